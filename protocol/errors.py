@@ -1,0 +1,88 @@
+"""Why a task failed or a call was refused: stable codes, and the class that decides on retries.
+
+FailureClass.DATA       the photos are at fault                     never tried again
+FailureClass.REQUEST    the options are at fault                    never tried again
+FailureClass.RESOURCES  memory or disk ran out                      once more, with half the batch
+FailureClass.LOST       the worker or trainer process disappeared   up to MAX_LOST_ATTEMPTS attempts
+FailureClass.TRAINER    our own code raised                         once more
+"""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+
+class FailureClass(enum.StrEnum):
+    DATA = "data"
+    REQUEST = "request"
+    RESOURCES = "resources"
+    LOST = "lost"
+    TRAINER = "trainer"
+
+
+#: Every code that a failed task can carry, with its class. Codes are stable: callers switch on them.
+FAILURE_CODES: dict[str, FailureClass] = {
+    "project_dir_missing": FailureClass.DATA,
+    "no_images": FailureClass.DATA,
+    "too_few_classes": FailureClass.DATA,
+    "bad_labels_info": FailureClass.DATA,
+    "no_masks": FailureClass.DATA,
+    "too_few_images": FailureClass.DATA,
+    "unsupported_option": FailureClass.REQUEST,
+    "out_of_memory": FailureClass.RESOURCES,
+    "disk_full": FailureClass.RESOURCES,
+    "project_dir_not_writable": FailureClass.RESOURCES,
+    "trainer_killed": FailureClass.LOST,
+    "worker_lost": FailureClass.LOST,
+    "export_mismatch": FailureClass.TRAINER,
+    "trainer_error": FailureClass.TRAINER,
+}
+
+
+#: Every code of a refused HTTP call, with its status. PROTOCOL.md lists them; a test holds it to this table.
+REFUSAL_CODES: dict[str, int] = {
+    "bad_fields": 400,
+    "bad_json": 400,
+    "unauthorized": 401,
+    "project_dir_not_allowed": 403,
+    "unknown_task": 404,
+    "unknown_path": 404,
+    "method_not_allowed": 405,
+    "task_ended": 409,
+    "key_reused": 409,
+    "body_too_large": 413,
+    "unsupported_media_type": 415,
+    "queue_full": 429,
+    "internal_error": 500,
+    "broker_away": 503,
+    "not_ready": 503,
+}
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """The end of an attempt that did not work out, in words.
+
+    error: one or two sentences for the person who posted the task.
+    trace: the last lines of the stack trace, for the operator only; never sent over HTTP.
+    """
+
+    code: str
+    failure_class: FailureClass
+    error: str
+    trace: str = ""
+
+
+class TrainingError(Exception):
+    """Raised by a trainer to end its task with a sentence that says what to do.
+
+    code: one of FAILURE_CODES; the class follows from it.
+    """
+
+    def __init__(self, code: str, error: str) -> None:
+        if code not in FAILURE_CODES:
+            raise ValueError(f"unknown failure code {code!r}; add it to protocol/errors.py")
+        super().__init__(error)
+        self.code = code
+        self.error = error

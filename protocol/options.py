@@ -1,0 +1,116 @@
+"""The options of each trainType: the one place that says their types, bounds, defaults and meaning.
+
+The HTTP edge reads form fields with `read_options`; the broker carries the result as a plain dict;
+the trainer process turns it back into its type. README's table is generated from here (`options_table`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+
+class TrainingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """Options that every trainType takes. Field descriptions are shown to callers."""
+
+    epochs: Annotated[int, Meta(ge=1, le=1000, description="most passes over the training images")] = 100
+    image_size: Annotated[
+        int, Meta(ge=64, le=512, multiple_of=32, description="side of the square model input, in pixels")
+    ] = 224
+    validation_split: Annotated[
+        float, Meta(ge=0.05, le=0.5, description="share of the images held out to score the model")
+    ] = 0.2
+    seed: Annotated[int, Meta(ge=0, le=2**31 - 1, description="same seed, same folder, same model (on a CPU)")] = 1
+    learning_rate: Annotated[float, Meta(ge=1e-6, le=1.0, description="peak learning rate of the optimizer")] = 1e-3
+    batch_size: Annotated[int, Meta(ge=1, le=512, description="images per optimizer step")] = 32
+
+
+class ClassificationOptions(TrainingOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """Options of trainType=classification."""
+
+
+class SegmentationOptions(TrainingOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """Options of trainType=segmentation."""
+
+    epochs: Annotated[int, Meta(ge=1, le=1000, description="most passes over the training images")] = 30
+    batch_size: Annotated[int, Meta(ge=1, le=512, description="images per optimizer step")] = 8
+
+
+OPTIONS_BY_TRAIN_TYPE: dict[str, type[TrainingOptions]] = {
+    "classification": ClassificationOptions,
+    "segmentation": SegmentationOptions,
+}
+
+
+class OptionProblem(msgspec.Struct, frozen=True):
+    """One bad option: `field` as the caller wrote it, and a sentence with what came and what is allowed."""
+
+    field: str
+    error: str
+
+
+def _allowed(field_type: Any) -> str:
+    """What a field takes, in words, from its own constraints: "a whole number from 1 to 512"."""
+    info = msgspec.inspect.type_info(field_type)
+    if isinstance(info, msgspec.inspect.Metadata):
+        info = info.type
+    if not isinstance(info, (msgspec.inspect.IntType, msgspec.inspect.FloatType)):
+        return "text"
+    words = "a whole number" if isinstance(info, msgspec.inspect.IntType) else "a number"
+    if info.ge is not None and info.le is not None:
+        words += f" from {info.ge} to {info.le}"
+    if info.multiple_of is not None:
+        words += f", a multiple of {info.multiple_of:g}"
+    return words
+
+
+def read_options(
+    train_type: str, fields: Mapping[str, str]
+) -> tuple[dict[str, int | float | str], list[OptionProblem]]:
+    """Check the form fields of a task against the options of its trainType.
+
+    train_type: a key of OPTIONS_BY_TRAIN_TYPE (KeyError otherwise).
+    fields: names in camelCase, values as they came, text.
+    Returns the options that were given (typed, camelCase keys; defaults are left out, so that a later
+    version may change them) and every problem found, not just the first.
+    """
+    options_type = OPTIONS_BY_TRAIN_TYPE[train_type]
+    known = {field.encode_name: field for field in msgspec.structs.fields(options_type)}
+    options: dict[str, int | float | str] = {}
+    problems: list[OptionProblem] = []
+    for name, text in fields.items():
+        field = known.get(name)
+        if field is None:
+            allowed = ", ".join(sorted(known))
+            problems.append(
+                OptionProblem(name, f"{name} is not an option of trainType={train_type}; it takes {allowed}.")
+            )
+            continue
+        try:
+            value = msgspec.convert(text.strip(), field.type, strict=False)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise msgspec.ValidationError("not finite")
+        except msgspec.ValidationError:
+            error = f"{name}={text[:80]!r} is not allowed; it takes {_allowed(field.type)}."
+            problems.append(OptionProblem(name, error))
+            continue
+        options[name] = value
+    return options, problems
+
+
+def typed_options(train_type: str, options: Mapping[str, Any]) -> TrainingOptions:
+    """The checked options of a task as their type, defaults filled in (msgspec.ValidationError if not valid)."""
+    return msgspec.convert(dict(options), OPTIONS_BY_TRAIN_TYPE[train_type])
+
+
+def options_table(train_type: str) -> list[tuple[str, str, str, str]]:
+    """Rows (name, allowed, default, meaning) for the documents."""
+    rows = []
+    for field in msgspec.structs.fields(OPTIONS_BY_TRAIN_TYPE[train_type]):
+        meta = next(m for m in field.type.__metadata__ if isinstance(m, Meta))
+        rows.append((field.encode_name, _allowed(field.type), f"{field.default:g}", meta.description or ""))
+    return rows

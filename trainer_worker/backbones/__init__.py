@@ -1,0 +1,1 @@
+"""Pretrained networks, built from weights that pip has installed; nothing is fetched at run time."""

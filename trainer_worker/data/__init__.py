@@ -1,0 +1,1 @@
+"""Reading what users upload: pictures of every kind, class folders, masks, splits."""

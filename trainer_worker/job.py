@@ -1,0 +1,75 @@
+"""What a trainer gets and what it gives back: the whole contract between child.py and the trainers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from protocol.options import TrainingOptions
+
+
+@dataclass(frozen=True)
+class Job:
+    """One attempt at one task, as the trainer sees it."""
+
+    task_id: str
+    attempt: int
+    project_dir: Path
+    train_type: str
+    options: TrainingOptions
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stage of the work in a trainer's plan.
+
+    expected_s: seconds it should take on this machine; its share of the plan is its share of the progress.
+    """
+
+    name: str
+    expected_s: float
+
+
+class Cancelled(Exception):  # noqa: N818 - an order that unwinds the trainer, not an error
+    """Raised out of `Reporter.step` when the task was cancelled; a trainer lets it pass through."""
+
+
+class Reporter(Protocol):
+    """How a trainer tells where it is. No call blocks, and none raises but `step`, for a cancel.
+
+    Call `plan` once the size of the work is known (again when it changes: progress never goes back),
+    then for each phase `enter`, and `step` at every batch.
+    """
+
+    def plan(self, phases: Sequence[Phase]) -> None: ...
+
+    def enter(self, phase: str) -> None:
+        """Begin the phase of that name; all earlier phases of the plan count as finished."""
+
+    def step(self, fraction: float, **metrics: float) -> None:
+        """`fraction` (0.0 to 1.0) of the current phase is done. Raises Cancelled when the task was cancelled."""
+
+    def epoch(self, number: int, metrics: dict[str, float]) -> None:
+        """Epoch `number` (from 1) ended with these metrics."""
+
+    @property
+    def stop_requested(self) -> bool:
+        """True once the caller asked to stop early and keep the best model so far; checked at every batch."""
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a finished training says of itself; the files are already in place when it is returned.
+
+    model_path: the file that the website hands to its user (absolute, inside models/<taskId>/).
+    metrics: headline numbers, plain Python floats, for example {"accuracy": 0.93, "images": 1100}.
+    stage_seconds: seconds per phase, in order.
+    """
+
+    model_path: Path
+    metrics: dict[str, float]
+    stage_seconds: dict[str, float] = field(default_factory=dict)
+    stopped_early: bool = False
+    details: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""The trainers: one flat module per trainType, each with a `train(job, reporter) -> TrainingResult`."""
