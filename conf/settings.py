@@ -1,0 +1,204 @@
+"""Read conf/tfmodel.toml and TFMODEL_… variables into checked, typed settings."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import msgspec
+from msgspec import Meta
+
+ROOT = Path(__file__).resolve().parent.parent
+DEFAULT_FILE = ROOT / "conf" / "tfmodel.toml"
+
+#: What a program exits with on bad settings (sysexits' EX_CONFIG); supervisord does not loop on it.
+EXIT_BAD_SETTINGS = 78
+
+Port = Annotated[int, Meta(ge=1, le=65535)]
+Seconds = Annotated[float, Meta(gt=0, le=86400)]
+Count = Annotated[int, Meta(ge=1)]
+
+LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
+
+
+class SettingsError(Exception):
+    """A setting is unknown or bad; the message names the key, what came and what is allowed."""
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class WebSettings(_Section, frozen=True, kw_only=True):
+    host: Annotated[str, Meta(min_length=1)]
+    port: Port
+    data_roots: Annotated[list[Annotated[str, Meta(min_length=1)]], Meta(min_length=1)]
+    api_tokens: list[Annotated[str, Meta(min_length=16)]]
+    allow_anonymous: bool
+    request_timeout_s: Seconds
+    max_body_bytes: Annotated[int, Meta(ge=1024, le=100_000_000)]
+    cached_tasks: Count
+
+    def allowed_roots(self) -> list[Path]:
+        """Absolute folders, links resolved, in which project folders may lie."""
+        return [(ROOT / root).resolve() for root in self.data_roots]
+
+
+class BrokerSettings(_Section, frozen=True, kw_only=True):
+    host: Annotated[str, Meta(min_length=1)]
+    web_port: Port
+    worker_port: Port
+    publish_port: Port
+    collect_port: Port
+    curve_dir: str
+    allow_anonymous: bool
+    journal: Annotated[str, Meta(min_length=1)]
+    keep_days: Annotated[float, Meta(gt=0)]
+    max_pending: Count
+    max_attempts: Annotated[int, Meta(ge=1, le=100)]
+    heartbeat_interval_s: Seconds
+    lease_ttl_s: Seconds
+
+    @property
+    def connect_host(self) -> str:
+        """The address that programs on this machine reach the broker at."""
+        return "127.0.0.1" if self.host in ("0.0.0.0", "*") else self.host
+
+    @property
+    def journal_path(self) -> Path:
+        return ROOT / self.journal
+
+    @property
+    def curve_path(self) -> Path | None:
+        return ROOT / self.curve_dir if self.curve_dir else None
+
+
+class WorkerSettings(_Section, frozen=True, kw_only=True):
+    broker: Annotated[str, Meta(pattern=r"^$|^tcp://.+:\d+$")]
+    cache_dir: Annotated[str, Meta(min_length=1)]
+    threads: Annotated[int, Meta(ge=0, le=1024)]
+    tasks_per_process: Count
+    memory_limit_mb: Annotated[int, Meta(ge=1000)]
+    stop_grace_s: Seconds
+    kill_grace_s: Seconds
+
+    @property
+    def cache_path(self) -> Path:
+        return ROOT / self.cache_dir
+
+    @property
+    def thread_count(self) -> int:
+        return self.threads or len(os.sched_getaffinity(0))
+
+
+class Settings(_Section, frozen=True, kw_only=True):
+    web: WebSettings
+    broker: BrokerSettings
+    worker: WorkerSettings
+
+    @property
+    def worker_endpoint(self) -> str:
+        """Where workers find the broker."""
+        return self.worker.broker or f"tcp://{self.broker.connect_host}:{self.broker.worker_port}"
+
+
+def load(environ: Mapping[str, str], file: Path | None = None) -> Settings:
+    """Settings from `file` (TFMODEL_SETTINGS, or conf/tfmodel.toml), overridden by the environment.
+
+    Keys that the file leaves out keep the defaults of conf/tfmodel.toml. Raises SettingsError.
+    """
+    defaults = tomllib.loads(DEFAULT_FILE.read_text())
+    chosen = file or Path(environ.get("TFMODEL_SETTINGS", DEFAULT_FILE))
+    try:
+        given = tomllib.loads(chosen.read_text())
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"Cannot read the settings file {chosen}: {error}") from error
+    merged = {name: dict(section) for name, section in defaults.items()}
+    for name, section in given.items():
+        if name not in merged or not isinstance(section, dict):
+            raise SettingsError(f"Unknown section [{name}] in {chosen}; there are {_listed(merged)}.")
+        merged[name].update(section)
+    _apply_environment(merged, environ)
+    settings = Settings(
+        web=_section("web", merged["web"], WebSettings),
+        broker=_section("broker", merged["broker"], BrokerSettings),
+        worker=_section("worker", merged["worker"], WorkerSettings),
+    )
+    _check_together(settings)
+    return settings
+
+
+def load_or_exit(environ: Mapping[str, str]) -> Settings:
+    """As `load`; on bad settings prints the sentence to stderr and exits with EXIT_BAD_SETTINGS."""
+    try:
+        return load(environ)
+    except SettingsError as error:
+        exit_bad_settings(str(error))
+
+
+def exit_bad_settings(error: str) -> NoReturn:
+    """End the program over a setting, in a way that supervisord does not loop on."""
+    print(f"Bad settings: {error}", file=sys.stderr)  # noqa: T201 - logging is not set up yet
+    sys.exit(EXIT_BAD_SETTINGS)
+
+
+def _listed(names: Mapping[str, Any]) -> str:
+    return ", ".join(sorted(names))
+
+
+def _section(name: str, values: dict[str, Any], section_type: type[Any]) -> Any:
+    """Convert one section field by field, so that the error names the key."""
+    fields = {field.name: field for field in msgspec.structs.fields(section_type)}
+    for key, value in values.items():
+        if key not in fields:
+            raise SettingsError(f"Unknown key {key!r} in section [{name}]; it has {_listed(fields)}.")
+        try:
+            msgspec.convert(value, fields[key].type, strict=not isinstance(value, str))
+        except msgspec.ValidationError as error:
+            raise SettingsError(f"[{name}] {key} = {value!r} is not allowed: {error}.") from error
+    return msgspec.convert(values, section_type, strict=False)
+
+
+def _apply_environment(merged: dict[str, dict[str, Any]], environ: Mapping[str, str]) -> None:
+    """Let TFMODEL_<SECTION>_<KEY> override; an unknown TFMODEL_ variable is an error, as a key would be."""
+    for variable, text in environ.items():
+        if not variable.startswith("TFMODEL_") or variable == "TFMODEL_SETTINGS":
+            continue
+        section, _, key = variable.removeprefix("TFMODEL_").lower().partition("_")
+        if key not in merged.get(section, {}):
+            raise SettingsError(f"The environment variable {variable} names no setting; see conf/tfmodel.toml.")
+        if isinstance(merged[section][key], list):
+            merged[section][key] = [part.strip() for part in text.split(",") if part.strip()]
+        else:
+            merged[section][key] = text
+
+
+def _check_together(settings: Settings) -> None:
+    """Rules that span keys: who may listen beyond this machine, ports that differ, leases that outlive heartbeats."""
+    web, broker = settings.web, settings.broker
+    if web.host not in LOOPBACK_HOSTS and not (web.api_tokens or web.allow_anonymous):
+        raise SettingsError(
+            f"[web] host = {web.host!r} would serve HTTP beyond this machine without a password; "
+            "set [web] api_tokens, or [web] allow_anonymous = true if that is what you want."
+        )
+    if broker.host not in LOOPBACK_HOSTS and not (broker.curve_dir or broker.allow_anonymous):
+        raise SettingsError(
+            f"[broker] host = {broker.host!r} would accept workers from beyond this machine unchecked; "
+            "set [broker] curve_dir, or [broker] allow_anonymous = true if that is what you want."
+        )
+    ports: dict[int, str] = {}
+    for key in ("web.port", "broker.web_port", "broker.worker_port", "broker.publish_port", "broker.collect_port"):
+        section, name = key.split(".")
+        port = getattr(getattr(settings, section), name)
+        if port in ports:
+            raise SettingsError(f"{key} and {ports[port]} are both {port}; give each its own port.")
+        ports[port] = key
+    if broker.lease_ttl_s < 2 * broker.heartbeat_interval_s:
+        raise SettingsError(
+            f"[broker] lease_ttl_s = {broker.lease_ttl_s} must be at least twice "
+            f"heartbeat_interval_s = {broker.heartbeat_interval_s}, or one lost heartbeat loses the task."
+        )

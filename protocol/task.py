@@ -1,0 +1,91 @@
+"""The task: what a caller asked for, and everything durable that has happened to it since."""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+from protocol.errors import Failure
+
+
+class TaskState(enum.StrEnum):
+    PENDING = "pending"
+    PROCESSING = "processing"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+ENDED_STATES = frozenset({TaskState.DONE, TaskState.FAILED, TaskState.CANCELLED})
+
+
+class TaskSpec(msgspec.Struct, frozen=True):
+    """What was asked for; never changes. options: checked by protocol.options, camelCase keys."""
+
+    task_id: str
+    user_id: str
+    project_id: str
+    project_dir: str
+    train_type: str
+    options: dict[str, int | float | str] = {}
+    priority: int = 0
+
+
+class Trained(msgspec.Struct, frozen=True):
+    """What a worker says of a finished task. model_path: the file to hand to the user."""
+
+    model_path: str
+    metrics: dict[str, float] = {}
+    stage_seconds: dict[str, float] = {}
+    stopped_early: bool = False
+
+
+class AttemptEnd(msgspec.Struct, frozen=True):
+    """How an attempt that did not finish the task ended.
+
+    counted: whether it counts towards the limit on attempts; a worker that hands its task back does not use one up.
+    """
+
+    attempt: int
+    worker: str
+    code: str
+    error: str
+    at_s: float
+    counted: bool = True
+
+
+class Task(msgspec.Struct, frozen=True):
+    """A task as the journal knows it; progress in flight is a message of its own (protocol.messages.Progress).
+
+    attempt: the current try, or the next one while pending; rises by one each time the task goes back to the queue.
+    thread: name of the worker that holds it, or held it at its end; "" while pending.
+    start_id: which start of that worker, so that its successor of the same name is told apart.
+    progress: percent at the end of the task, 0.0 before.
+    batch_divisor: the trainer divides its batch size by this (2 after running out of memory).
+    Times are seconds since the epoch, 0.0 for "not yet".
+    """
+
+    spec: TaskSpec
+    state: TaskState = TaskState.PENDING
+    attempt: int = 1
+    thread: str = ""
+    start_id: str = ""
+    progress: float = 0.0
+    submitted_at_s: float = 0.0
+    started_at_s: float = 0.0
+    ended_at_s: float = 0.0
+    cancel_requested: bool = False
+    stop_requested: bool = False
+    batch_divisor: int = 1
+    trained: Trained | None = None
+    failure: Failure | None = None
+    ended_attempts: tuple[AttemptEnd, ...] = ()
+
+    @property
+    def task_id(self) -> str:
+        return self.spec.task_id
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ENDED_STATES

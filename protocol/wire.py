@@ -1,0 +1,50 @@
+"""Frames: `[version, payload]`, the payload packed with msgpack and checked against a union on arrival."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgpack
+import msgspec
+
+from protocol.messages import Message
+
+#: Raised when a change is not readable by the previous version; peers of another version are refused.
+VERSION = b"TFM1"
+
+MAX_PAYLOAD_BYTES = 64 * 1024 * 1024
+
+
+class WireError(Exception):
+    """Frames that are not a message of the expected union: other version, not msgpack, wrong fields."""
+
+
+def pack(message: Message) -> bytes:
+    """The payload alone, for channels that carry no version frame (the pipe)."""
+    return bytes(msgpack.packb(msgspec.to_builtins(message)))
+
+
+def unpack(payload: bytes, union: Any) -> Any:
+    """The message in `payload`, checked against `union`; WireError with the reason otherwise."""
+    try:
+        return msgspec.convert(msgpack.unpackb(payload), union)
+    except (msgspec.ValidationError, ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
+        raise WireError(f"bad payload of {len(payload)} bytes: {error}") from error
+
+
+def encode(message: Message) -> list[bytes]:
+    """Frames to send."""
+    return [VERSION, pack(message)]
+
+
+def decode(frames: Sequence[bytes], union: Any) -> Any:
+    """The message in `frames` (without routing identity), checked against `union`; WireError otherwise."""
+    if len(frames) != 2:
+        raise WireError(f"{len(frames)} frames instead of 2")
+    version, payload = frames
+    if version != VERSION:
+        raise WireError(f"version {bytes(version[:16])!r} instead of {VERSION!r}; run the same release everywhere")
+    if len(payload) > MAX_PAYLOAD_BYTES:
+        raise WireError(f"payload of {len(payload)} bytes, at most {MAX_PAYLOAD_BYTES} are taken")
+    return unpack(payload, union)
