@@ -1,0 +1,86 @@
+"""A segmentation project made from real pictures: handwritten digits pasted on photos, with exact masks.
+
+The pictures are those that come with scikit-learn: 1,797 scanned digits, and two photos for the background.
+No TensorFlow here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from sklearn.datasets import load_digits, load_sample_images
+
+Pixels = np.ndarray[Any, np.dtype[np.uint8]]
+
+PICTURE_SIDE_PX = 224
+DIGITS_PER_PICTURE = (2, 5)
+DIGIT_SIDE_PX = (40, 96)
+BACKGROUND_CROP_PX = (160, 400)
+INK_OPACITY = (0.75, 1.0)
+JPEG_QUALITY = 92
+
+
+def make_segmentation_project(folder: Path, images: int, seed: int) -> None:
+    """Write `images` pictures to folder/images/*.jpg and their masks to folder/masks/<stem>_mask.png (0/255).
+
+    Each picture shows 2 to 5 digits in random colours on a random crop of a photo; the foreground is the ink.
+    Same seed, same files.
+    """
+    random = np.random.default_rng(seed)
+    photos = [np.asarray(photo) for photo in load_sample_images().images]
+    scans = load_digits().images
+    for name in ("images", "masks"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for number in range(images):
+        picture, mask = _compose(random, photos, scans)
+        stem = f"digits_{number:04d}"
+        Image.fromarray(picture).save(folder / "images" / f"{stem}.jpg", quality=JPEG_QUALITY)
+        Image.fromarray(mask * 255).save(folder / "masks" / f"{stem}_mask.png")
+
+
+def _compose(random: np.random.Generator, photos: list[Any], scans: Any) -> tuple[Pixels, Pixels]:
+    """One picture (h, w, 3) and its mask (h, w) of 0 and 1."""
+    picture = _background(random, photos)
+    mask = np.zeros(picture.shape[:2], np.uint8)
+    for _ in range(random.integers(DIGITS_PER_PICTURE[0], DIGITS_PER_PICTURE[1] + 1)):
+        ink = _ink(random, scans[random.integers(len(scans))])
+        side = ink.shape[0]
+        top, left = random.integers(0, PICTURE_SIDE_PX - side, size=2)
+        window = (slice(top, top + side), slice(left, left + side))
+        _paste(random, picture[window], mask[window], ink)
+    return picture.round().astype(np.uint8), mask
+
+
+def _background(random: np.random.Generator, photos: list[Any]) -> Any:
+    """A random square crop of a photo, mirrored half of the time, float64 (side, side, 3)."""
+    photo = photos[random.integers(len(photos))]
+    side = int(random.integers(BACKGROUND_CROP_PX[0], BACKGROUND_CROP_PX[1] + 1))
+    top = random.integers(0, photo.shape[0] - side)
+    left = random.integers(0, photo.shape[1] - side)
+    crop = Image.fromarray(photo[top : top + side, left : left + side])
+    pixels = np.asarray(crop.resize((PICTURE_SIDE_PX, PICTURE_SIDE_PX), Image.Resampling.BICUBIC), np.float64)
+    return pixels[:, ::-1].copy() if random.random() < 0.5 else pixels.copy()
+
+
+def _ink(random: np.random.Generator, scan: Any) -> Any:
+    """A scanned digit (8, 8) of 0 to 16, enlarged smoothly: a bool array that is True where the pen went."""
+    side = int(random.integers(DIGIT_SIDE_PX[0], DIGIT_SIDE_PX[1] + 1))
+    enlarged = Image.fromarray((scan / 16).astype(np.float32)).resize((side, side), Image.Resampling.BICUBIC)
+    return np.asarray(enlarged) > 0.45
+
+
+def _paste(random: np.random.Generator, picture: Any, mask: Pixels, ink: Any) -> None:
+    """Blend the ink in one colour into the window of the picture and mark it in the mask, both in place.
+
+    A colour too close to what lies below would make a digit that nobody can see, so it is drawn again.
+    """
+    below = picture[ink].mean(axis=0)
+    colour = random.integers(0, 256, size=3)
+    while np.abs(colour - below).max() < 60:
+        colour = random.integers(0, 256, size=3)
+    opacity = random.uniform(*INK_OPACITY)
+    picture[ink] = opacity * colour + (1 - opacity) * picture[ink]
+    mask[ink] = 1
