@@ -51,6 +51,7 @@ REFUSAL_CODES: dict[str, int] = {
     "unknown_path": 404,
     "method_not_allowed": 405,
     "task_ended": 409,
+    "task_not_started": 409,
     "key_reused": 409,
     "body_too_large": 413,
     "unsupported_media_type": 415,

@@ -1,0 +1,97 @@
+"""`python -m broker [run | story TASK | keys FOLDER]`: wiring of the broker, and the operator's two tools."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import logging
+import os
+import signal
+import sqlite3
+import sys
+from pathlib import Path
+
+import msgspec
+import zmq
+
+from broker.core import Core, CoreSettings
+from broker.endpoints import bind_sockets
+from broker.journal import Journal, JournalError, read_story
+from broker.shell import Shell
+from conf.curve import make_keys
+from conf.logs import set_up_logging
+from conf.settings import Settings, SettingsError, exit_bad_settings, load_or_exit
+
+log = logging.getLogger("broker")
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    set_up_logging("broker")
+    broker = settings.broker
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    try:
+        journal = Journal(broker.journal_path)
+        sockets = bind_sockets(context, broker)
+    except JournalError as error:
+        log.critical("action=broker.refused reason=%s", error)
+        sys.exit(1)
+    except SettingsError as error:
+        exit_bad_settings(str(error))
+    core = Core(
+        CoreSettings(
+            lease_ttl_s=broker.lease_ttl_s,
+            heartbeat_interval_s=broker.heartbeat_interval_s,
+            max_attempts=broker.max_attempts,
+            max_pending=broker.max_pending,
+            progress_port=broker.collect_port,
+        )
+    )
+    shell = Shell(core, journal, sockets, broker.keep_days)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: shell.stop())
+    log.info("action=broker.listening host=%s worker_port=%d pid=%d", broker.host, broker.worker_port, os.getpid())
+    try:
+        shell.run()
+    except sqlite3.Error:
+        # Memory is ahead of the journal now. End at once, without any answer; the next start replays the truth.
+        log.critical("action=broker.journal_failed path=%s", broker.journal_path, exc_info=True)
+        os._exit(1)
+    journal.close()
+    context.destroy(linger=200)
+    log.info("action=broker.stopped")
+
+
+def print_story(settings: Settings, task_id: str) -> int:
+    """A task's facts in order, one a line."""
+    try:
+        records = read_story(settings.broker.journal_path, task_id)
+    except JournalError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - a command for a person
+        return 1
+    for record in records:
+        at = datetime.datetime.fromtimestamp(record.at_s).isoformat(sep=" ", timespec="milliseconds")
+        print(f"{record.seq:>8}  {at}  {msgspec.json.encode(record.fact).decode()}")  # noqa: T201
+    if not records:
+        print(f"The journal has no task {task_id}.", file=sys.stderr)  # noqa: T201
+    return 0 if records else 1
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m broker", description=__doc__)
+    commands = parser.add_subparsers(dest="command")
+    commands.add_parser("run", help="serve (the default)")
+    commands.add_parser("story", help="print what has happened to a task").add_argument("task")
+    commands.add_parser("keys", help="make the CURVE keys for [broker] curve_dir").add_argument("folder", type=Path)
+    arguments = parser.parse_args()
+    if arguments.command == "keys":
+        make_keys(arguments.folder)
+        return
+    settings = load_or_exit(os.environ)
+    if arguments.command == "story":
+        sys.exit(print_story(settings, arguments.task))
+    run(settings)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,407 @@
+"""The broker's decisions: `handle(event, now)` gives facts to write down and effects to carry out.
+
+Pure: no clock, socket, database, logging or randomness in here. `apply` is the only code that changes
+durable state, and recovery replays the journal through it. Whoever calls `handle` must have the facts on
+disk before carrying out any effect of the same call.
+
+The rules that make every single lost message heal (design, section 4):
+  1. a result is repeated by the worker until acknowledged, and acknowledged whatever attempt it names;
+  2. a worker whose heartbeat does not hold its lease gets its Start again;
+  3. a worker whose heartbeat holds what the broker does not know gets a Stop;
+  4. a pending order (cancel, stop) rides on every answer to a heartbeat.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import msgspec
+
+from broker import policy
+from broker.events import (
+    Effect,
+    Event,
+    FromWeb,
+    FromWorker,
+    Now,
+    Publish,
+    ReadEnded,
+    SendWeb,
+    SendWorker,
+)
+from broker.facts import (
+    Cancelled,
+    CancelRequested,
+    Done,
+    Fact,
+    Failed,
+    Leased,
+    Record,
+    Requeued,
+    StopRequested,
+    Submitted,
+    evolve,
+)
+from broker.queue import WaitingTasks
+from broker.workers import Worker, WorkerTable
+from protocol import messages as m
+from protocol.errors import Failure, FailureClass
+from protocol.task import AttemptEnd, Task, TaskState
+
+SNAPSHOT_PART_TASKS = 500
+SUPERSEDED_STARTS = 1000
+
+
+class CoreSettings(msgspec.Struct, frozen=True):
+    lease_ttl_s: float = 10.0
+    heartbeat_interval_s: float = 2.0
+    max_attempts: int = 3
+    max_pending: int = 100_000
+    progress_port: int = 0
+    #: Ended tasks kept in memory for snapshots; older ones are read from the journal.
+    recent_tasks: int = 1000
+
+
+class Core:
+    """Usage: `apply` every record of the journal, `begin` once, then `handle` each event."""
+
+    def __init__(self, settings: CoreSettings) -> None:
+        self.settings = settings
+        self.seq = 0
+        self.tasks: dict[str, Task] = {}
+        self.recent: OrderedDict[str, Task] = OrderedDict()
+        self.waiting = WaitingTasks()
+        self.workers = WorkerTable()
+        self.progress: dict[str, m.Progress] = {}
+        self._superseded: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._records: list[Record] = []
+        self._effects: list[Effect] = []
+        self._now = Now(0.0, 0.0)
+        self._checked_at_s = 0.0
+
+    # ---- durable state ----
+
+    def apply(self, record: Record) -> Task:
+        """Change the state as the fact says; returns the task after it."""
+        before = self.tasks.get(record.task_id)
+        task = evolve(before, record)
+        self.seq = record.seq
+        if before is not None and before.state is TaskState.PROCESSING and task.state is not TaskState.PROCESSING:
+            self.workers.hold(self.workers.holder(before.thread, before.start_id), None)
+            self.progress.pop(task.task_id, None)
+        if task.ended:
+            self.tasks.pop(task.task_id, None)
+            self.waiting.remove(task.task_id)
+            self.remember_ended(task)
+            return task
+        self.tasks[task.task_id] = task
+        if isinstance(record.fact, Submitted | Requeued):
+            self.waiting.add(task)
+        elif isinstance(record.fact, Leased):
+            self.waiting.start(task.task_id)
+            self.workers.hold(self.workers.holder(task.thread, task.start_id), task.task_id)
+        return task
+
+    def remember_ended(self, task: Task) -> None:
+        """Keep an ended task at hand; the oldest leaves when there are too many."""
+        self.recent[task.task_id] = task
+        while len(self.recent) > self.settings.recent_tasks:
+            self.recent.popitem(last=False)
+
+    def begin(self, now: Now) -> None:
+        """After replay: no lease runs out before its worker has had a full time to live to speak up."""
+        self._checked_at_s = now.monotonic_s
+        self.workers.hear_all(now.monotonic_s)
+
+    # ---- events ----
+
+    def handle(self, event: Event, now: Now) -> tuple[list[Record], list[Effect]]:
+        """Everything that follows from one event at one time."""
+        self._records, self._effects, self._now = [], [], now
+        if isinstance(event, FromWeb):
+            self._from_web(event.peer, event.message)
+        elif isinstance(event, FromWorker):
+            self._from_worker(event.peer, event.message)
+        else:
+            self._expire()
+        return self._records, self._effects
+
+    def next_deadline(self) -> float | None:
+        """Monotonic time at which the next silent worker is given up; None when there is no worker."""
+        oldest = self.workers.oldest()
+        return oldest.heard_at_s + self.settings.lease_ttl_s if oldest else None
+
+    def note_progress(self, progress: m.Progress) -> None:
+        """Remember the newest progress of a running attempt, for snapshots. Not durable."""
+        task = self.tasks.get(progress.task_id)
+        if task is None or task.state is not TaskState.PROCESSING or task.attempt != progress.attempt:
+            return
+        known = self.progress.get(progress.task_id)
+        if known is None or progress.progress >= known.progress:
+            self.progress[progress.task_id] = progress
+
+    def tick(self) -> m.Tick:
+        return m.Tick(self.seq, len(self.workers), self.workers.warm_count, self.workers.free_count, len(self.waiting))
+
+    # ---- front-ends ----
+
+    def _from_web(self, peer: bytes, message: m.WebToBroker) -> None:
+        match message:
+            case m.Submit():
+                self._submit(peer, message)
+            case m.SnapshotWanted():
+                self._snapshot(peer, message.request_id)
+            case m.WorkersWanted():
+                self._effects.append(SendWeb(peer, m.Workers(message.request_id, self.workers.infos())))
+            case m.Lookup() | m.Cancel() | m.StopEarly():
+                task = self.tasks.get(message.task_id)
+                if task is None:
+                    self._answer_from_memory_or_journal(peer, message)
+                elif isinstance(message, m.Lookup):
+                    self._reply(peer, message.request_id, task)
+                elif isinstance(message, m.Cancel):
+                    self._cancel(peer, message.request_id, task)
+                else:
+                    self._stop_early(peer, message.request_id, task)
+
+    def _submit(self, peer: bytes, message: m.Submit) -> None:
+        spec = message.spec
+        known = self.tasks.get(spec.task_id) or self.recent.get(spec.task_id)
+        if known is not None:
+            self._reply(peer, message.request_id, known)
+            return
+        if len(self.waiting) >= self.settings.max_pending:
+            error = (
+                f"{len(self.waiting)} tasks are waiting already, which is the most that this server takes "
+                "([broker] max_pending); post again later."
+            )
+            self._effects.append(SendWeb(peer, m.Refused(message.request_id, "queue_full", error)))
+            return
+        self._record(spec.task_id, Submitted(spec))
+        self._dispatch()
+        self._reply(peer, message.request_id, self.tasks[spec.task_id])
+
+    def _cancel(self, peer: bytes, request_id: int, task: Task) -> None:
+        if not task.cancel_requested:
+            task = self._record(task.task_id, CancelRequested())
+            if task.state is TaskState.PENDING:
+                task = self._record(task.task_id, Cancelled(task.attempt, 0.0))
+            else:
+                self._order_stop(task)
+        self._reply(peer, request_id, task)
+
+    def _stop_early(self, peer: bytes, request_id: int, task: Task) -> None:
+        if task.state is TaskState.PENDING:
+            error = "The task has not started, so there is no model to keep; DELETE it to give it up."
+            self._effects.append(SendWeb(peer, m.Refused(request_id, "task_not_started", error, task)))
+            return
+        if not task.stop_requested:
+            task = self._record(task.task_id, StopRequested())
+            self._order_stop(task)
+        self._reply(peer, request_id, task)
+
+    def _order_stop(self, task: Task) -> None:
+        holder = self.workers.holder(task.thread, task.start_id)
+        order = _pending_order(task)
+        if holder.peer is not None and order is not None:
+            self._effects.append(SendWorker(holder.peer, order))
+
+    def _answer_from_memory_or_journal(self, peer: bytes, request: m.Lookup | m.Cancel | m.StopEarly) -> None:
+        ended = self.recent.get(request.task_id)
+        if ended is None:
+            self._effects.append(ReadEnded(peer, request))
+        else:
+            self._effects.append(SendWeb(peer, self.answer_ended(request, ended)))
+
+    def answer_ended(self, request: m.Lookup | m.Cancel | m.StopEarly, task: Task | None) -> m.TaskReply | m.Refused:
+        """The answer about a task that has ended (None: that was never here, or is past its retention)."""
+        if task is None:
+            error = f"There is no task {request.task_id}; check the taskId, or post the folder again."
+            return m.Refused(request.request_id, "unknown_task", error)
+        as_asked = (
+            isinstance(request, m.Lookup)
+            or (isinstance(request, m.Cancel) and task.state is TaskState.CANCELLED)
+            or (isinstance(request, m.StopEarly) and task.state is TaskState.DONE and task.stop_requested)
+        )
+        if as_asked:
+            return m.TaskReply(request.request_id, self.seq, task)
+        error = f"The task has ended already: it is {task.state.value}."
+        return m.Refused(request.request_id, "task_ended", error, task)
+
+    def _snapshot(self, peer: bytes, request_id: int) -> None:
+        tasks = [*self.recent.values(), *self.tasks.values()]
+        starts = range(0, max(len(tasks), 1), SNAPSHOT_PART_TASKS)
+        for start in starts:
+            part = tuple(tasks[start : start + SNAPSHOT_PART_TASKS])
+            progress = tuple(self.progress[task.task_id] for task in part if task.task_id in self.progress)
+            first, last = start == 0, start == starts[-1]
+            self._effects.append(SendWeb(peer, m.SnapshotPart(request_id, self.seq, part, progress, first, last)))
+
+    def _reply(self, peer: bytes, request_id: int, task: Task) -> None:
+        self._effects.append(SendWeb(peer, m.TaskReply(request_id, self.seq, task)))
+
+    # ---- workers ----
+
+    def _from_worker(self, peer: bytes, message: m.WorkerToBroker) -> None:
+        worker = self.workers.by_peer(peer)
+        if isinstance(message, m.Hello):
+            self._hello(peer, message)
+            return
+        if worker is not None:
+            self.workers.heard(worker, self._now.monotonic_s)
+        match message:
+            case m.Result():
+                self._result(peer, message)
+            case m.Heartbeat() if worker is not None:
+                self._reconcile(worker, message.ready, message.holds)
+            case m.Goodbye() if worker is not None:
+                self._lose(worker, "it left")
+            case m.Heartbeat():
+                self._effects.append(SendWorker(peer, m.HelloWanted()))
+
+    def _hello(self, peer: bytes, hello: m.Hello) -> None:
+        error = self._why_not_welcome(hello)
+        if error:
+            self._effects.append(SendWorker(peer, m.Rejected(error)))
+            return
+        namesake = self.workers.by_name(hello.worker)
+        if namesake is not None and namesake.start_id != hello.start_id:
+            self._supersede(namesake)
+        worker = self.workers.holder(hello.worker, hello.start_id)
+        self.workers.set_ready(worker, False)
+        worker.host, worker.train_types = hello.host, hello.train_types
+        self.workers.attach(worker, peer)
+        self.workers.heard(worker, self._now.monotonic_s)
+        welcome = m.Welcome(self.settings.heartbeat_interval_s, self.settings.lease_ttl_s, self.settings.progress_port)
+        self._effects.append(SendWorker(peer, welcome))
+        self._reconcile(worker, hello.ready, hello.holds)
+
+    def _why_not_welcome(self, hello: m.Hello) -> str:
+        if (hello.worker, hello.start_id) in self._superseded:
+            return f"A newer worker has taken the name {hello.worker!r}; start this one with another --name."
+        namesake = self.workers.by_name(hello.worker)
+        if namesake is None or namesake.start_id == hello.start_id or namesake.host in ("", hello.host):
+            return ""
+        return f"The name {hello.worker!r} is in use by a worker on {namesake.host}; choose another --name."
+
+    def _supersede(self, worker: Worker) -> None:
+        """On one host a name is locked by its process: a new start of it means that the old one is dead."""
+        self._superseded[worker.key] = None
+        while len(self._superseded) > SUPERSEDED_STARTS:
+            self._superseded.popitem(last=False)
+        self._lose(worker, "it was restarted")
+
+    def _reconcile(self, worker: Worker, ready: bool, holds: m.Holding | None) -> None:
+        """Compare what the worker says with what the broker knows, and mend the difference."""
+        order = None
+        if holds is not None:
+            task = self.tasks.get(holds.task_id)
+            is_its_lease = task is not None and worker.task_id == task.task_id and task.attempt == holds.attempt
+            if is_its_lease and task is not None:
+                order = _pending_order(task)
+            else:
+                order = m.Stop(holds.task_id, holds.attempt, unknown=True)
+        elif worker.task_id is not None:
+            self._send_start(worker, self.tasks[worker.task_id])
+        else:
+            self.workers.set_ready(worker, ready)
+            self._dispatch()
+        if worker.peer is not None:
+            self._effects.append(SendWorker(worker.peer, m.Pulse(order)))
+
+    def _result(self, peer: bytes, result: m.Result) -> None:
+        """Take a result whoever brings it: an attempt's number is given to one worker only."""
+        task = self.tasks.get(result.task_id)
+        if task is not None and task.state is TaskState.PROCESSING and task.attempt == result.attempt:
+            self._end_attempt(task, result)
+        ended = self.recent.get(result.task_id)
+        discard = ended is not None and ended.state is TaskState.CANCELLED
+        self._effects.append(SendWorker(peer, m.ResultAck(result.task_id, result.attempt, discard)))
+
+    def _end_attempt(self, task: Task, result: m.Result) -> None:
+        progress = min(max(result.progress, 0.0), 99.9)
+        if task.cancel_requested:
+            self._record(task.task_id, Cancelled(task.attempt, progress))
+        elif result.trained is not None:
+            self._record(task.task_id, Done(task.attempt, result.trained))
+        elif result.failure is not None:
+            self._fail_attempt(task, result.failure, progress)
+        else:
+            end = self._attempt_end(task, "handed_back", "its worker handed it back.", counted=False)
+            self._record(task.task_id, Requeued(end, task.batch_divisor))
+            self._dispatch()
+
+    def _fail_attempt(self, task: Task, failure: Failure, progress: float) -> None:
+        end = self._attempt_end(task, failure.code, failure.error)
+        verdict = policy.judge(task, failure, end, self.settings.max_attempts)
+        if verdict.again:
+            self._record(task.task_id, Requeued(end, verdict.batch_divisor))
+            self._dispatch()
+        else:
+            self._record(task.task_id, Failed(end, verdict.failure, progress))
+
+    def _attempt_end(self, task: Task, code: str, error: str, counted: bool = True) -> AttemptEnd:
+        return AttemptEnd(task.attempt, task.thread, code, error, self._now.wall_s, counted)
+
+    def _lose(self, worker: Worker, why: str) -> None:
+        """Give a worker up; its task goes back to the queue."""
+        task = self.tasks.get(worker.task_id) if worker.task_id else None
+        if task is not None:
+            known = self.progress.get(task.task_id)
+            progress = known.progress if known else 0.0
+            if task.cancel_requested:
+                self._record(task.task_id, Cancelled(task.attempt, progress))
+            else:
+                error = f"worker {worker.name} was lost: {why}."
+                self._fail_attempt(task, Failure("worker_lost", FailureClass.LOST, error), progress)
+        self.workers.remove(worker)
+
+    def _expire(self) -> None:
+        """Give up the workers that have been silent for too long; runs after the messages that had arrived.
+
+        A long time since the last look means that the broker itself was stopped (a suspended machine,
+        SIGSTOP): what the workers said meanwhile has not been read yet, so their time starts anew.
+        """
+        now_s = self._now.monotonic_s
+        if now_s - self._checked_at_s > self.settings.lease_ttl_s / 2:
+            self.workers.hear_all(now_s)
+        self._checked_at_s = now_s
+        while (oldest := self.workers.oldest()) is not None:
+            silent_s = now_s - oldest.heard_at_s
+            if silent_s < self.settings.lease_ttl_s:
+                return
+            self._lose(oldest, f"nothing was heard from it for {silent_s:.0f} s")
+
+    # ---- handing out ----
+
+    def _dispatch(self) -> None:
+        """Give waiting tasks to free workers until one or the other runs out."""
+        while len(self.waiting):
+            for train_types, worker in self.workers.free_groups():
+                task_id = self.waiting.first(train_types)
+                if task_id is not None:
+                    task = self.tasks[task_id]
+                    task = self._record(task_id, Leased(task.attempt, worker.name, worker.start_id))
+                    self._send_start(worker, task)
+                    break
+            else:
+                return
+
+    def _send_start(self, worker: Worker, task: Task) -> None:
+        if worker.peer is not None:
+            self._effects.append(SendWorker(worker.peer, m.Start(task.spec, task.attempt, task.batch_divisor)))
+
+    def _record(self, task_id: str, fact: Fact) -> Task:
+        record = Record(self.seq + 1, self._now.wall_s, task_id, fact)
+        task = self.apply(record)
+        self._records.append(record)
+        self._effects.append(Publish(m.TaskChanged(record.seq, task)))
+        return task
+
+
+def _pending_order(task: Task) -> m.Stop | None:
+    if task.cancel_requested:
+        return m.Stop(task.task_id, task.attempt)
+    if task.stop_requested:
+        return m.Stop(task.task_id, task.attempt, keep=True)
+    return None

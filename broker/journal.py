@@ -1,0 +1,193 @@
+"""The journal: every fact in order, and the tasks as the facts left them, in one SQLite file.
+
+`append` is durable when it returns (WAL, synchronous=FULL: one fsync a call, however many facts). The
+`tasks` table is a projection written in the same transaction, for look-ups and lists; the facts are the
+truth. A lock file keeps a second broker out; readers (`python -m broker story`) are welcome at any time.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from broker.facts import Fact, Record
+from protocol.task import ENDED_STATES, Task, TaskState
+
+#: Numbered migrations: entry n brings a file from version n to n + 1. Never change one that was released.
+MIGRATIONS = (
+    """
+    CREATE TABLE facts (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        at_s REAL NOT NULL,
+        task_id TEXT NOT NULL,
+        fact TEXT NOT NULL
+    );
+    CREATE INDEX facts_by_task ON facts (task_id);
+    CREATE TABLE tasks (
+        task_id TEXT PRIMARY KEY,
+        user_id TEXT NOT NULL,
+        project_id TEXT NOT NULL,
+        state TEXT NOT NULL,
+        submitted_at_s REAL NOT NULL,
+        ended_at_s REAL NOT NULL,
+        task TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX tasks_by_state ON tasks (state, ended_at_s);
+    """,
+)
+
+_LIVE = tuple(state.value for state in TaskState if state not in ENDED_STATES)
+_ENDED = tuple(state.value for state in ENDED_STATES)
+PRUNED_A_CALL = 500
+
+_fact_encoder = msgspec.json.Encoder()
+_fact_decoder = msgspec.json.Decoder(Fact)
+_task_decoder = msgspec.json.Decoder(Task)
+
+
+class JournalError(Exception):
+    """The journal cannot be opened: locked by another broker, of a newer release, or not a journal."""
+
+
+class Journal:
+    """One writer. Use as a context manager, or call `close`."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the file at `path`. JournalError says why it cannot be."""
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock_fd = _lock(path.with_name(path.name + ".lock"))
+            self._db = _connect(path)
+            _migrate(self._db)
+        except (OSError, sqlite3.Error) as error:
+            raise JournalError(f"Cannot open the journal {path}: {error}") from error
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._db.close()
+        os.close(self._lock_fd)
+
+    def append(self, records: Sequence[Record], tasks: Sequence[Task]) -> None:
+        """Write facts, and the tasks as they are after them, in one durable transaction.
+
+        sqlite3.Error if that fails; then nothing was written, and the caller's memory is ahead of the truth.
+        """
+        with self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany(
+                "INSERT INTO facts (seq, at_s, task_id, fact) VALUES (?, ?, ?, ?)",
+                [(r.seq, r.at_s, r.task_id, _fact_encoder.encode(r.fact).decode()) for r in records],
+            )
+            self._db.executemany(
+                "INSERT OR REPLACE INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?)", [_row(task) for task in tasks]
+            )
+
+    def last_seq(self) -> int:
+        """Number of the newest fact ever written, pruned ones included; 0 for a new journal."""
+        row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'facts'").fetchone()
+        return int(row[0]) if row else 0
+
+    def live_records(self) -> Iterator[Record]:
+        """The facts of all tasks that have not ended, in order: what a broker replays."""
+        rows = self._db.execute(
+            "SELECT seq, at_s, f.task_id, fact FROM facts f JOIN tasks t USING (task_id) "
+            f"WHERE t.state IN ({_marks(_LIVE)}) ORDER BY seq",
+            _LIVE,
+        )
+        return map(_record, rows)
+
+    def recent_ended(self, count: int) -> list[Task]:
+        """The tasks that ended last, oldest first."""
+        rows = self._db.execute(
+            f"SELECT task FROM tasks WHERE state IN ({_marks(_ENDED)}) ORDER BY ended_at_s DESC LIMIT ?",
+            (*_ENDED, count),
+        ).fetchall()
+        return [_task_decoder.decode(row[0]) for row in reversed(rows)]
+
+    def task(self, task_id: str) -> Task | None:
+        row = self._db.execute("SELECT task FROM tasks WHERE task_id = ?", (task_id,)).fetchone()
+        return _task_decoder.decode(row[0]) if row else None
+
+    def prune(self, ended_before_s: float) -> int:
+        """Forget tasks that ended before that time, at most PRUNED_A_CALL; returns how many."""
+        rows = self._db.execute(
+            f"SELECT task_id FROM tasks WHERE state IN ({_marks(_ENDED)}) AND ended_at_s < ? LIMIT ?",
+            (*_ENDED, ended_before_s, PRUNED_A_CALL),
+        ).fetchall()
+        if rows:
+            with self._db:
+                self._db.execute("BEGIN IMMEDIATE")
+                self._db.executemany("DELETE FROM facts WHERE task_id = ?", rows)
+                self._db.executemany("DELETE FROM tasks WHERE task_id = ?", rows)
+        return len(rows)
+
+
+def read_story(path: Path, task_id: str) -> list[Record]:
+    """A task's facts in order, read beside a running broker. JournalError if there is no journal at `path`."""
+    try:
+        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        rows = db.execute("SELECT seq, at_s, task_id, fact FROM facts WHERE task_id = ? ORDER BY seq", (task_id,))
+        return [_record(row) for row in rows]
+    except sqlite3.Error as error:
+        raise JournalError(f"Cannot read the journal {path}: {error}") from error
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    # isolation_level=None: transactions begin and end where the code says so.
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("PRAGMA journal_mode=WAL")
+    db.execute("PRAGMA synchronous=FULL")
+    return db
+
+
+def _lock(path: Path) -> int:
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(fd)
+        raise JournalError(
+            f"Another broker is using the journal ({path} is locked); stop it first, or set [broker] journal."
+        ) from error
+    return fd
+
+
+def _migrate(db: sqlite3.Connection) -> None:
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(MIGRATIONS):
+        raise JournalError(f"The journal is of a newer release (version {version}, this one reads {len(MIGRATIONS)}).")
+    for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
+        db.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
+
+
+def _marks(values: Sequence[str]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def _row(task: Task) -> tuple[str, str, str, str, float, float, str]:
+    spec = task.spec
+    return (
+        spec.task_id,
+        spec.user_id,
+        spec.project_id,
+        task.state.value,
+        task.submitted_at_s,
+        task.ended_at_s,
+        msgspec.json.encode(task).decode(),
+    )
+
+
+def _record(row: tuple[int, float, str, str]) -> Record:
+    seq, at_s, task_id, fact = row
+    return Record(seq, at_s, task_id, _fact_decoder.decode(fact))

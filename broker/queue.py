@@ -1,0 +1,77 @@
+"""The waiting tasks in the order in which they should start. Pure.
+
+Priority first, then fair between users, then first come. Fairness is start-time fair queueing (Goyal,
+Vin and Cheng, 1996): each waiting task carries a virtual start time, one more than that of the same
+user's task before it and never less than the time of the task that was started last. So the hundred
+tasks of one user stand behind the first task of the next, and a user who comes back after a pause has
+saved nothing up.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+
+from protocol.task import Task
+
+#: (minus priority, virtual start time, order of arrival, task_id)
+_Entry = tuple[int, int, int, str]
+
+
+class WaitingTasks:
+    """One heap a trainType; taking, adding and removing cost O(log n) at most."""
+
+    def __init__(self) -> None:
+        self._heaps: dict[str, list[_Entry]] = {}
+        self._waiting: dict[str, _Entry] = {}
+        self._last_time_of_user: dict[str, int] = {}
+        self._now = 0
+        self._arrivals = 0
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def __contains__(self, task_id: str) -> bool:
+        return task_id in self._waiting
+
+    def add(self, task: Task) -> None:
+        """A task that came back from a lost worker has waited before: it starts before all of its user's others."""
+        user_id = task.spec.user_id
+        if task.attempt > 1:
+            time = self._now
+        else:
+            time = max(self._now, self._last_time_of_user.get(user_id, -1) + 1)
+            self._last_time_of_user[user_id] = time
+        self._arrivals += 1
+        arrival = 0 if task.attempt > 1 else self._arrivals
+        entry = (-task.spec.priority, time, arrival, task.task_id)
+        self._waiting[task.task_id] = entry
+        heapq.heappush(self._heaps.setdefault(task.spec.train_type, []), entry)
+
+    def remove(self, task_id: str) -> None:
+        """Take a task out (its heap entry is dropped when it comes up)."""
+        self._waiting.pop(task_id, None)
+        if not self._waiting:
+            self._heaps.clear()
+            self._last_time_of_user.clear()
+
+    def first(self, train_types: Iterable[str]) -> str | None:
+        """The task that a worker for these trainTypes should start next; stays until `remove`."""
+        heads = [entry for entry in map(self._head, train_types) if entry is not None]
+        return min(heads)[3] if heads else None
+
+    def start(self, task_id: str) -> None:
+        """The task leaves the queue to be trained; virtual time moves on to its own."""
+        entry = self._waiting.get(task_id)
+        if entry is not None:
+            self._now = max(self._now, entry[1])
+            self.remove(task_id)
+        if len(self._last_time_of_user) > 1000 + 2 * len(self._waiting):
+            # A time that has passed means the same as none; without this the table grows with every user ever seen.
+            self._last_time_of_user = {u: t for u, t in self._last_time_of_user.items() if t >= self._now}
+
+    def _head(self, train_type: str) -> _Entry | None:
+        heap = self._heaps.get(train_type, [])
+        while heap and self._waiting.get(heap[0][3]) != heap[0]:
+            heapq.heappop(heap)
+        return heap[0] if heap else None

@@ -1,0 +1,217 @@
+"""The broker's loop: receive what is there, let the core decide, write it down, then answer.
+
+    wait → drain up to DRAIN_MESSAGES → core.handle each → append all facts, one commit → send
+
+Everything sent in a round comes after the commit of that round. If the commit fails the process ends:
+memory is ahead of the journal then, and the journal is the truth that the next start replays.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import zmq
+
+from broker.core import Core
+from broker.events import Effect, Event, FromWeb, FromWorker, Now, Publish, ReadEnded, SendWeb, SendWorker, TimePassed
+from broker.facts import Record
+from broker.journal import Journal
+from protocol import messages as m
+from protocol import wire
+from protocol.task import Task
+
+log = logging.getLogger("broker")
+
+DRAIN_MESSAGES = 500
+TICK_INTERVAL_S = 1.0
+PRUNE_INTERVAL_S = 600.0
+DAY_S = 86400.0
+
+
+class Sockets(msgspec.Struct):
+    """The four bound sockets: two ROUTERs, and the publish/collect pair."""
+
+    web: zmq.Socket[bytes]
+    worker: zmq.Socket[bytes]
+    publish: zmq.Socket[bytes]
+    collect: zmq.Socket[bytes]
+
+
+class Shell:
+    """Owns sockets, clock and journal; decides nothing."""
+
+    def __init__(self, core: Core, journal: Journal, sockets: Sockets, keep_days: float) -> None:
+        self._core = core
+        self._journal = journal
+        self._sockets = sockets
+        self._keep_s = keep_days * DAY_S
+        self._bad_frames = 0
+        self._stopping = False
+        self._next_tick_s = 0.0
+        self._next_prune_s = 0.0
+        self._poller = zmq.Poller()
+        for socket in (sockets.web, sockets.worker, sockets.publish, sockets.collect):
+            self._poller.register(socket, zmq.POLLIN)
+
+    def stop(self) -> None:
+        """End the loop after the current round; safe to call from a signal handler."""
+        self._stopping = True
+
+    def run(self) -> None:
+        """Replay, then serve until `stop`. sqlite3.Error escapes: the caller must let the process end."""
+        self._replay()
+        while not self._stopping:
+            ready = dict(self._poller.poll(self._wait_ms()))
+            if self._sockets.publish in ready:
+                _forward(self._sockets.publish, self._sockets.collect, lambda frames: None)
+            if self._sockets.collect in ready:
+                _forward(self._sockets.collect, self._sockets.publish, self._note_progress)
+            events: list[Event] = []
+            if self._sockets.worker in ready:
+                self._drain(self._sockets.worker, m.WorkerToBroker, FromWorker, events)
+            if self._sockets.web in ready:
+                self._drain(self._sockets.web, m.WebToBroker, FromWeb, events)
+            self._round([*events, TimePassed()])
+            self._housekeeping()
+
+    def _replay(self) -> None:
+        began_s = time.monotonic()
+        for task in self._journal.recent_ended(self._core.settings.recent_tasks):
+            self._core.remember_ended(task)
+        for record in self._journal.live_records():
+            self._core.apply(record)
+        self._core.seq = self._journal.last_seq()
+        self._core.begin(_now())
+        log.info(
+            "action=broker.replayed live_tasks=%d seq=%d seconds=%.2f",
+            len(self._core.tasks),
+            self._core.seq,
+            time.monotonic() - began_s,
+        )
+
+    def _wait_ms(self) -> int:
+        """Until the next tick or the next lease's end, whichever comes first."""
+        now_s = time.monotonic()
+        deadline_s = self._core.next_deadline()
+        until_s = min(self._next_tick_s, deadline_s) if deadline_s is not None else self._next_tick_s
+        return max(0, int((until_s - now_s) * 1000) + 1)
+
+    def _drain(
+        self, socket: zmq.Socket[bytes], union: Any, wrap: Callable[[bytes, Any], Event], out: list[Event]
+    ) -> None:
+        for _ in range(DRAIN_MESSAGES):
+            try:
+                peer, *frames = socket.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            try:
+                out.append(wrap(peer, wire.decode(frames, union)))
+            except wire.WireError as error:
+                self._bad_frames += 1
+                log.warning("action=broker.bad_frame count=%d reason=%s", self._bad_frames, error)
+
+    def _round(self, events: list[Event]) -> None:
+        """One group commit: all facts of all events on disk, then all effects."""
+        records: list[Record] = []
+        effects: list[Effect] = []
+        now = _now()
+        for event in events:
+            event_records, event_effects = self._core.handle(event, now)
+            records += event_records
+            effects += event_effects
+        if records:
+            self._journal.append(records, self._changed_tasks(records))
+        for effect in effects:
+            self._carry_out(effect)
+        for record in records:
+            log_record(record)
+
+    def _changed_tasks(self, records: list[Record]) -> list[Task]:
+        ids = {record.task_id for record in records}
+        return [self._core.tasks.get(task_id) or self._core.recent[task_id] for task_id in ids]
+
+    def _carry_out(self, effect: Effect) -> None:
+        match effect:
+            case SendWeb():
+                _send(self._sockets.web, effect.peer, effect.message)
+            case SendWorker():
+                _send(self._sockets.worker, effect.peer, effect.message)
+            case Publish():
+                self._publish(effect.message)
+            case ReadEnded():
+                answer = self._core.answer_ended(effect.request, self._journal.task(effect.request.task_id))
+                _send(self._sockets.web, effect.peer, answer)
+
+    def _publish(self, message: m.Published) -> None:
+        self._sockets.publish.send_multipart(wire.encode(message), zmq.NOBLOCK)
+
+    def _note_progress(self, frames: list[bytes]) -> None:
+        try:
+            message = wire.decode(frames, m.Published)
+        except wire.WireError as error:
+            self._bad_frames += 1
+            log.warning("action=broker.bad_frame count=%d reason=%s", self._bad_frames, error)
+            return
+        if isinstance(message, m.Progress):
+            self._core.note_progress(message)
+
+    def _housekeeping(self) -> None:
+        now_s = time.monotonic()
+        if now_s >= self._next_tick_s:
+            self._next_tick_s = now_s + TICK_INTERVAL_S
+            self._publish(self._core.tick())
+        if now_s >= self._next_prune_s:
+            pruned = self._journal.prune(time.time() - self._keep_s)
+            self._next_prune_s = now_s + (TICK_INTERVAL_S if pruned else PRUNE_INTERVAL_S)
+            if pruned:
+                log.info("action=journal.pruned tasks=%d", pruned)
+
+
+def log_record(record: Record) -> None:
+    """One line a transition, with fixed keys."""
+    fact = record.fact
+    name = type(fact).__name__.lower()
+    attempt = getattr(fact, "attempt", None) or getattr(getattr(fact, "end", None), "attempt", 0)
+    worker = getattr(fact, "worker", None) or getattr(getattr(fact, "end", None), "worker", "")
+    reason = getattr(getattr(fact, "end", None), "error", "")
+    log.info(
+        "action=task.%s task=%s attempt=%s worker=%s seq=%d%s",
+        name,
+        record.task_id,
+        attempt or "",
+        worker,
+        record.seq,
+        f" reason={reason!r}" if reason else "",
+    )
+
+
+def _now() -> Now:
+    return Now(time.monotonic(), time.time())
+
+
+def _forward(source: zmq.Socket[bytes], target: zmq.Socket[bytes], look: Callable[[list[bytes]], None]) -> None:
+    """Pass frames on unchanged: subscriptions one way, publications the other."""
+    for _ in range(DRAIN_MESSAGES):
+        try:
+            frames = source.recv_multipart(zmq.NOBLOCK)
+        except zmq.Again:
+            return
+        look(frames)
+        try:
+            target.send_multipart(frames, zmq.NOBLOCK)
+        except zmq.Again:
+            log.warning("action=broker.publication_dropped reason='a subscriber is too slow'")
+
+
+def _send(socket: zmq.Socket[bytes], peer: bytes, message: m.Message) -> None:
+    """Send to a peer that may be gone: the protocol's repeats heal what is lost here."""
+    try:
+        socket.send_multipart([peer, *wire.encode(message)], zmq.NOBLOCK)
+    except zmq.ZMQError as error:
+        if error.errno not in (zmq.EHOSTUNREACH, zmq.EAGAIN):
+            raise
+        log.info("action=broker.unsent message=%s reason=%s", type(message).__name__, error)

@@ -1,0 +1,118 @@
+"""The registered workers: who is alive, who is free, who holds what. Pure; times are monotonic seconds."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from protocol.messages import WorkerInfo
+
+
+@dataclass(slots=True)
+class Worker:
+    """One start of one worker. peer: its routing identity now, None until it speaks after a broker restart."""
+
+    name: str
+    start_id: str
+    peer: bytes | None = None
+    host: str = ""
+    train_types: tuple[str, ...] = ()
+    ready: bool = False
+    task_id: str | None = None
+    heard_at_s: float = 0.0
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.name, self.start_id
+
+
+class WorkerTable:
+    """Ordered by when each was last heard: every worker has the same time to live, so the first expires first."""
+
+    def __init__(self) -> None:
+        self._by_key: OrderedDict[tuple[str, str], Worker] = OrderedDict()
+        self._by_peer: dict[bytes, Worker] = {}
+        self._by_name: dict[str, Worker] = {}
+        #: Free workers, grouped by what they can train, longest idle first.
+        self._free: dict[tuple[str, ...], OrderedDict[tuple[str, str], Worker]] = {}
+        self._free_count = 0
+
+    def __len__(self) -> int:
+        return len(self._by_key)
+
+    @property
+    def free_count(self) -> int:
+        return self._free_count
+
+    @property
+    def warm_count(self) -> int:
+        return sum(worker.ready or worker.task_id is not None for worker in self._by_key.values())
+
+    def infos(self) -> tuple[WorkerInfo, ...]:
+        return tuple(WorkerInfo(w.name, w.host, w.ready, w.task_id or "", w.train_types) for w in self._by_key.values())
+
+    def by_peer(self, peer: bytes) -> Worker | None:
+        return self._by_peer.get(peer)
+
+    def by_name(self, name: str) -> Worker | None:
+        return self._by_name.get(name)
+
+    def holder(self, name: str, start_id: str) -> Worker:
+        """The worker of that start; made known (without a peer) if it is not, as on replay."""
+        worker = self._by_key.get((name, start_id))
+        if worker is None:
+            worker = self._by_key[name, start_id] = Worker(name, start_id)
+            self._by_name[name] = worker
+        return worker
+
+    def attach(self, worker: Worker, peer: bytes) -> None:
+        """Its messages come from `peer` from now on."""
+        if worker.peer is not None:
+            self._by_peer.pop(worker.peer, None)
+        worker.peer = peer
+        self._by_peer[peer] = worker
+
+    def heard(self, worker: Worker, now_s: float) -> None:
+        worker.heard_at_s = now_s
+        self._by_key.move_to_end(worker.key)
+
+    def hear_all(self, now_s: float) -> None:
+        """Give every worker a full time to live from now: the broker has just started."""
+        for worker in self._by_key.values():
+            worker.heard_at_s = now_s
+
+    def oldest(self) -> Worker | None:
+        """The worker that has been silent for longest."""
+        return next(iter(self._by_key.values()), None)
+
+    def remove(self, worker: Worker) -> None:
+        self.set_ready(worker, False)
+        self._by_key.pop(worker.key, None)
+        if worker.peer is not None:
+            self._by_peer.pop(worker.peer, None)
+        if self._by_name.get(worker.name) is worker:
+            del self._by_name[worker.name]
+
+    def hold(self, worker: Worker, task_id: str | None) -> None:
+        """The worker's one lease (None: it holds nothing and will say when it is ready again)."""
+        worker.task_id = task_id
+        self.set_ready(worker, False)
+
+    def set_ready(self, worker: Worker, ready: bool) -> None:
+        ready = ready and worker.task_id is None
+        if ready == worker.ready:
+            return
+        worker.ready = ready
+        group = self._free.setdefault(worker.train_types, OrderedDict())
+        if ready:
+            group[worker.key] = worker
+            self._free_count += 1
+        else:
+            del group[worker.key]
+            self._free_count -= 1
+            if not group:
+                del self._free[worker.train_types]
+
+    def free_groups(self) -> list[tuple[tuple[str, ...], Worker]]:
+        """For each group of free workers with the same trainTypes, the one that has been idle for longest."""
+        return [(train_types, next(iter(group.values()))) for train_types, group in self._free.items()]
