@@ -1,0 +1,77 @@
+"""Which pictures train the model and which only score it. No TensorFlow here."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row numbers, int64, sorted, no row on both sides."""
+
+    train: np.ndarray
+    held_out: np.ndarray
+
+
+def content_groups(files: Sequence[Path]) -> np.ndarray:
+    """A number for each file, int64 (n,); byte-identical files, and only those, share one.
+
+    Only files that have their size in common are read.
+    """
+    sizes = [path.stat().st_size for path in files]
+    by_size: dict[int, int] = defaultdict(int)
+    for size in sizes:
+        by_size[size] += 1
+    numbers: dict[tuple[int, str], int] = {}
+    groups = []
+    for row, (path, size) in enumerate(zip(files, sizes, strict=True)):
+        key = (size, _sha256(path)) if by_size[size] > 1 else (size, str(row))
+        groups.append(numbers.setdefault(key, len(numbers)))
+    return np.array(groups, dtype=np.int64)
+
+
+def conflicts(groups: np.ndarray, classes: np.ndarray) -> list[np.ndarray]:
+    """The rows of every group of identical pictures that stands in more than one class."""
+    order = np.argsort(groups, kind="stable")
+    runs = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
+    return [np.sort(run) for run in runs if len(np.unique(classes[run])) > 1]
+
+
+def stratified_split(classes: np.ndarray, groups: np.ndarray, share: float, seed: int) -> Split:
+    """Hold out about `share` of each class, whole groups of identical pictures at a time.
+
+    classes, groups: int64 (n,). Every class with two different pictures has one on each side. A class with
+    only one, and pictures that stand in several classes (which would score at random), stay on the train side.
+    The same arguments give the same split. scikit-learn's splitters keep either the groups or the small classes
+    whole, but not both, hence this one.
+    """
+    rng = np.random.default_rng(seed)
+    in_conflict = {int(groups[rows[0]]) for rows in conflicts(groups, classes)}
+    held_out: list[int] = []
+    for label in range(int(classes.max(initial=-1)) + 1):
+        rows_by_group: dict[int, list[int]] = defaultdict(list)
+        for row in np.flatnonzero(classes == label):
+            rows_by_group[int(groups[row])].append(int(row))
+        free = [group for group in rows_by_group if group not in in_conflict]
+        wanted = max(1, round(share * sum(len(rows) for rows in rows_by_group.values())))
+        most = len(free) if len(free) < len(rows_by_group) else len(free) - 1
+        taken: list[int] = []
+        for group in rng.permutation(free)[: max(0, most)]:
+            if len(taken) >= wanted:
+                break
+            taken += rows_by_group[int(group)]
+        held_out += taken
+    mask = np.zeros(len(classes), dtype=bool)
+    mask[held_out] = True
+    return Split(train=np.flatnonzero(~mask), held_out=np.flatnonzero(mask))
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
