@@ -82,6 +82,7 @@ class WorkerSettings(_Section, frozen=True, kw_only=True):
     cache_dir: Annotated[str, Meta(min_length=1)]
     threads: Annotated[int, Meta(ge=0, le=1024)]
     tasks_per_process: Count
+    keep_spare: bool
     memory_limit_mb: Annotated[int, Meta(ge=1000)]
     stop_grace_s: Seconds
     kill_grace_s: Seconds

@@ -296,11 +296,9 @@ class Report(Message, frozen=True):
 
 
 class Ended(Message, frozen=True):
-    """Trainer process to agent: the attempt is over; same outcomes as Result."""
+    """Trainer process to agent: the attempt is over. rss_mb: memory that the process holds now."""
 
     result: Result
-    #: False when the process should be replaced before the next task.
-    reusable: bool
     rss_mb: float
 
 

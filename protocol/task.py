@@ -21,12 +21,17 @@ ENDED_STATES = frozenset({TaskState.DONE, TaskState.FAILED, TaskState.CANCELLED}
 
 
 class TaskSpec(msgspec.Struct, frozen=True):
-    """What was asked for; never changes. options: checked by protocol.options, camelCase keys."""
+    """What was asked for; never changes.
+
+    project_dir: as the caller wrote it, for the answers; project_path: the same folder, absolute and with
+    links resolved, for the worker. options: checked by protocol.options, camelCase keys.
+    """
 
     task_id: str
     user_id: str
     project_id: str
     project_dir: str
+    project_path: str
     train_type: str
     options: dict[str, int | float | str] = {}
     priority: int = 0

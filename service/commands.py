@@ -1,0 +1,213 @@
+"""`python server.py start | stop | restart | status`: each returns the exit code of the program."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from conf.settings import ROOT, Settings, SettingsError, load
+from service.supervisor_client import ProgramInfo, SupervisorClient, SupervisorError
+
+#: TensorFlow's import takes seconds, and the first start converts the backbones once.
+START_TIMEOUT_S = 180.0
+STOP_TIMEOUT_S = 60.0
+POLL_INTERVAL_S = 0.1
+LOG_LINES = 12
+
+
+class StartError(Exception):
+    """Why the service could not be started, for the operator."""
+
+
+def start(environ: Mapping[str, str]) -> int:
+    """Start everything and wait until a task could be trained; on failure leave nothing running."""
+    try:
+        supervisor = SupervisorClient(ROOT)
+        settings = load(environ)
+        if supervisor.pid() is not None:
+            say("TFModel is running already; 'python server.py status' shows how it is.")
+            return 0
+        _check_ports(settings)
+        _make_folders(settings)
+        supervisor.spawn()
+        ready = _wait_until_ready(supervisor, settings)
+    except (StartError, SettingsError, SupervisorError) as error:
+        complain(f"TFModel did not start. {error}")
+        _stop_quietly()
+        return 1
+    except KeyboardInterrupt:
+        complain("Interrupted; stopping what had started.")
+        _stop_quietly()
+        return 1
+    _describe(settings, ready)
+    return 0
+
+
+def stop() -> int:
+    """Stop everything; 0 also when nothing was running."""
+    supervisor = SupervisorClient(ROOT)
+    if supervisor.pid() is None:
+        say("TFModel is not running.")
+        return 0
+    if not supervisor.shutdown(STOP_TIMEOUT_S):
+        complain(f"TFModel did not stop within {STOP_TIMEOUT_S:.0f} s; see {ROOT / 'log' / 'supervisord.log'}.")
+        return 1
+    say("TFModel has stopped.")
+    return 0
+
+
+def restart(environ: Mapping[str, str]) -> int:
+    """Check the settings before stopping: a typing error must not take the service down."""
+    try:
+        load(environ)
+    except SettingsError as error:
+        complain(f"Nothing was restarted. {error}")
+        return 1
+    return stop() or start(environ)
+
+
+def status(environ: Mapping[str, str]) -> int:
+    """0 when a task could be trained now, 1 when not, 3 when nothing runs (as for init scripts)."""
+    try:
+        settings = load(environ)
+    except SettingsError as error:
+        complain(str(error))
+        return 1
+    supervisor = SupervisorClient(ROOT)
+    if supervisor.pid() is None:
+        say("TFModel is not running; start it with 'python server.py start'.")
+        return 3
+    for program in supervisor.programs():
+        say(f"{program.name:<20} {program.state:<10} {program.description}")
+    code, body = get_json(settings, "/readyz")
+    if code == 200:
+        _describe(settings, body)
+        return 0
+    complain(str(body.get("error", "The front-end does not answer.")))
+    return 1
+
+
+def say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 - a command for a person
+
+
+def complain(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def get_json(settings: Settings, path: str) -> tuple[int, dict[str, Any]]:
+    """Status and body of a GET at our own front-end; status 0 when it does not answer."""
+    url = f"http://{_reachable(settings.web.host)}:{settings.web.port}{path}"
+    headers = {"Authorization": f"Bearer {settings.web.api_tokens[0]}"} if settings.web.api_tokens else {}
+    # A proxy from the environment must not stand between this machine and itself.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(urllib.request.Request(url, headers=headers), timeout=5) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        try:
+            return error.code, json.load(error)
+        except ValueError:
+            return error.code, {}
+    except (OSError, ValueError):
+        return 0, {}
+
+
+def _reachable(host: str) -> str:
+    return "127.0.0.1" if host in ("0.0.0.0", "") else f"[{host}]" if ":" in host else host
+
+
+def _wait_until_ready(supervisor: SupervisorClient, settings: Settings) -> dict[str, Any]:
+    give_up_at_s = time.monotonic() + START_TIMEOUT_S
+    said = ""
+    while True:
+        code, body = get_json(settings, "/readyz")
+        if code == 200:
+            return body
+        programs = supervisor.programs()
+        dead = next((program for program in programs if program.is_dead), None)
+        if dead is not None:
+            raise StartError(f"The program {dead.name} died ({dead.description}).\n{_last_lines(dead)}")
+        if time.monotonic() > give_up_at_s:
+            logs = "\n".join(_last_lines(program) for program in programs)
+            raise StartError(f"Not ready after {START_TIMEOUT_S:.0f} s: {body.get('error', 'no answer')}\n{logs}")
+        error = str(body.get("error", ""))
+        if error and error != said and sys.stdout.isatty():
+            say(f"  … {error}")
+            said = error
+        time.sleep(POLL_INTERVAL_S)
+
+
+def _check_ports(settings: Settings) -> None:
+    broker, web = settings.broker, settings.web
+    addresses = {("web", "port"): (web.host, web.port)} | {
+        ("broker", key): (broker.host, getattr(broker, key))
+        for key in ("web_port", "worker_port", "publish_port", "collect_port")
+    }
+    for (section, key), (host, port) in addresses.items():
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("" if host == "*" else host, port))
+            except OSError as error:
+                raise StartError(
+                    f"Port {port} on {host} cannot be had: {error.strerror}{_owner_of(port)}. End that program, or set "
+                    f"[{section}] {key} in conf/tfmodel.toml (TFMODEL_{section.upper()}_{key.upper()})."
+                ) from error
+
+
+def _owner_of(port: int) -> str:
+    try:
+        for connection in psutil.net_connections("tcp"):
+            if connection.laddr and connection.laddr.port == port and connection.pid and connection.status == "LISTEN":
+                return f" by process {connection.pid} ({psutil.Process(connection.pid).name()})"
+    except psutil.Error:
+        pass
+    return ""
+
+
+def _make_folders(settings: Settings) -> None:
+    for name in ("log", "run"):
+        (ROOT / name).mkdir(exist_ok=True)
+    for root in settings.web.allowed_roots():
+        # Only our own default is made; a missing folder of the operator's is more likely a typing error.
+        if root == (ROOT / "projects").resolve():
+            root.mkdir(exist_ok=True)
+        elif not root.is_dir():
+            raise StartError(f"[web] data_roots names {root}, which is not a folder; make it or correct the setting.")
+
+
+def _last_lines(program: ProgramInfo) -> str:
+    try:
+        lines = program.log.read_text(errors="replace").splitlines()[-LOG_LINES:]
+    except OSError:
+        lines = ["(no log yet)"]
+    return "\n".join([f"Last lines of {program.log}:", *(f"    {line}" for line in lines)])
+
+
+def _describe(settings: Settings, ready: dict[str, Any]) -> None:
+    _, body = get_json(settings, "/v1/workers")
+    names = ", ".join(worker["name"] for worker in body.get("workers", [])) or "none"
+    say(f"TFModel is ready at http://{_reachable(settings.web.host)}:{settings.web.port}")
+    say(f"  workers  {ready.get('workers', 0)} ({names})")
+    say(f"  logs     {ROOT / 'log'}")
+    say(f"  photos   {', '.join(str(root) for root in settings.web.allowed_roots())}")
+
+
+def _stop_quietly() -> None:
+    try:
+        SupervisorClient(ROOT).shutdown(STOP_TIMEOUT_S)
+    except SupervisorError as error:
+        complain(str(error))
+    # A stale socket of a supervisord that died would only confuse the next start.
+    Path(ROOT / "run" / "supervisor.sock").unlink(missing_ok=True)

@@ -1,0 +1,117 @@
+"""Talk to supervisord over its socket: is it there, what do its programs do, end it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import xmlrpc.client
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from supervisor.xmlrpc import SupervisorTransport
+
+#: The longest path that Linux takes for a Unix socket.
+MAX_SOCKET_PATH_BYTES = 107
+SPAWN_TIMEOUT_S = 20.0
+
+
+class ProgramInfo(msgspec.Struct, frozen=True):
+    """One program as supervisord sees it. state: RUNNING, STARTING, BACKOFF, FATAL, STOPPED …"""
+
+    name: str
+    state: str
+    pid: int
+    description: str
+    log: Path
+
+    @property
+    def is_dead(self) -> bool:
+        return self.state in ("BACKOFF", "FATAL", "EXITED", "UNKNOWN")
+
+
+class SupervisorError(Exception):
+    """supervisord cannot be started or does not answer; the message says why."""
+
+
+class SupervisorClient:
+    """For the supervisord of `root`/supervisord.conf."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._socket = root / "run" / "supervisor.sock"
+        if len(os.fsencode(self._socket)) > MAX_SOCKET_PATH_BYTES:
+            raise SupervisorError(
+                f"The path {self._socket} is longer than the {MAX_SOCKET_PATH_BYTES} bytes that a Unix socket "
+                "may have; move TFModel to a folder with a shorter path."
+            )
+        transport = SupervisorTransport(None, None, f"unix://{self._socket}")
+        self._rpc: Any = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+
+    def pid(self) -> int | None:
+        """Of the running supervisord; None when there is none."""
+        try:
+            return int(self._rpc.getPID())
+        except (OSError, xmlrpc.client.Error, xmlrpc.client.ProtocolError):
+            return None
+
+    def programs(self) -> list[ProgramInfo]:
+        """In start order; empty when supervisord is away."""
+        try:
+            rows = self._rpc.getAllProcessInfo()
+        except (OSError, xmlrpc.client.Error):
+            return []
+        return [
+            ProgramInfo(row["name"], row["statename"], row["pid"], row["description"], Path(row["stdout_logfile"]))
+            for row in rows
+        ]
+
+    def spawn(self) -> None:
+        """Start supervisord in the background; SupervisorError when it does not come up."""
+        # The programs are started as `python3`: it must be the Python that runs now.
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+        done = subprocess.run(
+            [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._root / "supervisord.conf")],
+            cwd=self._root,
+            env={**os.environ, "PATH": path},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=SPAWN_TIMEOUT_S,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise SupervisorError(f"supervisord did not start: {(done.stderr or done.stdout).strip()}")
+        give_up_at_s = time.monotonic() + SPAWN_TIMEOUT_S
+        while self.pid() is None:
+            if time.monotonic() > give_up_at_s:
+                raise SupervisorError(f"supervisord does not answer at {self._socket}; see log/supervisord.log.")
+            time.sleep(0.05)
+
+    def shutdown(self, timeout_s: float) -> bool:
+        """Stop all programs and supervisord; True when it is gone within the time."""
+        pid = self.pid()
+        if pid is None:
+            return True
+        try:
+            self._rpc.shutdown()
+        except (OSError, xmlrpc.client.Error):
+            return not _alive(pid)
+        give_up_at_s = time.monotonic() + timeout_s
+        while _alive(pid):
+            if time.monotonic() > give_up_at_s:
+                return False
+            time.sleep(0.05)
+        return True
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

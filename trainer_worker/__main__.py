@@ -1,0 +1,85 @@
+"""`python -m trainer_worker [--name NAME] [--broker tcp://HOST:PORT]`: one worker, until SIGTERM."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import logging
+import os
+import re
+import socket
+import sys
+import uuid
+
+import zmq
+
+from conf.curve import load_client_keys
+from conf.logs import set_up_logging
+from conf.settings import ROOT, Settings, SettingsError, exit_bad_settings, load_or_exit
+from trainer_worker.agent import Agent, catch_signals
+from trainer_worker.agent_core import AgentCore, AgentSettings
+from trainer_worker.registry import TRAINER_MODULES
+
+log = logging.getLogger("worker")
+
+NAME_PATTERN = r"[A-Za-z0-9._-]{1,80}"
+
+
+def lock_name(name: str) -> int:
+    """Hold the worker's name on this machine until the process ends; exits when another process holds it."""
+    folder = ROOT / "run"
+    folder.mkdir(exist_ok=True)
+    fd = os.open(folder / f"worker-{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        exit_bad_settings(f"--name {name}: a worker of that name runs on this machine; choose another name.")
+    return fd
+
+
+def run(settings: Settings, name: str, endpoint: str) -> None:
+    """Work for the broker at `endpoint` until SIGTERM or SIGINT."""
+    set_up_logging(f"worker.{name}")
+    worker = settings.worker
+    try:
+        keys = load_client_keys(settings.broker.curve_path)
+    except SettingsError as error:
+        exit_bad_settings(str(error))
+    core = AgentCore(
+        AgentSettings(
+            worker=name,
+            start_id=uuid.uuid4().hex,
+            host=socket.gethostname(),
+            train_types=tuple(sorted(TRAINER_MODULES)),
+            tasks_per_process=worker.tasks_per_process,
+            memory_limit_mb=worker.memory_limit_mb,
+            stop_grace_s=worker.stop_grace_s,
+            kill_grace_s=worker.kill_grace_s,
+            keep_spare=worker.keep_spare,
+        )
+    )
+    worker.cache_path.mkdir(parents=True, exist_ok=True)
+    agent = Agent(core, zmq.Context(), endpoint, keys, worker.cache_path, worker.thread_count)
+    catch_signals(agent)
+    log.info("action=worker.started name=%s broker=%s pid=%d", name, endpoint, os.getpid())
+    agent.run()
+    log.info("action=worker.left name=%s", name)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m trainer_worker", description=__doc__)
+    parser.add_argument("--name", default=f"{socket.gethostname()}-{os.getpid()}", help="shown as a task's thread")
+    parser.add_argument("--broker", default="", metavar="tcp://HOST:PORT", help="the broker's worker_port")
+    arguments = parser.parse_args()
+    settings = load_or_exit(os.environ)
+    if not re.fullmatch(NAME_PATTERN, arguments.name):
+        exit_bad_settings(f"--name {arguments.name!r}: a name is 1 to 80 letters, digits, dots, dashes or underscores.")
+    if arguments.broker and not re.fullmatch(r"tcp://.+:\d+", arguments.broker):
+        exit_bad_settings(f"--broker {arguments.broker!r} should look like tcp://192.0.2.1:2335.")
+    lock_name(arguments.name)
+    run(settings, arguments.name, arguments.broker or settings.worker_endpoint)
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

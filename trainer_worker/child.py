@@ -1,0 +1,186 @@
+"""The trainer process: imports TensorFlow once, trains task after task, ends with its pipe.
+
+Run by the agent as `python -m trainer_worker.child FD PARENT_PID CACHE_DIR THREADS`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import gc
+import logging
+import os
+import platform
+import queue
+import signal
+import sys
+import threading
+import traceback
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import msgspec
+import psutil
+
+from conf.logs import set_up_logging
+from protocol import messages as m
+from protocol import wire
+from protocol.errors import FAILURE_CODES, Failure, TrainingError
+from protocol.options import typed_options
+from protocol.task import Trained
+from trainer_worker.artifacts import read_manifest
+from trainer_worker.job import Cancelled, Job
+from trainer_worker.registry import TRAINER_MODULES, Train, load_trainer
+from trainer_worker.reporter import PipeReporter
+
+log = logging.getLogger("trainer")
+
+TRACE_LINES = 15
+PR_SET_PDEATHSIG = 1
+
+
+class Child:
+    """The pipe, the thread that reads it, and the loop that trains."""
+
+    def __init__(self, pipe: Connection, cache_dir: Path, threads: int) -> None:
+        self._pipe = pipe
+        self._send_lock = threading.Lock()
+        self._cache_dir = cache_dir
+        self._threads = threads
+        self._tasks: queue.SimpleQueue[m.Train] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._reporter: PipeReporter | None = None
+        self._holding: tuple[str, int] | None = None
+        self._early_halts: dict[tuple[str, int], bool] = {}
+
+    def serve(self) -> None:
+        """Load everything, say Ready, train what comes. Ends with the process only."""
+        threading.Thread(target=self._read_pipe, name="pipe", daemon=True).start()
+        trainers = {train_type: load_trainer(train_type) for train_type in TRAINER_MODULES}
+        self._send(m.Ready(warm_up(self._threads)))
+        while True:
+            order = self._tasks.get()
+            result = self._train(order, trainers[order.spec.train_type])
+            release_memory()
+            rss_mb = psutil.Process().memory_info().rss / 2**20
+            self._send(m.Ended(result, rss_mb))
+
+    def _read_pipe(self) -> None:
+        """Orders as they come. The end of the pipe is the end of the agent, and so of this process."""
+        while True:
+            try:
+                message = wire.unpack(self._pipe.recv_bytes(), m.AgentToTrainer)
+            except (EOFError, OSError, wire.WireError):
+                os._exit(0)
+            if isinstance(message, m.Train):
+                self._tasks.put(message)
+            else:
+                self._halt(message)
+
+    def _halt(self, halt: m.Halt) -> None:
+        with self._lock:
+            key = (halt.task_id, halt.attempt)
+            if self._holding == key and self._reporter is not None:
+                self._reporter.halt(halt.keep)
+            else:
+                self._early_halts[key] = halt.keep
+
+    def _train(self, order: m.Train, train: Train) -> m.Result:
+        key = (order.spec.task_id, order.attempt)
+        with PipeReporter(self._send) as reporter:
+            with self._lock:
+                self._holding, self._reporter = key, reporter
+                if key in self._early_halts:
+                    reporter.halt(self._early_halts.pop(key))
+            try:
+                return m.Result(*key, trained=self._trained(order, train, reporter))
+            except Cancelled:
+                return m.Result(*key, cancelled=True)
+            except Exception as error:
+                failure = explain(error)
+                log.warning("action=task.failed task=%s attempt=%d code=%s", *key, failure.code, exc_info=True)
+                return m.Result(*key, failure=failure)
+            finally:
+                with self._lock:
+                    self._holding, self._reporter = None, None
+
+    def _trained(self, order: m.Train, train: Train, reporter: PipeReporter) -> Trained:
+        job = make_job(order)
+        published = read_manifest(job.project_dir / "models" / job.task_id)
+        if published is not None:
+            # An earlier attempt finished, and died before it could say so.
+            return Trained(str(job.project_dir / "models" / job.task_id / "model.tflite"), published.get("metrics", {}))
+        result = train(job, reporter, self._cache_dir, self._threads)
+        return Trained(str(result.model_path), result.metrics, result.stage_seconds, result.stopped_early)
+
+    def _send(self, message: m.Message) -> None:
+        with self._send_lock:
+            self._pipe.send_bytes(wire.pack(message))
+
+
+def make_job(order: m.Train) -> Job:
+    """The order as the trainer sees it, after checks that need the disk."""
+    spec = order.spec
+    project_dir = Path(spec.project_path)
+    if not project_dir.is_dir():
+        raise TrainingError(
+            "project_dir_missing",
+            f"There is no folder {project_dir} on the worker; upload the photos before posting the task.",
+        )
+    options = typed_options(spec.train_type, spec.options)
+    batch_size = max(1, options.batch_size // order.batch_divisor)
+    options = msgspec.structs.replace(options, batch_size=batch_size)
+    return Job(spec.task_id, order.attempt, project_dir, spec.train_type, options)
+
+
+def explain(error: Exception) -> Failure:
+    """The failure in words, with its code, from whatever a trainer raised."""
+    trace = "".join(traceback.format_exception(error)).splitlines()[-TRACE_LINES:]
+    if isinstance(error, TrainingError):
+        code, words = error.code, error.error
+    elif isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+        code, words = "out_of_memory", "The training ran out of memory; post a smaller batchSize or imageSize."
+    elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        code, words = "disk_full", f"The disk is full: {error}. Free some space and post the task again."
+    else:
+        code, words = "trainer_error", f"The training failed: {type(error).__name__}: {str(error)[:500]}"
+    return Failure(code, FAILURE_CODES[code], words, "\n".join(trace))
+
+
+def warm_up(threads: int) -> dict[str, str]:
+    """Set TensorFlow up for this process; returns the versions."""
+    import tensorflow as tf  # only here and in the trainers: the agent imports parts of this package
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.experimental.enable_op_determinism()
+    for gpu in tf.config.list_physical_devices("GPU"):
+        # Take memory as needed: several workers may share a card.
+        tf.config.experimental.set_memory_growth(gpu, True)
+    return {"python": platform.python_version(), "tensorflow": tf.__version__}
+
+
+def release_memory() -> None:
+    """Forget the last task's graphs; without this a long-lived process grows with every training."""
+    import tensorflow as tf
+
+    tf.keras.backend.clear_session()
+    gc.collect()
+
+
+def die_with_parent(parent_pid: int) -> None:
+    """Ask Linux to end this process with its agent, also while a C call keeps Python from reading the pipe."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent_pid:
+        sys.exit(0)
+
+
+def main() -> None:
+    fd, parent_pid, cache_dir, threads = sys.argv[1:]
+    if sys.platform == "linux":
+        die_with_parent(int(parent_pid))
+    set_up_logging("trainer")
+    Child(Connection(int(fd)), Path(cache_dir), int(threads)).serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""Which module trains which trainType. Imported by the agent too: names only, no TensorFlow."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from trainer_worker.job import Job, Reporter, TrainingResult
+
+#: trainType → module with `train(job, reporter, cache_dir, threads)` and `warm_up(cache_dir, threads)`.
+TRAINER_MODULES: Mapping[str, str] = MappingProxyType(
+    {
+        "classification": "trainer_worker.trainers.classification",
+        "segmentation": "trainer_worker.trainers.segmentation",
+    }
+)
+
+Train = Callable[[Job, Reporter, Path, int], TrainingResult]
+
+
+def load_trainer(train_type: str) -> Train:
+    """The `train` function of a trainType; KeyError if there is none. Imports TensorFlow."""
+    module: Any = importlib.import_module(TRAINER_MODULES[train_type])
+    train: Train = module.train
+    return train

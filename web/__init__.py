@@ -1,0 +1,1 @@
+"""The HTTP front-end: answers GET from its task cache, and POST once the broker has the task on disk."""

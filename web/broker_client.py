@@ -1,0 +1,151 @@
+"""The front-end's two sockets to the broker: requests with answers, and publications into the task cache."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import time
+from collections.abc import Callable
+
+import zmq
+from zmq.eventloop.zmqstream import ZMQStream
+
+from conf.curve import ClientKeys
+from conf.settings import BrokerSettings
+from protocol import messages as m
+from protocol import wire
+from web.task_cache import TaskCache
+
+log = logging.getLogger("web")
+
+HIGH_WATER_MARK = 10_000
+REPEAT_INTERVAL_S = 1.0
+#: The broker ticks every second; after this much silence it counts as away.
+AWAY_AFTER_S = 3.5
+
+
+class BrokerAwayError(Exception):
+    """No answer in time; what was asked may or may not have been done."""
+
+
+class BrokerClient:
+    """Create inside a running event loop, then `start`."""
+
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        settings: BrokerSettings,
+        keys: ClientKeys | None,
+        cache: TaskCache,
+        timeout_s: float,
+    ) -> None:
+        """timeout_s: the longest that a request waits for its answer."""
+        self._cache = cache
+        self._timeout_s = timeout_s
+        self._request_ids = itertools.count(1)
+        self._waiting: dict[int, asyncio.Future[m.BrokerToWeb]] = {}
+        self._snapshot_asked_at_s = 0.0
+        self._tick: m.Tick | None = None
+        self._ticked_at_s = 0.0
+        host = settings.connect_host
+        subscriber = self._socket(context, zmq.SUB, keys)
+        subscriber.subscribe(b"")
+        subscriber.connect(f"tcp://{host}:{settings.publish_port}")
+        dealer = self._socket(context, zmq.DEALER, keys)
+        # Requests are repeated until answered; a queue for a broker that is away would only age.
+        dealer.setsockopt(zmq.IMMEDIATE, 1)
+        dealer.connect(f"tcp://{host}:{settings.web_port}")
+        self._subscriber = ZMQStream(subscriber)
+        self._dealer = ZMQStream(dealer)
+
+    def start(self) -> None:
+        self._subscriber.on_recv(self._published, copy=True)
+        self._dealer.on_recv(self._answered, copy=True)
+
+    def close(self) -> None:
+        self._subscriber.close()
+        self._dealer.close()
+
+    @property
+    def tick(self) -> m.Tick | None:
+        """The broker's newest tick; None when it has been silent for too long."""
+        return self._tick if time.monotonic() - self._ticked_at_s < AWAY_AFTER_S else None
+
+    async def request(self, make: Callable[[int], m.WebToBroker]) -> m.BrokerToWeb:
+        """The broker's answer to the message that `make` builds around a request_id.
+
+        Every request may safely arrive twice, so it is repeated until answered. BrokerAwayError after timeout_s.
+        """
+        request_id = next(self._request_ids)
+        message = make(request_id)
+        answer: asyncio.Future[m.BrokerToWeb] = asyncio.get_running_loop().create_future()
+        self._waiting[request_id] = answer
+        give_up_at_s = time.monotonic() + self._timeout_s
+        try:
+            while (left_s := give_up_at_s - time.monotonic()) > 0:
+                self._send(message)
+                done, _ = await asyncio.wait([answer], timeout=min(REPEAT_INTERVAL_S, left_s))
+                if done:
+                    return answer.result()
+            raise BrokerAwayError
+        finally:
+            del self._waiting[request_id]
+
+    def _send(self, message: m.WebToBroker) -> None:
+        try:
+            self._dealer.socket.send_multipart(wire.encode(message), zmq.NOBLOCK)
+        except zmq.Again:
+            return  # Not connected: the caller repeats, or gives up in time.
+        # Sending can consume the socket's edge-triggered event for an answer that has just come in.
+        self._dealer.flush(zmq.POLLIN)
+
+    def _answered(self, frames: list[bytes]) -> None:
+        try:
+            message = wire.decode(frames, m.BrokerToWeb)
+        except wire.WireError as error:
+            log.warning("action=web.bad_frame reason=%s", error)
+            return
+        if isinstance(message, m.SnapshotPart):
+            self._cache.apply_snapshot(message)
+            if message.last:
+                self._snapshot_asked_at_s = 0.0
+                log.info("action=cache.synced seq=%d tasks=%d", message.seq, len(self._cache))
+            return
+        answer = self._waiting.get(message.request_id)
+        if answer is not None and not answer.done():
+            answer.set_result(message)
+
+    def _published(self, frames: list[bytes]) -> None:
+        try:
+            message = wire.decode(frames, m.Published)
+        except wire.WireError as error:
+            log.warning("action=web.bad_frame reason=%s", error)
+            return
+        missed = False
+        match message:
+            case m.TaskChanged():
+                missed = self._cache.apply_change(message)
+            case m.Progress():
+                self._cache.apply_progress(message)
+            case m.Tick():
+                self._tick, self._ticked_at_s = message, time.monotonic()
+                missed = self._cache.apply_tick(message)
+        if missed or not self._cache.synced:
+            self._ask_for_snapshot()
+
+    def _ask_for_snapshot(self) -> None:
+        """Once a second at most: the publication that showed the gap is followed by many more."""
+        now_s = time.monotonic()
+        if now_s - self._snapshot_asked_at_s >= REPEAT_INTERVAL_S:
+            self._snapshot_asked_at_s = now_s
+            self._send(m.SnapshotWanted(next(self._request_ids)))
+
+    @staticmethod
+    def _socket(context: zmq.Context[zmq.Socket[bytes]], kind: int, keys: ClientKeys | None) -> zmq.Socket[bytes]:
+        socket = context.socket(kind)
+        socket.linger = 0
+        socket.sndhwm = socket.rcvhwm = HIGH_WATER_MARK
+        if keys is not None:
+            keys.protect(socket)
+        return socket

@@ -1,0 +1,286 @@
+"""The HTTP calls. Every answer is JSON; every error is a sentence that says what to do, and a stable code."""
+
+from __future__ import annotations
+
+import hmac
+import http
+import logging
+import urllib.parse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from tornado.web import RequestHandler, stream_request_body
+
+from conf.settings import WebSettings
+from protocol import messages as m
+from protocol.errors import REFUSAL_CODES
+from web.broker_client import BrokerAwayError, BrokerClient
+from web.submission import read_submission
+from web.task_cache import TaskCache
+from web.views import full_view
+
+log = logging.getLogger("web")
+
+FORM_TYPE = "application/x-www-form-urlencoded"
+MAX_FORM_FIELDS = 100
+RETRY_AFTER_S = 2
+
+#: The codes for refusals that Tornado itself makes.
+CODES_BY_STATUS = {
+    401: "unauthorized",
+    404: "unknown_path",
+    405: "method_not_allowed",
+    413: "body_too_large",
+    415: "unsupported_media_type",
+}
+
+
+class Refusal(Exception):  # noqa: N818 - an answer, not a fault
+    """Raised anywhere in a call to end it: `code` is one of REFUSAL_CODES and gives the status."""
+
+    def __init__(self, code: str, error: str, **more: Any) -> None:
+        super().__init__(error)
+        self.status = REFUSAL_CODES[code]
+        self.body = {"error": error, "code": code, **more}
+
+
+class JsonHandler(RequestHandler):
+    """What all calls share: services, JSON out, errors as JSON."""
+
+    def initialize(
+        self, settings: WebSettings, allowed_roots: Sequence[Path], client: BrokerClient, cache: TaskCache
+    ) -> None:
+        self.web_settings = settings
+        self.allowed_roots = allowed_roots
+        self.client = client
+        self.cache = cache
+
+    def set_default_headers(self) -> None:
+        self.set_header("Content-Type", "application/json")
+        self.clear_header("Server")
+
+    def compute_etag(self) -> str | None:
+        return None  # A hash of every answer that no poller sends back.
+
+    def prepare(self) -> None:
+        tokens = self.web_settings.api_tokens
+        if tokens and not _token_matches(self.request.headers.get("Authorization", ""), tokens):
+            raise Refusal(
+                "unauthorized", "Send the header 'Authorization: Bearer <token>' with a token of this server."
+            )
+
+    def send_json(self, body: dict[str, Any], status: int = 200) -> None:
+        self.set_status(status)
+        self.finish(msgspec.json.encode(body))
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        error = kwargs.get("exc_info", (None, None, None))[1]
+        if isinstance(error, Refusal):
+            self._refuse(error)
+            return
+        reason = http.HTTPStatus(status_code).phrase
+        code = CODES_BY_STATUS.get(status_code, "internal_error" if status_code >= 500 else "bad_fields")
+        words = {
+            404: f"There is nothing at {self.request.path[:200]}; the calls are described in the README.",
+            405: f"{self.request.method} is not a call of {self.request.path[:200]}; see the README.",
+            500: "Something went wrong here; it has been logged. Try again, or tell the operator.",
+        }
+        self.send_json({"error": words.get(status_code, f"{reason}."), "code": code}, status_code)
+
+    def _refuse(self, refusal: Refusal) -> None:
+        if refusal.status in (429, 503):
+            self.set_header("Retry-After", str(RETRY_AFTER_S))
+        if refusal.status == 401:
+            self.set_header("WWW-Authenticate", "Bearer")
+        if refusal.status == 413:
+            self.set_header("Connection", "close")  # The rest of the body is not read.
+        self.send_json(refusal.body, refusal.status)
+
+    def _handle_request_exception(self, error: BaseException) -> None:
+        if isinstance(error, Refusal):
+            if not self._finished:
+                self._refuse(error)
+            return
+        super()._handle_request_exception(error)
+
+    async def ask(self, make: Any) -> m.BrokerToWeb:
+        """The broker's answer; a Refusal when it refuses or is away."""
+        try:
+            answer = await self.client.request(make)
+        except BrokerAwayError:
+            raise Refusal(
+                "broker_away", "The broker does not answer, so nothing can be accepted or looked up; try again shortly."
+            ) from None
+        if isinstance(answer, m.TaskReply):
+            self.cache.put(answer.task, answer.seq)
+        if isinstance(answer, m.Refused):
+            state = {"state": answer.task.state.value} if answer.task else {}
+            raise Refusal(answer.code, answer.error, **state)
+        return answer
+
+    async def find(self, task_id: str) -> None:
+        """Have the task in the cache, from the broker if need be; a Refusal if there is none."""
+        if self.cache.get(task_id) is None:
+            await self.ask(lambda request_id: m.Lookup(request_id, task_id))
+
+
+@stream_request_body
+class TaskHandler(JsonHandler):
+    """`/`: the two calls of the original API."""
+
+    def prepare(self) -> None:
+        super().prepare()
+        self._body = bytearray()
+        if self.request.method == "POST":
+            self._check_length(int(self.request.headers.get("Content-Length", 0)))
+            content_type = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+            if content_type != FORM_TYPE:
+                came = f"Content-Type: {content_type[:80]}" if content_type else "no Content-Type"
+                raise Refusal("unsupported_media_type", f"The call came with {came}; send the fields as {FORM_TYPE}.")
+
+    def data_received(self, chunk: bytes) -> None:
+        self._check_length(len(self._body) + len(chunk))
+        self._body += chunk
+
+    async def get(self) -> None:
+        task_id = self.get_query_argument("taskId", "")
+        if not task_id:
+            raise Refusal("bad_fields", "taskId is missing; call GET /?taskId=… with the taskId that POST answered.")
+        body = self.cache.brief_json(task_id)
+        if body is None:
+            await self.find(task_id)
+            body = self.cache.brief_json(task_id)
+        self.finish(body)
+
+    async def post(self) -> None:
+        spec, problems = read_submission(self._form(), self.allowed_roots)
+        if spec is None:
+            # A folder that is not allowed is only the verdict when the call is otherwise right.
+            codes = {problem.code for problem in problems}
+            code = codes.pop() if len(codes) == 1 else "bad_fields"
+            raise Refusal(
+                code,
+                " ".join(problem.error for problem in problems),
+                fields={problem.field: problem.error for problem in problems},
+            )
+        await self.ask(lambda request_id: m.Submit(request_id, spec))
+        self.finish(self.cache.brief_json(spec.task_id))
+
+    def _form(self) -> dict[str, list[str]]:
+        try:
+            return urllib.parse.parse_qs(
+                self._body.decode("ascii", "surrogateescape"),
+                keep_blank_values=True,
+                max_num_fields=MAX_FORM_FIELDS,
+                errors="surrogateescape",
+            )
+        except ValueError as error:
+            raise Refusal(
+                "bad_fields", f"The form cannot be read: {error}; send at most {MAX_FORM_FIELDS} fields."
+            ) from error
+
+    def _check_length(self, length: int) -> None:
+        limit = self.web_settings.max_body_bytes
+        if length > limit:
+            raise Refusal(
+                "body_too_large",
+                f"The body has {length} bytes and the limit is {limit}; post the folder's path, not the photos.",
+            )
+
+
+class TaskDetailHandler(JsonHandler):
+    """`/v1/tasks/<taskId>`: the whole task, and cancelling it."""
+
+    async def get(self, task_id: str) -> None:
+        await self.find(task_id)
+        self._answer(task_id)
+
+    async def delete(self, task_id: str) -> None:
+        await self.ask(lambda request_id: m.Cancel(request_id, task_id))
+        self._answer(task_id)
+
+    def _answer(self, task_id: str) -> None:
+        entry = self.cache.get(task_id)
+        if entry is None:
+            raise Refusal("unknown_task", f"There is no task {task_id}.")
+        self.send_json(full_view(entry.task, entry.progress))
+
+
+class TaskStopHandler(TaskDetailHandler):
+    """`/v1/tasks/<taskId>/stop`: end early and keep the best model so far."""
+
+    async def post(self, task_id: str) -> None:
+        await self.ask(lambda request_id: m.StopEarly(request_id, task_id))
+        self._answer(task_id)
+
+
+class WorkersHandler(JsonHandler):
+    """`/v1/workers`: who is registered, and what each does."""
+
+    async def get(self) -> None:
+        answer = await self.ask(m.WorkersWanted)
+        assert isinstance(answer, m.Workers)
+        self.send_json(
+            {
+                "workers": [
+                    {"name": w.worker, "host": w.host, "ready": w.ready, "taskId": w.holds} for w in answer.workers
+                ]
+            }
+        )
+
+
+class OpenHandler(JsonHandler):
+    """Calls that need no token: monitors have none."""
+
+    def prepare(self) -> None:
+        pass
+
+
+class HealthHandler(OpenHandler):
+    """`/healthz`: this process answers."""
+
+    def get(self) -> None:
+        self.send_json({"status": "ok"})
+
+
+class ReadyHandler(OpenHandler):
+    """`/readyz`: a task could be trained now; if not, what is missing."""
+
+    def get(self) -> None:
+        tick = self.client.tick
+        missing = []
+        if tick is None:
+            missing.append("the broker is not answering")
+        elif not self.cache.synced:
+            missing.append("the task cache is not filled yet")
+        elif tick.workers == 0:
+            missing.append("no worker is registered")
+        elif tick.warm == 0:
+            missing.append("no worker has loaded TensorFlow yet")
+        counts = (
+            {"workers": tick.workers, "warmWorkers": tick.warm, "freeWorkers": tick.free, "pendingTasks": tick.pending}
+            if tick
+            else {}
+        )
+        if missing:
+            error = f"No task could be trained now: {'; '.join(missing)}."
+            self.set_header("Retry-After", str(RETRY_AFTER_S))
+            self.send_json({"ready": False, "error": error, "code": "not_ready", **counts}, 503)
+        else:
+            self.send_json({"ready": True, **counts})
+
+
+class UnknownPathHandler(JsonHandler):
+    """Everything else."""
+
+    def prepare(self) -> None:
+        self.send_error(404)
+
+
+def _token_matches(header: str, tokens: list[str]) -> bool:
+    scheme, _, token = header.partition(" ")
+    # All of them are compared, each in constant time: the answer's delay tells nothing.
+    matches = [hmac.compare_digest(token.strip().encode(), known.encode()) for known in tokens]
+    return scheme.lower() == "bearer" and any(matches)

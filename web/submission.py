@@ -1,0 +1,101 @@
+"""From the fields of a POST to a TaskSpec, or every problem with them at once."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from protocol.options import OPTIONS_BY_TRAIN_TYPE, read_options
+from protocol.task import TaskSpec
+
+REQUIRED_FIELDS = ("userId", "projectId", "projectDir", "trainType")
+MAX_FIELD_LENGTH = 4096
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """A bad field. code: what the call is refused with when there is nothing worse."""
+
+    field: str
+    error: str
+    code: str = "bad_fields"
+
+
+def read_submission(
+    fields: Mapping[str, Sequence[str]], allowed_roots: Sequence[Path]
+) -> tuple[TaskSpec | None, list[Problem]]:
+    """fields: name to all its values, as posted. Returns the spec, or None and the problems."""
+    single, problems = _single_values(fields)
+    for name in REQUIRED_FIELDS:
+        if not single.get(name) and all(problem.field != name for problem in problems):
+            problems.append(Problem(name, f"{name} is missing; post it as a form field."))
+    train_type = single.get("trainType", "")
+    options: dict[str, int | float | str] = {}
+    if train_type in OPTIONS_BY_TRAIN_TYPE:
+        extra = {name: value for name, value in single.items() if name not in REQUIRED_FIELDS}
+        options, option_problems = read_options(train_type, extra)
+        problems += [Problem(problem.field, problem.error) for problem in option_problems]
+    elif train_type:
+        known = ", ".join(sorted(OPTIONS_BY_TRAIN_TYPE))
+        problems.append(Problem("trainType", f"trainType={train_type[:80]!r} is not known; it is one of {known}."))
+    project_path = Path()
+    if single.get("projectDir"):
+        found = resolve_project_dir(single["projectDir"], allowed_roots)
+        if isinstance(found, Problem):
+            problems.append(found)
+        else:
+            project_path = found
+    if problems:
+        return None, problems
+    return (
+        TaskSpec(
+            task_id=uuid.uuid4().hex,
+            user_id=single["userId"],
+            project_id=single["projectId"],
+            project_dir=single["projectDir"],
+            project_path=str(project_path),
+            train_type=train_type,
+            options=options,
+        ),
+        [],
+    )
+
+
+def resolve_project_dir(text: str, allowed_roots: Sequence[Path]) -> Path | Problem:
+    """The folder with links resolved, when it exists inside an allowed root; relative paths start at the roots."""
+    roots = ", ".join(map(str, allowed_roots))
+    candidates = [Path(text)] if Path(text).is_absolute() else [root / text for root in allowed_roots]
+    inside = []
+    for candidate in candidates:
+        resolved = Path(os.path.realpath(candidate))
+        if any(resolved != root and resolved.is_relative_to(root) for root in allowed_roots):
+            inside.append(resolved)
+    if not inside:
+        return Problem(
+            "projectDir",
+            f"projectDir={text[:200]!r} does not lie inside an allowed folder ({roots}); "
+            "move it there, or add its parent to [web] data_roots in conf/tfmodel.toml.",
+            "project_dir_not_allowed",
+        )
+    for resolved in inside:
+        if resolved.is_dir():
+            return resolved
+    return Problem("projectDir", f"projectDir={text[:200]!r} is not an existing folder; upload the photos first.")
+
+
+def _single_values(fields: Mapping[str, Sequence[str]]) -> tuple[dict[str, str], list[Problem]]:
+    single: dict[str, str] = {}
+    problems: list[Problem] = []
+    for name, values in fields.items():
+        if len(values) > 1:
+            problems.append(Problem(name, f"{name} came {len(values)} times; post it once."))
+        elif len(values[0]) > MAX_FIELD_LENGTH:
+            problems.append(Problem(name, f"{name} has {len(values[0])} characters; at most {MAX_FIELD_LENGTH}."))
+        elif not values[0].isprintable():
+            problems.append(Problem(name, f"{name}={values[0][:80]!r} holds control or undecodable characters."))
+        else:
+            single[name] = values[0].strip() if name != "projectDir" else values[0]
+    return single, problems
