@@ -13,36 +13,51 @@ from typing import Any
 import keras
 from keras import layers
 
+from trainer_worker.backbones import efficientnet_lite
+
+STRIDES = (2, 4, 8, 16, 32)
 #: Channels of the decoder at strides 32, 16, 8, 4, 2.
 DECODER_CHANNELS = (128, 96, 64, 48, 32)
 #: Keras's default of 0.99 averages over hundreds of steps; a small task has fewer.
 BATCH_NORM_MOMENTUM = 0.9
 
 
-def build_decoder(skip_shapes: Sequence[tuple[int, int, int]], seed: int) -> Any:
+def build_encoder(image_size: int) -> Any:
+    """The frozen encoder: keras.Model from float32 (n, S, S, 3), RGB 0 to 255, to features at strides 2 to 32."""
+    backbone = efficientnet_lite.build(image_size)
+    backbone.trainable = False
+    endpoints = [backbone.get_layer(efficientnet_lite.ENDPOINTS[stride]).output for stride in STRIDES]
+    return keras.Model(backbone.input, endpoints, name="encoder")
+
+
+def compose(encoder: Any, decoder: Any) -> Any:
+    """The model to export: float32 (n, S, S, 3), RGB 0 to 255, to foreground probabilities (n, S, S, 1)."""
+    logits = decoder(encoder.outputs)
+    probabilities = layers.Activation("sigmoid", dtype="float32", name="foreground")(logits)
+    return keras.Model(encoder.input, probabilities, name="unet")
+
+
+def build_decoder(skip_shapes: Sequence[tuple[int, int, int]]) -> Any:
     """Features -> logits.
 
     skip_shapes: (height, width, channels) at strides 2, 4, 8, 16, 32.
-    Returns a keras.Model from those five tensors, float32 (n, h, w, c), to logits (n, S, S, 1).
+    Returns a keras.Model from those five tensors, float32 (n, h, w, c), to logits (n, S, S, 1). The first weights
+    follow from keras.utils.set_random_seed.
     """
-    seeds = keras.random.SeedGenerator(seed)
-    inputs = [layers.Input(shape, name=f"skip_{2 ** (i + 1)}") for i, shape in enumerate(skip_shapes)]
-    x = _conv(inputs[-1], DECODER_CHANNELS[0], 1, "bottom", seeds)
-    for skip, channels, stride in zip(inputs[-2::-1], DECODER_CHANNELS[1:], (16, 8, 4, 2), strict=True):
-        narrow = _conv(skip, channels // 2, 1, f"narrow_{stride}", seeds)
-        x = layers.UpSampling2D(2, name=f"up_{stride}")(_conv(x, channels // 2, 1, f"carry_{stride}", seeds))
+    inputs = [layers.Input(shape, name=f"skip_{stride}") for stride, shape in zip(STRIDES, skip_shapes, strict=True)]
+    x = _conv(inputs[-1], DECODER_CHANNELS[0], 1, "bottom")
+    for skip, channels, stride in zip(inputs[-2::-1], DECODER_CHANNELS[1:], STRIDES[-2::-1], strict=True):
+        narrow = _conv(skip, channels // 2, 1, f"narrow_{stride}")
+        x = layers.UpSampling2D(2, name=f"up_{stride}")(_conv(x, channels // 2, 1, f"carry_{stride}"))
         x = layers.Concatenate(name=f"join_{stride}")([x, narrow])
-        x = _conv(x, channels, 3, f"mix_{stride}", seeds)
-    logits = layers.Conv2DTranspose(
-        1, 4, strides=2, padding="same", kernel_initializer=keras.initializers.GlorotUniform(seeds), name="logits"
-    )(x)
+        x = _conv(x, channels, 3, f"mix_{stride}")
+    logits = layers.Conv2DTranspose(1, 4, strides=2, padding="same", name="logits")(x)
     return keras.Model(inputs, logits, name="decoder")
 
 
-def _conv(x: Any, channels: int, kernel: int, name: str, seeds: Any) -> Any:
-    initializer = keras.initializers.HeNormal(seeds)
+def _conv(x: Any, channels: int, kernel: int, name: str) -> Any:
     x = layers.Conv2D(
-        channels, kernel, padding="same", use_bias=False, kernel_initializer=initializer, name=f"{name}_conv"
+        channels, kernel, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"{name}_conv"
     )(x)
     x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, epsilon=1e-3, name=f"{name}_bn")(x)
     return layers.ReLU(name=f"{name}_relu")(x)

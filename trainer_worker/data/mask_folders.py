@@ -6,6 +6,8 @@ No TensorFlow here. A mask says foreground (1) or background (0) for every pixel
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,12 +16,13 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from protocol.errors import TrainingError
-from trainer_worker.data.images import MAX_PIXELS, UnreadableImageError, find_images
+from trainer_worker.data.images import MAX_PIXELS, UnreadableImageError, find_images, read_rgb
 
 IMAGE_FOLDER = "images"
 MASK_FOLDERS = ("masks", "labels")
 MASK_SUFFIX = "_mask"
 MIN_PAIRS = 4
+DECODE_BATCH = 16
 FILES_NAMED_IN_ERRORS = 10
 
 _ORIENTATION = ExifTags.Base.Orientation
@@ -142,6 +145,47 @@ def require_enough(folders: MaskFolders) -> None:
         f"Only {len(folders.pairs)} pictures in {IMAGE_FOLDER}/ have a usable mask; segmentation needs at least "
         f"{MIN_PAIRS}. Add pictures with masks.{skipped}",
     )
+
+
+def read_pairs(
+    folders: MaskFolders, image_size_px: int, threads: int, on_read: Callable[[float], None]
+) -> tuple[Any, Any]:
+    """Decode every pair to the model's input size; pairs that can't be read move from `pairs` to `skipped`.
+
+    on_read: called with the share of the pairs that has been read.
+    Returns pictures uint8 (n, S, S, 3) and masks uint8 (n, S, S) of 0 and 1, in the order of folders.pairs.
+    Raises TrainingError (too_few_images, no_masks) when too few pairs can be read or no mask has foreground.
+    """
+    pairs, size = folders.pairs, (image_size_px, image_size_px)
+    pictures = np.empty((len(pairs), *size, 3), np.uint8)
+    masks = np.empty((len(pairs), *size), np.uint8)
+    readable: list[MaskedPicture] = []
+    with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="decode") as pool:
+        for start in range(0, len(pairs), DECODE_BATCH):
+            for pair, pixels in pool.map(lambda pair: (pair, _read_pair(pair, size)), pairs[start:][:DECODE_BATCH]):
+                if isinstance(pixels, UnreadableImageError):
+                    folders.skip(pixels.path, pixels.reason)
+                else:
+                    pictures[len(readable)], masks[len(readable)] = pixels
+                    readable.append(pair)
+            on_read(min(1.0, (start + DECODE_BATCH) / len(pairs)))
+    folders.pairs = readable
+    require_enough(folders)
+    masks = masks[: len(readable)]
+    if not masks.any():
+        raise TrainingError(
+            "no_masks",
+            f"None of the {len(readable)} masks marks any foreground: every pixel is 0 (for example "
+            f"{readable[0].mask.relative_to(folders.project_dir)}). Foreground is any value above 0.",
+        )
+    return pictures[: len(readable)], masks
+
+
+def _read_pair(pair: MaskedPicture, size: tuple[int, int]) -> tuple[Any, Any] | UnreadableImageError:
+    try:
+        return read_rgb(pair.picture, size), read_mask(pair.mask, size, pair.picture)
+    except UnreadableImageError as error:
+        return error
 
 
 def read_mask(path: Path, size: tuple[int, int], picture: Path | None = None) -> Mask:

@@ -1,0 +1,70 @@
+"""The frozen encoder's features of mirrored and turned views, kept in memory as far as it reaches.
+
+Imports TensorFlow; for the trainer process only. Since the encoder never changes, a view's features are worked out
+when it is first drawn and reused whenever it comes again, so that most epochs train nothing but the decoder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+#: The mirrored and quarter-turned ways to lay a square: view k mirrors left-right (k & 1), top-bottom (k & 2) and
+#: swaps the axes (k & 4). View 0 is the picture as it is.
+VIEWS = 8
+ENCODER_BATCH = 16
+
+
+def view_of(pixels: Any, view: int) -> Any:
+    """One picture or mask (h, w, ...) with h = w in one of VIEWS views, of the same shape."""
+    if view & 4:
+        pixels = pixels.swapaxes(0, 1)
+    if view & 1:
+        pixels = pixels[:, ::-1]
+    if view & 2:
+        pixels = pixels[::-1]
+    return pixels
+
+
+class SkipFeatures:
+    """Features of pictures by (row, view).
+
+    encoder: keras.Model from float32 (n, S, S, 3), RGB 0 to 255, to a list of feature maps.
+    pictures: uint8 (n, S, S, 3).
+    memory_bytes: how much may be kept (as float16); views beyond it are worked out again every time.
+    """
+
+    def __init__(self, encoder: Any, pictures: Any, memory_bytes: int) -> None:
+        self._pictures = pictures
+        self._bytes_left = memory_bytes
+        self._kept: dict[tuple[int, int], list[Any]] = {}
+        signature = tf.TensorSpec((None, *pictures.shape[1:]), tf.uint8)
+        self._encode = tf.function(
+            lambda batch: [tf.cast(x, tf.float16) for x in encoder(tf.cast(batch, tf.float32), training=False)],
+            input_signature=[signature],
+        )
+
+    def batch(self, rows: Sequence[int], views: Sequence[int]) -> list[Any]:
+        """Feature maps of those views: a list of float16 arrays (n, h, w, c), one per endpoint of the encoder."""
+        wanted = list(zip(rows, views, strict=True))
+        missing = [key for key in dict.fromkeys(wanted) if key not in self._kept]
+        fresh: dict[tuple[int, int], list[Any]] = {}
+        for start in range(0, len(missing), ENCODER_BATCH):
+            keys = missing[start : start + ENCODER_BATCH]
+            pixels = np.stack([view_of(self._pictures[row], view) for row, view in keys])
+            maps = [x.numpy() for x in self._encode(tf.constant(pixels))]
+            for position, key in enumerate(keys):
+                fresh[key] = [x[position] for x in maps]
+        features = [fresh[key] if key in fresh else self._kept[key] for key in wanted]
+        for key, value in fresh.items():
+            self._keep(key, value)
+        return [np.stack(maps) for maps in zip(*features, strict=True)]
+
+    def _keep(self, key: tuple[int, int], maps: list[Any]) -> None:
+        size_bytes = sum(x.nbytes for x in maps)
+        if size_bytes <= self._bytes_left:
+            self._bytes_left -= size_bytes
+            self._kept[key] = [x.copy() for x in maps]  # a slice would keep its whole batch alive

@@ -1,0 +1,176 @@
+"""Train a U-Net's decoder on the features of its frozen encoder. Imports TensorFlow; for the trainer process only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from protocol.errors import TrainingError
+from protocol.options import TrainingOptions
+from trainer_worker.mask_scores import score_masks
+from trainer_worker.skip_features import VIEWS, SkipFeatures, view_of
+
+#: Epochs without a better inner validation loss after which training ends.
+PATIENCE_EPOCHS = 10
+WEIGHT_DECAY = 1e-4
+#: The learning rate rises over this share of the steps and then falls along a cosine to a fiftieth of its peak.
+WARMUP_SHARE = 0.05
+FINAL_RATE_SHARE = 0.02
+GRADIENT_NORM_LIMIT = 5.0
+#: Added above and below the line of the Dice loss, in pixels: an empty mask then has a gradient too.
+DICE_SMOOTHING_PX = 1.0
+PREDICT_BATCH = 16
+
+
+@dataclass
+class DecoderHistory:
+    """What happened: one dict of metrics per epoch, the epoch that was kept (from 1), and why training ended."""
+
+    epochs: list[dict[str, float]] = field(default_factory=list)
+    best_epoch: int = 0
+    end_reason: str = "all epochs done"
+    stopped_early: bool = False
+
+
+@dataclass(frozen=True)
+class TrainingHooks:
+    """What the trainer wants to know of: on_step(fraction, loss), on_epoch(number, metrics), stop_requested()."""
+
+    on_step: Callable[[float, float], None]
+    on_epoch: Callable[[int, dict[str, float]], None]
+    stop_requested: Callable[[], bool]
+
+
+def dice_and_cross_entropy(truth: Any, logits: Any) -> Any:
+    """Mean pixel cross-entropy + (1 - soft Dice), the latter per picture (V-Net, Milletari et al., 2016).
+
+    truth: float32 (n, S, S, 1) of 0 and 1; logits of the same shape. Returns one figure per picture, float32 (n,).
+    """
+    axes = (1, 2, 3)
+    cross_entropy = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(truth, logits), axes)
+    probabilities = tf.sigmoid(logits)
+    both = tf.reduce_sum(probabilities * truth, axes)
+    total = tf.reduce_sum(probabilities + truth, axes)
+    return cross_entropy + 1 - (2 * both + DICE_SMOOTHING_PX) / (total + DICE_SMOOTHING_PX)
+
+
+def fit_decoder(
+    decoder: Any,
+    features: SkipFeatures,
+    masks: Any,
+    rows: tuple[Sequence[int], Sequence[int]],
+    options: TrainingOptions,
+    hooks: TrainingHooks,
+) -> DecoderHistory:
+    """Train; the decoder ends up with the weights of the epoch with the lowest inner validation loss.
+
+    masks: uint8 (n, S, S) of 0 and 1. rows: row numbers of the training and of the inner validation pictures.
+    An epoch shows every training picture once, in a random view.
+    Raises TrainingError unsupported_option when the learning rate is so high that not one epoch gives a number.
+    """
+    train_rows, val_rows = np.asarray(rows[0]), np.asarray(rows[1])
+    batches = -(-len(train_rows) // options.batch_size)
+    step = _training_step(decoder, _optimizer(decoder, options.learning_rate, batches * options.epochs))
+    predict = _prediction(decoder)
+    random = np.random.default_rng(options.seed)
+    history = DecoderHistory()
+    best_loss, best_weights = np.inf, None
+    for epoch in range(1, options.epochs + 1):
+        losses = []
+        for number, batch in enumerate(np.array_split(random.permutation(train_rows), batches)):
+            views = random.integers(VIEWS, size=len(batch))
+            truth = np.stack([view_of(masks[row], view) for row, view in zip(batch, views, strict=True)])
+            inputs = [tf.constant(x) for x in features.batch(batch.tolist(), views.tolist())]
+            losses.append(float(step(inputs, tf.constant(truth))))
+            hooks.on_step((epoch - 1 + (number + 1) / batches) / options.epochs, losses[-1])
+            if hooks.stop_requested():
+                break
+        metrics = {"loss": float(np.mean(losses)), **_validate(predict, features, masks, val_rows)}
+        history.epochs.append(metrics)
+        hooks.on_epoch(epoch, metrics)
+        if metrics["val_loss"] < best_loss:
+            best_loss, best_weights, history.best_epoch = metrics["val_loss"], decoder.get_weights(), epoch
+        if _is_over(history, losses, hooks):
+            break
+    if best_weights is None:
+        raise TrainingError(
+            "unsupported_option",
+            f"learningRate={options.learning_rate:g} is too high: the loss is no number after "
+            f"{len(history.epochs)} epochs. Try 0.001.",
+        )
+    decoder.set_weights(best_weights)
+    return history
+
+
+def _is_over(history: DecoderHistory, losses: list[float], hooks: TrainingHooks) -> bool:
+    if hooks.stop_requested():
+        history.end_reason, history.stopped_early = "stopped by request", True
+    elif not np.isfinite(losses).all():
+        history.end_reason = "the loss was no number any more"
+    elif len(history.epochs) - history.best_epoch >= PATIENCE_EPOCHS:
+        history.end_reason = f"no better for {PATIENCE_EPOCHS} epochs"
+    else:
+        return False
+    return True
+
+
+def _optimizer(decoder: Any, peak_rate: float, steps: int) -> Any:
+    warmup_steps = max(1, round(WARMUP_SHARE * steps))
+    schedule = keras.optimizers.schedules.CosineDecay(
+        peak_rate / warmup_steps,
+        max(1, steps - warmup_steps),
+        alpha=FINAL_RATE_SHARE,
+        warmup_target=peak_rate,
+        warmup_steps=warmup_steps,
+    )
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=WEIGHT_DECAY, global_clipnorm=GRADIENT_NORM_LIMIT)
+    optimizer.build(decoder.trainable_variables)
+    return optimizer
+
+
+def _signature(decoder: Any) -> list[Any]:
+    """Features and masks of any number of pictures: traced once, for tracing costs as much as an epoch."""
+    features = [tf.TensorSpec(x.shape, tf.float16) for x in decoder.inputs]
+    return [features, tf.TensorSpec(decoder.output.shape[:-1], tf.uint8)]
+
+
+def _training_step(decoder: Any, optimizer: Any) -> Any:
+    weights = decoder.trainable_variables
+
+    @tf.function(input_signature=_signature(decoder))  # type: ignore[untyped-decorator]
+    def step(inputs: list[Any], masks: Any) -> Any:
+        truth = tf.cast(masks, tf.float32)[..., tf.newaxis]
+        with tf.GradientTape() as tape:
+            logits = decoder([tf.cast(x, tf.float32) for x in inputs], training=True)
+            loss = tf.reduce_mean(dice_and_cross_entropy(truth, logits))
+        gradients = tape.gradient(loss, weights)
+        optimizer.apply_gradients(zip(gradients, weights, strict=True))
+        return loss
+
+    return step
+
+
+def _prediction(decoder: Any) -> Any:
+    @tf.function(input_signature=_signature(decoder))  # type: ignore[untyped-decorator]
+    def predict(inputs: list[Any], masks: Any) -> Any:
+        logits = decoder([tf.cast(x, tf.float32) for x in inputs], training=False)
+        return logits[..., 0] > 0, dice_and_cross_entropy(tf.cast(masks, tf.float32)[..., tf.newaxis], logits)
+
+    return predict
+
+
+def _validate(predict: Any, features: SkipFeatures, masks: Any, rows: Any) -> dict[str, float]:
+    predicted, losses = [], []
+    for start in range(0, len(rows), PREDICT_BATCH):
+        batch = rows[start : start + PREDICT_BATCH].tolist()
+        inputs = [tf.constant(x) for x in features.batch(batch, [0] * len(batch))]
+        found, loss = predict(inputs, tf.constant(masks[batch]))
+        predicted.append(found.numpy())
+        losses.append(loss.numpy())
+    scores = score_masks(masks[rows], np.concatenate(predicted))
+    return {"val_loss": float(np.concatenate(losses).mean()), "val_dice": scores.dice, "val_iou": scores.iou}
