@@ -45,6 +45,7 @@ class SkipFeatures:
         self._encode = tf.function(
             lambda batch: [tf.cast(x, tf.float16) for x in encoder(tf.cast(batch, tf.float32), training=False)],
             input_signature=[signature],
+            autograph=False,
         )
 
     def batch(self, rows: Sequence[int], views: Sequence[int]) -> list[Any]:

@@ -142,7 +142,7 @@ def _signature(decoder: Any) -> list[Any]:
 def _training_step(decoder: Any, optimizer: Any) -> Any:
     weights = decoder.trainable_variables
 
-    @tf.function(input_signature=_signature(decoder))  # type: ignore[untyped-decorator]
+    @tf.function(input_signature=_signature(decoder), autograph=False)  # type: ignore[untyped-decorator]
     def step(inputs: list[Any], masks: Any) -> Any:
         truth = tf.cast(masks, tf.float32)[..., tf.newaxis]
         with tf.GradientTape() as tape:
@@ -156,7 +156,7 @@ def _training_step(decoder: Any, optimizer: Any) -> Any:
 
 
 def _prediction(decoder: Any) -> Any:
-    @tf.function(input_signature=_signature(decoder))  # type: ignore[untyped-decorator]
+    @tf.function(input_signature=_signature(decoder), autograph=False)  # type: ignore[untyped-decorator]
     def predict(inputs: list[Any], masks: Any) -> Any:
         logits = decoder([tf.cast(x, tf.float32) for x in inputs], training=False)
         return logits[..., 0] > 0, dice_and_cross_entropy(tf.cast(masks, tf.float32)[..., tf.newaxis], logits)

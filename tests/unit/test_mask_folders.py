@@ -11,7 +11,7 @@ from sklearn.datasets import load_sample_images
 
 from protocol.errors import TrainingError
 from trainer_worker.data.images import UnreadableImageError
-from trainer_worker.data.mask_folders import read_mask, scan
+from trainer_worker.data.mask_folders import read_mask, read_pairs, scan
 
 SHAPE = (20, 30)  # height, width
 
@@ -229,3 +229,41 @@ def test_scan_follows_a_linked_images_folder(tmp_path: Path) -> None:
     for name in ("images", "masks"):
         (tmp_path / "linked" / name).symlink_to(tmp_path / "source" / name)
     assert len(scan(tmp_path / "linked").pairs) == 4
+
+
+def ignore(fraction: float) -> None: ...
+
+
+def test_pairs_come_as_arrays_in_order_and_broken_files_are_listed(tmp_path: Path, foreground: np.ndarray) -> None:
+    project(tmp_path, 6)
+    (tmp_path / "images" / "p1.jpg").write_bytes(b"\xff\xd8 no more of it")
+    (tmp_path / "masks" / "p3_mask.png").write_bytes(b"")
+    save(tmp_path / "masks" / "p4_mask.png", foreground)
+    folders = scan(tmp_path)
+    fractions: list[float] = []
+    pictures, masks = read_pairs(folders, 32, 2, fractions.append)
+    assert [pair.picture.stem for pair in folders.pairs] == ["p0", "p2", "p4", "p5"]
+    assert {skip.file for skip in folders.skipped} == {"images/p1.jpg", "masks/p3_mask.png"}
+    assert all(skip.reason for skip in folders.skipped)
+    assert pictures.shape == (4, 32, 32, 3)
+    assert masks.shape == (4, 32, 32)
+    assert masks[0].all()
+    np.testing.assert_array_equal(masks[2], read_mask(tmp_path / "masks" / "p4_mask.png", (32, 32)))
+    assert fractions[-1] == 1.0
+
+
+def test_too_few_readable_pairs_fail_and_name_the_files(tmp_path: Path) -> None:
+    project(tmp_path, 4)
+    (tmp_path / "images" / "p2.jpg").write_bytes(b"broken")
+    with pytest.raises(TrainingError, match=r"Only 3 pictures.*images/p2\.jpg") as caught:
+        read_pairs(scan(tmp_path), 32, 2, ignore)
+    assert caught.value.code == "too_few_images"
+
+
+def test_masks_without_any_foreground_fail_in_words(tmp_path: Path) -> None:
+    project(tmp_path, 4)
+    for path in (tmp_path / "masks").iterdir():
+        save(path, np.zeros(SHAPE, np.uint8))
+    with pytest.raises(TrainingError, match="None of the 4 masks marks any foreground") as caught:
+        read_pairs(scan(tmp_path), 32, 2, ignore)
+    assert caught.value.code == "no_masks"

@@ -189,7 +189,9 @@ def _hooks(reporter: Reporter) -> TrainingHooks:
 
 def _predict(model: Any, pictures: Any) -> Any:
     """uint8 (n, S, S, 3) -> float32 (n, S, S, 1)."""
-    run = tf.function(lambda batch: model(tf.cast(batch, tf.float32), training=False), reduce_retracing=True)
+    run = tf.function(
+        lambda batch: model(tf.cast(batch, tf.float32), training=False), reduce_retracing=True, autograph=False
+    )
     batches = [pictures[start : start + PREDICT_BATCH] for start in range(0, len(pictures), PREDICT_BATCH)]
     return np.concatenate([run(tf.constant(batch)).numpy() for batch in batches])
 

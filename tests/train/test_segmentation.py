@@ -1,0 +1,205 @@
+"""The segmentation trainer, on handwritten digits pasted on photos, with exact masks."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from demo.segmentation_data import make_segmentation_project
+from protocol.errors import TrainingError
+from protocol.options import SegmentationOptions
+from trainer_worker import unet
+from trainer_worker.artifacts import read_manifest
+from trainer_worker.data.images import read_rgb
+from trainer_worker.data.mask_folders import read_mask, read_pairs, scan
+from trainer_worker.exports import FORMATS, load_predictor
+from trainer_worker.job import Cancelled, Job, Phase, TrainingResult
+from trainer_worker.mask_scores import score_masks
+from trainer_worker.skip_features import VIEWS, SkipFeatures, view_of
+from trainer_worker.trainers.segmentation import train
+
+SIDE = 96
+THREADS = 2
+
+
+class RecordingReporter:
+    """Keeps what is told; asks to stop, or cancels, at the step that is named."""
+
+    def __init__(self, stop_at_step: int | None = None, cancel_at_step: int | None = None) -> None:
+        self.phases: list[str] = []
+        self.entered: list[str] = []
+        self.fractions: dict[str, list[float]] = {}
+        self.epochs: list[dict[str, float]] = []
+        self.steps = 0
+        self._stop_at_step = stop_at_step
+        self._cancel_at_step = cancel_at_step
+
+    def plan(self, phases: Sequence[Phase]) -> None:
+        self.phases = [phase.name for phase in phases]
+
+    def enter(self, phase: str) -> None:
+        self.entered.append(phase)
+
+    def step(self, fraction: float, **metrics: float) -> None:
+        if self.entered[-1] == "train":
+            self.steps += 1
+        self.fractions.setdefault(self.entered[-1], []).append(fraction)
+        if self._cancel_at_step is not None and self.steps >= self._cancel_at_step:
+            raise Cancelled
+
+    def epoch(self, number: int, metrics: dict[str, float]) -> None:
+        assert number == len(self.epochs) + 1
+        self.epochs.append(metrics)
+
+    @property
+    def stop_requested(self) -> bool:
+        return self._stop_at_step is not None and self.steps >= self._stop_at_step
+
+
+def run(
+    project: Path, reporter: RecordingReporter | None = None, task_id: str = "task", **options: Any
+) -> TrainingResult:
+    defaults = {"image_size": SIDE, "epochs": 12, "batch_size": 4, "learning_rate": 5e-3}
+    job = Job(task_id, 1, project, "segmentation", SegmentationOptions(**{**defaults, **options}))
+    return train(job, reporter or RecordingReporter(), project / "cache", THREADS)
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("digits_on_photos")
+    make_segmentation_project(folder, images=30, seed=1)
+    return folder
+
+
+@pytest.fixture
+def project(source: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(source, tmp_path / "project", ignore=shutil.ignore_patterns("models")))
+
+
+@pytest.fixture(scope="module")
+def trained(source: Path) -> tuple[TrainingResult, RecordingReporter]:
+    reporter = RecordingReporter()
+    (source / "masks" / "nobody_mask.png").write_bytes((source / "masks" / "digits_0000_mask.png").read_bytes())
+    return run(source, reporter), reporter
+
+
+def metrics_of(result: TrainingResult) -> dict[str, Any]:
+    metrics: dict[str, Any] = json.loads((result.model_path.parent / "metrics.json").read_text())
+    return metrics
+
+
+def test_it_learns_and_wrong_masks_do_not(trained: tuple[TrainingResult, RecordingReporter], project: Path) -> None:
+    """The control: the same pictures with each other's masks. What scores well there scores nothing real."""
+    masks = sorted((project / "masks").glob("digits_*"))
+    contents = [path.read_bytes() for path in masks]
+    for path, content in zip(masks, contents[1:] + contents[:1], strict=True):
+        path.write_bytes(content)
+    right, wrong = trained[0].metrics, run(project).metrics
+    baseline = metrics_of(trained[0])["baseline"]["all_foreground_dice"]
+    assert right["dice"] > 0.6
+    assert right["dice"] > baseline + 0.2
+    assert wrong["dice"] < right["dice"] - 0.2
+
+
+def test_the_folder_is_complete(trained: tuple[TrainingResult, RecordingReporter], source: Path) -> None:
+    result, _ = trained
+    folder = source / "models" / "task"
+    assert result.model_path == folder / "model.tflite"
+    assert (source / "models" / "latest").resolve() == folder.resolve()
+    assert (folder / "labels.txt").read_text() == "background\nforeground\n"
+    manifest = read_manifest(folder)
+    assert manifest is not None
+    assert manifest["options"]["imageSize"] == SIDE
+    scores = {check["format"]: check["score"] for check in manifest["exports"]["formats"]}
+    assert set(scores) == set(FORMATS)
+    assert all(score == pytest.approx(result.metrics["dice"], abs=0.01) for score in scores.values())
+    metrics = metrics_of(result)
+    assert metrics["final"]["dice"] == pytest.approx(result.metrics["dice"])
+    assert [skip["file"] for skip in metrics["skipped"]] == ["masks/nobody_mask.png"]
+    assert sum(metrics["images"].values()) == 30
+    assert sum(map(sum, metrics["confusion_matrix"])) == metrics["images"]["held_out"] * SIDE * SIDE
+    assert 1 <= metrics["best_epoch"] <= len(metrics["history"])
+    kept = metrics["history"][metrics["best_epoch"] - 1]
+    assert kept["val_loss"] == min(epoch["val_loss"] for epoch in metrics["history"])
+
+
+def test_the_exported_file_scores_as_told_on_the_held_out_pictures(
+    trained: tuple[TrainingResult, RecordingReporter], source: Path
+) -> None:
+    """From the files alone, as a user of the model would: read, predict, compare with the masks."""
+    names = [Path(row["file"]).stem for row in metrics_of(trained[0])["held_out"]]
+    pictures = np.stack([read_rgb(source / "images" / f"{name}.jpg", (SIDE, SIDE)) for name in names])
+    masks = np.stack([read_mask(source / "masks" / f"{name}_mask.png", (SIDE, SIDE)) for name in names])
+    probabilities = load_predictor(trained[0].model_path, THREADS)(pictures.astype(np.float32))
+    assert probabilities.shape == (len(names), SIDE, SIDE, 1)
+    assert score_masks(masks, probabilities[..., 0] > 0.5).dice == pytest.approx(trained[0].metrics["dice"], abs=0.01)
+
+
+def test_progress_covers_every_phase_and_never_goes_back(
+    trained: tuple[TrainingResult, RecordingReporter],
+) -> None:
+    result, reporter = trained
+    assert reporter.entered == reporter.phases == list(result.stage_seconds)
+    for phase in ("read", "train", "export", "check"):
+        fractions = reporter.fractions[phase]
+        assert fractions == sorted(fractions)
+        assert 0 <= fractions[0] <= fractions[-1] <= 1
+    assert len(reporter.epochs) == len(metrics_of(result)["history"])
+    assert reporter.steps == len(reporter.epochs) * 5  # 20 training pictures (30 - 6 held out - 4 inner), 4 a step
+
+
+def test_same_seed_same_model_and_stopping_early_keeps_one(project: Path) -> None:
+    reporters = [RecordingReporter(stop_at_step=7) for _ in range(2)]
+    results = [run(project, reporter, task_id=f"t{i}") for i, reporter in enumerate(reporters)]
+    assert all(result.stopped_early and result.details["end_reason"] == "stopped by request" for result in results)
+    assert [reporter.steps for reporter in reporters] == [7, 7]
+    assert [len(reporter.epochs) for reporter in reporters] == [2, 2]
+    assert reporters[0].epochs == reporters[1].epochs
+    pixels = read_rgb(project / "images" / "digits_0000.jpg", (SIDE, SIDE))[np.newaxis]
+    first, second = (load_predictor(result.model_path, THREADS)(pixels) for result in results)
+    np.testing.assert_array_equal(first, second)
+
+
+def test_a_cancelled_task_leaves_no_model(project: Path) -> None:
+    with pytest.raises(Cancelled):
+        run(project, RecordingReporter(cancel_at_step=3))
+    assert not list(project.glob("models/**/model.*"))
+
+
+def test_copies_of_one_picture_are_too_few(project: Path) -> None:
+    first = (project / "images" / "digits_0000.jpg").read_bytes()
+    for path in (project / "images").iterdir():
+        path.write_bytes(first)
+    with pytest.raises(TrainingError, match="different") as caught:
+        run(project)
+    assert caught.value.code == "too_few_images"
+
+
+def test_features_kept_in_memory_are_those_worked_out_anew(source: Path) -> None:
+    pictures, _ = read_pairs(scan(source), SIDE, THREADS, lambda fraction: None)
+    encoder = unet.build_encoder(SIDE)
+    one_view_bytes = sum(2 * int(np.prod(output.shape[1:])) for output in encoder.outputs)
+    rows, views = [3, 1, 3, 2], [0, 5, 0, 7]
+    anew = SkipFeatures(encoder, pictures, memory_bytes=0)
+    kept = SkipFeatures(encoder, pictures, memory_bytes=2 * one_view_bytes)  # too little for the three
+    first, again = kept.batch(rows, views), kept.batch(rows, views)
+    for expected, a, b in zip(anew.batch(rows, views), first, again, strict=True):
+        assert a.dtype == np.float16
+        np.testing.assert_allclose(a, expected, rtol=0.01, atol=0.02)
+        np.testing.assert_allclose(b, expected, rtol=0.01, atol=0.02)
+        np.testing.assert_array_equal(a[0], a[2])
+        assert not np.allclose(a[0], a[1], atol=0.1)
+
+
+def test_the_views_are_all_the_ways_to_lay_a_square() -> None:
+    square = np.arange(9).reshape(3, 3)
+    views = [view_of(square, view) for view in range(VIEWS)]
+    assert len({view.tobytes() for view in views}) == 8
+    turns = {np.rot90(side, turn).tobytes() for side in (square, square[::-1]) for turn in range(4)}
+    assert {view.tobytes() for view in views} == turns
