@@ -171,10 +171,10 @@ class TaskHandler(JsonHandler):
     def _form(self) -> dict[str, list[str]]:
         try:
             return urllib.parse.parse_qs(
-                self._body.decode("ascii", "surrogateescape"),
+                self._body.decode("utf-8", "replace"),
                 keep_blank_values=True,
                 max_num_fields=MAX_FORM_FIELDS,
-                errors="surrogateescape",
+                errors="replace",
             )
         except ValueError as error:
             raise Refusal(

@@ -15,6 +15,9 @@ from protocol.task import TaskSpec
 REQUIRED_FIELDS = ("userId", "projectId", "projectDir", "trainType")
 MAX_FIELD_LENGTH = 4096
 
+#: What bytes that are not UTF-8 have been replaced with.
+UNDECODABLE = "\ufffd"
+
 
 class Problem(msgspec.Struct, frozen=True):
     """A bad field. code: what the call is refused with when there is nothing worse."""
@@ -94,8 +97,8 @@ def _single_values(fields: Mapping[str, Sequence[str]]) -> tuple[dict[str, str],
             problems.append(Problem(name, f"{name} came {len(values)} times; post it once."))
         elif len(values[0]) > MAX_FIELD_LENGTH:
             problems.append(Problem(name, f"{name} has {len(values[0])} characters; at most {MAX_FIELD_LENGTH}."))
-        elif not values[0].isprintable():
-            problems.append(Problem(name, f"{name}={values[0][:80]!r} holds control or undecodable characters."))
+        elif not values[0].isprintable() or UNDECODABLE in name + values[0]:
+            problems.append(Problem(name, f"{name}={values[0][:80]!r} holds control characters or is not UTF-8."))
         else:
             single[name] = values[0].strip() if name != "projectDir" else values[0]
     return single, problems
