@@ -1,4 +1,7 @@
-"""The feature stage: pictures through the frozen backbone, 1280 numbers for each.
+"""The feature stage: pictures through the frozen backbone.
+
+Two things are kept of each picture: the feature map in front of the last blocks, from which those blocks can be
+fine-tuned without running the rest again, and the 1280 pooled features at the end.
 
 On a CPU the backbone runs as float32 TFLite (XNNPACK kernels): one interpreter with one thread for each core,
 one picture at a time, so that a picture's activations stay in the core's cache. Measured on two cores against
@@ -21,7 +24,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -29,22 +32,30 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from trainer_worker.backbones import efficientnet_lite
+from trainer_worker.backbones.efficientnet_lite import TRUNK_END
 from trainer_worker.data.images import UnreadableImageError, read_batches, read_rgb
 
-FEATURES = efficientnet_lite.FEATURES
 GPU_BATCH_SIZE = 64
-#: A converted backbone may differ from the Keras one by this much in any feature; measured 2e-5, features reach 6.
+LOOK_AHEAD_PER_THREAD = 4
+#: A converted backbone may differ from the Keras one by this much in any feature; measured 1e-4 at most, and
+#: features reach 30.
 MAX_CONVERSION_DIFFERENCE = 1e-3
 
-#: What a picture became: features float32 (views, 1280), or why it could not be read.
-Outcome = np.ndarray | UnreadableImageError
+
+class PictureFeatures(NamedTuple):
+    """trunk: float32 (S/32, S/32, 192), the backbone's layer TRUNK_END. pooled: float32 (1280,)."""
+
+    trunk: np.ndarray
+    pooled: np.ndarray
+
+
+#: What a file became: its features, or why it could not be read.
+Outcome = PictureFeatures | UnreadableImageError
 
 
 class FeatureExtractor:
-    """Features of pictures, float32 (views, 1280) each. Made once for an image size and used for many tasks.
-
-    The first extractor for an image size converts the backbone, which takes about 5 s, and leaves the file in
-    `cache_dir` for all later ones. That folder may be deleted at any time.
+    """Features of pictures. The first one for an image size converts the backbone, which takes about 5 s, and
+    leaves the file in `cache_dir` for all later ones. That folder may be deleted at any time.
     """
 
     def __init__(self, image_size: int, threads: int, cache_dir: Path) -> None:
@@ -53,42 +64,41 @@ class FeatureExtractor:
         self._network: Any = None
         self._interpreters: queue.SimpleQueue[Any] = queue.SimpleQueue()
         if tf.config.list_physical_devices("GPU"):
-            self._network = tf.function(_pooled_backbone(image_size))
+            self._network = tf.function(_network(image_size), reduce_retracing=True)
         else:
             for _ in range(self.threads):
                 self._interpreters.put(_cached_interpreter(image_size, cache_dir))
 
-    def of_files(self, paths: Sequence[Path], flip: bool = False) -> Iterator[Outcome]:
-        """One outcome for each path, in order; with `flip` a second view, mirrored left to right.
+    def of_files(self, paths: Sequence[Path], mirrored: bool = False) -> Iterator[Outcome]:
+        """One outcome for each path, in order, of the picture or of its mirror image (left to right).
 
         Decodes and computes ahead of the caller by a few pictures; closing the iterator stops that.
         """
         if self._network is not None:
-            return self._of_files_in_batches(paths, flip)
-        return self._in_threads(lambda path: self._of_file(path, flip), paths)
+            return self._of_files_in_batches(paths, mirrored)
+        return self._in_threads(lambda path: self._of_file(path, mirrored), paths)
 
-    def of_pictures(self, pictures: np.ndarray) -> np.ndarray:
-        """Features float32 (n, 1280) of uint8 RGB pictures (n, S, S, 3)."""
+    def of_pictures(self, pictures: np.ndarray) -> Iterator[PictureFeatures]:
+        """Features of uint8 RGB pictures (n, S, S, 3), in order."""
         if self._network is not None:
             batches = np.split(pictures, range(GPU_BATCH_SIZE, len(pictures), GPU_BATCH_SIZE))
-            return np.concatenate([self._of_batch(batch) for batch in batches])
-        return np.stack(list(self._in_threads(self._of_picture, pictures)))
+            return (features for batch in batches for features in self._of_batch(batch))
+        return self._in_threads(self._of_picture, pictures)
 
-    def _of_file(self, path: Path, flip: bool) -> Outcome:
+    def _of_file(self, path: Path, mirrored: bool) -> Outcome:
         try:
             picture = read_rgb(path, (self.image_size, self.image_size))
         except UnreadableImageError as error:
             return error
-        return np.stack([self._of_picture(view) for view in _views(picture, flip)])
+        return self._of_picture(picture[:, ::-1] if mirrored else picture)
 
-    def _of_picture(self, picture: np.ndarray) -> np.ndarray:
+    def _of_picture(self, picture: np.ndarray) -> PictureFeatures:
         interpreter = self._interpreters.get()
         try:
             # The view onto the interpreter's memory must be gone before invoke: hence no variable for it.
             interpreter.tensor(interpreter.get_input_details()[0]["index"])()[0] = picture
             interpreter.invoke()
-            features: np.ndarray = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0]
-            return features
+            return _outputs(interpreter)
         finally:
             self._interpreters.put(interpreter)
 
@@ -98,7 +108,7 @@ class FeatureExtractor:
             try:
                 for item in items:
                     waiting.append(pool.submit(work, item))
-                    if len(waiting) > 4 * self.threads:
+                    if len(waiting) > LOOK_AHEAD_PER_THREAD * self.threads:
                         yield waiting.popleft().result()
                 while waiting:
                     yield waiting.popleft().result()
@@ -106,39 +116,41 @@ class FeatureExtractor:
                 for future in waiting:
                     future.cancel()
 
-    def _of_files_in_batches(self, paths: Sequence[Path], flip: bool) -> Iterator[Outcome]:
+    def _of_files_in_batches(self, paths: Sequence[Path], mirrored: bool) -> Iterator[Outcome]:
         unreadable: dict[int, UnreadableImageError] = {}
         size = (self.image_size, self.image_size)
         position = 0
         for indexes, pictures in read_batches(paths, size, GPU_BATCH_SIZE, self.threads, unreadable.__setitem__):
-            views = np.stack([self._of_batch(np.ascontiguousarray(v)) for v in _batch_views(pictures, flip)], axis=1)
-            for index, features in zip(indexes, views, strict=True):
+            batch = self._of_batch(pictures[:, :, ::-1] if mirrored else pictures)
+            for index, features in zip(indexes, batch, strict=True):
                 yield from (unreadable[skipped] for skipped in range(position, index))
                 yield features
                 position = index + 1
         yield from (unreadable[skipped] for skipped in range(position, len(paths)))
 
-    def _of_batch(self, pictures: np.ndarray) -> np.ndarray:
-        features: np.ndarray = self._network(tf.constant(pictures.astype(np.float32))).numpy()
-        return features
+    def _of_batch(self, pictures: np.ndarray) -> list[PictureFeatures]:
+        trunk, pooled = self._network(tf.constant(pictures.astype(np.float32)))
+        return [PictureFeatures(*features) for features in zip(trunk.numpy(), pooled.numpy(), strict=True)]
 
 
-def _views(picture: np.ndarray, flip: bool) -> list[np.ndarray]:
-    return [picture, picture[:, ::-1]] if flip else [picture]
+def _outputs(interpreter: Any) -> PictureFeatures:
+    """The converter may reorder outputs, but a map has more dimensions than a vector."""
+    tensors = [interpreter.get_tensor(details["index"]) for details in interpreter.get_output_details()]
+    pooled, trunk = sorted(tensors, key=lambda tensor: tensor.ndim)
+    return PictureFeatures(trunk[0], pooled[0])
 
 
-def _batch_views(pictures: np.ndarray, flip: bool) -> list[np.ndarray]:
-    return [pictures, pictures[:, :, ::-1]] if flip else [pictures]
-
-
-def _pooled_backbone(image_size: int) -> keras.Model:
+def _network(image_size: int) -> keras.Model:
     backbone = efficientnet_lite.build(image_size)
-    return keras.Model(backbone.input, keras.layers.GlobalAveragePooling2D()(backbone.output))
+    pooled = keras.layers.GlobalAveragePooling2D()(backbone.output)
+    return keras.Model(backbone.input, [backbone.get_layer(TRUNK_END).output, pooled])
 
 
 def cache_file(image_size: int, cache_dir: Path) -> Path:
-    """Where the converted backbone lies: weights, image size and TensorFlow's version are in the name."""
-    key = hashlib.sha256(f"{efficientnet_lite.WEIGHTS_SHA256} {image_size} {tf.__version__}".encode()).hexdigest()
+    """Where the converted backbone lies: weights, layer, image size and TensorFlow's version are in the name."""
+    key = hashlib.sha256(
+        f"{efficientnet_lite.WEIGHTS_SHA256} {TRUNK_END} {image_size} {tf.__version__}".encode()
+    ).hexdigest()
     return cache_dir / f"efficientnet_lite0_{image_size}px_{key[:16]}.tflite"
 
 
@@ -163,10 +175,10 @@ def _interpreter(content: bytes) -> Any:
 
 
 def _convert(image_size: int) -> bytes:
-    """The pooled backbone as float32 TFLite for one picture, checked against the Keras model on noise."""
-    model = _pooled_backbone(image_size)
+    """The backbone as float32 TFLite for one picture, checked against the Keras model on noise."""
+    network = _network(image_size)
     shape = (1, image_size, image_size, 3)
-    traced = tf.function(lambda image: model(image, training=False), input_signature=[tf.TensorSpec(shape, tf.float32)])
+    traced = tf.function(lambda x: network(x, training=False), input_signature=[tf.TensorSpec(shape, tf.float32)])
     # Frozen first: converted straight from the function, the file would come out without the weights.
     frozen = convert_variables_to_constants_v2(traced.get_concrete_function())
     content: bytes = tf.lite.TFLiteConverter.from_concrete_functions([frozen]).convert()
@@ -174,8 +186,8 @@ def _convert(image_size: int) -> bytes:
     interpreter = _interpreter(content)
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], picture)
     interpreter.invoke()
-    features = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
-    difference = float(np.abs(features - traced(picture).numpy()).max())
+    pairs = zip(_outputs(interpreter), traced(picture), strict=True)
+    difference = max(float(np.abs(converted - trusted[0].numpy()).max()) for converted, trusted in pairs)
     if not difference <= MAX_CONVERSION_DIFFERENCE:
         raise RuntimeError(f"the converted backbone differs from the Keras one by {difference:.2g} on the same input")
     return content

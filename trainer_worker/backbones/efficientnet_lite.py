@@ -31,6 +31,10 @@ ENDPOINTS: dict[int, str] = {
     32: "block7a_project",
 }
 
+#: Layer where fine-tuning begins: the blocks after it work on the smallest maps, hold half of the weights and take
+#: a small part of the time.
+TRUNK_END = "block6a_project"
+
 #: Stages as (repeats, kernel, stride of the first block, expansion, channels out).
 _STAGES = (
     (1, 3, 1, 1, 16),

@@ -1,0 +1,52 @@
+"""How well a classifier does on held-out images. No TensorFlow here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """accuracy, balanced_accuracy (mean recall of the classes that have held-out images) and
+    baseline_accuracy (always the largest class) from 0 to 1. confusion[i][j]: images of class i taken for j.
+    """
+
+    accuracy: float
+    balanced_accuracy: float
+    baseline_accuracy: float
+    per_class: list[dict[str, Any]]
+    confusion: list[list[int]]
+
+
+def accuracy(truth: np.ndarray, probabilities: np.ndarray) -> float:
+    """Share of rows of probabilities (n, labels) whose largest is the true class; truth int64 (n,)."""
+    return float((probabilities.argmax(axis=1) == truth).mean())
+
+
+def score_classes(truth: np.ndarray, probabilities: np.ndarray, labels: Sequence[str]) -> ClassScores:
+    """truth: class indexes int64 (n,), n >= 1. probabilities: float (n, labels)."""
+    predicted, indexes = probabilities.argmax(axis=1), range(len(labels))
+    precision, recall, f1, support = precision_recall_fscore_support(
+        truth, predicted, labels=list(indexes), zero_division=0.0
+    )
+    return ClassScores(
+        accuracy=accuracy(truth, probabilities),
+        balanced_accuracy=float(recall[support > 0].mean()),
+        baseline_accuracy=float(np.bincount(truth).max() / len(truth)),
+        per_class=[
+            {
+                "label": labels[index],
+                "precision": float(precision[index]),
+                "recall": float(recall[index]),
+                "f1": float(f1[index]),
+                "support": int(support[index]),
+            }
+            for index in indexes
+        ],
+        confusion=confusion_matrix(truth, predicted, labels=list(indexes)).tolist(),
+    )

@@ -1,0 +1,256 @@
+"""Trains a classifier's head, and the backbone's last blocks with it, on feature maps kept in memory.
+
+First the head alone, as a logistic regression on the pooled features; then head and last blocks together for a
+few passes, with the head's rate at learningRate and the pretrained blocks at about a third of it (one rate for each
+depth: ULMFiT, Howard and Ruder 2018). The trunk below never runs again, so that a pass over 1,000 pictures takes
+seconds on a CPU. For the trainer process only: imports TensorFlow.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from sklearn.linear_model import LogisticRegression
+
+from protocol.options import TrainingOptions
+from trainer_worker.backbones import efficientnet_lite
+from trainer_worker.job import Reporter
+
+LABEL_SMOOTHING = 0.1
+#: The pretrained blocks' share of the learning rate. With fewer images than this they stay as they are: measured on
+#: flowers5, 10 a class lost by training them and 30 a class gained.
+BLOCKS_RATE = 0.3
+BLOCKS_FROM_IMAGES = 100
+REFIT_UP_TO_IMAGES = 500
+#: Passes over the training images: as many as make this many optimizer steps, within these bounds.
+WANTED_STEPS = 80
+MIN_EPOCHS = 3
+MAX_EPOCHS = 10
+PATIENCE_EPOCHS = 4
+WARM_UP_STEPS = 8
+#: Inverse strength of the logistic regression's L2 penalty, on standardised features.
+HEAD_C = 1e-3
+HEAD_ITERATIONS = 100
+EVALUATION_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """model: float32 (n, S, S, 3) RGB 0..255 to probabilities (n, labels). tail: trunk maps to logits;
+    run_tail: trunk maps to probabilities, compiled.
+
+    They share their layers: training the tail trains the model.
+    """
+
+    model: keras.Model
+    tail: keras.Model
+    head: Any
+    run_tail: Any
+
+
+@dataclass(frozen=True)
+class Examples:
+    """views[v]: trunk maps float32 (n, h, w, c), of the pictures as they are, then mirrored. pooled: float32
+    (n, 1280), of the pictures as they are. classes: int64 (n,).
+    """
+
+    views: tuple[np.ndarray, ...]
+    pooled: np.ndarray
+    classes: np.ndarray
+
+
+@dataclass
+class History:
+    """epochs[i] are the metrics after pass i (0: only the logistic regression). best_epoch indexes it."""
+
+    epochs: list[dict[str, float]] = field(default_factory=list)
+    best_epoch: int = 0
+    end_reason: str = "all planned epochs done"
+    stopped_early: bool = False
+
+
+def build_classifier(image_size: int, labels: int) -> Classifier:
+    backbone = efficientnet_lite.build(image_size)
+    pooled = keras.layers.GlobalAveragePooling2D(name="pool")(backbone.output)
+    head = keras.layers.Dense(labels, kernel_initializer="zeros", name="logits")
+    logits = head(pooled)
+    probabilities = keras.layers.Softmax(name="probabilities")(logits)
+    tail = keras.Model(backbone.get_layer(efficientnet_lite.TRUNK_END).output, logits, name="tail")
+    signature = [tf.TensorSpec((None, *tail.input_shape[1:]), tf.float32)]
+    run_tail = tf.function(lambda maps: tf.nn.softmax(tail(maps, training=False)), input_signature=signature)
+    return Classifier(keras.Model(backbone.input, probabilities, name="classifier"), tail, head, run_tail)
+
+
+def fit_head(classifier: Classifier, pooled: np.ndarray, classes: np.ndarray) -> None:
+    """Set the head to a logistic regression of classes int64 (n,) on pooled features float32 (n, 1280)."""
+    mean, spread = pooled.mean(axis=0), pooled.std(axis=0) + 1e-3
+    regression = LogisticRegression(C=HEAD_C, max_iter=HEAD_ITERATIONS)
+    regression.fit((pooled - mean) / spread, classes)
+    present, weights, bias = regression.classes_, regression.coef_, regression.intercept_
+    if len(weights) == 1:  # for two classes scikit-learn gives one row: the log odds of the second
+        weights, bias = np.stack([-weights[0], weights[0]]) / 2, np.array([-bias[0], bias[0]]) / 2
+    kernel, offset = (array.copy() for array in classifier.head.get_weights())
+    kernel[:, present] = (weights / spread).T
+    offset[present] = bias - weights @ (mean / spread)
+    classifier.head.set_weights([kernel, offset])
+
+
+def planned_epochs(images: int, options: TrainingOptions) -> int:
+    """Passes of the fine-tuning over so many images: few over many, more over few, never above the option."""
+    steps = math.ceil(images / options.batch_size)
+    return min(options.epochs, max(MIN_EPOCHS, min(MAX_EPOCHS, math.ceil(WANTED_STEPS / steps))))
+
+
+def fit(
+    classifier: Classifier,
+    examples: Examples,
+    train: np.ndarray,
+    validation: np.ndarray,
+    options: TrainingOptions,
+    reporter: Reporter,
+) -> History:
+    """Train on the rows `train` and keep the pass that names most of the rows `validation` right.
+
+    A small set is then trained once more on both, for as many passes as were best: with few pictures, to have all
+    of them counts for more. Without validation rows the last pass is kept. Ends early where the reporter's stop is
+    requested; steps at every batch, tells each epoch; Cancelled passes through.
+    """
+    everything = np.concatenate([train, validation])
+    refit = len(validation) > 0 and len(everything) <= REFIT_UP_TO_IMAGES
+    tuning = _Tuning(classifier, examples, options, reporter, with_blocks=len(everything) >= BLOCKS_FROM_IMAGES)
+    planned = planned_epochs(len(train), options)
+    pretrained = classifier.tail.get_weights()
+    fit_head(classifier, examples.pooled[train], examples.classes[train])
+    history = tuning.run(train, validation, planned, planned, (0.0, 0.5 if refit else 1.0))
+    if not refit or history.stopped_early:
+        return history
+    chosen = classifier.tail.get_weights()
+    classifier.tail.set_weights(pretrained)
+    fit_head(classifier, examples.pooled[everything], examples.classes[everything])
+    again = tuning.run(everything, everything[:0], history.best_epoch, planned, (0.5, 1.0))
+    if again.stopped_early:
+        classifier.tail.set_weights(chosen)
+        history.stopped_early, history.end_reason = True, again.end_reason
+    return history
+
+
+def predict(classifier: Classifier, maps: np.ndarray) -> np.ndarray:
+    """Probabilities float32 (n, labels) of trunk maps float32 (n, h, w, c)."""
+    starts = range(0, len(maps), EVALUATION_BATCH)
+    parts = [classifier.run_tail(tf.constant(maps[start : start + EVALUATION_BATCH])).numpy() for start in starts]
+    return np.concatenate(parts) if parts else np.zeros((0, classifier.head.units), np.float32)
+
+
+class _Tuning:
+    """Passes over examples. One graph serves all runs, since tracing it takes longer than training a small set."""
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        examples: Examples,
+        options: TrainingOptions,
+        reporter: Reporter,
+        with_blocks: bool,
+    ) -> None:
+        self._classifier, self._examples = classifier, examples
+        self._options, self._reporter = options, reporter
+        head = classifier.head.trainable_variables
+        blocks = [v for v in classifier.tail.trainable_variables if all(v is not h for h in head)]
+        self._groups = [(keras.optimizers.Adam(), head, 1.0)]
+        if with_blocks:
+            self._groups.append((keras.optimizers.Adam(), blocks, BLOCKS_RATE))
+        for optimizer, variables, _ in self._groups:
+            optimizer.build(variables)
+        self._step = _compile_step(
+            classifier.tail, [(optimizer, variables) for optimizer, variables, _ in self._groups]
+        )
+
+    def run(
+        self, train: np.ndarray, validation: np.ndarray, passes: int, planned: int, part: tuple[float, float]
+    ) -> History:
+        """`passes` of a schedule of `planned` ones; keeps the best. part: its share of the reported progress."""
+        tail, history = self._classifier.tail, History([self._scores(validation)])
+        self._reset_optimizers()
+        rng = np.random.default_rng(self._options.seed)
+        steps_per_pass = math.ceil(len(train) / self._options.batch_size)
+        best_weights, taken = tail.get_weights(), 0
+        for epoch in range(1, passes + 1):
+            losses = []
+            for maps, classes in self._batches(train, rng):
+                if self._reporter.stop_requested:
+                    history.stopped_early, history.end_reason = True, "stopped on request"
+                    tail.set_weights(best_weights)
+                    return history
+                self._set_rates(taken, planned * steps_per_pass)
+                losses.append(float(self._step(maps, tf.one_hot(classes, self._classifier.head.units))))
+                taken += 1
+                done = taken / (passes * steps_per_pass)
+                self._reporter.step(part[0] + done * (part[1] - part[0]), loss=losses[-1])
+            history.epochs.append({"loss": float(np.mean(losses)), **self._scores(validation)})
+            if len(validation) or part[0] == 0.0:
+                self._reporter.epoch(epoch, history.epochs[-1])
+            if not len(validation) or _rank(history.epochs[-1]) > _rank(history.epochs[history.best_epoch]):
+                history.best_epoch, best_weights = epoch, tail.get_weights()
+            elif epoch - history.best_epoch >= PATIENCE_EPOCHS:
+                history.end_reason = f"no better for {PATIENCE_EPOCHS} epochs"
+                break
+        tail.set_weights(best_weights)
+        return history
+
+    def _batches(self, rows: np.ndarray, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """One pass in random order, each picture as it is or mirrored, in batches of nearly equal size."""
+        order, examples = rng.permutation(rows), self._examples
+        views = rng.integers(0, len(examples.views), len(order))
+        count = math.ceil(len(order) / self._options.batch_size)
+        for batch, of_view in zip(np.array_split(order, count), np.array_split(views, count), strict=True):
+            maps = [examples.views[view][row] for row, view in zip(batch, of_view, strict=True)]
+            yield np.stack(maps), examples.classes[batch]
+
+    def _set_rates(self, taken: int, total: int) -> None:
+        """Linear warm-up, cosine decay (SGDR, Loshchilov and Hutter 2017)."""
+        warm = min(1.0, (taken + 1) / WARM_UP_STEPS)
+        rate = self._options.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * taken / total))
+        for optimizer, _, factor in self._groups:
+            optimizer.learning_rate.assign(rate * factor)
+
+    def _reset_optimizers(self) -> None:
+        for optimizer, _, _ in self._groups:
+            for variable in optimizer.variables:
+                variable.assign(tf.zeros(variable.shape, variable.dtype))
+
+    def _scores(self, rows: np.ndarray) -> dict[str, float]:
+        if not len(rows):
+            return {}
+        truth = self._examples.classes[rows]
+        predicted = predict(self._classifier, self._examples.views[0][rows])
+        return {
+            "val_loss": float(-np.log(np.maximum(predicted[np.arange(len(rows)), truth], 1e-7)).mean()),
+            "val_accuracy": float((predicted.argmax(axis=1) == truth).mean()),
+        }
+
+
+def _compile_step(tail: keras.Model, groups: list[tuple[Any, list[Any]]]) -> Any:
+    def step(maps: Any, truth: Any) -> Any:
+        with tf.GradientTape() as tape:
+            losses = keras.losses.categorical_crossentropy(
+                truth, tail(maps, training=True), from_logits=True, label_smoothing=LABEL_SMOOTHING
+            )
+            loss = tf.reduce_mean(losses)
+        gradients = tape.gradient(loss, [variables for _, variables in groups])
+        for (optimizer, variables), gradient in zip(groups, gradients, strict=True):
+            optimizer.apply(gradient, variables)
+        return loss
+
+    shape = (None, *tail.input_shape[1:])
+    signature = [tf.TensorSpec(shape, tf.float32), tf.TensorSpec((None, tail.output_shape[-1]), tf.float32)]
+    return tf.function(step, input_signature=signature)
+
+
+def _rank(metrics: dict[str, float]) -> tuple[float, float]:
+    return metrics.get("val_accuracy", 0.0), -metrics.get("val_loss", 0.0)

@@ -1,0 +1,308 @@
+"""trainType=classification: class folders in, a model out that gives each class's probability.
+
+Read `train` from top to bottom. Imports TensorFlow; for the trainer process only.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import platform
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import msgspec
+import numpy as np
+import tensorflow as tf
+
+from protocol.errors import TrainingError
+from trainer_worker.artifacts import ModelFolder, write_json
+from trainer_worker.backbones.efficientnet_lite import WEIGHTS_SHA256
+from trainer_worker.class_scores import ClassScores, accuracy, score_classes
+from trainer_worker.data.class_folders import ClassFolders, keep_trainable, scan
+from trainer_worker.data.images import UnreadableImageError, read_rgb
+from trainer_worker.data.splits import conflicts, content_groups, stratified_split
+from trainer_worker.exports import ExportCheck, check_exports, export_model
+from trainer_worker.features import FeatureExtractor, PictureFeatures
+from trainer_worker.fine_tuning import Examples, History, build_classifier, fit, predict
+from trainer_worker.job import Job, Phase, Reporter, TrainingResult
+from trainer_worker.stages import Stages
+
+#: Share of the training images that choose the best epoch.
+INNER_VALIDATION_SHARE = 0.15
+#: Mirrored views are kept beside the pictures while their maps fit: 5,000 pictures at 224 px take 190 MB a view.
+MIRROR_UP_TO_BYTES = 256 * 1024**2
+#: Images that the plan assumes until the folder has been read.
+ASSUMED_IMAGES = 200
+
+# Seconds on two cores at 224 px, for the plan only.
+FEATURES_S_PER_IMAGE = 0.011
+FEATURES_START_S = 0.5
+TRAIN_S_PER_IMAGE = 0.045
+TRAIN_START_S = 5.0
+EXPORT_S = 6.0
+CHECK_S_PER_IMAGE = 0.04
+CHECK_START_S = 3.0
+PUBLISH_S = 0.3
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """Row numbers. `validation` chooses the best epoch; `held_out` is looked at once, at the end."""
+
+    train: np.ndarray
+    validation: np.ndarray
+    held_out: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """What the feature stage leaves. maps: trunk maps float32 (n, h, w, c). skipped: unreadable files."""
+
+    folders: ClassFolders
+    maps: np.ndarray
+    pooled: np.ndarray
+    skipped: list[UnreadableImageError]
+
+
+def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> TrainingResult:
+    """Train, score, export, check and publish one classifier.
+
+    cache_dir: where the converted backbone is kept from task to task. threads: for decoding and features.
+    Raises TrainingError for what the caller can mend, Cancelled when told to; then nothing is published.
+    """
+    options = job.options
+    keras.utils.set_random_seed(options.seed)
+    if not tf.config.list_physical_devices("GPU"):  # some GPU kernels refuse it
+        tf.config.experimental.enable_op_determinism()
+    stages = Stages(reporter)
+    reporter.plan(_plan(ASSUMED_IMAGES, job))
+    stages.enter("scan")
+    folders = scan(job.project_dir)
+    reporter.plan(_plan(len(folders.files), job))
+
+    stages.enter("features")
+    extractor = _extractor(options.image_size, threads, cache_dir)
+    work = len(folders.files) * (2 - options.validation_split)
+    data = _read(folders, extractor, lambda done: reporter.step(min(1.0, done / work)))
+    split, warnings = _split(data.folders, job)
+    views = [data.maps]
+    if data.maps.nbytes <= MIRROR_UP_TO_BYTES:
+        begun = len(folders.files)
+        views.append(_mirrored(data, split, extractor, lambda done: reporter.step(min(1.0, (begun + done) / work))))
+
+    stages.enter("train")
+    classifier = build_classifier(options.image_size, len(data.folders.labels))
+    examples = Examples(tuple(views), data.pooled, data.folders.classes)
+    history = fit(classifier, examples, split.train, split.validation, options, reporter)
+    truth = data.folders.classes[split.held_out]
+    probabilities = predict(classifier, data.maps[split.held_out])
+    scores = score_classes(truth, probabilities, data.folders.labels)
+    del views, examples
+
+    with ModelFolder(job.project_dir, job.task_id, job.attempt) as folder:
+        stages.enter("export")
+        files = export_model(classifier.model, folder.path, reporter.step)
+        stages.enter("check")
+        checks = _check(files, data, split, probabilities, job, reporter, threads)
+        stages.enter("publish")
+        labels = "".join(f"{label}\n" for label in data.folders.labels)
+        (folder.path / "labels.txt").write_text(labels, encoding="utf-8")
+        metrics = _metrics(job, data, split, scores, probabilities, history, warnings)
+        write_json(folder.path / "metrics.json", metrics)
+        stages.leave()
+        final = folder.publish(_manifest(job, data, scores, checks, history, stages.seconds, warnings))
+    stages.leave()
+    return TrainingResult(
+        model_path=final / "model.tflite",
+        metrics=_headline(scores, data),
+        stage_seconds=stages.seconds,
+        stopped_early=history.stopped_early,
+        details={"best_epoch": history.best_epoch, "warnings": warnings},
+    )
+
+
+def warm_up(cache_dir: Path, threads: int) -> None:
+    """Make ready what the first task of the default image size would wait for."""
+    _extractor(224, threads, cache_dir)
+
+
+@functools.lru_cache(maxsize=1)
+def _extractor(image_size: int, threads: int, cache_dir: Path) -> FeatureExtractor:
+    """Kept from task to task: it holds no task's data, and website users rarely change the image size."""
+    return FeatureExtractor(image_size, threads, cache_dir)
+
+
+def _plan(images: int, job: Job) -> list[Phase]:
+    size = (job.options.image_size / 224) ** 2
+    held_out = images * job.options.validation_split
+    views = 2 * images - held_out
+    return [
+        Phase("scan", 0.2),
+        Phase("features", FEATURES_START_S + views * FEATURES_S_PER_IMAGE * size),
+        Phase("train", TRAIN_START_S + (images - held_out) * TRAIN_S_PER_IMAGE * size),
+        Phase("export", EXPORT_S),
+        Phase("check", CHECK_START_S + held_out * CHECK_S_PER_IMAGE * size),
+        Phase("publish", PUBLISH_S),
+    ]
+
+
+def _read(folders: ClassFolders, extractor: FeatureExtractor, on_done: Callable[[int], None]) -> Dataset:
+    """Features of every readable picture of every class that has enough of them."""
+    found: list[PictureFeatures] = []
+    unreadable: dict[int, UnreadableImageError] = {}
+    for index, outcome in enumerate(extractor.of_files(folders.files)):
+        if isinstance(outcome, UnreadableImageError):
+            unreadable[index] = outcome
+        else:
+            found.append(outcome)
+        on_done(index + 1)
+    kept = keep_trainable(folders, unreadable)
+    readable = [path for index, path in enumerate(folders.files) if index not in unreadable]
+    position = {path: row for row, path in enumerate(readable)}
+    rows = [position[path] for path in kept.files]
+    maps = np.stack([found[row].trunk for row in rows])
+    return Dataset(kept, maps, np.stack([found[row].pooled for row in rows]), list(unreadable.values()))
+
+
+def _mirrored(data: Dataset, split: Split, extractor: FeatureExtractor, on_done: Callable[[int], None]) -> np.ndarray:
+    """Maps of the mirrored training pictures; all other rows stay as they are, and are not trained on."""
+    maps = data.maps.copy()
+    rows = np.concatenate([split.train, split.validation])
+    outcomes = extractor.of_files([data.folders.files[row] for row in rows], mirrored=True)
+    for done, (row, outcome) in enumerate(zip(rows, outcomes, strict=True), start=1):
+        if isinstance(outcome, PictureFeatures):  # else the file has gone meanwhile: its first view does
+            maps[row] = outcome.trunk
+        on_done(done)
+    return maps
+
+
+def _split(folders: ClassFolders, job: Job) -> tuple[Split, list[str]]:
+    """Held-out images first, inner validation from the rest; and every warning on the data."""
+    groups = content_groups(folders.files)
+    options = job.options
+    outer = stratified_split(folders.classes, groups, options.validation_split, options.seed)
+    if not len(outer.held_out):
+        raise TrainingError(
+            "too_few_classes",
+            f"The images of {', '.join(folders.labels)} are copies of one picture for each class, or the same in "
+            "several classes; scoring the model needs two different pictures of a class. Add more.",
+        )
+    rest = outer.train
+    inner = stratified_split(folders.classes[rest], groups[rest], INNER_VALIDATION_SHARE, options.seed)
+    split = Split(rest[inner.train], rest[inner.held_out], outer.held_out)
+    return split, [*folders.warnings, *_warnings(folders, groups, split, job)]
+
+
+def _warnings(folders: ClassFolders, groups: np.ndarray, split: Split, job: Job) -> list[str]:
+    warnings = []
+    for rows in conflicts(groups, folders.classes):
+        names = ", ".join(_name(folders.files[row], job) for row in rows)
+        warnings.append(f"The same picture stands in different classes: {names}. Keep only the right one.")
+    scored = set(folders.classes[split.held_out].tolist())
+    for index, label in enumerate(folders.labels):
+        if index not in scored:
+            warnings.append(f"Class {label!r} has no held-out image, as all of its images are the same; add others.")
+    return warnings
+
+
+def _check(
+    files: dict[str, Path],
+    data: Dataset,
+    split: Split,
+    probabilities: np.ndarray,
+    job: Job,
+    reporter: Reporter,
+    threads: int,
+) -> list[ExportCheck]:
+    """Every format, loaded from disk, on the held-out pictures read from disk."""
+    side = job.options.image_size
+    pictures = np.stack([read_rgb(data.folders.files[row], (side, side)) for row in split.held_out])
+    score = functools.partial(accuracy, data.folders.classes[split.held_out])
+    return check_exports(files, pictures, probabilities, score, reporter.step, threads=threads)
+
+
+def _name(path: Path, job: Job) -> str:
+    return path.relative_to(job.project_dir).as_posix()
+
+
+def _headline(scores: ClassScores, data: Dataset) -> dict[str, float]:
+    return {
+        "accuracy": scores.accuracy,
+        "balanced_accuracy": scores.balanced_accuracy,
+        "baseline_accuracy": scores.baseline_accuracy,
+        "images": float(len(data.folders.files)),
+    }
+
+
+def _metrics(
+    job: Job,
+    data: Dataset,
+    split: Split,
+    scores: ClassScores,
+    probabilities: np.ndarray,
+    history: History,
+    warnings: list[str],
+) -> dict[str, Any]:
+    labels = data.folders.labels
+    held_out = [
+        {
+            "file": _name(data.folders.files[row], job),
+            "truth": labels[data.folders.classes[row]],
+            "predicted": labels[int(given.argmax())],
+            "probability": float(given.max()),
+        }
+        for row, given in zip(split.held_out, probabilities, strict=True)
+    ]
+    return {
+        "headline": "accuracy: share of the held-out images that the model names right",
+        "final": _headline(scores, data),
+        "baseline": {"majority_class_accuracy": scores.baseline_accuracy},
+        "history": [{"epoch": number, **epoch} for number, epoch in enumerate(history.epochs)],
+        "best_epoch": history.best_epoch,
+        "end_reason": history.end_reason,
+        "labels": list(labels),
+        "per_class": scores.per_class,
+        "confusion_matrix": scores.confusion,
+        "images": {name: len(rows) for name, rows in dataclasses.asdict(split).items()},
+        "held_out": held_out,
+        "skipped": [{"file": _name(error.path, job), "reason": error.reason} for error in data.skipped],
+        "warnings": warnings,
+    }
+
+
+def _manifest(
+    job: Job,
+    data: Dataset,
+    scores: ClassScores,
+    checks: list[ExportCheck],
+    history: History,
+    stage_seconds: dict[str, float],
+    warnings: list[str],
+) -> dict[str, Any]:
+    side, labels = job.options.image_size, list(data.folders.labels)
+    return {
+        "task_id": job.task_id,
+        "attempt": job.attempt,
+        "train_type": job.train_type,
+        "options": msgspec.to_builtins(job.options),
+        "seed": job.options.seed,
+        "labels": labels,
+        "input": {"shape": [None, side, side, 3], "dtype": "float32", "range": [0, 255], "channels": "RGB"},
+        "output": {"shape": [None, len(labels)], "dtype": "float32", "meaning": "probability of each label"},
+        "metrics": _headline(scores, data),
+        "best_epoch": history.best_epoch,
+        "stopped_early": history.stopped_early,
+        "exports": {"trained_model_score": scores.accuracy, "formats": [dataclasses.asdict(c) for c in checks]},
+        "versions": {
+            "tensorflow": tf.__version__,
+            "keras": keras.__version__,
+            "python": platform.python_version(),
+            "backbone_sha256": WEIGHTS_SHA256,
+        },
+        "stage_seconds": dict(stage_seconds),
+        "skipped": len(data.skipped),
+        "warnings": warnings,
+    }
