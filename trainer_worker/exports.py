@@ -1,6 +1,6 @@
 """The trained model as files, and the proof that each file behaves like the model. For the trainer process only.
 
-The usual ways take four times as long or more for an EfficientNet-Lite0 (`python -m benchmarks.exports`): they trace
+The usual ways take 2.5 to 4 times as long for an EfficientNet-Lite0 (`python -m benchmarks.exports`): they trace
 the model for several signatures, save and reload every variable, and freeze the graph in Python. Here the weights go
 in as constants while the model is traced, so the graph is frozen from the start. That also evades a trap: TFLite's
 converter leaves out weights that Keras holds (a 177 kB file and no error).
