@@ -1,0 +1,117 @@
+"""The feature stage gives what the Keras backbone gives, file by file, and never pays twice for its conversion."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_sample_image
+
+from trainer_worker import features
+from trainer_worker.backbones import efficientnet_lite
+from trainer_worker.data.images import UnreadableImageError, read_rgb
+from trainer_worker.features import FeatureExtractor, PictureFeatures, cache_file
+
+SIZE = 64
+
+
+@pytest.fixture(scope="module")
+def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def extractor(cache_dir: Path) -> FeatureExtractor:
+    return FeatureExtractor(SIZE, 2, cache_dir)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> list[Path]:
+    """Crops of two photos."""
+    paths = []
+    for name in ("china.jpg", "flower.jpg"):
+        photo = Image.fromarray(load_sample_image(name))
+        for left in range(0, 500, 45):
+            paths.append(tmp_path / f"{name[:-4]}{left}.png")
+            photo.crop((left, 100, left + 130, 230)).save(paths[-1])
+    return paths
+
+
+def test_features_equal_those_of_the_keras_backbone(extractor: FeatureExtractor, photos: list[Path]) -> None:
+    pictures = np.stack([read_rgb(path, (SIZE, SIZE)) for path in photos]).astype(np.float32)
+    backbone = efficientnet_lite.build(SIZE)
+    trunk = backbone.get_layer(efficientnet_lite.TRUNK_END).output
+    reference = keras.Model(backbone.input, [trunk, keras.layers.GlobalAveragePooling2D()(backbone.output)])
+
+    for mirrored in (False, True):
+        outcomes = list(extractor.of_files(photos, mirrored=mirrored))
+        maps, pooled = reference.predict(pictures[:, :, ::-1] if mirrored else pictures, verbose=0)
+        found = [outcome for outcome in outcomes if isinstance(outcome, PictureFeatures)]
+        assert len(found) == len(photos)
+        np.testing.assert_allclose(np.stack([f.trunk for f in found]), maps, atol=1e-4)
+        np.testing.assert_allclose(np.stack([f.pooled for f in found]), pooled, atol=1e-4)
+    assert pooled.std() > 0.1  # not all alike, which would pass above
+
+
+def test_files_and_pictures_in_memory_give_the_same(extractor: FeatureExtractor, photos: list[Path]) -> None:
+    pictures = np.stack([read_rgb(path, (SIZE, SIZE)) for path in photos])
+
+    for one, other in zip(extractor.of_files(photos), extractor.of_pictures(pictures), strict=True):
+        assert isinstance(one, PictureFeatures)
+        np.testing.assert_array_equal(one.pooled, other.pooled)
+
+
+def test_unreadable_files_keep_their_place(extractor: FeatureExtractor, photos: list[Path], tmp_path: Path) -> None:
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(b"no picture")
+
+    outcomes = list(extractor.of_files([bad, *photos[:3], bad]))
+
+    assert [isinstance(outcome, UnreadableImageError) for outcome in outcomes] == [True, False, False, False, True]
+
+
+def test_stopping_midway_leaves_the_extractor_usable(extractor: FeatureExtractor, photos: list[Path]) -> None:
+    outcomes = extractor.of_files(photos)
+    next(outcomes)
+    outcomes.close()  # type: ignore[attr-defined]
+
+    assert len(list(extractor.of_files(photos))) == len(photos)
+
+
+def test_the_conversion_is_cached_and_a_damaged_file_made_anew(
+    extractor: FeatureExtractor, cache_dir: Path, photos: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = cache_file(SIZE, cache_dir).read_bytes()
+    conversions: list[int] = []
+
+    def convert(image_size: int) -> bytes:
+        conversions.append(image_size)
+        return whole
+
+    monkeypatch.setattr(features, "_convert", convert)
+    FeatureExtractor(SIZE, 1, cache_dir)
+    assert conversions == []
+    for damaged in (b"", whole[: len(whole) // 2]):
+        cache_file(SIZE, cache_dir).write_bytes(damaged)
+        assert len(list(FeatureExtractor(SIZE, 1, cache_dir).of_files(photos[:2]))) == 2
+        assert cache_file(SIZE, cache_dir).read_bytes() == whole
+    assert conversions == [SIZE, SIZE]
+    assert [path.name for path in cache_dir.iterdir()] == [cache_file(SIZE, cache_dir).name]
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(
+    extractor: FeatureExtractor, cache_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = cache_file(SIZE, cache_dir).read_bytes()
+    monkeypatch.setattr(features, "_convert", lambda image_size: whole)
+    (tmp_path / "file").write_bytes(b"")
+
+    FeatureExtractor(SIZE, 1, tmp_path / "file" / "cache")
+
+
+def test_a_conversion_that_computes_something_else_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(features, "MAX_CONVERSION_DIFFERENCE", -1.0)
+
+    with pytest.raises(RuntimeError, match="differs from the Keras one"):
+        features._convert(SIZE)

@@ -1,0 +1,72 @@
+"""Held-out images: stratified, the same for a seed, and never a copy of a training image."""
+
+from pathlib import Path
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trainer_worker.data.splits import conflicts, content_groups, stratified_split
+
+
+def test_identical_files_share_a_group_and_others_of_the_same_size_do_not(tmp_path: Path) -> None:
+    contents = [b"aaaa", b"bbbb", b"aaaa", b"cc"]
+    files = [tmp_path / f"{number}.jpg" for number in range(len(contents))]
+    for path, content in zip(files, contents, strict=True):
+        path.write_bytes(content)
+
+    groups = content_groups(files)
+
+    assert groups[0] == groups[2]
+    assert len(set(groups.tolist())) == 3
+
+
+def test_shares_follow_the_classes() -> None:
+    classes = np.repeat([0, 1, 2], [100, 50, 10])
+
+    split = stratified_split(classes, np.arange(160), 0.2, seed=1)
+
+    assert np.bincount(classes[split.held_out]).tolist() == [20, 10, 2]
+
+
+def test_the_seed_decides() -> None:
+    classes, groups = np.repeat([0, 1], 50), np.arange(100)
+    first, again, other = (stratified_split(classes, groups, 0.2, seed).held_out.tolist() for seed in (1, 1, 2))
+
+    assert first == again
+    assert first != other
+
+
+def test_a_picture_in_two_classes_is_told_and_never_held_out() -> None:
+    classes, groups = np.array([0, 0, 0, 1, 1, 1]), np.array([0, 1, 2, 2, 3, 4])
+
+    assert [rows.tolist() for rows in conflicts(groups, classes)] == [[2, 3]]
+    for seed in range(20):
+        assert not {2, 3} & set(stratified_split(classes, groups, 0.5, seed).held_out.tolist())
+
+
+def test_copies_of_one_picture_stay_on_the_train_side() -> None:
+    split = stratified_split(np.array([0, 0, 1, 1]), np.array([0, 0, 1, 2]), 0.5, seed=1)
+
+    assert {0, 1} <= set(split.train.tolist())
+    assert len(split.held_out) == 1
+
+
+_rows = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 12)), min_size=2, max_size=80)
+
+
+@given(rows=_rows, share=st.floats(0.05, 0.5), seed=st.integers(0, 1000))
+def test_every_split_is_whole_and_keeps_copies_together(rows: list[tuple[int, int]], share: float, seed: int) -> None:
+    classes = np.array([label for label, _ in rows])
+    groups = np.array([group for _, group in rows])
+
+    split = stratified_split(classes, groups, share, seed)
+
+    assert sorted([*split.train.tolist(), *split.held_out.tolist()]) == list(range(len(rows)))
+    assert not set(groups[split.train].tolist()) & set(groups[split.held_out].tolist())
+    contested = {int(groups[run[0]]) for run in conflicts(groups, classes)}
+    for label in set(classes.tolist()):
+        of_class = set(groups[classes == label].tolist())
+        if len(of_class - contested) >= 2:
+            assert label in classes[split.train]
+            assert label in classes[split.held_out]
