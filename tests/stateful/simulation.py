@@ -1,0 +1,328 @@
+"""The broker's core and real agent cores on a simulated network, journal and clock.
+
+Messages wait in a bag until a test delivers one, delivers it twice, or drops it; the broker may crash
+between its decision and its commit, or between its commit and its sends; workers boot, die, sleep and
+come back. Nothing here is random or timed: a test (Hypothesis, or a seeded generator) makes each choice.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from broker.core import Core, CoreSettings
+from broker.events import Event, FromWeb, FromWorker, Now, ReadEnded, SendWeb, SendWorker, TimePassed
+from broker.facts import Cancelled, Done, Failed, Leased, Record
+from protocol import messages as m
+from protocol.errors import FAILURE_CODES, Failure
+from protocol.task import Task, TaskSpec, TaskState, Trained
+from trainer_worker import agent_events as agent
+from trainer_worker.agent_core import AgentCore, AgentSettings
+
+SETTINGS = CoreSettings(max_pending=50, recent_tasks=10_000)
+WEB_PEER = b"web"
+
+
+@dataclass
+class Envelope:
+    """One message in flight. to_broker: whether `message` travels to the broker or to `peer`."""
+
+    peer: bytes
+    message: object
+    to_broker: bool
+    from_web: bool = False
+
+
+@dataclass
+class SimTrainer:
+    """A trainer process: what it was told to train, and whether it was asked to stop."""
+
+    ready: bool = False
+    training: m.Train | None = None
+    halted: bool = False
+
+
+@dataclass
+class SimWorker:
+    name: str
+    core: AgentCore
+    peer: bytes
+    trainers: dict[int, SimTrainer] = field(default_factory=dict)
+    asleep: bool = False
+
+
+class Simulation:
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+        self.journal: list[Record] = []
+        self.network: list[Envelope] = []
+        self.workers: dict[str, SimWorker] = {}
+        self.promised: set[str] = set()
+        self.cancel_promised: set[str] = set()
+        self.trained_by: Counter[str] = Counter()
+        self._peers = 0
+        self._starts = 0
+        self._request_ids = 0
+        self._stale_task = ""
+        self._ended_in_journal: dict[str, Task] = {}
+        self.broker = self._start_broker()
+
+    # ---- broker ----
+
+    def _start_broker(self) -> Core:
+        core = Core(SETTINGS)
+        for record in self.journal:
+            core.apply(record)
+        core.begin(self._now())
+        return core
+
+    def _now(self) -> Now:
+        return Now(self.now_s, self.now_s)
+
+    def broker_handles(self, event: Event, crash: str = "") -> None:
+        """crash: "before_commit" or "after_commit" ends the broker there and starts it anew."""
+        records, effects = self.broker.handle(event, self._now())
+        if crash == "before_commit":
+            self.restart_broker()
+            return
+        for record in records:
+            self._check_record(record)
+        self.journal += records
+        if crash == "after_commit":
+            self.restart_broker()
+            return
+        for effect in effects:
+            match effect:
+                case SendWorker():
+                    self.network.append(Envelope(effect.peer, effect.message, to_broker=False))
+                case SendWeb():
+                    self._web_receives(effect.message)
+                case ReadEnded():
+                    task = self._ended_in_journal.get(effect.request.task_id)
+                    self._web_receives(self.broker.answer_ended(effect.request, task))
+
+    def _check_record(self, record: Record) -> None:
+        assert record.task_id != self._stale_task, f"a stale result gave {record}"
+        if isinstance(record.fact, Done | Failed | Cancelled):
+            assert record.task_id not in self._ended_in_journal, f"{record.task_id} ended twice"
+            self._ended_in_journal[record.task_id] = self.broker.recent[record.task_id]
+
+    def restart_broker(self) -> None:
+        """Kill -9 and start: memory is what the journal says; every connection is new."""
+        self.broker = self._start_broker()
+        self.network = [envelope for envelope in self.network if envelope.to_broker]
+        for worker in self.workers.values():
+            old = worker.peer
+            worker.peer = self._new_peer()
+            for envelope in self.network:
+                if envelope.peer == old:
+                    envelope.peer = worker.peer  # Still queued in the worker's socket.
+
+    def _web_receives(self, message: m.BrokerToWeb) -> None:
+        """What a caller was told is true on disk; checked the moment it is sent."""
+        if isinstance(message, m.TaskReply):
+            in_journal = {record.task_id for record in self.journal}
+            assert message.task.task_id in in_journal, "answered before commit"
+            self.promised.add(message.task.task_id)
+            if message.task.cancel_requested:
+                self.cancel_promised.add(message.task.task_id)
+
+    # ---- callers ----
+
+    def submit(self, user: str, priority: int, crash: str = "", task_id: str = "") -> str:
+        task_id = task_id or f"t{len(self.promised)}-{self._next_request()}"
+        spec = TaskSpec(task_id, user, "p", "/p", "/p", "classification", {}, priority)
+        self.broker_handles(FromWeb(WEB_PEER, m.Submit(self._next_request(), spec)), crash)
+        return task_id
+
+    def cancel(self, task_id: str, crash: str = "") -> None:
+        self.broker_handles(FromWeb(WEB_PEER, m.Cancel(self._next_request(), task_id)), crash)
+
+    def stop_early(self, task_id: str) -> None:
+        self.broker_handles(FromWeb(WEB_PEER, m.StopEarly(self._next_request(), task_id)))
+
+    def _next_request(self) -> int:
+        self._request_ids += 1
+        return self._request_ids
+
+    # ---- network ----
+
+    def deliver(self, index: int, copies: int = 1, crash: str = "") -> None:
+        """Take message `index` out of the bag and deliver it `copies` times (0: it is lost)."""
+        envelope = self.network.pop(index)
+        for copy in range(copies):
+            if envelope.to_broker:
+                assert isinstance(envelope.message, m.Hello | m.Heartbeat | m.Result | m.Goodbye)
+                self._expect_no_end_by(envelope.message)
+                self.broker_handles(FromWorker(envelope.peer, envelope.message), crash if copy == 0 else "")
+                self._stale_task = ""
+            else:
+                self._worker_receives(envelope)
+
+    def _expect_no_end_by(self, message: object) -> None:
+        """Note which task must not end now: a result for another attempt than the current one changes nothing."""
+        self._stale_task = ""
+        if isinstance(message, m.Result):
+            task = self.broker.tasks.get(message.task_id)
+            if task is not None and (task.state is not TaskState.PROCESSING or task.attempt != message.attempt):
+                self._stale_task = message.task_id
+
+    def run_smoothly(self, rounds: int) -> None:
+        """A while in which nothing goes wrong: messages arrive in order, trainer processes load."""
+        for _ in range(rounds):
+            for _ in range(len(self.network)):
+                self.deliver(0)
+            for worker in list(self.workers.values()):
+                for number, trainer in list(worker.trainers.items()):
+                    if not trainer.ready and not worker.asleep:
+                        self.trainer_loads(worker, number)
+            self.advance(0.6)
+
+    def _worker_receives(self, envelope: Envelope) -> None:
+        worker = next((w for w in self.workers.values() if w.peer == envelope.peer), None)
+        if worker is None:
+            return
+        if worker.asleep:
+            self.network.append(envelope)
+            return
+        self.worker_handles(worker, agent.BrokerSaid(envelope.message))  # type: ignore[arg-type]
+
+    def advance(self, seconds: float) -> None:
+        """Time passes for the broker and for every worker that is awake."""
+        self.now_s += seconds
+        self.broker_handles(TimePassed())
+        for worker in list(self.workers.values()):
+            if not worker.asleep:
+                self.worker_handles(worker, agent.TimePassed())
+
+    # ---- workers ----
+
+    def boot_worker(self, name: str) -> None:
+        """Start a worker; an older one of that name is dead first (its name is locked on its machine)."""
+        self.workers.pop(name, None)
+        self._starts += 1
+        settings = AgentSettings(name, f"start{self._starts}", "host", ("classification",))
+        worker = SimWorker(name, AgentCore(settings), self._new_peer())
+        self.workers[name] = worker
+        self.worker_handles(worker, agent.TimePassed())
+
+    def kill_worker(self, name: str) -> None:
+        del self.workers[name]
+
+    def _new_peer(self) -> bytes:
+        self._peers += 1
+        return f"peer{self._peers}".encode()
+
+    def worker_handles(self, worker: SimWorker, event: agent.Event) -> None:
+        for instruction in worker.core.handle(event, self.now_s):
+            self._carry_out(worker, instruction)
+
+    def _carry_out(self, worker: SimWorker, instruction: agent.Instruction) -> None:
+        match instruction:
+            case agent.Send():
+                self.network.append(Envelope(worker.peer, instruction.message, to_broker=True))
+            case agent.Publish():
+                self.broker.note_progress(instruction.message)
+            case agent.Spawn():
+                worker.trainers[instruction.number] = SimTrainer()
+            case agent.Tell(number=number, message=m.Train() as train):
+                trainer = worker.trainers[number]
+                assert trainer.training is None, "two tasks in one trainer process"
+                trainer.training, trainer.halted = train, False
+            case agent.Tell(number=number, message=m.Halt() as halt):
+                worker.trainers[number].halted = not halt.keep
+            case agent.Terminate():
+                if worker.trainers.pop(instruction.number, None) is not None:
+                    self.worker_handles(worker, agent.TrainerExited(instruction.number, "was stopped with SIGKILL"))
+            case agent.Leave():
+                self.workers.pop(worker.name, None)
+
+    def trainer_loads(self, worker: SimWorker, number: int) -> None:
+        worker.trainers[number].ready = True
+        self.worker_handles(worker, agent.TrainerSaid(number, m.Ready({})))
+
+    def trainer_ends(self, worker: SimWorker, number: int, code: str = "") -> None:
+        """The training ends: well, or with a failure of that code; as cancelled when it was halted."""
+        trainer = worker.trainers[number]
+        train = trainer.training
+        assert train is not None
+        trainer.training = None
+        key = (train.spec.task_id, train.attempt)
+        if code:
+            result = m.Result(*key, failure=Failure(code, FAILURE_CODES[code], "words"))
+        elif trainer.halted:
+            result = m.Result(*key, cancelled=True)
+        else:
+            self.trained_by[train.spec.task_id] += 1
+            result = m.Result(*key, trained=Trained("/p/models/x/model.tflite"))
+        self.worker_handles(worker, agent.TrainerSaid(number, m.Ended(result, 100.0)))
+
+    def trainer_dies(self, worker: SimWorker, number: int) -> None:
+        worker.trainers.pop(number)
+        self.worker_handles(worker, agent.TrainerExited(number, "was killed by SIGKILL"))
+
+    # ---- what must always hold ----
+
+    def check(self) -> None:
+        core = self.broker
+        processing = [task for task in core.tasks.values() if task.state is TaskState.PROCESSING]
+        holders = Counter((task.thread, task.start_id) for task in processing)
+        assert all(count == 1 for count in holders.values()), f"a worker with two leases: {holders}"
+        for task in processing:
+            holder = core.workers.holder(task.thread, task.start_id)
+            assert holder.task_id == task.task_id, f"{task.task_id} is leased, but {holder} does not know"
+        waiting = {task.task_id for task in core.tasks.values() if task.state is TaskState.PENDING}
+        assert all(task_id in core.waiting for task_id in waiting)
+        assert len(core.waiting) == len(waiting)
+        known = core.tasks.keys() | self._ended_in_journal.keys()
+        assert self.promised <= known, f"promised and gone: {self.promised - known}"
+
+    def check_replay(self) -> None:
+        """What a fresh broker would know is what this one knows, and attempts rose one by one."""
+        fresh = Core(SETTINGS)
+        attempts: Counter[str] = Counter()
+        for number, record in enumerate(self.journal, start=1):
+            assert record.seq == number
+            if isinstance(record.fact, Leased):
+                attempts[record.task_id] += 1
+                assert record.fact.attempt == attempts[record.task_id], f"attempt skipped: {record}"
+            fresh.apply(record)
+        assert fresh.tasks == self.broker.tasks
+        assert fresh.seq == self.broker.seq
+
+    # ---- the end: everything must settle ----
+
+    def settle_twice(self) -> None:
+        """Once with the workers that are there; then again with all of them dead and a new one."""
+        if self.workers:
+            self.settle()
+        for index in range(3):
+            self.submit("late", index)
+        for name in list(self.workers):
+            self.kill_worker(name)
+        self.network = [envelope for envelope in self.network if envelope.to_broker]
+        self.boot_worker("new")
+        self.settle()
+
+    def settle(self, rounds: int = 400) -> None:
+        """A fair network and willing workers: every task that was promised must end."""
+        for worker in self.workers.values():
+            worker.asleep = False
+        for _ in range(rounds):
+            while self.network:
+                self.deliver(0)
+            for worker in list(self.workers.values()):
+                for number, trainer in list(worker.trainers.items()):
+                    if not trainer.ready:
+                        self.trainer_loads(worker, number)
+                    elif trainer.training is not None:
+                        self.trainer_ends(worker, number)
+            if not self.broker.tasks and not any(w.core.work for w in self.workers.values()):
+                break
+            self.advance(0.7)
+        self.check()
+        self.check_replay()
+        left = {task_id: (task.state, task.attempt, task.thread) for task_id, task in self.broker.tasks.items()}
+        assert not left, f"never ended: {left}"
+        for task_id in self.cancel_promised:
+            assert self._ended_in_journal[task_id].state is TaskState.CANCELLED, f"{task_id}: cancel was promised"
