@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -75,7 +76,8 @@ def fit_decoder(
     """
     train_rows, val_rows = np.asarray(rows[0]), np.asarray(rows[1])
     batches = -(-len(train_rows) // options.batch_size)
-    step = _training_step(decoder, _optimizer(decoder, options.learning_rate, batches * options.epochs))
+    optimizer = keras.optimizers.AdamW(weight_decay=WEIGHT_DECAY, global_clipnorm=GRADIENT_NORM_LIMIT)
+    step = _training_step(decoder, optimizer)
     predict = _prediction(decoder)
     random = np.random.default_rng(options.seed)
     history = DecoderHistory()
@@ -83,11 +85,10 @@ def fit_decoder(
     for epoch in range(1, options.epochs + 1):
         losses = []
         for number, batch in enumerate(np.array_split(random.permutation(train_rows), batches)):
-            views = random.integers(VIEWS, size=len(batch))
-            truth = np.stack([view_of(masks[row], view) for row, view in zip(batch, views, strict=True)])
-            inputs = [tf.constant(x) for x in features.batch(batch.tolist(), views.tolist())]
-            losses.append(float(step(inputs, tf.constant(truth))))
-            hooks.on_step((epoch - 1 + (number + 1) / batches) / options.epochs, losses[-1])
+            done = (epoch - 1) * batches + number
+            optimizer.learning_rate = learning_rate_at(done, batches * options.epochs, options.learning_rate)
+            losses.append(float(step(*_inputs(features, masks, batch, random.integers(VIEWS, size=len(batch))))))
+            hooks.on_step((done + 1) / (batches * options.epochs), losses[-1])
             if hooks.stop_requested():
                 break
         metrics = {"loss": float(np.mean(losses)), **_validate(predict, features, masks, val_rows)}
@@ -98,13 +99,16 @@ def fit_decoder(
         if _is_over(history, losses, hooks):
             break
     if best_weights is None:
-        raise TrainingError(
-            "unsupported_option",
-            f"learningRate={options.learning_rate:g} is too high: the loss is no number after "
-            f"{len(history.epochs)} epochs. Try 0.001.",
-        )
+        rate = f"learningRate={options.learning_rate:g} is too high"
+        raise TrainingError("unsupported_option", f"{rate}: in epoch 1 the loss was no number. Try 0.001.")
     decoder.set_weights(best_weights)
     return history
+
+
+def _inputs(features: SkipFeatures, masks: Any, rows: Any, views: Any) -> tuple[list[Any], Any]:
+    """Feature maps and masks of those views as tensors."""
+    truth = np.stack([view_of(masks[row], view) for row, view in zip(rows, views, strict=True)])
+    return [tf.constant(x) for x in features.batch(rows.tolist(), views.tolist())], tf.constant(truth)
 
 
 def _is_over(history: DecoderHistory, losses: list[float], hooks: TrainingHooks) -> bool:
@@ -119,18 +123,16 @@ def _is_over(history: DecoderHistory, losses: list[float], hooks: TrainingHooks)
     return True
 
 
-def _optimizer(decoder: Any, peak_rate: float, steps: int) -> Any:
+def learning_rate_at(step: int, steps: int, peak: float) -> float:
+    """The rate of a step (from 0): a straight rise to `peak`, then half a cosine down (SGDR, Loshchilov, 2017).
+
+    Worked out here and not by a Keras schedule, which is traced once for each weight: seconds per task.
+    """
     warmup_steps = max(1, round(WARMUP_SHARE * steps))
-    schedule = keras.optimizers.schedules.CosineDecay(
-        peak_rate / warmup_steps,
-        max(1, steps - warmup_steps),
-        alpha=FINAL_RATE_SHARE,
-        warmup_target=peak_rate,
-        warmup_steps=warmup_steps,
-    )
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=WEIGHT_DECAY, global_clipnorm=GRADIENT_NORM_LIMIT)
-    optimizer.build(decoder.trainable_variables)
-    return optimizer
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    done = (step - warmup_steps) / max(1, steps - warmup_steps)
+    return peak * (FINAL_RATE_SHARE + (1 - FINAL_RATE_SHARE) * (1 + math.cos(math.pi * done)) / 2)
 
 
 def _signature(decoder: Any) -> list[Any]:
@@ -141,6 +143,7 @@ def _signature(decoder: Any) -> list[Any]:
 
 def _training_step(decoder: Any, optimizer: Any) -> Any:
     weights = decoder.trainable_variables
+    optimizer.build(weights)
 
     @tf.function(input_signature=_signature(decoder), autograph=False)  # type: ignore[untyped-decorator]
     def step(inputs: list[Any], masks: Any) -> Any:
@@ -167,9 +170,8 @@ def _prediction(decoder: Any) -> Any:
 def _validate(predict: Any, features: SkipFeatures, masks: Any, rows: Any) -> dict[str, float]:
     predicted, losses = [], []
     for start in range(0, len(rows), PREDICT_BATCH):
-        batch = rows[start : start + PREDICT_BATCH].tolist()
-        inputs = [tf.constant(x) for x in features.batch(batch, [0] * len(batch))]
-        found, loss = predict(inputs, tf.constant(masks[batch]))
+        batch = rows[start : start + PREDICT_BATCH]
+        found, loss = predict(*_inputs(features, masks, batch, np.zeros_like(batch)))
         predicted.append(found.numpy())
         losses.append(loss.numpy())
     scores = score_masks(masks[rows], np.concatenate(predicted))

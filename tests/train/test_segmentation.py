@@ -94,6 +94,7 @@ def metrics_of(result: TrainingResult) -> dict[str, Any]:
     return metrics
 
 
+@pytest.mark.slow
 def test_it_learns_and_wrong_masks_do_not(trained: tuple[TrainingResult, RecordingReporter], project: Path) -> None:
     """The control: the same pictures with each other's masks. What scores well there scores nothing real."""
     masks = sorted((project / "masks").glob("digits_*"))
@@ -154,6 +155,7 @@ def test_progress_covers_every_phase_and_never_goes_back(
     assert reporter.steps == len(reporter.epochs) * 5  # 20 training pictures (30 - 6 held out - 4 inner), 4 a step
 
 
+@pytest.mark.slow
 def test_same_seed_same_model_and_stopping_early_keeps_one(project: Path) -> None:
     reporters = [RecordingReporter(stop_at_step=7) for _ in range(2)]
     results = [run(project, reporter, task_id=f"t{i}") for i, reporter in enumerate(reporters)]
