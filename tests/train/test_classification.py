@@ -1,0 +1,248 @@
+"""The classification trainer on real images: handwritten digits as class folders, at a small image size."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from protocol.errors import TrainingError
+from protocol.options import ClassificationOptions
+from trainer_worker.data.images import read_rgb
+from trainer_worker.job import Cancelled, Job, Phase, TrainingResult
+from trainer_worker.trainers.classification import train
+
+SIZE = 64
+
+
+class RecordingReporter:
+    """Notes what it is told; asks to stop, or cancels, at a step that the test chooses."""
+
+    def __init__(self, stop_in: str = "", cancel_in: str = "") -> None:
+        self.plans: list[list[str]] = []
+        self.phases: list[str] = []
+        self.steps: list[tuple[str, float]] = []
+        self.epochs: list[tuple[int, dict[str, float]]] = []
+        self._stop_in, self._cancel_in = stop_in, cancel_in
+
+    def plan(self, phases: Sequence[Phase]) -> None:
+        assert all(phase.expected_s > 0 for phase in phases)
+        self.plans.append([phase.name for phase in phases])
+
+    def enter(self, phase: str) -> None:
+        self.phases.append(phase)
+
+    def step(self, fraction: float, **metrics: float) -> None:
+        self.steps.append((self.phases[-1], fraction))
+        if self.phases[-1] == self._cancel_in:
+            raise Cancelled
+
+    def epoch(self, number: int, metrics: dict[str, float]) -> None:
+        self.epochs.append((number, metrics))
+
+    @property
+    def stop_requested(self) -> bool:
+        return bool(self.phases) and self.phases[-1] == self._stop_in
+
+
+def write_digits(root: Path, per_class: int, classes: Sequence[int] = range(10), shuffled: bool = False) -> Path:
+    """Digits as PNG files in class folders; shuffled: in folders drawn at random, so nothing can be learned."""
+    digits = load_digits()
+    rng = np.random.default_rng(0)
+    for index, label in enumerate(classes):
+        rows = np.flatnonzero(digits.target == label)[:per_class]
+        for number, row in enumerate(rows):
+            folder = classes[int(rng.integers(len(classes)))] if shuffled else label
+            path = root / "images" / f"digit{folder}" / f"{index}_{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pixels = (digits.images[row] * (255 / 16)).astype(np.uint8)
+            Image.fromarray(pixels).resize((32, 32), Image.Resampling.BICUBIC).save(path)
+    return root
+
+
+@pytest.fixture(scope="module")
+def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+def run(
+    project: Path, cache_dir: Path, reporter: RecordingReporter, task_id: str = "t1", **options: Any
+) -> TrainingResult:
+    job = Job(task_id, 1, project, "classification", ClassificationOptions(image_size=SIZE, **options))
+    return train(job, reporter, cache_dir, 2)
+
+
+def read(result: TrainingResult, name: str) -> Any:
+    return json.loads((result.model_path.parent / name).read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """300 digits, one unreadable file, and labels in an order of their own."""
+    root = write_digits(tmp_path_factory.mktemp("project"), per_class=30)
+    (root / "images" / "digit3" / "broken.png").write_bytes(b"\x89PNG broken")
+    lines = [f"digit{label},{9 - label}" for label in range(10)]
+    (root / "labels_info.txt").write_text("\n".join(["name,index", *lines]), encoding="utf-8")
+    return root
+
+
+@pytest.fixture(scope="module")
+def reporter() -> RecordingReporter:
+    return RecordingReporter()
+
+
+@pytest.fixture(scope="module")
+def trained(project: Path, cache_dir: Path, reporter: RecordingReporter) -> TrainingResult:
+    return run(project, cache_dir, reporter)
+
+
+def test_digits_are_learned(trained: TrainingResult) -> None:
+    assert trained.metrics["accuracy"] >= 0.85
+    assert trained.metrics["baseline_accuracy"] == pytest.approx(0.1)
+    assert trained.metrics["images"] == 300
+
+
+def test_the_folder_holds_what_was_promised(trained: TrainingResult, project: Path) -> None:
+    folder = trained.model_path.parent
+    manifest, metrics = read(trained, "manifest.json"), read(trained, "metrics.json")
+
+    assert folder == project / "models" / "t1"
+    assert trained.model_path == folder / "model.tflite"
+    names = {"model.keras", "saved_model", "model.tflite", "labels.txt", "metrics.json", "manifest.json"}
+    assert names <= {path.name for path in folder.iterdir()}
+    labels = [f"digit{9 - index}" for index in range(10)]
+    assert (folder / "labels.txt").read_text().splitlines() == labels == manifest["labels"] == metrics["labels"]
+    assert manifest["options"]["validationSplit"] == 0.2
+    assert {check["format"]: check["score"] for check in manifest["exports"]["formats"]} == dict.fromkeys(
+        ("keras", "saved_model", "tflite"), manifest["exports"]["trained_model_score"]
+    )
+    assert metrics["skipped"][0]["file"] == "images/digit3/broken.png"
+    assert metrics["skipped"][0]["reason"]
+
+
+def test_the_metrics_agree_with_each_other(trained: TrainingResult) -> None:
+    metrics = read(trained, "metrics.json")
+    confusion = np.array(metrics["confusion_matrix"])
+    right = [entry["truth"] == entry["predicted"] for entry in metrics["held_out"]]
+
+    assert confusion.sum() == len(right) == metrics["images"]["held_out"] == 60
+    assert np.trace(confusion) == sum(right)
+    assert metrics["final"]["accuracy"] == pytest.approx(np.mean(right))
+    assert [entry["support"] for entry in metrics["per_class"]] == confusion.sum(axis=1).tolist() == [6] * 10
+    best = metrics["history"][metrics["best_epoch"]]["val_accuracy"]
+    assert best == max(epoch["val_accuracy"] for epoch in metrics["history"])
+
+
+def test_the_exported_files_name_the_held_out_images(trained: TrainingResult, project: Path) -> None:
+    """Not the trainer's own check: a caller's few lines with the files as they lie on the disk."""
+    held_out = read(trained, "metrics.json")["held_out"]
+    labels = (trained.model_path.parent / "labels.txt").read_text().splitlines()
+    model = keras.models.load_model(trained.model_path.parent / "model.keras")
+    interpreter = tf.lite.Interpreter(model_path=str(trained.model_path))
+    interpreter.allocate_tensors()
+    for entry in held_out[::6]:
+        picture = read_rgb(project / entry["file"], (SIZE, SIZE)).astype(np.float32)[None]
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], picture)
+        interpreter.invoke()
+        for output in (interpreter.get_tensor(interpreter.get_output_details()[0]["index"]), model(picture).numpy()):
+            assert output.sum() == pytest.approx(1.0, abs=1e-4)
+            assert labels[int(output.argmax())] == entry["predicted"]
+            assert float(output.max()) == pytest.approx(entry["probability"], abs=1e-3)
+
+
+def test_progress_is_reported_all_along(trained: TrainingResult, reporter: RecordingReporter) -> None:
+    assert reporter.phases == ["scan", "features", "train", "export", "check", "publish"] == reporter.plans[-1]
+    assert list(trained.stage_seconds) == reporter.phases
+    for phase in ("features", "train", "export", "check"):
+        fractions = [fraction for name, fraction in reporter.steps if name == phase]
+        assert fractions == sorted(fractions), phase
+        assert 0.0 <= fractions[0] <= fractions[-1] <= 1.0
+    assert [number for number, _ in reporter.epochs] == list(range(1, len(reporter.epochs) + 1))
+    assert {"loss", "val_loss", "val_accuracy"} <= set(reporter.epochs[0][1])
+
+
+def test_the_same_seed_gives_the_same_model_and_another_does_not(
+    trained: TrainingResult, project: Path, cache_dir: Path
+) -> None:
+    again = run(project, cache_dir, RecordingReporter(), "again")
+    other = run(project, cache_dir, RecordingReporter(), "other", seed=2)
+
+    assert read(again, "metrics.json")["held_out"] == read(trained, "metrics.json")["held_out"]
+    assert again.model_path.read_bytes() == trained.model_path.read_bytes()
+    assert read(other, "metrics.json")["held_out"] != read(trained, "metrics.json")["held_out"]
+
+
+def test_random_labels_score_at_chance(tmp_path: Path, cache_dir: Path) -> None:
+    """The control: had held-out images leaked into the training, this would be learned too."""
+    project = write_digits(tmp_path, per_class=40, classes=(0, 1, 2, 3), shuffled=True)
+
+    result = run(project, cache_dir, RecordingReporter(), validation_split=0.5)
+
+    assert 0.1 <= result.metrics["accuracy"] <= 0.42  # 80 images: chance is 0.25, three deviations 0.15
+
+
+def test_options_are_honoured(tmp_path: Path, cache_dir: Path) -> None:
+    project = write_digits(tmp_path, per_class=60, classes=(3, 8))
+    reporter = RecordingReporter()
+
+    result = run(project, cache_dir, reporter, epochs=2, validation_split=0.5, batch_size=10, learning_rate=1e-6)
+
+    metrics = read(result, "metrics.json")
+    assert [number for number, _ in reporter.epochs] == [1, 2]
+    assert metrics["images"]["held_out"] == 60
+    # A rate of one millionth changes next to nothing: the loss stays what the logistic regression left.
+    assert metrics["history"][2]["val_loss"] == pytest.approx(metrics["history"][0]["val_loss"], abs=1e-2)
+    batches = sum(1 for name, _ in reporter.steps if name == "train")
+    assert batches >= 2 * metrics["images"]["train"] // 10
+
+
+def test_two_classes_of_two_images_are_enough(tmp_path: Path, cache_dir: Path) -> None:
+    result = run(write_digits(tmp_path, per_class=2, classes=(0, 1)), cache_dir, RecordingReporter())
+
+    assert read(result, "metrics.json")["images"] == {"train": 2, "validation": 0, "held_out": 2}
+
+
+def test_a_stop_keeps_the_best_model_so_far(tmp_path: Path, cache_dir: Path) -> None:
+    result = run(write_digits(tmp_path, per_class=20, classes=(0, 1)), cache_dir, RecordingReporter(stop_in="train"))
+
+    assert result.stopped_early
+    assert result.model_path.is_file()
+    assert read(result, "manifest.json")["stopped_early"]
+    assert result.metrics["accuracy"] >= 0.8  # the logistic regression stands
+
+
+@pytest.mark.parametrize("phase", ["features", "train", "export"])
+def test_a_cancel_leaves_nothing_behind(tmp_path: Path, cache_dir: Path, phase: str) -> None:
+    project = write_digits(tmp_path, per_class=4, classes=(0, 1))
+
+    with pytest.raises(Cancelled):
+        run(project, cache_dir, RecordingReporter(cancel_in=phase))
+
+    models = project / "models"
+    assert not models.exists() or not any(models.iterdir())
+
+
+def test_copies_of_one_picture_cannot_be_scored(tmp_path: Path, cache_dir: Path) -> None:
+    project = write_digits(tmp_path, per_class=1, classes=(0, 1))
+    for path in list(project.glob("images/*/*.png")):
+        path.with_name("copy.png").write_bytes(path.read_bytes())
+
+    with pytest.raises(TrainingError, match="two different pictures") as caught:
+        run(project, cache_dir, RecordingReporter())
+    assert caught.value.code == "too_few_classes"
+
+
+def test_a_picture_in_two_classes_is_warned_of(tmp_path: Path, cache_dir: Path) -> None:
+    project = write_digits(tmp_path, per_class=4, classes=(0, 1))
+    content = (project / "images" / "digit0" / "0_0.png").read_bytes()
+    (project / "images" / "digit1" / "copy.png").write_bytes(content)
+
+    warnings = read(run(project, cache_dir, RecordingReporter()), "manifest.json")["warnings"]
+
+    assert "images/digit0/0_0.png, images/digit1/copy.png" in warnings[0]
