@@ -37,6 +37,7 @@ class SegmentationOptions(TrainingOptions, frozen=True, kw_only=True, forbid_unk
     """Options of trainType=segmentation."""
 
     epochs: Annotated[int, Meta(ge=1, le=1000, description="most passes over the training images")] = 30
+    learning_rate: Annotated[float, Meta(ge=1e-6, le=1.0, description="peak learning rate of the optimizer")] = 5e-3
     batch_size: Annotated[int, Meta(ge=1, le=512, description="images per optimizer step")] = 8
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import subprocess
 import sys
@@ -47,21 +48,30 @@ class SupervisorClient:
                 f"The path {self._socket} is longer than the {MAX_SOCKET_PATH_BYTES} bytes that a Unix socket "
                 "may have; move TFModel to a folder with a shorter path."
             )
+
+    def _call(self, method: str) -> Any:
+        """One call over a connection of its own: supervisor's transport does not recover from a failed one."""
         transport = SupervisorTransport(None, None, f"unix://{self._socket}")
-        self._rpc: Any = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+        try:
+            proxy: Any = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
+            return getattr(proxy.supervisor, method)()
+        except (OSError, xmlrpc.client.Error, http.client.HTTPException) as error:
+            raise SupervisorError(f"supervisord does not answer at {self._socket}: {error}") from error
+        finally:
+            transport.close()
 
     def pid(self) -> int | None:
         """Of the running supervisord; None when there is none."""
         try:
-            return int(self._rpc.getPID())
-        except (OSError, xmlrpc.client.Error, xmlrpc.client.ProtocolError):
+            return int(self._call("getPID"))
+        except SupervisorError:
             return None
 
     def programs(self) -> list[ProgramInfo]:
         """In start order; empty when supervisord is away."""
         try:
-            rows = self._rpc.getAllProcessInfo()
-        except (OSError, xmlrpc.client.Error):
+            rows = self._call("getAllProcessInfo")
+        except SupervisorError:
             return []
         return [
             ProgramInfo(row["name"], row["statename"], row["pid"], row["description"], Path(row["stdout_logfile"]))
@@ -96,8 +106,8 @@ class SupervisorClient:
         if pid is None:
             return True
         try:
-            self._rpc.shutdown()
-        except (OSError, xmlrpc.client.Error):
+            self._call("shutdown")
+        except SupervisorError:
             return not _alive(pid)
         give_up_at_s = time.monotonic() + timeout_s
         while _alive(pid):

@@ -56,8 +56,9 @@ class Child:
     def serve(self) -> None:
         """Load everything, say Ready, train what comes. Ends with the process only."""
         threading.Thread(target=self._read_pipe, name="pipe", daemon=True).start()
-        trainers = {train_type: load_trainer(train_type) for train_type in TRAINER_MODULES}
-        self._send(m.Ready(warm_up(self._threads)))
+        versions = set_up_tensorflow(self._threads)
+        trainers = {name: load_trainer(name, self._cache_dir, self._threads) for name in TRAINER_MODULES}
+        self._send(m.Ready(versions))
         while True:
             order = self._tasks.get()
             result = self._train(order, trainers[order.spec.train_type])
@@ -147,12 +148,12 @@ def explain(error: Exception) -> Failure:
     return Failure(code, FAILURE_CODES[code], words, "\n".join(trace))
 
 
-def warm_up(threads: int) -> dict[str, str]:
+def set_up_tensorflow(threads: int) -> dict[str, str]:
     """Set TensorFlow up for this process; returns the versions."""
     import tensorflow as tf  # only here and in the trainers: the agent imports parts of this package
 
+    tf.get_logger().setLevel(logging.ERROR)
     tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.experimental.enable_op_determinism()
     for gpu in tf.config.list_physical_devices("GPU"):
         # Take memory as needed: several workers may share a card.
         tf.config.experimental.set_memory_growth(gpu, True)

@@ -12,12 +12,15 @@ from protocol.messages import Progress, Report
 #: A task that is being trained never shows more than this; 100.0 means done.
 HIGHEST_PERCENT = 99.9
 
-#: Silence after which the clock begins to fill in.
-SILENCE_S = 0.8
+#: Without news for this long, the clock begins to fill in.
+SILENCE_S = 0.7
+
+#: How far it may go when it has overtaken the stage's planned end (the plan was too short).
+OVERTIME_PERCENT = 0.5
 
 
 class ProgressClock:
-    """Feed it reports; ask for the message to publish. Never goes back."""
+    """Feed it reports; ask for the message to publish. Never goes back, and moves at least every two seconds."""
 
     def __init__(self, task_id: str, attempt: int, now_s: float) -> None:
         self._task_id = task_id
@@ -25,6 +28,11 @@ class ProgressClock:
         self._report = Report(0.0, "starting", 0.5, 2.0, -1.0)
         self._reported_at_s = now_s
         self._percent = 0.0
+        self._moved_at_s = now_s
+        self._asked_at_s = now_s
+        #: Where the filling-in ends and how far away that was when it began; 0.0 while real news moves us.
+        self._span = 0.0
+        self._goal = 0.0
 
     def update(self, report: Report, now_s: float) -> None:
         self._report = report
@@ -32,13 +40,14 @@ class ProgressClock:
 
     def message(self, now_s: float) -> Progress:
         """Where the attempt is at this time."""
-        report, silent_s = self._report, now_s - self._reported_at_s
-        percent = report.progress
-        if silent_s > SILENCE_S:
-            # A hyperbola: half of the way when the expected time has passed, and always moving a little.
-            share = silent_s / (silent_s + max(report.phase_expected_s, 1.0))
-            percent += (report.phase_end - report.progress) * share * 0.95
-        self._percent = min(max(self._percent, percent), HIGHEST_PERCENT)
+        report = self._report
+        if report.progress > self._percent:
+            self._percent, self._moved_at_s, self._span = report.progress, now_s, 0.0
+        elif now_s - self._moved_at_s > SILENCE_S:
+            self._fill_in(now_s - self._asked_at_s)
+        self._asked_at_s = now_s
+        self._percent = min(self._percent, HIGHEST_PERCENT)
+        silent_s = now_s - self._reported_at_s
         eta_s = max(report.remaining_s - silent_s, 0.0) if report.remaining_s >= 0 else -1.0
         return Progress(
             self._task_id,
@@ -49,3 +58,13 @@ class ProgressClock:
             report.epoch,
             report.metrics,
         )
+
+    def _fill_in(self, passed_s: float) -> None:
+        """One step along a hyperbola towards the goal: half of the way in the expected time, never all of it."""
+        if not self._span:
+            ahead = self._report.phase_end - self._percent
+            self._span = ahead if ahead > 0.01 else OVERTIME_PERCENT
+            self._goal = self._percent + self._span
+        left = self._goal - self._percent
+        expected_s = max(self._report.phase_expected_s, 1.0)
+        self._percent += left * left / (self._span * expected_s) * min(passed_s, expected_s)

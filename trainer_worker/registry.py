@@ -21,8 +21,9 @@ TRAINER_MODULES: Mapping[str, str] = MappingProxyType(
 Train = Callable[[Job, Reporter, Path, int], TrainingResult]
 
 
-def load_trainer(train_type: str) -> Train:
-    """The `train` function of a trainType; KeyError if there is none. Imports TensorFlow."""
+def load_trainer(train_type: str, cache_dir: Path, threads: int) -> Train:
+    """The `train` function of a trainType, warmed up; KeyError if there is none. Imports TensorFlow."""
     module: Any = importlib.import_module(TRAINER_MODULES[train_type])
+    module.warm_up(cache_dir, threads)
     train: Train = module.train
     return train

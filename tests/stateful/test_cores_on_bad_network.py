@@ -13,7 +13,7 @@ from tests.stateful.simulation import Simulation, SimWorker
 from trainer_worker import agent_events as agent
 
 #: `make test-sim` raises this; a step is one rule.
-EXAMPLES = int(os.environ.get("SIM_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("SIM_EXAMPLES", "300"))
 STEPS = int(os.environ.get("SIM_STEPS", "80"))
 
 CRASHES = st.sampled_from(["", "", "", "before_commit", "after_commit"])

@@ -373,3 +373,15 @@ def test_awkward_files(row: dict[str, str]) -> None:
     squashed = read_rgb(path, (48, 64))
     assert squashed.shape == (48, 64, 3)
     assert abs(float(squashed.mean()) - float(pixels.mean())) < 3
+
+
+@pytest.mark.parametrize("turn", [5, 6, 7, 8])
+def test_uncompressed_tiff_with_a_quarter_turn_is_not_scrambled(tmp_path: Path, turn: int) -> None:
+    pixels = np.random.default_rng(turn).integers(0, 256, (24, 40, 3), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    Image.fromarray(pixels).save(tmp_path / "raw.tif", exif=exif)
+    Image.fromarray(pixels).save(tmp_path / "packed.png", exif=exif)
+    expected = read_rgb(tmp_path / "packed.png")
+    assert expected.shape == (40, 24, 3)
+    np.testing.assert_array_equal(read_rgb(tmp_path / "raw.tif"), expected)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import os
@@ -147,15 +148,16 @@ class _RefusedError(Exception):
     """Its text is the reason, already in plain words."""
 
 
-def _open(path: Path) -> Image.Image:
-    image = Image.open(path)
-    if image.width * image.height > MAX_PIXELS:
-        image.close()
-        raise Image.DecompressionBombError
-    if image.format == "EPS":  # would start Ghostscript to run the file as a program
-        image.close()
-        raise _RefusedError("EPS drawings are not supported; save it as PNG or JPEG")
-    return image
+@contextlib.contextmanager
+def _open(path: Path) -> Iterator[Image.Image]:
+    # By an open file, not by name: Pillow maps an uncompressed TIFF that it opens by name into memory, and then
+    # scrambles it when its EXIF block asks for a quarter turn.
+    with path.open("rb") as file, Image.open(file) as image:
+        if image.width * image.height > MAX_PIXELS:
+            raise Image.DecompressionBombError
+        if image.format == "EPS":  # would start Ghostscript to run the file as a program
+            raise _RefusedError("EPS drawings are not supported; save it as PNG or JPEG")
+        yield image
 
 
 def _orientation(image: Image.Image) -> int:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import platform
-import time
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from trainer_worker.exports import ExportCheck, check_exports, export_model
 from trainer_worker.job import Job, Phase, Reporter, TrainingResult
 from trainer_worker.mask_scores import CLASSES, MaskScores, score_masks
 from trainer_worker.skip_features import VIEWS, SkipFeatures
+from trainer_worker.stages import Stages
 from trainer_worker.unet_training import DecoderHistory, TrainingHooks, fit_decoder
 
 #: Share of the training pictures that choose the best epoch.
@@ -51,26 +51,6 @@ class Split:
     train: list[int]
     validation: list[int]
     held_out: list[int]
-
-
-class Stages:
-    """Enters the reporter's phases and measures their seconds."""
-
-    def __init__(self, reporter: Reporter) -> None:
-        self.seconds: dict[str, float] = {}
-        self._reporter = reporter
-        self._began = time.perf_counter()
-
-    def enter(self, name: str) -> None:
-        self.leave()
-        self.seconds[name] = 0.0
-        self._reporter.enter(name)
-
-    def leave(self) -> None:
-        now = time.perf_counter()
-        if self.seconds:
-            self.seconds[list(self.seconds)[-1]] = round(now - self._began, 3)
-        self._began = now
 
 
 def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> TrainingResult:
@@ -129,6 +109,10 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
         stopped_early=history.stopped_early,
         details={"best_epoch": history.best_epoch, "end_reason": history.end_reason, "warnings": warnings},
     )
+
+
+def warm_up(cache_dir: Path, threads: int) -> None:
+    """Nothing to make ready: the encoder is built for each task, and its weights are read when this is imported."""
 
 
 def _plan(pairs: int, job: Job) -> list[Phase]:
