@@ -127,7 +127,10 @@ class CoresOnBadNetwork(RuleBasedStateMachine):
         self.sim.settle_twice()
 
 
-class TestCoresOnBadNetwork(CoresOnBadNetwork.TestCase):  # type: ignore[misc,name-defined]
+TestCase: Any = CoresOnBadNetwork.TestCase
+
+
+class TestCoresOnBadNetwork(TestCase):  # type: ignore[misc]
     settings: Any = settings(
         max_examples=EXAMPLES,
         stateful_step_count=STEPS,

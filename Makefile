@@ -1,0 +1,43 @@
+# Every target sets up what it needs; running it again installs nothing.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+TYPE ?= classification
+
+.PHONY: demo test test-sim lint format clean help
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+# A stamp is made when its installation is complete; a newer requirements file makes it stale.
+$(VENV)/installed: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "TFModel needs Python 3.11, 3.12 or 3.13; say which with: make PYTHON=python3.12")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing TensorFlow and the rest into $(VENV); this takes a minute or two, once."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+demo: $(VENV)/installed  ## train a model on real images through the running service (TYPE=segmentation for the other kind)
+	@$(BIN)/python -m demo $(TYPE)
+
+test: $(VENV)/installed-dev lint  ## the whole suite
+	$(BIN)/python -m pytest
+
+test-sim: $(VENV)/installed-dev  ## a million steps of the simulated broker, agents and network
+	SIM_EXAMPLES=10000 SIM_STEPS=100 $(BIN)/python -m pytest tests/stateful --timeout 0
+
+lint: $(VENV)/installed-dev  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+
+format: $(VENV)/installed-dev  ## put the code into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## remove what was installed and made here, but no models and no journal
+	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis
