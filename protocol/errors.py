@@ -44,7 +44,6 @@ FAILURE_CODES: dict[str, FailureClass] = {
 #: Every code of a refused HTTP call, with its status. PROTOCOL.md lists them; a test holds it to this table.
 REFUSAL_CODES: dict[str, int] = {
     "bad_fields": 400,
-    "bad_json": 400,
     "unauthorized": 401,
     "project_dir_not_allowed": 403,
     "unknown_task": 404,
@@ -52,7 +51,6 @@ REFUSAL_CODES: dict[str, int] = {
     "method_not_allowed": 405,
     "task_ended": 409,
     "task_not_started": 409,
-    "key_reused": 409,
     "body_too_large": 413,
     "unsupported_media_type": 415,
     "queue_full": 429,
