@@ -1,0 +1,18 @@
+"""README's table of options is the one that the code gives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from protocol.options import options_table
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+
+
+def test_readme_lists_every_option_as_the_code_has_it() -> None:
+    segmentation = {row[0]: row for row in options_table("segmentation")}
+    expected = "\n".join(
+        f"| `{name}` | {allowed} | {default} | {segmentation[name][2]} | {meaning} |"
+        for name, allowed, default, meaning in options_table("classification")
+    )
+    assert expected in README.read_text(), f"README.md should hold this table:\n{expected}"
