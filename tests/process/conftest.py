@@ -1,0 +1,39 @@
+"""One running service for all tests of this folder that leave it as they found it; it takes ten seconds to start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.process.service_under_test import ServiceUnderTest, service_copy
+from tests.process.small_projects import make_digits_project
+
+
+@pytest.fixture(scope="session")
+def started() -> Iterator[ServiceUnderTest]:
+    with service_copy() as service:
+        done = service.command("start")
+        assert done.returncode == 0, done.stdout + done.stderr
+        yield service
+
+
+@pytest.fixture
+def service(started: ServiceUnderTest) -> ServiceUnderTest:
+    """The shared service, with its one worker free."""
+    started.wait_until_free()
+    return started
+
+
+@pytest.fixture
+def stopped() -> Iterator[ServiceUnderTest]:
+    """A service of the test's own, not started; one trainer process is enough for it."""
+    with service_copy(WORKER_KEEP_SPARE="false") as service:
+        yield service
+
+
+@pytest.fixture
+def project(service: ServiceUnderTest, request: pytest.FixtureRequest) -> Path:
+    """A new project of two classes of digits, inside the shared service's data root."""
+    return make_digits_project(service.projects / request.node.name)
