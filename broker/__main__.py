@@ -44,6 +44,8 @@ def run(settings: Settings) -> None:
             heartbeat_interval_s=broker.heartbeat_interval_s,
             max_attempts=broker.max_attempts,
             max_pending=broker.max_pending,
+            max_pending_per_user=broker.max_pending_per_user,
+            max_running_per_user=broker.max_running_per_user,
             progress_port=broker.collect_port,
         )
     )

@@ -17,39 +17,16 @@ from collections import OrderedDict
 
 import msgspec
 
-from broker import policy
-from broker.events import (
-    Effect,
-    Event,
-    FromWeb,
-    FromWorker,
-    Now,
-    Publish,
-    ReadEnded,
-    SendWeb,
-    SendWorker,
-)
-from broker.facts import (
-    Cancelled,
-    CancelRequested,
-    Done,
-    Fact,
-    Failed,
-    Leased,
-    Record,
-    Requeued,
-    StopRequested,
-    Submitted,
-    evolve,
-)
+from broker import answers, policy
+from broker import facts as f
+from broker.events import Effect, Event, FromWeb, FromWorker, Now, Publish, ReadEnded, SendWeb, SendWorker
+from broker.facts import Record, evolve
 from broker.queue import WaitingTasks
+from broker.request_keys import RequestKeys
 from broker.workers import Worker, WorkerTable
 from protocol import messages as m
 from protocol.errors import Failure, FailureClass
 from protocol.task import AttemptEnd, Task, TaskState
-
-SNAPSHOT_PART_TASKS = 500
-SUPERSEDED_STARTS = 1000
 
 
 class CoreSettings(msgspec.Struct, frozen=True):
@@ -57,6 +34,9 @@ class CoreSettings(msgspec.Struct, frozen=True):
     heartbeat_interval_s: float = 2.0
     max_attempts: int = 3
     max_pending: int = 100_000
+    max_pending_per_user: int = 10_000
+    #: 0 means no limit.
+    max_running_per_user: int = 0
     progress_port: int = 0
     #: Ended tasks kept in memory for snapshots; older ones are read from the journal.
     recent_tasks: int = 1000
@@ -70,10 +50,10 @@ class Core:
         self.seq = 0
         self.tasks: dict[str, Task] = {}
         self.recent: OrderedDict[str, Task] = OrderedDict()
-        self.waiting = WaitingTasks()
+        self.waiting = WaitingTasks(settings.max_running_per_user)
         self.workers = WorkerTable()
         self.progress: dict[str, m.Progress] = {}
-        self._superseded: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self.request_keys = RequestKeys()
         self._records: list[Record] = []
         self._effects: list[Effect] = []
         self._now = Now(0.0, 0.0)
@@ -88,6 +68,7 @@ class Core:
         self.seq = record.seq
         if before is not None and before.state is TaskState.PROCESSING and task.state is not TaskState.PROCESSING:
             self.workers.hold(self.workers.holder(before.thread, before.start_id), None)
+            self.waiting.running(task.spec.user_id, -1)
             self.progress.pop(task.task_id, None)
         if task.ended:
             self.tasks.pop(task.task_id, None)
@@ -95,10 +76,13 @@ class Core:
             self.remember_ended(task)
             return task
         self.tasks[task.task_id] = task
-        if isinstance(record.fact, Submitted | Requeued):
+        if before is None:
+            self.request_keys.remember(task.spec, task.submitted_at_s)
+        if isinstance(record.fact, f.Submitted | f.Requeued):
             self.waiting.add(task)
-        elif isinstance(record.fact, Leased):
+        elif isinstance(record.fact, f.Leased):
             self.waiting.start(task.task_id)
+            self.waiting.running(task.spec.user_id, 1)
             self.workers.hold(self.workers.holder(task.thread, task.start_id), task.task_id)
         return task
 
@@ -124,6 +108,7 @@ class Core:
             self._from_worker(event.peer, event.message)
         else:
             self._expire()
+            self.request_keys.forget_old(now.wall_s)
         return self._records, self._effects
 
     def next_deadline(self) -> float | None:
@@ -141,7 +126,9 @@ class Core:
             self.progress[progress.task_id] = progress
 
     def tick(self) -> m.Tick:
-        return m.Tick(self.seq, len(self.workers), self.workers.warm_count, self.workers.free_count, len(self.waiting))
+        return m.Tick(
+            self.seq, len(self.workers), self.workers.warm_count, self.workers.free_count, self.waiting.startable
+        )
 
     # ---- front-ends ----
 
@@ -170,22 +157,49 @@ class Core:
         if known is not None:
             self._reply(peer, message.request_id, known)
             return
-        if len(self.waiting) >= self.settings.max_pending:
-            error = (
-                f"{len(self.waiting)} tasks are waiting already, which is the most that this server takes "
-                "([broker] max_pending); post again later."
-            )
-            self._effects.append(SendWeb(peer, m.Refused(message.request_id, "queue_full", error)))
+        if self._asked_before(peer, message) or self._queue_is_full(peer, message):
             return
-        self._record(spec.task_id, Submitted(spec))
+        self._record(spec.task_id, f.Submitted(spec))
         self._dispatch()
         self._reply(peer, message.request_id, self.tasks[spec.task_id])
 
+    def _asked_before(self, peer: bytes, message: m.Submit) -> bool:
+        """Answer a request whose key is known: the same task for the same content, a refusal for other content."""
+        spec = message.spec
+        before = self.request_keys.find(spec, self._now.wall_s)
+        if before is None:
+            return False
+        if before.same_request(spec):
+            self._from_web(peer, m.Lookup(message.request_id, before.task_id))
+        else:
+            error = (
+                f"The key {spec.request_key!r} was used for another request of this user (task {before.task_id}); "
+                "use a new key for a new task."
+            )
+            self._refuse(peer, message, "key_reused", error)
+        return True
+
+    def _queue_is_full(self, peer: bytes, message: m.Submit) -> bool:
+        settings, user_id = self.settings, message.spec.user_id
+        if len(self.waiting) >= settings.max_pending:
+            whose, setting = "tasks", "max_pending"
+        elif self.waiting.of_user(user_id) >= settings.max_pending_per_user:
+            whose, setting = f"tasks of userId={user_id[:80]}", "max_pending_per_user"
+        else:
+            return False
+        count = getattr(settings, setting)
+        error = f"{count} {whose} are waiting, the most that is taken ([broker] {setting}); post again later."
+        self._refuse(peer, message, "queue_full", error, position=len(self.waiting) + 1)
+        return True
+
+    def _refuse(self, peer: bytes, message: m.Submit, code: str, error: str, position: int = 0) -> None:
+        self._effects.append(SendWeb(peer, m.Refused(message.request_id, code, error, position=position)))
+
     def _cancel(self, peer: bytes, request_id: int, task: Task) -> None:
         if not task.cancel_requested:
-            task = self._record(task.task_id, CancelRequested())
+            task = self._record(task.task_id, f.CancelRequested())
             if task.state is TaskState.PENDING:
-                task = self._record(task.task_id, Cancelled(task.attempt, 0.0))
+                task = self._record(task.task_id, f.Cancelled(task.attempt, 0.0))
             else:
                 self._order_stop(task)
         self._reply(peer, request_id, task)
@@ -196,7 +210,7 @@ class Core:
             self._effects.append(SendWeb(peer, m.Refused(request_id, "task_not_started", error, task)))
             return
         if not task.stop_requested:
-            task = self._record(task.task_id, StopRequested())
+            task = self._record(task.task_id, f.StopRequested())
             self._order_stop(task)
         self._reply(peer, request_id, task)
 
@@ -211,31 +225,12 @@ class Core:
         if ended is None:
             self._effects.append(ReadEnded(peer, request))
         else:
-            self._effects.append(SendWeb(peer, self.answer_ended(request, ended)))
-
-    def answer_ended(self, request: m.Lookup | m.Cancel | m.StopEarly, task: Task | None) -> m.TaskReply | m.Refused:
-        """The answer about a task that has ended (None: that was never here, or is past its retention)."""
-        if task is None:
-            error = f"There is no task {request.task_id}; check the taskId, or post the folder again."
-            return m.Refused(request.request_id, "unknown_task", error)
-        as_asked = (
-            isinstance(request, m.Lookup)
-            or (isinstance(request, m.Cancel) and task.state is TaskState.CANCELLED)
-            or (isinstance(request, m.StopEarly) and task.state is TaskState.DONE and task.stop_requested)
-        )
-        if as_asked:
-            return m.TaskReply(request.request_id, self.seq, task)
-        error = f"The task has ended already: it is {task.state.value}."
-        return m.Refused(request.request_id, "task_ended", error, task)
+            self._effects.append(SendWeb(peer, answers.about_ended(request, ended, self.seq)))
 
     def _snapshot(self, peer: bytes, request_id: int) -> None:
         tasks = [*self.recent.values(), *self.tasks.values()]
-        starts = range(0, max(len(tasks), 1), SNAPSHOT_PART_TASKS)
-        for start in starts:
-            part = tuple(tasks[start : start + SNAPSHOT_PART_TASKS])
-            progress = tuple(self.progress[task.task_id] for task in part if task.task_id in self.progress)
-            first, last = start == 0, start == starts[-1]
-            self._effects.append(SendWeb(peer, m.SnapshotPart(request_id, self.seq, part, progress, first, last)))
+        parts = answers.snapshot_parts(request_id, self.seq, tasks, self.progress)
+        self._effects += [SendWeb(peer, part) for part in parts]
 
     def _reply(self, peer: bytes, request_id: int, task: Task) -> None:
         self._effects.append(SendWeb(peer, m.TaskReply(request_id, self.seq, task)))
@@ -260,13 +255,15 @@ class Core:
                 self._effects.append(SendWorker(peer, m.HelloWanted()))
 
     def _hello(self, peer: bytes, hello: m.Hello) -> None:
-        error = self._why_not_welcome(hello)
+        error = self.workers.why_not_welcome(hello)
         if error:
             self._effects.append(SendWorker(peer, m.Rejected(error)))
             return
         namesake = self.workers.by_name(hello.worker)
         if namesake is not None and namesake.start_id != hello.start_id:
-            self._supersede(namesake)
+            # On one host a name is locked by its process: a new start of it means that the old one is dead.
+            self.workers.supersede(namesake)
+            self._lose(namesake, "it was restarted")
         worker = self.workers.holder(hello.worker, hello.start_id)
         self.workers.set_ready(worker, False)
         worker.host, worker.train_types = hello.host, hello.train_types
@@ -275,21 +272,6 @@ class Core:
         welcome = m.Welcome(self.settings.heartbeat_interval_s, self.settings.lease_ttl_s, self.settings.progress_port)
         self._effects.append(SendWorker(peer, welcome))
         self._reconcile(worker, hello.ready, hello.holds)
-
-    def _why_not_welcome(self, hello: m.Hello) -> str:
-        if (hello.worker, hello.start_id) in self._superseded:
-            return f"A newer worker has taken the name {hello.worker!r}; start this one with another --name."
-        namesake = self.workers.by_name(hello.worker)
-        if namesake is None or namesake.start_id == hello.start_id or namesake.host in ("", hello.host):
-            return ""
-        return f"The name {hello.worker!r} is in use by a worker on {namesake.host}; choose another --name."
-
-    def _supersede(self, worker: Worker) -> None:
-        """On one host a name is locked by its process: a new start of it means that the old one is dead."""
-        self._superseded[worker.key] = None
-        while len(self._superseded) > SUPERSEDED_STARTS:
-            self._superseded.popitem(last=False)
-        self._lose(worker, "it was restarted")
 
     def _reconcile(self, worker: Worker, ready: bool, holds: m.Holding | None) -> None:
         """Compare what the worker says with what the broker knows, and mend the difference."""
@@ -321,24 +303,24 @@ class Core:
     def _end_attempt(self, task: Task, result: m.Result) -> None:
         progress = min(max(result.progress, 0.0), 99.9)
         if task.cancel_requested:
-            self._record(task.task_id, Cancelled(task.attempt, progress))
+            self._record(task.task_id, f.Cancelled(task.attempt, progress))
         elif result.trained is not None:
-            self._record(task.task_id, Done(task.attempt, result.trained))
+            self._record(task.task_id, f.Done(task.attempt, result.trained))
         elif result.failure is not None:
             self._fail_attempt(task, result.failure, progress)
         else:
             end = self._attempt_end(task, "handed_back", "its worker handed it back.", counted=False)
-            self._record(task.task_id, Requeued(end, task.batch_divisor))
+            self._record(task.task_id, f.Requeued(end, task.batch_divisor))
             self._dispatch()
 
     def _fail_attempt(self, task: Task, failure: Failure, progress: float) -> None:
         end = self._attempt_end(task, failure.code, failure.error)
         verdict = policy.judge(task, failure, end, self.settings.max_attempts)
         if verdict.again:
-            self._record(task.task_id, Requeued(end, verdict.batch_divisor))
+            self._record(task.task_id, f.Requeued(end, verdict.batch_divisor))
             self._dispatch()
         else:
-            self._record(task.task_id, Failed(end, verdict.failure, progress))
+            self._record(task.task_id, f.Failed(end, verdict.failure, progress))
 
     def _attempt_end(self, task: Task, code: str, error: str, counted: bool = True) -> AttemptEnd:
         return AttemptEnd(task.attempt, task.thread, code, error, self._now.wall_s, counted)
@@ -350,7 +332,7 @@ class Core:
             known = self.progress.get(task.task_id)
             progress = known.progress if known else 0.0
             if task.cancel_requested:
-                self._record(task.task_id, Cancelled(task.attempt, progress))
+                self._record(task.task_id, f.Cancelled(task.attempt, progress))
             else:
                 error = f"worker {worker.name} was lost: {why}."
                 self._fail_attempt(task, Failure("worker_lost", FailureClass.LOST, error), progress)
@@ -381,7 +363,7 @@ class Core:
                 task_id = self.waiting.first(train_types)
                 if task_id is not None:
                     task = self.tasks[task_id]
-                    task = self._record(task_id, Leased(task.attempt, worker.name, worker.start_id))
+                    task = self._record(task_id, f.Leased(task.attempt, worker.name, worker.start_id))
                     self._send_start(worker, task)
                     break
             else:
@@ -391,7 +373,7 @@ class Core:
         if worker.peer is not None:
             self._effects.append(SendWorker(worker.peer, m.Start(task.spec, task.attempt, task.batch_divisor)))
 
-    def _record(self, task_id: str, fact: Fact) -> Task:
+    def _record(self, task_id: str, fact: f.Fact) -> Task:
         record = Record(self.seq + 1, self._now.wall_s, task_id, fact)
         task = self.apply(record)
         self._records.append(record)

@@ -55,7 +55,7 @@ class Publish(msgspec.Struct, frozen=True):
 
 
 class ReadEnded(msgspec.Struct, frozen=True):
-    """The task is not in memory: read it from the journal and answer with `Core.answer_ended`."""
+    """The task is not in memory: read it from the journal and answer with `answers.about_ended`."""
 
     peer: bytes
     request: Lookup | Cancel | StopEarly

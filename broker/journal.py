@@ -33,11 +33,13 @@ MIGRATIONS = (
         user_id TEXT NOT NULL,
         project_id TEXT NOT NULL,
         state TEXT NOT NULL,
+        request_key TEXT NOT NULL,
         submitted_at_s REAL NOT NULL,
         ended_at_s REAL NOT NULL,
         task TEXT NOT NULL
     ) WITHOUT ROWID;
     CREATE INDEX tasks_by_state ON tasks (state, ended_at_s);
+    CREATE INDEX tasks_by_key ON tasks (submitted_at_s) WHERE request_key != '';
     """,
 )
 
@@ -90,7 +92,7 @@ class Journal:
                 [(r.seq, r.at_s, r.task_id, _fact_encoder.encode(r.fact).decode()) for r in records],
             )
             self._db.executemany(
-                "INSERT OR REPLACE INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?)", [_row(task) for task in tasks]
+                "INSERT OR REPLACE INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [_row(task) for task in tasks]
             )
 
     def last_seq(self) -> int:
@@ -114,6 +116,14 @@ class Journal:
             (*_ENDED, count),
         ).fetchall()
         return [_task_decoder.decode(row[0]) for row in reversed(rows)]
+
+    def keyed_since(self, submitted_after_s: float) -> list[Task]:
+        """The tasks that came with a request key since then, oldest first."""
+        rows = self._db.execute(
+            "SELECT task FROM tasks WHERE request_key != '' AND submitted_at_s > ? ORDER BY submitted_at_s",
+            (submitted_after_s,),
+        )
+        return [_task_decoder.decode(row[0]) for row in rows]
 
     def task(self, task_id: str) -> Task | None:
         row = self._db.execute("SELECT task FROM tasks WHERE task_id = ?", (task_id,)).fetchone()
@@ -175,13 +185,14 @@ def _marks(values: Sequence[str]) -> str:
     return ", ".join("?" * len(values))
 
 
-def _row(task: Task) -> tuple[str, str, str, str, float, float, str]:
+def _row(task: Task) -> tuple[str, str, str, str, str, float, float, str]:
     spec = task.spec
     return (
         spec.task_id,
         spec.user_id,
         spec.project_id,
         task.state.value,
+        spec.request_key,
         task.submitted_at_s,
         task.ended_at_s,
         msgspec.json.encode(task).decode(),

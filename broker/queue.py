@@ -10,6 +10,7 @@ saved nothing up.
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Iterable
 
 from protocol.task import Task
@@ -19,17 +20,32 @@ _Entry = tuple[int, int, int, str]
 
 
 class WaitingTasks:
-    """One heap a trainType; taking, adding and removing cost O(log n) at most."""
+    """One heap a trainType; taking, adding and removing cost O(log n) at most.
 
-    def __init__(self) -> None:
+    Tasks of a user who has as many running as allowed are parked when they come up, and come back one for
+    each task of that user that ends.
+    """
+
+    def __init__(self, max_running_per_user: int = 0) -> None:
+        """max_running_per_user: 0 means no limit."""
+        self._max_running = max_running_per_user
         self._heaps: dict[str, list[_Entry]] = {}
         self._waiting: dict[str, _Entry] = {}
+        self._user_of: dict[str, str] = {}
+        self._waiting_of_user: Counter[str] = Counter()
+        self._running_of_user: Counter[str] = Counter()
+        self._parked: dict[str, list[tuple[_Entry, str]]] = {}
         self._last_time_of_user: dict[str, int] = {}
         self._now = 0
         self._arrivals = 0
 
     def __len__(self) -> int:
         return len(self._waiting)
+
+    @property
+    def startable(self) -> int:
+        """How many would start if a worker were free; the others wait for a task of their user to end."""
+        return len(self._waiting) - sum(map(len, self._parked.values()))
 
     def __contains__(self, task_id: str) -> bool:
         return task_id in self._waiting
@@ -46,14 +62,35 @@ class WaitingTasks:
         arrival = 0 if task.attempt > 1 else self._arrivals
         entry = (-task.spec.priority, time, arrival, task.task_id)
         self._waiting[task.task_id] = entry
+        self._user_of[task.task_id] = user_id
+        self._waiting_of_user[user_id] += 1
         heapq.heappush(self._heaps.setdefault(task.spec.train_type, []), entry)
 
     def remove(self, task_id: str) -> None:
         """Take a task out (its heap entry is dropped when it comes up)."""
-        self._waiting.pop(task_id, None)
+        if self._waiting.pop(task_id, None) is None:
+            return
+        user_id = self._user_of.pop(task_id)
+        self._waiting_of_user[user_id] -= 1
+        if not self._waiting_of_user[user_id]:
+            del self._waiting_of_user[user_id]
         if not self._waiting:
             self._heaps.clear()
+            self._parked.clear()
             self._last_time_of_user.clear()
+        self._unpark_one(user_id)  # The task may have come back from parking without ever using its turn.
+
+    def of_user(self, user_id: str) -> int:
+        """How many tasks of this user wait."""
+        return self._waiting_of_user.get(user_id, 0)
+
+    def running(self, user_id: str, change: int) -> None:
+        """`change` (1 or -1) tasks more of this user are being trained."""
+        self._running_of_user[user_id] += change
+        if not self._running_of_user[user_id]:
+            del self._running_of_user[user_id]
+        if change < 0:
+            self._unpark_one(user_id)
 
     def first(self, train_types: Iterable[str]) -> str | None:
         """The task that a worker for these trainTypes should start next; stays until `remove`."""
@@ -70,8 +107,25 @@ class WaitingTasks:
             # A time that has passed means the same as none; without this the table grows with every user ever seen.
             self._last_time_of_user = {u: t for u, t in self._last_time_of_user.items() if t >= self._now}
 
+    def _unpark_one(self, user_id: str) -> None:
+        parked = self._parked.get(user_id, [])
+        while parked:
+            entry, train_type = heapq.heappop(parked)
+            if self._waiting.get(entry[3]) == entry:
+                heapq.heappush(self._heaps.setdefault(train_type, []), entry)
+                break
+        if not parked:
+            self._parked.pop(user_id, None)
+
     def _head(self, train_type: str) -> _Entry | None:
         heap = self._heaps.get(train_type, [])
-        while heap and self._waiting.get(heap[0][3]) != heap[0]:
-            heapq.heappop(heap)
-        return heap[0] if heap else None
+        while heap:
+            entry = heap[0]
+            if self._waiting.get(entry[3]) != entry:
+                heapq.heappop(heap)
+                continue
+            user_id = self._user_of[entry[3]]
+            if not self._max_running or self._running_of_user[user_id] < self._max_running:
+                return entry
+            heapq.heappush(self._parked.setdefault(user_id, []), (heapq.heappop(heap), train_type))
+        return None

@@ -16,10 +16,12 @@ from typing import Any
 import msgspec
 import zmq
 
+from broker.answers import about_ended
 from broker.core import Core
 from broker.events import Effect, Event, FromWeb, FromWorker, Now, Publish, ReadEnded, SendWeb, SendWorker, TimePassed
 from broker.facts import Record
 from broker.journal import Journal
+from broker.request_keys import REQUEST_KEY_TTL_S
 from protocol import messages as m
 from protocol import wire
 from protocol.task import Task
@@ -82,6 +84,8 @@ class Shell:
         began_s = time.monotonic()
         for task in self._journal.recent_ended(self._core.settings.recent_tasks):
             self._core.remember_ended(task)
+        for task in self._journal.keyed_since(time.time() - REQUEST_KEY_TTL_S):
+            self._core.request_keys.remember(task.spec, task.submitted_at_s)
         for record in self._journal.live_records():
             self._core.apply(record)
         self._core.seq = self._journal.last_seq()
@@ -143,7 +147,7 @@ class Shell:
             case Publish():
                 self._publish(effect.message)
             case ReadEnded():
-                answer = self._core.answer_ended(effect.request, self._journal.task(effect.request.task_id))
+                answer = about_ended(effect.request, self._journal.task(effect.request.task_id), self._core.seq)
                 _send(self._sockets.web, effect.peer, answer)
 
     def _publish(self, message: m.Published) -> None:

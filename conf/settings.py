@@ -42,6 +42,7 @@ class WebSettings(_Section, frozen=True, kw_only=True):
     request_timeout_s: Seconds
     max_body_bytes: Annotated[int, Meta(ge=1024, le=100_000_000)]
     cached_tasks: Count
+    min_free_mb: Annotated[int, Meta(ge=0)]
 
     def allowed_roots(self) -> list[Path]:
         """Absolute folders, links resolved, in which project folders may lie."""
@@ -59,6 +60,8 @@ class BrokerSettings(_Section, frozen=True, kw_only=True):
     journal: Annotated[str, Meta(min_length=1)]
     keep_days: Annotated[float, Meta(gt=0)]
     max_pending: Count
+    max_pending_per_user: Count
+    max_running_per_user: Annotated[int, Meta(ge=0)]
     max_attempts: Annotated[int, Meta(ge=1, le=100)]
     heartbeat_interval_s: Seconds
     lease_ttl_s: Seconds
@@ -86,6 +89,8 @@ class WorkerSettings(_Section, frozen=True, kw_only=True):
     memory_limit_mb: Annotated[int, Meta(ge=1000)]
     stop_grace_s: Seconds
     kill_grace_s: Seconds
+    stall_limit_s: Seconds
+    keep_models: Annotated[int, Meta(ge=0)]
 
     @property
     def cache_path(self) -> Path:

@@ -31,10 +31,12 @@ FAILURE_CODES: dict[str, FailureClass] = {
     "no_masks": FailureClass.DATA,
     "too_few_images": FailureClass.DATA,
     "unsupported_option": FailureClass.REQUEST,
+    "time_limit": FailureClass.REQUEST,
     "out_of_memory": FailureClass.RESOURCES,
     "disk_full": FailureClass.RESOURCES,
     "project_dir_not_writable": FailureClass.RESOURCES,
     "trainer_killed": FailureClass.LOST,
+    "trainer_stalled": FailureClass.LOST,
     "worker_lost": FailureClass.LOST,
     "export_mismatch": FailureClass.TRAINER,
     "trainer_error": FailureClass.TRAINER,
@@ -49,6 +51,7 @@ REFUSAL_CODES: dict[str, int] = {
     "unknown_task": 404,
     "unknown_path": 404,
     "method_not_allowed": 405,
+    "key_reused": 409,
     "task_ended": 409,
     "task_not_started": 409,
     "body_too_large": 413,
@@ -56,6 +59,7 @@ REFUSAL_CODES: dict[str, int] = {
     "queue_full": 429,
     "internal_error": 500,
     "broker_away": 503,
+    "disk_nearly_full": 503,
     "not_ready": 503,
 }
 

@@ -94,6 +94,8 @@ class Refused(Message, frozen=True):
     code: str
     error: str
     task: Task | None = None
+    #: With queue_full: the place in the queue that the task would have had, from 1.
+    position: int = 0
 
 
 class SnapshotPart(Message, frozen=True):
@@ -242,6 +244,7 @@ class Tick(Message, frozen=True):
     """Lost: the next comes within a second. Shows the front-end that the broker lives, and a gap at the end.
 
     workers: registered; warm: with TensorFlow loaded (ready or training); free: ready and without a task.
+    pending: tasks that would start if a worker were free.
     """
 
     seq: int

@@ -27,6 +27,10 @@ class TrainingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     seed: Annotated[int, Meta(ge=0, le=2**31 - 1, description="same seed, same folder, same model (on a CPU)")] = 1
     learning_rate: Annotated[float, Meta(ge=1e-6, le=1.0, description="peak learning rate of the optimizer")] = 1e-3
     batch_size: Annotated[int, Meta(ge=1, le=512, description="images per optimizer step")] = 32
+    priority: Annotated[int, Meta(ge=-100, le=100, description="of waiting tasks, the higher ones start first")] = 0
+    max_seconds: Annotated[
+        int, Meta(ge=0, le=604800, description="training stops by itself then, and keeps its best model; 0: no limit")
+    ] = 0
 
 
 class ClassificationOptions(TrainingOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -95,7 +99,7 @@ def read_options(
             value = msgspec.convert(text.strip(), field.type, strict=False)
             if isinstance(value, float) and not math.isfinite(value):
                 raise msgspec.ValidationError("not finite")
-        except msgspec.ValidationError:
+        except (msgspec.ValidationError, UnicodeEncodeError):  # a lone surrogate is no text
             error = f"{name}={text[:80]!r} is not allowed; it takes {_allowed(field.type)}."
             problems.append(OptionProblem(name, error))
             continue

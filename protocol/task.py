@@ -24,7 +24,8 @@ class TaskSpec(msgspec.Struct, frozen=True):
     """What was asked for; never changes.
 
     project_dir: as the caller wrote it, for the answers; project_path: the same folder, absolute and with
-    links resolved, for the worker. options: checked by protocol.options, camelCase keys.
+    links resolved, for the worker. options: checked by protocol.options, camelCase keys. request_key: the
+    caller's Idempotency-Key, "" for none; of one user, the same key means the same task for a day.
     """
 
     task_id: str
@@ -35,6 +36,12 @@ class TaskSpec(msgspec.Struct, frozen=True):
     train_type: str
     options: dict[str, int | float | str] = {}
     priority: int = 0
+    max_seconds: int = 0
+    request_key: str = ""
+
+    def same_request(self, other: TaskSpec) -> bool:
+        """Whether both ask for the same, whatever their taskIds."""
+        return msgspec.structs.replace(self, task_id="") == msgspec.structs.replace(other, task_id="")
 
 
 class Trained(msgspec.Struct, frozen=True):

@@ -55,6 +55,7 @@ def run(settings: Settings, name: str, endpoint: str) -> None:
             memory_limit_mb=worker.memory_limit_mb,
             stop_grace_s=worker.stop_grace_s,
             kill_grace_s=worker.kill_grace_s,
+            stall_limit_s=worker.stall_limit_s,
             keep_spare=worker.keep_spare,
         )
     )

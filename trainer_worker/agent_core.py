@@ -38,6 +38,8 @@ HELLO_INTERVAL_S = 0.5
 PROGRESS_INTERVAL_S = 0.25
 LEAVE_TIMEOUT_S = 3.0
 RESPAWN_DELAY_S = 5.0
+#: What a training may take beyond its maxSeconds to export the best model so far.
+TIME_LIMIT_GRACE_S = 300.0
 REMEMBERED_ATTEMPTS = 1000
 
 
@@ -50,6 +52,7 @@ class AgentSettings(msgspec.Struct, frozen=True):
     memory_limit_mb: float = 12_000
     stop_grace_s: float = 10.0
     kill_grace_s: float = 2.0
+    stall_limit_s: float = 900.0
     keep_spare: bool = True
 
 
@@ -77,6 +80,8 @@ class Work:
     halt: m.Stop | None = None
     halted_at_s: float = 0.0
     rung: str = ""
+    #: Why the trainer process was killed for the time it took.
+    overdue: Failure | None = None
 
     @property
     def holding(self) -> m.Holding:
@@ -124,6 +129,7 @@ class AgentCore:
                 pass
         self._keep_processes()
         self._give_work()
+        self._watch_time()
         self._climb_stop_ladder()
         self._report_progress()
         self._speak()
@@ -230,7 +236,9 @@ class AgentCore:
         if work is None or work.number != number:
             return
         key = (work.start.spec.task_id, work.start.attempt)
-        if work.rung:
+        if work.overdue is not None:
+            self._end_work(m.Result(*key, failure=work.overdue))
+        elif work.rung:
             self._end_work(m.Result(*key, cancelled=True))
         else:
             ran_s = self._now_s - work.began_at_s
@@ -279,8 +287,26 @@ class AgentCore:
         if self.work is not None and self.work.number is None and process is not None:
             self.work.number = process.number
             self.work.began_at_s = self._now_s
+            self.work.clock = ProgressClock(self.work.holding.task_id, self.work.holding.attempt, self._now_s)
             start = self.work.start
             self._out.append(Tell(process.number, m.Train(start.spec, start.attempt, start.batch_divisor)))
+
+    def _watch_time(self) -> None:
+        """Stop a training at its time limit, and kill one that does not stop or has taken no step for long."""
+        work = self.work
+        if work is None or work.number is None or work.overdue is not None:
+            return
+        spec, ran_s = work.start.spec, self._now_s - work.began_at_s
+        if spec.max_seconds and ran_s >= spec.max_seconds + TIME_LIMIT_GRACE_S:
+            error = f"The training did not end within {TIME_LIMIT_GRACE_S:.0f} s after maxSeconds={spec.max_seconds}."
+            work.overdue = Failure("time_limit", FailureClass.REQUEST, error)
+        elif work.clock.silent_s(self._now_s) >= self.settings.stall_limit_s:
+            error = f"the training took no step for {self.settings.stall_limit_s:.0f} s and was killed."
+            work.overdue = Failure("trainer_stalled", FailureClass.LOST, error)
+        elif spec.max_seconds and ran_s >= spec.max_seconds and work.halt is None:
+            self._order_stop(m.Stop(spec.task_id, work.start.attempt, keep=True))
+        if work.overdue is not None:
+            self._out.append(Terminate(work.number, force=True))
 
     def _climb_stop_ladder(self) -> None:
         """A message first (sent when ordered), then SIGTERM, then SIGKILL; keeping the best so far takes its time."""

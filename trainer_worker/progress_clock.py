@@ -38,6 +38,10 @@ class ProgressClock:
         self._report = report
         self._reported_at_s = now_s
 
+    def silent_s(self, now_s: float) -> float:
+        """Seconds since the last report. Reports come with steps: slow is not silent."""
+        return now_s - self._reported_at_s
+
     def message(self, now_s: float) -> Progress:
         """Where the attempt is at this time."""
         report = self._report

@@ -48,6 +48,7 @@ class BrokerClient:
         self._snapshot_asked_at_s = 0.0
         self._tick: m.Tick | None = None
         self._ticked_at_s = 0.0
+        self._stuck_since_s: float | None = None
         host = settings.connect_host
         subscriber = self._socket(context, zmq.SUB, keys)
         subscriber.subscribe(b"")
@@ -71,6 +72,11 @@ class BrokerClient:
     def tick(self) -> m.Tick | None:
         """The broker's newest tick; None when it has been silent for too long."""
         return self._tick if time.monotonic() - self._ticked_at_s < AWAY_AFTER_S else None
+
+    @property
+    def stuck_for_s(self) -> float:
+        """For how long tasks have been waiting while workers are free."""
+        return time.monotonic() - self._stuck_since_s if self._stuck_since_s is not None else 0.0
 
     async def request(self, make: Callable[[int], m.WebToBroker]) -> m.BrokerToWeb:
         """The broker's answer to the message that `make` builds around a request_id.
@@ -129,10 +135,17 @@ class BrokerClient:
             case m.Progress():
                 self._cache.apply_progress(message)
             case m.Tick():
-                self._tick, self._ticked_at_s = message, time.monotonic()
+                self._take_tick(message)
                 missed = self._cache.apply_tick(message)
         if missed or not self._cache.synced:
             self._ask_for_snapshot()
+
+    def _take_tick(self, tick: m.Tick) -> None:
+        self._tick, self._ticked_at_s = tick, time.monotonic()
+        if not (tick.pending and tick.free):
+            self._stuck_since_s = None
+        elif self._stuck_since_s is None:
+            self._stuck_since_s = self._ticked_at_s
 
     def _ask_for_snapshot(self) -> None:
         """Once a second at most: the publication that showed the gap is followed by many more."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import http
 import logging
+import os
 import urllib.parse
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +27,8 @@ log = logging.getLogger("web")
 FORM_TYPE = "application/x-www-form-urlencoded"
 MAX_FORM_FIELDS = 100
 RETRY_AFTER_S = 2
+#: Waiting tasks and free workers side by side for this long mean that something is wrong.
+STUCK_AFTER_S = 15.0
 
 #: The codes for refusals that Tornado itself makes.
 CODES_BY_STATUS = {
@@ -116,8 +119,10 @@ class JsonHandler(RequestHandler):
         if isinstance(answer, m.TaskReply):
             self.cache.put(answer.task, answer.seq)
         if isinstance(answer, m.Refused):
-            state = {"state": answer.task.state.value} if answer.task else {}
-            raise Refusal(answer.code, answer.error, **state)
+            more: dict[str, Any] = {"state": answer.task.state.value} if answer.task else {}
+            if answer.position:
+                more["position"] = answer.position
+            raise Refusal(answer.code, answer.error, **more)
         return answer
 
     async def find(self, task_id: str) -> None:
@@ -155,7 +160,9 @@ class TaskHandler(JsonHandler):
         self.finish(body)
 
     async def post(self) -> None:
-        spec, problems = read_submission(self._form(), self.allowed_roots)
+        spec, problems = read_submission(
+            self._form(), self.allowed_roots, self.request.headers.get("Idempotency-Key", "")
+        )
         if spec is None:
             # A folder that is not allowed is only the verdict when the call is otherwise right.
             codes = {problem.code for problem in problems}
@@ -165,8 +172,20 @@ class TaskHandler(JsonHandler):
                 " ".join(problem.error for problem in problems),
                 fields={problem.field: problem.error for problem in problems},
             )
-        await self.ask(lambda request_id: m.Submit(request_id, spec))
-        self.finish(self.cache.brief_json(spec.task_id))
+        self._check_disk(spec.project_path)
+        answer = await self.ask(lambda request_id: m.Submit(request_id, spec))
+        assert isinstance(answer, m.TaskReply)
+        # Not always the task of this spec: the same key gets the same task.
+        self.finish(self.cache.brief_json(answer.task.task_id))
+
+    def _check_disk(self, project_path: str) -> None:
+        free_mb = free_space_mb(Path(project_path))
+        if free_mb < self.web_settings.min_free_mb:
+            raise Refusal(
+                "disk_nearly_full",
+                f"Only {free_mb:.0f} MB are free at {project_path}, and {self.web_settings.min_free_mb} are needed "
+                "([web] min_free_mb); free some space and post again.",
+            )
 
     def _form(self) -> dict[str, list[str]]:
         try:
@@ -259,6 +278,11 @@ class ReadyHandler(OpenHandler):
             missing.append("no worker is registered")
         elif tick.warm == 0:
             missing.append("no worker has loaded TensorFlow yet")
+        elif self.client.stuck_for_s > STUCK_AFTER_S:
+            missing.append(f"{tick.pending} tasks wait although {tick.free} workers are free")
+        for root in self.allowed_roots:
+            if root.exists() and free_space_mb(root) < self.web_settings.min_free_mb:
+                missing.append(f"the disk of {root} is nearly full, so no new task is taken")
         counts = (
             {"workers": tick.workers, "warmWorkers": tick.warm, "freeWorkers": tick.free, "pendingTasks": tick.pending}
             if tick
@@ -277,6 +301,12 @@ class UnknownPathHandler(JsonHandler):
 
     def prepare(self) -> None:
         self.send_error(404)
+
+
+def free_space_mb(folder: Path) -> float:
+    """What an unprivileged process could still write there."""
+    status = os.statvfs(folder)
+    return status.f_bavail * status.f_frsize / 2**20
 
 
 def _token_matches(header: str, tokens: list[str]) -> bool:

@@ -13,6 +13,9 @@ from protocol.options import OPTIONS_BY_TRAIN_TYPE, read_options
 from protocol.task import TaskSpec
 
 REQUIRED_FIELDS = ("userId", "projectId", "projectDir", "trainType")
+#: The form field that does what the header Idempotency-Key does.
+KEY_FIELD = "requestId"
+MAX_KEY_LENGTH = 200
 MAX_FIELD_LENGTH = 4096
 
 #: What bytes that are not UTF-8 have been replaced with.
@@ -28,9 +31,12 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 def read_submission(
-    fields: Mapping[str, Sequence[str]], allowed_roots: Sequence[Path]
+    fields: Mapping[str, Sequence[str]], allowed_roots: Sequence[Path], request_key: str = ""
 ) -> tuple[TaskSpec | None, list[Problem]]:
-    """fields: name to all its values, as posted. Returns the spec, or None and the problems."""
+    """fields: name to all its values, as posted; request_key: the header Idempotency-Key, "" for none.
+
+    Returns the spec, or None and the problems.
+    """
     single, problems = _single_values(fields)
     for name in REQUIRED_FIELDS:
         if not single.get(name) and all(problem.field != name for problem in problems):
@@ -38,12 +44,14 @@ def read_submission(
     train_type = single.get("trainType", "")
     options: dict[str, int | float | str] = {}
     if train_type in OPTIONS_BY_TRAIN_TYPE:
-        extra = {name: value for name, value in single.items() if name not in REQUIRED_FIELDS}
+        extra = {name: value for name, value in single.items() if name not in (*REQUIRED_FIELDS, KEY_FIELD)}
         options, option_problems = read_options(train_type, extra)
         problems += [Problem(problem.field, problem.error) for problem in option_problems]
     elif train_type:
         known = ", ".join(sorted(OPTIONS_BY_TRAIN_TYPE))
         problems.append(Problem("trainType", f"trainType={train_type[:80]!r} is not known; it is one of {known}."))
+    request_key, key_problem = _request_key(request_key, single.get(KEY_FIELD, ""))
+    problems += key_problem
     project_path = Path()
     if single.get("projectDir"):
         found = resolve_project_dir(single["projectDir"], allowed_roots)
@@ -62,6 +70,9 @@ def read_submission(
             project_path=str(project_path),
             train_type=train_type,
             options=options,
+            priority=int(options.get("priority", 0)),
+            max_seconds=int(options.get("maxSeconds", 0)),
+            request_key=request_key,
         ),
         [],
     )
@@ -87,6 +98,16 @@ def resolve_project_dir(text: str, allowed_roots: Sequence[Path]) -> Path | Prob
         if resolved.is_dir():
             return resolved
     return Problem("projectDir", f"projectDir={text[:200]!r} is not an existing folder; upload the photos first.")
+
+
+def _request_key(header: str, field: str) -> tuple[str, list[Problem]]:
+    if header and field and header != field:
+        error = f"The header Idempotency-Key and the field {KEY_FIELD} differ; send one of them."
+        return "", [Problem(KEY_FIELD, error)]
+    key = header or field
+    if len(key) > MAX_KEY_LENGTH:
+        return "", [Problem(KEY_FIELD, f"The key has {len(key)} characters; at most {MAX_KEY_LENGTH} are taken.")]
+    return key, []
 
 
 def _single_values(fields: Mapping[str, Sequence[str]]) -> tuple[dict[str, str], list[Problem]]:

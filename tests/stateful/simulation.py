@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from broker.answers import about_ended
 from broker.core import Core, CoreSettings
 from broker.events import Event, FromWeb, FromWorker, Now, ReadEnded, SendWeb, SendWorker, TimePassed
 from broker.facts import Cancelled, Done, Failed, Leased, Record
@@ -49,6 +50,7 @@ class SimWorker:
     peer: bytes
     trainers: dict[int, SimTrainer] = field(default_factory=dict)
     asleep: bool = False
+    leaving: bool = False
 
 
 class Simulation:
@@ -99,7 +101,7 @@ class Simulation:
                     self._web_receives(effect.message)
                 case ReadEnded():
                     task = self._ended_in_journal.get(effect.request.task_id)
-                    self._web_receives(self.broker.answer_ended(effect.request, task))
+                    self._web_receives(about_ended(effect.request, task, self.broker.seq))
 
     def _check_record(self, record: Record) -> None:
         assert record.task_id != self._stale_task, f"a stale result gave {record}"
@@ -213,6 +215,11 @@ class Simulation:
         self._peers += 1
         return f"peer{self._peers}".encode()
 
+    def order_to_leave(self, worker: SimWorker) -> None:
+        """SIGTERM."""
+        worker.leaving = True
+        self.worker_handles(worker, agent.LeaveOrdered())
+
     def worker_handles(self, worker: SimWorker, event: agent.Event) -> None:
         for instruction in worker.core.handle(event, self.now_s):
             self._carry_out(worker, instruction)
@@ -294,7 +301,7 @@ class Simulation:
 
     def settle_twice(self) -> None:
         """Once with the workers that are there; then again with all of them dead and a new one."""
-        if self.workers:
+        if any(not worker.leaving for worker in self.workers.values()):
             self.settle()
         for index in range(3):
             self.submit("late", index)

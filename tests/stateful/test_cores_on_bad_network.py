@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from tests.stateful.simulation import Simulation, SimWorker
-from trainer_worker import agent_events as agent
 
 #: `make test-sim` raises this; a step is one rule.
 EXAMPLES = int(os.environ.get("SIM_EXAMPLES", "300"))
@@ -91,7 +90,7 @@ class CoresOnBadNetwork(RuleBasedStateMachine):
     @precondition(lambda self: self.sim.workers)
     @rule(data=st.data())
     def leave(self, data: st.DataObject) -> None:
-        self.sim.worker_handles(self.pick_worker(data), agent.LeaveOrdered())
+        self.sim.order_to_leave(self.pick_worker(data))
 
     @precondition(lambda self: self.sim.workers)
     @rule(data=st.data(), asleep=st.booleans())
@@ -127,13 +126,7 @@ class CoresOnBadNetwork(RuleBasedStateMachine):
         self.sim.settle_twice()
 
 
-TestCase: Any = CoresOnBadNetwork.TestCase
-
-
-class TestCoresOnBadNetwork(TestCase):  # type: ignore[misc]
-    settings: Any = settings(
-        max_examples=EXAMPLES,
-        stateful_step_count=STEPS,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
+TestCoresOnBadNetwork: Any = CoresOnBadNetwork.TestCase
+TestCoresOnBadNetwork.settings = settings(
+    max_examples=EXAMPLES, stateful_step_count=STEPS, deadline=None, suppress_health_check=list(HealthCheck)
+)

@@ -1,0 +1,35 @@
+"""Idempotency keys: the same key of the same user means the same task, for a day. Pure."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from protocol.task import TaskSpec
+
+REQUEST_KEY_TTL_S = 86_400.0
+
+
+class RequestKeys:
+    """What was asked under each key; times are wall clock seconds, since a key outlives restarts."""
+
+    def __init__(self) -> None:
+        self._requests: OrderedDict[tuple[str, str], tuple[TaskSpec, float]] = OrderedDict()
+
+    def remember(self, spec: TaskSpec, at_s: float) -> None:
+        """Note a task that came at that time; one without a key is nothing to remember."""
+        if spec.request_key:
+            key = (spec.user_id, spec.request_key)
+            self._requests[key] = (spec, at_s)
+            self._requests.move_to_end(key)
+
+    def find(self, spec: TaskSpec, now_s: float) -> TaskSpec | None:
+        """What the key of `spec` was used for within its time; None when that is free."""
+        known, at_s = self._requests.get((spec.user_id, spec.request_key), (None, 0.0))
+        return known if now_s - at_s <= REQUEST_KEY_TTL_S else None
+
+    def forget_old(self, now_s: float) -> None:
+        while self._requests:
+            key, (_, at_s) = next(iter(self._requests.items()))
+            if now_s - at_s <= REQUEST_KEY_TTL_S:
+                return
+            del self._requests[key]
