@@ -1,0 +1,121 @@
+"""Programs are killed or restarted while a task trains: nothing is lost, and only its own worker interrupts it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.process.published_models import check_published
+from tests.process.service_under_test import ServiceUnderTest, wait_until, wait_until_gone
+from tests.process.small_projects import SIDE_PX
+
+WORKER = "trainer_worker:trainer_worker_0"
+
+
+def post_and_wait_for_training(service: ServiceUnderTest, project: Path) -> str:
+    task_id = service.post(project, "classification", imageSize=SIDE_PX, epochs=3)
+    service.wait_for_phase(task_id, "train")
+    return task_id
+
+
+def kill(service: ServiceUnderTest, program: str) -> None:
+    """kill -9; returns when the supervisor has started it again."""
+    pid = service.pid_of(program)
+    os.kill(pid, signal.SIGKILL)
+    wait_until(
+        lambda: service.supervisorctl("status", program).split(),
+        lambda words: words[1] == "RUNNING" and words[3].rstrip(",") != str(pid),
+        20.0,
+        service.last_log_lines,
+    )
+
+
+def trainer(service: ServiceUnderTest) -> psutil.Process:
+    return service.trainers_of(service.pid_of(WORKER))[0]
+
+
+def check_uninterrupted(service: ServiceUnderTest, project: Path, task_id: str) -> None:
+    task = service.wait_for_end(task_id)
+    assert (task["attempt"], task["endedAttempts"]) == (1, [])
+    check_published(project, task)
+
+
+def check_second_attempt(service: ServiceUnderTest, project: Path, task_id: str, code: str) -> str:
+    """The first attempt ended with the code, the second finished; returns the words on the first."""
+    task = service.wait_for_end(task_id)
+    assert task["attempt"] == 2
+    assert [(end["attempt"], end["code"]) for end in task["endedAttempts"]] == [(1, code)]
+    check_published(project, task)
+    return str(task["endedAttempts"][0]["error"])
+
+
+def test_killed_trainer_process(service: ServiceUnderTest, project: Path) -> None:
+    task_id = post_and_wait_for_training(service, project)
+    agent = service.pid_of(WORKER)
+    trainer(service).kill()
+    error = check_second_attempt(service, project, task_id, "trainer_killed")
+    assert "SIGKILL" in error
+    assert service.pid_of(WORKER) == agent
+
+
+def test_killed_worker(service: ServiceUnderTest, project: Path) -> None:
+    task_id = post_and_wait_for_training(service, project)
+    orphans = service.trainers_of(service.pid_of(WORKER))
+    assert orphans
+    kill(service, WORKER)
+    wait_until_gone(orphans, 5.0)
+    assert "restarted" in check_second_attempt(service, project, task_id, "worker_lost")
+
+
+def test_killed_broker(service: ServiceUnderTest, project: Path) -> None:
+    task_id = post_and_wait_for_training(service, project)
+    training = trainer(service)
+    kill(service, "broker")
+    # The front-end answers from its cache meanwhile, and takes new tasks when the broker is back.
+    assert service.task(task_id)["state"] == "processing"
+    queued = service.post(project, "classification", imageSize=SIDE_PX, epochs=3)
+    check_uninterrupted(service, project, task_id)
+    assert trainer(service) == training
+    check_uninterrupted(service, project, queued)
+
+
+def test_killed_front_end(service: ServiceUnderTest, project: Path) -> None:
+    task_id = post_and_wait_for_training(service, project)
+    kill(service, "server")
+    wait_until(lambda: service.call("GET", "/readyz").status, lambda status: status == 200, 20.0)
+    assert service.task(task_id)["state"] == "processing"
+    check_uninterrupted(service, project, task_id)
+    paths = (f"/?taskId={task_id}", f"/v1/tasks/{task_id}")
+    before = [service.call("GET", path) for path in paths]
+    kill(service, "server")
+    wait_until(lambda: service.call("GET", "/readyz").status, lambda status: status == 200, 20.0)
+    assert [service.call("GET", path) for path in paths] == before
+
+
+def test_restarted_broker_and_front_end(service: ServiceUnderTest, project: Path) -> None:
+    task_id = post_and_wait_for_training(service, project)
+    training = trainer(service)
+    service.supervisorctl("restart", "server", "broker")
+    wait_until(lambda: service.call("GET", "/readyz").status, lambda status: status == 200, 20.0)
+    check_uninterrupted(service, project, task_id)
+    assert trainer(service) == training
+
+
+@pytest.mark.parametrize("programs", [WORKER, "all"])
+def test_restarted_worker(service: ServiceUnderTest, project: Path, programs: str) -> None:
+    task_id = post_and_wait_for_training(service, project)
+    trainers = service.trainers_of(service.pid_of(WORKER))
+    service.supervisorctl("restart", programs)
+    wait_until_gone(trainers, 5.0)
+    wait_until(lambda: service.call("GET", "/healthz").status, lambda status: status == 200, 20.0)
+    # With all stopped at once, the worker's last word and the broker's end may cross: lost is as good as handed back.
+    task = service.wait_for_end(task_id)
+    assert task["attempt"] == 2
+    assert task["endedAttempts"][0]["code"] in (
+        ("handed_back",) if programs == WORKER else ("handed_back", "worker_lost")
+    )
+    check_published(project, task)

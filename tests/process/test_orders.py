@@ -1,0 +1,52 @@
+"""Orders to a running task: cancel throws it away, stop keeps the best model so far."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+from demo.segmentation_data import make_segmentation_project
+from tests.process.published_models import accuracy_on_unseen_digits, check_published
+from tests.process.service_under_test import ServiceUnderTest
+from tests.process.small_projects import SIDE_PX
+
+#: One step of a training, the first of which is traced.
+CANCEL_TIMEOUT_S = 10.0
+
+
+def test_a_cancelled_task_leaves_nothing(service: ServiceUnderTest) -> None:
+    project = service.projects / "to_cancel"
+    make_segmentation_project(project, images=16, seed=3)
+    task_id = service.post(project, "segmentation", imageSize=96, epochs=1000)
+    waiting = service.post(project, "segmentation", imageSize=96, epochs=1000)
+    service.wait_for_phase(task_id, "train")
+
+    answer = service.call("DELETE", f"/v1/tasks/{waiting}")
+    assert (answer.status, answer.body["state"]) == (200, "cancelled")
+    began_s = time.monotonic()
+    answer = service.call("DELETE", f"/v1/tasks/{task_id}")
+    assert (answer.status, answer.body["cancelRequested"]) == (200, True)
+    task = service.wait_for_end(task_id, "cancelled")
+    assert time.monotonic() - began_s < CANCEL_TIMEOUT_S
+
+    assert task["progress"] < 100.0
+    assert not [path.name for path in project.glob("models/*")]
+    assert service.call("DELETE", f"/v1/tasks/{task_id}").body == task
+    refused = service.call("POST", f"/v1/tasks/{task_id}/stop", {})
+    assert (refused.status, refused.body["code"]) == (409, "task_ended")
+
+
+def test_a_stopped_task_keeps_its_model(service: ServiceUnderTest, project: Path, tmp_path: Path) -> None:
+    task_id = service.post(project, "classification", imageSize=SIDE_PX, epochs=1000, batchSize=1)
+    service.wait_for_phase(task_id, "features", "train")
+    answer = service.call("POST", f"/v1/tasks/{task_id}/stop", {})
+    assert answer.status == 200, answer
+    task = service.wait_for_end(task_id)
+    assert task["stoppedEarly"] is True
+    assert task["progress"] == 100.0
+    folder = check_published(project, task)
+    assert json.loads((folder / "metrics.json").read_text())["end_reason"] == "stopped on request"
+    assert accuracy_on_unseen_digits(folder, tmp_path, seen=20) >= 0.8
+    again = service.call("POST", f"/v1/tasks/{task_id}/stop", {})
+    assert (again.status, again.body) == (200, task)

@@ -1,0 +1,161 @@
+"""The road from POST to a model that works, through every real part; and what bad folders come to."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from demo.segmentation_data import make_segmentation_project
+from tests.process.published_models import accuracy_on_unseen_digits, check_published, tflite_outputs
+from tests.process.service_under_test import ServiceUnderTest, pause
+from tests.process.small_projects import SIDE_PX, make_digits_project
+
+SAMPLE_INTERVAL_S = 0.2
+#: Issue 2 asks for two seconds; a machine that runs other things beside the tests gets a third.
+LONGEST_STANDSTILL_S = 3.0
+TRAINING_TIMEOUT_S = 120.0
+EIGHT_FIELDS = {
+    "taskId": str,
+    "progress": float,
+    "thread": str,
+    "state": str,
+    "userId": str,
+    "projectId": str,
+    "projectDir": str,
+    "trainType": str,
+}
+
+
+class Sample(NamedTuple):
+    at_s: float
+    state: str
+    progress: float
+
+
+def test_classification(service: ServiceUnderTest, project: Path, tmp_path: Path) -> None:
+    task_id = service.post(project, "classification", imageSize=SIDE_PX, epochs=3)
+    samples = sample_progress(service, task_id)
+    check_progress(samples)
+    brief = service.call("GET", f"/?taskId={task_id}").body
+    check_brief(brief, project, "classification")
+    folder = check_published(project, service.task(task_id) | {"modelPath": brief["modelPath"]})
+    assert (folder / "labels.txt").read_text().split() == ["0", "1"]
+    assert accuracy_on_unseen_digits(folder, tmp_path, seen=20) >= 0.8  # chance: 0.5
+
+
+def test_segmentation(service: ServiceUnderTest, tmp_path: Path) -> None:
+    project = service.projects / "pasted_digits"
+    make_segmentation_project(project, images=16, seed=1)
+    task_id = service.post(project, "segmentation", imageSize=96, epochs=8, batchSize=4)
+    samples = sample_progress(service, task_id)
+    check_progress(samples)
+    brief = service.call("GET", f"/?taskId={task_id}").body
+    check_brief(brief, project, "segmentation")
+    folder = check_published(project, service.task(task_id) | {"modelPath": brief["modelPath"]})
+    unseen = tmp_path / "unseen"
+    make_segmentation_project(unseen, images=6, seed=2)
+    pictures, masks = _read_pairs(unseen, 96)
+    probabilities = tflite_outputs(folder / "model.tflite", pictures, tmp_path)[..., 0]
+    assert probabilities.shape == masks.shape
+    # Of a foreground pixel and a background pixel, the likelier is the foreground one more often than by chance.
+    assert _ranking(probabilities[masks], probabilities[~masks]) >= 0.6  # chance: 0.5
+
+
+def test_bad_folders_fail_in_words_and_the_next_task_starts_at_once(
+    service: ServiceUnderTest, project: Path, tmp_path: Path
+) -> None:
+    service.wait_for_spare()
+    empty = service.projects / "empty"
+    empty.mkdir()
+    one_class = make_digits_project(service.projects / "one_class", digits=(7,))
+    for folder, code, word in ((empty, "no_images", "empty"), (one_class, "too_few_classes", "7")):
+        task_id = service.post(folder, "classification", imageSize=SIDE_PX)
+        service.wait_for_end(task_id, "failed")
+        brief = service.call("GET", f"/?taskId={task_id}").body
+        assert brief["code"] == code
+        assert word in brief["error"]
+        assert "Traceback" not in str(brief)
+        assert brief["progress"] < 100.0
+        assert not (folder / "models" / task_id).exists()
+        assert service.task(task_id)["attempt"] == 1
+        if folder is empty:
+            service.wait_for_spare()
+    # The failed task's trainer process is replaced; the spare trains meanwhile, where an import takes many seconds.
+    began_s = time.monotonic()
+    task_id = service.post(project, "classification", imageSize=SIDE_PX, epochs=3)
+    service.wait_for_task(task_id, lambda task: task["phase"] not in ("", "starting"))
+    assert time.monotonic() - began_s < 3.0
+    task = service.wait_for_end(task_id)
+    assert task["thread"] == "trainer_worker_0"
+    assert accuracy_on_unseen_digits(check_published(project, task), tmp_path, seen=20) >= 0.8
+
+
+def test_folders_outside_the_data_root_are_refused(service: ServiceUnderTest, tmp_path: Path) -> None:
+    outside = make_digits_project(tmp_path / "outside")
+    shutil.rmtree(service.projects / "link", ignore_errors=True)
+    (service.projects / "link").symlink_to(outside)
+    for folder in (outside, service.projects / "link"):
+        fields = {"userId": "u", "projectId": "p", "projectDir": str(folder), "trainType": "classification"}
+        answer = service.call("POST", "/", fields)
+        assert (answer.status, answer.body["code"]) == (403, "project_dir_not_allowed")
+        assert "data_roots" in answer.body["error"]
+
+
+def sample_progress(service: ServiceUnderTest, task_id: str) -> list[Sample]:
+    """GET as a website does, until the task has ended."""
+    samples: list[Sample] = []
+    give_up_at_s = time.monotonic() + TRAINING_TIMEOUT_S
+    while not samples or samples[-1].state in ("pending", "processing"):
+        body = service.call("GET", f"/?taskId={task_id}").body
+        samples.append(Sample(time.monotonic(), body["state"], body["progress"]))
+        assert time.monotonic() < give_up_at_s, f"{samples[-1]}\n{service.last_log_lines()}"
+        pause(SAMPLE_INTERVAL_S)
+    assert samples[-1].state == "done", f"{samples[-1]}\n{service.last_log_lines()}"
+    return samples
+
+
+def check_progress(samples: list[Sample]) -> None:
+    values = [sample.progress for sample in samples]
+    assert values == sorted(values)
+    assert all((sample.progress == 100.0) == (sample.state == "done") for sample in samples)
+    assert len(set(values)) > 10
+    processing = [sample for sample in samples if sample.state == "processing"]
+    changed_at_s, longest_s, stood_at = processing[0].at_s, 0.0, 0.0
+    for before, sample in zip(processing, [*processing[1:], samples[-1]], strict=True):
+        if sample.at_s - changed_at_s > longest_s:
+            longest_s, stood_at = sample.at_s - changed_at_s, before.progress
+        if sample.progress != before.progress:
+            changed_at_s = sample.at_s
+    print(f"longest standstill {longest_s:.1f} s, at {stood_at} %")
+    assert longest_s <= LONGEST_STANDSTILL_S, f"progress stood at {stood_at} % for {longest_s:.1f} s"
+
+
+def check_brief(brief: dict[str, Any], project: Path, train_type: str) -> None:
+    assert {name: type(brief[name]) for name in EIGHT_FIELDS} == EIGHT_FIELDS
+    assert set(brief) == set(EIGHT_FIELDS) | {"modelPath"}
+    assert (brief["state"], brief["progress"], brief["thread"]) == ("done", 100.0, "trainer_worker_0")
+    assert (brief["projectDir"], brief["trainType"]) == (str(project), train_type)
+
+
+def _read_pairs(project: Path, side: int) -> tuple[Any, Any]:
+    """uint8 (n, side, side, 3) and bool (n, side, side)."""
+    pictures, masks = [], []
+    for path in sorted((project / "images").iterdir()):
+        mask = project / "masks" / f"{path.stem}_mask.png"
+        pictures.append(np.asarray(Image.open(path).convert("RGB").resize((side, side))))
+        masks.append(np.asarray(Image.open(mask).resize((side, side), Image.Resampling.NEAREST)) > 0)
+    return np.stack(pictures), np.stack(masks)
+
+
+def _ranking(positives: Any, negatives: Any) -> float:
+    """Area under the ROC curve, from ranks (Mann-Whitney U)."""
+    values = np.concatenate([positives, negatives])
+    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[places]
+    above = ranks[: len(positives)].sum() - len(positives) * (len(positives) + 1) / 2
+    return float(above / (len(positives) * len(negatives)))
