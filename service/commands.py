@@ -39,14 +39,20 @@ def start(environ: Mapping[str, str]) -> int:
         _check_ports(settings)
         _make_folders(settings)
         supervisor.spawn()
-        ready = _wait_until_ready(supervisor, settings)
-    except (StartError, SettingsError, SupervisorError) as error:
+    except (StartError, SettingsError, SupervisorError, OSError) as error:
+        # Nothing of ours runs yet; a service that runs already (a typing error in its settings, a second
+        # start at the same moment) is not ours to stop.
         complain(f"TFModel did not start. {error}")
-        _stop_quietly()
+        return 1
+    try:
+        ready = _wait_until_ready(supervisor, settings)
+    except (StartError, SupervisorError) as error:
+        complain(f"TFModel did not start. {error}")
+        _stop_quietly(supervisor)
         return 1
     except KeyboardInterrupt:
         complain("Interrupted; stopping what had started.")
-        _stop_quietly()
+        _stop_quietly(supervisor)
         return 1
     _describe(settings, ready)
     return 0
@@ -204,10 +210,14 @@ def _describe(settings: Settings, ready: dict[str, Any]) -> None:
     say(f"  photos   {', '.join(str(root) for root in settings.web.allowed_roots())}")
 
 
-def _stop_quietly() -> None:
+def _stop_quietly(supervisor: SupervisorClient) -> None:
     try:
-        SupervisorClient(ROOT).shutdown(STOP_TIMEOUT_S)
+        stopped = supervisor.shutdown(STOP_TIMEOUT_S)
     except SupervisorError as error:
         complain(str(error))
-    # A stale socket of a supervisord that died would only confuse the next start.
-    Path(ROOT / "run" / "supervisor.sock").unlink(missing_ok=True)
+        return
+    if stopped:
+        # A stale socket of a supervisord that died would only confuse the next start.
+        Path(ROOT / "run" / "supervisor.sock").unlink(missing_ok=True)
+    else:
+        complain("Not everything could be stopped; try 'python server.py stop'.")

@@ -1,0 +1,89 @@
+"""A start that cannot be: it must not stop the service that runs already."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from service import commands
+from service.supervisor_client import SupervisorError
+
+PORTS = {
+    "TFMODEL_BROKER_WEB_PORT": "24001",
+    "TFMODEL_BROKER_WORKER_PORT": "24002",
+    "TFMODEL_BROKER_PUBLISH_PORT": "24003",
+    "TFMODEL_BROKER_COLLECT_PORT": "24004",
+}
+
+
+class RecordingSupervisor:
+    """Stands in for supervisord's client: notes what it was asked to do."""
+
+    def __init__(self, running: bool = False, spawn_error: str = "") -> None:
+        self.calls: list[str] = []
+        self._running, self._spawn_error = running, spawn_error
+
+    def pid(self) -> int | None:
+        return 4242 if self._running else None
+
+    def spawn(self) -> None:
+        self.calls.append("spawn")
+        if self._spawn_error:
+            raise SupervisorError(self._spawn_error)
+
+    def shutdown(self, timeout_s: float) -> bool:
+        self.calls.append("shutdown")
+        return True
+
+
+@pytest.fixture
+def supervised(monkeypatch: pytest.MonkeyPatch) -> RecordingSupervisor:
+    supervisor = RecordingSupervisor()
+    monkeypatch.setattr(commands, "SupervisorClient", lambda root: supervisor)
+    monkeypatch.setattr(commands, "_make_folders", lambda settings: None)
+    return supervisor
+
+
+def test_a_typing_error_in_the_settings_leaves_the_running_service_alone(
+    supervised: RecordingSupervisor, capsys: pytest.CaptureFixture[str]
+) -> None:
+    supervised._running = True
+    assert commands.start({"TFMODEL_WEB_PORTT": "2333"}) == 1
+    assert "TFMODEL_WEB_PORTT" in capsys.readouterr().err
+    assert supervised.calls == []
+
+
+def test_a_taken_port_is_named_and_nothing_is_stopped(
+    supervised: RecordingSupervisor, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        assert commands.start({**PORTS, "TFMODEL_WEB_PORT": port}) == 1
+    assert f"Port {port}" in capsys.readouterr().err
+    assert supervised.calls == []
+
+
+def test_the_loser_of_two_starts_at_once_does_not_stop_the_winner(
+    supervised: RecordingSupervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "_check_ports", lambda settings: None)
+    supervised._spawn_error = "another program is listening on the socket"
+    assert commands.start({}) == 1
+    assert supervised.calls == ["spawn"]
+
+
+def test_a_start_that_fails_half_way_stops_what_it_had_started(
+    supervised: RecordingSupervisor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def die(*_: object) -> None:
+        raise commands.StartError("The program broker died.")
+
+    monkeypatch.setattr(commands, "ROOT", tmp_path)
+    monkeypatch.setattr(commands, "_check_ports", lambda settings: None)
+    monkeypatch.setattr(commands, "_wait_until_ready", die)
+    assert commands.start({}) == 1
+    assert supervised.calls == ["spawn", "shutdown"]
