@@ -2,7 +2,8 @@
 
 Publications may be lost, and a snapshot may cross with them. Each entry therefore knows the number of the
 fact that it reflects, and only a higher number replaces it; a gap in the numbers asks for a snapshot
-(the zguide's Clone pattern).
+(the zguide's Clone pattern), again and again until one comes that was made after the gap: the request may
+be lost, and a snapshot that was on its way already may be older than what was missed.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ class TaskCache:
         self._ended: OrderedDict[str, None] = OrderedDict()
         self._snapshot_ids: set[str] = set()
         self._ticks_behind = 0
+        #: The highest number among the facts that were missed; 0 when none is missing.
+        self._missed_up_to = 0
         self.seq = 0
         self.synced = False
 
@@ -68,10 +71,18 @@ class TaskCache:
             self._ended[task.task_id] = None
             self._evict()
 
+    @property
+    def behind(self) -> bool:
+        """Whether publications were missed that no snapshot has made good yet."""
+        return self._missed_up_to > 0
+
     def apply_change(self, change: TaskChanged) -> bool:
         """Take a publication; True when publications before it were missed and a snapshot is needed."""
         self.put(change.task, change.seq)
-        return self._advance(change.seq)
+        if change.seq > self.seq + 1:
+            self._missed_up_to = change.seq - 1
+        self.seq = max(self.seq, change.seq)
+        return self.behind
 
     def apply_tick(self, tick: Tick) -> bool:
         """True when the broker is ahead of what was seen here.
@@ -81,7 +92,7 @@ class TaskCache:
         self._ticks_behind = self._ticks_behind + 1 if tick.seq < self.seq else 0
         if self._ticks_behind >= TICKS_UNTIL_ANEW:
             self._start_anew()
-        return tick.seq > self.seq or not self.synced
+        return tick.seq > self.seq or self.behind or not self.synced
 
     def apply_progress(self, progress: Progress) -> None:
         """Newer progress of the attempt that is being trained; anything else is out of date."""
@@ -105,6 +116,8 @@ class TaskCache:
             self._forget_live_tasks_outside(part.seq)
             self.seq = max(self.seq, part.seq)  # Publications may have overtaken the snapshot.
             self.synced = True
+            if part.seq >= self._missed_up_to:
+                self._missed_up_to = 0
 
     def _forget_live_tasks_outside(self, seq: int) -> None:
         """A task that is live here but not in the snapshot has ended long ago: GET must ask the broker."""
@@ -115,12 +128,7 @@ class TaskCache:
     def _start_anew(self) -> None:
         self._entries.clear()
         self._ended.clear()
-        self.seq, self._ticks_behind, self.synced = 0, 0, False
-
-    def _advance(self, seq: int) -> bool:
-        missed = seq > self.seq + 1
-        self.seq = max(self.seq, seq)
-        return missed
+        self.seq, self._ticks_behind, self._missed_up_to, self.synced = 0, 0, 0, False
 
     def _evict(self) -> None:
         while len(self._entries) > self._capacity and self._ended:
