@@ -301,7 +301,7 @@ class Core:
         self._effects.append(SendWorker(peer, m.ResultAck(result.task_id, result.attempt, discard)))
 
     def _end_attempt(self, task: Task, result: m.Result) -> None:
-        progress = min(max(result.progress, 0.0), 99.9)
+        progress = min(99.9, max(0.0, result.progress))  # in this order NaN becomes 0.0
         if task.cancel_requested:
             self._record(task.task_id, f.Cancelled(task.attempt, progress))
         elif result.trained is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 
 import msgspec
 
@@ -45,12 +46,21 @@ class TaskSpec(msgspec.Struct, frozen=True):
 
 
 class Trained(msgspec.Struct, frozen=True):
-    """What a worker says of a finished task. model_path: the file to hand to the user."""
+    """What a worker says of a finished task. model_path: the file to hand to the user.
+
+    Numbers that are not finite (a loss that ran away) are left out: JSON, and so the journal, cannot hold them.
+    """
 
     model_path: str
     metrics: dict[str, float] = {}
     stage_seconds: dict[str, float] = {}
     stopped_early: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("metrics", "stage_seconds"):
+            numbers = getattr(self, name)
+            finite = {key: number for key, number in numbers.items() if math.isfinite(number)}
+            msgspec.structs.force_setattr(self, name, finite)
 
 
 class AttemptEnd(msgspec.Struct, frozen=True):
