@@ -95,7 +95,8 @@ def resolve_project_dir(text: str, allowed_roots: Sequence[Path]) -> Path | Prob
             "project_dir_not_allowed",
         )
     for resolved in inside:
-        if resolved.is_dir():
+        # Unlike Path.is_dir, this is also False where the system calls the name too long.
+        if os.path.isdir(resolved):  # noqa: PTH112
             return resolved
     return Problem("projectDir", f"projectDir={text[:200]!r} is not an existing folder; upload the photos first.")
 

@@ -1,0 +1,145 @@
+"""A posted form becomes a task, or every reason why not; no path leaves the allowed folders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from web.submission import MAX_FIELD_LENGTH, Problem, read_submission, resolve_project_dir
+
+GOOD = {"userId": "anna", "projectId": "flowers", "projectDir": "anna/flowers", "trainType": "classification"}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = (tmp_path / "projects").resolve()
+    (root / "anna" / "flowers").mkdir(parents=True)
+    return root
+
+
+def form(**fields: str) -> dict[str, list[str]]:
+    return {name: [value] for name, value in {**GOOD, **fields}.items()}
+
+
+def problems_of(fields: Mapping[str, Sequence[str]], root: Path) -> dict[str, Problem]:
+    spec, problems = read_submission(fields, [root])
+    assert spec is None
+    assert problems
+    return {problem.field: problem for problem in problems}
+
+
+def test_a_good_form_becomes_a_task(root: Path) -> None:
+    spec, problems = read_submission(form(epochs="3", userId=" anna "), [root])
+    assert problems == []
+    assert spec is not None
+    assert (spec.user_id, spec.project_id, spec.train_type) == ("anna", "flowers", "classification")
+    assert (spec.project_dir, spec.project_path) == ("anna/flowers", str(root / "anna" / "flowers"))
+    assert spec.options == {"epochs": 3}
+
+
+def test_each_post_is_a_task_of_its_own(root: Path) -> None:
+    ids = {spec.task_id for spec in (read_submission(form(), [root])[0] for _ in range(5)) if spec}
+    assert len(ids) == 5
+
+
+def test_every_problem_is_named_at_once(root: Path) -> None:
+    found = problems_of({"trainType": ["sculpture"], "projectDir": ["/etc"]}, root)
+    assert found.keys() == {"userId", "projectId", "projectDir", "trainType"}
+    assert "classification" in found["trainType"].error
+
+
+def test_bad_options_are_named_beside_other_problems(root: Path) -> None:
+    fields = form(epochs="-1", colour="red")
+    del fields["userId"]
+    assert problems_of(fields, root).keys() == {"userId", "epochs", "colour"}
+
+
+@pytest.mark.parametrize("value", ["", "   "])
+def test_an_empty_field_is_missing(root: Path, value: str) -> None:
+    assert "missing" in problems_of(form(userId=value), root)["userId"].error
+
+
+@pytest.mark.parametrize("value", ["a\0b", "a\nb", "\x1b[2J", "caf\ufffd"])
+@pytest.mark.parametrize("name", ["userId", "projectId", "projectDir"])
+def test_control_characters_and_broken_utf8_are_refused(root: Path, name: str, value: str) -> None:
+    assert problems_of(form(**{name: value}), root)[name].code == "bad_fields"
+
+
+def test_a_field_that_came_twice_or_too_long_is_refused(root: Path) -> None:
+    fields: dict[str, list[str]] = {**form(), "userId": ["anna", "bert"], "projectId": ["x" * (MAX_FIELD_LENGTH + 1)]}
+    found = problems_of(fields, root)
+    assert "2 times" in found["userId"].error
+    assert str(MAX_FIELD_LENGTH) in found["projectId"].error
+
+
+# ---- projectDir ----
+
+
+def refused(text: str, *roots: Path) -> Problem:
+    found = resolve_project_dir(text, roots)
+    assert isinstance(found, Problem), f"{text!r} was resolved to {found}"
+    return found
+
+
+def test_absolute_and_relative_folders_inside_a_root_are_found(root: Path, tmp_path: Path) -> None:
+    assert resolve_project_dir(str(root / "anna"), [root]) == root / "anna"
+    assert resolve_project_dir("anna/flowers/", [root]) == root / "anna" / "flowers"
+    second = (tmp_path / "more").resolve()
+    (second / "bert").mkdir(parents=True)
+    assert resolve_project_dir("bert", [root, second]) == second / "bert"
+
+
+@pytest.mark.parametrize("text", ["..", "../other", "anna/../../other", "/", "/etc", ".", "anna/.."])
+def test_a_folder_outside_or_the_root_itself_is_not_allowed(root: Path, tmp_path: Path, text: str) -> None:
+    (tmp_path / "other").mkdir()
+    problem = refused(text, root)
+    assert problem.code == "project_dir_not_allowed"
+    assert "data_roots" in problem.error
+
+
+def test_a_sibling_whose_name_begins_like_the_root_is_not_allowed(root: Path) -> None:
+    sibling = root.with_name(root.name + "-private")
+    sibling.mkdir()
+    assert refused(str(sibling), root).code == "project_dir_not_allowed"
+
+
+def test_links_that_leave_the_roots_are_not_followed_out(root: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    (outside / "deep").mkdir(parents=True)
+    (root / "way_out").symlink_to(outside)
+    (root / "chain").symlink_to(root / "way_out")
+    for text in ("way_out", "way_out/deep", "chain/deep", str(root / "way_out")):
+        assert refused(text, root).code == "project_dir_not_allowed"
+
+
+def test_links_that_stay_inside_are_resolved(root: Path) -> None:
+    (root / "inside").symlink_to(root / "anna")
+    assert resolve_project_dir("inside/flowers", [root]) == root / "anna" / "flowers"
+
+
+def test_a_link_that_points_at_itself_is_a_problem_not_an_exception(root: Path) -> None:
+    (root / "loop").symlink_to(root / "loop")
+    refused("loop", root)
+
+
+def test_a_missing_folder_and_a_file_are_named_as_such(root: Path) -> None:
+    (root / "file.txt").write_text("x")
+    for text in ("nowhere", "file.txt"):
+        problem = refused(text, root)
+        assert (problem.code, "not an existing folder" in problem.error) == ("bad_fields", True)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.text(st.sampled_from("./ab~*\\é") | st.characters(codec="utf-8"), max_size=40))
+def test_no_text_finds_a_folder_outside(root: Path, text: str) -> None:
+    spec, _ = read_submission(form(projectDir=text), [root])
+    assert spec is None or Path(spec.project_path).is_relative_to(root)
+
+
+def test_a_path_that_is_too_long_for_the_system_is_a_problem_not_an_exception(root: Path) -> None:
+    assert problems_of(form(projectDir="a/" * 2000), root).keys() == {"projectDir"}
+    assert problems_of(form(projectDir="a" * 1000), root).keys() == {"projectDir"}
