@@ -18,6 +18,9 @@ SILENCE_S = 0.7
 #: How far it may go when it has overtaken the stage's planned end (the plan was too short).
 OVERTIME_PERCENT = 0.5
 
+#: The slowest that it moves: in every two seconds a change that is seen after rounding, however long the silence.
+LEAST_PERCENT_A_SECOND = 1e-4
+
 
 class ProgressClock:
     """Feed it reports; ask for the message to publish. Never goes back, and moves at least every two seconds."""
@@ -64,11 +67,14 @@ class ProgressClock:
         )
 
     def _fill_in(self, passed_s: float) -> None:
-        """One step along a hyperbola towards the goal: half of the way in the expected time, never all of it."""
+        """One step along a hyperbola towards the goal: half of the way in the expected time, then ever slower."""
         if not self._span:
             ahead = self._report.phase_end - self._percent
-            self._span = ahead if ahead > 0.01 else OVERTIME_PERCENT
+            # Half of what is left of the scale at most: the least speed must last for the longest silence.
+            room = (HIGHEST_PERCENT - self._percent) / 2
+            self._span = min(ahead if ahead > 0.01 else OVERTIME_PERCENT, room)
             self._goal = self._percent + self._span
-        left = self._goal - self._percent
+        left = max(self._goal - self._percent, 0.0)
         expected_s = max(self._report.phase_expected_s, 1.0)
-        self._percent += left * left / (self._span * expected_s) * min(passed_s, expected_s)
+        step = left * left / (self._span * expected_s) * min(passed_s, expected_s) if self._span > 0 else 0.0
+        self._percent += max(step, LEAST_PERCENT_A_SECOND * passed_s)
