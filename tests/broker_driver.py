@@ -1,0 +1,80 @@
+"""The broker's core with its clock and facts in hand, for tests that look at one decision."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from broker.core import Core, CoreSettings
+from broker.events import Event, FromWeb, FromWorker, Now, ReadEnded, SendWeb, SendWorker, TimePassed
+from broker.facts import Record
+from protocol import messages as m
+from protocol.errors import FAILURE_CODES, Failure
+from protocol.task import Task, TaskState, Trained
+from tests.sample_tasks import make_spec
+
+TTL_S = 10.0
+TRAINED = Trained("/p/models/t1/model.tflite", {"accuracy": 0.9})
+
+
+class Broker:
+    """A core with a clock in hand; keeps the facts, and gives back what was sent."""
+
+    def __init__(self, records: list[Record] | None = None, **settings: Any) -> None:
+        self.core = Core(CoreSettings(lease_ttl_s=TTL_S, **settings))
+        self.records = list(records or [])
+        for record in self.records:
+            self.core.apply(record)
+        self.now_s = 100.0
+        self.core.begin(self._now())
+        self.published: list[m.Published] = []
+        self.effects: list[Any] = []
+
+    def _now(self) -> Now:
+        return Now(self.now_s, 1e9 + self.now_s)
+
+    def handle(self, event: Event) -> list[Any]:
+        """The messages that this event causes to be sent, publications apart."""
+        records, self.effects = self.core.handle(event, self._now())
+        self.records += records
+        self.published += [e.message for e in self.effects if not isinstance(e, SendWeb | SendWorker | ReadEnded)]
+        return [e.message for e in self.effects if isinstance(e, SendWeb | SendWorker)]
+
+    def web(self, message: m.WebToBroker) -> Any:
+        """The one answer to the front-end, or None."""
+        self.handle(FromWeb(b"web", message))
+        return next((e.message for e in self.effects if isinstance(e, SendWeb)), None)
+
+    def worker(self, message: m.WorkerToBroker, peer: bytes = b"w1") -> list[Any]:
+        return self.handle(FromWorker(peer, message))
+
+    def hello(self, name: str = "w1", start_id: str = "s1", host: str = "here", **more: Any) -> list[Any]:
+        ready = more.pop("ready", True)
+        return self.worker(m.Hello(name, start_id, host, ("classification",), ready, **more), name.encode())
+
+    def submit(self, task_id: str = "t1", **more: Any) -> Any:
+        return self.web(m.Submit(1, make_spec(task_id, **more)))
+
+    def wait(self, seconds: float, step_s: float = 1.0) -> list[Any]:
+        """Time passes, and the broker looks at its deadlines every second."""
+        sent = []
+        for _ in range(round(seconds / step_s)):
+            self.now_s += step_s
+            sent += self.handle(TimePassed())
+        return sent
+
+    def lookup(self, task_id: str = "t1") -> Task:
+        reply = self.web(m.Lookup(9, task_id))
+        assert isinstance(reply, m.TaskReply)
+        return reply.task
+
+
+def with_running_task(**settings: Any) -> Broker:
+    broker = Broker(**settings)
+    broker.hello()
+    broker.submit()
+    assert broker.lookup().state is TaskState.PROCESSING
+    return broker
+
+
+def failed(code: str, attempt: int = 1) -> m.Result:
+    return m.Result("t1", attempt, failure=Failure(code, FAILURE_CODES[code], f"{code}."), progress=30.0)

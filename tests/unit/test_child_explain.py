@@ -1,0 +1,81 @@
+"""A failure says in words what happened, with the code that decides whether it is tried again."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from protocol import messages as m
+from protocol.errors import FailureClass, TrainingError
+from tests.sample_tasks import make_spec
+from trainer_worker.child import TRACE_LINES, explain, make_job
+
+
+class ResourceExhaustedError(Exception):
+    """As TensorFlow names it when memory runs out."""
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "failure_class"),
+    [
+        (TrainingError("no_images", "There are no images in /p."), "no_images", FailureClass.DATA),
+        (MemoryError(), "out_of_memory", FailureClass.RESOURCES),
+        (ResourceExhaustedError("OOM when allocating"), "out_of_memory", FailureClass.RESOURCES),
+        (OSError(errno.ENOSPC, "No space left on device"), "disk_full", FailureClass.RESOURCES),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), "disk_full", FailureClass.RESOURCES),
+        (OSError(errno.EIO, "I/O error"), "trainer_error", FailureClass.TRAINER),
+        (ZeroDivisionError("division by zero"), "trainer_error", FailureClass.TRAINER),
+    ],
+)
+def test_each_kind_of_error_has_its_code_and_class(error: Exception, code: str, failure_class: FailureClass) -> None:
+    failure = explain(error)
+    assert (failure.code, failure.failure_class) == (code, failure_class)
+    assert failure.error.endswith((".", "zero", "error"))
+
+
+def test_a_trainers_own_sentence_is_passed_on_as_it_is() -> None:
+    assert explain(TrainingError("no_images", "There are no images in /p.")).error == "There are no images in /p."
+
+
+def test_an_unexpected_error_names_its_type_and_words() -> None:
+    assert explain(ValueError("shapes differ")).error == "The training failed: ValueError: shapes differ"
+
+
+def test_a_very_long_error_is_cut_and_the_trace_keeps_its_last_lines() -> None:
+    error = ValueError("the first of many")
+    for depth in range(TRACE_LINES):
+        error, error.__cause__ = ValueError("x" * 10_000 + str(depth)), error
+    failure = explain(error)
+    assert len(failure.error) < 600
+    assert len(failure.trace.splitlines()) == TRACE_LINES
+    assert "ValueError" in failure.trace
+
+
+# ---- the order as the trainer sees it ----
+
+
+def order(folder: Path, attempt: int = 1, batch_divisor: int = 1, **options: Any) -> m.Train:
+    return m.Train(make_spec(project_path=str(folder), options=options), attempt, batch_divisor)
+
+
+def test_a_job_carries_the_options_with_their_defaults(tmp_path: Path) -> None:
+    job = make_job(order(tmp_path, attempt=2, epochs=3))
+    assert (job.task_id, job.attempt, job.project_dir, job.train_type) == ("t1", 2, tmp_path, "classification")
+    assert (job.options.epochs, job.options.batch_size) == (3, 32)
+
+
+@pytest.mark.parametrize(("batch_size", "divisor", "left"), [(32, 2, 16), (5, 2, 2), (1, 2, 1)])
+def test_after_running_out_of_memory_the_batch_is_smaller(
+    tmp_path: Path, batch_size: int, divisor: int, left: int
+) -> None:
+    assert make_job(order(tmp_path, 2, divisor, batchSize=batch_size)).options.batch_size == left
+
+
+def test_a_folder_that_has_gone_is_named(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="upload the photos") as caught:
+        make_job(order(tmp_path / "gone"))
+    assert caught.value.code == "project_dir_missing"
+    assert str(tmp_path / "gone") in caught.value.error

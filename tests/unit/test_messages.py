@@ -1,0 +1,109 @@
+"""Every message survives the wire, says what its loss means, and belongs to one direction."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import msgspec
+import pytest
+
+from protocol import messages as m
+from protocol import wire
+from protocol.errors import FAILURE_CODES, REFUSAL_CODES, Failure, FailureClass, TrainingError
+from protocol.task import AttemptEnd, Task, TaskState, Trained
+from tests.sample_tasks import make_spec
+
+TASK = Task(
+    make_spec(options={"epochs": 3, "learningRate": 0.5}),
+    TaskState.FAILED,
+    attempt=2,
+    thread="w1",
+    progress=12.5,
+    failure=Failure("no_images", FailureClass.DATA, "There are none.", "trace"),
+    ended_attempts=(AttemptEnd(1, "w1", "worker_lost", "was lost.", 5.0, counted=False),),
+)
+PROGRESS = m.Progress("t1", 1, 3.0, "training", 2.0, 1, {"loss": 0.25})
+RESULT = m.Result("t1", 1, trained=Trained("/p/model.tflite", {"accuracy": 0.9}, {"export": 1.5}, True), progress=99.0)
+
+EXAMPLES: dict[Any, list[m.Message]] = {
+    m.WebToBroker: [
+        m.Submit(1, make_spec()),
+        m.Lookup(2, "t1"),
+        m.Cancel(3, "t1"),
+        m.StopEarly(4, "t1"),
+        m.SnapshotWanted(5),
+        m.WorkersWanted(6),
+    ],
+    m.BrokerToWeb: [
+        m.TaskReply(1, 7, TASK),
+        m.Refused(2, "task_ended", "It is over.", TASK),
+        m.SnapshotPart(3, 9, (TASK,), (PROGRESS,), True, False),
+        m.Workers(4, (m.WorkerInfo("w1", "host", True, "", ("classification",)),)),
+    ],
+    m.WorkerToBroker: [
+        m.Hello("w1", "s1", "host", ("classification",), True, m.Holding("t1", 1)),
+        m.Heartbeat(False, m.Holding("t1", 1)),
+        RESULT,
+        m.Goodbye(),
+    ],
+    m.BrokerToWorker: [
+        m.Welcome(2.0, 10.0, 2337),
+        m.HelloWanted(),
+        m.Rejected("The name is taken."),
+        m.Start(make_spec(), 2, 2),
+        m.Stop("t1", 1, True, True),
+        m.Pulse(m.Stop("t1", 1)),
+        m.ResultAck("t1", 1, True),
+    ],
+    m.Published: [PROGRESS, m.TaskChanged(3, TASK), m.Tick(3, 2, 1, 1, 4)],
+    m.AgentToTrainer: [m.Train(make_spec(), 1, 2), m.Halt(1, "t1", True)],
+    m.TrainerToAgent: [
+        m.Ready({"tensorflow": "2"}),
+        m.Report(1.0, "features", 30.0, 2.0, 9.0, 1, {"loss": 1.0}),
+        m.Ended(RESULT, 512.0),
+    ],
+}
+
+
+@pytest.mark.parametrize("union", EXAMPLES)
+def test_every_message_survives_the_wire(union: Any) -> None:
+    for message in EXAMPLES[union]:
+        assert wire.decode(wire.encode(message), union) == message
+
+
+@pytest.mark.parametrize("union", EXAMPLES)
+def test_the_examples_leave_no_message_and_no_field_out(union: Any) -> None:
+    assert {type(message) for message in EXAMPLES[union]} == set(get_args(union))
+    for message in EXAMPLES[union]:
+        for field in msgspec.structs.fields(message):
+            has_default = field.default is not msgspec.NODEFAULT or field.default_factory is not msgspec.NODEFAULT
+            assert not has_default or field.name in msgspec.to_builtins(message)
+
+
+def test_each_message_travels_in_one_direction() -> None:
+    every = [message for union in EXAMPLES for message in get_args(union)]
+    assert len(every) == len(set(every))
+    defined = {c for c in vars(m).values() if isinstance(c, type) and issubclass(c, m.Message) and c is not m.Message}
+    assert set(every) == defined
+
+
+def test_every_message_between_hosts_says_what_its_loss_means() -> None:
+    for union in (m.WebToBroker, m.BrokerToWeb, m.WorkerToBroker, m.BrokerToWorker, m.Published):
+        for message in get_args(union):
+            assert (message.__doc__ or "").startswith("Lost:"), message.__name__
+
+
+def test_messages_cannot_be_changed() -> None:
+    with pytest.raises(AttributeError):
+        PROGRESS.progress = 4.0  # type: ignore[misc]
+
+
+def test_failure_and_refusal_codes_are_words_that_do_not_clash() -> None:
+    assert not FAILURE_CODES.keys() & REFUSAL_CODES.keys()
+    assert all(code.replace("_", "").isalpha() and code.islower() for code in [*FAILURE_CODES, *REFUSAL_CODES])
+    assert all(400 <= status < 600 for status in REFUSAL_CODES.values())
+
+
+def test_a_training_error_with_an_unknown_code_is_a_mistake_of_ours() -> None:
+    with pytest.raises(ValueError, match=r"protocol/errors\.py"):
+        TrainingError("no_such_code", "words")

@@ -1,0 +1,95 @@
+"""Options: every problem is named at once, every bound holds, and defaults stay in one place."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocol.options import OPTIONS_BY_TRAIN_TYPE, options_table, read_options, typed_options
+
+TRAIN_TYPES = sorted(OPTIONS_BY_TRAIN_TYPE)
+
+
+def test_given_options_are_typed_and_the_others_left_out() -> None:
+    options, problems = read_options("classification", {"epochs": "7", "learningRate": " 0.01 "})
+    assert problems == []
+    assert options == {"epochs": 7, "learningRate": 0.01}
+    assert isinstance(options["epochs"], int)
+
+
+def test_all_problems_come_at_once_and_good_options_still_count() -> None:
+    fields = {"epochs": "0", "imageSize": "225", "colour": "red", "seed": "3"}
+    options, problems = read_options("segmentation", fields)
+    assert {problem.field for problem in problems} == {"epochs", "imageSize", "colour"}
+    assert options == {"seed": 3}
+
+
+def test_a_problem_says_what_came_and_what_is_allowed() -> None:
+    _, problems = read_options("classification", {"imageSize": "huge"})
+    assert (
+        problems[0].error
+        == "imageSize='huge' is not allowed; it takes a whole number from 64 to 512, a multiple of 32."
+    )
+
+
+def test_an_unknown_option_is_answered_with_the_known_ones() -> None:
+    _, problems = read_options("classification", {"epoch": "3"})
+    for name in ("epochs", "imageSize", "validationSplit", "seed", "learningRate", "batchSize"):
+        assert name in problems[0].error
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "most"),
+    [
+        ("epochs", 1, 1000),
+        ("imageSize", 64, 512),
+        ("validationSplit", 0.05, 0.5),
+        ("seed", 0, 2**31 - 1),
+        ("learningRate", 1e-6, 1.0),
+        ("batchSize", 1, 512),
+    ],
+)
+def test_bounds_are_taken_and_what_lies_beyond_is_not(name: str, least: float, most: float) -> None:
+    step = 32 if name == "imageSize" else 1
+    for value in (least, most):
+        assert read_options("classification", {name: str(value)}) == ({name: value}, [])
+    for value in (least - step, most + step):
+        assert [p.field for p in read_options("classification", {name: str(value)})[1]] == [name]
+
+
+@pytest.mark.parametrize("text", ["nan", "NaN", "inf", "-inf", "Infinity", "", " ", "0,1", "1e999", "true", "\ud800"])
+@pytest.mark.parametrize("name", ["learningRate", "epochs"])
+def test_what_is_no_finite_number_is_refused(name: str, text: str) -> None:
+    options, problems = read_options("classification", {name: text})
+    assert options == {}
+    assert [problem.field for problem in problems] == [name]
+
+
+@given(fields=st.dictionaries(st.sampled_from(["epochs", "learningRate", "seed", "x", "imageSize"]), st.text()))
+def test_any_text_gives_options_or_problems_never_an_exception(fields: dict[str, str]) -> None:
+    options, problems = read_options("segmentation", fields)
+    assert len(options) + len(problems) == len(fields)
+    typed_options("segmentation", options)
+
+
+@pytest.mark.parametrize("train_type", TRAIN_TYPES)
+def test_defaults_are_filled_in_and_lie_within_their_own_bounds(train_type: str) -> None:
+    defaults = typed_options(train_type, {})
+    named = {field.encode_name: getattr(defaults, field.name) for field in msgspec.structs.fields(type(defaults))}
+    assert typed_options(train_type, named) == defaults
+    assert typed_options(train_type, {"epochs": 3}).epochs == 3
+
+
+def test_a_typed_option_that_is_unknown_is_an_error() -> None:
+    with pytest.raises(msgspec.ValidationError):
+        typed_options("classification", {"colour": 1})
+
+
+@pytest.mark.parametrize("train_type", TRAIN_TYPES)
+def test_the_table_for_the_documents_names_every_option_with_meaning(train_type: str) -> None:
+    rows = options_table(train_type)
+    known = {field.encode_name for field in msgspec.structs.fields(OPTIONS_BY_TRAIN_TYPE[train_type])}
+    assert {row[0] for row in rows} == known
+    assert all(allowed and default and meaning for _, allowed, default, meaning in rows)

@@ -1,0 +1,74 @@
+"""What callers see: the eight fields with their types, and no more than they may know."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import msgspec
+
+from protocol.errors import Failure, FailureClass
+from protocol.messages import Progress
+from protocol.task import AttemptEnd, Task, TaskState, Trained
+from tests.sample_tasks import make_spec
+from web.views import brief_view, full_view
+
+EIGHT = {"taskId", "progress", "thread", "state", "userId", "projectId", "projectDir", "trainType"}
+FAILURE = Failure("no_images", FailureClass.DATA, "There are no images.", trace="line 12, in secret")
+
+
+def test_every_state_shows_the_eight_fields_with_their_types() -> None:
+    for state in TaskState:
+        view = brief_view(Task(make_spec(), state), None)
+        assert view.keys() == EIGHT
+        assert isinstance(view["progress"], float)
+        assert all(isinstance(view[name], str) for name in EIGHT - {"progress"})
+
+
+def test_a_done_task_adds_the_model_and_shows_one_hundred() -> None:
+    done = Task(make_spec(), TaskState.DONE, progress=100.0, trained=Trained("/p/models/t1/model.tflite"))
+    view = brief_view(done, Progress("t1", 1, 99.0))
+    assert (view["modelPath"], view["progress"]) == ("/p/models/t1/model.tflite", 100.0)
+
+
+def test_a_failed_task_adds_error_and_code_and_never_the_trace() -> None:
+    failed = Task(
+        make_spec(),
+        TaskState.FAILED,
+        failure=FAILURE,
+        ended_attempts=(AttemptEnd(1, "w1", "no_images", "There are no images.", 1.0),),
+    )
+    view = brief_view(failed, None)
+    assert (view["error"], view["code"]) == ("There are no images.", "no_images")
+    for body in (view, full_view(failed, None)):
+        assert "secret" not in json.dumps(body)
+
+
+def test_progress_in_flight_is_shown_while_processing_only() -> None:
+    progress = Progress("t1", 1, 40, "training", 12.0, 2, {"loss": 0.5})
+    assert brief_view(Task(make_spec(), TaskState.PROCESSING), progress)["progress"] == 40.0
+    assert isinstance(brief_view(Task(make_spec(), TaskState.PROCESSING), progress)["progress"], float)
+    assert brief_view(Task(make_spec(), TaskState.CANCELLED, progress=39.0), progress)["progress"] == 39.0
+
+
+def test_the_whole_task_tells_times_in_utc_and_null_for_not_yet() -> None:
+    view = full_view(Task(make_spec(), submitted_at_s=0.5), None)
+    assert view["submittedAt"] == "1970-01-01T00:00:00.500+00:00"
+    assert view["startedAt"] is None
+    assert view["endedAt"] is None
+
+
+def test_the_whole_task_tells_where_the_training_is() -> None:
+    progress = Progress("t1", 1, 40.0, "training", 12.0, 2, {"loss": 0.5})
+    view = full_view(Task(make_spec(), TaskState.PROCESSING), progress)
+    assert (view["phase"], view["epoch"], view["etaSeconds"], view["metrics"]) == ("training", 2, 12.0, {"loss": 0.5})
+    assert full_view(Task(make_spec()), None)["etaSeconds"] is None
+    unknown = full_view(Task(make_spec(), TaskState.PROCESSING), Progress("t1", 1, 1.0))
+    assert unknown["etaSeconds"] is None
+
+
+def test_no_answer_holds_a_bare_nan() -> None:
+    progress = Progress("t1", 1, 40.0, metrics={"loss": math.nan})
+    body = msgspec.json.encode(full_view(Task(make_spec(), TaskState.PROCESSING), progress))
+    assert b"NaN" not in body
+    assert json.loads(body)["metrics"]["loss"] is None
