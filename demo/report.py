@@ -1,0 +1,74 @@
+"""The demo's last words: what was trained, how good it is, and where everything lies."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from demo.recipes import Score
+
+#: Stages shorter than this only lengthen the table.
+SHORTEST_STAGE_S = 0.1
+
+
+def print_result(console: Console, task: dict[str, Any], folder: Path, score: Score) -> None:
+    """One table: the score on held-out images, seconds a stage, files made and their sizes."""
+    metrics = json.loads((folder / "metrics.json").read_text())
+    manifest = json.loads((folder / "manifest.json").read_text())
+    held_out = metrics["images"]["held_out"]
+    stages = {name: took_s for name, took_s in task["stageSeconds"].items() if took_s >= SHORTEST_STAGE_S}
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
+    table.add_column(justify="right", no_wrap=True)
+    words = f"on {held_out} held-out images ({score.baseline_words}: {metrics['baseline'][score.baseline_key]:.3f})"
+    table.add_row(score.name, words, f"[green]{metrics['final'][score.final_key]:.3f}[/green]")
+    for number, (name, took_s) in enumerate(stages.items()):
+        table.add_row("stages" if number == 0 else "", name, f"{took_s:.1f} s")
+    for number, (name, size_bytes) in enumerate(_sizes(manifest["files"]).items()):
+        table.add_row("files" if number == 0 else "", name, _size(size_bytes))
+    console.print(table)
+
+
+def _sizes(files: list[dict[str, Any]]) -> dict[str, int]:
+    """Bytes of each file, folders as one."""
+    sizes: defaultdict[str, int] = defaultdict(int)
+    for file in files:
+        top, separator, _ = file["path"].partition("/")
+        sizes[top + separator] += file["size_bytes"]
+    return dict(sorted(sizes.items()))
+
+
+def _size(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 1e6 else f"{size_bytes / 1e3:.1f} kB"
+
+
+def print_predictions(console: Console, train_type: str, rows: list[dict[str, Any]]) -> None:
+    console.print(f"\n[bold]model.tflite on {len(rows)} held-out images[/bold], none of which trained it:")
+    table = Table(box=None, pad_edge=False)
+    table.add_column("image", no_wrap=True)
+    if train_type == "segmentation":
+        table.add_column("Dice", justify="right")
+        for row in rows:
+            table.add_row(row["file"], f"{row['dice']:.3f}")
+    else:
+        for name in ("truth", "prediction", "probability"):
+            table.add_column(name, justify="right")
+        for row in rows:
+            colour = "green" if row["truth"] == row["predicted"] else "red"
+            predicted = f"[{colour}]{row['predicted']}[/{colour}]"
+            table.add_row(row["file"], row["truth"], predicted, f"{row['probability']:.2f}")
+    console.print(table)
+
+
+def print_places(console: Console, places: dict[str, str]) -> None:
+    """Name and place a line; long paths are not broken, so that they can be copied."""
+    console.print()
+    width = max(map(len, places)) + 2
+    for name, place in places.items():
+        console.print(f"[bold]{name:<{width}}[/bold]{place}", soft_wrap=True, highlight=False)
