@@ -19,6 +19,7 @@ from conf.settings import ROOT, Settings, SettingsError, exit_bad_settings, load
 from trainer_worker.agent import Agent, catch_signals
 from trainer_worker.agent_core import AgentCore, AgentSettings
 from trainer_worker.registry import TRAINER_MODULES
+from trainer_worker.trainer_process import SpawnedTrainer
 
 log = logging.getLogger("worker")
 
@@ -60,7 +61,11 @@ def run(settings: Settings, name: str, endpoint: str) -> None:
         )
     )
     worker.cache_path.mkdir(parents=True, exist_ok=True)
-    agent = Agent(core, zmq.Context(), endpoint, keys, worker.cache_path, worker.thread_count)
+
+    def spawn() -> SpawnedTrainer:
+        return SpawnedTrainer(worker.cache_path, worker.thread_count, worker.keep_models)
+
+    agent = Agent(core, zmq.Context(), endpoint, keys, spawn)
     catch_signals(agent)
     log.info("action=worker.started name=%s broker=%s pid=%d", name, endpoint, os.getpid())
     agent.run()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import shutil
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import zmq
@@ -34,6 +34,7 @@ from trainer_worker.agent_events import (
     TrainerExited,
     TrainerSaid,
 )
+from trainer_worker.retention import discard_task
 from trainer_worker.trainer_process import ProcessGone, SpawnedTrainer
 
 log = logging.getLogger("worker")
@@ -51,14 +52,12 @@ class Agent:
         context: zmq.Context[zmq.Socket[bytes]],
         endpoint: str,
         keys: ClientKeys | None,
-        cache_dir: Path,
-        threads: int,
+        spawn: Callable[[], SpawnedTrainer],
     ) -> None:
-        """endpoint: tcp://host:port of the broker's worker socket; threads: CPU threads of a training."""
+        """endpoint: tcp://host:port of the broker's worker socket; spawn: starts a trainer process."""
         self._core = core
         self._endpoint = endpoint
-        self._cache_dir = cache_dir
-        self._threads = threads
+        self._spawn = spawn
         self._keys = keys
         self._context = context
         self._dealer = self._socket(zmq.DEALER)
@@ -141,7 +140,7 @@ class Agent:
             case ConnectProgress():
                 self._connect_progress(instruction.port)
             case Spawn():
-                trainer = SpawnedTrainer(self._cache_dir, self._threads)
+                trainer = self._spawn()
                 self._trainers[instruction.number] = trainer
                 self._poller.register(trainer.fileno(), zmq.POLLIN)
                 log.info("action=trainer.spawned number=%d pid=%d", instruction.number, trainer.pid)
@@ -151,7 +150,7 @@ class Agent:
                 if instruction.number in self._trainers:
                     self._trainers[instruction.number].terminate(instruction.force)
             case Discard():
-                _discard(Path(instruction.project_path), instruction.task_id)
+                discard_task(Path(instruction.project_path), instruction.task_id)
             case Leave():
                 self._leaving = True
             case Note():
@@ -185,16 +184,6 @@ class Agent:
             self._next_sample_s = now_s + MEMORY_SAMPLE_INTERVAL_S
             for trainer in self._trainers.values():
                 trainer.sample_memory()
-
-
-def _discard(project_dir: Path, task_id: str) -> None:
-    """Remove the model that a task published in the moment in which it was cancelled."""
-    models = project_dir / "models"
-    shutil.rmtree(models / task_id, ignore_errors=True)
-    latest = models / "latest"
-    with contextlib.suppress(OSError):
-        if latest.is_symlink() and latest.readlink() == Path(task_id):
-            latest.unlink()
 
 
 def catch_signals(agent: Agent) -> None:

@@ -197,7 +197,7 @@ class AgentCore:
 
     def _acknowledged(self, ack: m.ResultAck) -> None:
         sent = self.outbox.pop((ack.task_id, ack.attempt), None)
-        if sent is not None and ack.discard and sent[0].trained is not None:
+        if sent is not None and ack.discard:
             self._out.append(Discard(sent[1], ack.task_id))
 
     # ---- trainer processes ----

@@ -67,7 +67,7 @@ class Terminate(msgspec.Struct, frozen=True):
 
 
 class Discard(msgspec.Struct, frozen=True):
-    """Remove what a cancelled task had published."""
+    """Remove everything that a cancelled task has left in its project folder."""
 
     project_path: str
     task_id: str

@@ -1,6 +1,6 @@
 """The trainer process: imports TensorFlow once, trains task after task, ends with its pipe.
 
-Run by the agent as `python -m trainer_worker.child FD PARENT_PID CACHE_DIR THREADS`.
+Run by the agent as `python -m trainer_worker.child FD PARENT_PID CACHE_DIR THREADS KEEP_MODELS`.
 """
 
 from __future__ import annotations
@@ -28,10 +28,11 @@ from protocol import wire
 from protocol.errors import FAILURE_CODES, Failure, TrainingError
 from protocol.options import typed_options
 from protocol.task import Trained
-from trainer_worker.artifacts import read_manifest
+from trainer_worker.artifacts import AlreadyPublishedError, read_manifest
 from trainer_worker.job import Cancelled, Job
 from trainer_worker.registry import TRAINER_MODULES, Train, load_trainer
 from trainer_worker.reporter import PipeReporter
+from trainer_worker.retention import tidy_project
 
 log = logging.getLogger("trainer")
 
@@ -42,11 +43,12 @@ PR_SET_PDEATHSIG = 1
 class Child:
     """The pipe, the thread that reads it, and the loop that trains."""
 
-    def __init__(self, pipe: Connection, cache_dir: Path, threads: int) -> None:
+    def __init__(self, pipe: Connection, cache_dir: Path, threads: int, keep_models: int) -> None:
         self._pipe = pipe
         self._send_lock = threading.Lock()
         self._cache_dir = cache_dir
         self._threads = threads
+        self._keep_models = keep_models
         self._tasks: queue.SimpleQueue[m.Train] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._reporter: PipeReporter | None = None
@@ -107,16 +109,32 @@ class Child:
 
     def _trained(self, order: m.Train, train: Train, reporter: PipeReporter) -> Trained:
         job = make_job(order)
-        published = read_manifest(job.project_dir / "models" / job.task_id)
-        if published is not None:
+        folder = job.project_dir / "models" / job.task_id
+        if read_manifest(folder) is not None:
             # An earlier attempt finished, and died before it could say so.
-            return Trained(str(job.project_dir / "models" / job.task_id / "model.tflite"), published.get("metrics", {}))
-        result = train(job, reporter, self._cache_dir, self._threads)
+            return _published(folder)
+        try:
+            result = train(job, reporter, self._cache_dir, self._threads)
+        except AlreadyPublishedError as error:
+            return _published(error.folder)
+        job.checkpoints.clear()
+        tidy_project(job.project_dir, self._keep_models)
         return Trained(str(result.model_path), result.metrics, result.stage_seconds, result.stopped_early)
 
     def _send(self, message: m.Message) -> None:
         with self._send_lock:
             self._pipe.send_bytes(wire.pack(message))
+
+
+def _published(folder: Path) -> Trained:
+    """What a finished model says of itself."""
+    manifest = read_manifest(folder) or {}
+    return Trained(
+        str(folder / "model.tflite"),
+        manifest.get("metrics", {}),
+        manifest.get("stage_seconds", {}),
+        manifest.get("stopped_early", False),
+    )
 
 
 def make_job(order: m.Train) -> Job:
@@ -176,11 +194,11 @@ def die_with_parent(parent_pid: int) -> None:
 
 
 def main() -> None:
-    fd, parent_pid, cache_dir, threads = sys.argv[1:]
+    fd, parent_pid, cache_dir, threads, keep_models = sys.argv[1:]
     if sys.platform == "linux":
         die_with_parent(int(parent_pid))
     set_up_logging("trainer")
-    Child(Connection(int(fd)), Path(cache_dir), int(threads)).serve()
+    Child(Connection(int(fd)), Path(cache_dir), int(threads), int(keep_models)).serve()
 
 
 if __name__ == "__main__":

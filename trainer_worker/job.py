@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from protocol.options import TrainingOptions
+from trainer_worker.checkpoints import Checkpoints
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,11 @@ class Job:
     project_dir: Path
     train_type: str
     options: TrainingOptions
+
+    @property
+    def checkpoints(self) -> Checkpoints:
+        """Where this task's earlier attempts left off."""
+        return Checkpoints(self.project_dir, self.task_id)
 
 
 @dataclass(frozen=True)

@@ -26,10 +26,10 @@ class ProcessGone(Exception):  # noqa: N818 - an end, not always an error
 class SpawnedTrainer:
     """One child process in a process group of its own, with a message pipe."""
 
-    def __init__(self, cache_dir: Path, threads: int) -> None:
+    def __init__(self, cache_dir: Path, threads: int, keep_models: int = 0) -> None:
         """Spawn (never fork: a forked TensorFlow hangs) `python -m trainer_worker.child`."""
         ours, theirs = socket.socketpair()
-        arguments = [str(theirs.fileno()), str(os.getpid()), str(cache_dir), str(threads)]
+        arguments = [str(theirs.fileno()), str(os.getpid()), str(cache_dir), str(threads), str(keep_models)]
         # TensorFlow's own banners are no news for the operator's log; its errors are.
         environment = {"TF_CPP_MIN_LOG_LEVEL": "2", **os.environ}
         self._process = subprocess.Popen(

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from protocol.errors import TrainingError
 from protocol.options import TrainingOptions
+from trainer_worker.checkpoints import Checkpoints
 from trainer_worker.mask_scores import score_masks
 from trainer_worker.skip_features import VIEWS, SkipFeatures, view_of
 
@@ -26,6 +27,7 @@ GRADIENT_NORM_LIMIT = 5.0
 #: Added above and below the line of the Dice loss, in pixels: an empty mask then has a gradient too.
 DICE_SMOOTHING_PX = 1.0
 PREDICT_BATCH = 16
+CHECKPOINT = "decoder"
 
 
 @dataclass
@@ -67,11 +69,13 @@ def fit_decoder(
     rows: tuple[Sequence[int], Sequence[int]],
     options: TrainingOptions,
     hooks: TrainingHooks,
+    checkpoints: Checkpoints,
 ) -> DecoderHistory:
     """Train; the decoder ends up with the weights of the epoch with the lowest inner validation loss.
 
     masks: uint8 (n, S, S) of 0 and 1. rows: row numbers of the training and of the inner validation pictures.
-    An epoch shows every training picture once, in a random view.
+    An epoch shows every training picture once, in a random view. After each a checkpoint is left, from which a
+    later call with the same arguments goes on, to the same end.
     Raises TrainingError unsupported_option when the learning rate is so high that not one epoch gives a number.
     """
     train_rows, val_rows = np.asarray(rows[0]), np.asarray(rows[1])
@@ -80,9 +84,9 @@ def fit_decoder(
     step = _training_step(decoder, optimizer)
     predict = _prediction(decoder)
     random = np.random.default_rng(options.seed)
-    history = DecoderHistory()
-    best_loss, best_weights = np.inf, None
-    for epoch in range(1, options.epochs + 1):
+    best = _Best(decoder)
+    history = _resume(checkpoints, decoder, optimizer, random, best)
+    for epoch in range(len(history.epochs) + 1, options.epochs + 1):
         losses = []
         for number, batch in enumerate(np.array_split(random.permutation(train_rows), batches)):
             done = (epoch - 1) * batches + number
@@ -94,15 +98,60 @@ def fit_decoder(
         metrics = {"loss": float(np.mean(losses)), **_validate(predict, features, masks, val_rows)}
         history.epochs.append(metrics)
         hooks.on_epoch(epoch, metrics)
-        if metrics["val_loss"] < best_loss:
-            best_loss, best_weights, history.best_epoch = metrics["val_loss"], decoder.get_weights(), epoch
+        if best.is_beaten_by(metrics["val_loss"]):
+            history.best_epoch = epoch
         if _is_over(history, losses, hooks):
             break
-    if best_weights is None:
+        _save(checkpoints, decoder, optimizer, random, best, history)
+    if not history.best_epoch:
         rate = f"learningRate={options.learning_rate:g} is too high"
         raise TrainingError("unsupported_option", f"{rate}: in epoch 1 the loss was no number. Try 0.001.")
-    decoder.set_weights(best_weights)
+    decoder.set_weights(best.weights)
     return history
+
+
+class _Best:
+    """The decoder's weights after the epoch with the lowest inner validation loss."""
+
+    def __init__(self, decoder: Any) -> None:
+        self.loss = math.inf
+        self.weights = decoder.get_weights()
+        self._decoder = decoder
+
+    def is_beaten_by(self, loss: float) -> bool:
+        """Take the decoder as it is now if `loss` is lower (a loss that is no number never is)."""
+        if not loss < self.loss:
+            return False
+        self.loss, self.weights = loss, self._decoder.get_weights()
+        return True
+
+
+def _save(
+    checkpoints: Checkpoints, decoder: Any, optimizer: Any, random: Any, best: _Best, history: DecoderHistory
+) -> None:
+    facts = {
+        "epochs": history.epochs,
+        "best_epoch": history.best_epoch,
+        "best_loss": best.loss if math.isfinite(best.loss) else None,
+        "random": random.bit_generator.state,
+    }
+    optimizer_state = [variable.numpy() for variable in optimizer.variables]
+    checkpoints.save(CHECKPOINT, facts, [*decoder.get_weights(), *best.weights, *optimizer_state])
+
+
+def _resume(checkpoints: Checkpoints, decoder: Any, optimizer: Any, random: Any, best: _Best) -> DecoderHistory:
+    """Put everything back to where the last checkpoint was left; an empty history where there is none."""
+    saved = checkpoints.load(CHECKPOINT)
+    count = len(best.weights)
+    if saved is None or len(saved.arrays) != 2 * count + len(optimizer.variables):
+        return DecoderHistory()
+    decoder.set_weights(saved.arrays[:count])
+    best.weights = saved.arrays[count : 2 * count]
+    best.loss = saved.facts["best_loss"] if saved.facts["best_loss"] is not None else math.inf
+    for variable, value in zip(optimizer.variables, saved.arrays[2 * count :], strict=True):
+        variable.assign(value)
+    random.bit_generator.state = saved.facts["random"]
+    return DecoderHistory(saved.facts["epochs"], saved.facts["best_epoch"])
 
 
 def _inputs(features: SkipFeatures, masks: Any, rows: Any, views: Any) -> tuple[list[Any], Any]:

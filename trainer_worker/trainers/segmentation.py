@@ -77,7 +77,8 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     encoder = unet.build_encoder(options.image_size)
     decoder = unet.build_decoder([tuple(output.shape[1:]) for output in encoder.outputs])
     features = SkipFeatures(encoder, pictures, FEATURES_MEMORY_BYTES)
-    history = fit_decoder(decoder, features, masks, (split.train, split.validation), options, _hooks(reporter))
+    rows = (split.train, split.validation)
+    history = fit_decoder(decoder, features, masks, rows, options, _hooks(reporter), job.checkpoints)
     del features
     model = unet.compose(encoder, decoder)
     held_out, truth = pictures[split.held_out], masks[split.held_out]

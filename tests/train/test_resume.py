@@ -1,0 +1,60 @@
+"""A training that was cut off goes on from its checkpoint, and ends as if nothing had happened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from protocol.options import SegmentationOptions
+from trainer_worker import unet
+from trainer_worker.checkpoints import Checkpoints
+from trainer_worker.skip_features import SkipFeatures
+from trainer_worker.unet_training import DecoderHistory, TrainingHooks, fit_decoder
+
+SIZE = 64
+
+
+class PowerCutError(Exception):
+    """Stands for the end of the process."""
+
+
+def run_decoder(checkpoints: Checkpoints, cut_in_epoch: int | None) -> tuple[DecoderHistory, list[Any], int]:
+    """Train 4 epochs on 12 pictures of coloured discs; returns history, weights and the epochs that this call ran."""
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(5)
+    random = np.random.default_rng(0)
+    y, x = np.mgrid[:SIZE, :SIZE]
+    centres = random.integers(16, 48, (12, 2))
+    masks = np.stack([((x - cx) ** 2 + (y - cy) ** 2 < 150).astype(np.uint8) for cx, cy in centres])
+    pictures = (random.integers(0, 80, (12, SIZE, SIZE, 3)) + 150 * masks[..., None]).astype(np.uint8)
+    encoder = unet.build_encoder(SIZE)
+    decoder = unet.build_decoder([tuple(output.shape[1:]) for output in encoder.outputs])
+    epochs_run: list[int] = []
+
+    def on_step(fraction: float, loss: float) -> None:
+        if cut_in_epoch is not None and fraction > (cut_in_epoch - 0.7) / 4:
+            raise PowerCutError
+
+    hooks = TrainingHooks(on_step, lambda number, metrics: epochs_run.append(number), lambda: False)
+    options = SegmentationOptions(epochs=4, batch_size=4, image_size=SIZE, seed=5)
+    features = SkipFeatures(encoder, pictures, 2**28)
+    try:
+        history = fit_decoder(decoder, features, masks, (range(9), range(9, 12)), options, hooks, checkpoints)
+    except PowerCutError:
+        history = DecoderHistory()
+    return history, decoder.get_weights(), len(epochs_run)
+
+
+@pytest.mark.slow
+def test_segmentation_repeats_at_most_the_epoch_that_was_cut(tmp_path: Path) -> None:
+    whole, weights, _ = run_decoder(Checkpoints(tmp_path, "whole"), None)
+    _, _, before = run_decoder(Checkpoints(tmp_path, "cut"), cut_in_epoch=3)
+    resumed, resumed_weights, after = run_decoder(Checkpoints(tmp_path, "cut"), None)
+    assert (before, after) == (2, 2)
+    assert resumed == whole
+    for got, expected in zip(resumed_weights, weights, strict=True):
+        np.testing.assert_array_equal(got, expected)
