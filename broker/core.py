@@ -122,7 +122,8 @@ class Core:
         if task is None or task.state is not TaskState.PROCESSING or task.attempt != progress.attempt:
             return
         known = self.progress.get(progress.task_id)
-        if known is None or progress.progress >= known.progress:
+        lowest = known.progress if known is not None else 0.0
+        if lowest <= progress.progress <= 100.0:  # never true for NaN, which the journal could not hold
             self.progress[progress.task_id] = progress
 
     def tick(self) -> m.Tick:
