@@ -8,6 +8,7 @@ converter leaves out weights that Keras holds (a 177 kB file and no error).
 
 from __future__ import annotations
 
+import tempfile
 import time
 import warnings
 from collections.abc import Callable
@@ -144,7 +145,11 @@ def _keras_predictor(path: Path) -> Predictor:
 
 
 def _saved_model_predictor(path: Path) -> Predictor:
-    loaded = tf.saved_model.load(str(path))
+    # TensorFlow takes the folder's path for a pattern and finds nothing below "photos [2024]": go in by another way.
+    with tempfile.TemporaryDirectory(prefix="tfmodel-") as folder:
+        link = Path(folder) / path.name
+        link.symlink_to(path.resolve(), target_is_directory=True)
+        loaded = tf.saved_model.load(str(link))
     signature = loaded.signatures["serving_default"]
 
     def predict(images: Any, _keep_alive: Any = loaded) -> Any:

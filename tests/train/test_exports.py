@@ -152,6 +152,14 @@ def test_predictors_take_any_number_of_images(trained: Trained, format_name: str
         assert np.abs(outputs - trained.reference[:size]).max() < 1e-4
 
 
+@pytest.mark.parametrize("folder", ["photos [2024]", "what?", "*"])
+def test_a_folder_may_be_named_like_a_pattern(trained: Trained, tmp_path: Path, folder: str) -> None:
+    shutil.copytree(trained.folder, tmp_path / folder)
+    for name, file in FORMATS.items():
+        outputs = load_predictor(tmp_path / folder / file, threads=1)(trained.inputs)
+        np.testing.assert_allclose(outputs, trained.reference, atol=1e-4, err_msg=name)
+
+
 @pytest.mark.parametrize("format_name", list(FORMATS))
 @pytest.mark.parametrize("fault", ["weights", "preprocessing", "nan"])
 def test_a_wrong_export_is_caught(trained: Trained, fault: str, format_name: str) -> None:
