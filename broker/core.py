@@ -251,7 +251,8 @@ class Core:
             case m.Heartbeat() if worker is not None:
                 self._reconcile(worker, message.ready, message.holds)
             case m.Goodbye() if worker is not None:
-                self._lose(worker, "it left")
+                # Its results came first: what it still holds is a Start that crossed with this, and never began.
+                self._lose(worker, "it left", began=False)
             case m.Heartbeat():
                 self._effects.append(SendWorker(peer, m.HelloWanted()))
 
@@ -310,9 +311,12 @@ class Core:
         elif result.failure is not None:
             self._fail_attempt(task, result.failure, progress)
         else:
-            end = self._attempt_end(task, "handed_back", "its worker handed it back.", counted=False)
-            self._record(task.task_id, f.Requeued(end, task.batch_divisor))
-            self._dispatch()
+            self._hand_back(task)
+
+    def _hand_back(self, task: Task) -> None:
+        end = self._attempt_end(task, "handed_back", "its worker handed it back.", counted=False)
+        self._record(task.task_id, f.Requeued(end, task.batch_divisor))
+        self._dispatch()
 
     def _fail_attempt(self, task: Task, failure: Failure, progress: float) -> None:
         end = self._attempt_end(task, failure.code, failure.error)
@@ -326,14 +330,16 @@ class Core:
     def _attempt_end(self, task: Task, code: str, error: str, counted: bool = True) -> AttemptEnd:
         return AttemptEnd(task.attempt, task.thread, code, error, self._now.wall_s, counted)
 
-    def _lose(self, worker: Worker, why: str) -> None:
-        """Give a worker up; its task goes back to the queue."""
+    def _lose(self, worker: Worker, why: str, began: bool = True) -> None:
+        """Give a worker up; its task goes back to the queue, without a lost attempt if it never began."""
         task = self.tasks.get(worker.task_id) if worker.task_id else None
         if task is not None:
             known = self.progress.get(task.task_id)
             progress = known.progress if known else 0.0
             if task.cancel_requested:
                 self._record(task.task_id, f.Cancelled(task.attempt, progress))
+            elif not began:
+                self._hand_back(task)
             else:
                 error = f"worker {worker.name} was lost: {why}."
                 self._fail_attempt(task, Failure("worker_lost", FailureClass.LOST, error), progress)
