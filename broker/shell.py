@@ -98,10 +98,15 @@ class Shell:
         )
 
     def _wait_ms(self) -> int:
-        """Until the next tick or the next lease's end, whichever comes first."""
+        """Until the next tick or the next lease's end, whichever comes first.
+
+        Never for long beside a lease: the core takes a long time between two looks for a pause of this process.
+        """
         now_s = time.monotonic()
+        until_s = min(self._next_tick_s, now_s + self._core.settings.lease_ttl_s / 4)
         deadline_s = self._core.next_deadline()
-        until_s = min(self._next_tick_s, deadline_s) if deadline_s is not None else self._next_tick_s
+        if deadline_s is not None:
+            until_s = min(until_s, deadline_s)
         return max(0, int((until_s - now_s) * 1000) + 1)
 
     def _drain(

@@ -1,0 +1,59 @@
+"""A lease that is shorter than the broker's tick runs out all the same."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import zmq
+
+from broker.core import Core, CoreSettings
+from broker.journal import Journal
+from broker.shell import Shell, Sockets
+from protocol import messages as m
+from protocol import wire
+
+TIMEOUT_MS = 5000
+
+
+def test_a_silent_worker_with_a_short_lease_is_given_up(tmp_path: Path) -> None:
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    kinds = {"web": zmq.ROUTER, "worker": zmq.ROUTER, "publish": zmq.XPUB, "collect": zmq.XSUB}
+    bound = {name: context.socket(kind) for name, kind in kinds.items()}
+    for name, socket in bound.items():
+        socket.bind(f"inproc://{name}")
+    subscriber, worker = context.socket(zmq.SUB), context.socket(zmq.DEALER)
+    subscriber.subscribe(b"")
+    for name, socket in (("publish", subscriber), ("worker", worker)):
+        socket.rcvtimeo = TIMEOUT_MS
+        socket.connect(f"inproc://{name}")
+    core = Core(CoreSettings(lease_ttl_s=0.9, heartbeat_interval_s=0.3))
+    # The socket's thread is the shell's; SQLite wants its connection made where it is used.
+    shells: list[Shell] = []
+    started = threading.Event()
+
+    def serve() -> None:
+        with Journal(tmp_path / "journal.sqlite3") as journal:
+            shells.append(Shell(core, journal, Sockets(**bound), keep_days=30.0))
+            started.set()
+            shells[0].run()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        assert started.wait(5.0)
+        worker.send_multipart(wire.encode(m.Hello("w", "s1", "host", ("classification",), ready=True)))
+        assert isinstance(wire.decode(worker.recv_multipart(), m.BrokerToWorker), m.Welcome)
+        workers = [_next_tick(subscriber).workers for _ in range(4)]
+        assert 0 in workers[-2:], f"four ticks, and the worker is still there: {workers}"
+    finally:
+        shells[0].stop()
+        thread.join(5.0)
+        context.destroy(linger=0)
+
+
+def _next_tick(subscriber: zmq.Socket[bytes]) -> m.Tick:
+    while True:
+        message = wire.decode(subscriber.recv_multipart(), m.Published)
+        if isinstance(message, m.Tick):
+            return message
