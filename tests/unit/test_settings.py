@@ -1,0 +1,169 @@
+"""Settings: the file and the types say the same, and every mistake stops the program with its key named."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from conf.settings import DEFAULT_FILE, EXIT_BAD_SETTINGS, ROOT, Settings, SettingsError, load
+
+SECTIONS = {field.name: field.type for field in msgspec.structs.fields(Settings)}
+TOKEN = "a token of thirty-two characters"
+
+
+def write(path: Path, text: str) -> Path:
+    file = path / "tfmodel.toml"
+    file.write_text(text)
+    return file
+
+
+def error_of(environ: dict[str, str], file: Path | None = None) -> str:
+    with pytest.raises(SettingsError) as caught:
+        load(environ, file)
+    return str(caught.value)
+
+
+def test_every_key_of_the_file_is_known_and_every_known_key_is_in_the_file() -> None:
+    in_file = {name: set(section) for name, section in tomllib.loads(DEFAULT_FILE.read_text()).items()}
+    in_code = {name: {f.name for f in msgspec.structs.fields(section)} for name, section in SECTIONS.items()}
+    assert in_file == in_code
+
+
+def test_every_key_of_the_file_has_its_line_of_words() -> None:
+    for line in DEFAULT_FILE.read_text().splitlines():
+        if re.match(r"\w+ =", line):
+            assert re.search(r"# .{8,}", line), line
+
+
+def test_the_defaults_are_valid_and_local() -> None:
+    settings = load({})
+    assert (settings.web.host, settings.web.port, settings.broker.host) == ("127.0.0.1", 2333, "127.0.0.1")
+    assert settings.worker_endpoint == f"tcp://127.0.0.1:{settings.broker.worker_port}"
+
+
+def test_a_file_needs_to_name_only_what_it_changes(tmp_path: Path) -> None:
+    settings = load({}, write(tmp_path, "[web]\nport = 8080\n"))
+    assert (settings.web.port, settings.web.host) == (8080, "127.0.0.1")
+    assert settings.broker == load({}).broker
+
+
+def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
+    file = write(tmp_path, "[web]\nport = 8080\n")
+    environ = {
+        "TFMODEL_SETTINGS": str(file),
+        "TFMODEL_WEB_PORT": "9090",
+        "TFMODEL_WEB_DATA_ROOTS": "/a, /b",
+        "TFMODEL_WORKER_KEEP_SPARE": "false",
+        "TFMODEL_BROKER_LEASE_TTL_S": "7.5",
+        "HOME": "/home/anna",
+    }
+    settings = load(environ)
+    assert (settings.web.port, settings.web.data_roots) == (9090, ["/a", "/b"])
+    assert (settings.worker.keep_spare, settings.broker.lease_ttl_s) == (False, 7.5)
+
+
+def test_relative_paths_start_beside_the_code() -> None:
+    settings = load({})
+    assert settings.web.allowed_roots() == [(ROOT / "projects").resolve()]
+    assert settings.broker.journal_path == ROOT / "var" / "journal.sqlite3"
+
+
+def test_an_unknown_section_key_or_variable_is_named_with_what_there_is(tmp_path: Path) -> None:
+    error = error_of({}, write(tmp_path, "[wbe]\nport = 1\n"))
+    assert "[wbe]" in error
+    assert "broker, web, worker" in error
+    error = error_of({}, write(tmp_path, "[web]\nprot = 1\n"))
+    assert "'prot'" in error
+    assert "port" in error
+    assert "TFMODEL_WEB_PROT" in error_of({"TFMODEL_WEB_PROT": "1"})
+    assert "TFMODEL_PORT" in error_of({"TFMODEL_PORT": "1"})
+
+
+@pytest.mark.parametrize(
+    ("section", "line"),
+    [
+        ("web", "port = 0"),
+        ("web", "port = 65536"),
+        ("web", "port = true"),
+        ("web", 'port = "many"'),
+        ("web", 'api_tokens = ["short"]'),
+        ("web", "data_roots = []"),
+        ("web", "request_timeout_s = -1.0"),
+        ("web", "request_timeout_s = nan"),
+        ("broker", "keep_days = 0"),
+        ("broker", "keep_days = nan"),
+        ("broker", "max_attempts = 0"),
+        ("broker", 'journal = ""'),
+        ("worker", 'broker = "192.0.2.1:2335"'),
+        ("worker", "tasks_per_process = 1.5"),
+        ("worker", 'keep_spare = "perhaps"'),
+    ],
+)
+def test_a_bad_value_names_its_section_and_key(tmp_path: Path, section: str, line: str) -> None:
+    key = line.split(" ")[0]
+    assert error_of({}, write(tmp_path, f"[{section}]\n{line}\n")).startswith(f"[{section}] {key} = ")
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    assert "nowhere.toml" in error_of({"TFMODEL_SETTINGS": str(tmp_path / "nowhere.toml")})
+    assert "tfmodel.toml" in error_of({}, write(tmp_path, "[web\n"))
+    assert "[port]" in error_of({}, write(tmp_path, "port = 3\n"))
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.7", "::", "*"])
+def test_listening_beyond_this_machine_needs_tokens_or_a_word(host: str) -> None:
+    public = {"TFMODEL_WEB_HOST": host}
+    error = error_of(public)
+    assert "api_tokens" in error
+    assert "allow_anonymous" in error
+    assert load({**public, "TFMODEL_WEB_API_TOKENS": TOKEN}).web.api_tokens == [TOKEN]
+    assert load({**public, "TFMODEL_WEB_ALLOW_ANONYMOUS": "true"}).web.host == host
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.7", "*"])
+def test_binding_the_broker_beyond_this_machine_needs_keys_or_a_word(host: str) -> None:
+    public = {"TFMODEL_BROKER_HOST": host}
+    error = error_of(public)
+    assert "curve_dir" in error
+    assert "allow_anonymous" in error
+    assert load({**public, "TFMODEL_BROKER_CURVE_DIR": "keys"}).broker.curve_path == ROOT / "keys"
+    assert load({**public, "TFMODEL_BROKER_ALLOW_ANONYMOUS": "true"}).broker.host == host
+
+
+def test_programs_of_this_machine_find_a_broker_that_binds_everywhere() -> None:
+    settings = load({"TFMODEL_BROKER_HOST": "0.0.0.0", "TFMODEL_BROKER_ALLOW_ANONYMOUS": "true"})
+    assert settings.worker_endpoint.startswith("tcp://127.0.0.1:")
+    assert load({"TFMODEL_WORKER_BROKER": "tcp://192.0.2.1:2335"}).worker_endpoint == "tcp://192.0.2.1:2335"
+
+
+def test_two_sockets_on_one_port_are_both_named() -> None:
+    error = error_of({"TFMODEL_BROKER_WEB_PORT": "2333"})
+    assert "web.port" in error
+    assert "broker.web_port" in error
+
+
+def test_a_lease_must_outlive_a_lost_heartbeat() -> None:
+    assert "heartbeat_interval_s" in error_of({"TFMODEL_BROKER_LEASE_TTL_S": "3"})
+
+
+@pytest.mark.parametrize("program", [["-m", "broker"], ["-m", "trainer_worker"], ["server.py", "run"]])
+def test_every_program_stops_with_code_78_and_names_the_key(program: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, *program],
+        cwd=ROOT,
+        env={**os.environ, "TFMODEL_WEB_PORT": "many"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == EXIT_BAD_SETTINGS == 78
+    assert "[web] port = 'many'" in done.stderr
+    assert "Traceback" not in done.stderr
