@@ -6,6 +6,7 @@ import hmac
 import http
 import logging
 import os
+import re
 import urllib.parse
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ from protocol import messages as m
 from protocol.errors import REFUSAL_CODES
 from web.broker_client import BrokerAwayError, BrokerClient
 from web.submission import read_submission
-from web.task_cache import TaskCache
+from web.task_cache import Entry, TaskCache
 from web.views import full_view
 
 log = logging.getLogger("web")
@@ -116,8 +117,6 @@ class JsonHandler(RequestHandler):
             raise Refusal(
                 "broker_away", "The broker does not answer, so nothing can be accepted or looked up; try again shortly."
             ) from None
-        if isinstance(answer, m.TaskReply):
-            self.cache.put(answer.task, answer.seq)
         if isinstance(answer, m.Refused):
             more: dict[str, Any] = {"state": answer.task.state.value} if answer.task else {}
             if answer.position:
@@ -125,10 +124,16 @@ class JsonHandler(RequestHandler):
             raise Refusal(answer.code, answer.error, **more)
         return answer
 
-    async def find(self, task_id: str) -> None:
-        """Have the task in the cache, from the broker if need be; a Refusal if there is none."""
-        if self.cache.get(task_id) is None:
-            await self.ask(lambda request_id: m.Lookup(request_id, task_id))
+    async def ask_for_task(self, make: Any) -> Entry:
+        """The task that the broker answers with. A cache that is full of live tasks does not keep an ended one."""
+        answer = await self.ask(make)
+        assert isinstance(answer, m.TaskReply)
+        self.cache.put(answer.task, answer.seq)
+        return self.cache.get(answer.task.task_id) or Entry(answer.seq, answer.task)
+
+    async def find(self, task_id: str) -> Entry:
+        """The task from the cache, or else from the broker; a Refusal if there is none."""
+        return self.cache.get(task_id) or await self.ask_for_task(lambda request_id: m.Lookup(request_id, task_id))
 
 
 @stream_request_body
@@ -138,28 +143,28 @@ class TaskHandler(JsonHandler):
     def prepare(self) -> None:
         super().prepare()
         self._body = bytearray()
+        self._received_bytes = 0
         if self.request.method == "POST":
-            self._check_length(int(self.request.headers.get("Content-Length", 0)))
+            self._check_length(_content_length(self.request.headers.get("Content-Length", "0")))
             content_type = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
             if content_type != FORM_TYPE:
                 came = f"Content-Type: {content_type[:80]}" if content_type else "no Content-Type"
                 raise Refusal("unsupported_media_type", f"The call came with {came}; send the fields as {FORM_TYPE}.")
 
     def data_received(self, chunk: bytes) -> None:
-        self._check_length(len(self._body) + len(chunk))
-        self._body += chunk
+        # Nothing may be raised in here: a body that is too long (and chunked) is left out, and refused in `post`.
+        self._received_bytes += len(chunk)
+        if self._received_bytes <= self.web_settings.max_body_bytes:
+            self._body += chunk
 
     async def get(self) -> None:
         task_id = self.get_query_argument("taskId", "")
         if not task_id:
             raise Refusal("bad_fields", "taskId is missing; call GET /?taskId=… with the taskId that POST answered.")
-        body = self.cache.brief_json(task_id)
-        if body is None:
-            await self.find(task_id)
-            body = self.cache.brief_json(task_id)
-        self.finish(body)
+        self.finish(self.cache.brief_json(task_id) or (await self.find(task_id)).brief_json())
 
     async def post(self) -> None:
+        self._check_length(self._received_bytes)
         spec, problems = read_submission(
             self._form(), self.allowed_roots, self.request.headers.get("Idempotency-Key", "")
         )
@@ -173,10 +178,9 @@ class TaskHandler(JsonHandler):
                 fields={problem.field: problem.error for problem in problems},
             )
         self._check_disk(spec.project_path)
-        answer = await self.ask(lambda request_id: m.Submit(request_id, spec))
-        assert isinstance(answer, m.TaskReply)
         # Not always the task of this spec: the same key gets the same task.
-        self.finish(self.cache.brief_json(answer.task.task_id))
+        entry = await self.ask_for_task(lambda request_id: m.Submit(request_id, spec))
+        self.finish(entry.brief_json())
 
     def _check_disk(self, project_path: str) -> None:
         free_mb = free_space_mb(Path(project_path))
@@ -213,17 +217,12 @@ class TaskDetailHandler(JsonHandler):
     """`/v1/tasks/<taskId>`: the whole task, and cancelling it."""
 
     async def get(self, task_id: str) -> None:
-        await self.find(task_id)
-        self._answer(task_id)
+        self._answer(await self.find(task_id))
 
     async def delete(self, task_id: str) -> None:
-        await self.ask(lambda request_id: m.Cancel(request_id, task_id))
-        self._answer(task_id)
+        self._answer(await self.ask_for_task(lambda request_id: m.Cancel(request_id, task_id)))
 
-    def _answer(self, task_id: str) -> None:
-        entry = self.cache.get(task_id)
-        if entry is None:
-            raise Refusal("unknown_task", f"There is no task {task_id}.")
+    def _answer(self, entry: Entry) -> None:
         self.send_json(full_view(entry.task, entry.progress))
 
 
@@ -231,8 +230,7 @@ class TaskStopHandler(TaskDetailHandler):
     """`/v1/tasks/<taskId>/stop`: end early and keep the best model so far."""
 
     async def post(self, task_id: str) -> None:
-        await self.ask(lambda request_id: m.StopEarly(request_id, task_id))
-        self._answer(task_id)
+        self._answer(await self.ask_for_task(lambda request_id: m.StopEarly(request_id, task_id)))
 
 
 class WorkersHandler(JsonHandler):
@@ -301,6 +299,15 @@ class UnknownPathHandler(JsonHandler):
 
     def prepare(self) -> None:
         self.send_error(404)
+
+
+def _content_length(header: str) -> int:
+    """Bytes; given twice alike it counts once, as HTTP allows. Tornado looks at the header only afterwards."""
+    lengths = {part.strip() for part in header.split(",")}
+    length = lengths.pop()
+    if lengths or not re.fullmatch(r"[0-9]{1,18}", length):
+        raise Refusal("bad_fields", f"Content-Length is {header[:40]!r}; it has to be one whole number of bytes.")
+    return int(length)
 
 
 def free_space_mb(folder: Path) -> float:

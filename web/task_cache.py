@@ -29,6 +29,11 @@ class Entry:
     progress: Progress | None = None
     json: bytes | None = None
 
+    def brief_json(self) -> bytes:
+        if self.json is None:
+            self.json = msgspec.json.encode(brief_view(self.task, self.progress))
+        return self.json
+
 
 class TaskCache:
     def __init__(self, capacity: int) -> None:
@@ -52,11 +57,7 @@ class TaskCache:
     def brief_json(self, task_id: str) -> bytes | None:
         """The answer of `GET /?taskId=…`, or None when the task is not here."""
         entry = self._entries.get(task_id)
-        if entry is None:
-            return None
-        if entry.json is None:
-            entry.json = msgspec.json.encode(brief_view(entry.task, entry.progress))
-        return entry.json
+        return entry.brief_json() if entry is not None else None
 
     def put(self, task: Task, seq: int) -> None:
         """A task as of fact `seq`, from an answer of the broker or a publication."""
