@@ -20,6 +20,7 @@ from sklearn.linear_model import LogisticRegression
 
 from protocol.options import TrainingOptions
 from trainer_worker.backbones import efficientnet_lite
+from trainer_worker.checkpoints import Checkpoints
 from trainer_worker.job import Reporter
 
 LABEL_SMOOTHING = 0.1
@@ -114,26 +115,29 @@ def fit(
     validation: np.ndarray,
     options: TrainingOptions,
     reporter: Reporter,
+    checkpoints: Checkpoints,
 ) -> History:
     """Train on the rows `train` and keep the pass that names most of the rows `validation` right.
 
     A small set is then trained once more on both, for as many passes as were best: with few pictures, to have all
     of them counts for more. Without validation rows the last pass is kept. Ends early where the reporter's stop is
-    requested; steps at every batch, tells each epoch; Cancelled passes through.
+    requested; steps at every batch, tells each epoch; Cancelled passes through. After each pass a checkpoint is
+    left, from which a later call with the same arguments goes on, to the same end.
     """
     everything = np.concatenate([train, validation])
     refit = len(validation) > 0 and len(everything) <= REFIT_UP_TO_IMAGES
-    tuning = _Tuning(classifier, examples, options, reporter, with_blocks=len(everything) >= BLOCKS_FROM_IMAGES)
+    with_blocks = len(everything) >= BLOCKS_FROM_IMAGES
+    tuning = _Tuning(classifier, examples, options, reporter, checkpoints, with_blocks)
     planned = planned_epochs(len(train), options)
     pretrained = classifier.tail.get_weights()
     fit_head(classifier, examples.pooled[train], examples.classes[train])
-    history = tuning.run(train, validation, planned, planned, (0.0, 0.5 if refit else 1.0))
+    history = tuning.run("choosing", train, validation, planned, planned, (0.0, 0.5 if refit else 1.0))
     if not refit or history.stopped_early:
         return history
     chosen = classifier.tail.get_weights()
     classifier.tail.set_weights(pretrained)
     fit_head(classifier, examples.pooled[everything], examples.classes[everything])
-    again = tuning.run(everything, everything[:0], history.best_epoch, planned, (0.5, 1.0))
+    again = tuning.run("refit", everything, everything[:0], history.best_epoch, planned, (0.5, 1.0))
     if again.stopped_early:
         classifier.tail.set_weights(chosen)
         history.stopped_early, history.end_reason = True, again.end_reason
@@ -156,10 +160,11 @@ class _Tuning:
         examples: Examples,
         options: TrainingOptions,
         reporter: Reporter,
+        checkpoints: Checkpoints,
         with_blocks: bool,
     ) -> None:
         self._classifier, self._examples = classifier, examples
-        self._options, self._reporter = options, reporter
+        self._options, self._reporter, self._checkpoints = options, reporter, checkpoints
         head = classifier.head.trainable_variables
         blocks = [v for v in classifier.tail.trainable_variables if all(v is not h for h in head)]
         self._groups = [(keras.optimizers.Adam(), head, 1.0)]
@@ -172,15 +177,26 @@ class _Tuning:
         )
 
     def run(
-        self, train: np.ndarray, validation: np.ndarray, passes: int, planned: int, part: tuple[float, float]
+        self,
+        name: str,
+        train: np.ndarray,
+        validation: np.ndarray,
+        passes: int,
+        planned: int,
+        part: tuple[float, float],
     ) -> History:
-        """`passes` of a schedule of `planned` ones; keeps the best. part: its share of the reported progress."""
-        tail, history = self._classifier.tail, History([self._scores(validation)])
+        """`passes` of a schedule of `planned` ones; keeps the best. part: its share of the reported progress.
+
+        name: of its checkpoint.
+        """
+        tail = self._classifier.tail
         self._reset_optimizers()
         rng = np.random.default_rng(self._options.seed)
         steps_per_pass = math.ceil(len(train) / self._options.batch_size)
-        best_weights, taken = tail.get_weights(), 0
-        for epoch in range(1, passes + 1):
+        history, best_weights = self._resume(name, rng) or (History([self._scores(validation)]), tail.get_weights())
+        done_passes = len(history.epochs) - 1
+        taken = done_passes * steps_per_pass
+        for epoch in range(done_passes + 1, passes + 1):
             losses = []
             for maps, classes in self._batches(train, rng):
                 if self._reporter.stop_requested:
@@ -200,8 +216,34 @@ class _Tuning:
             elif epoch - history.best_epoch >= PATIENCE_EPOCHS:
                 history.end_reason = f"no better for {PATIENCE_EPOCHS} epochs"
                 break
+            self._save(name, rng, history, best_weights)
         tail.set_weights(best_weights)
         return history
+
+    def _save(self, name: str, rng: np.random.Generator, history: History, best_weights: list[Any]) -> None:
+        facts = {
+            "epochs": history.epochs,
+            "best_epoch": history.best_epoch,
+            "random": rng.bit_generator.state,
+        }
+        arrays = [*self._classifier.tail.get_weights(), *best_weights]
+        arrays += [variable.numpy() for optimizer, _, _ in self._groups for variable in optimizer.variables]
+        self._checkpoints.save(name, facts, arrays)
+
+    def _resume(self, name: str, rng: np.random.Generator) -> tuple[History, list[Any]] | None:
+        """Put everything back to where the last checkpoint of that name was left; None where there is none."""
+        saved = self._checkpoints.load(name)
+        tail = self._classifier.tail
+        count = len(tail.weights)
+        state = [variable for optimizer, _, _ in self._groups for variable in optimizer.variables]
+        if saved is None or len(saved.arrays) != 2 * count + len(state):
+            return None
+        tail.set_weights(saved.arrays[:count])
+        for variable, value in zip(state, saved.arrays[2 * count :], strict=True):
+            variable.assign(value)
+        rng.bit_generator.state = saved.facts["random"]
+        history = History(saved.facts["epochs"], saved.facts["best_epoch"])
+        return history, saved.arrays[count : 2 * count]
 
     def _batches(self, rows: np.ndarray, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """One pass in random order, each picture as it is or mirrored, in batches of nearly equal size."""

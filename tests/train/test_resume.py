@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
 
-from protocol.options import SegmentationOptions
+from protocol.options import ClassificationOptions, SegmentationOptions
 from trainer_worker import unet
 from trainer_worker.checkpoints import Checkpoints
+from trainer_worker.job import Job, Phase
 from trainer_worker.skip_features import SkipFeatures
+from trainer_worker.trainers import classification
 from trainer_worker.unet_training import DecoderHistory, TrainingHooks, fit_decoder
 
 SIZE = 64
@@ -58,3 +65,52 @@ def test_segmentation_repeats_at_most_the_epoch_that_was_cut(tmp_path: Path) -> 
     assert resumed == whole
     for got, expected in zip(resumed_weights, weights, strict=True):
         np.testing.assert_array_equal(got, expected)
+
+
+class CuttingReporter:
+    """Counts steps of each phase, and cuts the process off at one of them."""
+
+    stop_requested = False
+
+    def __init__(self, cut_in: str = "", cut_at: int = 0) -> None:
+        self.steps: Counter[str] = Counter()
+        self.epochs: list[int] = []
+        self._phase, self._cut_in, self._cut_at = "", cut_in, cut_at
+
+    def plan(self, phases: Sequence[Phase]) -> None: ...
+
+    def enter(self, phase: str) -> None:
+        self._phase = phase
+
+    def step(self, fraction: float, **metrics: float) -> None:
+        self.steps[self._phase] += 1
+        if self._phase == self._cut_in and self.steps[self._phase] == self._cut_at:
+            raise PowerCutError
+
+    def epoch(self, number: int, metrics: dict[str, float]) -> None:
+        self.epochs.append(number)
+
+
+@pytest.mark.slow
+def test_classification_reads_no_picture_twice_and_repeats_at_most_one_epoch(tmp_path: Path) -> None:
+    digits = load_digits()
+    for row in range(240):
+        path = tmp_path / "images" / str(digits.target[row] % 3) / f"{row}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray((digits.images[row] * 15).astype(np.uint8)).resize((64, 64)).save(path)
+
+    def attempt(task_id: str, reporter: CuttingReporter) -> dict[str, Any]:
+        options = ClassificationOptions(image_size=SIZE, epochs=3)
+        job = Job(task_id, 1, tmp_path, "classification", options)
+        result = classification.train(job, reporter, tmp_path / "cache", 2)
+        held_out: dict[str, Any] = json.loads((result.model_path.parent / "metrics.json").read_text())
+        return held_out
+
+    whole = attempt("whole", CuttingReporter())
+    steps_an_epoch = 6
+    with pytest.raises(PowerCutError):
+        attempt("cut", CuttingReporter("train", cut_at=2 * steps_an_epoch + 2))
+    resumed = CuttingReporter()
+    assert attempt("cut", resumed) == whole
+    assert resumed.steps["features"] == 0
+    assert resumed.epochs[0] == 3

@@ -137,7 +137,7 @@ def read_rgb(path: Path, size: tuple[int, int] | None = None) -> Pixels:
                 picture = picture.resize((width, height), Image.Resampling.BILINEAR)
             if turn in _TURNS:
                 picture = picture.transpose(_TURNS[turn])
-            return np.array(picture)
+            return np.asarray(picture)
     except MemoryError:
         raise
     except Exception as error:
@@ -161,6 +161,8 @@ def _open(path: Path) -> Iterator[Image.Image]:
 
 
 def _orientation(image: Image.Image) -> int:
+    if image.format == "JPEG" and not {"exif", "xmp"} & image.info.keys():
+        return 1  # looking for it in vain would take a tenth of the time that a small photo takes
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except MemoryError:

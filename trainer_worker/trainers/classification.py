@@ -34,6 +34,8 @@ from trainer_worker.stages import Stages
 INNER_VALIDATION_SHARE = 0.15
 #: Mirrored views are kept beside the pictures while their maps fit: 5,000 pictures at 224 px take 190 MB a view.
 MIRROR_UP_TO_BYTES = 256 * 1024**2
+FEATURES_CHECKPOINT = "features"
+MIRRORED_CHECKPOINT = "mirrored"
 #: Images that the plan assumes until the folder has been read.
 ASSUMED_IMAGES = 200
 
@@ -86,17 +88,20 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     stages.enter("features")
     extractor = _extractor(options.image_size, threads, cache_dir)
     work = len(folders.files) * (2 - options.validation_split)
-    data = _read(folders, extractor, lambda done: reporter.step(min(1.0, done / work)))
+    data = _resume_features(folders, job)
+    if data is None:
+        job.checkpoints.clear()  # whatever else is there belongs to other pictures
+        data = _read(folders, extractor, lambda done: reporter.step(min(1.0, done / work)))
+        _save_features(data, folders, job)
     split, warnings = _split(data.folders, job)
     views = [data.maps]
     if data.maps.nbytes <= MIRROR_UP_TO_BYTES:
-        begun = len(folders.files)
-        views.append(_mirrored(data, split, extractor, lambda done: reporter.step(min(1.0, (begun + done) / work))))
+        views.append(_mirrored(data, split, extractor, job, lambda done: reporter.step(min(1.0, done / work))))
 
     stages.enter("train")
     classifier = build_classifier(options.image_size, len(data.folders.labels))
     examples = Examples(tuple(views), data.pooled, data.folders.classes)
-    history = fit(classifier, examples, split.train, split.validation, options, reporter)
+    history = fit(classifier, examples, split.train, split.validation, options, reporter, job.checkpoints)
     truth = data.folders.classes[split.held_out]
     probabilities = predict(classifier, data.maps[split.held_out])
     scores = score_classes(truth, probabilities, data.folders.labels)
@@ -167,15 +172,43 @@ def _read(folders: ClassFolders, extractor: FeatureExtractor, on_done: Callable[
     return Dataset(kept, maps, np.stack([found[row].pooled for row in rows]), list(unreadable.values()))
 
 
-def _mirrored(data: Dataset, split: Split, extractor: FeatureExtractor, on_done: Callable[[int], None]) -> np.ndarray:
+def _save_features(data: Dataset, folders: ClassFolders, job: Job) -> None:
+    facts = {
+        "files": [_name(path, job) for path in folders.files],
+        "skipped": [(_name(error.path, job), error.reason) for error in data.skipped],
+    }
+    job.checkpoints.save(FEATURES_CHECKPOINT, facts, [data.maps, data.pooled])
+
+
+def _resume_features(folders: ClassFolders, job: Job) -> Dataset | None:
+    """What an earlier attempt has read, when the folder holds the same files now."""
+    saved = job.checkpoints.load(FEATURES_CHECKPOINT)
+    if saved is None or saved.facts["files"] != [_name(path, job) for path in folders.files]:
+        return None
+    skipped = {
+        job.project_dir / name: UnreadableImageError(job.project_dir / name, reason)
+        for name, reason in saved.facts["skipped"]
+    }
+    unreadable = {index: skipped[path] for index, path in enumerate(folders.files) if path in skipped}
+    maps, pooled = saved.arrays
+    return Dataset(keep_trainable(folders, unreadable), maps, pooled, list(skipped.values()))
+
+
+def _mirrored(
+    data: Dataset, split: Split, extractor: FeatureExtractor, job: Job, on_done: Callable[[int], None]
+) -> np.ndarray:
     """Maps of the mirrored training pictures; all other rows stay as they are, and are not trained on."""
+    saved = job.checkpoints.load(MIRRORED_CHECKPOINT)
+    if saved is not None and saved.arrays[0].shape == data.maps.shape:
+        return saved.arrays[0]
     maps = data.maps.copy()
     rows = np.concatenate([split.train, split.validation])
     outcomes = extractor.of_files([data.folders.files[row] for row in rows], mirrored=True)
-    for done, (row, outcome) in enumerate(zip(rows, outcomes, strict=True), start=1):
+    for done, (row, outcome) in enumerate(zip(rows, outcomes, strict=True), start=len(maps) + 1):
         if isinstance(outcome, PictureFeatures):  # else the file has gone meanwhile: its first view does
             maps[row] = outcome.trunk
         on_done(done)
+    job.checkpoints.save(MIRRORED_CHECKPOINT, {}, [maps])
     return maps
 
 
