@@ -26,8 +26,9 @@ def print_result(console: Console, task: dict[str, Any], folder: Path, score: Sc
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
     table.add_column(justify="right", no_wrap=True)
-    words = f"on {held_out} held-out images ({score.baseline_words}: {metrics['baseline'][score.baseline_key]:.3f})"
-    table.add_row(score.name, words, f"[green]{metrics['final'][score.final_key]:.3f}[/green]")
+    final, baseline = metrics["final"][score.final_key], metrics["baseline"][score.baseline_key]
+    table.add_row(score.name, f"on {held_out} held-out images", f"[green]{final:.3f}[/green]")
+    table.add_row("", f"{score.baseline_words} would give", f"[dim]{baseline:.3f}[/dim]")
     for number, (name, took_s) in enumerate(stages.items()):
         table.add_row("stages" if number == 0 else "", name, f"{took_s:.1f} s")
     for number, (name, size_bytes) in enumerate(_sizes(manifest["files"]).items()):
@@ -45,7 +46,9 @@ def _sizes(files: list[dict[str, Any]]) -> dict[str, int]:
 
 
 def _size(size_bytes: int) -> str:
-    return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 1e6 else f"{size_bytes / 1e3:.1f} kB"
+    if size_bytes >= 1e6:
+        return f"{size_bytes / 1e6:.1f} MB"
+    return f"{size_bytes / 1e3:.1f} kB" if size_bytes >= 1e3 else f"{size_bytes} B"
 
 
 def print_predictions(console: Console, train_type: str, rows: list[dict[str, Any]]) -> None:
