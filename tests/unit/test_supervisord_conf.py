@@ -38,4 +38,4 @@ def test_a_stop_reaches_the_whole_process_group(conf: configparser.RawConfigPars
 
 def test_a_worker_gets_longer_to_stop_than_its_stop_ladder_takes(conf: configparser.RawConfigParser) -> None:
     worker = load({}).worker
-    assert conf["program:trainer_worker"].getint("stopwaitsecs") > worker.stop_grace_s + worker.kill_grace_s
+    assert int(conf["program:trainer_worker"]["stopwaitsecs"]) > worker.stop_grace_s + worker.kill_grace_s
