@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TYPE ?= classification
 
-.PHONY: demo test test-sim lint format clean help
+.PHONY: demo test test-sim test-mutants lint format clean help
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -29,6 +29,9 @@ test: $(VENV)/installed-dev lint  ## the whole suite
 
 test-sim: $(VENV)/installed-dev  ## a million steps of the simulated broker, agents and network
 	SIM_EXAMPLES=10000 SIM_STEPS=100 $(BIN)/python -m pytest tests/stateful --timeout 0
+
+test-mutants: $(VENV)/installed-dev  ## plant one-line bugs and see each caught by the fast tests
+	$(BIN)/python -m tests.mutants
 
 lint: $(VENV)/installed-dev  ## style and types
 	$(BIN)/ruff check .

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import tempfile
 import time
 from collections.abc import Callable
@@ -20,6 +19,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from benchmarks.machine import describe_machine
 from trainer_worker.backbones import efficientnet_lite
 from trainer_worker.exports import FORMATS, check_exports, export_model
 
@@ -88,8 +88,7 @@ def main() -> None:
                 folder = Path(scratch, f"{name}{repeat}")
                 folder.mkdir()
                 runs[name].append(way(model := build_classifier(), folder))
-        print(f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, ", end="")
-        print(f"Python {platform.python_version()}, TensorFlow {tf.__version__}, Keras {keras.__version__}")
+        print(describe_machine())
         print(f"EfficientNet-Lite0 classifier, {IMAGE_SIZE} px, seconds, least of {options.repeats} runs\n")
         print(f"{'':12} {'usual':>8} {'ours':>8} {'ratio':>8}")
         for name in ("keras", "saved_model", "tflite", "all"):

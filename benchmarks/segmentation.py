@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import tempfile
 import time
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.machine import describe_machine
 from demo.segmentation_data import make_segmentation_project
 from protocol.options import typed_options
 from trainer_worker.job import Job, Phase, TrainingResult
@@ -85,7 +85,7 @@ def main() -> None:
     options = {name: value for name in OPTIONS if (value := getattr(arguments, name)) is not None}
     seeds = [int(seed) for seed in arguments.seeds.split(",")]
     _set_threads(arguments.threads)
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    print(describe_machine())
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.folder
         if folder is None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import statistics
 import tempfile
 import time
@@ -23,10 +22,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
-import tensorflow as tf
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
+from benchmarks.machine import describe_machine
 from protocol.options import ClassificationOptions
 from trainer_worker.backbones import efficientnet_lite
 from trainer_worker.data.class_folders import scan
@@ -52,12 +51,6 @@ class QuietReporter:
     def step(self, fraction: float, **metrics: float) -> None: ...
 
     def epoch(self, number: int, metrics: dict[str, float]) -> None: ...
-
-
-def machine() -> str:
-    return (
-        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, TensorFlow {tf.__version__}"
-    )
 
 
 def photos(count: int, folder: Path) -> tuple[str, list[Path]]:
@@ -104,7 +97,7 @@ def feature_stage(count: int, predicted: int, repeats: int, threads: int, cache_
         for _ in range(repeats):
             for name, (run, images) in ways.items():
                 rates[name].append(images_per_s(run, images))
-    print(f"{machine()}; {threads} threads; {count} photos ({source}), {SIZE} px, {repeats} repeats")
+    print(f"{describe_machine()}; {threads} threads; {count} photos ({source}), {SIZE} px, {repeats} repeats")
     print(f"{'':30}{'images/s':>10}{'lowest':>10}{'highest':>10}")
     for name, found in rates.items():
         print(f"{name:30}{statistics.median(found):10.1f}{min(found):10.1f}{max(found):10.1f}")
@@ -133,7 +126,10 @@ def copy_class_folders(source: Path, project: Path, per_class: int) -> None:
 
 def accuracy(source: Path, seeds: Sequence[int], per_class: int, threads: int, cache_dir: Path) -> None:
     classification.warm_up(cache_dir, threads)
-    print(f"{machine()}; {threads} threads; {source.name}, {per_class or 'all'} images a class, validationSplit 0.2")
+    print(
+        f"{describe_machine()}; {threads} threads\n"
+        f"{source.name}, {per_class or 'all'} images a class, validationSplit 0.2"
+    )
     scores = []
     for seed in seeds:
         with tempfile.TemporaryDirectory() as folder:

@@ -1,0 +1,1 @@
+"""Planted faults: one-line bugs, each of which the fast tests must catch."""

@@ -1,0 +1,138 @@
+"""The planted faults. Each is one change of one place; `old` stands exactly once in its file."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Fault(NamedTuple):
+    name: str
+    file: str
+    old: str
+    new: str
+
+
+FAULTS = (
+    Fault(
+        "answer before commit",
+        "broker/shell.py",
+        "        if records:\n            self._journal.append(records, self._changed_tasks(records))\n"
+        "        for effect in effects:\n            self._carry_out(effect)\n",
+        "        for effect in effects:\n            self._carry_out(effect)\n"
+        "        if records:\n            self._journal.append(records, self._changed_tasks(records))\n",
+    ),
+    Fault("a failed commit is survived", "broker/__main__.py", "        os._exit(1)\n", "        pass\n"),
+    Fault("stale attempt accepted", "broker/core.py", " and task.attempt == result.attempt:", ":"),
+    Fault(
+        "lost start never sent again",
+        "broker/core.py",
+        "            self._send_start(worker, self.tasks[worker.task_id])\n",
+        "            pass\n",
+    ),
+    Fault(
+        "unknown attempt never stopped",
+        "broker/core.py",
+        "                order = m.Stop(holds.task_id, holds.attempt, unknown=True)\n",
+        "                pass\n",
+    ),
+    Fault(
+        "cancel does not ride on heartbeats",
+        "broker/core.py",
+        "                order = _pending_order(task)\n            else:\n",
+        "                order = None\n            else:\n",
+    ),
+    Fault(
+        "result of a cancelled task counts as done",
+        "broker/core.py",
+        "            self._record(task.task_id, f.Cancelled(task.attempt, progress))\n        elif result.trained",
+        "            self._record(task.task_id, f.Done(task.attempt, result.trained))\n        elif result.trained",
+    ),
+    Fault(
+        "lost worker's cancelled task is tried again",
+        "broker/core.py",
+        "            if task.cancel_requested:\n                self._record(task.task_id, f.Cancelled",
+        "            if False:\n                self._record(task.task_id, f.Cancelled",
+    ),
+    Fault(
+        "leases end right after a restart of the broker",
+        "broker/core.py",
+        "        self._checked_at_s = now.monotonic_s\n        self.workers.hear_all(now.monotonic_s)\n",
+        "        self._checked_at_s = now.monotonic_s\n",
+    ),
+    Fault(
+        "a paused broker gives its workers up",
+        "broker/core.py",
+        "        if now_s - self._checked_at_s > self.settings.lease_ttl_s / 2:\n",
+        "        if False:\n",
+    ),
+    Fault(
+        "messages do not keep a lease alive",
+        "broker/core.py",
+        "        if worker is not None:\n            self.workers.heard(worker, self._now.monotonic_s)\n        match",
+        "        match",
+    ),
+    Fault(
+        "a worker that is lost keeps its lease",
+        "broker/core.py",
+        "            self._lose(oldest, ",
+        "            self.workers.remove(oldest) if oldest else (oldest, ",
+    ),
+    Fault(
+        "the same task twice for one taskId",
+        "broker/core.py",
+        "        known = self.tasks.get(spec.task_id) or self.recent.get(spec.task_id)\n",
+        "        known = self.recent.get(spec.task_id)\n",
+    ),
+    Fault("attempt not raised", "broker/facts.py", "attempt=fact.end.attempt + 1,", "attempt=fact.end.attempt,"),
+    Fault("hand-back counted", "broker/core.py", '"its worker handed it back.", counted=False)', '"handed back")'),
+    Fault("endless attempts", "broker/policy.py", "if of_this_class < limit and len(", "if True or len("),
+    Fault(
+        "a lease does not leave the queue",
+        "broker/core.py",
+        "            self.waiting.start(task.task_id)\n",
+        "            pass\n",
+    ),
+    Fault(
+        "a late copy of a start is taken again",
+        "trainer_worker/agent_core.py",
+        "        if self.work is not None or key in self._ended_attempts:\n",
+        "        if self.work is not None:\n",
+    ),
+    Fault(
+        "result sent once only",
+        "trainer_worker/agent_core.py",
+        "            self._out += [Send(result) for result, _ in self.outbox.values()]\n",
+        "            self._out += [Send(result) for result, _ in self.outbox.values()]\n"
+        "            self.outbox.clear()\n",
+    ),
+    Fault(
+        "a busy worker takes a second task",
+        "trainer_worker/agent_core.py",
+        "        return self._leave_by_s is None and self.work is None and self._ready_process() is not None\n",
+        "        return self._leave_by_s is None and self._ready_process() is not None\n",
+    ),
+    Fault(
+        "death of the trainer process goes unreported",
+        "trainer_worker/agent_core.py",
+        '            self._end_work(m.Result(*key, failure=Failure("trainer_killed", FailureClass.LOST, error)))\n',
+        "            self.work = None\n",
+    ),
+    Fault(
+        "the stop ladder has no second rung",
+        "trainer_worker/agent_core.py",
+        '            work.rung = "SIGTERM"\n            self._out.append(Terminate(work.number))\n',
+        '            work.rung = "SIGTERM"\n',
+    ),
+    Fault(
+        "old publications replace newer tasks",
+        "web/task_cache.py",
+        "        if entry is not None and entry.seq >= seq:\n            return\n",
+        "",
+    ),
+    Fault(
+        "gaps are not noticed",
+        "web/task_cache.py",
+        "        if change.seq > self.seq + 1:\n",
+        "        if False:\n",
+    ),
+)
