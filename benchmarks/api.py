@@ -1,0 +1,226 @@
+"""How fast the HTTP API is, against bare Tornado in the same run, and how soon an idle worker starts.
+
+    python -m benchmarks.api                 both parts, about two minutes
+    python -m benchmarks.api --part http     requests a second
+    python -m benchmarks.api --part start    from POST to the worker's start
+
+Targets: GET at least 0.85 of a bare handler; POST, answered when the task is on disk, at least 0.5 of a bare handler
+that reads the same form; from POST to the worker's start at most 20 ms (p50). Everything runs in processes of its
+own on free ports, with journal and photos in a temporary folder (--folder chooses the disk).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from urllib.parse import urlencode
+
+import tornado
+import zmq
+
+from benchmarks.service_processes import ServiceProcesses, free_ports
+from conf.settings import ROOT
+from demo.digits_data import make_digits_project
+from protocol import messages as m
+from protocol import wire
+
+TARGET_GET, TARGET_POST, TARGET_START_MS = 0.85, 0.5, 20.0
+CONNECTIONS = (16, 64)
+POLLED_TASKS = 100
+USERS = 50
+TRAINED_IMAGES = 40
+READY_TIMEOUT_S = 90.0
+START_TIMEOUT_S = 10.0
+UNLIMITED = "10000000"
+
+Measured = dict[str, float]
+
+
+def machine(folder: Path) -> str:
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    return (
+        f"{platform.machine()}, {os.cpu_count()} cores, load {load}; Python {platform.python_version()}, "
+        f"Tornado {tornado.version}, ZeroMQ {zmq.zmq_version()}; fsync {fsync_ms(folder):.2f} ms (median)"
+    )
+
+
+def fsync_ms(folder: Path, repeats: int = 50) -> float:
+    """What the disk under `folder` takes to make 4 kB durable: the floor of a durable POST."""
+    took_s = []
+    with (folder / "fsync").open("wb", buffering=0) as file:
+        for _ in range(repeats):
+            began_s = time.perf_counter()
+            file.write(b"x" * 4096)
+            os.fsync(file.fileno())
+            took_s.append(time.perf_counter() - began_s)
+    return statistics.median(took_s) * 1000
+
+
+# ---- requests a second ----
+
+
+def form(project: Path, user: int) -> str:
+    fields = {"userId": f"user-{user}", "projectId": "project-1", "projectDir": str(project)}
+    return urlencode({**fields, "trainType": "classification"})
+
+
+def get_request(task_id: str) -> str:
+    return f"GET /?taskId={task_id} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+
+
+def post_request(body: str) -> str:
+    head = f"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n"
+    return f"{head}Content-Type: application/x-www-form-urlencoded\r\n\r\n{body}"
+
+
+def load(port: int, connections: int, seconds: float, requests: list[str]) -> Measured:
+    command = [sys.executable, "-m", "benchmarks.http_load", str(port), str(connections), str(seconds)]
+    done = subprocess.run(
+        command, cwd=ROOT, input=json.dumps(requests), capture_output=True, text=True, timeout=seconds + 60, check=False
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"The load generator failed: {done.stderr.strip()}")
+    measured: Measured = json.loads(done.stdout)
+    return measured
+
+
+def http_part(folder: Path, rounds: int, seconds: float) -> None:
+    """Without a worker: tasks wait, so that nothing but the API uses the processor."""
+    service = ServiceProcesses(folder, BROKER_MAX_PENDING=UNLIMITED, BROKER_MAX_PENDING_PER_USER=UNLIMITED)
+    project = service.projects / "project-1"
+    project.mkdir()
+    bodies = [form(project, user) for user in range(USERS)]
+    with service.program("broker", "-m", "broker"), service.program("web", "server.py", "run"):
+        service.wait_for("/readyz", "pendingTasks", READY_TIMEOUT_S)
+        answers = [service.call("POST", "/", bodies[number % USERS])[1] for number in range(POLLED_TASKS)]
+        bare_port = free_ports(1)[0]
+        with service.program("bare", "-m", "benchmarks.bare_server", str(bare_port), json.dumps(answers[0])):
+            gets = [get_request(answer["taskId"]) for answer in answers]
+            posts = [post_request(body) for body in bodies]
+            ports = {"bare Tornado": bare_port, "TFModel": service.ports["WEB_PORT"]}
+            load(bare_port, 16, 0.5, gets)  # the bare server may still be starting; also warms both
+            load(ports["TFModel"], 16, 0.5, gets)
+            print(f"\n{'':<5}{'':<14}{'connections':>12}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}{'ratio':>8}")
+            for name, requests, target in (("GET", gets, TARGET_GET), ("POST", posts, TARGET_POST)):
+                for connections in CONNECTIONS:
+                    compare(name, ports, connections, requests, target, (rounds, seconds))
+
+
+def compare(
+    name: str, ports: dict[str, int], connections: int, requests: list[str], target: float, effort: tuple[int, float]
+) -> None:
+    """Interleaved rounds, and a printed row for each server; the ratio is the median of the rounds' ratios."""
+    rounds, seconds = effort
+    found: dict[str, list[Measured]] = {server: [] for server in ports}
+    for _ in range(rounds):
+        for server, port in ports.items():
+            found[server].append(load(port, connections, seconds, requests))
+    bare, ours = found.values()
+    ratios = [a["requests_per_s"] / b["requests_per_s"] for a, b in zip(ours, bare, strict=True)]
+    for server, measured in found.items():
+        rate, p50, p99 = (statistics.median(m[key] for m in measured) for key in ("requests_per_s", "p50_ms", "p99_ms"))
+        row = f"{name:<5}{server:<14}{connections:>12}{rate:>12.0f}{p50:>9.1f}{p99:>9.1f}"
+        if measured is ours:
+            row += f"{statistics.median(ratios):>8.2f}   target {target}, rounds {min(ratios):.2f} to {max(ratios):.2f}"
+        print(row, flush=True)
+
+
+# ---- from POST to the worker's start ----
+
+
+def start_part(folder: Path, samples: int) -> None:
+    """With one real worker whose trainer process is warm; each task is cancelled once it has started."""
+    service = ServiceProcesses(
+        folder,
+        WORKER_CACHE_DIR=str(folder / "cache"),
+        WORKER_KEEP_SPARE="false",
+        WORKER_TASKS_PER_PROCESS=UNLIMITED,
+    )
+    project = service.projects / "project-1"
+    make_digits_project(project, TRAINED_IMAGES)
+    body = form(project, 0) + "&imageSize=64"
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    publications = context.socket(zmq.SUB)
+    publications.subscribe(b"")
+    publications.connect(f"tcp://127.0.0.1:{service.ports['BROKER_PUBLISH_PORT']}")
+    worker = ("-m", "trainer_worker", "--name", f"benchmark-{os.getpid()}")
+    try:
+        with (
+            service.program("broker", "-m", "broker"),
+            service.program("web", "server.py", "run"),
+            service.program("worker", *worker),
+        ):
+            service.wait_for("/readyz", "ready", READY_TIMEOUT_S)
+            took_ms = [start_once(service, publications, body) for _ in range(samples + 1)][1:]
+    finally:
+        context.destroy(linger=0)
+    p50, slowest = statistics.median(took_ms), max(took_ms)
+    print("\nFrom sending POST to the agent's first progress for that task, seen by a subscriber of the broker. The")
+    print("agent publishes it in the step in which it gives the task to its warm trainer process.")
+    print(
+        f"{samples} tasks, one idle worker: p50 {p50:.1f} ms (target {TARGET_START_MS:.0f}), slowest {slowest:.1f} ms"
+    )
+
+
+def start_once(service: ServiceProcesses, publications: zmq.Socket[bytes], body: str) -> float:
+    """Milliseconds. Leaves the worker idle."""
+    wait_until_free(publications)
+    began_s = time.perf_counter()
+    status, answer = service.call("POST", "/", body)
+    if status != 200:
+        raise RuntimeError(f"POST was answered with {status}: {answer}")
+    seen_at_s = 0.0
+    while not seen_at_s:
+        at_s, message = next_publication(publications)
+        if isinstance(message, m.Progress) and message.task_id == answer["taskId"]:
+            seen_at_s = at_s
+    service.call("DELETE", f"/v1/tasks/{answer['taskId']}")
+    return (seen_at_s - began_s) * 1000
+
+
+def wait_until_free(publications: zmq.Socket[bytes]) -> None:
+    """Until a tick says so that was sent after this call."""
+    while publications.poll(0):
+        publications.recv_multipart()
+    while True:
+        _, message = next_publication(publications)
+        if isinstance(message, m.Tick) and message.free == 1:
+            return
+
+
+def next_publication(publications: zmq.Socket[bytes]) -> tuple[float, m.Published]:
+    if not publications.poll(int(START_TIMEOUT_S * 1000)):
+        raise RuntimeError(f"The broker published nothing for {START_TIMEOUT_S:.0f} s.")
+    frames = publications.recv_multipart()
+    return time.perf_counter(), wire.decode(frames, m.Published)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--part", choices=("http", "start"), help="only this part")
+    parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds a figure")
+    parser.add_argument("--seconds", type=float, default=2.0, help="length of a round")
+    parser.add_argument("--samples", type=int, default=20, help="tasks for the time to start")
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()), help="where journal and photos go")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
+        parts = {name: Path(folder) / name for name in ("http", "start") if arguments.part in (None, name)}
+        for part in parts.values():
+            part.mkdir()
+        print(machine(Path(folder)))
+        if "http" in parts:
+            http_part(parts["http"], arguments.rounds, arguments.seconds)
+        if "start" in parts:
+            start_part(parts["start"], arguments.samples)
+
+
+if __name__ == "__main__":
+    main()

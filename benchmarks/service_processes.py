@@ -1,0 +1,100 @@
+"""The real programs for a benchmark: each a process of its own, on free ports, with all data in one folder."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from conf.settings import ROOT
+
+PORTS = ("WEB_PORT", "BROKER_WEB_PORT", "BROKER_WORKER_PORT", "BROKER_PUBLISH_PORT", "BROKER_COLLECT_PORT")
+END_TIMEOUT_S = 15.0
+LOG_LINES = 10
+
+
+class ServiceProcesses:
+    """Ports and environment of one service; `program` starts its parts."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        """folder: for journal, photos and logs. settings: TFMODEL_… variables without the prefix."""
+        self.folder = folder
+        self.projects = folder / "projects"
+        self.projects.mkdir()
+        self.ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+        own = {
+            **{name: str(port) for name, port in self.ports.items()},
+            "WEB_DATA_ROOTS": str(self.projects),
+            "BROKER_JOURNAL": str(folder / "journal.sqlite3"),
+            **settings,
+        }
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("TFMODEL_")}
+        self._environ = inherited | {f"TFMODEL_{name}": value for name, value in own.items()}
+        # A proxy from the environment must not stand between this machine and itself.
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.ports['WEB_PORT']}"
+
+    @contextlib.contextmanager
+    def program(self, name: str, *words: str) -> Iterator[None]:
+        """`python words` for as long as the context lasts; its log is folder/name.log."""
+        with (self.folder / f"{name}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, *words], cwd=ROOT, env=self._environ, stdout=log, stderr=subprocess.STDOUT
+            )
+        try:
+            yield
+        finally:
+            process.terminate()
+            try:
+                process.wait(END_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def call(self, method: str, path: str, body: str | None = None) -> tuple[int, dict[str, Any]]:
+        """Status and JSON body; status 0 when nobody answers."""
+        data = body.encode() if body is not None else None
+        request = urllib.request.Request(self.address + path, data, method=method)
+        try:
+            with self._opener.open(request, timeout=10) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, json.load(error)
+        except OSError as error:
+            return 0, {"error": str(error)}
+
+    def wait_for(self, path: str, wanted: str, timeout_s: float) -> None:
+        """Until the JSON that `path` answers has the key `wanted`; RuntimeError with the logs after timeout_s."""
+        give_up_at_s = time.monotonic() + timeout_s
+        while True:
+            _, body = self.call("GET", path)
+            if wanted in body:
+                return
+            if time.monotonic() > give_up_at_s:
+                raise RuntimeError(f"{path} after {timeout_s:.0f} s: {body}\n{self._last_log_lines()}")
+            time.sleep(0.05)
+
+    def _last_log_lines(self) -> str:
+        logs = sorted(self.folder.glob("*.log"))
+        return "\n".join(f"{log.name}: {line}" for log in logs for line in log.read_text().splitlines()[-LOG_LINES:])
+
+
+def free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for free in sockets:
+            free.bind(("127.0.0.1", 0))
+        return [int(free.getsockname()[1]) for free in sockets]
