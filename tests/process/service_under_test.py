@@ -186,7 +186,8 @@ class ServiceUnderTest:
         lines = self.log("trainer_worker_0").rpartition("action=worker.started")[2].splitlines()
         pids = {_value(line, "number"): int(_value(line, "pid")) for line in lines if "action=trainer.spawned" in line}
         ready = [pids[_value(line, "number")] for line in lines if "action=trainer.ready" in line]
-        return [pid for pid in ready if psutil.pid_exists(pid)]
+        living = {process.pid for process in psutil.process_iter() if is_alive(process)}
+        return [pid for pid in ready if pid in living]
 
     def _is_ours(self, process: psutil.Process) -> bool:
         try:

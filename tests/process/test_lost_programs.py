@@ -18,7 +18,7 @@ WORKER = "trainer_worker:trainer_worker_0"
 
 def post_and_wait_for_training(service: ServiceUnderTest, project: Path) -> str:
     task_id = service.post(project, "classification", imageSize=SIDE_PX, epochs=3)
-    service.wait_for_phase(task_id, "train")
+    service.wait_for_phase(task_id, "train", "export")
     return task_id
 
 
@@ -80,7 +80,8 @@ def test_killed_broker(service: ServiceUnderTest, project: Path) -> None:
     queued = service.post(project, "classification", imageSize=SIDE_PX, epochs=3)
     check_uninterrupted(service, project, task_id)
     assert trainer(service) == training
-    check_uninterrupted(service, project, queued)
+    assert service.call("DELETE", f"/v1/tasks/{queued}").status == 200
+    service.wait_for_end(queued, "cancelled")
 
 
 def test_killed_front_end(service: ServiceUnderTest, project: Path) -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from demo.segmentation_data import make_segmentation_project
 from tests.process.published_models import accuracy_on_unseen_digits, check_published, tflite_outputs
-from tests.process.service_under_test import ServiceUnderTest, pause
+from tests.process.service_under_test import ServiceUnderTest, pause, wait_until_gone
 from tests.process.small_projects import SIDE_PX, make_digits_project
 
 SAMPLE_INTERVAL_S = 0.2
@@ -69,11 +69,13 @@ def test_segmentation(service: ServiceUnderTest, tmp_path: Path) -> None:
 def test_bad_folders_fail_in_words_and_the_next_task_starts_at_once(
     service: ServiceUnderTest, project: Path, tmp_path: Path
 ) -> None:
-    service.wait_for_spare()
+    agent = service.pid_of("trainer_worker:trainer_worker_0")
     empty = service.projects / "empty"
     empty.mkdir()
     one_class = make_digits_project(service.projects / "one_class", digits=(7,))
     for folder, code, word in ((empty, "no_images", "empty"), (one_class, "too_few_classes", "7")):
+        service.wait_for_spare()
+        training, spare = service.trainers_of(agent)
         task_id = service.post(folder, "classification", imageSize=SIDE_PX)
         service.wait_for_end(task_id, "failed")
         brief = service.call("GET", f"/?taskId={task_id}").body
@@ -83,13 +85,13 @@ def test_bad_folders_fail_in_words_and_the_next_task_starts_at_once(
         assert brief["progress"] < 100.0
         assert not (folder / "models" / task_id).exists()
         assert service.task(task_id)["attempt"] == 1
-        if folder is empty:
-            service.wait_for_spare()
+        wait_until_gone([training], 5.0)
     # The failed task's trainer process is replaced; the spare trains meanwhile, where an import takes many seconds.
     began_s = time.monotonic()
     task_id = service.post(project, "classification", imageSize=SIDE_PX, epochs=3)
     service.wait_for_task(task_id, lambda task: task["phase"] not in ("", "starting"))
     assert time.monotonic() - began_s < 3.0
+    assert service.trainers_of(agent)[0] == spare
     task = service.wait_for_end(task_id)
     assert task["thread"] == "trainer_worker_0"
     assert accuracy_on_unseen_digits(check_published(project, task), tmp_path, seen=20) >= 0.8
