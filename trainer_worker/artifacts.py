@@ -18,7 +18,7 @@ import logging
 import math
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from protocol.errors import TrainingError
+from protocol.text import as_utf8
 
 MANIFEST = "manifest.json"
 LATEST = "latest"
@@ -170,9 +171,17 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
 
 
 def write_json(path: Path, obj: object) -> None:
-    """Write UTF-8 JSON that every parser takes: numpy values as plain ones, NaN and infinities as null."""
+    """Write UTF-8 JSON that every parser takes: numpy values as plain ones, NaN and infinities as null.
+
+    Names of files that are not UTF-8 are shown as best they can be: one such photo must not cost the model.
+    """
     text = json.dumps(_plain(obj), indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", "utf-8")
+    path.write_text(as_utf8(text) + "\n", "utf-8")
+
+
+def write_labels(path: Path, labels: Sequence[str]) -> None:
+    """One label a line, in the order of the model's outputs, whatever the folders are called."""
+    path.write_text("".join(f"{' '.join(as_utf8(label).splitlines())}\n" for label in labels), "utf-8")
 
 
 def _plain(value: Any) -> Any:

@@ -28,6 +28,7 @@ from protocol import wire
 from protocol.errors import FAILURE_CODES, Failure, TrainingError
 from protocol.options import typed_options
 from protocol.task import Trained
+from protocol.text import as_utf8
 from trainer_worker.artifacts import AlreadyPublishedError, read_manifest
 from trainer_worker.job import Cancelled, Job
 from trainer_worker.registry import TRAINER_MODULES, Train, load_trainer
@@ -163,7 +164,7 @@ def explain(error: Exception) -> Failure:
         code, words = "disk_full", f"The disk is full: {error}. Free some space and post the task again."
     else:
         code, words = "trainer_error", f"The training failed: {type(error).__name__}: {str(error)[:500]}"
-    return Failure(code, FAILURE_CODES[code], words, "\n".join(trace))
+    return Failure(code, FAILURE_CODES[code], as_utf8(words), as_utf8("\n".join(trace)))
 
 
 def set_up_tensorflow(threads: int) -> dict[str, str]:

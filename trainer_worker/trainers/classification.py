@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from protocol.errors import TrainingError
-from trainer_worker.artifacts import ModelFolder, write_json
+from trainer_worker.artifacts import ModelFolder, write_json, write_labels
 from trainer_worker.backbones.efficientnet_lite import WEIGHTS_SHA256
 from trainer_worker.class_scores import ClassScores, accuracy, score_classes
 from trainer_worker.data.class_folders import ClassFolders, keep_trainable, scan
@@ -113,8 +113,7 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
         stages.enter("check")
         checks = _check(files, data, split, probabilities, job, reporter, threads)
         stages.enter("publish")
-        labels = "".join(f"{label}\n" for label in data.folders.labels)
-        (folder.path / "labels.txt").write_text(labels, encoding="utf-8")
+        write_labels(folder.path / "labels.txt", data.folders.labels)
         metrics = _metrics(job, data, split, scores, probabilities, history, warnings)
         write_json(folder.path / "metrics.json", metrics)
         stages.leave()

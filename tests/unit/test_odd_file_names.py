@@ -1,0 +1,40 @@
+"""Names of photos and folders that are not UTF-8, or hold line breaks: they must not cost the model or the reason."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from protocol import messages as m
+from protocol import wire
+from protocol.errors import TrainingError
+from protocol.text import as_utf8
+from trainer_worker.artifacts import write_json, write_labels
+from trainer_worker.child import explain
+
+LATIN_1 = os.fsdecode(b"caf\xe9.jpg")
+
+
+def test_every_text_becomes_one_that_utf8_can_hold() -> None:
+    assert as_utf8("Müller 日本 🙂") == "Müller 日本 🙂"
+    assert as_utf8(LATIN_1) == "caf?.jpg"
+    assert as_utf8("\ud800") == "?"
+
+
+def test_a_failure_that_names_such_a_file_reaches_the_agent() -> None:
+    failure = explain(TrainingError("no_images", f"No image can be read: {LATIN_1}."))
+    result = m.Ended(m.Result("t", 1, failure=failure), 100.0)
+    sent = wire.unpack(wire.pack(result), m.TrainerToAgent)
+    assert sent.result.failure.error == "No image can be read: caf?.jpg."
+
+
+def test_metrics_that_name_such_a_file_are_written(tmp_path: Path) -> None:
+    write_json(tmp_path / "metrics.json", {"skipped": [LATIN_1], "labels": ["Müller"]})
+    text = (tmp_path / "metrics.json").read_bytes().decode("utf-8")
+    assert json.loads(text) == {"skipped": ["caf?.jpg"], "labels": ["Müller"]}
+
+
+def test_each_label_has_one_line(tmp_path: Path) -> None:
+    write_labels(tmp_path / "labels.txt", ["one\ntwo", os.fsdecode(b"zwei\xff"), "drei"])
+    assert (tmp_path / "labels.txt").read_text("utf-8") == "one two\nzwei?\ndrei\n"
