@@ -106,8 +106,9 @@ def http_part(folder: Path, rounds: int, seconds: float) -> None:
             gets = [get_request(answer["taskId"]) for answer in answers]
             posts = [post_request(body) for body in bodies]
             ports = {"bare Tornado": bare_port, "TFModel": service.ports["WEB_PORT"]}
-            load(bare_port, 16, 0.5, gets)  # the bare server may still be starting; also warms both
-            load(ports["TFModel"], 16, 0.5, gets)
+            service.wait_for_port(bare_port, READY_TIMEOUT_S)
+            for port in ports.values():
+                load(port, 16, 0.5, gets)  # to warm up
             print(f"\n{'':<5}{'':<14}{'connections':>12}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}{'ratio':>8}")
             for name, requests, target in (("GET", gets, TARGET_GET), ("POST", posts, TARGET_POST)):
                 for connections in CONNECTIONS:

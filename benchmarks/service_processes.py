@@ -87,6 +87,17 @@ class ServiceProcesses:
                 raise RuntimeError(f"{path} after {timeout_s:.0f} s: {body}\n{self._last_log_lines()}")
             time.sleep(0.05)
 
+    def wait_for_port(self, port: int, timeout_s: float) -> None:
+        """Until somebody listens there; RuntimeError with the logs after timeout_s."""
+        give_up_at_s = time.monotonic() + timeout_s
+        while True:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    return
+            if time.monotonic() > give_up_at_s:
+                raise RuntimeError(f"Nobody listens at {port} after {timeout_s:.0f} s.\n{self._last_log_lines()}")
+            time.sleep(0.05)
+
     def _last_log_lines(self) -> str:
         logs = sorted(self.folder.glob("*.log"))
         return "\n".join(f"{log.name}: {line}" for log in logs for line in log.read_text().splitlines()[-LOG_LINES:])
