@@ -35,7 +35,8 @@ def make_keys(curve_dir: Path) -> None:
         raise FileExistsError(f"{curve_dir} holds keys already")
     curve_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     for name in ("broker", "client"):
-        zmq.auth.create_certificates(curve_dir, name)
+        _, secret = zmq.auth.create_certificates(curve_dir, name)
+        Path(secret).chmod(0o600)  # The folder may have been there before, open to everybody.
 
 
 def load_broker_keys(curve_dir: Path) -> tuple[bytes, bytes]:
