@@ -1,0 +1,172 @@
+"""A real broker and a real front-end on free ports, with journal and photos in a temporary folder."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.parse
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from conf.settings import ROOT
+from tests.waiting import wait_until
+
+PORT_SETTINGS = ("WEB_PORT", "BROKER_WEB_PORT", "BROKER_WORKER_PORT", "BROKER_PUBLISH_PORT", "BROKER_COLLECT_PORT")
+FORM_HEADERS = {"Content-Type": "application/x-www-form-urlencoded"}
+COMMANDS = {"broker": ["-m", "broker"], "web": ["server.py", "run"]}
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What an HTTP call was answered; headers by their names in small letters; body: the JSON object."""
+
+    status: int
+    headers: dict[str, str]
+    body: dict[str, Any]
+
+
+class Programs:
+    """Use as a context manager: both programs run inside, and neither after it."""
+
+    def __init__(self, folder: Path, start: bool = True, **settings: object) -> None:
+        """start: both programs at once; settings: TFMODEL_ variables without their prefix, as WEB_API_TOKENS="…"."""
+        self.folder = folder
+        self._start_both = start
+        self.journal = folder / "journal.sqlite3"
+        self.projects = folder / "projects"
+        (self.projects / "anna" / "flowers").mkdir(parents=True)
+        self.ports = dict(zip(PORT_SETTINGS, free_ports(len(PORT_SETTINGS)), strict=True))
+        values = {
+            "BROKER_JOURNAL": self.journal,
+            "WEB_DATA_ROOTS": self.projects,
+            "WEB_MIN_FREE_MB": 1,
+            **self.ports,
+            **settings,
+        }
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("TFMODEL_")}
+        self.environ = inherited | {f"TFMODEL_{name}": str(value) for name, value in values.items()}
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def __enter__(self) -> Programs:
+        if not self._start_both:
+            return self
+        try:
+            self.start("broker")
+            self.start("web")
+            self.wait_synced()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for name in list(self._processes):
+            self.kill(name)
+
+    # ---- programs ----
+
+    def start(self, name: str) -> None:
+        """Start "broker" or "web"; it writes its log to the folder."""
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self._processes[name] = subprocess.Popen(
+                [sys.executable, *COMMANDS[name]], cwd=ROOT, env=self.environ, stdin=subprocess.DEVNULL, stderr=log
+            )
+
+    def kill(self, name: str) -> None:
+        """SIGKILL, with no chance to tidy up."""
+        process = self._processes.pop(name)
+        process.kill()
+        process.wait()
+
+    def stop(self, name: str, number: signal.Signals) -> int:
+        """Ask it to end; returns its exit code."""
+        process = self._processes.pop(name)
+        process.send_signal(number)
+        try:
+            return process.wait(timeout=10)
+        finally:
+            process.kill()
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """`python …` with the same settings, to its end."""
+        return subprocess.run(
+            [sys.executable, *words],
+            cwd=ROOT,
+            env=self.environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+
+    def log_of(self, name: str) -> str:
+        return (self.folder / f"{name}.log").read_text()
+
+    def wait_synced(self) -> None:
+        """Until the front-end knows the broker's tasks: the only thing missing may be a worker."""
+        wait_until(self._is_synced, f"a front-end in step with the broker; log:\n{self._logs()}")
+
+    def _logs(self) -> str:
+        return "\n".join(self.log_of(name) for name in self._processes)
+
+    def _is_synced(self) -> bool:
+        for name, process in self._processes.items():
+            assert process.poll() is None, f"the {name} has died:\n{self.log_of(name)}"
+        try:
+            answer = self.get("/readyz")
+        except OSError:
+            return False
+        words = str(answer.body.get("error", ""))
+        return "broker" not in words and "cache" not in words
+
+    # ---- calls ----
+
+    def call(self, method: str, path: str, body: bytes | None = None, sent: dict[str, str] | None = None) -> Answer:
+        """One HTTP call on a connection of its own; every answer must be a JSON object."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.ports["WEB_PORT"], timeout=10)
+        try:
+            connection.request(method, path, body, sent or {})
+            response = connection.getresponse()
+            text = response.read()
+            assert response.headers["Content-Type"] == "application/json", (response.status, text)
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            return Answer(response.status, headers, json.loads(text))
+        finally:
+            connection.close()
+
+    def get(self, path: str, **headers: str) -> Answer:
+        return self.call("GET", path, sent=headers)
+
+    def task(self, task_id: str) -> Answer:
+        return self.get(f"/?taskId={task_id}")
+
+    def post(self, headers: dict[str, str] | None = None, **changes: str | None) -> Answer:
+        """A good task with these fields changed; None leaves a field out."""
+        fields = {"userId": "anna", "projectId": "flowers", "projectDir": "anna/flowers", "trainType": "classification"}
+        given = {name: value for name, value in {**fields, **changes}.items() if value is not None}
+        return self.call("POST", "/", urllib.parse.urlencode(given).encode(), {**FORM_HEADERS, **(headers or {})})
+
+    def post_id(self, **changes: str | None) -> str:
+        """The taskId of a good task."""
+        answer = self.post(None, **changes)
+        assert answer.status == 200, answer
+        return str(answer.body["taskId"])
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on now; held all at once, so that they differ."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for held in sockets:
+            held.bind(("127.0.0.1", 0))
+        return [held.getsockname()[1] for held in sockets]
+    finally:
+        for held in sockets:
+            held.close()

@@ -1,0 +1,91 @@
+"""A worker that says what a test tells it to, over real sockets."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, TypeVar
+
+import zmq
+
+from conf.curve import ClientKeys
+from protocol import messages as m
+from protocol import wire
+from protocol.task import Trained
+
+Kind = TypeVar("Kind", bound=m.Message)
+
+TIMEOUT_S = 10.0
+
+
+class ScriptedWorker:
+    """Use as a context manager. All waiting ends after TIMEOUT_S with what was heard last."""
+
+    def __init__(self, worker_port: int, name: str = "w1", keys: ClientKeys | None = None) -> None:
+        self.name = name
+        self.start_id = f"start-{time.monotonic_ns()}"
+        self._keys = keys
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._dealer = self._socket(zmq.DEALER)
+        self._dealer.connect(f"tcp://127.0.0.1:{worker_port}")
+        self._publisher = self._socket(zmq.PUB)
+
+    def __enter__(self) -> ScriptedWorker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._context.destroy(linger=0)
+
+    def _socket(self, kind: int) -> zmq.Socket[bytes]:
+        socket = self._context.socket(kind)
+        socket.linger = 0
+        socket.reconnect_ivl = 20
+        if self._keys is not None:
+            self._keys.protect(socket)
+        return socket
+
+    def send(self, message: m.WorkerToBroker) -> None:
+        self.send_frames(wire.encode(message))
+
+    def send_frames(self, frames: list[bytes]) -> None:
+        self._dealer.send_multipart(frames)
+
+    def receive(self, kind: type[Kind]) -> Kind:
+        """The next message of that kind; others before it are passed over."""
+        heard: list[Any] = []
+        give_up_at_s = time.monotonic() + TIMEOUT_S
+        while (left_s := give_up_at_s - time.monotonic()) > 0:
+            if self._dealer.poll(int(left_s * 1000) + 1):
+                message = wire.decode(self._dealer.recv_multipart(), m.BrokerToWorker)
+                if isinstance(message, kind):
+                    return message
+                heard.append(message)
+        raise AssertionError(f"no {kind.__name__} within {TIMEOUT_S:.0f} s; heard: {heard[-3:]!r}")
+
+    def hears_nothing(self, within_s: float) -> bool:
+        return not self._dealer.poll(int(within_s * 1000))
+
+    def hello(self, ready: bool = True, holds: m.Holding | None = None) -> None:
+        self.send(m.Hello(self.name, self.start_id, "test", ("classification", "segmentation"), ready, holds))
+
+    def join(self) -> ScriptedWorker:
+        """Register, ready for work."""
+        self.hello()
+        self.receive(m.Welcome)
+        return self
+
+    def heartbeat(self, ready: bool, holds: m.Holding | None = None) -> m.Pulse:
+        self.send(m.Heartbeat(ready, holds))
+        return self.receive(m.Pulse)
+
+    def finish(self, start: m.Start) -> m.ResultAck:
+        """The training of that start ended well."""
+        trained = Trained(f"{start.spec.project_path}/models/{start.spec.task_id}/model.tflite", {"accuracy": 0.9})
+        self.send(m.Result(start.spec.task_id, start.attempt, trained=trained))
+        return self.receive(m.ResultAck)
+
+    def connect_progress(self, port: int) -> None:
+        self._publisher.connect(f"tcp://127.0.0.1:{port}")
+
+    def publish(self, progress: m.Progress) -> None:
+        """May be lost, as a publication may; say it again until it has been seen."""
+        self._publisher.send_multipart(wire.encode(progress))
