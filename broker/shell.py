@@ -133,15 +133,11 @@ class Shell:
             records += event_records
             effects += event_effects
         if records:
-            self._journal.append(records, self._changed_tasks(records))
+            self._journal.append(records, _changed_tasks(effects))
         for effect in effects:
             self._carry_out(effect)
         for record in records:
             log_record(record)
-
-    def _changed_tasks(self, records: list[Record]) -> list[Task]:
-        ids = {record.task_id for record in records}
-        return [self._core.tasks.get(task_id) or self._core.recent[task_id] for task_id in ids]
 
     def _carry_out(self, effect: Effect) -> None:
         match effect:
@@ -196,6 +192,13 @@ def log_record(record: Record) -> None:
         record.seq,
         f" reason={reason!r}" if reason else "",
     )
+
+
+def _changed_tasks(effects: list[Effect]) -> list[Task]:
+    """Each changed task as the last of its facts left it. The core may hold it no longer, if many ended at once."""
+    published = (effect.message for effect in effects if isinstance(effect, Publish))
+    tasks = {change.task.task_id: change.task for change in published if isinstance(change, m.TaskChanged)}
+    return list(tasks.values())
 
 
 def _now() -> Now:
