@@ -87,7 +87,10 @@ def main() -> None:
     commands.add_parser("keys", help="make the CURVE keys for [broker] curve_dir").add_argument("folder", type=Path)
     arguments = parser.parse_args()
     if arguments.command == "keys":
-        make_keys(arguments.folder)
+        try:
+            make_keys(arguments.folder)
+        except OSError as error:
+            sys.exit(f"No keys were made: {error}")
         return
     settings = load_or_exit(os.environ)
     if arguments.command == "story":
