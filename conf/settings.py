@@ -121,7 +121,7 @@ def load(environ: Mapping[str, str], file: Path | None = None) -> Settings:
     chosen = file or Path(environ.get("TFMODEL_SETTINGS", DEFAULT_FILE))
     try:
         given = tomllib.loads(chosen.read_text())
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"Cannot read the settings file {chosen}: {error}") from error
     merged = {name: dict(section) for name, section in defaults.items()}
     for name, section in given.items():
