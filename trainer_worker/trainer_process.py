@@ -99,8 +99,10 @@ def describe_end(returncode: int, signals_sent: list[signal.Signals], peak_rss_m
     memory = f" at {peak_rss_mb / 1024:.1f} GB" if peak_rss_mb else ""
     if returncode >= 0:
         return f"exited with code {returncode}{memory}"
-    number = signal.Signals(-returncode)
+    number = -returncode
+    # Most real-time signals have no name in Python.
+    name = signal.Signals(number).name if number in list(signal.Signals) else f"signal {number}"
     if number in signals_sent:
-        return f"was stopped with {number.name}{memory}"
-    probably = ", probably out of memory" if number is signal.SIGKILL else ""
-    return f"was killed by {number.name}{memory}{probably}"
+        return f"was stopped with {name}{memory}"
+    probably = ", probably out of memory" if number == signal.SIGKILL else ""
+    return f"was killed by {name}{memory}{probably}"
