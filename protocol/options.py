@@ -6,6 +6,7 @@ the trainer process turns it back into its type. README's table is generated fro
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -73,6 +74,12 @@ def _allowed(field_type: Any) -> str:
     return words
 
 
+@functools.cache
+def _fields(train_type: str) -> Mapping[str, msgspec.structs.FieldInfo]:
+    """By their names in forms. Kept: msgspec evaluates the annotations anew each time, a fifth of a POST's cost."""
+    return {field.encode_name: field for field in msgspec.structs.fields(OPTIONS_BY_TRAIN_TYPE[train_type])}
+
+
 def read_options(
     train_type: str, fields: Mapping[str, str]
 ) -> tuple[dict[str, int | float | str], list[OptionProblem]]:
@@ -83,8 +90,7 @@ def read_options(
     Returns the options that were given (typed, camelCase keys; defaults are left out, so that a later
     version may change them) and every problem found, not just the first.
     """
-    options_type = OPTIONS_BY_TRAIN_TYPE[train_type]
-    known = {field.encode_name: field for field in msgspec.structs.fields(options_type)}
+    known = _fields(train_type)
     options: dict[str, int | float | str] = {}
     problems: list[OptionProblem] = []
     for name, text in fields.items():
