@@ -45,6 +45,7 @@ class BrokerClient:
         self._timeout_s = timeout_s
         self._request_ids = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[m.BrokerToWeb]] = {}
+        self._outbox: list[m.WebToBroker] = []
         self._snapshot_asked_at_s = 0.0
         self._tick: m.Tick | None = None
         self._ticked_at_s = 0.0
@@ -99,8 +100,18 @@ class BrokerClient:
             del self._waiting[request_id]
 
     def _send(self, message: m.WebToBroker) -> None:
+        """Leaves with all others of this turn of the event loop: the broker then commits them together."""
+        if not self._outbox:
+            asyncio.get_running_loop().call_soon(self._send_outbox)
+        self._outbox.append(message)
+
+    def _send_outbox(self) -> None:
+        messages, self._outbox = self._outbox, []
+        if self._dealer.closed():
+            return
         try:
-            self._dealer.socket.send_multipart(wire.encode(message), zmq.NOBLOCK)
+            for message in messages:
+                self._dealer.socket.send_multipart(wire.encode(message), zmq.NOBLOCK)
         except zmq.Again:
             return  # Not connected: the caller repeats, or gives up in time.
         # Sending can consume the socket's edge-triggered event for an answer that has just come in.
