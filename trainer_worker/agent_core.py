@@ -287,7 +287,7 @@ class AgentCore:
         if self.work is not None and self.work.number is None and process is not None:
             self.work.number = process.number
             self.work.began_at_s = self._now_s
-            self.work.clock = ProgressClock(self.work.holding.task_id, self.work.holding.attempt, self._now_s)
+            self.work.clock.begin(self._now_s)
             start = self.work.start
             self._out.append(Tell(process.number, m.Train(start.spec, start.attempt, start.batch_divisor)))
 

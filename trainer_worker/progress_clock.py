@@ -41,6 +41,10 @@ class ProgressClock:
         self._report = report
         self._reported_at_s = now_s
 
+    def begin(self, now_s: float) -> None:
+        """The trainer process has the work only now: waiting for it to load was no silence of the training."""
+        self._reported_at_s = now_s
+
     def silent_s(self, now_s: float) -> float:
         """Seconds since the last report. Reports come with steps: slow is not silent."""
         return now_s - self._reported_at_s
