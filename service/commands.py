@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 
 from conf.settings import ROOT, Settings, SettingsError, load
+from service.orphans import end_orphans, find_orphans
 from service.supervisor_client import ProgramInfo, SupervisorClient, SupervisorError
 
 #: TensorFlow's import takes seconds, and the first start converts the backbones once.
@@ -22,6 +23,7 @@ START_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 60.0
 POLL_INTERVAL_S = 0.1
 LOG_LINES = 12
+END_ORPHANS = "End them with 'python server.py stop'."
 
 
 class StartError(Exception):
@@ -36,6 +38,7 @@ def start(environ: Mapping[str, str]) -> int:
         if supervisor.pid() is not None:
             say("TFModel is running already; 'python server.py status' shows how it is.")
             return 0
+        _check_orphans()
         _check_ports(settings)
         _make_folders(settings)
         supervisor.spawn()
@@ -62,7 +65,10 @@ def stop() -> int:
     """Stop everything; 0 also when nothing was running."""
     supervisor = SupervisorClient(ROOT)
     if supervisor.pid() is None:
-        say("TFModel is not running.")
+        orphans = find_orphans(ROOT / "run" / "supervisor.sock")
+        end_orphans(orphans, STOP_TIMEOUT_S)
+        was = f"TFModel has stopped; supervisord was gone already.{_pids(orphans)}"
+        say(was if orphans else "TFModel is not running.")
         return 0
     if not supervisor.shutdown(STOP_TIMEOUT_S):
         complain(f"TFModel did not stop within {STOP_TIMEOUT_S:.0f} s; see {ROOT / 'log' / 'supervisord.log'}.")
@@ -90,6 +96,9 @@ def status(environ: Mapping[str, str]) -> int:
         return 1
     supervisor = SupervisorClient(ROOT)
     if supervisor.pid() is None:
+        if orphans := find_orphans(ROOT / "run" / "supervisor.sock"):
+            complain(f"supervisord is gone, but its programs run on.{_pids(orphans)} {END_ORPHANS}")
+            return 1
         say("TFModel is not running; start it with 'python server.py start'.")
         return 3
     for program in supervisor.programs():
@@ -151,6 +160,15 @@ def _wait_until_ready(supervisor: SupervisorClient, settings: Settings) -> dict[
             say(f"  … {error}")
             said = error
         time.sleep(POLL_INTERVAL_S)
+
+
+def _check_orphans() -> None:
+    if orphans := find_orphans(ROOT / "run" / "supervisor.sock"):
+        raise StartError(f"Programs of an earlier start run on without supervisord.{_pids(orphans)} {END_ORPHANS}")
+
+
+def _pids(orphans: list[psutil.Process]) -> str:
+    return f" Processes: {', '.join(str(process.pid) for process in orphans)}."
 
 
 def _check_ports(settings: Settings) -> None:

@@ -43,6 +43,7 @@ def supervised(monkeypatch: pytest.MonkeyPatch) -> RecordingSupervisor:
     supervisor = RecordingSupervisor()
     monkeypatch.setattr(commands, "SupervisorClient", lambda root: supervisor)
     monkeypatch.setattr(commands, "_make_folders", lambda settings: None)
+    monkeypatch.setattr(commands, "find_orphans", lambda socket: [])
     return supervisor
 
 
