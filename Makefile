@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TYPE ?= classification
 
-.PHONY: demo test test-sim test-mutants lint format clean help
+.PHONY: demo test test-sim test-mutants test-chaos lint format clean help
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -32,6 +32,9 @@ test-sim: $(VENV)/installed-dev  ## a million steps of the simulated broker, age
 
 test-mutants: $(VENV)/installed-dev  ## plant one-line bugs and see each caught by the fast tests
 	$(BIN)/python -m tests.mutants
+
+test-chaos: $(VENV)/installed-dev  ## break the real service 300 times on purpose; writes docs/reliability.md
+	$(BIN)/python -m tests.chaos --faults 300 --write
 
 lint: $(VENV)/installed-dev  ## style and types
 	$(BIN)/ruff check .

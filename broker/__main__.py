@@ -9,6 +9,7 @@ import os
 import signal
 import sqlite3
 import sys
+import time
 from pathlib import Path
 
 import msgspec
@@ -24,6 +25,9 @@ from conf.settings import Settings, SettingsError, exit_bad_settings, load_or_ex
 
 log = logging.getLogger("broker")
 
+#: Longer than `startsecs` in supervisord.conf.
+JOURNAL_RETRY_S = 2.0
+
 
 def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT."""
@@ -35,6 +39,9 @@ def run(settings: Settings) -> None:
         sockets = bind_sockets(context, broker)
     except JournalError as error:
         log.critical("action=broker.refused reason=%s", error)
+        # supervisord gives up on programs that end at once, but a journal may come back: a disk that was full or
+        # read-only, an older broker that is ending. Let it see a program that ran, and start it again for ever.
+        time.sleep(JOURNAL_RETRY_S)
         sys.exit(1)
     except SettingsError as error:
         exit_bad_settings(str(error))

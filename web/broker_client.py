@@ -20,7 +20,7 @@ from web.task_cache import TaskCache
 log = logging.getLogger("web")
 
 HIGH_WATER_MARK = 10_000
-REPEAT_INTERVAL_S = 1.0
+REPEAT_INTERVAL_S = 0.5
 #: The broker ticks every second; after this much silence it counts as away.
 AWAY_AFTER_S = 3.5
 

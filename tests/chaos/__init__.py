@@ -1,0 +1,1 @@
+"""Chaos: real processes, real small trainings, real faults; `python -m tests.chaos` writes docs/reliability.md."""

@@ -1,0 +1,167 @@
+"""One campaign: keep the service busy, inject faults one after the other, then account for every accepted task."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import statistics
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from broker.facts import Cancelled, Done, Failed, Requeued
+from broker.journal import read_story
+from tests.chaos import faults as f
+from tests.chaos.website import Website
+from tests.process.service_under_test import ServiceUnderTest
+from trainer_worker.artifacts import read_manifest
+
+BUSY_TASKS = 2
+PROJECTS = 3
+#: A task is given up after three lost attempts; the campaign takes two at the most from each.
+LOSSES_A_TASK = 2
+OVERCOME_TIMEOUT_S = 90.0
+END_TIMEOUT_S = 300.0
+LOOK_S = 0.02
+
+
+@dataclass
+class Tally:
+    """What became of one kind of fault."""
+
+    tried: int = 0
+    recovery_s: list[float] = field(default_factory=list)
+    too_late: int = 0
+    tasks: set[str] = field(default_factory=set)
+
+
+class Campaign:
+    def __init__(self, service: ServiceUnderTest, seed: int) -> None:
+        self.service = service
+        self.website = Website(service)
+        self.random = random.Random(seed)
+        self.tallies: defaultdict[str, Tally] = defaultdict(Tally)
+        self._losses: Counter[str] = Counter()
+        self._pause = threading.Event()
+
+    def run(self, count: int, say: Callable[[str], None]) -> None:
+        """Inject `count` faults, each kind equally often, in random order and at random moments."""
+        kinds = [f.FAULTS[number % len(f.FAULTS)] for number in range(count)]
+        self.random.shuffle(kinds)
+        for number, fault in enumerate(kinds, start=1):
+            task = self._wait_for_training(fault)
+            took_s = self._inject(fault, task)
+            late = " LATE" if fault.within_s and took_s > fault.within_s else ""
+            say(f"{number:4}/{count} {fault.name:42} overcome in {took_s:5.2f} s{late}")
+
+    def _wait_for_training(self, fault: f.Fault) -> dict[str, Any]:
+        """A task in training that may still lose an attempt; then a random moment more."""
+
+        def look() -> dict[str, Any] | None:
+            while len(self.website.live()) < BUSY_TASKS:
+                project = self.service.projects / f"p{len(self.website.accepted) % PROJECTS}"
+                self.website.post(project)
+            task = self.website.training()
+            if task and fault.loses_attempt and self._losses[task["taskId"]] >= LOSSES_A_TASK:
+                return None
+            return task
+
+        task: dict[str, Any] = self._until(look, "a task in training", END_TIMEOUT_S)
+        self._pause.wait(self.random.uniform(0.0, 1.5))
+        return task
+
+    def _inject(self, fault: f.Fault, task: dict[str, Any]) -> float:
+        """Returns the seconds from the fault (from its end, for one that lasts) until it is overcome."""
+        task_id, attempt = task["taskId"], task["attempt"]
+        began_s = time.monotonic()
+        try:
+            fault.inject(self.service)
+        except LookupError:
+            return 0.0  # There was nothing to hit at that moment.
+        tally = self.tallies[fault.name]
+        tally.tried += 1
+        tally.tasks.add(task_id)
+        if fault.loses_attempt:
+            self._losses[task_id] += 1
+        if fault.within_s == 0.0:
+            began_s = time.monotonic()
+        if fault.overcome == f.POST_ANSWERED:
+            self.website.post(self.service.projects / "p0")
+        else:
+            self._until(lambda: self._is_overcome(fault.overcome, task_id, attempt, task["progress"]), fault.name)
+        took_s = time.monotonic() - began_s
+        tally.recovery_s.append(took_s)
+        tally.too_late += bool(fault.within_s and took_s > fault.within_s)
+        return took_s
+
+    def _is_overcome(self, goal: str, task_id: str, attempt: int, progress: float) -> bool:
+        answer = self.service.call("GET", f"/v1/tasks/{task_id}")
+        if answer.status != 200:
+            return False
+        task = answer.body
+        ended = task["state"] not in ("pending", "processing")
+        if goal == f.GET_ANSWERED:
+            return True
+        if goal == f.GOES_ON:
+            return ended or task["attempt"] > attempt or task["progress"] > progress
+        return ended or (task["attempt"] > attempt and task["state"] == "processing" and task["phase"] != "")
+
+    def finish(self) -> None:
+        """Let every accepted task end."""
+        self._until(lambda: not self.website.live() and self._all_ended(), "the end of all tasks", END_TIMEOUT_S)
+
+    def _all_ended(self) -> bool:
+        return self.website.ended.keys() == self.website.accepted.keys()
+
+    def _until(self, look: Callable[[], Any], what: str, timeout_s: float = OVERCOME_TIMEOUT_S) -> Any:
+        give_up_at_s = time.monotonic() + timeout_s
+        while not (seen := look()):
+            if time.monotonic() > give_up_at_s:
+                state = {task: known.get("state") for task, known in self.website.live().items()}
+                raise AssertionError(
+                    f"waited {timeout_s:.0f} s for {what}; live tasks: {state}\n{self.service.last_log_lines()}"
+                )
+            self._pause.wait(LOOK_S)
+        return seen
+
+
+@dataclass(frozen=True)
+class Account:
+    """What the journal and the disk say of every accepted task, against what the website was told."""
+
+    tasks: int
+    lost: set[str]
+    ended_twice: set[str]
+    wrong_state: set[str]
+    attempts_beyond_first: int
+
+
+def account_for(campaign: Campaign) -> Account:
+    journal = campaign.service.root / "var" / "journal.sqlite3"
+    lost, twice, wrong, again = set(), set(), set(), 0
+    for task_id, project in campaign.website.accepted.items():
+        facts = [record.fact for record in read_story(journal, task_id)]
+        ends = [fact for fact in facts if isinstance(fact, Done | Failed | Cancelled)]
+        again += sum(isinstance(fact, Requeued) for fact in facts)
+        if not ends:
+            lost.add(task_id)
+        if len(ends) > 1:
+            twice.add(task_id)
+        told = campaign.website.ended.get(task_id, {}).get("state")
+        has_model = read_manifest(project / "models" / task_id) is not None
+        if told != "done" or not isinstance(ends[-1] if ends else None, Done) or not has_model:
+            wrong.add(task_id)
+    return Account(len(campaign.website.accepted), lost, twice, wrong, again)
+
+
+def integrity(campaign: Campaign) -> str:
+    """SQLite's own check of the journal."""
+    with sqlite3.connect(campaign.service.root / "var" / "journal.sqlite3") as db:
+        return str(db.execute("PRAGMA integrity_check").fetchone()[0])
+
+
+def percentile(values: list[float], percent: int) -> float:
+    return statistics.quantiles(values, n=100, method="inclusive")[percent - 1] if len(values) > 1 else values[0]

@@ -1,0 +1,64 @@
+"""A website's back-end: posts folders with a key until each is accepted, remembers every taskId, and asks for them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.process.service_under_test import ServiceUnderTest
+from tests.process.small_projects import SIDE_PX
+
+RETRY_S = 0.05
+ENDED = ("done", "failed", "cancelled")
+
+
+class Website:
+    def __init__(self, service: ServiceUnderTest) -> None:
+        self._service = service
+        self._pause = threading.Event()
+        self._posted = 0
+        #: taskId → the project that was posted. Once in here, a task must never be lost.
+        self.accepted: dict[str, Path] = {}
+        self.ended: dict[str, dict[str, Any]] = {}
+
+    @staticmethod
+    def fields(project: Path, key: str) -> dict[str, str]:
+        options = {"imageSize": str(SIDE_PX), "epochs": "4", "seed": "1"}
+        who = {"userId": "u1", "projectId": project.name, "projectDir": str(project), "requestId": key}
+        return {**who, "trainType": "classification", **options}
+
+    def post(self, project: Path, timeout_s: float = 60.0) -> str:
+        """As a careful caller does it: the same key again until there is an answer."""
+        self._posted += 1
+        give_up_at_s = time.monotonic() + timeout_s
+        while True:
+            answer = self._service.call("POST", "/", self.fields(project, f"key-{self._posted}"))
+            if answer.status == 200:
+                task_id = str(answer.body["taskId"])
+                self.accepted[task_id] = project
+                return task_id
+            if time.monotonic() > give_up_at_s:
+                raise AssertionError(f"no POST was accepted for {timeout_s:.0f} s; last answer: {answer}")
+            self._pause.wait(RETRY_S)
+
+    def live(self) -> dict[str, dict[str, Any]]:
+        """The accepted tasks that have not ended, as the service shows them now (none while it does not answer)."""
+        found = {}
+        for task_id in self.accepted.keys() - self.ended.keys():
+            answer = self._service.call("GET", f"/v1/tasks/{task_id}")
+            if answer.status != 200:
+                continue
+            if answer.body["state"] in ENDED:
+                self.ended[task_id] = answer.body
+            else:
+                found[task_id] = answer.body
+        return found
+
+    def training(self) -> dict[str, Any] | None:
+        """The task that is being trained, once its trainer has reported a phase."""
+        for task in self.live().values():
+            if task["state"] == "processing" and task["phase"] not in ("", "starting"):
+                return task
+        return None
