@@ -11,8 +11,8 @@ from tests.process.published_models import accuracy_on_unseen_digits, check_publ
 from tests.process.service_under_test import ServiceUnderTest
 from tests.process.small_projects import SIDE_PX
 
-#: One step of a training, the first of which is traced.
-CANCEL_TIMEOUT_S = 10.0
+#: A step takes a fraction of a second; the rest is for a machine that is busy with other things.
+CANCEL_TIMEOUT_S = 8.0
 
 
 def test_a_cancelled_task_leaves_nothing(service: ServiceUnderTest) -> None:
@@ -20,7 +20,7 @@ def test_a_cancelled_task_leaves_nothing(service: ServiceUnderTest) -> None:
     make_segmentation_project(project, images=16, seed=3)
     task_id = service.post(project, "segmentation", imageSize=96, epochs=1000)
     waiting = service.post(project, "segmentation", imageSize=96, epochs=1000)
-    service.wait_for_phase(task_id, "train")
+    service.wait_for_task(task_id, lambda task: task["epoch"] >= 1)  # before that, TensorFlow traces for seconds
 
     answer = service.call("DELETE", f"/v1/tasks/{waiting}")
     assert (answer.status, answer.body["state"]) == (200, "cancelled")
