@@ -35,6 +35,8 @@ from trainer_worker.agent_events import (
 from trainer_worker.progress_clock import ProgressClock
 
 HELLO_INTERVAL_S = 0.5
+#: So many without a welcome (five seconds) are worth a line in the log: a wrong address looks like silence.
+HELLOS_UNTIL_NOTE = 10
 PROGRESS_INTERVAL_S = 0.25
 LEAVE_TIMEOUT_S = 3.0
 RESPAWN_DELAY_S = 5.0
@@ -104,6 +106,8 @@ class AgentCore:
         self._leave_by_s: float | None = None
         self._spawned = 0
         self._said_ready = False
+        self._rejected = ""
+        self._hellos = 0
         self._last_published: m.Progress | None = None
         self._now_s = 0.0
         self._out: list[Instruction] = []
@@ -151,7 +155,7 @@ class AgentCore:
             case m.Welcome():
                 if not self.welcomed:
                     self._out.append(Note("action=worker.welcomed"))
-                self.welcomed = True
+                self.welcomed, self._rejected = True, ""
                 self._interval_s = message.heartbeat_interval_s
                 self._out.append(ConnectProgress(message.progress_port))
                 self._next_heartbeat_s = min(self._next_heartbeat_s, self._now_s + self._interval_s)
@@ -159,7 +163,10 @@ class AgentCore:
                 self.welcomed = False
                 self._next_heartbeat_s = self._now_s
             case m.Rejected():
-                self._out.append(Note(f"action=worker.rejected reason={message.error!r}"))
+                # Asked again twice a second; said once.
+                if message.error != self._rejected:
+                    self._out.append(Note(f"action=worker.rejected reason={message.error!r}"))
+                self._rejected = message.error
             case m.Start():
                 self._take(message)
             case m.Stop():
@@ -343,9 +350,13 @@ class AgentCore:
             # Results go first: the broker then knows that the worker is free before it hears that it is ready.
             self._out += [Send(result) for result, _ in self.outbox.values()]
             if self.welcomed:
+                self._hellos = 0
                 self._out.append(Send(m.Heartbeat(self.ready, holds)))
             else:
                 s = self.settings
+                self._hellos += 1
+                if self._hellos == HELLOS_UNTIL_NOTE:
+                    self._out.append(Note("action=worker.waiting reason='no welcome from the broker yet'"))
                 self._out.append(Send(m.Hello(s.worker, s.start_id, s.host, s.train_types, self.ready, holds)))
         if self._leave_by_s is not None and (not self.outbox or self._now_s >= self._leave_by_s):
             self._out += [Send(m.Goodbye()), Leave()]
