@@ -30,7 +30,10 @@ def bind_sockets(context: zmq.Context[zmq.Socket[bytes]], settings: BrokerSettin
         if secret is not None:
             socket.curve_server = True
             socket.curve_publickey, socket.curve_secretkey = secret
-        endpoint = f"tcp://{settings.host}:{getattr(settings, key)}"
+        is_ipv6 = ":" in settings.host
+        socket.ipv6 = is_ipv6
+        host = f"[{settings.host}]" if is_ipv6 else settings.host
+        endpoint = f"tcp://{host}:{getattr(settings, key)}"
         try:
             socket.bind(endpoint)
         except zmq.ZMQError as error:

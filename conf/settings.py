@@ -69,7 +69,8 @@ class BrokerSettings(_Section, frozen=True, kw_only=True):
     @property
     def connect_host(self) -> str:
         """The address that programs on this machine reach the broker at."""
-        return "127.0.0.1" if self.host in ("0.0.0.0", "*") else self.host
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "*") else self.host
+        return f"[{host}]" if ":" in host else host
 
     @property
     def journal_path(self) -> Path:

@@ -36,8 +36,7 @@ def start(environ: Mapping[str, str]) -> int:
         supervisor = SupervisorClient(ROOT)
         settings = load(environ)
         if supervisor.pid() is not None:
-            say("TFModel is running already; 'python server.py status' shows how it is.")
-            return 0
+            return _start_what_is_stopped(supervisor, settings)
         _check_orphans()
         _check_ports(settings)
         _make_folders(settings)
@@ -58,6 +57,16 @@ def start(environ: Mapping[str, str]) -> int:
         _stop_quietly(supervisor)
         return 1
     _describe(settings, ready)
+    return 0
+
+
+def _start_what_is_stopped(supervisor: SupervisorClient, settings: Settings) -> int:
+    """supervisord runs already. Programs that an operator has stopped are started; nothing is stopped on failure."""
+    if all(program.state == "RUNNING" for program in supervisor.programs()):
+        say("TFModel is running already; 'python server.py status' shows how it is.")
+        return 0
+    supervisor.start_all()
+    _describe(settings, _wait_until_ready(supervisor, settings))
     return 0
 
 

@@ -100,6 +100,10 @@ class SupervisorClient:
                 raise SupervisorError(f"supervisord does not answer at {self._socket}; see log/supervisord.log.")
             time.sleep(0.05)
 
+    def start_all(self) -> None:
+        """Start the programs that do not run; SupervisorError when supervisord is away."""
+        self._call("startAllProcesses")
+
     def shutdown(self, timeout_s: float) -> bool:
         """Stop all programs and supervisord; True when it is gone within the time."""
         pid = self.pid()

@@ -41,6 +41,8 @@ log = logging.getLogger("worker")
 
 HIGH_WATER_MARK = 1000
 MEMORY_SAMPLE_INTERVAL_S = 1.0
+LIVENESS_PING_MS = 2_000
+LIVENESS_TIMEOUT_MS = 8_000
 
 
 class Agent:
@@ -174,6 +176,10 @@ class Agent:
         socket = self._context.socket(kind)
         socket.linger = 500  # a result or a goodbye said just before the end should still go out
         socket.sndhwm = socket.rcvhwm = HIGH_WATER_MARK
+        socket.ipv6 = True  # IPv4 as well
+        # A host that vanishes without a word closes no connection; this does, and ZeroMQ then connects anew.
+        socket.setsockopt(zmq.HEARTBEAT_IVL, LIVENESS_PING_MS)
+        socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, LIVENESS_TIMEOUT_MS)
         if self._keys is not None:
             self._keys.protect(socket)
         return socket

@@ -40,6 +40,8 @@ HELLOS_UNTIL_NOTE = 10
 PROGRESS_INTERVAL_S = 0.25
 LEAVE_TIMEOUT_S = 3.0
 RESPAWN_DELAY_S = 5.0
+#: Loading TensorFlow takes seconds, and the first start converts a backbone; longer than this, it hangs.
+START_LIMIT_S = 180.0
 #: What a training may take beyond its maxSeconds to export the best model so far.
 TIME_LIMIT_GRACE_S = 300.0
 REMEMBERED_ATTEMPTS = 1000
@@ -67,6 +69,7 @@ class ProcessState(enum.Enum):
 @dataclass(slots=True)
 class TrainerProcess:
     number: int
+    spawned_at_s: float
     state: ProcessState = ProcessState.STARTING
     tasks_done: int = 0
 
@@ -167,6 +170,8 @@ class AgentCore:
                 if message.error != self._rejected:
                     self._out.append(Note(f"action=worker.rejected reason={message.error!r}"))
                 self._rejected = message.error
+                if self.work is not None:  # A worker that must not register holds no lease.
+                    self._order_stop(m.Stop(self.work.holding.task_id, self.work.holding.attempt, unknown=True))
             case m.Start():
                 self._take(message)
             case m.Stop():
@@ -279,14 +284,19 @@ class AgentCore:
         return min(ready, key=lambda p: p.number, default=None)
 
     def _keep_processes(self) -> None:
-        """One process to train in; once that is ready, a spare."""
+        """One process to train in; once that is ready, a spare. One that does not get ready is replaced."""
+        for process in list(self.processes.values()):
+            hangs = self._now_s - process.spawned_at_s >= START_LIMIT_S
+            if process.state is ProcessState.STARTING and hangs:
+                self._out.append(Note(f"action=trainer.start_hangs number={process.number}"))
+                self._retire(process)
         if self._leave_by_s is not None or self._now_s < self._next_spawn_s:
             return
         living = [p for p in self.processes.values() if p.state is not ProcessState.RETIRING]
         starting = any(p.state is ProcessState.STARTING for p in living)
         if not starting and len(living) < (2 if self.settings.keep_spare else 1):
             self._spawned += 1
-            self.processes[self._spawned] = TrainerProcess(self._spawned)
+            self.processes[self._spawned] = TrainerProcess(self._spawned, self._now_s)
             self._out.append(Spawn(self._spawned))
 
     def _give_work(self) -> None:

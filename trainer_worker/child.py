@@ -130,9 +130,11 @@ class Child:
 def _published(folder: Path) -> Trained:
     """What a finished model says of itself."""
     manifest = read_manifest(folder) or {}
+    # A figure that is no number stands as null in JSON.
+    metrics = {name: value for name, value in manifest.get("metrics", {}).items() if value is not None}
     return Trained(
         str(folder / "model.tflite"),
-        manifest.get("metrics", {}),
+        metrics,
         manifest.get("stage_seconds", {}),
         manifest.get("stopped_early", False),
     )
@@ -147,10 +149,23 @@ def make_job(order: m.Train) -> Job:
             "project_dir_missing",
             f"There is no folder {project_dir} on the worker; upload the photos before posting the task.",
         )
+    refuse_links_outside(project_dir)
     options = typed_options(spec.train_type, spec.options)
     batch_size = max(1, options.batch_size // order.batch_divisor)
     options = msgspec.structs.replace(options, batch_size=batch_size)
     return Job(spec.task_id, order.attempt, project_dir, spec.train_type, options)
+
+
+def refuse_links_outside(project_dir: Path) -> None:
+    """What is read and written must lie in the folder that the front-end has admitted."""
+    inside = project_dir.resolve()
+    for name in ("images", "labels", "masks", "models", ".tfmodel"):
+        folder = project_dir / name
+        if folder.is_symlink() and not folder.resolve().is_relative_to(inside):
+            raise TrainingError(
+                "link_leaves_project",
+                f"{name} in projectDir is a link to a place outside of projectDir; put a folder there instead.",
+            )
 
 
 def explain(error: Exception) -> Failure:

@@ -21,6 +21,8 @@ log = logging.getLogger("web")
 
 HIGH_WATER_MARK = 10_000
 REPEAT_INTERVAL_S = 0.5
+LIVENESS_PING_MS = 2_000
+LIVENESS_TIMEOUT_MS = 8_000
 #: The broker ticks every second; after this much silence it counts as away.
 AWAY_AFTER_S = 3.5
 
@@ -170,6 +172,10 @@ class BrokerClient:
         socket = context.socket(kind)
         socket.linger = 0
         socket.sndhwm = socket.rcvhwm = HIGH_WATER_MARK
+        socket.ipv6 = True  # IPv4 as well
+        # A host that vanishes without a word closes no connection; this does, and ZeroMQ then connects anew.
+        socket.setsockopt(zmq.HEARTBEAT_IVL, LIVENESS_PING_MS)
+        socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, LIVENESS_TIMEOUT_MS)
         if keys is not None:
             keys.protect(socket)
         return socket

@@ -87,6 +87,7 @@ class JsonHandler(RequestHandler):
         reason = http.HTTPStatus(status_code).phrase
         code = CODES_BY_STATUS.get(status_code, "internal_error" if status_code >= 500 else "bad_fields")
         words = {
+            400: "The request cannot be read; send UTF-8, percent-encoded.",
             404: f"There is nothing at {self.request.path[:200]}; the calls are described in the README.",
             405: f"{self.request.method} is not a call of {self.request.path[:200]}; see the README.",
             500: "Something went wrong here; it has been logged. Try again, or tell the operator.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -119,7 +120,7 @@ def _single_values(fields: Mapping[str, Sequence[str]]) -> tuple[dict[str, str],
             problems.append(Problem(name, f"{name} came {len(values)} times; post it once."))
         elif len(values[0]) > MAX_FIELD_LENGTH:
             problems.append(Problem(name, f"{name} has {len(values[0])} characters; at most {MAX_FIELD_LENGTH}."))
-        elif not values[0].isprintable() or UNDECODABLE in name + values[0]:
+        elif UNDECODABLE in name + values[0] or any(unicodedata.category(c) == "Cc" for c in values[0]):
             problems.append(Problem(name, f"{name}={values[0][:80]!r} holds control characters or is not UTF-8."))
         else:
             single[name] = values[0].strip() if name != "projectDir" else values[0]

@@ -16,10 +16,10 @@ FAULTS = (
     Fault(
         "answer before commit",
         "broker/shell.py",
-        "        if records:\n            self._journal.append(records, self._changed_tasks(records))\n"
+        "        if records:\n            self._journal.append(records, _changed_tasks(effects))\n"
         "        for effect in effects:\n            self._carry_out(effect)\n",
         "        for effect in effects:\n            self._carry_out(effect)\n"
-        "        if records:\n            self._journal.append(records, self._changed_tasks(records))\n",
+        "        if records:\n            self._journal.append(records, _changed_tasks(effects))\n",
     ),
     Fault("a failed commit is survived", "broker/__main__.py", "        os._exit(1)\n", "        pass\n"),
     Fault("stale attempt accepted", "broker/core.py", " and task.attempt == result.attempt:", ":"),

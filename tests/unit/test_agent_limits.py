@@ -5,7 +5,7 @@ from __future__ import annotations
 from protocol import messages as m
 from tests.agent_driver import GRACE_S, Driver, of, sent, training, warm
 from trainer_worker import agent_events as agent
-from trainer_worker.agent_core import TIME_LIMIT_GRACE_S
+from trainer_worker.agent_core import START_LIMIT_S, TIME_LIMIT_GRACE_S
 
 STALL_S = 60.0
 
@@ -52,13 +52,14 @@ def test_a_training_that_hangs_is_killed_once_and_tried_again() -> None:
 
 
 def test_waiting_for_a_trainer_to_load_is_no_hang() -> None:
-    driver = Driver(stall_limit_s=STALL_S)
+    stall_s = START_LIMIT_S / 4
+    driver = Driver(stall_limit_s=stall_s)
     driver.handle(agent.TimePassed())
     driver.broker(m.Welcome(2.0, 10.0, 2337))
     driver.start()
-    assert of(agent.Terminate, driver.wait(3 * STALL_S)) == []
+    assert of(agent.Terminate, driver.wait(3 * stall_s)) == []
     driver.ready(1)
-    assert of(agent.Terminate, driver.wait(STALL_S / 2)) == []
+    assert of(agent.Terminate, driver.wait(stall_s / 2)) == []
 
 
 def test_progress_does_not_go_back_when_the_trainer_is_ready_at_last() -> None:

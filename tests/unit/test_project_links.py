@@ -1,0 +1,30 @@
+"""A project's folders may not lead out of it: the front-end has admitted the project, not what it links to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from protocol.errors import TrainingError
+from trainer_worker.child import refuse_links_outside
+
+
+@pytest.mark.parametrize("name", ["images", "masks", "models"])
+def test_a_link_to_another_place_is_refused_by_name(tmp_path: Path, name: str) -> None:
+    project, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
+    project.mkdir()
+    elsewhere.mkdir()
+    (project / name).symlink_to(elsewhere)
+    with pytest.raises(TrainingError, match=f"^{name} in projectDir is a link") as caught:
+        refuse_links_outside(project)
+    assert caught.value.code == "link_leaves_project"
+
+
+def test_links_within_the_project_and_a_linked_project_are_fine(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    (project / "photos").mkdir(parents=True)
+    (project / "images").symlink_to("photos")
+    (tmp_path / "link").symlink_to(project)
+    refuse_links_outside(project)
+    refuse_links_outside(tmp_path / "link")
