@@ -24,8 +24,8 @@ from trainer_worker.checkpoints import Checkpoints
 from trainer_worker.job import Reporter
 
 LABEL_SMOOTHING = 0.1
-#: The pretrained blocks' share of the learning rate. With fewer images than this they stay as they are: measured on
-#: flowers5, 10 a class lost by training them and 30 a class gained.
+#: The pretrained blocks' share of the learning rate. With fewer images than this they stay as they are: on
+#: flowers5 10 a class did not gain by training them and 30 a class did (one or two seeds each, so a rough bound).
 BLOCKS_RATE = 0.3
 BLOCKS_FROM_IMAGES = 100
 REFIT_UP_TO_IMAGES = 500
