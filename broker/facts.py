@@ -18,7 +18,7 @@ from protocol.errors import Failure
 from protocol.task import AttemptEnd, Task, TaskSpec, TaskState, Trained
 
 
-class _Fact(msgspec.Struct, frozen=True, tag=True, tag_field="fact"):
+class _Fact(msgspec.Struct, frozen=True, tag=True, tag_field="fact", gc=False):
     pass
 
 
@@ -70,7 +70,7 @@ class Cancelled(_Fact, frozen=True):
 Fact = Submitted | Leased | Requeued | CancelRequested | StopRequested | Done | Failed | Cancelled
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """A fact with its place in the journal. seq rises by one; at_s: wall clock, seconds since the epoch."""
 
     seq: int

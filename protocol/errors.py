@@ -65,7 +65,7 @@ REFUSAL_CODES: dict[str, int] = {
 }
 
 
-class Failure(msgspec.Struct, frozen=True):
+class Failure(msgspec.Struct, frozen=True, gc=False):
     """The end of an attempt that did not work out, in words.
 
     error: one or two sentences for the person who posted the task.

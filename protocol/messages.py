@@ -12,8 +12,8 @@ from protocol.errors import Failure
 from protocol.task import Task, TaskSpec, Trained
 
 
-class Message(msgspec.Struct, frozen=True, tag=True, tag_field="type"):
-    """What all messages share: the class name travels as `type`."""
+class Message(msgspec.Struct, frozen=True, tag=True, tag_field="type", gc=False):
+    """What all messages share: the class name travels as `type`. See protocol.task for gc=False."""
 
 
 class Holding(msgspec.Struct, frozen=True):

@@ -1,4 +1,8 @@
-"""The task: what a caller asked for, and everything durable that has happened to it since."""
+"""The task: what a caller asked for, and everything durable that has happened to it since.
+
+gc=False: these cannot refer to themselves, and without it the garbage collector would walk through every
+task that the broker and the front-end hold, again and again.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,7 @@ class TaskState(enum.StrEnum):
 ENDED_STATES = frozenset({TaskState.DONE, TaskState.FAILED, TaskState.CANCELLED})
 
 
-class TaskSpec(msgspec.Struct, frozen=True):
+class TaskSpec(msgspec.Struct, frozen=True, gc=False):
     """What was asked for; never changes.
 
     project_dir: as the caller wrote it, for the answers; project_path: the same folder, absolute and with
@@ -45,7 +49,7 @@ class TaskSpec(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, task_id="") == msgspec.structs.replace(other, task_id="")
 
 
-class Trained(msgspec.Struct, frozen=True):
+class Trained(msgspec.Struct, frozen=True, gc=False):
     """What a worker says of a finished task. model_path: the file to hand to the user.
 
     Numbers that are not finite (a loss that ran away) are left out: JSON, and so the journal, cannot hold them.
@@ -63,7 +67,7 @@ class Trained(msgspec.Struct, frozen=True):
             msgspec.structs.force_setattr(self, name, finite)
 
 
-class AttemptEnd(msgspec.Struct, frozen=True):
+class AttemptEnd(msgspec.Struct, frozen=True, gc=False):
     """How an attempt that did not finish the task ended.
 
     counted: whether it counts towards the limit on attempts; a worker that hands its task back does not use one up.
@@ -77,7 +81,7 @@ class AttemptEnd(msgspec.Struct, frozen=True):
     counted: bool = True
 
 
-class Task(msgspec.Struct, frozen=True):
+class Task(msgspec.Struct, frozen=True, gc=False):
     """A task as the journal knows it; progress in flight is a message of its own (protocol.messages.Progress).
 
     attempt: the current try, or the next one while pending; rises by one each time the task goes back to the queue.

@@ -7,20 +7,22 @@ import itertools
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import zmq
-from zmq.eventloop.zmqstream import ZMQStream
 
 from conf.curve import ClientKeys
 from conf.settings import BrokerSettings
 from protocol import messages as m
 from protocol import wire
+from web.message_reader import MessageReader
 from web.task_cache import TaskCache
 
 log = logging.getLogger("web")
 
 HIGH_WATER_MARK = 10_000
 REPEAT_INTERVAL_S = 0.5
+REPEAT_CHECK_INTERVAL_S = 0.1
 LIVENESS_PING_MS = 2_000
 LIVENESS_TIMEOUT_MS = 8_000
 #: The broker ticks every second; after this much silence it counts as away.
@@ -29,6 +31,16 @@ AWAY_AFTER_S = 3.5
 
 class BrokerAwayError(Exception):
     """No answer in time; what was asked may or may not have been done."""
+
+
+@dataclass(slots=True)
+class _Request:
+    """Waits for its answer. Times are those of the event loop's clock."""
+
+    message: m.WebToBroker
+    answer: asyncio.Future[m.BrokerToWeb]
+    repeat_at_s: float
+    give_up_at_s: float
 
 
 class BrokerClient:
@@ -46,7 +58,7 @@ class BrokerClient:
         self._cache = cache
         self._timeout_s = timeout_s
         self._request_ids = itertools.count(1)
-        self._waiting: dict[int, asyncio.Future[m.BrokerToWeb]] = {}
+        self._waiting: dict[int, _Request] = {}
         self._outbox: list[m.WebToBroker] = []
         self._snapshot_asked_at_s = 0.0
         self._tick: m.Tick | None = None
@@ -60,14 +72,17 @@ class BrokerClient:
         # Requests are repeated until answered; a queue for a broker that is away would only age.
         dealer.setsockopt(zmq.IMMEDIATE, 1)
         dealer.connect(f"tcp://{host}:{settings.web_port}")
-        self._subscriber = ZMQStream(subscriber)
-        self._dealer = ZMQStream(dealer)
+        self._loop = asyncio.get_running_loop()
+        self._subscriber = MessageReader(self._loop, subscriber, self._published)
+        self._dealer = MessageReader(self._loop, dealer, self._answered)
 
     def start(self) -> None:
-        self._subscriber.on_recv(self._published, copy=True)
-        self._dealer.on_recv(self._answered, copy=True)
+        self._subscriber.start()
+        self._dealer.start()
+        self._repeat_timer = self._loop.call_later(REPEAT_CHECK_INTERVAL_S, self._repeat_requests)
 
     def close(self) -> None:
+        self._repeat_timer.cancel()
         self._subscriber.close()
         self._dealer.close()
 
@@ -87,37 +102,39 @@ class BrokerClient:
         Every request may safely arrive twice, so it is repeated until answered. BrokerAwayError after timeout_s.
         """
         request_id = next(self._request_ids)
-        message = make(request_id)
-        answer: asyncio.Future[m.BrokerToWeb] = asyncio.get_running_loop().create_future()
-        self._waiting[request_id] = answer
-        give_up_at_s = time.monotonic() + self._timeout_s
+        now_s = self._loop.time()
+        answer: asyncio.Future[m.BrokerToWeb] = self._loop.create_future()
+        request = _Request(make(request_id), answer, now_s + REPEAT_INTERVAL_S, now_s + self._timeout_s)
+        self._waiting[request_id] = request
+        self._send(request.message)
         try:
-            while (left_s := give_up_at_s - time.monotonic()) > 0:
-                self._send(message)
-                done, _ = await asyncio.wait([answer], timeout=min(REPEAT_INTERVAL_S, left_s))
-                if done:
-                    return answer.result()
-            raise BrokerAwayError
+            return await answer
         finally:
             del self._waiting[request_id]
+
+    def _repeat_requests(self) -> None:
+        """One timer for all requests: one for each would cost more than sending it."""
+        self._repeat_timer = self._loop.call_later(REPEAT_CHECK_INTERVAL_S, self._repeat_requests)
+        now_s = self._loop.time()
+        for request in self._waiting.values():
+            if request.answer.done():
+                continue
+            if now_s >= request.give_up_at_s:
+                request.answer.set_exception(BrokerAwayError())
+            elif now_s >= request.repeat_at_s:
+                request.repeat_at_s = now_s + REPEAT_INTERVAL_S
+                self._send(request.message)
 
     def _send(self, message: m.WebToBroker) -> None:
         """Leaves with all others of this turn of the event loop: the broker then commits them together."""
         if not self._outbox:
-            asyncio.get_running_loop().call_soon(self._send_outbox)
+            self._loop.call_soon(self._send_outbox)
         self._outbox.append(message)
 
     def _send_outbox(self) -> None:
         messages, self._outbox = self._outbox, []
-        if self._dealer.closed():
-            return
-        try:
-            for message in messages:
-                self._dealer.socket.send_multipart(wire.encode(message), zmq.NOBLOCK)
-        except zmq.Again:
-            return  # Not connected: the caller repeats, or gives up in time.
-        # Sending can consume the socket's edge-triggered event for an answer that has just come in.
-        self._dealer.flush(zmq.POLLIN)
+        # Those that cannot be sent now (not connected) are repeated, or given up in time.
+        self._dealer.send_all([wire.encode(message) for message in messages])
 
     def _answered(self, frames: list[bytes]) -> None:
         try:
@@ -131,9 +148,9 @@ class BrokerClient:
                 self._snapshot_asked_at_s = 0.0
                 log.info("action=cache.synced seq=%d tasks=%d", message.seq, len(self._cache))
             return
-        answer = self._waiting.get(message.request_id)
-        if answer is not None and not answer.done():
-            answer.set_result(message)
+        request = self._waiting.get(message.request_id)
+        if request is not None and not request.answer.done():
+            request.answer.set_result(message)
 
     def _published(self, frames: list[bytes]) -> None:
         try:

@@ -184,7 +184,7 @@ class TaskHandler(JsonHandler):
         self.finish(entry.brief_json())
 
     def _check_disk(self, project_path: str) -> None:
-        free_mb = free_space_mb(Path(project_path))
+        free_mb = free_space_mb(project_path)
         if free_mb < self.web_settings.min_free_mb:
             raise Refusal(
                 "disk_nearly_full",
@@ -311,7 +311,7 @@ def _content_length(header: str) -> int:
     return int(length)
 
 
-def free_space_mb(folder: Path) -> float:
+def free_space_mb(folder: str | Path) -> float:
     """What an unprivileged process could still write there."""
     status = os.statvfs(folder)
     return status.f_bavail * status.f_frsize / 2**20

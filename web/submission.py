@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-import unicodedata
-import uuid
+import re
+import secrets
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -19,8 +20,8 @@ KEY_FIELD = "requestId"
 MAX_KEY_LENGTH = 200
 MAX_FIELD_LENGTH = 4096
 
-#: What bytes that are not UTF-8 have been replaced with.
-UNDECODABLE = "\ufffd"
+#: Control characters (Unicode's class Cc), and what bytes that are not UTF-8 have been replaced with.
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ufffd]")
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -53,7 +54,7 @@ def read_submission(
         problems.append(Problem("trainType", f"trainType={train_type[:80]!r} is not known; it is one of {known}."))
     request_key, key_problem = _request_key(request_key, single.get(KEY_FIELD, ""))
     problems += key_problem
-    project_path = Path()
+    project_path = ""
     if single.get("projectDir"):
         found = resolve_project_dir(single["projectDir"], allowed_roots)
         if isinstance(found, Problem):
@@ -64,11 +65,11 @@ def read_submission(
         return None, problems
     return (
         TaskSpec(
-            task_id=uuid.uuid4().hex,
+            task_id=new_task_id(),
             user_id=single["userId"],
             project_id=single["projectId"],
             project_dir=single["projectDir"],
-            project_path=str(project_path),
+            project_path=project_path,
             train_type=train_type,
             options=options,
             priority=int(options.get("priority", 0)),
@@ -79,15 +80,21 @@ def read_submission(
     )
 
 
-def resolve_project_dir(text: str, allowed_roots: Sequence[Path]) -> Path | Problem:
+def new_task_id() -> str:
+    """32 hex digits: the time in milliseconds, then 80 random bits, as in a ULID (github.com/ulid/spec).
+
+    Neighbours in time are neighbours in the journal's indexes, so that one commit changes few pages.
+    """
+    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
+
+
+def resolve_project_dir(text: str, allowed_roots: Sequence[Path]) -> str | Problem:
     """The folder with links resolved, when it exists inside an allowed root; relative paths start at the roots."""
     roots = ", ".join(map(str, allowed_roots))
-    candidates = [Path(text)] if Path(text).is_absolute() else [root / text for root in allowed_roots]
-    inside = []
-    for candidate in candidates:
-        resolved = Path(os.path.realpath(candidate))
-        if any(resolved != root and resolved.is_relative_to(root) for root in allowed_roots):
-            inside.append(resolved)
+    # A root with an absolute path after it is that path.
+    candidates = dict.fromkeys(root / text for root in allowed_roots)
+    resolved = map(os.path.realpath, candidates)
+    inside = [path for path in resolved if any(path.startswith(f"{str(root).rstrip('/')}/") for root in allowed_roots)]
     if not inside:
         return Problem(
             "projectDir",
@@ -95,10 +102,10 @@ def resolve_project_dir(text: str, allowed_roots: Sequence[Path]) -> Path | Prob
             "move it there, or add its parent to [web] data_roots in conf/tfmodel.toml.",
             "project_dir_not_allowed",
         )
-    for resolved in inside:
+    for path in inside:
         # Unlike Path.is_dir, this is also False where the system calls the name too long.
-        if os.path.isdir(resolved):  # noqa: PTH112
-            return resolved
+        if os.path.isdir(path):  # noqa: PTH112
+            return path
     return Problem("projectDir", f"projectDir={text[:200]!r} is not an existing folder; upload the photos first.")
 
 
@@ -120,7 +127,7 @@ def _single_values(fields: Mapping[str, Sequence[str]]) -> tuple[dict[str, str],
             problems.append(Problem(name, f"{name} came {len(values)} times; post it once."))
         elif len(values[0]) > MAX_FIELD_LENGTH:
             problems.append(Problem(name, f"{name} has {len(values[0])} characters; at most {MAX_FIELD_LENGTH}."))
-        elif UNDECODABLE in name + values[0] or any(unicodedata.category(c) == "Cc" for c in values[0]):
+        elif UNPRINTABLE.search(name + values[0]):
             problems.append(Problem(name, f"{name}={values[0][:80]!r} holds control characters or is not UTF-8."))
         else:
             single[name] = values[0].strip() if name != "projectDir" else values[0]

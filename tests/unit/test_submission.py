@@ -86,11 +86,11 @@ def refused(text: str, *roots: Path) -> Problem:
 
 
 def test_absolute_and_relative_folders_inside_a_root_are_found(root: Path, tmp_path: Path) -> None:
-    assert resolve_project_dir(str(root / "anna"), [root]) == root / "anna"
-    assert resolve_project_dir("anna/flowers/", [root]) == root / "anna" / "flowers"
+    assert resolve_project_dir(str(root / "anna"), [root]) == str(root / "anna")
+    assert resolve_project_dir("anna/flowers/", [root]) == str(root / "anna" / "flowers")
     second = (tmp_path / "more").resolve()
     (second / "bert").mkdir(parents=True)
-    assert resolve_project_dir("bert", [root, second]) == second / "bert"
+    assert resolve_project_dir("bert", [root, second]) == str(second / "bert")
 
 
 @pytest.mark.parametrize("text", ["..", "../other", "anna/../../other", "/", "/etc", ".", "anna/.."])
@@ -118,7 +118,7 @@ def test_links_that_leave_the_roots_are_not_followed_out(root: Path, tmp_path: P
 
 def test_links_that_stay_inside_are_resolved(root: Path) -> None:
     (root / "inside").symlink_to(root / "anna")
-    assert resolve_project_dir("inside/flowers", [root]) == root / "anna" / "flowers"
+    assert resolve_project_dir("inside/flowers", [root]) == str(root / "anna" / "flowers")
 
 
 def test_a_link_that_points_at_itself_is_a_problem_not_an_exception(root: Path) -> None:
