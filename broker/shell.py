@@ -29,6 +29,8 @@ from protocol.task import Task
 log = logging.getLogger("broker")
 
 DRAIN_MESSAGES = 500
+#: As a plain number: combining pyzmq's enum members costs as much as a small send.
+NOBLOCK = int(zmq.NOBLOCK)
 TICK_INTERVAL_S = 1.0
 PRUNE_INTERVAL_S = 600.0
 DAY_S = 86400.0
@@ -114,7 +116,7 @@ class Shell:
     ) -> None:
         for _ in range(DRAIN_MESSAGES):
             try:
-                peer, *frames = socket.recv_multipart(zmq.NOBLOCK)
+                peer, *frames = socket.recv_multipart(NOBLOCK)
             except zmq.Again:
                 return
             try:
@@ -152,7 +154,7 @@ class Shell:
                 _send(self._sockets.web, effect.peer, answer)
 
     def _publish(self, message: m.Published) -> None:
-        self._sockets.publish.send_multipart(wire.encode(message), zmq.NOBLOCK)
+        self._sockets.publish.send_multipart(wire.encode(message), NOBLOCK)
 
     def _note_progress(self, frames: list[bytes]) -> None:
         try:
@@ -209,12 +211,12 @@ def _forward(source: zmq.Socket[bytes], target: zmq.Socket[bytes], look: Callabl
     """Pass frames on unchanged: subscriptions one way, publications the other."""
     for _ in range(DRAIN_MESSAGES):
         try:
-            frames = source.recv_multipart(zmq.NOBLOCK)
+            frames = source.recv_multipart(NOBLOCK)
         except zmq.Again:
             return
         look(frames)
         try:
-            target.send_multipart(frames, zmq.NOBLOCK)
+            target.send_multipart(frames, NOBLOCK)
         except zmq.Again:
             log.warning("action=broker.publication_dropped reason='a subscriber is too slow'")
 
@@ -222,7 +224,7 @@ def _forward(source: zmq.Socket[bytes], target: zmq.Socket[bytes], look: Callabl
 def _send(socket: zmq.Socket[bytes], peer: bytes, message: m.Message) -> None:
     """Send to a peer that may be gone: the protocol's repeats heal what is lost here."""
     try:
-        socket.send_multipart([peer, *wire.encode(message)], zmq.NOBLOCK)
+        socket.send_multipart([peer, *wire.encode(message)], NOBLOCK)
     except zmq.ZMQError as error:
         if error.errno not in (zmq.EHOSTUNREACH, zmq.EAGAIN):
             raise

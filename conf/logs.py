@@ -7,6 +7,8 @@ import logging
 
 def set_up_logging(program: str) -> None:
     """Log to stderr, where supervisord collects and rotates one file a program."""
+    # What no line shows need not be found out for each of them (Python's logging HOWTO, "Optimization").
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(
         level=logging.INFO,
         format=f"%(asctime)s.%(msecs)03d %(levelname)s {program} %(message)s",

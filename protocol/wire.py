@@ -1,7 +1,12 @@
-"""Frames: `[version, payload]`, the payload packed with msgpack and checked against a union on arrival."""
+"""Frames: `[version, payload]`, the payload packed with msgpack and checked against a union on arrival.
+
+Reading is msgspec's: its decoder checks types and values as it reads, in a tenth of the time that it takes to
+unpack everything into dicts first.
+"""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,8 +33,8 @@ def pack(message: Message) -> bytes:
 def unpack(payload: bytes, union: Any) -> Any:
     """The message in `payload`, checked against `union`; WireError with the reason otherwise."""
     try:
-        return msgspec.convert(msgpack.unpackb(payload), union)
-    except (msgspec.ValidationError, ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
+        return _decoder(union).decode(payload)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise WireError(f"bad payload of {len(payload)} bytes: {error}") from error
 
 
@@ -48,3 +53,8 @@ def decode(frames: Sequence[bytes], union: Any) -> Any:
     if len(payload) > MAX_PAYLOAD_BYTES:
         raise WireError(f"payload of {len(payload)} bytes, at most {MAX_PAYLOAD_BYTES} are taken")
     return unpack(payload, union)
+
+
+@functools.cache
+def _decoder(union: Any) -> msgspec.msgpack.Decoder[Any]:
+    return msgspec.msgpack.Decoder(union)

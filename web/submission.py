@@ -90,12 +90,12 @@ def new_task_id() -> str:
 
 def resolve_project_dir(text: str, allowed_roots: Sequence[Path]) -> str | Problem:
     """The folder with links resolved, when it exists inside an allowed root; relative paths start at the roots."""
-    roots = ", ".join(map(str, allowed_roots))
-    # A root with an absolute path after it is that path.
-    candidates = dict.fromkeys(root / text for root in allowed_roots)
-    resolved = map(os.path.realpath, candidates)
-    inside = [path for path in resolved if any(path.startswith(f"{str(root).rstrip('/')}/") for root in allowed_roots)]
+    # Strings, not Path objects, which would take a tenth of the time of a POST.
+    prefixes = tuple(os.path.join(root, "") for root in allowed_roots)  # noqa: PTH118
+    candidates = dict.fromkeys(os.path.join(prefix, text) for prefix in prefixes)  # noqa: PTH118
+    inside = [path for path in map(os.path.realpath, candidates) if path.startswith(prefixes)]
     if not inside:
+        roots = ", ".join(map(str, allowed_roots))
         return Problem(
             "projectDir",
             f"projectDir={text[:200]!r} does not lie inside an allowed folder ({roots}); "

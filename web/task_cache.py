@@ -9,7 +9,6 @@ be lost, and a snapshot that was on its way already may be older than what was m
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
 
 import msgspec
 
@@ -20,8 +19,7 @@ from web.views import brief_view
 TICKS_UNTIL_ANEW = 3
 
 
-@dataclass(slots=True)
-class Entry:
+class Entry(msgspec.Struct, gc=False):
     """seq: the fact that `task` reflects. json: the eight fields, encoded when first asked for."""
 
     seq: int
