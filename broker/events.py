@@ -9,8 +9,8 @@ from protocol.messages import (
     BrokerToWorker,
     Cancel,
     Lookup,
-    Published,
     StopEarly,
+    TaskChanged,
     WebToBroker,
     WorkerToBroker,
 )
@@ -51,7 +51,9 @@ class SendWorker(msgspec.Struct, frozen=True):
 
 
 class Publish(msgspec.Struct, frozen=True):
-    message: Published
+    """What one commit changes is published together."""
+
+    change: TaskChanged
 
 
 class ReadEnded(msgspec.Struct, frozen=True):

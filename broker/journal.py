@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -80,7 +80,7 @@ class Journal:
         self._db.close()
         os.close(self._lock_fd)
 
-    def append(self, records: Sequence[Record], tasks: Sequence[Task]) -> None:
+    def append(self, records: Sequence[Record], tasks: Iterable[Task]) -> None:
         """Write facts, and the tasks as they are after them, in one durable transaction.
 
         sqlite3.Error if that fails; then nothing was written, and the caller's memory is ahead of the truth.

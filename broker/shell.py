@@ -24,7 +24,6 @@ from broker.journal import Journal
 from broker.request_keys import REQUEST_KEY_TTL_S
 from protocol import messages as m
 from protocol import wire
-from protocol.task import Task
 
 log = logging.getLogger("broker")
 
@@ -134,10 +133,14 @@ class Shell:
             event_records, event_effects = self._core.handle(event, now)
             records += event_records
             effects += event_effects
+        changes = tuple(effect.change for effect in effects if isinstance(effect, Publish))
         if records:
-            self._journal.append(records, _changed_tasks(effects))
+            # Each task as the last of its facts left it. The core may hold it no longer, if many ended at once.
+            self._journal.append(records, {change.task.task_id: change.task for change in changes}.values())
         for effect in effects:
             self._carry_out(effect)
+        if changes:
+            self._publish(m.TasksChanged(changes))
         for record in records:
             log_record(record)
 
@@ -147,8 +150,6 @@ class Shell:
                 _send(self._sockets.web, effect.peer, effect.message)
             case SendWorker():
                 _send(self._sockets.worker, effect.peer, effect.message)
-            case Publish():
-                self._publish(effect.message)
             case ReadEnded():
                 answer = about_ended(effect.request, self._journal.task(effect.request.task_id), self._core.seq)
                 _send(self._sockets.web, effect.peer, answer)
@@ -194,13 +195,6 @@ def log_record(record: Record) -> None:
         record.seq,
         f" reason={reason!r}" if reason else "",
     )
-
-
-def _changed_tasks(effects: list[Effect]) -> list[Task]:
-    """Each changed task as the last of its facts left it. The core may hold it no longer, if many ended at once."""
-    published = (effect.message for effect in effects if isinstance(effect, Publish))
-    tasks = {change.task.task_id: change.task for change in published if isinstance(change, m.TaskChanged)}
-    return list(tasks.values())
 
 
 def _now() -> Now:

@@ -233,11 +233,17 @@ class Progress(Message, frozen=True):
     metrics: dict[str, float] = {}
 
 
-class TaskChanged(Message, frozen=True):
-    """Lost: the front-end sees a gap in `seq` and asks for a snapshot. A fast copy of fact number `seq`."""
+class TaskChanged(msgspec.Struct, frozen=True, gc=False):
+    """The task as fact number `seq` left it."""
 
     seq: int
     task: Task
+
+
+class TasksChanged(Message, frozen=True):
+    """Lost: the front-end sees a gap in the numbers and asks for a snapshot. Fast copies of one commit's facts."""
+
+    changes: tuple[TaskChanged, ...]
 
 
 class Tick(Message, frozen=True):
@@ -258,7 +264,7 @@ WebToBroker = Submit | Lookup | Cancel | StopEarly | SnapshotWanted | WorkersWan
 BrokerToWeb = TaskReply | Refused | SnapshotPart | Workers
 WorkerToBroker = Hello | Heartbeat | Result | Goodbye
 BrokerToWorker = Welcome | HelloWanted | Rejected | Start | Stop | Pulse | ResultAck
-Published = Progress | TaskChanged | Tick
+Published = Progress | TasksChanged | Tick
 
 
 # ---- the pipe between agent and trainer process ----

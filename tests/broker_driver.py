@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from broker.core import Core, CoreSettings
-from broker.events import Event, FromWeb, FromWorker, Now, ReadEnded, SendWeb, SendWorker, TimePassed
+from broker.events import Event, FromWeb, FromWorker, Now, Publish, SendWeb, SendWorker, TimePassed
 from broker.facts import Record
 from protocol import messages as m
 from protocol.errors import FAILURE_CODES, Failure
@@ -26,7 +26,7 @@ class Broker:
             self.core.apply(record)
         self.now_s = 100.0
         self.core.begin(self._now())
-        self.published: list[m.Published] = []
+        self.published: list[m.TaskChanged] = []
         self.effects: list[Any] = []
 
     def _now(self) -> Now:
@@ -36,7 +36,7 @@ class Broker:
         """The messages that this event causes to be sent, publications apart."""
         records, self.effects = self.core.handle(event, self._now())
         self.records += records
-        self.published += [e.message for e in self.effects if not isinstance(e, SendWeb | SendWorker | ReadEnded)]
+        self.published += [e.change for e in self.effects if isinstance(e, Publish)]
         return [e.message for e in self.effects if isinstance(e, SendWeb | SendWorker)]
 
     def web(self, message: m.WebToBroker) -> Any:

@@ -160,8 +160,9 @@ class BrokerClient:
             return
         missed = False
         match message:
-            case m.TaskChanged():
-                missed = self._cache.apply_change(message)
+            case m.TasksChanged():
+                for change in message.changes:
+                    missed = self._cache.apply_change(change)
             case m.Progress():
                 self._cache.apply_progress(message)
             case m.Tick():

@@ -31,6 +31,7 @@ ZMQ_FILES = {
     "trainer_worker/agent.py",
     "trainer_worker/__main__.py",
     "web/broker_client.py",
+    "web/message_reader.py",
     "web/app.py",
     "conf/curve.py",
 }

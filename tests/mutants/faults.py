@@ -16,10 +16,11 @@ FAULTS = (
     Fault(
         "answer before commit",
         "broker/shell.py",
-        "        if records:\n            self._journal.append(records, _changed_tasks(effects))\n"
+        "            self._journal.append(records, {change.task.task_id: change.task for change in changes}.values())\n"
         "        for effect in effects:\n            self._carry_out(effect)\n",
+        "            pass\n"
         "        for effect in effects:\n            self._carry_out(effect)\n"
-        "        if records:\n            self._journal.append(records, _changed_tasks(effects))\n",
+        "        self._journal.append(records, {change.task.task_id: change.task for change in changes}.values())\n",
     ),
     Fault("a failed commit is survived", "broker/__main__.py", "        os._exit(1)\n", "        pass\n"),
     Fault("stale attempt accepted", "broker/core.py", " and task.attempt == result.attempt:", ":"),

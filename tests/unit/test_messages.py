@@ -55,7 +55,7 @@ EXAMPLES: dict[Any, list[m.Message]] = {
         m.Pulse(m.Stop("t1", 1)),
         m.ResultAck("t1", 1, True),
     ],
-    m.Published: [PROGRESS, m.TaskChanged(3, TASK), m.Tick(3, 2, 1, 1, 4)],
+    m.Published: [PROGRESS, m.TasksChanged((m.TaskChanged(3, TASK),)), m.Tick(3, 2, 1, 1, 4)],
     m.AgentToTrainer: [m.Train(make_spec(), 1, 2), m.Halt(1, "t1", True)],
     m.TrainerToAgent: [
         m.Ready({"tensorflow": "2"}),

@@ -162,7 +162,7 @@ class Publisher:
 
     def handle(self, event: FromWeb | FromWorker) -> list[m.BrokerToWeb]:
         _, effects = self.core.handle(event, Now(1.0, 1.0))
-        self.out += [e.message for e in effects if isinstance(e, Publish) and isinstance(e.message, m.TaskChanged)]
+        self.out += [e.change for e in effects if isinstance(e, Publish)]
         return [e.message for e in effects if isinstance(e, SendWeb)]
 
     def worker(self, message: m.WorkerToBroker) -> None:
