@@ -4,34 +4,15 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from tests.chaos.campaign import PROJECTS, Campaign, account_for, integrity
-from tests.chaos.faults import DISK_FAULTS, FAULTS
 from tests.chaos.report import write_report
-from tests.process.service_under_test import REPOSITORY, ServiceUnderTest, service_copy
+from tests.chaos.surroundings import Surroundings, surroundings_of
+from tests.process.service_under_test import REPOSITORY, service_copy
 from tests.process.small_projects import make_digits_project
-
-#: Room for the digits and some dozens of models; small enough to be filled in a moment.
-PROJECTS_MB, JOURNAL_MB = 2048, 64
-
-
-@contextlib.contextmanager
-def small_file_system(folder: Path, size_mb: int) -> Iterator[None]:
-    """A file system in memory at `folder`, when faults of the disk are among the faults."""
-    if not set(DISK_FAULTS) & set(FAULTS):
-        yield
-        return
-    folder.mkdir(exist_ok=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size_mb}m", "tmpfs", str(folder)], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=False)
 
 
 def say(line: str) -> None:
@@ -39,18 +20,16 @@ def say(line: str) -> None:
 
 
 @contextlib.contextmanager
-def busy_service() -> Iterator[ServiceUnderTest]:
+def running_service() -> Iterator[Surroundings]:
     settings = {"WEB_MIN_FREE_MB": "1", "WORKER_KEEP_MODELS": "0", "WORKER_TASKS_PER_PROCESS": "10"}
-    with service_copy(**settings) as service, contextlib.ExitStack() as mounts:
-        mounts.enter_context(small_file_system(service.projects, PROJECTS_MB))
-        mounts.enter_context(small_file_system(service.root / "var", JOURNAL_MB + 128))
+    with service_copy(**settings) as service, surroundings_of(service) as place:
         for number in range(PROJECTS):
             make_digits_project(service.projects / f"p{number}")
         started = service.command("start")
         if started.returncode != 0:
             sys.exit(started.stdout + started.stderr)
         try:
-            yield service
+            yield place
         finally:
             service.command("stop")
 
@@ -61,9 +40,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--write", action="store_true", help="write docs/reliability.md")
     arguments = parser.parse_args()
-    with busy_service() as service:
+    with running_service() as place:
         began_s = time.monotonic()
-        campaign = Campaign(service, arguments.seed)
+        campaign = Campaign(place, arguments.seed)
         campaign.run(arguments.faults, say)
         campaign.finish()
         account = account_for(campaign)

@@ -15,8 +15,8 @@ from typing import Any
 from broker.facts import Cancelled, Done, Failed, Requeued
 from broker.journal import read_story
 from tests.chaos import faults as f
+from tests.chaos.surroundings import Surroundings
 from tests.chaos.website import Website
-from tests.process.service_under_test import ServiceUnderTest
 from trainer_worker.artifacts import read_manifest
 
 BUSY_TASKS = 2
@@ -39,9 +39,9 @@ class Tally:
 
 
 class Campaign:
-    def __init__(self, service: ServiceUnderTest, seed: int) -> None:
-        self.service = service
-        self.website = Website(service)
+    def __init__(self, place: Surroundings, seed: int) -> None:
+        self.place, self.service = place, place.service
+        self.website = Website(self.service)
         self.random = random.Random(seed)
         self.tallies: defaultdict[str, Tally] = defaultdict(Tally)
         self._losses: Counter[str] = Counter()
@@ -64,13 +64,14 @@ class Campaign:
             while len(self.website.live()) < BUSY_TASKS:
                 project = self.service.projects / f"p{len(self.website.accepted) % PROJECTS}"
                 self.website.post(project)
-            task = self.website.training()
+            task = self.website.training(fault.phase)
             if task and fault.loses_attempt and self._losses[task["taskId"]] >= LOSSES_A_TASK:
                 return None
             return task
 
         task: dict[str, Any] = self._until(look, "a task in training", END_TIMEOUT_S)
-        self._pause.wait(self.random.uniform(0.0, 1.5))
+        if not fault.phase:
+            self._pause.wait(self.random.uniform(0.0, 1.5))
         return task
 
     def _inject(self, fault: f.Fault, task: dict[str, Any]) -> float:
@@ -78,7 +79,7 @@ class Campaign:
         task_id, attempt = task["taskId"], task["attempt"]
         began_s = time.monotonic()
         try:
-            fault.inject(self.service)
+            fault.inject(self.place)
         except LookupError:
             return 0.0  # There was nothing to hit at that moment.
         tally = self.tallies[fault.name]

@@ -10,8 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
-import psutil
-
+from tests.chaos.surroundings import CAN_CUT_CABLE, CAN_MOUNT, CAN_STEP_CLOCK, Surroundings
 from tests.chaos.website import Website
 from tests.process.service_under_test import ServiceUnderTest
 
@@ -28,13 +27,15 @@ class Fault(NamedTuple):
     """inject: does it, and returns once it is done (after SIGCONT, for a pause).
 
     loses_attempt: whether the running attempt is lost by it. within_s: what overcoming it may take, 0.0 for no limit.
+    phase: the point of the training at which it strikes, "" for any.
     """
 
     name: str
-    inject: Callable[[ServiceUnderTest], None]
+    inject: Callable[[Surroundings], None]
     overcome: str
     loses_attempt: bool
     within_s: float
+    phase: str = ""
 
 
 def pause_for(seconds: float) -> None:
@@ -49,22 +50,22 @@ def _trainer_pid(service: ServiceUnderTest) -> int:
     return trainers[0].pid
 
 
-def _kill(program: str) -> Callable[[ServiceUnderTest], None]:
-    def inject(service: ServiceUnderTest) -> None:
-        os.kill(service.pid_of(program), signal.SIGKILL)
+def _kill(program: str) -> Callable[[Surroundings], None]:
+    def inject(place: Surroundings) -> None:
+        os.kill(place.service.pid_of(program), signal.SIGKILL)
 
     return inject
 
 
-def _kill_trainer(service: ServiceUnderTest) -> None:
-    os.killpg(_trainer_pid(service), signal.SIGKILL)
+def _kill_trainer(place: Surroundings) -> None:
+    os.killpg(_trainer_pid(place.service), signal.SIGKILL)
 
 
-def _pause(program: str, seconds: float) -> Callable[[ServiceUnderTest], None]:
+def _pause(program: str, seconds: float) -> Callable[[Surroundings], None]:
     """SIGSTOP, and SIGCONT after so many seconds."""
 
-    def inject(service: ServiceUnderTest) -> None:
-        pid = _trainer_pid(service) if program == "trainer" else service.pid_of(program)
+    def inject(place: Surroundings) -> None:
+        pid = _trainer_pid(place.service) if program == "trainer" else place.service.pid_of(program)
         os.kill(pid, signal.SIGSTOP)
         pause_for(seconds)
         with contextlib.suppress(ProcessLookupError):
@@ -73,39 +74,63 @@ def _pause(program: str, seconds: float) -> Callable[[ServiceUnderTest], None]:
     return inject
 
 
-def _restart(program: str) -> Callable[[ServiceUnderTest], None]:
-    def inject(service: ServiceUnderTest) -> None:
-        service.supervisorctl("restart", program)
+def _restart(program: str) -> Callable[[Surroundings], None]:
+    def inject(place: Surroundings) -> None:
+        place.service.supervisorctl("restart", program)
 
     return inject
 
 
-def _fill_disk(service: ServiceUnderTest) -> None:
+def _fill_disk(place: Surroundings) -> None:
     """No space in the project folders for a second (they lie on a small file system of their own)."""
-    filler = service.projects / "filler"
-    free = os.statvfs(service.projects)
+    filler = place.service.projects / "filler"
+    free = os.statvfs(place.service.projects)
     with contextlib.suppress(OSError), filler.open("wb") as file:
         os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_frsize)
     pause_for(1.0)
     filler.unlink(missing_ok=True)
 
 
-def _read_only_journal(service: ServiceUnderTest) -> None:
+def _read_only_journal(place: Surroundings) -> None:
     """The journal's file system takes no writes until a POST has been refused for it, about five seconds."""
-    folder = str(service.root / "var")
+    folder = str(place.service.root / "var")
     subprocess.run(["mount", "-o", "remount,ro", folder], check=False, capture_output=True)
     # It shows only when it is written to. The website does not count this task: it is refused.
-    service.call("POST", "/", Website.fields(service.projects / "p0", "chaos-probe"))
+    place.service.call("POST", "/", Website.fields(place.service.projects / "p0", "chaos-probe"))
     subprocess.run(["mount", "-o", "remount,rw", folder], check=True, capture_output=True)
 
 
-def _can_mount() -> bool:
-    return os.geteuid() == 0 and psutil.LINUX
+def _cut_cable(seconds: float) -> Callable[[Surroundings], None]:
+    """Between the broker's host and the worker's."""
+
+    def inject(place: Surroundings) -> None:
+        assert place.cable is not None
+        place.cable.cut()
+        pause_for(seconds)
+        place.cable.mend()
+
+    return inject
+
+
+def _step_clock(seconds: int) -> Callable[[Surroundings], None]:
+    """Of all programs at once, for three seconds; then back, which is a step as well."""
+
+    def inject(place: Surroundings) -> None:
+        assert place.clock is not None
+        place.clock.set_offset(seconds)
+        pause_for(3.0)
+        place.clock.set_offset(0)
+
+    return inject
 
 
 PROCESS_FAULTS = (
     Fault("trainer process: kill -9", _kill_trainer, NEXT_ATTEMPT, True, 3.0),
+    Fault("trainer process: kill -9 while it trains", _kill_trainer, NEXT_ATTEMPT, True, 3.0, "train"),
+    Fault("trainer process: kill -9 while it exports", _kill_trainer, NEXT_ATTEMPT, True, 3.0, "export"),
+    Fault("trainer process: kill -9 while it checks", _kill_trainer, NEXT_ATTEMPT, True, 3.0, "check"),
     Fault("agent: kill -9", _kill(WORKER), NEXT_ATTEMPT, True, 12.0),
+    Fault("agent: kill -9 while its trainer exports", _kill(WORKER), NEXT_ATTEMPT, True, 12.0, "export"),
     Fault("broker: kill -9", _kill("broker"), POST_ANSWERED, False, 3.0),
     Fault("front-end: kill -9", _kill("server"), GET_ANSWERED, False, 3.0),
     Fault("trainer process: stopped for 2 s", _pause("trainer", 2.0), GOES_ON, False, 0.0),
@@ -125,4 +150,23 @@ DISK_FAULTS = (
     Fault("journal: read-only for 5 s", _read_only_journal, POST_ANSWERED, False, 0.0),
 )
 
-FAULTS = PROCESS_FAULTS + DISK_FAULTS if _can_mount() else PROCESS_FAULTS
+#: These need network namespaces.
+NETWORK_FAULTS = (
+    Fault("network: worker cut off for 4 s", _cut_cable(4.0), GOES_ON, False, 0.0),
+    Fault("network: worker cut off past its lease, 14 s", _cut_cable(14.0), NEXT_ATTEMPT, True, 0.0),
+)
+
+#: These need a C compiler.
+CLOCK_FAULTS = (
+    Fault("clock: an hour forward, and back", _step_clock(3600), GOES_ON, False, 0.0),
+    Fault("clock: an hour back, and forward", _step_clock(-3600), GOES_ON, False, 0.0),
+)
+
+_ALLOWED = (
+    (PROCESS_FAULTS, True),
+    (DISK_FAULTS, CAN_MOUNT),
+    (NETWORK_FAULTS, CAN_CUT_CABLE),
+    (CLOCK_FAULTS, CAN_STEP_CLOCK),
+)
+FAULTS = tuple(fault for group, allowed in _ALLOWED for fault in group if allowed)
+LEFT_OUT = tuple(fault for group, allowed in _ALLOWED for fault in group if not allowed)

@@ -6,7 +6,7 @@ import datetime
 
 from benchmarks.machine import describe_machine
 from tests.chaos.campaign import Account, Campaign, percentile
-from tests.chaos.faults import FAULTS
+from tests.chaos.faults import FAULTS, LEFT_OUT
 
 HEAD = """# Reliability
 
@@ -43,6 +43,8 @@ def write_report(campaign: Campaign, account: Account, journal: str, minutes: fl
         p50, p99 = percentile(tally.recovery_s, 50), percentile(tally.recovery_s, 99)
         cells = [fault.name, tally.tried, *counts, fault.overcome, f"{p50:.2f} s", f"{p99:.2f} s", limit, late]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
+    if LEFT_OUT:
+        lines += ["", "Left out, since this machine does not allow them: " + "; ".join(f.name for f in LEFT_OUT) + "."]
     lines += [
         "",
         "Seconds count from the fault; for faults that last, from their end. The agent's recovery includes loading",

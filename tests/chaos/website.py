@@ -56,9 +56,9 @@ class Website:
                 found[task_id] = answer.body
         return found
 
-    def training(self) -> dict[str, Any] | None:
-        """The task that is being trained, once its trainer has reported a phase."""
+    def training(self, phase: str = "") -> dict[str, Any] | None:
+        """The task that is being trained, once its trainer has reported a phase (that one, where it is named)."""
         for task in self.live().values():
-            if task["state"] == "processing" and task["phase"] not in ("", "starting"):
+            if task["state"] == "processing" and task["phase"] not in ("", "starting") and phase in ("", task["phase"]):
                 return task
         return None

@@ -86,8 +86,12 @@ class Programs:
 
     def stop(self, name: str, number: signal.Signals) -> int:
         """Ask it to end; returns its exit code."""
+        self._processes[name].send_signal(number)
+        return self.wait_for_exit(name)
+
+    def wait_for_exit(self, name: str) -> int:
+        """The exit code of a program that ends by itself."""
         process = self._processes.pop(name)
-        process.send_signal(number)
         try:
             return process.wait(timeout=10)
         finally:

@@ -1,55 +1,93 @@
-"""One commit for all that came in together, also when more tasks end in it than the broker keeps in memory."""
+"""One commit for all that came in together, and nothing said before it."""
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import threading
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+import pytest
 import zmq
 
 from broker.core import Core, CoreSettings
+from broker.facts import Record
 from broker.journal import Journal
 from broker.shell import Shell, Sockets
 from protocol import messages as m
 from protocol import wire
-from protocol.task import TaskSpec, TaskState
+from protocol.task import Task, TaskSpec, TaskState
 
 TASKS = 10
 TIMEOUT_MS = 5000
 
 
-def test_more_tasks_end_in_one_round_than_are_kept(tmp_path: Path) -> None:
+class FailingJournal(Journal):
+    """As with a disk that is full."""
+
+    def append(self, records: Sequence[Record], tasks: Iterable[Task]) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+
+@contextlib.contextmanager
+def sockets() -> Iterator[tuple[Sockets, zmq.Socket[bytes], zmq.Socket[bytes]]]:
+    """The broker's four, a front-end's DEALER, and its SUB."""
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     kinds = {"web": zmq.ROUTER, "worker": zmq.ROUTER, "publish": zmq.XPUB, "collect": zmq.XSUB}
     bound = {name: context.socket(kind) for name, kind in kinds.items()}
-    bound["web"].bind("inproc://web")
-    web = context.socket(zmq.DEALER)
+    for name in ("web", "publish"):
+        bound[name].bind(f"inproc://{name}")
+    web, subscriber = context.socket(zmq.DEALER), context.socket(zmq.SUB)
     web.rcvtimeo = TIMEOUT_MS
     web.connect("inproc://web")
+    subscriber.subscribe(b"")
+    subscriber.connect("inproc://publish")
+    try:
+        yield Sockets(**bound), web, subscriber
+    finally:
+        context.destroy(linger=0)
+
+
+def spec(task_id: str) -> TaskSpec:
+    return TaskSpec(task_id, "user", "project", "dir", "/dir", "classification")
+
+
+def test_more_tasks_end_in_one_round_than_are_kept(tmp_path: Path) -> None:
     ids = [f"task{number}" for number in range(TASKS)]
-    for number, task_id in enumerate(ids):
-        spec = TaskSpec(task_id, "user", "project", "dir", "/dir", "classification")
-        web.send_multipart(wire.encode(m.Submit(2 * number, spec)))
-        web.send_multipart(wire.encode(m.Cancel(2 * number + 1, task_id)))
     shells: list[Shell] = []
     started = threading.Event()
+    with sockets() as (bound, web, _):
+        for number, task_id in enumerate(ids):
+            web.send_multipart(wire.encode(m.Submit(2 * number, spec(task_id))))
+            web.send_multipart(wire.encode(m.Cancel(2 * number + 1, task_id)))
 
-    def serve() -> None:
-        with Journal(tmp_path / "journal.sqlite3") as journal:
-            shells.append(Shell(Core(CoreSettings(recent_tasks=3)), journal, Sockets(**bound), keep_days=30.0))
-            started.set()
-            shells[0].run()
+        def serve() -> None:
+            with Journal(tmp_path / "journal.sqlite3") as journal:
+                shells.append(Shell(Core(CoreSettings(recent_tasks=3)), journal, bound, keep_days=30.0))
+                started.set()
+                shells[0].run()
 
-    thread = threading.Thread(target=serve)
-    thread.start()
-    try:
-        assert started.wait(5.0)
-        answers = [wire.decode(web.recv_multipart(), m.BrokerToWeb) for _ in range(2 * TASKS)]
-    finally:
-        shells[0].stop()
-        thread.join(5.0)
-        context.destroy(linger=0)
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            assert started.wait(5.0)
+            answers = [wire.decode(web.recv_multipart(), m.BrokerToWeb) for _ in range(2 * TASKS)]
+        finally:
+            shells[0].stop()
+            thread.join(5.0)
     assert all(isinstance(answer, m.TaskReply) for answer in answers)
     with Journal(tmp_path / "journal.sqlite3") as journal:
         stored = [journal.task(task_id) for task_id in ids]
     assert all(task is not None and task.state is TaskState.CANCELLED for task in stored)
+
+
+def test_a_commit_that_fails_ends_the_loop_before_anyone_is_told(tmp_path: Path) -> None:
+    with sockets() as (bound, web, subscriber), FailingJournal(tmp_path / "journal.sqlite3") as journal:
+        web.send_multipart(wire.encode(m.Submit(1, spec("t1"))))
+        shell = Shell(Core(CoreSettings()), journal, bound, keep_days=30.0)
+        with pytest.raises(sqlite3.OperationalError):
+            shell.run()
+        # What has been sent over inproc is there at once.
+        assert not web.poll(0), wire.decode(web.recv_multipart(), m.BrokerToWeb)
+        assert not subscriber.poll(0), wire.decode(subscriber.recv_multipart(), m.Published)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import signal
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,20 @@ def test_a_broker_that_is_asked_to_stop_ends_cleanly(tmp_path: Path) -> None:
         assert programs.stop("broker", signal.SIGTERM) == 0
         assert programs.stop("web", signal.SIGTERM) == 0
         assert "action=broker.stopped" in programs.log_of("broker")
+
+
+def test_a_broker_that_cannot_write_ends_without_an_answer_and_its_successor_takes_the_task(tmp_path: Path) -> None:
+    with Programs(tmp_path) as programs:
+        other = sqlite3.connect(programs.journal, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")  # longer than SQLite waits for the lock
+        refused = programs.post(requestId="k")
+        assert (refused.status, refused.body["code"]) == (503, "broker_away")
+        assert programs.wait_for_exit("broker") == 1
+        other.close()
+        assert "action=broker.journal_failed" in programs.log_of("broker")
+        programs.start("broker")
+        programs.wait_synced()
+        assert programs.post_id(requestId="k") == programs.post_id(requestId="k")
 
 
 def test_a_second_broker_on_the_same_journal_is_refused(tmp_path: Path) -> None:
