@@ -263,8 +263,7 @@ class Core:
             return
         namesake = self.workers.by_name(hello.worker)
         if namesake is not None and namesake.start_id != hello.start_id:
-            # On one host a name is locked by its process: a new start of it means that the old one is dead.
-            self.workers.supersede(namesake)
+            # On one host a name is locked by its process: a later start of it means that the old one is dead.
             self._lose(namesake, "it was restarted")
         worker = self.workers.holder(hello.worker, hello.start_id)
         self.workers.set_ready(worker, False)

@@ -7,9 +7,6 @@ from dataclasses import dataclass
 
 from protocol.messages import Hello, WorkerInfo
 
-#: Starts of workers that are known to have been replaced; a late Hello of theirs changes nothing.
-SUPERSEDED_STARTS = 1000
-
 
 @dataclass(slots=True)
 class Worker:
@@ -39,7 +36,6 @@ class WorkerTable:
         #: Free workers, grouped by what they can train, longest idle first.
         self._free: dict[tuple[str, ...], OrderedDict[tuple[str, str], Worker]] = {}
         self._free_count = 0
-        self._superseded: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._by_key)
@@ -71,18 +67,15 @@ class WorkerTable:
 
     def why_not_welcome(self, hello: Hello) -> str:
         """A sentence when this start of a worker must not register; "" when it may."""
-        if (hello.worker, hello.start_id) in self._superseded:
-            return f"A newer worker has taken the name {hello.worker!r}; start this one with another --name."
         namesake = self._by_name.get(hello.worker)
-        if namesake is None or namesake.start_id == hello.start_id or namesake.host in ("", hello.host):
+        if namesake is None or namesake.start_id == hello.start_id or not namesake.host:
             return ""
-        return f"The name {hello.worker!r} is in use by a worker on {namesake.host}; choose another --name."
-
-    def supersede(self, worker: Worker) -> None:
-        """A newer start has its name; remember not to listen to this one again."""
-        self._superseded[worker.key] = None
-        while len(self._superseded) > SUPERSEDED_STARTS:
-            self._superseded.popitem(last=False)
+        if namesake.host != hello.host:
+            return f"The name {hello.worker!r} is in use by a worker on {namesake.host}; choose another --name."
+        if hello.start_id < namesake.start_id:
+            # From a process that is dead, or from a machine of the same name.
+            return f"A newer worker has taken the name {hello.worker!r}; start this one with another --name."
+        return ""
 
     def attach(self, worker: Worker, peer: bytes) -> None:
         """Its messages come from `peer` from now on."""

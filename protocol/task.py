@@ -86,7 +86,7 @@ class Task(msgspec.Struct, frozen=True, gc=False):
 
     attempt: the current try, or the next one while pending; rises by one each time the task goes back to the queue.
     thread: name of the worker that holds it, or held it at its end; "" while pending.
-    start_id: which start of that worker, so that its successor of the same name is told apart.
+    start_id: which start of that worker; of one name on one host, a later start compares greater.
     progress: percent at the end of the task, 0.0 before.
     batch_divisor: the trainer divides its batch size by this (2 after running out of memory).
     Times are seconds since the epoch, 0.0 for "not yet".

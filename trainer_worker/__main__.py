@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import fcntl
 import logging
 import os
 import re
 import socket
 import sys
-import uuid
 
 import zmq
 
@@ -18,6 +16,7 @@ from conf.logs import set_up_logging
 from conf.settings import ROOT, Settings, SettingsError, exit_bad_settings, load_or_exit
 from trainer_worker.agent import Agent, catch_signals
 from trainer_worker.agent_core import AgentCore, AgentSettings
+from trainer_worker.name_lock import NameTakenError, take_name
 from trainer_worker.registry import TRAINER_MODULES
 from trainer_worker.trainer_process import SpawnedTrainer
 
@@ -26,19 +25,7 @@ log = logging.getLogger("worker")
 NAME_PATTERN = r"[A-Za-z0-9._-]{1,80}"
 
 
-def lock_name(name: str) -> int:
-    """Hold the worker's name on this machine until the process ends; exits when another process holds it."""
-    folder = ROOT / "run"
-    folder.mkdir(exist_ok=True)
-    fd = os.open(folder / f"worker-{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        exit_bad_settings(f"--name {name}: a worker of that name runs on this machine; choose another name.")
-    return fd
-
-
-def run(settings: Settings, name: str, endpoint: str) -> None:
+def run(settings: Settings, name: str, start_id: str, endpoint: str) -> None:
     """Work for the broker at `endpoint` until SIGTERM or SIGINT."""
     set_up_logging(f"worker.{name}")
     worker = settings.worker
@@ -49,7 +36,7 @@ def run(settings: Settings, name: str, endpoint: str) -> None:
     core = AgentCore(
         AgentSettings(
             worker=name,
-            start_id=uuid.uuid4().hex,
+            start_id=start_id,
             host=socket.gethostname(),
             train_types=tuple(sorted(TRAINER_MODULES)),
             tasks_per_process=worker.tasks_per_process,
@@ -82,8 +69,11 @@ def main() -> None:
         exit_bad_settings(f"--name {arguments.name!r}: a name is 1 to 80 letters, digits, dots, dashes or underscores.")
     if arguments.broker and not re.fullmatch(r"tcp://.+:\d+", arguments.broker):
         exit_bad_settings(f"--broker {arguments.broker!r} should look like tcp://192.0.2.1:2335.")
-    lock_name(arguments.name)
-    run(settings, arguments.name, arguments.broker or settings.worker_endpoint)
+    try:
+        start_id = take_name(ROOT / "run", arguments.name)
+    except NameTakenError:
+        exit_bad_settings(f"--name {arguments.name}: a worker of that name runs on this machine; choose another name.")
+    run(settings, arguments.name, start_id, arguments.broker or settings.worker_endpoint)
     sys.exit(0)
 
 

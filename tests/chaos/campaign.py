@@ -34,6 +34,8 @@ class Tally:
 
     tried: int = 0
     recovery_s: list[float] = field(default_factory=list)
+    #: Where an attempt was lost: from the next one's start until the task was as far as before.
+    repeated_s: list[float] = field(default_factory=list)
     too_late: int = 0
     tasks: set[str] = field(default_factory=set)
 
@@ -96,7 +98,19 @@ class Campaign:
         took_s = time.monotonic() - began_s
         tally.recovery_s.append(took_s)
         tally.too_late += bool(fault.within_s and took_s > fault.within_s)
+        if fault.overcome == f.NEXT_ATTEMPT:
+            tally.repeated_s.append(self._catch_up(task_id, task["progress"]))
         return took_s
+
+    def _catch_up(self, task_id: str, progress: float) -> float:
+        """Seconds until the task is as far as it was."""
+        began_s = time.monotonic()
+        self._until(lambda: self._is_as_far(task_id, progress), f"{task_id} to reach {progress} % again")
+        return time.monotonic() - began_s
+
+    def _is_as_far(self, task_id: str, progress: float) -> bool:
+        answer = self.service.call("GET", f"/v1/tasks/{task_id}")
+        return answer.status == 200 and (answer.body["progress"] >= progress or answer.body["state"] == "done")
 
     def _is_overcome(self, goal: str, task_id: str, attempt: int, progress: float) -> bool:
         answer = self.service.call("GET", f"/v1/tasks/{task_id}")

@@ -30,8 +30,9 @@ def write_report(campaign: Campaign, account: Account, journal: str, minutes: fl
         "",
         f"Machine: {describe_machine()}.",
         "",
-        "| fault | tried | tasks lost | ended twice | wrong state | overcome when | p50 | p99 | limit | later |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| fault | tried | tasks lost | ended twice | wrong state | overcome when | p50 | p99 | limit | later "
+        "| repeated p50 | p99 |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for fault in FAULTS:
         tally = campaign.tallies.get(fault.name)
@@ -40,15 +41,23 @@ def write_report(campaign: Campaign, account: Account, journal: str, minutes: fl
         counts = [len(tally.tasks & bad) for bad in (account.lost, account.ended_twice, account.wrong_state)]
         limit = f"{fault.within_s:.0f} s" if fault.within_s else "-"
         late = str(tally.too_late) if fault.within_s else "-"
-        p50, p99 = percentile(tally.recovery_s, 50), percentile(tally.recovery_s, 99)
-        cells = [fault.name, tally.tried, *counts, fault.overcome, f"{p50:.2f} s", f"{p99:.2f} s", limit, late]
+        took, repeated = _percentiles(tally.recovery_s), _percentiles(tally.repeated_s)
+        cells = [fault.name, tally.tried, *counts, fault.overcome, *took, limit, late, *repeated]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     if LEFT_OUT:
         lines += ["", "Left out, since this machine does not allow them: " + "; ".join(f.name for f in LEFT_OUT) + "."]
     lines += [
         "",
         "Seconds count from the fault; for faults that last, from their end. The agent's recovery includes loading",
-        "TensorFlow anew, since its spare trainer process dies with it.",
+        "TensorFlow anew, since its spare trainer process dies with it. Repeated: from the next attempt's start until",
+        "the task is as far as it was before the fault.",
         "",
     ]
     return "\n".join(lines)
+
+
+def _percentiles(values_s: list[float]) -> tuple[str, str]:
+    """p50 and p99."""
+    if not values_s:
+        return "-", "-"
+    return f"{percentile(values_s, 50):.2f} s", f"{percentile(values_s, 99):.2f} s"

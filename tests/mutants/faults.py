@@ -84,6 +84,7 @@ FAULTS = (
         "        known = self.tasks.get(spec.task_id) or self.recent.get(spec.task_id)\n",
         "        known = self.recent.get(spec.task_id)\n",
     ),
+    Fault("a dead start takes the name", "broker/workers.py", "hello.start_id < namesake.start_id", "False"),
     Fault("attempt not raised", "broker/facts.py", "attempt=fact.end.attempt + 1,", "attempt=fact.end.attempt,"),
     Fault("hand-back counted", "broker/core.py", '"its worker handed it back.", counted=False)', '"handed back")'),
     Fault("endless attempts", "broker/policy.py", "if of_this_class < limit and len(", "if True or len("),

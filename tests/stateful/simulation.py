@@ -203,7 +203,7 @@ class Simulation:
         """Start a worker; an older one of that name is dead first (its name is locked on its machine)."""
         self.workers.pop(name, None)
         self._starts += 1
-        settings = AgentSettings(name, f"start{self._starts}", "host", ("classification",))
+        settings = AgentSettings(name, f"start{self._starts:04}", "host", ("classification",))
         worker = SimWorker(name, AgentCore(settings), self._new_peer())
         self.workers[name] = worker
         self.worker_handles(worker, agent.TimePassed())

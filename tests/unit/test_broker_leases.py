@@ -100,6 +100,14 @@ def test_a_restarted_worker_supersedes_its_older_self() -> None:
     assert "--name" in older[0].error
 
 
+def test_a_hello_that_a_dead_process_left_on_the_way_does_not_push_its_successor_out() -> None:
+    broker = Broker()
+    broker.hello(start_id="s3")
+    assert isinstance(broker.worker(m.Hello("w1", "s2", "here", ("classification",), True), b"dead")[0], m.Rejected)
+    assert broker.submit().task.state is TaskState.PROCESSING
+    assert broker.lookup().start_id == "s3"
+
+
 def test_a_name_that_is_in_use_on_another_host_is_refused() -> None:
     broker = with_running_task()
     sent = broker.worker(m.Hello("w1", "s2", "elsewhere", ("classification",), True), b"thief")
