@@ -8,19 +8,18 @@ import statistics
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from broker.facts import Cancelled, Done, Failed, Requeued
 from broker.journal import read_story
 from tests.chaos import faults as f
-from tests.chaos.surroundings import Surroundings
+from tests.chaos.surroundings import PROJECTS, Surroundings
 from tests.chaos.website import Website
 from trainer_worker.artifacts import read_manifest
 
 BUSY_TASKS = 2
-PROJECTS = 3
 #: A task is given up after three lost attempts; the campaign takes two at the most from each.
 LOSSES_A_TASK = 2
 OVERCOME_TIMEOUT_S = 90.0
@@ -49,15 +48,14 @@ class Campaign:
         self._losses: Counter[str] = Counter()
         self._pause = threading.Event()
 
-    def run(self, count: int, say: Callable[[str], None]) -> None:
-        """Inject `count` faults, each kind equally often, in random order and at random moments."""
-        kinds = [f.FAULTS[number % len(f.FAULTS)] for number in range(count)]
-        self.random.shuffle(kinds)
-        for number, fault in enumerate(kinds, start=1):
+    def run(self, faults: Sequence[f.Fault], say: Callable[[str], None]) -> None:
+        """Inject these, in random order and at random moments."""
+        shuffled = self.random.sample(faults, len(faults))
+        for number, fault in enumerate(shuffled, start=1):
             task = self._wait_for_training(fault)
             took_s = self._inject(fault, task)
             late = " LATE" if fault.within_s and took_s > fault.within_s else ""
-            say(f"{number:4}/{count} {fault.name:42} overcome in {took_s:5.2f} s{late}")
+            say(f"{number:4}/{len(shuffled)} {fault.name:42} overcome in {took_s:5.2f} s{late}")
 
     def _wait_for_training(self, fault: f.Fault) -> dict[str, Any]:
         """A task in training that may still lose an attempt; then a random moment more."""
