@@ -11,6 +11,7 @@ trainer process, spare) while it is free, shared pages counted once (PSS).
 from __future__ import annotations
 
 import argparse
+import itertools
 import random
 import statistics
 import tempfile
@@ -42,12 +43,14 @@ class Bench:
         self.publications = publications
         self.project = service.projects / "digits"
         make_digits_project(self.project, TRAINED_IMAGES)
+        self._seeds = itertools.count(1)
 
     def start(self, **options: int) -> tuple[str, float]:
         """Post to the free worker; the taskId, and milliseconds until the agent has handed it to its trainer."""
         wait_until_free(self.publications)
         fields = {"userId": "u", "projectId": "p", "projectDir": str(self.project), "trainType": "classification"}
-        body = urlencode({**fields, "imageSize": 64, "seed": 1, **options})
+        # Another seed each time: the model of the same folder and options would be taken over.
+        body = urlencode({**fields, "imageSize": 64, "seed": next(self._seeds), **options})
         began_s = time.perf_counter()
         status, answer = self.service.call("POST", "/", body)
         if status != 200:

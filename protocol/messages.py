@@ -222,6 +222,7 @@ class Progress(Message, frozen=True):
     """Lost: the next one holds absolute values. From the agent, at most four a second.
 
     progress: percent, 0.0 to 99.9, never going back within an attempt. eta_s: seconds left, -1.0 when unknown.
+    model_path: a first usable model, "" before there is one.
     """
 
     task_id: str
@@ -231,6 +232,7 @@ class Progress(Message, frozen=True):
     eta_s: float = -1.0
     epoch: int = 0
     metrics: dict[str, float] = {}
+    model_path: str = ""
 
 
 class TaskChanged(msgspec.Struct, frozen=True, gc=False):
@@ -302,6 +304,7 @@ class Report(Message, frozen=True):
     remaining_s: float
     epoch: int = 0
     metrics: dict[str, float] = {}
+    model_path: str = ""
 
 
 class Ended(Message, frozen=True):

@@ -68,6 +68,7 @@ class ProgressClock:
             round(eta_s, 1),
             report.epoch,
             report.metrics,
+            report.model_path,
         )
 
     def _fill_in(self, passed_s: float) -> None:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from protocol.messages import Report
+from protocol.text import as_utf8
 from trainer_worker.job import Cancelled, Phase
 
 REPORT_INTERVAL_S = 0.25
@@ -32,6 +34,7 @@ class PipeReporter:
         self._floor_percent = 0.0
         self._epoch = 0
         self._metrics: dict[str, float] = {}
+        self._model_path = ""
         self._cancelled = threading.Event()
         self._stop = threading.Event()
         self._wake = threading.Condition()
@@ -82,6 +85,10 @@ class PipeReporter:
         self._metrics = _floats(metrics)
         self._put()
 
+    def usable(self, model_path: Path) -> None:
+        self._model_path = as_utf8(str(model_path))
+        self._put()
+
     @property
     def stop_requested(self) -> bool:
         return self._stop.is_set()
@@ -103,6 +110,7 @@ class PipeReporter:
             remaining_s=self._remaining_s(phase),
             epoch=self._epoch,
             metrics=self._metrics,
+            model_path=self._model_path,
         )
         with self._wake:
             self._slot = report

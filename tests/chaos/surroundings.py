@@ -102,7 +102,7 @@ class Surroundings:
 @contextlib.contextmanager
 def running_service() -> Iterator[Surroundings]:
     """A service of its own with digits to train on, in as much of the surroundings as this machine allows."""
-    settings = {"WEB_MIN_FREE_MB": "1", "WORKER_KEEP_MODELS": "0", "WORKER_TASKS_PER_PROCESS": "10"}
+    settings = {"WEB_MIN_FREE_MB": "1", "WORKER_KEEP_MODELS": "5", "WORKER_TASKS_PER_PROCESS": "10"}
     with service_copy(**settings) as service, _surroundings_of(service) as place:
         for number in range(PROJECTS):
             make_digits_project(service.projects / f"p{number}")

@@ -19,8 +19,9 @@ from protocol.errors import TrainingError
 from trainer_worker import unet
 from trainer_worker.artifacts import ModelFolder, write_json
 from trainer_worker.backbones.efficientnet_lite import WEIGHTS_SHA256
+from trainer_worker.data.contents import content_groups, content_hashes
 from trainer_worker.data.mask_folders import MaskFolders, read_pairs, scan
-from trainer_worker.data.splits import content_groups, stratified_split
+from trainer_worker.data.splits import stratified_split
 from trainer_worker.exports import ExportCheck, check_exports, export_model
 from trainer_worker.job import Job, Phase, Reporter, TrainingResult
 from trainer_worker.mask_scores import CLASSES, MaskScores, score_masks
@@ -137,7 +138,7 @@ def _split(folders: MaskFolders, masks: Any, job: Job) -> Split:
     Pictures with and without foreground are shared out alike.
     """
     classes = masks.any(axis=(1, 2)).astype(np.int64)
-    groups = content_groups([pair.picture for pair in folders.pairs])
+    groups = content_groups(content_hashes([pair.picture for pair in folders.pairs]))
     outer = stratified_split(classes, groups, job.options.validation_split, job.options.seed)
     rest = outer.train
     inner = stratified_split(classes[rest], groups[rest], INNER_VALIDATION_SHARE, job.options.seed)
@@ -231,6 +232,7 @@ def _manifest(
     return {
         "task_id": job.task_id,
         "attempt": job.attempt,
+        "fingerprint": job.fingerprint,
         "train_type": job.train_type,
         "options": msgspec.to_builtins(job.options),
         "seed": job.options.seed,
