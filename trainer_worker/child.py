@@ -32,6 +32,7 @@ from protocol.task import Trained
 from protocol.text import as_utf8
 from trainer_worker.artifacts import AlreadyPublishedError, read_finished, read_manifest
 from trainer_worker.job import Cancelled, Job
+from trainer_worker.pace import Pace
 from trainer_worker.registry import TRAINER_MODULES, Train, load_trainer
 from trainer_worker.reporter import PipeReporter
 from trainer_worker.retention import tidy_project
@@ -93,7 +94,8 @@ class Child:
 
     def _train(self, order: m.Train, train: Train) -> m.Result:
         key = (order.spec.task_id, order.attempt)
-        with PipeReporter(self._send) as reporter:
+        pace = Pace(self._cache_dir, order.spec.train_type)
+        with PipeReporter(self._send, pace.factors()) as reporter:
             with self._lock:
                 self._holding, self._reporter = key, reporter
                 if key in self._early_halts:
@@ -125,6 +127,8 @@ class Child:
             result = train(job, reporter, self._cache_dir, self._threads)
         except AlreadyPublishedError as error:
             return _published(error.folder)
+        if job.attempt == 1 and result.end_reason not in ("stopped", "budget"):
+            Pace(self._cache_dir, job.train_type).add(*reporter.seconds)
         job.checkpoints.clear()
         tidy_project(job.project_dir, self._keep_models)
         return Trained(

@@ -24,9 +24,14 @@ PLAN_PERCENT = 99.5
 class PipeReporter:
     """The Reporter (trainer_worker.job) of one attempt. Use as a context manager: leaving ends the thread."""
 
-    def __init__(self, send: Callable[[Report], None]) -> None:
-        """send: puts a report into the pipe; an OSError from it is swallowed (the agent is gone, and so are we)."""
+    def __init__(self, send: Callable[[Report], None], pace: tuple[float, float] = (1.0, 1.0)) -> None:
+        """send: puts a report into the pipe; an OSError from it is swallowed (the agent is gone, and so are we).
+
+        pace: between which multiples of the planned time a task takes here.
+        """
         self._send = send
+        self._pace = pace
+        self._began_s = time.monotonic()
         self._phases: list[Phase] = [Phase("starting", 1.0)]
         self._index = 0
         self._phase_began_s = time.monotonic()
@@ -93,6 +98,13 @@ class PipeReporter:
     def stop_requested(self) -> bool:
         return self._stop.is_set()
 
+    # ---- looking back ----
+
+    @property
+    def seconds(self) -> tuple[float, float]:
+        """(since the attempt began, planned for all of it)."""
+        return time.monotonic() - self._began_s, sum(phase.expected_s for phase in self._phases)
+
     # ---- the slot ----
 
     def _put(self) -> None:
@@ -102,12 +114,15 @@ class PipeReporter:
         percent = PLAN_PERCENT * (done_s + phase.expected_s * self._fraction) / total_s
         phase_end = PLAN_PERCENT * (done_s + phase.expected_s) / total_s
         self._floor_percent = max(self._floor_percent, percent)
+        remaining_s = self._remaining_s(phase)
         report = Report(
             progress=self._floor_percent,
             phase=phase.name,
             phase_end=max(phase_end, self._floor_percent),
             phase_expected_s=phase.expected_s * (1.0 - self._fraction),
-            remaining_s=self._remaining_s(phase),
+            remaining_s=remaining_s,
+            remaining_low_s=remaining_s * self._pace[0],
+            remaining_high_s=remaining_s * self._pace[1],
             epoch=self._epoch,
             metrics=self._metrics,
             model_path=self._model_path,

@@ -50,6 +50,7 @@ def full_view(task: Task, progress: Progress | None) -> dict[str, Any]:
         "phase": progress.phase if progress else "",
         "epoch": progress.epoch if progress else 0,
         "etaSeconds": progress.eta_s if progress and progress.eta_s >= 0 else None,
+        "etaRangeSeconds": [progress.eta_low_s, progress.eta_high_s] if progress and progress.eta_high_s >= 0 else None,
         "metrics": task.trained.metrics if task.trained else (progress.metrics if progress else {}),
         "stageSeconds": task.trained.stage_seconds if task.trained else {},
         "endReason": task.trained.end_reason if task.trained else "",
