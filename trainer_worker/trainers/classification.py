@@ -18,13 +18,14 @@ import numpy as np
 import tensorflow as tf
 
 from protocol.errors import TrainingError
+from trainer_worker.app_pack import add_app_pack, label_model
 from trainer_worker.artifacts import ModelFolder, write_json, write_labels
 from trainer_worker.backbones.efficientnet_lite import WEIGHTS_SHA256
 from trainer_worker.class_scores import ClassScores, accuracy, score_classes
 from trainer_worker.data.class_folders import ClassFolders, keep_trainable, scan
 from trainer_worker.data.images import UnreadableImageError, read_rgb
 from trainer_worker.data.splits import conflicts, content_groups, stratified_split
-from trainer_worker.exports import ExportCheck, check_exports, export_model
+from trainer_worker.exports import ExportCheck, check_exports, export_model, load_predictor
 from trainer_worker.features import FeatureExtractor, PictureFeatures
 from trainer_worker.fine_tuning import Examples, History, build_classifier, fit, predict
 from trainer_worker.job import Job, Phase, Reporter, TrainingResult
@@ -110,6 +111,7 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     with ModelFolder(job.project_dir, job.task_id, job.attempt) as folder:
         stages.enter("export")
         files = export_model(classifier.model, folder.path, reporter.step)
+        warnings += label_model(files["tflite"], job.train_type, options.image_size, data.folders.labels)
         stages.enter("check")
         checks = _check(files, data, split, probabilities, job, reporter, threads)
         stages.enter("publish")
@@ -117,7 +119,10 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
         metrics = _metrics(job, data, split, scores, probabilities, history, warnings)
         write_json(folder.path / "metrics.json", metrics)
         stages.leave()
-        final = folder.publish(_manifest(job, data, scores, checks, history, stages.seconds, warnings))
+        manifest = _manifest(job, data, scores, checks, history, stages.seconds, warnings)
+        load_tflite = functools.partial(load_predictor, files["tflite"], threads)
+        add_app_pack(folder.path, job.project_dir, manifest, metrics, load_tflite)
+        final = folder.publish(manifest)
     stages.leave()
     return TrainingResult(
         model_path=final / "model.tflite",
@@ -299,6 +304,7 @@ def _metrics(
         "per_class": scores.per_class,
         "confusion_matrix": scores.confusion,
         "images": {name: len(rows) for name, rows in dataclasses.asdict(split).items()},
+        "images_per_class": data.folders.counts(),
         "held_out": held_out,
         "skipped": [{"file": _name(error.path, job), "reason": error.reason} for error in data.skipped],
         "warnings": warnings,
