@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import io
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -237,6 +238,27 @@ def test_a_model_that_cannot_be_labelled_stays_as_it_is(tmp_path: Path) -> None:
     assert label_model(model, "classification", SIDE, LABELS) == []
     with zipfile.ZipFile(model) as archive:
         assert archive.read("labels.txt").decode().splitlines() == LABELS
+
+
+def test_names_that_are_not_utf8_are_shown_as_best_they_can_be(project: Path) -> None:
+    name, label = os.fsdecode(b"bad\xff.jpg"), os.fsdecode(b"zwei\xff")
+    (project / "images" / "a.jpg").rename(project / "images" / name)
+    said, scores = manifest(), metrics()
+    said["labels"] = scores["labels"] = ["daisy\nred", label, "tulip"]
+    scores["held_out"] = [entry(f"images/{name}", label, "tulip", 0.9)]
+    scores["images_per_class"] = dict.fromkeys(said["labels"], 5)
+    for row, known in zip(scores["per_class"], said["labels"], strict=True):
+        row["label"] = known
+    (project / "model.tflite").write_bytes(small_tflite())
+
+    add_app_pack(project, project, said, scores, lambda: colours, DAY)
+
+    files = unpacked(project)
+    assert said["warnings"] == []
+    assert files["labels.txt"].decode() == "daisy red\nzwei?\ntulip\n"
+    (row,) = json.loads(files["samples/expected.json"])
+    assert (row["file"], row["truth"]) == ("images/bad?.jpg", "zwei?")
+    assert "zwei?" in files["MODEL_CARD.md"].decode()
 
 
 @pytest.mark.parametrize(

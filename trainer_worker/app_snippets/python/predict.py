@@ -60,7 +60,7 @@ def describe(model: Model, path: Path) -> str:
     output = model.predict(path)
     if model.spec["trainType"] == "segmentation":
         mask = output[..., 0] > model.spec["output"]["threshold"]
-        target = path.with_name(f"{path.stem}_mask.png")
+        target = Path(f"{path.stem}_foreground.png")
         Image.fromarray(mask.astype(np.uint8) * 255).save(target)
         return f"{path}: {mask.mean():.1%} foreground, see {target}"
     order = np.argsort(-output)[:3]
