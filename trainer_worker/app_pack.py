@@ -27,7 +27,7 @@ from protocol.text import as_utf8
 from trainer_worker.artifacts import label_lines
 from trainer_worker.data.images import Pixels, read_rgb
 from trainer_worker.model_card import model_card
-from trainer_worker.tflite_metadata import ZIP_TIME, describe_tflite, tensor_names
+from trainer_worker.tflite_metadata import describe_tflite, tensor_names
 
 APP_PACK = "app_pack.zip"
 SAMPLES = 3
@@ -207,9 +207,9 @@ def _json(value: object) -> bytes:
 
 
 def _write_zip(path: Path, files: dict[str, bytes]) -> None:
-    """Sorted, with one fixed time, uncompressed: weights hardly shrink, and packing them would take half a second."""
+    """Sorted and uncompressed: weights hardly shrink, and packing them would take half a second."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name, content in sorted(files.items()):
-            entry = zipfile.ZipInfo(name, ZIP_TIME)
+            entry = zipfile.ZipInfo(name)  # which always has the time 1980-01-01
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, content)

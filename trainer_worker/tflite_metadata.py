@@ -27,9 +27,6 @@ MODEL_IDENTIFIER = b"TFL3"
 METADATA_IDENTIFIER = b"M001"
 #: The oldest parser that knows every field written here.
 MIN_PARSER_VERSION = "1.0.0"
-#: Zip files hold a time; a fixed one gives the same file for the same model.
-ZIP_TIME = (1980, 1, 1, 0, 0, 0)
-
 #: Buffers of a model begin at multiples of this, as its schema wants it.
 ALIGNMENT_BYTES = 16
 #: What is made ready for the new parts; more room is made by doubling the whole.
@@ -114,7 +111,6 @@ def add_metadata_buffer(model: bytes, name: str, data: bytes) -> bytes:
     builder = flatbuffers.Builder(0)
     # Builders grow downwards: with the old bytes as what was built so far, references to them are ordinary ones.
     builder.Bytes, builder.head = bytearray(ROOM_BYTES) + padded, ROOM_BYTES
-    builder.minalign = ALIGNMENT_BYTES
     builder.Prep(ALIGNMENT_BYTES, len(data))
     buffers = [*old.elements(BUFFERS), _write_table(builder, {0: _Written(builder.CreateByteVector(data))})]
     entry = _write_table(builder, {0: name, 1: np.uint32(len(buffers) - 1)})
@@ -131,7 +127,7 @@ def append_zip(content: bytes, files: Mapping[str, bytes]) -> bytes:
     target = io.BytesIO(content)
     with zipfile.ZipFile(target, "a", zipfile.ZIP_STORED) as archive:
         for name, data in sorted(files.items()):
-            archive.writestr(zipfile.ZipInfo(name, ZIP_TIME), data)
+            archive.writestr(zipfile.ZipInfo(name), data)  # which always has the time 1980-01-01
     return target.getvalue()
 
 

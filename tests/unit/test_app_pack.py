@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import errno
 import io
 import json
 import os
@@ -226,6 +227,17 @@ def test_a_failure_costs_the_pack_and_not_the_model(project: Path) -> None:
     assert "There is no app_pack.zip (UnreadableImageError: e.jpg" in said["warnings"][0]
 
 
+def test_half_a_pack_is_removed(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(zipfile.ZipFile, "writestr", full)
+    folder, said = pack(project)
+
+    assert [path.name for path in folder.iterdir()] == ["model.tflite"]
+    assert "No space left" in said["warnings"][0]
+
+
 def test_a_model_that_cannot_be_labelled_stays_as_it_is(tmp_path: Path) -> None:
     model = tmp_path / "model.tflite"
     model.write_bytes(small_tflite(root_fields=11))
@@ -282,6 +294,7 @@ def test_the_card_says_how_far_the_score_can_be_trusted(project: Path) -> None:
     assert "between **23% and 88%**" in card  # Wilson's interval of 3 in 5
     assert "5 pictures are few" in card
     assert "tulip taken for daisy: 1 of 2" in card
+    assert "daisy taken for daisy" not in card
     assert "| rose \\| &lt;b&gt; | 5 | 1 | 50% | 50% |" in card
     assert "| tulip | 5 | 2 | 50% | never named |" in card
     assert "skipped: 1;" in card
