@@ -214,9 +214,13 @@ def write_json(path: Path, obj: object) -> None:
     path.write_text(as_utf8(text) + "\n", "utf-8")
 
 
-def write_labels(path: Path, labels: Sequence[str]) -> None:
+def label_lines(labels: Sequence[str]) -> str:
     """One label a line, in the order of the model's outputs, whatever the folders are called."""
-    path.write_text("".join(f"{' '.join(as_utf8(label).splitlines())}\n" for label in labels), "utf-8")
+    return "".join(f"{' '.join(as_utf8(label).splitlines())}\n" for label in labels)
+
+
+def write_labels(path: Path, labels: Sequence[str]) -> None:
+    path.write_text(label_lines(labels), "utf-8")
 
 
 def _plain(value: Any) -> Any:

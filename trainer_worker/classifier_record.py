@@ -63,6 +63,7 @@ def describe_training(trained: Trained, scores: ClassScores, probabilities: np.n
         "per_class": scores.per_class,
         "confusion_matrix": scores.confusion,
         "images": {name: len(rows) for name, rows in dataclasses.asdict(split).items()},
+        "images_per_class": data.folders.counts(),
         "held_out": held_out,
         "skipped": [{"file": picture_name(error.path, job), "reason": error.reason} for error in data.skipped],
         "warnings": trained.warnings,

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from sklearn.datasets import load_digits
 
 from protocol.errors import TrainingError
 from protocol.options import ClassificationOptions
+from tests.train.unpacked_pack import complaints, damage_sample, run_predict, swap_labels, unpack
 from trainer_worker.data.images import read_rgb
 from trainer_worker.job import Cancelled, Job, Phase, SilentReporter, TrainingResult
 from trainer_worker.trainers.classification import train
@@ -118,7 +119,15 @@ def test_the_folder_holds_what_was_promised(trained: TrainingResult, project: Pa
 
     assert folder == project / "models" / "t1"
     assert trained.model_path == folder / "model.tflite"
-    names = {"model.keras", "saved_model", "model.tflite", "labels.txt", "metrics.json", "manifest.json"}
+    names = {
+        "model.keras",
+        "saved_model",
+        "model.tflite",
+        "labels.txt",
+        "metrics.json",
+        "manifest.json",
+        "app_pack.zip",
+    }
     assert names <= {path.name for path in folder.iterdir()}
     labels = [f"digit{9 - index}" for index in range(10)]
     assert (folder / "labels.txt").read_text().splitlines() == labels == manifest["labels"] == metrics["labels"]
@@ -158,6 +167,27 @@ def test_the_exported_files_name_the_held_out_images(trained: TrainingResult, pr
             assert output.sum() == pytest.approx(1.0, abs=1e-4)
             assert labels[int(output.argmax())] == entry["predicted"]
             assert float(output.max()) == pytest.approx(entry["probability"], abs=1e-3)
+
+
+def test_the_app_pack_gives_what_it_says(trained: TrainingResult, project: Path, tmp_path: Path) -> None:
+    pack = unpack(trained.model_path.parent, tmp_path)
+
+    assert read(trained, "manifest.json")["warnings"] == []
+    assert "app_pack.zip" in {file["path"] for file in read(trained, "manifest.json")["files"]}
+    assert (pack / "model.tflite").read_bytes() == trained.model_path.read_bytes()
+    assert run_predict(pack, "--check") == (0, "All samples give what is expected.\n")
+    assert complaints(pack) == []
+
+
+@pytest.mark.parametrize("damage", [swap_labels, damage_sample])
+def test_the_app_packs_check_finds_damage(
+    trained: TrainingResult, tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    """The control of the test above."""
+    pack = unpack(trained.model_path.parent, tmp_path)
+    damage(pack)
+
+    assert complaints(pack)
 
 
 def test_progress_is_reported_all_along(trained: TrainingResult, reporter: RecordingReporter) -> None:

@@ -14,6 +14,7 @@ import pytest
 from demo.segmentation_data import make_segmentation_project
 from protocol.errors import TrainingError
 from protocol.options import SegmentationOptions
+from tests.train.unpacked_pack import complaints, damage_sample, swap_labels, unpack
 from trainer_worker import unet
 from trainer_worker.artifacts import read_manifest
 from trainer_worker.data.images import read_rgb
@@ -129,6 +130,17 @@ def test_the_folder_is_complete(trained: tuple[TrainingResult, RecordingReporter
     assert 1 <= metrics["best_epoch"] <= len(metrics["history"])
     kept = metrics["history"][metrics["best_epoch"] - 1]
     assert kept["val_loss"] == min(epoch["val_loss"] for epoch in metrics["history"])
+
+
+def test_the_app_pack_gives_what_it_says_and_its_check_finds_damage(
+    trained: tuple[TrainingResult, RecordingReporter], source: Path, tmp_path: Path
+) -> None:
+    pack = unpack(source / "models" / "task", tmp_path)
+    assert complaints(pack) == []
+    damage_sample(pack)
+    assert len(complaints(pack)) == 1
+    swap_labels(pack)
+    assert len(complaints(pack)) == 2
 
 
 def test_the_exported_file_scores_as_told_on_the_held_out_pictures(

@@ -16,13 +16,14 @@ import numpy as np
 import tensorflow as tf
 
 from protocol.errors import TrainingError
+from trainer_worker.app_pack import add_app_pack, label_model
 from trainer_worker.artifacts import ModelFolder, read_manifest, write_json, write_labels
 from trainer_worker.class_scores import ClassScores, accuracy, score_classes
 from trainer_worker.classifier_record import Trained, describe_model, describe_training, headline
 from trainer_worker.continuation import recall, remember
 from trainer_worker.data.class_folders import ClassFolders, scan
 from trainer_worker.data.images import read_rgb
-from trainer_worker.exports import ExportCheck, check_exports, export_model
+from trainer_worker.exports import ExportCheck, check_exports, export_model, load_predictor
 from trainer_worker.features import CachedFeatures, FeatureExtractor
 from trainer_worker.fine_tuning import (
     BLOCKS_FROM_IMAGES,
@@ -174,15 +175,20 @@ def _publish(
     with ModelFolder(job.project_dir, job.task_id, job.attempt) as folder:
         stages.enter(f"{prefix}export")
         files = export_model(trained.classifier.model, folder.path, reporter.step)
+        labels = data.folders.labels
+        trained.warnings.extend(label_model(files["tflite"], job.train_type, job.options.image_size, labels))
         stages.enter(f"{prefix}check")
         checks = _check(files, data, split, probabilities, job, reporter, threads)
         if not prefix:
             stages.enter("publish")
-        write_labels(folder.path / "labels.txt", data.folders.labels)
-        write_json(folder.path / "metrics.json", describe_training(trained, scores, probabilities, job))
+        write_labels(folder.path / "labels.txt", labels)
+        metrics = describe_training(trained, scores, probabilities, job)
+        write_json(folder.path / "metrics.json", metrics)
         stages.leave()
-        manifest = describe_model(trained, scores, checks, stages.seconds, job)
-        return folder.publish({**manifest, "interim": bool(prefix)}), scores
+        manifest = {**describe_model(trained, scores, checks, stages.seconds, job), "interim": bool(prefix)}
+        load_tflite = functools.partial(load_predictor, files["tflite"], threads)
+        add_app_pack(folder.path, job.project_dir, manifest, metrics, load_tflite)
+        return folder.publish(manifest), scores
 
 
 def warm_up(cache_dir: Path, threads: int) -> None:

@@ -6,6 +6,7 @@ Read `train` from top to bottom. Imports TensorFlow; for the trainer process onl
 from __future__ import annotations
 
 import dataclasses
+import functools
 import platform
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,13 @@ import tensorflow as tf
 
 from protocol.errors import TrainingError
 from trainer_worker import unet
+from trainer_worker.app_pack import add_app_pack, label_model
 from trainer_worker.artifacts import ModelFolder, write_json
 from trainer_worker.backbones.efficientnet_lite import WEIGHTS_SHA256
 from trainer_worker.data.contents import content_groups, content_hashes
 from trainer_worker.data.mask_folders import MaskFolders, read_pairs, scan
 from trainer_worker.data.splits import stratified_split
-from trainer_worker.exports import ExportCheck, check_exports, export_model
+from trainer_worker.exports import ExportCheck, check_exports, export_model, load_predictor
 from trainer_worker.job import Job, Phase, Reporter, TrainingResult
 from trainer_worker.mask_scores import CLASSES, MaskScores, score_masks
 from trainer_worker.skip_features import VIEWS, SkipFeatures
@@ -89,6 +91,7 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     with ModelFolder(job.project_dir, job.task_id, job.attempt) as folder:
         stages.enter("export")
         files = export_model(model, folder.path, reporter.step)
+        warnings += label_model(files["tflite"], job.train_type, options.image_size, CLASSES)
         stages.enter("check")
         checks = check_exports(
             files,
@@ -100,9 +103,13 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
         )
         stages.enter("publish")
         (folder.path / "labels.txt").write_text("".join(f"{name}\n" for name in CLASSES), encoding="utf-8")
-        write_json(folder.path / "metrics.json", _metrics(scores, truth, history, split, folders, warnings))
+        metrics = _metrics(scores, truth, history, split, folders, warnings)
+        write_json(folder.path / "metrics.json", metrics)
         stages.leave()
-        final = folder.publish(_manifest(job, scores, checks, history, stages.seconds, warnings))
+        manifest = _manifest(job, scores, checks, history, stages.seconds, warnings)
+        load_tflite = functools.partial(load_predictor, files["tflite"], threads)
+        add_app_pack(folder.path, job.project_dir, manifest, metrics, load_tflite)
+        final = folder.publish(manifest)
     stages.leave()
     return TrainingResult(
         model_path=final / "model.tflite",

@@ -1,0 +1,119 @@
+"""Metadata in .tflite files, read back by field numbers of the published schemas; the old bytes stay as they were."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from typing import Any
+
+import pytest
+from flatbuffers import encode, packer, table
+
+from tests.unit.small_tflite import small_tflite
+from trainer_worker.tflite_metadata import add_metadata_buffer, describe_tflite, tensor_names
+
+LABELS = "daisy\nrose\ntürkisch\n"
+
+
+def root(content: bytes) -> Any:
+    return table.Table(content, encode.Get(packer.uoffset, content, 0))
+
+
+def parts(owner: Any, field: int) -> list[Any]:
+    offset = owner.Offset(4 + 2 * field)
+    if not offset:
+        return []
+    start = owner.Vector(offset)
+    return [table.Table(owner.Bytes, owner.Indirect(start + 4 * index)) for index in range(owner.VectorLen(offset))]
+
+
+def part(owner: Any, field: int) -> Any:
+    return table.Table(owner.Bytes, owner.Indirect(owner.Pos + owner.Offset(4 + 2 * field)))
+
+
+def text(owner: Any, field: int) -> str:
+    return str(owner.String(owner.Pos + owner.Offset(4 + 2 * field)).decode())
+
+
+def number(owner: Any, field: int, kind: Any = packer.uint8) -> int:
+    offset = owner.Offset(4 + 2 * field)
+    return int(encode.Get(kind, owner.Bytes, owner.Pos + offset)) if offset else 0
+
+
+def content_of(buffer: Any) -> bytes:
+    offset = buffer.Offset(4)
+    start = buffer.Vector(offset)
+    return bytes(buffer.Bytes[start : start + buffer.VectorLen(offset)])
+
+
+def metadata_of(model: bytes) -> Any:
+    """The root of the metadata, found as the standard says: by name, by way of the number of its buffer."""
+    entries = {text(entry, 0): number(entry, 1, packer.uint32) for entry in parts(root(model), 6)}
+    data = content_of(parts(root(model), 4)[entries["TFLITE_METADATA"]])
+    assert data[4:8] == b"M001"
+    return root(data)
+
+
+def test_a_classifier_says_what_it_takes_and_gives() -> None:
+    metadata = metadata_of(describe_tflite(small_tflite(), "classification", 224, LABELS))
+
+    (subgraph,) = parts(metadata, 3)
+    (image,), (output,) = parts(subgraph, 2), parts(subgraph, 3)
+    content = part(image, 3)
+    assert number(content, 0) == 2  # ImageProperties
+    assert number(part(content, 1), 0) == 1  # RGB
+    size = part(part(content, 1), 1)
+    assert [number(size, field, packer.uint32) for field in (0, 1)] == [224, 224]
+    (unit,) = parts(image, 4)
+    assert number(unit, 0) == 1  # NormalizationOptions
+    mean, deviation = (part(unit, 1).Vector(part(unit, 1).Offset(offset)) for offset in (4, 6))
+    assert [encode.Get(packer.float32, image.Bytes, position) for position in (mean, deviation)] == [0.0, 1.0]
+    (file,) = parts(output, 6)
+    assert (text(file, 0), number(file, 2)) == ("labels.txt", 2)  # TENSOR_AXIS_LABELS
+
+
+def test_a_segmenters_two_labels_are_not_labels_of_its_one_channel() -> None:
+    metadata = metadata_of(describe_tflite(small_tflite(), "segmentation", 96, "background\nforeground\n"))
+
+    (output,) = parts(parts(metadata, 3)[0], 3)
+    assert number(part(part(output, 3), 1), 0) == 2  # GRAYSCALE
+    assert number(parts(output, 6)[0], 2) == 1  # DESCRIPTIONS
+
+
+def test_the_labels_can_be_unzipped_from_the_model() -> None:
+    described = describe_tflite(small_tflite(), "classification", 64, LABELS)
+
+    with zipfile.ZipFile(io.BytesIO(described)) as archive:
+        (entry,) = archive.infolist()
+        assert archive.read("labels.txt").decode() == LABELS
+        assert archive.testzip() is None
+    assert entry.compress_type == zipfile.ZIP_STORED  # readers on phones map it into memory
+    assert described == describe_tflite(small_tflite(), "classification", 64, LABELS)
+
+
+@pytest.mark.parametrize("length", [1, 8, 13, 4096])
+def test_every_old_byte_stays_and_keeps_its_alignment(length: int) -> None:
+    weights = bytes(index % 251 for index in range(length))
+    model = small_tflite(weights) + bytes(length % 16)  # converters' files are of any length
+
+    described = add_metadata_buffer(model, "NAME", b"data")
+
+    moved_by = described.index(model)
+    assert moved_by % 16 == 0
+    assert described[4:8] == b"TFL3"
+    buffers = parts(root(described), 4)
+    assert [content_of(buffer) for buffer in buffers[1:]] == [weights, b"data"]
+    assert number(root(described), 0, packer.uint32) == 3
+    assert text(root(described), 3) == "small"
+    assert [text(entry, 0) for entry in parts(root(described), 6)] == ["other", "NAME"]
+    assert tensor_names(described) == tensor_names(model) == ("image", "scores")
+
+
+def test_what_it_does_not_know_it_leaves_alone() -> None:
+    with pytest.raises(ValueError, match="no TFLite model"):
+        describe_tflite(b"\x00" * 64, "classification", 64, LABELS)
+    with pytest.raises(ValueError, match="11 fields, 10 are known"):
+        describe_tflite(small_tflite(root_fields=11), "classification", 64, LABELS)
+    described = add_metadata_buffer(small_tflite(), "TFLITE_METADATA", b"earlier")
+    with pytest.raises(ValueError, match="already"):
+        describe_tflite(described, "classification", 64, LABELS)

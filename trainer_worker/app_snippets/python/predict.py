@@ -1,0 +1,109 @@
+"""Runs the model on pictures, prepared as in its training.
+
+How to use it:
+    pip install numpy pillow ai-edge-litert     (tensorflow in place of ai-edge-litert does as well)
+    python predict.py photo.jpg ...             what the model says of each photo
+    python predict.py --check                   whether the samples still give what they gave when the model was made
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+ROOT = Path(__file__).resolve().parent.parent
+TOLERANCE = 0.002  # of a probability: runtimes and processors round differently
+PIXEL_TOLERANCE = 0.002  # share of a mask's pixels
+
+
+class Model:
+    """model.tflite with what input_spec.json and labels.txt say of it."""
+
+    def __init__(self, root: Path = ROOT) -> None:
+        self.spec = json.loads((root / "input_spec.json").read_text("utf-8"))
+        self.labels = (root / "labels.txt").read_text("utf-8").splitlines()
+        self.side = self.spec["input"]["shape"][1]
+        self._interpreter = load_interpreter((root / self.spec["model"]).read_bytes())
+
+    def read(self, path: Path) -> Any:
+        """A photo as float32 (1, side, side, 3): upright, on white where transparent, squashed, RGB 0 to 255."""
+        with Image.open(path) as image:
+            photo = ImageOps.exif_transpose(image).convert("RGBA")
+        page = Image.new("RGB", photo.size, "white")
+        page.paste(photo, mask=photo.getchannel("A"))
+        page = page.resize((self.side, self.side), Image.Resampling.BILINEAR)
+        return np.asarray(page, np.float32)[np.newaxis]
+
+    def predict(self, path: Path) -> Any:
+        """Classification: a probability for each label. Segmentation: one for each pixel, (side, side, 1)."""
+        self._interpreter.set_tensor(self._interpreter.get_input_details()[0]["index"], self.read(path))
+        self._interpreter.invoke()
+        return self._interpreter.get_tensor(self._interpreter.get_output_details()[0]["index"])[0]
+
+
+def load_interpreter(model: bytes) -> Any:
+    try:
+        from ai_edge_litert import interpreter as runtime
+    except ImportError:
+        from tensorflow import lite as runtime
+    interpreter = runtime.Interpreter(model_content=model)
+    interpreter.allocate_tensors()
+    return interpreter
+
+
+def describe(model: Model, path: Path) -> str:
+    output = model.predict(path)
+    if model.spec["trainType"] == "segmentation":
+        mask = output[..., 0] > model.spec["output"]["threshold"]
+        target = Path(f"{path.stem}_foreground.png")
+        Image.fromarray(mask.astype(np.uint8) * 255).save(target)
+        return f"{path}: {mask.mean():.1%} foreground, see {target}"
+    order = np.argsort(-output)[:3]
+    return f"{path}: " + ", ".join(f"{model.labels[index]} {output[index]:.1%}" for index in order)
+
+
+def complaints(model: Model, root: Path = ROOT) -> list[str]:
+    """What differs from the time when the model was made; empty if all is well."""
+    found = []
+    if model.labels != model.spec["output"]["labels"]:
+        found.append("labels.txt is not in the order of the model's output (see input_spec.json)")
+    for sample in json.loads((root / "samples" / "expected.json").read_text("utf-8")):
+        output = model.predict(root / sample["picture"])
+        if model.spec["trainType"] == "segmentation":
+            mask = output[..., 0] > model.spec["output"]["threshold"]
+            expected = np.asarray(Image.open(root / sample["mask"])) > 0
+            wrong = float((mask != expected).mean())
+            difference = abs(float(output.mean()) - sample["meanProbability"])
+            right = wrong <= PIXEL_TOLERANCE and difference <= TOLERANCE
+            said = f"{wrong:.1%} of the mask's pixels differ, the mean probability by {difference:.4f}"
+        else:
+            expected = np.array(sample["probabilities"])
+            difference = float(np.abs(output - expected).max())
+            label = model.labels[int(expected.argmax())]
+            right = difference <= TOLERANCE and label == sample["label"]
+            said = f"{label} where {sample['label']} is expected, probabilities differ by {difference:.4f}"
+        if not right:
+            found.append(f"{sample['picture']}: {said}")
+    return found
+
+
+def main(arguments: list[str]) -> int:
+    if not arguments:
+        print(__doc__)
+        return 2
+    model = Model()
+    if arguments != ["--check"]:
+        print("\n".join(describe(model, Path(path)) for path in arguments))
+        return 0
+    found = complaints(model)
+    print("\n".join(found) or "All samples give what is expected.")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
