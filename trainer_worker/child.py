@@ -133,7 +133,7 @@ def _published(folder: Path) -> Trained:
     # A figure that is no number stands as null in JSON.
     metrics = {name: value for name, value in manifest.get("metrics", {}).items() if value is not None}
     return Trained(
-        str(folder / "model.tflite"),
+        str(folder / manifest.get("model_file", "model.tflite")),
         metrics,
         manifest.get("stage_seconds", {}),
         manifest.get("stopped_early", False),

@@ -24,7 +24,8 @@ from trainer_worker.class_scores import ClassScores, accuracy, score_classes
 from trainer_worker.data.class_folders import ClassFolders, keep_trainable, scan
 from trainer_worker.data.images import UnreadableImageError, read_rgb
 from trainer_worker.data.splits import conflicts, content_groups, stratified_split
-from trainer_worker.exports import ExportCheck, check_exports, export_model
+from trainer_worker.export_checks import ExportChecks, Exports, HeldOut, start_runtimes
+from trainer_worker.exports import CALIBRATION_PICTURES, expected_s, export_model, refuse_impossible
 from trainer_worker.features import FeatureExtractor, PictureFeatures
 from trainer_worker.fine_tuning import Examples, History, build_classifier, fit, predict
 from trainer_worker.job import Job, Phase, Reporter, TrainingResult
@@ -44,9 +45,8 @@ FEATURES_S_PER_IMAGE = 0.011
 FEATURES_START_S = 0.5
 TRAIN_S_PER_IMAGE = 0.045
 TRAIN_START_S = 5.0
-EXPORT_S = 6.0
-CHECK_S_PER_IMAGE = 0.04
-CHECK_START_S = 3.0
+CHECK_S_PER_IMAGE = 0.015
+CHECK_START_S = 1.0
 PUBLISH_S = 0.3
 
 
@@ -76,6 +76,8 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     Raises TrainingError for what the caller can mend, Cancelled when told to; then nothing is published.
     """
     options = job.options
+    refuse_impossible(options.exports)
+    start_runtimes(options.exports, threads)
     keras.utils.set_random_seed(options.seed)
     if not tf.config.list_physical_devices("GPU"):  # some GPU kernels refuse it
         tf.config.experimental.enable_op_determinism()
@@ -109,18 +111,23 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
 
     with ModelFolder(job.project_dir, job.task_id, job.attempt) as folder:
         stages.enter("export")
-        files = export_model(classifier.model, folder.path, reporter.step)
-        stages.enter("check")
-        checks = _check(files, data, split, probabilities, job, reporter, threads)
+        calibration = functools.partial(_spread_pictures, data, split.train, job)
+        with ExportChecks(_held_out(data, split, probabilities, job), threads) as checks:
+            unwritten = export_model(
+                classifier.model, folder.path, options.exports, calibration, checks.begin, reporter.step
+            )
+            stages.enter("check")
+            exports = checks.finish(reporter.step, unwritten)
+        warnings += exports.warnings()
         stages.enter("publish")
         write_labels(folder.path / "labels.txt", data.folders.labels)
-        metrics = _metrics(job, data, split, scores, probabilities, history, warnings)
+        metrics = _metrics(job, data, split, scores, probabilities, history, exports, warnings)
         write_json(folder.path / "metrics.json", metrics)
         stages.leave()
-        final = folder.publish(_manifest(job, data, scores, checks, history, stages.seconds, warnings))
+        final = folder.publish(_manifest(job, data, scores, exports, history, stages.seconds, warnings))
     stages.leave()
     return TrainingResult(
-        model_path=final / "model.tflite",
+        model_path=final / exports.model_file(),
         metrics=_headline(scores, data),
         stage_seconds=stages.seconds,
         stopped_early=history.stopped_early,
@@ -147,7 +154,7 @@ def _plan(images: int, job: Job) -> list[Phase]:
         Phase("scan", 0.2),
         Phase("features", FEATURES_START_S + views * FEATURES_S_PER_IMAGE * size),
         Phase("train", TRAIN_START_S + (images - held_out) * TRAIN_S_PER_IMAGE * size),
-        Phase("export", EXPORT_S),
+        Phase("export", expected_s(job.options.exports)),
         Phase("check", CHECK_START_S + held_out * CHECK_S_PER_IMAGE * size),
         Phase("publish", PUBLISH_S),
     ]
@@ -240,20 +247,20 @@ def _warnings(folders: ClassFolders, groups: np.ndarray, split: Split, job: Job)
     return warnings
 
 
-def _check(
-    files: dict[str, Path],
-    data: Dataset,
-    split: Split,
-    probabilities: np.ndarray,
-    job: Job,
-    reporter: Reporter,
-    threads: int,
-) -> list[ExportCheck]:
-    """Every format, loaded from disk, on the held-out pictures read from disk."""
-    side = job.options.image_size
-    pictures = np.stack([read_rgb(data.folders.files[row], (side, side)) for row in split.held_out])
+def _held_out(data: Dataset, split: Split, probabilities: np.ndarray, job: Job) -> HeldOut:
+    """What every export must reproduce, from the held-out pictures as they are on disk."""
     score = functools.partial(accuracy, data.folders.classes[split.held_out])
-    return check_exports(files, pictures, probabilities, score, reporter.step, threads=threads)
+    return HeldOut(_pictures(data, split.held_out, job), probabilities, score)
+
+
+def _spread_pictures(data: Dataset, rows: np.ndarray, job: Job) -> np.ndarray:
+    """CALIBRATION_PICTURES of these rows at even distances: some of every class."""
+    return _pictures(data, rows[np.linspace(0, len(rows) - 1, min(len(rows), CALIBRATION_PICTURES)).astype(int)], job)
+
+
+def _pictures(data: Dataset, rows: np.ndarray, job: Job) -> np.ndarray:
+    side = job.options.image_size
+    return np.stack([read_rgb(data.folders.files[row], (side, side)) for row in rows])
 
 
 def _name(path: Path, job: Job) -> str:
@@ -276,6 +283,7 @@ def _metrics(
     scores: ClassScores,
     probabilities: np.ndarray,
     history: History,
+    exports: Exports,
     warnings: list[str],
 ) -> dict[str, Any]:
     labels = data.folders.labels
@@ -299,6 +307,7 @@ def _metrics(
         "per_class": scores.per_class,
         "confusion_matrix": scores.confusion,
         "images": {name: len(rows) for name, rows in dataclasses.asdict(split).items()},
+        "exports": exports.report(scores.accuracy),
         "held_out": held_out,
         "skipped": [{"file": _name(error.path, job), "reason": error.reason} for error in data.skipped],
         "warnings": warnings,
@@ -309,7 +318,7 @@ def _manifest(
     job: Job,
     data: Dataset,
     scores: ClassScores,
-    checks: list[ExportCheck],
+    exports: Exports,
     history: History,
     stage_seconds: dict[str, float],
     warnings: list[str],
@@ -327,7 +336,8 @@ def _manifest(
         "metrics": _headline(scores, data),
         "best_epoch": history.best_epoch,
         "stopped_early": history.stopped_early,
-        "exports": {"trained_model_score": scores.accuracy, "formats": [dataclasses.asdict(c) for c in checks]},
+        "model_file": exports.model_file(),
+        "exports": exports.report(scores.accuracy),
         "versions": {
             "tensorflow": tf.__version__,
             "keras": keras.__version__,

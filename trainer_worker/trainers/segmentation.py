@@ -21,7 +21,8 @@ from trainer_worker.artifacts import ModelFolder, write_json
 from trainer_worker.backbones.efficientnet_lite import WEIGHTS_SHA256
 from trainer_worker.data.mask_folders import MaskFolders, read_pairs, scan
 from trainer_worker.data.splits import content_groups, stratified_split
-from trainer_worker.exports import ExportCheck, check_exports, export_model
+from trainer_worker.export_checks import ExportChecks, Exports, HeldOut, start_runtimes
+from trainer_worker.exports import CALIBRATION_PICTURES, expected_s, export_model, refuse_impossible
 from trainer_worker.job import Job, Phase, Reporter, TrainingResult
 from trainer_worker.mask_scores import CLASSES, MaskScores, score_masks
 from trainer_worker.skip_features import VIEWS, SkipFeatures
@@ -39,7 +40,6 @@ PREDICT_BATCH = 16
 READ_S_PER_PICTURE = 0.02
 ENCODE_S_PER_PICTURE = 0.016
 TRAIN_S_PER_PICTURE = 0.017
-EXPORT_S = 6.0
 CHECK_S_PER_PICTURE = 0.06
 PUBLISH_S = 0.3
 
@@ -60,6 +60,8 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     Raises TrainingError for what the caller can mend, Cancelled when told to; then nothing is published.
     """
     options = job.options
+    refuse_impossible(options.exports)
+    start_runtimes(options.exports, threads)
     keras.utils.clear_session()
     keras.utils.set_random_seed(options.seed)
     if not tf.config.list_physical_devices("GPU"):  # costs nothing on a CPU, and some GPU kernels refuse it
@@ -87,24 +89,23 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
 
     with ModelFolder(job.project_dir, job.task_id, job.attempt) as folder:
         stages.enter("export")
-        files = export_model(model, folder.path, reporter.step)
-        stages.enter("check")
-        checks = check_exports(
-            files,
-            held_out,
-            probabilities,
-            lambda outputs: score_masks(truth, outputs[..., 0] > THRESHOLD).dice,
-            reporter.step,
-            threads=threads,
-        )
+        calibrating = split.train[:: max(1, len(split.train) // CALIBRATION_PICTURES)][:CALIBRATION_PICTURES]
+        proof = HeldOut(held_out, probabilities, lambda found: score_masks(truth, found[..., 0] > THRESHOLD).dice)
+        with ExportChecks(proof, threads) as checks:
+            unwritten = export_model(
+                model, folder.path, options.exports, lambda: pictures[calibrating], checks.begin, reporter.step
+            )
+            stages.enter("check")
+            exports = checks.finish(reporter.step, unwritten)
+        warnings += exports.warnings()
         stages.enter("publish")
         (folder.path / "labels.txt").write_text("".join(f"{name}\n" for name in CLASSES), encoding="utf-8")
-        write_json(folder.path / "metrics.json", _metrics(scores, truth, history, split, folders, warnings))
+        write_json(folder.path / "metrics.json", _metrics(scores, truth, history, split, folders, exports, warnings))
         stages.leave()
-        final = folder.publish(_manifest(job, scores, checks, history, stages.seconds, warnings))
+        final = folder.publish(_manifest(job, scores, exports, history, stages.seconds, warnings))
     stages.leave()
     return TrainingResult(
-        model_path=final / "model.tflite",
+        model_path=final / exports.model_file(),
         metrics=_headline(scores, len(folders.pairs)),
         stage_seconds=stages.seconds,
         stopped_early=history.stopped_early,
@@ -125,7 +126,7 @@ def _plan(pairs: int, job: Job) -> list[Phase]:
     return [
         Phase("read", pairs * READ_S_PER_PICTURE),
         Phase("train", train_s),
-        Phase("export", EXPORT_S),
+        Phase("export", expected_s(job.options.exports)),
         Phase("check", 2.0 + held_out * CHECK_S_PER_PICTURE * size),
         Phase("publish", PUBLISH_S),
     ]
@@ -197,6 +198,7 @@ def _metrics(
     history: DecoderHistory,
     split: Split,
     folders: MaskFolders,
+    exports: Exports,
     warnings: list[str],
 ) -> dict[str, Any]:
     everything = score_masks(truth, np.ones_like(truth))
@@ -213,6 +215,7 @@ def _metrics(
         "per_class": scores.per_class,
         "confusion_matrix": scores.confusion,
         "images": {name: len(rows) for name, rows in dataclasses.asdict(split).items()},
+        "exports": exports.report(scores.dice),
         "held_out": [{"file": files[row], "dice": dice} for row, dice in held_out],
         "skipped": [dataclasses.asdict(skip) for skip in folders.skipped],
         "warnings": warnings,
@@ -222,7 +225,7 @@ def _metrics(
 def _manifest(
     job: Job,
     scores: MaskScores,
-    checks: list[ExportCheck],
+    exports: Exports,
     history: DecoderHistory,
     stage_seconds: dict[str, float],
     warnings: list[str],
@@ -241,7 +244,8 @@ def _manifest(
         "metrics": {"dice": scores.dice, "iou": scores.iou, "dice_all_pixels": scores.dice_all_pixels},
         "best_epoch": history.best_epoch,
         "stopped_early": history.stopped_early,
-        "exports": {"trained_model_score": scores.dice, "formats": [dataclasses.asdict(check) for check in checks]},
+        "model_file": exports.model_file(),
+        "exports": exports.report(scores.dice),
         "versions": {
             "tensorflow": tf.__version__,
             "keras": keras.__version__,
