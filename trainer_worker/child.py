@@ -113,11 +113,11 @@ class Child:
         folder = job.project_dir / "models" / job.task_id
         if read_manifest(folder) is not None:
             # An earlier attempt finished, and died before it could say so.
-            return _published(folder)
+            return published(folder)
         try:
             result = train(job, reporter, self._cache_dir, self._threads)
         except AlreadyPublishedError as error:
-            return _published(error.folder)
+            return published(error.folder)
         job.checkpoints.clear()
         tidy_project(job.project_dir, self._keep_models)
         return Trained(str(result.model_path), result.metrics, result.stage_seconds, result.stopped_early)
@@ -127,7 +127,7 @@ class Child:
             self._pipe.send_bytes(wire.pack(message))
 
 
-def _published(folder: Path) -> Trained:
+def published(folder: Path) -> Trained:
     """What a finished model says of itself."""
     manifest = read_manifest(folder) or {}
     # A figure that is no number stands as null in JSON.

@@ -24,8 +24,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 #: Pictures that are sent at once: enough to keep the cores busy, small enough for a decoder's feature maps.
 BATCH = 16
-#: A process that has been told to end has nothing left to do.
-END_WITHIN_S = 10.0
+#: A process whose socket has closed has nothing left to do but the batch in hand.
+END_WITHIN_S = 5.0
 
 Outputs = npt.NDArray[np.float32]
 
@@ -90,17 +90,24 @@ class ScoringProcess:
 
     def close(self) -> None:
         """End the process, also in the midst of a file."""
-        self.hang_up()
         self._process.kill()
-        self.wait(END_WITHIN_S)
+        self._end()
+
+    def _end(self) -> int:
+        """Its own exit code where it ends by itself, as it does when the socket is closed."""
+        self.hang_up()
+        try:
+            return self.wait(END_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
 
     def _ask(self, message: Any) -> Any:
         try:
             self._pipe.send(message)
             answer = self._pipe.recv()
         except (EOFError, OSError) as error:
-            self.close()
-            raise CannotRunError(f"the process that ran it ended with code {self._process.returncode}") from error
+            raise CannotRunError(f"the process that ran it ended with code {self._end()}") from error
         if isinstance(answer, str):
             raise CannotRunError(answer)
         return answer

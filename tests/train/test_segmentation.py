@@ -65,7 +65,7 @@ class RecordingReporter:
 def run(
     project: Path, reporter: RecordingReporter | None = None, task_id: str = "task", **options: Any
 ) -> TrainingResult:
-    defaults = {"image_size": SIDE, "epochs": 12, "batch_size": 4, "learning_rate": 5e-3}
+    defaults = {"image_size": SIDE, "epochs": 12, "batch_size": 4, "learning_rate": 5e-3, "exports": ("tflite",)}
     job = Job(task_id, 1, project, "segmentation", SegmentationOptions(**{**defaults, **options}))
     job.checkpoints.clear()  # tests share task ids: none may go on from another's checkpoint
     return train(job, reporter or RecordingReporter(), project / "cache", THREADS)
@@ -87,7 +87,7 @@ def project(source: Path, tmp_path: Path) -> Path:
 def trained(source: Path) -> tuple[TrainingResult, RecordingReporter]:
     reporter = RecordingReporter()
     (source / "masks" / "nobody_mask.png").write_bytes((source / "masks" / "digits_0000_mask.png").read_bytes())
-    return run(source, reporter), reporter
+    return run(source, reporter, exports=SegmentationOptions().exports), reporter
 
 
 def metrics_of(result: TrainingResult) -> dict[str, Any]:

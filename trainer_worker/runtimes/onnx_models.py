@@ -21,3 +21,7 @@ def load(path: Path, threads: int) -> Callable[[Any], Any]:
         return session.run([output.name], {image.name: pictures})[0]
 
     return run
+
+
+def release() -> None:
+    """The session goes with its function."""

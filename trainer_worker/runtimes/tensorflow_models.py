@@ -21,7 +21,6 @@ def load(path: Path, threads: int) -> Callable[[Any], Any]:
     """
     if not tf.config.threading.get_intra_op_parallelism_threads():
         tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.keras.backend.clear_session()
     return _saved_model(path) if path.is_dir() else _keras_model(path)
 
 
@@ -49,3 +48,8 @@ def _saved_model(path: Path) -> Callable[[Any], Any]:
         return signature(**{INPUT_NAME: tf.constant(pictures)})[OUTPUT_NAME]
 
     return run
+
+
+def release() -> None:
+    """Drop what Keras keeps of models that are gone."""
+    tf.keras.backend.clear_session()

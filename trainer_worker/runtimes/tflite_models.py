@@ -48,6 +48,10 @@ def load(path: Path, threads: int) -> Callable[[Any], Any]:
     return run
 
 
+def release() -> None:
+    """The interpreter goes with its function."""
+
+
 def _library() -> Any:
     if LIBRARY not in sys.modules:
         package = importlib.util.find_spec("tensorflow")  # finds it without importing it
