@@ -9,10 +9,17 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta
+
+#: What a task's options hold between the HTTP edge and the trainer.
+OptionValue = int | float | str | list[str]
+
+#: What a model can be exported to, in the order in which they are handed out when they score alike.
+ExportFormat = Literal["tflite", "tflite_float16", "tflite_int8", "onnx", "saved_model", "keras"]
+EXPORT_FORMATS: tuple[str, ...] = get_args(ExportFormat)
 
 
 class TrainingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -41,6 +48,9 @@ class TrainingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             "latest, better ones take its place; 0: no budget",
         ),
     ] = 0
+    exports: Annotated[
+        tuple[ExportFormat, ...], Meta(min_length=1, description="the files to write; each is scored before it counts")
+    ] = ("tflite", "saved_model", "keras")
 
 
 class ClassificationOptions(TrainingOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -73,6 +83,9 @@ def _allowed(field_type: Any) -> str:
     info = msgspec.inspect.type_info(field_type)
     if isinstance(info, msgspec.inspect.Metadata):
         info = info.type
+    if isinstance(info, msgspec.inspect.VarTupleType):
+        (item_type, _) = get_args(field_type.__origin__)
+        return f"one or more of {', '.join(get_args(item_type))}, with commas between"
     if not isinstance(info, (msgspec.inspect.IntType, msgspec.inspect.FloatType)):
         return "text"
     words = "a whole number" if isinstance(info, msgspec.inspect.IntType) else "a number"
@@ -83,24 +96,37 @@ def _allowed(field_type: Any) -> str:
     return words
 
 
+def _is_list(field: msgspec.structs.FieldInfo) -> bool:
+    return isinstance(field.default, tuple)
+
+
+def _read(field: msgspec.structs.FieldInfo, text: str) -> OptionValue:
+    """A form field's text as the option's type; msgspec.ValidationError or UnicodeEncodeError if it is none."""
+    if _is_list(field):
+        names = dict.fromkeys(name.strip() for name in text.split(","))
+        return list(msgspec.convert(list(names), field.type))
+    value: int | float | str = msgspec.convert(text.strip(), field.type, strict=False)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise msgspec.ValidationError("not finite")
+    return value
+
+
 @functools.cache
 def _fields(train_type: str) -> Mapping[str, msgspec.structs.FieldInfo]:
     """By their names in forms. Kept: msgspec evaluates the annotations anew each time, a fifth of a POST's cost."""
     return {field.encode_name: field for field in msgspec.structs.fields(OPTIONS_BY_TRAIN_TYPE[train_type])}
 
 
-def read_options(
-    train_type: str, fields: Mapping[str, str]
-) -> tuple[dict[str, int | float | str], list[OptionProblem]]:
+def read_options(train_type: str, fields: Mapping[str, str]) -> tuple[dict[str, OptionValue], list[OptionProblem]]:
     """Check the form fields of a task against the options of its trainType.
 
     train_type: a key of OPTIONS_BY_TRAIN_TYPE (KeyError otherwise).
-    fields: names in camelCase, values as they came, text.
+    fields: names in camelCase, values as they came, text; lists with commas between.
     Returns the options that were given (typed, camelCase keys; defaults are left out, so that a later
     version may change them) and every problem found, not just the first.
     """
     known = _fields(train_type)
-    options: dict[str, int | float | str] = {}
+    options: dict[str, OptionValue] = {}
     problems: list[OptionProblem] = []
     for name, text in fields.items():
         field = known.get(name)
@@ -111,14 +137,10 @@ def read_options(
             )
             continue
         try:
-            value = msgspec.convert(text.strip(), field.type, strict=False)
-            if isinstance(value, float) and not math.isfinite(value):
-                raise msgspec.ValidationError("not finite")
+            options[name] = _read(field, text)
         except (msgspec.ValidationError, UnicodeEncodeError):  # a lone surrogate is no text
             error = f"{name}={text[:80]!r} is not allowed; it takes {_allowed(field.type)}."
             problems.append(OptionProblem(name, error))
-            continue
-        options[name] = value
     return options, problems
 
 
@@ -132,5 +154,6 @@ def options_table(train_type: str) -> list[tuple[str, str, str, str]]:
     rows = []
     for field in msgspec.structs.fields(OPTIONS_BY_TRAIN_TYPE[train_type]):
         meta = next(m for m in field.type.__metadata__ if isinstance(m, Meta))
-        rows.append((field.encode_name, _allowed(field.type), f"{field.default:g}", meta.description or ""))
+        default = ",".join(field.default) if _is_list(field) else f"{field.default:g}"
+        rows.append((field.encode_name, _allowed(field.type), default, meta.description or ""))
     return rows

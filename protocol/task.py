@@ -12,6 +12,7 @@ import math
 import msgspec
 
 from protocol.errors import Failure
+from protocol.options import OptionValue
 
 
 class TaskState(enum.StrEnum):
@@ -39,7 +40,7 @@ class TaskSpec(msgspec.Struct, frozen=True, gc=False):
     project_dir: str
     project_path: str
     train_type: str
-    options: dict[str, int | float | str] = {}
+    options: dict[str, OptionValue] = {}
     priority: int = 0
     max_seconds: int = 0
     request_key: str = ""

@@ -38,7 +38,7 @@ SNIPPET_FILES = {
 }
 SHARED_SNIPPET_FILES = ("android/ModelInput.kt", "ios/ModelInput.swift", "web/input.mjs", "python/predict.py")
 
-#: Pictures uint8 (n, S, S, 3) to outputs float32 (n, ...), as of exports.load_predictor.
+#: Pictures uint8 (n, S, S, 3) to outputs float32 (n, ...), as of scoring.load_predictor.
 Predictor = Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
 
 log = logging.getLogger(__name__)

@@ -117,16 +117,16 @@ class Child:
         folder = job.project_dir / "models" / job.task_id
         if read_finished(folder) is not None:
             # An earlier attempt finished, and died before it could say so.
-            return _published(folder)
+            return published(folder)
         options = msgspec.to_builtins(job.options)
         job = dataclasses.replace(job, fingerprint=fingerprint(job.project_dir, job.train_type, options))
         twin = find_twin(job.project_dir, job.fingerprint)
         try:
             if twin is not None:
-                return _published(take_over(twin, job.project_dir, job.task_id, job.attempt))
+                return published(take_over(twin, job.project_dir, job.task_id, job.attempt))
             result = train(job, reporter, self._cache_dir, self._threads)
         except AlreadyPublishedError as error:
-            return _published(error.folder)
+            return published(error.folder)
         if job.attempt == 1 and result.end_reason not in ("stopped", "budget"):
             Pace(self._cache_dir, job.train_type).add(*reporter.seconds)
         job.checkpoints.clear()
@@ -140,13 +140,13 @@ class Child:
             self._pipe.send_bytes(wire.pack(message))
 
 
-def _published(folder: Path) -> Trained:
+def published(folder: Path) -> Trained:
     """What a finished model says of itself."""
     manifest = read_manifest(folder) or {}
     # A figure that is no number stands as null in JSON.
     metrics = {name: value for name, value in manifest.get("metrics", {}).items() if value is not None}
     return Trained(
-        str(folder / "model.tflite"),
+        str(folder / manifest.get("model_file", "model.tflite")),
         metrics,
         manifest.get("stage_seconds", {}),
         manifest.get("stopped_early", False),

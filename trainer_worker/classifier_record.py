@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from trainer_worker.backbones.efficientnet_lite import WEIGHTS_SHA256
 from trainer_worker.class_scores import ClassScores
-from trainer_worker.exports import ExportCheck
+from trainer_worker.export_checks import Exports
 from trainer_worker.fine_tuning import Classifier, History
 from trainer_worker.job import Job
 from trainer_worker.labelled_pictures import Dataset, Split, picture_name
@@ -40,7 +40,9 @@ def headline(scores: ClassScores, data: Dataset) -> dict[str, float]:
     }
 
 
-def describe_training(trained: Trained, scores: ClassScores, probabilities: np.ndarray, job: Job) -> dict[str, Any]:
+def describe_training(
+    trained: Trained, scores: ClassScores, probabilities: np.ndarray, exports: Exports, job: Job
+) -> dict[str, Any]:
     data, split, history = trained.data, trained.split, trained.history
     labels = data.folders.labels
     held_out = [
@@ -63,6 +65,7 @@ def describe_training(trained: Trained, scores: ClassScores, probabilities: np.n
         "per_class": scores.per_class,
         "confusion_matrix": scores.confusion,
         "images": {name: len(rows) for name, rows in dataclasses.asdict(split).items()},
+        "exports": exports.report(scores.accuracy),
         "images_per_class": data.folders.counts(),
         "held_out": held_out,
         "skipped": [{"file": picture_name(error.path, job), "reason": error.reason} for error in data.skipped],
@@ -70,9 +73,7 @@ def describe_training(trained: Trained, scores: ClassScores, probabilities: np.n
     }
 
 
-def describe_model(
-    trained: Trained, scores: ClassScores, checks: list[ExportCheck], stage_seconds: dict[str, float], job: Job
-) -> dict[str, Any]:
+def describe_model(trained: Trained, scores: ClassScores, exports: Exports, job: Job) -> dict[str, Any]:
     data, history = trained.data, trained.history
     side, labels = job.options.image_size, list(data.folders.labels)
     return {
@@ -90,14 +91,14 @@ def describe_model(
         "end_reason": history.end_reason,
         "stopped_early": history.stopped_early,
         "continued_from": trained.continued_from or None,
-        "exports": {"trained_model_score": scores.accuracy, "formats": [dataclasses.asdict(c) for c in checks]},
+        "model_file": exports.model_file(),
+        "exports": exports.report(scores.accuracy),
         "versions": {
             "tensorflow": tf.__version__,
             "keras": keras.__version__,
             "python": platform.python_version(),
             "backbone_sha256": WEIGHTS_SHA256,
         },
-        "stage_seconds": dict(stage_seconds),
         "skipped": len(data.skipped),
         "warnings": trained.warnings,
     }

@@ -1,4 +1,4 @@
-"""The trained model as files, and the proof that each file behaves like the model. For the trainer process only.
+"""The trained model as files. For the trainer process only; export_checks.py proves that they behave like the model.
 
 The usual ways take 2.5 to 4 times as long for an EfficientNet-Lite0 (`python -m benchmarks.exports`): they trace
 the model for several signatures, save and reload every variable, and freeze the graph in Python. Here the weights go
@@ -8,10 +8,11 @@ converter leaves out weights that Keras holds (a 177 kB file and no error).
 
 from __future__ import annotations
 
-import tempfile
-import time
+import functools
+import importlib.util
+import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,65 +23,139 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from protocol.errors import TrainingError
-
-#: What is written for every model, and its name in the model folder.
-FORMATS: dict[str, str] = {"keras": "model.keras", "saved_model": "saved_model", "tflite": "model.tflite"}
+from trainer_worker.export_checks import FILES, Unwritten
 
 INPUT_NAME = "image"
 OUTPUT_NAME = "output"
 
-#: Images per step of a predictor: enough to keep the cores busy, small enough for a decoder's feature maps.
-PREDICT_BATCH = 16
+#: Formats in the order in which they are written, and the seconds that it takes for an EfficientNet-Lite0 at 224 px
+#: on two cores. Those that TensorFlow must check come first: that takes longest, and goes on meanwhile.
+WRITING_S: dict[str, float] = {
+    "keras": 0.4,
+    "saved_model": 0.8,
+    "tflite": 1.6,
+    "tflite_float16": 1.0,
+    "onnx": 4.5,
+    "tflite_int8": 6.0,
+}
 
-#: Outputs (probabilities) of a format may differ from the model's by this much. Measured on a CPU: 1e-6 to 1e-5;
-#: a GPU that computes convolutions in TF32 comes within 5e-3 of a CPU. A wrong export is off by 0.1 and more.
-MAX_DIFFERENCE = 1e-2
+#: Formats whose converters may fail on a model without costing the others; the result says why.
+MAY_FAIL = ("tflite_float16", "tflite_int8", "onnx")
 
-#: A format's score may differ by this much, or by one image where few are held out.
-SCORE_TOLERANCE = 5e-3
+#: What ONNX takes beyond requirements.txt: tf2onnx writes the file, onnxruntime checks it. Both are importable names
+#: and names on PyPI. Tried: tf2onnx 1.17.0 with onnx 1.23.2 and onnxruntime 1.32.0.
+ONNX_PACKAGES = ("tf2onnx", "onnxruntime")
+ONNX_OPSET = 18
 
-Outputs = npt.NDArray[np.float32]
-Predictor = Callable[[npt.NDArray[Any]], Outputs]
+#: Training pictures that show int8 the range of every tensor.
+CALIBRATION_PICTURES = 64
+
+#: uint8 RGB (k, S, S, 3), read only when int8 is asked for.
+ReadPictures = Callable[[], npt.NDArray[np.uint8]]
 
 
 @dataclass(frozen=True)
-class ExportCheck:
-    """How one file behaved on the held-out images, loaded again from disk.
-
-    score: by the caller's measure. max_difference: the largest between any output and the trained model's.
-    agreement: share of decisions (class of an image or pixel) that are the same, 0 to 1.
-    """
-
-    format: str
-    file: str
-    size_bytes: int
-    score: float
-    max_difference: float
-    agreement: float
-    ms_per_image: float
-
-
-def export_model(model: keras.Model, folder: Path, on_step: Callable[[float], None]) -> dict[str, Path]:
-    """Write the model in every one of FORMATS into `folder`; returns their paths by format.
+class Export:
+    """What the converters work on.
 
     model: one input float32 (n, S, S, 3), raw RGB 0 to 255, preprocessing inside; one output (n, ...).
-    SavedModel: `serving_default` takes any batch, "image" -> "output". TFLite: one image at a time, all shapes
-    fixed, as the GPU delegates of phones want it.
-    on_step: told the finished fraction, 0.0 to 1.0, between the steps; what it raises ends the export.
+    frozen: that model as a concrete function for a batch size, None for any; traced once for each.
+    on_step: told the finished fraction of this format; what it raises ends the export.
     """
-    paths = {name: folder / file for name, file in FORMATS.items()}
-    model.save(paths["keras"])
-    on_step(0.15)
-    frozen = _trace_frozen(model, batch_size=None)
-    on_step(0.3)
-    tf.saved_model.save(tf.Module(), str(paths["saved_model"]), signatures=frozen)
-    on_step(0.5)
-    frozen = _trace_frozen(model, batch_size=1)
-    on_step(0.65)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
-    paths["tflite"].write_bytes(converter.convert())
-    on_step(1.0)
-    return paths
+
+    model: keras.Model
+    frozen: Callable[[int | None], Any]
+    calibration: ReadPictures
+    on_step: Callable[[float], None]
+
+
+def refuse_impossible(formats: Sequence[str]) -> None:
+    """Before hours of training: TrainingError unsupported_option when none of the formats can be written here."""
+    reasons = [_missing_packages() if name == "onnx" else "" for name in formats]
+    if all(reasons):
+        raise TrainingError("unsupported_option", f"exports={','.join(formats)} can't be had: {reasons[0]}")
+
+
+def export_model(
+    model: keras.Model,
+    folder: Path,
+    formats: Sequence[str],
+    calibration: ReadPictures,
+    on_written: Callable[[str, Path], None],
+    on_step: Callable[[float], None],
+) -> list[Unwritten]:
+    """Write the model into `folder` in the given formats (keys of FILES); returns those that could not be, and why.
+
+    model, calibration: see Export. Every file takes a batch "image", float32 raw RGB 0 to 255, and gives "output";
+    SavedModel, Keras and ONNX any number at a time, TFLite one image, as the GPU delegates of phones want it.
+    on_written: told the format and the path of each file as it is complete.
+    on_step: told the finished fraction, 0.0 to 1.0; what it raises ends the export.
+    Raises TrainingError trainer_error when no format at all could be written.
+    """
+    ordered = [name for name in WRITING_S if name in formats]
+    total_s, done_s = sum(WRITING_S[name] for name in ordered), 0.0
+    frozen = functools.cache(functools.partial(_trace_frozen, model))
+    unwritten = []
+    for name in ordered:
+        step = functools.partial(_step_within, on_step, done_s / total_s, WRITING_S[name] / total_s)
+        reason = _write(name, Export(model, frozen, calibration, step), folder / FILES[name])
+        if reason:
+            unwritten.append(Unwritten(name, reason))
+        else:
+            on_written(name, folder / FILES[name])
+        done_s += WRITING_S[name]
+        on_step(1.0 if name == ordered[-1] else done_s / total_s)
+    if len(unwritten) == len(ordered):
+        reasons = "; ".join(f"{missing.format}: {missing.reason}" for missing in unwritten)
+        raise TrainingError("trainer_error", f"No format that was asked for could be exported. {reasons}")
+    return unwritten
+
+
+def expected_s(formats: Sequence[str]) -> float:
+    """Seconds that writing these formats should take, for the plan."""
+    return sum(WRITING_S[name] for name in formats)
+
+
+def _step_within(on_step: Callable[[float], None], begin: float, share: float, fraction: float) -> None:
+    on_step(begin + share * fraction)
+
+
+def _write(name: str, export: Export, path: Path) -> str:
+    """Write one file; why it could not be, or ""."""
+    if name == "onnx" and (missing := _missing_packages()):
+        return missing
+    if name == "keras":
+        export.model.save(path)
+    elif name == "saved_model":
+        tf.saved_model.save(tf.Module(), str(path), signatures=export.frozen(None))
+    else:
+        content = _converted(name, export)
+        if isinstance(content, str):
+            return content
+        path.write_bytes(content)
+    return ""
+
+
+def _converted(name: str, export: Export) -> bytes | str:
+    """The file's content, or why the converter failed where that may happen. A cancel passes through."""
+    convert = {"tflite": _tflite, "tflite_float16": _float16, "tflite_int8": _int8, "onnx": _onnx}[name]
+    stopped: list[BaseException] = []
+
+    def on_step(fraction: float) -> None:
+        try:
+            export.on_step(fraction)
+        except BaseException as error:
+            stopped.append(error)
+            raise
+
+    try:
+        return convert(Export(export.model, export.frozen, export.calibration, on_step))
+    except Exception as error:
+        if stopped:
+            raise stopped[0] from None
+        if name not in MAY_FAIL or isinstance(error, MemoryError):
+            raise
+        return f"the converter failed: {type(error).__name__}: {str(error)[:500]}"
 
 
 def _trace_frozen(model: keras.Model, batch_size: int | None) -> Any:
@@ -90,7 +165,7 @@ def _trace_frozen(model: keras.Model, batch_size: int | None) -> Any:
 
     def run(image: Any) -> dict[str, Any]:
         weights = [[tf.constant(value) for value in values] for values in (trainable, non_trainable)]
-        with _scope():
+        with tf.name_scope("model"):  # TensorFlow refuses an outermost scope that begins with "_", as a layer may
             output, _ = model.stateless_call(*weights, image, training=False)
         return {OUTPUT_NAME: output}
 
@@ -102,159 +177,66 @@ def _trace_frozen(model: keras.Model, batch_size: int | None) -> Any:
     return frozen
 
 
-def _scope() -> Any:
-    """Keras names scopes after layers, and TensorFlow refuses an outermost one that begins with "_"."""
-    return tf.name_scope("model")
+def _tflite(export: Export) -> bytes:
+    return _convert(_converter(export))
 
 
-def load_predictor(path: Path, threads: int) -> Predictor:
-    """Load an exported file again, its format told by its name (one of FORMATS).
-
-    threads: for TFLite; the other two use TensorFlow's own, which belong to the whole process.
-    Returns a function from (n, S, S, 3) RGB 0 to 255, any dtype, to float32 outputs (n, ...).
-    Raises ValueError for another name; what TensorFlow raises for a broken file.
-    """
-    loaders: dict[str, Callable[[], Predictor]] = {
-        FORMATS["keras"]: lambda: _keras_predictor(path),
-        FORMATS["saved_model"]: lambda: _saved_model_predictor(path),
-        FORMATS["tflite"]: lambda: _tflite_predictor(path, threads),
-    }
-    if path.name not in loaders:
-        raise ValueError(f"{path.name} is not an exported model; expected one of {', '.join(loaders)}")
-    return loaders[path.name]()
+def _float16(export: Export) -> bytes:
+    """Weights as float16, half the size; input, output and, on a CPU, the arithmetic stay float32."""
+    converter = _converter(export)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_types = [tf.float16]
+    return _convert(converter)
 
 
-def _in_batches(predict: Callable[[Any], Any]) -> Predictor:
-    def run(images: npt.NDArray[Any]) -> Outputs:
-        starts = range(0, max(1, len(images)), PREDICT_BATCH)
-        batches = (np.asarray(images[start : start + PREDICT_BATCH], np.float32) for start in starts)
-        return np.concatenate([np.asarray(predict(tf.constant(batch)), np.float32) for batch in batches])
+def _int8(export: Export) -> bytes:
+    """Weights and activations as int8, in integer arithmetic only; input and output stay float32."""
 
-    return run
+    def pictures() -> Any:
+        calibration = export.calibration()
+        for number, picture in enumerate(calibration):
+            yield [picture[np.newaxis].astype(np.float32)]
+            export.on_step((number + 1) / (len(calibration) + 1))
 
-
-def _keras_predictor(path: Path) -> Predictor:
-    model = keras.models.load_model(path, compile=False)
-
-    def run(image: Any) -> Any:
-        with _scope():
-            return model(image, training=False)
-
-    spec = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
-    return _in_batches(tf.function(run, [spec], autograph=False))
+    converter = _converter(export)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = pictures
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    return _convert(converter)
 
 
-def _saved_model_predictor(path: Path) -> Predictor:
-    # TensorFlow takes the folder's path for a pattern and finds nothing below "photos [2024]": go in by another way.
-    with tempfile.TemporaryDirectory(prefix="tfmodel-") as folder:
-        link = Path(folder) / path.name
-        link.symlink_to(path.resolve(), target_is_directory=True)
-        loaded = tf.saved_model.load(str(link))
-    signature = loaded.signatures["serving_default"]
-
-    def predict(images: Any, _keep_alive: Any = loaded) -> Any:
-        return signature(**{INPUT_NAME: images})[OUTPUT_NAME]
-
-    return _in_batches(predict)
+def _converter(export: Export) -> Any:
+    return tf.lite.TFLiteConverter.from_concrete_functions([export.frozen(1)])
 
 
-def _tflite_predictor(path: Path, threads: int) -> Predictor:
+def _convert(converter: Any) -> bytes:
     with warnings.catch_warnings():
-        # Announced to move to a package of its own, which nothing else here needs.
-        warnings.filterwarnings("ignore", message=r"(?s).*tf\.lite\.Interpreter is deprecated", category=UserWarning)
-        # By content, which is verified; by path, a file that was cut off crashes the process.
-        interpreter = tf.lite.Interpreter(model_content=path.read_bytes(), num_threads=threads)
-    interpreter.allocate_tensors()
-    image_index = interpreter.get_input_details()[0]["index"]
-    output = interpreter.get_output_details()[0]
-
-    def run(images: npt.NDArray[Any]) -> Outputs:
-        outputs = np.empty((len(images), *output["shape"][1:]), np.float32)
-        for index in range(len(images)):
-            interpreter.set_tensor(image_index, np.asarray(images[index : index + 1], np.float32))
-            interpreter.invoke()
-            outputs[index] = interpreter.get_tensor(output["index"])[0]
-        return outputs
-
-    return run
+        warnings.filterwarnings("ignore", message="Statistics for quantized inputs were expected")
+        content: bytes = converter.convert()
+    return content
 
 
-def check_exports(
-    files: dict[str, Path],
-    inputs: npt.NDArray[np.uint8],
-    reference: npt.NDArray[Any],
-    score: Callable[[Outputs], float],
-    on_step: Callable[[float], None],
-    threads: int = 2,
-) -> list[ExportCheck]:
-    """Load each exported file from disk and hold it against the trained model on held-out images.
+def _onnx(export: Export) -> bytes:
+    import tf2onnx  # optional
 
-    files: paths by format, from `export_model`. inputs: uint8 (n, S, S, 3), n >= 1.
-    reference: the trained model's outputs (n, ...), probabilities. score: from such outputs to the task's measure.
-    on_step: told the finished fraction at every batch; what it raises ends the check.
-    Raises TrainingError export_mismatch, naming the format and by how much, as soon as one differs.
-    """
-    if len(inputs) == 0 or len(inputs) != len(reference):
-        raise ValueError(f"{len(inputs)} held-out images and {len(reference)} reference outputs; need n >= 1 of both")
-    reference = np.asarray(reference, np.float32)
-    checks = []
-    for number, (name, path) in enumerate(files.items()):
-        outputs, ms_per_image = _run_from_disk(path, inputs, threads, _part_of(on_step, number, len(files)))
-        checks.append(_compare(name, path, outputs, reference, score, ms_per_image))
-    return checks
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    frozen = export.frozen(None)
+    (image,), (output,) = frozen.inputs, frozen.outputs
+    model, _ = tf2onnx.convert.from_graph_def(
+        frozen.graph.as_graph_def(),
+        name="model",
+        input_names=[image.name],
+        output_names=[output.name],
+        opset=ONNX_OPSET,
+        tensors_to_rename={image.name: INPUT_NAME, output.name: OUTPUT_NAME},
+    )
+    content: bytes = model.SerializeToString()
+    return content
 
 
-def _part_of(on_step: Callable[[float], None], number: int, count: int) -> Callable[[float], None]:
-    return lambda fraction: on_step((number + fraction) / count)
-
-
-def _run_from_disk(
-    path: Path, inputs: npt.NDArray[np.uint8], threads: int, on_step: Callable[[float], None]
-) -> tuple[Outputs, float]:
-    """Outputs for all inputs, and milliseconds per image once warm."""
-    outputs = []
-    try:
-        predict = load_predictor(path, threads)
-        predict(inputs[:1])
-    except MemoryError:
-        raise
-    except Exception as error:
-        raise TrainingError("export_mismatch", f"The exported {path.name} can't be run: {error}") from error
-    spent_s = 0.0
-    for start in range(0, len(inputs), PREDICT_BATCH):
-        begun = time.perf_counter()
-        outputs.append(predict(inputs[start : start + PREDICT_BATCH]))
-        spent_s += time.perf_counter() - begun
-        on_step(min(1.0, (start + PREDICT_BATCH) / len(inputs)))
-    return np.concatenate(outputs), spent_s / len(inputs) * 1000
-
-
-def _compare(
-    name: str, path: Path, outputs: Outputs, reference: Outputs, score: Callable[[Outputs], float], ms_per_image: float
-) -> ExportCheck:
-    if outputs.shape != reference.shape:
-        raise TrainingError(
-            "export_mismatch", f"The exported {path.name} gives outputs {outputs.shape}, the model {reference.shape}."
-        )
-    difference = float(np.abs(outputs - reference).max())
-    scores = float(score(outputs)), float(score(reference))
-    agreement = float(np.mean(_decisions(outputs) == _decisions(reference)))
-    tolerance = max(SCORE_TOLERANCE, 1 / len(outputs))
-    if not (difference <= MAX_DIFFERENCE and abs(scores[0] - scores[1]) <= tolerance):  # so that NaN fails too
-        raise TrainingError(
-            "export_mismatch",
-            f"The exported {path.name} does not behave like the trained model: it scores {scores[0]:.4f}, the model "
-            f"{scores[1]:.4f}; outputs differ by up to {difference:.3g} ({MAX_DIFFERENCE:g} is allowed) and "
-            f"{agreement:.1%} of the decisions agree. No model was published.",
-        )
-    return ExportCheck(name, path.name, _size_bytes(path), scores[0], difference, agreement, ms_per_image)
-
-
-def _decisions(outputs: Outputs) -> npt.NDArray[Any]:
-    """The class of each image or pixel: the likeliest of several, or yes or no from one probability."""
-    return outputs.argmax(axis=-1) if outputs.shape[-1] > 1 else outputs >= 0.5
-
-
-def _size_bytes(path: Path) -> int:
-    files = path.rglob("*") if path.is_dir() else [path]
-    return sum(file.stat().st_size for file in files if file.is_file())
+def _missing_packages() -> str:
+    missing = [name for name in ONNX_PACKAGES if importlib.util.find_spec(name) is None]
+    if not missing:
+        return ""
+    command = f"pip install {' '.join(ONNX_PACKAGES)}"
+    return f"ONNX needs {' and '.join(missing)}, which the worker lacks; its operator can add it with: {command}"

@@ -8,10 +8,11 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 import msgspec
 
-from protocol.options import OPTIONS_BY_TRAIN_TYPE, read_options
+from protocol.options import OPTIONS_BY_TRAIN_TYPE, OptionValue, read_options
 from protocol.task import TaskSpec
 
 REQUIRED_FIELDS = ("userId", "projectId", "projectDir", "trainType")
@@ -44,7 +45,7 @@ def read_submission(
         if not single.get(name) and all(problem.field != name for problem in problems):
             problems.append(Problem(name, f"{name} is missing; post it as a form field."))
     train_type = single.get("trainType", "")
-    options: dict[str, int | float | str] = {}
+    options: dict[str, OptionValue] = {}
     if train_type in OPTIONS_BY_TRAIN_TYPE:
         extra = {name: value for name, value in single.items() if name not in (*REQUIRED_FIELDS, KEY_FIELD)}
         options, option_problems = read_options(train_type, extra)
@@ -72,8 +73,8 @@ def read_submission(
             project_path=project_path,
             train_type=train_type,
             options=options,
-            priority=int(options.get("priority", 0)),
-            max_seconds=int(options.get("maxSeconds", 0)),
+            priority=cast(int, options.get("priority", 0)),
+            max_seconds=cast(int, options.get("maxSeconds", 0)),
             request_key=request_key,
         ),
         [],

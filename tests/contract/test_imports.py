@@ -38,11 +38,13 @@ ZMQ_FILES = {
 
 #: Files that run in the trainer process only, and so may import TensorFlow at the top.
 TENSORFLOW_FILES = {
+    "trainer_worker/publishing.py",
     "trainer_worker/classifier_record.py",
     "trainer_worker/labelled_pictures.py",
     "trainer_worker/exports.py",
     "trainer_worker/features.py",
     "trainer_worker/fine_tuning.py",
+    "trainer_worker/runtimes/tensorflow_models.py",
     "trainer_worker/skip_features.py",
     "trainer_worker/unet.py",
     "trainer_worker/unet_training.py",
@@ -143,6 +145,11 @@ def test_tensorflow_is_imported_by_the_trainer_process_only() -> None:
         behind = {module for module in loads if module.replace(".", "/") + ".py" in TENSORFLOW_FILES}
         behind |= {module for module in loads if (module.replace(".", "/") + "/").startswith(TENSORFLOW_FOLDERS)}
         assert not {m for m in behind if loads_tensorflow(m)}, f"{name} gets TensorFlow by way of {behind}"
+
+
+def test_what_scores_an_export_has_none_of_the_code_that_trained_it() -> None:
+    for file in python_files("trainer_worker/runtimes"):
+        assert not packages(all_imports(file)) & {name.removesuffix(".py") for name in MAY_IMPORT}, name_of(file)
 
 
 def loads_tensorflow(module: str) -> bool:

@@ -1,5 +1,6 @@
 """The classification trainer on real images: handwritten digits as class folders, at a small image size."""
 
+import importlib.util
 import json
 import shutil
 from collections.abc import Callable, Sequence
@@ -76,7 +77,8 @@ def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(
     project: Path, cache_dir: Path, reporter: RecordingReporter, task_id: str = "t1", **options: Any
 ) -> TrainingResult:
-    job = Job(task_id, 1, project, "classification", ClassificationOptions(image_size=SIZE, **options))
+    given = {"image_size": SIZE, "exports": ("tflite",), **options}
+    job = Job(task_id, 1, project, "classification", ClassificationOptions(**given))
     # Tests share task ids and projects: none may go on from what another has left. Features may be shared.
     job.checkpoints.clear()
     shutil.rmtree(project / ".tfmodel" / "last", ignore_errors=True)
@@ -104,7 +106,7 @@ def reporter() -> RecordingReporter:
 
 @pytest.fixture(scope="module")
 def trained(project: Path, cache_dir: Path, reporter: RecordingReporter) -> TrainingResult:
-    return run(project, cache_dir, reporter)
+    return run(project, cache_dir, reporter, exports=ClassificationOptions().exports)
 
 
 def test_digits_are_learned(trained: TrainingResult) -> None:
@@ -135,6 +137,8 @@ def test_the_folder_holds_what_was_promised(trained: TrainingResult, project: Pa
     assert {check["format"]: check["score"] for check in manifest["exports"]["formats"]} == dict.fromkeys(
         ("keras", "saved_model", "tflite"), manifest["exports"]["trained_model_score"]
     )
+    assert metrics["exports"] == manifest["exports"]
+    assert manifest["model_file"] == "model.tflite"
     assert metrics["skipped"][0]["file"] == "images/digit3/broken.png"
     assert metrics["skipped"][0]["reason"]
 
@@ -210,6 +214,37 @@ def test_the_same_seed_gives_the_same_model_and_another_does_not(
     assert read(again, "metrics.json")["held_out"] == read(trained, "metrics.json")["held_out"]
     assert again.model_path.read_bytes() == trained.model_path.read_bytes()
     assert read(other, "metrics.json")["held_out"] != read(trained, "metrics.json")["held_out"]
+
+
+def test_the_formats_asked_for_are_there_and_what_could_not_be_written_is_said(
+    tmp_path: Path, cache_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *rest: None if name == "tf2onnx" else find_spec(name, *rest)
+    )
+    project = write_digits(tmp_path, per_class=20, classes=(0, 1))
+
+    result = run(project, cache_dir, RecordingReporter(), exports=("onnx", "tflite_float16"), epochs=1)
+
+    manifest = read(result, "manifest.json")
+    assert result.model_path.name == manifest["model_file"] == "model_float16.tflite"
+    assert [check["format"] for check in manifest["exports"]["formats"]] == ["tflite_float16"]
+    assert [missing["format"] for missing in manifest["exports"]["not_written"]] == ["onnx"]
+    assert "pip install tf2onnx onnxruntime" in manifest["warnings"][-1]
+    names = {"model_float16.tflite", "labels.txt", "metrics.json", "manifest.json"}
+    assert {path.name for path in result.model_path.parent.iterdir()} == names
+
+
+def test_formats_that_cannot_be_had_are_refused_before_the_training(
+    tmp_path: Path, cache_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda *_: None)
+    reporter = RecordingReporter()
+    with pytest.raises(TrainingError, match="pip install") as caught:
+        run(write_digits(tmp_path, per_class=2, classes=(0, 1)), cache_dir, reporter, exports=("onnx",))
+    assert caught.value.code == "unsupported_option"
+    assert reporter.phases == []
 
 
 def test_random_labels_score_at_chance(tmp_path: Path, cache_dir: Path) -> None:

@@ -10,7 +10,8 @@ import pytest
 from tensorflow.lite.python import schema_py_generated as schema
 
 from trainer_worker.app_pack import label_model
-from trainer_worker.exports import export_model, load_predictor
+from trainer_worker.exports import export_model
+from trainer_worker.scoring import load_predictor
 from trainer_worker.tflite_metadata import tensor_names
 
 SIDE = 32
@@ -23,7 +24,14 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     inputs = keras.Input((SIDE, SIDE, 3))
     x = layers.Conv2D(8, 3, activation="relu")(layers.Rescaling(1 / 255)(inputs))
     outputs = layers.Dense(5, activation="softmax")(layers.GlobalAveragePooling2D()(x))
-    return export_model(keras.Model(inputs, outputs), tmp_path_factory.mktemp("model"), lambda _: None)["tflite"]
+    folder = tmp_path_factory.mktemp("model")
+    written: list[Path] = []
+    no_pictures = np.zeros((0, SIDE, SIDE, 3), np.uint8)
+    model = keras.Model(inputs, outputs)
+    export_model(
+        model, folder, ["tflite"], lambda: no_pictures, lambda name, path: written.append(path), lambda fraction: None
+    )
+    return written[0]
 
 
 def test_outputs_and_contents_stay_the_same_to_the_bit(model: Path, tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ import pytest
 
 from protocol.options import ClassificationOptions
 from tests.train.digit_projects import SIZE, write_digits
-from trainer_worker.exports import load_predictor
 from trainer_worker.job import Job, SilentReporter
 from trainer_worker.labelled_pictures import balanced_order
+from trainer_worker.scoring import load_predictor
 from trainer_worker.trainers import classification
 
 

@@ -10,8 +10,10 @@ import pytest
 
 from protocol import messages as m
 from protocol.errors import FailureClass, TrainingError
+from protocol.task import Trained
 from tests.sample_tasks import make_spec
-from trainer_worker.child import TRACE_LINES, explain, make_job
+from trainer_worker.artifacts import write_json
+from trainer_worker.child import TRACE_LINES, explain, make_job, published
 
 
 class ResourceExhaustedError(Exception):
@@ -79,3 +81,13 @@ def test_a_folder_that_has_gone_is_named(tmp_path: Path) -> None:
         make_job(order(tmp_path / "gone"))
     assert caught.value.code == "project_dir_missing"
     assert str(tmp_path / "gone") in caught.value.error
+
+
+@pytest.mark.parametrize(
+    ("manifest", "file"), [({}, "model.tflite"), ({"model_file": "model.onnx"}, "model.onnx")], ids=["older", "newer"]
+)
+def test_a_model_that_was_finished_earlier_names_its_own_file(
+    tmp_path: Path, manifest: dict[str, Any], file: str
+) -> None:
+    write_json(tmp_path / "manifest.json", manifest | {"metrics": {"accuracy": 0.5, "loss": None}})
+    assert published(tmp_path) == Trained(str(tmp_path / file), {"accuracy": 0.5})

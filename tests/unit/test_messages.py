@@ -14,7 +14,7 @@ from protocol.task import AttemptEnd, Task, TaskState, Trained
 from tests.sample_tasks import make_spec
 
 TASK = Task(
-    make_spec(options={"epochs": 3, "learningRate": 0.5}),
+    make_spec(options={"epochs": 3, "learningRate": 0.5, "exports": ["tflite", "onnx"]}),
     TaskState.FAILED,
     attempt=2,
     thread="w1",

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.options import OPTIONS_BY_TRAIN_TYPE, options_table, read_options, typed_options
+from protocol.options import EXPORT_FORMATS, OPTIONS_BY_TRAIN_TYPE, options_table, read_options, typed_options
 
 TRAIN_TYPES = sorted(OPTIONS_BY_TRAIN_TYPE)
 
@@ -32,6 +32,28 @@ def test_a_problem_says_what_came_and_what_is_allowed() -> None:
         problems[0].error
         == "imageSize='huge' is not allowed; it takes a whole number from 64 to 512, a multiple of 32."
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("tflite", ["tflite"]),
+        (" onnx , tflite_int8,onnx", ["onnx", "tflite_int8"]),
+        (",".join(EXPORT_FORMATS), list(EXPORT_FORMATS)),
+    ],
+)
+def test_a_list_is_read_from_text_with_commas(text: str, names: list[str]) -> None:
+    assert read_options("segmentation", {"exports": text}) == ({"exports": names}, [])
+    assert typed_options("segmentation", {"exports": names}).exports == tuple(names)
+
+
+@pytest.mark.parametrize("text", ["", ",", "tflite,", "TFLITE", "tflite;onnx", "tflite onnx", "coreml", "\ud800"])
+def test_a_list_with_a_name_that_is_not_allowed_is_refused_as_a_whole(text: str) -> None:
+    options, problems = read_options("classification", {"exports": text})
+    assert options == {}
+    assert [problem.field for problem in problems] == ["exports"]
+    for name in EXPORT_FORMATS:
+        assert name in problems[0].error
 
 
 def test_an_unknown_option_is_answered_with_the_known_ones() -> None:
@@ -67,7 +89,9 @@ def test_what_is_no_finite_number_is_refused(name: str, text: str) -> None:
     assert [problem.field for problem in problems] == [name]
 
 
-@given(fields=st.dictionaries(st.sampled_from(["epochs", "learningRate", "seed", "x", "imageSize"]), st.text()))
+@given(
+    fields=st.dictionaries(st.sampled_from(["epochs", "learningRate", "seed", "x", "imageSize", "exports"]), st.text())
+)
 def test_any_text_gives_options_or_problems_never_an_exception(fields: dict[str, str]) -> None:
     options, problems = read_options("segmentation", fields)
     assert len(options) + len(problems) == len(fields)

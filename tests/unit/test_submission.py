@@ -33,12 +33,12 @@ def problems_of(fields: Mapping[str, Sequence[str]], root: Path) -> dict[str, Pr
 
 
 def test_a_good_form_becomes_a_task(root: Path) -> None:
-    spec, problems = read_submission(form(epochs="3", userId=" anna "), [root])
+    spec, problems = read_submission(form(epochs="3", exports="onnx,tflite", userId=" anna "), [root])
     assert problems == []
     assert spec is not None
     assert (spec.user_id, spec.project_id, spec.train_type) == ("anna", "flowers", "classification")
     assert (spec.project_dir, spec.project_path) == ("anna/flowers", str(root / "anna" / "flowers"))
-    assert spec.options == {"epochs": 3}
+    assert spec.options == {"epochs": 3, "exports": ["onnx", "tflite"]}
 
 
 def test_each_post_is_a_task_of_its_own(root: Path) -> None:
@@ -53,9 +53,12 @@ def test_every_problem_is_named_at_once(root: Path) -> None:
 
 
 def test_bad_options_are_named_beside_other_problems(root: Path) -> None:
-    fields = form(epochs="-1", colour="red")
+    fields = form(epochs="-1", colour="red", exports="tflite,coreml")
     del fields["userId"]
-    assert problems_of(fields, root).keys() == {"userId", "epochs", "colour"}
+    found = problems_of(fields, root)
+    assert found.keys() == {"userId", "epochs", "colour", "exports"}
+    assert found["exports"].code == "bad_fields"
+    assert "tflite_float16" in found["exports"].error
 
 
 @pytest.mark.parametrize("value", ["", "   "])

@@ -16,14 +16,14 @@ import numpy as np
 import tensorflow as tf
 
 from protocol.errors import TrainingError
-from trainer_worker.app_pack import add_app_pack, label_model
-from trainer_worker.artifacts import ModelFolder, read_manifest, write_json, write_labels
+from trainer_worker.artifacts import read_manifest
 from trainer_worker.class_scores import ClassScores, accuracy, score_classes
 from trainer_worker.classifier_record import Trained, describe_model, describe_training, headline
 from trainer_worker.continuation import recall, remember
 from trainer_worker.data.class_folders import ClassFolders, scan
 from trainer_worker.data.images import read_rgb
-from trainer_worker.exports import ExportCheck, check_exports, export_model, load_predictor
+from trainer_worker.export_checks import Exports, HeldOut, start_runtimes
+from trainer_worker.exports import CALIBRATION_PICTURES, expected_s, refuse_impossible
 from trainer_worker.features import CachedFeatures, FeatureExtractor
 from trainer_worker.fine_tuning import (
     BLOCKS_FROM_IMAGES,
@@ -36,7 +36,8 @@ from trainer_worker.fine_tuning import (
     predict,
 )
 from trainer_worker.job import Job, Phase, Reporter, TrainingResult
-from trainer_worker.labelled_pictures import Dataset, Split, balanced_order, mirrored_maps, read_dataset, split_dataset
+from trainer_worker.labelled_pictures import Dataset, balanced_order, mirrored_maps, read_dataset, split_dataset
+from trainer_worker.publishing import FIRST_MODEL, Publication, publish_model
 from trainer_worker.stages import Stages
 from trainer_worker.time_budget import FIRST_MODEL_SHARE, READING_SHARE, TimeBudget
 
@@ -50,9 +51,8 @@ FEATURES_S_PER_IMAGE = 0.011
 FEATURES_START_S = 0.5
 TRAIN_S_PER_IMAGE = 0.045
 TRAIN_START_S = 5.0
-EXPORT_S = 6.0
-CHECK_S_PER_IMAGE = 0.04
-CHECK_START_S = 3.0
+CHECK_S_PER_IMAGE = 0.015
+CHECK_START_S = 1.0
 PUBLISH_S = 0.3
 FIRST_HEAD_S = 2.0
 #: Pictures that score the first model of a time budget, at most.
@@ -67,6 +67,8 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     """
     options = job.options
     budget = TimeBudget(options.time_budget)
+    refuse_impossible(options.exports)
+    start_runtimes(options.exports, threads)
     keras.utils.set_random_seed(options.seed)
     if not tf.config.list_physical_devices("GPU"):  # some GPU kernels refuse it
         tf.config.experimental.enable_op_determinism()
@@ -116,12 +118,12 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
         history.end_reason = "budget"
 
     trained = Trained(data, split, classifier, history, warnings, last.task_id if last else "")
-    final, scores = _publish(trained, job, reporter, stages, threads)
+    model_path, scores = _publish(trained, job, reporter, stages, threads)
     weights = classifier.tail.get_weights()
     remember(job.project_dir, job.task_id, terms, data.contents, data.folders.classes, split.held_out, weights)
     stages.leave()
     return TrainingResult(
-        model_path=final / "model.tflite",
+        model_path=model_path,
         metrics=headline(scores, data),
         stage_seconds=stages.seconds,
         stopped_early=history.stopped_early,
@@ -160,35 +162,28 @@ def _publish_first_model(
     fit_head(classifier, data.pooled[rows], data.folders.classes[rows])
     warnings = [*warnings, f"A first model, made of {len(data.contents)} of {len(folders.files)} pictures."]
     trained = Trained(data, split, classifier, History([{}]), warnings)
-    final, _ = _publish(trained, job, reporter, stages, threads, prefix="first_")
-    reporter.usable(final / "model.tflite")
+    model_path, _ = _publish(trained, job, reporter, stages, threads, FIRST_MODEL)
+    reporter.usable(model_path)
 
 
 def _publish(
     trained: Trained, job: Job, reporter: Reporter, stages: Stages, threads: int, prefix: str = ""
 ) -> tuple[Path, ClassScores]:
-    """Score, export, check and put in place; returns the model's folder. prefix: of an interim model's stages."""
+    """Score on the held-out pictures and put in place; returns the model's file. prefix: as of publish_model."""
     data, split = trained.data, trained.split
-    truth = data.folders.classes[split.held_out]
+    truth, labels = data.folders.classes[split.held_out], data.folders.labels
     probabilities = predict(trained.classifier, data.maps[split.held_out])
-    scores = score_classes(truth, probabilities, data.folders.labels)
-    with ModelFolder(job.project_dir, job.task_id, job.attempt) as folder:
-        stages.enter(f"{prefix}export")
-        files = export_model(trained.classifier.model, folder.path, reporter.step)
-        labels = data.folders.labels
-        trained.warnings.extend(label_model(files["tflite"], job.train_type, job.options.image_size, labels))
-        stages.enter(f"{prefix}check")
-        checks = _check(files, data, split, probabilities, job, reporter, threads)
-        if not prefix:
-            stages.enter("publish")
-        write_labels(folder.path / "labels.txt", labels)
-        metrics = describe_training(trained, scores, probabilities, job)
-        write_json(folder.path / "metrics.json", metrics)
-        stages.leave()
-        manifest = {**describe_model(trained, scores, checks, stages.seconds, job), "interim": bool(prefix)}
-        load_tflite = functools.partial(load_predictor, files["tflite"], threads)
-        add_app_pack(folder.path, job.project_dir, manifest, metrics, load_tflite)
-        return folder.publish(manifest), scores
+    scores = score_classes(truth, probabilities, labels)
+
+    def describe(exports: Exports, warnings: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+        described = dataclasses.replace(trained, warnings=[*trained.warnings, *warnings])
+        metrics = describe_training(described, scores, probabilities, exports, job)
+        return metrics, describe_model(described, scores, exports, job)
+
+    proof = HeldOut(_pictures(data, split.held_out, job), probabilities, functools.partial(accuracy, truth))
+    calibration = functools.partial(_spread_pictures, data, split.train, job)
+    publication = Publication(trained.classifier.model, labels, proof, calibration, describe)
+    return publish_model(publication, job, reporter, stages, threads, prefix), scores
 
 
 def warm_up(cache_dir: Path, threads: int) -> None:
@@ -208,7 +203,7 @@ def _plan(images: int, job: Job) -> list[Phase]:
     views = 2 * images - held_out
     first_phases = [
         Phase("first_features", FIRST_MODEL_SHARE * job.options.time_budget / 2),
-        Phase("first_export", EXPORT_S),
+        Phase("first_export", expected_s(job.options.exports[:1])),
         Phase("first_check", CHECK_START_S + FIRST_MODEL_CHECKED * CHECK_S_PER_IMAGE * size),
     ]
     return [
@@ -216,7 +211,7 @@ def _plan(images: int, job: Job) -> list[Phase]:
         *(first_phases if job.options.time_budget else ()),
         Phase("features", FEATURES_START_S + views * FEATURES_S_PER_IMAGE * size),
         Phase("train", TRAIN_START_S + (images - held_out) * TRAIN_S_PER_IMAGE * size),
-        Phase("export", EXPORT_S),
+        Phase("export", expected_s(job.options.exports)),
         Phase("check", CHECK_START_S + held_out * CHECK_S_PER_IMAGE * size),
         Phase("publish", PUBLISH_S),
     ]
@@ -225,28 +220,22 @@ def _plan(images: int, job: Job) -> list[Phase]:
 def _finishing_s(held_out: int, job: Job) -> float:
     """What a trained model still takes until it is published; half as much again, for a machine with other work."""
     size = (job.options.image_size / 224) ** 2
-    return 1.5 * (EXPORT_S + CHECK_START_S + held_out * CHECK_S_PER_IMAGE * size + PUBLISH_S)
+    return 1.5 * (expected_s(job.options.exports) + CHECK_START_S + held_out * CHECK_S_PER_IMAGE * size + PUBLISH_S)
 
 
 def _terms_of_continuation(data: Dataset, job: Job) -> dict[str, Any]:
     """What must be as it was for a training to go on from the last one of the folder."""
     options = msgspec.to_builtins(job.options)
-    for name in ("priority", "maxSeconds"):
+    for name in ("priority", "maxSeconds", "timeBudget", "exports"):
         del options[name]
     return {"options": options, "labels": list(data.folders.labels), "tensorflow": tf.__version__}
 
 
-def _check(
-    files: dict[str, Path],
-    data: Dataset,
-    split: Split,
-    probabilities: np.ndarray,
-    job: Job,
-    reporter: Reporter,
-    threads: int,
-) -> list[ExportCheck]:
-    """Every format, loaded from disk, on the held-out pictures read from disk."""
+def _spread_pictures(data: Dataset, rows: np.ndarray, job: Job) -> np.ndarray:
+    """CALIBRATION_PICTURES of these rows at even distances: some of every class."""
+    return _pictures(data, rows[np.linspace(0, len(rows) - 1, min(len(rows), CALIBRATION_PICTURES)).astype(int)], job)
+
+
+def _pictures(data: Dataset, rows: np.ndarray, job: Job) -> np.ndarray:
     side = job.options.image_size
-    pictures = np.stack([read_rgb(data.folders.files[row], (side, side)) for row in split.held_out])
-    score = functools.partial(accuracy, data.folders.classes[split.held_out])
-    return check_exports(files, pictures, probabilities, score, reporter.step, threads=threads)
+    return np.stack([read_rgb(data.folders.files[row], (side, side)) for row in rows])

@@ -6,7 +6,6 @@ Read `train` from top to bottom. Imports TensorFlow; for the trainer process onl
 from __future__ import annotations
 
 import dataclasses
-import functools
 import platform
 from pathlib import Path
 from typing import Any
@@ -18,15 +17,15 @@ import tensorflow as tf
 
 from protocol.errors import TrainingError
 from trainer_worker import unet
-from trainer_worker.app_pack import add_app_pack, label_model
-from trainer_worker.artifacts import ModelFolder, write_json
 from trainer_worker.backbones.efficientnet_lite import WEIGHTS_SHA256
 from trainer_worker.data.contents import content_groups, content_hashes
 from trainer_worker.data.mask_folders import MaskFolders, read_pairs, scan
 from trainer_worker.data.splits import stratified_split
-from trainer_worker.exports import ExportCheck, check_exports, export_model, load_predictor
+from trainer_worker.export_checks import Exports, HeldOut, start_runtimes
+from trainer_worker.exports import CALIBRATION_PICTURES, expected_s, refuse_impossible
 from trainer_worker.job import Job, Phase, Reporter, TrainingResult
 from trainer_worker.mask_scores import CLASSES, MaskScores, score_masks
+from trainer_worker.publishing import Publication, publish_model
 from trainer_worker.skip_features import VIEWS, SkipFeatures
 from trainer_worker.stages import Stages
 from trainer_worker.unet_training import DecoderHistory, TrainingHooks, fit_decoder
@@ -42,7 +41,6 @@ PREDICT_BATCH = 16
 READ_S_PER_PICTURE = 0.02
 ENCODE_S_PER_PICTURE = 0.016
 TRAIN_S_PER_PICTURE = 0.017
-EXPORT_S = 6.0
 CHECK_S_PER_PICTURE = 0.06
 PUBLISH_S = 0.3
 
@@ -63,6 +61,8 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     Raises TrainingError for what the caller can mend, Cancelled when told to; then nothing is published.
     """
     options = job.options
+    refuse_impossible(options.exports)
+    start_runtimes(options.exports, threads)
     keras.utils.clear_session()
     keras.utils.set_random_seed(options.seed)
     if not tf.config.list_physical_devices("GPU"):  # costs nothing on a CPU, and some GPU kernels refuse it
@@ -88,31 +88,18 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     probabilities = _predict(model, held_out)
     scores = score_masks(truth, probabilities[..., 0] > THRESHOLD)
 
-    with ModelFolder(job.project_dir, job.task_id, job.attempt) as folder:
-        stages.enter("export")
-        files = export_model(model, folder.path, reporter.step)
-        warnings += label_model(files["tflite"], job.train_type, options.image_size, CLASSES)
-        stages.enter("check")
-        checks = check_exports(
-            files,
-            held_out,
-            probabilities,
-            lambda outputs: score_masks(truth, outputs[..., 0] > THRESHOLD).dice,
-            reporter.step,
-            threads=threads,
-        )
-        stages.enter("publish")
-        (folder.path / "labels.txt").write_text("".join(f"{name}\n" for name in CLASSES), encoding="utf-8")
-        metrics = _metrics(scores, truth, history, split, folders, warnings)
-        write_json(folder.path / "metrics.json", metrics)
-        stages.leave()
-        manifest = _manifest(job, scores, checks, history, stages.seconds, warnings)
-        load_tflite = functools.partial(load_predictor, files["tflite"], threads)
-        add_app_pack(folder.path, job.project_dir, manifest, metrics, load_tflite)
-        final = folder.publish(manifest)
+    def describe(exports: Exports, of_exports: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+        every_warning = [*warnings, *of_exports]
+        metrics = _metrics(scores, truth, history, split, folders, exports, every_warning)
+        return metrics, _manifest(job, scores, exports, history, every_warning)
+
+    calibrating = split.train[:: max(1, len(split.train) // CALIBRATION_PICTURES)][:CALIBRATION_PICTURES]
+    proof = HeldOut(held_out, probabilities, lambda found: score_masks(truth, found[..., 0] > THRESHOLD).dice)
+    publication = Publication(model, CLASSES, proof, lambda: pictures[calibrating], describe)
+    model_path = publish_model(publication, job, reporter, stages, threads)
     stages.leave()
     return TrainingResult(
-        model_path=final / "model.tflite",
+        model_path=model_path,
         metrics=_headline(scores, len(folders.pairs)),
         stage_seconds=stages.seconds,
         stopped_early=history.stopped_early,
@@ -133,7 +120,7 @@ def _plan(pairs: int, job: Job) -> list[Phase]:
     return [
         Phase("read", pairs * READ_S_PER_PICTURE),
         Phase("train", train_s),
-        Phase("export", EXPORT_S),
+        Phase("export", expected_s(job.options.exports)),
         Phase("check", 2.0 + held_out * CHECK_S_PER_PICTURE * size),
         Phase("publish", PUBLISH_S),
     ]
@@ -205,6 +192,7 @@ def _metrics(
     history: DecoderHistory,
     split: Split,
     folders: MaskFolders,
+    exports: Exports,
     warnings: list[str],
 ) -> dict[str, Any]:
     everything = score_masks(truth, np.ones_like(truth))
@@ -221,6 +209,7 @@ def _metrics(
         "per_class": scores.per_class,
         "confusion_matrix": scores.confusion,
         "images": {name: len(rows) for name, rows in dataclasses.asdict(split).items()},
+        "exports": exports.report(scores.dice),
         "held_out": [{"file": files[row], "dice": dice} for row, dice in held_out],
         "skipped": [dataclasses.asdict(skip) for skip in folders.skipped],
         "warnings": warnings,
@@ -230,9 +219,8 @@ def _metrics(
 def _manifest(
     job: Job,
     scores: MaskScores,
-    checks: list[ExportCheck],
+    exports: Exports,
     history: DecoderHistory,
-    stage_seconds: dict[str, float],
     warnings: list[str],
 ) -> dict[str, Any]:
     size = job.options.image_size
@@ -250,13 +238,13 @@ def _manifest(
         "metrics": {"dice": scores.dice, "iou": scores.iou, "dice_all_pixels": scores.dice_all_pixels},
         "best_epoch": history.best_epoch,
         "stopped_early": history.stopped_early,
-        "exports": {"trained_model_score": scores.dice, "formats": [dataclasses.asdict(check) for check in checks]},
+        "model_file": exports.model_file(),
+        "exports": exports.report(scores.dice),
         "versions": {
             "tensorflow": tf.__version__,
             "keras": keras.__version__,
             "python": platform.python_version(),
             "backbone_sha256": WEIGHTS_SHA256,
         },
-        "stage_seconds": dict(stage_seconds),
         "warnings": warnings,
     }

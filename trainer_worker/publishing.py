@@ -1,0 +1,85 @@
+"""From a trained model to its published folder: exports, their proof, labels, records, app pack.
+
+For the trainer process only: imports TensorFlow, by way of the exports.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from trainer_worker.app_pack import add_app_pack, label_model
+from trainer_worker.artifacts import ModelFolder, write_json, write_labels
+from trainer_worker.export_checks import ExportChecks, Exports, HeldOut
+from trainer_worker.exports import ReadPictures, export_model
+from trainer_worker.job import Job, Reporter
+from trainer_worker.scoring import load_predictor
+from trainer_worker.stages import Stages
+
+#: A first model before the budget's end is wanted soon, and in one format.
+FIRST_MODEL = "first_"
+_FIRST_FORMAT = "tflite"
+
+
+@dataclass(frozen=True)
+class Publication:
+    """model: as exports.Export has it. proof: what every file must reproduce. calibration: training pictures.
+
+    describe: from what the export has come to and its warnings to (metrics.json, manifest.json).
+    """
+
+    model: keras.Model
+    labels: Sequence[str]
+    proof: HeldOut
+    calibration: ReadPictures
+    describe: Callable[[Exports, list[str]], tuple[dict[str, Any], dict[str, Any]]]
+
+
+def publish_model(
+    publication: Publication, job: Job, reporter: Reporter, stages: Stages, threads: int, prefix: str = ""
+) -> Path:
+    """The published file to hand to the user. prefix: FIRST_MODEL for an interim model, of its stages' names.
+
+    Raises what ExportChecks, export_model and ModelFolder raise; then nothing is published.
+    """
+    formats = job.options.exports
+    if prefix and _FIRST_FORMAT in formats:
+        formats = (_FIRST_FORMAT,)
+    warnings: list[str] = []
+    with ModelFolder(job.project_dir, job.task_id, job.attempt) as folder:
+        stages.enter(f"{prefix}export")
+        with ExportChecks(publication.proof, threads) as checks:
+
+            def on_written(name: str, path: Path) -> None:
+                if path.suffix == ".tflite":
+                    labels = publication.labels
+                    warnings.extend(label_model(path, job.train_type, job.options.image_size, labels))
+                checks.begin(name, path)
+
+            unwritten = export_model(
+                publication.model, folder.path, formats, publication.calibration, on_written, reporter.step
+            )
+            stages.enter(f"{prefix}check")
+            exports = checks.finish(reporter.step, unwritten)
+        if not prefix:
+            stages.enter("publish")
+        write_labels(folder.path / "labels.txt", publication.labels)
+        metrics, manifest = publication.describe(exports, [*warnings, *exports.warnings()])
+        write_json(folder.path / "metrics.json", metrics)
+        stages.leave()
+        manifest |= {"stage_seconds": dict(stages.seconds), "interim": bool(prefix)}
+        _add_app_pack(folder.path, job, manifest, metrics, threads)
+        return folder.publish(manifest) / exports.model_file()
+
+
+def _add_app_pack(folder: Path, job: Job, manifest: dict[str, Any], metrics: dict[str, Any], threads: int) -> None:
+    model = folder / "model.tflite"
+    if model.exists():
+        add_app_pack(folder, job.project_dir, manifest, metrics, functools.partial(load_predictor, model, threads))
+    else:
+        manifest["warnings"] = [*manifest["warnings"], "There is no app_pack.zip: it holds a model.tflite (exports)."]
