@@ -77,7 +77,8 @@ def test_killed_broker(service: ServiceUnderTest, project: Path) -> None:
     kill(service, "broker")
     # The front-end answers from its cache meanwhile, and takes new tasks when the broker is back.
     assert service.task(task_id)["state"] == "processing"
-    queued = service.post(project, "classification", imageSize=SIDE_PX, epochs=3)
+    # Of another seed: with the same one, it would get the first one's model at once.
+    queued = service.post(project, "classification", imageSize=SIDE_PX, epochs=3, seed=2)
     check_uninterrupted(service, project, task_id)
     assert trainer(service) == training
     assert service.call("DELETE", f"/v1/tasks/{queued}").status == 200
