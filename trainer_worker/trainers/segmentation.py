@@ -1,4 +1,5 @@
-"""trainType=segmentation: pictures with masks in, a U-Net out that gives every pixel's probability of foreground.
+"""trainType=segmentation: pictures with masks in, a U-Net out that gives every pixel's probability of foreground, or
+of each class of classes.txt.
 
 Read `train` from top to bottom. Imports TensorFlow; for the trainer process only.
 """
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +19,14 @@ import tensorflow as tf
 
 from protocol.errors import TrainingError
 from trainer_worker import unet
-from trainer_worker.artifacts import ModelFolder, write_json
+from trainer_worker.artifacts import ModelFolder, write_json, write_labels
 from trainer_worker.backbones.efficientnet_lite import WEIGHTS_SHA256
-from trainer_worker.data.mask_folders import MaskFolders, read_pairs, scan
+from trainer_worker.data.mask_classes import MaskClasses, pictures_with, rarest_class
+from trainer_worker.data.mask_folders import MaskFolders, has_foreground, read_pairs, scan
 from trainer_worker.data.splits import content_groups, stratified_split
-from trainer_worker.exports import ExportCheck, check_exports, export_model
+from trainer_worker.exports import check_exports, export_model
 from trainer_worker.job import Job, Phase, Reporter, TrainingResult
-from trainer_worker.mask_scores import CLASSES, MaskScores, score_masks
+from trainer_worker.mask_scores import MaskScores, score_classes
 from trainer_worker.skip_features import VIEWS, SkipFeatures
 from trainer_worker.stages import Stages
 from trainer_worker.unet_training import DecoderHistory, TrainingHooks, fit_decoder
@@ -32,6 +35,9 @@ from trainer_worker.unet_training import DecoderHistory, TrainingHooks, fit_deco
 INNER_VALIDATION_SHARE = 0.15
 #: The encoder's features take 0.7 MB a view at 224 px; eight views of 380 pictures fit.
 FEATURES_MEMORY_BYTES = 2 * 1024**3
+#: Held-out outputs that are kept to hold the exported files against: all of 2,600 pictures of 224 px and one
+#: channel. Of more, the first ones are checked; all are scored.
+CHECK_MEMORY_BYTES = 512 * 1024**2
 THRESHOLD = 0.5
 PREDICT_BATCH = 16
 
@@ -71,19 +77,24 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     stages.enter("read")
     pictures, masks = read_pairs(folders, options.image_size, threads, reporter.step)
     split = _split(folders, masks, job)
-    warnings = _warnings(folders, masks)
+    warnings = _warnings(folders, masks, split)
 
     stages.enter("train")
     encoder = unet.build_encoder(options.image_size)
-    decoder = unet.build_decoder([tuple(output.shape[1:]) for output in encoder.outputs])
+    skip_shapes = [tuple(output.shape[1:]) for output in encoder.outputs]
+    decoder = unet.build_decoder(skip_shapes, folders.classes.channels)
     features = SkipFeatures(encoder, pictures, FEATURES_MEMORY_BYTES)
     rows = (split.train, split.validation)
     history = fit_decoder(decoder, features, masks, rows, options, _hooks(reporter), job.checkpoints)
     del features
     model = unet.compose(encoder, decoder)
     held_out, truth = pictures[split.held_out], masks[split.held_out]
-    probabilities = _predict(model, held_out)
-    scores = score_masks(truth, probabilities[..., 0] > THRESHOLD)
+    found, probabilities = _predict(model, held_out)
+    scores = score_classes(truth, found, folders.classes.names)
+    checked_truth = truth[: len(probabilities)]
+
+    def score(outputs: Any) -> float:
+        return score_classes(checked_truth, _decide(outputs), folders.classes.names).dice
 
     with ModelFolder(job.project_dir, job.task_id, job.attempt) as folder:
         stages.enter("export")
@@ -91,17 +102,22 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
         stages.enter("check")
         checks = check_exports(
             files,
-            held_out,
+            held_out[: len(probabilities)],
             probabilities,
-            lambda outputs: score_masks(truth, outputs[..., 0] > THRESHOLD).dice,
+            score,
             reporter.step,
             threads=threads,
         )
+        exports = {
+            "trained_model_score": score(probabilities),
+            "pictures": len(probabilities),
+            "formats": list(map(dataclasses.asdict, checks)),
+        }
         stages.enter("publish")
-        (folder.path / "labels.txt").write_text("".join(f"{name}\n" for name in CLASSES), encoding="utf-8")
+        write_labels(folder.path / "labels.txt", folders.classes.names)
         write_json(folder.path / "metrics.json", _metrics(scores, truth, history, split, folders, warnings))
         stages.leave()
-        final = folder.publish(_manifest(job, scores, checks, history, stages.seconds, warnings))
+        final = folder.publish(_manifest(job, folders.classes, scores, exports, history, stages.seconds, warnings))
     stages.leave()
     return TrainingResult(
         model_path=final / "model.tflite",
@@ -134,9 +150,9 @@ def _plan(pairs: int, job: Job) -> list[Phase]:
 def _split(folders: MaskFolders, masks: Any, job: Job) -> Split:
     """Held-out pictures first, inner validation from the rest; byte-identical pictures stay on one side.
 
-    Pictures with and without foreground are shared out alike.
+    Pictures with and without foreground are shared out alike, and so are those of each class.
     """
-    classes = masks.any(axis=(1, 2)).astype(np.int64)
+    classes = rarest_class(masks, len(folders.classes.names))
     groups = content_groups([pair.picture for pair in folders.pairs])
     outer = stratified_split(classes, groups, job.options.validation_split, job.options.seed)
     rest = outer.train
@@ -151,16 +167,33 @@ def _split(folders: MaskFolders, masks: Any, job: Job) -> Split:
     return split
 
 
-def _warnings(folders: MaskFolders, masks: Any) -> list[str]:
+def _warnings(folders: MaskFolders, masks: Any, split: Split) -> list[str]:
     warnings = []
     if folders.skipped:
         warnings.append(f"{len(folders.skipped)} files were skipped; metrics.json lists them.")
-    empty = int(len(masks) - masks.any(axis=(1, 2)).sum())
+    empty = int(len(masks) - has_foreground(masks).sum())
     if empty:
         warnings.append(f"{empty} of {len(masks)} masks mark no foreground.")
+    if folders.classes.listed:
+        return warnings + _class_warnings(folders.classes.names, masks, split)
     full = int(masks.all(axis=(1, 2)).sum())
     if full:
         warnings.append(f"{full} of {len(masks)} masks are foreground all over; background must be 0.")
+    return warnings
+
+
+def _class_warnings(names: Sequence[str], masks: Any, split: Split) -> list[str]:
+    """Which classes could not be learned or scored; a missing background is usual."""
+    present = pictures_with(masks, len(names))
+    trained, scored = present[split.train].any(axis=0), present[split.held_out].any(axis=0)
+    warnings = []
+    for number, name in enumerate(names[1:], start=1):
+        if not present[:, number].any():
+            warnings.append(f"No mask holds class {number}, {name!r}: the model can't know it.")
+        elif not trained[number]:
+            warnings.append(f"No picture to train on shows {name!r}: the model can't know it. Add pictures of it.")
+        elif not scored[number]:
+            warnings.append(f"No held-out picture shows {name!r}: its own score says nothing. Add pictures of it.")
     return warnings
 
 
@@ -172,13 +205,33 @@ def _hooks(reporter: Reporter) -> TrainingHooks:
     )
 
 
-def _predict(model: Any, pictures: Any) -> Any:
-    """uint8 (n, S, S, 3) -> float32 (n, S, S, 1)."""
+def _predict(model: Any, pictures: Any) -> tuple[Any, Any]:
+    """uint8 (n, S, S, 3) -> class numbers uint8 (n, S, S), and the probabilities float32 (m, S, S, channels) of the
+    first ones, m as large as CHECK_MEMORY_BYTES allows."""
     run = tf.function(
         lambda batch: model(tf.cast(batch, tf.float32), training=False), reduce_retracing=True, autograph=False
     )
-    batches = [pictures[start : start + PREDICT_BATCH] for start in range(0, len(pictures), PREDICT_BATCH)]
-    return np.concatenate([run(tf.constant(batch)).numpy() for batch in batches])
+    size_bytes = 4 * int(np.prod(model.output_shape[1:]))
+    kept = max(1, CHECK_MEMORY_BYTES // size_bytes)
+    found, probabilities = [], []
+    for start in range(0, len(pictures), PREDICT_BATCH):
+        outputs = run(tf.constant(pictures[start : start + PREDICT_BATCH])).numpy()
+        found.append(_decide(outputs))
+        if start < kept:
+            probabilities.append(outputs[: kept - start])
+    return np.concatenate(found), np.concatenate(probabilities)
+
+
+def _decide(probabilities: Any) -> Any:
+    """The class number of each pixel, uint8 (n, S, S): foreground or not, or the likeliest class."""
+    single = probabilities.shape[-1] == 1
+    return (probabilities[..., 0] > THRESHOLD if single else probabilities.argmax(axis=-1)).astype(np.uint8)
+
+
+def _commonest_class_everywhere(truth: Any, names: Sequence[str]) -> MaskScores:
+    """What a model would score that says the commonest foreground class of every pixel."""
+    pixels = np.sum([np.bincount(mask.ravel(), minlength=len(names))[: len(names)] for mask in truth], axis=0)
+    return score_classes(truth, np.full_like(truth, 1 + int(np.argmax(pixels[1:]))), names)
 
 
 def _headline(scores: MaskScores, images: int) -> dict[str, float]:
@@ -199,7 +252,7 @@ def _metrics(
     folders: MaskFolders,
     warnings: list[str],
 ) -> dict[str, Any]:
-    everything = score_masks(truth, np.ones_like(truth))
+    everything = _commonest_class_everywhere(truth, folders.classes.names)
     files = [pair.picture.relative_to(folders.project_dir).as_posix() for pair in folders.pairs]
     held_out = zip(split.held_out, scores.dice_per_image, strict=True)
     return {
@@ -209,7 +262,7 @@ def _metrics(
         "history": [{"epoch": number, **epoch} for number, epoch in enumerate(history.epochs, start=1)],
         "best_epoch": history.best_epoch,
         "end_reason": history.end_reason,
-        "labels": list(CLASSES),
+        "labels": list(folders.classes.names),
         "per_class": scores.per_class,
         "confusion_matrix": scores.confusion,
         "images": {name: len(rows) for name, rows in dataclasses.asdict(split).items()},
@@ -219,10 +272,20 @@ def _metrics(
     }
 
 
+def _output(classes: MaskClasses, size: int) -> dict[str, Any]:
+    """What the model gives, for the manifest."""
+    output = {"shape": [None, size, size, classes.channels], "dtype": "float32"}
+    if not classes.listed:
+        return {"output": {**output, "meaning": "probability of foreground"}, "threshold": THRESHOLD}
+    meaning = "probability of each class, in the order of labels; the likeliest is the pixel's class"
+    return {"output": {**output, "meaning": meaning}}
+
+
 def _manifest(
     job: Job,
+    classes: MaskClasses,
     scores: MaskScores,
-    checks: list[ExportCheck],
+    exports: dict[str, Any],
     history: DecoderHistory,
     stage_seconds: dict[str, float],
     warnings: list[str],
@@ -234,14 +297,13 @@ def _manifest(
         "train_type": job.train_type,
         "options": msgspec.to_builtins(job.options),
         "seed": job.options.seed,
-        "labels": list(CLASSES),
+        "labels": list(classes.names),
         "input": {"shape": [None, size, size, 3], "dtype": "float32", "range": [0, 255], "channels": "RGB"},
-        "output": {"shape": [None, size, size, 1], "dtype": "float32", "meaning": "probability of foreground"},
-        "threshold": THRESHOLD,
+        **_output(classes, size),
         "metrics": {"dice": scores.dice, "iou": scores.iou, "dice_all_pixels": scores.dice_all_pixels},
         "best_epoch": history.best_epoch,
         "stopped_early": history.stopped_early,
-        "exports": {"trained_model_score": scores.dice, "formats": [dataclasses.asdict(check) for check in checks]},
+        "exports": exports,
         "versions": {
             "tensorflow": tf.__version__,
             "keras": keras.__version__,
