@@ -50,31 +50,51 @@ def score_classes(truth: Any, predicted: Any, names: Sequence[str]) -> MaskScore
 
     Raises ValueError if the shapes differ.
     """
-    if truth.shape != predicted.shape or not len(truth):
+    if len(truth) != len(predicted):
         raise ValueError(f"masks of shapes {truth.shape} and {predicted.shape} can't be compared")
-    confusion = np.zeros((len(names), len(names)), np.int64)
-    both, true, found = (np.empty((len(truth), len(names)), np.int64) for _ in range(3))
-    for row, (a, b) in enumerate(zip(truth, predicted, strict=True)):  # one at a time: no copies of the whole stack
-        of_picture = _confusion(a, b, len(names))
-        both[row], true[row], found[row] = of_picture.diagonal(), of_picture.sum(axis=1), of_picture.sum(axis=0)
-        confusion += of_picture
-    dice_per_image = _mean_of_classes(_dice(both, true, found), true, found)
-    totals = both.sum(axis=0), true.sum(axis=0), found.sum(axis=0)
-    dice, iou = _dice(*totals), _iou(*totals)
-    pixels = int(confusion.sum())
-    return MaskScores(
-        dice=float(dice_per_image.mean()),
-        iou=float(_mean_of_classes(_iou(both, true, found), true, found).mean()),
-        dice_all_pixels=float(_mean_of_classes(dice, totals[1], totals[2])),
-        iou_all_pixels=float(_mean_of_classes(iou, totals[1], totals[2])),
-        pixel_accuracy=int(totals[0].sum()) / pixels if pixels else 1.0,
-        per_class={
-            name: {"dice": float(dice[number]), "iou": float(iou[number]), "pixels": float(totals[1][number])}
-            for number, name in enumerate(names)
-        },
-        confusion=confusion.tolist(),
-        dice_per_image=[float(value) for value in dice_per_image],
-    )
+    tally = MaskTally(names)
+    for a, b in zip(truth, predicted, strict=True):  # one at a time: no copies of the whole stack
+        tally.add(a, b)
+    return tally.scores()
+
+
+class MaskTally:
+    """Counts picture by picture, each of a size of its own; only the counts are kept."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+        self._counts: list[tuple[Any, Any, Any]] = []
+        self._confusion = np.zeros((len(names), len(names)), np.int64)
+
+    def add(self, truth: Any, predicted: Any) -> None:
+        """truth, predicted: (h, w), as for `score_classes`."""
+        if truth.shape != predicted.shape:
+            raise ValueError(f"masks of shapes {truth.shape} and {predicted.shape} can't be compared")
+        confusion = _confusion(truth, predicted, len(self._names))
+        self._counts.append((confusion.diagonal(), confusion.sum(axis=1), confusion.sum(axis=0)))
+        self._confusion += confusion
+
+    def scores(self) -> MaskScores:
+        if not self._counts:
+            raise ValueError("there are no masks whose shapes could be compared")
+        both, true, found = np.array(self._counts).transpose(1, 0, 2)
+        dice_per_image = _mean_of_classes(_dice(both, true, found), true, found)
+        totals = both.sum(axis=0), true.sum(axis=0), found.sum(axis=0)
+        dice, iou = _dice(*totals), _iou(*totals)
+        pixels = int(self._confusion.sum())
+        return MaskScores(
+            dice=float(dice_per_image.mean()),
+            iou=float(_mean_of_classes(_iou(both, true, found), true, found).mean()),
+            dice_all_pixels=float(_mean_of_classes(dice, totals[1], totals[2])),
+            iou_all_pixels=float(_mean_of_classes(iou, totals[1], totals[2])),
+            pixel_accuracy=int(totals[0].sum()) / pixels if pixels else 1.0,
+            per_class={
+                name: {"dice": float(dice[number]), "iou": float(iou[number]), "pixels": float(totals[1][number])}
+                for number, name in enumerate(self._names)
+            },
+            confusion=self._confusion.tolist(),
+            dice_per_image=[float(value) for value in dice_per_image],
+        )
 
 
 def _confusion(truth: Any, predicted: Any, classes: int) -> Any:

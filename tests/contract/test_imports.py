@@ -42,6 +42,7 @@ TENSORFLOW_FILES = {
     "trainer_worker/features.py",
     "trainer_worker/fine_tuning.py",
     "trainer_worker/mask_losses.py",
+    "trainer_worker/mask_predictions.py",
     "trainer_worker/skip_features.py",
     "trainer_worker/unet.py",
     "trainer_worker/unet_training.py",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +13,16 @@ import tensorflow as tf
 from PIL import Image, ImageFilter
 from sklearn.datasets import load_digits, load_sample_images
 
+from benchmarks.segmentation import QuietReporter
 from protocol.options import SegmentationOptions
 from trainer_worker import unet
 from trainer_worker.artifacts import read_manifest
 from trainer_worker.checkpoints import Checkpoints
 from trainer_worker.data.images import read_rgb
 from trainer_worker.data.mask_classes import UNLABELLED, read_classes
-from trainer_worker.data.mask_folders import read_mask, read_pairs, scan
+from trainer_worker.data.mask_folders import Cutting, read_mask, read_pairs, scan
 from trainer_worker.exports import load_predictor
-from trainer_worker.job import Job, Phase, TrainingResult
+from trainer_worker.job import Job, TrainingResult
 from trainer_worker.mask_losses import class_weights, dice_and_categorical_cross_entropy
 from trainer_worker.mask_scores import score_classes
 from trainer_worker.skip_features import SkipFeatures
@@ -32,19 +32,7 @@ from trainer_worker.unet_training import TrainingHooks, fit_decoder
 SIDE = 96
 NAMES = ["background", "red", "blue", "green"]  # nothing is green
 COLOURS = {1: (220, 20, 30), 2: (20, 30, 220)}
-OPTIONS = SegmentationOptions(image_size=SIDE, epochs=6, batch_size=4)
-
-
-class SilentReporter:
-    stop_requested = False
-
-    def plan(self, phases: Sequence[Phase]) -> None: ...
-
-    def enter(self, phase: str) -> None: ...
-
-    def step(self, fraction: float, **metrics: float) -> None: ...
-
-    def epoch(self, number: int, metrics: dict[str, float]) -> None: ...
+OPTIONS = SegmentationOptions(image_size=SIDE, epochs=8, batch_size=4)
 
 
 def make_project(folder: Path, images: int) -> Path:
@@ -78,7 +66,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_each_class_is_learned(project: Path) -> None:
-    result = train(Job("task", 1, project, "segmentation", OPTIONS), SilentReporter(), project / "cache", 2)
+    result = train(Job("task", 1, project, "segmentation", OPTIONS), QuietReporter(), project / "cache", 2)
     metrics = json.loads((result.model_path.parent / "metrics.json").read_text())
     for name in ("red", "blue"):
         assert metrics["per_class"][name]["dice"] > 0.6
@@ -93,14 +81,14 @@ def test_each_class_is_learned(project: Path) -> None:
 @pytest.mark.slow
 def test_each_others_masks_teach_nothing(project: Path) -> None:
     """The control: what scores well there scores nothing real."""
-    pictures, masks = read_pairs(scan(project), SIDE, 2, lambda fraction: None)
+    examples = read_pairs(scan(project), Cutting(SIDE), 2, lambda fraction: None)
     keras.utils.set_random_seed(1)
     encoder = unet.build_encoder(SIDE)
     decoder = unet.build_decoder([tuple(output.shape[1:]) for output in encoder.outputs], len(NAMES))
-    features = SkipFeatures(encoder, pictures, 2**28)
+    features = SkipFeatures(encoder, examples.pictures, 2**28)
     hooks = TrainingHooks(lambda fraction, loss: None, lambda number, metrics: None, lambda: False)
     rows, checkpoints = (range(14), range(14, 20)), Checkpoints(project, "control")
-    history = fit_decoder(decoder, features, np.roll(masks, 1, axis=0), rows, OPTIONS, hooks, checkpoints)
+    history = fit_decoder(decoder, features, np.roll(examples.masks, 1, axis=0), rows, OPTIONS, hooks, checkpoints)
     assert max(epoch["val_dice"] for epoch in history.epochs) < 0.4
 
 

@@ -21,7 +21,7 @@ from trainer_worker.data.mask_classes import (
     rarest_class,
     read_classes,
 )
-from trainer_worker.data.mask_folders import has_foreground, read_mask, read_pairs, scan
+from trainer_worker.data.mask_folders import Cutting, read_mask, read_pairs, scan
 from trainer_worker.mask_scores import score_classes
 
 SHAPE = (12, 16)
@@ -164,17 +164,17 @@ def test_a_project_with_a_list_gives_numbers_and_skips_masks_without_any_label(
 ) -> None:
     folders = scan(project(tmp_path, [numbers, numbers, np.full_like(numbers, 255), numbers, np.zeros_like(numbers)]))
     assert folders.classes == MaskClasses(("background", "road", "tree"), listed=True)
-    _, masks = read_pairs(folders, 64, 2, lambda fraction: None)
+    masks = read_pairs(folders, Cutting(64), 2, lambda fraction: None).masks
     assert set(np.unique(masks)) == {0, 1, 2, 255}
     assert [pair.mask.stem for pair in folders.pairs] == ["p0", "p1", "p3", "p4"]
     assert [(skip.file, "every pixel is 255" in skip.reason) for skip in folders.skipped] == [("masks/p2.png", True)]
-    assert has_foreground(masks).tolist() == [True, True, True, False]
+    assert pictures_with(masks, 3)[:, 1:].any(axis=1).tolist() == [True, True, True, False]
 
 
 def test_wrong_values_fail_the_task_and_name_file_and_value(tmp_path: Path, numbers: np.ndarray) -> None:
     folders = scan(project(tmp_path, [numbers, numbers + (numbers == 2) * np.uint8(5), numbers, numbers]))
     with pytest.raises(TrainingError) as caught:
-        read_pairs(folders, 64, 2, lambda fraction: None)
+        read_pairs(folders, Cutting(64), 2, lambda fraction: None)
     assert caught.value.code == "bad_classes"
     assert "masks/p1.png holds the value 7" in caught.value.error
     assert "0 to 2 ('background' to 'tree')" in caught.value.error
@@ -183,7 +183,7 @@ def test_wrong_values_fail_the_task_and_name_file_and_value(tmp_path: Path, numb
 def test_masks_of_background_and_unlabelled_pixels_are_no_foreground(tmp_path: Path, numbers: np.ndarray) -> None:
     folders = scan(project(tmp_path, [np.where(numbers == 255, 255, 0).astype(np.uint8)] * 4))
     with pytest.raises(TrainingError, match="every pixel is 0 or 255") as caught:
-        read_pairs(folders, 64, 2, lambda fraction: None)
+        read_pairs(folders, Cutting(64), 2, lambda fraction: None)
     assert caught.value.code == "no_masks"
 
 
@@ -192,7 +192,7 @@ def test_pictures_are_split_by_the_rarest_class_that_they_show() -> None:
     assert pictures_with(masks, 3).tolist() == [
         [True, True, False], [False, True, True], [True, False, False], [False, True, False], [True, True, False],
     ]  # fmt: skip
-    assert rarest_class(masks, 3).tolist() == [1, 2, 0, 1, 1]
+    assert rarest_class(pictures_with(masks, 3)).tolist() == [1, 2, 0, 1, 1]
 
 
 def test_scores_of_classes_worked_out_by_hand() -> None:

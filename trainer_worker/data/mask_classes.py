@@ -134,12 +134,12 @@ def pictures_with(masks: Any, classes: int) -> Any:
     return np.array([np.bincount(mask.ravel(), minlength=classes)[:classes] > 0 for mask in masks])
 
 
-def rarest_class(masks: Any, classes: int) -> Any:
-    """For each mask the number of the foreground class in it that the fewest masks have, else 0: int64 (n,).
+def rarest_class(present: Any) -> Any:
+    """For each picture the number of the foreground class in it that the fewest pictures have, else 0: int64 (n,).
 
-    What is split by these numbers has rare classes on both sides.
+    present: from `pictures_with`. What is split by these numbers has rare classes on both sides.
     """
-    present = pictures_with(masks, classes)
-    present[:, 0] = False
-    counts = np.where(present, present.sum(axis=0), len(masks) + 1)
-    return np.where(present.any(axis=1), counts.argmin(axis=1), 0).astype(np.int64)
+    foreground = present.copy()
+    foreground[:, 0] = False
+    counts = np.where(foreground, foreground.sum(axis=0), len(present) + 1)
+    return np.where(foreground.any(axis=1), counts.argmin(axis=1), 0).astype(np.int64)

@@ -7,7 +7,7 @@ has a classes.txt, the number of the pixel's class.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from protocol.errors import TrainingError
-from trainer_worker.data.images import MAX_PIXELS, UnreadableImageError, find_images, read_rgb
+from trainer_worker.data.images import MAX_PIXELS, UnreadableImageError, find_images, image_size, read_rgb
 from trainer_worker.data.mask_classes import (
     FOREGROUND_OR_NOT,
     UNLABELLED,
@@ -25,9 +25,11 @@ from trainer_worker.data.mask_classes import (
     MaskClasses,
     UnknownClassError,
     class_numbers,
+    pictures_with,
     read_classes,
     unknown_values,
 )
+from trainer_worker.data.tiles import choose, tiled_size
 
 IMAGE_FOLDER = "images"
 MASK_FOLDERS = ("masks", "labels")
@@ -35,6 +37,8 @@ MASK_SUFFIX = "_mask"
 MIN_PAIRS = 4
 DECODE_BATCH = 16
 FILES_NAMED_IN_ERRORS = 10
+#: Tiles and their masks take no more memory than this; of each picture fewer are taken then.
+MAX_EXAMPLES_BYTES = 1024**3
 
 _ORIENTATION = ExifTags.Base.Orientation
 _QUARTER_TURNS = (5, 6, 7, 8)
@@ -159,49 +163,73 @@ def require_enough(folders: MaskFolders) -> None:
     )
 
 
-def read_pairs(
-    folders: MaskFolders, image_size_px: int, threads: int, on_read: Callable[[float], None]
-) -> tuple[Any, Any]:
+@dataclass(frozen=True)
+class Examples:
+    """What the model sees: each picture scaled down, or some of its tiles.
+
+    pictures: uint8 (n, S, S, 3). masks: uint8 (n, S, S) of 0 and 1, or of class numbers and UNLABELLED.
+    owners: int64 (n,), the pair in folders.pairs that each is of; rising.
+    """
+
+    pictures: Any
+    masks: Any
+    owners: Any
+
+    def rows_of(self, pairs: Sequence[int]) -> list[int]:
+        rows: list[int] = np.flatnonzero(np.isin(self.owners, pairs)).tolist()
+        return rows
+
+
+@dataclass(frozen=True)
+class Cutting:
+    """How pictures become examples of side x side pixels: scaled down whole, or at most `tiles` tiles of each."""
+
+    side_px: int
+    tiles: int = 0
+    seed: int = 0
+
+    def most_tiles(self, pairs: int) -> int:
+        """Of a picture, so that all of them fit into MAX_EXAMPLES_BYTES."""
+        return min(self.tiles, max(1, MAX_EXAMPLES_BYTES // (pairs * 4 * self.side_px**2)))
+
+
+def read_pairs(folders: MaskFolders, cutting: Cutting, threads: int, on_read: Callable[[float], None]) -> Examples:
     """Decode every pair to the model's input size; pairs that can't be read move from `pairs` to `skipped`.
 
     on_read: called with the share of the pairs that has been read.
-    Returns pictures uint8 (n, S, S, 3) and masks uint8 (n, S, S), in the order of folders.pairs. Masks hold 0 and 1,
-    or class numbers and UNLABELLED.
     Raises TrainingError too_few_images or no_masks when too few pairs can be read or no mask has foreground, and
     bad_classes when masks hold values that are no class.
     """
-    pairs, size = folders.pairs, (image_size_px, image_size_px)
-    pictures = np.empty((len(pairs), *size, 3), np.uint8)
-    masks = np.empty((len(pairs), *size), np.uint8)
+    pairs, side_px = folders.pairs, cutting.side_px
+    most = len(pairs) * max(1, cutting.most_tiles(len(pairs)))
+    pictures = np.empty((most, side_px, side_px, 3), np.uint8)
+    masks = np.empty((most, side_px, side_px), np.uint8)
     readable: list[MaskedPicture] = []
+    owners: list[int] = []
     unknown: list[tuple[str, UnknownClassError]] = []
     with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="decode") as pool:
         for start in range(0, len(pairs), DECODE_BATCH):
-            batch = pairs[start:][:DECODE_BATCH]
-            for pair, pixels in zip(
-                batch, pool.map(lambda p: _read_pair(p, size, folders.classes), batch), strict=True
-            ):
-                if isinstance(pixels, UnreadableImageError):
-                    folders.skip(pixels.path, pixels.reason)
-                elif isinstance(pixels, UnknownClassError):
-                    unknown.append((pixels.path.relative_to(folders.project_dir).as_posix(), pixels))
-                else:
-                    pictures[len(readable)], masks[len(readable)] = pixels
-                    readable.append(pair)
+            numbers = range(start, min(start + DECODE_BATCH, len(pairs)))
+            for number, found in zip(numbers, pool.map(lambda n: _examples(folders, n, cutting), numbers), strict=True):
+                if isinstance(found, UnreadableImageError):
+                    folders.skip(found.path, found.reason)
+                    continue
+                if isinstance(found, UnknownClassError):
+                    unknown.append((found.path.relative_to(folders.project_dir).as_posix(), found))
+                    continue
+                for picture, mask in found:
+                    pictures[len(owners)], masks[len(owners)] = picture, mask
+                    owners.append(len(readable))
+                readable.append(pairs[number])
             on_read(min(1.0, (start + DECODE_BATCH) / len(pairs)))
     if unknown:
         raise unknown_values(folders.classes, unknown)
     folders.pairs = readable
     require_enough(folders)
-    masks = masks[: len(readable)]
-    if not has_foreground(masks).any():
+    masks = masks[: len(owners)]
+    if not pictures_with(masks, len(folders.classes.names))[:, 1:].any():
         raise _no_foreground(folders)
-    return pictures[: len(readable)], masks
-
-
-def has_foreground(masks: Any) -> Any:
-    """Whether each mask marks anything but background: bool (n,), from uint8 (n, h, w)."""
-    return np.array([bool(((mask != 0) & (mask != UNLABELLED)).any()) for mask in masks])
+    return Examples(pictures[: len(owners)], masks, np.array(owners, np.int64))
 
 
 def _no_foreground(folders: MaskFolders) -> TrainingError:
@@ -214,16 +242,35 @@ def _no_foreground(folders: MaskFolders) -> TrainingError:
     )
 
 
-def _read_pair(
-    pair: MaskedPicture, size: tuple[int, int], classes: MaskClasses
-) -> tuple[Any, Any] | UnreadableImageError | UnknownClassError:
+def _examples(
+    folders: MaskFolders, number: int, cutting: Cutting
+) -> list[tuple[Any, Any]] | UnreadableImageError | UnknownClassError:
+    """Pictures and masks (S, S) from one pair."""
+    pair, side_px = folders.pairs[number], cutting.side_px
     try:
-        picture, mask = read_rgb(pair.picture, size), read_mask(pair.mask, size, pair.picture, classes)
-        if (mask == UNLABELLED).all():
+        if not cutting.tiles:
+            picture = read_rgb(pair.picture, (side_px, side_px))
+            mask = read_mask(pair.mask, (side_px, side_px), pair.picture, folders.classes)
+            examples = [(picture, mask)] if (mask != UNLABELLED).any() else []
+        else:
+            picture, mask = read_whole(pair, side_px, folders.classes)
+            random = np.random.default_rng((cutting.seed, number))  # of its own, for threads take turns as they like
+            chosen = choose(mask, side_px, cutting.most_tiles(len(folders.pairs)), random)
+            examples = [(picture[tile.window], mask[tile.window]) for tile in chosen]
+        if not examples:
             raise UnreadableImageError(pair.mask, f"every pixel is {UNLABELLED}, which stands for no label")
-        return picture, mask
+        return examples
     except (UnreadableImageError, UnknownClassError) as error:
         return error
+
+
+def read_whole(pair: MaskedPicture, side_px: int, classes: MaskClasses) -> tuple[Any, Any]:
+    """A picture uint8 (h, w, 3) and its mask uint8 (h, w) at the picture's own size, but no side below side_px.
+
+    Raises UnreadableImageError, UnknownClassError.
+    """
+    size = tiled_size(*image_size(pair.picture), side_px)
+    return read_rgb(pair.picture, size), read_mask(pair.mask, size, pair.picture, classes)
 
 
 def read_mask(

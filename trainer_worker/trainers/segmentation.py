@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,18 @@ import numpy as np
 import tensorflow as tf
 
 from protocol.errors import TrainingError
+from protocol.options import SegmentationOptions
 from trainer_worker import unet
 from trainer_worker.artifacts import ModelFolder, write_json, write_labels
 from trainer_worker.backbones.efficientnet_lite import WEIGHTS_SHA256
 from trainer_worker.data.mask_classes import MaskClasses, pictures_with, rarest_class
-from trainer_worker.data.mask_folders import MaskFolders, has_foreground, read_pairs, scan
+from trainer_worker.data.mask_folders import Cutting, Examples, MaskFolders, read_pairs, scan
 from trainer_worker.data.splits import content_groups, stratified_split
+from trainer_worker.data.tiles import overlap_px
 from trainer_worker.exports import check_exports, export_model
 from trainer_worker.job import Job, Phase, Reporter, TrainingResult
-from trainer_worker.mask_scores import MaskScores, score_classes
+from trainer_worker.mask_predictions import THRESHOLD, MaskPredictor, decide
+from trainer_worker.mask_scores import MaskScores, MaskTally, score_classes
 from trainer_worker.skip_features import VIEWS, SkipFeatures
 from trainer_worker.stages import Stages
 from trainer_worker.unet_training import DecoderHistory, TrainingHooks, fit_decoder
@@ -35,11 +38,6 @@ from trainer_worker.unet_training import DecoderHistory, TrainingHooks, fit_deco
 INNER_VALIDATION_SHARE = 0.15
 #: The encoder's features take 0.7 MB a view at 224 px; eight views of 380 pictures fit.
 FEATURES_MEMORY_BYTES = 2 * 1024**3
-#: Held-out outputs that are kept to hold the exported files against: all of 2,600 pictures of 224 px and one
-#: channel. Of more, the first ones are checked; all are scored.
-CHECK_MEMORY_BYTES = 512 * 1024**2
-THRESHOLD = 0.5
-PREDICT_BATCH = 16
 
 # Seconds on two cores at 224 px, for the plan only.
 READ_S_PER_PICTURE = 0.02
@@ -48,11 +46,13 @@ TRAIN_S_PER_PICTURE = 0.017
 EXPORT_S = 6.0
 CHECK_S_PER_PICTURE = 0.06
 PUBLISH_S = 0.3
+#: Tiles of a picture that is scored whole; not known before it is read.
+TILES_SCORED = 40
 
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """Row numbers. `validation` chooses the best epoch; `held_out` is looked at once, at the end."""
+    """Numbers of pairs. `validation` chooses the best epoch; `held_out` is looked at once, at the end."""
 
     train: list[int]
     validation: list[int]
@@ -65,36 +65,49 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     cache_dir: not needed by this trainer. threads: for decoding pictures and checking the exports.
     Raises TrainingError for what the caller can mend, Cancelled when told to; then nothing is published.
     """
-    options = job.options
+    options = _options(job)
     keras.utils.clear_session()
     keras.utils.set_random_seed(options.seed)
     if not tf.config.list_physical_devices("GPU"):  # costs nothing on a CPU, and some GPU kernels refuse it
         tf.config.experimental.enable_op_determinism()
     stages = Stages(reporter)
     folders = scan(job.project_dir)
-    reporter.plan(_plan(len(folders.pairs), job))
+    reporter.plan(_plan(len(folders.pairs), max(1, options.tiles), options))
 
     stages.enter("read")
-    pictures, masks = read_pairs(folders, options.image_size, threads, reporter.step)
-    split = _split(folders, masks, job)
-    warnings = _warnings(folders, masks, split)
+    cutting = Cutting(options.image_size, options.tiles, options.seed)
+    examples = read_pairs(folders, cutting, threads, reporter.step)
+    present = _classes_of_pairs(examples, folders)
+    split = _split(folders, present, job)
+    warnings = _warnings(folders, examples, present, split)
+    if cutting.most_tiles(len(folders.pairs)) < options.tiles:
+        fewer = cutting.most_tiles(len(folders.pairs))
+        warnings.append(f"Only {fewer} tiles of each picture were trained on, for lack of memory for {options.tiles}.")
+    tiles_each = len(examples.owners) / len(folders.pairs)
+    reporter.plan(_plan(len(folders.pairs), tiles_each, options))
 
     stages.enter("train")
     encoder = unet.build_encoder(options.image_size)
     skip_shapes = [tuple(output.shape[1:]) for output in encoder.outputs]
     decoder = unet.build_decoder(skip_shapes, folders.classes.channels)
-    features = SkipFeatures(encoder, pictures, FEATURES_MEMORY_BYTES)
-    rows = (split.train, split.validation)
-    history = fit_decoder(decoder, features, masks, rows, options, _hooks(reporter), job.checkpoints)
+    features = SkipFeatures(encoder, examples.pictures, FEATURES_MEMORY_BYTES)
+    rows = (examples.rows_of(split.train), examples.rows_of(split.validation))
+    history = fit_decoder(decoder, features, examples.masks, rows, options, _hooks(reporter), job.checkpoints)
     del features
     model = unet.compose(encoder, decoder)
-    held_out, truth = pictures[split.held_out], masks[split.held_out]
-    found, probabilities = _predict(model, held_out)
-    scores = score_classes(truth, found, folders.classes.names)
+    predictor = MaskPredictor(model)
+    squares = examples.rows_of(split.held_out)
+    held_out, truth = examples.pictures[squares], examples.masks[squares]
+    found, probabilities = predictor.of_squares(held_out)
+    whole: Iterable[tuple[Any, Any]] = zip(truth, found, strict=True)
+    if options.tiles:
+        stages.enter("score")
+        whole = predictor.of_files(folders, split.held_out, reporter.step)
+    scores, baseline = _scores(whole, truth, folders.classes.names)
     checked_truth = truth[: len(probabilities)]
 
     def score(outputs: Any) -> float:
-        return score_classes(checked_truth, _decide(outputs), folders.classes.names).dice
+        return score_classes(checked_truth, decide(outputs), folders.classes.names).dice
 
     with ModelFolder(job.project_dir, job.task_id, job.attempt) as folder:
         stages.enter("export")
@@ -115,7 +128,9 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
         }
         stages.enter("publish")
         write_labels(folder.path / "labels.txt", folders.classes.names)
-        write_json(folder.path / "metrics.json", _metrics(scores, truth, history, split, folders, warnings))
+        write_json(
+            folder.path / "metrics.json", _metrics(scores, baseline, history, split, folders, options.tiles, warnings)
+        )
         stages.leave()
         final = folder.publish(_manifest(job, folders.classes, scores, exports, history, stages.seconds, warnings))
     stages.leave()
@@ -132,27 +147,45 @@ def warm_up(cache_dir: Path, threads: int) -> None:
     """Nothing to make ready: the encoder is built for each task, and its weights are read when this is imported."""
 
 
-def _plan(pairs: int, job: Job) -> list[Phase]:
-    size = (job.options.image_size / 224) ** 2
-    held_out = max(1.0, pairs * job.options.validation_split)
-    trained = pairs - held_out
-    views = min(VIEWS, job.options.epochs)
-    train_s = trained * (views * ENCODE_S_PER_PICTURE + job.options.epochs * TRAIN_S_PER_PICTURE) * size
+def _options(job: Job) -> SegmentationOptions:
+    if not isinstance(job.options, SegmentationOptions):
+        raise TypeError(f"options of segmentation expected, not {type(job.options).__name__}")
+    return job.options
+
+
+def _plan(pairs: int, tiles: float, options: SegmentationOptions) -> list[Phase]:
+    """tiles: squares of the model's input size that a picture gives, on average."""
+    size = (options.image_size / 224) ** 2
+    held_out = max(1.0, pairs * options.validation_split)
+    trained = (pairs - held_out) * tiles
+    views = min(VIEWS, options.epochs)
+    train_s = trained * (views * ENCODE_S_PER_PICTURE + options.epochs * TRAIN_S_PER_PICTURE) * size
     return [
-        Phase("read", pairs * READ_S_PER_PICTURE),
+        Phase("read", pairs * READ_S_PER_PICTURE * tiles),
         Phase("train", train_s),
+        *([Phase("score", held_out * TILES_SCORED * CHECK_S_PER_PICTURE * size)] if options.tiles else []),
         Phase("export", EXPORT_S),
-        Phase("check", 2.0 + held_out * CHECK_S_PER_PICTURE * size),
+        Phase("check", 2.0 + held_out * tiles * CHECK_S_PER_PICTURE * size),
         Phase("publish", PUBLISH_S),
     ]
 
 
-def _split(folders: MaskFolders, masks: Any, job: Job) -> Split:
-    """Held-out pictures first, inner validation from the rest; byte-identical pictures stay on one side.
+def _classes_of_pairs(examples: Examples, folders: MaskFolders) -> Any:
+    """Which classes the examples of each pair show: bool (pairs, classes)."""
+    shown = pictures_with(examples.masks, len(folders.classes.names))
+    return np.logical_or.reduceat(shown, _first_rows(examples))
+
+
+def _first_rows(examples: Examples) -> Any:
+    return np.flatnonzero(np.diff(examples.owners, prepend=-1))
+
+
+def _split(folders: MaskFolders, present: Any, job: Job) -> Split:
+    """Pairs by number: held-out ones first, inner validation from the rest; byte-identical pictures stay on one side.
 
     Pictures with and without foreground are shared out alike, and so are those of each class.
     """
-    classes = rarest_class(masks, len(folders.classes.names))
+    classes = rarest_class(present)
     groups = content_groups([pair.picture for pair in folders.pairs])
     outer = stratified_split(classes, groups, job.options.validation_split, job.options.seed)
     rest = outer.train
@@ -167,24 +200,23 @@ def _split(folders: MaskFolders, masks: Any, job: Job) -> Split:
     return split
 
 
-def _warnings(folders: MaskFolders, masks: Any, split: Split) -> list[str]:
+def _warnings(folders: MaskFolders, examples: Examples, present: Any, split: Split) -> list[str]:
     warnings = []
     if folders.skipped:
         warnings.append(f"{len(folders.skipped)} files were skipped; metrics.json lists them.")
-    empty = int(len(masks) - has_foreground(masks).sum())
+    empty = int((~present[:, 1:].any(axis=1)).sum())
     if empty:
-        warnings.append(f"{empty} of {len(masks)} masks mark no foreground.")
+        warnings.append(f"{empty} of {len(present)} masks mark no foreground.")
     if folders.classes.listed:
-        return warnings + _class_warnings(folders.classes.names, masks, split)
-    full = int(masks.all(axis=(1, 2)).sum())
+        return warnings + _class_warnings(folders.classes.names, present, split)
+    full = int(np.logical_and.reduceat(examples.masks.all(axis=(1, 2)), _first_rows(examples)).sum())
     if full:
-        warnings.append(f"{full} of {len(masks)} masks are foreground all over; background must be 0.")
+        warnings.append(f"{full} of {len(present)} masks are foreground all over; background must be 0.")
     return warnings
 
 
-def _class_warnings(names: Sequence[str], masks: Any, split: Split) -> list[str]:
+def _class_warnings(names: Sequence[str], present: Any, split: Split) -> list[str]:
     """Which classes could not be learned or scored; a missing background is usual."""
-    present = pictures_with(masks, len(names))
     trained, scored = present[split.train].any(axis=0), present[split.held_out].any(axis=0)
     warnings = []
     for number, name in enumerate(names[1:], start=1):
@@ -205,33 +237,16 @@ def _hooks(reporter: Reporter) -> TrainingHooks:
     )
 
 
-def _predict(model: Any, pictures: Any) -> tuple[Any, Any]:
-    """uint8 (n, S, S, 3) -> class numbers uint8 (n, S, S), and the probabilities float32 (m, S, S, channels) of the
-    first ones, m as large as CHECK_MEMORY_BYTES allows."""
-    run = tf.function(
-        lambda batch: model(tf.cast(batch, tf.float32), training=False), reduce_retracing=True, autograph=False
-    )
-    size_bytes = 4 * int(np.prod(model.output_shape[1:]))
-    kept = max(1, CHECK_MEMORY_BYTES // size_bytes)
-    found, probabilities = [], []
-    for start in range(0, len(pictures), PREDICT_BATCH):
-        outputs = run(tf.constant(pictures[start : start + PREDICT_BATCH])).numpy()
-        found.append(_decide(outputs))
-        if start < kept:
-            probabilities.append(outputs[: kept - start])
-    return np.concatenate(found), np.concatenate(probabilities)
-
-
-def _decide(probabilities: Any) -> Any:
-    """The class number of each pixel, uint8 (n, S, S): foreground or not, or the likeliest class."""
-    single = probabilities.shape[-1] == 1
-    return (probabilities[..., 0] > THRESHOLD if single else probabilities.argmax(axis=-1)).astype(np.uint8)
-
-
-def _commonest_class_everywhere(truth: Any, names: Sequence[str]) -> MaskScores:
-    """What a model would score that says the commonest foreground class of every pixel."""
-    pixels = np.sum([np.bincount(mask.ravel(), minlength=len(names))[: len(names)] for mask in truth], axis=0)
-    return score_classes(truth, np.full_like(truth, 1 + int(np.argmax(pixels[1:]))), names)
+def _scores(whole: Iterable[tuple[Any, Any]], squares: Any, names: Sequence[str]) -> tuple[MaskScores, MaskScores]:
+    """Of the held-out masks (truth, found): the model's scores, and those of one that says the commonest foreground
+    class of every pixel. squares: true masks (n, S, S), by which that class is told."""
+    pixels = np.sum([np.bincount(mask.ravel(), minlength=len(names))[: len(names)] for mask in squares], axis=0)
+    commonest = 1 + int(np.argmax(pixels[1:]))
+    model, baseline = MaskTally(names), MaskTally(names)
+    for truth, found in whole:
+        model.add(truth, found)
+        baseline.add(truth, np.full_like(truth, commonest))
+    return model.scores(), baseline.scores()
 
 
 def _headline(scores: MaskScores, images: int) -> dict[str, float]:
@@ -246,17 +261,18 @@ def _headline(scores: MaskScores, images: int) -> dict[str, float]:
 
 def _metrics(
     scores: MaskScores,
-    truth: Any,
+    everything: MaskScores,
     history: DecoderHistory,
     split: Split,
     folders: MaskFolders,
+    tiles: int,
     warnings: list[str],
 ) -> dict[str, Any]:
-    everything = _commonest_class_everywhere(truth, folders.classes.names)
+    resolution = "the pictures' own size, put together from tiles" if tiles else "the model's input size"
     files = [pair.picture.relative_to(folders.project_dir).as_posix() for pair in folders.pairs]
     held_out = zip(split.held_out, scores.dice_per_image, strict=True)
     return {
-        "headline": "dice: mean of the held-out pictures' own Dice, at the model's input size",
+        "headline": f"dice: mean of the held-out pictures' own Dice, at {resolution}",
         "final": {**_headline(scores, len(files)), "pixel_accuracy": scores.pixel_accuracy},
         "baseline": {"all_foreground_dice": everything.dice, "all_foreground_iou": everything.iou},
         "history": [{"epoch": number, **epoch} for number, epoch in enumerate(history.epochs, start=1)],
@@ -270,6 +286,18 @@ def _metrics(
         "skipped": [dataclasses.asdict(skip) for skip in folders.skipped],
         "warnings": warnings,
     }
+
+
+def _input(size: int, tiles: int) -> dict[str, Any]:
+    """What the model takes, for the manifest."""
+    expected = {"shape": [None, size, size, 3], "dtype": "float32", "range": [0, 255], "channels": "RGB"}
+    if not tiles:
+        return expected
+    meaning = (
+        f"a square of a picture at its own resolution; cut larger pictures into tiles of {size} px that overlap by "
+        f"{overlap_px(size)} px or more, share each overlap halfway, and stretch a side that is shorter than a tile"
+    )
+    return {**expected, "tiles": {"size_px": size, "overlap_px": overlap_px(size), "meaning": meaning}}
 
 
 def _output(classes: MaskClasses, size: int) -> dict[str, Any]:
@@ -298,7 +326,7 @@ def _manifest(
         "options": msgspec.to_builtins(job.options),
         "seed": job.options.seed,
         "labels": list(classes.names),
-        "input": {"shape": [None, size, size, 3], "dtype": "float32", "range": [0, 255], "channels": "RGB"},
+        "input": _input(size, _options(job).tiles),
         **_output(classes, size),
         "metrics": {"dice": scores.dice, "iou": scores.iou, "dice_all_pixels": scores.dice_all_pixels},
         "best_epoch": history.best_epoch,
