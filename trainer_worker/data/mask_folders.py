@@ -256,7 +256,8 @@ def _examples(
             picture, mask = read_whole(pair, side_px, folders.classes)
             random = np.random.default_rng((cutting.seed, number))  # of its own, for threads take turns as they like
             chosen = choose(mask, side_px, cutting.most_tiles(len(folders.pairs)), random)
-            examples = [(picture[tile.window], mask[tile.window]) for tile in chosen]
+            # Copies: views would keep every whole picture of a batch in memory.
+            examples = [(picture[tile.window].copy(), mask[tile.window].copy()) for tile in chosen]
         if not examples:
             raise UnreadableImageError(pair.mask, f"every pixel is {UNLABELLED}, which stands for no label")
         return examples
