@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ import numpy as np
 from benchmarks.machine import describe_machine
 from demo.segmentation_data import make_segmentation_project
 from protocol.options import typed_options
+from trainer_worker.data.mask_classes import CLASSES_FILE
 from trainer_worker.job import Job, Phase, SilentReporter, TrainingResult
 
 DEMO_IMAGES = 100
@@ -49,6 +51,8 @@ def run(folder: Path, seed: int, options: dict[str, float], threads: int) -> tup
         for name in ("images", "masks", "labels"):
             if (folder / name).is_dir():
                 (project / name).symlink_to((folder / name).resolve())
+        if (folder / CLASSES_FILE).is_file():
+            shutil.copy(folder / CLASSES_FILE, project)
         job = Job(f"seed{seed}", 1, project, "segmentation", typed_options("segmentation", {**options, "seed": seed}))
         return train(job, reporter, Path(temporary), threads), reporter
 

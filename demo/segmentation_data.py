@@ -1,4 +1,4 @@
-"""A segmentation project made from real pictures: handwritten digits pasted on photos, with exact masks.
+"""Segmentation projects made from real pictures: handwritten digits or thin lines on photos, with exact masks.
 
 The pictures are those that come with scikit-learn: 1,797 scanned digits, and two photos for the background.
 No TensorFlow here.
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 from sklearn.datasets import load_digits, load_sample_images
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
@@ -21,6 +21,11 @@ DIGIT_SIDE_PX = (40, 96)
 BACKGROUND_CROP_PX = (160, 400)
 INK_OPACITY = (0.75, 1.0)
 JPEG_QUALITY = 92
+
+LINES_PER_PICTURE = (3, 6)
+LINE_WIDTH_PX = (2, 3)
+LINE_STEPS = 8
+DARK = (20, 70)
 
 
 def make_segmentation_project(folder: Path, images: int, seed: int) -> None:
@@ -84,3 +89,37 @@ def _paste(random: np.random.Generator, picture: Any, mask: Pixels, ink: Any) ->
     opacity = random.uniform(*INK_OPACITY)
     picture[ink] = opacity * colour + (1 - opacity) * picture[ink]
     mask[ink] = 1
+
+
+def make_thin_lines_project(folder: Path, images: int, side_px: int, seed: int) -> None:
+    """Write `images` square pictures of side_px with their masks (0/255): dark winding lines, 2 to 3 px thin, on
+    random crops of photos, as of cracks or wires. Same seed, same files."""
+    random = np.random.default_rng(seed)
+    photos = [Image.fromarray(photo) for photo in load_sample_images().images]
+    for name in ("images", "masks"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for number in range(images):
+        photo = photos[number % len(photos)]
+        crop_px = int(random.integers(BACKGROUND_CROP_PX[0], BACKGROUND_CROP_PX[1] + 1))
+        left, top = int(random.integers(photo.width - crop_px)), int(random.integers(photo.height - crop_px))
+        crop = photo.crop((left, top, left + crop_px, top + crop_px))
+        picture = crop.resize((side_px, side_px), Image.Resampling.BICUBIC)
+        mask = Image.new("L", picture.size)
+        for _ in range(random.integers(LINES_PER_PICTURE[0], LINES_PER_PICTURE[1] + 1)):
+            line, width_px = _winding(random, side_px), int(random.integers(LINE_WIDTH_PX[0], LINE_WIDTH_PX[1] + 1))
+            colour = tuple(random.integers(*DARK, size=3).tolist())
+            ImageDraw.Draw(picture).line(line, fill=colour, width=width_px)
+            ImageDraw.Draw(mask).line(line, fill=255, width=width_px)
+        picture.save(folder / "images" / f"lines_{number:04d}.png")
+        mask.save(folder / "masks" / f"lines_{number:04d}.png")
+
+
+def _winding(random: np.random.Generator, side_px: int) -> list[tuple[float, float]]:
+    """Corners (x, y) of a line that turns a little at every step."""
+    place, angle = random.uniform(0, side_px, 2), random.uniform(0, 2 * np.pi)
+    corners = [(float(place[0]), float(place[1]))]
+    for _ in range(LINE_STEPS):
+        angle += random.normal(0, 0.5)
+        place = place + side_px / LINE_STEPS * np.array([np.cos(angle), np.sin(angle)])
+        corners.append((float(place[0]), float(place[1])))
+    return corners

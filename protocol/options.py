@@ -63,6 +63,12 @@ class SegmentationOptions(TrainingOptions, frozen=True, kw_only=True, forbid_unk
     epochs: Annotated[int, Meta(ge=1, le=1000, description="most passes over the training images")] = 30
     learning_rate: Annotated[float, Meta(ge=1e-6, le=1.0, description="peak learning rate of the optimizer")] = 5e-3
     batch_size: Annotated[int, Meta(ge=1, le=512, description="images per optimizer step")] = 8
+    tiles: Annotated[
+        int,
+        Meta(
+            ge=0, le=1000, description="train on so many tiles of each picture at its own resolution; 0: scale it down"
+        ),
+    ] = 0
 
 
 OPTIONS_BY_TRAIN_TYPE: dict[str, type[TrainingOptions]] = {

@@ -31,18 +31,23 @@ def build_encoder(image_size: int) -> Any:
 
 
 def compose(encoder: Any, decoder: Any) -> Any:
-    """The model to export: float32 (n, S, S, 3), RGB 0 to 255, to foreground probabilities (n, S, S, 1)."""
+    """The model to export: float32 (n, S, S, 3), RGB 0 to 255, to probabilities: of foreground (n, S, S, 1), or of
+    each of the decoder's K classes (n, S, S, K), which add up to 1."""
     logits = decoder(encoder.outputs)
-    probabilities = layers.Activation("sigmoid", dtype="float32", name="foreground")(logits)
+    if decoder.output.shape[-1] == 1:
+        probabilities = layers.Activation("sigmoid", dtype="float32", name="foreground")(logits)
+    else:
+        probabilities = layers.Softmax(dtype="float32", name="classes")(logits)
     return keras.Model(encoder.input, probabilities, name="unet")
 
 
-def build_decoder(skip_shapes: Sequence[tuple[int, int, int]]) -> Any:
+def build_decoder(skip_shapes: Sequence[tuple[int, int, int]], channels_out: int = 1) -> Any:
     """Features -> logits.
 
-    skip_shapes: (height, width, channels) at strides 2, 4, 8, 16, 32.
-    Returns a keras.Model from those five tensors, float32 (n, h, w, c), to logits (n, S, S, 1). The first weights
-    follow from keras.utils.set_random_seed.
+    skip_shapes: (height, width, channels) at strides 2, 4, 8, 16, 32. channels_out: 1 for foreground or not, else
+    the number of classes.
+    Returns a keras.Model from those five tensors, float32 (n, h, w, c), to logits (n, S, S, channels_out). The first
+    weights follow from keras.utils.set_random_seed.
     """
     inputs = [layers.Input(shape, name=f"skip_{stride}") for stride, shape in zip(STRIDES, skip_shapes, strict=True)]
     x = _conv(inputs[-1], DECODER_CHANNELS[0], 1, "bottom")
@@ -51,7 +56,7 @@ def build_decoder(skip_shapes: Sequence[tuple[int, int, int]]) -> Any:
         x = layers.UpSampling2D(2, name=f"up_{stride}")(_conv(x, channels // 2, 1, f"carry_{stride}"))
         x = layers.Concatenate(name=f"join_{stride}")([x, narrow])
         x = _conv(x, channels, 3, f"mix_{stride}")
-    logits = layers.Conv2DTranspose(1, 4, strides=2, padding="same", name="logits")(x)
+    logits = layers.Conv2DTranspose(channels_out, 4, strides=2, padding="same", name="logits")(x)
     return keras.Model(inputs, logits, name="decoder")
 
 

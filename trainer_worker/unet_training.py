@@ -14,7 +14,13 @@ import tensorflow as tf
 from protocol.errors import TrainingError
 from protocol.options import TrainingOptions
 from trainer_worker.checkpoints import Checkpoints
-from trainer_worker.mask_scores import score_masks
+from trainer_worker.mask_losses import (
+    MaskLoss,
+    class_weights,
+    dice_and_categorical_cross_entropy,
+    dice_and_cross_entropy,
+)
+from trainer_worker.mask_scores import score_classes
 from trainer_worker.skip_features import VIEWS, SkipFeatures, view_of
 
 #: Epochs without a better inner validation loss after which training ends.
@@ -24,8 +30,6 @@ WEIGHT_DECAY = 1e-4
 WARMUP_SHARE = 0.05
 FINAL_RATE_SHARE = 0.02
 GRADIENT_NORM_LIMIT = 5.0
-#: Added above and below the line of the Dice loss, in pixels: an empty mask then has a gradient too.
-DICE_SMOOTHING_PX = 1.0
 PREDICT_BATCH = 16
 CHECKPOINT = "decoder"
 
@@ -36,30 +40,23 @@ class DecoderHistory:
 
     epochs: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int = 0
-    end_reason: str = "all epochs done"
+    #: "epochs" (as many as were asked for), "converged", "budget" (of time), "stopped" or "diverged".
+    end_reason: str = "epochs"
     stopped_early: bool = False
 
 
 @dataclass(frozen=True)
 class TrainingHooks:
-    """What the trainer wants to know of: on_step(fraction, loss), on_epoch(number, metrics), stop_requested()."""
+    """What the trainer wants to know of: on_step(fraction, loss), on_epoch(number, metrics); and what it says.
+
+    why_end(): asked at every batch, "stopped" or "budget" to end, "" to go on. after_epoch(weights, history): of the
+    best epoch so far; it may use the decoder, if it leaves it as it was.
+    """
 
     on_step: Callable[[float, float], None]
     on_epoch: Callable[[int, dict[str, float]], None]
-    stop_requested: Callable[[], bool]
-
-
-def dice_and_cross_entropy(truth: Any, logits: Any) -> Any:
-    """Mean pixel cross-entropy + (1 - soft Dice), the latter per picture (V-Net, Milletari et al., 2016).
-
-    truth: float32 (n, S, S, 1) of 0 and 1; logits of the same shape. Returns one figure per picture, float32 (n,).
-    """
-    axes = (1, 2, 3)
-    cross_entropy = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(truth, logits), axes)
-    probabilities = tf.sigmoid(logits)
-    both = tf.reduce_sum(probabilities * truth, axes)
-    total = tf.reduce_sum(probabilities + truth, axes)
-    return cross_entropy + 1 - (2 * both + DICE_SMOOTHING_PX) / (total + DICE_SMOOTHING_PX)
+    why_end: Callable[[], str]
+    after_epoch: Callable[[list[Any], DecoderHistory], None] = lambda weights, history: None
 
 
 def fit_decoder(
@@ -73,7 +70,8 @@ def fit_decoder(
 ) -> DecoderHistory:
     """Train; the decoder ends up with the weights of the epoch with the lowest inner validation loss.
 
-    masks: uint8 (n, S, S) of 0 and 1. rows: row numbers of the training and of the inner validation pictures.
+    masks: uint8 (n, S, S), of 0 and 1 for a decoder of one channel, else of class numbers and UNLABELLED.
+    rows: row numbers of the training and of the inner validation pictures.
     An epoch shows every training picture once, in a random view. After each a checkpoint is left, from which a
     later call with the same arguments goes on, to the same end.
     Raises TrainingError unsupported_option when the learning rate is so high that not one epoch gives a number.
@@ -81,8 +79,10 @@ def fit_decoder(
     train_rows, val_rows = np.asarray(rows[0]), np.asarray(rows[1])
     batches = -(-len(train_rows) // options.batch_size)
     optimizer = keras.optimizers.AdamW(weight_decay=WEIGHT_DECAY, global_clipnorm=GRADIENT_NORM_LIMIT)
-    step = _training_step(decoder, optimizer)
-    predict = _prediction(decoder)
+    loss_of = _loss(decoder, masks, train_rows)
+    step = _training_step(decoder, optimizer, loss_of)
+    predict = _prediction(decoder, loss_of)
+    classes = max(2, decoder.output.shape[-1])
     random = np.random.default_rng(options.seed)
     best = _Best(decoder)
     history = _resume(checkpoints, decoder, optimizer, random, best)
@@ -93,9 +93,9 @@ def fit_decoder(
             optimizer.learning_rate = learning_rate_at(done, batches * options.epochs, options.learning_rate)
             losses.append(float(step(*_inputs(features, masks, batch, random.integers(VIEWS, size=len(batch))))))
             hooks.on_step((done + 1) / (batches * options.epochs), losses[-1])
-            if hooks.stop_requested():
+            if hooks.why_end():
                 break
-        metrics = {"loss": float(np.mean(losses)), **_validate(predict, features, masks, val_rows)}
+        metrics = {"loss": float(np.mean(losses)), **_validate(predict, features, masks, val_rows, classes)}
         history.epochs.append(metrics)
         hooks.on_epoch(epoch, metrics)
         if best.is_beaten_by(metrics["val_loss"]):
@@ -103,6 +103,8 @@ def fit_decoder(
         if _is_over(history, losses, hooks):
             break
         _save(checkpoints, decoder, optimizer, random, best, history)
+        if history.best_epoch:
+            hooks.after_epoch(best.weights, history)
     if not history.best_epoch:
         rate = f"learningRate={options.learning_rate:g} is too high"
         raise TrainingError("unsupported_option", f"{rate}: in epoch 1 the loss was no number. Try 0.001.")
@@ -143,7 +145,9 @@ def _resume(checkpoints: Checkpoints, decoder: Any, optimizer: Any, random: Any,
     """Put everything back to where the last checkpoint was left; an empty history where there is none."""
     saved = checkpoints.load(CHECKPOINT)
     count = len(best.weights)
-    if saved is None or len(saved.arrays) != 2 * count + len(optimizer.variables):
+    expected = [*best.weights, *best.weights, *(variable.numpy() for variable in optimizer.variables)]
+    # Of other shapes where classes.txt was changed between two attempts.
+    if saved is None or [x.shape for x in saved.arrays] != [x.shape for x in expected]:
         return DecoderHistory()
     decoder.set_weights(saved.arrays[:count])
     best.weights = saved.arrays[count : 2 * count]
@@ -161,12 +165,12 @@ def _inputs(features: SkipFeatures, masks: Any, rows: Any, views: Any) -> tuple[
 
 
 def _is_over(history: DecoderHistory, losses: list[float], hooks: TrainingHooks) -> bool:
-    if hooks.stop_requested():
-        history.end_reason, history.stopped_early = "stopped by request", True
+    if reason := hooks.why_end():
+        history.end_reason, history.stopped_early = reason, reason == "stopped"
     elif not np.isfinite(losses).all():
-        history.end_reason = "the loss was no number any more"
+        history.end_reason = "diverged"
     elif len(history.epochs) - history.best_epoch >= PATIENCE_EPOCHS:
-        history.end_reason = f"no better for {PATIENCE_EPOCHS} epochs"
+        history.end_reason = "converged"
     else:
         return False
     return True
@@ -190,16 +194,23 @@ def _signature(decoder: Any) -> list[Any]:
     return [features, tf.TensorSpec(decoder.output.shape[:-1], tf.uint8)]
 
 
-def _training_step(decoder: Any, optimizer: Any) -> Any:
+def _loss(decoder: Any, masks: Any, train_rows: Any) -> MaskLoss:
+    """Foreground or not, or classes that weigh the more the rarer they are in the training pictures."""
+    classes = decoder.output.shape[-1]
+    if classes == 1:
+        return dice_and_cross_entropy
+    return dice_and_categorical_cross_entropy(class_weights(masks, train_rows, classes))
+
+
+def _training_step(decoder: Any, optimizer: Any, loss_of: MaskLoss) -> Any:
     weights = decoder.trainable_variables
     optimizer.build(weights)
 
     @tf.function(input_signature=_signature(decoder), autograph=False)  # type: ignore[untyped-decorator]
     def step(inputs: list[Any], masks: Any) -> Any:
-        truth = tf.cast(masks, tf.float32)[..., tf.newaxis]
         with tf.GradientTape() as tape:
             logits = decoder([tf.cast(x, tf.float32) for x in inputs], training=True)
-            loss = tf.reduce_mean(dice_and_cross_entropy(truth, logits))
+            loss = tf.reduce_mean(loss_of(masks, logits))
         gradients = tape.gradient(loss, weights)
         optimizer.apply_gradients(zip(gradients, weights, strict=True))
         return loss
@@ -207,21 +218,22 @@ def _training_step(decoder: Any, optimizer: Any) -> Any:
     return step
 
 
-def _prediction(decoder: Any) -> Any:
+def _prediction(decoder: Any, loss_of: MaskLoss) -> Any:
     @tf.function(input_signature=_signature(decoder), autograph=False)  # type: ignore[untyped-decorator]
     def predict(inputs: list[Any], masks: Any) -> Any:
         logits = decoder([tf.cast(x, tf.float32) for x in inputs], training=False)
-        return logits[..., 0] > 0, dice_and_cross_entropy(tf.cast(masks, tf.float32)[..., tf.newaxis], logits)
+        found = logits[..., 0] > 0 if logits.shape[-1] == 1 else tf.argmax(logits, axis=-1)
+        return found, loss_of(masks, logits)
 
     return predict
 
 
-def _validate(predict: Any, features: SkipFeatures, masks: Any, rows: Any) -> dict[str, float]:
+def _validate(predict: Any, features: SkipFeatures, masks: Any, rows: Any, classes: int) -> dict[str, float]:
     predicted, losses = [], []
     for start in range(0, len(rows), PREDICT_BATCH):
         batch = rows[start : start + PREDICT_BATCH]
         found, loss = predict(*_inputs(features, masks, batch, np.zeros_like(batch)))
         predicted.append(found.numpy())
         losses.append(loss.numpy())
-    scores = score_masks(masks[rows], np.concatenate(predicted))
+    scores = score_classes(masks[rows], np.concatenate(predicted), [str(number) for number in range(classes)])
     return {"val_loss": float(np.concatenate(losses).mean()), "val_dice": scores.dice, "val_iou": scores.iou}

@@ -11,8 +11,14 @@ README = Path(__file__).resolve().parents[2] / "README.md"
 
 def test_readme_lists_every_option_as_the_code_has_it() -> None:
     segmentation = {row[0]: row for row in options_table("segmentation")}
-    expected = "\n".join(
-        f"| `{name}` | {allowed} | {default} | {segmentation[name][2]} | {meaning} |"
-        for name, allowed, default, meaning in options_table("classification")
-    )
+    classification = options_table("classification")
+    rows = [
+        f"| `{name}` | {allowed} | {default} | {segmentation.pop(name)[2]} | {meaning} |"
+        for name, allowed, default, meaning in classification
+    ]
+    rows += [
+        f"| `{name}` | {allowed} | – | {default} | {meaning} |"
+        for name, allowed, default, meaning in segmentation.values()
+    ]
+    expected = "\n".join(rows)
     assert expected in README.read_text(), f"README.md should hold this table:\n{expected}"

@@ -18,7 +18,7 @@ from tests.train.unpacked_pack import complaints, damage_sample, swap_labels, un
 from trainer_worker import unet
 from trainer_worker.artifacts import read_manifest
 from trainer_worker.data.images import read_rgb
-from trainer_worker.data.mask_folders import read_mask, read_pairs, scan
+from trainer_worker.data.mask_folders import Cutting, read_mask, read_pairs, scan
 from trainer_worker.job import Cancelled, Job, Phase, SilentReporter, TrainingResult
 from trainer_worker.mask_scores import score_masks
 from trainer_worker.scoring import load_predictor
@@ -172,7 +172,7 @@ def test_progress_covers_every_phase_and_never_goes_back(
 def test_same_seed_same_model_and_stopping_early_keeps_one(project: Path) -> None:
     reporters = [RecordingReporter(stop_at_step=7) for _ in range(2)]
     results = [run(project, reporter, task_id=f"t{i}") for i, reporter in enumerate(reporters)]
-    assert all(result.stopped_early and result.details["end_reason"] == "stopped by request" for result in results)
+    assert all(result.stopped_early and result.end_reason == "stopped" for result in results)
     assert [reporter.steps for reporter in reporters] == [7, 7]
     assert [len(reporter.epochs) for reporter in reporters] == [2, 2]
     assert reporters[0].epochs == reporters[1].epochs
@@ -197,7 +197,7 @@ def test_copies_of_one_picture_are_too_few(project: Path) -> None:
 
 
 def test_features_kept_in_memory_are_those_worked_out_anew(source: Path) -> None:
-    pictures, _ = read_pairs(scan(source), SIDE, THREADS, lambda fraction: None)
+    pictures = read_pairs(scan(source), Cutting(SIDE), THREADS, lambda fraction: None).pictures
     encoder = unet.build_encoder(SIDE)
     one_view_bytes = sum(2 * int(np.prod(output.shape[1:])) for output in encoder.outputs)
     rows, views = [3, 1, 3, 2], [0, 5, 0, 7]

@@ -11,7 +11,7 @@ from sklearn.datasets import load_sample_images
 
 from protocol.errors import TrainingError
 from trainer_worker.data.images import UnreadableImageError
-from trainer_worker.data.mask_folders import read_mask, read_pairs, scan
+from trainer_worker.data.mask_folders import Cutting, read_mask, read_pairs, scan
 
 SHAPE = (20, 30)  # height, width
 
@@ -241,7 +241,9 @@ def test_pairs_come_as_arrays_in_order_and_broken_files_are_listed(tmp_path: Pat
     save(tmp_path / "masks" / "p4_mask.png", foreground)
     folders = scan(tmp_path)
     fractions: list[float] = []
-    pictures, masks = read_pairs(folders, 32, 2, fractions.append)
+    examples = read_pairs(folders, Cutting(32), 2, fractions.append)
+    pictures, masks = examples.pictures, examples.masks
+    assert examples.owners.tolist() == [0, 1, 2, 3]
     assert [pair.picture.stem for pair in folders.pairs] == ["p0", "p2", "p4", "p5"]
     assert {skip.file for skip in folders.skipped} == {"images/p1.jpg", "masks/p3_mask.png"}
     assert all(skip.reason for skip in folders.skipped)
@@ -256,7 +258,7 @@ def test_too_few_readable_pairs_fail_and_name_the_files(tmp_path: Path) -> None:
     project(tmp_path, 4)
     (tmp_path / "images" / "p2.jpg").write_bytes(b"broken")
     with pytest.raises(TrainingError, match=r"Only 3 pictures.*images/p2\.jpg") as caught:
-        read_pairs(scan(tmp_path), 32, 2, ignore)
+        read_pairs(scan(tmp_path), Cutting(32), 2, ignore)
     assert caught.value.code == "too_few_images"
 
 
@@ -265,5 +267,5 @@ def test_masks_without_any_foreground_fail_in_words(tmp_path: Path) -> None:
     for path in (tmp_path / "masks").iterdir():
         save(path, np.zeros(SHAPE, np.uint8))
     with pytest.raises(TrainingError, match="None of the 4 masks marks any foreground") as caught:
-        read_pairs(scan(tmp_path), 32, 2, ignore)
+        read_pairs(scan(tmp_path), Cutting(32), 2, ignore)
     assert caught.value.code == "no_masks"

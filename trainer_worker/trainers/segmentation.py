@@ -1,41 +1,44 @@
-"""trainType=segmentation: pictures with masks in, a U-Net out that gives every pixel's probability of foreground.
+"""trainType=segmentation: pictures with masks in, a U-Net out that gives every pixel's probability of foreground, or
+of each class of classes.txt.
 
 Read `train` from top to bottom. Imports TensorFlow; for the trainer process only.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import platform
+import time
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
-import msgspec
 import numpy as np
 import tensorflow as tf
 
 from protocol.errors import TrainingError
+from protocol.options import SegmentationOptions
 from trainer_worker import unet
-from trainer_worker.backbones.efficientnet_lite import WEIGHTS_SHA256
+from trainer_worker.artifacts import read_manifest
 from trainer_worker.data.contents import content_groups, content_hashes
-from trainer_worker.data.mask_folders import MaskFolders, read_pairs, scan
+from trainer_worker.data.mask_classes import pictures_with, rarest_class
+from trainer_worker.data.mask_folders import Cutting, Examples, MaskFolders, read_pairs, scan
 from trainer_worker.data.splits import stratified_split
 from trainer_worker.export_checks import Exports, HeldOut, start_runtimes
 from trainer_worker.exports import CALIBRATION_PICTURES, expected_s, refuse_impossible
 from trainer_worker.job import Job, Phase, Reporter, TrainingResult
-from trainer_worker.mask_scores import CLASSES, MaskScores, score_masks
-from trainer_worker.publishing import Publication, publish_model
+from trainer_worker.mask_predictions import MaskPredictor, decide
+from trainer_worker.mask_scores import MaskScores, MaskTally, score_classes
+from trainer_worker.publishing import FIRST_MODEL, Publication, publish_model
+from trainer_worker.segmenter_record import Split, describe_model, describe_training, headline
 from trainer_worker.skip_features import VIEWS, SkipFeatures
 from trainer_worker.stages import Stages
+from trainer_worker.time_budget import FIRST_MODEL_SHARE, TimeBudget
 from trainer_worker.unet_training import DecoderHistory, TrainingHooks, fit_decoder
 
 #: Share of the training pictures that choose the best epoch.
 INNER_VALIDATION_SHARE = 0.15
 #: The encoder's features take 0.7 MB a view at 224 px; eight views of 380 pictures fit.
 FEATURES_MEMORY_BYTES = 2 * 1024**3
-THRESHOLD = 0.5
-PREDICT_BATCH = 16
 
 # Seconds on two cores at 224 px, for the plan only.
 READ_S_PER_PICTURE = 0.02
@@ -43,15 +46,10 @@ ENCODE_S_PER_PICTURE = 0.016
 TRAIN_S_PER_PICTURE = 0.017
 CHECK_S_PER_PICTURE = 0.06
 PUBLISH_S = 0.3
-
-
-@dataclasses.dataclass(frozen=True)
-class Split:
-    """Row numbers. `validation` chooses the best epoch; `held_out` is looked at once, at the end."""
-
-    train: list[int]
-    validation: list[int]
-    held_out: list[int]
+#: For a machine with other work.
+FINISHING_MARGIN = 1.5
+#: Tiles of a picture that is scored whole; not known before it is read.
+TILES_SCORED = 40
 
 
 def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> TrainingResult:
@@ -60,7 +58,8 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     cache_dir: not needed by this trainer. threads: for decoding pictures and checking the exports.
     Raises TrainingError for what the caller can mend, Cancelled when told to; then nothing is published.
     """
-    options = job.options
+    options = _options(job)
+    budget = TimeBudget(options.time_budget)
     refuse_impossible(options.exports)
     start_runtimes(options.exports, threads)
     keras.utils.clear_session()
@@ -69,69 +68,175 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
         tf.config.experimental.enable_op_determinism()
     stages = Stages(reporter)
     folders = scan(job.project_dir)
-    reporter.plan(_plan(len(folders.pairs), job))
+    reporter.plan(_plan(len(folders.pairs), max(1, options.tiles), options))
 
     stages.enter("read")
-    pictures, masks = read_pairs(folders, options.image_size, threads, reporter.step)
-    split = _split(folders, masks, job)
-    warnings = _warnings(folders, masks)
+    cutting = Cutting(options.image_size, options.tiles, options.seed)
+    examples = read_pairs(folders, cutting, threads, reporter.step)
+    present = _classes_of_pairs(examples, folders)
+    split = _split(folders, present, job)
+    warnings = _warnings(folders, examples, present, split)
+    if cutting.most_tiles(len(folders.pairs)) < options.tiles:
+        fewer = cutting.most_tiles(len(folders.pairs))
+        warnings.append(f"Only {fewer} tiles of each picture were trained on, for lack of memory for {options.tiles}.")
+    tiles_each = len(examples.owners) / len(folders.pairs)
+    reporter.plan(_plan(len(folders.pairs), tiles_each, options))
 
     stages.enter("train")
     encoder = unet.build_encoder(options.image_size)
-    decoder = unet.build_decoder([tuple(output.shape[1:]) for output in encoder.outputs])
-    features = SkipFeatures(encoder, pictures, FEATURES_MEMORY_BYTES)
-    rows = (split.train, split.validation)
-    history = fit_decoder(decoder, features, masks, rows, options, _hooks(reporter), job.checkpoints)
-    del features
+    skip_shapes = [tuple(output.shape[1:]) for output in encoder.outputs]
+    decoder = unet.build_decoder(skip_shapes, folders.classes.channels)
+    features = SkipFeatures(encoder, examples.pictures, FEATURES_MEMORY_BYTES)
+    rows = (examples.rows_of(split.train), examples.rows_of(split.validation))
     model = unet.compose(encoder, decoder)
-    held_out, truth = pictures[split.held_out], masks[split.held_out]
-    probabilities = _predict(model, held_out)
-    scores = score_masks(truth, probabilities[..., 0] > THRESHOLD)
-
-    def describe(exports: Exports, of_exports: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-        every_warning = [*warnings, *of_exports]
-        metrics = _metrics(scores, truth, history, split, folders, exports, every_warning)
-        return metrics, _manifest(job, scores, exports, history, every_warning)
-
-    calibrating = split.train[:: max(1, len(split.train) // CALIBRATION_PICTURES)][:CALIBRATION_PICTURES]
-    proof = HeldOut(held_out, probabilities, lambda found: score_masks(truth, found[..., 0] > THRESHOLD).dice)
-    publication = Publication(model, CLASSES, proof, lambda: pictures[calibrating], describe)
-    model_path = publish_model(publication, job, reporter, stages, threads)
+    finisher = _Finisher(model, decoder, examples, split, folders, warnings, job, reporter, stages, threads, budget)
+    hooks = _hooks(reporter, finisher.end_by_s, finisher.after_epoch)
+    history = fit_decoder(decoder, features, examples.masks, rows, options, hooks, job.checkpoints)
+    del features
+    model_path, scores = finisher.publish(history)
     stages.leave()
     return TrainingResult(
         model_path=model_path,
-        metrics=_headline(scores, len(folders.pairs)),
+        metrics=headline(scores, len(folders.pairs)),
         stage_seconds=stages.seconds,
         stopped_early=history.stopped_early,
-        details={"best_epoch": history.best_epoch, "end_reason": history.end_reason, "warnings": warnings},
+        end_reason=history.end_reason,
+        details={"best_epoch": history.best_epoch, "warnings": warnings},
     )
+
+
+class _Finisher:
+    """Scores, exports, checks and publishes the model as it is: at the end, and once before where time is limited."""
+
+    def __init__(
+        self,
+        model: Any,
+        decoder: Any,
+        examples: Examples,
+        split: Split,
+        folders: MaskFolders,
+        warnings: list[str],
+        job: Job,
+        reporter: Reporter,
+        stages: Stages,
+        threads: int,
+        budget: TimeBudget,
+    ) -> None:
+        self._model, self._decoder = model, decoder
+        self._examples, self._split, self._folders, self._warnings = examples, split, folders, warnings
+        self._job, self._reporter, self._stages, self._threads = job, reporter, stages, threads
+        self._options = _options(job)
+        tiles_each = len(examples.owners) / len(folders.pairs)
+        takes_s = FINISHING_MARGIN * sum(
+            p.expected_s for p in _finishing(len(split.held_out), tiles_each, self._options)
+        )
+        self.end_by_s = budget.by_s(1.0, takes_s)
+        self._first_by_s = budget.by_s(FIRST_MODEL_SHARE, takes_s)
+        self._has_first = read_manifest(job.project_dir / "models" / job.task_id) is not None
+        self._epoch_began_s = time.monotonic()
+
+    def publish(self, history: DecoderHistory, prefix: str = "") -> tuple[Path, MaskScores]:
+        """The model's file and its scores. prefix: as of publish_model."""
+        examples, names, options = self._examples, self._folders.classes.names, self._options
+        predictor = MaskPredictor(self._model)
+        squares = examples.rows_of(self._split.held_out)
+        held_out, truth = examples.pictures[squares], examples.masks[squares]
+        found, probabilities = predictor.of_squares(held_out)
+        whole: Iterable[tuple[Any, Any]] = zip(truth, found, strict=True)
+        tiles = 0 if prefix else options.tiles  # the first model is scored on squares: that is quicker
+        if tiles:
+            self._stages.enter("score")
+            whole = predictor.of_files(self._folders, self._split.held_out, self._reporter.step)
+        scores, baseline = _scores(whole, truth, names)
+        checked_truth = truth[: len(probabilities)]
+
+        def score(outputs: Any) -> float:
+            return score_classes(checked_truth, decide(outputs), names).dice
+
+        def describe(exports: Exports, of_exports: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+            warnings = [*self._warnings, *of_exports]
+            report = {**exports.report(score(probabilities)), "pictures": len(probabilities)}
+            metrics = describe_training(scores, baseline, history, self._split, self._folders, report, tiles, warnings)
+            manifest = describe_model(
+                self._job, options.tiles, self._folders.classes, scores, report, history, warnings
+            )
+            return metrics, {**manifest, "model_file": exports.model_file()}
+
+        training = examples.rows_of(self._split.train)
+        calibrating = training[:: max(1, len(training) // CALIBRATION_PICTURES)][:CALIBRATION_PICTURES]
+        proof = HeldOut(held_out[: len(probabilities)], probabilities, score)
+        publication = Publication(self._model, names, proof, lambda: examples.pictures[calibrating], describe)
+        path = publish_model(publication, self._job, self._reporter, self._stages, self._threads, prefix)
+        return path, scores
+
+    def after_epoch(self, best_weights: list[Any], history: DecoderHistory) -> None:
+        """Publish a first model as soon as another epoch might make it late."""
+        now_s = time.monotonic()
+        epoch_s, self._epoch_began_s = now_s - self._epoch_began_s, now_s
+        if self._has_first or now_s + epoch_s < self._first_by_s:
+            return
+        self._has_first = True
+        current = self._decoder.get_weights()
+        self._decoder.set_weights(best_weights)
+        path, _ = self.publish(history, FIRST_MODEL)
+        self._decoder.set_weights(current)
+        self._reporter.usable(path)
+        self._stages.enter("train")
 
 
 def warm_up(cache_dir: Path, threads: int) -> None:
     """Nothing to make ready: the encoder is built for each task, and its weights are read when this is imported."""
 
 
-def _plan(pairs: int, job: Job) -> list[Phase]:
-    size = (job.options.image_size / 224) ** 2
-    held_out = max(1.0, pairs * job.options.validation_split)
-    trained = pairs - held_out
-    views = min(VIEWS, job.options.epochs)
-    train_s = trained * (views * ENCODE_S_PER_PICTURE + job.options.epochs * TRAIN_S_PER_PICTURE) * size
+def _options(job: Job) -> SegmentationOptions:
+    if not isinstance(job.options, SegmentationOptions):
+        raise TypeError(f"options of segmentation expected, not {type(job.options).__name__}")
+    return job.options
+
+
+def _plan(pairs: int, tiles: float, options: SegmentationOptions) -> list[Phase]:
+    """tiles: squares of the model's input size that a picture gives, on average."""
+    size = (options.image_size / 224) ** 2
+    held_out = max(1.0, pairs * options.validation_split)
+    trained = (pairs - held_out) * tiles
+    views = min(VIEWS, options.epochs)
+    train_s = trained * (views * ENCODE_S_PER_PICTURE + options.epochs * TRAIN_S_PER_PICTURE) * size
+    first = (Phase("first_export", expected_s(options.exports[:1])), Phase("first_check", 2.0))
     return [
-        Phase("read", pairs * READ_S_PER_PICTURE),
+        Phase("read", pairs * READ_S_PER_PICTURE * tiles),
+        *(first if options.time_budget else ()),
         Phase("train", train_s),
-        Phase("export", expected_s(job.options.exports)),
-        Phase("check", 2.0 + held_out * CHECK_S_PER_PICTURE * size),
+        *_finishing(held_out, tiles, options),
+    ]
+
+
+def _finishing(held_out: float, tiles: float, options: SegmentationOptions) -> list[Phase]:
+    """What follows training."""
+    size = (options.image_size / 224) ** 2
+    return [
+        *([Phase("score", held_out * TILES_SCORED * CHECK_S_PER_PICTURE * size)] if options.tiles else []),
+        Phase("export", expected_s(options.exports)),
+        Phase("check", 2.0 + held_out * tiles * CHECK_S_PER_PICTURE * size),
         Phase("publish", PUBLISH_S),
     ]
 
 
-def _split(folders: MaskFolders, masks: Any, job: Job) -> Split:
-    """Held-out pictures first, inner validation from the rest; byte-identical pictures stay on one side.
+def _classes_of_pairs(examples: Examples, folders: MaskFolders) -> Any:
+    """Which classes the examples of each pair show: bool (pairs, classes)."""
+    shown = pictures_with(examples.masks, len(folders.classes.names))
+    return np.logical_or.reduceat(shown, _first_rows(examples))
 
-    Pictures with and without foreground are shared out alike.
+
+def _first_rows(examples: Examples) -> Any:
+    return np.flatnonzero(np.diff(examples.owners, prepend=-1))
+
+
+def _split(folders: MaskFolders, present: Any, job: Job) -> Split:
+    """Pairs by number: held-out ones first, inner validation from the rest; byte-identical pictures stay on one side.
+
+    Pictures with and without foreground are shared out alike, and so are those of each class.
     """
-    classes = masks.any(axis=(1, 2)).astype(np.int64)
+    classes = rarest_class(present)
     groups = content_groups(content_hashes([pair.picture for pair in folders.pairs]))
     outer = stratified_split(classes, groups, job.options.validation_split, job.options.seed)
     rest = outer.train
@@ -146,105 +251,55 @@ def _split(folders: MaskFolders, masks: Any, job: Job) -> Split:
     return split
 
 
-def _warnings(folders: MaskFolders, masks: Any) -> list[str]:
+def _warnings(folders: MaskFolders, examples: Examples, present: Any, split: Split) -> list[str]:
     warnings = []
     if folders.skipped:
         warnings.append(f"{len(folders.skipped)} files were skipped; metrics.json lists them.")
-    empty = int(len(masks) - masks.any(axis=(1, 2)).sum())
+    empty = int((~present[:, 1:].any(axis=1)).sum())
     if empty:
-        warnings.append(f"{empty} of {len(masks)} masks mark no foreground.")
-    full = int(masks.all(axis=(1, 2)).sum())
+        warnings.append(f"{empty} of {len(present)} masks mark no foreground.")
+    if folders.classes.listed:
+        return warnings + _class_warnings(folders.classes.names, present, split)
+    full = int(np.logical_and.reduceat(examples.masks.all(axis=(1, 2)), _first_rows(examples)).sum())
     if full:
-        warnings.append(f"{full} of {len(masks)} masks are foreground all over; background must be 0.")
+        warnings.append(f"{full} of {len(present)} masks are foreground all over; background must be 0.")
     return warnings
 
 
-def _hooks(reporter: Reporter) -> TrainingHooks:
+def _class_warnings(names: Sequence[str], present: Any, split: Split) -> list[str]:
+    """Which classes could not be learned or scored; a missing background is usual."""
+    trained, scored = present[split.train].any(axis=0), present[split.held_out].any(axis=0)
+    warnings = []
+    for number, name in enumerate(names[1:], start=1):
+        if not present[:, number].any():
+            warnings.append(f"No mask holds class {number}, {name!r}: the model can't know it.")
+        elif not trained[number]:
+            warnings.append(f"No picture to train on shows {name!r}: the model can't know it. Add pictures of it.")
+        elif not scored[number]:
+            warnings.append(f"No held-out picture shows {name!r}: its own score says nothing. Add pictures of it.")
+    return warnings
+
+
+def _hooks(
+    reporter: Reporter, end_by_s: float, after_epoch: Callable[[list[Any], DecoderHistory], None]
+) -> TrainingHooks:
+    def why_end() -> str:
+        if reporter.stop_requested:
+            return "stopped"
+        return "budget" if time.monotonic() >= end_by_s else ""
+
     return TrainingHooks(
-        on_step=lambda fraction, loss: reporter.step(fraction, loss=loss),
-        on_epoch=reporter.epoch,
-        stop_requested=lambda: reporter.stop_requested,
+        lambda fraction, loss: reporter.step(fraction, loss=loss), reporter.epoch, why_end, after_epoch
     )
 
 
-def _predict(model: Any, pictures: Any) -> Any:
-    """uint8 (n, S, S, 3) -> float32 (n, S, S, 1)."""
-    run = tf.function(
-        lambda batch: model(tf.cast(batch, tf.float32), training=False), reduce_retracing=True, autograph=False
-    )
-    batches = [pictures[start : start + PREDICT_BATCH] for start in range(0, len(pictures), PREDICT_BATCH)]
-    return np.concatenate([run(tf.constant(batch)).numpy() for batch in batches])
-
-
-def _headline(scores: MaskScores, images: int) -> dict[str, float]:
-    return {
-        "dice": scores.dice,
-        "iou": scores.iou,
-        "dice_all_pixels": scores.dice_all_pixels,
-        "iou_all_pixels": scores.iou_all_pixels,
-        "images": float(images),
-    }
-
-
-def _metrics(
-    scores: MaskScores,
-    truth: Any,
-    history: DecoderHistory,
-    split: Split,
-    folders: MaskFolders,
-    exports: Exports,
-    warnings: list[str],
-) -> dict[str, Any]:
-    everything = score_masks(truth, np.ones_like(truth))
-    files = [pair.picture.relative_to(folders.project_dir).as_posix() for pair in folders.pairs]
-    held_out = zip(split.held_out, scores.dice_per_image, strict=True)
-    return {
-        "headline": "dice: mean of the held-out pictures' own Dice, at the model's input size",
-        "final": {**_headline(scores, len(files)), "pixel_accuracy": scores.pixel_accuracy},
-        "baseline": {"all_foreground_dice": everything.dice, "all_foreground_iou": everything.iou},
-        "history": [{"epoch": number, **epoch} for number, epoch in enumerate(history.epochs, start=1)],
-        "best_epoch": history.best_epoch,
-        "end_reason": history.end_reason,
-        "labels": list(CLASSES),
-        "per_class": scores.per_class,
-        "confusion_matrix": scores.confusion,
-        "images": {name: len(rows) for name, rows in dataclasses.asdict(split).items()},
-        "exports": exports.report(scores.dice),
-        "held_out": [{"file": files[row], "dice": dice} for row, dice in held_out],
-        "skipped": [dataclasses.asdict(skip) for skip in folders.skipped],
-        "warnings": warnings,
-    }
-
-
-def _manifest(
-    job: Job,
-    scores: MaskScores,
-    exports: Exports,
-    history: DecoderHistory,
-    warnings: list[str],
-) -> dict[str, Any]:
-    size = job.options.image_size
-    return {
-        "task_id": job.task_id,
-        "attempt": job.attempt,
-        "fingerprint": job.fingerprint,
-        "train_type": job.train_type,
-        "options": msgspec.to_builtins(job.options),
-        "seed": job.options.seed,
-        "labels": list(CLASSES),
-        "input": {"shape": [None, size, size, 3], "dtype": "float32", "range": [0, 255], "channels": "RGB"},
-        "output": {"shape": [None, size, size, 1], "dtype": "float32", "meaning": "probability of foreground"},
-        "threshold": THRESHOLD,
-        "metrics": {"dice": scores.dice, "iou": scores.iou, "dice_all_pixels": scores.dice_all_pixels},
-        "best_epoch": history.best_epoch,
-        "stopped_early": history.stopped_early,
-        "model_file": exports.model_file(),
-        "exports": exports.report(scores.dice),
-        "versions": {
-            "tensorflow": tf.__version__,
-            "keras": keras.__version__,
-            "python": platform.python_version(),
-            "backbone_sha256": WEIGHTS_SHA256,
-        },
-        "warnings": warnings,
-    }
+def _scores(whole: Iterable[tuple[Any, Any]], squares: Any, names: Sequence[str]) -> tuple[MaskScores, MaskScores]:
+    """Of the held-out masks (truth, found): the model's scores, and those of one that says the commonest foreground
+    class of every pixel. squares: true masks (n, S, S), by which that class is told."""
+    pixels = np.sum([np.bincount(mask.ravel(), minlength=len(names))[: len(names)] for mask in squares], axis=0)
+    commonest = 1 + int(np.argmax(pixels[1:]))
+    model, baseline = MaskTally(names), MaskTally(names)
+    for truth, found in whole:
+        model.add(truth, found)
+        baseline.add(truth, np.full_like(truth, commonest))
+    return model.scores(), baseline.scores()

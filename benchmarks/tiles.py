@@ -1,0 +1,104 @@
+"""Dice on large pictures with thin structures, at their own resolution: scaled down whole against tiles.
+
+    python -m benchmarks.tiles [FOLDER] [--tiles 16] [--epochs 10] [--image-size 128] [--batch-size 8] [--seeds 1]
+
+FOLDER is a project folder (images/ with masks/ or labels/); without one, pictures with thin lines are drawn. Both
+trainings take the same options but `tiles`; `--epochs-whole` gives the one without tiles more epochs, since its
+epochs are shorter.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.machine import describe_machine
+from benchmarks.segmentation import QuietReporter
+from demo.segmentation_data import make_thin_lines_project
+from protocol.options import typed_options
+from trainer_worker.data.images import read_rgb
+from trainer_worker.data.mask_folders import read_whole, scan
+from trainer_worker.job import Job
+from trainer_worker.mask_scores import MaskTally
+
+DRAWN_PICTURES, DRAWN_SIDE_PX = 24, 512
+
+
+def train_once(project: Path, options: dict[str, Any], threads: int) -> tuple[Path, float, float]:
+    """Model folder, Dice as the trainer says, seconds."""
+    from trainer_worker.trainers.segmentation import train
+
+    began = time.perf_counter()
+    task_id = f"tiles{options['tiles']}seed{options['seed']}"
+    job = Job(task_id, 1, project, "segmentation", typed_options("segmentation", options))
+    result = train(job, QuietReporter(), project / "cache", threads)
+    return result.model_path.parent, result.metrics["dice"], time.perf_counter() - began
+
+
+def dice_scaled_up(project: Path, folder: Path, side_px: int, threads: int) -> float:
+    """Of a model for whole pictures: its probabilities on the held-out ones, scaled up to their own resolution."""
+    from trainer_worker.scoring import load_predictor
+
+    folders = scan(project)
+    held_out = {row["file"] for row in json.loads((folder / "metrics.json").read_text())["held_out"]}
+    predict = load_predictor(folder / "model.tflite", threads)
+    tally = MaskTally(folders.classes.names)
+    for pair in folders.pairs:
+        if pair.picture.relative_to(project).as_posix() in held_out:
+            picture, truth = read_whole(pair, side_px, folders.classes)
+            probabilities = predict(read_rgb(pair.picture, (side_px, side_px))[None])[0, ..., 0]
+            size = picture.shape[1::-1]
+            found = np.asarray(Image.fromarray(probabilities).resize(size, Image.Resampling.BILINEAR)) > 0.5
+            tally.add(truth, found)
+    return tally.scores().dice
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, nargs="?")
+    parser.add_argument("--tiles", type=int, default=16)
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--epochs-whole", type=int)
+    parser.add_argument("--image-size", type=int, default=128)
+    parser.add_argument("--batch-size", type=int, default=8)
+    parser.add_argument("--seeds", default="1")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    arguments = parser.parse_args()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    print(describe_machine())
+    with tempfile.TemporaryDirectory() as temporary:
+        project = Path(temporary, "project")
+        if arguments.folder is None:
+            make_thin_lines_project(project, DRAWN_PICTURES, DRAWN_SIDE_PX, seed=1)
+        else:
+            project.mkdir()
+            for name in ("images", "masks", "labels"):
+                if (arguments.folder / name).is_dir():
+                    (project / name).symlink_to((arguments.folder / name).resolve())
+        for seed in map(int, arguments.seeds.split(",")):
+            compare(project, seed, arguments)
+
+
+def compare(project: Path, seed: int, arguments: argparse.Namespace) -> None:
+    options = {"imageSize": arguments.image_size, "batchSize": arguments.batch_size, "seed": seed}
+    epochs = arguments.epochs_whole or arguments.epochs
+    folder, dice, seconds = train_once(project, {**options, "epochs": epochs, "tiles": 0}, arguments.threads)
+    native = dice_scaled_up(project, folder, arguments.image_size, arguments.threads)
+    print(f"seed {seed}: whole, {epochs} epochs: Dice {native:.3f} (at the input size {dice:.3f}), {seconds:.0f} s")
+    more = {"epochs": arguments.epochs, "tiles": arguments.tiles}
+    _, dice, seconds = train_once(project, {**options, **more}, arguments.threads)
+    print(
+        f"seed {seed}: {arguments.tiles} tiles, {arguments.epochs} epochs: Dice {dice:.3f}, {seconds:.0f} s", flush=True
+    )
+
+
+if __name__ == "__main__":
+    main()

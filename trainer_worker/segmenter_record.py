@@ -1,0 +1,126 @@
+"""What is written of a segmentation model: metrics.json and manifest.json. For the trainer process only."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+from typing import Any
+
+import keras
+import msgspec
+import tensorflow as tf
+
+from trainer_worker.backbones.efficientnet_lite import WEIGHTS_SHA256
+from trainer_worker.data.mask_classes import MaskClasses
+from trainer_worker.data.mask_folders import MaskFolders
+from trainer_worker.data.tiles import overlap_px
+from trainer_worker.job import Job
+from trainer_worker.mask_predictions import THRESHOLD
+from trainer_worker.mask_scores import MaskScores
+from trainer_worker.unet_training import DecoderHistory
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """Numbers of pairs. `validation` chooses the best epoch; `held_out` is looked at once, at the end."""
+
+    train: list[int]
+    validation: list[int]
+    held_out: list[int]
+
+
+def headline(scores: MaskScores, images: int) -> dict[str, float]:
+    return {
+        "dice": scores.dice,
+        "iou": scores.iou,
+        "dice_all_pixels": scores.dice_all_pixels,
+        "iou_all_pixels": scores.iou_all_pixels,
+        "images": float(images),
+    }
+
+
+def describe_training(
+    scores: MaskScores,
+    everything: MaskScores,
+    history: DecoderHistory,
+    split: Split,
+    folders: MaskFolders,
+    exports: dict[str, Any],
+    tiles: int,
+    warnings: list[str],
+) -> dict[str, Any]:
+    resolution = "the pictures' own size, put together from tiles" if tiles else "the model's input size"
+    files = [pair.picture.relative_to(folders.project_dir).as_posix() for pair in folders.pairs]
+    held_out = zip(split.held_out, scores.dice_per_image, strict=True)
+    return {
+        "headline": f"dice: mean of the held-out pictures' own Dice, at {resolution}",
+        "final": {**headline(scores, len(files)), "pixel_accuracy": scores.pixel_accuracy},
+        "baseline": {"all_foreground_dice": everything.dice, "all_foreground_iou": everything.iou},
+        "history": [{"epoch": number, **epoch} for number, epoch in enumerate(history.epochs, start=1)],
+        "best_epoch": history.best_epoch,
+        "end_reason": history.end_reason,
+        "labels": list(folders.classes.names),
+        "per_class": scores.per_class,
+        "confusion_matrix": scores.confusion,
+        "images": {name: len(rows) for name, rows in dataclasses.asdict(split).items()},
+        "exports": exports,
+        "held_out": [{"file": files[row], "dice": dice} for row, dice in held_out],
+        "skipped": [dataclasses.asdict(skip) for skip in folders.skipped],
+        "warnings": warnings,
+    }
+
+
+def _input(size: int, tiles: int) -> dict[str, Any]:
+    """What the model takes, for the manifest."""
+    expected = {"shape": [None, size, size, 3], "dtype": "float32", "range": [0, 255], "channels": "RGB"}
+    if not tiles:
+        return expected
+    meaning = (
+        f"a square of a picture at its own resolution; cut larger pictures into tiles of {size} px that overlap by "
+        f"{overlap_px(size)} px or more, share each overlap halfway, and stretch a side that is shorter than a tile"
+    )
+    return {**expected, "tiles": {"size_px": size, "overlap_px": overlap_px(size), "meaning": meaning}}
+
+
+def _output(classes: MaskClasses, size: int) -> dict[str, Any]:
+    """What the model gives, for the manifest."""
+    output = {"shape": [None, size, size, classes.channels], "dtype": "float32"}
+    if not classes.listed:
+        return {"output": {**output, "meaning": "probability of foreground"}, "threshold": THRESHOLD}
+    meaning = "probability of each class, in the order of labels; the likeliest is the pixel's class"
+    return {"output": {**output, "meaning": meaning}}
+
+
+def describe_model(
+    job: Job,
+    tiles: int,
+    classes: MaskClasses,
+    scores: MaskScores,
+    exports: dict[str, Any],
+    history: DecoderHistory,
+    warnings: list[str],
+) -> dict[str, Any]:
+    size = job.options.image_size
+    return {
+        "task_id": job.task_id,
+        "attempt": job.attempt,
+        "fingerprint": job.fingerprint,
+        "train_type": job.train_type,
+        "options": msgspec.to_builtins(job.options),
+        "seed": job.options.seed,
+        "labels": list(classes.names),
+        "input": _input(size, tiles),
+        **_output(classes, size),
+        "metrics": {"dice": scores.dice, "iou": scores.iou, "dice_all_pixels": scores.dice_all_pixels},
+        "best_epoch": history.best_epoch,
+        "end_reason": history.end_reason,
+        "stopped_early": history.stopped_early,
+        "exports": exports,
+        "versions": {
+            "tensorflow": tf.__version__,
+            "keras": keras.__version__,
+            "python": platform.python_version(),
+            "backbone_sha256": WEIGHTS_SHA256,
+        },
+        "warnings": warnings,
+    }
