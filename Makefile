@@ -25,7 +25,7 @@ demo: $(VENV)/installed  ## train a model on real images through the running ser
 	@$(BIN)/python -m demo $(TYPE)
 
 test: $(VENV)/installed-dev lint  ## the whole suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-sim: $(VENV)/installed-dev  ## a million steps of the simulated broker, agents and network
 	SIM_EXAMPLES=10000 SIM_STEPS=100 $(BIN)/python -m pytest tests/stateful --timeout 0

@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import psutil
+
+from tests.free_ports import free_ports
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 #: What lies in a working copy without being source.
@@ -249,14 +250,6 @@ def is_alive(process: psutil.Process) -> bool:
 
 def wait_until_gone(processes: list[psutil.Process], timeout_s: float) -> None:
     wait_until(lambda: [p for p in processes if is_alive(p)], lambda alive: not alive, timeout_s)
-
-
-def free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for free in sockets:
-            free.bind(("127.0.0.1", 0))
-        return [int(free.getsockname()[1]) for free in sockets]
 
 
 def _value(line: str, key: str) -> str:

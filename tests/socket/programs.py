@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import urllib.parse
@@ -16,6 +15,7 @@ from typing import Any
 import msgspec
 
 from conf.settings import ROOT
+from tests.free_ports import free_ports
 from tests.waiting import wait_until
 
 PORT_SETTINGS = ("WEB_PORT", "BROKER_WEB_PORT", "BROKER_WORKER_PORT", "BROKER_PUBLISH_PORT", "BROKER_COLLECT_PORT")
@@ -162,15 +162,3 @@ class Programs:
         answer = self.post(None, **changes)
         assert answer.status == 200, answer
         return str(answer.body["taskId"])
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now; held all at once, so that they differ."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for held in sockets:
-            held.bind(("127.0.0.1", 0))
-        return [held.getsockname()[1] for held in sockets]
-    finally:
-        for held in sockets:
-            held.close()
