@@ -55,7 +55,10 @@ class Uneven:
 @pytest.fixture(scope="module")
 def uneven() -> Uneven:
     digits, draw = load_digits(), np.random.default_rng(2)
-    rows, train, scored, classes = [], [], [], []
+    rows: list[int] = []
+    train: list[int] = []
+    scored: list[int] = []
+    classes: list[int] = []
     for label, (digit, trained) in enumerate(zip(DIGITS, TRAINED, strict=True)):
         # Drawn, since the scans lie in the order of their writers.
         of_digit = draw.permutation(np.flatnonzero(digits.target == digit))[: trained + SCORED]
@@ -93,7 +96,6 @@ def test_the_head_finds_a_small_class(uneven: Uneven, weighted: bool) -> None:
     uneven.classifier.tail.set_weights(uneven.pretrained)
     fit_head(uneven.classifier, uneven.examples.pooled[uneven.train], uneven.examples.classes[uneven.train])
     recalls = uneven.recalls()
-    print(recalls)
     assert (recalls[0] >= SMALL_RECALL) == weighted
     assert recalls[1:].mean() >= OTHER_RECALL
 
@@ -107,6 +109,5 @@ def test_fine_tuning_finds_a_small_class(uneven: Uneven, weighted: bool, tmp_pat
     checkpoints = Checkpoints(tmp_path, "task")
     fit(uneven.classifier, uneven.examples, uneven.train, unchosen, options, QuietReporter(), checkpoints)
     recalls = uneven.recalls()
-    print(recalls)
     assert (recalls[0] >= SMALL_RECALL) == weighted
     assert recalls[1:].mean() >= OTHER_RECALL
