@@ -3,7 +3,8 @@
 First the head alone, as a logistic regression on the pooled features; then head and last blocks together for a
 few passes, with the head's rate at learningRate and the pretrained blocks at about a third of it (one rate for each
 depth: ULMFiT, Howard and Ruder 2018). The trunk below never runs again, so that a pass over 1,000 pictures takes
-seconds on a CPU. For the trainer process only: imports TensorFlow.
+seconds on a CPU. Small classes count as much as large ones: by weights in the regression, by more draws in the
+passes, and in the score that chooses the best pass. For the trainer process only: imports TensorFlow.
 """
 
 from __future__ import annotations
@@ -133,7 +134,7 @@ def fit(
     reporter: Reporter,
     checkpoints: Checkpoints,
 ) -> History:
-    """Train on the rows `train` and keep the pass that names most of the rows `validation` right.
+    """Train on the rows `train` and keep the pass with the best balanced accuracy on the rows `validation`.
 
     A small set is then trained once more on both, for as many passes as were best: with few pictures, to have all
     of them counts for more. Without validation rows the last pass is kept. Ends early where the reporter's stop is

@@ -17,8 +17,8 @@ def test_all_recipes_score_the_same_images(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.recipes", "--smoke", "--cache-dir", str(tmp_path)]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    table = ended.stdout.split("mean")[1].splitlines()
-    rows = {line.split()[0]: line.split()[1:] for line in table if line}
+    table = ended.stdout.split("mean ± deviation")[1].splitlines()[1:4]
+    rows = {line.split()[0]: line.split()[1:] for line in table}
     for recipe in ("tfmodel", "guide", "regression"):
         accuracy, balanced, seconds, images_per_s, peak_mb = rows[recipe]
         assert 0.0 <= float(accuracy.rstrip("%")) <= 100.0
