@@ -1,10 +1,9 @@
-"""How fast the feature stage is, and how good and how fast whole trainings are.
+"""How fast the feature stage is; `benchmarks.recipes` says how good and how fast whole trainings are.
 
-    python -m benchmarks.training                                      images/s, three ways in one run
-    python -m benchmarks.training --accuracy FOLDER --seeds 1,2,3      the real trainer on a copy of FOLDER
+    python -m benchmarks.training
 
-The first compares, in interleaved repeats, the feature stage on files against the same engine on pictures in
-memory (target: at least 0.85) and against Keras's `predict` one image at a time (target: at least 6 times).
+Compares, in interleaved repeats, the feature stage on files against the same engine on pictures in memory (target:
+at least 0.85) and against Keras's `predict` one image at a time (target: at least 6 times).
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +25,9 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 
 from benchmarks.machine import describe_machine
-from protocol.options import ClassificationOptions
 from trainer_worker.backbones import efficientnet_lite
-from trainer_worker.data.class_folders import scan
 from trainer_worker.data.images import find_images, read_rgb
 from trainer_worker.features import FeatureExtractor
-from trainer_worker.job import Job, SilentReporter
-from trainer_worker.trainers import classification
 
 FLOWERS = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "flowers5"
 SIZE = 224
@@ -94,59 +89,15 @@ def feature_stage(count: int, predicted: int, repeats: int, threads: int, cache_
     print(f"files / predict     {of_predict:6.2f}   target {TARGET_OF_PREDICT}")
 
 
-def copy_class_folders(source: Path, project: Path, per_class: int) -> None:
-    """Hard links where the disk allows: the source folder gets no models/ and nothing is copied."""
-    folders = scan(source)
-    taken = dict.fromkeys(range(len(folders.labels)), 0)
-    for path, label in zip(folders.files, folders.classes.tolist(), strict=True):
-        if per_class and taken[label] >= per_class:
-            continue
-        target = project / "images" / folders.labels[label] / f"{taken[label]}_{path.name}"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        taken[label] += 1
-        try:
-            target.hardlink_to(path)
-        except OSError:
-            target.write_bytes(path.read_bytes())
-
-
-def accuracy(source: Path, seeds: Sequence[int], per_class: int, threads: int, cache_dir: Path) -> None:
-    classification.warm_up(cache_dir, threads)
-    print(
-        f"{describe_machine()}; {threads} threads\n"
-        f"{source.name}, {per_class or 'all'} images a class, validationSplit 0.2"
-    )
-    scores = []
-    for seed in seeds:
-        with tempfile.TemporaryDirectory() as folder:
-            project = Path(folder)
-            copy_class_folders(source, project, per_class)
-            job = Job(f"seed{seed}", 1, project, "classification", ClassificationOptions(seed=seed))
-            result = classification.train(job, SilentReporter(), cache_dir, threads)
-        scores.append(result.metrics["accuracy"])
-        stages = ", ".join(f"{name} {seconds:.1f}" for name, seconds in result.stage_seconds.items())
-        total_s = sum(result.stage_seconds.values())
-        best = result.details["best_epoch"]
-        print(f"seed {seed}: accuracy {scores[-1]:.4f}, best epoch {best}, {total_s:.1f} s ({stages})", flush=True)
-    print(f"mean accuracy {statistics.mean(scores):.4f}")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--accuracy", type=Path, metavar="FOLDER", help="class folders to train on")
-    parser.add_argument("--seeds", default="1,2,3")
-    parser.add_argument("--per-class", type=int, default=0, help="train on this many images a class; 0: all")
     parser.add_argument("--images", type=int, default=200)
     parser.add_argument("--predicted", type=int, default=30, help="images for the slow one-at-a-time baseline")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 2)
     parser.add_argument("--cache-dir", type=Path, default=Path(tempfile.gettempdir()) / "tfmodel-benchmark-cache")
     arguments = parser.parse_args()
-    if arguments.accuracy:
-        seeds = [int(seed) for seed in arguments.seeds.split(",")]
-        accuracy(arguments.accuracy, seeds, arguments.per_class, arguments.threads, arguments.cache_dir)
-    else:
-        feature_stage(arguments.images, arguments.predicted, arguments.repeats, arguments.threads, arguments.cache_dir)
+    feature_stage(arguments.images, arguments.predicted, arguments.repeats, arguments.threads, arguments.cache_dir)
 
 
 if __name__ == "__main__":

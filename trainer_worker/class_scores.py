@@ -28,6 +28,12 @@ def accuracy(truth: np.ndarray, probabilities: np.ndarray) -> float:
     return float((probabilities.argmax(axis=1) == truth).mean())
 
 
+def balanced_accuracy(truth: np.ndarray, probabilities: np.ndarray) -> float:
+    """Mean over the classes in truth int64 (n,), n >= 1, of the share of their rows that `accuracy` counts."""
+    right = probabilities.argmax(axis=1) == truth
+    return float(np.mean([right[truth == label].mean() for label in np.unique(truth)]))
+
+
 def score_classes(truth: np.ndarray, probabilities: np.ndarray, labels: Sequence[str]) -> ClassScores:
     """truth: class indexes int64 (n,), n >= 1. probabilities: float (n, labels)."""
     predicted, indexes = probabilities.argmax(axis=1), range(len(labels))
@@ -36,7 +42,7 @@ def score_classes(truth: np.ndarray, probabilities: np.ndarray, labels: Sequence
     )
     return ClassScores(
         accuracy=accuracy(truth, probabilities),
-        balanced_accuracy=float(recall[support > 0].mean()),
+        balanced_accuracy=balanced_accuracy(truth, probabilities),
         baseline_accuracy=float(np.bincount(truth).max() / len(truth)),
         per_class=[
             {

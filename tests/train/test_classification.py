@@ -152,8 +152,8 @@ def test_the_metrics_agree_with_each_other(trained: TrainingResult) -> None:
     assert np.trace(confusion) == sum(right)
     assert metrics["final"]["accuracy"] == pytest.approx(np.mean(right))
     assert [entry["support"] for entry in metrics["per_class"]] == confusion.sum(axis=1).tolist() == [6] * 10
-    best = metrics["history"][metrics["best_epoch"]]["val_accuracy"]
-    assert best == max(epoch["val_accuracy"] for epoch in metrics["history"])
+    best = metrics["history"][metrics["best_epoch"]]["val_balanced_accuracy"]
+    assert best == max(epoch["val_balanced_accuracy"] for epoch in metrics["history"])
 
 
 def test_the_exported_files_name_the_held_out_images(trained: TrainingResult, project: Path) -> None:

@@ -1,0 +1,100 @@
+"""A class with few pictures: it must be found, and not at the cost of all others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from protocol.options import ClassificationOptions
+from trainer_worker import fine_tuning
+from trainer_worker.backbones.efficientnet_lite import TRUNK_END
+from trainer_worker.checkpoints import Checkpoints
+from trainer_worker.fine_tuning import Classifier, Examples, build_classifier, fit, fit_head, image_weights, predict
+from trainer_worker.job import SilentReporter
+
+SIZE = 64
+#: Digits that look alike; of the first, 5 % of the training pictures.
+DIGITS, TRAINED, SCORED = (3, 5, 8, 9), (18, 114, 114, 114), 40
+SMALL_RECALL, OTHER_RECALL = 0.6, 0.85
+
+
+@dataclass(frozen=True)
+class Uneven:
+    classifier: Classifier
+    pretrained: list[np.ndarray]
+    examples: Examples
+    train: np.ndarray
+    scored: np.ndarray
+
+    def recalls(self) -> np.ndarray:
+        """Share of the scored pictures of each class that the classifier names right, float (4,)."""
+        predicted = predict(self.classifier, self.examples.views[0][self.scored]).argmax(axis=1)
+        truth = self.examples.classes[self.scored]
+        return np.array([(predicted[truth == label] == label).mean() for label in range(len(DIGITS))])
+
+
+@pytest.fixture(scope="module")
+def uneven() -> Uneven:
+    digits, draw = load_digits(), np.random.default_rng(2)
+    rows: list[int] = []
+    train: list[int] = []
+    scored: list[int] = []
+    classes: list[int] = []
+    for label, (digit, trained) in enumerate(zip(DIGITS, TRAINED, strict=True)):
+        # Drawn, since the scans lie in the order of their writers.
+        of_digit = draw.permutation(np.flatnonzero(digits.target == digit))[: trained + SCORED]
+        train += [len(rows) + number for number in range(trained)]
+        scored += [len(rows) + number for number in range(trained, trained + SCORED)]
+        rows += of_digit.tolist()
+        classes += [label] * len(of_digit)
+    scans = ((digits.images[row] * 15).astype(np.uint8) for row in rows)
+    grey = np.stack([np.asarray(Image.fromarray(scan).resize((SIZE, SIZE))) for scan in scans])
+    classifier = build_classifier(SIZE, len(DIGITS))
+    outputs = [classifier.model.get_layer(name).output for name in (TRUNK_END, "pool")]
+    pictures = np.repeat(grey[..., None], 3, axis=-1).astype(np.float32)
+    maps, pooled = keras.Model(classifier.model.input, outputs).predict(pictures, verbose=0)
+    examples = Examples((maps,), pooled, np.array(classes))
+    return Uneven(classifier, classifier.tail.get_weights(), examples, np.array(train), np.array(scored))
+
+
+@pytest.fixture(params=["weighted", "control"])
+def weighted(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Both ways: the control, without weights, shows that the bound below is no gift."""
+    if request.param == "control":
+        monkeypatch.setattr(fine_tuning, "BALANCE", 0.0)
+    return bool(request.param == "weighted")
+
+
+def test_weights_make_classes_count_alike() -> None:
+    classes = np.array([0] * 90 + [2] * 10)
+    weights = image_weights(classes)
+    assert weights.mean() == pytest.approx(1.0)
+    assert weights[:90].sum() == pytest.approx(weights[90:].sum())
+    assert image_weights(np.arange(4)).tolist() == [1.0] * 4
+
+
+def test_the_head_finds_a_small_class(uneven: Uneven, weighted: bool) -> None:
+    uneven.classifier.tail.set_weights(uneven.pretrained)
+    fit_head(uneven.classifier, uneven.examples.pooled[uneven.train], uneven.examples.classes[uneven.train])
+    recalls = uneven.recalls()
+    assert (recalls[0] >= SMALL_RECALL) == weighted
+    assert recalls[1:].mean() >= OTHER_RECALL
+
+
+@pytest.mark.slow
+def test_fine_tuning_finds_a_small_class(uneven: Uneven, weighted: bool, tmp_path: Path) -> None:
+    keras.utils.set_random_seed(1)
+    uneven.classifier.tail.set_weights(uneven.pretrained)
+    options = ClassificationOptions(image_size=SIZE, epochs=1)
+    unchosen = uneven.train[:0]
+    checkpoints = Checkpoints(tmp_path / "task")
+    fit(uneven.classifier, uneven.examples, uneven.train, unchosen, options, SilentReporter(), checkpoints)
+    recalls = uneven.recalls()
+    assert (recalls[0] >= SMALL_RECALL) == weighted
+    assert recalls[1:].mean() >= OTHER_RECALL
