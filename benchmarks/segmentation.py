@@ -22,26 +22,20 @@ from benchmarks.machine import describe_machine
 from demo.segmentation_data import make_segmentation_project
 from protocol.options import typed_options
 from trainer_worker.data.mask_classes import CLASSES_FILE
-from trainer_worker.job import Job, Phase, TrainingResult
+from trainer_worker.job import Job, Phase, SilentReporter, TrainingResult
 
 DEMO_IMAGES = 100
 OPTIONS = {"epochs": int, "imageSize": int, "validationSplit": float, "learningRate": float, "batchSize": int}
 
 
-class QuietReporter:
+class QuietReporter(SilentReporter):
     """Keeps what the trainer says; asks for nothing."""
-
-    stop_requested = False
 
     def __init__(self) -> None:
         self.epochs: list[dict[str, float]] = []
 
     def plan(self, phases: Sequence[Phase]) -> None:
         self.planned = {phase.name: phase.expected_s for phase in phases}
-
-    def enter(self, phase: str) -> None: ...
-
-    def step(self, fraction: float, **metrics: float) -> None: ...
 
     def epoch(self, number: int, metrics: dict[str, float]) -> None:
         self.epochs.append(metrics)

@@ -31,26 +31,12 @@ from trainer_worker.backbones import efficientnet_lite
 from trainer_worker.data.class_folders import scan
 from trainer_worker.data.images import find_images, read_rgb
 from trainer_worker.features import FeatureExtractor
-from trainer_worker.job import Job, Phase
+from trainer_worker.job import Job, SilentReporter
 from trainer_worker.trainers import classification
 
 FLOWERS = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "flowers5"
 SIZE = 224
 TARGET_OF_MEMORY, TARGET_OF_PREDICT = 0.85, 6.0
-
-
-class QuietReporter:
-    """Trains to the end and keeps no word of it."""
-
-    stop_requested = False
-
-    def plan(self, phases: Sequence[Phase]) -> None: ...
-
-    def enter(self, phase: str) -> None: ...
-
-    def step(self, fraction: float, **metrics: float) -> None: ...
-
-    def epoch(self, number: int, metrics: dict[str, float]) -> None: ...
 
 
 def photos(count: int, folder: Path) -> tuple[str, list[Path]]:
@@ -136,7 +122,7 @@ def accuracy(source: Path, seeds: Sequence[int], per_class: int, threads: int, c
             project = Path(folder)
             copy_class_folders(source, project, per_class)
             job = Job(f"seed{seed}", 1, project, "classification", ClassificationOptions(seed=seed))
-            result = classification.train(job, QuietReporter(), cache_dir, threads)
+            result = classification.train(job, SilentReporter(), cache_dir, threads)
         scores.append(result.metrics["accuracy"])
         stages = ", ".join(f"{name} {seconds:.1f}" for name, seconds in result.stage_seconds.items())
         total_s = sum(result.stage_seconds.values())

@@ -222,6 +222,8 @@ class Progress(Message, frozen=True):
     """Lost: the next one holds absolute values. From the agent, at most four a second.
 
     progress: percent, 0.0 to 99.9, never going back within an attempt. eta_s: seconds left, -1.0 when unknown.
+    model_path: a first usable model, "" before there is one. eta_low_s, eta_high_s: the range that holds the real end
+    about eight times in ten, -1.0 when unknown.
     """
 
     task_id: str
@@ -231,6 +233,9 @@ class Progress(Message, frozen=True):
     eta_s: float = -1.0
     epoch: int = 0
     metrics: dict[str, float] = {}
+    model_path: str = ""
+    eta_low_s: float = -1.0
+    eta_high_s: float = -1.0
 
 
 class TaskChanged(msgspec.Struct, frozen=True, gc=False):
@@ -302,6 +307,9 @@ class Report(Message, frozen=True):
     remaining_s: float
     epoch: int = 0
     metrics: dict[str, float] = {}
+    model_path: str = ""
+    remaining_low_s: float = -1.0
+    remaining_high_s: float = -1.0
 
 
 class Ended(Message, frozen=True):

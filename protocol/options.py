@@ -32,6 +32,15 @@ class TrainingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     max_seconds: Annotated[
         int, Meta(ge=0, le=604800, description="training stops by itself then, and keeps its best model; 0: no limit")
     ] = 0
+    time_budget: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=604800,
+            description="seconds that the caller has: a first usable model lies there after a quarter of them at the "
+            "latest, better ones take its place; 0: no budget",
+        ),
+    ] = 0
 
 
 class ClassificationOptions(TrainingOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):

@@ -50,7 +50,8 @@ class TaskSpec(msgspec.Struct, frozen=True, gc=False):
 
 
 class Trained(msgspec.Struct, frozen=True, gc=False):
-    """What a worker says of a finished task. model_path: the file to hand to the user.
+    """What a worker says of a finished task. model_path: the file to hand to the user. end_reason: why training ended,
+    a word ("converged", "epochs", "budget", "stopped").
 
     Numbers that are not finite (a loss that ran away) are left out: JSON, and so the journal, cannot hold them.
     """
@@ -59,6 +60,7 @@ class Trained(msgspec.Struct, frozen=True, gc=False):
     metrics: dict[str, float] = {}
     stage_seconds: dict[str, float] = {}
     stopped_early: bool = False
+    end_reason: str = ""
 
     def __post_init__(self) -> None:
         for name in ("metrics", "stage_seconds"):

@@ -5,12 +5,14 @@
     models/latest -> <taskId>             the task that was published last
 
 A manifest is written last and the folder renamed after everything in it reached the disk, so a crash at any moment
-leaves either nothing that a reader would take for a model, or the whole of it.
+leaves either nothing that a reader would take for a model, or the whole of it. A task with a time budget publishes a
+first model early, marked `interim` in its manifest; a better one takes its place in one step.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import hashlib
 import json
@@ -30,6 +32,7 @@ from protocol.text import as_utf8
 
 MANIFEST = "manifest.json"
 LATEST = "latest"
+RENAME_EXCHANGE = 2
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +95,7 @@ class ModelFolder:
         return self.final
 
     def _refuse_if_published(self) -> None:
-        if read_manifest(self.final) is None:
+        if read_finished(self.final) is None:
             return
         # The other attempt may have been killed just before it switched the link.
         if _published_at(self.final) >= _published_at(self.models / LATEST):
@@ -100,21 +103,29 @@ class ModelFolder:
         raise AlreadyPublishedError(self.final)
 
     def _move_into_place(self) -> None:
-        """A rename never replaces a folder that has files in it, so of two attempts at once one wins."""
-        if self.final.exists() or self.final.is_symlink():
-            rubbish = self.models / f".{self.task_id}.{self.attempt}.rubbish.partial"
-            shutil.rmtree(rubbish, ignore_errors=True)
-            self.final.rename(rubbish)
-            if read_manifest(rubbish) is not None:  # no rubbish: published since we looked
-                rubbish.rename(self.final)
+        """What is there and not finished (an interim model, rubbish) is exchanged for this, at no moment missing.
+
+        A rename never replaces a folder that has files in it, so of two attempts at once one wins.
+        """
+        if (self.final.exists() or self.final.is_symlink()) and not self._exchange():
+            self.final.rename(self.models / f".{self.task_id}.{self.attempt}.rubbish.partial")
+        if not self.final.exists():
+            try:
+                self.path.rename(self.final)
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
                 self._refuse_if_published()
-        try:
-            self.path.rename(self.final)
-        except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
+
+    def _exchange(self) -> bool:
+        """Swap `path` and `final`; what was there is then removed on leaving. False where the file system can't."""
+        if not exchange(self.path, self.final):
+            return False
+        if read_finished(self.path) is not None:  # published by another attempt since we looked: done means done
+            exchange(self.path, self.final)
             self._refuse_if_published()
-            raise
+        return True
 
     def _switch_latest(self) -> None:
         """Point `models/latest` here. A file system without links is no reason to lose the model."""
@@ -170,6 +181,30 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     return manifest if isinstance(manifest, dict) else None
 
 
+def read_finished(folder: Path) -> dict[str, Any] | None:
+    """As read_manifest, but None for an interim model too: its task is still at work, or ended otherwise."""
+    manifest = read_manifest(folder)
+    return None if manifest is None or manifest.get("interim") else manifest
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Swap two folders in one step (Linux's renameat2); False where system or file system don't know how."""
+    try:
+        rename = ctypes.CDLL(None).renameat2
+    except AttributeError:
+        return False
+    here = -100  # AT_FDCWD: the paths are taken as in every other call
+    return bool(rename(here, os.fsencode(one), here, os.fsencode(other), RENAME_EXCHANGE) == 0)
+
+
+def finished_models(models: Path) -> list[Path]:
+    """Folders of finished models, the newest first."""
+    with contextlib.suppress(OSError):
+        folders = [f for f in models.iterdir() if not f.is_symlink() and read_finished(f) is not None]
+        return sorted(folders, key=_published_at, reverse=True)
+    return []
+
+
 def write_json(path: Path, obj: object) -> None:
     """Write UTF-8 JSON that every parser takes: numpy values as plain ones, NaN and infinities as null.
 
@@ -207,13 +242,14 @@ def _published_at(folder: Path) -> float:
 
 def _describe_files(folder: Path) -> list[dict[str, Any]]:
     return [
-        {"path": path.relative_to(folder).as_posix(), "size_bytes": path.stat().st_size, "sha256": _sha256(path)}
+        {"path": path.relative_to(folder).as_posix(), "size_bytes": path.stat().st_size, "sha256": file_sha256(path)}
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path != folder / MANIFEST
     ]
 
 
-def _sha256(path: Path) -> str:
+def file_sha256(path: Path) -> str:
+    """Hex digits. OSError when it cannot be read."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -31,11 +31,16 @@ class Checkpoint:
     arrays: list[np.ndarray]
 
 
-class Checkpoints:
-    """The checkpoints of one task. A disk that takes none costs repeated work after a loss, never the training."""
+def checkpoints_of(project_dir: Path, task_id: str) -> Checkpoints:
+    """Those of one task, whichever attempt left them."""
+    return Checkpoints(project_dir / ".tfmodel" / "tasks" / task_id)
 
-    def __init__(self, project_dir: Path, task_id: str) -> None:
-        self.folder = project_dir / ".tfmodel" / "tasks" / task_id
+
+class Checkpoints:
+    """The checkpoints in one folder. A disk that takes none costs repeated work after a loss, never the training."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
 
     def save(self, name: str, facts: Mapping[str, Any], arrays: Sequence[np.ndarray]) -> None:
         """Replace the checkpoint `name`."""

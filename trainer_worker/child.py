@@ -6,6 +6,7 @@ Run by the agent as `python -m trainer_worker.child FD PARENT_PID CACHE_DIR THRE
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import errno
 import gc
 import logging
@@ -29,11 +30,13 @@ from protocol.errors import FAILURE_CODES, Failure, TrainingError
 from protocol.options import typed_options
 from protocol.task import Trained
 from protocol.text import as_utf8
-from trainer_worker.artifacts import AlreadyPublishedError, read_manifest
+from trainer_worker.artifacts import AlreadyPublishedError, read_finished, read_manifest
 from trainer_worker.job import Cancelled, Job
+from trainer_worker.pace import Pace
 from trainer_worker.registry import TRAINER_MODULES, Train, load_trainer
 from trainer_worker.reporter import PipeReporter
 from trainer_worker.retention import tidy_project
+from trainer_worker.unchanged import find_twin, fingerprint, take_over
 
 log = logging.getLogger("trainer")
 
@@ -91,7 +94,8 @@ class Child:
 
     def _train(self, order: m.Train, train: Train) -> m.Result:
         key = (order.spec.task_id, order.attempt)
-        with PipeReporter(self._send) as reporter:
+        pace = Pace(self._cache_dir, order.spec.train_type)
+        with PipeReporter(self._send, pace.factors()) as reporter:
             with self._lock:
                 self._holding, self._reporter = key, reporter
                 if key in self._early_halts:
@@ -111,16 +115,25 @@ class Child:
     def _trained(self, order: m.Train, train: Train, reporter: PipeReporter) -> Trained:
         job = make_job(order)
         folder = job.project_dir / "models" / job.task_id
-        if read_manifest(folder) is not None:
+        if read_finished(folder) is not None:
             # An earlier attempt finished, and died before it could say so.
             return _published(folder)
+        options = msgspec.to_builtins(job.options)
+        job = dataclasses.replace(job, fingerprint=fingerprint(job.project_dir, job.train_type, options))
+        twin = find_twin(job.project_dir, job.fingerprint)
         try:
+            if twin is not None:
+                return _published(take_over(twin, job.project_dir, job.task_id, job.attempt))
             result = train(job, reporter, self._cache_dir, self._threads)
         except AlreadyPublishedError as error:
             return _published(error.folder)
+        if job.attempt == 1 and result.end_reason not in ("stopped", "budget"):
+            Pace(self._cache_dir, job.train_type).add(*reporter.seconds)
         job.checkpoints.clear()
         tidy_project(job.project_dir, self._keep_models)
-        return Trained(str(result.model_path), result.metrics, result.stage_seconds, result.stopped_early)
+        return Trained(
+            str(result.model_path), result.metrics, result.stage_seconds, result.stopped_early, result.end_reason
+        )
 
     def _send(self, message: m.Message) -> None:
         with self._send_lock:
@@ -137,6 +150,7 @@ def _published(folder: Path) -> Trained:
         metrics,
         manifest.get("stage_seconds", {}),
         manifest.get("stopped_early", False),
+        manifest.get("end_reason", ""),
     )
 
 

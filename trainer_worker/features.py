@@ -21,7 +21,7 @@ import queue
 import tempfile
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,12 +34,15 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from trainer_worker.backbones import efficientnet_lite
 from trainer_worker.backbones.efficientnet_lite import TRUNK_END
 from trainer_worker.data.images import UnreadableImageError, read_batches, read_rgb
+from trainer_worker.feature_cache import FeatureCache
 
 GPU_BATCH_SIZE = 64
 LOOK_AHEAD_PER_THREAD = 4
 #: A converted backbone may differ from the Keras one by this much in any feature; measured 1e-4 at most, and
 #: features reach 30.
 MAX_CONVERSION_DIFFERENCE = 1e-3
+#: Raised when the same picture gives other features than before, so that none are taken from older caches.
+FEATURES_VERSION = 1
 
 
 class PictureFeatures(NamedTuple):
@@ -68,6 +71,19 @@ class FeatureExtractor:
         else:
             for _ in range(self.threads):
                 self._interpreters.put(_cached_interpreter(image_size, cache_dir))
+
+    @property
+    def engine(self) -> str:
+        """Names everything that features depend on besides the picture."""
+        kind = "cpu" if self._network is None else "gpu"
+        facts = f"{FEATURES_VERSION} {efficientnet_lite.WEIGHTS_SHA256} {TRUNK_END} {tf.__version__} {kind}"
+        return f"efficientnet_lite0_{self.image_size}px_{hashlib.sha256(facts.encode()).hexdigest()[:16]}"
+
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Of a picture's features."""
+        side = self.image_size // efficientnet_lite.TRUNK_STRIDE
+        return (side, side, efficientnet_lite.TRUNK_CHANNELS), (efficientnet_lite.FEATURES,)
 
     def of_files(self, paths: Sequence[Path], mirrored: bool = False) -> Iterator[Outcome]:
         """One outcome for each path, in order, of the picture or of its mirror image (left to right).
@@ -131,6 +147,28 @@ class FeatureExtractor:
     def _of_batch(self, pictures: np.ndarray) -> list[PictureFeatures]:
         trunk, pooled = self._network(tf.constant(pictures.astype(np.float32)))
         return [PictureFeatures(*features) for features in zip(trunk.numpy(), pooled.numpy(), strict=True)]
+
+
+class CachedFeatures:
+    """The features of a project's pictures: from its cache, or else computed and left there."""
+
+    def __init__(self, extractor: FeatureExtractor, project_dir: Path) -> None:
+        self._extractor = extractor
+        self._cache = FeatureCache(project_dir, extractor.engine, extractor.shapes)
+
+    def of_files(
+        self, paths: Sequence[Path], contents: Sequence[str], mirrored: bool = False
+    ) -> Generator[Outcome, None, None]:
+        """As FeatureExtractor.of_files. contents: the SHA-256 of each file; "" for none."""
+        view = "mirrored" if mirrored else "plain"
+        found = [self._cache.load(content, view) if content else None for content in contents]
+        missing = [path for path, arrays in zip(paths, found, strict=True) if arrays is None]
+        computed = self._extractor.of_files(missing, mirrored)
+        for content, arrays in zip(contents, found, strict=True):
+            outcome = next(computed) if arrays is None else PictureFeatures(*arrays)
+            if arrays is None and content and isinstance(outcome, PictureFeatures):
+                self._cache.save(content, view, outcome)
+            yield outcome
 
 
 def _outputs(interpreter: Any) -> PictureFeatures:

@@ -9,6 +9,7 @@ seconds on a CPU. For the trainer process only: imports TensorFlow.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,6 +40,10 @@ WARM_UP_STEPS = 8
 HEAD_C = 1e-3
 HEAD_ITERATIONS = 100
 EVALUATION_BATCH = 64
+#: A training that goes on after a few new pictures.
+PASSES_OVER_NEW = 2
+REHEARSED_A_NEW_PICTURE = 4
+REHEARSED_BATCHES = 4
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,8 @@ class History:
 
     epochs: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int = 0
-    end_reason: str = "all planned epochs done"
+    #: "converged", "epochs" (as many as the caller allowed), "budget" (of time) or "stopped" (on request).
+    end_reason: str = "converged"
     stopped_early: bool = False
 
 
@@ -116,31 +122,34 @@ def fit(
     options: TrainingOptions,
     reporter: Reporter,
     checkpoints: Checkpoints,
+    end_by_s: float = math.inf,
 ) -> History:
     """Train on the rows `train` and keep the pass that names most of the rows `validation` right.
 
     A small set is then trained once more on both, for as many passes as were best: with few pictures, to have all
     of them counts for more. Without validation rows the last pass is kept. Ends early where the reporter's stop is
-    requested; steps at every batch, tells each epoch; Cancelled passes through. After each pass a checkpoint is
-    left, from which a later call with the same arguments goes on, to the same end.
+    requested, or at end_by_s (monotonic seconds); steps at every batch, tells each epoch; Cancelled passes through.
+    After each pass a checkpoint is left, from which a later call with the same arguments goes on, to the same end.
     """
     everything = np.concatenate([train, validation])
     refit = len(validation) > 0 and len(everything) <= REFIT_UP_TO_IMAGES
     with_blocks = len(everything) >= BLOCKS_FROM_IMAGES
-    tuning = _Tuning(classifier, examples, options, reporter, checkpoints, with_blocks)
+    tuning = _Tuning(classifier, examples, options, reporter, checkpoints, with_blocks, end_by_s)
     planned = planned_epochs(len(train), options)
     pretrained = classifier.tail.get_weights()
     fit_head(classifier, examples.pooled[train], examples.classes[train])
     history = tuning.run("choosing", train, validation, planned, planned, (0.0, 0.5 if refit else 1.0))
-    if not refit or history.stopped_early:
+    if history.end_reason == "converged" and planned == options.epochs:
+        history.end_reason = "epochs"
+    if not refit or history.end_reason in ("stopped", "budget"):
         return history
     chosen = classifier.tail.get_weights()
     classifier.tail.set_weights(pretrained)
     fit_head(classifier, examples.pooled[everything], examples.classes[everything])
     again = tuning.run("refit", everything, everything[:0], history.best_epoch, planned, (0.5, 1.0))
-    if again.stopped_early:
+    if again.end_reason in ("stopped", "budget"):
         classifier.tail.set_weights(chosen)
-        history.stopped_early, history.end_reason = True, again.end_reason
+        history.stopped_early, history.end_reason = again.stopped_early, again.end_reason
     return history
 
 
@@ -149,6 +158,26 @@ def predict(classifier: Classifier, maps: np.ndarray) -> np.ndarray:
     starts = range(0, len(maps), EVALUATION_BATCH)
     parts = [classifier.run_tail(tf.constant(maps[start : start + EVALUATION_BATCH])).numpy() for start in starts]
     return np.concatenate(parts) if parts else np.zeros((0, classifier.head.units), np.float32)
+
+
+def fit_more(
+    classifier: Classifier,
+    examples: Examples,
+    new: np.ndarray,
+    known: np.ndarray,
+    options: TrainingOptions,
+    reporter: Reporter,
+    checkpoints: Checkpoints,
+) -> History:
+    """Go on from weights that were trained on the rows `known`: a few passes over the rows `new`, with as many of the
+    others as keep what was learned (rehearsal; Robins 1995). Otherwise as `fit`.
+    """
+    random = np.random.default_rng(options.seed)
+    count = min(len(known), max(REHEARSED_A_NEW_PICTURE * len(new), REHEARSED_BATCHES * options.batch_size))
+    rows = np.concatenate([new, random.choice(known, count, replace=False)])
+    tuning = _Tuning(classifier, examples, options, reporter, checkpoints, with_blocks=True)
+    passes = min(options.epochs, PASSES_OVER_NEW) if len(new) else 0
+    return tuning.run("more", rows, rows[:0], passes, passes, (0.0, 1.0))
 
 
 class _Tuning:
@@ -162,9 +191,11 @@ class _Tuning:
         reporter: Reporter,
         checkpoints: Checkpoints,
         with_blocks: bool,
+        end_by_s: float = math.inf,
     ) -> None:
         self._classifier, self._examples = classifier, examples
         self._options, self._reporter, self._checkpoints = options, reporter, checkpoints
+        self._end_by_s = end_by_s
         head = classifier.head.trainable_variables
         blocks = [v for v in classifier.tail.trainable_variables if all(v is not h for h in head)]
         self._groups = [(keras.optimizers.Adam(), head, 1.0)]
@@ -199,8 +230,8 @@ class _Tuning:
         for epoch in range(done_passes + 1, passes + 1):
             losses = []
             for maps, classes in self._batches(train, rng):
-                if self._reporter.stop_requested:
-                    history.stopped_early, history.end_reason = True, "stopped on request"
+                if reason := self._why_end():
+                    history.stopped_early, history.end_reason = reason == "stopped", reason
                     tail.set_weights(best_weights)
                     return history
                 self._set_rates(taken, planned * steps_per_pass)
@@ -214,11 +245,16 @@ class _Tuning:
             if not len(validation) or _rank(history.epochs[-1]) > _rank(history.epochs[history.best_epoch]):
                 history.best_epoch, best_weights = epoch, tail.get_weights()
             elif epoch - history.best_epoch >= PATIENCE_EPOCHS:
-                history.end_reason = f"no better for {PATIENCE_EPOCHS} epochs"
                 break
             self._save(name, rng, history, best_weights)
         tail.set_weights(best_weights)
         return history
+
+    def _why_end(self) -> str:
+        """Asked at every batch; "" to go on."""
+        if self._reporter.stop_requested:
+            return "stopped"
+        return "budget" if time.monotonic() >= self._end_by_s else ""
 
     def _save(self, name: str, rng: np.random.Generator, history: History, best_weights: list[Any]) -> None:
         facts = {

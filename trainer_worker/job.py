@@ -8,23 +8,24 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from protocol.options import TrainingOptions
-from trainer_worker.checkpoints import Checkpoints
+from trainer_worker.checkpoints import Checkpoints, checkpoints_of
 
 
 @dataclass(frozen=True)
 class Job:
-    """One attempt at one task, as the trainer sees it."""
+    """One attempt at one task, as the trainer sees it. fingerprint: for the manifest, see unchanged.py."""
 
     task_id: str
     attempt: int
     project_dir: Path
     train_type: str
     options: TrainingOptions
+    fingerprint: str = ""
 
     @property
     def checkpoints(self) -> Checkpoints:
         """Where this task's earlier attempts left off."""
-        return Checkpoints(self.project_dir, self.task_id)
+        return checkpoints_of(self.project_dir, self.task_id)
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,30 @@ class Reporter(Protocol):
     def epoch(self, number: int, metrics: dict[str, float]) -> None:
         """Epoch `number` (from 1) ended with these metrics."""
 
+    def usable(self, model_path: Path) -> None:
+        """A first model lies there, published and checked; a better one will take its place."""
+
     @property
     def stop_requested(self) -> bool:
         """True once the caller asked to stop early and keep the best model so far; checked at every batch."""
+
+
+class SilentReporter:
+    """A Reporter that tells nobody and orders nothing: for benchmarks and tests, which override what they look at."""
+
+    def plan(self, phases: Sequence[Phase]) -> None: ...
+
+    def enter(self, phase: str) -> None: ...
+
+    def step(self, fraction: float, **metrics: float) -> None: ...
+
+    def epoch(self, number: int, metrics: dict[str, float]) -> None: ...
+
+    def usable(self, model_path: Path) -> None: ...
+
+    @property
+    def stop_requested(self) -> bool:
+        return False
 
 
 @dataclass(frozen=True)
@@ -72,10 +94,12 @@ class TrainingResult:
     model_path: the file that the website hands to its user (absolute, inside models/<taskId>/).
     metrics: headline numbers, plain Python floats, for example {"accuracy": 0.93, "images": 1100}.
     stage_seconds: seconds per phase, in order.
+    end_reason: "converged", "epochs" (as many as were asked for), "budget" or "stopped".
     """
 
     model_path: Path
     metrics: dict[str, float]
     stage_seconds: dict[str, float] = field(default_factory=dict)
     stopped_early: bool = False
+    end_reason: str = ""
     details: dict[str, Any] = field(default_factory=dict)

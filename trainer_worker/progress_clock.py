@@ -59,7 +59,8 @@ class ProgressClock:
         self._asked_at_s = now_s
         self._percent = min(self._percent, HIGHEST_PERCENT)
         silent_s = now_s - self._reported_at_s
-        eta_s = max(report.remaining_s - silent_s, 0.0) if report.remaining_s >= 0 else -1.0
+        etas = (report.remaining_s, report.remaining_low_s, report.remaining_high_s)
+        eta_s, low_s, high_s = (max(eta_s - silent_s, 0.0) if eta_s >= 0 else -1.0 for eta_s in etas)
         return Progress(
             self._task_id,
             self._attempt,
@@ -68,6 +69,9 @@ class ProgressClock:
             round(eta_s, 1),
             report.epoch,
             report.metrics,
+            report.model_path,
+            round(low_s, 1),
+            round(high_s, 1),
         )
 
     def _fill_in(self, passed_s: float) -> None:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from protocol.messages import Report
+from protocol.text import as_utf8
 from trainer_worker.job import Cancelled, Phase
 
 REPORT_INTERVAL_S = 0.25
@@ -22,9 +24,14 @@ PLAN_PERCENT = 99.5
 class PipeReporter:
     """The Reporter (trainer_worker.job) of one attempt. Use as a context manager: leaving ends the thread."""
 
-    def __init__(self, send: Callable[[Report], None]) -> None:
-        """send: puts a report into the pipe; an OSError from it is swallowed (the agent is gone, and so are we)."""
+    def __init__(self, send: Callable[[Report], None], pace: tuple[float, float] = (1.0, 1.0)) -> None:
+        """send: puts a report into the pipe; an OSError from it is swallowed (the agent is gone, and so are we).
+
+        pace: between which multiples of the planned time a task takes here.
+        """
         self._send = send
+        self._pace = pace
+        self._began_s = time.monotonic()
         self._phases: list[Phase] = [Phase("starting", 1.0)]
         self._index = 0
         self._phase_began_s = time.monotonic()
@@ -32,6 +39,7 @@ class PipeReporter:
         self._floor_percent = 0.0
         self._epoch = 0
         self._metrics: dict[str, float] = {}
+        self._model_path = ""
         self._cancelled = threading.Event()
         self._stop = threading.Event()
         self._wake = threading.Condition()
@@ -82,9 +90,20 @@ class PipeReporter:
         self._metrics = _floats(metrics)
         self._put()
 
+    def usable(self, model_path: Path) -> None:
+        self._model_path = as_utf8(str(model_path))
+        self._put()
+
     @property
     def stop_requested(self) -> bool:
         return self._stop.is_set()
+
+    # ---- looking back ----
+
+    @property
+    def seconds(self) -> tuple[float, float]:
+        """(since the attempt began, planned for all of it)."""
+        return time.monotonic() - self._began_s, sum(phase.expected_s for phase in self._phases)
 
     # ---- the slot ----
 
@@ -95,14 +114,18 @@ class PipeReporter:
         percent = PLAN_PERCENT * (done_s + phase.expected_s * self._fraction) / total_s
         phase_end = PLAN_PERCENT * (done_s + phase.expected_s) / total_s
         self._floor_percent = max(self._floor_percent, percent)
+        remaining_s = self._remaining_s(phase)
         report = Report(
             progress=self._floor_percent,
             phase=phase.name,
             phase_end=max(phase_end, self._floor_percent),
             phase_expected_s=phase.expected_s * (1.0 - self._fraction),
-            remaining_s=self._remaining_s(phase),
+            remaining_s=remaining_s,
+            remaining_low_s=remaining_s * self._pace[0],
+            remaining_high_s=remaining_s * self._pace[1],
             epoch=self._epoch,
             metrics=self._metrics,
+            model_path=self._model_path,
         )
         with self._wake:
             self._slot = report

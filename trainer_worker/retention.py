@@ -7,8 +7,9 @@ import shutil
 import time
 from pathlib import Path
 
-from trainer_worker.artifacts import LATEST, read_manifest
-from trainer_worker.checkpoints import Checkpoints
+from trainer_worker.artifacts import LATEST, finished_models
+from trainer_worker.checkpoints import checkpoints_of
+from trainer_worker.feature_cache import trim_features
 
 #: Left-overs of attempts that nobody took up again.
 STALE_AFTER_S = 7 * 86_400.0
@@ -19,7 +20,7 @@ def discard_task(project_dir: Path, task_id: str) -> None:
     models = project_dir / "models"
     for folder in (models / task_id, *models.glob(f".{task_id}.*.partial")):
         shutil.rmtree(folder, ignore_errors=True)
-    Checkpoints(project_dir, task_id).clear()
+    checkpoints_of(project_dir, task_id).clear()
     latest = models / LATEST
     with contextlib.suppress(OSError):
         if latest.is_symlink() and latest.readlink() == Path(task_id):
@@ -28,10 +29,13 @@ def discard_task(project_dir: Path, task_id: str) -> None:
 
 
 def tidy_project(project_dir: Path, keep_models: int) -> None:
-    """Remove finished models beyond the `keep_models` newest (0: keep all), and what is half-written and stale."""
+    """Remove finished models beyond the `keep_models` newest (0: keep all), what is half-written and stale, and
+    features beyond their limit.
+    """
+    trim_features(project_dir)
     models = project_dir / "models"
     if keep_models:
-        for folder in _finished(models)[keep_models:]:
+        for folder in finished_models(models)[keep_models:]:
             shutil.rmtree(folder, ignore_errors=True)
     stale_before_s = time.time() - STALE_AFTER_S
     for folder in (*models.glob(".*.partial"), *project_dir.glob(".tfmodel/tasks/*")):
@@ -40,15 +44,7 @@ def tidy_project(project_dir: Path, keep_models: int) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def _finished(models: Path) -> list[Path]:
-    """Folders with a manifest, the newest first."""
-    with contextlib.suppress(OSError):
-        folders = [f for f in models.iterdir() if not f.is_symlink() and read_manifest(f) is not None]
-        return sorted(folders, key=lambda folder: (folder / "manifest.json").stat().st_mtime, reverse=True)
-    return []
-
-
 def _point_at_newest(models: Path) -> None:
-    newest = next(iter(_finished(models)), None)
+    newest = next(iter(finished_models(models)), None)
     if newest is not None:
         (models / LATEST).symlink_to(newest.name, target_is_directory=True)

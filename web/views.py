@@ -17,7 +17,9 @@ def percent(task: Task, progress: Progress | None) -> float:
 
 
 def brief_view(task: Task, progress: Progress | None) -> dict[str, Any]:
-    """The eight fields of the original API; an ended task adds modelPath, or error and code."""
+    """The eight fields of the original API; an ended task adds modelPath, or error and code. A task with a time
+    budget shows the modelPath of its first usable model already while it is being trained.
+    """
     spec = task.spec
     view: dict[str, Any] = {
         "taskId": spec.task_id,
@@ -31,6 +33,8 @@ def brief_view(task: Task, progress: Progress | None) -> dict[str, Any]:
     }
     if task.state is TaskState.DONE and task.trained is not None:
         view["modelPath"] = task.trained.model_path
+    if task.state is TaskState.PROCESSING and progress is not None and progress.model_path:
+        view["modelPath"] = progress.model_path
     if task.state is TaskState.FAILED and task.failure is not None:
         view["error"] = task.failure.error
         view["code"] = task.failure.code
@@ -46,8 +50,10 @@ def full_view(task: Task, progress: Progress | None) -> dict[str, Any]:
         "phase": progress.phase if progress else "",
         "epoch": progress.epoch if progress else 0,
         "etaSeconds": progress.eta_s if progress and progress.eta_s >= 0 else None,
+        "etaRangeSeconds": [progress.eta_low_s, progress.eta_high_s] if progress and progress.eta_high_s >= 0 else None,
         "metrics": task.trained.metrics if task.trained else (progress.metrics if progress else {}),
         "stageSeconds": task.trained.stage_seconds if task.trained else {},
+        "endReason": task.trained.end_reason if task.trained else "",
         "stoppedEarly": task.trained.stopped_early if task.trained else False,
         "cancelRequested": task.cancel_requested,
         "submittedAt": _iso(task.submitted_at_s),

@@ -16,10 +16,13 @@ from pathlib import Path
 
 import psutil
 
-from tests.process.service_under_test import ServiceUnderTest
+from tests.process.service_under_test import ServiceUnderTest, service_copy
+from tests.process.small_projects import make_digits_project
 
 #: Room for the digits and some dozens of models; small enough to be filled in a moment.
 PROJECTS_MB, JOURNAL_MB = 2048, 192
+#: Folders p0, p1, … in the data root.
+PROJECTS = 3
 CLOCK_SOURCE = Path(__file__).with_name("wall_clock.c")
 
 CAN_MOUNT = psutil.LINUX and os.geteuid() == 0
@@ -97,7 +100,23 @@ class Surroundings:
 
 
 @contextlib.contextmanager
-def surroundings_of(service: ServiceUnderTest) -> Iterator[Surroundings]:
+def running_service() -> Iterator[Surroundings]:
+    """A service of its own with digits to train on, in as much of the surroundings as this machine allows."""
+    settings = {"WEB_MIN_FREE_MB": "1", "WORKER_KEEP_MODELS": "5", "WORKER_TASKS_PER_PROCESS": "10"}
+    with service_copy(**settings) as service, _surroundings_of(service) as place:
+        for number in range(PROJECTS):
+            make_digits_project(service.projects / f"p{number}")
+        started = service.command("start")
+        if started.returncode != 0:
+            raise RuntimeError(started.stdout + started.stderr)
+        try:
+            yield place
+        finally:
+            service.command("stop")
+
+
+@contextlib.contextmanager
+def _surroundings_of(service: ServiceUnderTest) -> Iterator[Surroundings]:
     """As much as this machine allows; undone on leaving. Enter before the service starts."""
     with contextlib.ExitStack() as stack:
         cable = clock = None

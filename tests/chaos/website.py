@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.process.service_under_test import ServiceUnderTest
 from tests.process.small_projects import SIDE_PX
+from trainer_worker.artifacts import read_manifest
 
 RETRY_S = 0.05
 ENDED = ("done", "failed", "cancelled")
@@ -21,11 +22,13 @@ class Website:
         self._posted = 0
         #: taskId → the project that was posted. Once in here, a task must never be lost.
         self.accepted: dict[str, Path] = {}
+        #: As the service showed them when they had ended; hasModel: whether a finished model lay there then.
         self.ended: dict[str, dict[str, Any]] = {}
 
     @staticmethod
-    def fields(project: Path, key: str) -> dict[str, str]:
-        options = {"imageSize": str(SIDE_PX), "epochs": "4", "seed": "1"}
+    def fields(project: Path, key: str, seed: int) -> dict[str, str]:
+        """seed: another one for each task, since the model of the same folder and options would be taken over."""
+        options = {"imageSize": str(SIDE_PX), "epochs": "4", "seed": str(seed)}
         who = {"userId": "u1", "projectId": project.name, "projectDir": str(project), "requestId": key}
         return {**who, "trainType": "classification", **options}
 
@@ -34,7 +37,7 @@ class Website:
         self._posted += 1
         give_up_at_s = time.monotonic() + timeout_s
         while True:
-            answer = self._service.call("POST", "/", self.fields(project, f"key-{self._posted}"))
+            answer = self._service.call("POST", "/", self.fields(project, f"key-{self._posted}", self._posted))
             if answer.status == 200:
                 task_id = str(answer.body["taskId"])
                 self.accepted[task_id] = project
@@ -51,7 +54,8 @@ class Website:
             if answer.status != 200:
                 continue
             if answer.body["state"] in ENDED:
-                self.ended[task_id] = answer.body
+                has_model = read_manifest(self.accepted[task_id] / "models" / task_id) is not None
+                self.ended[task_id] = {**answer.body, "hasModel": has_model}
             else:
                 found[task_id] = answer.body
         return found

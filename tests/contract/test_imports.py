@@ -38,6 +38,8 @@ ZMQ_FILES = {
 
 #: Files that run in the trainer process only, and so may import TensorFlow at the top.
 TENSORFLOW_FILES = {
+    "trainer_worker/classifier_record.py",
+    "trainer_worker/labelled_pictures.py",
     "trainer_worker/exports.py",
     "trainer_worker/features.py",
     "trainer_worker/fine_tuning.py",

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.mutants.faults import FAULTS, Fault
@@ -35,9 +36,9 @@ def plant(fault: Fault, root: Path) -> str:
     return text
 
 
-def suite_fails(root: Path) -> str:
+def suite_fails(root: Path, tests: Sequence[str] = SUITES) -> str:
     """Name of the first failing test; "" when all pass."""
-    command = [sys.executable, "-B", "-m", "pytest", "-x", "-q", "--no-header", *SUITES]
+    command = [sys.executable, "-B", "-m", "pytest", "-x", "-q", "--no-header", *tests]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=SUITE_TIMEOUT_S)
     if done.returncode == 0:
         return ""

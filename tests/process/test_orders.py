@@ -46,7 +46,7 @@ def test_a_stopped_task_keeps_its_model(service: ServiceUnderTest, project: Path
     assert task["stoppedEarly"] is True
     assert task["progress"] == 100.0
     folder = check_published(project, task)
-    assert json.loads((folder / "metrics.json").read_text())["end_reason"] == "stopped on request"
+    assert json.loads((folder / "metrics.json").read_text())["end_reason"] == task["endReason"] == "stopped"
     assert accuracy_on_unseen_digits(folder, tmp_path, seen=20) >= 0.8
     again = service.call("POST", f"/v1/tasks/{task_id}/stop", {})
     assert (again.status, again.body) == (200, task)

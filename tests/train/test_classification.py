@@ -1,6 +1,7 @@
 """The classification trainer on real images: handwritten digits as class folders, at a small image size."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,13 @@ from sklearn.datasets import load_digits
 from protocol.errors import TrainingError
 from protocol.options import ClassificationOptions
 from trainer_worker.data.images import read_rgb
-from trainer_worker.job import Cancelled, Job, Phase, TrainingResult
+from trainer_worker.job import Cancelled, Job, Phase, SilentReporter, TrainingResult
 from trainer_worker.trainers.classification import train
 
 SIZE = 64
 
 
-class RecordingReporter:
+class RecordingReporter(SilentReporter):
     """Notes what it is told; asks to stop, or cancels, at a step that the test chooses."""
 
     def __init__(self, stop_in: str = "", cancel_in: str = "") -> None:
@@ -75,7 +76,9 @@ def run(
     project: Path, cache_dir: Path, reporter: RecordingReporter, task_id: str = "t1", **options: Any
 ) -> TrainingResult:
     job = Job(task_id, 1, project, "classification", ClassificationOptions(image_size=SIZE, **options))
-    job.checkpoints.clear()  # tests share task ids: none may go on from another's checkpoint
+    # Tests share task ids and projects: none may go on from what another has left. Features may be shared.
+    job.checkpoints.clear()
+    shutil.rmtree(project / ".tfmodel" / "last", ignore_errors=True)
     return train(job, reporter, cache_dir, 2)
 
 

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
-from PIL import Image
-from sklearn.datasets import load_digits
 
 from protocol.options import ClassificationOptions, SegmentationOptions
-from trainer_worker import unet
+from tests.train.digit_projects import write_digits
+from trainer_worker import features, unet
 from trainer_worker.checkpoints import Checkpoints
-from trainer_worker.job import Job, Phase
+from trainer_worker.data.images import read_rgb
+from trainer_worker.job import Job, SilentReporter
 from trainer_worker.skip_features import SkipFeatures
 from trainer_worker.trainers import classification
 from trainer_worker.unet_training import DecoderHistory, TrainingHooks, fit_decoder
@@ -48,9 +47,9 @@ def run_decoder(checkpoints: Checkpoints, cut_in_epoch: int | None) -> tuple[Dec
 
     hooks = TrainingHooks(on_step, lambda number, metrics: epochs_run.append(number), lambda: False)
     options = SegmentationOptions(epochs=4, batch_size=4, image_size=SIZE, seed=5)
-    features = SkipFeatures(encoder, pictures, 2**28)
+    skips = SkipFeatures(encoder, pictures, 2**28)
     try:
-        history = fit_decoder(decoder, features, masks, (range(9), range(9, 12)), options, hooks, checkpoints)
+        history = fit_decoder(decoder, skips, masks, (range(9), range(9, 12)), options, hooks, checkpoints)
     except PowerCutError:
         history = DecoderHistory()
     return history, decoder.get_weights(), len(epochs_run)
@@ -58,26 +57,22 @@ def run_decoder(checkpoints: Checkpoints, cut_in_epoch: int | None) -> tuple[Dec
 
 @pytest.mark.slow
 def test_segmentation_repeats_at_most_the_epoch_that_was_cut(tmp_path: Path) -> None:
-    whole, weights, _ = run_decoder(Checkpoints(tmp_path, "whole"), None)
-    _, _, before = run_decoder(Checkpoints(tmp_path, "cut"), cut_in_epoch=3)
-    resumed, resumed_weights, after = run_decoder(Checkpoints(tmp_path, "cut"), None)
+    whole, weights, _ = run_decoder(Checkpoints(tmp_path / "whole"), None)
+    _, _, before = run_decoder(Checkpoints(tmp_path / "cut"), cut_in_epoch=3)
+    resumed, resumed_weights, after = run_decoder(Checkpoints(tmp_path / "cut"), None)
     assert (before, after) == (2, 2)
     assert resumed == whole
     for got, expected in zip(resumed_weights, weights, strict=True):
         np.testing.assert_array_equal(got, expected)
 
 
-class CuttingReporter:
+class CuttingReporter(SilentReporter):
     """Counts steps of each phase, and cuts the process off at one of them."""
-
-    stop_requested = False
 
     def __init__(self, cut_in: str = "", cut_at: int = 0) -> None:
         self.steps: Counter[str] = Counter()
         self.epochs: list[int] = []
         self._phase, self._cut_in, self._cut_at = "", cut_in, cut_at
-
-    def plan(self, phases: Sequence[Phase]) -> None: ...
 
     def enter(self, phase: str) -> None:
         self._phase = phase
@@ -92,25 +87,33 @@ class CuttingReporter:
 
 
 @pytest.mark.slow
-def test_classification_reads_no_picture_twice_and_repeats_at_most_one_epoch(tmp_path: Path) -> None:
-    digits = load_digits()
-    for row in range(240):
-        path = tmp_path / "images" / str(digits.target[row] % 3) / f"{row}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray((digits.images[row] * 15).astype(np.uint8)).resize((64, 64)).save(path)
+def test_classification_reads_no_picture_twice_and_repeats_at_most_one_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for project in ("whole", "cut"):
+        write_digits(tmp_path / project, range(240))
+    read: list[Path] = []
 
-    def attempt(task_id: str, reporter: CuttingReporter) -> dict[str, Any]:
+    def counting(path: Path, size: tuple[int, int]) -> Any:
+        read.append(path)
+        return read_rgb(path, size)
+
+    monkeypatch.setattr(features, "read_rgb", counting)
+
+    def attempt(project: str, reporter: CuttingReporter) -> dict[str, Any]:
         options = ClassificationOptions(image_size=SIZE, epochs=3)
-        job = Job(task_id, 1, tmp_path, "classification", options)
+        job = Job("t1", 1, tmp_path / project, "classification", options)
         result = classification.train(job, reporter, tmp_path / "cache", 2)
-        held_out: dict[str, Any] = json.loads((result.model_path.parent / "metrics.json").read_text())
-        return held_out
+        metrics: dict[str, Any] = json.loads((result.model_path.parent / "metrics.json").read_text())
+        return metrics
 
     whole = attempt("whole", CuttingReporter())
     steps_an_epoch = 6
     with pytest.raises(PowerCutError):
         attempt("cut", CuttingReporter("train", cut_at=2 * steps_an_epoch + 2))
+    assert read
+    read.clear()
     resumed = CuttingReporter()
     assert attempt("cut", resumed) == whole
-    assert resumed.steps["features"] == 0
+    assert not read
     assert resumed.epochs[0] == 3

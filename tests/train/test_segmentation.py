@@ -19,7 +19,7 @@ from trainer_worker.artifacts import read_manifest
 from trainer_worker.data.images import read_rgb
 from trainer_worker.data.mask_folders import Cutting, read_mask, read_pairs, scan
 from trainer_worker.exports import FORMATS, load_predictor
-from trainer_worker.job import Cancelled, Job, Phase, TrainingResult
+from trainer_worker.job import Cancelled, Job, Phase, SilentReporter, TrainingResult
 from trainer_worker.mask_scores import score_masks
 from trainer_worker.skip_features import VIEWS, SkipFeatures, view_of
 from trainer_worker.trainers.segmentation import train
@@ -28,7 +28,7 @@ SIDE = 96
 THREADS = 2
 
 
-class RecordingReporter:
+class RecordingReporter(SilentReporter):
     """Keeps what is told; asks to stop, or cancels, at the step that is named."""
 
     def __init__(self, stop_at_step: int | None = None, cancel_at_step: int | None = None) -> None:

@@ -13,8 +13,8 @@ from trainer_worker.checkpoints import Checkpoints
 def test_facts_and_arrays_come_back_in_order(tmp_path: Path) -> None:
     arrays: list[np.ndarray] = [np.arange(6, dtype=np.float32).reshape(2, 3), np.zeros(0), np.ones((1,), np.int64)]
     state = np.random.default_rng(3).bit_generator.state
-    Checkpoints(tmp_path, "t1").save("decoder", {"epoch": 2, "random": state}, arrays)
-    loaded = Checkpoints(tmp_path, "t1").load("decoder")
+    Checkpoints(tmp_path / "t1").save("decoder", {"epoch": 2, "random": state}, arrays)
+    loaded = Checkpoints(tmp_path / "t1").load("decoder")
     assert loaded is not None
     assert loaded.facts == {"epoch": 2, "random": state}
     assert [a.dtype for a in loaded.arrays] == [a.dtype for a in arrays]
@@ -23,7 +23,7 @@ def test_facts_and_arrays_come_back_in_order(tmp_path: Path) -> None:
 
 
 def test_tasks_do_not_see_each_other_and_clear_forgets(tmp_path: Path) -> None:
-    mine, other = Checkpoints(tmp_path, "mine"), Checkpoints(tmp_path, "other")
+    mine, other = Checkpoints(tmp_path / "mine"), Checkpoints(tmp_path / "other")
     mine.save("a", {"x": 1}, [])
     assert other.load("a") is None
     mine.clear()
@@ -32,7 +32,7 @@ def test_tasks_do_not_see_each_other_and_clear_forgets(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("keep_share", [0.0, 0.3, 0.9, 0.99])
 def test_a_torn_file_is_the_same_as_none(tmp_path: Path, keep_share: float) -> None:
-    checkpoints = Checkpoints(tmp_path, "t1")
+    checkpoints = Checkpoints(tmp_path / "t1")
     checkpoints.save("a", {"x": 1}, [np.arange(1000.0)])
     path = checkpoints.folder / "a.npz"
     content = path.read_bytes()
@@ -41,7 +41,7 @@ def test_a_torn_file_is_the_same_as_none(tmp_path: Path, keep_share: float) -> N
 
 
 def test_a_failed_save_leaves_the_last_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    checkpoints = Checkpoints(tmp_path, "t1")
+    checkpoints = Checkpoints(tmp_path / "t1")
     checkpoints.save("a", {"epoch": 1}, [])
 
     def disk_is_full(*_: object, **__: object) -> None:

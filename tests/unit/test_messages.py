@@ -59,7 +59,7 @@ EXAMPLES: dict[Any, list[m.Message]] = {
     m.AgentToTrainer: [m.Train(make_spec(), 1, 2), m.Halt(1, "t1", True)],
     m.TrainerToAgent: [
         m.Ready({"tensorflow": "2"}),
-        m.Report(1.0, "features", 30.0, 2.0, 9.0, 1, {"loss": 1.0}),
+        m.Report(1.0, "features", 30.0, 2.0, 9.0, 1, {"loss": 1.0}, "/p/model.tflite"),
         m.Ended(RESULT, 512.0),
     ],
 }

@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from trainer_worker.checkpoints import Checkpoints
+from trainer_worker.checkpoints import checkpoints_of
 from trainer_worker.retention import STALE_AFTER_S, discard_task, tidy_project
 
 
@@ -29,11 +29,11 @@ def test_a_cancelled_task_leaves_nothing_and_latest_falls_back(tmp_path: Path) -
     publish(tmp_path, "old", 100)
     publish(tmp_path, "gone", 10)
     (tmp_path / "models" / ".gone.2.partial").mkdir()
-    Checkpoints(tmp_path, "gone").save("a", {}, [])
+    checkpoints_of(tmp_path, "gone").save("a", {}, [])
     discard_task(tmp_path, "gone")
     assert names(tmp_path / "models") == {"old", "latest"}
     assert (tmp_path / "models" / "latest").readlink() == Path("old")
-    assert Checkpoints(tmp_path, "gone").load("a") is None
+    assert checkpoints_of(tmp_path, "gone").load("a") is None
 
 
 def test_discarding_what_is_not_there_harms_nothing(tmp_path: Path) -> None:

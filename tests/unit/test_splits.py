@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer_worker.data.splits import conflicts, content_groups, stratified_split
+from trainer_worker.data.contents import content_groups, content_hashes
+from trainer_worker.data.splits import conflicts, stratified_split
 
 
 def test_identical_files_share_a_group_and_others_of_the_same_size_do_not(tmp_path: Path) -> None:
@@ -15,7 +16,7 @@ def test_identical_files_share_a_group_and_others_of_the_same_size_do_not(tmp_pa
     for path, content in zip(files, contents, strict=True):
         path.write_bytes(content)
 
-    groups = content_groups(files)
+    groups = content_groups(content_hashes(files))
 
     assert groups[0] == groups[2]
     assert len(set(groups.tolist())) == 3
@@ -70,3 +71,14 @@ def test_every_split_is_whole_and_keeps_copies_together(rows: list[tuple[int, in
         if len(of_class - contested) >= 2:
             assert label in classes[split.train]
             assert label in classes[split.held_out]
+
+
+def test_rows_whose_side_is_given_keep_it_and_only_new_ones_fill_up() -> None:
+    classes = np.zeros(20, dtype=np.int64)
+    sides = np.zeros(20, dtype=np.int8)
+    sides[:3], sides[3:15] = 1, -1
+    for seed in range(5):
+        held_out = set(stratified_split(classes, np.arange(20), 0.25, seed, sides).held_out.tolist())
+        assert {0, 1, 2} < held_out, "held out before"
+        assert held_out <= {0, 1, 2, *range(15, 20)}, "trained on before"
+        assert len(held_out) == 5

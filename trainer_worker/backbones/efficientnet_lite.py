@@ -34,6 +34,8 @@ ENDPOINTS: dict[int, str] = {
 #: Layer where fine-tuning begins: the blocks after it work on the smallest maps, hold half of the weights and take
 #: a small part of the time.
 TRUNK_END = "block6a_project"
+#: Of its output: input pixels a cell, and channels.
+TRUNK_STRIDE, TRUNK_CHANNELS = 32, 192
 
 #: Stages as (repeats, kernel, stride of the first block, expansion, channels out).
 _STAGES = (

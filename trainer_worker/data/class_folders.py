@@ -35,6 +35,10 @@ class ClassFolders:
     classes: np.ndarray
     warnings: tuple[str, ...] = ()
 
+    def only(self, rows: np.ndarray) -> ClassFolders:
+        """The same labels with these files only."""
+        return replace(self, files=tuple(self.files[row] for row in rows), classes=self.classes[rows])
+
     def counts(self) -> dict[str, int]:
         numbers = np.bincount(self.classes, minlength=len(self.labels))
         return dict(zip(self.labels, numbers.tolist(), strict=True))

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -19,23 +16,6 @@ class Split:
     held_out: np.ndarray
 
 
-def content_groups(files: Sequence[Path]) -> np.ndarray:
-    """A number for each file, int64 (n,); byte-identical files, and only those, share one.
-
-    Only files that have their size in common are read.
-    """
-    sizes = [path.stat().st_size for path in files]
-    by_size: dict[int, int] = defaultdict(int)
-    for size in sizes:
-        by_size[size] += 1
-    numbers: dict[tuple[int, str], int] = {}
-    groups = []
-    for row, (path, size) in enumerate(zip(files, sizes, strict=True)):
-        key = (size, _sha256(path)) if by_size[size] > 1 else (size, str(row))
-        groups.append(numbers.setdefault(key, len(numbers)))
-    return np.array(groups, dtype=np.int64)
-
-
 def conflicts(groups: np.ndarray, classes: np.ndarray) -> list[np.ndarray]:
     """The rows of every group of identical pictures that stands in more than one class."""
     order = np.argsort(groups, kind="stable")
@@ -43,11 +23,14 @@ def conflicts(groups: np.ndarray, classes: np.ndarray) -> list[np.ndarray]:
     return [np.sort(run) for run in runs if len(np.unique(classes[run])) > 1]
 
 
-def stratified_split(classes: np.ndarray, groups: np.ndarray, share: float, seed: int) -> Split:
+def stratified_split(
+    classes: np.ndarray, groups: np.ndarray, share: float, seed: int, sides: np.ndarray | None = None
+) -> Split:
     """Hold out about `share` of each class, whole groups of identical pictures at a time.
 
     classes, groups: int64 (n,). Every class with two different pictures has one on each side. A class with
     only one, and pictures that stand in several classes (which would score at random), stay on the train side.
+    sides: int8 (n,), 1 for rows that have to be held out and -1 for those that must not be; by default all are 0.
     The same arguments give the same split. scikit-learn's splitters keep either the groups or the small classes
     whole, but not both, hence this one.
     """
@@ -61,17 +44,17 @@ def stratified_split(classes: np.ndarray, groups: np.ndarray, share: float, seed
         free = [group for group in rows_by_group if group not in in_conflict]
         wanted = max(1, round(share * sum(len(rows) for rows in rows_by_group.values())))
         most = len(free) if len(free) < len(rows_by_group) else len(free) - 1
+        order = [int(group) for group in rng.permutation(free)]
+        if sides is not None:
+            side = {group: int(sides[rows_by_group[group][0]]) for group in order}
+            order = sorted((group for group in order if side[group] >= 0), key=lambda group: -side[group])
+            wanted = max(wanted, sum(len(rows_by_group[group]) for group in order if side[group] == 1))
         taken: list[int] = []
-        for group in rng.permutation(free)[: max(0, most)]:
+        for group in order[: max(0, most)]:
             if len(taken) >= wanted:
                 break
-            taken += rows_by_group[int(group)]
+            taken += rows_by_group[group]
         held_out += taken
     mask = np.zeros(len(classes), dtype=bool)
     mask[held_out] = True
     return Split(train=np.flatnonzero(~mask), held_out=np.flatnonzero(mask))
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import platform
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,24 +16,31 @@ import numpy as np
 import tensorflow as tf
 
 from protocol.errors import TrainingError
-from trainer_worker.artifacts import ModelFolder, write_json, write_labels
-from trainer_worker.backbones.efficientnet_lite import WEIGHTS_SHA256
+from trainer_worker.artifacts import ModelFolder, read_manifest, write_json, write_labels
 from trainer_worker.class_scores import ClassScores, accuracy, score_classes
-from trainer_worker.data.class_folders import ClassFolders, keep_trainable, scan
-from trainer_worker.data.images import UnreadableImageError, read_rgb
-from trainer_worker.data.splits import conflicts, content_groups, stratified_split
+from trainer_worker.classifier_record import Trained, describe_model, describe_training, headline
+from trainer_worker.continuation import recall, remember
+from trainer_worker.data.class_folders import ClassFolders, scan
+from trainer_worker.data.images import read_rgb
 from trainer_worker.exports import ExportCheck, check_exports, export_model
-from trainer_worker.features import FeatureExtractor, PictureFeatures
-from trainer_worker.fine_tuning import Examples, History, build_classifier, fit, predict
+from trainer_worker.features import CachedFeatures, FeatureExtractor
+from trainer_worker.fine_tuning import (
+    BLOCKS_FROM_IMAGES,
+    Examples,
+    History,
+    build_classifier,
+    fit,
+    fit_head,
+    fit_more,
+    predict,
+)
 from trainer_worker.job import Job, Phase, Reporter, TrainingResult
+from trainer_worker.labelled_pictures import Dataset, Split, balanced_order, mirrored_maps, read_dataset, split_dataset
 from trainer_worker.stages import Stages
+from trainer_worker.time_budget import FIRST_MODEL_SHARE, READING_SHARE, TimeBudget
 
-#: Share of the training images that choose the best epoch.
-INNER_VALIDATION_SHARE = 0.15
 #: Mirrored views are kept beside the pictures while their maps fit: 5,000 pictures at 224 px take 190 MB a view.
 MIRROR_UP_TO_BYTES = 256 * 1024**2
-FEATURES_CHECKPOINT = "features"
-MIRRORED_CHECKPOINT = "mirrored"
 #: Images that the plan assumes until the folder has been read.
 ASSUMED_IMAGES = 200
 
@@ -48,25 +53,9 @@ EXPORT_S = 6.0
 CHECK_S_PER_IMAGE = 0.04
 CHECK_START_S = 3.0
 PUBLISH_S = 0.3
-
-
-@dataclasses.dataclass(frozen=True)
-class Split:
-    """Row numbers. `validation` chooses the best epoch; `held_out` is looked at once, at the end."""
-
-    train: np.ndarray
-    validation: np.ndarray
-    held_out: np.ndarray
-
-
-@dataclasses.dataclass(frozen=True)
-class Dataset:
-    """What the feature stage leaves. maps: trunk maps float32 (n, h, w, c). skipped: unreadable files."""
-
-    folders: ClassFolders
-    maps: np.ndarray
-    pooled: np.ndarray
-    skipped: list[UnreadableImageError]
+FIRST_HEAD_S = 2.0
+#: Pictures that score the first model of a time budget, at most.
+FIRST_MODEL_CHECKED = 50
 
 
 def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> TrainingResult:
@@ -76,6 +65,7 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     Raises TrainingError for what the caller can mend, Cancelled when told to; then nothing is published.
     """
     options = job.options
+    budget = TimeBudget(options.time_budget)
     keras.utils.set_random_seed(options.seed)
     if not tf.config.list_physical_devices("GPU"):  # some GPU kernels refuse it
         tf.config.experimental.enable_op_determinism()
@@ -84,48 +74,115 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     stages.enter("scan")
     folders = scan(job.project_dir)
     reporter.plan(_plan(len(folders.files), job))
+    features = CachedFeatures(_extractor(options.image_size, threads, cache_dir), job.project_dir)
+    if budget.is_limited and read_manifest(job.project_dir / "models" / job.task_id) is None:
+        _publish_first_model(folders, features, budget, job, reporter, stages, threads)
 
     stages.enter("features")
-    extractor = _extractor(options.image_size, threads, cache_dir)
     work = len(folders.files) * (2 - options.validation_split)
-    data = _resume_features(folders, job)
-    if data is None:
-        job.checkpoints.clear()  # whatever else is there belongs to other pictures
-        data = _read(folders, extractor, lambda done: reporter.step(min(1.0, done / work)))
-        _save_features(data, folders, job)
-    split, warnings = _split(data.folders, job)
+
+    def on_done(done: int) -> None:
+        reporter.step(min(1.0, done / work))
+
+    read_by_s = budget.by_s(READING_SHARE)
+    data = read_dataset(folders, features, on_done, read_by_s)
+    terms = _terms_of_continuation(data, job)
+    last = None
+    if len(data.contents) >= BLOCKS_FROM_IMAGES:  # below, only the head is trained, which is quick from the start
+        last = recall(job.project_dir, terms, data.contents, data.folders.classes)
+    split, warnings = split_dataset(data, job, last)
+    if data.unread:
+        warnings.append(f"The time budget left {data.unread} of {len(folders.files)} pictures unread.")
     views = [data.maps]
     if data.maps.nbytes <= MIRROR_UP_TO_BYTES:
-        views.append(_mirrored(data, split, extractor, job, lambda done: reporter.step(min(1.0, done / work))))
+        views.append(mirrored_maps(data, split, features, on_done, read_by_s))
 
     stages.enter("train")
     classifier = build_classifier(options.image_size, len(data.folders.labels))
     examples = Examples(tuple(views), data.pooled, data.folders.classes)
-    history = fit(classifier, examples, split.train, split.validation, options, reporter, job.checkpoints)
-    truth = data.folders.classes[split.held_out]
-    probabilities = predict(classifier, data.maps[split.held_out])
-    scores = score_classes(truth, probabilities, data.folders.labels)
+    if last is None:
+        end_by_s = budget.by_s(1.0, reserve_s=_finishing_s(len(split.held_out), job))
+        history = fit(classifier, examples, split.train, split.validation, options, reporter, job.checkpoints, end_by_s)
+    else:
+        classifier.tail.set_weights(last.weights)
+        known = last.sides(data.contents) == -1
+        rows = np.concatenate([split.train, split.validation])
+        history = fit_more(
+            classifier, examples, rows[~known[rows]], rows[known[rows]], options, reporter, job.checkpoints
+        )
     del views, examples
+    if data.unread:
+        history.end_reason = "budget"
 
-    with ModelFolder(job.project_dir, job.task_id, job.attempt) as folder:
-        stages.enter("export")
-        files = export_model(classifier.model, folder.path, reporter.step)
-        stages.enter("check")
-        checks = _check(files, data, split, probabilities, job, reporter, threads)
-        stages.enter("publish")
-        write_labels(folder.path / "labels.txt", data.folders.labels)
-        metrics = _metrics(job, data, split, scores, probabilities, history, warnings)
-        write_json(folder.path / "metrics.json", metrics)
-        stages.leave()
-        final = folder.publish(_manifest(job, data, scores, checks, history, stages.seconds, warnings))
+    trained = Trained(data, split, classifier, history, warnings, last.task_id if last else "")
+    final, scores = _publish(trained, job, reporter, stages, threads)
+    weights = classifier.tail.get_weights()
+    remember(job.project_dir, job.task_id, terms, data.contents, data.folders.classes, split.held_out, weights)
     stages.leave()
     return TrainingResult(
         model_path=final / "model.tflite",
-        metrics=_headline(scores, data),
+        metrics=headline(scores, data),
         stage_seconds=stages.seconds,
         stopped_early=history.stopped_early,
+        end_reason=history.end_reason,
         details={"best_epoch": history.best_epoch, "warnings": warnings},
     )
+
+
+def _publish_first_model(
+    folders: ClassFolders,
+    features: CachedFeatures,
+    budget: TimeBudget,
+    job: Job,
+    reporter: Reporter,
+    stages: Stages,
+    threads: int,
+) -> None:
+    """A head on the features of as many pictures as there is time for in the first part of the budget.
+
+    What it has read is in the cache for the better model. A sample without enough readable pictures is left at that:
+    the whole folder decides whether the task can be trained.
+    """
+    stages.enter("first_features")
+    reserve_s = FIRST_HEAD_S + _finishing_s(FIRST_MODEL_CHECKED, job)
+    until_s = budget.by_s(FIRST_MODEL_SHARE, reserve_s)
+    try:
+        data = read_dataset(folders, features, lambda done: reporter.step(done / len(folders.files)), until_s)
+        split, warnings = split_dataset(data, job, None)
+    except TrainingError:
+        return
+    if len(split.held_out) > FIRST_MODEL_CHECKED:
+        kept = balanced_order(data.folders.classes[split.held_out])[:FIRST_MODEL_CHECKED]
+        split = dataclasses.replace(split, held_out=split.held_out[kept])
+    classifier = build_classifier(job.options.image_size, len(data.folders.labels))
+    rows = np.concatenate([split.train, split.validation])
+    fit_head(classifier, data.pooled[rows], data.folders.classes[rows])
+    warnings = [*warnings, f"A first model, made of {len(data.contents)} of {len(folders.files)} pictures."]
+    trained = Trained(data, split, classifier, History([{}]), warnings)
+    final, _ = _publish(trained, job, reporter, stages, threads, prefix="first_")
+    reporter.usable(final / "model.tflite")
+
+
+def _publish(
+    trained: Trained, job: Job, reporter: Reporter, stages: Stages, threads: int, prefix: str = ""
+) -> tuple[Path, ClassScores]:
+    """Score, export, check and put in place; returns the model's folder. prefix: of an interim model's stages."""
+    data, split = trained.data, trained.split
+    truth = data.folders.classes[split.held_out]
+    probabilities = predict(trained.classifier, data.maps[split.held_out])
+    scores = score_classes(truth, probabilities, data.folders.labels)
+    with ModelFolder(job.project_dir, job.task_id, job.attempt) as folder:
+        stages.enter(f"{prefix}export")
+        files = export_model(trained.classifier.model, folder.path, reporter.step)
+        stages.enter(f"{prefix}check")
+        checks = _check(files, data, split, probabilities, job, reporter, threads)
+        if not prefix:
+            stages.enter("publish")
+        write_labels(folder.path / "labels.txt", data.folders.labels)
+        write_json(folder.path / "metrics.json", describe_training(trained, scores, probabilities, job))
+        stages.leave()
+        manifest = describe_model(trained, scores, checks, stages.seconds, job)
+        return folder.publish({**manifest, "interim": bool(prefix)}), scores
 
 
 def warm_up(cache_dir: Path, threads: int) -> None:
@@ -143,8 +200,14 @@ def _plan(images: int, job: Job) -> list[Phase]:
     size = (job.options.image_size / 224) ** 2
     held_out = images * job.options.validation_split
     views = 2 * images - held_out
+    first_phases = [
+        Phase("first_features", FIRST_MODEL_SHARE * job.options.time_budget / 2),
+        Phase("first_export", EXPORT_S),
+        Phase("first_check", CHECK_START_S + FIRST_MODEL_CHECKED * CHECK_S_PER_IMAGE * size),
+    ]
     return [
         Phase("scan", 0.2),
+        *(first_phases if job.options.time_budget else ()),
         Phase("features", FEATURES_START_S + views * FEATURES_S_PER_IMAGE * size),
         Phase("train", TRAIN_START_S + (images - held_out) * TRAIN_S_PER_IMAGE * size),
         Phase("export", EXPORT_S),
@@ -153,91 +216,18 @@ def _plan(images: int, job: Job) -> list[Phase]:
     ]
 
 
-def _read(folders: ClassFolders, extractor: FeatureExtractor, on_done: Callable[[int], None]) -> Dataset:
-    """Features of every readable picture of every class that has enough of them."""
-    found: list[PictureFeatures] = []
-    unreadable: dict[int, UnreadableImageError] = {}
-    for index, outcome in enumerate(extractor.of_files(folders.files)):
-        if isinstance(outcome, UnreadableImageError):
-            unreadable[index] = outcome
-        else:
-            found.append(outcome)
-        on_done(index + 1)
-    kept = keep_trainable(folders, unreadable)
-    readable = [path for index, path in enumerate(folders.files) if index not in unreadable]
-    position = {path: row for row, path in enumerate(readable)}
-    rows = [position[path] for path in kept.files]
-    maps = np.stack([found[row].trunk for row in rows])
-    return Dataset(kept, maps, np.stack([found[row].pooled for row in rows]), list(unreadable.values()))
+def _finishing_s(held_out: int, job: Job) -> float:
+    """What a trained model still takes until it is published; half as much again, for a machine with other work."""
+    size = (job.options.image_size / 224) ** 2
+    return 1.5 * (EXPORT_S + CHECK_START_S + held_out * CHECK_S_PER_IMAGE * size + PUBLISH_S)
 
 
-def _save_features(data: Dataset, folders: ClassFolders, job: Job) -> None:
-    facts = {
-        "files": [_name(path, job) for path in folders.files],
-        "skipped": [(_name(error.path, job), error.reason) for error in data.skipped],
-    }
-    job.checkpoints.save(FEATURES_CHECKPOINT, facts, [data.maps, data.pooled])
-
-
-def _resume_features(folders: ClassFolders, job: Job) -> Dataset | None:
-    """What an earlier attempt has read, when the folder holds the same files now."""
-    saved = job.checkpoints.load(FEATURES_CHECKPOINT)
-    if saved is None or saved.facts["files"] != [_name(path, job) for path in folders.files]:
-        return None
-    skipped = {
-        job.project_dir / name: UnreadableImageError(job.project_dir / name, reason)
-        for name, reason in saved.facts["skipped"]
-    }
-    unreadable = {index: skipped[path] for index, path in enumerate(folders.files) if path in skipped}
-    maps, pooled = saved.arrays
-    return Dataset(keep_trainable(folders, unreadable), maps, pooled, list(skipped.values()))
-
-
-def _mirrored(
-    data: Dataset, split: Split, extractor: FeatureExtractor, job: Job, on_done: Callable[[int], None]
-) -> np.ndarray:
-    """Maps of the mirrored training pictures; all other rows stay as they are, and are not trained on."""
-    saved = job.checkpoints.load(MIRRORED_CHECKPOINT)
-    if saved is not None and saved.arrays[0].shape == data.maps.shape:
-        return saved.arrays[0]
-    maps = data.maps.copy()
-    rows = np.concatenate([split.train, split.validation])
-    outcomes = extractor.of_files([data.folders.files[row] for row in rows], mirrored=True)
-    for done, (row, outcome) in enumerate(zip(rows, outcomes, strict=True), start=len(maps) + 1):
-        if isinstance(outcome, PictureFeatures):  # else the file has gone meanwhile: its first view does
-            maps[row] = outcome.trunk
-        on_done(done)
-    job.checkpoints.save(MIRRORED_CHECKPOINT, {}, [maps])
-    return maps
-
-
-def _split(folders: ClassFolders, job: Job) -> tuple[Split, list[str]]:
-    """Held-out images first, inner validation from the rest; and every warning on the data."""
-    groups = content_groups(folders.files)
-    options = job.options
-    outer = stratified_split(folders.classes, groups, options.validation_split, options.seed)
-    if not len(outer.held_out):
-        raise TrainingError(
-            "too_few_classes",
-            f"The images of {', '.join(folders.labels)} are copies of one picture for each class, or the same in "
-            "several classes; scoring the model needs two different pictures of a class. Add more.",
-        )
-    rest = outer.train
-    inner = stratified_split(folders.classes[rest], groups[rest], INNER_VALIDATION_SHARE, options.seed)
-    split = Split(rest[inner.train], rest[inner.held_out], outer.held_out)
-    return split, [*folders.warnings, *_warnings(folders, groups, split, job)]
-
-
-def _warnings(folders: ClassFolders, groups: np.ndarray, split: Split, job: Job) -> list[str]:
-    warnings = []
-    for rows in conflicts(groups, folders.classes):
-        names = ", ".join(_name(folders.files[row], job) for row in rows)
-        warnings.append(f"The same picture stands in different classes: {names}. Keep only the right one.")
-    scored = set(folders.classes[split.held_out].tolist())
-    for index, label in enumerate(folders.labels):
-        if index not in scored:
-            warnings.append(f"Class {label!r} has no held-out image, as all of its images are the same; add others.")
-    return warnings
+def _terms_of_continuation(data: Dataset, job: Job) -> dict[str, Any]:
+    """What must be as it was for a training to go on from the last one of the folder."""
+    options = msgspec.to_builtins(job.options)
+    for name in ("priority", "maxSeconds"):
+        del options[name]
+    return {"options": options, "labels": list(data.folders.labels), "tensorflow": tf.__version__}
 
 
 def _check(
@@ -254,87 +244,3 @@ def _check(
     pictures = np.stack([read_rgb(data.folders.files[row], (side, side)) for row in split.held_out])
     score = functools.partial(accuracy, data.folders.classes[split.held_out])
     return check_exports(files, pictures, probabilities, score, reporter.step, threads=threads)
-
-
-def _name(path: Path, job: Job) -> str:
-    return path.relative_to(job.project_dir).as_posix()
-
-
-def _headline(scores: ClassScores, data: Dataset) -> dict[str, float]:
-    return {
-        "accuracy": scores.accuracy,
-        "balanced_accuracy": scores.balanced_accuracy,
-        "baseline_accuracy": scores.baseline_accuracy,
-        "images": float(len(data.folders.files)),
-    }
-
-
-def _metrics(
-    job: Job,
-    data: Dataset,
-    split: Split,
-    scores: ClassScores,
-    probabilities: np.ndarray,
-    history: History,
-    warnings: list[str],
-) -> dict[str, Any]:
-    labels = data.folders.labels
-    held_out = [
-        {
-            "file": _name(data.folders.files[row], job),
-            "truth": labels[data.folders.classes[row]],
-            "predicted": labels[int(given.argmax())],
-            "probability": float(given.max()),
-        }
-        for row, given in zip(split.held_out, probabilities, strict=True)
-    ]
-    return {
-        "headline": "accuracy: share of the held-out images that the model names right",
-        "final": _headline(scores, data),
-        "baseline": {"majority_class_accuracy": scores.baseline_accuracy},
-        "history": [{"epoch": number, **epoch} for number, epoch in enumerate(history.epochs)],
-        "best_epoch": history.best_epoch,
-        "end_reason": history.end_reason,
-        "labels": list(labels),
-        "per_class": scores.per_class,
-        "confusion_matrix": scores.confusion,
-        "images": {name: len(rows) for name, rows in dataclasses.asdict(split).items()},
-        "held_out": held_out,
-        "skipped": [{"file": _name(error.path, job), "reason": error.reason} for error in data.skipped],
-        "warnings": warnings,
-    }
-
-
-def _manifest(
-    job: Job,
-    data: Dataset,
-    scores: ClassScores,
-    checks: list[ExportCheck],
-    history: History,
-    stage_seconds: dict[str, float],
-    warnings: list[str],
-) -> dict[str, Any]:
-    side, labels = job.options.image_size, list(data.folders.labels)
-    return {
-        "task_id": job.task_id,
-        "attempt": job.attempt,
-        "train_type": job.train_type,
-        "options": msgspec.to_builtins(job.options),
-        "seed": job.options.seed,
-        "labels": labels,
-        "input": {"shape": [None, side, side, 3], "dtype": "float32", "range": [0, 255], "channels": "RGB"},
-        "output": {"shape": [None, len(labels)], "dtype": "float32", "meaning": "probability of each label"},
-        "metrics": _headline(scores, data),
-        "best_epoch": history.best_epoch,
-        "stopped_early": history.stopped_early,
-        "exports": {"trained_model_score": scores.accuracy, "formats": [dataclasses.asdict(c) for c in checks]},
-        "versions": {
-            "tensorflow": tf.__version__,
-            "keras": keras.__version__,
-            "python": platform.python_version(),
-            "backbone_sha256": WEIGHTS_SHA256,
-        },
-        "stage_seconds": dict(stage_seconds),
-        "skipped": len(data.skipped),
-        "warnings": warnings,
-    }

@@ -22,9 +22,10 @@ from protocol.options import SegmentationOptions
 from trainer_worker import unet
 from trainer_worker.artifacts import ModelFolder, write_json, write_labels
 from trainer_worker.backbones.efficientnet_lite import WEIGHTS_SHA256
+from trainer_worker.data.contents import content_groups, content_hashes
 from trainer_worker.data.mask_classes import MaskClasses, pictures_with, rarest_class
 from trainer_worker.data.mask_folders import Cutting, Examples, MaskFolders, read_pairs, scan
-from trainer_worker.data.splits import content_groups, stratified_split
+from trainer_worker.data.splits import stratified_split
 from trainer_worker.data.tiles import overlap_px
 from trainer_worker.exports import check_exports, export_model
 from trainer_worker.job import Job, Phase, Reporter, TrainingResult
@@ -186,7 +187,7 @@ def _split(folders: MaskFolders, present: Any, job: Job) -> Split:
     Pictures with and without foreground are shared out alike, and so are those of each class.
     """
     classes = rarest_class(present)
-    groups = content_groups([pair.picture for pair in folders.pairs])
+    groups = content_groups(content_hashes([pair.picture for pair in folders.pairs]))
     outer = stratified_split(classes, groups, job.options.validation_split, job.options.seed)
     rest = outer.train
     inner = stratified_split(classes[rest], groups[rest], INNER_VALIDATION_SHARE, job.options.seed)
@@ -322,6 +323,7 @@ def _manifest(
     return {
         "task_id": job.task_id,
         "attempt": job.attempt,
+        "fingerprint": job.fingerprint,
         "train_type": job.train_type,
         "options": msgspec.to_builtins(job.options),
         "seed": job.options.seed,

@@ -1,0 +1,33 @@
+"""A short share of `make test-chaos`: every kind of process dies, the journal, the network and the clock fail."""
+
+from __future__ import annotations
+
+from tests.chaos.campaign import Campaign, account_for, integrity
+from tests.chaos.faults import FAULTS
+from tests.chaos.surroundings import running_service
+
+#: Those that take a few seconds; the disk's, network's and clock's only where the machine allows them.
+SHORT = (
+    "trainer process: kill -9 while it exports",
+    "agent: kill -9",
+    "broker: kill -9",
+    "front-end: kill -9",
+    "worker: supervisorctl restart",
+    "project folder: disk full for 1 s",
+    "journal: read-only for 5 s",
+    "network: worker cut off for 4 s",
+    "clock: an hour forward, and back",
+)
+
+
+def test_nothing_is_lost_and_nothing_ends_twice() -> None:
+    faults = [fault for fault in FAULTS if fault.name in SHORT]
+    assert len(faults) >= 5
+    with running_service() as place:
+        campaign = Campaign(place, seed=1)
+        campaign.run(faults, print)
+        campaign.finish()
+        account = account_for(campaign)
+        assert integrity(campaign) == "ok"
+    assert account.tasks >= 2
+    assert (account.lost, account.ended_twice, account.wrong_state) == (set(), set(), set())

@@ -1,0 +1,101 @@
+"""A first usable model early, and a better one in its place."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from protocol.options import ClassificationOptions
+from tests.train.digit_projects import SIZE, write_digits
+from trainer_worker.exports import load_predictor
+from trainer_worker.job import Job, SilentReporter
+from trainer_worker.labelled_pictures import balanced_order
+from trainer_worker.trainers import classification
+
+
+class PowerCutError(Exception):
+    """Stands for the end of the process."""
+
+
+class Watcher(SilentReporter):
+    """Notes the phases and first models; calls `at` when a phase begins."""
+
+    def __init__(self, at: Callable[[str], None] = lambda phase: None) -> None:
+        self.phases: list[str] = []
+        self.first_models: list[dict[str, Any]] = []
+        self._at = at
+
+    def enter(self, phase: str) -> None:
+        self.phases.append(phase)
+        self._at(phase)
+
+    def usable(self, model_path: Path) -> None:
+        self.first_models.append(manifest_of(model_path.parent))
+
+
+def manifest_of(folder: Path) -> dict[str, Any]:
+    manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text())
+    return manifest
+
+
+def run(project: Path, reporter: Watcher, **options: Any) -> Path:
+    job = Job("t1", 1, project, "classification", ClassificationOptions(image_size=SIZE, **options))
+    return classification.train(job, reporter, project.parent / "cache", 2).model_path.parent
+
+
+@pytest.mark.slow
+def test_killed_later_the_first_model_is_there_and_the_next_attempt_replaces_it(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    write_digits(project, range(120))
+
+    def cut(phase: str) -> None:
+        if phase == "train":
+            raise PowerCutError
+
+    reporter = Watcher(cut)
+    with pytest.raises(PowerCutError):
+        run(project, reporter, time_budget=40)
+    folder = project / "models" / "t1"
+    first = manifest_of(folder)
+    assert reporter.first_models == [first]
+    assert first["interim"] is True
+    assert first["metrics"]["accuracy"] > 2 * first["metrics"]["baseline_accuracy"] - 0.5
+    outputs = load_predictor(folder / "model.tflite", 1)(np.zeros((1, SIZE, SIZE, 3), np.uint8))
+    assert outputs.sum() == pytest.approx(1.0, abs=1e-3)
+
+    again = Watcher(lambda phase: check_a_model_is_there(folder))
+    assert run(project, again, time_budget=40) == folder
+    assert not again.first_models
+    assert "first_features" not in again.phases
+    final = manifest_of(folder)
+    assert (final["interim"], final["end_reason"]) == (False, "converged")
+    assert final["metrics"]["images"] == 120
+    assert not list(folder.parent.glob(".*.partial"))
+
+
+def check_a_model_is_there(folder: Path) -> None:
+    assert manifest_of(folder)["interim"] is True
+
+
+@pytest.mark.slow
+def test_a_budget_that_is_too_short_for_all_pictures_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(classification, "READING_SHARE", 0.0)
+    project = tmp_path / "project"
+    write_digits(project, range(120))
+    final = manifest_of(run(project, Watcher(), time_budget=40))
+    assert final["end_reason"] == "budget"
+    assert final["metrics"]["images"] == 16
+    assert any("unread" in warning for warning in final["warnings"])
+
+
+def test_an_early_part_of_the_order_is_as_even_as_the_classes_allow() -> None:
+    classes = np.array([0] * 50 + [1] * 5 + [2] * 45)
+    order = balanced_order(classes)
+    assert sorted(order.tolist()) == list(range(100))
+    assert np.bincount(classes[order[:35]]).tolist() == [15, 5, 15]
+    assert order.tolist() == balanced_order(classes).tolist()

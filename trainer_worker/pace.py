@@ -1,0 +1,58 @@
+"""How far plans were off on this machine, learned from its finished tasks (no TensorFlow).
+
+    <cache_dir>/pace.json     {"classification": [0.93, 1.21, ...], ...}: seconds that a task took by seconds planned
+
+The middle of these turns a plan's estimate into a range that holds the real end about as often as it did so far:
+the quantiles of past errors, as in split conformal prediction (Papadopoulos et al. 2002).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+from pathlib import Path
+
+#: The share of tasks that are to end inside their range.
+COVERAGE = 0.8
+#: Until so many tasks have ended here, and only these many of the newest.
+LEAST_TASKS, MOST_TASKS = 8, 50
+#: Factors for the time before: plans were made on another machine.
+UNKNOWN = (0.5, 2.5)
+
+
+class Pace:
+    """The ratios of one trainType. Two workers that share a cache_dir may lose one of each other's entries."""
+
+    def __init__(self, cache_dir: Path, train_type: str) -> None:
+        self._path = cache_dir / "pace.json"
+        self._train_type = train_type
+
+    def factors(self) -> tuple[float, float]:
+        """(low, high): what to multiply a plan's seconds with, for a range that holds the real ones."""
+        ratios = sorted(self._load().get(self._train_type, []))
+        if len(ratios) < LEAST_TASKS:
+            return UNKNOWN
+        outside = (1.0 - COVERAGE) / 2
+        low = math.floor((len(ratios) + 1) * outside) - 1
+        high = math.ceil((len(ratios) + 1) * (1.0 - outside)) - 1
+        return ratios[max(0, low)], ratios[min(len(ratios) - 1, high)]
+
+    def add(self, took_s: float, planned_s: float) -> None:
+        """A task has run to its end. A disk that takes nothing costs the range its width, not the task."""
+        if not (took_s > 0 and planned_s > 0):
+            return
+        known = self._load()
+        known[self._train_type] = [*known.get(self._train_type, []), round(took_s / planned_s, 4)][-MOST_TASKS:]
+        temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}.tmp")
+        with contextlib.suppress(OSError):
+            temporary.write_text(json.dumps(known))
+            temporary.replace(self._path)
+
+    def _load(self) -> dict[str, list[float]]:
+        try:
+            known = json.loads(self._path.read_text())
+            return {str(name): [float(ratio) for ratio in ratios] for name, ratios in known.items()}
+        except (OSError, ValueError, TypeError, AttributeError):
+            return {}

@@ -1,0 +1,24 @@
+"""What a caller's time is spent on: a first usable model within a quarter of it, the rest for a better one. Pure."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+
+#: Of the budget: until the first model is published; until pictures are read for the last one.
+FIRST_MODEL_SHARE = 0.25
+READING_SHARE = 0.6
+
+
+class TimeBudget:
+    """Seconds from now on; 0 for none, which leaves all the time of the world. Times are monotonic seconds."""
+
+    def __init__(self, budget_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._began_s = clock()
+        self.is_limited = budget_s > 0
+        self._budget_s = budget_s or math.inf
+
+    def by_s(self, share: float, reserve_s: float = 0.0) -> float:
+        """The time at which `share` of the budget (0 to 1) is used up but for reserve_s, for what follows."""
+        return self._began_s + share * self._budget_s - reserve_s
