@@ -21,12 +21,11 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.machine import describe_machine
-from benchmarks.segmentation import QuietReporter
 from demo.segmentation_data import make_thin_lines_project
 from protocol.options import typed_options
 from trainer_worker.data.images import read_rgb
 from trainer_worker.data.mask_folders import read_whole, scan
-from trainer_worker.job import Job
+from trainer_worker.job import Job, SilentReporter
 from trainer_worker.mask_scores import MaskTally
 
 DRAWN_PICTURES, DRAWN_SIDE_PX = 24, 512
@@ -39,7 +38,7 @@ def train_once(project: Path, options: dict[str, Any], threads: int) -> tuple[Pa
     began = time.perf_counter()
     task_id = f"tiles{options['tiles']}seed{options['seed']}"
     job = Job(task_id, 1, project, "segmentation", typed_options("segmentation", options))
-    result = train(job, QuietReporter(), project / "cache", threads)
+    result = train(job, SilentReporter(), project / "cache", threads)
     return result.model_path.parent, result.metrics["dice"], time.perf_counter() - began
 
 
