@@ -18,7 +18,9 @@ from trainer_worker.trainers import classification
 
 def task(project: Path, task_id: str, **options: Any) -> dict[str, Any]:
     """Its manifest and metrics in one."""
-    job = Job(task_id, 1, project, "classification", ClassificationOptions(image_size=SIZE, **options))
+    job = Job(
+        task_id, 1, project, "classification", ClassificationOptions(image_size=SIZE, exports=("tflite",), **options)
+    )
     folder = classification.train(job, SilentReporter(), project.parent / "cache", 2).model_path.parent
     texts = [(folder / name).read_text() for name in ("metrics.json", "manifest.json")]
     return {**json.loads(texts[0]), **json.loads(texts[1])}

@@ -32,7 +32,7 @@ from trainer_worker.unet_training import TrainingHooks, fit_decoder
 SIDE = 96
 NAMES = ["background", "red", "blue", "green"]  # nothing is green
 COLOURS = {1: (220, 20, 30), 2: (20, 30, 220)}
-OPTIONS = SegmentationOptions(image_size=SIDE, epochs=8, batch_size=4)
+OPTIONS = SegmentationOptions(image_size=SIDE, epochs=8, batch_size=4, exports=("tflite",))
 
 
 def make_project(folder: Path, images: int) -> Path:

@@ -44,7 +44,7 @@ def by_the_nearest_tile(picture: Any, predict: Any, overlap_px: int) -> Any:
 @pytest.mark.slow
 def test_tiles_find_lines_and_the_file_scores_as_told_on_whole_pictures(tmp_path: Path) -> None:
     make_thin_lines_project(tmp_path, 12, PICTURE_SIDE, seed=2)
-    options = SegmentationOptions(image_size=SIDE, epochs=8, batch_size=4, tiles=9)
+    options = SegmentationOptions(image_size=SIDE, epochs=8, batch_size=4, tiles=9, exports=("tflite",))
     result = train(Job("task", 1, tmp_path, "segmentation", options), QuietReporter(), tmp_path / "cache", 2)
     metrics = json.loads((result.model_path.parent / "metrics.json").read_text())
     assert result.metrics["dice"] > metrics["baseline"]["all_foreground_dice"] + 0.25

@@ -44,7 +44,9 @@ def manifest_of(folder: Path) -> dict[str, Any]:
 
 
 def run(project: Path, reporter: Watcher, **options: Any) -> Path:
-    job = Job("t1", 1, project, "classification", ClassificationOptions(image_size=SIZE, **options))
+    job = Job(
+        "t1", 1, project, "classification", ClassificationOptions(image_size=SIZE, exports=("tflite",), **options)
+    )
     return classification.train(job, reporter, project.parent / "cache", 2).model_path.parent
 
 
