@@ -31,6 +31,8 @@ def main() -> None:
         account = account_for(campaign)
         page = write_report(campaign, account, integrity(campaign), (time.monotonic() - began_s) / 60)
     say(page)
+    for task_id, facts in account.stories.items():
+        say("\n  ".join([task_id, *facts]))
     if arguments.write:
         (REPOSITORY / "docs").mkdir(exist_ok=True)
         (REPOSITORY / "docs" / "reliability.md").write_text(page)

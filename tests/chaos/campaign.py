@@ -151,6 +151,8 @@ class Account:
     ended_twice: set[str]
     wrong_state: set[str]
     attempts_beyond_first: int
+    #: What happened to each task that is in one of the three sets.
+    stories: dict[str, list[str]]
 
 
 def account_for(campaign: Campaign) -> Account:
@@ -167,7 +169,10 @@ def account_for(campaign: Campaign) -> Account:
         told = campaign.website.ended.get(task_id, {})
         if told.get("state") != "done" or not isinstance(ends[-1] if ends else None, Done) or not told["hasModel"]:
             wrong.add(task_id)
-    return Account(len(campaign.website.accepted), lost, twice, wrong, again)
+    stories = {
+        task_id: [str(record.fact) for record in read_story(journal, task_id)] for task_id in lost | twice | wrong
+    }
+    return Account(len(campaign.website.accepted), lost, twice, wrong, again, stories)
 
 
 def integrity(campaign: Campaign) -> str:
