@@ -51,7 +51,8 @@ class Bench:
         wait_until_free(self.publications)
         fields = {"userId": "u", "projectId": "p", "projectDir": str(self.project), "trainType": "classification"}
         # Another seed each time: the model of the same folder and options would be taken over.
-        body = urlencode({**fields, "imageSize": 64, "seed": next(self._seeds), **options})
+        own = {"imageSize": 64, "seed": next(self._seeds), "exports": "tflite"}
+        body = urlencode({**fields, **own, **options})
         began_s = time.perf_counter()
         status, answer = self.service.call("POST", "/", body)
         if status != 200:
