@@ -1,0 +1,105 @@
+"""How long a task takes on a warm worker: the first on a folder, again after a few more photos, and unchanged.
+
+    python -m benchmarks.again FLOWERS5_DIR                 as a website does it, by POST and GET
+    python -m benchmarks.again FLOWERS5_DIR --per-class 20  the same with 100 photos
+
+Targets: 100 photos at most 15 s from POST to done; after a few more photos at most 15 % of the first task's training
+time (the stages features and train), with the same accuracy; unchanged, at once. Before that, a task of digits warms
+the worker up. Exports and their checks take the same time in both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from benchmarks.machine import describe_machine
+from benchmarks.service_processes import ServiceProcesses
+from demo.digits_data import make_digits_project
+from trainer_worker.data.class_folders import scan
+
+READY_TIMEOUT_S = 90.0
+END_TIMEOUT_S = 1800.0
+POLL_S = 0.02
+WARM_UP_IMAGES = 60
+
+
+def lay_out(source: Path, project: Path, per_class: int, new: int) -> list[tuple[Path, Path]]:
+    """Link the photos into the project but for `new` of them; returns those, with the places where they belong."""
+    folders = scan(source)
+    taken = dict.fromkeys(range(len(folders.labels)), 0)
+    pairs = []
+    for path, label in zip(folders.files, folders.classes.tolist(), strict=True):
+        if not per_class or taken[label] < per_class:
+            pairs.append((path, project / "images" / folders.labels[label] / f"{taken[label]}_{path.name}"))
+            taken[label] += 1
+    random.Random(1).shuffle(pairs)
+    for path, target in pairs[new:]:
+        add_photo(path, target)
+    return pairs[:new]
+
+
+def add_photo(path: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(path.read_bytes())
+
+
+def run_task(service: ServiceProcesses, project: Path) -> tuple[float, dict[str, Any]]:
+    """Seconds from POST until GET says done, and the task."""
+    fields = {"userId": "u", "projectId": "p", "projectDir": str(project), "trainType": "classification"}
+    began_s = time.monotonic()
+    status, answer = service.call("POST", "/", urlencode(fields))
+    if status != 200:
+        raise RuntimeError(f"POST was answered with {status}: {answer}")
+    while True:
+        _, task = service.call("GET", f"/v1/tasks/{answer['taskId']}")
+        took_s = time.monotonic() - began_s
+        if task["state"] == "done":
+            return took_s, task
+        if task["state"] in ("failed", "cancelled") or took_s > END_TIMEOUT_S:
+            raise RuntimeError(f"The task should be done: {task}")
+        time.sleep(POLL_S)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source", type=Path, help="class folders")
+    parser.add_argument("--per-class", type=int, default=0, help="images of each class; 0: all")
+    parser.add_argument("--new", type=int, default=11, help="photos that come later")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        service = ServiceProcesses(Path(folder), WORKER_CACHE_DIR=f"{folder}/cache")
+        warm_up, project = service.projects / "digits", service.projects / "photos"
+        make_digits_project(warm_up, WARM_UP_IMAGES)
+        later = lay_out(arguments.source, project, arguments.per_class, arguments.new)
+        print(describe_machine())
+        with (
+            service.program("broker", "-m", "broker"),
+            service.program("web", "server.py", "run"),
+            service.program("worker", "-m", "trainer_worker", "--name", "again"),
+        ):
+            service.wait_for("/readyz", "ready", READY_TIMEOUT_S)
+            run_task(service, warm_up)
+            first_training_s = report("the first task", *run_task(service, project))
+            for path, target in later:
+                add_photo(path, target)
+            training_s = report(f"after {len(later)} more photos", *run_task(service, project))
+            report("unchanged", *run_task(service, project))
+            print(f"training again / first {training_s / first_training_s:.2f}, target at most 0.15")
+
+
+def report(name: str, took_s: float, task: dict[str, Any]) -> float:
+    """A line; returns the seconds of training."""
+    stages = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in task["stageSeconds"].items())
+    accuracy, images = task["metrics"]["accuracy"], task["metrics"]["images"]
+    print(f"{name:<22} {took_s:6.1f} s, accuracy {accuracy:.4f}, {images:.0f} images ({stages})", flush=True)
+    return float(sum(task["stageSeconds"].get(stage, 0.0) for stage in ("features", "train")))
+
+
+if __name__ == "__main__":
+    main()
