@@ -19,7 +19,7 @@ from protocol.errors import TrainingError
 from trainer_worker.artifacts import read_manifest
 from trainer_worker.class_scores import ClassScores, accuracy, score_classes
 from trainer_worker.classifier_record import Trained, describe_model, describe_training, headline
-from trainer_worker.continuation import recall, remember
+from trainer_worker.continuation import LastTraining, recall, remember
 from trainer_worker.data.class_folders import ClassFolders, scan
 from trainer_worker.data.images import read_rgb
 from trainer_worker.export_checks import Exports, HeldOut, start_runtimes
@@ -27,6 +27,7 @@ from trainer_worker.exports import CALIBRATION_PICTURES, expected_s, refuse_impo
 from trainer_worker.features import CachedFeatures, FeatureExtractor
 from trainer_worker.fine_tuning import (
     BLOCKS_FROM_IMAGES,
+    Classifier,
     Examples,
     History,
     build_classifier,
@@ -36,7 +37,7 @@ from trainer_worker.fine_tuning import (
     predict,
 )
 from trainer_worker.job import Job, Phase, Reporter, TrainingResult
-from trainer_worker.labelled_pictures import Dataset, balanced_order, mirrored_maps, read_dataset, split_dataset
+from trainer_worker.labelled_pictures import Dataset, Split, balanced_order, mirrored_maps, read_dataset, split_dataset
 from trainer_worker.publishing import FIRST_MODEL, Publication, publish_model
 from trainer_worker.stages import Stages
 from trainer_worker.time_budget import FIRST_MODEL_SHARE, READING_SHARE, TimeBudget
@@ -103,16 +104,8 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     stages.enter("train")
     classifier = build_classifier(options.image_size, len(data.folders.labels))
     examples = Examples(tuple(views), data.pooled, data.folders.classes)
-    if last is None:
-        end_by_s = budget.by_s(1.0, reserve_s=_finishing_s(len(split.held_out), job))
-        history = fit(classifier, examples, split.train, split.validation, options, reporter, job.checkpoints, end_by_s)
-    else:
-        classifier.tail.set_weights(last.weights)
-        known = last.sides(data.contents) == -1
-        rows = np.concatenate([split.train, split.validation])
-        history = fit_more(
-            classifier, examples, rows[~known[rows]], rows[known[rows]], options, reporter, job.checkpoints
-        )
+    end_by_s = budget.by_s(1.0, reserve_s=_finishing_s(len(split.held_out), job))
+    history = _fit(classifier, examples, data, split, last, end_by_s, job, reporter)
     del views, examples
     if data.unread:
         history.end_reason = "budget"
@@ -130,6 +123,26 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
         end_reason=history.end_reason,
         details={"best_epoch": history.best_epoch, "warnings": warnings},
     )
+
+
+def _fit(
+    classifier: Classifier,
+    examples: Examples,
+    data: Dataset,
+    split: Split,
+    last: LastTraining | None,
+    end_by_s: float,
+    job: Job,
+    reporter: Reporter,
+) -> History:
+    """From the start, or on from the folder's last training."""
+    if last is None:
+        train, validation = split.train, split.validation
+        return fit(classifier, examples, train, validation, job.options, reporter, job.checkpoints, end_by_s)
+    classifier.tail.set_weights(last.weights)
+    rows = np.concatenate([split.train, split.validation])
+    known = last.sides(data.contents)[rows] == -1
+    return fit_more(classifier, examples, rows[~known], rows[known], job.options, reporter, job.checkpoints)
 
 
 def _publish_first_model(
