@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import platform
 from typing import Any
 
-import keras
-import msgspec
 import numpy as np
-import tensorflow as tf
 
-from trainer_worker.backbones.efficientnet_lite import WEIGHTS_SHA256
 from trainer_worker.class_scores import ClassScores
 from trainer_worker.export_checks import Exports
 from trainer_worker.fine_tuning import Classifier, History
@@ -77,13 +72,6 @@ def describe_model(trained: Trained, scores: ClassScores, exports: Exports, job:
     data, history = trained.data, trained.history
     side, labels = job.options.image_size, list(data.folders.labels)
     return {
-        "task_id": job.task_id,
-        "attempt": job.attempt,
-        "fingerprint": job.fingerprint,
-        "train_type": job.train_type,
-        "options": msgspec.to_builtins(job.options),
-        "seed": job.options.seed,
-        "labels": labels,
         "input": {"shape": [None, side, side, 3], "dtype": "float32", "range": [0, 255], "channels": "RGB"},
         "output": {"shape": [None, len(labels)], "dtype": "float32", "meaning": "probability of each label"},
         "metrics": headline(scores, data),
@@ -91,14 +79,7 @@ def describe_model(trained: Trained, scores: ClassScores, exports: Exports, job:
         "end_reason": history.end_reason,
         "stopped_early": history.stopped_early,
         "continued_from": trained.continued_from or None,
-        "model_file": exports.model_file(),
         "exports": exports.report(scores.accuracy),
-        "versions": {
-            "tensorflow": tf.__version__,
-            "keras": keras.__version__,
-            "python": platform.python_version(),
-            "backbone_sha256": WEIGHTS_SHA256,
-        },
         "skipped": len(data.skipped),
         "warnings": trained.warnings,
     }

@@ -1,20 +1,24 @@
 """From a trained model to its published folder: exports, their proof, labels, records, app pack.
 
-For the trainer process only: imports TensorFlow, by way of the exports.
+For the trainer process only: imports TensorFlow.
 """
 
 from __future__ import annotations
 
 import functools
+import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
+import msgspec
+import tensorflow as tf
 
 from trainer_worker.app_pack import add_app_pack, label_model
 from trainer_worker.artifacts import ModelFolder, write_json, write_labels
+from trainer_worker.backbones.efficientnet_lite import WEIGHTS_SHA256
 from trainer_worker.export_checks import ExportChecks, Exports, HeldOut
 from trainer_worker.exports import ReadPictures, export_model
 from trainer_worker.job import Job, Reporter
@@ -30,7 +34,7 @@ _FIRST_FORMAT = "tflite"
 class Publication:
     """model: as exports.Export has it. proof: what every file must reproduce. calibration: training pictures.
 
-    describe: from what the export has come to and its warnings to (metrics.json, manifest.json).
+    describe: from what the export has come to and its warnings to metrics.json and what is special in manifest.json.
     """
 
     model: keras.Model
@@ -72,9 +76,34 @@ def publish_model(
         metrics, manifest = publication.describe(exports, [*warnings, *exports.warnings()])
         write_json(folder.path / "metrics.json", metrics)
         stages.leave()
-        manifest |= {"stage_seconds": dict(stages.seconds), "interim": bool(prefix)}
+        manifest = {
+            **_facts_of(job),
+            "labels": list(publication.labels),
+            **manifest,
+            "model_file": exports.model_file(),
+            "stage_seconds": dict(stages.seconds),
+            "interim": bool(prefix),
+        }
         _add_app_pack(folder.path, job, manifest, metrics, threads)
         return folder.publish(manifest) / exports.model_file()
+
+
+def _facts_of(job: Job) -> dict[str, Any]:
+    """What every manifest says of its making."""
+    return {
+        "task_id": job.task_id,
+        "attempt": job.attempt,
+        "fingerprint": job.fingerprint,
+        "train_type": job.train_type,
+        "options": msgspec.to_builtins(job.options),
+        "seed": job.options.seed,
+        "versions": {
+            "tensorflow": tf.__version__,
+            "keras": keras.__version__,
+            "python": platform.python_version(),
+            "backbone_sha256": WEIGHTS_SHA256,
+        },
+    }
 
 
 def _add_app_pack(folder: Path, job: Job, manifest: dict[str, Any], metrics: dict[str, Any], threads: int) -> None:

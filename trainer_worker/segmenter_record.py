@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import platform
 from typing import Any
 
-import keras
-import msgspec
-import tensorflow as tf
-
-from trainer_worker.backbones.efficientnet_lite import WEIGHTS_SHA256
 from trainer_worker.data.mask_classes import MaskClasses
 from trainer_worker.data.mask_folders import MaskFolders
 from trainer_worker.data.tiles import overlap_px
@@ -102,13 +96,6 @@ def describe_model(
 ) -> dict[str, Any]:
     size = job.options.image_size
     return {
-        "task_id": job.task_id,
-        "attempt": job.attempt,
-        "fingerprint": job.fingerprint,
-        "train_type": job.train_type,
-        "options": msgspec.to_builtins(job.options),
-        "seed": job.options.seed,
-        "labels": list(classes.names),
         "input": _input(size, tiles),
         **_output(classes, size),
         "metrics": {"dice": scores.dice, "iou": scores.iou, "dice_all_pixels": scores.dice_all_pixels},
@@ -116,11 +103,5 @@ def describe_model(
         "end_reason": history.end_reason,
         "stopped_early": history.stopped_early,
         "exports": exports,
-        "versions": {
-            "tensorflow": tf.__version__,
-            "keras": keras.__version__,
-            "python": platform.python_version(),
-            "backbone_sha256": WEIGHTS_SHA256,
-        },
         "warnings": warnings,
     }

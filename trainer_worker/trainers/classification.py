@@ -78,11 +78,13 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     stages.enter("scan")
     folders = scan(job.project_dir)
     reporter.plan(_plan(len(folders.files), job))
+    wants_first = budget.is_limited and read_manifest(job.project_dir / "models" / job.task_id) is None
+    stages.enter("first_features" if wants_first else "features")
     features = CachedFeatures(_extractor(options.image_size, threads, cache_dir), job.project_dir)
-    if budget.is_limited and read_manifest(job.project_dir / "models" / job.task_id) is None:
+    if wants_first:
         _publish_first_model(folders, features, budget, job, reporter, stages, threads)
+        stages.enter("features")
 
-    stages.enter("features")
     work = len(folders.files) * (2 - options.validation_split)
 
     def on_done(done: int) -> None:
@@ -159,7 +161,6 @@ def _publish_first_model(
     What it has read is in the cache for the better model. A sample without enough readable pictures is left at that:
     the whole folder decides whether the task can be trained.
     """
-    stages.enter("first_features")
     reserve_s = FIRST_HEAD_S + _finishing_s(FIRST_MODEL_CHECKED, job)
     until_s = budget.by_s(FIRST_MODEL_SHARE, reserve_s)
     try:

@@ -160,7 +160,7 @@ class _Finisher:
             manifest = describe_model(
                 self._job, options.tiles, self._folders.classes, scores, report, history, warnings
             )
-            return metrics, {**manifest, "model_file": exports.model_file()}
+            return metrics, manifest
 
         training = examples.rows_of(self._split.train)
         calibrating = training[:: max(1, len(training) // CALIBRATION_PICTURES)][:CALIBRATION_PICTURES]
