@@ -8,7 +8,6 @@ from __future__ import annotations
 import ctypes
 import dataclasses
 import errno
-import gc
 import logging
 import os
 import platform
@@ -32,6 +31,7 @@ from protocol.task import Trained
 from protocol.text import as_utf8
 from trainer_worker.artifacts import AlreadyPublishedError, read_finished, read_manifest
 from trainer_worker.job import Cancelled, Job
+from trainer_worker.memory import give_back_memory
 from trainer_worker.pace import Pace
 from trainer_worker.registry import TRAINER_MODULES, Train, load_trainer
 from trainer_worker.reporter import PipeReporter
@@ -213,7 +213,7 @@ def release_memory() -> None:
     import tensorflow as tf
 
     tf.keras.backend.clear_session()
-    gc.collect()
+    give_back_memory()
 
 
 def die_with_parent(parent_pid: int) -> None:

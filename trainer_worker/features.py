@@ -67,7 +67,7 @@ class FeatureExtractor:
         self._network: Any = None
         self._interpreters: queue.SimpleQueue[Any] = queue.SimpleQueue()
         if tf.config.list_physical_devices("GPU"):
-            self._network = tf.function(_network(image_size), reduce_retracing=True)
+            self._network = tf.function(_network(image_size), reduce_retracing=True, autograph=False)
         else:
             for _ in range(self.threads):
                 self._interpreters.put(_cached_interpreter(image_size, cache_dir))
@@ -216,7 +216,8 @@ def _convert(image_size: int) -> bytes:
     """The backbone as float32 TFLite for one picture, checked against the Keras model on noise."""
     network = _network(image_size)
     shape = (1, image_size, image_size, 3)
-    traced = tf.function(lambda x: network(x, training=False), input_signature=[tf.TensorSpec(shape, tf.float32)])
+    signature = [tf.TensorSpec(shape, tf.float32)]
+    traced = tf.function(lambda x: network(x, training=False), input_signature=signature, autograph=False)
     # Frozen first: converted straight from the function, the file would come out without the weights.
     frozen = convert_variables_to_constants_v2(traced.get_concrete_function())
     content: bytes = tf.lite.TFLiteConverter.from_concrete_functions([frozen]).convert()

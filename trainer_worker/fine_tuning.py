@@ -25,6 +25,7 @@ from protocol.options import TrainingOptions
 from trainer_worker.backbones import efficientnet_lite
 from trainer_worker.checkpoints import Checkpoints
 from trainer_worker.class_scores import accuracy, balanced_accuracy
+from trainer_worker.gradient_update import apply_gradients
 from trainer_worker.job import Reporter
 
 LABEL_SMOOTHING = 0.1
@@ -97,8 +98,11 @@ def build_classifier(image_size: int, labels: int) -> Classifier:
     logits = head(pooled)
     probabilities = keras.layers.Softmax(name="probabilities")(logits)
     tail = keras.Model(backbone.get_layer(efficientnet_lite.TRUNK_END).output, logits, name="tail")
-    signature = [tf.TensorSpec((None, *tail.input_shape[1:]), tf.float32)]
-    run_tail = tf.function(lambda maps: tf.nn.softmax(tail(maps, training=False)), input_signature=signature)
+    run_tail = tf.function(
+        lambda maps: tf.nn.softmax(tail(maps, training=False)),
+        input_signature=[tf.TensorSpec((None, *tail.input_shape[1:]), tf.float32)],
+        autograph=False,
+    )
     return Classifier(keras.Model(backbone.input, probabilities, name="classifier"), tail, head, run_tail)
 
 
@@ -347,11 +351,12 @@ def _compile_step(tail: keras.Model, groups: list[tuple[Any, list[Any]]]) -> Any
             loss = tf.reduce_mean(losses)
         gradients = tape.gradient(loss, [variables for _, variables in groups])
         for (optimizer, variables), gradient in zip(groups, gradients, strict=True):
-            optimizer.apply(gradient, variables)
+            apply_gradients(optimizer, gradient, variables)
         return loss
 
     shapes = ((None, *tail.input_shape[1:]), (None, tail.output_shape[-1]))
-    return tf.function(step, input_signature=[tf.TensorSpec(shape, tf.float32) for shape in shapes])
+    signature = [tf.TensorSpec(shape, tf.float32) for shape in shapes]
+    return tf.function(step, input_signature=signature, autograph=False)
 
 
 def _rank(metrics: dict[str, float]) -> tuple[float, float]:

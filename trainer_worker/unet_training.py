@@ -14,6 +14,7 @@ import tensorflow as tf
 from protocol.errors import TrainingError
 from protocol.options import TrainingOptions
 from trainer_worker.checkpoints import Checkpoints
+from trainer_worker.gradient_update import apply_gradients
 from trainer_worker.mask_losses import (
     MaskLoss,
     class_weights,
@@ -212,7 +213,7 @@ def _training_step(decoder: Any, optimizer: Any, loss_of: MaskLoss) -> Any:
             logits = decoder([tf.cast(x, tf.float32) for x in inputs], training=True)
             loss = tf.reduce_mean(loss_of(masks, logits))
         gradients = tape.gradient(loss, weights)
-        optimizer.apply_gradients(zip(gradients, weights, strict=True))
+        apply_gradients(optimizer, gradients, weights)
         return loss
 
     return step

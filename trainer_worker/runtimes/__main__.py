@@ -8,9 +8,6 @@ None                          nothing; the file is forgotten
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import gc
 import importlib
 import sys
 import time
@@ -20,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from trainer_worker.memory import give_back_memory
 
 MODULES = {
     "tflite": "trainer_worker.runtimes.tflite_models",
@@ -54,9 +53,7 @@ class Runner:
         """Let go of the file, and give its memory back: the process is kept for the next task."""
         self._predict = None
         self._runtime.release()
-        gc.collect()
-        with contextlib.suppress(OSError, AttributeError):  # as glibc has it
-            ctypes.CDLL(None).malloc_trim(0)
+        give_back_memory()
 
 
 def runtime(name: str) -> Any:
