@@ -38,6 +38,7 @@ POLLED_TASKS = 100
 USERS = 50
 TRAINED_IMAGES = 40
 READY_TIMEOUT_S = 90.0
+FREE_TIMEOUT_S = 120.0
 START_TIMEOUT_S = 10.0
 UNLIMITED = "10000000"
 
@@ -191,10 +192,13 @@ def wait_until_free(publications: zmq.Socket[bytes]) -> None:
     """Until a tick says so that was sent after this call."""
     while publications.poll(0):
         publications.recv_multipart()
+    give_up_at_s = time.perf_counter() + FREE_TIMEOUT_S
     while True:
-        _, message = next_publication(publications)
+        at_s, message = next_publication(publications)
         if isinstance(message, m.Tick) and message.free == 1:
             return
+        if at_s > give_up_at_s:
+            raise RuntimeError(f"No worker was free for {FREE_TIMEOUT_S:.0f} s; last publication: {message}")
 
 
 def next_publication(publications: zmq.Socket[bytes]) -> tuple[float, m.Published]:

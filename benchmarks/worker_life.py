@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import os
 import random
 import statistics
 import tempfile
@@ -38,7 +39,8 @@ FIRST_TASKS, LAST_TASKS = 5, 20
 TRAINED_IMAGES = 40
 READY_TIMEOUT_S = 90.0
 END_TIMEOUT_S = 120.0
-WORKER_NAME = "worker-life"
+#: Unique on this machine, where a name belongs to one process.
+WORKER_NAME = f"worker-life-{os.getpid()}"
 
 
 class Bench:
