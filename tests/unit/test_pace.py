@@ -35,6 +35,24 @@ def test_eight_of_ten_later_tasks_end_inside_the_range(tmp_path: Path) -> None:
     assert 0.76 <= inside / (40 * 50) <= 0.9
 
 
+def _held(folder: Path, ratios: np.ndarray) -> float:
+    """The share of those tasks, one after the other, that ended in the range which was shown before."""
+    pace, inside = Pace(folder, "classification"), []
+    for number, ratio in enumerate(ratios.tolist()):
+        low, high = pace.factors()
+        if number >= LEAST_TASKS:
+            inside.append(low <= ratio <= high)
+        pace.add(10.0 * ratio, 10.0)
+    return float(np.mean(inside))
+
+
+def test_the_range_follows_a_machine_that_gets_busier_and_quieter(tmp_path: Path) -> None:
+    """Tasks take 1.6 times as long, 40 of them, then 40 as before, ...; plain quantiles hold 7 of 10 here."""
+    random = np.random.default_rng(1)
+    load = np.exp(0.5 * ((np.arange(300) // 40) % 2))
+    assert 0.75 <= _held(tmp_path, load * random.lognormal(0.0, 0.1, 300)) <= 0.9
+
+
 def test_old_tasks_are_forgotten(tmp_path: Path) -> None:
     pace = Pace(tmp_path, "classification")
     for took_s in [50.0] * MOST_TASKS + [10.0] * MOST_TASKS:
