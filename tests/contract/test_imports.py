@@ -44,6 +44,7 @@ TENSORFLOW_FILES = {
     "trainer_worker/exports.py",
     "trainer_worker/features.py",
     "trainer_worker/fine_tuning.py",
+    "trainer_worker/gradient_update.py",
     "trainer_worker/mask_losses.py",
     "trainer_worker/mask_predictions.py",
     "trainer_worker/runtimes/tensorflow_models.py",

@@ -8,6 +8,9 @@ None                          nothing; the file is forgotten
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import gc
 import importlib
 import sys
 import time
@@ -17,8 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from trainer_worker.memory import give_back_memory
 
 MODULES = {
     "tflite": "trainer_worker.runtimes.tflite_models",
@@ -53,7 +54,9 @@ class Runner:
         """Let go of the file, and give its memory back: the process is kept for the next task."""
         self._predict = None
         self._runtime.release()
-        give_back_memory()
+        gc.collect()
+        with contextlib.suppress(OSError, AttributeError):  # as glibc has it
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def runtime(name: str) -> Any:
