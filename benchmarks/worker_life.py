@@ -19,7 +19,6 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import psutil
 import zmq
@@ -52,15 +51,10 @@ class Bench:
     def start(self, **options: int) -> tuple[str, float]:
         """Post to the free worker; the taskId, and milliseconds until the agent has handed it to its trainer."""
         wait_until_free(self.publications)
-        fields = {"userId": "u", "projectId": "p", "projectDir": str(self.project), "trainType": "classification"}
         # Another seed each time: the model of the same folder and options would be taken over.
-        own = {"imageSize": 64, "seed": next(self._seeds), "exports": "tflite"}
-        body = urlencode({**fields, **own, **options})
+        seed = next(self._seeds)
         began_s = time.perf_counter()
-        status, answer = self.service.call("POST", "/", body)
-        if status != 200:
-            raise RuntimeError(f"POST was answered with {status}: {answer}")
-        task_id = str(answer["taskId"])
+        task_id = self.service.post(self.project, imageSize=64, seed=seed, exports="tflite", **options)
         while True:
             at_s, message = next_publication(self.publications)
             if isinstance(message, m.Progress) and message.task_id == task_id:
