@@ -86,11 +86,11 @@ class ServiceProcesses:
         return str(answer["taskId"])
 
     def wait_for(self, path: str, wanted: str, timeout_s: float) -> None:
-        """Until the JSON that `path` answers has the key `wanted`; RuntimeError with the logs after timeout_s."""
+        """Until the JSON that `path` answers has `wanted`, and not false; RuntimeError with logs after timeout_s."""
         give_up_at_s = time.monotonic() + timeout_s
         while True:
             _, body = self.call("GET", path)
-            if wanted in body:
+            if body.get(wanted, False) is not False:
                 return
             if time.monotonic() > give_up_at_s:
                 raise RuntimeError(f"{path} after {timeout_s:.0f} s: {body}\n{self._last_log_lines()}")

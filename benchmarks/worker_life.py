@@ -61,12 +61,12 @@ class Bench:
                 return task_id, (at_s - began_s) * 1000
 
     def wait_for_end(self, task_id: str, state: str) -> bool:
-        """Whether the first range that it showed for its end held the real one (False if it showed none)."""
+        """Whether the first range that the training gave for its end held the real one (False if it gave none)."""
         give_up_at_s = time.monotonic() + END_TIMEOUT_S
         end_range_s: tuple[float, float] | None = None
         while (task := self._task(task_id))["state"] in ("pending", "processing"):
             now_s = time.monotonic()
-            if end_range_s is None and task["etaRangeSeconds"]:
+            if end_range_s is None and task["etaRangeSeconds"] and task["phase"] not in ("", "starting"):
                 low_s, high_s = task["etaRangeSeconds"]
                 end_range_s = now_s + low_s, now_s + high_s
             if now_s > give_up_at_s:
@@ -125,7 +125,7 @@ def measure_life(bench: Bench, tasks: int) -> None:
     for label, mb, start_ms in rows:
         print(f"{label:<34}{mb:>12.0f}{start_ms:>20.1f}")
     learned = inside[LEAST_TASKS:]
-    print(f"the first ETA range held the real end in {sum(learned)} of {len(learned)} tasks, target 8 in 10")
+    print(f"the training's first ETA range held the real end in {sum(learned)} of {len(learned)} tasks, target 8 in 10")
     print(f"memory {growth:.2f} of the fifth task's, target at most {TARGET_GROWTH}")
 
 

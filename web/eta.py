@@ -1,19 +1,22 @@
 """When a task will end before its trainer can say so: waiting for a worker, then running. Pure.
 
-Running is planned from the number of pictures, and how far such plans were off for this service's finished tasks gives
-the range: quantiles of past ratios, as in split conformal prediction (Papadopoulos et al. 2002), taken among tasks of
-the same kind only (Mondrian conformal prediction, Vovk et al. 2005). trainer_worker/pace.py does the same inside a
-training, with a better plan.
+Running is planned from the number of pictures. By how much such plans are off now is what the newest finished tasks of
+the same kind took; how far that was from what came next gives the range: quantiles of past errors of forecasts, as in
+split conformal prediction (Papadopoulos et al. 2002), within one kind of tasks only (Mondrian conformal prediction,
+Vovk et al. 2005). trainer_worker/pace.py does the like inside a training, with a better plan.
 
-Waiting is a sum over the tasks ahead: their means add up, and their variances. How well a mean is known is an error
-that all tasks of a kind share, so that it grows with their number and not with its root. The queue's order is that of
-broker/queue.py as far as tasks tell: a user with a running task stands one turn back, limits per user are not known
-here, and nobody can know who will still come and go first.
+Waiting is a sum over the tasks ahead: their means add up, and the variances of their own errors. The error that they
+share (a machine that is busier than before) grows with their number and not with its root. It is what is left of past
+errors when that part is taken out in which neighbours in time differ (von Neumann 1941).
+
+The queue's order is that of broker/queue.py as far as tasks tell: a user with a running task stands one turn back,
+limits per user are not known here, and nobody can know who will still come and go first.
 """
 
 from __future__ import annotations
 
 import heapq
+import itertools
 import math
 import statistics
 from collections import Counter, defaultdict
@@ -27,8 +30,12 @@ from protocol.task import Task, TaskSpec, TaskState
 COVERAGE = 0.8
 #: So many deviations to each side of a normal distribution's middle hold that share.
 DEVIATIONS = statistics.NormalDist().inv_cdf((1 + COVERAGE) / 2)
-#: Ratios that are needed (of nine, the least and the greatest hold 8 in 10 of the next), and those that are kept.
-LEAST_TASKS, MOST_TASKS = 9, 50
+#: Past errors that are needed: of nine, the least and the greatest hold 8 in 10 of the next.
+LEAST_ERRORS = 9
+#: Of the newest tasks, so many are looked at.
+MOST_TASKS = 40
+#: So many of the newest say how fast the machine is now.
+LEVEL_TASKS = 8
 #: As many ended tasks are looked at as the broker's snapshot gives to a front-end that has just started.
 RECENT_TASKS = 1000
 
@@ -58,14 +65,22 @@ class Kind(NamedTuple):
 
 
 class Pace(NamedTuple):
-    """Of one kind, real seconds by planned ones: low and high hold COVERAGE of them. tasks: 1 for assumed ones."""
+    """Of one kind, real seconds by planned ones: low and high hold COVERAGE of them.
+
+    The variance of a task's own error, and of the one that the next tasks of its kind share.
+    """
 
     low: float
     middle: float
     high: float
     mean: float
-    deviation: float
-    tasks: int
+    own_variance: float
+    shared_variance: float
+    is_learned: bool
+
+    @property
+    def deviation(self) -> float:
+        return math.sqrt(self.own_variance + self.shared_variance)
 
 
 class End(NamedTuple):
@@ -74,6 +89,14 @@ class End(NamedTuple):
     low_at_s: float
     middle_at_s: float
     high_at_s: float
+
+
+class Past(NamedTuple):
+    """A finished task. ratio: real seconds by planned ones."""
+
+    submitted_at_s: float
+    ended_at_s: float
+    ratio: float
 
 
 class Run(NamedTuple):
@@ -93,7 +116,7 @@ class History:
 
     def __init__(self, tasks: Iterable[Task]) -> None:
         """tasks: ended ones, in any order. Only whole runs of one attempt count."""
-        self._ratios: defaultdict[Kind, list[float]] = defaultdict(list)
+        self._past: defaultdict[Kind, list[Past]] = defaultdict(list)
         self._folders: set[tuple[str, str]] = set()
         self._paces: dict[Kind, Pace] = {}
         done = (task for task in tasks if task.state is TaskState.DONE)
@@ -104,10 +127,9 @@ class History:
         """pictures: in the folder, None when unknown."""
         kind = self._kind(spec, pictures)
         if kind not in self._paces:
-            ratios = self._ratios[kind][-MOST_TASKS:]
-            self._paces[kind] = learned(ratios) if len(ratios) >= LEAST_TASKS else assumed(kind)
+            self._paces[kind] = learned(self._past[kind][-MOST_TASKS:]) or assumed(kind)
         planned_s, pace = plan_s(spec, pictures), self._paces[kind]
-        if kind.limited and pace.tasks == 1:
+        if kind.limited and not pace.is_learned:
             most = WITHIN_BUDGET * _budget_s(spec) / planned_s
             pace = pace._replace(high=max(pace.middle, min(pace.high, most)))
         return Run(kind, planned_s, pace)
@@ -118,7 +140,8 @@ class History:
         if trained is not None and not trained.stopped_early and task.attempt == 1 and took_s > 0:
             pictures = int(trained.metrics.get("images", 0)) or None
             for known in {pictures, None}:
-                self._ratios[self._kind(spec, known)].append(took_s / plan_s(spec, known))
+                ratio = took_s / plan_s(spec, known)
+                self._past[self._kind(spec, known)].append(Past(task.submitted_at_s, task.ended_at_s, ratio))
         self._folders.add((spec.project_path, spec.train_type))
 
     def _kind(self, spec: TaskSpec, pictures: int | None) -> Kind:
@@ -126,20 +149,42 @@ class History:
         return Kind(spec.train_type, again, _budget_s(spec) > 0, pictures is not None)
 
 
-def learned(ratios: Sequence[float]) -> Pace:
-    """From at least LEAST_TASKS ratios."""
-    ordered = sorted(ratios)
-    outside, last = (1 - COVERAGE) / 2, len(ordered) - 1
-    low = ordered[max(0, math.floor((last + 2) * outside) - 1)]
-    high = ordered[min(last, math.ceil((last + 2) * (1 - outside)) - 1)]
-    mean = statistics.fmean(ordered)
-    return Pace(low, statistics.median(ordered), high, mean, statistics.stdev(ordered, mean), len(ordered))
+def learned(past: Sequence[Past]) -> Pace | None:
+    """From tasks of one kind, in the order in which they ended; None when they are too few."""
+    errors = past_errors(past)
+    if len(errors) < LEAST_ERRORS:
+        return None
+    level = _level(past)
+    ordered, outside = sorted(errors), (1 - COVERAGE) / 2
+    low = ordered[max(0, math.floor((len(ordered) + 1) * outside) - 1)]
+    high = ordered[min(len(ordered), math.ceil((len(ordered) + 1) * (1 - outside))) - 1]
+    variance = statistics.fmean((error - 1.0) ** 2 for error in errors)
+    own = min(variance, statistics.fmean((a - b) ** 2 for a, b in itertools.pairwise(errors)) / 2)
+    middle, squared = statistics.median(errors), level**2
+    return Pace(level * low, level * middle, level * high, level, squared * own, squared * (variance - own), True)
+
+
+def past_errors(past: Sequence[Past]) -> list[float]:
+    """What each task took by what would have been said of it when it was posted.
+
+    That is by the tasks that had ended then; of many that were posted at once, by those that ended before it.
+    """
+    errors = []
+    for index, task in enumerate(past[1:], 1):
+        known = [earlier for earlier in past[:index] if earlier.ended_at_s <= task.submitted_at_s] or past[:index]
+        errors.append(task.ratio / _level(known))
+    return errors
+
+
+def _level(past: Sequence[Past]) -> float:
+    """How fast the machine is after these tasks."""
+    return statistics.fmean(task.ratio for task in past[-LEVEL_TASKS:])
 
 
 def assumed(kind: Kind) -> Pace:
-    """For a kind of which too few tasks have ended. As from one task: all of its kind are wrong by the same."""
+    """For a kind of which too few tasks have ended: all of them may be wrong by the same."""
     low, middle, high = UNKNOWN_AGAIN if kind.again else UNKNOWN if kind.counted else UNKNOWN_UNCOUNTED
-    return Pace(low, middle, high, middle, (high - low) / (2 * DEVIATIONS), 1)
+    return Pace(low, middle, high, middle, 0.0, ((high - low) / (2 * DEVIATIONS)) ** 2, False)
 
 
 def plan_s(spec: TaskSpec, pictures: int | None) -> float:
@@ -175,7 +220,7 @@ def forecast(
     if workers:
         for task in in_order(task for task, _ in known):
             run = history.run(task.spec, pictures.get(task.task_id))
-            ends[task.task_id] = _end(run, now_s + queue.wait_s, queue.deviation_s)
+            ends[task.task_id] = _end(run, now_s + queue.wait_s, queue.variance_before(run))
             queue.add(run)
     return ends
 
@@ -215,15 +260,19 @@ class _Queue:
     def wait_s(self) -> float:
         return self._free_in_s[0]
 
-    @property
-    def deviation_s(self) -> float:
-        """The workers share the work, so each task ahead counts with its share; 0.0 while a worker is free."""
+    def variance_before(self, run: Run) -> float:
+        """Seconds squared that the wait adds to those of the run itself; 0.0 while a worker is free.
+
+        The workers share the work, so each task ahead counts with its share.
+        """
         if not self.wait_s:
             return 0.0
-        variance = self._variance
-        for pace, planned_s, squares in self._in_line.values():
-            variance += pace.deviation**2 * (squares + planned_s**2 / pace.tasks)
-        return math.sqrt(variance) / self._workers
+        variance = self._variance / self._workers**2
+        for kind, (pace, planned_s, squares) in self._in_line.items():
+            ahead_s, own_s = planned_s / self._workers, run.planned_s if kind == run.kind else 0.0
+            variance += pace.own_variance * squares / self._workers**2
+            variance += pace.shared_variance * ahead_s * (ahead_s + 2 * own_s)
+        return variance
 
     def occupy(self, left_s: float, deviation_s: float) -> None:
         """A worker is busy for so long."""
@@ -236,10 +285,10 @@ class _Queue:
         self._in_line[run.kind] = run.pace, planned_s + run.planned_s, squares + run.planned_s**2
 
 
-def _end(run: Run, starts_at_s: float, deviation_s: float) -> End:
-    """Errors of waiting and running are independent: what they leave open adds up in squares."""
+def _end(run: Run, starts_at_s: float, variance: float) -> End:
+    """variance: what the wait leaves open, in seconds squared; it adds to the run's own."""
     low, middle, high = (run.planned_s * factor for factor in run.pace[:3])
-    middle_at_s, open_s = starts_at_s + middle, DEVIATIONS * deviation_s
+    middle_at_s, open_s = starts_at_s + middle, DEVIATIONS * math.sqrt(variance)
     return End(
         middle_at_s - math.hypot(middle - low, open_s), middle_at_s, middle_at_s + math.hypot(high - middle, open_s)
     )

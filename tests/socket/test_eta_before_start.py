@@ -11,7 +11,7 @@ from protocol.task import Trained
 from tests.socket.programs import Programs
 from tests.socket.scripted_worker import ScriptedWorker
 from tests.waiting import wait_until
-from web.eta import LEAST_TASKS, UNKNOWN, plan_s
+from web.eta import LEAST_ERRORS, UNKNOWN, plan_s
 
 
 def make_folder(programs: Programs, name: str, pictures: int) -> str:
@@ -72,7 +72,7 @@ def test_a_waiting_task_has_a_range_that_knows_its_folder_and_what_is_ahead(tmp_
 def test_ended_tasks_narrow_the_range_and_a_restarted_front_end_knows_as_much(tmp_path: Path) -> None:
     with Programs(tmp_path) as programs, ScriptedWorker(programs.ports["BROKER_WORKER_PORT"]) as worker:
         worker.join()
-        for number in range(LEAST_TASKS):
+        for number in range(LEAST_ERRORS + 1):
             programs.post_id(projectDir=make_folder(programs, f"past{number}", 1))
             finish(worker)
         programs.post_id(projectDir=make_folder(programs, "now", 1))

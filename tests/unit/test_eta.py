@@ -8,26 +8,34 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from protocol.messages import Progress
 from protocol.options import OPTIONS_BY_TRAIN_TYPE
 from protocol.task import AttemptEnd, Task, TaskSpec, TaskState, Trained
 from tests.sample_tasks import make_spec
-from web.eta import LEAST_TASKS, MOST_TASKS, S_PER_PICTURE, UNKNOWN, End, forecast, in_order, plan_s
+from web.eta import LEAST_ERRORS, MOST_TASKS, S_PER_PICTURE, UNKNOWN, End, Past, forecast, in_order, past_errors, plan_s
 
-NOW_S = 10_000.0
+NOW_S = 1_000_000.0
+#: When the first tasks had ended, and the seconds from one to the next.
+PAST_S, APART_S = 500_000.0, 1_000.0
+#: So many finished tasks are enough to learn from.
+ENOUGH = LEAST_ERRORS + 1
 
 
 def spec(task_id: str, user_id: str = "anna", **more: Any) -> TaskSpec:
     return make_spec(task_id, user_id, **{"project_path": f"/projects/{task_id}", **more})
 
 
-def done(task_id: str, took_s: float, pictures: int, ended_at_s: float = 5_000.0, **more: Any) -> Task:
+def done(task_id: str, took_s: float, pictures: int, number: int, **more: Any) -> Task:
+    """The `number`th that ended; it never waited."""
+    ended_at_s = PAST_S + number * APART_S
     trained = Trained("/model.tflite", {"images": float(pictures)})
     return Task(
         spec(task_id, **more),
         TaskState.DONE,
         trained=trained,
+        submitted_at_s=ended_at_s - took_s,
         started_at_s=ended_at_s - took_s,
         ended_at_s=ended_at_s,
     )
@@ -50,10 +58,10 @@ def seconds(end: End) -> tuple[float, float, float]:
     return low_at_s - NOW_S, middle_at_s - NOW_S, high_at_s - NOW_S
 
 
-def history(factor: float, count: int = LEAST_TASKS, pictures: int = 100, **more: Any) -> list[Task]:
+def history(factor: float, count: int = ENOUGH, pictures: int = 100, **more: Any) -> list[Task]:
     """Tasks that all took `factor` of their plan."""
     took_s = factor * plan_s(spec("h", **more), pictures)
-    return [done(f"h{number}", took_s, pictures, 5_000.0 + number, **more) for number in range(count)]
+    return [done(f"h{number}", took_s, pictures, number, **more) for number in range(count)]
 
 
 # ---- running ----
@@ -68,20 +76,20 @@ def test_without_history_the_range_is_wide_and_grows_with_the_folder() -> None:
 
 def test_what_tasks_took_here_is_learned_once_enough_have_ended() -> None:
     plan = plan_s(spec("t1"), 400)
-    low_s, _, high_s = seconds(ends(*history(3.0, LEAST_TASKS - 1), pending("t1"), t1=400)["t1"])
+    low_s, _, high_s = seconds(ends(*history(3.0, ENOUGH - 1), pending("t1"), t1=400)["t1"])
     assert (low_s, high_s) == pytest.approx((UNKNOWN[0] * plan, UNKNOWN[2] * plan))
     assert seconds(ends(*history(3.0), pending("t1"), t1=400)["t1"]) == pytest.approx([3 * plan] * 3)
 
 
 def test_only_the_newest_tasks_count() -> None:
     old = history(9.0, MOST_TASKS)
-    new = [done(f"n{i}", 2.0 * plan_s(spec("n"), 100), 100, 6_000.0 + i) for i in range(MOST_TASKS)]
+    new = [done(f"n{i}", 2.0 * plan_s(spec("n"), 100), 100, 50 + i) for i in range(MOST_TASKS)]
     assert seconds(ends(*new, *old, pending("t1"), t1=100)["t1"])[2] == pytest.approx(2.0 * plan_s(spec("t"), 100))
 
 
 def test_a_folder_that_was_not_counted_gets_the_range_of_plain_durations() -> None:
-    tasks = [done(f"h{n}", 20.0 + n, 100 * (n + 1), 5_000.0 + n) for n in range(LEAST_TASKS)]
-    assert seconds(ends(*tasks, pending("t1"))["t1"]) == pytest.approx([20.0, 24.0, 28.0])
+    tasks = [done(f"h{n}", 20.0, 100 * (n + 1), n) for n in range(ENOUGH)]
+    assert seconds(ends(*tasks, pending("t1"))["t1"]) == pytest.approx([20.0] * 3)
 
 
 def test_tasks_that_did_not_run_as_a_whole_teach_nothing() -> None:
@@ -95,7 +103,7 @@ def test_tasks_that_did_not_run_as_a_whole_teach_nothing() -> None:
 
 def test_another_task_for_a_folder_is_compared_with_such_tasks_only() -> None:
     first = history(1.0, 20)
-    again = [done(f"a{n}", 0.5, 100, 6_000.0 + n, project_path=f"/projects/h{n}") for n in range(LEAST_TASKS)]
+    again = [done(f"a{n}", 0.5, 100, 50 + n, project_path=f"/projects/h{n}") for n in range(ENOUGH)]
     both = ends(
         *first, *again, pending("new"), pending("old", project_path="/projects/h1"), workers=2, new=100, old=100
     )
@@ -212,7 +220,7 @@ def share_inside(workers: int, waiting: int, slower: float = 1.0, blind: bool = 
         def seconds_for(pictures: int) -> float:
             return 1.7 * chosen.lognormvariate(0.0, 0.4) * plan_s(spec("t"), pictures)
 
-        past = [done(f"h{n}", seconds_for(size := chosen.randint(50, 2000)), size, 5_000.0 + n) for n in range(30)]
+        past = [done(f"h{n}", seconds_for(size := chosen.randint(50, 2000)), size, n) for n in range(30)]
         tasks, pictures = live_queue(chosen, waiting)
         took_s = {task_id: slower * seconds_for(number) for task_id, number in pictures.items()}
         if blind:
@@ -227,6 +235,46 @@ def share_inside(workers: int, waiting: int, slower: float = 1.0, blind: bool = 
 @pytest.mark.parametrize(("workers", "waiting"), [(1, 1), (1, 12), (2, 12), (4, 12)])
 def test_eight_in_ten_end_inside_the_range_that_was_given_before_the_start(workers: int, waiting: int) -> None:
     assert 0.74 <= share_inside(workers, waiting) <= 0.88
+
+
+def share_inside_while_it_drifts(waiting: int) -> float:
+    """Of one worker's life with `waiting` tasks always in line, whose speed walks by a tenth from task to task."""
+    chosen, now_s, pace, inside = random.Random(3), NOW_S, 1.7, []
+    line: list[Task] = []
+    past: list[Task] = []
+    promised: dict[str, End] = {}
+    pictures: dict[str, int] = {}
+    while len(past) < 150:
+        while len(line) <= waiting:
+            task = pending(f"t{len(pictures)}", submitted_at_s=now_s)
+            pictures[task.task_id] = chosen.choice([40, 100, 400])
+            line.append(task)
+            found = forecast([(one, None) for one in (*past, *line)], 1, pictures, now_s)
+            promised[task.task_id] = found[task.task_id]
+        task, began_s = line.pop(0), now_s
+        pace *= chosen.lognormvariate(0.0, 0.1)
+        now_s += pace * chosen.lognormvariate(0.0, 0.2) * plan_s(task.spec, pictures[task.task_id])
+        trained = Trained("/m", {"images": float(pictures[task.task_id])})
+        done_task = replace(task, state=TaskState.DONE, started_at_s=began_s, ended_at_s=now_s, trained=trained)
+        past.append(done_task)
+        inside.append(promised[task.task_id].low_at_s <= now_s <= promised[task.task_id].high_at_s)
+    later = inside[30:]
+    return sum(later) / len(later)
+
+
+@pytest.mark.parametrize("waiting", [1, 5])
+def test_a_machine_whose_speed_drifts_is_followed(waiting: int) -> None:
+    assert share_inside_while_it_drifts(waiting) >= 0.7
+
+
+def test_tasks_that_were_posted_at_once_teach_while_the_last_of_them_wait() -> None:
+    burst = [replace(task, submitted_at_s=1.0) for task in history(3.0)]
+    assert seconds(ends(*burst, pending("t1"), t1=100)["t1"]) == pytest.approx([3 * plan_s(spec("t1"), 100)] * 3)
+
+
+def test_a_past_error_is_that_of_the_forecast_that_was_made_then() -> None:
+    past = [Past(0.0, 10.0, 2.0), Past(0.0, 20.0, 4.0), Past(15.0, 30.0, 4.0), Past(25.0, 40.0, 6.0)]
+    assert past_errors(past) == pytest.approx([4.0 / 2.0, 4.0 / 2.0, 6.0 / 3.0])
 
 
 def test_control_a_range_that_knows_no_queue_is_wrong() -> None:
