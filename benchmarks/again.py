@@ -16,7 +16,6 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 from benchmarks.machine import describe_machine
 from benchmarks.service_processes import ServiceProcesses
@@ -51,13 +50,10 @@ def add_photo(path: Path, target: Path) -> None:
 
 def run_task(service: ServiceProcesses, project: Path) -> tuple[float, dict[str, Any]]:
     """Seconds from POST until GET says done, and the task."""
-    fields = {"userId": "u", "projectId": "p", "projectDir": str(project), "trainType": "classification"}
     began_s = time.monotonic()
-    status, answer = service.call("POST", "/", urlencode(fields))
-    if status != 200:
-        raise RuntimeError(f"POST was answered with {status}: {answer}")
+    task_id = service.post(project)
     while True:
-        _, task = service.call("GET", f"/v1/tasks/{answer['taskId']}")
+        _, task = service.call("GET", f"/v1/tasks/{task_id}")
         took_s = time.monotonic() - began_s
         if task["state"] == "done":
             return took_s, task

@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from conf.settings import ROOT
 
@@ -75,6 +76,14 @@ class ServiceProcesses:
                 return error.code, json.load(error)
         except OSError as error:
             return 0, {"error": str(error)}
+
+    def post(self, project: Path, **options: int | str) -> str:
+        """The taskId of a classification task for the folder; RuntimeError when it is refused."""
+        fields = {"userId": "u", "projectId": "p", "projectDir": str(project), "trainType": "classification"}
+        status, answer = self.call("POST", "/", urlencode({**fields, **options}))
+        if status != 200:
+            raise RuntimeError(f"POST was answered with {status}: {answer}")
+        return str(answer["taskId"])
 
     def wait_for(self, path: str, wanted: str, timeout_s: float) -> None:
         """Until the JSON of `path` has the key `wanted`, not as false; RuntimeError with the logs after timeout_s."""

@@ -15,6 +15,7 @@ from conf.curve import ClientKeys
 from conf.settings import Settings, WebSettings
 from web import handlers
 from web.broker_client import BrokerClient
+from web.forecaster import Forecaster
 from web.task_cache import TaskCache
 
 log = logging.getLogger("web")
@@ -26,6 +27,7 @@ def make_app(settings: WebSettings, client: BrokerClient, cache: TaskCache) -> A
         "allowed_roots": settings.allowed_roots(),
         "client": client,
         "cache": cache,
+        "forecaster": Forecaster(cache, lambda: client.tick),
     }
     return Application(
         [

@@ -7,6 +7,7 @@ import http
 import logging
 import os
 import re
+import time
 import urllib.parse
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,8 @@ from conf.settings import WebSettings
 from protocol import messages as m
 from protocol.errors import REFUSAL_CODES
 from web.broker_client import BrokerAwayError, BrokerClient
+from web.eta import knows_its_end
+from web.forecaster import Forecaster
 from web.submission import read_submission
 from web.task_cache import Entry, TaskCache
 from web.views import full_view
@@ -54,12 +57,18 @@ class JsonHandler(RequestHandler):
     """What all calls share: services, JSON out, errors as JSON."""
 
     def initialize(
-        self, settings: WebSettings, allowed_roots: Sequence[Path], client: BrokerClient, cache: TaskCache
+        self,
+        settings: WebSettings,
+        allowed_roots: Sequence[Path],
+        client: BrokerClient,
+        cache: TaskCache,
+        forecaster: Forecaster,
     ) -> None:
         self.web_settings = settings
         self.allowed_roots = allowed_roots
         self.client = client
         self.cache = cache
+        self.forecaster = forecaster
 
     def set_default_headers(self) -> None:
         self.set_header("Content-Type", "application/json")
@@ -218,20 +227,24 @@ class TaskDetailHandler(JsonHandler):
     """`/v1/tasks/<taskId>`: the whole task, and cancelling it."""
 
     async def get(self, task_id: str) -> None:
-        self._answer(await self.find(task_id))
+        await self._answer(await self.find(task_id))
 
     async def delete(self, task_id: str) -> None:
-        self._answer(await self.ask_for_task(lambda request_id: m.Cancel(request_id, task_id)))
+        await self._answer(await self.ask_for_task(lambda request_id: m.Cancel(request_id, task_id)))
 
-    def _answer(self, entry: Entry) -> None:
-        self.send_json(full_view(entry.task, entry.progress))
+    async def _answer(self, entry: Entry) -> None:
+        end = None
+        if not knows_its_end(entry.progress):
+            end = await self.forecaster.end_of(entry.task)
+            entry = self.cache.get(entry.task.task_id) or entry  # It may have gone on meanwhile.
+        self.send_json(full_view(entry.task, entry.progress, None if entry.task.ended else end, time.time()))
 
 
 class TaskStopHandler(TaskDetailHandler):
     """`/v1/tasks/<taskId>/stop`: end early and keep the best model so far."""
 
     async def post(self, task_id: str) -> None:
-        self._answer(await self.ask_for_task(lambda request_id: m.StopEarly(request_id, task_id)))
+        await self._answer(await self.ask_for_task(lambda request_id: m.StopEarly(request_id, task_id)))
 
 
 class WorkersHandler(JsonHandler):

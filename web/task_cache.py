@@ -52,6 +52,10 @@ class TaskCache:
     def get(self, task_id: str) -> Entry | None:
         return self._entries.get(task_id)
 
+    def entries(self) -> list[Entry]:
+        """All of them, in a list of its own."""
+        return list(self._entries.values())
+
     def brief_json(self, task_id: str) -> bytes | None:
         """The answer of `GET /?taskId=…`, or None when the task is not here."""
         entry = self._entries.get(task_id)

@@ -7,6 +7,7 @@ from typing import Any
 
 from protocol.messages import Progress
 from protocol.task import Task, TaskState
+from web.eta import End, knows_its_end
 
 
 def percent(task: Task, progress: Progress | None) -> float:
@@ -41,16 +42,20 @@ def brief_view(task: Task, progress: Progress | None) -> dict[str, Any]:
     return view
 
 
-def full_view(task: Task, progress: Progress | None) -> dict[str, Any]:
-    """Everything that a caller may know. Times are ISO 8601 in UTC, null for "not yet"."""
+def full_view(task: Task, progress: Progress | None, end: End | None = None, now_s: float = 0.0) -> dict[str, Any]:
+    """Everything that a caller may know. Times are ISO 8601 in UTC, null for "not yet".
+
+    end: the forecast, for a task that does not know its end; now_s: seconds since the epoch.
+    """
     view = brief_view(task, progress)
+    eta_s, eta_range_s = _seconds_left(progress, end, now_s)
     view |= {
         "options": task.spec.options,
         "attempt": task.attempt,
         "phase": progress.phase if progress else "",
         "epoch": progress.epoch if progress else 0,
-        "etaSeconds": progress.eta_s if progress and progress.eta_s >= 0 else None,
-        "etaRangeSeconds": [progress.eta_low_s, progress.eta_high_s] if progress and progress.eta_high_s >= 0 else None,
+        "etaSeconds": eta_s,
+        "etaRangeSeconds": eta_range_s,
         "metrics": task.trained.metrics if task.trained else (progress.metrics if progress else {}),
         "stageSeconds": task.trained.stage_seconds if task.trained else {},
         "endReason": task.trained.end_reason if task.trained else "",
@@ -65,6 +70,18 @@ def full_view(task: Task, progress: Progress | None) -> dict[str, Any]:
         ],
     }
     return view
+
+
+def _seconds_left(
+    progress: Progress | None, end: End | None, now_s: float
+) -> tuple[float | None, tuple[float, float] | None]:
+    """Until the task's end, and the range for it; None for what is not known. A forecast that has passed is none."""
+    if knows_its_end(progress):
+        return progress.eta_s, (progress.eta_low_s, progress.eta_high_s) if progress.eta_high_s >= 0 else None
+    if end is None or end.high_at_s <= now_s:
+        return None, None
+    low_s, middle_s, high_s = (round(max(0.0, at_s - now_s), 1) for at_s in end)
+    return middle_s, (low_s, high_s)
 
 
 def _iso(at_s: float) -> str | None:

@@ -11,6 +11,7 @@ from protocol.errors import Failure, FailureClass
 from protocol.messages import Progress
 from protocol.task import AttemptEnd, Task, TaskState, Trained
 from tests.sample_tasks import make_spec
+from web.eta import End
 from web.views import brief_view, full_view
 
 EIGHT = {"taskId", "progress", "thread", "state", "userId", "projectId", "projectDir", "trainType"}
@@ -65,6 +66,19 @@ def test_the_whole_task_tells_where_the_training_is() -> None:
     assert full_view(Task(make_spec()), None)["etaSeconds"] is None
     unknown = full_view(Task(make_spec(), TaskState.PROCESSING), Progress("t1", 1, 1.0))
     assert unknown["etaSeconds"] is None
+
+
+def test_the_forecast_is_shown_until_the_training_says_more_and_never_when_it_has_passed() -> None:
+    end, waiting = End(100.0, 150.04, 200.0), Task(make_spec())
+    view = full_view(waiting, None, end, 120.0)
+    assert (view["etaSeconds"], view["etaRangeSeconds"]) == (30.0, (0.0, 80.0))
+    starting = full_view(Task(make_spec(), TaskState.PROCESSING), Progress("t1", 1, 0.0), end, 90.0)
+    assert (starting["etaSeconds"], starting["etaRangeSeconds"]) == (60.0, (10.0, 110.0))
+    progress = Progress("t1", 1, 40.0, "training", 12.0, eta_low_s=9.0, eta_high_s=20.0)
+    trained = full_view(Task(make_spec(), TaskState.PROCESSING), progress, end, 120.0)
+    assert (trained["etaSeconds"], trained["etaRangeSeconds"]) == (12.0, (9.0, 20.0))
+    passed = full_view(waiting, None, end, 200.0)
+    assert (passed["etaSeconds"], passed["etaRangeSeconds"]) == (None, None)
 
 
 def test_no_answer_holds_a_bare_nan() -> None:

@@ -1,0 +1,91 @@
+"""One forecast for all who ask, made while nobody else is held up."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from protocol.messages import Tick
+from protocol.task import Task, TaskState
+from tests.sample_tasks import make_spec
+from web import forecaster
+from web.eta import End, forecast
+from web.forecaster import Forecaster
+from web.task_cache import TaskCache
+
+TICK = Tick(1, 1, 1, 1, 1)
+
+
+def make_cache(folder: Path, count: int) -> tuple[TaskCache, list[Task]]:
+    cache = TaskCache(1000)
+    tasks = [Task(make_spec(f"t{number}", project_path=str(folder))) for number in range(count)]
+    for number, task in enumerate(tasks, 1):
+        cache.put(task, number)
+    return cache, tasks
+
+
+def test_many_who_ask_at_once_share_a_forecast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache, tasks = make_cache(tmp_path, 50)
+    made = []
+
+    def counted(*arguments: Any) -> dict[str, End]:
+        made.append(1)
+        return forecast(*arguments)
+
+    monkeypatch.setattr(forecaster, "forecast", counted)
+
+    async def run() -> list[End | None]:
+        asked = Forecaster(cache, lambda: TICK)
+        return await asyncio.gather(*map(asked.end_of, tasks))
+
+    assert all(asyncio.run(run()))
+    assert len(made) <= 3
+
+
+def test_a_forecast_that_takes_long_holds_up_neither_the_event_loop_nor_the_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, tasks = make_cache(tmp_path, 1)
+    go_on = threading.Event()
+
+    def slow(*arguments: Any) -> dict[str, End]:
+        go_on.wait(10.0)
+        return forecast(*arguments)
+
+    monkeypatch.setattr(forecaster, "forecast", slow)
+    monkeypatch.setattr(forecaster, "PATIENCE_S", 0.01)
+
+    async def run() -> tuple[End | None, End | None]:
+        asked = Forecaster(cache, lambda: TICK)
+        early = await asked.end_of(tasks[0])
+        go_on.set()
+        monkeypatch.setattr(forecaster, "PATIENCE_S", 10.0)
+        return early, await asked.end_of(tasks[0])
+
+    early, later = asyncio.run(run())
+    assert early is None
+    assert later is not None
+
+
+@pytest.mark.parametrize("tick", [None, Tick(1, 0, 0, 0, 1)])
+def test_nothing_is_said_of_a_waiting_task_without_broker_or_worker(tmp_path: Path, tick: Tick | None) -> None:
+    cache, tasks = make_cache(tmp_path, 1)
+
+    async def run() -> End | None:
+        return await Forecaster(cache, lambda: tick).end_of(tasks[0])
+
+    assert asyncio.run(run()) is None
+
+
+def test_an_ended_task_is_not_forecast(tmp_path: Path) -> None:
+    cache, _ = make_cache(tmp_path, 1)
+    ended = Task(make_spec("t9"), TaskState.DONE)
+
+    async def run() -> End | None:
+        return await Forecaster(cache, lambda: TICK).end_of(ended)
+
+    assert asyncio.run(run()) is None
