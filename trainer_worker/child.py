@@ -11,6 +11,7 @@ import dataclasses
 import errno
 import gc
 import logging
+import math
 import os
 import platform
 import queue
@@ -20,6 +21,7 @@ import threading
 import traceback
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import psutil
@@ -96,7 +98,8 @@ class Child:
     def _train(self, order: m.Train, train: Train) -> m.Result:
         key = (order.spec.task_id, order.attempt)
         pace = Pace(self._cache_dir, order.spec.train_type)
-        with PipeReporter(self._send, pace.factors()) as reporter:
+        budget_s = cast(float, order.spec.options.get("timeBudget", 0)) or math.inf
+        with PipeReporter(self._send, pace.factors(), budget_s) as reporter:
             with self._lock:
                 self._holding, self._reporter = key, reporter
                 if key in self._early_halts:

@@ -6,6 +6,7 @@ it was sent is not missed, since every report holds absolute values.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -19,19 +20,24 @@ REPORT_INTERVAL_S = 0.25
 
 #: Share of the percent scale that a plan divides; the rest is for what follows the trainer's last phase.
 PLAN_PERCENT = 99.5
+#: A task may take this much of its time budget: what comes last is planned, not known.
+WITHIN_BUDGET = 1.1
 
 
 class PipeReporter:
     """The Reporter (trainer_worker.job) of one attempt. Use as a context manager: leaving ends the thread."""
 
-    def __init__(self, send: Callable[[Report], None], pace: tuple[float, float] = (1.0, 1.0)) -> None:
+    def __init__(
+        self, send: Callable[[Report], None], pace: tuple[float, float] = (1.0, 1.0), budget_s: float = math.inf
+    ) -> None:
         """send: puts a report into the pipe; an OSError from it is swallowed (the agent is gone, and so are we).
 
-        pace: between which multiples of the planned time a task takes here.
+        pace: between which multiples of the planned time a task takes here. budget_s: when training ends by itself.
         """
         self._send = send
         self._pace = pace
         self._began_s = time.monotonic()
+        self._latest_s = self._began_s + WITHIN_BUDGET * budget_s
         self._phases: list[Phase] = [Phase("starting", 1.0)]
         self._index = 0
         self._phase_began_s = time.monotonic()
@@ -114,15 +120,16 @@ class PipeReporter:
         percent = PLAN_PERCENT * (done_s + phase.expected_s * self._fraction) / total_s
         phase_end = PLAN_PERCENT * (done_s + phase.expected_s) / total_s
         self._floor_percent = max(self._floor_percent, percent)
-        remaining_s = self._remaining_s(phase)
+        planned_s, left_s = self._remaining_s(phase), max(0.0, self._latest_s - time.monotonic())
+        remaining_s, low_s, high_s = (min(left_s, planned_s * factor) for factor in (1.0, *self._pace))
         report = Report(
             progress=self._floor_percent,
             phase=phase.name,
             phase_end=max(phase_end, self._floor_percent),
             phase_expected_s=phase.expected_s * (1.0 - self._fraction),
             remaining_s=remaining_s,
-            remaining_low_s=remaining_s * self._pace[0],
-            remaining_high_s=remaining_s * self._pace[1],
+            remaining_low_s=low_s,
+            remaining_high_s=high_s,
             epoch=self._epoch,
             metrics=self._metrics,
             model_path=self._model_path,

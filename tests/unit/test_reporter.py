@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from protocol.messages import Report
 from trainer_worker.job import Cancelled, Phase
-from trainer_worker.reporter import PLAN_PERCENT, REPORT_INTERVAL_S, PipeReporter
+from trainer_worker.reporter import PLAN_PERCENT, REPORT_INTERVAL_S, WITHIN_BUDGET, PipeReporter
 
 PLAN = [Phase("features", 10.0), Phase("head", 20.0), Phase("export", 10.0)]
 DEADLINE_S = 10.0
@@ -34,6 +34,16 @@ def test_a_phase_has_its_share_of_the_percent_scale() -> None:
     assert report.progress == pytest.approx(PLAN_PERCENT * (10 + 10) / 40)
     assert report.phase_end == pytest.approx(PLAN_PERCENT * 30 / 40)
     assert (report.phase, report.phase_expected_s) == ("head", 10.0)
+
+
+def test_a_time_budget_bounds_what_is_left() -> None:
+    free, bound = PipeReporter(lambda report: None, (0.5, 9.0)), PipeReporter(lambda report: None, (0.5, 9.0), 30.0)
+    for reporter in (free, bound):
+        reporter.plan(PLAN)
+        reporter.enter("features")
+    assert newest(free).remaining_high_s == pytest.approx(9.0 * 40.0)
+    assert newest(bound).remaining_low_s == pytest.approx(0.5 * 40.0)
+    assert 30.0 < newest(bound).remaining_high_s <= WITHIN_BUDGET * 30.0
 
 
 def test_metrics_are_kept_from_step_to_step_and_an_epochs_replace_them() -> None:
