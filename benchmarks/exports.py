@@ -28,7 +28,7 @@ import tensorflow as tf
 
 from benchmarks.machine import describe_machine
 from protocol.options import TrainingOptions
-from trainer_worker.backbones import efficientnet_lite
+from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.export_checks import ExportChecks, HeldOut, start_runtimes
 from trainer_worker.exports import CALIBRATION_PICTURES, WRITING_S, export_model
 from trainer_worker.scoring import CannotRunError, ScoringProcess, kept_processes
@@ -49,7 +49,7 @@ class Subject:
 
 def build_subject(images: int, threads: int) -> Subject:
     keras.utils.set_random_seed(1)
-    backbone = efficientnet_lite.build(IMAGE_SIZE)
+    backbone = LITE0.build(IMAGE_SIZE)
     pooled = keras.layers.GlobalAveragePooling2D()(backbone.output)
     model = keras.Model(backbone.input, keras.layers.Dense(CLASSES, activation="softmax")(pooled))
     noise = np.random.default_rng(1)

@@ -21,6 +21,7 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
+import msgspec
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -28,8 +29,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from protocol.options import ClassificationOptions
-from trainer_worker.backbones import efficientnet_lite
+from conf.settings import ROOT
+from protocol.options import BACKBONES, ClassificationOptions
+from trainer_worker.backbones.catalogue import AUTO, find_backbone
+from trainer_worker.backbones.efficientnet_lite import LITE0
+from trainer_worker.backbones.weights_files import find_weights_file
 from trainer_worker.class_scores import score_classes
 from trainer_worker.data.class_folders import ClassFolders, keep_trainable, scan
 from trainer_worker.data.contents import content_groups, content_hashes
@@ -58,13 +62,17 @@ REGRESSION_ITERATIONS = 300
 
 @dataclass(frozen=True)
 class Run:
-    """What one recipe is to do. quick: one epoch a stage instead of the recipe's, to see that it runs."""
+    """What one recipe is to do. quick: one epoch a stage instead of the recipe's, to see that it runs.
+
+    The option `backbone` and its weights_file are the trainer's; the other recipes have lite0.
+    """
 
     project: Path
     options: ClassificationOptions
     threads: int
     cache_dir: Path
     quick: bool = False
+    weights_file: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -87,7 +95,7 @@ class Outcome:
 def tfmodel(run: Run) -> Outcome:
     """The product's own trainer, with its exports in three formats and their checks."""
     began_s = time.perf_counter()
-    job = Job("recipe", 1, run.project, "classification", run.options)
+    job = Job("recipe", 1, run.project, "classification", run.options, weights_file=run.weights_file)
     result = classification.train(job, SilentReporter(), run.cache_dir, run.threads)
     seconds = time.perf_counter() - began_s
     metrics = json.loads((result.model_path.parent / "metrics.json").read_text(encoding="utf-8"))
@@ -118,7 +126,7 @@ def guide(run: Run) -> Outcome:
 
 def regression(run: Run) -> Outcome:
     """Logistic regression on the frozen backbone's pooled features, its penalty chosen by cross-validation."""
-    extractor = FeatureExtractor(run.options.image_size, run.threads, run.cache_dir)
+    extractor = FeatureExtractor(LITE0, run.options.image_size, run.threads, run.cache_dir)
     began_s = time.perf_counter()
     folders, features = _read_features(run, extractor)
     split = _split(folders, run)
@@ -136,7 +144,8 @@ def regression(run: Run) -> Outcome:
 
 def prepare(run: Run) -> None:
     """Convert the backbone once, so that no run's seconds or memory hold that."""
-    FeatureExtractor(run.options.image_size, run.threads, run.cache_dir)
+    backbone = find_backbone(run.options.backbone, run.weights_file)
+    FeatureExtractor(backbone, run.options.image_size, run.threads, run.cache_dir)
 
 
 RECIPES: dict[str, Callable[[Run], Outcome]] = {"tfmodel": tfmodel, "guide": guide, "regression": regression}
@@ -154,10 +163,10 @@ def _read_pictures(run: Run) -> tuple[ClassFolders, np.ndarray]:
 
 
 def _read_features(run: Run, extractor: FeatureExtractor) -> tuple[ClassFolders, np.ndarray]:
-    """Pooled features of the trainable pictures, float32 (n, 1280)."""
+    """Pooled features of the trainable pictures, float32 (n, features)."""
     folders = scan(run.project)
     unreadable: dict[int, UnreadableImageError] = {}
-    features = np.zeros((len(folders.files), efficientnet_lite.FEATURES), np.float32)
+    features = np.zeros((len(folders.files), extractor.backbone.features), np.float32)
     for row, outcome in enumerate(extractor.of_files(folders.files)):
         if isinstance(outcome, PictureFeatures):
             features[row] = outcome.pooled
@@ -187,7 +196,7 @@ def _guide_model(side: int, labels: int) -> tuple[keras.Model, keras.Model]:
 
     Its batch normalizations are folded away, which is what the guide's `training=False` amounts to.
     """
-    backbone = efficientnet_lite.build(side)
+    backbone = LITE0.build(side)
     backbone.trainable = False
     inputs = keras.Input((side, side, 3))
     x = keras.layers.RandomFlip("horizontal")(inputs)
@@ -237,12 +246,15 @@ def main() -> None:
     parser.add_argument("--image-size", type=int, default=224)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 2)
     parser.add_argument("--cache-dir", type=Path, required=True)
+    parser.add_argument("--backbone", choices=[name for name in BACKBONES if name != AUTO], default=LITE0.name)
+    parser.add_argument("--weights-dir", type=Path, default=ROOT / "weights")
     parser.add_argument("--quick", action="store_true")
     given = parser.parse_args()
-    options = ClassificationOptions(seed=given.seed, image_size=given.image_size)
+    options = ClassificationOptions(seed=given.seed, image_size=given.image_size, backbone=given.backbone)
     if given.quick:
-        options = ClassificationOptions(seed=given.seed, image_size=given.image_size, epochs=1)
-    run = Run(given.project.resolve(), options, given.threads, given.cache_dir, given.quick)
+        options = msgspec.structs.replace(options, epochs=1)
+    weights_file = find_weights_file(given.backbone, given.weights_dir)
+    run = Run(given.project.resolve(), options, given.threads, given.cache_dir, given.quick, weights_file)
     prepare(run)
     if given.recipe == "prepare":
         return

@@ -25,7 +25,7 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 
 from benchmarks.machine import describe_machine
-from trainer_worker.backbones import efficientnet_lite
+from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.data.images import find_images, read_rgb
 from trainer_worker.features import FeatureExtractor
 
@@ -59,8 +59,8 @@ def feature_stage(count: int, predicted: int, repeats: int, threads: int, cache_
     with tempfile.TemporaryDirectory() as folder:
         source, files = photos(count, Path(folder))
         pictures = np.stack([read_rgb(path, (SIZE, SIZE)) for path in files])
-        extractor = FeatureExtractor(SIZE, threads, cache_dir)
-        backbone = efficientnet_lite.build(SIZE)
+        extractor = FeatureExtractor(LITE0, SIZE, threads, cache_dir)
+        backbone = LITE0.build(SIZE)
         model = keras.Model(backbone.input, keras.layers.GlobalAveragePooling2D()(backbone.output))
 
         def predict_one_by_one() -> None:

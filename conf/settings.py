@@ -84,6 +84,7 @@ class BrokerSettings(_Section, frozen=True, kw_only=True):
 class WorkerSettings(_Section, frozen=True, kw_only=True):
     broker: Annotated[str, Meta(pattern=r"^$|^tcp://.+:\d+$")]
     cache_dir: Annotated[str, Meta(min_length=1)]
+    weights_dir: Annotated[str, Meta(min_length=1)]
     threads: Annotated[int, Meta(ge=0, le=1024)]
     tasks_per_process: Count
     keep_spare: bool
@@ -96,6 +97,10 @@ class WorkerSettings(_Section, frozen=True, kw_only=True):
     @property
     def cache_path(self) -> Path:
         return ROOT / self.cache_dir
+
+    @property
+    def weights_path(self) -> Path:
+        return ROOT / self.weights_dir
 
     @property
     def thread_count(self) -> int:

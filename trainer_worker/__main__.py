@@ -50,7 +50,7 @@ def run(settings: Settings, name: str, start_id: str, endpoint: str) -> None:
     worker.cache_path.mkdir(parents=True, exist_ok=True)
 
     def spawn() -> SpawnedTrainer:
-        return SpawnedTrainer(worker.cache_path, worker.thread_count, worker.keep_models)
+        return SpawnedTrainer(worker.cache_path, worker.weights_path, worker.thread_count, worker.keep_models)
 
     agent = Agent(core, zmq.Context(), endpoint, keys, spawn)
     catch_signals(agent)

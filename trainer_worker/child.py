@@ -1,6 +1,6 @@
 """The trainer process: imports TensorFlow once, trains task after task, ends with its pipe.
 
-Run by the agent as `python -m trainer_worker.child FD PARENT_PID CACHE_DIR THREADS KEEP_MODELS`.
+Run by the agent as `python -m trainer_worker.child FD PARENT_PID CACHE_DIR WEIGHTS_DIR THREADS KEEP_MODELS`.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from protocol.options import typed_options
 from protocol.task import Trained
 from protocol.text import as_utf8
 from trainer_worker.artifacts import AlreadyPublishedError, read_finished, read_manifest
+from trainer_worker.backbones.weights_files import find_weights_file
 from trainer_worker.job import Cancelled, Job
 from trainer_worker.pace import Pace
 from trainer_worker.registry import TRAINER_MODULES, Train, load_trainer
@@ -50,10 +51,11 @@ PR_SET_PDEATHSIG = 1
 class Child:
     """The pipe, the thread that reads it, and the loop that trains."""
 
-    def __init__(self, pipe: Connection, cache_dir: Path, threads: int, keep_models: int) -> None:
+    def __init__(self, pipe: Connection, cache_dir: Path, weights_dir: Path, threads: int, keep_models: int) -> None:
         self._pipe = pipe
         self._send_lock = threading.Lock()
         self._cache_dir = cache_dir
+        self._weights_dir = weights_dir
         self._threads = threads
         self._keep_models = keep_models
         self._tasks: queue.SimpleQueue[m.Train] = queue.SimpleQueue()
@@ -117,13 +119,14 @@ class Child:
                     self._holding, self._reporter = None, None
 
     def _trained(self, order: m.Train, train: Train, reporter: PipeReporter) -> Trained:
-        job = make_job(order)
+        job = make_job(order, self._weights_dir)
         folder = job.project_dir / "models" / job.task_id
         if read_finished(folder) is not None:
             # An earlier attempt finished, and died before it could say so.
             return published(folder)
         options = msgspec.to_builtins(job.options)
-        job = dataclasses.replace(job, fingerprint=fingerprint(job.project_dir, job.train_type, options))
+        mark = fingerprint(job.project_dir, job.train_type, options, job.weights_file)
+        job = dataclasses.replace(job, fingerprint=mark)
         twin = find_twin(job.project_dir, job.fingerprint)
         try:
             if twin is not None:
@@ -158,7 +161,7 @@ def published(folder: Path) -> Trained:
     )
 
 
-def make_job(order: m.Train) -> Job:
+def make_job(order: m.Train, weights_dir: Path) -> Job:
     """The order as the trainer sees it, after checks that need the disk."""
     spec = order.spec
     project_dir = Path(spec.project_path)
@@ -171,7 +174,8 @@ def make_job(order: m.Train) -> Job:
     options = typed_options(spec.train_type, spec.options)
     batch_size = max(1, options.batch_size // order.batch_divisor)
     options = msgspec.structs.replace(options, batch_size=batch_size)
-    return Job(spec.task_id, order.attempt, project_dir, spec.train_type, options)
+    weights_file = find_weights_file(options.backbone, weights_dir)
+    return Job(spec.task_id, order.attempt, project_dir, spec.train_type, options, weights_file=weights_file)
 
 
 def refuse_links_outside(project_dir: Path) -> None:
@@ -230,11 +234,11 @@ def die_with_parent(parent_pid: int) -> None:
 
 
 def main() -> None:
-    fd, parent_pid, cache_dir, threads, keep_models = sys.argv[1:]
+    fd, parent_pid, cache_dir, weights_dir, threads, keep_models = sys.argv[1:]
     if sys.platform == "linux":
         die_with_parent(int(parent_pid))
     set_up_logging("trainer")
-    Child(Connection(int(fd)), Path(cache_dir), int(threads), int(keep_models)).serve()
+    Child(Connection(int(fd)), Path(cache_dir), Path(weights_dir), int(threads), int(keep_models)).serve()
 
 
 if __name__ == "__main__":

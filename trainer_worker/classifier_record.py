@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from trainer_worker.backbones.backbone import ChosenBackbone
 from trainer_worker.class_scores import ClassScores
 from trainer_worker.export_checks import Exports
 from trainer_worker.fine_tuning import Classifier, History
@@ -20,6 +21,7 @@ class Trained:
 
     data: Dataset
     split: Split
+    chosen: ChosenBackbone
     classifier: Classifier
     history: History
     warnings: list[str]

@@ -1,7 +1,7 @@
 """The feature stage: pictures through the frozen backbone.
 
 Two things are kept of each picture: the feature map in front of the last blocks, from which those blocks can be
-fine-tuned without running the rest again, and the 1280 pooled features at the end.
+fine-tuned without running the rest again, and the pooled features at the end.
 
 On a CPU the backbone runs as float32 TFLite (XNNPACK kernels): one interpreter with one thread for each core,
 one picture at a time, so that a picture's activations stay in the core's cache. Measured on two cores against
@@ -31,8 +31,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from trainer_worker.backbones import efficientnet_lite
-from trainer_worker.backbones.efficientnet_lite import TRUNK_END
+from trainer_worker.backbones.backbone import TRUNK_STRIDE, Backbone
 from trainer_worker.data.images import UnreadableImageError, read_batches, read_rgb
 from trainer_worker.feature_cache import FeatureCache
 
@@ -46,7 +45,7 @@ FEATURES_VERSION = 1
 
 
 class PictureFeatures(NamedTuple):
-    """trunk: float32 (S/32, S/32, 192), the backbone's layer TRUNK_END. pooled: float32 (1280,)."""
+    """trunk: float32 (S/32, S/32, trunk_channels), of the backbone's layer trunk_end. pooled: float32 (features,)."""
 
     trunk: np.ndarray
     pooled: np.ndarray
@@ -57,33 +56,33 @@ Outcome = PictureFeatures | UnreadableImageError
 
 
 class FeatureExtractor:
-    """Features of pictures. The first one for an image size converts the backbone, which takes about 5 s, and
-    leaves the file in `cache_dir` for all later ones. That folder may be deleted at any time.
+    """Features of pictures. The first one for a backbone and an image size converts the backbone, which takes about
+    5 s, and leaves the file in `cache_dir` for all later ones. That folder may be deleted at any time.
     """
 
-    def __init__(self, image_size: int, threads: int, cache_dir: Path) -> None:
+    def __init__(self, backbone: Backbone, image_size: int, threads: int, cache_dir: Path) -> None:
+        self.backbone = backbone
         self.image_size = image_size
         self.threads = max(1, threads)
         self._network: Any = None
         self._interpreters: queue.SimpleQueue[Any] = queue.SimpleQueue()
         if tf.config.list_physical_devices("GPU"):
-            self._network = tf.function(_network(image_size), reduce_retracing=True, autograph=False)
+            self._network = tf.function(_network(backbone, image_size), reduce_retracing=True, autograph=False)
         else:
             for _ in range(self.threads):
-                self._interpreters.put(_cached_interpreter(image_size, cache_dir))
+                self._interpreters.put(_cached_interpreter(backbone, image_size, cache_dir))
 
     @property
     def engine(self) -> str:
         """Names everything that features depend on besides the picture."""
         kind = "cpu" if self._network is None else "gpu"
-        facts = f"{FEATURES_VERSION} {efficientnet_lite.WEIGHTS_SHA256} {TRUNK_END} {tf.__version__} {kind}"
-        return f"efficientnet_lite0_{self.image_size}px_{hashlib.sha256(facts.encode()).hexdigest()[:16]}"
+        return f"{_name(self.backbone, self.image_size)}_{kind}_v{FEATURES_VERSION}"
 
     @property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
         """Of a picture's features."""
-        side = self.image_size // efficientnet_lite.TRUNK_STRIDE
-        return (side, side, efficientnet_lite.TRUNK_CHANNELS), (efficientnet_lite.FEATURES,)
+        side = self.image_size // TRUNK_STRIDE
+        return (side, side, self.backbone.trunk_channels), (self.backbone.features,)
 
     def of_files(self, paths: Sequence[Path], mirrored: bool = False) -> Iterator[Outcome]:
         """One outcome for each path, in order, of the picture or of its mirror image (left to right).
@@ -178,26 +177,29 @@ def _outputs(interpreter: Any) -> PictureFeatures:
     return PictureFeatures(trunk[0], pooled[0])
 
 
-def _network(image_size: int) -> keras.Model:
-    backbone = efficientnet_lite.build(image_size)
-    pooled = keras.layers.GlobalAveragePooling2D()(backbone.output)
-    return keras.Model(backbone.input, [backbone.get_layer(TRUNK_END).output, pooled])
+def _network(backbone: Backbone, image_size: int) -> keras.Model:
+    model = backbone.build(image_size)
+    pooled = keras.layers.GlobalAveragePooling2D()(model.output)
+    return keras.Model(model.input, [model.get_layer(backbone.trunk_end).output, pooled])
 
 
-def cache_file(image_size: int, cache_dir: Path) -> Path:
-    """Where the converted backbone lies: weights, layer, image size and TensorFlow's version are in the name."""
-    key = hashlib.sha256(
-        f"{efficientnet_lite.WEIGHTS_SHA256} {TRUNK_END} {image_size} {tf.__version__}".encode()
-    ).hexdigest()
-    return cache_dir / f"efficientnet_lite0_{image_size}px_{key[:16]}.tflite"
+def _name(backbone: Backbone, image_size: int) -> str:
+    """Of everything computed by this backbone: its weights, its layer and TensorFlow's version are in the hash."""
+    key = hashlib.sha256(f"{backbone.weights_sha256} {backbone.trunk_end} {tf.__version__}".encode()).hexdigest()
+    return f"{backbone.name}_{image_size}px_{key[:16]}"
 
 
-def _cached_interpreter(image_size: int, cache_dir: Path) -> Any:
-    path = cache_file(image_size, cache_dir)
+def cache_file(backbone: Backbone, image_size: int, cache_dir: Path) -> Path:
+    """Where the converted backbone lies."""
+    return cache_dir / f"{_name(backbone, image_size)}.tflite"
+
+
+def _cached_interpreter(backbone: Backbone, image_size: int, cache_dir: Path) -> Any:
+    path = cache_file(backbone, image_size, cache_dir)
     # A missing file, or one that a crash or a full disk left damaged, is made anew.
     with contextlib.suppress(OSError, ValueError):
         return _interpreter(path.read_bytes())
-    content = _convert(image_size)
+    content = _convert(backbone, image_size)
     # The cache saves seconds; that it can't be written is no reason to fail a task.
     with contextlib.suppress(OSError):
         _write_atomically(path, content)
@@ -212,9 +214,9 @@ def _interpreter(content: bytes) -> Any:
     return interpreter
 
 
-def _convert(image_size: int) -> bytes:
+def _convert(backbone: Backbone, image_size: int) -> bytes:
     """The backbone as float32 TFLite for one picture, checked against the Keras model on noise."""
-    network = _network(image_size)
+    network = _network(backbone, image_size)
     shape = (1, image_size, image_size, 3)
     signature = [tf.TensorSpec(shape, tf.float32)]
     traced = tf.function(lambda x: network(x, training=False), input_signature=signature, autograph=False)

@@ -22,7 +22,7 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from protocol.options import TrainingOptions
-from trainer_worker.backbones import efficientnet_lite
+from trainer_worker.backbones.backbone import Backbone
 from trainer_worker.checkpoints import Checkpoints
 from trainer_worker.class_scores import accuracy, balanced_accuracy
 from trainer_worker.gradient_update import apply_gradients
@@ -72,7 +72,7 @@ class Classifier:
 @dataclass(frozen=True)
 class Examples:
     """views[v]: trunk maps float32 (n, h, w, c), of the pictures as they are, then mirrored. pooled: float32
-    (n, 1280), of the pictures as they are. classes: int64 (n,).
+    (n, features), of the pictures as they are. classes: int64 (n,).
     """
 
     views: tuple[np.ndarray, ...]
@@ -91,19 +91,19 @@ class History:
     stopped_early: bool = False
 
 
-def build_classifier(image_size: int, labels: int) -> Classifier:
-    backbone = efficientnet_lite.build(image_size)
-    pooled = keras.layers.GlobalAveragePooling2D(name="pool")(backbone.output)
+def build_classifier(backbone: Backbone, image_size: int, labels: int) -> Classifier:
+    network = backbone.build(image_size)
+    pooled = keras.layers.GlobalAveragePooling2D(name="pool")(network.output)
     head = keras.layers.Dense(labels, kernel_initializer="zeros", name="logits")
     logits = head(pooled)
     probabilities = keras.layers.Softmax(name="probabilities")(logits)
-    tail = keras.Model(backbone.get_layer(efficientnet_lite.TRUNK_END).output, logits, name="tail")
+    tail = keras.Model(network.get_layer(backbone.trunk_end).output, logits, name="tail")
     run_tail = tf.function(
         lambda maps: tf.nn.softmax(tail(maps, training=False)),
         input_signature=[tf.TensorSpec((None, *tail.input_shape[1:]), tf.float32)],
         autograph=False,
     )
-    return Classifier(keras.Model(backbone.input, probabilities, name="classifier"), tail, head, run_tail)
+    return Classifier(keras.Model(network.input, probabilities, name="classifier"), tail, head, run_tail)
 
 
 def image_weights(classes: np.ndarray) -> np.ndarray:
@@ -114,7 +114,7 @@ def image_weights(classes: np.ndarray) -> np.ndarray:
 
 
 def fit_head(classifier: Classifier, pooled: np.ndarray, classes: np.ndarray) -> None:
-    """Set the head to a logistic regression of classes int64 (n,) on pooled features float32 (n, 1280)."""
+    """Set the head to a logistic regression of classes int64 (n,) on pooled features float32 (n, features)."""
     mean, spread = pooled.mean(axis=0), pooled.std(axis=0) + 1e-3
     regression = LogisticRegression(C=HEAD_C, max_iter=HEAD_ITERATIONS)
     # One thread: on a busy machine OpenBLAS's threads wait for each other, 7 to 10 s instead of 0.5 for 880 images.

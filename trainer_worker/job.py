@@ -13,7 +13,10 @@ from trainer_worker.checkpoints import Checkpoints, checkpoints_of
 
 @dataclass(frozen=True)
 class Job:
-    """One attempt at one task, as the trainer sees it. fingerprint: for the manifest, see unchanged.py."""
+    """One attempt at one task, as the trainer sees it.
+
+    fingerprint: for the manifest, see unchanged.py. weights_file: of a backbone that needs one, see weights_files.py.
+    """
 
     task_id: str
     attempt: int
@@ -21,6 +24,7 @@ class Job:
     train_type: str
     options: TrainingOptions
     fingerprint: str = ""
+    weights_file: Path | None = None
 
     @property
     def checkpoints(self) -> Checkpoints:

@@ -48,7 +48,7 @@ def model_card(
         _data(metrics),
         _limits(manifest),
         _checks(manifest, samples),
-        _licences(),
+        _licences(manifest),
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -69,7 +69,7 @@ def _head(manifest: dict[str, Any], made_on: datetime.date) -> str:
 | task | {manifest["task_id"]} |
 | trainType | {manifest["train_type"]} |
 | made | {made_on.isoformat()} by TFModel, TensorFlow {versions["tensorflow"]} |
-| network | EfficientNet-Lite0, pretrained on ImageNet, with a part of its own for this task |
+| network | {_cell(manifest["backbone"]["network"])}, pretrained on ImageNet, with a part of its own for this task |
 | input | {side} x {side} pixels, RGB, 0 to 255; see `input_spec.json` |
 | seed | {manifest["seed"]} |"""
 
@@ -184,10 +184,11 @@ them. `python python/predict.py --check` repeats that on your machine.
 {files}"""
 
 
-def _licences() -> str:
-    return """## Licences
+def _licences(manifest: dict[str, Any]) -> str:
+    backbone = manifest["backbone"]
+    return f"""## Licences
 
-- Network and pretrained weights: EfficientNet-Lite0, Apache-2.0.
+- Network and pretrained weights: {_cell(backbone["network"])}, {_cell(backbone["licence"])}.
 - Snippets: part of TFModel, Apache-2.0.
 - The photos, also those in `samples/`, and what was learned from them remain their owners'. Before you pass this
   package on, see that you may."""

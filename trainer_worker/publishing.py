@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from trainer_worker.app_pack import add_app_pack, label_model
 from trainer_worker.artifacts import ModelFolder, write_json, write_labels
-from trainer_worker.backbones.efficientnet_lite import WEIGHTS_SHA256
+from trainer_worker.backbones.backbone import ChosenBackbone
 from trainer_worker.export_checks import ExportChecks, Exports, HeldOut
 from trainer_worker.exports import ReadPictures, export_model
 from trainer_worker.job import Job, Reporter
@@ -32,12 +32,14 @@ _FIRST_FORMAT = "tflite"
 
 @dataclass(frozen=True)
 class Publication:
-    """model: as exports.Export has it. proof: what every file must reproduce. calibration: training pictures.
+    """model: as exports.Export has it. chosen: what it was made of. proof: what every file must reproduce.
+    calibration: training pictures.
 
     describe: from what the export has come to and its warnings to metrics.json and what is special in manifest.json.
     """
 
     model: keras.Model
+    chosen: ChosenBackbone
     labels: Sequence[str]
     proof: HeldOut
     calibration: ReadPictures
@@ -74,10 +76,11 @@ def publish_model(
             stages.enter("publish")
         write_labels(folder.path / "labels.txt", publication.labels)
         metrics, manifest = publication.describe(exports, [*warnings, *exports.warnings()])
+        metrics = {**metrics, "backbone": publication.chosen.facts()}
         write_json(folder.path / "metrics.json", metrics)
         stages.leave()
         manifest = {
-            **_facts_of(job),
+            **_facts_of(job, publication.chosen),
             "labels": list(publication.labels),
             **manifest,
             "model_file": exports.model_file(),
@@ -88,7 +91,7 @@ def publish_model(
         return folder.publish(manifest) / exports.model_file()
 
 
-def _facts_of(job: Job) -> dict[str, Any]:
+def _facts_of(job: Job, chosen: ChosenBackbone) -> dict[str, Any]:
     """What every manifest says of its making."""
     return {
         "task_id": job.task_id,
@@ -97,11 +100,13 @@ def _facts_of(job: Job) -> dict[str, Any]:
         "train_type": job.train_type,
         "options": msgspec.to_builtins(job.options),
         "seed": job.options.seed,
+        "backbone": chosen.facts(),
         "versions": {
             "tensorflow": tf.__version__,
             "keras": keras.__version__,
             "python": platform.python_version(),
-            "backbone_sha256": WEIGHTS_SHA256,
+            "backbone": chosen.backbone.name,
+            "backbone_sha256": chosen.backbone.weights_sha256,
         },
     }
 

@@ -26,14 +26,14 @@ class ProcessGone(Exception):  # noqa: N818 - an end, not always an error
 class SpawnedTrainer:
     """One child process in a process group of its own, with a message pipe."""
 
-    def __init__(self, cache_dir: Path, threads: int, keep_models: int = 0) -> None:
+    def __init__(self, cache_dir: Path, weights_dir: Path, threads: int, keep_models: int = 0) -> None:
         """Spawn (never fork: a forked TensorFlow hangs) `python -m trainer_worker.child`."""
         ours, theirs = socket.socketpair()
-        arguments = [str(theirs.fileno()), str(os.getpid()), str(cache_dir), str(threads), str(keep_models)]
+        arguments = [theirs.fileno(), os.getpid(), cache_dir, weights_dir, threads, keep_models]
         # TensorFlow's own banners are no news for the operator's log; its errors are.
         environment = {"TF_CPP_MIN_LOG_LEVEL": "2", **os.environ}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "trainer_worker.child", *arguments],
+            [sys.executable, "-m", "trainer_worker.child", *map(str, arguments)],
             cwd=ROOT,
             env=environment,
             pass_fds=[theirs.fileno()],

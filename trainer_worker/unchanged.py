@@ -24,16 +24,18 @@ _NOT_INPUT = "models"
 _OPTIONS_WITHOUT_INFLUENCE = frozenset({"priority", "maxSeconds"})
 
 
-def fingerprint(project_dir: Path, train_type: str, options: dict[str, Any]) -> str:
-    """Of names and contents of all files of the project, trainType, options and trainers; "" if some can't be read."""
+def fingerprint(project_dir: Path, train_type: str, options: dict[str, Any], weights_file: Path | None = None) -> str:
+    """Of names and contents of all files of the project, trainType, options, weights and trainers; "" if some can't be
+    read. weights_file: see Job."""
     files, links = _input_files(project_dir)
     hashes = content_hashes(files)
-    if not all(hashes):
+    weights = content_hashes([weights_file] if weights_file else [])
+    if not all([*hashes, *weights]):
         return ""
     contents = dict(zip(files, hashes, strict=True)) | {link: f"-> {link.readlink()}" for link in links}
     named = sorted((os.fsencode(path.relative_to(project_dir)).hex(), content) for path, content in contents.items())
     options = {name: value for name, value in options.items() if name not in _OPTIONS_WITHOUT_INFLUENCE}
-    facts = [TRAINERS_VERSION, train_type, sorted(options.items()), named]
+    facts = [TRAINERS_VERSION, train_type, sorted(options.items()), named, weights]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""A U-Net (Ronneberger et al., 2015) whose encoder is a frozen, pretrained EfficientNet-Lite. Imports TensorFlow.
+"""A U-Net (Ronneberger et al., 2015) whose encoder is a frozen, pretrained backbone. Imports TensorFlow.
 
 The encoder gives features at strides 2, 4, 8, 16 and 32; only the decoder learns. The decoder is small because
 two CPU cores train it: a 1x1 convolution narrows each skip connection, one 3x3 convolution mixes it in, and the last
@@ -13,21 +13,20 @@ from typing import Any
 import keras
 from keras import layers
 
-from trainer_worker.backbones import efficientnet_lite
+from trainer_worker.backbones.backbone import STRIDES, Backbone
 
-STRIDES = (2, 4, 8, 16, 32)
 #: Channels of the decoder at strides 32, 16, 8, 4, 2.
 DECODER_CHANNELS = (128, 96, 64, 48, 32)
 #: Keras's default of 0.99 averages over hundreds of steps; a small task has fewer.
 BATCH_NORM_MOMENTUM = 0.9
 
 
-def build_encoder(image_size: int) -> Any:
+def build_encoder(backbone: Backbone, image_size: int) -> Any:
     """The frozen encoder: keras.Model from float32 (n, S, S, 3), RGB 0 to 255, to features at strides 2 to 32."""
-    backbone = efficientnet_lite.build(image_size)
-    backbone.trainable = False
-    endpoints = [backbone.get_layer(efficientnet_lite.ENDPOINTS[stride]).output for stride in STRIDES]
-    return keras.Model(backbone.input, endpoints, name="encoder")
+    model = backbone.build(image_size)
+    model.trainable = False
+    endpoints = [model.get_layer(name).output for name in backbone.endpoints]
+    return keras.Model(model.input, endpoints, name="encoder")
 
 
 def compose(encoder: Any, decoder: Any) -> Any:

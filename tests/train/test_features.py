@@ -1,5 +1,6 @@
 """The feature stage gives what the Keras backbone gives, file by file, and never pays twice for its conversion."""
 
+import dataclasses
 from pathlib import Path
 
 import keras
@@ -9,7 +10,8 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 
 from trainer_worker import features
-from trainer_worker.backbones import efficientnet_lite
+from trainer_worker.backbones.backbone import Backbone
+from trainer_worker.backbones.efficientnet_lite import LITE0, LITE1
 from trainer_worker.data.images import UnreadableImageError, read_rgb
 from trainer_worker.features import FeatureExtractor, PictureFeatures, cache_file
 
@@ -23,7 +25,7 @@ def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def extractor(cache_dir: Path) -> FeatureExtractor:
-    return FeatureExtractor(SIZE, 2, cache_dir)
+    return FeatureExtractor(LITE0, SIZE, 2, cache_dir)
 
 
 @pytest.fixture
@@ -40,8 +42,8 @@ def photos(tmp_path: Path) -> list[Path]:
 
 def test_features_equal_those_of_the_keras_backbone(extractor: FeatureExtractor, photos: list[Path]) -> None:
     pictures = np.stack([read_rgb(path, (SIZE, SIZE)) for path in photos]).astype(np.float32)
-    backbone = efficientnet_lite.build(SIZE)
-    trunk = backbone.get_layer(efficientnet_lite.TRUNK_END).output
+    backbone = LITE0.build(SIZE)
+    trunk = backbone.get_layer(LITE0.trunk_end).output
     reference = keras.Model(backbone.input, [trunk, keras.layers.GlobalAveragePooling2D()(backbone.output)])
 
     for mirrored in (False, True):
@@ -82,36 +84,46 @@ def test_stopping_midway_leaves_the_extractor_usable(extractor: FeatureExtractor
 def test_the_conversion_is_cached_and_a_damaged_file_made_anew(
     extractor: FeatureExtractor, cache_dir: Path, photos: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = cache_file(SIZE, cache_dir).read_bytes()
+    whole = cache_file(LITE0, SIZE, cache_dir).read_bytes()
     conversions: list[int] = []
 
-    def convert(image_size: int) -> bytes:
+    def convert(backbone: Backbone, image_size: int) -> bytes:
         conversions.append(image_size)
         return whole
 
     monkeypatch.setattr(features, "_convert", convert)
-    FeatureExtractor(SIZE, 1, cache_dir)
+    FeatureExtractor(LITE0, SIZE, 1, cache_dir)
     assert conversions == []
     for damaged in (b"", whole[: len(whole) // 2]):
-        cache_file(SIZE, cache_dir).write_bytes(damaged)
-        assert len(list(FeatureExtractor(SIZE, 1, cache_dir).of_files(photos[:2]))) == 2
-        assert cache_file(SIZE, cache_dir).read_bytes() == whole
+        cache_file(LITE0, SIZE, cache_dir).write_bytes(damaged)
+        assert len(list(FeatureExtractor(LITE0, SIZE, 1, cache_dir).of_files(photos[:2]))) == 2
+        assert cache_file(LITE0, SIZE, cache_dir).read_bytes() == whole
     assert conversions == [SIZE, SIZE]
-    assert [path.name for path in cache_dir.iterdir()] == [cache_file(SIZE, cache_dir).name]
+    assert [path.name for path in cache_dir.iterdir()] == [cache_file(LITE0, SIZE, cache_dir).name]
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(
     extractor: FeatureExtractor, cache_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = cache_file(SIZE, cache_dir).read_bytes()
-    monkeypatch.setattr(features, "_convert", lambda image_size: whole)
+    whole = cache_file(LITE0, SIZE, cache_dir).read_bytes()
+    monkeypatch.setattr(features, "_convert", lambda backbone, image_size: whole)
     (tmp_path / "file").write_bytes(b"")
 
-    FeatureExtractor(SIZE, 1, tmp_path / "file" / "cache")
+    FeatureExtractor(LITE0, SIZE, 1, tmp_path / "file" / "cache")
 
 
 def test_a_conversion_that_computes_something_else_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(features, "MAX_CONVERSION_DIFFERENCE", -1.0)
 
     with pytest.raises(RuntimeError, match="differs from the Keras one"):
-        features._convert(SIZE)
+        features._convert(LITE0, SIZE)
+
+
+def test_what_one_backbone_computed_is_never_taken_for_anothers(extractor: FeatureExtractor, cache_dir: Path) -> None:
+    same_name = dataclasses.replace(LITE0, weights_sha256="0" * 64)
+    other_end = dataclasses.replace(LITE0, trunk_end="block6b_add")
+
+    names = {cache_file(backbone, SIZE, cache_dir) for backbone in (LITE0, LITE1, same_name, other_end)}
+
+    assert len(names) == 4
+    assert extractor.engine.startswith(cache_file(LITE0, SIZE, cache_dir).stem)

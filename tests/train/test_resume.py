@@ -14,6 +14,7 @@ import pytest
 from protocol.options import ClassificationOptions, SegmentationOptions
 from tests.train.digit_projects import write_digits
 from trainer_worker import features, unet
+from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.checkpoints import Checkpoints
 from trainer_worker.data.images import read_rgb
 from trainer_worker.job import Job, SilentReporter
@@ -37,7 +38,7 @@ def run_decoder(checkpoints: Checkpoints, cut_in_epoch: int | None) -> tuple[Dec
     centres = random.integers(16, 48, (12, 2))
     masks = np.stack([((x - cx) ** 2 + (y - cy) ** 2 < 150).astype(np.uint8) for cx, cy in centres])
     pictures = (random.integers(0, 80, (12, SIZE, SIZE, 3)) + 150 * masks[..., None]).astype(np.uint8)
-    encoder = unet.build_encoder(SIZE)
+    encoder = unet.build_encoder(LITE0, SIZE)
     decoder = unet.build_decoder([tuple(output.shape[1:]) for output in encoder.outputs])
     epochs_run: list[int] = []
 

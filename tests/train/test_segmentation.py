@@ -17,6 +17,7 @@ from protocol.options import SegmentationOptions
 from tests.train.unpacked_pack import complaints, damage_sample, swap_labels, unpack
 from trainer_worker import unet
 from trainer_worker.artifacts import read_manifest
+from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.data.images import read_rgb
 from trainer_worker.data.mask_folders import Cutting, read_mask, read_pairs, scan
 from trainer_worker.job import Cancelled, Job, Phase, SilentReporter, TrainingResult
@@ -198,7 +199,7 @@ def test_copies_of_one_picture_are_too_few(project: Path) -> None:
 
 def test_features_kept_in_memory_are_those_worked_out_anew(source: Path) -> None:
     pictures = read_pairs(scan(source), Cutting(SIDE), THREADS, lambda fraction: None).pictures
-    encoder = unet.build_encoder(SIDE)
+    encoder = unet.build_encoder(LITE0, SIDE)
     one_view_bytes = sum(2 * int(np.prod(output.shape[1:])) for output in encoder.outputs)
     rows, views = [3, 1, 3, 2], [0, 5, 0, 7]
     anew = SkipFeatures(encoder, pictures, memory_bytes=0)

@@ -17,6 +17,7 @@ from benchmarks.segmentation import QuietReporter
 from protocol.options import SegmentationOptions
 from trainer_worker import unet
 from trainer_worker.artifacts import read_manifest
+from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.checkpoints import Checkpoints
 from trainer_worker.data.images import read_rgb
 from trainer_worker.data.mask_classes import UNLABELLED, read_classes
@@ -83,7 +84,7 @@ def test_each_others_masks_teach_nothing(project: Path) -> None:
     """The control: what scores well there scores nothing real."""
     examples = read_pairs(scan(project), Cutting(SIDE), 2, lambda fraction: None)
     keras.utils.set_random_seed(1)
-    encoder = unet.build_encoder(SIDE)
+    encoder = unet.build_encoder(LITE0, SIDE)
     decoder = unet.build_decoder([tuple(output.shape[1:]) for output in encoder.outputs], len(NAMES))
     features = SkipFeatures(encoder, examples.pictures, 2**28)
     hooks = TrainingHooks(lambda fraction, loss: None, lambda number, metrics: None, lambda: "")

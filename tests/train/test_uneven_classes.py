@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 
 from protocol.options import ClassificationOptions
 from trainer_worker import fine_tuning
-from trainer_worker.backbones.efficientnet_lite import TRUNK_END
+from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.checkpoints import Checkpoints
 from trainer_worker.fine_tuning import Classifier, Examples, build_classifier, fit, fit_head, image_weights, predict
 from trainer_worker.job import SilentReporter
@@ -55,8 +55,8 @@ def uneven() -> Uneven:
         classes += [label] * len(of_digit)
     scans = ((digits.images[row] * 15).astype(np.uint8) for row in rows)
     grey = np.stack([np.asarray(Image.fromarray(scan).resize((SIZE, SIZE))) for scan in scans])
-    classifier = build_classifier(SIZE, len(DIGITS))
-    outputs = [classifier.model.get_layer(name).output for name in (TRUNK_END, "pool")]
+    classifier = build_classifier(LITE0, SIZE, len(DIGITS))
+    outputs = [classifier.model.get_layer(name).output for name in (LITE0.trunk_end, "pool")]
     pictures = np.repeat(grey[..., None], 3, axis=-1).astype(np.float32)
     maps, pooled = keras.Model(classifier.model.input, outputs).predict(pictures, verbose=0)
     examples = Examples((maps,), pooled, np.array(classes))

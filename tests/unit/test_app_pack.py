@@ -57,6 +57,7 @@ def manifest(train_type: str = "classification") -> dict[str, Any]:
             "trained_model_score": 0.6,
             "formats": [{"file": "model.tflite", "score": 0.6, "max_difference": 1e-6}],
         },
+        "backbone": {"name": "lite1", "network": "EfficientNet-Lite1", "licence": "Apache-2.0"},
         "versions": {"tensorflow": "2.21.0"},
         "warnings": [],
     } | ({} if classes else {"threshold": 0.5})
@@ -300,7 +301,8 @@ def test_the_card_says_how_far_the_score_can_be_trusted(project: Path) -> None:
     assert "skipped: 1;" in card
     assert "- The same picture stands in different classes" in card
     assert "made | 2026-11-24" in card
-    assert "Apache-2.0" in card
+    assert "| network | EfficientNet-Lite1, pretrained" in card
+    assert "weights: EfficientNet-Lite1, Apache-2.0." in card
 
 
 def test_the_card_of_a_segmenter_names_its_worst_pictures(project: Path) -> None:

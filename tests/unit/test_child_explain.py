@@ -13,6 +13,7 @@ from protocol.errors import FailureClass, TrainingError
 from protocol.task import Trained
 from tests.sample_tasks import make_spec
 from trainer_worker.artifacts import write_json
+from trainer_worker.backbones.weights_files import WEIGHTS_FILES
 from trainer_worker.child import TRACE_LINES, explain, make_job, published
 
 
@@ -64,7 +65,7 @@ def order(folder: Path, attempt: int = 1, batch_divisor: int = 1, **options: Any
 
 
 def test_a_job_carries_the_options_with_their_defaults(tmp_path: Path) -> None:
-    job = make_job(order(tmp_path, attempt=2, epochs=3))
+    job = make_job(order(tmp_path, attempt=2, epochs=3), tmp_path)
     assert (job.task_id, job.attempt, job.project_dir, job.train_type) == ("t1", 2, tmp_path, "classification")
     assert (job.options.epochs, job.options.batch_size) == (3, 32)
 
@@ -73,14 +74,29 @@ def test_a_job_carries_the_options_with_their_defaults(tmp_path: Path) -> None:
 def test_after_running_out_of_memory_the_batch_is_smaller(
     tmp_path: Path, batch_size: int, divisor: int, left: int
 ) -> None:
-    assert make_job(order(tmp_path, 2, divisor, batchSize=batch_size)).options.batch_size == left
+    assert make_job(order(tmp_path, 2, divisor, batchSize=batch_size), tmp_path).options.batch_size == left
 
 
 def test_a_folder_that_has_gone_is_named(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="upload the photos") as caught:
-        make_job(order(tmp_path / "gone"))
+        make_job(order(tmp_path / "gone"), tmp_path)
     assert caught.value.code == "project_dir_missing"
     assert str(tmp_path / "gone") in caught.value.error
+
+
+def test_weights_that_are_not_there_fail_the_order_with_file_and_folder_named(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError) as caught:
+        make_job(order(tmp_path, backbone="mobilenet_v2"), tmp_path / "weights")
+    assert caught.value.code == "unsupported_option"
+    assert WEIGHTS_FILES["mobilenet_v2"] in caught.value.error
+    assert str(tmp_path / "weights") in caught.value.error
+
+
+def test_weights_that_are_there_come_with_the_job_and_others_need_none(tmp_path: Path) -> None:
+    file = tmp_path / WEIGHTS_FILES["mobilenet_v2"]
+    file.write_bytes(b"weights")
+    assert make_job(order(tmp_path, backbone="mobilenet_v2"), tmp_path).weights_file == file
+    assert make_job(order(tmp_path, backbone="lite2"), tmp_path).weights_file is None
 
 
 @pytest.mark.parametrize(

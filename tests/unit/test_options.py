@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.options import EXPORT_FORMATS, OPTIONS_BY_TRAIN_TYPE, options_table, read_options, typed_options
+from protocol.options import (
+    BACKBONES,
+    EXPORT_FORMATS,
+    OPTIONS_BY_TRAIN_TYPE,
+    options_table,
+    read_options,
+    typed_options,
+)
 
 TRAIN_TYPES = sorted(OPTIONS_BY_TRAIN_TYPE)
 
@@ -54,6 +61,13 @@ def test_a_list_with_a_name_that_is_not_allowed_is_refused_as_a_whole(text: str)
     assert [problem.field for problem in problems] == ["exports"]
     for name in EXPORT_FORMATS:
         assert name in problems[0].error
+
+
+def test_a_choice_takes_one_of_its_names_and_says_which_there_are() -> None:
+    assert read_options("segmentation", {"backbone": " lite2 "}) == ({"backbone": "lite2"}, [])
+    options, problems = read_options("classification", {"backbone": "lite0,lite1"})
+    assert options == {}
+    assert problems[0].error == f"backbone='lite0,lite1' is not allowed; it takes one of {', '.join(BACKBONES)}."
 
 
 def test_an_unknown_option_is_answered_with_the_known_ones() -> None:

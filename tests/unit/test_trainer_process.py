@@ -42,7 +42,7 @@ def spawn(script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Spawn
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(program))
-    return SpawnedTrainer(tmp_path, threads=1, keep_models=0)
+    return SpawnedTrainer(tmp_path, tmp_path, threads=1, keep_models=0)
 
 
 def children_of(trainer: SpawnedTrainer) -> list[psutil.Process]:

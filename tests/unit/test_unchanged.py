@@ -78,6 +78,17 @@ def test_models_hidden_files_and_the_waiting_order_do_not(project: Path) -> None
     assert fingerprint(project, "segmentation", OPTIONS) != before
 
 
+def test_other_weights_give_another_model(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    weights = tmp_path_factory.mktemp("weights") / "weights.h5"
+    marks = {mark(project)}
+    for content in (b"one", b"other"):
+        weights.write_bytes(content)
+        marks.add(fingerprint(project, "classification", OPTIONS, weights))
+    assert len(marks) == 3
+    weights.unlink()
+    assert fingerprint(project, "classification", OPTIONS, weights) == ""
+
+
 def test_a_model_of_the_same_folder_is_taken_over_whole(project: Path) -> None:
     publish(project, "t1", fingerprint=mark(project))
     twin = find_twin(project, mark(project))

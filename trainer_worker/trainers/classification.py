@@ -17,6 +17,9 @@ import tensorflow as tf
 
 from protocol.errors import TrainingError
 from trainer_worker.artifacts import read_manifest
+from trainer_worker.backbones.backbone import Backbone, ChosenBackbone
+from trainer_worker.backbones.catalogue import choose_backbone
+from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.class_scores import ClassScores, accuracy, score_classes
 from trainer_worker.classifier_record import Trained, describe_model, describe_training, headline
 from trainer_worker.continuation import LastTraining, recall, remember
@@ -47,7 +50,7 @@ MIRROR_UP_TO_BYTES = 256 * 1024**2
 #: Images that the plan assumes until the folder has been read.
 ASSUMED_IMAGES = 200
 
-# Seconds on two cores at 224 px, for the plan only.
+# Seconds on two cores at 224 px with lite0, for the plan only.
 FEATURES_S_PER_IMAGE = 0.011
 FEATURES_START_S = 0.5
 TRAIN_S_PER_IMAGE = 0.045
@@ -74,45 +77,48 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     if not tf.config.list_physical_devices("GPU"):  # some GPU kernels refuse it
         tf.config.experimental.enable_op_determinism()
     stages = Stages(reporter)
-    reporter.plan(_plan(ASSUMED_IMAGES, job))
+    reporter.plan(_plan(ASSUMED_IMAGES, job, LITE0))
     stages.enter("scan")
     folders = scan(job.project_dir)
-    reporter.plan(_plan(len(folders.files), job))
+    images = len(folders.files)
+    chosen = choose_backbone(job, lambda backbone: planned_s(images, job, backbone))
+    backbone = chosen.backbone
+    reporter.plan(_plan(images, job, backbone))
     wants_first = budget.is_limited and read_manifest(job.project_dir / "models" / job.task_id) is None
     stages.enter("first_features" if wants_first else "features")
-    features = CachedFeatures(_extractor(options.image_size, threads, cache_dir), job.project_dir)
+    features = CachedFeatures(_extractor(backbone, options.image_size, threads, cache_dir), job.project_dir)
     if wants_first:
-        _publish_first_model(folders, features, budget, job, reporter, stages, threads)
+        _publish_first_model(folders, features, chosen, budget, job, reporter, stages, threads)
         stages.enter("features")
 
-    work = len(folders.files) * (2 - options.validation_split)
+    work = images * (2 - options.validation_split)
 
     def on_done(done: int) -> None:
         reporter.step(min(1.0, done / work))
 
     read_by_s = budget.by_s(READING_SHARE)
     data = read_dataset(folders, features, on_done, read_by_s)
-    terms = _terms_of_continuation(data, job)
+    terms = _terms_of_continuation(data, backbone, job)
     last = None
     if len(data.contents) >= BLOCKS_FROM_IMAGES:  # below, only the head is trained, which is quick from the start
         last = recall(job.project_dir, terms, data.contents, data.folders.classes)
     split, warnings = split_dataset(data, job, last)
     if data.unread:
-        warnings.append(f"The time budget left {data.unread} of {len(folders.files)} pictures unread.")
+        warnings.append(f"The time budget left {data.unread} of {images} pictures unread.")
     views = [data.maps]
     if data.maps.nbytes <= MIRROR_UP_TO_BYTES:
         views.append(mirrored_maps(data, split, features, on_done, read_by_s))
 
     stages.enter("train")
-    classifier = build_classifier(options.image_size, len(data.folders.labels))
+    classifier = build_classifier(backbone, options.image_size, len(data.folders.labels))
     examples = Examples(tuple(views), data.pooled, data.folders.classes)
-    end_by_s = budget.by_s(1.0, reserve_s=_finishing_s(len(split.held_out), job))
+    end_by_s = budget.by_s(1.0, reserve_s=_finishing_s(len(split.held_out), job, backbone))
     history = _fit(classifier, examples, data, split, last, end_by_s, job, reporter)
     del views, examples
     if data.unread:
         history.end_reason = "budget"
 
-    trained = Trained(data, split, classifier, history, warnings, last.task_id if last else "")
+    trained = Trained(data, split, chosen, classifier, history, warnings, last.task_id if last else "")
     model_path, scores = _publish(trained, job, reporter, stages, threads)
     weights = classifier.tail.get_weights()
     remember(job.project_dir, job.task_id, terms, data.contents, data.folders.classes, split.held_out, weights)
@@ -150,6 +156,7 @@ def _fit(
 def _publish_first_model(
     folders: ClassFolders,
     features: CachedFeatures,
+    chosen: ChosenBackbone,
     budget: TimeBudget,
     job: Job,
     reporter: Reporter,
@@ -161,7 +168,7 @@ def _publish_first_model(
     What it has read is in the cache for the better model. A sample without enough readable pictures is left at that:
     the whole folder decides whether the task can be trained.
     """
-    reserve_s = FIRST_HEAD_S + _finishing_s(FIRST_MODEL_CHECKED, job)
+    reserve_s = FIRST_HEAD_S + _finishing_s(FIRST_MODEL_CHECKED, job, chosen.backbone)
     until_s = budget.by_s(FIRST_MODEL_SHARE, reserve_s)
     try:
         data = read_dataset(folders, features, lambda done: reporter.step(done / len(folders.files)), until_s)
@@ -171,11 +178,11 @@ def _publish_first_model(
     if len(split.held_out) > FIRST_MODEL_CHECKED:
         kept = balanced_order(data.folders.classes[split.held_out])[:FIRST_MODEL_CHECKED]
         split = dataclasses.replace(split, held_out=split.held_out[kept])
-    classifier = build_classifier(job.options.image_size, len(data.folders.labels))
+    classifier = build_classifier(chosen.backbone, job.options.image_size, len(data.folders.labels))
     rows = np.concatenate([split.train, split.validation])
     fit_head(classifier, data.pooled[rows], data.folders.classes[rows])
     warnings = [*warnings, f"A first model, made of {len(data.contents)} of {len(folders.files)} pictures."]
-    trained = Trained(data, split, classifier, History([{}]), warnings)
+    trained = Trained(data, split, chosen, classifier, History([{}]), warnings)
     model_path, _ = _publish(trained, job, reporter, stages, threads, FIRST_MODEL)
     reporter.usable(model_path)
 
@@ -196,53 +203,67 @@ def _publish(
 
     proof = HeldOut(_pictures(data, split.held_out, job), probabilities, functools.partial(accuracy, truth))
     calibration = functools.partial(_spread_pictures, data, split.train, job)
-    publication = Publication(trained.classifier.model, labels, proof, calibration, describe)
+    publication = Publication(trained.classifier.model, trained.chosen, labels, proof, calibration, describe)
     return publish_model(publication, job, reporter, stages, threads, prefix), scores
 
 
 def warm_up(cache_dir: Path, threads: int) -> None:
-    """Make ready what the first task of the default image size would wait for."""
-    _extractor(224, threads, cache_dir)
+    """Make ready what the first task of the default backbone and image size would wait for."""
+    _extractor(LITE0, 224, threads, cache_dir)
 
 
 @functools.lru_cache(maxsize=1)
-def _extractor(image_size: int, threads: int, cache_dir: Path) -> FeatureExtractor:
-    """Kept from task to task: it holds no task's data, and website users rarely change the image size."""
-    return FeatureExtractor(image_size, threads, cache_dir)
+def _extractor(backbone: Backbone, image_size: int, threads: int, cache_dir: Path) -> FeatureExtractor:
+    """Kept from task to task: it holds no task's data, and website users rarely change backbone or image size."""
+    return FeatureExtractor(backbone, image_size, threads, cache_dir)
 
 
-def _plan(images: int, job: Job) -> list[Phase]:
+def planned_s(images: int, job: Job, backbone: Backbone) -> float:
+    """Seconds of the whole task with that backbone, without a budget's first model."""
+    return sum(phase.expected_s for phase in _plan(images, job, backbone) if not phase.name.startswith(FIRST_MODEL))
+
+
+def _plan(images: int, job: Job, backbone: Backbone) -> list[Phase]:
     size = (job.options.image_size / 224) ** 2
     held_out = images * job.options.validation_split
     views = 2 * images - held_out
     first_phases = [
         Phase("first_features", FIRST_MODEL_SHARE * job.options.time_budget / 2),
         Phase("first_export", expected_s(job.options.exports[:1])),
-        Phase("first_check", CHECK_START_S + FIRST_MODEL_CHECKED * CHECK_S_PER_IMAGE * size),
+        Phase("first_check", _check_s(FIRST_MODEL_CHECKED, job, backbone)),
     ]
     return [
         Phase("scan", 0.2),
         *(first_phases if job.options.time_budget else ()),
-        Phase("features", FEATURES_START_S + views * FEATURES_S_PER_IMAGE * size),
-        Phase("train", TRAIN_START_S + (images - held_out) * TRAIN_S_PER_IMAGE * size),
+        Phase("features", FEATURES_START_S + views * FEATURES_S_PER_IMAGE * size * backbone.features_cost),
+        Phase("train", TRAIN_START_S + (images - held_out) * TRAIN_S_PER_IMAGE * size * backbone.training_cost),
         Phase("export", expected_s(job.options.exports)),
-        Phase("check", CHECK_START_S + held_out * CHECK_S_PER_IMAGE * size),
+        Phase("check", _check_s(held_out, job, backbone)),
         Phase("publish", PUBLISH_S),
     ]
 
 
-def _finishing_s(held_out: int, job: Job) -> float:
-    """What a trained model still takes until it is published; half as much again, for a machine with other work."""
+def _check_s(held_out: float, job: Job, backbone: Backbone) -> float:
     size = (job.options.image_size / 224) ** 2
-    return 1.5 * (expected_s(job.options.exports) + CHECK_START_S + held_out * CHECK_S_PER_IMAGE * size + PUBLISH_S)
+    return CHECK_START_S + held_out * CHECK_S_PER_IMAGE * size * backbone.features_cost
 
 
-def _terms_of_continuation(data: Dataset, job: Job) -> dict[str, Any]:
+def _finishing_s(held_out: int, job: Job, backbone: Backbone) -> float:
+    """What a trained model still takes until it is published; half as much again, for a machine with other work."""
+    return 1.5 * (expected_s(job.options.exports) + _check_s(held_out, job, backbone) + PUBLISH_S)
+
+
+def _terms_of_continuation(data: Dataset, backbone: Backbone, job: Job) -> dict[str, Any]:
     """What must be as it was for a training to go on from the last one of the folder."""
     options = msgspec.to_builtins(job.options)
-    for name in ("priority", "maxSeconds", "timeBudget", "exports"):
+    for name in ("priority", "maxSeconds", "timeBudget", "exports", "backbone"):
         del options[name]
-    return {"options": options, "labels": list(data.folders.labels), "tensorflow": tf.__version__}
+    return {
+        "options": options,
+        "labels": list(data.folders.labels),
+        "backbone": [backbone.name, backbone.weights_sha256],  # not the option: "auto" may come to the same one
+        "tensorflow": tf.__version__,
+    }
 
 
 def _spread_pictures(data: Dataset, rows: np.ndarray, job: Job) -> np.ndarray:

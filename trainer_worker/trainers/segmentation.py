@@ -19,6 +19,8 @@ from protocol.errors import TrainingError
 from protocol.options import SegmentationOptions
 from trainer_worker import unet
 from trainer_worker.artifacts import read_manifest
+from trainer_worker.backbones.backbone import Backbone, ChosenBackbone
+from trainer_worker.backbones.catalogue import choose_backbone
 from trainer_worker.data.contents import content_groups, content_hashes
 from trainer_worker.data.mask_classes import pictures_with, rarest_class
 from trainer_worker.data.mask_folders import Cutting, Examples, MaskFolders, read_pairs, scan
@@ -40,7 +42,7 @@ INNER_VALIDATION_SHARE = 0.15
 #: The encoder's features take 0.7 MB a view at 224 px; eight views of 380 pictures fit.
 FEATURES_MEMORY_BYTES = 2 * 1024**3
 
-# Seconds on two cores at 224 px, for the plan only.
+# Seconds on two cores at 224 px with lite0, for the plan only.
 READ_S_PER_PICTURE = 0.02
 ENCODE_S_PER_PICTURE = 0.016
 TRAIN_S_PER_PICTURE = 0.017
@@ -68,7 +70,9 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
         tf.config.experimental.enable_op_determinism()
     stages = Stages(reporter)
     folders = scan(job.project_dir)
-    reporter.plan(_plan(len(folders.pairs), max(1, options.tiles), options))
+    tiles = max(1, options.tiles)
+    chosen = choose_backbone(job, lambda backbone: planned_s(len(folders.pairs), tiles, options, backbone))
+    reporter.plan(_plan(len(folders.pairs), tiles, options, chosen.backbone))
 
     stages.enter("read")
     cutting = Cutting(options.image_size, options.tiles, options.seed)
@@ -80,16 +84,18 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
         fewer = cutting.most_tiles(len(folders.pairs))
         warnings.append(f"Only {fewer} tiles of each picture were trained on, for lack of memory for {options.tiles}.")
     tiles_each = len(examples.owners) / len(folders.pairs)
-    reporter.plan(_plan(len(folders.pairs), tiles_each, options))
+    reporter.plan(_plan(len(folders.pairs), tiles_each, options, chosen.backbone))
 
     stages.enter("train")
-    encoder = unet.build_encoder(options.image_size)
+    encoder = unet.build_encoder(chosen.backbone, options.image_size)
     skip_shapes = [tuple(output.shape[1:]) for output in encoder.outputs]
     decoder = unet.build_decoder(skip_shapes, folders.classes.channels)
     features = SkipFeatures(encoder, examples.pictures, FEATURES_MEMORY_BYTES)
     rows = (examples.rows_of(split.train), examples.rows_of(split.validation))
     model = unet.compose(encoder, decoder)
-    finisher = _Finisher(model, decoder, examples, split, folders, warnings, job, reporter, stages, threads, budget)
+    finisher = _Finisher(
+        model, decoder, chosen, examples, split, folders, warnings, job, reporter, stages, threads, budget
+    )
     hooks = _hooks(reporter, finisher.end_by_s, finisher.after_epoch)
     history = fit_decoder(decoder, features, examples.masks, rows, options, hooks, job.checkpoints)
     del features
@@ -112,6 +118,7 @@ class _Finisher:
         self,
         model: Any,
         decoder: Any,
+        chosen: ChosenBackbone,
         examples: Examples,
         split: Split,
         folders: MaskFolders,
@@ -122,13 +129,13 @@ class _Finisher:
         threads: int,
         budget: TimeBudget,
     ) -> None:
-        self._model, self._decoder = model, decoder
+        self._model, self._decoder, self._chosen = model, decoder, chosen
         self._examples, self._split, self._folders, self._warnings = examples, split, folders, warnings
         self._job, self._reporter, self._stages, self._threads = job, reporter, stages, threads
         self._options = _options(job)
         tiles_each = len(examples.owners) / len(folders.pairs)
         takes_s = FINISHING_MARGIN * sum(
-            p.expected_s for p in _finishing(len(split.held_out), tiles_each, self._options)
+            p.expected_s for p in _finishing(len(split.held_out), tiles_each, self._options, chosen.backbone)
         )
         self.end_by_s = budget.by_s(1.0, takes_s)
         self._first_by_s = budget.by_s(FIRST_MODEL_SHARE, takes_s)
@@ -165,7 +172,8 @@ class _Finisher:
         training = examples.rows_of(self._split.train)
         calibrating = training[:: max(1, len(training) // CALIBRATION_PICTURES)][:CALIBRATION_PICTURES]
         proof = HeldOut(held_out[: len(probabilities)], probabilities, score)
-        publication = Publication(self._model, names, proof, lambda: examples.pictures[calibrating], describe)
+        pictures = examples.pictures
+        publication = Publication(self._model, self._chosen, names, proof, lambda: pictures[calibrating], describe)
         path = publish_model(publication, self._job, self._reporter, self._stages, self._threads, prefix)
         return path, scores
 
@@ -194,29 +202,36 @@ def _options(job: Job) -> SegmentationOptions:
     return job.options
 
 
-def _plan(pairs: int, tiles: float, options: SegmentationOptions) -> list[Phase]:
+def planned_s(pairs: int, tiles: float, options: SegmentationOptions, backbone: Backbone) -> float:
+    """Seconds of the whole task with that backbone, without a budget's first model. pairs, tiles: see _plan."""
+    phases = _plan(pairs, tiles, options, backbone)
+    return sum(phase.expected_s for phase in phases if not phase.name.startswith(FIRST_MODEL))
+
+
+def _plan(pairs: int, tiles: float, options: SegmentationOptions, backbone: Backbone) -> list[Phase]:
     """tiles: squares of the model's input size that a picture gives, on average."""
     size = (options.image_size / 224) ** 2
     held_out = max(1.0, pairs * options.validation_split)
     trained = (pairs - held_out) * tiles
     views = min(VIEWS, options.epochs)
-    train_s = trained * (views * ENCODE_S_PER_PICTURE + options.epochs * TRAIN_S_PER_PICTURE) * size
+    encode_s = views * ENCODE_S_PER_PICTURE * backbone.features_cost
+    train_s = trained * (encode_s + options.epochs * TRAIN_S_PER_PICTURE) * size
     first = (Phase("first_export", expected_s(options.exports[:1])), Phase("first_check", 2.0))
     return [
         Phase("read", pairs * READ_S_PER_PICTURE * tiles),
         *(first if options.time_budget else ()),
         Phase("train", train_s),
-        *_finishing(held_out, tiles, options),
+        *_finishing(held_out, tiles, options, backbone),
     ]
 
 
-def _finishing(held_out: float, tiles: float, options: SegmentationOptions) -> list[Phase]:
+def _finishing(held_out: float, tiles: float, options: SegmentationOptions, backbone: Backbone) -> list[Phase]:
     """What follows training."""
-    size = (options.image_size / 224) ** 2
+    check_s = CHECK_S_PER_PICTURE * (options.image_size / 224) ** 2 * backbone.features_cost
     return [
-        *([Phase("score", held_out * TILES_SCORED * CHECK_S_PER_PICTURE * size)] if options.tiles else []),
+        *([Phase("score", held_out * TILES_SCORED * check_s)] if options.tiles else []),
         Phase("export", expected_s(options.exports)),
-        Phase("check", 2.0 + held_out * tiles * CHECK_S_PER_PICTURE * size),
+        Phase("check", 2.0 + held_out * tiles * check_s),
         Phase("publish", PUBLISH_S),
     ]
 

@@ -1,0 +1,36 @@
+"""All backbones by name, and the one for a task. For the trainer process only: imports TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from trainer_worker.backbones.backbone import Backbone, ChosenBackbone
+from trainer_worker.backbones.choice import choose
+from trainer_worker.backbones.efficientnet_lite import LITE0, LITE1, LITE2
+from trainer_worker.backbones.keras_applications import load_application
+from trainer_worker.job import Job
+
+AUTO = "auto"
+
+#: Those that pip has installed, from small to large; `auto` chooses from them.
+BUNDLED: Mapping[str, Backbone] = MappingProxyType({backbone.name: backbone for backbone in (LITE0, LITE1, LITE2)})
+
+
+def find_backbone(name: str, weights_file: Path | None = None) -> Backbone:
+    """A value of the option `backbone` but for "auto". weights_file: as find_weights_file gives it for the name."""
+    if name in BUNDLED:
+        return BUNDLED[name]
+    if weights_file is None:
+        raise ValueError(f"backbone {name!r} needs a weights file")
+    return load_application(name, weights_file)
+
+
+def choose_backbone(job: Job, planned_s: Callable[[Backbone], float]) -> ChosenBackbone:
+    """What the option says; for "auto" what the task has time for. planned_s: seconds of the task with a backbone."""
+    asked = job.options.backbone
+    if asked != AUTO:
+        return ChosenBackbone(find_backbone(asked, job.weights_file), f"The option says backbone={asked}.")
+    name, reason = choose({name: planned_s(backbone) for name, backbone in BUNDLED.items()}, job.options.time_budget)
+    return ChosenBackbone(BUNDLED[name], reason)

@@ -1,0 +1,147 @@
+"""Keras Applications with ImageNet weights from a local file. For the trainer process only: imports TensorFlow.
+
+Each is cut near the start of its last stage. Preprocessing goes in front where the network has none inside, batch
+normalizations keep their statistics and scales (a small set has too few pictures for new ones), and what drops parts at
+random in training is switched off: all randomness of a training is the trainer's, so that a lost attempt goes on to
+the same model.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+from keras import layers
+
+from protocol.errors import TrainingError
+from trainer_worker.artifacts import file_sha256
+from trainer_worker.backbones.backbone import Backbone
+
+
+@dataclass(frozen=True)
+class _Application:
+    """build: of keras.applications. centred: it wants -1 to 1 and does not see to that itself.
+
+    The rest: see Backbone.
+    """
+
+    network: str
+    build: Callable[..., Any]
+    centred: bool
+    features: int
+    trunk_end: str
+    trunk_channels: int
+    endpoints: tuple[str, ...]
+    features_cost: float
+    training_cost: float
+
+
+_APPLICATIONS: Mapping[str, _Application] = {
+    "mobilenet_v2": _Application(
+        network="MobileNetV2",
+        build=keras.applications.MobileNetV2,
+        centred=True,
+        features=1280,
+        trunk_end="block_13_project_BN",
+        trunk_channels=160,
+        endpoints=("expanded_conv_project_BN", "block_2_add", "block_5_add", "block_12_add", "block_16_project_BN"),
+        features_cost=1.0,
+        training_cost=1.0,
+    ),
+    "mobilenet_v3_large": _Application(
+        network="MobileNetV3-Large",
+        build=keras.applications.MobileNetV3Large,
+        centred=False,
+        features=960,
+        trunk_end="expanded_conv_12_project_bn",
+        trunk_channels=160,
+        endpoints=(
+            "expanded_conv_add",
+            "expanded_conv_2_add",
+            "expanded_conv_5_add",
+            "expanded_conv_11_add",
+            "expanded_conv_14_add",
+        ),
+        features_cost=1.0,
+        training_cost=1.0,
+    ),
+    "efficientnet_v2_b0": _Application(
+        network="EfficientNetV2-B0",
+        build=keras.applications.EfficientNetV2B0,
+        centred=False,
+        features=1280,
+        trunk_end="block6a_project_bn",
+        trunk_channels=192,
+        endpoints=("block1a_project_activation", "block2b_add", "block3b_add", "block5e_add", "block6h_add"),
+        features_cost=1.0,
+        training_cost=1.0,
+    ),
+    "efficientnet_v2_b1": _Application(
+        network="EfficientNetV2-B1",
+        build=keras.applications.EfficientNetV2B1,
+        centred=False,
+        features=1280,
+        trunk_end="block6a_project_bn",
+        trunk_channels=192,
+        endpoints=("block1b_add", "block2c_add", "block3c_add", "block5f_add", "block6i_add"),
+        features_cost=1.0,
+        training_cost=1.0,
+    ),
+    "resnet50_v2": _Application(
+        network="ResNet50V2",
+        build=keras.applications.ResNet50V2,
+        centred=True,
+        features=2048,
+        # A block later its maps would have 2048 channels: four times lite0's memory for every picture are enough.
+        trunk_end="conv4_block6_out",
+        trunk_channels=1024,
+        endpoints=("conv1_conv", "conv2_block2_out", "conv3_block3_out", "conv4_block5_out", "post_relu"),
+        features_cost=1.0,
+        training_cost=1.0,
+    ),
+}
+
+
+def load_application(name: str, weights_file: Path) -> Backbone:
+    """The backbone of that name (a key of weights_files.WEIGHTS_FILES) with the weights of that file.
+
+    Raises OSError when it can't be read; `build` raises TrainingError unsupported_option when it holds others.
+    """
+    application = _APPLICATIONS[name]
+    return Backbone(
+        name=name,
+        network=application.network,
+        licence=f"that of the file {weights_file.name}, which the operator of this TFModel has put there",
+        weights_sha256=file_sha256(weights_file),
+        build=functools.partial(_build, application, weights_file),
+        features=application.features,
+        trunk_end=application.trunk_end,
+        trunk_channels=application.trunk_channels,
+        endpoints=application.endpoints,
+        features_cost=application.features_cost,
+        training_cost=application.training_cost,
+    )
+
+
+def _build(application: _Application, weights_file: Path, image_size: int) -> Any:
+    image = keras.Input((image_size, image_size, 3), name="image")
+    x = layers.Rescaling(1 / 127.5, offset=-1, name="preprocess")(image) if application.centred else image
+    model = application.build(include_top=False, weights=None, input_tensor=x)
+    try:
+        model.load_weights(weights_file)
+    except Exception as error:  # what a file of something else makes HDF5 and Keras say has no common kind
+        raise TrainingError(
+            "unsupported_option",
+            f"{weights_file} does not hold the weights of {application.network} without its top, as Keras Applications "
+            f"publishes them: {str(error)[:300]}",
+        ) from error
+    for layer in model.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.trainable = False  # which for this layer also means: as in inference
+        elif isinstance(layer, layers.Dropout):
+            layer.rate = 0.0
+    return keras.Model(image, model.output, name=model.name)  # Keras's own takes a list of one image
