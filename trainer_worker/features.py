@@ -33,6 +33,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from trainer_worker.backbones.backbone import TRUNK_STRIDE, Backbone
 from trainer_worker.data.images import UnreadableImageError, read_batches, read_rgb
+from trainer_worker.data.variations import PLAIN, Variation, variation_of
 from trainer_worker.feature_cache import FeatureCache
 
 GPU_BATCH_SIZE = 64
@@ -50,6 +51,9 @@ class PictureFeatures(NamedTuple):
     trunk: np.ndarray
     pooled: np.ndarray
 
+
+#: Names in the cache; another one when the same content gives another view than before.
+PLAIN_VIEW, VARIED_VIEW = "plain", "varied1"
 
 #: What a file became: its features, or why it could not be read.
 Outcome = PictureFeatures | UnreadableImageError
@@ -84,14 +88,15 @@ class FeatureExtractor:
         side = self.image_size // TRUNK_STRIDE
         return (side, side, self.backbone.trunk_channels), (self.backbone.features,)
 
-    def of_files(self, paths: Sequence[Path], mirrored: bool = False) -> Iterator[Outcome]:
-        """One outcome for each path, in order, of the picture or of its mirror image (left to right).
+    def of_files(self, paths: Sequence[Path], variations: Sequence[Variation] | None = None) -> Iterator[Outcome]:
+        """One outcome for each path, in order, of the picture as it is or in the variation of the same place.
 
         Decodes and computes ahead of the caller by a few pictures; closing the iterator stops that.
         """
+        variations = variations or [PLAIN] * len(paths)
         if self._network is not None:
-            return self._of_files_in_batches(paths, mirrored)
-        return self._in_threads(lambda path: self._of_file(path, mirrored), paths)
+            return self._of_files_in_batches(paths, variations)
+        return self._in_threads(self._of_file, list(zip(paths, variations, strict=True)))
 
     def of_pictures(self, pictures: np.ndarray) -> Iterator[PictureFeatures]:
         """Features of uint8 RGB pictures (n, S, S, 3), in order."""
@@ -100,12 +105,13 @@ class FeatureExtractor:
             return (features for batch in batches for features in self._of_batch(batch))
         return self._in_threads(self._of_picture, pictures)
 
-    def _of_file(self, path: Path, mirrored: bool) -> Outcome:
+    def _of_file(self, wanted: tuple[Path, Variation]) -> Outcome:
+        path, variation = wanted
         try:
-            picture = read_rgb(path, (self.image_size, self.image_size))
+            picture = read_rgb(path, (self.image_size, self.image_size), variation.box)
         except UnreadableImageError as error:
             return error
-        return self._of_picture(picture[:, ::-1] if mirrored else picture)
+        return self._of_picture(picture[:, ::-1] if variation.mirrored else picture)
 
     def _of_picture(self, picture: np.ndarray) -> PictureFeatures:
         interpreter = self._interpreters.get()
@@ -131,13 +137,14 @@ class FeatureExtractor:
                 for future in waiting:
                     future.cancel()
 
-    def _of_files_in_batches(self, paths: Sequence[Path], mirrored: bool) -> Iterator[Outcome]:
+    def _of_files_in_batches(self, paths: Sequence[Path], variations: Sequence[Variation]) -> Iterator[Outcome]:
         unreadable: dict[int, UnreadableImageError] = {}
-        size = (self.image_size, self.image_size)
+        size, boxes = (self.image_size, self.image_size), [variation.box for variation in variations]
         position = 0
-        for indexes, pictures in read_batches(paths, size, GPU_BATCH_SIZE, self.threads, unreadable.__setitem__):
-            batch = self._of_batch(pictures[:, :, ::-1] if mirrored else pictures)
-            for index, features in zip(indexes, batch, strict=True):
+        for indexes, pictures in read_batches(paths, size, GPU_BATCH_SIZE, self.threads, unreadable.__setitem__, boxes):
+            mirrored = np.array([variations[index].mirrored for index in indexes])
+            pictures[mirrored] = pictures[mirrored, :, ::-1]
+            for index, features in zip(indexes, self._of_batch(pictures), strict=True):
                 yield from (unreadable[skipped] for skipped in range(position, index))
                 yield features
                 position = index + 1
@@ -156,13 +163,17 @@ class CachedFeatures:
         self._cache = FeatureCache(project_dir, extractor.engine, extractor.shapes)
 
     def of_files(
-        self, paths: Sequence[Path], contents: Sequence[str], mirrored: bool = False
+        self, paths: Sequence[Path], contents: Sequence[str], varied: bool = False
     ) -> Generator[Outcome, None, None]:
-        """As FeatureExtractor.of_files. contents: the SHA-256 of each file; "" for none."""
-        view = "mirrored" if mirrored else "plain"
+        """As FeatureExtractor.of_files. contents: the SHA-256 of each file; "" for none. varied: by variation_of."""
+        view = VARIED_VIEW if varied else PLAIN_VIEW
         found = [self._cache.load(content, view) if content else None for content in contents]
-        missing = [path for path, arrays in zip(paths, found, strict=True) if arrays is None]
-        computed = self._extractor.of_files(missing, mirrored)
+        missing = [
+            (path, variation_of(content) if varied else PLAIN)
+            for path, content, arrays in zip(paths, contents, found, strict=True)
+            if arrays is None
+        ]
+        computed = self._extractor.of_files([path for path, _ in missing], [variation for _, variation in missing])
         for content, arrays in zip(contents, found, strict=True):
             outcome = next(computed) if arrays is None else PictureFeatures(*arrays)
             if arrays is None and content and isinstance(outcome, PictureFeatures):

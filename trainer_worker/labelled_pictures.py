@@ -104,17 +104,17 @@ def balanced_order(classes: np.ndarray) -> np.ndarray:
     return shuffled[np.argsort(turn[shuffled], kind="stable")]
 
 
-def mirrored_maps(
+def varied_maps(
     data: Dataset, split: Split, features: CachedFeatures, on_done: Callable[[int], None], until_s: float = math.inf
 ) -> np.ndarray:
-    """Maps of the mirrored training pictures; all other rows stay as they are, and are not trained on.
+    """Maps of the training pictures' varied views (variations.py); all other rows stay as they are.
 
-    until_s: as in read_dataset; pictures that were not reached stay as they are as well.
+    Those are not trained on. until_s: as in read_dataset; pictures that were not reached stay as they are as well.
     """
     maps = data.maps.copy()
     rows = np.concatenate([split.train, split.validation])
     files, contents = [data.folders.files[row] for row in rows], [data.contents[row] for row in rows]
-    with contextlib.closing(features.of_files(files, contents, mirrored=True)) as outcomes:
+    with contextlib.closing(features.of_files(files, contents, varied=True)) as outcomes:
         for done, (row, outcome) in enumerate(zip(rows, outcomes, strict=False), start=len(maps) + 1):
             if isinstance(outcome, PictureFeatures):  # else the file has gone meanwhile: its first view does
                 maps[row] = outcome.trunk

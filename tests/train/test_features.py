@@ -13,6 +13,7 @@ from trainer_worker import features
 from trainer_worker.backbones.backbone import Backbone
 from trainer_worker.backbones.efficientnet_lite import LITE0, LITE1
 from trainer_worker.data.images import UnreadableImageError, read_rgb
+from trainer_worker.data.variations import PLAIN, variation_of
 from trainer_worker.features import FeatureExtractor, PictureFeatures, cache_file
 
 SIZE = 64
@@ -41,14 +42,15 @@ def photos(tmp_path: Path) -> list[Path]:
 
 
 def test_features_equal_those_of_the_keras_backbone(extractor: FeatureExtractor, photos: list[Path]) -> None:
-    pictures = np.stack([read_rgb(path, (SIZE, SIZE)) for path in photos]).astype(np.float32)
     backbone = LITE0.build(SIZE)
     trunk = backbone.get_layer(LITE0.trunk_end).output
     reference = keras.Model(backbone.input, [trunk, keras.layers.GlobalAveragePooling2D()(backbone.output)])
 
-    for mirrored in (False, True):
-        outcomes = list(extractor.of_files(photos, mirrored=mirrored))
-        maps, pooled = reference.predict(pictures[:, :, ::-1] if mirrored else pictures, verbose=0)
+    for variations in ([PLAIN] * len(photos), [variation_of(path.name) for path in photos]):
+        outcomes = list(extractor.of_files(photos, variations))
+        pictures = [read_rgb(path, (SIZE, SIZE), v.box) for path, v in zip(photos, variations, strict=True)]
+        views = [p[:, ::-1] if v.mirrored else p for p, v in zip(pictures, variations, strict=True)]
+        maps, pooled = reference.predict(np.stack(views).astype(np.float32), verbose=0)
         found = [outcome for outcome in outcomes if isinstance(outcome, PictureFeatures)]
         assert len(found) == len(photos)
         np.testing.assert_allclose(np.stack([f.trunk for f in found]), maps, atol=1e-4)

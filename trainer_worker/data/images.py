@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import logging
+import math
 import os
 import warnings
 from collections import deque
@@ -41,6 +43,10 @@ LITTER_NAMES = {"__macosx", "thumbs.db", "desktop.ini", "ehthumbs.db", "@eadir",
 GREY_RANGES = (255.0, 4095.0, 65535.0, 2147483647.0)
 
 Pixels = npt.NDArray[np.uint8]
+
+#: A part of a picture: left, top, right, bottom, as shares (0 to 1) of its width and height.
+Box = tuple[float, float, float, float]
+WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 
 # Pillow finds its decoders on first use, which is not made for several threads at once; and it reports oddities
 # of a file (broken EXIF, trailing bytes) as warnings, one per file, that would fill the worker's log.
@@ -115,10 +121,11 @@ def image_size(path: Path) -> tuple[int, int]:
     return (width, height) if swapped else (height, width)
 
 
-def read_rgb(path: Path, size: tuple[int, int] | None = None) -> Pixels:
+def read_rgb(path: Path, size: tuple[int, int] | None = None, box: Box = WHOLE) -> Pixels:
     """Decode a picture to uint8 (height, width, 3).
 
     size: (height, width) to squash the picture to, smoothed where it shrinks; None keeps its own.
+    box: the part to take, as the file stores it (before EXIF turns it); only with a size.
     The first frame of animations and multi-page files; EXIF orientation honoured; transparency laid on white;
     CMYK converted; grey values of more than 8 bits scaled. May be called from several threads at once.
     Raises UnreadableImageError.
@@ -128,13 +135,16 @@ def read_rgb(path: Path, size: tuple[int, int] | None = None) -> Pixels:
             if size is not None:
                 # JPEG can be decoded at 1/2, 1/4, 1/8: four times faster for a 12-megapixel photo and on average
                 # 0.6 of 255 grey levels away from shrinking the whole. Not for sides that may still be swapped.
-                image.draft(None, (max(size), max(size)))
+                least = math.ceil(max(size) / min(box[2] - box[0], box[3] - box[1]))
+                image.draft(None, (least, least))
             image.load()
             turn = _orientation(image)  # after load, which turns TIFF pictures by itself and clears the tag
             picture = _to_rgb(image)
             if size is not None:
                 height, width = size if turn not in _TURNS_THAT_SWAP_SIDES else size[::-1]
-                picture = picture.resize((width, height), Image.Resampling.BILINEAR)
+                across, down = picture.size
+                part = (box[0] * across, box[1] * down, box[2] * across, box[3] * down)
+                picture = picture.resize((width, height), Image.Resampling.BILINEAR, box=part)
             if turn in _TURNS:
                 picture = picture.transpose(_TURNS[turn])
             return np.asarray(picture)
@@ -241,22 +251,25 @@ def read_batches(
     batch_size: int,
     threads: int,
     on_unreadable: Callable[[int, UnreadableImageError], None] | None = None,
+    boxes: Sequence[Box] | None = None,
 ) -> Iterator[tuple[list[int], Pixels]]:
     """Decode pictures in threads, ahead of the consumer, in the order of `paths`.
 
-    size: (height, width). Yields the indexes into `paths` and their pixels, uint8 (n, height, width, 3); n is
-    batch_size but for the last batch, since unreadable files are left out and told to `on_unreadable` (in order, in
-    the consumer's thread); without it the first one is raised. At most LOOK_AHEAD_BATCHES batches wait in memory.
+    size, boxes: see read_rgb; by default all are read whole. Yields the indexes into `paths` and their pixels, uint8
+    (n, height, width, 3); n is batch_size but for the last batch, since unreadable files are left out and told to
+    `on_unreadable` (in order, in the consumer's thread); without it the first one is raised. At most
+    LOOK_AHEAD_BATCHES batches wait in memory.
     """
     waiting: deque[tuple[int, Future[Pixels]]] = deque()
-    todo = iter(enumerate(paths))
+    todo = iter(enumerate(zip(paths, boxes or itertools.repeat(WHOLE), strict=False)))
     indexes: list[int] = []
     pixels: list[Pixels] = []
     pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="decode")
 
     def refill() -> None:
         while len(waiting) < LOOK_AHEAD_BATCHES * batch_size and (job := next(todo, None)) is not None:
-            waiting.append((job[0], pool.submit(read_rgb, job[1], size)))
+            index, (path, box) = job
+            waiting.append((index, pool.submit(read_rgb, path, size, box)))
 
     try:
         refill()

@@ -40,13 +40,13 @@ from trainer_worker.fine_tuning import (
     predict,
 )
 from trainer_worker.job import Job, Phase, Reporter, TrainingResult
-from trainer_worker.labelled_pictures import Dataset, Split, balanced_order, mirrored_maps, read_dataset, split_dataset
+from trainer_worker.labelled_pictures import Dataset, Split, balanced_order, read_dataset, split_dataset, varied_maps
 from trainer_worker.publishing import FIRST_MODEL, Publication, publish_model
 from trainer_worker.stages import Stages
 from trainer_worker.time_budget import FIRST_MODEL_SHARE, READING_SHARE, TimeBudget
 
-#: Mirrored views are kept beside the pictures while their maps fit: 5,000 pictures at 224 px take 190 MB a view.
-MIRROR_UP_TO_BYTES = 256 * 1024**2
+#: Varied views are kept beside the pictures while their maps fit: 5,000 pictures at 224 px take 190 MB a view.
+VARY_UP_TO_BYTES = 256 * 1024**2
 #: Images that the plan assumes until the folder has been read.
 ASSUMED_IMAGES = 200
 
@@ -106,8 +106,8 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     if data.unread:
         warnings.append(f"The time budget left {data.unread} of {images} pictures unread.")
     views = [data.maps]
-    if data.maps.nbytes <= MIRROR_UP_TO_BYTES:
-        views.append(mirrored_maps(data, split, features, on_done, read_by_s))
+    if data.maps.nbytes <= VARY_UP_TO_BYTES:
+        views.append(varied_maps(data, split, features, on_done, read_by_s))
 
     stages.enter("train")
     classifier = build_classifier(backbone, options.image_size, len(data.folders.labels))

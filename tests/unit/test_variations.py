@@ -1,0 +1,53 @@
+"""The varied view of a picture: which part, and that it is the right one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from trainer_worker.data.images import WHOLE, Box, read_batches, read_rgb
+from trainer_worker.data.variations import LEAST_AREA, PLAIN, variation_of
+
+WIDTH, HEIGHT = 1200, 800
+
+
+@pytest.fixture
+def ramp(tmp_path: Path) -> Path:
+    """Red says how far to the right a pixel is, green how far down."""
+    across, down = np.linspace(0, 255, WIDTH), np.linspace(0, 255, HEIGHT)
+    pixels = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    pixels[:, :, 0], pixels[:, :, 1] = across, down[:, None]
+    Image.fromarray(pixels).save(tmp_path / "ramp.jpg", quality=95)
+    return tmp_path / "ramp.jpg"
+
+
+@pytest.mark.parametrize("box", [WHOLE, (0.25, 0.0, 1.0, 0.5), (0.6, 0.7, 0.9, 0.95)])
+def test_a_part_is_read_at_the_size_that_was_asked_for(ramp: Path, box: Box) -> None:
+    pixels = read_rgb(ramp, (64, 96), box)
+    assert pixels.shape == (64, 96, 3)
+    corners = [(pixels[0, 0], box[:2]), (pixels[-1, -1], box[2:])]
+    for (red, green, _), (across, down) in corners:
+        assert abs(red / 255 - across) < 0.02
+        assert abs(green / 255 - down) < 0.02
+
+
+def test_batches_read_each_picture_by_its_own_box(ramp: Path) -> None:
+    boxes: list[Box] = [WHOLE, (0.5, 0.0, 1.0, 1.0)]
+    [(indexes, pictures)] = list(read_batches([ramp, ramp], (32, 32), 4, 1, boxes=boxes))
+    assert indexes == [0, 1]
+    assert pictures[0, 0, 0, 0] < 20 < 120 < pictures[1, 0, 0, 0]
+
+
+def test_a_variation_is_a_mirrored_part_that_depends_on_the_content_alone() -> None:
+    variations = [variation_of(f"content {number}") for number in range(500)]
+    assert variations == [variation_of(f"content {number}") for number in range(500)]
+    assert len({variation.box for variation in variations}) == 500
+    for (left, top, right, bottom), mirrored in variations:
+        assert mirrored
+        assert 0.0 <= left < right <= 1.0
+        assert 0.0 <= top < bottom <= 1.0
+        assert (right - left) * (bottom - top) > LEAST_AREA - 0.06  # a stretched part may meet the picture's edge
+    assert PLAIN.box == WHOLE
