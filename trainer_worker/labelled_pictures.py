@@ -22,8 +22,8 @@ from trainer_worker.job import Job
 
 #: Share of the training images that choose the best epoch.
 INNER_VALIDATION_SHARE = 0.15
-#: Pictures that are looked at however short the time is.
-LEAST_READ = 16
+#: Pictures of a class that are looked at however short the time is: with half as many, a model is hardly one.
+LEAST_READ_OF_CLASS = 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +61,7 @@ def read_dataset(
     over the classes. on_done is told how many pictures were looked at. Raises as keep_trainable does.
     """
     order = np.arange(len(folders.files)) if until_s == math.inf else balanced_order(folders.classes)
+    least = LEAST_READ_OF_CLASS * len(folders.labels)
     files = [folders.files[row] for row in order]
     contents = content_hashes(files)
     found: dict[int, PictureFeatures] = {}
@@ -72,7 +73,7 @@ def read_dataset(
             else:
                 found[row] = outcome
             on_done(done)
-            if done >= LEAST_READ and time.monotonic() >= until_s:
+            if done >= least and time.monotonic() >= until_s:
                 break
     looked_at = np.sort(order[: len(found) + len(unreadable)])
     position = {row: place for place, row in enumerate(looked_at.tolist())}

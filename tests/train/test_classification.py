@@ -195,7 +195,7 @@ def test_the_app_packs_check_finds_damage(
 
 
 def test_progress_is_reported_all_along(trained: TrainingResult, reporter: RecordingReporter) -> None:
-    assert reporter.phases == ["scan", "features", "train", "export", "check", "publish"] == reporter.plans[-1]
+    assert reporter.phases == ["features", "train", "export", "check", "publish"] == reporter.plans[-1]
     assert list(trained.stage_seconds) == reporter.phases
     for phase in ("features", "train", "export", "check"):
         fractions = [fraction for name, fraction in reporter.steps if name == phase]

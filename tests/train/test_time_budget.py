@@ -13,7 +13,7 @@ import pytest
 from protocol.options import ClassificationOptions
 from tests.train.digit_projects import SIZE, write_digits
 from trainer_worker.job import Job, SilentReporter
-from trainer_worker.labelled_pictures import balanced_order
+from trainer_worker.labelled_pictures import LEAST_READ_OF_CLASS, balanced_order
 from trainer_worker.scoring import load_predictor
 from trainer_worker.trainers import classification
 
@@ -91,7 +91,7 @@ def test_a_budget_that_is_too_short_for_all_pictures_says_so(tmp_path: Path, mon
     write_digits(project, range(120))
     final = manifest_of(run(project, Watcher(), time_budget=40))
     assert final["end_reason"] == "budget"
-    assert final["metrics"]["images"] == 16
+    assert final["metrics"]["images"] == LEAST_READ_OF_CLASS * 3
     assert any("unread" in warning for warning in final["warnings"])
 
 

@@ -47,8 +47,6 @@ from trainer_worker.time_budget import FIRST_MODEL_SHARE, READING_SHARE, TimeBud
 
 #: Varied views are kept beside the pictures while their maps fit: 5,000 pictures at 224 px take 190 MB a view.
 VARY_UP_TO_BYTES = 256 * 1024**2
-#: Images that the plan assumes until the folder has been read.
-ASSUMED_IMAGES = 200
 
 # Seconds on two cores at 224 px with lite0, for the plan only.
 FEATURES_S_PER_IMAGE = 0.011
@@ -58,7 +56,8 @@ TRAIN_START_S = 5.0
 CHECK_S_PER_IMAGE = 0.015
 CHECK_START_S = 1.0
 PUBLISH_S = 0.3
-FIRST_HEAD_S = 2.0
+FIRST_HEAD_S = 0.5
+FIRST_CHECK_START_S = 0.2
 #: Pictures that score the first model of a time budget, at most.
 FIRST_MODEL_CHECKED = 50
 
@@ -77,8 +76,6 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     if not tf.config.list_physical_devices("GPU"):  # some GPU kernels refuse it
         tf.config.experimental.enable_op_determinism()
     stages = Stages(reporter)
-    reporter.plan(_plan(ASSUMED_IMAGES, job, LITE0))
-    stages.enter("scan")
     folders = scan(job.project_dir)
     images = len(folders.files)
     chosen = choose_backbone(job, lambda backbone: planned_s(images, job, backbone))
@@ -168,8 +165,7 @@ def _publish_first_model(
     What it has read is in the cache for the better model. A sample without enough readable pictures is left at that:
     the whole folder decides whether the task can be trained.
     """
-    reserve_s = FIRST_HEAD_S + _finishing_s(FIRST_MODEL_CHECKED, job, chosen.backbone)
-    until_s = budget.by_s(FIRST_MODEL_SHARE, reserve_s)
+    until_s = budget.by_s(FIRST_MODEL_SHARE, _first_finishing_s(job, chosen.backbone))
     try:
         data = read_dataset(folders, features, lambda done: reporter.step(done / len(folders.files)), until_s)
         split, warnings = split_dataset(data, job, None)
@@ -230,10 +226,9 @@ def _plan(images: int, job: Job, backbone: Backbone) -> list[Phase]:
     first_phases = [
         Phase("first_features", FIRST_MODEL_SHARE * job.options.time_budget / 2),
         Phase("first_export", expected_s(job.options.exports[:1])),
-        Phase("first_check", _check_s(FIRST_MODEL_CHECKED, job, backbone)),
+        Phase("first_check", _first_check_s(job, backbone)),
     ]
     return [
-        Phase("scan", 0.2),
         *(first_phases if job.options.time_budget else ()),
         Phase("features", FEATURES_START_S + views * FEATURES_S_PER_IMAGE * size * backbone.features_cost),
         Phase("train", TRAIN_START_S + (images - held_out) * TRAIN_S_PER_IMAGE * size * backbone.training_cost),
@@ -246,6 +241,16 @@ def _plan(images: int, job: Job, backbone: Backbone) -> list[Phase]:
 def _check_s(held_out: float, job: Job, backbone: Backbone) -> float:
     size = (job.options.image_size / 224) ** 2
     return CHECK_START_S + held_out * CHECK_S_PER_IMAGE * size * backbone.features_cost
+
+
+def _first_check_s(job: Job, backbone: Backbone) -> float:
+    size = (job.options.image_size / 224) ** 2
+    return FIRST_CHECK_START_S + FIRST_MODEL_CHECKED * CHECK_S_PER_IMAGE * size * backbone.features_cost
+
+
+def _first_finishing_s(job: Job, backbone: Backbone) -> float:
+    """The same for the first model, with its training: one format, and none that TensorFlow has to load."""
+    return FIRST_HEAD_S + 1.5 * (expected_s(job.options.exports[:1]) + _first_check_s(job, backbone) + PUBLISH_S)
 
 
 def _finishing_s(held_out: int, job: Job, backbone: Backbone) -> float:
