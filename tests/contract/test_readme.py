@@ -1,10 +1,11 @@
-"""README's table of options is the one that the code gives."""
+"""README's tables of options and of weights files are those that the code gives."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from protocol.options import options_table
+from trainer_worker.backbones.weights_files import WEIGHTS_FILES
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 
@@ -22,3 +23,8 @@ def test_readme_lists_every_option_as_the_code_has_it() -> None:
     ]
     expected = "\n".join(rows)
     assert expected in README.read_text(), f"README.md should hold this table:\n{expected}"
+
+
+def test_readme_lists_every_weights_file() -> None:
+    expected = "\n".join(f"| `{backbone}` | `{file}` |" for backbone, file in WEIGHTS_FILES.items())
+    assert f"|---|---|\n{expected}\n\n" in README.read_text(), f"README.md should hold this table:\n{expected}"

@@ -28,15 +28,21 @@ PREPROCESSING = {
 
 
 def random_application(name: str, image_size: int, seed: int = 1) -> keras.Model:
-    """Keras's own network without top, with random weights and batch statistics."""
+    """Keras's own network without top, with random weights and the batch statistics of some noise.
+
+    With other statistics activations grow from layer to layer until rounding errors decide the outputs.
+    """
     keras.utils.set_random_seed(seed)
     model = FUNCTIONS[name](include_top=False, weights=None, input_shape=(image_size, image_size, 3))
     random = np.random.default_rng(seed)
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            size = layer.gamma.shape
-            gamma, variance = random.uniform(0.8, 1.6, size), random.uniform(0.5, 1.5, size)
-            layer.set_weights([gamma, random.normal(0, 0.2, size), random.normal(0, 0.1, size), variance])
+    normalizations = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    for layer in normalizations:
+        size = layer.gamma.shape
+        layer.gamma.assign(random.uniform(0.8, 1.2, size))
+        layer.beta.assign(random.normal(0, 0.2, size))
+        layer.momentum = 0.0  # the next batch's statistics take the place of those before
+    noise = random.uniform(0, 255, (8, image_size, image_size, 3)).astype(np.float32)
+    model(PREPROCESSING[name](noise), training=True)
     return model
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from demo.segmentation_data import make_segmentation_project
 from protocol.errors import TrainingError
@@ -40,8 +41,8 @@ def test_a_backbone_is_keras_own_network_with_its_preprocessing_inside(name: str
     model = backbone.build(SIZE)
 
     expected = published(PREPROCESSING[name](pictures()), training=False).numpy()
-    np.testing.assert_allclose(model(pictures(), training=False).numpy(), expected, rtol=1e-4, atol=1e-4)
-    assert expected.std() > 0.01  # else anything would pass
+    np.testing.assert_allclose(model(pictures(), training=False).numpy(), expected, atol=2e-3)
+    assert expected.std() > 0.1  # else anything would pass
     side = SIZE // 32
     assert model.output_shape == (None, side, side, backbone.features)
     assert model.get_layer(backbone.trunk_end).output.shape == (None, side, side, backbone.trunk_channels)
@@ -49,6 +50,7 @@ def test_a_backbone_is_keras_own_network_with_its_preprocessing_inside(name: str
     assert sides == [SIZE // stride for stride in STRIDES]
     np.testing.assert_array_equal(model(pictures(), training=True), model(pictures(), training=False))
     assert not [layer.name for layer in model.layers if layer.name.startswith("_")]
+    assert not freeze(model).captured_inputs  # what lies outside of variables gets into no exported file
     tail = keras.Model(model.get_layer(backbone.trunk_end).output, model.output)  # one cut parts the network
     assert tail.trainable_variables
 
@@ -71,6 +73,18 @@ def test_a_file_of_something_else_fails_the_task_with_words(tmp_path: Path) -> N
             find_backbone(QUICKEST, file).build(SIZE)
         assert caught.value.code == "unsupported_option"
         assert str(file) in caught.value.error
+
+
+def freeze(model: keras.Model) -> Any:
+    """The model in inference mode as a concrete function, its variables as inputs."""
+    weights = [model.trainable_variables, model.non_trainable_variables]
+    signature = [[tf.TensorSpec(variable.shape, tf.float32) for variable in variables] for variables in weights]
+
+    def run(trainable: list[Any], others: list[Any], image: Any) -> Any:
+        return model.stateless_call(trainable, others, image, training=False)[0]
+
+    specification = tf.TensorSpec((1, SIZE, SIZE, 3), tf.float32)
+    return tf.function(run, autograph=False).get_concrete_function(*signature, specification)
 
 
 def manifest_of(folder: Path) -> dict[str, Any]:

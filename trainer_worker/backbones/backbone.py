@@ -36,10 +36,11 @@ class Backbone:
     trunk_channels: int
     #: Layers that hold the skip connection at each of STRIDES, for a U-Net.
     endpoints: tuple[str, ...]
-    #: Seconds against lite0's, of the features of a picture and of training what follows trunk_end
-    #: (`python -m benchmarks.backbones`).
-    features_cost: float = 1.0
-    training_cost: float = 1.0
+    #: Seconds against lite0's: of the features of a picture, of training what follows trunk_end, of writing the default
+    #: exports (`python -m benchmarks.backbone_costs`).
+    features_cost: float
+    training_cost: float
+    exports_cost: float
 
 
 @dataclass(frozen=True)

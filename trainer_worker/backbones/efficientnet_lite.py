@@ -186,7 +186,7 @@ def _set_folded(layer: Any, weights: Weights, convolution: str, batch_norm: str)
     layer.set_weights([folded.astype(np.float32), bias.astype(np.float32)])
 
 
-def _backbone(network: Network, name: str, features_cost: float, training_cost: float) -> Backbone:
+def _backbone(network: Network, name: str, features_cost: float, training_cost: float, exports_cost: float) -> Backbone:
     repeats = [stage.repeats for stage in network.stages]
     return Backbone(
         name=name,
@@ -205,9 +205,10 @@ def _backbone(network: Network, name: str, features_cost: float, training_cost: 
         ),
         features_cost=features_cost,
         training_cost=training_cost,
+        exports_cost=exports_cost,
     )
 
 
-LITE0 = _backbone(NETWORKS[0], "lite0", 1.0, 1.0)
-LITE1 = _backbone(NETWORKS[1], "lite1", 1.5, 1.3)
-LITE2 = _backbone(NETWORKS[2], "lite2", 2.0, 1.6)
+LITE0 = _backbone(NETWORKS[0], "lite0", 1.0, 1.0, 1.0)
+LITE1 = _backbone(NETWORKS[1], "lite1", 1.25, 1.2, 1.3)
+LITE2 = _backbone(NETWORKS[2], "lite2", 1.45, 1.4, 1.45)

@@ -1,9 +1,8 @@
 """Keras Applications with ImageNet weights from a local file. For the trainer process only: imports TensorFlow.
 
-Each is cut near the start of its last stage. Preprocessing goes in front where the network has none inside, batch
-normalizations keep their statistics and scales (a small set has too few pictures for new ones), and what drops parts at
-random in training is switched off: all randomness of a training is the trainer's, so that a lost attempt goes on to
-the same model.
+Each is cut near the start of its last stage. Preprocessing goes in front, batch normalizations keep their statistics
+and scales (a small set has too few pictures for new ones), and what drops parts at random in training is switched off:
+all randomness of a training is the trainer's, so that a lost attempt goes on to the same model.
 """
 
 from __future__ import annotations
@@ -23,39 +22,55 @@ from trainer_worker.backbones.backbone import Backbone
 
 
 @dataclass(frozen=True)
-class _Application:
-    """build: of keras.applications. centred: it wants -1 to 1 and does not see to that itself.
+class _Preprocessing:
+    """What a network expects: x * scale + offset for each channel of RGB, 0 to 255."""
 
-    The rest: see Backbone.
-    """
+    scale: tuple[float, ...]
+    offset: tuple[float, ...]
+
+
+_FROM_MINUS_1_TO_1 = _Preprocessing((1 / 127.5,) * 3, (-1.0,) * 3)
+_IMAGENET_MEAN, _IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+#: As Keras does inside its EfficientNetV2, by a layer whose figures lie outside of any variable: no format takes that.
+_STANDARDISED = _Preprocessing(
+    tuple(1 / (255 * deviation) for deviation in _IMAGENET_DEVIATION),
+    tuple(-mean / deviation for mean, deviation in zip(_IMAGENET_MEAN, _IMAGENET_DEVIATION, strict=True)),
+)
+
+
+@dataclass(frozen=True)
+class _Application:
+    """build: makes it, without preprocessing. preprocess: from 0..255. The rest: see Backbone."""
 
     network: str
     build: Callable[..., Any]
-    centred: bool
+    preprocess: _Preprocessing
     features: int
     trunk_end: str
     trunk_channels: int
     endpoints: tuple[str, ...]
     features_cost: float
     training_cost: float
+    exports_cost: float
 
 
 _APPLICATIONS: Mapping[str, _Application] = {
     "mobilenet_v2": _Application(
         network="MobileNetV2",
         build=keras.applications.MobileNetV2,
-        centred=True,
+        preprocess=_FROM_MINUS_1_TO_1,
         features=1280,
         trunk_end="block_13_project_BN",
         trunk_channels=160,
         endpoints=("expanded_conv_project_BN", "block_2_add", "block_5_add", "block_12_add", "block_16_project_BN"),
-        features_cost=1.0,
-        training_cost=1.0,
+        features_cost=0.75,
+        training_cost=0.5,
+        exports_cost=1.2,
     ),
     "mobilenet_v3_large": _Application(
         network="MobileNetV3-Large",
-        build=keras.applications.MobileNetV3Large,
-        centred=False,
+        build=functools.partial(keras.applications.MobileNetV3Large, include_preprocessing=False),
+        preprocess=_FROM_MINUS_1_TO_1,
         features=960,
         trunk_end="expanded_conv_12_project_bn",
         trunk_channels=160,
@@ -66,42 +81,46 @@ _APPLICATIONS: Mapping[str, _Application] = {
             "expanded_conv_11_add",
             "expanded_conv_14_add",
         ),
-        features_cost=1.0,
-        training_cost=1.0,
+        features_cost=0.7,
+        training_cost=0.65,
+        exports_cost=1.5,
     ),
     "efficientnet_v2_b0": _Application(
         network="EfficientNetV2-B0",
-        build=keras.applications.EfficientNetV2B0,
-        centred=False,
+        build=functools.partial(keras.applications.EfficientNetV2B0, include_preprocessing=False),
+        preprocess=_STANDARDISED,
         features=1280,
         trunk_end="block6a_project_bn",
         trunk_channels=192,
         endpoints=("block1a_project_activation", "block2b_add", "block3b_add", "block5e_add", "block6h_add"),
-        features_cost=1.0,
-        training_cost=1.0,
+        features_cost=1.9,
+        training_cost=1.8,
+        exports_cost=3.7,
     ),
     "efficientnet_v2_b1": _Application(
         network="EfficientNetV2-B1",
-        build=keras.applications.EfficientNetV2B1,
-        centred=False,
+        build=functools.partial(keras.applications.EfficientNetV2B1, include_preprocessing=False),
+        preprocess=_STANDARDISED,
         features=1280,
         trunk_end="block6a_project_bn",
         trunk_channels=192,
         endpoints=("block1b_add", "block2c_add", "block3c_add", "block5f_add", "block6i_add"),
-        features_cost=1.0,
-        training_cost=1.0,
+        features_cost=2.6,
+        training_cost=2.0,
+        exports_cost=4.2,
     ),
     "resnet50_v2": _Application(
         network="ResNet50V2",
         build=keras.applications.ResNet50V2,
-        centred=True,
+        preprocess=_FROM_MINUS_1_TO_1,
         features=2048,
         # A block later its maps would have 2048 channels: four times lite0's memory for every picture are enough.
         trunk_end="conv4_block6_out",
         trunk_channels=1024,
         endpoints=("conv1_conv", "conv2_block2_out", "conv3_block3_out", "conv4_block5_out", "post_relu"),
-        features_cost=1.0,
-        training_cost=1.0,
+        features_cost=7.9,
+        training_cost=4.0,
+        exports_cost=6.3,
     ),
 }
 
@@ -124,12 +143,14 @@ def load_application(name: str, weights_file: Path) -> Backbone:
         endpoints=application.endpoints,
         features_cost=application.features_cost,
         training_cost=application.training_cost,
+        exports_cost=application.exports_cost,
     )
 
 
 def _build(application: _Application, weights_file: Path, image_size: int) -> Any:
     image = keras.Input((image_size, image_size, 3), name="image")
-    x = layers.Rescaling(1 / 127.5, offset=-1, name="preprocess")(image) if application.centred else image
+    scale, offset = list(application.preprocess.scale), list(application.preprocess.offset)
+    x = layers.Rescaling(scale, offset, name="preprocess")(image)
     model = application.build(include_top=False, weights=None, input_tensor=x)
     try:
         model.load_weights(weights_file)

@@ -225,14 +225,14 @@ def _plan(images: int, job: Job, backbone: Backbone) -> list[Phase]:
     views = 2 * images - held_out
     first_phases = [
         Phase("first_features", FIRST_MODEL_SHARE * job.options.time_budget / 2),
-        Phase("first_export", expected_s(job.options.exports[:1])),
+        Phase("first_export", expected_s(job.options.exports[:1]) * backbone.exports_cost),
         Phase("first_check", _first_check_s(job, backbone)),
     ]
     return [
         *(first_phases if job.options.time_budget else ()),
         Phase("features", FEATURES_START_S + views * FEATURES_S_PER_IMAGE * size * backbone.features_cost),
         Phase("train", TRAIN_START_S + (images - held_out) * TRAIN_S_PER_IMAGE * size * backbone.training_cost),
-        Phase("export", expected_s(job.options.exports)),
+        Phase("export", expected_s(job.options.exports) * backbone.exports_cost),
         Phase("check", _check_s(held_out, job, backbone)),
         Phase("publish", PUBLISH_S),
     ]
@@ -250,12 +250,14 @@ def _first_check_s(job: Job, backbone: Backbone) -> float:
 
 def _first_finishing_s(job: Job, backbone: Backbone) -> float:
     """The same for the first model, with its training: one format, and none that TensorFlow has to load."""
-    return FIRST_HEAD_S + 1.5 * (expected_s(job.options.exports[:1]) + _first_check_s(job, backbone) + PUBLISH_S)
+    export_s = expected_s(job.options.exports[:1]) * backbone.exports_cost
+    return FIRST_HEAD_S + 1.5 * (export_s + _first_check_s(job, backbone) + PUBLISH_S)
 
 
 def _finishing_s(held_out: int, job: Job, backbone: Backbone) -> float:
     """What a trained model still takes until it is published; half as much again, for a machine with other work."""
-    return 1.5 * (expected_s(job.options.exports) + _check_s(held_out, job, backbone) + PUBLISH_S)
+    export_s = expected_s(job.options.exports) * backbone.exports_cost
+    return 1.5 * (export_s + _check_s(held_out, job, backbone) + PUBLISH_S)
 
 
 def _terms_of_continuation(data: Dataset, backbone: Backbone, job: Job) -> dict[str, Any]:

@@ -216,7 +216,8 @@ def _plan(pairs: int, tiles: float, options: SegmentationOptions, backbone: Back
     views = min(VIEWS, options.epochs)
     encode_s = views * ENCODE_S_PER_PICTURE * backbone.features_cost
     train_s = trained * (encode_s + options.epochs * TRAIN_S_PER_PICTURE) * size
-    first = (Phase("first_export", expected_s(options.exports[:1])), Phase("first_check", 2.0))
+    first_export_s = expected_s(options.exports[:1]) * backbone.exports_cost
+    first = (Phase("first_export", first_export_s), Phase("first_check", 2.0))
     return [
         Phase("read", pairs * READ_S_PER_PICTURE * tiles),
         *(first if options.time_budget else ()),
@@ -230,7 +231,7 @@ def _finishing(held_out: float, tiles: float, options: SegmentationOptions, back
     check_s = CHECK_S_PER_PICTURE * (options.image_size / 224) ** 2 * backbone.features_cost
     return [
         *([Phase("score", held_out * TILES_SCORED * check_s)] if options.tiles else []),
-        Phase("export", expected_s(options.exports)),
+        Phase("export", expected_s(options.exports) * backbone.exports_cost),
         Phase("check", 2.0 + held_out * tiles * check_s),
         Phase("publish", PUBLISH_S),
     ]

@@ -1,0 +1,115 @@
+"""What a backbone costs against others, in processor seconds: the costs that each Backbone names.
+
+    python -m benchmarks.backbone_costs [--backbones lite0,lite1,lite2] [--weights-dir DIR]
+
+Features of a picture on one thread, loss and gradients of what follows the trunk, and the default exports: each in
+turn for each backbone in one process; the least of the repeats counts. Processor seconds, because they change little
+when other programs use the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from benchmarks.machine import describe_machine
+from conf.settings import ROOT
+from protocol.options import TrainingOptions
+from trainer_worker.backbones.backbone import TRUNK_STRIDE, Backbone
+from trainer_worker.backbones.catalogue import AUTO, find_backbone
+from trainer_worker.backbones.weights_files import find_weights_file
+from trainer_worker.exports import export_model
+from trainer_worker.features import FeatureExtractor
+from trainer_worker.fine_tuning import build_classifier
+
+LABELS, BATCH, PICTURES = 5, 32, 4
+
+
+def features_of(backbone: Backbone, size: int, cache_dir: Path) -> Callable[[], Any]:
+    extractor = FeatureExtractor(backbone, size, 1, cache_dir)
+    pictures = np.random.default_rng(0).integers(0, 256, (PICTURES, size, size, 3), np.uint8)
+    return lambda: list(extractor.of_pictures(pictures))
+
+
+def step_of(backbone: Backbone, size: int) -> Callable[[], Any]:
+    """Loss and gradients of a batch."""
+    tail, side = build_classifier(backbone, size, LABELS).tail, size // TRUNK_STRIDE
+    random = np.random.default_rng(0)
+    maps = tf.constant(random.normal(size=(BATCH, side, side, backbone.trunk_channels)), tf.float32)
+    truth = tf.constant(random.integers(0, LABELS, BATCH))
+
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator]
+    def step() -> Any:
+        with tf.GradientTape() as tape:
+            losses = keras.losses.sparse_categorical_crossentropy(truth, tail(maps, training=True), from_logits=True)
+            loss = tf.reduce_mean(losses)
+        return tape.gradient(loss, tail.trainable_variables)
+
+    step()
+    return step  # type: ignore[no-any-return]
+
+
+def export_of(backbone: Backbone, size: int) -> Callable[[], Any]:
+    model, no_pictures = build_classifier(backbone, size, LABELS).model, np.zeros((1, size, size, 3), np.uint8)
+
+    def export() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            formats = TrainingOptions().exports
+            export_model(model, Path(folder), formats, lambda: no_pictures, lambda *_: None, lambda _: None)
+
+    return export
+
+
+def processor_s(work: Callable[[], Any]) -> float:
+    begun_s = time.process_time()
+    work()
+    return time.process_time() - begun_s
+
+
+def least_s(ways: dict[str, Callable[[], Any]], repeats: int) -> dict[str, float]:
+    spent: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(repeats):
+        for name, work in ways.items():
+            spent[name].append(processor_s(work))
+    return {name: min(seconds) for name, seconds in spent.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--backbones", default="lite0,lite1,lite2")
+    parser.add_argument("--image-size", type=int, default=224)
+    parser.add_argument("--repeats", type=int, default=10)
+    parser.add_argument("--cache-dir", type=Path, default=Path(tempfile.gettempdir()) / "tfmodel-benchmark-cache")
+    parser.add_argument("--weights-dir", type=Path, default=ROOT / "weights", help="for Keras Applications")
+    given = parser.parse_args()
+    names, size = [name for name in given.backbones.split(",") if name != AUTO], given.image_size
+    backbones = {name: find_backbone(name, find_weights_file(name, given.weights_dir)) for name in names}
+    print(f"{describe_machine()}; {size} px, {given.repeats} repeats", flush=True)
+    columns = {
+        "features": least_s({n: features_of(b, size, given.cache_dir) for n, b in backbones.items()}, given.repeats),
+        "training": least_s({n: step_of(b, size) for n, b in backbones.items()}, given.repeats),
+        "exports": least_s({n: export_of(b, size) for n, b in backbones.items()}, max(1, given.repeats // 3)),
+    }
+    scale = {"features": 1000 / PICTURES, "training": 1000 / BATCH, "exports": 1.0}
+    print(f"{'':20}{'features ms/image':>20}{'training ms/image':>20}{'exports s':>20}")
+    for name in names:
+        cells = (
+            f"{seconds[name] * scale[column]:12.2f} {seconds[name] / seconds[names[0]]:6.2f}x"
+            for column, seconds in columns.items()
+        )
+        print(f"{name:20}" + "".join(cells))
+
+
+if __name__ == "__main__":
+    main()

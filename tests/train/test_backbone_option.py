@@ -1,0 +1,83 @@
+"""The option `backbone` through whole trainings: what was used is written down, and nothing of two is mixed up."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from demo.segmentation_data import make_segmentation_project
+from protocol.options import ClassificationOptions, SegmentationOptions
+from tests.train.digit_projects import SIZE, write_digits
+from trainer_worker.backbones.catalogue import BUNDLED
+from trainer_worker.job import Job, SilentReporter
+from trainer_worker.trainers import classification, segmentation
+
+
+def task(project: Path, task_id: str, **options: Any) -> dict[str, Any]:
+    """The manifest of a classification; metrics.json must say the same of the backbone."""
+    job = Job(
+        task_id, 1, project, "classification", ClassificationOptions(image_size=SIZE, exports=("tflite",), **options)
+    )
+    folder = classification.train(job, SilentReporter(), project.parent / "cache", 2).model_path.parent
+    manifest, metrics = (json.loads((folder / name).read_text()) for name in ("manifest.json", "metrics.json"))
+    assert metrics["backbone"] == manifest["backbone"]
+    return dict(manifest)
+
+
+@pytest.mark.slow
+def test_a_training_goes_on_from_the_same_backbone_only(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    write_digits(project, range(150))
+    first = task(project, "first", epochs=1)
+    assert (first["backbone"]["name"], first["continued_from"]) == ("lite0", None)
+    assert "backbone=lite0" in first["backbone"]["reason"]
+
+    write_digits(project, range(150, 156))
+    # Without a time budget "auto" is lite0: another word for the same network.
+    again = task(project, "again", epochs=1, backbone="auto")
+    assert (again["backbone"]["name"], again["continued_from"]) == ("lite0", "first")
+    assert "without a timeBudget" in again["backbone"]["reason"]
+
+    larger = task(project, "larger", epochs=1, backbone="lite1")
+    assert (larger["backbone"]["name"], larger["continued_from"]) == ("lite1", None)
+    assert larger["versions"]["backbone_sha256"] == BUNDLED["lite1"].weights_sha256
+    engines = {folder.name.partition("_")[0] for folder in (project / ".tfmodel" / "features").iterdir()}
+    assert engines == {"lite0", "lite1"}
+    sizes = [{file["path"]: file["size_bytes"] for file in manifest["files"]} for manifest in (first, larger)]
+    assert sizes[1]["model.tflite"] > 1.1 * sizes[0]["model.tflite"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("budget_s", "name"), [(8, "lite0"), (36000, "lite2")])
+def test_auto_takes_what_there_is_time_for(tmp_path: Path, budget_s: int, name: str) -> None:
+    write_digits(tmp_path / "project", range(40))
+    backbone = task(tmp_path / "project", "t1", backbone="auto", time_budget=budget_s)["backbone"]
+    assert backbone["name"] == name
+    assert f"timeBudget of {budget_s} s" in backbone["reason"]
+
+
+@pytest.mark.slow
+def test_a_segmenter_takes_what_there_is_time_for(tmp_path: Path) -> None:
+    make_segmentation_project(tmp_path / "project", 12, 1)
+    options = SegmentationOptions(image_size=SIZE, epochs=1, exports=("tflite",), backbone="auto", time_budget=36000)
+    job = Job("t1", 1, tmp_path / "project", "segmentation", options)
+    folder = segmentation.train(job, SilentReporter(), tmp_path / "cache", 2).model_path.parent
+    assert json.loads((folder / "manifest.json").read_text())["backbone"]["name"] == "lite2"
+
+
+def test_plans_grow_with_the_backbone_and_not_with_the_budget(tmp_path: Path) -> None:
+    backbones = list(BUNDLED.values())
+    plans: set[tuple[float, ...]] = set()
+    for budget_s in (0, 100, 10000):
+        options = ClassificationOptions(time_budget=budget_s)
+        job = Job("t1", 1, tmp_path, "classification", options)
+        plans.add(tuple(classification.planned_s(500, job, backbone) for backbone in backbones))
+    assert len(plans) == 1
+    planned = plans.pop()
+    assert sorted(set(planned)) == list(planned)
+    of_masks = SegmentationOptions()
+    seconds = [segmentation.planned_s(100, 1.0, of_masks, backbone) for backbone in backbones]
+    assert sorted(set(seconds)) == seconds
