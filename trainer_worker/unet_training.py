@@ -80,7 +80,7 @@ def fit_decoder(
     train_rows, val_rows = np.asarray(rows[0]), np.asarray(rows[1])
     batches = -(-len(train_rows) // options.batch_size)
     optimizer = keras.optimizers.AdamW(weight_decay=WEIGHT_DECAY, global_clipnorm=GRADIENT_NORM_LIMIT)
-    loss_of = _loss(decoder, masks, train_rows)
+    loss_of = loss_for(decoder, masks, train_rows)
     step = _training_step(decoder, optimizer, loss_of)
     predict = _prediction(decoder, loss_of)
     classes = max(2, decoder.output.shape[-1])
@@ -195,7 +195,7 @@ def _signature(decoder: Any) -> list[Any]:
     return [features, tf.TensorSpec(decoder.output.shape[:-1], tf.uint8)]
 
 
-def _loss(decoder: Any, masks: Any, train_rows: Any) -> MaskLoss:
+def loss_for(decoder: Any, masks: Any, train_rows: Any) -> MaskLoss:
     """Foreground or not, or classes that weigh the more the rarer they are in the training pictures."""
     classes = decoder.output.shape[-1]
     if classes == 1:
