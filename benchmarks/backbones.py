@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import describe_machine
-from benchmarks.recipes import copy_class_folders, run_recipe
+from benchmarks.recipes import COMPARISON, copy_class_folders
 from conf.settings import ROOT
 from protocol.options import BACKBONES
 
@@ -26,15 +26,20 @@ STAGES = ("features", "train", "export", "check")
 
 
 def measure(backbone: str, seed: int, arguments: argparse.Namespace) -> dict[str, Any]:
-    """The fields of benchmarks.recipe_runs.Outcome, and model_mb."""
+    """The fields of benchmarks.recipe_process.Outcome, and model_mb."""
     flags = ["--threads", str(arguments.threads), "--cache-dir", str(arguments.cache_dir)]
-    flags += ["--image-size", str(arguments.image_size), "--backbone", backbone]
+    for option in (f"seed={seed}", f"imageSize={arguments.image_size}", f"backbone={backbone}"):
+        flags += ["--option", option]
     flags += ["--weights-dir", str(arguments.weights_dir)]
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder)
         copy_class_folders(arguments.dataset, project, arguments.per_class)
-        outcome = run_recipe("tfmodel", project, seed, flags)
+        outcome = COMPARISON.run("tfmodel", project, flags)
         return {**outcome, "model_mb": (project / "models" / "recipe" / "model.tflite").stat().st_size / 1e6}
+
+
+def _figure(run: dict[str, Any], key: str) -> float:
+    return float(run["scores"][key] if key in run["scores"] else run[key])
 
 
 def print_table(outcomes: dict[str, list[dict[str, Any]]]) -> None:
@@ -43,7 +48,7 @@ def print_table(outcomes: dict[str, list[dict[str, Any]]]) -> None:
     first = next(iter(outcomes.values()))
     for backbone, runs in outcomes.items():
         keys = ("accuracy", "balanced_accuracy", "seconds", "model_mb")
-        accuracy, balanced, seconds, model_mb = (statistics.mean(run[key] for run in runs) for key in keys)
+        accuracy, balanced, seconds, model_mb = (statistics.mean(_figure(run, key) for run in runs) for key in keys)
         pairs = [(run["stage_seconds"], other["stage_seconds"]) for run, other in zip(runs, first, strict=True)]
         ratios = [statistics.median(own[stage] / other[stage] for own, other in pairs) for stage in STAGES]
         print(
@@ -70,7 +75,7 @@ def main() -> None:
         for backbone, runs in outcomes.items():
             runs.append(measure(backbone, seed, arguments))
             stages = ", ".join(f"{name} {seconds:.1f}" for name, seconds in runs[-1]["stage_seconds"].items())
-            print(f"seed {seed}, {backbone:20}accuracy {runs[-1]['accuracy']:.4f} ({stages})", flush=True)
+            print(f"seed {seed}, {backbone:20}accuracy {runs[-1]['scores']['accuracy']:.4f} ({stages})", flush=True)
     print_table(outcomes)
 
 

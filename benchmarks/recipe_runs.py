@@ -1,27 +1,20 @@
 """One training by one recipe, in a process of its own, for `benchmarks.recipes`: so its peak memory is its own.
 
-    python -m benchmarks.recipe_runs RECIPE PROJECT_DIR --seed 1
+    python -m benchmarks.recipe_runs RECIPE PROJECT_DIR --option seed=1 --cache-dir DIR
 
 All recipes read the same files, split them as TFModel does and score the same held-out images, which none of them
 sees before. Loading TensorFlow and converting the backbone are left out of the seconds, as a service does both once.
-Prints one line of JSON: the fields of `Outcome`.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
-import msgspec
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -29,18 +22,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from conf.settings import ROOT
-from protocol.options import BACKBONES, ClassificationOptions
-from trainer_worker.backbones.catalogue import AUTO, find_backbone
+from benchmarks.recipe_process import Outcome, Run, run_one, run_product
+from trainer_worker.backbones.catalogue import find_backbone
 from trainer_worker.backbones.efficientnet_lite import LITE0
-from trainer_worker.backbones.weights_files import find_weights_file
 from trainer_worker.class_scores import score_classes
 from trainer_worker.data.class_folders import ClassFolders, keep_trainable, scan
 from trainer_worker.data.contents import content_groups, content_hashes
 from trainer_worker.data.images import UnreadableImageError, read_batches
 from trainer_worker.data.splits import Split, stratified_split
 from trainer_worker.features import FeatureExtractor, PictureFeatures
-from trainer_worker.job import Job, SilentReporter
 from trainer_worker.trainers import classification
 
 #: The guide's recipe: https://keras.io/guides/transfer_learning/. Its rate for the whole network, 1e-5, is made for
@@ -59,55 +49,12 @@ REGRESSION_CS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 1e-1)
 REGRESSION_FOLDS = 5
 REGRESSION_ITERATIONS = 300
 
-
-@dataclass(frozen=True)
-class Run:
-    """What one recipe is to do. quick: one epoch a stage instead of the recipe's, to see that it runs.
-
-    The option `backbone` and its weights_file are the trainer's; the other recipes have lite0.
-    """
-
-    project: Path
-    options: ClassificationOptions
-    threads: int
-    cache_dir: Path
-    quick: bool = False
-    weights_file: Path | None = None
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """accuracy, balanced_accuracy: 0 to 1. recall: of each class. seconds: from the files to the scored model.
-
-    held_out: names of the scored files, to prove that all recipes scored the same. peak_mb: resident memory.
-    """
-
-    accuracy: float
-    balanced_accuracy: float
-    recall: dict[str, float]
-    held_out: list[str]
-    images: int
-    seconds: float
-    peak_mb: float = 0.0
-    stage_seconds: dict[str, float] | None = None
+SCORES = ("accuracy", "balanced_accuracy")
 
 
 def tfmodel(run: Run) -> Outcome:
     """The product's own trainer, with its exports in three formats and their checks."""
-    began_s = time.perf_counter()
-    job = Job("recipe", 1, run.project, "classification", run.options, weights_file=run.weights_file)
-    result = classification.train(job, SilentReporter(), run.cache_dir, run.threads)
-    seconds = time.perf_counter() - began_s
-    metrics = json.loads((result.model_path.parent / "metrics.json").read_text(encoding="utf-8"))
-    return Outcome(
-        metrics["final"]["accuracy"],
-        metrics["final"]["balanced_accuracy"],
-        {entry["label"]: entry["recall"] for entry in metrics["per_class"]},
-        sorted(entry["file"] for entry in metrics["held_out"]),
-        int(metrics["final"]["images"]),
-        seconds,
-        stage_seconds=result.stage_seconds,
-    )
+    return run_product(run, "classification", classification.train, SCORES)
 
 
 def guide(run: Run) -> Outcome:
@@ -146,9 +93,6 @@ def prepare(run: Run) -> None:
     """Convert the backbone once, so that no run's seconds or memory hold that."""
     backbone = find_backbone(run.options.backbone, run.weights_file)
     FeatureExtractor(backbone, run.options.image_size, run.threads, run.cache_dir)
-
-
-RECIPES: dict[str, Callable[[Run], Outcome]] = {"tfmodel": tfmodel, "guide": guide, "regression": regression}
 
 
 def _read_pictures(run: Run) -> tuple[ClassFolders, np.ndarray]:
@@ -223,45 +167,12 @@ def _outcome(outputs: np.ndarray, folders: ClassFolders, split: Split, run: Run,
     seconds = time.perf_counter() - began_s
     scores = score_classes(folders.classes[split.held_out], outputs, folders.labels)
     return Outcome(
-        scores.accuracy,
-        scores.balanced_accuracy,
-        {entry["label"]: entry["recall"] for entry in scores.per_class},
+        {name: getattr(scores, name) for name in SCORES},
         sorted(folders.files[row].relative_to(run.project).as_posix() for row in split.held_out),
         len(folders.files),
         seconds,
     )
 
 
-def _peak_mb() -> float:
-    """Highest resident memory of this process since it began. Not getrusage's, which counts the parent's in."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return next(float(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("recipe", choices=[*RECIPES, "prepare"])
-    parser.add_argument("project", type=Path)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--image-size", type=int, default=224)
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 2)
-    parser.add_argument("--cache-dir", type=Path, required=True)
-    parser.add_argument("--backbone", choices=[name for name in BACKBONES if name != AUTO], default=LITE0.name)
-    parser.add_argument("--weights-dir", type=Path, default=ROOT / "weights")
-    parser.add_argument("--quick", action="store_true")
-    given = parser.parse_args()
-    options = ClassificationOptions(seed=given.seed, image_size=given.image_size, backbone=given.backbone)
-    if given.quick:
-        options = msgspec.structs.replace(options, epochs=1)
-    weights_file = find_weights_file(given.backbone, given.weights_dir)
-    run = Run(given.project.resolve(), options, given.threads, given.cache_dir, given.quick, weights_file)
-    prepare(run)
-    if given.recipe == "prepare":
-        return
-    keras.utils.set_random_seed(given.seed)
-    outcome = RECIPES[given.recipe](run)
-    print(json.dumps(asdict(replace(outcome, peak_mb=_peak_mb()))))
-
-
 if __name__ == "__main__":
-    main()
+    run_one(__doc__, "classification", {"tfmodel": tfmodel, "guide": guide, "regression": regression}, prepare)

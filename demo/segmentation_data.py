@@ -21,6 +21,7 @@ DIGIT_SIDE_PX = (40, 96)
 BACKGROUND_CROP_PX = (160, 400)
 INK_OPACITY = (0.75, 1.0)
 JPEG_QUALITY = 92
+KINDS = ("zero", "one", "two", "three")
 
 LINES_PER_PICTURE = (3, 6)
 LINE_WIDTH_PX = (2, 3)
@@ -34,28 +35,43 @@ def make_segmentation_project(folder: Path, images: int, seed: int) -> None:
     Each picture shows 2 to 5 digits in random colours on a random crop of a photo; the foreground is the ink.
     Same seed, same files.
     """
+    scans = load_digits().images
+    _write_digits(folder, images, seed, scans, np.full(len(scans), 255, np.uint8))
+
+
+def make_kinds_project(folder: Path, images: int, seed: int) -> None:
+    """The same with digits of four kinds only, which classes.txt lists and the masks number: 0, 1, 2 and 3 in classes
+    1 to 4. They differ by shape alone, since colours are random. Same seed, same files."""
+    digits = load_digits()
+    some = digits.target < len(KINDS)
+    _write_digits(folder, images, seed, digits.images[some], (digits.target[some] + 1).astype(np.uint8))
+    (folder / "classes.txt").write_text("\n".join(("background", *KINDS)) + "\n", encoding="utf-8")
+
+
+def _write_digits(folder: Path, images: int, seed: int, scans: Any, values: Pixels) -> None:
+    """values[i]: what marks scans[i] in a mask."""
     random = np.random.default_rng(seed)
     photos = [np.asarray(photo) for photo in load_sample_images().images]
-    scans = load_digits().images
     for name in ("images", "masks"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for number in range(images):
-        picture, mask = _compose(random, photos, scans)
+        picture, mask = _compose(random, photos, scans, values)
         stem = f"digits_{number:04d}"
         Image.fromarray(picture).save(folder / "images" / f"{stem}.jpg", quality=JPEG_QUALITY)
-        Image.fromarray(mask * 255).save(folder / "masks" / f"{stem}_mask.png")
+        Image.fromarray(mask).save(folder / "masks" / f"{stem}_mask.png")
 
 
-def _compose(random: np.random.Generator, photos: list[Any], scans: Any) -> tuple[Pixels, Pixels]:
-    """One picture (h, w, 3) and its mask (h, w) of 0 and 1."""
+def _compose(random: np.random.Generator, photos: list[Any], scans: Any, values: Pixels) -> tuple[Pixels, Pixels]:
+    """One picture (h, w, 3) and its mask (h, w)."""
     picture = _background(random, photos)
     mask = np.zeros(picture.shape[:2], np.uint8)
     for _ in range(random.integers(DIGITS_PER_PICTURE[0], DIGITS_PER_PICTURE[1] + 1)):
-        ink = _ink(random, scans[random.integers(len(scans))])
+        scan = int(random.integers(len(scans)))
+        ink = _ink(random, scans[scan])
         side = ink.shape[0]
         top, left = random.integers(0, PICTURE_SIDE_PX - side, size=2)
         window = (slice(top, top + side), slice(left, left + side))
-        _paste(random, picture[window], mask[window], ink)
+        _paste(random, picture[window], mask[window], ink, values[scan])
     return picture.round().astype(np.uint8), mask
 
 
@@ -77,7 +93,7 @@ def _ink(random: np.random.Generator, scan: Any) -> Any:
     return np.asarray(enlarged) > 0.45
 
 
-def _paste(random: np.random.Generator, picture: Any, mask: Pixels, ink: Any) -> None:
+def _paste(random: np.random.Generator, picture: Any, mask: Pixels, ink: Any, value: int) -> None:
     """Blend the ink in one colour into the window of the picture and mark it in the mask, both in place.
 
     A colour too close to what lies below would make a digit that nobody can see, so it is drawn again.
@@ -88,7 +104,7 @@ def _paste(random: np.random.Generator, picture: Any, mask: Pixels, ink: Any) ->
         colour = random.integers(0, 256, size=3)
     opacity = random.uniform(*INK_OPACITY)
     picture[ink] = opacity * colour + (1 - opacity) * picture[ink]
-    mask[ink] = 1
+    mask[ink] = value
 
 
 def make_thin_lines_project(folder: Path, images: int, side_px: int, seed: int) -> None:

@@ -77,8 +77,8 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     stages.enter("read")
     cutting = Cutting(options.image_size, options.tiles, options.seed)
     examples = read_pairs(folders, cutting, threads, reporter.step)
-    present = _classes_of_pairs(examples, folders)
-    split = _split(folders, present, job)
+    present = classes_of_pairs(examples, folders)
+    split = split_pairs(folders, present, options)
     warnings = _warnings(folders, examples, present, split)
     if cutting.most_tiles(len(folders.pairs)) < options.tiles:
         fewer = cutting.most_tiles(len(folders.pairs))
@@ -237,7 +237,7 @@ def _finishing(held_out: float, tiles: float, options: SegmentationOptions, back
     ]
 
 
-def _classes_of_pairs(examples: Examples, folders: MaskFolders) -> Any:
+def classes_of_pairs(examples: Examples, folders: MaskFolders) -> Any:
     """Which classes the examples of each pair show: bool (pairs, classes)."""
     shown = pictures_with(examples.masks, len(folders.classes.names))
     return np.logical_or.reduceat(shown, _first_rows(examples))
@@ -247,16 +247,16 @@ def _first_rows(examples: Examples) -> Any:
     return np.flatnonzero(np.diff(examples.owners, prepend=-1))
 
 
-def _split(folders: MaskFolders, present: Any, job: Job) -> Split:
+def split_pairs(folders: MaskFolders, present: Any, options: SegmentationOptions) -> Split:
     """Pairs by number: held-out ones first, inner validation from the rest; byte-identical pictures stay on one side.
 
     Pictures with and without foreground are shared out alike, and so are those of each class.
     """
     classes = rarest_class(present)
     groups = content_groups(content_hashes([pair.picture for pair in folders.pairs]))
-    outer = stratified_split(classes, groups, job.options.validation_split, job.options.seed)
+    outer = stratified_split(classes, groups, options.validation_split, options.seed)
     rest = outer.train
-    inner = stratified_split(classes[rest], groups[rest], INNER_VALIDATION_SHARE, job.options.seed)
+    inner = stratified_split(classes[rest], groups[rest], INNER_VALIDATION_SHARE, options.seed)
     split = Split(rest[inner.train].tolist(), rest[inner.held_out].tolist(), outer.held_out.tolist())
     if not (split.train and split.validation and split.held_out):
         raise TrainingError(

@@ -1,0 +1,106 @@
+"""What a process that runs one recipe does around it: takes its orders, watches its memory, prints its outcome."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from conf.settings import ROOT
+from protocol.options import TrainingOptions, read_options, typed_options
+from trainer_worker.backbones.weights_files import find_weights_file
+from trainer_worker.job import Job, SilentReporter, TrainingResult
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one recipe is to do. quick: one epoch a stage instead of the recipe's, to see that it runs.
+
+    The option `backbone` and its weights_file are the trainer's; the other recipes have lite0.
+    """
+
+    project: Path
+    options: TrainingOptions
+    threads: int
+    cache_dir: Path
+    quick: bool = False
+    weights_file: Path | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """scores: by name, 0 to 1, the one that decides first. seconds: from the files to the scored model.
+
+    held_out: names of the scored files, to prove that all recipes scored the same. peak_mb: resident memory.
+    """
+
+    scores: dict[str, float]
+    held_out: list[str]
+    images: int
+    seconds: float
+    peak_mb: float = 0.0
+    stage_seconds: dict[str, float] | None = None
+
+
+Recipe = Callable[[Run], Outcome]
+
+
+def run_one(
+    doc: str | None, train_type: str, recipes: Mapping[str, Recipe], prepare: Callable[[Run], None] | None = None
+) -> None:
+    """Read the command line, run that recipe and print one line of JSON: the fields of `Outcome`.
+
+    prepare: what is not to count in any recipe's seconds or memory; a recipe of that name does nothing else.
+    """
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recipe", choices=[*recipes, *(["prepare"] if prepare else [])])
+    parser.add_argument("project", type=Path)
+    parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help=f"of {train_type}")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 2)
+    parser.add_argument("--cache-dir", type=Path, required=True)
+    parser.add_argument("--weights-dir", type=Path, default=ROOT / "weights", help="for Keras Applications")
+    parser.add_argument("--quick", action="store_true")
+    given = parser.parse_args()
+    fields = dict(option.split("=", 1) for option in given.option)
+    options, problems = read_options(train_type, {"epochs": "1", **fields} if given.quick else fields)
+    if problems:
+        parser.error(" ".join(problem.error for problem in problems))
+    typed = typed_options(train_type, options)
+    weights_file = find_weights_file(typed.backbone, given.weights_dir)
+    run = Run(given.project.resolve(), typed, given.threads, given.cache_dir, given.quick, weights_file)
+    if prepare:
+        prepare(run)
+    if given.recipe not in recipes:
+        return
+    keras.utils.set_random_seed(run.options.seed)
+    outcome = recipes[given.recipe](run)
+    print(json.dumps(asdict(replace(outcome, peak_mb=_peak_mb()))))
+
+
+def run_product(run: Run, train_type: str, train: Callable[..., TrainingResult], scores: Sequence[str]) -> Outcome:
+    """TFModel's own trainer with its exports and their checks. scores: names in its metrics.json."""
+    began_s = time.perf_counter()
+    job = Job("recipe", 1, run.project, train_type, run.options, weights_file=run.weights_file)
+    result = train(job, SilentReporter(), run.cache_dir, run.threads)
+    seconds = time.perf_counter() - began_s
+    metrics: dict[str, Any] = json.loads((result.model_path.parent / "metrics.json").read_text(encoding="utf-8"))
+    return Outcome(
+        {name: metrics["final"][name] for name in scores},
+        sorted(entry["file"] for entry in metrics["held_out"]),
+        int(metrics["final"]["images"]),
+        seconds,
+        stage_seconds=result.stage_seconds,
+    )
+
+
+def _peak_mb() -> float:
+    """Highest resident memory of this process since it began. Not getrusage's, which counts the parent's in."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return next(float(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024

@@ -1,0 +1,115 @@
+"""TFModel's segmenter beside a U-Net with the same encoder trained end to end, on the same held-out pictures.
+
+    python -m benchmarks.segmentation_recipes [DATASET_DIR ...] [--drawn digits,lines,classes] [--seeds 2]
+    python -m benchmarks.segmentation_recipes --smoke        12 small drawn pictures: shows only that everything runs
+
+    tfmodel    the trainer of trainType=segmentation, with its exports and their checks
+    unet       the same encoder and decoder, all of it trained on mirrored, turned, brighter and darker pictures
+
+DATASET_DIR is a project folder (images/ with masks/ or labels/) and stays untouched; --drawn makes some: digits on
+photos, thin lines trained by tiles, and digits of four kinds with a classes.txt. Each run has a process of its own;
+seconds leave out loading TensorFlow. Targets: Dice at least that of unet less half a point, in at most a third of
+its time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.comparison import Comparison, Target
+from benchmarks.machine import describe_machine
+from demo.segmentation_data import make_kinds_project, make_segmentation_project, make_thin_lines_project
+from trainer_worker.data.mask_classes import CLASSES_FILE
+from trainer_worker.data.mask_folders import IMAGE_FOLDER, MASK_FOLDERS, scan
+
+COMPARISON = Comparison(
+    "benchmarks.segmentation_recipe_runs",
+    ("tfmodel", "unet"),
+    ("dice", "iou"),
+    (Target("unet", below=0.005, of_time=1 / 3),),
+)
+DRAWN_PICTURES, DRAWN_LINES, LINES_SIDE_PX = 100, 24, 512
+SMOKE_PICTURES, SMOKE_SIZE_PX = 12, 64
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """make(folder) writes a project; options: NAME=VALUE of trainType=segmentation that suit it."""
+
+    make: Callable[[Path], None]
+    options: tuple[str, ...] = ()
+
+
+DRAWN = {
+    "digits": Drawn(lambda folder: make_segmentation_project(folder, DRAWN_PICTURES, seed=1)),
+    "lines": Drawn(
+        lambda folder: make_thin_lines_project(folder, DRAWN_LINES, LINES_SIDE_PX, seed=1),
+        ("tiles=16", "imageSize=128"),
+    ),
+    "classes": Drawn(lambda folder: make_kinds_project(folder, DRAWN_PICTURES, seed=1)),
+}
+
+
+def link_project(source: Path, project: Path) -> None:
+    """The source's pictures and masks as a project of its own: the source gets neither models/ nor checkpoints."""
+    for name in (IMAGE_FOLDER, *MASK_FOLDERS):
+        if (source / name).is_dir():
+            (project / name).symlink_to((source / name).resolve())
+    if (source / CLASSES_FILE).is_file():
+        shutil.copy(source / CLASSES_FILE, project)
+
+
+def report(source: Path, options: Sequence[str], arguments: argparse.Namespace, flags: Sequence[str]) -> None:
+    folders = scan(source)
+    classes = f", classes {', '.join(folders.classes.names)}" if folders.classes.listed else ""
+    given = f"; {' '.join(options)}" if options else ""
+    print(
+        f"\n{source.name}: {len(folders.pairs)} pictures{classes}{given}; 20 % held out; seeds 1 to {arguments.seeds}"
+    )
+    own = [word for option in options for word in ("--option", option)]
+
+    def lay_out(project: Path) -> None:
+        link_project(source, project)
+
+    COMPARISON.report(lay_out, arguments.recipes, arguments.seeds, [*flags, *own])
+
+
+def _drawn_names(text: str) -> list[str]:
+    names = text.split(",")
+    if not set(names) <= set(DRAWN):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of some of {','.join(DRAWN)}")
+    return names
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("datasets", type=Path, nargs="*", metavar="DATASET_DIR")
+    parser.add_argument("--drawn", type=_drawn_names, default=[], help=f"some of {','.join(DRAWN)}")
+    parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="for all sets")
+    COMPARISON.add_arguments(parser)
+    parser.add_argument("--smoke", action="store_true", help="two minutes at most, on drawn pictures, one seed")
+    arguments = parser.parse_args()
+    if not arguments.datasets and not arguments.drawn and not arguments.smoke:
+        parser.error("name a project folder, or say --drawn or --smoke")
+    flags = ["--threads", str(arguments.threads), "--cache-dir", str(arguments.cache_dir)]
+    print(f"{describe_machine()}; {arguments.threads} threads", flush=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        sets: list[tuple[Path, Sequence[str]]] = [(folder, ()) for folder in arguments.datasets]
+        for name in arguments.drawn:
+            DRAWN[name].make(Path(temporary, name))
+            sets.append((Path(temporary, name), DRAWN[name].options))
+        if arguments.smoke:
+            make_segmentation_project(Path(temporary, "smoke"), SMOKE_PICTURES, seed=1)
+            sets, arguments.seeds = [(Path(temporary, "smoke"), (f"imageSize={SMOKE_SIZE_PX}",))], 1
+            flags.append("--quick")
+        for folder, options in sets:
+            report(folder, [*options, *arguments.option], arguments, flags)
+
+
+if __name__ == "__main__":
+    main()
