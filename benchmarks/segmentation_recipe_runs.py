@@ -21,6 +21,7 @@ import tensorflow as tf
 from benchmarks.recipe_process import Outcome, Run, run_one, run_product
 from protocol.options import SegmentationOptions
 from trainer_worker import unet as network
+from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.data.mask_folders import Cutting, Examples, MaskFolders, read_pairs, scan
 from trainer_worker.gradient_update import apply_gradients
 from trainer_worker.mask_losses import MaskLoss
@@ -61,7 +62,7 @@ def unet(run: Run) -> Outcome:
     cutting = Cutting(options.image_size, options.tiles, options.seed)
     examples = read_pairs(folders, cutting, run.threads, lambda fraction: None)
     split = segmentation.split_pairs(folders, segmentation.classes_of_pairs(examples, folders), options)
-    encoder = network.build_encoder(options.image_size)
+    encoder = network.build_encoder(LITE0, options.image_size)
     for layer in encoder.layers:  # on the model alone it would change nothing below
         layer.trainable = True
     decoder = network.build_decoder([tuple(x.shape[1:]) for x in encoder.outputs], folders.classes.channels)
