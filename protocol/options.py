@@ -34,7 +34,9 @@ class TrainingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     ] = 0.2
     seed: Annotated[int, Meta(ge=0, le=2**31 - 1, description="same seed, same folder, same model (on a CPU)")] = 1
     learning_rate: Annotated[float, Meta(ge=1e-6, le=1.0, description="peak learning rate of the optimizer")] = 1e-3
-    batch_size: Annotated[int, Meta(ge=1, le=512, description="images per optimizer step")] = 32
+    batch_size: Annotated[
+        int, Meta(ge=1, le=512, description="images per optimizer step; segmentation of few images takes fewer")
+    ] = 32
     priority: Annotated[int, Meta(ge=-100, le=100, description="of waiting tasks, the higher ones start first")] = 0
     max_seconds: Annotated[
         int, Meta(ge=0, le=604800, description="training stops by itself then, and keeps its best model; 0: no limit")
@@ -62,7 +64,7 @@ class SegmentationOptions(TrainingOptions, frozen=True, kw_only=True, forbid_unk
 
     epochs: Annotated[int, Meta(ge=1, le=1000, description="most passes over the training images")] = 30
     learning_rate: Annotated[float, Meta(ge=1e-6, le=1.0, description="peak learning rate of the optimizer")] = 5e-3
-    batch_size: Annotated[int, Meta(ge=1, le=512, description="images per optimizer step")] = 8
+    batch_size: Annotated[int, Meta(ge=1, le=512, description="most images per optimizer step")] = 8
     tiles: Annotated[
         int,
         Meta(

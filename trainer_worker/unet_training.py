@@ -26,6 +26,11 @@ from trainer_worker.skip_features import VIEWS, SkipFeatures, view_of
 
 #: Epochs without a better inner validation loss after which training ends.
 PATIENCE_EPOCHS = 10
+#: Few pictures are taken in smaller batches, down to LEAST_BATCH, to reach so many optimizer steps: with 68 of digits
+#: at 128 px, two seeds, Dice was 0.895 and 0.903 after 270 steps of 8, and 0.898 and 0.920 after 510 of 4, the passes
+#: being 30 either way. 204 of nuclei gained nothing: 0.880 after 520 steps of 8, 0.879 after 1,020 of 4, one seed.
+WANTED_STEPS = 500
+LEAST_BATCH = 4
 WEIGHT_DECAY = 1e-4
 #: The learning rate rises over this share of the steps and then falls along a cosine to a fiftieth of its peak.
 WARMUP_SHARE = 0.05
@@ -78,7 +83,7 @@ def fit_decoder(
     Raises TrainingError unsupported_option when the learning rate is so high that not one epoch gives a number.
     """
     train_rows, val_rows = np.asarray(rows[0]), np.asarray(rows[1])
-    batches = -(-len(train_rows) // options.batch_size)
+    batches = -(-len(train_rows) // batch_size_for(len(train_rows), options))
     optimizer = keras.optimizers.AdamW(weight_decay=WEIGHT_DECAY, global_clipnorm=GRADIENT_NORM_LIMIT)
     loss_of = loss_for(decoder, masks, train_rows)
     step = _training_step(decoder, optimizer, loss_of)
@@ -111,6 +116,11 @@ def fit_decoder(
         raise TrainingError("unsupported_option", f"{rate}: in epoch 1 the loss was no number. Try 0.001.")
     decoder.set_weights(best.weights)
     return history
+
+
+def batch_size_for(examples: int, options: TrainingOptions) -> int:
+    """Pictures per optimizer step when so many are trained on: the option's, or fewer where there are few of them."""
+    return min(options.batch_size, max(LEAST_BATCH, options.epochs * examples // WANTED_STEPS))
 
 
 class _Best:

@@ -24,6 +24,7 @@ from trainer_worker.mask_scores import score_masks
 from trainer_worker.scoring import load_predictor
 from trainer_worker.skip_features import VIEWS, SkipFeatures, view_of
 from trainer_worker.trainers.segmentation import train
+from trainer_worker.unet_training import batch_size_for
 
 SIDE = 96
 THREADS = 2
@@ -210,6 +211,12 @@ def test_features_kept_in_memory_are_those_worked_out_anew(source: Path) -> None
         np.testing.assert_allclose(b, expected, rtol=0.01, atol=0.02)
         np.testing.assert_array_equal(a[0], a[2])
         assert not np.allclose(a[0], a[1], atol=0.1)
+
+
+def test_few_pictures_are_trained_on_in_smaller_batches() -> None:
+    options = SegmentationOptions(batch_size=8, epochs=30)
+    assert [batch_size_for(examples, options) for examples in (10, 68, 100, 134, 204, 5000)] == [4, 4, 6, 8, 8, 8]
+    assert batch_size_for(10, SegmentationOptions(batch_size=2)) == 2
 
 
 def test_the_views_are_all_the_ways_to_lay_a_square() -> None:
