@@ -15,7 +15,16 @@ from protocol.options import ClassificationOptions
 from trainer_worker import fine_tuning
 from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.checkpoints import Checkpoints
-from trainer_worker.fine_tuning import Classifier, Examples, build_classifier, fit, fit_head, image_weights, predict
+from trainer_worker.fine_tuning import (
+    START_C,
+    Classifier,
+    Examples,
+    build_classifier,
+    fit,
+    fit_head,
+    image_weights,
+    predict,
+)
 from trainer_worker.job import SilentReporter
 
 SIZE = 64
@@ -81,7 +90,8 @@ def test_weights_make_classes_count_alike() -> None:
 
 def test_the_head_finds_a_small_class(uneven: Uneven, weighted: bool) -> None:
     uneven.classifier.tail.set_weights(uneven.pretrained)
-    fit_head(uneven.classifier, uneven.examples.pooled[uneven.train], uneven.examples.classes[uneven.train])
+    pooled, classes = uneven.examples.pooled[uneven.train], uneven.examples.classes[uneven.train]
+    fit_head(uneven.classifier, pooled, classes, START_C)  # as a set of this size begins with
     recalls = uneven.recalls()
     assert (recalls[0] >= SMALL_RECALL) == weighted
     assert recalls[1:].mean() >= OTHER_RECALL

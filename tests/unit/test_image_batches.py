@@ -12,7 +12,7 @@ from PIL import Image
 from sklearn.datasets import load_sample_images
 
 from trainer_worker.data import images
-from trainer_worker.data.images import UnreadableImageError, read_batches, read_rgb
+from trainer_worker.data.images import Box, UnreadableImageError, read_batches, read_rgb
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -56,9 +56,9 @@ def test_batches_of_nothing_and_of_nothing_readable(folder: list[Path]) -> None:
 def test_look_ahead_is_bounded(folder: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[Path] = []
 
-    def counted(path: Path, size: tuple[int, int] | None = None) -> Pixels:
+    def counted(path: Path, size: tuple[int, int] | None, box: Box) -> Pixels:
         started.append(path)
-        return read_rgb(path, size)
+        return read_rgb(path, size, box)
 
     monkeypatch.setattr(images, "read_rgb", counted)
     batches = read_batches(folder[7:], (16, 16), 2, 2)
