@@ -44,11 +44,11 @@ WARM_UP_STEPS = 8
 #: 0.86 and 0.88: single images push too hard.
 BALANCE = 1.0
 #: Inverse strength of the logistic regression's L2 penalty, on standardised features. Of 5 to 40 pictures a class of
-#: flowers, rubbish, blood cells and digits (five draws each, all others scored) a tenth of it named 1 to 2 % fewer
-#: right, ten times as much made no difference beyond 0.4 %.
+#: flowers, rubbish, blood cells and digits (a throwaway trial, five draws each, all others scored) a tenth of it named
+#: up to 3 points fewer right; ten times as much differed by a point at most, to either side.
 HEAD_C = 1e-2
-#: The same for a head that is trained on together with the blocks: less sure of itself, it lets them learn more. On
-#: flowers5 (four splits of 220 scored pictures) 71 of 880 named wrong, and 78 from the stronger one.
+#: The same for a head that is trained on together with the blocks: less sure of itself, it lets them learn more. In a
+#: throwaway trial on flowers5 (four splits of 220 scored pictures) 71 of 880 were named wrong, and 78 from 3e-2.
 START_C = 1e-3
 HEAD_ITERATIONS = 100
 EVALUATION_BATCH = 64

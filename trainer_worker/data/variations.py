@@ -1,8 +1,8 @@
 """The view of a picture that a classifier is trained on beside the picture itself. No TensorFlow here.
 
 A mirrored random part of it, as in Inception's training (Szegedy et al. 2015), but from half of the picture on: a
-user's pictures show one thing each, and small parts may miss it. On flowers5 this second view is worth 0.9 points more
-than the mirrored whole (mean of five and four splits).
+user's pictures show one thing each, and small parts may miss it. In a throwaway trial on flowers5 (four splits, trained
+without inner validation) 72 of 880 were named wrong with it, and 79 with the mirrored whole.
 """
 
 from __future__ import annotations
