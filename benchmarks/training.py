@@ -1,9 +1,10 @@
-"""How fast the feature stage is; `benchmarks.recipes` says how good and how fast whole trainings are.
+"""How fast pictures are read and trained on; `benchmarks.recipes` says how good and how fast whole trainings are.
 
     python -m benchmarks.training
 
 Compares, in interleaved repeats, the feature stage on files against the same engine on pictures in memory (target:
-at least 0.85) and against Keras's `predict` one image at a time (target: at least 6 times).
+at least 0.85) and against Keras's `predict` one image at a time (target: at least 6 times); then a whole training,
+which is two views' features and the passes of fine-tuning, on files and on pictures in memory (target: at least 0.9).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +26,19 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 
 from benchmarks.machine import describe_machine
+from protocol.options import ClassificationOptions
 from trainer_worker.backbones.efficientnet_lite import LITE0
+from trainer_worker.checkpoints import Checkpoints
+from trainer_worker.data.contents import content_hashes
 from trainer_worker.data.images import find_images, read_rgb
-from trainer_worker.features import FeatureExtractor
+from trainer_worker.data.variations import variation_of
+from trainer_worker.features import FeatureExtractor, PictureFeatures
+from trainer_worker.fine_tuning import Examples, build_classifier, fit
+from trainer_worker.job import SilentReporter
 
 FLOWERS = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "flowers5"
 SIZE = 224
-TARGET_OF_MEMORY, TARGET_OF_PREDICT = 0.85, 6.0
+TARGET_OF_MEMORY, TARGET_OF_PREDICT, TARGET_OF_TRAINING = 0.85, 6.0, 0.9
 
 
 def photos(count: int, folder: Path) -> tuple[str, list[Path]]:
@@ -89,15 +96,57 @@ def feature_stage(count: int, predicted: int, repeats: int, threads: int, cache_
     print(f"files / predict     {of_predict:6.2f}   target {TARGET_OF_PREDICT}")
 
 
+class Training:
+    """A training of some photos, of two views each, in classes drawn at random: what they show changes no time."""
+
+    def __init__(self, extractor: FeatureExtractor, files: list[Path], folder: Path) -> None:
+        self._extractor, self._files, self._folder = extractor, files, folder
+        self._classes = np.random.default_rng(0).integers(0, 5, len(files))
+        self._variations = [variation_of(content) for content in content_hashes(files)]
+        self._plain = np.stack([read_rgb(path, (SIZE, SIZE)) for path in files])
+        parts = [read_rgb(path, (SIZE, SIZE), each.box) for path, each in zip(files, self._variations, strict=True)]
+        self._varied = np.stack(parts)[:, :, ::-1]  # all are mirrored
+
+    def on_files(self) -> None:
+        self._fit(list(self._extractor.of_files(self._files)), self._extractor.of_files(self._files, self._variations))
+
+    def in_memory(self) -> None:
+        self._fit(list(self._extractor.of_pictures(self._plain)), self._extractor.of_pictures(self._varied))
+
+    def _fit(self, plain: list[Any], varied: Iterable[Any]) -> None:
+        views: list[list[PictureFeatures]] = [plain, list(varied)]
+        classifier = build_classifier(LITE0, SIZE, 5)
+        maps = tuple(np.stack([features.trunk for features in view]) for view in views)
+        examples = Examples(maps, np.stack([features.pooled for features in plain]), self._classes)
+        with tempfile.TemporaryDirectory(dir=self._folder) as folder:
+            rows, checkpoints = np.arange(len(self._files)), Checkpoints(Path(folder))
+            fit(classifier, examples, rows, ClassificationOptions(), SilentReporter(), checkpoints)
+
+
+def whole_training(count: int, repeats: int, threads: int, cache_dir: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        _, files = photos(count, Path(folder))
+        training = Training(FeatureExtractor(LITE0, SIZE, threads, cache_dir), files, Path(folder))
+        training.in_memory()  # whoever comes first pays for what TensorFlow loads
+        ways = (training.on_files, training.in_memory)
+        rates = [[images_per_s(way, count) for way in ways] for _ in range(repeats)]
+    on_files, in_memory = (statistics.median(found) for found in zip(*rates, strict=True))
+    share = statistics.median(ours / theirs for ours, theirs in rates)
+    print(f"whole training      {on_files:6.1f} images/s on files, {in_memory:.1f} in memory")
+    print(f"files / in memory   {share:6.2f}   target {TARGET_OF_TRAINING}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=200)
     parser.add_argument("--predicted", type=int, default=30, help="images for the slow one-at-a-time baseline")
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--training-repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 2)
     parser.add_argument("--cache-dir", type=Path, default=Path(tempfile.gettempdir()) / "tfmodel-benchmark-cache")
     arguments = parser.parse_args()
     feature_stage(arguments.images, arguments.predicted, arguments.repeats, arguments.threads, arguments.cache_dir)
+    whole_training(arguments.images, arguments.training_repeats, arguments.threads, arguments.cache_dir)
 
 
 if __name__ == "__main__":

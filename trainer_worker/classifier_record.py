@@ -9,10 +9,11 @@ import numpy as np
 
 from trainer_worker.backbones.backbone import ChosenBackbone
 from trainer_worker.class_scores import ClassScores
+from trainer_worker.data.splits import Split
 from trainer_worker.export_checks import Exports
 from trainer_worker.fine_tuning import Classifier, History
 from trainer_worker.job import Job
-from trainer_worker.labelled_pictures import Dataset, Split, picture_name
+from trainer_worker.labelled_pictures import Dataset, picture_name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,8 +56,7 @@ def describe_training(
         "headline": "accuracy: share of the held-out images that the model names right",
         "final": headline(scores, data),
         "baseline": {"majority_class_accuracy": scores.baseline_accuracy},
-        "history": [{"epoch": number, **epoch} for number, epoch in enumerate(history.epochs)],
-        "best_epoch": history.best_epoch,
+        "history": [{"epoch": number, **epoch} for number, epoch in enumerate(history.epochs, start=1)],
         "end_reason": history.end_reason,
         "labels": list(labels),
         "per_class": scores.per_class,
@@ -77,7 +77,6 @@ def describe_model(trained: Trained, scores: ClassScores, exports: Exports, job:
         "input": {"shape": [None, side, side, 3], "dtype": "float32", "range": [0, 255], "channels": "RGB"},
         "output": {"shape": [None, len(labels)], "dtype": "float32", "meaning": "probability of each label"},
         "metrics": headline(scores, data),
-        "best_epoch": history.best_epoch,
         "end_reason": history.end_reason,
         "stopped_early": history.stopped_early,
         "continued_from": trained.continued_from or None,

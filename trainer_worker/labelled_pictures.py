@@ -16,23 +16,12 @@ from trainer_worker.continuation import LastTraining
 from trainer_worker.data.class_folders import ClassFolders, keep_trainable
 from trainer_worker.data.contents import content_groups, content_hashes
 from trainer_worker.data.images import UnreadableImageError
-from trainer_worker.data.splits import conflicts, stratified_split
+from trainer_worker.data.splits import Split, conflicts, stratified_split
 from trainer_worker.features import CachedFeatures, PictureFeatures
 from trainer_worker.job import Job
 
-#: Share of the training images that choose the best epoch.
-INNER_VALIDATION_SHARE = 0.15
 #: Pictures of a class that are looked at however short the time is: with half as many, a model is hardly one.
 LEAST_READ_OF_CLASS = 8
-
-
-@dataclasses.dataclass(frozen=True)
-class Split:
-    """Row numbers. `validation` chooses the best epoch; `held_out` is looked at once, at the end."""
-
-    train: np.ndarray
-    validation: np.ndarray
-    held_out: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,10 +102,9 @@ def varied_maps(
     Those are not trained on. until_s: as in read_dataset; pictures that were not reached stay as they are as well.
     """
     maps = data.maps.copy()
-    rows = np.concatenate([split.train, split.validation])
-    files, contents = [data.folders.files[row] for row in rows], [data.contents[row] for row in rows]
+    files, contents = [data.folders.files[row] for row in split.train], [data.contents[row] for row in split.train]
     with contextlib.closing(features.of_files(files, contents, varied=True)) as outcomes:
-        for done, (row, outcome) in enumerate(zip(rows, outcomes, strict=False), start=len(maps) + 1):
+        for done, (row, outcome) in enumerate(zip(split.train, outcomes, strict=False), start=len(maps) + 1):
             if isinstance(outcome, PictureFeatures):  # else the file has gone meanwhile: its first view does
                 maps[row] = outcome.trunk
             on_done(done)
@@ -126,20 +114,17 @@ def varied_maps(
 
 
 def split_dataset(data: Dataset, job: Job, last: LastTraining | None) -> tuple[Split, list[str]]:
-    """Held-out images first, inner validation from the rest; and every warning on the data."""
+    """Which images train and which score; and every warning on the data."""
     folders, groups = data.folders, content_groups(data.contents)
     options = job.options
     sides = last.sides(data.contents) if last else None
-    outer = stratified_split(folders.classes, groups, options.validation_split, options.seed, sides)
-    if not len(outer.held_out):
+    split = stratified_split(folders.classes, groups, options.validation_split, options.seed, sides)
+    if not len(split.held_out):
         raise TrainingError(
             "too_few_classes",
             f"The images of {', '.join(folders.labels)} are copies of one picture for each class, or the same in "
             "several classes; scoring the model needs two different pictures of a class. Add more.",
         )
-    rest = outer.train
-    inner = stratified_split(folders.classes[rest], groups[rest], INNER_VALIDATION_SHARE, options.seed)
-    split = Split(rest[inner.train], rest[inner.held_out], outer.held_out)
     return split, [*folders.warnings, *_warnings(folders, groups, split, job)]
 
 

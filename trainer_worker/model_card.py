@@ -135,10 +135,11 @@ Half of the held-out pictures lie between {quarter:.2f} and {three_quarters:.2f}
 
 def _data(metrics: dict[str, Any]) -> str:
     images = metrics["images"]
+    chose = f"{images['validation']} chose its best epoch, " if "validation" in images else ""
     text = f"""## Data
 
-{sum(images.values())} pictures of the project: {images["train"]} trained the model, {images["validation"]} chose its
-best epoch, {images["held_out"]} were held out to score it. Byte-identical copies are kept on one side.
+{sum(images.values())} pictures of the project: {images["train"]} trained the model, {chose}{images["held_out"]} were
+held out to score it. Byte-identical copies are kept on one side.
 Files that were skipped: {len(metrics["skipped"])}; `metrics.json` beside the model lists them with the reasons."""
     warnings = [f"- {_cell(warning)}" for warning in metrics["warnings"][:NAMED]]
     if len(metrics["warnings"]) > NAMED:

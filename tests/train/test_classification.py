@@ -152,8 +152,9 @@ def test_the_metrics_agree_with_each_other(trained: TrainingResult) -> None:
     assert np.trace(confusion) == sum(right)
     assert metrics["final"]["accuracy"] == pytest.approx(np.mean(right))
     assert [entry["support"] for entry in metrics["per_class"]] == confusion.sum(axis=1).tolist() == [6] * 10
-    best = metrics["history"][metrics["best_epoch"]]["val_balanced_accuracy"]
-    assert best == max(epoch["val_balanced_accuracy"] for epoch in metrics["history"])
+    losses = [epoch["loss"] for epoch in metrics["history"]]
+    assert losses[-1] < losses[0] / 2
+    assert all(0.0 <= epoch["accuracy"] <= 1.0 for epoch in metrics["history"])
 
 
 def test_the_exported_files_name_the_held_out_images(trained: TrainingResult, project: Path) -> None:
@@ -202,7 +203,7 @@ def test_progress_is_reported_all_along(trained: TrainingResult, reporter: Recor
         assert fractions == sorted(fractions), phase
         assert 0.0 <= fractions[0] <= fractions[-1] <= 1.0
     assert [number for number, _ in reporter.epochs] == list(range(1, len(reporter.epochs) + 1))
-    assert {"loss", "val_loss", "val_accuracy"} <= set(reporter.epochs[0][1])
+    assert set(reporter.epochs[0][1]) == {"loss", "accuracy"}
 
 
 def test_the_same_seed_gives_the_same_model_and_another_does_not(
@@ -265,16 +266,16 @@ def test_options_are_honoured(tmp_path: Path, cache_dir: Path) -> None:
     metrics = read(result, "metrics.json")
     assert [number for number, _ in reporter.epochs] == [1, 2]
     assert metrics["images"]["held_out"] == 60
-    # A rate of one millionth changes next to nothing: the loss stays what the logistic regression left.
-    assert metrics["history"][2]["val_loss"] == pytest.approx(metrics["history"][0]["val_loss"], abs=1e-2)
+    # A rate of one millionth changes next to nothing, but for what dropout leaves of a pass.
+    assert metrics["history"][1]["loss"] == pytest.approx(metrics["history"][0]["loss"], abs=0.05)
     batches = sum(1 for name, _ in reporter.steps if name == "train")
-    assert batches >= 2 * metrics["images"]["train"] // 10
+    assert batches == 2 * metrics["images"]["train"] // 10
 
 
 def test_two_classes_of_two_images_are_enough(tmp_path: Path, cache_dir: Path) -> None:
     result = run(write_digits(tmp_path, per_class=2, classes=(0, 1)), cache_dir, RecordingReporter())
 
-    assert read(result, "metrics.json")["images"] == {"train": 2, "validation": 0, "held_out": 2}
+    assert read(result, "metrics.json")["images"] == {"train": 2, "held_out": 2}
 
 
 def test_a_stop_keeps_the_best_model_so_far(tmp_path: Path, cache_dir: Path) -> None:
@@ -284,6 +285,17 @@ def test_a_stop_keeps_the_best_model_so_far(tmp_path: Path, cache_dir: Path) -> 
     assert result.model_path.is_file()
     assert read(result, "manifest.json")["stopped_early"]
     assert result.metrics["accuracy"] >= 0.8  # the logistic regression stands
+
+
+def test_a_rate_that_breaks_the_training_leaves_the_regression_and_says_so(tmp_path: Path, cache_dir: Path) -> None:
+    project = write_digits(tmp_path, per_class=40, classes=(0, 1))
+
+    result = run(project, cache_dir, RecordingReporter(), learning_rate=1.0)
+
+    manifest = read(result, "manifest.json")
+    assert result.end_reason == manifest["end_reason"] == "diverged"
+    assert result.metrics["accuracy"] >= 0.8
+    assert any("learningRate=1 " in warning for warning in manifest["warnings"])
 
 
 @pytest.mark.parametrize("phase", ["features", "train", "export"])

@@ -102,9 +102,8 @@ def test_fine_tuning_finds_a_small_class(uneven: Uneven, weighted: bool, tmp_pat
     keras.utils.set_random_seed(1)
     uneven.classifier.tail.set_weights(uneven.pretrained)
     options = ClassificationOptions(image_size=SIZE, epochs=1)
-    unchosen = uneven.train[:0]
     checkpoints = Checkpoints(tmp_path / "task")
-    fit(uneven.classifier, uneven.examples, uneven.train, unchosen, options, SilentReporter(), checkpoints)
+    fit(uneven.classifier, uneven.examples, uneven.train, options, SilentReporter(), checkpoints)
     recalls = uneven.recalls()
     assert (recalls[0] >= SMALL_RECALL) == weighted
     assert recalls[1:].mean() >= OTHER_RECALL

@@ -25,11 +25,11 @@ from trainer_worker.classifier_record import Trained, describe_model, describe_t
 from trainer_worker.continuation import LastTraining, recall, remember
 from trainer_worker.data.class_folders import ClassFolders, scan
 from trainer_worker.data.images import read_rgb
+from trainer_worker.data.splits import Split
 from trainer_worker.export_checks import Exports, HeldOut, start_runtimes
 from trainer_worker.exports import CALIBRATION_PICTURES, expected_s, refuse_impossible
 from trainer_worker.features import CachedFeatures, FeatureExtractor
 from trainer_worker.fine_tuning import (
-    BLOCKS_FROM_IMAGES,
     Classifier,
     Examples,
     History,
@@ -40,13 +40,16 @@ from trainer_worker.fine_tuning import (
     predict,
 )
 from trainer_worker.job import Job, Phase, Reporter, TrainingResult
-from trainer_worker.labelled_pictures import Dataset, Split, balanced_order, read_dataset, split_dataset, varied_maps
+from trainer_worker.labelled_pictures import Dataset, balanced_order, read_dataset, split_dataset, varied_maps
 from trainer_worker.publishing import FIRST_MODEL, Publication, publish_model
 from trainer_worker.stages import Stages
 from trainer_worker.time_budget import FIRST_MODEL_SHARE, READING_SHARE, TimeBudget
 
 #: Varied views are kept beside the pictures while their maps fit: 5,000 pictures at 224 px take 190 MB a view.
 VARY_UP_TO_BYTES = 256 * 1024**2
+
+#: Fewer are trained from the start every time, which takes a few seconds and lets old and new count alike.
+CONTINUE_FROM_IMAGES = 100
 
 # Seconds on two cores at 224 px with lite0, for the plan only.
 FEATURES_S_PER_IMAGE = 0.011
@@ -97,7 +100,7 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     data = read_dataset(folders, features, on_done, read_by_s)
     terms = _terms_of_continuation(data, backbone, job)
     last = None
-    if len(data.contents) >= BLOCKS_FROM_IMAGES:  # below, only the head is trained, which is quick from the start
+    if len(data.contents) >= CONTINUE_FROM_IMAGES:
         last = recall(job.project_dir, terms, data.contents, data.folders.classes)
     split, warnings = split_dataset(data, job, last)
     if data.unread:
@@ -114,6 +117,9 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     del views, examples
     if data.unread:
         history.end_reason = "budget"
+    if history.end_reason == "diverged":
+        rate = f"learningRate={options.learning_rate:g} is too high"
+        warnings.append(f"{rate}: the model got worse than guessing, so it was taken back to its start. Try 0.001.")
 
     trained = Trained(data, split, chosen, classifier, history, warnings, last.task_id if last else "")
     model_path, scores = _publish(trained, job, reporter, stages, threads)
@@ -126,7 +132,7 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
         stage_seconds=stages.seconds,
         stopped_early=history.stopped_early,
         end_reason=history.end_reason,
-        details={"best_epoch": history.best_epoch, "warnings": warnings},
+        details={"epochs": len(history.epochs), "warnings": warnings},
     )
 
 
@@ -141,11 +147,10 @@ def _fit(
     reporter: Reporter,
 ) -> History:
     """From the start, or on from the folder's last training."""
+    rows = split.train
     if last is None:
-        train, validation = split.train, split.validation
-        return fit(classifier, examples, train, validation, job.options, reporter, job.checkpoints, end_by_s)
+        return fit(classifier, examples, rows, job.options, reporter, job.checkpoints, end_by_s)
     classifier.tail.set_weights(last.weights)
-    rows = np.concatenate([split.train, split.validation])
     known = last.sides(data.contents)[rows] == -1
     return fit_more(classifier, examples, rows[~known], rows[known], job.options, reporter, job.checkpoints)
 
@@ -175,10 +180,9 @@ def _publish_first_model(
         kept = balanced_order(data.folders.classes[split.held_out])[:FIRST_MODEL_CHECKED]
         split = dataclasses.replace(split, held_out=split.held_out[kept])
     classifier = build_classifier(chosen.backbone, job.options.image_size, len(data.folders.labels))
-    rows = np.concatenate([split.train, split.validation])
-    fit_head(classifier, data.pooled[rows], data.folders.classes[rows])
+    fit_head(classifier, data.pooled[split.train], data.folders.classes[split.train])
     warnings = [*warnings, f"A first model, made of {len(data.contents)} of {len(folders.files)} pictures."]
-    trained = Trained(data, split, chosen, classifier, History([{}]), warnings)
+    trained = Trained(data, split, chosen, classifier, History(), warnings)
     model_path, _ = _publish(trained, job, reporter, stages, threads, FIRST_MODEL)
     reporter.usable(model_path)
 
