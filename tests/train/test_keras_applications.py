@@ -118,7 +118,7 @@ def test_fine_tuning_changes_kernels_and_leaves_batch_statistics_and_trunk(tmp_p
     side = SIZE // TRUNK_STRIDE
     maps = random.normal(size=(len(rows), side, side, backbone.trunk_channels)).astype(np.float32)
     examples = Examples((maps,), random.normal(size=(len(rows), backbone.features)).astype(np.float32), rows % 2)
-    options = ClassificationOptions(image_size=SIZE, epochs=1)
+    options = ClassificationOptions(image_size=SIZE, epochs=1, batch_size=4)
 
     fit(classifier, examples, rows, options, SilentReporter(), Checkpoints(tmp_path / "checkpoints"))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ from trainer_worker.fine_tuning import (
     fit,
     fit_head,
     fit_more,
+    planned_epochs,
     predict,
 )
 from trainer_worker.job import Job, Phase, Reporter, TrainingResult
@@ -54,8 +56,8 @@ CONTINUE_FROM_IMAGES = 100
 # Seconds on two cores at 224 px with lite0, for the plan only.
 FEATURES_S_PER_IMAGE = 0.011
 FEATURES_START_S = 0.5
-TRAIN_S_PER_IMAGE = 0.045
-TRAIN_START_S = 5.0
+TRAIN_S_PER_IMAGE_AND_PASS = 0.0038
+TRAIN_START_S = 2.5
 CHECK_S_PER_IMAGE = 0.015
 CHECK_START_S = 1.0
 PUBLISH_S = 0.3
@@ -226,7 +228,8 @@ def planned_s(images: int, job: Job, backbone: Backbone) -> float:
 def _plan(images: int, job: Job, backbone: Backbone) -> list[Phase]:
     size = (job.options.image_size / 224) ** 2
     held_out = images * job.options.validation_split
-    views = 2 * images - held_out
+    trained = images - held_out
+    trained_on = trained * planned_epochs(math.ceil(trained), job.options)
     first_phases = [
         Phase("first_features", FIRST_MODEL_SHARE * job.options.time_budget / 2),
         Phase("first_export", expected_s(job.options.exports[:1]) * backbone.exports_cost),
@@ -234,8 +237,8 @@ def _plan(images: int, job: Job, backbone: Backbone) -> list[Phase]:
     ]
     return [
         *(first_phases if job.options.time_budget else ()),
-        Phase("features", FEATURES_START_S + views * FEATURES_S_PER_IMAGE * size * backbone.features_cost),
-        Phase("train", TRAIN_START_S + (images - held_out) * TRAIN_S_PER_IMAGE * size * backbone.training_cost),
+        Phase("features", FEATURES_START_S + (images + trained) * FEATURES_S_PER_IMAGE * size * backbone.features_cost),
+        Phase("train", TRAIN_START_S + trained_on * TRAIN_S_PER_IMAGE_AND_PASS * size * backbone.training_cost),
         Phase("export", expected_s(job.options.exports) * backbone.exports_cost),
         Phase("check", _check_s(held_out, job, backbone)),
         Phase("publish", PUBLISH_S),
