@@ -23,6 +23,7 @@ from trainer_worker.mask_losses import (
 )
 from trainer_worker.mask_scores import score_classes
 from trainer_worker.skip_features import VIEWS, SkipFeatures, view_of
+from trainer_worker.training_twin import training_twin
 
 #: Epochs without a better inner validation loss after which training ends.
 PATIENCE_EPOCHS = 10
@@ -86,12 +87,14 @@ def fit_decoder(
     batches = -(-len(train_rows) // batch_size_for(len(train_rows), options))
     optimizer = keras.optimizers.AdamW(weight_decay=WEIGHT_DECAY, global_clipnorm=GRADIENT_NORM_LIMIT)
     loss_of = loss_for(decoder, masks, train_rows)
-    step = _training_step(decoder, optimizer, loss_of)
+    twin = training_twin(decoder)
+    step = _training_step(twin, optimizer, loss_of)
     predict = _prediction(decoder, loss_of)
     classes = max(2, decoder.output.shape[-1])
     random = np.random.default_rng(options.seed)
     best = _Best(decoder)
     history = _resume(checkpoints, decoder, optimizer, random, best)
+    twin.set_weights(decoder.get_weights())
     for epoch in range(len(history.epochs) + 1, options.epochs + 1):
         losses = []
         for number, batch in enumerate(np.array_split(random.permutation(train_rows), batches)):
@@ -101,6 +104,7 @@ def fit_decoder(
             hooks.on_step((done + 1) / (batches * options.epochs), losses[-1])
             if hooks.why_end():
                 break
+        decoder.set_weights(twin.get_weights())
         metrics = {"loss": float(np.mean(losses)), **_validate(predict, features, masks, val_rows, classes)}
         history.epochs.append(metrics)
         hooks.on_epoch(epoch, metrics)
@@ -213,15 +217,16 @@ def loss_for(decoder: Any, masks: Any, train_rows: Any) -> MaskLoss:
     return dice_and_categorical_cross_entropy(class_weights(masks, train_rows, classes))
 
 
-def _training_step(decoder: Any, optimizer: Any, loss_of: MaskLoss) -> Any:
-    weights = decoder.trainable_variables
+def _training_step(twin: Any, optimizer: Any, loss_of: MaskLoss) -> Any:
+    """The loss and its sums over pixels are float32, whatever the twin computes in."""
+    weights = twin.trainable_variables
     optimizer.build(weights)
 
-    @tf.function(input_signature=_signature(decoder), autograph=False)  # type: ignore[untyped-decorator]
+    @tf.function(input_signature=_signature(twin), autograph=False)  # type: ignore[untyped-decorator]
     def step(inputs: list[Any], masks: Any) -> Any:
         with tf.GradientTape() as tape:
-            logits = decoder([tf.cast(x, tf.float32) for x in inputs], training=True)
-            loss = tf.reduce_mean(loss_of(masks, logits))
+            logits = twin([tf.cast(x, y.dtype) for x, y in zip(inputs, twin.inputs, strict=True)], training=True)
+            loss = tf.reduce_mean(loss_of(masks, tf.cast(logits, tf.float32)))
         gradients = tape.gradient(loss, weights)
         apply_gradients(optimizer, gradients, weights)
         return loss
