@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -97,10 +97,10 @@ def fit_decoder(
     twin.set_weights(decoder.get_weights())
     for epoch in range(len(history.epochs) + 1, options.epochs + 1):
         losses = []
-        for number, batch in enumerate(np.array_split(random.permutation(train_rows), batches)):
+        for number, (inputs, truth) in enumerate(_inputs(features, masks, _drawn(random, train_rows, batches))):
             done = (epoch - 1) * batches + number
             optimizer.learning_rate = learning_rate_at(done, batches * options.epochs, options.learning_rate)
-            losses.append(float(step(*_inputs(features, masks, batch, random.integers(VIEWS, size=len(batch))))))
+            losses.append(float(step(inputs, truth)))
             hooks.on_step((done + 1) / (batches * options.epochs), losses[-1])
             if hooks.why_end():
                 break
@@ -173,10 +173,17 @@ def _resume(checkpoints: Checkpoints, decoder: Any, optimizer: Any, random: Any,
     return DecoderHistory(saved.facts["epochs"], saved.facts["best_epoch"])
 
 
-def _inputs(features: SkipFeatures, masks: Any, rows: Any, views: Any) -> tuple[list[Any], Any]:
-    """Feature maps and masks of those views as tensors."""
-    truth = np.stack([view_of(masks[row], view) for row, view in zip(rows, views, strict=True)])
-    return [tf.constant(x) for x in features.batch(rows.tolist(), views.tolist())], tf.constant(truth)
+def _drawn(random: np.random.Generator, rows: Any, batches: int) -> list[tuple[Any, Any]]:
+    """Rows and views of each batch of an epoch."""
+    order, views = random.permutation(rows), random.integers(VIEWS, size=len(rows))
+    return list(zip(np.array_split(order, batches), np.array_split(views, batches), strict=True))
+
+
+def _inputs(features: SkipFeatures, masks: Any, batches: Sequence[tuple[Any, Any]]) -> Iterator[tuple[list[Any], Any]]:
+    """Feature maps and masks of each batch of (rows, views), as tensors."""
+    for (rows, views), maps in zip(batches, features.batches(batches), strict=True):
+        truth = np.stack([view_of(masks[row], view) for row, view in zip(rows, views, strict=True)])
+        yield [tf.constant(x) for x in maps], tf.constant(truth)
 
 
 def _is_over(history: DecoderHistory, losses: list[float], hooks: TrainingHooks) -> bool:
@@ -246,9 +253,9 @@ def _prediction(decoder: Any, loss_of: MaskLoss) -> Any:
 
 def _validate(predict: Any, features: SkipFeatures, masks: Any, rows: Any, classes: int) -> dict[str, float]:
     predicted, losses = [], []
-    for start in range(0, len(rows), PREDICT_BATCH):
-        batch = rows[start : start + PREDICT_BATCH]
-        found, loss = predict(*_inputs(features, masks, batch, np.zeros_like(batch)))
+    parts = [rows[start : start + PREDICT_BATCH] for start in range(0, len(rows), PREDICT_BATCH)]
+    for inputs, truth in _inputs(features, masks, [(part, np.zeros_like(part)) for part in parts]):
+        found, loss = predict(inputs, truth)
         predicted.append(found.numpy())
         losses.append(loss.numpy())
     scores = score_classes(masks[rows], np.concatenate(predicted), [str(number) for number in range(classes)])
