@@ -22,8 +22,8 @@ from trainer_worker.mask_losses import (
     dice_and_cross_entropy,
 )
 from trainer_worker.mask_scores import score_classes
+from trainer_worker.quick_twins import training_twin
 from trainer_worker.skip_features import VIEWS, SkipFeatures, view_of
-from trainer_worker.training_twin import training_twin
 
 #: Epochs without a better inner validation loss after which training ends.
 PATIENCE_EPOCHS = 10

@@ -41,6 +41,8 @@ class Backbone:
     features_cost: float
     training_cost: float
     exports_cost: float
+    #: Whether a segmenter may learn from features that were rounded to bfloat16: only where Dice was seen to be the same.
+    features_in_bfloat16: bool = False
 
 
 @dataclass(frozen=True)

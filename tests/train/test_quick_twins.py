@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from protocol.options import SegmentationOptions
-from trainer_worker import training_twin, unet
+from trainer_worker import quick_twins, unet
 from trainer_worker.checkpoints import Checkpoints
 from trainer_worker.skip_features import SkipFeatures
 from trainer_worker.unet_training import DecoderHistory, TrainingHooks, fit_decoder
@@ -29,7 +29,7 @@ def decoder_with_features() -> tuple[Any, list[Any]]:
 
 
 def use_bfloat16(monkeypatch: pytest.MonkeyPatch, yes: bool) -> None:
-    monkeypatch.setattr(training_twin, "computes_bfloat16", lambda: yes)
+    monkeypatch.setattr(quick_twins, "computes_bfloat16", lambda: yes)
 
 
 def moving(network: Any) -> list[Any]:
@@ -42,7 +42,7 @@ def test_twin_gives_what_keras_gives_in_training(
 ) -> None:
     use_bfloat16(monkeypatch, bfloat16)
     decoder, inputs = decoder_with_features()
-    twin = training_twin.training_twin(decoder)
+    twin = quick_twins.training_twin(decoder)
     first = moving(twin)
     got = np.asarray(keras.ops.cast(twin(inputs, training=True), "float32"))
     expected = np.asarray(decoder(inputs, training=True))
@@ -55,11 +55,28 @@ def test_twin_gives_what_keras_gives_in_training(
         np.testing.assert_allclose(now, keras_now, rtol=1 / 15 + tolerance, atol=tolerance)
 
 
+def test_frozen_twin_goes_by_moving_averages_and_takes_bare_operations(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_bfloat16(monkeypatch, True)
+    keras.utils.set_random_seed(3)
+    inputs = keras.Input((8, 8, 3))
+    x = keras.layers.BatchNormalization(name="bn")(keras.layers.Conv2D(4, 3)(inputs))
+    network = keras.Model(inputs, keras.ops.relu6(x + 3.0) * x)
+    network.get_layer("bn").moving_mean.assign([5.0, -5.0, 1.0, 0.0])
+    pictures = np.random.default_rng(0).random((2, 8, 8, 3), np.float32)
+    got = quick_twins.frozen_twin(network)(pictures, training=False)
+    assert keras.backend.standardize_dtype(got.dtype) == "bfloat16"
+    expected = np.asarray(network(pictures, training=False))
+    near = BFLOAT16_TOLERANCE * np.abs(expected).max()
+    np.testing.assert_allclose(np.asarray(keras.ops.cast(got, "float32")), expected, atol=near)
+    by_batch = np.asarray(network(pictures, training=True))  # the control
+    assert np.abs(by_batch - expected).max() > near
+
+
 def test_weights_are_float32_whatever_the_arithmetic(monkeypatch: pytest.MonkeyPatch) -> None:
     decoder, inputs = decoder_with_features()
     for yes, expected in ((True, "bfloat16"), (False, "float32")):
         use_bfloat16(monkeypatch, yes)
-        twin = training_twin.training_twin(decoder)
+        twin = quick_twins.training_twin(decoder)
         assert keras.backend.standardize_dtype(twin(inputs, training=True).dtype) == expected
         assert {variable.dtype for variable in twin.variables} == {"float32"}
         for own, given in zip(twin.get_weights(), decoder.get_weights(), strict=True):
