@@ -41,7 +41,7 @@ class Backbone:
     features_cost: float
     training_cost: float
     exports_cost: float
-    #: Whether a segmenter may learn from features that were rounded to bfloat16: only where Dice was seen to be the same.
+    #: Whether a segmenter may learn from features worked out in bfloat16: where Dice was seen to stay the same.
     features_in_bfloat16: bool = False
 
 
