@@ -6,7 +6,8 @@ when it is first drawn and reused whenever it comes again, so that most epochs t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Container, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,21 +49,46 @@ class SkipFeatures:
             autograph=False,
         )
 
-    def batch(self, rows: Sequence[int], views: Sequence[int]) -> list[Any]:
-        """Feature maps of those views: a list of float16 arrays (n, h, w, c), one per endpoint of the encoder."""
-        wanted = list(zip(rows, views, strict=True))
-        missing = [key for key in dict.fromkeys(wanted) if key not in self._kept]
+    def batches(self, wanted: Sequence[tuple[Any, Any]]) -> Iterator[list[Any]]:
+        """Feature maps of each batch in turn: a list of float16 arrays (n, h, w, c), one per endpoint of the encoder.
+
+        wanted: rows and views of each batch, int arrays (n,). What is missing is encoded together with what later
+        batches will miss: the encoder takes up to twice as long for the same pictures one by one.
+        """
+        keys_of = [list(zip(rows.tolist(), views.tolist(), strict=True)) for rows, views in wanted]
+        ahead: dict[tuple[int, int], list[Any]] = {}
+        for number, keys in enumerate(keys_of):
+            if any(self._is_missing(key, ahead) for key in keys):
+                ahead.update(self._encoded(self._next_missing(keys, keys_of[number + 1 :], ahead)))
+            features = [ahead[key] if key in ahead else self._kept[key] for key in keys]
+            yield [np.stack(maps) for maps in zip(*features, strict=True)]
+            for key in dict.fromkeys(keys):
+                if key in ahead:
+                    self._keep(key, ahead.pop(key))
+
+    def _is_missing(self, key: tuple[int, int], ahead: Container[tuple[int, int]]) -> bool:
+        return key not in self._kept and key not in ahead
+
+    def _next_missing(
+        self,
+        keys: Sequence[tuple[int, int]],
+        later: Sequence[Sequence[tuple[int, int]]],
+        ahead: Container[tuple[int, int]],
+    ) -> list[tuple[int, int]]:
+        """What `keys` misses, and of `later` as much as fills up the encoder's last batch."""
+        missing = [key for key in dict.fromkeys(keys) if self._is_missing(key, ahead)]
+        places = -(-len(missing) // ENCODER_BATCH) * ENCODER_BATCH
+        coming = (key for batch in later for key in batch if self._is_missing(key, ahead))
+        return list(dict.fromkeys(itertools.chain(missing, itertools.islice(coming, places - len(missing)))))
+
+    def _encoded(self, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], list[Any]]:
         fresh: dict[tuple[int, int], list[Any]] = {}
-        for start in range(0, len(missing), ENCODER_BATCH):
-            keys = missing[start : start + ENCODER_BATCH]
-            pixels = np.stack([view_of(self._pictures[row], view) for row, view in keys])
+        for start in range(0, len(keys), ENCODER_BATCH):
+            some = keys[start : start + ENCODER_BATCH]
+            pixels = np.stack([view_of(self._pictures[row], view) for row, view in some])
             maps = [x.numpy() for x in self._encode(tf.constant(pixels))]
-            for position, key in enumerate(keys):
-                fresh[key] = [x[position] for x in maps]
-        features = [fresh[key] if key in fresh else self._kept[key] for key in wanted]
-        for key, value in fresh.items():
-            self._keep(key, value)
-        return [np.stack(maps) for maps in zip(*features, strict=True)]
+            fresh.update((key, [x[position] for x in maps]) for position, key in enumerate(some))
+        return fresh
 
     def _keep(self, key: tuple[int, int], maps: list[Any]) -> None:
         size_bytes = sum(x.nbytes for x in maps)

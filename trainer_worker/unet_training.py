@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,7 @@ from trainer_worker.mask_losses import (
     dice_and_cross_entropy,
 )
 from trainer_worker.mask_scores import score_classes
+from trainer_worker.quick_twins import training_twin
 from trainer_worker.skip_features import VIEWS, SkipFeatures, view_of
 
 #: Epochs without a better inner validation loss after which training ends.
@@ -86,21 +87,24 @@ def fit_decoder(
     batches = -(-len(train_rows) // batch_size_for(len(train_rows), options))
     optimizer = keras.optimizers.AdamW(weight_decay=WEIGHT_DECAY, global_clipnorm=GRADIENT_NORM_LIMIT)
     loss_of = loss_for(decoder, masks, train_rows)
-    step = _training_step(decoder, optimizer, loss_of)
+    twin = training_twin(decoder)
+    step = _training_step(twin, optimizer, loss_of)
     predict = _prediction(decoder, loss_of)
     classes = max(2, decoder.output.shape[-1])
     random = np.random.default_rng(options.seed)
     best = _Best(decoder)
     history = _resume(checkpoints, decoder, optimizer, random, best)
+    twin.set_weights(decoder.get_weights())
     for epoch in range(len(history.epochs) + 1, options.epochs + 1):
         losses = []
-        for number, batch in enumerate(np.array_split(random.permutation(train_rows), batches)):
+        for number, (inputs, truth) in enumerate(_inputs(features, masks, _drawn(random, train_rows, batches))):
             done = (epoch - 1) * batches + number
             optimizer.learning_rate = learning_rate_at(done, batches * options.epochs, options.learning_rate)
-            losses.append(float(step(*_inputs(features, masks, batch, random.integers(VIEWS, size=len(batch))))))
+            losses.append(float(step(inputs, truth)))
             hooks.on_step((done + 1) / (batches * options.epochs), losses[-1])
             if hooks.why_end():
                 break
+        decoder.set_weights(twin.get_weights())
         metrics = {"loss": float(np.mean(losses)), **_validate(predict, features, masks, val_rows, classes)}
         history.epochs.append(metrics)
         hooks.on_epoch(epoch, metrics)
@@ -169,10 +173,17 @@ def _resume(checkpoints: Checkpoints, decoder: Any, optimizer: Any, random: Any,
     return DecoderHistory(saved.facts["epochs"], saved.facts["best_epoch"])
 
 
-def _inputs(features: SkipFeatures, masks: Any, rows: Any, views: Any) -> tuple[list[Any], Any]:
-    """Feature maps and masks of those views as tensors."""
-    truth = np.stack([view_of(masks[row], view) for row, view in zip(rows, views, strict=True)])
-    return [tf.constant(x) for x in features.batch(rows.tolist(), views.tolist())], tf.constant(truth)
+def _drawn(random: np.random.Generator, rows: Any, batches: int) -> list[tuple[Any, Any]]:
+    """Rows and views of each batch of an epoch."""
+    order, views = random.permutation(rows), random.integers(VIEWS, size=len(rows))
+    return list(zip(np.array_split(order, batches), np.array_split(views, batches), strict=True))
+
+
+def _inputs(features: SkipFeatures, masks: Any, batches: Sequence[tuple[Any, Any]]) -> Iterator[tuple[list[Any], Any]]:
+    """Feature maps and masks of each batch of (rows, views), as tensors."""
+    for (rows, views), maps in zip(batches, features.batches(batches), strict=True):
+        truth = np.stack([view_of(masks[row], view) for row, view in zip(rows, views, strict=True)])
+        yield [tf.constant(x) for x in maps], tf.constant(truth)
 
 
 def _is_over(history: DecoderHistory, losses: list[float], hooks: TrainingHooks) -> bool:
@@ -213,15 +224,16 @@ def loss_for(decoder: Any, masks: Any, train_rows: Any) -> MaskLoss:
     return dice_and_categorical_cross_entropy(class_weights(masks, train_rows, classes))
 
 
-def _training_step(decoder: Any, optimizer: Any, loss_of: MaskLoss) -> Any:
-    weights = decoder.trainable_variables
+def _training_step(twin: Any, optimizer: Any, loss_of: MaskLoss) -> Any:
+    """The loss and its sums over pixels are float32, whatever the twin computes in."""
+    weights = twin.trainable_variables
     optimizer.build(weights)
 
-    @tf.function(input_signature=_signature(decoder), autograph=False)  # type: ignore[untyped-decorator]
+    @tf.function(input_signature=_signature(twin), autograph=False)  # type: ignore[untyped-decorator]
     def step(inputs: list[Any], masks: Any) -> Any:
         with tf.GradientTape() as tape:
-            logits = decoder([tf.cast(x, tf.float32) for x in inputs], training=True)
-            loss = tf.reduce_mean(loss_of(masks, logits))
+            logits = twin([tf.cast(x, y.dtype) for x, y in zip(inputs, twin.inputs, strict=True)], training=True)
+            loss = tf.reduce_mean(loss_of(masks, tf.cast(logits, tf.float32)))
         gradients = tape.gradient(loss, weights)
         apply_gradients(optimizer, gradients, weights)
         return loss
@@ -241,9 +253,9 @@ def _prediction(decoder: Any, loss_of: MaskLoss) -> Any:
 
 def _validate(predict: Any, features: SkipFeatures, masks: Any, rows: Any, classes: int) -> dict[str, float]:
     predicted, losses = [], []
-    for start in range(0, len(rows), PREDICT_BATCH):
-        batch = rows[start : start + PREDICT_BATCH]
-        found, loss = predict(*_inputs(features, masks, batch, np.zeros_like(batch)))
+    parts = [rows[start : start + PREDICT_BATCH] for start in range(0, len(rows), PREDICT_BATCH)]
+    for inputs, truth in _inputs(features, masks, [(part, np.zeros_like(part)) for part in parts]):
+        found, loss = predict(inputs, truth)
         predicted.append(found.numpy())
         losses.append(loss.numpy())
     scores = score_classes(masks[rows], np.concatenate(predicted), [str(number) for number in range(classes)])

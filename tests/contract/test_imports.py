@@ -50,6 +50,7 @@ TENSORFLOW_FILES = {
     "trainer_worker/runtimes/tensorflow_models.py",
     "trainer_worker/segmenter_record.py",
     "trainer_worker/skip_features.py",
+    "trainer_worker/quick_twins.py",
     "trainer_worker/unet.py",
     "trainer_worker/unet_training.py",
 }

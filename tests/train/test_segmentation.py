@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from demo.segmentation_data import make_segmentation_project
 from protocol.errors import TrainingError
@@ -202,16 +203,36 @@ def test_features_kept_in_memory_are_those_worked_out_anew(source: Path) -> None
     pictures = read_pairs(scan(source), Cutting(SIDE), THREADS, lambda fraction: None).pictures
     encoder = unet.build_encoder(LITE0, SIDE)
     one_view_bytes = sum(2 * int(np.prod(output.shape[1:])) for output in encoder.outputs)
-    rows, views = [3, 1, 3, 2], [0, 5, 0, 7]
+    batch = np.array([3, 1, 3, 2]), np.array([0, 5, 0, 7])
     anew = SkipFeatures(encoder, pictures, memory_bytes=0)
     kept = SkipFeatures(encoder, pictures, memory_bytes=2 * one_view_bytes)  # too little for the three
-    first, again = kept.batch(rows, views), kept.batch(rows, views)
-    for expected, a, b in zip(anew.batch(rows, views), first, again, strict=True):
+    first, again = kept.batches([batch, batch])
+    for expected, a, b in zip(*anew.batches([batch]), first, again, strict=True):
         assert a.dtype == np.float16
         np.testing.assert_allclose(a, expected, rtol=0.01, atol=0.02)
         np.testing.assert_allclose(b, expected, rtol=0.01, atol=0.02)
         np.testing.assert_array_equal(a[0], a[2])
         assert not np.allclose(a[0], a[1], atol=0.1)
+
+
+@pytest.mark.parametrize("kept_views", [0, 100])
+def test_encoder_gets_full_batches_and_each_view_once(kept_views: int) -> None:
+    sizes: list[int] = []
+
+    def encoder(batch: Any, training: bool) -> list[Any]:
+        tf.py_function(lambda n: sizes.append(int(n)), [tf.shape(batch)[0]], [])
+        return [batch[:, ::2, ::2]]
+
+    pictures = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 3)).astype(np.uint8)
+    features = SkipFeatures(encoder, pictures, memory_bytes=kept_views * 2 * 4 * 4 * 3)
+    order = np.random.default_rng(1).permutation(40)
+    epoch = [(rows, rows % VIEWS) for rows in np.array_split(order, 10)]
+    for (rows, views), (maps,) in zip(epoch, features.batches(epoch), strict=True):
+        seen = [view_of(pictures[row], view)[::2, ::2] for row, view in zip(rows, views, strict=True)]
+        np.testing.assert_array_equal(maps, np.stack(seen).astype(np.float16))
+    assert sizes == [16, 16, 8]
+    list(features.batches(epoch))
+    assert sizes[3:] == ([] if kept_views else [16, 16, 8])
 
 
 def test_few_pictures_are_trained_on_in_smaller_batches() -> None:

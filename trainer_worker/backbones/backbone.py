@@ -41,6 +41,8 @@ class Backbone:
     features_cost: float
     training_cost: float
     exports_cost: float
+    #: Whether a segmenter may learn from features worked out in bfloat16: where Dice was seen to stay the same.
+    features_in_bfloat16: bool = False
 
 
 @dataclass(frozen=True)

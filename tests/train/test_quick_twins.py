@@ -1,0 +1,141 @@
+"""The twin that training steps use is the decoder itself in quicker arithmetic, and leaves no trace in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from protocol.options import SegmentationOptions
+from trainer_worker import quick_twins, unet
+from trainer_worker.checkpoints import Checkpoints
+from trainer_worker.skip_features import SkipFeatures
+from trainer_worker.unet_training import DecoderHistory, TrainingHooks, fit_decoder
+
+SIZE = 64
+SHAPES = [(32, 32, 16), (16, 16, 24), (8, 8, 40), (4, 4, 112), (2, 2, 320)]
+#: bfloat16 has 8 significant bits, and each of the ten layers on the way rounds.
+BFLOAT16_TOLERANCE = 0.05
+
+
+def decoder_with_features() -> tuple[Any, list[Any]]:
+    keras.utils.set_random_seed(3)
+    random = np.random.default_rng(0)
+    return unet.build_decoder(SHAPES), [random.gamma(1.0, 1.0, (4, *shape)).astype(np.float32) for shape in SHAPES]
+
+
+def use_bfloat16(monkeypatch: pytest.MonkeyPatch, yes: bool) -> None:
+    monkeypatch.setattr(quick_twins, "computes_bfloat16", lambda: yes)
+
+
+def moving(network: Any) -> list[Any]:
+    return [np.asarray(x) for x in network.non_trainable_variables]
+
+
+@pytest.mark.parametrize(("bfloat16", "tolerance"), [(False, 1e-4), (True, BFLOAT16_TOLERANCE)])
+def test_twin_gives_what_keras_gives_in_training(
+    monkeypatch: pytest.MonkeyPatch, bfloat16: bool, tolerance: float
+) -> None:
+    use_bfloat16(monkeypatch, bfloat16)
+    decoder, inputs = decoder_with_features()
+    twin = quick_twins.training_twin(decoder)
+    first = moving(twin)
+    got = np.asarray(keras.ops.cast(twin(inputs, training=True), "float32"))
+    expected = np.asarray(decoder(inputs, training=True))
+    np.testing.assert_allclose(got, expected, atol=tolerance * np.abs(expected).max())
+    # The control: with the moving averages instead of the batch's own, the decoder gives something else.
+    assert np.abs(np.asarray(decoder(inputs, training=False)) - expected).max() > BFLOAT16_TOLERANCE
+    for now, keras_now, before in zip(moving(twin), moving(decoder), first, strict=True):
+        assert not np.array_equal(now, before)
+        # The kernel's variance is that of the population, by n/(n-1) more than Keras's: here n is 16 at least.
+        np.testing.assert_allclose(now, keras_now, rtol=1 / 15 + tolerance, atol=tolerance)
+
+
+def test_frozen_twin_goes_by_moving_averages_and_takes_bare_operations(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_bfloat16(monkeypatch, True)
+    keras.utils.set_random_seed(3)
+    inputs = keras.Input((8, 8, 3))
+    x = keras.layers.BatchNormalization(name="bn")(keras.layers.Conv2D(4, 3)(inputs))
+    network = keras.Model(inputs, keras.ops.relu6(x + 3.0) * x)
+    network.get_layer("bn").moving_mean.assign([5.0, -5.0, 1.0, 0.0])
+    pictures = np.random.default_rng(0).random((2, 8, 8, 3), np.float32)
+    got = quick_twins.frozen_twin(network)(pictures, training=False)
+    assert keras.backend.standardize_dtype(got.dtype) == "bfloat16"
+    expected = np.asarray(network(pictures, training=False))
+    near = BFLOAT16_TOLERANCE * np.abs(expected).max()
+    np.testing.assert_allclose(np.asarray(keras.ops.cast(got, "float32")), expected, atol=near)
+    by_batch = np.asarray(network(pictures, training=True))  # the control
+    assert np.abs(by_batch - expected).max() > near
+
+
+def test_weights_are_float32_whatever_the_arithmetic(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoder, inputs = decoder_with_features()
+    for yes, expected in ((True, "bfloat16"), (False, "float32")):
+        use_bfloat16(monkeypatch, yes)
+        twin = quick_twins.training_twin(decoder)
+        assert keras.backend.standardize_dtype(twin(inputs, training=True).dtype) == expected
+        assert {variable.dtype for variable in twin.variables} == {"float32"}
+        for own, given in zip(twin.get_weights(), decoder.get_weights(), strict=True):
+            assert own.shape == given.shape
+
+
+class CutError(Exception):
+    """Stands for the end of the process."""
+
+
+def fit(decoder: Any, checkpoints: Checkpoints, stop_after: int = 0) -> DecoderHistory:
+    """Three epochs on 8 random pictures of bright squares."""
+    random = np.random.default_rng(1)
+    masks = np.zeros((8, SIZE, SIZE), np.uint8)
+    for mask, (top, left) in zip(masks, random.integers(0, 32, (8, 2)), strict=True):
+        mask[top : top + 32, left : left + 32] = 1
+    pictures = (random.integers(0, 80, (8, SIZE, SIZE, 3)) + 150 * masks[..., None]).astype(np.uint8)
+    inputs = keras.Input((SIZE, SIZE, 3))
+    maps = [
+        keras.layers.Conv2D(shape[-1], stride, stride, name=f"encode_{stride}")(inputs / 255)
+        for shape, stride in zip(SHAPES, (2, 4, 8, 16, 32), strict=True)
+    ]
+
+    def on_epoch(number: int, metrics: dict[str, float]) -> None:
+        if number == stop_after + 1 and stop_after:
+            raise CutError
+
+    hooks = TrainingHooks(lambda fraction, loss: None, on_epoch, lambda: "")
+    rows: tuple[Sequence[int], Sequence[int]] = (range(6), range(6, 8))
+    options = SegmentationOptions(epochs=3, batch_size=4, image_size=SIZE)
+    return fit_decoder(
+        decoder, SkipFeatures(keras.Model(inputs, maps), pictures, 2**28), masks, rows, options, hooks, checkpoints
+    )
+
+
+def test_a_checkpoint_can_be_used_by_a_machine_of_another_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_bfloat16(monkeypatch, True)
+    decoder, _ = decoder_with_features()
+    with pytest.raises(CutError):
+        fit(decoder, Checkpoints(tmp_path), stop_after=2)
+    use_bfloat16(monkeypatch, False)
+    decoder, _ = decoder_with_features()
+    before = decoder.get_weights()
+    kept = Checkpoints(tmp_path).load("decoder")
+    assert kept is not None
+    assert len(kept.facts["epochs"]) == 2
+    history = fit(decoder, Checkpoints(tmp_path))
+    assert history.epochs[:2] == kept.facts["epochs"]
+    assert len(history.epochs) == 3
+    assert all(np.isfinite(x).all() for x in decoder.get_weights())
+    assert any(not np.array_equal(now, then) for now, then in zip(decoder.get_weights(), before, strict=True))
+
+
+def test_decoder_stays_float32_and_of_keras_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_bfloat16(monkeypatch, True)
+    decoder, inputs = decoder_with_features()
+    fit(decoder, Checkpoints(tmp_path))
+    assert {layer.compute_dtype for layer in decoder.layers} == {"float32"}
+    assert {type(layer).__module__.split(".")[0] for layer in decoder.layers} == {"keras"}
+    decoder.save(tmp_path / "decoder.keras")
+    loaded = keras.models.load_model(tmp_path / "decoder.keras")
+    np.testing.assert_array_equal(np.asarray(loaded(inputs)), np.asarray(decoder(inputs)))
