@@ -17,6 +17,9 @@ from protocol.text import as_utf8
 from trainer_worker.job import Cancelled, Phase
 
 REPORT_INTERVAL_S = 0.25
+#: A range is by this share wider than the errors of past tasks, and by REPORT_INTERVAL_S: those are of whole tasks,
+#: while what is left may be the phases whose plans are further off. Of 52 equal tasks without it 17 ended inside.
+LEAST_MARGIN = 0.05
 
 #: Share of the percent scale that a plan divides; the rest is for what follows the trainer's last phase.
 PLAN_PERCENT = 99.5
@@ -121,15 +124,17 @@ class PipeReporter:
         phase_end = PLAN_PERCENT * (done_s + phase.expected_s) / total_s
         self._floor_percent = max(self._floor_percent, percent)
         planned_s, left_s = self._remaining_s(phase), max(0.0, self._latest_s - time.monotonic())
-        remaining_s, low_s, high_s = (min(left_s, planned_s * factor) for factor in (1.0, *self._pace))
+        low, high = self._pace
+        low_s = max(0.0, planned_s * low * (1.0 - LEAST_MARGIN) - REPORT_INTERVAL_S)
+        high_s = planned_s * high * (1.0 + LEAST_MARGIN) + REPORT_INTERVAL_S
         report = Report(
             progress=self._floor_percent,
             phase=phase.name,
             phase_end=max(phase_end, self._floor_percent),
             phase_expected_s=phase.expected_s * (1.0 - self._fraction),
-            remaining_s=remaining_s,
-            remaining_low_s=low_s,
-            remaining_high_s=high_s,
+            remaining_s=min(left_s, planned_s),
+            remaining_low_s=min(left_s, low_s),
+            remaining_high_s=min(left_s, high_s),
             epoch=self._epoch,
             metrics=self._metrics,
             model_path=self._model_path,

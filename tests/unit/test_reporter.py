@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from protocol.messages import Report
 from trainer_worker.job import Cancelled, Phase
-from trainer_worker.reporter import PLAN_PERCENT, REPORT_INTERVAL_S, WITHIN_BUDGET, PipeReporter
+from trainer_worker.reporter import LEAST_MARGIN, PLAN_PERCENT, REPORT_INTERVAL_S, WITHIN_BUDGET, PipeReporter
 
 PLAN = [Phase("features", 10.0), Phase("head", 20.0), Phase("export", 10.0)]
 DEADLINE_S = 10.0
@@ -41,8 +41,8 @@ def test_a_time_budget_bounds_what_is_left() -> None:
     for reporter in (free, bound):
         reporter.plan(PLAN)
         reporter.enter("features")
-    assert newest(free).remaining_high_s == pytest.approx(9.0 * 40.0)
-    assert newest(bound).remaining_low_s == pytest.approx(0.5 * 40.0)
+    assert newest(free).remaining_high_s == pytest.approx(9.0 * 40.0 * (1 + LEAST_MARGIN) + REPORT_INTERVAL_S)
+    assert newest(bound).remaining_low_s == pytest.approx(0.5 * 40.0 * (1 - LEAST_MARGIN) - REPORT_INTERVAL_S)
     assert 30.0 < newest(bound).remaining_high_s <= WITHIN_BUDGET * 30.0
 
 
