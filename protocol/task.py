@@ -52,7 +52,7 @@ class TaskSpec(msgspec.Struct, frozen=True, gc=False):
 
 class Trained(msgspec.Struct, frozen=True, gc=False):
     """What a worker says of a finished task. model_path: the file to hand to the user. end_reason: why training ended,
-    a word ("converged", "epochs", "budget", "stopped").
+    a word ("converged", "epochs", "budget", "stopped", "diverged").
 
     Numbers that are not finite (a loss that ran away) are left out: JSON, and so the journal, cannot hold them.
     """

@@ -121,7 +121,7 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
         history.end_reason = "budget"
     if history.end_reason == "diverged":
         rate = f"learningRate={options.learning_rate:g} is too high"
-        warnings.append(f"{rate}: the model got worse than guessing, so it was taken back to its start. Try 0.001.")
+        warnings.append(f"{rate}: the passes broke the model, so the one from before them is kept. Try a tenth of it.")
 
     trained = Trained(data, split, chosen, classifier, history, warnings, last.task_id if last else "")
     model_path, scores = _publish(trained, job, reporter, stages, threads)
