@@ -23,7 +23,6 @@ from protocol.options import SegmentationOptions
 from trainer_worker import unet as network
 from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.data.mask_folders import Cutting, Examples, MaskFolders, read_pairs, scan
-from trainer_worker.gradient_update import apply_gradients
 from trainer_worker.mask_losses import MaskLoss
 from trainer_worker.mask_predictions import MaskPredictor
 from trainer_worker.mask_scores import MaskTally
@@ -130,7 +129,7 @@ def _training_step(logits: Any, parts: list[tuple[Any, Any, float]], loss_of: Ma
             loss = tf.reduce_mean(loss_of(masks, logits(pictures, training=True)))
         gradients = tape.gradient(loss, [variables for _, variables, _ in parts])
         for (optimizer, variables, _), found in zip(parts, gradients, strict=True):
-            apply_gradients(optimizer, found, variables)
+            optimizer.apply(found, variables)
 
     return step
 

@@ -17,6 +17,9 @@ from trainer_worker.backbones.backbone import STRIDES, Backbone
 
 #: Channels of the decoder at strides 32, 16, 8, 4, 2.
 DECODER_CHANNELS = (128, 96, 64, 48, 32)
+#: How many of them come from the skip connection, the others from below: multiples of 16, which is how many numbers a
+#: processor's vector holds. Half and half, 24 and 24 at stride 4, made a training step 6 % longer.
+SKIP_CHANNELS = (0, 48, 32, 16, 16)
 #: Keras's default of 0.99 averages over hundreds of steps; a small task has fewer.
 BATCH_NORM_MOMENTUM = 0.9
 
@@ -50,9 +53,10 @@ def build_decoder(skip_shapes: Sequence[tuple[int, int, int]], channels_out: int
     """
     inputs = [layers.Input(shape, name=f"skip_{stride}") for stride, shape in zip(STRIDES, skip_shapes, strict=True)]
     x = _conv(inputs[-1], DECODER_CHANNELS[0], 1, "bottom")
-    for skip, channels, stride in zip(inputs[-2::-1], DECODER_CHANNELS[1:], STRIDES[-2::-1], strict=True):
-        narrow = _conv(skip, channels // 2, 1, f"narrow_{stride}")
-        x = layers.UpSampling2D(2, name=f"up_{stride}")(_conv(x, channels // 2, 1, f"carry_{stride}"))
+    rows = zip(inputs[-2::-1], SKIP_CHANNELS[1:], DECODER_CHANNELS[1:], STRIDES[-2::-1], strict=True)
+    for skip, of_skip, channels, stride in rows:
+        narrow = _conv(skip, of_skip, 1, f"narrow_{stride}")
+        x = layers.UpSampling2D(2, name=f"up_{stride}")(_conv(x, channels - of_skip, 1, f"carry_{stride}"))
         x = layers.Concatenate(name=f"join_{stride}")([x, narrow])
         x = _conv(x, channels, 3, f"mix_{stride}")
     logits = layers.Conv2DTranspose(channels_out, 4, strides=2, padding="same", name="logits")(x)

@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from protocol.errors import TrainingError
 from protocol.options import TrainingOptions
+from trainer_worker.adam import Adam
 from trainer_worker.checkpoints import Checkpoints
-from trainer_worker.gradient_update import apply_gradients
 from trainer_worker.mask_losses import (
     MaskLoss,
     class_weights,
@@ -22,7 +21,7 @@ from trainer_worker.mask_losses import (
     dice_and_cross_entropy,
 )
 from trainer_worker.mask_scores import score_classes
-from trainer_worker.quick_twins import training_twin
+from trainer_worker.quick_twins import decoder_twin
 from trainer_worker.skip_features import VIEWS, SkipFeatures, view_of
 
 #: Epochs without a better inner validation loss after which training ends.
@@ -85,9 +84,9 @@ def fit_decoder(
     """
     train_rows, val_rows = np.asarray(rows[0]), np.asarray(rows[1])
     batches = -(-len(train_rows) // batch_size_for(len(train_rows), options))
-    optimizer = keras.optimizers.AdamW(weight_decay=WEIGHT_DECAY, global_clipnorm=GRADIENT_NORM_LIMIT)
     loss_of = loss_for(decoder, masks, train_rows)
-    twin = training_twin(decoder)
+    twin = decoder_twin(decoder)
+    optimizer = Adam(twin.trainable_variables, WEIGHT_DECAY, GRADIENT_NORM_LIMIT)
     step = _training_step(twin, optimizer, loss_of)
     predict = _prediction(decoder, loss_of)
     classes = max(2, decoder.output.shape[-1])
@@ -99,7 +98,7 @@ def fit_decoder(
         losses = []
         for number, (inputs, truth) in enumerate(_inputs(features, masks, _drawn(random, train_rows, batches))):
             done = (epoch - 1) * batches + number
-            optimizer.learning_rate = learning_rate_at(done, batches * options.epochs, options.learning_rate)
+            optimizer.learning_rate.assign(learning_rate_at(done, batches * options.epochs, options.learning_rate))
             losses.append(float(step(inputs, truth)))
             hooks.on_step((done + 1) / (batches * options.epochs), losses[-1])
             if hooks.why_end():
@@ -144,7 +143,7 @@ class _Best:
 
 
 def _save(
-    checkpoints: Checkpoints, decoder: Any, optimizer: Any, random: Any, best: _Best, history: DecoderHistory
+    checkpoints: Checkpoints, decoder: Any, optimizer: Adam, random: Any, best: _Best, history: DecoderHistory
 ) -> None:
     facts = {
         "epochs": history.epochs,
@@ -152,22 +151,22 @@ def _save(
         "best_loss": best.loss if math.isfinite(best.loss) else None,
         "random": random.bit_generator.state,
     }
-    optimizer_state = [variable.numpy() for variable in optimizer.variables]
+    optimizer_state = [variable.numpy() for variable in optimizer.state]
     checkpoints.save(CHECKPOINT, facts, [*decoder.get_weights(), *best.weights, *optimizer_state])
 
 
-def _resume(checkpoints: Checkpoints, decoder: Any, optimizer: Any, random: Any, best: _Best) -> DecoderHistory:
+def _resume(checkpoints: Checkpoints, decoder: Any, optimizer: Adam, random: Any, best: _Best) -> DecoderHistory:
     """Put everything back to where the last checkpoint was left; an empty history where there is none."""
     saved = checkpoints.load(CHECKPOINT)
     count = len(best.weights)
-    expected = [*best.weights, *best.weights, *(variable.numpy() for variable in optimizer.variables)]
+    expected = [*best.weights, *best.weights, *(variable.numpy() for variable in optimizer.state)]
     # Of other shapes where classes.txt was changed between two attempts.
     if saved is None or [x.shape for x in saved.arrays] != [x.shape for x in expected]:
         return DecoderHistory()
     decoder.set_weights(saved.arrays[:count])
     best.weights = saved.arrays[count : 2 * count]
     best.loss = saved.facts["best_loss"] if saved.facts["best_loss"] is not None else math.inf
-    for variable, value in zip(optimizer.variables, saved.arrays[2 * count :], strict=True):
+    for variable, value in zip(optimizer.state, saved.arrays[2 * count :], strict=True):
         variable.assign(value)
     random.bit_generator.state = saved.facts["random"]
     return DecoderHistory(saved.facts["epochs"], saved.facts["best_epoch"])
@@ -224,18 +223,15 @@ def loss_for(decoder: Any, masks: Any, train_rows: Any) -> MaskLoss:
     return dice_and_categorical_cross_entropy(class_weights(masks, train_rows, classes))
 
 
-def _training_step(twin: Any, optimizer: Any, loss_of: MaskLoss) -> Any:
+def _training_step(twin: Any, optimizer: Adam, loss_of: MaskLoss) -> Any:
     """The loss and its sums over pixels are float32, whatever the twin computes in."""
-    weights = twin.trainable_variables
-    optimizer.build(weights)
 
     @tf.function(input_signature=_signature(twin), autograph=False)  # type: ignore[untyped-decorator]
     def step(inputs: list[Any], masks: Any) -> Any:
         with tf.GradientTape() as tape:
             logits = twin([tf.cast(x, y.dtype) for x, y in zip(inputs, twin.inputs, strict=True)], training=True)
             loss = tf.reduce_mean(loss_of(masks, tf.cast(logits, tf.float32)))
-        gradients = tape.gradient(loss, weights)
-        apply_gradients(optimizer, gradients, weights)
+        optimizer.apply(tape.gradient(loss, twin.trainable_variables))
         return loss
 
     return step

@@ -38,13 +38,13 @@ ZMQ_FILES = {
 
 #: Files that run in the trainer process only, and so may import TensorFlow at the top.
 TENSORFLOW_FILES = {
+    "trainer_worker/adam.py",
     "trainer_worker/publishing.py",
     "trainer_worker/classifier_record.py",
     "trainer_worker/labelled_pictures.py",
     "trainer_worker/exports.py",
     "trainer_worker/features.py",
     "trainer_worker/fine_tuning.py",
-    "trainer_worker/gradient_update.py",
     "trainer_worker/mask_losses.py",
     "trainer_worker/mask_predictions.py",
     "trainer_worker/runtimes/tensorflow_models.py",

@@ -1,4 +1,4 @@
-"""The twin that training steps use is the decoder itself in quicker arithmetic, and leaves no trace in it."""
+"""The twins that training steps use are the networks themselves in quicker arithmetic, and leave no trace in them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from protocol.options import SegmentationOptions
 from trainer_worker import quick_twins, unet
@@ -42,7 +43,7 @@ def test_twin_gives_what_keras_gives_in_training(
 ) -> None:
     use_bfloat16(monkeypatch, bfloat16)
     decoder, inputs = decoder_with_features()
-    twin = quick_twins.training_twin(decoder)
+    twin = quick_twins.decoder_twin(decoder)
     first = moving(twin)
     got = np.asarray(keras.ops.cast(twin(inputs, training=True), "float32"))
     expected = np.asarray(decoder(inputs, training=True))
@@ -55,7 +56,7 @@ def test_twin_gives_what_keras_gives_in_training(
         np.testing.assert_allclose(now, keras_now, rtol=1 / 15 + tolerance, atol=tolerance)
 
 
-def test_frozen_twin_goes_by_moving_averages_and_takes_bare_operations(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_encoder_twin_goes_by_moving_averages_and_takes_bare_operations(monkeypatch: pytest.MonkeyPatch) -> None:
     use_bfloat16(monkeypatch, True)
     keras.utils.set_random_seed(3)
     inputs = keras.Input((8, 8, 3))
@@ -63,7 +64,7 @@ def test_frozen_twin_goes_by_moving_averages_and_takes_bare_operations(monkeypat
     network = keras.Model(inputs, keras.ops.relu6(x + 3.0) * x)
     network.get_layer("bn").moving_mean.assign([5.0, -5.0, 1.0, 0.0])
     pictures = np.random.default_rng(0).random((2, 8, 8, 3), np.float32)
-    got = quick_twins.frozen_twin(network)(pictures, training=False)
+    got = quick_twins.encoder_twin(network)(pictures, training=False)
     assert keras.backend.standardize_dtype(got.dtype) == "bfloat16"
     expected = np.asarray(network(pictures, training=False))
     near = BFLOAT16_TOLERANCE * np.abs(expected).max()
@@ -76,11 +77,58 @@ def test_weights_are_float32_whatever_the_arithmetic(monkeypatch: pytest.MonkeyP
     decoder, inputs = decoder_with_features()
     for yes, expected in ((True, "bfloat16"), (False, "float32")):
         use_bfloat16(monkeypatch, yes)
-        twin = quick_twins.training_twin(decoder)
+        twin = quick_twins.decoder_twin(decoder)
         assert keras.backend.standardize_dtype(twin(inputs, training=True).dtype) == expected
         assert {variable.dtype for variable in twin.variables} == {"float32"}
         for own, given in zip(twin.get_weights(), decoder.get_weights(), strict=True):
             assert own.shape == given.shape
+
+
+@pytest.mark.parametrize("cells", [2, 4, 7])
+@pytest.mark.parametrize("kernel", [(5, 5), (7, 5)])
+def test_tail_twin_learns_as_keras_would(cells: int, kernel: tuple[int, int]) -> None:
+    """On maps that are smaller than the kernel, as large, and larger."""
+    keras.utils.set_random_seed(3)
+    inputs = keras.Input((cells, cells, 6))
+    layer = keras.layers.DepthwiseConv2D(kernel, padding="same", activation="relu", bias_initializer="uniform")
+    tail = keras.Model(inputs, layer(inputs))
+    twin = quick_twins.tail_twin(tail)
+    assert isinstance(twin.layers[-1], quick_twins.SmallMapDepthwiseConv2D)
+    random = np.random.default_rng(0)
+    maps = tf.constant(random.normal(size=(3, cells, cells, 6)), tf.float32)
+    weights = tf.constant(random.normal(size=(3, cells, cells, 6)), tf.float32)
+    got, expected = (outputs_and_gradients(network, maps, weights) for network in (twin, tail))
+    for own, kerass in zip(got, expected, strict=True):
+        np.testing.assert_allclose(own, kerass, atol=1e-4)
+        assert np.abs(kerass).max() > 0.1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"strides": 2}, {"padding": "valid"}, {"dilation_rate": 2}, {"depth_multiplier": 2}, {"kernel_size": 3}],
+)
+def test_tail_twin_leaves_to_keras_what_it_does_not_know(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer = keras.layers.DepthwiseConv2D(**{"kernel_size": 5, "padding": "same", **options})
+    inputs = keras.Input((8, 8, 4))
+    tail = keras.Model(inputs, layer(inputs))
+
+    def unwanted(maps: Any, kernel: Any) -> Any:
+        raise AssertionError(f"taken for a plain one: {maps.shape}, {kernel.shape}")
+
+    monkeypatch.setattr(quick_twins, "_depthwise", unwanted)
+    maps = np.ones((2, 8, 8, 4), np.float32)
+    np.testing.assert_array_equal(quick_twins.tail_twin(tail)(maps), tail(maps))
+
+
+def outputs_and_gradients(network: Any, maps: Any, weights: Any) -> list[Any]:
+    """Outputs, and the gradients of their weighted sum by maps and by the network's own weights."""
+    with tf.GradientTape() as tape:
+        tape.watch(maps)
+        outputs = network(maps, training=True)
+        total = tf.reduce_sum(outputs * weights)
+    return [np.asarray(x) for x in (outputs, *tape.gradient(total, [maps, *network.trainable_variables]))]
 
 
 class CutError(Exception):

@@ -31,7 +31,7 @@ from trainer_worker.job import Job, Phase, Reporter, TrainingResult
 from trainer_worker.mask_predictions import MaskPredictor, decide
 from trainer_worker.mask_scores import MaskScores, MaskTally, score_classes
 from trainer_worker.publishing import FIRST_MODEL, Publication, publish_model
-from trainer_worker.quick_twins import frozen_twin
+from trainer_worker.quick_twins import encoder_twin
 from trainer_worker.segmenter_record import Split, describe_model, describe_training, headline
 from trainer_worker.skip_features import VIEWS, SkipFeatures
 from trainer_worker.stages import Stages
@@ -91,7 +91,7 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     encoder = unet.build_encoder(chosen.backbone, options.image_size)
     skip_shapes = [tuple(output.shape[1:]) for output in encoder.outputs]
     decoder = unet.build_decoder(skip_shapes, folders.classes.channels)
-    quick = frozen_twin(encoder) if chosen.backbone.features_in_bfloat16 else encoder
+    quick = encoder_twin(encoder) if chosen.backbone.features_in_bfloat16 else encoder
     features = SkipFeatures(quick, examples.pictures, FEATURES_MEMORY_BYTES)
     rows = (examples.rows_of(split.train), examples.rows_of(split.validation))
     model = unet.compose(encoder, decoder)

@@ -1,0 +1,73 @@
+"""Our Adam against Keras's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from trainer_worker.adam import Adam
+
+STEPS, RATE = 4, 0.05
+
+
+def start() -> list[Any]:
+    random = np.random.default_rng(0)
+    return [keras.Variable(random.normal(size=shape).astype(np.float32)) for shape in ((3, 4), (4,))]
+
+
+def gradients() -> list[list[Any]]:
+    """Of each step and weight; the first are longer than the limit, the last shorter."""
+    random = np.random.default_rng(1)
+    return [
+        [tf.constant(random.normal(size=shape) * length, tf.float32) for shape in ((3, 4), (4,))]
+        for length in (3.0, 2.0, 0.1, 0.1)
+    ]
+
+
+def by_keras(**options: Any) -> list[Any]:
+    weights = start()
+    optimizer = keras.optimizers.AdamW(RATE, **options)
+    for step in gradients():
+        optimizer.apply(step, weights)
+    return [np.asarray(weight) for weight in weights]
+
+
+def by_ours(**options: Any) -> list[Any]:
+    weights = start()
+    optimizer = Adam(weights, **options)
+    optimizer.learning_rate.assign(RATE)
+    apply = tf.function(optimizer.apply, autograph=False)
+    for step in gradients():
+        apply(step)
+    assert optimizer.state[0].numpy() == STEPS
+    return [np.asarray(weight) for weight in weights]
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+@pytest.mark.parametrize("limit", [None, 1.0])
+def test_it_is_keras_s_adam(decay: float, limit: float | None) -> None:
+    ours = by_ours(weight_decay=decay, gradient_norm_limit=limit)
+    kerass = by_keras(weight_decay=decay, global_clipnorm=limit)
+    other = by_keras(weight_decay=0.1 - decay, global_clipnorm=None if limit else 1.0)  # the control
+    for own, theirs, control in zip(ours, kerass, other, strict=True):
+        np.testing.assert_allclose(own, theirs, atol=2e-6)
+        assert np.abs(own - control).max() > 1e-3
+
+
+def test_its_state_goes_on_where_it_was() -> None:
+    weights, copied = start(), start()
+    first, second = Adam(weights), Adam(copied)
+    for optimizer in (first, second):
+        optimizer.learning_rate.assign(RATE)
+    steps = gradients()
+    first.apply(steps[0])
+    for weight, value in zip([*copied, *second.state], [*weights, *first.state], strict=True):
+        weight.assign(value)
+    for optimizer in (first, second):
+        optimizer.apply(steps[1])
+    for one, other in zip(weights, copied, strict=True):
+        np.testing.assert_array_equal(np.asarray(one), np.asarray(other))
