@@ -67,7 +67,7 @@ def report(folder: Path, seeds: list[int], options: dict[str, float], threads: i
         dices.append(result.metrics["dice"])
         stages = "  ".join(f"{k} {v:.1f} (plan {reporter.planned[k]:.1f})" for k, v in result.stage_seconds.items())
         figures = "  ".join(f"{name} {value:.4f}" for name, value in result.metrics.items() if name != "images")
-        epochs = f"best epoch {result.details['best_epoch']} of {len(reporter.epochs)}"
+        epochs = f"{len(reporter.epochs)} epochs"
         print(f"seed {seed}: {figures}  {epochs}\n        {seconds[-1]:.1f} s: {stages}", flush=True)
     print(f"mean Dice {np.mean(dices):.4f} (per picture), {np.mean(seconds):.1f} s a task")
 

@@ -2,8 +2,8 @@
 
     python -m benchmarks.segmentation_recipe_runs RECIPE PROJECT_DIR --option seed=1 --cache-dir DIR
 
-Both recipes read the same files, split them as TFModel does, may choose their epoch by the same inner validation
-pictures, and are scored on the same held-out ones by the same code. Loading TensorFlow is left out of the seconds.
+Both recipes read the same files, split them as TFModel does, and are scored on the same held-out ones by the same code.
+Loading TensorFlow is left out of the seconds.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from protocol.options import SegmentationOptions
 from trainer_worker import unet as network
 from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.data.mask_folders import Cutting, Examples, MaskFolders, read_pairs, scan
+from trainer_worker.data.splits import Split
 from trainer_worker.mask_losses import MaskLoss
 from trainer_worker.mask_predictions import MaskPredictor
 from trainer_worker.mask_scores import MaskTally
-from trainer_worker.segmenter_record import Split
 from trainer_worker.skip_features import VIEWS, view_of
 from trainer_worker.trainers import segmentation
 from trainer_worker.unet_training import learning_rate_at, loss_for
@@ -40,6 +40,8 @@ UNET_ENCODER_SHARE = 0.3
 UNET_WEIGHT_DECAY = 1e-4
 UNET_GRADIENT_NORM_LIMIT = 5.0
 UNET_PATIENCE_EPOCHS = 10
+#: Share of the training pictures that choose the epoch.
+UNET_VALIDATION_SHARE = 0.15
 #: A training picture's contrast is scaled by up to this share and its brightness moved by up to this share of white.
 UNET_CONTRAST = 0.2
 UNET_BRIGHTNESS = 0.1
@@ -79,7 +81,8 @@ def unet(run: Run) -> Outcome:
 def fit_unet(encoder: Any, decoder: Any, examples: Examples, split: Split, seed: int, epochs: int) -> None:
     """Train both; they end up with the weights of the epoch with the lowest inner validation loss."""
     logits = keras.Model(encoder.input, decoder(encoder.outputs))
-    rows, val_rows = np.asarray(examples.rows_of(split.train)), np.asarray(examples.rows_of(split.validation))
+    inner = _inner_split(split, seed)
+    rows, val_rows = np.asarray(examples.rows_of(inner.train)), np.asarray(examples.rows_of(inner.held_out))
     loss_of = loss_for(decoder, examples.masks, rows)
     parts = [(_optimizer(), encoder.trainable_variables, UNET_ENCODER_SHARE)]
     parts.append((_optimizer(), decoder.trainable_variables, 1.0))
@@ -101,6 +104,12 @@ def fit_unet(encoder: Any, decoder: Any, examples: Examples, split: Split, seed:
         elif epoch - best_epoch >= UNET_PATIENCE_EPOCHS:
             break
     logits.set_weights(best_weights)
+
+
+def _inner_split(split: Split, seed: int) -> Split:
+    pairs = np.random.default_rng(seed).permutation(split.train)
+    validation = max(1, round(UNET_VALIDATION_SHARE * len(pairs)))
+    return Split(train=np.sort(pairs[validation:]), held_out=np.sort(pairs[:validation]))
 
 
 def _optimizer() -> Any:

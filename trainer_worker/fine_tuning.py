@@ -27,6 +27,7 @@ from trainer_worker.backbones.backbone import Backbone
 from trainer_worker.checkpoints import Checkpoints
 from trainer_worker.job import Reporter
 from trainer_worker.quick_twins import tail_twin
+from trainer_worker.time_budget import share_spent
 
 LABEL_SMOOTHING = 0.1
 #: Passes over the training images: as many as make this many optimizer steps, within these bounds. Of 12 flowers a
@@ -256,7 +257,7 @@ class _Tuning:
                 if reason := self._why_end(end_by_s):
                     history.stopped_early, history.end_reason = reason == "stopped", reason
                     return history
-                done = max(history.steps / total, (time.monotonic() - begun_s) / (end_by_s - begun_s))
+                done = max(history.steps / total, share_spent(begun_s, end_by_s))
                 self._optimizer.learning_rate.assign(self._options.learning_rate * rate_share(history.steps, done))
                 loss, named_right = self._step(*batch)
                 losses.append(float(loss))

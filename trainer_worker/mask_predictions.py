@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -55,10 +55,8 @@ class MaskPredictor:
                 found[tile.answers_for] = part_that_counts(tile, decision)
         return found
 
-    def of_files(
-        self, folders: MaskFolders, pairs: Sequence[int], on_step: Callable[[float], None]
-    ) -> Iterator[tuple[Any, Any]]:
-        """(true mask, found mask) of those pairs at their pictures' own sizes, (h, w) each."""
+    def of_files(self, folders: MaskFolders, pairs: Any, on_step: Callable[[float], None]) -> Iterator[tuple[Any, Any]]:
+        """(true mask, found mask) of the pairs with those numbers, at their pictures' own sizes, (h, w) each."""
         for done, number in enumerate(pairs, start=1):
             picture, truth = read_whole(folders.pairs[number], self._side_px, folders.classes)
             yield truth, self.of_whole(picture)

@@ -7,20 +7,12 @@ from typing import Any
 
 from trainer_worker.data.mask_classes import MaskClasses
 from trainer_worker.data.mask_folders import MaskFolders
+from trainer_worker.data.splits import Split
 from trainer_worker.data.tiles import overlap_px
 from trainer_worker.job import Job
 from trainer_worker.mask_predictions import THRESHOLD
 from trainer_worker.mask_scores import MaskScores
 from trainer_worker.unet_training import DecoderHistory
-
-
-@dataclasses.dataclass(frozen=True)
-class Split:
-    """Numbers of pairs. `validation` chooses the best epoch; `held_out` is looked at once, at the end."""
-
-    train: list[int]
-    validation: list[int]
-    held_out: list[int]
 
 
 def headline(scores: MaskScores, images: int) -> dict[str, float]:
@@ -51,12 +43,11 @@ def describe_training(
         "final": {**headline(scores, len(files)), "pixel_accuracy": scores.pixel_accuracy},
         "baseline": {"all_foreground_dice": everything.dice, "all_foreground_iou": everything.iou},
         "history": [{"epoch": number, **epoch} for number, epoch in enumerate(history.epochs, start=1)],
-        "best_epoch": history.best_epoch,
         "end_reason": history.end_reason,
         "labels": list(folders.classes.names),
         "per_class": scores.per_class,
         "confusion_matrix": scores.confusion,
-        "images": {name: len(rows) for name, rows in dataclasses.asdict(split).items()},
+        "images": {"train": len(split.train), "held_out": len(split.held_out)},
         "exports": exports,
         "held_out": [{"file": files[row], "dice": dice} for row, dice in held_out],
         "skipped": [dataclasses.asdict(skip) for skip in folders.skipped],
@@ -99,7 +90,6 @@ def describe_model(
         "input": _input(size, tiles),
         **_output(classes, size),
         "metrics": {"dice": scores.dice, "iou": scores.iou, "dice_all_pixels": scores.dice_all_pixels},
-        "best_epoch": history.best_epoch,
         "end_reason": history.end_reason,
         "stopped_early": history.stopped_early,
         "exports": exports,

@@ -22,3 +22,10 @@ class TimeBudget:
     def by_s(self, share: float, reserve_s: float = 0.0) -> float:
         """The time at which `share` of the budget (0 to 1) is used up but for reserve_s, for what follows."""
         return self._began_s + share * self._budget_s - reserve_s
+
+
+def share_spent(begun_s: float, end_by_s: float) -> float:
+    """Of the time from the one to the other, both monotonic seconds, how much is over: 0 at the one, 1 at the other."""
+    if end_by_s <= begun_s:
+        return 1.0
+    return (time.monotonic() - begun_s) / (end_by_s - begun_s)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -153,10 +152,9 @@ def fit(decoder: Any, checkpoints: Checkpoints, stop_after: int = 0) -> DecoderH
             raise CutError
 
     hooks = TrainingHooks(lambda fraction, loss: None, on_epoch, lambda: "")
-    rows: tuple[Sequence[int], Sequence[int]] = (range(6), range(6, 8))
     options = SegmentationOptions(epochs=3, batch_size=4, image_size=SIZE)
     return fit_decoder(
-        decoder, SkipFeatures(keras.Model(inputs, maps), pictures, 2**28), masks, rows, options, hooks, checkpoints
+        decoder, SkipFeatures(keras.Model(inputs, maps), pictures, 2**28), masks, range(6), options, hooks, checkpoints
     )
 
 

@@ -50,7 +50,7 @@ def run_decoder(checkpoints: Checkpoints, cut_in_epoch: int | None) -> tuple[Dec
     options = SegmentationOptions(epochs=4, batch_size=4, image_size=SIZE, seed=5)
     skips = SkipFeatures(encoder, pictures, 2**28)
     try:
-        history = fit_decoder(decoder, skips, masks, (range(9), range(9, 12)), options, hooks, checkpoints)
+        history = fit_decoder(decoder, skips, masks, range(9), options, hooks, checkpoints)
     except PowerCutError:
         history = DecoderHistory()
     return history, decoder.get_weights(), len(epochs_run)

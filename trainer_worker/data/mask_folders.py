@@ -7,7 +7,7 @@ has a classes.txt, the number of the pixel's class.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -175,7 +175,8 @@ class Examples:
     masks: Any
     owners: Any
 
-    def rows_of(self, pairs: Sequence[int]) -> list[int]:
+    def rows_of(self, pairs: Any) -> list[int]:
+        """pairs: their numbers."""
         rows: list[int] = np.flatnonzero(np.isin(self.owners, pairs)).tolist()
         return rows
 

@@ -24,7 +24,7 @@ from trainer_worker.backbones.catalogue import choose_backbone
 from trainer_worker.data.contents import content_groups, content_hashes
 from trainer_worker.data.mask_classes import pictures_with, rarest_class
 from trainer_worker.data.mask_folders import Cutting, Examples, MaskFolders, read_pairs, scan
-from trainer_worker.data.splits import stratified_split
+from trainer_worker.data.splits import Split, stratified_split
 from trainer_worker.export_checks import Exports, HeldOut, start_runtimes
 from trainer_worker.exports import CALIBRATION_PICTURES, expected_s, refuse_impossible
 from trainer_worker.job import Job, Phase, Reporter, TrainingResult
@@ -32,14 +32,12 @@ from trainer_worker.mask_predictions import MaskPredictor, decide
 from trainer_worker.mask_scores import MaskScores, MaskTally, score_classes
 from trainer_worker.publishing import FIRST_MODEL, Publication, publish_model
 from trainer_worker.quick_twins import encoder_twin
-from trainer_worker.segmenter_record import Split, describe_model, describe_training, headline
+from trainer_worker.segmenter_record import describe_model, describe_training, headline
 from trainer_worker.skip_features import VIEWS, SkipFeatures
 from trainer_worker.stages import Stages
 from trainer_worker.time_budget import FIRST_MODEL_SHARE, TimeBudget
 from trainer_worker.unet_training import DecoderHistory, TrainingHooks, fit_decoder
 
-#: Share of the training pictures that choose the best epoch.
-INNER_VALIDATION_SHARE = 0.15
 #: The encoder's features take 0.7 MB a view at 224 px; eight views of 380 pictures fit.
 FEATURES_MEMORY_BYTES = 2 * 1024**3
 
@@ -93,12 +91,12 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     decoder = unet.build_decoder(skip_shapes, folders.classes.channels)
     quick = encoder_twin(encoder) if chosen.backbone.features_in_bfloat16 else encoder
     features = SkipFeatures(quick, examples.pictures, FEATURES_MEMORY_BYTES)
-    rows = (examples.rows_of(split.train), examples.rows_of(split.validation))
     model = unet.compose(encoder, decoder)
     finisher = _Finisher(
         model, decoder, chosen, examples, split, folders, warnings, job, reporter, stages, threads, budget
     )
     hooks = _hooks(reporter, finisher.end_by_s, finisher.after_epoch)
+    rows = examples.rows_of(split.train)
     history = fit_decoder(decoder, features, examples.masks, rows, options, hooks, job.checkpoints)
     del quick, features
     model_path, scores = finisher.publish(history)
@@ -109,7 +107,7 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
         stage_seconds=stages.seconds,
         stopped_early=history.stopped_early,
         end_reason=history.end_reason,
-        details={"best_epoch": history.best_epoch, "warnings": warnings},
+        details={"epochs": len(history.epochs), "warnings": warnings},
     )
 
 
@@ -179,17 +177,14 @@ class _Finisher:
         path = publish_model(publication, self._job, self._reporter, self._stages, self._threads, prefix)
         return path, scores
 
-    def after_epoch(self, best_weights: list[Any], history: DecoderHistory) -> None:
+    def after_epoch(self, history: DecoderHistory) -> None:
         """Publish a first model as soon as another epoch might make it late."""
         now_s = time.monotonic()
         epoch_s, self._epoch_began_s = now_s - self._epoch_began_s, now_s
         if self._has_first or now_s + epoch_s < self._first_by_s:
             return
         self._has_first = True
-        current = self._decoder.get_weights()
-        self._decoder.set_weights(best_weights)
         path, _ = self.publish(history, FIRST_MODEL)
-        self._decoder.set_weights(current)
         self._reporter.usable(path)
         self._stages.enter("train")
 
@@ -250,21 +245,17 @@ def _first_rows(examples: Examples) -> Any:
 
 
 def split_pairs(folders: MaskFolders, present: Any, options: SegmentationOptions) -> Split:
-    """Pairs by number: held-out ones first, inner validation from the rest; byte-identical pictures stay on one side.
+    """Pairs by number; byte-identical pictures stay on one side.
 
     Pictures with and without foreground are shared out alike, and so are those of each class.
     """
-    classes = rarest_class(present)
     groups = content_groups(content_hashes([pair.picture for pair in folders.pairs]))
-    outer = stratified_split(classes, groups, options.validation_split, options.seed)
-    rest = outer.train
-    inner = stratified_split(classes[rest], groups[rest], INNER_VALIDATION_SHARE, options.seed)
-    split = Split(rest[inner.train].tolist(), rest[inner.held_out].tolist(), outer.held_out.tolist())
-    if not (split.train and split.validation and split.held_out):
+    split = stratified_split(rarest_class(present), groups, options.validation_split, options.seed)
+    if not (len(split.train) and len(split.held_out)):
         raise TrainingError(
             "too_few_images",
             f"The {len(folders.pairs)} pictures with masks in images/ are only {len(set(groups.tolist()))} different "
-            "ones; training, choosing the best epoch and scoring each need pictures of their own. Add more.",
+            "ones; training and scoring each need pictures of their own. Add more.",
         )
     return split
 
@@ -298,16 +289,14 @@ def _class_warnings(names: Sequence[str], present: Any, split: Split) -> list[st
     return warnings
 
 
-def _hooks(
-    reporter: Reporter, end_by_s: float, after_epoch: Callable[[list[Any], DecoderHistory], None]
-) -> TrainingHooks:
+def _hooks(reporter: Reporter, end_by_s: float, after_epoch: Callable[[DecoderHistory], None]) -> TrainingHooks:
     def why_end() -> str:
         if reporter.stop_requested:
             return "stopped"
         return "budget" if time.monotonic() >= end_by_s else ""
 
     return TrainingHooks(
-        lambda fraction, loss: reporter.step(fraction, loss=loss), reporter.epoch, why_end, after_epoch
+        lambda fraction, loss: reporter.step(fraction, loss=loss), reporter.epoch, why_end, after_epoch, end_by_s
     )
 
 

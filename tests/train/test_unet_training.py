@@ -1,0 +1,137 @@
+"""How a decoder's training ends, and what it says of itself while it lasts."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from protocol.errors import TrainingError
+from protocol.options import SegmentationOptions
+from trainer_worker import unet_training
+from trainer_worker.checkpoints import Checkpoints
+from trainer_worker.data.mask_classes import UNLABELLED
+from trainer_worker.mask_losses import MaskLoss
+from trainer_worker.skip_features import SkipFeatures
+from trainer_worker.unet import build_decoder
+from trainer_worker.unet_training import (
+    FINAL_RATE_SHARE,
+    WARMUP_SHARE,
+    DecoderHistory,
+    TrainingHooks,
+    fit_decoder,
+    learning_rate_at,
+    tally_of,
+)
+
+SIZE, PICTURES = 64, 8
+
+
+@pytest.fixture(scope="module")
+def encoder() -> Any:
+    inputs = keras.Input((SIZE, SIZE, 3))
+    maps = [keras.layers.Conv2D(8, stride, stride)(inputs / 255) for stride in (2, 4, 8, 16, 32)]
+    return keras.Model(inputs, maps)
+
+
+def train(encoder: Any, folder: Path, hooks: TrainingHooks) -> tuple[DecoderHistory, Any]:
+    """Four epochs of two steps on bright squares; history and decoder."""
+    keras.utils.set_random_seed(1)
+    random = np.random.default_rng(1)
+    masks = np.zeros((PICTURES, SIZE, SIZE), np.uint8)
+    masks[:, 16:48, 16:48] = 1
+    pictures = (random.integers(0, 80, (PICTURES, SIZE, SIZE, 3)) + 150 * masks[..., None]).astype(np.uint8)
+    decoder = build_decoder([tuple(x.shape[1:]) for x in encoder.outputs])
+    options = SegmentationOptions(epochs=4, batch_size=4, image_size=SIZE)
+    features = SkipFeatures(encoder, pictures, 2**28)
+    return fit_decoder(decoder, features, masks, range(PICTURES), options, hooks, Checkpoints(folder)), decoder
+
+
+def hooks_that(
+    why_end: Callable[[], str] = lambda: "",
+    on_epoch: Callable[[int, dict[str, float]], None] = lambda number, metrics: None,
+    end_by_s: float = math.inf,
+) -> TrainingHooks:
+    return TrainingHooks(lambda fraction, loss: None, on_epoch, why_end, end_by_s=end_by_s)
+
+
+def test_a_stop_keeps_what_was_learned_so_far(encoder: Any, tmp_path: Path) -> None:
+    epochs: list[int] = []
+    asked = iter([""] * 3 + ["stopped"] * 9)
+    history, decoder = train(
+        encoder, tmp_path, hooks_that(lambda: next(asked), lambda number, metrics: epochs.append(number))
+    )
+    assert (history.end_reason, history.stopped_early, epochs) == ("stopped", True, [1, 2])
+    whole, other = train(encoder, tmp_path / "whole", hooks_that())
+    assert (whole.end_reason, len(whole.epochs)) == ("epochs", 4)
+    assert any(not np.array_equal(a, b) for a, b in zip(decoder.get_weights(), other.get_weights(), strict=True))
+
+
+@pytest.mark.parametrize("bad_from_epoch", [1, 3])
+def test_a_loss_that_is_no_number_keeps_the_epoch_before(
+    encoder: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bad_from_epoch: int
+) -> None:
+    kept: list[Any] = []
+
+    def steps_that_break(twin: Any, optimizer: Any, loss_of: MaskLoss) -> Any:
+        step, taken = training_step(twin, optimizer, loss_of), 0
+
+        def broken(inputs: Any, masks: Any) -> Any:
+            nonlocal taken
+            taken += 1
+            loss, tally = step(inputs, masks)
+            if taken <= 2 * (bad_from_epoch - 1):
+                kept[:] = twin.get_weights()
+                return loss, tally
+            return loss * math.nan, tally
+
+        return broken
+
+    training_step = unet_training._training_step
+    monkeypatch.setattr(unet_training, "_training_step", steps_that_break)
+    if bad_from_epoch == 1:
+        with pytest.raises(TrainingError, match="too high: in epoch 1 the loss was no number"):
+            train(encoder, tmp_path, hooks_that())
+        return
+    history, decoder = train(encoder, tmp_path, hooks_that())
+    assert (history.end_reason, len(history.epochs)) == ("diverged", 2)
+    for now, then in zip(decoder.get_weights(), kept, strict=True):
+        np.testing.assert_array_equal(now, then)
+
+
+def test_the_rate_falls_with_the_time_where_that_ends_the_training(encoder: Any, tmp_path: Path) -> None:
+    """With the time all but over, the weights hardly move any more; without a limit, the control, they do."""
+    moved = []
+    for number, end_by_s in enumerate((time.monotonic() + 1e-3, math.inf)):
+        history, decoder = train(encoder, tmp_path / str(number), hooks_that(end_by_s=end_by_s))
+        assert len(history.epochs) == 4
+        keras.utils.set_random_seed(1)
+        first = build_decoder([tuple(x.shape[1:]) for x in encoder.outputs]).get_layer("mix_2_conv").get_weights()
+        moved.append(np.abs(decoder.get_layer("mix_2_conv").get_weights()[0] - first[0]).max())
+    assert moved[0] < moved[1] / 5
+
+
+def test_the_rate_rises_and_falls_to_a_fiftieth() -> None:
+    steps = 200
+    warmup = round(WARMUP_SHARE * steps)
+    assert learning_rate_at(0, steps, 1.0) == pytest.approx(1 / warmup)
+    assert learning_rate_at(warmup, steps, 1.0) == pytest.approx(1.0)
+    assert learning_rate_at(steps, steps, 1.0) == pytest.approx(FINAL_RATE_SHARE)
+    assert learning_rate_at(warmup, steps, 1.0, spent=0.5) == pytest.approx((1 + FINAL_RATE_SHARE) / 2)
+    assert learning_rate_at(warmup, steps, 1.0, spent=1.5) == pytest.approx(FINAL_RATE_SHARE)
+
+
+def test_tally_counts_foreground_and_leaves_out_what_is_unlabelled() -> None:
+    masks = np.array([[[0, 1, 1, 1]]], np.uint8)
+    logits = np.array([[[[1.0], [1.0], [-1.0], [1.0]]]], np.float32)
+    assert tally_of(masks, logits).numpy().tolist() == [2, 3 + 3]
+
+    masks = np.array([[[0, 1, 2, 2, UNLABELLED]]], np.uint8)
+    found = [1, 1, 2, 1, 2]
+    assert tally_of(masks, np.eye(3, dtype=np.float32)[found][None, None]).numpy().tolist() == [2, 3 + 4]
