@@ -99,6 +99,9 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     rows = examples.rows_of(split.train)
     history = fit_decoder(decoder, features, examples.masks, rows, options, hooks, job.checkpoints)
     del quick, features
+    if history.end_reason == "diverged":
+        rate, broke = f"learningRate={options.learning_rate:g} is too high", f"epoch {len(history.epochs) + 1}"
+        warnings.append(f"{rate}: {broke} broke the model, so the one from before it is kept. Try a tenth of it.")
     model_path, scores = finisher.publish(history)
     stages.leave()
     return TrainingResult(
