@@ -70,12 +70,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("datasets", type=Path, nargs="*", metavar="DATASET_DIR")
     COMPARISON.add_arguments(parser)
+    parser.add_argument(
+        "--option", action="append", default=[], metavar="NAME=VALUE", help="of tfmodel, as timeBudget=8"
+    )
     parser.add_argument("--per-class", type=int, default=0, help="use at most this many images a class; 0: all")
     parser.add_argument("--smoke", action="store_true", help="a minute at most, on generated pictures, one seed")
     arguments = parser.parse_args()
     if not arguments.datasets and not arguments.smoke:
         parser.error("name a folder of class folders, or say --smoke")
     flags = ["--threads", str(arguments.threads), "--cache-dir", str(arguments.cache_dir)]
+    flags += [word for option in arguments.option for word in ("--option", option)]
     print(f"{describe_machine()}; {arguments.threads} threads", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         if arguments.smoke:

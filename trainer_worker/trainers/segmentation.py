@@ -41,11 +41,11 @@ from trainer_worker.unet_training import DecoderHistory, TrainingHooks, fit_deco
 #: The encoder's features take 0.7 MB a view at 224 px; eight views of 380 pictures fit.
 FEATURES_MEMORY_BYTES = 2 * 1024**3
 
-# Seconds on two cores at 224 px with lite0, for the plan only.
+# Seconds on two cores without bfloat16 at 224 px with lite0, for the plan only.
 READ_S_PER_PICTURE = 0.02
-ENCODE_S_PER_PICTURE = 0.016
-TRAIN_S_PER_PICTURE = 0.017
-CHECK_S_PER_PICTURE = 0.06
+ENCODE_S_PER_PICTURE = 0.006
+TRAIN_S_PER_PICTURE = 0.011
+CHECK_S_PER_PICTURE = 0.03
 PUBLISH_S = 0.3
 #: For a machine with other work.
 FINISHING_MARGIN = 1.5
