@@ -134,7 +134,7 @@ class Child:
             result = train(job, reporter, self._cache_dir, self._threads)
         except AlreadyPublishedError as error:
             return published(error.folder)
-        if job.attempt == 1 and result.end_reason not in ("stopped", "budget"):
+        if job.attempt == 1 and result.end_reason not in ("stopped", "budget", "diverged"):
             Pace(self._cache_dir, job.train_type).add(*reporter.seconds)
         job.checkpoints.clear()
         tidy_project(job.project_dir, self._keep_models)

@@ -6,6 +6,7 @@ and exported: nothing of a twin gets into a file.
 Processor time a picture at 224 px on a processor with AMX. A step of a U-Net's decoder, 8 pictures: 20.4 ms by Keras's
 layers in float32, 16.3 with fused batch normalization, 16.1 with bfloat16 alone, 9.6 with both. lite0's features, 16
 pictures: 7.1 ms in float32, 3.7 in bfloat16, which differs by 4 % (stride 2) to 12 % of their standard deviation.
+Without AMX, a step of lite0's tail, 32 pictures: 7.5 ms, 6.7 with small-map depthwise gradients and `adam.py`.
 """
 
 from __future__ import annotations
