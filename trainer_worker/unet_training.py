@@ -89,6 +89,7 @@ def fit_decoder(
     step = _training_step(twin, optimizer, loss_for(decoder, masks, rows))
     random = np.random.default_rng(options.seed)
     history = _resume(checkpoints, twin, optimizer, random)
+    decoder.set_weights(twin.get_weights())
     steps, begun_s = batches * options.epochs, time.monotonic()
     for epoch in range(len(history.epochs) + 1, options.epochs + 1):
         losses, tallies = [], []

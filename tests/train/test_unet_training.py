@@ -73,6 +73,15 @@ def test_a_stop_keeps_what_was_learned_so_far(encoder: Any, tmp_path: Path) -> N
     assert any(not np.array_equal(a, b) for a, b in zip(decoder.get_weights(), other.get_weights(), strict=True))
 
 
+def test_an_attempt_that_was_lost_after_the_last_epoch_has_nothing_left_to_train(encoder: Any, tmp_path: Path) -> None:
+    history, decoder = train(encoder, tmp_path, hooks_that())
+    epochs: list[int] = []
+    again, resumed = train(encoder, tmp_path, hooks_that(on_epoch=lambda number, metrics: epochs.append(number)))
+    assert (again, epochs) == (history, [])
+    for one, other in zip(decoder.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 @pytest.mark.parametrize("bad_from_epoch", [1, 3])
 def test_a_loss_that_is_no_number_keeps_the_epoch_before(
     encoder: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bad_from_epoch: int
