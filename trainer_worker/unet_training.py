@@ -103,10 +103,12 @@ def fit_decoder(
             hooks.on_step((done + 1) / steps, losses[-1])
             if hooks.why_end():
                 break
-        if not np.isfinite(losses).all():
+        weights = twin.get_weights()
+        # The last step of an epoch may break the weights after a loss that still was a number.
+        if not all(np.isfinite(values).all() for values in (losses, *weights)):
             history.end_reason = "diverged"
             break
-        decoder.set_weights(twin.get_weights())
+        decoder.set_weights(weights)
         both, total = np.sum(tallies, axis=0)
         history.epochs.append({"loss": float(np.mean(losses)), "dice": float(2 * both / max(1, total))})
         hooks.on_epoch(epoch, history.epochs[-1])

@@ -114,6 +114,31 @@ def test_a_loss_that_is_no_number_keeps_the_epoch_before(
         np.testing.assert_array_equal(now, then)
 
 
+def test_weights_that_the_last_step_of_an_epoch_broke_are_not_kept(
+    encoder: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The losses are numbers all the while."""
+
+    def steps_that_break(twin: Any, optimizer: Any, loss_of: MaskLoss) -> Any:
+        step, taken = training_step(twin, optimizer, loss_of), 0
+
+        def broken(inputs: Any, masks: Any) -> Any:
+            nonlocal taken
+            taken += 1
+            outcome = step(inputs, masks)
+            if taken == 4:
+                twin.trainable_variables[0].assign(twin.trainable_variables[0] * math.nan)
+            return outcome
+
+        return broken
+
+    training_step = unet_training._training_step
+    monkeypatch.setattr(unet_training, "_training_step", steps_that_break)
+    history, decoder = train(encoder, tmp_path, hooks_that())
+    assert (history.end_reason, len(history.epochs)) == ("diverged", 1)
+    assert all(np.isfinite(values).all() for values in decoder.get_weights())
+
+
 def test_the_rate_falls_with_the_time_where_that_ends_the_training(encoder: Any, tmp_path: Path) -> None:
     """With the time all but over, the weights hardly move any more; without a limit, the control, they do."""
     moved = []
