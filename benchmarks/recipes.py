@@ -71,7 +71,7 @@ def main() -> None:
     parser.add_argument("datasets", type=Path, nargs="*", metavar="DATASET_DIR")
     COMPARISON.add_arguments(parser)
     parser.add_argument(
-        "--option", action="append", default=[], metavar="NAME=VALUE", help="of tfmodel, as timeBudget=8"
+        "--option", action="append", default=[], metavar="NAME=VALUE", help="of trainType=classification"
     )
     parser.add_argument("--per-class", type=int, default=0, help="use at most this many images a class; 0: all")
     parser.add_argument("--smoke", action="store_true", help="a minute at most, on generated pictures, one seed")
