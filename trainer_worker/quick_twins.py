@@ -20,7 +20,8 @@ import tensorflow as tf
 
 from trainer_worker.bfloat16 import computes_bfloat16
 
-#: Of a map, h * w, and a side of the kernel: above the one, below the other TensorFlow's own gradient is as quick.
+#: Of a map, h * w, and a side of the kernel: beyond them TensorFlow's own gradient is used. For 3 x 3 it is quick; how
+#: many cells are too many is an estimate: 49 were measured, and the work of the other way grows with their square.
 MOST_CELLS = 100
 LEAST_KERNEL = 5
 
