@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import msgspec
 
 from conf.settings import ROOT
 from protocol.options import TrainingOptions, read_options, typed_options
@@ -53,11 +55,18 @@ Recipe = Callable[[Run], Outcome]
 
 
 def run_one(
-    doc: str | None, train_type: str, recipes: Mapping[str, Recipe], prepare: Callable[[Run], None] | None = None
+    doc: str | None,
+    train_type: str,
+    recipes: Mapping[str, Recipe],
+    make_rehearsal: Callable[[Path], None],
+    prepare: Callable[[Run], None] | None = None,
 ) -> None:
     """Read the command line, run that recipe and print one line of JSON: the fields of `Outcome`.
 
-    prepare: what is not to count in any recipe's seconds or memory; a recipe of that name does nothing else.
+    make_rehearsal: writes a small project, which the recipe is run on first. What a process does but once is thereby
+    left out of its seconds, as it is in a worker that has trained before: loading what is loaded at first use, and the
+    process that checks the exports. prepare: what is not to count in the memory either; a recipe of that name does
+    nothing else.
     """
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipe", choices=[*recipes, *(["prepare"] if prepare else [])])
@@ -79,9 +88,18 @@ def run_one(
         prepare(run)
     if given.recipe not in recipes:
         return
+    _rehearse(recipes[given.recipe], run, make_rehearsal)
     keras.utils.set_random_seed(run.options.seed)
     outcome = recipes[given.recipe](run)
     print(json.dumps(asdict(replace(outcome, peak_mb=_peak_mb()))))
+
+
+def _rehearse(recipe: Recipe, run: Run, make_rehearsal: Callable[[Path], None]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        project = Path(folder).resolve()
+        make_rehearsal(project)
+        options = msgspec.structs.replace(run.options, epochs=1, time_budget=0)
+        recipe(replace(run, project=project, options=options, quick=True))
 
 
 def run_product(run: Run, train_type: str, train: Callable[..., TrainingResult], scores: Sequence[str]) -> Outcome:

@@ -7,9 +7,9 @@
     guide        Keras's transfer-learning guide on the same backbone: head, then all of it for five epochs
     regression   logistic regression on the frozen backbone's features, its penalty chosen by cross-validation
 
-DATASET_DIR holds class folders and stays untouched. Each run has a process of its own; seconds leave out loading
-TensorFlow and converting the backbone, which a service does once. Targets: accuracy at least the guide's less half
-a point in at most a fifth of its time, and better than the regression's.
+DATASET_DIR holds class folders and stays untouched. Each run has a process of its own that has run once before on a few
+digits; seconds leave out what a worker does but once, such as loading TensorFlow. Targets: accuracy at least the
+guide's less half a point in at most a fifth of its time, and better than the regression's.
 """
 
 from __future__ import annotations

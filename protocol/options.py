@@ -83,7 +83,6 @@ class ClassificationOptions(TrainingOptions, frozen=True, kw_only=True, forbid_u
 class SegmentationOptions(TrainingOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     """Options of trainType=segmentation."""
 
-    epochs: Annotated[int, Meta(ge=1, le=1000, description="most passes over the training images")] = 24
     learning_rate: Annotated[float, Meta(ge=1e-6, le=1.0, description="peak learning rate of the optimizer")] = 5e-3
     batch_size: Annotated[int, Meta(ge=1, le=512, description="most images per optimizer step")] = 8
     tiles: Annotated[

@@ -17,18 +17,11 @@ BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
 
 
 class Adam:
-    """Adam (Kingma and Ba 2015) of these weights, Keras variables; the numbers are those of Keras's class.
+    """Adam (Kingma and Ba 2015) of these weights, Keras variables; the numbers are those of Keras's class."""
 
-    weight_decay: share of each weight that a step takes off at a learning rate of 1, apart from the gradient (AdamW,
-    Loshchilov and Hutter 2019). gradient_norm_limit: length of all gradients together to which longer ones are cut.
-    """
-
-    def __init__(
-        self, weights: Sequence[Any], weight_decay: float = 0.0, gradient_norm_limit: float | None = None
-    ) -> None:
+    def __init__(self, weights: Sequence[Any]) -> None:
         self.learning_rate = tf.Variable(0.0, dtype=tf.float32, trainable=False)
         self._weights = [weight.value for weight in weights]
-        self._weight_decay, self._gradient_norm_limit = weight_decay, gradient_norm_limit
         self._steps = tf.Variable(0.0, dtype=tf.float32, trainable=False)
         self._means, self._squares = (
             [tf.Variable(tf.zeros_like(weight), trainable=False) for weight in self._weights] for _ in range(2)
@@ -41,14 +34,10 @@ class Adam:
 
     def apply(self, gradients: Sequence[Any]) -> None:
         """One step, at the learning rate as it is. To be called inside a tf.function."""
-        if self._gradient_norm_limit is not None:
-            gradients, _ = tf.clip_by_global_norm(gradients, self._gradient_norm_limit)
         rate, steps = self.learning_rate.read_value(), self._steps.assign_add(1.0)
         powers = tf.pow(BETA_1, steps), tf.pow(BETA_2, steps)
         rows = zip(self._weights, self._means, self._squares, gradients, strict=True)
         for weight, mean, square, gradient in rows:
-            if self._weight_decay:
-                weight.assign_sub(weight * (rate * self._weight_decay))
             tf.raw_ops.ResourceApplyAdam(
                 var=weight.handle,
                 m=mean.handle,

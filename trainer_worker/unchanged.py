@@ -18,7 +18,7 @@ from trainer_worker.artifacts import MANIFEST, ModelFolder, file_sha256, finishe
 from trainer_worker.data.contents import content_hashes
 
 #: Raised when the same folder and options would give another model than before.
-TRAINERS_VERSION = 4
+TRAINERS_VERSION = 5
 _NOT_INPUT = "models"
 #: These say when a task is trained and for how long: only whole trainings are taken over.
 _OPTIONS_WITHOUT_INFLUENCE = frozenset({"priority", "maxSeconds"})

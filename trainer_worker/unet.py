@@ -63,6 +63,11 @@ def build_decoder(skip_shapes: Sequence[tuple[int, int, int]], channels_out: int
     return keras.Model(inputs, logits, name="decoder")
 
 
+def normalized_kernels(decoder: Any) -> list[Any]:
+    """Of the decoder's convolutions, those that a batch normalization follows: their lengths mean nothing."""
+    return [layer.kernel for layer in decoder.layers if layer.name.endswith("_conv")]
+
+
 def _conv(x: Any, channels: int, kernel: int, name: str) -> Any:
     x = layers.Conv2D(
         channels, kernel, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"{name}_conv"

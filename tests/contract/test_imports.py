@@ -39,6 +39,7 @@ ZMQ_FILES = {
 #: Files that run in the trainer process only, and so may import TensorFlow at the top.
 TENSORFLOW_FILES = {
     "trainer_worker/adam.py",
+    "trainer_worker/muon.py",
     "trainer_worker/publishing.py",
     "trainer_worker/classifier_record.py",
     "trainer_worker/labelled_pictures.py",

@@ -26,7 +26,7 @@ from trainer_worker.mask_scores import score_masks
 from trainer_worker.scoring import load_predictor
 from trainer_worker.skip_features import VIEWS, SkipFeatures, view_of
 from trainer_worker.trainers.segmentation import train
-from trainer_worker.unet_training import batch_size_for
+from trainer_worker.unet_training import batch_size_for, planned_epochs
 
 SIDE = 96
 THREADS = 2
@@ -234,10 +234,12 @@ def test_encoder_gets_full_batches_and_each_view_once(kept_views: int) -> None:
     assert sizes[3:] == ([] if kept_views else [16, 16, 8])
 
 
-def test_few_pictures_are_trained_on_in_smaller_batches() -> None:
-    options = SegmentationOptions(batch_size=8, epochs=30)
-    assert [batch_size_for(examples, options) for examples in (10, 68, 100, 134, 204, 5000)] == [4, 4, 6, 8, 8, 8]
-    assert batch_size_for(10, SegmentationOptions(batch_size=2)) == 2
+def test_few_pictures_are_trained_on_in_more_passes_and_smaller_batches() -> None:
+    options = SegmentationOptions(batch_size=8)
+    planned = [(planned_epochs(n, options), batch_size_for(n, options)) for n in (1, 10, 50, 80, 200, 5000)]
+    assert planned == [(40, 4), (40, 4), (24, 4), (16, 4), (16, 6), (16, 8)]
+    few = SegmentationOptions(batch_size=2, epochs=3)
+    assert (planned_epochs(10, few), batch_size_for(10, few)) == (3, 2)
 
 
 def test_the_views_are_all_the_ways_to_lay_a_square() -> None:

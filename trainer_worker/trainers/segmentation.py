@@ -6,6 +6,7 @@ Read `train` from top to bottom. Imports TensorFlow; for the trainer process onl
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -36,7 +37,7 @@ from trainer_worker.segmenter_record import describe_model, describe_training, h
 from trainer_worker.skip_features import VIEWS, SkipFeatures
 from trainer_worker.stages import Stages
 from trainer_worker.time_budget import FIRST_MODEL_SHARE, TimeBudget
-from trainer_worker.unet_training import DecoderHistory, TrainingHooks, fit_decoder
+from trainer_worker.unet_training import DecoderHistory, TrainingHooks, fit_decoder, planned_epochs
 
 #: The encoder's features take 0.7 MB a view at 224 px; eight views of 380 pictures fit.
 FEATURES_MEMORY_BYTES = 2 * 1024**3
@@ -213,9 +214,10 @@ def _plan(pairs: int, tiles: float, options: SegmentationOptions, backbone: Back
     size = (options.image_size / 224) ** 2
     held_out = max(1.0, pairs * options.validation_split)
     trained = (pairs - held_out) * tiles
-    views = min(VIEWS, options.epochs)
+    epochs = planned_epochs(math.ceil(trained), options)
+    views = min(VIEWS, epochs)
     encode_s = views * ENCODE_S_PER_PICTURE * backbone.features_cost
-    train_s = trained * (encode_s + options.epochs * TRAIN_S_PER_PICTURE) * size
+    train_s = trained * (encode_s + epochs * TRAIN_S_PER_PICTURE) * size
     first_export_s = expected_s(options.exports[:1]) * backbone.exports_cost
     first = (Phase("first_export", first_export_s), Phase("first_check", 2.0))
     return [

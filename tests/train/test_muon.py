@@ -1,0 +1,110 @@
+"""Muon's step of a kernel: which way, how far, and what it leaves to Adam."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from trainer_worker.adam import Adam
+from trainer_worker.muon import RATE_OF_KERNELS, Muon, orthogonal
+
+KERNEL, BIAS = (3, 3, 4, 6), (6,)
+RATE = 5e-3
+
+
+def start() -> list[Any]:
+    random = np.random.default_rng(0)
+    return [keras.Variable(random.normal(size=shape).astype(np.float32)) for shape in (KERNEL, BIAS)]
+
+
+def gradients(seed: int) -> list[Any]:
+    random = np.random.default_rng(seed)
+    return [tf.constant(random.normal(size=shape), tf.float32) for shape in (KERNEL, BIAS)]
+
+
+def muon(weights: list[Any]) -> Muon:
+    optimizer = Muon(weights, weights[:1])
+    optimizer.learning_rate.assign(RATE)
+    return optimizer
+
+
+@pytest.mark.parametrize("shape", [(3, 3, 4, 6), (1, 1, 4, 24), (1, 1, 8, 8)])
+def test_a_step_has_the_gradient_s_directions_at_one_strength(shape: tuple[int, ...]) -> None:
+    rows, columns = math.prod(shape[:-1]), shape[-1]
+    random = np.random.default_rng(1)
+    left, _ = np.linalg.qr(random.normal(size=(rows, rows)))
+    right, _ = np.linalg.qr(random.normal(size=(columns, columns)))
+    values = np.linspace(1.0, 0.2, min(rows, columns))
+    matrix = left[:, : len(values)] * values @ right[:, : len(values)].T
+    found = orthogonal(tf.constant(matrix.reshape(shape), tf.float32)).numpy().reshape(rows, columns)
+    strengths = np.diag(left[:, : len(values)].T @ found @ right[:, : len(values)])
+    assert strengths.min() > 0.6
+    assert strengths.max() < 1.3
+    # Nothing else is in it.
+    np.testing.assert_allclose(np.linalg.norm(found), np.linalg.norm(strengths), rtol=1e-3)
+
+
+def test_a_kernel_keeps_its_length_and_goes_down_the_gradient() -> None:
+    weights = start()
+    optimizer = muon(weights)
+    before = np.asarray(weights[0])
+    tf.function(optimizer.apply, autograph=False)(gradients(1))
+    after = np.asarray(weights[0])
+    for kernel in (before, after):
+        assert np.linalg.norm(kernel) == pytest.approx(math.sqrt(KERNEL[-1]), rel=1e-5)
+    assert np.sum((after - before) * gradients(1)[0].numpy()) < 0.0
+    share = np.linalg.norm(after - before) / np.linalg.norm(before)
+    assert RATE * RATE_OF_KERNELS / 2 < share < RATE * RATE_OF_KERNELS * 1.3
+
+
+def test_the_length_of_a_gradient_means_nothing() -> None:
+    outcomes = []
+    for length in (1.0, 1e-3, 1e3):
+        weights = start()
+        apply = tf.function(muon(weights).apply, autograph=False)
+        for seed in (1, 2):
+            apply([length * gradient for gradient in gradients(seed)])
+        outcomes.append(np.asarray(weights[0]))
+    np.testing.assert_allclose(outcomes[1], outcomes[0], atol=1e-4)
+    np.testing.assert_allclose(outcomes[2], outcomes[0], atol=1e-4)
+
+
+def test_the_other_weights_are_adam_s() -> None:
+    weights, alone = start(), start()
+    optimizer, adam = muon(weights), Adam(alone[1:])
+    adam.learning_rate.assign(RATE)
+    for seed in (1, 2):
+        tf.function(optimizer.apply, autograph=False)(gradients(seed))
+        tf.function(adam.apply, autograph=False)(gradients(seed)[1:])
+    np.testing.assert_array_equal(np.asarray(weights[1]), np.asarray(alone[1]))
+
+
+def test_its_state_goes_on_where_it_was() -> None:
+    weights, copied = start(), start()
+    first, second = muon(weights), muon(copied)
+    first.apply(gradients(1))
+    for weight, value in zip([*copied, *second.state], [*weights, *first.state], strict=True):
+        weight.assign(value)
+    for optimizer in (first, second):
+        optimizer.apply(gradients(2))
+    for one, other in zip(weights, copied, strict=True):
+        np.testing.assert_array_equal(np.asarray(one), np.asarray(other))
+    fresh = start()
+    control = muon(fresh)
+    for weight, value in zip(fresh, weights, strict=True):
+        weight.assign(value)
+    control.apply(gradients(2))
+    first.apply(gradients(2))
+    assert np.abs(np.asarray(fresh[0]) - np.asarray(weights[0])).max() > 1e-4
+
+
+def test_a_kernel_of_no_numbers_stays_one() -> None:
+    """So that whoever trains sees it."""
+    weights = start()
+    muon(weights).apply([gradient * math.nan for gradient in gradients(1)])
+    assert np.isnan(np.asarray(weights[0])).all()

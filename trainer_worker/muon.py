@@ -1,0 +1,89 @@
+"""Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/) for a network of convolutions, each of which a
+batch normalization follows. For the trainer process only: imports TensorFlow.
+
+A kernel's step is its momentum with all singular values drawn to about 1: all directions of the matrix are learned at
+one speed, where Adam follows the few that the gradients are long in. What a batch normalization follows may have any
+length; it is held the same here, as in the author's network for CIFAR-10, so that a rate is a share of the kernel. Of
+a U-Net's decoder at 128 px (a throwaway trial, two seeds each) Dice was 91.1 % after 24 epochs of Adam, 93.0 % after 12
+of this and 94.0 % after 24 on digits; 86.9, 89.6 and 89.5 % (one seed) on thin lines. A step takes 4 ms longer.
+
+Keras's own class is composed of more operations a weight, holds no length, and leaks as its Adam does (adam.py).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from trainer_worker.adam import Adam
+
+MOMENTUM = 0.6
+#: Of the learning rate, what a kernel's step is of its length, or more where it has more outputs than inputs. On digits
+#: and lines the half and the double of it were alike within what a seed makes, a quarter was less, and so was 0.9 as
+#: momentum.
+RATE_OF_KERNELS = 20.0
+#: Of the Newton-Schulz iteration, which makes singular values of 0.1 to 1 ones of 0.7 to 1.2 in so many.
+ITERATIONS = 3
+COEFFICIENTS = (3.4445, -4.775, 2.0315)
+TINY = 1e-7
+
+
+class Muon:
+    """One step a call for all weights, Keras variables: kernels by Muon, the others by Adam.
+
+    kernels: those of the weights, (h, w, in, out), whose lengths mean nothing: each is held at sqrt(out).
+    """
+
+    def __init__(self, weights: Sequence[Any], kernels: Collection[Any]) -> None:
+        known = {id(kernel) for kernel in kernels}
+        self._is_kernel = [id(weight) in known for weight in weights]
+        self._kernels = [weight.value for weight in self._chosen(weights, kernels=True)]
+        for kernel in self._kernels:
+            kernel.assign(_of_fixed_length(kernel))
+        self._momenta = [tf.Variable(tf.zeros_like(kernel), trainable=False) for kernel in self._kernels]
+        self._adam = Adam(self._chosen(weights, kernels=False))
+        self.learning_rate = self._adam.learning_rate
+
+    @property
+    def state(self) -> list[tf.Variable]:
+        """What a checkpoint has to keep, beside the weights and the learning rate."""
+        return [*self._adam.state, *self._momenta]
+
+    def apply(self, gradients: Sequence[Any]) -> None:
+        """One step, at the learning rate as it is. To be called inside a tf.function."""
+        rate = self.learning_rate.read_value() * RATE_OF_KERNELS
+        rows = zip(self._kernels, self._momenta, self._chosen(gradients, kernels=True), strict=True)
+        for kernel, momentum, gradient in rows:
+            gathered = momentum.assign(momentum * MOMENTUM + gradient)
+            step = orthogonal(gradient + MOMENTUM * gathered)  # Nesterov's
+            kernel.assign(_of_fixed_length(kernel - rate * step))
+        self._adam.apply(self._chosen(gradients, kernels=False))
+
+    def _chosen(self, values: Sequence[Any], kernels: bool) -> list[Any]:
+        return [value for value, is_kernel in zip(values, self._is_kernel, strict=True) if is_kernel == kernels]
+
+
+def _of_fixed_length(kernel: Any) -> Any:
+    return kernel * (math.sqrt(kernel.shape[-1]) / tf.norm(kernel))
+
+
+def orthogonal(kernel: Any) -> Any:
+    """A kernel (h, w, in, out) as a matrix (h * w * in, out) with the same singular vectors, its values near 1.
+
+    Those far below the largest stay small. Newton-Schulz iteration, by Jordan's coefficients, which don't settle at 1
+    but get near it soonest.
+    """
+    outputs = kernel.shape[-1]
+    matrix = tf.reshape(kernel, (-1, outputs))
+    matrix /= tf.norm(matrix) + TINY
+    is_wide = matrix.shape[0] < outputs
+    first, third, fifth = COEFFICIENTS
+    for _ in range(ITERATIONS):  # with the smaller of the two squares
+        square = tf.matmul(matrix, matrix, transpose_a=not is_wide, transpose_b=is_wide)
+        factor = third * square + fifth * tf.matmul(square, square)
+        product = tf.matmul(factor, matrix) if is_wide else tf.matmul(matrix, factor)
+        matrix = first * matrix + product
+    return tf.reshape(matrix, kernel.shape)
