@@ -2,18 +2,21 @@
 
     python -m benchmarks.first_model DATASET_DIR --budgets 30,60,120
     python -m benchmarks.first_model DATASET_DIR --per-class 40    with so many photos of each class
+    python -m benchmarks.first_model NUCLEI_DIR --budgets 30,60    a project with masks: trainType=segmentation
 
 As a website does it, by POST and GET. Each budget has a folder of its own that was never trained on, and is posted
 while the warm worker still trains something else, so that it waits; seconds count from its start. Targets: a first
 model, checked and marked as interim, after a quarter of the budget; the end within the budget. DATASET_DIR holds class
-folders and stays untouched. A range of the end is a "hit" when it held the real one: that of the last answer before
-the start, with what was left to wait, and the first that the training itself gave.
+folders, or images/ and masks/, and stays untouched. The score is accuracy or Dice. A range of the end is a "hit" when
+it held the real one: that of the last answer before the start, with what was left to wait, and the first that the
+training itself gave.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import tempfile
 import time
 from dataclasses import dataclass
@@ -25,26 +28,29 @@ from benchmarks.machine import describe_machine
 from benchmarks.recipes import copy_class_folders
 from benchmarks.service_processes import ServiceProcesses
 from demo.digits_data import make_digits_project
+from trainer_worker.data.mask_folders import IMAGE_FOLDER, MASK_FOLDERS
 
 TARGET_FIRST_SHARE, TARGET_END_SHARE = 0.25, 1.0
 POLL_S = 0.02
 ENDED = ("done", "failed", "cancelled")
+SCORES = {"classification": "accuracy", "segmentation": "dice"}
 
 Range = tuple[float, float]
 
 
 @dataclass
 class Outcome:
-    """One task. Times and ranges are monotonic seconds; None for what did not come."""
+    """One task. Times and ranges are monotonic seconds; None for what did not come. score_name: in its metrics."""
 
     budget_s: int
+    score_name: str = "accuracy"
     started_at_s: float | None = None
     first_at_s: float | None = None
     ended_at_s: float = 0.0
     range_before: Range | None = None
     range_after: Range | None = None
-    first_accuracy: float | None = None
-    accuracy: float = 0.0
+    first_score: float | None = None
+    score: float = 0.0
     end_reason: str = ""
 
     def look(self, task: dict[str, Any], now_s: float) -> None:
@@ -60,7 +66,7 @@ class Outcome:
         if self.first_at_s is None and "modelPath" in task:
             manifest = json.loads((Path(task["modelPath"]).parent / "manifest.json").read_text())
             if manifest["interim"]:
-                self.first_at_s, self.first_accuracy = now_s, manifest["metrics"]["accuracy"]
+                self.first_at_s, self.first_score = now_s, manifest["metrics"][self.score_name]
 
     def seconds_to(self, at_s: float | None) -> float | None:
         """Since the start."""
@@ -72,10 +78,10 @@ class Outcome:
             f"{self.budget_s}",
             _number(first_s, ".1f"),
             _number(first_s and first_s / self.budget_s, ".2f"),
-            _number(self.first_accuracy, ".3f"),
+            _number(self.first_score, ".3f"),
             _number(end_s, ".1f"),
             _number(end_s and end_s / self.budget_s, ".2f"),
-            f"{self.accuracy:.3f}",
+            f"{self.score:.3f}",
             self.end_reason,
             self._hit(self.range_before),
             self._hit(self.range_after),
@@ -91,7 +97,7 @@ class Outcome:
         return f"{word} {low_at_s - self.started_at_s:.0f} to {high_at_s - self.started_at_s:.0f}"
 
 
-HEADINGS = ("budget s", "first s", "share", "accuracy", "end s", "share", "accuracy", "ended by", "before", "after")
+HEADINGS = ("budget s", "first s", "share", "score", "end s", "share", "score", "ended by", "before", "after")
 WIDTHS = (8, 9, 7, 10, 9, 7, 10, 11, 16, 16)
 
 
@@ -116,9 +122,9 @@ def target_lines(outcomes: list[Outcome]) -> list[str]:
     return lines
 
 
-def follow(service: ServiceProcesses, task_id: str, budget_s: int) -> Outcome:
+def follow(service: ServiceProcesses, task_id: str, budget_s: int, score_name: str) -> Outcome:
     """Look at the task until it is done. RuntimeError when it ends otherwise."""
-    outcome = Outcome(budget_s)
+    outcome = Outcome(budget_s, score_name)
     give_up_at_s = time.monotonic() + END_TIMEOUT_S
     while (task := service.call("GET", f"/v1/tasks/{task_id}")[1])["state"] not in ENDED:
         outcome.look(task, time.monotonic())
@@ -128,8 +134,21 @@ def follow(service: ServiceProcesses, task_id: str, budget_s: int) -> Outcome:
     outcome.ended_at_s = time.monotonic()
     if task["state"] != "done":
         raise RuntimeError(f"The task should be done: {task}")
-    outcome.end_reason, outcome.accuracy = task["endReason"], task["metrics"]["accuracy"]
+    outcome.end_reason, outcome.score = task["endReason"], task["metrics"][score_name]
     return outcome
+
+
+def train_type_of(source: Path) -> str:
+    return "segmentation" if any((source / name).is_dir() for name in MASK_FOLDERS) else "classification"
+
+
+def lay_out(source: Path, project: Path, per_class: int) -> None:
+    if train_type_of(source) == "classification":
+        copy_class_folders(source, project, per_class)
+        return
+    for name in (IMAGE_FOLDER, *MASK_FOLDERS):
+        if (source / name).is_dir():
+            shutil.copytree(source / name, project / name)
 
 
 def measure(service: ServiceProcesses, source: Path, per_class: int, budgets: list[int]) -> list[Outcome]:
@@ -141,16 +160,18 @@ def measure(service: ServiceProcesses, source: Path, per_class: int, budgets: li
     outcomes = []
     for number, budget_s in enumerate(budgets):
         project = service.projects / f"photos{number}"
-        copy_class_folders(source, project, per_class)
+        lay_out(source, project, per_class)
         service.post(before, seed=2 + number)  # another seed: the finished model would be taken over
-        outcomes.append(follow(service, service.post(project, timeBudget=budget_s), budget_s))
+        train_type = train_type_of(source)
+        task_id = service.post(project, trainType=train_type, timeBudget=budget_s)
+        outcomes.append(follow(service, task_id, budget_s, SCORES[train_type]))
         print(outcomes[-1].row(), flush=True)
     return outcomes
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("source", type=Path, help="class folders")
+    parser.add_argument("source", type=Path, help="class folders, or images/ and masks/")
     parser.add_argument("--budgets", default="30,60,120", help="seconds, with commas between")
     parser.add_argument("--per-class", type=int, default=0, help="images of each class; 0: all")
     parser.add_argument("--threads", type=int, default=0, help="of the worker; 0: all cores")

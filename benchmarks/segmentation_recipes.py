@@ -7,9 +7,10 @@
     unet       the same encoder and decoder, all of it trained on mirrored, turned, brighter and darker pictures
 
 DATASET_DIR is a project folder (images/ with masks/ or labels/) and stays untouched; --drawn makes some: digits on
-photos, thin lines trained by tiles, and digits of four kinds with a classes.txt. Each run has a process of its own that
-has run once before on a few pictures; seconds leave out what a worker does but once, such as loading TensorFlow.
-Targets: Dice at least that of unet less half a point, in at most a third of its time.
+photos, thin lines trained by tiles, and digits of four kinds with a classes.txt. 20 % of the pictures are held out, of
+the lines half. Each run has a process of its own that has run once before on a few pictures; seconds leave out what a
+worker does but once, such as loading TensorFlow. Targets: Dice at least that of unet less half a point, in at most a
+third of its time.
 """
 
 from __future__ import annotations
@@ -68,9 +69,7 @@ def report(source: Path, options: Sequence[str], arguments: argparse.Namespace, 
     folders = scan(source)
     classes = f", classes {', '.join(folders.classes.names)}" if folders.classes.listed else ""
     given = f"; {' '.join(options)}" if options else ""
-    print(
-        f"\n{source.name}: {len(folders.pairs)} pictures{classes}{given}; 20 % held out; seeds 1 to {arguments.seeds}"
-    )
+    print(f"\n{source.name}: {len(folders.pairs)} pictures{classes}{given}; seeds 1 to {arguments.seeds}")
     own = [word for option in options for word in ("--option", option)]
 
     def lay_out(project: Path) -> None:

@@ -78,7 +78,8 @@ class ServiceProcesses:
             return 0, {"error": str(error)}
 
     def post(self, project: Path, **options: int | str) -> str:
-        """The taskId of a classification task for the folder; RuntimeError when it is refused."""
+        """The taskId of a task for the folder, of classification unless trainType is given; RuntimeError when it is
+        refused."""
         fields = {"userId": "u", "projectId": "p", "projectDir": str(project), "trainType": "classification"}
         status, answer = self.call("POST", "/", urlencode({**fields, **options}))
         if status != 200:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,24 @@ class ClassScores:
     baseline_accuracy: float
     per_class: list[dict[str, Any]]
     confusion: list[list[int]]
+
+    def warnings(self) -> list[str]:
+        """What to say of these scores where they prove nothing.
+
+        Who never looks at an image has a balanced accuracy of 1/classes on average, whatever they say how often. The
+        spread is that of one who names all classes alike; beyond two of it comes one guesser in forty.
+        """
+        supports = [entry["support"] for entry in self.per_class if entry["support"]]
+        chance = 1 / len(supports)
+        spread = chance * math.sqrt(sum(chance * (1 - chance) / support for support in supports))
+        reached = min(1.0, chance + 2 * spread)
+        if self.balanced_accuracy > reached:
+            return []
+        return [
+            f"The {sum(supports)} held-out images can't tell the model from guesses: its balanced accuracy is "
+            f"{self.balanced_accuracy:.0%}, guesses reach up to {reached:.0%}. See whether the class folders hold what "
+            "their names say, and add images."
+        ]
 
 
 def accuracy(truth: np.ndarray, probabilities: np.ndarray) -> float:

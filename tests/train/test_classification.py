@@ -255,6 +255,7 @@ def test_random_labels_score_at_chance(tmp_path: Path, cache_dir: Path) -> None:
     result = run(project, cache_dir, RecordingReporter(), validation_split=0.5)
 
     assert 0.1 <= result.metrics["accuracy"] <= 0.42  # 80 images: chance is 0.25, three deviations 0.15
+    assert any("can't tell the model from guesses" in warning for warning in read(result, "manifest.json")["warnings"])
 
 
 def test_options_are_honoured(tmp_path: Path, cache_dir: Path) -> None:

@@ -25,8 +25,9 @@ from trainer_worker.job import Cancelled, Job, Phase, SilentReporter, TrainingRe
 from trainer_worker.mask_scores import score_masks
 from trainer_worker.scoring import load_predictor
 from trainer_worker.skip_features import VIEWS, SkipFeatures, view_of
+from trainer_worker.trainers import segmentation
 from trainer_worker.trainers.segmentation import train
-from trainer_worker.unet_training import batch_size_for, planned_epochs
+from trainer_worker.unet_training import DecoderHistory, batch_size_for, planned_epochs
 
 SIDE = 96
 THREADS = 2
@@ -111,6 +112,25 @@ def test_it_learns_and_wrong_masks_do_not(trained: tuple[TrainingResult, Recordi
     assert right["dice"] > 0.6
     assert right["dice"] > baseline + 0.2
     assert wrong["dice"] < right["dice"] - 0.2
+
+
+def test_a_model_that_learned_nothing_and_a_training_that_broke_are_said_to_be(
+    project: Path, trained: tuple[TrainingResult, RecordingReporter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit = segmentation.fit_decoder
+
+    def fit_and_break(*arguments: Any) -> DecoderHistory:
+        history = fit(*arguments)
+        history.end_reason = "diverged"
+        return history
+
+    monkeypatch.setattr(segmentation, "fit_decoder", fit_and_break)
+    result = run(project, epochs=1, learning_rate=1e-6)
+    assert result.end_reason == "diverged"
+    said = metrics_of(result)["warnings"]
+    assert any("learningRate=1e-06 is too high: epoch 2 broke the model" in warning for warning in said)
+    assert any("no better than marking everything" in warning for warning in said)
+    assert not any("no better" in warning for warning in metrics_of(trained[0])["warnings"])  # the control
 
 
 def test_the_folder_is_complete(trained: tuple[TrainingResult, RecordingReporter], source: Path) -> None:

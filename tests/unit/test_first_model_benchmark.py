@@ -24,7 +24,7 @@ def test_a_task_is_followed_from_its_wait_to_its_first_model(tmp_path: Path) -> 
     manifest.write_text(json.dumps({"interim": True, "metrics": {"accuracy": 0.75}}))
     for now_s in (108.0, 109.0):
         outcome.look(answer("processing", modelPath=str(tmp_path / "model.tflite")), now_s)
-    outcome.ended_at_s, outcome.accuracy, outcome.end_reason = 125.0, 0.9, "converged"
+    outcome.ended_at_s, outcome.score, outcome.end_reason = 125.0, 0.9, "converged"
     assert (outcome.range_before, outcome.range_after) == ((115.0, 135.0), (111.0, 120.0))
     cells = ["40", "8.0", "0.20", "0.750", "25.0", "0.62", "0.900", "converged"]
     assert outcome.row().split() == [*cells, "hit", "15", "to", "35", "miss", "11", "to", "20"]

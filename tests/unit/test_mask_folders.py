@@ -207,6 +207,10 @@ def test_missing_folders_and_too_few_pairs_fail_in_words(tmp_path: Path) -> None
     with pytest.raises(TrainingError, match="images/") as caught:
         scan(tmp_path)
     assert caught.value.code == "no_images"
+    photo(tmp_path / "images" / "cats" / "p.jpg")
+    with pytest.raises(TrainingError, match="holds no pictures but folders of them, such as cats/") as caught:
+        scan(tmp_path)
+    assert caught.value.code == "no_images"
     for number in range(3):
         photo(tmp_path / "images" / f"p{number}.jpg")
     with pytest.raises(TrainingError, match="masks/ or labels/") as caught:

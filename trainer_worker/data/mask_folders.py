@@ -112,13 +112,21 @@ def _pictures(project_dir: Path) -> list[Path]:
     folder = project_dir / IMAGE_FOLDER
     pictures = find_images(folder) if folder.is_dir() else []
     if not pictures:
-        what = "is empty" if folder.is_dir() else "is missing"
         raise TrainingError(
             "no_images",
-            f"The folder {IMAGE_FOLDER}/ of the project {what}. Segmentation takes pictures in {IMAGE_FOLDER}/ "
-            f"and one mask for each in masks/ or labels/.",
+            f"The folder {IMAGE_FOLDER}/ of the project {_without_pictures(folder)}. Segmentation takes pictures in "
+            f"{IMAGE_FOLDER}/ and one mask for each in masks/ or labels/.",
         )
     return pictures
+
+
+def _without_pictures(folder: Path) -> str:
+    if not folder.is_dir():
+        return "is missing"
+    inside = [path for path in folder.iterdir() if path.is_dir() and find_images(path)]
+    if inside:  # as classification takes them
+        return f"holds no pictures but folders of them, such as {sorted(inside)[0].name}/"
+    return "holds no pictures"
 
 
 def _pair_up(folders: MaskFolders, pictures: list[Path], by_stem: dict[str, list[Path]]) -> None:

@@ -165,7 +165,7 @@ class _Finisher:
             return score_classes(checked_truth, decide(outputs), names).dice
 
         def describe(exports: Exports, of_exports: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-            warnings = [*self._warnings, *of_exports]
+            warnings = [*self._warnings, *of_exports, *_warnings_of(scores, baseline)]
             report = {**exports.report(score(probabilities)), "pictures": len(probabilities)}
             metrics = describe_training(scores, baseline, history, self._split, self._folders, report, tiles, warnings)
             manifest = describe_model(
@@ -315,3 +315,12 @@ def _scores(whole: Iterable[tuple[Any, Any]], squares: Any, names: Sequence[str]
         model.add(truth, found)
         baseline.add(truth, np.full_like(truth, commonest))
     return model.scores(), baseline.scores()
+
+
+def _warnings_of(scores: MaskScores, baseline: MaskScores) -> list[str]:
+    if scores.dice > baseline.dice:
+        return []
+    return [
+        f"The model's masks are no better than marking everything: Dice {scores.dice:.2f} against {baseline.dice:.2f}. "
+        "See whether the masks fit their pictures, and add pictures."
+    ]
