@@ -27,7 +27,7 @@ from trainer_worker.scoring import load_predictor
 from trainer_worker.skip_features import VIEWS, SkipFeatures, view_of
 from trainer_worker.trainers import segmentation
 from trainer_worker.trainers.segmentation import train
-from trainer_worker.unet_training import DecoderHistory, batch_size_for, planned_epochs
+from trainer_worker.unet_training import DecoderHistory, batch_size_for, fit_decoder, planned_epochs
 
 SIDE = 96
 THREADS = 2
@@ -117,10 +117,8 @@ def test_it_learns_and_wrong_masks_do_not(trained: tuple[TrainingResult, Recordi
 def test_a_model_that_learned_nothing_and_a_training_that_broke_are_said_to_be(
     project: Path, trained: tuple[TrainingResult, RecordingReporter], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fit = segmentation.fit_decoder
-
     def fit_and_break(*arguments: Any) -> DecoderHistory:
-        history = fit(*arguments)
+        history = fit_decoder(*arguments)
         history.end_reason = "diverged"
         return history
 

@@ -13,7 +13,6 @@ import tensorflow as tf
 from PIL import Image, ImageFilter
 from sklearn.datasets import load_digits, load_sample_images
 
-from benchmarks.segmentation import QuietReporter
 from protocol.options import SegmentationOptions
 from trainer_worker import unet
 from trainer_worker.artifacts import read_manifest
@@ -22,7 +21,7 @@ from trainer_worker.checkpoints import Checkpoints
 from trainer_worker.data.images import read_rgb
 from trainer_worker.data.mask_classes import UNLABELLED, read_classes
 from trainer_worker.data.mask_folders import Cutting, read_mask, read_pairs, scan
-from trainer_worker.job import Job, TrainingResult
+from trainer_worker.job import Job, SilentReporter, TrainingResult
 from trainer_worker.mask_losses import class_weights, dice_and_categorical_cross_entropy
 from trainer_worker.mask_predictions import MaskPredictor
 from trainer_worker.mask_scores import score_classes
@@ -68,7 +67,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_each_class_is_learned(project: Path) -> None:
-    result = train(Job("task", 1, project, "segmentation", OPTIONS), QuietReporter(), project / "cache", 2)
+    result = train(Job("task", 1, project, "segmentation", OPTIONS), SilentReporter(), project / "cache", 2)
     metrics = json.loads((result.model_path.parent / "metrics.json").read_text())
     for name in ("red", "blue"):
         assert metrics["per_class"][name]["dice"] > 0.6

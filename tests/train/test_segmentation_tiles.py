@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.segmentation import QuietReporter
 from demo.segmentation_data import make_thin_lines_project
 from protocol.options import SegmentationOptions
 from trainer_worker.artifacts import read_manifest
 from trainer_worker.data.images import read_rgb
 from trainer_worker.data.mask_folders import read_mask
-from trainer_worker.job import Job
+from trainer_worker.job import Job, SilentReporter
 from trainer_worker.mask_scores import MaskTally
 from trainer_worker.scoring import load_predictor
 from trainer_worker.trainers.segmentation import train
@@ -45,7 +44,7 @@ def by_the_nearest_tile(picture: Any, predict: Any, overlap_px: int) -> Any:
 def test_tiles_find_lines_and_the_file_scores_as_told_on_whole_pictures(tmp_path: Path) -> None:
     make_thin_lines_project(tmp_path, 12, PICTURE_SIDE, seed=2)
     options = SegmentationOptions(image_size=SIDE, epochs=8, batch_size=4, tiles=9, exports=("tflite",))
-    result = train(Job("task", 1, tmp_path, "segmentation", options), QuietReporter(), tmp_path / "cache", 2)
+    result = train(Job("task", 1, tmp_path, "segmentation", options), SilentReporter(), tmp_path / "cache", 2)
     metrics = json.loads((result.model_path.parent / "metrics.json").read_text())
     assert result.metrics["dice"] > metrics["baseline"]["all_foreground_dice"] + 0.25
     held_out = [Path(row["file"]) for row in metrics["held_out"]]
