@@ -28,6 +28,7 @@ from benchmarks.machine import describe_machine
 from benchmarks.recipes import copy_class_folders
 from benchmarks.service_processes import ServiceProcesses
 from demo.digits_data import make_digits_project
+from trainer_worker.data.mask_classes import CLASSES_FILE
 from trainer_worker.data.mask_folders import IMAGE_FOLDER, MASK_FOLDERS
 
 TARGET_FIRST_SHARE, TARGET_END_SHARE = 0.25, 1.0
@@ -146,9 +147,12 @@ def lay_out(source: Path, project: Path, per_class: int) -> None:
     if train_type_of(source) == "classification":
         copy_class_folders(source, project, per_class)
         return
+    # Not links as segmentation_recipes makes them: the service refuses those that lead out of the project.
     for name in (IMAGE_FOLDER, *MASK_FOLDERS):
         if (source / name).is_dir():
             shutil.copytree(source / name, project / name)
+    if (source / CLASSES_FILE).is_file():
+        shutil.copy(source / CLASSES_FILE, project)
 
 
 def measure(service: ServiceProcesses, source: Path, per_class: int, budgets: list[int]) -> list[Outcome]:
@@ -176,6 +180,8 @@ def main() -> None:
     parser.add_argument("--per-class", type=int, default=0, help="images of each class; 0: all")
     parser.add_argument("--threads", type=int, default=0, help="of the worker; 0: all cores")
     arguments = parser.parse_args()
+    if arguments.per_class and train_type_of(arguments.source) == "segmentation":
+        parser.error("--per-class is for class folders")
     budgets = [int(budget) for budget in arguments.budgets.split(",")]
     with tempfile.TemporaryDirectory() as folder:
         settings = {"WORKER_CACHE_DIR": f"{folder}/cache", "WORKER_THREADS": str(arguments.threads)}

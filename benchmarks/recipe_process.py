@@ -23,7 +23,8 @@ from trainer_worker.job import Job, SilentReporter, TrainingResult
 
 @dataclass(frozen=True)
 class Run:
-    """What one recipe is to do. quick: one epoch a stage instead of the recipe's, to see that it runs.
+    """What one recipe is to do. quick: one epoch a stage instead of the recipe's. eager: Keras's fit without graphs,
+    which is quicker for a few steps.
 
     The option `backbone` and its weights_file are the trainer's; the other recipes have lite0.
     """
@@ -33,6 +34,7 @@ class Run:
     threads: int
     cache_dir: Path
     quick: bool = False
+    eager: bool = False
     weights_file: Path | None = None
 
 
@@ -83,7 +85,7 @@ def run_one(
         parser.error(" ".join(problem.error for problem in problems))
     typed = typed_options(train_type, options)
     weights_file = find_weights_file(typed.backbone, given.weights_dir)
-    run = Run(given.project.resolve(), typed, given.threads, given.cache_dir, given.quick, weights_file)
+    run = Run(given.project.resolve(), typed, given.threads, given.cache_dir, given.quick, given.quick, weights_file)
     if prepare:
         prepare(run)
     if given.recipe not in recipes:

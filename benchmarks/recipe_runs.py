@@ -161,7 +161,7 @@ def _guide_fit(model: keras.Model, pictures: np.ndarray, classes: np.ndarray, pe
     rate: Any = GUIDE_HEAD_RATE if peak is None else keras.optimizers.schedules.CosineDecay(peak, steps)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     # No XLA, which is several times slower for convolutions on a CPU. Of a few steps, most of the time is tracing.
-    model.compile(keras.optimizers.Adam(rate), loss, jit_compile=False, run_eagerly=run.quick)
+    model.compile(keras.optimizers.Adam(rate), loss, jit_compile=False, run_eagerly=run.eager)
     model.fit(pictures, classes, batch_size=GUIDE_BATCH, epochs=epochs, verbose=0)
 
 

@@ -1,10 +1,9 @@
 """Dice on large pictures with thin structures, at their own resolution: scaled down whole against tiles.
 
-    python -m benchmarks.tiles [FOLDER] [--tiles 16] [--epochs 10] [--image-size 128] [--batch-size 8] [--seeds 1]
+    python -m benchmarks.tiles [FOLDER] [--tiles 16] [--image-size 128] [--batch-size 8] [--seeds 1]
 
 FOLDER is a project folder (images/ with masks/ or labels/); without one, pictures with thin lines are drawn. Both
-trainings take the same options but `tiles`; `--epochs-whole` gives the one without tiles more epochs, since its
-epochs are shorter.
+trainings take the same options but `tiles`.
 """
 
 from __future__ import annotations
@@ -31,15 +30,16 @@ from trainer_worker.mask_scores import MaskTally
 DRAWN_PICTURES, DRAWN_SIDE_PX = 24, 512
 
 
-def train_once(project: Path, options: dict[str, Any], threads: int) -> tuple[Path, float, float]:
-    """Model folder, Dice as the trainer says, seconds."""
+def train_once(project: Path, options: dict[str, Any], threads: int) -> tuple[Path, float, float, int]:
+    """Model folder, Dice as the trainer says, seconds, epochs."""
     from trainer_worker.trainers.segmentation import train
 
     began = time.perf_counter()
     task_id = f"tiles{options['tiles']}seed{options['seed']}"
     job = Job(task_id, 1, project, "segmentation", typed_options("segmentation", options))
     result = train(job, SilentReporter(), project / "cache", threads)
-    return result.model_path.parent, result.metrics["dice"], time.perf_counter() - began
+    seconds = time.perf_counter() - began
+    return result.model_path.parent, result.metrics["dice"], seconds, result.details["epochs"]
 
 
 def dice_scaled_up(project: Path, folder: Path, side_px: int, threads: int) -> float:
@@ -64,8 +64,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--tiles", type=int, default=16)
-    parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--epochs-whole", type=int)
     parser.add_argument("--image-size", type=int, default=128)
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--seeds", default="1")
@@ -88,15 +86,11 @@ def main() -> None:
 
 def compare(project: Path, seed: int, arguments: argparse.Namespace) -> None:
     options = {"imageSize": arguments.image_size, "batchSize": arguments.batch_size, "seed": seed}
-    epochs = arguments.epochs_whole or arguments.epochs
-    folder, dice, seconds = train_once(project, {**options, "epochs": epochs, "tiles": 0}, arguments.threads)
+    folder, dice, seconds, epochs = train_once(project, {**options, "tiles": 0}, arguments.threads)
     native = dice_scaled_up(project, folder, arguments.image_size, arguments.threads)
     print(f"seed {seed}: whole, {epochs} epochs: Dice {native:.3f} (at the input size {dice:.3f}), {seconds:.0f} s")
-    more = {"epochs": arguments.epochs, "tiles": arguments.tiles}
-    _, dice, seconds = train_once(project, {**options, **more}, arguments.threads)
-    print(
-        f"seed {seed}: {arguments.tiles} tiles, {arguments.epochs} epochs: Dice {dice:.3f}, {seconds:.0f} s", flush=True
-    )
+    _, dice, seconds, epochs = train_once(project, {**options, "tiles": arguments.tiles}, arguments.threads)
+    print(f"seed {seed}: {arguments.tiles} tiles, {epochs} epochs: Dice {dice:.3f}, {seconds:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

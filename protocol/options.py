@@ -39,7 +39,9 @@ BACKBONES: tuple[str, ...] = get_args(BackboneName)
 class TrainingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     """Options that every trainType takes. Field descriptions are shown to callers."""
 
-    epochs: Annotated[int, Meta(ge=1, le=1000, description="most passes over the training images")] = 100
+    epochs: Annotated[
+        int, Meta(ge=1, le=1000, description="most passes over the training images; fewer are made where they suffice")
+    ] = 100
     image_size: Annotated[
         int, Meta(ge=64, le=512, multiple_of=32, description="side of the square model input, in pixels")
     ] = 224

@@ -27,14 +27,20 @@ class ClassScores:
         """What to say of these scores where they prove nothing.
 
         Who never looks at an image has a balanced accuracy of 1/classes on average, whatever they say how often. The
-        spread is that of one who names all classes alike; beyond two of it comes one guesser in forty.
+        spread is that of one who names all classes alike: where images are many, one guesser in forty gets beyond two
+        of it.
         """
         supports = [entry["support"] for entry in self.per_class if entry["support"]]
         chance = 1 / len(supports)
         spread = chance * math.sqrt(sum(chance * (1 - chance) / support for support in supports))
-        reached = min(1.0, chance + 2 * spread)
+        reached = chance + 2 * spread
         if self.balanced_accuracy > reached:
             return []
+        if reached >= 1:
+            return [
+                f"The {sum(supports)} held-out images are too few to tell a good model from guesses. Add images, or "
+                "post a larger validationSplit."
+            ]
         return [
             f"The {sum(supports)} held-out images can't tell the model from guesses: its balanced accuracy is "
             f"{self.balanced_accuracy:.0%}, guesses reach up to {reached:.0%}. See whether the class folders hold what "

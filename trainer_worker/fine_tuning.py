@@ -249,7 +249,8 @@ class _Tuning:
     def run(self, name: str, rows: np.ndarray, passes: int, end_by_s: float = math.inf) -> History:
         """name: of its checkpoint. end_by_s: as of fit."""
         begun_s = time.monotonic()
-        history = self._resume(name) or History()
+        terms = {"passes": passes, "rows": rows.tolist()}
+        history = self._resume(name, terms) or History()
         total = passes * math.ceil(len(rows) / self._options.batch_size)
         for epoch in range(len(history.epochs) + 1, passes + 1):
             losses, right = [], 0
@@ -269,7 +270,7 @@ class _Tuning:
                 return history
             history.epochs.append({"loss": float(np.mean(losses)), "accuracy": right / len(rows)})
             self._reporter.epoch(epoch, history.epochs[-1])
-            self._save(name, history)
+            self._save(name, terms, history)
         return history
 
     def keep(self) -> None:
@@ -282,16 +283,22 @@ class _Tuning:
             return "stopped"
         return "budget" if time.monotonic() >= end_by_s else ""
 
-    def _save(self, name: str, history: History) -> None:
-        facts = {"epochs": history.epochs, "steps": history.steps, "random": self._rng.bit_generator.state}
+    def _save(self, name: str, terms: dict[str, Any], history: History) -> None:
+        facts = {
+            "terms": terms,
+            "epochs": history.epochs,
+            "steps": history.steps,
+            "random": self._rng.bit_generator.state,
+        }
         state = [variable.numpy() for variable in self._optimizer.state]
         self._checkpoints.save(name, facts, [*self._twin.get_weights(), *state])
 
-    def _resume(self, name: str) -> History | None:
-        """Put everything back to where the last checkpoint of that name was left; None where there is none."""
+    def _resume(self, name: str, terms: dict[str, Any]) -> History | None:
+        """Put everything back to where the last checkpoint of that name was left; None where there is none on those
+        terms. They are others after pictures came or an upgrade; what was scored then may be trained on now."""
         saved = self._checkpoints.load(name)
         count, state = len(self._twin.weights), self._optimizer.state
-        if saved is None or len(saved.arrays) != count + len(state):
+        if saved is None or saved.facts.get("terms") != terms or len(saved.arrays) != count + len(state):
             return None
         self._twin.set_weights(saved.arrays[:count])
         for variable, value in zip(state, saved.arrays[count:], strict=True):

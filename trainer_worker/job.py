@@ -98,7 +98,7 @@ class TrainingResult:
     model_path: the file that the website hands to its user (absolute, inside models/<taskId>/).
     metrics: headline numbers, plain Python floats, for example {"accuracy": 0.93, "images": 1100}.
     stage_seconds: seconds per phase, in order.
-    end_reason: "converged", "epochs" (as many as were asked for), "budget", "stopped" or "diverged".
+    end_reason: "converged", "epochs" (as many as the caller allowed), "budget", "stopped" or "diverged".
     """
 
     model_path: Path

@@ -39,6 +39,16 @@ class MaskScores:
     confusion: list[list[int]]
     dice_per_image: list[float]
 
+    def warnings(self, constant: MaskScores) -> list[str]:
+        """What to say where the masks are no better than those of one that says the same foreground class of every
+        pixel, whose scores are `constant`."""
+        if self.dice > constant.dice or constant.dice == 1.0:
+            return []
+        return [
+            f"The masks are no better than marking all of a picture: Dice {self.dice:.2f} against {constant.dice:.2f}. "
+            "See whether the given masks fit their pictures, add pictures, and leave learningRate as it is."
+        ]
+
 
 def score_masks(truth: Any, predicted: Any) -> MaskScores:
     """truth, predicted: (n, h, w), n > 0, foreground where not zero. Raises ValueError if the shapes differ."""

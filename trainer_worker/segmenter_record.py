@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 from trainer_worker.data.mask_classes import MaskClasses
@@ -29,15 +30,17 @@ def describe_training(
     scores: MaskScores,
     everything: MaskScores,
     history: DecoderHistory,
+    scored: Sequence[int],
     split: Split,
     folders: MaskFolders,
     exports: dict[str, Any],
     tiles: int,
     warnings: list[str],
 ) -> dict[str, Any]:
+    """For metrics.json. scored: of each scored picture, or tile, the number of its pair."""
     resolution = "the pictures' own size, put together from tiles" if tiles else "the model's input size"
     files = [pair.picture.relative_to(folders.project_dir).as_posix() for pair in folders.pairs]
-    held_out = zip(split.held_out, scores.dice_per_image, strict=True)
+    held_out = zip(scored, scores.dice_per_image, strict=True)
     return {
         "headline": f"dice: mean of the held-out pictures' own Dice, at {resolution}",
         "final": {**headline(scores, len(files)), "pixel_accuracy": scores.pixel_accuracy},

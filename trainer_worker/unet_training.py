@@ -58,14 +58,16 @@ class DecoderHistory:
 class TrainingHooks:
     """What the trainer wants to know of: on_step(fraction, loss), on_epoch(number, metrics); and what it says.
 
-    why_end(): asked at every batch, "stopped" or "budget" to end, "" to go on. after_epoch(history): the decoder is
-    that epoch's, and may be used. end_by_s: monotonic time at which why_end() will end it, if nothing else does.
+    why_end(): asked at every batch, "stopped" or "budget" to end, "" to go on. wants_model(): asked at every batch;
+    then on_model(history) may use the decoder as it is by now, in the midst of an epoch. end_by_s: monotonic time at
+    which why_end() will end it, if nothing else does.
     """
 
     on_step: Callable[[float, float], None]
     on_epoch: Callable[[int, dict[str, float]], None]
     why_end: Callable[[], str]
-    after_epoch: Callable[[DecoderHistory], None] = lambda history: None
+    wants_model: Callable[[], bool] = lambda: False
+    on_model: Callable[[DecoderHistory], None] = lambda history: None
     end_by_s: float = math.inf
 
 
@@ -93,7 +95,8 @@ def fit_decoder(
     optimizer = Muon(twin.trainable_variables, unet.normalized_kernels(twin))
     step = _training_step(twin, optimizer, loss_for(decoder, masks, rows))
     random = np.random.default_rng(options.seed)
-    history = _resume(checkpoints, twin, optimizer, random)
+    terms = {"epochs": epochs, "rows": list(rows)}
+    history = _resume(checkpoints, terms, twin, optimizer, random)
     decoder.set_weights(twin.get_weights())
     steps, begun_s = batches * epochs, time.monotonic()
     for epoch in range(len(history.epochs) + 1, epochs + 1):
@@ -108,9 +111,12 @@ def fit_decoder(
             hooks.on_step((done + 1) / steps, losses[-1])
             if hooks.why_end():
                 break
+            if hooks.wants_model() and _are_numbers(weights := twin.get_weights()):
+                decoder.set_weights(weights)
+                hooks.on_model(history)
         weights = twin.get_weights()
         # The last step of an epoch may break the weights after a loss that still was a number.
-        if not all(np.isfinite(values).all() for values in (losses, *weights)):
+        if not _are_numbers([losses, *weights]):
             history.end_reason = "diverged"
             break
         decoder.set_weights(weights)
@@ -120,14 +126,17 @@ def fit_decoder(
         if reason := hooks.why_end():
             history.end_reason, history.stopped_early = reason, reason == "stopped"
             break
-        _save(checkpoints, twin, optimizer, random, history)
-        hooks.after_epoch(history)
+        _save(checkpoints, terms, twin, optimizer, random, history)
     if not history.epochs:
         rate = f"learningRate={options.learning_rate:g} is too high"
         raise TrainingError("unsupported_option", f"{rate}: in epoch 1 the loss was no number. Try 0.001.")
     if history.end_reason == "converged" and epochs == options.epochs:
         history.end_reason = "epochs"
     return history
+
+
+def _are_numbers(arrays: Sequence[Any]) -> bool:
+    return all(bool(np.isfinite(values).all()) for values in arrays)
 
 
 def planned_epochs(examples: int, options: TrainingOptions) -> int:
@@ -141,19 +150,28 @@ def batch_size_for(examples: int, options: TrainingOptions) -> int:
     return min(options.batch_size, max(LEAST_BATCH, shown // WANTED_STEPS))
 
 
-def _save(checkpoints: Checkpoints, twin: Any, optimizer: Muon, random: Any, history: DecoderHistory) -> None:
-    facts = {"epochs": history.epochs, "random": random.bit_generator.state}
+def _save(
+    checkpoints: Checkpoints, terms: dict[str, Any], twin: Any, optimizer: Muon, random: Any, history: DecoderHistory
+) -> None:
+    facts = {"terms": terms, "epochs": history.epochs, "random": random.bit_generator.state}
     state = [variable.numpy() for variable in optimizer.state]
     checkpoints.save(CHECKPOINT, facts, [*twin.get_weights(), *state])
 
 
-def _resume(checkpoints: Checkpoints, twin: Any, optimizer: Muon, random: Any) -> DecoderHistory:
-    """Put everything back to where the last checkpoint was left; an empty history where there is none."""
+def _resume(checkpoints: Checkpoints, terms: dict[str, Any], twin: Any, optimizer: Muon, random: Any) -> DecoderHistory:
+    """Put everything back to where the last checkpoint was left; an empty history where there is none on those terms.
+
+    They are others after pictures came or an upgrade; what was scored then may be trained on now.
+    """
     saved = checkpoints.load(CHECKPOINT)
     count = len(twin.weights)
     expected = [*twin.weights, *optimizer.state]
-    # Of other shapes where classes.txt was changed between two attempts.
-    if saved is None or [x.shape for x in saved.arrays] != [tuple(x.shape) for x in expected]:
+    # Of other shapes where classes.txt was changed, or the optimizer by an upgrade, between two attempts.
+    if (
+        saved is None
+        or saved.facts.get("terms") != terms
+        or [x.shape for x in saved.arrays] != [tuple(x.shape) for x in expected]
+    ):
         return DecoderHistory()
     twin.set_weights(saved.arrays[:count])
     for variable, value in zip(optimizer.state, saved.arrays[count:], strict=True):

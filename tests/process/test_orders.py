@@ -17,9 +17,9 @@ CANCEL_TIMEOUT_S = 8.0
 
 def test_a_cancelled_task_leaves_nothing(service: ServiceUnderTest) -> None:
     project = service.projects / "to_cancel"
-    make_segmentation_project(project, images=16, seed=3)
-    task_id = service.post(project, "segmentation", imageSize=96, epochs=1000)
-    waiting = service.post(project, "segmentation", imageSize=96, epochs=1000)
+    make_segmentation_project(project, images=48, seed=3)
+    task_id = service.post(project, "segmentation", imageSize=224)
+    waiting = service.post(project, "segmentation", imageSize=224)
     service.wait_for_task(task_id, lambda task: task["epoch"] >= 1)  # before that, TensorFlow traces for seconds
 
     answer = service.call("DELETE", f"/v1/tasks/{waiting}")

@@ -22,6 +22,7 @@ from trainer_worker.fine_tuning import (
     build_classifier,
     fit,
     fit_head,
+    planned_epochs,
     predict,
     rate_share,
 )
@@ -73,6 +74,12 @@ def test_too_few_steps_leave_the_regression(
     left = predict(classifier, examples.views[0])
     classifier.tail.set_weights(pretrained)
     assert np.allclose(left, regression, atol=1e-6) == (history.steps < LEAST_STEPS)
+
+
+def test_few_images_are_passed_over_more_often() -> None:
+    options = ClassificationOptions()
+    assert [planned_epochs(images, options) for images in (4, 48, 80, 160, 2000)] == [20, 15, 10, 6, 6]
+    assert planned_epochs(4, ClassificationOptions(epochs=3)) == 3
 
 
 def test_the_rate_rises_and_falls_to_nothing_by_the_end() -> None:

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from trainer_worker import quick_twins, unet
 from trainer_worker.adam import Adam
-from trainer_worker.muon import RATE_OF_KERNELS, Muon, orthogonal
+from trainer_worker.backbones.backbone import STRIDES
+from trainer_worker.muon import RATE_OF_KERNELS, Muon, orthogonalized
 
 KERNEL, BIAS = (3, 3, 4, 6), (6,)
 RATE = 5e-3
@@ -34,22 +36,22 @@ def muon(weights: list[Any]) -> Muon:
 
 
 @pytest.mark.parametrize("shape", [(3, 3, 4, 6), (1, 1, 4, 24), (1, 1, 8, 8)])
-def test_a_step_has_the_gradient_s_directions_at_one_strength(shape: tuple[int, ...]) -> None:
+def test_a_step_has_the_gradient_s_directions_all_alike(shape: tuple[int, ...]) -> None:
     rows, columns = math.prod(shape[:-1]), shape[-1]
     random = np.random.default_rng(1)
     left, _ = np.linalg.qr(random.normal(size=(rows, rows)))
     right, _ = np.linalg.qr(random.normal(size=(columns, columns)))
     values = np.linspace(1.0, 0.2, min(rows, columns))
     matrix = left[:, : len(values)] * values @ right[:, : len(values)].T
-    found = orthogonal(tf.constant(matrix.reshape(shape), tf.float32)).numpy().reshape(rows, columns)
-    strengths = np.diag(left[:, : len(values)].T @ found @ right[:, : len(values)])
-    assert strengths.min() > 0.6
-    assert strengths.max() < 1.3
+    found = orthogonalized(tf.constant(matrix.reshape(shape), tf.float32)).numpy().reshape(rows, columns)
+    values_found = np.diag(left[:, : len(values)].T @ found @ right[:, : len(values)])
+    assert values_found.min() > 0.6
+    assert values_found.max() < 1.3
     # Nothing else is in it.
-    np.testing.assert_allclose(np.linalg.norm(found), np.linalg.norm(strengths), rtol=1e-3)
+    np.testing.assert_allclose(np.linalg.norm(found), np.linalg.norm(values_found), rtol=1e-3)
 
 
-def test_a_kernel_keeps_its_length_and_goes_down_the_gradient() -> None:
+def test_a_kernel_keeps_its_norm_and_goes_down_the_gradient() -> None:
     weights = start()
     optimizer = muon(weights)
     before = np.asarray(weights[0])
@@ -62,13 +64,13 @@ def test_a_kernel_keeps_its_length_and_goes_down_the_gradient() -> None:
     assert RATE * RATE_OF_KERNELS / 2 < share < RATE * RATE_OF_KERNELS * 1.3
 
 
-def test_the_length_of_a_gradient_means_nothing() -> None:
+def test_the_norm_of_a_gradient_means_nothing() -> None:
     outcomes = []
-    for length in (1.0, 1e-3, 1e3):
+    for factor in (1.0, 1e-3, 1e3):
         weights = start()
         apply = tf.function(muon(weights).apply, autograph=False)
         for seed in (1, 2):
-            apply([length * gradient for gradient in gradients(seed)])
+            apply([factor * gradient for gradient in gradients(seed)])
         outcomes.append(np.asarray(weights[0]))
     np.testing.assert_allclose(outcomes[1], outcomes[0], atol=1e-4)
     np.testing.assert_allclose(outcomes[2], outcomes[0], atol=1e-4)
@@ -82,6 +84,23 @@ def test_the_other_weights_are_adam_s() -> None:
         tf.function(optimizer.apply, autograph=False)(gradients(seed))
         tf.function(adam.apply, autograph=False)(gradients(seed)[1:])
     np.testing.assert_array_equal(np.asarray(weights[1]), np.asarray(alone[1]))
+
+
+def test_a_kernel_that_is_no_weight_is_refused() -> None:
+    with pytest.raises(ValueError, match="none of the weights"):
+        Muon(start(), start()[:1])
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_all_convolutions_of_a_decoder_but_the_last_are_its_kernels(
+    policy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quick_twins, "quick_policy", lambda: policy)
+    twin = quick_twins.decoder_twin(unet.build_decoder([(64 // stride, 64 // stride, 8) for stride in STRIDES]))
+    kernels = unet.normalized_kernels(twin)
+    expected = [weight for weight in twin.trainable_variables if len(weight.shape) == 4][:-1]
+    assert [kernel.path for kernel in kernels] == [weight.path for weight in expected]
+    assert len(Muon(twin.trainable_variables, kernels).state) > len(kernels)
 
 
 def test_its_state_goes_on_where_it_was() -> None:
@@ -103,8 +122,8 @@ def test_its_state_goes_on_where_it_was() -> None:
     assert np.abs(np.asarray(fresh[0]) - np.asarray(weights[0])).max() > 1e-4
 
 
-def test_a_kernel_of_no_numbers_stays_one() -> None:
-    """So that whoever trains sees it."""
+def test_nan_gets_into_the_weights() -> None:
+    """So that the training sees that it is broken."""
     weights = start()
     muon(weights).apply([gradient * math.nan for gradient in gradients(1)])
     assert np.isnan(np.asarray(weights[0])).all()

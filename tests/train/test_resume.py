@@ -29,7 +29,9 @@ class PowerCutError(Exception):
     """Stands for the end of the process."""
 
 
-def run_decoder(checkpoints: Checkpoints, cut_in_epoch: int | None) -> tuple[DecoderHistory, list[Any], int]:
+def run_decoder(
+    checkpoints: Checkpoints, cut_in_epoch: int | None, rows: range = range(9)
+) -> tuple[DecoderHistory, list[Any], int]:
     """Train 4 epochs on 12 pictures of coloured discs; returns history, weights and the epochs that this call ran."""
     keras.utils.clear_session()
     keras.utils.set_random_seed(5)
@@ -50,7 +52,7 @@ def run_decoder(checkpoints: Checkpoints, cut_in_epoch: int | None) -> tuple[Dec
     options = SegmentationOptions(epochs=4, batch_size=4, image_size=SIZE, seed=5)
     skips = SkipFeatures(encoder, pictures, 2**28)
     try:
-        history = fit_decoder(decoder, skips, masks, range(9), options, hooks, checkpoints)
+        history = fit_decoder(decoder, skips, masks, rows, options, hooks, checkpoints)
     except PowerCutError:
         history = DecoderHistory()
     return history, decoder.get_weights(), len(epochs_run)
@@ -65,6 +67,14 @@ def test_segmentation_repeats_at_most_the_epoch_that_was_cut(tmp_path: Path) -> 
     assert resumed == whole
     for got, expected in zip(resumed_weights, weights, strict=True):
         np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.slow
+def test_segmentation_begins_anew_when_other_pictures_train(tmp_path: Path) -> None:
+    """A picture that scores the model now may have been trained on before."""
+    run_decoder(Checkpoints(tmp_path), cut_in_epoch=3)
+    _, _, epochs = run_decoder(Checkpoints(tmp_path), None, rows=range(1, 10))
+    assert epochs == 4
 
 
 class CuttingReporter(SilentReporter):
@@ -119,3 +129,16 @@ def test_classification_reads_no_picture_twice_and_repeats_at_most_one_epoch(
     assert attempt("cut", resumed) == whole
     assert not read
     assert resumed.epochs[0] == 3
+
+
+@pytest.mark.slow
+def test_classification_begins_anew_when_pictures_came(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    write_digits(project, range(60))
+    job = Job("t1", 1, project, "classification", ClassificationOptions(image_size=SIZE, exports=("tflite",)))
+    with pytest.raises(PowerCutError):
+        classification.train(job, CuttingReporter("train", cut_at=10), tmp_path / "cache", 2)
+    write_digits(project, range(60, 66))
+    again = CuttingReporter()
+    classification.train(job, again, tmp_path / "cache", 2)
+    assert again.epochs[0] == 1

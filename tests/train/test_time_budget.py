@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from protocol.options import ClassificationOptions
+from demo.segmentation_data import make_segmentation_project
+from protocol.options import ClassificationOptions, SegmentationOptions
 from tests.train.digit_projects import SIZE, write_digits
+from trainer_worker.data.mask_folders import DECODE_BATCH
 from trainer_worker.job import Job, SilentReporter
 from trainer_worker.labelled_pictures import LEAST_READ_OF_CLASS, balanced_order
 from trainer_worker.scoring import load_predictor
-from trainer_worker.trainers import classification
+from trainer_worker.trainers import classification, segmentation
 
 
 class PowerCutError(Exception):
@@ -93,6 +95,42 @@ def test_a_budget_that_is_too_short_for_all_pictures_says_so(tmp_path: Path, mon
     assert final["end_reason"] == "budget"
     assert final["metrics"]["images"] == LEAST_READ_OF_CLASS * 3
     assert any("unread" in warning for warning in final["warnings"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tiles", [0, 4])
+def test_a_segmenter_of_a_budget_has_a_first_model_too(
+    tmp_path: Path, tiles: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the midst of the first epoch where the time wants it; scored on few pictures, or squares of them."""
+    monkeypatch.setattr(segmentation, "FIRST_MODEL_SHARE", 0.0)
+    monkeypatch.setattr(segmentation, "FIRST_MODEL_CHECKED", 3)
+    project = tmp_path / "project"
+    make_segmentation_project(project, images=24, seed=1)
+    options = SegmentationOptions(image_size=SIZE, exports=("tflite",), tiles=tiles, epochs=4, time_budget=600)
+    watcher = Watcher()
+    folder = segmentation.train(Job("t1", 1, project, "segmentation", options), watcher, tmp_path, 2).model_path.parent
+    (first,) = watcher.first_models
+    assert first["interim"] is True
+    assert watcher.phases.index("first_export") < watcher.phases.index("export")
+    assert watcher.phases[watcher.phases.index("first_check") + 1 :][0] == "train"
+    assert manifest_of(folder)["interim"] is False
+    assert first["exports"]["pictures"] <= 3
+    assert manifest_of(folder)["exports"]["pictures"] >= 5
+
+
+@pytest.mark.slow
+def test_a_segmenter_s_budget_that_is_too_short_for_all_pictures_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segmentation, "READING_SHARE", 0.0)
+    project = tmp_path / "project"
+    make_segmentation_project(project, images=24, seed=1)
+    options = SegmentationOptions(image_size=SIZE, exports=("tflite",), epochs=2, time_budget=40)
+    result = segmentation.train(Job("t1", 1, project, "segmentation", options), Watcher(), tmp_path, 2)
+    manifest = manifest_of(result.model_path.parent)
+    assert result.end_reason == manifest["end_reason"] == "budget"
+    assert f"The time budget left {24 - DECODE_BATCH} of 24 pictures unread." in manifest["warnings"]
 
 
 def test_an_early_part_of_the_order_is_as_even_as_the_classes_allow() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from sklearn.datasets import load_sample_images
 
 from protocol.errors import TrainingError
 from trainer_worker.data.images import UnreadableImageError
-from trainer_worker.data.mask_folders import Cutting, read_mask, read_pairs, scan
+from trainer_worker.data.mask_folders import DECODE_BATCH, Cutting, read_mask, read_pairs, scan
 
 SHAPE = (20, 30)  # height, width
 
@@ -256,6 +257,16 @@ def test_pairs_come_as_arrays_in_order_and_broken_files_are_listed(tmp_path: Pat
     assert masks[0].all()
     np.testing.assert_array_equal(masks[2], read_mask(tmp_path / "masks" / "p4_mask.png", (32, 32)))
     assert fractions[-1] == 1.0
+
+
+def test_when_time_is_up_the_pairs_beyond_the_first_batch_stay_unread(tmp_path: Path) -> None:
+    project(tmp_path, DECODE_BATCH + 4)
+    folders = scan(tmp_path)
+    examples = read_pairs(folders, Cutting(32), 2, ignore, until_s=time.monotonic())
+    assert (len(examples.pictures), len(folders.pairs), examples.unread) == (DECODE_BATCH, DECODE_BATCH, 4)
+    assert not folders.skipped
+    in_time = read_pairs(scan(tmp_path), Cutting(32), 2, ignore, until_s=time.monotonic() + 3600)
+    assert (len(in_time.pictures), in_time.unread) == (DECODE_BATCH + 4, 0)
 
 
 def test_too_few_readable_pairs_fail_and_name_the_files(tmp_path: Path) -> None:

@@ -30,6 +30,17 @@ def test_a_picture_without_foreground_scores_by_what_is_predicted_there() -> Non
     assert score_masks(truth, predicted).dice_per_image == [1.0, 0.0]
 
 
+def test_masks_that_are_no_better_than_the_same_everywhere_are_said_to_be() -> None:
+    truth = np.array([[[1, 1, 0, 0]]], np.uint8)
+    everywhere = score_masks(truth, np.ones_like(truth))
+    assert score_masks(truth, truth).warnings(everywhere) == []
+    assert everywhere.warnings(everywhere)[0].startswith(
+        "The masks are no better than marking all of a picture: Dice 0.67"
+    )
+    full = score_masks(np.ones_like(truth), np.ones_like(truth))
+    assert full.warnings(full) == []  # as good as can be
+
+
 def test_foreground_is_anything_but_zero() -> None:
     truth = np.array([[[255, 0]]], np.uint8)
     assert score_masks(truth, truth > 0).dice == 1.0

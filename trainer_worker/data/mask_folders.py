@@ -6,6 +6,8 @@ has a classes.txt, the number of the pixel's class.
 
 from __future__ import annotations
 
+import math
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -176,12 +178,13 @@ class Examples:
     """What the model sees: each picture scaled down, or some of its tiles.
 
     pictures: uint8 (n, S, S, 3). masks: uint8 (n, S, S) of 0 and 1, or of class numbers and UNLABELLED.
-    owners: int64 (n,), the pair in folders.pairs that each is of; rising.
+    owners: int64 (n,), the pair in folders.pairs that each is of; rising. unread: pairs that there was no time for.
     """
 
     pictures: Any
     masks: Any
     owners: Any
+    unread: int = 0
 
     def rows_of(self, pairs: Any) -> list[int]:
         """pairs: their numbers."""
@@ -202,10 +205,13 @@ class Cutting:
         return min(self.tiles, max(1, MAX_EXAMPLES_BYTES // (pairs * 4 * self.side_px**2)))
 
 
-def read_pairs(folders: MaskFolders, cutting: Cutting, threads: int, on_read: Callable[[float], None]) -> Examples:
+def read_pairs(
+    folders: MaskFolders, cutting: Cutting, threads: int, on_read: Callable[[float], None], until_s: float = math.inf
+) -> Examples:
     """Decode every pair to the model's input size; pairs that can't be read move from `pairs` to `skipped`.
 
-    on_read: called with the share of the pairs that has been read.
+    on_read: called with the share of the pairs that has been read. until_s: monotonic time after which only the first
+    DECODE_BATCH is read; the pairs beyond leave `pairs`.
     Raises TrainingError too_few_images or no_masks when too few pairs can be read or no mask has foreground, and
     bad_classes when masks hold values that are no class.
     """
@@ -216,9 +222,13 @@ def read_pairs(folders: MaskFolders, cutting: Cutting, threads: int, on_read: Ca
     readable: list[MaskedPicture] = []
     owners: list[int] = []
     unknown: list[tuple[str, UnknownClassError]] = []
+    unread = len(pairs)
     with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="decode") as pool:
         for start in range(0, len(pairs), DECODE_BATCH):
+            if start and time.monotonic() >= until_s:
+                break
             numbers = range(start, min(start + DECODE_BATCH, len(pairs)))
+            unread = len(pairs) - numbers.stop
             for number, found in zip(numbers, pool.map(lambda n: _examples(folders, n, cutting), numbers), strict=True):
                 if isinstance(found, UnreadableImageError):
                     folders.skip(found.path, found.reason)
@@ -238,7 +248,7 @@ def read_pairs(folders: MaskFolders, cutting: Cutting, threads: int, on_read: Ca
     masks = masks[: len(owners)]
     if not pictures_with(masks, len(folders.classes.names))[:, 1:].any():
         raise _no_foreground(folders)
-    return Examples(pictures[: len(owners)], masks, np.array(owners, np.int64))
+    return Examples(pictures[: len(owners)], masks, np.array(owners, np.int64), unread)
 
 
 def _no_foreground(folders: MaskFolders) -> TrainingError:

@@ -199,7 +199,7 @@ def _publish(
     scores = score_classes(truth, probabilities, labels)
 
     def describe(exports: Exports, warnings: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-        described = dataclasses.replace(trained, warnings=[*trained.warnings, *warnings, *scores.warnings()])
+        described = dataclasses.replace(trained, warnings=[*scores.warnings(), *trained.warnings, *warnings])
         metrics = describe_training(described, scores, probabilities, exports, job)
         return metrics, describe_model(described, scores, exports, job)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,11 @@ CHECK_S_PER_PICTURE = 0.03
 PUBLISH_S = 0.3
 #: For a machine with other work.
 FINISHING_MARGIN = 1.5
+#: Of a time budget, until pictures are read: as long again is left to learn something for the first model.
+READING_SHARE = FIRST_MODEL_SHARE / 2
+#: Pictures that score the first model of a time budget, at most, and the seconds before the first is scored.
+FIRST_MODEL_CHECKED = 20
+FIRST_CHECK_START_S = 0.5
 #: Tiles of a picture that is scored whole; not known before it is read.
 TILES_SCORED = 40
 
@@ -76,13 +81,19 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
 
     stages.enter("read")
     cutting = Cutting(options.image_size, options.tiles, options.seed)
-    examples = read_pairs(folders, cutting, threads, reporter.step)
+    if budget.is_limited:  # what is read in time is to stand for all
+        order = np.random.default_rng(options.seed).permutation(len(folders.pairs))
+        folders.pairs = [folders.pairs[number] for number in order]
+    examples = read_pairs(folders, cutting, threads, reporter.step, budget.by_s(READING_SHARE))
     present = classes_of_pairs(examples, folders)
     split = split_pairs(folders, present, options)
     warnings = _warnings(folders, examples, present, split)
     if cutting.most_tiles(len(folders.pairs)) < options.tiles:
         fewer = cutting.most_tiles(len(folders.pairs))
         warnings.append(f"Only {fewer} tiles of each picture were trained on, for lack of memory for {options.tiles}.")
+    if examples.unread:
+        all_pairs = len(folders.pairs) + examples.unread
+        warnings.append(f"The time budget left {examples.unread} of {all_pairs} pictures unread.")
     tiles_each = len(examples.owners) / len(folders.pairs)
     reporter.plan(_plan(len(folders.pairs), tiles_each, options, chosen.backbone))
 
@@ -96,10 +107,12 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     finisher = _Finisher(
         model, decoder, chosen, examples, split, folders, warnings, job, reporter, stages, threads, budget
     )
-    hooks = _hooks(reporter, finisher.end_by_s, finisher.after_epoch)
+    hooks = _hooks(reporter, finisher)
     rows = examples.rows_of(split.train)
     history = fit_decoder(decoder, features, examples.masks, rows, options, hooks, job.checkpoints)
     del quick, features
+    if examples.unread:
+        history.end_reason = "budget"
     if history.end_reason == "diverged":
         rate, broke = f"learningRate={options.learning_rate:g} is too high", f"epoch {len(history.epochs) + 1}"
         warnings.append(f"{rate}: {broke} broke the model, so the one from before it is kept. Try a tenth of it.")
@@ -142,21 +155,25 @@ class _Finisher:
             p.expected_s for p in _finishing(len(split.held_out), tiles_each, self._options, chosen.backbone)
         )
         self.end_by_s = budget.by_s(1.0, takes_s)
-        self._first_by_s = budget.by_s(FIRST_MODEL_SHARE, takes_s)
+        first_takes_s = FINISHING_MARGIN * sum(p.expected_s for p in _first_finishing(self._options, chosen.backbone))
+        self._first_by_s = budget.by_s(FIRST_MODEL_SHARE, first_takes_s)
         self._has_first = read_manifest(job.project_dir / "models" / job.task_id) is not None
-        self._epoch_began_s = time.monotonic()
 
     def publish(self, history: DecoderHistory, prefix: str = "") -> tuple[Path, MaskScores]:
         """The model's file and its scores. prefix: as of publish_model."""
         examples, names, options = self._examples, self._folders.classes.names, self._options
         predictor = MaskPredictor(self._model)
-        squares = examples.rows_of(self._split.held_out)
+        squares = np.array(examples.rows_of(self._split.held_out))
+        if prefix:
+            squares = squares[:: -(-len(squares) // FIRST_MODEL_CHECKED)]
+        scored = examples.owners[squares]
         held_out, truth = examples.pictures[squares], examples.masks[squares]
         found, probabilities = predictor.of_squares(held_out)
         whole: Iterable[tuple[Any, Any]] = zip(truth, found, strict=True)
         tiles = 0 if prefix else options.tiles  # the first model is scored on squares: that is quicker
         if tiles:
             self._stages.enter("score")
+            scored = self._split.held_out
             whole = predictor.of_files(self._folders, self._split.held_out, self._reporter.step)
         scores, baseline = _scores(whole, truth, names)
         checked_truth = truth[: len(probabilities)]
@@ -165,9 +182,11 @@ class _Finisher:
             return score_classes(checked_truth, decide(outputs), names).dice
 
         def describe(exports: Exports, of_exports: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-            warnings = [*self._warnings, *of_exports, *_warnings_of(scores, baseline)]
+            warnings = [*scores.warnings(baseline), *self._warnings, *of_exports]
             report = {**exports.report(score(probabilities)), "pictures": len(probabilities)}
-            metrics = describe_training(scores, baseline, history, self._split, self._folders, report, tiles, warnings)
+            metrics = describe_training(
+                scores, baseline, history, scored, self._split, self._folders, report, tiles, warnings
+            )
             manifest = describe_model(
                 self._job, options.tiles, self._folders.classes, scores, report, history, warnings
             )
@@ -181,12 +200,11 @@ class _Finisher:
         path = publish_model(publication, self._job, self._reporter, self._stages, self._threads, prefix)
         return path, scores
 
-    def after_epoch(self, history: DecoderHistory) -> None:
-        """Publish a first model as soon as another epoch might make it late."""
-        now_s = time.monotonic()
-        epoch_s, self._epoch_began_s = now_s - self._epoch_began_s, now_s
-        if self._has_first or now_s + epoch_s < self._first_by_s:
-            return
+    def wants_first(self) -> bool:
+        """Whether a first model would soon come late."""
+        return not self._has_first and time.monotonic() >= self._first_by_s
+
+    def publish_first(self, history: DecoderHistory) -> None:
         self._has_first = True
         path, _ = self.publish(history, FIRST_MODEL)
         self._reporter.usable(path)
@@ -218,13 +236,20 @@ def _plan(pairs: int, tiles: float, options: SegmentationOptions, backbone: Back
     views = min(VIEWS, epochs)
     encode_s = views * ENCODE_S_PER_PICTURE * backbone.features_cost
     train_s = trained * (encode_s + epochs * TRAIN_S_PER_PICTURE) * size
-    first_export_s = expected_s(options.exports[:1]) * backbone.exports_cost
-    first = (Phase("first_export", first_export_s), Phase("first_check", 2.0))
     return [
         Phase("read", pairs * READ_S_PER_PICTURE * tiles),
-        *(first if options.time_budget else ()),
+        *(_first_finishing(options, backbone) if options.time_budget else ()),
         Phase("train", train_s),
         *_finishing(held_out, tiles, options, backbone),
+    ]
+
+
+def _first_finishing(options: SegmentationOptions, backbone: Backbone) -> list[Phase]:
+    """What the first model of a time budget takes."""
+    check_s = CHECK_S_PER_PICTURE * (options.image_size / 224) ** 2 * backbone.features_cost
+    return [
+        Phase("first_export", expected_s(options.exports[:1]) * backbone.exports_cost),
+        Phase("first_check", FIRST_CHECK_START_S + FIRST_MODEL_CHECKED * check_s),
     ]
 
 
@@ -294,14 +319,19 @@ def _class_warnings(names: Sequence[str], present: Any, split: Split) -> list[st
     return warnings
 
 
-def _hooks(reporter: Reporter, end_by_s: float, after_epoch: Callable[[DecoderHistory], None]) -> TrainingHooks:
+def _hooks(reporter: Reporter, finisher: _Finisher) -> TrainingHooks:
     def why_end() -> str:
         if reporter.stop_requested:
             return "stopped"
-        return "budget" if time.monotonic() >= end_by_s else ""
+        return "budget" if time.monotonic() >= finisher.end_by_s else ""
 
     return TrainingHooks(
-        lambda fraction, loss: reporter.step(fraction, loss=loss), reporter.epoch, why_end, after_epoch, end_by_s
+        on_step=lambda fraction, loss: reporter.step(fraction, loss=loss),
+        on_epoch=reporter.epoch,
+        why_end=why_end,
+        wants_model=finisher.wants_first,
+        on_model=finisher.publish_first,
+        end_by_s=finisher.end_by_s,
     )
 
 
@@ -315,12 +345,3 @@ def _scores(whole: Iterable[tuple[Any, Any]], squares: Any, names: Sequence[str]
         model.add(truth, found)
         baseline.add(truth, np.full_like(truth, commonest))
     return model.scores(), baseline.scores()
-
-
-def _warnings_of(scores: MaskScores, baseline: MaskScores) -> list[str]:
-    if scores.dice > baseline.dice:
-        return []
-    return [
-        f"The model's masks are no better than marking everything: Dice {scores.dice:.2f} against {baseline.dice:.2f}. "
-        "See whether the masks fit their pictures, and add pictures."
-    ]
