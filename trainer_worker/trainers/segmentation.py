@@ -37,7 +37,7 @@ from trainer_worker.segmenter_record import describe_model, describe_training, h
 from trainer_worker.skip_features import VIEWS, SkipFeatures
 from trainer_worker.stages import Stages
 from trainer_worker.time_budget import FIRST_MODEL_SHARE, TimeBudget
-from trainer_worker.unet_training import DecoderHistory, TrainingHooks, fit_decoder, planned_epochs
+from trainer_worker.unet_training import DecoderHistory, TrainingHooks, batch_size_for, fit_decoder, planned_epochs
 
 #: The encoder's features take 0.7 MB a view at 224 px; eight views of 380 pictures fit.
 FEATURES_MEMORY_BYTES = 2 * 1024**3
@@ -45,16 +45,22 @@ FEATURES_MEMORY_BYTES = 2 * 1024**3
 # Seconds on two cores without bfloat16 at 224 px with lite0, for the plan only.
 READ_S_PER_PICTURE = 0.02
 ENCODE_S_PER_PICTURE = 0.006
+TRAIN_START_S = 3.0
 TRAIN_S_PER_PICTURE = 0.011
+#: Whatever the batch and the size.
+TRAIN_S_PER_STEP = 0.007
 CHECK_S_PER_PICTURE = 0.03
 PUBLISH_S = 0.3
 #: For a machine with other work.
 FINISHING_MARGIN = 1.5
 #: Of a time budget, until pictures are read: as long again is left to learn something for the first model.
 READING_SHARE = FIRST_MODEL_SHARE / 2
-#: Pictures that score the first model of a time budget, at most, and the seconds before the first is scored.
+#: Optimizer steps that the first model of a time budget takes at least, though it be late: of 240 nuclei it had a Dice
+#: of 0.22 after 4, 0.36 after 8, 0.62 after 12, 0.75 after 16 and 0.82 after 35 (a throwaway trial).
+FIRST_MODEL_STEPS = 12
+#: Pictures that score it, at most, and the seconds that it takes to score beside them.
 FIRST_MODEL_CHECKED = 20
-FIRST_CHECK_START_S = 0.5
+FIRST_CHECK_START_S = 1.5
 #: Tiles of a picture that is scored whole; not known before it is read.
 TILES_SCORED = 40
 
@@ -158,6 +164,7 @@ class _Finisher:
         first_takes_s = FINISHING_MARGIN * sum(p.expected_s for p in _first_finishing(self._options, chosen.backbone))
         self._first_by_s = budget.by_s(FIRST_MODEL_SHARE, first_takes_s)
         self._has_first = read_manifest(job.project_dir / "models" / job.task_id) is not None
+        self._steps = 0
 
     def publish(self, history: DecoderHistory, prefix: str = "") -> tuple[Path, MaskScores]:
         """The model's file and its scores. prefix: as of publish_model."""
@@ -201,8 +208,10 @@ class _Finisher:
         return path, scores
 
     def wants_first(self) -> bool:
-        """Whether a first model would soon come late."""
-        return not self._has_first and time.monotonic() >= self._first_by_s
+        """Asked after each step: whether a first model would soon come late."""
+        self._steps += 1
+        enough = self._steps >= FIRST_MODEL_STEPS
+        return enough and not self._has_first and time.monotonic() >= self._first_by_s
 
     def publish_first(self, history: DecoderHistory) -> None:
         self._has_first = True
@@ -233,13 +242,14 @@ def _plan(pairs: int, tiles: float, options: SegmentationOptions, backbone: Back
     held_out = max(1.0, pairs * options.validation_split)
     trained = (pairs - held_out) * tiles
     epochs = planned_epochs(math.ceil(trained), options)
+    steps = epochs * math.ceil(trained / batch_size_for(math.ceil(trained), options))
     views = min(VIEWS, epochs)
     encode_s = views * ENCODE_S_PER_PICTURE * backbone.features_cost
-    train_s = trained * (encode_s + epochs * TRAIN_S_PER_PICTURE) * size
+    of_pictures_s = trained * (encode_s + epochs * TRAIN_S_PER_PICTURE) * size
     return [
         Phase("read", pairs * READ_S_PER_PICTURE * tiles),
         *(_first_finishing(options, backbone) if options.time_budget else ()),
-        Phase("train", train_s),
+        Phase("train", TRAIN_START_S + steps * TRAIN_S_PER_STEP + of_pictures_s),
         *_finishing(held_out, tiles, options, backbone),
     ]
 
@@ -249,7 +259,7 @@ def _first_finishing(options: SegmentationOptions, backbone: Backbone) -> list[P
     check_s = CHECK_S_PER_PICTURE * (options.image_size / 224) ** 2 * backbone.features_cost
     return [
         Phase("first_export", expected_s(options.exports[:1]) * backbone.exports_cost),
-        Phase("first_check", FIRST_CHECK_START_S + FIRST_MODEL_CHECKED * check_s),
+        Phase("first_check", FIRST_CHECK_START_S + FIRST_MODEL_CHECKED * check_s + PUBLISH_S),
     ]
 
 
