@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from protocol.messages import Report
 from trainer_worker.job import Cancelled, Phase
-from trainer_worker.reporter import LEAST_MARGIN, PLAN_PERCENT, REPORT_INTERVAL_S, WITHIN_BUDGET, PipeReporter
+from trainer_worker.reporter import ENDS_AT_BUDGET, LEAST_MARGIN, PLAN_PERCENT, REPORT_INTERVAL_S, PipeReporter
 
 PLAN = [Phase("features", 10.0), Phase("head", 20.0), Phase("export", 10.0)]
 DEADLINE_S = 10.0
@@ -43,7 +43,16 @@ def test_a_time_budget_bounds_what_is_left() -> None:
         reporter.enter("features")
     assert newest(free).remaining_high_s == pytest.approx(9.0 * 40.0 * (1 + LEAST_MARGIN) + REPORT_INTERVAL_S)
     assert newest(bound).remaining_low_s == pytest.approx(0.5 * 40.0 * (1 - LEAST_MARGIN) - REPORT_INTERVAL_S)
-    assert 30.0 < newest(bound).remaining_high_s <= WITHIN_BUDGET * 30.0
+    report = newest(bound)
+    earliest_s, likeliest_s, latest_s = (at * 30.0 for at in ENDS_AT_BUDGET)
+    assert report.remaining_s == pytest.approx(likeliest_s, abs=1.0)
+    assert report.remaining_high_s == pytest.approx(latest_s, abs=1.0)
+    assert report.remaining_low_s < earliest_s  # that of the plan
+
+    slow = PipeReporter(lambda report: None, (2.0, 9.0), 30.0)  # the budget ends it in any case
+    slow.plan(PLAN)
+    slow.enter("features")
+    assert newest(slow).remaining_low_s == pytest.approx(earliest_s, abs=1.0)
 
 
 def test_metrics_are_kept_from_step_to_step_and_an_epochs_replace_them() -> None:

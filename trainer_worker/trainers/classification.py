@@ -117,7 +117,7 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     end_by_s = budget.by_s(1.0, reserve_s=_finishing_s(len(split.held_out), job, backbone))
     history = _fit(classifier, examples, data, split, last, end_by_s, job, reporter)
     del views, examples
-    if data.unread:
+    if data.unread and history.end_reason in ("converged", "epochs"):
         history.end_reason = "budget"
     if history.end_reason == "diverged":
         rate = f"learningRate={options.learning_rate:g} is too high"

@@ -117,7 +117,7 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     rows = examples.rows_of(split.train)
     history = fit_decoder(decoder, features, examples.masks, rows, options, hooks, job.checkpoints)
     del quick, features
-    if examples.unread:
+    if examples.unread and history.end_reason in ("converged", "epochs"):
         history.end_reason = "budget"
     if history.end_reason == "diverged":
         rate, broke = f"learningRate={options.learning_rate:g} is too high", f"epoch {len(history.epochs) + 1}"
