@@ -73,6 +73,15 @@ def test_a_stop_keeps_what_was_learned_so_far(encoder: Any, tmp_path: Path) -> N
     assert any(not np.array_equal(a, b) for a, b in zip(decoder.get_weights(), other.get_weights(), strict=True))
 
 
+def test_fewer_epochs_than_the_caller_allows_are_an_end_of_its_own(
+    encoder: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("MIN_EPOCHS", "MAX_EPOCHS"):
+        monkeypatch.setattr(unet_training, name, 2)
+    history, _ = train(encoder, tmp_path, hooks_that())
+    assert (history.end_reason, len(history.epochs)) == ("converged", 2)
+
+
 def test_an_attempt_that_was_lost_after_the_last_epoch_has_nothing_left_to_train(encoder: Any, tmp_path: Path) -> None:
     history, decoder = train(encoder, tmp_path, hooks_that())
     epochs: list[int] = []
