@@ -30,10 +30,10 @@ from trainer_worker.quick_twins import tail_twin
 from trainer_worker.time_budget import share_spent
 
 LABEL_SMOOTHING = 0.1
-#: Passes over the training images: as many as make this many optimizer steps, within these bounds. Named wrong after
-#: 30 steps and after 40 to 60: of 12 flowers a class 19.9 and 18.9 %, of 20 a class 14.2 and 13.8 %, of 40 a class 12.5
-#: and 12.6 %, of 32 pieces of rubbish a class 23.3 and 22.7 % (a throwaway trial, three to five draws each, 4,500 to
-#: 7,000 scored), for two thirds of the time. Fewer steps cost more: 24 of rubbish 24.2 %, 20 of 40 flowers 12.8 %.
+#: Passes over the training images: as many as make this many optimizer steps, within these bounds. Named wrong (after
+#: so many steps): of 12 flowers a class 19.9 % (30), 18.9 % (40); of 20 a class 14.6 % (32), 14.2 % (40), 13.8 % (64);
+#: of 40 a class 12.8 % (28), 12.5 % (35 and 42), 12.6 % (70); of 32 pieces of rubbish a class 24.2 % (30), 23.3 % (36),
+#: 22.7 % (60): a throwaway trial, three to five draws each, all others scored.
 WANTED_STEPS = 30
 MIN_EPOCHS = 6
 MAX_EPOCHS = 20

@@ -26,7 +26,7 @@ MOMENTUM = 0.6
 #: Times the learning rate, what a kernel's step is of its norm. On digits and lines the half and the double of it were
 #: alike within what a seed makes, a quarter was less, and so was 0.9 as momentum.
 RATE_OF_KERNELS = 20.0
-#: Of the Newton-Schulz iteration, which makes singular values of 0.1 to 1 ones of 0.7 to 1.2 in so many.
+#: Of the Newton-Schulz iteration, which makes singular values of 0.1 to 1 ones of 0.7 to 1.1 in so many.
 ITERATIONS = 3
 COEFFICIENTS = (3.4445, -4.775, 2.0315)
 TINY = 1e-7

@@ -64,7 +64,7 @@ def build_decoder(skip_shapes: Sequence[tuple[int, int, int]], channels_out: int
 
 
 def normalized_kernels(decoder: Any) -> list[Any]:
-    """Of the decoder's convolutions, those that a batch normalization follows: their lengths mean nothing."""
+    """Of the decoder's convolutions, those that a batch normalization follows: their norms mean nothing."""
     return [layer.kernel for layer in decoder.layers if layer.name.endswith("_conv")]
 
 

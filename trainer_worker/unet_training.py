@@ -49,7 +49,7 @@ class DecoderHistory:
 
     epochs: list[dict[str, float]] = field(default_factory=list)
     #: "converged", "epochs" (as many as the caller allowed), "budget" (of time), "stopped" or "diverged" (then the
-    #: decoder is as the epoch before left it).
+    #: decoder holds weights from before: those of the last epoch, or of a later on_model).
     end_reason: str = "converged"
     stopped_early: bool = False
 
@@ -58,15 +58,15 @@ class DecoderHistory:
 class TrainingHooks:
     """What the trainer wants to know of: on_step(fraction, loss), on_epoch(number, metrics); and what it says.
 
-    why_end(): asked at every batch, "stopped" or "budget" to end, "" to go on. wants_model(): asked at every batch;
-    then on_model(history) may use the decoder as it is by now, in the midst of an epoch. end_by_s: monotonic time at
-    which why_end() will end it, if nothing else does.
+    why_end(): asked at every batch, "stopped" or "budget" to end, "" to go on. wants_model(steps):
+    asked after so many optimizer steps; then on_model(history) may use the decoder as it is by now, in the midst of an
+    epoch. end_by_s: monotonic time at which why_end() will end it, if nothing else does.
     """
 
     on_step: Callable[[float, float], None]
     on_epoch: Callable[[int, dict[str, float]], None]
     why_end: Callable[[], str]
-    wants_model: Callable[[], bool] = lambda: False
+    wants_model: Callable[[int], bool] = lambda steps: False
     on_model: Callable[[DecoderHistory], None] = lambda history: None
     end_by_s: float = math.inf
 
@@ -111,7 +111,7 @@ def fit_decoder(
             hooks.on_step((done + 1) / steps, losses[-1])
             if hooks.why_end():
                 break
-            if hooks.wants_model() and _are_numbers(weights := twin.get_weights()):
+            if hooks.wants_model(done + 1) and _are_numbers(weights := twin.get_weights()):
                 decoder.set_weights(weights)
                 hooks.on_model(history)
         weights = twin.get_weights()

@@ -164,7 +164,6 @@ class _Finisher:
         first_takes_s = FINISHING_MARGIN * sum(p.expected_s for p in _first_finishing(self._options, chosen.backbone))
         self._first_by_s = budget.by_s(FIRST_MODEL_SHARE, first_takes_s)
         self._has_first = read_manifest(job.project_dir / "models" / job.task_id) is not None
-        self._steps = 0
 
     def publish(self, history: DecoderHistory, prefix: str = "") -> tuple[Path, MaskScores]:
         """The model's file and its scores. prefix: as of publish_model."""
@@ -207,11 +206,9 @@ class _Finisher:
         path = publish_model(publication, self._job, self._reporter, self._stages, self._threads, prefix)
         return path, scores
 
-    def wants_first(self) -> bool:
-        """Asked after each step: whether a first model would soon come late."""
-        self._steps += 1
-        enough = self._steps >= FIRST_MODEL_STEPS
-        return enough and not self._has_first and time.monotonic() >= self._first_by_s
+    def wants_first(self, steps: int) -> bool:
+        """Whether a first model would soon come late, and is of use after so many optimizer steps."""
+        return not self._has_first and steps >= FIRST_MODEL_STEPS and time.monotonic() >= self._first_by_s
 
     def publish_first(self, history: DecoderHistory) -> None:
         self._has_first = True
