@@ -12,6 +12,7 @@ from typing import Annotated, Any, NoReturn
 import msgspec
 from msgspec import Meta
 
+#: The folder that holds the code. Nothing is written there unless it is the state folder as well (see Settings.home).
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_FILE = ROOT / "conf" / "tfmodel.toml"
 
@@ -22,6 +23,16 @@ Port = Annotated[int, Meta(ge=1, le=65535)]
 Seconds = Annotated[float, Meta(gt=0, le=86400)]
 Count = Annotated[int, Meta(ge=1)]
 
+#: The keys that hold paths.
+PATH_KEYS = (
+    ("web", "data_roots"),
+    ("broker", "journal"),
+    ("broker", "curve_dir"),
+    ("worker", "data_roots"),
+    ("worker", "cache_dir"),
+    ("worker", "weights_dir"),
+)
+
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 
@@ -31,6 +42,10 @@ class SettingsError(Exception):
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pass
+
+
+class ServiceSettings(_Section, frozen=True, kw_only=True):
+    state_dir: str
 
 
 class WebSettings(_Section, frozen=True, kw_only=True):
@@ -46,7 +61,7 @@ class WebSettings(_Section, frozen=True, kw_only=True):
 
     def allowed_roots(self) -> list[Path]:
         """Absolute folders, links resolved, in which project folders may lie."""
-        return [(ROOT / root).resolve() for root in self.data_roots]
+        return [Path(root).resolve() for root in self.data_roots]
 
 
 class BrokerSettings(_Section, frozen=True, kw_only=True):
@@ -74,15 +89,16 @@ class BrokerSettings(_Section, frozen=True, kw_only=True):
 
     @property
     def journal_path(self) -> Path:
-        return ROOT / self.journal
+        return Path(self.journal)
 
     @property
     def curve_path(self) -> Path | None:
-        return ROOT / self.curve_dir if self.curve_dir else None
+        return Path(self.curve_dir) if self.curve_dir else None
 
 
 class WorkerSettings(_Section, frozen=True, kw_only=True):
     broker: Annotated[str, Meta(pattern=r"^$|^tcp://.+:\d+$")]
+    data_roots: list[Annotated[str, Meta(min_length=1)]]
     cache_dir: Annotated[str, Meta(min_length=1)]
     weights_dir: Annotated[str, Meta(min_length=1)]
     threads: Annotated[int, Meta(ge=0, le=1024)]
@@ -96,11 +112,11 @@ class WorkerSettings(_Section, frozen=True, kw_only=True):
 
     @property
     def cache_path(self) -> Path:
-        return ROOT / self.cache_dir
+        return Path(self.cache_dir)
 
     @property
     def weights_path(self) -> Path:
-        return ROOT / self.weights_dir
+        return Path(self.weights_dir)
 
     @property
     def thread_count(self) -> int:
@@ -108,9 +124,32 @@ class WorkerSettings(_Section, frozen=True, kw_only=True):
 
 
 class Settings(_Section, frozen=True, kw_only=True):
+    """All sections. Paths in them are absolute: `load` has put the state folder in front of relative ones."""
+
+    service: ServiceSettings
     web: WebSettings
     broker: BrokerSettings
     worker: WorkerSettings
+
+    @property
+    def home(self) -> Path:
+        """The state folder: everything that the service writes for itself lies below it."""
+        return Path(self.service.state_dir)
+
+    @property
+    def run_dir(self) -> Path:
+        """Sockets, locks and process ids of what runs now."""
+        return self.home / "run"
+
+    @property
+    def log_dir(self) -> Path:
+        return self.home / "log"
+
+    @property
+    def worker_roots(self) -> list[Path]:
+        """Absolute folders, links resolved, in which this machine's workers accept project folders."""
+        roots = self.worker.data_roots or self.web.data_roots
+        return [Path(root).resolve() for root in roots]
 
     @property
     def worker_endpoint(self) -> str:
@@ -135,7 +174,9 @@ def load(environ: Mapping[str, str], file: Path | None = None) -> Settings:
             raise SettingsError(f"Unknown section [{name}] in {chosen}; there are {_listed(merged)}.")
         merged[name].update(section)
     _apply_environment(merged, environ)
+    _make_absolute(merged)
     settings = Settings(
+        service=_section("service", merged["service"], ServiceSettings),
         web=_section("web", merged["web"], WebSettings),
         broker=_section("broker", merged["broker"], BrokerSettings),
         worker=_section("worker", merged["worker"], WorkerSettings),
@@ -178,7 +219,7 @@ def _section(name: str, values: dict[str, Any], section_type: type[Any]) -> Any:
 def _apply_environment(merged: dict[str, dict[str, Any]], environ: Mapping[str, str]) -> None:
     """Let TFMODEL_<SECTION>_<KEY> override; an unknown TFMODEL_ variable is an error, as a key would be."""
     for variable, text in environ.items():
-        if not variable.startswith("TFMODEL_") or variable == "TFMODEL_SETTINGS":
+        if not variable.startswith("TFMODEL_") or variable in ("TFMODEL_SETTINGS", "TFMODEL_HOME"):
             continue
         section, _, key = variable.removeprefix("TFMODEL_").lower().partition("_")
         if key not in merged.get(section, {}):
@@ -187,6 +228,31 @@ def _apply_environment(merged: dict[str, dict[str, Any]], environ: Mapping[str, 
             merged[section][key] = [part.strip() for part in text.split(",") if part.strip()]
         else:
             merged[section][key] = text
+    # The one variable that operators set most often has a short name.
+    if "TFMODEL_HOME" in environ:
+        merged["service"]["state_dir"] = environ["TFMODEL_HOME"]
+
+
+def _make_absolute(merged: dict[str, dict[str, Any]]) -> None:
+    """Let relative paths start at the state folder, and the state folder's own at the folder that holds the code.
+
+    Values of the wrong type are left alone: the check of their section names them.
+    """
+    service = merged["service"]
+    if not isinstance(service["state_dir"], str):
+        return
+    home = service["state_dir"] = str((ROOT / Path(service["state_dir"]).expanduser()).resolve())
+    for section, key in PATH_KEYS:
+        value = merged[section][key]
+        if isinstance(value, str):
+            merged[section][key] = _below(home, value)
+        elif isinstance(value, list):
+            merged[section][key] = [_below(home, path) if isinstance(path, str) else path for path in value]
+
+
+def _below(home: str, path: str) -> str:
+    """An empty path stays empty: it has a meaning of its own, or is refused."""
+    return str(Path(home, path)) if path else path
 
 
 def _check_together(settings: Settings) -> None:

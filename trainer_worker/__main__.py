@@ -13,7 +13,7 @@ import zmq
 
 from conf.curve import load_client_keys
 from conf.logs import set_up_logging
-from conf.settings import ROOT, Settings, SettingsError, exit_bad_settings, load_or_exit
+from conf.settings import Settings, SettingsError, exit_bad_settings, load_or_exit
 from trainer_worker.agent import Agent, catch_signals
 from trainer_worker.agent_core import AgentCore, AgentSettings
 from trainer_worker.name_lock import NameTakenError, take_name
@@ -70,7 +70,7 @@ def main() -> None:
     if arguments.broker and not re.fullmatch(r"tcp://.+:\d+", arguments.broker):
         exit_bad_settings(f"--broker {arguments.broker!r} should look like tcp://192.0.2.1:2335.")
     try:
-        start_id = take_name(ROOT / "run", arguments.name)
+        start_id = take_name(settings.run_dir, arguments.name)
     except NameTakenError:
         exit_bad_settings(f"--name {arguments.name}: a worker of that name runs on this machine; choose another name.")
     run(settings, arguments.name, start_id, arguments.broker or settings.worker_endpoint)

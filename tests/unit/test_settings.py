@@ -78,7 +78,7 @@ def test_relative_paths_start_beside_the_code() -> None:
 def test_an_unknown_section_key_or_variable_is_named_with_what_there_is(tmp_path: Path) -> None:
     error = error_of({}, write(tmp_path, "[wbe]\nport = 1\n"))
     assert "[wbe]" in error
-    assert "broker, web, worker" in error
+    assert "broker, service, web, worker" in error
     error = error_of({}, write(tmp_path, "[web]\nprot = 1\n"))
     assert "'prot'" in error
     assert "port" in error
@@ -167,3 +167,28 @@ def test_every_program_stops_with_code_78_and_names_the_key(program: list[str]) 
     assert done.returncode == EXIT_BAD_SETTINGS == 78
     assert "[web] port = 'many'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_relative_paths_start_at_the_state_folder(tmp_path: Path) -> None:
+    file = write(tmp_path, f'[service]\nstate_dir = "{tmp_path}/state"\n[web]\ndata_roots = ["photos", "/srv/more"]\n')
+    settings = load({}, file)
+    assert (settings.home, settings.run_dir) == (tmp_path / "state", tmp_path / "state" / "run")
+    assert settings.broker.journal_path == tmp_path / "state" / "var" / "journal.sqlite3"
+    assert settings.worker.cache_path == tmp_path / "state" / "var" / "cache"
+    assert settings.web.allowed_roots() == [tmp_path / "state" / "photos", Path("/srv/more")]
+
+
+def test_tfmodel_home_overrides_the_state_folder_of_the_file(tmp_path: Path) -> None:
+    file = write(tmp_path, '[service]\nstate_dir = "/var/lib/elsewhere"\n')
+    assert load({"TFMODEL_HOME": str(tmp_path / "home")}, file).home == tmp_path / "home"
+    assert load({"TFMODEL_HOME": "state"}, file).home == ROOT / "state"
+
+
+def test_a_worker_accepts_the_front_ends_roots_unless_it_has_its_own(tmp_path: Path) -> None:
+    assert load({"TFMODEL_WEB_DATA_ROOTS": "/a,/b"}).worker_roots == [Path("/a"), Path("/b")]
+    own = {"TFMODEL_WEB_DATA_ROOTS": "/a", "TFMODEL_WORKER_DATA_ROOTS": "/c"}
+    assert load(own).worker_roots == [Path("/c")]
+
+
+def test_a_state_folder_that_is_no_text_is_named(tmp_path: Path) -> None:
+    assert "state_dir" in error_of({}, write(tmp_path, "[service]\nstate_dir = 5\n"))
