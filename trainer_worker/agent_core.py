@@ -42,6 +42,9 @@ LEAVE_TIMEOUT_S = 3.0
 RESPAWN_DELAY_S = 5.0
 #: Loading TensorFlow takes seconds, and the first start converts a backbone; longer than this, it hangs.
 START_LIMIT_S = 180.0
+#: After a failure of these classes the trainer process is replaced: its memory or its state may be at fault. Bad photos
+#: or options say nothing against the process, and whoever posts them must not take warm processes from everybody.
+RETIRING_CLASSES = (FailureClass.RESOURCES, FailureClass.TRAINER)
 #: What a training may take beyond its maxSeconds to export the best model so far.
 TIME_LIMIT_GRACE_S = 300.0
 REMEMBERED_ATTEMPTS = 1000
@@ -231,7 +234,8 @@ class AgentCore:
     def _training_ended(self, process: TrainerProcess, ended: m.Ended) -> None:
         process.tasks_done += 1
         worn_out = process.tasks_done >= self.settings.tasks_per_process or ended.rss_mb > self.settings.memory_limit_mb
-        if ended.result.failure is not None or worn_out:
+        failure = ended.result.failure
+        if worn_out or (failure is not None and failure.failure_class in RETIRING_CLASSES):
             self._retire(process)
         if self.work is not None and self.work.number == process.number:
             self._end_work(ended.result)

@@ -227,12 +227,24 @@ def test_a_trainer_that_has_grown_is_replaced_between_tasks() -> None:
     assert of(agent.Terminate, run_one(driver, 1, 2, rss_mb=1001.0)) == [agent.Terminate(1, force=True)]
 
 
-def test_a_trainer_is_replaced_after_a_failure() -> None:
+@pytest.mark.parametrize("failure_class", [FailureClass.RESOURCES, FailureClass.TRAINER])
+def test_a_trainer_is_replaced_after_a_failure_that_may_be_its_own(failure_class: FailureClass) -> None:
     driver = training()
-    failure = Failure("trainer_error", FailureClass.TRAINER, "It broke.")
+    failure = Failure("trainer_error", failure_class, "It broke.")
     out = driver.ended(1, m.Result("t1", 1, failure=failure))
     assert of(agent.Terminate, out) == [agent.Terminate(1, force=True)]
     assert of(agent.Spawn, out) == [agent.Spawn(3)]
+
+
+@pytest.mark.parametrize("failure_class", [FailureClass.DATA, FailureClass.REQUEST])
+def test_bad_photos_or_options_cost_nobody_a_warm_trainer(failure_class: FailureClass) -> None:
+    driver = training()
+    failure = Failure("no_images", failure_class, "There are no photos.")
+    out = driver.ended(1, m.Result("t1", 1, failure=failure))
+    assert [r.failure for r in sent(m.Result, out)] == [failure]
+    assert of(agent.Terminate, out) == []
+    driver.acknowledge()
+    assert of(agent.Tell, driver.start("t2"))[0].number == 1
 
 
 # ---- leaving ----
