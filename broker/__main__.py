@@ -11,17 +11,20 @@ import sqlite3
 import sys
 import time
 from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 import zmq
 
 from broker.core import Core, CoreSettings
 from broker.endpoints import bind_sockets
-from broker.journal import Journal, JournalError, read_story
+from broker.journal import Journal, read_story
+from broker.journal_file import BrokenJournalError, JournalError, examine, is_damage
 from broker.shell import Shell
 from conf.curve import make_keys
 from conf.logs import set_up_logging
-from conf.settings import Settings, SettingsError, exit_bad_settings, load_or_exit
+from conf.settings import EXIT_BAD_SETTINGS, Settings, SettingsError, exit_bad_settings, load_or_exit
+from protocol.text import printable
 
 log = logging.getLogger("broker")
 
@@ -37,8 +40,10 @@ def run(settings: Settings) -> None:
     try:
         journal = Journal(broker.journal_path)
         sockets = bind_sockets(context, broker)
+    except BrokenJournalError as error:
+        give_up(error)
     except JournalError as error:
-        log.critical("action=broker.refused reason=%s", error)
+        log.critical("action=broker.refused reason=%r", str(error))
         # supervisord gives up on programs that end at once, but a journal may come back: a disk that was full or
         # read-only, an older broker that is ending. Let it see a program that ran, and start it again for ever.
         time.sleep(JOURNAL_RETRY_S)
@@ -62,13 +67,36 @@ def run(settings: Settings) -> None:
     log.info("action=broker.listening host=%s worker_port=%d pid=%d", broker.host, broker.worker_port, os.getpid())
     try:
         shell.run()
-    except sqlite3.Error:
+    except (sqlite3.Error, BrokenJournalError) as error:
         # Memory is ahead of the journal now. End at once, without any answer; the next start replays the truth.
-        log.critical("action=broker.journal_failed path=%s", broker.journal_path, exc_info=True)
-        os._exit(1)
+        log.critical("action=broker.journal_failed path=%r", str(broker.journal_path), exc_info=True)
+        end_without_journal(broker.journal_path, error)
     journal.close()
     context.destroy(linger=200)
     log.info("action=broker.stopped")
+
+
+def end_without_journal(path: Path, error: Exception) -> NoReturn:
+    """End over a journal that failed: for a new try where the file is sound, for good where it is not.
+
+    A broker that went on with a damaged file would end again at the same page, and write to what should be saved.
+    """
+    try:
+        if isinstance(error, BrokenJournalError):
+            raise error
+        if isinstance(error, sqlite3.Error) and is_damage(error):
+            examine(path)
+    except BrokenJournalError as broken:
+        give_up(broken)
+    except JournalError:
+        pass  # It cannot be read at this moment; the next start sees.
+    os._exit(1)
+
+
+def give_up(error: BrokenJournalError) -> NoReturn:
+    """End such that supervisord does not start the broker again: only a person can help."""
+    log.critical("action=broker.gave_up reason=%r", str(error))
+    os._exit(EXIT_BAD_SETTINGS)
 
 
 def print_story(settings: Settings, task_id: str) -> int:
@@ -76,13 +104,13 @@ def print_story(settings: Settings, task_id: str) -> int:
     try:
         records = read_story(settings.broker.journal_path, task_id)
     except JournalError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - a command for a person
+        print(printable(str(error)), file=sys.stderr)  # noqa: T201 - a command for a person
         return 1
     for record in records:
         at = datetime.datetime.fromtimestamp(record.at_s).isoformat(sep=" ", timespec="milliseconds")
-        print(f"{record.seq:>8}  {at}  {msgspec.json.encode(record.fact).decode()}")  # noqa: T201
+        print(f"{record.seq:>8}  {at}  {printable(msgspec.json.encode(record.fact).decode())}")  # noqa: T201
     if not records:
-        print(f"The journal has no task {task_id}.", file=sys.stderr)  # noqa: T201
+        print(printable(f"The journal has no task {task_id}."), file=sys.stderr)  # noqa: T201
     return 0 if records else 1
 
 

@@ -2,73 +2,65 @@
 
 `append` is durable when it returns (WAL, synchronous=FULL: one fsync a call, however many facts). The
 `tasks` table is a projection written in the same transaction, for look-ups and lists; the facts are the
-truth. A lock file keeps a second broker out; readers (`python -m broker story`) are welcome at any time.
+truth. Readers (`python -m broker story`) are welcome at any time; journal_file.py has what concerns the file itself.
 """
 
 from __future__ import annotations
 
-import fcntl
+import logging
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
 
 from broker.facts import Fact, Record
+from broker.journal_file import (
+    CURES,
+    BrokenJournalError,
+    JournalError,
+    hold_lock,
+    note_made,
+    open_journal,
+    open_to_read,
+    refuse_vanished,
+)
 from protocol.task import ENDED_STATES, Task, TaskState
 
-#: Numbered migrations: entry n brings a file from version n to n + 1. Never change one that was released.
-MIGRATIONS = (
-    """
-    CREATE TABLE facts (
-        seq INTEGER PRIMARY KEY AUTOINCREMENT,
-        at_s REAL NOT NULL,
-        task_id TEXT NOT NULL,
-        fact TEXT NOT NULL
-    );
-    CREATE INDEX facts_by_task ON facts (task_id);
-    CREATE TABLE tasks (
-        task_id TEXT PRIMARY KEY,
-        user_id TEXT NOT NULL,
-        project_id TEXT NOT NULL,
-        state TEXT NOT NULL,
-        request_key TEXT NOT NULL,
-        submitted_at_s REAL NOT NULL,
-        ended_at_s REAL NOT NULL,
-        task TEXT NOT NULL
-    ) WITHOUT ROWID;
-    CREATE INDEX tasks_by_state ON tasks (state, ended_at_s);
-    CREATE INDEX tasks_by_key ON tasks (submitted_at_s) WHERE request_key != '';
-    """,
-)
+log = logging.getLogger("broker")
 
 _LIVE = tuple(state.value for state in TaskState if state not in ENDED_STATES)
 _ENDED = tuple(state.value for state in ENDED_STATES)
 PRUNED_A_CALL = 500
 
+# JSON is read as bytes (CAST … AS BLOB): where a bit of it has flipped, the decoder says so and not SQLite's driver.
 _fact_encoder = msgspec.json.Encoder()
 _fact_decoder = msgspec.json.Decoder(Fact)
 _task_decoder = msgspec.json.Decoder(Task)
-
-
-class JournalError(Exception):
-    """The journal cannot be opened: locked by another broker, of a newer release, or not a journal."""
 
 
 class Journal:
     """One writer. Use as a context manager, or call `close`."""
 
     def __init__(self, path: Path) -> None:
-        """Open or create the file at `path`. JournalError says why it cannot be."""
-        self._path = path
+        """Open the file at `path`, or make it where none has ever been. JournalError says why it cannot be."""
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock_fd = _lock(path.with_name(path.name + ".lock"))
-            self._db = _connect(path)
-            _migrate(self._db)
-        except (OSError, sqlite3.Error) as error:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock_fd = hold_lock(path)
+        except OSError as error:
             raise JournalError(f"Cannot open the journal {path}: {error}") from error
+        try:
+            refuse_vanished(path)
+            self._db = open_journal(path)
+            note_made(self._lock_fd)
+        except (OSError, sqlite3.Error) as error:
+            os.close(self._lock_fd)
+            raise JournalError(f"Cannot open the journal {path}: {error}") from error
+        except JournalError:
+            os.close(self._lock_fd)
+            raise
 
     def __enter__(self) -> Journal:
         return self
@@ -101,9 +93,12 @@ class Journal:
         return int(row[0]) if row else 0
 
     def live_records(self) -> Iterator[Record]:
-        """The facts of all tasks that have not ended, in order: what a broker replays."""
+        """The facts of all tasks that have not ended, in order: what a broker replays.
+
+        BrokenJournalError where one cannot be read: a broker that left it out would lose a task.
+        """
         rows = self._db.execute(
-            "SELECT seq, at_s, f.task_id, fact FROM facts f JOIN tasks t USING (task_id) "
+            "SELECT seq, at_s, f.task_id, CAST(fact AS BLOB) FROM facts f JOIN tasks t USING (task_id) "
             f"WHERE t.state IN ({_marks(_LIVE)}) ORDER BY seq",
             _LIVE,
         )
@@ -112,22 +107,22 @@ class Journal:
     def recent_ended(self, count: int) -> list[Task]:
         """The tasks that ended last, oldest first."""
         rows = self._db.execute(
-            f"SELECT task FROM tasks WHERE state IN ({_marks(_ENDED)}) ORDER BY ended_at_s DESC LIMIT ?",
+            f"SELECT task_id, CAST(task AS BLOB) FROM tasks WHERE state IN ({_marks(_ENDED)}) ORDER BY ended_at_s DESC LIMIT ?",
             (*_ENDED, count),
         ).fetchall()
-        return [_task_decoder.decode(row[0]) for row in reversed(rows)]
+        return _tasks(reversed(rows))
 
     def keyed_since(self, submitted_after_s: float) -> list[Task]:
         """The tasks that came with a request key since then, oldest first."""
         rows = self._db.execute(
-            "SELECT task FROM tasks WHERE request_key != '' AND submitted_at_s > ? ORDER BY submitted_at_s",
+            "SELECT task_id, CAST(task AS BLOB) FROM tasks WHERE request_key != '' AND submitted_at_s > ? ORDER BY submitted_at_s",
             (submitted_after_s,),
         )
-        return [_task_decoder.decode(row[0]) for row in rows]
+        return _tasks(rows)
 
     def task(self, task_id: str) -> Task | None:
-        row = self._db.execute("SELECT task FROM tasks WHERE task_id = ?", (task_id,)).fetchone()
-        return _task_decoder.decode(row[0]) if row else None
+        rows = self._db.execute("SELECT task_id, CAST(task AS BLOB) FROM tasks WHERE task_id = ?", (task_id,))
+        return next(iter(_tasks(rows)), None)
 
     def prune(self, ended_before_s: float) -> int:
         """Forget tasks that ended before that time, at most PRUNED_A_CALL; returns how many."""
@@ -146,39 +141,13 @@ class Journal:
 def read_story(path: Path, task_id: str) -> list[Record]:
     """A task's facts in order, read beside a running broker. JournalError if there is no journal at `path`."""
     try:
-        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-        rows = db.execute("SELECT seq, at_s, task_id, fact FROM facts WHERE task_id = ? ORDER BY seq", (task_id,))
-        return [_record(row) for row in rows]
+        with closing(open_to_read(path)) as db:
+            rows = db.execute(
+                "SELECT seq, at_s, task_id, CAST(fact AS BLOB) FROM facts WHERE task_id = ? ORDER BY seq", (task_id,)
+            )
+            return [_record(row) for row in rows]
     except sqlite3.Error as error:
         raise JournalError(f"Cannot read the journal {path}: {error}") from error
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    # isolation_level=None: transactions begin and end where the code says so.
-    db = sqlite3.connect(path, isolation_level=None)
-    db.execute("PRAGMA journal_mode=WAL")
-    db.execute("PRAGMA synchronous=FULL")
-    return db
-
-
-def _lock(path: Path) -> int:
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(fd)
-        raise JournalError(
-            f"Another broker is using the journal ({path} is locked); stop it first, or set [broker] journal."
-        ) from error
-    return fd
-
-
-def _migrate(db: sqlite3.Connection) -> None:
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    if version > len(MIGRATIONS):
-        raise JournalError(f"The journal is of a newer release (version {version}, this one reads {len(MIGRATIONS)}).")
-    for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
-        db.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
 
 
 def _marks(values: Sequence[str]) -> str:
@@ -199,6 +168,22 @@ def _row(task: Task) -> tuple[str, str, str, str, str, float, float, str]:
     )
 
 
-def _record(row: tuple[int, float, str, str]) -> Record:
+def _record(row: tuple[int, float, str, bytes]) -> Record:
     seq, at_s, task_id, fact = row
-    return Record(seq, at_s, task_id, _fact_decoder.decode(fact))
+    try:
+        return Record(seq, at_s, task_id, _fact_decoder.decode(fact))
+    except (msgspec.MsgspecError, TypeError) as error:
+        raise BrokenJournalError(
+            f"Fact {seq} of task {task_id} in the journal cannot be read ({error}). {CURES}"
+        ) from error
+
+
+def _tasks(rows: Iterable[tuple[str, bytes]]) -> list[Task]:
+    """The tasks of the rows. They have ended, so one that cannot be read is left out: it must not stop the others."""
+    tasks = []
+    for task_id, text in rows:
+        try:
+            tasks.append(_task_decoder.decode(text))
+        except (msgspec.MsgspecError, TypeError) as error:
+            log.error("action=journal.unreadable_task task=%r reason=%r", task_id, str(error))
+    return tasks

@@ -12,7 +12,8 @@ import pytest
 from broker.core import Core, CoreSettings
 from broker.events import FromWeb, FromWorker, Now
 from broker.facts import Record, Submitted, evolve
-from broker.journal import MIGRATIONS, PRUNED_A_CALL, Journal, JournalError, read_story
+from broker.journal import PRUNED_A_CALL, Journal, read_story
+from broker.journal_file import MIGRATIONS, JournalError
 from protocol import messages as m
 from protocol.errors import Failure, FailureClass
 from protocol.task import Task, TaskState, Trained
