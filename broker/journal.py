@@ -35,7 +35,10 @@ _LIVE = tuple(state.value for state in TaskState if state not in ENDED_STATES)
 _ENDED = tuple(state.value for state in ENDED_STATES)
 PRUNED_A_CALL = 500
 
-# JSON is read as bytes (CAST … AS BLOB): where a bit of it has flipped, the decoder says so and not SQLite's driver.
+# JSON is read as bytes: where a bit of it has flipped, the decoder says so, not SQLite's driver.
+_SELECT_FACTS = "SELECT seq, at_s, task_id, CAST(fact AS BLOB) FROM facts"
+_SELECT_TASKS = "SELECT task_id, CAST(task AS BLOB) FROM tasks"
+
 _fact_encoder = msgspec.json.Encoder()
 _fact_decoder = msgspec.json.Decoder(Fact)
 _task_decoder = msgspec.json.Decoder(Task)
@@ -98,8 +101,7 @@ class Journal:
         BrokenJournalError where one cannot be read: a broker that left it out would lose a task.
         """
         rows = self._db.execute(
-            "SELECT seq, at_s, f.task_id, CAST(fact AS BLOB) FROM facts f JOIN tasks t USING (task_id) "
-            f"WHERE t.state IN ({_marks(_LIVE)}) ORDER BY seq",
+            f"{_SELECT_FACTS} JOIN tasks USING (task_id) WHERE state IN ({_marks(_LIVE)}) ORDER BY seq",
             _LIVE,
         )
         return map(_record, rows)
@@ -107,7 +109,7 @@ class Journal:
     def recent_ended(self, count: int) -> list[Task]:
         """The tasks that ended last, oldest first."""
         rows = self._db.execute(
-            f"SELECT task_id, CAST(task AS BLOB) FROM tasks WHERE state IN ({_marks(_ENDED)}) ORDER BY ended_at_s DESC LIMIT ?",
+            f"{_SELECT_TASKS} WHERE state IN ({_marks(_ENDED)}) ORDER BY ended_at_s DESC LIMIT ?",
             (*_ENDED, count),
         ).fetchall()
         return _tasks(reversed(rows))
@@ -115,13 +117,13 @@ class Journal:
     def keyed_since(self, submitted_after_s: float) -> list[Task]:
         """The tasks that came with a request key since then, oldest first."""
         rows = self._db.execute(
-            "SELECT task_id, CAST(task AS BLOB) FROM tasks WHERE request_key != '' AND submitted_at_s > ? ORDER BY submitted_at_s",
+            f"{_SELECT_TASKS} WHERE request_key != '' AND submitted_at_s > ? ORDER BY submitted_at_s",
             (submitted_after_s,),
         )
         return _tasks(rows)
 
     def task(self, task_id: str) -> Task | None:
-        rows = self._db.execute("SELECT task_id, CAST(task AS BLOB) FROM tasks WHERE task_id = ?", (task_id,))
+        rows = self._db.execute(f"{_SELECT_TASKS} WHERE task_id = ?", (task_id,))
         return next(iter(_tasks(rows)), None)
 
     def prune(self, ended_before_s: float) -> int:
@@ -142,9 +144,7 @@ def read_story(path: Path, task_id: str) -> list[Record]:
     """A task's facts in order, read beside a running broker. JournalError if there is no journal at `path`."""
     try:
         with closing(open_to_read(path)) as db:
-            rows = db.execute(
-                "SELECT seq, at_s, task_id, CAST(fact AS BLOB) FROM facts WHERE task_id = ? ORDER BY seq", (task_id,)
-            )
+            rows = db.execute(f"{_SELECT_FACTS} WHERE task_id = ? ORDER BY seq", (task_id,))
             return [_record(row) for row in rows]
     except sqlite3.Error as error:
         raise JournalError(f"Cannot read the journal {path}: {error}") from error

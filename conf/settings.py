@@ -185,6 +185,22 @@ def load(environ: Mapping[str, str], file: Path | None = None) -> Settings:
     return settings
 
 
+def load_home(environ: Mapping[str, str]) -> Path:
+    """The state folder alone, so that a service can be stopped while another setting is bad. Raises SettingsError."""
+    chosen = environ.get("TFMODEL_HOME", environ.get("TFMODEL_SERVICE_STATE_DIR"))
+    if chosen is None:
+        file = Path(environ.get("TFMODEL_SETTINGS", DEFAULT_FILE))
+        try:
+            chosen = tomllib.loads(file.read_text()).get("service", {}).get("state_dir", "")
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, AttributeError) as error:
+            raise SettingsError(
+                f"Cannot read the settings file {file}: {error}. TFMODEL_HOME can name the state folder instead."
+            ) from error
+    if not isinstance(chosen, str):
+        raise SettingsError(f"[service] state_dir = {chosen!r} is not allowed: it is a path, as text.")
+    return _home(chosen)
+
+
 def load_or_exit(environ: Mapping[str, str]) -> Settings:
     """As `load`; on bad settings prints the sentence to stderr and exits with EXIT_BAD_SETTINGS."""
     try:
@@ -241,13 +257,20 @@ def _make_absolute(merged: dict[str, dict[str, Any]]) -> None:
     service = merged["service"]
     if not isinstance(service["state_dir"], str):
         return
-    home = service["state_dir"] = str((ROOT / Path(service["state_dir"]).expanduser()).resolve())
+    home = service["state_dir"] = str(_home(service["state_dir"]))
     for section, key in PATH_KEYS:
         value = merged[section][key]
         if isinstance(value, str):
             merged[section][key] = _below(home, value)
         elif isinstance(value, list):
             merged[section][key] = [_below(home, path) if isinstance(path, str) else path for path in value]
+
+
+def _home(state_dir: str) -> Path:
+    try:
+        return (ROOT / Path(state_dir).expanduser()).resolve()
+    except (RuntimeError, ValueError, OSError) as error:
+        raise SettingsError(f"[service] state_dir = {state_dir!r} (or TFMODEL_HOME) is no path: {error}.") from error
 
 
 def _below(home: str, path: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import sys
 import time
@@ -14,15 +15,27 @@ from typing import Any
 
 import psutil
 
-from conf.settings import ROOT, Settings, SettingsError, load
+from broker.journal_file import JournalError
+from conf.settings import ROOT, Settings, SettingsError, load, load_home
+from protocol.text import printable
+from service.journal_check import check_journal
 from service.orphans import end_orphans, find_orphans
-from service.supervisor_client import ProgramInfo, SupervisorClient, SupervisorError
+from service.supervisor_client import (
+    ProgramInfo,
+    SupervisorClient,
+    SupervisorError,
+    supervisord_command,
+    supervisord_environment,
+)
+from service.supervisor_config import ConfigError, environment, write_config
 
 #: TensorFlow's import takes seconds, and the first start converts the backbones once.
 START_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 60.0
 POLL_INTERVAL_S = 0.1
 LOG_LINES = 12
+#: A program that has been started so often while `start` waits will not come up.
+MOST_STARTS = 4
 END_ORPHANS = "End them with 'python server.py stop'."
 
 
@@ -30,18 +43,22 @@ class StartError(Exception):
     """Why the service could not be started, for the operator."""
 
 
-def start(environ: Mapping[str, str]) -> int:
-    """Start everything and wait until a task could be trained; on failure leave nothing running."""
+START_ERRORS = (StartError, SettingsError, ConfigError, JournalError, SupervisorError, OSError)
+
+
+def start(environ: Mapping[str, str], new_journal: bool = False) -> int:
+    """Start everything and wait until a task could be trained; on failure leave nothing running.
+
+    new_journal: begin with an empty journal where it is missing or damaged.
+    """
     try:
-        supervisor = SupervisorClient(ROOT)
         settings = load(environ)
+        supervisor = SupervisorClient(settings.home)
         if supervisor.pid() is not None:
             return _start_what_is_stopped(supervisor, settings)
-        _check_orphans()
-        _check_ports(settings)
-        _make_folders(settings)
-        supervisor.spawn()
-    except (StartError, SettingsError, SupervisorError, OSError) as error:
+        config = _prepare(supervisor, settings, new_journal)
+        supervisor.spawn(config, environment(settings, environ))
+    except START_ERRORS as error:
         # Nothing of ours runs yet; a service that runs already (a typing error in its settings, a second
         # start at the same moment) is not ours to stop.
         complain(f"TFModel did not start. {error}")
@@ -60,6 +77,33 @@ def start(environ: Mapping[str, str]) -> int:
     return 0
 
 
+def start_in_foreground(environ: Mapping[str, str], new_journal: bool = False) -> int:
+    """Become supervisord, for a service manager or a container: SIGTERM stops everything. Returns on failure only."""
+    try:
+        settings = load(environ)
+        supervisor = SupervisorClient(settings.home)
+        if supervisor.pid() is not None:
+            raise StartError("It runs already; 'python server.py stop' ends it.")
+        config = _prepare(supervisor, settings, new_journal)
+        command = [*supervisord_command(config), "--nodaemon"]
+        os.chdir(ROOT)
+        os.execve(command[0], command, supervisord_environment(environment(settings, environ)))
+    except START_ERRORS as error:
+        complain(f"TFModel did not start. {error}")
+        return 1
+
+
+def _prepare(supervisor: SupervisorClient, settings: Settings, new_journal: bool) -> Path:
+    """Check all that would keep the programs from running, and make what they need; supervisord's settings file."""
+    _check_orphans(supervisor)
+    _check_ports(settings)
+    config = write_config(settings)
+    _make_data_roots(settings)
+    if said := check_journal(settings, new_journal):
+        say(said)
+    return config
+
+
 def _start_what_is_stopped(supervisor: SupervisorClient, settings: Settings) -> int:
     """supervisord runs already. Programs that an operator has stopped are started; nothing is stopped on failure."""
     if all(program.state == "RUNNING" for program in supervisor.programs()):
@@ -70,17 +114,22 @@ def _start_what_is_stopped(supervisor: SupervisorClient, settings: Settings) -> 
     return 0
 
 
-def stop() -> int:
-    """Stop everything; 0 also when nothing was running."""
-    supervisor = SupervisorClient(ROOT)
+def stop(environ: Mapping[str, str]) -> int:
+    """Stop everything; 0 also when nothing was running. Of the settings only the state folder must be right."""
+    try:
+        home = load_home(environ)
+    except SettingsError as error:
+        complain(str(error))
+        return 1
+    supervisor = SupervisorClient(home)
     if supervisor.pid() is None:
-        orphans = find_orphans(ROOT / "run" / "supervisor.sock")
+        orphans = find_orphans(supervisor.socket)
         end_orphans(orphans, STOP_TIMEOUT_S)
         was = f"TFModel has stopped; supervisord was gone already.{_pids(orphans)}"
         say(was if orphans else "TFModel is not running.")
         return 0
     if not supervisor.shutdown(STOP_TIMEOUT_S):
-        complain(f"TFModel did not stop within {STOP_TIMEOUT_S:.0f} s; see {ROOT / 'log' / 'supervisord.log'}.")
+        complain(f"TFModel did not stop within {STOP_TIMEOUT_S:.0f} s; see {home / 'log' / 'supervisord.log'}.")
         return 1
     say("TFModel has stopped.")
     return 0
@@ -93,7 +142,7 @@ def restart(environ: Mapping[str, str]) -> int:
     except SettingsError as error:
         complain(f"Nothing was restarted. {error}")
         return 1
-    return stop() or start(environ)
+    return stop(environ) or start(environ)
 
 
 def status(environ: Mapping[str, str]) -> int:
@@ -103,29 +152,39 @@ def status(environ: Mapping[str, str]) -> int:
     except SettingsError as error:
         complain(str(error))
         return 1
-    supervisor = SupervisorClient(ROOT)
+    supervisor = SupervisorClient(settings.home)
     if supervisor.pid() is None:
-        if orphans := find_orphans(ROOT / "run" / "supervisor.sock"):
+        if orphans := find_orphans(supervisor.socket):
             complain(f"supervisord is gone, but its programs run on.{_pids(orphans)} {END_ORPHANS}")
             return 1
         say("TFModel is not running; start it with 'python server.py start'.")
         return 3
-    for program in supervisor.programs():
+    programs = supervisor.programs()
+    for program in programs:
         say(f"{program.name:<20} {program.state:<10} {program.description}")
     code, body = get_json(settings, "/readyz")
     if code == 200:
         _describe(settings, body)
         return 0
+    for program in programs:
+        if program.is_dead:
+            complain(f"The program {program.name} has ended. {_last_lines(program)}")
     complain(str(body.get("error", "The front-end does not answer.")))
     return 1
 
 
-def say(line: str) -> None:
-    print(line, flush=True)  # noqa: T201 - a command for a person
+def say(text: str) -> None:
+    """To stdout; what files and users are called cannot steer the terminal."""
+    print(_safe(text), flush=True)  # noqa: T201 - a command for a person
 
 
-def complain(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)  # noqa: T201
+def complain(text: str) -> None:
+    """As `say`, to stderr."""
+    print(_safe(text), file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _safe(text: str) -> str:
+    return "\n".join(printable(line) for line in text.split("\n"))
 
 
 def get_json(settings: Settings, path: str) -> tuple[int, dict[str, Any]]:
@@ -153,6 +212,7 @@ def _reachable(host: str) -> str:
 def _wait_until_ready(supervisor: SupervisorClient, settings: Settings) -> dict[str, Any]:
     give_up_at_s = time.monotonic() + START_TIMEOUT_S
     said = ""
+    pids: dict[str, set[int]] = {}
     while True:
         code, body = get_json(settings, "/readyz")
         if code == 200:
@@ -161,6 +221,11 @@ def _wait_until_ready(supervisor: SupervisorClient, settings: Settings) -> dict[
         dead = next((program for program in programs if program.is_dead), None)
         if dead is not None:
             raise StartError(f"The program {dead.name} died ({dead.description}).\n{_last_lines(dead)}")
+        for program in programs:
+            pids.setdefault(program.name, set()).add(program.pid)
+            # 0 stands for the moments between two starts.
+            if len(pids[program.name] - {0}) >= MOST_STARTS:
+                raise StartError(f"The program {program.name} ends again and again.\n{_last_lines(program)}")
         if time.monotonic() > give_up_at_s:
             logs = "\n".join(_last_lines(program) for program in programs)
             raise StartError(f"Not ready after {START_TIMEOUT_S:.0f} s: {body.get('error', 'no answer')}\n{logs}")
@@ -171,8 +236,8 @@ def _wait_until_ready(supervisor: SupervisorClient, settings: Settings) -> dict[
         time.sleep(POLL_INTERVAL_S)
 
 
-def _check_orphans() -> None:
-    if orphans := find_orphans(ROOT / "run" / "supervisor.sock"):
+def _check_orphans(supervisor: SupervisorClient) -> None:
+    if orphans := find_orphans(supervisor.socket):
         raise StartError(f"Programs of an earlier start run on without supervisord.{_pids(orphans)} {END_ORPHANS}")
 
 
@@ -209,12 +274,10 @@ def _owner_of(port: int) -> str:
     return ""
 
 
-def _make_folders(settings: Settings) -> None:
-    for name in ("log", "run"):
-        (ROOT / name).mkdir(exist_ok=True)
+def _make_data_roots(settings: Settings) -> None:
     for root in settings.web.allowed_roots():
         # Only our own default is made; a missing folder of the operator's is more likely a typing error.
-        if root == (ROOT / "projects").resolve():
+        if root == (settings.home / "projects").resolve():
             root.mkdir(exist_ok=True)
         elif not root.is_dir():
             raise StartError(f"[web] data_roots names {root}, which is not a folder; make it or correct the setting.")
@@ -230,10 +293,10 @@ def _last_lines(program: ProgramInfo) -> str:
 
 def _describe(settings: Settings, ready: dict[str, Any]) -> None:
     _, body = get_json(settings, "/v1/workers")
-    names = ", ".join(worker["name"] for worker in body.get("workers", [])) or "none"
+    names = ", ".join(printable(worker["name"]) for worker in body.get("workers", [])) or "none"
     say(f"TFModel is ready at http://{_reachable(settings.web.host)}:{settings.web.port}")
     say(f"  workers  {ready.get('workers', 0)} ({names})")
-    say(f"  logs     {ROOT / 'log'}")
+    say(f"  logs     {settings.log_dir}")
     say(f"  photos   {', '.join(str(root) for root in settings.web.allowed_roots())}")
 
 
@@ -245,6 +308,6 @@ def _stop_quietly(supervisor: SupervisorClient) -> None:
         return
     if stopped:
         # A stale socket of a supervisord that died would only confuse the next start.
-        Path(ROOT / "run" / "supervisor.sock").unlink(missing_ok=True)
+        supervisor.socket.unlink(missing_ok=True)
     else:
         complain("Not everything could be stopped; try 'python server.py stop'.")

@@ -8,14 +8,16 @@ import subprocess
 import sys
 import time
 import xmlrpc.client
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from supervisor.xmlrpc import SupervisorTransport
 
-#: The longest path that Linux takes for a Unix socket.
-MAX_SOCKET_PATH_BYTES = 107
+from conf.settings import ROOT
+from service.supervisor_config import socket_of
+
 SPAWN_TIMEOUT_S = 20.0
 
 
@@ -38,25 +40,20 @@ class SupervisorError(Exception):
 
 
 class SupervisorClient:
-    """For the supervisord of `root`/supervisord.conf."""
+    """For the supervisord of the service whose state folder is `home`."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._socket = root / "run" / "supervisor.sock"
-        if len(os.fsencode(self._socket)) > MAX_SOCKET_PATH_BYTES:
-            raise SupervisorError(
-                f"The path {self._socket} is longer than the {MAX_SOCKET_PATH_BYTES} bytes that a Unix socket "
-                "may have; move TFModel to a folder with a shorter path."
-            )
+    def __init__(self, home: Path) -> None:
+        self.socket = socket_of(home)
+        self._log = home / "log" / "supervisord.log"
 
     def _call(self, method: str) -> Any:
         """One call over a connection of its own: supervisor's transport does not recover from a failed one."""
-        transport = SupervisorTransport(None, None, f"unix://{self._socket}")
+        transport = SupervisorTransport(None, None, f"unix://{self.socket}")
         try:
             proxy: Any = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
             return getattr(proxy.supervisor, method)()
         except (OSError, xmlrpc.client.Error, http.client.HTTPException) as error:
-            raise SupervisorError(f"supervisord does not answer at {self._socket}: {error}") from error
+            raise SupervisorError(f"supervisord does not answer at {self.socket}: {error}") from error
         finally:
             transport.close()
 
@@ -78,14 +75,12 @@ class SupervisorClient:
             for row in rows
         ]
 
-    def spawn(self) -> None:
+    def spawn(self, config: Path, environ: Mapping[str, str]) -> None:
         """Start supervisord in the background; SupervisorError when it does not come up."""
-        # The programs are started as `python3`: it must be the Python that runs now.
-        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
         done = subprocess.run(
-            [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._root / "supervisord.conf")],
-            cwd=self._root,
-            env={**os.environ, "PATH": path},
+            supervisord_command(config),
+            cwd=ROOT,
+            env=supervisord_environment(environ),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -97,7 +92,7 @@ class SupervisorClient:
         give_up_at_s = time.monotonic() + SPAWN_TIMEOUT_S
         while self.pid() is None:
             if time.monotonic() > give_up_at_s:
-                raise SupervisorError(f"supervisord does not answer at {self._socket}; see log/supervisord.log.")
+                raise SupervisorError(f"supervisord does not answer at {self.socket}; see {self._log}.")
             time.sleep(0.05)
 
     def start_all(self) -> None:
@@ -119,6 +114,16 @@ class SupervisorClient:
                 return False
             time.sleep(0.05)
         return True
+
+
+def supervisord_command(config: Path) -> list[str]:
+    return [sys.executable, "-m", "supervisor.supervisord", "-c", str(config)]
+
+
+def supervisord_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """The programs are started as `python3`: it must be the Python that runs now."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), environ.get("PATH", "")])
+    return {**environ, "PATH": path}
 
 
 def _alive(pid: int) -> bool:

@@ -22,7 +22,12 @@ FAULTS = (
         "        for effect in effects:\n            self._carry_out(effect)\n"
         "        self._journal.append(records, {change.task.task_id: change.task for change in changes}.values())\n",
     ),
-    Fault("a failed commit is survived", "broker/__main__.py", "        os._exit(1)\n", "        pass\n"),
+    Fault(
+        "a failed commit is survived",
+        "broker/__main__.py",
+        "        end_without_journal(broker.journal_path, error)\n",
+        "        pass\n",
+    ),
     Fault("stale attempt accepted", "broker/core.py", " and task.attempt == result.attempt:", ":"),
     Fault(
         "lost start never sent again",

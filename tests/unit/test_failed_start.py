@@ -23,12 +23,13 @@ class RecordingSupervisor:
 
     def __init__(self, running: bool = False, spawn_error: str = "") -> None:
         self.calls: list[str] = []
+        self.socket = Path("/nowhere/supervisor.sock")
         self._running, self._spawn_error = running, spawn_error
 
     def pid(self) -> int | None:
         return 4242 if self._running else None
 
-    def spawn(self) -> None:
+    def spawn(self, config: Path, environ: object) -> None:
         self.calls.append("spawn")
         if self._spawn_error:
             raise SupervisorError(self._spawn_error)
@@ -41,8 +42,10 @@ class RecordingSupervisor:
 @pytest.fixture
 def supervised(monkeypatch: pytest.MonkeyPatch) -> RecordingSupervisor:
     supervisor = RecordingSupervisor()
-    monkeypatch.setattr(commands, "SupervisorClient", lambda root: supervisor)
-    monkeypatch.setattr(commands, "_make_folders", lambda settings: None)
+    monkeypatch.setattr(commands, "SupervisorClient", lambda home: supervisor)
+    monkeypatch.setattr(commands, "write_config", lambda settings: Path("/nowhere/supervisord.conf"))
+    monkeypatch.setattr(commands, "_make_data_roots", lambda settings: None)
+    monkeypatch.setattr(commands, "check_journal", lambda settings, new_journal: "")
     monkeypatch.setattr(commands, "find_orphans", lambda socket: [])
     return supervisor
 
@@ -78,12 +81,11 @@ def test_the_loser_of_two_starts_at_once_does_not_stop_the_winner(
 
 
 def test_a_start_that_fails_half_way_stops_what_it_had_started(
-    supervised: RecordingSupervisor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    supervised: RecordingSupervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die(*_: object) -> None:
         raise commands.StartError("The program broker died.")
 
-    monkeypatch.setattr(commands, "ROOT", tmp_path)
     monkeypatch.setattr(commands, "_check_ports", lambda settings: None)
     monkeypatch.setattr(commands, "_wait_until_ready", die)
     assert commands.start({}) == 1

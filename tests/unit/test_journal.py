@@ -130,7 +130,7 @@ def test_a_journal_of_a_newer_release_is_refused(path: Path) -> None:
 def test_a_file_that_is_no_journal_is_refused(path: Path) -> None:
     path.parent.mkdir()
     path.write_text("not a database, but long enough to be looked at " * 20)
-    with pytest.raises(JournalError, match="Cannot open the journal"):
+    with pytest.raises(JournalError, match="damaged or is no SQLite file"):
         Journal(path)
 
 

@@ -1,0 +1,63 @@
+"""What `start` asks of the journal before it starts anything: nobody should wait for a broker that cannot run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+
+from broker.journal_copy import begin_anew
+from broker.journal_file import CURES, BrokenJournalError, JournalError, examine, is_blank, refuse_vanished
+from conf.settings import Settings
+
+#: Folders looked at in one data root, and models in one project, before a search for models ends without one.
+MOST_PROJECTS = 5000
+MOST_MODELS = 20
+
+
+def check_journal(settings: Settings, new_journal: bool) -> str:
+    """JournalError with a sentence on what to do where the journal is damaged, foreign, unreadable or missing.
+
+    Missing means: it was there before, or models show that there was one. new_journal: the operator wants an empty
+    one. Returns what there is to say about a journal that was set aside for it, else "".
+    """
+    path = settings.broker.journal_path
+    if new_journal:
+        aside = begin_anew(path)
+        return f"The old journal is kept as {aside}." if aside else ""
+    refuse_vanished(path)
+    if is_blank(path):
+        model = find_model(settings.web.allowed_roots())
+        if model is not None:
+            raise BrokenJournalError(
+                f"There is no journal at {path}, but there are models ({model}): the journal is lost, or it lay "
+                f"elsewhere before ([broker] journal, TFMODEL_HOME). {CURES}"
+            )
+        return ""
+    examine(path)
+    if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+        raise JournalError(
+            f"User {os.geteuid()} may not write to the journal {path} or its folder; start TFModel as the user that "
+            "they belong to."
+        )
+    return ""
+
+
+def find_model(roots: Iterable[Path]) -> Path | None:
+    """The folder of a finished model in one of the data roots, known by its manifest; the search is bounded."""
+    for root in roots:
+        for project in _folders(root, MOST_PROJECTS):
+            for model in _folders(project / "models", MOST_MODELS):
+                if (model / "manifest.json").is_file():
+                    return model
+    return None
+
+
+def _folders(parent: Path, most: int) -> list[Path]:
+    """Up to `most` folders in `parent`, links left out; none where it is no folder that can be read."""
+    try:
+        with os.scandir(parent) as entries:
+            return [Path(entry) for entry in islice(entries, most) if entry.is_dir(follow_symlinks=False)]
+    except OSError:
+        return []

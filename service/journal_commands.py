@@ -1,0 +1,45 @@
+"""`python server.py backup FILE | restore FILE`: each returns the exit code of the program."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from broker.journal_copy import back_up
+from broker.journal_copy import restore as put_back
+from broker.journal_file import JournalError
+from conf.settings import SettingsError, load
+from service.commands import complain, say
+from service.supervisor_client import SupervisorClient
+
+
+def backup(environ: Mapping[str, str], file: Path, overwrite: bool) -> int:
+    """Copy the journal, also while the service runs."""
+    try:
+        journal = load(environ).broker.journal_path
+        contents = back_up(journal, file.absolute(), overwrite)
+    except (SettingsError, JournalError) as error:
+        complain(str(error))
+        return 1
+    say(f"The journal is backed up to {file}, and the copy is sound: {contents}.")
+    say("It holds every task, but no photos and models, no settings, no tokens and no keys.")
+    return 0
+
+
+def restore(environ: Mapping[str, str], file: Path) -> int:
+    """Put a backup in the journal's place, while the service is stopped."""
+    try:
+        settings = load(environ)
+        if SupervisorClient(settings.home).pid() is not None:
+            # The front-end too holds the tasks in memory, and would not notice that they have changed.
+            complain("The service runs; stop it with 'python server.py stop', restore, and start it again.")
+            return 1
+        contents, aside = put_back(file.absolute(), settings.broker.journal_path)
+    except (SettingsError, JournalError) as error:
+        complain(str(error))
+        return 1
+    say(f"{settings.broker.journal_path} is restored from {file}: {contents}.")
+    say("What was posted after the backup is not in it; what had not ended then is trained after the next start.")
+    if aside is not None:
+        say(f"The journal as it was is kept as {aside}.")
+    return 0

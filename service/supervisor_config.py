@@ -1,0 +1,91 @@
+"""Which supervisord.conf is used: the one beside the code, or one made from it that lies in the state folder.
+
+The tracked file finds everything from the folder that it lies in. That holds while the state folder is the folder of
+the code. Else `start` writes a file of the same programs, which knows both folders.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from conf.settings import ROOT, Settings
+from conf.socket_folder import open_socket_folder, socket_folder
+
+FILE_NAME = "supervisord.conf"
+SOCKET_NAME = "supervisor.sock"
+#: What the tracked file writes for the folder that it lies in.
+HERE = "%(here)s"
+#: A link to the code's folder. supervisord would cut a path with " #" or " ;" in it, and has no way to quote one.
+CODE_LINK = "run/code"
+HEADER = "; Made by 'python server.py start' at each start, from the file of that name in {code}: edit that one.\n"
+
+
+class ConfigError(Exception):
+    """The state folder cannot be used for supervisord; the message says why."""
+
+
+def socket_of(home: Path) -> Path:
+    """supervisord's socket of the service whose state folder is `home`."""
+    return socket_folder(home / "run") / SOCKET_NAME
+
+
+def config_of(home: Path) -> Path:
+    """The file that supervisord and supervisorctl are given for that service."""
+    if home != ROOT:
+        return home / FILE_NAME
+    return ROOT / FILE_NAME if _is_near(home) else home / "run" / FILE_NAME
+
+
+def write_config(settings: Settings) -> Path:
+    """Make the folders that supervisord needs, and the file where the tracked one does not fit; its path."""
+    home = settings.home
+    home.mkdir(parents=True, exist_ok=True)
+    # Logs name users' files and folders; operators may let a group read them.
+    settings.log_dir.mkdir(exist_ok=True, mode=0o750)
+    settings.run_dir.mkdir(exist_ok=True, mode=0o700)
+    open_socket_folder(settings.run_dir)
+    file = config_of(home)
+    if file != ROOT / FILE_NAME:
+        _link_code(home / CODE_LINK)
+        new = file.with_name(f".{FILE_NAME}.new")
+        new.write_text(derived_config((ROOT / FILE_NAME).read_text(), home))
+        new.replace(file)
+    return file
+
+
+def derived_config(tracked: str, home: Path) -> str:
+    """The tracked file's text, for a file at `config_of(home)`."""
+    here = HERE if config_of(home).parent == home else f"{HERE}/.."
+    quote = '"' if '"' not in str(home) else "'"
+    if quote in str(home) or "\n" in str(home):
+        raise ConfigError(f"The state folder {str(home)!r} has both kinds of quotes, or a line break, in its path.")
+    if HERE not in tracked or f"directory = {HERE}\n" not in tracked:
+        raise ConfigError(f"{ROOT / FILE_NAME} lacks the line 'directory = {HERE}'; put it back into [supervisord].")
+    # The slash at its end keeps supervisord from taking a quote there, the path's last character, for its own.
+    directory = f"directory = {HERE}/{CODE_LINK}\nenvironment = TFMODEL_HOME={quote}{HERE}/{quote}\n"
+    text = tracked.replace(f"directory = {HERE}\n", directory).replace(HERE, here)
+    if not _is_near(home):
+        text = text.replace(f"{here}/run/{SOCKET_NAME}", str(socket_of(home)))
+    return HEADER.format(code=" ".join(str(ROOT).splitlines())) + text
+
+
+def environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
+    """What supervisord and its programs get: the same settings, wherever they are started from."""
+    given = {**environ, "TFMODEL_HOME": str(settings.home)}
+    if "TFMODEL_SETTINGS" in given:
+        given["TFMODEL_SETTINGS"] = os.path.abspath(given["TFMODEL_SETTINGS"])  # noqa: PTH100 - links stay
+    return given
+
+
+def _is_near(home: Path) -> bool:
+    """Whether the path of `home` leaves room for a socket in its run/."""
+    return socket_of(home).parent == home / "run"
+
+
+def _link_code(link: Path) -> None:
+    if link.is_symlink() and link.readlink() == ROOT:
+        return
+    link.unlink(missing_ok=True)
+    link.symlink_to(ROOT)
