@@ -25,6 +25,7 @@ from broker.journal_file import (
     note_made,
     open_journal,
     open_to_read,
+    refuse_unreadable,
     refuse_vanished,
 )
 from protocol.task import ENDED_STATES, Task, TaskState
@@ -55,6 +56,7 @@ class Journal:
         except OSError as error:
             raise JournalError(f"Cannot open the journal {path}: {error}") from error
         try:
+            refuse_unreadable(path)
             refuse_vanished(path)
             self._db = open_journal(path)
             note_made(self._lock_fd)

@@ -115,8 +115,10 @@ def refuse_vanished(path: Path) -> None:
 
 
 def open_journal(path: Path) -> sqlite3.Connection:
-    """For the one writer, with its tables up to date; made where there is none. BrokenJournalError, sqlite3.Error."""
-    refuse_unreadable(path)
+    """For the one writer, with its tables up to date; made where there is none.
+
+    Raises BrokenJournalError where the file is not ours or is damaged, sqlite3.Error where it cannot be used now.
+    """
     if is_blank(path):
         # Readable by its owner only; SQLite gives the files beside it the same rights.
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))

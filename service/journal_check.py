@@ -8,7 +8,15 @@ from itertools import islice
 from pathlib import Path
 
 from broker.journal_copy import begin_anew
-from broker.journal_file import CURES, BrokenJournalError, JournalError, examine, is_blank, refuse_vanished
+from broker.journal_file import (
+    CURES,
+    BrokenJournalError,
+    JournalError,
+    examine,
+    is_blank,
+    refuse_unreadable,
+    refuse_vanished,
+)
 from conf.settings import Settings
 
 #: Folders looked at in one data root, and models in one project, before a search for models ends without one.
@@ -26,6 +34,7 @@ def check_journal(settings: Settings, new_journal: bool) -> str:
     if new_journal:
         aside = begin_anew(path)
         return f"The old journal is kept as {aside}." if aside else ""
+    refuse_unreadable(path)
     refuse_vanished(path)
     if is_blank(path):
         model = find_model(settings.web.allowed_roots())

@@ -63,9 +63,12 @@ def derived_config(tracked: str, home: Path) -> str:
         raise ConfigError(f"The state folder {str(home)!r} has both kinds of quotes, or a line break, in its path.")
     if HERE not in tracked or f"directory = {HERE}\n" not in tracked:
         raise ConfigError(f"{ROOT / FILE_NAME} lacks the line 'directory = {HERE}'; put it back into [supervisord].")
-    # The slash at its end keeps supervisord from taking a quote there, the path's last character, for its own.
-    directory = f"directory = {HERE}/{CODE_LINK}\nenvironment = TFMODEL_HOME={quote}{HERE}/{quote}\n"
-    text = tracked.replace(f"directory = {HERE}\n", directory).replace(HERE, here)
+    # supervisord expands this one setting twice, and a % in the path must meet only the second time: hence %%. The
+    # slash keeps a quote that ends the path apart from supervisord's own, all of which it strips off the end.
+    variable = f"environment = TFMODEL_HOME={quote}%{here}/{quote}"
+    directory = f"directory = {here}/{CODE_LINK}"
+    text = tracked.replace(f"directory = {HERE}\n", f"{directory}\n{variable}\n")
+    text = text if here == HERE else text.replace(HERE, here)
     if not _is_near(home):
         text = text.replace(f"{here}/run/{SOCKET_NAME}", str(socket_of(home)))
     return HEADER.format(code=" ".join(str(ROOT).splitlines())) + text

@@ -19,7 +19,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -46,9 +46,14 @@ class Answer(NamedTuple):
 
 
 class ServiceUnderTest:
-    def __init__(self, root: Path, settings: dict[str, str]) -> None:
-        """settings: TFMODEL_… variables without their prefix."""
+    def __init__(self, root: Path, settings: dict[str, str], as_user: Sequence[str] = ()) -> None:
+        """root: the code; settings: TFMODEL_… variables without their prefix, HOME for another state folder.
+
+        as_user: what stands in front of a command that another user is to run, as setpriv and its options.
+        """
         self.root = root
+        self.home = Path(settings.get("HOME", root))
+        self._as_user = tuple(as_user)
         self.ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
         self._mark = uuid.uuid4().hex
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("TFMODEL_")}
@@ -57,7 +62,7 @@ class ServiceUnderTest:
 
     @property
     def projects(self) -> Path:
-        return self.root / "projects"
+        return self.home / "projects"
 
     # ---- commands ----
 
@@ -66,7 +71,9 @@ class ServiceUnderTest:
         return self._run("server.py", *words, environ={f"TFMODEL_{name}": value for name, value in settings.items()})
 
     def supervisorctl(self, *words: str) -> str:
-        done = self._run("-m", "supervisor.supervisorctl", "-c", "supervisord.conf", *words, environ={})
+        done = self._run(
+            "-m", "supervisor.supervisorctl", "-c", str(self.home / "supervisord.conf"), *words, environ={}
+        )
         assert done.returncode == 0, f"supervisorctl {words}: {done.stdout}{done.stderr}"
         return done.stdout
 
@@ -84,7 +91,7 @@ class ServiceUnderTest:
 
     def _run(self, *words: str, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, *words],
+            [*self._as_user, sys.executable, *words],
             cwd=self.root,
             env=self.environ | environ,
             stdin=subprocess.DEVNULL,
@@ -175,11 +182,11 @@ class ServiceUnderTest:
         return sorted(trainers, key=psutil.Process.create_time)
 
     def log(self, name: str) -> str:
-        path = self.root / "log" / f"{name}.log"
+        path = self.home / "log" / f"{name}.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
     def last_log_lines(self) -> str:
-        logs = sorted((self.root / "log").glob("*.log"))
+        logs = sorted((self.home / "log").glob("*.log"))
         return "\n".join(f"--- {path.name}\n" + "\n".join(self.log(path.stem).splitlines()[-15:]) for path in logs)
 
     def _ready_trainers(self) -> list[int]:

@@ -10,6 +10,8 @@ import sys
 import psutil
 import pytest
 
+from broker.journal import Journal
+from broker.journal_file import lock_path
 from tests.process.service_under_test import ServiceUnderTest, is_alive, wait_until
 
 EXIT_BAD_SETTINGS = 78
@@ -114,11 +116,13 @@ def test_each_program_exits_over_a_bad_setting(stopped: ServiceUnderTest) -> Non
         assert "[broker] lease_ttl_s" in done.stderr
 
 
-def test_a_broker_that_dies(stopped: ServiceUnderTest) -> None:
-    (stopped.root / "var").mkdir()
-    (stopped.root / "var" / "journal.sqlite3").write_text("This is no database. " * 100)
+def test_a_broker_that_dies_again_and_again(stopped: ServiceUnderTest) -> None:
+    journal = stopped.root / "var" / "journal.sqlite3"
+    Journal(journal).close()
+    lock_path(journal).unlink()
+    lock_path(journal).mkdir()
     done = stopped.command("start")
-    check_failed_start(stopped, done, "broker died", "Last lines of", "journal.sqlite3")
+    check_failed_start(stopped, done, "broker ends again and again", "Last lines of", "journal.sqlite3")
 
 
 def test_a_worker_that_dies(stopped: ServiceUnderTest) -> None:

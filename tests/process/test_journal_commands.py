@@ -1,0 +1,111 @@
+"""`python server.py backup | restore | start --new-journal` with a real service, and what a killed backup leaves."""
+
+from __future__ import annotations
+
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from broker.facts import Record, Submitted, evolve
+from broker.journal import Journal
+from broker.journal_copy import UNFINISHED_PATTERN
+from broker.journal_file import examine, lock_path
+from tests.process.service_under_test import ServiceUnderTest, wait_until
+from tests.sample_tasks import make_spec
+
+#: Enough for a copy that takes a while.
+MANY_TASKS = 60_000
+
+
+@pytest.fixture
+def journal(stopped: ServiceUnderTest) -> Path:
+    return stopped.root / "var" / "journal.sqlite3"
+
+
+def failed_task(service: ServiceUnderTest, name: str) -> str:
+    """The id of a task that has failed for want of photos: one more in the journal, without a training."""
+    (service.projects / name).mkdir()
+    task_id = service.post(service.projects / name, "classification")
+    service.wait_for_end(task_id, "failed")
+    return task_id
+
+
+def test_a_lost_journal_comes_back_from_a_backup(stopped: ServiceUnderTest, journal: Path, tmp_path: Path) -> None:
+    service, backup = stopped, tmp_path / "backup of monday"
+    assert service.command("start").returncode == 0
+    first = failed_task(service, "first")
+    done = service.command("backup", str(backup))
+    assert (done.returncode, "1 tasks" in done.stdout) == (0, True), done.stdout + done.stderr
+    assert stat.S_IMODE(backup.stat().st_mode) == 0o600
+    again = service.command("backup", str(backup))
+    assert (again.returncode, "--force" in again.stderr) == (1, True)
+    second = failed_task(service, "second")
+    assert service.command("backup", str(backup), "--force").returncode == 0
+    third = failed_task(service, "third")
+
+    refused = service.command("restore", str(backup))
+    assert (refused.returncode, "stop it" in refused.stderr) == (1, True), refused.stderr
+    assert service.task(third)["state"] == "failed"
+
+    assert service.command("stop").returncode == 0
+    for file in journal.parent.glob(journal.name + "*"):
+        if file != lock_path(journal):
+            file.unlink()
+    refused = service.command("start")
+    assert refused.returncode == 1
+    assert "has vanished" in refused.stderr
+    assert "server.py restore" in refused.stderr
+    assert service.processes() == []
+
+    done = service.command("restore", str(backup))
+    assert (done.returncode, "2 tasks" in done.stdout) == (0, True), done.stdout + done.stderr
+    assert service.command("start").returncode == 0
+    assert [service.task(task_id)["state"] for task_id in (first, second)] == ["failed", "failed"]
+    assert service.call("GET", f"/v1/tasks/{third}").status == 404
+
+
+def test_a_start_in_the_foreground_begins_anew_where_it_is_told_to(stopped: ServiceUnderTest, journal: Path) -> None:
+    journal.parent.mkdir()
+    journal.write_text("This is no database. " * 100)
+    refused = stopped.command("start", "--foreground")
+    assert refused.returncode == 1
+    assert "no SQLite file" in refused.stderr
+    words = [sys.executable, "server.py", "start", "--foreground", "--new-journal"]
+    process = subprocess.Popen(
+        words, cwd=stopped.root, env=stopped.environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        stopped.wait_until_free()
+        assert stopped.command("status").returncode == 0
+        assert examine(journal).tasks == 0
+        (aside,) = journal.parent.glob("journal.sqlite3.until-*")
+        assert aside.read_text().startswith("This is no database.")
+        process.send_signal(signal.SIGTERM)
+        said, _ = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 0
+    assert str(aside) in said
+    assert stopped.processes() == []
+
+
+def test_a_killed_backup_leaves_no_half_file(stopped: ServiceUnderTest, journal: Path, tmp_path: Path) -> None:
+    with Journal(journal) as opened:
+        records = [Record(seq, 1.0, f"t{seq}", Submitted(make_spec(f"t{seq}"))) for seq in range(1, MANY_TASKS + 1)]
+        opened.append(records, [evolve(None, record) for record in records])
+    target = tmp_path / "backup"
+    for number in (signal.SIGKILL, signal.SIGTERM):
+        process = subprocess.Popen(
+            [sys.executable, "server.py", "backup", str(target)], cwd=stopped.root, env=stopped.environ
+        )
+        wait_until(lambda: list(tmp_path.glob(UNFINISHED_PATTERN)), bool, 30.0)
+        process.send_signal(number)
+        assert process.wait(timeout=30) == -number, "it was finished before it could be killed"
+        assert not target.exists()
+    done = stopped.command("backup", str(target))
+    assert (done.returncode, f"{MANY_TASKS} tasks" in done.stdout) == (0, True), done.stderr
+    assert list(tmp_path.iterdir()) == [target]
