@@ -20,6 +20,8 @@ MOST_TRACE_LINES = 60
 #: No line of ours begins with a blank, so no line that does can pass for one.
 INDENT = "    "
 LEFT_OUT = " […]"
+#: What our loggers' names begin with. Their messages are `action=… key=value`; libraries' are sentences.
+OUR_LOGGERS = ("broker", "web", "worker", "trainer", "trainer_worker")
 
 
 class LineFormatter(logging.Formatter):
@@ -30,6 +32,9 @@ class LineFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         record.message = record.getMessage()
+        if record.name.partition(".")[0] not in OUR_LOGGERS:
+            # In quotes: what a library repeats of a request or a file must not read like keys and values of ours.
+            record.message = f"action=library.message logger={record.name} text={record.message!r}"
         record.asctime = self.formatTime(record, self.datefmt)
         lines = [bounded(printable(self.formatMessage(record)))]
         # The cached text of the standard formatter (exc_text) is not used: another handler may have written it.

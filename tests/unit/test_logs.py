@@ -14,18 +14,18 @@ from conf.settings import ROOT
 from protocol.text import printable
 
 FORGED = "2026-11-29T10:00:00.000 INFO broker action=task.done task=t1"
-RECORD = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3} [A-Z]+ program ")
+RECORD = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3} [A-Z]+ worker\.w1 action=")
 #: C0, C1, Unicode's own line breaks, and marks that turn the direction of writing.
 HOSTILE = [
     chr(code) for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, *range(0x202A, 0x202F), 0x2066, 0x61C)
 ]
 
 
-def lines_of(message: str, *args: object, error: BaseException | None = None) -> list[str]:
+def lines_of(message: str, *args: object, error: BaseException | None = None, logger: str = "worker") -> list[str]:
     """What a log file gets for one record, cut at everything that any reader takes for a line break."""
     info = (type(error), error, error.__traceback__) if error else None
-    record = logging.LogRecord("program", logging.INFO, __file__, 1, message, args, info)
-    return LineFormatter("program").format(record).splitlines()
+    record = logging.LogRecord(logger, logging.INFO, __file__, 1, message, args, info)
+    return LineFormatter("worker.w1").format(record).splitlines()
 
 
 @pytest.mark.parametrize("mark", HOSTILE, ids=lambda mark: f"U+{ord(mark):04X}")
@@ -43,9 +43,14 @@ def test_names_in_all_the_world_s_scripts_stay_readable() -> None:
 
 
 def test_a_name_of_undecodable_bytes_is_written() -> None:
-    (line,) = lines_of("name=%s", b"\xff\n.png".decode("utf-8", "surrogateescape"))
+    (line,) = lines_of("action=file.skipped name=%s", b"\xff\n.png".decode("utf-8", "surrogateescape"))
     assert line.endswith(r"name=\udcff\n.png")
     line.encode()
+
+
+def test_a_library_s_words_do_not_read_like_keys_of_ours() -> None:
+    (line,) = lines_of("400 GET %s", "/?x=\naction=task.done task=t1", logger="tornado.general")
+    assert line.endswith(r"action=library.message logger=tornado.general text='400 GET /?x=\naction=task.done task=t1'")
 
 
 def test_no_line_is_longer_than_the_bound() -> None:
@@ -103,7 +108,7 @@ def test_a_stack_trace_is_bounded_and_keeps_both_of_its_ends() -> None:
     ids=["uncaught", "uncaught in a thread", "warning", "destructor"],
 )
 def test_what_python_itself_says_takes_the_same_way(code: str) -> None:
-    program = f"from conf.logs import set_up_logging\nset_up_logging('program')\nFORGED = 'x\\n{FORGED}'\n{code}\n"
+    program = f"from conf.logs import set_up_logging\nset_up_logging('worker.w1')\nFORGED = 'x\\n{FORGED}'\n{code}\n"
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
     )
