@@ -67,7 +67,7 @@ def run(settings: Settings) -> None:
     log.info("action=broker.listening host=%s worker_port=%d pid=%d", broker.host, broker.worker_port, os.getpid())
     try:
         shell.run()
-    except (sqlite3.Error, BrokenJournalError) as error:
+    except sqlite3.Error as error:
         # Memory is ahead of the journal now. End at once, without any answer; the next start replays the truth.
         log.critical("action=broker.journal_failed path=%r", str(broker.journal_path), exc_info=True)
         end_without_journal(broker.journal_path, error)
@@ -76,20 +76,18 @@ def run(settings: Settings) -> None:
     log.info("action=broker.stopped")
 
 
-def end_without_journal(path: Path, error: Exception) -> NoReturn:
+def end_without_journal(path: Path, error: sqlite3.Error) -> NoReturn:
     """End over a journal that failed: for a new try where the file is sound, for good where it is not.
 
     A broker that went on with a damaged file would end again at the same page, and write to what should be saved.
     """
-    try:
-        if isinstance(error, BrokenJournalError):
-            raise error
-        if isinstance(error, sqlite3.Error) and is_damage(error):
+    if is_damage(error):
+        try:
             examine(path)
-    except BrokenJournalError as broken:
-        give_up(broken)
-    except JournalError:
-        pass  # It cannot be read at this moment; the next start sees.
+        except BrokenJournalError as broken:
+            give_up(broken)
+        except JournalError:
+            pass  # It cannot be read at this moment; the next start sees.
     os._exit(1)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -18,8 +18,6 @@ import msgspec
 
 from broker.facts import Fact, Record
 from broker.journal_file import (
-    CURES,
-    BrokenJournalError,
     JournalError,
     hold_lock,
     note_made,
@@ -50,6 +48,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         """Open the file at `path`, or make it where none has ever been. JournalError says why it cannot be."""
+        self._unreadable: set[str] = set()
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._lock_fd = hold_lock(path)
@@ -97,16 +96,23 @@ class Journal:
         row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'facts'").fetchone()
         return int(row[0]) if row else 0
 
-    def live_records(self) -> Iterator[Record]:
+    def live_records(self) -> list[Record]:
         """The facts of all tasks that have not ended, in order: what a broker replays.
 
-        BrokenJournalError where one cannot be read: a broker that left it out would lose a task.
+        A task of which a fact cannot be read is left out as a whole: the others must be served all the same.
         """
         rows = self._db.execute(
-            f"{_SELECT_FACTS} JOIN tasks USING (task_id) WHERE state IN ({_marks(_LIVE)}) ORDER BY seq",
-            _LIVE,
+            f"{_SELECT_FACTS} JOIN tasks USING (task_id) WHERE state IN ({_marks(_LIVE)}) ORDER BY seq", _LIVE
         )
-        return map(_record, rows)
+        records: list[Record] = []
+        unreadable: set[str] = set()
+        for row in rows:
+            try:
+                records.append(_record(row))
+            except msgspec.DecodeError as error:
+                unreadable.add(row[2])
+                self._name_unreadable(row[2], error)
+        return [record for record in records if record.task_id not in unreadable]
 
     def recent_ended(self, count: int) -> list[Task]:
         """The tasks that ended last, oldest first."""
@@ -114,7 +120,7 @@ class Journal:
             f"{_SELECT_TASKS} WHERE state IN ({_marks(_ENDED)}) ORDER BY ended_at_s DESC LIMIT ?",
             (*_ENDED, count),
         ).fetchall()
-        return _tasks(reversed(rows))
+        return self._tasks(reversed(rows))
 
     def keyed_since(self, submitted_after_s: float) -> list[Task]:
         """The tasks that came with a request key since then, oldest first."""
@@ -122,11 +128,12 @@ class Journal:
             f"{_SELECT_TASKS} WHERE request_key != '' AND submitted_at_s > ? ORDER BY submitted_at_s",
             (submitted_after_s,),
         )
-        return _tasks(rows)
+        return self._tasks(rows)
 
     def task(self, task_id: str) -> Task | None:
+        """None also for a task whose record cannot be read."""
         rows = self._db.execute(f"{_SELECT_TASKS} WHERE task_id = ?", (task_id,))
-        return next(iter(_tasks(rows)), None)
+        return next(iter(self._tasks(rows)), None)
 
     def prune(self, ended_before_s: float) -> int:
         """Forget tasks that ended before that time, at most PRUNED_A_CALL; returns how many."""
@@ -141,6 +148,21 @@ class Journal:
                 self._db.executemany("DELETE FROM tasks WHERE task_id = ?", rows)
         return len(rows)
 
+    def _tasks(self, rows: Iterable[tuple[str, bytes]]) -> list[Task]:
+        """From (task_id, task); those that cannot be read are left out."""
+        tasks = []
+        for task_id, text in rows:
+            try:
+                tasks.append(_task_decoder.decode(text))
+            except msgspec.DecodeError as error:
+                self._name_unreadable(task_id, error)
+        return tasks
+
+    def _name_unreadable(self, task_id: str, error: msgspec.DecodeError) -> None:
+        if task_id not in self._unreadable:
+            self._unreadable.add(task_id)
+            log.error("action=journal.task_left_out task=%r reason='its record cannot be read: %s'", task_id, error)
+
 
 def read_story(path: Path, task_id: str) -> list[Record]:
     """A task's facts in order, read beside a running broker. JournalError if there is no journal at `path`."""
@@ -148,7 +170,7 @@ def read_story(path: Path, task_id: str) -> list[Record]:
         with closing(open_to_read(path)) as db:
             rows = db.execute(f"{_SELECT_FACTS} WHERE task_id = ? ORDER BY seq", (task_id,))
             return [_record(row) for row in rows]
-    except sqlite3.Error as error:
+    except (sqlite3.Error, msgspec.DecodeError) as error:
         raise JournalError(f"Cannot read the journal {path}: {error}") from error
 
 
@@ -172,20 +194,4 @@ def _row(task: Task) -> tuple[str, str, str, str, str, float, float, str]:
 
 def _record(row: tuple[int, float, str, bytes]) -> Record:
     seq, at_s, task_id, fact = row
-    try:
-        return Record(seq, at_s, task_id, _fact_decoder.decode(fact))
-    except (msgspec.MsgspecError, TypeError) as error:
-        raise BrokenJournalError(
-            f"Fact {seq} of task {task_id} in the journal cannot be read ({error}). {CURES}"
-        ) from error
-
-
-def _tasks(rows: Iterable[tuple[str, bytes]]) -> list[Task]:
-    """The tasks of the rows. They have ended, so one that cannot be read is left out: it must not stop the others."""
-    tasks = []
-    for task_id, text in rows:
-        try:
-            tasks.append(_task_decoder.decode(text))
-        except (msgspec.MsgspecError, TypeError) as error:
-            log.error("action=journal.unreadable_task task=%r reason=%r", task_id, str(error))
-    return tasks
+    return Record(seq, at_s, task_id, _fact_decoder.decode(fact))

@@ -70,7 +70,7 @@ class ServiceUnderTest:
         """`python server.py …`, to its end. settings: TFMODEL_… variables for this call, without the prefix."""
         return self._run("server.py", *words, environ={f"TFMODEL_{name}": value for name, value in settings.items()})
 
-    def python(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def program(self, *words: str) -> subprocess.CompletedProcess[str]:
         """`python …` in the code's folder, with the service's settings."""
         return self._run(*words, environ={})
 

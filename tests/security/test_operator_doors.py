@@ -87,7 +87,7 @@ def test_the_story_of_a_task_steers_no_terminal(running: ServiceUnderTest) -> No
     folder.mkdir()
     task_id = running.post(folder, "classification")
     running.wait_for_end(task_id, "failed")
-    done = running.python("-m", "broker", "story", task_id)
+    done = running.program("-m", "broker", "story", task_id)
     assert done.returncode == 0, done.stderr
     assert "\\u202egnp.exe" in done.stdout
     assert all(line.isprintable() for line in done.stdout.splitlines())

@@ -124,14 +124,10 @@ def test_a_start_that_died_before_it_wrote_anything_is_still_the_first(tmp_path:
     assert examine(path).tasks == 0
 
 
-def test_an_unreadable_ended_task_is_left_out_and_an_unreadable_live_one_stops_the_replay(path: Path) -> None:
-    run_sql(
-        path, "UPDATE tasks SET task = CAST(x'7bff00' AS TEXT), state = 'done', ended_at_s = 5 WHERE task_id = 't1'"
-    )
+def test_a_task_of_which_a_bit_has_flipped_is_left_out_and_the_others_are_served(path: Path) -> None:
+    run_sql(path, "UPDATE tasks SET task = CAST(x'7bff00' AS TEXT), state = 'done' WHERE task_id = 't1'")
+    run_sql(path, "UPDATE facts SET fact = CAST(x'7bff00' AS TEXT) WHERE task_id = 't2'")
     with Journal(path) as journal:
         assert journal.task("t1") is None
         assert journal.recent_ended(10) == []
-        assert len(list(journal.live_records())) == 299
-    run_sql(path, "UPDATE facts SET fact = CAST(x'7bff00' AS TEXT) WHERE task_id = 't2'")
-    with Journal(path) as journal, pytest.raises(BrokenJournalError, match="Fact 2 of task t2"):
-        list(journal.live_records())
+        assert {record.task_id for record in journal.live_records()} == {f"t{number}" for number in range(3, 301)}
