@@ -12,6 +12,7 @@ from pathlib import Path
 
 from conf.settings import ROOT, Settings
 from conf.socket_folder import open_socket_folder, socket_folder
+from protocol.text import printable
 
 FILE_NAME = "supervisord.conf"
 SOCKET_NAME = "supervisor.sock"
@@ -67,11 +68,10 @@ def derived_config(tracked: str, home: Path) -> str:
     # slash keeps a quote that ends the path apart from supervisord's own, all of which it strips off the end.
     variable = f"environment = TFMODEL_HOME={quote}%{here}/{quote}"
     directory = f"directory = {here}/{CODE_LINK}"
-    text = tracked.replace(f"directory = {HERE}\n", f"{directory}\n{variable}\n")
-    text = text if here == HERE else text.replace(HERE, here)
+    text = tracked.replace(HERE, here).replace(f"directory = {here}\n", f"{directory}\n{variable}\n")
     if not _is_near(home):
         text = text.replace(f"{here}/run/{SOCKET_NAME}", str(socket_of(home)))
-    return HEADER.format(code=" ".join(str(ROOT).splitlines())) + text
+    return HEADER.format(code=printable(str(ROOT))) + text
 
 
 def environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:

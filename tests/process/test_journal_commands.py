@@ -109,3 +109,20 @@ def test_a_killed_backup_leaves_no_half_file(stopped: ServiceUnderTest, journal:
     done = stopped.command("backup", str(target))
     assert (done.returncode, f"{MANY_TASKS} tasks" in done.stdout) == (0, True), done.stderr
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_broker_that_gave_up_over_its_journal_is_not_silent(stopped: ServiceUnderTest, journal: Path) -> None:
+    service = stopped
+    assert service.command("start").returncode == 0
+    service.supervisorctl("stop", "broker")
+    journal.write_text("This is no database. " * 100)
+    done = service.program("-m", "supervisor.supervisorctl", "-c", "supervisord.conf", "start", "broker")
+    assert "ERROR" in done.stdout
+    wait_until(lambda: service.command("status").stdout, lambda said: "EXITED" in said, 30.0)
+    status = service.command("status")
+    assert status.returncode == 1
+    assert "broker has ended" in status.stderr
+    assert "restore" in status.stderr
+    # It is not tried again and again, and what the front-end knows by itself it still says.
+    assert service.log("broker").count("action=broker.gave_up") == 1
+    assert service.call("GET", "/healthz").status == 200

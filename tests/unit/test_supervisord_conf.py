@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import configparser
+import shutil
+from pathlib import Path
 
 import pytest
+from supervisor.options import ServerOptions
 
 from conf.settings import EXIT_BAD_SETTINGS, ROOT, load
 
@@ -39,3 +42,15 @@ def test_a_stop_reaches_the_whole_process_group(conf: configparser.RawConfigPars
 def test_a_worker_gets_longer_to_stop_than_its_stop_ladder_takes(conf: configparser.RawConfigParser) -> None:
     worker = load({}).worker
     assert int(conf["program:trainer_worker"]["stopwaitsecs"]) > worker.stop_grace_s + worker.kill_grace_s
+
+
+def test_supervisord_reads_it_in_a_folder_of_any_name(tmp_path: Path) -> None:
+    folder = tmp_path / "100%% %d #1 ;it's"
+    (folder / "log").mkdir(parents=True)
+    (folder / "run").mkdir()
+    shutil.copy(ROOT / "supervisord.conf", folder)
+    options = ServerOptions()
+    options.realize(["-c", str(folder / "supervisord.conf")])
+    assert options.directory == str(folder)
+    programs = [program for group in options.process_group_configs for program in group.process_configs]
+    assert {str(Path(program.stdout_logfile).parent) for program in programs} == {str(folder / "log")}
