@@ -35,7 +35,7 @@ class Programs:
     """Use as a context manager: both programs run inside, and neither after it."""
 
     def __init__(self, folder: Path, start: bool = True, **settings: object) -> None:
-        """start: both programs at once; settings: TFMODEL_ variables without their prefix, as WEB_API_TOKENS="…"."""
+        """start: both programs at once; settings: TFMODEL_ variables without their prefix, as WEB_PORT=2333."""
         self.folder = folder
         self._start_both = start
         self.journal = folder / "journal.sqlite3"
