@@ -36,9 +36,9 @@ PATH_KEYS = (
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 #: A name or an address, without a port: "tfmodel.example.com", "192.0.2.7", "[2001:db8::7]".
-HOST_PATTERN = r"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])$"
+HOST_PATTERN = r"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])\Z"
 #: As browsers send it: scheme, host, and the port unless it is the scheme's own; no path.
-ORIGIN_PATTERN = r"^https?://([a-z0-9]([a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:[0-9]{1,5})?$"
+ORIGIN_PATTERN = r"^https?://([a-z0-9]([a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:[0-9]{1,5})?\Z"
 
 
 class SettingsError(Exception):

@@ -41,8 +41,8 @@ class TokenError(Exception):
 class Token(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is kept of a token. user: the only user whose tasks it opens, or "" for all; read_only: may only look."""
 
-    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")]
+    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
     created_at: Annotated[str, Meta(max_length=40)]
     user: Annotated[str, Meta(max_length=4096)] = ""
     read_only: bool = False

@@ -56,9 +56,13 @@ class Connection(IOStream):
         super().close_fd()
         self._closed_call(self)
 
+    def is_idle(self, now_s: float) -> bool:
+        """Whether it has said nothing for a while, and nothing is owed to it."""
+        return self.phase is Phase.REQUEST and now_s - self.since_s >= FRESH_S
+
     def idleness(self, now_s: float) -> tuple[int, float]:
         """The greater, the sooner it is closed when there are too many: requests that are being answered come last."""
         age_s = now_s - self.since_s
         if self.phase is Phase.ANSWER:
             return 0, age_s
-        return (2 if self.phase is Phase.REQUEST and age_s >= FRESH_S else 1), age_s
+        return (2 if self.is_idle(now_s) else 1), age_s

@@ -66,22 +66,15 @@ class TaskHandler(JsonHandler):
             )
 
 
-class TaskDetailHandler(JsonHandler):
-    """`/v1/tasks/<taskId>`: the whole task, and cancelling it."""
+class WholeTaskHandler(JsonHandler):
+    """Calls that answer with the whole task."""
 
-    async def get(self, task_id: str) -> None:
-        await self._answer(await self.find(task_id))
-
-    async def delete(self, task_id: str) -> None:
-        await self._check_sight(task_id)
-        await self._answer(await self.ask_for_task(lambda request_id: m.Cancel(request_id, task_id)))
-
-    async def _check_sight(self, task_id: str) -> None:
+    async def check_sight(self, task_id: str) -> None:
         """Refusal when there is no such task for a caller who has one user's token."""
         if self.caller.user:
             await self.find(task_id)
 
-    async def _answer(self, entry: Entry) -> None:
+    async def answer(self, entry: Entry) -> None:
         end = None
         if not knows_its_end(entry.progress):
             end = await self.services.forecaster.end_of(entry.task)
@@ -89,12 +82,23 @@ class TaskDetailHandler(JsonHandler):
         self.send_json(full_view(entry.task, entry.progress, None if entry.task.ended else end, time.time()))
 
 
-class TaskStopHandler(TaskDetailHandler):
+class TaskDetailHandler(WholeTaskHandler):
+    """`/v1/tasks/<taskId>`: the whole task, and cancelling it."""
+
+    async def get(self, task_id: str) -> None:
+        await self.answer(await self.find(task_id))
+
+    async def delete(self, task_id: str) -> None:
+        await self.check_sight(task_id)
+        await self.answer(await self.ask_for_task(lambda request_id: m.Cancel(request_id, task_id)))
+
+
+class TaskStopHandler(WholeTaskHandler):
     """`/v1/tasks/<taskId>/stop`: end early and keep the best model so far."""
 
     async def post(self, task_id: str) -> None:
-        await self._check_sight(task_id)
-        await self._answer(await self.ask_for_task(lambda request_id: m.StopEarly(request_id, task_id)))
+        await self.check_sight(task_id)
+        await self.answer(await self.ask_for_task(lambda request_id: m.StopEarly(request_id, task_id)))
 
 
 class WorkersHandler(JsonHandler):

@@ -121,8 +121,9 @@ class Listener:
         )
         for listening in self._sockets:
             self._loop.remove_reader(listening)
-        for _ in range(ACCEPTS_IN_A_ROW):
-            self._close_idlest(self._connections)
+        now_s = time.monotonic()
+        for connection in [connection for connection in self._connections if connection.is_idle(now_s)]:
+            connection.close()
         self._resume_timer = self._loop.call_later(NO_ROOM_PAUSE_S, self._listen)
 
     def _take_in(self, accepted: socket.socket, address: tuple[str, int]) -> None:

@@ -110,6 +110,9 @@ class Programs:
             check=False,
         )
 
+    def pid(self, name: str) -> int:
+        return self._processes[name].pid
+
     def log_of(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text()
 
