@@ -14,14 +14,14 @@ from conf.settings import SettingsError, exit_bad_settings, load_or_exit
 from conf.tokens import check_may_listen
 from service import commands, token_commands
 from web.app import serve
-from web.request_lines import hide_tokens
+from web.request_lines import guard_logs
 
 
 def run() -> int:
     """The front-end in the foreground, until SIGTERM or SIGINT."""
     settings = load_or_exit(os.environ)
     set_up_logging("web")
-    hide_tokens()
+    guard_logs()
     try:
         check_may_listen(settings)
         keys = load_client_keys(settings.broker.curve_path)

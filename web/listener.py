@@ -31,7 +31,7 @@ BACKLOG = 512
 #: A pause of the listening socket, and between two lines about it.
 NO_ROOM_PAUSE_S = 1.0
 LONGEST_SWEEP_INTERVAL_S = 1.0
-#: For the journal's, the broker's and the log's side of this process, and for files that are read now and then.
+#: For the sockets to the broker, the log, and files that are read now and then.
 RESERVED_DESCRIPTORS = 64
 MAX_HEADER_BYTES = 32_768
 #: What a connection that has gone before it was accepted is reported with; there is nothing to wait for.
@@ -83,13 +83,6 @@ class Listener:
         for listening in self._sockets:
             self._loop.remove_reader(listening)
             listening.close()
-
-    @property
-    def port(self) -> int:
-        return int(self._sockets[0].getsockname()[1])
-
-    def __len__(self) -> int:
-        return len(self._connections)
 
     # ---- taking in ----
 

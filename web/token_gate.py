@@ -55,13 +55,10 @@ class TokenGate:
         if self._tokens is None:
             return ANYBODY
         scheme, _, token = authorization.partition(" ")
-        found = self._tokens.get(token_hash(token.strip()))
-        # The lookup's time depends on a hash that the caller cannot choose; the comparison's on nothing.
-        if (
-            scheme.lower() != "bearer"
-            or found is None
-            or not hmac.compare_digest(found.sha256, token_hash(token.strip()))
-        ):
+        shown = token_hash(token.strip())
+        found = self._tokens.get(shown)
+        # The lookup's time depends on a hash, which the caller cannot steer; the comparison's on nothing.
+        if scheme.lower() != "bearer" or found is None or not hmac.compare_digest(found.sha256, shown):
             raise Refusal(
                 "unauthorized", "Send the header 'Authorization: Bearer <token>' with a token of this server."
             )

@@ -20,7 +20,6 @@ from conf.tokens import (
 )
 from web import token_gate
 from web.refusal import Refusal
-from web.request_lines import shown
 from web.token_gate import ANYBODY, Caller, TokenGate
 
 
@@ -172,19 +171,3 @@ def test_what_looks_like_a_token_is_cut_short_in_logs(file: Path) -> None:
     token = create_token(file, "website")
     assert redact(f"x {token} y {token}") == "x tfm_… y tfm_…"
     assert redact("nothing to hide") == "nothing to hide"
-
-
-@pytest.mark.parametrize(
-    ("uri", "line"),
-    [
-        ("/", "/"),
-        ("/?taskId=abc123", "/?taskId=abc123"),
-        ("/?taskId=abc&token=secret", "/?…"),
-        ("/?token=secret", "/?…"),
-        ("/v1/tasks/tfm_0123456789abcdef", "/v1/tasks/tfm_…"),
-        ("/v1/tasks/%74fm_0123456789abcdef", "/v1/tasks/tfm_…"),
-        ("/?taskId=tfm_0123456789abcdef", "/?…"),
-    ],
-)
-def test_log_lines_show_no_query_but_the_task_id(uri: str, line: str) -> None:
-    assert shown(uri) == line
