@@ -1,4 +1,4 @@
-"""`python server.py start | stop | restart | status | run | backup | restore`: the service, and its parts."""
+"""`python server.py start | stop | restart | status | run | backup | restore | token`: the service and its parts."""
 
 from __future__ import annotations
 
@@ -12,15 +12,19 @@ from pathlib import Path
 from conf.curve import load_client_keys
 from conf.logs import set_up_logging
 from conf.settings import SettingsError, exit_bad_settings, load_or_exit
-from service import commands, journal_commands
+from conf.tokens import check_may_listen
+from service import commands, journal_commands, token_commands
 from web.app import serve
+from web.request_lines import guard_logs
 
 
 def run() -> int:
     """The front-end in the foreground, until SIGTERM or SIGINT."""
     settings = load_or_exit(os.environ)
     set_up_logging("web")
+    guard_logs()
     try:
+        check_may_listen(settings)
         keys = load_client_keys(settings.broker.curve_path)
     except SettingsError as error:
         exit_bad_settings(str(error))
@@ -49,6 +53,7 @@ def main() -> None:
     backup.add_argument("--force", action="store_true", help="overwrite FILE")
     restore = command.add_parser("restore", help="put a backup in the journal's place, while the service is stopped")
     restore.add_argument("file", type=Path, metavar="FILE")
+    _add_token_commands(command.add_parser("token", help="who may call the HTTP API: create, list or revoke tokens"))
     arguments = parser.parse_args()
     match arguments.command:
         case "start":
@@ -66,6 +71,28 @@ def main() -> None:
             sys.exit(journal_commands.backup(os.environ, arguments.file, arguments.force))
         case "restore":
             sys.exit(journal_commands.restore(os.environ, arguments.file))
+        case "token":
+            sys.exit(_change_tokens(arguments))
+
+
+def _add_token_commands(parser: argparse.ArgumentParser) -> None:
+    action = parser.add_subparsers(dest="action", required=True)
+    create = action.add_parser("create", help="make a token, and show it this once")
+    create.add_argument("name", metavar="NAME", help="what you call it: 1 to 64 letters, digits, '.', '_' or '-'")
+    create.add_argument("--user", metavar="USERID", default="", help="it opens only the tasks of this userId")
+    create.add_argument("--read-only", action="store_true", help="it may look, but post, cancel and stop nothing")
+    action.add_parser("list", help="show all tokens, without the secrets")
+    revoke = action.add_parser("revoke", help="a token stops working at once")
+    revoke.add_argument("name", metavar="NAME")
+
+
+def _change_tokens(arguments: argparse.Namespace) -> int:
+    match arguments.action:
+        case "create":
+            return token_commands.create(os.environ, arguments.name, arguments.user, arguments.read_only)
+        case "revoke":
+            return token_commands.revoke(os.environ, arguments.name)
+    return token_commands.show(os.environ)
 
 
 if __name__ == "__main__":

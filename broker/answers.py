@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from protocol import messages as m
+from protocol.errors import no_such_task
 from protocol.task import Task, TaskState
 
 SNAPSHOT_PART_TASKS = 500
@@ -16,8 +17,7 @@ def about_ended(request: m.Lookup | m.Cancel | m.StopEarly, task: Task | None, s
     Asking again for what has happened gets the same answer; asking for another end is refused.
     """
     if task is None:
-        error = f"There is no task {request.task_id}; check the taskId, or post the folder again."
-        return m.Refused(request.request_id, "unknown_task", error)
+        return m.Refused(request.request_id, "unknown_task", no_such_task(request.task_id))
     as_asked = (
         isinstance(request, m.Lookup)
         or (isinstance(request, m.Cancel) and task.state is TaskState.CANCELLED)

@@ -35,6 +35,11 @@ PATH_KEYS = (
 
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
+#: A name or an address, without a port: "tfmodel.example.com", "192.0.2.7", "[2001:db8::7]".
+HOST_PATTERN = r"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])\Z"
+#: As browsers send it: scheme, host, and the port unless it is the scheme's own; no path.
+ORIGIN_PATTERN = r"^https?://([a-z0-9]([a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:[0-9]{1,5})?\Z"
+
 
 class SettingsError(Exception):
     """A setting is unknown or bad; the message names the key, what came and what is allowed."""
@@ -52,9 +57,14 @@ class WebSettings(_Section, frozen=True, kw_only=True):
     host: Annotated[str, Meta(min_length=1)]
     port: Port
     data_roots: Annotated[list[Annotated[str, Meta(min_length=1)]], Meta(min_length=1)]
-    api_tokens: list[Annotated[str, Meta(min_length=16)]]
     allow_anonymous: bool
+    allowed_hosts: list[Annotated[str, Meta(pattern=HOST_PATTERN)]]
+    allowed_origins: list[Annotated[str, Meta(pattern=ORIGIN_PATTERN)]]
     request_timeout_s: Seconds
+    idle_timeout_s: Seconds
+    transfer_timeout_s: Seconds
+    max_connections: Annotated[int, Meta(ge=10, le=100_000)]
+    max_connections_per_address: Annotated[int, Meta(ge=1, le=100_000)]
     max_body_bytes: Annotated[int, Meta(ge=1024, le=100_000_000)]
     cached_tasks: Count
     min_free_mb: Annotated[int, Meta(ge=0)]
@@ -144,6 +154,11 @@ class Settings(_Section, frozen=True, kw_only=True):
     @property
     def log_dir(self) -> Path:
         return self.home / "log"
+
+    @property
+    def token_file(self) -> Path:
+        """Hashes of the tokens that the HTTP API takes; absent where none were ever made."""
+        return self.home / "var" / "tokens.json"
 
     @property
     def worker_roots(self) -> list[Path]:
@@ -279,13 +294,11 @@ def _below(home: str, path: str) -> str:
 
 
 def _check_together(settings: Settings) -> None:
-    """Rules that span keys: who may listen beyond this machine, ports that differ, leases that outlive heartbeats."""
-    web, broker = settings.web, settings.broker
-    if web.host not in LOOPBACK_HOSTS and not (web.api_tokens or web.allow_anonymous):
-        raise SettingsError(
-            f"[web] host = {web.host!r} would serve HTTP beyond this machine without a password; "
-            "set [web] api_tokens, or [web] allow_anonymous = true if that is what you want."
-        )
+    """Rules that span keys: who may bind beyond this machine, ports that differ, leases that outlive heartbeats.
+
+    Whether the front-end may listen beyond this machine depends on its tokens too: see conf/tokens.py.
+    """
+    broker = settings.broker
     if broker.host not in LOOPBACK_HOSTS and not (broker.curve_dir or broker.allow_anonymous):
         raise SettingsError(
             f"[broker] host = {broker.host!r} would accept workers from beyond this machine unchecked; "

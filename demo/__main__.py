@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import os
@@ -10,12 +11,14 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from conf.settings import ROOT, SettingsError, load
+from conf.settings import ROOT, Settings, SettingsError, load
+from conf.tokens import TokenError, create_token, read_tokens, revoke_token
 from demo.progress import LostTaskError, follow
 from demo.recipes import PREVIEW, RECIPES, Recipe
 from demo.report import print_places, print_predictions, print_result
@@ -31,7 +34,11 @@ class DemoError(Exception):
 
 def run(recipe: Recipe, console: Console) -> None:
     settings = load(os.environ)
-    website = Website(settings.web)
+    with token_of_our_own(settings) as token:
+        show(recipe, settings, Website(settings.web, token), console)
+
+
+def show(recipe: Recipe, settings: Settings, website: Website, console: Console) -> None:
     project = settings.web.allowed_roots()[0] / recipe.folder
     lay_out(recipe, project)
     console.print(f"[bold]{recipe.images} {recipe.what}[/bold]", highlight=False)
@@ -43,6 +50,20 @@ def run(recipe: Recipe, console: Console) -> None:
     print_result(console, task, folder, recipe.score)
     print_predictions(console, recipe.train_type, predict(project, folder, console))
     print_places(console, places(website, recipe, project, task))
+
+
+@contextlib.contextmanager
+def token_of_our_own(settings: Settings) -> Iterator[str]:
+    """A token for as long as the demo runs; "" where the server has none and needs none."""
+    if read_tokens(settings.token_file) is None:
+        yield ""
+        return
+    name = f"demo-{os.getpid()}"
+    token = create_token(settings.token_file, name, user="demo")
+    try:
+        yield token
+    finally:
+        revoke_token(settings.token_file, name)
 
 
 def lay_out(recipe: Recipe, project: Path) -> None:
@@ -143,7 +164,7 @@ def main() -> None:
     console = Console(highlight=False)
     try:
         run(chosen_recipe(), console)
-    except (DemoError, SettingsError) as error:
+    except (DemoError, SettingsError, TokenError) as error:
         print(error, file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:

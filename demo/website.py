@@ -15,10 +15,11 @@ ANY_ADDRESS = ("0.0.0.0", "::", "")
 
 
 class Website:
-    def __init__(self, settings: WebSettings) -> None:
+    def __init__(self, settings: WebSettings, token: str) -> None:
+        """token: "" for a server that needs none."""
         host = "127.0.0.1" if settings.host in ANY_ADDRESS else settings.host
         self.address = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
-        self._headers = {"Authorization": f"Bearer {settings.api_tokens[0]}"} if settings.api_tokens else {}
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         # A proxy from the environment must not stand between this machine and itself.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 

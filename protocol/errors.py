@@ -48,11 +48,18 @@ FAILURE_CODES: dict[str, FailureClass] = {
 #: Every code of a refused HTTP call, with its status. PROTOCOL.md lists them; a test holds it to this table.
 REFUSAL_CODES: dict[str, int] = {
     "bad_fields": 400,
+    "bad_request": 400,
+    "token_in_url": 400,
     "unauthorized": 401,
+    "cross_site": 403,
+    "foreign_host": 403,
     "project_dir_not_allowed": 403,
+    "read_only_token": 403,
+    "user_not_allowed": 403,
     "unknown_task": 404,
     "unknown_path": 404,
     "method_not_allowed": 405,
+    "request_timeout": 408,
     "key_reused": 409,
     "task_ended": 409,
     "task_not_started": 409,
@@ -63,7 +70,13 @@ REFUSAL_CODES: dict[str, int] = {
     "broker_away": 503,
     "disk_nearly_full": 503,
     "not_ready": 503,
+    "tokens_unreadable": 503,
 }
+
+
+def no_such_task(task_id: str) -> str:
+    """The sentence of unknown_task. Another user's task is refused with it too, so it stands in one place."""
+    return f"There is no task {task_id}; check the taskId, or post the folder again."
 
 
 class Failure(msgspec.Struct, frozen=True, gc=False):

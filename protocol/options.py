@@ -153,7 +153,7 @@ def read_options(train_type: str, fields: Mapping[str, str]) -> tuple[dict[str, 
     """Check the form fields of a task against the options of its trainType.
 
     train_type: a key of OPTIONS_BY_TRAIN_TYPE (KeyError otherwise).
-    fields: names in camelCase, values as they came, text; lists with commas between.
+    fields: names in camelCase, values as they came, text; lists with commas between; empty text means the default.
     Returns the options that were given (typed, camelCase keys; defaults are left out, so that a later
     version may change them) and every problem found, not just the first.
     """
@@ -168,6 +168,8 @@ def read_options(train_type: str, fields: Mapping[str, str]) -> tuple[dict[str, 
                 OptionProblem(name, f"{name} is not an option of trainType={train_type}; it takes {allowed}.")
             )
             continue
+        if not text.strip():
+            continue  # A form's field that was left empty means the default.
         try:
             options[name] = _read(field, text)
         except (msgspec.ValidationError, UnicodeEncodeError):  # a lone surrogate is no text

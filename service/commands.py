@@ -17,6 +17,7 @@ import psutil
 
 from broker.journal_file import JournalError
 from conf.settings import ROOT, Settings, SettingsError, load, load_home
+from conf.tokens import check_may_listen
 from protocol.text import printable
 from service.journal_check import check_journal
 from service.orphans import end_orphans, find_orphans
@@ -53,6 +54,7 @@ def start(environ: Mapping[str, str], new_journal: bool = False) -> int:
     """
     try:
         settings = load(environ)
+        check_may_listen(settings)
         supervisor = SupervisorClient(settings.home)
         if supervisor.pid() is not None:
             return _start_what_is_stopped(supervisor, settings)
@@ -138,7 +140,7 @@ def stop(environ: Mapping[str, str]) -> int:
 def restart(environ: Mapping[str, str]) -> int:
     """Check the settings before stopping: a typing error must not take the service down."""
     try:
-        load(environ)
+        check_may_listen(load(environ))
     except SettingsError as error:
         complain(f"Nothing was restarted. {error}")
         return 1
@@ -190,11 +192,10 @@ def _safe(text: str) -> str:
 def get_json(settings: Settings, path: str) -> tuple[int, dict[str, Any]]:
     """Status and body of a GET at our own front-end; status 0 when it does not answer."""
     url = f"http://{_reachable(settings.web.host)}:{settings.web.port}{path}"
-    headers = {"Authorization": f"Bearer {settings.web.api_tokens[0]}"} if settings.web.api_tokens else {}
     # A proxy from the environment must not stand between this machine and itself.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(urllib.request.Request(url, headers=headers), timeout=5) as answer:
+        with opener.open(url, timeout=5) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         try:
@@ -292,10 +293,8 @@ def _last_lines(program: ProgramInfo) -> str:
 
 
 def _describe(settings: Settings, ready: dict[str, Any]) -> None:
-    _, body = get_json(settings, "/v1/workers")
-    names = ", ".join(printable(worker["name"]) for worker in body.get("workers", [])) or "none"
     say(f"TFModel is ready at http://{_reachable(settings.web.host)}:{settings.web.port}")
-    say(f"  workers  {ready.get('workers', 0)} ({names})")
+    say(f"  workers  {ready.get('workers', 0)}")
     say(f"  logs     {settings.log_dir}")
     say(f"  photos   {', '.join(str(root) for root in settings.web.allowed_roots())}")
 

@@ -6,42 +6,61 @@ import asyncio
 import logging
 import os
 import signal
+import sys
 
 import zmq
 from tornado.httpserver import HTTPServer
 from tornado.web import Application
 
 from conf.curve import ClientKeys
-from conf.settings import Settings, WebSettings
+from conf.settings import LOOPBACK_HOSTS, Settings
 from web import handlers
 from web.broker_client import BrokerClient
+from web.door_rules import ANY_ADDRESS, DoorRules
+from web.entrance import Entrance
 from web.forecaster import Forecaster
+from web.json_handler import JsonHandler, Services
+from web.listener import MAX_HEADER_BYTES, Listener
+from web.request_lines import shown
 from web.task_cache import TaskCache
+from web.token_gate import TokenGate
 
 log = logging.getLogger("web")
 
 
-def make_app(settings: WebSettings, client: BrokerClient, cache: TaskCache) -> Application:
-    services = {
-        "settings": settings,
-        "allowed_roots": settings.allowed_roots(),
-        "client": client,
-        "cache": cache,
-        "forecaster": Forecaster(cache, lambda: client.tick),
-    }
-    return Application(
+def make_services(settings: Settings, client: BrokerClient, cache: TaskCache) -> Services:
+    web = settings.web
+    return Services(
+        settings=web,
+        allowed_roots=web.allowed_roots(),
+        client=client,
+        cache=cache,
+        forecaster=Forecaster(cache, lambda: client.tick),
+        rules=DoorRules(web.host, web.allowed_hosts, web.allowed_origins, web.max_body_bytes),
+        gate=TokenGate(settings.token_file, needed=web.host not in LOOPBACK_HOSTS and not web.allow_anonymous),
+    )
+
+
+def make_server(services: Services) -> HTTPServer:
+    """Not listening yet; all that it is given has to come in through its entrance."""
+    given = {"services": services}
+    application = Application(
         [
-            (r"/", handlers.TaskHandler, services),
-            (r"/v1/tasks/([^/]+)", handlers.TaskDetailHandler, services),
-            (r"/v1/tasks/([^/]+)/stop", handlers.TaskStopHandler, services),
-            (r"/v1/workers", handlers.WorkersHandler, services),
-            (r"/healthz", handlers.HealthHandler, services),
-            (r"/readyz", handlers.ReadyHandler, services),
+            (r"/", handlers.TaskHandler, given),
+            (r"/v1/tasks/([^/]+)", handlers.TaskDetailHandler, given),
+            (r"/v1/tasks/([^/]+)/stop", handlers.TaskStopHandler, given),
+            (r"/v1/workers", handlers.WorkersHandler, given),
+            (r"/healthz", handlers.HealthHandler, given),
+            (r"/readyz", handlers.ReadyHandler, given),
         ],
         default_handler_class=handlers.UnknownPathHandler,
-        default_handler_args=services,
+        default_handler_args=given,
         log_function=_log_request,
+        rules=services.rules,
     )
+    entrance = Entrance(application, services.rules, services.settings.max_body_bytes)
+    # The entrance bounds bodies, and answers with a sentence. Tornado's own limit closes without a word.
+    return HTTPServer(entrance, max_header_size=MAX_HEADER_BYTES, max_body_size=sys.maxsize)
 
 
 async def serve(settings: Settings, keys: ClientKeys | None) -> None:
@@ -50,22 +69,28 @@ async def serve(settings: Settings, keys: ClientKeys | None) -> None:
     cache = TaskCache(web.cached_tasks)
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     client = BrokerClient(context, settings.broker, keys, cache, web.request_timeout_s)
-    server = HTTPServer(make_app(web, client, cache), no_keep_alive=False, xheaders=False)
-    server.listen(web.port, web.host)
+    server = make_server(make_services(settings, client, cache))
+    listener = Listener(server, web)
+    listener.start()
     client.start()
     log.info("action=web.listening address=http://%s:%d pid=%d", web.host, web.port, os.getpid())
+    if web.host in ANY_ADDRESS and not web.allowed_hosts:
+        log.warning(
+            "action=web.loopback_hosts_only reason='callers from elsewhere are refused until [web] allowed_hosts holds "
+            "the name or address that they call this machine by'"
+        )
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     await ended.wait()
-    server.stop()
+    listener.close()
     await server.close_all_connections()
     client.close()
     context.destroy(linger=0)
     log.info("action=web.stopped")
 
 
-def _log_request(handler: handlers.JsonHandler) -> None:
+def _log_request(handler: JsonHandler) -> None:
     """Refusals and slow calls; a line for each of thousands of polls would drown the transitions."""
     status, took_ms = handler.get_status(), handler.request.request_time() * 1000
     if status >= 400 or took_ms > 1000:
@@ -73,7 +98,7 @@ def _log_request(handler: handlers.JsonHandler) -> None:
             "action=web.answered status=%d method=%s path=%r ms=%.0f from=%s",
             status,
             handler.request.method,
-            handler.request.uri,
+            shown(handler.request.uri or ""),
             took_ms,
             handler.request.remote_ip,
         )

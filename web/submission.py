@@ -14,6 +14,7 @@ import msgspec
 
 from protocol.options import OPTIONS_BY_TRAIN_TYPE, OptionValue, read_options
 from protocol.task import TaskSpec
+from web.path_hints import path_hint
 
 REQUIRED_FIELDS = ("userId", "projectId", "projectDir", "trainType")
 #: The form field that does what the header Idempotency-Key does.
@@ -21,8 +22,9 @@ KEY_FIELD = "requestId"
 MAX_KEY_LENGTH = 200
 MAX_FIELD_LENGTH = 4096
 
-#: Control characters (Unicode's class Cc), and what bytes that are not UTF-8 have been replaced with.
-UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ufffd]")
+#: Control characters (Unicode's class Cc), what bytes that are not UTF-8 have been replaced with, and halves of
+#: characters, which JSON can hold ("\\ud800") and no UTF-8 can.
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ufffd\ud800-\udfff]")
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -43,7 +45,7 @@ def read_submission(
     single, problems = _single_values(fields)
     for name in REQUIRED_FIELDS:
         if not single.get(name) and all(problem.field != name for problem in problems):
-            problems.append(Problem(name, f"{name} is missing; post it as a form field."))
+            problems.append(Problem(name, f"{name} is missing; send it as a field of the body."))
     train_type = single.get("trainType", "")
     options: dict[str, OptionValue] = {}
     if train_type in OPTIONS_BY_TRAIN_TYPE:
@@ -95,6 +97,12 @@ def resolve_project_dir(text: str, allowed_roots: Sequence[Path]) -> str | Probl
     prefixes = tuple(os.path.join(root, "") for root in allowed_roots)  # noqa: PTH118
     candidates = dict.fromkeys(os.path.join(prefix, text) for prefix in prefixes)  # noqa: PTH118
     inside = [path for path in map(os.path.realpath, candidates) if path.startswith(prefixes)]
+    for path in inside:
+        # Unlike Path.is_dir, this is also False where the system calls the name too long.
+        if os.path.isdir(path):  # noqa: PTH112
+            return path
+    if hint := path_hint(text):
+        return Problem("projectDir", f"projectDir={text[:200]!r} {hint}.")
     if not inside:
         roots = ", ".join(map(str, allowed_roots))
         return Problem(
@@ -103,10 +111,6 @@ def resolve_project_dir(text: str, allowed_roots: Sequence[Path]) -> str | Probl
             "move it there, or add its parent to [web] data_roots in conf/tfmodel.toml.",
             "project_dir_not_allowed",
         )
-    for path in inside:
-        # Unlike Path.is_dir, this is also False where the system calls the name too long.
-        if os.path.isdir(path):  # noqa: PTH112
-            return path
     return Problem("projectDir", f"projectDir={text[:200]!r} is not an existing folder; upload the photos first.")
 
 

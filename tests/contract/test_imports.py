@@ -64,7 +64,7 @@ PURE_FILES = (
     *("broker/answers.py", "broker/request_keys.py", "broker/events.py"),
     *("trainer_worker/agent_core.py", "trainer_worker/agent_events.py", "trainer_worker/progress_clock.py"),
     "trainer_worker/backbones/choice.py",
-    *("web/task_cache.py", "web/eta.py"),
+    *("web/task_cache.py", "web/eta.py", "web/door_rules.py", "web/path_hints.py", "web/form.py"),
     *("protocol/messages.py", "protocol/task.py", "protocol/errors.py", "protocol/options.py"),
 )
 IMPURE = {"time", "random", "socket", "sqlite3", "subprocess", "logging", "os", "threading", "asyncio", "uuid", "zmq"}

@@ -93,7 +93,7 @@ def test_a_taken_port(stopped: ServiceUnderTest) -> None:
     [
         ("WEB_PORT", "eighty", ("[web] port", "eighty")),
         ("WEB_PROT", "80", ("TFMODEL_WEB_PROT",)),
-        ("WEB_HOST", "0.0.0.0", ("api_tokens", "allow_anonymous")),
+        ("WEB_HOST", "0.0.0.0", ("token create", "allow_anonymous")),
     ],
 )
 def test_a_bad_setting(stopped: ServiceUnderTest, variable: str, value: str, words: tuple[str, ...]) -> None:

@@ -35,7 +35,7 @@ class Programs:
     """Use as a context manager: both programs run inside, and neither after it."""
 
     def __init__(self, folder: Path, start: bool = True, **settings: object) -> None:
-        """start: both programs at once; settings: TFMODEL_ variables without their prefix, as WEB_API_TOKENS="…"."""
+        """start: both programs at once; settings: TFMODEL_ variables without their prefix, as WEB_PORT=2333."""
         self.folder = folder
         self._start_both = start
         self.journal = folder / "journal.sqlite3"
@@ -109,6 +109,9 @@ class Programs:
             timeout=30,
             check=False,
         )
+
+    def pid(self, name: str) -> int:
+        return self._processes[name].pid
 
     def log_of(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text()

@@ -9,14 +9,14 @@ from typing import Any, cast
 
 import msgspec
 import pytest
-from tornado.httpserver import HTTPServer
-from tornado.testing import bind_unused_port
 
 from conf.settings import load
 from protocol import messages as m
 from protocol.task import Task, TaskSpec, TaskState
-from web.app import make_app
+from tests.free_ports import free_ports
+from web.app import make_server, make_services
 from web.broker_client import BrokerClient
+from web.listener import Listener
 from web.task_cache import TaskCache
 
 FORM = "Content-Type: application/x-www-form-urlencoded\r\n"
@@ -41,13 +41,15 @@ class OneTaskBroker:
 
 @contextlib.asynccontextmanager
 async def front_end(broker: OneTaskBroker, cache: TaskCache) -> AsyncIterator[int]:
-    socket, port = bind_unused_port()
-    server = HTTPServer(make_app(load({}).web, cast(BrokerClient, broker), cache))
-    server.add_sockets([socket])
+    (port,) = free_ports(1)
+    settings = load({"TFMODEL_WEB_PORT": str(port), "TFMODEL_HOME": "/nowhere"})
+    server = make_server(make_services(settings, cast(BrokerClient, broker), cache))
+    listener = Listener(server, settings.web)
+    listener.start()
     try:
         yield port
     finally:
-        server.stop()
+        listener.close()
         await server.close_all_connections()
 
 
@@ -80,25 +82,27 @@ def test_an_ended_task_is_found_while_live_ones_fill_the_cache(path: str) -> Non
     cache = TaskCache(capacity=2)
     for number in range(3):
         cache.put(task(f"live{number}", TaskState.PENDING), number + 1)
-    status, body = ask(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n", cache)
+    status, body = ask(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n", cache)
     assert (status, body["taskId"], body["state"]) == (200, "known", "done")
 
 
 @pytest.mark.parametrize("length", ["abc", "5, 6", "-5", ""])
 def test_a_content_length_that_is_no_number_is_the_callers_mistake(length: str) -> None:
-    status, body = ask(f"POST / HTTP/1.1\r\nHost: x\r\n{FORM}Content-Length: {length}\r\n\r\na=b&c")
+    status, body = ask(f"POST / HTTP/1.1\r\nHost: localhost\r\n{FORM}Content-Length: {length}\r\n\r\na=b&c")
     assert status == 400
     assert "Content-Length" in body["error"]
 
 
 def test_a_content_length_given_twice_alike_counts_once() -> None:
-    status, body = ask(f"POST / HTTP/1.1\r\nHost: x\r\n{FORM}Content-Length: 5\r\nContent-Length: 5\r\n\r\na=b&c")
+    status, body = ask(
+        f"POST / HTTP/1.1\r\nHost: localhost\r\n{FORM}Content-Length: 5\r\nContent-Length: 5\r\n\r\na=b&c"
+    )
     assert status == 400
     assert "userId is missing" in body["error"]
 
 
 def test_a_large_body_of_unknown_length_is_answered_like_one_of_known_length() -> None:
     chunk = "11170\r\n" + "a" * 0x11170 + "\r\n"
-    request = f"POST / HTTP/1.1\r\nHost: x\r\n{FORM}Transfer-Encoding: chunked\r\n\r\n{chunk * 3}0\r\n\r\n"
+    request = f"POST / HTTP/1.1\r\nHost: localhost\r\n{FORM}Transfer-Encoding: chunked\r\n\r\n{chunk * 3}0\r\n\r\n"
     status, body = ask(request)
     assert (status, body["code"]) == (413, "body_too_large")

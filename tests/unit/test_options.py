@@ -54,7 +54,7 @@ def test_a_list_is_read_from_text_with_commas(text: str, names: list[str]) -> No
     assert typed_options("segmentation", {"exports": names}).exports == tuple(names)
 
 
-@pytest.mark.parametrize("text", ["", ",", "tflite,", "TFLITE", "tflite;onnx", "tflite onnx", "coreml", "\ud800"])
+@pytest.mark.parametrize("text", [",", "tflite,", "TFLITE", "tflite;onnx", "tflite onnx", "coreml", "\ud800"])
 def test_a_list_with_a_name_that_is_not_allowed_is_refused_as_a_whole(text: str) -> None:
     options, problems = read_options("classification", {"exports": text})
     assert options == {}
@@ -68,6 +68,16 @@ def test_a_choice_takes_one_of_its_names_and_says_which_there_are() -> None:
     options, problems = read_options("classification", {"backbone": "lite0,lite1"})
     assert options == {}
     assert problems[0].error == f"backbone='lite0,lite1' is not allowed; it takes one of {', '.join(BACKBONES)}."
+
+
+@pytest.mark.parametrize("text", ["", " ", "\t"])
+@pytest.mark.parametrize("name", ["epochs", "learningRate", "exports", "backbone"])
+def test_a_field_that_was_left_empty_means_the_default(name: str, text: str) -> None:
+    assert read_options("classification", {name: text}) == ({}, [])
+
+
+def test_an_empty_field_that_is_no_option_is_named_all_the_same() -> None:
+    assert [problem.field for problem in read_options("classification", {"colour": ""})[1]] == ["colour"]
 
 
 def test_an_unknown_option_is_answered_with_the_known_ones() -> None:
@@ -95,7 +105,7 @@ def test_bounds_are_taken_and_what_lies_beyond_is_not(name: str, least: float, m
         assert [p.field for p in read_options("classification", {name: str(value)})[1]] == [name]
 
 
-@pytest.mark.parametrize("text", ["nan", "NaN", "inf", "-inf", "Infinity", "", " ", "0,1", "1e999", "true", "\ud800"])
+@pytest.mark.parametrize("text", ["nan", "NaN", "inf", "-inf", "Infinity", "0,1", "1e999", "true", "\ud800"])
 @pytest.mark.parametrize("name", ["learningRate", "epochs"])
 def test_what_is_no_finite_number_is_refused(name: str, text: str) -> None:
     options, problems = read_options("classification", {name: text})
@@ -108,7 +118,8 @@ def test_what_is_no_finite_number_is_refused(name: str, text: str) -> None:
 )
 def test_any_text_gives_options_or_problems_never_an_exception(fields: dict[str, str]) -> None:
     options, problems = read_options("segmentation", fields)
-    assert len(options) + len(problems) == len(fields)
+    left_empty = [name for name, text in fields.items() if name != "x" and not text.strip()]
+    assert len(options) + len(problems) + len(left_empty) == len(fields)
     typed_options("segmentation", options)
 
 

@@ -136,6 +136,50 @@ def test_a_missing_folder_and_a_file_are_named_as_such(root: Path) -> None:
         assert (problem.code, "not an existing folder" in problem.error) == ("bad_fields", True)
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("~/photos", "home folder"),
+        ("~anna/photos", "home folder"),
+        ("$HOME/photos", "variable"),
+        ("%USERPROFILE%/photos", "variable"),
+        ("C:\\photos", "Windows"),
+        ("c:/photos", "Windows"),
+        ("D:", "Windows"),
+        ("\\\\server\\share\\photos", "Windows share"),
+        ("anna\\flowers", "backslashes"),
+        ("/srv\\photos", "backslashes"),
+        ("file:///srv/photos", "without file://"),
+        ("File:/srv/photos", "without file://"),
+        ("https://example.com/photos", "nothing is downloaded"),
+        ("s3://bucket/photos", "nothing is downloaded"),
+    ],
+)
+def test_a_path_that_this_machine_cannot_have_gets_an_answer_that_fits(root: Path, text: str, words: str) -> None:
+    problem = refused(text, root)
+    assert (problem.field, problem.code) == ("projectDir", "bad_fields")
+    assert words in problem.error
+
+
+@pytest.mark.parametrize("name", ["~photos", "a\\b", "http:", "$x", "C:"])
+def test_a_folder_that_exists_is_taken_whatever_its_name(root: Path, name: str) -> None:
+    (root / name).mkdir()
+    assert resolve_project_dir(name, [root]) == str(root / name)
+
+
+def test_half_a_character_is_refused_as_what_is_no_utf8(root: Path) -> None:
+    """JSON can hold it, and no message to the broker could."""
+    assert problems_of(form(userId="\ud800"), root).keys() == {"userId"}
+    assert problems_of(form(**{"\udfff": "x"}), root).keys() == {"\udfff"}
+
+
+def test_an_empty_option_means_its_default(root: Path) -> None:
+    spec, problems = read_submission(form(epochs="", exports=" "), [root])
+    assert problems == []
+    assert spec is not None
+    assert spec.options == {}
+
+
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(st.sampled_from("./ab~*\\é") | st.characters(codec="utf-8"), max_size=40))
 def test_no_text_finds_a_folder_outside(root: Path, text: str) -> None:

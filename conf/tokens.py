@@ -1,0 +1,175 @@
+"""The tokens that callers of the HTTP API show: made, listed and revoked here, and kept as hashes in one file.
+
+The file lies in the state folder, belongs to its owner only (0600) and is replaced as a whole, so that a reader never
+sees half of it. A token is 256 random bits, so one SHA-256 hides it as well as a slow password hash would.
+"""
+
+from __future__ import annotations
+
+import datetime
+import fcntl
+import hashlib
+import os
+import re
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from conf.settings import LOOPBACK_HOSTS, Settings, SettingsError
+
+#: Every token begins with this, so that one which went astray can be recognised.
+TOKEN_PREFIX = "tfm_"
+RANDOM_BYTES = 32
+MAX_FILE_BYTES = 1_000_000
+#: Bits of a file's mode that let somebody else write to it.
+WRITABLE_BY_OTHERS = 0o022
+
+#: Anything that looks like the greater part of a token.
+_TOKEN_LIKE = re.compile(re.escape(TOKEN_PREFIX) + r"[A-Za-z0-9_-]{8,}")
+
+
+class TokenError(Exception):
+    """The token file cannot be used, or a command on it makes no sense; the message says what to do."""
+
+
+class Token(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is kept of a token. user: the only user whose tasks it opens, or "" for all; read_only: may only look."""
+
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")]
+    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+    created_at: Annotated[str, Meta(max_length=40)]
+    user: Annotated[str, Meta(max_length=4096)] = ""
+    read_only: bool = False
+
+
+def token_hash(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def redact(text: str) -> str:
+    """The text with everything that looks like a token cut short, fit for a log."""
+    return _TOKEN_LIKE.sub(f"{TOKEN_PREFIX}…", text) if TOKEN_PREFIX in text else text
+
+
+def read_tokens(file: Path) -> list[Token] | None:
+    """All tokens; None when there is no file. TokenError when it cannot be read, or others may write to it."""
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise TokenError(f"The token file {file} cannot be opened ({error.strerror}).") from error
+    with open(descriptor, "rb") as opened:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise TokenError(f"The token file {file} is not a regular file; move it away.")
+        if status.st_mode & WRITABLE_BY_OTHERS:
+            raise TokenError(f"Others may write to the token file {file}; run 'chmod 600 {file}'.")
+        try:
+            content = opened.read(MAX_FILE_BYTES + 1)
+        except OSError as error:
+            raise TokenError(f"The token file {file} cannot be read ({error.strerror}).") from error
+    if len(content) > MAX_FILE_BYTES:
+        raise TokenError(f"The token file {file} has more than {MAX_FILE_BYTES} bytes; move it away.")
+    try:
+        return msgspec.json.decode(content, type=list[Token])
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise TokenError(
+            f"The token file {file} is damaged ({error}); restore it, or move it away and make new tokens with "
+            "'python server.py token create NAME'."
+        ) from error
+
+
+def create_token(file: Path, name: str, user: str = "", read_only: bool = False) -> str:
+    """Add a token, and return it: it is shown this once. TokenError when the name is taken or not allowed."""
+    token = TOKEN_PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    try:
+        # Converting checks the bounds that the type gives; building the struct would not.
+        new = msgspec.convert(
+            {
+                "name": name,
+                "sha256": token_hash(token),
+                "created_at": now,
+                "user": user.strip(),
+                "read_only": read_only,
+            },
+            Token,
+        )
+        user.encode()
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:
+        raise TokenError(
+            f"NAME = {name!r} with the user {user!r} is not allowed ({error}); a name has 1 to 64 letters, digits, "
+            "'.', '_' or '-'."
+        ) from error
+    with _locked(file):
+        tokens = read_tokens(file) or []
+        if any(known.name == name for known in tokens):
+            raise TokenError(f"There is a token named {name!r} already; revoke it first, or choose another name.")
+        _write(file, [*tokens, new])
+    return token
+
+
+def revoke_token(file: Path, name: str) -> int:
+    """Remove a token; returns how many are left. TokenError when there is none of this name."""
+    with _locked(file):
+        tokens = read_tokens(file) or []
+        left = [token for token in tokens if token.name != name]
+        if len(left) == len(tokens):
+            known = ", ".join(token.name for token in tokens) or "none"
+            raise TokenError(f"There is no token named {name!r}; the names are: {known}.")
+        _write(file, left)
+    return len(left)
+
+
+def check_may_listen(settings: Settings) -> None:
+    """SettingsError when strangers could call the HTTP API without a token, or the token file cannot be used."""
+    try:
+        tokens = read_tokens(settings.token_file)
+    except TokenError as error:
+        raise SettingsError(str(error)) from error
+    web = settings.web
+    if web.host not in LOOPBACK_HOSTS and not tokens and not web.allow_anonymous:
+        raise SettingsError(
+            f"[web] host = {web.host!r} would serve HTTP beyond this machine without a token; make one with "
+            "'python server.py token create NAME', or set [web] allow_anonymous = true if that is what you want."
+        )
+
+
+@contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    """One change at a time. TokenError when the folder cannot be written to."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(file.with_name(file.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise TokenError(f"{file.parent} cannot be written to ({error.strerror}).") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _write(file: Path, tokens: list[Token]) -> None:
+    """Replace the file as a whole; its mode is set before it holds anything."""
+    new = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    try:
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            with open(descriptor, "wb") as opened:
+                opened.write(msgspec.json.format(msgspec.json.encode(tokens)))
+                opened.flush()
+                os.fsync(descriptor)
+            new.replace(file)
+        except BaseException:
+            new.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise TokenError(f"The token file {file} cannot be written ({error.strerror}).") from error

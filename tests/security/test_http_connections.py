@@ -1,0 +1,204 @@
+"""Connections at a real front-end: whoever says nothing, drips, or comes in crowds keeps nobody else out."""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.security.raw_http import FORM, RawCaller, request
+from tests.socket.programs import Programs
+from tests.waiting import wait_until
+
+IDLE_S, TRANSFER_S = 1.5, 1.0
+#: A caller's patience for the other end to act, far beyond both.
+PATIENCE_S = 8.0
+MOST, MOST_OF_ONE = 30, 20
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Programs]:
+    """With short time-outs, and many descriptors."""
+    folder = tmp_path_factory.mktemp("patience")
+    with Programs(folder, HOME=folder / "state", WEB_IDLE_TIMEOUT_S=IDLE_S, WEB_TRANSFER_TIMEOUT_S=TRANSFER_S) as it:
+        yield it
+
+
+@pytest.fixture(scope="module")
+def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Programs]:
+    """With room for few connections."""
+    folder = tmp_path_factory.mktemp("crowd")
+    state = folder / "state"
+    with Programs(folder, HOME=state, WEB_MAX_CONNECTIONS=MOST, WEB_MAX_CONNECTIONS_PER_ADDRESS=MOST_OF_ONE) as it:
+        yield it
+
+
+def closed_after_s(caller: RawCaller) -> float:
+    began_s = time.monotonic()
+    assert caller.is_closed(), "the front-end keeps this connection for ever"
+    return time.monotonic() - began_s
+
+
+def drip(caller: RawCaller, data: bytes) -> float:
+    """A byte at a time until the other end closes; returns after how many seconds that was."""
+    began_s = time.monotonic()
+    caller.socket.settimeout(0.1)
+    with contextlib.suppress(OSError):
+        for byte in data * 1000:
+            caller.send(bytes([byte]))
+            with contextlib.suppress(TimeoutError):
+                if not caller.socket.recv(65536):
+                    break
+            assert time.monotonic() - began_s < PATIENCE_S, "bytes that drip in keep the connection for ever"
+    return time.monotonic() - began_s
+
+
+# ---- time-outs ----
+
+
+def test_a_connection_that_says_nothing_is_closed(programs: Programs) -> None:
+    with RawCaller(programs.ports["WEB_PORT"], PATIENCE_S) as caller:
+        assert closed_after_s(caller) > IDLE_S / 2
+
+
+def test_a_connection_that_has_had_its_answer_is_closed_when_it_is_idle(programs: Programs) -> None:
+    with RawCaller(programs.ports["WEB_PORT"], PATIENCE_S) as caller:
+        assert caller.ask("GET /healthz HTTP/1.1").status == 200
+        assert closed_after_s(caller) > IDLE_S / 2
+
+
+@pytest.mark.parametrize("start", [b"", b"GET", b"GET / HTTP/1.1\r\nHost: localhost\r\nX-A: "])
+def test_a_head_that_drips_in_does_not_reset_the_clock(programs: Programs, start: bytes) -> None:
+    with RawCaller(programs.ports["WEB_PORT"], PATIENCE_S) as caller:
+        caller.send(start)
+        assert drip(caller, b"a") > TRANSFER_S / 2
+
+
+@pytest.mark.parametrize("how", ["Content-Length: 60000", "Transfer-Encoding: chunked"])
+def test_a_body_that_drips_in_does_not_reset_the_clock(programs: Programs, how: str) -> None:
+    with RawCaller(programs.ports["WEB_PORT"], PATIENCE_S) as caller:
+        caller.send(request("POST / HTTP/1.1", FORM, how))
+        assert drip(caller, b"1\r\na\r\n") > TRANSFER_S / 2
+
+
+def test_a_body_that_does_not_come_is_answered(programs: Programs) -> None:
+    with RawCaller(programs.ports["WEB_PORT"], PATIENCE_S) as caller:
+        caller.send(request("POST / HTTP/1.1", FORM, "Content-Length: 10") + b"half")
+        answer = caller.read_answer()
+        assert (answer.status, answer.code, answer.headers["connection"]) == (408, "request_timeout", "close")
+        assert caller.is_closed()
+
+
+def test_a_refused_body_that_drips_in_does_not_reset_the_clock(programs: Programs) -> None:
+    with RawCaller(programs.ports["WEB_PORT"], PATIENCE_S) as caller:
+        caller.send(request("POST / HTTP/1.1", FORM, "Content-Length: 99999999"))
+        assert caller.read_answer().status == 413
+        assert drip(caller, b"a") > TRANSFER_S / 2
+
+
+def test_whoever_does_not_take_the_answers_is_cut_off(programs: Programs) -> None:
+    connections = front_end(programs)
+    with socket.socket() as caller:
+        caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        caller.connect(("127.0.0.1", programs.ports["WEB_PORT"]))
+        caller.settimeout(0.5)
+        # Answers are as long as the path in them; they are never read.
+        with contextlib.suppress(OSError):
+            for _ in range(100_000):
+                caller.sendall(request(f"GET /{'x' * 1000} HTTP/1.1") * 20)
+        wait_until(lambda: open_connections(connections, programs) == 0, "the connection closed", PATIENCE_S)
+
+
+def front_end(programs: Programs) -> psutil.Process:
+    return psutil.Process(programs.pid("web"))
+
+
+def open_connections(process: psutil.Process, programs: Programs) -> int:
+    port = programs.ports["WEB_PORT"]
+    return sum(c.status == psutil.CONN_ESTABLISHED and c.laddr.port == port for c in process.net_connections("tcp"))
+
+
+def test_a_request_that_takes_its_time_here_is_not_cut_off(programs: Programs) -> None:
+    """The clocks are for what callers do: without the broker an answer takes request_timeout_s."""
+    with RawCaller(programs.ports["WEB_PORT"], 15.0) as caller:
+        programs.kill("broker")
+        try:
+            answer = caller.ask(f"GET /?taskId={'0' * 32} HTTP/1.1")
+        finally:
+            programs.start("broker")
+        assert (answer.status, answer.code) == (503, "broker_away")
+    programs.wait_synced()
+
+
+# ---- crowds ----
+
+
+def test_a_crowd_of_idle_connections_keeps_nobody_out(crowded: Programs) -> None:
+    port = crowded.ports["WEB_PORT"]
+    with contextlib.ExitStack() as stack:
+        busy = stack.enter_context(RawCaller(port))
+        crowd = [stack.enter_context(RawCaller(port, 0.05)) for _ in range(5 * MOST)]
+        assert crowded.get("/healthz").status == 200
+        assert open_connections(front_end(crowded), crowded) <= MOST_OF_ONE
+        assert crowd[0].is_closed()
+        assert not crowd[-1].is_closed(), "the idlest goes first"
+        assert busy.ask("GET /healthz HTTP/1.1").status in (0, 200)
+
+
+def test_requests_under_way_outlast_a_crowd(crowded: Programs) -> None:
+    """Those that are being answered are closed last."""
+    port = crowded.ports["WEB_PORT"]
+    with contextlib.ExitStack() as stack:
+        busy = [stack.enter_context(RawCaller(port, 15.0)) for _ in range(MOST_OF_ONE - 2)]
+        crowded.kill("broker")
+        try:
+            for caller in busy:
+                caller.send(request(f"GET /?taskId={'0' * 32} HTTP/1.1"))
+            for number in range(5 * MOST):
+                stack.enter_context(RawCaller(port))
+                if number % 10 == 0:
+                    assert crowded.get("/healthz").status == 200
+            assert [caller.read_answer().status for caller in busy] == [503] * len(busy)
+        finally:
+            crowded.start("broker")
+    crowded.wait_synced()
+
+
+def test_half_a_request_from_each_of_a_crowd_keeps_nobody_out(crowded: Programs) -> None:
+    port = crowded.ports["WEB_PORT"]
+    with contextlib.ExitStack() as stack:
+        for _ in range(5 * MOST):
+            caller = stack.enter_context(RawCaller(port))
+            caller.send(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Le")
+        assert crowded.get("/healthz").status == 200
+
+
+# ---- descriptors ----
+
+
+def test_the_descriptor_limit_is_raised_at_the_start(programs: Programs) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert front_end(programs).rlimit(psutil.RLIMIT_NOFILE) == (hard, hard)
+
+
+def test_without_descriptors_it_waits_and_says_so_once_a_second(tmp_path: Path) -> None:
+    with Programs(tmp_path, HOME=tmp_path / "state") as programs, contextlib.ExitStack() as stack:
+        process, port = front_end(programs), programs.ports["WEB_PORT"]
+        lines = programs.log_of("web").count("\n")
+        process.rlimit(psutil.RLIMIT_NOFILE, (process.num_fds() + 8, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+        used_s, began_s = sum(process.cpu_times()[:2]), time.monotonic()
+        crowd = [stack.enter_context(RawCaller(port, PATIENCE_S)) for _ in range(30)]
+        wait_until(lambda: programs.log_of("web").count("action=web.no_room") >= 2, "two lines about it")
+        took_s = time.monotonic() - began_s
+        assert programs.log_of("web").count("\n") - lines <= took_s + 3
+        assert sum(process.cpu_times()[:2]) - used_s < took_s / 2, "it spins"
+        # Those that say nothing make room, so whoever has something to say gets a turn.
+        with RawCaller(port, 2 * PATIENCE_S) as caller:
+            assert caller.ask("GET /healthz HTTP/1.1").status == 200
+        assert any(caller.is_closed() for caller in crowd)

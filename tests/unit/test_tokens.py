@@ -1,0 +1,173 @@
+"""Tokens: hashed, in a file of their own, and never a reason to open the door when something is wrong with it."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from conf.settings import SettingsError, load
+from conf.tokens import (
+    TokenError,
+    check_may_listen,
+    create_token,
+    read_tokens,
+    redact,
+    revoke_token,
+    token_hash,
+)
+from web import token_gate
+from web.refusal import Refusal
+from web.token_gate import ANYBODY, Caller, TokenGate
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "var" / "tokens.json"
+
+
+@pytest.fixture(autouse=True)
+def look_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(token_gate, "LOOK_INTERVAL_S", 0.0)
+
+
+def code_for(gate: TokenGate, token: str | None) -> str:
+    """The refusal's code; "" when the token is let in."""
+    try:
+        gate.admit("" if token is None else f"Bearer {token}")
+    except Refusal as refusal:
+        return str(refusal.body["code"])
+    return ""
+
+
+def test_only_hashes_are_kept_and_only_the_owner_may_read_them(file: Path) -> None:
+    token = create_token(file, "website", "anna", read_only=True)
+    assert token not in file.read_text()
+    assert file.stat().st_mode & 0o777 == 0o600
+    (kept,) = read_tokens(file) or []
+    assert (kept.name, kept.sha256, kept.user, kept.read_only) == ("website", token_hash(token), "anna", True)
+    assert sorted(path.name for path in file.parent.iterdir()) == ["tokens.json", "tokens.json.lock"]
+
+
+def test_each_token_is_long_and_another(file: Path) -> None:
+    tokens = {create_token(file, f"t{number}") for number in range(5)}
+    assert len(tokens) == 5
+    assert all(len(token) > 40 for token in tokens)
+
+
+@pytest.mark.parametrize("name", ["", ".hidden", "a b", "a/b", "a" * 65, "ä", "a\n"])
+def test_a_name_that_is_not_allowed_makes_no_token(file: Path, name: str) -> None:
+    with pytest.raises(TokenError, match="letters"):
+        create_token(file, name)
+    assert read_tokens(file) is None
+
+
+def test_a_name_is_given_once_and_can_be_revoked(file: Path) -> None:
+    create_token(file, "website")
+    with pytest.raises(TokenError, match="already"):
+        create_token(file, "website")
+    with pytest.raises(TokenError, match="website"):
+        revoke_token(file, "other")
+    assert revoke_token(file, "website") == 0
+    assert read_tokens(file) == []
+
+
+def test_tokens_made_at_the_same_moment_are_all_kept(file: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: create_token(file, f"t{number}"), range(16)))
+    assert len(read_tokens(file) or []) == 16
+
+
+def test_changes_count_without_a_restart(file: Path) -> None:
+    gate = TokenGate(file, needed=False)
+    assert gate.admit("") == ANYBODY
+    token = create_token(file, "website", "anna")
+    assert code_for(gate, None) == "unauthorized"
+    assert gate.admit(f"bearer  {token} ") == Caller("anna", False)
+    for wrong in (f"Basic {token}", token, f"Bearer {token}x", f"Bearer {token[:-1]}", "Bearer ", "Bearer \udcff"):
+        with pytest.raises(Refusal):
+            gate.admit(wrong)
+    revoke_token(file, "website")
+    assert code_for(gate, token) == "unauthorized"
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[", b"null", b"[1]", b"\xff", b"[" * 100_000, b'[{"name": "a"}]'])
+def test_a_damaged_file_lets_nobody_in(file: Path, content: bytes) -> None:
+    gate = TokenGate(file, needed=False)
+    token = create_token(file, "website")
+    assert code_for(gate, token) == ""
+    good = file.read_bytes()
+    file.write_bytes(content)
+    assert code_for(gate, token) == code_for(gate, None) == "tokens_unreadable"
+    file.write_bytes(good)
+    assert code_for(gate, token) == ""
+
+
+def test_an_unknown_field_lets_nobody_in(file: Path) -> None:
+    """A newer version's restriction must not be overlooked."""
+    create_token(file, "website")
+    file.write_text(file.read_text().replace('"name"', '"only_at_night": true, "name"'))
+    with pytest.raises(TokenError, match="only_at_night"):
+        read_tokens(file)
+
+
+def test_a_file_that_others_may_write_to_or_that_is_none_lets_nobody_in(file: Path) -> None:
+    token = create_token(file, "website")
+    file.chmod(0o666)
+    assert code_for(TokenGate(file, needed=False), token) == "tokens_unreadable"
+    file.chmod(0o600)
+    real = file.rename(file.with_name("real.json"))
+    file.symlink_to(real)
+    assert code_for(TokenGate(file, needed=False), token) == "tokens_unreadable"
+    file.unlink()
+    os.mkfifo(file)
+    assert code_for(TokenGate(file, needed=False), token) == "tokens_unreadable"
+
+
+def test_a_file_that_has_gone_lets_nobody_in(file: Path) -> None:
+    gate = TokenGate(file, needed=False)
+    token = create_token(file, "website")
+    assert code_for(gate, token) == ""
+    file.unlink()
+    assert code_for(gate, token) == code_for(gate, None) == "tokens_unreadable"
+
+
+def test_beyond_this_machine_no_file_lets_nobody_in(file: Path) -> None:
+    assert code_for(TokenGate(file, needed=True), None) == "tokens_unreadable"
+
+
+# ---- at the start ----
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.7", "::", "*"])
+def test_listening_beyond_this_machine_needs_a_token_or_a_word(tmp_path: Path, host: str) -> None:
+    environ = {"TFMODEL_WEB_HOST": host, "TFMODEL_HOME": str(tmp_path)}
+    with pytest.raises(SettingsError, match=r"server\.py token create") as caught:
+        check_may_listen(load(environ))
+    assert "allow_anonymous" in str(caught.value)
+    check_may_listen(load({**environ, "TFMODEL_WEB_ALLOW_ANONYMOUS": "true"}))
+    create_token(load(environ).token_file, "website")
+    check_may_listen(load(environ))
+    revoke_token(load(environ).token_file, "website")
+    with pytest.raises(SettingsError):
+        check_may_listen(load(environ))
+
+
+def test_a_token_file_that_cannot_be_used_stops_the_start(tmp_path: Path) -> None:
+    settings = load({"TFMODEL_HOME": str(tmp_path)})
+    check_may_listen(settings)
+    settings.token_file.parent.mkdir()
+    settings.token_file.write_text("nonsense")
+    with pytest.raises(SettingsError, match=r"tokens\.json"):
+        check_may_listen(settings)
+
+
+# ---- logs ----
+
+
+def test_what_looks_like_a_token_is_cut_short_in_logs(file: Path) -> None:
+    token = create_token(file, "website")
+    assert redact(f"x {token} y {token}") == "x tfm_… y tfm_…"
+    assert redact("nothing to hide") == "nothing to hide"

@@ -1,0 +1,153 @@
+"""What every request passes before a handler sees it: the door rules, and the bound on its body.
+
+The body is collected here, so handlers find it whole or not at all, and a refusal needs no handler.
+"""
+
+from __future__ import annotations
+
+import http
+import logging
+from collections.abc import Awaitable
+
+import msgspec
+from tornado.concurrent import future_add_done_callback
+from tornado.http1connection import HTTP1Connection
+from tornado.httputil import (
+    HTTPConnection,
+    HTTPHeaders,
+    HTTPInputError,
+    HTTPMessageDelegate,
+    HTTPServerConnectionDelegate,
+    RequestStartLine,
+    ResponseStartLine,
+)
+from tornado.web import Application
+
+from web.connection import Connection, Phase
+from web.door_rules import PREFLIGHT_HEADERS, DoorRules
+from web.refusal import Refusal
+from web.request_lines import log_refused
+
+log = logging.getLogger("web")
+
+#: So much of a refused body is read and dropped, so that its sender gets to read the answer. Closed at once, the
+#: connection would be reset under it (RFC 9112, section 9.6).
+LINGER_BYTES = 1_000_000
+
+
+class Entrance(HTTPServerConnectionDelegate):
+    """Stands between Tornado's server and the application."""
+
+    def __init__(self, application: Application, rules: DoorRules, max_body_bytes: int) -> None:
+        self.application = application
+        self.rules = rules
+        self.max_body_bytes = max_body_bytes
+
+    def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
+        assert isinstance(request_conn, HTTP1Connection)
+        assert isinstance(request_conn.stream, Connection)
+        request_conn.stream.give_up = None
+        request_conn.stream.enter(Phase.REQUEST)
+        return _Visit(self, server_conn, request_conn, request_conn.stream)
+
+
+class _Visit(HTTPMessageDelegate):
+    """One request on its way in."""
+
+    def __init__(
+        self, entrance: Entrance, server_conn: object, request_conn: HTTP1Connection, connection: Connection
+    ) -> None:
+        self._entrance = entrance
+        self._server_conn = server_conn
+        self._http = request_conn
+        self._connection = connection
+        self._body = bytearray()
+        self._inner: HTTPMessageDelegate | None = None
+        self._refused = False
+        self._dropped_bytes = 0
+
+    def headers_received(
+        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
+    ) -> Awaitable[None] | None:
+        assert isinstance(start_line, RequestStartLine)
+        self._start_line, self._headers = start_line, headers
+        self._connection.enter(Phase.BODY)
+        try:
+            self._entrance.rules.check(headers, start_line.version)
+        except Refusal as refusal:
+            self._refuse(refusal)
+            if refusal.body["code"] == "bad_request":
+                self._end()  # Where its body ends is not known.
+        else:
+            self._connection.give_up = self._too_slow
+        return None
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        if self._refused:
+            self._dropped_bytes += len(chunk)
+            if self._dropped_bytes > LINGER_BYTES:
+                self._end()
+        elif len(self._body) + len(chunk) > self._entrance.max_body_bytes:
+            self._refuse(self._entrance.rules.too_large(len(self._body) + len(chunk)))
+        else:
+            self._body += chunk
+        return None
+
+    def finish(self) -> None:
+        if self._refused:
+            self._end()
+            return
+        self._connection.give_up = None
+        self._connection.enter(Phase.ANSWER)
+        if self._start_line.method == "OPTIONS" and self._entrance.rules.is_preflight("OPTIONS", self._headers):
+            self._answer_preflight()
+            return
+        inner = self._entrance.application.start_request(self._server_conn, self._http)
+        try:
+            # Both may return something to wait for. The body is here already, so there is no need to.
+            inner.headers_received(self._start_line, self._headers)
+            if self._body:
+                inner.data_received(bytes(self._body))
+        except HTTPInputError as error:
+            self._refuse(Refusal("bad_request", f"The request cannot be read: {error}."))
+            self._end()
+            return
+        self._inner = inner
+        inner.finish()
+
+    def on_connection_close(self) -> None:
+        if self._inner is not None:
+            self._inner.on_connection_close()
+
+    def _too_slow(self) -> None:
+        self._connection.give_up = None
+        self._refuse(Refusal("request_timeout", "The body did not come in time; send it again, faster."))
+        self._end()
+
+    def _refuse(self, refusal: Refusal) -> None:
+        self._refused = True
+        log_refused(refusal.status, self._start_line.method, self._start_line.path, self._http.context)
+        if "Expect" in self._headers:
+            del self._headers["Expect"]  # Tornado would ask for the body.
+        body = msgspec.json.encode(refusal.body)
+        headers = HTTPHeaders(
+            {
+                "Content-Type": "application/json",
+                "Content-Length": str(len(body)),
+                **refusal.headers,
+                **self._entrance.rules.cors_headers(self._headers),
+                "Connection": "close",
+            }
+        )
+        line = ResponseStartLine("HTTP/1.1", refusal.status, http.HTTPStatus(refusal.status).phrase)
+        self._written = self._http.write_headers(line, headers, None if self._start_line.method == "HEAD" else body)
+
+    def _end(self) -> None:
+        """Close the connection when the refusal has gone out."""
+        self._http.finish()
+        future_add_done_callback(self._written, lambda _: self._http.close())
+
+    def _answer_preflight(self) -> None:
+        headers = HTTPHeaders({**self._entrance.rules.cors_headers(self._headers), **PREFLIGHT_HEADERS})
+        self._http.write_headers(ResponseStartLine("HTTP/1.1", 204, "No Content"), headers)
+        self._http.finish()

@@ -1,0 +1,136 @@
+"""The fields of a POST, from any of the bodies that callers send: a form, a multipart form, or a JSON object."""
+
+from __future__ import annotations
+
+import json
+import urllib.parse
+from typing import Any
+
+from tornado.httputil import (
+    HTTPFile,
+    HTTPHeaders,
+    HTTPInputError,
+    ParseBodyConfig,
+    ParseMultipartConfig,
+    parse_body_arguments,
+)
+
+from web.refusal import Refusal
+
+FORM_TYPE = "application/x-www-form-urlencoded"
+MULTIPART_TYPE = "multipart/form-data"
+JSON_TYPE = "application/json"
+MAX_FORM_FIELDS = 100
+MAX_PART_HEADER_BYTES = 4096
+
+Fields = dict[str, list[str]]
+
+
+def read_form(headers: HTTPHeaders, body: bytes) -> Fields:
+    """Each field's name with all its values, as text; "" where a value is empty. Refusal for what is no form."""
+    given = headers.get("Content-Type", "")
+    kind = given.partition(";")[0].strip().lower()
+    if kind not in (FORM_TYPE, MULTIPART_TYPE, JSON_TYPE):
+        came = f"Content-Type: {given[:80]}" if given else "no Content-Type"
+        raise Refusal(
+            "unsupported_media_type",
+            f"The call came with {came}; send the fields as {FORM_TYPE}, {MULTIPART_TYPE} or {JSON_TYPE}.",
+        )
+    coding = headers.get("Content-Encoding", "identity")
+    if coding.lower() != "identity":
+        raise Refusal(
+            "unsupported_media_type", f"The body came with Content-Encoding: {coding[:80]}; send it as it is."
+        )
+    if kind == FORM_TYPE:
+        return _urlencoded(body)
+    return _multipart(given, body) if kind == MULTIPART_TYPE else _json_object(body)
+
+
+def _urlencoded(body: bytes) -> Fields:
+    try:
+        return urllib.parse.parse_qs(
+            body.decode("utf-8", "replace"),
+            keep_blank_values=True,
+            max_num_fields=MAX_FORM_FIELDS,
+            errors="replace",
+        )
+    except ValueError as error:
+        raise Refusal(
+            "bad_fields", f"The form cannot be read: {error}; send at most {MAX_FORM_FIELDS} fields."
+        ) from error
+
+
+def _multipart(content_type: str, body: bytes) -> Fields:
+    """What PHP's cURL sends for an array, and a browser for FormData."""
+    arguments: dict[str, list[bytes]] = {}
+    files: dict[str, list[HTTPFile]] = {}
+    limits = ParseMultipartConfig(max_parts=MAX_FORM_FIELDS, max_part_header_size=MAX_PART_HEADER_BYTES)
+    parameters = content_type.partition(";")[2]
+    try:
+        parse_body_arguments(
+            f"{MULTIPART_TYPE};{parameters}", body, arguments, files, config=ParseBodyConfig(multipart=limits)
+        )
+    except HTTPInputError as error:
+        raise Refusal(
+            "bad_fields",
+            f"The multipart form cannot be read ({str(error)[:200]}); send at most {MAX_FORM_FIELDS} fields, in UTF-8.",
+        ) from error
+    if files:
+        names = ", ".join(files)[:200]
+        raise Refusal(
+            "bad_fields",
+            f"A file came in the field {names}; TFModel reads photos from a folder, so post that folder's path as "
+            "projectDir and no file.",
+            fields={name: f"{name} came as a file; post text." for name in files},
+        )
+    return {name: [value.decode("utf-8", "replace") for value in values] for name, values in arguments.items()}
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """A JSON object as it was written, in which a name may stand twice."""
+
+
+class _Number(str):
+    """A JSON number as it was written; options say themselves which numbers they take."""
+
+
+def _json_object(body: bytes) -> Fields:
+    try:
+        value = json.loads(
+            body.decode(),
+            object_pairs_hook=_Pairs,
+            parse_int=_Number,
+            parse_float=_Number,
+            parse_constant=_Number,
+        )
+    except (ValueError, RecursionError) as error:
+        came = "it is nested too deep" if isinstance(error, RecursionError) else str(error)[:200]
+        raise Refusal("bad_fields", f"The body is no JSON in UTF-8: {came}.") from error
+    if not isinstance(value, _Pairs):
+        raise Refusal("bad_fields", 'The JSON is no object; send the fields as {"userId": "…", …}.')
+    if len(value) > MAX_FORM_FIELDS:
+        raise Refusal("bad_fields", f"The JSON has {len(value)} fields; send at most {MAX_FORM_FIELDS}.")
+    fields: Fields = {}
+    problems: dict[str, str] = {}
+    for name, field in value:
+        text = _as_text(field)
+        if text is None:
+            problems[name] = f"{name[:80]} is nested; send text, a number, true, false or a list of texts."
+        else:
+            fields.setdefault(name, []).append(text)
+    if problems:
+        raise Refusal("bad_fields", " ".join(problems.values())[:2000], fields=problems)
+    return fields
+
+
+def _as_text(value: Any) -> str | None:
+    """As a form would hold it; None for what no form can. A list is its parts with commas between."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, list) and not isinstance(value, _Pairs) and all(type(part) is str for part in value):
+        return ",".join(value)
+    return None

@@ -1,0 +1,94 @@
+"""Whom a request's token lets in. Changes of the token file count within a tenth of a second."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import os
+import time
+from pathlib import Path
+
+import msgspec
+
+from conf.tokens import Token, TokenError, read_tokens, token_hash
+from web.refusal import Refusal
+
+log = logging.getLogger("web")
+
+
+class Caller(msgspec.Struct, frozen=True, gc=False):
+    """What the caller may do. user: the only user whose tasks there are for this caller, or "" for all."""
+
+    user: str = ""
+    read_only: bool = False
+
+    def sees(self, user_id: str) -> bool:
+        return not self.user or self.user == user_id
+
+
+ANYBODY = Caller()
+LOOK_INTERVAL_S = 0.1
+
+
+class TokenGate:
+    def __init__(self, file: Path, needed: bool) -> None:
+        """needed: whether a missing token file lets nobody in, instead of everybody."""
+        self._file = file
+        self._needed = needed
+        self._seen: tuple[int, ...] | None = ()
+        self._tokens: dict[str, Token] | None = None
+        self._trouble = ""
+        self._look_at_s = 0.0
+
+    def admit(self, authorization: str) -> Caller:
+        """The caller who sends this Authorization header ("" for none); Refusal when there is no way in."""
+        now_s = time.monotonic()
+        if now_s >= self._look_at_s:
+            self._look_at_s = now_s + LOOK_INTERVAL_S
+            self._look_at_file()
+        if self._trouble:
+            raise Refusal(
+                "tokens_unreadable",
+                "This server cannot read its list of tokens, so it answers nobody; its operator finds the reason in "
+                "the log.",
+            )
+        if self._tokens is None:
+            return ANYBODY
+        scheme, _, token = authorization.partition(" ")
+        shown = token_hash(token.strip())
+        found = self._tokens.get(shown)
+        # The lookup's time depends on a hash, which the caller cannot steer; the comparison's on nothing.
+        if scheme.lower() != "bearer" or found is None or not hmac.compare_digest(found.sha256, shown):
+            raise Refusal(
+                "unauthorized", "Send the header 'Authorization: Bearer <token>' with a token of this server."
+            )
+        return Caller(found.user, found.read_only)
+
+    def knows(self, text: str) -> bool:
+        """Whether the text is one of the tokens."""
+        return self._tokens is not None and token_hash(text) in self._tokens
+
+    def _look_at_file(self) -> None:
+        try:
+            status = os.stat(self._file)  # noqa: PTH116 - a third of the time of Path.stat
+            seen: tuple[int, ...] | None = (status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size)
+        except OSError:
+            seen = None
+        if seen == self._seen:
+            return
+        self._seen = seen
+        try:
+            self._take(read_tokens(self._file))
+            self._trouble = ""
+        except TokenError as error:
+            self._trouble = str(error)
+            log.error("action=web.tokens_unreadable reason='%s Until then every call is refused.'", error)
+
+    def _take(self, tokens: list[Token] | None) -> None:
+        if tokens is not None:
+            self._needed = True
+            self._tokens = {token.sha256: token for token in tokens}
+            log.info("action=web.tokens_read count=%d", len(tokens))
+        elif self._needed:
+            # Once there were tokens, a file that has gone is more likely a mishap than an invitation.
+            raise TokenError(f"The token file {self._file} is missing; make a token, or restart to go on without any.")
