@@ -26,6 +26,7 @@ from trainer_worker.data.images import read_rgb
 from trainer_worker.data.mask_folders import read_whole, scan
 from trainer_worker.job import Job, SilentReporter
 from trainer_worker.mask_scores import MaskTally
+from trainer_worker.project.folder import ProjectFolder
 
 DRAWN_PICTURES, DRAWN_SIDE_PX = 24, 512
 
@@ -35,8 +36,8 @@ def train_once(project: Path, options: dict[str, Any], threads: int) -> tuple[Pa
     from trainer_worker.trainers.segmentation import train
 
     began = time.perf_counter()
-    task_id = f"tiles{options['tiles']}seed{options['seed']}"
-    job = Job(task_id, 1, project, "segmentation", typed_options("segmentation", options))
+    task_id = f"{options['tiles']:016x}{options['seed']:016x}"
+    job = Job(task_id, 1, ProjectFolder.open(project), "segmentation", typed_options("segmentation", options))
     result = train(job, SilentReporter(), project / "cache", threads)
     seconds = time.perf_counter() - began
     return result.model_path.parent, result.metrics["dice"], seconds, result.details["epochs"]

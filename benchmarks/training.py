@@ -28,13 +28,14 @@ from sklearn.datasets import load_sample_image
 from benchmarks.machine import describe_machine
 from protocol.options import ClassificationOptions
 from trainer_worker.backbones.efficientnet_lite import LITE0
-from trainer_worker.checkpoints import Checkpoints
 from trainer_worker.data.contents import content_hashes
 from trainer_worker.data.images import find_images, read_rgb
 from trainer_worker.data.variations import variation_of
 from trainer_worker.features import FeatureExtractor, PictureFeatures
 from trainer_worker.fine_tuning import Examples, build_classifier, fit
 from trainer_worker.job import SilentReporter
+from trainer_worker.project.checkpoints import Checkpoints
+from trainer_worker.project.folder import ProjectFolder
 
 FLOWERS = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "flowers5"
 SIZE = 224
@@ -119,7 +120,7 @@ class Training:
         maps = tuple(np.stack([features.trunk for features in view]) for view in views)
         examples = Examples(maps, np.stack([features.pooled for features in plain]), self._classes)
         with tempfile.TemporaryDirectory(dir=self._folder) as folder:
-            rows, checkpoints = np.arange(len(self._files)), Checkpoints(Path(folder))
+            rows, checkpoints = np.arange(len(self._files)), Checkpoints(ProjectFolder.open(Path(folder)), "task")
             fit(classifier, examples, rows, ClassificationOptions(), SilentReporter(), checkpoints)
 
 

@@ -45,12 +45,15 @@ def run(settings: Settings, name: str, start_id: str, endpoint: str) -> None:
             kill_grace_s=worker.kill_grace_s,
             stall_limit_s=worker.stall_limit_s,
             keep_spare=worker.keep_spare,
+            data_roots=tuple(settings.worker_roots),
         )
     )
     worker.cache_path.mkdir(parents=True, exist_ok=True)
 
+    roots = settings.worker_roots
+
     def spawn() -> SpawnedTrainer:
-        return SpawnedTrainer(worker.cache_path, worker.weights_path, worker.thread_count, worker.keep_models)
+        return SpawnedTrainer(worker.cache_path, worker.weights_path, worker.thread_count, worker.keep_models, roots)
 
     agent = Agent(core, zmq.Context(), endpoint, keys, spawn)
     catch_signals(agent)

@@ -24,12 +24,11 @@ import numpy.typing as npt
 from PIL import Image
 
 from protocol.text import as_utf8
-from trainer_worker.artifacts import label_lines
 from trainer_worker.data.images import Pixels, read_rgb
 from trainer_worker.model_card import model_card
+from trainer_worker.project.model_files import APP_PACK, label_lines
 from trainer_worker.tflite_metadata import describe_tflite, tensor_names
 
-APP_PACK = "app_pack.zip"
 SAMPLES = 3
 SNIPPETS = Path(__file__).with_name("app_snippets")
 SNIPPET_FILES = {

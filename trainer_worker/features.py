@@ -34,7 +34,8 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from trainer_worker.backbones.backbone import TRUNK_STRIDE, Backbone
 from trainer_worker.data.images import UnreadableImageError, read_batches, read_rgb
 from trainer_worker.data.variations import PLAIN, Variation, variation_of
-from trainer_worker.feature_cache import FeatureCache
+from trainer_worker.project.feature_cache import FeatureCache
+from trainer_worker.project.folder import ProjectFolder
 
 GPU_BATCH_SIZE = 64
 LOOK_AHEAD_PER_THREAD = 4
@@ -158,9 +159,9 @@ class FeatureExtractor:
 class CachedFeatures:
     """The features of a project's pictures: from its cache, or else computed and left there."""
 
-    def __init__(self, extractor: FeatureExtractor, project_dir: Path) -> None:
+    def __init__(self, extractor: FeatureExtractor, project: ProjectFolder) -> None:
         self._extractor = extractor
-        self._cache = FeatureCache(project_dir, extractor.engine, extractor.shapes)
+        self._cache = FeatureCache(project, extractor.engine, extractor.shapes)
 
     def of_files(
         self, paths: Sequence[Path], contents: Sequence[str], varied: bool = False

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 
 from protocol.errors import TrainingError
-from trainer_worker.continuation import LastTraining
 from trainer_worker.data.class_folders import ClassFolders, keep_trainable
 from trainer_worker.data.contents import content_groups, content_hashes
 from trainer_worker.data.images import UnreadableImageError
 from trainer_worker.data.splits import Split, conflicts, stratified_split
 from trainer_worker.features import CachedFeatures, PictureFeatures
 from trainer_worker.job import Job
+from trainer_worker.project.continuation import LastTraining
 
 #: Pictures of a class that are looked at however short the time is: with half as many, a model is hardly one.
 LEAST_READ_OF_CLASS = 8

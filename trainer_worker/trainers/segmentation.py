@@ -19,7 +19,6 @@ import tensorflow as tf
 from protocol.errors import TrainingError
 from protocol.options import SegmentationOptions
 from trainer_worker import unet
-from trainer_worker.artifacts import read_manifest
 from trainer_worker.backbones.backbone import Backbone, ChosenBackbone
 from trainer_worker.backbones.catalogue import choose_backbone
 from trainer_worker.data.contents import content_groups, content_hashes
@@ -163,7 +162,7 @@ class _Finisher:
         self.end_by_s = budget.by_s(1.0, takes_s)
         first_takes_s = FINISHING_MARGIN * sum(p.expected_s for p in _first_finishing(self._options, chosen.backbone))
         self._first_by_s = budget.by_s(FIRST_MODEL_SHARE, first_takes_s)
-        self._has_first = read_manifest(job.project_dir / "models" / job.task_id) is not None
+        self._has_first = job.has_model
 
     def publish(self, history: DecoderHistory, prefix: str = "") -> tuple[Path, MaskScores]:
         """The model's file and its scores. prefix: as of publish_model."""
