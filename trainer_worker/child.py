@@ -75,12 +75,16 @@ class Child:
         self._pipe = pipe
         self._send_lock = threading.Lock()
         self._settings = settings
-        self._work_dir = take_work_dir(settings.cache_dir)
         self._tasks: queue.SimpleQueue[m.Train] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._reporter: PipeReporter | None = None
         self._holding: tuple[str, int] | None = None
         self._early_halts: dict[tuple[str, int], bool] = {}
+
+    @functools.cached_property
+    def _work_dir(self) -> Path:
+        """Taken by the first task: a full disk fails that task, not the start of the process."""
+        return take_work_dir(self._settings.cache_dir)
 
     def serve(self) -> None:
         """Load everything, say Ready, train what comes. Ends with the process only."""

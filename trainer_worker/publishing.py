@@ -92,7 +92,7 @@ def publish_model(
             "interim": bool(prefix),
         }
         _add_app_pack(work, job, manifest, metrics, threads)
-        folder.add_all(work)
+        folder.add_all(work, functools.partial(reporter.step, 1.0))
         return folder.publish(manifest) / exports.model_file()
 
 

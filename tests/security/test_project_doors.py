@@ -144,7 +144,7 @@ def test_a_manifest_that_we_would_not_write_means_train(
     result = worker.run(spec_of(project))
     assert result.trained is not None, result.failure
     assert worker.trainings == 2
-    assert len([record for record in caplog.records if "action=model.ignored" in record.message]) == 1
+    assert len([record for record in caplog.records if "action=models.ignored" in record.message]) == 1
     assert SECRET not in str(contents(project / "models" / hex_id("t1")))
 
 

@@ -44,7 +44,7 @@ def test_a_training_goes_on_from_the_same_backbone_only(tmp_path: Path) -> None:
     write_digits(project, range(150, 156))
     # Without a time budget "auto" is lite0: another word for the same network.
     again = task(project, "again", epochs=1, backbone="auto")
-    assert (again["backbone"]["name"], again["continued_from"]) == ("lite0", "first")
+    assert (again["backbone"]["name"], again["continued_from"]) == ("lite0", hex_id("first"))
     assert "without a timeBudget" in again["backbone"]["reason"]
 
     larger = task(project, "larger", epochs=1, backbone="lite1")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from conf.machine import running_system
 from protocol.errors import TrainingError
-from protocol.task import TaskSpec
+from protocol.task import TaskSpec, is_task_id
 from trainer_worker.project.directory import Directory
 
 MODELS = "models"
@@ -108,8 +108,11 @@ def admit(spec: TaskSpec, allowed_roots: Sequence[Path]) -> ProjectFolder:
     """Open the project folder of a task, which must be the one that the front-end saw when the task was posted.
 
     allowed_roots: the worker's own, absolute and with links resolved; what the message says is not believed.
-    Raises TrainingError project_dir_missing, project_dir_changed, project_dir_not_writable.
+    Raises TrainingError project_dir_missing, project_dir_changed, project_dir_not_writable; ValueError for a task id
+    that is none.
     """
+    if not is_task_id(spec.task_id):
+        raise ValueError(f"task id {spec.task_id[:80]!r} can't name a folder; it is 32 lower-case hex digits")
     path = Path(spec.project_path)
     root = next((root for root in allowed_roots if path != root and path.is_relative_to(root)), None)
     if root is None or ".." in path.parts or "\0" in spec.project_path:

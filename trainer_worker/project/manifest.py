@@ -6,7 +6,6 @@ have written counts as none.
 
 from __future__ import annotations
 
-import logging
 from typing import Annotated, Any
 
 import msgspec
@@ -22,8 +21,6 @@ MOST_FILE_BYTES = 4 * 1024**3
 MOST_FILES = 64
 #: Deeper than anything that a trainer writes. Python's own limit is reached at a thousand.
 MOST_NESTED = 16
-
-log = logging.getLogger(__name__)
 
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 _Word = Annotated[str, Meta(max_length=100)]
@@ -64,8 +61,12 @@ class Manifest(msgspec.Struct, frozen=True):
             raise ValueError("model_file is not one of the files")
 
 
+class ForeignManifestError(Exception):
+    """There is a manifest that we would not have written; says why."""
+
+
 def read_manifest(folder: Directory, task_id: str) -> Manifest | None:
-    """The manifest of the model of that task, or None where there is none that we could have written."""
+    """The manifest of the model of that task; None where there is none. Raises ForeignManifestError."""
     try:
         content = msgspec.json.decode(folder.read(MANIFEST, MOST_MANIFEST_BYTES))
         manifest = msgspec.convert(content, Manifest)
@@ -75,8 +76,7 @@ def read_manifest(folder: Directory, task_id: str) -> Manifest | None:
         return None
     # Not JSON, not UTF-8, a number or field out of its bounds: all of these are ValueErrors.
     except (OSError, ValueError, RecursionError) as error:
-        log.warning("action=model.ignored folder=%s reason=%r", task_id, str(error)[:200])
-        return None
+        raise ForeignManifestError(str(error)[:200]) from error
     return msgspec.structs.replace(manifest, content=content)
 
 

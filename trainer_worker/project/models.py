@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,8 +14,10 @@ from typing import BinaryIO
 from protocol.task import Trained, is_task_id
 from trainer_worker.project.directory import Directory
 from trainer_worker.project.folder import MODELS, ProjectFolder
-from trainer_worker.project.manifest import ListedFile, Manifest, read_manifest
+from trainer_worker.project.manifest import ForeignManifestError, ListedFile, Manifest, read_manifest
 from trainer_worker.project.model_files import MANIFEST
+
+log = logging.getLogger(__name__)
 
 CHUNK_BYTES = 4 * 1024**2
 
@@ -45,8 +48,12 @@ class AlreadyPublishedError(Exception):
 
 def manifest_of(project: ProjectFolder, task_id: str) -> Manifest | None:
     """Of the model of a task, which may be interim; None where there is no such model."""
-    with contextlib.suppress(OSError), project.models() as models:
-        return _manifest_in(models, task_id)
+    with (
+        contextlib.suppress(OSError, ForeignManifestError),
+        project.models() as models,
+        models.folder(task_id) as folder,
+    ):
+        return read_manifest(folder, task_id)
     return None
 
 
@@ -59,10 +66,10 @@ def finished_model(project: ProjectFolder, task_id: str, tell: Tell = nothing) -
 
 def finished_and_intact(folder: Directory, task_id: str, tell: Tell = nothing) -> Manifest | None:
     """As finished_model, of the model in that folder."""
-    manifest = read_manifest(folder, task_id)
-    if manifest is None or manifest.interim:
-        return None
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, ForeignManifestError):
+        manifest = read_manifest(folder, task_id)
+        if manifest is None or manifest.interim:
+            return None
         for file in manifest.files:
             with open_listed(folder, file) as source:
                 if hash_of(source, lambda chunk: None, tell) != file.sha256:
@@ -73,12 +80,19 @@ def finished_and_intact(folder: Directory, task_id: str, tell: Tell = nothing) -
 
 def finished_models(models: Directory, tell: Tell = nothing) -> list[FinishedModel]:
     """The newest first. Only folders that carry the id of a task: whatever else lies there isn't ours."""
-    found = []
+    found, foreign = [], []
     for name in filter(is_task_id, models.names()):
         tell()
-        manifest = _manifest_in(models, name)
+        try:
+            with models.folder(name) as folder:
+                manifest = read_manifest(folder, name)
+        except (OSError, ForeignManifestError) as error:
+            foreign.append(f"{name}: {error}")
+            continue
         if manifest is not None and not manifest.interim:
             found.append(FinishedModel(name, manifest, written_at_s(models, name)))
+    if foreign:
+        log.warning("action=models.ignored count=%d first=%r", len(foreign), foreign[0])
     return sorted(found, key=lambda model: model.written_at_s, reverse=True)
 
 
@@ -125,9 +139,3 @@ def hash_of(source: BinaryIO, write: Callable[[bytes], object], tell: Tell = not
         digest.update(chunk)
         write(chunk)
     return digest.hexdigest()
-
-
-def _manifest_in(models: Directory, task_id: str) -> Manifest | None:
-    with contextlib.suppress(OSError), models.folder(task_id) as folder:
-        return read_manifest(folder, task_id)
-    return None
