@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from protocol.options import TrainingOptions
 from trainer_worker.checkpoints import Checkpoints, checkpoints_of
+from trainer_worker.data.decoding_budget import DEFAULT_BYTES
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,7 @@ class Job:
     """One attempt at one task, as the trainer sees it.
 
     fingerprint: for the manifest, see unchanged.py. weights_file: of a backbone that needs one, see weights_files.py.
+    decoding_bytes: what all threads together may take for decoding pictures.
     """
 
     task_id: str
@@ -25,6 +27,7 @@ class Job:
     options: TrainingOptions
     fingerprint: str = ""
     weights_file: Path | None = None
+    decoding_bytes: int = DEFAULT_BYTES
 
     @property
     def checkpoints(self) -> Checkpoints:

@@ -16,6 +16,7 @@ from typing import Any
 
 from trainer_worker.artifacts import MANIFEST, ModelFolder, file_sha256, finished_models, read_manifest
 from trainer_worker.data.contents import content_hashes
+from trainer_worker.data.user_files import UserFiles
 
 #: Raised when the same folder and options would give another model than before.
 TRAINERS_VERSION = 5
@@ -28,8 +29,8 @@ def fingerprint(project_dir: Path, train_type: str, options: dict[str, Any], wei
     """Of names and contents of all files of the project, trainType, options, weights and trainers; "" if some can't be
     read. weights_file: see Job."""
     files, links = _input_files(project_dir)
-    hashes = content_hashes(files)
-    weights = content_hashes([weights_file] if weights_file else [])
+    hashes = content_hashes(UserFiles(project_dir), files)
+    weights = content_hashes(UserFiles(Path("/")), [weights_file] if weights_file else [])
     if not all([*hashes, *weights]):
         return ""
     contents = dict(zip(files, hashes, strict=True)) | {link: f"-> {link.readlink()}" for link in links}

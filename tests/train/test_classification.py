@@ -16,8 +16,8 @@ from sklearn.datasets import load_digits
 
 from protocol.errors import TrainingError
 from protocol.options import ClassificationOptions
+from tests.picture_reading import read_rgb
 from tests.train.unpacked_pack import complaints, damage_sample, run_predict, swap_labels, unpack
-from trainer_worker.data.images import read_rgb
 from trainer_worker.job import Cancelled, Job, Phase, SilentReporter, TrainingResult
 from trainer_worker.trainers.classification import train
 

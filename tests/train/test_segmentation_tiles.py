@@ -11,9 +11,8 @@ import pytest
 
 from demo.segmentation_data import make_thin_lines_project
 from protocol.options import SegmentationOptions
+from tests.picture_reading import read_mask, read_rgb
 from trainer_worker.artifacts import read_manifest
-from trainer_worker.data.images import read_rgb
-from trainer_worker.data.mask_folders import read_mask
 from trainer_worker.job import Job, SilentReporter
 from trainer_worker.mask_scores import MaskTally
 from trainer_worker.scoring import load_predictor
