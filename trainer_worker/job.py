@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from protocol.options import TrainingOptions
+from trainer_worker.data.decoding_budget import DEFAULT_BYTES
 from trainer_worker.project.checkpoints import Checkpoints
 from trainer_worker.project.folder import ProjectFolder
 from trainer_worker.project.models import manifest_of
@@ -20,7 +21,7 @@ class Job:
 
     project: the user's folder; models/ and .tfmodel/ are reached through it only. fingerprint: for the manifest, see
     unchanged.py. weights_file: of a backbone that needs one, see weights_files.py. work_dir: where models are made and
-    checked, see work_folder.py.
+    checked, see work_folder.py. decoding_bytes: what all threads together may take for decoding pictures.
     """
 
     task_id: str
@@ -31,6 +32,7 @@ class Job:
     fingerprint: str = ""
     weights_file: Path | None = None
     work_dir: Path | None = None
+    decoding_bytes: int = DEFAULT_BYTES
 
     @property
     def project_dir(self) -> Path:

@@ -13,7 +13,7 @@ from tests.project_folders import open_project
 from tests.sample_tasks import hex_id
 from tests.train.digit_projects import SIZE, digit_file, write_digits
 from trainer_worker import features
-from trainer_worker.data.images import Box, read_rgb
+from trainer_worker.data.images import Box, PictureReader, read_rgb
 from trainer_worker.job import Job, SilentReporter
 from trainer_worker.trainers import classification
 
@@ -41,9 +41,9 @@ def test_a_few_more_photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
     read: list[str] = []
 
-    def counting(path: Path, size: tuple[int, int], box: Box) -> Any:
+    def counting(reader: PictureReader, path: Path, size: tuple[int, int], box: Box) -> Any:
         read.append(path.name)
-        return read_rgb(path, size, box)
+        return read_rgb(reader, path, size, box)
 
     monkeypatch.setattr(features, "read_rgb", counting)
     write_digits(project, range(240, 252))

@@ -16,10 +16,10 @@ from sklearn.datasets import load_digits
 
 from protocol.errors import TrainingError
 from protocol.options import ClassificationOptions
+from tests.picture_reading import read_rgb
 from tests.project_folders import open_project
 from tests.sample_tasks import hex_id
 from tests.train.unpacked_pack import complaints, damage_sample, run_predict, swap_labels, unpack
-from trainer_worker.data.images import read_rgb
 from trainer_worker.job import Cancelled, Job, Phase, SilentReporter, TrainingResult
 from trainer_worker.trainers.classification import train
 

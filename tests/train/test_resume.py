@@ -17,7 +17,7 @@ from tests.sample_tasks import hex_id
 from tests.train.digit_projects import write_digits
 from trainer_worker import features, unet
 from trainer_worker.backbones.efficientnet_lite import LITE0
-from trainer_worker.data.images import Box, read_rgb
+from trainer_worker.data.images import Box, PictureReader, read_rgb
 from trainer_worker.job import Job, SilentReporter
 from trainer_worker.project.checkpoints import Checkpoints
 from trainer_worker.skip_features import SkipFeatures
@@ -107,9 +107,9 @@ def test_classification_reads_no_picture_twice_and_repeats_at_most_one_epoch(
         write_digits(tmp_path / project, range(240))
     read: list[Path] = []
 
-    def counting(path: Path, size: tuple[int, int], box: Box) -> Any:
+    def counting(reader: PictureReader, path: Path, size: tuple[int, int], box: Box) -> Any:
         read.append(path)
-        return read_rgb(path, size, box)
+        return read_rgb(reader, path, size, box)
 
     monkeypatch.setattr(features, "read_rgb", counting)
 

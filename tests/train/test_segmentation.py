@@ -15,13 +15,13 @@ import tensorflow as tf
 from demo.segmentation_data import make_segmentation_project
 from protocol.errors import TrainingError
 from protocol.options import SegmentationOptions
+from tests.picture_reading import read_mask, read_rgb
 from tests.project_folders import open_project, read_manifest
 from tests.sample_tasks import hex_id
 from tests.train.unpacked_pack import complaints, damage_sample, swap_labels, unpack
 from trainer_worker import unet
 from trainer_worker.backbones.efficientnet_lite import LITE0
-from trainer_worker.data.images import read_rgb
-from trainer_worker.data.mask_folders import Cutting, read_mask, read_pairs, scan
+from trainer_worker.data.mask_folders import Cutting, read_pairs, scan
 from trainer_worker.job import Cancelled, Job, Phase, SilentReporter, TrainingResult
 from trainer_worker.mask_scores import MaskScores, score_masks
 from trainer_worker.scoring import load_predictor

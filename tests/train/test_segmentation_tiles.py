@@ -11,10 +11,9 @@ import pytest
 
 from demo.segmentation_data import make_thin_lines_project
 from protocol.options import SegmentationOptions
+from tests.picture_reading import read_mask, read_rgb
 from tests.project_folders import open_project, read_manifest
 from tests.sample_tasks import hex_id
-from trainer_worker.data.images import read_rgb
-from trainer_worker.data.mask_folders import read_mask
 from trainer_worker.job import Job, SilentReporter
 from trainer_worker.mask_scores import MaskTally
 from trainer_worker.scoring import load_predictor

@@ -14,8 +14,9 @@ import pytest
 
 from tests.project_folders import open_project, read_manifest
 from tests.sample_tasks import hex_id
+from trainer_worker.data.user_files import MAX_FILE_BYTES
 from trainer_worker.project.model_folder import ModelFolder
-from trainer_worker.project.unchanged import MOST_INPUT_BYTES, fingerprint, take_over
+from trainer_worker.project.unchanged import fingerprint, take_over
 
 T1, T2 = hex_id("t1"), hex_id("t2")
 OPTIONS = {"epochs": 3, "seed": 1, "priority": 0, "maxSeconds": 0}
@@ -112,7 +113,7 @@ def test_files_that_no_trainer_reads_are_not_looked_at(project: Path) -> None:
 
 def test_a_folder_with_a_file_that_is_too_large_has_no_twin(project: Path) -> None:
     with (project / "images" / "cat" / "large.png").open("wb") as large:
-        large.truncate(MOST_INPUT_BYTES + 1)
+        large.truncate(MAX_FILE_BYTES + 1)
     assert mark(project) == ""
 
 
@@ -125,7 +126,7 @@ def test_a_link_that_leads_round_in_a_circle_is_part_of_the_fingerprint(project:
 def test_hashing_obeys_within_a_second(project: Path) -> None:
     for number in range(60):
         with (project / "images" / "cat" / f"sparse{number}.png").open("wb") as sparse:
-            sparse.truncate(MOST_INPUT_BYTES // 8)
+            sparse.truncate(MAX_FILE_BYTES // 4)
     asked: list[float] = []
 
     class EnoughError(Exception):

@@ -21,8 +21,9 @@ import msgspec
 
 from trainer_worker.data.class_folders import LABELS_FILE
 from trainer_worker.data.contents import content_hashes
-from trainer_worker.data.images import LITTER_NAMES, LITTER_SUFFIXES
 from trainer_worker.data.mask_classes import CLASSES_FILE
+from trainer_worker.data.picture_files import is_litter
+from trainer_worker.data.user_files import MAX_FILE_BYTES, UserFiles
 from trainer_worker.project.folder import MODELS, ProjectFolder
 from trainer_worker.project.manifest import Manifest
 from trainer_worker.project.model_folder import ModelFolder
@@ -34,10 +35,6 @@ TRAINERS_VERSION = 5
 _OPTIONS_WITHOUT_INFLUENCE = frozenset({"priority", "maxSeconds"})
 #: The texts that trainers read.
 _TEXTS = frozenset({LABELS_FILE, CLASSES_FILE})
-#: No picture that a trainer reads is as large; a sparse file of many TB takes no room and days to be hashed.
-MOST_INPUT_BYTES = 256 * 1024**2
-#: Files that are hashed before the caller hears of it.
-_FILES_A_STEP = 4
 
 log = logging.getLogger(__name__)
 
@@ -59,20 +56,20 @@ def fingerprint(
         on_step(0.0)
         if stat.S_ISLNK(status.st_mode):
             links.append(path)
-        elif status.st_size > MOST_INPUT_BYTES:
+        elif status.st_size > MAX_FILE_BYTES:
             log.info("action=task.not_compared file=%r bytes=%d", str(path), status.st_size)
             return ""
         else:
             files.append(path)
-    inputs = [*files, weights_file] if weights_file else files
-    hashes = _hashes(inputs, on_step)
+    hashes = content_hashes(UserFiles(project_dir), files, on_step)
+    weights = content_hashes(UserFiles(Path("/")), [weights_file] if weights_file else [])
     targets = [_link_text(link) for link in links]
-    if not all([*hashes, *targets]):
+    if not all([*hashes, *targets, *weights]):
         return ""
-    contents = dict(zip(files, hashes, strict=False)) | dict(zip(links, targets, strict=True))
+    contents = dict(zip(files, hashes, strict=True)) | dict(zip(links, targets, strict=True))
     named = sorted((os.fsencode(path.relative_to(project_dir)).hex(), content) for path, content in contents.items())
     options = {name: value for name, value in options.items() if name not in _OPTIONS_WITHOUT_INFLUENCE}
-    facts = [TRAINERS_VERSION, train_type, sorted(options.items()), named, hashes[len(files) :]]
+    facts = [TRAINERS_VERSION, train_type, sorted(options.items()), named, weights]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
@@ -129,10 +126,8 @@ def _input_files(project_dir: Path) -> Iterator[tuple[Path, os.stat_result]]:
 
 
 def _is_read(name: str) -> bool:
-    """Whether a trainer may read a file of that name: our texts, and all that find_images doesn't leave out."""
-    lower = name.lower()
-    litter = lower in LITTER_NAMES or lower.endswith("~") or Path(lower).suffix in LITTER_SUFFIXES
-    return name in _TEXTS or not litter
+    """Whether a trainer may read a file of that name."""
+    return name in _TEXTS or not is_litter(name)
 
 
 def _link_text(link: Path) -> str:
@@ -140,11 +135,3 @@ def _link_text(link: Path) -> str:
         return f"-> {link.readlink()}"
     except OSError:
         return ""
-
-
-def _hashes(files: list[Path], on_step: Callable[[float], None]) -> list[str]:
-    hashes: list[str] = []
-    for start in range(0, len(files), _FILES_A_STEP):
-        on_step(start / len(files))
-        hashes += content_hashes(files[start : start + _FILES_A_STEP])
-    return hashes

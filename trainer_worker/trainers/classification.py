@@ -23,6 +23,7 @@ from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.class_scores import ClassScores, accuracy, score_classes
 from trainer_worker.classifier_record import Trained, describe_model, describe_training, headline
 from trainer_worker.data.class_folders import ClassFolders, scan
+from trainer_worker.data.decoding_budget import DecodingBudget
 from trainer_worker.data.images import read_rgb
 from trainer_worker.data.splits import Split
 from trainer_worker.export_checks import Exports, HeldOut, start_runtimes
@@ -83,7 +84,7 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     if not tf.config.list_physical_devices("GPU"):  # some GPU kernels refuse it
         tf.config.experimental.enable_op_determinism()
     stages = Stages(reporter)
-    folders = scan(job.project_dir)
+    folders = scan(job.project_dir, DecodingBudget(job.decoding_bytes))
     images = len(folders.files)
     chosen = choose_backbone(job, lambda backbone: planned_s(images, job, backbone))
     backbone = chosen.backbone
@@ -310,4 +311,4 @@ def _spread_pictures(data: Dataset, rows: np.ndarray, job: Job) -> np.ndarray:
 
 def _pictures(data: Dataset, rows: np.ndarray, job: Job) -> np.ndarray:
     side = job.options.image_size
-    return np.stack([read_rgb(data.folders.files[row], (side, side)) for row in rows])
+    return np.stack([read_rgb(data.folders.reader, data.folders.files[row], (side, side)) for row in rows])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from trainer_worker import unet
 from trainer_worker.backbones.backbone import Backbone, ChosenBackbone
 from trainer_worker.backbones.catalogue import choose_backbone
 from trainer_worker.data.contents import content_groups, content_hashes
+from trainer_worker.data.decoding_budget import DecodingBudget
 from trainer_worker.data.mask_classes import pictures_with, rarest_class
 from trainer_worker.data.mask_folders import Cutting, Examples, MaskFolders, read_pairs, scan
 from trainer_worker.data.splits import Split, stratified_split
@@ -79,7 +80,7 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     if not tf.config.list_physical_devices("GPU"):  # costs nothing on a CPU, and some GPU kernels refuse it
         tf.config.experimental.enable_op_determinism()
     stages = Stages(reporter)
-    folders = scan(job.project_dir)
+    folders = scan(job.project_dir, DecodingBudget(job.decoding_bytes))
     tiles = max(1, options.tiles)
     chosen = choose_backbone(job, lambda backbone: planned_s(len(folders.pairs), tiles, options, backbone))
     reporter.plan(_plan(len(folders.pairs), tiles, options, chosen.backbone))
@@ -91,7 +92,7 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
         folders.pairs = [folders.pairs[number] for number in order]
     examples = read_pairs(folders, cutting, threads, reporter.step, budget.by_s(READING_SHARE))
     present = classes_of_pairs(examples, folders)
-    split = split_pairs(folders, present, options)
+    split = split_pairs(folders, present, options, lambda _: reporter.step(1.0))
     warnings = _warnings(folders, examples, present, split)
     if cutting.most_tiles(len(folders.pairs)) < options.tiles:
         fewer = cutting.most_tiles(len(folders.pairs))
@@ -280,12 +281,19 @@ def _first_rows(examples: Examples) -> Any:
     return np.flatnonzero(np.diff(examples.owners, prepend=-1))
 
 
-def split_pairs(folders: MaskFolders, present: Any, options: SegmentationOptions) -> Split:
+def split_pairs(
+    folders: MaskFolders,
+    present: Any,
+    options: SegmentationOptions,
+    on_step: Callable[[float], None] | None = None,
+) -> Split:
     """Pairs by number; byte-identical pictures stay on one side.
 
-    Pictures with and without foreground are shared out alike, and so are those of each class.
+    Pictures with and without foreground are shared out alike, and so are those of each class. on_step: see
+    content_hashes.
     """
-    groups = content_groups(content_hashes([pair.picture for pair in folders.pairs]))
+    pictures = [pair.picture for pair in folders.pairs]
+    groups = content_groups(content_hashes(folders.reader.files, pictures, on_step))
     split = stratified_split(rarest_class(present), groups, options.validation_split, options.seed)
     if not (len(split.train) and len(split.held_out)):
         raise TrainingError(
