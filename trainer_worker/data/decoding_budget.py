@@ -14,7 +14,7 @@ SHARE_OF_MEMORY_LIMIT = 1 / 16
 #: Enough for a photo of 24 megapixels.
 LEAST_BYTES = 128 * 1024**2
 #: Three of the largest pictures at once: the share of the default limit.
-DEFAULT_BYTES = 720 * 1024**2
+DEFAULT_BYTES = 750 * 1024**2
 
 
 class DecodingBudget:
@@ -26,6 +26,12 @@ class DecodingBudget:
         self._tickets = 0
         self._serving = 0
         self.most_bytes = min(total_bytes, MOST_BYTES_OF_A_PICTURE)
+
+    @property
+    def waiting(self) -> int:
+        """How many threads wait for their turn."""
+        with self._changed:
+            return self._tickets - self._serving
 
     @contextlib.contextmanager
     def reserved(self, wanted_bytes: int) -> Iterator[None]:

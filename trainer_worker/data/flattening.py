@@ -90,16 +90,29 @@ def _deep_top(image: Image.Image) -> float:
     return next((limit for limit in ranges if brightest <= limit), brightest)
 
 
-def _deep_values(band: Image.Image) -> npt.NDArray[np.float64]:
-    values: npt.NDArray[np.float64] = np.nan_to_num(np.asarray(band, dtype=np.float64))
+def _deep_values(band: Image.Image) -> npt.NDArray[Any]:
+    """16 bits as they are stored, all else as float64 without NaN."""
+    if band.mode.startswith("I;"):
+        return np.asarray(band)
+    values: npt.NDArray[Any] = np.nan_to_num(np.asarray(band, dtype=np.float64))
     return values
 
 
 def _deep_grey_to_grey(band: Image.Image, top: float) -> Image.Image:
     """16-bit, 32-bit and float grey as 8 bits. Negative values become 0."""
     values = _deep_values(band)
-    grey: npt.NDArray[np.uint8] = np.clip(np.rint(values * (255.0 / top)), 0, 255).astype(np.uint8)
     transparent: Any = band.info.get("transparency")
+    if values.dtype.kind == "u":  # looked up, which is ten times as fast as computing each pixel
+        table = _scaled(np.arange(65536, dtype=np.float64), top)
+        if isinstance(transparent, int) and 0 <= transparent < len(table):
+            table[transparent] = 255
+        return Image.fromarray(table[values])
+    grey = _scaled(values, top)
     if isinstance(transparent, int):
         grey[values == transparent] = 255
     return Image.fromarray(grey)
+
+
+def _scaled(values: npt.NDArray[np.float64], top: float) -> npt.NDArray[np.uint8]:
+    scaled: npt.NDArray[np.uint8] = np.clip(np.rint(values * (255.0 / top)), 0, 255).astype(np.uint8)
+    return scaled

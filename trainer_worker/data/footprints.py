@@ -15,9 +15,12 @@ _BYTES_OF_MODE = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;
 _OTHER_MODES_BYTES = 4
 
 #: What a decoder takes beside the picture, in bytes of a pixel, and how many copies of the file it holds.
-_DECODERS = {"WEBP": (13.0, 2), "AVIF": (16.0, 2), "JPEG2000": (22.0, 1), "GIF": (3.0, 0)}
-#: Decoders that write each row where it belongs and hold nothing else.
+_DECODERS = {"WEBP": (13.0, 2), "AVIF": (16.0, 2), "GIF": (1.0, 0), "SGI": (4.0, 2), "DDS": (8.0, 2)}
+#: JPEG 2000 holds each channel as whole numbers, and its transform.
+_JPEG2000_BYTES_OF_CHANNEL = 5.5
+#: Decoders that write each row where it belongs and hold no more than this row and the one before.
 _IN_PLACE = {"raw", "zip", "packbits", "pcx", "tga_rle", "xbm", "msp", "sun_rle", "bit"}
+_ROWS_BYTES_OF_PIXEL = 16  # two rows, of up to four channels of 16 bits
 _OTHER_DECODERS = (16.0, 2)
 
 # TIFF's tags, and compressions that need no more than a strip and its rows.
@@ -45,10 +48,12 @@ def decoder_bytes(image: Image.Image, full_size: tuple[int, int], file: BinaryIO
         return 0 if _has_one_scan(file) else _coefficients_bytes(image, pixels)
     if image.format == "TIFF":
         return _tiff_bytes(image, file_bytes) + _widest_gap_bytes(image)
+    if image.format == "JPEG2000":
+        return int(_JPEG2000_BYTES_OF_CHANNEL * len(image.getbands()) * pixels) + file_bytes
     of_pixel, copies = _DECODERS.get(image.format or "", _OTHER_DECODERS)
     tiles: list[Any] = getattr(image, "tile", [])
     if image.format not in _DECODERS and tiles and {tile[0] for tile in tiles} <= _IN_PLACE:
-        return _widest_gap_bytes(image)
+        return _widest_gap_bytes(image) + _ROWS_BYTES_OF_PIXEL * full_size[0]
     return int(of_pixel * pixels) + copies * file_bytes
 
 

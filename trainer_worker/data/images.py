@@ -15,12 +15,12 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, PngImagePlugin, UnidentifiedImageError
 
 from trainer_worker.data.decoding_budget import DecodingBudget
 from trainer_worker.data.flattening import BAND_BYTES_OF_PIXEL, BAND_PIXELS, as_array, flat_mode, flatten, is_flat
 from trainer_worker.data.footprints import decoder_bytes, picture_bytes
-from trainer_worker.data.picture_file import PictureFile, refuse_hidden_pictures, refuse_large_extras
+from trainer_worker.data.picture_file import MOST_HEADER_BYTES, PictureFile, refuse_hidden_pictures, refuse_large_extras
 from trainer_worker.data.user_files import RefusedFileError, UserFiles
 
 #: A picture whose header claims more pixels than this is refused before any of them is decoded.
@@ -40,6 +40,7 @@ WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 # of a file (broken EXIF, trailing bytes) as warnings, one per file, that would fill the worker's log.
 Image.init()
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # beyond twice as many it raises before a decoder is made
+PngImagePlugin.MAX_TEXT_MEMORY = MOST_HEADER_BYTES
 warnings.filterwarnings("ignore", module=r"PIL\..*")
 logging.getLogger("PIL").setLevel(logging.CRITICAL)
 
@@ -120,10 +121,10 @@ def read_rgb(reader: PictureReader, path: Path, size: tuple[int, int] | None = N
     """
     with opened(reader, path) as picture:
         image, plan = picture.image, _plan(reader, picture, size, box)
-        with reader.budget.reserved(plan.needed_bytes):
+        with reader.budget.reserved(plan.loading_bytes + plan.converting_bytes):
             image.load()
-            if _converting_bytes(image, size, plan.factor) > plan.converting_bytes:
-                raise RefusedFileError("it turned out to be of another kind than its header says; save it anew")
+            # What stands behind the pixels, such as a transparent colour, may make another kind of picture of it.
+            refuse_too_large(reader, picture, plan.loading_bytes + _converting_bytes(image, size, plan.factor))
             turn = orientation(image)  # after load, which turns TIFF pictures by itself and clears the tag
             across, down = image.width / plan.factor, image.height / plan.factor
             flat = flatten(image, plan.factor)
@@ -138,14 +139,15 @@ def read_rgb(reader: PictureReader, path: Path, size: tuple[int, int] | None = N
 def rgb_bytes(reader: PictureReader, path: Path, size: tuple[int, int]) -> int:
     """What read_rgb would reserve, by the header. Raises UnreadableImageError."""
     with opened(reader, path) as picture:
-        return _plan(reader, picture, size, WHOLE).needed_bytes
+        plan = _plan(reader, picture, size, WHOLE)
+        return plan.loading_bytes + plan.converting_bytes
 
 
 class _Plan(NamedTuple):
-    """How a picture is read. factor: to reduce it by before it is scaled. needed_bytes: what all of it takes."""
+    """How a picture is read, and what that takes. factor: by which it is reduced before it is scaled."""
 
     factor: int
-    needed_bytes: int
+    loading_bytes: int
     converting_bytes: int
 
 
@@ -164,7 +166,7 @@ def _plan(reader: PictureReader, picture: OpenPicture, size: tuple[int, int] | N
         factor = max(1, int(shorter // (REDUCED_SIZES * max(size))))
         converting = _converting_bytes(image, size, factor)
     refuse_too_large(reader, picture, loading + converting)
-    return _Plan(factor, loading + converting, converting)
+    return _Plan(factor, loading, converting)
 
 
 def _converting_bytes(image: Image.Image, size: tuple[int, int] | None, factor: int) -> int:
@@ -199,10 +201,11 @@ def refuse_too_large(reader: PictureReader, picture: OpenPicture, needed: int) -
     if needed <= most:
         return
     megapixels = picture.full_size[0] * picture.full_size[1] / 1e6
+    possible = megapixels * most / needed
+    wanted = f" (at most {possible:.1f} megapixels in this format)" if possible > 1 else ""
     raise RefusedFileError(
         f"it has {megapixels:.1f} megapixels, and decoding it takes {needed // 1024**2:,} MB of memory, of which one "
-        f"picture may take {most // 1024**2}; save it with at most {megapixels * most / needed:.1f} megapixels, "
-        "or as JPEG"
+        f"picture may take {most // 1024**2}; save it smaller{wanted}, or as a JPEG that is not progressive"
     )
 
 
