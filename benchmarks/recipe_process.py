@@ -19,6 +19,7 @@ from conf.settings import ROOT
 from protocol.options import TrainingOptions, read_options, typed_options
 from trainer_worker.backbones.weights_files import find_weights_file
 from trainer_worker.job import Job, SilentReporter, TrainingResult
+from trainer_worker.project.folder import ProjectFolder
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def _rehearse(recipe: Recipe, run: Run, make_rehearsal: Callable[[Path], None]) 
 def run_product(run: Run, train_type: str, train: Callable[..., TrainingResult], scores: Sequence[str]) -> Outcome:
     """TFModel's own trainer with its exports and their checks. scores: names in its metrics.json."""
     began_s = time.perf_counter()
-    job = Job("recipe", 1, run.project, train_type, run.options, weights_file=run.weights_file)
+    job = Job("0" * 32, 1, ProjectFolder.open(run.project), train_type, run.options, weights_file=run.weights_file)
     result = train(job, SilentReporter(), run.cache_dir, run.threads)
     seconds = time.perf_counter() - began_s
     metrics: dict[str, Any] = json.loads((result.model_path.parent / "metrics.json").read_text(encoding="utf-8"))

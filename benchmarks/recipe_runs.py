@@ -30,7 +30,8 @@ from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.class_scores import score_classes
 from trainer_worker.data.class_folders import ClassFolders, keep_trainable, scan
 from trainer_worker.data.contents import content_groups, content_hashes
-from trainer_worker.data.images import UnreadableImageError, read_batches
+from trainer_worker.data.images import WHOLE, UnreadableImageError
+from trainer_worker.data.picture_batches import Batching, read_batches
 from trainer_worker.data.splits import Split, stratified_split
 from trainer_worker.features import FeatureExtractor, PictureFeatures
 from trainer_worker.trainers import classification
@@ -104,7 +105,9 @@ def _read_pictures(run: Run) -> tuple[ClassFolders, np.ndarray]:
     side = run.options.image_size
     unreadable: dict[int, UnreadableImageError] = {}
     pictures = np.zeros((len(folders.files), side, side, 3), np.uint8)
-    for rows, pixels in read_batches(folders.files, (side, side), GUIDE_BATCH, run.threads, unreadable.__setitem__):
+    wanted = [(path, WHOLE) for path in folders.files]
+    batching = Batching((side, side), GUIDE_BATCH, run.threads)
+    for rows, pixels in read_batches(folders.reader, wanted, batching, unreadable.__setitem__):
         pictures[rows] = pixels
     return _trainable(folders, pictures, unreadable)
 
@@ -114,7 +117,7 @@ def _read_features(run: Run, extractor: FeatureExtractor) -> tuple[ClassFolders,
     folders = scan(run.project)
     unreadable: dict[int, UnreadableImageError] = {}
     features = np.zeros((len(folders.files), extractor.backbone.features), np.float32)
-    for row, outcome in enumerate(extractor.of_files(folders.files)):
+    for row, outcome in enumerate(extractor.of_files(folders.reader, folders.files)):
         if isinstance(outcome, PictureFeatures):
             features[row] = outcome.pooled
         else:
@@ -134,7 +137,7 @@ def _trainable(
 
 def _split(folders: ClassFolders, run: Run) -> Split:
     """The trainer's outer split; what it needs to choose an epoch, these recipes train on too."""
-    groups = content_groups(content_hashes(folders.files))
+    groups = content_groups(content_hashes(folders.reader.files, folders.files))
     return stratified_split(folders.classes, groups, run.options.validation_split, run.options.seed)
 
 

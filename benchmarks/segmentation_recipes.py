@@ -60,7 +60,7 @@ def link_project(source: Path, project: Path) -> None:
     """The source's pictures and masks as a project of its own: the source gets neither models/ nor checkpoints."""
     for name in (IMAGE_FOLDER, *MASK_FOLDERS):
         if (source / name).is_dir():
-            (project / name).symlink_to((source / name).resolve())
+            shutil.copytree(source / name, project / name)
     if (source / CLASSES_FILE).is_file():
         shutil.copy(source / CLASSES_FILE, project)
 

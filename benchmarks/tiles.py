@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -23,9 +24,10 @@ from benchmarks.machine import describe_machine
 from demo.segmentation_data import make_thin_lines_project
 from protocol.options import typed_options
 from trainer_worker.data.images import read_rgb
-from trainer_worker.data.mask_folders import read_whole, scan
+from trainer_worker.data.mask_folders import scan, whole_pair
 from trainer_worker.job import Job, SilentReporter
 from trainer_worker.mask_scores import MaskTally
+from trainer_worker.project.folder import ProjectFolder
 
 DRAWN_PICTURES, DRAWN_SIDE_PX = 24, 512
 
@@ -35,8 +37,8 @@ def train_once(project: Path, options: dict[str, Any], threads: int) -> tuple[Pa
     from trainer_worker.trainers.segmentation import train
 
     began = time.perf_counter()
-    task_id = f"tiles{options['tiles']}seed{options['seed']}"
-    job = Job(task_id, 1, project, "segmentation", typed_options("segmentation", options))
+    task_id = f"{options['tiles']:016x}{options['seed']:016x}"
+    job = Job(task_id, 1, ProjectFolder.open(project), "segmentation", typed_options("segmentation", options))
     result = train(job, SilentReporter(), project / "cache", threads)
     seconds = time.perf_counter() - began
     return result.model_path.parent, result.metrics["dice"], seconds, result.details["epochs"]
@@ -52,9 +54,9 @@ def dice_scaled_up(project: Path, folder: Path, side_px: int, threads: int) -> f
     tally = MaskTally(folders.classes.names)
     for pair in folders.pairs:
         if pair.picture.relative_to(project).as_posix() in held_out:
-            picture, truth = read_whole(pair, side_px, folders.classes)
-            probabilities = predict(read_rgb(pair.picture, (side_px, side_px))[None])[0, ..., 0]
-            size = picture.shape[1::-1]
+            with whole_pair(folders, pair, side_px) as (picture, truth):
+                size = picture.shape[1::-1]
+            probabilities = predict(read_rgb(folders.reader, pair.picture, (side_px, side_px))[None])[0, ..., 0]
             found = np.asarray(Image.fromarray(probabilities).resize(size, Image.Resampling.BILINEAR)) > 0.5
             tally.add(truth, found)
     return tally.scores().dice
@@ -79,7 +81,7 @@ def main() -> None:
             project.mkdir()
             for name in ("images", "masks", "labels"):
                 if (arguments.folder / name).is_dir():
-                    (project / name).symlink_to((arguments.folder / name).resolve())
+                    shutil.copytree(arguments.folder / name, project / name)
         for seed in map(int, arguments.seeds.split(",")):
             compare(project, seed, arguments)
 

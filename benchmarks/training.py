@@ -28,23 +28,28 @@ from sklearn.datasets import load_sample_image
 from benchmarks.machine import describe_machine
 from protocol.options import ClassificationOptions
 from trainer_worker.backbones.efficientnet_lite import LITE0
-from trainer_worker.checkpoints import Checkpoints
 from trainer_worker.data.contents import content_hashes
-from trainer_worker.data.images import find_images, read_rgb
+from trainer_worker.data.images import PictureReader, read_rgb
+from trainer_worker.data.picture_files import find_images
+from trainer_worker.data.user_files import UserFiles
 from trainer_worker.data.variations import variation_of
 from trainer_worker.features import FeatureExtractor, PictureFeatures
 from trainer_worker.fine_tuning import Examples, build_classifier, fit
 from trainer_worker.job import SilentReporter
+from trainer_worker.project.checkpoints import Checkpoints
+from trainer_worker.project.folder import ProjectFolder
 
 FLOWERS = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "flowers5"
 SIZE = 224
+#: Of any file: these are our own.
+READER = PictureReader(UserFiles(Path("/")))
 TARGET_OF_MEMORY, TARGET_OF_PREDICT, TARGET_OF_TRAINING = 0.85, 6.0, 0.9
 
 
 def photos(count: int, folder: Path) -> tuple[str, list[Path]]:
     """flowers5 where it lies beside the project, else random crops of two photos saved as JPEG in `folder`."""
     if FLOWERS.is_dir():
-        files = find_images(FLOWERS, recursive=True)
+        files = find_images(READER.files, FLOWERS, recursive=True).pictures
         rows = np.linspace(0, len(files) - 1, count).astype(int)
         return "flowers5", [files[row] for row in rows]
     rng = np.random.default_rng(0)
@@ -65,17 +70,17 @@ def images_per_s(run: Callable[[], Any], images: int) -> float:
 def feature_stage(count: int, predicted: int, repeats: int, threads: int, cache_dir: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         source, files = photos(count, Path(folder))
-        pictures = np.stack([read_rgb(path, (SIZE, SIZE)) for path in files])
+        pictures = np.stack([read_rgb(READER, path, (SIZE, SIZE)) for path in files])
         extractor = FeatureExtractor(LITE0, SIZE, threads, cache_dir)
         backbone = LITE0.build(SIZE)
         model = keras.Model(backbone.input, keras.layers.GlobalAveragePooling2D()(backbone.output))
 
         def predict_one_by_one() -> None:
             for path in files[:predicted]:
-                model.predict(read_rgb(path, (SIZE, SIZE))[None].astype(np.float32), verbose=0)
+                model.predict(read_rgb(READER, path, (SIZE, SIZE))[None].astype(np.float32), verbose=0)
 
         ways: dict[str, tuple[Callable[[], Any], int]] = {
-            "feature stage, files": (lambda: list(extractor.of_files(files)), count),
+            "feature stage, files": (lambda: list(extractor.of_files(READER, files)), count),
             "same engine, in memory": (lambda: list(extractor.of_pictures(pictures)), count),
             "predict, one file at a time": (predict_one_by_one, predicted),
         }
@@ -102,13 +107,16 @@ class Training:
     def __init__(self, extractor: FeatureExtractor, files: list[Path], folder: Path) -> None:
         self._extractor, self._files, self._folder = extractor, files, folder
         self._classes = np.random.default_rng(0).integers(0, 5, len(files))
-        self._variations = [variation_of(content) for content in content_hashes(files)]
-        self._plain = np.stack([read_rgb(path, (SIZE, SIZE)) for path in files])
-        parts = [read_rgb(path, (SIZE, SIZE), each.box) for path, each in zip(files, self._variations, strict=True)]
+        self._variations = [variation_of(content) for content in content_hashes(READER.files, files)]
+        self._plain = np.stack([read_rgb(READER, path, (SIZE, SIZE)) for path in files])
+        parts = [
+            read_rgb(READER, path, (SIZE, SIZE), each.box) for path, each in zip(files, self._variations, strict=True)
+        ]
         self._varied = np.stack(parts)[:, :, ::-1]  # all are mirrored
 
     def on_files(self) -> None:
-        self._fit(list(self._extractor.of_files(self._files)), self._extractor.of_files(self._files, self._variations))
+        plain = list(self._extractor.of_files(READER, self._files))
+        self._fit(plain, self._extractor.of_files(READER, self._files, self._variations))
 
     def in_memory(self) -> None:
         self._fit(list(self._extractor.of_pictures(self._plain)), self._extractor.of_pictures(self._varied))
@@ -119,7 +127,7 @@ class Training:
         maps = tuple(np.stack([features.trunk for features in view]) for view in views)
         examples = Examples(maps, np.stack([features.pooled for features in plain]), self._classes)
         with tempfile.TemporaryDirectory(dir=self._folder) as folder:
-            rows, checkpoints = np.arange(len(self._files)), Checkpoints(Path(folder))
+            rows, checkpoints = np.arange(len(self._files)), Checkpoints(ProjectFolder.open(Path(folder)), "task")
             fit(classifier, examples, rows, ClassificationOptions(), SilentReporter(), checkpoints)
 
 

@@ -21,8 +21,9 @@ import tensorflow as tf
 from PIL import Image, ImageDraw
 
 from demo.recipes import PREVIEW
-from trainer_worker.data.images import read_rgb
-from trainer_worker.data.mask_folders import read_mask
+from trainer_worker.data.images import PictureReader, read_rgb
+from trainer_worker.data.masks import read_mask
+from trainer_worker.data.user_files import UserFiles
 from trainer_worker.mask_scores import score_masks
 
 PICTURES = 5
@@ -53,8 +54,9 @@ def spread(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def classify(model: TfliteModel, project: Path, labels: list[str], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     found = []
+    reader = PictureReader(UserFiles(project))
     for row in rows:
-        probabilities = model.run(read_rgb(project / row["file"], (model.side_px, model.side_px)))
+        probabilities = model.run(read_rgb(reader, project / row["file"], (model.side_px, model.side_px)))
         best = int(probabilities.argmax())
         found.append(
             {
@@ -70,10 +72,11 @@ def classify(model: TfliteModel, project: Path, labels: list[str], rows: list[di
 def segment(model: TfliteModel, project: Path, threshold: float, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     size = (model.side_px, model.side_px)
     found, strips = [], []
+    reader = PictureReader(UserFiles(project))
     for row in rows:
         file = project / row["file"]
-        picture = read_rgb(file, size)
-        truth = read_mask(project / "masks" / f"{file.stem}_mask.png", size)
+        picture = read_rgb(reader, file, size)
+        truth = read_mask(reader, project / "masks" / f"{file.stem}_mask.png", size)
         predicted = model.run(picture)[..., 0] > threshold
         found.append({"file": row["file"], "dice": score_masks(truth[None], predicted[None]).dice})
         strips.append((picture, _black_and_white(truth), _black_and_white(predicted)))

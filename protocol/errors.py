@@ -25,6 +25,7 @@ class FailureClass(enum.StrEnum):
 #: Every code that a failed task can carry, with its class. Codes are stable: callers switch on them.
 FAILURE_CODES: dict[str, FailureClass] = {
     "project_dir_missing": FailureClass.DATA,
+    "project_dir_changed": FailureClass.DATA,
     "link_leaves_project": FailureClass.DATA,
     "no_images": FailureClass.DATA,
     "too_few_classes": FailureClass.DATA,

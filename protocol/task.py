@@ -8,11 +8,22 @@ from __future__ import annotations
 
 import enum
 import math
+import re
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from protocol.errors import Failure
 from protocol.options import OptionValue
+
+_TASK_ID = re.compile("[0-9a-f]{32}")
+#: A task id names folders, so it is never anything but 32 lower-case hex digits.
+TaskId = Annotated[str, Meta(pattern=rf"^{_TASK_ID.pattern}\Z")]
+
+
+def is_task_id(text: str) -> bool:
+    return _TASK_ID.fullmatch(text) is not None
 
 
 class TaskState(enum.StrEnum):
@@ -32,6 +43,9 @@ class TaskSpec(msgspec.Struct, frozen=True, gc=False):
     project_dir: as the caller wrote it, for the answers; project_path: the same folder, absolute and with
     links resolved, for the worker. options: checked by protocol.options, camelCase keys. request_key: the
     caller's Idempotency-Key, "" for none; of one user, the same key means the same task for a day.
+
+    seen_device, seen_inode: the folder as the front-end found it, so that the worker notices when another one stands
+    in its place; 0 where that is not known. seen_on: the system that seen_device is a number of (conf/machine.py).
     """
 
     task_id: str
@@ -44,10 +58,16 @@ class TaskSpec(msgspec.Struct, frozen=True, gc=False):
     priority: int = 0
     max_seconds: int = 0
     request_key: str = ""
+    seen_on: str = ""
+    seen_device: int = 0
+    seen_inode: int = 0
 
     def same_request(self, other: TaskSpec) -> bool:
-        """Whether both ask for the same, whatever their taskIds."""
-        return msgspec.structs.replace(self, task_id="") == msgspec.structs.replace(other, task_id="")
+        """Whether both ask for the same, whatever their taskIds and whatever the front-end has seen of the folder."""
+        return self._asked() == other._asked()
+
+    def _asked(self) -> TaskSpec:
+        return msgspec.structs.replace(self, task_id="", seen_on="", seen_device=0, seen_inode=0)
 
 
 class Trained(msgspec.Struct, frozen=True, gc=False):

@@ -28,7 +28,7 @@ NAME_PATTERN = r"[A-Za-z0-9._-]{1,80}"
 def run(settings: Settings, name: str, start_id: str, endpoint: str) -> None:
     """Work for the broker at `endpoint` until SIGTERM or SIGINT."""
     set_up_logging(f"worker.{name}")
-    worker = settings.worker
+    worker, roots = settings.worker, settings.worker_roots
     try:
         keys = load_client_keys(settings.broker.curve_path)
     except SettingsError as error:
@@ -45,12 +45,13 @@ def run(settings: Settings, name: str, start_id: str, endpoint: str) -> None:
             kill_grace_s=worker.kill_grace_s,
             stall_limit_s=worker.stall_limit_s,
             keep_spare=worker.keep_spare,
+            data_roots=tuple(roots),
         )
     )
     worker.cache_path.mkdir(parents=True, exist_ok=True)
 
     def spawn() -> SpawnedTrainer:
-        return SpawnedTrainer(worker.cache_path, worker.weights_path, worker.thread_count, worker.keep_models)
+        return SpawnedTrainer(worker.cache_path, worker.weights_path, worker.thread_count, worker.keep_models, roots)
 
     agent = Agent(core, zmq.Context(), endpoint, keys, spawn)
     catch_signals(agent)

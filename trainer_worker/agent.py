@@ -8,7 +8,6 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import zmq
 
@@ -34,7 +33,7 @@ from trainer_worker.agent_events import (
     TrainerExited,
     TrainerSaid,
 )
-from trainer_worker.retention import discard_task
+from trainer_worker.project.retention import discard_task
 from trainer_worker.trainer_process import ProcessGone, SpawnedTrainer
 
 log = logging.getLogger("worker")
@@ -152,7 +151,7 @@ class Agent:
                 if instruction.number in self._trainers:
                     self._trainers[instruction.number].terminate(instruction.force)
             case Discard():
-                discard_task(Path(instruction.project_path), instruction.task_id)
+                discard_task(instruction.spec, self._core.settings.data_roots)
             case Leave():
                 self._leaving = True
             case Note():

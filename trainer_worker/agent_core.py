@@ -9,11 +9,13 @@ from __future__ import annotations
 import enum
 from collections import OrderedDict
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 
 from protocol import messages as m
 from protocol.errors import Failure, FailureClass
+from protocol.task import TaskSpec
 from trainer_worker.agent_events import (
     BrokerSaid,
     ConnectProgress,
@@ -61,6 +63,8 @@ class AgentSettings(msgspec.Struct, frozen=True):
     kill_grace_s: float = 2.0
     stall_limit_s: float = 900.0
     keep_spare: bool = True
+    #: Folders in which project folders may lie, see project/folder.py.
+    data_roots: tuple[Path, ...] = ()
 
 
 class ProcessState(enum.Enum):
@@ -101,8 +105,8 @@ class AgentCore:
         self.settings = settings
         self.work: Work | None = None
         self.processes: dict[int, TrainerProcess] = {}
-        #: Results that the broker has not acknowledged, with the project folder for a discard.
-        self.outbox: dict[tuple[str, int], tuple[m.Result, str]] = {}
+        #: Results that the broker has not acknowledged, with what was asked for, for a discard.
+        self.outbox: dict[tuple[str, int], tuple[m.Result, TaskSpec]] = {}
         self.welcomed = False
         self._ended_attempts: OrderedDict[tuple[str, int], None] = OrderedDict()
         self._interval_s = HELLO_INTERVAL_S
@@ -213,7 +217,7 @@ class AgentCore:
     def _acknowledged(self, ack: m.ResultAck) -> None:
         sent = self.outbox.pop((ack.task_id, ack.attempt), None)
         if sent is not None and ack.discard:
-            self._out.append(Discard(sent[1], ack.task_id))
+            self._out.append(Discard(sent[1]))
 
     # ---- trainer processes ----
 
@@ -269,7 +273,7 @@ class AgentCore:
         progress = work.clock.message(self._now_s).progress
         result = msgspec.structs.replace(result, progress=progress)
         key = (result.task_id, result.attempt)
-        self.outbox[key] = (result, work.start.spec.project_path)
+        self.outbox[key] = (result, work.start.spec)
         self._ended_attempts[key] = None
         while len(self._ended_attempts) > REMEMBERED_ATTEMPTS:
             self._ended_attempts.popitem(last=False)

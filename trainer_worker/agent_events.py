@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from protocol import messages as m
+from protocol.task import TaskSpec
 
 # ---- events ----
 
@@ -69,8 +70,7 @@ class Terminate(msgspec.Struct, frozen=True):
 class Discard(msgspec.Struct, frozen=True):
     """Remove everything that a cancelled task has left in its project folder."""
 
-    project_path: str
-    task_id: str
+    spec: TaskSpec
 
 
 class Leave(msgspec.Struct, frozen=True):

@@ -24,12 +24,12 @@ import numpy.typing as npt
 from PIL import Image
 
 from protocol.text import as_utf8
-from trainer_worker.artifacts import label_lines
-from trainer_worker.data.images import Pixels, read_rgb
+from trainer_worker.data.images import PictureReader, Pixels, read_rgb
+from trainer_worker.data.user_files import UserFiles
 from trainer_worker.model_card import model_card
+from trainer_worker.project.model_files import APP_PACK, label_lines
 from trainer_worker.tflite_metadata import describe_tflite, tensor_names
 
-APP_PACK = "app_pack.zip"
 SAMPLES = 3
 SNIPPETS = Path(__file__).with_name("app_snippets")
 SNIPPET_FILES = {
@@ -92,7 +92,8 @@ def _contents(
 ) -> dict[str, bytes]:
     side_px = manifest["input"]["shape"][1]
     picked = pick_samples(manifest["train_type"], metrics["held_out"])
-    pictures = np.stack([read_rgb(project_dir / entry["file"], (side_px, side_px)) for entry in picked])
+    reader = PictureReader(UserFiles(project_dir))
+    pictures = np.stack([read_rgb(reader, project_dir / entry["file"], (side_px, side_px)) for entry in picked])
     model = (folder / "model.tflite").read_bytes()
     files = {
         "model.tflite": model,

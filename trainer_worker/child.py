@@ -1,6 +1,7 @@
 """The trainer process: imports TensorFlow once, trains task after task, ends with its pipe.
 
-Run by the agent as `python -m trainer_worker.child FD PARENT_PID CACHE_DIR WEIGHTS_DIR THREADS KEEP_MODELS`.
+Run by the agent as `python -m trainer_worker.child FD PARENT_PID CACHE_DIR WEIGHTS_DIR THREADS KEEP_MODELS ROOT...`;
+projects are trained where they lie inside one of the ROOTs.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import contextlib
 import ctypes
 import dataclasses
 import errno
+import functools
 import gc
 import logging
 import math
@@ -18,6 +20,7 @@ import queue
 import signal
 import sys
 import threading
+import time
 import traceback
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -29,46 +32,66 @@ import psutil
 from conf.logs import set_up_logging
 from protocol import messages as m
 from protocol import wire
-from protocol.errors import FAILURE_CODES, Failure, TrainingError
+from protocol.errors import FAILURE_CODES, Failure, FailureClass, TrainingError
 from protocol.options import typed_options
 from protocol.task import Trained
 from protocol.text import as_utf8
-from trainer_worker.artifacts import AlreadyPublishedError, read_finished, read_manifest
 from trainer_worker.backbones.weights_files import find_weights_file
-from trainer_worker.job import Cancelled, Job
+from trainer_worker.job import Cancelled, Job, Phase
 from trainer_worker.pace import Pace
+from trainer_worker.project.continuation import last_training
+from trainer_worker.project.folder import ProjectFolder, admit
+from trainer_worker.project.models import AlreadyPublishedError, finished_model, trained
+from trainer_worker.project.retention import checkpoints_of, tidy_project
+from trainer_worker.project.unchanged import fingerprint, take_over
 from trainer_worker.registry import TRAINER_MODULES, Train, load_trainer
 from trainer_worker.reporter import PipeReporter
-from trainer_worker.retention import tidy_project
-from trainer_worker.unchanged import find_twin, fingerprint, take_over
+from trainer_worker.work_folder import take_work_dir
 
 log = logging.getLogger("trainer")
 
 TRACE_LINES = 15
+#: Hashing a folder for longer than this shows as progress, of this share of the percent scale at most.
+COMPARED_IN_SILENCE_S = 2.0
+COMPARING_SHARE = 0.05
 PR_SET_PDEATHSIG = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class ChildSettings:
+    """keep_models: finished models that stay in a project folder; 0 for all. allowed_roots: see admit."""
+
+    cache_dir: Path
+    weights_dir: Path
+    threads: int
+    keep_models: int
+    allowed_roots: tuple[Path, ...]
 
 
 class Child:
     """The pipe, the thread that reads it, and the loop that trains."""
 
-    def __init__(self, pipe: Connection, cache_dir: Path, weights_dir: Path, threads: int, keep_models: int) -> None:
+    def __init__(self, pipe: Connection, settings: ChildSettings) -> None:
         self._pipe = pipe
         self._send_lock = threading.Lock()
-        self._cache_dir = cache_dir
-        self._weights_dir = weights_dir
-        self._threads = threads
-        self._keep_models = keep_models
+        self._settings = settings
         self._tasks: queue.SimpleQueue[m.Train] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._reporter: PipeReporter | None = None
         self._holding: tuple[str, int] | None = None
         self._early_halts: dict[tuple[str, int], bool] = {}
 
+    @functools.cached_property
+    def _work_dir(self) -> Path:
+        """Taken by the first task: a full disk fails that task, not the start of the process."""
+        return take_work_dir(self._settings.cache_dir)
+
     def serve(self) -> None:
         """Load everything, say Ready, train what comes. Ends with the process only."""
         threading.Thread(target=self._read_pipe, name="pipe", daemon=True).start()
-        versions = set_up_tensorflow(self._threads)
-        trainers = {name: load_trainer(name, self._cache_dir, self._threads) for name in TRAINER_MODULES}
+        cache_dir, threads = self._settings.cache_dir, self._settings.threads
+        versions = set_up_tensorflow(threads)
+        trainers = {name: load_trainer(name, cache_dir, threads) for name in TRAINER_MODULES}
         self._send(m.Ready(versions))
         while True:
             order = self._tasks.get()
@@ -99,7 +122,7 @@ class Child:
 
     def _train(self, order: m.Train, train: Train) -> m.Result:
         key = (order.spec.task_id, order.attempt)
-        pace = Pace(self._cache_dir, order.spec.train_type)
+        pace = Pace(self._settings.cache_dir, order.spec.train_type)
         budget_s = cast(float, order.spec.options.get("timeBudget", 0)) or math.inf
         with PipeReporter(self._send, pace.factors(), budget_s) as reporter:
             with self._lock:
@@ -119,25 +142,37 @@ class Child:
                     self._holding, self._reporter = None, None
 
     def _trained(self, order: m.Train, train: Train, reporter: PipeReporter) -> Trained:
-        job = make_job(order, self._weights_dir)
-        folder = job.project_dir / "models" / job.task_id
-        if read_finished(folder) is not None:
+        with admit(order.spec, self._settings.allowed_roots) as project:
+            try:
+                return self._trained_in(project, order, train, reporter)
+            except Cancelled:
+                raise
+            except Exception as error:
+                # Where the folder has gone, whatever else went wrong came of that.
+                project.refuse_if_gone()
+                if explain(error).failure_class is FailureClass.TRAINER:
+                    forget_what_was_kept(project, order.spec.task_id)
+                raise
+
+    def _trained_in(self, project: ProjectFolder, order: m.Train, train: Train, reporter: PipeReporter) -> Trained:
+        job = make_job(order, project, self._settings.weights_dir, self._work_dir)
+        tell = functools.partial(reporter.step, 0.0)
+        finished = finished_model(project, job.task_id, tell)
+        if finished is not None:
             # An earlier attempt finished, and died before it could say so.
-            return published(folder)
-        options = msgspec.to_builtins(job.options)
-        mark = fingerprint(job.project_dir, job.train_type, options, job.weights_file)
-        job = dataclasses.replace(job, fingerprint=mark)
-        twin = find_twin(job.project_dir, job.fingerprint)
+            return trained(project, finished)
+        job = dataclasses.replace(job, fingerprint=compare(job, reporter))
         try:
-            if twin is not None:
-                return published(take_over(twin, job.project_dir, job.task_id, job.attempt))
-            result = train(job, reporter, self._cache_dir, self._threads)
+            copy = take_over(project, job.fingerprint, job.task_id, job.attempt, tell)
+            if copy is not None:
+                return trained(project, copy)
+            result = train(job, reporter, self._settings.cache_dir, self._settings.threads)
         except AlreadyPublishedError as error:
-            return published(error.folder)
+            return trained(project, error.manifest)
         if job.attempt == 1 and result.end_reason not in ("stopped", "budget", "diverged"):
-            Pace(self._cache_dir, job.train_type).add(*reporter.seconds)
+            Pace(self._settings.cache_dir, job.train_type).add(*reporter.seconds)
         job.checkpoints.clear()
-        tidy_project(job.project_dir, self._keep_models)
+        tidy_project(project, self._settings.keep_models)
         return Trained(
             str(result.model_path), result.metrics, result.stage_seconds, result.stopped_early, result.end_reason
         )
@@ -147,43 +182,48 @@ class Child:
             self._pipe.send_bytes(wire.pack(message))
 
 
-def published(folder: Path) -> Trained:
-    """What a finished model says of itself."""
-    manifest = read_manifest(folder) or {}
-    # A figure that is no number stands as null in JSON.
-    metrics = {name: value for name, value in manifest.get("metrics", {}).items() if value is not None}
-    return Trained(
-        str(folder / manifest.get("model_file", "model.tflite")),
-        metrics,
-        manifest.get("stage_seconds", {}),
-        manifest.get("stopped_early", False),
-        manifest.get("end_reason", ""),
-    )
+def compare(job: Job, reporter: PipeReporter) -> str:
+    """The folder's fingerprint. Files are hashed in steps that obey a cancel, and show progress where they are many."""
+    began_s = time.monotonic()
+
+    def on_step(fraction: float) -> None:
+        if fraction and time.monotonic() - began_s > COMPARED_IN_SILENCE_S:
+            reporter.plan([Phase("starting", COMPARING_SHARE), Phase("training", 1.0 - COMPARING_SHARE)])
+            reporter.step(fraction)
+        else:
+            reporter.step(0.0)
+
+    options = msgspec.to_builtins(job.options)
+    return fingerprint(job.project_dir, job.train_type, options, job.weights_file, on_step)
 
 
-def make_job(order: m.Train, weights_dir: Path) -> Job:
+def forget_what_was_kept(project: ProjectFolder, task_id: str) -> None:
+    """After an error that nobody foresaw: should files in .tfmodel have led to it, the next attempt does without."""
+    checkpoints_of(project, task_id).clear()
+    last_training(project).clear()
+
+
+def make_job(order: m.Train, project: ProjectFolder, weights_dir: Path, work_dir: Path | None = None) -> Job:
     """The order as the trainer sees it, after checks that need the disk."""
     spec = order.spec
-    project_dir = Path(spec.project_path)
-    if not project_dir.is_dir():
-        raise TrainingError(
-            "project_dir_missing",
-            f"There is no folder {project_dir} on the worker; upload the photos before posting the task.",
-        )
-    refuse_links_outside(project_dir)
+    refuse_links_outside(project.path)
+    project.refuse_linked_models()
     options = typed_options(spec.train_type, spec.options)
     batch_size = max(1, options.batch_size // order.batch_divisor)
     options = msgspec.structs.replace(options, batch_size=batch_size)
     weights_file = find_weights_file(options.backbone, weights_dir)
-    return Job(spec.task_id, order.attempt, project_dir, spec.train_type, options, weights_file=weights_file)
+    return Job(
+        spec.task_id, order.attempt, project, spec.train_type, options, weights_file=weights_file, work_dir=work_dir
+    )
 
 
 def refuse_links_outside(project_dir: Path) -> None:
-    """What is read and written must lie in the folder that the front-end has admitted."""
-    inside = project_dir.resolve()
-    for name in ("images", "labels", "masks", "models", ".tfmodel"):
+    """The user's pictures must lie in the folder that the front-end has admitted."""
+    inside = os.path.realpath(project_dir)
+    for name in ("images", "labels", "masks"):
         folder = project_dir / name
-        if folder.is_symlink() and not folder.resolve().is_relative_to(inside):
+        # Path.resolve raises for a loop of links in Python before 3.13.
+        if folder.is_symlink() and not Path(os.path.realpath(folder)).is_relative_to(inside):
             raise TrainingError(
                 "link_leaves_project",
                 f"{name} in projectDir is a link to a place outside of projectDir; put a folder there instead.",
@@ -234,11 +274,13 @@ def die_with_parent(parent_pid: int) -> None:
 
 
 def main() -> None:
-    fd, parent_pid, cache_dir, weights_dir, threads, keep_models = sys.argv[1:]
+    fd, parent_pid, cache_dir, weights_dir, threads, keep_models, *roots = sys.argv[1:]
     if sys.platform == "linux":
         die_with_parent(int(parent_pid))
     set_up_logging("trainer")
-    Child(Connection(int(fd)), Path(cache_dir), Path(weights_dir), int(threads), int(keep_models)).serve()
+    allowed_roots = tuple(map(Path, roots))
+    settings = ChildSettings(Path(cache_dir), Path(weights_dir), int(threads), int(keep_models), allowed_roots)
+    Child(Connection(int(fd)), settings).serve()
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ def describe_training(
         "exports": exports.report(scores.accuracy),
         "images_per_class": data.folders.counts(),
         "held_out": held_out,
-        "skipped": [{"file": picture_name(error.path, job), "reason": error.reason} for error in data.skipped],
+        "skipped": [dataclasses.asdict(skip) for skip in data.skipped],
         "warnings": trained.warnings,
     }
 

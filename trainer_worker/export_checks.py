@@ -21,17 +21,8 @@ import numpy.typing as npt
 
 from protocol.errors import TrainingError
 from protocol.options import EXPORT_FORMATS
+from trainer_worker.project.model_files import FILES
 from trainer_worker.scoring import CannotRunError, Outputs, kept_processes, runtime_of
-
-#: Each format's name in the model folder.
-FILES: dict[str, str] = {
-    "tflite": "model.tflite",
-    "tflite_float16": "model_float16.tflite",
-    "tflite_int8": "model_int8.tflite",
-    "onnx": "model.onnx",
-    "saved_model": "saved_model",
-    "keras": "model.keras",
-}
 
 #: Outputs (probabilities) of a format may differ from the model's by this much. Measured on a CPU: 1e-6 to 1e-5;
 #: a GPU that computes convolutions in TF32 comes within 5e-3 of a CPU. A wrong export is off by 0.1 and more.

@@ -23,7 +23,8 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from protocol.errors import TrainingError
-from trainer_worker.export_checks import FILES, Unwritten
+from trainer_worker.export_checks import Unwritten
+from trainer_worker.project.model_files import FILES
 
 INPUT_NAME = "image"
 OUTPUT_NAME = "output"

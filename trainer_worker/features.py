@@ -15,6 +15,7 @@ For the trainer process only: imports TensorFlow.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import queue
@@ -32,9 +33,11 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from trainer_worker.backbones.backbone import TRUNK_STRIDE, Backbone
-from trainer_worker.data.images import UnreadableImageError, read_batches, read_rgb
+from trainer_worker.data.images import PictureReader, UnreadableImageError, read_rgb
+from trainer_worker.data.picture_batches import Batching, read_batches
 from trainer_worker.data.variations import PLAIN, Variation, variation_of
-from trainer_worker.feature_cache import FeatureCache
+from trainer_worker.project.feature_cache import FeatureCache
+from trainer_worker.project.folder import ProjectFolder
 
 GPU_BATCH_SIZE = 64
 LOOK_AHEAD_PER_THREAD = 4
@@ -88,15 +91,17 @@ class FeatureExtractor:
         side = self.image_size // TRUNK_STRIDE
         return (side, side, self.backbone.trunk_channels), (self.backbone.features,)
 
-    def of_files(self, paths: Sequence[Path], variations: Sequence[Variation] | None = None) -> Iterator[Outcome]:
+    def of_files(
+        self, reader: PictureReader, paths: Sequence[Path], variations: Sequence[Variation] | None = None
+    ) -> Iterator[Outcome]:
         """One outcome for each path, in order, of the picture as it is or in the variation of the same place.
 
         Decodes and computes ahead of the caller by a few pictures; closing the iterator stops that.
         """
         variations = variations or [PLAIN] * len(paths)
         if self._network is not None:
-            return self._of_files_in_batches(paths, variations)
-        return self._in_threads(self._of_file, list(zip(paths, variations, strict=True)))
+            return self._of_files_in_batches(reader, paths, variations)
+        return self._in_threads(functools.partial(self._of_file, reader), list(zip(paths, variations, strict=True)))
 
     def of_pictures(self, pictures: np.ndarray) -> Iterator[PictureFeatures]:
         """Features of uint8 RGB pictures (n, S, S, 3), in order."""
@@ -105,10 +110,10 @@ class FeatureExtractor:
             return (features for batch in batches for features in self._of_batch(batch))
         return self._in_threads(self._of_picture, pictures)
 
-    def _of_file(self, wanted: tuple[Path, Variation]) -> Outcome:
+    def _of_file(self, reader: PictureReader, wanted: tuple[Path, Variation]) -> Outcome:
         path, variation = wanted
         try:
-            picture = read_rgb(path, (self.image_size, self.image_size), variation.box)
+            picture = read_rgb(reader, path, (self.image_size, self.image_size), variation.box)
         except UnreadableImageError as error:
             return error
         return self._of_picture(picture[:, ::-1] if variation.mirrored else picture)
@@ -137,11 +142,14 @@ class FeatureExtractor:
                 for future in waiting:
                     future.cancel()
 
-    def _of_files_in_batches(self, paths: Sequence[Path], variations: Sequence[Variation]) -> Iterator[Outcome]:
+    def _of_files_in_batches(
+        self, reader: PictureReader, paths: Sequence[Path], variations: Sequence[Variation]
+    ) -> Iterator[Outcome]:
         unreadable: dict[int, UnreadableImageError] = {}
-        size, boxes = (self.image_size, self.image_size), [variation.box for variation in variations]
+        wanted = [(path, variation.box) for path, variation in zip(paths, variations, strict=True)]
+        batching = Batching((self.image_size, self.image_size), GPU_BATCH_SIZE, self.threads)
         position = 0
-        for indexes, pictures in read_batches(paths, size, GPU_BATCH_SIZE, self.threads, unreadable.__setitem__, boxes):
+        for indexes, pictures in read_batches(reader, wanted, batching, unreadable.__setitem__):
             mirrored = np.array([variations[index].mirrored for index in indexes])
             pictures[mirrored] = pictures[mirrored, :, ::-1]
             for index, features in zip(indexes, self._of_batch(pictures), strict=True):
@@ -158,12 +166,12 @@ class FeatureExtractor:
 class CachedFeatures:
     """The features of a project's pictures: from its cache, or else computed and left there."""
 
-    def __init__(self, extractor: FeatureExtractor, project_dir: Path) -> None:
+    def __init__(self, extractor: FeatureExtractor, project: ProjectFolder) -> None:
         self._extractor = extractor
-        self._cache = FeatureCache(project_dir, extractor.engine, extractor.shapes)
+        self._cache = FeatureCache(project, extractor.engine, extractor.shapes)
 
     def of_files(
-        self, paths: Sequence[Path], contents: Sequence[str], varied: bool = False
+        self, reader: PictureReader, paths: Sequence[Path], contents: Sequence[str], varied: bool = False
     ) -> Generator[Outcome, None, None]:
         """As FeatureExtractor.of_files. contents: the SHA-256 of each file; "" for none. varied: by variation_of."""
         view = VARIED_VIEW if varied else PLAIN_VIEW
@@ -173,7 +181,8 @@ class CachedFeatures:
             for path, content, arrays in zip(paths, contents, found, strict=True)
             if arrays is None
         ]
-        computed = self._extractor.of_files([path for path, _ in missing], [variation for _, variation in missing])
+        paths, variations = [path for path, _ in missing], [variation for _, variation in missing]
+        computed = self._extractor.of_files(reader, paths, variations)
         for content, arrays in zip(contents, found, strict=True):
             outcome = next(computed) if arrays is None else PictureFeatures(*arrays)
             if arrays is None and content and isinstance(outcome, PictureFeatures):

@@ -24,8 +24,8 @@ from threadpoolctl import threadpool_limits
 from protocol.options import TrainingOptions
 from trainer_worker.adam import Adam
 from trainer_worker.backbones.backbone import Backbone
-from trainer_worker.checkpoints import Checkpoints
 from trainer_worker.job import Reporter
+from trainer_worker.project.checkpoints import Checkpoints, RandomState
 from trainer_worker.quick_twins import tail_twin
 from trainer_worker.time_budget import share_spent
 
@@ -108,6 +108,20 @@ class History:
     #: (then the model is what the passes began with).
     end_reason: str = "converged"
     stopped_early: bool = False
+
+
+class _Epoch(msgspec.Struct, frozen=True):
+    loss: float
+    accuracy: float
+
+
+class _Facts(msgspec.Struct, frozen=True):
+    """What a checkpoint says beside its arrays. passes, rows: of the training that left it."""
+
+    passes: int
+    rows: list[int]
+    epochs: list[_Epoch]
+    random: RandomState
 
 
 def build_classifier(backbone: Backbone, image_size: int, labels: int) -> Classifier:
@@ -249,8 +263,7 @@ class _Tuning:
     def run(self, name: str, rows: np.ndarray, passes: int, end_by_s: float = math.inf) -> History:
         """name: of its checkpoint. end_by_s: as of fit."""
         begun_s = time.monotonic()
-        terms = {"passes": passes, "rows": rows.tolist()}
-        history = self._resume(name, terms) or History()
+        history = self._resume(name, rows, passes) or History()
         total = passes * math.ceil(len(rows) / self._options.batch_size)
         for epoch in range(len(history.epochs) + 1, passes + 1):
             losses, right = [], 0
@@ -265,12 +278,12 @@ class _Tuning:
                 right += int(named_right)
                 history.steps += 1
                 self._reporter.step(history.steps / total, loss=losses[-1])
-            if not np.mean(losses) <= DIVERGED_ABOVE * math.log(self._classifier.head.units):
+            if not np.mean(losses) <= DIVERGED_ABOVE * math.log(self._classifier.head.units) or not self._has_numbers():
                 history.end_reason = "diverged"
                 return history
             history.epochs.append({"loss": float(np.mean(losses)), "accuracy": right / len(rows)})
             self._reporter.epoch(epoch, history.epochs[-1])
-            self._save(name, terms, history)
+            self._save(name, rows, passes, history)
         return history
 
     def keep(self) -> None:
@@ -283,28 +296,34 @@ class _Tuning:
             return "stopped"
         return "budget" if time.monotonic() >= end_by_s else ""
 
-    def _save(self, name: str, terms: dict[str, Any], history: History) -> None:
-        facts = {
-            "terms": terms,
-            "epochs": history.epochs,
-            "steps": history.steps,
-            "random": self._rng.bit_generator.state,
-        }
-        state = [variable.numpy() for variable in self._optimizer.state]
-        self._checkpoints.save(name, facts, [*self._twin.get_weights(), *state])
+    def _has_numbers(self) -> bool:
+        """The last step of a pass may break the weights after a loss that still was a number."""
+        return all(bool(np.isfinite(weights).all()) for weights in self._twin.get_weights())
 
-    def _resume(self, name: str, terms: dict[str, Any]) -> History | None:
+    def _arrays(self) -> list[np.ndarray]:
+        return [*self._twin.get_weights(), *(variable.numpy() for variable in self._optimizer.state)]
+
+    def _save(self, name: str, rows: np.ndarray, passes: int, history: History) -> None:
+        epochs = [_Epoch(**epoch) for epoch in history.epochs]
+        facts = _Facts(passes, rows.tolist(), epochs, RandomState.of(self._rng))
+        self._checkpoints.save(name, facts, self._arrays())
+
+    def _resume(self, name: str, rows: np.ndarray, passes: int) -> History | None:
         """Put everything back to where the last checkpoint of that name was left; None where there is none on those
         terms. They are others after pictures came or an upgrade; what was scored then may be trained on now."""
-        saved = self._checkpoints.load(name)
-        count, state = len(self._twin.weights), self._optimizer.state
-        if saved is None or saved.facts.get("terms") != terms or len(saved.arrays) != count + len(state):
+        saved = self._checkpoints.load(name, _Facts, self._arrays())
+        if saved is None:
             return None
-        self._twin.set_weights(saved.arrays[:count])
-        for variable, value in zip(state, saved.arrays[count:], strict=True):
+        facts, arrays = saved
+        if (facts.passes, facts.rows) != (passes, rows.tolist()) or not 1 <= len(facts.epochs) <= passes:
+            return None
+        count = len(self._twin.weights)
+        self._twin.set_weights(arrays[:count])
+        for variable, value in zip(self._optimizer.state, arrays[count:], strict=True):
             variable.assign(value)
-        self._rng.bit_generator.state = saved.facts["random"]
-        return History(saved.facts["epochs"], saved.facts["steps"])
+        facts.random.restore(self._rng)
+        steps_a_pass = math.ceil(len(rows) / self._options.batch_size)
+        return History([msgspec.structs.asdict(epoch) for epoch in facts.epochs], len(facts.epochs) * steps_a_pass)
 
     def _batches(self, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """One pass in random order, in batches of nearly equal size: trunk maps, classes one-hot, and what dropout

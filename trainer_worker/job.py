@@ -8,28 +8,46 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from protocol.options import TrainingOptions
-from trainer_worker.checkpoints import Checkpoints, checkpoints_of
+from trainer_worker.data.decoding_budget import DEFAULT_BYTES
+from trainer_worker.project.checkpoints import Checkpoints
+from trainer_worker.project.folder import ProjectFolder
+from trainer_worker.project.models import manifest_of
+from trainer_worker.project.retention import checkpoints_of
 
 
 @dataclass(frozen=True)
 class Job:
     """One attempt at one task, as the trainer sees it.
 
-    fingerprint: for the manifest, see unchanged.py. weights_file: of a backbone that needs one, see weights_files.py.
+    project: the user's folder; models/ and .tfmodel/ are reached through it only. fingerprint: for the manifest, see
+    unchanged.py. weights_file: of a backbone that needs one, see weights_files.py. work_dir: where models are made and
+    checked, see work_folder.py. decoding_bytes: what all threads together may take for decoding pictures.
     """
 
     task_id: str
     attempt: int
-    project_dir: Path
+    project: ProjectFolder
     train_type: str
     options: TrainingOptions
     fingerprint: str = ""
     weights_file: Path | None = None
+    work_dir: Path | None = None
+    decoding_bytes: int = DEFAULT_BYTES
+
+    @property
+    def project_dir(self) -> Path:
+        """Where the user's pictures lie."""
+        return self.project.path
 
     @property
     def checkpoints(self) -> Checkpoints:
         """Where this task's earlier attempts left off."""
-        return checkpoints_of(self.project_dir, self.task_id)
+        return checkpoints_of(self.project, self.task_id)
+
+    @property
+    def has_model(self) -> bool:
+        """Whether this task has published a model already, be it an interim one."""
+        return manifest_of(self.project, self.task_id) is not None
 
 
 @dataclass(frozen=True)

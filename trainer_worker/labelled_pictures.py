@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from protocol.errors import TrainingError
-from trainer_worker.continuation import LastTraining
 from trainer_worker.data.class_folders import ClassFolders, keep_trainable
 from trainer_worker.data.contents import content_groups, content_hashes
 from trainer_worker.data.images import UnreadableImageError
 from trainer_worker.data.splits import Split, conflicts, stratified_split
+from trainer_worker.data.user_files import SkippedFile
 from trainer_worker.features import CachedFeatures, PictureFeatures
 from trainer_worker.job import Job
+from trainer_worker.project.continuation import LastTraining
 
 #: Pictures of a class that are looked at however short the time is: with half as many, a model is hardly one.
 LEAST_READ_OF_CLASS = 8
@@ -27,14 +28,14 @@ LEAST_READ_OF_CLASS = 8
 @dataclasses.dataclass(frozen=True)
 class Dataset:
     """What the feature stage leaves. contents: SHA-256 of each picture's file. maps: trunk maps float32 (n, h, w, c).
-    skipped: unreadable files. unread: files that there was no time for.
+    skipped: files that could not be used. unread: files that there was no time for.
     """
 
     folders: ClassFolders
     contents: list[str]
     maps: np.ndarray
     pooled: np.ndarray
-    skipped: list[UnreadableImageError]
+    skipped: list[SkippedFile]
     unread: int = 0
 
 
@@ -47,15 +48,16 @@ def read_dataset(
     """Features of every readable picture of every class that has enough of them; rows in the order of folders.
 
     until_s: monotonic time at which it is enough, however many there are; the pictures read by then are spread evenly
-    over the classes. on_done is told how many pictures were looked at. Raises as keep_trainable does.
+    over the classes. on_done is told how many pictures were looked at, several times a second while their files are
+    hashed; what it raises ends the reading. Raises as keep_trainable does.
     """
     order = np.arange(len(folders.files)) if until_s == math.inf else balanced_order(folders.classes)
     least = LEAST_READ_OF_CLASS * len(folders.labels)
     files = [folders.files[row] for row in order]
-    contents = content_hashes(files)
+    contents = content_hashes(folders.reader.files, files, lambda _: on_done(0))
     found: dict[int, PictureFeatures] = {}
     unreadable: dict[int, UnreadableImageError] = {}
-    with contextlib.closing(features.of_files(files, contents)) as outcomes:
+    with contextlib.closing(features.of_files(folders.reader, files, contents)) as outcomes:
         for done, (row, outcome) in enumerate(zip(order.tolist(), outcomes, strict=False), start=1):
             if isinstance(outcome, UnreadableImageError):
                 unreadable[row] = outcome
@@ -70,12 +72,13 @@ def read_dataset(
     content_of = dict(zip(files, contents, strict=True))
     features_of = {folders.files[row]: outcome for row, outcome in found.items()}
     rows = [features_of[path] for path in kept.files]
+    name_of = folders.reader.files.name_of
     return Dataset(
         kept,
         [content_of[path] for path in kept.files],
         np.stack([row.trunk for row in rows]),
         np.stack([row.pooled for row in rows]),
-        list(unreadable.values()),
+        [*folders.skipped, *(SkippedFile(name_of(error.path), error.reason) for error in unreadable.values())],
         len(order) - len(looked_at),
     )
 
@@ -103,7 +106,7 @@ def varied_maps(
     """
     maps = data.maps.copy()
     files, contents = [data.folders.files[row] for row in split.train], [data.contents[row] for row in split.train]
-    with contextlib.closing(features.of_files(files, contents, varied=True)) as outcomes:
+    with contextlib.closing(features.of_files(data.folders.reader, files, contents, varied=True)) as outcomes:
         for done, (row, outcome) in enumerate(zip(split.train, outcomes, strict=False), start=len(maps) + 1):
             if isinstance(outcome, PictureFeatures):  # else the file has gone meanwhile: its first view does
                 maps[row] = outcome.trunk
@@ -125,7 +128,8 @@ def split_dataset(data: Dataset, job: Job, last: LastTraining | None) -> tuple[S
             f"The images of {', '.join(folders.labels)} are copies of one picture for each class, or the same in "
             "several classes; scoring the model needs two different pictures of a class. Add more.",
         )
-    return split, [*folders.warnings, *_warnings(folders, groups, split, job)]
+    skipped = [f"{len(data.skipped)} files were skipped; metrics.json lists them."] if data.skipped else []
+    return split, [*skipped, *folders.warnings, *_warnings(folders, groups, split, job)]
 
 
 def _warnings(folders: ClassFolders, groups: np.ndarray, split: Split, job: Job) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from trainer_worker.data.mask_folders import MaskFolders, read_whole
+from trainer_worker.data.mask_folders import MaskFolders, whole_pair
 from trainer_worker.data.tiles import part_that_counts, tiles
 
 #: Outputs that are kept to hold the exported files against: of 2,600 pictures of 224 px and one channel.
@@ -58,8 +58,8 @@ class MaskPredictor:
     def of_files(self, folders: MaskFolders, pairs: Any, on_step: Callable[[float], None]) -> Iterator[tuple[Any, Any]]:
         """(true mask, found mask) of the pairs with those numbers, at their pictures' own sizes, (h, w) each."""
         for done, number in enumerate(pairs, start=1):
-            picture, truth = read_whole(folders.pairs[number], self._side_px, folders.classes)
-            yield truth, self.of_whole(picture)
+            with whole_pair(folders, folders.pairs[number], self._side_px) as (picture, truth):
+                yield truth, self.of_whole(picture)
             on_step(done / len(pairs))
 
     def _batches(self, pictures: Any) -> Iterator[tuple[int, Any]]:

@@ -17,13 +17,16 @@ import msgspec
 import tensorflow as tf
 
 from trainer_worker.app_pack import add_app_pack, label_model
-from trainer_worker.artifacts import ModelFolder, write_json, write_labels
 from trainer_worker.backbones.backbone import ChosenBackbone
 from trainer_worker.export_checks import ExportChecks, Exports, HeldOut
 from trainer_worker.exports import ReadPictures, export_model
 from trainer_worker.job import Job, Reporter
+from trainer_worker.project.json_text import json_text
+from trainer_worker.project.model_files import FILES, LABELS, METRICS, label_lines
+from trainer_worker.project.model_folder import ModelFolder
 from trainer_worker.scoring import load_predictor
 from trainer_worker.stages import Stages
+from trainer_worker.work_folder import work_folder
 
 #: A first model before the budget's end is wanted soon, and in one format.
 FIRST_MODEL = "first_"
@@ -51,13 +54,14 @@ def publish_model(
 ) -> Path:
     """The published file to hand to the user. prefix: FIRST_MODEL for an interim model, of its stages' names.
 
-    Raises what ExportChecks, export_model and ModelFolder raise; then nothing is published.
+    Files are written and checked in a folder of our own and then copied: nobody can swap one between its check and
+    its use. Raises what ExportChecks, export_model, work_folder and ModelFolder raise; then nothing is published.
     """
     formats = job.options.exports
     if prefix and _FIRST_FORMAT in formats:
         formats = (_FIRST_FORMAT,)
     warnings: list[str] = []
-    with ModelFolder(job.project_dir, job.task_id, job.attempt) as folder:
+    with ModelFolder(job.project, job.task_id, job.attempt) as folder, work_folder(job.work_dir) as work:
         stages.enter(f"{prefix}export")
         with ExportChecks(publication.proof, threads) as checks:
 
@@ -68,16 +72,16 @@ def publish_model(
                 checks.begin(name, path)
 
             unwritten = export_model(
-                publication.model, folder.path, formats, publication.calibration, on_written, reporter.step
+                publication.model, work, formats, publication.calibration, on_written, reporter.step
             )
             stages.enter(f"{prefix}check")
             exports = checks.finish(reporter.step, unwritten)
         if not prefix:
             stages.enter("publish")
-        write_labels(folder.path / "labels.txt", publication.labels)
+        (work / LABELS).write_text(label_lines(publication.labels), "utf-8")
         metrics, manifest = publication.describe(exports, [*warnings, *exports.warnings()])
         metrics = {**metrics, "backbone": publication.chosen.facts()}
-        write_json(folder.path / "metrics.json", metrics)
+        (work / METRICS).write_text(json_text(metrics), "utf-8")
         stages.leave()
         manifest = {
             **_facts_of(job, publication.chosen),
@@ -87,7 +91,8 @@ def publish_model(
             "stage_seconds": dict(stages.seconds),
             "interim": bool(prefix),
         }
-        _add_app_pack(folder.path, job, manifest, metrics, threads)
+        _add_app_pack(work, job, manifest, metrics, threads)
+        folder.add_all(work, functools.partial(reporter.step, 1.0))
         return folder.publish(manifest) / exports.model_file()
 
 
@@ -112,7 +117,7 @@ def _facts_of(job: Job, chosen: ChosenBackbone) -> dict[str, Any]:
 
 
 def _add_app_pack(folder: Path, job: Job, manifest: dict[str, Any], metrics: dict[str, Any], threads: int) -> None:
-    model = folder / "model.tflite"
+    model = folder / FILES["tflite"]
     if model.exists():
         add_app_pack(folder, job.project_dir, manifest, metrics, functools.partial(load_predictor, model, threads))
     else:

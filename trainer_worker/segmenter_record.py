@@ -39,7 +39,7 @@ def describe_training(
 ) -> dict[str, Any]:
     """For metrics.json. scored: of each scored picture, or tile, the number of its pair."""
     resolution = "the pictures' own size, put together from tiles" if tiles else "the model's input size"
-    files = [pair.picture.relative_to(folders.project_dir).as_posix() for pair in folders.pairs]
+    files = [folders.name_of(pair.picture) for pair in folders.pairs]
     held_out = zip(scored, scores.dice_per_image, strict=True)
     return {
         "headline": f"dice: mean of the held-out pictures' own Dice, at {resolution}",

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -26,10 +27,15 @@ class ProcessGone(Exception):  # noqa: N818 - an end, not always an error
 class SpawnedTrainer:
     """One child process in a process group of its own, with a message pipe."""
 
-    def __init__(self, cache_dir: Path, weights_dir: Path, threads: int, keep_models: int = 0) -> None:
-        """Spawn (never fork: a forked TensorFlow hangs) `python -m trainer_worker.child`."""
+    def __init__(
+        self, cache_dir: Path, weights_dir: Path, threads: int, keep_models: int = 0, roots: Sequence[Path] = ()
+    ) -> None:
+        """Spawn (never fork: a forked TensorFlow hangs) `python -m trainer_worker.child`.
+
+        roots: folders in which project folders may lie, see project/folder.py.
+        """
         ours, theirs = socket.socketpair()
-        arguments = [theirs.fileno(), os.getpid(), cache_dir, weights_dir, threads, keep_models]
+        arguments = [theirs.fileno(), os.getpid(), cache_dir, weights_dir, threads, keep_models, *roots]
         # TensorFlow's own banners are no news for the operator's log; its errors are.
         environment = {"TF_CPP_MIN_LOG_LEVEL": "2", **os.environ}
         self._process = subprocess.Popen(

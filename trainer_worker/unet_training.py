@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import numpy as np
 import tensorflow as tf
 
 from protocol.errors import TrainingError
 from protocol.options import TrainingOptions
 from trainer_worker import unet
-from trainer_worker.checkpoints import Checkpoints
 from trainer_worker.data.mask_classes import UNLABELLED
 from trainer_worker.mask_losses import (
     MaskLoss,
@@ -23,6 +23,7 @@ from trainer_worker.mask_losses import (
     dice_and_cross_entropy,
 )
 from trainer_worker.muon import Muon
+from trainer_worker.project.checkpoints import Checkpoints, RandomState
 from trainer_worker.quick_twins import decoder_twin
 from trainer_worker.skip_features import VIEWS, SkipFeatures, view_of
 from trainer_worker.time_budget import share_spent
@@ -71,6 +72,20 @@ class TrainingHooks:
     end_by_s: float = math.inf
 
 
+class _Epoch(msgspec.Struct, frozen=True):
+    loss: float
+    dice: float
+
+
+class _Facts(msgspec.Struct, frozen=True):
+    """What a checkpoint says beside its arrays. epochs_in_all, rows: of the training that left it."""
+
+    epochs_in_all: int
+    rows: list[int]
+    epochs: list[_Epoch]
+    random: RandomState
+
+
 def fit_decoder(
     decoder: Any,
     features: SkipFeatures,
@@ -87,16 +102,42 @@ def fit_decoder(
     chose the epoch, cost 0.8 to 1.7 points of Dice (a throwaway trial at 128 px, 80 digits and 19 pictures of lines,
     two seeds each). The rate falls to nearly nothing by the last epoch, or by end_by_s where that comes first. After
     each epoch a checkpoint is left, from which a later call with the same arguments goes on, to the same end.
+    A checkpoint that leads to no numbers was damaged, and the training then begins anew.
     Raises TrainingError unsupported_option when the learning rate is so high that not one epoch gives a number.
     """
+    fresh = decoder.get_weights()
+    history, resumed = _run_epochs(decoder, features, masks, rows, options, hooks, checkpoints)
+    if resumed and history.end_reason == "diverged":
+        checkpoints.clear()
+        decoder.set_weights(fresh)
+        history, _ = _run_epochs(decoder, features, masks, rows, options, hooks, checkpoints)
+    if not history.epochs:
+        rate = f"learningRate={options.learning_rate:g} is too high"
+        raise TrainingError("unsupported_option", f"{rate}: in epoch 1 the loss was no number. Try 0.001.")
+    if history.end_reason == "converged" and planned_epochs(len(rows), options) == options.epochs:
+        history.end_reason = "epochs"
+    return history
+
+
+def _run_epochs(
+    decoder: Any,
+    features: SkipFeatures,
+    masks: Any,
+    rows: Sequence[int],
+    options: TrainingOptions,
+    hooks: TrainingHooks,
+    checkpoints: Checkpoints,
+) -> tuple[DecoderHistory, bool]:
+    """The epochs of fit_decoder that are left to do, and whether there was a checkpoint to go on from."""
     epochs = planned_epochs(len(rows), options)
     batches = -(-len(rows) // batch_size_for(len(rows), options))
     twin = decoder_twin(decoder)
     optimizer = Muon(twin.trainable_variables, unet.normalized_kernels(twin))
     step = _training_step(twin, optimizer, loss_for(decoder, masks, rows))
     random = np.random.default_rng(options.seed)
-    terms = {"epochs": epochs, "rows": list(rows)}
-    history = _resume(checkpoints, terms, twin, optimizer, random)
+    state = _State(twin, optimizer, random, checkpoints, epochs, list(rows))
+    history = state.resume()
+    resumed = bool(history.epochs)
     decoder.set_weights(twin.get_weights())
     steps, begun_s = batches * epochs, time.monotonic()
     for epoch in range(len(history.epochs) + 1, epochs + 1):
@@ -126,13 +167,8 @@ def fit_decoder(
         if reason := hooks.why_end():
             history.end_reason, history.stopped_early = reason, reason == "stopped"
             break
-        _save(checkpoints, terms, twin, optimizer, random, history)
-    if not history.epochs:
-        rate = f"learningRate={options.learning_rate:g} is too high"
-        raise TrainingError("unsupported_option", f"{rate}: in epoch 1 the loss was no number. Try 0.001.")
-    if history.end_reason == "converged" and epochs == options.epochs:
-        history.end_reason = "epochs"
-    return history
+        state.save(history)
+    return history, resumed
 
 
 def _are_numbers(arrays: Sequence[Any]) -> bool:
@@ -150,34 +186,44 @@ def batch_size_for(examples: int, options: TrainingOptions) -> int:
     return min(options.batch_size, max(LEAST_BATCH, shown // WANTED_STEPS))
 
 
-def _save(
-    checkpoints: Checkpoints, terms: dict[str, Any], twin: Any, optimizer: Muon, random: Any, history: DecoderHistory
-) -> None:
-    facts = {"terms": terms, "epochs": history.epochs, "random": random.bit_generator.state}
-    state = [variable.numpy() for variable in optimizer.state]
-    checkpoints.save(CHECKPOINT, facts, [*twin.get_weights(), *state])
+@dataclass(frozen=True)
+class _State:
+    """All that a training is at the end of an epoch, and the checkpoint that keeps it."""
 
+    twin: Any
+    optimizer: Muon
+    random: np.random.Generator
+    checkpoints: Checkpoints
+    epochs_in_all: int
+    rows: list[int]
 
-def _resume(checkpoints: Checkpoints, terms: dict[str, Any], twin: Any, optimizer: Muon, random: Any) -> DecoderHistory:
-    """Put everything back to where the last checkpoint was left; an empty history where there is none on those terms.
+    def save(self, history: DecoderHistory) -> None:
+        epochs = [_Epoch(**epoch) for epoch in history.epochs]
+        facts = _Facts(self.epochs_in_all, self.rows, epochs, RandomState.of(self.random))
+        self.checkpoints.save(CHECKPOINT, facts, self._arrays())
 
-    They are others after pictures came or an upgrade; what was scored then may be trained on now.
-    """
-    saved = checkpoints.load(CHECKPOINT)
-    count = len(twin.weights)
-    expected = [*twin.weights, *optimizer.state]
-    # Of other shapes where classes.txt was changed, or the optimizer by an upgrade, between two attempts.
-    if (
-        saved is None
-        or saved.facts.get("terms") != terms
-        or [x.shape for x in saved.arrays] != [tuple(x.shape) for x in expected]
-    ):
-        return DecoderHistory()
-    twin.set_weights(saved.arrays[:count])
-    for variable, value in zip(optimizer.state, saved.arrays[count:], strict=True):
-        variable.assign(value)
-    random.bit_generator.state = saved.facts["random"]
-    return DecoderHistory(saved.facts["epochs"])
+    def resume(self) -> DecoderHistory:
+        """Put everything back to where the last checkpoint was left; an empty history where there is none that fits.
+
+        Terms are others after pictures came or an upgrade; what was scored then may be trained on now. Arrays are of
+        other shapes where classes.txt was changed, or the optimizer by an upgrade, between two attempts.
+        """
+        saved = self.checkpoints.load(CHECKPOINT, _Facts, self._arrays())
+        if saved is None:
+            return DecoderHistory()
+        facts, arrays = saved
+        terms = (self.epochs_in_all, self.rows)
+        if (facts.epochs_in_all, facts.rows) != terms or len(facts.epochs) > self.epochs_in_all:
+            return DecoderHistory()
+        count = len(self.twin.weights)
+        self.twin.set_weights(arrays[:count])
+        for variable, value in zip(self.optimizer.state, arrays[count:], strict=True):
+            variable.assign(value)
+        facts.random.restore(self.random)
+        return DecoderHistory([msgspec.structs.asdict(epoch) for epoch in facts.epochs])
+
+    def _arrays(self) -> list[np.ndarray]:
+        return [*self.twin.get_weights(), *(variable.numpy() for variable in self.optimizer.state)]
 
 
 def _drawn(random: np.random.Generator, rows: Any, batches: int) -> list[tuple[Any, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import stat
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import cast
 
 import msgspec
 
+from conf.machine import running_system
 from protocol.options import OPTIONS_BY_TRAIN_TYPE, OptionValue, read_options
 from protocol.task import TaskSpec
 from web.path_hints import path_hint
@@ -25,6 +27,14 @@ MAX_FIELD_LENGTH = 4096
 #: Control characters (Unicode's class Cc), what bytes that are not UTF-8 have been replaced with, and halves of
 #: characters, which JSON can hold ("\\ud800") and no UTF-8 can.
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ufffd\ud800-\udfff]")
+
+
+class FoundFolder(msgspec.Struct, frozen=True):
+    """A project folder as it was at the POST: path with links resolved, and which folder of which device it was."""
+
+    path: str
+    device: int = 0
+    inode: int = 0
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -57,13 +67,13 @@ def read_submission(
         problems.append(Problem("trainType", f"trainType={train_type[:80]!r} is not known; it is one of {known}."))
     request_key, key_problem = _request_key(request_key, single.get(KEY_FIELD, ""))
     problems += key_problem
-    project_path = ""
+    folder = FoundFolder("")
     if single.get("projectDir"):
         found = resolve_project_dir(single["projectDir"], allowed_roots)
         if isinstance(found, Problem):
             problems.append(found)
         else:
-            project_path = found
+            folder = found
     if problems:
         return None, problems
     return (
@@ -72,12 +82,15 @@ def read_submission(
             user_id=single["userId"],
             project_id=single["projectId"],
             project_dir=single["projectDir"],
-            project_path=project_path,
+            project_path=folder.path,
             train_type=train_type,
             options=options,
             priority=cast(int, options.get("priority", 0)),
             max_seconds=cast(int, options.get("maxSeconds", 0)),
             request_key=request_key,
+            seen_on=running_system(),
+            seen_device=folder.device,
+            seen_inode=folder.inode,
         ),
         [],
     )
@@ -91,16 +104,19 @@ def new_task_id() -> str:
     return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
 
 
-def resolve_project_dir(text: str, allowed_roots: Sequence[Path]) -> str | Problem:
+def resolve_project_dir(text: str, allowed_roots: Sequence[Path]) -> FoundFolder | Problem:
     """The folder with links resolved, when it exists inside an allowed root; relative paths start at the roots."""
     # Strings, not Path objects, which would take a tenth of the time of a POST.
     prefixes = tuple(os.path.join(root, "") for root in allowed_roots)  # noqa: PTH118
     candidates = dict.fromkeys(os.path.join(prefix, text) for prefix in prefixes)  # noqa: PTH118
     inside = [path for path in map(os.path.realpath, candidates) if path.startswith(prefixes)]
     for path in inside:
-        # Unlike Path.is_dir, this is also False where the system calls the name too long.
-        if os.path.isdir(path):  # noqa: PTH112
-            return path
+        try:
+            status = os.stat(path)  # noqa: PTH116
+        except OSError:  # not there, or a name that the system calls too long
+            continue
+        if stat.S_ISDIR(status.st_mode):
+            return FoundFolder(path, status.st_dev, status.st_ino)
     if hint := path_hint(text):
         return Problem("projectDir", f"projectDir={text[:200]!r} {hint}.")
     if not inside:

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.process.service_under_test import ServiceUnderTest
 from tests.process.small_projects import SIDE_PX
-from trainer_worker.artifacts import read_manifest
+from tests.project_folders import read_manifest
 
 RETRY_S = 0.05
 ENDED = ("done", "failed", "cancelled")

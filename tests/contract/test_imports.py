@@ -160,6 +160,27 @@ def test_what_scores_an_export_has_none_of_the_code_that_trained_it() -> None:
         assert not packages(all_imports(file)) & {name.removesuffix(".py") for name in MAY_IMPORT}, name_of(file)
 
 
+def test_only_one_room_touches_what_the_worker_keeps_in_a_project() -> None:
+    """All others go through it: it opens folders by descriptor, and follows no link."""
+    named = {
+        name_of(file)
+        for file in python_files("trainer_worker")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Constant) and node.value in ("models", ".tfmodel")
+    }
+    # The other one tells class folders from ours.
+    assert named == {"trainer_worker/project/folder.py", "trainer_worker/data/class_folders.py"}
+
+
+def test_the_room_of_projects_writes_and_removes_nothing_by_path() -> None:
+    """A path may lead through a link that was not there a moment ago; directory.py works by descriptors."""
+    by_path = {"write_bytes", "write_text", "mkdir", "unlink", "rmdir", "rmtree", "symlink_to", "touch", "copytree"}
+    for file in python_files("trainer_worker/project"):
+        if file.name != "directory.py":
+            names = {node.attr for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Attribute)}
+            assert not names & by_path, name_of(file)
+
+
 def loads_tensorflow(module: str) -> bool:
     file = ROOT / (module.replace(".", "/") + ".py")
     return file.exists() and bool(packages(at_module_level(file)) & TENSORFLOW)

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from protocol.options import ClassificationOptions
+from tests.project_folders import open_project
+from tests.sample_tasks import hex_id
 from tests.train.digit_projects import SIZE, digit_file, write_digits
 from trainer_worker import features
-from trainer_worker.data.images import Box, read_rgb
+from trainer_worker.data.images import Box, PictureReader, read_rgb
 from trainer_worker.job import Job, SilentReporter
 from trainer_worker.trainers import classification
 
@@ -19,7 +21,11 @@ from trainer_worker.trainers import classification
 def task(project: Path, task_id: str, **options: Any) -> dict[str, Any]:
     """Its manifest and metrics in one."""
     job = Job(
-        task_id, 1, project, "classification", ClassificationOptions(image_size=SIZE, exports=("tflite",), **options)
+        hex_id(task_id),
+        1,
+        open_project(project),
+        "classification",
+        ClassificationOptions(image_size=SIZE, exports=("tflite",), **options),
     )
     folder = classification.train(job, SilentReporter(), project.parent / "cache", 2).model_path.parent
     texts = [(folder / name).read_text() for name in ("metrics.json", "manifest.json")]
@@ -35,15 +41,15 @@ def test_a_few_more_photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
     read: list[str] = []
 
-    def counting(path: Path, size: tuple[int, int], box: Box) -> Any:
+    def counting(reader: PictureReader, path: Path, size: tuple[int, int], box: Box) -> Any:
         read.append(path.name)
-        return read_rgb(path, size, box)
+        return read_rgb(reader, path, size, box)
 
     monkeypatch.setattr(features, "read_rgb", counting)
     write_digits(project, range(240, 252))
     second = task(project, "second")
     assert set(read) == {f"{row}.png" for row in range(240, 252)}
-    assert second["continued_from"] == "first"
+    assert second["continued_from"] == hex_id("first")
     held_out = [{entry["file"] for entry in run["held_out"]} for run in (first, second)]
     assert held_out[0] < held_out[1]
     new = {digit_file(Path(), row).as_posix() for row in range(240, 252)}

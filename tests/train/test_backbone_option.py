@@ -10,6 +10,8 @@ import pytest
 
 from demo.segmentation_data import make_segmentation_project
 from protocol.options import ClassificationOptions, SegmentationOptions
+from tests.project_folders import open_project
+from tests.sample_tasks import hex_id
 from tests.train.digit_projects import SIZE, write_digits
 from trainer_worker.backbones.catalogue import BUNDLED
 from trainer_worker.job import Job, SilentReporter
@@ -19,7 +21,11 @@ from trainer_worker.trainers import classification, segmentation
 def task(project: Path, task_id: str, **options: Any) -> dict[str, Any]:
     """The manifest of a classification; metrics.json must say the same of the backbone."""
     job = Job(
-        task_id, 1, project, "classification", ClassificationOptions(image_size=SIZE, exports=("tflite",), **options)
+        hex_id(task_id),
+        1,
+        open_project(project),
+        "classification",
+        ClassificationOptions(image_size=SIZE, exports=("tflite",), **options),
     )
     folder = classification.train(job, SilentReporter(), project.parent / "cache", 2).model_path.parent
     manifest, metrics = (json.loads((folder / name).read_text()) for name in ("manifest.json", "metrics.json"))
@@ -38,7 +44,7 @@ def test_a_training_goes_on_from_the_same_backbone_only(tmp_path: Path) -> None:
     write_digits(project, range(150, 156))
     # Without a time budget "auto" is lite0: another word for the same network.
     again = task(project, "again", epochs=1, backbone="auto")
-    assert (again["backbone"]["name"], again["continued_from"]) == ("lite0", "first")
+    assert (again["backbone"]["name"], again["continued_from"]) == ("lite0", hex_id("first"))
     assert "without a timeBudget" in again["backbone"]["reason"]
 
     larger = task(project, "larger", epochs=1, backbone="lite1")
@@ -63,7 +69,7 @@ def test_auto_takes_what_there_is_time_for(tmp_path: Path, budget_s: int, name: 
 def test_a_segmenter_takes_what_there_is_time_for(tmp_path: Path) -> None:
     make_segmentation_project(tmp_path / "project", 12, 1)
     options = SegmentationOptions(image_size=SIZE, epochs=1, exports=("tflite",), backbone="auto", time_budget=36000)
-    job = Job("t1", 1, tmp_path / "project", "segmentation", options)
+    job = Job(hex_id("t1"), 1, open_project(tmp_path / "project"), "segmentation", options)
     folder = segmentation.train(job, SilentReporter(), tmp_path / "cache", 2).model_path.parent
     assert json.loads((folder / "manifest.json").read_text())["backbone"]["name"] == "lite2"
 
@@ -73,7 +79,7 @@ def test_plans_grow_with_the_backbone_and_not_with_the_budget(tmp_path: Path) ->
     plans: set[tuple[float, ...]] = set()
     for budget_s in (0, 100, 10000):
         options = ClassificationOptions(time_budget=budget_s)
-        job = Job("t1", 1, tmp_path, "classification", options)
+        job = Job(hex_id("t1"), 1, open_project(tmp_path), "classification", options)
         plans.add(tuple(classification.planned_s(500, job, backbone) for backbone in backbones))
     assert len(plans) == 1
     planned = plans.pop()

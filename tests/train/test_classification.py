@@ -16,8 +16,10 @@ from sklearn.datasets import load_digits
 
 from protocol.errors import TrainingError
 from protocol.options import ClassificationOptions
+from tests.picture_reading import read_rgb
+from tests.project_folders import open_project
+from tests.sample_tasks import hex_id
 from tests.train.unpacked_pack import complaints, damage_sample, run_predict, swap_labels, unpack
-from trainer_worker.data.images import read_rgb
 from trainer_worker.job import Cancelled, Job, Phase, SilentReporter, TrainingResult
 from trainer_worker.trainers.classification import train
 
@@ -78,7 +80,7 @@ def run(
     project: Path, cache_dir: Path, reporter: RecordingReporter, task_id: str = "t1", **options: Any
 ) -> TrainingResult:
     given = {"image_size": SIZE, "exports": ("tflite",), **options}
-    job = Job(task_id, 1, project, "classification", ClassificationOptions(**given))
+    job = Job(hex_id(task_id), 1, open_project(project), "classification", ClassificationOptions(**given))
     # Tests share task ids and projects: none may go on from what another has left. Features may be shared.
     job.checkpoints.clear()
     shutil.rmtree(project / ".tfmodel" / "last", ignore_errors=True)
@@ -119,7 +121,7 @@ def test_the_folder_holds_what_was_promised(trained: TrainingResult, project: Pa
     folder = trained.model_path.parent
     manifest, metrics = read(trained, "manifest.json"), read(trained, "metrics.json")
 
-    assert folder == project / "models" / "t1"
+    assert folder == project / "models" / hex_id("t1")
     assert trained.model_path == folder / "model.tflite"
     names = {
         "model.keras",

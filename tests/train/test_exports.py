@@ -22,8 +22,9 @@ from protocol.errors import TrainingError
 from protocol.options import EXPORT_FORMATS
 from tests.train.small_models import FLOATS, HELD_OUT, SIDE, THREADS, Trained, nothing
 from trainer_worker import exports
-from trainer_worker.export_checks import FILES, ExportCheck, Exports, HeldOut, Unwritten
+from trainer_worker.export_checks import ExportCheck, Exports, HeldOut, Unwritten
 from trainer_worker.exports import ONNX_PACKAGES, WRITING_S, export_model, refuse_impossible
+from trainer_worker.project.model_files import FILES
 from trainer_worker.scoring import (
     CannotRunError,
     ScoringProcess,

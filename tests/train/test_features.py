@@ -9,10 +9,11 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
+from tests.picture_reading import READER, read_rgb
 from trainer_worker import features
 from trainer_worker.backbones.backbone import Backbone
 from trainer_worker.backbones.efficientnet_lite import LITE0, LITE1
-from trainer_worker.data.images import UnreadableImageError, read_rgb
+from trainer_worker.data.images import UnreadableImageError
 from trainer_worker.data.variations import PLAIN, variation_of
 from trainer_worker.features import FeatureExtractor, PictureFeatures, cache_file
 
@@ -47,7 +48,7 @@ def test_features_equal_those_of_the_keras_backbone(extractor: FeatureExtractor,
     reference = keras.Model(backbone.input, [trunk, keras.layers.GlobalAveragePooling2D()(backbone.output)])
 
     for variations in ([PLAIN] * len(photos), [variation_of(path.name) for path in photos]):
-        outcomes = list(extractor.of_files(photos, variations))
+        outcomes = list(extractor.of_files(READER, photos, variations))
         pictures = [read_rgb(path, (SIZE, SIZE), v.box) for path, v in zip(photos, variations, strict=True)]
         views = [p[:, ::-1] if v.mirrored else p for p, v in zip(pictures, variations, strict=True)]
         maps, pooled = reference.predict(np.stack(views).astype(np.float32), verbose=0)
@@ -61,7 +62,7 @@ def test_features_equal_those_of_the_keras_backbone(extractor: FeatureExtractor,
 def test_files_and_pictures_in_memory_give_the_same(extractor: FeatureExtractor, photos: list[Path]) -> None:
     pictures = np.stack([read_rgb(path, (SIZE, SIZE)) for path in photos])
 
-    for one, other in zip(extractor.of_files(photos), extractor.of_pictures(pictures), strict=True):
+    for one, other in zip(extractor.of_files(READER, photos), extractor.of_pictures(pictures), strict=True):
         assert isinstance(one, PictureFeatures)
         np.testing.assert_array_equal(one.pooled, other.pooled)
 
@@ -70,17 +71,17 @@ def test_unreadable_files_keep_their_place(extractor: FeatureExtractor, photos: 
     bad = tmp_path / "bad.jpg"
     bad.write_bytes(b"no picture")
 
-    outcomes = list(extractor.of_files([bad, *photos[:3], bad]))
+    outcomes = list(extractor.of_files(READER, [bad, *photos[:3], bad]))
 
     assert [isinstance(outcome, UnreadableImageError) for outcome in outcomes] == [True, False, False, False, True]
 
 
 def test_stopping_midway_leaves_the_extractor_usable(extractor: FeatureExtractor, photos: list[Path]) -> None:
-    outcomes = extractor.of_files(photos)
+    outcomes = extractor.of_files(READER, photos)
     next(outcomes)
     outcomes.close()  # type: ignore[attr-defined]
 
-    assert len(list(extractor.of_files(photos))) == len(photos)
+    assert len(list(extractor.of_files(READER, photos))) == len(photos)
 
 
 def test_the_conversion_is_cached_and_a_damaged_file_made_anew(
@@ -98,7 +99,7 @@ def test_the_conversion_is_cached_and_a_damaged_file_made_anew(
     assert conversions == []
     for damaged in (b"", whole[: len(whole) // 2]):
         cache_file(LITE0, SIZE, cache_dir).write_bytes(damaged)
-        assert len(list(FeatureExtractor(LITE0, SIZE, 1, cache_dir).of_files(photos[:2]))) == 2
+        assert len(list(FeatureExtractor(LITE0, SIZE, 1, cache_dir).of_files(READER, photos[:2]))) == 2
         assert cache_file(LITE0, SIZE, cache_dir).read_bytes() == whole
     assert conversions == [SIZE, SIZE]
     assert [path.name for path in cache_dir.iterdir()] == [cache_file(LITE0, SIZE, cache_dir).name]

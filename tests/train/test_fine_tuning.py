@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from protocol.options import ClassificationOptions
+from tests.project_folders import checkpoints_in
 from trainer_worker.backbones.efficientnet_lite import LITE0
-from trainer_worker.checkpoints import Checkpoints
 from trainer_worker.fine_tuning import (
     LEAST_STEPS,
     WARM_UP_STEPS,
@@ -48,7 +48,7 @@ def train(
     classifier: Classifier, examples: Examples, folder: Path, end_by_s: float = math.inf, **options: Any
 ) -> History:
     given = ClassificationOptions(image_size=SIZE, **options)
-    return fit(classifier, examples, ROWS, given, SilentReporter(), Checkpoints(folder), end_by_s)
+    return fit(classifier, examples, ROWS, given, SilentReporter(), checkpoints_in(folder), end_by_s)
 
 
 @pytest.mark.parametrize("ending", ["no time", "few steps", "enough steps"])

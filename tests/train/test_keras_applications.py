@@ -14,13 +14,13 @@ import tensorflow as tf
 from demo.segmentation_data import make_segmentation_project
 from protocol.errors import TrainingError
 from protocol.options import BackboneName, ClassificationOptions, ExportFormat, SegmentationOptions
+from tests.project_folders import checkpoints_in, open_project
+from tests.sample_tasks import hex_id
 from tests.train.digit_projects import SIZE, write_digits
 from tests.train.published_weights import PREPROCESSING, publish_weights, random_application
-from trainer_worker.artifacts import file_sha256
 from trainer_worker.backbones.backbone import STRIDES, TRUNK_STRIDE
 from trainer_worker.backbones.catalogue import find_backbone
-from trainer_worker.backbones.weights_files import WEIGHTS_FILES
-from trainer_worker.checkpoints import Checkpoints
+from trainer_worker.backbones.weights_files import WEIGHTS_FILES, file_sha256
 from trainer_worker.fine_tuning import Examples, build_classifier, fit
 from trainer_worker.job import Job, SilentReporter
 from trainer_worker.trainers import classification, segmentation
@@ -98,7 +98,7 @@ def test_a_classifier_is_trained_and_exported_in_every_format(tmp_path: Path) ->
     file = publish_weights(QUICKEST, published, tmp_path / "weights")
     write_digits(tmp_path / "project", range(60))
     options = ClassificationOptions(image_size=SIZE, epochs=1, backbone=QUICKEST, exports=WRITABLE)
-    job = Job("t1", 1, tmp_path / "project", "classification", options, weights_file=file)
+    job = Job(hex_id("t1"), 1, open_project(tmp_path / "project"), "classification", options, weights_file=file)
 
     folder = classification.train(job, SilentReporter(), tmp_path / "cache", 2).model_path.parent
 
@@ -120,7 +120,7 @@ def test_fine_tuning_changes_kernels_and_leaves_batch_statistics_and_trunk(tmp_p
     examples = Examples((maps,), random.normal(size=(len(rows), backbone.features)).astype(np.float32), rows % 2)
     options = ClassificationOptions(image_size=SIZE, epochs=1, batch_size=4)
 
-    fit(classifier, examples, rows, options, SilentReporter(), Checkpoints(tmp_path / "checkpoints"))
+    fit(classifier, examples, rows, options, SilentReporter(), checkpoints_in(tmp_path / "checkpoints"))
 
     names = ("block_12_expand", "block_12_expand_BN", "block_15_expand", "block_15_expand_BN")
     changed = {name for name in names if is_changed(published, classifier.model, name)}
@@ -137,7 +137,7 @@ def test_a_segmenter_is_trained_on_its_endpoints(tmp_path: Path) -> None:
     file = publish_weights(QUICKEST, random_application(QUICKEST, SIZE), tmp_path / "weights")
     make_segmentation_project(tmp_path / "project", 12, 1)
     options = SegmentationOptions(image_size=SIZE, epochs=1, backbone=QUICKEST, exports=("tflite",))
-    job = Job("t1", 1, tmp_path / "project", "segmentation", options, weights_file=file)
+    job = Job(hex_id("t1"), 1, open_project(tmp_path / "project"), "segmentation", options, weights_file=file)
 
     folder = segmentation.train(job, SilentReporter(), tmp_path / "cache", 2).model_path.parent
 

@@ -15,6 +15,8 @@ import tensorflow as tf
 from demo.digits_data import make_digits_project
 from demo.segmentation_data import make_segmentation_project
 from protocol.options import ClassificationOptions, SegmentationOptions, TrainingOptions
+from tests.project_folders import open_project
+from tests.sample_tasks import hex_id
 from trainer_worker.adam import Adam
 from trainer_worker.child import release_memory
 from trainer_worker.job import Job, SilentReporter
@@ -61,7 +63,7 @@ def segment(folder: Path) -> Callable[[int], Any]:
 
 
 def job(folder: Path, train_type: str, number: int, options: TrainingOptions) -> Job:
-    return Job(f"task{number}", 1, folder, train_type, options)
+    return Job(hex_id(f"task{number}"), 1, open_project(folder), train_type, options)
 
 
 @pytest.mark.slow

@@ -11,8 +11,9 @@ import pytest
 import tensorflow as tf
 
 from protocol.options import SegmentationOptions
+from tests.project_folders import checkpoints_in, facts_of
 from trainer_worker import quick_twins, unet
-from trainer_worker.checkpoints import Checkpoints
+from trainer_worker.project.checkpoints import Checkpoints
 from trainer_worker.skip_features import SkipFeatures
 from trainer_worker.unet_training import DecoderHistory, TrainingHooks, fit_decoder
 
@@ -162,15 +163,15 @@ def test_a_checkpoint_can_be_used_by_a_machine_of_another_kind(tmp_path: Path, m
     use_bfloat16(monkeypatch, True)
     decoder, _ = decoder_with_features()
     with pytest.raises(CutError):
-        fit(decoder, Checkpoints(tmp_path), stop_after=2)
+        fit(decoder, checkpoints_in(tmp_path), stop_after=2)
     use_bfloat16(monkeypatch, False)
     decoder, _ = decoder_with_features()
     before = decoder.get_weights()
-    kept = Checkpoints(tmp_path).load("decoder")
-    assert kept is not None
-    assert len(kept.facts["epochs"]) == 2
-    history = fit(decoder, Checkpoints(tmp_path))
-    assert history.epochs[:2] == kept.facts["epochs"]
+    (kept,) = tmp_path.glob(".tfmodel/tasks/*/decoder.checkpoint")
+    epochs = facts_of(kept)["epochs"]
+    assert len(epochs) == 2
+    history = fit(decoder, checkpoints_in(tmp_path))
+    assert history.epochs[:2] == epochs
     assert len(history.epochs) == 3
     assert all(np.isfinite(x).all() for x in decoder.get_weights())
     assert any(not np.array_equal(now, then) for now, then in zip(decoder.get_weights(), before, strict=True))
@@ -179,7 +180,7 @@ def test_a_checkpoint_can_be_used_by_a_machine_of_another_kind(tmp_path: Path, m
 def test_decoder_stays_float32_and_of_keras_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use_bfloat16(monkeypatch, True)
     decoder, inputs = decoder_with_features()
-    fit(decoder, Checkpoints(tmp_path))
+    fit(decoder, checkpoints_in(tmp_path))
     assert {layer.compute_dtype for layer in decoder.layers} == {"float32"}
     assert {type(layer).__module__.split(".")[0] for layer in decoder.layers} == {"keras"}
     decoder.save(tmp_path / "decoder.keras")

@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 
 from protocol.options import ClassificationOptions, SegmentationOptions
+from tests.project_folders import checkpoints_in, open_project
+from tests.sample_tasks import hex_id
 from tests.train.digit_projects import write_digits
 from trainer_worker import features, unet
 from trainer_worker.backbones.efficientnet_lite import LITE0
-from trainer_worker.checkpoints import Checkpoints
-from trainer_worker.data.images import Box, read_rgb
+from trainer_worker.data.images import Box, PictureReader, read_rgb
 from trainer_worker.job import Job, SilentReporter
+from trainer_worker.project.checkpoints import Checkpoints
 from trainer_worker.skip_features import SkipFeatures
 from trainer_worker.trainers import classification
 from trainer_worker.unet_training import DecoderHistory, TrainingHooks, fit_decoder
@@ -60,9 +62,9 @@ def run_decoder(
 
 @pytest.mark.slow
 def test_segmentation_repeats_at_most_the_epoch_that_was_cut(tmp_path: Path) -> None:
-    whole, weights, _ = run_decoder(Checkpoints(tmp_path / "whole"), None)
-    _, _, before = run_decoder(Checkpoints(tmp_path / "cut"), cut_in_epoch=3)
-    resumed, resumed_weights, after = run_decoder(Checkpoints(tmp_path / "cut"), None)
+    whole, weights, _ = run_decoder(checkpoints_in(tmp_path / "whole"), None)
+    _, _, before = run_decoder(checkpoints_in(tmp_path / "cut"), cut_in_epoch=3)
+    resumed, resumed_weights, after = run_decoder(checkpoints_in(tmp_path / "cut"), None)
     assert (before, after) == (2, 2)
     assert resumed == whole
     for got, expected in zip(resumed_weights, weights, strict=True):
@@ -72,8 +74,8 @@ def test_segmentation_repeats_at_most_the_epoch_that_was_cut(tmp_path: Path) -> 
 @pytest.mark.slow
 def test_segmentation_begins_anew_when_other_pictures_train(tmp_path: Path) -> None:
     """A picture that scores the model now may have been trained on before."""
-    run_decoder(Checkpoints(tmp_path), cut_in_epoch=3)
-    _, _, epochs = run_decoder(Checkpoints(tmp_path), None, rows=range(1, 10))
+    run_decoder(checkpoints_in(tmp_path), cut_in_epoch=3)
+    _, _, epochs = run_decoder(checkpoints_in(tmp_path), None, rows=range(1, 10))
     assert epochs == 4
 
 
@@ -105,15 +107,15 @@ def test_classification_reads_no_picture_twice_and_repeats_at_most_one_epoch(
         write_digits(tmp_path / project, range(240))
     read: list[Path] = []
 
-    def counting(path: Path, size: tuple[int, int], box: Box) -> Any:
+    def counting(reader: PictureReader, path: Path, size: tuple[int, int], box: Box) -> Any:
         read.append(path)
-        return read_rgb(path, size, box)
+        return read_rgb(reader, path, size, box)
 
     monkeypatch.setattr(features, "read_rgb", counting)
 
     def attempt(project: str, reporter: CuttingReporter) -> dict[str, Any]:
         options = ClassificationOptions(image_size=SIZE, epochs=3, exports=("tflite",))
-        job = Job("t1", 1, tmp_path / project, "classification", options)
+        job = Job(hex_id("t1"), 1, open_project(tmp_path / project), "classification", options)
         result = classification.train(job, reporter, tmp_path / "cache", 2)
         metrics: dict[str, Any] = json.loads((result.model_path.parent / "metrics.json").read_text())
         del metrics["exports"]["formats"][0]["ms_per_image"]
@@ -135,7 +137,13 @@ def test_classification_reads_no_picture_twice_and_repeats_at_most_one_epoch(
 def test_classification_begins_anew_when_pictures_came(tmp_path: Path) -> None:
     project = tmp_path / "project"
     write_digits(project, range(60))
-    job = Job("t1", 1, project, "classification", ClassificationOptions(image_size=SIZE, exports=("tflite",)))
+    job = Job(
+        hex_id("t1"),
+        1,
+        open_project(project),
+        "classification",
+        ClassificationOptions(image_size=SIZE, exports=("tflite",)),
+    )
     with pytest.raises(PowerCutError):
         classification.train(job, CuttingReporter("train", cut_at=10), tmp_path / "cache", 2)
     write_digits(project, range(60, 66))

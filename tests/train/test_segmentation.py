@@ -15,12 +15,13 @@ import tensorflow as tf
 from demo.segmentation_data import make_segmentation_project
 from protocol.errors import TrainingError
 from protocol.options import SegmentationOptions
+from tests.picture_reading import read_mask, read_rgb
+from tests.project_folders import open_project, read_manifest
+from tests.sample_tasks import hex_id
 from tests.train.unpacked_pack import complaints, damage_sample, swap_labels, unpack
 from trainer_worker import unet
-from trainer_worker.artifacts import read_manifest
 from trainer_worker.backbones.efficientnet_lite import LITE0
-from trainer_worker.data.images import read_rgb
-from trainer_worker.data.mask_folders import Cutting, read_mask, read_pairs, scan
+from trainer_worker.data.mask_folders import Cutting, read_pairs, scan
 from trainer_worker.job import Cancelled, Job, Phase, SilentReporter, TrainingResult
 from trainer_worker.mask_scores import MaskScores, score_masks
 from trainer_worker.scoring import load_predictor
@@ -71,7 +72,7 @@ def run(
     project: Path, reporter: RecordingReporter | None = None, task_id: str = "task", **options: Any
 ) -> TrainingResult:
     defaults = {"image_size": SIDE, "epochs": 12, "batch_size": 4, "learning_rate": 5e-3, "exports": ("tflite",)}
-    job = Job(task_id, 1, project, "segmentation", SegmentationOptions(**{**defaults, **options}))
+    job = Job(hex_id(task_id), 1, open_project(project), "segmentation", SegmentationOptions(**{**defaults, **options}))
     job.checkpoints.clear()  # tests share task ids: none may go on from another's checkpoint
     return train(job, reporter or RecordingReporter(), project / "cache", THREADS)
 
@@ -139,7 +140,7 @@ def test_a_model_that_learned_nothing_and_a_training_that_broke_are_said_to_be(
 
 def test_the_folder_is_complete(trained: tuple[TrainingResult, RecordingReporter], source: Path) -> None:
     result, _ = trained
-    folder = source / "models" / "task"
+    folder = source / "models" / hex_id("task")
     assert result.model_path == folder / "model.tflite"
     assert (source / "models" / "latest").resolve() == folder.resolve()
     assert (folder / "labels.txt").read_text() == "background\nforeground\n"
@@ -161,7 +162,7 @@ def test_the_folder_is_complete(trained: tuple[TrainingResult, RecordingReporter
 def test_the_app_pack_gives_what_it_says_and_its_check_finds_damage(
     trained: tuple[TrainingResult, RecordingReporter], source: Path, tmp_path: Path
 ) -> None:
-    pack = unpack(source / "models" / "task", tmp_path)
+    pack = unpack(source / "models" / hex_id("task"), tmp_path)
     assert complaints(pack) == []
     damage_sample(pack)
     assert len(complaints(pack)) == 1

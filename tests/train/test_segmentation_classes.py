@@ -14,13 +14,14 @@ from PIL import Image, ImageFilter
 from sklearn.datasets import load_digits, load_sample_images
 
 from protocol.options import SegmentationOptions
+from tests.picture_reading import read_mask, read_rgb
+from tests.project_folders import checkpoints_in, open_project, read_manifest
+from tests.sample_tasks import hex_id
 from trainer_worker import unet
-from trainer_worker.artifacts import read_manifest
 from trainer_worker.backbones.efficientnet_lite import LITE0
-from trainer_worker.checkpoints import Checkpoints
-from trainer_worker.data.images import read_rgb
 from trainer_worker.data.mask_classes import UNLABELLED, read_classes
-from trainer_worker.data.mask_folders import Cutting, read_mask, read_pairs, scan
+from trainer_worker.data.mask_folders import Cutting, read_pairs, scan
+from trainer_worker.data.user_files import UserFiles
 from trainer_worker.job import Job, SilentReporter, TrainingResult
 from trainer_worker.mask_losses import class_weights, dice_and_categorical_cross_entropy
 from trainer_worker.mask_predictions import MaskPredictor
@@ -67,7 +68,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_each_class_is_learned(project: Path) -> None:
-    result = train(Job("task", 1, project, "segmentation", OPTIONS), SilentReporter(), project / "cache", 2)
+    result = train(
+        Job(hex_id("task"), 1, open_project(project), "segmentation", OPTIONS), SilentReporter(), project / "cache", 2
+    )
     metrics = json.loads((result.model_path.parent / "metrics.json").read_text())
     for name in ("red", "blue"):
         assert metrics["per_class"][name]["dice"] > 0.6
@@ -88,7 +91,7 @@ def test_each_others_masks_teach_nothing(project: Path) -> None:
     decoder = unet.build_decoder([tuple(output.shape[1:]) for output in encoder.outputs], len(NAMES))
     features = SkipFeatures(encoder, examples.pictures, 2**28)
     hooks = TrainingHooks(lambda fraction, loss: None, lambda number, metrics: None, lambda: "")
-    wrong, checkpoints = np.roll(examples.masks, 1, axis=0), Checkpoints(project / "control")
+    wrong, checkpoints = np.roll(examples.masks, 1, axis=0), checkpoints_in(project / "control")
     fit_decoder(decoder, features, wrong, range(14), OPTIONS, hooks, checkpoints)
     unseen = range(14, 20)
     found, _ = MaskPredictor(unet.compose(encoder, decoder)).of_squares(examples.pictures[unseen])
@@ -111,7 +114,7 @@ def the_file_scores_as_told(project: Path, result: TrainingResult, metrics: dict
     """From the files alone, as a user of the model would."""
     files = [project / row["file"] for row in metrics["held_out"]]
     pictures = np.stack([read_rgb(file, (SIDE, SIDE)) for file in files])
-    classes = read_classes(project)
+    classes = read_classes(UserFiles(project))
     truth = np.stack([read_mask(project / "masks" / file.name, (SIDE, SIDE), classes=classes) for file in files])
     probabilities = load_predictor(result.model_path, 2)(pictures)
     np.testing.assert_allclose(probabilities.sum(axis=-1), 1, atol=1e-4)

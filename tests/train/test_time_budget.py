@@ -12,6 +12,8 @@ import pytest
 
 from demo.segmentation_data import make_segmentation_project
 from protocol.options import ClassificationOptions, SegmentationOptions
+from tests.project_folders import open_project
+from tests.sample_tasks import hex_id
 from tests.train.digit_projects import SIZE, write_digits
 from trainer_worker.data.mask_folders import DECODE_BATCH
 from trainer_worker.job import Job, SilentReporter
@@ -47,7 +49,11 @@ def manifest_of(folder: Path) -> dict[str, Any]:
 
 def run(project: Path, reporter: Watcher, **options: Any) -> Path:
     job = Job(
-        "t1", 1, project, "classification", ClassificationOptions(image_size=SIZE, exports=("tflite",), **options)
+        hex_id("t1"),
+        1,
+        open_project(project),
+        "classification",
+        ClassificationOptions(image_size=SIZE, exports=("tflite",), **options),
     )
     return classification.train(job, reporter, project.parent / "cache", 2).model_path.parent
 
@@ -64,7 +70,7 @@ def test_killed_later_the_first_model_is_there_and_the_next_attempt_replaces_it(
     reporter = Watcher(cut)
     with pytest.raises(PowerCutError):
         run(project, reporter, time_budget=40)
-    folder = project / "models" / "t1"
+    folder = project / "models" / hex_id("t1")
     first = manifest_of(folder)
     assert reporter.first_models == [first]
     assert first["interim"] is True
@@ -109,7 +115,9 @@ def test_a_segmenter_of_a_budget_has_a_first_model_too(
     make_segmentation_project(project, images=24, seed=1)
     options = SegmentationOptions(image_size=SIZE, exports=("tflite",), tiles=tiles, epochs=4, time_budget=600)
     watcher = Watcher()
-    folder = segmentation.train(Job("t1", 1, project, "segmentation", options), watcher, tmp_path, 2).model_path.parent
+    folder = segmentation.train(
+        Job(hex_id("t1"), 1, open_project(project), "segmentation", options), watcher, tmp_path, 2
+    ).model_path.parent
     (first,) = watcher.first_models
     assert first["interim"] is True
     assert watcher.phases.index("first_export") < watcher.phases.index("export")
@@ -127,7 +135,9 @@ def test_a_segmenter_s_budget_that_is_too_short_for_all_pictures_says_so(
     project = tmp_path / "project"
     make_segmentation_project(project, images=24, seed=1)
     options = SegmentationOptions(image_size=SIZE, exports=("tflite",), epochs=2, time_budget=40)
-    result = segmentation.train(Job("t1", 1, project, "segmentation", options), Watcher(), tmp_path, 2)
+    result = segmentation.train(
+        Job(hex_id("t1"), 1, open_project(project), "segmentation", options), Watcher(), tmp_path, 2
+    )
     manifest = manifest_of(result.model_path.parent)
     assert result.end_reason == manifest["end_reason"] == "budget"
     assert f"The time budget left {24 - DECODE_BATCH} of 24 pictures unread." in manifest["warnings"]

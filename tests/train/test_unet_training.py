@@ -14,8 +14,8 @@ import pytest
 
 from protocol.errors import TrainingError
 from protocol.options import SegmentationOptions
+from tests.project_folders import checkpoints_in
 from trainer_worker import unet_training
-from trainer_worker.checkpoints import Checkpoints
 from trainer_worker.data.mask_classes import UNLABELLED
 from trainer_worker.mask_losses import MaskLoss
 from trainer_worker.skip_features import SkipFeatures
@@ -50,7 +50,7 @@ def train(encoder: Any, folder: Path, hooks: TrainingHooks) -> tuple[DecoderHist
     decoder = build_decoder([tuple(x.shape[1:]) for x in encoder.outputs])
     options = SegmentationOptions(epochs=4, batch_size=4, image_size=SIZE)
     features = SkipFeatures(encoder, pictures, 2**28)
-    return fit_decoder(decoder, features, masks, range(PICTURES), options, hooks, Checkpoints(folder)), decoder
+    return fit_decoder(decoder, features, masks, range(PICTURES), options, hooks, checkpoints_in(folder)), decoder
 
 
 def hooks_that(

@@ -12,9 +12,9 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from protocol.options import ClassificationOptions
+from tests.project_folders import checkpoints_in
 from trainer_worker import fine_tuning
 from trainer_worker.backbones.efficientnet_lite import LITE0
-from trainer_worker.checkpoints import Checkpoints
 from trainer_worker.fine_tuning import (
     START_C,
     Classifier,
@@ -102,7 +102,7 @@ def test_fine_tuning_finds_a_small_class(uneven: Uneven, weighted: bool, tmp_pat
     keras.utils.set_random_seed(1)
     uneven.classifier.tail.set_weights(uneven.pretrained)
     options = ClassificationOptions(image_size=SIZE, epochs=1)
-    checkpoints = Checkpoints(tmp_path / "task")
+    checkpoints = checkpoints_in(tmp_path / "task")
     fit(uneven.classifier, uneven.examples, uneven.train, options, SilentReporter(), checkpoints)
     recalls = uneven.recalls()
     assert (recalls[0] >= SMALL_RECALL) == weighted

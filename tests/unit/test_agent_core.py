@@ -162,7 +162,7 @@ def test_a_cancel_before_a_trainer_is_ready_ends_the_attempt_at_once() -> None:
 def test_a_model_that_the_broker_discards_is_removed_once() -> None:
     driver = training()
     driver.ended(1, m.Result("t1", 1, trained=TRAINED))
-    assert of(agent.Discard, driver.acknowledge(discard=True)) == [agent.Discard("/projects/anna/flowers", "t1")]
+    assert of(agent.Discard, driver.acknowledge(discard=True)) == [agent.Discard(make_spec())]
     assert of(agent.Discard, driver.acknowledge(discard=True)) == []
 
 

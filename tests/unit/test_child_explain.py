@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,13 @@ import pytest
 from protocol import messages as m
 from protocol.errors import FailureClass, TrainingError
 from protocol.task import Trained
-from tests.sample_tasks import make_spec
-from trainer_worker.artifacts import write_json
+from tests.project_folders import open_project
+from tests.sample_tasks import hex_id, make_spec
 from trainer_worker.backbones.weights_files import WEIGHTS_FILES
-from trainer_worker.child import TRACE_LINES, explain, make_job, published
+from trainer_worker.child import TRACE_LINES, explain, make_job
+from trainer_worker.job import Job
+from trainer_worker.project.model_folder import ModelFolder
+from trainer_worker.project.models import finished_model, trained
 
 
 class ResourceExhaustedError(Exception):
@@ -60,12 +64,16 @@ def test_a_very_long_error_is_cut_and_the_trace_keeps_its_last_lines() -> None:
 # ---- the order as the trainer sees it ----
 
 
+def job_of(order: m.Train, weights_dir: Path) -> Job:
+    return make_job(order, open_project(Path(order.spec.project_path)), weights_dir)
+
+
 def order(folder: Path, attempt: int = 1, batch_divisor: int = 1, **options: Any) -> m.Train:
     return m.Train(make_spec(project_path=str(folder), options=options), attempt, batch_divisor)
 
 
 def test_a_job_carries_the_options_with_their_defaults(tmp_path: Path) -> None:
-    job = make_job(order(tmp_path, attempt=2, epochs=3), tmp_path)
+    job = job_of(order(tmp_path, attempt=2, epochs=3), tmp_path)
     assert (job.task_id, job.attempt, job.project_dir, job.train_type) == ("t1", 2, tmp_path, "classification")
     assert (job.options.epochs, job.options.batch_size) == (3, 32)
 
@@ -74,19 +82,12 @@ def test_a_job_carries_the_options_with_their_defaults(tmp_path: Path) -> None:
 def test_after_running_out_of_memory_the_batch_is_smaller(
     tmp_path: Path, batch_size: int, divisor: int, left: int
 ) -> None:
-    assert make_job(order(tmp_path, 2, divisor, batchSize=batch_size), tmp_path).options.batch_size == left
-
-
-def test_a_folder_that_has_gone_is_named(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="upload the photos") as caught:
-        make_job(order(tmp_path / "gone"), tmp_path)
-    assert caught.value.code == "project_dir_missing"
-    assert str(tmp_path / "gone") in caught.value.error
+    assert job_of(order(tmp_path, 2, divisor, batchSize=batch_size), tmp_path).options.batch_size == left
 
 
 def test_weights_that_are_not_there_fail_the_order_with_file_and_folder_named(tmp_path: Path) -> None:
     with pytest.raises(TrainingError) as caught:
-        make_job(order(tmp_path, backbone="mobilenet_v2"), tmp_path / "weights")
+        job_of(order(tmp_path, backbone="mobilenet_v2"), tmp_path / "weights")
     assert caught.value.code == "unsupported_option"
     assert WEIGHTS_FILES["mobilenet_v2"] in caught.value.error
     assert str(tmp_path / "weights") in caught.value.error
@@ -95,15 +96,16 @@ def test_weights_that_are_not_there_fail_the_order_with_file_and_folder_named(tm
 def test_weights_that_are_there_come_with_the_job_and_others_need_none(tmp_path: Path) -> None:
     file = tmp_path / WEIGHTS_FILES["mobilenet_v2"]
     file.write_bytes(b"weights")
-    assert make_job(order(tmp_path, backbone="mobilenet_v2"), tmp_path).weights_file == file
-    assert make_job(order(tmp_path, backbone="lite2"), tmp_path).weights_file is None
+    assert job_of(order(tmp_path, backbone="mobilenet_v2"), tmp_path).weights_file == file
+    assert job_of(order(tmp_path, backbone="lite2"), tmp_path).weights_file is None
 
 
-@pytest.mark.parametrize(
-    ("manifest", "file"), [({}, "model.tflite"), ({"model_file": "model.onnx"}, "model.onnx")], ids=["older", "newer"]
-)
-def test_a_model_that_was_finished_earlier_names_its_own_file(
-    tmp_path: Path, manifest: dict[str, Any], file: str
-) -> None:
-    write_json(tmp_path / "manifest.json", manifest | {"metrics": {"accuracy": 0.5, "loss": None}})
-    assert published(tmp_path) == Trained(str(tmp_path / file), {"accuracy": 0.5})
+@pytest.mark.parametrize("file", ["model.tflite", "model.onnx"])
+def test_a_model_that_was_finished_earlier_names_its_own_file(tmp_path: Path, file: str) -> None:
+    project, task_id = open_project(tmp_path), hex_id("t1")
+    with ModelFolder(project, task_id, 1) as folder:
+        folder.add(file, io.BytesIO(b"weights"))
+        folder.publish({"model_file": file, "metrics": {"accuracy": 0.5, "loss": float("nan")}})
+    manifest = finished_model(project, task_id)
+    assert manifest is not None
+    assert trained(project, manifest) == Trained(str(tmp_path / "models" / task_id / file), {"accuracy": 0.5})

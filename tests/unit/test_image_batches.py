@@ -11,10 +11,16 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
-from trainer_worker.data import images
-from trainer_worker.data.images import Box, UnreadableImageError, read_batches, read_rgb
+from tests.picture_reading import READER, read_rgb
+from trainer_worker.data import images, picture_batches
+from trainer_worker.data.images import WHOLE, Box, PictureReader, UnreadableImageError
+from trainer_worker.data.picture_batches import Batching, read_batches
 
 Pixels = npt.NDArray[np.uint8]
+
+
+def whole(paths: list[Path]) -> list[tuple[Path, Box]]:
+    return [(path, WHOLE) for path in paths]
 
 
 @pytest.fixture
@@ -31,7 +37,14 @@ def folder(tmp_path: Path) -> list[Path]:
 @pytest.mark.parametrize("threads", [1, 4])
 def test_batches_come_in_order_and_tell_what_was_left_out(folder: list[Path], threads: int) -> None:
     unreadable: list[tuple[int, str]] = []
-    batches = list(read_batches(folder, (16, 24), 8, threads, lambda i, e: unreadable.append((i, e.path.name))))
+    batches = list(
+        read_batches(
+            READER,
+            whole(folder),
+            Batching((16, 24), 8, threads),
+            lambda i, e: unreadable.append((i, e.path.name)),
+        )
+    )
     assert [len(indexes) for indexes, _ in batches] == [8, 8, 5]
     assert [i for indexes, _ in batches for i in indexes] == [i for i in range(23) if i not in (5, 6)]
     assert unreadable == [(5, "05.png"), (6, "06.png")]
@@ -43,27 +56,27 @@ def test_batches_come_in_order_and_tell_what_was_left_out(folder: list[Path], th
 
 def test_batches_without_a_listener_raise_for_unreadable_files(folder: list[Path]) -> None:
     with pytest.raises(UnreadableImageError, match=r"05\.png"):
-        list(read_batches(folder, (16, 24), 8, 2))
+        list(read_batches(READER, whole(folder), Batching((16, 24), 8, 2)))
 
 
 def test_batches_of_nothing_and_of_nothing_readable(folder: list[Path]) -> None:
-    assert list(read_batches([], (16, 16), 8, 2)) == []
+    assert list(read_batches(READER, [], Batching((16, 16), 8, 2))) == []
     seen: list[int] = []
-    assert list(read_batches(folder[5:7], (16, 16), 8, 2, lambda i, e: seen.append(i))) == []
+    assert list(read_batches(READER, whole(folder[5:7]), Batching((16, 16), 8, 2), lambda i, e: seen.append(i))) == []
     assert seen == [0, 1]
 
 
 def test_look_ahead_is_bounded(folder: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[Path] = []
 
-    def counted(path: Path, size: tuple[int, int] | None, box: Box) -> Pixels:
+    def counted(reader: PictureReader, path: Path, size: tuple[int, int] | None, box: Box) -> Pixels:
         started.append(path)
-        return read_rgb(path, size, box)
+        return images.read_rgb(reader, path, size, box)
 
-    monkeypatch.setattr(images, "read_rgb", counted)
-    batches = read_batches(folder[7:], (16, 16), 2, 2)
+    monkeypatch.setattr(picture_batches, "read_rgb", counted)
+    batches = read_batches(READER, whole(folder[7:]), Batching((16, 16), 2, 2))
     next(batches)
-    assert len(started) <= 2 + images.LOOK_AHEAD_BATCHES * 2
+    assert len(started) <= 2 + picture_batches.LOOK_AHEAD_BATCHES * 2
     batches.close()  # type: ignore[attr-defined]
     assert len(started) < 16
 

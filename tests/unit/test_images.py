@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import struct
 import subprocess
 import sys
@@ -17,7 +16,8 @@ import pytest
 from PIL import ExifTags, Image
 from sklearn.datasets import load_sample_images
 
-from trainer_worker.data.images import UnreadableImageError, find_images, image_size, read_rgb
+from tests.picture_reading import image_size, read_rgb
+from trainer_worker.data.images import UnreadableImageError
 
 REPO = Path(__file__).resolve().parents[2]
 AWKWARD = REPO.parent / "shared" / "data" / "awkward"
@@ -45,56 +45,6 @@ def save(picture: Image.Image, path: Path, **options: Any) -> None:
     """Save with those of the options that mean something for the format."""
     names = {"quality": (".jpg",), "lossless": (".webp",)}
     picture.save(path, **{k: v for k, v in options.items() if path.suffix in names.get(k, (path.suffix,))})
-
-
-# --- what is a candidate -------------------------------------------------------------------------------------------
-
-
-def test_find_images_leaves_litter_out_and_odd_names_in(tmp_path: Path, small: Image.Image) -> None:
-    pictures = ["b.JPG", "a.png", "no_extension", "c.jpg.webp", "photo (1).jpeg", "d.heic", "ünï.png"]
-    litter = [
-        ".DS_Store",
-        "._a.png",
-        "Thumbs.db",
-        "desktop.ini",
-        "notes.txt",
-        "labels.CSV",
-        "x.json",
-        "y.xml",
-        "a.png~",
-    ]
-    for name in pictures + litter:
-        (tmp_path / name).write_bytes(b"x")
-    (tmp_path / "folder.png").mkdir()
-    (tmp_path / "folder.png" / "inside.png").write_bytes(b"x")
-    (tmp_path / "__MACOSX").mkdir()
-    (tmp_path / "__MACOSX" / "a.png").write_bytes(b"x")
-
-    assert find_images(tmp_path) == sorted(tmp_path / name for name in pictures)
-    assert find_images(tmp_path, recursive=True) == sorted(
-        [tmp_path / name for name in pictures] + [tmp_path / "folder.png" / "inside.png"]
-    )
-    assert find_images(tmp_path / "absent") == []
-
-
-def test_links_that_lead_outside_are_not_followed(tmp_path: Path) -> None:
-    outside = tmp_path / "outside"
-    inside = tmp_path / "inside"
-    outside.mkdir()
-    inside.mkdir()
-    (outside / "secret.png").write_bytes(b"x")
-    (inside / "a.png").write_bytes(b"x")
-    (inside / "link_in.png").symlink_to(inside / "a.png")
-    (inside / "link_out.png").symlink_to(outside / "secret.png")
-    (inside / "link_gone.png").symlink_to(inside / "gone.png")
-    (inside / "folder_out").symlink_to(outside)
-
-    assert [p.name for p in find_images(inside, recursive=True)] == ["a.png", "link_in.png"]
-
-
-def test_pipes_are_no_candidates(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe.png")
-    assert find_images(tmp_path) == []
 
 
 # --- formats -------------------------------------------------------------------------------------------------------
@@ -336,9 +286,11 @@ def test_reading_prints_nothing(tmp_path: Path) -> None:
     (tmp_path / "cut.tif").write_bytes((tmp_path / "cut.tif").read_bytes()[:-60])
     code = (
         "import sys; from pathlib import Path; from trainer_worker.data.images import *\n"
+        "from trainer_worker.data.picture_files import *\n"
         "for folder in sys.argv[1:]:\n"
-        "    for path in find_images(Path(folder)):\n"
-        "        try: read_rgb(path, (32, 32)); image_size(path)\n"
+        "    reader = PictureReader(UserFiles(Path(folder)))\n"
+        "    for path in find_images(reader.files, Path(folder)).pictures:\n"
+        "        try: read_rgb(reader, path, (32, 32)); image_size(reader, path)\n"
         "        except UnreadableImageError: pass\n"
         "assert 'tensorflow' not in sys.modules\n"
     )

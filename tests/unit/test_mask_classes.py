@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from protocol.errors import TrainingError
+from tests.picture_reading import read_mask
 from trainer_worker.data.images import UnreadableImageError
 from trainer_worker.data.mask_classes import (
     FOREGROUND_OR_NOT,
@@ -21,7 +22,8 @@ from trainer_worker.data.mask_classes import (
     rarest_class,
     read_classes,
 )
-from trainer_worker.data.mask_folders import Cutting, read_mask, read_pairs, scan
+from trainer_worker.data.mask_folders import Cutting, read_pairs, scan
+from trainer_worker.data.user_files import UserFiles
 from trainer_worker.mask_scores import score_classes
 
 SHAPE = (12, 16)
@@ -44,7 +46,7 @@ def numbers() -> np.ndarray:
 
 
 def test_without_a_list_masks_mean_foreground_or_not(tmp_path: Path) -> None:
-    assert read_classes(tmp_path) == FOREGROUND_OR_NOT
+    assert read_classes(UserFiles(tmp_path)) == FOREGROUND_OR_NOT
     assert FOREGROUND_OR_NOT.channels == 1
 
 
@@ -52,7 +54,7 @@ def test_without_a_list_masks_mean_foreground_or_not(tmp_path: Path) -> None:
     "content", ["sky\nBäume\nroad, wet\n", "\ufeffsky\r\n Bäume \r\nroad, wet\r\n\r\n\n", "sky\nBa\u0308ume\nroad, wet"]
 )
 def test_the_list_is_read_line_by_line(tmp_path: Path, content: str) -> None:
-    classes = read_classes(write(tmp_path, content))
+    classes = read_classes(UserFiles(write(tmp_path, content)))
     assert classes == MaskClasses(("sky", "Bäume", "road, wet"), listed=True)
     assert classes.channels == 3
 
@@ -76,7 +78,7 @@ def test_the_list_is_read_line_by_line(tmp_path: Path, content: str) -> None:
 )
 def test_a_list_that_is_none_fails_in_words(tmp_path: Path, content: str | bytes, words: str) -> None:
     with pytest.raises(TrainingError) as caught:
-        read_classes(write(tmp_path, content))
+        read_classes(UserFiles(write(tmp_path, content)))
     assert caught.value.code == "bad_classes"
     assert words in caught.value.error
     assert "one class name a line" in caught.value.error
@@ -86,8 +88,8 @@ def test_a_list_outside_of_the_project_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "project").mkdir()
     (tmp_path / "secret.txt").write_text("a\nb\n")
     (tmp_path / "project" / "classes.txt").symlink_to(tmp_path / "secret.txt")
-    with pytest.raises(TrainingError, match="link that leads elsewhere"):
-        read_classes(tmp_path / "project")
+    with pytest.raises(TrainingError, match="link that leads out of the project"):
+        read_classes(UserFiles(tmp_path / "project"))
 
 
 def palette(numbers: np.ndarray) -> Image.Image:

@@ -11,8 +11,9 @@ from PIL import ExifTags, Image
 from sklearn.datasets import load_sample_images
 
 from protocol.errors import TrainingError
+from tests.picture_reading import read_mask
 from trainer_worker.data.images import UnreadableImageError
-from trainer_worker.data.mask_folders import DECODE_BATCH, Cutting, read_mask, read_pairs, scan
+from trainer_worker.data.mask_folders import DECODE_BATCH, Cutting, read_pairs, scan
 
 SHAPE = (20, 30)  # height, width
 
@@ -227,13 +228,16 @@ def test_missing_folders_and_too_few_pairs_fail_in_words(tmp_path: Path) -> None
     assert caught.value.code == "too_few_images"
 
 
-def test_scan_follows_a_linked_images_folder(tmp_path: Path) -> None:
-    """Benchmarks train in a folder of links so that the source stays untouched."""
+def test_scan_follows_a_linked_folder_within_the_project_only(tmp_path: Path) -> None:
     project(tmp_path / "source", 4)
+    (tmp_path / "source" / "images").rename(tmp_path / "source" / "photos")
+    (tmp_path / "source" / "images").symlink_to("photos")
+    assert len(scan(tmp_path / "source").pairs) == 4
     (tmp_path / "linked").mkdir()
-    for name in ("images", "masks"):
-        (tmp_path / "linked" / name).symlink_to(tmp_path / "source" / name)
-    assert len(scan(tmp_path / "linked").pairs) == 4
+    for name in ("photos", "masks"):
+        (tmp_path / "linked" / name.replace("photos", "images")).symlink_to(tmp_path / "source" / name)
+    with pytest.raises(TrainingError, match="images: it is a link that leads out of the project"):
+        scan(tmp_path / "linked")
 
 
 def ignore(fraction: float) -> None: ...

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 
 from protocol import messages as m
 from protocol import wire
 from protocol.errors import TrainingError
 from protocol.text import as_utf8
-from trainer_worker.artifacts import write_json, write_labels
 from trainer_worker.child import explain
+from trainer_worker.project.json_text import json_text
+from trainer_worker.project.model_files import label_lines
 
 LATIN_1 = os.fsdecode(b"caf\xe9.jpg")
 
@@ -29,12 +29,11 @@ def test_a_failure_that_names_such_a_file_reaches_the_agent() -> None:
     assert sent.result.failure.error == "No image can be read: caf?.jpg."
 
 
-def test_metrics_that_name_such_a_file_are_written(tmp_path: Path) -> None:
-    write_json(tmp_path / "metrics.json", {"skipped": [LATIN_1], "labels": ["Müller"]})
-    text = (tmp_path / "metrics.json").read_bytes().decode("utf-8")
+def test_metrics_that_name_such_a_file_are_written() -> None:
+    text = json_text({"skipped": [LATIN_1], "labels": ["Müller"]}).encode("utf-8").decode("utf-8")
     assert json.loads(text) == {"skipped": ["caf?.jpg"], "labels": ["Müller"]}
 
 
-def test_each_label_has_one_line(tmp_path: Path) -> None:
-    write_labels(tmp_path / "labels.txt", ["one\ntwo", os.fsdecode(b"zwei\xff"), "drei"])
-    assert (tmp_path / "labels.txt").read_text("utf-8") == "one two\nzwei?\ndrei\n"
+def test_each_label_has_one_line() -> None:
+    text = label_lines(["one\ntwo", os.fsdecode(b"zwei\xff"), "drei"])
+    assert text.encode("utf-8") == b"one two\nzwei?\ndrei\n"

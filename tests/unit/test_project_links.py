@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from protocol.errors import TrainingError
+from tests.project_folders import open_project
 from trainer_worker.child import refuse_links_outside
 
 
-@pytest.mark.parametrize("name", ["images", "masks", "models"])
+@pytest.mark.parametrize("name", ["images", "labels", "masks"])
 def test_a_link_to_another_place_is_refused_by_name(tmp_path: Path, name: str) -> None:
     project, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
     project.mkdir()
@@ -19,6 +20,20 @@ def test_a_link_to_another_place_is_refused_by_name(tmp_path: Path, name: str) -
     with pytest.raises(TrainingError, match=f"^{name} in projectDir is a link") as caught:
         refuse_links_outside(project)
     assert caught.value.code == "link_leaves_project"
+
+
+def test_models_are_not_written_through_a_link_be_it_to_a_place_inside(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "models").symlink_to("photos")
+    with pytest.raises(TrainingError, match=r"^models in projectDir is a link") as caught:
+        open_project(tmp_path).refuse_linked_models()
+    assert caught.value.code == "link_leaves_project"
+
+
+def test_a_loop_of_links_is_no_error_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "images").symlink_to("masks")
+    (tmp_path / "masks").symlink_to("images")
+    refuse_links_outside(tmp_path)
 
 
 def test_links_within_the_project_and_a_linked_project_are_fine(tmp_path: Path) -> None:

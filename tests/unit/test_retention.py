@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+import io
 import os
 import time
 from pathlib import Path
 
-from trainer_worker.checkpoints import checkpoints_of
-from trainer_worker.retention import STALE_AFTER_S, discard_task, tidy_project
+import pytest
+
+from tests.project_folders import open_project
+from tests.sample_tasks import hex_id, make_spec
+from trainer_worker.project import retention
+from trainer_worker.project.model_folder import ModelFolder
+from trainer_worker.project.retention import STALE_AFTER_S, checkpoints_of
+
+A, B, C, D = (hex_id(name) for name in "abcd")
 
 
 def publish(project: Path, task_id: str, age_s: float) -> Path:
-    folder = project / "models" / task_id
-    folder.mkdir(parents=True)
-    (folder / "manifest.json").write_text("{}")
+    with open_project(project) as opened, ModelFolder(opened, task_id, 1) as model:
+        model.add("model.tflite", io.BytesIO(b"weights"))
+        folder = model.publish({"model_file": "model.tflite"})
     os.utime(folder / "manifest.json", (time.time() - age_s,) * 2)
-    latest = project / "models" / "latest"
-    latest.unlink(missing_ok=True)
-    latest.symlink_to(task_id)
     return folder
+
+
+def discard_task(project: Path, task_id: str) -> None:
+    retention.discard_task(make_spec(task_id, project_path=str(project)), [project.parent])
+
+
+def tidy_project(project: Path, keep_models: int) -> None:
+    with open_project(project) as opened:
+        retention.tidy_project(opened, keep_models)
 
 
 def names(folder: Path) -> set[str]:
@@ -26,36 +40,51 @@ def names(folder: Path) -> set[str]:
 
 
 def test_a_cancelled_task_leaves_nothing_and_latest_falls_back(tmp_path: Path) -> None:
-    publish(tmp_path, "old", 100)
-    publish(tmp_path, "gone", 10)
-    (tmp_path / "models" / ".gone.2.partial").mkdir()
-    checkpoints_of(tmp_path, "gone").save("a", {}, [])
-    discard_task(tmp_path, "gone")
-    assert names(tmp_path / "models") == {"old", "latest"}
-    assert (tmp_path / "models" / "latest").readlink() == Path("old")
-    assert checkpoints_of(tmp_path, "gone").load("a") is None
+    publish(tmp_path, A, 100)
+    publish(tmp_path, B, 10)
+    (tmp_path / "models" / f".{B}.2.partial").mkdir()
+    kept = tmp_path / ".tfmodel" / "tasks" / B
+    kept.mkdir(parents=True)
+    discard_task(tmp_path, B)
+    assert names(tmp_path / "models") == {A, "latest"}
+    assert (tmp_path / "models" / "latest").readlink() == Path(A)
+    assert not kept.exists()
 
 
 def test_discarding_what_is_not_there_harms_nothing(tmp_path: Path) -> None:
-    publish(tmp_path, "kept", 1)
-    discard_task(tmp_path, "never")
-    discard_task(tmp_path / "no-such-project", "never")
-    assert names(tmp_path / "models") == {"kept", "latest"}
+    publish(tmp_path, A, 1)
+    discard_task(tmp_path, B)
+    discard_task(tmp_path / "no-such-project", B)
+    discard_task(tmp_path, "../x")
+    assert names(tmp_path / "models") == {A, "latest"}
+
+
+def test_checkpoints_are_of_tasks_only(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="task id"):
+        checkpoints_of(open_project(tmp_path), "../../victim")
 
 
 def test_only_the_newest_models_are_kept_when_asked(tmp_path: Path) -> None:
-    for age_s, name in enumerate(["d", "c", "b", "a"]):
-        publish(tmp_path, name, 100 - age_s)
+    for age_s, task_id in enumerate([D, C, B, A]):
+        publish(tmp_path, task_id, 100 - age_s)
+    of_the_user = {"my best one", ".notes.partial"}
+    for name in of_the_user:
+        (tmp_path / "models" / name).mkdir()
     tidy_project(tmp_path, keep_models=0)
-    assert {"a", "b", "c", "d"} <= names(tmp_path / "models")
+    assert {A, B, C, D} <= names(tmp_path / "models")
     tidy_project(tmp_path, keep_models=2)
-    assert names(tmp_path / "models") == {"a", "b", "latest"}
+    assert names(tmp_path / "models") == {A, B, "latest", *of_the_user}
 
 
 def test_stale_left_overs_go_and_fresh_ones_stay(tmp_path: Path) -> None:
-    for name in (".x.1.partial", ".y.1.partial"):
+    stale, fresh, other = f".{A}.1.partial", f".{B}.1.partial", ".x.1.partial"
+    for name in (stale, fresh, other):
         (tmp_path / "models" / name).mkdir(parents=True)
+    (tmp_path / ".tfmodel" / "tasks" / C).mkdir(parents=True)
     long_ago_s = time.time() - STALE_AFTER_S - 60
-    os.utime(tmp_path / "models" / ".x.1.partial", (long_ago_s, long_ago_s))
+    for path in (*(tmp_path / "models").iterdir(), tmp_path / ".tfmodel" / "tasks" / C):
+        if path.name != fresh:
+            os.utime(path, (long_ago_s, long_ago_s))
     tidy_project(tmp_path, keep_models=0)
-    assert names(tmp_path / "models") == {".y.1.partial"}
+    assert names(tmp_path / "models") == {fresh, other}
+    assert names(tmp_path / ".tfmodel" / "tasks") == set()

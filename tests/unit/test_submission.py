@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from web.submission import MAX_FIELD_LENGTH, Problem, read_submission, resolve_project_dir
+from conf.machine import running_system
+from web.submission import MAX_FIELD_LENGTH, FoundFolder, Problem, read_submission, resolve_project_dir
 
 GOOD = {"userId": "anna", "projectId": "flowers", "projectDir": "anna/flowers", "trainType": "classification"}
 
@@ -83,17 +84,37 @@ def test_a_field_that_came_twice_or_too_long_is_refused(root: Path) -> None:
 
 
 def refused(text: str, *roots: Path) -> Problem:
-    found = resolve_project_dir(text, roots)
-    assert isinstance(found, Problem), f"{text!r} was resolved to {found}"
-    return found
+    problem = resolve_project_dir(text, roots)
+    assert isinstance(problem, Problem), f"{text!r} was resolved to {problem}"
+    return problem
+
+
+def found(text: str, *roots: Path) -> str:
+    folder = resolve_project_dir(text, roots)
+    assert isinstance(folder, FoundFolder), f"{text!r} was refused: {folder}"
+    return folder.path
 
 
 def test_absolute_and_relative_folders_inside_a_root_are_found(root: Path, tmp_path: Path) -> None:
-    assert resolve_project_dir(str(root / "anna"), [root]) == str(root / "anna")
-    assert resolve_project_dir("anna/flowers/", [root]) == str(root / "anna" / "flowers")
+    assert found(str(root / "anna"), root) == str(root / "anna")
+    assert found("anna/flowers/", root) == str(root / "anna" / "flowers")
     second = (tmp_path / "more").resolve()
     (second / "bert").mkdir(parents=True)
-    assert resolve_project_dir("bert", [root, second]) == str(second / "bert")
+    assert found("bert", root, second) == str(second / "bert")
+
+
+def test_the_task_says_which_folder_was_seen(root: Path) -> None:
+    spec, _ = read_submission(form(), [root])
+    assert spec is not None
+    status = (root / "anna" / "flowers").stat()
+    assert (spec.seen_device, spec.seen_inode) == (status.st_dev, status.st_ino)
+    assert spec.seen_on == running_system()
+    (root / "anna" / "flowers").rename(root / "anna" / "old")
+    (root / "anna" / "flowers").mkdir()
+    again, _ = read_submission(form(), [root])
+    assert again is not None
+    assert again.seen_inode != spec.seen_inode
+    assert again.same_request(spec), "the same request under its Idempotency-Key"
 
 
 @pytest.mark.parametrize("text", ["..", "../other", "anna/../../other", "/", "/etc", ".", "anna/.."])
@@ -121,7 +142,7 @@ def test_links_that_leave_the_roots_are_not_followed_out(root: Path, tmp_path: P
 
 def test_links_that_stay_inside_are_resolved(root: Path) -> None:
     (root / "inside").symlink_to(root / "anna")
-    assert resolve_project_dir("inside/flowers", [root]) == str(root / "anna" / "flowers")
+    assert found("inside/flowers", root) == str(root / "anna" / "flowers")
 
 
 def test_a_link_that_points_at_itself_is_a_problem_not_an_exception(root: Path) -> None:
@@ -164,7 +185,9 @@ def test_a_path_that_this_machine_cannot_have_gets_an_answer_that_fits(root: Pat
 @pytest.mark.parametrize("name", ["~photos", "a\\b", "http:", "$x", "C:"])
 def test_a_folder_that_exists_is_taken_whatever_its_name(root: Path, name: str) -> None:
     (root / name).mkdir()
-    assert resolve_project_dir(name, [root]) == str(root / name)
+    found = resolve_project_dir(name, [root])
+    assert isinstance(found, FoundFolder)
+    assert found.path == str(root / name)
 
 
 def test_half_a_character_is_refused_as_what_is_no_utf8(root: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from trainer_worker.data.mask_folders import Cutting, read_pairs, read_whole, scan
+from trainer_worker.data.mask_folders import Cutting, read_pairs, scan, whole_pair
 from trainer_worker.data.tiles import choose, overlap_px, part_that_counts, tiled_size, tiles
 
 SIDE = 64
@@ -75,9 +75,9 @@ def test_a_project_gives_tiles_of_the_pictures_own_pixels(tmp_path: Path) -> Non
     examples = read_pairs(folders, Cutting(SIDE, tiles=5, seed=7), 2, lambda fraction: None)
     assert examples.owners.tolist() == [0] * 5 + [1] * 5 + [2] + [3] * 2
     assert examples.rows_of([0, 2]) == [0, 1, 2, 3, 4, 10]
-    picture, mask = read_whole(folders.pairs[0], SIDE, folders.classes)
-    assert picture.shape == (150, 200, 3)
-    cut = {(picture[tile.window].tobytes(), mask[tile.window].tobytes()) for tile in tiles(150, 200, SIDE)}
+    with whole_pair(folders, folders.pairs[0], SIDE) as (picture, mask):
+        assert picture.shape == (150, 200, 3)
+        cut = {(picture[tile.window].tobytes(), mask[tile.window].tobytes()) for tile in tiles(150, 200, SIDE)}
     assert {(p.tobytes(), m.tobytes()) for p, m in zip(examples.pictures[:5], examples.masks[:5], strict=True)} < cut
     again = read_pairs(scan(tmp_path), Cutting(SIDE, tiles=5, seed=7), 1, lambda fraction: None)
     np.testing.assert_array_equal(again.pictures, examples.pictures)

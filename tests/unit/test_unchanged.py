@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import json
+import io
+import itertools
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from trainer_worker.artifacts import ModelFolder
-from trainer_worker.unchanged import find_twin, fingerprint, take_over
+from tests.project_folders import open_project, read_manifest
+from tests.sample_tasks import hex_id
+from trainer_worker.data.user_files import MAX_FILE_BYTES
+from trainer_worker.project.model_folder import ModelFolder
+from trainer_worker.project.unchanged import fingerprint, take_over
 
+T1, T2 = hex_id("t1"), hex_id("t2")
 OPTIONS = {"epochs": 3, "seed": 1, "priority": 0, "maxSeconds": 0}
 
 
@@ -29,11 +35,17 @@ def mark(project: Path, **changes: Any) -> str:
 
 
 def publish(project: Path, task_id: str, **more: Any) -> Path:
-    with ModelFolder(project, task_id, 1) as folder:
-        (folder.path / "model.tflite").write_bytes(b"a model")
-        (folder.path / "saved_model").mkdir()
-        (folder.path / "saved_model" / "saved_model.pb").write_bytes(b"another")
-        return folder.publish({"task_id": task_id, "metrics": {"accuracy": 0.9}, **more})
+    with open_project(project) as opened, ModelFolder(opened, task_id, 1) as folder:
+        folder.add("model.tflite", io.BytesIO(b"a model"))
+        folder.add("saved_model/saved_model.pb", io.BytesIO(b"another"))
+        return folder.publish({"metrics": {"accuracy": 0.9}, "model_file": "model.tflite", **more})
+
+
+def taken_over(project: Path, mark: str, task_id: str = T2) -> Path | None:
+    """The folder of the copy."""
+    with open_project(project) as opened:
+        found = take_over(opened, mark, task_id, 3) is not None
+    return project / "models" / task_id if found else None
 
 
 def add_picture(project: Path) -> None:
@@ -70,7 +82,7 @@ def test_whatever_changes_the_pictures_changes_the_fingerprint(project: Path, ch
 
 def test_models_hidden_files_and_the_waiting_order_do_not(project: Path) -> None:
     before = mark(project)
-    publish(project, "t1")
+    publish(project, T1)
     (project / ".tfmodel").mkdir()
     (project / ".tfmodel" / "x").write_bytes(b"x")
     assert mark(project, priority=5, maxSeconds=60) == before
@@ -89,25 +101,68 @@ def test_other_weights_give_another_model(project: Path, tmp_path_factory: pytes
     assert fingerprint(project, "classification", OPTIONS, weights) == ""
 
 
+def test_files_that_no_trainer_reads_are_not_looked_at(project: Path) -> None:
+    before = mark(project)
+    with (project / "images" / "film.mp4").open("wb") as film:
+        film.truncate(8 * 1024**4)
+    (project / "images" / "cat" / "loop").symlink_to("loop")
+    (project / "images" / "cat" / "loop").unlink()
+    os.mkfifo(project / "images" / "cat" / "pipe")
+    assert mark(project) == before
+
+
+def test_a_folder_with_a_file_that_is_too_large_has_no_twin(project: Path) -> None:
+    with (project / "images" / "cat" / "large.png").open("wb") as large:
+        large.truncate(MAX_FILE_BYTES + 1)
+    assert mark(project) == ""
+
+
+def test_a_link_that_leads_round_in_a_circle_is_part_of_the_fingerprint(project: Path) -> None:
+    before = mark(project)
+    (project / "images" / "cat" / "loop").symlink_to("loop")
+    assert mark(project) not in ("", before)
+
+
+def test_hashing_obeys_within_a_second(project: Path) -> None:
+    for number in range(60):
+        with (project / "images" / "cat" / f"sparse{number}.png").open("wb") as sparse:
+            sparse.truncate(MAX_FILE_BYTES // 4)
+    asked: list[float] = []
+
+    class EnoughError(Exception):
+        pass
+
+    def on_step(fraction: float) -> None:
+        asked.append(time.monotonic())
+        if fraction > 0.3:
+            raise EnoughError
+
+    with pytest.raises(EnoughError):
+        fingerprint(project, "classification", OPTIONS, on_step=on_step)
+    assert max(after - before for before, after in itertools.pairwise(asked)) < 1.0
+
+
 def test_a_model_of_the_same_folder_is_taken_over_whole(project: Path) -> None:
-    publish(project, "t1", fingerprint=mark(project))
-    twin = find_twin(project, mark(project))
-    assert twin == project / "models" / "t1"
-    assert twin is not None
-    copy = take_over(twin, project, "t2", 3)
-    manifest = json.loads((copy / "manifest.json").read_text())
-    assert (manifest["task_id"], manifest["attempt"], manifest["taken_over_from"]) == ("t2", 3, "t1")
+    publish(project, T1, fingerprint=mark(project))
+    copy = taken_over(project, mark(project))
+    assert copy is not None
+    manifest = read_manifest(copy)
+    assert manifest is not None
+    assert (manifest["task_id"], manifest["attempt"], manifest["taken_over_from"]) == (T2, 3, T1)
     assert manifest["metrics"] == {"accuracy": 0.9}
     assert [file["path"] for file in manifest["files"]] == ["model.tflite", "saved_model/saved_model.pb"]
     assert (copy / "model.tflite").read_bytes() == b"a model"
-    assert (project / "models" / "latest").readlink() == Path("t2")
+    assert (project / "models" / "latest").readlink() == Path(T2)
 
 
 def test_a_damaged_an_unfinished_and_another_model_are_not(project: Path) -> None:
-    folder = publish(project, "damaged", fingerprint=mark(project))
+    folder = publish(project, hex_id("damaged"), fingerprint=mark(project))
     (folder / "model.tflite").write_bytes(b"b model")
-    publish(project, "stopped", fingerprint=mark(project), stopped_early=True)
-    publish(project, "other", fingerprint="something else")
-    publish(project, "old")
-    assert find_twin(project, mark(project)) is None
-    assert find_twin(project, "") is None
+    publish(project, hex_id("stopped"), fingerprint=mark(project), stopped_early=True)
+    publish(project, hex_id("interim"), fingerprint=mark(project), interim=True)
+    publish(project, hex_id("other"), fingerprint="0" * 64)
+    publish(project, hex_id("old"))
+    before = {path.name for path in (project / "models").iterdir()}
+    assert taken_over(project, mark(project)) is None
+    assert taken_over(project, "") is None
+    assert {path.name for path in (project / "models").iterdir()} == before

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from trainer_worker.data.images import WHOLE, Box, read_batches, read_rgb
+from tests.picture_reading import READER, read_rgb
+from trainer_worker.data.images import WHOLE, Box
+from trainer_worker.data.picture_batches import Batching, read_batches
 from trainer_worker.data.variations import LEAST_AREA, PLAIN, variation_of
 
 WIDTH, HEIGHT = 1200, 800
@@ -36,7 +38,7 @@ def test_a_part_is_read_at_the_size_that_was_asked_for(ramp: Path, box: Box) -> 
 
 def test_batches_read_each_picture_by_its_own_box(ramp: Path) -> None:
     boxes: list[Box] = [WHOLE, (0.5, 0.0, 1.0, 1.0)]
-    [(indexes, pictures)] = list(read_batches([ramp, ramp], (32, 32), 4, 1, boxes=boxes))
+    [(indexes, pictures)] = list(read_batches(READER, [(ramp, box) for box in boxes], Batching((32, 32), 4, 1)))
     assert indexes == [0, 1]
     assert pictures[0, 0, 0, 0] < 20 < 120 < pictures[1, 0, 0, 0]
 

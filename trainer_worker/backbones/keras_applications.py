@@ -17,8 +17,8 @@ import keras
 from keras import layers
 
 from protocol.errors import TrainingError
-from trainer_worker.artifacts import file_sha256
 from trainer_worker.backbones.backbone import Backbone
+from trainer_worker.backbones.weights_files import file_sha256
 
 
 @dataclass(frozen=True)

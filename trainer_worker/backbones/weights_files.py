@@ -6,6 +6,7 @@ TFModel downloads nothing: the files are those that Keras itself would fetch for
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -22,6 +23,12 @@ WEIGHTS_FILES: Mapping[str, str] = MappingProxyType(
         "resnet50_v2": "resnet50v2_weights_tf_dim_ordering_tf_kernels_notop.h5",
     }
 )
+
+
+def file_sha256(path: Path) -> str:
+    """Hex digits. OSError when it cannot be read."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def find_weights_file(backbone: str, weights_dir: Path) -> Path | None:

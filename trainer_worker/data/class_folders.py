@@ -15,11 +15,16 @@ from pathlib import Path
 import numpy as np
 
 from protocol.errors import TrainingError
-from trainer_worker.data.images import UnreadableImageError, find_images
+from trainer_worker.data.decoding_budget import DecodingBudget
+from trainer_worker.data.images import PictureReader, UnreadableImageError
+from trainer_worker.data.picture_files import find_images, is_litter
+from trainer_worker.data.user_files import Entry, RefusedFileError, SkippedFile, UserFiles
 
 LABELS_FILE = "labels_info.txt"
 MIN_IMAGES_PER_CLASS = 2
 MIN_CLASSES = 2
+MAX_LABELS_FILE_BYTES = 64 * 1024
+MOST_INDEX_DIGITS = 6
 #: How many unreadable files or folders an error names; the result lists them all.
 _NAMED_IN_ERRORS = 10
 #: Folders of projectDir that are never a class when the class folders lie in projectDir itself.
@@ -28,12 +33,17 @@ _NOT_CLASSES = frozenset({"models", "images", "__macosx"})
 
 @dataclass(frozen=True)
 class ClassFolders:
-    """The pictures of a project. labels[classes[i]] is what files[i] shows; classes is int64 (n,)."""
+    """The pictures of a project. labels[classes[i]] is what files[i] shows; classes is int64 (n,).
+
+    reader: by which they are read. skipped: what can't be a picture, such as links that lead out of the project.
+    """
 
     labels: tuple[str, ...]
     files: tuple[Path, ...]
     classes: np.ndarray
+    reader: PictureReader
     warnings: tuple[str, ...] = ()
+    skipped: tuple[SkippedFile, ...] = ()
 
     def only(self, rows: np.ndarray) -> ClassFolders:
         """The same labels with these files only."""
@@ -44,23 +54,24 @@ class ClassFolders:
         return dict(zip(self.labels, numbers.tolist(), strict=True))
 
 
-def scan(project_dir: Path) -> ClassFolders:
+def scan(project_dir: Path, decoding: DecodingBudget | None = None) -> ClassFolders:
     """Find the class folders and their candidate pictures, without opening any.
 
     Labels come in the order of labels_info.txt, else sorted by name; files are sorted within a class.
-    Raises TrainingError project_dir_missing, no_images, bad_labels_info.
+    decoding: the memory for reading them later. Raises TrainingError project_dir_missing, no_images, bad_labels_info.
     """
     if not project_dir.is_dir():
         raise TrainingError("project_dir_missing", f"projectDir {project_dir} is not a folder; create it first.")
-    folders = _class_folders(project_dir)
-    labels = _label_order(project_dir, folders)
+    reader = PictureReader(UserFiles(project_dir), decoding or DecodingBudget())
+    folders, skipped = _class_folders(reader.files)
+    labels = _label_order(reader.files, folders)
     files: list[Path] = []
     classes: list[int] = []
     for index, label in enumerate(labels):
         found = folders[label]
         files += found
         classes += [index] * len(found)
-    return ClassFolders(tuple(labels), tuple(files), np.array(classes, dtype=np.int64))
+    return ClassFolders(tuple(labels), tuple(files), np.array(classes, np.int64), reader, skipped=tuple(skipped))
 
 
 def keep_trainable(folders: ClassFolders, unreadable: Mapping[int, UnreadableImageError]) -> ClassFolders:
@@ -92,57 +103,79 @@ def keep_trainable(folders: ClassFolders, unreadable: Mapping[int, UnreadableIma
     )
 
 
-def _class_folders(project_dir: Path) -> dict[str, list[Path]]:
+def _class_folders(files: UserFiles) -> tuple[dict[str, list[Path]], list[SkippedFile]]:
     """Candidate pictures by class name. A folder without any is a class (to warn of) only inside images/."""
-    images = project_dir / "images"
-    inside = _pictures_by_folder(images) if images.is_dir() else {}
+    images = files.project_dir / "images"
+    inside, skipped = _pictures_by_folder(files, images) if files.has_folder(images) else ({}, [])
     if any(inside.values()):
-        return inside
-    around = {
-        name: files
-        for name, files in _pictures_by_folder(project_dir).items()
-        if files and name.lower() not in _NOT_CLASSES
-    }
+        return inside, skipped
+    around, others_skipped = _pictures_by_folder(files, files.project_dir)
+    around = {name: found for name, found in around.items() if found and name.lower() not in _NOT_CLASSES}
     if around:
-        return around
-    loose = len(find_images(images)) + len(find_images(project_dir))
+        return around, others_skipped
+    loose = sum(len(find_images(files, folder).pictures) for folder in (images, files.project_dir))
     found = f"{loose} images lie there but not in class folders" if loose else "there are no images there"
+    named = [f"{skip.file}: {skip.reason}" for skip in skipped or others_skipped]
     raise TrainingError(
         "no_images",
-        f"No class folders with images in {images} or {project_dir}: {found}. "
-        "Make one folder for each class, named after it, and put its images inside.",
+        f"No class folders with images in {images} or {files.project_dir}: {found}. "
+        "Make one folder for each class, named after it, and put its images inside."
+        + (f" Skipped: {_some(named, '; ')}." if named else ""),
     )
 
 
-def _pictures_by_folder(root: Path) -> dict[str, list[Path]]:
-    inside = root.resolve()
-    folders = (path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
-    # Links that lead out of the project are not followed: projectDir was checked, their targets were not.
-    safe = (path for path in folders if path.resolve().is_relative_to(inside))
-    return {
-        unicodedata.normalize("NFC", path.name): find_images(path, recursive=True)
-        for path in sorted(safe, key=lambda path: path.name)
-        if path.name.lower() != "__macosx"
-    }
+def _pictures_by_folder(files: UserFiles, root: Path) -> tuple[dict[str, list[Path]], list[SkippedFile]]:
+    pictures: dict[str, list[Path]] = {}
+    skipped: list[SkippedFile] = []
+    try:
+        entries = files.entries(root)
+    except RefusedFileError as refused:
+        return {}, [SkippedFile(files.name_of(root), refused.reason)]
+    for entry in entries:
+        path = root / entry.name
+        if entry.name.startswith(".") or entry.name.lower() == "__macosx" or entry.kind == "file":
+            continue
+        if entry.kind != "folder" and (reason := _why_no_class(files, path, entry)):
+            skipped += [] if is_litter(entry.name) else [SkippedFile(files.name_of(path), reason)]
+        elif entry.kind == "folder" or files.has_folder(path):
+            found = find_images(files, path, recursive=True)
+            pictures[unicodedata.normalize("NFC", entry.name)] = found.pictures
+            skipped += found.skipped
+    return pictures, skipped
 
 
-def _label_order(project_dir: Path, folders: Mapping[str, list[Path]]) -> list[str]:
-    path = project_dir / LABELS_FILE
-    if not path.is_file():
+def _why_no_class(files: UserFiles, path: Path, entry: Entry) -> str:
+    """In words, of what is neither a folder nor a file; "" for a link to either."""
+    if entry.kind == "other":
+        return "it is a pipe, a socket or a device"
+    try:
+        place, parent = files.find(path), files.find(path.parent)
+    except RefusedFileError as refused:
+        return refused.reason
+    holds_itself = place.kind == "folder" and f"{parent.real}/".startswith(f"{place.real}/")
+    return "it is a link to a folder that holds the link itself" if holds_itself else ""
+
+
+def _label_order(files: UserFiles, folders: Mapping[str, list[Path]]) -> list[str]:
+    try:
+        content = files.read_small(files.project_dir / LABELS_FILE, MAX_LABELS_FILE_BYTES)
+    except RefusedFileError as refused:
+        raise _bad_labels(f"is not used: {refused.reason}") from refused
+    if content is None:
         return sorted(folders)
-    labels = _read_labels_info(path)
+    labels = _read_labels_info(content)
     missing = [label for label in labels if label not in folders]
     if missing:
         raise _bad_labels(f"lists {_some(missing)}, but there is no such class folder with images")
-    unlisted = [name for name, files in folders.items() if files and name not in labels]
+    unlisted = [name for name, found in folders.items() if found and name not in labels]
     if unlisted:
         raise _bad_labels(f"does not list the class folder(s) {_some(unlisted)}")
     return labels
 
 
-def _read_labels_info(path: Path) -> list[str]:
+def _read_labels_info(content: bytes) -> list[str]:
     try:
-        rows = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines(), skipinitialspace=True))
+        rows = list(csv.reader(content.decode("utf-8-sig").splitlines(), skipinitialspace=True))
     except (UnicodeDecodeError, csv.Error) as error:
         raise _bad_labels(f"can't be read as UTF-8 text with commas ({error})") from error
     by_index: dict[int, str] = {}
@@ -168,7 +201,7 @@ def _read_labels_info(path: Path) -> list[str]:
 
 
 def _is_index(text: str) -> bool:
-    return text.strip().isascii() and text.strip().isdigit()
+    return text.strip().isascii() and text.strip().isdigit() and len(text.strip()) <= MOST_INDEX_DIGITS
 
 
 def _bad_labels(problem: str) -> TrainingError:

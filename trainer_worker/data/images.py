@@ -4,43 +4,31 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import itertools
 import logging
 import math
 import os
 import warnings
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, PngImagePlugin, UnidentifiedImageError
 
-#: A picture whose header claims more pixels than this is refused before any of them is decoded: so many
-#: already take 400 MB, in each decoding thread.
+from trainer_worker.data.decoding_budget import DecodingBudget
+from trainer_worker.data.flattening import BAND_BYTES_OF_PIXEL, BAND_PIXELS, as_array, flat_mode, flatten, is_flat
+from trainer_worker.data.footprints import decoder_bytes, picture_bytes
+from trainer_worker.data.picture_file import MOST_HEADER_BYTES, PictureFile, refuse_hidden_pictures, refuse_large_extras
+from trainer_worker.data.user_files import RefusedFileError, UserFiles
+
+#: A picture whose header claims more pixels than this is refused before any of them is decoded.
 MAX_PIXELS = 100_000_000
 
-#: Decoded pictures wait for at most this many batches ahead of the consumer.
-LOOK_AHEAD_BATCHES = 2
-
-#: Files that come along with a folder but that nobody means as a picture. Everything else stays a candidate,
-#: also without an extension or with a wrong one: the content decides.
-LITTER_SUFFIXES = {
-    ".txt", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf",
-    ".md", ".log", ".html", ".htm", ".py", ".pyc", ".ipynb", ".sh", ".bat", ".pdf", ".doc", ".docx", ".xls",
-    ".xlsx", ".ppt", ".pptx", ".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".db", ".sqlite",
-    ".lnk", ".url", ".exe", ".dll", ".so", ".tmp", ".part", ".crdownload", ".bak", ".lock", ".npy", ".npz",
-    ".pkl", ".pickle", ".h5", ".hdf5", ".keras", ".tflite", ".pb", ".onnx", ".pt", ".pth", ".parquet",
-    ".tfrecord", ".mp4", ".mov", ".avi", ".mkv", ".webm", ".mp3", ".wav", ".aae", ".xmp", ".thm", ".svg",
-    ".ai", ".eps", ".ps",
-}  # fmt: skip
-LITTER_NAMES = {"__macosx", "thumbs.db", "desktop.ini", "ehthumbs.db", "@eadir", "readme", "license"}
-
-#: The ranges that grey values of more than 8 bits come in: 8, 12, 16 and 31 bits.
-GREY_RANGES = (255.0, 4095.0, 65535.0, 2147483647.0)
+#: A picture that is too large to be scaled in one go is first reduced by a whole number, but to no less than this many
+#: times the wanted size, so that the final smooth step hides the first one.
+REDUCED_SIZES = 2
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -51,19 +39,21 @@ WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 # Pillow finds its decoders on first use, which is not made for several threads at once; and it reports oddities
 # of a file (broken EXIF, trailing bytes) as warnings, one per file, that would fill the worker's log.
 Image.init()
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # beyond twice as many it raises before a decoder is made
+PngImagePlugin.MAX_TEXT_MEMORY = MOST_HEADER_BYTES
 warnings.filterwarnings("ignore", module=r"PIL\..*")
 logging.getLogger("PIL").setLevel(logging.CRITICAL)
 
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+#: Formats whose pictures have programs or other pictures inside, so that their headers say nothing of what is decoded.
+_REFUSED_FORMATS = {
+    "EPS": "EPS drawings",  # would start Ghostscript to run the file as a program
+    "WMF": "WMF and EMF drawings",
+    "ICNS": "Mac icons",
+    "IPTC": "IPTC records",
+    "BLP": "BLP textures",
 }
-_TURNS_THAT_SWAP_SIDES = frozenset({5, 6, 7, 8})
+
+TURNS_THAT_SWAP_SIDES = frozenset({5, 6, 7, 8})
 
 
 class UnreadableImageError(Exception):
@@ -75,102 +65,176 @@ class UnreadableImageError(Exception):
         self.reason = reason
 
 
-def find_images(folder: Path, recursive: bool = False) -> list[Path]:
-    """The files of a folder that may be pictures, sorted by path; empty if there is no such folder.
+@dataclass(frozen=True)
+class PictureReader:
+    """What reading a picture takes: the door to the project's files, and the memory that all threads share."""
 
-    Folder litter is left out (hidden files, `__MACOSX`, `Thumbs.db`, texts, archives, ...). Links to files outside
-    of `folder` and links to folders are not followed.
-    """
-    root = folder.resolve()
-    found: list[Path] = []
-    for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not _is_litter(name)) if recursive else []
-        paths = (Path(parent, name) for name in files if not _is_litter(name))
-        found += (path for path in paths if _is_file_inside(path, root))
-    return sorted(found)
+    files: UserFiles
+    budget: DecodingBudget = field(default_factory=DecodingBudget)
 
 
-def _is_litter(name: str) -> bool:
-    lower = name.lower()
-    return (
-        lower.startswith(".")
-        or lower.endswith("~")
-        or lower in LITTER_NAMES
-        or os.path.splitext(lower)[1] in LITTER_SUFFIXES  # noqa: PTH122 - a name, and called for every file
-    )
+class OpenPicture(NamedTuple):
+    """A picture whose header is read. full_size: (width, height) as stored."""
+
+    image: Image.Image
+    file: PictureFile
+    full_size: tuple[int, int]
+
+    @property
+    def load_bytes(self) -> int:
+        """What Pillow takes to decode it."""
+        return picture_bytes(self.image) + decoder_bytes(self.image, self.full_size, self.file, self.file.size_bytes)
 
 
-def _is_file_inside(path: Path, root: Path) -> bool:
-    if path.is_symlink() and not path.resolve().is_relative_to(root):
-        return False
-    return path.is_file()  # not a pipe or a device, which would block the reader
-
-
-def image_size(path: Path) -> tuple[int, int]:
+def image_size(reader: PictureReader, path: Path) -> tuple[int, int]:
     """(height, width) in pixels as the picture is meant to be seen, EXIF orientation applied.
 
     Read from the header (a PNG is decoded, since its EXIF block may come last). Raises UnreadableImageError.
     """
-    try:
-        with _open(path) as image:
-            width, height = image.size
-            # A TIFF's size is already given as seen.
-            swapped = image.format != "TIFF" and _orientation(image) in _TURNS_THAT_SWAP_SIDES
-    except Exception as error:
-        raise _unreadable(path, error) from error
-    return (width, height) if swapped else (height, width)
+    with opened(reader, path) as picture:
+        width, height = picture.full_size
+        turn = stored_turn(reader, picture)
+    # A TIFF's size is already given as seen.
+    return (width, height) if turn in TURNS_THAT_SWAP_SIDES else (height, width)
 
 
-def read_rgb(path: Path, size: tuple[int, int] | None = None, box: Box = WHOLE) -> Pixels:
+def stored_turn(reader: PictureReader, picture: OpenPicture) -> int:
+    """The EXIF orientation, by the header; 1 for a TIFF, which Pillow turns by itself. Raises RefusedFileError."""
+    if picture.image.format == "TIFF":
+        return 1
+    if picture.image.format != "PNG":
+        return orientation(picture.image)
+    needed = picture.load_bytes
+    refuse_too_large(reader, picture, needed)
+    with reader.budget.reserved(needed):
+        return orientation(picture.image)
+
+
+def read_rgb(reader: PictureReader, path: Path, size: tuple[int, int] | None = None, box: Box = WHOLE) -> Pixels:
     """Decode a picture to uint8 (height, width, 3).
 
     size: (height, width) to squash the picture to, smoothed where it shrinks; None keeps its own.
     box: the part to take, as the file stores it (before EXIF turns it); only with a size.
     The first frame of animations and multi-page files; EXIF orientation honoured; transparency laid on white;
-    CMYK converted; grey values of more than 8 bits scaled. May be called from several threads at once.
-    Raises UnreadableImageError.
+    CMYK converted; grey values of more than 8 bits scaled. May be called from several threads at once; waits for its
+    share of the memory. Raises UnreadableImageError.
     """
-    try:
-        with _open(path) as image:
-            if size is not None:
-                # JPEG can be decoded at 1/2, 1/4, 1/8: four times faster for a 12-megapixel photo and on average
-                # 0.6 of 255 grey levels away from shrinking the whole. Not for sides that may still be swapped.
-                least = math.ceil(max(size) / min(box[2] - box[0], box[3] - box[1]))
-                image.draft(None, (least, least))
+    with opened(reader, path) as picture:
+        image, plan = picture.image, _plan(reader, picture, size, box)
+        with reader.budget.reserved(plan.loading_bytes + plan.converting_bytes):
             image.load()
-            turn = _orientation(image)  # after load, which turns TIFF pictures by itself and clears the tag
-            picture = _to_rgb(image)
+            # What stands behind the pixels, such as a transparent colour, may make another kind of picture of it.
+            refuse_too_large(reader, picture, plan.loading_bytes + _converting_bytes(image, size, plan.factor))
+            turn = orientation(image)  # after load, which turns TIFF pictures by itself and clears the tag
+            across, down = image.width / plan.factor, image.height / plan.factor
+            flat = flatten(image, plan.factor)
             if size is not None:
-                height, width = size if turn not in _TURNS_THAT_SWAP_SIDES else size[::-1]
-                across, down = picture.size
-                part = (box[0] * across, box[1] * down, box[2] * across, box[3] * down)
-                picture = picture.resize((width, height), Image.Resampling.BILINEAR, box=part)
-            if turn in _TURNS:
-                picture = picture.transpose(_TURNS[turn])
-            return np.asarray(picture)
-    except MemoryError:
-        raise
-    except Exception as error:
-        raise _unreadable(path, error) from error
+                wanted = size[::-1] if turn not in TURNS_THAT_SWAP_SIDES else size
+                if flat.size != wanted or box != WHOLE:
+                    part = (box[0] * across, box[1] * down, box[2] * across, box[3] * down)
+                    flat = flat.resize(wanted, Image.Resampling.BILINEAR, box=part)
+            return turned(as_array(flat), turn)
 
 
-class _RefusedError(Exception):
-    """Its text is the reason, already in plain words."""
+def rgb_bytes(reader: PictureReader, path: Path, size: tuple[int, int]) -> int:
+    """What read_rgb would reserve, by the header. Raises UnreadableImageError."""
+    with opened(reader, path) as picture:
+        plan = _plan(reader, picture, size, WHOLE)
+        return plan.loading_bytes + plan.converting_bytes
+
+
+class _Plan(NamedTuple):
+    """How a picture is read, and what that takes. factor: by which it is reduced before it is scaled."""
+
+    factor: int
+    loading_bytes: int
+    converting_bytes: int
+
+
+def _plan(reader: PictureReader, picture: OpenPicture, size: tuple[int, int] | None, box: Box) -> _Plan:
+    """Also has a JPEG decoded smaller. Raises RefusedFileError for what doesn't fit into the memory for one picture."""
+    image = picture.image
+    factor = 1
+    if size is not None:
+        # JPEG can be decoded at 1/2, 1/4, 1/8: four times faster for a 12-megapixel photo and on average
+        # 0.6 of 255 grey levels away from shrinking the whole. Not for sides that may still be swapped.
+        least = math.ceil(max(size) / min(box[2] - box[0], box[3] - box[1]))
+        image.draft(None, (least, least))
+    loading, converting = picture.load_bytes, _converting_bytes(image, size, 1)
+    if size is not None and loading + converting > reader.budget.most_bytes:
+        shorter = min(image.width * (box[2] - box[0]), image.height * (box[3] - box[1]))
+        factor = max(1, int(shorter // (REDUCED_SIZES * max(size))))
+        converting = _converting_bytes(image, size, factor)
+    refuse_too_large(reader, picture, loading + converting)
+    return _Plan(factor, loading, converting)
+
+
+def _converting_bytes(image: Image.Image, size: tuple[int, int] | None, factor: int) -> int:
+    """What laying on white, scaling and the result take together, beside the decoded picture."""
+    pixels = image.width * image.height
+    of_flat = 1 if flat_mode(image) == "L" else 4
+    flat = 0 if is_flat(image) and factor == 1 else pixels // factor**2 * of_flat
+    flat += min(pixels, BAND_PIXELS) * BAND_BYTES_OF_PIXEL
+    if size is None or (size in (image.size, image.size[::-1]) and factor == 1):
+        return flat + 3 * pixels
+    halfway = max(size) * max(image.size) // factor * of_flat  # one side is scaled before the other
+    weights = 16 * (image.width + image.height) // factor
+    return flat + halfway + weights + size[0] * size[1] * (3 + of_flat)
+
+
+def turned(pixels: npt.NDArray[np.uint8], turn: int) -> npt.NDArray[np.uint8]:
+    """(h, w) or (h, w, channels) as the EXIF orientation has it: a view, which takes no memory."""
+    if turn in (5, 7):
+        pixels = pixels.swapaxes(0, 1)
+    if turn in (3, 7):
+        return pixels[::-1, ::-1]
+    if turn in (6, 8):
+        return np.rot90(pixels, -1 if turn == 6 else 1)
+    if turn in (2, 4):
+        return pixels[:, ::-1] if turn == 2 else pixels[::-1]
+    return pixels
+
+
+def refuse_too_large(reader: PictureReader, picture: OpenPicture, needed: int) -> None:
+    """Raises RefusedFileError when that many bytes are more than one picture may take."""
+    most = reader.budget.most_bytes
+    if needed <= most:
+        return
+    megapixels = picture.full_size[0] * picture.full_size[1] / 1e6
+    possible = megapixels * most / needed
+    wanted = f" (at most {possible:.1f} megapixels in this format)" if possible > 1 else ""
+    raise RefusedFileError(
+        f"it has {megapixels:.1f} megapixels, and decoding it takes {needed // 1024**2:,} MB of memory, of which one "
+        f"picture may take {most // 1024**2}; save it smaller{wanted}, or as a JPEG that is not progressive"
+    )
 
 
 @contextlib.contextmanager
-def _open(path: Path) -> Iterator[Image.Image]:
-    # By an open file, not by name: Pillow maps an uncompressed TIFF that it opens by name into memory, and then
-    # scrambles it when its EXIF block asks for a quarter turn.
-    with path.open("rb") as file, Image.open(file) as image:
-        if image.width * image.height > MAX_PIXELS:
-            raise Image.DecompressionBombError
-        if image.format == "EPS":  # would start Ghostscript to run the file as a program
-            raise _RefusedError("EPS drawings are not supported; save it as PNG or JPEG")
-        yield image
+def opened(reader: PictureReader, path: Path) -> Iterator[OpenPicture]:
+    """A picture with its header read. Whatever goes wrong in the block too becomes an UnreadableImageError."""
+    start = b"?"
+    try:
+        # By an open file, not by name: Pillow maps an uncompressed TIFF that it opens by name into memory, and then
+        # scrambles it when its EXIF block asks for a quarter turn.
+        with PictureFile(reader.files.open(path)) as file:
+            start = file.peek(16)[:16]
+            refuse_hidden_pictures(file, reader.budget.most_bytes)
+            with Image.open(file) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise Image.DecompressionBombError
+                if image.format in _REFUSED_FORMATS:
+                    raise RefusedFileError(f"{_REFUSED_FORMATS[image.format]} are not supported; save it as PNG")
+                refuse_large_extras(image, file)
+                file.header_is_read()
+                yield OpenPicture(image, file, image.size)
+    except (MemoryError, UnreadableImageError):
+        raise
+    except Exception as error:  # Pillow's decoders raise almost anything on broken files
+        raise UnreadableImageError(path, _reason(error, start)) from error
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8; 1 where nothing can be made of it."""
     if image.format == "JPEG" and not {"exif", "xmp"} & image.info.keys():
         return 1  # looking for it in vain would take a tenth of the time that a small photo takes
     try:
@@ -183,51 +247,13 @@ def _orientation(image: Image.Image) -> int:
         return 1  # a broken EXIF block says nothing about the pixels
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode in ("I", "F") or image.mode.startswith("I;"):
-        return _deep_grey_to_rgb(image)
-    if image.has_transparency_data:
-        colours = image.convert("RGBA")
-        page = Image.new("RGB", image.size, "white")
-        page.paste(colours, mask=colours.getchannel("A"))
-        return page
-    return image if image.mode == "RGB" else image.convert("RGB")
-
-
-def _deep_grey_to_rgb(image: Image.Image) -> Image.Image:
-    """Scale 16-bit, 32-bit and float grey to 8 bits.
-
-    The scale is the smallest usual range that holds the brightest value, never the picture's own contrast, so
-    pictures of one camera stay comparable. The file type's range alone will not do: cameras that write 12 bits
-    into 16 would come out nearly black. Floats that stay within 0..1 have that range. Negative values become 0.
-    """
-    values = np.nan_to_num(np.asarray(image, dtype=np.float64))
-    brightest = float(values.max())
-    ranges = (1.0, *GREY_RANGES) if image.mode == "F" else GREY_RANGES
-    top = next((limit for limit in ranges if brightest <= limit), brightest)
-    grey: Pixels = np.clip(np.rint(values * (255.0 / top)), 0, 255).astype(np.uint8)
-    transparent: Any = image.info.get("transparency")
-    if isinstance(transparent, int):
-        grey[values == transparent] = 255
-    return Image.fromarray(grey).convert("RGB")
-
-
-def _unreadable(path: Path, error: Exception) -> UnreadableImageError:
-    return UnreadableImageError(path, _reason(path, error))
-
-
-def _reason(path: Path, error: Exception) -> str:
-    if isinstance(error, _RefusedError):
-        return str(error)
+def _reason(error: Exception, start: bytes) -> str:
+    if isinstance(error, RefusedFileError):
+        return error.reason
     if isinstance(error, Image.DecompressionBombError):
-        return f"it claims to have more than {MAX_PIXELS // 1_000_000} megapixels, which is the limit"
-    if isinstance(error, FileNotFoundError):
-        return "the file is missing"
-    if isinstance(error, PermissionError):
-        return "the file may not be read (permission denied)"
-    if isinstance(error, OSError) and error.errno in (errno.EIO, errno.EISDIR, errno.EMFILE, errno.ESTALE):
-        return f"the file can't be read ({error.strerror})"
-    start = _first_bytes(path)
+        return f"it claims to have more than {MAX_PIXELS // 1_000_000} megapixels, which is the limit; save it smaller"
+    if isinstance(error, OSError) and error.errno in (errno.EIO, errno.EMFILE, errno.ESTALE):
+        return f"the file can't be read ({os.strerror(error.errno)})"
     if not start:
         return "the file is empty"
     if start[4:8] == b"ftyp" and start[8:12] in (b"heic", b"heix", b"mif1", b"hevc", b"msf1"):
@@ -235,58 +261,3 @@ def _reason(path: Path, error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
         return "the file is not a picture of a known format, or its beginning is damaged"
     return f"the picture is damaged or cut off ({str(error) or type(error).__name__})"
-
-
-def _first_bytes(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(16)
-    except OSError:
-        return b"?"
-
-
-def read_batches(
-    paths: Sequence[Path],
-    size: tuple[int, int],
-    batch_size: int,
-    threads: int,
-    on_unreadable: Callable[[int, UnreadableImageError], None] | None = None,
-    boxes: Sequence[Box] | None = None,
-) -> Iterator[tuple[list[int], Pixels]]:
-    """Decode pictures in threads, ahead of the consumer, in the order of `paths`.
-
-    size, boxes: see read_rgb; by default all are read whole. Yields the indexes into `paths` and their pixels, uint8
-    (n, height, width, 3); n is batch_size but for the last batch, since unreadable files are left out and told to
-    `on_unreadable` (in order, in the consumer's thread); without it the first one is raised. At most
-    LOOK_AHEAD_BATCHES batches wait in memory.
-    """
-    waiting: deque[tuple[int, Future[Pixels]]] = deque()
-    todo = iter(enumerate(zip(paths, boxes or itertools.repeat(WHOLE), strict=False)))
-    indexes: list[int] = []
-    pixels: list[Pixels] = []
-    pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="decode")
-
-    def refill() -> None:
-        while len(waiting) < LOOK_AHEAD_BATCHES * batch_size and (job := next(todo, None)) is not None:
-            index, (path, box) = job
-            waiting.append((index, pool.submit(read_rgb, path, size, box)))
-
-    try:
-        refill()
-        while waiting:
-            index, future = waiting.popleft()
-            try:
-                pixels.append(future.result())
-                indexes.append(index)
-            except UnreadableImageError as error:
-                if on_unreadable is None:
-                    raise
-                on_unreadable(index, error)
-            refill()
-            if len(pixels) == batch_size:
-                yield indexes, np.stack(pixels)
-                indexes, pixels = [], []
-        if pixels:
-            yield indexes, np.stack(pixels)
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from protocol.errors import TrainingError
+from trainer_worker.data.user_files import RefusedFileError, UserFiles
 
 CLASSES_FILE = "classes.txt"
 #: The value of pixels that nobody labelled (as in PASCAL VOC): they count neither in the loss nor in a score.
@@ -54,18 +55,14 @@ class UnknownClassError(Exception):
         super().__init__(f"{path.name} {self.what}")
 
 
-def read_classes(project_dir: Path) -> MaskClasses:
+def read_classes(files: UserFiles) -> MaskClasses:
     """The classes of classes.txt; FOREGROUND_OR_NOT where there is no such file. Raises TrainingError bad_classes."""
-    path = project_dir / CLASSES_FILE
-    if not path.exists() and not path.is_symlink():
+    try:
+        content = files.read_small(files.project_dir / CLASSES_FILE, MAX_FILE_BYTES)
+    except RefusedFileError as refused:
+        raise _bad_classes(f"is not used: {refused.reason}") from refused
+    if content is None:
         return FOREGROUND_OR_NOT
-    # A link out of the project would bring lines of a file that is not the user's into messages and labels.
-    if not path.is_file() or not path.resolve().is_relative_to(project_dir.resolve()):
-        raise _bad_classes("is not a file of the project (a folder, or a link that leads elsewhere)")
-    with path.open("rb") as file:
-        content = file.read(MAX_FILE_BYTES + 1)
-    if len(content) > MAX_FILE_BYTES:
-        raise _bad_classes(f"is larger than {MAX_FILE_BYTES // 1024} kB")
     try:
         lines = content.decode("utf-8-sig").rstrip().splitlines()
     except UnicodeDecodeError as error:
@@ -116,17 +113,14 @@ def unknown_values(classes: MaskClasses, found: Sequence[tuple[str, UnknownClass
     )
 
 
-def class_numbers(path: Path, values: Any, classes: MaskClasses) -> Mask:
-    """Values as stored in a mask, (h, w) of any type, as uint8. Raises UnknownClassError for one that is no class."""
+def unlisted_values(values: Any, classes: MaskClasses) -> list[float]:
+    """Those of the values stored in a mask, (h, w) of any type, that are no class and not UNLABELLED."""
     if values.dtype == np.uint8:
         found: Any = np.flatnonzero(np.bincount(values.ravel(), minlength=256))  # no sorting of millions of pixels
     else:
         found = np.unique(values)
     known = np.isin(found, [*range(len(classes.names)), UNLABELLED])
-    if not known.all():
-        raise UnknownClassError(path, [float(value) for value in found[~known]])
-    numbers: Mask = values.astype(np.uint8)
-    return numbers
+    return [float(value) for value in found[~known]]
 
 
 def pictures_with(masks: Any, classes: int) -> Any:

@@ -6,32 +6,34 @@ has a classes.txt, the number of the pixel's class.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image
 
 from protocol.errors import TrainingError
-from trainer_worker.data.images import MAX_PIXELS, UnreadableImageError, find_images, image_size, read_rgb
+from trainer_worker.data.decoding_budget import UNLIMITED, DecodingBudget
+from trainer_worker.data.images import PictureReader, UnreadableImageError, image_size, read_rgb, rgb_bytes
 from trainer_worker.data.mask_classes import (
     FOREGROUND_OR_NOT,
     UNLABELLED,
-    Mask,
     MaskClasses,
     UnknownClassError,
-    class_numbers,
     pictures_with,
     read_classes,
     unknown_values,
 )
+from trainer_worker.data.masks import mask_bytes, read_mask
+from trainer_worker.data.picture_files import find_images
 from trainer_worker.data.tiles import choose, tiled_size
+from trainer_worker.data.user_files import SkippedFile, UserFiles
 
 IMAGE_FOLDER = "images"
 MASK_FOLDERS = ("masks", "labels")
@@ -41,28 +43,6 @@ DECODE_BATCH = 16
 FILES_NAMED_IN_ERRORS = 10
 #: Tiles and their masks take no more memory than this; of each picture fewer are taken then.
 MAX_EXAMPLES_BYTES = 1024**3
-
-_ORIENTATION = ExifTags.Base.Orientation
-_QUARTER_TURNS = (5, 6, 7, 8)
-_LOSSY = ("JPEG", "MPO")
-_NOT_BLACK_AT_ZERO = ("CMYK", "YCbCr", "LAB", "HSV")  # colour spaces in which black is not all zeros
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-
-
-@dataclass(frozen=True)
-class SkippedFile:
-    """A file that takes no part in the training, relative to the project's folder, and why in plain words."""
-
-    file: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -77,24 +57,36 @@ class MaskedPicture:
 class MaskFolders:
     """What a project's folders hold: the pairs in the order of their names, and what was left out."""
 
-    project_dir: Path
+    reader: PictureReader
     classes: MaskClasses = FOREGROUND_OR_NOT
     pairs: list[MaskedPicture] = field(default_factory=list)
     skipped: list[SkippedFile] = field(default_factory=list)
 
+    def name_of(self, path: Path) -> str:
+        """Relative to the project's folder."""
+        return self.reader.files.name_of(path)
+
+    def find(self, folder: Path) -> list[Path]:
+        """The candidates of a folder; what can't be one is noted in `skipped`."""
+        found = find_images(self.reader.files, folder)
+        self.skipped += found.skipped
+        return found.pictures
+
     def skip(self, path: Path, reason: str) -> None:
-        self.skipped.append(SkippedFile(path.relative_to(self.project_dir).as_posix(), reason))
+        self.skipped.append(SkippedFile(self.name_of(path), reason))
 
 
-def scan(project_dir: Path) -> MaskFolders:
+def scan(project_dir: Path, decoding: DecodingBudget | None = None) -> MaskFolders:
     """Pair the pictures of `images/` with the masks of `masks/` and `labels/`, by name, without decoding them.
 
     A picture's mask is `<stem>_mask.<ext>` or else `<stem>.<ext>`; `masks/` is looked at before `labels/`.
+    decoding: the memory for reading them later.
     Raises TrainingError: no_images, no_masks or too_few_images when there is nothing to train on; bad_classes.
     """
-    pictures = _pictures(project_dir)
-    folders = MaskFolders(project_dir, read_classes(project_dir))
-    mask_dirs = [project_dir / name for name in MASK_FOLDERS if (project_dir / name).is_dir()]
+    files = UserFiles(project_dir)
+    folders = MaskFolders(PictureReader(files, decoding or DecodingBudget()), read_classes(files))
+    pictures = _pictures(folders)
+    mask_dirs = [project_dir / name for name in MASK_FOLDERS if files.has_folder(project_dir / name)]
     if not mask_dirs:
         raise TrainingError(
             "no_masks",
@@ -103,32 +95,41 @@ def scan(project_dir: Path) -> MaskFolders:
         )
     by_stem: dict[str, list[Path]] = defaultdict(list)
     for mask_dir in mask_dirs:
-        for path in find_images(mask_dir):
+        for path in folders.find(mask_dir):
             by_stem[path.stem].append(path)
     _pair_up(folders, pictures, by_stem)
     require_enough(folders)
     return folders
 
 
-def _pictures(project_dir: Path) -> list[Path]:
-    folder = project_dir / IMAGE_FOLDER
-    pictures = find_images(folder) if folder.is_dir() else []
+def _pictures(folders: MaskFolders) -> list[Path]:
+    folder = folders.reader.files.project_dir / IMAGE_FOLDER
+    pictures = folders.find(folder)
     if not pictures:
         raise TrainingError(
             "no_images",
-            f"The folder {IMAGE_FOLDER}/ of the project {_without_pictures(folder)}. Segmentation takes pictures in "
-            f"{IMAGE_FOLDER}/ and one mask for each in masks/ or labels/.",
+            f"The folder {IMAGE_FOLDER}/ of the project {_without_pictures(folders, folder)}. Segmentation takes "
+            f"pictures in {IMAGE_FOLDER}/ and one mask for each in masks/ or labels/.{_named(folders.skipped)}",
         )
     return pictures
 
 
-def _without_pictures(folder: Path) -> str:
-    if not folder.is_dir():
+def _without_pictures(folders: MaskFolders, folder: Path) -> str:
+    files = folders.reader.files
+    if not files.has_folder(folder):
         return "is missing"
-    inside = [path for path in folder.iterdir() if path.is_dir() and find_images(path)]
+    subfolders = [folder / entry.name for entry in files.entries(folder) if entry.kind == "folder"]
+    inside = [path for path in subfolders if find_images(files, path).pictures]
     if inside:  # as classification takes them
-        return f"holds no pictures but folders of them, such as {sorted(inside)[0].name}/"
+        return f"holds no pictures but folders of them, such as {inside[0].name}/"
     return "holds no pictures"
+
+
+def _named(skipped: Sequence[SkippedFile]) -> str:
+    """The first of them in a sentence; "" for none."""
+    named = "; ".join(f"{skip.file}: {skip.reason}" for skip in skipped[:FILES_NAMED_IN_ERRORS])
+    more = len(skipped) - FILES_NAMED_IN_ERRORS
+    return f" Skipped: {named}{f'; and {more} more' if more > 0 else ''}." if named else ""
 
 
 def _pair_up(folders: MaskFolders, pictures: list[Path], by_stem: dict[str, list[Path]]) -> None:
@@ -157,9 +158,7 @@ def require_enough(folders: MaskFolders) -> None:
     """Raise TrainingError when fewer than MIN_PAIRS usable pairs are left, naming what was skipped and why."""
     if len(folders.pairs) >= MIN_PAIRS:
         return
-    named = "; ".join(f"{skip.file}: {skip.reason}" for skip in folders.skipped[:FILES_NAMED_IN_ERRORS])
-    more = len(folders.skipped) - FILES_NAMED_IN_ERRORS
-    skipped = f" Skipped: {named}{f'; and {more} more' if more > 0 else ''}." if named else ""
+    skipped = _named(folders.skipped)
     if not folders.pairs:
         raise TrainingError(
             "no_masks",
@@ -234,7 +233,7 @@ def read_pairs(
                     folders.skip(found.path, found.reason)
                     continue
                 if isinstance(found, UnknownClassError):
-                    unknown.append((found.path.relative_to(folders.project_dir).as_posix(), found))
+                    unknown.append((folders.name_of(found.path), found))
                     continue
                 for picture, mask in found:
                     pictures[len(owners)], masks[len(owners)] = picture, mask
@@ -257,7 +256,7 @@ def _no_foreground(folders: MaskFolders) -> TrainingError:
         "no_masks",
         f"None of the {len(folders.pairs)} masks marks any foreground: every pixel is 0"
         f"{f' or {UNLABELLED}' if folders.classes.listed else ''} (for example "
-        f"{folders.pairs[0].mask.relative_to(folders.project_dir)}). Foreground is {wanted}.",
+        f"{folders.name_of(folders.pairs[0].mask)}). Foreground is {wanted}.",
     )
 
 
@@ -268,15 +267,15 @@ def _examples(
     pair, side_px = folders.pairs[number], cutting.side_px
     try:
         if not cutting.tiles:
-            picture = read_rgb(pair.picture, (side_px, side_px))
-            mask = read_mask(pair.mask, (side_px, side_px), pair.picture, folders.classes)
+            picture = read_rgb(folders.reader, pair.picture, (side_px, side_px))
+            mask = read_mask(folders.reader, pair.mask, (side_px, side_px), pair.picture, folders.classes)
             examples = [(picture, mask)] if (mask != UNLABELLED).any() else []
         else:
-            picture, mask = read_whole(pair, side_px, folders.classes)
-            random = np.random.default_rng((cutting.seed, number))  # of its own, for threads take turns as they like
-            chosen = choose(mask, side_px, cutting.most_tiles(len(folders.pairs)), random)
-            # Copies: views would keep every whole picture of a batch in memory.
-            examples = [(picture[tile.window].copy(), mask[tile.window].copy()) for tile in chosen]
+            with whole_pair(folders, pair, side_px) as (picture, mask):
+                random = np.random.default_rng((cutting.seed, number))  # of its own, whatever other threads draw
+                chosen = choose(mask, side_px, cutting.most_tiles(len(folders.pairs)), random)
+                # Copies: views would keep every whole picture of a batch in memory.
+                examples = [(picture[tile.window].copy(), mask[tile.window].copy()) for tile in chosen]
         if not examples:
             raise UnreadableImageError(pair.mask, f"every pixel is {UNLABELLED}, which stands for no label")
         return examples
@@ -284,94 +283,25 @@ def _examples(
         return error
 
 
-def read_whole(pair: MaskedPicture, side_px: int, classes: MaskClasses) -> tuple[Any, Any]:
+@contextlib.contextmanager
+def whole_pair(folders: MaskFolders, pair: MaskedPicture, side_px: int) -> Iterator[tuple[Any, Any]]:
     """A picture uint8 (h, w, 3) and its mask uint8 (h, w) at the picture's own size, but no side below side_px.
 
-    Raises UnreadableImageError, UnknownClassError.
+    Memory for both is reserved while the block runs. Raises UnreadableImageError, UnknownClassError.
     """
-    size = tiled_size(*image_size(pair.picture), side_px)
-    return read_rgb(pair.picture, size), read_mask(pair.mask, size, pair.picture, classes)
-
-
-def read_mask(
-    path: Path, size: tuple[int, int], picture: Path | None = None, classes: MaskClasses = FOREGROUND_OR_NOT
-) -> Mask:
-    """The mask as uint8 (height, width), scaled to `size` = (height, width) by nearest neighbour.
-
-    Without a list of classes 0 and 1. Anything above zero is foreground: palette images by their index (never their
-    colour), grey of any depth, colour by its largest channel. JPEG, which smears edges, is cut at half of its largest
-    value. With one, class numbers and UNLABELLED: palette indexes, or grey values; white of one bit is class 1.
-    An alpha channel never makes foreground; fully transparent pixels are background.
-    picture: where given and it carries an EXIF quarter turn, a mask drawn on the unturned pixels is turned with it.
-    Raises UnreadableImageError, and UnknownClassError for a value that is no class.
-    """
-    try:
-        # From an open file: by name, Pillow 13 maps uncompressed TIFFs into memory and scrambles turned ones.
-        with path.open("rb") as file, Image.open(file) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise UnreadableImageError(path, f"the mask claims {image.width}x{image.height} pixels, too many")
-            if image.format == "EPS":  # would start Ghostscript to run the file as a program
-                raise UnreadableImageError(path, "EPS drawings are not supported; save the mask as PNG")
-            image.load()
-            orientation = image.getexif().get(_ORIENTATION, 1)  # after load, which turns TIFF pictures by itself
-            mask = Image.fromarray(_numbers(path, image, classes) if classes.listed else _foreground(image))
-        if picture is not None and orientation not in _TURNS:
-            orientation = _turn_of_unturned_mask(picture, mask.size)
-    except (UnreadableImageError, UnknownClassError):
-        raise
-    except Exception as error:  # Pillow's decoders raise almost anything on broken files
-        raise UnreadableImageError(path, f"not a readable mask ({type(error).__name__}: {error})") from error
-    if orientation in _TURNS:
-        mask = mask.transpose(_TURNS[orientation])
-    height, width = size
-    scaled: Mask = np.array(mask.resize((width, height), Image.Resampling.NEAREST))
-    return scaled
-
-
-def _foreground(image: Image.Image) -> Mask:
-    """uint8 (h, w) of 0 and 1 from the values as stored."""
-    if image.mode in _NOT_BLACK_AT_ZERO:
-        image = image.convert("RGB")
-    values, transparent = _values(image)
-    strongest = values.max(axis=-1)
-    threshold = strongest.max() / 2 if image.format in _LOSSY else 0
-    mask: Mask = ((strongest > threshold) & ~transparent).astype(np.uint8)
-    return mask
-
-
-def _numbers(path: Path, image: Image.Image, classes: MaskClasses) -> Mask:
-    """uint8 (h, w) of class numbers and UNLABELLED from the values as stored."""
-    if image.format in _LOSSY:
-        raise UnreadableImageError(path, "JPEG blurs class numbers; save the mask as PNG")
-    values, transparent = _values(image)
-    if image.mode in _NOT_BLACK_AT_ZERO or (values != values[..., :1]).any():
+    reader = folders.reader
+    size = tiled_size(*image_size(reader, pair.picture), side_px)
+    pixels, most = size[0] * size[1], reader.budget.most_bytes
+    # The picture is kept while its mask is read, and both while the block runs.
+    mask_needs = 3 * pixels + mask_bytes(reader, pair.mask, size)
+    needed = max(4 * pixels, rgb_bytes(reader, pair.picture, size), mask_needs)
+    if needed > most:
         raise UnreadableImageError(
-            path, "a colour mask; with classes.txt a mask holds class numbers, as palette indexes or grey values"
+            pair.picture,
+            f"at its own size, for tiles, it has {pixels / 1e6:.1f} megapixels and takes {needed // 1024**2:,} MB of "
+            f"memory with its mask, of which {most // 1024**2} may be used; cut it into smaller pictures",
         )
-    return class_numbers(path, np.where(transparent, 0, values[..., 0]), classes)
-
-
-def _values(image: Image.Image) -> tuple[Any, Any]:
-    """The values (h, w, channels) without alpha, palettes as indexes, and where pixels are transparent (h, w)."""
-    pixels = np.asarray(image)
-    if pixels.ndim == 2:
-        pixels = pixels[..., np.newaxis]
-    if image.mode not in ("RGBA", "LA", "RGBa", "La", "PA"):
-        return pixels, np.zeros(pixels.shape[:2], bool)
-    alpha = pixels[..., -1]
-    return pixels[..., :-1], (alpha == 0) & alpha.any()  # an alpha channel of zeros throughout is a slip, not a choice
-
-
-def _turn_of_unturned_mask(picture: Path, mask_size: tuple[int, int]) -> int:
-    """The picture's EXIF orientation if the mask has the shape of its stored, unturned pixels; else 1.
-
-    Tools that ignore EXIF save such masks. The shapes tell only for quarter turns of pictures that aren't square.
-    """
-    with Image.open(picture) as image:
-        orientation: int = image.getexif().get(_ORIENTATION, 1)
-        stored_width, stored_height = image.size
-        turned_by_pillow = image.format == "TIFF"
-    if turned_by_pillow or orientation not in _QUARTER_TURNS or stored_width == stored_height:
-        return 1
-    mask_width, mask_height = mask_size
-    return orientation if mask_width * stored_height == mask_height * stored_width else 1
+    with reader.budget.reserved(needed):
+        granted = PictureReader(reader.files, UNLIMITED)
+        picture = read_rgb(granted, pair.picture, size)
+        yield picture, read_mask(granted, pair.mask, size, pair.picture, folders.classes)

@@ -17,14 +17,13 @@ import numpy as np
 import tensorflow as tf
 
 from protocol.errors import TrainingError
-from trainer_worker.artifacts import read_manifest
 from trainer_worker.backbones.backbone import Backbone, ChosenBackbone
 from trainer_worker.backbones.catalogue import choose_backbone
 from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.class_scores import ClassScores, accuracy, score_classes
 from trainer_worker.classifier_record import Trained, describe_model, describe_training, headline
-from trainer_worker.continuation import LastTraining, recall, remember
 from trainer_worker.data.class_folders import ClassFolders, scan
+from trainer_worker.data.decoding_budget import DecodingBudget
 from trainer_worker.data.images import read_rgb
 from trainer_worker.data.splits import Split
 from trainer_worker.export_checks import Exports, HeldOut, start_runtimes
@@ -43,6 +42,7 @@ from trainer_worker.fine_tuning import (
 )
 from trainer_worker.job import Job, Phase, Reporter, TrainingResult
 from trainer_worker.labelled_pictures import Dataset, balanced_order, read_dataset, split_dataset, varied_maps
+from trainer_worker.project.continuation import LastTraining, recall, remember
 from trainer_worker.publishing import FIRST_MODEL, Publication, publish_model
 from trainer_worker.stages import Stages
 from trainer_worker.time_budget import FIRST_MODEL_SHARE, READING_SHARE, TimeBudget
@@ -52,6 +52,9 @@ VARY_UP_TO_BYTES = 256 * 1024**2
 
 #: Fewer are trained from the start every time, which takes a few seconds and lets old and new count alike.
 CONTINUE_FROM_IMAGES = 100
+
+#: Pictures that weights from an earlier training are tried on before they are believed.
+WEIGHTS_TRIED_ON = 64
 
 # Seconds on two cores at 224 px with lite0, for the plan only.
 FEATURES_S_PER_IMAGE = 0.011
@@ -81,14 +84,14 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     if not tf.config.list_physical_devices("GPU"):  # some GPU kernels refuse it
         tf.config.experimental.enable_op_determinism()
     stages = Stages(reporter)
-    folders = scan(job.project_dir)
+    folders = scan(job.project_dir, DecodingBudget(job.decoding_bytes))
     images = len(folders.files)
     chosen = choose_backbone(job, lambda backbone: planned_s(images, job, backbone))
     backbone = chosen.backbone
     reporter.plan(_plan(images, job, backbone))
-    wants_first = budget.is_limited and read_manifest(job.project_dir / "models" / job.task_id) is None
+    wants_first = budget.is_limited and not job.has_model
     stages.enter("first_features" if wants_first else "features")
-    features = CachedFeatures(_extractor(backbone, options.image_size, threads, cache_dir), job.project_dir)
+    features = CachedFeatures(_extractor(backbone, options.image_size, threads, cache_dir), job.project)
     if wants_first:
         _publish_first_model(folders, features, chosen, budget, job, reporter, stages, threads)
         stages.enter("features")
@@ -101,9 +104,8 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     read_by_s = budget.by_s(READING_SHARE)
     data = read_dataset(folders, features, on_done, read_by_s)
     terms = _terms_of_continuation(data, backbone, job)
-    last = None
-    if len(data.contents) >= CONTINUE_FROM_IMAGES:
-        last = recall(job.project_dir, terms, data.contents, data.folders.classes)
+    classifier = build_classifier(backbone, options.image_size, len(data.folders.labels))
+    last = _recall(classifier, data, terms, job)
     split, warnings = split_dataset(data, job, last)
     if data.unread:
         warnings.append(f"The time budget left {data.unread} of {images} pictures unread.")
@@ -112,7 +114,6 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
         views.append(varied_maps(data, split, features, on_done, read_by_s))
 
     stages.enter("train")
-    classifier = build_classifier(backbone, options.image_size, len(data.folders.labels))
     examples = Examples(tuple(views), data.pooled, data.folders.classes)
     end_by_s = budget.by_s(1.0, reserve_s=_finishing_s(len(split.held_out), job, backbone))
     history = _fit(classifier, examples, data, split, last, end_by_s, job, reporter)
@@ -125,8 +126,7 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
 
     trained = Trained(data, split, chosen, classifier, history, warnings, last.task_id if last else "")
     model_path, scores = _publish(trained, job, reporter, stages, threads)
-    weights = classifier.tail.get_weights()
-    remember(job.project_dir, job.task_id, terms, data.contents, data.folders.classes, split.held_out, weights)
+    remember(job.project, terms, _this_training(trained, job))
     stages.leave()
     return TrainingResult(
         model_path=model_path,
@@ -152,9 +152,33 @@ def _fit(
     rows = split.train
     if last is None:
         return fit(classifier, examples, rows, job.options, reporter, job.checkpoints, end_by_s)
-    classifier.tail.set_weights(last.weights)
     known = last.sides(data.contents)[rows] == -1
     return fit_more(classifier, examples, rows[~known], rows[known], job.options, reporter, job.checkpoints)
+
+
+def _recall(classifier: Classifier, data: Dataset, terms: dict[str, Any], job: Job) -> LastTraining | None:
+    """The folder's last training where this one may go on from it; its weights are in the classifier then."""
+    if len(data.contents) < CONTINUE_FROM_IMAGES:
+        return None
+    fresh = classifier.tail.get_weights()
+    last = recall(job.project, terms, data.contents, data.folders.classes, fresh)
+    if last is None:
+        return None
+    classifier.tail.set_weights(last.weights)
+    some = data.maps[:: -(-len(data.maps) // WEIGHTS_TRIED_ON)]
+    if np.isfinite(predict(classifier, some)).all():
+        return last
+    # Weights that are numbers, but give none: the file is not one that a training of ours left.
+    classifier.tail.set_weights(fresh)
+    return None
+
+
+def _this_training(trained: Trained, job: Job) -> LastTraining:
+    """What the next training of this folder may go on from."""
+    contents, classes = trained.data.contents, trained.data.folders.classes.tolist()
+    held_out = frozenset(contents[row] for row in trained.split.held_out)
+    weights = trained.classifier.tail.get_weights()
+    return LastTraining(job.task_id, dict(zip(contents, classes, strict=True)), held_out, weights)
 
 
 def _publish_first_model(
@@ -287,4 +311,4 @@ def _spread_pictures(data: Dataset, rows: np.ndarray, job: Job) -> np.ndarray:
 
 def _pictures(data: Dataset, rows: np.ndarray, job: Job) -> np.ndarray:
     side = job.options.image_size
-    return np.stack([read_rgb(data.folders.files[row], (side, side)) for row in rows])
+    return np.stack([read_rgb(data.folders.reader, data.folders.files[row], (side, side)) for row in rows])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,10 @@ import tensorflow as tf
 from protocol.errors import TrainingError
 from protocol.options import SegmentationOptions
 from trainer_worker import unet
-from trainer_worker.artifacts import read_manifest
 from trainer_worker.backbones.backbone import Backbone, ChosenBackbone
 from trainer_worker.backbones.catalogue import choose_backbone
 from trainer_worker.data.contents import content_groups, content_hashes
+from trainer_worker.data.decoding_budget import DecodingBudget
 from trainer_worker.data.mask_classes import pictures_with, rarest_class
 from trainer_worker.data.mask_folders import Cutting, Examples, MaskFolders, read_pairs, scan
 from trainer_worker.data.splits import Split, stratified_split
@@ -80,7 +80,7 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     if not tf.config.list_physical_devices("GPU"):  # costs nothing on a CPU, and some GPU kernels refuse it
         tf.config.experimental.enable_op_determinism()
     stages = Stages(reporter)
-    folders = scan(job.project_dir)
+    folders = scan(job.project_dir, DecodingBudget(job.decoding_bytes))
     tiles = max(1, options.tiles)
     chosen = choose_backbone(job, lambda backbone: planned_s(len(folders.pairs), tiles, options, backbone))
     reporter.plan(_plan(len(folders.pairs), tiles, options, chosen.backbone))
@@ -92,7 +92,7 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
         folders.pairs = [folders.pairs[number] for number in order]
     examples = read_pairs(folders, cutting, threads, reporter.step, budget.by_s(READING_SHARE))
     present = classes_of_pairs(examples, folders)
-    split = split_pairs(folders, present, options)
+    split = split_pairs(folders, present, options, lambda _: reporter.step(1.0))
     warnings = _warnings(folders, examples, present, split)
     if cutting.most_tiles(len(folders.pairs)) < options.tiles:
         fewer = cutting.most_tiles(len(folders.pairs))
@@ -163,7 +163,7 @@ class _Finisher:
         self.end_by_s = budget.by_s(1.0, takes_s)
         first_takes_s = FINISHING_MARGIN * sum(p.expected_s for p in _first_finishing(self._options, chosen.backbone))
         self._first_by_s = budget.by_s(FIRST_MODEL_SHARE, first_takes_s)
-        self._has_first = read_manifest(job.project_dir / "models" / job.task_id) is not None
+        self._has_first = job.has_model
 
     def publish(self, history: DecoderHistory, prefix: str = "") -> tuple[Path, MaskScores]:
         """The model's file and its scores. prefix: as of publish_model."""
@@ -281,12 +281,19 @@ def _first_rows(examples: Examples) -> Any:
     return np.flatnonzero(np.diff(examples.owners, prepend=-1))
 
 
-def split_pairs(folders: MaskFolders, present: Any, options: SegmentationOptions) -> Split:
+def split_pairs(
+    folders: MaskFolders,
+    present: Any,
+    options: SegmentationOptions,
+    on_step: Callable[[float], None] | None = None,
+) -> Split:
     """Pairs by number; byte-identical pictures stay on one side.
 
-    Pictures with and without foreground are shared out alike, and so are those of each class.
+    Pictures with and without foreground are shared out alike, and so are those of each class. on_step: see
+    content_hashes.
     """
-    groups = content_groups(content_hashes([pair.picture for pair in folders.pairs]))
+    pictures = [pair.picture for pair in folders.pairs]
+    groups = content_groups(content_hashes(folders.reader.files, pictures, on_step))
     split = stratified_split(rarest_class(present), groups, options.validation_split, options.seed)
     if not (len(split.train) and len(split.held_out)):
         raise TrainingError(

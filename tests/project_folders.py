@@ -1,0 +1,38 @@
+"""Project folders for tests: opened as the worker opens them, and what it has left there read in a plain way."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.sample_tasks import hex_id
+from trainer_worker.project.checkpoints import Checkpoints
+from trainer_worker.project.folder import ProjectFolder
+
+
+def open_project(path: Path) -> ProjectFolder:
+    """The folder, made where there is none."""
+    path.mkdir(parents=True, exist_ok=True)
+    return ProjectFolder.open(path)
+
+
+def checkpoints_in(path: Path) -> Checkpoints:
+    """Of one task, in a project folder at that path."""
+    return Checkpoints(open_project(path), "tasks", hex_id("t1"))
+
+
+def facts_of(checkpoint: Path) -> dict[str, Any]:
+    """What a checkpoint's file says beside its arrays."""
+    content = checkpoint.read_bytes()
+    facts: dict[str, Any] = json.loads(content[8 : 8 + int.from_bytes(content[:8])])
+    return facts
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """The manifest in a model's folder; None where there is none."""
+    try:
+        manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return manifest

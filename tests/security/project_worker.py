@@ -1,0 +1,103 @@
+"""A worker's trainer process without TensorFlow: its real loop, and a trainer that only keeps what real ones keep."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from multiprocessing import Pipe
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from conf.machine import running_system
+from protocol import messages as m
+from protocol.task import TaskSpec
+from tests.sample_tasks import hex_id, make_spec
+from trainer_worker.child import Child, ChildSettings
+from trainer_worker.job import Job, Phase, Reporter, TrainingResult
+from trainer_worker.project.checkpoints import RandomState
+from trainer_worker.project.continuation import LastTraining, recall, remember
+from trainer_worker.project.feature_cache import FeatureCache
+from trainer_worker.project.model_folder import ModelFolder
+from trainer_worker.work_folder import work_folder
+
+TERMS = {"options": {"seed": 1}, "labels": ["blue", "red"]}
+SHAPES = ((2, 2, 3), (5,))
+WEIGHTS = [np.arange(6, dtype=np.float32).reshape(2, 3), np.ones(3, np.float32)]
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """As a trainer's checkpoint has them."""
+
+    rows: list[int]
+    epochs: list[dict[str, float]]
+    random: RandomState
+
+
+class ProjectWorker:
+    """Trains in the folders below `root`; `during` is called in the midst of each training."""
+
+    def __init__(self, root: Path, cache_dir: Path, keep_models: int = 0) -> None:
+        self.root = root
+        cache_dir.mkdir(exist_ok=True)
+        self.cache_dir = cache_dir
+        self._ours, self._pipe = Pipe()
+        self._child = Child(self._pipe, ChildSettings(cache_dir, cache_dir, 1, keep_models, (root,)))
+        self.during: Callable[[], None] = lambda: None
+        self.trainings = 0
+        #: Of the last training: whether checkpoint, features and an earlier training were found.
+        self.found: list[bool] = []
+
+    def run(self, spec: TaskSpec, attempt: int = 1) -> m.Result:
+        return self._child._train(m.Train(spec, attempt, 1), self._train)
+
+    def _train(self, job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> TrainingResult:
+        self.trainings += 1
+        reporter.plan([Phase("train", 1.0)])
+        reporter.enter("train")
+        files = sorted((job.project_dir / "images").rglob("*.png"))
+        contents = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
+        classes = np.array([path.parent.name == "red" for path in files], np.int64)
+        cache = FeatureCache(job.project, "engine", SHAPES)
+        features = [cache.load(content, "plain") for content in contents]
+        generator = np.random.default_rng(1)
+        kept = job.checkpoints.load("fit", Facts, WEIGHTS)
+        last = recall(job.project, TERMS, contents, classes, WEIGHTS)
+        self.found = [kept is not None, all(features), last is not None]
+        if kept is not None:
+            kept[0].random.restore(generator)
+        for content in contents:
+            cache.save(content, "plain", [np.zeros(shape, np.float32) for shape in SHAPES])
+        self.during()
+        job.checkpoints.save("fit", Facts([1, 2], [{"loss": 0.5}], RandomState.of(generator)), WEIGHTS)
+        with ModelFolder(job.project, job.task_id, job.attempt) as folder, work_folder(job.work_dir) as work:
+            (work / "model.tflite").write_bytes(b"weights of " + job.task_id.encode())
+            (work / "labels.txt").write_text("blue\nred\n")
+            folder.add_all(work)
+            manifest = {"model_file": "model.tflite", "fingerprint": job.fingerprint, "metrics": {"accuracy": 0.9}}
+            final = folder.publish(manifest)
+        held_out = frozenset(contents[::5])
+        training = LastTraining(job.task_id, dict(zip(contents, classes.tolist(), strict=True)), held_out, WEIGHTS)
+        remember(job.project, TERMS, training)
+        return TrainingResult(final / "model.tflite", {"accuracy": 0.9})
+
+
+def make_project(folder: Path) -> Path:
+    for label in ("red", "blue"):
+        (folder / "images" / label).mkdir(parents=True)
+        for number in range(10):
+            (folder / "images" / label / f"{number}.png").write_bytes(f"{label} {number}".encode())
+    return folder
+
+
+def spec_of(project: Path, name: str = "t1") -> TaskSpec:
+    """As the front-end posts it."""
+    status = project.stat()
+    return make_spec(
+        hex_id(name),
+        project_path=str(project),
+        seen_on=running_system(),
+        seen_device=status.st_dev,
+        seen_inode=status.st_ino,
+    )

@@ -1,0 +1,146 @@
+"""Which files of a folder may be pictures, and what is said of those that can't be."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from trainer_worker.data.picture_files import find_images
+from trainer_worker.data.user_files import RefusedFileError, UserFiles
+
+
+def test_find_images_leaves_litter_out_and_odd_names_in(tmp_path: Path) -> None:
+    pictures = ["b.JPG", "a.png", "no_extension", "c.jpg.webp", "photo (1).jpeg", "d.heic", "ünï.png"]
+    litter = [
+        ".DS_Store",
+        "._a.png",
+        "Thumbs.db",
+        "desktop.ini",
+        "notes.txt",
+        "labels.CSV",
+        "x.json",
+        "y.xml",
+        "a.png~",
+    ]
+    for name in pictures + litter:
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "folder.png" / "inside.png").write_bytes(b"x")
+    (tmp_path / "__MACOSX").mkdir()
+    (tmp_path / "__MACOSX" / "a.png").write_bytes(b"x")
+
+    files = UserFiles(tmp_path)
+    assert find_images(files, tmp_path).pictures == sorted(tmp_path / name for name in pictures)
+    assert find_images(files, tmp_path, recursive=True).pictures == sorted(
+        [tmp_path / name for name in pictures] + [tmp_path / "folder.png" / "inside.png"]
+    )
+    assert find_images(files, tmp_path).skipped == []
+    assert find_images(files, tmp_path / "absent").pictures == []
+
+
+def test_links_that_lead_outside_are_not_followed(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    inside = tmp_path / "inside"
+    outside.mkdir()
+    inside.mkdir()
+    (outside / "secret.png").write_bytes(b"x")
+    (inside / "a.png").write_bytes(b"x")
+    (inside / "link_in.png").symlink_to(inside / "a.png")
+    (inside / "link_out.png").symlink_to(outside / "secret.png")
+    (inside / "link_gone.png").symlink_to(inside / "gone.png")
+    (inside / "folder_out").symlink_to(outside)
+
+    found = find_images(UserFiles(inside), inside, recursive=True)
+    assert [p.name for p in found.pictures] == ["a.png", "link_in.png"]
+    assert {skip.file: skip.reason for skip in found.skipped} == {
+        "folder_out": "it is a link that leads out of the project",
+        "link_gone.png": "it is a link to a file that is missing",
+        "link_out.png": "it is a link that leads out of the project",
+    }
+
+
+def test_pipes_are_no_candidates(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    found = find_images(UserFiles(tmp_path), tmp_path)
+    assert found.pictures == []
+    assert [(skip.file, skip.reason) for skip in found.skipped] == [("pipe.png", "it is a pipe, a socket or a device")]
+
+
+def test_links_within_the_project_are_followed_to_files_but_not_to_folders(tmp_path: Path) -> None:
+    for name in ("pool", "images"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "pool" / "a.png").write_bytes(b"x")
+    (tmp_path / "images" / "of_pool.png").symlink_to("../pool/a.png")
+    (tmp_path / "images" / "folder").symlink_to("../pool")
+    (tmp_path / "images" / "up").symlink_to("..")
+    (tmp_path / "images" / "loop.png").symlink_to("loop.png")
+    (tmp_path / "images" / "one.png").symlink_to("two.png")
+    (tmp_path / "images" / "two.png").symlink_to("one.png")
+    found = find_images(UserFiles(tmp_path), tmp_path / "images", recursive=True)
+    assert [path.name for path in found.pictures] == ["of_pool.png"]
+    reasons = {skip.file.removeprefix("images/"): skip.reason for skip in found.skipped}
+    assert {name for name, reason in reasons.items() if "leads back to itself" in reason} == {
+        "loop.png",
+        "one.png",
+        "two.png",
+    }
+    assert {name for name, reason in reasons.items() if "link to a folder" in reason} == {"folder", "up"}
+
+
+def test_sockets_are_no_candidates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # a socket's path may have 107 bytes only
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("s.png")
+        found = find_images(UserFiles(tmp_path), tmp_path)
+    assert [skip.file for skip in found.skipped] == ["s.png"]
+
+
+def test_names_that_are_no_utf8_and_folders_too_deep_end_nothing(tmp_path: Path) -> None:
+    odd = os.fsdecode(b"\xff\xfe.png")
+    (tmp_path / odd).write_bytes(b"x")
+    here = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(1500):  # 4,500 bytes: more than a path may have
+        os.mkdir("ab", dir_fd=here)
+        below = os.open("ab", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
+    found = find_images(UserFiles(tmp_path), tmp_path, recursive=True)
+    subprocess.run(["rm", "-rf", tmp_path / "ab"], check=True)  # too deep for shutil
+    assert [path.name for path in found.pictures] == [odd]
+    assert ["longer than the system can open" in skip.reason for skip in found.skipped] == [True]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_without_rights_is_listed(tmp_path: Path) -> None:
+    (tmp_path / "closed").mkdir(mode=0)
+    found = find_images(UserFiles(tmp_path), tmp_path, recursive=True)
+    assert [(skip.file, "permission" in skip.reason) for skip in found.skipped] == [("closed", True)]
+
+
+def test_a_project_named_by_a_link_is_the_folder_behind_it(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "a.png").write_bytes(b"abc")
+    (tmp_path / "link").symlink_to("real")
+    files = UserFiles(tmp_path / "link")
+    with files.open(tmp_path / "link" / "a.png") as file:
+        assert file.read() == b"abc"
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "a.png").write_bytes(b"secret")
+    (tmp_path / "link").unlink()
+    (tmp_path / "link").symlink_to("other")
+    with pytest.raises(RefusedFileError, match="leads out of the project"):
+        files.open(tmp_path / "link" / "a.png")
+
+
+def test_a_folder_whose_name_begins_like_the_project_is_outside(tmp_path: Path) -> None:
+    for name in ("p", "p2"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "p2" / "a.png").write_bytes(b"secret")
+    (tmp_path / "p" / "a.png").symlink_to("../p2/a.png")
+    with pytest.raises(RefusedFileError, match="leads out of the project"):
+        UserFiles(tmp_path / "p").open(tmp_path / "p" / "a.png")

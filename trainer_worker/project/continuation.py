@@ -1,0 +1,104 @@
+"""After a few more photos: what the folder's last classifier was trained on, so that the next one goes on from it.
+
+    projectDir/.tfmodel/last/classification.checkpoint
+
+Going on is right only if nothing was taken back. It is offered when labels and options are those of the last training
+and every picture of it is still there under the same label; the pictures that scored it keep doing only that.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+
+from protocol.task import TaskId
+from trainer_worker.project.checkpoints import Checkpoints
+from trainer_worker.project.folder import ProjectFolder
+from trainer_worker.project.manifest import Sha256
+
+#: Beyond this share of new pictures a training from the start is worth its time.
+MAX_NEW_SHARE = 0.2
+_NAME = "classification"
+
+
+class _Facts(msgspec.Struct, frozen=True):
+    """terms: JSON. classes: label index by content. held_out: the contents that scored the model."""
+
+    task_id: TaskId
+    terms: str
+    classes: dict[Sha256, Annotated[int, Meta(ge=0)]]
+    held_out: list[Sha256]
+
+
+@dataclass(frozen=True)
+class LastTraining:
+    """classes: label index by content; held_out: the contents that scored it; weights: of the classifier's tail."""
+
+    task_id: str
+    classes: Mapping[str, int]
+    held_out: frozenset[str]
+    weights: list[np.ndarray]
+
+    def sides(self, contents: Sequence[str]) -> np.ndarray:
+        """For each picture, int8: 1 it scored the last model, -1 it trained it, 0 it is new."""
+        sides = [(1 if c in self.held_out else -1) if c in self.classes else 0 for c in contents]
+        return np.array(sides, dtype=np.int8)
+
+
+def last_training(project: ProjectFolder) -> Checkpoints:
+    """Where the last training of a folder is kept."""
+    return Checkpoints(project, "last")
+
+
+def remember(project: ProjectFolder, terms: Mapping[str, Any], training: LastTraining) -> None:
+    """Keep what a finished training leaves. terms: plain values that must be the same for going on."""
+    facts = _Facts(training.task_id, _text(terms), dict(training.classes), sorted(training.held_out))
+    last_training(project).save(_NAME, facts, training.weights)
+
+
+def recall(
+    project: ProjectFolder,
+    terms: Mapping[str, Any],
+    contents: Sequence[str],
+    classes: np.ndarray,
+    like: Sequence[np.ndarray],
+) -> LastTraining | None:
+    """The training to go on from; None where there is none, or the project differs by more than a few new pictures.
+
+    contents: the hash of each picture's file, with its label index in classes. like: weights of the types and shapes
+    that the classifier takes.
+    """
+    loaded = last_training(project).load(_NAME, _Facts, like)
+    if loaded is None or loaded[0].terms != _text(terms):
+        return None
+    facts, weights = loaded
+    now = dict(zip(contents, classes.tolist(), strict=True))
+    new = len(now.keys() - facts.classes.keys())
+    changed = any(now.get(content) != label for content, label in facts.classes.items())
+    if changed or new > MAX_NEW_SHARE * len(now) or not _can_be_split(facts, contents, classes):
+        return None
+    return LastTraining(facts.task_id, facts.classes, frozenset(facts.held_out), weights)
+
+
+def _can_be_split(facts: _Facts, contents: Sequence[str], classes: np.ndarray) -> bool:
+    """Whether a split that goes on from this leaves pictures to train on in each class, and some to score on.
+
+    Every split of ours does; the file may be somebody else's.
+    """
+    held_out = set(facts.held_out)
+    labels_of: dict[str, set[int]] = {}
+    for content, label in zip(contents, classes.tolist(), strict=True):
+        labels_of.setdefault(content, set()).add(label)
+    trained = {label for content, label in facts.classes.items() if content not in held_out}
+    can_score = any(len(labels_of[content]) == 1 for content in held_out & labels_of.keys())
+    return held_out <= facts.classes.keys() and can_score and trained == set(facts.classes.values())
+
+
+def _text(terms: Mapping[str, Any]) -> str:
+    return json.dumps(terms, sort_keys=True)

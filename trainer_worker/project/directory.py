@@ -1,0 +1,169 @@
+"""One directory, held by its descriptor: nothing in it is read, written, renamed or removed through a link.
+
+A path is looked up anew at every call, and whoever may write into a folder can put a link into the path between two
+calls. A descriptor stays with the directory that was opened. Every method takes the name of one entry, opens it
+relative to the descriptor and refuses links, so that no call can leave the directory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO
+
+_DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+#: Without O_NONBLOCK, opening a FIFO would wait until somebody writes into it.
+_FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_NEW_FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_RENAME_EXCHANGE = 2
+
+
+class UnexpectedEntryError(OSError):
+    """An entry is there, but it is no regular file, or it is larger than anything that we write."""
+
+
+class Directory:
+    """A context manager: leaving it closes the descriptor. All methods raise OSError."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    @classmethod
+    def at(cls, path: Path) -> Directory:
+        """Open a path that is ours, such as a folder of the worker's own."""
+        return cls(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+
+    def __enter__(self) -> Directory:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        self._descriptor = -1
+
+    def names(self) -> list[str]:
+        """Of all entries, in no order."""
+        return os.listdir(self._descriptor)  # noqa: PTH208 - pathlib knows no descriptors
+
+    def status(self, name: str) -> os.stat_result:
+        """Of the entry itself: for a link, not of what it leads to."""
+        return os.stat(_checked(name), dir_fd=self._descriptor, follow_symlinks=False)
+
+    def own_status(self) -> os.stat_result:
+        return os.fstat(self._descriptor)
+
+    def folder(self, name: str) -> Directory:
+        """Open a folder in here. NotADirectoryError for a link too."""
+        return Directory(os.open(_checked(name), _DIRECTORY_FLAGS, dir_fd=self._descriptor))
+
+    def make_folder(self, name: str) -> Directory:
+        """Open a folder in here, and make it first where there is none."""
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(_checked(name), dir_fd=self._descriptor)
+        return self.folder(name)
+
+    def open(self, name: str, most_bytes: int) -> BinaryIO:
+        """A regular file of at most most_bytes, to read. UnexpectedEntryError for anything else that is there."""
+        file = open(os.open(_checked(name), _FILE_FLAGS, dir_fd=self._descriptor), "rb")  # noqa: SIM115
+        try:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode) or status.st_size > most_bytes:
+                raise UnexpectedEntryError(errno.EINVAL, f"not a regular file of at most {most_bytes} bytes", name)
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+    def read(self, name: str, most_bytes: int) -> bytes:
+        """The content of a regular file of at most most_bytes."""
+        with self.open(name, most_bytes) as file:
+            content = file.read(most_bytes + 1)
+        if len(content) > most_bytes:  # it has grown since it was opened
+            raise UnexpectedEntryError(errno.EINVAL, f"not a regular file of at most {most_bytes} bytes", name)
+        return content
+
+    def create(self, name: str) -> BinaryIO:
+        """A new file, to write. FileExistsError where anything of that name is there, be it a link."""
+        return open(os.open(_checked(name), _NEW_FILE_FLAGS, 0o666, dir_fd=self._descriptor), "wb")
+
+    def replace(self, name: str, parts: Iterable[bytes], synced: bool) -> None:
+        """Write a file that is complete or absent, whatever happens meanwhile, in place of what is there.
+
+        synced: it is on the disk before it gets its name, so that it also survives a power cut whole.
+        """
+        temporary = f".{name}.{secrets.token_hex(8)}.tmp"
+        try:
+            with self.create(temporary) as file:
+                for part in parts:
+                    file.write(part)
+                if synced:
+                    file.flush()
+                    os.fsync(file.fileno())
+            try:
+                self.rename(temporary, name)
+            except IsADirectoryError:  # a folder is in the way; where we keep files it can't be anything of ours
+                self.remove(name)
+                self.rename(temporary, name)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary, dir_fd=self._descriptor)
+            raise
+
+    def rename(self, old: str, new: str) -> None:
+        """As os.rename: a file takes the place of a file, a folder that of an empty folder only."""
+        here = self._descriptor
+        os.rename(_checked(old), _checked(new), src_dir_fd=here, dst_dir_fd=here)
+
+    def exchange(self, one: str, other: str) -> bool:
+        """Swap two entries in one step (Linux's renameat2); False where system or file system don't know how."""
+        try:
+            rename = ctypes.CDLL(None).renameat2
+        except AttributeError:
+            return False
+        names = os.fsencode(_checked(one)), os.fsencode(_checked(other))
+        return bool(rename(self._descriptor, names[0], self._descriptor, names[1], _RENAME_EXCHANGE) == 0)
+
+    def link_target(self, name: str) -> str:
+        """What a link says, without following it."""
+        return os.readlink(_checked(name), dir_fd=self._descriptor)
+
+    def point_link(self, name: str, target: str) -> None:
+        """Make `name` a link to the entry `target` in here, in place of a link or file that is there."""
+        temporary = f".{name}.{secrets.token_hex(8)}"
+        os.symlink(_checked(target), temporary, dir_fd=self._descriptor)
+        try:
+            self.rename(temporary, name)
+        except OSError:
+            os.unlink(temporary, dir_fd=self._descriptor)
+            raise
+
+    def remove(self, name: str) -> None:
+        """Remove an entry with all that is in it. A link goes, what it leads to stays. No error where nothing is."""
+        with contextlib.suppress(FileNotFoundError):
+            if stat.S_ISDIR(self.status(name).st_mode):
+                # Python removes a tree by descriptors, one call a level; a tree of a thousand levels is left there.
+                with contextlib.suppress(RecursionError):
+                    shutil.rmtree(name, ignore_errors=True, dir_fd=self._descriptor)
+            else:
+                os.unlink(_checked(name), dir_fd=self._descriptor)
+
+    def sync(self) -> None:
+        """Have the names in here on the disk."""
+        os.fsync(self._descriptor)
+
+
+def _checked(name: str) -> str:
+    """One name, which can't lead anywhere else."""
+    if not name or name in (".", "..") or "/" in name or "\0" in name:
+        raise UnexpectedEntryError(errno.EINVAL, "not the name of one entry of a folder", name)
+    return name

@@ -1,0 +1,90 @@
+"""Features of a project's pictures, kept from task to task by what the pictures hold.
+
+    projectDir/.tfmodel/features/<engine>/<sha256 of the picture's file>.<view>
+
+After a few more photos only those are read and computed. Every file is complete or absent (temporary name, rename)
+and carries a checksum, since it is not synced: a power cut costs work, never a wrong feature. All of it may be
+deleted at any time, and two tasks may use it at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from trainer_worker.project.folder import ProjectFolder
+
+#: Of one project; the files that were not used for longest are removed beyond it. A picture of 224 px takes 43 kB.
+LIMIT_BYTES = 1024**3
+#: Features reach 13 in the networks that come with us. A file with larger ones was not written by us, and their
+#: squares must not overflow in what is computed from them.
+MOST_VALUE = 1e6
+FEATURES = "features"
+_CHECKSUM_BYTES = 4
+
+
+class FeatureCache:
+    """float32 arrays of fixed shapes, by content and view."""
+
+    def __init__(self, project: ProjectFolder, engine: str, shapes: Sequence[tuple[int, ...]]) -> None:
+        """engine: names everything that a feature depends on besides the picture. shapes: of the arrays, in order."""
+        self._project = project
+        self._engine = engine
+        self._shapes = shapes
+        self._sizes = [int(np.prod(shape)) for shape in shapes]
+
+    def load(self, content: str, view: str) -> list[np.ndarray] | None:
+        """The arrays, or None when they are not there."""
+        size_bytes = 4 * sum(self._sizes) + _CHECKSUM_BYTES
+        try:
+            with (
+                self._project.kept(FEATURES, self._engine) as folder,
+                folder.open(f"{content}.{view}", size_bytes) as file,
+            ):
+                stored = file.read(size_bytes)
+                os.utime(file.fileno())
+        except OSError:
+            return None
+        values = memoryview(stored)[:-_CHECKSUM_BYTES]
+        if len(stored) != size_bytes or zlib.crc32(values) != int.from_bytes(stored[-_CHECKSUM_BYTES:]):
+            return None
+        numbers = np.frombuffer(values, np.float32)
+        if not np.abs(numbers).max(initial=0.0) <= MOST_VALUE:  # nor for one that is no number
+            return None
+        parts = np.split(numbers, np.cumsum(self._sizes)[:-1])
+        return [part.reshape(shape) for part, shape in zip(parts, self._shapes, strict=True)]
+
+    def save(self, content: str, view: str, arrays: Sequence[np.ndarray]) -> None:
+        """A disk that takes nothing costs the next task's time, not this one."""
+        values = b"".join(np.ascontiguousarray(array, np.float32).tobytes() for array in arrays)
+        checksum = zlib.crc32(values).to_bytes(_CHECKSUM_BYTES)
+        try:
+            with self._project.kept(FEATURES, self._engine, make=True) as folder:
+                folder.replace(f"{content}.{view}", [values, checksum], synced=False)
+        except OSError:
+            self._project.refuse_if_gone()
+
+
+def trim_features(project: ProjectFolder, limit_bytes: int = LIMIT_BYTES) -> None:
+    """Remove what was not used for longest, until at most limit_bytes are left."""
+    found = []
+    with contextlib.suppress(OSError), project.kept(FEATURES) as engines:
+        for engine in engines.names():
+            with contextlib.suppress(OSError), engines.folder(engine) as folder:
+                for name in folder.names():
+                    with contextlib.suppress(OSError):  # another task may be at it
+                        status = folder.status(name)
+                        if stat.S_ISREG(status.st_mode):
+                            found.append((status.st_mtime, status.st_size, engine, name))
+        left_bytes = sum(size for _, size, _, _ in found)
+        for _, size, engine, name in sorted(found):
+            if left_bytes <= limit_bytes:
+                return
+            with contextlib.suppress(OSError), engines.folder(engine) as folder:
+                folder.remove(name)
+            left_bytes -= size

@@ -1,0 +1,88 @@
+"""manifest.json as it is read back: input from a folder that others can write to, so typed and bounded.
+
+A manifest lists the files that belong to a model, with sizes and hashes. One that holds anything which we would not
+have written counts as none.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from protocol.task import TaskId
+from trainer_worker.project.directory import Directory
+from trainer_worker.project.model_files import FILES, MANIFEST, is_model_file
+
+#: A manifest of a thousand classes with warnings for each has 0.2 MB; TFLite files end at 2 GB.
+MOST_MANIFEST_BYTES = 8 * 1024**2
+MOST_FILE_BYTES = 4 * 1024**3
+MOST_FILES = 64
+#: Deeper than anything that a trainer writes. Python's own limit is reached at a thousand.
+MOST_NESTED = 16
+
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+_Word = Annotated[str, Meta(max_length=100)]
+
+
+class ListedFile(msgspec.Struct, frozen=True):
+    """path: relative to the model's folder."""
+
+    path: Annotated[str, Meta(max_length=200)]
+    size_bytes: Annotated[int, Meta(ge=0, le=MOST_FILE_BYTES)]
+    sha256: Sha256
+
+    def __post_init__(self) -> None:
+        if not is_model_file(self.path):
+            raise ValueError("not the name of a file that we write")
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What is believed of a manifest, once it has the form that we write.
+
+    content: the whole of it, plain JSON values, for a copy of the model; set by read_manifest.
+    """
+
+    task_id: TaskId
+    model_file: str
+    files: Annotated[list[ListedFile], Meta(min_length=1, max_length=MOST_FILES)]
+    fingerprint: Annotated[str, Meta(pattern=r"^([0-9a-f]{64})?\Z")] = ""
+    interim: bool = False
+    stopped_early: bool = False
+    end_reason: _Word = ""
+    metrics: Annotated[dict[_Word, float | None], Meta(max_length=100)] = {}
+    stage_seconds: Annotated[dict[_Word, float], Meta(max_length=100)] = {}
+    content: dict[str, Any] = {}
+
+    def __post_init__(self) -> None:
+        listed = {file.path.partition("/")[0] for file in self.files}
+        if self.model_file not in FILES.values() or self.model_file not in listed:
+            raise ValueError("model_file is not one of the files")
+
+
+class ForeignManifestError(Exception):
+    """There is a manifest that we would not have written; says why."""
+
+
+def read_manifest(folder: Directory, task_id: str) -> Manifest | None:
+    """The manifest of the model of that task; None where there is none. Raises ForeignManifestError."""
+    try:
+        content = msgspec.json.decode(folder.read(MANIFEST, MOST_MANIFEST_BYTES))
+        manifest = msgspec.convert(content, Manifest)
+        if manifest.task_id != task_id or not _is_plain(content, MOST_NESTED):
+            raise ValueError("of another task, or with values that we don't write")
+    except FileNotFoundError:
+        return None
+    # Not JSON, not UTF-8, a number or field out of its bounds: all of these are ValueErrors.
+    except (OSError, ValueError, RecursionError) as error:
+        raise ForeignManifestError(str(error)[:200]) from error
+    return msgspec.structs.replace(manifest, content=content)
+
+
+def _is_plain(value: Any, most_nested: int) -> bool:
+    """Whether all of it can be written again: neither nested without end nor with numbers of hundreds of digits."""
+    if isinstance(value, dict | list):
+        items = value.values() if isinstance(value, dict) else value
+        return most_nested > 0 and all(_is_plain(item, most_nested - 1) for item in items)
+    return not isinstance(value, int) or -(2**63) <= value < 2**64

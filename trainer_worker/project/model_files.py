@@ -1,0 +1,40 @@
+"""The names of the files in a model's folder. No other name is ever written, listed, copied or handed out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from protocol.text import as_utf8
+
+MANIFEST = "manifest.json"
+LABELS = "labels.txt"
+METRICS = "metrics.json"
+APP_PACK = "app_pack.zip"
+
+#: Each export format's name in the model folder.
+FILES: dict[str, str] = {
+    "tflite": "model.tflite",
+    "tflite_float16": "model_float16.tflite",
+    "tflite_int8": "model_int8.tflite",
+    "onnx": "model.onnx",
+    "saved_model": "saved_model",
+    "keras": "model.keras",
+}
+#: A SavedModel is a folder. These are the files that TensorFlow writes into it.
+_IN_SAVED_MODEL = re.compile(
+    FILES["saved_model"]
+    + r"/(saved_model\.pb|fingerprint\.pb|variables/variables\.(index|data-[0-9]{5}-of-[0-9]{5})"
+    + r"|assets/[A-Za-z0-9_-]{1,64})"
+)
+_SINGLE_FILES = frozenset({*FILES.values(), LABELS, METRICS, APP_PACK} - {FILES["saved_model"]})
+
+
+def is_model_file(path: str) -> bool:
+    """Whether a path, relative to the model's folder, is that of a file which we write and a manifest may list."""
+    return path in _SINGLE_FILES or _IN_SAVED_MODEL.fullmatch(path) is not None
+
+
+def label_lines(labels: Sequence[str]) -> str:
+    """One label a line, in the order of the model's outputs, whatever the folders are called."""
+    return "".join(f"{' '.join(as_utf8(label).splitlines())}\n" for label in labels)

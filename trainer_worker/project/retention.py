@@ -1,0 +1,83 @@
+"""What is removed from a project folder, and when. Nothing but what carries the names that we give."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from protocol.errors import TrainingError
+from protocol.task import TaskSpec, is_task_id
+from trainer_worker.project.checkpoints import Checkpoints
+from trainer_worker.project.directory import Directory
+from trainer_worker.project.feature_cache import trim_features
+from trainer_worker.project.folder import ProjectFolder, admit
+from trainer_worker.project.model_folder import LATEST, PARTIAL
+from trainer_worker.project.models import finished_models
+
+#: Left-overs of attempts that nobody took up again.
+STALE_AFTER_S = 7 * 86_400.0
+TASKS = "tasks"
+
+log = logging.getLogger(__name__)
+
+
+def checkpoints_of(project: ProjectFolder, task_id: str) -> Checkpoints:
+    """Those of one task, whichever attempt left them. ValueError for what is no task id."""
+    if not is_task_id(task_id):
+        raise ValueError(f"task id {task_id[:80]!r} can't name a folder; it is 32 lower-case hex digits")
+    return Checkpoints(project, TASKS, task_id)
+
+
+def discard_task(spec: TaskSpec, allowed_roots: Sequence[Path]) -> None:
+    """A cancelled task leaves nothing: no model, nothing half-written, no checkpoint.
+
+    Goes through the same door as a training: a folder that is not the one of the task is left alone.
+    """
+    try:
+        with admit(spec, allowed_roots) as project:
+            checkpoints_of(project, spec.task_id).clear()
+            with project.models() as models:
+                _discard_model(models, spec.task_id)
+    except FileNotFoundError:
+        pass  # there are no models
+    except (TrainingError, OSError, ValueError) as error:
+        log.warning("action=task.not_discarded task=%r reason=%r", spec.task_id[:80], str(error)[:500])
+
+
+def tidy_project(project: ProjectFolder, keep_models: int) -> None:
+    """Remove finished models beyond the `keep_models` newest (0: keep all), what is half-written and stale, and
+    features beyond their limit.
+    """
+    trim_features(project)
+    with contextlib.suppress(OSError), project.models() as models:
+        if keep_models:
+            for model in finished_models(models)[keep_models:]:
+                models.remove(model.task_id)
+        _remove_stale(models, lambda name: PARTIAL.fullmatch(name) is not None)
+    with contextlib.suppress(OSError), project.kept(TASKS) as tasks:
+        _remove_stale(tasks, is_task_id)
+
+
+def _discard_model(models: Directory, task_id: str) -> None:
+    models.remove(task_id)
+    for name in models.names():
+        found = PARTIAL.fullmatch(name)
+        if found is not None and found[1] == task_id:
+            models.remove(name)
+    with contextlib.suppress(OSError):
+        if models.link_target(LATEST) == task_id:
+            models.remove(LATEST)
+            newest = next(iter(finished_models(models)), None)
+            if newest is not None:
+                models.point_link(LATEST, newest.task_id)
+
+
+def _remove_stale(folder: Directory, is_ours: Callable[[str], bool]) -> None:
+    stale_before_s = time.time() - STALE_AFTER_S
+    for name in filter(is_ours, folder.names()):
+        with contextlib.suppress(OSError):
+            if folder.status(name).st_mtime < stale_before_s:
+                folder.remove(name)

@@ -1,0 +1,137 @@
+"""The same folder and options again: the model that was made of them is taken over.
+
+A model carries the fingerprint of everything it depends on. A task with the same fingerprint gets a copy of it, of the
+files that its manifest lists and only if they have the hashes that it lists.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from trainer_worker.data.class_folders import LABELS_FILE
+from trainer_worker.data.contents import content_hashes
+from trainer_worker.data.mask_classes import CLASSES_FILE
+from trainer_worker.data.picture_files import is_litter
+from trainer_worker.data.user_files import MAX_FILE_BYTES, UserFiles
+from trainer_worker.project.folder import MODELS, ProjectFolder
+from trainer_worker.project.manifest import Manifest
+from trainer_worker.project.model_folder import ModelFolder
+from trainer_worker.project.models import Tell, finished_models, nothing, open_listed
+
+#: Raised when the same folder and options would give another model than before.
+TRAINERS_VERSION = 5
+#: These say when a task is trained and for how long: only whole trainings are taken over.
+_OPTIONS_WITHOUT_INFLUENCE = frozenset({"priority", "maxSeconds"})
+#: The texts that trainers read.
+_TEXTS = frozenset({LABELS_FILE, CLASSES_FILE})
+
+log = logging.getLogger(__name__)
+
+
+def fingerprint(
+    project_dir: Path,
+    train_type: str,
+    options: dict[str, Any],
+    weights_file: Path | None = None,
+    on_step: Callable[[float], None] = lambda fraction: None,
+) -> str:
+    """Of names and contents of all files that trainers read, trainType, options, weights and trainers.
+
+    "" where one of them can't be read or is too large to be looked at: such a folder has no twin. weights_file: see
+    Job. on_step: told the finished fraction often; what it raises ends the hashing.
+    """
+    files, links = [], []
+    for path, status in _input_files(project_dir):
+        on_step(0.0)
+        if stat.S_ISLNK(status.st_mode):
+            links.append(path)
+        elif status.st_size > MAX_FILE_BYTES:
+            log.info("action=task.not_compared file=%r bytes=%d", str(path), status.st_size)
+            return ""
+        else:
+            files.append(path)
+    hashes = content_hashes(UserFiles(project_dir), files, on_step)
+    weights = content_hashes(UserFiles(Path("/")), [weights_file] if weights_file else [])
+    targets = [_link_text(link) for link in links]
+    if not all([*hashes, *targets, *weights]):
+        return ""
+    contents = dict(zip(files, hashes, strict=True)) | dict(zip(links, targets, strict=True))
+    named = sorted((os.fsencode(path.relative_to(project_dir)).hex(), content) for path, content in contents.items())
+    options = {name: value for name, value in options.items() if name not in _OPTIONS_WITHOUT_INFLUENCE}
+    facts = [TRAINERS_VERSION, train_type, sorted(options.items()), named, weights]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def take_over(project: ProjectFolder, mark: str, task_id: str, attempt: int, tell: Tell = nothing) -> Manifest | None:
+    """Publish a copy of the newest finished model with that fingerprint as this task's; None where there is none.
+
+    A model whose files are not as its manifest says is passed over. tell: called often; what it raises ends the work.
+    Raises as ModelFolder does.
+    """
+    if not mark:
+        return None
+    with contextlib.suppress(OSError), project.models() as models:
+        for model in finished_models(models, tell):
+            twin = model.manifest
+            if twin.fingerprint == mark and not twin.stopped_early:
+                copy = _copy(project, twin, task_id, attempt, tell)
+                if copy is not None:
+                    return copy
+    return None
+
+
+def _copy(project: ProjectFolder, twin: Manifest, task_id: str, attempt: int, tell: Tell) -> Manifest | None:
+    began_s = time.perf_counter()
+    with ModelFolder(project, task_id, attempt) as copy:
+        try:
+            with project.models() as models, models.folder(twin.task_id) as source:
+                for file in twin.files:
+                    with open_listed(source, file) as content:
+                        if copy.add(file.path, content, tell) != file:
+                            raise FileNotFoundError(f"{file.path} is not as it was written")
+        except OSError as error:
+            log.warning("action=model.not_taken_over from=%s reason=%r", twin.task_id, str(error))
+            return None
+        seconds = {"take_over": round(time.perf_counter() - began_s, 3)}
+        changes = {"task_id": task_id, "attempt": attempt, "taken_over_from": twin.task_id, "stage_seconds": seconds}
+        copy.publish({**twin.content, **changes})
+    return msgspec.structs.replace(twin, task_id=task_id, stage_seconds=seconds)
+
+
+def _input_files(project_dir: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Regular files that trainers may read, and links; without models and what is hidden."""
+    pending = [project_dir]
+    while pending:
+        with contextlib.suppress(OSError), os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                path = Path(entry.path)
+                if entry.name.startswith(".") or path == project_dir / MODELS:
+                    continue
+                status = entry.stat(follow_symlinks=False)
+                if stat.S_ISDIR(status.st_mode):
+                    pending.append(path)
+                elif stat.S_ISLNK(status.st_mode) or (stat.S_ISREG(status.st_mode) and _is_read(entry.name)):
+                    yield path, status
+
+
+def _is_read(name: str) -> bool:
+    """Whether a trainer may read a file of that name."""
+    return name in _TEXTS or not is_litter(name)
+
+
+def _link_text(link: Path) -> str:
+    try:
+        return f"-> {link.readlink()}"
+    except OSError:
+        return ""
