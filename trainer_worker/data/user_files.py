@@ -13,7 +13,7 @@ import errno
 import io
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -50,6 +50,13 @@ class SkippedFile:
 
     file: str
     reason: str
+
+
+def skipped_warnings(skipped: Sequence[SkippedFile]) -> list[str]:
+    """What the caller is told of them."""
+    if len(skipped) == 1:
+        return ["One file was skipped; metrics.json names it."]
+    return [f"{len(skipped)} files were skipped; metrics.json lists them."] if skipped else []
 
 
 class Entry(NamedTuple):
