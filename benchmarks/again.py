@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.dataset_folder import dataset_folder
 from benchmarks.machine import describe_machine
 from benchmarks.service_processes import ServiceProcesses
 from demo.digits_data import make_digits_project
@@ -64,7 +65,7 @@ def run_task(service: ServiceProcesses, project: Path) -> tuple[float, dict[str,
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("source", type=Path, help="class folders")
+    parser.add_argument("source", type=dataset_folder, help="class folders")
     parser.add_argument("--per-class", type=int, default=0, help="images of each class; 0: all")
     parser.add_argument("--new", type=int, default=11, help="photos that come later")
     arguments = parser.parse_args()

@@ -17,6 +17,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from benchmarks.dataset_folder import dataset_folder
 from benchmarks.machine import describe_machine
 from benchmarks.recipes import COMPARISON, copy_class_folders
 from conf.settings import ROOT
@@ -59,7 +60,7 @@ def print_table(outcomes: dict[str, list[dict[str, Any]]]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("dataset", type=Path, metavar="DATASET_DIR")
+    parser.add_argument("dataset", type=dataset_folder, metavar="DATASET_DIR")
     parser.add_argument("--backbones", type=_backbone_names, default=["lite0", "lite1", "lite2"])
     parser.add_argument("--seeds", type=int, default=3, help="how many, from 1 on")
     parser.add_argument("--per-class", type=int, default=0, help="use at most this many images a class; 0: all")

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.bombs import BOMBS
+from benchmarks.dataset_folder import dataset_folder
 from benchmarks.machine import describe_machine
 from trainer_worker.data.decoding_budget import DEFAULT_BYTES
 from trainer_worker.data.images import PictureReader, UnreadableImageError, image_size, read_rgb
@@ -88,7 +89,7 @@ def report(name: str, path: Path) -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folders", type=Path, nargs="*")
+    parser.add_argument("folders", type=dataset_folder, nargs="*")
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
     parser.add_argument("--at-once", type=int, help=argparse.SUPPRESS)

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.again import END_TIMEOUT_S, READY_TIMEOUT_S, WARM_UP_IMAGES, run_task
+from benchmarks.dataset_folder import dataset_folder
 from benchmarks.machine import describe_machine
 from benchmarks.recipes import copy_class_folders
 from benchmarks.service_processes import ServiceProcesses
@@ -175,7 +176,7 @@ def measure(service: ServiceProcesses, source: Path, per_class: int, budgets: li
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("source", type=Path, help="class folders, or images/ and masks/")
+    parser.add_argument("source", type=dataset_folder, help="class folders, or images/ and masks/")
     parser.add_argument("--budgets", default="30,60,120", help="seconds, with commas between")
     parser.add_argument("--per-class", type=int, default=0, help="images of each class; 0: all")
     parser.add_argument("--threads", type=int, default=0, help="of the worker; 0: all cores")

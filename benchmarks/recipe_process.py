@@ -15,6 +15,7 @@ from typing import Any
 import keras
 import msgspec
 
+from benchmarks.dataset_folder import dataset_folder
 from conf.settings import ROOT
 from protocol.options import TrainingOptions, read_options, typed_options
 from trainer_worker.backbones.weights_files import find_weights_file
@@ -73,7 +74,7 @@ def run_one(
     """
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipe", choices=[*recipes, *(["prepare"] if prepare else [])])
-    parser.add_argument("project", type=Path)
+    parser.add_argument("project", type=dataset_folder)
     parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help=f"of {train_type}")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 2)
     parser.add_argument("--cache-dir", type=Path, required=True)

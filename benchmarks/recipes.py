@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.comparison import Comparison, Target
+from benchmarks.dataset_folder import dataset_folder
 from benchmarks.machine import describe_machine
 from demo.digits_data import make_digits_project
 from trainer_worker.data.class_folders import scan
@@ -68,7 +69,7 @@ def report(source: Path, arguments: argparse.Namespace, flags: Sequence[str]) ->
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("datasets", type=Path, nargs="*", metavar="DATASET_DIR")
+    parser.add_argument("datasets", type=dataset_folder, nargs="*", metavar="DATASET_DIR")
     COMPARISON.add_arguments(parser)
     parser.add_argument(
         "--option", action="append", default=[], metavar="NAME=VALUE", help="of trainType=classification"

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.comparison import Comparison, Target
+from benchmarks.dataset_folder import dataset_folder
 from benchmarks.machine import describe_machine
 from demo.segmentation_data import make_kinds_project, make_segmentation_project, make_thin_lines_project
 from trainer_worker.data.mask_classes import CLASSES_FILE
@@ -87,7 +88,7 @@ def _drawn_names(text: str) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("datasets", type=Path, nargs="*", metavar="DATASET_DIR")
+    parser.add_argument("datasets", type=dataset_folder, nargs="*", metavar="DATASET_DIR")
     parser.add_argument("--drawn", type=_drawn_names, default=[], help=f"some of {','.join(DRAWN)}")
     parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="for all sets")
     COMPARISON.add_arguments(parser)

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from benchmarks.dataset_folder import dataset_folder
 from benchmarks.machine import describe_machine
 from demo.segmentation_data import make_thin_lines_project
 from protocol.options import typed_options
@@ -64,7 +65,7 @@ def dice_scaled_up(project: Path, folder: Path, side_px: int, threads: int) -> f
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, nargs="?")
+    parser.add_argument("folder", type=dataset_folder, nargs="?")
     parser.add_argument("--tiles", type=int, default=16)
     parser.add_argument("--image-size", type=int, default=128)
     parser.add_argument("--batch-size", type=int, default=8)

@@ -16,7 +16,7 @@ from trainer_worker.data.class_folders import ClassFolders, keep_trainable
 from trainer_worker.data.contents import content_groups, content_hashes
 from trainer_worker.data.images import UnreadableImageError
 from trainer_worker.data.splits import Split, conflicts, stratified_split
-from trainer_worker.data.user_files import SkippedFile
+from trainer_worker.data.user_files import SkippedFile, skipped_warnings
 from trainer_worker.features import CachedFeatures, PictureFeatures
 from trainer_worker.job import Job
 from trainer_worker.project.continuation import LastTraining
@@ -128,8 +128,7 @@ def split_dataset(data: Dataset, job: Job, last: LastTraining | None) -> tuple[S
             f"The images of {', '.join(folders.labels)} are copies of one picture for each class, or the same in "
             "several classes; scoring the model needs two different pictures of a class. Add more.",
         )
-    skipped = [f"{len(data.skipped)} files were skipped; metrics.json lists them."] if data.skipped else []
-    return split, [*skipped, *folders.warnings, *_warnings(folders, groups, split, job)]
+    return split, [*skipped_warnings(data.skipped), *folders.warnings, *_warnings(folders, groups, split, job)]
 
 
 def _warnings(folders: ClassFolders, groups: np.ndarray, split: Split, job: Job) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from trainer_worker.data.images import UnreadableImageError, picture_changed
 from trainer_worker.data.mask_folders import MaskFolders, whole_pair
 from trainer_worker.data.tiles import part_that_counts, tiles
 
@@ -58,8 +59,12 @@ class MaskPredictor:
     def of_files(self, folders: MaskFolders, pairs: Any, on_step: Callable[[float], None]) -> Iterator[tuple[Any, Any]]:
         """(true mask, found mask) of the pairs with those numbers, at their pictures' own sizes, (h, w) each."""
         for done, number in enumerate(pairs, start=1):
-            with whole_pair(folders, folders.pairs[number], self._side_px) as (picture, truth):
-                yield truth, self.of_whole(picture)
+            try:
+                with whole_pair(folders, folders.pairs[number], self._side_px) as (picture, truth):
+                    found = self.of_whole(picture)
+            except UnreadableImageError as error:
+                raise picture_changed(error) from error
+            yield truth, found
             on_step(done / len(pairs))
 
     def _batches(self, pictures: Any) -> Iterator[tuple[int, Any]]:

@@ -122,19 +122,20 @@ def test_a_folder_without_rights_is_listed(tmp_path: Path) -> None:
     assert [(skip.file, "permission" in skip.reason) for skip in found.skipped] == [("closed", True)]
 
 
-def test_a_project_named_by_a_link_is_the_folder_behind_it(tmp_path: Path) -> None:
-    (tmp_path / "real").mkdir()
-    (tmp_path / "real" / "a.png").write_bytes(b"abc")
-    (tmp_path / "link").symlink_to("real")
-    files = UserFiles(tmp_path / "link")
-    with files.open(tmp_path / "link" / "a.png") as file:
+def test_nothing_is_read_in_a_project_that_has_become_a_link(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "a.png").write_bytes(b"abc")
+    files = UserFiles(project)
+    with files.open(project / "a.png") as file:
         assert file.read() == b"abc"
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "a.png").write_bytes(b"secret")
-    (tmp_path / "link").unlink()
-    (tmp_path / "link").symlink_to("other")
-    with pytest.raises(RefusedFileError, match="leads out of the project"):
-        files.open(tmp_path / "link" / "a.png")
+    project.rename(tmp_path / "away")
+    project.symlink_to("other")
+    for reader in (files, UserFiles(project)):
+        with pytest.raises(RefusedFileError, match="leads out of the project"):
+            reader.open(project / "a.png")
 
 
 def test_a_folder_whose_name_begins_like_the_project_is_outside(tmp_path: Path) -> None:

@@ -60,9 +60,11 @@ def flatten(image: Image.Image, factor: int = 1) -> Image.Image:
 
 def as_array(image: Image.Image) -> npt.NDArray[np.uint8]:
     """An "L" or "RGB" picture as uint8 (height, width, 3)."""
+    if image.width * image.height <= BAND_PIXELS:
+        return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
     pixels = np.empty((image.height, image.width, 3), np.uint8)
     for first_row, band in bands(image):
-        pixels[first_row : first_row + band.height] = np.asarray(band if band.mode == "RGB" else band.convert("RGB"))
+        pixels[first_row : first_row + band.height] = np.asarray(band.convert("RGB"))
     return pixels
 
 

@@ -6,6 +6,7 @@ Measured with `python -m benchmarks.decoding`; every estimate is at or above wha
 from __future__ import annotations
 
 import itertools
+import os
 from typing import Any, BinaryIO
 
 from PIL import Image
@@ -28,6 +29,7 @@ _COMPRESSION, _SAMPLES, _BITS, _ORIENTATION = 259, 277, 258, 274
 _STRIP_ROWS, _STRIP_BYTES, _TILE_WIDTH, _TILE_ROWS, _TILE_BYTES = 278, 279, 322, 323, 325
 _PLAIN_COMPRESSIONS = {1, 2, 3, 4, 5, 8, 32773, 32946}
 
+_SMALL_JPEG_PIXELS = 1_000_000
 # JPEG's markers: those that stand alone, and those before which the first scan begins.
 _NO_LENGTH = {0x01, 0xD8, *range(0xD0, 0xD8)}
 _START_OF_SCAN = 0xDA
@@ -38,14 +40,15 @@ def picture_bytes(image: Image.Image) -> int:
     return image.width * image.height * _BYTES_OF_MODE.get(image.mode, _OTHER_MODES_BYTES)
 
 
-def decoder_bytes(image: Image.Image, full_size: tuple[int, int], file: BinaryIO, file_bytes: int) -> int:
+def decoder_bytes(image: Image.Image, full_size: tuple[int, int], file: BinaryIO) -> int:
     """What decoding takes beside picture_bytes. full_size: (width, height) as stored, before `draft` reduced it.
 
     May move the position of `file`, which Pillow sets anew when it loads.
     """
-    pixels = full_size[0] * full_size[1]
+    pixels, file_bytes = full_size[0] * full_size[1], os.fstat(file.fileno()).st_size
     if image.format in ("JPEG", "MPO"):
-        return 0 if _has_one_scan(file) else _coefficients_bytes(image, pixels)
+        is_large = pixels > _SMALL_JPEG_PIXELS  # a small one isn't worth a look at its markers
+        return 0 if is_large and _has_one_scan(file) else _coefficients_bytes(image, pixels)
     if image.format == "TIFF":
         return _tiff_bytes(image, file_bytes) + _widest_gap_bytes(image)
     if image.format == "JPEG2000":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import logging
 import math
 import os
@@ -17,10 +18,17 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, PngImagePlugin, UnidentifiedImageError
 
+from protocol.errors import TrainingError
 from trainer_worker.data.decoding_budget import DecodingBudget
 from trainer_worker.data.flattening import BAND_BYTES_OF_PIXEL, BAND_PIXELS, as_array, flat_mode, flatten, is_flat
 from trainer_worker.data.footprints import decoder_bytes, picture_bytes
-from trainer_worker.data.picture_file import MOST_HEADER_BYTES, PictureFile, refuse_hidden_pictures, refuse_large_extras
+from trainer_worker.data.picture_file import (
+    MOST_HEADER_BYTES,
+    LargePictureFile,
+    buffered,
+    refuse_hidden_pictures,
+    refuse_large_extras,
+)
 from trainer_worker.data.user_files import RefusedFileError, UserFiles
 
 #: A picture whose header claims more pixels than this is refused before any of them is decoded.
@@ -65,6 +73,15 @@ class UnreadableImageError(Exception):
         self.reason = reason
 
 
+def picture_changed(error: UnreadableImageError) -> TrainingError:
+    """When a picture could be read before, in the same training, and can't be any more."""
+    return TrainingError(
+        "too_few_images",
+        f"A picture was changed during the training, and can't be read any more: {error}. "
+        "Leave the folder as it is until the training has ended, and post the task again.",
+    )
+
+
 @dataclass(frozen=True)
 class PictureReader:
     """What reading a picture takes: the door to the project's files, and the memory that all threads share."""
@@ -77,13 +94,13 @@ class OpenPicture(NamedTuple):
     """A picture whose header is read. full_size: (width, height) as stored."""
 
     image: Image.Image
-    file: PictureFile
+    file: io.BufferedReader
     full_size: tuple[int, int]
 
     @property
     def load_bytes(self) -> int:
         """What Pillow takes to decode it."""
-        return picture_bytes(self.image) + decoder_bytes(self.image, self.full_size, self.file, self.file.size_bytes)
+        return picture_bytes(self.image) + decoder_bytes(self.image, self.full_size, self.file)
 
 
 def image_size(reader: PictureReader, path: Path) -> tuple[int, int]:
@@ -216,7 +233,7 @@ def opened(reader: PictureReader, path: Path) -> Iterator[OpenPicture]:
     try:
         # By an open file, not by name: Pillow maps an uncompressed TIFF that it opens by name into memory, and then
         # scrambles it when its EXIF block asks for a quarter turn.
-        with PictureFile(reader.files.open(path)) as file:
+        with buffered(reader.files.open(path)) as file:
             start = file.peek(16)[:16]
             refuse_hidden_pictures(file, reader.budget.most_bytes)
             with Image.open(file) as image:
@@ -225,7 +242,8 @@ def opened(reader: PictureReader, path: Path) -> Iterator[OpenPicture]:
                 if image.format in _REFUSED_FORMATS:
                     raise RefusedFileError(f"{_REFUSED_FORMATS[image.format]} are not supported; save it as PNG")
                 refuse_large_extras(image, file)
-                file.header_is_read()
+                if isinstance(file, LargePictureFile):
+                    file.header_is_read()
                 yield OpenPicture(image, file, image.size)
     except (MemoryError, UnreadableImageError):
         raise

@@ -23,12 +23,18 @@ _PNG_START, _ICO_START = b"\x89PNG\r\n\x1a\n", b"\x00\x00\x01\x00"
 _ICON_BYTES_OF_PIXEL = 16
 
 
-class PictureFile(io.BufferedReader):
+def buffered(file: io.FileIO) -> io.BufferedReader:
+    """The file for Pillow. A small one holds no large header, and Pillow's many small reads of it are not counted."""
+    size_bytes = os.fstat(file.fileno()).st_size
+    return io.BufferedReader(file) if size_bytes <= MOST_HEADER_BYTES else LargePictureFile(file, size_bytes)
+
+
+class LargePictureFile(io.BufferedReader):
     """A file that refuses to have more than MOST_HEADER_BYTES read from it until `header_is_read` is called."""
 
-    def __init__(self, file: io.FileIO) -> None:
+    def __init__(self, file: io.FileIO, size_bytes: int) -> None:
         super().__init__(file)
-        self.size_bytes = os.fstat(file.fileno()).st_size
+        self.size_bytes = size_bytes
         self._left_bytes: int | None = MOST_HEADER_BYTES
 
     def header_is_read(self) -> None:
@@ -60,12 +66,12 @@ def too_much() -> RefusedFileError:
     )
 
 
-def refuse_large_extras(image: Image.Image, file: PictureFile) -> None:
+def refuse_large_extras(image: Image.Image, file: io.BufferedReader) -> None:
     """Add up what a PNG has beside its pixels, since Pillow reads it with them. Leaves the file where it was.
 
     Raises RefusedFileError when that is more than MOST_HEADER_BYTES.
     """
-    if image.format != "PNG":
+    if image.format != "PNG" or not isinstance(file, LargePictureFile):
         return
     position = file.tell()
     pixels = {b"IDAT", b"fdAT"} if getattr(image, "is_animated", False) else {b"IDAT"}
@@ -82,18 +88,18 @@ def refuse_large_extras(image: Image.Image, file: PictureFile) -> None:
     file.seek(position)
 
 
-def refuse_hidden_pictures(file: PictureFile, most_bytes: int) -> None:
+def refuse_hidden_pictures(file: io.BufferedReader, most_bytes: int) -> None:
     """Look at the sizes of the pictures inside of an icon: Pillow decodes the first one when it opens the file,
     whatever size the icon's own list gives it. Raises RefusedFileError."""
     if file.peek(4)[:4] != _ICO_START:
         return
-    _, count = struct.unpack("<4sH", file.raw_read(6))
-    entries = [file.raw_read(16) for _ in range(min(count, 1000))]
+    _, count = struct.unpack("<4sH", file.read(6))
+    entries = [file.read(16) for _ in range(min(count, 1000))]
     for entry in entries:
         if len(entry) < 16:
             break
         file.seek(int.from_bytes(entry[12:16], "little"))
-        head = file.raw_read(24)
+        head = file.read(24)
         if head.startswith(_PNG_START) and len(head) == 24:
             width, height = struct.unpack(">II", head[16:24])
         else:

@@ -13,7 +13,7 @@ import errno
 import io
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -52,6 +52,13 @@ class SkippedFile:
     reason: str
 
 
+def skipped_warnings(skipped: Sequence[SkippedFile]) -> list[str]:
+    """What the caller is told of them."""
+    if len(skipped) == 1:
+        return ["One file was skipped; metrics.json names it."]
+    return [f"{len(skipped)} files were skipped; metrics.json lists them."] if skipped else []
+
+
 class Entry(NamedTuple):
     """What stands in a folder."""
 
@@ -70,9 +77,9 @@ class UserFiles:
     """The files of one project. Links are followed as long as they stay inside."""
 
     def __init__(self, project_dir: Path) -> None:
-        """The folder that project_dir leads to now is the project from here on, even if it becomes a link later."""
+        """project_dir: a path without any links. If it has become one by the time of a read, that read is refused."""
         self.project_dir = project_dir
-        self._inside = os.path.realpath(project_dir).rstrip("/") + "/"
+        self._inside = os.fspath(project_dir).rstrip("/") + "/"
 
     def name_of(self, path: Path) -> str:
         """For messages and reports: relative to the project."""

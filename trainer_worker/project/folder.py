@@ -34,7 +34,8 @@ class ProjectFolder:
     @classmethod
     def open(cls, path: Path) -> ProjectFolder:
         """The folder at a path that needs no check: for benchmarks and tests. A task's is opened by `admit`."""
-        return cls(path, Directory.at(path))
+        real = path.resolve()
+        return cls(real, Directory.at(real))
 
     def __enter__(self) -> ProjectFolder:
         return self

@@ -24,7 +24,7 @@ from trainer_worker.class_scores import ClassScores, accuracy, score_classes
 from trainer_worker.classifier_record import Trained, describe_model, describe_training, headline
 from trainer_worker.data.class_folders import ClassFolders, scan
 from trainer_worker.data.decoding_budget import DecodingBudget
-from trainer_worker.data.images import read_rgb
+from trainer_worker.data.images import UnreadableImageError, picture_changed, read_rgb
 from trainer_worker.data.splits import Split
 from trainer_worker.export_checks import Exports, HeldOut, start_runtimes
 from trainer_worker.exports import CALIBRATION_PICTURES, expected_s, refuse_impossible
@@ -311,4 +311,7 @@ def _spread_pictures(data: Dataset, rows: np.ndarray, job: Job) -> np.ndarray:
 
 def _pictures(data: Dataset, rows: np.ndarray, job: Job) -> np.ndarray:
     side = job.options.image_size
-    return np.stack([read_rgb(data.folders.reader, data.folders.files[row], (side, side)) for row in rows])
+    try:
+        return np.stack([read_rgb(data.folders.reader, data.folders.files[row], (side, side)) for row in rows])
+    except UnreadableImageError as error:
+        raise picture_changed(error) from error

@@ -26,6 +26,7 @@ from trainer_worker.data.decoding_budget import DecodingBudget
 from trainer_worker.data.mask_classes import pictures_with, rarest_class
 from trainer_worker.data.mask_folders import Cutting, Examples, MaskFolders, read_pairs, scan
 from trainer_worker.data.splits import Split, stratified_split
+from trainer_worker.data.user_files import skipped_warnings
 from trainer_worker.export_checks import Exports, HeldOut, start_runtimes
 from trainer_worker.exports import CALIBRATION_PICTURES, expected_s, refuse_impossible
 from trainer_worker.job import Job, Phase, Reporter, TrainingResult
@@ -305,9 +306,7 @@ def split_pairs(
 
 
 def _warnings(folders: MaskFolders, examples: Examples, present: Any, split: Split) -> list[str]:
-    warnings = []
-    if folders.skipped:
-        warnings.append(f"{len(folders.skipped)} files were skipped; metrics.json lists them.")
+    warnings = skipped_warnings(folders.skipped)
     empty = int((~present[:, 1:].any(axis=1)).sum())
     if empty:
         warnings.append(f"{empty} of {len(present)} masks mark no foreground.")
