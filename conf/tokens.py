@@ -151,6 +151,7 @@ def _locked(file: Path) -> Iterator[None]:
     except OSError as error:
         raise TokenError(f"{file.parent} cannot be written to ({error.strerror}).") from error
     try:
+        _give_to_owner(descriptor, file.parent)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
@@ -164,6 +165,7 @@ def _write(file: Path, tokens: list[Token]) -> None:
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             with open(descriptor, "wb") as opened:
+                _give_to_owner(descriptor, file.parent)
                 opened.write(msgspec.json.format(msgspec.json.encode(tokens)))
                 opened.flush()
                 os.fsync(descriptor)
@@ -173,3 +175,10 @@ def _write(file: Path, tokens: list[Token]) -> None:
             raise
     except OSError as error:
         raise TokenError(f"The token file {file} cannot be written ({error.strerror}).") from error
+
+
+def _give_to_owner(descriptor: int, folder: Path) -> None:
+    """An operator makes tokens as root; the service, which owns the state folder, has to read them."""
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
