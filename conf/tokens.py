@@ -86,8 +86,14 @@ def read_tokens(file: Path) -> list[Token] | None:
         ) from error
 
 
-def create_token(file: Path, name: str, user: str = "", read_only: bool = False) -> str:
-    """Add a token, and return it: it is shown this once. TokenError when the name is taken or not allowed."""
+def create_token(file: Path, name: str, user: str | None = None, read_only: bool = False) -> str:
+    """Add a token, and return it: it is shown this once. TokenError when the name is taken or not allowed.
+
+    user: the only user whose tasks it opens; None for all.
+    """
+    if user is not None and not user.strip():
+        raise TokenError("The user of the token is empty; name one, or leave --user out for a token for all users.")
+    user = (user or "").strip()
     token = TOKEN_PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     try:
@@ -97,7 +103,7 @@ def create_token(file: Path, name: str, user: str = "", read_only: bool = False)
                 "name": name,
                 "sha256": token_hash(token),
                 "created_at": now,
-                "user": user.strip(),
+                "user": user,
                 "read_only": read_only,
             },
             Token,
@@ -105,7 +111,7 @@ def create_token(file: Path, name: str, user: str = "", read_only: bool = False)
         user.encode()
     except (msgspec.ValidationError, UnicodeEncodeError) as error:
         raise TokenError(
-            f"NAME = {name!r} with the user {user!r} is not allowed ({error}); a name has 1 to 64 letters, digits, "
+            f"NAME = {name[:80]!r} with the user {user[:80]!r} is not allowed ({error}); a name has 1 to 64 letters, digits, "
             "'.', '_' or '-'."
         ) from error
     with _locked(file):

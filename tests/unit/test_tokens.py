@@ -73,6 +73,14 @@ def test_a_name_that_is_not_allowed_makes_no_token(file: Path, name: str) -> Non
     assert read_tokens(file) is None
 
 
+@pytest.mark.parametrize("user", ["", "  "])
+def test_an_empty_user_makes_no_token_for_all(file: Path, user: str) -> None:
+    """A script whose variable is not set must not open everybody's tasks."""
+    with pytest.raises(TokenError, match="empty"):
+        create_token(file, "website", user)
+    assert read_tokens(file) is None
+
+
 def test_a_name_is_given_once_and_can_be_revoked(file: Path) -> None:
     create_token(file, "website")
     with pytest.raises(TokenError, match="already"):
