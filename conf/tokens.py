@@ -111,8 +111,8 @@ def create_token(file: Path, name: str, user: str | None = None, read_only: bool
         user.encode()
     except (msgspec.ValidationError, UnicodeEncodeError) as error:
         raise TokenError(
-            f"NAME = {name[:80]!r} with the user {user[:80]!r} is not allowed ({error}); a name has 1 to 64 letters, digits, "
-            "'.', '_' or '-'."
+            f"NAME = {name[:80]!r} with the user {user[:80]!r} is not allowed ({error}); a name has 1 to 64 letters, "
+            "digits, '.', '_' or '-'."
         ) from error
     with _locked(file):
         tokens = read_tokens(file) or []
