@@ -79,7 +79,7 @@ def _add_token_commands(parser: argparse.ArgumentParser) -> None:
     action = parser.add_subparsers(dest="action", required=True)
     create = action.add_parser("create", help="make a token, and show it this once")
     create.add_argument("name", metavar="NAME", help="what you call it: 1 to 64 letters, digits, '.', '_' or '-'")
-    create.add_argument("--user", metavar="USERID", default="", help="it opens only the tasks of this userId")
+    create.add_argument("--user", metavar="USERID", help="it opens only the tasks of this userId")
     create.add_argument("--read-only", action="store_true", help="it may look, but post, cancel and stop nothing")
     action.add_parser("list", help="show all tokens, without the secrets")
     revoke = action.add_parser("revoke", help="a token stops working at once")

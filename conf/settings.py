@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tomllib
 from collections.abc import Mapping
@@ -36,9 +37,11 @@ PATH_KEYS = (
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 #: A name or an address, without a port: "tfmodel.example.com", "192.0.2.7", "[2001:db8::7]".
-HOST_PATTERN = r"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])\Z"
-#: As browsers send it: scheme, host, and the port unless it is the scheme's own; no path.
-ORIGIN_PATTERN = r"^https?://([a-z0-9]([a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:[0-9]{1,5})?\Z"
+HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
+#: As browsers send it: small letters, and the port only where it is not the scheme's own.
+ORIGIN = re.compile(
+    r"(http(?!.*:80\Z)|https(?!.*:443\Z))://([a-z0-9]([a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:[0-9]{1,5})?"
+)
 
 
 class SettingsError(Exception):
@@ -58,8 +61,8 @@ class WebSettings(_Section, frozen=True, kw_only=True):
     port: Port
     data_roots: Annotated[list[Annotated[str, Meta(min_length=1)]], Meta(min_length=1)]
     allow_anonymous: bool
-    allowed_hosts: list[Annotated[str, Meta(pattern=HOST_PATTERN)]]
-    allowed_origins: list[Annotated[str, Meta(pattern=ORIGIN_PATTERN)]]
+    allowed_hosts: list[str]
+    allowed_origins: list[str]
     request_timeout_s: Seconds
     idle_timeout_s: Seconds
     transfer_timeout_s: Seconds
@@ -298,6 +301,7 @@ def _check_together(settings: Settings) -> None:
 
     Whether the front-end may listen beyond this machine depends on its tokens too: see conf/tokens.py.
     """
+    _check_callers(settings.web)
     broker = settings.broker
     if broker.host not in LOOPBACK_HOSTS and not (broker.curve_dir or broker.allow_anonymous):
         raise SettingsError(
@@ -316,3 +320,20 @@ def _check_together(settings: Settings) -> None:
             f"[broker] lease_ttl_s = {broker.lease_ttl_s} must be at least twice "
             f"heartbeat_interval_s = {broker.heartbeat_interval_s}, or one lost heartbeat loses the task."
         )
+
+
+def _check_callers(web: WebSettings) -> None:
+    """The names that callers may use, and the origins that may call, are written as they come in requests."""
+    for host in web.allowed_hosts:
+        if not HOST.fullmatch(host):
+            raise SettingsError(
+                f"[web] allowed_hosts = {web.allowed_hosts!r} is not allowed: {host!r} is not a name or an address "
+                "without a port, such as tfmodel.example.com, 192.0.2.7 or [2001:db8::7]."
+            )
+    for origin in web.allowed_origins:
+        if not ORIGIN.fullmatch(origin):
+            raise SettingsError(
+                f"[web] allowed_origins = {web.allowed_origins!r} is not allowed: {origin!r} is not an origin as "
+                "browsers send it, such as https://app.example.com: in small letters, with the port only where it is "
+                "not the usual one, and nothing after it."
+            )

@@ -86,8 +86,14 @@ def read_tokens(file: Path) -> list[Token] | None:
         ) from error
 
 
-def create_token(file: Path, name: str, user: str = "", read_only: bool = False) -> str:
-    """Add a token, and return it: it is shown this once. TokenError when the name is taken or not allowed."""
+def create_token(file: Path, name: str, user: str | None = None, read_only: bool = False) -> str:
+    """Add a token, and return it: it is shown this once. TokenError when the name is taken or not allowed.
+
+    user: the only user whose tasks it opens; None for all.
+    """
+    if user is not None and not user.strip():
+        raise TokenError("The user of the token is empty; name one, or leave --user out for a token for all users.")
+    user = (user or "").strip()
     token = TOKEN_PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     try:
@@ -97,7 +103,7 @@ def create_token(file: Path, name: str, user: str = "", read_only: bool = False)
                 "name": name,
                 "sha256": token_hash(token),
                 "created_at": now,
-                "user": user.strip(),
+                "user": user,
                 "read_only": read_only,
             },
             Token,
@@ -105,8 +111,8 @@ def create_token(file: Path, name: str, user: str = "", read_only: bool = False)
         user.encode()
     except (msgspec.ValidationError, UnicodeEncodeError) as error:
         raise TokenError(
-            f"NAME = {name!r} with the user {user!r} is not allowed ({error}); a name has 1 to 64 letters, digits, "
-            "'.', '_' or '-'."
+            f"NAME = {name[:80]!r} with the user {user[:80]!r} is not allowed ({error}); a name has 1 to 64 letters, "
+            "digits, '.', '_' or '-'."
         ) from error
     with _locked(file):
         tokens = read_tokens(file) or []
@@ -151,6 +157,7 @@ def _locked(file: Path) -> Iterator[None]:
     except OSError as error:
         raise TokenError(f"{file.parent} cannot be written to ({error.strerror}).") from error
     try:
+        _give_to_owner(descriptor, file.parent)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
@@ -164,6 +171,7 @@ def _write(file: Path, tokens: list[Token]) -> None:
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             with open(descriptor, "wb") as opened:
+                _give_to_owner(descriptor, file.parent)
                 opened.write(msgspec.json.format(msgspec.json.encode(tokens)))
                 opened.flush()
                 os.fsync(descriptor)
@@ -173,3 +181,10 @@ def _write(file: Path, tokens: list[Token]) -> None:
             raise
     except OSError as error:
         raise TokenError(f"The token file {file} cannot be written ({error.strerror}).") from error
+
+
+def _give_to_owner(descriptor: int, folder: Path) -> None:
+    """An operator makes tokens as root; the service, which owns the state folder, has to read them."""
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)

@@ -11,13 +11,14 @@ from typing import Any
 from conf.settings import WebSettings
 
 ANSWER_TIMEOUT_S = 10.0
-ANY_ADDRESS = ("0.0.0.0", "::", "")
+#: Where a server is reached that listens on all addresses of a family.
+LOOPBACK = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}
 
 
 class Website:
     def __init__(self, settings: WebSettings, token: str) -> None:
         """token: "" for a server that needs none."""
-        host = "127.0.0.1" if settings.host in ANY_ADDRESS else settings.host
+        host = LOOPBACK.get(settings.host, settings.host)
         self.address = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         # A proxy from the environment must not stand between this machine and itself.

@@ -207,7 +207,10 @@ def get_json(settings: Settings, path: str) -> tuple[int, dict[str, Any]]:
 
 
 def _reachable(host: str) -> str:
-    return "127.0.0.1" if host in ("0.0.0.0", "") else f"[{host}]" if ":" in host else host
+    if host in ("0.0.0.0", ""):
+        return "127.0.0.1"
+    host = "::1" if host == "::" else host
+    return f"[{host}]" if ":" in host else host
 
 
 def _wait_until_ready(supervisor: SupervisorClient, settings: Settings) -> dict[str, Any]:

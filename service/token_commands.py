@@ -9,7 +9,7 @@ from conf.tokens import TokenError, create_token, read_tokens, revoke_token
 from service.commands import complain, say
 
 
-def create(environ: Mapping[str, str], name: str, user: str, read_only: bool) -> int:
+def create(environ: Mapping[str, str], name: str, user: str | None, read_only: bool) -> int:
     """Prints the token alone on stdout, so that a script can take it from there."""
     try:
         file = load(environ).token_file

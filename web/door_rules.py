@@ -66,12 +66,10 @@ class DoorRules:
             "Access-Control-Expose-Headers": EXPOSED_HEADERS,
         }
 
-    def is_preflight(self, method: str, headers: HTTPHeaders) -> bool:
-        """Whether a browser asks if a page of an allowed origin may send what it wants to send."""
-        return (
-            method == "OPTIONS"
-            and "Access-Control-Request-Method" in headers
-            and "Access-Control-Allow-Origin" in self.cors_headers(headers)
+    def is_preflight(self, headers: HTTPHeaders) -> bool:
+        """Whether an OPTIONS request is a browser's, which asks if a page of an allowed origin may send something."""
+        return "Access-Control-Request-Method" in headers and (
+            "Access-Control-Allow-Origin" in self.cors_headers(headers)
         )
 
     def too_large(self, length: int) -> Refusal:

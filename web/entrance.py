@@ -99,7 +99,7 @@ class _Visit(HTTPMessageDelegate):
             return
         self._connection.give_up = None
         self._connection.enter(Phase.ANSWER)
-        if self._start_line.method == "OPTIONS" and self._entrance.rules.is_preflight("OPTIONS", self._headers):
+        if self._start_line.method == "OPTIONS" and self._entrance.rules.is_preflight(self._headers):
             self._answer_preflight()
             return
         inner = self._entrance.application.start_request(self._server_conn, self._http)
@@ -120,12 +120,18 @@ class _Visit(HTTPMessageDelegate):
             self._inner.on_connection_close()
 
     def _too_slow(self) -> None:
-        self._connection.give_up = None
-        self._refuse(Refusal("request_timeout", "The body did not come in time; send it again, faster."))
+        self._refuse(
+            Refusal(
+                "request_timeout",
+                "The body did not come within the time that this server waits for one ([web] transfer_timeout_s); send "
+                "it again.",
+            )
+        )
         self._end()
 
     def _refuse(self, refusal: Refusal) -> None:
         self._refused = True
+        self._connection.give_up = None
         log_refused(refusal.status, self._start_line.method, self._start_line.path, self._http.context)
         if "Expect" in self._headers:
             del self._headers["Expect"]  # Tornado would ask for the body.

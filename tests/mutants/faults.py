@@ -142,4 +142,22 @@ FAULTS = (
         "        if change.seq > self.seq + 1:\n",
         "        if False:\n",
     ),
+    Fault(
+        "a stranger's name for this server is answered",
+        "web/door_rules.py",
+        "        return name in self._names or _is_loopback(name)\n",
+        "        return True\n",
+    ),
+    Fault(
+        "a token list that has gone opens the door",
+        "web/token_gate.py",
+        "        elif self._needed:\n",
+        "        elif False:\n",
+    ),
+    Fault(
+        "a fresh connection goes before half a request",
+        "web/connection.py",
+        " and now_s - self.since_s >= FRESH_S\n",
+        "\n",
+    ),
 )

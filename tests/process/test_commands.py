@@ -48,7 +48,7 @@ def test_life_of_a_service(stopped: ServiceUnderTest) -> None:
 
     done = service.command("start")
     assert done.returncode == 0, done.stdout + done.stderr
-    for word in (service.address, "trainer_worker_0", str(service.root / "log")):
+    for word in (service.address, "workers  1", str(service.root / "log")):
         assert word in done.stdout
     assert service.call("GET", "/readyz").body["ready"] is True
     first = service.processes()

@@ -102,6 +102,13 @@ def test_a_refused_body_that_drips_in_does_not_reset_the_clock(programs: Program
         assert drip(caller, b"a") > TRANSFER_S / 2
 
 
+def test_a_body_that_is_too_large_and_then_stops_is_answered_once(programs: Programs) -> None:
+    with RawCaller(programs.ports["WEB_PORT"], PATIENCE_S) as caller:
+        caller.send(request("POST / HTTP/1.1", FORM, "Transfer-Encoding: chunked") + b"fffff\r\n" + b"x" * 80_000)
+        assert caller.read_answer().status == 413
+        assert caller.read_answer().status == 0, "and then the connection ends"
+
+
 def test_whoever_does_not_take_the_answers_is_cut_off(programs: Programs) -> None:
     connections = front_end(programs)
     with socket.socket() as caller:

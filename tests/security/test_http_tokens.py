@@ -129,6 +129,15 @@ def lines_of(headers: dict[str, str]) -> list[str]:
     return [f"{name}: {value}" for name, value in headers.items()]
 
 
+def test_a_body_that_is_too_large_is_refused_before_the_token_is_asked(
+    programs: Programs, everybody: dict[str, str]
+) -> None:
+    for headers in ({}, everybody):
+        lines = ["POST /v1/tasks/x/stop HTTP/1.1", *lines_of(headers), "Content-Length: 99999999"]
+        assert ask(programs.ports["WEB_PORT"], *lines).code == "body_too_large"
+    assert ask(programs.ports["WEB_PORT"], "POST / HTTP/1.1", FORM, body=b"userId=a").code == "unauthorized"
+
+
 # ---- the commands, without a restart ----
 
 

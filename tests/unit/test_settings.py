@@ -97,6 +97,9 @@ def test_an_unknown_section_key_or_variable_is_named_with_what_there_is(tmp_path
         ("web", 'allowed_origins = ["*"]'),
         ("web", 'allowed_origins = ["null"]'),
         ("web", 'allowed_origins = ["https://app.example.com/"]'),
+        ("web", 'allowed_origins = ["https://app.example.com:443"]'),
+        ("web", 'allowed_origins = ["https://App.example.com"]'),
+        ("web", 'allowed_origins = ["app.example.com"]'),
         ("web", "idle_timeout_s = 0"),
         ("web", "data_roots = []"),
         ("web", "request_timeout_s = -1.0"),
@@ -113,6 +116,15 @@ def test_an_unknown_section_key_or_variable_is_named_with_what_there_is(tmp_path
 def test_a_bad_value_names_its_section_and_key(tmp_path: Path, section: str, line: str) -> None:
     key = line.split(" ")[0]
     assert error_of({}, write(tmp_path, f"[{section}]\n{line}\n")).startswith(f"[{section}] {key} = ")
+
+
+def test_callers_names_and_origins_are_written_as_they_come() -> None:
+    environ = {
+        "TFMODEL_WEB_ALLOWED_HOSTS": "tfmodel.example.com, 192.0.2.7, [2001:db8::7], a",
+        "TFMODEL_WEB_ALLOWED_ORIGINS": "https://app.example.com, http://localhost:3000, https://[2001:db8::7]:8443",
+    }
+    web = load(environ).web
+    assert (len(web.allowed_hosts), len(web.allowed_origins)) == (4, 3)
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

@@ -51,6 +51,15 @@ def test_only_hashes_are_kept_and_only_the_owner_may_read_them(file: Path) -> No
     assert sorted(path.name for path in file.parent.iterdir()) == ["tokens.json", "tokens.json.lock"]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_what_root_makes_belongs_to_the_owner_of_the_state_folder(file: Path) -> None:
+    file.parent.mkdir(parents=True)
+    os.chown(file.parent, 12345, 12345)
+    create_token(file, "website")
+    assert {path.stat().st_uid for path in file.parent.iterdir()} == {12345}
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
 def test_each_token_is_long_and_another(file: Path) -> None:
     tokens = {create_token(file, f"t{number}") for number in range(5)}
     assert len(tokens) == 5
@@ -61,6 +70,14 @@ def test_each_token_is_long_and_another(file: Path) -> None:
 def test_a_name_that_is_not_allowed_makes_no_token(file: Path, name: str) -> None:
     with pytest.raises(TokenError, match="letters"):
         create_token(file, name)
+    assert read_tokens(file) is None
+
+
+@pytest.mark.parametrize("user", ["", "  "])
+def test_an_empty_user_makes_no_token_for_all(file: Path, user: str) -> None:
+    """A script whose variable is not set must not open everybody's tasks."""
+    with pytest.raises(TokenError, match="empty"):
+        create_token(file, "website", user)
     assert read_tokens(file) is None
 
 
