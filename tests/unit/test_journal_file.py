@@ -106,6 +106,12 @@ def test_a_journal_that_a_broker_holds_is_not_given_up(path: Path) -> None:
         begin_anew(path)
 
 
+def test_a_journal_of_another_user_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(BrokenJournalError, match="may not read the journal"):
+        examine(path)
+
+
 def test_a_first_start_makes_a_journal_for_its_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "var" / "journal.sqlite3"
     with Journal(path) as journal:
