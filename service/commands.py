@@ -57,6 +57,8 @@ def start(environ: Mapping[str, str], new_journal: bool = False) -> int:
         check_may_listen(settings)
         supervisor = SupervisorClient(settings.home)
         if supervisor.pid() is not None:
+            if new_journal:
+                raise StartError("It runs, with the journal that it has; 'python server.py stop' comes first.")
             return _start_what_is_stopped(supervisor, settings)
         config = _prepare(supervisor, settings, new_journal)
         supervisor.spawn(config, environment(settings, environ))
@@ -138,10 +140,15 @@ def stop(environ: Mapping[str, str]) -> int:
 
 
 def restart(environ: Mapping[str, str]) -> int:
-    """Check the settings before stopping: a typing error must not take the service down."""
+    """Check settings and journal before stopping: a typing error must not take the service down."""
     try:
+<<<<<<< HEAD
         check_may_listen(load(environ))
     except SettingsError as error:
+=======
+        check_journal(load(environ), new_journal=False)
+    except (SettingsError, JournalError) as error:
+>>>>>>> wt-d
         complain(f"Nothing was restarted. {error}")
         return 1
     return stop(environ) or start(environ)

@@ -45,7 +45,8 @@ def write_config(settings: Settings) -> Path:
     home.mkdir(parents=True, exist_ok=True)
     # Logs name users' files and folders; operators may let a group read them.
     settings.log_dir.mkdir(exist_ok=True, mode=0o750)
-    settings.run_dir.mkdir(exist_ok=True, mode=0o700)
+    for name in ("run", "var"):
+        (home / name).mkdir(exist_ok=True, mode=0o700)
     open_socket_folder(settings.run_dir)
     file = config_of(home)
     if file != ROOT / FILE_NAME:

@@ -28,6 +28,19 @@ FAULTS = (
         "        end_without_journal(broker.journal_path, error)\n",
         "        pass\n",
     ),
+    Fault(
+        "bad photos cost a warm process",
+        "trainer_worker/agent_core.py",
+        "(failure is not None and failure.failure_class in RETIRING_CLASSES)",
+        "failure is not None",
+    ),
+    Fault(
+        "names write lines into logs",
+        "conf/logs.py",
+        "bounded(printable(self.formatMessage(record)))",
+        "bounded(self.formatMessage(record))",
+    ),
+    Fault("a vanished journal is made anew", "broker/journal_file.py", "if was_made and is_blank(path):", "if False:"),
     Fault("stale attempt accepted", "broker/core.py", " and task.attempt == result.attempt:", ":"),
     Fault(
         "lost start never sent again",

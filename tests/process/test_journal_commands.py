@@ -95,7 +95,9 @@ def test_a_start_in_the_foreground_begins_anew_where_it_is_told_to(stopped: Serv
 
 def test_a_killed_backup_leaves_no_half_file(stopped: ServiceUnderTest, journal: Path, tmp_path: Path) -> None:
     with Journal(journal) as opened:
-        records = [Record(seq, 1.0, f"t{seq}", Submitted(make_spec(f"t{seq}"))) for seq in range(1, MANY_TASKS + 1)]
+        records = [
+            Record(seq, 1.0, f"{seq:032x}", Submitted(make_spec(f"{seq:032x}"))) for seq in range(1, MANY_TASKS + 1)
+        ]
         opened.append(records, [evolve(None, record) for record in records])
     target = tmp_path / "backup"
     for number in (signal.SIGKILL, signal.SIGTERM):

@@ -135,7 +135,7 @@ def test_what_the_service_writes_for_itself_is_closed_to_others(running: Service
 
 def write_journal(path: Path) -> None:
     with Journal(path) as journal:
-        records = [Record(seq, 1.0, f"t{seq}", Submitted(make_spec(f"t{seq}"))) for seq in range(1, 301)]
+        records = [Record(seq, 1.0, f"{seq:032x}", Submitted(make_spec(f"{seq:032x}"))) for seq in range(1, 301)]
         journal.append(records, [evolve(None, record) for record in records])
 
 

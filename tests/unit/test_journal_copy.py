@@ -17,14 +17,19 @@ from broker.journal_file import MIGRATIONS, JournalError, examine
 from tests.sample_tasks import make_spec
 
 
+def task_id(number: int) -> str:
+    return f"{number:032x}"
+
+
 def add(journal: Journal, *seqs: int) -> None:
-    records = [Record(seq, 1.0, f"t{seq}", Submitted(make_spec(f"t{seq}"))) for seq in seqs]
+    records = [Record(seq, 1.0, task_id(seq), Submitted(make_spec(task_id(seq)))) for seq in seqs]
     journal.append(records, [evolve(None, record) for record in records])
 
 
-def live(path: Path) -> set[str]:
+def live(path: Path) -> set[int]:
+    """The numbers of the tasks that have not ended."""
     with Journal(path) as journal:
-        return {record.task_id for record in journal.live_records()}
+        return {int(record.task_id, 16) for record in journal.live_records()}
 
 
 @pytest.fixture
@@ -37,7 +42,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def backup(tmp_path: Path, path: Path) -> Path:
-    """Made when the journal held t1 and t2."""
+    """Made when the journal held the tasks 1 and 2."""
     target = tmp_path / "backups" / "monday #1"
     target.parent.mkdir()
     back_up(path, target, overwrite=False)
@@ -56,7 +61,7 @@ def test_a_backup_beside_a_broker_holds_what_lies_in_the_write_ahead_log(path: P
     assert {file.name for file in tmp_path.iterdir()} == {"var", "copy"}
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     target.rename(tmp_path / "moved")
-    assert live(tmp_path / "moved") == {"t1", "t2", "t3"}
+    assert live(tmp_path / "moved") == {1, 2, 3}
 
 
 def test_nothing_is_overwritten_unasked(path: Path, backup: Path) -> None:
@@ -74,7 +79,7 @@ def test_a_backup_is_never_written_over_the_journal_itself(path: Path, tmp_path:
     for folder in (path.parent, tmp_path / "link"):
         with pytest.raises(JournalError, match="the journal itself"):
             back_up(path, folder / (path.name + ending), overwrite=True)
-    assert live(path) == {"t1", "t2"}
+    assert live(path) == {1, 2}
 
 
 def test_no_journal_no_backup(tmp_path: Path) -> None:
@@ -121,8 +126,8 @@ def test_a_restored_journal_is_the_backup_and_the_present_one_is_kept(path: Path
     contents, aside = restore(backup, path)
     assert contents.tasks == 2
     assert aside is not None
-    assert live(aside) == {"t1", "t2", "t3"}
-    assert live(path) == {"t1", "t2"}
+    assert live(aside) == {1, 2, 3}
+    assert live(path) == {1, 2}
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert examine(backup).tasks == 2
 
@@ -135,9 +140,9 @@ def test_the_write_ahead_log_of_the_old_journal_never_meets_the_new_one(path: Pa
     for file, content in copies.items():  # as a killed broker leaves them
         file.write_bytes(content)
     _, aside = restore(backup, path)
-    assert live(path) == {"t1", "t2"}
+    assert live(path) == {1, 2}
     assert aside is not None
-    assert live(aside) == {"t1", "t2", "t3"}, "what was set aside has kept its log"
+    assert live(aside) == {1, 2, 3}, "what was set aside has kept its log"
 
 
 def test_a_log_without_its_journal_is_no_danger_to_the_restored_one(path: Path, backup: Path) -> None:
@@ -147,7 +152,7 @@ def test_a_log_without_its_journal_is_no_danger_to_the_restored_one(path: Path, 
     path.unlink()
     path.with_name(path.name + "-wal").write_bytes(left)
     assert restore(backup, path)[1] is None
-    assert live(path) == {"t1", "t2"}
+    assert live(path) == {1, 2}
 
 
 def test_nothing_is_restored_under_a_running_broker(path: Path, backup: Path) -> None:
@@ -155,7 +160,7 @@ def test_nothing_is_restored_under_a_running_broker(path: Path, backup: Path) ->
         with pytest.raises(JournalError, match="Another broker"):
             restore(backup, path)
         add(journal, 3)
-    assert live(path) == {"t1", "t2", "t3"}
+    assert live(path) == {1, 2, 3}
 
 
 def newer(path: Path) -> None:
@@ -193,4 +198,4 @@ def test_what_is_no_sound_backup_changes_nothing(path: Path, backup: Path, spoil
 def test_the_journal_itself_is_no_backup_of_it(path: Path) -> None:
     with pytest.raises(JournalError, match="the journal itself"):
         restore(path, path)
-    assert live(path) == {"t1", "t2"}
+    assert live(path) == {1, 2}

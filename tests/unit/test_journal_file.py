@@ -17,12 +17,16 @@ from broker.journal_file import MIGRATIONS, BrokenJournalError, JournalError, ex
 from tests.sample_tasks import make_spec
 
 
+def task_id(number: int) -> str:
+    return f"{number:032x}"
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """A sound journal of 300 tasks, in a folder whose name means something in a URI."""
     path = tmp_path / "50%41? #state" / "journal.sqlite3"
     with Journal(path) as journal:
-        records = [Record(seq, 1.0, f"t{seq}", Submitted(make_spec(f"t{seq}"))) for seq in range(1, 301)]
+        records = [Record(seq, 1.0, task_id(seq), Submitted(make_spec(task_id(seq)))) for seq in range(1, 301)]
         journal.append(records, [evolve(None, record) for record in records])
     return path
 
@@ -106,10 +110,16 @@ def test_a_journal_that_a_broker_holds_is_not_given_up(path: Path) -> None:
         begin_anew(path)
 
 
+def test_a_journal_of_another_user_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(BrokenJournalError, match="may not read the journal"):
+        examine(path)
+
+
 def test_a_first_start_makes_a_journal_for_its_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "var" / "journal.sqlite3"
     with Journal(path) as journal:
-        journal.append([Record(1, 1.0, "t1", Submitted(make_spec("t1")))], [])
+        journal.append([Record(1, 1.0, task_id(1), Submitted(make_spec(task_id(1))))], [])
         modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
     assert set(modes) == {path.name, path.name + "-wal", path.name + "-shm", lock_path(path).name}
     assert set(modes.values()) == {0o600}
@@ -125,9 +135,9 @@ def test_a_start_that_died_before_it_wrote_anything_is_still_the_first(tmp_path:
 
 
 def test_a_task_of_which_a_bit_has_flipped_is_left_out_and_the_others_are_served(path: Path) -> None:
-    run_sql(path, "UPDATE tasks SET task = CAST(x'7bff00' AS TEXT), state = 'done' WHERE task_id = 't1'")
-    run_sql(path, "UPDATE facts SET fact = CAST(x'7bff00' AS TEXT) WHERE task_id = 't2'")
+    run_sql(path, f"UPDATE tasks SET task = CAST(x'7bff00' AS TEXT), state = 'done' WHERE task_id = '{task_id(1)}'")
+    run_sql(path, f"UPDATE facts SET fact = CAST(x'7bff00' AS TEXT) WHERE task_id = '{task_id(2)}'")
     with Journal(path) as journal:
-        assert journal.task("t1") is None
+        assert journal.task(task_id(1)) is None
         assert journal.recent_ended(10) == []
-        assert {record.task_id for record in journal.live_records()} == {f"t{number}" for number in range(3, 301)}
+        assert {record.task_id for record in journal.live_records()} == {task_id(number) for number in range(3, 301)}
