@@ -16,15 +16,19 @@ from PIL import Image, PngImagePlugin
 _ROWS = 100
 
 
-def png(path: Path, width: int, height: int, kind: tuple[int, int], before: bytes = b"", after: bytes = b"") -> None:
-    """A PNG of zeros, written row by row. kind: (bits, colour type). before, after: chunks around the pixels."""
-    bits, colour = kind
+def png(path: Path, width: int, height: int, kind: tuple[int, ...], *around: bytes) -> None:
+    """A PNG of zeros, written row by row. kind: bits, colour type, and 1 for an interlaced one. around: chunks before
+    the pixels, and behind them."""
+    bits, colour, interlaced = (*kind, 0)[:3]
+    before, after = (*around, b"", b"")[:2]
     channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
     row = b"\0" * (1 + (width * channels * bits + 7) // 8)
     packer = zlib.compressobj(9)
-    packed = b"".join(packer.compress(row * min(_ROWS, height - at)) for at in range(0, height, _ROWS))
+    rows = height + height // 4 * interlaced  # a few more zeros than the passes of an interlaced one take
+    packed = b"".join(packer.compress(row * min(_ROWS, rows - at)) for at in range(0, rows, _ROWS))
     with path.open("wb") as file:
-        file.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)))
+        head = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, interlaced)
+        file.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head))
         file.write(chunk(b"PLTE", bytes(range(256)) * 3) if colour == 3 else b"")
         file.write(before + chunk(b"IDAT", packed + packer.flush()) + after + chunk(b"IEND", b""))
 
@@ -43,12 +47,12 @@ def saved(width: int, height: int, mode: str, name: str, **options: object) -> C
 
 
 def _large_exif_png(path: Path) -> None:
-    png(path, 500, 500, (8, 2), after=chunk(b"eXIf", b"MM\0*\0\0\0\x08\0\0" + bytes(200 * 1024**2)))
+    png(path, 500, 500, (8, 2), b"", chunk(b"eXIf", b"MM\0*\0\0\0\x08\0\0" + bytes(200 * 1024**2)))
 
 
 def _late_transparency_png(path: Path) -> None:
     """The transparent colour stands after the pixels, where no header tells of it."""
-    png(path, 7_500, 7_500, (8, 2), after=chunk(b"tRNS", bytes(6)))
+    png(path, 7_500, 7_500, (8, 2), b"", chunk(b"tRNS", bytes(6)))
 
 
 def _text_png(path: Path) -> None:
@@ -60,7 +64,7 @@ def _text_png(path: Path) -> None:
 
 def _profile_png(path: Path) -> None:
     profile = b"icc\0\0" + zlib.compress(bytes(300 * 1024**2), 9)
-    png(path, 100, 100, (8, 2), before=chunk(b"iCCP", profile))
+    png(path, 100, 100, (8, 2), chunk(b"iCCP", profile))
 
 
 def _large_header_jpeg(path: Path) -> None:
@@ -119,6 +123,27 @@ def _lying_sgi(path: Path) -> None:
     path.write_bytes(struct.pack(">HBBHHHH", 474, 1, 1, 3, 9_900, 9_900, 3).ljust(1000, b"\0"))
 
 
+def _lying_bmp(path: Path) -> None:
+    sizes = struct.pack("<IiiHHIIiiII", 40, 9_900, 9_900, 1, 8, 1, 0, 0, 0, 0, 0)  # run lengths, of which there are few
+    path.write_bytes(struct.pack("<2sIHHI", b"BM", 2_000, 0, 0, 1_078) + sizes + bytes(1_024) + b"\xff\x01" * 400)
+
+
+def _lying_psd(path: Path) -> None:
+    head = struct.pack(">4sH6xHIIHH", b"8BPS", 1, 3, 9_900, 9_900, 8, 3)
+    path.write_bytes(head + bytes(12) + b"\0\0" + bytes(1_000))
+
+
+def _lying_dds(path: Path) -> None:
+    Image.new("RGBA", (64, 64)).save(path, "DDS", pixel_format="DXT5")
+    content = path.read_bytes()
+    path.write_bytes(content[:12] + struct.pack("<II", 9_900, 9_900) + content[20:])
+
+
+def _animated_png(path: Path) -> None:
+    frames = [Image.new("RGBA", (6_000, 6_000), (colour, 0, 0, 9)) for colour in range(3)]
+    frames[0].save(path, "PNG", save_all=True, append_images=frames[1:])
+
+
 def _animated_gif(path: Path) -> None:
     frames = [Image.new("P", (9_000, 9_000), colour) for colour in range(3)]
     frames[0].save(path, "GIF", save_all=True, append_images=frames[1:], transparency=0)
@@ -143,6 +168,8 @@ BOMBS: dict[str, Callable[[Path], None]] = {
     "grey and alpha PNG, 56 MP": lambda path: png(path, 7_500, 7_500, (8, 4)),
     "RGB PNG, 56 MP": lambda path: png(path, 7_500, 7_500, (8, 2)),
     "RGBA PNG, 56 MP": lambda path: png(path, 7_500, 7_500, (8, 6)),
+    "interlaced RGB PNG, 56 MP": lambda path: png(path, 7_500, 7_500, (8, 2, 1)),
+    "PNG, 3 frames of 36 MP": _animated_png,
     "RGBA PNG, 100 MP": lambda path: png(path, 10_000, 10_000, (8, 6)),
     "grey PNG, one row of 90 MP": lambda path: png(path, 90_000_000, 1, (8, 0)),
     "PNG, transparency at its end": _late_transparency_png,
@@ -164,5 +191,8 @@ BOMBS: dict[str, Callable[[Path], None]] = {
     "icon with 81 MP inside": _icon,
     "SGI, 98 MP by its header": _lying_sgi,
     "PPM, 100 MP by its header": _lying_ppm,
+    "BMP, 98 MP by its header": _lying_bmp,
+    "PSD, 98 MP by its header": _lying_psd,
+    "DDS, 98 MP by its header": _lying_dds,
     "JPEG of 8 TB, sparse": _sparse,
 }

@@ -79,6 +79,7 @@ CASES = {
     "rgba_alpha_all_zero.png": lambda m: rgba(m, 0),
     "grey_alpha.png": lambda m: Image.fromarray(m * np.uint8(255)).convert("LA"),
     "lossy.jpg": lambda m: Image.fromarray(m * np.uint8(255)),
+    "lossy_cmyk.jpg": lambda m: Image.fromarray(m * np.uint8(255)).convert("CMYK"),
 }
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trainer_worker.data.user_files import RefusedFileError, UserFiles
+from trainer_worker.data.user_files import MAX_FILE_BYTES, RefusedFileError, UserFiles
 
 #: Enough to keep a disk busy while others are being hashed.
 THREADS = 4
@@ -67,6 +67,8 @@ class _Hashing:
                 while not self.abandoned.is_set() and (chunk := file.read(CHUNK_BYTES)):
                     digest.update(chunk)
                     done_bytes += len(chunk)
+                    if done_bytes > MAX_FILE_BYTES:  # it has grown since it was opened
+                        return ""
                     self.shares[row] = min(1.0, done_bytes / size_bytes)
             return digest.hexdigest()
         except (OSError, RefusedFileError):
