@@ -142,13 +142,10 @@ def stop(environ: Mapping[str, str]) -> int:
 def restart(environ: Mapping[str, str]) -> int:
     """Check settings and journal before stopping: a typing error must not take the service down."""
     try:
-<<<<<<< HEAD
-        check_may_listen(load(environ))
-    except SettingsError as error:
-=======
-        check_journal(load(environ), new_journal=False)
+        settings = load(environ)
+        check_may_listen(settings)
+        check_journal(settings, new_journal=False)
     except (SettingsError, JournalError) as error:
->>>>>>> wt-d
         complain(f"Nothing was restarted. {error}")
         return 1
     return stop(environ) or start(environ)
