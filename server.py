@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 
-from conf.curve import load_client_keys
+from conf.curve import FRONT_END, local_client_keys
 from conf.logs import set_up_logging
 from conf.settings import SettingsError, exit_bad_settings, load_or_exit
 from service import commands
@@ -20,11 +20,9 @@ def run() -> int:
     settings = load_or_exit(os.environ)
     set_up_logging("web")
     try:
-        keys = load_client_keys(settings.broker.curve_path)
+        asyncio.run(serve(settings, local_client_keys(settings, FRONT_END)))
     except SettingsError as error:
         exit_bad_settings(str(error))
-    try:
-        asyncio.run(serve(settings, keys))
     except OSError as error:
         logging.getLogger("web").critical(
             "action=web.refused reason='cannot listen on %s:%d: %s'", settings.web.host, settings.web.port, error

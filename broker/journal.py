@@ -8,15 +8,18 @@ truth. A lock file keeps a second broker out; readers (`python -m broker story`)
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
 
 from broker.facts import Fact, Record
 from protocol.task import ENDED_STATES, Task, TaskState
+
+log = logging.getLogger("broker")
 
 #: Numbered migrations: entry n brings a file from version n to n + 1. Never change one that was released.
 MIGRATIONS = (
@@ -62,6 +65,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         """Open or create the file at `path`. JournalError says why it cannot be."""
         self._path = path
+        self._unreadable: set[str] = set()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._lock_fd = _lock(path.with_name(path.name + ".lock"))
@@ -100,34 +104,46 @@ class Journal:
         row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'facts'").fetchone()
         return int(row[0]) if row else 0
 
-    def live_records(self) -> Iterator[Record]:
-        """The facts of all tasks that have not ended, in order: what a broker replays."""
+    def live_records(self) -> list[Record]:
+        """The facts of all tasks that have not ended, in order: what a broker replays.
+
+        A task of which a fact cannot be read is left out as a whole: the others must be served all the same.
+        """
         rows = self._db.execute(
             "SELECT seq, at_s, f.task_id, fact FROM facts f JOIN tasks t USING (task_id) "
             f"WHERE t.state IN ({_marks(_LIVE)}) ORDER BY seq",
             _LIVE,
         )
-        return map(_record, rows)
+        records: list[Record] = []
+        unreadable: set[str] = set()
+        for row in rows:
+            try:
+                records.append(_record(row))
+            except msgspec.DecodeError as error:
+                unreadable.add(row[2])
+                self._name_unreadable(row[2], error)
+        return [record for record in records if record.task_id not in unreadable]
 
     def recent_ended(self, count: int) -> list[Task]:
         """The tasks that ended last, oldest first."""
         rows = self._db.execute(
-            f"SELECT task FROM tasks WHERE state IN ({_marks(_ENDED)}) ORDER BY ended_at_s DESC LIMIT ?",
+            f"SELECT task_id, task FROM tasks WHERE state IN ({_marks(_ENDED)}) ORDER BY ended_at_s DESC LIMIT ?",
             (*_ENDED, count),
         ).fetchall()
-        return [_task_decoder.decode(row[0]) for row in reversed(rows)]
+        return self._tasks(reversed(rows))
 
     def keyed_since(self, submitted_after_s: float) -> list[Task]:
         """The tasks that came with a request key since then, oldest first."""
         rows = self._db.execute(
-            "SELECT task FROM tasks WHERE request_key != '' AND submitted_at_s > ? ORDER BY submitted_at_s",
+            "SELECT task_id, task FROM tasks WHERE request_key != '' AND submitted_at_s > ? ORDER BY submitted_at_s",
             (submitted_after_s,),
         )
-        return [_task_decoder.decode(row[0]) for row in rows]
+        return self._tasks(rows)
 
     def task(self, task_id: str) -> Task | None:
-        row = self._db.execute("SELECT task FROM tasks WHERE task_id = ?", (task_id,)).fetchone()
-        return _task_decoder.decode(row[0]) if row else None
+        """None also for a task whose record cannot be read."""
+        rows = self._db.execute("SELECT task_id, task FROM tasks WHERE task_id = ?", (task_id,))
+        return next(iter(self._tasks(rows)), None)
 
     def prune(self, ended_before_s: float) -> int:
         """Forget tasks that ended before that time, at most PRUNED_A_CALL; returns how many."""
@@ -142,6 +158,21 @@ class Journal:
                 self._db.executemany("DELETE FROM tasks WHERE task_id = ?", rows)
         return len(rows)
 
+    def _tasks(self, rows: Iterable[tuple[str, str]]) -> list[Task]:
+        """From (task_id, task); those that cannot be read are left out."""
+        tasks = []
+        for task_id, text in rows:
+            try:
+                tasks.append(_task_decoder.decode(text))
+            except msgspec.DecodeError as error:
+                self._name_unreadable(task_id, error)
+        return tasks
+
+    def _name_unreadable(self, task_id: str, error: msgspec.DecodeError) -> None:
+        if task_id not in self._unreadable:
+            self._unreadable.add(task_id)
+            log.error("action=journal.task_left_out task=%s reason='its record cannot be read: %s'", task_id, error)
+
 
 def read_story(path: Path, task_id: str) -> list[Record]:
     """A task's facts in order, read beside a running broker. JournalError if there is no journal at `path`."""
@@ -149,7 +180,7 @@ def read_story(path: Path, task_id: str) -> list[Record]:
         db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
         rows = db.execute("SELECT seq, at_s, task_id, fact FROM facts WHERE task_id = ? ORDER BY seq", (task_id,))
         return [_record(row) for row in rows]
-    except sqlite3.Error as error:
+    except (sqlite3.Error, msgspec.DecodeError) as error:
         raise JournalError(f"Cannot read the journal {path}: {error}") from error
 
 

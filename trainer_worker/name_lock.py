@@ -19,7 +19,7 @@ def take_name(folder: Path, name: str) -> str:
     Start ids of one name on one machine sort in the order of the starts, also when the clock was set back: the
     broker tells the living worker from a message that its dead predecessor left on the way.
     """
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     fd = os.open(folder / f"worker-{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

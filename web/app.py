@@ -12,6 +12,7 @@ from tornado.httpserver import HTTPServer
 from tornado.web import Application
 
 from conf.curve import ClientKeys
+from conf.endpoints import connect_endpoints
 from conf.settings import Settings, WebSettings
 from web import handlers
 from web.broker_client import BrokerClient
@@ -49,7 +50,7 @@ async def serve(settings: Settings, keys: ClientKeys | None) -> None:
     web = settings.web
     cache = TaskCache(web.cached_tasks)
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    client = BrokerClient(context, settings.broker, keys, cache, web.request_timeout_s)
+    client = BrokerClient(context, connect_endpoints(settings), keys, cache, web.request_timeout_s)
     server = HTTPServer(make_app(web, client, cache), no_keep_alive=False, xheaders=False)
     server.listen(web.port, web.host)
     client.start()
