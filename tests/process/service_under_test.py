@@ -65,6 +65,11 @@ class ServiceUnderTest:
         """`python server.py …`, to its end. settings: TFMODEL_… variables for this call, without the prefix."""
         return self._run("server.py", *words, environ={f"TFMODEL_{name}": value for name, value in settings.items()})
 
+    def python(self, *words: str) -> None:
+        """`python …` in the service's folder, to its end."""
+        done = self._run(*words, environ={})
+        assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+
     def supervisorctl(self, *words: str) -> str:
         done = self._run("-m", "supervisor.supervisorctl", "-c", "supervisord.conf", *words, environ={})
         assert done.returncode == 0, f"supervisorctl {words}: {done.stdout}{done.stderr}"
