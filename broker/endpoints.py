@@ -37,7 +37,6 @@ class Door:
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], settings: Settings) -> None:
         self._context = context
         self._settings = settings.broker
-        self._bound: set[str] = set()
         self._endpoints = bind_endpoints(settings)
         self._keys = _start_authenticator(context, settings) if settings.broker.host else None
         if not settings.broker.host:
@@ -61,13 +60,10 @@ class Door:
             socket.zap_domain = role.encode()
         socket.ipv6 = "[" in endpoint
         try:
-            if endpoint in self._bound:
-                _wait_until_left(endpoint)
             _bind(socket, endpoint)
         except zmq.ZMQError as error:
             key = f"[broker] {name}_port" if self._settings.host else "[service] state_dir"
             raise SettingsError(f"{key}: cannot bind {endpoint}: {error}.") from error
-        self._bound.add(endpoint)
         return socket
 
 
@@ -87,7 +83,10 @@ def bind_sockets(context: zmq.Context[zmq.Socket[bytes]], settings: Settings, ta
 
 
 def _bind(socket: zmq.Socket[bytes], endpoint: str) -> None:
-    """Try for a while: a socket that has just been closed lets go of its port a moment later."""
+    """Try for a while: a socket that has just been closed lets go of its port a moment later.
+
+    The file of a Unix socket stays when ZeroMQ closes it, or when a broker was killed; `bind` replaces it.
+    """
     give_up_at_s = time.monotonic() + BIND_TIMEOUT_S
     while True:
         try:
@@ -96,18 +95,6 @@ def _bind(socket: zmq.Socket[bytes], endpoint: str) -> None:
         except zmq.ZMQError as error:
             if error.errno != zmq.EADDRINUSE or time.monotonic() > give_up_at_s:
                 raise
-        time.sleep(POLL_INTERVAL_S)
-
-
-def _wait_until_left(endpoint: str) -> None:
-    """Until the file of a Unix socket that this program has closed is gone.
-
-    ZeroMQ removes it in a thread of its own. Bound before that, the new socket would lose its file.
-    """
-    give_up_at_s = time.monotonic() + BIND_TIMEOUT_S
-    while endpoint.startswith(IPC) and time.monotonic() < give_up_at_s:
-        if not Path(endpoint.removeprefix(IPC)).exists():
-            return
         time.sleep(POLL_INTERVAL_S)
 
 

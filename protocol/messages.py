@@ -16,12 +16,12 @@ from protocol.bounds import (
     Attempt,
     Error,
     Host,
-    Line,
     Number,
     Numbers,
     Percent,
     TaskId,
     TaskIdOrNone,
+    Text,
     TrainTypes,
     Whole,
     Word,
@@ -267,7 +267,7 @@ class Progress(Message, frozen=True):
     eta_s: Seconds = -1.0
     epoch: Whole = 0
     metrics: Numbers = {}
-    model_path: Line = ""
+    model_path: Text = ""
     eta_low_s: Seconds = -1.0
     eta_high_s: Seconds = -1.0
 
@@ -354,7 +354,7 @@ class Report(Message, frozen=True):
     remaining_s: Number
     epoch: Whole = 0
     metrics: Numbers = {}
-    model_path: Line = ""
+    model_path: Text = ""
     remaining_low_s: Number = -1.0
     remaining_high_s: Number = -1.0
 

@@ -17,15 +17,15 @@ from protocol.bounds import (
     MAX_ENDED_ATTEMPTS,
     Attempt,
     AttemptError,
-    Line,
+    KnownName,
     Number,
     Numbers,
     Percent,
     RequestKey,
     TaskId,
+    Text,
     Whole,
     Word,
-    WorkerName,
     kept_numbers,
     shortened,
 )
@@ -53,11 +53,11 @@ class TaskSpec(msgspec.Struct, frozen=True, gc=False):
     """
 
     task_id: TaskId
-    user_id: Line
-    project_id: Line
-    project_dir: Line
-    project_path: Line
-    train_type: Word
+    user_id: Text
+    project_id: Text
+    project_dir: Text
+    project_path: Text
+    train_type: KnownName
     options: Options = {}
     priority: Annotated[int, Meta(ge=-100, le=100)] = 0
     max_seconds: Whole = 0
@@ -75,7 +75,7 @@ class Trained(msgspec.Struct, frozen=True, gc=False):
     Numbers that are not finite (a loss that ran away) are left out: JSON, and so the journal, cannot hold them.
     """
 
-    model_path: Line
+    model_path: Text
     metrics: Numbers = {}
     stage_seconds: Numbers = {}
     stopped_early: bool = False
@@ -93,7 +93,7 @@ class AttemptEnd(msgspec.Struct, frozen=True, gc=False):
     """
 
     attempt: Attempt
-    worker: WorkerName
+    worker: KnownName
     code: Word
     error: AttemptError
     at_s: Number
@@ -116,7 +116,7 @@ class Task(msgspec.Struct, frozen=True, gc=False):
     spec: TaskSpec
     state: TaskState = TaskState.PENDING
     attempt: Attempt = 1
-    thread: WorkerName = ""
+    thread: KnownName = ""
     progress: Percent = 0.0
     submitted_at_s: Number = 0.0
     started_at_s: Number = 0.0
