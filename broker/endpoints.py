@@ -24,8 +24,10 @@ SEND_MESSAGES = 2000
 WEB_MESSAGES = 1000
 WORKER_MESSAGES = 200
 PROGRESS_MESSAGES = 200
-#: A subscription has a few bytes; the rest is room for the handshake of CURVE.
-MAX_SUBSCRIPTION_BYTES = 2048
+#: ZeroMQ files subscriptions for as long as there are any to read, so few may be at hand at a time. An honest one has a
+#: single byte; the rest is room for the handshake of CURVE.
+SUBSCRIPTION_MESSAGES = 10
+MAX_SUBSCRIPTION_BYTES = 512
 #: How long a socket that has just been closed may go on holding its address.
 BIND_TIMEOUT_S = 2.0
 POLL_INTERVAL_S = 0.005
@@ -72,7 +74,7 @@ def bind_sockets(context: zmq.Context[zmq.Socket[bytes]], settings: Settings, ta
     door = Door(context, settings)
 
     def publish() -> zmq.Socket[bytes]:
-        return door.bind("publish", zmq.XPUB, FRONT_END, (WEB_MESSAGES, MAX_SUBSCRIPTION_BYTES))
+        return door.bind("publish", zmq.XPUB, FRONT_END, (SUBSCRIPTION_MESSAGES, MAX_SUBSCRIPTION_BYTES))
 
     return Sockets(
         web=door.bind("web", zmq.ROUTER, FRONT_END, (WEB_MESSAGES, MAX_REQUEST_BYTES)),

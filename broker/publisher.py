@@ -18,7 +18,7 @@ from protocol import wire
 
 #: As a plain number: combining pyzmq's enum members costs as much as a small send.
 NOBLOCK = int(zmq.NOBLOCK)
-MAX_MADE_UP_TOPICS = 1000
+MAX_MADE_UP_TOPICS = 100
 SUBSCRIBED_TO_ALL, UNSUBSCRIBED = b"\x01", b"\x00"
 
 

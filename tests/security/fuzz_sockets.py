@@ -16,7 +16,9 @@ from typing import Any
 import msgpack
 import zmq
 
-from conf.endpoints import Endpoints
+from conf.curve import FRONT_END, WORKER, ClientKeys, local_client_keys
+from conf.endpoints import connect_endpoints
+from conf.settings import Settings
 from protocol import messages as m
 from protocol import wire
 from protocol.errors import Failure, FailureClass
@@ -34,9 +36,11 @@ ODD_VALUES: tuple[Any, ...] = (
 
 
 def fuzz_sockets(
-    endpoints: Endpoints, project_path: str, inputs: int, seed: int, answers: Callable[[], bool]
+    settings: Settings, project_path: str, inputs: int, seed: int, answers: Callable[[], bool]
 ) -> dict[str, int]:
-    """Send so many inputs. project_path: a folder that tasks may name, so that some of the inputs are taken.
+    """Send so many inputs to the running broker of these settings.
+
+    project_path: a folder that tasks may name, so that some of the inputs are taken.
     answers: asks the service something, and says whether it answered as it should.
 
     Returns {"inputs": …, "not_answering": how often it did not}. Raises nothing for what the broker does.
@@ -44,8 +48,11 @@ def fuzz_sockets(
     chance = random.Random(seed)
     not_answering = 0
     examples = _examples(project_path)
+    endpoints = connect_endpoints(settings)
     with contextlib.ExitStack() as stack:
-        senders = {name: stack.enter_context(_Sender(name, endpoints)) for name in SOCKET_KINDS}
+        senders = {
+            name: stack.enter_context(_Sender(name, getattr(endpoints, name), settings)) for name in SOCKET_KINDS
+        }
         for number in range(1, inputs + 1):
             name = chance.choice(tuple(SOCKET_KINDS))
             if chance.random() < 0.1:
@@ -60,11 +67,12 @@ def fuzz_sockets(
 class _Sender:
     """A stranger's connection to one socket and, at the worker's, one that was welcomed. Never waits for long."""
 
-    def __init__(self, name: str, endpoints: Endpoints) -> None:
+    def __init__(self, name: str, endpoint: str, settings: Settings) -> None:
         self._name = name
-        self._endpoint = getattr(endpoints, name)
+        self._endpoint = endpoint
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._stranger, self._admitted = self._socket(), self._socket()
+        role = WORKER if name in ("worker", "collect") else FRONT_END
+        self._stranger, self._admitted = self._socket(None), self._socket(local_client_keys(settings, role))
         if name == "worker":
             hello = m.Hello("fuzzer", "0-fuzzer", "here", ("classification",), ready=True)
             self._admitted.send_multipart(wire.encode(hello))
@@ -75,18 +83,19 @@ class _Sender:
     def __exit__(self, *_: object) -> None:
         self._context.destroy(linger=0)
 
-    def _socket(self) -> zmq.Socket[bytes]:
+    def _socket(self, keys: ClientKeys | None) -> zmq.Socket[bytes]:
         opened = self._context.socket(SOCKET_KINDS[self._name])
         opened.linger = 0
-        opened.sndtimeo = 1000  # the broker closes the connection of whoever sends too much; it is made anew
-        opened.reconnect_ivl = 10
+        opened.reconnect_ivl = 1  # the broker closes the connection of whoever sends too much
+        if keys is not None:
+            keys.protect(opened)
         opened.connect(self._endpoint)
         return opened
 
     def send(self, frames: list[bytes], admitted: bool) -> None:
         target = self._admitted if admitted else self._stranger
-        with contextlib.suppress(zmq.Again):
-            target.send_multipart(frames)
+        with contextlib.suppress(zmq.Again):  # a stranger whom the broker does not let in
+            target.send_multipart(frames, zmq.NOBLOCK)
         while target.type != zmq.PUB and target.poll(0):
             target.recv_multipart()
 

@@ -27,7 +27,7 @@ def test_nonsense_at_every_socket_keeps_nobody_from_an_answer(tmp_path: Path, se
             return programs.task(task_id).body["state"] == "processing" and programs.post().status == 200
 
         folder = str(programs.projects / "anna" / "flowers")
-        counts = fuzz_sockets(programs.endpoints, folder, INPUTS, seed, answers)
+        counts = fuzz_sockets(programs.settings, folder, INPUTS, seed, answers)
         assert counts == {"inputs": INPUTS, "not_answering": 0}
         worker.finish(start)
         wait_until(lambda: programs.task(task_id).body["state"] == "done", "the end of the task")

@@ -90,6 +90,9 @@ class Programs:
                 [sys.executable, *COMMANDS[name]], cwd=ROOT, env=self.environ, stdin=subprocess.DEVNULL, stderr=log
             )
 
+    def pid(self, name: str) -> int:
+        return self._processes[name].pid
+
     def kill(self, name: str) -> None:
         """SIGKILL, with no chance to tidy up."""
         process = self._processes.pop(name)
