@@ -102,15 +102,16 @@ def _bind(socket: zmq.Socket[bytes], endpoint: str) -> None:
 
 def _lock(path: Path) -> None:
     """Hold the folder's lock until this process ends: a second broker would take the sockets over in silence."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
+    except BlockingIOError as error:
         raise SettingsError(
             f"[service] state_dir: another broker serves at the sockets in {path.parent}; give each service a state "
             "folder of its own, or stop the other one."
         ) from error
+    except OSError as error:
+        raise SettingsError(f"[service] state_dir: cannot lock {path}: {error.strerror}.") from error
 
 
 def _start_authenticator(context: zmq.Context[zmq.Socket[bytes]], settings: Settings) -> tuple[bytes, bytes]:

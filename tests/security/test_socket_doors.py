@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -149,6 +150,18 @@ def test_each_role_is_admitted_to_its_own_ports_only(tcp: Programs) -> None:
         assert [worker["name"] for worker in tcp.get("/v1/workers").body["workers"]] == ["honest"]
         task_id = tcp.post_id()
         honest.finish(honest.receive(m.Start))
+        wait_until(lambda: tcp.task(task_id).body["state"] == "done", "the end of the task")
+
+
+def test_a_broker_with_keys_is_restarted_under_its_workers(tcp: Programs) -> None:
+    with ScriptedWorker(tcp.endpoints.worker, "w1", keys_of(tcp, WORKER)) as worker:
+        worker.join()
+        assert tcp.stop("broker", signal.SIGTERM) == 0
+        tcp.start("broker")
+        tcp.wait_synced()
+        worker.join()
+        task_id = tcp.post_id()
+        worker.finish(worker.receive(m.Start))
         wait_until(lambda: tcp.task(task_id).body["state"] == "done", "the end of the task")
 
 
