@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-from conf.curve import load_client_keys
+from conf.curve import FRONT_END, local_client_keys
 from conf.logs import set_up_logging
 from conf.settings import SettingsError, exit_bad_settings, load_or_exit
 from conf.tokens import check_may_listen
@@ -25,11 +25,9 @@ def run() -> int:
     guard_logs()
     try:
         check_may_listen(settings)
-        keys = load_client_keys(settings.broker.curve_path)
+        asyncio.run(serve(settings, local_client_keys(settings, FRONT_END)))
     except SettingsError as error:
         exit_bad_settings(str(error))
-    try:
-        asyncio.run(serve(settings, keys))
     except OSError as error:
         logging.getLogger("web").critical(
             "action=web.refused reason='cannot listen on %s:%d: %s'", settings.web.host, settings.web.port, error

@@ -152,7 +152,7 @@ def start_part(folder: Path, samples: int) -> None:
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     publications = context.socket(zmq.SUB)
     publications.subscribe(b"")
-    publications.connect(f"tcp://127.0.0.1:{service.ports['BROKER_PUBLISH_PORT']}")
+    publications.connect(service.publish_endpoint)
     worker = ("-m", "trainer_worker", "--name", f"benchmark-{os.getpid()}")
     try:
         with (

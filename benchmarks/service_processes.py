@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from conf.settings import ROOT
+from conf.endpoints import connect_endpoints
+from conf.settings import ROOT, load
 
 PORTS = ("WEB_PORT", "BROKER_WEB_PORT", "BROKER_WORKER_PORT", "BROKER_PUBLISH_PORT", "BROKER_COLLECT_PORT")
 END_TIMEOUT_S = 15.0
@@ -35,6 +36,7 @@ class ServiceProcesses:
         own = {
             **{name: str(port) for name, port in self.ports.items()},
             "WEB_DATA_ROOTS": str(self.projects),
+            "HOME": str(folder / "state"),
             "BROKER_JOURNAL": str(folder / "journal.sqlite3"),
             **settings,
         }
@@ -42,6 +44,11 @@ class ServiceProcesses:
         self._environ = inherited | {f"TFMODEL_{name}": value for name, value in own.items()}
         # A proxy from the environment must not stand between this machine and itself.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    @property
+    def publish_endpoint(self) -> str:
+        """Where the broker publishes."""
+        return connect_endpoints(load(self._environ)).publish
 
     @property
     def address(self) -> str:

@@ -165,7 +165,7 @@ def main() -> None:
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         publications = context.socket(zmq.SUB)
         publications.subscribe(b"")
-        publications.connect(f"tcp://127.0.0.1:{service.ports['BROKER_PUBLISH_PORT']}")
+        publications.connect(service.publish_endpoint)
         print(describe_machine())
         try:
             with (

@@ -6,6 +6,7 @@ import argparse
 import datetime
 import logging
 import os
+import secrets
 import signal
 import sqlite3
 import sys
@@ -21,7 +22,9 @@ from broker.endpoints import bind_sockets
 from broker.journal import Journal, read_story
 from broker.journal_file import BrokenJournalError, JournalError, examine, is_damage
 from broker.shell import Shell
+from broker.tally import Tally
 from conf.curve import make_keys
+from conf.endpoints import bind_endpoints
 from conf.logs import set_up_logging
 from conf.settings import EXIT_BAD_SETTINGS, Settings, SettingsError, exit_bad_settings, load_or_exit
 from protocol.text import printable
@@ -37,9 +40,10 @@ def run(settings: Settings) -> None:
     set_up_logging("broker")
     broker = settings.broker
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    tally = Tally()
     try:
         journal = Journal(broker.journal_path)
-        sockets = bind_sockets(context, broker)
+        sockets = bind_sockets(context, settings, tally)
     except BrokenJournalError as error:
         give_up(error)
     except JournalError as error:
@@ -58,13 +62,15 @@ def run(settings: Settings) -> None:
             max_pending=broker.max_pending,
             max_pending_per_user=broker.max_pending_per_user,
             max_running_per_user=broker.max_running_per_user,
-            progress_port=broker.collect_port,
+            progress_port=broker.collect_port if broker.host else 0,
+            data_roots=tuple(map(str, settings.web.allowed_roots())),
+            publish_secret=secrets.token_bytes(32),
         )
     )
-    shell = Shell(core, journal, sockets, broker.keep_days)
+    shell = Shell(core, journal, sockets, broker.keep_days, tally)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: shell.stop())
-    log.info("action=broker.listening host=%s worker_port=%d pid=%d", broker.host, broker.worker_port, os.getpid())
+    log.info("action=broker.listening worker=%s pid=%d", bind_endpoints(settings).worker, os.getpid())
     try:
         shell.run()
     except sqlite3.Error as error:

@@ -1,14 +1,21 @@
-"""Answers to front-ends that change nothing. Pure."""
+"""Answers to front-ends that change nothing, and the parts in which long lists travel. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Generic, TypeVar
+
+import msgspec
 
 from protocol import messages as m
+from protocol.bounds import PART_BYTES
 from protocol.errors import no_such_task
 from protocol.task import Task, TaskState
 
 SNAPSHOT_PART_TASKS = 500
+
+Item = TypeVar("Item")
+_encoder = msgspec.msgpack.Encoder()
 
 
 def about_ended(request: m.Lookup | m.Cancel | m.StopEarly, task: Task | None, seq: int) -> m.TaskReply | m.Refused:
@@ -29,12 +36,37 @@ def about_ended(request: m.Lookup | m.Cancel | m.StopEarly, task: Task | None, s
     return m.Refused(request.request_id, "task_ended", error, task)
 
 
+class Parts(Generic[Item]):
+    """Items in lists that each fit into a message; what is too large for any message is set apart.
+
+    The bounds of the fields keep every record below PART_BYTES. Should one exceed it all the same, that record must
+    not keep a front-end from all the others.
+    """
+
+    def __init__(self, items: Iterable[Item], most_items: int) -> None:
+        self.lists: list[list[Item]] = []
+        self.too_large: list[Item] = []
+        part: list[Item] = []
+        part_bytes = 0
+        for item in items:
+            size = len(_encoder.encode(item))
+            if size > PART_BYTES:
+                self.too_large.append(item)
+                continue
+            if part and (len(part) == most_items or part_bytes + size > PART_BYTES):
+                self.lists.append(part)
+                part, part_bytes = [], 0
+            part.append(item)
+            part_bytes += size
+        if part:
+            self.lists.append(part)
+
+
 def snapshot_parts(
-    request_id: int, seq: int, tasks: Sequence[Task], progress: Mapping[str, m.Progress]
+    request_id: int, seq: int, parts: Parts[Task], progress: Mapping[str, m.Progress]
 ) -> Iterator[m.SnapshotPart]:
-    """All tasks in messages of a bearable size; one empty part when there are none."""
-    starts = range(0, max(len(tasks), 1), SNAPSHOT_PART_TASKS)
-    for start in starts:
-        part = tuple(tasks[start : start + SNAPSHOT_PART_TASKS])
-        known = tuple(progress[task.task_id] for task in part if task.task_id in progress)
-        yield m.SnapshotPart(request_id, seq, part, known, first=start == 0, last=start == starts[-1])
+    """All tasks; one empty part when there are none."""
+    lists = parts.lists or [[]]
+    for number, tasks in enumerate(lists):
+        known = tuple(progress[task.task_id] for task in tasks if task.task_id in progress)
+        yield m.SnapshotPart(request_id, seq, tuple(tasks), known, first=number == 0, last=number == len(lists) - 1)

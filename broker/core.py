@@ -1,11 +1,11 @@
 """The broker's decisions: `handle(event, now)` gives facts to write down and effects to carry out.
 
-Pure: no clock, socket, database, logging or randomness in here. `apply` is the only code that changes
-durable state, and recovery replays the journal through it. Whoever calls `handle` must have the facts on
+Pure: no clock, socket, database, logging or randomness in here. Whoever calls `handle` must have the facts on
 disk before carrying out any effect of the same call.
 
 The rules that make every single lost message heal (design, section 4):
-  1. a result is repeated by the worker until acknowledged, and acknowledged whatever attempt it names;
+  1. a result is repeated by the worker until acknowledged. A registered worker gets the acknowledgement whatever
+     attempt it names; the result counts only if that worker holds that attempt;
   2. a worker whose heartbeat does not hold its lease gets its Start again;
   3. a worker whose heartbeat holds what the broker does not know gets a Stop;
   4. a pending order (cancel, stop) rides on every answer to a heartbeat.
@@ -13,20 +13,24 @@ The rules that make every single lost message heal (design, section 4):
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import hashlib
+import hmac
 
 import msgspec
 
 from broker import answers, policy
 from broker import facts as f
-from broker.events import Effect, Event, FromWeb, FromWorker, Now, Publish, ReadEnded, SendWeb, SendWorker
-from broker.facts import Record, evolve
-from broker.queue import WaitingTasks
-from broker.request_keys import RequestKeys
-from broker.workers import Worker, WorkerTable
+from broker.claims import checked_result, is_model_of, why_not_taken
+from broker.events import Effect, Event, FromWeb, FromWorker, LeftOut, Now, Publish, ReadEnded, SendWeb, SendWorker
+from broker.facts import Record
+from broker.state import State
+from broker.workers import Worker
 from protocol import messages as m
 from protocol.errors import Failure, FailureClass
 from protocol.task import AttemptEnd, Task, TaskState
+
+#: A front-end asks for a snapshot twice a second at most; one that asks without pause is not served each time.
+SNAPSHOT_INTERVAL_S = 0.25
 
 
 class CoreSettings(msgspec.Struct, frozen=True):
@@ -40,57 +44,23 @@ class CoreSettings(msgspec.Struct, frozen=True):
     progress_port: int = 0
     #: Ended tasks kept in memory for snapshots; older ones are read from the journal.
     recent_tasks: int = 1000
+    #: Absolute folders, links resolved, in which project folders may lie.
+    data_roots: tuple[str, ...] = ()
+    #: Random bytes of this run, from which the workers' publish keys are made.
+    publish_secret: bytes = b""
 
 
-class Core:
+class Core(State):
     """Usage: `apply` every record of the journal, `begin` once, then `handle` each event."""
 
     def __init__(self, settings: CoreSettings) -> None:
+        super().__init__(settings.max_running_per_user, settings.recent_tasks)
         self.settings = settings
-        self.seq = 0
-        self.tasks: dict[str, Task] = {}
-        self.recent: OrderedDict[str, Task] = OrderedDict()
-        self.waiting = WaitingTasks(settings.max_running_per_user)
-        self.workers = WorkerTable()
-        self.progress: dict[str, m.Progress] = {}
-        self.request_keys = RequestKeys()
         self._records: list[Record] = []
         self._effects: list[Effect] = []
         self._now = Now(0.0, 0.0)
         self._checked_at_s = 0.0
-
-    # ---- durable state ----
-
-    def apply(self, record: Record) -> Task:
-        """Change the state as the fact says; returns the task after it."""
-        before = self.tasks.get(record.task_id)
-        task = evolve(before, record)
-        self.seq = record.seq
-        if before is not None and before.state is TaskState.PROCESSING and task.state is not TaskState.PROCESSING:
-            self.workers.hold(self.workers.holder(before.thread, before.start_id), None)
-            self.waiting.running(task.spec.user_id, -1)
-            self.progress.pop(task.task_id, None)
-        if task.ended:
-            self.tasks.pop(task.task_id, None)
-            self.waiting.remove(task.task_id)
-            self.remember_ended(task)
-            return task
-        self.tasks[task.task_id] = task
-        if before is None:
-            self.request_keys.remember(task.spec, task.submitted_at_s)
-        if isinstance(record.fact, f.Submitted | f.Requeued):
-            self.waiting.add(task)
-        elif isinstance(record.fact, f.Leased):
-            self.waiting.start(task.task_id)
-            self.waiting.running(task.spec.user_id, 1)
-            self.workers.hold(self.workers.holder(task.thread, task.start_id), task.task_id)
-        return task
-
-    def remember_ended(self, task: Task) -> None:
-        """Keep an ended task at hand; the oldest leaves when there are too many."""
-        self.recent[task.task_id] = task
-        while len(self.recent) > self.settings.recent_tasks:
-            self.recent.popitem(last=False)
+        self._snapshot_at_s: dict[bytes, float] = {}
 
     def begin(self, now: Now) -> None:
         """After replay: no lease runs out before its worker has had a full time to live to speak up."""
@@ -109,6 +79,9 @@ class Core:
         else:
             self._expire()
             self.request_keys.forget_old(now.wall_s)
+            self._snapshot_at_s = {
+                peer: at_s for peer, at_s in self._snapshot_at_s.items() if now.monotonic_s - at_s < SNAPSHOT_INTERVAL_S
+            }
         return self._records, self._effects
 
     def next_deadline(self) -> float | None:
@@ -116,15 +89,24 @@ class Core:
         oldest = self.workers.oldest()
         return oldest.heard_at_s + self.settings.lease_ttl_s if oldest else None
 
-    def note_progress(self, progress: m.Progress) -> None:
-        """Remember the newest progress of a running attempt, for snapshots. Not durable."""
-        task = self.tasks.get(progress.task_id)
-        if task is None or task.state is not TaskState.PROCESSING or task.attempt != progress.attempt:
-            return
+    def take_progress(self, message: m.KeyedProgress) -> m.Progress | None:
+        """What may be passed on to the front-ends; None for anything but news of a lease from its holder.
+
+        The newest is remembered for snapshots. Nothing of it is durable.
+        """
+        progress = message.progress
+        task, holder = self.tasks.get(progress.task_id), self.holders.get(progress.task_id)
+        if task is None or holder is None or task.attempt != progress.attempt:
+            return None
+        if not holder.publish_key or not hmac.compare_digest(holder.publish_key, message.publish_key):
+            return None
+        if progress.model_path and not is_model_of(progress.model_path, task.spec):
+            return None
         known = self.progress.get(progress.task_id)
-        lowest = known.progress if known is not None else 0.0
-        if lowest <= progress.progress <= 100.0:  # never true for NaN, which the journal could not hold
-            self.progress[progress.task_id] = progress
+        if known is not None and progress.progress < known.progress:
+            return None
+        self.progress[progress.task_id] = progress
+        return progress
 
     def tick(self) -> m.Tick:
         return m.Tick(
@@ -157,6 +139,10 @@ class Core:
         known = self.tasks.get(spec.task_id) or self.recent.get(spec.task_id)
         if known is not None:
             self._reply(peer, message.request_id, known)
+            return
+        code, error = why_not_taken(spec, self.settings.data_roots)
+        if code:
+            self._refuse(peer, message, code, error)
             return
         if self._asked_before(peer, message) or self._queue_is_full(peer, message):
             return
@@ -216,7 +202,7 @@ class Core:
         self._reply(peer, request_id, task)
 
     def _order_stop(self, task: Task) -> None:
-        holder = self.workers.holder(task.thread, task.start_id)
+        holder = self.holders[task.task_id]
         order = _pending_order(task)
         if holder.peer is not None and order is not None:
             self._effects.append(SendWorker(holder.peer, order))
@@ -229,9 +215,13 @@ class Core:
             self._effects.append(SendWeb(peer, answers.about_ended(request, ended, self.seq)))
 
     def _snapshot(self, peer: bytes, request_id: int) -> None:
-        tasks = [*self.recent.values(), *self.tasks.values()]
-        parts = answers.snapshot_parts(request_id, self.seq, tasks, self.progress)
-        self._effects += [SendWeb(peer, part) for part in parts]
+        if peer in self._snapshot_at_s:
+            return
+        self._snapshot_at_s[peer] = self._now.monotonic_s
+        parts = answers.Parts([*self.recent.values(), *self.tasks.values()], answers.SNAPSHOT_PART_TASKS)
+        for part in answers.snapshot_parts(request_id, self.seq, parts, self.progress):
+            self._effects.append(SendWeb(peer, part))
+        self._effects += [LeftOut(task.task_id) for task in parts.too_large]
 
     def _reply(self, peer: bytes, request_id: int, task: Task) -> None:
         self._effects.append(SendWeb(peer, m.TaskReply(request_id, self.seq, task)))
@@ -243,21 +233,23 @@ class Core:
         if isinstance(message, m.Hello):
             self._hello(peer, message)
             return
-        if worker is not None:
-            self.workers.heard(worker, self._now.monotonic_s)
+        if worker is None:
+            # After a restart of the broker, or on a connection that is new: whose word is it?
+            if not isinstance(message, m.Goodbye):
+                self._effects.append(SendWorker(peer, m.HelloWanted()))
+            return
+        self.workers.heard(worker, self._now.monotonic_s)
         match message:
             case m.Result():
-                self._result(peer, message)
-            case m.Heartbeat() if worker is not None:
+                self._result(worker, peer, message)
+            case m.Heartbeat():
                 self._reconcile(worker, message.ready, message.holds)
-            case m.Goodbye() if worker is not None:
+            case m.Goodbye():
                 # Its results came first: what it still holds is a Start that crossed with this, and never began.
                 self._lose(worker, "it left", began=False)
-            case m.Heartbeat():
-                self._effects.append(SendWorker(peer, m.HelloWanted()))
 
     def _hello(self, peer: bytes, hello: m.Hello) -> None:
-        error = self.workers.why_not_welcome(hello)
+        error = self.workers.why_not_welcome(hello, peer)
         if error:
             self._effects.append(SendWorker(peer, m.Rejected(error)))
             return
@@ -268,9 +260,11 @@ class Core:
         worker = self.workers.holder(hello.worker, hello.start_id)
         self.workers.set_ready(worker, False)
         worker.host, worker.train_types = hello.host, hello.train_types
+        worker.publish_key = self._publish_key(worker)
         self.workers.attach(worker, peer)
         self.workers.heard(worker, self._now.monotonic_s)
-        welcome = m.Welcome(self.settings.heartbeat_interval_s, self.settings.lease_ttl_s, self.settings.progress_port)
+        s = self.settings
+        welcome = m.Welcome(s.heartbeat_interval_s, s.lease_ttl_s, s.progress_port, worker.publish_key)
         self._effects.append(SendWorker(peer, welcome))
         self._reconcile(worker, hello.ready, hello.holds)
 
@@ -292,11 +286,16 @@ class Core:
         if worker.peer is not None:
             self._effects.append(SendWorker(worker.peer, m.Pulse(order)))
 
-    def _result(self, peer: bytes, result: m.Result) -> None:
-        """Take a result whoever brings it: an attempt's number is given to one worker only."""
+    def _publish_key(self, worker: Worker) -> str:
+        """Proves at the collecting socket, where messages have no sender, which worker has published."""
+        named = f"{worker.name} {worker.start_id}".encode()
+        return hmac.new(self.settings.publish_secret, named, hashlib.sha256).hexdigest()
+
+    def _result(self, worker: Worker, peer: bytes, result: m.Result) -> None:
+        """Take a result from the worker that holds the attempt; any other changes nothing and is only acknowledged."""
         task = self.tasks.get(result.task_id)
-        if task is not None and task.state is TaskState.PROCESSING and task.attempt == result.attempt:
-            self._end_attempt(task, result)
+        if task is not None and worker.task_id == task.task_id and task.attempt == result.attempt:
+            self._end_attempt(task, checked_result(result, task.spec))
         ended = self.recent.get(result.task_id)
         discard = ended is not None and ended.state is TaskState.CANCELLED
         self._effects.append(SendWorker(peer, m.ResultAck(result.task_id, result.attempt, discard)))

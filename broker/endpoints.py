@@ -1,57 +1,124 @@
-"""Bind the broker's four sockets, with the options that make failures visible."""
+"""Bind the broker's four sockets, with the options that make failures visible and bound what a peer can cost."""
 
 from __future__ import annotations
 
+import fcntl
+import os
+import time
 from pathlib import Path
 
 import zmq
 from zmq.auth.thread import ThreadAuthenticator
 
+from broker.publisher import Publisher
 from broker.shell import Sockets
-from conf.curve import load_broker_keys
-from conf.settings import BrokerSettings, SettingsError
-from protocol.wire import MAX_PAYLOAD_BYTES
+from broker.tally import Tally
+from conf.curve import FRONT_END, ROLES, WORKER, broker_keys
+from conf.endpoints import IPC, bind_endpoints
+from conf.settings import Settings, SettingsError
+from protocol.bounds import MAX_PROGRESS_BYTES, MAX_REQUEST_BYTES, MAX_WORKER_BYTES
 
-#: Messages queued for one peer before more are dropped; repeats heal what is dropped.
-HIGH_WATER_MARK = 10_000
+#: Messages queued for one peer, or of one peer, before more are dropped or held back; repeats heal what is dropped.
+#: Times the largest message this is what one peer can make the broker hold.
+SEND_MESSAGES = 2000
+WEB_MESSAGES = 1000
+WORKER_MESSAGES = 200
+PROGRESS_MESSAGES = 200
+#: ZeroMQ files subscriptions for as long as there are any to read, so few may be at hand at a time. An honest one has a
+#: single byte; the rest is room for the handshake of CURVE.
+SUBSCRIPTION_MESSAGES = 10
+MAX_SUBSCRIPTION_BYTES = 512
+#: How long a socket that has just been closed may go on holding its address.
+BIND_TIMEOUT_S = 2.0
+POLL_INTERVAL_S = 0.005
 
 
-def bind_sockets(context: zmq.Context[zmq.Socket[bytes]], settings: BrokerSettings) -> Sockets:
-    """All four, or SettingsError that names the key of the address that cannot be had."""
-    secret = _start_authenticator(context, settings.curve_path) if settings.curve_path else None
+class Door:
+    """What the sockets of one start share: the context, the keys, and a lock against a second broker in the folder."""
 
-    def bound(kind: int, key: str) -> zmq.Socket[bytes]:
-        socket = context.socket(kind)
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], settings: Settings) -> None:
+        self._context = context
+        self._settings = settings.broker
+        self._endpoints = bind_endpoints(settings)
+        self._keys = _start_authenticator(context, settings) if settings.broker.host else None
+        if not settings.broker.host:
+            _lock(Path(self._endpoints.web.removeprefix(IPC)).with_name("broker.lock"))
+
+    def bind(self, name: str, kind: int, role: str, receive: tuple[int, int]) -> zmq.Socket[bytes]:
+        """name: a field of Endpoints; role: of the keys admitted; receive: how many messages, and bytes in each."""
+        endpoint = getattr(self._endpoints, name)
+        socket = self._context.socket(kind)
         socket.linger = 0
-        socket.sndhwm = socket.rcvhwm = HIGH_WATER_MARK
-        socket.setsockopt(zmq.MAXMSGSIZE, MAX_PAYLOAD_BYTES)
+        socket.sndhwm = SEND_MESSAGES
+        socket.rcvhwm, max_bytes = receive
+        socket.setsockopt(zmq.MAXMSGSIZE, max_bytes)
         if kind == zmq.ROUTER:
             socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
-        if secret is not None:
+        if kind == zmq.SUB:
+            socket.subscribe(b"")
+        if self._keys is not None:
             socket.curve_server = True
-            socket.curve_publickey, socket.curve_secretkey = secret
-        is_ipv6 = ":" in settings.host
-        socket.ipv6 = is_ipv6
-        host = f"[{settings.host}]" if is_ipv6 else settings.host
-        endpoint = f"tcp://{host}:{getattr(settings, key)}"
+            socket.curve_publickey, socket.curve_secretkey = self._keys
+            socket.zap_domain = role.encode()
+        socket.ipv6 = "[" in endpoint
         try:
-            socket.bind(endpoint)
+            _bind(socket, endpoint)
         except zmq.ZMQError as error:
-            raise SettingsError(f"[broker] {key}: cannot bind {endpoint}: {error}.") from error
+            key = f"[broker] {name}_port" if self._settings.host else "[service] state_dir"
+            raise SettingsError(f"{key}: cannot bind {endpoint}: {error}.") from error
         return socket
 
+
+def bind_sockets(context: zmq.Context[zmq.Socket[bytes]], settings: Settings, tally: Tally) -> Sockets:
+    """All four, or SettingsError that names the key of the address that cannot be had."""
+    door = Door(context, settings)
+
+    def publish() -> zmq.Socket[bytes]:
+        return door.bind("publish", zmq.XPUB, FRONT_END, (SUBSCRIPTION_MESSAGES, MAX_SUBSCRIPTION_BYTES))
+
     return Sockets(
-        web=bound(zmq.ROUTER, "web_port"),
-        worker=bound(zmq.ROUTER, "worker_port"),
-        publish=bound(zmq.XPUB, "publish_port"),
-        collect=bound(zmq.XSUB, "collect_port"),
+        web=door.bind("web", zmq.ROUTER, FRONT_END, (WEB_MESSAGES, MAX_REQUEST_BYTES)),
+        worker=door.bind("worker", zmq.ROUTER, WORKER, (WORKER_MESSAGES, MAX_WORKER_BYTES)),
+        publish=Publisher(publish, tally),
+        collect=door.bind("collect", zmq.SUB, WORKER, (PROGRESS_MESSAGES, MAX_PROGRESS_BYTES)),
     )
 
 
-def _start_authenticator(context: zmq.Context[zmq.Socket[bytes]], curve_dir: Path) -> tuple[bytes, bytes]:
-    """Admit only clients whose public key lies in `curve_dir`; returns the broker's own key pair."""
-    keys = load_broker_keys(curve_dir)
+def _bind(socket: zmq.Socket[bytes], endpoint: str) -> None:
+    """Try for a while: a socket that has just been closed lets go of its port a moment later.
+
+    The file of a Unix socket stays when ZeroMQ closes it, or when a broker was killed; `bind` replaces it.
+    """
+    give_up_at_s = time.monotonic() + BIND_TIMEOUT_S
+    while True:
+        try:
+            socket.bind(endpoint)
+            return
+        except zmq.ZMQError as error:
+            if error.errno != zmq.EADDRINUSE or time.monotonic() > give_up_at_s:
+                raise
+        time.sleep(POLL_INTERVAL_S)
+
+
+def _lock(path: Path) -> None:
+    """Hold the folder's lock until this process ends: a second broker would take the sockets over in silence."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise SettingsError(
+            f"[service] state_dir: another broker serves at the sockets in {path.parent}; give each service a state "
+            "folder of its own, or stop the other one."
+        ) from error
+    except OSError as error:
+        raise SettingsError(f"[service] state_dir: cannot lock {path}: {error.strerror}.") from error
+
+
+def _start_authenticator(context: zmq.Context[zmq.Socket[bytes]], settings: Settings) -> tuple[bytes, bytes]:
+    """Admit to each role's sockets only who holds one of its keys; returns the broker's own pair."""
+    keys = broker_keys(settings)
     authenticator = ThreadAuthenticator(context)
     authenticator.start()
-    authenticator.configure_curve(domain="*", location=curve_dir)
+    for role in ROLES:
+        authenticator.configure_curve(domain=role, location=settings.broker.curve_path / role)
     return keys

@@ -63,4 +63,10 @@ class ReadEnded(msgspec.Struct, frozen=True):
     request: Lookup | Cancel | StopEarly
 
 
-Effect = SendWeb | SendWorker | Publish | ReadEnded
+class LeftOut(msgspec.Struct, frozen=True):
+    """The task is too large for any message, so a snapshot went out without it."""
+
+    task_id: str
+
+
+Effect = SendWeb | SendWorker | Publish | ReadEnded | LeftOut

@@ -14,6 +14,7 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
+from protocol.bounds import MAX_ENDED_ATTEMPTS, Attempt, Percent, Word, WorkerName
 from protocol.errors import Failure
 from protocol.task import AttemptEnd, Task, TaskSpec, TaskState, Trained
 
@@ -29,9 +30,9 @@ class Submitted(_Fact, frozen=True):
 class Leased(_Fact, frozen=True):
     """`worker` in its start `start_id` holds the attempt from now on."""
 
-    attempt: int
-    worker: str
-    start_id: str
+    attempt: Attempt
+    worker: WorkerName
+    start_id: Word
 
 
 class Requeued(_Fact, frozen=True):
@@ -50,7 +51,7 @@ class StopRequested(_Fact, frozen=True):
 
 
 class Done(_Fact, frozen=True):
-    attempt: int
+    attempt: Attempt
     trained: Trained
 
 
@@ -59,12 +60,12 @@ class Failed(_Fact, frozen=True):
 
     end: AttemptEnd
     failure: Failure
-    progress: float
+    progress: Percent
 
 
 class Cancelled(_Fact, frozen=True):
-    attempt: int
-    progress: float
+    attempt: Attempt
+    progress: Percent
 
 
 Fact = Submitted | Leased | Requeued | CancelRequested | StopRequested | Done | Failed | Cancelled
@@ -94,7 +95,6 @@ def evolve(task: Task | None, record: Record) -> Task:
                 task,
                 state=TaskState.PROCESSING,
                 thread=fact.worker,
-                start_id=fact.start_id,
                 started_at_s=task.started_at_s or at_s,
             )
         case Requeued():
@@ -103,9 +103,8 @@ def evolve(task: Task | None, record: Record) -> Task:
                 state=TaskState.PENDING,
                 attempt=fact.end.attempt + 1,
                 thread="",
-                start_id="",
                 batch_divisor=fact.batch_divisor,
-                ended_attempts=(*task.ended_attempts, fact.end),
+                ended_attempts=_with(task.ended_attempts, fact.end),
             )
         case CancelRequested():
             return replace(task, cancel_requested=True)
@@ -119,8 +118,16 @@ def evolve(task: Task | None, record: Record) -> Task:
                 state=TaskState.FAILED,
                 progress=fact.progress,
                 failure=fact.failure,
-                ended_attempts=(*task.ended_attempts, fact.end),
+                ended_attempts=_with(task.ended_attempts, fact.end),
                 ended_at_s=at_s,
             )
         case Cancelled():
             return replace(task, state=TaskState.CANCELLED, progress=fact.progress, ended_at_s=at_s)
+
+
+def _with(ends: tuple[AttemptEnd, ...], end: AttemptEnd) -> tuple[AttemptEnd, ...]:
+    """A worker may hand a task back any number of times; the oldest of such ends are forgotten, never a counted one."""
+    if len(ends) >= MAX_ENDED_ATTEMPTS:
+        oldest = next((index for index, old in enumerate(ends) if not old.counted), 0)
+        ends = ends[:oldest] + ends[oldest + 1 :]
+    return (*ends, end)

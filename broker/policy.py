@@ -13,6 +13,7 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
+from protocol.bounds import MAX_ERROR_CHARS, shortened
 from protocol.errors import FAILURE_CODES, Failure, FailureClass
 from protocol.task import AttemptEnd, Task
 
@@ -51,5 +52,6 @@ def _last_words(failure: Failure, counted: list[AttemptEnd]) -> str:
     """The error that the caller reads: the reason, and where there were several attempts, each end."""
     if len(counted) < 2:
         return failure.error
-    ends = " ".join(f"Attempt {end.attempt} on {end.worker}: {end.error}" for end in counted)
+    chars_each = max(MAX_ERROR_CHARS // len(counted) - 100, 40)
+    ends = " ".join(f"Attempt {end.attempt} on {end.worker}: {shortened(end.error, chars_each)}" for end in counted)
     return f"Given up after {len(counted)} attempts. {ends}"

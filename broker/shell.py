@@ -16,18 +16,33 @@ from typing import Any
 import msgspec
 import zmq
 
-from broker.answers import about_ended
+from broker.answers import Parts, about_ended
 from broker.core import Core
-from broker.events import Effect, Event, FromWeb, FromWorker, Now, Publish, ReadEnded, SendWeb, SendWorker, TimePassed
+from broker.events import (
+    Effect,
+    Event,
+    FromWeb,
+    FromWorker,
+    LeftOut,
+    Now,
+    Publish,
+    ReadEnded,
+    SendWeb,
+    SendWorker,
+    TimePassed,
+)
 from broker.facts import Record
 from broker.journal import Journal
+from broker.publisher import Publisher
 from broker.request_keys import REQUEST_KEY_TTL_S
+from broker.tally import Tally
 from protocol import messages as m
 from protocol import wire
 
 log = logging.getLogger("broker")
 
 DRAIN_MESSAGES = 500
+PUBLISHED_CHANGES = 1000
 #: As a plain number: combining pyzmq's enum members costs as much as a small send.
 NOBLOCK = int(zmq.NOBLOCK)
 TICK_INTERVAL_S = 1.0
@@ -36,28 +51,29 @@ DAY_S = 86400.0
 
 
 class Sockets(msgspec.Struct):
-    """The four bound sockets: two ROUTERs, and the publish/collect pair."""
+    """The four bound sockets: two ROUTERs, an XPUB, and the SUB that collects what workers publish."""
 
     web: zmq.Socket[bytes]
     worker: zmq.Socket[bytes]
-    publish: zmq.Socket[bytes]
+    publish: Publisher
     collect: zmq.Socket[bytes]
 
 
 class Shell:
     """Owns sockets, clock and journal; decides nothing."""
 
-    def __init__(self, core: Core, journal: Journal, sockets: Sockets, keep_days: float) -> None:
+    def __init__(self, core: Core, journal: Journal, sockets: Sockets, keep_days: float, tally: Tally) -> None:
         self._core = core
         self._journal = journal
         self._sockets = sockets
         self._keep_s = keep_days * DAY_S
-        self._bad_frames = 0
+        self._tally = tally
+        self._named_too_large: set[str] = set()
         self._stopping = False
         self._next_tick_s = 0.0
         self._next_prune_s = 0.0
         self._poller = zmq.Poller()
-        for socket in (sockets.web, sockets.worker, sockets.publish, sockets.collect):
+        for socket in (sockets.web, sockets.worker, sockets.publish.socket, sockets.collect):
             self._poller.register(socket, zmq.POLLIN)
 
     def stop(self) -> None:
@@ -69,10 +85,10 @@ class Shell:
         self._replay()
         while not self._stopping:
             ready = dict(self._poller.poll(self._wait_ms()))
-            if self._sockets.publish in ready:
-                _forward(self._sockets.publish, self._sockets.collect, lambda frames: None)
+            if self._sockets.publish.socket in ready:
+                self._read_subscriptions()
             if self._sockets.collect in ready:
-                _forward(self._sockets.collect, self._sockets.publish, self._note_progress)
+                self._pass_progress_on()
             events: list[Event] = []
             if self._sockets.worker in ready:
                 self._drain(self._sockets.worker, m.WorkerToBroker, FromWorker, events)
@@ -121,8 +137,16 @@ class Shell:
             try:
                 out.append(wrap(peer, wire.decode(frames, union)))
             except wire.WireError as error:
-                self._bad_frames += 1
-                log.warning("action=broker.bad_frame count=%d reason=%s", self._bad_frames, error)
+                self._tally.add("broker.bad_frame", error)
+                if socket is self._sockets.web:
+                    self._refuse(peer, frames, error)
+
+    def _refuse(self, peer: bytes, frames: list[bytes], error: wire.WireError) -> None:
+        """Tell a front-end which field of its request is bad: it would wait and repeat until its caller gives up."""
+        request_id = wire.request_id_of(frames)
+        if request_id is not None:
+            answer = m.Refused(request_id, "bad_fields", f"The broker does not take the request: {error}.")
+            self._send(self._sockets.web, peer, answer)
 
     def _round(self, events: list[Event]) -> None:
         """One group commit: all facts of all events on disk, then all effects."""
@@ -133,45 +157,81 @@ class Shell:
             event_records, event_effects = self._core.handle(event, now)
             records += event_records
             effects += event_effects
-        changes = tuple(effect.change for effect in effects if isinstance(effect, Publish))
+        changes = [effect.change for effect in effects if isinstance(effect, Publish)]
         if records:
             # Each task as the last of its facts left it. The core may hold it no longer, if many ended at once.
             self._journal.append(records, {change.task.task_id: change.task for change in changes}.values())
         for effect in effects:
             self._carry_out(effect)
-        if changes:
-            self._publish(m.TasksChanged(changes))
+        parts = Parts(changes, PUBLISHED_CHANGES)
+        for part in parts.lists:
+            self._sockets.publish.send(m.TasksChanged(tuple(part)))
+        for change in parts.too_large:
+            self._name_too_large(change.task.task_id)
         for record in records:
             log_record(record)
 
     def _carry_out(self, effect: Effect) -> None:
         match effect:
             case SendWeb():
-                _send(self._sockets.web, effect.peer, effect.message)
+                self._send(self._sockets.web, effect.peer, effect.message)
             case SendWorker():
-                _send(self._sockets.worker, effect.peer, effect.message)
+                self._send(self._sockets.worker, effect.peer, effect.message)
+            case LeftOut():
+                self._name_too_large(effect.task_id)
             case ReadEnded():
                 answer = about_ended(effect.request, self._journal.task(effect.request.task_id), self._core.seq)
-                _send(self._sockets.web, effect.peer, answer)
+                self._send(self._sockets.web, effect.peer, answer)
 
-    def _publish(self, message: m.Published) -> None:
-        self._sockets.publish.send_multipart(wire.encode(message), NOBLOCK)
-
-    def _note_progress(self, frames: list[bytes]) -> None:
-        try:
-            message = wire.decode(frames, m.Published)
-        except wire.WireError as error:
-            self._bad_frames += 1
-            log.warning("action=broker.bad_frame count=%d reason=%s", self._bad_frames, error)
+    def _send(self, socket: zmq.Socket[bytes], peer: bytes, message: m.Message) -> None:
+        """Send to a peer that may be gone: the protocol's repeats heal what is lost here."""
+        frames = wire.encode(message)
+        if len(frames[1]) > wire.MAX_PAYLOAD_BYTES:
+            self._tally.add("broker.unsent", f"a {type(message).__name__} of {len(frames[1])} bytes")
             return
-        if isinstance(message, m.Progress):
-            self._core.note_progress(message)
+        try:
+            socket.send_multipart([peer, *frames], NOBLOCK)
+        except zmq.ZMQError as error:
+            if error.errno not in (zmq.EHOSTUNREACH, zmq.EAGAIN):
+                raise
+            self._tally.add("broker.unsent", f"{type(message).__name__}: {error}")
+
+    def _name_too_large(self, task_id: str) -> None:
+        if task_id not in self._named_too_large:
+            self._named_too_large.add(task_id)
+            log.warning("action=broker.task_left_out task=%s reason='its record is too large to be sent'", task_id)
+
+    def _read_subscriptions(self) -> None:
+        old = self._sockets.publish.socket
+        if self._sockets.publish.read_subscriptions(DRAIN_MESSAGES):
+            self._poller.unregister(old)
+            self._poller.register(self._sockets.publish.socket, zmq.POLLIN)
+
+    def _pass_progress_on(self) -> None:
+        """Only what the core takes for news of a lease is published, as a message of the broker's own."""
+        for _ in range(DRAIN_MESSAGES):
+            try:
+                frames = self._sockets.collect.recv_multipart(NOBLOCK)
+            except zmq.Again:
+                return
+            try:
+                message = wire.decode(frames, m.Collected)
+            except wire.WireError as error:
+                self._tally.add("broker.bad_frame", error)
+                continue
+            progress = self._core.take_progress(message)
+            if progress is not None:
+                self._sockets.publish.send(progress)
+            else:
+                reason = "not of the worker that holds the attempt, or older than what was published"
+                self._tally.add("broker.progress_dropped", reason)
 
     def _housekeeping(self) -> None:
         now_s = time.monotonic()
         if now_s >= self._next_tick_s:
             self._next_tick_s = now_s + TICK_INTERVAL_S
-            self._publish(self._core.tick())
+            self._sockets.publish.send(self._core.tick())
+            self._tally.flush()
         if now_s >= self._next_prune_s:
             pruned = self._journal.prune(time.time() - self._keep_s)
             self._next_prune_s = now_s + (TICK_INTERVAL_S if pruned else PRUNE_INTERVAL_S)
@@ -199,27 +259,3 @@ def log_record(record: Record) -> None:
 
 def _now() -> Now:
     return Now(time.monotonic(), time.time())
-
-
-def _forward(source: zmq.Socket[bytes], target: zmq.Socket[bytes], look: Callable[[list[bytes]], None]) -> None:
-    """Pass frames on unchanged: subscriptions one way, publications the other."""
-    for _ in range(DRAIN_MESSAGES):
-        try:
-            frames = source.recv_multipart(NOBLOCK)
-        except zmq.Again:
-            return
-        look(frames)
-        try:
-            target.send_multipart(frames, NOBLOCK)
-        except zmq.Again:
-            log.warning("action=broker.publication_dropped reason='a subscriber is too slow'")
-
-
-def _send(socket: zmq.Socket[bytes], peer: bytes, message: m.Message) -> None:
-    """Send to a peer that may be gone: the protocol's repeats heal what is lost here."""
-    try:
-        socket.send_multipart([peer, *wire.encode(message)], NOBLOCK)
-    except zmq.ZMQError as error:
-        if error.errno not in (zmq.EHOSTUNREACH, zmq.EAGAIN):
-            raise
-        log.info("action=broker.unsent message=%s reason=%s", type(message).__name__, error)

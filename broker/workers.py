@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from protocol.messages import Hello, WorkerInfo
 
+#: Who may say Hello may say it under many names; this bounds what that costs.
+MAX_WORKERS = 2000
+
 
 @dataclass(slots=True)
 class Worker:
@@ -20,6 +23,8 @@ class Worker:
     ready: bool = False
     task_id: str | None = None
     heard_at_s: float = 0.0
+    #: What its publications must carry; "" until it has said Hello to this run of the broker.
+    publish_key: str = ""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -65,9 +70,16 @@ class WorkerTable:
             self._by_name[name] = worker
         return worker
 
-    def why_not_welcome(self, hello: Hello) -> str:
-        """A sentence when this start of a worker must not register; "" when it may."""
+    def why_not_welcome(self, hello: Hello, peer: bytes) -> str:
+        """A sentence when this start of a worker must not register from `peer`; "" when it may."""
+        if not hello.worker or not hello.start_id:
+            return "A worker needs a name and a start_id."
+        other = self._by_peer.get(peer)
+        if other is not None and other.key != (hello.worker, hello.start_id):
+            return f"This connection is that of the worker {other.name!r}; each worker needs a connection of its own."
         namesake = self._by_name.get(hello.worker)
+        if namesake is None and len(self) >= MAX_WORKERS:
+            return f"{MAX_WORKERS} workers are registered, the most that one broker takes; start no more of them."
         if namesake is None or namesake.start_id == hello.start_id or not namesake.host:
             return ""
         if namesake.host != hello.host:

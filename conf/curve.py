@@ -1,18 +1,29 @@
-"""The CURVE keys that protect ZeroMQ beyond one machine: made once, read by every program.
+"""The CURVE keys without which nobody speaks to the broker over TCP: made once, read by every program.
 
-A folder holds two pairs: `broker.key(_secret)` and `client.key(_secret)`. The broker admits whoever
-proves to hold a pair whose public half lies in the folder. Copy it, without broker.key_secret, to other hosts.
+A key folder holds the broker's pair and one pair for each role, in a folder of the role's own:
+
+    broker.key  broker.key_secret
+    front_end/front_end.key  front_end/front_end.key_secret
+    worker/worker.key        worker/worker.key_secret
+
+At each of its sockets the broker admits whoever proves to hold a pair whose public half lies in the folder of the
+socket's role. So a worker's keys open no door of the front-ends, and the reverse.
 """
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from pathlib import Path
 
 import msgspec
 import zmq
 import zmq.auth
 
-from conf.settings import SettingsError
+from conf.settings import Settings, SettingsError
+
+FRONT_END, WORKER = "front_end", "worker"
+ROLES = (FRONT_END, WORKER)
 
 
 class ClientKeys(msgspec.Struct, frozen=True):
@@ -30,43 +41,83 @@ class ClientKeys(msgspec.Struct, frozen=True):
 
 
 def make_keys(curve_dir: Path) -> None:
-    """Write both pairs; FileExistsError rather than overwrite keys that are in use."""
+    """Write all pairs; FileExistsError rather than overwrite keys that are in use.
+
+    Several programs may do this at once: the folder is filled under another name and moved into place, so that all of
+    them end up with the keys of the one that was first.
+    """
     if (curve_dir / "broker.key").exists():
         raise FileExistsError(f"{curve_dir} holds keys already")
-    curve_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for name in ("broker", "client"):
-        _, secret = zmq.auth.create_certificates(curve_dir, name)
-        Path(secret).chmod(0o600)  # The folder may have been there before, open to everybody.
+    curve_dir.parent.mkdir(parents=True, exist_ok=True)
+    filled = Path(tempfile.mkdtemp(prefix=f".{curve_dir.name}-", dir=curve_dir.parent))  # only its owner may enter
+    try:
+        _write_pair(filled, "broker")
+        for role in ROLES:
+            (filled / role).mkdir(mode=0o700)
+            _write_pair(filled / role, role)
+        try:
+            filled.rename(curve_dir)
+        except OSError as error:
+            raise FileExistsError(f"{curve_dir} is not empty; it holds keys already, or other files") from error
+    finally:
+        shutil.rmtree(filled, ignore_errors=True)
 
 
-def load_broker_keys(curve_dir: Path) -> tuple[bytes, bytes]:
-    """The broker's (public, secret) pair; SettingsError if it is not there."""
-    return _load(curve_dir, "broker")
+def broker_keys(settings: Settings) -> tuple[bytes, bytes]:
+    """The broker's (public, secret) pair, made at the first start; SettingsError if it cannot be had."""
+    _make_missing_keys(settings.broker.curve_path)
+    return _load(settings.broker.curve_path, "broker")
 
 
-def load_client_keys(curve_dir: Path | None) -> ClientKeys | None:
-    """None when no folder is set; SettingsError if it lacks a key."""
-    if curve_dir is None:
+def local_client_keys(settings: Settings, role: str) -> ClientKeys | None:
+    """For a program on the broker's machine: None where the broker listens at Unix sockets, which need no keys."""
+    if not settings.broker.host:
         return None
+    _make_missing_keys(settings.broker.curve_path)
+    return load_client_keys(settings.broker.curve_path, role)
+
+
+def load_client_keys(curve_dir: Path, role: str) -> ClientKeys:
+    """SettingsError if the folder lacks the broker's public key or the role's pair."""
     try:
         broker_public, _ = zmq.auth.load_certificate(curve_dir / "broker.key")
     except (OSError, ValueError) as error:
         raise _unreadable(curve_dir, error) from error
-    return ClientKeys(broker_public, *_load(curve_dir, "client"))
+    return ClientKeys(broker_public, *_load(curve_dir / role, role))
 
 
-def _load(curve_dir: Path, name: str) -> tuple[bytes, bytes]:
+def _make_missing_keys(curve_dir: Path) -> None:
+    if (curve_dir / "broker.key").exists():
+        return
     try:
-        public, secret = zmq.auth.load_certificate(curve_dir / f"{name}.key_secret")
+        make_keys(curve_dir)
+    except FileExistsError:
+        return  # Another program was first, or something else lies there: reading the keys will tell.
+    except OSError as error:
+        raise SettingsError(f"[broker] curve_dir: no keys can be made in {curve_dir}: {error}.") from error
+
+
+def _write_pair(folder: Path, name: str) -> None:
+    _, secret = zmq.auth.create_certificates(folder, name)
+    Path(secret).chmod(0o600)
+
+
+def _load(folder: Path, name: str) -> tuple[bytes, bytes]:
+    path = folder / f"{name}.key_secret"
+    try:
+        if path.stat().st_mode & 0o077:
+            raise _unreadable(folder, f"others may read {path.name}; 'chmod 600' it, or make new keys")
+        public, secret = zmq.auth.load_certificate(path)
     except (OSError, ValueError) as error:
-        raise _unreadable(curve_dir, error) from error
+        raise _unreadable(folder, error) from error
     if secret is None:
-        raise _unreadable(curve_dir, f"{name}.key_secret holds no secret key")
+        raise _unreadable(folder, f"{name}.key_secret holds no secret key")
     return public, secret
 
 
-def _unreadable(curve_dir: Path, error: object) -> SettingsError:
+def _unreadable(folder: Path, error: object) -> SettingsError:
     return SettingsError(
-        f"[broker] curve_dir: cannot read the keys in {curve_dir} ({error}); "
-        f"make them with 'python -m broker keys {curve_dir}'."
+        f"[broker] curve_dir: cannot read the keys in {folder} ({error}). The broker's machine makes all keys at its "
+        "first start over TCP, or by 'python -m broker keys FOLDER'; a worker on another machine needs a copy of "
+        "broker.key and of the folder worker/."
     )

@@ -78,13 +78,13 @@ class WebSettings(_Section, frozen=True, kw_only=True):
 
 
 class BrokerSettings(_Section, frozen=True, kw_only=True):
-    host: Annotated[str, Meta(min_length=1)]
+    #: "": Unix sockets in the state folder's run/. Anything else: TCP at that address, with CURVE keys.
+    host: str
     web_port: Port
     worker_port: Port
     publish_port: Port
     collect_port: Port
-    curve_dir: str
-    allow_anonymous: bool
+    curve_dir: Annotated[str, Meta(min_length=1)]
     journal: Annotated[str, Meta(min_length=1)]
     keep_days: Annotated[float, Meta(gt=0)]
     max_pending: Count
@@ -95,18 +95,12 @@ class BrokerSettings(_Section, frozen=True, kw_only=True):
     lease_ttl_s: Seconds
 
     @property
-    def connect_host(self) -> str:
-        """The address that programs on this machine reach the broker at."""
-        host = "127.0.0.1" if self.host in ("0.0.0.0", "*") else self.host
-        return f"[{host}]" if ":" in host else host
-
-    @property
     def journal_path(self) -> Path:
         return Path(self.journal)
 
     @property
-    def curve_path(self) -> Path | None:
-        return Path(self.curve_dir) if self.curve_dir else None
+    def curve_path(self) -> Path:
+        return Path(self.curve_dir)
 
 
 class WorkerSettings(_Section, frozen=True, kw_only=True):
@@ -168,11 +162,6 @@ class Settings(_Section, frozen=True, kw_only=True):
         """Absolute folders, links resolved, in which this machine's workers accept project folders."""
         roots = self.worker.data_roots or self.web.data_roots
         return [Path(root).resolve() for root in roots]
-
-    @property
-    def worker_endpoint(self) -> str:
-        """Where workers find the broker."""
-        return self.worker.broker or f"tcp://{self.broker.connect_host}:{self.broker.worker_port}"
 
 
 def load(environ: Mapping[str, str], file: Path | None = None) -> Settings:
@@ -297,19 +286,15 @@ def _below(home: str, path: str) -> str:
 
 
 def _check_together(settings: Settings) -> None:
-    """Rules that span keys: who may bind beyond this machine, ports that differ, leases that outlive heartbeats.
+    """Rules that span keys: ports that differ, leases that outlive heartbeats.
 
     Whether the front-end may listen beyond this machine depends on its tokens too: see conf/tokens.py.
     """
     _check_callers(settings.web)
     broker = settings.broker
-    if broker.host not in LOOPBACK_HOSTS and not (broker.curve_dir or broker.allow_anonymous):
-        raise SettingsError(
-            f"[broker] host = {broker.host!r} would accept workers from beyond this machine unchecked; "
-            "set [broker] curve_dir, or [broker] allow_anonymous = true if that is what you want."
-        )
     ports: dict[int, str] = {}
-    for key in ("web.port", "broker.web_port", "broker.worker_port", "broker.publish_port", "broker.collect_port"):
+    keys = ("web.port", "broker.web_port", "broker.worker_port", "broker.publish_port", "broker.collect_port")
+    for key in keys if broker.host else ():
         section, name = key.split(".")
         port = getattr(getattr(settings, section), name)
         if port in ports:

@@ -13,6 +13,8 @@ import enum
 
 import msgspec
 
+from protocol.bounds import MAX_ERROR_CHARS, MAX_TRACE_CHARS, Error, Trace, Word, shortened
+
 
 class FailureClass(enum.StrEnum):
     DATA = "data"
@@ -85,12 +87,17 @@ class Failure(msgspec.Struct, frozen=True, gc=False):
 
     error: one or two sentences for the person who posted the task.
     trace: the last lines of the stack trace, for the operator only; never sent over HTTP.
+    Both are shortened to what a message may carry.
     """
 
-    code: str
+    code: Word
     failure_class: FailureClass
-    error: str
-    trace: str = ""
+    error: Error
+    trace: Trace = ""
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "error", shortened(self.error, MAX_ERROR_CHARS))
+        msgspec.structs.force_setattr(self, "trace", shortened(self.trace, MAX_TRACE_CHARS))
 
 
 class TrainingError(Exception):

@@ -6,10 +6,36 @@ The docstring of each message starts with what happens when it is lost.
 
 from __future__ import annotations
 
-import msgspec
+from typing import Annotated
 
+import msgspec
+from msgspec import Meta
+
+from protocol.bounds import (
+    MAX_ERROR_CHARS,
+    Attempt,
+    Error,
+    Host,
+    Number,
+    Numbers,
+    Percent,
+    TaskId,
+    TaskIdOrNone,
+    Text,
+    TrainTypes,
+    Whole,
+    Word,
+    WorkerName,
+    kept_numbers,
+    shortened,
+)
 from protocol.errors import Failure
 from protocol.task import Task, TaskSpec, Trained
+
+#: In one message; the broker cuts longer lists into parts.
+MAX_LISTED = 10_000
+#: -1.0 when unknown.
+Seconds = Annotated[float, Meta(ge=-1.0, le=1e9)]
 
 
 class Message(msgspec.Struct, frozen=True, tag=True, tag_field="type", gc=False):
@@ -19,18 +45,18 @@ class Message(msgspec.Struct, frozen=True, tag=True, tag_field="type", gc=False)
 class Holding(msgspec.Struct, frozen=True):
     """Names work: one attempt at one task."""
 
-    task_id: str
-    attempt: int
+    task_id: TaskId
+    attempt: Attempt
 
 
 class WorkerInfo(msgspec.Struct, frozen=True):
     """One registered worker. ready: could start a task now; holds: the task that it trains, or ""."""
 
-    worker: str
-    host: str
+    worker: WorkerName
+    host: Host
     ready: bool
-    holds: str
-    train_types: tuple[str, ...]
+    holds: TaskIdOrNone
+    train_types: TrainTypes
 
 
 # ---- front-end to broker (DEALER to ROUTER) ----
@@ -39,41 +65,41 @@ class WorkerInfo(msgspec.Struct, frozen=True):
 class Submit(Message, frozen=True):
     """Lost: the front-end repeats it until the deadline of the HTTP call; the same task_id is one task."""
 
-    request_id: int
+    request_id: Whole
     spec: TaskSpec
 
 
 class Lookup(Message, frozen=True):
     """Lost: repeated until the deadline of the HTTP call. Asks for a task that has left the cache."""
 
-    request_id: int
-    task_id: str
+    request_id: Whole
+    task_id: TaskId
 
 
 class Cancel(Message, frozen=True):
     """Lost: repeated until the deadline of the HTTP call; asking twice changes nothing."""
 
-    request_id: int
-    task_id: str
+    request_id: Whole
+    task_id: TaskId
 
 
 class StopEarly(Message, frozen=True):
     """Lost: repeated until the deadline of the HTTP call. End at the next batch, keep the best model so far."""
 
-    request_id: int
-    task_id: str
+    request_id: Whole
+    task_id: TaskId
 
 
 class SnapshotWanted(Message, frozen=True):
     """Lost: asked again after a second."""
 
-    request_id: int
+    request_id: Whole
 
 
 class WorkersWanted(Message, frozen=True):
     """Lost: repeated until the deadline of the HTTP call."""
 
-    request_id: int
+    request_id: Whole
 
 
 # ---- broker to front-end ----
@@ -82,29 +108,32 @@ class WorkersWanted(Message, frozen=True):
 class TaskReply(Message, frozen=True):
     """Lost: the request is repeated. The task as of fact number `seq`, already on disk."""
 
-    request_id: int
-    seq: int
+    request_id: Whole
+    seq: Whole
     task: Task
 
 
 class Refused(Message, frozen=True):
     """Lost: the request is repeated. `code` is one of protocol.errors.REFUSAL_CODES."""
 
-    request_id: int
-    code: str
-    error: str
+    request_id: Whole
+    code: Word
+    error: Error
     task: Task | None = None
     #: With queue_full: the place in the queue that the task would have had, from 1.
-    position: int = 0
+    position: Whole = 0
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "error", shortened(self.error, MAX_ERROR_CHARS))
 
 
 class SnapshotPart(Message, frozen=True):
     """Lost: the front-end asks for a new snapshot. Parts of one snapshot share `seq` and arrive in order."""
 
-    request_id: int
-    seq: int
-    tasks: tuple[Task, ...]
-    progress: tuple[Progress, ...]
+    request_id: Whole
+    seq: Whole
+    tasks: Annotated[tuple[Task, ...], Meta(max_length=MAX_LISTED)]
+    progress: Annotated[tuple[Progress, ...], Meta(max_length=MAX_LISTED)]
     first: bool
     last: bool
 
@@ -112,8 +141,8 @@ class SnapshotPart(Message, frozen=True):
 class Workers(Message, frozen=True):
     """Lost: the request is repeated."""
 
-    request_id: int
-    workers: tuple[WorkerInfo, ...]
+    request_id: Whole
+    workers: Annotated[tuple[WorkerInfo, ...], Meta(max_length=MAX_LISTED)]
 
 
 # ---- worker to broker (DEALER to ROUTER) ----
@@ -122,10 +151,10 @@ class Workers(Message, frozen=True):
 class Hello(Message, frozen=True):
     """Lost: the agent says it again at the next heartbeat, until it is welcomed."""
 
-    worker: str
-    start_id: str
-    host: str
-    train_types: tuple[str, ...]
+    worker: WorkerName
+    start_id: Word
+    host: Host
+    train_types: TrainTypes
     ready: bool = False
     holds: Holding | None = None
 
@@ -144,13 +173,13 @@ class Result(Message, frozen=True):
     handed_back: the worker is leaving; the task goes on elsewhere and no attempt is counted.
     """
 
-    task_id: str
-    attempt: int
+    task_id: TaskId
+    attempt: Attempt
     trained: Trained | None = None
     failure: Failure | None = None
     cancelled: bool = False
     handed_back: bool = False
-    progress: float = 0.0
+    progress: Percent = 0.0
 
 
 class Goodbye(Message, frozen=True):
@@ -161,11 +190,16 @@ class Goodbye(Message, frozen=True):
 
 
 class Welcome(Message, frozen=True):
-    """Lost: the agent says Hello again. Tells the agent how often to speak and where to publish progress."""
+    """Lost: the agent says Hello again. Tells the agent how often to speak and where to publish progress.
 
-    heartbeat_interval_s: float
-    lease_ttl_s: float
-    progress_port: int
+    progress_port: 0 where the broker listens at Unix sockets; the progress socket lies beside the worker's then.
+    publish_key: stands for this worker in this run of the broker; what it publishes must carry it.
+    """
+
+    heartbeat_interval_s: Annotated[float, Meta(gt=0.0, le=86400.0)]
+    lease_ttl_s: Annotated[float, Meta(gt=0.0, le=86400.0)]
+    progress_port: Annotated[int, Meta(ge=0, le=65535)]
+    publish_key: Word = ""
 
 
 class HelloWanted(Message, frozen=True):
@@ -175,15 +209,15 @@ class HelloWanted(Message, frozen=True):
 class Rejected(Message, frozen=True):
     """Lost: sent again for the next Hello. The worker must not go on (its name is taken, say)."""
 
-    error: str
+    error: Error
 
 
 class Start(Message, frozen=True):
     """Lost: sent again when a worker's heartbeat shows that it does not hold what it was given."""
 
     spec: TaskSpec
-    attempt: int
-    batch_divisor: int = 1
+    attempt: Attempt
+    batch_divisor: Annotated[int, Meta(ge=1, le=2**62)] = 1
 
 
 class Stop(Message, frozen=True):
@@ -192,8 +226,8 @@ class Stop(Message, frozen=True):
     keep: end early but export the best so far. unknown: the broker does not know this attempt (any more).
     """
 
-    task_id: str
-    attempt: int
+    task_id: TaskId
+    attempt: Attempt
     keep: bool = False
     unknown: bool = False
 
@@ -210,45 +244,55 @@ class ResultAck(Message, frozen=True):
     discard: the task was cancelled; the worker removes what it had published.
     """
 
-    task_id: str
-    attempt: int
+    task_id: TaskId
+    attempt: Attempt
     discard: bool = False
 
 
-# ---- published (XSUB to XPUB); all of it may be lost ----
+# ---- published (PUB to SUB); all of it may be lost ----
 
 
 class Progress(Message, frozen=True):
-    """Lost: the next one holds absolute values. From the agent, at most four a second.
+    """Lost: the next one holds absolute values. At most four a second.
 
     progress: percent, 0.0 to 99.9, never going back within an attempt. eta_s: seconds left, -1.0 when unknown.
     model_path: a first usable model, "" before there is one. eta_low_s, eta_high_s: the range that holds the real end
     about eight times in ten, -1.0 when unknown.
     """
 
-    task_id: str
-    attempt: int
-    progress: float
-    phase: str = ""
-    eta_s: float = -1.0
-    epoch: int = 0
-    metrics: dict[str, float] = {}
-    model_path: str = ""
-    eta_low_s: float = -1.0
-    eta_high_s: float = -1.0
+    task_id: TaskId
+    attempt: Attempt
+    progress: Percent
+    phase: Word = ""
+    eta_s: Seconds = -1.0
+    epoch: Whole = 0
+    metrics: Numbers = {}
+    model_path: Text = ""
+    eta_low_s: Seconds = -1.0
+    eta_high_s: Seconds = -1.0
+
+
+class KeyedProgress(Message, frozen=True):
+    """Lost: the next one holds absolute values. From the agent; the broker passes `progress` on, without the key.
+
+    publish_key: from Welcome. The broker drops what is not of the worker that holds the attempt.
+    """
+
+    publish_key: Word
+    progress: Progress
 
 
 class TaskChanged(msgspec.Struct, frozen=True, gc=False):
     """The task as fact number `seq` left it."""
 
-    seq: int
+    seq: Whole
     task: Task
 
 
 class TasksChanged(Message, frozen=True):
     """Lost: the front-end sees a gap in the numbers and asks for a snapshot. Fast copies of one commit's facts."""
 
-    changes: tuple[TaskChanged, ...]
+    changes: Annotated[tuple[TaskChanged, ...], Meta(max_length=MAX_LISTED)]
 
 
 class Tick(Message, frozen=True):
@@ -258,17 +302,18 @@ class Tick(Message, frozen=True):
     pending: tasks that would start if a worker were free.
     """
 
-    seq: int
-    workers: int
-    warm: int
-    free: int
-    pending: int
+    seq: Whole
+    workers: Whole
+    warm: Whole
+    free: Whole
+    pending: Whole
 
 
 WebToBroker = Submit | Lookup | Cancel | StopEarly | SnapshotWanted | WorkersWanted
 BrokerToWeb = TaskReply | Refused | SnapshotPart | Workers
 WorkerToBroker = Hello | Heartbeat | Result | Goodbye
 BrokerToWorker = Welcome | HelloWanted | Rejected | Start | Stop | Pulse | ResultAck
+Collected = KeyedProgress
 Published = Progress | TasksChanged | Tick
 
 
@@ -279,44 +324,49 @@ class Train(Message, frozen=True):
     """Agent to trainer process: train this. The pipe loses nothing; its end is the end of both."""
 
     spec: TaskSpec
-    attempt: int
-    batch_divisor: int = 1
+    attempt: Attempt
+    batch_divisor: Annotated[int, Meta(ge=1, le=2**62)] = 1
 
 
 class Halt(Message, frozen=True):
     """Agent to trainer process: end this attempt at the next batch. keep: export the best so far."""
 
-    attempt: int
-    task_id: str
+    attempt: Attempt
+    task_id: TaskId
     keep: bool = False
 
 
 class Ready(Message, frozen=True):
     """Trainer process to agent: TensorFlow is loaded."""
 
-    versions: dict[str, str]
+    versions: Annotated[
+        dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=256)]], Meta(max_length=64)
+    ]
 
 
 class Report(Message, frozen=True):
     """Trainer process to agent: where it is. phase_end and phase_expected_s let the agent fill silent stages in."""
 
-    progress: float
-    phase: str
-    phase_end: float
-    phase_expected_s: float
-    remaining_s: float
-    epoch: int = 0
-    metrics: dict[str, float] = {}
-    model_path: str = ""
-    remaining_low_s: float = -1.0
-    remaining_high_s: float = -1.0
+    progress: Number
+    phase: Word
+    phase_end: Number
+    phase_expected_s: Number
+    remaining_s: Number
+    epoch: Whole = 0
+    metrics: Numbers = {}
+    model_path: Text = ""
+    remaining_low_s: Number = -1.0
+    remaining_high_s: Number = -1.0
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "metrics", kept_numbers(self.metrics))
 
 
 class Ended(Message, frozen=True):
     """Trainer process to agent: the attempt is over. rss_mb: memory that the process holds now."""
 
     result: Result
-    rss_mb: float
+    rss_mb: Number
 
 
 AgentToTrainer = Train | Halt

@@ -14,8 +14,17 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 from msgspec import Meta
 
-#: What a task's options hold between the HTTP edge and the trainer.
-OptionValue = int | float | str | list[str]
+from protocol.bounds import Number
+
+_OptionText = Annotated[str, Meta(max_length=64)]
+#: What a task's options hold between the HTTP edge and the trainer. The bounds are only those of their transport.
+OptionValue = (
+    Annotated[int, Meta(ge=-(2**62), le=2**62)]
+    | Number
+    | _OptionText
+    | Annotated[list[_OptionText], Meta(max_length=16)]
+)
+Options = Annotated[dict[_OptionText, OptionValue], Meta(max_length=32)]
 
 #: What a model can be exported to, in the order in which they are handed out when they score alike.
 ExportFormat = Literal["tflite", "tflite_float16", "tflite_int8", "onnx", "saved_model", "keras"]

@@ -7,23 +7,30 @@ task that the broker and the front-end hold, again and again.
 from __future__ import annotations
 
 import enum
-import math
-import re
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
+from protocol.bounds import (
+    MAX_ATTEMPT_ERROR_CHARS,
+    MAX_ENDED_ATTEMPTS,
+    Attempt,
+    AttemptError,
+    KnownName,
+    Number,
+    Numbers,
+    Percent,
+    RequestKey,
+    TaskId,
+    Text,
+    Whole,
+    Word,
+    kept_numbers,
+    shortened,
+)
 from protocol.errors import Failure
-from protocol.options import OptionValue
-
-_TASK_ID = re.compile("[0-9a-f]{32}")
-#: A task id names folders, so it is never anything but 32 lower-case hex digits.
-TaskId = Annotated[str, Meta(pattern=rf"^{_TASK_ID.pattern}\Z")]
-
-
-def is_task_id(text: str) -> bool:
-    return _TASK_ID.fullmatch(text) is not None
+from protocol.options import Options
 
 
 class TaskState(enum.StrEnum):
@@ -48,19 +55,19 @@ class TaskSpec(msgspec.Struct, frozen=True, gc=False):
     in its place; 0 where that is not known. seen_on: the system that seen_device is a number of (conf/machine.py).
     """
 
-    task_id: str
-    user_id: str
-    project_id: str
-    project_dir: str
-    project_path: str
-    train_type: str
-    options: dict[str, OptionValue] = {}
-    priority: int = 0
-    max_seconds: int = 0
-    request_key: str = ""
-    seen_on: str = ""
-    seen_device: int = 0
-    seen_inode: int = 0
+    task_id: TaskId
+    user_id: Text
+    project_id: Text
+    project_dir: Text
+    project_path: Text
+    train_type: KnownName
+    options: Options = {}
+    priority: Annotated[int, Meta(ge=-100, le=100)] = 0
+    max_seconds: Whole = 0
+    request_key: RequestKey = ""
+    seen_on: Word = ""
+    seen_device: Annotated[int, Meta(ge=0)] = 0
+    seen_inode: Annotated[int, Meta(ge=0)] = 0
 
     def same_request(self, other: TaskSpec) -> bool:
         """Whether both ask for the same, whatever their taskIds and whatever the front-end has seen of the folder."""
@@ -77,17 +84,15 @@ class Trained(msgspec.Struct, frozen=True, gc=False):
     Numbers that are not finite (a loss that ran away) are left out: JSON, and so the journal, cannot hold them.
     """
 
-    model_path: str
-    metrics: dict[str, float] = {}
-    stage_seconds: dict[str, float] = {}
+    model_path: Text
+    metrics: Numbers = {}
+    stage_seconds: Numbers = {}
     stopped_early: bool = False
-    end_reason: str = ""
+    end_reason: Word = ""
 
     def __post_init__(self) -> None:
         for name in ("metrics", "stage_seconds"):
-            numbers = getattr(self, name)
-            finite = {key: number for key, number in numbers.items() if math.isfinite(number)}
-            msgspec.structs.force_setattr(self, name, finite)
+            msgspec.structs.force_setattr(self, name, kept_numbers(getattr(self, name)))
 
 
 class AttemptEnd(msgspec.Struct, frozen=True, gc=False):
@@ -96,12 +101,15 @@ class AttemptEnd(msgspec.Struct, frozen=True, gc=False):
     counted: whether it counts towards the limit on attempts; a worker that hands its task back does not use one up.
     """
 
-    attempt: int
-    worker: str
-    code: str
-    error: str
-    at_s: float
+    attempt: Attempt
+    worker: KnownName
+    code: Word
+    error: AttemptError
+    at_s: Number
     counted: bool = True
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "error", shortened(self.error, MAX_ATTEMPT_ERROR_CHARS))
 
 
 class Task(msgspec.Struct, frozen=True, gc=False):
@@ -109,7 +117,6 @@ class Task(msgspec.Struct, frozen=True, gc=False):
 
     attempt: the current try, or the next one while pending; rises by one each time the task goes back to the queue.
     thread: name of the worker that holds it, or held it at its end; "" while pending.
-    start_id: which start of that worker; of one name on one host, a later start compares greater.
     progress: percent at the end of the task, 0.0 before.
     batch_divisor: the trainer divides its batch size by this (2 after running out of memory).
     Times are seconds since the epoch, 0.0 for "not yet".
@@ -117,19 +124,18 @@ class Task(msgspec.Struct, frozen=True, gc=False):
 
     spec: TaskSpec
     state: TaskState = TaskState.PENDING
-    attempt: int = 1
-    thread: str = ""
-    start_id: str = ""
-    progress: float = 0.0
-    submitted_at_s: float = 0.0
-    started_at_s: float = 0.0
-    ended_at_s: float = 0.0
+    attempt: Attempt = 1
+    thread: KnownName = ""
+    progress: Percent = 0.0
+    submitted_at_s: Number = 0.0
+    started_at_s: Number = 0.0
+    ended_at_s: Number = 0.0
     cancel_requested: bool = False
     stop_requested: bool = False
-    batch_divisor: int = 1
+    batch_divisor: Annotated[int, Meta(ge=1, le=2**62)] = 1
     trained: Trained | None = None
     failure: Failure | None = None
-    ended_attempts: tuple[AttemptEnd, ...] = ()
+    ended_attempts: Annotated[tuple[AttemptEnd, ...], Meta(max_length=MAX_ENDED_ATTEMPTS)] = ()
 
     @property
     def task_id(self) -> str:

@@ -13,12 +13,12 @@ from typing import Any
 import msgpack
 import msgspec
 
+from protocol.bounds import MAX_PAYLOAD_BYTES as MAX_PAYLOAD_BYTES
+from protocol.bounds import Whole
 from protocol.messages import Message
 
 #: Raised when a change is not readable by the previous version; peers of another version are refused.
-VERSION = b"TFM1"
-
-MAX_PAYLOAD_BYTES = 64 * 1024 * 1024
+VERSION = b"TFM2"
 
 
 class WireError(Exception):
@@ -53,6 +53,19 @@ def decode(frames: Sequence[bytes], union: Any) -> Any:
     if len(payload) > MAX_PAYLOAD_BYTES:
         raise WireError(f"payload of {len(payload)} bytes, at most {MAX_PAYLOAD_BYTES} are taken")
     return unpack(payload, union)
+
+
+def request_id_of(frames: Sequence[bytes]) -> int | None:
+    """The number of a request that is otherwise not readable; None when not even that can be read."""
+    try:
+        numbered = unpack(frames[1], _Numbered) if len(frames) == 2 and frames[0] == VERSION else None
+    except WireError:
+        return None
+    return numbered.request_id if numbered is not None else None
+
+
+class _Numbered(msgspec.Struct):
+    request_id: Whole
 
 
 @functools.cache

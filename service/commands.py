@@ -255,9 +255,10 @@ def _pids(orphans: list[psutil.Process]) -> str:
 
 def _check_ports(settings: Settings) -> None:
     broker, web = settings.broker, settings.web
+    # Without [broker] host the broker listens at Unix sockets, which take no ports.
+    keys = ("web_port", "worker_port", "publish_port", "collect_port") if broker.host else ()
     addresses = {("web", "port"): (web.host, web.port)} | {
-        ("broker", key): (broker.host, getattr(broker, key))
-        for key in ("web_port", "worker_port", "publish_port", "collect_port")
+        ("broker", key): (broker.host, getattr(broker, key)) for key in keys
     }
     for (section, key), (host, port) in addresses.items():
         family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -13,14 +13,14 @@ from protocol.task import Task, TaskState, Trained
 from tests.sample_tasks import make_spec
 
 TTL_S = 10.0
-TRAINED = Trained("/p/models/t1/model.tflite", {"accuracy": 0.9})
+TRAINED = Trained("/projects/anna/flowers/models/t1/model.tflite", {"accuracy": 0.9})
 
 
 class Broker:
     """A core with a clock in hand; keeps the facts, and gives back what was sent."""
 
     def __init__(self, records: list[Record] | None = None, **settings: Any) -> None:
-        self.core = Core(CoreSettings(lease_ttl_s=TTL_S, **settings))
+        self.core = Core(CoreSettings(lease_ttl_s=TTL_S, **{"data_roots": ("/",), **settings}))
         self.records = list(records or [])
         for record in self.records:
             self.core.apply(record)
@@ -50,6 +50,11 @@ class Broker:
     def hello(self, name: str = "w1", start_id: str = "s1", host: str = "here", **more: Any) -> list[Any]:
         ready = more.pop("ready", True)
         return self.worker(m.Hello(name, start_id, host, ("classification",), ready, **more), name.encode())
+
+    def progress(self, progress: m.Progress, name: str = "w1") -> m.Progress | None:
+        """What is passed on of a publication by that worker, which carries the key that it was welcomed with."""
+        worker = self.core.workers.by_name(name)
+        return self.core.take_progress(m.KeyedProgress(worker.publish_key if worker else "", progress))
 
     def submit(self, task_id: str = "t1", **more: Any) -> Any:
         return self.web(m.Submit(1, make_spec(task_id, **more)))

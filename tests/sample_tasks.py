@@ -8,9 +8,9 @@ from typing import Any
 from protocol.task import TaskSpec
 
 
-def hex_id(name: str) -> str:
-    """A task id for a test to know by a name."""
-    return hashlib.sha256(name.encode()).hexdigest()[:32]
+def hex_id(name: object = 1) -> str:
+    """A task id for a test to know by a name or a number."""
+    return hashlib.sha256(str(name).encode()).hexdigest()[:32]
 
 
 def make_spec(task_id: str = "t1", user_id: str = "anna", **more: Any) -> TaskSpec:

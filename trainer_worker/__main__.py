@@ -11,7 +11,8 @@ import sys
 
 import zmq
 
-from conf.curve import load_client_keys
+from conf.curve import WORKER, load_client_keys, local_client_keys
+from conf.endpoints import connect_endpoints
 from conf.logs import set_up_logging
 from conf.settings import Settings, SettingsError, exit_bad_settings, load_or_exit
 from trainer_worker.agent import Agent, catch_signals
@@ -25,12 +26,14 @@ log = logging.getLogger("worker")
 NAME_PATTERN = r"[A-Za-z0-9._-]{1,80}"
 
 
-def run(settings: Settings, name: str, start_id: str, endpoint: str) -> None:
-    """Work for the broker at `endpoint` until SIGTERM or SIGINT."""
+def run(settings: Settings, name: str, start_id: str, broker: str) -> None:
+    """Work until SIGTERM or SIGINT. broker: tcp://HOST:PORT elsewhere, or "" for the broker of the settings."""
     set_up_logging(f"worker.{name}")
     worker, roots = settings.worker, settings.worker_roots
     try:
-        keys = load_client_keys(settings.broker.curve_path)
+        # Only the broker's own machine makes keys: elsewhere, new ones would open nothing.
+        keys = load_client_keys(settings.broker.curve_path, WORKER) if broker else local_client_keys(settings, WORKER)
+        endpoint = broker or connect_endpoints(settings).worker
     except SettingsError as error:
         exit_bad_settings(str(error))
     core = AgentCore(
@@ -74,7 +77,7 @@ def main() -> None:
         start_id = take_name(settings.run_dir, arguments.name)
     except NameTakenError:
         exit_bad_settings(f"--name {arguments.name}: a worker of that name runs on this machine; choose another name.")
-    run(settings, arguments.name, start_id, arguments.broker or settings.worker_endpoint)
+    run(settings, arguments.name, start_id, arguments.broker or settings.worker.broker)
     sys.exit(0)
 
 

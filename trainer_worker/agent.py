@@ -12,8 +12,10 @@ from collections.abc import Callable
 import zmq
 
 from conf.curve import ClientKeys
+from conf.endpoints import collect_endpoint
 from protocol import messages as m
 from protocol import wire
+from protocol.bounds import MAX_PAYLOAD_BYTES
 from trainer_worker.agent_core import AgentCore
 from trainer_worker.agent_events import (
     BrokerSaid,
@@ -55,7 +57,7 @@ class Agent:
         keys: ClientKeys | None,
         spawn: Callable[[], SpawnedTrainer],
     ) -> None:
-        """endpoint: tcp://host:port of the broker's worker socket; spawn: starts a trainer process."""
+        """endpoint: of the broker's worker socket; keys: None at a Unix socket; spawn: starts a trainer process."""
         self._core = core
         self._endpoint = endpoint
         self._spawn = spawn
@@ -66,7 +68,7 @@ class Agent:
         self._dealer.setsockopt(zmq.IMMEDIATE, 1)
         self._dealer.connect(endpoint)
         self._publisher: zmq.Socket[bytes] | None = None
-        self._progress_port = 0
+        self._collect_endpoint = ""
         self._trainers: dict[int, SpawnedTrainer] = {}
         self._leaving = False
         self._next_sample_s = 0.0
@@ -163,18 +165,20 @@ class Agent:
             socket.send_multipart(wire.encode(message), zmq.NOBLOCK)
 
     def _connect_progress(self, port: int) -> None:
-        if port == self._progress_port:
+        endpoint = collect_endpoint(self._endpoint, port)
+        if endpoint == self._collect_endpoint:
             return
         if self._publisher is not None:
             self._publisher.close()
         self._publisher = self._socket(zmq.PUB)
-        self._publisher.connect(f"{self._endpoint.rpartition(':')[0]}:{port}")
-        self._progress_port = port
+        self._publisher.connect(endpoint)
+        self._collect_endpoint = endpoint
 
     def _socket(self, kind: int) -> zmq.Socket[bytes]:
         socket = self._context.socket(kind)
         socket.linger = 500  # a result or a goodbye said just before the end should still go out
         socket.sndhwm = socket.rcvhwm = HIGH_WATER_MARK
+        socket.setsockopt(zmq.MAXMSGSIZE, MAX_PAYLOAD_BYTES)
         socket.ipv6 = True  # IPv4 as well
         # A host that vanishes without a word closes no connection; this does, and ZeroMQ then connects anew.
         socket.setsockopt(zmq.HEARTBEAT_IVL, LIVENESS_PING_MS)

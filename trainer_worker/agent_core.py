@@ -119,6 +119,7 @@ class AgentCore:
         self._rejected = ""
         self._hellos = 0
         self._last_published: m.Progress | None = None
+        self._publish_key = ""
         self._now_s = 0.0
         self._out: list[Instruction] = []
 
@@ -167,11 +168,15 @@ class AgentCore:
                     self._out.append(Note("action=worker.welcomed"))
                 self.welcomed, self._rejected = True, ""
                 self._interval_s = message.heartbeat_interval_s
+                self._publish_key = message.publish_key
                 self._out.append(ConnectProgress(message.progress_port))
-                self._next_heartbeat_s = min(self._next_heartbeat_s, self._now_s + self._interval_s)
+                # Results that waited for this welcome go out at once.
+                wait_s = 0.0 if self.outbox else self._interval_s
+                self._next_heartbeat_s = min(self._next_heartbeat_s, self._now_s + wait_s)
             case m.HelloWanted():
+                if self.welcomed:  # Of several, each asked for by a message of ours, the first is enough.
+                    self._next_heartbeat_s = self._now_s
                 self.welcomed = False
-                self._next_heartbeat_s = self._now_s
             case m.Rejected():
                 # Asked again twice a second; said once.
                 if message.error != self._rejected:
@@ -355,7 +360,7 @@ class AgentCore:
         progress = self.work.clock.message(self._now_s)
         if progress != self._last_published:
             self._last_published = progress
-            self._out.append(Publish(progress))
+            self._out.append(Publish(m.KeyedProgress(self._publish_key, progress)))
 
     def _speak(self) -> None:
         """Hello until welcomed, then heartbeats; at once when something has changed."""
@@ -365,9 +370,10 @@ class AgentCore:
             self._next_heartbeat_s = self._now_s + (self._interval_s if self.welcomed else HELLO_INTERVAL_S)
             self._said_ready = self.ready
             holds = self.work.holding if self.work is not None else None
-            # Results go first: the broker then knows that the worker is free before it hears that it is ready.
-            self._out += [Send(result) for result, _ in self.outbox.values()]
             if self.welcomed:
+                # Results go first: the broker then knows that the worker is free before it hears that it is ready.
+                # A broker that has not heard our Hello would not take them from us.
+                self._out += [Send(result) for result, _ in self.outbox.values()]
                 self._hellos = 0
                 self._out.append(Send(m.Heartbeat(self.ready, holds)))
             else:

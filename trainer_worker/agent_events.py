@@ -44,10 +44,12 @@ class Send(msgspec.Struct, frozen=True):
 
 
 class Publish(msgspec.Struct, frozen=True):
-    message: m.Progress
+    message: m.KeyedProgress
 
 
 class ConnectProgress(msgspec.Struct, frozen=True):
+    """port: as Welcome says it."""
+
     port: int
 
 

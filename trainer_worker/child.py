@@ -32,6 +32,7 @@ import psutil
 from conf.logs import set_up_logging
 from protocol import messages as m
 from protocol import wire
+from protocol.bounds import MAX_TRACE_CHARS, shortened
 from protocol.errors import FAILURE_CODES, Failure, FailureClass, TrainingError
 from protocol.options import typed_options
 from protocol.task import Trained
@@ -241,7 +242,12 @@ def explain(error: Exception) -> Failure:
         code, words = "disk_full", f"The disk is full: {error}. Free some space and post the task again."
     else:
         code, words = "trainer_error", f"The training failed: {type(error).__name__}: {str(error)[:500]}"
-    return Failure(code, FAILURE_CODES[code], as_utf8(words), as_utf8("\n".join(trace)))
+    return Failure(
+        code,
+        FAILURE_CODES[code],
+        as_utf8(words),
+        as_utf8("\n".join(shortened(line, MAX_TRACE_CHARS // TRACE_LINES - 1) for line in trace)),
+    )
 
 
 def set_up_tensorflow(threads: int) -> dict[str, str]:

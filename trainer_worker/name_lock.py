@@ -17,9 +17,10 @@ def take_name(folder: Path, name: str) -> str:
     """Hold `name` until this process ends; returns the start_id. NameTakenError when another process holds it.
 
     Start ids of one name on one machine sort in the order of the starts, also when the clock was set back: the
-    broker tells the living worker from a message that its dead predecessor left on the way.
+    broker tells the living worker from a message that its dead predecessor left on the way. The random part is there
+    because whoever knows a worker's start_id can speak for it.
     """
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     fd = os.open(folder / f"worker-{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -29,4 +30,4 @@ def take_name(folder: Path, name: str) -> str:
     before = os.pread(fd, 100, 0)
     number = max(time.time_ns() // 1_000_000, int(before) + 1 if before.isdigit() else 0)
     os.pwrite(fd, f"{number:015d}".encode(), 0)
-    return f"{number:015d}-{uuid.uuid4().hex[:8]}"
+    return f"{number:015d}-{uuid.uuid4().hex}"

@@ -13,6 +13,7 @@ from tornado.httpserver import HTTPServer
 from tornado.web import Application
 
 from conf.curve import ClientKeys
+from conf.endpoints import connect_endpoints
 from conf.settings import LOOPBACK_HOSTS, Settings
 from web import handlers
 from web.broker_client import BrokerClient
@@ -68,7 +69,7 @@ async def serve(settings: Settings, keys: ClientKeys | None) -> None:
     web = settings.web
     cache = TaskCache(web.cached_tasks)
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    client = BrokerClient(context, settings.broker, keys, cache, web.request_timeout_s)
+    client = BrokerClient(context, connect_endpoints(settings), keys, cache, web.request_timeout_s)
     server = make_server(make_services(settings, client, cache))
     listener = Listener(server, web)
     listener.start()

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import zmq
 
 from conf.curve import ClientKeys
-from conf.settings import BrokerSettings
+from conf.endpoints import Endpoints
 from protocol import messages as m
 from protocol import wire
+from protocol.bounds import MAX_PAYLOAD_BYTES, is_task_id
 from web.message_reader import MessageReader
 from web.task_cache import TaskCache
 
@@ -49,7 +50,7 @@ class BrokerClient:
     def __init__(
         self,
         context: zmq.Context[zmq.Socket[bytes]],
-        settings: BrokerSettings,
+        endpoints: Endpoints,
         keys: ClientKeys | None,
         cache: TaskCache,
         timeout_s: float,
@@ -64,14 +65,13 @@ class BrokerClient:
         self._tick: m.Tick | None = None
         self._ticked_at_s = 0.0
         self._stuck_since_s: float | None = None
-        host = settings.connect_host
         subscriber = self._socket(context, zmq.SUB, keys)
         subscriber.subscribe(b"")
-        subscriber.connect(f"tcp://{host}:{settings.publish_port}")
+        subscriber.connect(endpoints.publish)
         dealer = self._socket(context, zmq.DEALER, keys)
         # Requests are repeated until answered; a queue for a broker that is away would only age.
         dealer.setsockopt(zmq.IMMEDIATE, 1)
-        dealer.connect(f"tcp://{host}:{settings.web_port}")
+        dealer.connect(endpoints.web)
         self._loop = asyncio.get_running_loop()
         self._subscriber = MessageReader(self._loop, subscriber, self._published)
         self._dealer = MessageReader(self._loop, dealer, self._answered)
@@ -102,9 +102,14 @@ class BrokerClient:
         Every request may safely arrive twice, so it is repeated until answered. BrokerAwayError after timeout_s.
         """
         request_id = next(self._request_ids)
+        message = make(request_id)
+        if isinstance(message, m.Lookup | m.Cancel | m.StopEarly) and not is_task_id(message.task_id):
+            # The broker would not even read the question.
+            error = f"There is no task {message.task_id[:80]!r}; a taskId has 32 hexadecimal digits."
+            return m.Refused(request_id, "unknown_task", error)
         now_s = self._loop.time()
         answer: asyncio.Future[m.BrokerToWeb] = self._loop.create_future()
-        request = _Request(make(request_id), answer, now_s + REPEAT_INTERVAL_S, now_s + self._timeout_s)
+        request = _Request(message, answer, now_s + REPEAT_INTERVAL_S, now_s + self._timeout_s)
         self._waiting[request_id] = request
         self._send(request.message)
         try:
@@ -190,6 +195,7 @@ class BrokerClient:
         socket = context.socket(kind)
         socket.linger = 0
         socket.sndhwm = socket.rcvhwm = HIGH_WATER_MARK
+        socket.setsockopt(zmq.MAXMSGSIZE, MAX_PAYLOAD_BYTES)
         socket.ipv6 = True  # IPv4 as well
         # A host that vanishes without a word closes no connection; this does, and ZeroMQ then connects anew.
         socket.setsockopt(zmq.HEARTBEAT_IVL, LIVENESS_PING_MS)

@@ -63,7 +63,10 @@ class Cable:
 
     def move_worker(self, service: ServiceUnderTest) -> None:
         """Before the service starts: its worker is to run at the far end."""
-        service.environ |= {"TFMODEL_BROKER_HOST": "0.0.0.0", "TFMODEL_BROKER_ALLOW_ANONYMOUS": "true"}
+        service.environ |= {"TFMODEL_BROKER_HOST": "0.0.0.0"}
+        # A worker elsewhere makes no keys: those of the broker have to be there when it starts.
+        made = service.program("-m", "broker", "keys", "var/keys")
+        assert made.returncode == 0, made.stdout + made.stderr
         command = "python3 -m trainer_worker"
         endpoint = f"tcp://{self.near_address}:{service.ports['BROKER_WORKER_PORT']}"
         conf = service.root / "supervisord.conf"

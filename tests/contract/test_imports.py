@@ -27,6 +27,7 @@ MAY_IMPORT = {
 ZMQ_FILES = {
     "broker/shell.py",
     "broker/endpoints.py",
+    "broker/publisher.py",
     "broker/__main__.py",
     "trainer_worker/agent.py",
     "trainer_worker/__main__.py",
@@ -61,11 +62,11 @@ TENSORFLOW = {"tensorflow", "keras"}
 #: Pure files: no clock, randomness, socket, database, process or log.
 PURE_FILES = (
     *("broker/core.py", "broker/policy.py", "broker/queue.py", "broker/workers.py", "broker/facts.py"),
-    *("broker/answers.py", "broker/request_keys.py", "broker/events.py"),
+    *("broker/answers.py", "broker/request_keys.py", "broker/events.py", "broker/state.py", "broker/claims.py"),
     *("trainer_worker/agent_core.py", "trainer_worker/agent_events.py", "trainer_worker/progress_clock.py"),
     "trainer_worker/backbones/choice.py",
     *("web/task_cache.py", "web/eta.py", "web/door_rules.py", "web/path_hints.py", "web/form.py"),
-    *("protocol/messages.py", "protocol/task.py", "protocol/errors.py", "protocol/options.py"),
+    *("protocol/messages.py", "protocol/task.py", "protocol/errors.py", "protocol/options.py", "protocol/bounds.py"),
 )
 IMPURE = {"time", "random", "socket", "sqlite3", "subprocess", "logging", "os", "threading", "asyncio", "uuid", "zmq"}
 

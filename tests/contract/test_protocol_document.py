@@ -21,6 +21,7 @@ DIRECTIONS: dict[str, tuple[Any, ...]] = {
     "Broker to front-end": (m.BrokerToWeb,),
     "Worker to broker": (m.WorkerToBroker,),
     "Broker to worker": (m.BrokerToWorker,),
+    "Collected": (m.Collected,),
     "Published": (m.Published,),
     "Between agent and trainer process": (m.AgentToTrainer, m.TrainerToAgent),
 }
@@ -50,7 +51,7 @@ def fields_of(message: Any) -> list[str]:
 @pytest.mark.parametrize("heading", DIRECTIONS)
 def test_each_direction_lists_its_messages_with_their_fields(heading: str) -> None:
     listed = {quoted(row[0])[0]: quoted(row[1]) for row in rows(heading)}
-    messages = [message for union in DIRECTIONS[heading] for message in get_args(union)]
+    messages = [message for union in DIRECTIONS[heading] for message in get_args(union) or (union,)]
     assert listed == {message.__name__: fields_of(message) for message in messages}
     assert len(rows(heading)) == len(listed), "a message is listed twice"
 

@@ -43,6 +43,18 @@ FAULTS = (
     Fault("a vanished journal is made anew", "broker/journal_file.py", "if was_made and is_blank(path):", "if False:"),
     Fault("stale attempt accepted", "broker/core.py", " and task.attempt == result.attempt:", ":"),
     Fault(
+        "another worker's result counts",
+        "broker/core.py",
+        "        if task is not None and worker.task_id == task.task_id and task.attempt",
+        "        if task is not None and task.task_id in self.holders and task.attempt",
+    ),
+    Fault(
+        "progress is published whoever sent it",
+        "broker/core.py",
+        "        if not holder.publish_key or not hmac.compare_digest(holder.publish_key, message.publish_key):\n",
+        "        if False:\n",
+    ),
+    Fault(
         "lost start never sent again",
         "broker/core.py",
         "            self._send_start(worker, self.tasks[worker.task_id])\n",
@@ -87,7 +99,7 @@ FAULTS = (
     Fault(
         "messages do not keep a lease alive",
         "broker/core.py",
-        "        if worker is not None:\n            self.workers.heard(worker, self._now.monotonic_s)\n        match",
+        "        self.workers.heard(worker, self._now.monotonic_s)\n        match",
         "        match",
     ),
     Fault(
@@ -108,7 +120,7 @@ FAULTS = (
     Fault("endless attempts", "broker/policy.py", "if of_this_class < limit and len(", "if True or len("),
     Fault(
         "a lease does not leave the queue",
-        "broker/core.py",
+        "broker/state.py",
         "            self.waiting.start(task.task_id)\n",
         "            pass\n",
     ),
@@ -121,9 +133,9 @@ FAULTS = (
     Fault(
         "result sent once only",
         "trainer_worker/agent_core.py",
-        "            self._out += [Send(result) for result, _ in self.outbox.values()]\n",
-        "            self._out += [Send(result) for result, _ in self.outbox.values()]\n"
-        "            self.outbox.clear()\n",
+        "                self._out += [Send(result) for result, _ in self.outbox.values()]\n",
+        "                self._out += [Send(result) for result, _ in self.outbox.values()]\n"
+        "                self.outbox.clear()\n",
     ),
     Fault(
         "a busy worker takes a second task",

@@ -84,7 +84,7 @@ def test_life_of_a_service(stopped: ServiceUnderTest) -> None:
 def test_a_taken_port(stopped: ServiceUnderTest) -> None:
     port = stopped.ports["BROKER_WORKER_PORT"]
     with socket.create_server(("127.0.0.1", port)):
-        done = stopped.command("start")
+        done = stopped.command("start", BROKER_HOST="127.0.0.1")
     check_failed_start(stopped, done, str(port), "[broker] worker_port", "TFMODEL_BROKER_WORKER_PORT")
 
 

@@ -79,10 +79,10 @@ def test_it_uses_the_running_service_and_draws_the_masks(service: ServiceUnderTe
 
 def test_it_says_why_the_service_cannot_be_started(stopped: ServiceUnderTest) -> None:
     with socket.socket() as squatter:
-        squatter.bind(("127.0.0.1", stopped.ports["BROKER_WORKER_PORT"]))
+        squatter.bind(("127.0.0.1", stopped.ports["WEB_PORT"]))
         squatter.listen()
         done = run_demo(stopped, "--images", "20")
     assert done.returncode == 1
-    assert f"Port {stopped.ports['BROKER_WORKER_PORT']}" in done.stderr
+    assert f"Port {stopped.ports['WEB_PORT']}" in done.stderr
     assert "Traceback" not in done.stderr
     assert stopped.processes() == []

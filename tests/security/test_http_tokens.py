@@ -96,7 +96,7 @@ def test_it_posts_for_its_own_user_only(programs: Programs, everybody: dict[str,
 def test_it_does_not_learn_what_the_workers_train(
     programs: Programs, everybody: dict[str, str], anna: dict[str, str]
 ) -> None:
-    with ScriptedWorker(programs.ports["BROKER_WORKER_PORT"]) as worker:
+    with ScriptedWorker(programs.endpoints.worker) as worker:
         berts = str(programs.post(everybody, userId="bert", priority="100").body["taskId"])
         worker.join()
         assert worker.receive(m.Start).spec.task_id == berts

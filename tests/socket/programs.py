@@ -14,7 +14,8 @@ from typing import Any
 
 import msgspec
 
-from conf.settings import ROOT
+from conf.endpoints import Endpoints, connect_endpoints
+from conf.settings import ROOT, Settings, load
 from tests.free_ports import free_ports
 from tests.waiting import wait_until
 
@@ -43,6 +44,7 @@ class Programs:
         (self.projects / "anna" / "flowers").mkdir(parents=True)
         self.ports = dict(zip(PORT_SETTINGS, free_ports(len(PORT_SETTINGS)), strict=True))
         values = {
+            "HOME": folder / "state",
             "BROKER_JOURNAL": self.journal,
             "WEB_DATA_ROOTS": self.projects,
             "WEB_MIN_FREE_MB": 1,
@@ -52,6 +54,16 @@ class Programs:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("TFMODEL_")}
         self.environ = inherited | {f"TFMODEL_{name}": str(value) for name, value in values.items()}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    @property
+    def settings(self) -> Settings:
+        """As the programs read them."""
+        return load(self.environ)
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """Where the broker is reached."""
+        return connect_endpoints(self.settings)
 
     def __enter__(self) -> Programs:
         if not self._start_both:
@@ -77,6 +89,9 @@ class Programs:
             self._processes[name] = subprocess.Popen(
                 [sys.executable, *COMMANDS[name]], cwd=ROOT, env=self.environ, stdin=subprocess.DEVNULL, stderr=log
             )
+
+    def pid(self, name: str) -> int:
+        return self._processes[name].pid
 
     def kill(self, name: str) -> None:
         """SIGKILL, with no chance to tidy up."""
@@ -109,9 +124,6 @@ class Programs:
             timeout=30,
             check=False,
         )
-
-    def pid(self, name: str) -> int:
-        return self._processes[name].pid
 
     def log_of(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text()

@@ -20,13 +20,15 @@ TIMEOUT_S = 10.0
 class ScriptedWorker:
     """Use as a context manager. All waiting ends after TIMEOUT_S with what was heard last."""
 
-    def __init__(self, worker_port: int, name: str = "w1", keys: ClientKeys | None = None) -> None:
+    def __init__(self, endpoint: str, name: str = "w1", keys: ClientKeys | None = None) -> None:
+        """endpoint: of the broker's worker socket."""
         self.name = name
+        self.publish_key = ""
         self.start_id = f"start-{time.monotonic_ns()}"
         self._keys = keys
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._dealer = self._socket(zmq.DEALER)
-        self._dealer.connect(f"tcp://127.0.0.1:{worker_port}")
+        self._dealer.connect(endpoint)
         self._publisher = self._socket(zmq.PUB)
 
     def __enter__(self) -> ScriptedWorker:
@@ -56,6 +58,8 @@ class ScriptedWorker:
         while (left_s := give_up_at_s - time.monotonic()) > 0:
             if self._dealer.poll(int(left_s * 1000) + 1):
                 message = wire.decode(self._dealer.recv_multipart(), m.BrokerToWorker)
+                if isinstance(message, m.Welcome):
+                    self.publish_key = message.publish_key
                 if isinstance(message, kind):
                     return message
                 heard.append(message)
@@ -83,9 +87,9 @@ class ScriptedWorker:
         self.send(m.Result(start.spec.task_id, start.attempt, trained=trained))
         return self.receive(m.ResultAck)
 
-    def connect_progress(self, port: int) -> None:
-        self._publisher.connect(f"tcp://127.0.0.1:{port}")
+    def connect_progress(self, endpoint: str) -> None:
+        self._publisher.connect(endpoint)
 
     def publish(self, progress: m.Progress) -> None:
         """May be lost, as a publication may; say it again until it has been seen."""
-        self._publisher.send_multipart(wire.encode(progress))
+        self._publisher.send_multipart(wire.encode(m.KeyedProgress(self.publish_key, progress)))

@@ -47,12 +47,12 @@ def publish_until_seen(programs: Programs, worker: ScriptedWorker, progress: m.P
 
 
 def test_a_waiting_task_has_a_range_that_knows_its_folder_and_what_is_ahead(tmp_path: Path) -> None:
-    with Programs(tmp_path) as programs, ScriptedWorker(programs.ports["BROKER_WORKER_PORT"]) as worker:
+    with Programs(tmp_path) as programs, ScriptedWorker(programs.endpoints.worker) as worker:
         small, large = (make_folder(programs, f"folder{number}", number) for number in (20, 1500))
         lonely = programs.post_id(projectDir=small)
         assert range_of(programs, lonely) is None, "nobody is there to train it"
         worker.join()
-        worker.connect_progress(programs.ports["BROKER_COLLECT_PORT"])
+        worker.connect_progress(programs.endpoints.collect)
         start = worker.receive(m.Start)
         plan = plan_s(start.spec, 20)
         low_s, high_s = known_range(programs, lonely)
@@ -70,7 +70,7 @@ def test_a_waiting_task_has_a_range_that_knows_its_folder_and_what_is_ahead(tmp_
 
 
 def test_ended_tasks_narrow_the_range_and_a_restarted_front_end_knows_as_much(tmp_path: Path) -> None:
-    with Programs(tmp_path) as programs, ScriptedWorker(programs.ports["BROKER_WORKER_PORT"]) as worker:
+    with Programs(tmp_path) as programs, ScriptedWorker(programs.endpoints.worker) as worker:
         worker.join()
         for number in range(LEAST_ERRORS + 1):
             programs.post_id(projectDir=make_folder(programs, f"past{number}", 1))
@@ -91,6 +91,12 @@ def test_ended_tasks_narrow_the_range_and_a_restarted_front_end_knows_as_much(tm
 def finish(worker: ScriptedWorker) -> None:
     """The next task, at once."""
     start = worker.receive(m.Start)
-    worker.send(m.Result(start.spec.task_id, 1, trained=Trained("/models/m.tflite", {"images": 1.0})))
+    worker.send(
+        m.Result(
+            start.spec.task_id,
+            1,
+            trained=Trained(f"{start.spec.project_path}/models/{start.spec.task_id}/m.tflite", {"images": 1.0}),
+        )
+    )
     worker.receive(m.ResultAck)
     worker.send(m.Heartbeat(ready=True))

@@ -14,10 +14,13 @@ import zmq
 from broker.core import Core, CoreSettings
 from broker.facts import Record
 from broker.journal import Journal
+from broker.publisher import Publisher
 from broker.shell import Shell, Sockets
+from broker.tally import Tally
 from protocol import messages as m
 from protocol import wire
 from protocol.task import Task, TaskSpec, TaskState
+from tests.sample_tasks import hex_id
 
 TASKS = 10
 TIMEOUT_MS = 5000
@@ -34,17 +37,18 @@ class FailingJournal(Journal):
 def sockets() -> Iterator[tuple[Sockets, zmq.Socket[bytes], zmq.Socket[bytes]]]:
     """The broker's four, a front-end's DEALER, and its SUB."""
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    kinds = {"web": zmq.ROUTER, "worker": zmq.ROUTER, "publish": zmq.XPUB, "collect": zmq.XSUB}
+    kinds = {"web": zmq.ROUTER, "worker": zmq.ROUTER, "publish": zmq.XPUB, "collect": zmq.SUB}
     bound = {name: context.socket(kind) for name, kind in kinds.items()}
     for name in ("web", "publish"):
         bound[name].bind(f"inproc://{name}")
+    four = Sockets(bound["web"], bound["worker"], Publisher(lambda: bound["publish"], Tally()), bound["collect"])
     web, subscriber = context.socket(zmq.DEALER), context.socket(zmq.SUB)
     web.rcvtimeo = TIMEOUT_MS
     web.connect("inproc://web")
     subscriber.subscribe(b"")
     subscriber.connect("inproc://publish")
     try:
-        yield Sockets(**bound), web, subscriber
+        yield four, web, subscriber
     finally:
         context.destroy(linger=0)
 
@@ -54,7 +58,7 @@ def spec(task_id: str) -> TaskSpec:
 
 
 def test_more_tasks_end_in_one_round_than_are_kept(tmp_path: Path) -> None:
-    ids = [f"task{number}" for number in range(TASKS)]
+    ids = [hex_id(number) for number in range(TASKS)]
     shells: list[Shell] = []
     started = threading.Event()
     with sockets() as (bound, web, _):
@@ -64,7 +68,15 @@ def test_more_tasks_end_in_one_round_than_are_kept(tmp_path: Path) -> None:
 
         def serve() -> None:
             with Journal(tmp_path / "journal.sqlite3") as journal:
-                shells.append(Shell(Core(CoreSettings(recent_tasks=3)), journal, bound, keep_days=30.0))
+                shells.append(
+                    Shell(
+                        Core(CoreSettings(recent_tasks=3, data_roots=("/",))),
+                        journal,
+                        bound,
+                        keep_days=30.0,
+                        tally=Tally(),
+                    )
+                )
                 started.set()
                 shells[0].run()
 
@@ -84,8 +96,8 @@ def test_more_tasks_end_in_one_round_than_are_kept(tmp_path: Path) -> None:
 
 def test_a_commit_that_fails_ends_the_loop_before_anyone_is_told(tmp_path: Path) -> None:
     with sockets() as (bound, web, subscriber), FailingJournal(tmp_path / "journal.sqlite3") as journal:
-        web.send_multipart(wire.encode(m.Submit(1, spec("t1"))))
-        shell = Shell(Core(CoreSettings()), journal, bound, keep_days=30.0)
+        web.send_multipart(wire.encode(m.Submit(1, spec(hex_id()))))
+        shell = Shell(Core(CoreSettings(data_roots=("/",))), journal, bound, keep_days=30.0, tally=Tally())
         with pytest.raises(sqlite3.OperationalError):
             shell.run()
         # What has been sent over inproc is there at once.

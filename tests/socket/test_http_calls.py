@@ -66,7 +66,7 @@ def test_post_and_get_answer_the_same_eight_fields(programs: Programs) -> None:
 
 
 def test_a_whole_life_is_seen_from_outside(tmp_path: Path) -> None:
-    with Programs(tmp_path) as programs, ScriptedWorker(programs.ports["BROKER_WORKER_PORT"]) as worker:
+    with Programs(tmp_path) as programs, ScriptedWorker(programs.endpoints.worker) as worker:
         worker.join()
         task_id = programs.post_id()
         start = worker.receive(m.Start)
@@ -83,7 +83,7 @@ def test_a_whole_life_is_seen_from_outside(tmp_path: Path) -> None:
 
 
 def test_a_failed_task_says_why(tmp_path: Path) -> None:
-    with Programs(tmp_path) as programs, ScriptedWorker(programs.ports["BROKER_WORKER_PORT"]) as worker:
+    with Programs(tmp_path) as programs, ScriptedWorker(programs.endpoints.worker) as worker:
         worker.join()
         task_id = programs.post_id()
         worker.receive(m.Start)
@@ -203,7 +203,7 @@ def test_healthz_is_the_process(programs: Programs) -> None:
 
 
 def test_readyz_says_what_is_missing_until_a_task_could_be_trained(tmp_path: Path) -> None:
-    with Programs(tmp_path) as programs, ScriptedWorker(programs.ports["BROKER_WORKER_PORT"]) as worker:
+    with Programs(tmp_path) as programs, ScriptedWorker(programs.endpoints.worker) as worker:
         answer = programs.get("/readyz")
         check_refused(answer, 503, "not_ready")
         assert "no worker is registered" in answer.body["error"]

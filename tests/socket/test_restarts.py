@@ -11,6 +11,7 @@ from typing import Any
 from broker.journal import Journal
 from protocol import messages as m
 from protocol.task import TaskState
+from tests.sample_tasks import hex_id
 from tests.socket.programs import Programs
 from tests.socket.scripted_worker import ScriptedWorker
 from tests.waiting import wait_until
@@ -50,9 +51,9 @@ def test_a_task_that_was_answered_is_in_the_journal(tmp_path: Path) -> None:
 
 
 def test_a_restarted_front_end_gives_the_same_answers(tmp_path: Path) -> None:
-    with Programs(tmp_path) as programs, ScriptedWorker(programs.ports["BROKER_WORKER_PORT"]) as worker:
+    with Programs(tmp_path) as programs, ScriptedWorker(programs.endpoints.worker) as worker:
         worker.join()
-        worker.connect_progress(programs.ports["BROKER_COLLECT_PORT"])
+        worker.connect_progress(programs.endpoints.collect)
         done = programs.post_id()
         worker.finish(worker.receive(m.Start))
         running = programs.post_id()
@@ -73,9 +74,9 @@ def test_a_restarted_front_end_gives_the_same_answers(tmp_path: Path) -> None:
 
 
 def test_a_restarted_broker_leaves_the_worker_its_lease_and_progress_goes_on(tmp_path: Path) -> None:
-    with Programs(tmp_path) as programs, ScriptedWorker(programs.ports["BROKER_WORKER_PORT"]) as worker:
+    with Programs(tmp_path) as programs, ScriptedWorker(programs.endpoints.worker) as worker:
         worker.join()
-        worker.connect_progress(programs.ports["BROKER_COLLECT_PORT"])
+        worker.connect_progress(programs.endpoints.collect)
         task_id = programs.post_id()
         start = worker.receive(m.Start)
         holding = m.Holding(task_id, start.attempt)
@@ -103,7 +104,8 @@ def test_without_a_broker_calls_are_refused_in_time_and_known_tasks_still_answer
     with Programs(tmp_path, WEB_REQUEST_TIMEOUT_S=0.3) as programs:
         known = programs.post()
         programs.kill("broker")
-        for answer in (programs.post(), programs.task("unknown"), programs.call("DELETE", "/v1/tasks/unknown")):
+        unknown = hex_id()
+        for answer in (programs.post(), programs.task(unknown), programs.call("DELETE", f"/v1/tasks/{unknown}")):
             assert (answer.status, answer.body["code"]) == (503, "broker_away")
             assert int(answer.headers["retry-after"]) > 0
         assert programs.task(known.body["taskId"]).body == known.body

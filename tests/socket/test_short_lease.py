@@ -9,7 +9,9 @@ import zmq
 
 from broker.core import Core, CoreSettings
 from broker.journal import Journal
+from broker.publisher import Publisher
 from broker.shell import Shell, Sockets
+from broker.tally import Tally
 from protocol import messages as m
 from protocol import wire
 
@@ -18,10 +20,11 @@ TIMEOUT_MS = 5000
 
 def test_a_silent_worker_with_a_short_lease_is_given_up(tmp_path: Path) -> None:
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    kinds = {"web": zmq.ROUTER, "worker": zmq.ROUTER, "publish": zmq.XPUB, "collect": zmq.XSUB}
+    kinds = {"web": zmq.ROUTER, "worker": zmq.ROUTER, "publish": zmq.XPUB, "collect": zmq.SUB}
     bound = {name: context.socket(kind) for name, kind in kinds.items()}
     for name, socket in bound.items():
         socket.bind(f"inproc://{name}")
+    four = Sockets(bound["web"], bound["worker"], Publisher(lambda: bound["publish"], Tally()), bound["collect"])
     subscriber, worker = context.socket(zmq.SUB), context.socket(zmq.DEALER)
     subscriber.subscribe(b"")
     for name, socket in (("publish", subscriber), ("worker", worker)):
@@ -34,7 +37,7 @@ def test_a_silent_worker_with_a_short_lease_is_given_up(tmp_path: Path) -> None:
 
     def serve() -> None:
         with Journal(tmp_path / "journal.sqlite3") as journal:
-            shells.append(Shell(core, journal, Sockets(**bound), keep_days=30.0))
+            shells.append(Shell(core, journal, four, keep_days=30.0, tally=Tally()))
             started.set()
             shells[0].run()
 

@@ -20,7 +20,7 @@ from protocol.task import Task, TaskSpec, TaskState, Trained
 from trainer_worker import agent_events as agent
 from trainer_worker.agent_core import AgentCore, AgentSettings
 
-SETTINGS = CoreSettings(max_pending=50, recent_tasks=10_000)
+SETTINGS = CoreSettings(max_pending=50, recent_tasks=10_000, data_roots=("/",))
 WEB_PEER = b"web"
 
 
@@ -155,18 +155,24 @@ class Simulation:
         for copy in range(copies):
             if envelope.to_broker:
                 assert isinstance(envelope.message, m.Hello | m.Heartbeat | m.Result | m.Goodbye)
-                self._expect_no_end_by(envelope.message)
+                self._expect_no_end_by(envelope.peer, envelope.message)
                 self.broker_handles(FromWorker(envelope.peer, envelope.message), crash if copy == 0 else "")
                 self._stale_task = ""
             else:
                 self._worker_receives(envelope)
 
-    def _expect_no_end_by(self, message: object) -> None:
-        """Note which task must not end now: a result for another attempt than the current one changes nothing."""
+    def stranger_says(self, message: m.WorkerToBroker) -> None:
+        """A peer that has never said Hello speaks to the worker's socket."""
+        self._expect_no_end_by(b"stranger", message)
+        self.broker_handles(FromWorker(b"stranger", message))
+        self._stale_task = ""
+
+    def _expect_no_end_by(self, peer: bytes, message: object) -> None:
+        """Note which task must not end now: only the result of the attempt's holder changes anything."""
         self._stale_task = ""
         if isinstance(message, m.Result):
-            task = self.broker.tasks.get(message.task_id)
-            if task is not None and (task.state is not TaskState.PROCESSING or task.attempt != message.attempt):
+            task, holder = self.broker.tasks.get(message.task_id), self.broker.holders.get(message.task_id)
+            if task is not None and (holder is None or holder.peer != peer or task.attempt != message.attempt):
                 self._stale_task = message.task_id
 
     def run_smoothly(self, rounds: int) -> None:
@@ -229,7 +235,7 @@ class Simulation:
             case agent.Send():
                 self.network.append(Envelope(worker.peer, instruction.message, to_broker=True))
             case agent.Publish():
-                self.broker.note_progress(instruction.message)
+                self.broker.take_progress(instruction.message)
             case agent.Spawn():
                 worker.trainers[instruction.number] = SimTrainer()
             case agent.Tell(number=number, message=m.Train() as train):
@@ -261,7 +267,7 @@ class Simulation:
             result = m.Result(*key, cancelled=True)
         else:
             self.trained_by[train.spec.task_id] += 1
-            result = m.Result(*key, trained=Trained("/p/models/x/model.tflite"))
+            result = m.Result(*key, trained=Trained(f"/p/models/{key[0]}/model.tflite"))
         self.worker_handles(worker, agent.TrainerSaid(number, m.Ended(result, 100.0)))
 
     def trainer_dies(self, worker: SimWorker, number: int) -> None:
@@ -273,10 +279,12 @@ class Simulation:
     def check(self) -> None:
         core = self.broker
         processing = [task for task in core.tasks.values() if task.state is TaskState.PROCESSING]
-        holders = Counter((task.thread, task.start_id) for task in processing)
+        assert core.holders.keys() == {task.task_id for task in processing}
+        holders = Counter(holder.key for holder in core.holders.values())
         assert all(count == 1 for count in holders.values()), f"a worker with two leases: {holders}"
         for task in processing:
-            holder = core.workers.holder(task.thread, task.start_id)
+            holder = core.holders[task.task_id]
+            assert holder.name == task.thread
             assert holder.task_id == task.task_id, f"{task.task_id} is leased, but {holder} does not know"
         waiting = {task.task_id for task in core.tasks.values() if task.state is TaskState.PENDING}
         assert all(task_id in core.waiting for task_id in waiting)

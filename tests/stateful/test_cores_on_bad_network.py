@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from protocol import messages as m
 from tests.stateful.simulation import Simulation, SimWorker
 
 #: `make test-sim` raises this; a step is one rule.
@@ -50,6 +51,12 @@ class CoresOnBadNetwork(RuleBasedStateMachine):
     @rule(data=st.data())
     def stop_early(self, data: st.DataObject) -> None:
         self.sim.stop_early(data.draw(st.sampled_from(self.submitted)))
+
+    @precondition(lambda self: self.submitted)
+    @rule(data=st.data(), attempt=st.integers(1, 3))
+    def stranger(self, data: st.DataObject, attempt: int) -> None:
+        task_id = data.draw(st.sampled_from(self.submitted))
+        self.sim.stranger_says(m.Result(task_id, attempt, cancelled=True))
 
     @precondition(lambda self: self.sim.network)
     @rule(data=st.data(), copies=st.sampled_from([1, 1, 1, 1, 2, 0]), crash=CRASHES)

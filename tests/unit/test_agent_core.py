@@ -93,7 +93,7 @@ def test_the_result_is_said_before_the_readiness_that_follows_from_it() -> None:
 def test_progress_is_published_at_most_four_times_a_second_and_keeps_moving() -> None:
     driver = training()
     driver.trainer(1, m.Report(10.0, "training", 50.0, 100.0, 100.0))
-    published = [p.message for p in of(agent.Publish, driver.wait(10.0, step_s=0.05))]
+    published = [p.message.progress for p in of(agent.Publish, driver.wait(10.0, step_s=0.05))]
     assert 20 <= len(published) <= 41
     percents = [progress.progress for progress in published]
     assert percents == sorted(percents)
@@ -103,7 +103,7 @@ def test_progress_is_published_at_most_four_times_a_second_and_keeps_moving() ->
 def test_reports_of_another_trainer_process_do_not_count() -> None:
     driver = training()
     driver.trainer(2, m.Report(90.0, "training", 95.0, 1.0, 1.0))
-    assert all(p.message.progress < 50.0 for p in of(agent.Publish, driver.wait(2.0)))
+    assert all(p.message.progress.progress < 50.0 for p in of(agent.Publish, driver.wait(2.0)))
 
 
 # ---- orders ----

@@ -70,6 +70,6 @@ def test_progress_does_not_go_back_when_the_trainer_is_ready_at_last() -> None:
     out = driver.wait(30.0)
     out += driver.ready(1)
     out += driver.wait(10.0)
-    percents = [publish.message.progress for publish in of(agent.Publish, out)]
+    percents = [publish.message.progress.progress for publish in of(agent.Publish, out)]
     assert len(percents) > 20
     assert percents == sorted(percents)

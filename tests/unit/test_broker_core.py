@@ -203,8 +203,8 @@ def test_a_failed_task_says_why_and_how_far_it_got() -> None:
 def test_progress_of_another_attempt_or_backwards_is_dropped() -> None:
     broker = with_running_task()
     for progress in (m.Progress("t1", 1, 20.0), m.Progress("t1", 1, 10.0), m.Progress("t1", 2, 50.0)):
-        broker.core.note_progress(progress)
-    broker.core.note_progress(m.Progress("unknown", 1, 1.0))
+        broker.progress(progress)
+    broker.progress(m.Progress("unknown", 1, 1.0))
     assert broker.core.progress == {"t1": m.Progress("t1", 1, 20.0)}
     broker.worker(m.Result("t1", 1, trained=TRAINED))
     assert broker.core.progress == {}
@@ -225,7 +225,7 @@ def test_a_snapshot_comes_in_parts_that_hold_every_task_once() -> None:
 def test_a_snapshot_of_nothing_is_one_part_and_one_with_progress_carries_it() -> None:
     assert Broker().web(m.SnapshotWanted(1)) == m.SnapshotPart(1, 0, (), (), True, True)
     broker = with_running_task()
-    broker.core.note_progress(m.Progress("t1", 1, 20.0))
+    broker.progress(m.Progress("t1", 1, 20.0))
     assert broker.web(m.SnapshotWanted(1)).progress == (m.Progress("t1", 1, 20.0),)
 
 

@@ -105,7 +105,7 @@ def test_a_hello_that_a_dead_process_left_on_the_way_does_not_push_its_successor
     broker.hello(start_id="s3")
     assert isinstance(broker.worker(m.Hello("w1", "s2", "here", ("classification",), True), b"dead")[0], m.Rejected)
     assert broker.submit().task.state is TaskState.PROCESSING
-    assert broker.lookup().start_id == "s3"
+    assert broker.core.holders["t1"].start_id == "s3"
 
 
 def test_a_name_that_is_in_use_on_another_host_is_refused() -> None:

@@ -1,14 +1,21 @@
-"""The CURVE keys: secrets are for their owner only, and keys in use are not overwritten."""
+"""The CURVE keys: one pair a role, secrets for their owner only, and keys in use are not overwritten."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
-from conf.curve import load_broker_keys, load_client_keys, make_keys
-from conf.settings import ROOT
+import pytest
+
+from conf.curve import FRONT_END, ROLES, WORKER, broker_keys, load_client_keys, local_client_keys, make_keys
+from conf.settings import ROOT, Settings, SettingsError, load
+
+
+def settings(home: Path, host: str = "127.0.0.1") -> Settings:
+    return load({"TFMODEL_HOME": str(home), "TFMODEL_BROKER_HOST": host})
 
 
 def test_secrets_are_readable_for_their_owner_only(tmp_path: Path) -> None:
@@ -19,20 +26,71 @@ def test_secrets_are_readable_for_their_owner_only(tmp_path: Path) -> None:
         make_keys(folder)
     finally:
         os.umask(before)
-    modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
-    assert modes["broker.key_secret"] == modes["client.key_secret"] == 0o600
-    public, _ = load_broker_keys(folder)
-    keys = load_client_keys(folder)
-    assert keys is not None
-    assert keys.broker_public == public
+    assert folder.stat().st_mode & 0o777 == 0o700
+    secrets = [folder / "broker.key_secret", *(folder / role / f"{role}.key_secret" for role in ROLES)]
+    assert [path.stat().st_mode & 0o777 for path in secrets] == [0o600] * 3
+    assert sorted(path.name for path in folder.rglob("*_secret")) == sorted(path.name for path in secrets)
+
+
+def test_each_role_has_a_pair_of_its_own(tmp_path: Path) -> None:
+    here = settings(tmp_path)
+    public, _ = broker_keys(here)
+    keys = {role: local_client_keys(here, role) for role in ROLES}
+    assert {found.broker_public for found in keys.values() if found} == {public}
+    assert len({found.secret for found in keys.values() if found}) == 2
+
+
+def test_unix_sockets_need_no_keys_and_none_are_made(tmp_path: Path) -> None:
+    assert local_client_keys(settings(tmp_path, host=""), FRONT_END) is None
+    assert not (tmp_path / "var").exists()
+
+
+def test_programs_that_start_at_once_all_get_the_keys_of_the_first(tmp_path: Path) -> None:
+    here = settings(tmp_path)
+    found: list[object] = []
+
+    def start() -> None:
+        keys = local_client_keys(here, WORKER)
+        found.append((broker_keys(here)[0], keys and (keys.broker_public, keys.secret)))
+
+    threads = [threading.Thread(target=start) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 8
+    assert len(set(found)) == 1
+    assert [path.name for path in (tmp_path / "var").iterdir()] == ["keys"], "nothing half made is left"
+
+
+def test_a_worker_elsewhere_needs_two_things_and_makes_none(tmp_path: Path) -> None:
+    make_keys(tmp_path / "keys")
+    copied = tmp_path / "copied"
+    (copied / WORKER).mkdir(parents=True)
+    for name in ("broker.key", "worker/worker.key", "worker/worker.key_secret"):
+        (copied / name).write_bytes((tmp_path / "keys" / name).read_bytes())
+    (copied / "worker" / "worker.key_secret").chmod(0o600)
+    assert load_client_keys(copied, WORKER) == load_client_keys(tmp_path / "keys", WORKER)
+    with pytest.raises(SettingsError, match="front_end"):
+        load_client_keys(copied, FRONT_END)
+    with pytest.raises(SettingsError, match=r"python -m broker keys"):
+        load_client_keys(tmp_path / "nowhere", WORKER)
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_secret_that_others_may_read_is_refused(tmp_path: Path) -> None:
+    make_keys(tmp_path / "keys")
+    (tmp_path / "keys" / "worker" / "worker.key_secret").chmod(0o644)
+    with pytest.raises(SettingsError, match="others may read"):
+        load_client_keys(tmp_path / "keys", WORKER)
 
 
 def test_a_second_pair_is_refused_in_words(tmp_path: Path) -> None:
-    make_keys(tmp_path)
-    before = (tmp_path / "broker.key_secret").read_bytes()
-    command = [sys.executable, "-m", "broker", "keys", str(tmp_path)]
+    make_keys(tmp_path / "keys")
+    before = (tmp_path / "keys" / "broker.key_secret").read_bytes()
+    command = [sys.executable, "-m", "broker", "keys", str(tmp_path / "keys")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert "holds keys already" in done.stderr
     assert "Traceback" not in done.stderr
-    assert (tmp_path / "broker.key_secret").read_bytes() == before
+    assert (tmp_path / "keys" / "broker.key_secret").read_bytes() == before

@@ -15,7 +15,7 @@ def at(monotonic_s: float) -> Now:
 
 
 def core_with_leased_task() -> Core:
-    core = Core(CoreSettings())
+    core = Core(CoreSettings(data_roots=("/",)))
     core.begin(at(0.0))
     core.handle(FromWorker(b"worker", HELLO), at(0.0))
     core.handle(FromWeb(b"web", m.Submit(1, TaskSpec("t", "u", "p", "d", "/d", "classification"))), at(0.0))

@@ -11,10 +11,11 @@ from protocol import messages as m
 from protocol import wire
 from protocol.errors import FAILURE_CODES, REFUSAL_CODES, Failure, FailureClass, TrainingError
 from protocol.task import AttemptEnd, Task, TaskState, Trained
-from tests.sample_tasks import make_spec
+from tests.sample_tasks import hex_id, make_spec
 
+T1 = hex_id(1)
 TASK = Task(
-    make_spec(options={"epochs": 3, "learningRate": 0.5, "exports": ["tflite", "onnx"]}),
+    make_spec(T1, options={"epochs": 3, "learningRate": 0.5, "exports": ["tflite", "onnx"]}),
     TaskState.FAILED,
     attempt=2,
     thread="w1",
@@ -22,15 +23,15 @@ TASK = Task(
     failure=Failure("no_images", FailureClass.DATA, "There are none.", "trace"),
     ended_attempts=(AttemptEnd(1, "w1", "worker_lost", "was lost.", 5.0, counted=False),),
 )
-PROGRESS = m.Progress("t1", 1, 3.0, "training", 2.0, 1, {"loss": 0.25})
-RESULT = m.Result("t1", 1, trained=Trained("/p/model.tflite", {"accuracy": 0.9}, {"export": 1.5}, True), progress=99.0)
+PROGRESS = m.Progress(T1, 1, 3.0, "training", 2.0, 1, {"loss": 0.25})
+RESULT = m.Result(T1, 1, trained=Trained("/p/model.tflite", {"accuracy": 0.9}, {"export": 1.5}, True), progress=99.0)
 
 EXAMPLES: dict[Any, list[m.Message]] = {
     m.WebToBroker: [
-        m.Submit(1, make_spec()),
-        m.Lookup(2, "t1"),
-        m.Cancel(3, "t1"),
-        m.StopEarly(4, "t1"),
+        m.Submit(1, make_spec(T1)),
+        m.Lookup(2, T1),
+        m.Cancel(3, T1),
+        m.StopEarly(4, T1),
         m.SnapshotWanted(5),
         m.WorkersWanted(6),
     ],
@@ -41,28 +42,34 @@ EXAMPLES: dict[Any, list[m.Message]] = {
         m.Workers(4, (m.WorkerInfo("w1", "host", True, "", ("classification",)),)),
     ],
     m.WorkerToBroker: [
-        m.Hello("w1", "s1", "host", ("classification",), True, m.Holding("t1", 1)),
-        m.Heartbeat(False, m.Holding("t1", 1)),
+        m.Hello("w1", "s1", "host", ("classification",), True, m.Holding(T1, 1)),
+        m.Heartbeat(False, m.Holding(T1, 1)),
         RESULT,
         m.Goodbye(),
     ],
     m.BrokerToWorker: [
-        m.Welcome(2.0, 10.0, 2337),
+        m.Welcome(2.0, 10.0, 2337, "0" * 64),
         m.HelloWanted(),
         m.Rejected("The name is taken."),
-        m.Start(make_spec(), 2, 2),
-        m.Stop("t1", 1, True, True),
-        m.Pulse(m.Stop("t1", 1)),
-        m.ResultAck("t1", 1, True),
+        m.Start(make_spec(T1), 2, 2),
+        m.Stop(T1, 1, True, True),
+        m.Pulse(m.Stop(T1, 1)),
+        m.ResultAck(T1, 1, True),
     ],
+    m.Collected: [m.KeyedProgress("0" * 64, PROGRESS)],
     m.Published: [PROGRESS, m.TasksChanged((m.TaskChanged(3, TASK),)), m.Tick(3, 2, 1, 1, 4)],
-    m.AgentToTrainer: [m.Train(make_spec(), 1, 2), m.Halt(1, "t1", True)],
+    m.AgentToTrainer: [m.Train(make_spec(T1), 1, 2), m.Halt(1, T1, True)],
     m.TrainerToAgent: [
         m.Ready({"tensorflow": "2"}),
         m.Report(1.0, "features", 30.0, 2.0, 9.0, 1, {"loss": 1.0}, "/p/model.tflite"),
         m.Ended(RESULT, 512.0),
     ],
 }
+
+
+def members(union: Any) -> tuple[Any, ...]:
+    """The messages of a direction; one that has a single message is not a union."""
+    return get_args(union) or (union,)
 
 
 @pytest.mark.parametrize("union", EXAMPLES)
@@ -73,7 +80,7 @@ def test_every_message_survives_the_wire(union: Any) -> None:
 
 @pytest.mark.parametrize("union", EXAMPLES)
 def test_the_examples_leave_no_message_and_no_field_out(union: Any) -> None:
-    assert {type(message) for message in EXAMPLES[union]} == set(get_args(union))
+    assert {type(message) for message in EXAMPLES[union]} == set(members(union))
     for message in EXAMPLES[union]:
         for field in msgspec.structs.fields(message):
             has_default = field.default is not msgspec.NODEFAULT or field.default_factory is not msgspec.NODEFAULT
@@ -81,15 +88,15 @@ def test_the_examples_leave_no_message_and_no_field_out(union: Any) -> None:
 
 
 def test_each_message_travels_in_one_direction() -> None:
-    every = [message for union in EXAMPLES for message in get_args(union)]
+    every = [message for union in EXAMPLES for message in members(union)]
     assert len(every) == len(set(every))
     defined = {c for c in vars(m).values() if isinstance(c, type) and issubclass(c, m.Message) and c is not m.Message}
     assert set(every) == defined
 
 
 def test_every_message_between_hosts_says_what_its_loss_means() -> None:
-    for union in (m.WebToBroker, m.BrokerToWeb, m.WorkerToBroker, m.BrokerToWorker, m.Published):
-        for message in get_args(union):
+    for union in (m.WebToBroker, m.BrokerToWeb, m.WorkerToBroker, m.BrokerToWorker, m.Collected, m.Published):
+        for message in members(union):
             assert (message.__doc__ or "").startswith("Lost:"), message.__name__
 
 

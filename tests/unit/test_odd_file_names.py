@@ -9,6 +9,7 @@ from protocol import messages as m
 from protocol import wire
 from protocol.errors import TrainingError
 from protocol.text import as_utf8
+from tests.sample_tasks import hex_id
 from trainer_worker.child import explain
 from trainer_worker.project.json_text import json_text
 from trainer_worker.project.model_files import label_lines
@@ -24,7 +25,7 @@ def test_every_text_becomes_one_that_utf8_can_hold() -> None:
 
 def test_a_failure_that_names_such_a_file_reaches_the_agent() -> None:
     failure = explain(TrainingError("no_images", f"No image can be read: {LATIN_1}."))
-    result = m.Ended(m.Result("t", 1, failure=failure), 100.0)
+    result = m.Ended(m.Result(hex_id(), 1, failure=failure), 100.0)
     sent = wire.unpack(wire.pack(result), m.TrainerToAgent)
     assert sent.result.failure.error == "No image can be read: caf?.jpg."
 

@@ -156,7 +156,7 @@ class Publisher:
     """A broker's core with one busy worker; keeps what it publishes."""
 
     def __init__(self) -> None:
-        self.core = Core(CoreSettings())
+        self.core = Core(CoreSettings(data_roots=("/",)))
         self.out: list[m.TaskChanged] = []
         self.worker(m.Hello("w1", "s1", "here", ("classification",), True))
 
@@ -175,10 +175,18 @@ class Publisher:
         elif action == "cancel":
             self.handle(FromWeb(b"web", m.Cancel(1, f"t{number}")))
         elif held is not None and action == "end":
-            self.worker(m.Result(held.task_id, held.attempt, trained=Trained("/p"), handed_back=False))
+            self.worker(
+                m.Result(
+                    held.task_id,
+                    held.attempt,
+                    trained=Trained(f"/projects/anna/flowers/models/{held.task_id}/m.tflite"),
+                )
+            )
             self.worker(m.Heartbeat(True, None))
         elif held is not None:
-            self.core.note_progress(m.Progress(held.task_id, held.attempt, 10.0 * number))
+            progress = m.Progress(held.task_id, held.attempt, 10.0 * number)
+            worker = self.core.holders[held.task_id]
+            self.core.take_progress(m.KeyedProgress(worker.publish_key, progress))
 
     def snapshot(self) -> list[m.SnapshotPart]:
         return [p for p in self.handle(FromWeb(b"web", m.SnapshotWanted(1))) if isinstance(p, m.SnapshotPart)]

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from protocol import messages as m
 from protocol import wire
+from tests.sample_tasks import hex_id
 
-UNIONS: list[Any] = [m.WebToBroker, m.BrokerToWeb, m.WorkerToBroker, m.BrokerToWorker, m.Published]
+UNIONS: list[Any] = [m.WebToBroker, m.BrokerToWeb, m.WorkerToBroker, m.BrokerToWorker, m.Collected, m.Published]
 
 #: Values that msgpack can carry, nested; with the words of real messages, so that some come close to valid.
 WORDS = st.sampled_from(["type", "Hello", "Progress", "Submit", "task_id", "attempt", "progress", "spec", "holds"])
@@ -33,12 +34,12 @@ def decodes_or_refuses(frames: list[bytes], union: Any) -> None:
 
 
 def test_a_message_comes_back_as_it_was() -> None:
-    message = m.Progress("t1", 2, 41.5, "training", 12.0, 3, {"loss": 0.5})
+    message = m.Progress(hex_id(), 2, 41.5, "training", 12.0, 3, {"loss": 0.5})
     assert wire.decode(wire.encode(message), m.Published) == message
 
 
 def test_another_version_is_refused_with_both_versions_and_what_to_do() -> None:
-    with pytest.raises(wire.WireError, match=r"TFM9.*TFM1.*same release"):
+    with pytest.raises(wire.WireError, match=r"TFM9.*TFM2.*same release"):
         wire.decode([b"TFM9", wire.pack(m.Goodbye())], m.WorkerToBroker)
 
 
@@ -55,7 +56,7 @@ def test_another_number_of_frames_is_refused(count: int) -> None:
 
 def test_a_payload_that_is_too_large_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wire, "MAX_PAYLOAD_BYTES", 100)
-    frames = wire.encode(m.Progress("t" * 101, 1, 0.0))
+    frames = wire.encode(m.Progress(hex_id(), 1, 0.0, "x" * 101))
     with pytest.raises(wire.WireError, match="at most 100"):
         wire.decode(frames, m.Published)
 
@@ -92,6 +93,6 @@ def test_well_packed_nonsense_is_refused(union: Any, value: Any) -> None:
 
 @given(cut=st.integers(0, 60), flip=st.integers(0, 60), bit=st.integers(0, 7))
 def test_a_damaged_message_is_refused_or_still_a_message(cut: int, flip: int, bit: int) -> None:
-    payload = bytearray(wire.pack(m.Hello("w1", "s1", "host", ("classification",), True, m.Holding("t1", 1))))
+    payload = bytearray(wire.pack(m.Hello("w1", "s1", "host", ("classification",), True, m.Holding(hex_id(), 1))))
     payload[flip % len(payload)] ^= 1 << bit
     decodes_or_refuses([wire.VERSION, bytes(payload[: len(payload) - cut])], m.WorkerToBroker)

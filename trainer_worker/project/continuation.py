@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from protocol.task import TaskId
+from protocol.bounds import TaskId
 from trainer_worker.project.checkpoints import Checkpoints
 from trainer_worker.project.folder import ProjectFolder
 from trainer_worker.project.manifest import Sha256

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from conf.machine import running_system
+from protocol.bounds import is_task_id
 from protocol.errors import TrainingError
-from protocol.task import TaskSpec, is_task_id
+from protocol.task import TaskSpec
 from trainer_worker.project.directory import Directory
 
 MODELS = "models"

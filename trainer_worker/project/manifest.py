@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from protocol.task import TaskId
+from protocol.bounds import TaskId
 from trainer_worker.project.directory import Directory
 from trainer_worker.project.model_files import FILES, MANIFEST, is_model_file
 

@@ -23,7 +23,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from protocol.task import is_task_id
+from protocol.bounds import is_task_id
 from trainer_worker.project.folder import MODELS, ProjectFolder
 from trainer_worker.project.json_text import json_text
 from trainer_worker.project.manifest import ListedFile, Manifest

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from protocol.task import Trained, is_task_id
+from protocol.bounds import is_task_id
+from protocol.task import Trained
 from trainer_worker.project.directory import Directory
 from trainer_worker.project.folder import MODELS, ProjectFolder
 from trainer_worker.project.manifest import ForeignManifestError, ListedFile, Manifest, read_manifest

@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from protocol.bounds import is_task_id
 from protocol.errors import TrainingError
-from protocol.task import TaskSpec, is_task_id
+from protocol.task import TaskSpec
 from trainer_worker.project.checkpoints import Checkpoints
 from trainer_worker.project.directory import Directory
 from trainer_worker.project.feature_cache import trim_features

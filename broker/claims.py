@@ -1,0 +1,82 @@
+"""What front-ends and workers claim, checked again by the broker before it writes anything down. Pure.
+
+The message types bound single fields (protocol.bounds). Here are the rules that span fields: a task's options must be
+those of its trainType, its folder must lie in an allowed one, a model must lie in the folder of its task. They look at
+the text of a path only; the front-end and the worker have looked at the disk.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Sequence
+
+import msgspec
+from msgspec.structs import replace
+
+from protocol import messages as m
+from protocol.bounds import NO_CONTROL_CHARS
+from protocol.errors import FAILURE_CODES, Failure, FailureClass
+from protocol.options import OPTIONS_BY_TRAIN_TYPE, typed_options
+from protocol.task import TaskSpec
+
+_no_control_chars = re.compile(NO_CONTROL_CHARS)
+
+
+def why_not_taken(spec: TaskSpec, data_roots: Sequence[str]) -> tuple[str, str]:
+    """The code and the sentence of a refusal, or two empty strings. data_roots: absolute, links resolved."""
+    if spec.train_type not in OPTIONS_BY_TRAIN_TYPE:
+        known = ", ".join(sorted(OPTIONS_BY_TRAIN_TYPE))
+        return "bad_fields", f"trainType={spec.train_type!r} is not known to the broker; it is one of {known}."
+    texts = (spec.user_id, spec.project_id, spec.project_dir, spec.request_key)
+    if not _no_control_chars.search("".join(texts)):
+        return "bad_fields", "userId, projectId, projectDir and the key must not hold control characters."
+    try:
+        typed_options(spec.train_type, spec.options)
+    except msgspec.ValidationError as error:
+        return "bad_fields", f"The options are not those of trainType={spec.train_type}: {error}."
+    if (spec.priority, spec.max_seconds) != (spec.options.get("priority", 0), spec.options.get("maxSeconds", 0)):
+        return "bad_fields", "The task's priority and time limit are not those of its options."
+    if not is_plain_path(spec.project_path):
+        return "bad_fields", f"The folder {spec.project_path[:200]!r} is not an absolute path without '.' and '..'."
+    if not any(lies_below(spec.project_path, root) for root in data_roots):
+        return (
+            "project_dir_not_allowed",
+            f"{spec.project_path[:200]!r} does not lie inside the broker's [web] data_roots ({', '.join(data_roots)}).",
+        )
+    return "", ""
+
+
+def is_plain_path(path: str) -> bool:
+    """Absolute, normalised, without control characters."""
+    return (
+        path.startswith("/")
+        and not path.startswith("//")
+        and posixpath.normpath(path) == path
+        and _no_control_chars.search(path) is not None
+    )
+
+
+def lies_below(path: str, folder: str) -> bool:
+    """Whether a plain path lies inside `folder`, by its text."""
+    return path.startswith(folder.rstrip("/") + "/") and path != folder
+
+
+def is_model_of(path: str, spec: TaskSpec) -> bool:
+    """Whether this is the path of something inside the task's own model folder."""
+    return is_plain_path(path) and lies_below(path, f"{spec.project_path}/models/{spec.task_id}")
+
+
+def checked_result(result: m.Result, spec: TaskSpec) -> m.Result:
+    """The result as it may count: a model elsewhere is a failure, and a failure's class follows from its code."""
+    failure = result.failure
+    if result.trained is not None and not is_model_of(result.trained.model_path, spec):
+        error = (
+            f"The worker named {result.trained.model_path[:200]!r} as the model, "
+            f"which does not lie in the task's folder models/{spec.task_id} of the project."
+        )
+        failure = Failure("trainer_error", FailureClass.TRAINER, error)
+    elif failure is not None:
+        code = failure.code if failure.code in FAILURE_CODES else "trainer_error"
+        failure = replace(failure, code=code, failure_class=FAILURE_CODES[code])
+    return replace(result, trained=None if failure is not None else result.trained, failure=failure)

@@ -1,0 +1,57 @@
+"""The addresses of the broker's four sockets: Unix sockets on this machine, or TCP where `[broker] host` is set."""
+
+from __future__ import annotations
+
+import msgspec
+
+from conf.settings import BrokerSettings, Settings
+from conf.socket_folder import open_socket_folder
+
+IPC = "ipc://"
+WORKER_SOCKET, COLLECT_SOCKET = "worker.sock", "collect.sock"
+
+
+class Endpoints(msgspec.Struct, frozen=True):
+    """As ZeroMQ takes them. web, worker: requests and answers; publish: to front-ends; collect: from workers."""
+
+    web: str
+    worker: str
+    publish: str
+    collect: str
+
+
+def bind_endpoints(settings: Settings) -> Endpoints:
+    """Where the broker listens. Opens the folder of the Unix sockets: SettingsError when it cannot be used."""
+    return _tcp(settings.broker, settings.broker.host) if settings.broker.host else _unix(settings)
+
+
+def connect_endpoints(settings: Settings) -> Endpoints:
+    """Where programs on this machine reach the broker. As with `bind_endpoints`, the folder is checked first."""
+    host = settings.broker.host
+    if not host:
+        return _unix(settings)
+    return _tcp(settings.broker, "127.0.0.1" if host in ("0.0.0.0", "*") else host)
+
+
+def collect_endpoint(worker_endpoint: str, progress_port: int) -> str:
+    """Where a worker publishes, from the address at which it speaks to the broker and what Welcome says."""
+    if worker_endpoint.startswith(IPC):
+        return worker_endpoint.removesuffix(WORKER_SOCKET) + COLLECT_SOCKET
+    return f"{worker_endpoint.rpartition(':')[0]}:{progress_port}"
+
+
+def _unix(settings: Settings) -> Endpoints:
+    folder = f"{IPC}{open_socket_folder(settings.run_dir)}"
+    return Endpoints(
+        f"{folder}/web.sock", f"{folder}/{WORKER_SOCKET}", f"{folder}/publish.sock", f"{folder}/{COLLECT_SOCKET}"
+    )
+
+
+def _tcp(broker: BrokerSettings, host: str) -> Endpoints:
+    address = f"tcp://[{host}]" if ":" in host else f"tcp://{host}"
+    return Endpoints(
+        f"{address}:{broker.web_port}",
+        f"{address}:{broker.worker_port}",
+        f"{address}:{broker.publish_port}",
+        f"{address}:{broker.collect_port}",
+    )

@@ -1,0 +1,94 @@
+"""How long the fields of messages may be, and how senders keep within it.
+
+The types below carry their bounds, so that whatever has been decoded is within them: an oversized field is refused
+where it arrives, before anybody stores or forwards it. Texts whose length nobody controls (an exception's words, the
+names of a user's classes) are shortened by the messages that carry them, when they are made, so that a sender cannot
+lose a message to a bound.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Annotated
+
+from msgspec import Meta
+
+#: The lengths that an HTTP field and a path may have (Linux takes no path beyond 4,096 bytes).
+MAX_FIELD_CHARS = 4096
+MAX_KEY_CHARS = 200
+MAX_NAME_CHARS = 80
+MAX_WORD_CHARS = 64
+MAX_ERROR_CHARS = 2000
+MAX_TRACE_CHARS = 8000
+#: Of an attempt that ended: a task keeps many of them.
+MAX_ATTEMPT_ERROR_CHARS = 500
+MAX_ENDED_ATTEMPTS = 200
+MAX_NUMBERS = 128
+MAX_TRAIN_TYPES = 16
+
+#: Whole messages, in bytes. The first three follow from the fields above at four bytes a character; sockets close the
+#: connection of a peer that sends more. What the broker sends is cut into parts of PART_BYTES.
+MAX_REQUEST_BYTES = 256 * 1024
+MAX_WORKER_BYTES = 256 * 1024
+MAX_PROGRESS_BYTES = 128 * 1024
+PART_BYTES = 1024 * 1024
+MAX_PAYLOAD_BYTES = 4 * 1024 * 1024
+
+#: None of Unicode's class Cc: such characters have no place in a name, and could forge lines in a log. A pattern costs
+#: half a microsecond a field, and a task is decoded at three sockets. So the broker looks at a task's own texts once,
+#: when the task is submitted (broker/claims.py).
+NO_CONTROL_CHARS = r"\A[^\x00-\x1f\x7f-\x9f]*\Z"
+
+#: A task's name is a folder's name as well: nothing but these 32 characters may ever stand there.
+TaskId = Annotated[str, Meta(pattern=r"\A[0-9a-f]{32}\Z", max_length=32)]
+#: "" where there is no task.
+TaskIdOrNone = Annotated[str, Meta(pattern=r"\A([0-9a-f]{32})?\Z", max_length=32)]
+Attempt = Annotated[int, Meta(ge=1, le=1_000_000_000)]
+Whole = Annotated[int, Meta(ge=0, le=2**62)]
+#: What a caller wrote, or a path.
+Text = Annotated[str, Meta(max_length=MAX_FIELD_CHARS)]
+RequestKey = Annotated[str, Meta(max_length=MAX_KEY_CHARS)]
+Host = Annotated[str, Meta(min_length=1, max_length=255, pattern=NO_CONTROL_CHARS)]
+WorkerName = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._-]{0,80}\Z", max_length=MAX_NAME_CHARS)]
+#: A worker's name or a word of which somebody else has checked the characters.
+KnownName = Annotated[str, Meta(max_length=MAX_NAME_CHARS)]
+#: A code, a phase, a trainType, a random value in hexadecimal digits: a word without blanks.
+Word = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._-]*\Z", max_length=MAX_WORD_CHARS)]
+Error = Annotated[str, Meta(max_length=MAX_ERROR_CHARS)]
+AttemptError = Annotated[str, Meta(max_length=MAX_ATTEMPT_ERROR_CHARS)]
+Trace = Annotated[str, Meta(max_length=MAX_TRACE_CHARS)]
+#: Bounds also keep out NaN and infinity, which JSON, and so the journal, cannot hold.
+Percent = Annotated[float, Meta(ge=0.0, le=100.0)]
+Number = Annotated[float, Meta(ge=-1e300, le=1e300)]
+Name = Annotated[str, Meta(max_length=MAX_WORD_CHARS)]
+Numbers = Annotated[dict[Name, Number], Meta(max_length=MAX_NUMBERS)]
+TrainTypes = Annotated[tuple[Word, ...], Meta(max_length=MAX_TRAIN_TYPES)]
+
+
+_task_id = re.compile(r"[0-9a-f]{32}")
+
+
+def is_task_id(text: str) -> bool:
+    """Whether a task can have this name at all."""
+    return _task_id.fullmatch(text) is not None
+
+
+def shortened(text: str, max_chars: int) -> str:
+    """`text`, or its beginning and its end with the count of what was left out between them."""
+    if len(text) <= max_chars:
+        return text
+    note = f" … ({len(text)} characters) … "
+    kept = max_chars - len(note)
+    return text[: kept - kept // 2] + note + text[len(text) - kept // 2 :]
+
+
+def kept_numbers(numbers: Mapping[str, float]) -> dict[str, float]:
+    """Those that a message can carry: finite ones, under names that are not too long, and not too many."""
+    kept = {
+        name: number
+        for name, number in numbers.items()
+        if len(name) <= MAX_WORD_CHARS and math.isfinite(number) and abs(number) <= 1e300
+    }
+    return kept if len(kept) <= MAX_NUMBERS else dict(list(kept.items())[:MAX_NUMBERS])
