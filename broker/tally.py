@@ -32,4 +32,4 @@ class Tally:
 
     def _say(self, action: str) -> None:
         self._said_at_s[action] = time.monotonic()
-        log.warning("action=%s count=%d reason=%s", action, self._counts[action], self._unsaid.pop(action))
+        log.warning("action=%s count=%d reason=%r", action, self._counts[action], str(self._unsaid.pop(action)))

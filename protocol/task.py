@@ -52,7 +52,8 @@ class TaskSpec(msgspec.Struct, frozen=True, gc=False):
     caller's Idempotency-Key, "" for none; of one user, the same key means the same task for a day.
 
     seen_device, seen_inode: the folder as the front-end found it, so that the worker notices when another one stands
-    in its place; 0 where that is not known. seen_on: the system that seen_device is a number of (conf/machine.py).
+    in its place; "" where that is not known. They are numbers of 64 bits, written as text. seen_on: the system that
+    seen_device is a number of (conf/machine.py).
     """
 
     task_id: TaskId
@@ -66,15 +67,15 @@ class TaskSpec(msgspec.Struct, frozen=True, gc=False):
     max_seconds: Whole = 0
     request_key: RequestKey = ""
     seen_on: Word = ""
-    seen_device: Annotated[int, Meta(ge=0)] = 0
-    seen_inode: Annotated[int, Meta(ge=0)] = 0
+    seen_device: Word = ""
+    seen_inode: Word = ""
 
     def same_request(self, other: TaskSpec) -> bool:
         """Whether both ask for the same, whatever their taskIds and whatever the front-end has seen of the folder."""
         return self._asked() == other._asked()
 
     def _asked(self) -> TaskSpec:
-        return msgspec.structs.replace(self, task_id="", seen_on="", seen_device=0, seen_inode=0)
+        return msgspec.structs.replace(self, task_id="", seen_on="", seen_device="", seen_inode="")
 
 
 class Trained(msgspec.Struct, frozen=True, gc=False):

@@ -54,7 +54,6 @@ def start(environ: Mapping[str, str], new_journal: bool = False) -> int:
     """
     try:
         settings = load(environ)
-        check_may_listen(settings)
         supervisor = SupervisorClient(settings.home)
         if supervisor.pid() is not None:
             if new_journal:
@@ -99,6 +98,7 @@ def start_in_foreground(environ: Mapping[str, str], new_journal: bool = False) -
 
 def _prepare(supervisor: SupervisorClient, settings: Settings, new_journal: bool) -> Path:
     """Check all that would keep the programs from running, and make what they need; supervisord's settings file."""
+    check_may_listen(settings)
     _check_orphans(supervisor)
     _check_ports(settings)
     config = write_config(settings)

@@ -17,9 +17,11 @@ from conf.logs import set_up_logging
 from conf.settings import Settings, SettingsError, exit_bad_settings, load_or_exit
 from trainer_worker.agent import Agent, catch_signals
 from trainer_worker.agent_core import AgentCore, AgentSettings
+from trainer_worker.data.decoding_budget import bytes_for
 from trainer_worker.name_lock import NameTakenError, take_name
 from trainer_worker.registry import TRAINER_MODULES
 from trainer_worker.trainer_process import SpawnedTrainer
+from trainer_worker.trainer_settings import TrainerSettings
 
 log = logging.getLogger("worker")
 
@@ -29,7 +31,7 @@ NAME_PATTERN = r"[A-Za-z0-9._-]{1,80}"
 def run(settings: Settings, name: str, start_id: str, broker: str) -> None:
     """Work until SIGTERM or SIGINT. broker: tcp://HOST:PORT elsewhere, or "" for the broker of the settings."""
     set_up_logging(f"worker.{name}")
-    worker, roots = settings.worker, settings.worker_roots
+    worker, roots = settings.worker, tuple(settings.worker_roots)
     try:
         # Only the broker's own machine makes keys: elsewhere, new ones would open nothing.
         keys = load_client_keys(settings.broker.curve_path, WORKER) if broker else local_client_keys(settings, WORKER)
@@ -48,15 +50,19 @@ def run(settings: Settings, name: str, start_id: str, broker: str) -> None:
             kill_grace_s=worker.kill_grace_s,
             stall_limit_s=worker.stall_limit_s,
             keep_spare=worker.keep_spare,
-            data_roots=tuple(roots),
+            data_roots=roots,
         )
     )
     worker.cache_path.mkdir(parents=True, exist_ok=True)
-
-    def spawn() -> SpawnedTrainer:
-        return SpawnedTrainer(worker.cache_path, worker.weights_path, worker.thread_count, worker.keep_models, roots)
-
-    agent = Agent(core, zmq.Context(), endpoint, keys, spawn)
+    trainer_settings = TrainerSettings(
+        cache_dir=worker.cache_path,
+        weights_dir=worker.weights_path,
+        threads=worker.thread_count,
+        keep_models=worker.keep_models,
+        allowed_roots=roots,
+        decoding_bytes=bytes_for(worker.memory_limit_mb * 2**20),
+    )
+    agent = Agent(core, zmq.Context(), endpoint, keys, lambda: SpawnedTrainer(trainer_settings))
     catch_signals(agent)
     log.info("action=worker.started name=%s broker=%s pid=%d", name, endpoint, os.getpid())
     agent.run()

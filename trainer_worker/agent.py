@@ -120,7 +120,7 @@ class Agent:
             try:
                 message = wire.decode(frames, m.BrokerToWorker)
             except wire.WireError as error:
-                log.warning("action=worker.bad_frame reason=%s", error)
+                log.warning("action=worker.bad_frame reason=%r", str(error))
                 continue
             self._handle(BrokerSaid(message))
 

@@ -6,9 +6,7 @@ first task after a failure nor the twenty-first waits for an import.
 
 from __future__ import annotations
 
-import enum
 from collections import OrderedDict
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -34,6 +32,7 @@ from trainer_worker.agent_events import (
     TrainerExited,
     TrainerSaid,
 )
+from trainer_worker.agent_state import ProcessState, TrainerProcess, Work
 from trainer_worker.progress_clock import ProgressClock
 
 HELLO_INTERVAL_S = 0.5
@@ -65,39 +64,6 @@ class AgentSettings(msgspec.Struct, frozen=True):
     keep_spare: bool = True
     #: Folders in which project folders may lie, see project/folder.py.
     data_roots: tuple[Path, ...] = ()
-
-
-class ProcessState(enum.Enum):
-    STARTING = enum.auto()
-    READY = enum.auto()
-    RETIRING = enum.auto()
-
-
-@dataclass(slots=True)
-class TrainerProcess:
-    number: int
-    spawned_at_s: float
-    state: ProcessState = ProcessState.STARTING
-    tasks_done: int = 0
-
-
-@dataclass(slots=True)
-class Work:
-    """The attempt that the agent holds. number: the trainer process that has it, None while none is ready."""
-
-    start: m.Start
-    clock: ProgressClock
-    began_at_s: float
-    number: int | None = None
-    halt: m.Stop | None = None
-    halted_at_s: float = 0.0
-    rung: str = ""
-    #: Why the trainer process was killed for the time it took.
-    overdue: Failure | None = None
-
-    @property
-    def holding(self) -> m.Holding:
-        return m.Holding(self.start.spec.task_id, self.start.attempt)
 
 
 class AgentCore:

@@ -1,7 +1,6 @@
 """The trainer process: imports TensorFlow once, trains task after task, ends with its pipe.
 
-Run by the agent as `python -m trainer_worker.child FD PARENT_PID CACHE_DIR WEIGHTS_DIR THREADS KEEP_MODELS ROOT...`;
-projects are trained where they lie inside one of the ROOTs.
+Run by the agent as `python -m trainer_worker.child FD PARENT_PID SETTINGS` (packed, see trainer_settings.py).
 """
 
 from __future__ import annotations
@@ -47,6 +46,7 @@ from trainer_worker.project.retention import checkpoints_of, tidy_project
 from trainer_worker.project.unchanged import fingerprint, take_over
 from trainer_worker.registry import TRAINER_MODULES, Train, load_trainer
 from trainer_worker.reporter import PipeReporter
+from trainer_worker.trainer_settings import TrainerSettings
 from trainer_worker.work_folder import take_work_dir
 
 log = logging.getLogger("trainer")
@@ -58,21 +58,10 @@ COMPARING_SHARE = 0.05
 PR_SET_PDEATHSIG = 1
 
 
-@dataclasses.dataclass(frozen=True)
-class ChildSettings:
-    """keep_models: finished models that stay in a project folder; 0 for all. allowed_roots: see admit."""
-
-    cache_dir: Path
-    weights_dir: Path
-    threads: int
-    keep_models: int
-    allowed_roots: tuple[Path, ...]
-
-
 class Child:
     """The pipe, the thread that reads it, and the loop that trains."""
 
-    def __init__(self, pipe: Connection, settings: ChildSettings) -> None:
+    def __init__(self, pipe: Connection, settings: TrainerSettings) -> None:
         self._pipe = pipe
         self._send_lock = threading.Lock()
         self._settings = settings
@@ -156,7 +145,7 @@ class Child:
                 raise
 
     def _trained_in(self, project: ProjectFolder, order: m.Train, train: Train, reporter: PipeReporter) -> Trained:
-        job = make_job(order, project, self._settings.weights_dir, self._work_dir)
+        job = make_job(order, project, self._settings, self._work_dir)
         tell = functools.partial(reporter.step, 0.0)
         finished = finished_model(project, job.task_id, tell)
         if finished is not None:
@@ -204,7 +193,7 @@ def forget_what_was_kept(project: ProjectFolder, task_id: str) -> None:
     last_training(project).clear()
 
 
-def make_job(order: m.Train, project: ProjectFolder, weights_dir: Path, work_dir: Path | None = None) -> Job:
+def make_job(order: m.Train, project: ProjectFolder, settings: TrainerSettings, work_dir: Path | None = None) -> Job:
     """The order as the trainer sees it, after checks that need the disk."""
     spec = order.spec
     refuse_links_outside(project.path)
@@ -212,9 +201,15 @@ def make_job(order: m.Train, project: ProjectFolder, weights_dir: Path, work_dir
     options = typed_options(spec.train_type, spec.options)
     batch_size = max(1, options.batch_size // order.batch_divisor)
     options = msgspec.structs.replace(options, batch_size=batch_size)
-    weights_file = find_weights_file(options.backbone, weights_dir)
     return Job(
-        spec.task_id, order.attempt, project, spec.train_type, options, weights_file=weights_file, work_dir=work_dir
+        spec.task_id,
+        order.attempt,
+        project,
+        spec.train_type,
+        options,
+        weights_file=find_weights_file(options.backbone, settings.weights_dir),
+        work_dir=work_dir,
+        decoding_bytes=settings.decoding_bytes,
     )
 
 
@@ -280,13 +275,11 @@ def die_with_parent(parent_pid: int) -> None:
 
 
 def main() -> None:
-    fd, parent_pid, cache_dir, weights_dir, threads, keep_models, *roots = sys.argv[1:]
+    fd, parent_pid, settings = sys.argv[1:]
     if sys.platform == "linux":
         die_with_parent(int(parent_pid))
     set_up_logging("trainer")
-    allowed_roots = tuple(map(Path, roots))
-    settings = ChildSettings(Path(cache_dir), Path(weights_dir), int(threads), int(keep_models), allowed_roots)
-    Child(Connection(int(fd)), settings).serve()
+    Child(Connection(int(fd)), TrainerSettings.unpacked(settings)).serve()
 
 
 if __name__ == "__main__":

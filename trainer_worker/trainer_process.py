@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import psutil
 
 from protocol import wire
 from protocol.messages import Message, TrainerToAgent
+from trainer_worker.trainer_settings import TrainerSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -27,19 +27,14 @@ class ProcessGone(Exception):  # noqa: N818 - an end, not always an error
 class SpawnedTrainer:
     """One child process in a process group of its own, with a message pipe."""
 
-    def __init__(
-        self, cache_dir: Path, weights_dir: Path, threads: int, keep_models: int = 0, roots: Sequence[Path] = ()
-    ) -> None:
-        """Spawn (never fork: a forked TensorFlow hangs) `python -m trainer_worker.child`.
-
-        roots: folders in which project folders may lie, see project/folder.py.
-        """
+    def __init__(self, settings: TrainerSettings) -> None:
+        """Spawn (never fork: a forked TensorFlow hangs) `python -m trainer_worker.child`."""
         ours, theirs = socket.socketpair()
-        arguments = [theirs.fileno(), os.getpid(), cache_dir, weights_dir, threads, keep_models, *roots]
+        arguments = [str(theirs.fileno()), str(os.getpid()), settings.packed()]
         # TensorFlow's own banners are no news for the operator's log; its errors are.
         environment = {"TF_CPP_MIN_LOG_LEVEL": "2", **os.environ}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "trainer_worker.child", *map(str, arguments)],
+            [sys.executable, "-m", "trainer_worker.child", *arguments],
             cwd=ROOT,
             env=environment,
             pass_fds=[theirs.fileno()],

@@ -145,7 +145,7 @@ class BrokerClient:
         try:
             message = wire.decode(frames, m.BrokerToWeb)
         except wire.WireError as error:
-            log.warning("action=web.bad_frame reason=%s", error)
+            log.warning("action=web.bad_frame reason=%r", str(error))
             return
         if isinstance(message, m.SnapshotPart):
             self._cache.apply_snapshot(message)
@@ -161,7 +161,7 @@ class BrokerClient:
         try:
             message = wire.decode(frames, m.Published)
         except wire.WireError as error:
-            log.warning("action=web.bad_frame reason=%s", error)
+            log.warning("action=web.bad_frame reason=%r", str(error))
             return
         missed = False
         match message:

@@ -89,8 +89,8 @@ def read_submission(
             max_seconds=cast(int, options.get("maxSeconds", 0)),
             request_key=request_key,
             seen_on=running_system(),
-            seen_device=folder.device,
-            seen_inode=folder.inode,
+            seen_device=str(folder.device),
+            seen_inode=str(folder.inode),
         ),
         [],
     )

@@ -63,7 +63,8 @@ TENSORFLOW = {"tensorflow", "keras"}
 PURE_FILES = (
     *("broker/core.py", "broker/policy.py", "broker/queue.py", "broker/workers.py", "broker/facts.py"),
     *("broker/answers.py", "broker/request_keys.py", "broker/events.py", "broker/state.py", "broker/claims.py"),
-    *("trainer_worker/agent_core.py", "trainer_worker/agent_events.py", "trainer_worker/progress_clock.py"),
+    *("trainer_worker/agent_core.py", "trainer_worker/agent_events.py", "trainer_worker/agent_state.py"),
+    "trainer_worker/progress_clock.py",
     "trainer_worker/backbones/choice.py",
     *("web/task_cache.py", "web/eta.py", "web/door_rules.py", "web/path_hints.py", "web/form.py"),
     *("protocol/messages.py", "protocol/task.py", "protocol/errors.py", "protocol/options.py", "protocol/bounds.py"),

@@ -14,12 +14,13 @@ from conf.machine import running_system
 from protocol import messages as m
 from protocol.task import TaskSpec
 from tests.sample_tasks import hex_id, make_spec
-from trainer_worker.child import Child, ChildSettings
+from trainer_worker.child import Child
 from trainer_worker.job import Job, Phase, Reporter, TrainingResult
 from trainer_worker.project.checkpoints import RandomState
 from trainer_worker.project.continuation import LastTraining, recall, remember
 from trainer_worker.project.feature_cache import FeatureCache
 from trainer_worker.project.model_folder import ModelFolder
+from trainer_worker.trainer_settings import TrainerSettings
 from trainer_worker.work_folder import work_folder
 
 TERMS = {"options": {"seed": 1}, "labels": ["blue", "red"]}
@@ -43,7 +44,10 @@ class ProjectWorker:
         cache_dir.mkdir(exist_ok=True)
         self.cache_dir = cache_dir
         self._ours, self._pipe = Pipe()
-        self._child = Child(self._pipe, ChildSettings(cache_dir, cache_dir, 1, keep_models, (root,)))
+        settings = TrainerSettings(
+            cache_dir=cache_dir, weights_dir=cache_dir, threads=1, keep_models=keep_models, allowed_roots=(root,)
+        )
+        self._child = Child(self._pipe, settings)
         self.during: Callable[[], None] = lambda: None
         self.trainings = 0
         #: Of the last training: whether checkpoint, features and an earlier training were found.
@@ -98,6 +102,6 @@ def spec_of(project: Path, name: str = "t1") -> TaskSpec:
         hex_id(name),
         project_path=str(project),
         seen_on=running_system(),
-        seen_device=status.st_dev,
-        seen_inode=status.st_ino,
+        seen_device=str(status.st_dev),
+        seen_inode=str(status.st_ino),
     )

@@ -261,8 +261,8 @@ def test_a_front_end_on_another_machine_numbers_its_devices_otherwise(worker: Pr
         hex_id("t1"),
         project_path=str(project),
         seen_on="another",
-        seen_device=status.st_dev + 1,
-        seen_inode=status.st_ino,
+        seen_device=str(status.st_dev + 1),
+        seen_inode=str(status.st_ino),
     )
     assert worker.run(spec).trained is not None
 

@@ -19,6 +19,7 @@ from trainer_worker.child import TRACE_LINES, explain, make_job
 from trainer_worker.job import Job
 from trainer_worker.project.model_folder import ModelFolder
 from trainer_worker.project.models import finished_model, trained
+from trainer_worker.trainer_settings import TrainerSettings
 
 
 class ResourceExhaustedError(Exception):
@@ -65,7 +66,8 @@ def test_a_very_long_error_is_cut_and_the_trace_keeps_its_last_lines() -> None:
 
 
 def job_of(order: m.Train, weights_dir: Path) -> Job:
-    return make_job(order, open_project(Path(order.spec.project_path)), weights_dir)
+    settings = TrainerSettings(cache_dir=weights_dir, weights_dir=weights_dir, threads=1)
+    return make_job(order, open_project(Path(order.spec.project_path)), settings)
 
 
 def order(folder: Path, attempt: int = 1, batch_divisor: int = 1, **options: Any) -> m.Train:

@@ -12,6 +12,7 @@ import pytest
 from protocol.messages import Halt
 from tests.waiting import wait_until
 from trainer_worker.trainer_process import ProcessGone, SpawnedTrainer, describe_end
+from trainer_worker.trainer_settings import TrainerSettings
 
 GIGABYTE_MB = 1024.0
 
@@ -42,7 +43,7 @@ def spawn(script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Spawn
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(program))
-    return SpawnedTrainer(tmp_path, tmp_path, threads=1, keep_models=0)
+    return SpawnedTrainer(TrainerSettings(cache_dir=tmp_path, weights_dir=tmp_path, threads=1))
 
 
 def children_of(trainer: SpawnedTrainer) -> list[psutil.Process]:

@@ -154,8 +154,8 @@ def _is_the_one_seen(status: os.stat_result, spec: TaskSpec) -> bool:
     """Device numbers are compared only where the front-end runs on the same system: elsewhere they differ."""
     if not spec.seen_inode:
         return True
-    same_device = spec.seen_on != running_system() or spec.seen_device == status.st_dev
-    return same_device and spec.seen_inode == status.st_ino
+    same_device = spec.seen_on != running_system() or spec.seen_device == str(status.st_dev)
+    return same_device and spec.seen_inode == str(status.st_ino)
 
 
 def _folder_below(directory: Directory, name: str, make: bool) -> Directory:
