@@ -6,6 +6,7 @@ import fcntl
 import os
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import zmq
 from zmq.auth.thread import ThreadAuthenticator
@@ -18,16 +19,25 @@ from conf.endpoints import IPC, bind_endpoints
 from conf.settings import Settings, SettingsError
 from protocol.bounds import MAX_PROGRESS_BYTES, MAX_REQUEST_BYTES, MAX_WORKER_BYTES
 
-#: Messages queued for one peer, or of one peer, before more are dropped or held back; repeats heal what is dropped.
-#: Times the largest message this is what one peer can make the broker hold.
-SEND_MESSAGES = 2000
-WEB_MESSAGES = 1000
-WORKER_MESSAGES = 200
-PROGRESS_MESSAGES = 200
+
+class Limits(NamedTuple):
+    """What one peer can make the broker hold: messages queued for it, messages of it, and bytes in each of those.
+
+    What does not fit is dropped on the way out, which repeats and snapshots heal, and held back on the way in. A peer
+    that sends a larger message is disconnected.
+    """
+
+    send_messages: int
+    receive_messages: int
+    max_bytes: int
+
+
+WEB_LIMITS = Limits(1000, 1000, MAX_REQUEST_BYTES)
+WORKER_LIMITS = Limits(200, 200, MAX_WORKER_BYTES)
+COLLECT_LIMITS = Limits(10, 200, MAX_PROGRESS_BYTES)
 #: ZeroMQ files subscriptions for as long as there are any to read, so few may be at hand at a time. An honest one has a
 #: single byte; the rest is room for the handshake of CURVE.
-SUBSCRIPTION_MESSAGES = 10
-MAX_SUBSCRIPTION_BYTES = 512
+PUBLISH_LIMITS = Limits(500, 10, 512)
 #: How long a socket that has just been closed may go on holding its address.
 BIND_TIMEOUT_S = 2.0
 POLL_INTERVAL_S = 0.005
@@ -44,14 +54,13 @@ class Door:
         if not settings.broker.host:
             _lock(Path(self._endpoints.web.removeprefix(IPC)).with_name("broker.lock"))
 
-    def bind(self, name: str, kind: int, role: str, receive: tuple[int, int]) -> zmq.Socket[bytes]:
-        """name: a field of Endpoints; role: of the keys admitted; receive: how many messages, and bytes in each."""
+    def bind(self, name: str, kind: int, role: str, limits: Limits) -> zmq.Socket[bytes]:
+        """name: a field of Endpoints; role: of the keys that are admitted."""
         endpoint = getattr(self._endpoints, name)
         socket = self._context.socket(kind)
         socket.linger = 0
-        socket.sndhwm = SEND_MESSAGES
-        socket.rcvhwm, max_bytes = receive
-        socket.setsockopt(zmq.MAXMSGSIZE, max_bytes)
+        socket.sndhwm, socket.rcvhwm = limits.send_messages, limits.receive_messages
+        socket.setsockopt(zmq.MAXMSGSIZE, limits.max_bytes)
         if kind == zmq.ROUTER:
             socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         if kind == zmq.SUB:
@@ -74,13 +83,13 @@ def bind_sockets(context: zmq.Context[zmq.Socket[bytes]], settings: Settings, ta
     door = Door(context, settings)
 
     def publish() -> zmq.Socket[bytes]:
-        return door.bind("publish", zmq.XPUB, FRONT_END, (SUBSCRIPTION_MESSAGES, MAX_SUBSCRIPTION_BYTES))
+        return door.bind("publish", zmq.XPUB, FRONT_END, PUBLISH_LIMITS)
 
     return Sockets(
-        web=door.bind("web", zmq.ROUTER, FRONT_END, (WEB_MESSAGES, MAX_REQUEST_BYTES)),
-        worker=door.bind("worker", zmq.ROUTER, WORKER, (WORKER_MESSAGES, MAX_WORKER_BYTES)),
+        web=door.bind("web", zmq.ROUTER, FRONT_END, WEB_LIMITS),
+        worker=door.bind("worker", zmq.ROUTER, WORKER, WORKER_LIMITS),
         publish=Publisher(publish, tally),
-        collect=door.bind("collect", zmq.SUB, WORKER, (PROGRESS_MESSAGES, MAX_PROGRESS_BYTES)),
+        collect=door.bind("collect", zmq.SUB, WORKER, COLLECT_LIMITS),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import msgspec
 
 from conf.endpoints import Endpoints, connect_endpoints
 from conf.settings import ROOT, Settings, load
+from conf.socket_folder import socket_folder
 from tests.free_ports import free_ports
 from tests.waiting import wait_until
 
@@ -80,6 +82,9 @@ class Programs:
     def __exit__(self, *_: object) -> None:
         for name in list(self._processes):
             self.kill(name)
+        sockets = socket_folder(Path(self.environ["TFMODEL_HOME"]).resolve() / "run")
+        if not sockets.is_relative_to(self.folder):  # The test's folder lies too deep for sockets.
+            shutil.rmtree(sockets, ignore_errors=True)
 
     # ---- programs ----
 
