@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TYPE ?= classification
 
-.PHONY: demo test test-sim test-mutants test-chaos lint format clean help
+.PHONY: demo test test-sim test-mutants test-chaos test-security lint format clean help
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -35,6 +35,9 @@ test-mutants: $(VENV)/installed-dev  ## plant one-line bugs and see each caught 
 
 test-chaos: $(VENV)/installed-dev  ## break the real service 300 times on purpose; writes docs/reliability.md
 	$(BIN)/python -m tests.chaos --faults 300 --write
+
+test-security: $(VENV)/installed-dev  ## try every door of SECURITY.md, then 12,000 hostile inputs; some minutes
+	$(BIN)/python -m tests.security
 
 lint: $(VENV)/installed-dev  ## style and types
 	$(BIN)/ruff check .

@@ -168,13 +168,14 @@ def status(environ: Mapping[str, str]) -> int:
     programs = supervisor.programs()
     for program in programs:
         say(f"{program.name:<20} {program.state:<10} {program.description}")
+    dead = [program for program in programs if program.is_dead]
+    for program in dead:
+        complain(f"The program {program.name} has ended. {_last_lines(program)}")
     code, body = get_json(settings, "/readyz")
     if code == 200:
         _describe(settings, body)
-        return 0
-    for program in programs:
-        if program.is_dead:
-            complain(f"The program {program.name} has ended. {_last_lines(program)}")
+        # The front-end calls a broker away only after some seconds of silence.
+        return 1 if dead else 0
     complain(str(body.get("error", "The front-end does not answer.")))
     return 1
 

@@ -122,7 +122,7 @@ def test_a_broker_that_dies_again_and_again(stopped: ServiceUnderTest) -> None:
     lock_path(journal).unlink()
     lock_path(journal).mkdir()
     done = stopped.command("start")
-    check_failed_start(stopped, done, "broker ends again and again", "Last lines of", "journal.sqlite3")
+    check_failed_start(stopped, done, "The program broker", "Last lines of", "journal.sqlite3")
 
 
 def test_a_worker_that_dies(stopped: ServiceUnderTest) -> None:

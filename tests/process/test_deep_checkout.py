@@ -6,10 +6,13 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
+
 from conf.socket_folder import socket_folder
 from tests.process.service_under_test import NOT_SOURCE, REPOSITORY, ServiceUnderTest
 
 
+@pytest.mark.door(10)
 def test_it_starts_and_stops() -> None:
     with tempfile.TemporaryDirectory(prefix="tfm-") as folder:
         root = Path(folder).resolve() / ("deep" * 30)

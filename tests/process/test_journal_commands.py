@@ -34,6 +34,7 @@ def failed_task(service: ServiceUnderTest, name: str) -> str:
     return task_id
 
 
+@pytest.mark.door(18)
 def test_a_lost_journal_comes_back_from_a_backup(stopped: ServiceUnderTest, journal: Path, tmp_path: Path) -> None:
     service, backup = stopped, tmp_path / "backup of monday"
     assert service.command("start").returncode == 0
@@ -68,6 +69,7 @@ def test_a_lost_journal_comes_back_from_a_backup(stopped: ServiceUnderTest, jour
     assert service.call("GET", f"/v1/tasks/{third}").status == 404
 
 
+@pytest.mark.door(18)
 def test_a_start_in_the_foreground_begins_anew_where_it_is_told_to(stopped: ServiceUnderTest, journal: Path) -> None:
     journal.parent.mkdir()
     journal.write_text("This is no database. " * 100)
@@ -93,6 +95,7 @@ def test_a_start_in_the_foreground_begins_anew_where_it_is_told_to(stopped: Serv
     assert stopped.processes() == []
 
 
+@pytest.mark.door(18)
 def test_a_killed_backup_leaves_no_half_file(stopped: ServiceUnderTest, journal: Path, tmp_path: Path) -> None:
     with Journal(journal) as opened:
         records = [
@@ -113,6 +116,7 @@ def test_a_killed_backup_leaves_no_half_file(stopped: ServiceUnderTest, journal:
     assert list(tmp_path.iterdir()) == [target]
 
 
+@pytest.mark.door(18)
 def test_a_broker_that_gave_up_over_its_journal_is_not_silent(stopped: ServiceUnderTest, journal: Path) -> None:
     service = stopped
     assert service.command("start").returncode == 0

@@ -78,6 +78,7 @@ def installed() -> Iterator[ServiceUnderTest]:
                     path.chmod(0o755)
 
 
+@pytest.mark.door(21)
 def test_it_trains_and_stops_without_a_trace_in_the_code(installed: ServiceUnderTest) -> None:
     service = installed
     before = listing(service.root)

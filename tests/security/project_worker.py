@@ -54,15 +54,22 @@ class ProjectWorker:
         self.found: list[bool] = []
 
     def run(self, spec: TaskSpec, attempt: int = 1) -> m.Result:
-        return self._child._train(m.Train(spec, attempt, 1), self._train)
+        result = self._child._train(m.Train(spec, attempt, 1), self._train)
+        while self._ours.poll():  # progress that no agent reads would fill the pipe
+            self._ours.recv_bytes()
+        return result
+
+    def read(self, job: Job) -> tuple[list[str], np.ndarray]:
+        """Hashes of the pictures' contents, and 1 for each red one. No picture of these projects can be decoded."""
+        files = sorted((job.project_dir / "images").rglob("*.png"))
+        contents = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
+        return contents, np.array([path.parent.name == "red" for path in files], np.int64)
 
     def _train(self, job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> TrainingResult:
         self.trainings += 1
         reporter.plan([Phase("train", 1.0)])
         reporter.enter("train")
-        files = sorted((job.project_dir / "images").rglob("*.png"))
-        contents = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
-        classes = np.array([path.parent.name == "red" for path in files], np.int64)
+        contents, classes = self.read(job)
         cache = FeatureCache(job.project, "engine", SHAPES)
         features = [cache.load(content, "plain") for content in contents]
         generator = np.random.default_rng(1)

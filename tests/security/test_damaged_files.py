@@ -31,6 +31,7 @@ def our_files(project: Path) -> list[Path]:
     return [path for name in ("models", ".tfmodel") for path in sorted((project / name).rglob("*")) if path.is_file()]
 
 
+@pytest.mark.door(6)
 @pytest.mark.parametrize("seed", range(8))
 def test_a_task_ends_in_a_model_whatever_lies_in_its_folder(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
@@ -71,6 +72,7 @@ def mutate_one(project: Path, victims: Path, chance: random.Random) -> None:
         mutate(chance.choice(files), victims, chance)
 
 
+@pytest.mark.door(1)
 def test_swaps_at_any_moment_reach_no_other_folder(tmp_path: Path) -> None:
     """Somebody puts links in the place of our folders, and takes them away again, as fast as they can."""
     (tmp_path / "projects").mkdir()
@@ -114,6 +116,7 @@ def test_swaps_at_any_moment_reach_no_other_folder(tmp_path: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in sorted(victims.rglob("*"))} == before
 
 
+@pytest.mark.door(6)
 def test_what_is_not_damaged_is_used(tmp_path: Path) -> None:
     """Else the test above would try nothing."""
     (tmp_path / "projects").mkdir()

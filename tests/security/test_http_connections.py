@@ -62,17 +62,20 @@ def drip(caller: RawCaller, data: bytes) -> float:
 # ---- time-outs ----
 
 
+@pytest.mark.door(14)
 def test_a_connection_that_says_nothing_is_closed(programs: Programs) -> None:
     with RawCaller(programs.ports["WEB_PORT"], PATIENCE_S) as caller:
         assert closed_after_s(caller) > IDLE_S / 2
 
 
+@pytest.mark.door(14)
 def test_a_connection_that_has_had_its_answer_is_closed_when_it_is_idle(programs: Programs) -> None:
     with RawCaller(programs.ports["WEB_PORT"], PATIENCE_S) as caller:
         assert caller.ask("GET /healthz HTTP/1.1").status == 200
         assert closed_after_s(caller) > IDLE_S / 2
 
 
+@pytest.mark.door(14)
 @pytest.mark.parametrize("start", [b"", b"GET", b"GET / HTTP/1.1\r\nHost: localhost\r\nX-A: "])
 def test_a_head_that_drips_in_does_not_reset_the_clock(programs: Programs, start: bytes) -> None:
     with RawCaller(programs.ports["WEB_PORT"], PATIENCE_S) as caller:
@@ -80,6 +83,7 @@ def test_a_head_that_drips_in_does_not_reset_the_clock(programs: Programs, start
         assert drip(caller, b"a") > TRANSFER_S / 2
 
 
+@pytest.mark.door(14)
 @pytest.mark.parametrize("how", ["Content-Length: 60000", "Transfer-Encoding: chunked"])
 def test_a_body_that_drips_in_does_not_reset_the_clock(programs: Programs, how: str) -> None:
     with RawCaller(programs.ports["WEB_PORT"], PATIENCE_S) as caller:
@@ -87,6 +91,7 @@ def test_a_body_that_drips_in_does_not_reset_the_clock(programs: Programs, how: 
         assert drip(caller, b"1\r\na\r\n") > TRANSFER_S / 2
 
 
+@pytest.mark.door(14)
 def test_a_body_that_does_not_come_is_answered(programs: Programs) -> None:
     with RawCaller(programs.ports["WEB_PORT"], PATIENCE_S) as caller:
         caller.send(request("POST / HTTP/1.1", FORM, "Content-Length: 10") + b"half")
@@ -95,6 +100,7 @@ def test_a_body_that_does_not_come_is_answered(programs: Programs) -> None:
         assert caller.is_closed()
 
 
+@pytest.mark.door(14)
 def test_a_refused_body_that_drips_in_does_not_reset_the_clock(programs: Programs) -> None:
     with RawCaller(programs.ports["WEB_PORT"], PATIENCE_S) as caller:
         caller.send(request("POST / HTTP/1.1", FORM, "Content-Length: 99999999"))
@@ -102,6 +108,7 @@ def test_a_refused_body_that_drips_in_does_not_reset_the_clock(programs: Program
         assert drip(caller, b"a") > TRANSFER_S / 2
 
 
+@pytest.mark.door(14)
 def test_a_body_that_is_too_large_and_then_stops_is_answered_once(programs: Programs) -> None:
     with RawCaller(programs.ports["WEB_PORT"], PATIENCE_S) as caller:
         caller.send(request("POST / HTTP/1.1", FORM, "Transfer-Encoding: chunked") + b"fffff\r\n" + b"x" * 80_000)
@@ -109,6 +116,7 @@ def test_a_body_that_is_too_large_and_then_stops_is_answered_once(programs: Prog
         assert caller.read_answer().status == 0, "and then the connection ends"
 
 
+@pytest.mark.door(14)
 def test_whoever_does_not_take_the_answers_is_cut_off(programs: Programs) -> None:
     connections = front_end(programs)
     with socket.socket() as caller:
@@ -131,6 +139,7 @@ def open_connections(process: psutil.Process, programs: Programs) -> int:
     return sum(c.status == psutil.CONN_ESTABLISHED and c.laddr.port == port for c in process.net_connections("tcp"))
 
 
+@pytest.mark.door(14)
 def test_a_request_that_takes_its_time_here_is_not_cut_off(programs: Programs) -> None:
     """The clocks are for what callers do: without the broker an answer takes request_timeout_s."""
     with RawCaller(programs.ports["WEB_PORT"], 15.0) as caller:
@@ -146,6 +155,7 @@ def test_a_request_that_takes_its_time_here_is_not_cut_off(programs: Programs) -
 # ---- crowds ----
 
 
+@pytest.mark.door(14)
 def test_a_crowd_of_idle_connections_keeps_nobody_out(crowded: Programs) -> None:
     port = crowded.ports["WEB_PORT"]
     with contextlib.ExitStack() as stack:
@@ -158,6 +168,7 @@ def test_a_crowd_of_idle_connections_keeps_nobody_out(crowded: Programs) -> None
         assert busy.ask("GET /healthz HTTP/1.1").status in (0, 200)
 
 
+@pytest.mark.door(14)
 def test_requests_under_way_outlast_a_crowd(crowded: Programs) -> None:
     """Those that are being answered are closed last."""
     port = crowded.ports["WEB_PORT"]
@@ -177,6 +188,7 @@ def test_requests_under_way_outlast_a_crowd(crowded: Programs) -> None:
     crowded.wait_synced()
 
 
+@pytest.mark.door(14)
 def test_half_a_request_from_each_of_a_crowd_keeps_nobody_out(crowded: Programs) -> None:
     port = crowded.ports["WEB_PORT"]
     with contextlib.ExitStack() as stack:
@@ -189,11 +201,13 @@ def test_half_a_request_from_each_of_a_crowd_keeps_nobody_out(crowded: Programs)
 # ---- descriptors ----
 
 
+@pytest.mark.door(14)
 def test_the_descriptor_limit_is_raised_at_the_start(programs: Programs) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert front_end(programs).rlimit(psutil.RLIMIT_NOFILE) == (hard, hard)
 
 
+@pytest.mark.door(14)
 def test_without_descriptors_it_waits_and_says_so_once_a_second(tmp_path: Path) -> None:
     with Programs(tmp_path, HOME=tmp_path / "state") as programs, contextlib.ExitStack() as stack:
         process, port = front_end(programs), programs.ports["WEB_PORT"]

@@ -50,6 +50,7 @@ CALLS = ["POST /", "GET /?taskId=x", "GET /v1/tasks/x", "DELETE /v1/tasks/x", "P
 CALLS += ["GET /v1/workers", "GET /healthz", "GET /readyz", "OPTIONS /", "HEAD /readyz", "GET /nothing", "PUT /"]
 
 
+@pytest.mark.door(13)
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize(
     "header",
@@ -63,6 +64,7 @@ def test_no_call_is_taken_from_another_sites_page(port: int, call: str, header: 
         check(answer, 403, "cross_site")
 
 
+@pytest.mark.door(13)
 @pytest.mark.parametrize("call", CALLS)
 def test_no_call_is_taken_under_a_strangers_name(port: int, call: str) -> None:
     """DNS rebinding: the page's own name points at us, so to the browser it is all one origin."""
@@ -74,6 +76,7 @@ def test_no_call_is_taken_under_a_strangers_name(port: int, call: str) -> None:
         assert "[web] allowed_hosts" in answer.json()["error"]
 
 
+@pytest.mark.door(13)
 def test_a_page_that_posts_a_form_makes_no_task(programs: Programs, port: int) -> None:
     task_id = programs.post_id()
     before = tasks_waiting(programs)
@@ -85,6 +88,7 @@ def test_a_page_that_posts_a_form_makes_no_task(programs: Programs, port: int) -
     assert programs.task(task_id).body["state"] == "pending"
 
 
+@pytest.mark.door(13)
 def test_back_ends_and_pages_of_our_own_notice_nothing(programs: Programs, port: int) -> None:
     task_id = programs.post_id()
     own = ["Host: localhost:2333", "Origin: http://localhost:2333", "Sec-Fetch-Site: same-origin"]
@@ -96,11 +100,13 @@ def test_back_ends_and_pages_of_our_own_notice_nothing(programs: Programs, port:
         assert caller.read_answer().json()["taskId"] == task_id
 
 
+@pytest.mark.door(13)
 @pytest.mark.parametrize("lines", [["Host: a", "Host: localhost"], ["Host: a@localhost"], ["Host: localhost:80:80"]])
 def test_a_host_that_could_be_read_in_two_ways_is_refused(port: int, lines: list[str]) -> None:
     check(ask(port, "GET /healthz HTTP/1.1", *lines), 400, "bad_request")
 
 
+@pytest.mark.door(13)
 def test_without_a_host_only_http_1_0_is_heard(port: int) -> None:
     with RawCaller(port) as caller:
         caller.send(b"GET /healthz HTTP/1.1\r\n\r\n")
@@ -110,6 +116,7 @@ def test_without_a_host_only_http_1_0_is_heard(port: int) -> None:
 # ---- pages of allowed origins ----
 
 
+@pytest.mark.door(13)
 def test_an_allowed_origin_is_answered_before_and_after(port: int) -> None:
     asks = ["Access-Control-Request-Method: POST", "Access-Control-Request-Headers: authorization, content-type"]
     with RawCaller(port) as caller:
@@ -129,6 +136,7 @@ def test_an_allowed_origin_is_answered_before_and_after(port: int) -> None:
         assert "access-control-allow-credentials" not in answer.headers
 
 
+@pytest.mark.door(13)
 def test_others_get_no_preflight_and_caches_keep_origins_apart(port: int) -> None:
     asks = "Access-Control-Request-Method: DELETE"
     check(ask(port, "OPTIONS /v1/tasks/x HTTP/1.1", "Origin: https://evil.example", asks), 403, "cross_site")
@@ -143,6 +151,7 @@ PATHS = ["POST /", "GET /?taskId=x", "DELETE /v1/tasks/x", "POST /v1/tasks/x/sto
 PATHS += ["GET /healthz", "POST /readyz", "POST /nothing", "PATCH /", "OPTIONS /"]
 
 
+@pytest.mark.door(15)
 @pytest.mark.parametrize("call", PATHS)
 def test_a_body_that_is_too_large_is_refused_before_it_is_read(port: int, call: str) -> None:
     with RawCaller(port) as caller:
@@ -154,6 +163,7 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(port: int, call: 
         assert str(LIMIT_BYTES) in answer.json()["error"]
 
 
+@pytest.mark.door(15)
 @pytest.mark.parametrize("call", PATHS)
 def test_a_chunked_body_is_refused_as_soon_as_it_is_too_large(port: int, call: str) -> None:
     with RawCaller(port) as caller:
@@ -165,6 +175,7 @@ def test_a_chunked_body_is_refused_as_soon_as_it_is_too_large(port: int, call: s
         assert answer.headers["connection"] == "close"
 
 
+@pytest.mark.door(15)
 def test_whoever_sends_too_much_gets_to_read_why(port: int) -> None:
     """The connection is not reset while the body is still on its way."""
     with RawCaller(port) as caller:
@@ -173,6 +184,7 @@ def test_whoever_sends_too_much_gets_to_read_why(port: int) -> None:
         assert caller.is_closed()
 
 
+@pytest.mark.door(15)
 def test_a_sender_without_end_is_cut_off(port: int) -> None:
     with RawCaller(port) as caller:
         caller.send(request("POST / HTTP/1.1", FORM, "Transfer-Encoding: chunked") + b"ffffffff\r\n")
@@ -180,6 +192,7 @@ def test_a_sender_without_end_is_cut_off(port: int) -> None:
             caller.send(b"x" * 200_000_000)
 
 
+@pytest.mark.door(15)
 def test_a_body_that_fits_is_asked_for_and_read(port: int) -> None:
     with RawCaller(port) as caller:
         caller.send(request("POST / HTTP/1.1", FORM, f"Content-Length: {len(BODY)}", "Expect: 100-continue"))
@@ -191,6 +204,7 @@ def test_a_body_that_fits_is_asked_for_and_read(port: int) -> None:
         assert caller.read_answer().status == 200
 
 
+@pytest.mark.door(17)
 def test_requests_in_a_row_on_one_connection_are_answered_in_order(port: int) -> None:
     with RawCaller(port) as caller:
         posted = request("POST / HTTP/1.1", FORM, body=BODY)
@@ -199,6 +213,7 @@ def test_requests_in_a_row_on_one_connection_are_answered_in_order(port: int) ->
         assert caller.ask("GET /healthz HTTP/1.1").status == 200
 
 
+@pytest.mark.door(17)
 @pytest.mark.parametrize(
     "lines",
     [
@@ -219,6 +234,7 @@ def test_a_body_that_could_end_in_two_places_is_not_guessed(port: int, lines: li
 # ---- methods and forms ----
 
 
+@pytest.mark.door(17)
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/v1/workers", "/?taskId={}", "/v1/tasks/{}"])
 def test_head_says_what_get_would_and_sends_no_body(programs: Programs, port: int, path: str) -> None:
     path = path.format(programs.post_id())
@@ -229,6 +245,7 @@ def test_head_says_what_get_would_and_sends_no_body(programs: Programs, port: in
         assert caller.ask("GET /healthz HTTP/1.1").status == 200, "no byte of a body was left in between"
 
 
+@pytest.mark.door(17)
 @pytest.mark.parametrize(
     ("path", "allowed"),
     [
@@ -248,6 +265,7 @@ def test_options_and_405_name_what_is_allowed(port: int, path: str, allowed: str
     assert ask(port, f"FOO {path} HTTP/1.1").status == 405
 
 
+@pytest.mark.door(17)
 def test_multipart_and_json_make_the_same_task_as_a_form(programs: Programs) -> None:
     parts = [
         f'--xyz\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
@@ -271,6 +289,7 @@ def test_multipart_and_json_make_the_same_task_as_a_form(programs: Programs) -> 
     assert seen[0]["options"] == {"epochs": 3}
 
 
+@pytest.mark.door(17)
 @pytest.mark.parametrize("text", ['"\\ud800"', "[[1]]", '{"a": 1}', '"\\u0000"', "1e999"])
 def test_json_that_no_form_could_hold_gets_a_sentence(programs: Programs, text: str) -> None:
     body = f'{{"userId": {text}, "projectId": "p", "projectDir": "anna/flowers", "trainType": "classification"}}'
@@ -278,6 +297,7 @@ def test_json_that_no_form_could_hold_gets_a_sentence(programs: Programs, text: 
     assert answer.status == (200 if text == "1e999" else 400)
 
 
+@pytest.mark.door(17)
 def test_fields_in_the_url_of_a_post_get_a_sentence(programs: Programs, port: int) -> None:
     check(ask(port, f"POST /?{BODY.decode()} HTTP/1.1", FORM, body=BODY), 400, "bad_fields")
     answer = programs.call("POST", "/?userId=anna", BODY, {"Content-Type": "application/x-www-form-urlencoded"})

@@ -59,6 +59,7 @@ def post_id(programs: Programs, headers: dict[str, str], user: str) -> str:
 # ---- one user's token ----
 
 
+@pytest.mark.door(16)
 def test_another_users_task_looks_like_none(
     programs: Programs, everybody: dict[str, str], anna: dict[str, str]
 ) -> None:
@@ -82,6 +83,7 @@ def test_another_users_task_looks_like_none(
     assert programs.call("DELETE", f"/v1/tasks/{own}", sent=anna).body["state"] == "cancelled"
 
 
+@pytest.mark.door(16)
 def test_it_posts_for_its_own_user_only(programs: Programs, everybody: dict[str, str], anna: dict[str, str]) -> None:
     answer = programs.post(anna, userId="bert")
     check(answer, 403, "user_not_allowed")
@@ -93,6 +95,7 @@ def test_it_posts_for_its_own_user_only(programs: Programs, everybody: dict[str,
     assert programs.post({**anna, **key}, userId="anna").body["taskId"] != berts
 
 
+@pytest.mark.door(16)
 def test_it_does_not_learn_what_the_workers_train(
     programs: Programs, everybody: dict[str, str], anna: dict[str, str]
 ) -> None:
@@ -112,6 +115,7 @@ def worked_on(programs: Programs, headers: dict[str, str]) -> list[str]:
 # ---- a token that may only look ----
 
 
+@pytest.mark.door(16)
 def test_it_looks_and_changes_nothing(programs: Programs, everybody: dict[str, str], looker: dict[str, str]) -> None:
     task_id = post_id(programs, everybody, "anna")
     assert programs.get(f"/v1/tasks/{task_id}", **looker).body["state"] == "pending"
@@ -129,6 +133,7 @@ def lines_of(headers: dict[str, str]) -> list[str]:
     return [f"{name}: {value}" for name, value in headers.items()]
 
 
+@pytest.mark.door(15)
 def test_a_body_that_is_too_large_is_refused_before_the_token_is_asked(
     programs: Programs, everybody: dict[str, str]
 ) -> None:
@@ -141,6 +146,7 @@ def test_a_body_that_is_too_large_is_refused_before_the_token_is_asked(
 # ---- the commands, without a restart ----
 
 
+@pytest.mark.door(16)
 def test_tokens_are_made_listed_and_revoked_while_it_runs(programs: Programs, everybody: dict[str, str]) -> None:
     token = make_token(programs, "guest", "--user", "carl", "--read-only")
     headers = bearer(token)
@@ -157,6 +163,7 @@ def test_tokens_are_made_listed_and_revoked_while_it_runs(programs: Programs, ev
     assert programs.get("/v1/workers", **everybody).status == 200
 
 
+@pytest.mark.door(16)
 def test_a_damaged_list_refuses_everybody_until_it_is_mended(
     programs: Programs, everybody: dict[str, str], anna: dict[str, str]
 ) -> None:
@@ -178,6 +185,7 @@ def test_a_damaged_list_refuses_everybody_until_it_is_mended(
 # ---- where a token never appears ----
 
 
+@pytest.mark.door(16)
 def test_a_token_in_the_url_is_refused_whatever_it_is_called(programs: Programs, everybody: dict[str, str]) -> None:
     token = everybody["Authorization"].removeprefix("Bearer ")
     encoded = f"%74fm_{token.removeprefix('tfm_')}"
@@ -190,6 +198,7 @@ def test_a_token_in_the_url_is_refused_whatever_it_is_called(programs: Programs,
             check(programs.get(f"{path}?{query}", **everybody), 400, "token_in_url")
 
 
+@pytest.mark.door(16)
 def test_no_log_holds_a_token_wherever_it_was_sent(programs: Programs, everybody: dict[str, str]) -> None:
     token = everybody["Authorization"].removeprefix("Bearer ")
     port = programs.ports["WEB_PORT"]
@@ -230,6 +239,7 @@ def test_no_log_holds_a_token_wherever_it_was_sent(programs: Programs, everybody
 # ---- beyond this machine ----
 
 
+@pytest.mark.door(16)
 def test_beyond_this_machine_nothing_starts_without_a_token(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("public")
     with Programs(folder, start=False, HOME=folder / "state", WEB_HOST="0.0.0.0") as programs:

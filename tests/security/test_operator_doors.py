@@ -65,6 +65,7 @@ def hostile_project(folder: Path, break_mark: str) -> Path:
     return folder
 
 
+@pytest.mark.door(20)
 @pytest.mark.parametrize("break_mark", ["\n", "\r", "\x85", "\u2028", "\x0b"], ids=ascii)
 def test_no_name_writes_a_line_into_a_log(running: ServiceUnderTest, break_mark: str) -> None:
     project = hostile_project(running.projects / f"p{ord(break_mark):x}", break_mark)
@@ -82,6 +83,7 @@ def test_no_name_writes_a_line_into_a_log(running: ServiceUnderTest, break_mark:
             assert line.isprintable(), f"{log.name}: {line!r}"
 
 
+@pytest.mark.door(20)
 def test_the_story_of_a_task_steers_no_terminal(running: ServiceUnderTest) -> None:
     folder = running.projects / "\u202egnp.exe"
     folder.mkdir()
@@ -96,6 +98,7 @@ def test_the_story_of_a_task_steers_no_terminal(running: ServiceUnderTest) -> No
 # ---- warm processes ----
 
 
+@pytest.mark.door(19)
 def test_folders_that_cannot_be_trained_cost_nobody_a_warm_process(running: ServiceUnderTest) -> None:
     running.wait_until_free()
     agent = running.pid_of(WORKER)
@@ -118,6 +121,7 @@ def test_folders_that_cannot_be_trained_cost_nobody_a_warm_process(running: Serv
 # ---- rights ----
 
 
+@pytest.mark.door(21)
 def test_what_the_service_writes_for_itself_is_closed_to_others(running: ServiceUnderTest) -> None:
     def rights(path: Path) -> int:
         return stat.S_IMODE(path.stat().st_mode)
@@ -181,6 +185,7 @@ BREAKAGES: dict[str, tuple[Callable[[Path], object], str]] = {
 }
 
 
+@pytest.mark.door(18)
 @pytest.mark.parametrize("breakage", BREAKAGES)
 def test_a_start_says_what_is_wrong_with_the_journal_and_starts_nothing(
     stopped: ServiceUnderTest, breakage: str
@@ -204,6 +209,7 @@ def test_a_start_says_what_is_wrong_with_the_journal_and_starts_nothing(
     assert after == before
 
 
+@pytest.mark.door(18)
 @pytest.mark.parametrize("breakage", ["random bytes", "scribbled over", "foreign", "newer", "a folder", "vanished"])
 def test_a_broker_ends_for_good_over_a_journal_that_only_a_person_can_mend(tmp_path: Path, breakage: str) -> None:
     with Programs(tmp_path, start=False) as programs:
@@ -216,6 +222,7 @@ def test_a_broker_ends_for_good_over_a_journal_that_only_a_person_can_mend(tmp_p
         assert str(programs.journal) in last
 
 
+@pytest.mark.door(18)
 def test_a_journal_that_breaks_under_a_running_broker_ends_it_for_good(tmp_path: Path) -> None:
     with Programs(tmp_path, start=False) as programs:
         # More than the broker holds in memory, so that asking for the oldest reads the file.
@@ -234,6 +241,7 @@ def test_a_journal_that_breaks_under_a_running_broker_ends_it_for_good(tmp_path:
         assert "action=broker.gave_up" in log.splitlines()[-1]
 
 
+@pytest.mark.door(18)
 def test_a_journal_that_fails_and_is_sound_ends_the_broker_for_a_new_try(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite3"
     write_journal(path)

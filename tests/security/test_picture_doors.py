@@ -130,6 +130,7 @@ def eight_terabytes(path: Path, outside: Path) -> None:
 ODD_THINGS = [a_link_out, a_loop, a_link_to_nothing, a_pipe, a_link_to_a_device, eight_terabytes]
 
 
+@pytest.mark.door(4)
 @pytest.mark.parametrize("name", SMALL_FILES)
 @pytest.mark.parametrize("make", [*ODD_THINGS, a_folder])
 def test_small_text_files_are_regular_inside_and_bounded(
@@ -146,6 +147,7 @@ def test_small_text_files_are_regular_inside_and_bounded(
     assert str(outside) not in caught.value.error
 
 
+@pytest.mark.door(4)
 def test_a_huge_index_is_a_wrong_line_and_no_crash(project: Path) -> None:
     (project / "labels_info.txt").write_text(f"name,index\nblue,{'9' * 5000}\nred,0\n")
     with pytest.raises(TrainingError) as caught:
@@ -156,6 +158,7 @@ def test_a_huge_index_is_a_wrong_line_and_no_crash(project: Path) -> None:
 # --- among the pictures --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.door(5)
 @pytest.mark.parametrize("make", [thing for thing in ODD_THINGS if thing is not eight_terabytes])
 def test_odd_things_among_pictures_are_skipped_and_listed(
     project: Path, outside: Path, make: Callable[[Path, Path], None]
@@ -169,6 +172,7 @@ def test_odd_things_among_pictures_are_skipped_and_listed(
     assert all(skip.reason and str(outside) not in skip.reason for skip in folders.skipped)
 
 
+@pytest.mark.door(5)
 @pytest.mark.parametrize("name", ["images/odd.jpg", "masks/odd_mask.png"])
 @pytest.mark.parametrize("make", [thing for thing in ODD_THINGS if thing is not eight_terabytes])
 def test_odd_things_among_masks_are_skipped_and_listed(
@@ -180,6 +184,7 @@ def test_odd_things_among_masks_are_skipped_and_listed(
     assert [skip.file for skip in folders.skipped] == [name]
 
 
+@pytest.mark.door(5)
 def test_a_class_folder_may_be_a_link_inside_but_hold_no_folder_that_holds_it(project: Path, outside: Path) -> None:
     (project / "pool").mkdir()
     shutil.copy(project / "images" / "red" / "0.png", project / "pool" / "a.png")
@@ -194,6 +199,7 @@ def test_a_class_folder_may_be_a_link_inside_but_hold_no_folder_that_holds_it(pr
     }
 
 
+@pytest.mark.door(5)
 def test_a_file_of_8_tb_costs_nothing(project: Path) -> None:
     eight_terabytes(project / "images" / "red" / "large.jpg", project)
     began = time.monotonic()
@@ -208,6 +214,7 @@ def test_a_file_of_8_tb_costs_nothing(project: Path) -> None:
 # --- swapped between listing and reading ---------------------------------------------------------------------------
 
 
+@pytest.mark.door(3)
 @pytest.mark.parametrize("what", ["images/red/0.png", "images/red", "images", "."])
 def test_what_is_swapped_for_a_link_after_the_scan_is_not_read(project: Path, outside: Path, what: str) -> None:
     shutil.copytree(outside, outside / "images" / "red")  # whichever is swapped, a file of that name is there
@@ -223,6 +230,7 @@ def test_what_is_swapped_for_a_link_after_the_scan_is_not_read(project: Path, ou
     assert content_hashes(folders.reader.files, [path]) == [""]
 
 
+@pytest.mark.door(3)
 @pytest.mark.parametrize("what", ["images/0.jpg", "masks/0_mask.png", "images", "masks"])
 @pytest.mark.parametrize("tiles", [0, 4])
 def test_pictures_and_masks_swapped_after_the_scan_are_skipped(
@@ -242,6 +250,7 @@ def test_pictures_and_masks_swapped_after_the_scan_are_skipped(
     ]
 
 
+@pytest.mark.door(3)
 def test_the_picture_that_tells_how_a_mask_is_turned_is_read_by_the_door(masked: Path, outside: Path) -> None:
     reader = PictureReader(UserFiles(masked))
     a_pipe(masked / "images" / "pipe.jpg", outside)
@@ -250,6 +259,7 @@ def test_the_picture_that_tells_how_a_mask_is_turned_is_read_by_the_door(masked:
             in_time(functools.partial(read_mask, reader, masked / "masks" / "0_mask.png", (32, 32), picture))
 
 
+@pytest.mark.door(3)
 def test_swapping_all_the_time_never_shows_the_neighbours_picture(project: Path, outside: Path) -> None:
     """The neighbour's picture is white, ours are black; a thread swaps file and folder for links while we read."""
     folders = class_folders.scan(project)
@@ -308,6 +318,7 @@ class NoFeatures:
                 yield error
 
 
+@pytest.mark.door(5)
 def test_all_that_was_skipped_reaches_the_report_of_a_classification(project: Path, outside: Path) -> None:
     from trainer_worker.labelled_pictures import read_dataset
 
@@ -322,6 +333,7 @@ def test_all_that_was_skipped_reaches_the_report_of_a_classification(project: Pa
     ]
 
 
+@pytest.mark.door(5)
 def test_a_cancel_ends_the_hashing_before_the_first_picture(project: Path) -> None:
     from trainer_worker.job import Cancelled
     from trainer_worker.labelled_pictures import read_dataset

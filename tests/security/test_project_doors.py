@@ -57,6 +57,7 @@ def contents(folder: Path) -> dict[str, tuple[str, int]]:
 # ---- links below models/ and .tfmodel/ ----
 
 
+@pytest.mark.door(1)
 @pytest.mark.parametrize("link", [".tfmodel", ".tfmodel/tasks", ".tfmodel/features", ".tfmodel/last"])
 def test_nothing_is_written_or_removed_through_a_link_in_our_own_folder(
     worker: ProjectWorker, project: Path, victims: Path, link: str
@@ -71,6 +72,7 @@ def test_nothing_is_written_or_removed_through_a_link_in_our_own_folder(
     assert contents(victims) == before
 
 
+@pytest.mark.door(1)
 @pytest.mark.parametrize("name", [hex_id("t1"), f".{hex_id('t1')}.1.partial", f".{hex_id('old')}.1.partial", "latest"])
 def test_links_among_the_models_are_replaced_or_left_alone(
     worker: ProjectWorker, project: Path, victims: Path, name: str
@@ -86,6 +88,7 @@ def test_links_among_the_models_are_replaced_or_left_alone(
     assert contents(victims) == before
 
 
+@pytest.mark.door(1)
 def test_models_as_a_link_are_refused_before_the_training(worker: ProjectWorker, project: Path, victims: Path) -> None:
     (project / "models").symlink_to(victims)
     before = contents(victims)
@@ -106,6 +109,7 @@ def finished(worker: ProjectWorker, project: Path, name: str = "first") -> tuple
     return folder, json.loads((folder / "manifest.json").read_text())
 
 
+@pytest.mark.door(2)
 def test_an_unchanged_folder_s_model_is_taken_over(worker: ProjectWorker, project: Path) -> None:
     finished(worker, project)
     result = worker.run(spec_of(project))
@@ -114,6 +118,7 @@ def test_an_unchanged_folder_s_model_is_taken_over(worker: ProjectWorker, projec
     assert worker.trainings == 1
 
 
+@pytest.mark.door(2)
 @pytest.mark.parametrize(
     "change",
     [
@@ -169,6 +174,7 @@ def swap_content(folder: Path, victims: Path) -> None:
     (folder / "model.tflite").write_bytes(content[:-1] + b"!")
 
 
+@pytest.mark.door(2)
 @pytest.mark.parametrize("damage", [swap_for_link, swap_for_pipe, nest, swap_content])
 def test_a_model_that_is_not_as_it_was_written_means_train(
     worker: ProjectWorker, project: Path, victims: Path, damage: Callable[[Path, Path], None]
@@ -181,6 +187,7 @@ def test_a_model_that_is_not_as_it_was_written_means_train(
     assert (project / "models" / hex_id("t1") / "model.tflite").read_bytes() == b"weights of " + hex_id("t1").encode()
 
 
+@pytest.mark.door(2)
 def test_a_file_beside_the_listed_ones_is_not_copied(worker: ProjectWorker, project: Path, victims: Path) -> None:
     folder, _ = finished(worker, project)
     (folder / "notes.txt").symlink_to(victims / "secret.txt")
@@ -190,6 +197,7 @@ def test_a_file_beside_the_listed_ones_is_not_copied(worker: ProjectWorker, proj
     assert names == {"manifest.json", "model.tflite", "labels.txt"}
 
 
+@pytest.mark.door(2)
 def test_a_model_that_was_put_there_for_a_waiting_task_is_not_handed_out(
     worker: ProjectWorker, project: Path, victims: Path
 ) -> None:
@@ -229,6 +237,7 @@ def put_file(project: Path, victims: Path) -> None:
     project.write_text("a file")
 
 
+@pytest.mark.door(3)
 @pytest.mark.parametrize("swap", [swap_for_another, swap_for_a_link, swap_parent_for_a_link, put_file])
 def test_a_folder_that_was_swapped_while_the_task_waited_is_not_touched(
     worker: ProjectWorker, project: Path, victims: Path, swap: Callable[[Path, Path], None]
@@ -244,6 +253,7 @@ def test_a_folder_that_was_swapped_while_the_task_waited_is_not_touched(
     assert worker.trainings == 0
 
 
+@pytest.mark.door(3)
 @pytest.mark.parametrize("path", ["/etc", "{root}", "{root}/../cache", "anna/x", "", "{root}-other/x", "{root}/a/../x"])
 def test_a_folder_outside_of_the_worker_s_own_roots_is_not_touched(
     worker: ProjectWorker, project: Path, path: str
@@ -255,6 +265,7 @@ def test_a_folder_outside_of_the_worker_s_own_roots_is_not_touched(
     discard_task(spec, [worker.root])
 
 
+@pytest.mark.door(3)
 def test_a_front_end_on_another_machine_numbers_its_devices_otherwise(worker: ProjectWorker, project: Path) -> None:
     status = project.stat()
     spec = make_spec(
@@ -267,6 +278,7 @@ def test_a_front_end_on_another_machine_numbers_its_devices_otherwise(worker: Pr
     assert worker.run(spec).trained is not None
 
 
+@pytest.mark.door(9)
 def test_a_missing_folder_is_named(worker: ProjectWorker, project: Path) -> None:
     spec = spec_of(project)
     shutil.rmtree(project)
@@ -277,6 +289,7 @@ def test_a_missing_folder_is_named(worker: ProjectWorker, project: Path) -> None
     assert str(project) in result.failure.error
 
 
+@pytest.mark.door(9)
 def test_a_folder_that_is_deleted_while_training_is_not_made_again(worker: ProjectWorker, project: Path) -> None:
     worker.during = lambda: shutil.rmtree(project)
     result = worker.run(spec_of(project))
@@ -285,6 +298,7 @@ def test_a_folder_that_is_deleted_while_training_is_not_made_again(worker: Proje
     assert not project.exists()
 
 
+@pytest.mark.door(3)
 def test_a_folder_that_is_swapped_while_training_gets_no_model(
     worker: ProjectWorker, project: Path, victims: Path
 ) -> None:
@@ -296,6 +310,7 @@ def test_a_folder_that_is_swapped_while_training_gets_no_model(
     assert contents(victims) == before
 
 
+@pytest.mark.door(12)
 @pytest.mark.parametrize("task_id", ["../../bert", "..", ".", "latest", hex_id("old").upper(), hex_id("old") + "\n"])
 def test_a_name_that_is_no_task_id_deletes_nothing(
     worker: ProjectWorker, project: Path, victims: Path, task_id: str
@@ -310,6 +325,7 @@ def test_a_name_that_is_no_task_id_deletes_nothing(
     }
 
 
+@pytest.mark.door(8)
 def test_models_are_made_in_a_folder_for_this_user_only(worker: ProjectWorker, project: Path) -> None:
     modes: list[int] = []
     worker.during = lambda: modes.extend(path.stat().st_mode & 0o777 for path in (worker.cache_dir / "work").iterdir())

@@ -77,6 +77,7 @@ def is_unknown(programs: Programs, task_id: str) -> bool:
 # ---- who gets in ----
 
 
+@pytest.mark.door(10)
 def test_nothing_listens_at_a_port_and_the_folder_is_its_owners(programs: Programs) -> None:
     broker = psutil.Process(programs.pid("broker"))
     assert [connection for connection in broker.net_connections("inet") if connection.status == "LISTEN"] == []
@@ -84,6 +85,7 @@ def test_nothing_listens_at_a_port_and_the_folder_is_its_owners(programs: Progra
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
+@pytest.mark.door(10)
 def test_a_checkout_that_lies_deep_starts(tmp_path: Path) -> None:
     deep = tmp_path / ("deep" * 25) / "state"
     with Programs(tmp_path, HOME=deep) as programs, ScriptedWorker(programs.endpoints.worker) as worker:
@@ -96,6 +98,7 @@ def test_a_checkout_that_lies_deep_starts(tmp_path: Path) -> None:
         wait_until(lambda: programs.task(task_id).body["state"] == "done", "the end of the task")
 
 
+@pytest.mark.door(10)
 def test_a_second_broker_does_not_take_the_sockets_over(programs: Programs, tmp_path: Path) -> None:
     programs.environ["TFMODEL_BROKER_JOURNAL"] = str(tmp_path / "other.sqlite3")
     done = programs.run("-m", "broker")
@@ -113,6 +116,7 @@ def keys_of(programs: Programs, role: str) -> ClientKeys:
     return load_client_keys(programs.settings.broker.curve_path, role)
 
 
+@pytest.mark.door(10)
 def test_over_tcp_nobody_is_heard_without_a_key_on_loopback_either(tcp: Programs) -> None:
     with peer(zmq.DEALER, tcp.endpoints.web) as front_end, peer(zmq.DEALER, tcp.endpoints.worker) as thief:
         say(front_end, m.Submit(1, spec_for(tcp)))
@@ -125,6 +129,7 @@ def test_over_tcp_nobody_is_heard_without_a_key_on_loopback_either(tcp: Programs
     assert tcp.get("/v1/workers").body["workers"] == []
 
 
+@pytest.mark.door(10)
 def test_each_role_is_admitted_to_its_own_ports_only(tcp: Programs) -> None:
     worker_keys, front_end_keys = keys_of(tcp, WORKER), keys_of(tcp, FRONT_END)
     with (
@@ -150,6 +155,7 @@ def test_each_role_is_admitted_to_its_own_ports_only(tcp: Programs) -> None:
         wait_until(lambda: tcp.task(task_id).body["state"] == "done", "the end of the task")
 
 
+@pytest.mark.door(10)
 def test_a_broker_with_keys_is_restarted_under_its_workers(tcp: Programs) -> None:
     with ScriptedWorker(tcp.endpoints.worker, "w1", keys_of(tcp, WORKER)) as worker:
         worker.join()
@@ -165,6 +171,7 @@ def test_a_broker_with_keys_is_restarted_under_its_workers(tcp: Programs) -> Non
 # ---- what those inside may claim ----
 
 
+@pytest.mark.door(10)
 def test_a_submit_at_the_workers_socket_is_no_message_there(programs: Programs) -> None:
     with ScriptedWorker(programs.endpoints.worker) as stranger:
         stranger.send_frames(wire.encode(m.Submit(1, spec_for(programs))))
@@ -173,6 +180,7 @@ def test_a_submit_at_the_workers_socket_is_no_message_there(programs: Programs) 
     assert is_unknown(programs, hex_id(7))
 
 
+@pytest.mark.door(10)
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
@@ -193,11 +201,13 @@ def test_a_front_end_may_not_submit_just_anything(programs: Programs, changes: d
         assert isinstance(ask(front_end, m.Submit(2, spec_for(programs))), m.TaskReply), "a good one is taken"
 
 
+@pytest.mark.door(10)
 def test_a_key_that_no_message_may_carry_is_refused_at_once(programs: Programs) -> None:
     answer = programs.post({"Idempotency-Key": "caf\xe9\x85"})
     assert (answer.status, answer.body["code"]) == (400, "bad_fields")
 
 
+@pytest.mark.door(10)
 def test_only_the_holders_result_ends_a_task(programs: Programs) -> None:
     with (
         ScriptedWorker(programs.endpoints.worker, "w1") as holder,
@@ -224,6 +234,7 @@ def done(programs: Programs, task_id: str) -> dict[str, Any]:
     return body if body["state"] == "done" else {}
 
 
+@pytest.mark.door(10)
 def test_a_model_elsewhere_never_reaches_a_caller(programs: Programs) -> None:
     with ScriptedWorker(programs.endpoints.worker) as worker:
         worker.join()
@@ -239,6 +250,7 @@ def test_a_model_elsewhere_never_reaches_a_caller(programs: Programs) -> None:
         assert "modelPath" not in body or body["modelPath"] is None
 
 
+@pytest.mark.door(10)
 def test_forged_progress_is_not_published(programs: Programs) -> None:
     endpoints = programs.endpoints
     with (
@@ -280,6 +292,7 @@ def test_forged_progress_is_not_published(programs: Programs) -> None:
         assert all(frames[0] == wire.VERSION for frames in heard)
 
 
+@pytest.mark.door(10)
 def test_one_connection_is_one_worker(programs: Programs) -> None:
     with ScriptedWorker(programs.endpoints.worker, "w0") as worker:
         worker.join()
@@ -292,6 +305,7 @@ def test_one_connection_is_one_worker(programs: Programs) -> None:
 # ---- too much of it ----
 
 
+@pytest.mark.door(11)
 def test_huge_messages_keep_nobody_from_the_tasks(programs: Programs) -> None:
     with ScriptedWorker(programs.endpoints.worker) as worker, peer(zmq.DEALER, programs.endpoints.web) as front_end:
         worker.join()
@@ -307,6 +321,7 @@ def test_huge_messages_keep_nobody_from_the_tasks(programs: Programs) -> None:
         assert all(is_unknown(programs, hex_id(number)) for number in range(3))
 
 
+@pytest.mark.door(11)
 def test_the_largest_tasks_that_are_taken_can_all_be_read_by_a_new_front_end(programs: Programs) -> None:
     large = "\U0001f600" * 4096
     with peer(zmq.DEALER, programs.endpoints.web) as front_end:
@@ -319,6 +334,7 @@ def test_the_largest_tasks_that_are_taken_can_all_be_read_by_a_new_front_end(pro
     assert programs.task(hex_id(99)).body["userId"] == large
 
 
+@pytest.mark.door(11)
 def test_a_peer_that_asks_and_never_reads_costs_little(programs: Programs) -> None:
     broker = psutil.Process(programs.pid("broker"))
     large = "x" * 4096
@@ -336,6 +352,7 @@ def test_a_peer_that_asks_and_never_reads_costs_little(programs: Programs) -> No
             assert broker.memory_info().rss / 2**20 - before_mb < 100
 
 
+@pytest.mark.door(11)
 def test_a_subscriber_that_makes_up_topics_is_cut_off(programs: Programs) -> None:
     broker = psutil.Process(programs.pid("broker"))
     before_mb = broker.memory_info().rss / 2**20
@@ -351,6 +368,7 @@ def test_a_subscriber_that_makes_up_topics_is_cut_off(programs: Programs) -> Non
     assert broker.memory_info().rss / 2**20 - before_mb < 50
 
 
+@pytest.mark.door(11)
 def test_nonsense_without_pause_does_not_fill_the_log(programs: Programs) -> None:
     with ScriptedWorker(programs.endpoints.worker) as stranger:
         for _ in range(5000):

@@ -236,6 +236,7 @@ def test_a_trainer_is_replaced_after_a_failure_that_may_be_its_own(failure_class
     assert of(agent.Spawn, out) == [agent.Spawn(3)]
 
 
+@pytest.mark.door(19)
 @pytest.mark.parametrize("failure_class", [FailureClass.DATA, FailureClass.REQUEST])
 def test_bad_photos_or_options_cost_nobody_a_warm_trainer(failure_class: FailureClass) -> None:
     driver = training()

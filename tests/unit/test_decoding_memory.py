@@ -15,6 +15,7 @@ from trainer_worker.data.images import PictureReader
 from trainer_worker.data.user_files import UserFiles
 
 
+@pytest.mark.door(7)
 @pytest.mark.parametrize(
     ("name", "way", "reason"),
     [
@@ -41,6 +42,7 @@ def test_a_bomb_takes_little_and_is_read_or_said_why_not(tmp_path: Path, name: s
     assert (reason in found["reason"]) if reason else not found["reason"], found
 
 
+@pytest.mark.door(7)
 def test_six_at_once_wait_for_each_other(tmp_path: Path) -> None:
     path = tmp_path / "bomb.png"
     png(path, 10_000, 10_000, (16, 0))
@@ -50,6 +52,7 @@ def test_six_at_once_wait_for_each_other(tmp_path: Path) -> None:
     assert found["mb"] <= MOST_OF_SIX_MB, found
 
 
+@pytest.mark.door(7)
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "P", "L", "I;16"])
 def test_what_is_reduced_first_looks_like_what_is_scaled_in_one_go(
     tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch
@@ -68,6 +71,7 @@ def test_what_is_reduced_first_looks_like_what_is_scaled_in_one_go(
     assert np.abs(reduced - expected).max() <= 2
 
 
+@pytest.mark.door(7)
 def test_masks_are_read_the_same_in_bands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = np.random.default_rng(0).integers(0, 3, (301, 203)).astype(np.uint8)
     Image.fromarray(drawn).save(tmp_path / "mask.png")

@@ -28,6 +28,7 @@ def lines_of(message: str, *args: object, error: BaseException | None = None, lo
     return LineFormatter("worker.w1").format(record).splitlines()
 
 
+@pytest.mark.door(20)
 @pytest.mark.parametrize("mark", HOSTILE, ids=lambda mark: f"U+{ord(mark):04X}")
 def test_no_character_of_a_name_begins_a_line_or_reaches_a_terminal(mark: str) -> None:
     (line,) = lines_of("action=file.skipped name=%s", f"a.png{mark}{FORGED}")
@@ -36,23 +37,27 @@ def test_no_character_of_a_name_begins_a_line_or_reaches_a_terminal(mark: str) -
     assert RECORD.match(line)
 
 
+@pytest.mark.door(20)
 def test_names_in_all_the_world_s_scripts_stay_readable() -> None:
     name = "Räder 车轮 عجلات 🚲.png \\n"
     assert printable(name) == name
     assert lines_of("action=file.skipped name=%s", name)[0].endswith(name)
 
 
+@pytest.mark.door(20)
 def test_a_name_of_undecodable_bytes_is_written() -> None:
     (line,) = lines_of("action=file.skipped name=%s", b"\xff\n.png".decode("utf-8", "surrogateescape"))
     assert line.endswith(r"name=\udcff\n.png")
     line.encode()
 
 
+@pytest.mark.door(20)
 def test_a_library_s_words_do_not_read_like_keys_of_ours() -> None:
     (line,) = lines_of("400 GET %s", "/?x=\naction=task.done task=t1", logger="tornado.general")
     assert line.endswith(r"action=library.message logger=tornado.general text='400 GET /?x=\naction=task.done task=t1'")
 
 
+@pytest.mark.door(20)
 def test_no_line_is_longer_than_the_bound() -> None:
     for length in (10, 1900, 2000, 2001, 100_000):
         (line,) = lines_of("action=file.skipped name=%s", "\n" * length)
@@ -81,6 +86,7 @@ def _raise_in_turn(message: str, depth: int) -> None:
     _raise(message, depth - 1)
 
 
+@pytest.mark.door(20)
 def test_no_line_of_a_stack_trace_looks_like_a_record() -> None:
     first, *trace = lines_of("action=task.failed", error=raised(f"bad name\n{FORGED}\r{FORGED}\u2028{FORGED}"))
     assert RECORD.match(first)
@@ -88,6 +94,7 @@ def test_no_line_of_a_stack_trace_looks_like_a_record() -> None:
     assert all(line.startswith(INDENT) for line in trace)
 
 
+@pytest.mark.door(20)
 def test_a_stack_trace_is_bounded_and_keeps_both_of_its_ends() -> None:
     lines = lines_of("action=task.failed", error=raised("x" * 10_000, depth=500))
     assert len(lines) <= MOST_TRACE_LINES + 2
@@ -97,6 +104,7 @@ def test_a_stack_trace_is_bounded_and_keeps_both_of_its_ends() -> None:
     assert sum("lines left out" in line for line in lines) == 1
 
 
+@pytest.mark.door(20)
 @pytest.mark.parametrize(
     "code",
     [

@@ -42,6 +42,7 @@ def code_for(gate: TokenGate, token: str | None) -> str:
     return ""
 
 
+@pytest.mark.door(16)
 def test_only_hashes_are_kept_and_only_the_owner_may_read_them(file: Path) -> None:
     token = create_token(file, "website", "anna", read_only=True)
     assert token not in file.read_text()
@@ -51,6 +52,7 @@ def test_only_hashes_are_kept_and_only_the_owner_may_read_them(file: Path) -> No
     assert sorted(path.name for path in file.parent.iterdir()) == ["tokens.json", "tokens.json.lock"]
 
 
+@pytest.mark.door(16)
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 def test_what_root_makes_belongs_to_the_owner_of_the_state_folder(file: Path) -> None:
     file.parent.mkdir(parents=True)
@@ -60,12 +62,14 @@ def test_what_root_makes_belongs_to_the_owner_of_the_state_folder(file: Path) ->
     assert file.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.door(16)
 def test_each_token_is_long_and_another(file: Path) -> None:
     tokens = {create_token(file, f"t{number}") for number in range(5)}
     assert len(tokens) == 5
     assert all(len(token) > 40 for token in tokens)
 
 
+@pytest.mark.door(16)
 @pytest.mark.parametrize("name", ["", ".hidden", "a b", "a/b", "a" * 65, "ä", "a\n"])
 def test_a_name_that_is_not_allowed_makes_no_token(file: Path, name: str) -> None:
     with pytest.raises(TokenError, match="letters"):
@@ -73,6 +77,7 @@ def test_a_name_that_is_not_allowed_makes_no_token(file: Path, name: str) -> Non
     assert read_tokens(file) is None
 
 
+@pytest.mark.door(16)
 @pytest.mark.parametrize("user", ["", "  "])
 def test_an_empty_user_makes_no_token_for_all(file: Path, user: str) -> None:
     """A script whose variable is not set must not open everybody's tasks."""
@@ -81,6 +86,7 @@ def test_an_empty_user_makes_no_token_for_all(file: Path, user: str) -> None:
     assert read_tokens(file) is None
 
 
+@pytest.mark.door(16)
 def test_a_name_is_given_once_and_can_be_revoked(file: Path) -> None:
     create_token(file, "website")
     with pytest.raises(TokenError, match="already"):
@@ -91,12 +97,14 @@ def test_a_name_is_given_once_and_can_be_revoked(file: Path) -> None:
     assert read_tokens(file) == []
 
 
+@pytest.mark.door(16)
 def test_tokens_made_at_the_same_moment_are_all_kept(file: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda number: create_token(file, f"t{number}"), range(16)))
     assert len(read_tokens(file) or []) == 16
 
 
+@pytest.mark.door(16)
 def test_changes_count_without_a_restart(file: Path) -> None:
     gate = TokenGate(file, needed=False)
     assert gate.admit("") == ANYBODY
@@ -110,6 +118,7 @@ def test_changes_count_without_a_restart(file: Path) -> None:
     assert code_for(gate, token) == "unauthorized"
 
 
+@pytest.mark.door(16)
 @pytest.mark.parametrize("content", [b"", b"{}", b"[", b"null", b"[1]", b"\xff", b"[" * 100_000, b'[{"name": "a"}]'])
 def test_a_damaged_file_lets_nobody_in(file: Path, content: bytes) -> None:
     gate = TokenGate(file, needed=False)
@@ -122,6 +131,7 @@ def test_a_damaged_file_lets_nobody_in(file: Path, content: bytes) -> None:
     assert code_for(gate, token) == ""
 
 
+@pytest.mark.door(16)
 def test_an_unknown_field_lets_nobody_in(file: Path) -> None:
     """A newer version's restriction must not be overlooked."""
     create_token(file, "website")
@@ -130,6 +140,7 @@ def test_an_unknown_field_lets_nobody_in(file: Path) -> None:
         read_tokens(file)
 
 
+@pytest.mark.door(16)
 def test_a_file_that_others_may_write_to_or_that_is_none_lets_nobody_in(file: Path) -> None:
     token = create_token(file, "website")
     file.chmod(0o666)
@@ -143,6 +154,7 @@ def test_a_file_that_others_may_write_to_or_that_is_none_lets_nobody_in(file: Pa
     assert code_for(TokenGate(file, needed=False), token) == "tokens_unreadable"
 
 
+@pytest.mark.door(16)
 def test_a_file_that_has_gone_lets_nobody_in(file: Path) -> None:
     gate = TokenGate(file, needed=False)
     token = create_token(file, "website")
@@ -151,6 +163,7 @@ def test_a_file_that_has_gone_lets_nobody_in(file: Path) -> None:
     assert code_for(gate, token) == code_for(gate, None) == "tokens_unreadable"
 
 
+@pytest.mark.door(16)
 def test_beyond_this_machine_no_file_lets_nobody_in(file: Path) -> None:
     assert code_for(TokenGate(file, needed=True), None) == "tokens_unreadable"
 
@@ -158,6 +171,7 @@ def test_beyond_this_machine_no_file_lets_nobody_in(file: Path) -> None:
 # ---- at the start ----
 
 
+@pytest.mark.door(16)
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.7", "::", "*"])
 def test_listening_beyond_this_machine_needs_a_token_or_a_word(tmp_path: Path, host: str) -> None:
     environ = {"TFMODEL_WEB_HOST": host, "TFMODEL_HOME": str(tmp_path)}
@@ -172,6 +186,7 @@ def test_listening_beyond_this_machine_needs_a_token_or_a_word(tmp_path: Path, h
         check_may_listen(load(environ))
 
 
+@pytest.mark.door(16)
 def test_a_token_file_that_cannot_be_used_stops_the_start(tmp_path: Path) -> None:
     settings = load({"TFMODEL_HOME": str(tmp_path)})
     check_may_listen(settings)
@@ -184,6 +199,7 @@ def test_a_token_file_that_cannot_be_used_stops_the_start(tmp_path: Path) -> Non
 # ---- logs ----
 
 
+@pytest.mark.door(16)
 def test_what_looks_like_a_token_is_cut_short_in_logs(file: Path) -> None:
     token = create_token(file, "website")
     assert redact(f"x {token} y {token}") == "x tfm_… y tfm_…"

@@ -27,6 +27,7 @@ def other_process(cache_dir: Path) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.door(8)
 def test_what_a_killed_process_left_is_removed_and_what_one_uses_is_not(tmp_path: Path) -> None:
     with other_process(tmp_path) as killed, other_process(tmp_path) as living:
         assert killed.stdout is not None
@@ -41,6 +42,7 @@ def test_what_a_killed_process_left_is_removed_and_what_one_uses_is_not(tmp_path
         living.kill()
 
 
+@pytest.mark.door(8)
 def test_links_in_the_cache_are_not_followed(tmp_path: Path) -> None:
     (tmp_path / "elsewhere" / "kept").mkdir(parents=True)
     (tmp_path / "work").mkdir()
@@ -49,6 +51,7 @@ def test_links_in_the_cache_are_not_followed(tmp_path: Path) -> None:
     assert (tmp_path / "elsewhere" / "kept").is_dir()
 
 
+@pytest.mark.door(8)
 @pytest.mark.parametrize("fails", [False, True])
 def test_a_work_folder_goes_with_its_use(tmp_path: Path, fails: bool) -> None:
     try:

@@ -100,6 +100,12 @@ class ProjectFolder:
         if number in (errno.EACCES, errno.EPERM, errno.EROFS):
             sentence = f"The worker may not write to {self.path}/{MODELS}; give its user the right to write there."
             return TrainingError("project_dir_not_writable", sentence)
+        if number in (errno.ENOENT, errno.ENOTEMPTY):
+            sentence = (
+                f"Somebody changed {self.path}/{MODELS} while the model was put there, so it was not kept; leave that "
+                "folder alone while a task is trained, and post the task again."
+            )
+            return TrainingError("project_dir_changed", sentence)
         if number in (errno.EEXIST, errno.ENOTDIR, errno.ELOOP):
             sentence = f"{self.path}/{MODELS} is not a folder; move it away so that models can be stored there."
             return TrainingError("project_dir_not_writable", sentence)

@@ -11,7 +11,6 @@ import hashlib
 import json
 import logging
 import os
-import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,7 +22,7 @@ from trainer_worker.data.class_folders import LABELS_FILE
 from trainer_worker.data.contents import content_hashes
 from trainer_worker.data.mask_classes import CLASSES_FILE
 from trainer_worker.data.picture_files import is_litter
-from trainer_worker.data.user_files import MAX_FILE_BYTES, UserFiles
+from trainer_worker.data.user_files import Kind, RefusedFileError, UserFiles
 from trainer_worker.project.folder import MODELS, ProjectFolder
 from trainer_worker.project.manifest import Manifest
 from trainer_worker.project.model_folder import ModelFolder
@@ -51,22 +50,19 @@ def fingerprint(
     "" where one of them can't be read or is too large to be looked at: such a folder has no twin. weights_file: see
     Job. on_step: told the finished fraction often; what it raises ends the hashing.
     """
-    files, links = [], []
-    for path, status in _input_files(project_dir):
+    user_files = UserFiles(project_dir)
+    files: list[Path] = []
+    links: list[Path] = []
+    for path, kind in _input_files(user_files):
         on_step(0.0)
-        if stat.S_ISLNK(status.st_mode):
-            links.append(path)
-        elif status.st_size > MAX_FILE_BYTES:
-            log.info("action=task.not_compared file=%r bytes=%d", str(path), status.st_size)
-            return ""
-        else:
-            files.append(path)
-    hashes = content_hashes(UserFiles(project_dir), files, on_step)
+        (links if kind == "link" else files).append(path)
+    hashes = content_hashes(user_files, files, on_step)
     weights = content_hashes(UserFiles(Path("/")), [weights_file] if weights_file else [])
-    targets = [_link_text(link) for link in links]
-    if not all([*hashes, *targets, *weights]):
+    if not all([*hashes, *weights]):
+        unread = [path for path, content in zip(files, hashes, strict=True) if not content]
+        log.info("action=task.not_compared files=%d first=%r", len(unread), str(unread[0] if unread else weights_file))
         return ""
-    contents = dict(zip(files, hashes, strict=True)) | dict(zip(links, targets, strict=True))
+    contents = dict(zip(files, hashes, strict=True)) | {link: _target(user_files, link) for link in links}
     named = sorted((os.fsencode(path.relative_to(project_dir)).hex(), content) for path, content in contents.items())
     options = {name: value for name, value in options.items() if name not in _OPTIONS_WITHOUT_INFLUENCE}
     facts = [TRAINERS_VERSION, train_type, sorted(options.items()), named, weights]
@@ -109,20 +105,20 @@ def _copy(project: ProjectFolder, twin: Manifest, task_id: str, attempt: int, te
     return msgspec.structs.replace(twin, task_id=task_id, stage_seconds=seconds)
 
 
-def _input_files(project_dir: Path) -> Iterator[tuple[Path, os.stat_result]]:
+def _input_files(files: UserFiles) -> Iterator[tuple[Path, Kind]]:
     """Regular files that trainers may read, and links; without models and what is hidden."""
-    pending = [project_dir]
+    pending = [files.project_dir]
     while pending:
-        with contextlib.suppress(OSError), os.scandir(pending.pop()) as entries:
-            for entry in entries:
-                path = Path(entry.path)
-                if entry.name.startswith(".") or path == project_dir / MODELS:
+        folder = pending.pop()
+        with contextlib.suppress(RefusedFileError):
+            for entry in files.entries(folder):
+                path = folder / entry.name
+                if entry.name.startswith(".") or path == files.project_dir / MODELS:
                     continue
-                status = entry.stat(follow_symlinks=False)
-                if stat.S_ISDIR(status.st_mode):
+                if entry.kind == "folder":
                     pending.append(path)
-                elif stat.S_ISLNK(status.st_mode) or (stat.S_ISREG(status.st_mode) and _is_read(entry.name)):
-                    yield path, status
+                elif entry.kind == "link" or (entry.kind == "file" and _is_read(entry.name)):
+                    yield path, entry.kind
 
 
 def _is_read(name: str) -> bool:
@@ -130,8 +126,9 @@ def _is_read(name: str) -> bool:
     return name in _TEXTS or not is_litter(name)
 
 
-def _link_text(link: Path) -> str:
+def _target(files: UserFiles, link: Path) -> str:
+    """Where a link leads inside of the project, or why it is not followed."""
     try:
-        return f"-> {link.readlink()}"
-    except OSError:
-        return ""
+        return f"-> {os.path.relpath(files.find(link).real, files.project_dir)}"
+    except RefusedFileError as refused:
+        return f"-> {refused.reason}"
