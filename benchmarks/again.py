@@ -21,7 +21,7 @@ from benchmarks.dataset_folder import dataset_folder
 from benchmarks.machine import describe_machine
 from benchmarks.service_processes import ServiceProcesses
 from demo.digits_data import make_digits_project
-from trainer_worker.data.class_folders import scan
+from trainer_worker.classification.folders import scan
 
 READY_TIMEOUT_S = 90.0
 END_TIMEOUT_S = 1800.0

@@ -29,9 +29,9 @@ from protocol.options import TrainingOptions
 from trainer_worker.backbones.backbone import TRUNK_STRIDE, Backbone
 from trainer_worker.backbones.catalogue import AUTO, find_backbone
 from trainer_worker.backbones.weights_files import find_weights_file
-from trainer_worker.exports import export_model
-from trainer_worker.features import FeatureExtractor
-from trainer_worker.fine_tuning import build_classifier
+from trainer_worker.classification.features import FeatureExtractor
+from trainer_worker.classification.fine_tuning import build_classifier
+from trainer_worker.exporting.writing import export_model
 
 LABELS, BATCH, PICTURES = 5, 32, 4
 

@@ -24,10 +24,10 @@ from typing import Any
 from benchmarks.bombs import BOMBS
 from benchmarks.dataset_folder import dataset_folder
 from benchmarks.machine import describe_machine
-from trainer_worker.data.decoding_budget import DEFAULT_BYTES
-from trainer_worker.data.images import PictureReader, UnreadableImageError, image_size, read_rgb
-from trainer_worker.data.masks import read_mask
-from trainer_worker.data.user_files import UserFiles
+from trainer_worker.pictures.decoding_budget import DEFAULT_BYTES
+from trainer_worker.pictures.images import PictureReader, UnreadableImageError, image_size, read_rgb
+from trainer_worker.pictures.user_files import UserFiles
+from trainer_worker.segmentation.masks import read_mask
 
 SIZE = (224, 224)
 AT_ONCE = 6

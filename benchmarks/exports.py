@@ -29,9 +29,9 @@ import tensorflow as tf
 from benchmarks.machine import describe_machine
 from protocol.options import TrainingOptions
 from trainer_worker.backbones.efficientnet_lite import LITE0
-from trainer_worker.export_checks import ExportChecks, HeldOut, start_runtimes
-from trainer_worker.exports import CALIBRATION_PICTURES, WRITING_S, export_model
-from trainer_worker.scoring import CannotRunError, ScoringProcess, kept_processes
+from trainer_worker.exporting.checks import ExportChecks, HeldOut, start_runtimes
+from trainer_worker.exporting.scoring import CannotRunError, ScoringProcess, kept_processes
+from trainer_worker.exporting.writing import CALIBRATION_PICTURES, WRITING_S, export_model
 
 IMAGE_SIZE = 224
 CLASSES = 5

@@ -29,8 +29,8 @@ from benchmarks.machine import describe_machine
 from benchmarks.recipes import copy_class_folders
 from benchmarks.service_processes import ServiceProcesses
 from demo.digits_data import make_digits_project
-from trainer_worker.data.mask_classes import CLASSES_FILE
-from trainer_worker.data.mask_folders import IMAGE_FOLDER, MASK_FOLDERS
+from trainer_worker.pictures.text_files import CLASSES_FILE
+from trainer_worker.segmentation.folders import IMAGE_FOLDER, MASK_FOLDERS
 
 TARGET_FIRST_SHARE, TARGET_END_SHARE = 0.25, 1.0
 POLL_S = 0.02

@@ -18,8 +18,8 @@ import msgspec
 from benchmarks.dataset_folder import dataset_folder
 from conf.settings import ROOT
 from protocol.options import TrainingOptions, read_options, typed_options
+from trainer_worker.attempt.job import Job, SilentReporter, TrainingResult
 from trainer_worker.backbones.weights_files import find_weights_file
-from trainer_worker.job import Job, SilentReporter, TrainingResult
 from trainer_worker.project.folder import ProjectFolder
 
 

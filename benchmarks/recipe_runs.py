@@ -27,14 +27,14 @@ from benchmarks.recipe_process import Outcome, Run, run_one, run_product
 from demo.digits_data import make_digits_project
 from trainer_worker.backbones.catalogue import find_backbone
 from trainer_worker.backbones.efficientnet_lite import LITE0
-from trainer_worker.class_scores import score_classes
-from trainer_worker.data.class_folders import ClassFolders, keep_trainable, scan
-from trainer_worker.data.contents import content_groups, content_hashes
-from trainer_worker.data.images import WHOLE, UnreadableImageError
-from trainer_worker.data.picture_batches import Batching, read_batches
-from trainer_worker.data.splits import Split, stratified_split
-from trainer_worker.features import FeatureExtractor, PictureFeatures
-from trainer_worker.trainers import classification
+from trainer_worker.classification import train as classification
+from trainer_worker.classification.features import FeatureExtractor, PictureFeatures
+from trainer_worker.classification.folders import ClassFolders, keep_trainable, scan
+from trainer_worker.classification.scores import score_classes
+from trainer_worker.pictures.batches import Batching, read_batches
+from trainer_worker.pictures.contents import content_groups, content_hashes
+from trainer_worker.pictures.images import WHOLE, UnreadableImageError
+from trainer_worker.pictures.splits import Split, stratified_split
 
 #: The guide's recipe: https://keras.io/guides/transfer_learning/. Its rate for the whole network, 1e-5, is made for
 #: more steps than five epochs of a small set have; this one is higher and falls to zero.

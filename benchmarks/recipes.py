@@ -23,7 +23,7 @@ from benchmarks.comparison import Comparison, Target
 from benchmarks.dataset_folder import dataset_folder
 from benchmarks.machine import describe_machine
 from demo.digits_data import make_digits_project
-from trainer_worker.data.class_folders import scan
+from trainer_worker.classification.folders import scan
 
 COMPARISON = Comparison(
     "benchmarks.recipe_runs",

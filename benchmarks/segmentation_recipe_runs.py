@@ -22,16 +22,16 @@ import tensorflow as tf
 from benchmarks.recipe_process import Outcome, Run, run_one, run_product
 from demo.segmentation_data import make_segmentation_project
 from protocol.options import SegmentationOptions
-from trainer_worker import unet as network
 from trainer_worker.backbones.efficientnet_lite import LITE0
-from trainer_worker.data.mask_folders import Cutting, Examples, MaskFolders, read_pairs, scan
-from trainer_worker.data.splits import Split
-from trainer_worker.mask_losses import MaskLoss
-from trainer_worker.mask_predictions import MaskPredictor
-from trainer_worker.mask_scores import MaskTally
-from trainer_worker.skip_features import VIEWS, view_of
-from trainer_worker.trainers import segmentation
-from trainer_worker.unet_training import learning_rate_at, loss_for
+from trainer_worker.pictures.splits import Split
+from trainer_worker.segmentation import train as segmentation
+from trainer_worker.segmentation import unet as network
+from trainer_worker.segmentation.folders import Cutting, Examples, MaskFolders, read_pairs, scan
+from trainer_worker.segmentation.losses import MaskLoss
+from trainer_worker.segmentation.predictions import MaskPredictor
+from trainer_worker.segmentation.scores import MaskTally
+from trainer_worker.segmentation.skip_features import VIEWS, view_of
+from trainer_worker.segmentation.unet_training import learning_rate_at, loss_for
 
 #: A new decoder learns fast; the pretrained encoder below it is trained at a share of that rate. On 100 pictures of
 #: digits at 128 px, one seed, Dice was 0.907 with a share of 0.3, 0.902 with 0.1, 0.894 with one rate of 2e-3.

@@ -26,8 +26,8 @@ from benchmarks.comparison import Comparison, Target
 from benchmarks.dataset_folder import dataset_folder
 from benchmarks.machine import describe_machine
 from demo.segmentation_data import make_kinds_project, make_segmentation_project, make_thin_lines_project
-from trainer_worker.data.mask_classes import CLASSES_FILE
-from trainer_worker.data.mask_folders import IMAGE_FOLDER, MASK_FOLDERS, scan
+from trainer_worker.pictures.text_files import CLASSES_FILE
+from trainer_worker.segmentation.folders import IMAGE_FOLDER, MASK_FOLDERS, scan
 
 COMPARISON = Comparison(
     "benchmarks.segmentation_recipe_runs",

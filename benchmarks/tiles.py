@@ -24,18 +24,18 @@ from benchmarks.dataset_folder import dataset_folder
 from benchmarks.machine import describe_machine
 from demo.segmentation_data import make_thin_lines_project
 from protocol.options import typed_options
-from trainer_worker.data.images import read_rgb
-from trainer_worker.data.mask_folders import scan, whole_pair
-from trainer_worker.job import Job, SilentReporter
-from trainer_worker.mask_scores import MaskTally
+from trainer_worker.attempt.job import Job, SilentReporter
+from trainer_worker.pictures.images import read_rgb
 from trainer_worker.project.folder import ProjectFolder
+from trainer_worker.segmentation.folders import scan, whole_pair
+from trainer_worker.segmentation.scores import MaskTally
 
 DRAWN_PICTURES, DRAWN_SIDE_PX = 24, 512
 
 
 def train_once(project: Path, options: dict[str, Any], threads: int) -> tuple[Path, float, float, int]:
     """Model folder, Dice as the trainer says, seconds, epochs."""
-    from trainer_worker.trainers.segmentation import train
+    from trainer_worker.segmentation.train import train
 
     began = time.perf_counter()
     task_id = f"{options['tiles']:016x}{options['seed']:016x}"
@@ -47,7 +47,7 @@ def train_once(project: Path, options: dict[str, Any], threads: int) -> tuple[Pa
 
 def dice_scaled_up(project: Path, folder: Path, side_px: int, threads: int) -> float:
     """Of a model for whole pictures: its probabilities on the held-out ones, scaled up to their own resolution."""
-    from trainer_worker.scoring import load_predictor
+    from trainer_worker.exporting.scoring import load_predictor
 
     folders = scan(project)
     held_out = {row["file"] for row in json.loads((folder / "metrics.json").read_text())["held_out"]}

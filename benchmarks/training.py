@@ -27,15 +27,15 @@ from sklearn.datasets import load_sample_image
 
 from benchmarks.machine import describe_machine
 from protocol.options import ClassificationOptions
+from trainer_worker.attempt.job import SilentReporter
 from trainer_worker.backbones.efficientnet_lite import LITE0
-from trainer_worker.data.contents import content_hashes
-from trainer_worker.data.images import PictureReader, read_rgb
-from trainer_worker.data.picture_files import find_images
-from trainer_worker.data.user_files import UserFiles
-from trainer_worker.data.variations import variation_of
-from trainer_worker.features import FeatureExtractor, PictureFeatures
-from trainer_worker.fine_tuning import Examples, build_classifier, fit
-from trainer_worker.job import SilentReporter
+from trainer_worker.classification.features import FeatureExtractor, PictureFeatures
+from trainer_worker.classification.fine_tuning import Examples, build_classifier, fit
+from trainer_worker.classification.variations import variation_of
+from trainer_worker.pictures.contents import content_hashes
+from trainer_worker.pictures.images import PictureReader, read_rgb
+from trainer_worker.pictures.listing import find_images
+from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.project.checkpoints import Checkpoints
 from trainer_worker.project.folder import ProjectFolder
 

@@ -29,7 +29,7 @@ from benchmarks.machine import describe_machine
 from benchmarks.service_processes import ServiceProcesses
 from demo.digits_data import make_digits_project
 from protocol import messages as m
-from trainer_worker.pace import LEAST_TASKS
+from trainer_worker.training.pace import LEAST_TASKS
 
 TARGET_GROWTH = 1.15
 #: Seconds: at the next batch, and at the latest where one long call into TensorFlow has to end first.

@@ -21,10 +21,10 @@ import tensorflow as tf
 from PIL import Image, ImageDraw
 
 from demo.recipes import PREVIEW
-from trainer_worker.data.images import PictureReader, read_rgb
-from trainer_worker.data.masks import read_mask
-from trainer_worker.data.user_files import UserFiles
-from trainer_worker.mask_scores import score_masks
+from trainer_worker.pictures.images import PictureReader, read_rgb
+from trainer_worker.pictures.user_files import UserFiles
+from trainer_worker.segmentation.masks import read_mask
+from trainer_worker.segmentation.scores import score_masks
 
 PICTURES = 5
 GAP_PX, TITLE_PX = 6, 18

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 from protocol import messages as m
 from protocol.task import Trained
 from tests.sample_tasks import make_spec
-from trainer_worker import agent_events as agent
-from trainer_worker.agent_core import AgentCore, AgentSettings
+from trainer_worker.agent import events as agent
+from trainer_worker.agent.core import AgentCore, AgentSettings
 
 Kind = TypeVar("Kind")
 

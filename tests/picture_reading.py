@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from trainer_worker.data import images, masks
-from trainer_worker.data.images import WHOLE, Box, PictureReader, Pixels
-from trainer_worker.data.mask_classes import FOREGROUND_OR_NOT, Mask, MaskClasses
-from trainer_worker.data.user_files import UserFiles
+from trainer_worker.pictures import images
+from trainer_worker.pictures.images import WHOLE, Box, PictureReader, Pixels
+from trainer_worker.pictures.user_files import UserFiles
+from trainer_worker.segmentation import masks
+from trainer_worker.segmentation.classes import FOREGROUND_OR_NOT, Mask, MaskClasses
 
 READER = PictureReader(UserFiles(Path("/")))
 

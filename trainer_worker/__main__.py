@@ -15,13 +15,13 @@ from conf.curve import WORKER, load_client_keys, local_client_keys
 from conf.endpoints import connect_endpoints
 from conf.logs import set_up_logging
 from conf.settings import Settings, SettingsError, exit_bad_settings, load_or_exit
-from trainer_worker.agent import Agent, catch_signals
-from trainer_worker.agent_core import AgentCore, AgentSettings
-from trainer_worker.data.decoding_budget import bytes_for
-from trainer_worker.name_lock import NameTakenError, take_name
-from trainer_worker.registry import TRAINER_MODULES
-from trainer_worker.trainer_process import SpawnedTrainer
-from trainer_worker.trainer_settings import TrainerSettings
+from trainer_worker.agent.core import AgentCore, AgentSettings
+from trainer_worker.agent.loop import Agent, catch_signals
+from trainer_worker.agent.name_lock import NameTakenError, take_name
+from trainer_worker.agent.spawned_trainer import SpawnedTrainer
+from trainer_worker.pictures.decoding_budget import bytes_for
+from trainer_worker.training.registry import TRAINER_MODULES
+from trainer_worker.training.settings import TrainerSettings
 
 log = logging.getLogger("worker")
 

@@ -3,7 +3,7 @@
 Running is planned from the number of pictures. By how much such plans are off now is what the newest finished tasks of
 the same kind took; how far that was from what came next gives the range: quantiles of past errors of forecasts, as in
 split conformal prediction (Papadopoulos et al. 2002), within one kind of tasks only (Mondrian conformal prediction,
-Vovk et al. 2005). trainer_worker/pace.py does the like inside a training, with a better plan.
+Vovk et al. 2005). trainer_worker/training/pace.py does the like inside a training, with a better plan.
 
 Waiting is a sum over the tasks ahead: their means add up, and the variances of their own errors. The error that they
 share (a machine that is busier than before) grows with their number and not with its root. It is what is left of past

@@ -29,7 +29,7 @@ ZMQ_FILES = {
     "broker/endpoints.py",
     "broker/publisher.py",
     "broker/__main__.py",
-    "trainer_worker/agent.py",
+    "trainer_worker/agent/loop.py",
     "trainer_worker/__main__.py",
     "web/broker_client.py",
     "web/message_reader.py",
@@ -37,34 +37,31 @@ ZMQ_FILES = {
     "conf/curve.py",
 }
 
-#: Files that run in the trainer process only, and so may import TensorFlow at the top.
-TENSORFLOW_FILES = {
-    "trainer_worker/adam.py",
-    "trainer_worker/muon.py",
-    "trainer_worker/publishing.py",
-    "trainer_worker/classifier_record.py",
-    "trainer_worker/labelled_pictures.py",
-    "trainer_worker/exports.py",
-    "trainer_worker/features.py",
-    "trainer_worker/fine_tuning.py",
-    "trainer_worker/mask_losses.py",
-    "trainer_worker/mask_predictions.py",
-    "trainer_worker/runtimes/tensorflow_models.py",
-    "trainer_worker/segmenter_record.py",
-    "trainer_worker/skip_features.py",
-    "trainer_worker/quick_twins.py",
-    "trainer_worker/unet.py",
-    "trainer_worker/unet_training.py",
+#: The rooms of trainer_worker/, and what each may import of the others. No arrow runs back up.
+ROOMS = {
+    "pictures": set(),
+    "project": {"pictures"},
+    "attempt": {"pictures", "project"},
+    "backbones": {"attempt"},
+    "optimization": set(),
+    "exporting": {"project"},
+    "publishing": {"pictures", "project", "attempt", "backbones", "exporting"},
+    "classification": {"pictures", "project", "attempt", "backbones", "optimization", "exporting", "publishing"},
+    "segmentation": {"pictures", "project", "attempt", "backbones", "optimization", "exporting", "publishing"},
+    "training": {"pictures", "project", "attempt", "backbones"},
+    "agent": {"project", "training"},
+    "__main__.py": {"pictures", "training", "agent"},
 }
-TENSORFLOW_FOLDERS = ("trainer_worker/trainers/", "trainer_worker/backbones/")
+#: Rooms in which nothing imports TensorFlow, nor a room that does. What is imported inside of functions does not count.
+ROOMS_WITHOUT_TENSORFLOW = ("pictures", "project", "attempt", "agent")
 TENSORFLOW = {"tensorflow", "keras"}
 
 #: Pure files: no clock, randomness, socket, database, process or log.
 PURE_FILES = (
     *("broker/core.py", "broker/policy.py", "broker/queue.py", "broker/workers.py", "broker/facts.py"),
     *("broker/answers.py", "broker/request_keys.py", "broker/events.py", "broker/state.py", "broker/claims.py"),
-    *("trainer_worker/agent_core.py", "trainer_worker/agent_events.py", "trainer_worker/agent_state.py"),
-    "trainer_worker/progress_clock.py",
+    *("trainer_worker/agent/core.py", "trainer_worker/agent/events.py", "trainer_worker/agent/state.py"),
+    "trainer_worker/agent/progress_clock.py",
     "trainer_worker/backbones/choice.py",
     *("web/task_cache.py", "web/eta.py", "web/door_rules.py", "web/path_hints.py", "web/form.py"),
     *("protocol/messages.py", "protocol/task.py", "protocol/errors.py", "protocol/options.py", "protocol/bounds.py"),
@@ -145,20 +142,40 @@ def test_pure_files_reach_for_nothing_outside(name: str) -> None:
     assert not packages(all_imports(ROOT / name)) & IMPURE
 
 
+def room_of(module: str) -> str:
+    """The room of a module of trainer_worker; "" for any other module."""
+    package, _, rest = module.partition(".")
+    return rest.partition(".")[0] if package == "trainer_worker" else ""
+
+
+def files_of(room: str) -> list[Path]:
+    return [ROOT / "trainer_worker" / room] if room.endswith(".py") else python_files(f"trainer_worker/{room}")
+
+
+def test_every_file_of_the_worker_stands_in_a_room() -> None:
+    assert {path.name for path in (ROOT / "trainer_worker").iterdir()} - {"__pycache__"} == {*ROOMS, "__init__.py"}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_rooms_import_one_way(room: str) -> None:
+    for file in files_of(room):
+        others = {room_of(module) for module in all_imports(file)} - {"", room}
+        assert others <= ROOMS[room], f"{name_of(file)} imports {others - ROOMS[room]}"
+
+
 def test_tensorflow_is_imported_by_the_trainer_process_only() -> None:
+    with_tensorflow = {*ROOMS} - {*ROOMS_WITHOUT_TENSORFLOW, "training", "__main__.py"}
     for file in product_files():
-        name = name_of(file)
-        if name in TENSORFLOW_FILES or name.startswith(TENSORFLOW_FOLDERS):
-            continue
         loads = at_module_level(file)
-        assert not packages(loads) & TENSORFLOW, name
-        behind = {module for module in loads if module.replace(".", "/") + ".py" in TENSORFLOW_FILES}
-        behind |= {module for module in loads if (module.replace(".", "/") + "/").startswith(TENSORFLOW_FOLDERS)}
-        assert not {m for m in behind if loads_tensorflow(m)}, f"{name} gets TensorFlow by way of {behind}"
+        room = room_of(".".join(file.relative_to(ROOT).with_suffix("").parts))
+        if room not in with_tensorflow:
+            assert not packages(loads) & TENSORFLOW, name_of(file)
+        if room in ROOMS_WITHOUT_TENSORFLOW:
+            assert not {room_of(module) for module in loads} & with_tensorflow, name_of(file)
 
 
 def test_what_scores_an_export_has_none_of_the_code_that_trained_it() -> None:
-    for file in python_files("trainer_worker/runtimes"):
+    for file in python_files("trainer_worker/exporting/runtimes"):
         assert not packages(all_imports(file)) & {name.removesuffix(".py") for name in MAY_IMPORT}, name_of(file)
 
 
@@ -171,7 +188,7 @@ def test_only_one_room_touches_what_the_worker_keeps_in_a_project() -> None:
         if isinstance(node, ast.Constant) and node.value in ("models", ".tfmodel")
     }
     # The other one tells class folders from ours.
-    assert named == {"trainer_worker/project/folder.py", "trainer_worker/data/class_folders.py"}
+    assert named == {"trainer_worker/project/folder.py", "trainer_worker/classification/folders.py"}
 
 
 def test_the_room_of_projects_writes_and_removes_nothing_by_path() -> None:
@@ -183,17 +200,12 @@ def test_the_room_of_projects_writes_and_removes_nothing_by_path() -> None:
             assert not names & by_path, name_of(file)
 
 
-def loads_tensorflow(module: str) -> bool:
-    file = ROOT / (module.replace(".", "/") + ".py")
-    return file.exists() and bool(packages(at_module_level(file)) & TENSORFLOW)
-
-
 @pytest.mark.parametrize(
     "modules",
     [
         ["web.app", "server"],
         ["broker.__main__"],
-        ["trainer_worker.__main__", "trainer_worker.agent", "trainer_worker.agent_core"],
+        ["trainer_worker.__main__", "trainer_worker.agent.loop", "trainer_worker.agent.core"],
         ["service.commands"],
     ],
 )

@@ -30,7 +30,7 @@ FAULTS = (
     ),
     Fault(
         "bad photos cost a warm process",
-        "trainer_worker/agent_core.py",
+        "trainer_worker/agent/core.py",
         "(failure is not None and failure.failure_class in RETIRING_CLASSES)",
         "failure is not None",
     ),
@@ -126,32 +126,32 @@ FAULTS = (
     ),
     Fault(
         "a late copy of a start is taken again",
-        "trainer_worker/agent_core.py",
+        "trainer_worker/agent/core.py",
         "        if self.work is not None or key in self._ended_attempts:\n",
         "        if self.work is not None:\n",
     ),
     Fault(
         "result sent once only",
-        "trainer_worker/agent_core.py",
+        "trainer_worker/agent/core.py",
         "                self._out += [Send(result) for result, _ in self.outbox.values()]\n",
         "                self._out += [Send(result) for result, _ in self.outbox.values()]\n"
         "                self.outbox.clear()\n",
     ),
     Fault(
         "a busy worker takes a second task",
-        "trainer_worker/agent_core.py",
+        "trainer_worker/agent/core.py",
         "        return self._leave_by_s is None and self.work is None and self._ready_process() is not None\n",
         "        return self._leave_by_s is None and self._ready_process() is not None\n",
     ),
     Fault(
         "death of the trainer process goes unreported",
-        "trainer_worker/agent_core.py",
+        "trainer_worker/agent/core.py",
         '            self._end_work(m.Result(*key, failure=Failure("trainer_killed", FailureClass.LOST, error)))\n',
         "            self.work = None\n",
     ),
     Fault(
         "the stop ladder has no second rung",
-        "trainer_worker/agent_core.py",
+        "trainer_worker/agent/core.py",
         '            work.rung = "SIGTERM"\n            self._out.append(Terminate(work.number))\n',
         '            work.rung = "SIGTERM"\n',
     ),

@@ -182,7 +182,9 @@ class ServiceUnderTest:
     def trainers_of(self, agent_pid: int) -> list[psutil.Process]:
         """The trainer processes of an agent, oldest first: the oldest is the one that trains."""
         children = psutil.Process(agent_pid).children()
-        trainers = [child for child in children if is_alive(child) and "trainer_worker.child" in child.cmdline()]
+        trainers = [
+            child for child in children if is_alive(child) and "trainer_worker.training.child" in child.cmdline()
+        ]
         return sorted(trainers, key=psutil.Process.create_time)
 
     def log(self, name: str) -> str:

@@ -18,12 +18,12 @@ import numpy as np
 from protocol.errors import TrainingError
 from protocol.task import TaskSpec
 from tests.security.project_worker import ProjectWorker
-from trainer_worker.data import mask_folders
-from trainer_worker.data.class_folders import keep_trainable, scan
-from trainer_worker.data.contents import content_hashes
-from trainer_worker.data.images import UnreadableImageError, read_rgb
-from trainer_worker.data.mask_folders import Cutting, read_pairs
-from trainer_worker.job import Job
+from trainer_worker.attempt.job import Job
+from trainer_worker.classification.folders import keep_trainable, scan
+from trainer_worker.pictures.contents import content_hashes
+from trainer_worker.pictures.images import UnreadableImageError, read_rgb
+from trainer_worker.segmentation import folders as mask_folders
+from trainer_worker.segmentation.folders import Cutting, read_pairs
 
 SIDE_PX = 32
 #: Set for the control: a reader that believes in paths.

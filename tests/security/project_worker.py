@@ -14,14 +14,14 @@ from conf.machine import running_system
 from protocol import messages as m
 from protocol.task import TaskSpec
 from tests.sample_tasks import hex_id, make_spec
-from trainer_worker.child import Child
-from trainer_worker.job import Job, Phase, Reporter, TrainingResult
+from trainer_worker.attempt.job import Job, Phase, Reporter, TrainingResult
+from trainer_worker.attempt.work_folder import work_folder
 from trainer_worker.project.checkpoints import RandomState
 from trainer_worker.project.continuation import LastTraining, recall, remember
 from trainer_worker.project.feature_cache import FeatureCache
 from trainer_worker.project.model_folder import ModelFolder
-from trainer_worker.trainer_settings import TrainerSettings
-from trainer_worker.work_folder import work_folder
+from trainer_worker.training.child import Child
+from trainer_worker.training.settings import TrainerSettings
 
 TERMS = {"options": {"seed": 1}, "labels": ["blue", "red"]}
 SHAPES = ((2, 2, 3), (5,))

@@ -16,12 +16,13 @@ import pytest
 from PIL import ExifTags, Image
 
 from protocol.errors import TrainingError
-from trainer_worker.data import class_folders, mask_folders
-from trainer_worker.data.contents import content_hashes
-from trainer_worker.data.images import PictureReader, UnreadableImageError, image_size, read_rgb
-from trainer_worker.data.mask_folders import Cutting, read_pairs
-from trainer_worker.data.masks import read_mask
-from trainer_worker.data.user_files import UserFiles
+from trainer_worker.classification import folders as class_folders
+from trainer_worker.pictures.contents import content_hashes
+from trainer_worker.pictures.images import PictureReader, UnreadableImageError, image_size, read_rgb
+from trainer_worker.pictures.user_files import UserFiles
+from trainer_worker.segmentation import folders as mask_folders
+from trainer_worker.segmentation.folders import Cutting, read_pairs
+from trainer_worker.segmentation.masks import read_mask
 
 SECRET = "the neighbour's secret line"
 PATIENCE_S = 20.0
@@ -308,7 +309,7 @@ class NoFeatures:
     """In place of CachedFeatures: every picture is read, and has features of one number."""
 
     def of_files(self, reader: PictureReader, paths: Sequence[Path], contents: Sequence[str]) -> Iterator[Any]:
-        from trainer_worker.features import PictureFeatures
+        from trainer_worker.classification.features import PictureFeatures
 
         for path in paths:
             try:
@@ -320,7 +321,7 @@ class NoFeatures:
 
 @pytest.mark.door(5)
 def test_all_that_was_skipped_reaches_the_report_of_a_classification(project: Path, outside: Path) -> None:
-    from trainer_worker.labelled_pictures import read_dataset
+    from trainer_worker.classification.dataset import read_dataset
 
     a_loop(project / "images" / "red" / "loop.png", outside)
     a_pipe(project / "images" / "blue" / "pipe.png", outside)
@@ -335,8 +336,8 @@ def test_all_that_was_skipped_reaches_the_report_of_a_classification(project: Pa
 
 @pytest.mark.door(5)
 def test_a_cancel_ends_the_hashing_before_the_first_picture(project: Path) -> None:
-    from trainer_worker.job import Cancelled
-    from trainer_worker.labelled_pictures import read_dataset
+    from trainer_worker.attempt.job import Cancelled
+    from trainer_worker.classification.dataset import read_dataset
 
     for number in range(8):
         with (project / "images" / "red" / f"large{number}.jpg").open("wb") as file:

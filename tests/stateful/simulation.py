@@ -17,8 +17,8 @@ from broker.facts import Cancelled, Done, Failed, Leased, Record
 from protocol import messages as m
 from protocol.errors import FAILURE_CODES, Failure
 from protocol.task import Task, TaskSpec, TaskState, Trained
-from trainer_worker import agent_events as agent
-from trainer_worker.agent_core import AgentCore, AgentSettings
+from trainer_worker.agent import events as agent
+from trainer_worker.agent.core import AgentCore, AgentSettings
 
 SETTINGS = CoreSettings(max_pending=50, recent_tasks=10_000, data_roots=("/",))
 WEB_PEER = b"web"

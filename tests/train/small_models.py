@@ -12,8 +12,8 @@ import numpy.typing as npt
 from keras import layers
 from sklearn.datasets import load_digits
 
-from trainer_worker.export_checks import ExportChecks, Exports, HeldOut
-from trainer_worker.exports import export_model
+from trainer_worker.exporting.checks import ExportChecks, Exports, HeldOut
+from trainer_worker.exporting.writing import export_model
 
 SIDE = 32
 HELD_OUT = 40

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from trainer_worker.adam import Adam
+from trainer_worker.optimization.adam import Adam
 
 STEPS, RATE = 4, 0.05
 

@@ -12,10 +12,10 @@ from protocol.options import ClassificationOptions
 from tests.project_folders import open_project
 from tests.sample_tasks import hex_id
 from tests.train.digit_projects import SIZE, digit_file, write_digits
-from trainer_worker import features
-from trainer_worker.data.images import Box, PictureReader, read_rgb
-from trainer_worker.job import Job, SilentReporter
-from trainer_worker.trainers import classification
+from trainer_worker.attempt.job import Job, SilentReporter
+from trainer_worker.classification import features
+from trainer_worker.classification import train as classification
+from trainer_worker.pictures.images import Box, PictureReader, read_rgb
 
 
 def task(project: Path, task_id: str, **options: Any) -> dict[str, Any]:

@@ -13,9 +13,10 @@ from protocol.options import ClassificationOptions, SegmentationOptions
 from tests.project_folders import open_project
 from tests.sample_tasks import hex_id
 from tests.train.digit_projects import SIZE, write_digits
+from trainer_worker.attempt.job import Job, SilentReporter
 from trainer_worker.backbones.catalogue import BUNDLED
-from trainer_worker.job import Job, SilentReporter
-from trainer_worker.trainers import classification, segmentation
+from trainer_worker.classification import train as classification
+from trainer_worker.segmentation import train as segmentation
 
 
 def task(project: Path, task_id: str, **options: Any) -> dict[str, Any]:

@@ -20,8 +20,8 @@ from tests.picture_reading import read_rgb
 from tests.project_folders import open_project
 from tests.sample_tasks import hex_id
 from tests.train.unpacked_pack import complaints, damage_sample, run_predict, swap_labels, unpack
-from trainer_worker.job import Cancelled, Job, Phase, SilentReporter, TrainingResult
-from trainer_worker.trainers.classification import train
+from trainer_worker.attempt.job import Cancelled, Job, Phase, SilentReporter, TrainingResult
+from trainer_worker.classification.train import train
 
 SIZE = 64
 

@@ -21,11 +21,9 @@ from keras import layers
 from protocol.errors import TrainingError
 from protocol.options import EXPORT_FORMATS
 from tests.train.small_models import FLOATS, HELD_OUT, SIDE, THREADS, Trained, nothing
-from trainer_worker import exports
-from trainer_worker.export_checks import ExportCheck, Exports, HeldOut, Unwritten
-from trainer_worker.exports import ONNX_PACKAGES, WRITING_S, export_model, refuse_impossible
-from trainer_worker.project.model_files import FILES
-from trainer_worker.scoring import (
+from trainer_worker.exporting import writing
+from trainer_worker.exporting.checks import ExportCheck, Exports, HeldOut, Unwritten
+from trainer_worker.exporting.scoring import (
     CannotRunError,
     ScoringProcess,
     ScoringProcesses,
@@ -33,6 +31,8 @@ from trainer_worker.scoring import (
     load_predictor,
     runtime_of,
 )
+from trainer_worker.exporting.writing import ONNX_PACKAGES, WRITING_S, export_model, refuse_impossible
+from trainer_worker.project.model_files import FILES
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -267,10 +267,10 @@ def test_onnx_without_its_packages_is_said_with_the_command(
 def test_a_converter_that_fails_costs_its_own_format_only(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_: exports.Export) -> bytes:
+    def refuse(_: writing.Export) -> bytes:
         raise RuntimeError("no such operation")
 
-    monkeypatch.setattr(exports, "_float16" if "16" in name else "_int8", refuse)
+    monkeypatch.setattr(writing, "_float16" if "16" in name else "_int8", refuse)
     files: dict[str, Path] = {}
     arguments = (no_pictures, files.__setitem__, nothing)
     assert export_model(mean_colour(), tmp_path, ["tflite", name], *arguments) == [
@@ -292,7 +292,7 @@ def test_onnx_scores_like_the_trained_model_where_its_packages_are(trained: Trai
 def test_tflite_files_are_run_without_tensorflow(trained: Trained) -> None:
     code = (
         "import sys; import numpy as np\n"
-        "from trainer_worker.runtimes.__main__ import Runner, runtime\n"
+        "from trainer_worker.exporting.runtimes.__main__ import Runner, runtime\n"
         "runner = Runner(runtime('tflite'), 1)\n"
         f"assert runner.answer({str(trained.files['tflite'])!r}) is None\n"
         f"print(runner.answer(np.zeros((1, {SIDE}, {SIDE}, 3), np.uint8))[0].shape)\n"

@@ -10,12 +10,12 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 
 from tests.picture_reading import READER, read_rgb
-from trainer_worker import features
 from trainer_worker.backbones.backbone import Backbone
 from trainer_worker.backbones.efficientnet_lite import LITE0, LITE1
-from trainer_worker.data.images import UnreadableImageError
-from trainer_worker.data.variations import PLAIN, variation_of
-from trainer_worker.features import FeatureExtractor, PictureFeatures, cache_file
+from trainer_worker.classification import features
+from trainer_worker.classification.features import FeatureExtractor, PictureFeatures, cache_file
+from trainer_worker.classification.variations import PLAIN, variation_of
+from trainer_worker.pictures.images import UnreadableImageError
 
 SIZE = 64
 

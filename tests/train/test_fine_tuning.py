@@ -12,8 +12,9 @@ import pytest
 
 from protocol.options import ClassificationOptions
 from tests.project_folders import checkpoints_in
+from trainer_worker.attempt.job import SilentReporter
 from trainer_worker.backbones.efficientnet_lite import LITE0
-from trainer_worker.fine_tuning import (
+from trainer_worker.classification.fine_tuning import (
     LEAST_STEPS,
     WARM_UP_STEPS,
     Classifier,
@@ -26,7 +27,6 @@ from trainer_worker.fine_tuning import (
     predict,
     rate_share,
 )
-from trainer_worker.job import SilentReporter
 
 SIZE = 64
 ROWS = np.arange(48)

@@ -19,9 +19,10 @@ from tests.project_folders import open_project
 from tests.sample_tasks import hex_id
 from tests.security.mutations import mutate
 from tests.train.digit_projects import SIZE, write_digits
-from trainer_worker.job import Job, SilentReporter
-from trainer_worker.scoring import ScoringProcess
-from trainer_worker.trainers import classification, segmentation
+from trainer_worker.attempt.job import Job, SilentReporter
+from trainer_worker.classification import train as classification
+from trainer_worker.exporting.scoring import ScoringProcess
+from trainer_worker.segmentation import train as segmentation
 
 
 class PowerCutError(Exception):

@@ -18,12 +18,13 @@ from tests.project_folders import checkpoints_in, open_project
 from tests.sample_tasks import hex_id
 from tests.train.digit_projects import SIZE, write_digits
 from tests.train.published_weights import PREPROCESSING, publish_weights, random_application
+from trainer_worker.attempt.job import Job, SilentReporter
 from trainer_worker.backbones.backbone import STRIDES, TRUNK_STRIDE
 from trainer_worker.backbones.catalogue import find_backbone
 from trainer_worker.backbones.weights_files import WEIGHTS_FILES, file_sha256
-from trainer_worker.fine_tuning import Examples, build_classifier, fit
-from trainer_worker.job import Job, SilentReporter
-from trainer_worker.trainers import classification, segmentation
+from trainer_worker.classification import train as classification
+from trainer_worker.classification.fine_tuning import Examples, build_classifier, fit
+from trainer_worker.segmentation import train as segmentation
 
 QUICKEST: BackboneName = "mobilenet_v2"
 WRITABLE: tuple[ExportFormat, ...] = ("tflite", "tflite_float16", "tflite_int8", "saved_model", "keras")

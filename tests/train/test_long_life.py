@@ -17,10 +17,11 @@ from demo.segmentation_data import make_segmentation_project
 from protocol.options import ClassificationOptions, SegmentationOptions, TrainingOptions
 from tests.project_folders import open_project
 from tests.sample_tasks import hex_id
-from trainer_worker.adam import Adam
-from trainer_worker.child import release_memory
-from trainer_worker.job import Job, SilentReporter
-from trainer_worker.trainers import classification, segmentation
+from trainer_worker.attempt.job import Job, SilentReporter
+from trainer_worker.classification import train as classification
+from trainer_worker.optimization.adam import Adam
+from trainer_worker.segmentation import train as segmentation
+from trainer_worker.training.child import release_memory
 
 THREADS = 2
 #: The first tasks fill caches of TensorFlow's and ours.

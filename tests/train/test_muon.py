@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer_worker import quick_twins, unet
-from trainer_worker.adam import Adam
 from trainer_worker.backbones.backbone import STRIDES
-from trainer_worker.muon import RATE_OF_KERNELS, Muon, orthogonalized
+from trainer_worker.optimization import training_copies
+from trainer_worker.optimization.adam import Adam
+from trainer_worker.optimization.muon import RATE_OF_KERNELS, Muon, orthogonalized
+from trainer_worker.segmentation import unet
 
 KERNEL, BIAS = (3, 3, 4, 6), (6,)
 RATE = 5e-3
@@ -95,8 +96,8 @@ def test_a_kernel_that_is_no_weight_is_refused() -> None:
 def test_all_convolutions_of_a_decoder_but_the_last_are_its_kernels(
     policy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(quick_twins, "quick_policy", lambda: policy)
-    twin = quick_twins.decoder_twin(unet.build_decoder([(64 // stride, 64 // stride, 8) for stride in STRIDES]))
+    monkeypatch.setattr(training_copies, "quick_policy", lambda: policy)
+    twin = training_copies.decoder_twin(unet.build_decoder([(64 // stride, 64 // stride, 8) for stride in STRIDES]))
     kernels = unet.normalized_kernels(twin)
     expected = [weight for weight in twin.trainable_variables if len(weight.shape) == 4][:-1]
     assert [kernel.path for kernel in kernels] == [weight.path for weight in expected]

@@ -12,10 +12,11 @@ import tensorflow as tf
 
 from protocol.options import SegmentationOptions
 from tests.project_folders import checkpoints_in, facts_of
-from trainer_worker import quick_twins, unet
+from trainer_worker.optimization import training_copies
 from trainer_worker.project.checkpoints import Checkpoints
-from trainer_worker.skip_features import SkipFeatures
-from trainer_worker.unet_training import DecoderHistory, TrainingHooks, fit_decoder
+from trainer_worker.segmentation import unet
+from trainer_worker.segmentation.skip_features import SkipFeatures
+from trainer_worker.segmentation.unet_training import DecoderHistory, TrainingHooks, fit_decoder
 
 SIZE = 64
 SHAPES = [(32, 32, 16), (16, 16, 24), (8, 8, 40), (4, 4, 112), (2, 2, 320)]
@@ -30,7 +31,7 @@ def decoder_with_features() -> tuple[Any, list[Any]]:
 
 
 def use_bfloat16(monkeypatch: pytest.MonkeyPatch, yes: bool) -> None:
-    monkeypatch.setattr(quick_twins, "computes_bfloat16", lambda: yes)
+    monkeypatch.setattr(training_copies, "computes_bfloat16", lambda: yes)
 
 
 def moving(network: Any) -> list[Any]:
@@ -43,7 +44,7 @@ def test_twin_gives_what_keras_gives_in_training(
 ) -> None:
     use_bfloat16(monkeypatch, bfloat16)
     decoder, inputs = decoder_with_features()
-    twin = quick_twins.decoder_twin(decoder)
+    twin = training_copies.decoder_twin(decoder)
     first = moving(twin)
     got = np.asarray(keras.ops.cast(twin(inputs, training=True), "float32"))
     expected = np.asarray(decoder(inputs, training=True))
@@ -64,7 +65,7 @@ def test_encoder_twin_goes_by_moving_averages_and_takes_bare_operations(monkeypa
     network = keras.Model(inputs, keras.ops.relu6(x + 3.0) * x)
     network.get_layer("bn").moving_mean.assign([5.0, -5.0, 1.0, 0.0])
     pictures = np.random.default_rng(0).random((2, 8, 8, 3), np.float32)
-    got = quick_twins.encoder_twin(network)(pictures, training=False)
+    got = training_copies.encoder_twin(network)(pictures, training=False)
     assert keras.backend.standardize_dtype(got.dtype) == "bfloat16"
     expected = np.asarray(network(pictures, training=False))
     near = BFLOAT16_TOLERANCE * np.abs(expected).max()
@@ -77,7 +78,7 @@ def test_weights_are_float32_whatever_the_arithmetic(monkeypatch: pytest.MonkeyP
     decoder, inputs = decoder_with_features()
     for yes, expected in ((True, "bfloat16"), (False, "float32")):
         use_bfloat16(monkeypatch, yes)
-        twin = quick_twins.decoder_twin(decoder)
+        twin = training_copies.decoder_twin(decoder)
         assert keras.backend.standardize_dtype(twin(inputs, training=True).dtype) == expected
         assert {variable.dtype for variable in twin.variables} == {"float32"}
         for own, given in zip(twin.get_weights(), decoder.get_weights(), strict=True):
@@ -92,8 +93,8 @@ def test_tail_twin_learns_as_keras_would(cells: int, kernel: tuple[int, int]) ->
     inputs = keras.Input((cells, cells, 6))
     layer = keras.layers.DepthwiseConv2D(kernel, padding="same", activation="relu", bias_initializer="uniform")
     tail = keras.Model(inputs, layer(inputs))
-    twin = quick_twins.tail_twin(tail)
-    assert isinstance(twin.layers[-1], quick_twins.SmallMapDepthwiseConv2D)
+    twin = training_copies.tail_twin(tail)
+    assert isinstance(twin.layers[-1], training_copies.SmallMapDepthwiseConv2D)
     random = np.random.default_rng(0)
     maps = tf.constant(random.normal(size=(3, cells, cells, 6)), tf.float32)
     weights = tf.constant(random.normal(size=(3, cells, cells, 6)), tf.float32)
@@ -117,9 +118,9 @@ def test_tail_twin_leaves_to_keras_what_it_does_not_know(
     def unwanted(maps: Any, kernel: Any) -> Any:
         raise AssertionError(f"taken for a plain one: {maps.shape}, {kernel.shape}")
 
-    monkeypatch.setattr(quick_twins, "_depthwise", unwanted)
+    monkeypatch.setattr(training_copies, "_depthwise", unwanted)
     maps = np.ones((2, 8, 8, 4), np.float32)
-    np.testing.assert_array_equal(quick_twins.tail_twin(tail)(maps), tail(maps))
+    np.testing.assert_array_equal(training_copies.tail_twin(tail)(maps), tail(maps))
 
 
 def outputs_and_gradients(network: Any, maps: Any, weights: Any) -> list[Any]:

@@ -15,14 +15,15 @@ from protocol.options import ClassificationOptions, SegmentationOptions
 from tests.project_folders import checkpoints_in, open_project
 from tests.sample_tasks import hex_id
 from tests.train.digit_projects import write_digits
-from trainer_worker import features, unet
+from trainer_worker.attempt.job import Job, SilentReporter
 from trainer_worker.backbones.efficientnet_lite import LITE0
-from trainer_worker.data.images import Box, PictureReader, read_rgb
-from trainer_worker.job import Job, SilentReporter
+from trainer_worker.classification import features
+from trainer_worker.classification import train as classification
+from trainer_worker.pictures.images import Box, PictureReader, read_rgb
 from trainer_worker.project.checkpoints import Checkpoints
-from trainer_worker.skip_features import SkipFeatures
-from trainer_worker.trainers import classification
-from trainer_worker.unet_training import DecoderHistory, TrainingHooks, fit_decoder
+from trainer_worker.segmentation import unet
+from trainer_worker.segmentation.skip_features import SkipFeatures
+from trainer_worker.segmentation.unet_training import DecoderHistory, TrainingHooks, fit_decoder
 
 SIZE = 64
 

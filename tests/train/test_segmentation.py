@@ -19,16 +19,16 @@ from tests.picture_reading import read_mask, read_rgb
 from tests.project_folders import open_project, read_manifest
 from tests.sample_tasks import hex_id
 from tests.train.unpacked_pack import complaints, damage_sample, swap_labels, unpack
-from trainer_worker import unet
+from trainer_worker.attempt.job import Cancelled, Job, Phase, SilentReporter, TrainingResult
 from trainer_worker.backbones.efficientnet_lite import LITE0
-from trainer_worker.data.mask_folders import Cutting, read_pairs, scan
-from trainer_worker.job import Cancelled, Job, Phase, SilentReporter, TrainingResult
-from trainer_worker.mask_scores import MaskScores, score_masks
-from trainer_worker.scoring import load_predictor
-from trainer_worker.skip_features import VIEWS, SkipFeatures, view_of
-from trainer_worker.trainers import segmentation
-from trainer_worker.trainers.segmentation import train
-from trainer_worker.unet_training import DecoderHistory, batch_size_for, fit_decoder, planned_epochs
+from trainer_worker.exporting.scoring import load_predictor
+from trainer_worker.segmentation import train as segmentation
+from trainer_worker.segmentation import unet
+from trainer_worker.segmentation.folders import Cutting, read_pairs, scan
+from trainer_worker.segmentation.scores import MaskScores, score_masks
+from trainer_worker.segmentation.skip_features import VIEWS, SkipFeatures, view_of
+from trainer_worker.segmentation.train import train
+from trainer_worker.segmentation.unet_training import DecoderHistory, batch_size_for, fit_decoder, planned_epochs
 
 SIDE = 96
 THREADS = 2

@@ -17,19 +17,19 @@ from protocol.options import SegmentationOptions
 from tests.picture_reading import read_mask, read_rgb
 from tests.project_folders import checkpoints_in, open_project, read_manifest
 from tests.sample_tasks import hex_id
-from trainer_worker import unet
+from trainer_worker.attempt.job import Job, SilentReporter, TrainingResult
 from trainer_worker.backbones.efficientnet_lite import LITE0
-from trainer_worker.data.mask_classes import UNLABELLED, read_classes
-from trainer_worker.data.mask_folders import Cutting, read_pairs, scan
-from trainer_worker.data.user_files import UserFiles
-from trainer_worker.job import Job, SilentReporter, TrainingResult
-from trainer_worker.mask_losses import class_weights, dice_and_categorical_cross_entropy
-from trainer_worker.mask_predictions import MaskPredictor
-from trainer_worker.mask_scores import score_classes
-from trainer_worker.scoring import load_predictor
-from trainer_worker.skip_features import SkipFeatures
-from trainer_worker.trainers.segmentation import train
-from trainer_worker.unet_training import TrainingHooks, fit_decoder
+from trainer_worker.exporting.scoring import load_predictor
+from trainer_worker.pictures.user_files import UserFiles
+from trainer_worker.segmentation import unet
+from trainer_worker.segmentation.classes import UNLABELLED, read_classes
+from trainer_worker.segmentation.folders import Cutting, read_pairs, scan
+from trainer_worker.segmentation.losses import class_weights, dice_and_categorical_cross_entropy
+from trainer_worker.segmentation.predictions import MaskPredictor
+from trainer_worker.segmentation.scores import score_classes
+from trainer_worker.segmentation.skip_features import SkipFeatures
+from trainer_worker.segmentation.train import train
+from trainer_worker.segmentation.unet_training import TrainingHooks, fit_decoder
 
 SIDE = 96
 NAMES = ["background", "red", "blue", "green"]  # nothing is green

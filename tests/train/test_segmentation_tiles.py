@@ -14,10 +14,10 @@ from protocol.options import SegmentationOptions
 from tests.picture_reading import read_mask, read_rgb
 from tests.project_folders import open_project, read_manifest
 from tests.sample_tasks import hex_id
-from trainer_worker.job import Job, SilentReporter
-from trainer_worker.mask_scores import MaskTally
-from trainer_worker.scoring import load_predictor
-from trainer_worker.trainers.segmentation import train
+from trainer_worker.attempt.job import Job, SilentReporter
+from trainer_worker.exporting.scoring import load_predictor
+from trainer_worker.segmentation.scores import MaskTally
+from trainer_worker.segmentation.train import train
 
 SIDE, PICTURE_SIDE = 64, 192
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from tensorflow.lite.python import schema_py_generated as schema
 
-from trainer_worker.app_pack import label_model
-from trainer_worker.exports import export_model
-from trainer_worker.scoring import load_predictor
-from trainer_worker.tflite_metadata import tensor_names
+from trainer_worker.exporting.metadata import tensor_names
+from trainer_worker.exporting.scoring import load_predictor
+from trainer_worker.exporting.writing import export_model
+from trainer_worker.publishing.app_pack import label_model
 
 SIDE = 32
 

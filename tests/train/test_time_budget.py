@@ -15,11 +15,12 @@ from protocol.options import ClassificationOptions, SegmentationOptions
 from tests.project_folders import open_project
 from tests.sample_tasks import hex_id
 from tests.train.digit_projects import SIZE, write_digits
-from trainer_worker.data.mask_folders import DECODE_BATCH
-from trainer_worker.job import Job, SilentReporter
-from trainer_worker.labelled_pictures import LEAST_READ_OF_CLASS, balanced_order
-from trainer_worker.scoring import load_predictor
-from trainer_worker.trainers import classification, segmentation
+from trainer_worker.attempt.job import Job, SilentReporter
+from trainer_worker.classification import train as classification
+from trainer_worker.classification.dataset import LEAST_READ_OF_CLASS, balanced_order
+from trainer_worker.exporting.scoring import load_predictor
+from trainer_worker.segmentation import train as segmentation
+from trainer_worker.segmentation.folders import DECODE_BATCH
 
 
 class PowerCutError(Exception):

@@ -15,12 +15,12 @@ import pytest
 from protocol.errors import TrainingError
 from protocol.options import SegmentationOptions
 from tests.project_folders import checkpoints_in
-from trainer_worker import unet_training
-from trainer_worker.data.mask_classes import UNLABELLED
-from trainer_worker.mask_losses import MaskLoss
-from trainer_worker.skip_features import SkipFeatures
-from trainer_worker.unet import build_decoder
-from trainer_worker.unet_training import (
+from trainer_worker.segmentation import unet_training
+from trainer_worker.segmentation.classes import UNLABELLED
+from trainer_worker.segmentation.losses import MaskLoss
+from trainer_worker.segmentation.skip_features import SkipFeatures
+from trainer_worker.segmentation.unet import build_decoder
+from trainer_worker.segmentation.unet_training import (
     FINAL_RATE_SHARE,
     WARMUP_SHARE,
     DecoderHistory,

@@ -13,9 +13,10 @@ from sklearn.datasets import load_digits
 
 from protocol.options import ClassificationOptions
 from tests.project_folders import checkpoints_in
-from trainer_worker import fine_tuning
+from trainer_worker.attempt.job import SilentReporter
 from trainer_worker.backbones.efficientnet_lite import LITE0
-from trainer_worker.fine_tuning import (
+from trainer_worker.classification import fine_tuning
+from trainer_worker.classification.fine_tuning import (
     START_C,
     Classifier,
     Examples,
@@ -25,7 +26,6 @@ from trainer_worker.fine_tuning import (
     image_weights,
     predict,
 )
-from trainer_worker.job import SilentReporter
 
 SIZE = 64
 #: Digits that look alike; of the first, 5 % of the training pictures.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from protocol import messages as m
 from tests.agent_driver import GRACE_S, Driver, of, sent, training, warm
-from trainer_worker import agent_events as agent
-from trainer_worker.agent_core import START_LIMIT_S, TIME_LIMIT_GRACE_S
+from trainer_worker.agent import events as agent
+from trainer_worker.agent.core import START_LIMIT_S, TIME_LIMIT_GRACE_S
 
 STALL_S = 60.0
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from protocol import messages as m
 from tests.agent_driver import Driver, warm
-from trainer_worker import agent_events as agent
-from trainer_worker.agent_core import START_LIMIT_S
+from trainer_worker.agent import events as agent
+from trainer_worker.agent.core import START_LIMIT_S
 
 
 def test_a_rejected_worker_stops_training() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from protocol import messages as m
 from tests.agent_driver import HEARTBEAT_S, TRAINED, Driver, of, sent, training
-from trainer_worker import agent_events as agent
+from trainer_worker.agent import events as agent
 
 
 def with_result_and_no_welcome() -> Driver:

@@ -20,7 +20,7 @@ from PIL import Image
 
 from tests.picture_reading import read_rgb
 from tests.unit.small_tflite import small_tflite
-from trainer_worker.app_pack import SNIPPETS, add_app_pack, label_model, pick_samples
+from trainer_worker.publishing.app_pack import SNIPPETS, add_app_pack, label_model, pick_samples
 
 SIDE = 32
 DAY = datetime.date(2026, 11, 24)

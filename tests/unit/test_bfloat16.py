@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from trainer_worker.bfloat16 import computes_bfloat16
+from trainer_worker.optimization.bfloat16 import computes_bfloat16
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,12 @@ from protocol.errors import FailureClass, TrainingError
 from protocol.task import Trained
 from tests.project_folders import open_project
 from tests.sample_tasks import hex_id, make_spec
+from trainer_worker.attempt.job import Job
 from trainer_worker.backbones.weights_files import WEIGHTS_FILES
-from trainer_worker.child import TRACE_LINES, explain, make_job
-from trainer_worker.job import Job
 from trainer_worker.project.model_folder import ModelFolder
 from trainer_worker.project.models import finished_model, trained
-from trainer_worker.trainer_settings import TrainerSettings
+from trainer_worker.training.child import TRACE_LINES, explain, make_job
+from trainer_worker.training.settings import TrainerSettings
 
 
 class ResourceExhaustedError(Exception):

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from protocol.errors import TrainingError
-from trainer_worker.data.class_folders import keep_trainable, scan
-from trainer_worker.data.images import UnreadableImageError
+from trainer_worker.classification.folders import keep_trainable, scan
+from trainer_worker.pictures.images import UnreadableImageError
 
 
 def _folders(root: Path, **counts: int) -> None:

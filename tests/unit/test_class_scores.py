@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trainer_worker.class_scores import accuracy, balanced_accuracy, score_classes
+from trainer_worker.classification.scores import accuracy, balanced_accuracy, score_classes
 
 
 def test_a_class_that_is_never_named_costs_more_than_its_share() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from trainer_worker.data.contents import content_groups, content_hashes
-from trainer_worker.data.user_files import MAX_FILE_BYTES, UserFiles
+from trainer_worker.pictures.contents import content_groups, content_hashes
+from trainer_worker.pictures.user_files import MAX_FILE_BYTES, UserFiles
 
 
 class CancelledError(Exception):

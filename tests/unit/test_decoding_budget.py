@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from trainer_worker.data.decoding_budget import (
+from trainer_worker.pictures.decoding_budget import (
     LEAST_BYTES,
     MOST_BYTES_OF_A_PICTURE,
     DecodingBudget,

@@ -11,8 +11,8 @@ from PIL import Image
 from benchmarks.bombs import BOMBS, png
 from benchmarks.decoding import MOST_OF_ONE_MB, MOST_OF_SIX_MB, in_own_process
 from tests.picture_reading import read_mask, read_rgb
-from trainer_worker.data.images import PictureReader
-from trainer_worker.data.user_files import UserFiles
+from trainer_worker.pictures.images import PictureReader
+from trainer_worker.pictures.user_files import UserFiles
 
 
 @pytest.mark.door(7)
@@ -65,7 +65,7 @@ def test_what_is_reduced_first_looks_like_what_is_scaled_in_one_go(
     reader = PictureReader(UserFiles(tmp_path))
     needed = 1000 * 1400 * (4 if mode in ("RGB", "RGBA", "LA") else 2) + 11_500_000
     monkeypatch.setattr(reader.budget, "most_bytes", needed)
-    from trainer_worker.data import images
+    from trainer_worker.pictures import images
 
     reduced = images.read_rgb(reader, tmp_path / "a.png", (64, 96)).astype(int)
     assert np.abs(reduced - expected).max() <= 2
@@ -76,6 +76,6 @@ def test_masks_are_read_the_same_in_bands(tmp_path: Path, monkeypatch: pytest.Mo
     drawn = np.random.default_rng(0).integers(0, 3, (301, 203)).astype(np.uint8)
     Image.fromarray(drawn).save(tmp_path / "mask.png")
     whole = read_mask(tmp_path / "mask.png", (301, 203))
-    monkeypatch.setattr("trainer_worker.data.flattening.BAND_PIXELS", 1000)
+    monkeypatch.setattr("trainer_worker.pictures.flattening.BAND_PIXELS", 1000)
     np.testing.assert_array_equal(read_mask(tmp_path / "mask.png", (301, 203)), whole)
     np.testing.assert_array_equal(whole, drawn > 0)

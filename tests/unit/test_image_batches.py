@@ -12,9 +12,9 @@ from PIL import Image
 from sklearn.datasets import load_sample_images
 
 from tests.picture_reading import READER, read_rgb
-from trainer_worker.data import images, picture_batches
-from trainer_worker.data.images import WHOLE, Box, PictureReader, UnreadableImageError
-from trainer_worker.data.picture_batches import Batching, read_batches
+from trainer_worker.pictures import batches, images
+from trainer_worker.pictures.batches import Batching, read_batches
+from trainer_worker.pictures.images import WHOLE, Box, PictureReader, UnreadableImageError
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -73,11 +73,11 @@ def test_look_ahead_is_bounded(folder: list[Path], monkeypatch: pytest.MonkeyPat
         started.append(path)
         return images.read_rgb(reader, path, size, box)
 
-    monkeypatch.setattr(picture_batches, "read_rgb", counted)
-    batches = read_batches(READER, whole(folder[7:]), Batching((16, 16), 2, 2))
-    next(batches)
-    assert len(started) <= 2 + picture_batches.LOOK_AHEAD_BATCHES * 2
-    batches.close()  # type: ignore[attr-defined]
+    monkeypatch.setattr(batches, "read_rgb", counted)
+    found = read_batches(READER, whole(folder[7:]), Batching((16, 16), 2, 2))
+    next(found)
+    assert len(started) <= 2 + batches.LOOK_AHEAD_BATCHES * 2
+    found.close()  # type: ignore[attr-defined]
     assert len(started) < 16
 
 

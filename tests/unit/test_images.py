@@ -17,7 +17,7 @@ from PIL import ExifTags, Image
 from sklearn.datasets import load_sample_images
 
 from tests.picture_reading import image_size, read_rgb
-from trainer_worker.data.images import UnreadableImageError
+from trainer_worker.pictures.images import UnreadableImageError
 
 REPO = Path(__file__).resolve().parents[2]
 AWKWARD = REPO.parent / "shared" / "data" / "awkward"
@@ -285,8 +285,8 @@ def test_reading_prints_nothing(tmp_path: Path) -> None:
     Image.new("RGB", (9, 9)).save(tmp_path / "cut.tif")
     (tmp_path / "cut.tif").write_bytes((tmp_path / "cut.tif").read_bytes()[:-60])
     code = (
-        "import sys; from pathlib import Path; from trainer_worker.data.images import *\n"
-        "from trainer_worker.data.picture_files import *\n"
+        "import sys; from pathlib import Path; from trainer_worker.pictures.images import *\n"
+        "from trainer_worker.pictures.listing import *\n"
         "for folder in sys.argv[1:]:\n"
         "    reader = PictureReader(UserFiles(Path(folder)))\n"
         "    for path in find_images(reader.files, Path(folder)).pictures:\n"

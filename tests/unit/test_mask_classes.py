@@ -12,8 +12,9 @@ from PIL import Image
 
 from protocol.errors import TrainingError
 from tests.picture_reading import read_mask
-from trainer_worker.data.images import UnreadableImageError
-from trainer_worker.data.mask_classes import (
+from trainer_worker.pictures.images import UnreadableImageError
+from trainer_worker.pictures.user_files import UserFiles
+from trainer_worker.segmentation.classes import (
     FOREGROUND_OR_NOT,
     MAX_CLASSES,
     MaskClasses,
@@ -22,9 +23,8 @@ from trainer_worker.data.mask_classes import (
     rarest_class,
     read_classes,
 )
-from trainer_worker.data.mask_folders import Cutting, read_pairs, scan
-from trainer_worker.data.user_files import UserFiles
-from trainer_worker.mask_scores import score_classes
+from trainer_worker.segmentation.folders import Cutting, read_pairs, scan
+from trainer_worker.segmentation.scores import score_classes
 
 SHAPE = (12, 16)
 CLASSES = MaskClasses(("background", "road", "tree"), listed=True)

@@ -12,8 +12,8 @@ from sklearn.datasets import load_sample_images
 
 from protocol.errors import TrainingError
 from tests.picture_reading import read_mask
-from trainer_worker.data.images import UnreadableImageError
-from trainer_worker.data.mask_folders import DECODE_BATCH, Cutting, read_pairs, scan
+from trainer_worker.pictures.images import UnreadableImageError
+from trainer_worker.segmentation.folders import DECODE_BATCH, Cutting, read_pairs, scan
 
 SHAPE = (20, 30)  # height, width
 

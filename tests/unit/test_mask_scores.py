@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trainer_worker.mask_scores import score_masks
+from trainer_worker.segmentation.scores import score_masks
 
 
 def test_known_figures_of_two_pictures() -> None:

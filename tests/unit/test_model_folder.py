@@ -16,11 +16,11 @@ import pytest
 from protocol.errors import TrainingError
 from tests.project_folders import open_project, read_manifest
 from tests.sample_tasks import hex_id
+from trainer_worker.attempt.work_folder import work_folder
 from trainer_worker.project.directory import Directory
 from trainer_worker.project.json_text import json_text
 from trainer_worker.project.model_folder import ModelFolder
 from trainer_worker.project.models import AlreadyPublishedError, finished_model
-from trainer_worker.work_folder import work_folder
 
 T0, T1, T2 = hex_id("t0"), hex_id("t1"), hex_id("t2")
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from conf.settings import ROOT
-from trainer_worker.name_lock import NameTakenError, take_name
+from trainer_worker.agent.name_lock import NameTakenError, take_name
 
-TAKE = "import sys; from pathlib import Path; from trainer_worker.name_lock import take_name; "
+TAKE = "import sys; from pathlib import Path; from trainer_worker.agent.name_lock import take_name; "
 TAKE += "print(take_name(Path(sys.argv[1]), 'w1'))"
 
 

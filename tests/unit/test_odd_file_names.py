@@ -10,9 +10,9 @@ from protocol import wire
 from protocol.errors import TrainingError
 from protocol.text import as_utf8
 from tests.sample_tasks import hex_id
-from trainer_worker.child import explain
 from trainer_worker.project.json_text import json_text
 from trainer_worker.project.model_files import label_lines
+from trainer_worker.training.child import explain
 
 LATIN_1 = os.fsdecode(b"caf\xe9.jpg")
 

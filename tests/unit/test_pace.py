@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trainer_worker.pace import LEAST_TASKS, MOST_TASKS, UNKNOWN, Pace
+from trainer_worker.training.pace import LEAST_TASKS, MOST_TASKS, UNKNOWN, Pace
 
 
 def test_a_machine_without_history_gets_a_wide_range(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from trainer_worker.data.picture_files import find_images
-from trainer_worker.data.user_files import RefusedFileError, UserFiles
+from trainer_worker.pictures.listing import find_images
+from trainer_worker.pictures.user_files import RefusedFileError, UserFiles
 
 
 def test_find_images_leaves_litter_out_and_odd_names_in(tmp_path: Path) -> None:

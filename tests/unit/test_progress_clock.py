@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from protocol.messages import Report
-from trainer_worker.progress_clock import HIGHEST_PERCENT, ProgressClock
+from trainer_worker.agent.progress_clock import HIGHEST_PERCENT, ProgressClock
 
 STEP_S = 0.25
 FRESH_WITHIN_S = 2.0

@@ -8,7 +8,7 @@ import pytest
 
 from protocol.errors import TrainingError
 from tests.project_folders import open_project
-from trainer_worker.child import refuse_links_outside
+from trainer_worker.training.child import refuse_links_outside
 
 
 @pytest.mark.parametrize("name", ["images", "labels", "masks"])

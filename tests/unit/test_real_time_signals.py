@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from trainer_worker.trainer_process import describe_end
+from trainer_worker.agent.spawned_trainer import describe_end
 
 
 def test_a_signal_without_a_name_is_numbered() -> None:

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocol.messages import Report
-from trainer_worker.job import Cancelled, Phase
-from trainer_worker.reporter import ENDS_AT_BUDGET, LEAST_MARGIN, PLAN_PERCENT, REPORT_INTERVAL_S, PipeReporter
+from trainer_worker.attempt.job import Cancelled, Phase
+from trainer_worker.training.reporter import ENDS_AT_BUDGET, LEAST_MARGIN, PLAN_PERCENT, REPORT_INTERVAL_S, PipeReporter
 
 PLAN = [Phase("features", 10.0), Phase("head", 20.0), Phase("export", 10.0)]
 DEADLINE_S = 10.0

@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer_worker.data.contents import content_groups, content_hashes
-from trainer_worker.data.splits import conflicts, stratified_split
-from trainer_worker.data.user_files import UserFiles
+from trainer_worker.pictures.contents import content_groups, content_hashes
+from trainer_worker.pictures.splits import conflicts, stratified_split
+from trainer_worker.pictures.user_files import UserFiles
 
 
 def test_identical_files_share_a_group_and_others_of_the_same_size_do_not(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from flatbuffers import encode, packer, table
 
 from tests.unit.small_tflite import small_tflite
-from trainer_worker.tflite_metadata import add_metadata_buffer, describe_tflite, tensor_names
+from trainer_worker.exporting.metadata import add_metadata_buffer, describe_tflite, tensor_names
 
 LABELS = "daisy\nrose\ntürkisch\n"
 

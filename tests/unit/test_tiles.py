@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from trainer_worker.data.mask_folders import Cutting, read_pairs, scan, whole_pair
-from trainer_worker.data.tiles import choose, overlap_px, part_that_counts, tiled_size, tiles
+from trainer_worker.segmentation.folders import Cutting, read_pairs, scan, whole_pair
+from trainer_worker.segmentation.tiles import choose, overlap_px, part_that_counts, tiled_size, tiles
 
 SIDE = 64
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from trainer_worker.time_budget import TimeBudget
+from trainer_worker.attempt.time_budget import TimeBudget
 
 
 def test_shares_count_from_the_beginning_and_what_follows_is_kept_back() -> None:

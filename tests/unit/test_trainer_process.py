@@ -11,8 +11,8 @@ import pytest
 
 from protocol.messages import Halt
 from tests.waiting import wait_until
-from trainer_worker.trainer_process import ProcessGone, SpawnedTrainer, describe_end
-from trainer_worker.trainer_settings import TrainerSettings
+from trainer_worker.agent.spawned_trainer import ProcessGone, SpawnedTrainer, describe_end
+from trainer_worker.training.settings import TrainerSettings
 
 GIGABYTE_MB = 1024.0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from trainer_worker.trainer_settings import TrainerSettings
+from trainer_worker.training.settings import TrainerSettings
 
 
 def test_they_arrive_as_they_were() -> None:

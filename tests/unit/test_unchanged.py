@@ -14,7 +14,7 @@ import pytest
 
 from tests.project_folders import open_project, read_manifest
 from tests.sample_tasks import hex_id
-from trainer_worker.data.user_files import MAX_FILE_BYTES
+from trainer_worker.pictures.user_files import MAX_FILE_BYTES
 from trainer_worker.project.model_folder import ModelFolder
 from trainer_worker.project.unchanged import fingerprint, take_over
 

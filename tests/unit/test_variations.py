@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from tests.picture_reading import READER, read_rgb
-from trainer_worker.data.images import WHOLE, Box
-from trainer_worker.data.picture_batches import Batching, read_batches
-from trainer_worker.data.variations import LEAST_AREA, PLAIN, variation_of
+from trainer_worker.classification.variations import LEAST_AREA, PLAIN, variation_of
+from trainer_worker.pictures.batches import Batching, read_batches
+from trainer_worker.pictures.images import WHOLE, Box
 
 WIDTH, HEIGHT = 1200, 800
 

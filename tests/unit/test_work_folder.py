@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from trainer_worker.work_folder import take_work_dir, work_folder
+from trainer_worker.attempt.work_folder import take_work_dir, work_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 TAKE_AND_WAIT = (
-    "import sys; from pathlib import Path; from trainer_worker.work_folder import take_work_dir; "
+    "import sys; from pathlib import Path; from trainer_worker.attempt.work_folder import take_work_dir; "
     "print(take_work_dir(Path(sys.argv[1])), flush=True); sys.stdin.read()"
 )
 

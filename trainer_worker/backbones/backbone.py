@@ -1,4 +1,4 @@
-"""What trainers know of a pretrained network: how to build it, where to cut it, what it costs. No TensorFlow here."""
+"""What trainers know of a pretrained network: how to build it, where to cut it, what it costs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All backbones by name, and the one for a task. For the trainer process only: imports TensorFlow."""
+"""All backbones by name, and the one for a task."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from trainer_worker.attempt.job import Job
 from trainer_worker.backbones.backbone import Backbone, ChosenBackbone
 from trainer_worker.backbones.choice import choose
 from trainer_worker.backbones.efficientnet_lite import LITE0, LITE1, LITE2
 from trainer_worker.backbones.keras_applications import load_application
-from trainer_worker.job import Job
 
 AUTO = "auto"
 

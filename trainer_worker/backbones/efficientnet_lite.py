@@ -3,7 +3,7 @@
 The networks are Google's EfficientNet-Lite0 to 2 (EfficientNet, Tan and Le 2019, without squeeze-and-excite and
 with ReLU6 for swish; stem and head are alike in all sizes). Their batch normalizations are folded into the
 convolutions: the same function with a third of the layers, so that it is traced, run and exported faster.
-Trained further, it behaves as with frozen batch normalizations. For the trainer process only: imports TensorFlow.
+Trained further, it behaves as with frozen batch normalizations.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Keras Applications with ImageNet weights from a local file. For the trainer process only: imports TensorFlow.
+"""Keras Applications with ImageNet weights from a local file.
 
 Each is cut near the start of its last stage. Preprocessing goes in front, batch normalizations keep their statistics
 and scales (a small set has too few pictures for new ones), and what drops parts at random in training is switched off:

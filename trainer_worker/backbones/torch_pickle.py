@@ -3,7 +3,6 @@
 The file is: magic number, format version, facts on the machine, the state dict (its tensors refer to
 storages by persistent id), the list of storage keys, then each storage as a count and raw little-endian
 numbers. A pickle can call anything it can name, so only the three things a state dict needs can be named.
-No TensorFlow here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Weights of Keras Applications that the operator has put into a local folder. No TensorFlow here.
+"""Weights of Keras Applications that the operator has put into a local folder.
 
 TFModel downloads nothing: the files are those that Keras itself would fetch for `weights="imagenet"` with
 `include_top=False`, under the same names.

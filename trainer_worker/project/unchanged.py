@@ -18,11 +18,10 @@ from typing import Any
 
 import msgspec
 
-from trainer_worker.data.class_folders import LABELS_FILE
-from trainer_worker.data.contents import content_hashes
-from trainer_worker.data.mask_classes import CLASSES_FILE
-from trainer_worker.data.picture_files import is_litter
-from trainer_worker.data.user_files import Kind, RefusedFileError, UserFiles
+from trainer_worker.pictures.contents import content_hashes
+from trainer_worker.pictures.listing import is_litter
+from trainer_worker.pictures.text_files import TEXT_FILES
+from trainer_worker.pictures.user_files import Kind, RefusedFileError, UserFiles
 from trainer_worker.project.folder import MODELS, ProjectFolder
 from trainer_worker.project.manifest import Manifest
 from trainer_worker.project.model_folder import ModelFolder
@@ -32,8 +31,6 @@ from trainer_worker.project.models import Tell, finished_models, nothing, open_l
 TRAINERS_VERSION = 5
 #: These say when a task is trained and for how long: only whole trainings are taken over.
 _OPTIONS_WITHOUT_INFLUENCE = frozenset({"priority", "maxSeconds"})
-#: The texts that trainers read.
-_TEXTS = frozenset({LABELS_FILE, CLASSES_FILE})
 
 log = logging.getLogger(__name__)
 
@@ -123,7 +120,7 @@ def _input_files(files: UserFiles) -> Iterator[tuple[Path, Kind]]:
 
 def _is_read(name: str) -> bool:
     """Whether a trainer may read a file of that name."""
-    return name in _TEXTS or not is_litter(name)
+    return name in TEXT_FILES or not is_litter(name)
 
 
 def _target(files: UserFiles, link: Path) -> str:

@@ -1,0 +1,1 @@
+"""The agent: sockets, heartbeats, timers and the trainer processes that it spawns. Never TensorFlow."""

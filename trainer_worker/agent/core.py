@@ -1,0 +1,370 @@
+"""The agent's decisions: `handle(event, now_s)` gives instructions. Pure: no socket, process, clock or logging.
+
+The agent keeps one trainer process for training and one spare with TensorFlow loaded, so that neither the
+first task after a failure nor the twenty-first waits for an import.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from pathlib import Path
+
+import msgspec
+
+from protocol import messages as m
+from protocol.errors import Failure, FailureClass
+from protocol.task import TaskSpec
+from trainer_worker.agent.events import (
+    BrokerSaid,
+    ConnectProgress,
+    Discard,
+    Event,
+    Instruction,
+    Leave,
+    LeaveOrdered,
+    Note,
+    Publish,
+    Send,
+    Spawn,
+    Tell,
+    Terminate,
+    TimePassed,
+    TrainerExited,
+    TrainerSaid,
+)
+from trainer_worker.agent.progress_clock import ProgressClock
+from trainer_worker.agent.state import ProcessState, TrainerProcess, Work
+
+HELLO_INTERVAL_S = 0.5
+#: So many without a welcome (five seconds) are worth a line in the log: a wrong address looks like silence.
+HELLOS_UNTIL_NOTE = 10
+PROGRESS_INTERVAL_S = 0.25
+LEAVE_TIMEOUT_S = 3.0
+RESPAWN_DELAY_S = 5.0
+#: Loading TensorFlow takes seconds, and the first start converts a backbone; longer than this, it hangs.
+START_LIMIT_S = 180.0
+#: After a failure of these classes the trainer process is replaced: its memory or its state may be at fault. Bad photos
+#: or options say nothing against the process, and whoever posts them must not take warm processes from everybody.
+RETIRING_CLASSES = (FailureClass.RESOURCES, FailureClass.TRAINER)
+#: What a training may take beyond its maxSeconds to export the best model so far.
+TIME_LIMIT_GRACE_S = 300.0
+REMEMBERED_ATTEMPTS = 1000
+
+
+class AgentSettings(msgspec.Struct, frozen=True):
+    worker: str
+    start_id: str
+    host: str
+    train_types: tuple[str, ...]
+    tasks_per_process: int = 20
+    memory_limit_mb: float = 12_000
+    stop_grace_s: float = 10.0
+    kill_grace_s: float = 2.0
+    stall_limit_s: float = 900.0
+    keep_spare: bool = True
+    #: Folders in which project folders may lie, see project/folder.py.
+    data_roots: tuple[Path, ...] = ()
+
+
+class AgentCore:
+    def __init__(self, settings: AgentSettings) -> None:
+        self.settings = settings
+        self.work: Work | None = None
+        self.processes: dict[int, TrainerProcess] = {}
+        #: Results that the broker has not acknowledged, with what was asked for, for a discard.
+        self.outbox: dict[tuple[str, int], tuple[m.Result, TaskSpec]] = {}
+        self.welcomed = False
+        self._ended_attempts: OrderedDict[tuple[str, int], None] = OrderedDict()
+        self._interval_s = HELLO_INTERVAL_S
+        self._next_heartbeat_s = 0.0
+        self._next_progress_s = 0.0
+        self._next_spawn_s = 0.0
+        self._leave_by_s: float | None = None
+        self._spawned = 0
+        self._said_ready = False
+        self._rejected = ""
+        self._hellos = 0
+        self._last_published: m.Progress | None = None
+        self._publish_key = ""
+        self._now_s = 0.0
+        self._out: list[Instruction] = []
+
+    @property
+    def ready(self) -> bool:
+        """Could start a task at once."""
+        return self._leave_by_s is None and self.work is None and self._ready_process() is not None
+
+    def handle(self, event: Event, now_s: float) -> list[Instruction]:
+        """Everything that follows from one event at one (monotonic) time."""
+        self._out, self._now_s = [], now_s
+        match event:
+            case BrokerSaid():
+                self._broker_said(event.message)
+            case TrainerSaid():
+                self._trainer_said(event.number, event.message)
+            case TrainerExited():
+                self._trainer_exited(event.number, event.how)
+            case LeaveOrdered():
+                self._leave()
+            case TimePassed():
+                pass
+        self._keep_processes()
+        self._give_work()
+        self._watch_time()
+        self._climb_stop_ladder()
+        self._report_progress()
+        self._speak()
+        return self._out
+
+    def next_deadline(self) -> float:
+        """Monotonic time by which `handle(TimePassed())` wants to be called."""
+        deadlines = [self._next_heartbeat_s]
+        if self.work is not None:
+            deadlines.append(self._next_progress_s)
+        if not self.processes:
+            deadlines.append(self._next_spawn_s)
+        return min(deadlines)
+
+    # ---- broker ----
+
+    def _broker_said(self, message: m.BrokerToWorker) -> None:
+        match message:
+            case m.Welcome():
+                if not self.welcomed:
+                    self._out.append(Note("action=worker.welcomed"))
+                self.welcomed, self._rejected = True, ""
+                self._interval_s = message.heartbeat_interval_s
+                self._publish_key = message.publish_key
+                self._out.append(ConnectProgress(message.progress_port))
+                # Results that waited for this welcome go out at once.
+                wait_s = 0.0 if self.outbox else self._interval_s
+                self._next_heartbeat_s = min(self._next_heartbeat_s, self._now_s + wait_s)
+            case m.HelloWanted():
+                if self.welcomed:  # Of several, each asked for by a message of ours, the first is enough.
+                    self._next_heartbeat_s = self._now_s
+                self.welcomed = False
+            case m.Rejected():
+                # Asked again twice a second; said once.
+                if message.error != self._rejected:
+                    self._out.append(Note(f"action=worker.rejected reason={message.error!r}"))
+                self._rejected = message.error
+                if self.work is not None:  # A worker that must not register holds no lease.
+                    self._order_stop(m.Stop(self.work.holding.task_id, self.work.holding.attempt, unknown=True))
+            case m.Start():
+                self._take(message)
+            case m.Stop():
+                self._order_stop(message)
+            case m.Pulse():
+                if message.order is not None:
+                    self._order_stop(message.order)
+            case m.ResultAck():
+                self._acknowledged(message)
+
+    def _take(self, start: m.Start) -> None:
+        key = (start.spec.task_id, start.attempt)
+        if self.work is not None or key in self._ended_attempts:
+            # Held already, or a late copy; if it is news for another time, the broker sends it again.
+            return
+        clock = ProgressClock(*key, self._now_s)
+        self.work = Work(start, clock, self._now_s)
+        self._next_progress_s = self._now_s
+        self._next_heartbeat_s = self._now_s
+        self._out.append(Note(f"action=task.taken task={key[0]} attempt={key[1]}"))
+        if self._leave_by_s is not None:
+            self._end_work(m.Result(*key, handed_back=True))
+
+    def _order_stop(self, order: m.Stop) -> None:
+        work = self.work
+        if work is None or work.holding != m.Holding(order.task_id, order.attempt):
+            return
+        if work.halt is not None and (not work.halt.keep or order.keep):
+            return  # Repeated, or weaker than what is under way.
+        work.halt, work.halted_at_s = order, self._now_s
+        if work.number is None:
+            self._end_work(m.Result(order.task_id, order.attempt, cancelled=True))
+        else:
+            self._out.append(Tell(work.number, m.Halt(order.attempt, order.task_id, order.keep)))
+
+    def _acknowledged(self, ack: m.ResultAck) -> None:
+        sent = self.outbox.pop((ack.task_id, ack.attempt), None)
+        if sent is not None and ack.discard:
+            self._out.append(Discard(sent[1]))
+
+    # ---- trainer processes ----
+
+    def _trainer_said(self, number: int, message: m.TrainerToAgent) -> None:
+        process = self.processes.get(number)
+        if process is None:
+            return
+        match message:
+            case m.Ready():
+                process.state = ProcessState.READY
+                self._out.append(Note(f"action=trainer.ready number={number}"))
+            case m.Report():
+                if self.work is not None and self.work.number == number:
+                    self.work.clock.update(message, self._now_s)
+            case m.Ended():
+                self._training_ended(process, message)
+
+    def _training_ended(self, process: TrainerProcess, ended: m.Ended) -> None:
+        process.tasks_done += 1
+        worn_out = process.tasks_done >= self.settings.tasks_per_process or ended.rss_mb > self.settings.memory_limit_mb
+        failure = ended.result.failure
+        if worn_out or (failure is not None and failure.failure_class in RETIRING_CLASSES):
+            self._retire(process)
+        if self.work is not None and self.work.number == process.number:
+            self._end_work(ended.result)
+
+    def _trainer_exited(self, number: int, how: str) -> None:
+        process = self.processes.pop(number, None)
+        if process is None:
+            return
+        if process.state is ProcessState.STARTING:
+            self._next_spawn_s = self._now_s + RESPAWN_DELAY_S
+        if process.state is not ProcessState.RETIRING:
+            self._out.append(Note(f"action=trainer.exited number={number} how={how!r}"))
+        work = self.work
+        if work is None or work.number != number:
+            return
+        key = (work.start.spec.task_id, work.start.attempt)
+        if work.overdue is not None:
+            self._end_work(m.Result(*key, failure=work.overdue))
+        elif work.rung:
+            self._end_work(m.Result(*key, cancelled=True))
+        else:
+            ran_s = self._now_s - work.began_at_s
+            error = f"the trainer process {how} after {ran_s:.0f} s."
+            self._end_work(m.Result(*key, failure=Failure("trainer_killed", FailureClass.LOST, error)))
+
+    def _end_work(self, result: m.Result) -> None:
+        """The attempt is over: queue its result and remember not to take it again."""
+        work = self.work
+        if work is None:
+            return
+        progress = work.clock.message(self._now_s).progress
+        result = msgspec.structs.replace(result, progress=progress)
+        key = (result.task_id, result.attempt)
+        self.outbox[key] = (result, work.start.spec)
+        self._ended_attempts[key] = None
+        while len(self._ended_attempts) > REMEMBERED_ATTEMPTS:
+            self._ended_attempts.popitem(last=False)
+        self.work = None
+        self._last_published = None
+        self._next_heartbeat_s = self._now_s
+        rung = f" rung={work.rung}" if work.rung else ""
+        self._out.append(Note(f"action=task.{_outcome(result)} task={key[0]} attempt={key[1]}{rung}"))
+
+    def _retire(self, process: TrainerProcess) -> None:
+        process.state = ProcessState.RETIRING
+        self._out.append(Terminate(process.number, force=True))
+
+    def _ready_process(self) -> TrainerProcess | None:
+        ready = (p for p in self.processes.values() if p.state is ProcessState.READY)
+        return min(ready, key=lambda p: p.number, default=None)
+
+    def _keep_processes(self) -> None:
+        """One process to train in; once that is ready, a spare. One that does not get ready is replaced."""
+        for process in list(self.processes.values()):
+            hangs = self._now_s - process.spawned_at_s >= START_LIMIT_S
+            if process.state is ProcessState.STARTING and hangs:
+                self._out.append(Note(f"action=trainer.start_hangs number={process.number}"))
+                self._retire(process)
+        if self._leave_by_s is not None or self._now_s < self._next_spawn_s:
+            return
+        living = [p for p in self.processes.values() if p.state is not ProcessState.RETIRING]
+        starting = any(p.state is ProcessState.STARTING for p in living)
+        if not starting and len(living) < (2 if self.settings.keep_spare else 1):
+            self._spawned += 1
+            self.processes[self._spawned] = TrainerProcess(self._spawned, self._now_s)
+            self._out.append(Spawn(self._spawned))
+
+    def _give_work(self) -> None:
+        process = self._ready_process()
+        if self.work is not None and self.work.number is None and process is not None:
+            self.work.number = process.number
+            self.work.began_at_s = self._now_s
+            self.work.clock.begin(self._now_s)
+            start = self.work.start
+            self._out.append(Tell(process.number, m.Train(start.spec, start.attempt, start.batch_divisor)))
+
+    def _watch_time(self) -> None:
+        """Stop a training at its time limit, and kill one that does not stop or has taken no step for long."""
+        work = self.work
+        if work is None or work.number is None or work.overdue is not None:
+            return
+        spec, ran_s = work.start.spec, self._now_s - work.began_at_s
+        if spec.max_seconds and ran_s >= spec.max_seconds + TIME_LIMIT_GRACE_S:
+            error = f"The training did not end within {TIME_LIMIT_GRACE_S:.0f} s after maxSeconds={spec.max_seconds}."
+            work.overdue = Failure("time_limit", FailureClass.REQUEST, error)
+        elif work.clock.silent_s(self._now_s) >= self.settings.stall_limit_s:
+            error = f"the training took no step for {self.settings.stall_limit_s:.0f} s and was killed."
+            work.overdue = Failure("trainer_stalled", FailureClass.LOST, error)
+        elif spec.max_seconds and ran_s >= spec.max_seconds and work.halt is None:
+            self._order_stop(m.Stop(spec.task_id, work.start.attempt, keep=True))
+        if work.overdue is not None:
+            self._out.append(Terminate(work.number, force=True))
+
+    def _climb_stop_ladder(self) -> None:
+        """A message first (sent when ordered), then SIGTERM, then SIGKILL; keeping the best so far takes its time."""
+        work = self.work
+        if work is None or work.halt is None or work.halt.keep or work.number is None:
+            return
+        waited_s = self._now_s - work.halted_at_s
+        if waited_s >= self.settings.stop_grace_s and work.rung == "":
+            work.rung = "SIGTERM"
+            self._out.append(Terminate(work.number))
+        elif waited_s >= self.settings.stop_grace_s + self.settings.kill_grace_s and work.rung == "SIGTERM":
+            work.rung = "SIGKILL"
+            self._out.append(Terminate(work.number, force=True))
+
+    # ---- speaking ----
+
+    def _report_progress(self) -> None:
+        if self.work is None or self._now_s < self._next_progress_s:
+            return
+        self._next_progress_s = self._now_s + PROGRESS_INTERVAL_S
+        progress = self.work.clock.message(self._now_s)
+        if progress != self._last_published:
+            self._last_published = progress
+            self._out.append(Publish(m.KeyedProgress(self._publish_key, progress)))
+
+    def _speak(self) -> None:
+        """Hello until welcomed, then heartbeats; at once when something has changed."""
+        if self.ready and not self._said_ready:
+            self._next_heartbeat_s = self._now_s
+        if self._now_s >= self._next_heartbeat_s:
+            self._next_heartbeat_s = self._now_s + (self._interval_s if self.welcomed else HELLO_INTERVAL_S)
+            self._said_ready = self.ready
+            holds = self.work.holding if self.work is not None else None
+            if self.welcomed:
+                # Results go first: the broker then knows that the worker is free before it hears that it is ready.
+                # A broker that has not heard our Hello would not take them from us.
+                self._out += [Send(result) for result, _ in self.outbox.values()]
+                self._hellos = 0
+                self._out.append(Send(m.Heartbeat(self.ready, holds)))
+            else:
+                s = self.settings
+                self._hellos += 1
+                if self._hellos == HELLOS_UNTIL_NOTE:
+                    self._out.append(Note("action=worker.waiting reason='no welcome from the broker yet'"))
+                self._out.append(Send(m.Hello(s.worker, s.start_id, s.host, s.train_types, self.ready, holds)))
+        if self._leave_by_s is not None and (not self.outbox or self._now_s >= self._leave_by_s):
+            self._out += [Send(m.Goodbye()), Leave()]
+
+    def _leave(self) -> None:
+        if self._leave_by_s is not None:
+            return
+        self._leave_by_s = self._now_s + LEAVE_TIMEOUT_S
+        if self.work is not None:
+            start = self.work.start
+            self._end_work(m.Result(start.spec.task_id, start.attempt, handed_back=True))
+        for process in self.processes.values():
+            self._retire(process)
+
+
+def _outcome(result: m.Result) -> str:
+    if result.trained is not None:
+        return "trained"
+    if result.failure is not None:
+        return f"failed code={result.failure.code}"
+    return "stopped" if result.cancelled else "handed_back"

@@ -1,0 +1,200 @@
+"""The agent's loop: sockets, pipes, timers and signals around the core."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable
+
+import zmq
+
+from conf.curve import ClientKeys
+from conf.endpoints import collect_endpoint
+from protocol import messages as m
+from protocol import wire
+from protocol.bounds import MAX_PAYLOAD_BYTES
+from trainer_worker.agent.core import AgentCore
+from trainer_worker.agent.events import (
+    BrokerSaid,
+    ConnectProgress,
+    Discard,
+    Event,
+    Instruction,
+    Leave,
+    LeaveOrdered,
+    Note,
+    Publish,
+    Send,
+    Spawn,
+    Tell,
+    Terminate,
+    TimePassed,
+    TrainerExited,
+    TrainerSaid,
+)
+from trainer_worker.agent.spawned_trainer import ProcessGone, SpawnedTrainer
+from trainer_worker.project.retention import discard_task
+
+log = logging.getLogger("worker")
+
+HIGH_WATER_MARK = 1000
+MEMORY_SAMPLE_INTERVAL_S = 1.0
+LIVENESS_PING_MS = 2_000
+LIVENESS_TIMEOUT_MS = 8_000
+
+
+class Agent:
+    """Carries out what the core decides."""
+
+    def __init__(
+        self,
+        core: AgentCore,
+        context: zmq.Context[zmq.Socket[bytes]],
+        endpoint: str,
+        keys: ClientKeys | None,
+        spawn: Callable[[], SpawnedTrainer],
+    ) -> None:
+        """endpoint: of the broker's worker socket; keys: None at a Unix socket; spawn: starts a trainer process."""
+        self._core = core
+        self._endpoint = endpoint
+        self._spawn = spawn
+        self._keys = keys
+        self._context = context
+        self._dealer = self._socket(zmq.DEALER)
+        # Without IMMEDIATE, messages pile up for a broker that is away and all arrive, stale, when it is back.
+        self._dealer.setsockopt(zmq.IMMEDIATE, 1)
+        self._dealer.connect(endpoint)
+        self._publisher: zmq.Socket[bytes] | None = None
+        self._collect_endpoint = ""
+        self._trainers: dict[int, SpawnedTrainer] = {}
+        self._leaving = False
+        self._next_sample_s = 0.0
+        self._poller = zmq.Poller()
+        self._poller.register(self._dealer, zmq.POLLIN)
+        self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._poller.register(self._wake_read, zmq.POLLIN)
+
+    def leave_on_signal(self, *_: object) -> None:
+        """For SIGTERM and SIGINT: wake the loop, which hands back what it holds and ends."""
+        os.write(self._wake_write, b"!")
+
+    def run(self) -> None:
+        """Until told to leave; leaves no trainer process behind."""
+        try:
+            self._handle(TimePassed())
+            while not self._leaving:
+                self._round()
+        finally:
+            for trainer in self._trainers.values():
+                trainer.terminate(force=True)
+                trainer.end()
+            self._context.destroy(linger=500)
+
+    def _round(self) -> None:
+        wait_s = self._core.next_deadline() - time.monotonic()
+        ready = dict(self._poller.poll(max(0, int(wait_s * 1000) + 1)))
+        if self._wake_read in ready:
+            os.read(self._wake_read, 64)
+            self._handle(LeaveOrdered())
+        if self._dealer in ready:
+            self._receive()
+        for number, trainer in list(self._trainers.items()):
+            if trainer.fileno() in ready:
+                self._read_trainer(number, trainer)
+        self._sample_memory()
+        self._handle(TimePassed())
+
+    def _handle(self, event: Event) -> None:
+        for instruction in self._core.handle(event, time.monotonic()):
+            self._carry_out(instruction)
+
+    def _receive(self) -> None:
+        while True:
+            try:
+                frames = self._dealer.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            try:
+                message = wire.decode(frames, m.BrokerToWorker)
+            except wire.WireError as error:
+                log.warning("action=worker.bad_frame reason=%r", str(error))
+                continue
+            self._handle(BrokerSaid(message))
+
+    def _read_trainer(self, number: int, trainer: SpawnedTrainer) -> None:
+        try:
+            for message in trainer.messages():
+                self._handle(TrainerSaid(number, message))
+        except (ProcessGone, wire.WireError):
+            self._poller.unregister(trainer.fileno())
+            del self._trainers[number]
+            self._handle(TrainerExited(number, trainer.end()))
+
+    def _carry_out(self, instruction: Instruction) -> None:
+        match instruction:
+            case Send():
+                self._send(self._dealer, instruction.message)
+            case Publish():
+                if self._publisher is not None:
+                    self._send(self._publisher, instruction.message)
+            case ConnectProgress():
+                self._connect_progress(instruction.port)
+            case Spawn():
+                trainer = self._spawn()
+                self._trainers[instruction.number] = trainer
+                self._poller.register(trainer.fileno(), zmq.POLLIN)
+                log.info("action=trainer.spawned number=%d pid=%d", instruction.number, trainer.pid)
+            case Tell():
+                self._trainers[instruction.number].tell(instruction.message)
+            case Terminate():
+                if instruction.number in self._trainers:
+                    self._trainers[instruction.number].terminate(instruction.force)
+            case Discard():
+                discard_task(instruction.spec, self._core.settings.data_roots)
+            case Leave():
+                self._leaving = True
+            case Note():
+                log.info(instruction.text)
+
+    def _send(self, socket: zmq.Socket[bytes], message: m.Message) -> None:
+        # A broker that is away: everything that matters is said again at a later heartbeat.
+        with contextlib.suppress(zmq.Again):
+            socket.send_multipart(wire.encode(message), zmq.NOBLOCK)
+
+    def _connect_progress(self, port: int) -> None:
+        endpoint = collect_endpoint(self._endpoint, port)
+        if endpoint == self._collect_endpoint:
+            return
+        if self._publisher is not None:
+            self._publisher.close()
+        self._publisher = self._socket(zmq.PUB)
+        self._publisher.connect(endpoint)
+        self._collect_endpoint = endpoint
+
+    def _socket(self, kind: int) -> zmq.Socket[bytes]:
+        socket = self._context.socket(kind)
+        socket.linger = 500  # a result or a goodbye said just before the end should still go out
+        socket.sndhwm = socket.rcvhwm = HIGH_WATER_MARK
+        socket.setsockopt(zmq.MAXMSGSIZE, MAX_PAYLOAD_BYTES)
+        socket.ipv6 = True  # IPv4 as well
+        # A host that vanishes without a word closes no connection; this does, and ZeroMQ then connects anew.
+        socket.setsockopt(zmq.HEARTBEAT_IVL, LIVENESS_PING_MS)
+        socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, LIVENESS_TIMEOUT_MS)
+        if self._keys is not None:
+            self._keys.protect(socket)
+        return socket
+
+    def _sample_memory(self) -> None:
+        now_s = time.monotonic()
+        if now_s >= self._next_sample_s:
+            self._next_sample_s = now_s + MEMORY_SAMPLE_INTERVAL_S
+            for trainer in self._trainers.values():
+                trainer.sample_memory()
+
+
+def catch_signals(agent: Agent) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, agent.leave_on_signal)

@@ -1,0 +1,109 @@
+"""A trainer process as its parent sees it: spawn, talk, signal, and say in words how it ended."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import psutil
+
+from protocol import wire
+from protocol.messages import Message, TrainerToAgent
+from trainer_worker.training.settings import TrainerSettings
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class ProcessGone(Exception):  # noqa: N818 - an end, not always an error
+    """The pipe to the trainer process has closed."""
+
+
+class SpawnedTrainer:
+    """One child process in a process group of its own, with a message pipe."""
+
+    def __init__(self, settings: TrainerSettings) -> None:
+        """Spawn (never fork: a forked TensorFlow hangs) `python -m trainer_worker.training.child`."""
+        ours, theirs = socket.socketpair()
+        arguments = [str(theirs.fileno()), str(os.getpid()), settings.packed()]
+        # TensorFlow's own banners are no news for the operator's log; its errors are.
+        environment = {"TF_CPP_MIN_LOG_LEVEL": "2", **os.environ}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "trainer_worker.training.child", *arguments],
+            cwd=ROOT,
+            env=environment,
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        theirs.close()
+        self._pipe = Connection(ours.detach())
+        self._signals_sent: list[signal.Signals] = []
+        self._peak_rss_mb = 0.0
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def fileno(self) -> int:
+        return self._pipe.fileno()
+
+    def messages(self) -> list[TrainerToAgent]:
+        """Everything that has arrived; ProcessGone when the pipe is closed and empty."""
+        received: list[TrainerToAgent] = []
+        try:
+            while self._pipe.poll():
+                received.append(wire.unpack(self._pipe.recv_bytes(), TrainerToAgent))
+        except (EOFError, OSError) as error:
+            if not received:
+                raise ProcessGone from error
+        return received
+
+    def tell(self, message: Message) -> None:
+        """Send; a process that is gone is noticed when its pipe is read."""
+        with contextlib.suppress(OSError):
+            self._pipe.send_bytes(wire.pack(message))
+
+    def terminate(self, force: bool) -> None:
+        """SIGTERM, or SIGKILL, to the whole process group."""
+        number = signal.SIGKILL if force else signal.SIGTERM
+        self._signals_sent.append(number)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
+
+    def sample_memory(self) -> None:
+        """Remember the peak, so that a kill can be explained."""
+        with contextlib.suppress(psutil.Error):
+            self._peak_rss_mb = max(self._peak_rss_mb, psutil.Process(self.pid).memory_info().rss / 2**20)
+
+    def end(self) -> str:
+        """Close the pipe, kill what is left, reap, and say how it ended: "was killed by SIGKILL at …"."""
+        self._pipe.close()
+        try:
+            returncode = self._process.wait(timeout=1.0)
+        except subprocess.TimeoutExpired:
+            self.terminate(force=True)
+            returncode = self._process.wait()
+        # Its own children, should a library have started any.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        return describe_end(returncode, self._signals_sent, self._peak_rss_mb)
+
+
+def describe_end(returncode: int, signals_sent: list[signal.Signals], peak_rss_mb: float) -> str:
+    """How a process ended, in words that stand behind "the trainer process"."""
+    memory = f" at {peak_rss_mb / 1024:.1f} GB" if peak_rss_mb else ""
+    if returncode >= 0:
+        return f"exited with code {returncode}{memory}"
+    number = -returncode
+    # Most real-time signals have no name in Python.
+    name = signal.Signals(number).name if number in list(signal.Signals) else f"signal {number}"
+    if number in signals_sent:
+        return f"was stopped with {name}{memory}"
+    probably = ", probably out of memory" if number == signal.SIGKILL else ""
+    return f"was killed by {name}{memory}{probably}"

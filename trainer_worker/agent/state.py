@@ -1,0 +1,43 @@
+"""What the agent's core keeps in mind: its trainer processes, and the attempt that it holds. Plain values."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from protocol import messages as m
+from protocol.errors import Failure
+from trainer_worker.agent.progress_clock import ProgressClock
+
+
+class ProcessState(enum.Enum):
+    STARTING = enum.auto()
+    READY = enum.auto()
+    RETIRING = enum.auto()
+
+
+@dataclass(slots=True)
+class TrainerProcess:
+    number: int
+    spawned_at_s: float
+    state: ProcessState = ProcessState.STARTING
+    tasks_done: int = 0
+
+
+@dataclass(slots=True)
+class Work:
+    """The attempt that the agent holds. number: the trainer process that has it, None while none is ready."""
+
+    start: m.Start
+    clock: ProgressClock
+    began_at_s: float
+    number: int | None = None
+    halt: m.Stop | None = None
+    halted_at_s: float = 0.0
+    rung: str = ""
+    #: Why the trainer process was killed for the time it took.
+    overdue: Failure | None = None
+
+    @property
+    def holding(self) -> m.Holding:
+        return m.Holding(self.start.spec.task_id, self.start.attempt)

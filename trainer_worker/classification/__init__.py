@@ -1,0 +1,1 @@
+"""trainType=classification: class folders in, a model out that gives each class's probability."""

@@ -1,0 +1,147 @@
+"""The pictures of a classification: read into features, and divided. For the trainer process only."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from protocol.errors import TrainingError
+from trainer_worker.attempt.job import Job
+from trainer_worker.classification.features import CachedFeatures, PictureFeatures
+from trainer_worker.classification.folders import ClassFolders, keep_trainable
+from trainer_worker.pictures.contents import content_groups, content_hashes
+from trainer_worker.pictures.images import UnreadableImageError
+from trainer_worker.pictures.splits import Split, conflicts, stratified_split
+from trainer_worker.pictures.user_files import SkippedFile, skipped_warnings
+from trainer_worker.project.continuation import LastTraining
+
+#: Pictures of a class that are looked at however short the time is: with half as many, a model is hardly one.
+LEAST_READ_OF_CLASS = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """What the feature stage leaves. contents: SHA-256 of each picture's file. maps: trunk maps float32 (n, h, w, c).
+    skipped: files that could not be used. unread: files that there was no time for.
+    """
+
+    folders: ClassFolders
+    contents: list[str]
+    maps: np.ndarray
+    pooled: np.ndarray
+    skipped: list[SkippedFile]
+    unread: int = 0
+
+
+def read_dataset(
+    folders: ClassFolders,
+    features: CachedFeatures,
+    on_done: Callable[[int], None],
+    until_s: float = math.inf,
+) -> Dataset:
+    """Features of every readable picture of every class that has enough of them; rows in the order of folders.
+
+    until_s: monotonic time at which it is enough, however many there are; the pictures read by then are spread evenly
+    over the classes. on_done is told how many pictures were looked at, several times a second while their files are
+    hashed; what it raises ends the reading. Raises as keep_trainable does.
+    """
+    order = np.arange(len(folders.files)) if until_s == math.inf else balanced_order(folders.classes)
+    least = LEAST_READ_OF_CLASS * len(folders.labels)
+    files = [folders.files[row] for row in order]
+    contents = content_hashes(folders.reader.files, files, lambda _: on_done(0))
+    found: dict[int, PictureFeatures] = {}
+    unreadable: dict[int, UnreadableImageError] = {}
+    with contextlib.closing(features.of_files(folders.reader, files, contents)) as outcomes:
+        for done, (row, outcome) in enumerate(zip(order.tolist(), outcomes, strict=False), start=1):
+            if isinstance(outcome, UnreadableImageError):
+                unreadable[row] = outcome
+            else:
+                found[row] = outcome
+            on_done(done)
+            if done >= least and time.monotonic() >= until_s:
+                break
+    looked_at = np.sort(order[: len(found) + len(unreadable)])
+    position = {row: place for place, row in enumerate(looked_at.tolist())}
+    kept = keep_trainable(folders.only(looked_at), {position[row]: error for row, error in unreadable.items()})
+    content_of = dict(zip(files, contents, strict=True))
+    features_of = {folders.files[row]: outcome for row, outcome in found.items()}
+    rows = [features_of[path] for path in kept.files]
+    name_of = folders.reader.files.name_of
+    return Dataset(
+        kept,
+        [content_of[path] for path in kept.files],
+        np.stack([row.trunk for row in rows]),
+        np.stack([row.pooled for row in rows]),
+        [*folders.skipped, *(SkippedFile(name_of(error.path), error.reason) for error in unreadable.values())],
+        len(order) - len(looked_at),
+    )
+
+
+def balanced_order(classes: np.ndarray) -> np.ndarray:
+    """All rows, int64: every class's first picture, every class's second, ...; which one is first is random.
+
+    classes: int64 (n,). The same classes give the same order.
+    """
+    random = np.random.default_rng(0)
+    shuffled = random.permutation(len(classes))
+    turn = np.zeros(len(classes), dtype=np.int64)  # the how-manieth of its class a row is
+    for label in np.unique(classes):
+        rows = shuffled[classes[shuffled] == label]
+        turn[rows] = np.arange(len(rows))
+    return shuffled[np.argsort(turn[shuffled], kind="stable")]
+
+
+def varied_maps(
+    data: Dataset, split: Split, features: CachedFeatures, on_done: Callable[[int], None], until_s: float = math.inf
+) -> np.ndarray:
+    """Maps of the training pictures' varied views (variations.py); all other rows stay as they are.
+
+    Those are not trained on. until_s: as in read_dataset; pictures that were not reached stay as they are as well.
+    """
+    maps = data.maps.copy()
+    files, contents = [data.folders.files[row] for row in split.train], [data.contents[row] for row in split.train]
+    with contextlib.closing(features.of_files(data.folders.reader, files, contents, varied=True)) as outcomes:
+        for done, (row, outcome) in enumerate(zip(split.train, outcomes, strict=False), start=len(maps) + 1):
+            if isinstance(outcome, PictureFeatures):  # else the file has gone meanwhile: its first view does
+                maps[row] = outcome.trunk
+            on_done(done)
+            if time.monotonic() >= until_s:
+                break
+    return maps
+
+
+def split_dataset(data: Dataset, job: Job, last: LastTraining | None) -> tuple[Split, list[str]]:
+    """Which images train and which score; and every warning on the data."""
+    folders, groups = data.folders, content_groups(data.contents)
+    options = job.options
+    sides = last.sides(data.contents) if last else None
+    split = stratified_split(folders.classes, groups, options.validation_split, options.seed, sides)
+    if not len(split.held_out):
+        raise TrainingError(
+            "too_few_classes",
+            f"The images of {', '.join(folders.labels)} are copies of one picture for each class, or the same in "
+            "several classes; scoring the model needs two different pictures of a class. Add more.",
+        )
+    return split, [*skipped_warnings(data.skipped), *folders.warnings, *_warnings(folders, groups, split, job)]
+
+
+def _warnings(folders: ClassFolders, groups: np.ndarray, split: Split, job: Job) -> list[str]:
+    warnings = []
+    for rows in conflicts(groups, folders.classes):
+        names = ", ".join(picture_name(folders.files[row], job) for row in rows)
+        warnings.append(f"The same picture stands in different classes: {names}. Keep only the right one.")
+    scored = set(folders.classes[split.held_out].tolist())
+    for index, label in enumerate(folders.labels):
+        if index not in scored:
+            warnings.append(f"Class {label!r} has no held-out image, as all of its images are the same; add others.")
+    return warnings
+
+
+def picture_name(path: Path, job: Job) -> str:
+    return path.relative_to(job.project_dir).as_posix()

@@ -1,0 +1,86 @@
+"""What is written of a classifier: metrics.json and manifest.json. For the trainer process only."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from trainer_worker.attempt.job import Job
+from trainer_worker.backbones.backbone import ChosenBackbone
+from trainer_worker.classification.dataset import Dataset, picture_name
+from trainer_worker.classification.fine_tuning import Classifier, History
+from trainer_worker.classification.scores import ClassScores
+from trainer_worker.exporting.checks import Exports
+from trainer_worker.pictures.splits import Split
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """A trained classifier and what it was made of. continued_from: the task whose model it went on from, or ""."""
+
+    data: Dataset
+    split: Split
+    chosen: ChosenBackbone
+    classifier: Classifier
+    history: History
+    warnings: list[str]
+    continued_from: str = ""
+
+
+def headline(scores: ClassScores, data: Dataset) -> dict[str, float]:
+    return {
+        "accuracy": scores.accuracy,
+        "balanced_accuracy": scores.balanced_accuracy,
+        "baseline_accuracy": scores.baseline_accuracy,
+        "images": float(len(data.folders.files)),
+    }
+
+
+def describe_training(
+    trained: Trained, scores: ClassScores, probabilities: np.ndarray, exports: Exports, job: Job
+) -> dict[str, Any]:
+    data, split, history = trained.data, trained.split, trained.history
+    labels = data.folders.labels
+    held_out = [
+        {
+            "file": picture_name(data.folders.files[row], job),
+            "truth": labels[data.folders.classes[row]],
+            "predicted": labels[int(given.argmax())],
+            "probability": float(given.max()),
+        }
+        for row, given in zip(split.held_out, probabilities, strict=True)
+    ]
+    return {
+        "headline": "accuracy: share of the held-out images that the model names right",
+        "final": headline(scores, data),
+        "baseline": {"majority_class_accuracy": scores.baseline_accuracy},
+        "history": [{"epoch": number, **epoch} for number, epoch in enumerate(history.epochs, start=1)],
+        "end_reason": history.end_reason,
+        "labels": list(labels),
+        "per_class": scores.per_class,
+        "confusion_matrix": scores.confusion,
+        "images": {name: len(rows) for name, rows in dataclasses.asdict(split).items()},
+        "exports": exports.report(scores.accuracy),
+        "images_per_class": data.folders.counts(),
+        "held_out": held_out,
+        "skipped": [dataclasses.asdict(skip) for skip in data.skipped],
+        "warnings": trained.warnings,
+    }
+
+
+def describe_model(trained: Trained, scores: ClassScores, exports: Exports, job: Job) -> dict[str, Any]:
+    data, history = trained.data, trained.history
+    side, labels = job.options.image_size, list(data.folders.labels)
+    return {
+        "input": {"shape": [None, side, side, 3], "dtype": "float32", "range": [0, 255], "channels": "RGB"},
+        "output": {"shape": [None, len(labels)], "dtype": "float32", "meaning": "probability of each label"},
+        "metrics": headline(scores, data),
+        "end_reason": history.end_reason,
+        "stopped_early": history.stopped_early,
+        "continued_from": trained.continued_from or None,
+        "exports": exports.report(scores.accuracy),
+        "skipped": len(data.skipped),
+        "warnings": trained.warnings,
+    }

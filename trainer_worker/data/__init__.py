@@ -1,1 +1,0 @@
-"""Reading what users upload: pictures of every kind, class folders, masks, splits."""

@@ -1,0 +1,85 @@
+"""Load one runtime, then run exported files as told, until the socket closes.
+
+comes in                      goes out
+a path (str)                  None when the file is loaded and has run once, or why not (str)
+pictures uint8 (n, S, S, 3)   (outputs float32 (n, ...), seconds that they took), or why not (str)
+None                          nothing; the file is forgotten
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import importlib
+import sys
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+MODULES = {
+    "tflite": "trainer_worker.exporting.runtimes.tflite_models",
+    "tensorflow": "trainer_worker.exporting.runtimes.tensorflow_models",
+    "onnx": "trainer_worker.exporting.runtimes.onnx_models",
+}
+
+
+class Runner:
+    """Answers one message after the other, with the file that was loaded last."""
+
+    def __init__(self, runtime: Any, threads: int) -> None:
+        self._runtime = runtime
+        self._threads = threads
+        self._predict: Callable[[Any], Any] | None = None
+
+    def answer(self, message: Any) -> Any:
+        """What goes out for what came in; an error in words, for the file is what is being tried."""
+        try:
+            if isinstance(message, str):
+                self._predict = self._runtime.load(Path(message), self._threads)
+                return None
+            if self._predict is None:
+                raise ValueError("no file is loaded")
+            begun = time.perf_counter()
+            outputs = np.asarray(self._predict(np.asarray(message, np.float32)), np.float32)
+            return outputs, time.perf_counter() - begun
+        except Exception as error:
+            return f"{type(error).__name__}: {str(error)[:500]}"
+
+    def forget(self) -> None:
+        """Let go of the file, and give its memory back: the process is kept for the next task."""
+        self._predict = None
+        self._runtime.release()
+        gc.collect()
+        with contextlib.suppress(OSError, AttributeError):  # as glibc has it
+            ctypes.CDLL(None).malloc_trim(0)
+
+
+def runtime(name: str) -> Any:
+    """The module of a runtime, a key of MODULES; imported here, so that no other runtime is."""
+    # Keras looks for scikit-learn only to wrap it, and that takes a fifth of the time to load TensorFlow.
+    sys.modules["sklearn"] = None  # type: ignore[assignment]
+    return importlib.import_module(MODULES[name])
+
+
+def main() -> None:
+    name, fd, threads = sys.argv[1:]
+    pipe = Connection(int(fd))
+    runner = Runner(runtime(name), int(threads))
+    while True:
+        try:
+            message = pipe.recv()
+            if message is None:
+                runner.forget()
+            else:
+                pipe.send(runner.answer(message))
+        except (EOFError, OSError):
+            return
+
+
+if __name__ == "__main__":
+    main()

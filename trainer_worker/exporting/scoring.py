@@ -1,0 +1,168 @@
+"""Processes that run exported files, each with one runtime in it, as the trainer process sees them.
+
+A process is started at first need or ahead of it, and kept from task to task; it ends with the socket between us.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+ROOT = Path(__file__).resolve().parents[2]
+
+#: Pictures that are sent at once: enough to keep the cores busy, small enough for a decoder's feature maps.
+BATCH = 16
+#: A process whose socket has closed has nothing left to do but the batch in hand.
+END_WITHIN_S = 5.0
+
+Outputs = npt.NDArray[np.float32]
+
+
+class CannotRunError(Exception):
+    """A file that its runtime can't load or run; says why."""
+
+
+def runtime_of(path: Path) -> str:
+    """Which of trainer_worker/exporting/runtimes runs a file, told by its name. ValueError for another one."""
+    runtimes = {".tflite": "tflite", ".keras": "tensorflow", ".onnx": "onnx", "": "tensorflow"}
+    if path.suffix not in runtimes:
+        raise ValueError(f"{path.name} is not an exported model; expected a name that ends in {', '.join(runtimes)}")
+    return runtimes[path.suffix]
+
+
+class ScoringProcess:
+    """One runtime in a process of its own."""
+
+    def __init__(self, runtime: str, threads: int) -> None:
+        ours, theirs = socket.socketpair()
+        # The trainer process holds the GPU's memory; and users' phones and browsers have other ones anyway.
+        environment = {"TF_CPP_MIN_LOG_LEVEL": "2", **os.environ, "CUDA_VISIBLE_DEVICES": "-1"}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "trainer_worker.exporting.runtimes", runtime, str(theirs.fileno()), str(threads)],
+            cwd=ROOT,
+            env=environment,
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+        )
+        theirs.close()
+        self._pipe = Connection(ours.detach())
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def load(self, path: Path) -> None:
+        """Get a file ready to run. Raises CannotRunError."""
+        self._ask(str(path.resolve()))
+
+    def run(self, pictures: npt.NDArray[Any]) -> tuple[Outputs, float]:
+        """Outputs for pictures (n, S, S, 3), and the seconds that they took. Raises CannotRunError."""
+        outputs, seconds = self._ask(pictures)
+        return outputs, seconds
+
+    def forget(self) -> None:
+        """Let go of the file."""
+        with contextlib.suppress(OSError):
+            self._pipe.send(None)
+
+    def hang_up(self) -> None:
+        """Close the socket: the process ends by itself, as it does when the trainer process is gone."""
+        self._pipe.close()
+
+    def wait(self, timeout_s: float) -> int:
+        """The exit code, once it has ended."""
+        return self._process.wait(timeout_s)
+
+    def close(self) -> None:
+        """End the process, also in the midst of a file."""
+        self._process.kill()
+        self._end()
+
+    def _end(self) -> int:
+        """Its own exit code where it ends by itself, as it does when the socket is closed."""
+        self.hang_up()
+        try:
+            return self.wait(END_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
+
+    def _ask(self, message: Any) -> Any:
+        try:
+            self._pipe.send(message)
+            answer = self._pipe.recv()
+        except (EOFError, OSError) as error:
+            raise CannotRunError(f"the process that ran it ended with code {self._end()}") from error
+        if isinstance(answer, str):
+            raise CannotRunError(answer)
+        return answer
+
+
+class ScoringProcesses:
+    """At most one process a runtime. One file at a time: callers in other threads wait."""
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        self._processes: dict[str, ScoringProcess] = {}
+        self._starting = threading.Lock()
+        self._running = threading.Lock()
+
+    def start(self, runtime: str) -> ScoringProcess:
+        """The process of a runtime (a name of trainer_worker/exporting/runtimes), started unless it lives."""
+        with self._starting:
+            process = self._processes.get(runtime)
+            if process is None or not process.alive():
+                process = self._processes[runtime] = ScoringProcess(runtime, self._threads)
+            return process
+
+    def outputs(self, path: Path, pictures: npt.NDArray[Any]) -> Iterator[tuple[Outputs, float]]:
+        """Run a file on pictures (n, S, S, 3), n >= 1: outputs of a batch, and the seconds that it took.
+
+        Loading and a first run come before, and don't count. Raises CannotRunError.
+        """
+        process = self.start(runtime_of(path))
+        with self._running:
+            try:
+                process.load(path)
+                process.run(pictures[:1])
+                for start in range(0, len(pictures), BATCH):
+                    yield process.run(pictures[start : start + BATCH])
+            finally:
+                process.forget()
+
+    def close(self) -> None:
+        """End them all; what is running on them raises CannotRunError."""
+        with self._starting:
+            for process in self._processes.values():
+                process.close()
+            self._processes.clear()
+
+
+@functools.cache
+def kept_processes(threads: int) -> ScoringProcesses:
+    """Those of this trainer process: the next task finds their runtimes loaded."""
+    return ScoringProcesses(threads)
+
+
+def load_predictor(path: Path, threads: int) -> Callable[[npt.NDArray[Any]], Outputs]:
+    """A function from pictures (n, S, S, 3), n >= 1, to outputs (n, ...), run in a process of its own.
+
+    Raises ValueError for a name that is no exported file's; the function raises CannotRunError.
+    """
+    runtime_of(path)
+    return lambda pictures: np.concatenate([part for part, _ in kept_processes(threads).outputs(path, pictures)])

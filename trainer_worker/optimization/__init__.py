@@ -1,0 +1,1 @@
+"""What makes a training step quick and good: optimizers, arithmetic, copies that train faster."""

@@ -1,0 +1,1 @@
+"""A user's own files: listed, opened, hashed and decoded. Never TensorFlow."""

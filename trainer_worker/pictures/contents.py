@@ -1,0 +1,77 @@
+"""What files hold, whatever they are called."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
+
+import numpy as np
+
+from trainer_worker.pictures.user_files import MAX_FILE_BYTES, RefusedFileError, UserFiles
+
+#: Enough to keep a disk busy while others are being hashed.
+THREADS = 4
+CHUNK_BYTES = 1024**2
+#: How often the caller hears how far it is, and can end it.
+TELL_EVERY_S = 0.2
+
+
+def content_hashes(
+    files: UserFiles, paths: Sequence[Path], on_step: Callable[[float], None] | None = None
+) -> list[str]:
+    """SHA-256 of each file, as hex digits; "" for one that cannot be read, or is not to be (see UserFiles.open).
+
+    on_step: told the share that is done, at least once; what it raises ends the hashing, in the middle of a file too.
+    """
+    if not paths:
+        return []
+    hashing = _Hashing(files, len(paths))
+    pool = ThreadPoolExecutor(THREADS, thread_name_prefix="hash")
+    try:
+        results = [pool.submit(hashing.of_file, row, path) for row, path in enumerate(paths)]
+        pending = set(results)
+        while pending:
+            _, pending = wait(pending, TELL_EVERY_S)
+            if on_step is not None:
+                on_step(float(hashing.shares.mean()))
+        return [result.result() for result in results]
+    finally:
+        hashing.abandoned.set()
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def content_groups(hashes: Sequence[str]) -> np.ndarray:
+    """A number for each file, int64 (n,); byte-identical files, and only those, share one."""
+    numbers: dict[str, int] = {}
+    keys = (content or f"unreadable {row}" for row, content in enumerate(hashes))
+    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
+
+
+class _Hashing:
+    """The work of the threads. shares: of each file, how much is done."""
+
+    def __init__(self, files: UserFiles, count: int) -> None:
+        self._files = files
+        self.shares = np.zeros(count)
+        self.abandoned = threading.Event()
+
+    def of_file(self, row: int, path: Path) -> str:
+        try:
+            with self._files.open(path) as file:
+                size_bytes = max(1, file.seek(0, 2))
+                file.seek(0)
+                digest, done_bytes = hashlib.sha256(), 0
+                while not self.abandoned.is_set() and (chunk := file.read(CHUNK_BYTES)):
+                    digest.update(chunk)
+                    done_bytes += len(chunk)
+                    if done_bytes > MAX_FILE_BYTES:  # it has grown since it was opened
+                        return ""
+                    self.shares[row] = min(1.0, done_bytes / size_bytes)
+            return digest.hexdigest()
+        except (OSError, RefusedFileError):
+            return ""
+        finally:
+            self.shares[row] = 1.0

@@ -1,0 +1,120 @@
+"""Decoded pictures as plain grey or RGB of 8 bits, whatever they were: transparency laid on white, deep grey scaled.
+
+Large ones are worked on in bands of rows, since converting takes up to BAND_BYTES_OF_PIXEL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+#: A band has about so many pixels, and each takes so many bytes while it is converted: 10 MB.
+BAND_PIXELS = 250_000
+BAND_BYTES_OF_PIXEL = 40
+
+#: The ranges that grey values of more than 8 bits come in: 8, 12, 16 and 31 bits.
+GREY_RANGES = (255.0, 4095.0, 65535.0, 2147483647.0)
+
+
+def bands(image: Image.Image, rows_multiple_of: int = 1) -> Iterator[tuple[int, Image.Image]]:
+    """(first row, the rows from there on): all of a small picture at once."""
+    width, height = image.size
+    rows = max(1, BAND_PIXELS // width // rows_multiple_of) * rows_multiple_of
+    if rows >= height:
+        yield 0, image
+        return
+    for top in range(0, height, rows):
+        yield top, image.crop((0, top, width, min(top + rows, height)))
+
+
+def is_flat(image: Image.Image) -> bool:
+    """Whether it is grey or RGB of 8 bits already."""
+    return image.mode in ("L", "RGB") and not image.has_transparency_data
+
+
+def flat_mode(image: Image.Image) -> str:
+    """What it becomes: "L" for grey, else "RGB"."""
+    return "L" if is_deep(image) or (image.mode in ("1", "L") and not image.has_transparency_data) else "RGB"
+
+
+def is_deep(image: Image.Image) -> bool:
+    return image.mode in ("I", "F") or image.mode.startswith("I;")
+
+
+def flatten(image: Image.Image, factor: int = 1) -> Image.Image:
+    """The picture as "L" or "RGB", on white. factor: how many pixels become one, along each side, by their mean."""
+    if is_flat(image) and factor == 1:
+        return image
+    top = _deep_top(image) if is_deep(image) else 0.0
+    width, height = (-(-side // factor) for side in image.size)
+    flat = Image.new(flat_mode(image), (width, height))
+    for first_row, band in bands(image, factor):
+        part = _flat_band(band, top)
+        flat.paste(part.reduce(factor) if factor > 1 else part, (0, first_row // factor))
+    return flat
+
+
+def as_array(image: Image.Image) -> npt.NDArray[np.uint8]:
+    """An "L" or "RGB" picture as uint8 (height, width, 3)."""
+    if image.width * image.height <= BAND_PIXELS:
+        return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    for first_row, band in bands(image):
+        pixels[first_row : first_row + band.height] = np.asarray(band.convert("RGB"))
+    return pixels
+
+
+def _flat_band(band: Image.Image, top: float) -> Image.Image:
+    if is_deep(band):
+        return _deep_grey_to_grey(band, top)
+    if band.has_transparency_data:
+        colours = band.convert("RGBA")
+        page = Image.new("RGB", band.size, "white")
+        page.paste(colours, mask=colours.getchannel("A"))
+        return page
+    mode = flat_mode(band)
+    return band if band.mode == mode else band.convert(mode)
+
+
+def _deep_top(image: Image.Image) -> float:
+    """Which value becomes white.
+
+    The scale is the smallest usual range that holds the brightest value, never the picture's own contrast, so
+    pictures of one camera stay comparable. The file type's range alone will not do: cameras that write 12 bits
+    into 16 would come out nearly black. Floats that stay within 0..1 have that range.
+    """
+    brightest = max(float(_deep_values(band).max()) for _, band in bands(image))
+    ranges = (1.0, *GREY_RANGES) if image.mode == "F" else GREY_RANGES
+    return next((limit for limit in ranges if brightest <= limit), brightest)
+
+
+def _deep_values(band: Image.Image) -> npt.NDArray[Any]:
+    """16 bits as they are stored, all else as float64 without NaN."""
+    if band.mode.startswith("I;"):
+        return np.asarray(band)
+    values: npt.NDArray[Any] = np.nan_to_num(np.asarray(band, dtype=np.float64))
+    return values
+
+
+def _deep_grey_to_grey(band: Image.Image, top: float) -> Image.Image:
+    """16-bit, 32-bit and float grey as 8 bits. Negative values become 0."""
+    values = _deep_values(band)
+    transparent: Any = band.info.get("transparency")
+    if values.dtype.kind == "u":  # looked up, which is ten times as fast as computing each pixel
+        table = _scaled(np.arange(65536, dtype=np.float64), top)
+        if isinstance(transparent, int) and 0 <= transparent < len(table):
+            table[transparent] = 255
+        return Image.fromarray(table[values])
+    grey = _scaled(values, top)
+    if isinstance(transparent, int):
+        grey[values == transparent] = 255
+    return Image.fromarray(grey)
+
+
+def _scaled(values: npt.NDArray[np.float64], top: float) -> npt.NDArray[np.uint8]:
+    scaled: npt.NDArray[np.uint8] = np.clip(np.rint(values * (255.0 / top)), 0, 255).astype(np.uint8)
+    return scaled

@@ -1,0 +1,281 @@
+"""Pictures from a user's folder as RGB arrays: whatever Pillow reads, or a plain word on why not."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import logging
+import math
+import os
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from PIL import ExifTags, Image, PngImagePlugin, UnidentifiedImageError
+
+from protocol.errors import TrainingError
+from trainer_worker.pictures.decoding_budget import DecodingBudget
+from trainer_worker.pictures.flattening import BAND_BYTES_OF_PIXEL, BAND_PIXELS, as_array, flat_mode, flatten, is_flat
+from trainer_worker.pictures.footprints import decoder_bytes, picture_bytes
+from trainer_worker.pictures.picture_file import (
+    MOST_HEADER_BYTES,
+    LargePictureFile,
+    buffered,
+    refuse_hidden_pictures,
+    refuse_large_extras,
+)
+from trainer_worker.pictures.user_files import RefusedFileError, UserFiles
+
+#: A picture whose header claims more pixels than this is refused before any of them is decoded.
+MAX_PIXELS = 100_000_000
+
+#: A picture that is too large to be scaled in one go is first reduced by a whole number, but to no less than this many
+#: times the wanted size, so that the final smooth step hides the first one.
+REDUCED_SIZES = 2
+
+Pixels = npt.NDArray[np.uint8]
+
+#: A part of a picture: left, top, right, bottom, as shares (0 to 1) of its width and height.
+Box = tuple[float, float, float, float]
+WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
+
+# Pillow finds its decoders on first use, which is not made for several threads at once; and it reports oddities
+# of a file (broken EXIF, trailing bytes) as warnings, one per file, that would fill the worker's log.
+Image.init()
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # beyond twice as many it raises before a decoder is made
+PngImagePlugin.MAX_TEXT_MEMORY = MOST_HEADER_BYTES
+warnings.filterwarnings("ignore", module=r"PIL\..*")
+logging.getLogger("PIL").setLevel(logging.CRITICAL)
+
+#: Formats whose pictures have programs or other pictures inside, so that their headers say nothing of what is decoded.
+_REFUSED_FORMATS = {
+    "EPS": "EPS drawings",  # would start Ghostscript to run the file as a program
+    "WMF": "WMF and EMF drawings",
+    "ICNS": "Mac icons",
+    "IPTC": "IPTC records",
+    "BLP": "BLP textures",
+}
+
+TURNS_THAT_SWAP_SIDES = frozenset({5, 6, 7, 8})
+
+
+class UnreadableImageError(Exception):
+    """A file that can't be used as a picture. `reason` is a short sentence for the person who sent it."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path.name}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+def picture_changed(error: UnreadableImageError) -> TrainingError:
+    """When a picture could be read before, in the same training, and can't be any more."""
+    return TrainingError(
+        "too_few_images",
+        f"A picture was changed during the training, and can't be read any more: {error}. "
+        "Leave the folder as it is until the training has ended, and post the task again.",
+    )
+
+
+@dataclass(frozen=True)
+class PictureReader:
+    """What reading a picture takes: the door to the project's files, and the memory that all threads share."""
+
+    files: UserFiles
+    budget: DecodingBudget = field(default_factory=DecodingBudget)
+
+
+class OpenPicture(NamedTuple):
+    """A picture whose header is read. full_size: (width, height) as stored."""
+
+    image: Image.Image
+    file: io.BufferedReader
+    full_size: tuple[int, int]
+
+    @property
+    def load_bytes(self) -> int:
+        """What Pillow takes to decode it."""
+        return picture_bytes(self.image) + decoder_bytes(self.image, self.full_size, self.file)
+
+
+def image_size(reader: PictureReader, path: Path) -> tuple[int, int]:
+    """(height, width) in pixels as the picture is meant to be seen, EXIF orientation applied.
+
+    Read from the header (a PNG is decoded, since its EXIF block may come last). Raises UnreadableImageError.
+    """
+    with opened(reader, path) as picture:
+        width, height = picture.full_size
+        turn = stored_turn(reader, picture)
+    # A TIFF's size is already given as seen.
+    return (width, height) if turn in TURNS_THAT_SWAP_SIDES else (height, width)
+
+
+def stored_turn(reader: PictureReader, picture: OpenPicture) -> int:
+    """The EXIF orientation, by the header; 1 for a TIFF, which Pillow turns by itself. Raises RefusedFileError."""
+    if picture.image.format == "TIFF":
+        return 1
+    if picture.image.format != "PNG":
+        return orientation(picture.image)
+    needed = picture.load_bytes
+    refuse_too_large(reader, picture, needed)
+    with reader.budget.reserved(needed):
+        return orientation(picture.image)
+
+
+def read_rgb(reader: PictureReader, path: Path, size: tuple[int, int] | None = None, box: Box = WHOLE) -> Pixels:
+    """Decode a picture to uint8 (height, width, 3).
+
+    size: (height, width) to squash the picture to, smoothed where it shrinks; None keeps its own.
+    box: the part to take, as the file stores it (before EXIF turns it); only with a size.
+    The first frame of animations and multi-page files; EXIF orientation honoured; transparency laid on white;
+    CMYK converted; grey values of more than 8 bits scaled. May be called from several threads at once; waits for its
+    share of the memory. Raises UnreadableImageError.
+    """
+    with opened(reader, path) as picture:
+        image, plan = picture.image, _plan(reader, picture, size, box)
+        with reader.budget.reserved(plan.loading_bytes + plan.converting_bytes):
+            image.load()
+            # What stands behind the pixels, such as a transparent colour, may make another kind of picture of it.
+            refuse_too_large(reader, picture, plan.loading_bytes + _converting_bytes(image, size, plan.factor))
+            turn = orientation(image)  # after load, which turns TIFF pictures by itself and clears the tag
+            across, down = image.width / plan.factor, image.height / plan.factor
+            flat = flatten(image, plan.factor)
+            if size is not None:
+                wanted = size[::-1] if turn not in TURNS_THAT_SWAP_SIDES else size
+                if flat.size != wanted or box != WHOLE:
+                    part = (box[0] * across, box[1] * down, box[2] * across, box[3] * down)
+                    flat = flat.resize(wanted, Image.Resampling.BILINEAR, box=part)
+            return turned(as_array(flat), turn)
+
+
+def rgb_bytes(reader: PictureReader, path: Path, size: tuple[int, int]) -> int:
+    """What read_rgb would reserve, by the header. Raises UnreadableImageError."""
+    with opened(reader, path) as picture:
+        plan = _plan(reader, picture, size, WHOLE)
+        return plan.loading_bytes + plan.converting_bytes
+
+
+class _Plan(NamedTuple):
+    """How a picture is read, and what that takes. factor: by which it is reduced before it is scaled."""
+
+    factor: int
+    loading_bytes: int
+    converting_bytes: int
+
+
+def _plan(reader: PictureReader, picture: OpenPicture, size: tuple[int, int] | None, box: Box) -> _Plan:
+    """Also has a JPEG decoded smaller. Raises RefusedFileError for what doesn't fit into the memory for one picture."""
+    image = picture.image
+    factor = 1
+    if size is not None:
+        # JPEG can be decoded at 1/2, 1/4, 1/8: four times faster for a 12-megapixel photo and on average
+        # 0.6 of 255 grey levels away from shrinking the whole. Not for sides that may still be swapped.
+        least = math.ceil(max(size) / min(box[2] - box[0], box[3] - box[1]))
+        image.draft(None, (least, least))
+    loading, converting = picture.load_bytes, _converting_bytes(image, size, 1)
+    if size is not None and loading + converting > reader.budget.most_bytes:
+        shorter = min(image.width * (box[2] - box[0]), image.height * (box[3] - box[1]))
+        factor = max(1, int(shorter // (REDUCED_SIZES * max(size))))
+        converting = _converting_bytes(image, size, factor)
+    refuse_too_large(reader, picture, loading + converting)
+    return _Plan(factor, loading, converting)
+
+
+def _converting_bytes(image: Image.Image, size: tuple[int, int] | None, factor: int) -> int:
+    """What laying on white, scaling and the result take together, beside the decoded picture."""
+    pixels = image.width * image.height
+    of_flat = 1 if flat_mode(image) == "L" else 4
+    flat = 0 if is_flat(image) and factor == 1 else pixels // factor**2 * of_flat
+    flat += min(pixels, BAND_PIXELS) * BAND_BYTES_OF_PIXEL
+    if size is None or (size in (image.size, image.size[::-1]) and factor == 1):
+        return flat + 3 * pixels
+    halfway = max(size) * max(image.size) // factor * of_flat  # one side is scaled before the other
+    weights = 16 * (image.width + image.height) // factor
+    return flat + halfway + weights + size[0] * size[1] * (3 + of_flat)
+
+
+def turned(pixels: npt.NDArray[np.uint8], turn: int) -> npt.NDArray[np.uint8]:
+    """(h, w) or (h, w, channels) as the EXIF orientation has it: a view, which takes no memory."""
+    if turn in (5, 7):
+        pixels = pixels.swapaxes(0, 1)
+    if turn in (3, 7):
+        return pixels[::-1, ::-1]
+    if turn in (6, 8):
+        return np.rot90(pixels, -1 if turn == 6 else 1)
+    if turn in (2, 4):
+        return pixels[:, ::-1] if turn == 2 else pixels[::-1]
+    return pixels
+
+
+def refuse_too_large(reader: PictureReader, picture: OpenPicture, needed: int) -> None:
+    """Raises RefusedFileError when that many bytes are more than one picture may take."""
+    most = reader.budget.most_bytes
+    if needed <= most:
+        return
+    megapixels = picture.full_size[0] * picture.full_size[1] / 1e6
+    possible = megapixels * most / needed
+    wanted = f" (at most {possible:.1f} megapixels in this format)" if possible > 1 else ""
+    raise RefusedFileError(
+        f"it has {megapixels:.1f} megapixels, and decoding it takes {needed // 1024**2:,} MB of memory, of which one "
+        f"picture may take {most // 1024**2}; save it smaller{wanted}, or as a JPEG that is not progressive"
+    )
+
+
+@contextlib.contextmanager
+def opened(reader: PictureReader, path: Path) -> Iterator[OpenPicture]:
+    """A picture with its header read. Whatever goes wrong in the block too becomes an UnreadableImageError."""
+    start = b"?"
+    try:
+        # By an open file, not by name: Pillow maps an uncompressed TIFF that it opens by name into memory, and then
+        # scrambles it when its EXIF block asks for a quarter turn.
+        with buffered(reader.files.open(path)) as file:
+            start = file.peek(16)[:16]
+            refuse_hidden_pictures(file, reader.budget.most_bytes)
+            with Image.open(file) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise Image.DecompressionBombError
+                if image.format in _REFUSED_FORMATS:
+                    raise RefusedFileError(f"{_REFUSED_FORMATS[image.format]} are not supported; save it as PNG")
+                refuse_large_extras(image, file)
+                if isinstance(file, LargePictureFile):
+                    file.header_is_read()
+                yield OpenPicture(image, file, image.size)
+    except (MemoryError, UnreadableImageError):
+        raise
+    except Exception as error:  # Pillow's decoders raise almost anything on broken files
+        raise UnreadableImageError(path, _reason(error, start)) from error
+
+
+def orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8; 1 where nothing can be made of it."""
+    if image.format == "JPEG" and not {"exif", "xmp"} & image.info.keys():
+        return 1  # looking for it in vain would take a tenth of the time that a small photo takes
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except MemoryError:
+        raise
+    except OSError:
+        raise  # reading on (a PNG's EXIF block may stand last) found the picture itself damaged
+    except Exception:
+        return 1  # a broken EXIF block says nothing about the pixels
+
+
+def _reason(error: Exception, start: bytes) -> str:
+    if isinstance(error, RefusedFileError):
+        return error.reason
+    if isinstance(error, Image.DecompressionBombError):
+        return f"it claims to have more than {MAX_PIXELS // 1_000_000} megapixels, which is the limit; save it smaller"
+    if isinstance(error, OSError) and error.errno in (errno.EIO, errno.EMFILE, errno.ESTALE):
+        return f"the file can't be read ({os.strerror(error.errno)})"
+    if not start:
+        return "the file is empty"
+    if start[4:8] == b"ftyp" and start[8:12] in (b"heic", b"heix", b"mif1", b"hevc", b"msf1"):
+        return "HEIC photos are not supported; save it as JPEG or PNG"
+    if isinstance(error, UnidentifiedImageError):
+        return "the file is not a picture of a known format, or its beginning is damaged"
+    return f"the picture is damaged or cut off ({str(error) or type(error).__name__})"

@@ -1,0 +1,109 @@
+"""A user's picture as Pillow gets to read it: with an end to what it takes into memory beside the pixels.
+
+Pillow holds all of a header (EXIF, colour profiles, comments), however long it is.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+
+from PIL import Image
+
+from trainer_worker.pictures.user_files import RefusedFileError
+
+#: Of a header, or of what a PNG carries beside its pixels. Photos with a depth map or a film inside have a few MB.
+MOST_HEADER_BYTES = 8 * 1024**2
+#: Of a file that its decoder takes into memory whole (WebP, AVIF): more than twice that of a photo of 12 megapixels.
+MOST_WHOLE_BYTES = 32 * 1024**2
+
+_PNG_START, _ICO_START = b"\x89PNG\r\n\x1a\n", b"\x00\x00\x01\x00"
+#: An icon's picture is decoded when the file is opened, with an alpha channel and copies.
+_ICON_BYTES_OF_PIXEL = 16
+
+
+def buffered(file: io.FileIO) -> io.BufferedReader:
+    """The file for Pillow. A small one holds no large header, and Pillow's many small reads of it are not counted."""
+    size_bytes = os.fstat(file.fileno()).st_size
+    return io.BufferedReader(file) if size_bytes <= MOST_HEADER_BYTES else LargePictureFile(file, size_bytes)
+
+
+class LargePictureFile(io.BufferedReader):
+    """A file that refuses to have more than MOST_HEADER_BYTES read from it until `header_is_read` is called."""
+
+    def __init__(self, file: io.FileIO, size_bytes: int) -> None:
+        super().__init__(file)
+        self.size_bytes = size_bytes
+        self._left_bytes: int | None = MOST_HEADER_BYTES
+
+    def header_is_read(self) -> None:
+        self._left_bytes = None
+
+    def raw_read(self, size: int) -> bytes:
+        """Read without counting."""
+        return super().read(size)
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is None or size < 0:
+            if self.size_bytes > MOST_WHOLE_BYTES:
+                has, most = self.size_bytes // 1024**2, MOST_WHOLE_BYTES // 1024**2
+                raise RefusedFileError(f"it has {has:,} MB, of which a picture of its format may have {most}")
+            return super().read()
+        if self._left_bytes is None:
+            return super().read(size)
+        data = super().read(min(size, self._left_bytes + 1))
+        self._left_bytes -= len(data)
+        if self._left_bytes < 0:
+            raise too_much()
+        return data
+
+
+def too_much() -> RefusedFileError:
+    return RefusedFileError(
+        f"it carries more than {MOST_HEADER_BYTES // 1024**2} MB beside its pixels (EXIF, comments, profiles); "
+        "save it without them"
+    )
+
+
+def refuse_large_extras(image: Image.Image, file: io.BufferedReader) -> None:
+    """Add up what a PNG has beside its pixels, since Pillow reads it with them. Leaves the file where it was.
+
+    Raises RefusedFileError when that is more than MOST_HEADER_BYTES.
+    """
+    if image.format != "PNG" or not isinstance(file, LargePictureFile):
+        return
+    position = file.tell()
+    pixels = {b"IDAT", b"fdAT"} if getattr(image, "is_animated", False) else {b"IDAT"}
+    extra, at = 0, len(_PNG_START)
+    while at + 8 <= file.size_bytes:
+        file.seek(at)
+        length, kind = struct.unpack(">I4s", file.raw_read(8))
+        at += 12 + length
+        extra += 12 + (0 if kind in pixels else length)
+        if kind == b"IEND":
+            break
+        if extra > MOST_HEADER_BYTES and at <= file.size_bytes:
+            raise too_much()
+    file.seek(position)
+
+
+def refuse_hidden_pictures(file: io.BufferedReader, most_bytes: int) -> None:
+    """Look at the sizes of the pictures inside of an icon: Pillow decodes the first one when it opens the file,
+    whatever size the icon's own list gives it. Raises RefusedFileError."""
+    if file.peek(4)[:4] != _ICO_START:
+        return
+    _, count = struct.unpack("<4sH", file.read(6))
+    entries = [file.read(16) for _ in range(min(count, 1000))]
+    for entry in entries:
+        if len(entry) < 16:
+            break
+        file.seek(int.from_bytes(entry[12:16], "little"))
+        head = file.read(24)
+        if head.startswith(_PNG_START) and len(head) == 24:
+            width, height = struct.unpack(">II", head[16:24])
+        else:
+            width, height = (abs(side) for side in struct.unpack("<4xii", head[:12].ljust(12, b"\0")))
+        if width * height * _ICON_BYTES_OF_PIXEL > most_bytes:
+            raise RefusedFileError(f"it is an icon with a picture of {width} x {height} inside; save that as PNG")
+    file.seek(0)

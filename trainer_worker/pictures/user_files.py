@@ -1,0 +1,182 @@
+"""The one door to a user's own files: what is listed or read really lies inside of the project.
+
+A project's folder belongs to a stranger, who may put a link, a pipe or a file of 8 TB there, or swap a folder for a
+link at any moment. So a file is first opened without the right to read it (O_PATH), which has no effect on pipes and
+devices. Then the kernel is asked where that open file lies, and only a regular file inside of the project is opened
+for reading, by its descriptor. No swap of names comes between the question and the reading.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+#: Larger files are not read, as pictures or for their hash. 100 megapixels of 16-bit RGB take 600 MB uncompressed.
+MAX_FILE_BYTES = 1024**3
+
+#: "link": not looked at yet, see `find`. "other": a pipe, a socket or a device.
+Kind = Literal["file", "folder", "link", "other"]
+
+_REASONS = {
+    errno.ENOENT: "the file is missing",
+    errno.ENOTDIR: "the file is missing",
+    errno.ELOOP: "it is a link that leads back to itself",
+    errno.ENAMETOOLONG: "its path is longer than the system can open; put it into fewer folders",
+    errno.EACCES: "it may not be read (permission denied)",
+    errno.EPERM: "it may not be read (permission denied)",
+}
+_MISSING = (errno.ENOENT, errno.ENOTDIR)
+
+
+class RefusedFileError(Exception):
+    """A file or folder that is not read. `reason` is a short sentence that tells nothing of where a link leads."""
+
+    def __init__(self, reason: str, missing: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.missing = missing
+
+
+@dataclass(frozen=True)
+class SkippedFile:
+    """A file that takes no part in the training, relative to the project's folder, and why in plain words."""
+
+    file: str
+    reason: str
+
+
+def skipped_warnings(skipped: Sequence[SkippedFile]) -> list[str]:
+    """What the caller is told of them."""
+    if len(skipped) == 1:
+        return ["One file was skipped; metrics.json names it."]
+    return [f"{len(skipped)} files were skipped; metrics.json lists them."] if skipped else []
+
+
+class Entry(NamedTuple):
+    """What stands in a folder."""
+
+    name: str
+    kind: Kind
+
+
+class Place(NamedTuple):
+    """What a path leads to. real: the path of that without any links."""
+
+    kind: Kind
+    real: str
+
+
+class UserFiles:
+    """The files of one project. Links are followed as long as they stay inside."""
+
+    def __init__(self, project_dir: Path) -> None:
+        """project_dir: a path without any links. If it has become one by the time of a read, that read is refused."""
+        self.project_dir = project_dir
+        self._inside = os.fspath(project_dir).rstrip("/") + "/"
+
+    def name_of(self, path: Path) -> str:
+        """For messages and reports: relative to the project."""
+        return path.relative_to(self.project_dir).as_posix()
+
+    def open(self, path: Path, most_bytes: int = MAX_FILE_BYTES) -> io.FileIO:
+        """Raises RefusedFileError unless it is a regular file inside of the project of at most most_bytes."""
+        with self._found(path) as number:
+            status = os.fstat(number)
+            if not stat.S_ISREG(status.st_mode):
+                raise RefusedFileError("it can't be read, since it is no regular file")
+            if status.st_size > most_bytes:
+                raise RefusedFileError(f"it is larger than {_size(most_bytes)}, and so it is not read; save it smaller")
+            return io.FileIO(_read_only(number), "rb")
+
+    def read_small(self, path: Path, most_bytes: int) -> bytes | None:
+        """The whole content; None where nothing has that name. Raises as `open`."""
+        try:
+            with self.open(path, most_bytes) as file:
+                return file.read(most_bytes)
+        except RefusedFileError as refused:
+            if refused.missing:
+                return None
+            raise
+
+    def find(self, path: Path) -> Place:
+        """What lies there, behind a link too. Raises RefusedFileError for what is missing or outside of the project."""
+        with self._found(path) as number:
+            return Place(_kind(os.fstat(number).st_mode), _real(number))
+
+    def has_folder(self, path: Path) -> bool:
+        """Whether there is such a folder inside of the project."""
+        try:
+            return self.find(path).kind == "folder"
+        except RefusedFileError:
+            return False
+
+    def entries(self, folder: Path) -> list[Entry]:
+        """What stands in a folder, sorted by name. Raises RefusedFileError for one that is missing or outside."""
+        with self._found(folder) as number:
+            try:
+                readable = _read_only(number, os.O_DIRECTORY)
+            except NotADirectoryError as error:
+                raise RefusedFileError("it is no folder") from error
+            try:
+                with os.scandir(readable) as listing:
+                    return sorted(Entry(entry.name, _kind_listed(entry)) for entry in listing)
+            finally:
+                os.close(readable)
+
+    @contextlib.contextmanager
+    def _found(self, path: Path) -> Iterator[int]:
+        """A descriptor of what lies there, without the right to read. OSErrors in the block are refusals too."""
+        try:
+            number = os.open(path, os.O_PATH | os.O_CLOEXEC)
+            try:
+                if not f"{_real(number)}/".startswith(self._inside):
+                    raise RefusedFileError("it is a link that leads out of the project")
+                yield number
+            finally:
+                os.close(number)
+        except OSError as error:
+            raise _refusal(path, error) from error
+        except ValueError as error:  # a name with a zero byte
+            raise RefusedFileError("the file is missing", missing=True) from error
+
+
+def _read_only(number: int, flags: int = 0) -> int:
+    """A descriptor to read what `number` stands for, whatever its name leads to by now."""
+    return os.open(f"/proc/self/fd/{number}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY | flags)
+
+
+def _real(number: int) -> str:
+    return os.readlink(f"/proc/self/fd/{number}")  # noqa: PTH115 - the text is wanted as the kernel gives it
+
+
+def _kind(mode: int) -> Kind:
+    if stat.S_ISREG(mode):
+        return "file"
+    return "folder" if stat.S_ISDIR(mode) else "other"
+
+
+def _kind_listed(entry: os.DirEntry[str]) -> Kind:
+    if entry.is_symlink():
+        return "link"
+    if entry.is_file(follow_symlinks=False):
+        return "file"
+    return "folder" if entry.is_dir(follow_symlinks=False) else "other"
+
+
+def _refusal(path: Path, error: OSError) -> RefusedFileError:
+    number = error.errno or 0
+    if number in _MISSING and path.is_symlink():
+        return RefusedFileError("it is a link to a file that is missing")
+    reason = _REASONS.get(number, f"the file can't be read ({os.strerror(number)})")
+    return RefusedFileError(reason, missing=number in _MISSING)
+
+
+def _size(size_bytes: int) -> str:
+    return f"{size_bytes // 1024**2:,} MB" if size_bytes >= 1024**2 else f"{size_bytes // 1024:,} kB"

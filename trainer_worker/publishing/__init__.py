@@ -1,0 +1,1 @@
+"""From a trained model to its folder: records, app pack, model card."""

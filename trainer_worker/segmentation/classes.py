@@ -1,0 +1,138 @@
+"""What the values of a mask mean: foreground or not, or the classes that `classes.txt` lists.
+
+projectDir/classes.txt      optional: one class name a line; the first line is class 0, the background
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from protocol.errors import TrainingError
+from trainer_worker.pictures.text_files import CLASSES_FILE, MAX_TEXT_FILE_BYTES
+from trainer_worker.pictures.user_files import RefusedFileError, UserFiles
+
+#: The value of pixels that nobody labelled (as in PASCAL VOC): they count neither in the loss nor in a score.
+UNLABELLED = 255
+#: Training holds several maps of one channel a class at the model's full size: 0.5 GB each for 8 pictures of 512 px.
+MAX_CLASSES = 64
+MAX_NAME_CHARACTERS = 100
+NAMED_IN_ERRORS = 5
+
+Mask = np.ndarray[Any, np.dtype[np.uint8]]
+
+
+@dataclass(frozen=True)
+class MaskClasses:
+    """names[i] is class i, background first. listed: they stand in classes.txt, and masks hold their numbers."""
+
+    names: tuple[str, ...]
+    listed: bool
+
+    @property
+    def channels(self) -> int:
+        """Of the model's output: a probability for each class, or one for foreground."""
+        return len(self.names) if self.listed else 1
+
+
+FOREGROUND_OR_NOT = MaskClasses(("background", "foreground"), listed=False)
+
+
+class UnknownClassError(Exception):
+    """A mask holds values that classes.txt doesn't list. Its text goes on after the file's name."""
+
+    def __init__(self, path: Path, values: Sequence[float]) -> None:
+        self.path = path
+        some = ", ".join(f"{value:g}" for value in values[:NAMED_IN_ERRORS])
+        more = f" and {len(values) - NAMED_IN_ERRORS} more" if len(values) > NAMED_IN_ERRORS else ""
+        self.what = f"holds the value{'' if len(values) == 1 else 's'} {some}{more}"
+        super().__init__(f"{path.name} {self.what}")
+
+
+def read_classes(files: UserFiles) -> MaskClasses:
+    """The classes of classes.txt; FOREGROUND_OR_NOT where there is no such file. Raises TrainingError bad_classes."""
+    try:
+        content = files.read_small(files.project_dir / CLASSES_FILE, MAX_TEXT_FILE_BYTES)
+    except RefusedFileError as refused:
+        raise _bad_classes(f"is not used: {refused.reason}") from refused
+    if content is None:
+        return FOREGROUND_OR_NOT
+    try:
+        lines = content.decode("utf-8-sig").rstrip().splitlines()
+    except UnicodeDecodeError as error:
+        raise _bad_classes(f"is not UTF-8 text (byte {error.start})") from error
+    names = [unicodedata.normalize("NFC", line.strip()) for line in lines]
+    _require_good_names(names)
+    return MaskClasses(tuple(names), listed=True)
+
+
+def _require_good_names(names: Sequence[str]) -> None:
+    if not names:
+        raise _bad_classes("is empty")
+    for number, name in enumerate(names):
+        line = f"in line {number + 1}"
+        if not name:
+            raise _bad_classes(f"has nothing {line}")
+        if not name.isprintable() or len(name) > MAX_NAME_CHARACTERS:
+            raise _bad_classes(f"has no class name {line}, but {name[:40]!r}")
+        before, comma, index = name.rpartition(",")
+        if comma and index.strip().isdecimal():
+            raise _bad_classes(f"has {name!r} {line}; write {before!r} alone, since its line is its number")
+        if name in names[:number]:
+            raise _bad_classes(f"has {name!r} {line} and before")
+    if len(names) == 1:
+        raise _bad_classes(f"lists {names[0]!r} only, which is the background")
+    if len(names) > MAX_CLASSES:
+        raise _bad_classes(f"lists {len(names)} classes; {MAX_CLASSES} are possible")
+
+
+def _bad_classes(problem: str) -> TrainingError:
+    return TrainingError(
+        "bad_classes",
+        f"{CLASSES_FILE} {problem}. It takes one class name a line, background first, in the order of their numbers "
+        "in the masks. Correct it, or delete it if masks only tell foreground from background.",
+    )
+
+
+def unknown_values(classes: MaskClasses, found: Sequence[tuple[str, UnknownClassError]]) -> TrainingError:
+    """Of masks with unlisted values: their paths in the project with what was found in each."""
+    some = "; ".join(f"{name} {error.what}" for name, error in found[:NAMED_IN_ERRORS])
+    more = f"; and {len(found) - NAMED_IN_ERRORS} more masks" if len(found) > NAMED_IN_ERRORS else ""
+    last = len(classes.names) - 1
+    return TrainingError(
+        "bad_classes",
+        f"Masks hold values that are no class: {some}{more}. {CLASSES_FILE} lists 0 to {last} "
+        f"({classes.names[0]!r} to {classes.names[last]!r}); {UNLABELLED} is for pixels without a label. "
+        f"Correct the masks, or list the missing classes.",
+    )
+
+
+def unlisted_values(values: Any, classes: MaskClasses) -> list[float]:
+    """Those of the values stored in a mask, (h, w) of any type, that are no class and not UNLABELLED."""
+    if values.dtype == np.uint8:
+        found: Any = np.flatnonzero(np.bincount(values.ravel(), minlength=256))  # no sorting of millions of pixels
+    else:
+        found = np.unique(values)
+    known = np.isin(found, [*range(len(classes.names)), UNLABELLED])
+    return [float(value) for value in found[~known]]
+
+
+def pictures_with(masks: Any, classes: int) -> Any:
+    """Whether each mask has any pixel of each class: bool (n, classes), from uint8 (n, h, w)."""
+    return np.array([np.bincount(mask.ravel(), minlength=classes)[:classes] > 0 for mask in masks])
+
+
+def rarest_class(present: Any) -> Any:
+    """For each picture the number of the foreground class in it that the fewest pictures have, else 0: int64 (n,).
+
+    present: from `pictures_with`. What is split by these numbers has rare classes on both sides.
+    """
+    foreground = present.copy()
+    foreground[:, 0] = False
+    counts = np.where(foreground, foreground.sum(axis=0), len(present) + 1)
+    return np.where(foreground.any(axis=1), counts.argmin(axis=1), 0).astype(np.int64)

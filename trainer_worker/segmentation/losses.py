@@ -1,0 +1,70 @@
+"""What the training of a U-Net makes small: cross-entropy of the pixels plus 1 - Dice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+#: Added above and below the line of the Dice loss, in pixels: an empty mask then has a gradient too.
+DICE_SMOOTHING_PX = 1.0
+#: A class with fewer pixels than this share of all weighs no more than one that has it.
+LEAST_SHARE = 1e-4
+
+#: (masks uint8 (n, S, S), logits float32 (n, S, S, channels)) -> one figure per picture, float32 (n,).
+MaskLoss = Callable[[Any, Any], Any]
+
+
+def dice_and_cross_entropy(masks: Any, logits: Any) -> Any:
+    """Mean pixel cross-entropy + (1 - soft Dice), the latter per picture (V-Net, Milletari et al., 2016).
+
+    A MaskLoss of masks of 0 and 1, and logits of one channel.
+    """
+    axes = (1, 2, 3)
+    truth = tf.cast(masks, tf.float32)[..., tf.newaxis]
+    cross_entropy = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(truth, logits), axes)
+    probabilities = tf.sigmoid(logits)
+    both = tf.reduce_sum(probabilities * truth, axes)
+    total = tf.reduce_sum(probabilities + truth, axes)
+    return cross_entropy + 1 - (2 * both + DICE_SMOOTHING_PX) / (total + DICE_SMOOTHING_PX)
+
+
+def dice_and_categorical_cross_entropy(weights: Any) -> MaskLoss:
+    """The same for class numbers, and logits of a channel a class; weights: float32 (classes,).
+
+    Mean weighted cross-entropy of the labelled pixels + the mean of (1 - soft Dice) over the foreground classes that
+    the picture has. UNLABELLED pixels, which no channel stands for, come in nowhere.
+    """
+
+    def loss(masks: Any, logits: Any) -> Any:
+        truth = tf.one_hot(masks, len(weights), dtype=tf.float32)  # zeros throughout for an unlabelled pixel
+        labelled = tf.reduce_sum(truth, -1, keepdims=True)
+        wrong = -tf.reduce_sum(truth * weights * tf.nn.log_softmax(logits), (1, 2, 3))
+        cross_entropy = wrong / tf.maximum(tf.reduce_sum(labelled, (1, 2, 3)), 1)
+        probabilities = tf.nn.softmax(logits) * labelled
+        both = tf.reduce_sum(probabilities * truth, (1, 2))[:, 1:]
+        total = tf.reduce_sum(probabilities + truth, (1, 2))[:, 1:]
+        dice = (2 * both + DICE_SMOOTHING_PX) / (total + DICE_SMOOTHING_PX)
+        present = tf.cast(tf.reduce_any(truth > 0, (1, 2)), tf.float32)[:, 1:]
+        missing = tf.reduce_sum(present * (1 - dice), -1)
+        return cross_entropy + missing / tf.maximum(tf.reduce_sum(present, -1), 1)
+
+    return loss
+
+
+def class_weights(masks: Any, rows: Any, classes: int) -> Any:
+    """How much a pixel of each class counts: 1/sqrt(its share of those rows' labelled pixels), 1 on average.
+
+    The square root, because the Dice part already counts all classes alike. masks: uint8 (n, S, S).
+    Returns float32 (classes,).
+    """
+    pixels = np.zeros(classes, np.int64)
+    for row in rows:
+        pixels += np.bincount(masks[row].ravel(), minlength=classes)[:classes]
+    share = pixels / max(1, pixels.sum())
+    weights = 1 / np.sqrt(np.maximum(share, LEAST_SHARE))
+    average = max(float((share * weights).sum()), LEAST_SHARE)
+    # A class that those rows lack can't be learned: let it not drown the others where it is met all the same.
+    return np.where(pixels > 0, weights / average, 1.0).astype(np.float32)

@@ -1,0 +1,72 @@
+"""Masks from a trained model: of pictures of its input size, and of larger ones by way of tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from trainer_worker.pictures.images import UnreadableImageError, picture_changed
+from trainer_worker.segmentation.folders import MaskFolders, whole_pair
+from trainer_worker.segmentation.tiles import part_that_counts, tiles
+
+#: Outputs that are kept to hold the exported files against: of 2,600 pictures of 224 px and one channel.
+CHECK_MEMORY_BYTES = 512 * 1024**2
+THRESHOLD = 0.5
+PREDICT_BATCH = 16
+
+
+def decide(probabilities: Any) -> Any:
+    """The class number of each pixel, uint8 (n, S, S): foreground or not, or the likeliest class."""
+    single = probabilities.shape[-1] == 1
+    return (probabilities[..., 0] > THRESHOLD if single else probabilities.argmax(axis=-1)).astype(np.uint8)
+
+
+class MaskPredictor:
+    """model: keras.Model from float32 (n, S, S, 3), RGB 0 to 255, to probabilities (n, S, S, channels)."""
+
+    def __init__(self, model: Any) -> None:
+        self._side_px = model.input_shape[1]
+        self._kept = max(1, CHECK_MEMORY_BYTES // (4 * int(np.prod(model.output_shape[1:]))))
+        self._run = tf.function(
+            lambda batch: model(tf.cast(batch, tf.float32), training=False), reduce_retracing=True, autograph=False
+        )
+
+    def of_squares(self, pictures: Any) -> tuple[Any, Any]:
+        """uint8 (n, S, S, 3) -> class numbers uint8 (n, S, S), and the probabilities float32 (m, S, S, channels) of
+        the first ones, m as large as CHECK_MEMORY_BYTES allows."""
+        found, probabilities = [], []
+        for start, outputs in self._batches(pictures):
+            found.append(decide(outputs))
+            if start < self._kept:
+                probabilities.append(outputs[: self._kept - start])
+        return np.concatenate(found), np.concatenate(probabilities)
+
+    def of_whole(self, picture: Any) -> Any:
+        """uint8 (h, w, 3), no side below S -> class numbers uint8 (h, w), put together from tiles."""
+        height, width, _ = picture.shape
+        found = np.empty((height, width), np.uint8)
+        cut = tiles(height, width, self._side_px)
+        for start in range(0, len(cut), PREDICT_BATCH):
+            batch = cut[start : start + PREDICT_BATCH]
+            decisions = decide(self._run(tf.constant(np.stack([picture[tile.window] for tile in batch]))).numpy())
+            for tile, decision in zip(batch, decisions, strict=True):
+                found[tile.answers_for] = part_that_counts(tile, decision)
+        return found
+
+    def of_files(self, folders: MaskFolders, pairs: Any, on_step: Callable[[float], None]) -> Iterator[tuple[Any, Any]]:
+        """(true mask, found mask) of the pairs with those numbers, at their pictures' own sizes, (h, w) each."""
+        for done, number in enumerate(pairs, start=1):
+            try:
+                with whole_pair(folders, folders.pairs[number], self._side_px) as (picture, truth):
+                    found = self.of_whole(picture)
+            except UnreadableImageError as error:
+                raise picture_changed(error) from error
+            yield truth, found
+            on_step(done / len(pairs))
+
+    def _batches(self, pictures: Any) -> Iterator[tuple[int, Any]]:
+        for start in range(0, len(pictures), PREDICT_BATCH):
+            yield start, self._run(tf.constant(pictures[start : start + PREDICT_BATCH])).numpy()

@@ -1,0 +1,97 @@
+"""The frozen encoder's features of mirrored and turned views, kept in memory as far as it reaches.
+
+Since the encoder never changes, a view's features are worked out
+when it is first drawn and reused whenever it comes again, so that most epochs train nothing but the decoder.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Container, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+#: The mirrored and quarter-turned ways to lay a square: view k mirrors left-right (k & 1), top-bottom (k & 2) and
+#: swaps the axes (k & 4). View 0 is the picture as it is.
+VIEWS = 8
+ENCODER_BATCH = 16
+
+
+def view_of(pixels: Any, view: int) -> Any:
+    """One picture or mask (h, w, ...) with h = w in one of VIEWS views, of the same shape."""
+    if view & 4:
+        pixels = pixels.swapaxes(0, 1)
+    if view & 1:
+        pixels = pixels[:, ::-1]
+    if view & 2:
+        pixels = pixels[::-1]
+    return pixels
+
+
+class SkipFeatures:
+    """Features of pictures by (row, view).
+
+    encoder: keras.Model from float32 (n, S, S, 3), RGB 0 to 255, to a list of feature maps.
+    pictures: uint8 (n, S, S, 3).
+    memory_bytes: how much may be kept (as float16); views beyond it are worked out again every time.
+    """
+
+    def __init__(self, encoder: Any, pictures: Any, memory_bytes: int) -> None:
+        self._pictures = pictures
+        self._bytes_left = memory_bytes
+        self._kept: dict[tuple[int, int], list[Any]] = {}
+        signature = tf.TensorSpec((None, *pictures.shape[1:]), tf.uint8)
+        self._encode = tf.function(
+            lambda batch: [tf.cast(x, tf.float16) for x in encoder(tf.cast(batch, tf.float32), training=False)],
+            input_signature=[signature],
+            autograph=False,
+        )
+
+    def batches(self, wanted: Sequence[tuple[Any, Any]]) -> Iterator[list[Any]]:
+        """Feature maps of each batch in turn: a list of float16 arrays (n, h, w, c), one per endpoint of the encoder.
+
+        wanted: rows and views of each batch, int arrays (n,). What is missing is encoded together with what later
+        batches will miss: the encoder takes up to twice as long for the same pictures one by one.
+        """
+        keys_of = [list(zip(rows.tolist(), views.tolist(), strict=True)) for rows, views in wanted]
+        ahead: dict[tuple[int, int], list[Any]] = {}
+        for number, keys in enumerate(keys_of):
+            if any(self._is_missing(key, ahead) for key in keys):
+                ahead.update(self._encoded(self._next_missing(keys, keys_of[number + 1 :], ahead)))
+            features = [ahead[key] if key in ahead else self._kept[key] for key in keys]
+            yield [np.stack(maps) for maps in zip(*features, strict=True)]
+            for key in dict.fromkeys(keys):
+                if key in ahead:
+                    self._keep(key, ahead.pop(key))
+
+    def _is_missing(self, key: tuple[int, int], ahead: Container[tuple[int, int]]) -> bool:
+        return key not in self._kept and key not in ahead
+
+    def _next_missing(
+        self,
+        keys: Sequence[tuple[int, int]],
+        later: Sequence[Sequence[tuple[int, int]]],
+        ahead: Container[tuple[int, int]],
+    ) -> list[tuple[int, int]]:
+        """What `keys` misses, and of `later` as much as fills up the encoder's last batch."""
+        missing = [key for key in dict.fromkeys(keys) if self._is_missing(key, ahead)]
+        places = -(-len(missing) // ENCODER_BATCH) * ENCODER_BATCH
+        coming = (key for batch in later for key in batch if self._is_missing(key, ahead))
+        return list(dict.fromkeys(itertools.chain(missing, itertools.islice(coming, places - len(missing)))))
+
+    def _encoded(self, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], list[Any]]:
+        fresh: dict[tuple[int, int], list[Any]] = {}
+        for start in range(0, len(keys), ENCODER_BATCH):
+            some = keys[start : start + ENCODER_BATCH]
+            pixels = np.stack([view_of(self._pictures[row], view) for row, view in some])
+            maps = [x.numpy() for x in self._encode(tf.constant(pixels))]
+            fresh.update((key, [x[position] for x in maps]) for position, key in enumerate(some))
+        return fresh
+
+    def _keep(self, key: tuple[int, int], maps: list[Any]) -> None:
+        size_bytes = sum(x.nbytes for x in maps)
+        if size_bytes <= self._bytes_left:
+            self._bytes_left -= size_bytes
+            self._kept[key] = [x.copy() for x in maps]  # a slice would keep its whole batch alive

@@ -1,0 +1,75 @@
+"""Large pictures as square tiles of their own resolution, and tiles put together again. numpy only.
+
+A side shorter than a tile is stretched to it. Along a longer one tiles stand at even distances, the first at the
+beginning, the last at the end, each overlapping the next by a quarter or more. Put together, every tile keeps its
+middle: each overlap is shared halfway, for a network sees least at the edges of its input.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from trainer_worker.segmentation.classes import UNLABELLED
+
+#: Share of a tile's side that the next tile sees too, at least.
+LEAST_OVERLAP = 0.25
+#: Share of the tiles to train on that are taken from those with foreground, as far as there are any.
+FOREGROUND_SHARE = 0.75
+
+
+class Tile(NamedTuple):
+    """Where a tile lies in its picture, and which part of the picture it answers for: slices (rows, columns)."""
+
+    window: tuple[slice, slice]
+    answers_for: tuple[slice, slice]
+
+
+def tiled_size(height: int, width: int, side: int) -> tuple[int, int]:
+    """The (height, width) that a picture is scaled to before it is cut."""
+    return max(height, side), max(width, side)
+
+
+def overlap_px(side: int) -> int:
+    """What neighbouring tiles share at least."""
+    return round(LEAST_OVERLAP * side)
+
+
+def tiles(height: int, width: int, side: int) -> list[Tile]:
+    """The tiles of a picture, row by row; height and width are at least `side`. What they answer for covers it once."""
+    rows, columns = list(_along(height, side)), list(_along(width, side))
+    return [Tile((row, column), (above, left)) for row, above in rows for column, left in columns]
+
+
+def _along(length: int, side: int) -> Iterator[tuple[slice, slice]]:
+    steps = -(-(length - side) // (side - overlap_px(side)))
+    starts = [round(step * (length - side) / steps) for step in range(steps + 1)] if steps else [0]
+    borders = [(start + before + side) // 2 for before, start in itertools.pairwise(starts)]
+    for start, begin, end in zip(starts, [0, *borders], [*borders, length], strict=True):
+        yield slice(start, start + side), slice(begin, end)
+
+
+def part_that_counts(tile: Tile, output: Any) -> Any:
+    """Of a tile's output (side, side, ...) the part for the region that the tile answers for."""
+    (rows, columns), (window_rows, window_columns) = tile.answers_for, tile.window
+    top, left = window_rows.start, window_columns.start
+    return output[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+
+
+def choose(mask: Any, side: int, most: int, random: np.random.Generator) -> Sequence[Tile]:
+    """At most `most` tiles of a mask (h, w) to train on: at random, but rather those with foreground.
+
+    Tiles without any label are left out; so there may be none.
+    """
+    height, width = mask.shape
+    labelled = [tile for tile in tiles(height, width, side) if (mask[tile.window] != UNLABELLED).any()]
+    shuffled = [labelled[int(row)] for row in random.permutation(len(labelled))]
+    marks = [bool(((part := mask[tile.window]) > 0)[part != UNLABELLED].any()) for tile in shuffled]
+    foreground = [tile for tile, mark in zip(shuffled, marks, strict=True) if mark]
+    background = [tile for tile, mark in zip(shuffled, marks, strict=True) if not mark]
+    of_foreground = max(round(FOREGROUND_SHARE * most), most - len(background))
+    chosen = foreground[:of_foreground]
+    return chosen + background[: most - len(chosen)]

@@ -1,0 +1,1 @@
+"""The trainer process: it loads TensorFlow once and trains task after task."""

@@ -1,0 +1,286 @@
+"""The trainer process: imports TensorFlow once, trains task after task, ends with its pipe.
+
+Run by the agent as `python -m trainer_worker.training.child FD PARENT_PID SETTINGS` (packed, see trainer_settings.py).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import dataclasses
+import errno
+import functools
+import gc
+import logging
+import math
+import os
+import platform
+import queue
+import signal
+import sys
+import threading
+import time
+import traceback
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import cast
+
+import msgspec
+import psutil
+
+from conf.logs import set_up_logging
+from protocol import messages as m
+from protocol import wire
+from protocol.bounds import MAX_TRACE_CHARS, shortened
+from protocol.errors import FAILURE_CODES, Failure, FailureClass, TrainingError
+from protocol.options import typed_options
+from protocol.task import Trained
+from protocol.text import as_utf8
+from trainer_worker.attempt.job import Cancelled, Job, Phase
+from trainer_worker.attempt.work_folder import take_work_dir
+from trainer_worker.backbones.weights_files import find_weights_file
+from trainer_worker.project.continuation import last_training
+from trainer_worker.project.folder import ProjectFolder, admit
+from trainer_worker.project.models import AlreadyPublishedError, finished_model, trained
+from trainer_worker.project.retention import checkpoints_of, tidy_project
+from trainer_worker.project.unchanged import fingerprint, take_over
+from trainer_worker.training.pace import Pace
+from trainer_worker.training.registry import TRAINER_MODULES, Train, load_trainer
+from trainer_worker.training.reporter import PipeReporter
+from trainer_worker.training.settings import TrainerSettings
+
+log = logging.getLogger("trainer")
+
+TRACE_LINES = 15
+#: Hashing a folder for longer than this shows as progress, of this share of the percent scale at most.
+COMPARED_IN_SILENCE_S = 2.0
+COMPARING_SHARE = 0.05
+PR_SET_PDEATHSIG = 1
+
+
+class Child:
+    """The pipe, the thread that reads it, and the loop that trains."""
+
+    def __init__(self, pipe: Connection, settings: TrainerSettings) -> None:
+        self._pipe = pipe
+        self._send_lock = threading.Lock()
+        self._settings = settings
+        self._tasks: queue.SimpleQueue[m.Train] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._reporter: PipeReporter | None = None
+        self._holding: tuple[str, int] | None = None
+        self._early_halts: dict[tuple[str, int], bool] = {}
+
+    @functools.cached_property
+    def _work_dir(self) -> Path:
+        """Taken by the first task: a full disk fails that task, not the start of the process."""
+        return take_work_dir(self._settings.cache_dir)
+
+    def serve(self) -> None:
+        """Load everything, say Ready, train what comes. Ends with the process only."""
+        threading.Thread(target=self._read_pipe, name="pipe", daemon=True).start()
+        cache_dir, threads = self._settings.cache_dir, self._settings.threads
+        versions = set_up_tensorflow(threads)
+        trainers = {name: load_trainer(name, cache_dir, threads) for name in TRAINER_MODULES}
+        self._send(m.Ready(versions))
+        while True:
+            order = self._tasks.get()
+            result = self._train(order, trainers[order.spec.train_type])
+            release_memory()
+            rss_mb = psutil.Process().memory_info().rss / 2**20
+            self._send(m.Ended(result, rss_mb))
+
+    def _read_pipe(self) -> None:
+        """Orders as they come. The end of the pipe is the end of the agent, and so of this process."""
+        while True:
+            try:
+                message = wire.unpack(self._pipe.recv_bytes(), m.AgentToTrainer)
+            except (EOFError, OSError, wire.WireError):
+                os._exit(0)
+            if isinstance(message, m.Train):
+                self._tasks.put(message)
+            else:
+                self._halt(message)
+
+    def _halt(self, halt: m.Halt) -> None:
+        with self._lock:
+            key = (halt.task_id, halt.attempt)
+            if self._holding == key and self._reporter is not None:
+                self._reporter.halt(halt.keep)
+            else:
+                self._early_halts[key] = halt.keep
+
+    def _train(self, order: m.Train, train: Train) -> m.Result:
+        key = (order.spec.task_id, order.attempt)
+        pace = Pace(self._settings.cache_dir, order.spec.train_type)
+        budget_s = cast(float, order.spec.options.get("timeBudget", 0)) or math.inf
+        with PipeReporter(self._send, pace.factors(), budget_s) as reporter:
+            with self._lock:
+                self._holding, self._reporter = key, reporter
+                if key in self._early_halts:
+                    reporter.halt(self._early_halts.pop(key))
+            try:
+                return m.Result(*key, trained=self._trained(order, train, reporter))
+            except Cancelled:
+                return m.Result(*key, cancelled=True)
+            except Exception as error:
+                failure = explain(error)
+                log.warning("action=task.failed task=%s attempt=%d code=%s", *key, failure.code, exc_info=True)
+                return m.Result(*key, failure=failure)
+            finally:
+                with self._lock:
+                    self._holding, self._reporter = None, None
+
+    def _trained(self, order: m.Train, train: Train, reporter: PipeReporter) -> Trained:
+        with admit(order.spec, self._settings.allowed_roots) as project:
+            try:
+                return self._trained_in(project, order, train, reporter)
+            except Cancelled:
+                raise
+            except Exception as error:
+                # Where the folder has gone, whatever else went wrong came of that.
+                project.refuse_if_gone()
+                if explain(error).failure_class is FailureClass.TRAINER:
+                    forget_what_was_kept(project, order.spec.task_id)
+                raise
+
+    def _trained_in(self, project: ProjectFolder, order: m.Train, train: Train, reporter: PipeReporter) -> Trained:
+        job = make_job(order, project, self._settings, self._work_dir)
+        tell = functools.partial(reporter.step, 0.0)
+        finished = finished_model(project, job.task_id, tell)
+        if finished is not None:
+            # An earlier attempt finished, and died before it could say so.
+            return trained(project, finished)
+        job = dataclasses.replace(job, fingerprint=compare(job, reporter))
+        try:
+            copy = take_over(project, job.fingerprint, job.task_id, job.attempt, tell)
+            if copy is not None:
+                return trained(project, copy)
+            result = train(job, reporter, self._settings.cache_dir, self._settings.threads)
+        except AlreadyPublishedError as error:
+            return trained(project, error.manifest)
+        if job.attempt == 1 and result.end_reason not in ("stopped", "budget", "diverged"):
+            Pace(self._settings.cache_dir, job.train_type).add(*reporter.seconds)
+        job.checkpoints.clear()
+        tidy_project(project, self._settings.keep_models)
+        return Trained(
+            str(result.model_path), result.metrics, result.stage_seconds, result.stopped_early, result.end_reason
+        )
+
+    def _send(self, message: m.Message) -> None:
+        with self._send_lock:
+            self._pipe.send_bytes(wire.pack(message))
+
+
+def compare(job: Job, reporter: PipeReporter) -> str:
+    """The folder's fingerprint. Files are hashed in steps that obey a cancel, and show progress where they are many."""
+    began_s = time.monotonic()
+
+    def on_step(fraction: float) -> None:
+        if fraction and time.monotonic() - began_s > COMPARED_IN_SILENCE_S:
+            reporter.plan([Phase("starting", COMPARING_SHARE), Phase("training", 1.0 - COMPARING_SHARE)])
+            reporter.step(fraction)
+        else:
+            reporter.step(0.0)
+
+    options = msgspec.to_builtins(job.options)
+    return fingerprint(job.project_dir, job.train_type, options, job.weights_file, on_step)
+
+
+def forget_what_was_kept(project: ProjectFolder, task_id: str) -> None:
+    """After an error that nobody foresaw: should files in .tfmodel have led to it, the next attempt does without."""
+    checkpoints_of(project, task_id).clear()
+    last_training(project).clear()
+
+
+def make_job(order: m.Train, project: ProjectFolder, settings: TrainerSettings, work_dir: Path | None = None) -> Job:
+    """The order as the trainer sees it, after checks that need the disk."""
+    spec = order.spec
+    refuse_links_outside(project.path)
+    project.refuse_linked_models()
+    options = typed_options(spec.train_type, spec.options)
+    batch_size = max(1, options.batch_size // order.batch_divisor)
+    options = msgspec.structs.replace(options, batch_size=batch_size)
+    return Job(
+        spec.task_id,
+        order.attempt,
+        project,
+        spec.train_type,
+        options,
+        weights_file=find_weights_file(options.backbone, settings.weights_dir),
+        work_dir=work_dir,
+        decoding_bytes=settings.decoding_bytes,
+    )
+
+
+def refuse_links_outside(project_dir: Path) -> None:
+    """The user's pictures must lie in the folder that the front-end has admitted."""
+    inside = os.path.realpath(project_dir)
+    for name in ("images", "labels", "masks"):
+        folder = project_dir / name
+        # Path.resolve raises for a loop of links in Python before 3.13.
+        if folder.is_symlink() and not Path(os.path.realpath(folder)).is_relative_to(inside):
+            raise TrainingError(
+                "link_leaves_project",
+                f"{name} in projectDir is a link to a place outside of projectDir; put a folder there instead.",
+            )
+
+
+def explain(error: Exception) -> Failure:
+    """The failure in words, with its code, from whatever a trainer raised."""
+    trace = "".join(traceback.format_exception(error)).splitlines()[-TRACE_LINES:]
+    if isinstance(error, TrainingError):
+        code, words = error.code, error.error
+    elif isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+        code, words = "out_of_memory", "The training ran out of memory; post a smaller batchSize or imageSize."
+    elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        code, words = "disk_full", f"The disk is full: {error}. Free some space and post the task again."
+    else:
+        code, words = "trainer_error", f"The training failed: {type(error).__name__}: {str(error)[:500]}"
+    return Failure(
+        code,
+        FAILURE_CODES[code],
+        as_utf8(words),
+        as_utf8("\n".join(shortened(line, MAX_TRACE_CHARS // TRACE_LINES - 1) for line in trace)),
+    )
+
+
+def set_up_tensorflow(threads: int) -> dict[str, str]:
+    """Set TensorFlow up for this process; returns the versions."""
+    import tensorflow as tf  # only here and in the trainers: the agent imports parts of this package
+
+    tf.get_logger().setLevel(logging.ERROR)
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    for gpu in tf.config.list_physical_devices("GPU"):
+        # Take memory as needed: several workers may share a card.
+        tf.config.experimental.set_memory_growth(gpu, True)
+    return {"python": platform.python_version(), "tensorflow": tf.__version__}
+
+
+def release_memory() -> None:
+    """Forget the last task's graphs and hand freed pages to the machine: a process keeps 200 MB less between tasks."""
+    import tensorflow as tf
+
+    tf.keras.backend.clear_session()
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # as glibc has it
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def die_with_parent(parent_pid: int) -> None:
+    """Ask Linux to end this process with its agent, also while a C call keeps Python from reading the pipe."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent_pid:
+        sys.exit(0)
+
+
+def main() -> None:
+    fd, parent_pid, settings = sys.argv[1:]
+    if sys.platform == "linux":
+        die_with_parent(int(parent_pid))
+    set_up_logging("trainer")
+    Child(Connection(int(fd)), TrainerSettings.unpacked(settings)).serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+"""How a trainer's progress leaves its process: never blocking it, never breaking it.
+
+One slot holds the newest state; a thread sends it at most four times a second. What is overwritten before
+it was sent is not missed, since every report holds absolute values.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from protocol.messages import Report
+from protocol.text import as_utf8
+from trainer_worker.attempt.job import Cancelled, Phase
+
+REPORT_INTERVAL_S = 0.25
+#: A range is by this share wider than the errors of past tasks, and by REPORT_INTERVAL_S: those are of whole tasks,
+#: while what is left may be the phases whose plans are further off. Of 52 equal tasks without it 17 ended inside.
+LEAST_MARGIN = 0.05
+
+#: Share of the percent scale that a plan divides; the rest is for what follows the trainer's last phase.
+PLAN_PERCENT = 99.5
+#: At which shares of its time budget a task ends that the budget ends: the earliest, the likeliest and the latest. What
+#: follows the training has a reserve, of which it needs a part; 0.83 to 1.00 was seen (`benchmarks.first_model`).
+ENDS_AT_BUDGET = (0.8, 0.95, 1.1)
+
+
+class PipeReporter:
+    """The Reporter (trainer_worker.attempt.job) of one attempt. Use as a context manager: leaving ends the thread."""
+
+    def __init__(
+        self, send: Callable[[Report], None], pace: tuple[float, float] = (1.0, 1.0), budget_s: float = math.inf
+    ) -> None:
+        """send: puts a report into the pipe; an OSError from it is swallowed (the agent is gone, and so are we).
+
+        pace: between which multiples of the planned time a task takes here. budget_s: when training ends by itself.
+        """
+        self._send = send
+        self._pace = pace
+        self._began_s = time.monotonic()
+        self._budget_s = budget_s
+        self._phases: list[Phase] = [Phase("starting", 1.0)]
+        self._index = 0
+        self._phase_began_s = time.monotonic()
+        self._fraction = 0.0
+        self._floor_percent = 0.0
+        self._epoch = 0
+        self._metrics: dict[str, float] = {}
+        self._model_path = ""
+        self._cancelled = threading.Event()
+        self._stop = threading.Event()
+        self._wake = threading.Condition()
+        self._slot: Report | None = None
+        self._closed = False
+        self._thread = threading.Thread(target=self._send_loop, name="reporter", daemon=True)
+
+    def __enter__(self) -> PipeReporter:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._wake:
+            self._closed = True
+            self._wake.notify()
+        self._thread.join(timeout=2.0)
+
+    # ---- orders, called from the pipe's thread ----
+
+    def halt(self, keep: bool) -> None:
+        """Stop early (keep) or cancel; takes effect at the trainer's next batch."""
+        (self._stop if keep else self._cancelled).set()
+
+    # ---- the trainer's side ----
+
+    def plan(self, phases: Sequence[Phase]) -> None:
+        current = self._phases[self._index].name
+        self._phases = list(phases)
+        self._index = next((i for i, phase in enumerate(phases) if phase.name == current), 0)
+        self._put()
+
+    def enter(self, phase: str) -> None:
+        self._index = next(i for i, planned in enumerate(self._phases) if planned.name == phase)
+        self._fraction = 0.0
+        self._phase_began_s = time.monotonic()
+        self.step(0.0)
+
+    def step(self, fraction: float, **metrics: float) -> None:
+        if self._cancelled.is_set():
+            raise Cancelled
+        self._fraction = min(max(float(fraction), 0.0), 1.0)
+        if metrics:
+            self._metrics = {**self._metrics, **_floats(metrics)}
+        self._put()
+
+    def epoch(self, number: int, metrics: dict[str, float]) -> None:
+        self._epoch = number
+        self._metrics = _floats(metrics)
+        self._put()
+
+    def usable(self, model_path: Path) -> None:
+        self._model_path = as_utf8(str(model_path))
+        self._put()
+
+    @property
+    def stop_requested(self) -> bool:
+        return self._stop.is_set()
+
+    # ---- looking back ----
+
+    @property
+    def seconds(self) -> tuple[float, float]:
+        """(since the attempt began, planned for all of it)."""
+        return time.monotonic() - self._began_s, sum(phase.expected_s for phase in self._phases)
+
+    # ---- the slot ----
+
+    def _put(self) -> None:
+        total_s = sum(phase.expected_s for phase in self._phases) or 1.0
+        phase = self._phases[self._index]
+        done_s = sum(earlier.expected_s for earlier in self._phases[: self._index])
+        percent = PLAN_PERCENT * (done_s + phase.expected_s * self._fraction) / total_s
+        phase_end = PLAN_PERCENT * (done_s + phase.expected_s) / total_s
+        self._floor_percent = max(self._floor_percent, percent)
+        planned_s = self._remaining_s(phase)
+        passed_s = time.monotonic() - self._began_s
+        earliest_s, likeliest_s, latest_s = (max(0.0, at * self._budget_s - passed_s) for at in ENDS_AT_BUDGET)
+        low, high = self._pace
+        low_s = max(0.0, planned_s * low * (1.0 - LEAST_MARGIN) - REPORT_INTERVAL_S)
+        high_s = planned_s * high * (1.0 + LEAST_MARGIN) + REPORT_INTERVAL_S
+        report = Report(
+            progress=self._floor_percent,
+            phase=phase.name,
+            phase_end=max(phase_end, self._floor_percent),
+            phase_expected_s=phase.expected_s * (1.0 - self._fraction),
+            remaining_s=min(likeliest_s, planned_s),
+            remaining_low_s=min(earliest_s, low_s),
+            remaining_high_s=min(latest_s, high_s),
+            epoch=self._epoch,
+            metrics=self._metrics,
+            model_path=self._model_path,
+        )
+        with self._wake:
+            self._slot = report
+            self._wake.notify()
+
+    def _remaining_s(self, phase: Phase) -> float:
+        """What is left of this phase at its own pace, and of the later ones by plan."""
+        later_s = sum(planned.expected_s for planned in self._phases[self._index + 1 :])
+        left_s = phase.expected_s * (1.0 - self._fraction)
+        if self._fraction > 0.1:
+            ran_s = time.monotonic() - self._phase_began_s
+            left_s = ran_s * (1.0 - self._fraction) / self._fraction
+        return left_s + later_s
+
+    def _send_loop(self) -> None:
+        while True:
+            with self._wake:
+                self._wake.wait_for(lambda: self._slot is not None or self._closed)
+                report, self._slot = self._slot, None
+                if report is None:
+                    return
+            try:
+                self._send(report)
+            except OSError:
+                return
+            with self._wake:
+                self._wake.wait_for(lambda: self._closed, timeout=REPORT_INTERVAL_S)
+                if self._closed:
+                    return
+
+
+def _floats(metrics: dict[str, float]) -> dict[str, float]:
+    """Plain floats: numpy's do not pack."""
+    return {name: float(value) for name, value in metrics.items()}

@@ -1,0 +1,37 @@
+"""What a trainer process has to know of the settings. The agent passes it on as one argument."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from trainer_worker.pictures.decoding_budget import DEFAULT_BYTES
+
+
+class TrainerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """keep_models: finished models that stay in a project folder; 0 for all. threads: of the processor.
+
+    allowed_roots: folders in which project folders may lie, see project/folder.py. decoding_bytes: what all threads
+    together may take for decoding pictures.
+    """
+
+    cache_dir: Path
+    weights_dir: Path
+    threads: int
+    keep_models: int = 0
+    allowed_roots: tuple[Path, ...] = ()
+    decoding_bytes: int = DEFAULT_BYTES
+
+    def packed(self) -> str:
+        return msgspec.json.encode(self, enc_hook=str).decode()
+
+    @classmethod
+    def unpacked(cls, text: str) -> TrainerSettings:
+        return msgspec.json.decode(text, type=cls, dec_hook=_path)
+
+
+def _path(kind: type, value: Any) -> Any:
+    """msgspec knows no paths; they travel as text."""
+    return kind(value)
