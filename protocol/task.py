@@ -29,6 +29,7 @@ from protocol.bounds import (
     kept_numbers,
     shortened,
 )
+from protocol.end_reason import EndReason
 from protocol.errors import Failure
 from protocol.options import Options
 
@@ -79,8 +80,7 @@ class TaskSpec(msgspec.Struct, frozen=True, gc=False):
 
 
 class Trained(msgspec.Struct, frozen=True, gc=False):
-    """What a worker says of a finished task. model_path: the file to hand to the user. end_reason: why training ended,
-    a word ("converged", "epochs", "budget", "stopped", "diverged").
+    """What a worker says of a finished task. model_path: the file to hand to the user.
 
     Numbers that are not finite (a loss that ran away) are left out: JSON, and so the journal, cannot hold them.
     """
@@ -88,12 +88,15 @@ class Trained(msgspec.Struct, frozen=True, gc=False):
     model_path: Text
     metrics: Numbers = {}
     stage_seconds: Numbers = {}
-    stopped_early: bool = False
-    end_reason: Word = ""
+    end_reason: EndReason = EndReason.UNKNOWN
 
     def __post_init__(self) -> None:
         for name in ("metrics", "stage_seconds"):
             msgspec.structs.force_setattr(self, name, kept_numbers(getattr(self, name)))
+
+    @property
+    def stopped_early(self) -> bool:
+        return self.end_reason is EndReason.STOPPED
 
 
 class AttemptEnd(msgspec.Struct, frozen=True, gc=False):

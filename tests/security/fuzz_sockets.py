@@ -21,6 +21,7 @@ from conf.endpoints import connect_endpoints
 from conf.settings import Settings
 from protocol import messages as m
 from protocol import wire
+from protocol.end_reason import EndReason
 from protocol.errors import Failure, FailureClass
 from protocol.task import TaskSpec, Trained
 
@@ -170,7 +171,7 @@ def _examples(project_path: str) -> Examples:
     task_id = "0" * 31 + "1"
     spec = TaskSpec(task_id, "u", "p", "d", project_path, "classification", {"epochs": 3, "exports": ["tflite"]})
     model = f"{project_path}/models/{task_id}/model.tflite"
-    trained = Trained(model, {"accuracy": 0.5}, {"head": 1.0}, end_reason="epochs")
+    trained = Trained(model, {"accuracy": 0.5}, {"head": 1.0}, end_reason=EndReason.EPOCHS)
     failure = Failure("no_images", FailureClass.DATA, "words", "trace")
     progress = m.Progress(task_id, 1, 50.0, "train", 3.0, 1, {"loss": 0.5}, model, 1.0, 5.0)
     holding = m.Holding(task_id, 1)

@@ -14,6 +14,7 @@ import tensorflow as tf
 from PIL import Image
 from sklearn.datasets import load_digits
 
+from protocol.end_reason import EndReason
 from protocol.errors import TrainingError
 from protocol.options import ClassificationOptions
 from tests.picture_reading import read_rgb
@@ -284,7 +285,7 @@ def test_two_classes_of_two_images_are_enough(tmp_path: Path, cache_dir: Path) -
 def test_a_stop_keeps_the_best_model_so_far(tmp_path: Path, cache_dir: Path) -> None:
     result = run(write_digits(tmp_path, per_class=20, classes=(0, 1)), cache_dir, RecordingReporter(stop_in="train"))
 
-    assert result.stopped_early
+    assert result.end_reason is EndReason.STOPPED
     assert result.model_path.is_file()
     assert read(result, "manifest.json")["stopped_early"]
     assert result.metrics["accuracy"] >= 0.8  # the logistic regression stands

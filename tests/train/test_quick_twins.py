@@ -153,7 +153,7 @@ def fit(decoder: Any, checkpoints: Checkpoints, stop_after: int = 0) -> DecoderH
         if number == stop_after + 1 and stop_after:
             raise CutError
 
-    hooks = TrainingHooks(lambda fraction, loss: None, on_epoch, lambda: "")
+    hooks = TrainingHooks(lambda fraction, loss: None, on_epoch, lambda: None)
     options = SegmentationOptions(epochs=3, batch_size=4, image_size=SIZE)
     return fit_decoder(
         decoder, SkipFeatures(keras.Model(inputs, maps), pictures, 2**28), masks, range(6), options, hooks, checkpoints

@@ -51,7 +51,7 @@ def run_decoder(
         if cut_in_epoch is not None and fraction > (cut_in_epoch - 0.7) / 4:
             raise PowerCutError
 
-    hooks = TrainingHooks(on_step, lambda number, metrics: epochs_run.append(number), lambda: "")
+    hooks = TrainingHooks(on_step, lambda number, metrics: epochs_run.append(number), lambda: None)
     options = SegmentationOptions(epochs=4, batch_size=4, image_size=SIZE, seed=5)
     skips = SkipFeatures(encoder, pictures, 2**28)
     try:

@@ -13,6 +13,7 @@ import pytest
 import tensorflow as tf
 
 from demo.segmentation_data import make_segmentation_project
+from protocol.end_reason import EndReason
 from protocol.errors import TrainingError
 from protocol.options import SegmentationOptions
 from tests.picture_reading import read_mask, read_rgb
@@ -125,7 +126,7 @@ def test_a_model_that_learned_nothing_and_a_training_that_broke_are_said_to_be(
 
     def fit_and_break(*arguments: Any) -> DecoderHistory:
         history = fit_decoder(*arguments)
-        history.end_reason = "diverged"
+        history.end_reason = EndReason.DIVERGED
         return history
 
     monkeypatch.setattr(segmentation, "fit_decoder", fit_and_break)
@@ -199,7 +200,7 @@ def test_progress_covers_every_phase_and_never_goes_back(
 def test_same_seed_same_model_and_stopping_early_keeps_one(project: Path) -> None:
     reporters = [RecordingReporter(stop_at_step=7) for _ in range(2)]
     results = [run(project, reporter, task_id=f"t{i}") for i, reporter in enumerate(reporters)]
-    assert all(result.stopped_early and result.end_reason == "stopped" for result in results)
+    assert all(result.end_reason is EndReason.STOPPED for result in results)
     assert [reporter.steps for reporter in reporters] == [7, 7]
     assert [len(reporter.epochs) for reporter in reporters] == [2, 2]
     assert reporters[0].epochs == reporters[1].epochs

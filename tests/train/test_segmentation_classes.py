@@ -90,7 +90,7 @@ def test_each_others_masks_teach_nothing(project: Path) -> None:
     encoder = unet.build_encoder(LITE0, SIDE)
     decoder = unet.build_decoder([tuple(output.shape[1:]) for output in encoder.outputs], len(NAMES))
     features = SkipFeatures(encoder, examples.pictures, 2**28)
-    hooks = TrainingHooks(lambda fraction, loss: None, lambda number, metrics: None, lambda: "")
+    hooks = TrainingHooks(lambda fraction, loss: None, lambda number, metrics: None, lambda: None)
     wrong, checkpoints = np.roll(examples.masks, 1, axis=0), checkpoints_in(project / "control")
     fit_decoder(decoder, features, wrong, range(14), OPTIONS, hooks, checkpoints)
     unseen = range(14, 20)

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import pytest
 
+from protocol.end_reason import EndReason
 from protocol.errors import TrainingError
 from protocol.options import SegmentationOptions
 from tests.project_folders import checkpoints_in
@@ -54,7 +55,7 @@ def train(encoder: Any, folder: Path, hooks: TrainingHooks) -> tuple[DecoderHist
 
 
 def hooks_that(
-    why_end: Callable[[], str] = lambda: "",
+    why_end: Callable[[], EndReason | None] = lambda: None,
     on_epoch: Callable[[int, dict[str, float]], None] = lambda number, metrics: None,
     end_by_s: float = math.inf,
 ) -> TrainingHooks:
@@ -63,11 +64,11 @@ def hooks_that(
 
 def test_a_stop_keeps_what_was_learned_so_far(encoder: Any, tmp_path: Path) -> None:
     epochs: list[int] = []
-    asked = iter([""] * 3 + ["stopped"] * 9)
+    asked = iter([None] * 3 + [EndReason.STOPPED] * 9)
     history, decoder = train(
         encoder, tmp_path, hooks_that(lambda: next(asked), lambda number, metrics: epochs.append(number))
     )
-    assert (history.end_reason, history.stopped_early, epochs) == ("stopped", True, [1, 2])
+    assert (history.end_reason, epochs) == (EndReason.STOPPED, [1, 2])
     whole, other = train(encoder, tmp_path / "whole", hooks_that())
     assert (whole.end_reason, len(whole.epochs)) == ("epochs", 4)
     assert any(not np.array_equal(a, b) for a, b in zip(decoder.get_weights(), other.get_weights(), strict=True))

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from protocol.end_reason import EndReason
 from protocol.messages import Progress
 from protocol.options import OPTIONS_BY_TRAIN_TYPE
 from protocol.task import AttemptEnd, Task, TaskSpec, TaskState, Trained
@@ -93,7 +94,7 @@ def test_a_folder_that_was_not_counted_gets_the_range_of_plain_durations() -> No
 
 
 def test_tasks_that_did_not_run_as_a_whole_teach_nothing() -> None:
-    stopped = Trained("/m", {"images": 100.0}, stopped_early=True)
+    stopped = Trained("/m", {"images": 100.0}, end_reason=EndReason.STOPPED)
     partly = [
         *(Task(spec(f"f{n}"), TaskState.FAILED, started_at_s=1, ended_at_s=2) for n in range(9)),
         *(Task(spec(f"s{n}"), TaskState.DONE, trained=stopped, started_at_s=1, ended_at_s=2) for n in range(9)),

@@ -9,6 +9,7 @@ import pytest
 
 from protocol import messages as m
 from protocol import wire
+from protocol.end_reason import EndReason
 from protocol.errors import FAILURE_CODES, REFUSAL_CODES, Failure, FailureClass, TrainingError
 from protocol.task import AttemptEnd, Task, TaskState, Trained
 from tests.sample_tasks import hex_id, make_spec
@@ -24,7 +25,9 @@ TASK = Task(
     ended_attempts=(AttemptEnd(1, "w1", "worker_lost", "was lost.", 5.0, counted=False),),
 )
 PROGRESS = m.Progress(T1, 1, 3.0, "training", 2.0, 1, {"loss": 0.25})
-RESULT = m.Result(T1, 1, trained=Trained("/p/model.tflite", {"accuracy": 0.9}, {"export": 1.5}, True), progress=99.0)
+RESULT = m.Result(
+    T1, 1, trained=Trained("/p/model.tflite", {"accuracy": 0.9}, {"export": 1.5}, EndReason.STOPPED), progress=99.0
+)
 
 EXAMPLES: dict[Any, list[m.Message]] = {
     m.WebToBroker: [

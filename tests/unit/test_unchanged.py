@@ -158,7 +158,7 @@ def test_a_model_of_the_same_folder_is_taken_over_whole(project: Path) -> None:
 def test_a_damaged_an_unfinished_and_another_model_are_not(project: Path) -> None:
     folder = publish(project, hex_id("damaged"), fingerprint=mark(project))
     (folder / "model.tflite").write_bytes(b"b model")
-    publish(project, hex_id("stopped"), fingerprint=mark(project), stopped_early=True)
+    publish(project, hex_id("stopped"), fingerprint=mark(project), end_reason="stopped")
     publish(project, hex_id("interim"), fingerprint=mark(project), interim=True)
     publish(project, hex_id("other"), fingerprint="0" * 64)
     publish(project, hex_id("old"))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from protocol.end_reason import EndReason
 from protocol.options import TrainingOptions
 from trainer_worker.pictures.decoding_budget import DEFAULT_BYTES
 from trainer_worker.project.checkpoints import Checkpoints
@@ -116,12 +117,10 @@ class TrainingResult:
     model_path: the file that the website hands to its user (absolute, inside models/<taskId>/).
     metrics: headline numbers, plain Python floats, for example {"accuracy": 0.93, "images": 1100}.
     stage_seconds: seconds per phase, in order.
-    end_reason: "converged", "epochs" (as many as the caller allowed), "budget", "stopped" or "diverged".
     """
 
     model_path: Path
     metrics: dict[str, float]
     stage_seconds: dict[str, float] = field(default_factory=dict)
-    stopped_early: bool = False
-    end_reason: str = ""
+    end_reason: EndReason = EndReason.UNKNOWN
     details: dict[str, Any] = field(default_factory=dict)

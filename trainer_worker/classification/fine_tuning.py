@@ -20,6 +20,7 @@ import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
+from protocol.end_reason import EndReason
 from protocol.options import TrainingOptions
 from trainer_worker.attempt.job import Reporter
 from trainer_worker.attempt.time_budget import share_spent
@@ -103,10 +104,8 @@ class History:
     epochs: list[dict[str, float]] = field(default_factory=list)
     #: Of the optimizer, those of a pass that was not ended included.
     steps: int = 0
-    #: "converged", "epochs" (as many as the caller allowed), "budget" (of time), "stopped" (on request) or "diverged"
-    #: (then the model is what the passes began with).
-    end_reason: str = "converged"
-    stopped_early: bool = False
+    #: DIVERGED: the model is what the training began with.
+    end_reason: EndReason = EndReason.CONVERGED
 
 
 class _Epoch(msgspec.Struct, frozen=True):
@@ -199,9 +198,9 @@ def fit(
     passes = planned_epochs(len(rows), options)
     tuning = _Tuning(classifier, examples, options, reporter, checkpoints, dropout_for(len(rows)))
     history = tuning.run("fit", rows, passes, end_by_s)
-    if history.end_reason == "converged" and passes == options.epochs:
-        history.end_reason = "epochs"
-    if history.end_reason == "diverged" or history.steps < LEAST_STEPS:
+    if history.end_reason is EndReason.CONVERGED and passes == options.epochs:
+        history.end_reason = EndReason.EPOCHS
+    if history.end_reason is EndReason.DIVERGED or history.steps < LEAST_STEPS:
         fit_head(classifier, examples.pooled[rows], examples.classes[rows])
     else:
         tuning.keep()
@@ -234,7 +233,7 @@ def fit_more(
     options = msgspec.structs.replace(options, learning_rate=RATE_SHARE_OVER_NEW * options.learning_rate)
     tuning = _Tuning(classifier, examples, options, reporter, checkpoints, dropout_for(len(new) + len(known)))
     history = tuning.run("more", rows, passes)
-    if history.end_reason != "diverged":
+    if history.end_reason is not EndReason.DIVERGED:
         tuning.keep()
     return history
 
@@ -268,7 +267,7 @@ class _Tuning:
             losses, right = [], 0
             for batch in self._batches(rows):
                 if reason := self._why_end(end_by_s):
-                    history.stopped_early, history.end_reason = reason == "stopped", reason
+                    history.end_reason = reason
                     return history
                 done = max(history.steps / total, share_spent(begun_s, end_by_s))
                 self._optimizer.learning_rate.assign(self._options.learning_rate * rate_share(history.steps, done))
@@ -278,7 +277,7 @@ class _Tuning:
                 history.steps += 1
                 self._reporter.step(history.steps / total, loss=losses[-1])
             if not np.mean(losses) <= DIVERGED_ABOVE * math.log(self._classifier.head.units) or not self._has_numbers():
-                history.end_reason = "diverged"
+                history.end_reason = EndReason.DIVERGED
                 return history
             history.epochs.append({"loss": float(np.mean(losses)), "accuracy": right / len(rows)})
             self._reporter.epoch(epoch, history.epochs[-1])
@@ -289,11 +288,11 @@ class _Tuning:
         """Let the classifier have what the twin has learned."""
         self._classifier.tail.set_weights(self._twin.get_weights())
 
-    def _why_end(self, end_by_s: float) -> str:
-        """Asked at every batch; "" to go on."""
+    def _why_end(self, end_by_s: float) -> EndReason | None:
+        """Asked at every batch; None to go on."""
         if self._reporter.stop_requested:
-            return "stopped"
-        return "budget" if time.monotonic() >= end_by_s else ""
+            return EndReason.STOPPED
+        return EndReason.BUDGET if time.monotonic() >= end_by_s else None
 
     def _has_numbers(self) -> bool:
         """The last step of a pass may break the weights after a loss that still was a number."""

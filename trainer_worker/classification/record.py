@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from protocol.end_reason import EndReason
 from trainer_worker.attempt.job import Job
 from trainer_worker.backbones.backbone import ChosenBackbone
 from trainer_worker.classification.dataset import Dataset, picture_name
@@ -78,7 +79,7 @@ def describe_model(trained: Trained, scores: ClassScores, exports: Exports, job:
         "output": {"shape": [None, len(labels)], "dtype": "float32", "meaning": "probability of each label"},
         "metrics": headline(scores, data),
         "end_reason": history.end_reason,
-        "stopped_early": history.stopped_early,
+        "stopped_early": history.end_reason is EndReason.STOPPED,
         "continued_from": trained.continued_from or None,
         "exports": exports.report(scores.accuracy),
         "skipped": len(data.skipped),

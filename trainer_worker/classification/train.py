@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 import tensorflow as tf
 
+from protocol.end_reason import EndReason
 from protocol.errors import TrainingError
 from trainer_worker.attempt.job import Job, Phase, Reporter, TrainingResult
 from trainer_worker.attempt.stages import Stages
@@ -118,9 +119,9 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     end_by_s = budget.by_s(1.0, reserve_s=_finishing_s(len(split.held_out), job, backbone))
     history = _fit(classifier, examples, data, split, last, end_by_s, job, reporter)
     del views, examples
-    if data.unread and history.end_reason in ("converged", "epochs"):
-        history.end_reason = "budget"
-    if history.end_reason == "diverged":
+    if data.unread and history.end_reason in (EndReason.CONVERGED, EndReason.EPOCHS):
+        history.end_reason = EndReason.BUDGET
+    if history.end_reason is EndReason.DIVERGED:
         rate = f"learningRate={options.learning_rate:g} is too high"
         warnings.append(f"{rate}: the passes broke the model, so the one from before them is kept. Try a tenth of it.")
 
@@ -132,7 +133,6 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
         model_path=model_path,
         metrics=headline(scores, data),
         stage_seconds=stages.seconds,
-        stopped_early=history.stopped_early,
         end_reason=history.end_reason,
         details={"epochs": len(history.epochs), "warnings": warnings},
     )

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from protocol.bounds import TaskId
+from protocol.end_reason import EndReason
 from trainer_worker.project.directory import Directory
 from trainer_worker.project.model_files import FILES, MANIFEST, is_model_file
 
@@ -49,8 +50,7 @@ class Manifest(msgspec.Struct, frozen=True):
     files: Annotated[list[ListedFile], Meta(min_length=1, max_length=MOST_FILES)]
     fingerprint: Annotated[str, Meta(pattern=r"^([0-9a-f]{64})?\Z")] = ""
     interim: bool = False
-    stopped_early: bool = False
-    end_reason: _Word = ""
+    end_reason: EndReason = EndReason.UNKNOWN
     metrics: Annotated[dict[_Word, float | None], Meta(max_length=100)] = {}
     stage_seconds: Annotated[dict[_Word, float], Meta(max_length=100)] = {}
     content: dict[str, Any] = {}

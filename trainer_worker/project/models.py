@@ -112,7 +112,6 @@ def trained(project: ProjectFolder, manifest: Manifest) -> Trained:
         str(model_path(project, manifest)),
         metrics,
         manifest.stage_seconds,
-        manifest.stopped_early,
         manifest.end_reason,
     )
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from protocol.end_reason import EndReason
 from trainer_worker.pictures.contents import content_hashes
 from trainer_worker.pictures.listing import is_litter
 from trainer_worker.pictures.text_files import TEXT_FILES
@@ -77,7 +78,7 @@ def take_over(project: ProjectFolder, mark: str, task_id: str, attempt: int, tel
     with contextlib.suppress(OSError), project.models() as models:
         for model in finished_models(models, tell):
             twin = model.manifest
-            if twin.fingerprint == mark and not twin.stopped_early:
+            if twin.fingerprint == mark and twin.end_reason is not EndReason.STOPPED:
                 copy = _copy(project, twin, task_id, attempt, tell)
                 if copy is not None:
                     return copy

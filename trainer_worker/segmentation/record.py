@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+from protocol.end_reason import EndReason
 from trainer_worker.attempt.job import Job
 from trainer_worker.pictures.splits import Split
 from trainer_worker.segmentation.classes import MaskClasses
@@ -94,7 +95,7 @@ def describe_model(
         **_output(classes, size),
         "metrics": {"dice": scores.dice, "iou": scores.iou, "dice_all_pixels": scores.dice_all_pixels},
         "end_reason": history.end_reason,
-        "stopped_early": history.stopped_early,
+        "stopped_early": history.end_reason is EndReason.STOPPED,
         "exports": exports,
         "warnings": warnings,
     }

@@ -16,6 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from protocol.end_reason import EndReason
 from protocol.errors import TrainingError
 from protocol.options import SegmentationOptions
 from trainer_worker.attempt.job import Job, Phase, Reporter, TrainingResult
@@ -124,9 +125,9 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     rows = examples.rows_of(split.train)
     history = fit_decoder(decoder, features, examples.masks, rows, options, hooks, job.checkpoints)
     del quick, features
-    if examples.unread and history.end_reason in ("converged", "epochs"):
-        history.end_reason = "budget"
-    if history.end_reason == "diverged":
+    if examples.unread and history.end_reason in (EndReason.CONVERGED, EndReason.EPOCHS):
+        history.end_reason = EndReason.BUDGET
+    if history.end_reason is EndReason.DIVERGED:
         rate, broke = f"learningRate={options.learning_rate:g} is too high", f"epoch {len(history.epochs) + 1}"
         warnings.append(f"{rate}: {broke} broke the model, so the one from before it is kept. Try a tenth of it.")
     model_path, scores = finisher.publish(history)
@@ -135,7 +136,6 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
         model_path=model_path,
         metrics=headline(scores, len(folders.pairs)),
         stage_seconds=stages.seconds,
-        stopped_early=history.stopped_early,
         end_reason=history.end_reason,
         details={"epochs": len(history.epochs), "warnings": warnings},
     )
@@ -339,10 +339,10 @@ def _class_warnings(names: Sequence[str], present: Any, split: Split) -> list[st
 
 
 def _hooks(reporter: Reporter, finisher: _Finisher) -> TrainingHooks:
-    def why_end() -> str:
+    def why_end() -> EndReason | None:
         if reporter.stop_requested:
-            return "stopped"
-        return "budget" if time.monotonic() >= finisher.end_by_s else ""
+            return EndReason.STOPPED
+        return EndReason.BUDGET if time.monotonic() >= finisher.end_by_s else None
 
     return TrainingHooks(
         on_step=lambda fraction, loss: reporter.step(fraction, loss=loss),

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 import tensorflow as tf
 
+from protocol.end_reason import EndReason
 from protocol.errors import TrainingError
 from protocol.options import TrainingOptions
 from trainer_worker.attempt.time_budget import share_spent
@@ -49,24 +50,22 @@ class DecoderHistory:
     """What happened. epochs: of each, the mean loss, and the Dice of all its pixels while training (tally_of)."""
 
     epochs: list[dict[str, float]] = field(default_factory=list)
-    #: "converged", "epochs" (as many as the caller allowed), "budget" (of time), "stopped" or "diverged" (then the
-    #: decoder holds weights from before: those of the last epoch, or of a later on_model).
-    end_reason: str = "converged"
-    stopped_early: bool = False
+    #: DIVERGED: the decoder holds weights from before, those of the last epoch or of a later on_model.
+    end_reason: EndReason = EndReason.CONVERGED
 
 
 @dataclass(frozen=True)
 class TrainingHooks:
     """What the trainer wants to know of: on_step(fraction, loss), on_epoch(number, metrics); and what it says.
 
-    why_end(): asked at every batch, "stopped" or "budget" to end, "" to go on. wants_model(steps):
-    asked after so many optimizer steps; then on_model(history) may use the decoder as it is by now, in the midst of an
-    epoch. end_by_s: monotonic time at which why_end() will end it, if nothing else does.
+    why_end(): asked at every batch, None to go on. wants_model(steps): asked after so many optimizer steps; then
+    on_model(history) may use the decoder as it is by now, in the midst of an epoch. end_by_s: monotonic time at which
+    why_end() will end it, if nothing else does.
     """
 
     on_step: Callable[[float, float], None]
     on_epoch: Callable[[int, dict[str, float]], None]
-    why_end: Callable[[], str]
+    why_end: Callable[[], EndReason | None]
     wants_model: Callable[[int], bool] = lambda steps: False
     on_model: Callable[[DecoderHistory], None] = lambda history: None
     end_by_s: float = math.inf
@@ -107,15 +106,15 @@ def fit_decoder(
     """
     fresh = decoder.get_weights()
     history, resumed = _run_epochs(decoder, features, masks, rows, options, hooks, checkpoints)
-    if resumed and history.end_reason == "diverged":
+    if resumed and history.end_reason is EndReason.DIVERGED:
         checkpoints.clear()
         decoder.set_weights(fresh)
         history, _ = _run_epochs(decoder, features, masks, rows, options, hooks, checkpoints)
     if not history.epochs:
         rate = f"learningRate={options.learning_rate:g} is too high"
         raise TrainingError("unsupported_option", f"{rate}: in epoch 1 the loss was no number. Try 0.001.")
-    if history.end_reason == "converged" and planned_epochs(len(rows), options) == options.epochs:
-        history.end_reason = "epochs"
+    if history.end_reason is EndReason.CONVERGED and planned_epochs(len(rows), options) == options.epochs:
+        history.end_reason = EndReason.EPOCHS
     return history
 
 
@@ -158,14 +157,14 @@ def _run_epochs(
         weights = twin.get_weights()
         # The last step of an epoch may break the weights after a loss that still was a number.
         if not _are_numbers([losses, *weights]):
-            history.end_reason = "diverged"
+            history.end_reason = EndReason.DIVERGED
             break
         decoder.set_weights(weights)
         both, total = np.sum(tallies, axis=0)
         history.epochs.append({"loss": float(np.mean(losses)), "dice": float(2 * both / max(1, total))})
         hooks.on_epoch(epoch, history.epochs[-1])
         if reason := hooks.why_end():
-            history.end_reason, history.stopped_early = reason, reason == "stopped"
+            history.end_reason = reason
             break
         state.save(history)
     return history, resumed

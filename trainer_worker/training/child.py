@@ -32,6 +32,7 @@ from conf.logs import set_up_logging
 from protocol import messages as m
 from protocol import wire
 from protocol.bounds import MAX_TRACE_CHARS, shortened
+from protocol.end_reason import EndReason
 from protocol.errors import FAILURE_CODES, Failure, FailureClass, TrainingError
 from protocol.options import typed_options
 from protocol.task import Trained
@@ -159,13 +160,11 @@ class Child:
             result = train(job, reporter, self._settings.cache_dir, self._settings.threads)
         except AlreadyPublishedError as error:
             return trained(project, error.manifest)
-        if job.attempt == 1 and result.end_reason not in ("stopped", "budget", "diverged"):
+        if job.attempt == 1 and result.end_reason in (EndReason.CONVERGED, EndReason.EPOCHS):
             Pace(self._settings.cache_dir, job.train_type).add(*reporter.seconds)
         job.checkpoints.clear()
         tidy_project(project, self._settings.keep_models)
-        return Trained(
-            str(result.model_path), result.metrics, result.stage_seconds, result.stopped_early, result.end_reason
-        )
+        return Trained(str(result.model_path), result.metrics, result.stage_seconds, result.end_reason)
 
     def _send(self, message: m.Message) -> None:
         with self._send_lock:
