@@ -17,7 +17,7 @@ PREVIEW = "preview.png"
 
 
 class Score(NamedTuple):
-    """Where metrics.json holds the headline, and what a model that has learned nothing would get."""
+    """The keys of metrics.json for the main score, and for the score of a model that has learned nothing."""
 
     name: str
     final_key: str
@@ -27,7 +27,7 @@ class Score(NamedTuple):
 
 @dataclass(frozen=True)
 class Recipe:
-    """make: writes `images` pictures into a folder, the same ones each time. options: form fields of the POST."""
+    """make: writes `images` pictures into a folder, always the same ones. options: form fields of the POST."""
 
     train_type: str
     folder: str

