@@ -34,7 +34,7 @@ from trainer_worker.trainers import segmentation
 from trainer_worker.unet_training import learning_rate_at, loss_for
 
 #: The pretrained encoder is trained at a share of the new decoder's rate:
-#: docs/choices.md, "Limits of the U-Net that is compared".
+#: docs/choices.md, "The U-Net that is compared".
 UNET_BATCH = 8
 UNET_EPOCHS = 30
 UNET_RATE = 3e-3

@@ -45,7 +45,7 @@ RECIPES = {
         images=SCANS,
         make=make_digits_project,
         what="handwritten digits in ten class folders",
-        # The default of 224 px is for photos and takes five times as long; 64 px loses two points of accuracy.
+        # The default of 224 px is for photos; see docs/choices.md, "Picture size of the demo".
         options={"imageSize": "96"},
         score=Score("accuracy", "accuracy", "majority_class_accuracy", "always naming the commonest class"),
     ),
@@ -55,7 +55,7 @@ RECIPES = {
         images=160,
         make=lambda folder, images: make_segmentation_project(folder, images, SEGMENTATION_SEED),
         what="photos with digits pasted on them, and their masks",
-        # The default of 224 px gains little on these pictures and takes twice as long.
+        # See docs/choices.md, "Picture size of the demo".
         options={"imageSize": "160"},
         score=Score("Dice", "dice", "all_foreground_dice", "marking everything"),
     ),

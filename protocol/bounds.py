@@ -36,9 +36,9 @@ MAX_PROGRESS_BYTES = 128 * 1024
 PART_BYTES = 1024 * 1024
 MAX_PAYLOAD_BYTES = 4 * 1024 * 1024
 
-#: No control characters (Unicode's class Cc): they could forge lines in a log. Checking a pattern takes half a
-#: microsecond a field, and a task is decoded at three sockets. So the broker checks a task's own texts once, when the
-#: task is submitted (broker/claims.py).
+#: No control characters (Unicode's class Cc): they could forge lines in a log. Checking a pattern
+#: costs time at each socket, so the broker checks a task's own texts once, when the task is submitted
+#: (broker/claims.py). See docs/choices.md, "What makes a POST cheap".
 NO_CONTROL_CHARS = r"\A[^\x00-\x1f\x7f-\x9f]*\Z"
 
 #: A task id is also the name of a folder, so only these 32 characters are allowed.
