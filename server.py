@@ -19,7 +19,7 @@ from web.request_lines import guard_logs
 
 
 def run() -> int:
-    """The front-end in the foreground, until SIGTERM or SIGINT."""
+    """Run the front-end in the foreground until SIGTERM or SIGINT. Returns the exit code."""
     settings = load_or_exit(os.environ)
     set_up_logging("web")
     guard_logs()

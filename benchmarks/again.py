@@ -1,11 +1,13 @@
-"""How long a task takes on a warm worker: the first on a folder, again after a few more photos, and unchanged.
+"""How long a task takes on a warm worker: the first one of a folder, one after a few more photos, an unchanged one.
 
-    python -m benchmarks.again FLOWERS5_DIR                 as a website does it, by POST and GET
+    python -m benchmarks.again FLOWERS5_DIR                 1,100 photos
     python -m benchmarks.again FLOWERS5_DIR --per-class 20  the same with 100 photos
 
-Targets: 100 photos at most 15 s from POST to done; after a few more photos at most 15 % of the first task's training
-time (the stages features and train), with the same accuracy; unchanged, at once. Before that, a task of digits warms
-the worker up. Exports and their checks take the same time in both.
+Tasks are posted and polled as a website does it, after a task of digits has warmed the worker up.
+
+Targets: 100 photos take at most 15 s from POST to done. After a few more photos, training (the stages features and
+train) takes at most 15 % of the first task's time, with the same accuracy. An unchanged folder is done at once. Exports
+and their checks take the same time in each task.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ WARM_UP_IMAGES = 60
 
 
 def lay_out(source: Path, project: Path, per_class: int, new: int) -> list[tuple[Path, Path]]:
-    """Link the photos into the project but for `new` of them; returns those, with the places where they belong."""
+    """Link all photos but `new` of them into the project. Returns the others with their paths in the project."""
     folders = scan(source)
     taken = dict.fromkeys(range(len(folders.labels)), 0)
     pairs = []
@@ -50,7 +52,7 @@ def add_photo(path: Path, target: Path) -> None:
 
 
 def run_task(service: ServiceProcesses, project: Path) -> tuple[float, dict[str, Any]]:
-    """Seconds from POST until GET says done, and the task."""
+    """Post a task. Returns the seconds until GET says done, and the task."""
     began_s = time.monotonic()
     task_id = service.post(project)
     while True:
@@ -91,7 +93,7 @@ def main() -> None:
 
 
 def report(name: str, took_s: float, task: dict[str, Any]) -> float:
-    """A line; returns the seconds of training."""
+    """Print a line for the task. Returns the seconds of training."""
     stages = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in task["stageSeconds"].items())
     accuracy, images = task["metrics"]["accuracy"], task["metrics"]["images"]
     print(f"{name:<22} {took_s:6.1f} s, accuracy {accuracy:.4f}, {images:.0f} images ({stages})", flush=True)

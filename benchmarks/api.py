@@ -1,12 +1,13 @@
-"""How fast the HTTP API is, against bare Tornado in the same run, and how soon an idle worker starts.
+"""How fast the HTTP API is compared with bare Tornado in the same run, and how soon an idle worker starts.
 
     python -m benchmarks.api                 both parts, about two minutes
     python -m benchmarks.api --part http     requests a second
     python -m benchmarks.api --part start    from POST to the worker's start
 
-Targets: GET at least 0.85 of a bare handler; POST, answered when the task is on disk, at least 0.5 of a bare handler
-that reads the same form; from POST to the worker's start at most 20 ms (p50). Everything runs in processes of its
-own on free ports, with journal and photos in a temporary folder (--folder chooses the disk).
+Targets: GET reaches at least 0.85 of the requests a second of a bare handler. POST, which is answered when the task is
+on disk, reaches at least 0.5 of a bare handler that reads the same form. The worker starts at most 20 ms after the POST
+(median). Everything runs in processes of its own on free ports. Journal and photos lie in a temporary folder (--folder
+chooses the disk).
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def machine(folder: Path) -> str:
 
 
 def fsync_ms(folder: Path, repeats: int = 50) -> float:
-    """What the disk under `folder` takes to make 4 kB durable: the floor of a durable POST."""
+    """Milliseconds that the disk under `folder` takes to make 4 kB durable. A durable POST cannot be faster."""
     took_s = []
     with (folder / "fsync").open("wb", buffering=0) as file:
         for _ in range(repeats):
@@ -94,7 +95,7 @@ def load(port: int, connections: int, seconds: float, requests: list[str]) -> Me
 
 
 def http_part(folder: Path, rounds: int, seconds: float) -> None:
-    """Without a worker: tasks wait, so that nothing but the API uses the processor."""
+    """Measure requests a second. There is no worker, so tasks wait and only the API uses the processor."""
     service = ServiceProcesses(folder, BROKER_MAX_PENDING=UNLIMITED, BROKER_MAX_PENDING_PER_USER=UNLIMITED)
     project = service.projects / "project-1"
     project.mkdir()
@@ -119,7 +120,7 @@ def http_part(folder: Path, rounds: int, seconds: float) -> None:
 def compare(
     name: str, ports: dict[str, int], connections: int, requests: list[str], target: float, effort: tuple[int, float]
 ) -> None:
-    """Interleaved rounds, and a printed row for each server; the ratio is the median of the rounds' ratios."""
+    """Measure in interleaved rounds and print a row for each server. The ratio is the median over the rounds."""
     rounds, seconds = effort
     found: dict[str, list[Measured]] = {server: [] for server in ports}
     for _ in range(rounds):
@@ -139,7 +140,7 @@ def compare(
 
 
 def start_part(folder: Path, samples: int) -> None:
-    """With one real worker whose trainer process is warm; each task is cancelled once it has started."""
+    """Measure with one real worker whose trainer process is warm. Each task is cancelled once it has started."""
     service = ServiceProcesses(
         folder,
         WORKER_CACHE_DIR=str(folder / "cache"),
@@ -173,7 +174,7 @@ def start_part(folder: Path, samples: int) -> None:
 
 
 def start_once(service: ServiceProcesses, publications: zmq.Socket[bytes], body: str) -> float:
-    """Milliseconds. Leaves the worker idle."""
+    """Milliseconds from POST to the worker's start. Leaves the worker idle."""
     wait_until_free(publications)
     began_s = time.perf_counter()
     status, answer = service.call("POST", "/", body)
@@ -189,7 +190,7 @@ def start_once(service: ServiceProcesses, publications: zmq.Socket[bytes], body:
 
 
 def wait_until_free(publications: zmq.Socket[bytes]) -> None:
-    """Until a tick says so that was sent after this call."""
+    """Wait for a tick that was sent after this call and says that the worker is free."""
     while publications.poll(0):
         publications.recv_multipart()
     give_up_at_s = time.perf_counter() + FREE_TIMEOUT_S

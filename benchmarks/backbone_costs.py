@@ -1,10 +1,10 @@
-"""What a backbone costs against others, in processor seconds: the costs that each Backbone names.
+"""What a backbone costs compared with others, in processor seconds: the costs that each Backbone states.
 
     python -m benchmarks.backbone_costs [--backbones lite0,lite1,lite2] [--weights-dir DIR]
 
-Features of a picture on one thread, loss and gradients of what follows the trunk, and the default exports: each in
-turn for each backbone in one process; the least of the repeats counts. Processor seconds, because they change little
-when other programs use the machine.
+Three costs are measured: the features of a picture on one thread, loss and gradients of the blocks after the trunk, and
+the default exports. The backbones take turns in one process, and the smallest of the repeats counts. Processor seconds
+change little when other programs use the machine.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def features_of(backbone: Backbone, size: int, cache_dir: Path) -> Callable[[], 
 
 
 def step_of(backbone: Backbone, size: int) -> Callable[[], Any]:
-    """Loss and gradients of a batch."""
+    """A function that computes loss and gradients of a batch."""
     tail, side = build_classifier(backbone, size, LABELS).tail, size // TRUNK_STRIDE
     random = np.random.default_rng(0)
     maps = tf.constant(random.normal(size=(BATCH, side, side, backbone.trunk_channels)), tf.float32)

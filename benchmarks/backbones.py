@@ -1,11 +1,11 @@
-"""What larger backbones cost and bring: each on the same pictures, split and seeds.
+"""What larger backbones cost and gain: each is trained on the same pictures, split and seeds.
 
     python -m benchmarks.backbones DATASET_DIR [--backbones lite0,lite1,lite2] [--seeds 3] [--per-class 0]
 
-DATASET_DIR holds class folders and stays untouched. Each training has a process of its own and is that of
-trainType=classification with its exports and checks. Prints accuracy, seconds and the size of model.tflite, then the
-seconds of each stage against those of the first backbone; `benchmarks.backbone_costs` has them more exactly. Backbones
-are taken in turn for each seed, so that other work on the machine disturbs all of them alike.
+DATASET_DIR holds class folders and is not changed. Each training is a whole task of trainType=classification, with
+exports and checks, in a process of its own. The output is accuracy, seconds and the size of model.tflite, then the
+seconds of each stage relative to the first backbone; `benchmarks.backbone_costs` measures these more exactly. Backbones
+take turns for each seed, so that other work on the machine disturbs all of them alike.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def _figure(run: dict[str, Any], key: str) -> float:
 
 
 def print_table(outcomes: dict[str, list[dict[str, Any]]]) -> None:
-    """Means over the seeds; stages as the median over seeds of their ratios to the first backbone's."""
+    """Print means over the seeds. For stages it is the median over the seeds of the ratio to the first backbone."""
     print(f"\n{'':20}{'accuracy':>10}{'balanced':>10}{'seconds':>10}{'MB':>8}" + "".join(f"{s:>10}" for s in STAGES))
     first = next(iter(outcomes.values()))
     for backbone, runs in outcomes.items():

@@ -1,8 +1,8 @@
-"""What TFModel's front-end is measured against: Tornado and nothing else.
+"""The baseline for TFModel's front-end: Tornado and nothing else.
 
     python -m benchmarks.bare_server PORT ANSWER
 
-ANSWER is a JSON object. GET answers it; POST reads the four form fields of a submission first and answers it with them.
+ANSWER is a JSON object. GET returns it. POST reads the four form fields of a submission and returns it with them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Files that are small on a disk and large in memory, or that say other sizes than they have."""
+"""Files that are small on disk and large in memory, or that state a wrong size."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-#: Rows of a PNG that are packed at once.
+#: This many rows of a PNG are compressed at a time.
 _ROWS = 100
 
 
@@ -51,7 +51,7 @@ def _large_exif_png(path: Path) -> None:
 
 
 def _late_transparency_png(path: Path) -> None:
-    """The transparent colour stands after the pixels, where no header tells of it."""
+    """A PNG whose transparent colour follows the pixels, so the header does not tell of it."""
     png(path, 7_500, 7_500, (8, 2), b"", chunk(b"tRNS", bytes(6)))
 
 
@@ -75,7 +75,7 @@ def _large_header_jpeg(path: Path) -> None:
 
 
 def _scans_jpeg(path: Path) -> None:
-    """Not progressive, but each colour in a scan of its own, which takes as much memory: a grey JPEG, three times."""
+    """A JPEG that is not progressive but has each colour in a scan of its own, which takes as much memory."""
     file = io.BytesIO()
     Image.new("L", (9_000, 9_000)).save(file, "JPEG")
     head, frame, rest = re.split(rb"(\xff\xc0.{11})", file.getvalue(), maxsplit=1, flags=re.DOTALL)
@@ -87,7 +87,7 @@ def _scans_jpeg(path: Path) -> None:
 
 
 def _icon(path: Path) -> None:
-    """The list says 16 x 16, the picture inside has 81 megapixels."""
+    """An icon whose list says 16 x 16, while the picture inside has 81 megapixels."""
     png(path, 9_000, 9_000, (8, 6))
     content = path.read_bytes()
     entry = struct.pack("<BBBBHHII", 16, 16, 0, 0, 1, 32, len(content), 22)
@@ -95,7 +95,7 @@ def _icon(path: Path) -> None:
 
 
 def _far_strips_tiff(path: Path) -> None:
-    """Two strips of a raw TIFF that lie 400 MB apart: Pillow reads from one to the next at once."""
+    """A raw TIFF with two strips 400 MB apart. Pillow reads everything between them at once."""
     width, rows, away = 400, 200, 400 * 1024**2
     strip = width * rows
     tags = {256: width, 257: 2 * rows, 258: 8, 259: 1, 262: 1, 277: 1, 278: rows}
@@ -159,7 +159,7 @@ def _pages_tiff(path: Path) -> None:
     pages[0].save(path, "TIFF", save_all=True, append_images=pages[1:], compression="tiff_deflate")
 
 
-#: By name. All are written in a few seconds and take little of the disk.
+#: The makers by name. All files are written in a few seconds and are small on disk.
 BOMBS: dict[str, Callable[[Path], None]] = {
     "16-bit grey PNG, 100 MP": lambda path: png(path, 10_000, 10_000, (16, 0)),
     "8-bit grey PNG, 100 MP": lambda path: png(path, 10_000, 10_000, (8, 0)),

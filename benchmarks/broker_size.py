@@ -1,6 +1,6 @@
 """`python -m benchmarks.broker_size`: do submits and leases cost the same with 100,000 waiting tasks as with 100?
 
-The core alone, without sockets, so that its own cost shows; memory and restart with the journal on disk.
+The core is measured alone, without sockets. Memory and restart are measured with the journal on disk.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MEASURED, ROUNDS = 500, 7
 
 
 class Bench:
-    """A core with so many waiting tasks and busy workers."""
+    """A core with a given number of waiting tasks and busy workers."""
 
     def __init__(self, tasks: int, workers: int) -> None:
         self.core = Core(CoreSettings(max_pending=10**6, max_pending_per_user=10**6))
@@ -51,7 +51,7 @@ class Bench:
         self.handle(FromWeb(b"web", m.Submit(number, spec)))
 
     def finish_and_lease(self) -> None:
-        """A worker brings its result and says that it is ready: it gets the next task."""
+        """A worker sends its result, says that it is ready, and gets the next task."""
         task = next(task for task in self.core.tasks.values() if task.state is TaskState.PROCESSING)
         peer = b"w" + task.thread[1:].encode()
         self.handle(FromWorker(peer, m.Result(task.task_id, task.attempt, trained=Trained("/x"))))
@@ -68,7 +68,7 @@ def microseconds(step: object, count: int) -> float:
 
 
 def compare() -> tuple[Bench, list[tuple[str, float, float]]]:
-    """Median cost per event, small and large measured in turn."""
+    """The median cost of an event. The small and the large core take turns."""
     small, large = Bench(SMALL, 10), Bench(LARGE, WORKERS)
     rows = []
     for name in ("submit", "finish_and_lease"):
@@ -81,7 +81,7 @@ def compare() -> tuple[Bench, list[tuple[str, float, float]]]:
 
 
 def restart_seconds(bench: Bench, folder: Path) -> float:
-    """From opening a journal of all these facts to a core that could answer."""
+    """Seconds from opening a journal with all these facts to a core that could answer."""
     path = folder / "journal.sqlite3"
     with Journal(path) as journal:
         tasks = {**bench.core.recent, **bench.core.tasks}

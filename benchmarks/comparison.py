@@ -1,4 +1,4 @@
-"""TFModel's trainer beside recipes that people use: runs in processes of their own, a table, which targets hold."""
+"""Compare TFModel's trainer with recipes that people use: run each in a process, print a table and the targets."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ from typing import Any
 OURS = "tfmodel"
 RUN_TIMEOUT_S = 4 * 3600.0
 
-#: By recipe, the fields of benchmarks.recipe_process.Outcome of each seed.
+#: For each recipe, the fields of benchmarks.recipe_process.Outcome of each seed.
 Outcomes = dict[str, list[dict[str, Any]]]
 
 
 @dataclass(frozen=True)
 class Target:
-    """tfmodel's mean first score is to be at least the opponent's less `below`, or above it where that is None;
-    in at most `of_time` of its seconds, where given."""
+    """What tfmodel should reach: a mean first score of at least the opponent's minus `below`, in `of_time` of its time.
+
+    below: None if the score has to be higher than the opponent's. of_time: None if the time does not matter.
+    """
 
     opponent: str
     below: float | None = None
@@ -33,7 +35,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Comparison:
-    """runs: the module whose processes run one recipe each. scores: names in an Outcome, the one that decides first."""
+    """runs: the module that runs one recipe in a process. scores: names in an Outcome; the first one decides."""
 
     runs: str
     recipes: tuple[str, ...]
@@ -53,7 +55,7 @@ class Comparison:
         return names
 
     def run(self, recipe: str, project: Path, flags: Sequence[str]) -> dict[str, Any]:
-        """An Outcome's fields. Raises RuntimeError with the end of what a failed run said."""
+        """Run one recipe. Returns the fields of an Outcome; RuntimeError has the end of a failed run's output."""
         command = [sys.executable, "-m", self.runs, recipe, str(project), *flags]
         root = Path(__file__).resolve().parent.parent
         ended = subprocess.run(command, capture_output=True, text=True, cwd=root, timeout=RUN_TIMEOUT_S, check=False)
@@ -64,7 +66,7 @@ class Comparison:
         return outcome
 
     def report(self, lay_out: Callable[[Path], None], recipes: Sequence[str], seeds: int, flags: Sequence[str]) -> None:
-        """Every recipe with every seed, one after the other, each in a fresh folder that lay_out fills."""
+        """Run every recipe with every seed, one after the other, each in a new folder that lay_out fills."""
         outcomes: Outcomes = {recipe: [] for recipe in recipes}
         for seed in range(1, seeds + 1):
             for recipe in recipes:
@@ -91,7 +93,7 @@ class Comparison:
             print(f"{recipe:<17}" + "".join(f"{cell:>20}" for cell in cells))
 
     def target_lines(self, outcomes: Outcomes) -> list[str]:
-        """Which targets hold, for as far as the recipes that were run can tell."""
+        """Which targets are met, as far as the recipes that were run can tell."""
         return [
             self._target_line(target, outcomes[OURS], outcomes[target.opponent])
             for target in self.targets
@@ -125,7 +127,7 @@ def _in_words(score: str) -> str:
 
 
 def _spread(values: Sequence[float], unit: str = "") -> str:
-    """Mean and standard deviation over seeds; of one value there is no deviation."""
+    """Mean and standard deviation over the seeds; the mean alone if there is one seed."""
     mean = f"{statistics.mean(values):.1f}"
     return f"{mean} ± {statistics.stdev(values):.1f}{unit}" if len(values) > 1 else mean + unit
 

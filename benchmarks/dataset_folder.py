@@ -6,5 +6,5 @@ from pathlib import Path
 
 
 def dataset_folder(text: str) -> Path:
-    """Absolute and without links in its path: user_files.py reads nothing through a link that leads elsewhere."""
+    """The folder's absolute path with links resolved: user_files.py follows no link that leads out of the folder."""
     return Path(text).resolve()

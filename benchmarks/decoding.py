@@ -1,11 +1,11 @@
-"""How much memory it takes to read a picture, whatever it is, and six at a time.
+"""How much memory it takes to read a picture, also a hostile one, alone and six at a time.
 
     python -m benchmarks.decoding [FOLDER ...]
 
-Each file of the folders, and each of the drawn bombs (bombs.py), is read in a process of its own: as a picture of
-224 px, at its own size for tiles, as a mask, then six times at once in threads. Printed is the peak of the process's
-memory above what it takes when idle. Targets: at most 300 MB for one, and for six at once at most the budget that all
-threads share and 60 MB for what is outside of it. The exit code is 1 when one is missed.
+Each file of the folders and each hostile file (bombs.py) is read in a process of its own: as a picture of 224 px, at
+its own size for tiles, as a mask, and then six times at once in threads. The output is the peak of the process's memory
+above its idle memory. Targets: at most 300 MB for one picture; for six at once at most the budget that all threads
+share, plus 60 MB for what the budget does not cover. The exit code is 1 if a target is missed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ WAYS = ("picture", "own size", "mask")
 
 
 def read(reader: PictureReader, path: Path, way: str) -> str:
-    """The reason why not, or ""."""
+    """Read the file. Returns the reason if it cannot be read, otherwise ""."""
     try:
         if way == "mask":
             read_mask(reader, path, SIZE)
@@ -49,7 +49,7 @@ def read(reader: PictureReader, path: Path, way: str) -> str:
 
 
 def measure(path: Path, way: str, at_once: int) -> dict[str, Any]:
-    """In this process: {"mb": peak above idle, "reason": why it was not read, or ""}."""
+    """Measure in this process. Returns {"mb": peak above idle, "reason": why the file was not read, or ""}."""
     reader = PictureReader(UserFiles(path.parent))
     idle_kb = _status_kb("VmRSS")
     with ThreadPoolExecutor(at_once) as pool:
@@ -63,7 +63,7 @@ def _status_kb(name: str) -> int:
 
 
 def in_own_process(path: Path, way: str, at_once: int = 1) -> dict[str, Any]:
-    """As `measure`."""
+    """Measure in a new process; see `measure`."""
     command = [sys.executable, "-m", "benchmarks.decoding", "--one", str(path), "--way", way, "--at-once", str(at_once)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout)
@@ -79,7 +79,7 @@ def made(name: str, make: Callable[[Path], None]) -> Iterator[tuple[str, Path]]:
 
 
 def report(name: str, path: Path) -> bool:
-    """Whether it stayed below the targets."""
+    """Print a line. Returns whether the file stayed below the targets."""
     alone = [in_own_process(path, way) for way in WAYS]
     six = in_own_process(path, "picture", AT_ONCE)
     figures = "".join(f"{found['mb']:10.0f}{'' if not found['reason'] else '*':1}" for found in (*alone, six))

@@ -1,9 +1,9 @@
-"""What each export format costs and how near it comes: `python -m benchmarks.exports`.
+"""What each export format costs, and how close its outputs are: `python -m benchmarks.exports`.
 
-Each format by itself: seconds to write and to check (load in its own process and run the held-out pictures), size,
-milliseconds an image and the largest difference to the model's outputs. Then, in the same run, the usual ways
-against ours (model.save; model.export, a SavedModel; TFLiteConverter.from_saved_model on that), and the default
-formats as a task exports them: each checked while the next is written.
+First each format by itself: seconds to write, seconds to check (load in a process of its own and run the held-out
+pictures), size, milliseconds an image, and the largest difference to the model's outputs. Then, in the same run, our
+exports are compared with the usual ways: model.save; model.export, a SavedModel; TFLiteConverter.from_saved_model on
+that. Last, the default formats as a task exports them, each checked while the next is written.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ CLASSES = 5
 
 @dataclass(frozen=True)
 class Subject:
-    """A classifier, and noise for pictures: speed does not depend on what they show."""
+    """A classifier and pictures of noise. The speed does not depend on what pictures show."""
 
     model: keras.Model
     held_out: HeldOut
@@ -68,13 +68,13 @@ def seconds(work: Callable[[], Any]) -> float:
 
 
 def answer_of(process: ScoringProcess) -> None:
-    """Wait until it answers at all."""
+    """Wait for the first answer of the process, whatever it is."""
     with contextlib.suppress(CannotRunError):
         process.run(np.zeros((1, 1, 1, 3)))
 
 
 def print_formats(subject: Subject, folder: Path) -> None:
-    """Each by itself, so that nothing else takes its cores."""
+    """Print each format. They run one after the other, so that nothing else uses the cores."""
     print(f"{'':16} {'write s':>8} {'check s':>8} {'MB':>7} {'ms/image':>9} {'difference':>11}")
     for name in WRITING_S:
         (folder / name).mkdir()
@@ -121,7 +121,7 @@ def export_as_a_task_does(subject: Subject, folder: Path, formats: Sequence[str]
 
 
 def print_least(ways: dict[str, Callable[[Path], None]], folder: Path, repeats: int) -> None:
-    """Seconds of each, in turn; the least disturbed run counts."""
+    """Print the seconds of each. They take turns, and the fastest run of each counts."""
     spent: dict[str, list[float]] = {name: [] for name in ways}
     for repeat in range(repeats):
         for name, way in ways.items():

@@ -1,15 +1,19 @@
-"""What a caller with a timeBudget gets: how soon a usable model, how soon the end, and whether the ETAs were right.
+"""With a timeBudget: when the first usable model and the end come, and whether the forecast ranges were right.
 
     python -m benchmarks.first_model DATASET_DIR --budgets 30,60,120
-    python -m benchmarks.first_model DATASET_DIR --per-class 40    with so many photos of each class
+    python -m benchmarks.first_model DATASET_DIR --per-class 40    with 40 photos of each class
     python -m benchmarks.first_model NUCLEI_DIR --budgets 30,60    a project with masks: trainType=segmentation
 
-As a website does it, by POST and GET. Each budget has a folder of its own that was never trained on, and is posted
-while the warm worker still trains something else, so that it waits; seconds count from its start. Targets: a first
-model, checked and marked as interim, after a quarter of the budget; the end within the budget. DATASET_DIR holds class
-folders, or images/ and masks/, and stays untouched. The score is accuracy or Dice. A range of the end is a "hit" when
-it held the real one: that of the last answer before the start, with what was left to wait, and the first that the
-training itself gave.
+Tasks are posted and polled as a website does it. Each budget has a folder of its own on which nothing was trained
+before. Its task is posted while the warm worker still trains something else, so that it waits. Seconds count from its
+start.
+
+Targets: a first model, checked and marked as interim, exists after a quarter of the budget; the task ends within the
+budget.
+
+DATASET_DIR holds class folders, or images/ and masks/, and is not changed. The score is accuracy or Dice. A range of
+the end is a "hit" if it held the real end. Two ranges are judged: the last one before the start, which includes the
+wait, and the first one that the training itself gave.
 """
 
 from __future__ import annotations
@@ -42,7 +46,7 @@ Range = tuple[float, float]
 
 @dataclass
 class Outcome:
-    """One task. Times and ranges are monotonic seconds; None for what did not come. score_name: in its metrics."""
+    """One task. Times and ranges are monotonic seconds, None for what never came. score_name: a key of its metrics."""
 
     budget_s: int
     score_name: str = "accuracy"
@@ -71,7 +75,7 @@ class Outcome:
                 self.first_at_s, self.first_score = now_s, manifest["metrics"][self.score_name]
 
     def seconds_to(self, at_s: float | None) -> float | None:
-        """Since the start."""
+        """Seconds from the start to that time."""
         return None if at_s is None or self.started_at_s is None else at_s - self.started_at_s
 
     def row(self) -> str:
@@ -91,7 +95,7 @@ class Outcome:
         return "".join(f"{cell:>{width}}" for cell, width in zip(cells, WIDTHS, strict=True))
 
     def _hit(self, found: Range | None) -> str:
-        """Whether the end lay in the range, which is shown in seconds since the start."""
+        """The range in seconds since the start, and whether the end lay in it."""
         if found is None or self.started_at_s is None:
             return "none given"
         low_at_s, high_at_s = found
@@ -108,7 +112,7 @@ def _number(value: float | None, form: str) -> str:
 
 
 def target_lines(outcomes: list[Outcome]) -> list[str]:
-    """Which budgets missed their targets."""
+    """A line for each budget that missed a target."""
     lines = []
     for name, at, target in (
         ("first model", "first_at_s", TARGET_FIRST_SHARE),
@@ -125,7 +129,7 @@ def target_lines(outcomes: list[Outcome]) -> list[str]:
 
 
 def follow(service: ServiceProcesses, task_id: str, budget_s: int, score_name: str) -> Outcome:
-    """Look at the task until it is done. RuntimeError when it ends otherwise."""
+    """Poll the task until it is done. Raises RuntimeError if it ends in another way."""
     outcome = Outcome(budget_s, score_name)
     give_up_at_s = time.monotonic() + END_TIMEOUT_S
     while (task := service.call("GET", f"/v1/tasks/{task_id}")[1])["state"] not in ENDED:
@@ -148,7 +152,7 @@ def lay_out(source: Path, project: Path, per_class: int) -> None:
     if train_type_of(source) == "classification":
         copy_class_folders(source, project, per_class)
         return
-    # Not links as segmentation_recipes makes them: the service refuses those that lead out of the project.
+    # Copies, not links as in segmentation_recipes: the service refuses links that lead out of the project.
     for name in (IMAGE_FOLDER, *MASK_FOLDERS):
         if (source / name).is_dir():
             shutil.copytree(source / name, project / name)
@@ -157,7 +161,7 @@ def lay_out(source: Path, project: Path, per_class: int) -> None:
 
 
 def measure(service: ServiceProcesses, source: Path, per_class: int, budgets: list[int]) -> list[Outcome]:
-    """A printed row for each budget."""
+    """Run each budget and print a row for it."""
     before = service.projects / "digits"
     make_digits_project(before, WARM_UP_IMAGES)
     run_task(service, before)
@@ -166,7 +170,7 @@ def measure(service: ServiceProcesses, source: Path, per_class: int, budgets: li
     for number, budget_s in enumerate(budgets):
         project = service.projects / f"photos{number}"
         lay_out(source, project, per_class)
-        service.post(before, seed=2 + number)  # another seed: the finished model would be taken over
+        service.post(before, seed=2 + number)  # With another seed, or the finished model would be reused.
         train_type = train_type_of(source)
         task_id = service.post(project, trainType=train_type, timeBudget=budget_s)
         outcomes.append(follow(service, task_id, budget_s, SCORES[train_type]))

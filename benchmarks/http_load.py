@@ -1,6 +1,6 @@
-"""A load generator: keep-alive connections, each with one request under way at any time.
+"""A load generator: keep-alive connections, each with one open request at any time.
 
-Run as a process of its own, so that it shares no interpreter with what it measures:
+It runs as a process of its own, so that it shares no interpreter with the server under test:
     python -m benchmarks.http_load PORT CONNECTIONS SECONDS < requests.json
 Reads a JSON list of requests (raw HTTP, as text), sends them in turn over all connections, and prints JSON:
 {"requests_per_s", "p50_ms", "p99_ms"}. Ends with code 1 if any answer was not a 200.
@@ -21,7 +21,7 @@ LENGTH_HEADER = b"content-length:"
 
 
 class Caller(asyncio.Protocol):
-    """One connection. Written against the transport: asyncio's streams would cost more than the server under test."""
+    """One connection. It uses the transport directly, since asyncio's streams would cost more than the server."""
 
     def __init__(self, requests: Iterator[bytes], latencies_s: list[float]) -> None:
         self._requests = requests
@@ -72,7 +72,7 @@ class Caller(asyncio.Protocol):
 
 
 async def measure(port: int, connections: int, seconds: float, requests: list[str]) -> dict[str, float]:
-    """Raises what went wrong on any connection."""
+    """Measure for some seconds. Raises the first error of any connection."""
     loop = asyncio.get_running_loop()
     turn = itertools.cycle([request.encode() for request in requests])
     latencies_s: list[float] = []

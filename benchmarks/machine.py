@@ -1,4 +1,4 @@
-"""The line under every table: on what it was measured."""
+"""The line under every table that describes the machine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def describe_machine() -> str:
-    """Processor, cores, load of the last minute, and the versions that matter."""
+    """Processor, cores, load of the last minute, and versions of the libraries."""
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("tensorflow", "tornado", "pyzmq"))
     return (
         f"{_processor()}, {len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.1f}; "

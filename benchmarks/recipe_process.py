@@ -1,4 +1,4 @@
-"""What a process that runs one recipe does around it: takes its orders, watches its memory, prints its outcome."""
+"""The frame of a process that runs one recipe: read the command line, watch the memory, print the outcome."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Run:
     """What one recipe is to do. quick: one epoch a stage instead of the recipe's. eager: Keras's fit without graphs,
     which is quicker for a few steps.
 
-    The option `backbone` and its weights_file are the trainer's; the other recipes have lite0.
+    Only TFModel's trainer uses the option `backbone` and weights_file. The other recipes use lite0.
     """
 
     project: Path
@@ -42,7 +42,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Outcome:
-    """scores: by name, 0 to 1, the one that decides first. seconds: from the files to the scored model.
+    """scores: by name, 0 to 1; the first one decides. seconds: from reading the files to the scored model.
 
     held_out: names of the scored files, to prove that all recipes scored the same. peak_mb: resident memory.
     """
@@ -67,9 +67,9 @@ def run_one(
 ) -> None:
     """Read the command line, run that recipe and print one line of JSON: the fields of `Outcome`.
 
-    make_rehearsal: writes a small project, which the recipe is run on first. What a process does but once is thereby
-    left out of its seconds, as it is in a worker that has trained before: loading what is loaded at first use, and the
-    process that checks the exports. prepare: what is not to count in the memory either; a recipe of that name does
+    make_rehearsal: writes a small project on which the recipe runs first. So the seconds leave out what a process does
+    only once, as in a worker that has trained before: loading what is loaded at first use, and starting the process
+    that checks the exports. prepare: work that should not count in the memory either; a recipe of that name does
     nothing else.
     """
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -107,7 +107,7 @@ def _rehearse(recipe: Recipe, run: Run, make_rehearsal: Callable[[Path], None]) 
 
 
 def run_product(run: Run, train_type: str, train: Callable[..., TrainingResult], scores: Sequence[str]) -> Outcome:
-    """TFModel's own trainer with its exports and their checks. scores: names in its metrics.json."""
+    """Run TFModel's own trainer with its exports and their checks. scores: names in its metrics.json."""
     began_s = time.perf_counter()
     job = Job("0" * 32, 1, ProjectFolder.open(run.project), train_type, run.options, weights_file=run.weights_file)
     result = train(job, SilentReporter(), run.cache_dir, run.threads)
@@ -123,6 +123,6 @@ def run_product(run: Run, train_type: str, train: Callable[..., TrainingResult],
 
 
 def _peak_mb() -> float:
-    """Highest resident memory of this process since it began. Not getrusage's, which counts the parent's in."""
+    """The highest resident memory of this process. getrusage would include the parent's."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return next(float(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024

@@ -1,10 +1,10 @@
-"""One training by one recipe, in a process of its own, for `benchmarks.recipes`: so its peak memory is its own.
+"""One training by one recipe for `benchmarks.recipes`, in a process of its own, so that its peak memory can be told.
 
     python -m benchmarks.recipe_runs RECIPE PROJECT_DIR --option seed=1 --cache-dir DIR
 
-All recipes read the same files, split them as TFModel does and score the same held-out images, which none of them
-sees before. Each has been run once before on a few digits: what a process does but once (loading TensorFlow, also for
-the checks of exports, and converting the backbone) is left out of the seconds, as it is in a worker's later tasks.
+All recipes read the same files, split them as TFModel does and score the same held-out images, which do not train any
+of them. Each recipe runs on a few digits first. The seconds therefore leave out what a process does only once (loading
+TensorFlow, also for the checks of exports, and converting the backbone), as in a worker's later tasks.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ from trainer_worker.pictures.contents import content_groups, content_hashes
 from trainer_worker.pictures.images import WHOLE, UnreadableImageError
 from trainer_worker.pictures.splits import Split, stratified_split
 
-#: The guide's recipe: https://keras.io/guides/transfer_learning/. Its rate for the whole network, 1e-5, is made for
-#: more steps than five epochs of a small set have; this one is higher and falls to zero.
+#: The guide's recipe: https://keras.io/guides/transfer_learning/. Its learning rate for the whole network, 1e-5, is
+#: for more steps than five epochs of a small set have. The rate here is higher and falls to zero.
 GUIDE_BATCH = 32
 GUIDE_HEAD_EPOCHS = 3
 GUIDE_HEAD_RATE = 1e-3
@@ -62,7 +62,7 @@ def tfmodel(run: Run) -> Outcome:
 
 
 def guide(run: Run) -> Outcome:
-    """Keras's transfer-learning guide: train a head on the frozen backbone, then all of it with a small rate."""
+    """Keras's transfer learning guide: train a head on the frozen backbone, then the whole network at a low rate."""
     began_s = time.perf_counter()
     folders, pictures = _read_pictures(run)
     split = _split(folders, run)
@@ -88,13 +88,14 @@ def regression(run: Run) -> Outcome:
         {"logisticregression__C": REGRESSION_CS},
         cv=folds,
     )
-    with threadpool_limits(1):  # as the trainer does: its threads wait for each other where others work too
+    # As in the trainer; see docs/choices.md, "One thread for the head's regression".
+    with threadpool_limits(1):
         search.fit(features[split.train], classes)
     return _outcome(search.predict_proba(features[split.held_out]), folders, split, run, began_s)
 
 
 def prepare(run: Run) -> None:
-    """Convert the backbone once, so that no run's seconds or memory hold that."""
+    """Convert the backbone once, so that the seconds and the memory of the runs leave that out."""
     backbone = find_backbone(run.options.backbone, run.weights_file)
     FeatureExtractor(backbone, run.options.image_size, run.threads, run.cache_dir)
 
@@ -136,15 +137,15 @@ def _trainable(
 
 
 def _split(folders: ClassFolders, run: Run) -> Split:
-    """The trainer's outer split; what it needs to choose an epoch, these recipes train on too."""
+    """Training and held-out pictures, split as the trainer does it."""
     groups = content_groups(content_hashes(folders.reader.files, folders.files))
     return stratified_split(folders.classes, groups, run.options.validation_split, run.options.seed)
 
 
 def _guide_model(side: int, labels: int) -> tuple[keras.Model, keras.Model]:
-    """From pictures (n, S, S, 3) to logits (n, labels), and the frozen backbone inside.
+    """The model from pictures (n, S, S, 3) to logits (n, labels), and the frozen backbone in it.
 
-    Its batch normalizations are folded away, which is what the guide's `training=False` amounts to.
+    Its batch normalizations are folded into the convolutions, which has the effect of the guide's `training=False`.
     """
     backbone = LITE0.build(side)
     backbone.trainable = False
@@ -158,18 +159,18 @@ def _guide_model(side: int, labels: int) -> tuple[keras.Model, keras.Model]:
 
 
 def _guide_fit(model: keras.Model, pictures: np.ndarray, classes: np.ndarray, peak: float | None, run: Run) -> None:
-    """peak: where given, the whole network's rate falls from it to zero along a cosine; else it is the head's turn."""
+    """peak: the rate from which the whole network's rate falls to zero along a cosine; None to train the head alone."""
     epochs = 1 if run.quick else GUIDE_HEAD_EPOCHS if peak is None else GUIDE_FULL_EPOCHS
     steps = epochs * -(-len(pictures) // GUIDE_BATCH)
     rate: Any = GUIDE_HEAD_RATE if peak is None else keras.optimizers.schedules.CosineDecay(peak, steps)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    # No XLA, which is several times slower for convolutions on a CPU. Of a few steps, most of the time is tracing.
+    # XLA is several times slower for convolutions on a CPU. With few steps, tracing takes most of the time.
     model.compile(keras.optimizers.Adam(rate), loss, jit_compile=False, run_eagerly=run.eager)
     model.fit(pictures, classes, batch_size=GUIDE_BATCH, epochs=epochs, verbose=0)
 
 
 def _outcome(outputs: np.ndarray, folders: ClassFolders, split: Split, run: Run, began_s: float) -> Outcome:
-    """outputs: of the held-out pictures, (n, labels), whose largest names the class."""
+    """outputs: (n, labels) of the held-out pictures; the largest one is the predicted class."""
     seconds = time.perf_counter() - began_s
     scores = score_classes(folders.classes[split.held_out], outputs, folders.labels)
     return Outcome(

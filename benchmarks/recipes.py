@@ -1,15 +1,15 @@
-"""TFModel's classifier beside two recipes that people use, on the same held-out images.
+"""TFModel's classifier compared with two recipes that people use, on the same held-out images.
 
     python -m benchmarks.recipes DATASET_DIR [DATASET_DIR ...] [--seeds 3] [--recipes tfmodel,guide,regression]
     python -m benchmarks.recipes --smoke        80 small pictures of digits: shows only that everything runs
 
     tfmodel      the trainer of trainType=classification, with its exports and their checks
-    guide        Keras's transfer-learning guide on the same backbone: head, then all of it for five epochs
+    guide        Keras's transfer learning guide on the same backbone: the head, then all of it for five epochs
     regression   logistic regression on the frozen backbone's features, its penalty chosen by cross-validation
 
-DATASET_DIR holds class folders and stays untouched. Each run has a process of its own that has run once before on a few
-digits; seconds leave out what a worker does but once, such as loading TensorFlow. Targets: accuracy at least the
-guide's less half a point in at most a fifth of its time, and better than the regression's.
+DATASET_DIR holds class folders and is not changed. Each run has a process of its own, which first runs on a few digits.
+The seconds leave out what a worker does only once, such as loading TensorFlow. Targets: the accuracy is at most half a
+point below the guide's, in at most a fifth of its time, and higher than the regression's.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ SMOKE_IMAGES, SMOKE_SIZE_PX = 80, 64
 
 
 def copy_class_folders(source: Path, project: Path, per_class: int) -> None:
-    """Hard links where the disk allows: the source folder gets no models/ and nothing is copied.
+    """Copy a dataset, with hard links if the disk allows them. The source folder gets no models/.
 
-    per_class: take so many images of each class at most; 0: all.
+    per_class: the most images to take of each class; 0 for all.
     """
     folders = scan(source)
     taken = dict.fromkeys(range(len(folders.labels)), 0)

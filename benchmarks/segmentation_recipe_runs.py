@@ -1,10 +1,10 @@
-"""One training of a segmenter by one recipe, in a process of its own, for `benchmarks.segmentation_recipes`.
+"""One training of a segmenter by one recipe for `benchmarks.segmentation_recipes`, in a process of its own.
 
     python -m benchmarks.segmentation_recipe_runs RECIPE PROJECT_DIR --option seed=1 --cache-dir DIR
 
-Both recipes read the same files, split them as TFModel does, and are scored on the same held-out ones by the same code.
-Each has been run once before on a few pictures: what a process does but once, such as loading TensorFlow, is left out
-of the seconds.
+Both recipes read the same files, split them as TFModel does, and are scored on the same held-out pictures by the same
+code. Each recipe runs on a few pictures first, so the seconds leave out what a process does only once, such as loading
+TensorFlow.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from trainer_worker.segmentation.scores import MaskTally
 from trainer_worker.segmentation.skip_features import VIEWS, view_of
 from trainer_worker.segmentation.unet_training import learning_rate_at, loss_for
 
-#: A new decoder learns fast; the pretrained encoder below it is trained at a share of that rate. On 100 pictures of
-#: digits at 128 px, one seed, Dice was 0.907 with a share of 0.3, 0.902 with 0.1, 0.894 with one rate of 2e-3.
+#: The pretrained encoder is trained at a share of the new decoder's rate:
+#: docs/choices.md, "The U-Net that is compared".
 UNET_BATCH = 8
 UNET_EPOCHS = 30
 UNET_RATE = 3e-3
@@ -42,7 +42,7 @@ UNET_ENCODER_SHARE = 0.3
 UNET_WEIGHT_DECAY = 1e-4
 UNET_GRADIENT_NORM_LIMIT = 5.0
 UNET_PATIENCE_EPOCHS = 10
-#: Share of the training pictures that choose the epoch.
+#: The share of the training pictures that choose the epoch.
 UNET_VALIDATION_SHARE = 0.15
 #: A training picture's contrast is scaled by up to this share and its brightness moved by up to this share of white.
 UNET_CONTRAST = 0.2
@@ -58,7 +58,7 @@ def tfmodel(run: Run) -> Outcome:
 
 
 def unet(run: Run) -> Outcome:
-    """What one would write by hand: the same encoder and decoder, trained end to end on augmented pictures."""
+    """A U-Net as one would write it by hand: the same encoder and decoder, trained end to end on augmented pictures."""
     began_s = time.perf_counter()
     options = run.options
     assert isinstance(options, SegmentationOptions)
@@ -67,7 +67,7 @@ def unet(run: Run) -> Outcome:
     examples = read_pairs(folders, cutting, run.threads, lambda fraction: None)
     split = segmentation.split_pairs(folders, segmentation.classes_of_pairs(examples, folders), options)
     encoder = network.build_encoder(LITE0, options.image_size)
-    for layer in encoder.layers:  # on the model alone it would change nothing below
+    for layer in encoder.layers:  # Setting it on the model alone would not reach the layers below.
         layer.trainable = True
     decoder = network.build_decoder([tuple(x.shape[1:]) for x in encoder.outputs], folders.classes.channels)
     fit_unet(encoder, decoder, examples, split, options.seed, 1 if run.quick else UNET_EPOCHS)
@@ -82,7 +82,7 @@ def unet(run: Run) -> Outcome:
 
 
 def fit_unet(encoder: Any, decoder: Any, examples: Examples, split: Split, seed: int, epochs: int) -> None:
-    """Train both; they end up with the weights of the epoch with the lowest inner validation loss."""
+    """Train encoder and decoder. They end with the weights of the epoch that has the lowest inner validation loss."""
     logits = keras.Model(encoder.input, decoder(encoder.outputs))
     inner = _inner_split(split, seed)
     rows, val_rows = np.asarray(examples.rows_of(inner.train)), np.asarray(examples.rows_of(inner.held_out))
@@ -120,7 +120,7 @@ def _optimizer() -> Any:
 
 
 def _augmented(examples: Examples, rows: Any, random: np.random.Generator) -> tuple[Any, Any]:
-    """Pictures float32 (n, S, S, 3) and masks of those rows: mirrored, turned, brighter or darker."""
+    """Pictures float32 (n, S, S, 3) and masks of these rows, mirrored, turned, brighter or darker."""
     pictures, masks = [], []
     for row, view in zip(rows, random.integers(VIEWS, size=len(rows)), strict=True):
         picture = view_of(examples.pictures[row], view).astype(np.float32)
@@ -155,7 +155,7 @@ def _validation(logits: Any, loss_of: MaskLoss) -> Any:
 
 
 def _score(predictor: MaskPredictor, examples: Examples, split: Split, folders: MaskFolders, tiles: int) -> MaskTally:
-    """The held-out pictures, as the trainer scores them: scaled down, or whole by way of tiles."""
+    """Score the held-out pictures as the trainer does: scaled down, or whole from tiles."""
     tally = MaskTally(folders.classes.names)
     if tiles:
         for truth, found in predictor.of_files(folders, split.held_out, lambda fraction: None):

@@ -1,4 +1,4 @@
-"""TFModel's segmenter beside a U-Net with the same encoder trained end to end, on the same held-out pictures.
+"""TFModel's segmenter compared with a U-Net with the same encoder, trained end to end, on the same held-out pictures.
 
     python -m benchmarks.segmentation_recipes [DATASET_DIR ...] [--drawn digits,lines,classes] [--seeds 2]
     python -m benchmarks.segmentation_recipes --smoke        12 small drawn pictures: shows only that everything runs
@@ -6,11 +6,11 @@
     tfmodel    the trainer of trainType=segmentation, with its exports and their checks
     unet       the same encoder and decoder, all of it trained on mirrored, turned, brighter and darker pictures
 
-DATASET_DIR is a project folder (images/ with masks/ or labels/) and stays untouched; --drawn makes some: digits on
-photos, thin lines trained by tiles, and digits of four kinds with a classes.txt. 20 % of the pictures are held out, of
-the lines half. Each run has a process of its own that has run once before on a few pictures; seconds leave out what a
-worker does but once, such as loading TensorFlow. Targets: Dice at least that of unet less half a point, in at most a
-third of its time.
+DATASET_DIR is a project folder (images/ with masks/ or labels/) and is not changed. --drawn makes folders: digits on
+photos, thin lines trained by tiles, and digits of four kinds with a classes.txt. 20 % of the pictures are held out,
+half of them for lines. Each run has a process of its own, which first runs on a few pictures. The seconds leave out
+what a worker does only once, such as loading TensorFlow. Targets: Dice is at most half a point below that of unet, in
+at most a third of its time.
 """
 
 from __future__ import annotations

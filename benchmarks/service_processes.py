@@ -1,4 +1,4 @@
-"""The real programs for a benchmark: each a process of its own, on free ports, with all data in one folder."""
+"""The real programs for a benchmark: each is a process of its own, on free ports, with all data in one folder."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class ServiceProcesses:
         }
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("TFMODEL_")}
         self._environ = inherited | {f"TFMODEL_{name}": value for name, value in own.items()}
-        # A proxy from the environment must not stand between this machine and itself.
+        # Calls to this machine must not go through a proxy from the environment.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     @property
@@ -56,7 +56,7 @@ class ServiceProcesses:
 
     @contextlib.contextmanager
     def program(self, name: str, *words: str) -> Iterator[None]:
-        """`python words` for as long as the context lasts; its log is folder/name.log."""
+        """Run `python words` while the context lasts. Its log is folder/name.log."""
         with (self.folder / f"{name}.log").open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, *words], cwd=ROOT, env=self._environ, stdout=log, stderr=subprocess.STDOUT
@@ -72,7 +72,7 @@ class ServiceProcesses:
                 process.wait()
 
     def call(self, method: str, path: str, body: str | None = None) -> tuple[int, dict[str, Any]]:
-        """Status and JSON body; status 0 when nobody answers."""
+        """Returns the status and the JSON body; status 0 if nobody answers."""
         data = body.encode() if body is not None else None
         request = urllib.request.Request(self.address + path, data, method=method)
         try:
@@ -94,7 +94,7 @@ class ServiceProcesses:
         return str(answer["taskId"])
 
     def wait_for(self, path: str, wanted: str, timeout_s: float) -> None:
-        """Until the JSON of `path` has the key `wanted`, not as false; RuntimeError with the logs after timeout_s."""
+        """Wait until the JSON of `path` has a true value for `wanted`. After timeout_s, RuntimeError with the logs."""
         give_up_at_s = time.monotonic() + timeout_s
         while True:
             _, body = self.call("GET", path)
@@ -105,7 +105,7 @@ class ServiceProcesses:
             time.sleep(0.05)
 
     def wait_for_port(self, port: int, timeout_s: float) -> None:
-        """Until somebody listens there; RuntimeError with the logs after timeout_s."""
+        """Wait until a program listens there. After timeout_s, RuntimeError with the logs."""
         give_up_at_s = time.monotonic() + timeout_s
         while True:
             with socket.socket() as probe:

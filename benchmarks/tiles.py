@@ -1,9 +1,9 @@
-"""Dice on large pictures with thin structures, at their own resolution: scaled down whole against tiles.
+"""Dice on large pictures with thin structures, at their own resolution: scaled down as a whole, or in tiles.
 
     python -m benchmarks.tiles [FOLDER] [--tiles 16] [--image-size 128] [--batch-size 8] [--seeds 1]
 
-FOLDER is a project folder (images/ with masks/ or labels/); without one, pictures with thin lines are drawn. Both
-trainings take the same options but `tiles`.
+FOLDER is a project folder (images/ with masks/ or labels/). Without one, pictures with thin lines are drawn. Both
+trainings have the same options except `tiles`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ DRAWN_PICTURES, DRAWN_SIDE_PX = 24, 512
 
 
 def train_once(project: Path, options: dict[str, Any], threads: int) -> tuple[Path, float, float, int]:
-    """Model folder, Dice as the trainer says, seconds, epochs."""
+    """Train once. Returns model folder, Dice as the trainer reports it, seconds and epochs."""
     from trainer_worker.segmentation.train import train
 
     began = time.perf_counter()
@@ -46,7 +46,7 @@ def train_once(project: Path, options: dict[str, Any], threads: int) -> tuple[Pa
 
 
 def dice_scaled_up(project: Path, folder: Path, side_px: int, threads: int) -> float:
-    """Of a model for whole pictures: its probabilities on the held-out ones, scaled up to their own resolution."""
+    """Dice of a model for whole pictures, from its probabilities scaled up to the held-out pictures' own resolution."""
     from trainer_worker.exporting.scoring import load_predictor
 
     folders = scan(project)

@@ -1,10 +1,11 @@
-"""How fast pictures are read and trained on; `benchmarks.recipes` says how good and how fast whole trainings are.
+"""How fast pictures are read and trained on. `benchmarks.recipes` measures whole trainings.
 
     python -m benchmarks.training
 
-Compares, in interleaved repeats, the feature stage on files against the same engine on pictures in memory (target:
-at least 0.85) and against Keras's `predict` one image at a time (target: at least 6 times); then a whole training,
-which is two views' features and the passes of fine-tuning, on files and on pictures in memory (target: at least 0.9).
+The first part compares the feature stage on files, in interleaved repeats, with the same engine on pictures in memory
+(target: at least 0.85 of its speed) and with Keras's `predict` one image at a time (target: at least 6 times as fast).
+The second part compares a whole training on files and on pictures in memory (target: at least 0.9 of the speed). A
+whole training computes the features of two views and then fine-tunes.
 """
 
 from __future__ import annotations
@@ -41,13 +42,13 @@ from trainer_worker.project.folder import ProjectFolder
 
 FLOWERS = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "flowers5"
 SIZE = 224
-#: Of any file: these are our own.
+#: No limit on the size of a file: these are our own.
 READER = PictureReader(UserFiles(Path("/")))
 TARGET_OF_MEMORY, TARGET_OF_PREDICT, TARGET_OF_TRAINING = 0.85, 6.0, 0.9
 
 
 def photos(count: int, folder: Path) -> tuple[str, list[Path]]:
-    """flowers5 where it lies beside the project, else random crops of two photos saved as JPEG in `folder`."""
+    """The photos of flowers5 if it lies next to the project, else random crops of two photos, saved in `folder`."""
     if FLOWERS.is_dir():
         files = find_images(READER.files, FLOWERS, recursive=True).pictures
         rows = np.linspace(0, len(files) - 1, count).astype(int)
@@ -102,7 +103,7 @@ def feature_stage(count: int, predicted: int, repeats: int, threads: int, cache_
 
 
 class Training:
-    """A training of some photos, of two views each, in classes drawn at random: what they show changes no time."""
+    """A training with two views of each photo and random classes: what photos show does not change the time."""
 
     def __init__(self, extractor: FeatureExtractor, files: list[Path], folder: Path) -> None:
         self._extractor, self._files, self._folder = extractor, files, folder
@@ -135,7 +136,7 @@ def whole_training(count: int, repeats: int, threads: int, cache_dir: Path) -> N
     with tempfile.TemporaryDirectory() as folder:
         _, files = photos(count, Path(folder))
         training = Training(FeatureExtractor(LITE0, SIZE, threads, cache_dir), files, Path(folder))
-        training.in_memory()  # whoever comes first pays for what TensorFlow loads
+        training.in_memory()  # The first run pays for what TensorFlow loads.
         ways = (training.on_files, training.in_memory)
         rates = [[images_per_s(way, count) for way in ways] for _ in range(repeats)]
     on_files, in_memory = (statistics.median(found) for found in zip(*rates, strict=True))

@@ -1,12 +1,12 @@
-"""What 200 tasks do to a worker: its memory, how soon it starts, how soon it obeys a cancel.
+"""A worker over 200 tasks: its memory, how soon it starts a task, and how soon it obeys a cancel.
 
     python -m benchmarks.worker_life                          as shipped, about 15 minutes
     python -m benchmarks.worker_life --tasks-per-process 1000   with one trainer process for all of them
 
-Targets: after the last tasks at most 15 % more memory than after the fifth, and a start as fast; a running task is
-cancelled within a second at a batch, and within 15 s at the latest. Real processes, real trainings of 40 digits.
-Memory is that of the whole worker (agent, trainer process, spare, scoring) while it is free, shared pages counted once
-(PSS).
+Targets: after the last tasks the worker has at most 15 % more memory than after the fifth, and starts as fast. A
+running task is cancelled within a second if it is at a batch, and within 15 s at the latest. The processes are real,
+and so are the trainings (40 digits). Memory is that of the whole worker (agent, trainer process, spare, scoring) while
+it is free. Shared pages are counted once (PSS).
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from protocol import messages as m
 from trainer_worker.training.pace import LEAST_TASKS
 
 TARGET_GROWTH = 1.15
-#: Seconds: at the next batch, and at the latest where one long call into TensorFlow has to end first.
+#: The most seconds for a cancel: at the next batch, and if one long call into TensorFlow has to end first.
 TARGET_CANCEL_S = {"train": 1.0, "export": 15.0}
 FIRST_TASKS, LAST_TASKS = 5, 20
 TRAINED_IMAGES = 40
 READY_TIMEOUT_S = 90.0
 END_TIMEOUT_S = 120.0
-#: Unique on this machine, where a name belongs to one process.
+#: Unique, because on one machine a name belongs to one process.
 WORKER_NAME = f"worker-life-{os.getpid()}"
 
 
@@ -51,9 +51,9 @@ class Bench:
         self._seeds = itertools.count(1)
 
     def start(self, **options: int) -> tuple[str, float]:
-        """Post to the free worker; the taskId, and milliseconds until the agent has handed it to its trainer."""
+        """Post to the free worker. Returns the taskId, and milliseconds until the agent has given the task out."""
         wait_until_free(self.publications)
-        # Another seed each time: the model of the same folder and options would be taken over.
+        # Another seed each time, or the model of the same folder and options would be reused.
         seed = next(self._seeds)
         began_s = time.perf_counter()
         task_id = self.service.post(self.project, imageSize=64, seed=seed, exports="tflite", **options)
@@ -63,7 +63,7 @@ class Bench:
                 return task_id, (at_s - began_s) * 1000
 
     def wait_for_end(self, task_id: str, state: str) -> bool:
-        """Whether the first range that the training gave for its end held the real one (False if it gave none)."""
+        """Whether the first range that the training gave held the real end. False if it gave none."""
         give_up_at_s = time.monotonic() + END_TIMEOUT_S
         end_range_s: tuple[float, float] | None = None
         while (task := self._task(task_id))["state"] in ("pending", "processing"):
@@ -86,7 +86,7 @@ class Bench:
             time.sleep(0.005)
 
     def worker_mb(self) -> float:
-        """Of the worker and its children, without what they share with others."""
+        """The memory of the worker and its children in MB (PSS)."""
         for process in psutil.process_iter(["cmdline"]):
             if WORKER_NAME in (process.info["cmdline"] or ()):
                 tree = [process, *process.children(recursive=True)]
@@ -103,7 +103,7 @@ def _pss_mb(process: psutil.Process) -> float:
 
 
 def measure_life(bench: Bench, tasks: int) -> None:
-    """A row for the first tasks and one for the last."""
+    """Measure and print a row for the first tasks and one for the last."""
     starts_ms, memory_mb, inside = [], [], []
     began_s = time.monotonic()
     for number in range(tasks):
@@ -132,7 +132,7 @@ def measure_life(bench: Bench, tasks: int) -> None:
 
 
 def measure_cancels(bench: Bench, cancels: int) -> None:
-    """From DELETE until the task is cancelled, at random moments of the two phases that last."""
+    """Measure from DELETE until the task is cancelled, at random moments of the two longest phases."""
     chosen = random.Random(1)
     print()
     for phase, target_s in TARGET_CANCEL_S.items():
@@ -143,7 +143,7 @@ def measure_cancels(bench: Bench, cancels: int) -> None:
             time.sleep(chosen.uniform(0.0, 0.2))
             began_s = time.perf_counter()
             if bench.service.call("DELETE", f"/v1/tasks/{task_id}")[0] == 409:
-                continue  # It was faster.
+                continue  # The task had ended before the cancel arrived.
             bench.wait_for_end(task_id, "cancelled")
             took_s.append(time.perf_counter() - began_s)
         if took_s:

@@ -1,1 +1,1 @@
-"""The broker: a pure core that decides, a journal that remembers, a shell that talks."""
+"""The broker: a pure core makes the decisions, a journal stores them, and a shell owns sockets and clock."""

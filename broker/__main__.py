@@ -1,4 +1,4 @@
-"""`python -m broker [run | story TASK | keys FOLDER]`: wiring of the broker, and the operator's two tools."""
+"""`python -m broker [run | story TASK | keys FOLDER]`: wiring of the broker, and two tools for operators."""
 
 from __future__ import annotations
 
@@ -48,8 +48,9 @@ def run(settings: Settings) -> None:
         give_up(error)
     except JournalError as error:
         log.critical("action=broker.refused reason=%r", str(error))
-        # supervisord gives up on programs that end at once, but a journal may come back: a disk that was full or
-        # read-only, an older broker that is ending. Let it see a program that ran, and start it again for ever.
+        # supervisord gives up on programs that end at once, but the journal may become usable: a disk that was full or
+        # read-only, an older broker that is ending. So run for a while, and supervisord will start the broker again for
+        # ever.
         time.sleep(JOURNAL_RETRY_S)
         sys.exit(1)
     except SettingsError as error:
@@ -74,7 +75,7 @@ def run(settings: Settings) -> None:
     try:
         shell.run()
     except sqlite3.Error as error:
-        # Memory is ahead of the journal now. End at once, without any answer; the next start replays the truth.
+        # Memory is ahead of the journal now. End at once, without any answer; the next start replays the journal.
         log.critical("action=broker.journal_failed path=%r", str(broker.journal_path), exc_info=True)
         end_without_journal(broker.journal_path, error)
     journal.close()
@@ -83,9 +84,9 @@ def run(settings: Settings) -> None:
 
 
 def end_without_journal(path: Path, error: sqlite3.Error) -> NoReturn:
-    """End over a journal that failed: for a new try where the file is sound, for good where it is not.
+    """End after the journal has failed. If the file is sound, the broker is started again; if not, it stays down.
 
-    A broker that went on with a damaged file would end again at the same page, and write to what should be saved.
+    With a damaged file the broker would fail again at the same page, and write to a file that should be saved.
     """
     if is_damage(error):
         try:
@@ -93,18 +94,18 @@ def end_without_journal(path: Path, error: sqlite3.Error) -> NoReturn:
         except BrokenJournalError as broken:
             give_up(broken)
         except JournalError:
-            pass  # It cannot be read at this moment; the next start sees.
+            pass  # The file cannot be read at this moment. The next start checks it again.
     os._exit(1)
 
 
 def give_up(error: BrokenJournalError) -> NoReturn:
-    """End such that supervisord does not start the broker again: only a person can help."""
+    """End with the exit code after which supervisord does not start the broker again: only a person can help."""
     log.critical("action=broker.gave_up reason=%r", str(error))
     os._exit(EXIT_BAD_SETTINGS)
 
 
 def print_story(settings: Settings, task_id: str) -> int:
-    """A task's facts in order, one a line."""
+    """Print the facts of a task in order, one on each line."""
     try:
         records = read_story(settings.broker.journal_path, task_id)
     except JournalError as error:

@@ -1,4 +1,4 @@
-"""Answers to front-ends that change nothing, and the parts in which long lists travel. Pure."""
+"""Answers to front-ends that change nothing, and the parts into which long lists are cut. Pure."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _encoder = msgspec.msgpack.Encoder()
 
 
 def about_ended(request: m.Lookup | m.Cancel | m.StopEarly, task: Task | None, seq: int) -> m.TaskReply | m.Refused:
-    """The answer about a task that has ended (None: that was never here, or is past its retention).
+    """The answer about a task that has ended. None: there never was one, or it has been forgotten.
 
-    Asking again for what has happened gets the same answer; asking for another end is refused.
+    A request for the end that the task has had gets the same answer again. A request for another end is refused.
     """
     if task is None:
         return m.Refused(request.request_id, "unknown_task", no_such_task(request.task_id))
@@ -37,10 +37,10 @@ def about_ended(request: m.Lookup | m.Cancel | m.StopEarly, task: Task | None, s
 
 
 class Parts(Generic[Item]):
-    """Items in lists that each fit into a message; what is too large for any message is set apart.
+    """Items in lists that each fit into a message. Items that are too large for any message are kept apart.
 
-    The bounds of the fields keep every record below PART_BYTES. Should one exceed it all the same, that record must
-    not keep a front-end from all the others.
+    The bounds of the fields keep every record below PART_BYTES. If one exceeds it all the same, the front-end must
+    still get all the others.
     """
 
     def __init__(self, items: Iterable[Item], most_items: int) -> None:
@@ -65,7 +65,7 @@ class Parts(Generic[Item]):
 def snapshot_parts(
     request_id: int, seq: int, parts: Parts[Task], progress: Mapping[str, m.Progress]
 ) -> Iterator[m.SnapshotPart]:
-    """All tasks; one empty part when there are none."""
+    """The parts of a snapshot of all tasks; one empty part if there are none."""
     lists = parts.lists or [[]]
     for number, tasks in enumerate(lists):
         known = tuple(progress[task.task_id] for task in tasks if task.task_id in progress)

@@ -1,9 +1,9 @@
-"""The broker's publishing socket, whose subscribers can neither speak to anybody nor fill its memory.
+"""The broker's publishing socket. Its subscribers can neither send messages to others nor fill its memory.
 
-A front-end subscribes to everything, that is to the empty topic. ZeroMQ remembers any other topic as well, and byte by
-byte, for as long as its subscriber is connected. A subscriber that makes up topics without end would make the broker
-grow without end, so after a number of them the socket is made anew: that ends all connections and frees what they
-held. Front-ends connect again by themselves and ask for a snapshot.
+A front-end subscribes to everything, which is the empty topic. ZeroMQ stores every other topic as well, byte by byte,
+while its subscriber is connected. A subscriber that makes up topics without end would make the broker grow without end.
+So after a number of them the socket is made anew, which ends all connections and frees their memory. Front-ends connect
+again by themselves and ask for a snapshot.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ SUBSCRIBED_TO_ALL, UNSUBSCRIBED = b"\x01", b"\x00"
 
 class Publisher:
     def __init__(self, bind: Callable[[], zmq.Socket[bytes]], tally: Tally) -> None:
-        """bind: gives a bound XPUB socket; called again when the socket has to be made anew."""
+        """bind: returns a bound XPUB socket. It is called again whenever the socket has to be made anew."""
         self._bind = bind
         self._tally = tally
         self._made_up_topics = 0
         self.socket = bind()
 
     def send(self, message: m.Published) -> None:
-        """To all subscribers; those that are too slow miss it, which the numbers of the facts will tell them."""
+        """Send to all subscribers. Those that are too slow miss it, and notice by the facts' numbers."""
         frames = wire.encode(message)
         if len(frames[1]) > wire.MAX_PAYLOAD_BYTES:
             self._tally.add("broker.unsent", f"a {type(message).__name__} of {len(frames[1])} bytes")
@@ -39,7 +39,7 @@ class Publisher:
         self.socket.send_multipart(frames, NOBLOCK)
 
     def read_subscriptions(self, most: int) -> bool:
-        """Read what subscribers have sent; True when the socket was made anew."""
+        """Read what subscribers have sent. Returns True if the socket was made anew."""
         for _ in range(most):
             try:
                 frames = self.socket.recv_multipart(NOBLOCK)

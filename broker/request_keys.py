@@ -1,4 +1,4 @@
-"""Idempotency keys: the same key of the same user means the same task, for a day. Pure."""
+"""Idempotency keys: for a day, the same key of the same user means the same task. Pure."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ REQUEST_KEY_TTL_S = 86_400.0
 
 
 class RequestKeys:
-    """What was asked under each key; times are wall clock seconds, since a key outlives restarts."""
+    """The request of each key. Times are wall clock seconds, because a key outlives restarts."""
 
     def __init__(self) -> None:
         self._requests: OrderedDict[tuple[str, str], tuple[TaskSpec, float]] = OrderedDict()
 
     def remember(self, spec: TaskSpec, at_s: float) -> None:
-        """Note a task that came at that time; one without a key is nothing to remember."""
+        """Note a task that was submitted at that time. A task without a key is ignored."""
         if spec.request_key:
             key = (spec.user_id, spec.request_key)
             self._requests[key] = (spec, at_s)
             self._requests.move_to_end(key)
 
     def find(self, spec: TaskSpec, now_s: float) -> TaskSpec | None:
-        """What the key of `spec` was used for within its time; None when that is free."""
+        """The request for which the key of `spec` was used; None if the key is unused or has expired."""
         known, at_s = self._requests.get((spec.user_id, spec.request_key), (None, 0.0))
         return known if now_s - at_s <= REQUEST_KEY_TTL_S else None
 

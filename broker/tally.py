@@ -1,4 +1,4 @@
-"""Counts what goes wrong again and again, and says it in the log once a second at most."""
+"""Counts errors that repeat, and logs the count once a second at most."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ INTERVAL_S = 1.0
 
 
 class Tally:
-    """A peer that sends nonsense without pause must not fill the disk with lines about it."""
+    """Counts by kind. A peer that sends invalid messages without pause must not fill the disk with log lines."""
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
@@ -19,14 +19,14 @@ class Tally:
         self._unsaid: dict[str, object] = {}
 
     def add(self, action: str, reason: object) -> None:
-        """One more of this kind. The first is said at once."""
+        """Count one more of this kind. The first one is logged at once."""
         self._counts[action] = self._counts.get(action, 0) + 1
         self._unsaid[action] = reason
         if time.monotonic() - self._said_at_s.get(action, -INTERVAL_S) >= INTERVAL_S:
             self._say(action)
 
     def flush(self) -> None:
-        """Say what has been counted since it was said last. Call about once a second."""
+        """Log what has been counted since the last call. Call this about once a second."""
         for action in list(self._unsaid):
             self._say(action)
 

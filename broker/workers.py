@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from protocol.messages import Hello, WorkerInfo
 
-#: Who may say Hello may say it under many names; this bounds what that costs.
+#: A peer with a worker's key may say Hello under many names. This limits what that can cost.
 MAX_WORKERS = 2000
 
 
 @dataclass(slots=True)
 class Worker:
-    """One start of one worker. peer: its routing identity now, None until it speaks after a broker restart."""
+    """One start of one worker. peer: its current routing identity; None after a broker restart until it speaks."""
 
     name: str
     start_id: str
@@ -23,7 +23,7 @@ class Worker:
     ready: bool = False
     task_id: str | None = None
     heard_at_s: float = 0.0
-    #: What its publications must carry; "" until it has said Hello to this run of the broker.
+    #: The key that its publications must carry; "" until it has said Hello to this run of the broker.
     publish_key: str = ""
 
     @property
@@ -32,13 +32,13 @@ class Worker:
 
 
 class WorkerTable:
-    """Ordered by when each was last heard: every worker has the same time to live, so the first expires first."""
+    """Workers ordered by when they were last heard. All have the same time to live, so the first one expires first."""
 
     def __init__(self) -> None:
         self._by_key: OrderedDict[tuple[str, str], Worker] = OrderedDict()
         self._by_peer: dict[bytes, Worker] = {}
         self._by_name: dict[str, Worker] = {}
-        #: Free workers, grouped by what they can train, longest idle first.
+        #: Free workers, grouped by the trainTypes that they can train. The one that has been idle longest comes first.
         self._free: dict[tuple[str, ...], OrderedDict[tuple[str, str], Worker]] = {}
         self._free_count = 0
 
@@ -63,7 +63,7 @@ class WorkerTable:
         return self._by_name.get(name)
 
     def holder(self, name: str, start_id: str) -> Worker:
-        """The worker of that start; made known (without a peer) if it is not, as on replay."""
+        """The worker of that start. An unknown one is added without a peer, as happens on replay."""
         worker = self._by_key.get((name, start_id))
         if worker is None:
             worker = self._by_key[name, start_id] = Worker(name, start_id)
@@ -71,7 +71,7 @@ class WorkerTable:
         return worker
 
     def why_not_welcome(self, hello: Hello, peer: bytes) -> str:
-        """A sentence when this start of a worker must not register from `peer`; "" when it may."""
+        """Why this start of a worker must not register from `peer`; "" if it may."""
         if not hello.worker or not hello.start_id:
             return "A worker needs a name and a start_id."
         other = self._by_peer.get(peer)
@@ -85,12 +85,12 @@ class WorkerTable:
         if namesake.host != hello.host:
             return f"The name {hello.worker!r} is in use by a worker on {namesake.host}; choose another --name."
         if hello.start_id < namesake.start_id:
-            # From a process that is dead, or from a machine of the same name.
+            # It comes from a dead process, or from another machine with the same host name.
             return f"A newer worker has taken the name {hello.worker!r}; start this one with another --name."
         return ""
 
     def attach(self, worker: Worker, peer: bytes) -> None:
-        """Its messages come from `peer` from now on."""
+        """Note that the worker's messages come from `peer` from now on."""
         if worker.peer is not None:
             self._by_peer.pop(worker.peer, None)
         worker.peer = peer
@@ -101,12 +101,12 @@ class WorkerTable:
         self._by_key.move_to_end(worker.key)
 
     def hear_all(self, now_s: float) -> None:
-        """Give every worker a full time to live from now: the broker has just started."""
+        """Give every worker a full time to live from now on, because the broker has just started."""
         for worker in self._by_key.values():
             worker.heard_at_s = now_s
 
     def oldest(self) -> Worker | None:
-        """The worker that has been silent for longest."""
+        """The worker that has been silent longest."""
         return next(iter(self._by_key.values()), None)
 
     def remove(self, worker: Worker) -> None:
@@ -118,7 +118,7 @@ class WorkerTable:
             del self._by_name[worker.name]
 
     def hold(self, worker: Worker, task_id: str | None) -> None:
-        """The worker's one lease (None: it holds nothing and will say when it is ready again)."""
+        """Set the worker's one lease. None: it holds nothing, and will say when it is ready again."""
         worker.task_id = task_id
         self.set_ready(worker, False)
 
@@ -138,5 +138,5 @@ class WorkerTable:
                 del self._free[worker.train_types]
 
     def free_groups(self) -> list[tuple[tuple[str, ...], Worker]]:
-        """For each group of free workers with the same trainTypes, the one that has been idle for longest."""
+        """For each group of free workers with the same trainTypes, the one that has been idle longest."""
         return [(train_types, next(iter(group.values()))) for train_types, group in self._free.items()]

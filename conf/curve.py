@@ -1,4 +1,4 @@
-"""The CURVE keys without which nobody speaks to the broker over TCP: made once, read by every program.
+"""The CURVE keys that every program needs to speak to the broker over TCP. They are made once.
 
 A key folder holds the broker's pair and one pair for each role, in a folder of the role's own:
 
@@ -6,8 +6,8 @@ A key folder holds the broker's pair and one pair for each role, in a folder of 
     front_end/front_end.key  front_end/front_end.key_secret
     worker/worker.key        worker/worker.key_secret
 
-At each of its sockets the broker admits whoever proves to hold a pair whose public half lies in the folder of the
-socket's role. So a worker's keys open no door of the front-ends, and the reverse.
+Each of the broker's sockets belongs to a role. The broker admits a peer that proves to hold a pair whose public half
+lies in the folder of that role. A worker's keys therefore do not open a front-end's sockets, and the other way round.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ ROLES = (FRONT_END, WORKER)
 
 
 class ClientKeys(msgspec.Struct, frozen=True):
-    """What a connecting socket needs (Z85 text as bytes)."""
+    """The keys that a connecting socket needs (Z85 text as bytes)."""
 
     broker_public: bytes
     public: bytes
     secret: bytes
 
     def protect(self, socket: zmq.Socket[bytes]) -> None:
-        """Call before `connect`."""
+        """Give the keys to a socket. Call it before `connect`."""
         socket.curve_serverkey = self.broker_public
         socket.curve_publickey = self.public
         socket.curve_secretkey = self.secret
 
 
 def make_keys(curve_dir: Path) -> None:
-    """Write all pairs; FileExistsError rather than overwrite keys that are in use.
+    """Write all pairs. Raises FileExistsError if there are keys already; they may be in use.
 
-    Several programs may do this at once: the folder is filled under another name and moved into place, so that all of
-    them end up with the keys of the one that was first.
+    Several programs may do this at the same time. Each fills a folder under another name and moves it into place, so
+    all of them end up with the keys of the first one.
     """
     if (curve_dir / "broker.key").exists():
         raise FileExistsError(f"{curve_dir} holds keys already")
@@ -64,13 +64,13 @@ def make_keys(curve_dir: Path) -> None:
 
 
 def broker_keys(settings: Settings) -> tuple[bytes, bytes]:
-    """The broker's (public, secret) pair, made at the first start; SettingsError if it cannot be had."""
+    """The broker's pair (public, secret). It is made at the first start. Raises SettingsError if that fails."""
     _make_missing_keys(settings.broker.curve_path)
     return _load(settings.broker.curve_path, "broker")
 
 
 def local_client_keys(settings: Settings, role: str) -> ClientKeys | None:
-    """For a program on the broker's machine: None where the broker listens at Unix sockets, which need no keys."""
+    """The keys of a program on the broker's machine. None if the broker listens at Unix sockets, which need no keys."""
     if not settings.broker.host:
         return None
     _make_missing_keys(settings.broker.curve_path)
@@ -78,7 +78,7 @@ def local_client_keys(settings: Settings, role: str) -> ClientKeys | None:
 
 
 def load_client_keys(curve_dir: Path, role: str) -> ClientKeys:
-    """SettingsError if the folder lacks the broker's public key or the role's pair."""
+    """Read the keys of a role. Raises SettingsError if the broker's public key or the role's pair is missing."""
     try:
         broker_public, _ = zmq.auth.load_certificate(curve_dir / "broker.key")
     except (OSError, ValueError) as error:
@@ -92,7 +92,7 @@ def _make_missing_keys(curve_dir: Path) -> None:
     try:
         make_keys(curve_dir)
     except FileExistsError:
-        return  # Another program was first, or something else lies there: reading the keys will tell.
+        return  # Another program was first, or something else lies there. Reading the keys shows which.
     except OSError as error:
         raise SettingsError(f"[broker] curve_dir: no keys can be made in {curve_dir}: {error}.") from error
 

@@ -12,7 +12,7 @@ WORKER_SOCKET, COLLECT_SOCKET = "worker.sock", "collect.sock"
 
 
 class Endpoints(msgspec.Struct, frozen=True):
-    """As ZeroMQ takes them. web, worker: requests and answers; publish: to front-ends; collect: from workers."""
+    """Addresses for ZeroMQ. web, worker: requests and answers; publish: to front-ends; collect: from workers."""
 
     web: str
     worker: str
@@ -21,7 +21,7 @@ class Endpoints(msgspec.Struct, frozen=True):
 
 
 def bind_endpoints(settings: Settings) -> Endpoints:
-    """Where the broker listens. Opens the folder of the Unix sockets: SettingsError when it cannot be used."""
+    """Where the broker listens. Opens the folder of the Unix sockets; raises SettingsError if that fails."""
     return _tcp(settings.broker, settings.broker.host) if settings.broker.host else _unix(settings)
 
 

@@ -17,10 +17,10 @@ from protocol.text import printable
 MOST_CHARACTERS = 2000
 #: Of one stack trace. A deep recursion has a thousand; its beginning and its end say enough.
 MOST_TRACE_LINES = 60
-#: No line of ours begins with a blank, so no line that does can pass for one.
+#: Continuation lines begin with blanks. A record never does, so such a line cannot pass for a record.
 INDENT = "    "
 LEFT_OUT = " […]"
-#: What our loggers' names begin with. Their messages are `action=… key=value`; libraries' are sentences.
+#: The names of our loggers begin with these. Our messages are `action=… key=value`, those of libraries are sentences.
 OUR_LOGGERS = ("broker", "web", "worker", "trainer", "trainer_worker")
 
 
@@ -33,7 +33,7 @@ class LineFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         record.message = record.getMessage()
         if record.name.partition(".")[0] not in OUR_LOGGERS:
-            # In quotes: what a library repeats of a request or a file must not read like keys and values of ours.
+            # Quoted: what a library repeats from a request or a file must not look like our keys and values.
             record.message = f"action=library.message logger={record.name} text={record.message!r}"
         record.asctime = self.formatTime(record, self.datefmt)
         lines = [bounded(printable(self.formatMessage(record)))]
@@ -46,13 +46,13 @@ class LineFormatter(logging.Formatter):
 
 
 def bounded(line: str) -> str:
-    """`line`, cut where it is longer than MOST_CHARACTERS."""
+    """`line`, cut to MOST_CHARACTERS."""
     return line if len(line) <= MOST_CHARACTERS else line[: MOST_CHARACTERS - len(LEFT_OUT)] + LEFT_OUT
 
 
 def indented(text: str) -> list[str]:
-    """The lines of a stack trace, such that none of them looks like the beginning of a record."""
-    # Not splitlines(): what it takes for line breaks beyond \n is escaped like any other control character.
+    """The lines of a stack trace, indented so that none of them looks like the beginning of a record."""
+    # splitlines() would also split at other control characters; those are escaped instead.
     lines = text.split("\n")
     if len(lines) > MOST_TRACE_LINES:
         half = MOST_TRACE_LINES // 2
@@ -61,11 +61,11 @@ def indented(text: str) -> list[str]:
 
 
 def set_up_logging(program: str) -> None:
-    """Log to stderr, where supervisord collects and rotates one file a program.
+    """Log to stderr. supervisord collects it in one file for each program and rotates it.
 
-    Warnings of libraries and exceptions that nobody catches take the same way: their words hold names as well.
+    Warnings of libraries and uncaught exceptions go through the same formatter, because they can contain names too.
     """
-    # What no line shows need not be found out for each of them (Python's logging HOWTO, "Optimization").
+    # Do not collect what no line shows (Python's logging HOWTO, "Optimization").
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler()
     handler.setFormatter(LineFormatter(program))
@@ -86,7 +86,7 @@ def set_up_logging(program: str) -> None:
             log.critical("action=thread.failed thread=%r", name, exc_info=info)
 
     def log_unraisable(args: sys.UnraisableHookArgs) -> None:
-        # Raised by a destructor or a callback of C code; nobody can catch it.
+        # Raised by a destructor or a callback from C code, where nobody can catch it.
         error = args.exc_value
         info = (type(error), error, args.exc_traceback) if error is not None else None
         log.error("action=program.unraisable where=%.200r", args.object, exc_info=info)

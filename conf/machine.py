@@ -1,4 +1,4 @@
-"""Which running system this is, so that processes can tell whether they share one."""
+"""The identity of the running system, so that processes can tell whether they share one."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 
 @functools.cache
 def running_system() -> str:
-    """The same for all processes of one Linux system until it is started anew, in containers too.
+    """A text that is the same for all processes of one Linux system until it is rebooted, also in containers.
 
-    Numbers of devices (st_dev) mean the same only within it: some file systems get another one at each start.
+    Device numbers (st_dev) can be compared only within one system: some file systems get a new one at each boot.
     """
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()

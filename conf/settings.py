@@ -17,7 +17,7 @@ from msgspec import Meta
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_FILE = ROOT / "conf" / "tfmodel.toml"
 
-#: What a program exits with on bad settings (sysexits' EX_CONFIG); supervisord does not loop on it.
+#: The exit code for bad settings (EX_CONFIG of sysexits). supervisord does not restart a program that ends with it.
 EXIT_BAD_SETTINGS = 78
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
@@ -38,14 +38,14 @@ LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 #: A name or an address, without a port: "tfmodel.example.com", "192.0.2.7", "[2001:db8::7]".
 HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
-#: As browsers send it: small letters, and the port only where it is not the scheme's own.
+#: An origin as browsers send it: lower case, and with the port only if it is not the default of the scheme.
 ORIGIN = re.compile(
     r"(http(?!.*:80\Z)|https(?!.*:443\Z))://([a-z0-9]([a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:[0-9]{1,5})?"
 )
 
 
 class SettingsError(Exception):
-    """A setting is unknown or bad; the message names the key, what came and what is allowed."""
+    """A setting is unknown or bad. The message names the key, the value and what is allowed."""
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -154,7 +154,7 @@ class Settings(_Section, frozen=True, kw_only=True):
 
     @property
     def token_file(self) -> Path:
-        """Hashes of the tokens that the HTTP API takes; absent where none were ever made."""
+        """The file with the hashes of the HTTP tokens. It is absent if no token was ever made."""
         return self.home / "var" / "tokens.json"
 
     @property
@@ -193,7 +193,10 @@ def load(environ: Mapping[str, str], file: Path | None = None) -> Settings:
 
 
 def load_home(environ: Mapping[str, str]) -> Path:
-    """The state folder alone, so that a service can be stopped while another setting is bad. Raises SettingsError."""
+    """Read the state folder alone, so that a service can be stopped although another setting is bad.
+
+    Raises SettingsError.
+    """
     chosen = environ.get("TFMODEL_HOME", environ.get("TFMODEL_SERVICE_STATE_DIR"))
     if chosen is None:
         file = Path(environ.get("TFMODEL_SETTINGS", DEFAULT_FILE))
@@ -209,7 +212,7 @@ def load_home(environ: Mapping[str, str]) -> Path:
 
 
 def load_or_exit(environ: Mapping[str, str]) -> Settings:
-    """As `load`; on bad settings prints the sentence to stderr and exits with EXIT_BAD_SETTINGS."""
+    """As `load`, but prints a bad setting to stderr and exits with EXIT_BAD_SETTINGS."""
     try:
         return load(environ)
     except SettingsError as error:
@@ -217,7 +220,7 @@ def load_or_exit(environ: Mapping[str, str]) -> Settings:
 
 
 def exit_bad_settings(error: str) -> NoReturn:
-    """End the program over a setting, in a way that supervisord does not loop on."""
+    """Print the error and end the program with EXIT_BAD_SETTINGS, so that supervisord does not restart it."""
     print(f"Bad settings: {error}", file=sys.stderr)  # noqa: T201 - logging is not set up yet
     sys.exit(EXIT_BAD_SETTINGS)
 
@@ -240,7 +243,7 @@ def _section(name: str, values: dict[str, Any], section_type: type[Any]) -> Any:
 
 
 def _apply_environment(merged: dict[str, dict[str, Any]], environ: Mapping[str, str]) -> None:
-    """Let TFMODEL_<SECTION>_<KEY> override; an unknown TFMODEL_ variable is an error, as a key would be."""
+    """Apply the variables TFMODEL_<SECTION>_<KEY>. An unknown TFMODEL_ variable is an error, like an unknown key."""
     for variable, text in environ.items():
         if not variable.startswith("TFMODEL_") or variable in ("TFMODEL_SETTINGS", "TFMODEL_HOME"):
             continue
@@ -257,9 +260,9 @@ def _apply_environment(merged: dict[str, dict[str, Any]], environ: Mapping[str, 
 
 
 def _make_absolute(merged: dict[str, dict[str, Any]]) -> None:
-    """Let relative paths start at the state folder, and the state folder's own at the folder that holds the code.
+    """Make paths absolute: they are relative to the state folder, whose own path is relative to the code's folder.
 
-    Values of the wrong type are left alone: the check of their section names them.
+    Values of the wrong type are left as they are. The check of their section reports them.
     """
     service = merged["service"]
     if not isinstance(service["state_dir"], str):
@@ -281,12 +284,12 @@ def _home(state_dir: str) -> Path:
 
 
 def _below(home: str, path: str) -> str:
-    """An empty path stays empty: it has a meaning of its own, or is refused."""
+    """Join the two paths. An empty path stays empty: it has a meaning of its own, or is refused later."""
     return str(Path(home, path)) if path else path
 
 
 def _check_together(settings: Settings) -> None:
-    """Rules that span keys: ports that differ, leases that outlive heartbeats.
+    """Check the rules that span keys: ports differ, and a lease is longer than a heartbeat interval.
 
     Whether the front-end may listen beyond this machine depends on its tokens too: see conf/tokens.py.
     """
@@ -308,7 +311,7 @@ def _check_together(settings: Settings) -> None:
 
 
 def _check_callers(web: WebSettings) -> None:
-    """The names that callers may use, and the origins that may call, are written as they come in requests."""
+    """Check that allowed hosts and origins are written as they appear in requests."""
     for host in web.allowed_hosts:
         if not HOST.fullmatch(host):
             raise SettingsError(

@@ -1,8 +1,9 @@
 """Where this machine's Unix sockets lie: a folder that only the service's own user can enter.
 
-Whoever may enter the folder may speak to the broker and to supervisord, so its rights are the door. Normally it is
-`run/` in the state folder. A Unix socket's path has at most 107 bytes, though; where `run/` lies deeper than that, the
-sockets go to a folder in /tmp whose name follows from the path of `run/`, so that every program finds the same one.
+A program that can enter the folder can speak to the broker and to supervisord, so the folder's mode protects both.
+Normally it is `run/` in the state folder. The path of a Unix socket has at most 107 bytes, however. If `run/` lies
+deeper than that, the sockets go to a folder in /tmp. Its name follows from the path of `run/`, so every program finds
+the same one.
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ from conf.settings import SettingsError
 
 #: The longest path that Linux takes for a Unix socket.
 MAX_SOCKET_PATH_BYTES = 107
-#: Room for the name of any of our sockets. supervisord binds its own under a name with its process id behind it.
+#: Room for the name of each socket. supervisord first binds its socket under a name that ends with its process id.
 MAX_SOCKET_NAME_BYTES = 24
-#: Neither TMPDIR nor XDG_RUNTIME_DIR: they differ between an operator's shell and a service manager, and the programs
-#: of one service have to meet at the same place.
+#: TMPDIR and XDG_RUNTIME_DIR are not used: they differ between an operator's shell and a service manager, and all
+#: programs of one service need the same folder.
 SHORT_PLACE = Path("/tmp")
 
 
 def socket_folder(run_dir: Path) -> Path:
-    """The folder for the sockets of the service that keeps its run files in `run_dir`. Looks at nothing on disk."""
+    """The folder for the sockets of the service whose run files are in `run_dir`. Does not access the disk."""
     if len(os.fsencode(run_dir)) + 1 + MAX_SOCKET_NAME_BYTES <= MAX_SOCKET_PATH_BYTES:
         return run_dir
     digest = hashlib.sha256(os.fsencode(run_dir)).hexdigest()[:16]
@@ -32,15 +33,15 @@ def socket_folder(run_dir: Path) -> Path:
 
 
 def open_socket_folder(run_dir: Path) -> Path:
-    """`socket_folder`, made where it is missing and closed to everybody else (mode 0700).
+    """Return `socket_folder`. It is created if it is missing, and closed to all other users (mode 0700).
 
-    Every program calls this before it binds or connects: a folder that somebody else has put there could hold
-    somebody else's sockets. Raises SettingsError for such a folder, or when it cannot be made.
+    Every program calls this before it binds or connects, because another user could have put a folder with other
+    sockets there. Raises SettingsError for such a folder, or if the folder cannot be made.
     """
     folder = socket_folder(run_dir)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # O_NOFOLLOW: in /tmp anybody may have put a link of that name.
+        # O_NOFOLLOW: any user may have put a link of that name into /tmp.
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
         raise SettingsError(

@@ -1,4 +1,4 @@
-"""The tokens that callers of the HTTP API show: made, listed and revoked here, and kept as hashes in one file.
+"""The tokens of the HTTP API: made, listed and revoked here, and kept as hashes in one file.
 
 The file lies in the state folder, belongs to its owner only (0600) and is replaced as a whole, so that a reader never
 sees half of it. A token is 256 random bits, so one SHA-256 hides it as well as a slow password hash would.
@@ -23,23 +23,26 @@ from msgspec import Meta
 
 from conf.settings import LOOPBACK_HOSTS, Settings, SettingsError
 
-#: Every token begins with this, so that one which went astray can be recognised.
+#: Every token begins with this, so that a leaked one can be recognised.
 TOKEN_PREFIX = "tfm_"
 RANDOM_BYTES = 32
 MAX_FILE_BYTES = 1_000_000
-#: Bits of a file's mode that let somebody else write to it.
+#: The bits of a file's mode that let other users write to it.
 WRITABLE_BY_OTHERS = 0o022
 
-#: Anything that looks like the greater part of a token.
+#: Matches text that looks like most of a token.
 _TOKEN_LIKE = re.compile(re.escape(TOKEN_PREFIX) + r"[A-Za-z0-9_-]{8,}")
 
 
 class TokenError(Exception):
-    """The token file cannot be used, or a command on it makes no sense; the message says what to do."""
+    """The token file cannot be used, or a command does not fit it. The message says what to do."""
 
 
 class Token(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is kept of a token. user: the only user whose tasks it opens, or "" for all; read_only: may only look."""
+    """What is stored of a token.
+
+    user: the only user whose tasks it gives access to, or "" for all. read_only: it may not post, cancel or stop.
+    """
 
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")]
     sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
@@ -53,12 +56,12 @@ def token_hash(token: str) -> str:
 
 
 def redact(text: str) -> str:
-    """The text with everything that looks like a token cut short, fit for a log."""
+    """Shorten everything in the text that looks like a token, so that the text may be logged."""
     return _TOKEN_LIKE.sub(f"{TOKEN_PREFIX}…", text) if TOKEN_PREFIX in text else text
 
 
 def read_tokens(file: Path) -> list[Token] | None:
-    """All tokens; None when there is no file. TokenError when it cannot be read, or others may write to it."""
+    """Read all tokens; None if there is no file. TokenError if it is unreadable or other users may write to it."""
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -87,9 +90,9 @@ def read_tokens(file: Path) -> list[Token] | None:
 
 
 def create_token(file: Path, name: str, user: str | None = None, read_only: bool = False) -> str:
-    """Add a token, and return it: it is shown this once. TokenError when the name is taken or not allowed.
+    """Add a token and return it; it is shown only this once. Raises TokenError if the name is taken or not allowed.
 
-    user: the only user whose tasks it opens; None for all.
+    user: the only user whose tasks it gives access to; None for all.
     """
     if user is not None and not user.strip():
         raise TokenError("The user of the token is empty; name one, or leave --user out for a token for all users.")
@@ -97,7 +100,7 @@ def create_token(file: Path, name: str, user: str | None = None, read_only: bool
     token = TOKEN_PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     try:
-        # Converting checks the bounds that the type gives; building the struct would not.
+        # Converting checks the bounds of the type. Calling the constructor would not.
         new = msgspec.convert(
             {
                 "name": name,
@@ -123,7 +126,7 @@ def create_token(file: Path, name: str, user: str | None = None, read_only: bool
 
 
 def revoke_token(file: Path, name: str) -> int:
-    """Remove a token; returns how many are left. TokenError when there is none of this name."""
+    """Remove a token. Returns how many are left. Raises TokenError if no token has this name."""
     with _locked(file):
         tokens = read_tokens(file) or []
         left = [token for token in tokens if token.name != name]
@@ -135,7 +138,7 @@ def revoke_token(file: Path, name: str) -> int:
 
 
 def check_may_listen(settings: Settings) -> None:
-    """SettingsError when strangers could call the HTTP API without a token, or the token file cannot be used."""
+    """Raise SettingsError if strangers could call the HTTP API without a token, or the token file is unusable."""
     try:
         tokens = read_tokens(settings.token_file)
     except TokenError as error:
@@ -150,7 +153,7 @@ def check_may_listen(settings: Settings) -> None:
 
 @contextmanager
 def _locked(file: Path) -> Iterator[None]:
-    """One change at a time. TokenError when the folder cannot be written to."""
+    """Hold a lock, so that only one change is made at a time. Raises TokenError if the folder is not writable."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(file.with_name(file.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -165,7 +168,7 @@ def _locked(file: Path) -> Iterator[None]:
 
 
 def _write(file: Path, tokens: list[Token]) -> None:
-    """Replace the file as a whole; its mode is set before it holds anything."""
+    """Replace the file as a whole. Its mode is set before anything is written into it."""
     new = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
     try:
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -184,7 +187,7 @@ def _write(file: Path, tokens: list[Token]) -> None:
 
 
 def _give_to_owner(descriptor: int, folder: Path) -> None:
-    """An operator makes tokens as root; the service, which owns the state folder, has to read them."""
+    """Give the file to the owner of the state folder. An operator may make tokens as root; the service reads them."""
     if os.geteuid() == 0:
         owner = folder.stat()
         os.fchown(descriptor, owner.st_uid, owner.st_gid)

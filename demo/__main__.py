@@ -54,7 +54,7 @@ def show(recipe: Recipe, settings: Settings, website: Website, console: Console)
 
 @contextlib.contextmanager
 def token_of_our_own(settings: Settings) -> Iterator[str]:
-    """A token for as long as the demo runs; "" where the server has none and needs none."""
+    """A token that is valid while the demo runs; "" if the server has no tokens and needs none."""
     if read_tokens(settings.token_file) is None:
         yield ""
         return
@@ -67,7 +67,7 @@ def token_of_our_own(settings: Settings) -> Iterator[str]:
 
 
 def lay_out(recipe: Recipe, project: Path) -> None:
-    """Write the pictures, unless an earlier run has; under another name first, so that half of them never count."""
+    """Write the pictures, unless an earlier run did. The final name comes last, so no unfinished set is used."""
     if project.is_dir():
         return
     unfinished = project.with_name(f".{project.name}-unfinished")
@@ -78,7 +78,7 @@ def lay_out(recipe: Recipe, project: Path) -> None:
 
 
 def have_service(website: Website, console: Console) -> None:
-    """Use the service that runs, or start it. DemoError with the reason when neither works."""
+    """Use the running service, or start it. Raises DemoError with the reason if neither works."""
     ready, _ = website.ready()
     if ready:
         return
@@ -86,7 +86,7 @@ def have_service(website: Website, console: Console) -> None:
     with console.status("Starting the service; its worker loads TensorFlow, which takes some seconds …"):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         give_up_at_s = time.monotonic() + READY_TIMEOUT_S
-        # Already running counts as started, also while its worker is still loading TensorFlow.
+        # A running service counts as started, even while its worker is still loading TensorFlow.
         while done.returncode == 0 and not ready:
             ready, reason = website.ready()
             if not ready and time.monotonic() > give_up_at_s:
@@ -97,7 +97,7 @@ def have_service(website: Website, console: Console) -> None:
 
 
 def train(website: Website, recipe: Recipe, project: Path, console: Console) -> dict[str, Any]:
-    """Post the task as a website would, and follow it to its end; the task once it is done."""
+    """Post the task as a website would and follow it to its end. Returns the finished task."""
     fields = {"userId": "demo", "projectId": recipe.folder, "projectDir": str(project)}
     status, task = website.post({**fields, "trainType": recipe.train_type, **recipe.options})
     if status != 200:
@@ -116,7 +116,7 @@ def train(website: Website, recipe: Recipe, project: Path, console: Console) -> 
 
 
 def predict(project: Path, folder: Path, console: Console) -> list[dict[str, Any]]:
-    """What the exported TFLite file says of five held-out pictures; see demo/predictions.py."""
+    """The predictions of the exported TFLite file for five held-out pictures; see demo/predictions.py."""
     command = [sys.executable, "-m", "demo.predictions", str(project), str(folder)]
     with console.status("Loading model.tflite in a process of its own …"):
         done = subprocess.run(
@@ -150,7 +150,7 @@ def chosen_recipe() -> Recipe:
     parser.add_argument("type", nargs="?", default="classification", choices=sorted(RECIPES))
     parser.add_argument("--images", type=int, help="train on this many images only, for a quicker and poorer model")
     parser.add_argument("--image-size", type=int, help="side of the model input, in pixels")
-    parser.add_argument("--epochs", type=int, help="most passes over the images")
+    parser.add_argument("--epochs", type=int, help="the most epochs of training")
     arguments = parser.parse_args()
     recipe = RECIPES[arguments.type]
     given = {"imageSize": arguments.image_size, "epochs": arguments.epochs}

@@ -1,4 +1,4 @@
-"""A classification project made from real pictures: scikit-learn's 1,797 scanned handwritten digits. No TensorFlow."""
+"""A classification project made from real pictures: scikit-learn's 1,797 scanned handwritten digits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 SCANS = 1797
-#: The scans are 8 pixels wide; enlarged, a person who opens the folder sees something.
+#: The scans are 8 pixels wide. They are enlarged so that a person who opens the folder can see them.
 SIDE_PX = 64
 #: The scans' values go from 0 (paper) to 16 (ink).
 DARKEST = 16.0

@@ -1,9 +1,9 @@
 """Run the exported TFLite file on held-out pictures: `python -m demo.predictions PROJECT_DIR MODEL_DIR`.
 
-A process of its own, with what a program that uses the model needs: tf.lite.Interpreter, the file, its labels.
-Prints JSON, a list with an entry a picture:
+This runs as a process of its own and uses only what an app would use: tf.lite.Interpreter, the file and its labels.
+It prints a JSON list with one entry for each picture:
     classification   {"file", "truth", "predicted", "probability"}
-    segmentation     {"file", "dice"}; and writes PROJECT_DIR/PREVIEW, the pictures beside both masks
+    segmentation     {"file", "dice"}; also writes PROJECT_DIR/PREVIEW, the pictures next to both masks
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ class TfliteModel:
         return int(self._input["shape"][1])
 
     def run(self, picture: Any) -> Any:
-        """picture: uint8 (S, S, 3) RGB. The model takes 0 to 255 as it is and scales by itself."""
+        """Run the model on one picture, uint8 (S, S, 3) RGB. The model takes 0 to 255 and scales by itself."""
         self._interpreter.set_tensor(self._input["index"], picture[None].astype(np.float32))
         self._interpreter.invoke()
         return self._interpreter.get_tensor(self._output["index"])[0]
 
 
 def spread(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """PICTURES of them at even distances: not the first, which share a class, and not the best."""
+    """Choose PICTURES of them at even distances. The first ones would all show one class."""
     return [rows[int(at)] for at in np.linspace(0, len(rows) - 1, min(PICTURES, len(rows)))]
 
 
@@ -89,7 +89,7 @@ def _black_and_white(mask: Any) -> Any:
 
 
 def _draw(strips: list[tuple[Any, ...]]) -> Image.Image:
-    """A row a picture: the picture, its true mask, the model's mask."""
+    """Draw one row for each picture: the picture, its true mask and the model's mask."""
     side = strips[0][0].shape[0]
     step = side + GAP_PX
     sheet = Image.new("RGB", (3 * step + GAP_PX, len(strips) * step + GAP_PX + TITLE_PX), "dimgray")

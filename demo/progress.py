@@ -1,4 +1,4 @@
-"""Follow a task to its end: one live bar on a terminal, a line every few seconds elsewhere."""
+"""Follow a task to its end: with a live bar on a terminal, or with a line every few seconds elsewhere."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from demo.website import Website
 
 POLL_INTERVAL_S = 0.25
 LINE_INTERVAL_S = 5.0
-#: Front-end and broker may be restarted while a task trains.
+#: How long calls may fail: front-end and broker may be restarted while a task trains.
 SILENCE_LIMIT_S = 60.0
 ENDED = ("done", "failed", "cancelled")
 
 
 class LostTaskError(Exception):
-    """The service stopped answering for the task; the message says how."""
+    """The service no longer answers for the task; the message says why."""
 
 
 class Display(AbstractContextManager["Display"], Protocol):
@@ -74,7 +74,7 @@ class Lines:
 
 
 def follow(website: Website, task_id: str, console: Console) -> dict[str, Any]:
-    """Show the task's progress until it has ended; returns the ended task. LostTaskError."""
+    """Show the task's progress until it has ended. Returns the ended task, or raises LostTaskError."""
     heard_at_s = time.monotonic()
     with Bar(console) if console.is_terminal else Lines() as display:
         while True:
@@ -99,7 +99,7 @@ def _phase(task: dict[str, Any]) -> str:
 
 
 def _left(task: dict[str, Any]) -> str:
-    """The ETA in words, as coarse as it is uncertain."""
+    """The remaining time in words, rounded because it is uncertain."""
     eta_s = task["etaSeconds"]
     if eta_s is None or task["state"] != "processing":
         return ""

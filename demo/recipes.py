@@ -17,7 +17,7 @@ PREVIEW = "preview.png"
 
 
 class Score(NamedTuple):
-    """Where metrics.json holds the headline, and what a model that has learned nothing would get."""
+    """The keys of metrics.json for the main score, and for the score of a model that has learned nothing."""
 
     name: str
     final_key: str
@@ -27,7 +27,7 @@ class Score(NamedTuple):
 
 @dataclass(frozen=True)
 class Recipe:
-    """make: writes `images` pictures into a folder, the same ones each time. options: form fields of the POST."""
+    """make: writes `images` pictures into a folder, always the same ones. options: form fields of the POST."""
 
     train_type: str
     folder: str
@@ -45,7 +45,7 @@ RECIPES = {
         images=SCANS,
         make=make_digits_project,
         what="handwritten digits in ten class folders",
-        # The default of 224 px is for photos and takes five times as long; 64 px loses two points of accuracy.
+        # The default of 224 px is for photos; see docs/choices.md, "Picture size of the demo".
         options={"imageSize": "96"},
         score=Score("accuracy", "accuracy", "majority_class_accuracy", "always naming the commonest class"),
     ),
@@ -55,7 +55,7 @@ RECIPES = {
         images=160,
         make=lambda folder, images: make_segmentation_project(folder, images, SEGMENTATION_SEED),
         what="photos with digits pasted on them, and their masks",
-        # The default of 224 px gains little on these pictures and takes twice as long.
+        # See docs/choices.md, "Picture size of the demo".
         options={"imageSize": "160"},
         score=Score("Dice", "dice", "all_foreground_dice", "marking everything"),
     ),

@@ -1,4 +1,4 @@
-"""The demo's last words: what was trained, how good it is, and where everything lies."""
+"""What the demo prints at its end: what was trained, how good it is, and where the files are."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from rich.table import Table
 
 from demo.recipes import Score
 
-#: Stages shorter than this only lengthen the table.
+#: Shorter stages are left out of the table.
 SHORTEST_STAGE_S = 0.1
 
 
 def print_result(console: Console, task: dict[str, Any], folder: Path, score: Score) -> None:
-    """One table: the score on held-out images, seconds a stage, files made and their sizes."""
+    """Print a table: the score on held-out images, the seconds of each stage, and the files with their sizes."""
     metrics = json.loads((folder / "metrics.json").read_text())
     manifest = json.loads((folder / "manifest.json").read_text())
     held_out = metrics["images"]["held_out"]
@@ -37,7 +37,7 @@ def print_result(console: Console, task: dict[str, Any], folder: Path, score: Sc
 
 
 def _sizes(files: list[dict[str, Any]]) -> dict[str, int]:
-    """Bytes of each file, folders as one."""
+    """The size of each file in bytes; a folder counts as one file."""
     sizes: defaultdict[str, int] = defaultdict(int)
     for file in files:
         top, separator, _ = file["path"].partition("/")
@@ -70,7 +70,7 @@ def print_predictions(console: Console, train_type: str, rows: list[dict[str, An
 
 
 def print_places(console: Console, places: dict[str, str]) -> None:
-    """Name and place a line; long paths are not broken, so that they can be copied."""
+    """Print each name with its path on one line. Long paths are not broken, so that they can be copied."""
     console.print()
     width = max(map(len, places)) + 2
     for name, place in places.items():

@@ -1,7 +1,6 @@
 """Segmentation projects made from real pictures: handwritten digits or thin lines on photos, with exact masks.
 
 The pictures are those that come with scikit-learn: 1,797 scanned digits, and two photos for the background.
-No TensorFlow here.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ def make_kinds_project(folder: Path, images: int, seed: int) -> None:
 
 
 def _write_digits(folder: Path, images: int, seed: int, scans: Any, values: Pixels) -> None:
-    """values[i]: what marks scans[i] in a mask."""
+    """values[i] is the pixel value that marks scans[i] in a mask."""
     random = np.random.default_rng(seed)
     photos = [np.asarray(photo) for photo in load_sample_images().images]
     for name in ("images", "masks"):
@@ -62,7 +61,7 @@ def _write_digits(folder: Path, images: int, seed: int, scans: Any, values: Pixe
 
 
 def _compose(random: np.random.Generator, photos: list[Any], scans: Any, values: Pixels) -> tuple[Pixels, Pixels]:
-    """One picture (h, w, 3) and its mask (h, w)."""
+    """Make one picture (h, w, 3) and its mask (h, w)."""
     picture = _background(random, photos)
     mask = np.zeros(picture.shape[:2], np.uint8)
     for _ in range(random.integers(DIGITS_PER_PICTURE[0], DIGITS_PER_PICTURE[1] + 1)):
@@ -87,7 +86,7 @@ def _background(random: np.random.Generator, photos: list[Any]) -> Any:
 
 
 def _ink(random: np.random.Generator, scan: Any) -> Any:
-    """A scanned digit (8, 8) of 0 to 16, enlarged smoothly: a bool array that is True where the pen went."""
+    """Enlarge a scanned digit (8, 8) with values 0 to 16 smoothly. Returns a bool array, True where there is ink."""
     side = int(random.integers(DIGIT_SIDE_PX[0], DIGIT_SIDE_PX[1] + 1))
     enlarged = Image.fromarray((scan / 16).astype(np.float32)).resize((side, side), Image.Resampling.BICUBIC)
     return np.asarray(enlarged) > 0.45
@@ -96,7 +95,7 @@ def _ink(random: np.random.Generator, scan: Any) -> Any:
 def _paste(random: np.random.Generator, picture: Any, mask: Pixels, ink: Any, value: int) -> None:
     """Blend the ink in one colour into the window of the picture and mark it in the mask, both in place.
 
-    A colour too close to what lies below would make a digit that nobody can see, so it is drawn again.
+    If the colour is too close to the background, nobody could see the digit, so another colour is drawn.
     """
     below = picture[ink].mean(axis=0)
     colour = random.integers(0, 256, size=3)

@@ -11,21 +11,21 @@ from typing import Any
 from conf.settings import WebSettings
 
 ANSWER_TIMEOUT_S = 10.0
-#: Where a server is reached that listens on all addresses of a family.
+#: The address at which a server is reached that listens on all addresses of a family.
 LOOPBACK = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}
 
 
 class Website:
     def __init__(self, settings: WebSettings, token: str) -> None:
-        """token: "" for a server that needs none."""
+        """token: "" if the server needs none."""
         host = LOOPBACK.get(settings.host, settings.host)
         self.address = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
-        # A proxy from the environment must not stand between this machine and itself.
+        # Calls to this machine must not go through a proxy from the environment.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def call(self, method: str, path: str, fields: dict[str, str] | None = None) -> tuple[int, dict[str, Any]]:
-        """Status and JSON body; status 0 and an `error` when nobody answers."""
+        """Returns the status and the JSON body; status 0 and an `error` if nobody answers."""
         data = urllib.parse.urlencode(fields).encode() if fields else None
         request = urllib.request.Request(self.address + path, data, self._headers, method=method)
         try:

@@ -1,9 +1,9 @@
 """How long the fields of messages may be, and how senders keep within it.
 
-The types below carry their bounds, so that whatever has been decoded is within them: an oversized field is refused
-where it arrives, before anybody stores or forwards it. Texts whose length nobody controls (an exception's words, the
-names of a user's classes) are shortened by the messages that carry them, when they are made, so that a sender cannot
-lose a message to a bound.
+The types below carry their bounds, so a decoded message is always within them. An oversized field is refused where it
+arrives, before anybody stores or forwards it. Nobody controls the length of some texts, such as the message of an
+exception or the names of a user's classes. The messages that carry such texts shorten them when they are made, so that
+no message is refused for its length.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ MAX_NAME_CHARS = 80
 MAX_WORD_CHARS = 64
 MAX_ERROR_CHARS = 2000
 MAX_TRACE_CHARS = 8000
-#: Of an attempt that ended: a task keeps many of them.
+#: For the record of an ended attempt: a task keeps many of them.
 MAX_ATTEMPT_ERROR_CHARS = 500
 MAX_ENDED_ATTEMPTS = 200
 MAX_NUMBERS = 128
 MAX_TRAIN_TYPES = 16
 
-#: Whole messages, in bytes. The first three follow from the fields above at four bytes a character; sockets close the
-#: connection of a peer that sends more. What the broker sends is cut into parts of PART_BYTES.
+#: The size of whole messages in bytes. The first three follow from the fields above, with four bytes a character.
+#: Sockets close the connection of a peer that sends more. The broker cuts what it sends into parts of PART_BYTES.
 MAX_REQUEST_BYTES = 256 * 1024
 MAX_WORKER_BYTES = 256 * 1024
 MAX_PROGRESS_BYTES = 128 * 1024
 PART_BYTES = 1024 * 1024
 MAX_PAYLOAD_BYTES = 4 * 1024 * 1024
 
-#: None of Unicode's class Cc: such characters have no place in a name, and could forge lines in a log. A pattern costs
-#: half a microsecond a field, and a task is decoded at three sockets. So the broker looks at a task's own texts once,
-#: when the task is submitted (broker/claims.py).
+#: No control characters (Unicode's class Cc): they could forge lines in a log. Checking a pattern
+#: costs time at each socket, so the broker checks a task's own texts once, when the task is submitted
+#: (broker/claims.py). See docs/choices.md, "What makes a POST cheap".
 NO_CONTROL_CHARS = r"\A[^\x00-\x1f\x7f-\x9f]*\Z"
 
-#: A task's name is a folder's name as well: nothing but these 32 characters may ever stand there.
+#: A task id is also the name of a folder, so only these 32 characters are allowed.
 TaskId = Annotated[str, Meta(pattern=r"\A[0-9a-f]{32}\Z", max_length=32)]
 #: "" where there is no task.
 TaskIdOrNone = Annotated[str, Meta(pattern=r"\A([0-9a-f]{32})?\Z", max_length=32)]
@@ -52,7 +52,7 @@ Text = Annotated[str, Meta(max_length=MAX_FIELD_CHARS)]
 RequestKey = Annotated[str, Meta(max_length=MAX_KEY_CHARS)]
 Host = Annotated[str, Meta(min_length=1, max_length=255, pattern=NO_CONTROL_CHARS)]
 WorkerName = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._-]{0,80}\Z", max_length=MAX_NAME_CHARS)]
-#: A worker's name or a word of which somebody else has checked the characters.
+#: A worker's name, or a word whose characters are checked elsewhere.
 KnownName = Annotated[str, Meta(max_length=MAX_NAME_CHARS)]
 #: A code, a phase, a trainType, a random value in hexadecimal digits: a word without blanks.
 Word = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._-]*\Z", max_length=MAX_WORD_CHARS)]
@@ -71,12 +71,12 @@ _task_id = re.compile(r"[0-9a-f]{32}")
 
 
 def is_task_id(text: str) -> bool:
-    """Whether a task can have this name at all."""
+    """Whether this is a well-formed task id."""
     return _task_id.fullmatch(text) is not None
 
 
 def shortened(text: str, max_chars: int) -> str:
-    """`text`, or its beginning and its end with the count of what was left out between them."""
+    """`text`, or its beginning and end with the number of characters that were left out between them."""
     if len(text) <= max_chars:
         return text
     note = f" … ({len(text)} characters) … "
@@ -85,7 +85,7 @@ def shortened(text: str, max_chars: int) -> str:
 
 
 def kept_numbers(numbers: Mapping[str, float]) -> dict[str, float]:
-    """Those that a message can carry: finite ones, under names that are not too long, and not too many."""
+    """The numbers that a message can carry: finite ones with names that are not too long, up to a maximum number."""
     kept = {
         name: number
         for name, number in numbers.items()

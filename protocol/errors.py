@@ -3,7 +3,7 @@
 FailureClass.DATA       the photos are at fault                     never tried again
 FailureClass.REQUEST    the options are at fault                    never tried again
 FailureClass.RESOURCES  memory or disk ran out                      once more, with half the batch
-FailureClass.LOST       the worker or trainer process disappeared   up to MAX_LOST_ATTEMPTS attempts
+FailureClass.LOST       the worker or trainer process disappeared   up to `[broker] max_attempts` attempts
 FailureClass.TRAINER    our own code raised                         once more
 """
 
@@ -48,7 +48,7 @@ FAILURE_CODES: dict[str, FailureClass] = {
 }
 
 
-#: Every code of a refused HTTP call, with its status. PROTOCOL.md lists them; a test holds it to this table.
+#: Every code of a refused HTTP call, with its status. PROTOCOL.md lists them, and a test compares the two.
 REFUSAL_CODES: dict[str, int] = {
     "bad_fields": 400,
     "bad_request": 400,
@@ -78,12 +78,12 @@ REFUSAL_CODES: dict[str, int] = {
 
 
 def no_such_task(task_id: str) -> str:
-    """The sentence of unknown_task. Another user's task is refused with it too, so it stands in one place."""
+    """The error text of unknown_task. Another user's task is refused with the same text."""
     return f"There is no task {task_id}; check the taskId, or post the folder again."
 
 
 class Failure(msgspec.Struct, frozen=True, gc=False):
-    """The end of an attempt that did not work out, in words.
+    """Why an attempt failed.
 
     error: one or two sentences for the person who posted the task.
     trace: the last lines of the stack trace, for the operator only; never sent over HTTP.

@@ -32,7 +32,7 @@ from protocol.bounds import (
 from protocol.errors import Failure
 from protocol.task import Task, TaskSpec, Trained
 
-#: In one message; the broker cuts longer lists into parts.
+#: The most items in one message. The broker cuts longer lists into parts.
 MAX_LISTED = 10_000
 #: -1.0 when unknown.
 Seconds = Annotated[float, Meta(ge=-1.0, le=1e9)]
@@ -43,7 +43,7 @@ class Message(msgspec.Struct, frozen=True, tag=True, tag_field="type", gc=False)
 
 
 class Holding(msgspec.Struct, frozen=True):
-    """Names work: one attempt at one task."""
+    """One attempt at one task, which a worker holds."""
 
     task_id: TaskId
     attempt: Attempt
@@ -91,7 +91,7 @@ class StopEarly(Message, frozen=True):
 
 
 class SnapshotWanted(Message, frozen=True):
-    """Lost: asked again after a second."""
+    """Lost: the front-end asks again after a second."""
 
     request_id: Whole
 
@@ -183,7 +183,7 @@ class Result(Message, frozen=True):
 
 
 class Goodbye(Message, frozen=True):
-    """Lost: the worker is reaped when its lease runs out."""
+    """Lost: the broker gives the worker up when its lease runs out."""
 
 
 # ---- broker to worker ----
@@ -193,7 +193,7 @@ class Welcome(Message, frozen=True):
     """Lost: the agent says Hello again. Tells the agent how often to speak and where to publish progress.
 
     progress_port: 0 where the broker listens at Unix sockets; the progress socket lies beside the worker's then.
-    publish_key: stands for this worker in this run of the broker; what it publishes must carry it.
+    publish_key: identifies this worker in this run of the broker; its progress must carry the key.
     """
 
     heartbeat_interval_s: Annotated[float, Meta(gt=0.0, le=86400.0)]
@@ -203,11 +203,11 @@ class Welcome(Message, frozen=True):
 
 
 class HelloWanted(Message, frozen=True):
-    """Lost: sent again for the next message of a worker that the broker does not know."""
+    """Lost: sent again at the next message from a worker that the broker does not know."""
 
 
 class Rejected(Message, frozen=True):
-    """Lost: sent again for the next Hello. The worker must not go on (its name is taken, say)."""
+    """Lost: sent again at the next Hello. The worker must not go on, for example because its name is taken."""
 
     error: Error
 
@@ -221,7 +221,7 @@ class Start(Message, frozen=True):
 
 
 class Stop(Message, frozen=True):
-    """Lost: rides on every answer to a heartbeat that still holds the attempt.
+    """Lost: repeated in every answer to a heartbeat that still holds the attempt.
 
     keep: end early but export the best so far. unknown: the broker does not know this attempt (any more).
     """
@@ -275,7 +275,7 @@ class Progress(Message, frozen=True):
 class KeyedProgress(Message, frozen=True):
     """Lost: the next one holds absolute values. From the agent; the broker passes `progress` on, without the key.
 
-    publish_key: from Welcome. The broker drops what is not of the worker that holds the attempt.
+    publish_key: from Welcome. The broker drops progress that is not from the worker that holds the attempt.
     """
 
     publish_key: Word
@@ -283,7 +283,7 @@ class KeyedProgress(Message, frozen=True):
 
 
 class TaskChanged(msgspec.Struct, frozen=True, gc=False):
-    """The task as fact number `seq` left it."""
+    """The task after fact number `seq`."""
 
     seq: Whole
     task: Task
@@ -321,7 +321,7 @@ Published = Progress | TasksChanged | Tick
 
 
 class Train(Message, frozen=True):
-    """Agent to trainer process: train this. The pipe loses nothing; its end is the end of both."""
+    """Agent to trainer process: train this. The pipe loses nothing; when it closes, both processes end."""
 
     spec: TaskSpec
     attempt: Attempt
@@ -345,7 +345,9 @@ class Ready(Message, frozen=True):
 
 
 class Report(Message, frozen=True):
-    """Trainer process to agent: where it is. phase_end and phase_expected_s let the agent fill silent stages in."""
+    """Trainer process to agent: the progress. With phase_end and phase_expected_s the agent can move the percentage on
+    while a stage reports nothing.
+    """
 
     progress: Number
     phase: Word

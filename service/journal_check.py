@@ -1,4 +1,4 @@
-"""What `start` asks of the journal before it starts anything: nobody should wait for a broker that cannot run."""
+"""Checks of the journal before `start` starts anything, so that nobody waits for a broker that cannot run."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from broker.journal_file import (
 )
 from conf.settings import Settings
 
-#: Folders looked at in one data root, and models in one project, before a search for models ends without one.
+#: A search for models gives up after this many folders in a data root, and this many models in a project.
 MOST_PROJECTS = 5000
 MOST_MODELS = 20
 
 
 def check_journal(settings: Settings, new_journal: bool) -> str:
-    """JournalError with a sentence on what to do where the journal is damaged, foreign, unreadable or missing.
+    """Raise JournalError, which says what to do, if the journal is damaged, foreign, unreadable or missing.
 
     Missing means: it was there before, or models show that there was one. new_journal: the operator wants an empty
     one. Returns what there is to say about a journal that was set aside for it, else "".
@@ -54,7 +54,7 @@ def check_journal(settings: Settings, new_journal: bool) -> str:
 
 
 def find_model(roots: Iterable[Path]) -> Path | None:
-    """The folder of a finished model in one of the data roots, known by its manifest; the search is bounded."""
+    """Find the folder of a finished model in one of the data roots, by its manifest. The search is bounded."""
     for root in roots:
         for project in _folders(root, MOST_PROJECTS):
             for model in _folders(project / "models", MOST_MODELS):
@@ -64,7 +64,7 @@ def find_model(roots: Iterable[Path]) -> Path | None:
 
 
 def _folders(parent: Path, most: int) -> list[Path]:
-    """Up to `most` folders in `parent`, links left out; none where it is no folder that can be read."""
+    """Up to `most` folders in `parent`, without links; an empty list if `parent` is not a readable folder."""
     try:
         with os.scandir(parent) as entries:
             return [Path(entry) for entry in islice(entries, most) if entry.is_dir(follow_symlinks=False)]

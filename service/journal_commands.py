@@ -31,7 +31,7 @@ def restore(environ: Mapping[str, str], file: Path) -> int:
     try:
         settings = load(environ)
         if SupervisorClient(settings.home).pid() is not None:
-            # The front-end too holds the tasks in memory, and would not notice that they have changed.
+            # The front-end has to be stopped too: it holds the tasks in memory and would not notice the change.
             complain("The service runs; stop it with 'python server.py stop', restore, and start it again.")
             return 1
         contents, aside = put_back(file.absolute(), settings.broker.journal_path)

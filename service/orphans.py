@@ -1,4 +1,4 @@
-"""Programs that a supervisord left behind when it was killed: they serve on, and nobody looks after them."""
+"""Programs that survived their supervisord: it was killed, they still run, and nothing restarts them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import psutil
 
 
 def find_orphans(socket: Path) -> list[psutil.Process]:
-    """The programs of the supervisord that listened at `socket`, by what it puts into their environment.
+    """Find the programs of the supervisord that listened at `socket`. It had set a variable in their environment.
 
     Their own children (trainer processes) are not in the list: they end with their parents.
     """
@@ -28,7 +28,7 @@ def find_orphans(socket: Path) -> list[psutil.Process]:
 
 
 def end_orphans(orphans: list[psutil.Process], timeout_s: float) -> None:
-    """SIGTERM, so that workers hand their tasks back; SIGKILL for what is left after the time."""
+    """Send SIGTERM, so that workers hand their tasks back. After the time limit, send SIGKILL to what is left."""
     for process in orphans:
         with contextlib.suppress(psutil.Error):
             process.terminate()

@@ -1,4 +1,4 @@
-"""Talk to supervisord over its socket: is it there, what do its programs do, end it."""
+"""Talk to supervisord over its socket: whether it runs, what its programs do, and how to end it."""
 
 from __future__ import annotations
 
@@ -58,14 +58,14 @@ class SupervisorClient:
             transport.close()
 
     def pid(self) -> int | None:
-        """Of the running supervisord; None when there is none."""
+        """The process id of the running supervisord; None if there is none."""
         try:
             return int(self._call("getPID"))
         except SupervisorError:
             return None
 
     def programs(self) -> list[ProgramInfo]:
-        """In start order; empty when supervisord is away."""
+        """All programs, in the order of their start. Empty if supervisord does not answer."""
         try:
             rows = self._call("getAllProcessInfo")
         except SupervisorError:
@@ -76,7 +76,7 @@ class SupervisorClient:
         ]
 
     def spawn(self, config: Path, environ: Mapping[str, str]) -> None:
-        """Start supervisord in the background; SupervisorError when it does not come up."""
+        """Start supervisord in the background. Raises SupervisorError if it does not come up."""
         done = subprocess.run(
             supervisord_command(config),
             cwd=ROOT,
@@ -96,11 +96,11 @@ class SupervisorClient:
             time.sleep(0.05)
 
     def start_all(self) -> None:
-        """Start the programs that do not run; SupervisorError when supervisord is away."""
+        """Start the programs that do not run. Raises SupervisorError if supervisord does not answer."""
         self._call("startAllProcesses")
 
     def shutdown(self, timeout_s: float) -> bool:
-        """Stop all programs and supervisord; True when it is gone within the time."""
+        """Stop all programs and supervisord. Returns True if supervisord has ended within the time."""
         pid = self.pid()
         if pid is None:
             return True
@@ -121,7 +121,7 @@ def supervisord_command(config: Path) -> list[str]:
 
 
 def supervisord_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """The programs are started as `python3`: it must be the Python that runs now."""
+    """An environment in which `python3`, as which the programs are started, is the Python that runs now."""
     path = os.pathsep.join([str(Path(sys.executable).parent), environ.get("PATH", "")])
     return {**environ, "PATH": path}
 

@@ -1,7 +1,7 @@
-"""Which supervisord.conf is used: the one beside the code, or one made from it that lies in the state folder.
+"""Which supervisord.conf is used: the one beside the code, or one in the state folder that is made from it.
 
-The tracked file finds everything from the folder that it lies in. That holds while the state folder is the folder of
-the code. Else `start` writes a file of the same programs, which knows both folders.
+The tracked file finds everything relative to its own folder. That works if code and state share a folder. Otherwise
+`start` writes a file with the same programs that names both folders.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from protocol.text import printable
 
 FILE_NAME = "supervisord.conf"
 SOCKET_NAME = "supervisor.sock"
-#: What the tracked file writes for the folder that it lies in.
+#: What stands for the file's own folder in the tracked file.
 HERE = "%(here)s"
-#: A link to the code's folder. supervisord would cut a path with " #" or " ;" in it, and has no way to quote one.
+#: A link to the folder of the code. supervisord cuts a path at " #" or " ;", and has no way to quote it.
 CODE_LINK = "run/code"
 HEADER = "; Made by 'python server.py start' at each start, from the file of that name in {code}: edit that one.\n"
 
@@ -28,7 +28,7 @@ class ConfigError(Exception):
 
 
 def socket_of(home: Path) -> Path:
-    """supervisord's socket of the service whose state folder is `home`."""
+    """The socket of supervisord for the service whose state folder is `home`."""
     return socket_folder(home / "run") / SOCKET_NAME
 
 
@@ -40,7 +40,10 @@ def config_of(home: Path) -> Path:
 
 
 def write_config(settings: Settings) -> Path:
-    """Make the folders that supervisord needs, and the file where the tracked one does not fit; its path."""
+    """Make the folders that supervisord needs, and a settings file if the tracked one does not fit.
+
+    Returns the path of the settings file.
+    """
     home = settings.home
     home.mkdir(parents=True, exist_ok=True)
     # Logs name users' files and folders; operators may let a group read them.
@@ -76,7 +79,7 @@ def derived_config(tracked: str, home: Path) -> str:
 
 
 def environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
-    """What supervisord and its programs get: the same settings, wherever they are started from."""
+    """The environment of supervisord and its programs: the same settings, wherever they are started from."""
     given = {**environ, "TFMODEL_HOME": str(settings.home)}
     if "TFMODEL_SETTINGS" in given:
         given["TFMODEL_SETTINGS"] = os.path.abspath(given["TFMODEL_SETTINGS"])  # noqa: PTH100 - links stay
@@ -84,7 +87,7 @@ def environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str
 
 
 def _is_near(home: Path) -> bool:
-    """Whether the path of `home` leaves room for a socket in its run/."""
+    """Whether the path of `home` is short enough for a socket in its run/."""
     return socket_of(home).parent == home / "run"
 
 

@@ -10,7 +10,7 @@ from service.commands import complain, say
 
 
 def create(environ: Mapping[str, str], name: str, user: str | None, read_only: bool) -> int:
-    """Prints the token alone on stdout, so that a script can take it from there."""
+    """Make a token and print it alone on stdout, so that a script can read it."""
     try:
         file = load(environ).token_file
         token = create_token(file, name, user, read_only)

@@ -1,30 +1,54 @@
-"""README's tables of options and of weights files are those that the code gives."""
+"""What README.md tells a newcomer to type exists. tests/socket/test_readme_calls.py makes its HTTP calls."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import re
 
-from protocol.options import options_table
-from trainer_worker.backbones.weights_files import WEIGHTS_FILES
-
-README = Path(__file__).resolve().parents[2] / "README.md"
-
-
-def test_readme_lists_every_option_as_the_code_has_it() -> None:
-    segmentation = {row[0]: row for row in options_table("segmentation")}
-    classification = options_table("classification")
-    rows = [
-        f"| `{name}` | {allowed} | {default} | {segmentation.pop(name)[2]} | {meaning} |"
-        for name, allowed, default, meaning in classification
-    ]
-    rows += [
-        f"| `{name}` | {allowed} | – | {default} | {meaning} |"
-        for name, allowed, default, meaning in segmentation.values()
-    ]
-    expected = "\n".join(rows)
-    assert expected in README.read_text(), f"README.md should hold this table:\n{expected}"
+from conf.settings import ROOT, load
+from demo.recipes import RECIPES
+from tests.readme import COMMANDS, OUTPUTS, README, code_blocks, commands
 
 
-def test_readme_lists_every_weights_file() -> None:
-    expected = "\n".join(f"| `{backbone}` | `{file}` |" for backbone, file in WEIGHTS_FILES.items())
-    assert f"|---|---|\n{expected}\n\n" in README.read_text(), f"README.md should hold this table:\n{expected}"
+def subcommands() -> set[str]:
+    """Of `python server.py`."""
+    return set(re.findall(r"add_parser\(\s*\"([a-z]+)\"", (ROOT / "server.py").read_text()))
+
+
+def test_every_code_block_is_marked_as_commands_or_output() -> None:
+    assert {language for language, _ in code_blocks()} <= {COMMANDS, *OUTPUTS}
+
+
+def test_every_command_exists() -> None:
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    for words in commands():
+        match words:
+            case ["make", target, *settings]:
+                assert target in targets, words
+                assert all(setting.removeprefix("TYPE=") in RECIPES for setting in settings), words
+            case ["python", "server.py", command]:
+                assert command in subcommands(), words
+            case ["pip", "install", "-r", file]:
+                assert (ROOT / file).is_file(), words
+            case ["python3", "-m", "venv", ".venv"] | [".", ".venv/bin/activate"]:
+                pass  # Python's own
+            case ["curl", *_]:
+                pass  # made in tests/socket/test_readme_calls.py
+            case _:
+                raise AssertionError(f"no test knows this command of README.md: {words}")
+
+
+def test_the_first_output_is_what_start_prints() -> None:
+    printed = next(text for language, text in code_blocks() if language == "text")
+    source = (ROOT / "service" / "commands.py").read_text()
+    assert f":{load({}).web.port}" in printed
+    for words in re.findall(r"^ +(\w+) ", printed, re.MULTILINE):
+        assert words in source
+
+
+def test_the_measured_figures_stand_in_the_benchmarks() -> None:
+    rows = re.findall(r"^\|.*\| [\d.]+ \|$", README.read_text(), re.MULTILINE)
+    benchmarks = [line for line in (ROOT / "docs" / "benchmarks.md").read_text().splitlines() if line.startswith("|")]
+    assert len(rows) == 4
+    for row in rows:
+        score, seconds = re.search(r"\| ([\d.]+ %) \w+ \| ([\d.]+) \|$", row).groups()  # type: ignore[union-attr]
+        assert any(f"| {score} |" in line and f"| {seconds} |" in line for line in benchmarks), row
