@@ -58,8 +58,9 @@ def redact(text: str) -> str:
 
 
 def read_tokens(file: Path) -> list[Token] | None:
-    """All tokens; None when there is no file. TokenError when it cannot be read, or others may write to it."""
+    """All tokens; None when there is no file. TokenError when it cannot be read, or may be somebody else's work."""
     try:
+        trusted = (0, os.geteuid(), file.parent.stat().st_uid)
         descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
@@ -69,6 +70,11 @@ def read_tokens(file: Path) -> list[Token] | None:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise TokenError(f"The token file {file} is not a regular file; move it away.")
+        if status.st_uid not in trusted:
+            raise TokenError(
+                f"The token file {file} belongs to user id {status.st_uid}, who is neither the service's user nor the "
+                "owner of its folder; move it away and make new tokens with 'python server.py token create NAME'."
+            )
         if status.st_mode & WRITABLE_BY_OTHERS:
             raise TokenError(f"Others may write to the token file {file}; run 'chmod 600 {file}'.")
         try:
@@ -152,7 +158,7 @@ def check_may_listen(settings: Settings) -> None:
 def _locked(file: Path) -> Iterator[None]:
     """One change at a time. TokenError when the folder cannot be written to."""
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(file.with_name(file.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise TokenError(f"{file.parent} cannot be written to ({error.strerror}).") from error
