@@ -39,7 +39,8 @@ def why_not_taken(spec: TaskSpec, data_roots: Sequence[str]) -> tuple[str, str]:
         return "bad_fields", "The task's priority and time limit are not those of its options."
     if not is_plain_path(spec.project_path):
         return "bad_fields", f"The folder {spec.project_path[:200]!r} is not an absolute path without '.' and '..'."
-    if not any(lies_below(spec.project_path, root) for root in data_roots):
+    # One root may lie in another, and no root is a project.
+    if spec.project_path in data_roots or not any(lies_below(spec.project_path, root) for root in data_roots):
         return (
             "project_dir_not_allowed",
             f"{spec.project_path[:200]!r} does not lie inside the broker's [web] data_roots ({', '.join(data_roots)}).",

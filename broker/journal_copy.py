@@ -42,8 +42,9 @@ def back_up(journal: Path, target: Path, overwrite: bool) -> JournalContents:
         raise JournalError(f"There is no journal at {journal}, so nothing was backed up; see [broker] journal.")
     if _same_place(journal, target):
         raise JournalError(f"{target} is the journal itself or lies beside it under its name; choose another name.")
-    if target.is_dir():
-        raise JournalError(f"{target} is a folder; name the file that is to be written.")
+    if target.exists() and not target.is_file():
+        kind = "a folder" if target.is_dir() else "a device or a pipe"
+        raise JournalError(f"{target} is {kind}; name the file that is to be written.")
     if os.path.lexists(target) and not overwrite:
         raise JournalError(f"{target} is there already; choose another name, or overwrite it with --force.")
     try:
@@ -68,7 +69,7 @@ def restore(backup: Path, journal: Path) -> tuple[JournalContents, Path | None]:
     try:
         contents = examine(backup, "integrity_check")
     except BrokenJournalError as error:
-        raise JournalError(f"{backup} was not restored; it is no sound backup of a journal. {error}") from error
+        raise JournalError(f"Nothing was restored: {error.finding} Name another backup.") from error
     try:
         journal.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with _held(journal) as lock_fd, _unfinished(journal.parent) as copy:
@@ -123,7 +124,9 @@ def _copy(source: Path, copy: Path) -> JournalContents:
     try:
         contents = examine(copy, "integrity_check")
     except BrokenJournalError as error:
-        raise JournalError(f"{source} was copied, but the copy is not sound and was removed. {error}") from error
+        raise JournalError(
+            f"{source} was copied, but the copy is not sound and was removed. {error.finding}"
+        ) from error
     fd = os.open(copy, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(fd)

@@ -57,7 +57,14 @@ class JournalError(Exception):
 
 
 class BrokenJournalError(JournalError):
-    """The journal cannot be used until a person has done something; the message says what."""
+    """The journal cannot be used until a person has done something; the message says what.
+
+    finding: what is the matter, without the cure, which is another one where the file is a backup.
+    """
+
+    def __init__(self, finding: str, cure: str = "") -> None:
+        super().__init__(f"{finding} {cure}" if cure else finding)
+        self.finding = finding
 
 
 class JournalContents(msgspec.Struct, frozen=True):
@@ -111,7 +118,7 @@ def refuse_vanished(path: Path) -> None:
     except FileNotFoundError:
         was_made = False
     if was_made and is_blank(path):
-        raise BrokenJournalError(f"The journal {path} has vanished; all tasks were in it. {CURES}")
+        raise BrokenJournalError(f"The journal {path} has vanished; all tasks were in it.", CURES)
 
 
 def open_journal(path: Path) -> sqlite3.Connection:
@@ -177,7 +184,7 @@ def is_damage(error: sqlite3.Error) -> bool:
 
 
 def damaged(path: Path, finding: str) -> BrokenJournalError:
-    return BrokenJournalError(f"The journal {path} is damaged or is no SQLite file ({finding}). {CURES}")
+    return BrokenJournalError(f"{path} is damaged or is no SQLite file ({finding}).", CURES)
 
 
 def refuse_unreadable(path: Path) -> None:
@@ -187,13 +194,13 @@ def refuse_unreadable(path: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise BrokenJournalError(f"Cannot look at the journal {path}: {error.strerror}.") from error
+        raise BrokenJournalError(f"Cannot look at {path}: {error.strerror}.") from error
     if not stat.S_ISREG(mode):
         kind = "a folder" if stat.S_ISDIR(mode) else "no regular file"
-        raise BrokenJournalError(f"[broker] journal names {path}, which is {kind}; move it away, or name a file.")
+        raise BrokenJournalError(f"{path} is {kind}.", "Move it away, or name a file in [broker] journal.")
     if not os.access(path, os.R_OK):
         raise BrokenJournalError(
-            f"User {os.geteuid()} may not read the journal {path}; start TFModel as the user that it belongs to."
+            f"User {os.geteuid()} may not read {path}.", "Start TFModel as the user that it belongs to."
         )
 
 
@@ -202,14 +209,14 @@ def _refuse_foreign(db: sqlite3.Connection, path: Path, may_be_empty: bool = Fal
     version = int(db.execute("PRAGMA user_version").fetchone()[0])
     if version > len(MIGRATIONS):
         raise BrokenJournalError(
-            f"The journal {path} is of a newer release (version {version}, this one reads {len(MIGRATIONS)}); "
-            "run that release, or bring back a backup of this one with 'python server.py restore FILE'."
+            f"{path} is of a newer release (version {version}, this one reads {len(MIGRATIONS)}).",
+            "Run that release, or bring back a backup of this one with 'python server.py restore FILE'.",
         )
     tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if version == 0 and not tables and may_be_empty:
         return 0
     if version < 1 or not {"facts", "tasks"} <= tables:
         raise BrokenJournalError(
-            f"{path} is an SQLite file, but not a journal of TFModel. {CURES} Or name another file in [broker] journal."
+            f"{path} is not a journal of TFModel.", f"{CURES} Or name another file in [broker] journal."
         )
     return version

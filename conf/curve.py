@@ -48,7 +48,7 @@ def make_keys(curve_dir: Path) -> None:
     """
     if (curve_dir / "broker.key").exists():
         raise FileExistsError(f"{curve_dir} holds keys already")
-    curve_dir.parent.mkdir(parents=True, exist_ok=True)
+    curve_dir.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     filled = Path(tempfile.mkdtemp(prefix=f".{curve_dir.name}-", dir=curve_dir.parent))  # only its owner may enter
     try:
         _write_pair(filled, "broker")

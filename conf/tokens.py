@@ -61,8 +61,9 @@ def redact(text: str) -> str:
 
 
 def read_tokens(file: Path) -> list[Token] | None:
-    """Read all tokens; None if there is no file. TokenError if it is unreadable or other users may write to it."""
+    """Read all tokens; None if there is no file. TokenError if it is unreadable, or others may have written it."""
     try:
+        trusted = (0, os.geteuid(), file.parent.stat().st_uid)
         descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
@@ -72,6 +73,11 @@ def read_tokens(file: Path) -> list[Token] | None:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise TokenError(f"The token file {file} is not a regular file; move it away.")
+        if status.st_uid not in trusted:
+            raise TokenError(
+                f"The token file {file} belongs to user id {status.st_uid}, who is neither the service's user nor the "
+                "owner of its folder; move it away and make new tokens with 'python server.py token create NAME'."
+            )
         if status.st_mode & WRITABLE_BY_OTHERS:
             raise TokenError(f"Others may write to the token file {file}; run 'chmod 600 {file}'.")
         try:
@@ -155,7 +161,7 @@ def check_may_listen(settings: Settings) -> None:
 def _locked(file: Path) -> Iterator[None]:
     """Hold a lock, so that only one change is made at a time. Raises TokenError if the folder is not writable."""
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(file.with_name(file.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise TokenError(f"{file.parent} cannot be written to ({error.strerror}).") from error

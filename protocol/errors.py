@@ -1,6 +1,6 @@
 """Why a task failed or a call was refused: stable codes, and the class that decides on retries.
 
-FailureClass.DATA       the photos are at fault                     never tried again
+FailureClass.DATA       the photos or their folder are at fault     never tried again
 FailureClass.REQUEST    the options are at fault                    never tried again
 FailureClass.RESOURCES  memory or disk ran out                      once more, with half the batch
 FailureClass.LOST       the worker or trainer process disappeared   up to `[broker] max_attempts` attempts
@@ -29,6 +29,7 @@ FAILURE_CODES: dict[str, FailureClass] = {
     "project_dir_missing": FailureClass.DATA,
     "project_dir_changed": FailureClass.DATA,
     "link_leaves_project": FailureClass.DATA,
+    "project_dir_not_writable": FailureClass.DATA,
     "no_images": FailureClass.DATA,
     "too_few_classes": FailureClass.DATA,
     "bad_labels_info": FailureClass.DATA,
@@ -39,7 +40,6 @@ FAILURE_CODES: dict[str, FailureClass] = {
     "time_limit": FailureClass.REQUEST,
     "out_of_memory": FailureClass.RESOURCES,
     "disk_full": FailureClass.RESOURCES,
-    "project_dir_not_writable": FailureClass.RESOURCES,
     "trainer_killed": FailureClass.LOST,
     "trainer_stalled": FailureClass.LOST,
     "worker_lost": FailureClass.LOST,

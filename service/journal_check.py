@@ -41,7 +41,8 @@ def check_journal(settings: Settings, new_journal: bool) -> str:
         if model is not None:
             raise BrokenJournalError(
                 f"There is no journal at {path}, but there are models ({model}): the journal is lost, or it lay "
-                f"elsewhere before ([broker] journal, TFMODEL_HOME). {CURES}"
+                f"elsewhere before ([broker] journal, TFMODEL_HOME).",
+                CURES,
             )
         return ""
     examine(path)

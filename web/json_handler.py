@@ -73,11 +73,12 @@ class JsonHandler(RequestHandler):
 
     def prepare(self) -> None:
         method = self.request.method
-        if self.request.query and not ONLY_A_TASK_ID.fullmatch(self.request.query):
+        reads = method in READING_METHODS
+        if self.request.query and not (reads and ONLY_A_TASK_ID.fullmatch(self.request.query)):
             self._check_query()
         if self.needs_token and method != "OPTIONS":
             self.caller = self.services.gate.admit(self.request.headers.get("Authorization", ""))
-            if self.caller.read_only and method not in READING_METHODS:
+            if self.caller.read_only and not reads:
                 raise Refusal("read_only_token", "This token may only look (GET, HEAD); ask for one that may change.")
 
     def head(self, *path_args: str) -> Awaitable[None] | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):/")
+_VARIABLE = re.compile(r"\$|%[^%/]+%")
+_ESCAPE = re.compile("%2[Ff]|%5[Cc]|%20")
 _DRIVE = re.compile(r"[A-Za-z]:([\\/]|$)")
 
 
@@ -28,7 +30,9 @@ def path_hint(text: str) -> str:
         return (
             "begins with ~, which only a shell replaces by a home folder; send the whole path, as in /home/anna/photos"
         )
-    if text.startswith(("$", "%")):
+    if _ESCAPE.search(text):
+        return "is percent-encoded once too often; encode it once"
+    if _VARIABLE.match(text):
         return "begins with a variable, which only a shell replaces; send the whole path"
     if "\\" in text:
         return "has backslashes, which are part of a name here; send the path with /, as in anna/flowers"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from protocol.task import Task
@@ -16,8 +17,10 @@ log = logging.getLogger("web")
 MOST_TASKS = 10_000
 #: Counts under way. A disk that is slower than the callers leaves further tasks uncounted.
 MOST_UNDER_WAY = 100
-#: A folder with more files counts as one with so many.
+#: A project with more files counts as one with so many; folders without files count towards the end of the search.
 MOST_FILES = 200_000
+#: Levels below images/ or a class folder that are looked at.
+MOST_NESTED = 20
 #: In projectDir itself these hold no pictures to train on.
 NOT_PICTURES = frozenset({"models", "masks", "labels", "__macosx"})
 
@@ -59,30 +62,42 @@ class PictureCounts:
 def count_files(project_path: str) -> int | None:
     """Files that may be pictures: in images/, or else in the other folders of the project. None when there are none.
 
-    Not as exact as the trainer, which opens them; a text among a hundred photos does not change an estimate.
+    Not as exact as the trainer, which opens them; a text among a hundred photos does not change an estimate. The
+    folder is a stranger's: everything is reached by descriptor, and no link is followed out of it.
     """
-    inside = _count_below(os.path.join(project_path, "images"))  # noqa: PTH118 - strings throughout: os.walk's are
-    if inside:
-        return inside
-    return sum(map(_count_below, _other_folders(project_path))) or None
+    try:
+        project = os.open(project_path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        log.info("action=web.not_counted folder=%r reason=%r", project_path, str(error))
+        return None
+    try:
+        return _count_below(project, ["images"]) or _count_below(project, _other_folders(project)) or None
+    finally:
+        os.close(project)
 
 
-def _count_below(folder: str) -> int:
-    number = 0
-    for _, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        number += sum(not name.startswith(".") for name in files)
-        if number >= MOST_FILES:
-            return MOST_FILES
+def _count_below(project: int, names: Iterable[str]) -> int:
+    """Files in these folders of the project and below them. fwalk follows no link, in the names neither."""
+    number = folders_seen = 0
+    for name in names:
+        with contextlib.suppress(OSError):  # there is no such folder, or it has just gone
+            for path, folders, files, _ in os.fwalk(name, dir_fd=project):
+                # fwalk keeps a descriptor open for each level.
+                too_deep = path.count("/") >= MOST_NESTED
+                folders[:] = [] if too_deep else [name for name in folders if not name.startswith(".")]
+                folders_seen += len(folders)
+                number += sum(not name.startswith(".") for name in files)
+                if number + folders_seen >= MOST_FILES:
+                    return min(number, MOST_FILES)
     return number
 
 
-def _other_folders(project_path: str) -> Iterator[str]:
-    try:
-        with os.scandir(project_path) as entries:
-            for entry in entries:
-                hidden = entry.name.startswith(".") or entry.name.lower() in NOT_PICTURES
-                if not hidden and entry.is_dir(follow_symlinks=False):
-                    yield entry.path
-    except OSError as error:
-        log.info("action=web.not_counted folder=%r reason=%r", project_path, str(error))
+def _other_folders(project: int) -> list[str]:
+    with os.scandir(project) as entries:
+        return [
+            entry.name
+            for entry in entries
+            if not entry.name.startswith(".")
+            and entry.name.lower() not in NOT_PICTURES
+            and entry.is_dir(follow_symlinks=False)
+        ]

@@ -109,7 +109,10 @@ def resolve_project_dir(text: str, allowed_roots: Sequence[Path]) -> FoundFolder
     # Strings, not Path objects, which would take a tenth of the time of a POST.
     prefixes = tuple(os.path.join(root, "") for root in allowed_roots)  # noqa: PTH118
     candidates = dict.fromkeys(os.path.join(prefix, text) for prefix in prefixes)  # noqa: PTH118
-    inside = [path for path in map(os.path.realpath, candidates) if path.startswith(prefixes)]
+    # One root may lie in another. It holds the projects of many, and so it is none itself.
+    inside = [
+        path for path in map(os.path.realpath, candidates) if path.startswith(prefixes) and f"{path}/" not in prefixes
+    ]
     for path in inside:
         try:
             status = os.stat(path)  # noqa: PTH116
@@ -137,6 +140,8 @@ def _request_key(header: str, field: str) -> tuple[str, list[Problem]]:
     key = header or field
     if len(key) > MAX_KEY_LENGTH:
         return "", [Problem(KEY_FIELD, f"The key has {len(key)} characters; at most {MAX_KEY_LENGTH} are taken.")]
+    if UNPRINTABLE.search(key):
+        return "", [Problem(KEY_FIELD, f"The key {key[:80]!r} holds control characters.")]
     return key, []
 
 

@@ -300,6 +300,7 @@ def test_json_that_no_form_could_hold_gets_a_sentence(programs: Programs, text: 
 @pytest.mark.door(17)
 def test_fields_in_the_url_of_a_post_get_a_sentence(programs: Programs, port: int) -> None:
     check(ask(port, f"POST /?{BODY.decode()} HTTP/1.1", FORM, body=BODY), 400, "bad_fields")
+    check(ask(port, f"POST /?taskId={'0' * 32} HTTP/1.1", FORM, body=BODY), 400, "bad_fields")
     answer = programs.call("POST", "/?userId=anna", BODY, {"Content-Type": "application/x-www-form-urlencoded"})
     assert answer.body["fields"].keys() == {"userId"}
     assert "in the body" in answer.body["error"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sqlite3
 import stat
 import time
@@ -108,13 +109,21 @@ def test_folders_that_cannot_be_trained_cost_nobody_a_warm_process(running: Serv
     (flat / "images" / "red").mkdir(parents=True)
     for number in range(4):
         Image.new("RGB", (64, 64), (200, number, 0)).save(flat / "images" / "red" / f"{number}.png")
+    barred = running.projects / "models is a file"
+    shutil.copytree(flat, barred)
+    (barred / "images" / "blue").mkdir()
+    for number in range(4):
+        Image.new("RGB", (64, 64), (0, number, 200)).save(barred / "images" / "blue" / f"{number}.png")
+    (barred / "models").touch()
     tasks = [
         running.wait_for_end(running.post(empty, "classification"), "failed"),
         running.wait_for_end(running.post(empty, "segmentation"), "failed"),
         running.wait_for_end(running.post(flat, "classification"), "failed"),
         running.wait_for_end(running.post(flat, "classification", backbone="resnet50_v2"), "failed"),
+        running.wait_for_end(running.post(barred, "classification", epochs=1, exports="tflite"), "failed"),
     ]
-    assert {task["code"] for task in tasks} >= {"no_images", "too_few_classes"}
+    assert {task["code"] for task in tasks} >= {"no_images", "too_few_classes", "project_dir_not_writable"}
+    assert [task["attempt"] for task in tasks] == [1] * len(tasks)
     assert [trainer.pid for trainer in running.trainers_of(agent)] == before
 
 

@@ -26,6 +26,7 @@ from tests.sample_tasks import hex_id, make_spec
         ({"project_path": "/etc"}, "project_dir_not_allowed"),
         ({"project_path": "/projects"}, "project_dir_not_allowed"),
         ({"project_path": "/projects-of-others/x"}, "project_dir_not_allowed"),
+        ({"project_path": "/projects/a-root-inside"}, "project_dir_not_allowed"),
         ({"project_path": "/projects/../etc"}, "bad_fields"),
         ({"project_path": "/projects/anna/"}, "bad_fields"),
         ({"project_path": "//projects/anna"}, "bad_fields"),
@@ -46,7 +47,7 @@ from tests.sample_tasks import hex_id, make_spec
     ],
 )
 def test_a_bad_submit_is_refused_and_leaves_no_fact(changes: dict[str, Any], code: str) -> None:
-    broker = Broker(data_roots=("/projects", "/more"))
+    broker = Broker(data_roots=("/projects", "/more", "/projects/a-root-inside"))
     refused = broker.submit(**changes)
     assert isinstance(refused, m.Refused)
     assert refused.code == code

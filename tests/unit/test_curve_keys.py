@@ -32,6 +32,16 @@ def test_secrets_are_readable_for_their_owner_only(tmp_path: Path) -> None:
     assert sorted(path.name for path in folder.rglob("*_secret")) == sorted(path.name for path in secrets)
 
 
+def test_a_folder_made_for_keys_is_closed_to_others_whatever_the_umask(tmp_path: Path) -> None:
+    """`python -m broker keys` may be the first command of all. The journal and the tokens will lie beside the keys."""
+    before = os.umask(0o000)
+    try:
+        make_keys(tmp_path / "var" / "keys")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "var").stat().st_mode & 0o777 == 0o700
+
+
 def test_each_role_has_a_pair_of_its_own(tmp_path: Path) -> None:
     here = settings(tmp_path)
     public, _ = broker_keys(here)

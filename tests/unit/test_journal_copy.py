@@ -195,6 +195,26 @@ def test_what_is_no_sound_backup_changes_nothing(path: Path, backup: Path, spoil
     assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == before
 
 
+def test_a_refused_backup_is_not_answered_with_the_cures_of_a_lost_journal(path: Path, backup: Path) -> None:
+    os.mkfifo(backup.with_name("pipe"))
+    for name, spoil in (("monday #1", newer), ("monday #1", foreign), ("pipe", None)):
+        if spoil is not None:
+            spoil(backup)
+        with pytest.raises(JournalError, match="Nothing was restored") as refused:
+            restore(backup.with_name(name), path)
+        assert "restore FILE" not in str(refused.value)
+        assert "[broker] journal" not in str(refused.value)
+
+
+@pytest.mark.door(18)
+def test_a_device_or_a_pipe_gives_way_to_no_backup(path: Path, tmp_path: Path) -> None:
+    """Root, with --force and /dev/null, would put a file in its place."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(JournalError, match="pipe"):
+        back_up(path, tmp_path / "pipe", overwrite=True)
+    assert (tmp_path / "pipe").is_fifo()
+
+
 def test_the_journal_itself_is_no_backup_of_it(path: Path) -> None:
     with pytest.raises(JournalError, match="the journal itself"):
         restore(path, path)

@@ -48,6 +48,24 @@ def test_a_folder_without_pictures_or_without_a_folder_has_no_count(tmp_path: Pa
     assert count_files(str(tmp_path / "gone")) is None
 
 
+@pytest.mark.door(1)
+@pytest.mark.parametrize("link", ["images", "daisy", "images/daisy", "."])
+def test_no_link_leads_the_count_out_of_the_project(tmp_path: Path, link: str) -> None:
+    """Else anybody could learn how many files a folder of the machine has, and keep the counting thread busy."""
+    fill(tmp_path / "another's" / "photos", "a.jpg", "b.jpg")
+    project = tmp_path / "project"
+    (project / link).parent.mkdir(parents=True, exist_ok=True)
+    (project / link).symlink_to(tmp_path / "another's", target_is_directory=True)
+    assert count_files(str(project)) is None
+
+
+def test_a_tree_without_end_is_not_gone_down(tmp_path: Path) -> None:
+    """Each level holds a descriptor, and those are the ones that connections need."""
+    fill(tmp_path / "images" / "daisy", "a.jpg")
+    fill(tmp_path / "images" / "/".join("d" * 100), "b.jpg")
+    assert count_files(str(tmp_path)) == 1
+
+
 def test_a_task_is_counted_once_and_the_oldest_counts_are_forgotten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

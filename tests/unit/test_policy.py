@@ -36,6 +36,7 @@ def lives(code: str, max_attempts: int = 3) -> tuple[int, int, Failure]:
         ("too_few_classes", 1),
         ("unsupported_option", 1),
         ("disk_full", 2),
+        ("project_dir_not_writable", 1),
         ("out_of_memory", 2),
         ("trainer_error", 2),
         ("export_mismatch", 2),

@@ -125,6 +125,20 @@ def test_a_folder_outside_or_the_root_itself_is_not_allowed(root: Path, tmp_path
     assert "data_roots" in problem.error
 
 
+def test_a_root_inside_another_root_is_no_project(root: Path) -> None:
+    """It holds the projects of many users, and a task of it would be trained on all of them."""
+    inner = root / "anna"
+    assert refused(str(inner), root, inner).code == "project_dir_not_allowed"
+    for text in ("anna", "anna/flowers/.."):
+        refused(text, root, inner)
+    assert found("flowers", root, inner) == found("anna/flowers", root, inner) == str(inner / "flowers")
+
+
+def test_a_key_from_the_header_with_control_characters_is_named_beside_other_problems(root: Path) -> None:
+    _, problems = read_submission(form(userId=""), [root], "a\tb\x80")
+    assert {problem.field for problem in problems} == {"userId", "requestId"}
+
+
 def test_a_sibling_whose_name_begins_like_the_root_is_not_allowed(root: Path) -> None:
     sibling = root.with_name(root.name + "-private")
     sibling.mkdir()
@@ -164,6 +178,8 @@ def test_a_missing_folder_and_a_file_are_named_as_such(root: Path) -> None:
         ("~anna/photos", "home folder"),
         ("$HOME/photos", "variable"),
         ("%USERPROFILE%/photos", "variable"),
+        ("%2Fsrv%2Fprojects%2Fflowers", "percent-encoded"),
+        ("anna%2fflowers", "percent-encoded"),
         ("C:\\photos", "Windows"),
         ("c:/photos", "Windows"),
         ("D:", "Windows"),
@@ -182,7 +198,7 @@ def test_a_path_that_this_machine_cannot_have_gets_an_answer_that_fits(root: Pat
     assert words in problem.error
 
 
-@pytest.mark.parametrize("name", ["~photos", "a\\b", "http:", "$x", "C:"])
+@pytest.mark.parametrize("name", ["~photos", "a\\b", "http:", "$x", "C:", "a%20b"])
 def test_a_folder_that_exists_is_taken_whatever_its_name(root: Path, name: str) -> None:
     (root / name).mkdir()
     found = resolve_project_dir(name, [root])

@@ -63,6 +63,27 @@ def test_what_root_makes_belongs_to_the_owner_of_the_state_folder(file: Path) ->
 
 
 @pytest.mark.door(16)
+def test_a_folder_made_for_tokens_is_closed_to_others_whatever_the_umask(file: Path) -> None:
+    """`token create` may be the first command of all. The journal and the keys will lie in that folder, too."""
+    before = os.umask(0o000)
+    try:
+        create_token(file, "website")
+    finally:
+        os.umask(before)
+    assert file.parent.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.door(16)
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_file_that_somebody_else_has_put_there_is_refused(file: Path) -> None:
+    """Whoever may write into the folder can put a file of their own there, and close it to others."""
+    create_token(file, "website")
+    os.chown(file, 12345, 12345)
+    with pytest.raises(TokenError, match="12345"):
+        read_tokens(file)
+
+
+@pytest.mark.door(16)
 def test_each_token_is_long_and_another(file: Path) -> None:
     tokens = {create_token(file, f"t{number}") for number in range(5)}
     assert len(tokens) == 5
