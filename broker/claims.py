@@ -7,6 +7,8 @@ the text of a path only; the front-end and the worker have looked at the disk.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import posixpath
 import re
 from collections.abc import Sequence
@@ -81,3 +83,12 @@ def checked_result(result: m.Result, spec: TaskSpec) -> m.Result:
         code = failure.code if failure.code in FAILURE_CODES else "trainer_error"
         failure = replace(failure, code=code, failure_class=FAILURE_CODES[code])
     return replace(result, trained=None if failure is not None else result.trained, failure=failure)
+
+
+def publish_key(secret: bytes, hello: m.Hello) -> str:
+    """Proves at the collecting socket, where messages have no sender, which worker has published.
+
+    secret: random bytes of this run of the broker.
+    """
+    named = f"{hello.worker} {hello.start_id}".encode()
+    return hmac.new(secret, named, hashlib.sha256).hexdigest()

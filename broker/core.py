@@ -13,15 +13,26 @@ The rules that make every single lost message heal (design, section 4):
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 
 import msgspec
 
 from broker import answers, policy
 from broker import facts as f
-from broker.claims import checked_result, is_model_of, why_not_taken
-from broker.events import Effect, Event, FromWeb, FromWorker, LeftOut, Now, Publish, ReadEnded, SendWeb, SendWorker
+from broker.claims import checked_result, is_model_of, publish_key, why_not_taken
+from broker.events import (
+    Effect,
+    Event,
+    FromWeb,
+    FromWorker,
+    LeftOut,
+    Now,
+    Publish,
+    ReadEnded,
+    Recovered,
+    SendWeb,
+    SendWorker,
+)
 from broker.facts import Record
 from broker.state import State
 from broker.workers import Worker
@@ -51,7 +62,7 @@ class CoreSettings(msgspec.Struct, frozen=True):
 
 
 class Core(State):
-    """Usage: `apply` every record of the journal, `begin` once, then `handle` each event."""
+    """Usage: `recover` once, then `handle` each event."""
 
     def __init__(self, settings: CoreSettings) -> None:
         super().__init__(settings.max_running_per_user, settings.recent_tasks)
@@ -62,10 +73,15 @@ class Core(State):
         self._checked_at_s = 0.0
         self._snapshot_at_s: dict[bytes, float] = {}
 
-    def begin(self, now: Now) -> None:
-        """After replay: no lease runs out before its worker has had a full time to live to speak up."""
+    def recover(self, recovered: Recovered, now: Now) -> dict[str, str]:
+        """Take over what the journal holds; returns the tasks that had to be left out, and why, by taskId.
+
+        No lease runs out before its worker has had a full time to live, from now, to speak up.
+        """
+        left_out = self._replay(recovered)
         self._checked_at_s = now.monotonic_s
         self.workers.hear_all(now.monotonic_s)
+        return left_out
 
     # ---- events ----
 
@@ -203,7 +219,7 @@ class Core(State):
 
     def _order_stop(self, task: Task) -> None:
         holder = self.holders[task.task_id]
-        order = _pending_order(task)
+        order = policy.pending_order(task)
         if holder.peer is not None and order is not None:
             self._effects.append(SendWorker(holder.peer, order))
 
@@ -260,7 +276,7 @@ class Core(State):
         worker = self.workers.holder(hello.worker, hello.start_id)
         self.workers.set_ready(worker, False)
         worker.host, worker.train_types = hello.host, hello.train_types
-        worker.publish_key = self._publish_key(worker)
+        worker.publish_key = publish_key(self.settings.publish_secret, hello)
         self.workers.attach(worker, peer)
         self.workers.heard(worker, self._now.monotonic_s)
         s = self.settings
@@ -275,7 +291,7 @@ class Core(State):
             task = self.tasks.get(holds.task_id)
             is_its_lease = task is not None and worker.task_id == task.task_id and task.attempt == holds.attempt
             if is_its_lease and task is not None:
-                order = _pending_order(task)
+                order = policy.pending_order(task)
             else:
                 order = m.Stop(holds.task_id, holds.attempt, unknown=True)
         elif worker.task_id is not None:
@@ -285,11 +301,6 @@ class Core(State):
             self._dispatch()
         if worker.peer is not None:
             self._effects.append(SendWorker(worker.peer, m.Pulse(order)))
-
-    def _publish_key(self, worker: Worker) -> str:
-        """Proves at the collecting socket, where messages have no sender, which worker has published."""
-        named = f"{worker.name} {worker.start_id}".encode()
-        return hmac.new(self.settings.publish_secret, named, hashlib.sha256).hexdigest()
 
     def _result(self, worker: Worker, peer: bytes, result: m.Result) -> None:
         """Take a result from the worker that holds the attempt; any other changes nothing and is only acknowledged."""
@@ -384,11 +395,3 @@ class Core(State):
         self._records.append(record)
         self._effects.append(Publish(m.TaskChanged(record.seq, task)))
         return task
-
-
-def _pending_order(task: Task) -> m.Stop | None:
-    if task.cancel_requested:
-        return m.Stop(task.task_id, task.attempt)
-    if task.stop_requested:
-        return m.Stop(task.task_id, task.attempt, keep=True)
-    return None

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
+from broker.facts import Record
 from protocol.messages import (
     BrokerToWeb,
     BrokerToWorker,
@@ -14,6 +17,7 @@ from protocol.messages import (
     WebToBroker,
     WorkerToBroker,
 )
+from protocol.task import Task
 
 
 class Now(msgspec.Struct, frozen=True):
@@ -21,6 +25,19 @@ class Now(msgspec.Struct, frozen=True):
 
     monotonic_s: float
     wall_s: float
+
+
+class Recovered(msgspec.Struct, frozen=True):
+    """What a broker finds in its journal when it starts.
+
+    records: the facts of the tasks that have not ended, in order. seq: number of the newest fact ever written. ended:
+    the tasks that ended last, oldest first. keyed: the tasks that came with a request key that still counts.
+    """
+
+    records: Sequence[Record] = ()
+    seq: int = 0
+    ended: Sequence[Task] = ()
+    keyed: Sequence[Task] = ()
 
 
 class FromWeb(msgspec.Struct, frozen=True):

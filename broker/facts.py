@@ -6,7 +6,10 @@ A task's life as facts:
         ▲                 ├─ Failed
         │                 ├─ Cancelled          (also straight from the queue)
         └──── Requeued ◄──┘                     attempt + 1
-    CancelRequested, StopRequested              flags, at any time before the end
+    CancelRequested                             a flag, at any time before the end
+    StopRequested                               a flag, while the task is being trained
+
+NEXT_STATES below is this picture as a table. A fact that is not in it is refused.
 """
 
 from __future__ import annotations
@@ -71,6 +74,21 @@ class Cancelled(_Fact, frozen=True):
 Fact = Submitted | Leased | Requeued | CancelRequested | StopRequested | Done | Failed | Cancelled
 
 
+#: The state of a task after a fact, by its state before (None: there is no such task yet) and the type of the fact.
+NEXT_STATES: dict[tuple[TaskState | None, type[Fact]], TaskState] = {
+    (None, Submitted): TaskState.PENDING,
+    (TaskState.PENDING, Leased): TaskState.PROCESSING,
+    (TaskState.PENDING, CancelRequested): TaskState.PENDING,
+    (TaskState.PENDING, Cancelled): TaskState.CANCELLED,
+    (TaskState.PROCESSING, CancelRequested): TaskState.PROCESSING,
+    (TaskState.PROCESSING, StopRequested): TaskState.PROCESSING,
+    (TaskState.PROCESSING, Requeued): TaskState.PENDING,
+    (TaskState.PROCESSING, Done): TaskState.DONE,
+    (TaskState.PROCESSING, Failed): TaskState.FAILED,
+    (TaskState.PROCESSING, Cancelled): TaskState.CANCELLED,
+}
+
+
 class Record(msgspec.Struct, frozen=True, gc=False):
     """A fact with its place in the journal. seq rises by one; at_s: wall clock, seconds since the epoch."""
 
@@ -81,48 +99,68 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
 
 def evolve(task: Task | None, record: Record) -> Task:
-    """The task after the fact. Raises ValueError for a fact that cannot follow (a broken journal)."""
+    """The task after the fact.
+
+    ValueError for a fact that cannot follow: one that NEXT_STATES does not have for the task's state, one of another
+    attempt than the task's, or one that submits a task under another task's id. Such facts come from a damaged journal
+    or from a fault in the broker.
+    """
     fact, at_s = record.fact, record.at_s
+    state = NEXT_STATES.get((task.state if task is not None else None, type(fact)))
     if isinstance(fact, Submitted):
-        if task is not None:
-            raise ValueError(f"fact {record.seq}: task {record.task_id} was submitted twice")
-        return Task(spec=fact.spec, submitted_at_s=at_s)
-    if task is None or task.ended:
-        raise ValueError(f"fact {record.seq}: {type(fact).__name__} for a task that is {task and task.state}")
+        if state is None or fact.spec.task_id != record.task_id:
+            raise _misfit(task, record)
+        return Task(spec=fact.spec, state=state, submitted_at_s=at_s)
+    if task is None or state is None or attempt_of(fact) not in (None, task.attempt):
+        raise _misfit(task, record)
     match fact:
         case Leased():
-            return replace(
-                task,
-                state=TaskState.PROCESSING,
-                thread=fact.worker,
-                started_at_s=task.started_at_s or at_s,
-            )
+            return replace(task, state=state, thread=fact.worker, started_at_s=task.started_at_s or at_s)
         case Requeued():
             return replace(
                 task,
-                state=TaskState.PENDING,
+                state=state,
                 attempt=fact.end.attempt + 1,
                 thread="",
                 batch_divisor=fact.batch_divisor,
                 ended_attempts=_with(task.ended_attempts, fact.end),
             )
         case CancelRequested():
-            return replace(task, cancel_requested=True)
+            return replace(task, state=state, cancel_requested=True)
         case StopRequested():
-            return replace(task, stop_requested=True)
+            return replace(task, state=state, stop_requested=True)
         case Done():
-            return replace(task, state=TaskState.DONE, progress=100.0, trained=fact.trained, ended_at_s=at_s)
+            return replace(task, state=state, progress=100.0, trained=fact.trained, ended_at_s=at_s)
         case Failed():
             return replace(
                 task,
-                state=TaskState.FAILED,
+                state=state,
                 progress=fact.progress,
                 failure=fact.failure,
                 ended_attempts=_with(task.ended_attempts, fact.end),
                 ended_at_s=at_s,
             )
         case Cancelled():
-            return replace(task, state=TaskState.CANCELLED, progress=fact.progress, ended_at_s=at_s)
+            return replace(task, state=state, progress=fact.progress, ended_at_s=at_s)
+
+
+def attempt_of(fact: Fact) -> int | None:
+    """The attempt that a fact is about; None where it is about the task as a whole."""
+    match fact:
+        case Leased() | Done() | Cancelled():
+            return fact.attempt
+        case Requeued() | Failed():
+            return fact.end.attempt
+    return None
+
+
+def _misfit(task: Task | None, record: Record) -> ValueError:
+    attempt = attempt_of(record.fact)
+    fact = type(record.fact).__name__ + (f" of attempt {attempt}" if attempt is not None else "")
+    if isinstance(record.fact, Submitted) and record.fact.spec.task_id != record.task_id:
+        fact += f" of task {record.fact.spec.task_id}"
+    state = f"is {task.state} in attempt {task.attempt}" if task is not None else "has not been submitted"
+    return ValueError(f"fact {record.seq}, {fact}, cannot follow: task {record.task_id} {state}")
 
 
 def _with(ends: tuple[AttemptEnd, ...], end: AttemptEnd) -> tuple[AttemptEnd, ...]:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from broker.events import Recovered
 from broker.facts import Fact, Record
 from broker.journal_file import (
     JournalError,
@@ -90,6 +91,12 @@ class Journal:
             self._db.executemany(
                 "INSERT OR REPLACE INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [_row(task) for task in tasks]
             )
+
+    def recovered(self, recent_tasks: int, keyed_since_s: float) -> Recovered:
+        """What a broker starts with. recent_tasks: how many ended tasks; keyed_since_s: the oldest key that counts."""
+        return Recovered(
+            self.live_records(), self.last_seq(), self.recent_ended(recent_tasks), self.keyed_since(keyed_since_s)
+        )
 
     def last_seq(self) -> int:
         """Number of the newest fact ever written, pruned ones included; 0 for a new journal."""

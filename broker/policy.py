@@ -1,4 +1,6 @@
-"""Try again or give up? Pure: one table, one function.
+"""What becomes of an attempt: whether one that failed is tried again, and what the worker of one that runs is told.
+
+Pure. Whether a failed attempt is tried again depends on the class of its failure:
 
 class       again?
 data        no: the same photos would fail the same way
@@ -13,6 +15,7 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
+from protocol import messages as m
 from protocol.bounds import MAX_ERROR_CHARS, shortened
 from protocol.errors import FAILURE_CODES, Failure, FailureClass
 from protocol.task import AttemptEnd, Task
@@ -55,3 +58,12 @@ def _last_words(failure: Failure, counted: list[AttemptEnd]) -> str:
     chars_each = max(MAX_ERROR_CHARS // len(counted) - 100, 40)
     ends = " ".join(f"Attempt {end.attempt} on {end.worker}: {shortened(end.error, chars_each)}" for end in counted)
     return f"Given up after {len(counted)} attempts. {ends}"
+
+
+def pending_order(task: Task) -> m.Stop | None:
+    """What the worker that trains the task still has to be told; None where there is nothing."""
+    if task.cancel_requested:
+        return m.Stop(task.task_id, task.attempt)
+    if task.stop_requested:
+        return m.Stop(task.task_id, task.attempt, keep=True)
+    return None

@@ -31,7 +31,7 @@ from broker.events import (
     SendWorker,
     TimePassed,
 )
-from broker.facts import Record
+from broker.facts import Record, attempt_of
 from broker.journal import Journal
 from broker.publisher import Publisher
 from broker.request_keys import REQUEST_KEY_TTL_S
@@ -99,14 +99,9 @@ class Shell:
 
     def _replay(self) -> None:
         began_s = time.monotonic()
-        for task in self._journal.recent_ended(self._core.settings.recent_tasks):
-            self._core.remember_ended(task)
-        for task in self._journal.keyed_since(time.time() - REQUEST_KEY_TTL_S):
-            self._core.request_keys.remember(task.spec, task.submitted_at_s)
-        for record in self._journal.live_records():
-            self._core.apply(record)
-        self._core.seq = self._journal.last_seq()
-        self._core.begin(_now())
+        recovered = self._journal.recovered(self._core.settings.recent_tasks, time.time() - REQUEST_KEY_TTL_S)
+        for task_id, error in self._core.recover(recovered, _now()).items():
+            log.error("action=journal.task_left_out task=%r reason='its facts do not fit: %s'", task_id, error)
         log.info(
             "action=broker.replayed live_tasks=%d seq=%d seconds=%.2f",
             len(self._core.tasks),
@@ -243,14 +238,13 @@ def log_record(record: Record) -> None:
     """One line a transition, with fixed keys."""
     fact = record.fact
     name = type(fact).__name__.lower()
-    attempt = getattr(fact, "attempt", None) or getattr(getattr(fact, "end", None), "attempt", 0)
     worker = getattr(fact, "worker", None) or getattr(getattr(fact, "end", None), "worker", "")
     reason = getattr(getattr(fact, "end", None), "error", "")
     log.info(
         "action=task.%s task=%s attempt=%s worker=%s seq=%d%s",
         name,
         record.task_id,
-        attempt or "",
+        attempt_of(fact) or "",
         worker,
         record.seq,
         f" reason={reason!r}" if reason else "",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from broker.core import Core, CoreSettings
-from broker.events import Event, FromWeb, FromWorker, Now, Publish, SendWeb, SendWorker, TimePassed
+from broker.events import Event, FromWeb, FromWorker, Now, Publish, Recovered, SendWeb, SendWorker, TimePassed
 from broker.facts import Record
 from protocol import messages as m
 from protocol.errors import FAILURE_CODES, Failure
@@ -22,10 +22,8 @@ class Broker:
     def __init__(self, records: list[Record] | None = None, **settings: Any) -> None:
         self.core = Core(CoreSettings(lease_ttl_s=TTL_S, **{"data_roots": ("/",), **settings}))
         self.records = list(records or [])
-        for record in self.records:
-            self.core.apply(record)
         self.now_s = 100.0
-        self.core.begin(self._now())
+        self.left_out = self.core.recover(Recovered(self.records), self._now())
         self.published: list[m.TaskChanged] = []
         self.effects: list[Any] = []
 

@@ -16,12 +16,15 @@ from conf.curve import ClientKeys
 from conf.endpoints import connect_endpoints
 from conf.settings import LOOPBACK_HOSTS, Settings
 from web import handlers
-from web.broker_client import BrokerClient
+from web.broker_pulse import BrokerPulse
+from web.broker_requests import BrokerRequests
+from web.cache_feed import CacheFeed
 from web.door_rules import ANY_ADDRESS, DoorRules
 from web.entrance import Entrance
 from web.forecaster import Forecaster
 from web.json_handler import JsonHandler, Services
 from web.listener import MAX_HEADER_BYTES, Listener
+from web.publications import Publications
 from web.request_lines import shown
 from web.task_cache import TaskCache
 from web.token_gate import TokenGate
@@ -29,14 +32,15 @@ from web.token_gate import TokenGate
 log = logging.getLogger("web")
 
 
-def make_services(settings: Settings, client: BrokerClient, cache: TaskCache) -> Services:
+def make_services(settings: Settings, requests: BrokerRequests, pulse: BrokerPulse, cache: TaskCache) -> Services:
     web = settings.web
     return Services(
         settings=web,
         allowed_roots=web.allowed_roots(),
-        client=client,
+        requests=requests,
+        pulse=pulse,
         cache=cache,
-        forecaster=Forecaster(cache, lambda: client.tick),
+        forecaster=Forecaster(cache, lambda: pulse.tick),
         rules=DoorRules(web.host, web.allowed_hosts, web.allowed_origins, web.max_body_bytes),
         gate=TokenGate(settings.token_file, needed=web.host not in LOOPBACK_HOSTS and not web.allow_anonymous),
     )
@@ -69,11 +73,15 @@ async def serve(settings: Settings, keys: ClientKeys | None) -> None:
     web = settings.web
     cache = TaskCache(web.cached_tasks)
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    client = BrokerClient(context, connect_endpoints(settings), keys, cache, web.request_timeout_s)
-    server = make_server(make_services(settings, client, cache))
+    endpoints = connect_endpoints(settings)
+    requests, pulse = BrokerRequests(context, endpoints.web, keys, web.request_timeout_s), BrokerPulse()
+    listeners = [CacheFeed(cache, requests).take, pulse.take]
+    publications = Publications(context, endpoints.publish, keys, listeners)
+    server = make_server(make_services(settings, requests, pulse, cache))
     listener = Listener(server, web)
     listener.start()
-    client.start()
+    publications.start()
+    requests.start()
     log.info("action=web.listening address=http://%s:%d pid=%d", web.host, web.port, os.getpid())
     if web.host in ANY_ADDRESS and not web.allowed_hosts:
         log.warning(
@@ -86,7 +94,8 @@ async def serve(settings: Settings, keys: ClientKeys | None) -> None:
     await ended.wait()
     listener.close()
     await server.close_all_connections()
-    client.close()
+    publications.close()
+    requests.close()
     context.destroy(linger=0)
     log.info("action=web.stopped")
 

@@ -132,7 +132,7 @@ class _Visit(HTTPMessageDelegate):
     def _refuse(self, refusal: Refusal) -> None:
         self._refused = True
         self._connection.give_up = None
-        log_refused(refusal.status, self._start_line.method, self._start_line.path, self._http.context)
+        log_refused(refusal.status_code, self._start_line.method, self._start_line.path, self._http.context)
         if "Expect" in self._headers:
             del self._headers["Expect"]  # Tornado would ask for the body.
         body = msgspec.json.encode(refusal.body)
@@ -145,7 +145,7 @@ class _Visit(HTTPMessageDelegate):
                 "Connection": "close",
             }
         )
-        line = ResponseStartLine("HTTP/1.1", refusal.status, http.HTTPStatus(refusal.status).phrase)
+        line = ResponseStartLine("HTTP/1.1", refusal.status_code, http.HTTPStatus(refusal.status_code).phrase)
         self._written = self._http.write_headers(line, headers, None if self._start_line.method == "HEAD" else body)
 
     def _end(self) -> None:

@@ -14,10 +14,7 @@ from web.json_handler import JsonHandler
 from web.refusal import RETRY_AFTER_S, Refusal
 from web.submission import read_submission
 from web.task_cache import Entry
-from web.views import full_view
-
-#: Waiting tasks and free workers side by side for this long mean that something is wrong.
-STUCK_AFTER_S = 15.0
+from web.views import full_view, readiness_view, workers_view
 
 
 class TaskHandler(JsonHandler):
@@ -107,21 +104,14 @@ class WorkersHandler(JsonHandler):
     async def get(self) -> None:
         answer = await self.ask(m.WorkersWanted)
         assert isinstance(answer, m.Workers)
-        self.send_json(
-            {
-                "workers": [
-                    {"name": w.worker, "host": w.host, "ready": w.ready, "taskId": self._shown(w.holds)}
-                    for w in answer.workers
-                ]
-            }
-        )
+        self.send_json(workers_view(answer.workers, self._is_seen))
 
-    def _shown(self, task_id: str) -> str:
-        """The taskId, or "" when the task is another user's than the token's."""
+    def _is_seen(self, task_id: str) -> bool:
+        """Whether this caller may know of the task; one with the token of a user knows that user's tasks only."""
         if not self.caller.user:
-            return task_id
+            return True
         entry = self.services.cache.get(task_id)
-        return task_id if entry is not None and self.caller.sees(entry.task.spec.user_id) else ""
+        return entry is not None and self.caller.sees(entry.task.spec.user_id)
 
 
 class OpenHandler(JsonHandler):
@@ -141,32 +131,15 @@ class ReadyHandler(OpenHandler):
     """`/readyz`: a task could be trained now; if not, what is missing."""
 
     def get(self) -> None:
-        tick = self.services.client.tick
-        missing = []
-        if tick is None:
-            missing.append("the broker is not answering")
-        elif not self.services.cache.synced:
-            missing.append("the task cache is not filled yet")
-        elif tick.workers == 0:
-            missing.append("no worker is registered")
-        elif tick.warm == 0:
-            missing.append("no worker has loaded TensorFlow yet")
-        elif self.services.client.stuck_for_s > STUCK_AFTER_S:
-            missing.append(f"{tick.pending} tasks wait although {tick.free} workers are free")
-        for root in self.services.allowed_roots:
-            if root.is_dir() and free_space_mb(root) < self.services.settings.min_free_mb:
-                missing.append(f"the disk of {root} is nearly full, so no new task is taken")
-        counts = (
-            {"workers": tick.workers, "warmWorkers": tick.warm, "freeWorkers": tick.free, "pendingTasks": tick.pending}
-            if tick
-            else {}
-        )
-        if missing:
-            error = f"No task could be trained now: {'; '.join(missing)}."
-            self.set_header("Retry-After", str(RETRY_AFTER_S))
-            self.send_json({"ready": False, "error": error, "code": "not_ready", **counts}, 503)
+        services, needed_mb = self.services, self.services.settings.min_free_mb
+        full = [root for root in services.allowed_roots if root.is_dir() and free_space_mb(root) < needed_mb]
+        pulse = services.pulse
+        view = readiness_view(pulse.tick, services.cache.synced, pulse.stuck_for_s, [str(root) for root in full])
+        if view["ready"]:
+            self.send_json(view)
         else:
-            self.send_json({"ready": True, **counts})
+            self.set_header("Retry-After", str(RETRY_AFTER_S))
+            self.send_json(view, 503)
 
 
 class UnknownPathHandler(JsonHandler):

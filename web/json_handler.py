@@ -16,7 +16,8 @@ from conf.settings import WebSettings
 from conf.tokens import TOKEN_PREFIX
 from protocol import messages as m
 from protocol.errors import no_such_task
-from web.broker_client import BrokerAwayError, BrokerClient
+from web.broker_pulse import BrokerPulse
+from web.broker_requests import BrokerAwayError, BrokerRequests
 from web.door_rules import DoorRules
 from web.forecaster import Forecaster
 from web.refusal import Refusal
@@ -40,7 +41,8 @@ class Services(msgspec.Struct, frozen=True):
 
     settings: WebSettings
     allowed_roots: Sequence[Path]
-    client: BrokerClient
+    requests: BrokerRequests
+    pulse: BrokerPulse
     cache: TaskCache
     forecaster: Forecaster
     rules: DoorRules
@@ -96,6 +98,16 @@ class JsonHandler(RequestHandler):
         self.finish(msgspec.json.encode(body))
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
+        error = kwargs.get("exc_info", (None, None, None))[1]
+        if isinstance(error, Refusal):
+            for name, value in error.headers.items():
+                self.set_header(name, value)
+            self.send_json(error.body, status_code)
+        else:
+            self._send_tornados_error(status_code)
+
+    def _send_tornados_error(self, status_code: int) -> None:
+        """For what Tornado refuses by itself, and for exceptions that nobody foresaw."""
         reason = http.HTTPStatus(status_code).phrase
         code = CODES_BY_STATUS.get(status_code, "internal_error" if status_code >= 500 else "bad_fields")
         allowed = _allowed_methods(type(self))
@@ -114,14 +126,6 @@ class JsonHandler(RequestHandler):
         if not isinstance(value, HTTPError):
             where = f"{self.request.method} {shown(self.request.uri or '')}"
             log.error("action=web.error call=%r", where, exc_info=value)
-
-    def _handle_request_exception(self, error: BaseException) -> None:
-        if not isinstance(error, Refusal):
-            super()._handle_request_exception(error)
-        elif not self._finished:
-            for name, value in error.headers.items():
-                self.set_header(name, value)
-            self.send_json(error.body, error.status)
 
     def _check_query(self) -> None:
         fields = self.request.query_arguments
@@ -148,7 +152,7 @@ class JsonHandler(RequestHandler):
     async def ask(self, make: Any) -> m.BrokerToWeb:
         """The broker's answer; a Refusal when it refuses or is away."""
         try:
-            answer = await self.services.client.request(make)
+            answer = await self.services.requests.request(make)
         except BrokerAwayError:
             raise Refusal(
                 "broker_away", "The broker does not answer, so nothing can be accepted or looked up; try again shortly."

@@ -9,6 +9,8 @@ import zmq
 
 #: Read in one go; the event loop then serves HTTP calls before the next.
 DRAIN_MESSAGES = 200
+#: The most that ZeroMQ keeps for a socket of the front-end, in each direction.
+QUEUED_MESSAGES = 10_000
 #: As a plain number: combining pyzmq's enum members costs as much as a small send.
 NOBLOCK = int(zmq.NOBLOCK)
 

@@ -1,13 +1,17 @@
-"""What callers see of a task. Pure."""
+"""What callers see of a task, of the workers and of the service. Pure."""
 
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from protocol.messages import Progress
+from protocol.messages import Progress, Tick, WorkerInfo
 from protocol.task import Task, TaskState
 from web.eta import End, knows_its_end
+
+#: Waiting tasks and free workers side by side for this long mean that something is wrong.
+STUCK_AFTER_S = 15.0
 
 
 def percent(task: Task, progress: Progress | None) -> float:
@@ -69,6 +73,52 @@ def full_view(task: Task, progress: Progress | None, end: End | None = None, now
             for e in task.ended_attempts
         ],
     }
+    return view
+
+
+def workers_view(workers: Iterable[WorkerInfo], is_seen: Callable[[str], bool]) -> dict[str, Any]:
+    """The registered workers. is_seen: whether the caller may know of the task with this taskId."""
+    return {
+        "workers": [
+            {
+                "name": worker.worker,
+                "host": worker.host,
+                "ready": worker.ready,
+                "taskId": worker.holds if worker.holds and is_seen(worker.holds) else "",
+            }
+            for worker in workers
+        ]
+    }
+
+
+def readiness_view(tick: Tick | None, synced: bool, stuck_for_s: float, full_disks: Sequence[str]) -> dict[str, Any]:
+    """Whether a task could be trained now; if not, what is missing.
+
+    tick: the broker's newest, None while it is away. synced: whether the task cache is filled. stuck_for_s: for how
+    long tasks have been waiting while workers are free. full_disks: the data roots on which no new task is taken.
+    """
+    missing = []
+    if tick is None:
+        missing.append("the broker is not answering")
+    elif not synced:
+        missing.append("the task cache is not filled yet")
+    elif tick.workers == 0:
+        missing.append("no worker is registered")
+    elif tick.warm == 0:
+        missing.append("no worker has loaded TensorFlow yet")
+    elif stuck_for_s > STUCK_AFTER_S:
+        missing.append(f"{tick.pending} tasks wait although {tick.free} workers are free")
+    missing += [f"the disk of {root} is nearly full, so no new task is taken" for root in full_disks]
+    view: dict[str, Any] = {"ready": not missing}
+    if missing:
+        view |= {"error": f"No task could be trained now: {'; '.join(missing)}.", "code": "not_ready"}
+    if tick is not None:
+        view |= {
+            "workers": tick.workers,
+            "warmWorkers": tick.warm,
+            "freeWorkers": tick.free,
+            "pendingTasks": tick.pending,
+        }
     return view
 
 

@@ -31,10 +31,12 @@ ZMQ_FILES = {
     "broker/__main__.py",
     "trainer_worker/agent/loop.py",
     "trainer_worker/__main__.py",
-    "web/broker_client.py",
+    "web/broker_requests.py",
+    "web/publications.py",
     "web/message_reader.py",
     "web/app.py",
     "conf/curve.py",
+    "conf/sockets.py",
 }
 
 #: The rooms of trainer_worker/, and what each may import of the others. No arrow runs back up.
@@ -64,6 +66,7 @@ PURE_FILES = (
     "trainer_worker/agent/progress_clock.py",
     "trainer_worker/backbones/choice.py",
     *("web/task_cache.py", "web/eta.py", "web/door_rules.py", "web/path_hints.py", "web/form.py"),
+    "web/views.py",
     *("protocol/messages.py", "protocol/task.py", "protocol/errors.py", "protocol/options.py", "protocol/bounds.py"),
 )
 IMPURE = {"time", "random", "socket", "sqlite3", "subprocess", "logging", "os", "threading", "asyncio", "uuid", "zmq"}

@@ -69,7 +69,7 @@ FAULTS = (
     Fault(
         "cancel does not ride on heartbeats",
         "broker/core.py",
-        "                order = _pending_order(task)\n            else:\n",
+        "                order = policy.pending_order(task)\n            else:\n",
         "                order = None\n            else:\n",
     ),
     Fault(

@@ -12,14 +12,14 @@ import pytest
 import zmq
 
 from broker.core import Core, CoreSettings
-from broker.facts import Record
+from broker.facts import Done, Record, Submitted, evolve
 from broker.journal import Journal
 from broker.publisher import Publisher
 from broker.shell import Shell, Sockets
 from broker.tally import Tally
 from protocol import messages as m
 from protocol import wire
-from protocol.task import Task, TaskSpec, TaskState
+from protocol.task import Task, TaskSpec, TaskState, Trained
 from tests.sample_tasks import hex_id
 
 TASKS = 10
@@ -103,3 +103,21 @@ def test_a_commit_that_fails_ends_the_loop_before_anyone_is_told(tmp_path: Path)
         # What has been sent over inproc is there at once.
         assert not web.poll(0), wire.decode(web.recv_multipart(), m.BrokerToWeb)
         assert not subscriber.poll(0), wire.decode(subscriber.recv_multipart(), m.Published)
+
+
+def test_a_journal_whose_facts_do_not_fit_is_served_without_that_task(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    misfit, other = hex_id("t1"), hex_id("t2")
+    submitted = [Record(seq, 1.0, name, Submitted(spec(name))) for seq, name in ((1, misfit), (2, other))]
+    core = Core(CoreSettings())
+    with sockets() as (bound, _, _), Journal(tmp_path / "journal.sqlite3") as journal:
+        journal.append(submitted, [evolve(None, record) for record in submitted])
+        journal.append([Record(3, 2.0, misfit, Done(1, Trained("/dir/model.tflite")))], [])
+        shell = Shell(core, journal, bound, keep_days=30.0, tally=Tally())
+        shell.stop()
+        shell.run()  # It replays, and then finds that it was told to stop.
+    assert core.tasks.keys() == {other}
+    assert core.seq == 3
+    assert "action=journal.task_left_out" in caplog.text
+    assert f"fact 3, Done of attempt 1, cannot follow: task {misfit} is pending in attempt 1" in caplog.text

@@ -15,7 +15,8 @@ from protocol import messages as m
 from protocol.task import Task, TaskSpec, TaskState
 from tests.free_ports import free_ports
 from web.app import make_server, make_services
-from web.broker_client import BrokerClient
+from web.broker_pulse import BrokerPulse
+from web.broker_requests import BrokerRequests
 from web.listener import Listener
 from web.task_cache import TaskCache
 
@@ -30,8 +31,6 @@ def task(task_id: str, state: TaskState) -> Task:
 class OneTaskBroker:
     """Answers every request with one task, as the broker does for one that has left the cache."""
 
-    tick = None
-
     def __init__(self, known: Task) -> None:
         self._known = known
 
@@ -43,7 +42,7 @@ class OneTaskBroker:
 async def front_end(broker: OneTaskBroker, cache: TaskCache) -> AsyncIterator[int]:
     (port,) = free_ports(1)
     settings = load({"TFMODEL_WEB_PORT": str(port), "TFMODEL_HOME": "/nowhere"})
-    server = make_server(make_services(settings, cast(BrokerClient, broker), cache))
+    server = make_server(make_services(settings, cast(BrokerRequests, broker), BrokerPulse(), cache))
     listener = Listener(server, settings.web)
     listener.start()
     try:

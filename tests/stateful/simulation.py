@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from broker.answers import about_ended
 from broker.core import Core, CoreSettings
-from broker.events import Event, FromWeb, FromWorker, Now, ReadEnded, SendWeb, SendWorker, TimePassed
+from broker.events import Event, FromWeb, FromWorker, Now, ReadEnded, Recovered, SendWeb, SendWorker, TimePassed
 from broker.facts import Cancelled, Done, Failed, Leased, Record
 from protocol import messages as m
 from protocol.errors import FAILURE_CODES, Failure
@@ -73,9 +73,7 @@ class Simulation:
 
     def _start_broker(self) -> Core:
         core = Core(SETTINGS)
-        for record in self.journal:
-            core.apply(record)
-        core.begin(self._now())
+        assert core.recover(Recovered(self.journal), self._now()) == {}
         return core
 
     def _now(self) -> Now:
@@ -301,7 +299,7 @@ class Simulation:
             if isinstance(record.fact, Leased):
                 attempts[record.task_id] += 1
                 assert record.fact.attempt == attempts[record.task_id], f"attempt skipped: {record}"
-            fresh.apply(record)
+        assert fresh.recover(Recovered(self.journal), self._now()) == {}
         assert fresh.tasks == self.broker.tasks
         assert fresh.seq == self.broker.seq
 

@@ -87,7 +87,7 @@ def test_the_listening_address_and_named_hosts_pass_at_any_port() -> None:
 def test_a_refused_host_names_the_setting() -> None:
     with pytest.raises(Refusal, match=r"\[web\] allowed_hosts") as caught:
         rules().check(HTTPHeaders({"Host": "tfmodel.internal"}), "HTTP/1.1")
-    assert caught.value.status == 403
+    assert caught.value.status_code == 403
 
 
 def test_any_number_of_hosts_costs_bounded_memory() -> None:

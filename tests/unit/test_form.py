@@ -79,7 +79,7 @@ def test_nested_json_is_refused_with_its_field_named(value: str) -> None:
     ids=range(16),
 )
 def test_what_is_no_json_object_is_refused(body: bytes) -> None:
-    assert refusal_of(JSON_TYPE, body).status == 400
+    assert refusal_of(JSON_TYPE, body).status_code == 400
 
 
 def test_a_number_of_any_length_is_text_until_an_option_reads_it() -> None:
@@ -104,7 +104,7 @@ def test_a_number_of_any_length_is_text_until_an_option_reads_it() -> None:
     ],
 )
 def test_a_multipart_body_that_is_none_is_refused(content_type: str, body: bytes) -> None:
-    assert refusal_of(content_type, body).status == 400
+    assert refusal_of(content_type, body).status_code == 400
 
 
 def test_a_file_is_refused_with_a_sentence() -> None:
@@ -116,11 +116,11 @@ def test_a_file_is_refused_with_a_sentence() -> None:
 
 @pytest.mark.parametrize("content_type", ["", "text/plain", "application/jsonx", "multipart/mixed; boundary=x", "/"])
 def test_other_kinds_of_body_are_refused(content_type: str) -> None:
-    assert refusal_of(content_type, b"a=b").status == 415
+    assert refusal_of(content_type, b"a=b").status_code == 415
 
 
 def test_a_compressed_body_is_refused() -> None:
-    assert refusal_of(FORM_TYPE, b"\x1f\x8b", **{"Content-Encoding": "gzip"}).status == 415
+    assert refusal_of(FORM_TYPE, b"\x1f\x8b", **{"Content-Encoding": "gzip"}).status_code == 415
     assert read(FORM_TYPE, b"a=b", **{"Content-Encoding": "identity"}) == {"a": ["b"]}
 
 

@@ -101,11 +101,7 @@ def test_replay_gives_what_the_broker_had_in_memory(path: Path) -> None:
         before = live(Recorder(journal)).core
     with Journal(path) as journal:
         core = Core(CoreSettings(data_roots=("/",)))
-        for task in journal.recent_ended(100):
-            core.remember_ended(task)
-        for record in journal.live_records():
-            core.apply(record)
-        core.seq = journal.last_seq()
+        assert core.recover(journal.recovered(100, 0.0), Now(2000.0, 2000.0)) == {}
     assert (core.tasks, dict(core.recent), core.seq) == (before.tasks, dict(before.recent), before.seq)
 
 
@@ -223,8 +219,7 @@ def test_a_record_beyond_all_bounds_keeps_its_own_task_out_and_no_other(path: Pa
     db.close()
     with Journal(path) as journal:
         core = Core(CoreSettings())
-        for record in journal.live_records():
-            core.apply(record)
+        assert core.recover(journal.recovered(100, 0.0), Now(2000.0, 2000.0)) == {}
         assert core.tasks.keys() == {AGAIN}
         assert [task.task_id for task in journal.recent_ended(10)] == [GONE]
         assert journal.task(DONE) is None

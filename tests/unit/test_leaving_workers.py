@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from broker.core import Core, CoreSettings
-from broker.events import FromWeb, FromWorker, Now
+from broker.events import FromWeb, FromWorker, Now, Recovered
 from protocol import messages as m
 from protocol.task import TaskSpec, TaskState
 
@@ -16,7 +16,7 @@ def at(monotonic_s: float) -> Now:
 
 def core_with_leased_task() -> Core:
     core = Core(CoreSettings(data_roots=("/",)))
-    core.begin(at(0.0))
+    core.recover(Recovered(), at(0.0))
     core.handle(FromWorker(b"worker", HELLO), at(0.0))
     core.handle(FromWeb(b"web", m.Submit(1, TaskSpec("t", "u", "p", "d", "/d", "classification"))), at(0.0))
     assert core.tasks["t"].state is TaskState.PROCESSING

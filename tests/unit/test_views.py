@@ -6,13 +6,14 @@ import json
 import math
 
 import msgspec
+import pytest
 
 from protocol.errors import Failure, FailureClass
-from protocol.messages import Progress
+from protocol.messages import Progress, Tick, WorkerInfo
 from protocol.task import AttemptEnd, Task, TaskState, Trained
 from tests.sample_tasks import make_spec
 from web.eta import End
-from web.views import brief_view, full_view
+from web.views import brief_view, full_view, readiness_view, workers_view
 
 EIGHT = {"taskId", "progress", "thread", "state", "userId", "projectId", "projectDir", "trainType"}
 FAILURE = Failure("no_images", FailureClass.DATA, "There are no images.", trace="line 12, in secret")
@@ -86,3 +87,41 @@ def test_no_answer_holds_a_bare_nan() -> None:
     body = msgspec.json.encode(full_view(Task(make_spec(), TaskState.PROCESSING), progress))
     assert b"NaN" not in body
     assert json.loads(body)["metrics"]["loss"] is None
+
+
+def test_a_workers_task_is_shown_to_those_who_may_know_of_it() -> None:
+    workers = [WorkerInfo("w1", "here", True, "t1", ()), WorkerInfo("w2", "there", False, "", ())]
+    hidden = [
+        {"name": "w1", "host": "here", "ready": True, "taskId": ""},
+        {"name": "w2", "host": "there", "ready": False, "taskId": ""},
+    ]
+    assert workers_view(workers, lambda _: False) == {"workers": hidden}
+    assert workers_view(workers, lambda _: True) == {"workers": [{**hidden[0], "taskId": "t1"}, hidden[1]]}
+
+
+READY = Tick(seq=9, workers=3, warm=2, free=1, pending=0)
+
+
+def test_a_ready_service_says_so_with_its_counts() -> None:
+    counts = {"workers": 3, "warmWorkers": 2, "freeWorkers": 1, "pendingTasks": 0}
+    assert readiness_view(READY, True, 0.0, []) == {"ready": True, **counts}
+
+
+@pytest.mark.parametrize(
+    ("tick", "synced", "stuck_for_s", "full_disks", "words"),
+    [
+        (None, True, 0.0, [], "the broker is not answering"),
+        (READY, False, 0.0, [], "cache is not filled"),
+        (Tick(9, 0, 0, 0, 0), True, 0.0, [], "no worker is registered"),
+        (Tick(9, 1, 0, 0, 0), True, 0.0, [], "no worker has loaded TensorFlow"),
+        (Tick(9, 1, 1, 1, 4), True, 16.0, [], "4 tasks wait although 1 workers are free"),
+        (READY, True, 0.0, ["/a", "/b"], "the disk of /a is nearly full, so no new task is taken; the disk of /b"),
+    ],
+)
+def test_what_is_missing_is_said(
+    tick: Tick | None, synced: bool, stuck_for_s: float, full_disks: list[str], words: str
+) -> None:
+    view = readiness_view(tick, synced, stuck_for_s, full_disks)
+    assert (view["ready"], view["code"]) == (False, "not_ready")
+    assert words in view["error"]
+    assert ("workers" in view) == (tick is not None)
