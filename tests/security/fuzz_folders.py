@@ -101,7 +101,7 @@ def _change_ours(project: Path, neighbour: Path, chance: random.Random) -> Itera
             path
             for name in ("models", ".tfmodel")
             for path in (project / name).rglob("*")
-            if path.is_file() and not path.is_symlink()
+            if path.is_file() and not path.is_symlink() and path.stat().st_size < HUGE_BYTES
         ]
         if ours:
             mutate(chance.choice(sorted(ours)), neighbour, chance)

@@ -16,6 +16,7 @@ from protocol.errors import FailureClass
 from protocol.task import TaskSpec
 from tests.sample_tasks import hex_id, make_spec
 from tests.security.project_worker import ProjectWorker, make_project, spec_of
+from trainer_worker.project.directory import Directory
 from trainer_worker.project.retention import STALE_AFTER_S, discard_task
 
 SECRET = "a file of another user"
@@ -332,3 +333,26 @@ def test_models_are_made_in_a_folder_for_this_user_only(worker: ProjectWorker, p
     assert worker.run(spec_of(project)).trained is not None
     assert set(modes) == {0o700}
     assert [list(path.iterdir()) for path in (worker.cache_dir / "work").iterdir()] == [[]]
+
+
+@pytest.mark.door(19)
+def test_a_file_called_models_is_refused_before_the_training(worker: ProjectWorker, tmp_path: Path) -> None:
+    project = make_project(worker.root / "x")
+    (project / "models").write_text("")
+    result = worker.run(spec_of(project))
+    assert result.failure is not None
+    assert (result.failure.code, result.failure.failure_class) == ("project_dir_not_writable", FailureClass.DATA)
+    assert worker.trainings == 0
+
+
+@pytest.mark.door(19)
+def test_a_folder_that_the_worker_may_not_write_to_is_refused_before_the_training(
+    worker: ProjectWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rights are made up: root, as which tests may run, may write everywhere."""
+    project = make_project(worker.root / "x")
+    monkeypatch.setattr(Directory, "is_writable", lambda directory, name: False)
+    result = worker.run(spec_of(project))
+    assert result.failure is not None
+    assert result.failure.code == "project_dir_not_writable"
+    assert worker.trainings == 0

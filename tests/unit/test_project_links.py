@@ -26,7 +26,7 @@ def test_models_are_not_written_through_a_link_be_it_to_a_place_inside(tmp_path:
     (tmp_path / "photos").mkdir()
     (tmp_path / "models").symlink_to("photos")
     with pytest.raises(TrainingError, match=r"^models in projectDir is a link") as caught:
-        open_project(tmp_path).refuse_linked_models()
+        open_project(tmp_path).refuse_closed_models()
     assert caught.value.code == "link_leaves_project"
 
 

@@ -166,3 +166,12 @@ def test_a_damaged_an_unfinished_and_another_model_are_not(project: Path) -> Non
     assert taken_over(project, mark(project)) is None
     assert taken_over(project, "") is None
     assert {path.name for path in (project / "models").iterdir()} == before
+
+
+def test_a_file_behind_a_link_counts_wherever_it_lies(project: Path) -> None:
+    (project / ".hidden").mkdir()
+    (project / ".hidden" / "a.png").write_bytes(b"before")
+    (project / "link.png").symlink_to(".hidden/a.png")
+    before = mark(project)
+    (project / ".hidden" / "a.png").write_bytes(b"after")
+    assert mark(project) != before

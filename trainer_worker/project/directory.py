@@ -59,6 +59,10 @@ class Directory:
         """Of the entry itself: for a link, not of what it leads to."""
         return os.stat(_checked(name), dir_fd=self._descriptor, follow_symlinks=False)
 
+    def is_writable(self, name: str) -> bool:
+        """Whether entries could be made in a folder in here, or in this one (".")."""
+        return os.access(name, os.W_OK | os.X_OK, dir_fd=self._descriptor, effective_ids=True)
+
     def own_status(self) -> os.stat_result:
         return os.fstat(self._descriptor)
 

@@ -60,18 +60,27 @@ class ProjectFolder:
                 directory = _folder_below(directory, step, make)
         return directory
 
-    def refuse_linked_models(self) -> None:
-        """Before hours of training: TrainingError link_leaves_project when models/ could not be written to."""
+    def refuse_closed_models(self) -> None:
+        """Before hours of training: TrainingError when no model could be put into models/ at their end.
+
+        link_leaves_project for a link; project_dir_not_writable for a file, or where the worker has no right to write.
+        """
         try:
-            status = self._directory.status(MODELS)
+            mode = self._directory.status(MODELS).st_mode
         except FileNotFoundError:
-            return
-        if stat.S_ISLNK(status.st_mode):
-            raise TrainingError(
-                "link_leaves_project",
-                f"{MODELS} in projectDir is a link, and models are not written through links; put a folder there "
-                "instead.",
-            )
+            writable = self._directory.is_writable(".")
+        else:
+            if stat.S_ISLNK(mode):
+                raise TrainingError(
+                    "link_leaves_project",
+                    f"{MODELS} in projectDir is a link, and models are not written through links; put a folder there "
+                    "instead.",
+                )
+            if not stat.S_ISDIR(mode):
+                raise _not_a_folder(self.path / MODELS)
+            writable = self._directory.is_writable(MODELS)
+        if not writable:
+            raise _not_writable(self.path)
 
     def refuse_if_gone(self) -> None:
         """TrainingError project_dir_missing or project_dir_changed when the path no longer leads to this folder."""
@@ -98,8 +107,7 @@ class ProjectFolder:
         except TrainingError as gone:
             return gone
         if number in (errno.EACCES, errno.EPERM, errno.EROFS):
-            sentence = f"The worker may not write to {self.path}/{MODELS}; give its user the right to write there."
-            return TrainingError("project_dir_not_writable", sentence)
+            return _not_writable(self.path)
         if number in (errno.ENOENT, errno.ENOTEMPTY):
             sentence = (
                 f"Somebody changed {self.path}/{MODELS} while the model was put there, so it was not kept; leave that "
@@ -107,8 +115,7 @@ class ProjectFolder:
             )
             return TrainingError("project_dir_changed", sentence)
         if number in (errno.EEXIST, errno.ENOTDIR, errno.ELOOP):
-            sentence = f"{self.path}/{MODELS} is not a folder; move it away so that models can be stored there."
-            return TrainingError("project_dir_not_writable", sentence)
+            return _not_a_folder(self.path / MODELS)
         return None
 
 
@@ -125,7 +132,11 @@ def admit(spec: TaskSpec, allowed_roots: Sequence[Path]) -> ProjectFolder:
     root = next((root for root in allowed_roots if path != root and path.is_relative_to(root)), None)
     if root is None or ".." in path.parts or "\0" in spec.project_path:
         roots = ", ".join(map(str, allowed_roots))
-        raise _changed(f"projectDir {path} does not lie inside a folder that the worker may use ({roots})")
+        raise TrainingError(
+            "project_dir_changed",
+            f"projectDir {path} does not lie inside a folder that the worker may use ({roots}), so nothing was read or "
+            "written; set [worker] data_roots on the worker's machine, and post the task again.",
+        )
     try:
         directory = _walk(root, path.relative_to(root).parts)
     except FileNotFoundError as error:
@@ -177,6 +188,16 @@ def _folder_below(directory: Directory, name: str, make: bool) -> Directory:
 def _missing(path: Path) -> TrainingError:
     sentence = f"There is no folder {path} on the worker (any more); upload the photos before posting the task."
     return TrainingError("project_dir_missing", sentence)
+
+
+def _not_writable(project: Path) -> TrainingError:
+    sentence = f"The worker may not write to {project}/{MODELS}; give its user the right to write there."
+    return TrainingError("project_dir_not_writable", sentence)
+
+
+def _not_a_folder(path: Path) -> TrainingError:
+    sentence = f"{path} is not a folder; move it away so that models can be stored there."
+    return TrainingError("project_dir_not_writable", sentence)
 
 
 def _changed(what: str) -> TrainingError:

@@ -29,7 +29,7 @@ from trainer_worker.project.model_folder import ModelFolder
 from trainer_worker.project.models import Tell, finished_models, nothing, open_listed
 
 #: Raised when the same folder and options would give another model than before.
-TRAINERS_VERSION = 5
+TRAINERS_VERSION = 6
 #: These say when a task is trained and for how long: only whole trainings are taken over.
 _OPTIONS_WITHOUT_INFLUENCE = frozenset({"priority", "maxSeconds"})
 
@@ -54,13 +54,19 @@ def fingerprint(
     for path, kind in _input_files(user_files):
         on_step(0.0)
         (links if kind == "link" else files).append(path)
-    hashes = content_hashes(user_files, files, on_step)
+    # A link may lead to a file that is not looked at by its own name: below a hidden folder, or below models/.
+    hashes = content_hashes(user_files, [*files, *links], on_step)
+    behind_links = hashes[len(files) :]
+    del hashes[len(files) :]
     weights = content_hashes(UserFiles(Path("/")), [weights_file] if weights_file else [])
     if not all([*hashes, *weights]):
         unread = [path for path, content in zip(files, hashes, strict=True) if not content]
         log.info("action=task.not_compared files=%d first=%r", len(unread), str(unread[0] if unread else weights_file))
         return ""
-    contents = dict(zip(files, hashes, strict=True)) | {link: _target(user_files, link) for link in links}
+    contents = dict(zip(files, hashes, strict=True))
+    contents |= {
+        link: f"{_target(user_files, link)} {content}" for link, content in zip(links, behind_links, strict=True)
+    }
     named = sorted((os.fsencode(path.relative_to(project_dir)).hex(), content) for path, content in contents.items())
     options = {name: value for name, value in options.items() if name not in _OPTIONS_WITHOUT_INFLUENCE}
     facts = [TRAINERS_VERSION, train_type, sorted(options.items()), named, weights]

@@ -196,7 +196,7 @@ def make_job(order: m.Train, project: ProjectFolder, settings: TrainerSettings, 
     """The order as the trainer sees it, after checks that need the disk."""
     spec = order.spec
     refuse_links_outside(project.path)
-    project.refuse_linked_models()
+    project.refuse_closed_models()
     options = typed_options(spec.train_type, spec.options)
     batch_size = max(1, options.batch_size // order.batch_divisor)
     options = msgspec.structs.replace(options, batch_size=batch_size)
