@@ -19,7 +19,8 @@ from trainer_worker.attempt.work_folder import work_folder
 from trainer_worker.backbones.backbone import ChosenBackbone
 from trainer_worker.exporting.checks import ExportChecks, Exports, HeldOut
 from trainer_worker.exporting.scoring import load_predictor
-from trainer_worker.exporting.writing import ReadPictures, export_model
+from trainer_worker.exporting.writers import ReadPictures
+from trainer_worker.exporting.writing import export_model
 from trainer_worker.project.json_text import json_text
 from trainer_worker.project.model_files import FILES, LABELS, METRICS, label_lines
 from trainer_worker.project.model_folder import ModelFolder
