@@ -34,10 +34,10 @@ _FIRST_FORMAT = "tflite"
 
 @dataclass(frozen=True)
 class Publication:
-    """kind: its trainType. model: as writers.Export has it. chosen: what it was made of. proof: what every file must
-    reproduce.
-    calibration: training pictures.
+    """What publish_model needs to know of a trained model.
 
+    kind: its trainType. model: as writers.Export has it. chosen: what it was made of. proof: what every file must
+    reproduce. calibration: training pictures.
     describe: from what the export has come to and its warnings to metrics.json and what is special in manifest.json.
     """
 
