@@ -30,8 +30,9 @@ from benchmarks.machine import describe_machine
 from protocol.options import TrainingOptions
 from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.exporting.checks import ExportChecks, HeldOut, start_runtimes
+from trainer_worker.exporting.formats import FORMATS
 from trainer_worker.exporting.scoring import CannotRunError, ScoringProcess, kept_processes
-from trainer_worker.exporting.writing import CALIBRATION_PICTURES, WRITING_S, export_model
+from trainer_worker.exporting.writing import CALIBRATION_PICTURES, export_model
 
 IMAGE_SIZE = 224
 CLASSES = 5
@@ -76,7 +77,7 @@ def answer_of(process: ScoringProcess) -> None:
 def print_formats(subject: Subject, folder: Path) -> None:
     """Print each format. They run one after the other, so that nothing else uses the cores."""
     print(f"{'':16} {'write s':>8} {'check s':>8} {'MB':>7} {'ms/image':>9} {'difference':>11}")
-    for name in WRITING_S:
+    for name in FORMATS:
         (folder / name).mkdir()
         files: dict[str, Path] = {}
         begun = time.perf_counter()

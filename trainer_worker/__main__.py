@@ -20,7 +20,7 @@ from trainer_worker.agent.loop import Agent, catch_signals
 from trainer_worker.agent.name_lock import NameTakenError, take_name
 from trainer_worker.agent.spawned_trainer import SpawnedTrainer
 from trainer_worker.pictures.decoding_budget import bytes_for
-from trainer_worker.training.registry import TRAINER_MODULES
+from trainer_worker.training.registry import train_types
 from trainer_worker.training.settings import TrainerSettings
 
 log = logging.getLogger("worker")
@@ -43,7 +43,7 @@ def run(settings: Settings, name: str, start_id: str, broker: str) -> None:
             worker=name,
             start_id=start_id,
             host=socket.gethostname(),
-            train_types=tuple(sorted(TRAINER_MODULES)),
+            train_types=train_types(),
             tasks_per_process=worker.tasks_per_process,
             memory_limit_mb=worker.memory_limit_mb,
             stop_grace_s=worker.stop_grace_s,

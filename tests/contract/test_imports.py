@@ -50,7 +50,7 @@ ROOMS = {
     "publishing": {"pictures", "project", "attempt", "backbones", "exporting"},
     "classification": {"pictures", "project", "attempt", "backbones", "optimization", "exporting", "publishing"},
     "segmentation": {"pictures", "project", "attempt", "backbones", "optimization", "exporting", "publishing"},
-    "training": {"pictures", "project", "attempt", "backbones"},
+    "training": {"pictures", "project", "attempt", "backbones", "publishing"},
     "agent": {"project", "training"},
     "__main__.py": {"pictures", "training", "agent"},
 }

@@ -19,21 +19,21 @@ import tensorflow as tf
 from keras import layers
 
 from protocol.errors import TrainingError
-from protocol.options import EXPORT_FORMATS
 from tests.train.small_models import FLOATS, HELD_OUT, SIDE, THREADS, Trained, nothing
-from trainer_worker.exporting import writing
+from trainer_worker.exporting import writers, writing
 from trainer_worker.exporting.checks import ExportCheck, Exports, HeldOut, Unwritten
+from trainer_worker.exporting.formats import FORMATS, runtime_of
 from trainer_worker.exporting.scoring import (
     CannotRunError,
     ScoringProcess,
     ScoringProcesses,
     kept_processes,
     load_predictor,
-    runtime_of,
 )
-from trainer_worker.exporting.writing import ONNX_PACKAGES, WRITING_S, export_model, refuse_impossible
+from trainer_worker.exporting.writing import export_model, refuse_impossible
 from trainer_worker.project.model_files import FILES
 
+ONNX_PACKAGES = FORMATS["onnx"].packages
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -52,7 +52,7 @@ def test_every_format_scores_like_the_trained_model(trained: Trained) -> None:
     steps: list[float] = []
     found = trained.check(trained.files, steps.append)
     assert found.unwritten == []
-    assert [check.format for check in found.checks] == [name for name in WRITING_S if name != "onnx"]
+    assert [check.format for check in found.checks] == [name for name in FORMATS if name != "onnx"]
     for check in found.checks:
         rounded = check.format in ("tflite_float16", "tflite_int8")
         assert check.file == FILES[check.format]
@@ -236,10 +236,6 @@ def test_exporting_twice_gives_the_same_tflite_file(trained: Trained, tmp_path: 
     assert again["tflite"].read_bytes() == trained.files["tflite"].read_bytes()
 
 
-def test_every_format_can_be_asked_for_written_and_named() -> None:
-    assert set(EXPORT_FORMATS) == set(WRITING_S) == set(FILES)
-
-
 def without(monkeypatch: pytest.MonkeyPatch, *packages: str) -> None:
     find_spec = importlib.util.find_spec
     monkeypatch.setattr(
@@ -267,10 +263,10 @@ def test_onnx_without_its_packages_is_said_with_the_command(
 def test_a_converter_that_fails_costs_its_own_format_only(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_: writing.Export) -> bytes:
+    def refuse(_: writers.Export, path: Path) -> None:
         raise RuntimeError("no such operation")
 
-    monkeypatch.setattr(writing, "_float16" if "16" in name else "_int8", refuse)
+    monkeypatch.setitem(writing.WRITERS, name, refuse)
     files: dict[str, Path] = {}
     arguments = (no_pictures, files.__setitem__, nothing)
     assert export_model(mean_colour(), tmp_path, ["tflite", name], *arguments) == [

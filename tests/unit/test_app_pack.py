@@ -20,8 +20,11 @@ from PIL import Image
 
 from tests.picture_reading import read_rgb
 from tests.unit.small_tflite import small_tflite
-from trainer_worker.publishing.app_pack import SNIPPETS, add_app_pack, label_model, pick_samples
+from trainer_worker.classification.kind import KIND as CLASSIFICATION
+from trainer_worker.publishing.app_pack import SNIPPETS, FinishedModel, add_app_pack, label_model
+from trainer_worker.segmentation.kind import KIND as SEGMENTATION
 
+KINDS = {kind.train_type: kind for kind in (CLASSIFICATION, SEGMENTATION)}
 SIDE = 32
 DAY = datetime.date(2026, 11, 24)
 LABELS = ["daisy", "rose | <b>", "tulip"]
@@ -115,7 +118,7 @@ def pack(project: Path, train_type: str = "classification", folder: str = "model
     target.mkdir()
     (target / "model.tflite").write_bytes(small_tflite())
     predict = colours if train_type == "classification" else red
-    add_app_pack(target, project, said, metrics(train_type), lambda: predict, DAY)
+    add_app_pack(FinishedModel(KINDS[train_type], target, said, metrics(train_type), project), lambda: predict, DAY)
     return target, said
 
 
@@ -200,7 +203,9 @@ def test_no_blank_of_a_snippet_is_left_open(project: Path, train_type: str) -> N
     if train_type == "classification":
         assert "FloatArray(3)" in files["android/Classifier.kt"].decode()
     used = {name for name in files if name.startswith(("android/", "ios/", "web/", "python/"))}
-    assert used <= {path.relative_to(SNIPPETS).as_posix() for path in SNIPPETS.rglob("*.*")}
+    folders = (SNIPPETS.folder, KINDS[train_type].snippets.folder)
+    there = {path.relative_to(folder) for folder in folders for path in folder.rglob("*.*") if path.suffix != ".pyc"}
+    assert used == {path.as_posix() for path in there}
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
@@ -243,12 +248,12 @@ def test_a_model_that_cannot_be_labelled_stays_as_it_is(tmp_path: Path) -> None:
     model = tmp_path / "model.tflite"
     model.write_bytes(small_tflite(root_fields=11))
 
-    (warning,) = label_model(model, "classification", SIDE, LABELS)
+    (warning,) = label_model(model, CLASSIFICATION, SIDE, LABELS)
 
     assert "no metadata and labels inside" in warning
     assert model.read_bytes() == small_tflite(root_fields=11)
     model.write_bytes(small_tflite())
-    assert label_model(model, "classification", SIDE, LABELS) == []
+    assert label_model(model, CLASSIFICATION, SIDE, LABELS) == []
     with zipfile.ZipFile(model) as archive:
         assert archive.read("labels.txt").decode().splitlines() == LABELS
 
@@ -264,7 +269,7 @@ def test_names_that_are_not_utf8_are_shown_as_best_they_can_be(project: Path) ->
         row["label"] = known
     (project / "model.tflite").write_bytes(small_tflite())
 
-    add_app_pack(project, project, said, scores, lambda: colours, DAY)
+    add_app_pack(FinishedModel(CLASSIFICATION, project, said, scores, project), lambda: colours, DAY)
 
     files = unpacked(project)
     assert said["warnings"] == []
@@ -284,8 +289,8 @@ def test_names_that_are_not_utf8_are_shown_as_best_they_can_be(project: Path) ->
     ],
 )
 def test_samples_of_few_held_out_pictures(held_out: list[dict[str, Any]], files: list[str]) -> None:
-    assert [picked["file"] for picked in pick_samples("classification", held_out)] == files
-    assert [picked["file"] for picked in pick_samples("classification", held_out[::-1])] == files
+    assert [picked["file"] for picked in CLASSIFICATION.samples.pick(held_out)] == files
+    assert [picked["file"] for picked in CLASSIFICATION.samples.pick(held_out[::-1])] == files
 
 
 def test_the_card_says_how_far_the_score_can_be_trusted(project: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trainer_worker.publishing.model_card import bootstrap, wilson
+from trainer_worker.publishing.intervals import bootstrap, wilson
 
 
 @pytest.mark.parametrize(

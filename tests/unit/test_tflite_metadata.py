@@ -10,7 +10,11 @@ import pytest
 from flatbuffers import encode, packer, table
 
 from tests.unit.small_tflite import small_tflite
+from trainer_worker.classification import kind as classification
 from trainer_worker.exporting.metadata import add_metadata_buffer, describe_tflite, tensor_names
+from trainer_worker.segmentation import kind as segmentation
+
+CLASSIFICATION, SEGMENTATION = classification.KIND.description, segmentation.KIND.description
 
 LABELS = "daisy\nrose\ntürkisch\n"
 
@@ -55,7 +59,7 @@ def metadata_of(model: bytes) -> Any:
 
 
 def test_a_classifier_says_what_it_takes_and_gives() -> None:
-    metadata = metadata_of(describe_tflite(small_tflite(), "classification", 224, LABELS))
+    metadata = metadata_of(describe_tflite(small_tflite(), CLASSIFICATION, 224, LABELS))
 
     (subgraph,) = parts(metadata, 3)
     (image,), (output,) = parts(subgraph, 2), parts(subgraph, 3)
@@ -73,7 +77,7 @@ def test_a_classifier_says_what_it_takes_and_gives() -> None:
 
 
 def test_a_segmenters_two_labels_are_not_labels_of_its_one_channel() -> None:
-    metadata = metadata_of(describe_tflite(small_tflite(), "segmentation", 96, "background\nforeground\n"))
+    metadata = metadata_of(describe_tflite(small_tflite(), SEGMENTATION, 96, "background\nforeground\n"))
 
     (output,) = parts(parts(metadata, 3)[0], 3)
     assert number(part(part(output, 3), 1), 0) == 2  # GRAYSCALE
@@ -81,14 +85,14 @@ def test_a_segmenters_two_labels_are_not_labels_of_its_one_channel() -> None:
 
 
 def test_the_labels_can_be_unzipped_from_the_model() -> None:
-    described = describe_tflite(small_tflite(), "classification", 64, LABELS)
+    described = describe_tflite(small_tflite(), CLASSIFICATION, 64, LABELS)
 
     with zipfile.ZipFile(io.BytesIO(described)) as archive:
         (entry,) = archive.infolist()
         assert archive.read("labels.txt").decode() == LABELS
         assert archive.testzip() is None
     assert entry.compress_type == zipfile.ZIP_STORED  # readers on phones map it into memory
-    assert described == describe_tflite(small_tflite(), "classification", 64, LABELS)
+    assert described == describe_tflite(small_tflite(), CLASSIFICATION, 64, LABELS)
 
 
 @pytest.mark.parametrize("length", [1, 8, 13, 4096])
@@ -111,9 +115,9 @@ def test_every_old_byte_stays_and_keeps_its_alignment(length: int) -> None:
 
 def test_what_it_does_not_know_it_leaves_alone() -> None:
     with pytest.raises(ValueError, match="no TFLite model"):
-        describe_tflite(b"\x00" * 64, "classification", 64, LABELS)
+        describe_tflite(b"\x00" * 64, CLASSIFICATION, 64, LABELS)
     with pytest.raises(ValueError, match="11 fields, 10 are known"):
-        describe_tflite(small_tflite(root_fields=11), "classification", 64, LABELS)
+        describe_tflite(small_tflite(root_fields=11), CLASSIFICATION, 64, LABELS)
     described = add_metadata_buffer(small_tflite(), "TFLITE_METADATA", b"earlier")
     with pytest.raises(ValueError, match="already"):
-        describe_tflite(described, "classification", 64, LABELS)
+        describe_tflite(described, CLASSIFICATION, 64, LABELS)

@@ -12,6 +12,7 @@ from trainer_worker.attempt.job import Job
 from trainer_worker.backbones.backbone import ChosenBackbone
 from trainer_worker.classification.dataset import Dataset, picture_name
 from trainer_worker.classification.fine_tuning import Classifier, History
+from trainer_worker.classification.kind import KIND
 from trainer_worker.classification.scores import ClassScores
 from trainer_worker.exporting.checks import Exports
 from trainer_worker.pictures.splits import Split
@@ -54,7 +55,7 @@ def describe_training(
         for row, given in zip(split.held_out, probabilities, strict=True)
     ]
     return {
-        "headline": "accuracy: share of the held-out images that the model names right",
+        "headline": f"{KIND.headline}: share of the held-out images that the model names right",
         "final": headline(scores, data),
         "baseline": {"majority_class_accuracy": scores.baseline_accuracy},
         "history": [{"epoch": number, **epoch} for number, epoch in enumerate(history.epochs, start=1)],

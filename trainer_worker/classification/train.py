@@ -38,6 +38,7 @@ from trainer_worker.classification.fine_tuning import (
     predict,
 )
 from trainer_worker.classification.folders import ClassFolders, scan
+from trainer_worker.classification.kind import KIND
 from trainer_worker.classification.record import Trained, describe_model, describe_training, headline
 from trainer_worker.classification.scores import ClassScores, accuracy, score_classes
 from trainer_worker.exporting.checks import Exports, HeldOut, start_runtimes
@@ -229,7 +230,7 @@ def _publish(
 
     proof = HeldOut(_pictures(data, split.held_out, job), probabilities, functools.partial(accuracy, truth))
     calibration = functools.partial(_spread_pictures, data, split.train, job)
-    publication = Publication(trained.classifier.model, trained.chosen, labels, proof, calibration, describe)
+    publication = Publication(KIND, trained.classifier.model, trained.chosen, labels, proof, calibration, describe)
     return publish_model(publication, job, reporter, stages, threads, prefix), scores
 
 

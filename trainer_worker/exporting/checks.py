@@ -21,15 +21,8 @@ import numpy.typing as npt
 
 from protocol.errors import TrainingError
 from protocol.options import EXPORT_FORMATS
-from trainer_worker.exporting.scoring import CannotRunError, Outputs, kept_processes, runtime_of
-from trainer_worker.project.model_files import FILES
-
-#: Outputs (probabilities) of a format may differ from the model's by this much. Measured on a CPU: 1e-6 to 1e-5;
-#: a GPU that computes convolutions in TF32 comes within 5e-3 of a CPU. A wrong export is off by 0.1 and more.
-MAX_DIFFERENCE = 1e-2
-
-#: The same for weights that were rounded to 11 bits.
-MAX_DIFFERENCE_FLOAT16 = 5e-2
+from trainer_worker.exporting.formats import FORMATS
+from trainer_worker.exporting.scoring import CannotRunError, Outputs, kept_processes
 
 #: A format's score may differ by this much, or by one image where few are held out.
 SCORE_TOLERANCE = 5e-3
@@ -115,7 +108,7 @@ class Exports:
 
 def start_runtimes(formats: Sequence[str], threads: int) -> None:
     """Begin to load TensorFlow, which takes seconds, where a check will need it; the others take a tenth of one."""
-    if any(runtime_of(Path(FILES[name])) == "tensorflow" for name in formats):
+    if any(FORMATS[name].runtime == "tensorflow" for name in formats):
         kept_processes(threads).start("tensorflow")
 
 
@@ -167,7 +160,7 @@ class ExportChecks:
             outputs, ms_per_image = self._run(path)
             return self._compare(name, path, outputs, ms_per_image)
         except CannotRunError as error:
-            if name != "tflite_int8":
+            if FORMATS[name].max_difference is not None:
                 raise TrainingError("export_mismatch", f"The exported {path.name} can't be run: {error}") from error
             _remove(path)
             return Unwritten(name, f"the converted file can't be run: {error}")
@@ -191,10 +184,11 @@ class ExportChecks:
         score = float(self._held_out.score(outputs))
         agreement = float(np.mean(_decisions(outputs) == _decisions(reference)))
         flagged = ""
-        if name == "tflite_int8":
+        allowed = FORMATS[name].max_difference
+        if allowed is None:
             flagged = self._loss_in_words(score)
-        else:
-            self._refuse_difference(name, path, difference, score, agreement)
+        elif self._differs(difference, allowed, score):
+            self._refuse(path, difference, allowed, score, agreement)
         return ExportCheck(name, path.name, _size_bytes(path), score, difference, agreement, ms_per_image, flagged)
 
     def _loss_in_words(self, score: float) -> str:
@@ -205,11 +199,12 @@ class ExportChecks:
             f"{MOST_LOST_BY_INT8:.0%} on the {len(self._held_out.pictures)} held-out images. Use another format."
         )
 
-    def _refuse_difference(self, name: str, path: Path, difference: float, score: float, agreement: float) -> None:
-        allowed = MAX_DIFFERENCE_FLOAT16 if name == "tflite_float16" else MAX_DIFFERENCE
+    def _differs(self, difference: float, allowed: float, score: float) -> bool:
         tolerance = max(SCORE_TOLERANCE, 1 / len(self._held_out.pictures))
-        if difference <= allowed and abs(score - self._reference_score) <= tolerance:  # NaN is neither
-            return
+        # Put so that NaN, which no comparison accepts, counts as a difference.
+        return not (difference <= allowed and abs(score - self._reference_score) <= tolerance)
+
+    def _refuse(self, path: Path, difference: float, allowed: float, score: float, agreement: float) -> None:
         raise TrainingError(
             "export_mismatch",
             f"The exported {path.name} does not behave like the trained model: it scores {score:.4f}, the model "

@@ -14,6 +14,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import flatbuffers
@@ -45,43 +46,48 @@ NORMALIZATION = np.uint8(1)
 Fields = Mapping[int, Any]
 
 
-def describe_tflite(model: bytes, train_type: str, side_px: int, label_file: str) -> bytes:
+@dataclass(frozen=True)
+class ModelDescription:
+    """What the metadata says of a model with one picture as input and one output.
+
+    name, purpose: of the model. output, meaning: name of the output, and what its numbers mean; they go from 0 to 1.
+    is_mask: the output is a grey picture of the input's size; otherwise it is a list of numbers.
+    labels: what labels.txt holds. labels_name_outputs: whether its lines are the names of the output's numbers.
+    """
+
+    name: str
+    purpose: str
+    output: str
+    meaning: str
+    is_mask: bool
+    labels: str
+    labels_name_outputs: bool
+
+
+def describe_tflite(model: bytes, description: ModelDescription, side_px: int, label_file: str) -> bytes:
     """The .tflite file with metadata and labels in it; its outputs stay the same.
 
     model: one image input of side_px, one output. label_file: one label a line, in output order.
     Raises ValueError when that is no TFLite model of the known schema, or has metadata already.
     """
-    metadata = _segmenter(side_px) if train_type == "segmentation" else _classifier(side_px)
     builder = flatbuffers.Builder(1024)
-    builder.Finish(_write_table(builder, metadata), METADATA_IDENTIFIER)
+    builder.Finish(_write_table(builder, _model(description, side_px)), METADATA_IDENTIFIER)
     described = add_metadata_buffer(model, METADATA_NAME, bytes(builder.Output()))
     return append_zip(described, {LABELS_FILE: label_file.encode()})
 
 
-def _classifier(side_px: int) -> Fields:
-    output = {
-        0: "probability",
-        1: "Probability of each label, 0 to 1; their sum is 1.",
-        3: {0: FEATURES, 1: {}},
+def _output(description: ModelDescription, side_px: int) -> Fields:
+    label_type = AXIS_LABELS if description.labels_name_outputs else DESCRIPTIONS
+    return {
+        0: description.output,
+        1: description.meaning,
+        3: {0: IMAGE, 1: {0: GREY, 1: _size(side_px)}} if description.is_mask else {0: FEATURES, 1: {}},
         5: {0: [1.0], 1: [0.0]},
-        6: [{0: LABELS_FILE, 1: "Labels in the order of the output.", 2: AXIS_LABELS}],
+        6: [{0: LABELS_FILE, 1: description.labels, 2: label_type}],
     }
-    return _model("Image classifier", "Says which of its labels a picture shows.", side_px, output)
 
 
-def _segmenter(side_px: int) -> Fields:
-    output = {
-        0: "foreground",
-        1: "Probability of each pixel to be foreground, 0 to 1.",
-        3: {0: IMAGE, 1: {0: GREY, 1: _size(side_px)}},
-        5: {0: [1.0], 1: [0.0]},
-        # Not as labels of an axis: there are two of them, and one number a pixel.
-        6: [{0: LABELS_FILE, 1: "What a pixel below and above 0.5 is.", 2: DESCRIPTIONS}],
-    }
-    return _model("Image segmenter", "Tells foreground from background.", side_px, output)
-
-
-def _model(name: str, description: str, side_px: int, output: Fields) -> Fields:
+def _model(description: ModelDescription, side_px: int) -> Fields:
     image = {
         0: "image",
         1: "RGB picture, squashed to the input size, values 0 to 255; preprocessing is inside of the model.",
@@ -89,7 +95,8 @@ def _model(name: str, description: str, side_px: int, output: Fields) -> Fields:
         4: [{0: NORMALIZATION, 1: {0: [0.0], 1: [1.0]}}],  # (value - 0) / 1: readers of float models insist on it
         5: {0: [255.0], 1: [0.0]},
     }
-    return {0: name, 1: description, 3: [{2: [image], 3: [output]}], 4: AUTHOR, 7: MIN_PARSER_VERSION}
+    tensors = {2: [image], 3: [_output(description, side_px)]}
+    return {0: description.name, 1: description.purpose, 3: [tensors], 4: AUTHOR, 7: MIN_PARSER_VERSION}
 
 
 def _size(side_px: int) -> Fields:

@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from trainer_worker.exporting.formats import runtime_of
+
 ROOT = Path(__file__).resolve().parents[2]
 
 #: Pictures that are sent at once: enough to keep the cores busy, small enough for a decoder's feature maps.
@@ -32,14 +34,6 @@ Outputs = npt.NDArray[np.float32]
 
 class CannotRunError(Exception):
     """A file that its runtime can't load or run; says why."""
-
-
-def runtime_of(path: Path) -> str:
-    """Which of trainer_worker/exporting/runtimes runs a file, told by its name. ValueError for another one."""
-    runtimes = {".tflite": "tflite", ".keras": "tensorflow", ".onnx": "onnx", "": "tensorflow"}
-    if path.suffix not in runtimes:
-        raise ValueError(f"{path.name} is not an exported model; expected a name that ends in {', '.join(runtimes)}")
-    return runtimes[path.suffix]
 
 
 class ScoringProcess:

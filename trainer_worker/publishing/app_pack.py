@@ -16,6 +16,7 @@ import logging
 import re
 import zipfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +28,15 @@ from protocol.text import as_utf8
 from trainer_worker.exporting.metadata import describe_tflite, tensor_names
 from trainer_worker.pictures.images import PictureReader, Pixels, read_rgb
 from trainer_worker.pictures.user_files import UserFiles
-from trainer_worker.project.model_files import APP_PACK, label_lines
+from trainer_worker.project.model_files import APP_PACK, FILES, label_lines
+from trainer_worker.publishing.kind import Entry, Kind, Snippets
 from trainer_worker.publishing.model_card import model_card
 
-SAMPLES = 3
-SNIPPETS = Path(__file__).with_name("snippets")
-SNIPPET_FILES = {
-    "classification": ("android/Classifier.kt", "ios/Classifier.swift", "web/classifier.mjs"),
-    "segmentation": ("android/Segmenter.kt", "ios/Segmenter.swift", "web/segmenter.mjs"),
-}
-SHARED_SNIPPET_FILES = ("android/ModelInput.kt", "ios/ModelInput.swift", "web/input.mjs", "python/predict.py")
+#: Snippets that every trainType's pack holds; those of one trainType are in its kind.
+SNIPPETS = Snippets(
+    Path(__file__).with_name("snippets"),
+    ("android/ModelInput.kt", "ios/ModelInput.swift", "web/input.mjs", "python/predict.py"),
+)
 
 #: Pictures uint8 (n, S, S, 3) to outputs float32 (n, ...), as of scoring.load_predictor.
 Predictor = Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
@@ -44,14 +44,28 @@ Predictor = Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
 log = logging.getLogger(__name__)
 
 
-def label_model(model: Path, train_type: str, side_px: int, labels: Sequence[str]) -> list[str]:
+@dataclass(frozen=True)
+class FinishedModel:
+    """A model that is about to be published.
+
+    folder: holds model.tflite. manifest, metrics: what the trainer will publish. project_dir: where the pictures lie.
+    """
+
+    kind: Kind
+    folder: Path
+    manifest: dict[str, Any]
+    metrics: dict[str, Any]
+    project_dir: Path
+
+
+def label_model(model: Path, kind: Kind, side_px: int, labels: Sequence[str]) -> list[str]:
     """Write metadata and labels into the .tflite file; returns warnings: one if that failed and the file is as it was.
 
     Before the exports are checked, so that the file which is published is the one that was checked.
     """
     content = model.read_bytes()
     try:
-        described = describe_tflite(content, train_type, side_px, label_lines(labels))
+        described = describe_tflite(content, kind.description, side_px, label_lines(labels))
     except Exception as error:
         log.warning("action=model.no_metadata file=%s", model, exc_info=True)
         return [f"model.tflite has no metadata and labels inside ({type(error).__name__}: {error})."]
@@ -60,95 +74,57 @@ def label_model(model: Path, train_type: str, side_px: int, labels: Sequence[str
 
 
 def add_app_pack(
-    folder: Path,
-    project_dir: Path,
-    manifest: dict[str, Any],
-    metrics: dict[str, Any],
-    load_tflite: Callable[[], Predictor],
-    made_on: datetime.date | None = None,
+    model: FinishedModel, load_tflite: Callable[[], Predictor], made_on: datetime.date | None = None
 ) -> None:
     """Write app_pack.zip into the model's folder, or add to the manifest's warnings why there is none.
 
-    folder: holds model.tflite. manifest, metrics: what the trainer will publish.
     made_on: today's date (UTC) if not given. The same arguments give the same bytes.
     """
-    target = folder / APP_PACK
+    target, manifest = model.folder / APP_PACK, model.manifest
     try:
         date = made_on or datetime.datetime.now(datetime.UTC).date()
-        _write_zip(target, _contents(folder, project_dir, manifest, metrics, load_tflite(), date))
+        _write_zip(target, _contents(model, load_tflite(), date))
     except Exception as error:
         log.warning("action=model.no_app_pack task=%s", manifest.get("task_id"), exc_info=True)
         target.unlink(missing_ok=True)
         manifest["warnings"].append(f"There is no {APP_PACK} ({type(error).__name__}: {error}); the model is whole.")
 
 
-def _contents(
-    folder: Path,
-    project_dir: Path,
-    manifest: dict[str, Any],
-    metrics: dict[str, Any],
-    predict: Predictor,
-    date: datetime.date,
-) -> dict[str, bytes]:
+def _contents(model: FinishedModel, predict: Predictor, date: datetime.date) -> dict[str, bytes]:
+    manifest = model.manifest
     side_px = manifest["input"]["shape"][1]
-    picked = pick_samples(manifest["train_type"], metrics["held_out"])
-    reader = PictureReader(UserFiles(project_dir))
-    pictures = np.stack([read_rgb(reader, project_dir / entry["file"], (side_px, side_px)) for entry in picked])
-    model = (folder / "model.tflite").read_bytes()
+    picked = model.kind.samples.pick(model.metrics["held_out"])
+    reader, folder = PictureReader(UserFiles(model.project_dir)), model.project_dir
+    pictures = np.stack([read_rgb(reader, folder / entry["file"], (side_px, side_px)) for entry in picked])
+    tflite = (model.folder / FILES["tflite"]).read_bytes()
     files = {
-        "model.tflite": model,
+        "model.tflite": tflite,
         "labels.txt": label_lines(manifest["labels"]).encode(),
-        "input_spec.json": _json(_input_spec(manifest, tensor_names(model))),
-        "MODEL_CARD.md": as_utf8(model_card(manifest, metrics, picked, date)).encode(),
+        "input_spec.json": _json(_input_spec(model, tensor_names(tflite))),
+        "MODEL_CARD.md": as_utf8(model_card(model.kind, manifest, model.metrics, picked, date)).encode(),
     }
-    return files | _samples(manifest, picked, pictures, predict(pictures)) | _snippets(manifest)
-
-
-def pick_samples(train_type: str, held_out: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Up to three of the held-out pictures' entries in metrics.json.
-
-    Classification: the surest of the wrong ones (if none is wrong, the least sure), then the surest right ones, each
-    of another class where there are so many. Segmentation: the worst, the middle one and the best by their Dice.
-    """
-    if train_type == "segmentation":
-        ordered = sorted(held_out, key=lambda entry: (entry["dice"], entry["file"]))
-        return [ordered[index] for index in sorted({0, len(ordered) // 2, len(ordered) - 1})]
-    rest = sorted(held_out, key=lambda entry: (-entry["probability"], entry["file"]))
-    wrong = [entry for entry in rest if entry["truth"] != entry["predicted"]]
-    picked = [wrong[0] if wrong else rest[-1]]
-    rest.remove(picked[0])
-    while rest and len(picked) < SAMPLES:
-        shown = {entry["truth"] for entry in picked}
-        picked.append(min(rest, key=lambda entry: (entry["truth"] in shown, entry["truth"] != entry["predicted"])))
-        rest.remove(picked[-1])
-    return picked
+    return files | _samples(model, picked, pictures, predict(pictures)) | _snippets(model)
 
 
 def _samples(
-    manifest: dict[str, Any], picked: Sequence[dict[str, Any]], pictures: Pixels, outputs: npt.NDArray[Any]
+    model: FinishedModel, picked: Sequence[Entry], pictures: Pixels, outputs: npt.NDArray[Any]
 ) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     expected: list[dict[str, Any]] = []
-    labels = label_lines(manifest["labels"]).splitlines()
     for number, (entry, picture, output) in enumerate(zip(picked, pictures, outputs, strict=True), start=1):
-        name = f"samples/{number}.png"
-        files[name] = _png(picture)
-        says: dict[str, Any] = {"picture": name, "file": as_utf8(entry["file"])}
-        if manifest["train_type"] == "segmentation":
-            says["mask"] = f"samples/{number}_mask.png"
-            says["meanProbability"] = round(float(output.mean()), 4)
-            files[says["mask"]] = _png((output[..., 0] > manifest["threshold"]).astype(np.uint8) * 255)
-        else:
-            says["truth"] = labels[manifest["labels"].index(entry["truth"])]
-            says["label"] = labels[int(output.argmax())]
-            says["probabilities"] = [round(float(value), 4) for value in output]
-        expected.append(says)
+        answer = model.kind.samples.answer(model.manifest, entry, output)
+        names = {name: f"samples/{number}_{name}.png" for name in answer.images}
+        files[f"samples/{number}.png"] = _png(picture)
+        files |= {names[name]: _png(pixels) for name, pixels in answer.images.items()}
+        picture_says = {"picture": f"samples/{number}.png", "file": as_utf8(entry["file"])}
+        expected.append({**picture_says, **names, **answer.values})
     files["samples/expected.json"] = _json(expected)
     return files
 
 
-def _input_spec(manifest: dict[str, Any], names: tuple[str, str]) -> dict[str, Any]:
+def _input_spec(model: FinishedModel, names: tuple[str, str]) -> dict[str, Any]:
     """What a program must know to feed the model; the rules are those of pictures/images.py."""
+    manifest = model.manifest
     side_px, shape = manifest["input"]["shape"][1], manifest["output"]["shape"]
     output: dict[str, Any] = {
         "name": names[1],
@@ -156,10 +132,8 @@ def _input_spec(manifest: dict[str, Any], names: tuple[str, str]) -> dict[str, A
         "dtype": manifest["output"]["dtype"],
         "meaning": manifest["output"]["meaning"],
         "labels": label_lines(manifest["labels"]).splitlines(),
+        **model.kind.output_spec(manifest),
     }
-    if "threshold" in manifest:
-        output["threshold"] = manifest["threshold"]
-        output["note"] = "one number a pixel: above the threshold it is labels[1], else labels[0]"
     return {
         "model": "model.tflite",
         "trainType": manifest["train_type"],
@@ -185,14 +159,18 @@ def _input_spec(manifest: dict[str, Any], names: tuple[str, str]) -> dict[str, A
     }
 
 
-def _snippets(manifest: dict[str, Any]) -> dict[str, bytes]:
+def _snippets(model: FinishedModel) -> dict[str, bytes]:
+    manifest = model.manifest
     values = {
         "SIDE": str(manifest["input"]["shape"][1]),
         "LABELS": str(len(manifest["labels"])),
         "THRESHOLD": str(manifest.get("threshold", "")),
     }
-    names = (*SNIPPET_FILES[manifest["train_type"]], *SHARED_SNIPPET_FILES)
-    texts = {name: (SNIPPETS / name).read_text("utf-8") for name in names}
+    texts = {
+        name: (snippets.folder / name).read_text("utf-8")
+        for snippets in (model.kind.snippets, SNIPPETS)
+        for name in snippets.names
+    }
     blank = re.compile(rf"__({'|'.join(values)})__")
     return {name: blank.sub(lambda found: values[found[1]], text).encode() for name, text in texts.items()}
 

@@ -19,11 +19,13 @@ from trainer_worker.attempt.work_folder import work_folder
 from trainer_worker.backbones.backbone import ChosenBackbone
 from trainer_worker.exporting.checks import ExportChecks, Exports, HeldOut
 from trainer_worker.exporting.scoring import load_predictor
-from trainer_worker.exporting.writing import ReadPictures, export_model
+from trainer_worker.exporting.writers import ReadPictures
+from trainer_worker.exporting.writing import export_model
 from trainer_worker.project.json_text import json_text
 from trainer_worker.project.model_files import FILES, LABELS, METRICS, label_lines
 from trainer_worker.project.model_folder import ModelFolder
-from trainer_worker.publishing.app_pack import add_app_pack, label_model
+from trainer_worker.publishing.app_pack import FinishedModel, add_app_pack, label_model
+from trainer_worker.publishing.kind import Kind
 
 #: A first model before the budget's end is wanted soon, and in one format.
 FIRST_MODEL = "first_"
@@ -32,12 +34,14 @@ _FIRST_FORMAT = "tflite"
 
 @dataclass(frozen=True)
 class Publication:
-    """model: as exports.Export has it. chosen: what it was made of. proof: what every file must reproduce.
-    calibration: training pictures.
+    """What publish_model needs to know of a trained model.
 
+    kind: its trainType. model: as writers.Export has it. chosen: what it was made of. proof: what every file must
+    reproduce. calibration: training pictures.
     describe: from what the export has come to and its warnings to metrics.json and what is special in manifest.json.
     """
 
+    kind: Kind
     model: keras.Model
     chosen: ChosenBackbone
     labels: Sequence[str]
@@ -65,7 +69,7 @@ def publish_model(
             def on_written(name: str, path: Path) -> None:
                 if path.suffix == ".tflite":
                     labels = publication.labels
-                    warnings.extend(label_model(path, job.train_type, job.options.image_size, labels))
+                    warnings.extend(label_model(path, publication.kind, job.options.image_size, labels))
                 checks.begin(name, path)
 
             unwritten = export_model(
@@ -88,7 +92,7 @@ def publish_model(
             "stage_seconds": dict(stages.seconds),
             "interim": bool(prefix),
         }
-        _add_app_pack(work, job, manifest, metrics, threads)
+        _add_app_pack(FinishedModel(publication.kind, work, manifest, metrics, job.project_dir), threads)
         folder.add_all(work, functools.partial(reporter.step, 1.0))
         return folder.publish(manifest) / exports.model_file()
 
@@ -113,9 +117,9 @@ def _facts_of(job: Job, chosen: ChosenBackbone) -> dict[str, Any]:
     }
 
 
-def _add_app_pack(folder: Path, job: Job, manifest: dict[str, Any], metrics: dict[str, Any], threads: int) -> None:
-    model = folder / FILES["tflite"]
-    if model.exists():
-        add_app_pack(folder, job.project_dir, manifest, metrics, functools.partial(load_predictor, model, threads))
+def _add_app_pack(model: FinishedModel, threads: int) -> None:
+    tflite, manifest = model.folder / FILES["tflite"], model.manifest
+    if tflite.exists():
+        add_app_pack(model, functools.partial(load_predictor, tflite, threads))
     else:
         manifest["warnings"] = [*manifest["warnings"], "There is no app_pack.zip: it holds a model.tflite (exports)."]

@@ -11,6 +11,7 @@ from trainer_worker.attempt.job import Job
 from trainer_worker.pictures.splits import Split
 from trainer_worker.segmentation.classes import MaskClasses
 from trainer_worker.segmentation.folders import MaskFolders
+from trainer_worker.segmentation.kind import KIND
 from trainer_worker.segmentation.predictions import THRESHOLD
 from trainer_worker.segmentation.scores import MaskScores
 from trainer_worker.segmentation.tiles import overlap_px
@@ -43,7 +44,7 @@ def describe_training(
     files = [folders.name_of(pair.picture) for pair in folders.pairs]
     held_out = zip(scored, scores.dice_per_image, strict=True)
     return {
-        "headline": f"dice: mean of the held-out pictures' own Dice, at {resolution}",
+        "headline": f"{KIND.headline}: mean of the held-out pictures' own Dice, at {resolution}",
         "final": {**headline(scores, len(files)), "pixel_accuracy": scores.pixel_accuracy},
         "baseline": {"all_foreground_dice": everything.dice, "all_foreground_iou": everything.iou},
         "history": [{"epoch": number, **epoch} for number, epoch in enumerate(history.epochs, start=1)],

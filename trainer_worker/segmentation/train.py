@@ -35,6 +35,7 @@ from trainer_worker.publishing.publish import FIRST_MODEL, Publication, publish_
 from trainer_worker.segmentation import unet
 from trainer_worker.segmentation.classes import pictures_with, rarest_class
 from trainer_worker.segmentation.folders import Cutting, Examples, MaskFolders, read_pairs, scan
+from trainer_worker.segmentation.kind import KIND
 from trainer_worker.segmentation.predictions import MaskPredictor, decide
 from trainer_worker.segmentation.record import describe_model, describe_training, headline
 from trainer_worker.segmentation.scores import MaskScores, MaskTally, score_classes
@@ -209,7 +210,9 @@ class _Finisher:
         calibrating = training[:: max(1, len(training) // CALIBRATION_PICTURES)][:CALIBRATION_PICTURES]
         proof = HeldOut(held_out[: len(probabilities)], probabilities, score)
         pictures = examples.pictures
-        publication = Publication(self._model, self._chosen, names, proof, lambda: pictures[calibrating], describe)
+        publication = Publication(
+            KIND, self._model, self._chosen, names, proof, lambda: pictures[calibrating], describe
+        )
         path = publish_model(publication, self._job, self._reporter, self._stages, self._threads, prefix)
         return path, scores
 

@@ -46,7 +46,7 @@ from trainer_worker.project.models import AlreadyPublishedError, finished_model,
 from trainer_worker.project.retention import checkpoints_of, tidy_project
 from trainer_worker.project.unchanged import fingerprint, take_over
 from trainer_worker.training.pace import Pace
-from trainer_worker.training.registry import TRAINER_MODULES, Train, load_trainer
+from trainer_worker.training.registry import Train, load_trainers
 from trainer_worker.training.reporter import PipeReporter
 from trainer_worker.training.settings import TrainerSettings
 
@@ -82,7 +82,7 @@ class Child:
         threading.Thread(target=self._read_pipe, name="pipe", daemon=True).start()
         cache_dir, threads = self._settings.cache_dir, self._settings.threads
         versions = set_up_tensorflow(threads)
-        trainers = {name: load_trainer(name, cache_dir, threads) for name in TRAINER_MODULES}
+        trainers = load_trainers(cache_dir, threads)
         self._send(m.Ready(versions))
         while True:
             order = self._tasks.get()

@@ -1,4 +1,7 @@
-"""Which module trains which trainType. Imported by the agent too: names only, no TensorFlow."""
+"""Which trainTypes there are, and where the value that describes each of them stands.
+
+The agent imports this file for the names alone. Nothing here loads TensorFlow before `load_trainers` is called.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +9,51 @@ import importlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from protocol.options import OPTIONS_BY_TRAIN_TYPE
 from trainer_worker.attempt.job import Job, Reporter, TrainingResult
 
-#: trainType → module with `train(job, reporter, cache_dir, threads)` and `warm_up(cache_dir, threads)`.
-TRAINER_MODULES: Mapping[str, str] = MappingProxyType(
+if TYPE_CHECKING:
+    from trainer_worker.publishing.kind import Kind
+
+#: trainType → module whose KIND describes it.
+KIND_MODULES: Mapping[str, str] = MappingProxyType(
     {
-        "classification": "trainer_worker.classification.train",
-        "segmentation": "trainer_worker.segmentation.train",
+        "classification": "trainer_worker.classification.kind",
+        "segmentation": "trainer_worker.segmentation.kind",
     }
 )
 
 Train = Callable[[Job, Reporter, Path, int], TrainingResult]
 
 
-def load_trainer(train_type: str, cache_dir: Path, threads: int) -> Train:
-    """The `train` function of a trainType, warmed up; KeyError if there is none. Imports TensorFlow."""
-    module: Any = importlib.import_module(TRAINER_MODULES[train_type])
-    module.warm_up(cache_dir, threads)
-    train: Train = module.train
-    return train
+def train_types() -> tuple[str, ...]:
+    """All trainTypes, sorted. Raises ValueError unless each has its options in protocol/options.py and the reverse."""
+    if KIND_MODULES.keys() != OPTIONS_BY_TRAIN_TYPE.keys():
+        kinds, options = sorted(KIND_MODULES), sorted(OPTIONS_BY_TRAIN_TYPE)
+        raise ValueError(
+            f"training/registry.py lists the trainTypes {kinds}, protocol/options.py has options for {options}. "
+            "Add what is missing: each trainType needs both."
+        )
+    return tuple(sorted(KIND_MODULES))
+
+
+def load_kinds() -> dict[str, Kind]:
+    """The kind of every trainType. Raises TypeError where a part is missing, ValueError where one is misnamed."""
+    kinds: dict[str, Kind] = {}
+    for name in train_types():
+        kinds[name] = importlib.import_module(KIND_MODULES[name]).KIND
+        if kinds[name].train_type != name:
+            raise ValueError(f"{KIND_MODULES[name]} describes trainType={kinds[name].train_type}, {name} is expected.")
+    return kinds
+
+
+def load_trainers(cache_dir: Path, threads: int) -> dict[str, Train]:
+    """The `train` function of every trainType, warmed up. Imports TensorFlow."""
+    trainers: dict[str, Train] = {}
+    for name, kind in load_kinds().items():
+        module: Any = importlib.import_module(kind.trainer)
+        module.warm_up(cache_dir, threads)
+        trainers[name] = module.train
+    return trainers

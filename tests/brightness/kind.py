@@ -1,0 +1,53 @@
+"""What trainType=brightness is: every part that a kind must have, each as small as it can be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from trainer_worker.exporting.metadata import ModelDescription
+from trainer_worker.publishing.kind import SAMPLES, Answer, Card, Entry, Kind, Samples, Snippets
+
+LABEL = "brightness"
+
+
+def _pick(held_out: Sequence[Entry]) -> list[Entry]:
+    """The pictures with the largest errors."""
+    return sorted(held_out, key=lambda entry: (-abs(entry["truth"] - entry["predicted"]), entry["file"]))[:SAMPLES]
+
+
+def _answer(manifest: dict[str, Any], entry: Entry, output: npt.NDArray[Any]) -> Answer:
+    """output: the brightness, (1,)."""
+    values = {"truth": entry["truth"], "label": LABEL, "probabilities": [round(float(output[0]), 4)]}
+    return Answer(images={}, values=values)
+
+
+def _scores(metrics: dict[str, Any]) -> list[str]:
+    return [f"## How good it is\n\nIt is off by {metrics['final']['mean_error']:.4f} in the mean."]
+
+
+KIND = Kind(
+    train_type="brightness",
+    trainer="tests.brightness.train",
+    headline="mean_error",
+    description=ModelDescription(
+        name="Light meter",
+        purpose="Says how bright a picture is.",
+        output="brightness",
+        meaning="0 is black, 1 is white.",
+        is_mask=False,
+        labels="The name of the one number.",
+        labels_name_outputs=True,
+    ),
+    card=Card(
+        purpose=lambda labels: "Says how bright a picture is.",
+        scores=_scores,
+        limits="- It knows nothing of a picture but its mean colour.",
+    ),
+    samples=Samples(_pick, _answer),
+    snippets=Snippets(Path(__file__).with_name("snippets"), ("web/brightness.mjs",)),
+    output_spec=lambda manifest: {"note": "0 is black, 1 is white"},
+)

@@ -1,0 +1,107 @@
+"""trainType=brightness: the pictures of images/ in, a model out that gives each picture's mean brightness."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from protocol.end_reason import EndReason
+from tests.brightness.kind import KIND, LABEL
+from trainer_worker.attempt.job import Job, Phase, Reporter, TrainingResult
+from trainer_worker.attempt.stages import Stages
+from trainer_worker.backbones.backbone import Backbone, ChosenBackbone
+from trainer_worker.exporting.checks import Exports, HeldOut
+from trainer_worker.pictures.images import PictureReader, read_rgb
+from trainer_worker.pictures.listing import find_images
+from trainer_worker.pictures.user_files import UserFiles
+from trainer_worker.publishing.publish import Publication, publish_model
+
+HELD_OUT = 4
+
+
+def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> TrainingResult:
+    """Scan, read, split, fit, score, export and publish. cache_dir: not needed by this trainer."""
+    side = job.options.image_size
+    reporter.plan([Phase(name, 1.0) for name in ("train", "export", "check", "publish")])
+    stages = Stages(reporter)
+    stages.enter("train")
+    reader = PictureReader(UserFiles(job.project_dir))
+    found = find_images(reader.files, job.project_dir / "images")
+    pictures = np.stack([read_rgb(reader, path, (side, side)) for path in found.pictures])
+    truth = pictures.mean(axis=(1, 2, 3)) / 255
+    model = _fit(pictures[HELD_OUT:], truth[HELD_OUT:])
+    held_out, held_out_truth = pictures[:HELD_OUT], truth[:HELD_OUT]
+    predicted = np.asarray(model(held_out.astype(np.float32)))
+    result = {"mean_error": _mean_error(predicted, held_out_truth), "images": float(len(pictures))}
+
+    def describe(exports: Exports, warnings: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+        scored = zip(found.pictures, held_out_truth, predicted[:, 0], strict=False)
+        metrics = {
+            "headline": f"{KIND.headline}: mean difference between the brightness said and the true one",
+            "final": result,
+            "images": {"train": len(pictures) - HELD_OUT, "held_out": HELD_OUT},
+            "held_out": [
+                {"file": reader.files.name_of(path), "truth": float(true), "predicted": float(said)}
+                for path, true, said in scored
+            ],
+            "skipped": [],
+            "warnings": warnings,
+        }
+        manifest = {
+            "input": {"shape": [None, side, side, 3], "dtype": "float32", "range": [0, 255], "channels": "RGB"},
+            "output": {"shape": [None, 1], "dtype": "float32", "meaning": "brightness of the picture"},
+            "metrics": result,
+            "end_reason": EndReason.CONVERGED,
+            "exports": exports.report(1 - result["mean_error"]),
+            "warnings": warnings,
+        }
+        return metrics, manifest
+
+    proof = HeldOut(held_out, predicted, lambda outputs: 1 - _mean_error(outputs, held_out_truth))
+    chosen = ChosenBackbone(_NO_BACKBONE, "Brightness needs no pretrained network.")
+    publication = Publication(KIND, model, chosen, [LABEL], proof, lambda: pictures[HELD_OUT:], describe)
+    model_path = publish_model(publication, job, reporter, stages, threads)
+    return TrainingResult(model_path, result, stages.seconds, EndReason.CONVERGED)
+
+
+def warm_up(cache_dir: Path, threads: int) -> None:
+    """Nothing to make ready."""
+
+
+def _mean_error(outputs: npt.NDArray[Any], truth: npt.NDArray[Any]) -> float:
+    return float(np.abs(outputs[:, 0] - truth).mean())
+
+
+def _model(side: int) -> Any:
+    image = keras.Input((side, side, 3))
+    colour = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(image))
+    return keras.Model(image, keras.layers.Dense(1)(colour))
+
+
+def _fit(pictures: npt.NDArray[np.uint8], truth: npt.NDArray[Any]) -> Any:
+    """Brightness as the best linear function of the mean colour, by least squares."""
+    colours = pictures.mean(axis=(1, 2)) / 255
+    weights, *_ = np.linalg.lstsq(np.hstack([colours, np.ones((len(colours), 1))]), truth, rcond=None)
+    model = _model(pictures.shape[1])
+    model.layers[-1].set_weights([weights[:3, np.newaxis], weights[3:]])
+    return model
+
+
+_NO_BACKBONE = Backbone(
+    name="none",
+    network="One dense layer",
+    licence="Apache-2.0",
+    weights_sha256="",
+    build=_model,
+    features=3,
+    trunk_end="",
+    trunk_channels=3,
+    endpoints=(),
+    features_cost=0.0,
+    training_cost=0.0,
+    exports_cost=0.0,
+)

@@ -1,0 +1,31 @@
+"""What trainType=classification is, for everybody who works with more than one trainType."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from trainer_worker.classification import samples
+from trainer_worker.classification.card import CARD
+from trainer_worker.exporting.metadata import ModelDescription
+from trainer_worker.publishing.kind import Kind, Samples, Snippets
+
+KIND = Kind(
+    train_type="classification",
+    trainer="trainer_worker.classification.train",
+    headline="accuracy",
+    description=ModelDescription(
+        name="Image classifier",
+        purpose="Says which of its labels a picture shows.",
+        output="probability",
+        meaning="Probability of each label, 0 to 1; their sum is 1.",
+        is_mask=False,
+        labels="Labels in the order of the output.",
+        labels_name_outputs=True,
+    ),
+    card=CARD,
+    samples=Samples(samples.pick, samples.answer),
+    snippets=Snippets(
+        Path(__file__).with_name("snippets"), ("android/Classifier.kt", "ios/Classifier.swift", "web/classifier.mjs")
+    ),
+    output_spec=lambda manifest: {},
+)

@@ -1,0 +1,38 @@
+"""The held-out pictures that a classifier's app pack shows, and what the model says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy.typing as npt
+
+from trainer_worker.project.model_files import label_lines
+from trainer_worker.publishing.kind import SAMPLES, Answer, Entry
+
+
+def pick(held_out: Sequence[Entry]) -> list[Entry]:
+    """The surest of the misclassified pictures, then the surest of the others, each of another class where possible.
+
+    If no picture is misclassified, the one with the lowest probability comes first.
+    """
+    rest = sorted(held_out, key=lambda entry: (-entry["probability"], entry["file"]))
+    wrong = [entry for entry in rest if entry["truth"] != entry["predicted"]]
+    picked = [wrong[0] if wrong else rest[-1]]
+    rest.remove(picked[0])
+    while rest and len(picked) < SAMPLES:
+        shown = {entry["truth"] for entry in picked}
+        picked.append(min(rest, key=lambda entry: (entry["truth"] in shown, entry["truth"] != entry["predicted"])))
+        rest.remove(picked[-1])
+    return picked
+
+
+def answer(manifest: dict[str, Any], entry: Entry, output: npt.NDArray[Any]) -> Answer:
+    """output: a probability for each label, (labels,)."""
+    labels = label_lines(manifest["labels"]).splitlines()
+    values = {
+        "truth": labels[manifest["labels"].index(entry["truth"])],
+        "label": labels[int(output.argmax())],
+        "probabilities": [round(float(value), 4) for value in output],
+    }
+    return Answer(images={}, values=values)

@@ -1,0 +1,42 @@
+"""What the model card of a segmenter says: its overlap with the true masks, and its limits. Pure text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from trainer_worker.publishing.intervals import bootstrap
+from trainer_worker.publishing.kind import Card
+from trainer_worker.publishing.model_card import FEW_PICTURES, NAMED, cell
+
+
+def _purpose(labels: Sequence[str]) -> str:
+    return "Tells for each pixel of a picture how likely it is foreground."
+
+
+def _scores(metrics: dict[str, Any]) -> list[str]:
+    entries = sorted(metrics["held_out"], key=lambda entry: (entry["dice"], entry["file"]))
+    dice = [entry["dice"] for entry in entries]
+    low, high = bootstrap(dice)
+    quarter, middle, three_quarters = np.percentile(dice, (25, 50, 75))
+    text = f"""## How good it is
+
+**Dice {metrics["final"]["dice"]:.3f}, IoU {metrics["final"]["iou"]:.3f}**: the means of {len(dice)} held-out pictures,
+which took no part in the training. Dice is how far the model's foreground and the true one overlap: 0 not at all, 1
+exactly. Marking everything as foreground would give {metrics["baseline"]["all_foreground_dice"]:.3f}.
+
+With other pictures of the same kind, expect a mean Dice between **{low:.2f} and {high:.2f}** (95 %, bootstrap).
+Half of the held-out pictures lie between {quarter:.2f} and {three_quarters:.2f}, the middle one at {middle:.2f}."""
+    if len(dice) < FEW_PICTURES:
+        text += f"\n{len(dice)} pictures are few: take the score as a rough hint, and hold out more."
+    worst = "\n".join(f"- {cell(entry['file'])}: {entry['dice']:.2f}" for entry in entries[:NAMED])
+    return [text, f"Worst held-out pictures (Dice):\n\n{worst}"]
+
+
+CARD = Card(
+    purpose=_purpose,
+    scores=_scores,
+    limits="- It knows one kind of foreground, and gives a mask also for pictures that hold nothing of the kind.",
+)

@@ -1,0 +1,31 @@
+"""The held-out pictures that a segmenter's app pack shows, and what the model says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from trainer_worker.publishing.kind import Answer, Entry
+
+
+def pick(held_out: Sequence[Entry]) -> list[Entry]:
+    """The pictures with the lowest, the middle and the highest Dice."""
+    ordered = sorted(held_out, key=lambda entry: (entry["dice"], entry["file"]))
+    return [ordered[index] for index in sorted({0, len(ordered) // 2, len(ordered) - 1})]
+
+
+def answer(manifest: dict[str, Any], entry: Entry, output: npt.NDArray[Any]) -> Answer:
+    """output: each pixel's probability of foreground, (side, side, 1)."""
+    mask = (output[..., 0] > manifest["threshold"]).astype(np.uint8) * 255
+    return Answer(images={"mask": mask}, values={"meanProbability": round(float(output.mean()), 4)})
+
+
+def output_spec(manifest: dict[str, Any]) -> dict[str, Any]:
+    """How a program tells foreground from background. A model of several classes has no threshold."""
+    if "threshold" not in manifest:
+        return {}
+    note = "one number a pixel: above the threshold it is labels[1], else labels[0]"
+    return {"threshold": manifest["threshold"], "note": note}
