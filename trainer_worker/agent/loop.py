@@ -13,9 +13,9 @@ import zmq
 
 from conf.curve import ClientKeys
 from conf.endpoints import collect_endpoint
+from conf.sockets import connecting_socket
 from protocol import messages as m
 from protocol import wire
-from protocol.bounds import MAX_PAYLOAD_BYTES
 from trainer_worker.agent.core import AgentCore
 from trainer_worker.agent.events import (
     BrokerSaid,
@@ -42,8 +42,8 @@ log = logging.getLogger("worker")
 
 HIGH_WATER_MARK = 1000
 MEMORY_SAMPLE_INTERVAL_S = 1.0
-LIVENESS_PING_MS = 2_000
-LIVENESS_TIMEOUT_MS = 8_000
+#: A result or a goodbye that was said just before the end should still go out.
+LINGER_MS = 500
 
 
 class Agent:
@@ -64,8 +64,6 @@ class Agent:
         self._keys = keys
         self._context = context
         self._dealer = self._socket(zmq.DEALER)
-        # Without IMMEDIATE, messages pile up for a broker that is away and all arrive, stale, when it is back.
-        self._dealer.setsockopt(zmq.IMMEDIATE, 1)
         self._dealer.connect(endpoint)
         self._publisher: zmq.Socket[bytes] | None = None
         self._collect_endpoint = ""
@@ -91,7 +89,7 @@ class Agent:
             for trainer in self._trainers.values():
                 trainer.terminate(force=True)
                 trainer.end()
-            self._context.destroy(linger=500)
+            self._context.destroy(linger=LINGER_MS)
 
     def _round(self) -> None:
         wait_s = self._core.next_deadline() - time.monotonic()
@@ -175,17 +173,7 @@ class Agent:
         self._collect_endpoint = endpoint
 
     def _socket(self, kind: int) -> zmq.Socket[bytes]:
-        socket = self._context.socket(kind)
-        socket.linger = 500  # a result or a goodbye said just before the end should still go out
-        socket.sndhwm = socket.rcvhwm = HIGH_WATER_MARK
-        socket.setsockopt(zmq.MAXMSGSIZE, MAX_PAYLOAD_BYTES)
-        socket.ipv6 = True  # IPv4 as well
-        # A host that vanishes without a word closes no connection; this does, and ZeroMQ then connects anew.
-        socket.setsockopt(zmq.HEARTBEAT_IVL, LIVENESS_PING_MS)
-        socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, LIVENESS_TIMEOUT_MS)
-        if self._keys is not None:
-            self._keys.protect(socket)
-        return socket
+        return connecting_socket(self._context, kind, self._keys, HIGH_WATER_MARK, LINGER_MS)
 
     def _sample_memory(self) -> None:
         now_s = time.monotonic()
