@@ -13,6 +13,7 @@ import pytest
 from protocol.options import OPTIONS_BY_TRAIN_TYPE
 from trainer_worker.publishing.kind import Kind
 from trainer_worker.training import registry
+from web.eta import S_PER_PICTURE
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -70,3 +71,7 @@ def test_nobody_asks_for_a_train_type_by_name_outside_of_its_room() -> None:
             for name in OPTIONS_BY_TRAIN_TYPE:
                 assert f'== "{name}"' not in text, f"{file} asks for {name}"
                 assert f'"{name}":' not in text or file.name == "pace.py", f"{file} has a table with {name}"
+
+
+def test_the_forecast_has_a_plan_for_each_train_type() -> None:
+    assert set(S_PER_PICTURE) == set(OPTIONS_BY_TRAIN_TYPE)

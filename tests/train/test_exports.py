@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
 import shutil
@@ -275,6 +276,21 @@ def test_a_converter_that_fails_costs_its_own_format_only(
     assert list(files) == ["tflite"]
     with pytest.raises(TrainingError, match="no such operation"):
         export_model(mean_colour(), tmp_path, [name], *arguments)
+
+
+def test_a_full_disk_is_not_taken_for_a_converter_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    errors = [OSError("could not get source code"), OSError(errno.ENOSPC, "No space left on device")]
+
+    def refuse(_: writers.Export, path: Path) -> None:
+        raise errors.pop(0)
+
+    monkeypatch.setitem(writing.WRITERS, "tflite_int8", refuse)
+    formats, arguments = ["keras", "tflite_int8"], (no_pictures, lambda name, path: None, nothing)
+    assert export_model(mean_colour(), tmp_path, formats, *arguments) == [
+        Unwritten("tflite_int8", "the converter failed: OSError: could not get source code")
+    ]
+    with pytest.raises(OSError, match="No space left"):
+        export_model(mean_colour(), tmp_path, formats, *arguments)
 
 
 def test_onnx_scores_like_the_trained_model_where_its_packages_are(trained: Trained, tmp_path: Path) -> None:

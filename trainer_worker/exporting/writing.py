@@ -94,11 +94,15 @@ def _write(row: Format, export: Export, path: Path) -> str:
     except Exception as error:
         if stopped:
             raise stopped[0] from None
-        # A file that could not be stored (OSError) says nothing about the converter.
-        if not row.may_fail or isinstance(error, MemoryError | OSError):
+        if not row.may_fail or _is_of_the_machine(error):
             raise
         return f"the converter failed: {type(error).__name__}: {str(error)[:500]}"
     return ""
+
+
+def _is_of_the_machine(error: Exception) -> bool:
+    """Whether memory or disk failed, which says nothing about the converter. Converters raise OSErrors of their own."""
+    return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno is not None)
 
 
 def _missing_packages(row: Format) -> str:

@@ -1,6 +1,6 @@
 """The trainer process: imports TensorFlow once, trains task after task, ends with its pipe.
 
-Run by the agent as `python -m trainer_worker.training.child FD PARENT_PID SETTINGS` (packed, see trainer_settings.py).
+Run by the agent as `python -m trainer_worker.training.child FD PARENT_PID SETTINGS` (packed, see settings.py).
 """
 
 from __future__ import annotations
