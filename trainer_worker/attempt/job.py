@@ -85,7 +85,7 @@ class Reporter(Protocol):
         """Epoch `number` (from 1) ended with these metrics."""
 
     def usable(self, model_path: Path) -> None:
-        """A first model lies there, published and checked; a better one will take its place."""
+        """A first model is checked and published there; a better one will replace it."""
 
     @property
     def stop_requested(self) -> bool:
@@ -93,7 +93,7 @@ class Reporter(Protocol):
 
 
 class SilentReporter:
-    """A Reporter that tells nobody and orders nothing: for benchmarks and tests, which override what they look at."""
+    """A Reporter that does nothing. Benchmarks and tests override the methods that they look at."""
 
     def plan(self, phases: Sequence[Phase]) -> None: ...
 

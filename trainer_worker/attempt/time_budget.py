@@ -12,7 +12,7 @@ READING_SHARE = 0.6
 
 
 class TimeBudget:
-    """Seconds from now on; 0 for none, which leaves all the time of the world. Times are monotonic seconds."""
+    """A budget in seconds from now on; 0 for no limit. Times are monotonic seconds."""
 
     def __init__(self, budget_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._began_s = clock()
@@ -25,7 +25,7 @@ class TimeBudget:
 
 
 def share_spent(begun_s: float, end_by_s: float) -> float:
-    """Of the time from the one to the other, both monotonic seconds, how much is over: 0 at the one, 1 at the other."""
+    """The share of the time between two moments that is over: 0 at the first, 1 at the second. Monotonic seconds."""
     if end_by_s <= begun_s:
         return 1.0
     return (time.monotonic() - begun_s) / (end_by_s - begun_s)

@@ -1,4 +1,4 @@
-"""What trainers know of a pretrained network: how to build it, where to cut it, what it costs."""
+"""What trainers know about a pretrained network: how to build it, where to cut it, what it costs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-#: Of a backbone's endpoints: input pixels a cell.
+#: Strides of a backbone's endpoints: one cell for this many pixels of the input, along each side.
 STRIDES = (2, 4, 8, 16, 32)
-#: Of its trunk's end and of its last feature map.
+#: The stride of the trunk's last layer and of the last feature map.
 TRUNK_STRIDE = 32
 
 
@@ -16,38 +16,40 @@ TRUNK_STRIDE = 32
 class Backbone:
     """A network with ImageNet weights, from raw pictures to its last feature map.
 
-    Two are equal when name and weights are: features and models of equal ones may be mixed, others never.
+    Two backbones are equal if their names and weights are. Only features and models of equal backbones may be mixed.
     """
 
-    #: As the option `backbone` has it.
+    #: The value of the option `backbone`.
     name: str
-    #: Name and licence for people.
+    #: Name and licence as people read them.
     network: str
     licence: str
     weights_sha256: str
-    #: keras.Model for a side S of the input in pixels, a multiple of 32: from float32 (n, S, S, 3), RGB 0 to 255 with
-    #: the preprocessing inside, to float32 (n, S/32, S/32, features). Batch normalizations in it, if any, are frozen;
-    #: nothing in it is random. Raises TrainingError or RuntimeError when the weights can't be had.
+    #: Builds the keras.Model for inputs with a side of S pixels, a multiple of 32: from float32 (n, S, S, 3), RGB 0 to
+    #: 255, preprocessing inside, to float32 (n, S/32, S/32, features). Its batch normalizations are frozen, and nothing
+    #: in it is random (docs/choices.md, "Batch normalization stays frozen"). Raises TrainingError or RuntimeError if
+    #: the weights are missing or wrong.
     build: Callable[[int], Any] = field(compare=False)
     features: int
-    #: Layer where fine-tuning begins: what follows works on the smallest maps, holds much of the weights and takes a
-    #: small part of the time. Output (n, S/32, S/32, trunk_channels).
+    #: The last layer of the trunk; fine-tuning trains the layers after it. They work on the smallest maps, have many of
+    #: the weights and take a small part of the time. Its output is (n, S/32, S/32, trunk_channels).
     trunk_end: str
     trunk_channels: int
-    #: Layers that hold the skip connection at each of STRIDES, for a U-Net.
+    #: The layers whose outputs are the skip connections of a U-Net, one for each of STRIDES.
     endpoints: tuple[str, ...]
-    #: Seconds against lite0's: of the features of a picture, of training what follows trunk_end, of writing the default
-    #: exports (`python -m benchmarks.backbone_costs`).
+    #: Time relative to lite0: for the features of a picture, for training the layers after trunk_end, and for writing
+    #: the default exports (`python -m benchmarks.backbone_costs`).
     features_cost: float
     training_cost: float
     exports_cost: float
-    #: Whether a segmenter may learn from features worked out in bfloat16: where Dice was seen to stay the same.
+    #: Whether a segmenter may learn from features computed in bfloat16 (docs/choices.md, "Dice of features in
+    #: bfloat16").
     features_in_bfloat16: bool = False
 
 
 @dataclass(frozen=True)
 class ChosenBackbone:
-    """The backbone of one task, and a sentence on why it is this one."""
+    """The backbone of one task, and a sentence that says why it was chosen."""
 
     backbone: Backbone
     reason: str

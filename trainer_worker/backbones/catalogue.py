@@ -1,4 +1,4 @@
-"""All backbones by name, and the one for a task."""
+"""Finds backbones by name, and the backbone for a task."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from trainer_worker.backbones.keras_applications import load_application
 
 AUTO = "auto"
 
-#: Those that pip has installed, from small to large; `auto` chooses from them.
+#: The backbones whose weights pip has installed, from small to large; `auto` chooses from them.
 BUNDLED: Mapping[str, Backbone] = MappingProxyType({backbone.name: backbone for backbone in (LITE0, LITE1, LITE2)})
 
 
 def find_backbone(name: str, weights_file: Path | None = None) -> Backbone:
-    """A value of the option `backbone` but for "auto". weights_file: as find_weights_file gives it for the name."""
+    """The backbone for a value of the option `backbone` other than "auto". weights_file: see find_weights_file."""
     if name in BUNDLED:
         return BUNDLED[name]
     if weights_file is None:
@@ -28,7 +28,10 @@ def find_backbone(name: str, weights_file: Path | None = None) -> Backbone:
 
 
 def choose_backbone(job: Job, planned_s: Callable[[Backbone], float]) -> ChosenBackbone:
-    """What the option says; for "auto" what the task has time for. planned_s: seconds of the task with a backbone."""
+    """The backbone that the option names; for "auto", the largest that there is time for.
+
+    planned_s: gives the planned seconds of the task with a backbone.
+    """
     asked = job.options.backbone
     if asked != AUTO:
         return ChosenBackbone(find_backbone(asked, job.weights_file), f"The option says backbone={asked}.")

@@ -1,19 +1,19 @@
-"""Which backbone `backbone=auto` means: the largest that there is time for. Pure.
+"""Chooses the backbone for `backbone=auto`: the largest one that there is time for. Pure.
 
-The planned seconds are the trainer's own plan for this folder and these options, so few pictures, small ones or few
-epochs allow a larger network. They are a guess, for two cores with nothing else to do: hence a good margin.
+The planned seconds are the trainer's own plan for this folder and these options, so few or small pictures or few epochs
+allow a larger network. The plan assumes two idle cores, so the choice leaves a wide margin.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-#: Of the time budget that a plan may fill: the machine may be half as fast as the plan's, or as busy.
+#: A plan may fill this share of the time budget (docs/choices.md, "Automatic choice of the backbone").
 FITTING_SHARE = 0.5
 
 
 def choose(planned_s: Mapping[str, float], budget_s: float) -> tuple[str, str]:
-    """Name of the backbone and a sentence on why.
+    """The name of the backbone and a sentence that says why it was chosen.
 
     planned_s: seconds of the whole task with each backbone, from the smallest to the largest. budget_s: 0 for none.
     """

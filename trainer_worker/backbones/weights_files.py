@@ -1,4 +1,4 @@
-"""Weights of Keras Applications that the operator has put into a local folder.
+"""Finds weights of Keras Applications that the operator has put into a local folder.
 
 TFModel downloads nothing: the files are those that Keras itself would fetch for `weights="imagenet"` with
 `include_top=False`, under the same names.
@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from protocol.errors import TrainingError
 
-#: Values of the option `backbone` that need a file, and its name.
+#: Values of the option `backbone` that need a weights file, with the file's name.
 WEIGHTS_FILES: Mapping[str, str] = MappingProxyType(
     {
         "mobilenet_v2": "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
@@ -26,13 +26,13 @@ WEIGHTS_FILES: Mapping[str, str] = MappingProxyType(
 
 
 def file_sha256(path: Path) -> str:
-    """Hex digits. OSError when it cannot be read."""
+    """The file's SHA-256 as hex digits. Raises OSError if it cannot be read."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def find_weights_file(backbone: str, weights_dir: Path) -> Path | None:
-    """The file of a value of the option `backbone`; None for those that need none.
+    """The weights file for a value of the option `backbone`; None if the value needs none.
 
     Raises TrainingError unsupported_option when the file is not there.
     """

@@ -1,4 +1,4 @@
-"""The pictures of a classification: read into features, and divided. For the trainer process only."""
+"""Reads a classifier's pictures into features and splits them. For the trainer process only."""
 
 from __future__ import annotations
 
@@ -21,14 +21,16 @@ from trainer_worker.pictures.splits import Split, conflicts, stratified_split
 from trainer_worker.pictures.user_files import SkippedFile, skipped_warnings
 from trainer_worker.project.continuation import LastTraining
 
-#: Pictures of a class that are looked at however short the time is: with half as many, a model is hardly one.
+#: This many pictures of each class are read however short the time is. Fewer hardly make a model.
 LEAST_READ_OF_CLASS = 8
 
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """What the feature stage leaves. contents: SHA-256 of each picture's file. maps: trunk maps float32 (n, h, w, c).
-    skipped: files that could not be used. unread: files that there was no time for.
+    """The results of the feature stage.
+
+    contents: SHA-256 of each picture's file. maps: trunk maps float32 (n, h, w, c). skipped: files that could not be
+    used. unread: the number of files that there was no time for.
     """
 
     folders: ClassFolders
@@ -45,11 +47,11 @@ def read_dataset(
     on_done: Callable[[int], None],
     until_s: float = math.inf,
 ) -> Dataset:
-    """Features of every readable picture of every class that has enough of them; rows in the order of folders.
+    """Read every readable picture of every class that has enough of them; rows are in the order of folders.
 
-    until_s: monotonic time at which it is enough, however many there are; the pictures read by then are spread evenly
-    over the classes. on_done is told how many pictures were looked at, several times a second while their files are
-    hashed; what it raises ends the reading. Raises as keep_trainable does.
+    until_s: monotonic time at which reading ends; the pictures read by then are spread evenly over the classes.
+    on_done is told how many pictures were looked at, several times a second while files are hashed; an exception from
+    it ends the reading. Raises what keep_trainable raises.
     """
     order = np.arange(len(folders.files)) if until_s == math.inf else balanced_order(folders.classes)
     least = LEAST_READ_OF_CLASS * len(folders.labels)
@@ -84,13 +86,13 @@ def read_dataset(
 
 
 def balanced_order(classes: np.ndarray) -> np.ndarray:
-    """All rows, int64: every class's first picture, every class's second, ...; which one is first is random.
+    """All rows, int64: first one random picture of each class, then a second one of each class, and so on.
 
     classes: int64 (n,). The same classes give the same order.
     """
     random = np.random.default_rng(0)
     shuffled = random.permutation(len(classes))
-    turn = np.zeros(len(classes), dtype=np.int64)  # the how-manieth of its class a row is
+    turn = np.zeros(len(classes), dtype=np.int64)  # the position of each row within its class
     for label in np.unique(classes):
         rows = shuffled[classes[shuffled] == label]
         turn[rows] = np.arange(len(rows))
@@ -100,15 +102,15 @@ def balanced_order(classes: np.ndarray) -> np.ndarray:
 def varied_maps(
     data: Dataset, split: Split, features: CachedFeatures, on_done: Callable[[int], None], until_s: float = math.inf
 ) -> np.ndarray:
-    """Maps of the training pictures' varied views (variations.py); all other rows stay as they are.
+    """A copy of the maps in which the training pictures have those of their varied views (variations.py).
 
-    Those are not trained on. until_s: as in read_dataset; pictures that were not reached stay as they are as well.
+    until_s: see read_dataset; pictures that were not reached by then keep the maps of their plain view.
     """
     maps = data.maps.copy()
     files, contents = [data.folders.files[row] for row in split.train], [data.contents[row] for row in split.train]
     with contextlib.closing(features.of_files(data.folders.reader, files, contents, varied=True)) as outcomes:
         for done, (row, outcome) in enumerate(zip(split.train, outcomes, strict=False), start=len(maps) + 1):
-            if isinstance(outcome, PictureFeatures):  # else the file has gone meanwhile: its first view does
+            if isinstance(outcome, PictureFeatures):  # else the file has gone meanwhile, and its plain view is used
                 maps[row] = outcome.trunk
             on_done(done)
             if time.monotonic() >= until_s:
@@ -117,7 +119,7 @@ def varied_maps(
 
 
 def split_dataset(data: Dataset, job: Job, last: LastTraining | None) -> tuple[Split, list[str]]:
-    """Which images train and which score; and every warning on the data."""
+    """The split into training and held-out set, and all warnings about the data."""
     folders, groups = data.folders, content_groups(data.contents)
     options = job.options
     sides = last.sides(data.contents) if last else None

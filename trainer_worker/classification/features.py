@@ -1,13 +1,11 @@
 """The feature stage: pictures through the frozen backbone.
 
-Two things are kept of each picture: the feature map in front of the last blocks, from which those blocks can be
-fine-tuned without running the rest again, and the pooled features at the end.
+Two things are kept of each picture: the feature map in front of the last blocks, so that those blocks can be fine-tuned
+without running the rest again, and the pooled features at the end.
 
-On a CPU the backbone runs as float32 TFLite (XNNPACK kernels): one interpreter with one thread for each core,
-one picture at a time, so that a picture's activations stay in the core's cache. Measured on two cores against
-batches of 4 to 16 and against one interpreter with two threads, this is the fastest by 5 to 30 %, and it makes
-a picture's features independent of its neighbours. Each thread decodes its own pictures, so no core waits for
-another one. Where TensorFlow sees a GPU, batches go through a tf.function instead.
+On a CPU the backbone runs as float32 TFLite (XNNPACK kernels): one interpreter with one thread for each core, one
+picture at a time (docs/choices.md, "Features by TFLite, one picture at a time"). Each thread decodes its own pictures,
+so no core waits for another one. Where TensorFlow sees a GPU, batches go through a tf.function instead.
 """
 
 from __future__ import annotations
@@ -39,10 +37,10 @@ from trainer_worker.project.folder import ProjectFolder
 
 GPU_BATCH_SIZE = 64
 LOOK_AHEAD_PER_THREAD = 4
-#: A converted backbone may differ from the Keras one in any feature by this share of the largest one (or of 1);
-#: measured 4e-6 for the lites, whose features reach 13.
+#: Each feature of the converted backbone may differ from Keras's by this share of the largest feature, or of 1 if that
+#: is larger (docs/choices.md, "Tolerance of the converted backbone").
 MAX_CONVERSION_DIFFERENCE = 1e-4
-#: Raised when the same picture gives other features than before, so that none are taken from older caches.
+#: Raised when the code computes other features for the same picture, so that old caches are not used.
 FEATURES_VERSION = 1
 
 
@@ -53,16 +51,18 @@ class PictureFeatures(NamedTuple):
     pooled: np.ndarray
 
 
-#: Names in the cache; another one when the same content gives another view than before.
+#: Names of the views in the cache. A view gets a new name when the code makes another view from the same content.
 PLAIN_VIEW, VARIED_VIEW = "plain", "varied1"
 
-#: What a file became: its features, or why it could not be read.
+#: The features of a file, or why it could not be read.
 Outcome = PictureFeatures | UnreadableImageError
 
 
 class FeatureExtractor:
-    """Features of pictures. The first one for a backbone and an image size converts the backbone, which takes about
-    5 s, and leaves the file in `cache_dir` for all later ones. That folder may be deleted at any time.
+    """Computes the features of pictures.
+
+    The first extractor for a backbone and an image size converts the backbone, which takes seconds, and leaves the
+    file in `cache_dir` for all later ones. That folder may be deleted at any time.
     """
 
     def __init__(self, backbone: Backbone, image_size: int, threads: int, cache_dir: Path) -> None:
@@ -79,22 +79,22 @@ class FeatureExtractor:
 
     @property
     def engine(self) -> str:
-        """Names everything that features depend on besides the picture."""
+        """A name for everything that the features depend on besides the picture."""
         kind = "cpu" if self._network is None else "gpu"
         return f"{_name(self.backbone, self.image_size)}_{kind}_v{FEATURES_VERSION}"
 
     @property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
-        """Of a picture's features."""
+        """The shapes of a picture's features: trunk and pooled."""
         side = self.image_size // TRUNK_STRIDE
         return (side, side, self.backbone.trunk_channels), (self.backbone.features,)
 
     def of_files(
         self, reader: PictureReader, paths: Sequence[Path], variations: Sequence[Variation] | None = None
     ) -> Iterator[Outcome]:
-        """One outcome for each path, in order, of the picture as it is or in the variation of the same place.
+        """One outcome for each path, in order. variations: one for each path; None for plain pictures.
 
-        Decodes and computes ahead of the caller by a few pictures; closing the iterator stops that.
+        Decodes and computes a few pictures ahead of the caller; closing the iterator stops that.
         """
         variations = variations or [PLAIN] * len(paths)
         if self._network is not None:
@@ -119,7 +119,7 @@ class FeatureExtractor:
     def _of_picture(self, picture: np.ndarray) -> PictureFeatures:
         interpreter = self._interpreters.get()
         try:
-            # The view onto the interpreter's memory must be gone before invoke: hence no variable for it.
+            # No variable holds the view of the interpreter's memory, because the view must be gone before invoke.
             interpreter.tensor(interpreter.get_input_details()[0]["index"])()[0] = picture
             interpreter.invoke()
             return _outputs(interpreter)
@@ -162,7 +162,7 @@ class FeatureExtractor:
 
 
 class CachedFeatures:
-    """The features of a project's pictures: from its cache, or else computed and left there."""
+    """The features of a project's pictures, taken from its cache or else computed and cached."""
 
     def __init__(self, extractor: FeatureExtractor, project: ProjectFolder) -> None:
         self._extractor = extractor
@@ -171,7 +171,7 @@ class CachedFeatures:
     def of_files(
         self, reader: PictureReader, paths: Sequence[Path], contents: Sequence[str], varied: bool = False
     ) -> Generator[Outcome, None, None]:
-        """As FeatureExtractor.of_files. contents: the SHA-256 of each file; "" for none. varied: by variation_of."""
+        """See FeatureExtractor.of_files. contents: the SHA-256 of each file, or "". varied: views by variation_of."""
         view = VARIED_VIEW if varied else PLAIN_VIEW
         found = [self._cache.load(content, view) if content else None for content in contents]
         missing = [
@@ -189,7 +189,7 @@ class CachedFeatures:
 
 
 def _outputs(interpreter: Any) -> PictureFeatures:
-    """The converter may reorder outputs, but a map has more dimensions than a vector."""
+    """The features in the interpreter's outputs. The converter may reorder them; the trunk has more dimensions."""
     tensors = [interpreter.get_tensor(details["index"]) for details in interpreter.get_output_details()]
     pooled, trunk = sorted(tensors, key=lambda tensor: tensor.ndim)
     return PictureFeatures(trunk[0], pooled[0])
@@ -202,7 +202,7 @@ def _network(backbone: Backbone, image_size: int) -> keras.Model:
 
 
 def _name(backbone: Backbone, image_size: int) -> str:
-    """Of everything computed by this backbone: its weights, its layer and TensorFlow's version are in the hash."""
+    """A name for what this backbone computes. Its hash covers weights, trunk layer and TensorFlow's version."""
     key = hashlib.sha256(f"{backbone.weights_sha256} {backbone.trunk_end} {tf.__version__}".encode()).hexdigest()
     return f"{backbone.name}_{image_size}px_{key[:16]}"
 
@@ -214,11 +214,11 @@ def cache_file(backbone: Backbone, image_size: int, cache_dir: Path) -> Path:
 
 def _cached_interpreter(backbone: Backbone, image_size: int, cache_dir: Path) -> Any:
     path = cache_file(backbone, image_size, cache_dir)
-    # A missing file, or one that a crash or a full disk left damaged, is made anew.
+    # A file that is missing, or was damaged by a crash or a full disk, is made anew.
     with contextlib.suppress(OSError, ValueError):
         return _interpreter(path.read_bytes())
     content = _convert(backbone, image_size)
-    # The cache saves seconds; that it can't be written is no reason to fail a task.
+    # The cache only saves seconds, so a task does not fail if it cannot be written.
     with contextlib.suppress(OSError):
         _write_atomically(path, content)
     return _interpreter(content)
@@ -238,7 +238,7 @@ def _convert(backbone: Backbone, image_size: int) -> bytes:
     shape = (1, image_size, image_size, 3)
     signature = [tf.TensorSpec(shape, tf.float32)]
     traced = tf.function(lambda x: network(x, training=False), input_signature=signature, autograph=False)
-    # Frozen first: converted straight from the function, the file would come out without the weights.
+    # Frozen first, because the converter leaves the weights out if it is given the function itself.
     frozen = convert_variables_to_constants_v2(traced.get_concrete_function())
     content: bytes = tf.lite.TFLiteConverter.from_concrete_functions([frozen]).convert()
     picture = np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32)
@@ -253,7 +253,7 @@ def _convert(backbone: Backbone, image_size: int) -> bytes:
 
 
 def _difference(found: np.ndarray, expected: np.ndarray) -> float:
-    """The largest one, as a share of the largest number expected; NaN where there is one."""
+    """The largest difference, as a share of the largest number expected (or of 1); NaN if a number is NaN."""
     return float(np.abs(found - expected).max() / max(1.0, float(np.abs(expected).max())))
 
 

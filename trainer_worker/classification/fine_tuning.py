@@ -1,8 +1,8 @@
 """Trains a classifier's head, and the backbone's last blocks with it, on feature maps kept in memory.
 
-First the head alone, as a logistic regression on the pooled features; then head and last blocks together for a
-few passes. The trunk below never runs again, so that a pass over 1,000 pictures takes seconds on a CPU. Small classes
-count as much as large ones: by weights in the regression, by more draws in the passes.
+First the head alone is fitted, as a logistic regression on the pooled features. Then head and last blocks train
+together for a few epochs. The trunk below them never runs again, so an epoch of 1,000 pictures takes seconds on a CPU.
+Small classes count as much as large ones: the regression weights their pictures, and the epochs draw them more often.
 """
 
 from __future__ import annotations
@@ -30,53 +30,48 @@ from trainer_worker.optimization.training_copies import tail_twin
 from trainer_worker.project.checkpoints import Checkpoints, RandomState
 
 LABEL_SMOOTHING = 0.1
-#: Passes over the training images: as many as make this many optimizer steps, within these bounds. Named wrong (after
-#: so many steps): of 12 flowers a class 19.9 % (30), 18.9 % (40); of 20 a class 14.6 % (32), 14.2 % (40), 13.8 % (64);
-#: of 40 a class 12.8 % (28), 12.5 % (35 and 42), 12.6 % (70); of 32 pieces of rubbish a class 24.2 % (30), 23.3 % (36),
-#: 22.7 % (60): a throwaway trial, three to five draws each, all others scored.
+#: Few pictures train for as many epochs as make this many steps, within these bounds (docs/choices.md, "Optimizer steps
+#: of a classifier").
 WANTED_STEPS = 30
 MIN_EPOCHS = 6
 MAX_EPOCHS = 20
-#: Share of the pooled features that a training step leaves out (Srivastava et al. 2014), for up to FEW_IMAGES and for
-#: more, which are not learned by heart so soon: of trashnet (2,022 trained, 1,010 scored) log loss was 0.288 with the
-#: former in 4 passes, 0.282 with 0.3 in 6, 0.267 with the latter in 6 (a throwaway trial, two splits).
+#: Share of the pooled features that a training step drops: for up to FEW_IMAGES training pictures, and for more. Few
+#: pictures are memorised sooner, so they need more dropout (docs/choices.md, "Dropout of few and of many pictures").
 DROPOUT_OF_FEW, DROPOUT = 0.5, 0.2
 FEW_IMAGES = 200
 WARM_UP_STEPS = 8
-#: Fewer leave a model that is no better than the head's regression: of 5 flowers a class 953 of 3,225 were named wrong
-#: after ten, 966 by the regression, 836 after twenty (a throwaway trial, three draws).
+#: A model that was fine-tuned for fewer steps is no better than the head's regression alone (docs/choices.md, "Fewest
+#: steps that are worth training").
 LEAST_STEPS = 10
-#: A pass whose mean loss is above so many times that of guessing, or is no number, has broken the model.
+#: An epoch has broken the model if its mean loss is NaN or more than this many times the loss of guessing.
 DIVERGED_ABOVE = 10.0
-#: How much the classes count alike: 0 every image does, 1 every class does. Of digits with one class of 5 %, mean of
-#: three draws, recall of that class and mean recall of the others: the head 0.16 and 0.93 at 0, 0.84 and 0.92 at 1;
-#: after two passes of tuning 0.47 and 0.94 at 0, 0.77 and 0.94 at 1. Weights on the loss instead of more draws gave
-#: 0.86 and 0.88: single images push too hard.
+#: At 0 every picture counts alike, at 1 every class does. Fine-tuning draws small classes more often instead of
+#: weighting the loss, which would give single pictures too much influence (docs/choices.md, "Balance of classes").
 BALANCE = 1.0
-#: Inverse strength of the logistic regression's L2 penalty, on standardised features. Of 5 to 40 pictures a class of
-#: flowers, rubbish, blood cells and digits (a throwaway trial, five draws each, all others scored) a tenth of it named
-#: up to 3 points fewer right; ten times as much differed by a point at most, to either side.
+#: Inverse strength of the logistic regression's L2 penalty, on standardised features (docs/choices.md, "Strength of the
+#: head's penalty").
 HEAD_C = 1e-2
-#: The same for a head that is trained on together with the blocks: less sure of itself, it lets them learn more. In a
-#: throwaway trial on flowers5 (four splits of 220 scored pictures) 71 of 880 were named wrong, and 78 from 3e-2.
+#: The same for a head that is then fine-tuned together with the blocks. A less confident head lets the blocks learn
+#: more (docs/choices.md, "Strength of the head's penalty").
 START_C = 1e-3
 HEAD_ITERATIONS = 100
 EVALUATION_BATCH = 64
-#: A training that goes on after a few new pictures.
+#: Epochs of a training that continues from the last one after a few new pictures.
 PASSES_OVER_NEW = 2
+#: Such a training also rehearses this many known pictures for each new one, and at least this many batches of them.
 REHEARSED_A_NEW_PICTURE = 4
 REHEARSED_BATCHES = 4
-#: Of the learning rate, for weights that have settled. After 11 new flowers 131 of 1,100 were named wrong at the full
-#: rate, 112 at 0.3 of it, 108 at this share, 107 by a training from the start, 114 before (a throwaway trial, 5 draws).
+#: Such a training uses this share of the learning rate, because the full rate would disturb weights that have settled
+#: (docs/choices.md, "Learning rate for a few new pictures").
 RATE_SHARE_OVER_NEW = 0.1
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """model: float32 (n, S, S, 3) RGB 0..255 to probabilities (n, labels). tail: trunk maps to logits, which is
-    pool (trunk maps to pooled features) and then head; run_tail: trunk maps to probabilities, compiled.
+    """The whole network and its parts. They share their layers, so training the tail trains the model.
 
-    They share their layers: training the tail trains the model.
+    model: float32 (n, S, S, 3), RGB 0..255, to probabilities (n, labels). tail: trunk maps to logits; it is pool (trunk
+    maps to pooled features) followed by head. run_tail: trunk maps to probabilities, compiled.
     """
 
     model: keras.Model
@@ -88,8 +83,10 @@ class Classifier:
 
 @dataclass(frozen=True)
 class Examples:
-    """views[v]: trunk maps float32 (n, h, w, c), of the pictures as they are, then varied. pooled: float32
-    (n, features), of the pictures as they are. classes: int64 (n,).
+    """The features and classes of the pictures that may be trained on.
+
+    views: trunk maps float32 (n, h, w, c), first of the plain pictures, then of their varied views. pooled: float32
+    (n, features) of the plain pictures. classes: int64 (n,).
     """
 
     views: tuple[np.ndarray, ...]
@@ -99,12 +96,12 @@ class Examples:
 
 @dataclass
 class History:
-    """epochs: of each pass over the pictures, the mean loss and the share that was named right while training."""
+    """epochs: the mean loss and the training accuracy of each epoch."""
 
     epochs: list[dict[str, float]] = field(default_factory=list)
-    #: Of the optimizer, those of a pass that was not ended included.
+    #: Optimizer steps, including those of an epoch that was not finished.
     steps: int = 0
-    #: DIVERGED: the model is what the training began with.
+    #: DIVERGED: the model still has the weights that the training began with.
     end_reason: EndReason = EndReason.CONVERGED
 
 
@@ -114,7 +111,7 @@ class _Epoch(msgspec.Struct, frozen=True):
 
 
 class _Facts(msgspec.Struct, frozen=True):
-    """What a checkpoint says beside its arrays. passes, rows: of the training that left it."""
+    """What a checkpoint says besides its arrays. passes: planned epochs of its training. rows: what it trained on."""
 
     passes: int
     rows: list[int]
@@ -140,7 +137,7 @@ def build_classifier(backbone: Backbone, image_size: int, labels: int) -> Classi
 
 
 def image_weights(classes: np.ndarray) -> np.ndarray:
-    """What each image counts, float64 (n,), mean 1: more in small classes. classes: int64 (n,), n >= 1."""
+    """The weight of each image, float64 (n,), with mean 1 and larger in small classes. classes: int64 (n,), n >= 1."""
     weights = np.bincount(classes)[classes] ** -BALANCE
     scaled: np.ndarray = weights * (len(classes) / weights.sum())
     return scaled
@@ -149,15 +146,16 @@ def image_weights(classes: np.ndarray) -> np.ndarray:
 def fit_head(classifier: Classifier, pooled: np.ndarray, classes: np.ndarray, strength: float = HEAD_C) -> None:
     """Set the head to a logistic regression of classes int64 (n,) on pooled features float32 (n, features).
 
-    strength: HEAD_C for a head to use, START_C for one that is trained further.
+    strength: HEAD_C for a head that is used as it is, START_C for one that is trained further.
     """
     mean, spread = pooled.mean(axis=0), pooled.std(axis=0) + 1e-3
     regression = LogisticRegression(C=strength, max_iter=HEAD_ITERATIONS)
-    # One thread: on a busy machine OpenBLAS's threads wait for each other, 7 to 10 s instead of 0.5 for 880 images.
+    # OpenBLAS's threads would wait for each other on a busy machine (docs/choices.md, "One thread for the head's
+    # regression").
     with threadpool_limits(1):
         regression.fit((pooled - mean) / spread, classes, sample_weight=image_weights(classes))
     present, weights, bias = regression.classes_, regression.coef_, regression.intercept_
-    if len(weights) == 1:  # for two classes scikit-learn gives one row: the log odds of the second
+    if len(weights) == 1:  # for two classes scikit-learn gives one row: the log odds of the second class
         weights, bias = np.stack([-weights[0], weights[0]]) / 2, np.array([-bias[0], bias[0]]) / 2
     kernel, offset = (array.copy() for array in classifier.head.get_weights())
     kernel[:, present] = (weights / spread).T
@@ -166,7 +164,7 @@ def fit_head(classifier: Classifier, pooled: np.ndarray, classes: np.ndarray, st
 
 
 def planned_epochs(images: int, options: TrainingOptions) -> int:
-    """Passes of the fine-tuning over so many images: few over many, more over few, never above the option."""
+    """Epochs of fine-tuning for this many images: the fewer images, the more epochs, but never more than the option."""
     steps = math.ceil(images / options.batch_size)
     return min(options.epochs, max(MIN_EPOCHS, min(MAX_EPOCHS, math.ceil(WANTED_STEPS / steps))))
 
@@ -184,15 +182,15 @@ def fit(
     checkpoints: Checkpoints,
     end_by_s: float = math.inf,
 ) -> History:
-    """Train on these rows: the head's regression, then as many passes as planned_epochs says.
+    """Train on these rows: first the head's regression, then planned_epochs of fine-tuning.
 
-    Every row is trained on: of 20 flowers a class, an inner validation that chose the pass cost 7 points (a throwaway
-    trial, four draws, 4,000 scored), for it was too small to choose well. The rate falls to nearly nothing by the last
-    pass, or by end_by_s (monotonic seconds) where that comes first, so whichever ends it ends on settled weights.
-    Where that left no time, or broke the model, the regression alone is the model.
-    Ends early where the reporter's stop is requested. Steps at every batch, tells each epoch; Cancelled passes
-    through. After each pass a checkpoint is left, from which a later call with the same arguments goes on, to the
-    same end.
+    Every row trains; none is held back to choose an epoch (docs/choices.md, "No inner validation"). The learning rate
+    falls to nearly nothing by the last epoch, or by end_by_s (monotonic seconds) if that comes first, so the weights
+    have settled in either case. If there was no time for fine-tuning, or it broke the model, the model is the
+    regression alone.
+    Training ends early when the reporter has a stop request. The reporter hears of every batch and of every epoch; its
+    Cancelled is not caught here. Each epoch leaves a checkpoint. A later call with the same arguments continues from
+    it and ends with the same model.
     """
     fit_head(classifier, examples.pooled[rows], examples.classes[rows], START_C)
     passes = planned_epochs(len(rows), options)
@@ -223,8 +221,10 @@ def fit_more(
     reporter: Reporter,
     checkpoints: Checkpoints,
 ) -> History:
-    """Go on from weights that were trained on the rows `known`: a few passes over the rows `new`, with as many of the
-    others as keep what was learned (rehearsal; Robins 1995). Otherwise as `fit`.
+    """Continue from weights that were trained on the rows `known`: a few epochs on the rows `new`.
+
+    Some known rows train with them, so that the model does not forget them (rehearsal; Robins 1995). The rest is as in
+    `fit`.
     """
     random = np.random.default_rng(options.seed)
     count = min(len(known), max(REHEARSED_A_NEW_PICTURE * len(new), REHEARSED_BATCHES * options.batch_size))
@@ -239,7 +239,7 @@ def fit_more(
 
 
 class _Tuning:
-    """Passes over examples, of a twin of the classifier's tail. The classifier stays as it is until `keep`."""
+    """Trains a copy of the classifier's tail on examples. The classifier does not change until `keep`."""
 
     def __init__(
         self,
@@ -259,7 +259,7 @@ class _Tuning:
         self._dropout = np.float32(dropout)
 
     def run(self, name: str, rows: np.ndarray, passes: int, end_by_s: float = math.inf) -> History:
-        """name: of its checkpoint. end_by_s: as of fit."""
+        """Train for `passes` epochs. name: the checkpoint's name. end_by_s: see fit."""
         begun_s = time.monotonic()
         history = self._resume(name, rows, passes) or History()
         total = passes * math.ceil(len(rows) / self._options.batch_size)
@@ -285,17 +285,17 @@ class _Tuning:
         return history
 
     def keep(self) -> None:
-        """Let the classifier have what the twin has learned."""
+        """Give the classifier the weights that the copy has learned."""
         self._classifier.tail.set_weights(self._twin.get_weights())
 
     def _why_end(self, end_by_s: float) -> EndReason | None:
-        """Asked at every batch; None to go on."""
+        """Why training should end before the next batch; None to continue."""
         if self._reporter.stop_requested:
             return EndReason.STOPPED
         return EndReason.BUDGET if time.monotonic() >= end_by_s else None
 
     def _has_numbers(self) -> bool:
-        """The last step of a pass may break the weights after a loss that still was a number."""
+        """Whether all weights are finite. The last step of an epoch may break them although its loss was finite."""
         return all(bool(np.isfinite(weights).all()) for weights in self._twin.get_weights())
 
     def _arrays(self) -> list[np.ndarray]:
@@ -307,8 +307,10 @@ class _Tuning:
         self._checkpoints.save(name, facts, self._arrays())
 
     def _resume(self, name: str, rows: np.ndarray, passes: int) -> History | None:
-        """Put everything back to where the last checkpoint of that name was left; None where there is none on those
-        terms. They are others after pictures came or an upgrade; what was scored then may be trained on now."""
+        """Restore the last checkpoint of that name; None if there is none for the same epochs and rows.
+
+        Both change with the pictures or an upgrade. A picture that was held out then might be trained on now.
+        """
         saved = self._checkpoints.load(name, _Facts, self._arrays())
         if saved is None:
             return None
@@ -324,11 +326,11 @@ class _Tuning:
         return History([msgspec.structs.asdict(epoch) for epoch in facts.epochs], len(facts.epochs) * steps_a_pass)
 
     def _batches(self, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """One pass in random order, in batches of nearly equal size: trunk maps, classes one-hot, and what dropout
-        leaves of the pooled features.
+        """One epoch in random order, in batches of nearly equal size: trunk maps, one-hot classes, dropout factors.
 
-        Each picture comes as it is or varied. A pass has as many pictures as rows, but of small classes each may come
-        several times and of large ones some not at all: as often as it counts, rounded up or down by chance.
+        Each picture comes in its plain or its varied view. An epoch draws as many pictures as there are rows, each as
+        often as its weight says, rounded up or down at random. So a picture of a small class may come several times,
+        and one of a large class not at all.
         """
         examples, rng = self._examples, self._rng
         shuffled = rng.permutation(rows)
@@ -345,13 +347,16 @@ class _Tuning:
 
 
 def rate_share(taken: int, done: float) -> float:
-    """Of the learning rate, after that many steps and that share of the training: linear warm-up, cosine decay (SGDR,
-    Loshchilov and Hutter 2017), over the time where that is what ends it (budgeted training, Li et al. 2020)."""
+    """The share of the learning rate that the next step uses: a linear warm-up, then a cosine decay.
+
+    taken: steps so far. done: the share of the training that is over, by steps or by time, whichever is further. The
+    decay is that of SGDR (Loshchilov and Hutter 2017); decay by time is budgeted training (Li et al. 2020).
+    """
     return min(1.0, (taken + 1) / WARM_UP_STEPS) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
 
 def _compile_step(tail: Any, optimizer: Adam) -> Any:
-    """(trunk maps, classes one-hot, factors of the pooled features) -> (loss, how many were named right)."""
+    """(trunk maps, one-hot classes, dropout factors of the pooled features) -> (loss, number of correct pictures)."""
     head = tail.layers[-1]
     pool = keras.Model(tail.input, head.input)
 

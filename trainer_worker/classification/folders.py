@@ -1,4 +1,4 @@
-"""A project of class folders: which files show what.
+"""Reads the class folders of a project: which files belong to which class.
 
 projectDir/images/<class>/...    or    projectDir/<class>/...
 projectDir/labels_info.txt       optional: a header line, then `name,index` lines; fixes the label order
@@ -34,7 +34,7 @@ _NOT_CLASSES = frozenset({"models", "images", "__macosx"})
 class ClassFolders:
     """The pictures of a project. labels[classes[i]] is what files[i] shows; classes is int64 (n,).
 
-    reader: by which they are read. skipped: what can't be a picture, such as links that lead out of the project.
+    reader: reads them. skipped: what can't be a picture, such as links that lead out of the project.
     """
 
     labels: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What is written of a classifier: metrics.json and manifest.json. For the trainer process only."""
+"""What metrics.json and manifest.json say about a classifier. For the trainer process only."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from trainer_worker.pictures.splits import Split
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
-    """A trained classifier and what it was made of. continued_from: the task whose model it went on from, or ""."""
+    """A trained classifier and what it was made from. continued_from: the task whose model it continued from, or ""."""
 
     data: Dataset
     split: Split

@@ -1,4 +1,4 @@
-"""The held-out pictures that a classifier's app pack shows, and what the model says of them."""
+"""The held-out pictures that a classifier's app pack shows, and the model's answers for them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from trainer_worker.publishing.kind import SAMPLES, Answer, Entry
 
 
 def pick(held_out: Sequence[Entry]) -> list[Entry]:
-    """The surest of the misclassified pictures, then the surest of the others, each of another class where possible.
+    """The most confidently misclassified picture, then the most confident others, of different classes if possible.
 
     If no picture is misclassified, the one with the lowest probability comes first.
     """

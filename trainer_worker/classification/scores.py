@@ -24,11 +24,11 @@ class ClassScores:
     confusion: list[list[int]]
 
     def warnings(self) -> list[str]:
-        """What to say of these scores where they prove nothing.
+        """A warning if guessing may explain the scores.
 
-        Who never looks at an image has a balanced accuracy of 1/classes on average, whatever they say how often. The
-        spread is that of one who names all classes alike: where images are many, one guesser in forty gets beyond two
-        of it.
+        Guessing has a balanced accuracy of 1/classes on average, however often it predicts each class. The spread is
+        that of a guesser who predicts all classes equally often: with many images, one guesser in forty scores more
+        than two spreads above the average.
         """
         supports = [entry["support"] for entry in self.per_class if entry["support"]]
         chance = 1 / len(supports)
@@ -49,7 +49,7 @@ class ClassScores:
 
 
 def accuracy(truth: np.ndarray, probabilities: np.ndarray) -> float:
-    """Share of rows of probabilities (n, labels) whose largest is the true class; truth int64 (n,)."""
+    """The share of rows of probabilities (n, labels) whose largest value is the true class's; truth: int64 (n,)."""
     return float((probabilities.argmax(axis=1) == truth).mean())
 
 

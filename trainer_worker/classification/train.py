@@ -1,4 +1,4 @@
-"""trainType=classification: class folders in, a model out that gives each class's probability.
+"""trainType=classification: makes a model from class folders. The model gives the probability of each class.
 
 Read `train` from top to bottom.
 """
@@ -49,13 +49,13 @@ from trainer_worker.pictures.splits import Split
 from trainer_worker.project.continuation import LastTraining, recall, remember
 from trainer_worker.publishing.publish import FIRST_MODEL, Publication, publish_model
 
-#: Varied views are kept beside the pictures while their maps fit: 5,000 pictures at 224 px take 190 MB a view.
+#: Varied views are trained on if their maps take no more memory (docs/choices.md, "Views of a picture in memory").
 VARY_UP_TO_BYTES = 256 * 1024**2
 
-#: Fewer are trained from the start every time, which takes a few seconds and lets old and new count alike.
+#: With fewer pictures every training begins anew: it takes only seconds, and old and new pictures count alike.
 CONTINUE_FROM_IMAGES = 100
 
-#: Pictures that weights from an earlier training are tried on before they are believed.
+#: Weights from an earlier training are first tried on this many pictures.
 WEIGHTS_TRIED_ON = 64
 
 # Seconds on two cores at 224 px with lite0, for the plan only.
@@ -68,7 +68,7 @@ CHECK_START_S = 1.0
 PUBLISH_S = 0.3
 FIRST_HEAD_S = 0.5
 FIRST_CHECK_START_S = 0.2
-#: Pictures that score the first model of a time budget, at most.
+#: The first model of a time budget is scored on at most this many pictures.
 FIRST_MODEL_CHECKED = 50
 
 
@@ -76,7 +76,7 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     """Train, score, export, check and publish one classifier.
 
     cache_dir: where the converted backbone is kept from task to task. threads: for decoding and features.
-    Raises TrainingError for what the caller can mend, Cancelled when told to; then nothing is published.
+    Raises TrainingError for what the caller can mend and Cancelled after a cancel; then nothing is published.
     """
     options = job.options
     budget = TimeBudget(options.time_budget)
@@ -124,7 +124,7 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
         history.end_reason = EndReason.BUDGET
     if history.end_reason is EndReason.DIVERGED:
         rate = f"learningRate={options.learning_rate:g} is too high"
-        warnings.append(f"{rate}: the passes broke the model, so the one from before them is kept. Try a tenth of it.")
+        warnings.append(f"{rate}: the training broke the model, so the one from before it is kept. Try a tenth of it.")
 
     trained = Trained(data, split, chosen, classifier, history, warnings, last.task_id if last else "")
     model_path, scores = _publish(trained, job, reporter, stages, threads)
@@ -149,7 +149,7 @@ def _fit(
     job: Job,
     reporter: Reporter,
 ) -> History:
-    """From the start, or on from the folder's last training."""
+    """Train from the beginning, or continue from the folder's last training."""
     rows = split.train
     if last is None:
         return fit(classifier, examples, rows, job.options, reporter, job.checkpoints, end_by_s)
@@ -158,7 +158,7 @@ def _fit(
 
 
 def _recall(classifier: Classifier, data: Dataset, terms: dict[str, Any], job: Job) -> LastTraining | None:
-    """The folder's last training where this one may go on from it; its weights are in the classifier then."""
+    """The folder's last training if this one may continue from it. The classifier then has its weights."""
     if len(data.contents) < CONTINUE_FROM_IMAGES:
         return None
     fresh = classifier.tail.get_weights()
@@ -169,13 +169,13 @@ def _recall(classifier: Classifier, data: Dataset, terms: dict[str, Any], job: J
     some = data.maps[:: -(-len(data.maps) // WEIGHTS_TRIED_ON)]
     if np.isfinite(predict(classifier, some)).all():
         return last
-    # Weights that are numbers, but give none: the file is not one that a training of ours left.
+    # Finite weights that give NaN: no training of ours left this file.
     classifier.tail.set_weights(fresh)
     return None
 
 
 def _this_training(trained: Trained, job: Job) -> LastTraining:
-    """What the next training of this folder may go on from."""
+    """What the next training of this folder may continue from."""
     contents, classes = trained.data.contents, trained.data.folders.classes.tolist()
     held_out = frozenset(contents[row] for row in trained.split.held_out)
     weights = trained.classifier.tail.get_weights()
@@ -192,10 +192,10 @@ def _publish_first_model(
     stages: Stages,
     threads: int,
 ) -> None:
-    """A head on the features of as many pictures as there is time for in the first part of the budget.
+    """Publish a head that is fitted to as many pictures as there is time for in the first part of the budget.
 
-    What it has read is in the cache for the better model. A sample without enough readable pictures is left at that:
-    the whole folder decides whether the task can be trained.
+    Their features are cached for the final model. If the sample has too few readable pictures, no first model is
+    published and no error is raised: only the whole folder decides whether the task can be trained.
     """
     until_s = budget.by_s(FIRST_MODEL_SHARE, _first_finishing_s(job, chosen.backbone))
     try:
@@ -217,7 +217,10 @@ def _publish_first_model(
 def _publish(
     trained: Trained, job: Job, reporter: Reporter, stages: Stages, threads: int, prefix: str = ""
 ) -> tuple[Path, ClassScores]:
-    """Score on the held-out pictures and put in place; returns the model's file. prefix: as of publish_model."""
+    """Score the model on the held-out pictures and publish it; returns its file and scores.
+
+    prefix: see publish_model.
+    """
     data, split = trained.data, trained.split
     truth, labels = data.folders.classes[split.held_out], data.folders.labels
     probabilities = predict(trained.classifier, data.maps[split.held_out])
@@ -235,18 +238,18 @@ def _publish(
 
 
 def warm_up(cache_dir: Path, threads: int) -> None:
-    """Make ready what the first task of the default backbone and image size would wait for."""
+    """Convert the default backbone for the default image size, so that the first task need not wait for that."""
     _extractor(LITE0, 224, threads, cache_dir)
 
 
 @functools.lru_cache(maxsize=1)
 def _extractor(backbone: Backbone, image_size: int, threads: int, cache_dir: Path) -> FeatureExtractor:
-    """Kept from task to task: it holds no task's data, and website users rarely change backbone or image size."""
+    """Kept from task to task: it holds no data of a task, and a website's tasks rarely change backbone or size."""
     return FeatureExtractor(backbone, image_size, threads, cache_dir)
 
 
 def planned_s(images: int, job: Job, backbone: Backbone) -> float:
-    """Seconds of the whole task with that backbone, without a budget's first model."""
+    """Planned seconds of the whole task with that backbone, without the first model of a time budget."""
     return sum(phase.expected_s for phase in _plan(images, job, backbone) if not phase.name.startswith(FIRST_MODEL))
 
 
@@ -281,32 +284,32 @@ def _first_check_s(job: Job, backbone: Backbone) -> float:
 
 
 def _first_finishing_s(job: Job, backbone: Backbone) -> float:
-    """The same for the first model, with its training: one format, and none that TensorFlow has to load."""
+    """The seconds that a first model takes after its features: fitting the head, one export, its check, publishing."""
     export_s = expected_s(job.options.exports[:1]) * backbone.exports_cost
     return FIRST_HEAD_S + 1.5 * (export_s + _first_check_s(job, backbone) + PUBLISH_S)
 
 
 def _finishing_s(held_out: int, job: Job, backbone: Backbone) -> float:
-    """What a trained model still takes until it is published; half as much again, for a machine with other work."""
+    """The seconds from the end of training to publication, times 1.5 because the machine may have other work."""
     export_s = expected_s(job.options.exports) * backbone.exports_cost
     return 1.5 * (export_s + _check_s(held_out, job, backbone) + PUBLISH_S)
 
 
 def _terms_of_continuation(data: Dataset, backbone: Backbone, job: Job) -> dict[str, Any]:
-    """What must be as it was for a training to go on from the last one of the folder."""
+    """What must not have changed if a training is to continue from the last one of the folder."""
     options = msgspec.to_builtins(job.options)
     for name in ("priority", "maxSeconds", "timeBudget", "exports", "backbone"):
         del options[name]
     return {
         "options": options,
         "labels": list(data.folders.labels),
-        "backbone": [backbone.name, backbone.weights_sha256],  # not the option: "auto" may come to the same one
+        "backbone": [backbone.name, backbone.weights_sha256],  # not the option: "auto" may choose the same one
         "tensorflow": tf.__version__,
     }
 
 
 def _spread_pictures(data: Dataset, rows: np.ndarray, job: Job) -> np.ndarray:
-    """CALIBRATION_PICTURES of these rows at even distances: some of every class."""
+    """Up to CALIBRATION_PICTURES of these rows' pictures, at even distances, so that every class has some."""
     return _pictures(data, rows[np.linspace(0, len(rows) - 1, min(len(rows), CALIBRATION_PICTURES)).astype(int)], job)
 
 

@@ -1,7 +1,7 @@
-"""The proof that an exported file behaves like the trained model, and the choice of the one to hand out.
+"""Checks that each exported file behaves like the trained model, and chooses the one to hand out.
 
-Each file is run on the held-out pictures in a process that has only the runtime for it (scoring.py), while the next
-one is being written.
+A file is run on the held-out pictures, in a process that has only the runtime for it (scoring.py), while the next file
+is being written.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from protocol.options import EXPORT_FORMATS
 from trainer_worker.exporting.formats import FORMATS
 from trainer_worker.exporting.scoring import CannotRunError, Outputs, kept_processes
 
-#: A format's score may differ by this much, or by one image where few are held out.
+#: A file's score may differ from the model's by this much, or by one image if few images are held out.
 SCORE_TOLERANCE = 5e-3
 
-#: int8 may cost this much of the score; beyond it the file is flagged.
+#: An int8 file that loses more than this of the score is flagged (docs/choices.md, "Tolerances of the exported files").
 MOST_LOST_BY_INT8 = 0.02
 
-#: How often the caller hears how far the checks are, and can end them.
+#: How often the caller is told the progress of the checks, and can end them.
 TELL_EVERY_S = 0.2
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """What every file must reproduce.
+    """The held-out pictures and the outputs that every file must reproduce on them.
 
     pictures: uint8 (n, S, S, 3), n >= 1. reference: the trained model's outputs (n, ...), probabilities.
-    score: from such outputs to the task's measure.
+    score: computes the task's score from such outputs.
     """
 
     pictures: npt.NDArray[np.uint8]
@@ -54,11 +54,12 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class ExportCheck:
-    """How one file behaved on the held-out images, loaded again from disk.
+    """The results of one file, loaded again from disk, on the held-out images.
 
-    score: by the caller's measure. max_difference: the largest between any output and the trained model's.
-    agreement: share of decisions (class of an image or pixel) that are the same, 0 to 1.
-    ms_per_image: of the quickest batch, as other work may have been going on. flagged: why not to use it, or "".
+    score: see HeldOut.score. max_difference: the largest difference between an output and the trained model's.
+    agreement: the share of decisions (class of an image or pixel) that are the same, 0 to 1.
+    ms_per_image: in the quickest batch, because other work may slow down the rest. flagged: why not to use the file,
+    or "".
     """
 
     format: str
@@ -73,7 +74,7 @@ class ExportCheck:
 
 @dataclass(frozen=True)
 class Unwritten:
-    """A format that was asked for and is not there, and why, in words."""
+    """A requested format that could not be written, and the reason."""
 
     format: str
     reason: str
@@ -81,13 +82,13 @@ class Unwritten:
 
 @dataclass(frozen=True)
 class Exports:
-    """What an export has come to."""
+    """The result of an export: the checks of the files, and the formats that could not be written."""
 
     checks: list[ExportCheck]
     unwritten: list[Unwritten]
 
     def model_file(self) -> str:
-        """The file to hand to the user: float32 TFLite, else the one that scores best; never a flagged one."""
+        """The file to hand to the user: float32 TFLite, or else the one with the best score; never a flagged one."""
         usable = sorted((c for c in self.checks if not c.flagged), key=lambda check: EXPORT_FORMATS.index(check.format))
         if not usable:
             raise TrainingError("export_mismatch", f"{' '.join(self.warnings())} Ask for exports=tflite as well.")
@@ -107,13 +108,13 @@ class Exports:
 
 
 def start_runtimes(formats: Sequence[str], threads: int) -> None:
-    """Begin to load TensorFlow, which takes seconds, where a check will need it; the others take a tenth of one."""
+    """Begin to load TensorFlow, which takes seconds, if a check will need it. The other runtimes load quickly."""
     if any(FORMATS[name].runtime == "tensorflow" for name in formats):
         kept_processes(threads).start("tensorflow")
 
 
 class ExportChecks:
-    """`begin` for each file as it is written, then `finish`. A context manager: leaving it ends what still runs."""
+    """Call `begin` for each file when it is written, then `finish`. Leaving the context ends checks that still run."""
 
     def __init__(self, held_out: HeldOut, threads: int) -> None:
         self._held_out = held_out
@@ -121,7 +122,7 @@ class ExportChecks:
         self._reference_score = float(held_out.score(np.asarray(held_out.reference, np.float32)))
         self._abandoned = threading.Event()
         self._done = 0
-        # One at a time: the trainer process keeps the other core busy, and the time of an image is measured.
+        # One at a time, because the trainer process keeps the other core busy and the time per image is measured.
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="checks")
         self._checks: list[Future[ExportCheck | Unwritten]] = []
 
@@ -135,14 +136,14 @@ class ExportChecks:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def begin(self, name: str, path: Path) -> None:
-        """Check the file `path` of the format `name`, behind the caller's back."""
+        """Check the file `path` of the format `name` in the background."""
         self._checks.append(self._pool.submit(self._check, name, path))
 
     def finish(self, on_step: Callable[[float], None], unwritten: Sequence[Unwritten] = ()) -> Exports:
-        """Wait for all checks; `unwritten` joins what they found.
+        """Wait for all checks. unwritten: formats to list in the result besides those whose check failed.
 
-        on_step: told the finished fraction; what it raises ends the checks.
-        Raises TrainingError export_mismatch, naming the format and by how much, when a float format differs.
+        on_step: told the finished fraction; an exception from it ends the checks.
+        Raises TrainingError export_mismatch, with the format and the difference, when a float format differs.
         """
         images = max(1, len(self._checks) * len(self._held_out.pictures))
         pending = set(self._checks)
@@ -166,7 +167,7 @@ class ExportChecks:
             return Unwritten(name, f"the converted file can't be run: {error}")
 
     def _run(self, path: Path) -> tuple[Outputs, float]:
-        """Outputs for all held-out pictures, and milliseconds an image."""
+        """Outputs for all held-out pictures, and milliseconds per image."""
         outputs, ms_per_image = [], np.inf
         for batch, seconds in self._processes.outputs(path, self._held_out.pictures):
             outputs.append(batch)
@@ -192,7 +193,7 @@ class ExportChecks:
         return ExportCheck(name, path.name, _size_bytes(path), score, difference, agreement, ms_per_image, flagged)
 
     def _loss_in_words(self, score: float) -> str:
-        if self._reference_score - score <= MOST_LOST_BY_INT8 + 1e-9:  # NaN is a loss
+        if self._reference_score - score <= MOST_LOST_BY_INT8 + 1e-9:  # false for NaN, which is then flagged
             return ""
         return (
             f"It scores {score:.4f}, the trained model {self._reference_score:.4f}: rounding to 8 bits costs more than "
@@ -201,7 +202,7 @@ class ExportChecks:
 
     def _differs(self, difference: float, allowed: float, score: float) -> bool:
         tolerance = max(SCORE_TOLERANCE, 1 / len(self._held_out.pictures))
-        # Put so that NaN, which no comparison accepts, counts as a difference.
+        # Written so that NaN, for which every comparison is false, counts as a difference.
         return not (difference <= allowed and abs(score - self._reference_score) <= tolerance)
 
     def _refuse(self, path: Path, difference: float, allowed: float, score: float, agreement: float) -> None:
@@ -214,7 +215,7 @@ class ExportChecks:
 
 
 def _decisions(outputs: Outputs) -> npt.NDArray[Any]:
-    """The class of each image or pixel: the likeliest of several, or yes or no from one probability."""
+    """The class of each image or pixel: the most probable one, or yes or no if there is one probability."""
     return outputs.argmax(axis=-1) if outputs.shape[-1] > 1 else outputs >= 0.5
 
 

@@ -1,8 +1,7 @@
-"""The table of export formats: everything that is known of each of them, in one row.
+"""The table of export formats: one row holds everything about a format.
 
-The names are those of protocol/options.py, where callers choose among them. The file names stand in
-project/model_files.py, because no other name may ever appear in a model's folder. Who needs to know anything else about
-a format asks its row here.
+Two things are defined elsewhere: the names, which callers choose from, in protocol/options.py, and the file names in
+project/model_files.py, because no other name may ever appear in a model's folder.
 """
 
 from __future__ import annotations
@@ -14,8 +13,8 @@ from types import MappingProxyType
 
 from trainer_worker.project.model_files import FILES
 
-#: Outputs (probabilities) of a float32 file may differ from the model's by this much. On a CPU they differ by 1e-6 to
-#: 1e-5. A GPU that computes convolutions in TF32 comes within 5e-3 of a CPU. A wrong export is off by 0.1 and more.
+#: Outputs (probabilities) of a float32 file may differ from the model's by this much (docs/choices.md, "Tolerances of
+#: the exported files").
 FLOAT32_DIFFERENCE = 1e-2
 #: The same for weights that were rounded to 11 bits.
 FLOAT16_DIFFERENCE = 5e-2
@@ -32,7 +31,7 @@ class Format:
     max_difference: how much an output may differ from the trained model's; more refuses the whole model. None for a
     format whose outputs differ by design: its file is flagged if its score falls too low, and left out if it can't run.
     may_fail: whether the converter may fail on a model without costing the other formats; the result says why.
-    packages: what writing and checking takes beyond requirements.txt. Each name is importable and is a name on PyPI.
+    packages: needed for writing and checking, beyond requirements.txt. Each name is importable and is a name on PyPI.
     """
 
     name: str
@@ -54,20 +53,19 @@ _ROWS = (
     Format("saved_model", "write_saved_model", "tensorflow", 0.8, FLOAT32_DIFFERENCE, may_fail=False, packages=()),
     Format("tflite", "write_tflite", "tflite", 1.6, FLOAT32_DIFFERENCE, may_fail=False, packages=()),
     Format("tflite_float16", "write_float16", "tflite", 1.0, FLOAT16_DIFFERENCE, may_fail=True, packages=()),
-    # Tried: tf2onnx 1.17.0, which writes the file, with onnx 1.23.2 and onnxruntime 1.32.0, which checks it.
+    # Tested with tf2onnx 1.17.0, which writes the file, and onnx 1.23.2 and onnxruntime 1.32.0, which check it.
     Format("onnx", "write_onnx", "onnx", 4.5, FLOAT32_DIFFERENCE, may_fail=True, packages=("tf2onnx", "onnxruntime")),
     Format("tflite_int8", "write_int8", "tflite", 6.0, None, may_fail=True, packages=()),
 )
 
-#: All formats by name, in the order in which they are written. Those that TensorFlow must check come first: their
-#: checks take longest, and run while the other files are being written.
+#: All formats by name, in the order in which they are written (docs/choices.md, "Order of the export formats").
 FORMATS: Mapping[str, Format] = MappingProxyType({row.name: row for row in _ROWS})
 
 _RUNTIMES = {Path(row.file).suffix: row.runtime for row in _ROWS}
 
 
 def runtime_of(path: Path) -> str:
-    """The runtime that runs an exported file, told by the file's suffix. Raises ValueError for any other suffix."""
+    """The runtime for an exported file, according to its suffix. Raises ValueError for any other suffix."""
     if path.suffix not in _RUNTIMES:
         raise ValueError(f"{path.name} is not an exported model; expected a name that ends in {', '.join(_RUNTIMES)}")
     return _RUNTIMES[path.suffix]

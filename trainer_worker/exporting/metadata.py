@@ -1,12 +1,12 @@
-"""Writes what a .tflite file takes and gives into the file itself, with its labels.
+"""Adds metadata to a .tflite file: a description of its input and output, and its labels.
 
-The form is TensorFlow Lite Metadata (schema metadata_schema.fbs, identifier M001), which MediaPipe Tasks, Android
-Studio and Netron read: a flatbuffer of its own in the model's buffers, found under the name TFLITE_METADATA, and the
-label file as an uncompressed zip at the end of the file. Interpreters look at neither.
+The format is TensorFlow Lite Metadata (schema metadata_schema.fbs, identifier M001), which MediaPipe Tasks, Android
+Studio and Netron read: a flatbuffer in the model's buffers, listed under the name TFLITE_METADATA, and the label file
+in an uncompressed zip at the end of the file. Interpreters ignore both.
 
-The model is not unpacked and written anew: that takes a third of a second for an EfficientNet-Lite0, and needs
-TensorFlow's generated classes. Offsets in a flatbuffer point forward from a table to its parts, so that a new root
-table can be put in front of the old bytes and share all of them; only the old root becomes dead weight.
+The model is not unpacked and written anew. Offsets in a flatbuffer point forward from a table to its parts, so a new
+root table in front of the old bytes can share all of them, and only the old root table is left unused
+(docs/choices.md, "Metadata in front of the model").
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ METADATA_IDENTIFIER = b"M001"
 MIN_PARSER_VERSION = "1.0.0"
 #: Buffers of a model begin at multiples of this, as its schema wants it.
 ALIGNMENT_BYTES = 16
-#: What is made ready for the new parts; more room is made by doubling the whole.
+#: Space for the new parts at first; the builder doubles the whole buffer if that is too little.
 ROOM_BYTES = 1 << 16
 
 # Fields of the root table `Model` in TensorFlow Lite's schema.fbs (version 3): all but the version are references.
@@ -48,11 +48,11 @@ Fields = Mapping[int, Any]
 
 @dataclass(frozen=True)
 class ModelDescription:
-    """What the metadata says of a model with one picture as input and one output.
+    """What the metadata says about a model that has one picture as input and one output.
 
-    name, purpose: of the model. output, meaning: name of the output, and what its numbers mean; they go from 0 to 1.
-    is_mask: the output is a grey picture of the input's size; otherwise it is a list of numbers.
-    labels: what labels.txt holds. labels_name_outputs: whether its lines are the names of the output's numbers.
+    name, purpose: of the model. output: the output's name. meaning: what its numbers mean, which go from 0 to 1.
+    is_mask: whether the output is a grey picture of the input's size; otherwise it is a list of numbers.
+    labels: a description of labels.txt. labels_name_outputs: whether its lines name the output's numbers.
     """
 
     name: str
@@ -65,10 +65,10 @@ class ModelDescription:
 
 
 def describe_tflite(model: bytes, description: ModelDescription, side_px: int, label_file: str) -> bytes:
-    """The .tflite file with metadata and labels in it; its outputs stay the same.
+    """The .tflite file with metadata and labels added; its outputs stay the same.
 
-    model: one image input of side_px, one output. label_file: one label a line, in output order.
-    Raises ValueError when that is no TFLite model of the known schema, or has metadata already.
+    model: the file's bytes; one image input of side_px, one output. label_file: one label per line, in output order.
+    Raises ValueError if the model is not a TFLite model of the known schema, or has metadata already.
     """
     builder = flatbuffers.Builder(1024)
     builder.Finish(_write_table(builder, _model(description, side_px)), METADATA_IDENTIFIER)
@@ -92,7 +92,7 @@ def _model(description: ModelDescription, side_px: int) -> Fields:
         0: "image",
         1: "RGB picture, squashed to the input size, values 0 to 255; preprocessing is inside of the model.",
         3: {0: IMAGE, 1: {0: RGB, 1: _size(side_px)}},
-        4: [{0: NORMALIZATION, 1: {0: [0.0], 1: [1.0]}}],  # (value - 0) / 1: readers of float models insist on it
+        4: [{0: NORMALIZATION, 1: {0: [0.0], 1: [1.0]}}],  # (value - 0) / 1, which readers of float models require
         5: {0: [255.0], 1: [0.0]},
     }
     tensors = {2: [image], 3: [_output(description, side_px)]}
@@ -104,9 +104,9 @@ def _size(side_px: int) -> Fields:
 
 
 def add_metadata_buffer(model: bytes, name: str, data: bytes) -> bytes:
-    """The model with `data` as one more buffer, listed in its metadata under `name`. Raises ValueError as above.
+    """The model with `data` as one more buffer, listed in its metadata under `name`.
 
-    Every byte of `model` stands in the result, at the same distance from the next multiple of 16 bytes.
+    The result contains every byte of `model`, with its alignment to 16 bytes unchanged. Raises ValueError as above.
     """
     if model[4:8] != MODEL_IDENTIFIER:
         raise ValueError(f"no TFLite model: the file begins with {model[:8]!r}")
@@ -116,7 +116,7 @@ def add_metadata_buffer(model: bytes, name: str, data: bytes) -> bytes:
         raise ValueError(f"the model has {name} already")
 
     builder = flatbuffers.Builder(0)
-    # Builders grow downwards: with the old bytes as what was built so far, references to them are ordinary ones.
+    # Builders grow downwards. With the old bytes as what was built so far, they can be referenced as usual.
     builder.Bytes, builder.head = bytearray(ROOM_BYTES) + padded, ROOM_BYTES
     builder.Prep(ALIGNMENT_BYTES, len(data))
     buffers = [*old.elements(BUFFERS), _write_table(builder, {0: _Written(builder.CreateByteVector(data))})]
@@ -130,7 +130,7 @@ def add_metadata_buffer(model: bytes, name: str, data: bytes) -> bytes:
 
 
 def append_zip(content: bytes, files: Mapping[str, bytes]) -> bytes:
-    """`content` with the files behind it as an uncompressed zip, whose offsets count from the beginning of all."""
+    """`content`, followed by the files as an uncompressed zip whose offsets count from the start of `content`."""
     target = io.BytesIO(content)
     with zipfile.ZipFile(target, "a", zipfile.ZIP_STORED) as archive:
         for name, data in sorted(files.items()):
@@ -139,7 +139,7 @@ def append_zip(content: bytes, files: Mapping[str, bytes]) -> bytes:
 
 
 def tensor_names(model: bytes) -> tuple[str, str]:
-    """Names of the first input and the first output, as an interpreter tells them."""
+    """The names of the first input and the first output, as an interpreter gives them."""
     subgraph = _References(model).tables(SUBGRAPHS)[0]
     tensors = _tables(subgraph, 0)
     first_input, first_output = (_vector(subgraph, field)[0] for field in (1, 2))  # positions of tensor numbers
@@ -149,11 +149,11 @@ def tensor_names(model: bytes) -> tuple[str, str]:
 
 
 class _Written(int):
-    """A part that is in the buffer already: its distance from the buffer's end, as builders count."""
+    """A part that is already in the buffer: its distance from the buffer's end, which is how builders count."""
 
 
 class _References:
-    """The root table of a model, its parts as a builder that continues before them would name them."""
+    """The root table of a model. Its parts are given as references for a builder that writes in front of them."""
 
     def __init__(self, model: bytes) -> None:
         self._model = model
@@ -186,7 +186,7 @@ class _References:
 
 
 def _vector(owner: Any, field: int) -> list[int]:
-    """Where the elements stand, each of four bytes; empty if the field is not set."""
+    """The positions of the elements, each of four bytes; empty if the field is not set."""
     offset = owner.Offset(4 + 2 * field)
     if not offset:
         return []
@@ -198,7 +198,7 @@ def _tables(owner: Any, field: int) -> list[Any]:
 
 
 def _write_table(builder: Any, fields: Fields) -> int:
-    """Children first, then the table: a builder writes one thing at a time."""
+    """Write the children, then the table, because a builder writes one object at a time."""
     children = {field: _write(builder, value) for field, value in fields.items() if not isinstance(value, np.generic)}
     builder.StartObject(max(fields, default=-1) + 1)
     for field, value in fields.items():

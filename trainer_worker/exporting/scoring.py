@@ -1,6 +1,8 @@
-"""Processes that run exported files, each with one runtime in it, as the trainer process sees them.
+"""Starts and asks the processes that run exported files. Each has one runtime in it.
 
-A process is started at first need or ahead of it, and kept from task to task; it ends with the socket between us.
+A process is started when it is first needed, or before, and kept from task to task. It ends when the socket between the
+trainer process and it closes. Why there are such processes: docs/choices.md, "Files are checked in a process of their
+own".
 """
 
 from __future__ import annotations
@@ -24,9 +26,9 @@ from trainer_worker.exporting.formats import runtime_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
-#: Pictures that are sent at once: enough to keep the cores busy, small enough for a decoder's feature maps.
+#: Pictures that are sent at once: enough to keep the cores busy, few enough for the memory of a decoder's feature maps.
 BATCH = 16
-#: A process whose socket has closed has nothing left to do but the batch in hand.
+#: A process whose socket has closed still finishes its current batch; after this time it is killed.
 END_WITHIN_S = 5.0
 
 Outputs = npt.NDArray[np.float32]
@@ -41,7 +43,7 @@ class ScoringProcess:
 
     def __init__(self, runtime: str, threads: int) -> None:
         ours, theirs = socket.socketpair()
-        # The trainer process holds the GPU's memory; and users' phones and browsers have other ones anyway.
+        # No GPU: the trainer process holds its memory, and users' phones and browsers have other GPUs anyway.
         environment = {"TF_CPP_MIN_LOG_LEVEL": "2", **os.environ, "CUDA_VISIBLE_DEVICES": "-1"}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "trainer_worker.exporting.runtimes", runtime, str(theirs.fileno()), str(threads)],
@@ -70,25 +72,25 @@ class ScoringProcess:
         return outputs, seconds
 
     def forget(self) -> None:
-        """Let go of the file."""
+        """Make the process drop the file."""
         with contextlib.suppress(OSError):
             self._pipe.send(None)
 
     def hang_up(self) -> None:
-        """Close the socket: the process ends by itself, as it does when the trainer process is gone."""
+        """Close the socket. The process then ends by itself, as it also does when the trainer process dies."""
         self._pipe.close()
 
     def wait(self, timeout_s: float) -> int:
-        """The exit code, once it has ended."""
+        """Wait for the process to end; returns its exit code."""
         return self._process.wait(timeout_s)
 
     def close(self) -> None:
-        """End the process, also in the midst of a file."""
+        """End the process, also in the middle of a file."""
         self._process.kill()
         self._end()
 
     def _end(self) -> int:
-        """Its own exit code where it ends by itself, as it does when the socket is closed."""
+        """Close the socket and return the exit code; kills the process if it does not end by itself."""
         self.hang_up()
         try:
             return self.wait(END_WITHIN_S)
@@ -108,7 +110,7 @@ class ScoringProcess:
 
 
 class ScoringProcesses:
-    """At most one process a runtime. One file at a time: callers in other threads wait."""
+    """At most one process for each runtime. Only one file runs at a time; callers in other threads wait."""
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
@@ -117,7 +119,7 @@ class ScoringProcesses:
         self._running = threading.Lock()
 
     def start(self, runtime: str) -> ScoringProcess:
-        """The process of a runtime (a name of trainer_worker/exporting/runtimes), started unless it lives."""
+        """The process of a runtime (a key of MODULES in runtimes/__main__.py); started if it is not running."""
         with self._starting:
             process = self._processes.get(runtime)
             if process is None or not process.alive():
@@ -125,9 +127,9 @@ class ScoringProcesses:
             return process
 
     def outputs(self, path: Path, pictures: npt.NDArray[Any]) -> Iterator[tuple[Outputs, float]]:
-        """Run a file on pictures (n, S, S, 3), n >= 1: outputs of a batch, and the seconds that it took.
+        """Run a file on pictures (n, S, S, 3), n >= 1. Yields the outputs of each batch and the seconds that it took.
 
-        Loading and a first run come before, and don't count. Raises CannotRunError.
+        The seconds exclude loading and a first run. Raises CannotRunError.
         """
         process = self.start(runtime_of(path))
         with self._running:
@@ -140,7 +142,7 @@ class ScoringProcesses:
                 process.forget()
 
     def close(self) -> None:
-        """End them all; what is running on them raises CannotRunError."""
+        """End all processes. Calls that are running on them raise CannotRunError."""
         with self._starting:
             for process in self._processes.values():
                 process.close()
@@ -149,14 +151,14 @@ class ScoringProcesses:
 
 @functools.cache
 def kept_processes(threads: int) -> ScoringProcesses:
-    """Those of this trainer process: the next task finds their runtimes loaded."""
+    """The processes of this trainer process. They are kept, so the next task finds their runtimes loaded."""
     return ScoringProcesses(threads)
 
 
 def load_predictor(path: Path, threads: int) -> Callable[[npt.NDArray[Any]], Outputs]:
     """A function from pictures (n, S, S, 3), n >= 1, to outputs (n, ...), run in a process of its own.
 
-    Raises ValueError for a name that is no exported file's; the function raises CannotRunError.
+    Raises ValueError for the name of a file that is not an exported one; the function raises CannotRunError.
     """
     runtime_of(path)
     return lambda pictures: np.concatenate([part for part, _ in kept_processes(threads).outputs(path, pictures)])

@@ -1,9 +1,7 @@
-"""Writes a trained model as a file: one function for each row of formats.py, which names it.
+"""Writes a trained model as a file. Each row of formats.py names its function here.
 
-The usual ways take 2.5 to 4 times as long for an EfficientNet-Lite0 (`python -m benchmarks.exports`): they trace
-the model for several signatures, save and reload every variable, and freeze the graph in Python. Here the weights go
-in as constants while the model is traced, so the graph is frozen from the start. That also evades a trap: TFLite's
-converter leaves out weights that Keras holds (a 177 kB file and no error).
+The weights enter as constants while the model is traced, so the graph is frozen from the beginning. Why that is better
+than the usual ways: docs/choices.md, "Our own export path".
 """
 
 from __future__ import annotations
@@ -30,11 +28,11 @@ ReadPictures = Callable[[], npt.NDArray[np.uint8]]
 
 @dataclass(frozen=True)
 class Export:
-    """What the converters work on.
+    """The input of the writers.
 
     model: one input float32 (n, S, S, 3), raw RGB 0 to 255, preprocessing inside; one output (n, ...).
-    frozen: that model as a concrete function for a batch size, None for any; traced once for each.
-    on_step: told the finished fraction of this format; what it raises ends the export.
+    frozen: gives that model as a concrete function for a batch size, or for any if None; each is traced once.
+    on_step: told the finished fraction of this format; an exception from it ends the export.
     """
 
     model: keras.Model
@@ -50,7 +48,7 @@ def trace_frozen(model: keras.Model, batch_size: int | None) -> Any:
 
     def run(image: Any) -> dict[str, Any]:
         weights = [[tf.constant(value) for value in values] for values in (trainable, non_trainable)]
-        with tf.name_scope("model"):  # TensorFlow refuses an outermost scope that begins with "_", as a layer may
+        with tf.name_scope("model"):  # a layer's name may begin with "_", which TensorFlow refuses as the first scope
             output, _ = model.stateless_call(*weights, image, training=False)
         return {OUTPUT_NAME: output}
 

@@ -1,4 +1,4 @@
-"""Writes a trained model in the formats that were asked for, one after the other. checks.py proves what was written."""
+"""Writes a trained model in the requested formats, one after the other. checks.py checks the files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from trainer_worker.exporting.checks import Unwritten
 from trainer_worker.exporting.formats import FORMATS, Format
 from trainer_worker.exporting.writers import Export, ReadPictures, trace_frozen
 
-#: Training pictures that show int8 the range of every tensor.
+#: Number of training pictures from which the int8 converter learns the range of every tensor.
 CALIBRATION_PICTURES = 64
 
 #: The writer of each format. A row of formats.py without one is an error as soon as this file is imported.
@@ -25,7 +25,7 @@ WRITERS: dict[str, Callable[[Export, Path], None]] = {
 
 
 def refuse_impossible(formats: Sequence[str]) -> None:
-    """Before hours of training: TrainingError unsupported_option when none of the formats can be written here."""
+    """Raise TrainingError unsupported_option, before hours of training, if none of the formats can be written here."""
     reasons = [_missing_packages(FORMATS[name]) for name in formats]
     if all(reasons):
         raise TrainingError("unsupported_option", f"exports={','.join(formats)} can't be had: {reasons[0]}")
@@ -39,12 +39,12 @@ def export_model(
     on_written: Callable[[str, Path], None],
     on_step: Callable[[float], None],
 ) -> list[Unwritten]:
-    """Write the model into `folder` in the given formats (keys of FORMATS); returns those that could not be, and why.
+    """Write the model into `folder` in the given formats (keys of FORMATS); returns which could not be written and why.
 
-    model, calibration: see Export. Every file takes a batch "image", float32 raw RGB 0 to 255, and gives "output";
-    SavedModel, Keras and ONNX any number at a time, TFLite one image, as the GPU delegates of phones want it.
-    on_written: told the format and the path of each file as it is complete.
-    on_step: told the finished fraction, 0.0 to 1.0; what it raises ends the export.
+    model, calibration: see Export. Every file takes a batch "image", float32 raw RGB 0 to 255, and gives "output".
+    SavedModel, Keras and ONNX files take batches of any size; TFLite files take one image, as phones' GPU delegates
+    require. on_written: told the format and the path of each file when it is complete.
+    on_step: told the finished fraction, 0.0 to 1.0; an exception from it ends the export.
     Raises TrainingError trainer_error when no format at all could be written.
     """
     ordered = [row for row in FORMATS.values() if row.name in formats]
@@ -68,7 +68,7 @@ def export_model(
 
 
 def expected_s(formats: Sequence[str]) -> float:
-    """Seconds that writing these formats should take, for the plan."""
+    """Planned seconds for writing these formats."""
     return sum(FORMATS[name].writing_s for name in formats)
 
 
@@ -77,7 +77,7 @@ def _step_within(on_step: Callable[[float], None], begin: float, share: float, f
 
 
 def _write(row: Format, export: Export, path: Path) -> str:
-    """Write one file; returns why it could not be written, or "". A cancel passes through."""
+    """Write one file; returns why it could not be written, or "". An exception from on_step is raised again."""
     if missing := _missing_packages(row):
         return missing
     stopped: list[BaseException] = []

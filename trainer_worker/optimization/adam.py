@@ -1,9 +1,7 @@
-"""Adam by TensorFlow's own kernel: one operation a weight.
+"""Adam by TensorFlow's own kernel: one operation for each weight.
 
-Keras composes the same update of a dozen operations a weight. Of the 28 weights of a classifier's last blocks an update
-takes 13 ms of processor time that way and 4 ms this way; tracing it takes 0.8 s and 0.1 s. Keras's also sums gradients
-over replicas by an operation that TensorFlow registers anew at each trace and never forgets, and with it the whole
-graph and the weights: 10 MB a task for the smallest ones.
+Keras composes the same update of a dozen operations for each weight, which is slower to run and to trace. Its class
+also leaks the graph and the weights of every task (docs/choices.md, "An Adam of one operation").
 """
 
 from __future__ import annotations
@@ -17,7 +15,7 @@ BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
 
 
 class Adam:
-    """Adam (Kingma and Ba 2015) of these weights, Keras variables; the numbers are those of Keras's class."""
+    """Adam (Kingma and Ba 2015) for Keras variables. It computes the same numbers as Keras's class."""
 
     def __init__(self, weights: Sequence[Any]) -> None:
         self.learning_rate = tf.Variable(0.0, dtype=tf.float32, trainable=False)
@@ -29,11 +27,11 @@ class Adam:
 
     @property
     def state(self) -> list[tf.Variable]:
-        """What a checkpoint has to keep, beside the weights and the learning rate."""
+        """What a checkpoint has to keep besides the weights and the learning rate."""
         return [self._steps, *self._means, *self._squares]
 
     def apply(self, gradients: Sequence[Any]) -> None:
-        """One step, at the learning rate as it is. To be called inside a tf.function."""
+        """Take one step at the current learning rate. Call it inside a tf.function."""
         rate, steps = self.learning_rate.read_value(), self._steps.assign_add(1.0)
         powers = tf.pow(BETA_1, steps), tf.pow(BETA_2, steps)
         rows = zip(self._weights, self._means, self._squares, gradients, strict=True)

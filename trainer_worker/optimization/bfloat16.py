@@ -1,8 +1,8 @@
-"""Whether this machine computes bfloat16 itself.
+"""Whether the processor of this machine computes bfloat16 in hardware.
 
-bfloat16 is float32 with 8 instead of 24 significant bits: half the bytes to move, and processors with a unit for it
-(AMX, AVX512-BF16) multiply it several times faster. Elsewhere TensorFlow takes it apart in software, which is slower
-than float32, so it is used only where the processor says that it can.
+bfloat16 is float32 with 8 instead of 24 significant bits. It takes half the memory, and processors with a unit for it
+(AMX, AVX512-BF16) multiply it faster. Elsewhere TensorFlow emulates it, which is slower than float32, so it is used
+only if the processor says that it has such a unit (docs/choices.md, "Networks for training only").
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _FLAGS = frozenset({"amx_bf16", "avx512_bf16"})
 
 
 def computes_bfloat16(cpu_info: Path = CPU_INFO) -> bool:
-    """cpu_info: as Linux writes it. False where there is none to read: other systems do not say."""
+    """Whether the processor has a unit for bfloat16. cpu_info: Linux's file; False on systems that have none."""
     try:
         lines = cpu_info.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

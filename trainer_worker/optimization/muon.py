@@ -1,15 +1,10 @@
-"""Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/) for a network of convolutions, each of which a
-batch normalization follows.
+"""Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/) for networks in which a batch normalization
+follows each convolution.
 
-A kernel's step is its momentum with all singular values drawn to about 1: all directions of the matrix are learned at
-one speed, where Adam follows the few in which the gradients are large. The norm of a kernel that a batch normalization
-follows means nothing; it is held the same here, as in the author's network for CIFAR-10, so that a rate is a share of
-the kernel. Of a U-Net's decoder at 128 px (a throwaway trial, two seeds each) Dice was 91.1 % after 24 epochs of Adam,
-93.0 % after 12 of this and 94.0 % after 24 on 80 pictures of digits; 86.9 % and 89.6 % after 12 on thin lines; 82.7 and
-88.7 % after 24 on 20 pictures of digits. The arithmetic of a step, whatever the batch, is 4 ms on two cores.
-
-Keras's own class does not hold the norms, is composed of more operations a weight, and leaks as its Adam does
-(adam.py).
+A kernel's step is its momentum with all singular values brought to about 1. So all directions of the matrix learn at
+one speed, while Adam follows the few in which the gradients are large. The norm of a kernel has no effect if a batch
+normalization follows it. It is held constant here, as in the author's network for CIFAR-10, so a step is a fixed share
+of the kernel. Why not Adam, nor Keras's own Muon: docs/choices.md, "Muon for the decoder".
 """
 
 from __future__ import annotations
@@ -22,21 +17,21 @@ import tensorflow as tf
 
 from trainer_worker.optimization.adam import Adam
 
+#: How these values were found: docs/choices.md, "Muon's constants".
 MOMENTUM = 0.6
-#: Times the learning rate, what a kernel's step is of its norm. On digits and lines the half and the double of it were
-#: alike within what a seed makes, a quarter was less, and so was 0.9 as momentum.
+#: A kernel's step, as a share of the kernel's norm, is this many times the learning rate.
 RATE_OF_KERNELS = 20.0
-#: Of the Newton-Schulz iteration, which makes singular values of 0.1 to 1 ones of 0.7 to 1.1 in so many.
+#: Newton-Schulz iterations: this many bring singular values between 0.1 and 1 close enough to 1.
 ITERATIONS = 3
 COEFFICIENTS = (3.4445, -4.775, 2.0315)
 TINY = 1e-7
 
 
 class Muon:
-    """One step a call for all weights, Keras variables: kernels by Muon, the others by Adam.
+    """Trains Keras variables: the kernels by Muon, all other weights by Adam.
 
-    kernels: those of the weights, (h, w, in, out), whose norms mean nothing: each is held at sqrt(out). ValueError for
-    one that is none of the weights.
+    kernels: the weights, (h, w, in, out), whose norms have no effect; each norm is held at sqrt(out). Raises ValueError
+    if one of them is not among the weights.
     """
 
     def __init__(self, weights: Sequence[Any], kernels: Collection[Any]) -> None:
@@ -53,11 +48,11 @@ class Muon:
 
     @property
     def state(self) -> list[tf.Variable]:
-        """What a checkpoint has to keep, beside the weights and the learning rate."""
+        """What a checkpoint has to keep besides the weights and the learning rate."""
         return [*self._adam.state, *self._momenta]
 
     def apply(self, gradients: Sequence[Any]) -> None:
-        """One step, at the learning rate as it is. To be called inside a tf.function."""
+        """Take one step at the current learning rate. Call it inside a tf.function."""
         rate = self.learning_rate.read_value() * RATE_OF_KERNELS
         rows = zip(self._kernels, self._momenta, self._chosen(gradients, kernels=True), strict=True)
         for kernel, momentum, gradient in rows:
@@ -75,10 +70,11 @@ def _of_fixed_norm(kernel: Any) -> Any:
 
 
 def orthogonalized(kernel: Any) -> Any:
-    """The kernel (h, w, in, out) with the singular vectors it has as a matrix (h * w * in, out), its values near 1.
+    """The kernel (h, w, in, out) with singular values near 1 and the same singular vectors, as a matrix
+    (h * w * in, out).
 
-    Those far below the largest stay small. Newton-Schulz iteration, by Jordan's coefficients, which don't settle at 1
-    but get near it soonest.
+    Values far below the largest one stay small. This is the Newton-Schulz iteration with Jordan's coefficients: they
+    do not converge to 1, but come near it in the fewest iterations.
     """
     matrix = tf.reshape(kernel, (-1, kernel.shape[-1]))
     matrix /= tf.norm(matrix) + TINY

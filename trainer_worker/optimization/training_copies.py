@@ -1,12 +1,7 @@
-"""A network's twin for training alone: the same layers in arithmetic that takes less time.
+"""Copies of a network that are only used for training: the same layers, in arithmetic that takes less time.
 
-A twin's weights are float32 copies. Those that it learned go back into the network itself, which alone is scored, kept
-and exported: nothing of a twin gets into a file.
-
-Processor time a picture at 224 px on a processor with AMX. A step of a U-Net's decoder, 8 pictures: 20.4 ms by Keras's
-layers in float32, 16.3 with fused batch normalization, 16.1 with bfloat16 alone, 9.6 with both. lite0's features, 16
-pictures: 7.1 ms in float32, 3.7 in bfloat16, which differs by 4 % (stride 2) to 12 % of their standard deviation.
-Without AMX, a step of lite0's tail, 32 pictures: 7.5 ms, 6.7 with small-map depthwise gradients and `adam.py`.
+A copy has float32 weights of its own. What it has learned is set in the network itself, and only that network is
+scored, kept and exported. The times saved are in docs/choices.md, "Networks for training only".
 """
 
 from __future__ import annotations
@@ -20,17 +15,18 @@ import tensorflow as tf
 
 from trainer_worker.optimization.bfloat16 import computes_bfloat16
 
-#: Of a map, h * w, and a side of the kernel: beyond them TensorFlow's own gradient is used. For 3 x 3 it is quick; how
-#: many cells are too many is an estimate: 49 were measured, and the work of the other way grows with their square.
+#: TensorFlow's own depthwise gradient is used for maps of more cells (h * w) and for kernels with shorter sides. It is
+#: quick for 3 x 3 kernels, and our work grows with the square of the cells (docs/choices.md, "Networks for training
+#: only").
 MOST_CELLS = 100
 LEAST_KERNEL = 5
 
 
 class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
-    """Batch normalization of (n, h, w, c) by one kernel; Keras composes it of a dozen, each of which reads it all."""
+    """Batch normalization of (n, h, w, c) by one operation. Keras uses a dozen, each of which reads all the data."""
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        """Of the batch's own statistics: a twin is never asked for predictions."""
+        """Normalize by the batch's own statistics, since a training copy never makes predictions."""
         outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
             inputs,
             self.gamma,
@@ -46,7 +42,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[
 
 
 class SmallMapDepthwiseConv2D(keras.layers.DepthwiseConv2D):  # type: ignore[misc]
-    """A depthwise convolution that learns quicker where its kernel is large and its maps are small."""
+    """A depthwise convolution whose gradient takes less time if its kernel is large and its maps are small."""
 
     def call(self, inputs: Any) -> Any:
         plain = (self.strides, self.dilation_rate, self.padding, self.depth_multiplier) == ((1, 1), (1, 1), "same", 1)
@@ -64,8 +60,10 @@ class SmallMapDepthwiseConv2D(keras.layers.DepthwiseConv2D):  # type: ignore[mis
 
 @tf.custom_gradient  # type: ignore[untyped-decorator]
 def _depthwise(maps: Any, kernel: Any) -> Any:
-    """maps: (n, h, w, c). kernel: (k, l, c, 1). Only the kernel's gradient is worked out otherwise: TensorFlow's kernel
-    for it takes 17 of the 21 ms of 32 maps of 7 x 7 x 1,152 by 5 x 5, this way takes 6.
+    """The depthwise convolution of maps (n, h, w, c) with a kernel (k, l, c, 1).
+
+    Only the kernel's gradient differs from TensorFlow's: it is computed by matrix products, because TensorFlow's
+    operation for it takes most of the layer's time (docs/choices.md, "Networks for training only").
     """
     strides = [1, 1, 1, 1]
 
@@ -75,7 +73,8 @@ def _depthwise(maps: Any, kernel: Any) -> Any:
             tf.reshape(tf.transpose(x, (3, 1, 2, 0)), (maps.shape[3], -1, tf.shape(maps)[0]))
             for x in (maps, of_outputs)
         ]
-        # What each input cell has to do with each output cell, (c, h * w, h * w), added up by how far apart they are.
+        # The product of each input cell with each output cell, (c, h * w, h * w). A weight's gradient is the sum over
+        # the pairs of cells that it connects.
         products = tf.matmul(by_channel[0], by_channel[1], transpose_b=True)
         taps = _taps(*maps.shape[1:3], *kernel.shape[:2])
         of_kernel = tf.matmul(tf.reshape(products, (maps.shape[3], -1)), taps)
@@ -85,7 +84,7 @@ def _depthwise(maps: Any, kernel: Any) -> Any:
 
 
 def _taps(height: int, width: int, kernel_height: int, kernel_width: int) -> Any:
-    """float32 (h * w * h * w, k * l): 1 where that weight of the kernel leads from the one cell to the other."""
+    """float32 (h * w * h * w, k * l): 1 where that weight of the kernel connects the two cells, else 0."""
 
     def along(cells: int, weights: int) -> Any:
         distances = np.arange(cells)[:, None] - np.arange(cells)[None]
@@ -97,15 +96,15 @@ def _taps(height: int, width: int, kernel_height: int, kernel_width: int) -> Any
 
 
 def quick_policy() -> str:
-    """The Keras dtype policy for a twin on this machine. The weights are float32 in any case."""
+    """The Keras dtype policy of a training copy on this machine. The weights are float32 in any case."""
     on_gpu = bool(tf.config.list_physical_devices("GPU"))
     return "mixed_bfloat16" if computes_bfloat16() and not on_gpu else "float32"
 
 
 def decoder_twin(decoder: Any) -> Any:
-    """For training steps. decoder: a functional keras.Model.
+    """A copy of the decoder, a functional keras.Model, for training steps.
 
-    Returns another, with weights of its own of the same values and order.
+    It has weights of its own, with the same values and in the same order.
     """
     return _twin(decoder, quick_policy(), {keras.layers.BatchNormalization: FusedBatchNormalization})
 
@@ -113,13 +112,13 @@ def decoder_twin(decoder: Any) -> Any:
 def tail_twin(tail: Any) -> Any:
     """The same for a classifier's tail, whose batch normalizations, if it has any, are frozen.
 
-    Always float32: bfloat16 takes longer for its small maps, 11 instead of 7 ms of processor time a picture with AMX.
+    It is always float32: bfloat16 takes longer for the small maps (docs/choices.md, "Networks for training only").
     """
     return _twin(tail, "float32", {keras.layers.DepthwiseConv2D: SmallMapDepthwiseConv2D})
 
 
 def encoder_twin(encoder: Any) -> Any:
-    """The same for an encoder, which is not trained: its batch normalizations go by their moving averages."""
+    """The same for an encoder, which is not trained: its batch normalizations use their moving averages."""
     return _twin(encoder, quick_policy(), {})
 
 
@@ -127,7 +126,7 @@ def _twin(network: Any, policy_name: str, instead: Mapping[type, type]) -> Any:
     policy = keras.DTypePolicy(policy_name)
 
     def twin_layer(layer: Any) -> Any:
-        if not isinstance(layer, keras.layers.Layer):  # a bare operation computes in what it gets
+        if not isinstance(layer, keras.layers.Layer):  # a bare operation computes in the dtype of its inputs
             return layer.from_config(layer.get_config())
         kind: Any = instead.get(type(layer), type(layer))
         return kind.from_config({**layer.get_config(), "dtype": policy})

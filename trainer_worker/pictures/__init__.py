@@ -1,1 +1,1 @@
-"""A user's own files: listed, opened, hashed and decoded. Never TensorFlow."""
+"""Lists, opens, hashes and decodes a user's own files. Never imports TensorFlow."""

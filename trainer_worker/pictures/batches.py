@@ -1,4 +1,4 @@
-"""Batches of pictures, decoded in threads ahead of who consumes them."""
+"""Batches of pictures, decoded in threads ahead of their consumer."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import numpy as np
 
 from trainer_worker.pictures.images import Box, PictureReader, Pixels, UnreadableImageError, read_rgb
 
-#: Decoded pictures wait for at most this many batches ahead of the consumer.
+#: At most this many decoded batches wait for the consumer.
 LOOK_AHEAD_BATCHES = 2
 
 
 class Batching(NamedTuple):
-    """size: (height, width) of each picture. threads: that decode."""
+    """size: (height, width) of each picture. threads: how many decode."""
 
     size: tuple[int, int]
     batch_size: int
@@ -32,9 +32,9 @@ def read_batches(
 ) -> Iterator[tuple[list[int], Pixels]]:
     """Decode parts of pictures in threads, ahead of the consumer, in the order of `wanted`.
 
-    Yields the indexes into `wanted` and their pixels, uint8 (n, height, width, 3); n is batch_size but for the last
-    batch, since unreadable files are left out and told to `on_unreadable` (in order, in the consumer's thread);
-    without it the first one is raised. At most LOOK_AHEAD_BATCHES batches wait in memory.
+    Yields the indexes into `wanted` and their pixels, uint8 (n, height, width, 3). n is batch_size except in the last
+    batch. Unreadable files are left out and passed to `on_unreadable`, in order and in the consumer's thread; without
+    it the first one is raised. At most LOOK_AHEAD_BATCHES batches wait in memory.
     """
     waiting: deque[tuple[int, Future[Pixels]]] = deque()
     todo = iter(enumerate(wanted))

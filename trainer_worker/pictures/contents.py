@@ -1,4 +1,4 @@
-"""What files hold, whatever they are called."""
+"""Compares files by their content, whatever they are called."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ import numpy as np
 
 from trainer_worker.pictures.user_files import MAX_FILE_BYTES, RefusedFileError, UserFiles
 
-#: Enough to keep a disk busy while others are being hashed.
+#: Enough to keep a disk busy while other files are being hashed.
 THREADS = 4
 CHUNK_BYTES = 1024**2
-#: How often the caller hears how far it is, and can end it.
+#: How often the caller is told the progress of the hashing, and can end it.
 TELL_EVERY_S = 0.2
 
 
 def content_hashes(
     files: UserFiles, paths: Sequence[Path], on_step: Callable[[float], None] | None = None
 ) -> list[str]:
-    """SHA-256 of each file, as hex digits; "" for one that cannot be read, or is not to be (see UserFiles.open).
+    """SHA-256 of each file, as hex digits; "" for one that cannot or must not be read (see UserFiles.open).
 
-    on_step: told the share that is done, at least once; what it raises ends the hashing, in the middle of a file too.
+    on_step: told the share that is done, at least once. An exception from it ends the hashing, even in the middle of a
+    file.
     """
     if not paths:
         return []
@@ -51,7 +52,7 @@ def content_groups(hashes: Sequence[str]) -> np.ndarray:
 
 
 class _Hashing:
-    """The work of the threads. shares: of each file, how much is done."""
+    """The work of the threads. shares: how much of each file is hashed, 0 to 1."""
 
     def __init__(self, files: UserFiles, count: int) -> None:
         self._files = files

@@ -1,4 +1,7 @@
-"""How much memory all threads that decode pictures may take together."""
+"""How much memory all threads that decode pictures may take together.
+
+Where the numbers come from: docs/choices.md, "Memory is estimated before decoding".
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,18 @@ import sys
 import threading
 from collections.abc import Iterator
 
-#: No picture may take more while it is decoded and scaled, estimated before (footprints.py): 62 megapixels of RGB.
+#: No picture may take more while it is decoded and scaled. footprints.py estimates that before.
 MOST_BYTES_OF_A_PICTURE = 240 * 1024**2
-#: Of the worker's memory limit: TensorFlow, the features and the exports need the rest.
+#: Decoding gets this share of the worker's memory limit. TensorFlow, features and exports need the rest.
 SHARE_OF_MEMORY_LIMIT = 1 / 16
-#: Enough for a photo of 24 megapixels.
+#: The least that decoding gets: enough for the photo of an ordinary camera.
 LEAST_BYTES = 128 * 1024**2
-#: Three of the largest pictures at once: the share of the default limit.
+#: The share of the default memory limit: enough for three of the largest pictures at once.
 DEFAULT_BYTES = 750 * 1024**2
 
 
 class DecodingBudget:
-    """Bytes to reserve before a picture is decoded. Whoever finds too few left waits, and is served in its turn."""
+    """Bytes to reserve before a picture is decoded. A thread that finds too few left waits for its turn."""
 
     def __init__(self, total_bytes: int = DEFAULT_BYTES) -> None:
         self._free_bytes = total_bytes
@@ -35,11 +38,11 @@ class DecodingBudget:
 
     @contextlib.contextmanager
     def reserved(self, wanted_bytes: int) -> Iterator[None]:
-        """Wait until wanted_bytes, at most most_bytes, are free. Not to be called again inside of the block."""
+        """Wait until wanted_bytes, which are at most most_bytes, are free. Don't call it again inside the block."""
         with self._changed:
             ticket = self._tickets
             self._tickets += 1
-            # In the order of coming: small pictures that overtake a large one could keep it waiting for ever.
+            # First come, first served: otherwise small pictures could keep a large one waiting for ever.
             self._changed.wait_for(lambda: ticket == self._serving and wanted_bytes <= self._free_bytes)
             self._serving += 1
             self._free_bytes -= wanted_bytes
@@ -53,9 +56,9 @@ class DecodingBudget:
 
 
 def bytes_for(memory_limit_bytes: int) -> int:
-    """What a worker with that memory limit spends on decoding."""
+    """The bytes that a worker with that memory limit spends on decoding."""
     return max(LEAST_BYTES, int(memory_limit_bytes * SHARE_OF_MEMORY_LIMIT))
 
 
-#: For what is read while a reservation is already held.
+#: For pictures that are read while a reservation is already held.
 UNLIMITED = DecodingBudget(sys.maxsize)

@@ -1,6 +1,6 @@
-"""Decoded pictures as plain grey or RGB of 8 bits, whatever they were: transparency laid on white, deep grey scaled.
+"""Converts decoded pictures to plain grey or RGB of 8 bits: transparency is laid on white, deep grey is scaled.
 
-Large ones are worked on in bands of rows, since converting takes up to BAND_BYTES_OF_PIXEL.
+Large pictures are converted in bands of rows, because converting takes up to BAND_BYTES_OF_PIXEL for each pixel.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-#: A band has about so many pixels, and each takes so many bytes while it is converted: 10 MB.
+#: The pixels of a band, and the bytes that each takes while it is converted: 10 MB together.
 BAND_PIXELS = 250_000
 BAND_BYTES_OF_PIXEL = 40
 
-#: The ranges that grey values of more than 8 bits come in: 8, 12, 16 and 31 bits.
+#: The usual ranges of grey values in files with more than 8 bits: 8, 12, 16 and 31 bits.
 GREY_RANGES = (255.0, 4095.0, 65535.0, 2147483647.0)
 
 
 def bands(image: Image.Image, rows_multiple_of: int = 1) -> Iterator[tuple[int, Image.Image]]:
-    """(first row, the rows from there on): all of a small picture at once."""
+    """Yields (first row, the band of rows that begins there). A small picture is one band."""
     width, height = image.size
     rows = max(1, BAND_PIXELS // width // rows_multiple_of) * rows_multiple_of
     if rows >= height:
@@ -32,12 +32,12 @@ def bands(image: Image.Image, rows_multiple_of: int = 1) -> Iterator[tuple[int, 
 
 
 def is_flat(image: Image.Image) -> bool:
-    """Whether it is grey or RGB of 8 bits already."""
+    """Whether the picture already is grey or RGB of 8 bits."""
     return image.mode in ("L", "RGB") and not image.has_transparency_data
 
 
 def flat_mode(image: Image.Image) -> str:
-    """What it becomes: "L" for grey, else "RGB"."""
+    """The mode that the picture is converted to: "L" for grey, else "RGB"."""
     return "L" if is_deep(image) or (image.mode in ("1", "L") and not image.has_transparency_data) else "RGB"
 
 
@@ -46,7 +46,7 @@ def is_deep(image: Image.Image) -> bool:
 
 
 def flatten(image: Image.Image, factor: int = 1) -> Image.Image:
-    """The picture as "L" or "RGB", on white. factor: how many pixels become one, along each side, by their mean."""
+    """The picture as "L" or "RGB", on white. factor: along each side, the mean of this many pixels becomes one."""
     if is_flat(image) and factor == 1:
         return image
     top = _deep_top(image) if is_deep(image) else 0.0
@@ -81,11 +81,11 @@ def _flat_band(band: Image.Image, top: float) -> Image.Image:
 
 
 def _deep_top(image: Image.Image) -> float:
-    """Which value becomes white.
+    """The value that becomes white.
 
-    The scale is the smallest usual range that holds the brightest value, never the picture's own contrast, so
-    pictures of one camera stay comparable. The file type's range alone will not do: cameras that write 12 bits
-    into 16 would come out nearly black. Floats that stay within 0..1 have that range.
+    The scale is the smallest usual range that holds the brightest value, never the picture's own contrast, so pictures
+    of one camera stay comparable. The file type's range alone is not enough: pictures of cameras that write 12 bits
+    into 16 would be nearly black. Floats that stay within 0..1 have that range.
     """
     brightest = max(float(_deep_values(band).max()) for _, band in bands(image))
     ranges = (1.0, *GREY_RANGES) if image.mode == "F" else GREY_RANGES
@@ -93,7 +93,7 @@ def _deep_top(image: Image.Image) -> float:
 
 
 def _deep_values(band: Image.Image) -> npt.NDArray[Any]:
-    """16 bits as they are stored, all else as float64 without NaN."""
+    """The values of a band: 16-bit ones as they are stored, all others as float64 without NaN."""
     if band.mode.startswith("I;"):
         return np.asarray(band)
     values: npt.NDArray[Any] = np.nan_to_num(np.asarray(band, dtype=np.float64))
@@ -104,7 +104,7 @@ def _deep_grey_to_grey(band: Image.Image, top: float) -> Image.Image:
     """16-bit, 32-bit and float grey as 8 bits. Negative values become 0."""
     values = _deep_values(band)
     transparent: Any = band.info.get("transparency")
-    if values.dtype.kind == "u":  # looked up, which is ten times as fast as computing each pixel
+    if values.dtype.kind == "u":  # a table is much faster than computing each pixel
         table = _scaled(np.arange(65536, dtype=np.float64), top)
         if isinstance(transparent, int) and 0 <= transparent < len(table):
             table[transparent] = 255

@@ -1,4 +1,4 @@
-"""Pictures from a user's folder as RGB arrays: whatever Pillow reads, or a plain word on why not."""
+"""Reads pictures from a user's folder as RGB arrays. What Pillow cannot read becomes an error with a plain reason."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ from trainer_worker.pictures.user_files import RefusedFileError, UserFiles
 #: A picture whose header claims more pixels than this is refused before any of them is decoded.
 MAX_PIXELS = 100_000_000
 
-#: A picture that is too large to be scaled in one go is first reduced by a whole number, but to no less than this many
-#: times the wanted size, so that the final smooth step hides the first one.
+#: A picture that is too large to be scaled in one step is first reduced by a whole number, but to no less than this
+#: many times the wanted size, so that the smooth final step hides the coarse first one.
 REDUCED_SIZES = 2
 
 Pixels = npt.NDArray[np.uint8]
@@ -44,15 +44,15 @@ Pixels = npt.NDArray[np.uint8]
 Box = tuple[float, float, float, float]
 WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 
-# Pillow finds its decoders on first use, which is not made for several threads at once; and it reports oddities
-# of a file (broken EXIF, trailing bytes) as warnings, one per file, that would fill the worker's log.
+# Pillow finds its decoders on first use, which is not safe in several threads, so it is done here. It also warns about
+# every odd file (broken EXIF, trailing bytes), which would fill the worker's log.
 Image.init()
-Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # beyond twice as many it raises before a decoder is made
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # for more than twice as many Pillow raises before it makes a decoder
 PngImagePlugin.MAX_TEXT_MEMORY = MOST_HEADER_BYTES
 warnings.filterwarnings("ignore", module=r"PIL\..*")
 logging.getLogger("PIL").setLevel(logging.CRITICAL)
 
-#: Formats whose pictures have programs or other pictures inside, so that their headers say nothing of what is decoded.
+#: Formats that hold programs or other pictures, so that their headers say nothing about what is decoded.
 _REFUSED_FORMATS = {
     "EPS": "EPS drawings",  # would start Ghostscript to run the file as a program
     "WMF": "WMF and EMF drawings",
@@ -74,7 +74,7 @@ class UnreadableImageError(Exception):
 
 
 def picture_changed(error: UnreadableImageError) -> TrainingError:
-    """When a picture could be read before, in the same training, and can't be any more."""
+    """The error for a picture that can no longer be read, although it could be earlier in the same training."""
     return TrainingError(
         "too_few_images",
         f"A picture was changed during the training, and can't be read any more: {error}. "
@@ -84,14 +84,14 @@ def picture_changed(error: UnreadableImageError) -> TrainingError:
 
 @dataclass(frozen=True)
 class PictureReader:
-    """What reading a picture takes: the door to the project's files, and the memory that all threads share."""
+    """What is needed to read pictures: the project's files, and the memory budget that all threads share."""
 
     files: UserFiles
     budget: DecodingBudget = field(default_factory=DecodingBudget)
 
 
 class OpenPicture(NamedTuple):
-    """A picture whose header is read. full_size: (width, height) as stored."""
+    """A picture whose header has been read. full_size: (width, height) as stored."""
 
     image: Image.Image
     file: io.BufferedReader
@@ -99,19 +99,19 @@ class OpenPicture(NamedTuple):
 
     @property
     def load_bytes(self) -> int:
-        """What Pillow takes to decode it."""
+        """The memory that Pillow takes to decode the picture."""
         return picture_bytes(self.image) + decoder_bytes(self.image, self.full_size, self.file)
 
 
 def image_size(reader: PictureReader, path: Path) -> tuple[int, int]:
-    """(height, width) in pixels as the picture is meant to be seen, EXIF orientation applied.
+    """(height, width) in pixels, after applying the EXIF orientation.
 
     Read from the header (a PNG is decoded, since its EXIF block may come last). Raises UnreadableImageError.
     """
     with opened(reader, path) as picture:
         width, height = picture.full_size
         turn = stored_turn(reader, picture)
-    # A TIFF's size is already given as seen.
+    # Pillow already gives the size of a TIFF after turning it.
     return (width, height) if turn in TURNS_THAT_SWAP_SIDES else (height, width)
 
 
@@ -130,7 +130,7 @@ def stored_turn(reader: PictureReader, picture: OpenPicture) -> int:
 def read_rgb(reader: PictureReader, path: Path, size: tuple[int, int] | None = None, box: Box = WHOLE) -> Pixels:
     """Decode a picture to uint8 (height, width, 3).
 
-    size: (height, width) to squash the picture to, smoothed where it shrinks; None keeps its own.
+    size: (height, width) to scale the picture to, smoothed when it shrinks; None keeps its own size.
     box: the part to take, as the file stores it (before EXIF turns it); only with a size.
     The first frame of animations and multi-page files; EXIF orientation honoured; transparency laid on white;
     CMYK converted; grey values of more than 8 bits scaled. May be called from several threads at once; waits for its
@@ -140,7 +140,7 @@ def read_rgb(reader: PictureReader, path: Path, size: tuple[int, int] | None = N
         image, plan = picture.image, _plan(reader, picture, size, box)
         with reader.budget.reserved(plan.loading_bytes + plan.converting_bytes):
             image.load()
-            # What stands behind the pixels, such as a transparent colour, may make another kind of picture of it.
+            # Data after the pixels, such as a transparent colour, may change the picture's mode and so its memory.
             refuse_too_large(reader, picture, plan.loading_bytes + _converting_bytes(image, size, plan.factor))
             turn = orientation(image)  # after load, which turns TIFF pictures by itself and clears the tag
             across, down = image.width / plan.factor, image.height / plan.factor
@@ -154,14 +154,14 @@ def read_rgb(reader: PictureReader, path: Path, size: tuple[int, int] | None = N
 
 
 def rgb_bytes(reader: PictureReader, path: Path, size: tuple[int, int]) -> int:
-    """What read_rgb would reserve, by the header. Raises UnreadableImageError."""
+    """The bytes that read_rgb would reserve, according to the header. Raises UnreadableImageError."""
     with opened(reader, path) as picture:
         plan = _plan(reader, picture, size, WHOLE)
         return plan.loading_bytes + plan.converting_bytes
 
 
 class _Plan(NamedTuple):
-    """How a picture is read, and what that takes. factor: by which it is reduced before it is scaled."""
+    """How a picture is read, and the memory for that. factor: by how much it is reduced before it is scaled."""
 
     factor: int
     loading_bytes: int
@@ -169,12 +169,15 @@ class _Plan(NamedTuple):
 
 
 def _plan(reader: PictureReader, picture: OpenPicture, size: tuple[int, int] | None, box: Box) -> _Plan:
-    """Also has a JPEG decoded smaller. Raises RefusedFileError for what doesn't fit into the memory for one picture."""
+    """Plan how to read a picture, and set the reduced size that a JPEG is decoded at.
+
+    Raises RefusedFileError for a picture that takes more than the memory for one picture.
+    """
     image = picture.image
     factor = 1
     if size is not None:
-        # JPEG can be decoded at 1/2, 1/4, 1/8: four times faster for a 12-megapixel photo and on average
-        # 0.6 of 255 grey levels away from shrinking the whole. Not for sides that may still be swapped.
+        # Faster than decoding the whole (docs/choices.md, "JPEG is decoded at a reduced size"). The larger side of
+        # `size` is wanted along both sides, because they may still be swapped.
         least = math.ceil(max(size) / min(box[2] - box[0], box[3] - box[1]))
         image.draft(None, (least, least))
     loading, converting = picture.load_bytes, _converting_bytes(image, size, 1)
@@ -187,7 +190,7 @@ def _plan(reader: PictureReader, picture: OpenPicture, size: tuple[int, int] | N
 
 
 def _converting_bytes(image: Image.Image, size: tuple[int, int] | None, factor: int) -> int:
-    """What laying on white, scaling and the result take together, beside the decoded picture."""
+    """The memory for laying on white, scaling and the result together, besides the decoded picture."""
     pixels = image.width * image.height
     of_flat = 1 if flat_mode(image) == "L" else 4
     flat = 0 if is_flat(image) and factor == 1 else pixels // factor**2 * of_flat
@@ -200,7 +203,7 @@ def _converting_bytes(image: Image.Image, size: tuple[int, int] | None, factor: 
 
 
 def turned(pixels: npt.NDArray[np.uint8], turn: int) -> npt.NDArray[np.uint8]:
-    """(h, w) or (h, w, channels) as the EXIF orientation has it: a view, which takes no memory."""
+    """The pixels (h, w) or (h, w, channels) turned by the EXIF orientation: a view, which takes no memory."""
     if turn in (5, 7):
         pixels = pixels.swapaxes(0, 1)
     if turn in (3, 7):
@@ -213,7 +216,7 @@ def turned(pixels: npt.NDArray[np.uint8], turn: int) -> npt.NDArray[np.uint8]:
 
 
 def refuse_too_large(reader: PictureReader, picture: OpenPicture, needed: int) -> None:
-    """Raises RefusedFileError when that many bytes are more than one picture may take."""
+    """Raise RefusedFileError if that many bytes are more than one picture may take."""
     most = reader.budget.most_bytes
     if needed <= most:
         return
@@ -228,11 +231,11 @@ def refuse_too_large(reader: PictureReader, picture: OpenPicture, needed: int) -
 
 @contextlib.contextmanager
 def opened(reader: PictureReader, path: Path) -> Iterator[OpenPicture]:
-    """A picture with its header read. Whatever goes wrong in the block too becomes an UnreadableImageError."""
+    """Open a picture and read its header. Every error, also one in the block, becomes an UnreadableImageError."""
     start = b"?"
     try:
-        # By an open file, not by name: Pillow maps an uncompressed TIFF that it opens by name into memory, and then
-        # scrambles it when its EXIF block asks for a quarter turn.
+        # Opened here and not by Pillow: it maps an uncompressed TIFF that it opens by name into memory, and then
+        # scrambles the pixels if the EXIF orientation is a quarter turn.
         with buffered(reader.files.open(path)) as file:
             start = file.peek(16)[:16]
             refuse_hidden_pictures(file, reader.budget.most_bytes)
@@ -252,15 +255,15 @@ def opened(reader: PictureReader, path: Path) -> Iterator[OpenPicture]:
 
 
 def orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8; 1 where nothing can be made of it."""
+    """The EXIF orientation, 1 to 8; 1 if there is none or it cannot be read."""
     if image.format == "JPEG" and not {"exif", "xmp"} & image.info.keys():
-        return 1  # looking for it in vain would take a tenth of the time that a small photo takes
+        return 1  # looking for it in vain takes long for a small photo
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except MemoryError:
         raise
     except OSError:
-        raise  # reading on (a PNG's EXIF block may stand last) found the picture itself damaged
+        raise  # a PNG's EXIF block may come last, and reading up to it found the picture damaged
     except Exception:
         return 1  # a broken EXIF block says nothing about the pixels
 

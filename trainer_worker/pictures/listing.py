@@ -1,4 +1,4 @@
-"""Which files of a folder may be pictures: by their names and kinds, without opening any."""
+"""Finds the files of a folder that may be pictures, by their names and kinds, without opening any."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 from trainer_worker.pictures.user_files import Entry, RefusedFileError, SkippedFile, UserFiles
 
-#: Files that come along with a folder but that nobody means as a picture. Everything else stays a candidate,
-#: also without an extension or with a wrong one: the content decides.
+#: Files that often lie in a folder but are not meant as pictures. All others may be pictures, even with no extension or
+#: a wrong one, because the content decides.
 LITTER_SUFFIXES = {
     ".txt", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf",
     ".md", ".log", ".html", ".htm", ".py", ".pyc", ".ipynb", ".sh", ".bat", ".pdf", ".doc", ".docx", ".xls",
@@ -24,7 +24,8 @@ LITTER_NAMES = {"__macosx", "thumbs.db", "desktop.ini", "ehthumbs.db", "@eadir",
 
 @dataclass
 class FoundPictures:
-    """Candidates, sorted by path, and what can't be one: links out of the project, pipes, folders without rights."""
+    """Files that may be pictures, sorted by path, and what was skipped: links out of the project, pipes, unreadable
+    folders."""
 
     pictures: list[Path] = field(default_factory=list)
     skipped: list[SkippedFile] = field(default_factory=list)
@@ -33,8 +34,8 @@ class FoundPictures:
 def find_images(files: UserFiles, folder: Path, recursive: bool = False) -> FoundPictures:
     """The files of a folder that may be pictures; none if there is no such folder.
 
-    Folder litter is left out (hidden files, `__MACOSX`, `Thumbs.db`, texts, archives, ...). Links to files of the
-    project are followed. Links to folders are not, and so there are no endless loops.
+    Hidden files, `__MACOSX`, `Thumbs.db`, texts, archives and the like are left out. Links to files of the project are
+    followed. Links to folders are not, so there are no endless loops.
     """
     found = FoundPictures()
     waiting = [folder]
@@ -72,7 +73,7 @@ def is_litter(name: str) -> bool:
 
 
 def _why_no_picture(files: UserFiles, path: Path, entry: Entry) -> str:
-    """In words; "" for a file, or a link to one."""
+    """The reason in words; "" for a file, or for a link to one."""
     kind = entry.kind
     if kind == "link":
         try:

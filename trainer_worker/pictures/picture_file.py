@@ -1,6 +1,6 @@
-"""A user's picture as Pillow gets to read it: with an end to what it takes into memory beside the pixels.
+"""The file object through which Pillow reads a user's picture. It limits what Pillow holds besides the pixels.
 
-Pillow holds all of a header (EXIF, colour profiles, comments), however long it is.
+Pillow itself keeps a whole header (EXIF, colour profiles, comments) in memory, however long it is.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from PIL import Image
 
 from trainer_worker.pictures.user_files import RefusedFileError
 
-#: Of a header, or of what a PNG carries beside its pixels. Photos with a depth map or a film inside have a few MB.
+#: The limit for a header, or for what a PNG has besides its pixels. Photos with a depth map or a film have a few MB.
 MOST_HEADER_BYTES = 8 * 1024**2
-#: Of a file that its decoder takes into memory whole (WebP, AVIF): more than twice that of a photo of 12 megapixels.
+#: The limit for a file that its decoder reads into memory whole (WebP, AVIF). Usual photos are less than half as large.
 MOST_WHOLE_BYTES = 32 * 1024**2
 
 _PNG_START, _ICO_START = b"\x89PNG\r\n\x1a\n", b"\x00\x00\x01\x00"
@@ -24,13 +24,13 @@ _ICON_BYTES_OF_PIXEL = 16
 
 
 def buffered(file: io.FileIO) -> io.BufferedReader:
-    """The file for Pillow. A small one holds no large header, and Pillow's many small reads of it are not counted."""
+    """The file for Pillow. A small file has no large header, so Pillow's many small reads of it are not counted."""
     size_bytes = os.fstat(file.fileno()).st_size
     return io.BufferedReader(file) if size_bytes <= MOST_HEADER_BYTES else LargePictureFile(file, size_bytes)
 
 
 class LargePictureFile(io.BufferedReader):
-    """A file that refuses to have more than MOST_HEADER_BYTES read from it until `header_is_read` is called."""
+    """A file that refuses reads beyond MOST_HEADER_BYTES until `header_is_read` is called."""
 
     def __init__(self, file: io.FileIO, size_bytes: int) -> None:
         super().__init__(file)
@@ -67,7 +67,7 @@ def too_much() -> RefusedFileError:
 
 
 def refuse_large_extras(image: Image.Image, file: io.BufferedReader) -> None:
-    """Add up what a PNG has beside its pixels, since Pillow reads it with them. Leaves the file where it was.
+    """Add up what a PNG has besides its pixels, because Pillow reads it with them. Restores the file's position.
 
     Raises RefusedFileError when that is more than MOST_HEADER_BYTES.
     """
@@ -89,8 +89,8 @@ def refuse_large_extras(image: Image.Image, file: io.BufferedReader) -> None:
 
 
 def refuse_hidden_pictures(file: io.BufferedReader, most_bytes: int) -> None:
-    """Look at the sizes of the pictures inside of an icon: Pillow decodes the first one when it opens the file,
-    whatever size the icon's own list gives it. Raises RefusedFileError."""
+    """Check the sizes of the pictures in an icon. Pillow decodes the first one when it opens the file, whatever size
+    the icon's own list says it has. Raises RefusedFileError."""
     if file.peek(4)[:4] != _ICO_START:
         return
     _, count = struct.unpack("<4sH", file.read(6))

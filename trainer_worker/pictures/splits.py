@@ -1,4 +1,4 @@
-"""Which pictures train the model and which only score it."""
+"""Splits pictures into those that train the model and the held-out set, which only scores it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Split:
-    """Row numbers, int64, sorted, no row on both sides."""
+    """Row numbers, int64, sorted. No row is on both sides."""
 
     train: np.ndarray
     held_out: np.ndarray
 
 
 def conflicts(groups: np.ndarray, classes: np.ndarray) -> list[np.ndarray]:
-    """The rows of every group of identical pictures that stands in more than one class."""
+    """The rows of every group of identical pictures that are in more than one class."""
     order = np.argsort(groups, kind="stable")
     runs = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
     return [np.sort(run) for run in runs if len(np.unique(classes[run])) > 1]
@@ -28,11 +28,11 @@ def stratified_split(
 ) -> Split:
     """Hold out about `share` of each class, whole groups of identical pictures at a time.
 
-    classes, groups: int64 (n,). Every class with two different pictures has one on each side. A class with
-    only one, and pictures that stand in several classes (which would score at random), stay on the train side.
-    sides: int8 (n,), 1 for rows that have to be held out and -1 for those that must not be; by default all are 0.
-    The same arguments give the same split. scikit-learn's splitters keep either the groups or the small classes
-    whole, but not both, hence this one.
+    classes, groups: int64 (n,). Every class with two different pictures has one on each side. A class with only one,
+    and pictures that are in several classes (which would score at random), stay in the training set.
+    sides: int8 (n,), 1 for rows that must be held out and -1 for those that must not be; by default all are 0.
+    The same arguments give the same split. scikit-learn's splitters respect either the groups or the small classes,
+    but not both.
     """
     rng = np.random.default_rng(seed)
     in_conflict = {int(groups[rows[0]]) for rows in conflicts(groups, classes)}

@@ -1,9 +1,10 @@
-"""The one door to a user's own files: what is listed or read really lies inside of the project.
+"""All access to a user's own files. It ensures that what is listed or read really lies inside the project.
 
 A project's folder belongs to a stranger, who may put a link, a pipe or a file of 8 TB there, or swap a folder for a
 link at any moment. So a file is first opened without the right to read it (O_PATH), which has no effect on pipes and
-devices. Then the kernel is asked where that open file lies, and only a regular file inside of the project is opened
-for reading, by its descriptor. No swap of names comes between the question and the reading.
+devices. Then the kernel is asked where that open file lies. Only a regular file inside the project is then opened for
+reading, by its descriptor, so no swap of names can come between the check and the reading (docs/choices.md, "One door
+to the user's files").
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-#: Larger files are not read, as pictures or for their hash. 100 megapixels of 16-bit RGB take 600 MB uncompressed.
+#: Larger files are neither decoded nor hashed. 100 megapixels of 16-bit RGB take 600 MB uncompressed.
 MAX_FILE_BYTES = 1024**3
 
 #: "link": not looked at yet, see `find`. "other": a pipe, a socket or a device.
@@ -36,7 +37,7 @@ _MISSING = (errno.ENOENT, errno.ENOTDIR)
 
 
 class RefusedFileError(Exception):
-    """A file or folder that is not read. `reason` is a short sentence that tells nothing of where a link leads."""
+    """A file or folder that is not read. `reason` is a short sentence that does not reveal where a link leads."""
 
     def __init__(self, reason: str, missing: bool = False) -> None:
         super().__init__(reason)
@@ -46,47 +47,47 @@ class RefusedFileError(Exception):
 
 @dataclass(frozen=True)
 class SkippedFile:
-    """A file that takes no part in the training, relative to the project's folder, and why in plain words."""
+    """A file that is left out of the training, relative to the project's folder, and the reason in plain words."""
 
     file: str
     reason: str
 
 
 def skipped_warnings(skipped: Sequence[SkippedFile]) -> list[str]:
-    """What the caller is told of them."""
+    """The warning about skipped files, if there are any."""
     if len(skipped) == 1:
         return ["One file was skipped; metrics.json names it."]
     return [f"{len(skipped)} files were skipped; metrics.json lists them."] if skipped else []
 
 
 class Entry(NamedTuple):
-    """What stands in a folder."""
+    """An entry of a folder."""
 
     name: str
     kind: Kind
 
 
 class Place(NamedTuple):
-    """What a path leads to. real: the path of that without any links."""
+    """What a path leads to. real: its path without any links."""
 
     kind: Kind
     real: str
 
 
 class UserFiles:
-    """The files of one project. Links are followed as long as they stay inside."""
+    """The files of one project. Links are followed as long as they stay inside the project."""
 
     def __init__(self, project_dir: Path) -> None:
-        """project_dir: a path without any links. If it has become one by the time of a read, that read is refused."""
+        """project_dir: a path without any links. If part of it has become a link, reads are refused."""
         self.project_dir = project_dir
         self._inside = os.fspath(project_dir).rstrip("/") + "/"
 
     def name_of(self, path: Path) -> str:
-        """For messages and reports: relative to the project."""
+        """The path relative to the project, for messages and reports."""
         return path.relative_to(self.project_dir).as_posix()
 
     def open(self, path: Path, most_bytes: int = MAX_FILE_BYTES) -> io.FileIO:
-        """Raises RefusedFileError unless it is a regular file inside of the project of at most most_bytes."""
+        """Open a file. Raises RefusedFileError unless it is a regular file in the project of at most most_bytes."""
         with self._found(path) as number:
             status = os.fstat(number)
             if not stat.S_ISREG(status.st_mode):
@@ -96,7 +97,7 @@ class UserFiles:
             return io.FileIO(_read_only(number), "rb")
 
     def read_small(self, path: Path, most_bytes: int) -> bytes | None:
-        """The whole content; None where nothing has that name. Raises as `open`."""
+        """The whole content; None if nothing has that name. Raises what `open` raises."""
         try:
             with self.open(path, most_bytes) as file:
                 return file.read(most_bytes)
@@ -106,19 +107,19 @@ class UserFiles:
             raise
 
     def find(self, path: Path) -> Place:
-        """What lies there, behind a link too. Raises RefusedFileError for what is missing or outside of the project."""
+        """What a path leads to, also by a link. Raises RefusedFileError if that is missing or outside the project."""
         with self._found(path) as number:
             return Place(_kind(os.fstat(number).st_mode), _real(number))
 
     def has_folder(self, path: Path) -> bool:
-        """Whether there is such a folder inside of the project."""
+        """Whether there is such a folder inside the project."""
         try:
             return self.find(path).kind == "folder"
         except RefusedFileError:
             return False
 
     def entries(self, folder: Path) -> list[Entry]:
-        """What stands in a folder, sorted by name. Raises RefusedFileError for one that is missing or outside."""
+        """The entries of a folder, sorted by name. Raises RefusedFileError if it is missing or outside the project."""
         with self._found(folder) as number:
             try:
                 readable = _read_only(number, os.O_DIRECTORY)
@@ -132,7 +133,7 @@ class UserFiles:
 
     @contextlib.contextmanager
     def _found(self, path: Path) -> Iterator[int]:
-        """A descriptor of what lies there, without the right to read. OSErrors in the block are refusals too."""
+        """A descriptor of the file, without the right to read. An OSError in the block becomes a RefusedFileError."""
         try:
             number = os.open(path, os.O_PATH | os.O_CLOEXEC)
             try:
@@ -148,12 +149,12 @@ class UserFiles:
 
 
 def _read_only(number: int, flags: int = 0) -> int:
-    """A descriptor to read what `number` stands for, whatever its name leads to by now."""
+    """A descriptor for reading what the descriptor `number` stands for, whatever its name leads to by now."""
     return os.open(f"/proc/self/fd/{number}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY | flags)
 
 
 def _real(number: int) -> str:
-    return os.readlink(f"/proc/self/fd/{number}")  # noqa: PTH115 - the text is wanted as the kernel gives it
+    return os.readlink(f"/proc/self/fd/{number}")  # noqa: PTH115 - the text exactly as the kernel gives it
 
 
 def _kind(mode: int) -> Kind:

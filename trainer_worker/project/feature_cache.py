@@ -19,10 +19,11 @@ import numpy as np
 
 from trainer_worker.project.folder import ProjectFolder
 
-#: Of one project; the files that were not used for longest are removed beyond it. A picture of 224 px takes 43 kB.
+#: The limit for one project. Beyond it the least recently used files are removed (docs/choices.md, "Features are cached
+#: by content").
 LIMIT_BYTES = 1024**3
-#: Features reach 13 in the networks that come with us. A file with larger ones was not written by us, and their
-#: squares must not overflow in what is computed from them.
+#: Features of the bundled networks are far smaller. A file with larger ones was not written by us, and their squares
+#: must not overflow in what is computed from them.
 MOST_VALUE = 1e6
 FEATURES = "features"
 _CHECKSUM_BYTES = 4
@@ -39,7 +40,7 @@ class FeatureCache:
         self._sizes = [int(np.prod(shape)) for shape in shapes]
 
     def load(self, content: str, view: str) -> list[np.ndarray] | None:
-        """The arrays, or None when they are not there."""
+        """The arrays, or None if they are not in the cache."""
         size_bytes = 4 * sum(self._sizes) + _CHECKSUM_BYTES
         try:
             with (
@@ -60,7 +61,7 @@ class FeatureCache:
         return [part.reshape(shape) for part, shape in zip(parts, self._shapes, strict=True)]
 
     def save(self, content: str, view: str, arrays: Sequence[np.ndarray]) -> None:
-        """A disk that takes nothing costs the next task's time, not this one."""
+        """Keep the arrays. If the disk is full, the next task takes longer, but this one does not fail."""
         values = b"".join(np.ascontiguousarray(array, np.float32).tobytes() for array in arrays)
         checksum = zlib.crc32(values).to_bytes(_CHECKSUM_BYTES)
         try:

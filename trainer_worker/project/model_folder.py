@@ -129,7 +129,7 @@ class ModelFolder:
         raise AlreadyPublishedError(manifest)
 
     def _move_into_place(self) -> None:
-        """What is there and not finished (an interim model, rubbish) is exchanged for this, at no moment missing.
+        """Exchange this folder in one step for what is there, such as an interim model or an unfinished folder.
 
         A rename never replaces a folder that has files in it, so of two attempts at once one wins.
         """

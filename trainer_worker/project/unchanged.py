@@ -43,10 +43,10 @@ def fingerprint(
     weights_file: Path | None = None,
     on_step: Callable[[float], None] = lambda fraction: None,
 ) -> str:
-    """Of names and contents of all files that trainers read, trainType, options, weights and trainers.
+    """A hash of the names and contents of all files that trainers read, trainType, options, weights and trainers.
 
-    "" where one of them can't be read or is too large to be looked at: such a folder has no twin. weights_file: see
-    Job. on_step: told the finished fraction often; what it raises ends the hashing.
+    "" if one of the files can't be read or is too large: such a folder equals no other. weights_file: see Job.
+    on_step: told the finished fraction often; an exception from it ends the hashing.
     """
     user_files = UserFiles(project_dir)
     files: list[Path] = []

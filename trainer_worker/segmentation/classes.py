@@ -29,14 +29,14 @@ Mask = np.ndarray[Any, np.dtype[np.uint8]]
 
 @dataclass(frozen=True)
 class MaskClasses:
-    """names[i] is class i, background first. listed: they stand in classes.txt, and masks hold their numbers."""
+    """names[i] is class i, background first. listed: whether classes.txt lists them and masks hold their numbers."""
 
     names: tuple[str, ...]
     listed: bool
 
     @property
     def channels(self) -> int:
-        """Of the model's output: a probability for each class, or one for foreground."""
+        """The channels of the model's output: a probability for each class, or one for foreground."""
         return len(self.names) if self.listed else 1
 
 
@@ -113,7 +113,7 @@ def unknown_values(classes: MaskClasses, found: Sequence[tuple[str, UnknownClass
 
 
 def unlisted_values(values: Any, classes: MaskClasses) -> list[float]:
-    """Those of the values stored in a mask, (h, w) of any type, that are no class and not UNLABELLED."""
+    """The values in a mask, (h, w) of any type, that are neither a class nor UNLABELLED."""
     if values.dtype == np.uint8:
         found: Any = np.flatnonzero(np.bincount(values.ravel(), minlength=256))  # no sorting of millions of pixels
     else:

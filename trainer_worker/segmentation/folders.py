@@ -1,7 +1,7 @@
 """Pictures with their masks: `images/` beside `masks/` or `labels/` in a project's folder.
 
-A mask says foreground (1) or background (0) for every pixel of its picture; or, where the project
-has a classes.txt, the number of the pixel's class.
+A mask says for every pixel of its picture whether it is foreground (1) or background (0), or the number of its class
+if the project has a classes.txt.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ MASK_SUFFIX = "_mask"
 MIN_PAIRS = 4
 DECODE_BATCH = 16
 FILES_NAMED_IN_ERRORS = 10
-#: Tiles and their masks take no more memory than this; of each picture fewer are taken then.
+#: Tiles and their masks take no more memory than this. If they would, fewer tiles are taken of each picture.
 MAX_EXAMPLES_BYTES = 1024**3
 
 
@@ -67,7 +67,7 @@ class MaskFolders:
         return self.reader.files.name_of(path)
 
     def find(self, folder: Path) -> list[Path]:
-        """The candidates of a folder; what can't be one is noted in `skipped`."""
+        """The files of a folder that may be pictures. Those that cannot be used are added to `skipped`."""
         found = find_images(self.reader.files, folder)
         self.skipped += found.skipped
         return found.pictures
@@ -126,7 +126,7 @@ def _without_pictures(folders: MaskFolders, folder: Path) -> str:
 
 
 def _named(skipped: Sequence[SkippedFile]) -> str:
-    """The first of them in a sentence; "" for none."""
+    """A sentence that names the first skipped files; "" if there are none."""
     named = "; ".join(f"{skip.file}: {skip.reason}" for skip in skipped[:FILES_NAMED_IN_ERRORS])
     more = len(skipped) - FILES_NAMED_IN_ERRORS
     return f" Skipped: {named}{f'; and {more} more' if more > 0 else ''}." if named else ""
@@ -177,7 +177,8 @@ class Examples:
     """What the model sees: each picture scaled down, or some of its tiles.
 
     pictures: uint8 (n, S, S, 3). masks: uint8 (n, S, S) of 0 and 1, or of class numbers and UNLABELLED.
-    owners: int64 (n,), the pair in folders.pairs that each is of; rising. unread: pairs that there was no time for.
+    owners: int64 (n,), the index in folders.pairs that each comes from, rising. unread: the number of pairs that there
+    was no time for.
     """
 
     pictures: Any
@@ -186,7 +187,7 @@ class Examples:
     unread: int = 0
 
     def rows_of(self, pairs: Any) -> list[int]:
-        """pairs: their numbers."""
+        """The rows of the examples that come from these pairs. pairs: indexes in folders.pairs."""
         rows: list[int] = np.flatnonzero(np.isin(self.owners, pairs)).tolist()
         return rows
 
@@ -200,7 +201,7 @@ class Cutting:
     seed: int = 0
 
     def most_tiles(self, pairs: int) -> int:
-        """Of a picture, so that all of them fit into MAX_EXAMPLES_BYTES."""
+        """How many tiles of each picture fit into MAX_EXAMPLES_BYTES, but no more than `tiles`."""
         return min(self.tiles, max(1, MAX_EXAMPLES_BYTES // (pairs * 4 * self.side_px**2)))
 
 
@@ -209,8 +210,8 @@ def read_pairs(
 ) -> Examples:
     """Decode every pair to the model's input size; pairs that can't be read move from `pairs` to `skipped`.
 
-    on_read: called with the share of the pairs that has been read. until_s: monotonic time after which only the first
-    DECODE_BATCH is read; the pairs beyond leave `pairs`.
+    on_read: called with the share of the pairs that has been read. until_s: monotonic time at which reading ends, but
+    the first DECODE_BATCH is always read; pairs that were not read are removed from `pairs`.
     Raises TrainingError too_few_images or no_masks when too few pairs can be read or no mask has foreground, and
     bad_classes when masks hold values that are no class.
     """
@@ -272,9 +273,9 @@ def _examples(
             examples = [(picture, mask)] if (mask != UNLABELLED).any() else []
         else:
             with whole_pair(folders, pair, side_px) as (picture, mask):
-                random = np.random.default_rng((cutting.seed, number))  # of its own, whatever other threads draw
+                random = np.random.default_rng((cutting.seed, number))  # whatever other threads draw
                 chosen = choose(mask, side_px, cutting.most_tiles(len(folders.pairs)), random)
-                # Copies: views would keep every whole picture of a batch in memory.
+                # Copies, because views would keep every whole picture of a batch in memory.
                 examples = [(picture[tile.window].copy(), mask[tile.window].copy()) for tile in chosen]
         if not examples:
             raise UnreadableImageError(pair.mask, f"every pixel is {UNLABELLED}, which stands for no label")
@@ -285,7 +286,7 @@ def _examples(
 
 @contextlib.contextmanager
 def whole_pair(folders: MaskFolders, pair: MaskedPicture, side_px: int) -> Iterator[tuple[Any, Any]]:
-    """A picture uint8 (h, w, 3) and its mask uint8 (h, w) at the picture's own size, but no side below side_px.
+    """A picture uint8 (h, w, 3) and its mask uint8 (h, w) at the picture's own size, with no side below side_px.
 
     Memory for both is reserved while the block runs. Raises UnreadableImageError, UnknownClassError.
     """

@@ -1,4 +1,4 @@
-"""What the training of a U-Net makes small: cross-entropy of the pixels plus 1 - Dice."""
+"""The losses that a U-Net is trained with: cross-entropy of the pixels plus 1 - Dice."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-#: Added above and below the line of the Dice loss, in pixels: an empty mask then has a gradient too.
+#: Added to numerator and denominator of the Dice loss, in pixels, so that an empty mask has a gradient too.
 DICE_SMOOTHING_PX = 1.0
 #: A class with fewer pixels than this share of all weighs no more than one that has it.
 LEAST_SHARE = 1e-4
@@ -55,7 +55,7 @@ def dice_and_categorical_cross_entropy(weights: Any) -> MaskLoss:
 
 
 def class_weights(masks: Any, rows: Any, classes: int) -> Any:
-    """How much a pixel of each class counts: 1/sqrt(its share of those rows' labelled pixels), 1 on average.
+    """The weight of a pixel of each class: 1/sqrt(the class's share of those rows' labelled pixels), 1 on average.
 
     The square root, because the Dice part already counts all classes alike. masks: uint8 (n, S, S).
     Returns float32 (classes,).
@@ -66,5 +66,5 @@ def class_weights(masks: Any, rows: Any, classes: int) -> Any:
     share = pixels / max(1, pixels.sum())
     weights = 1 / np.sqrt(np.maximum(share, LEAST_SHARE))
     average = max(float((share * weights).sum()), LEAST_SHARE)
-    # A class that those rows lack can't be learned: let it not drown the others where it is met all the same.
+    # A class that those rows lack can't be learned, so it must not outweigh the others.
     return np.where(pixels > 0, weights / average, 1.0).astype(np.float32)

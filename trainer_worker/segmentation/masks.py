@@ -1,4 +1,4 @@
-"""A mask's file as foreground or class numbers of every pixel."""
+"""Reads a mask's file as foreground or class numbers, one for each pixel."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def read_mask(
 
 
 class _QuarterTurn(NamedTuple):
-    """How EXIF turns a picture by a quarter, and the (width, height) that it is stored with."""
+    """The quarter turn of a picture by EXIF, and the (width, height) that it is stored with."""
 
     turn: int
     stored_size: tuple[int, int]
@@ -72,20 +72,20 @@ class _QuarterTurn(NamedTuple):
 
 
 def _quarter_turn(reader: PictureReader, picture: Path) -> _QuarterTurn | None:
-    """None where a mask's shape wouldn't tell: without a quarter turn, and for square pictures."""
+    """None if a mask's shape tells nothing: without a quarter turn, and for square pictures."""
     with opened(reader, picture) as stored:
         turn, (width, height) = stored_turn(reader, stored), stored.full_size
     return _QuarterTurn(turn, (width, height)) if turn in TURNS_THAT_SWAP_SIDES and width != height else None
 
 
 def mask_bytes(reader: PictureReader, path: Path, size: tuple[int, int]) -> int:
-    """What read_mask would reserve, by the header. Raises UnreadableImageError."""
+    """The bytes that read_mask would reserve, according to the header. Raises UnreadableImageError."""
     with opened(reader, path) as stored:
         return _needed_bytes(reader, stored, size)
 
 
 def _needed_bytes(reader: PictureReader, stored: OpenPicture, size: tuple[int, int]) -> int:
-    """Of decoding, reading the values, turning and scaling. Raises RefusedFileError when that is too much."""
+    """The bytes for decoding, reading the values, turning and scaling. Raises RefusedFileError if they are too many."""
     pixels = stored.image.width * stored.image.height
     working = 2 * pixels + min(pixels, BAND_PIXELS) * BAND_BYTES_OF_PIXEL + 2 * size[0] * size[1]
     refuse_too_large(reader, stored, stored.load_bytes + working)
@@ -140,7 +140,7 @@ def _values(band: Image.Image) -> Any:
 
 
 def _has_alpha(image: Image.Image) -> bool:
-    """An alpha channel of zeros throughout is a slip, not a choice."""
+    """Whether the mask has an alpha channel that counts. One of zeros only was saved by mistake and does not."""
     return image.mode in _WITH_ALPHA and any(bool(np.asarray(band)[..., -1].any()) for _, band in bands(image))
 
 

@@ -1,4 +1,4 @@
-"""Masks from a trained model: of pictures of its input size, and of larger ones by way of tiles."""
+"""Predicts masks with a trained model: for pictures of its input size, and for larger ones by tiles."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from trainer_worker.pictures.images import UnreadableImageError, picture_changed
 from trainer_worker.segmentation.folders import MaskFolders, whole_pair
 from trainer_worker.segmentation.tiles import part_that_counts, tiles
 
-#: Outputs that are kept to hold the exported files against: of 2,600 pictures of 224 px and one channel.
+#: Outputs are kept up to this size, and the exported files are compared with them.
 CHECK_MEMORY_BYTES = 512 * 1024**2
 THRESHOLD = 0.5
 PREDICT_BATCH = 16
 
 
 def decide(probabilities: Any) -> Any:
-    """The class number of each pixel, uint8 (n, S, S): foreground or not, or the likeliest class."""
+    """The class number of each pixel, uint8 (n, S, S): foreground or not, or the most probable class."""
     single = probabilities.shape[-1] == 1
     return (probabilities[..., 0] > THRESHOLD if single else probabilities.argmax(axis=-1)).astype(np.uint8)
 

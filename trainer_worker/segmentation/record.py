@@ -1,4 +1,4 @@
-"""What is written of a segmentation model: metrics.json and manifest.json. For the trainer process only."""
+"""What metrics.json and manifest.json say about a segmentation model. For the trainer process only."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def describe_training(
     tiles: int,
     warnings: list[str],
 ) -> dict[str, Any]:
-    """For metrics.json. scored: of each scored picture, or tile, the number of its pair."""
+    """The content of metrics.json. scored: for each scored picture or square, the number of its pair."""
     resolution = "the pictures' own size, put together from tiles" if tiles else "the model's input size"
     files = [folders.name_of(pair.picture) for pair in folders.pairs]
     held_out = zip(scored, scores.dice_per_image, strict=True)
@@ -61,7 +61,7 @@ def describe_training(
 
 
 def _input(size: int, tiles: int) -> dict[str, Any]:
-    """What the model takes, for the manifest."""
+    """The model's input, for the manifest."""
     expected = {"shape": [None, size, size, 3], "dtype": "float32", "range": [0, 255], "channels": "RGB"}
     if not tiles:
         return expected
@@ -73,7 +73,7 @@ def _input(size: int, tiles: int) -> dict[str, Any]:
 
 
 def _output(classes: MaskClasses, size: int) -> dict[str, Any]:
-    """What the model gives, for the manifest."""
+    """The model's output, for the manifest."""
     output = {"shape": [None, size, size, classes.channels], "dtype": "float32"}
     if not classes.listed:
         return {"output": {**output, "meaning": "probability of foreground"}, "threshold": THRESHOLD}

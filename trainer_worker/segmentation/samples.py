@@ -1,4 +1,4 @@
-"""The held-out pictures that a segmenter's app pack shows, and what the model says of them."""
+"""The held-out pictures that a segmenter's app pack shows, and the model's answers for them."""
 
 from __future__ import annotations
 

@@ -40,8 +40,10 @@ class MaskScores:
     dice_per_image: list[float]
 
     def warnings(self, constant: MaskScores) -> list[str]:
-        """What to say where the masks are no better than those of one that says the same foreground class of every
-        pixel, whose scores are `constant`."""
+        """A warning if the masks are no better than a baseline that predicts the same foreground class for every pixel.
+
+        constant: the scores of that baseline.
+        """
         if self.dice > constant.dice or constant.dice == 1.0:
             return []
         return [

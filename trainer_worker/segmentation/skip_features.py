@@ -1,7 +1,7 @@
-"""The frozen encoder's features of mirrored and turned views, kept in memory as far as it reaches.
+"""The frozen encoder's features of mirrored and turned views, kept in memory as far as there is room.
 
-Since the encoder never changes, a view's features are worked out
-when it is first drawn and reused whenever it comes again, so that most epochs train nothing but the decoder.
+The encoder never changes. So the features of a view are computed when it is first drawn and reused whenever it comes
+again, and most epochs run only the decoder (docs/choices.md, "Views of a picture in memory").
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-#: The mirrored and quarter-turned ways to lay a square: view k mirrors left-right (k & 1), top-bottom (k & 2) and
-#: swaps the axes (k & 4). View 0 is the picture as it is.
+#: The eight ways to mirror and turn a square: view k mirrors left-right (k & 1), top-bottom (k & 2) and swaps the axes
+#: (k & 4). View 0 is the picture itself.
 VIEWS = 8
 ENCODER_BATCH = 16
 
 
 def view_of(pixels: Any, view: int) -> Any:
-    """One picture or mask (h, w, ...) with h = w in one of VIEWS views, of the same shape."""
+    """A picture or mask (h, w, ...) with h = w, in that view (0 to VIEWS - 1). The shape stays the same."""
     if view & 4:
         pixels = pixels.swapaxes(0, 1)
     if view & 1:
@@ -35,7 +35,7 @@ class SkipFeatures:
 
     encoder: keras.Model from float32 (n, S, S, 3), RGB 0 to 255, to a list of feature maps.
     pictures: uint8 (n, S, S, 3).
-    memory_bytes: how much may be kept (as float16); views beyond it are worked out again every time.
+    memory_bytes: how much may be kept (as float16); views beyond it are computed again every time.
     """
 
     def __init__(self, encoder: Any, pictures: Any, memory_bytes: int) -> None:
@@ -52,8 +52,8 @@ class SkipFeatures:
     def batches(self, wanted: Sequence[tuple[Any, Any]]) -> Iterator[list[Any]]:
         """Feature maps of each batch in turn: a list of float16 arrays (n, h, w, c), one per endpoint of the encoder.
 
-        wanted: rows and views of each batch, int arrays (n,). What is missing is encoded together with what later
-        batches will miss: the encoder takes up to twice as long for the same pictures one by one.
+        wanted: rows and views of each batch, int arrays (n,). Missing views are encoded together with those that later
+        batches will miss, because the encoder is slower for single pictures than for batches.
         """
         keys_of = [list(zip(rows.tolist(), views.tolist(), strict=True)) for rows, views in wanted]
         ahead: dict[tuple[int, int], list[Any]] = {}
@@ -75,7 +75,7 @@ class SkipFeatures:
         later: Sequence[Sequence[tuple[int, int]]],
         ahead: Container[tuple[int, int]],
     ) -> list[tuple[int, int]]:
-        """What `keys` misses, and of `later` as much as fills up the encoder's last batch."""
+        """The missing views of `keys`, and as many of `later` as fill up the encoder's last batch."""
         missing = [key for key in dict.fromkeys(keys) if self._is_missing(key, ahead)]
         places = -(-len(missing) // ENCODER_BATCH) * ENCODER_BATCH
         coming = (key for batch in later for key in batch if self._is_missing(key, ahead))

@@ -1,4 +1,4 @@
-"""Large pictures as square tiles of their own resolution, and tiles put together again. numpy only.
+"""Cuts large pictures into square tiles of their own resolution, and puts tiles together again. numpy only.
 
 A side shorter than a tile is stretched to it. Along a longer one tiles stand at even distances, the first at the
 beginning, the last at the end, each overlapping the next by a quarter or more. Put together, every tile keeps its
@@ -15,7 +15,7 @@ import numpy as np
 
 from trainer_worker.segmentation.classes import UNLABELLED
 
-#: Share of a tile's side that the next tile sees too, at least.
+#: Neighbouring tiles overlap by at least this share of a tile's side.
 LEAST_OVERLAP = 0.25
 #: Share of the tiles to train on that are taken from those with foreground, as far as there are any.
 FOREGROUND_SHARE = 0.75
@@ -34,12 +34,12 @@ def tiled_size(height: int, width: int, side: int) -> tuple[int, int]:
 
 
 def overlap_px(side: int) -> int:
-    """What neighbouring tiles share at least."""
+    """The least overlap of neighbouring tiles, in pixels."""
     return round(LEAST_OVERLAP * side)
 
 
 def tiles(height: int, width: int, side: int) -> list[Tile]:
-    """The tiles of a picture, row by row; height and width are at least `side`. What they answer for covers it once."""
+    """The tiles of a picture, row by row; height and width are at least `side`. Their regions cover it exactly once."""
     rows, columns = list(_along(height, side)), list(_along(width, side))
     return [Tile((row, column), (above, left)) for row, above in rows for column, left in columns]
 

@@ -1,5 +1,5 @@
-"""trainType=segmentation: pictures with masks in, a U-Net out that gives every pixel's probability of foreground, or
-of each class of classes.txt.
+"""trainType=segmentation: makes a U-Net from pictures with masks. The U-Net gives each pixel's probability of being
+foreground, or of each class of classes.txt.
 
 Read `train` from top to bottom.
 """
@@ -48,7 +48,7 @@ from trainer_worker.segmentation.unet_training import (
     planned_epochs,
 )
 
-#: The encoder's features take 0.7 MB a view at 224 px; eight views of 380 pictures fit.
+#: The encoder's features are kept up to this size (docs/choices.md, "Views of a picture in memory").
 FEATURES_MEMORY_BYTES = 2 * 1024**3
 
 # Seconds on two cores without bfloat16 at 224 px with lite0, for the plan only.
@@ -56,21 +56,21 @@ READ_S_PER_PICTURE = 0.02
 ENCODE_S_PER_PICTURE = 0.006
 TRAIN_START_S = 3.0
 TRAIN_S_PER_PICTURE = 0.011
-#: Whatever the batch and the size.
+#: The part of a step that depends neither on the batch nor on the picture size.
 TRAIN_S_PER_STEP = 0.007
 CHECK_S_PER_PICTURE = 0.03
 PUBLISH_S = 0.3
-#: For a machine with other work.
+#: What follows training is planned to take this many times as long, because the machine may have other work.
 FINISHING_MARGIN = 1.5
-#: Of a time budget, until pictures are read: as long again is left to learn something for the first model.
+#: Reading ends after this share of the time budget. As much time is left to train the first model.
 READING_SHARE = FIRST_MODEL_SHARE / 2
-#: Optimizer steps that the first model of a time budget takes at least, though it be late: of 240 nuclei it had a Dice
-#: of 0.22 after 4, 0.36 after 8, 0.62 after 12, 0.75 after 16 and 0.82 after 35 (a throwaway trial).
+#: The first model of a time budget trains for at least this many optimizer steps, even if it is late then: after fewer
+#: it is of no use (docs/choices.md, "First model of a segmenter's time budget").
 FIRST_MODEL_STEPS = 12
-#: Pictures that score it, at most, and the seconds that it takes to score beside them.
+#: The first model is scored on at most this many pictures. Scoring takes this many seconds before the first of them.
 FIRST_MODEL_CHECKED = 20
 FIRST_CHECK_START_S = 1.5
-#: Tiles of a picture that is scored whole; not known before it is read.
+#: Planned tiles of a picture that is scored whole. The real number is not known before the picture is read.
 TILES_SCORED = 40
 
 
@@ -78,7 +78,7 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     """Train, score, export, check and publish one segmentation model.
 
     cache_dir: not needed by this trainer. threads: for decoding pictures and checking the exports.
-    Raises TrainingError for what the caller can mend, Cancelled when told to; then nothing is published.
+    Raises TrainingError for what the caller can mend and Cancelled after a cancel; then nothing is published.
     """
     options = _options(job)
     budget = TimeBudget(options.time_budget)
@@ -96,7 +96,7 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
 
     stages.enter("read")
     cutting = Cutting(options.image_size, options.tiles, options.seed)
-    if budget.is_limited:  # what is read in time is to stand for all
+    if budget.is_limited:  # the pictures that are read in time should be a random sample of all
         order = np.random.default_rng(options.seed).permutation(len(folders.pairs))
         folders.pairs = [folders.pairs[number] for number in order]
     examples = read_pairs(folders, cutting, threads, reporter.step, budget.by_s(READING_SHARE))
@@ -143,7 +143,7 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
 
 
 class _Finisher:
-    """Scores, exports, checks and publishes the model as it is: at the end, and once before where time is limited."""
+    """Scores, exports, checks and publishes the current model: at the end, and once before with a time budget."""
 
     def __init__(
         self,
@@ -174,7 +174,7 @@ class _Finisher:
         self._has_first = job.has_model
 
     def publish(self, history: DecoderHistory, prefix: str = "") -> tuple[Path, MaskScores]:
-        """The model's file and its scores. prefix: as of publish_model."""
+        """Returns the model's file and its scores. prefix: see publish_model."""
         examples, names, options = self._examples, self._folders.classes.names, self._options
         predictor = MaskPredictor(self._model)
         squares = np.array(examples.rows_of(self._split.held_out))
@@ -184,7 +184,7 @@ class _Finisher:
         held_out, truth = examples.pictures[squares], examples.masks[squares]
         found, probabilities = predictor.of_squares(held_out)
         whole: Iterable[tuple[Any, Any]] = zip(truth, found, strict=True)
-        tiles = 0 if prefix else options.tiles  # the first model is scored on squares: that is quicker
+        tiles = 0 if prefix else options.tiles  # the first model is scored on squares, which is quicker
         if tiles:
             self._stages.enter("score")
             scored = self._split.held_out
@@ -217,7 +217,7 @@ class _Finisher:
         return path, scores
 
     def wants_first(self, steps: int) -> bool:
-        """Whether a first model would soon come late, and is of use after so many optimizer steps."""
+        """Whether it is time for a first model, and enough optimizer steps have been taken for it to be of use."""
         return not self._has_first and steps >= FIRST_MODEL_STEPS and time.monotonic() >= self._first_by_s
 
     def publish_first(self, history: DecoderHistory) -> None:
@@ -228,7 +228,7 @@ class _Finisher:
 
 
 def warm_up(cache_dir: Path, threads: int) -> None:
-    """Nothing to make ready: the encoder is built for each task, and its weights are read when this is imported."""
+    """Does nothing: the encoder is built for each task, and its weights are read when this module is imported."""
 
 
 def _options(job: Job) -> SegmentationOptions:
@@ -238,13 +238,16 @@ def _options(job: Job) -> SegmentationOptions:
 
 
 def planned_s(pairs: int, tiles: float, options: SegmentationOptions, backbone: Backbone) -> float:
-    """Seconds of the whole task with that backbone, without a budget's first model. pairs, tiles: see _plan."""
+    """Planned seconds of the whole task with that backbone, without the first model of a time budget.
+
+    tiles: see _plan.
+    """
     phases = _plan(pairs, tiles, options, backbone)
     return sum(phase.expected_s for phase in phases if not phase.name.startswith(FIRST_MODEL))
 
 
 def _plan(pairs: int, tiles: float, options: SegmentationOptions, backbone: Backbone) -> list[Phase]:
-    """tiles: squares of the model's input size that a picture gives, on average."""
+    """The phases of the task. tiles: how many squares of the model's input size a picture yields, on average."""
     size = (options.image_size / 224) ** 2
     held_out = max(1.0, pairs * options.validation_split)
     trained = (pairs - held_out) * tiles
@@ -262,7 +265,7 @@ def _plan(pairs: int, tiles: float, options: SegmentationOptions, backbone: Back
 
 
 def _first_finishing(options: SegmentationOptions, backbone: Backbone) -> list[Phase]:
-    """What the first model of a time budget takes."""
+    """The phases that publish the first model of a time budget."""
     check_s = CHECK_S_PER_PICTURE * (options.image_size / 224) ** 2 * backbone.features_cost
     return [
         Phase("first_export", expected_s(options.exports[:1]) * backbone.exports_cost),
@@ -271,7 +274,7 @@ def _first_finishing(options: SegmentationOptions, backbone: Backbone) -> list[P
 
 
 def _finishing(held_out: float, tiles: float, options: SegmentationOptions, backbone: Backbone) -> list[Phase]:
-    """What follows training."""
+    """The phases after training."""
     check_s = CHECK_S_PER_PICTURE * (options.image_size / 224) ** 2 * backbone.features_cost
     return [
         *([Phase("score", held_out * TILES_SCORED * check_s)] if options.tiles else []),
@@ -297,10 +300,9 @@ def split_pairs(
     options: SegmentationOptions,
     on_step: Callable[[float], None] | None = None,
 ) -> Split:
-    """Pairs by number; byte-identical pictures stay on one side.
+    """Split the pairs, by their numbers, into training and held-out set. Byte-identical pictures stay on one side.
 
-    Pictures with and without foreground are shared out alike, and so are those of each class. on_step: see
-    content_hashes.
+    Both sides get their share of pictures with and without foreground, and of each class. on_step: see content_hashes.
     """
     pictures = [pair.picture for pair in folders.pairs]
     groups = content_groups(content_hashes(folders.reader.files, pictures, on_step))
@@ -328,7 +330,7 @@ def _warnings(folders: MaskFolders, examples: Examples, present: Any, split: Spl
 
 
 def _class_warnings(names: Sequence[str], present: Any, split: Split) -> list[str]:
-    """Which classes could not be learned or scored; a missing background is usual."""
+    """Which classes could not be learned or scored. The background is left out: masks without any are normal."""
     trained, scored = present[split.train].any(axis=0), present[split.held_out].any(axis=0)
     warnings = []
     for number, name in enumerate(names[1:], start=1):
@@ -358,8 +360,10 @@ def _hooks(reporter: Reporter, finisher: _Finisher) -> TrainingHooks:
 
 
 def _scores(whole: Iterable[tuple[Any, Any]], squares: Any, names: Sequence[str]) -> tuple[MaskScores, MaskScores]:
-    """Of the held-out masks (truth, found): the model's scores, and those of one that says the commonest foreground
-    class of every pixel. squares: true masks (n, S, S), by which that class is told."""
+    """The scores of the model and of a baseline that predicts the most common foreground class for every pixel.
+
+    whole: held-out masks (truth, found). squares: true masks (n, S, S), which tell the most common class.
+    """
     pixels = np.sum([np.bincount(mask.ravel(), minlength=len(names))[: len(names)] for mask in squares], axis=0)
     commonest = 1 + int(np.argmax(pixels[1:]))
     model, baseline = MaskTally(names), MaskTally(names)

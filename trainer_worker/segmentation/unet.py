@@ -1,7 +1,7 @@
 """A U-Net (Ronneberger et al., 2015) whose encoder is a frozen, pretrained backbone.
 
-The encoder gives features at strides 2, 4, 8, 16 and 32; only the decoder learns. The decoder is small because
-two CPU cores train it: a 1x1 convolution narrows each skip connection, one 3x3 convolution mixes it in, and the last
+The encoder gives features at strides 2, 4, 8, 16 and 32; only the decoder learns. The decoder is small, so that two
+CPU cores can train it: a 1x1 convolution narrows each skip connection, one 3x3 convolution mixes it in, and the last
 step from half to full size is a transposed convolution instead of convolutions at full size.
 """
 
@@ -17,10 +17,10 @@ from trainer_worker.backbones.backbone import STRIDES, Backbone
 
 #: Channels of the decoder at strides 32, 16, 8, 4, 2.
 DECODER_CHANNELS = (128, 96, 64, 48, 32)
-#: How many of them come from the skip connection, the others from below: multiples of 16, which is how many numbers a
-#: processor's vector holds. Half and half, 24 and 24 at stride 4, made a training step 6 % longer.
+#: How many of them come from the skip connection; the others come from below. Multiples of 16 fill the vectors of the
+#: processor (docs/choices.md, "Channels of the skip connections").
 SKIP_CHANNELS = (0, 48, 32, 16, 16)
-#: Keras's default of 0.99 averages over hundreds of steps; a small task has fewer.
+#: Keras's default of 0.99 averages over hundreds of steps, but a small task has fewer.
 BATCH_NORM_MOMENTUM = 0.9
 
 
@@ -64,7 +64,7 @@ def build_decoder(skip_shapes: Sequence[tuple[int, int, int]], channels_out: int
 
 
 def normalized_kernels(decoder: Any) -> list[Any]:
-    """Of the decoder's convolutions, those that a batch normalization follows: their norms mean nothing."""
+    """Kernels of the convolutions that a batch normalization follows. Their norms have no effect."""
     return [layer.kernel for layer in decoder.layers if layer.name.endswith("_conv")]
 
 

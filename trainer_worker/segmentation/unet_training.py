@@ -29,14 +29,12 @@ from trainer_worker.segmentation.losses import (
 )
 from trainer_worker.segmentation.skip_features import VIEWS, SkipFeatures, view_of
 
-#: Passes over the training pictures: as many as show so many, within these bounds. Of 20 of digits at 128 px, two
-#: seeds, Dice was 86.4 and 88.4 % after 16, 88.3 and 89.2 % after 24, 89.4 and 90.1 % after 40, in 5, 6 and 8 s; of 80
-#: it was 93.9 and 93.7 % after 16, 93.9 and 94.1 % after 24 (a throwaway trial).
+#: Few pictures train for as many epochs as show this many pictures, within these bounds (docs/choices.md, "Epochs of a
+#: segmenter").
 WANTED_EXAMPLES = 1200
 MIN_EPOCHS, MAX_EPOCHS = 16, 40
-#: Few pictures are taken in smaller batches, down to LEAST_BATCH, to reach so many optimizer steps: after 16 epochs of
-#: 80 of digits at 128 px, two seeds, Dice was 92.7 and 93.5 % by steps of 8, 93.9 and 93.7 % by steps of 4, in a fifth
-#: more time (a throwaway trial).
+#: Few pictures are trained in smaller batches, down to LEAST_BATCH, to reach this many optimizer steps
+#: (docs/choices.md, "Batches of a segmenter").
 WANTED_STEPS = 500
 LEAST_BATCH = 4
 #: The learning rate rises over this share of the steps and then falls along a cosine to a fiftieth of its peak.
@@ -47,20 +45,21 @@ CHECKPOINT = "decoder"
 
 @dataclass
 class DecoderHistory:
-    """What happened. epochs: of each, the mean loss, and the Dice of all its pixels while training (tally_of)."""
+    """What happened. epochs: the mean loss of each, and the Dice of all its pixels while training (see tally_of)."""
 
     epochs: list[dict[str, float]] = field(default_factory=list)
-    #: DIVERGED: the decoder holds weights from before, those of the last epoch or of a later on_model.
+    #: DIVERGED: the decoder holds the last good weights, those of the last epoch or of a later on_model.
     end_reason: EndReason = EndReason.CONVERGED
 
 
 @dataclass(frozen=True)
 class TrainingHooks:
-    """What the trainer wants to know of: on_step(fraction, loss), on_epoch(number, metrics); and what it says.
+    """What the training loop tells its caller, and what it asks.
 
-    why_end(): asked at every batch, None to go on. wants_model(steps): asked after so many optimizer steps; then
-    on_model(history) may use the decoder as it is by now, in the midst of an epoch. end_by_s: monotonic time at which
-    why_end() will end it, if nothing else does.
+    on_step(fraction, loss) is called after every batch and on_epoch(number, metrics) after every epoch. why_end() is
+    asked after every batch; None means to continue. wants_model(steps) is asked after every batch with the number of
+    optimizer steps so far; if it is true, on_model(history) may use the decoder as it is, in the middle of an epoch.
+    end_by_s: the monotonic time at which why_end() will end the training at the latest.
     """
 
     on_step: Callable[[float, float], None]
@@ -77,7 +76,7 @@ class _Epoch(msgspec.Struct, frozen=True):
 
 
 class _Facts(msgspec.Struct, frozen=True):
-    """What a checkpoint says beside its arrays. epochs_in_all, rows: of the training that left it."""
+    """What a checkpoint says besides its arrays: the planned epochs and the rows of the training that left it."""
 
     epochs_in_all: int
     rows: list[int]
@@ -94,15 +93,14 @@ def fit_decoder(
     hooks: TrainingHooks,
     checkpoints: Checkpoints,
 ) -> DecoderHistory:
-    """Train on these rows for planned_epochs; the decoder ends up as the last epoch left it.
+    """Train on these rows for planned_epochs; the decoder keeps the weights of the last epoch.
 
-    masks: uint8 (n, S, S), of 0 and 1 for a decoder of one channel, else of class numbers and UNLABELLED.
-    An epoch shows every picture once, in a random view. All pictures train: an inner validation of 15 % of them, which
-    chose the epoch, cost 0.8 to 1.7 points of Dice (a throwaway trial at 128 px, 80 digits and 19 pictures of lines,
-    two seeds each). The rate falls to nearly nothing by the last epoch, or by end_by_s where that comes first. After
-    each epoch a checkpoint is left, from which a later call with the same arguments goes on, to the same end.
-    A checkpoint that leads to no numbers was damaged, and the training then begins anew.
-    Raises TrainingError unsupported_option when the learning rate is so high that not one epoch gives a number.
+    masks: uint8 (n, S, S), of 0 and 1 for a decoder with one channel, else of class numbers and UNLABELLED.
+    An epoch shows every picture once, in a random view. None is held back to choose an epoch (docs/choices.md, "All
+    pictures train the segmenter"). The learning rate falls to nearly nothing by the last epoch, or by end_by_s if that
+    comes first. Each epoch leaves a checkpoint. A later call with the same arguments continues from it and ends with
+    the same weights. If a resumed training diverges, its checkpoint was damaged, and the training begins anew.
+    Raises TrainingError unsupported_option when the learning rate is so high that the first epoch diverges.
     """
     fresh = decoder.get_weights()
     history, resumed = _run_epochs(decoder, features, masks, rows, options, hooks, checkpoints)
@@ -127,7 +125,7 @@ def _run_epochs(
     hooks: TrainingHooks,
     checkpoints: Checkpoints,
 ) -> tuple[DecoderHistory, bool]:
-    """The epochs of fit_decoder that are left to do, and whether there was a checkpoint to go on from."""
+    """Train the remaining epochs of fit_decoder. Returns the history, and whether it continued from a checkpoint."""
     epochs = planned_epochs(len(rows), options)
     batches = -(-len(rows) // batch_size_for(len(rows), options))
     twin = decoder_twin(decoder)
@@ -155,7 +153,7 @@ def _run_epochs(
                 decoder.set_weights(weights)
                 hooks.on_model(history)
         weights = twin.get_weights()
-        # The last step of an epoch may break the weights after a loss that still was a number.
+        # The last step of an epoch may break the weights although its loss was finite.
         if not _are_numbers([losses, *weights]):
             history.end_reason = EndReason.DIVERGED
             break
@@ -175,19 +173,19 @@ def _are_numbers(arrays: Sequence[Any]) -> bool:
 
 
 def planned_epochs(examples: int, options: TrainingOptions) -> int:
-    """Passes over so many pictures: few over many, more over few, never above the option."""
+    """Epochs for this many pictures: the fewer pictures, the more epochs, but never more than the option."""
     return min(options.epochs, max(MIN_EPOCHS, min(MAX_EPOCHS, math.ceil(WANTED_EXAMPLES / examples))))
 
 
 def batch_size_for(examples: int, options: TrainingOptions) -> int:
-    """Pictures per optimizer step when so many are trained on: the option's, or fewer where there are few of them."""
+    """Pictures per optimizer step: as many as the option says, or fewer if there are only few training pictures."""
     shown = planned_epochs(examples, options) * examples
     return min(options.batch_size, max(LEAST_BATCH, shown // WANTED_STEPS))
 
 
 @dataclass(frozen=True)
 class _State:
-    """All that a training is at the end of an epoch, and the checkpoint that keeps it."""
+    """The whole state of a training at the end of an epoch, and the checkpoints that keep it."""
 
     twin: Any
     optimizer: Muon
@@ -202,10 +200,11 @@ class _State:
         self.checkpoints.save(CHECKPOINT, facts, self._arrays())
 
     def resume(self) -> DecoderHistory:
-        """Put everything back to where the last checkpoint was left; an empty history where there is none that fits.
+        """Restore the last checkpoint; returns an empty history if there is none that fits.
 
-        Terms are others after pictures came or an upgrade; what was scored then may be trained on now. Arrays are of
-        other shapes where classes.txt was changed, or the optimizer by an upgrade, between two attempts.
+        The number of epochs or the rows differ after pictures were added or after an upgrade, and a picture that was
+        held out then might be trained on now. The shapes of the arrays differ if classes.txt was changed between two
+        attempts, or the optimizer by an upgrade.
         """
         saved = self.checkpoints.load(CHECKPOINT, _Facts, self._arrays())
         if saved is None:
@@ -239,10 +238,11 @@ def _inputs(features: SkipFeatures, masks: Any, batches: Sequence[tuple[Any, Any
 
 
 def learning_rate_at(step: int, steps: int, peak: float, spent: float = 0.0) -> float:
-    """The rate of a step (from 0): a straight rise to `peak`, then half a cosine down (SGDR, Loshchilov, 2017).
+    """The learning rate of a step, counted from 0: a linear rise to `peak`, then a cosine decay.
 
-    spent: share of the time that there is, for a training that the time may end (budgeted training, Li et al. 2020).
-    Worked out here and not by a Keras schedule, which is traced once for each weight: seconds per task.
+    The decay is that of SGDR (Loshchilov and Hutter 2017). spent: the share of the time budget that is over, for a
+    training that the budget may end (budgeted training, Li et al. 2020). Keras's schedules are not used because
+    they are traced once for each weight, which takes seconds per task.
     """
     warmup_steps = max(1, round(WARMUP_SHARE * steps))
     done = min(1.0, max((step - warmup_steps) / max(1, steps - warmup_steps), spent))
@@ -251,13 +251,14 @@ def learning_rate_at(step: int, steps: int, peak: float, spent: float = 0.0) -> 
 
 
 def _signature(decoder: Any) -> list[Any]:
-    """Features and masks of any number of pictures: traced once, for tracing costs as much as an epoch."""
+    """Features and masks of any number of pictures, so that the step is traced only once: that takes as long as an
+    epoch."""
     features = [tf.TensorSpec(x.shape, tf.float16) for x in decoder.inputs]
     return [features, tf.TensorSpec(decoder.output.shape[:-1], tf.uint8)]
 
 
 def loss_for(decoder: Any, masks: Any, train_rows: Any) -> MaskLoss:
-    """Foreground or not, or classes that weigh the more the rarer they are in the training pictures."""
+    """The loss for foreground or background, or for classes: a rarer class has a larger weight."""
     classes = decoder.output.shape[-1]
     if classes == 1:
         return dice_and_cross_entropy
@@ -265,7 +266,7 @@ def loss_for(decoder: Any, masks: Any, train_rows: Any) -> MaskLoss:
 
 
 def _training_step(twin: Any, optimizer: Muon, loss_of: MaskLoss) -> Any:
-    """(feature maps, masks) -> (loss, tally_of). The loss is float32, whatever the twin computes in."""
+    """(feature maps, masks) -> (loss, tally_of). The loss is float32, whatever the training copy computes in."""
 
     @tf.function(input_signature=_signature(twin), autograph=False)  # type: ignore[untyped-decorator]
     def step(inputs: list[Any], masks: Any) -> Any:
@@ -280,8 +281,11 @@ def _training_step(twin: Any, optimizer: Muon, loss_of: MaskLoss) -> Any:
 
 
 def tally_of(masks: Any, logits: Any) -> Any:
-    """int32 (2,): pixels of foreground that were found as what they are, and those that are foreground or were found to
-    be, added up. Twice the one by the other is Dice. UNLABELLED pixels don't count."""
+    """The two numbers that Dice is computed from, int32 (2,); UNLABELLED pixels don't count.
+
+    The first is the number of foreground pixels whose class was predicted correctly. The second is the number of
+    foreground pixels plus the number of pixels predicted as foreground. Dice is twice the first by the second.
+    """
     found = logits[..., 0] > 0 if logits.shape[-1] == 1 else tf.argmax(logits, axis=-1)
     found, labelled = tf.cast(found, tf.uint8), masks != UNLABELLED
     is_foreground, found_so = labelled & (masks > 0), labelled & (found > 0)

@@ -1,6 +1,6 @@
 """The trainer process: imports TensorFlow once, trains task after task, ends with its pipe.
 
-Run by the agent as `python -m trainer_worker.training.child FD PARENT_PID SETTINGS` (packed, see settings.py).
+The agent runs it as `python -m trainer_worker.training.child FD PARENT_PID SETTINGS` (packed, see settings.py).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ from trainer_worker.training.settings import TrainerSettings
 log = logging.getLogger("trainer")
 
 TRACE_LINES = 15
-#: Hashing a folder for longer than this shows as progress, of this share of the percent scale at most.
+#: If hashing a folder takes longer than this, it shows as progress, up to this share of the percent scale.
 COMPARED_IN_SILENCE_S = 2.0
 COMPARING_SHARE = 0.05
 PR_SET_PDEATHSIG = 1
@@ -74,11 +74,11 @@ class Child:
 
     @functools.cached_property
     def _work_dir(self) -> Path:
-        """Taken by the first task: a full disk fails that task, not the start of the process."""
+        """The work folder. The first task makes it, so a full disk fails that task and not the start of the process."""
         return take_work_dir(self._settings.cache_dir)
 
     def serve(self) -> None:
-        """Load everything, say Ready, train what comes. Ends with the process only."""
+        """Load everything, say Ready, then train whatever is ordered, until the process ends."""
         threading.Thread(target=self._read_pipe, name="pipe", daemon=True).start()
         cache_dir, threads = self._settings.cache_dir, self._settings.threads
         versions = set_up_tensorflow(threads)
@@ -92,7 +92,7 @@ class Child:
             self._send(m.Ended(result, rss_mb))
 
     def _read_pipe(self) -> None:
-        """Orders as they come. The end of the pipe is the end of the agent, and so of this process."""
+        """Take orders as they come. The pipe ends when the agent does, and then this process ends too."""
         while True:
             try:
                 message = wire.unpack(self._pipe.recv_bytes(), m.AgentToTrainer)
@@ -139,7 +139,7 @@ class Child:
             except Cancelled:
                 raise
             except Exception as error:
-                # Where the folder has gone, whatever else went wrong came of that.
+                # If the folder is gone, that is the cause of the error.
                 project.refuse_if_gone()
                 if explain(error).failure_class is FailureClass.TRAINER:
                     forget_what_was_kept(project, order.spec.task_id)
@@ -150,7 +150,7 @@ class Child:
         tell = functools.partial(reporter.step, 0.0)
         finished = finished_model(project, job.task_id, tell)
         if finished is not None:
-            # An earlier attempt finished, and died before it could say so.
+            # An earlier attempt published its model, but died before it could report that.
             return trained(project, finished)
         job = dataclasses.replace(job, fingerprint=compare(job, reporter))
         try:
@@ -172,7 +172,7 @@ class Child:
 
 
 def compare(job: Job, reporter: PipeReporter) -> str:
-    """The folder's fingerprint. Files are hashed in steps that obey a cancel, and show progress where they are many."""
+    """The folder's fingerprint. A cancel interrupts the hashing, and long hashing shows progress."""
     began_s = time.monotonic()
 
     def on_step(fraction: float) -> None:
@@ -187,13 +187,13 @@ def compare(job: Job, reporter: PipeReporter) -> str:
 
 
 def forget_what_was_kept(project: ProjectFolder, task_id: str) -> None:
-    """After an error that nobody foresaw: should files in .tfmodel have led to it, the next attempt does without."""
+    """Clear what an attempt left in .tfmodel, after an unforeseen error: those files may have caused it."""
     checkpoints_of(project, task_id).clear()
     last_training(project).clear()
 
 
 def make_job(order: m.Train, project: ProjectFolder, settings: TrainerSettings, work_dir: Path | None = None) -> Job:
-    """The order as the trainer sees it, after checks that need the disk."""
+    """Make the trainer's Job from an order, after checks that need the disk."""
     spec = order.spec
     refuse_links_outside(project.path)
     project.refuse_closed_models()
@@ -213,11 +213,11 @@ def make_job(order: m.Train, project: ProjectFolder, settings: TrainerSettings, 
 
 
 def refuse_links_outside(project_dir: Path) -> None:
-    """The user's pictures must lie in the folder that the front-end has admitted."""
+    """Raise TrainingError if a picture folder is a link that leads out of the folder that the front-end admitted."""
     inside = os.path.realpath(project_dir)
     for name in ("images", "labels", "masks"):
         folder = project_dir / name
-        # Path.resolve raises for a loop of links in Python before 3.13.
+        # Not Path.resolve, which raises for a loop of links in Python before 3.13.
         if folder.is_symlink() and not Path(os.path.realpath(folder)).is_relative_to(inside):
             raise TrainingError(
                 "link_leaves_project",
@@ -226,7 +226,7 @@ def refuse_links_outside(project_dir: Path) -> None:
 
 
 def explain(error: Exception) -> Failure:
-    """The failure in words, with its code, from whatever a trainer raised."""
+    """The failure that is reported for an exception of a trainer: its code and a text."""
     trace = "".join(traceback.format_exception(error)).splitlines()[-TRACE_LINES:]
     if isinstance(error, TrainingError):
         code, words = error.code, error.error
@@ -246,28 +246,28 @@ def explain(error: Exception) -> Failure:
 
 def set_up_tensorflow(threads: int) -> dict[str, str]:
     """Set TensorFlow up for this process; returns the versions."""
-    import tensorflow as tf  # only here and in the trainers: the agent imports parts of this package
+    import tensorflow as tf  # not at the top, because the agent imports parts of this package
 
     tf.get_logger().setLevel(logging.ERROR)
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     for gpu in tf.config.list_physical_devices("GPU"):
-        # Take memory as needed: several workers may share a card.
+        # TensorFlow takes memory as needed, because several workers may share a GPU.
         tf.config.experimental.set_memory_growth(gpu, True)
     return {"python": platform.python_version(), "tensorflow": tf.__version__}
 
 
 def release_memory() -> None:
-    """Forget the last task's graphs and hand freed pages to the machine: a process keeps 200 MB less between tasks."""
+    """Drop the last task's graphs and return freed memory to the system (docs/choices.md, "Memory between tasks")."""
     import tensorflow as tf
 
     tf.keras.backend.clear_session()
     gc.collect()
-    with contextlib.suppress(OSError, AttributeError):  # as glibc has it
+    with contextlib.suppress(OSError, AttributeError):  # only glibc has malloc_trim
         ctypes.CDLL(None).malloc_trim(0)
 
 
 def die_with_parent(parent_pid: int) -> None:
-    """Ask Linux to end this process with its agent, also while a C call keeps Python from reading the pipe."""
+    """Ask Linux to kill this process when its agent dies, even while a C call keeps Python from reading the pipe."""
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent_pid:
         sys.exit(0)

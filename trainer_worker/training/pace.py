@@ -1,11 +1,9 @@
-"""How far plans were off on this machine, learned from its finished tasks.
+"""Learns from finished tasks how far plans are off on this machine.
 
     <cache_dir>/pace.json     {"classification": [0.93, 1.21, ...], ...}: seconds that a task took by seconds planned
 
-The middle of these turns a plan's estimate into a range that holds the real end about as often as it should: the
-quantiles of past errors, as in split conformal prediction (Papadopoulos et al. 2002). Machines change, by other work
-above all; so each end outside its range widens the next ones and each inside narrows them (adaptive conformal
-inference, Gibbs and Candès 2021).
+Quantiles of these ratios turn a plan into a range for the end of a task. The ranges widen and narrow as the machine
+changes (docs/choices.md, "Ranges of the remaining time").
 """
 
 from __future__ import annotations
@@ -16,27 +14,27 @@ import math
 import os
 from pathlib import Path
 
-#: The share of tasks that are to end inside their range.
+#: The share of tasks that should end inside their range.
 COVERAGE = 0.8
-#: Until so many tasks have ended here, and only these many of the newest.
+#: Ranges are learned once this many tasks have ended here, and from no more than this many of the newest.
 LEAST_TASKS, MOST_TASKS = 8, 50
-#: How much one end moves the share of past errors that is left out of the range.
+#: How much the end of one task changes the share of past errors that is left out of the range.
 ADAPTATION = 0.05
-#: What a range is stretched by at most, below and above, when the errors of all past tasks were too few.
+#: A range is stretched by this factor at most, at both ends, if even the range of all past errors was too narrow.
 MOST_STRETCH = 1.5
-#: Factors for the time before: plans were made on another machine.
+#: The range before anything is learned; it is wide because the plans were made on another machine.
 UNKNOWN = (0.5, 2.5)
 
 
 class Pace:
-    """The ratios of one trainType. Two workers that share a cache_dir may lose one of each other's entries."""
+    """The ratios of one trainType. Two workers that share a cache_dir may overwrite an entry of each other."""
 
     def __init__(self, cache_dir: Path, train_type: str) -> None:
         self._path = cache_dir / "pace.json"
         self._train_type = train_type
 
     def factors(self) -> tuple[float, float]:
-        """(low, high): what to multiply a plan's seconds with, for a range that holds the real ones."""
+        """(low, high): the planned seconds times these give the range."""
         ratios = self._load().get(self._train_type, [])
         if len(ratios) < LEAST_TASKS:
             return UNKNOWN
@@ -48,7 +46,7 @@ class Pace:
         return _middle(ratios, outside)
 
     def add(self, took_s: float, planned_s: float) -> None:
-        """A task has run to its end. A disk that takes nothing costs the range its width, not the task."""
+        """Record a task that has run to its end. On a full disk nothing is learned, but the task does not fail."""
         if not (took_s > 0 and planned_s > 0):
             return
         known = self._load()
@@ -67,7 +65,7 @@ class Pace:
 
 
 def _middle(ratios: list[float], outside: float) -> tuple[float, float]:
-    """What holds all but the share `outside` of the next ratio's likely values; below 0.0 it is stretched."""
+    """The range of the past ratios without the share `outside` of them; a negative share stretches the range."""
     ordered = sorted(ratios)
     each_side = max(0.0, outside) / 2
     low = math.floor((len(ordered) + 1) * each_side) - 1

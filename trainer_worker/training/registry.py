@@ -1,4 +1,4 @@
-"""Which trainTypes there are, and where the value that describes each of them stands.
+"""Lists the trainTypes and the module that describes each of them.
 
 The agent imports this file for the names alone. Nothing here loads TensorFlow before `load_trainers` is called.
 """

@@ -1,7 +1,7 @@
-"""How a trainer's progress leaves its process: never blocking it, never breaking it.
+"""Sends a trainer's progress out of its process, without ever blocking or breaking the trainer.
 
-One slot holds the newest state; a thread sends it at most four times a second. What is overwritten before
-it was sent is not missed, since every report holds absolute values.
+One slot holds the newest report, and a thread sends it at most four times a second. A report may be overwritten before
+it is sent: each one holds absolute values, so nothing is lost.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from protocol.text import as_utf8
 from trainer_worker.attempt.job import Cancelled, Phase
 
 REPORT_INTERVAL_S = 0.25
-#: A range is by this share wider than the errors of past tasks, and by REPORT_INTERVAL_S: those are of whole tasks,
-#: while what is left may be the phases whose plans are further off. Of 52 equal tasks without it 17 ended inside.
+#: A range is wider than the errors of past tasks by this share and by REPORT_INTERVAL_S. Those errors are of whole
+#: tasks, but the phases that are left may be further off (docs/choices.md, "Ranges of the remaining time").
 LEAST_MARGIN = 0.05
 
-#: Share of the percent scale that a plan divides; the rest is for what follows the trainer's last phase.
+#: The phases of a plan share this part of the percent scale. The rest is for what follows the trainer's last phase.
 PLAN_PERCENT = 99.5
-#: At which shares of its time budget a task ends that the budget ends: the earliest, the likeliest and the latest. What
-#: follows the training has a reserve, of which it needs a part; 0.83 to 1.00 was seen (`benchmarks.first_model`).
+#: When a task ends that its time budget ends: the earliest, most likely and latest share of the budget
+#: (docs/choices.md, "End of a time budget").
 ENDS_AT_BUDGET = (0.8, 0.95, 1.1)
 
 
@@ -34,9 +34,10 @@ class PipeReporter:
     def __init__(
         self, send: Callable[[Report], None], pace: tuple[float, float] = (1.0, 1.0), budget_s: float = math.inf
     ) -> None:
-        """send: puts a report into the pipe; an OSError from it is swallowed (the agent is gone, and so are we).
+        """send: puts a report into the pipe. An OSError from it ends the sending, because the agent is gone.
 
-        pace: between which multiples of the planned time a task takes here. budget_s: when training ends by itself.
+        pace: the lowest and highest multiple of the planned time that a task takes here (see Pace.factors).
+        budget_s: the task's time budget.
         """
         self._send = send
         self._pace = pace
@@ -112,7 +113,7 @@ class PipeReporter:
 
     @property
     def seconds(self) -> tuple[float, float]:
-        """(since the attempt began, planned for all of it)."""
+        """(seconds since the attempt began, seconds planned for all of it)."""
         return time.monotonic() - self._began_s, sum(phase.expected_s for phase in self._phases)
 
     # ---- the slot ----
@@ -147,7 +148,7 @@ class PipeReporter:
             self._wake.notify()
 
     def _remaining_s(self, phase: Phase) -> float:
-        """What is left of this phase at its own pace, and of the later ones by plan."""
+        """The rest of this phase at its own pace, plus the planned time of the later phases."""
         later_s = sum(planned.expected_s for planned in self._phases[self._index + 1 :])
         left_s = phase.expected_s * (1.0 - self._fraction)
         if self._fraction > 0.1:
@@ -173,5 +174,5 @@ class PipeReporter:
 
 
 def _floats(metrics: dict[str, float]) -> dict[str, float]:
-    """Plain floats: numpy's do not pack."""
+    """The metrics as plain floats, because numpy's cannot be packed."""
     return {name: float(value) for name, value in metrics.items()}

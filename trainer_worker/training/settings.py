@@ -1,4 +1,4 @@
-"""What a trainer process has to know of the settings. The agent passes it on as one argument."""
+"""The settings that a trainer process needs. The agent passes them to it as one argument."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from trainer_worker.pictures.decoding_budget import DEFAULT_BYTES
 
 
 class TrainerSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """keep_models: finished models that stay in a project folder; 0 for all. threads: of the processor.
+    """keep_models: how many finished models stay in a project folder; 0 for all. threads: how many to compute with.
 
-    allowed_roots: folders in which project folders may lie, see project/folder.py. decoding_bytes: what all threads
-    together may take for decoding pictures.
+    allowed_roots: folders in which project folders may lie, see project/folder.py. decoding_bytes: the memory that all
+    threads together may take for decoding pictures.
     """
 
     cache_dir: Path
@@ -33,5 +33,5 @@ class TrainerSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _path(kind: type, value: Any) -> Any:
-    """msgspec knows no paths; they travel as text."""
+    """Decode a path from text, because msgspec has no type for paths."""
     return kind(value)

@@ -1,7 +1,7 @@
-"""What runs an exported file, and nothing else: the insides of the processes that score the exports.
+"""The code of the processes that score exported files. Each loads the runtime for the file and nothing else.
 
     python -m trainer_worker.exporting.runtimes RUNTIME FD THREADS      RUNTIME: tflite | tensorflow | onnx
 
-A user's program has the runtime but not the code that trained the model; nor does such a process. It is spoken to
-over the socket FD (trainer_worker/exporting/scoring.py has the other end) and ends with it.
+Like a user's program, such a process has the runtime but not the code that trained the model. It takes its orders over
+the socket FD, whose other end is in trainer_worker/exporting/scoring.py, and ends when that closes.
 """

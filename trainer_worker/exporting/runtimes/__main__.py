@@ -1,4 +1,4 @@
-"""Load one runtime, then run exported files as told, until the socket closes.
+"""Loads one runtime, then runs exported files on request until the socket closes.
 
 comes in                      goes out
 a path (str)                  None when the file is loaded and has run once, or why not (str)
@@ -29,7 +29,7 @@ MODULES = {
 
 
 class Runner:
-    """Answers one message after the other, with the file that was loaded last."""
+    """Answers one message after the other, using the file that was loaded last."""
 
     def __init__(self, runtime: Any, threads: int) -> None:
         self._runtime = runtime
@@ -37,7 +37,7 @@ class Runner:
         self._predict: Callable[[Any], Any] | None = None
 
     def answer(self, message: Any) -> Any:
-        """What goes out for what came in; an error in words, for the file is what is being tried."""
+        """The answer to a message. Errors become text, because whether the file works is what is being tested."""
         try:
             if isinstance(message, str):
                 self._predict = self._runtime.load(Path(message), self._threads)
@@ -51,17 +51,18 @@ class Runner:
             return f"{type(error).__name__}: {str(error)[:500]}"
 
     def forget(self) -> None:
-        """Let go of the file, and give its memory back: the process is kept for the next task."""
+        """Drop the file and return its memory to the system, because the process is kept for the next task."""
         self._predict = None
         self._runtime.release()
         gc.collect()
-        with contextlib.suppress(OSError, AttributeError):  # as glibc has it
+        with contextlib.suppress(OSError, AttributeError):  # only glibc has malloc_trim
             ctypes.CDLL(None).malloc_trim(0)
 
 
 def runtime(name: str) -> Any:
-    """The module of a runtime, a key of MODULES; imported here, so that no other runtime is."""
-    # Keras looks for scikit-learn only to wrap it, and that takes a fifth of the time to load TensorFlow.
+    """The module of a runtime (a key of MODULES). It is imported here, so that no other runtime gets loaded."""
+    # Keras imports scikit-learn only to wrap it, which slows down loading (docs/choices.md, "Files are checked in a
+    # process of their own").
     sys.modules["sklearn"] = None  # type: ignore[assignment]
     return importlib.import_module(MODULES[name])
 

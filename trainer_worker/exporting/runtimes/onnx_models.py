@@ -13,7 +13,7 @@ def load(path: Path, threads: int) -> Callable[[Any], Any]:
     """A function from float32 pictures (n, S, S, 3) to outputs (n, ...). Raises what ONNX Runtime raises."""
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = threads
-    # By content: the file's own name may hold what ONNX Runtime takes for something else.
+    # By content, because ONNX Runtime may misread unusual characters in the file's path.
     session = onnxruntime.InferenceSession(path.read_bytes(), settings, providers=["CPUExecutionProvider"])
     (image,), (output,) = session.get_inputs(), session.get_outputs()
 
@@ -24,4 +24,4 @@ def load(path: Path, threads: int) -> Callable[[Any], Any]:
 
 
 def release() -> None:
-    """The session goes with its function."""
+    """Does nothing: the session is freed with the function that `load` returned."""

@@ -1,4 +1,4 @@
-"""Keras files and SavedModels on TensorFlow, in a process that has never seen the code that trained them."""
+"""Runs Keras files and SavedModels on TensorFlow, in a process without the code that trained them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OUTPUT_NAME = "output"
 def load(path: Path, threads: int) -> Callable[[Any], Any]:
     """A function from float32 pictures (n, S, S, 3) to outputs (n, ...). A folder is a SavedModel.
 
-    threads: counts for the first file; they belong to the whole process. Raises what TensorFlow raises.
+    threads: set once for the whole process, by the first file. Raises what TensorFlow raises.
     """
     if not tf.config.threading.get_intra_op_parallelism_threads():
         tf.config.threading.set_intra_op_parallelism_threads(threads)
@@ -28,7 +28,7 @@ def _keras_model(path: Path) -> Callable[[Any], Any]:
     model = keras.models.load_model(path, compile=False)
 
     def run(image: Any) -> Any:
-        with tf.name_scope("model"):  # TensorFlow refuses an outermost scope that begins with "_", as a layer may
+        with tf.name_scope("model"):  # a layer's name may begin with "_", which TensorFlow refuses as the first scope
             return model(image, training=False)
 
     spec = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
@@ -37,7 +37,7 @@ def _keras_model(path: Path) -> Callable[[Any], Any]:
 
 
 def _saved_model(path: Path) -> Callable[[Any], Any]:
-    # TensorFlow takes the folder's path for a pattern and finds nothing below "photos [2024]": go in by another way.
+    # TensorFlow reads the folder's path as a glob pattern and finds nothing below "photos [2024]". A link avoids that.
     with tempfile.TemporaryDirectory(prefix="tfmodel-") as folder:
         link = Path(folder) / path.name
         link.symlink_to(path.resolve(), target_is_directory=True)
@@ -51,5 +51,5 @@ def _saved_model(path: Path) -> Callable[[Any], Any]:
 
 
 def release() -> None:
-    """Drop what Keras keeps of models that are gone."""
+    """Drop what Keras keeps of earlier models."""
     tf.keras.backend.clear_session()

@@ -1,9 +1,8 @@
-"""TFLite files on the TFLite library alone.
+"""Runs TFLite files on the TFLite library alone.
 
-TensorFlow's wheel holds the TFLite runtime as a library of 15 MB that needs nothing of TensorFlow, but
-`tf.lite.Interpreter` is reached only by importing all of it. Measured on two cores: loaded by itself as here, 31 MB
-and 0.1 s; by `import tensorflow`, 611 MB and 4 s. LiteRT (`pip install ai-edge-litert`) takes 35 MB and 0.15 s; it
-is the same runtime in a newer release, and not needed.
+TensorFlow's wheel holds the TFLite runtime as a library of its own that needs nothing else of TensorFlow. It is loaded
+directly here, because `tf.lite.Interpreter` would import all of TensorFlow (docs/choices.md, "Files are checked in a
+process of their own").
 """
 
 from __future__ import annotations
@@ -18,17 +17,17 @@ from typing import Any
 import numpy as np
 
 LIBRARY = "_pywrap_tensorflow_interpreter_wrapper"
-#: TFLite's number for its usual kernels, XNNPACK where it can.
+#: TFLite's number for its default kernels, which are XNNPACK's where possible.
 USUAL_KERNELS = 1
 SUBGRAPH = 0
 
 
 def load(path: Path, threads: int) -> Callable[[Any], Any]:
-    """A function from float32 pictures (n, S, S, 3) to outputs (n, ...); one picture at a time, as the file wants.
+    """A function from float32 pictures (n, S, S, 3) to outputs (n, ...). The file takes one picture at a time.
 
     Raises ValueError or RuntimeError for a file that is not TFLite or has an operation that the runtime lacks.
     """
-    # By content, which is verified; by path, a file that was cut off crashes the process.
+    # By content, which TFLite verifies. Loaded by its path, a file that was cut off crashes the process.
     content = path.read_bytes()
     interpreter = _library().CreateWrapperFromBuffer(content, USUAL_KERNELS, [], [], False, False, threads, False)
     interpreter.AllocateTensors()
@@ -49,7 +48,7 @@ def load(path: Path, threads: int) -> Callable[[Any], Any]:
 
 
 def release() -> None:
-    """The interpreter goes with its function."""
+    """Does nothing: the interpreter is freed with the function that `load` returned."""
 
 
 def _library() -> Any:
