@@ -28,6 +28,7 @@ from trainer_worker.pictures.picture_file import (
     buffered,
     refuse_hidden_pictures,
     refuse_large_extras,
+    refuse_understated_avif,
 )
 from trainer_worker.pictures.user_files import RefusedFileError, UserFiles
 
@@ -244,6 +245,8 @@ def opened(reader: PictureReader, path: Path) -> Iterator[OpenPicture]:
                     raise Image.DecompressionBombError
                 if image.format in _REFUSED_FORMATS:
                     raise RefusedFileError(f"{_REFUSED_FORMATS[image.format]} are not supported; save it as PNG")
+                if image.format == "AVIF":
+                    refuse_understated_avif(file, image.width * image.height)
                 refuse_large_extras(image, file)
                 if isinstance(file, LargePictureFile):
                     file.header_is_read()

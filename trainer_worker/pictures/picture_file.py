@@ -8,15 +8,20 @@ from __future__ import annotations
 import io
 import os
 import struct
+from typing import BinaryIO
 
 from PIL import Image
 
+from trainer_worker.pictures.avif_size import UnusualAvifError, coded_pixels
 from trainer_worker.pictures.user_files import RefusedFileError
 
 #: The limit for a header, or for what a PNG has besides its pixels. Photos with a depth map or a film have a few MB.
 MOST_HEADER_BYTES = 8 * 1024**2
 #: The limit for a file that its decoder reads into memory whole (WebP, AVIF). Usual photos are less than half as large.
 MOST_WHOLE_BYTES = 32 * 1024**2
+#: An AVIF may hold the picture, its transparency and a map of its brightness in full size, and a small preview.
+AVIF_PICTURES = 3
+AVIF_EXTRA_PIXELS = 500_000
 
 _PNG_START, _ICO_START = b"\x89PNG\r\n\x1a\n", b"\x00\x00\x01\x00"
 #: An icon's picture is decoded when the file is opened, with an alpha channel and copies.
@@ -107,3 +112,22 @@ def refuse_hidden_pictures(file: io.BufferedReader, most_bytes: int) -> None:
         if width * height * _ICON_BYTES_OF_PIXEL > most_bytes:
             raise RefusedFileError(f"it is an icon with a picture of {width} x {height} inside; save that as PNG")
     file.seek(0)
+
+
+def refuse_understated_avif(file: BinaryIO, claimed_pixels: int) -> None:
+    """Raise RefusedFileError for an AVIF whose pictures are larger than its container says.
+
+    The position of `file` is as it was afterwards.
+    """
+    at = file.tell()
+    file.seek(0)
+    try:
+        held = coded_pixels(file.read())
+    except UnusualAvifError as error:
+        raise RefusedFileError(f"{error}, and such AVIF files are not read; save it as PNG or JPEG") from error
+    finally:
+        file.seek(at)
+    if held > AVIF_PICTURES * claimed_pixels + AVIF_EXTRA_PIXELS:
+        raise RefusedFileError(
+            f"its header claims {claimed_pixels:,} pixels, and the pictures inside have {held:,}; save it anew"
+        )
