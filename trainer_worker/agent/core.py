@@ -346,7 +346,8 @@ class AgentCore:
                 s = self.settings
                 self._hellos += 1
                 if self._hellos == HELLOS_UNTIL_NOTE:
-                    self._out.append(Note("action=worker.waiting reason='no welcome from the broker yet'"))
+                    why = "no welcome from the broker yet: is its address right, and over TCP the key?"
+                    self._out.append(Note(f"action=worker.waiting reason={why!r}"))
                 self._out.append(Send(m.Hello(s.worker, s.start_id, s.host, s.train_types, self.ready, holds)))
         if self._leave_by_s is not None and (not self.outbox or self._now_s >= self._leave_by_s):
             self._out += [Send(m.Goodbye()), Leave()]
