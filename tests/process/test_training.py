@@ -16,7 +16,7 @@ from tests.process.service_under_test import ServiceUnderTest, pause
 from tests.process.small_projects import SIDE_PX, make_digits_project
 
 SAMPLE_INTERVAL_S = 0.2
-#: Issue 2 asks for two seconds; a machine that runs other things beside the tests gets a third.
+#: The target is two seconds. A machine that runs other things beside the tests gets a third one.
 LONGEST_STANDSTILL_S = 3.0
 TRAINING_TIMEOUT_S = 120.0
 EIGHT_FIELDS = {
