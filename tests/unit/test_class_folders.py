@@ -155,3 +155,12 @@ def test_nothing_readable_is_no_images(tmp_path: Path) -> None:
         keep_trainable(folders, {row: UnreadableImageError(path, "empty") for row, path in enumerate(folders.files)})
 
     assert caught.value.code == "no_images"
+
+
+def test_too_few_images_name_what_was_skipped_and_the_cure(tmp_path: Path) -> None:
+    _folders(tmp_path / "images", cats=2)
+    (tmp_path / "images" / "dogs").symlink_to("/etc")
+    with pytest.raises(TrainingError) as caught:
+        keep_trainable(scan(tmp_path), {})
+    assert "images/dogs: it is a link that leads out of the project" in caught.value.error
+    assert caught.value.error.endswith("Replace these files, or add images.")

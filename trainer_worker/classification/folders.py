@@ -84,7 +84,7 @@ def keep_trainable(folders: ClassFolders, unreadable: Mapping[int, UnreadableIma
     kept = [index for index, number in enumerate(numbers) if number >= MIN_IMAGES_PER_CLASS]
     if len(kept) < MIN_CLASSES:
         code = "too_few_classes" if numbers.any() else "no_images"
-        raise TrainingError(code, _too_few(folders.labels, numbers, unreadable.values()))
+        raise TrainingError(code, _too_few(folders, numbers, unreadable.values()))
     new_index = {old: new for new, old in enumerate(kept)}
     rows = [row for row in np.flatnonzero(readable) if folders.classes[row] in new_index]
     dropped = [
@@ -207,14 +207,16 @@ def _bad_labels(problem: str) -> TrainingError:
     return TrainingError("bad_labels_info", f"{LABELS_FILE} {problem}. Correct the file, or delete it to sort by name.")
 
 
-def _too_few(labels: tuple[str, ...], numbers: np.ndarray, unreadable: Iterable[UnreadableImageError]) -> str:
-    counts = ", ".join(f"{label}: {number}" for label, number in zip(labels, numbers, strict=True))
+def _too_few(folders: ClassFolders, numbers: np.ndarray, unreadable: Iterable[UnreadableImageError]) -> str:
+    counts = ", ".join(f"{label}: {number}" for label, number in zip(folders.labels, numbers, strict=True))
     text = (
         f"Classification needs at least {MIN_CLASSES} class folders with {MIN_IMAGES_PER_CLASS} readable images each; "
         f"readable here are {counts}."
     )
-    files = [str(error) for error in unreadable]
-    return f"{text} Unreadable: {_some(files, '; ')}." if files else f"{text} Add images."
+    left_out = [*map(str, unreadable), *(f"{skip.file}: {skip.reason}" for skip in folders.skipped)]
+    if not left_out:
+        return f"{text} Add images."
+    return f"{text} Not read: {_some(left_out, '; ')}. Replace these files, or add images."
 
 
 def _some(names: list[str], separator: str = ", ") -> str:
