@@ -129,7 +129,8 @@ def test_a_broker_that_gave_up_over_its_journal_is_not_silent(stopped: ServiceUn
     assert status.returncode == 1
     assert "broker has ended" in status.stderr
     assert "restore" in status.stderr
-    # It is not tried again and again: supervisord starts a program that ends within its first second three times more.
+    # It is not tried again and again. supervisord tries a program that ends within its first second three times more;
+    # on a busy machine one of these tries takes longer than the second, and is then the last.
+    assert 1 <= service.log("broker").count("action=broker.gave_up") <= 4
     # What the front-end knows by itself it still says.
-    assert service.log("broker").count("action=broker.gave_up") in (1, 4)
     assert service.call("GET", "/healthz").status == 200
