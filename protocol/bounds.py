@@ -1,9 +1,9 @@
-"""How long the fields of messages may be, and how senders keep within it.
+"""The largest size of each message field, and how senders stay within it.
 
-The types below carry their bounds, so a decoded message is always within them. An oversized field is refused where it
-arrives, before anybody stores or forwards it. Nobody controls the length of some texts, such as the message of an
-exception or the names of a user's classes. The messages that carry such texts shorten them when they are made, so that
-no message is refused for its length.
+The types below carry their bounds, so a message that could be decoded is within all of them. A larger field is refused
+on arrival, before it is stored or forwarded. The length of some texts is not in our hands, for example the message of
+an exception or the names of a user's classes. A message that carries one of them shortens it when it is created, so
+the receiver never refuses the message for its length.
 """
 
 from __future__ import annotations
@@ -15,51 +15,51 @@ from typing import Annotated
 
 from msgspec import Meta
 
-#: The lengths that an HTTP field and a path may have (Linux takes no path beyond 4,096 bytes).
+#: The longest HTTP field, and the longest path: Linux accepts at most 4,096 bytes.
 MAX_FIELD_CHARS = 4096
 MAX_KEY_CHARS = 200
 MAX_NAME_CHARS = 80
 MAX_WORD_CHARS = 64
 MAX_ERROR_CHARS = 2000
 MAX_TRACE_CHARS = 8000
-#: For the record of an ended attempt: a task keeps many of them.
+#: The errors of earlier attempts are cut shorter, because one task keeps up to MAX_ENDED_ATTEMPTS of them.
 MAX_ATTEMPT_ERROR_CHARS = 500
 MAX_ENDED_ATTEMPTS = 200
 MAX_NUMBERS = 128
 MAX_TRAIN_TYPES = 16
 
-#: The size of whole messages in bytes. The first three follow from the fields above, with four bytes a character.
-#: Sockets close the connection of a peer that sends more. The broker cuts what it sends into parts of PART_BYTES.
+#: The largest whole messages, in bytes. The first three have room for the fields above at four bytes a character.
+#: A socket disconnects a peer that sends more. The broker splits long lists into messages of about PART_BYTES.
 MAX_REQUEST_BYTES = 256 * 1024
 MAX_WORKER_BYTES = 256 * 1024
 MAX_PROGRESS_BYTES = 128 * 1024
 PART_BYTES = 1024 * 1024
 MAX_PAYLOAD_BYTES = 4 * 1024 * 1024
 
-#: No control characters (Unicode's class Cc): they could forge lines in a log. Checking a pattern
-#: costs time at each socket, so the broker checks a task's own texts once, when the task is submitted
-#: (broker/claims.py). See docs/choices.md, "What makes a POST cheap".
+#: Control characters (Unicode's class Cc) could forge lines in a log. The texts of a task do not use this pattern,
+#: because checking it at every socket takes time. The broker checks them once, at the submit (broker/claims.py). See
+#: docs/choices.md, "What makes a POST cheap".
 NO_CONTROL_CHARS = r"\A[^\x00-\x1f\x7f-\x9f]*\Z"
 
-#: A task id is also the name of a folder, so only these 32 characters are allowed.
+#: 32 hexadecimal digits and nothing else, because a task id is also the name of a folder.
 TaskId = Annotated[str, Meta(pattern=r"\A[0-9a-f]{32}\Z", max_length=32)]
-#: "" where there is no task.
+#: "" means no task.
 TaskIdOrNone = Annotated[str, Meta(pattern=r"\A([0-9a-f]{32})?\Z", max_length=32)]
 Attempt = Annotated[int, Meta(ge=1, le=1_000_000_000)]
 Whole = Annotated[int, Meta(ge=0, le=2**62)]
-#: What a caller wrote, or a path.
+#: A text that a caller wrote, or a path.
 Text = Annotated[str, Meta(max_length=MAX_FIELD_CHARS)]
 RequestKey = Annotated[str, Meta(max_length=MAX_KEY_CHARS)]
 Host = Annotated[str, Meta(min_length=1, max_length=255, pattern=NO_CONTROL_CHARS)]
 WorkerName = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._-]{0,80}\Z", max_length=MAX_NAME_CHARS)]
-#: A worker's name, or a word whose characters are checked elsewhere.
+#: The name of a worker or a trainType. Its characters have been checked elsewhere.
 KnownName = Annotated[str, Meta(max_length=MAX_NAME_CHARS)]
-#: A code, a phase, a trainType, a random value in hexadecimal digits: a word without blanks.
+#: A word without blanks: a code, a phase, a trainType, or a random value in hexadecimal digits.
 Word = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._-]*\Z", max_length=MAX_WORD_CHARS)]
 Error = Annotated[str, Meta(max_length=MAX_ERROR_CHARS)]
 AttemptError = Annotated[str, Meta(max_length=MAX_ATTEMPT_ERROR_CHARS)]
 Trace = Annotated[str, Meta(max_length=MAX_TRACE_CHARS)]
-#: Bounds also keep out NaN and infinity, which JSON, and so the journal, cannot hold.
+#: These bounds also exclude NaN and infinity. The journal is JSON, which has neither.
 Percent = Annotated[float, Meta(ge=0.0, le=100.0)]
 Number = Annotated[float, Meta(ge=-1e300, le=1e300)]
 Name = Annotated[str, Meta(max_length=MAX_WORD_CHARS)]
@@ -76,7 +76,10 @@ def is_task_id(text: str) -> bool:
 
 
 def shortened(text: str, max_chars: int) -> str:
-    """`text`, or its beginning and end with the number of characters that were left out between them."""
+    """Return `text` in at most `max_chars` characters.
+
+    A longer text keeps its beginning and its end. A note between them gives its full length.
+    """
     if len(text) <= max_chars:
         return text
     note = f" … ({len(text)} characters) … "
@@ -85,7 +88,7 @@ def shortened(text: str, max_chars: int) -> str:
 
 
 def kept_numbers(numbers: Mapping[str, float]) -> dict[str, float]:
-    """The numbers that a message can carry: finite ones with names that are not too long, up to a maximum number."""
+    """Return the numbers that a message can carry: finite values whose names are short enough, at most MAX_NUMBERS."""
     kept = {
         name: number
         for name, number in numbers.items()

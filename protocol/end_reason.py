@@ -6,14 +6,15 @@ import enum
 
 
 class EndReason(enum.StrEnum):
-    """CONVERGED: after as many epochs as suit the number of pictures. EPOCHS: after as many as the caller allowed.
-    BUDGET: when the caller's time was used up. STOPPED: on the caller's request. DIVERGED: the learning rate broke the
-    model, and what was there before is kept. UNKNOWN: nothing says why.
-    """
-
+    #: It trained as many epochs as suit the number of pictures.
     CONVERGED = "converged"
+    #: It trained as many epochs as the caller allowed.
     EPOCHS = "epochs"
+    #: The caller's time was used up.
     BUDGET = "budget"
+    #: The caller asked for the best model so far.
     STOPPED = "stopped"
+    #: The loss diverged. The model from before that is kept.
     DIVERGED = "diverged"
+    #: The reason is not known.
     UNKNOWN = ""

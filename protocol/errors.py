@@ -1,10 +1,11 @@
-"""Why a task failed or a call was refused: stable codes, and the class that decides on retries.
+"""Stable codes for failed tasks and refused calls. The class of a failure decides whether the task is tried again.
 
-FailureClass.DATA       the photos or their folder are at fault     never tried again
-FailureClass.REQUEST    the options are at fault                    never tried again
-FailureClass.RESOURCES  memory or disk ran out                      once more, with half the batch
+class                   what is at fault                            is it tried again?
+FailureClass.DATA       the photos or their folder                  no
+FailureClass.REQUEST    the options                                 no
+FailureClass.RESOURCES  memory or disk ran out                      once; after out_of_memory with half the batch size
 FailureClass.LOST       the worker or trainer process disappeared   up to `[broker] max_attempts` attempts
-FailureClass.TRAINER    our own code raised                         once more
+FailureClass.TRAINER    TFModel or TensorFlow raised an exception   once
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ FAILURE_CODES: dict[str, FailureClass] = {
 }
 
 
-#: Every code of a refused HTTP call, with its status. PROTOCOL.md lists them, and a test compares the two.
+#: Every code of a refused HTTP call, with its HTTP status. A test compares them with PROTOCOL.md.
 REFUSAL_CODES: dict[str, int] = {
     "bad_fields": 400,
     "bad_request": 400,
@@ -78,7 +79,7 @@ REFUSAL_CODES: dict[str, int] = {
 
 
 def no_such_task(task_id: str) -> str:
-    """The error text of unknown_task. Another user's task is refused with the same text."""
+    """The error text of unknown_task. It is the same for another user's task, whose existence must not show."""
     return f"There is no task {task_id}; check the taskId, or post the folder again."
 
 
@@ -86,8 +87,8 @@ class Failure(msgspec.Struct, frozen=True, gc=False):
     """Why an attempt failed.
 
     error: one or two sentences for the person who posted the task.
-    trace: the last lines of the stack trace, for the operator only; never sent over HTTP.
-    Both are shortened to what a message may carry.
+    trace: the last lines of the stack trace. They are for the operator and are never sent over HTTP.
+    Both are shortened to the length that a message may carry.
     """
 
     code: Word
@@ -101,9 +102,9 @@ class Failure(msgspec.Struct, frozen=True, gc=False):
 
 
 class TrainingError(Exception):
-    """Raised by a trainer to end its task with a sentence that says what to do.
+    """A trainer raises this to end its attempt. `error` is a sentence that says what to do.
 
-    code: one of FAILURE_CODES; the class follows from it.
+    code: one of FAILURE_CODES. The code determines the failure class.
     """
 
     def __init__(self, code: str, error: str) -> None:

@@ -1,7 +1,7 @@
-"""Every message between the processes, one tagged union per direction; PROTOCOL.md says what each is for.
+"""Every message between the processes, with one tagged union for each direction. PROTOCOL.md explains each message.
 
-Frozen structs; receivers ignore fields that they do not know, so a field may be added with a default.
-The docstring of each message starts with what happens when it is lost.
+Messages are frozen structs. A receiver ignores fields that it does not know, so a new field only needs a default. The
+docstring of each message between hosts begins with what happens if the message is lost.
 """
 
 from __future__ import annotations
@@ -32,25 +32,25 @@ from protocol.bounds import (
 from protocol.errors import Failure
 from protocol.task import Task, TaskSpec, Trained
 
-#: The most items in one message. The broker cuts longer lists into parts.
+#: The most items in one message. The broker splits longer lists into several messages.
 MAX_LISTED = 10_000
 #: -1.0 when unknown.
 Seconds = Annotated[float, Meta(ge=-1.0, le=1e9)]
 
 
 class Message(msgspec.Struct, frozen=True, tag=True, tag_field="type", gc=False):
-    """What all messages share: the class name travels as `type`. See protocol.task for gc=False."""
+    """The base of all messages. The name of the class travels as `type`. protocol/task.py explains gc=False."""
 
 
 class Holding(msgspec.Struct, frozen=True):
-    """One attempt at one task, which a worker holds."""
+    """The attempt that a worker says it holds."""
 
     task_id: TaskId
     attempt: Attempt
 
 
 class WorkerInfo(msgspec.Struct, frozen=True):
-    """One registered worker. ready: could start a task now; holds: the task that it trains, or ""."""
+    """One registered worker. ready: it could start a task now. holds: the task that it is training, or ""."""
 
     worker: WorkerName
     host: Host
@@ -63,41 +63,41 @@ class WorkerInfo(msgspec.Struct, frozen=True):
 
 
 class Submit(Message, frozen=True):
-    """Lost: the front-end repeats it until the deadline of the HTTP call; the same task_id is one task."""
+    """If lost: repeated until the deadline of the HTTP call. Repeats create no second task: its task_id is known."""
 
     request_id: Whole
     spec: TaskSpec
 
 
 class Lookup(Message, frozen=True):
-    """Lost: repeated until the deadline of the HTTP call. Asks for a task that has left the cache."""
+    """If lost: repeated until the deadline of the HTTP call. It asks for a task that is not in the cache."""
 
     request_id: Whole
     task_id: TaskId
 
 
 class Cancel(Message, frozen=True):
-    """Lost: repeated until the deadline of the HTTP call; asking twice changes nothing."""
+    """If lost: repeated until the deadline of the HTTP call. Cancelling twice is the same as once."""
 
     request_id: Whole
     task_id: TaskId
 
 
 class StopEarly(Message, frozen=True):
-    """Lost: repeated until the deadline of the HTTP call. End at the next batch, keep the best model so far."""
+    """If lost: repeated until the deadline of the HTTP call. The training ends early and keeps its best model."""
 
     request_id: Whole
     task_id: TaskId
 
 
 class SnapshotWanted(Message, frozen=True):
-    """Lost: the front-end asks again after a second."""
+    """If lost: asked again at the next publication, at most twice a second."""
 
     request_id: Whole
 
 
 class WorkersWanted(Message, frozen=True):
-    """Lost: repeated until the deadline of the HTTP call."""
+    """If lost: repeated until the deadline of the HTTP call. It asks for the list of registered workers."""
 
     request_id: Whole
 
@@ -106,7 +106,7 @@ class WorkersWanted(Message, frozen=True):
 
 
 class TaskReply(Message, frozen=True):
-    """Lost: the request is repeated. The task as of fact number `seq`, already on disk."""
+    """If lost: the request is repeated. The task as it is after fact number `seq`, which is already on disk."""
 
     request_id: Whole
     seq: Whole
@@ -114,13 +114,13 @@ class TaskReply(Message, frozen=True):
 
 
 class Refused(Message, frozen=True):
-    """Lost: the request is repeated. `code` is one of protocol.errors.REFUSAL_CODES."""
+    """If lost: the request is repeated. `code` is one of protocol.errors.REFUSAL_CODES."""
 
     request_id: Whole
     code: Word
     error: Error
     task: Task | None = None
-    #: With queue_full: the place in the queue that the task would have had, from 1.
+    #: Only with queue_full: the position that the task would have had in the queue, counted from 1.
     position: Whole = 0
 
     def __post_init__(self) -> None:
@@ -128,7 +128,7 @@ class Refused(Message, frozen=True):
 
 
 class SnapshotPart(Message, frozen=True):
-    """Lost: the front-end asks for a new snapshot. Parts of one snapshot share `seq` and arrive in order."""
+    """If lost: the front-end asks for a new snapshot. All parts of a snapshot have the same `seq`, and keep order."""
 
     request_id: Whole
     seq: Whole
@@ -139,7 +139,7 @@ class SnapshotPart(Message, frozen=True):
 
 
 class Workers(Message, frozen=True):
-    """Lost: the request is repeated."""
+    """If lost: the request is repeated. The answer to WorkersWanted."""
 
     request_id: Whole
     workers: Annotated[tuple[WorkerInfo, ...], Meta(max_length=MAX_LISTED)]
@@ -149,7 +149,7 @@ class Workers(Message, frozen=True):
 
 
 class Hello(Message, frozen=True):
-    """Lost: the agent says it again at the next heartbeat, until it is welcomed."""
+    """If lost: the agent repeats it until the broker answers with Welcome. It registers the worker."""
 
     worker: WorkerName
     start_id: Word
@@ -160,17 +160,18 @@ class Hello(Message, frozen=True):
 
 
 class Heartbeat(Message, frozen=True):
-    """Lost: the next one says the same; the lease outlives several."""
+    """If lost: the next one says the same. A lease outlives several lost heartbeats."""
 
     ready: bool
     holds: Holding | None = None
 
 
 class Result(Message, frozen=True):
-    """Lost: repeated at every heartbeat until acknowledged. Exactly one of the outcomes is set.
+    """If lost: repeated at every heartbeat until it is acknowledged. Exactly one of these outcomes is set:
 
-    trained: finished, files in place. failure: the attempt failed. cancelled: stopped as ordered.
-    handed_back: the worker is leaving; the task goes on elsewhere and no attempt is counted.
+    trained: the task is finished and its files are in place. failure: the attempt failed. cancelled: the worker stopped
+    as it was told to. handed_back: the worker is leaving. The task goes back to the queue, and this attempt does not
+    count towards the limit.
     """
 
     task_id: TaskId
@@ -183,17 +184,17 @@ class Result(Message, frozen=True):
 
 
 class Goodbye(Message, frozen=True):
-    """Lost: the broker gives the worker up when its lease runs out."""
+    """If lost: the broker gives the worker up when its lease expires."""
 
 
 # ---- broker to worker ----
 
 
 class Welcome(Message, frozen=True):
-    """Lost: the agent says Hello again. Tells the agent how often to speak and where to publish progress.
+    """If lost: the agent says Hello again. It tells the agent how often to send heartbeats and where to publish.
 
-    progress_port: 0 where the broker listens at Unix sockets; the progress socket lies beside the worker's then.
-    publish_key: identifies this worker in this run of the broker; its progress must carry the key.
+    progress_port: 0 if the broker listens at Unix sockets. The agent then publishes at the socket beside the worker's.
+    publish_key: identifies this worker to this run of the broker. The worker's progress must carry it.
     """
 
     heartbeat_interval_s: Annotated[float, Meta(gt=0.0, le=86400.0)]
@@ -203,17 +204,17 @@ class Welcome(Message, frozen=True):
 
 
 class HelloWanted(Message, frozen=True):
-    """Lost: sent again at the next message from a worker that the broker does not know."""
+    """If lost: sent again at the next message from this worker, which the broker does not know."""
 
 
 class Rejected(Message, frozen=True):
-    """Lost: sent again at the next Hello. The worker must not go on, for example because its name is taken."""
+    """If lost: sent again at the next Hello. The worker must not go on, for example because its name is taken."""
 
     error: Error
 
 
 class Start(Message, frozen=True):
-    """Lost: sent again when a worker's heartbeat shows that it does not hold what it was given."""
+    """If lost: sent again at the worker's next heartbeat, which shows that it does not hold its lease."""
 
     spec: TaskSpec
     attempt: Attempt
@@ -221,9 +222,9 @@ class Start(Message, frozen=True):
 
 
 class Stop(Message, frozen=True):
-    """Lost: repeated in every answer to a heartbeat that still holds the attempt.
+    """If lost: repeated in the answer to every heartbeat that still holds the attempt.
 
-    keep: end early but export the best so far. unknown: the broker does not know this attempt (any more).
+    keep: end early, but export the best model so far. unknown: the worker does not hold the lease of this attempt.
     """
 
     task_id: TaskId
@@ -233,15 +234,15 @@ class Stop(Message, frozen=True):
 
 
 class Pulse(Message, frozen=True):
-    """Lost: the agent notices a silent broker only after several. Answers a heartbeat; carries a pending order."""
+    """If lost: the next heartbeat brings another one. The answer to a heartbeat, with the order that is pending."""
 
     order: Stop | None = None
 
 
 class ResultAck(Message, frozen=True):
-    """Lost: the result is repeated, and this is sent again.
+    """If lost: the worker repeats the result, and this is sent again.
 
-    discard: the task was cancelled; the worker removes what it had published.
+    discard: the task was cancelled meanwhile, so the worker removes the model that it has published.
     """
 
     task_id: TaskId
@@ -249,15 +250,15 @@ class ResultAck(Message, frozen=True):
     discard: bool = False
 
 
-# ---- published (PUB to SUB); all of it may be lost ----
+# ---- published (PUB to SUB): every message may be lost ----
 
 
 class Progress(Message, frozen=True):
-    """Lost: the next one holds absolute values. At most four a second.
+    """If lost: the next one makes up for it, because all values are absolute. There are at most four a second.
 
-    progress: percent, 0.0 to 99.9, never going back within an attempt. eta_s: seconds left, -1.0 when unknown.
-    model_path: a first usable model, "" before there is one. eta_low_s, eta_high_s: the range that holds the real end
-    about eight times in ten, -1.0 when unknown.
+    progress: percent from 0.0 to 99.9, which never falls within an attempt. eta_s: seconds left, or -1.0 if unknown.
+    model_path: the first usable model, or "" before there is one. eta_low_s, eta_high_s: a range in seconds that holds
+    the real end in about eight of ten tasks, or -1.0 if unknown.
     """
 
     task_id: TaskId
@@ -273,9 +274,9 @@ class Progress(Message, frozen=True):
 
 
 class KeyedProgress(Message, frozen=True):
-    """Lost: the next one holds absolute values. From the agent; the broker passes `progress` on, without the key.
+    """If lost: as for Progress. The agent sends it, and the broker publishes its `progress` without the key.
 
-    publish_key: from Welcome. The broker drops progress that is not from the worker that holds the attempt.
+    publish_key: from Welcome. The broker drops progress unless it comes from the worker that holds the attempt.
     """
 
     publish_key: Word
@@ -283,23 +284,23 @@ class KeyedProgress(Message, frozen=True):
 
 
 class TaskChanged(msgspec.Struct, frozen=True, gc=False):
-    """The task after fact number `seq`."""
+    """The task as it is after fact number `seq`."""
 
     seq: Whole
     task: Task
 
 
 class TasksChanged(Message, frozen=True):
-    """Lost: the front-end sees a gap in the numbers and asks for a snapshot. Fast copies of one commit's facts."""
+    """If lost: the front-end sees a gap in the numbers and asks for a snapshot. All changes of one commit."""
 
     changes: Annotated[tuple[TaskChanged, ...], Meta(max_length=MAX_LISTED)]
 
 
 class Tick(Message, frozen=True):
-    """Lost: the next comes within a second. Shows the front-end that the broker lives, and a gap at the end.
+    """If lost: the next one comes within a second. It shows that the broker is alive, and how far its facts go.
 
-    workers: registered; warm: with TensorFlow loaded (ready or training); free: ready and without a task.
-    pending: tasks that would start if a worker were free.
+    workers: how many are registered. warm: how many have loaded TensorFlow (they are ready or training). free: how many
+    are ready and have no task. pending: tasks that would start if a worker were free.
     """
 
     seq: Whole
@@ -321,7 +322,7 @@ Published = Progress | TasksChanged | Tick
 
 
 class Train(Message, frozen=True):
-    """Agent to trainer process: train this. The pipe loses nothing; when it closes, both processes end."""
+    """Agent to trainer process: train this. The pipe loses no message. If it closes, the trainer process ends."""
 
     spec: TaskSpec
     attempt: Attempt
@@ -329,7 +330,7 @@ class Train(Message, frozen=True):
 
 
 class Halt(Message, frozen=True):
-    """Agent to trainer process: end this attempt at the next batch. keep: export the best so far."""
+    """Agent to trainer process: end this attempt at the next batch. keep: export the best model so far."""
 
     attempt: Attempt
     task_id: TaskId
@@ -345,8 +346,10 @@ class Ready(Message, frozen=True):
 
 
 class Report(Message, frozen=True):
-    """Trainer process to agent: the progress. With phase_end and phase_expected_s the agent can move the percentage on
-    while a stage reports nothing.
+    """Trainer process to agent: how far the training is.
+
+    phase_end: the percentage at the end of this phase. phase_expected_s: the seconds that the phase is expected to
+    take. With them the agent can raise the percentage while a phase reports nothing. remaining_s: seconds left.
     """
 
     progress: Number
@@ -365,7 +368,7 @@ class Report(Message, frozen=True):
 
 
 class Ended(Message, frozen=True):
-    """Trainer process to agent: the attempt is over. rss_mb: memory that the process holds now."""
+    """Trainer process to agent: the attempt is over. rss_mb: the memory that the process still holds."""
 
     result: Result
     rss_mb: Number

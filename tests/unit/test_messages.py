@@ -100,7 +100,7 @@ def test_each_message_travels_in_one_direction() -> None:
 def test_every_message_between_hosts_says_what_its_loss_means() -> None:
     for union in (m.WebToBroker, m.BrokerToWeb, m.WorkerToBroker, m.BrokerToWorker, m.Collected, m.Published):
         for message in members(union):
-            assert (message.__doc__ or "").startswith("Lost:"), message.__name__
+            assert (message.__doc__ or "").startswith("If lost: "), message.__name__
 
 
 def test_messages_cannot_be_changed() -> None:
