@@ -1,4 +1,4 @@
-"""The CURVE keys that every program needs to speak to the broker over TCP. They are made once.
+"""The CURVE keys that every program needs to talk to the broker over TCP. They are generated once.
 
 A key folder holds the broker's pair and one pair for each role, in a folder of the role's own:
 
@@ -6,8 +6,8 @@ A key folder holds the broker's pair and one pair for each role, in a folder of 
     front_end/front_end.key  front_end/front_end.key_secret
     worker/worker.key        worker/worker.key_secret
 
-Each of the broker's sockets belongs to a role. The broker admits a peer that proves to hold a pair whose public half
-lies in the folder of that role. A worker's keys therefore do not open a front-end's sockets, and the other way round.
+Each of the broker's sockets belongs to a role. The broker admits a peer if it has the secret key of a pair whose public
+key lies in the folder of that role. So the keys of a worker do not open the sockets of front-ends, or vice versa.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ROLES = (FRONT_END, WORKER)
 
 
 class ClientKeys(msgspec.Struct, frozen=True):
-    """The keys that a connecting socket needs (Z85 text as bytes)."""
+    """The keys that a connecting socket needs. Each is Z85 text, as bytes."""
 
     broker_public: bytes
     public: bytes
@@ -41,15 +41,15 @@ class ClientKeys(msgspec.Struct, frozen=True):
 
 
 def make_keys(curve_dir: Path) -> None:
-    """Write all pairs. Raises FileExistsError if there are keys already; they may be in use.
+    """Write all pairs. Raises FileExistsError if there are keys already, because they may be in use.
 
-    Several programs may do this at the same time. Each fills a folder under another name and moves it into place, so
-    all of them end up with the keys of the first one.
+    Several programs may do this at the same time. Each fills a folder of its own and then renames it to `curve_dir`.
+    Only the first one succeeds, so all programs use the same keys.
     """
     if (curve_dir / "broker.key").exists():
         raise FileExistsError(f"{curve_dir} holds keys already")
     curve_dir.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    filled = Path(tempfile.mkdtemp(prefix=f".{curve_dir.name}-", dir=curve_dir.parent))  # only its owner may enter
+    filled = Path(tempfile.mkdtemp(prefix=f".{curve_dir.name}-", dir=curve_dir.parent))  # mode 0700
     try:
         _write_pair(filled, "broker")
         for role in ROLES:
@@ -64,13 +64,13 @@ def make_keys(curve_dir: Path) -> None:
 
 
 def broker_keys(settings: Settings) -> tuple[bytes, bytes]:
-    """The broker's pair (public, secret). It is made at the first start. Raises SettingsError if that fails."""
+    """Return the broker's pair (public, secret), generated at the first start. Raises SettingsError if that fails."""
     _make_missing_keys(settings.broker.curve_path)
     return _load(settings.broker.curve_path, "broker")
 
 
 def local_client_keys(settings: Settings, role: str) -> ClientKeys | None:
-    """The keys of a program on the broker's machine. None if the broker listens at Unix sockets, which need no keys."""
+    """Return the keys of a program on the broker's machine. None if the broker uses Unix sockets, which need none."""
     if not settings.broker.host:
         return None
     _make_missing_keys(settings.broker.curve_path)
@@ -92,7 +92,7 @@ def _make_missing_keys(curve_dir: Path) -> None:
     try:
         make_keys(curve_dir)
     except FileExistsError:
-        return  # Another program was first, or something else lies there. Reading the keys shows which.
+        return  # Another program was faster, or other files are there. Reading the keys will show which.
     except OSError as error:
         raise SettingsError(f"[broker] curve_dir: no keys can be made in {curve_dir}: {error}.") from error
 

@@ -1,4 +1,4 @@
-"""The addresses of the broker's four sockets: Unix sockets on this machine, or TCP where `[broker] host` is set."""
+"""The addresses of the broker's four sockets: Unix sockets on this machine, or TCP ports if `[broker] host` is set."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ WORKER_SOCKET, COLLECT_SOCKET = "worker.sock", "collect.sock"
 
 
 class Endpoints(msgspec.Struct, frozen=True):
-    """Addresses for ZeroMQ. web, worker: requests and answers; publish: to front-ends; collect: from workers."""
+    """Addresses as ZeroMQ takes them.
+
+    web: requests of front-ends and their answers. worker: the same for workers. publish: publications to front-ends.
+    collect: publications from workers.
+    """
 
     web: str
     worker: str
@@ -21,7 +25,7 @@ class Endpoints(msgspec.Struct, frozen=True):
 
 
 def bind_endpoints(settings: Settings) -> Endpoints:
-    """Where the broker listens. Opens the folder of the Unix sockets; raises SettingsError if that fails."""
+    """Where the broker listens. Creates the folder of the Unix sockets. Raises SettingsError if that fails."""
     return _tcp(settings.broker, settings.broker.host) if settings.broker.host else _unix(settings)
 
 
@@ -34,7 +38,10 @@ def connect_endpoints(settings: Settings) -> Endpoints:
 
 
 def collect_endpoint(worker_endpoint: str, progress_port: int) -> str:
-    """Where a worker publishes, from the address at which it speaks to the broker and what Welcome says."""
+    """Where a worker publishes.
+
+    worker_endpoint: where it talks to the broker. progress_port: from Welcome; Unix sockets do not need it.
+    """
     if worker_endpoint.startswith(IPC):
         return worker_endpoint.removesuffix(WORKER_SOCKET) + COLLECT_SOCKET
     return f"{worker_endpoint.rpartition(':')[0]}:{progress_port}"

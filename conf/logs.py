@@ -1,7 +1,7 @@
 """One format for the log lines of all programs: time, level, program, then fixed `key=value` pairs.
 
-Names of files, users and workers come from strangers. The formatter here is the one place that keeps them from
-writing lines of their own: a record is one line, and everything below it is indented.
+Strangers choose the names of files, users and workers. Only the formatter here keeps these names from forging lines: a
+record is one line, and the lines of its stack trace are indented.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from types import TracebackType
 
 from protocol.text import printable
 
-#: Of any line, its line break not counted.
+#: The longest line, without its line break.
 MOST_CHARACTERS = 2000
-#: Of one stack trace. A deep recursion has a thousand; its beginning and its end say enough.
+#: The most lines of a stack trace. A deep recursion has a thousand, and only the first and the last ones matter.
 MOST_TRACE_LINES = 60
-#: Continuation lines begin with blanks. A record never does, so such a line cannot pass for a record.
+#: The lines of a stack trace begin with blanks. A record never does, so they cannot be mistaken for one.
 INDENT = "    "
 LEFT_OUT = " […]"
-#: The names of our loggers begin with these. Our messages are `action=… key=value`, those of libraries are sentences.
+#: The first part of our loggers' names. Our messages are `action=… key=value`; those of libraries are sentences.
 OUR_LOGGERS = ("broker", "web", "worker", "trainer", "trainer_worker")
 
 
 class LineFormatter(logging.Formatter):
-    """One record, one line of at most MOST_CHARACTERS; a stack trace follows in indented lines of that length."""
+    """Writes a record as one line, and its stack trace as indented lines. No line exceeds MOST_CHARACTERS."""
 
     def __init__(self, program: str) -> None:
         super().__init__(f"%(asctime)s.%(msecs)03d %(levelname)s {program} %(message)s", "%Y-%m-%dT%H:%M:%S")
@@ -33,11 +33,11 @@ class LineFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         record.message = record.getMessage()
         if record.name.partition(".")[0] not in OUR_LOGGERS:
-            # Quoted: what a library repeats from a request or a file must not look like our keys and values.
+            # The text is quoted, because a library may repeat parts of a request or a file that look like our keys.
             record.message = f"action=library.message logger={record.name} text={record.message!r}"
         record.asctime = self.formatTime(record, self.datefmt)
         lines = [bounded(printable(self.formatMessage(record)))]
-        # The cached text of the standard formatter (exc_text) is not used: another handler may have written it.
+        # exc_text, the cached trace, is not used: another handler may have written it without escaping.
         if record.exc_info:
             lines += indented(self.formatException(record.exc_info))
         if record.stack_info:
@@ -46,13 +46,13 @@ class LineFormatter(logging.Formatter):
 
 
 def bounded(line: str) -> str:
-    """`line`, cut to MOST_CHARACTERS."""
+    """Return `line`, cut to MOST_CHARACTERS."""
     return line if len(line) <= MOST_CHARACTERS else line[: MOST_CHARACTERS - len(LEFT_OUT)] + LEFT_OUT
 
 
 def indented(text: str) -> list[str]:
-    """The lines of a stack trace, indented so that none of them looks like the beginning of a record."""
-    # splitlines() would also split at other control characters; those are escaped instead.
+    """Return the lines of a stack trace, indented so that none of them looks like a record."""
+    # splitlines() would also split at other control characters. They are escaped instead.
     lines = text.split("\n")
     if len(lines) > MOST_TRACE_LINES:
         half = MOST_TRACE_LINES // 2
@@ -65,7 +65,7 @@ def set_up_logging(program: str) -> None:
 
     Warnings of libraries and uncaught exceptions go through the same formatter, because they can contain names too.
     """
-    # Do not collect what no line shows (Python's logging HOWTO, "Optimization").
+    # Our format shows none of these, and collecting them takes time (Python's logging HOWTO, "Optimization").
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler()
     handler.setFormatter(LineFormatter(program))
@@ -86,7 +86,7 @@ def set_up_logging(program: str) -> None:
             log.critical("action=thread.failed thread=%r", name, exc_info=info)
 
     def log_unraisable(args: sys.UnraisableHookArgs) -> None:
-        # Raised by a destructor or a callback from C code, where nobody can catch it.
+        # A destructor, or a callback from C code, raised an exception that no caller can catch.
         error = args.exc_value
         info = (type(error), error, args.exc_traceback) if error is not None else None
         log.error("action=program.unraisable where=%.200r", args.object, exc_info=info)

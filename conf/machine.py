@@ -1,4 +1,4 @@
-"""The identity of the running system, so that processes can tell whether they share one."""
+"""The identity of the running system. Two processes use it to tell whether they run on the same one."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 
 @functools.cache
 def running_system() -> str:
-    """A text that is the same for all processes of one Linux system until it is rebooted, also in containers.
+    """Return a text that all processes of a Linux system share until it is rebooted, in containers too.
 
-    Device numbers (st_dev) can be compared only within one system: some file systems get a new one at each boot.
+    Device numbers (st_dev) mean the same only within one running system: some file systems get a new one at each boot.
     """
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()

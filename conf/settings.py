@@ -1,4 +1,4 @@
-"""Read conf/tfmodel.toml and TFMODEL_… variables into checked, typed settings."""
+"""Read conf/tfmodel.toml and the TFMODEL_… variables into typed settings, and check them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import Annotated, Any, NoReturn
 import msgspec
 from msgspec import Meta
 
-#: The folder that holds the code. Nothing is written there unless it is the state folder as well (see Settings.home).
+#: The folder of the code. Nothing is written there unless it is the state folder too (see Settings.home).
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_FILE = ROOT / "conf" / "tfmodel.toml"
 
-#: The exit code for bad settings (EX_CONFIG of sysexits). supervisord does not restart a program that ends with it.
+#: The exit code for bad settings (EX_CONFIG in sysexits.h). supervisord does not restart a program after it.
 EXIT_BAD_SETTINGS = 78
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
@@ -38,7 +38,7 @@ LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 #: A name or an address, without a port: "tfmodel.example.com", "192.0.2.7", "[2001:db8::7]".
 HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
-#: An origin as browsers send it: lower case, and with the port only if it is not the default of the scheme.
+#: An origin as browsers send it: in lower case, with a port only if it is not the default port of the scheme.
 ORIGIN = re.compile(
     r"(http(?!.*:80\Z)|https(?!.*:443\Z))://([a-z0-9]([a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:[0-9]{1,5})?"
 )
@@ -73,12 +73,12 @@ class WebSettings(_Section, frozen=True, kw_only=True):
     min_free_mb: Annotated[int, Meta(ge=0)]
 
     def allowed_roots(self) -> list[Path]:
-        """Absolute folders, links resolved, in which project folders may lie."""
+        """The absolute folders, with links resolved, in which project folders may lie."""
         return [Path(root).resolve() for root in self.data_roots]
 
 
 class BrokerSettings(_Section, frozen=True, kw_only=True):
-    #: "": Unix sockets in the state folder's run/. Anything else: TCP at that address, with CURVE keys.
+    #: "" means Unix sockets in the state folder's run/. Any other value is the address for TCP with CURVE keys.
     host: str
     web_port: Port
     worker_port: Port
@@ -131,7 +131,7 @@ class WorkerSettings(_Section, frozen=True, kw_only=True):
 
 
 class Settings(_Section, frozen=True, kw_only=True):
-    """All sections. Paths in them are absolute: `load` has put the state folder in front of relative ones."""
+    """All sections. Their paths are absolute: `load` has joined relative ones to the state folder."""
 
     service: ServiceSettings
     web: WebSettings
@@ -145,7 +145,7 @@ class Settings(_Section, frozen=True, kw_only=True):
 
     @property
     def run_dir(self) -> Path:
-        """Sockets, locks and process ids of what runs now."""
+        """The folder for the sockets, locks and process ids of running programs."""
         return self.home / "run"
 
     @property
@@ -154,20 +154,21 @@ class Settings(_Section, frozen=True, kw_only=True):
 
     @property
     def token_file(self) -> Path:
-        """The file with the hashes of the HTTP tokens. It is absent if no token was ever made."""
+        """The file with the hashes of the HTTP tokens. It does not exist if no token was ever made."""
         return self.home / "var" / "tokens.json"
 
     @property
     def worker_roots(self) -> list[Path]:
-        """Absolute folders, links resolved, in which this machine's workers accept project folders."""
+        """The absolute folders, with links resolved, in which this machine's workers accept project folders."""
         roots = self.worker.data_roots or self.web.data_roots
         return [Path(root).resolve() for root in roots]
 
 
 def load(environ: Mapping[str, str], file: Path | None = None) -> Settings:
-    """Settings from `file` (TFMODEL_SETTINGS, or conf/tfmodel.toml), overridden by the environment.
+    """Read the settings from `file`, or from the file that TFMODEL_SETTINGS names, or from conf/tfmodel.toml.
 
-    Keys that the file leaves out keep the defaults of conf/tfmodel.toml. Raises SettingsError.
+    Keys that the file does not have get their defaults from conf/tfmodel.toml. TFMODEL_… variables override the file.
+    Raises SettingsError.
     """
     defaults = tomllib.loads(DEFAULT_FILE.read_text())
     chosen = file or Path(environ.get("TFMODEL_SETTINGS", DEFAULT_FILE))
@@ -193,7 +194,7 @@ def load(environ: Mapping[str, str], file: Path | None = None) -> Settings:
 
 
 def load_home(environ: Mapping[str, str]) -> Path:
-    """Read the state folder alone, so that a service can be stopped although another setting is bad.
+    """Read the state folder alone, so that a service can be stopped even if another setting is bad.
 
     Raises SettingsError.
     """
@@ -207,12 +208,12 @@ def load_home(environ: Mapping[str, str]) -> Path:
                 f"Cannot read the settings file {file}: {error}. TFMODEL_HOME can name the state folder instead."
             ) from error
     if not isinstance(chosen, str):
-        raise SettingsError(f"[service] state_dir = {chosen!r} is not allowed: it is a path, as text.")
+        raise SettingsError(f"[service] state_dir = {chosen!r} is not allowed: it must be a path, as text.")
     return _home(chosen)
 
 
 def load_or_exit(environ: Mapping[str, str]) -> Settings:
-    """As `load`, but prints a bad setting to stderr and exits with EXIT_BAD_SETTINGS."""
+    """Do the same as `load`, but on a bad setting print the error to stderr and exit with EXIT_BAD_SETTINGS."""
     try:
         return load(environ)
     except SettingsError as error:
@@ -254,15 +255,15 @@ def _apply_environment(merged: dict[str, dict[str, Any]], environ: Mapping[str, 
             merged[section][key] = [part.strip() for part in text.split(",") if part.strip()]
         else:
             merged[section][key] = text
-    # The one variable that operators set most often has a short name.
+    # TFMODEL_HOME is the short name of the variable that operators set most often.
     if "TFMODEL_HOME" in environ:
         merged["service"]["state_dir"] = environ["TFMODEL_HOME"]
 
 
 def _make_absolute(merged: dict[str, dict[str, Any]]) -> None:
-    """Make paths absolute: they are relative to the state folder, whose own path is relative to the code's folder.
+    """Make all paths absolute. They are relative to the state folder, and its own path to the folder of the code.
 
-    Values of the wrong type are left as they are. The check of their section reports them.
+    Values of the wrong type stay unchanged. The check of their section reports them.
     """
     service = merged["service"]
     if not isinstance(service["state_dir"], str):
@@ -280,18 +281,18 @@ def _home(state_dir: str) -> Path:
     try:
         return (ROOT / Path(state_dir).expanduser()).resolve()
     except (RuntimeError, ValueError, OSError) as error:
-        raise SettingsError(f"[service] state_dir = {state_dir!r} (or TFMODEL_HOME) is no path: {error}.") from error
+        raise SettingsError(f"[service] state_dir = {state_dir!r} (or TFMODEL_HOME) is not a path: {error}.") from error
 
 
 def _below(home: str, path: str) -> str:
-    """Join the two paths. An empty path stays empty: it has a meaning of its own, or is refused later."""
+    """Join the two paths. An empty path stays empty, because it has its own meaning or is refused later."""
     return str(Path(home, path)) if path else path
 
 
 def _check_together(settings: Settings) -> None:
-    """Check the rules that span keys: ports differ, and a lease is longer than a heartbeat interval.
+    """Check the rules that span several keys: ports differ, and a lease lasts at least two heartbeat intervals.
 
-    Whether the front-end may listen beyond this machine depends on its tokens too: see conf/tokens.py.
+    conf/tokens.py checks whether the front-end may listen beyond this machine, because that depends on the tokens.
     """
     _check_callers(settings.web)
     broker = settings.broker
@@ -301,7 +302,7 @@ def _check_together(settings: Settings) -> None:
         section, name = key.split(".")
         port = getattr(getattr(settings, section), name)
         if port in ports:
-            raise SettingsError(f"{key} and {ports[port]} are both {port}; give each its own port.")
+            raise SettingsError(f"{key} and {ports[port]} are both {port}; give each a port of its own.")
         ports[port] = key
     if broker.lease_ttl_s < 2 * broker.heartbeat_interval_s:
         raise SettingsError(
@@ -311,7 +312,7 @@ def _check_together(settings: Settings) -> None:
 
 
 def _check_callers(web: WebSettings) -> None:
-    """Check that allowed hosts and origins are written as they appear in requests."""
+    """Check that the allowed hosts and origins have the form in which requests name them."""
     for host in web.allowed_hosts:
         if not HOST.fullmatch(host):
             raise SettingsError(
@@ -322,6 +323,6 @@ def _check_callers(web: WebSettings) -> None:
         if not ORIGIN.fullmatch(origin):
             raise SettingsError(
                 f"[web] allowed_origins = {web.allowed_origins!r} is not allowed: {origin!r} is not an origin as "
-                "browsers send it, such as https://app.example.com: in small letters, with the port only where it is "
-                "not the usual one, and nothing after it."
+                "browsers send it, such as https://app.example.com: in lower case, with a port only if it is not the "
+                "default port, and with nothing after it."
             )

@@ -1,7 +1,7 @@
-"""The tokens of the HTTP API: made, listed and revoked here, and kept as hashes in one file.
+"""Create, read and revoke the tokens of the HTTP API. One file holds their hashes.
 
-The file lies in the state folder, belongs to its owner only (0600) and is replaced as a whole, so that a reader never
-sees half of it. A token is 256 random bits, so one SHA-256 hides it as well as a slow password hash would.
+The file is in the state folder, and only its owner may read it (0600). It is always replaced as a whole, so a reader
+never sees half of a change. A token is 256 random bits, so one SHA-256 hides it as well as a slow password hash would.
 """
 
 from __future__ import annotations
@@ -23,25 +23,26 @@ from msgspec import Meta
 
 from conf.settings import LOOPBACK_HOSTS, Settings, SettingsError
 
-#: Every token begins with this, so that a leaked one can be recognised.
+#: Every token begins with this, so a leaked token can be recognised.
 TOKEN_PREFIX = "tfm_"
 RANDOM_BYTES = 32
 MAX_FILE_BYTES = 1_000_000
-#: The bits of a file's mode that let other users write to it.
+#: The bits of a file's mode that allow other users to write to it.
 WRITABLE_BY_OTHERS = 0o022
 
-#: Matches text that looks like most of a token.
+#: Matches a token, or a long enough beginning of one.
 _TOKEN_LIKE = re.compile(re.escape(TOKEN_PREFIX) + r"[A-Za-z0-9_-]{8,}")
 
 
 class TokenError(Exception):
-    """The token file cannot be used, or a command does not fit it. The message says what to do."""
+    """The token file cannot be used, or a command does not fit its content. The message says what to do."""
 
 
 class Token(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is stored of a token.
+    """What is stored about a token.
 
-    user: the only user whose tasks it gives access to, or "" for all. read_only: it may not post, cancel or stop.
+    user: the only user whose tasks the token gives access to, or "" for all users. read_only: the token may not post,
+    cancel or stop tasks.
     """
 
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")]
@@ -56,12 +57,15 @@ def token_hash(token: str) -> str:
 
 
 def redact(text: str) -> str:
-    """Shorten everything in the text that looks like a token, so that the text may be logged."""
+    """Cut everything in the text that looks like a token, so that the text may be logged."""
     return _TOKEN_LIKE.sub(f"{TOKEN_PREFIX}…", text) if TOKEN_PREFIX in text else text
 
 
 def read_tokens(file: Path) -> list[Token] | None:
-    """Read all tokens; None if there is no file. TokenError if it is unreadable, or others may have written it."""
+    """Read all tokens. Returns None if there is no file.
+
+    Raises TokenError if the file cannot be read, is damaged, or may have been written by another user.
+    """
     try:
         trusted = (0, os.geteuid(), file.parent.stat().st_uid)
         descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -96,9 +100,9 @@ def read_tokens(file: Path) -> list[Token] | None:
 
 
 def create_token(file: Path, name: str, user: str | None = None, read_only: bool = False) -> str:
-    """Add a token and return it; it is shown only this once. Raises TokenError if the name is taken or not allowed.
+    """Add a token and return it. It cannot be read again later. Raises TokenError if the name is taken or not allowed.
 
-    user: the only user whose tasks it gives access to; None for all.
+    user: the only user whose tasks the token gives access to; None for all users.
     """
     if user is not None and not user.strip():
         raise TokenError("The user of the token is empty; name one, or leave --user out for a token for all users.")
@@ -106,7 +110,7 @@ def create_token(file: Path, name: str, user: str | None = None, read_only: bool
     token = TOKEN_PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     try:
-        # Converting checks the bounds of the type. Calling the constructor would not.
+        # `convert` checks the bounds of the type; the constructor does not.
         new = msgspec.convert(
             {
                 "name": name,
@@ -132,7 +136,7 @@ def create_token(file: Path, name: str, user: str | None = None, read_only: bool
 
 
 def revoke_token(file: Path, name: str) -> int:
-    """Remove a token. Returns how many are left. Raises TokenError if no token has this name."""
+    """Remove a token and return how many are left. Raises TokenError if no token has this name."""
     with _locked(file):
         tokens = read_tokens(file) or []
         left = [token for token in tokens if token.name != name]
@@ -144,7 +148,7 @@ def revoke_token(file: Path, name: str) -> int:
 
 
 def check_may_listen(settings: Settings) -> None:
-    """Raise SettingsError if strangers could call the HTTP API without a token, or the token file is unusable."""
+    """Raise SettingsError if other machines could call the HTTP API without a token, or the token file is unusable."""
     try:
         tokens = read_tokens(settings.token_file)
     except TokenError as error:
@@ -159,7 +163,7 @@ def check_may_listen(settings: Settings) -> None:
 
 @contextmanager
 def _locked(file: Path) -> Iterator[None]:
-    """Hold a lock, so that only one change is made at a time. Raises TokenError if the folder is not writable."""
+    """Hold a lock, so that changes are made one after the other. Raises TokenError if the folder is not writable."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(file.with_name(file.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -174,7 +178,7 @@ def _locked(file: Path) -> Iterator[None]:
 
 
 def _write(file: Path, tokens: list[Token]) -> None:
-    """Replace the file as a whole. Its mode is set before anything is written into it."""
+    """Replace the file as a whole. The new file gets its mode before its content."""
     new = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
     try:
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -193,7 +197,7 @@ def _write(file: Path, tokens: list[Token]) -> None:
 
 
 def _give_to_owner(descriptor: int, folder: Path) -> None:
-    """Give the file to the owner of the state folder. An operator may make tokens as root; the service reads them."""
+    """Give the file to the owner of its folder: the service must be able to read tokens that root has made."""
     if os.geteuid() == 0:
         owner = folder.stat()
         os.fchown(descriptor, owner.st_uid, owner.st_gid)
