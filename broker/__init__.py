@@ -1,1 +1,1 @@
-"""The broker: a pure core makes the decisions, a journal stores them, and a shell owns sockets and clock."""
+"""The broker. A pure core makes the decisions, a journal stores them, and a shell owns the sockets and the clock."""

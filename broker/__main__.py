@@ -1,4 +1,4 @@
-"""`python -m broker [run | story TASK | keys FOLDER]`: wiring of the broker, and two tools for operators."""
+"""`python -m broker [run | story TASK | keys FOLDER]`: run the broker, print a task's history, or make CURVE keys."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from protocol.text import printable
 
 log = logging.getLogger("broker")
 
-#: Longer than `startsecs` in supervisord.conf.
+#: How long to wait before ending without a journal. It must exceed `startsecs` in supervisord.conf: see `run`.
 JOURNAL_RETRY_S = 2.0
 
 
@@ -48,9 +48,8 @@ def run(settings: Settings) -> None:
         give_up(error)
     except JournalError as error:
         log.critical("action=broker.refused reason=%r", str(error))
-        # supervisord gives up on programs that end at once, but the journal may become usable: a disk that was full or
-        # read-only, an older broker that is ending. So run for a while, and supervisord will start the broker again for
-        # ever.
+        # The journal may become usable: a full disk gets space, or the previous broker ends. supervisord gives up on a
+        # program that ends within `startsecs`, so wait longer than that. Then it starts the broker again and again.
         time.sleep(JOURNAL_RETRY_S)
         sys.exit(1)
     except SettingsError as error:
@@ -75,7 +74,8 @@ def run(settings: Settings) -> None:
     try:
         shell.run()
     except sqlite3.Error as error:
-        # Memory is ahead of the journal now. End at once, without any answer; the next start replays the journal.
+        # The state in memory is ahead of the journal now. End at once and answer nobody. The next start replays the
+        # journal.
         log.critical("action=broker.journal_failed path=%r", str(broker.journal_path), exc_info=True)
         end_without_journal(broker.journal_path, error)
     journal.close()
@@ -84,9 +84,10 @@ def run(settings: Settings) -> None:
 
 
 def end_without_journal(path: Path, error: sqlite3.Error) -> NoReturn:
-    """End after the journal has failed. If the file is sound, the broker is started again; if not, it stays down.
+    """End after the journal has failed. supervisord starts the broker again only if the file is sound.
 
-    With a damaged file the broker would fail again at the same page, and write to a file that should be saved.
+    With a damaged file the broker would fail at the same page again. It would also write to a file that should be
+    rescued first.
     """
     if is_damage(error):
         try:
@@ -94,18 +95,18 @@ def end_without_journal(path: Path, error: sqlite3.Error) -> NoReturn:
         except BrokenJournalError as broken:
             give_up(broken)
         except JournalError:
-            pass  # The file cannot be read at this moment. The next start checks it again.
+            pass  # The file cannot be read now. The next start checks it again.
     os._exit(1)
 
 
 def give_up(error: BrokenJournalError) -> NoReturn:
-    """End with the exit code after which supervisord does not start the broker again: only a person can help."""
+    """End so that supervisord does not start the broker again, because only a person can help."""
     log.critical("action=broker.gave_up reason=%r", str(error))
     os._exit(EXIT_BAD_SETTINGS)
 
 
 def print_story(settings: Settings, task_id: str) -> int:
-    """Print the facts of a task in order, one on each line."""
+    """Print the facts of a task in order, one per line. Returns the exit code."""
     try:
         records = read_story(settings.broker.journal_path, task_id)
     except JournalError as error:

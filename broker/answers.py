@@ -1,4 +1,4 @@
-"""Answers to front-ends that change nothing, and the parts into which long lists are cut. Pure."""
+"""Answers to front-ends that change no state, and splitting long lists into several messages. Pure."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ _encoder = msgspec.msgpack.Encoder()
 
 
 def about_ended(request: m.Lookup | m.Cancel | m.StopEarly, task: Task | None, seq: int) -> m.TaskReply | m.Refused:
-    """The answer about a task that has ended. None: there never was one, or it has been forgotten.
+    """Return the answer to a request about a task that has ended. task: None if it is unknown or has been forgotten.
 
-    A request for the end that the task has had gets the same answer again. A request for another end is refused.
+    A Cancel of a cancelled task, or a StopEarly of a task that ended by one, gets the task like the first time. For a
+    task that ended otherwise, both are refused.
     """
     if task is None:
         return m.Refused(request.request_id, "unknown_task", no_such_task(request.task_id))
@@ -37,10 +38,10 @@ def about_ended(request: m.Lookup | m.Cancel | m.StopEarly, task: Task | None, s
 
 
 class Parts(Generic[Item]):
-    """Items in lists that each fit into a message. Items that are too large for any message are kept apart.
+    """Items divided into lists that each fit into one message. `too_large` has those that fit into none.
 
-    The bounds of the fields keep every record below PART_BYTES. If one exceeds it all the same, the front-end must
-    still get all the others.
+    The bounds of the fields should keep every item below PART_BYTES. If one exceeds it nevertheless, the front-end must
+    still get the others.
     """
 
     def __init__(self, items: Iterable[Item], most_items: int) -> None:
@@ -65,7 +66,7 @@ class Parts(Generic[Item]):
 def snapshot_parts(
     request_id: int, seq: int, parts: Parts[Task], progress: Mapping[str, m.Progress]
 ) -> Iterator[m.SnapshotPart]:
-    """The parts of a snapshot of all tasks; one empty part if there are none."""
+    """The messages of a snapshot. If there are no tasks, it is one empty message."""
     lists = parts.lists or [[]]
     for number, tasks in enumerate(lists):
         known = tuple(progress[task.task_id] for task in tasks if task.task_id in progress)

@@ -1,8 +1,8 @@
-"""What front-ends and workers claim, checked again by the broker before it writes anything down. Pure.
+"""The broker's own checks of what front-ends and workers claim, before it records anything. Pure.
 
-The message types bound single fields (protocol.bounds). Here are the rules that span fields: a task's options must be
-those of its trainType, its folder must lie in an allowed one, a model must lie in the folder of its task. They look at
-the text of a path only; the front-end and the worker have looked at the disk.
+The types of the messages bound single fields (protocol/bounds.py). The rules here span several fields: the options must
+be those of the trainType, the project folder must be inside an allowed folder, and a model must be inside the model
+folder of its task. They judge a path by its text. The front-end and the worker check it on the disk.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ _no_control_chars = re.compile(NO_CONTROL_CHARS)
 
 
 def why_not_taken(spec: TaskSpec, data_roots: Sequence[str]) -> tuple[str, str]:
-    """The code and the sentence of a refusal, or two empty strings. data_roots: absolute, links resolved."""
+    """Return the code and the error of a refusal, or two empty strings if the task may be accepted.
+
+    data_roots: absolute folders, with links resolved.
+    """
     if spec.train_type not in OPTIONS_BY_TRAIN_TYPE:
         known = ", ".join(sorted(OPTIONS_BY_TRAIN_TYPE))
         return "bad_fields", f"trainType={spec.train_type!r} is not known to the broker; it is one of {known}."
@@ -41,7 +44,7 @@ def why_not_taken(spec: TaskSpec, data_roots: Sequence[str]) -> tuple[str, str]:
         return "bad_fields", "The task's priority and time limit are not those of its options."
     if not is_plain_path(spec.project_path):
         return "bad_fields", f"The folder {spec.project_path[:200]!r} is not an absolute path without '.' and '..'."
-    # One root may lie in another, and no root is a project.
+    # A root itself is not a project, not even if it lies inside another root.
     if spec.project_path in data_roots or not any(lies_below(spec.project_path, root) for root in data_roots):
         return (
             "project_dir_not_allowed",
@@ -51,7 +54,7 @@ def why_not_taken(spec: TaskSpec, data_roots: Sequence[str]) -> tuple[str, str]:
 
 
 def is_plain_path(path: str) -> bool:
-    """Absolute, normalised, without control characters."""
+    """Whether the path is absolute and normalised, and has no control characters."""
     return (
         path.startswith("/")
         and not path.startswith("//")
@@ -61,17 +64,20 @@ def is_plain_path(path: str) -> bool:
 
 
 def lies_below(path: str, folder: str) -> bool:
-    """Whether a plain path lies inside `folder`, by its text."""
+    """Whether a plain path is inside `folder`, judged by its text."""
     return path.startswith(folder.rstrip("/") + "/") and path != folder
 
 
 def is_model_of(path: str, spec: TaskSpec) -> bool:
-    """Whether this is the path of something inside the task's own model folder."""
+    """Whether the path is inside the model folder of this task."""
     return is_plain_path(path) and lies_below(path, f"{spec.project_path}/models/{spec.task_id}")
 
 
 def checked_result(result: m.Result, spec: TaskSpec) -> m.Result:
-    """The result as it may count: a model elsewhere is a failure, and a failure's class follows from its code."""
+    """Return the result with corrected claims.
+
+    A model outside the task's model folder turns the result into a failure. The code of a failure determines its class.
+    """
     failure = result.failure
     if result.trained is not None and not is_model_of(result.trained.model_path, spec):
         error = (
@@ -86,9 +92,9 @@ def checked_result(result: m.Result, spec: TaskSpec) -> m.Result:
 
 
 def publish_key(secret: bytes, hello: m.Hello) -> str:
-    """Proves at the collecting socket, where messages have no sender, which worker has published.
+    """Return the key that proves which worker has published a message: at a SUB socket, messages have no sender.
 
-    secret: random bytes of this run of the broker.
+    secret: random bytes that this run of the broker has chosen.
     """
     named = f"{hello.worker} {hello.start_id}".encode()
     return hmac.new(secret, named, hashlib.sha256).hexdigest()

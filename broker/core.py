@@ -1,14 +1,14 @@
-"""The broker's decisions: `handle(event, now)` gives facts to write down and effects to carry out.
+"""The broker's decisions: `handle(event, now)` returns facts to record and effects to carry out.
 
-Pure: no clock, socket, database, logging or randomness in here. Whoever calls `handle` must have the facts on
-disk before carrying out any effect of the same call.
+This module is pure: it uses no clock, socket, database, log or randomness. The caller of `handle` must have the facts
+on disk before it carries out any effect of the same call.
 
-The rules that make every single lost message heal (design, section 4):
-  1. a result is repeated by the worker until acknowledged. A registered worker gets the acknowledgement whatever
-     attempt it names; the result counts only if that worker holds that attempt;
-  2. a worker whose heartbeat does not hold its lease gets its Start again;
-  3. a worker whose heartbeat holds what the broker does not know gets a Stop;
-  4. a pending order (cancel, stop) rides on every answer to a heartbeat.
+Because of four rules, the next heartbeat repairs the loss of any single message:
+  1. A worker repeats a result until it is acknowledged. Every result of a registered worker is acknowledged, but it
+     counts only if that worker holds the lease of that attempt.
+  2. A worker whose heartbeat does not mention its lease gets its Start again.
+  3. A worker whose heartbeat mentions an attempt other than its lease gets a Stop.
+  4. Every answer to a heartbeat repeats the pending order (cancel or stop).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from protocol import messages as m
 from protocol.errors import Failure, FailureClass
 from protocol.task import AttemptEnd, Task, TaskState
 
-#: A front-end asks for a snapshot twice a second at most; one that asks without pause is not served each time.
+#: The shortest time between two snapshots for one front-end. Ours ask at most twice a second.
 SNAPSHOT_INTERVAL_S = 0.25
 
 
@@ -53,16 +53,16 @@ class CoreSettings(msgspec.Struct, frozen=True):
     #: 0 means no limit.
     max_running_per_user: int = 0
     progress_port: int = 0
-    #: Ended tasks kept in memory for snapshots; older ones are read from the journal.
+    #: How many ended tasks are kept in memory for snapshots. Older ones are read from the journal.
     recent_tasks: int = 1000
-    #: Absolute folders, links resolved, in which project folders may lie.
+    #: The absolute folders, with links resolved, in which project folders may lie.
     data_roots: tuple[str, ...] = ()
-    #: Random bytes of this run, from which the workers' publish keys are made.
+    #: Random bytes of this run. The workers' publish keys are derived from them.
     publish_secret: bytes = b""
 
 
 class Core(State):
-    """Usage: `recover` once, then `handle` each event."""
+    """Call `recover` once, then `handle` for each event."""
 
     def __init__(self, settings: CoreSettings) -> None:
         super().__init__(settings.max_running_per_user, settings.recent_tasks)
@@ -74,9 +74,9 @@ class Core(State):
         self._snapshot_at_s: dict[bytes, float] = {}
 
     def recover(self, recovered: Recovered, now: Now) -> dict[str, str]:
-        """Take over what the journal holds; returns the tasks that had to be left out, and why, by taskId.
+        """Take over the content of the journal. Returns the reason for each task that had to be left out, by task id.
 
-        No lease runs out before its worker has had a full time to live, from now, to speak up.
+        No lease expires before its worker has had a full lease_ttl_s, counted from now, to send a message.
         """
         left_out = self._replay(recovered)
         self._checked_at_s = now.monotonic_s
@@ -86,7 +86,7 @@ class Core(State):
     # ---- events ----
 
     def handle(self, event: Event, now: Now) -> tuple[list[Record], list[Effect]]:
-        """Everything that follows from one event at one time."""
+        """Return the facts and the effects of one event that happens at `now`."""
         self._records, self._effects, self._now = [], [], now
         if isinstance(event, FromWeb):
             self._from_web(event.peer, event.message)
@@ -101,14 +101,14 @@ class Core(State):
         return self._records, self._effects
 
     def next_deadline(self) -> float | None:
-        """Monotonic time at which the next silent worker is given up; None when there is no worker."""
+        """The monotonic time at which the next silent worker will be given up. None if there is no worker."""
         oldest = self.workers.oldest()
         return oldest.heard_at_s + self.settings.lease_ttl_s if oldest else None
 
     def take_progress(self, message: m.KeyedProgress) -> m.Progress | None:
-        """What may be passed on to the front-ends; None for anything but news of a lease from its holder.
+        """Return the progress if front-ends may get it: it is newer, and its sender holds the lease. Otherwise None.
 
-        The newest is remembered for snapshots. Nothing of it is durable.
+        The newest progress of each task is kept in memory for snapshots. It is never recorded.
         """
         progress = message.progress
         task, holder = self.tasks.get(progress.task_id), self.holders.get(progress.task_id)
@@ -167,7 +167,7 @@ class Core(State):
         self._reply(peer, message.request_id, self.tasks[spec.task_id])
 
     def _asked_before(self, peer: bytes, message: m.Submit) -> bool:
-        """Answer a request whose key is known: the same task for the same content, a refusal for other content."""
+        """Answer a request whose key is known: with its task for the same request, with a refusal for another one."""
         spec = message.spec
         before = self.request_keys.find(spec, self._now.wall_s)
         if before is None:
@@ -191,7 +191,7 @@ class Core(State):
         else:
             return False
         count = getattr(settings, setting)
-        error = f"{count} {whose} are waiting, the most that is taken ([broker] {setting}); post again later."
+        error = f"{count} {whose} are waiting, which is the limit ([broker] {setting}); post again later."
         self._refuse(peer, message, "queue_full", error, position=len(self.waiting) + 1)
         return True
 
@@ -250,7 +250,7 @@ class Core(State):
             self._hello(peer, message)
             return
         if worker is None:
-            # After a restart of the broker, or on a connection that is new: whose word is it?
+            # The broker has restarted or the connection is new, so it is not known which worker this is.
             if not isinstance(message, m.Goodbye):
                 self._effects.append(SendWorker(peer, m.HelloWanted()))
             return
@@ -261,7 +261,7 @@ class Core(State):
             case m.Heartbeat():
                 self._reconcile(worker, message.ready, message.holds)
             case m.Goodbye():
-                # Its results came first: what it still holds is a Start that crossed with this, and never began.
+                # The worker has sent its results first. If it still holds a task, the Start crossed with this message.
                 self._lose(worker, "it left", began=False)
 
     def _hello(self, peer: bytes, hello: m.Hello) -> None:
@@ -271,7 +271,7 @@ class Core(State):
             return
         namesake = self.workers.by_name(hello.worker)
         if namesake is not None and namesake.start_id != hello.start_id:
-            # On one host a name is locked by its process: a later start of it means that the old one is dead.
+            # A worker's process locks its name on its host, so a later start proves that the old process is dead.
             self._lose(namesake, "it was restarted")
         worker = self.workers.holder(hello.worker, hello.start_id)
         self.workers.set_ready(worker, False)
@@ -285,7 +285,7 @@ class Core(State):
         self._reconcile(worker, hello.ready, hello.holds)
 
     def _reconcile(self, worker: Worker, ready: bool, holds: m.Holding | None) -> None:
-        """Compare what the worker says with what the broker knows, and mend the difference."""
+        """Compare what the worker says with the broker's state, and send what corrects a difference."""
         order = None
         if holds is not None:
             task = self.tasks.get(holds.task_id)
@@ -303,7 +303,7 @@ class Core(State):
             self._effects.append(SendWorker(worker.peer, m.Pulse(order)))
 
     def _result(self, worker: Worker, peer: bytes, result: m.Result) -> None:
-        """Take a result from the worker that holds the attempt; any other changes nothing and is only acknowledged."""
+        """Accept the result if the worker holds the attempt. Any other result is only acknowledged."""
         task = self.tasks.get(result.task_id)
         if task is not None and worker.task_id == task.task_id and task.attempt == result.attempt:
             self._end_attempt(task, checked_result(result, task.spec))
@@ -312,7 +312,7 @@ class Core(State):
         self._effects.append(SendWorker(peer, m.ResultAck(result.task_id, result.attempt, discard)))
 
     def _end_attempt(self, task: Task, result: m.Result) -> None:
-        progress = min(99.9, max(0.0, result.progress))  # in this order NaN becomes 0.0
+        progress = min(99.9, max(0.0, result.progress))  # max first: it turns NaN into 0.0
         if task.cancel_requested:
             self._record(task.task_id, f.Cancelled(task.attempt, progress))
         elif result.trained is not None:
@@ -340,7 +340,7 @@ class Core(State):
         return AttemptEnd(task.attempt, task.thread, code, error, self._now.wall_s, counted)
 
     def _lose(self, worker: Worker, why: str, began: bool = True) -> None:
-        """Give a worker up; its task goes back to the queue, without a lost attempt if it never began."""
+        """Give a worker up. Its task goes back to the queue; the attempt does not count if it never began."""
         task = self.tasks.get(worker.task_id) if worker.task_id else None
         if task is not None:
             known = self.progress.get(task.task_id)
@@ -355,10 +355,10 @@ class Core(State):
         self.workers.remove(worker)
 
     def _expire(self) -> None:
-        """Give up the workers that have been silent for too long; runs after the messages that had arrived.
+        """Give up the workers that have been silent for too long. Call this after the messages that have arrived.
 
-        A long time since the last look means that the broker itself was stopped (a suspended machine,
-        SIGSTOP): what the workers said meanwhile has not been read yet, so their time starts anew.
+        If the last call was long ago, the broker itself was paused (SIGSTOP, a suspended machine). It has not yet read
+        what the workers sent meanwhile, so all leases start anew.
         """
         now_s = self._now.monotonic_s
         if now_s - self._checked_at_s > self.settings.lease_ttl_s / 2:
@@ -373,7 +373,7 @@ class Core(State):
     # ---- handing out ----
 
     def _dispatch(self) -> None:
-        """Give waiting tasks to free workers until one or the other runs out."""
+        """Give waiting tasks to free workers until no task can start."""
         while len(self.waiting):
             for train_types, worker in self.workers.free_groups():
                 task_id = self.waiting.first(train_types)

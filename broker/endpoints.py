@@ -1,4 +1,4 @@
-"""Bind the broker's four sockets, with options that make failures visible and limit what a peer can cost."""
+"""Bind the broker's four sockets, with limits on the memory that one peer can take."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from protocol.bounds import MAX_PROGRESS_BYTES, MAX_REQUEST_BYTES, MAX_WORKER_BY
 
 
 class Limits(NamedTuple):
-    """How much one peer can make the broker hold: messages queued for it, messages from it, and the bytes of each.
+    """What the broker queues for one peer at most: messages to it, messages from it, and the bytes of a message.
 
-    Outgoing messages beyond the limit are dropped; repeats and snapshots make up for them. Incoming ones are held back.
-    A peer that sends a larger message is disconnected.
+    Outgoing messages beyond the limit are dropped; repeats and snapshots make up for them. Incoming messages beyond it
+    wait at the peer. A peer that sends a larger message is disconnected.
     """
 
     send_messages: int
@@ -35,16 +35,16 @@ class Limits(NamedTuple):
 WEB_LIMITS = Limits(1000, 1000, MAX_REQUEST_BYTES)
 WORKER_LIMITS = Limits(200, 200, MAX_WORKER_BYTES)
 COLLECT_LIMITS = Limits(10, 200, MAX_PROGRESS_BYTES)
-#: ZeroMQ stores subscriptions for as long as there are any to read, so only few may be queued at a time. An honest one
-#: has a single byte; the rest is room for the handshake of CURVE.
+#: ZeroMQ stores each subscription that it receives, so only a few may be queued at a time. The subscription of a
+#: front-end is one byte. The other bytes are for the handshake of CURVE.
 PUBLISH_LIMITS = Limits(500, 10, 512)
-#: How long to wait for the address of a socket that has just been closed.
+#: How long to wait until a socket that has just been closed releases its address.
 BIND_TIMEOUT_S = 2.0
 POLL_INTERVAL_S = 0.005
 
 
 class Door:
-    """What the sockets of one start share: context, keys, and a lock that keeps a second broker out of the folder."""
+    """What the four sockets share: context, keys, and the lock that keeps a second broker out of the folder."""
 
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], settings: Settings) -> None:
         self._context = context
@@ -55,7 +55,7 @@ class Door:
             _lock(Path(self._endpoints.web.removeprefix(IPC)).with_name("broker.lock"))
 
     def bind(self, name: str, kind: int, role: str, limits: Limits) -> zmq.Socket[bytes]:
-        """Bind one socket. name: a field of Endpoints; role: the one whose keys are admitted."""
+        """Bind one socket. name: a field of Endpoints. role: the role whose keys are admitted."""
         endpoint = getattr(self._endpoints, name)
         socket = self._context.socket(kind)
         socket.linger = 0
@@ -79,7 +79,7 @@ class Door:
 
 
 def bind_sockets(context: zmq.Context[zmq.Socket[bytes]], settings: Settings, tally: Tally) -> Sockets:
-    """Bind all four. Raises SettingsError, which names the key of the address that cannot be used."""
+    """Bind all four. Raises SettingsError, which names the setting of an address that cannot be used."""
     door = Door(context, settings)
 
     def publish() -> zmq.Socket[bytes]:
@@ -94,9 +94,9 @@ def bind_sockets(context: zmq.Context[zmq.Socket[bytes]], settings: Settings, ta
 
 
 def _bind(socket: zmq.Socket[bytes], endpoint: str) -> None:
-    """Bind, and try for a while: a socket that has just been closed releases its port a moment later.
+    """Bind, and retry for BIND_TIMEOUT_S: a socket that has just been closed releases its port a moment later.
 
-    The file of a Unix socket stays after ZeroMQ has closed the socket, or a broker was killed; `bind` replaces it.
+    The file of a Unix socket stays when ZeroMQ closes the socket or the broker is killed. `bind` replaces it.
     """
     give_up_at_s = time.monotonic() + BIND_TIMEOUT_S
     while True:
@@ -110,13 +110,13 @@ def _bind(socket: zmq.Socket[bytes], endpoint: str) -> None:
 
 
 def _lock(path: Path) -> None:
-    """Hold the folder's lock until this process ends. A second broker would silently take the sockets."""
+    """Lock the folder until this process ends. Without the lock, a second broker would silently take the sockets."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise SettingsError(
-            f"[service] state_dir: another broker serves at the sockets in {path.parent}; give each service a state "
+            f"[service] state_dir: another broker uses the sockets in {path.parent}; give each service a state "
             "folder of its own, or stop the other one."
         ) from error
     except OSError as error:
@@ -124,7 +124,7 @@ def _lock(path: Path) -> None:
 
 
 def _start_authenticator(context: zmq.Context[zmq.Socket[bytes]], settings: Settings) -> tuple[bytes, bytes]:
-    """Admit to a role's sockets only peers with one of its keys. Returns the broker's own pair."""
+    """Admit a peer to the sockets of a role only with a key of that role. Returns the broker's own pair."""
     keys = broker_keys(settings)
     authenticator = ThreadAuthenticator(context)
     authenticator.start()

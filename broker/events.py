@@ -1,4 +1,4 @@
-"""What goes into the core and what comes out of it. Plain values: no sockets, no clock."""
+"""The events that the core handles and the effects that it asks for. They are plain values."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from protocol.task import Task
 
 
 class Now(msgspec.Struct, frozen=True):
-    """monotonic_s runs leases and never steps; wall_s (since the epoch) is only written down."""
+    """The time of an event. monotonic_s never jumps, so leases use it. wall_s (since the epoch) is for records."""
 
     monotonic_s: float
     wall_s: float
 
 
 class Recovered(msgspec.Struct, frozen=True):
-    """What a broker finds in its journal when it starts.
+    """What a broker reads from its journal when it starts.
 
-    records: the facts of the tasks that have not ended, in order. seq: number of the newest fact ever written. ended:
-    the tasks that ended last, oldest first. keyed: the tasks that came with a request key that still counts.
+    records: the facts of the tasks that have not ended, in order. seq: the number of the newest fact ever written.
+    ended: the tasks that ended last, oldest first. keyed: the tasks whose request key is still valid.
     """
 
     records: Sequence[Record] = ()
@@ -51,7 +51,7 @@ class FromWorker(msgspec.Struct, frozen=True):
 
 
 class TimePassed(msgspec.Struct, frozen=True):
-    """Nothing arrived, but a deadline may have passed."""
+    """A deadline may have passed."""
 
 
 Event = FromWeb | FromWorker | TimePassed
@@ -68,20 +68,20 @@ class SendWorker(msgspec.Struct, frozen=True):
 
 
 class Publish(msgspec.Struct, frozen=True):
-    """What one commit changes is published together."""
+    """Publish this change, together with the others of the same commit."""
 
     change: TaskChanged
 
 
 class ReadEnded(msgspec.Struct, frozen=True):
-    """The task is not in memory: read it from the journal and answer with `answers.about_ended`."""
+    """Read the task from the journal, because it is not in memory, and answer with `answers.about_ended`."""
 
     peer: bytes
     request: Lookup | Cancel | StopEarly
 
 
 class LeftOut(msgspec.Struct, frozen=True):
-    """The task is too large for any message, so a snapshot went out without it."""
+    """Log that a snapshot lacks this task, because the task is too large for a message."""
 
     task_id: str
 

@@ -1,15 +1,15 @@
-"""Facts: the durable changes of a task, and the one function that says what each does to it.
+"""Facts are the durable changes of a task. `evolve` applies them.
 
-A task's life as facts:
+The life of a task:
 
     Submitted ── Leased ──┬─ Done
         ▲                 ├─ Failed
         │                 ├─ Cancelled          (also straight from the queue)
         └──── Requeued ◄──┘                     attempt + 1
-    CancelRequested                             a flag, at any time before the end
-    StopRequested                               a flag, while the task is being trained
+    CancelRequested                             sets a flag, at any time before the end
+    StopRequested                               sets a flag, while the task is being trained
 
-NEXT_STATES below is this picture as a table. A fact that is not in it is refused.
+NEXT_STATES below is the same as a table. A fact that it does not have for the task's state is refused.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Submitted(_Fact, frozen=True):
 
 
 class Leased(_Fact, frozen=True):
-    """`worker` in its start `start_id` holds the attempt from now on."""
+    """The start `start_id` of `worker` holds the attempt from now on."""
 
     attempt: Attempt
     worker: WorkerName
@@ -39,7 +39,7 @@ class Leased(_Fact, frozen=True):
 
 
 class Requeued(_Fact, frozen=True):
-    """The attempt ended without an end of the task; it waits for attempt + 1."""
+    """The attempt has ended but the task has not. The task waits for the next attempt."""
 
     end: AttemptEnd
     batch_divisor: int = 1
@@ -59,7 +59,7 @@ class Done(_Fact, frozen=True):
 
 
 class Failed(_Fact, frozen=True):
-    """The task is given up. failure.error is what the caller reads; end is this attempt's own end."""
+    """The task is given up. failure: its error is for the caller. end: how the last attempt ended."""
 
     end: AttemptEnd
     failure: Failure
@@ -74,7 +74,7 @@ class Cancelled(_Fact, frozen=True):
 Fact = Submitted | Leased | Requeued | CancelRequested | StopRequested | Done | Failed | Cancelled
 
 
-#: The state of a task after a fact, by its state before (None: there is no such task yet) and the type of the fact.
+#: The state of a task after a fact. The key is its state before (None: not yet submitted) and the type of the fact.
 NEXT_STATES: dict[tuple[TaskState | None, type[Fact]], TaskState] = {
     (None, Submitted): TaskState.PENDING,
     (TaskState.PENDING, Leased): TaskState.PROCESSING,
@@ -90,7 +90,7 @@ NEXT_STATES: dict[tuple[TaskState | None, type[Fact]], TaskState] = {
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """A fact with its place in the journal. seq rises by one; at_s: wall clock, seconds since the epoch."""
+    """A fact in the journal. seq: its number, which rises by one. at_s: its time, in seconds since the epoch."""
 
     seq: int
     at_s: float
@@ -99,11 +99,11 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
 
 def evolve(task: Task | None, record: Record) -> Task:
-    """The task after the fact.
+    """Return the task as it is after the fact.
 
-    ValueError for a fact that cannot follow: one that NEXT_STATES does not have for the task's state, one of another
-    attempt than the task's, or one that submits a task under another task's id. Such facts come from a damaged journal
-    or from a fault in the broker.
+    Raises ValueError for a fact that cannot follow: NEXT_STATES does not have it for the task's state, it belongs to
+    another attempt, or it submits a task under another task's id. Such a fact comes from a damaged journal or from a
+    fault in the broker.
     """
     fact, at_s = record.fact, record.at_s
     state = NEXT_STATES.get((task.state if task is not None else None, type(fact)))
@@ -145,7 +145,7 @@ def evolve(task: Task | None, record: Record) -> Task:
 
 
 def attempt_of(fact: Fact) -> int | None:
-    """The attempt that a fact is about; None where it is about the task as a whole."""
+    """The attempt that the fact belongs to; None if it concerns the whole task."""
     match fact:
         case Leased() | Done() | Cancelled():
             return fact.attempt
@@ -164,7 +164,10 @@ def _misfit(task: Task | None, record: Record) -> ValueError:
 
 
 def _with(ends: tuple[AttemptEnd, ...], end: AttemptEnd) -> tuple[AttemptEnd, ...]:
-    """A worker may hand a task back any number of times; the oldest of such ends are forgotten, never a counted one."""
+    """Add an end to the list, which has at most MAX_ENDED_ATTEMPTS items.
+
+    Workers may hand a task back any number of times. The oldest of these ends is dropped, and the counted ones stay.
+    """
     if len(ends) >= MAX_ENDED_ATTEMPTS:
         oldest = next((index for index, old in enumerate(ends) if not old.counted), 0)
         ends = ends[:oldest] + ends[oldest + 1 :]

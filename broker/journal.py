@@ -1,8 +1,9 @@
-"""The journal: every fact in order, and the tasks as the facts left them, in one SQLite file.
+"""The journal: one SQLite file with every fact in order, and with each task as its facts have left it.
 
-`append` is durable when it returns (WAL, synchronous=FULL: one fsync a call, however many facts). The
-`tasks` table is a projection written in the same transaction, for look-ups and lists; the facts are the
-truth. Readers (`python -m broker story`) are welcome at any time; journal_file.py has what concerns the file itself.
+What `append` has written is durable when it returns. It costs one fsync for any number of facts (WAL,
+synchronous=FULL). The facts are the truth. The `tasks` table is derived from them in the same transaction, for look-ups
+and lists. Other processes, such as `python -m broker story`, may read at any time. journal_file.py checks the file
+itself.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _LIVE = tuple(state.value for state in TaskState if state not in ENDED_STATES)
 _ENDED = tuple(state.value for state in ENDED_STATES)
 PRUNED_A_CALL = 500
 
-# JSON is read as bytes: where a bit of it has flipped, the decoder says so, not SQLite's driver.
+# JSON is read as bytes, because SQLite's driver would raise an error of its own for text that is not UTF-8.
 _SELECT_FACTS = "SELECT seq, at_s, task_id, CAST(fact AS BLOB) FROM facts"
 _SELECT_TASKS = "SELECT task_id, CAST(task AS BLOB) FROM tasks"
 
@@ -45,10 +46,10 @@ _task_decoder = msgspec.json.Decoder(Task)
 
 
 class Journal:
-    """One writer. Use as a context manager, or call `close`."""
+    """The only writer of a journal. Use it as a context manager, or call `close`."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file at `path`, or make it where none has ever been. JournalError says why it cannot be."""
+        """Open the file at `path`. Create it if there has never been one. Raises JournalError if that is impossible."""
         self._unreadable: set[str] = set()
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -78,9 +79,9 @@ class Journal:
         os.close(self._lock_fd)
 
     def append(self, records: Sequence[Record], tasks: Iterable[Task]) -> None:
-        """Write facts, and the tasks as they are after them, in one durable transaction.
+        """Write facts, and the tasks as they are after these facts, in one durable transaction.
 
-        sqlite3.Error if that fails; then nothing was written, and the caller's memory is ahead of the truth.
+        Raises sqlite3.Error if that fails. Nothing is written then, and the caller's state is ahead of the journal.
         """
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
@@ -93,20 +94,23 @@ class Journal:
             )
 
     def recovered(self, recent_tasks: int, keyed_since_s: float) -> Recovered:
-        """What a broker starts with. recent_tasks: how many ended tasks; keyed_since_s: the oldest key that counts."""
+        """What a broker starts with.
+
+        recent_tasks: how many ended tasks to read. keyed_since_s: request keys that are older than this are left out.
+        """
         return Recovered(
             self.live_records(), self.last_seq(), self.recent_ended(recent_tasks), self.keyed_since(keyed_since_s)
         )
 
     def last_seq(self) -> int:
-        """Number of the newest fact ever written, pruned ones included; 0 for a new journal."""
+        """The number of the newest fact ever written, even if it has been pruned; 0 for a new journal."""
         row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'facts'").fetchone()
         return int(row[0]) if row else 0
 
     def live_records(self) -> list[Record]:
-        """The facts of all tasks that have not ended, in order: what a broker replays.
+        """The facts of all tasks that have not ended, in order. A broker replays them when it starts.
 
-        A task of which a fact cannot be read is left out as a whole: the others must be served all the same.
+        If one fact of a task cannot be read, the whole task is left out, so that the broker can serve the others.
         """
         rows = self._db.execute(
             f"{_SELECT_FACTS} JOIN tasks USING (task_id) WHERE state IN ({_marks(_LIVE)}) ORDER BY seq", _LIVE
@@ -130,7 +134,7 @@ class Journal:
         return self._tasks(reversed(rows))
 
     def keyed_since(self, submitted_after_s: float) -> list[Task]:
-        """The tasks that came with a request key since then, oldest first."""
+        """The tasks with a request key that were submitted after this time, oldest first."""
         rows = self._db.execute(
             f"{_SELECT_TASKS} WHERE request_key != '' AND submitted_at_s > ? ORDER BY submitted_at_s",
             (submitted_after_s,),
@@ -138,12 +142,12 @@ class Journal:
         return self._tasks(rows)
 
     def task(self, task_id: str) -> Task | None:
-        """None also for a task whose record cannot be read."""
+        """Return the task. None if it is unknown or its record cannot be read."""
         rows = self._db.execute(f"{_SELECT_TASKS} WHERE task_id = ?", (task_id,))
         return next(iter(self._tasks(rows)), None)
 
     def prune(self, ended_before_s: float) -> int:
-        """Forget tasks that ended before that time, at most PRUNED_A_CALL; returns how many."""
+        """Delete up to PRUNED_A_CALL tasks that ended before this time. Returns how many were deleted."""
         rows = self._db.execute(
             f"SELECT task_id FROM tasks WHERE state IN ({_marks(_ENDED)}) AND ended_at_s < ? LIMIT ?",
             (*_ENDED, ended_before_s, PRUNED_A_CALL),
@@ -156,7 +160,7 @@ class Journal:
         return len(rows)
 
     def _tasks(self, rows: Iterable[tuple[str, bytes]]) -> list[Task]:
-        """From (task_id, task); those that cannot be read are left out."""
+        """Decode rows of (task_id, task). Tasks that cannot be read are logged and left out."""
         tasks = []
         for task_id, text in rows:
             try:
@@ -172,7 +176,7 @@ class Journal:
 
 
 def read_story(path: Path, task_id: str) -> list[Record]:
-    """A task's facts in order, read beside a running broker. JournalError if there is no journal at `path`."""
+    """Read a task's facts in order, also while a broker runs. Raises JournalError if there is no journal at `path`."""
     try:
         with closing(open_to_read(path)) as db:
             rows = db.execute(f"{_SELECT_FACTS} WHERE task_id = ? ORDER BY seq", (task_id,))

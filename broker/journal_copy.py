@@ -1,7 +1,7 @@
-"""Copies of the journal: a backup made beside a running broker, and a backup brought back.
+"""Back up the journal while a broker runs, restore a backup, and set an unusable journal aside.
 
-SQLite's backup interface copies what has been committed, also what still lies in the write-ahead log (the file that
-ends in `-wal`). Copying the journal's file alone loses that part.
+SQLite's backup interface copies everything that has been committed, including what is still in the write-ahead log (the
+file that ends in `-wal`). A plain copy of the journal's file would lack that part.
 """
 
 from __future__ import annotations
@@ -26,27 +26,28 @@ from broker.journal_file import (
     open_to_read,
 )
 
-#: A copy is made under such a name and gets its own when it is complete and checked.
+#: A copy has this name until it is complete and checked.
 UNFINISHED = ".tfmodel-{pid}.unfinished"
 UNFINISHED_PATTERN = ".tfmodel-*.unfinished"
-#: What SQLite keeps beside a journal in use.
+#: The endings of the files that SQLite keeps beside a journal in use.
 COMPANIONS = ("-wal", "-shm")
 
 
 def back_up(journal: Path, target: Path, overwrite: bool) -> JournalContents:
-    """Copy the journal to `target`, for its owner only (0600), and check the copy. JournalError says why not.
+    """Copy the journal to `target`, readable by its owner only (0600), and check the copy.
 
-    `target` appears complete or not at all. A broker that is at work is not held up.
+    `target` appears only when it is complete. A running broker is not held up. Raises JournalError if no backup could
+    be written.
     """
     if is_blank(journal):
         raise JournalError(f"There is no journal at {journal}, so nothing was backed up; see [broker] journal.")
     if _same_place(journal, target):
-        raise JournalError(f"{target} is the journal itself or lies beside it under its name; choose another name.")
+        raise JournalError(f"{target} is the journal itself or one of its companion files; choose another name.")
     if target.exists() and not target.is_file():
         kind = "a folder" if target.is_dir() else "a device or a pipe"
-        raise JournalError(f"{target} is {kind}; name the file that is to be written.")
+        raise JournalError(f"{target} is {kind}; name a file to write the backup to.")
     if os.path.lexists(target) and not overwrite:
-        raise JournalError(f"{target} is there already; choose another name, or overwrite it with --force.")
+        raise JournalError(f"{target} exists already; choose another name, or overwrite it with --force.")
     try:
         with _unfinished(target.parent) as copy:
             contents = _copy(journal, copy)
@@ -58,12 +59,12 @@ def back_up(journal: Path, target: Path, overwrite: bool) -> JournalContents:
 
 
 def restore(backup: Path, journal: Path) -> tuple[JournalContents, Path | None]:
-    """Put `backup` in the journal's place. Returns what it holds, and where the present journal was set aside.
+    """Replace the journal by `backup`. Returns the content of the backup, and where the old journal was moved to.
 
-    JournalError where a broker uses the journal, or where the backup is not sound; then nothing has changed.
+    Raises JournalError if a broker is using the journal or the backup is not sound. Nothing has changed then.
     """
     if not backup.exists():
-        raise JournalError(f"There is no file {backup}.")
+        raise JournalError(f"There is no file {backup}; name a backup.")
     if _same_place(journal, backup):
         raise JournalError(f"{backup} is the journal itself; name a backup of it.")
     try:
@@ -84,9 +85,10 @@ def restore(backup: Path, journal: Path) -> tuple[JournalContents, Path | None]:
 
 
 def begin_anew(journal: Path) -> Path | None:
-    """Let the next broker make an empty journal; returns where a damaged one was set aside.
+    """Let the next broker create an empty journal. Returns where a damaged journal was moved to.
 
-    JournalError where a broker uses the journal, or where it is sound: it is not given up by a word on a command line.
+    Raises JournalError if a broker is using the journal, or if it is sound: an option on a command line must not be
+    enough to lose a working journal.
     """
     try:
         journal.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -111,11 +113,11 @@ def _contents_if_sound(journal: Path) -> JournalContents | None:
 
 
 def _copy(source: Path, copy: Path) -> JournalContents:
-    """Write what `source` holds to the empty file `copy`, sync it and check it."""
+    """Copy `source` to the empty file `copy`, sync the copy and check it."""
     try:
         with closing(open_to_read(source)) as db, closing(sqlite3.connect(copy, isolation_level=None)) as target:
             db.backup(target)
-            # In this mode the copy is one file; a broker that opens it turns the write-ahead log on again.
+            # This mode keeps the copy in one file. A broker that opens it turns the write-ahead log on again.
             target.execute("PRAGMA journal_mode=DELETE")
     except sqlite3.Error as error:
         if is_damage(error):
@@ -137,9 +139,10 @@ def _copy(source: Path, copy: Path) -> JournalContents:
 
 @contextmanager
 def _unfinished(folder: Path) -> Iterator[Path]:
-    """An empty file (0600) in `folder`, removed again unless it has been renamed.
+    """Create an empty file (0600) in `folder`, and remove it at the end unless it has been renamed.
 
-    A killed process leaves its file behind; whoever makes the next one there removes it. The lock tells them apart.
+    A killed process leaves its file behind, and the next call for the same folder removes it. A file that is still in
+    use is locked.
     """
     for old in folder.glob(UNFINISHED_PATTERN):
         with suppress(OSError):
@@ -177,10 +180,11 @@ def _held(journal: Path) -> Iterator[int]:
 
 
 def _set_aside(journal: Path) -> Path | None:
-    """Give the journal and its companions another name; None where there is no journal.
+    """Rename the journal and its companions. Returns the new path of the journal, or None if there is none.
 
-    The journal goes first: a write-ahead log without its journal is harmless, a journal without its log has lost
-    what was committed last. Companions that are left over must not meet the next journal of the name.
+    The journal is renamed first. If the process ends in between, the write-ahead log is left alone, which is harmless.
+    A journal without its log would lack the last commits. Companions without a journal are deleted, because SQLite
+    would apply them to the next journal of that name.
     """
     aside = None
     if journal.exists():
@@ -198,7 +202,7 @@ def _set_aside(journal: Path) -> Path | None:
 
 
 def _same_place(journal: Path, other: Path) -> bool:
-    """Whether writing or reading `other` would touch the journal, its companions or its lock."""
+    """Whether `other` is the journal, one of its companions or its lock."""
     names = [journal.name, *(journal.name + ending for ending in (*COMPANIONS, "-journal", ".lock"))]
     return any(other.resolve() == journal.with_name(name).resolve() for name in names)
 

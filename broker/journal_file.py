@@ -1,7 +1,7 @@
-"""The journal as a file: whether it is there, is ours and is whole, who holds it, and how its tables came to be.
+"""The file of the journal: does it exist, is it ours, is it damaged, who uses it, and which tables does it have?
 
-Beside the journal lies a lock file. It keeps a second broker out, and once a journal has been made it says so: a
-journal that has vanished since must not be mistaken for one that has never been.
+A lock file lies beside the journal. It keeps a second broker out. It also records that a journal has been created, so
+that a journal that has vanished is not mistaken for a first start.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import msgspec
 
 from protocol.task import ENDED_STATES
 
-#: Numbered migrations: entry n brings a file from version n to n + 1. Never change one that was released.
+#: Entry n of the migrations converts a file of version n to version n + 1. Never change one that was released.
 MIGRATIONS = (
     """
     CREATE TABLE facts (
@@ -42,24 +42,24 @@ MIGRATIONS = (
     """,
 )
 
-MADE = b"A journal has been made beside this file; no broker starts without it.\n"
-#: SQLite's codes for a file that is damaged, and for one that is no database.
+MADE = b"A journal has been created beside this file. No broker starts without it.\n"
+#: SQLite's codes for a damaged file, and for a file that is not a database.
 DAMAGE_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 CURES = (
-    "Bring a backup back with 'python server.py restore FILE', "
-    "or begin with an empty journal: 'python server.py start --new-journal' (what is there now is set aside)."
+    "Restore a backup with 'python server.py restore FILE', or start with an empty journal with "
+    "'python server.py start --new-journal' (the present files are kept under another name)."
 )
 _ENDED_STATES = tuple(state.value for state in ENDED_STATES)
 
 
 class JournalError(Exception):
-    """The journal cannot be used now; waiting may help, as where another broker holds it or the disk is full."""
+    """The journal cannot be used now. Waiting may help: another broker uses it, or the disk is full."""
 
 
 class BrokenJournalError(JournalError):
-    """The journal cannot be used until a person has done something; the message says what.
+    """The journal cannot be used until a person has done what the message says.
 
-    finding: what is the matter, without the cure, which is another one where the file is a backup.
+    finding: the message without the cure. For a damaged backup, the cure is another one.
     """
 
     def __init__(self, finding: str, cure: str = "") -> None:
@@ -68,7 +68,7 @@ class BrokenJournalError(JournalError):
 
 
 class JournalContents(msgspec.Struct, frozen=True):
-    """What a sound journal holds. live: tasks that wait or are being trained."""
+    """The content of a sound journal. live: how many tasks are waiting or being trained."""
 
     version: int
     tasks: int
@@ -79,7 +79,7 @@ class JournalContents(msgspec.Struct, frozen=True):
 
 
 def is_blank(path: Path) -> bool:
-    """Whether there is no journal, or one that nothing has been written to yet."""
+    """Whether there is no journal, or an empty file."""
     try:
         return path.stat().st_size == 0
     except FileNotFoundError:
@@ -91,7 +91,10 @@ def lock_path(path: Path) -> Path:
 
 
 def hold_lock(path: Path) -> int:
-    """Take the journal at `path` for this process; the descriptor of the lock. JournalError while another has it."""
+    """Lock the journal at `path` for this process. Returns the descriptor of the lock.
+
+    Raises JournalError if another process has the lock.
+    """
     lock = lock_path(path)
     fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -105,31 +108,31 @@ def hold_lock(path: Path) -> int:
 
 
 def note_made(lock_fd: int) -> None:
-    """Remember in the lock file that a journal has been made."""
+    """Record in the lock file that a journal has been created."""
     if os.fstat(lock_fd).st_size == 0:
         os.pwrite(lock_fd, MADE, 0)
         os.fsync(lock_fd)
 
 
 def refuse_vanished(path: Path) -> None:
-    """BrokenJournalError where a journal has been made at `path` and is gone or empty now."""
+    """Raise BrokenJournalError if a journal was created at `path` and is now missing or empty."""
     try:
         was_made = lock_path(path).stat().st_size > 0
     except FileNotFoundError:
         was_made = False
     if was_made and is_blank(path):
-        raise BrokenJournalError(f"The journal {path} has vanished; all tasks were in it.", CURES)
+        raise BrokenJournalError(f"The journal {path} has vanished. It held all tasks.", CURES)
 
 
 def open_journal(path: Path) -> sqlite3.Connection:
-    """For the one writer, with its tables up to date; made where there is none.
+    """Open the journal for its only writer. Creates the file if there is none, and migrates its tables.
 
-    Raises BrokenJournalError where the file is not ours or is damaged, sqlite3.Error where it cannot be used now.
+    Raises BrokenJournalError if the file is not a journal or is damaged, and sqlite3.Error if it cannot be used now.
     """
     if is_blank(path):
-        # Readable by its owner only; SQLite gives the files beside it the same rights.
+        # Only its owner may read it. SQLite gives its companions the same mode.
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    # isolation_level=None: transactions begin and end where the code says so.
+    # isolation_level=None: Python's driver must not begin transactions by itself.
     db = sqlite3.connect(path, isolation_level=None)
     try:
         _refuse_foreign(db, path, may_be_empty=True)
@@ -150,15 +153,15 @@ def open_journal(path: Path) -> sqlite3.Connection:
 
 
 def open_to_read(path: Path) -> sqlite3.Connection:
-    """For reading beside a running broker; sqlite3.Error where there is no file."""
-    # as_uri() writes the characters that mean something in a URI as %XX.
+    """Open the journal for reading, also while a broker runs. Raises sqlite3.Error if there is no file."""
+    # as_uri() escapes the characters that have a meaning in a URI.
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
 
 
 def examine(path: Path, check: str = "quick_check") -> JournalContents:
-    """Read the file at `path` from end to end. BrokenJournalError where it is not a sound journal.
+    """Read the whole file at `path`. Raises BrokenJournalError if it is not a sound journal.
 
-    check: SQLite's `quick_check`, or `integrity_check`, which compares the indexes as well and takes much longer.
+    check: SQLite's `quick_check`, or `integrity_check`, which also compares the indexes and takes much longer.
     """
     refuse_unreadable(path)
     try:
@@ -178,8 +181,8 @@ def examine(path: Path, check: str = "quick_check") -> JournalContents:
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Whether the file itself is at fault, and not the moment: a full disk or a lock passes."""
-    # The low byte is the code, the others say more precisely where.
+    """Whether the file itself is damaged. Other errors may pass, such as a full disk or a lock."""
+    # The low byte is the primary code. The other bytes are details.
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in DAMAGE_CODES
 
 
@@ -188,7 +191,7 @@ def damaged(path: Path, finding: str) -> BrokenJournalError:
 
 
 def refuse_unreadable(path: Path) -> None:
-    """BrokenJournalError where `path` is something else than a file, or one that this user may not read and write."""
+    """Raise BrokenJournalError if `path` exists but is not a regular file that this user may read."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
@@ -196,7 +199,7 @@ def refuse_unreadable(path: Path) -> None:
     except OSError as error:
         raise BrokenJournalError(f"Cannot look at {path}: {error.strerror}.") from error
     if not stat.S_ISREG(mode):
-        kind = "a folder" if stat.S_ISDIR(mode) else "no regular file"
+        kind = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
         raise BrokenJournalError(f"{path} is {kind}.", "Move it away, or name a file in [broker] journal.")
     if not os.access(path, os.R_OK):
         raise BrokenJournalError(
@@ -205,12 +208,12 @@ def refuse_unreadable(path: Path) -> None:
 
 
 def _refuse_foreign(db: sqlite3.Connection, path: Path, may_be_empty: bool = False) -> int:
-    """The version of the file; BrokenJournalError where it is of a newer release or another program's."""
+    """Return the version of the file. Raises BrokenJournalError if it is another program's or a newer release's."""
     version = int(db.execute("PRAGMA user_version").fetchone()[0])
     if version > len(MIGRATIONS):
         raise BrokenJournalError(
             f"{path} is of a newer release (version {version}, this one reads {len(MIGRATIONS)}).",
-            "Run that release, or bring back a backup of this one with 'python server.py restore FILE'.",
+            "Run that release, or restore a backup of this one with 'python server.py restore FILE'.",
         )
     tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if version == 0 and not tables and may_be_empty:

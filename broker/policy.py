@@ -1,12 +1,12 @@
-"""What becomes of an attempt: whether one that failed is tried again, and what the worker of one that runs is told.
+"""Two decisions about attempts: is a task tried again after a failure, and which order is pending for its worker? Pure.
 
-Pure. Whether a failed attempt is tried again depends on the class of its failure:
+The class of a failure decides whether the task is tried again:
 
-class       again?
-data        no: the same photos would fail the same way
+class       is it tried again?
+data        no, because the same photos would fail in the same way
 request     no
-resources   once, with half the batch (when memory ran out)
-trainer     once: our own code raised
+resources   once; if memory ran out, with half the batch size
+trainer     once
 lost        until max_attempts attempts have been used up
 """
 
@@ -22,7 +22,7 @@ from protocol.task import AttemptEnd, Task
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """again: requeue with batch_divisor; otherwise fail the task with `failure`."""
+    """again: put the task back into the queue with batch_divisor. Otherwise the task ends with `failure`."""
 
     again: bool
     batch_divisor: int
@@ -34,7 +34,7 @@ def _class_of(end: AttemptEnd) -> FailureClass:
 
 
 def judge(task: Task, failure: Failure, end: AttemptEnd, max_attempts: int) -> Verdict:
-    """What follows from this end of the task's current attempt. `end` is not yet in task.ended_attempts."""
+    """Decide what happens after an attempt has failed. end: how it ended; task.ended_attempts does not have it yet."""
     counted = [e for e in (*task.ended_attempts, end) if e.counted]
     of_this_class = sum(_class_of(e) is failure.failure_class for e in counted)
     limit = {
@@ -44,7 +44,7 @@ def judge(task: Task, failure: Failure, end: AttemptEnd, max_attempts: int) -> V
         FailureClass.TRAINER: 2,
         FailureClass.LOST: max_attempts,
     }[failure.failure_class]
-    # Whatever the mixture of reasons, max_attempts is the most that a task gets.
+    # A task gets no more than max_attempts attempts (or two), even if they fail for different reasons.
     if of_this_class < limit and len(counted) < max(max_attempts, 2):
         divisor = task.batch_divisor * (2 if failure.code == "out_of_memory" else 1)
         return Verdict(True, divisor, failure)
@@ -52,7 +52,7 @@ def judge(task: Task, failure: Failure, end: AttemptEnd, max_attempts: int) -> V
 
 
 def _last_words(failure: Failure, counted: list[AttemptEnd]) -> str:
-    """The error that the caller reads: the reason, and where there were several attempts, each end."""
+    """The error for the caller. If there were several attempts, it says how each of them ended."""
     if len(counted) < 2:
         return failure.error
     chars_each = max(MAX_ERROR_CHARS // len(counted) - 100, 40)
@@ -61,7 +61,7 @@ def _last_words(failure: Failure, counted: list[AttemptEnd]) -> str:
 
 
 def pending_order(task: Task) -> m.Stop | None:
-    """What the worker that trains the task still has to be told; None where there is nothing."""
+    """The order that the task's worker has yet to carry out; None if there is none."""
     if task.cancel_requested:
         return m.Stop(task.task_id, task.attempt)
     if task.stop_requested:

@@ -1,9 +1,9 @@
-"""The broker's publishing socket. Its subscribers can neither send messages to others nor fill its memory.
+"""The broker's publishing socket. Its subscribers cannot send messages to each other or fill the broker's memory.
 
-A front-end subscribes to everything, which is the empty topic. ZeroMQ stores every other topic as well, byte by byte,
-while its subscriber is connected. A subscriber that makes up topics without end would make the broker grow without end.
-So after a number of them the socket is made anew, which ends all connections and frees their memory. Front-ends connect
-again by themselves and ask for a snapshot.
+A front-end subscribes to the empty topic, which means everything. ZeroMQ stores any other topic too, as long as its
+subscriber is connected, so a subscriber that makes up topics could fill the memory. After MAX_MADE_UP_TOPICS of them
+the socket is replaced. That ends all connections and frees their memory. Front-ends reconnect by themselves and ask for
+a snapshot.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from broker.tally import Tally
 from protocol import messages as m
 from protocol import wire
 
-#: As a plain number: combining pyzmq's enum members costs as much as a small send.
+#: A plain number, because combining pyzmq's enum members takes as long as sending a small message.
 NOBLOCK = int(zmq.NOBLOCK)
 MAX_MADE_UP_TOPICS = 100
 SUBSCRIBED_TO_ALL, UNSUBSCRIBED = b"\x01", b"\x00"
@@ -24,14 +24,14 @@ SUBSCRIBED_TO_ALL, UNSUBSCRIBED = b"\x01", b"\x00"
 
 class Publisher:
     def __init__(self, bind: Callable[[], zmq.Socket[bytes]], tally: Tally) -> None:
-        """bind: returns a bound XPUB socket. It is called again whenever the socket has to be made anew."""
+        """bind: returns a bound XPUB socket. It is called again whenever the socket is replaced."""
         self._bind = bind
         self._tally = tally
         self._made_up_topics = 0
         self.socket = bind()
 
     def send(self, message: m.Published) -> None:
-        """Send to all subscribers. Those that are too slow miss it, and notice by the facts' numbers."""
+        """Send to all subscribers. One that is too slow misses the message, and notices the gap in the numbers."""
         frames = wire.encode(message)
         if len(frames[1]) > wire.MAX_PAYLOAD_BYTES:
             self._tally.add("broker.unsent", f"a {type(message).__name__} of {len(frames[1])} bytes")
@@ -39,7 +39,7 @@ class Publisher:
         self.socket.send_multipart(frames, NOBLOCK)
 
     def read_subscriptions(self, most: int) -> bool:
-        """Read what subscribers have sent. Returns True if the socket was made anew."""
+        """Read the subscriptions that have arrived. Returns True if the socket was replaced."""
         for _ in range(most):
             try:
                 frames = self.socket.recv_multipart(NOBLOCK)

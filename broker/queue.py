@@ -1,9 +1,9 @@
 """The waiting tasks in the order in which they should start. Pure.
 
-The order is priority, then fairness between users, then time of arrival. Fairness is start-time fair queueing (Goyal,
-Vin and Cheng, 1996). Each waiting task carries a virtual start time: one more than that of the same user's task before
-it, and never less than that of the task that was started last. So the first task of one user starts before most of
-another user's hundred tasks. A user who comes back after a pause gets no advantage from it.
+Tasks are ordered by priority, then by fairness between users, then by time of arrival. Fairness is start-time fair
+queueing (Goyal, Vin and Cheng, 1996): each waiting task has a virtual start time. It is one more than that of the same
+user's previous task, and at least that of the task that was started last. So one user's first task starts before most
+of another user's hundred tasks, and a user gains nothing by pausing.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ _Entry = tuple[int, int, int, str]
 
 
 class WaitingTasks:
-    """One heap for each trainType. Taking, adding and removing cost O(log n) at most.
+    """One heap for each trainType. Adding, removing and starting a task take O(log n) at most.
 
-    If a user already has as many running tasks as allowed, the user's next task is parked when its turn comes. For each
-    task of that user that ends, one parked task comes back.
+    If a user already has as many running tasks as allowed when the turn of the user's next task comes, that task is
+    parked. Each time a running task of the user ends, one parked task returns to its heap.
     """
 
     def __init__(self, max_running_per_user: int = 0) -> None:
@@ -43,14 +43,14 @@ class WaitingTasks:
 
     @property
     def startable(self) -> int:
-        """How many tasks would start if a worker were free. The others wait until a task of their user ends."""
+        """How many tasks a free worker could start. The parked ones first wait until a task of their user ends."""
         return len(self._waiting) - sum(map(len, self._parked.values()))
 
     def __contains__(self, task_id: str) -> bool:
         return task_id in self._waiting
 
     def add(self, task: Task) -> None:
-        """Add a task. One that came back from a lost worker starts before all others of its user."""
+        """Add a task. One that has been tried before goes ahead of its user's other tasks of that priority."""
         user_id = task.spec.user_id
         if task.attempt > 1:
             time = self._now
@@ -66,7 +66,7 @@ class WaitingTasks:
         heapq.heappush(self._heaps.setdefault(task.spec.train_type, []), entry)
 
     def remove(self, task_id: str) -> None:
-        """Take a task out. Its heap entry is dropped when its turn comes."""
+        """Remove a task. Its heap entry stays and is dropped when its turn comes."""
         if self._waiting.pop(task_id, None) is None:
             return
         user_id = self._user_of.pop(task_id)
@@ -77,14 +77,14 @@ class WaitingTasks:
             self._heaps.clear()
             self._parked.clear()
             self._last_time_of_user.clear()
-        self._unpark_one(user_id)  # The task may have come back from parking without having used its turn.
+        self._unpark_one(user_id)  # If it was the unparked one, another task of the user takes its turn.
 
     def of_user(self, user_id: str) -> int:
         """How many tasks of this user are waiting."""
         return self._waiting_of_user.get(user_id, 0)
 
     def running(self, user_id: str, change: int) -> None:
-        """Note that one more (`change` 1) or one less (-1) task of this user is being trained."""
+        """Record that one more task of this user is being trained (change=1), or one less (change=-1)."""
         self._running_of_user[user_id] += change
         if not self._running_of_user[user_id]:
             del self._running_of_user[user_id]
@@ -92,18 +92,18 @@ class WaitingTasks:
             self._unpark_one(user_id)
 
     def first(self, train_types: Iterable[str]) -> str | None:
-        """The task that a worker for these trainTypes should start next. It stays in the queue until `remove`."""
+        """The task that a worker for these trainTypes should start next. It stays in the queue."""
         heads = [entry for entry in map(self._head, train_types) if entry is not None]
         return min(heads)[3] if heads else None
 
     def start(self, task_id: str) -> None:
-        """Take the task out of the queue to be trained. The virtual time becomes that of the task."""
+        """Remove a task from the queue because its training starts. This advances the virtual time to the task's."""
         entry = self._waiting.get(task_id)
         if entry is not None:
             self._now = max(self._now, entry[1])
             self.remove(task_id)
         if len(self._last_time_of_user) > 1000 + 2 * len(self._waiting):
-            # A time in the past means the same as none. Removing it keeps the table from growing with every user.
+            # A virtual time in the past has no effect any more. Without this the table would grow with every user.
             self._last_time_of_user = {u: t for u, t in self._last_time_of_user.items() if t >= self._now}
 
     def _unpark_one(self, user_id: str) -> None:

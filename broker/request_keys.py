@@ -10,20 +10,20 @@ REQUEST_KEY_TTL_S = 86_400.0
 
 
 class RequestKeys:
-    """The request of each key. Times are wall clock seconds, because a key outlives restarts."""
+    """Which request each key was used for. Times are wall-clock seconds, because keys outlive restarts."""
 
     def __init__(self) -> None:
         self._requests: OrderedDict[tuple[str, str], tuple[TaskSpec, float]] = OrderedDict()
 
     def remember(self, spec: TaskSpec, at_s: float) -> None:
-        """Note a task that was submitted at that time. A task without a key is ignored."""
+        """Remember the key of a task that was submitted at `at_s`. A task without a key is ignored."""
         if spec.request_key:
             key = (spec.user_id, spec.request_key)
             self._requests[key] = (spec, at_s)
             self._requests.move_to_end(key)
 
     def find(self, spec: TaskSpec, now_s: float) -> TaskSpec | None:
-        """The request for which the key of `spec` was used; None if the key is unused or has expired."""
+        """Return the earlier request with the key of `spec`. None if the key is new or has expired."""
         known, at_s = self._requests.get((spec.user_id, spec.request_key), (None, 0.0))
         return known if now_s - at_s <= REQUEST_KEY_TTL_S else None
 

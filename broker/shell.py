@@ -1,9 +1,9 @@
-"""The broker's loop: receive what is there, let the core decide, write it down, then answer.
+"""The broker's loop: receive messages, let the core decide, record the facts, then send the answers.
 
-    wait → drain up to DRAIN_MESSAGES → core.handle each → append all facts, one commit → send
+    wait → receive up to DRAIN_MESSAGES → core.handle each → append all facts in one commit → send
 
-Everything sent in a round comes after the commit of that round. If the commit fails the process ends:
-memory is ahead of the journal then, and the journal is the truth that the next start replays.
+A round sends nothing before its commit. If the commit fails, the process ends: its state is then ahead of the journal,
+and the next start replays the journal.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ log = logging.getLogger("broker")
 
 DRAIN_MESSAGES = 500
 PUBLISHED_CHANGES = 1000
-#: As a plain number: combining pyzmq's enum members costs as much as a small send.
+#: A plain number, because combining pyzmq's enum members takes as long as sending a small message.
 NOBLOCK = int(zmq.NOBLOCK)
 TICK_INTERVAL_S = 1.0
 PRUNE_INTERVAL_S = 600.0
@@ -60,7 +60,7 @@ class Sockets(msgspec.Struct):
 
 
 class Shell:
-    """Owns sockets, clock and journal; decides nothing."""
+    """Owns the sockets, the clock and the journal. The core makes all decisions."""
 
     def __init__(self, core: Core, journal: Journal, sockets: Sockets, keep_days: float, tally: Tally) -> None:
         self._core = core
@@ -77,11 +77,11 @@ class Shell:
             self._poller.register(socket, zmq.POLLIN)
 
     def stop(self) -> None:
-        """End the loop after the current round; safe to call from a signal handler."""
+        """End the loop after the current round. A signal handler may call this."""
         self._stopping = True
 
     def run(self) -> None:
-        """Replay, then serve until `stop`. sqlite3.Error escapes: the caller must let the process end."""
+        """Replay the journal, then serve until `stop`. After a sqlite3.Error the caller must end the process."""
         self._replay()
         while not self._stopping:
             ready = dict(self._poller.poll(self._wait_ms()))
@@ -110,9 +110,9 @@ class Shell:
         )
 
     def _wait_ms(self) -> int:
-        """Until the next tick or the next lease's end, whichever comes first.
+        """How long to wait for messages: until the next tick or the end of the next lease.
 
-        Never for long beside a lease: the core takes a long time between two looks for a pause of this process.
+        It is at most a quarter of a lease, because the core takes a longer interval for a pause of this process.
         """
         now_s = time.monotonic()
         until_s = min(self._next_tick_s, now_s + self._core.settings.lease_ttl_s / 4)
@@ -137,14 +137,14 @@ class Shell:
                     self._refuse(peer, frames, error)
 
     def _refuse(self, peer: bytes, frames: list[bytes], error: wire.WireError) -> None:
-        """Tell a front-end which field of its request is bad: it would wait and repeat until its caller gives up."""
+        """Tell a front-end which field of its request is bad. Without an answer it would repeat the request in vain."""
         request_id = wire.request_id_of(frames)
         if request_id is not None:
             answer = m.Refused(request_id, "bad_fields", f"The broker does not take the request: {error}.")
             self._send(self._sockets.web, peer, answer)
 
     def _round(self, events: list[Event]) -> None:
-        """One group commit: all facts of all events on disk, then all effects."""
+        """Handle all events, record their facts in one commit (group commit), then carry out the effects."""
         records: list[Record] = []
         effects: list[Effect] = []
         now = _now()
@@ -154,7 +154,7 @@ class Shell:
             effects += event_effects
         changes = [effect.change for effect in effects if isinstance(effect, Publish)]
         if records:
-            # Each task as the last of its facts left it. The core may hold it no longer, if many ended at once.
+            # The last change of each task counts. The core may no longer have a task, if very many ended at once.
             self._journal.append(records, {change.task.task_id: change.task for change in changes}.values())
         for effect in effects:
             self._carry_out(effect)
@@ -179,7 +179,7 @@ class Shell:
                 self._send(self._sockets.web, effect.peer, answer)
 
     def _send(self, socket: zmq.Socket[bytes], peer: bytes, message: m.Message) -> None:
-        """Send to a peer that may be gone: the protocol's repeats heal what is lost here."""
+        """Send to a peer that may be gone. The protocol repeats what gets lost here."""
         frames = wire.encode(message)
         if len(frames[1]) > wire.MAX_PAYLOAD_BYTES:
             self._tally.add("broker.unsent", f"a {type(message).__name__} of {len(frames[1])} bytes")
@@ -203,7 +203,7 @@ class Shell:
             self._poller.register(self._sockets.publish.socket, zmq.POLLIN)
 
     def _pass_progress_on(self) -> None:
-        """Only what the core takes for news of a lease is published, as a message of the broker's own."""
+        """Publish the progress that the core accepts, as a message of the broker's own. Count and drop the rest."""
         for _ in range(DRAIN_MESSAGES):
             try:
                 frames = self._sockets.collect.recv_multipart(NOBLOCK)
@@ -218,7 +218,7 @@ class Shell:
             if progress is not None:
                 self._sockets.publish.send(progress)
             else:
-                reason = "not of the worker that holds the attempt, or older than what was published"
+                reason = "not from the worker that holds the attempt, or older than what was published"
                 self._tally.add("broker.progress_dropped", reason)
 
     def _housekeeping(self) -> None:
@@ -235,7 +235,7 @@ class Shell:
 
 
 def log_record(record: Record) -> None:
-    """One line a transition, with fixed keys."""
+    """Log a fact as one line with fixed keys."""
     fact = record.fact
     name = type(fact).__name__.lower()
     worker = getattr(fact, "worker", None) or getattr(getattr(fact, "end", None), "worker", "")

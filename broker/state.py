@@ -1,6 +1,6 @@
-"""What the facts have made of the tasks, with the indexes that decisions need. Pure.
+"""The state of all tasks as the facts have made it, with the indexes that decisions need. Pure.
 
-`apply` is the only code that changes durable state, and recovery replays the journal's facts through it.
+`apply` is the only code that changes durable state. Recovery replays the journal's facts through it.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from protocol.task import Task, TaskState
 
 class State:
     def __init__(self, max_running_per_user: int, recent_tasks: int) -> None:
-        """recent_tasks: ended tasks kept in memory for snapshots; older ones are read from the journal."""
+        """recent_tasks: how many ended tasks are kept in memory for snapshots. Older ones are read from the journal."""
         self.seq = 0
         self.tasks: dict[str, Task] = {}
         self.recent: OrderedDict[str, Task] = OrderedDict()
         self.waiting = WaitingTasks(max_running_per_user)
         self.workers = WorkerTable()
-        #: Who holds each task that is being trained. Which start of a worker that is stays in here: whoever knows a
-        #: worker's start_id could speak for it, so a task, which front-ends see, does not carry it.
+        #: Which worker holds each task that is being trained. A Task must not contain the worker's start_id: front-ends
+        #: get to see the Task, and whoever knows the start_id could act as that worker.
         self.holders: dict[str, Worker] = {}
         self.progress: dict[str, m.Progress] = {}
         self.request_keys = RequestKeys()
         self._recent_tasks = recent_tasks
 
     def apply(self, record: Record) -> Task:
-        """Change the state as the fact says; returns the task after it.
+        """Apply the fact and return the task as it is then.
 
-        ValueError for a fact that cannot follow; then nothing has changed.
+        Raises ValueError for a fact that cannot follow. Nothing has changed then.
         """
         before = self.tasks.get(record.task_id)
         task = evolve(before, record)
@@ -63,9 +63,9 @@ class State:
         return task
 
     def _replay(self, recovered: Recovered) -> dict[str, str]:
-        """Take over what the journal holds; returns, by taskId, why a task had to be left out.
+        """Take over the content of the journal. Returns the reason for each task that had to be left out, by task id.
 
-        A fact that cannot follow costs the task that it belongs to. The others must be served all the same.
+        If a fact cannot follow, only the task that it belongs to is left out, so that the broker can serve the others.
         """
         for task in recovered.ended:
             self._remember_ended(task)
@@ -84,7 +84,7 @@ class State:
         return left_out
 
     def _leave_out(self, task_id: str) -> None:
-        """Forget a live task, as if none of its facts had been read."""
+        """Remove a task that has not ended, as if none of its facts had been read."""
         task = self.tasks.pop(task_id, None)
         self.recent.pop(task_id, None)
         self.waiting.remove(task_id)
@@ -92,7 +92,7 @@ class State:
             self._release(task)
 
     def _release(self, task: Task) -> None:
-        """The task is not being trained any more: its worker holds nothing, its user has one running task less."""
+        """Record that the task is no longer being trained, for its worker and for its user."""
         self.workers.hold(self.holders.pop(task.task_id), None)
         self.waiting.running(task.spec.user_id, -1)
         self.progress.pop(task.task_id, None)
@@ -106,7 +106,7 @@ class State:
             )
 
     def _remember_ended(self, task: Task) -> None:
-        """Keep an ended task at hand; the oldest leaves when there are too many."""
+        """Keep an ended task in memory, and drop the oldest one if there are too many."""
         self.recent[task.task_id] = task
         while len(self.recent) > self._recent_tasks:
             self.recent.popitem(last=False)

@@ -1,4 +1,4 @@
-"""Counts errors that repeat, and logs the count once a second at most."""
+"""Count repeated errors, and log each kind at most once a second."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ INTERVAL_S = 1.0
 
 
 class Tally:
-    """Counts by kind. A peer that sends invalid messages without pause must not fill the disk with log lines."""
+    """One counter for each kind. It keeps a peer that floods the broker with bad messages from filling the log."""
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
@@ -19,14 +19,14 @@ class Tally:
         self._unsaid: dict[str, object] = {}
 
     def add(self, action: str, reason: object) -> None:
-        """Count one more of this kind. The first one is logged at once."""
+        """Count one more of this kind. Log it at once, unless this kind was logged within the last second."""
         self._counts[action] = self._counts.get(action, 0) + 1
         self._unsaid[action] = reason
         if time.monotonic() - self._said_at_s.get(action, -INTERVAL_S) >= INTERVAL_S:
             self._say(action)
 
     def flush(self) -> None:
-        """Log what has been counted since the last call. Call this about once a second."""
+        """Log the kinds that have been counted but not logged yet. Call this about once a second."""
         for action in list(self._unsaid):
             self._say(action)
 

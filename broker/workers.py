@@ -1,4 +1,7 @@
-"""The registered workers: who is alive, who is free, who holds what. Pure; times are monotonic seconds."""
+"""The registered workers: which are alive, which are free, and which task each one holds. Pure.
+
+Times are monotonic seconds.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,16 @@ from dataclasses import dataclass
 
 from protocol.messages import Hello, WorkerInfo
 
-#: A peer with a worker's key may say Hello under many names. This limits what that can cost.
+#: A peer with a worker's key may say Hello under many names. This limits the memory that they can take.
 MAX_WORKERS = 2000
 
 
 @dataclass(slots=True)
 class Worker:
-    """One start of one worker. peer: its current routing identity; None after a broker restart until it speaks."""
+    """One start of one worker.
+
+    peer: the routing identity of its connection. After a restart of the broker it is None until the worker says Hello.
+    """
 
     name: str
     start_id: str
@@ -23,7 +29,7 @@ class Worker:
     ready: bool = False
     task_id: str | None = None
     heard_at_s: float = 0.0
-    #: The key that its publications must carry; "" until it has said Hello to this run of the broker.
+    #: The key that its publications must carry. It is "" until the worker has said Hello to this run of the broker.
     publish_key: str = ""
 
     @property
@@ -32,13 +38,13 @@ class Worker:
 
 
 class WorkerTable:
-    """Workers ordered by when they were last heard. All have the same time to live, so the first one expires first."""
+    """All workers, in the order in which they were last heard. The first one is therefore the next to expire."""
 
     def __init__(self) -> None:
         self._by_key: OrderedDict[tuple[str, str], Worker] = OrderedDict()
         self._by_peer: dict[bytes, Worker] = {}
         self._by_name: dict[str, Worker] = {}
-        #: Free workers, grouped by the trainTypes that they can train. The one that has been idle longest comes first.
+        #: Free workers, grouped by the trainTypes that they can train. In each group, the longest idle one comes first.
         self._free: dict[tuple[str, ...], OrderedDict[tuple[str, str], Worker]] = {}
         self._free_count = 0
 
@@ -63,7 +69,7 @@ class WorkerTable:
         return self._by_name.get(name)
 
     def holder(self, name: str, start_id: str) -> Worker:
-        """The worker of that start. An unknown one is added without a peer, as happens on replay."""
+        """Return the worker of this start. An unknown one is added without a peer, which happens during replay."""
         worker = self._by_key.get((name, start_id))
         if worker is None:
             worker = self._by_key[name, start_id] = Worker(name, start_id)
@@ -71,26 +77,26 @@ class WorkerTable:
         return worker
 
     def why_not_welcome(self, hello: Hello, peer: bytes) -> str:
-        """Why this start of a worker must not register from `peer`; "" if it may."""
+        """Return why this start of a worker must not register from `peer`, or "" if it may."""
         if not hello.worker or not hello.start_id:
             return "A worker needs a name and a start_id."
         other = self._by_peer.get(peer)
         if other is not None and other.key != (hello.worker, hello.start_id):
-            return f"This connection is that of the worker {other.name!r}; each worker needs a connection of its own."
+            return f"This connection belongs to the worker {other.name!r}; each worker needs a connection of its own."
         namesake = self._by_name.get(hello.worker)
         if namesake is None and len(self) >= MAX_WORKERS:
-            return f"{MAX_WORKERS} workers are registered, the most that one broker takes; start no more of them."
+            return f"{MAX_WORKERS} workers are registered, which is the limit of one broker; start no more of them."
         if namesake is None or namesake.start_id == hello.start_id or not namesake.host:
             return ""
         if namesake.host != hello.host:
             return f"The name {hello.worker!r} is in use by a worker on {namesake.host}; choose another --name."
         if hello.start_id < namesake.start_id:
-            # It comes from a dead process, or from another machine with the same host name.
+            # This Hello comes from a dead process, or from another machine with the same host name.
             return f"A newer worker has taken the name {hello.worker!r}; start this one with another --name."
         return ""
 
     def attach(self, worker: Worker, peer: bytes) -> None:
-        """Note that the worker's messages come from `peer` from now on."""
+        """Record that the worker's messages come from `peer` from now on."""
         if worker.peer is not None:
             self._by_peer.pop(worker.peer, None)
         worker.peer = peer
@@ -101,7 +107,7 @@ class WorkerTable:
         self._by_key.move_to_end(worker.key)
 
     def hear_all(self, now_s: float) -> None:
-        """Give every worker a full time to live from now on, because the broker has just started."""
+        """Start all leases anew, because the broker has just started or was paused."""
         for worker in self._by_key.values():
             worker.heard_at_s = now_s
 
@@ -118,7 +124,7 @@ class WorkerTable:
             del self._by_name[worker.name]
 
     def hold(self, worker: Worker, task_id: str | None) -> None:
-        """Set the worker's one lease. None: it holds nothing, and will say when it is ready again."""
+        """Set the task that the worker holds. None: it holds none. It counts as free only after it has said so."""
         worker.task_id = task_id
         self.set_ready(worker, False)
 
