@@ -1,1 +1,1 @@
-"""The HTTP front-end: answers GET from its task cache, and POST once the broker has the task on disk."""
+"""The HTTP front-end. It answers GET from its task cache, and POST after the broker has written the task to disk."""

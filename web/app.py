@@ -1,4 +1,4 @@
-"""All routes on one screen, and the front-end's life from listening to its end."""
+"""All routes on one screen, and the front-end from its start to its end."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def make_services(settings: Settings, requests: BrokerRequests, pulse: BrokerPul
 
 
 def make_server(services: Services) -> HTTPServer:
-    """Not listening yet; all that it is given has to come in through its entrance."""
+    """Build the server. It does not listen yet, and every request passes its Entrance first."""
     given = {"services": services}
     application = Application(
         [
@@ -64,12 +64,12 @@ def make_server(services: Services) -> HTTPServer:
         rules=services.rules,
     )
     entrance = Entrance(application, services.rules, services.settings.max_body_bytes)
-    # The entrance bounds bodies, and answers with a sentence. Tornado's own limit closes without a word.
+    # The entrance limits bodies and explains a refusal. Tornado's own limit only closes the connection.
     return HTTPServer(entrance, max_header_size=MAX_HEADER_BYTES, max_body_size=sys.maxsize)
 
 
 async def serve(settings: Settings, keys: ClientKeys | None) -> None:
-    """Listen until SIGTERM or SIGINT. OSError when the address cannot be had."""
+    """Serve until SIGTERM or SIGINT. Raises OSError if the address cannot be used."""
     web = settings.web
     cache = TaskCache(web.cached_tasks)
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -85,8 +85,8 @@ async def serve(settings: Settings, keys: ClientKeys | None) -> None:
     log.info("action=web.listening address=http://%s:%d pid=%d", web.host, web.port, os.getpid())
     if web.host in ANY_ADDRESS and not web.allowed_hosts:
         log.warning(
-            "action=web.loopback_hosts_only reason='callers from elsewhere are refused until [web] allowed_hosts holds "
-            "the name or address that they call this machine by'"
+            "action=web.loopback_hosts_only reason='callers on other machines are refused until [web] allowed_hosts "
+            "has the name or address by which they call this machine'"
         )
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -101,7 +101,7 @@ async def serve(settings: Settings, keys: ClientKeys | None) -> None:
 
 
 def _log_request(handler: JsonHandler) -> None:
-    """Refusals and slow calls; a line for each of thousands of polls would drown the transitions."""
+    """Log only refusals and slow calls. Lines for thousands of polls would bury everything else."""
     status, took_ms = handler.get_status(), handler.request.request_time() * 1000
     if status >= 400 or took_ms > 1000:
         log.info(

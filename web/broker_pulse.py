@@ -1,4 +1,4 @@
-"""Whether the broker is alive, and what its newest tick says of the workers and the queue."""
+"""Is the broker alive, and what does its newest tick say about workers and queue?"""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import time
 
 from protocol import messages as m
 
-#: The broker ticks every second; after this much silence it counts as away.
+#: The broker sends a tick every second. After this long without one it counts as away.
 AWAY_AFTER_S = 3.5
 
 
 class BrokerPulse:
-    """Give `take` to Publications as a listener."""
+    """Pass `take` to Publications as a listener."""
 
     def __init__(self) -> None:
         self._tick: m.Tick | None = None
@@ -20,12 +20,12 @@ class BrokerPulse:
 
     @property
     def tick(self) -> m.Tick | None:
-        """The broker's newest tick; None when it has been silent for too long."""
+        """The broker's newest tick. None if it is older than AWAY_AFTER_S."""
         return self._tick if time.monotonic() - self._ticked_at_s < AWAY_AFTER_S else None
 
     @property
     def stuck_for_s(self) -> float:
-        """For how long tasks have been waiting while workers are free."""
+        """For how many seconds tasks have been waiting although workers are free."""
         return time.monotonic() - self._stuck_since_s if self._stuck_since_s is not None else 0.0
 
     def take(self, message: m.Published) -> None:

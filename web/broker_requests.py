@@ -1,4 +1,4 @@
-"""The front-end's requests to the broker, each repeated until it is answered or its time is over."""
+"""Requests to the broker. Each is repeated until it is answered or its time is up."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ REPEAT_CHECK_INTERVAL_S = 0.1
 
 
 class BrokerAwayError(Exception):
-    """No answer in time; what was asked may or may not have been done."""
+    """The broker did not answer in time. It may or may not have carried out the request."""
 
 
 @dataclass(slots=True)
 class _Request:
-    """Waits for its answer. Times are those of the event loop's clock."""
+    """A request that waits for its answer. Its times are those of the event loop's clock."""
 
     message: m.WebToBroker
     answer: asyncio.Future[m.BrokerToWeb]
@@ -38,12 +38,12 @@ class _Request:
 
 
 class BrokerRequests:
-    """Create inside a running event loop, then `start`."""
+    """Create it inside a running event loop, then call `start`."""
 
     def __init__(
         self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str, keys: ClientKeys | None, timeout_s: float
     ) -> None:
-        """endpoint: the broker's socket for front-ends. timeout_s: the longest that a request waits for its answer."""
+        """endpoint: the broker's socket for front-ends. timeout_s: how long a request waits for its answer."""
         self._timeout_s = timeout_s
         self._request_ids = itertools.count(1)
         self._waiting: dict[int, _Request] = {}
@@ -63,22 +63,23 @@ class BrokerRequests:
         self._dealer.close()
 
     def deliver_snapshots_to(self, take: Callable[[m.SnapshotPart], None]) -> None:
-        """take: called with each part of the snapshots that `ask_for_snapshot` asks for."""
+        """take: called with each part of a snapshot that `ask_for_snapshot` has asked for."""
         self._take_snapshot_part = take
 
     def ask_for_snapshot(self) -> None:
-        """Is not repeated: whoever misses a snapshot asks again."""
+        """Ask for a snapshot, without repeats: a caller that still misses it calls this again."""
         self._send(m.SnapshotWanted(next(self._request_ids)))
 
     async def request(self, make: Callable[[int], m.WebToBroker]) -> m.BrokerToWeb:
-        """The broker's answer to the message that `make` builds around a request_id.
+        """Send a request and return the broker's answer. make: builds the message from a request_id.
 
-        Every request may safely arrive twice, so it is repeated until answered. BrokerAwayError after timeout_s.
+        The request is repeated until it is answered, because every request may arrive twice without harm. Raises
+        BrokerAwayError after timeout_s.
         """
         request_id = next(self._request_ids)
         message = make(request_id)
         if isinstance(message, m.Lookup | m.Cancel | m.StopEarly) and not is_task_id(message.task_id):
-            # The broker would not even read the question.
+            # The broker would refuse the whole message, since this is not a task id.
             error = f"There is no task {message.task_id[:80]!r}; a taskId has 32 hexadecimal digits."
             return m.Refused(request_id, "unknown_task", error)
         now_s = self._loop.time()
@@ -92,7 +93,7 @@ class BrokerRequests:
             del self._waiting[request_id]
 
     def _repeat_requests(self) -> None:
-        """One timer for all requests: one for each would cost more than sending it."""
+        """Repeat or give up requests. One timer serves all: a timer for each would take longer than sending it."""
         self._repeat_timer = self._loop.call_later(REPEAT_CHECK_INTERVAL_S, self._repeat_requests)
         now_s = self._loop.time()
         for request in self._waiting.values():
@@ -105,14 +106,14 @@ class BrokerRequests:
                 self._send(request.message)
 
     def _send(self, message: m.WebToBroker) -> None:
-        """Leaves with all others of this turn of the event loop: the broker then commits them together."""
+        """Queue a message. All messages of one turn of the event loop leave together, so one commit can take them."""
         if not self._outbox:
             self._loop.call_soon(self._send_outbox)
         self._outbox.append(message)
 
     def _send_outbox(self) -> None:
         messages, self._outbox = self._outbox, []
-        # Those that cannot be sent now (not connected) are repeated, or given up in time.
+        # A message that cannot be sent now, because there is no connection, is repeated later or given up in time.
         self._dealer.send_all([wire.encode(message) for message in messages])
 
     def _answered(self, frames: list[bytes]) -> None:

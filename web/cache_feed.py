@@ -1,4 +1,4 @@
-"""Fills the task cache: with what the broker publishes, and with a snapshot wherever some of that was missed."""
+"""Fill the task cache with what the broker publishes, and with a snapshot whenever publications were missed."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from web.task_cache import TaskCache
 
 log = logging.getLogger("web")
 
-#: The publication that shows a gap is followed by many more, but one snapshot is enough for all of them.
+#: The shortest time between two requests for a snapshot. Many publications may show the same gap.
 SNAPSHOT_INTERVAL_S = 0.5
 
 
 class CacheFeed:
-    """Give `take` to Publications as a listener."""
+    """Pass `take` to Publications as a listener."""
 
     def __init__(self, cache: TaskCache, requests: BrokerRequests) -> None:
         self._cache = cache

@@ -1,4 +1,4 @@
-"""One caller's connection: what it is in the midst of, and since when."""
+"""A caller's connection: which phase of a request it is in, and since when."""
 
 from __future__ import annotations
 
@@ -9,36 +9,36 @@ from collections.abc import Callable
 
 from tornado.iostream import IOStream
 
-#: A connection that has only just come, or whose answer has only just gone out, is about to speak.
+#: A new connection, or one whose answer has just been sent, does not count as idle before this time has passed.
 FRESH_S = 1.0
 
 
 class Phase(enum.IntEnum):
-    """What is awaited."""
+    """What the connection is waiting for."""
 
-    REQUEST = 0  #: The first byte of a request, from the caller.
-    HEADERS = 1  #: The rest of the request's head, from the caller.
-    BODY = 2  #: The rest of its body, from the caller.
-    ANSWER = 3  #: From us.
+    REQUEST = 0  #: The caller's next request, of which no byte has arrived.
+    HEADERS = 1  #: The rest of the headers.
+    BODY = 2  #: The rest of the body.
+    ANSWER = 3  #: Our answer.
 
 
 class Connection(IOStream):
     """A Tornado stream that knows its phase.
 
-    The clock of a phase starts once: bytes that drip in do not reset it.
+    The clock of a phase starts once. A caller that sends single bytes does not reset it.
     """
 
     def __init__(
         self, socket: socket.socket, address: str, max_buffer_bytes: int, closed: Callable[[Connection], None]
     ):
-        """address: who counts as one caller. closed: called once, when the descriptor is free again."""
+        """address: the caller, as `caller_of` names it. closed: called once, after the descriptor has been closed."""
         super().__init__(socket, max_buffer_size=max_buffer_bytes)
         self.address = address
         self.phase = Phase.REQUEST
         self.since_s = time.monotonic()
-        #: When the answer was first seen waiting for the caller to take it; 0.0 while none waits.
+        #: Since when an answer has been waiting for the caller to read it; 0.0 while none waits.
         self.writing_since_s = 0.0
-        #: What is done instead of closing it when a body does not come in time.
+        #: Called if the body does not arrive in time. Without it, the connection is closed.
         self.give_up: Callable[[], None] | None = None
         self._closed_call = closed
 
@@ -57,11 +57,11 @@ class Connection(IOStream):
         self._closed_call(self)
 
     def is_idle(self, now_s: float) -> bool:
-        """Whether it has said nothing for a while, and nothing is owed to it."""
+        """Whether no request is in progress and the last one is a while ago."""
         return self.phase is Phase.REQUEST and now_s - self.since_s >= FRESH_S
 
     def idleness(self, now_s: float) -> tuple[int, float]:
-        """The greater, the sooner it is closed when there are too many: requests that are being answered come last."""
+        """The sort key for closing connections, the greatest first. Requests that are being answered come last."""
         age_s = now_s - self.since_s
         if self.phase is Phase.ANSWER:
             return 0, age_s

@@ -1,8 +1,9 @@
-"""Who may speak at all, told from a request's head alone: its Host, its origin and the length of its body. Pure.
+"""Which requests are refused because of their headers alone: Host, origin and the length of the body. Pure.
 
-A web page that a browser on this machine shows can send requests to us, but it cannot choose what the browser says
-of it: Origin and Sec-Fetch-Site name where the request comes from, and Host is the name in the URL. The last stops DNS
-rebinding, where a page's own name is made to point at us. Back-ends send neither Origin nor Sec-Fetch-Site.
+A web page in a browser on this machine can send requests to us, but it cannot forge the headers that the browser adds.
+Origin and Sec-Fetch-Site say which site the request comes from. Host is the name in the URL, so checking it stops DNS
+rebinding, where the page's own host name is made to point to this machine. Back-ends do not send Origin or
+Sec-Fetch-Site.
 """
 
 from __future__ import annotations
@@ -15,16 +16,16 @@ from tornado.httputil import HTTPHeaders
 
 from web.refusal import Refusal
 
-#: Host and port as they stand in the Host header; the port may be empty (RFC 9110, section 4.2.3).
+#: The value of a Host header. The port may be empty (RFC 9110, section 4.2.3).
 _HOST = re.compile(r"(?P<name>[a-z0-9._~-]+|\[[0-9a-f:.]+\])(:(?P<port>[0-9]{0,5}))?")
 _LENGTH = re.compile(r"[0-9]{1,18}")
 _LIST_SEPARATOR = re.compile(r"[ \t]*,[ \t]*")
 DEFAULT_PORTS = {"http": "80", "https": "443"}
-#: Addresses that mean "all of this machine's", which nobody can put into a URL in earnest.
+#: Listening addresses that mean all addresses of this machine. They are no names for a URL.
 ANY_ADDRESS = ("0.0.0.0", "::", "*", "")
-#: Hosts that have been judged are remembered; strangers may send any number of them.
+#: The verdicts on hosts are cached. The cache is bounded, because strangers may send any number of hosts.
 MAX_REMEMBERED_HOSTS = 1000
-#: The Sec-Fetch-Site of what a page of our own sends, and of an address typed by hand.
+#: The values of Sec-Fetch-Site for requests of our own pages, and for an address that a person has typed.
 OWN_SITES = ("same-origin", "none")
 
 PREFLIGHT_HEADERS = {
@@ -37,7 +38,7 @@ EXPOSED_HEADERS = "Retry-After, WWW-Authenticate, Allow"
 
 class DoorRules:
     def __init__(self, host: str, allowed_hosts: Iterable[str], allowed_origins: Iterable[str], max_body_bytes: int):
-        """host: the listening address. The others: the settings of these names."""
+        """host: the address that the server listens on. The other parameters are the settings of the same names."""
         names = {*allowed_hosts, *(() if host in ANY_ADDRESS else (host,))}
         self._names = {_canonical(name if name.startswith("[") or ":" not in name else f"[{name}]") for name in names}
         self._origins = set(allowed_origins)
@@ -45,7 +46,7 @@ class DoorRules:
         self._remembered: dict[str, bool] = {}
 
     def check(self, headers: HTTPHeaders, version: str) -> None:
-        """Refusal when a request with this head is not to be looked at any further. version: "HTTP/1.1"."""
+        """Raise Refusal if a request with these headers must not be read any further. version: such as "HTTP/1.1"."""
         self._check_host(headers.get_list("Host"), version)
         origins, sites = headers.get_list("Origin"), headers.get_list("Sec-Fetch-Site")
         if origins or sites:
@@ -54,7 +55,7 @@ class DoorRules:
             self._check_length(headers)
 
     def cors_headers(self, headers: HTTPHeaders) -> dict[str, str]:
-        """What the answer to this request says, so that the pages of allowed origins may read it."""
+        """Return the headers with which pages of an allowed origin may read the answer."""
         if not self._origins:
             return {}
         origins = headers.get_list("Origin")
@@ -67,7 +68,7 @@ class DoorRules:
         }
 
     def is_preflight(self, headers: HTTPHeaders) -> bool:
-        """Whether an OPTIONS request is a browser's, which asks if a page of an allowed origin may send something."""
+        """Whether an OPTIONS request is a preflight: a browser asks for a page of an allowed origin."""
         return "Access-Control-Request-Method" in headers and (
             "Access-Control-Allow-Origin" in self.cors_headers(headers)
         )
@@ -82,7 +83,7 @@ class DoorRules:
     def _check_host(self, hosts: list[str], version: str) -> None:
         if len(hosts) != 1:
             if not hosts and version == "HTTP/1.0":
-                return  # HTTP/1.0 has no such header, and no browser leaves it out.
+                return  # HTTP/1.0 does not require the header, and every browser sends it.
             raise Refusal("bad_request", f"The request has {len(hosts)} Host headers; send one.")
         host = hosts[0]
         allowed = self._remembered.get(host)
@@ -93,8 +94,8 @@ class DoorRules:
         if not allowed:
             raise Refusal(
                 "foreign_host",
-                f"This server does not answer to the name in 'Host: {host[:100]}'; call it by a loopback address or "
-                "by the address that it listens on, or add the name (without a port) to [web] allowed_hosts in "
+                f"This server does not have the name in 'Host: {host[:100]}'; call it by a loopback address or by the "
+                "address that it listens on, or add the name (without a port) to [web] allowed_hosts in "
                 "conf/tfmodel.toml.",
             )
 
@@ -102,7 +103,7 @@ class DoorRules:
         found = _HOST.fullmatch(host.lower())
         if found is None or int(found["port"] or 0) > 65535:
             raise Refusal(
-                "bad_request", f"'Host: {host[:100]}' is not a host with or without a port; send one as in the URL."
+                "bad_request", f"'Host: {host[:100]}' is not a host name or address; send host and port as in the URL."
             )
         name = _canonical(found["name"])
         return name in self._names or _is_loopback(name)
@@ -116,8 +117,9 @@ class DoorRules:
         came = f"Origin: {origins[0]}" if origins else f"Sec-Fetch-Site: {sites[0]}"
         raise Refusal(
             "cross_site",
-            f"A browser sent this for a page of another site ('{came[:200]}'), which may not call this server; let "
-            "your back-end call it, or add the page's origin to [web] allowed_origins in conf/tfmodel.toml.",
+            f"A browser sent this for a page of another site ('{came[:200]}'), and such pages may not call this "
+            "server; let your back-end call it, or add the origin of the page to [web] allowed_origins in "
+            "conf/tfmodel.toml.",
         )
 
     def _check_length(self, headers: HTTPHeaders) -> None:
@@ -127,20 +129,20 @@ class DoorRules:
                 raise Refusal("bad_request", "The request has both Content-Length and Transfer-Encoding; send one.")
             if len(codings) > 1 or codings[0].lower() != "chunked":
                 came = ", ".join(codings)[:80]
-                raise Refusal("bad_request", f"'Transfer-Encoding: {came}' is not read here; send the body chunked.")
+                raise Refusal("bad_request", f"'Transfer-Encoding: {came}' is not supported; send the body chunked.")
             return
-        # Given twice alike it counts once, as HTTP allows.
+        # HTTP allows the header to be repeated with the same value.
         different = set(_LIST_SEPARATOR.split(",".join(lengths)))
         length = different.pop()
         if different or not _LENGTH.fullmatch(length):
             came = ", ".join(lengths)[:40]
-            raise Refusal("bad_request", f"Content-Length is {came!r}; it has to be one whole number of bytes.")
+            raise Refusal("bad_request", f"Content-Length is {came!r}; send one whole number of bytes.")
         if int(length) > self._max_body_bytes:
             raise self.too_large(int(length))
 
 
 def _canonical(name: str) -> str:
-    """One spelling of a host: small letters, no trailing dot, addresses as Python writes them, without brackets."""
+    """Return the only spelling of a host: lower case, no brackets, no trailing dot, addresses as Python writes them."""
     name = name.lower()
     if name.startswith("["):
         try:
@@ -163,7 +165,7 @@ def _is_loopback(name: str) -> bool:
 
 
 def _is_own(origin: str, host: str) -> bool:
-    """Whether the origin is this server as the browser knows it. A proxy may speak https in front of us."""
+    """Whether the origin is this server. The scheme may differ, because a proxy in front of us may use https."""
     scheme, separator, place = origin.partition("://")
     if not separator or scheme not in DEFAULT_PORTS:
         return False

@@ -1,6 +1,6 @@
-"""What every request passes before a handler sees it: the door rules, and the bound on its body.
+"""Every request passes the Entrance before a handler sees it. It applies the door rules and limits the body.
 
-The body is collected here, so handlers find it whole or not at all, and a refusal needs no handler.
+The Entrance collects the whole body before it calls a handler, and it answers refused requests itself.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from web.request_lines import log_refused
 
 log = logging.getLogger("web")
 
-#: So much of a refused body is read and dropped, so that its sender gets to read the answer. Closed at once, the
-#: connection would be reset under it (RFC 9112, section 9.6).
+#: How much of a refused body is read and dropped. If the connection were closed at once, it would be reset before the
+#: sender has read the answer (RFC 9112, section 9.6).
 LINGER_BYTES = 1_000_000
 
 
 class Entrance(HTTPServerConnectionDelegate):
-    """Stands between Tornado's server and the application."""
+    """The delegate between Tornado's server and the application."""
 
     def __init__(self, application: Application, rules: DoorRules, max_body_bytes: int) -> None:
         self.application = application
@@ -52,7 +52,7 @@ class Entrance(HTTPServerConnectionDelegate):
 
 
 class _Visit(HTTPMessageDelegate):
-    """One request on its way in."""
+    """One request, from its headers to the handler or to a refusal."""
 
     def __init__(
         self, entrance: Entrance, server_conn: object, request_conn: HTTP1Connection, connection: Connection
@@ -77,7 +77,7 @@ class _Visit(HTTPMessageDelegate):
         except Refusal as refusal:
             self._refuse(refusal)
             if refusal.body["code"] == "bad_request":
-                self._end()  # Where its body ends is not known.
+                self._end()  # It is not known where the body ends, so it cannot be skipped.
         else:
             self._connection.give_up = self._too_slow
         return None
@@ -104,7 +104,7 @@ class _Visit(HTTPMessageDelegate):
             return
         inner = self._entrance.application.start_request(self._server_conn, self._http)
         try:
-            # Both may return something to wait for. The body is here already, so there is no need to.
+            # Both may return a future that slows the sender down. The body has already arrived, so ignore them.
             inner.headers_received(self._start_line, self._headers)
             if self._body:
                 inner.data_received(bytes(self._body))
@@ -123,8 +123,8 @@ class _Visit(HTTPMessageDelegate):
         self._refuse(
             Refusal(
                 "request_timeout",
-                "The body did not come within the time that this server waits for one ([web] transfer_timeout_s); send "
-                "it again.",
+                "The body did not arrive within the time limit of this server ([web] transfer_timeout_s); send the "
+                "request again.",
             )
         )
         self._end()
@@ -134,7 +134,7 @@ class _Visit(HTTPMessageDelegate):
         self._connection.give_up = None
         log_refused(refusal.status_code, self._start_line.method, self._start_line.path, self._http.context)
         if "Expect" in self._headers:
-            del self._headers["Expect"]  # Tornado would ask for the body.
+            del self._headers["Expect"]  # Otherwise Tornado would ask the caller to send the body.
         body = msgspec.json.encode(refusal.body)
         headers = HTTPHeaders(
             {
@@ -149,7 +149,7 @@ class _Visit(HTTPMessageDelegate):
         self._written = self._http.write_headers(line, headers, None if self._start_line.method == "HEAD" else body)
 
     def _end(self) -> None:
-        """Close the connection when the refusal has gone out."""
+        """Close the connection after the refusal has been sent."""
         self._http.finish()
         future_add_done_callback(self._written, lambda _: self._http.close())
 

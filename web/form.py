@@ -1,4 +1,4 @@
-"""The fields of a POST, from any of the bodies that callers send: a form, a multipart form, or a JSON object."""
+"""Read the fields of a POST from its body: a form, a multipart form, or a JSON object."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Fields = dict[str, list[str]]
 
 
 def read_form(headers: HTTPHeaders, body: bytes) -> Fields:
-    """Each field's name with all its values, as text; "" where a value is empty. Refusal for what is no form."""
+    """Return all values of each field, as text. An empty value is "". Raises Refusal if the body is not a form."""
     given = headers.get("Content-Type", "")
     kind = given.partition(";")[0].strip().lower()
     if kind not in (FORM_TYPE, MULTIPART_TYPE, JSON_TYPE):
@@ -39,7 +39,7 @@ def read_form(headers: HTTPHeaders, body: bytes) -> Fields:
     coding = headers.get("Content-Encoding", "identity")
     if coding.lower() != "identity":
         raise Refusal(
-            "unsupported_media_type", f"The body came with Content-Encoding: {coding[:80]}; send it as it is."
+            "unsupported_media_type", f"The body came with Content-Encoding: {coding[:80]}; send it unencoded."
         )
     if kind == FORM_TYPE:
         return _urlencoded(body)
@@ -61,7 +61,7 @@ def _urlencoded(body: bytes) -> Fields:
 
 
 def _multipart(content_type: str, body: bytes) -> Fields:
-    """What PHP's cURL sends for an array, and a browser for FormData."""
+    """PHP's cURL sends such a body for an array, and a browser for FormData."""
     arguments: dict[str, list[bytes]] = {}
     files: dict[str, list[HTTPFile]] = {}
     limits = ParseMultipartConfig(max_parts=MAX_FORM_FIELDS, max_part_header_size=MAX_PART_HEADER_BYTES)
@@ -79,19 +79,19 @@ def _multipart(content_type: str, body: bytes) -> Fields:
         names = ", ".join(files)[:200]
         raise Refusal(
             "bad_fields",
-            f"A file came in the field {names}; TFModel reads photos from a folder, so post that folder's path as "
-            "projectDir and no file.",
+            f"A file came in the field {names}; TFModel reads photos from a folder, so post the path of that folder as "
+            "projectDir and send no files.",
             fields={name: f"{name} came as a file; post text." for name in files},
         )
     return {name: [value.decode("utf-8", "replace") for value in values] for name, values in arguments.items()}
 
 
 class _Pairs(list[tuple[str, Any]]):
-    """A JSON object as it was written, in which a name may stand twice."""
+    """The pairs of a JSON object as they were written. A name may occur twice."""
 
 
 class _Number(str):
-    """A JSON number as it was written; options say themselves which numbers they take."""
+    """A JSON number as it was written. The options check which numbers they accept."""
 
 
 def _json_object(body: bytes) -> Fields:
@@ -104,10 +104,10 @@ def _json_object(body: bytes) -> Fields:
             parse_constant=_Number,
         )
     except (ValueError, RecursionError) as error:
-        came = "it is nested too deep" if isinstance(error, RecursionError) else str(error)[:200]
-        raise Refusal("bad_fields", f"The body is no JSON in UTF-8: {came}.") from error
+        came = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]
+        raise Refusal("bad_fields", f"The body is not JSON in UTF-8: {came}.") from error
     if not isinstance(value, _Pairs):
-        raise Refusal("bad_fields", 'The JSON is no object; send the fields as {"userId": "…", …}.')
+        raise Refusal("bad_fields", 'The JSON is not an object; send the fields as {"userId": "…", …}.')
     if len(value) > MAX_FORM_FIELDS:
         raise Refusal("bad_fields", f"The JSON has {len(value)} fields; send at most {MAX_FORM_FIELDS}.")
     fields: Fields = {}
@@ -124,7 +124,7 @@ def _json_object(body: bytes) -> Fields:
 
 
 def _as_text(value: Any) -> str | None:
-    """As a form would hold it; None for what no form can. A list is its parts with commas between."""
+    """Return the value as a form would have it, or None if no form can. The items of a list are joined by commas."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if value is None:

@@ -1,4 +1,4 @@
-"""The HTTP calls. Every answer is JSON; every error is a sentence that says what to do, and a stable code."""
+"""The HTTP calls. Every answer is JSON. An error is a sentence that says what to do, and a stable code."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from web.views import full_view, readiness_view, workers_view
 
 
 class TaskHandler(JsonHandler):
-    """`/`: the two calls of the original API."""
+    """`/`: the two calls of the original API, POST and GET."""
 
     async def get(self) -> None:
         task_id = self.get_query_argument("taskId", "")
         if not task_id:
-            raise Refusal("bad_fields", "taskId is missing; call GET /?taskId=… with the taskId that POST answered.")
+            raise Refusal("bad_fields", "taskId is missing; call GET /?taskId=… with the taskId that POST returned.")
         cached = None if self.caller.user else self.services.cache.brief_json(task_id)
         self.finish(cached or (await self.find(task_id)).brief_json())
 
@@ -33,7 +33,7 @@ class TaskHandler(JsonHandler):
             fields, self.services.allowed_roots, self.request.headers.get("Idempotency-Key", "")
         )
         if spec is None:
-            # A folder that is not allowed is only the verdict when the call is otherwise right.
+            # The code project_dir_not_allowed is only used if nothing else is wrong.
             codes = {problem.code for problem in problems}
             code = codes.pop() if len(codes) == 1 else "bad_fields"
             raise Refusal(
@@ -44,11 +44,11 @@ class TaskHandler(JsonHandler):
         if not self.caller.sees(spec.user_id):
             raise Refusal(
                 "user_not_allowed",
-                f"This token belongs to userId={self.caller.user!r} and posts no tasks for {spec.user_id[:80]!r}; send "
-                "that userId, or use another token.",
+                f"This token belongs to userId={self.caller.user!r} and cannot post a task for {spec.user_id[:80]!r}; "
+                "send the userId of the token, or use another token.",
             )
         self._check_disk(spec.project_path)
-        # Not always the task of this spec: the same key gets the same task.
+        # If the Idempotency-Key was used before, the broker answers with the earlier task.
         entry = await self.ask_for_task(lambda request_id: m.Submit(request_id, spec))
         self.finish(entry.brief_json())
 
@@ -58,16 +58,16 @@ class TaskHandler(JsonHandler):
         if free_mb < needed_mb:
             raise Refusal(
                 "disk_nearly_full",
-                f"Only {free_mb:.0f} MB are free at {project_path}, and {needed_mb} are needed "
+                f"Only {free_mb:.0f} MB are free at {project_path}, and {needed_mb} MB are needed "
                 "([web] min_free_mb); free some space and post again.",
             )
 
 
 class WholeTaskHandler(JsonHandler):
-    """Calls that answer with the whole task."""
+    """The base of the calls that answer with all fields of a task."""
 
     async def check_sight(self, task_id: str) -> None:
-        """Refusal when there is no such task for a caller who has one user's token."""
+        """Raise Refusal if the caller has a token of one user and the task is not that user's."""
         if self.caller.user:
             await self.find(task_id)
 
@@ -75,12 +75,12 @@ class WholeTaskHandler(JsonHandler):
         end = None
         if not knows_its_end(entry.progress):
             end = await self.services.forecaster.end_of(entry.task)
-            entry = self.services.cache.get(entry.task.task_id) or entry  # It may have gone on meanwhile.
+            entry = self.services.cache.get(entry.task.task_id) or entry  # It may have changed meanwhile.
         self.send_json(full_view(entry.task, entry.progress, None if entry.task.ended else end, time.time()))
 
 
 class TaskDetailHandler(WholeTaskHandler):
-    """`/v1/tasks/<taskId>`: the whole task, and cancelling it."""
+    """`/v1/tasks/<taskId>`: GET returns all fields of the task, DELETE cancels it."""
 
     async def get(self, task_id: str) -> None:
         await self.answer(await self.find(task_id))
@@ -91,7 +91,7 @@ class TaskDetailHandler(WholeTaskHandler):
 
 
 class TaskStopHandler(WholeTaskHandler):
-    """`/v1/tasks/<taskId>/stop`: end early and keep the best model so far."""
+    """`/v1/tasks/<taskId>/stop`: POST ends the training early and keeps the best model so far."""
 
     async def post(self, task_id: str) -> None:
         await self.check_sight(task_id)
@@ -99,7 +99,7 @@ class TaskStopHandler(WholeTaskHandler):
 
 
 class WorkersHandler(JsonHandler):
-    """`/v1/workers`: who is registered, and what each does."""
+    """`/v1/workers`: the registered workers, and the task of each."""
 
     async def get(self) -> None:
         answer = await self.ask(m.WorkersWanted)
@@ -107,7 +107,7 @@ class WorkersHandler(JsonHandler):
         self.send_json(workers_view(answer.workers, self._is_seen))
 
     def _is_seen(self, task_id: str) -> bool:
-        """Whether this caller may know of the task; one with the token of a user knows that user's tasks only."""
+        """Whether the caller may see the task. A token of one user only shows that user's tasks."""
         if not self.caller.user:
             return True
         entry = self.services.cache.get(task_id)
@@ -115,20 +115,20 @@ class WorkersHandler(JsonHandler):
 
 
 class OpenHandler(JsonHandler):
-    """Calls that need no token: monitors have none."""
+    """The base of the calls without a token, which monitoring uses."""
 
     needs_token = False
 
 
 class HealthHandler(OpenHandler):
-    """`/healthz`: this process answers."""
+    """`/healthz`: this process is alive."""
 
     def get(self) -> None:
         self.send_json({"status": "ok"})
 
 
 class ReadyHandler(OpenHandler):
-    """`/readyz`: a task could be trained now; if not, what is missing."""
+    """`/readyz`: whether a task could be trained now, and if not, what is missing."""
 
     def get(self) -> None:
         services, needed_mb = self.services, self.services.settings.min_free_mb
@@ -143,7 +143,7 @@ class ReadyHandler(OpenHandler):
 
 
 class UnknownPathHandler(JsonHandler):
-    """Everything else."""
+    """All other paths."""
 
     needs_token = False
 
@@ -153,9 +153,9 @@ class UnknownPathHandler(JsonHandler):
 
 
 def free_space_mb(folder: str | Path) -> float:
-    """What an unprivileged process could still write there; no end of it where the system does not say."""
+    """Return how many MB an unprivileged process can still write there; infinity if that cannot be found out."""
     try:
         status = os.statvfs(folder)
     except OSError:
-        return math.inf  # The folder has just gone, or is not ours to look at. Whoever needs it will say so.
+        return math.inf  # The folder is gone or unreadable. Whoever needs it reports that.
     return status.f_bavail * status.f_frsize / 2**20

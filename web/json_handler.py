@@ -1,4 +1,4 @@
-"""What all HTTP calls share: services, tokens, JSON out, errors as JSON."""
+"""What all HTTP calls share: the services that they use, the check of tokens, and answers and errors as JSON."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from web.token_gate import ANYBODY, Caller, TokenGate
 
 log = logging.getLogger("web")
 
-#: The codes for refusals that Tornado itself makes.
+#: The codes for refusals by Tornado itself.
 CODES_BY_STATUS = {404: "unknown_path", 405: "method_not_allowed"}
 READING_METHODS = ("GET", "HEAD", "OPTIONS")
-#: The query that nearly all calls have, and that needs no closer look.
+#: The query of nearly all calls. It needs no further check.
 ONLY_A_TASK_ID = re.compile("taskId=[0-9a-f]{32}")
-#: What people call a token in a URL, where it does not belong.
+#: Names under which people send a token in a URL, where it does not belong.
 TOKEN_FIELDS = frozenset(("token", "access_token", "api_key", "apikey", "api_token", "authorization", "bearer"))
 
 
 class Services(msgspec.Struct, frozen=True):
-    """What handlers work with."""
+    """What the handlers use."""
 
     settings: WebSettings
     allowed_roots: Sequence[Path]
@@ -49,10 +49,10 @@ class Services(msgspec.Struct, frozen=True):
     gate: TokenGate
 
 
-# The body has come whole before a handler is made (see web/entrance.py); this keeps Tornado from reading it as a form.
+# The Entrance has already collected the body (web/entrance.py). This decorator keeps Tornado from parsing it as a form.
 @stream_request_body
 class JsonHandler(RequestHandler):
-    """A call; monitors set needs_token to False."""
+    """The base of all handlers. A call that works without a token sets needs_token to False."""
 
     needs_token = True
 
@@ -68,7 +68,7 @@ class JsonHandler(RequestHandler):
             self.set_header(name, value)
 
     def compute_etag(self) -> str | None:
-        return None  # A hash of every answer that no poller sends back.
+        return None  # It would cost a hash for every answer, and callers never send it back.
 
     def data_received(self, chunk: bytes) -> None:
         self.body += chunk
@@ -81,10 +81,10 @@ class JsonHandler(RequestHandler):
         if self.needs_token and method != "OPTIONS":
             self.caller = self.services.gate.admit(self.request.headers.get("Authorization", ""))
             if self.caller.read_only and not reads:
-                raise Refusal("read_only_token", "This token may only look (GET, HEAD); ask for one that may change.")
+                raise Refusal("read_only_token", "This token may only read (GET, HEAD); use one that may also write.")
 
     def head(self, *path_args: str) -> Awaitable[None] | None:
-        """As GET; Tornado leaves the body out."""
+        """The same as GET. Tornado omits the body."""
         answer: Awaitable[None] | None = self.get(*path_args)
         return answer
 
@@ -107,22 +107,22 @@ class JsonHandler(RequestHandler):
             self._send_tornados_error(status_code)
 
     def _send_tornados_error(self, status_code: int) -> None:
-        """For what Tornado refuses by itself, and for exceptions that nobody foresaw."""
+        """Answer for a refusal by Tornado itself, or for an unexpected exception."""
         reason = http.HTTPStatus(status_code).phrase
         code = CODES_BY_STATUS.get(status_code, "internal_error" if status_code >= 500 else "bad_fields")
         allowed = _allowed_methods(type(self))
         words = {
-            400: "The request cannot be read; send UTF-8, percent-encoded.",
+            400: "The request cannot be read; send percent-encoded UTF-8.",
             404: f"There is nothing at {self.request.path[:200]}; the calls are described in the README.",
-            405: f"{self.request.method} is not a call of {self.request.path[:200]}; it takes {allowed}.",
-            500: "Something went wrong here; it has been logged. Try again, or tell the operator.",
+            405: f"{self.request.method} is not possible at {self.request.path[:200]}; use {allowed}.",
+            500: "There was an error inside the server, which is in its log; try again, or tell the operator.",
         }
         if status_code == 405:
             self.set_header("Allow", allowed)
         self.send_json({"error": words.get(status_code, f"{reason}."), "code": code}, status_code)
 
     def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
-        """Only what is our fault, and without the request's own words; the answer's line names the rest."""
+        """Log only our own errors, and no text from the request. The line about the answer covers refusals."""
         if not isinstance(value, HTTPError):
             where = f"{self.request.method} {shown(self.request.uri or '')}"
             log.error("action=web.error call=%r", where, exc_info=value)
@@ -133,13 +133,13 @@ class JsonHandler(RequestHandler):
             if name.lower() in TOKEN_FIELDS or any(self._is_token(value) for value in values):
                 raise Refusal(
                     "token_in_url",
-                    "A token does not belong into a URL, which proxies and browsers keep; send it in the header "
-                    "'Authorization: Bearer <token>'. If this one was real, revoke it and make another.",
+                    "A token does not belong in a URL, because proxies and browsers store URLs; send it in the header "
+                    "'Authorization: Bearer <token>'. If this token was real, revoke it and make a new one.",
                 )
         if self.request.method not in READING_METHODS:
             raise Refusal(
                 "bad_fields",
-                f"Fields came in the URL ({', '.join(fields)[:200]}); send them in the body, and nothing after a '?'.",
+                f"Fields came in the URL ({', '.join(fields)[:200]}); send them in the body, and a URL without '?'.",
                 fields={name: f"{name} came in the URL; send it in the body." for name in fields},
             )
 
@@ -150,12 +150,12 @@ class JsonHandler(RequestHandler):
     # ---- the broker ----
 
     async def ask(self, make: Any) -> m.BrokerToWeb:
-        """The broker's answer; a Refusal when it refuses or is away."""
+        """Return the broker's answer. Raises Refusal if the broker refuses or does not answer."""
         try:
             answer = await self.services.requests.request(make)
         except BrokerAwayError:
             raise Refusal(
-                "broker_away", "The broker does not answer, so nothing can be accepted or looked up; try again shortly."
+                "broker_away", "The broker does not answer, so the call cannot be carried out; try again shortly."
             ) from None
         if isinstance(answer, m.Refused):
             more: dict[str, Any] = {"state": answer.task.state.value} if answer.task else {}
@@ -165,26 +165,26 @@ class JsonHandler(RequestHandler):
         return answer
 
     async def ask_for_task(self, make: Any) -> Entry:
-        """The task that the broker answers with. A cache that is full of live tasks does not keep an ended one."""
+        """Return the task from the broker's answer. The cache may not keep it: live tasks can fill the whole cache."""
         answer = await self.ask(make)
         assert isinstance(answer, m.TaskReply)
         self.services.cache.put(answer.task, answer.seq)
         return self.services.cache.get(answer.task.task_id) or Entry(answer.seq, answer.task)
 
     async def find(self, task_id: str) -> Entry:
-        """The task from the cache, or else from the broker; a Refusal if there is none for this caller."""
+        """Return the task from the cache or the broker. Raises Refusal if there is none that this caller may see."""
         entry = self.services.cache.get(task_id)
         if entry is None:
             entry = await self.ask_for_task(lambda request_id: m.Lookup(request_id, task_id))
         if not self.caller.sees(entry.task.spec.user_id):
-            # Another user's task looks like none: in words, and in time, so the broker is asked as for none.
+            # Another user's task must look like an unknown one. Asking the broker makes the answer take as long, too.
             await self.ask(lambda request_id: m.Lookup(request_id, task_id))
             raise Refusal("unknown_task", no_such_task(task_id))
         return entry
 
 
 def _allowed_methods(handler_class: type[RequestHandler]) -> str:
-    """For the header Allow, and for people."""
+    """Return the methods of a handler, as in the header Allow."""
     own = [name for name in ("GET", "POST", "DELETE") if _implements(handler_class, name.lower())]
     return ", ".join([*own[:1], *(["HEAD"] if "GET" in own else []), *own[1:], "OPTIONS"])
 

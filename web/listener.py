@@ -1,7 +1,7 @@
-"""Takes connections in: bounded in number, in time, and by the system's descriptors.
+"""Accept connections, and close them if they are too many or too slow, or if no file descriptors are left.
 
-Tornado's own accept handler is called again at once when the system has no descriptor left, for ever, with a stack
-trace each time; and a connection that says nothing stays with it for an hour.
+Tornado's own accept handler is not used. If no descriptor is left, it fails in an endless loop and logs a stack trace
+each time. It also keeps a silent connection for an hour.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from web.connection import Connection, Phase
 
 log = logging.getLogger("web")
 
-#: Taken in one turn of the event loop; then requests have theirs.
+#: The most connections that are accepted in one turn of the event loop, so that requests get their turn.
 ACCEPTS_IN_A_ROW = 16
 BACKLOG = 512
-#: A pause of the listening socket, and between two lines about it.
+#: How long no connection is accepted after descriptors or memory ran out.
 NO_ROOM_PAUSE_S = 1.0
 LONGEST_SWEEP_INTERVAL_S = 1.0
-#: For the sockets to the broker, the log, and files that are read now and then.
+#: Descriptors for everything else: the sockets to the broker, the log, and files that are read.
 RESERVED_DESCRIPTORS = 64
 MAX_HEADER_BYTES = 32_768
-#: What a connection that has gone before it was accepted is reported with; there is nothing to wait for.
+#: The errors of a connection that was closed before it was accepted. The next one can be accepted at once.
 GONE = (errno.ECONNABORTED, errno.EPROTO, errno.EPERM, errno.ECONNRESET, errno.EINTR)
 
 
 def raise_descriptor_limit() -> int:
-    """As far as the system lets this process; returns the limit."""
+    """Raise the limit on open files as far as the system allows, and return it."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -47,10 +47,10 @@ def raise_descriptor_limit() -> int:
 
 
 class Listener:
-    """Create inside a running event loop, then `start`."""
+    """Create it inside a running event loop, then call `start`."""
 
     def __init__(self, server: HTTPServer, settings: WebSettings) -> None:
-        """OSError when the address cannot be had. server: is given each connection."""
+        """server: gets each connection. Raises OSError if the address cannot be used."""
         self._server = server
         self._settings = settings
         self._loop = asyncio.get_running_loop()
@@ -76,7 +76,7 @@ class Listener:
         self._sweep_timer = self._loop.call_later(self._sweep_interval_s, self._sweep)
 
     def close(self) -> None:
-        """Take nobody in any more; the connections that there are stay."""
+        """Stop accepting connections. The open ones stay open."""
         self._sweep_timer.cancel()
         if self._resume_timer is not None:
             self._resume_timer.cancel()
@@ -105,9 +105,9 @@ class Listener:
             self._take_in(accepted, address)
 
     def _pause(self, error: OSError) -> None:
-        """No descriptor or no memory is left: make room, and look again when some may have come free."""
+        """No descriptor or no memory is left: close idle connections, and accept none for NO_ROOM_PAUSE_S."""
         log.warning(
-            "action=web.no_room connections=%d reason='%s; no connection is taken for %.0f s'",
+            "action=web.no_room connections=%d reason='%s; no connection is accepted for %.0f s'",
             len(self._connections),
             error.strerror,
             NO_ROOM_PAUSE_S,
@@ -146,7 +146,7 @@ class Listener:
     # ---- time-outs ----
 
     def _sweep(self) -> None:
-        """One timer for all connections: one for each request would cost more than reading it."""
+        """Check all connections. One timer serves all: a timer for each request would take longer than reading it."""
         self._sweep_timer = self._loop.call_later(self._sweep_interval_s, self._sweep)
         now_s = time.monotonic()
         for connection in list(self._connections):
@@ -159,7 +159,7 @@ class Listener:
         elif not connection.writing_since_s:
             connection.writing_since_s = now_s
         elif now_s - connection.writing_since_s > transfer_timeout_s:
-            connection.close()  # The caller does not take its answer.
+            connection.close()  # The caller does not read its answer.
             return
         age_s = now_s - connection.since_s
         if connection.phase is Phase.REQUEST:
@@ -173,7 +173,7 @@ class Listener:
 
 
 def caller_of(address: str) -> str:
-    """Who counts as one caller: an IPv4 address, or an IPv6 network, of which every customer has a whole one."""
+    """Return what counts as one caller: an IPv4 address, or an IPv6 /64 network, since a customer has all of it."""
     if ":" not in address:
         return address
     try:

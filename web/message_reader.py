@@ -1,4 +1,4 @@
-"""A ZeroMQ socket in the event loop: one call for each message that arrives."""
+"""Read a ZeroMQ socket in the event loop, and call a function for each message."""
 
 from __future__ import annotations
 
@@ -7,29 +7,26 @@ from collections.abc import Callable, Iterable, Sequence
 
 import zmq
 
-#: Read in one go; the event loop then serves HTTP calls before the next.
+#: The most messages that are read in one turn of the event loop, so that HTTP calls get their turn.
 DRAIN_MESSAGES = 200
-#: The most that ZeroMQ keeps for a socket of the front-end, in each direction.
+#: The most messages that ZeroMQ queues for a socket of the front-end, in each direction.
 QUEUED_MESSAGES = 10_000
-#: As a plain number: combining pyzmq's enum members costs as much as a small send.
+#: A plain number, because combining pyzmq's enum members takes as long as sending a small message.
 NOBLOCK = int(zmq.NOBLOCK)
 
 
 class MessageReader:
-    """Owns the socket.
+    """Owns the socket. It replaces pyzmq's ZMQStream: see docs/choices.md, "What makes a POST cheap".
 
-    pyzmq's ZMQStream does this as well; it took an eighth of the front-end's time under load, most of it in
-    asking the socket for its state after every message.
-
-    The socket's file descriptor is edge-triggered: it tells of news once, and any send or receive may swallow
-    that. So every look reads until nothing is left, and every send is followed by a look
-    (ZeroMQ's manual, zmq_getsockopt, ZMQ_FD).
+    The socket's file descriptor is edge-triggered: it signals new messages only once, and any send or receive can
+    consume the signal. So each read continues until no message is left, and each send is followed by a read (ZeroMQ's
+    manual, zmq_getsockopt, ZMQ_FD).
     """
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, socket: zmq.Socket[bytes], take: Callable[[list[bytes]], None]
     ) -> None:
-        """take: gets the frames of each message; what it raises is the event loop's to report."""
+        """take: called with the frames of each message. The event loop logs what it raises."""
         self._loop = loop
         self._socket = socket
         self._take = take
@@ -43,7 +40,7 @@ class MessageReader:
         self._socket.close()
 
     def send_all(self, messages: Iterable[Sequence[bytes]]) -> None:
-        """Send what can be sent at once; the rest, when the socket is full or not connected, is dropped."""
+        """Send the messages. If the socket is full or not connected, the rest is dropped."""
         if self._socket.closed:
             return
         try:

@@ -1,4 +1,4 @@
-"""What the broker publishes, passed on to everybody here who listens."""
+"""Receive what the broker publishes, and pass it on to all listeners in this process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Listener = Callable[[m.Published], None]
 
 
 class Publications:
-    """Create inside a running event loop, then `start`."""
+    """Create it inside a running event loop, then call `start`."""
 
     def __init__(
         self,
@@ -29,7 +29,7 @@ class Publications:
         keys: ClientKeys | None,
         listeners: Sequence[Listener],
     ) -> None:
-        """endpoint: where the broker publishes. listeners: called with each publication, in this order."""
+        """endpoint: the broker's publishing socket. listeners: called with each publication, in this order."""
         self._listeners = listeners
         subscriber = connecting_socket(context, zmq.SUB, keys, QUEUED_MESSAGES, linger_ms=0)
         subscriber.subscribe(b"")

@@ -1,4 +1,4 @@
-"""How a call is refused: one exception that carries the status and the JSON body."""
+"""The exception that refuses a call. It carries the HTTP status and the JSON body."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from tornado.web import HTTPError
 
 from protocol.errors import REFUSAL_CODES
 
-#: What a refusal for the moment tells callers to wait.
+#: The Retry-After of a refusal that may pass soon.
 RETRY_AFTER_S = 2
 
 
-class Refusal(HTTPError):  # noqa: N818 - an answer, not a fault
-    """Raised anywhere in a call to end it: `code` is one of REFUSAL_CODES and gives the status.
+class Refusal(HTTPError):  # noqa: N818 - it is an answer, not an error of ours
+    """Raise this anywhere in a call to end it. code: one of REFUSAL_CODES, which gives the HTTP status.
 
-    Tornado hands it to `JsonHandler.write_error`.
+    Tornado passes it to `JsonHandler.write_error`.
     """
 
     def __init__(self, code: str, error: str, **more: Any) -> None:
@@ -24,7 +24,7 @@ class Refusal(HTTPError):  # noqa: N818 - an answer, not a fault
 
     @property
     def headers(self) -> dict[str, str]:
-        """What the answer says beside its body."""
+        """The additional headers of the answer."""
         if self.status_code in (429, 503):
             return {"Retry-After": str(RETRY_AFTER_S)}
         return {"WWW-Authenticate": "Bearer"} if self.status_code == 401 else {}

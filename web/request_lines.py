@@ -1,4 +1,4 @@
-"""Log lines about requests. What strangers put into a URL stays out of them: query strings may hold secrets."""
+"""Log lines about requests. They omit query strings, which may contain secrets, and cut tokens."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from conf.tokens import redact
 log = logging.getLogger("web")
 
 LONGEST_PATH = 200
-#: Lines with the same words and other values.
+#: The most lines per second that differ only in their values.
 MOST_LINES_PER_S = 50
 
 
 def shown(uri: str) -> str:
-    """A request's target for the log: its path and its taskId; of other fields in the query, that there are some."""
+    """Return the URL for the log: its path and its taskId. "…" stands for any other query."""
     path, _, query = uri.partition("?")
     kept = urllib.parse.unquote(path)[:LONGEST_PATH]
     if query:
@@ -26,14 +26,14 @@ def shown(uri: str) -> str:
 
 
 def log_refused(status: int, method: str, uri: str, caller: object) -> None:
-    """caller: where it came from."""
+    """Log a refused request. caller: the address that it came from."""
     log.info("action=web.answered status=%d method=%s path=%r from=%s", status, method, shown(uri), caller)
 
 
 class TokenlessFormatter(logging.Formatter):
-    """Writes records as another formatter does, with whatever looks like a token cut short.
+    """Formats records like another formatter, and cuts everything that looks like a token.
 
-    Tornado quotes malformed requests and headers in lines of its own.
+    This covers Tornado's own lines too, which quote malformed requests and headers.
     """
 
     def __init__(self, inner: logging.Formatter | None) -> None:
@@ -45,9 +45,9 @@ class TokenlessFormatter(logging.Formatter):
 
 
 class FloodFilter(logging.Filter):
-    """Lets so many lines of each kind through in a second, so that strangers cannot fill the disk.
+    """Limits the lines of each kind per second, so that strangers cannot fill the disk.
 
-    The first line of a later second says how many of its kind were left out.
+    The first line of a kind in a later second says how many were left out.
     """
 
     def __init__(self, most_per_s: int = MOST_LINES_PER_S) -> None:
@@ -74,7 +74,7 @@ class FloodFilter(logging.Filter):
 
 
 def guard_logs() -> None:
-    """Call once logging is set up: no token reaches a log, and no flood of lines."""
+    """Keep tokens and floods of lines out of the log. Call this after logging has been set up."""
     for handler in logging.getLogger().handlers:
         handler.setFormatter(TokenlessFormatter(handler.formatter))
         handler.addFilter(FloodFilter())

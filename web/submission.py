@@ -1,4 +1,4 @@
-"""From the fields of a POST to a TaskSpec, or every problem with them at once."""
+"""Turn the fields of a POST into a TaskSpec, or report every problem with them at once."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from protocol.task import TaskSpec
 from web.path_hints import path_hint
 
 REQUIRED_FIELDS = ("userId", "projectId", "projectDir", "trainType")
-#: The form field that does what the header Idempotency-Key does.
+#: The form field with the meaning of the header Idempotency-Key.
 KEY_FIELD = "requestId"
 MAX_KEY_LENGTH = 200
 MAX_FIELD_LENGTH = 4096
 
-#: Control characters (Unicode's class Cc), what bytes that are not UTF-8 have been replaced with, and halves of
-#: characters, which JSON can hold ("\\ud800") and no UTF-8 can.
+#: Control characters (Unicode's class Cc), the replacement for bytes that are not UTF-8, and lone surrogates. JSON can
+#: contain these ("\\ud800"), but UTF-8 cannot.
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ufffd\ud800-\udfff]")
 
 
 class FoundFolder(msgspec.Struct, frozen=True):
-    """A project folder as it was at the POST: path with links resolved, and which folder of which device it was."""
+    """The project folder at the time of the POST. path: with links resolved."""
 
     path: str
     device: int = 0
@@ -38,7 +38,7 @@ class FoundFolder(msgspec.Struct, frozen=True):
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """A bad field. code: what the call is refused with when there is nothing worse."""
+    """A bad field. code: the code of the refusal, if all problems have the same one."""
 
     field: str
     error: str
@@ -48,9 +48,10 @@ class Problem(msgspec.Struct, frozen=True):
 def read_submission(
     fields: Mapping[str, Sequence[str]], allowed_roots: Sequence[Path], request_key: str = ""
 ) -> tuple[TaskSpec | None, list[Problem]]:
-    """fields: name to all its values, as posted; request_key: the header Idempotency-Key, "" for none.
+    """Return the TaskSpec of a POST, or None and the problems.
 
-    Returns the spec, or None and the problems.
+    fields: all values of each field, as posted. allowed_roots: the folders in which project folders may lie.
+    request_key: the header Idempotency-Key, or "".
     """
     single, problems = _single_values(fields)
     for name in REQUIRED_FIELDS:
@@ -64,7 +65,7 @@ def read_submission(
         problems += [Problem(problem.field, problem.error) for problem in option_problems]
     elif train_type:
         known = ", ".join(sorted(OPTIONS_BY_TRAIN_TYPE))
-        problems.append(Problem("trainType", f"trainType={train_type[:80]!r} is not known; it is one of {known}."))
+        problems.append(Problem("trainType", f"trainType={train_type[:80]!r} is not known; send one of {known}."))
     request_key, key_problem = _request_key(request_key, single.get(KEY_FIELD, ""))
     problems += key_problem
     folder = FoundFolder("")
@@ -97,26 +98,27 @@ def read_submission(
 
 
 def new_task_id() -> str:
-    """32 hex digits: the time in milliseconds, then 80 random bits, as in a ULID (github.com/ulid/spec).
+    """Return 32 hexadecimal digits: the time in milliseconds and 80 random bits, as in a ULID (github.com/ulid/spec).
 
-    Neighbours in time are neighbours in the journal's indexes, so that one commit changes few pages.
+    Because an id begins with the time, the new entries of the journal's indexes are next to each other, and one commit
+    changes few pages.
     """
     return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
 
 
 def resolve_project_dir(text: str, allowed_roots: Sequence[Path]) -> FoundFolder | Problem:
-    """The folder with links resolved, when it exists inside an allowed root; relative paths start at the roots."""
-    # Strings, not Path objects, which would take a tenth of the time of a POST.
+    """Find the project folder inside an allowed root. A relative path is tried from each root."""
+    # Strings, because Path objects take too much of a POST's time (docs/choices.md, "What makes a POST cheap").
     prefixes = tuple(os.path.join(root, "") for root in allowed_roots)  # noqa: PTH118
     candidates = dict.fromkeys(os.path.join(prefix, text) for prefix in prefixes)  # noqa: PTH118
-    # One root may lie in another. It holds the projects of many, and so it is none itself.
+    # A root itself is not a project, not even if it lies inside another root: it holds the projects of many users.
     inside = [
         path for path in map(os.path.realpath, candidates) if path.startswith(prefixes) and f"{path}/" not in prefixes
     ]
     for path in inside:
         try:
             status = os.stat(path)  # noqa: PTH116
-        except OSError:  # not there, or a name that the system calls too long
+        except OSError:  # it does not exist, or its name is too long for the system
             continue
         if stat.S_ISDIR(status.st_mode):
             return FoundFolder(path, status.st_dev, status.st_ino)
@@ -139,9 +141,9 @@ def _request_key(header: str, field: str) -> tuple[str, list[Problem]]:
         return "", [Problem(KEY_FIELD, error)]
     key = header or field
     if len(key) > MAX_KEY_LENGTH:
-        return "", [Problem(KEY_FIELD, f"The key has {len(key)} characters; at most {MAX_KEY_LENGTH} are taken.")]
+        return "", [Problem(KEY_FIELD, f"The key has {len(key)} characters; at most {MAX_KEY_LENGTH} are allowed.")]
     if UNPRINTABLE.search(key):
-        return "", [Problem(KEY_FIELD, f"The key {key[:80]!r} holds control characters.")]
+        return "", [Problem(KEY_FIELD, f"The key {key[:80]!r} has control characters; send it without them.")]
     return key, []
 
 
@@ -150,11 +152,13 @@ def _single_values(fields: Mapping[str, Sequence[str]]) -> tuple[dict[str, str],
     problems: list[Problem] = []
     for name, values in fields.items():
         if len(values) > 1:
-            problems.append(Problem(name, f"{name} came {len(values)} times; post it once."))
+            problems.append(Problem(name, f"{name} came {len(values)} times; send it once."))
         elif len(values[0]) > MAX_FIELD_LENGTH:
-            problems.append(Problem(name, f"{name} has {len(values[0])} characters; at most {MAX_FIELD_LENGTH}."))
+            error = f"{name} has {len(values[0])} characters; at most {MAX_FIELD_LENGTH} are allowed."
+            problems.append(Problem(name, error))
         elif UNPRINTABLE.search(name + values[0]):
-            problems.append(Problem(name, f"{name}={values[0][:80]!r} holds control characters or is not UTF-8."))
+            error = f"{name}={values[0][:80]!r} has control characters or is not UTF-8; send plain text in UTF-8."
+            problems.append(Problem(name, error))
         else:
             single[name] = values[0].strip() if name != "projectDir" else values[0]
     return single, problems

@@ -1,9 +1,9 @@
-"""The front-end's picture of all tasks, kept by the broker's publications. Pure.
+"""The front-end's copy of the tasks, updated by the broker's publications. Pure.
 
-Publications may be lost, and a snapshot may cross with them. Each entry therefore knows the number of the
-fact that it reflects, and only a higher number replaces it; a gap in the numbers asks for a snapshot
-(the zguide's Clone pattern), again and again until one comes that was made after the gap: the request may
-be lost, and a snapshot that was on its way already may be older than what was missed.
+Publications may be lost, and a snapshot may overtake them or arrive after them. So each entry has the number of the
+fact that it reflects, and only a higher number replaces it. A gap in the numbers means that a publication was missed,
+and a snapshot is needed (the Clone pattern of the ZeroMQ guide). Requests are repeated until a snapshot arrives that
+was made after the gap, because the request may get lost and a snapshot on its way may be older than the gap.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from protocol.messages import Progress, SnapshotPart, TaskChanged, Tick
 from protocol.task import Task, TaskState
 from web.views import brief_view
 
+#: After this many ticks with a lower number than ours, the cache is emptied: see `apply_tick`.
 TICKS_UNTIL_ANEW = 3
 
 
 class Entry(msgspec.Struct, gc=False):
-    """seq: the fact that `task` reflects. json: the eight fields, encoded when first asked for."""
+    """seq: the number of the fact that `task` reflects. json: the answer to `GET /`, encoded at the first call."""
 
     seq: int
     task: Task
@@ -35,13 +36,13 @@ class Entry(msgspec.Struct, gc=False):
 
 class TaskCache:
     def __init__(self, capacity: int) -> None:
-        """capacity: entries; beyond it ended tasks are dropped, the oldest first. Live ones never are."""
+        """capacity: the number of entries above which ended tasks are dropped, oldest first. Live tasks always stay."""
         self._capacity = capacity
         self._entries: dict[str, Entry] = {}
         self._ended: OrderedDict[str, None] = OrderedDict()
         self._snapshot_ids: set[str] = set()
         self._ticks_behind = 0
-        #: The highest number among the facts that were missed; 0 when none is missing.
+        #: The number of the newest fact that was missed; 0 if none is missing.
         self._missed_up_to = 0
         self.seq = 0
         self.synced = False
@@ -53,16 +54,16 @@ class TaskCache:
         return self._entries.get(task_id)
 
     def entries(self) -> list[Entry]:
-        """All of them, in a list of its own."""
+        """All entries, as a new list."""
         return list(self._entries.values())
 
     def brief_json(self, task_id: str) -> bytes | None:
-        """The answer of `GET /?taskId=…`, or None when the task is not here."""
+        """The answer to `GET /?taskId=…`. None if the task is not in the cache."""
         entry = self._entries.get(task_id)
         return entry.brief_json() if entry is not None else None
 
     def put(self, task: Task, seq: int) -> None:
-        """A task as of fact `seq`, from an answer of the broker or a publication."""
+        """Store a task as it is after fact number `seq`, unless the entry is newer."""
         entry = self._entries.get(task.task_id)
         if entry is not None and entry.seq >= seq:
             return
@@ -76,11 +77,11 @@ class TaskCache:
 
     @property
     def behind(self) -> bool:
-        """Whether publications were missed that no snapshot has made good yet."""
+        """Whether publications were missed and no snapshot has made up for them yet."""
         return self._missed_up_to > 0
 
     def apply_change(self, change: TaskChanged) -> bool:
-        """Take a publication; True when publications before it were missed and a snapshot is needed."""
+        """Apply a publication. Returns True if earlier ones were missed, so that a snapshot is needed."""
         self.put(change.task, change.seq)
         if change.seq > self.seq + 1:
             self._missed_up_to = change.seq - 1
@@ -88,9 +89,10 @@ class TaskCache:
         return self.behind
 
     def apply_tick(self, tick: Tick) -> bool:
-        """True when the broker is ahead of what was seen here.
+        """Returns True if a snapshot is needed.
 
-        A broker that stays behind has another journal than before (the operator removed it): start anew.
+        If the broker's number stays below ours, it has another journal than before, for example a restored one. The
+        cache is emptied then.
         """
         self._ticks_behind = self._ticks_behind + 1 if tick.seq < self.seq else 0
         if self._ticks_behind >= TICKS_UNTIL_ANEW:
@@ -98,7 +100,7 @@ class TaskCache:
         return tick.seq > self.seq or self.behind or not self.synced
 
     def apply_progress(self, progress: Progress) -> None:
-        """Newer progress of the attempt that is being trained; anything else is out of date."""
+        """Store the progress if it is newer and belongs to the attempt that is being trained. Ignore any other."""
         entry = self._entries.get(progress.task_id)
         if entry is None or entry.task.state is not TaskState.PROCESSING or entry.task.attempt != progress.attempt:
             return
@@ -107,7 +109,7 @@ class TaskCache:
             entry.json = None
 
     def apply_snapshot(self, part: SnapshotPart) -> None:
-        """One part of a snapshot; the last makes the cache synced and drops what the broker no longer holds."""
+        """Apply one part of a snapshot. After the last part the cache is complete."""
         if part.first:
             self._snapshot_ids.clear()
         for task in part.tasks:
@@ -117,13 +119,13 @@ class TaskCache:
             self.apply_progress(progress)
         if part.last:
             self._forget_live_tasks_outside(part.seq)
-            self.seq = max(self.seq, part.seq)  # Publications may have overtaken the snapshot.
+            self.seq = max(self.seq, part.seq)  # Publications may be newer than the snapshot.
             self.synced = True
             if part.seq >= self._missed_up_to:
                 self._missed_up_to = 0
 
     def _forget_live_tasks_outside(self, seq: int) -> None:
-        """A task that is live here but not in the snapshot has ended long ago: GET must ask the broker."""
+        """Drop live tasks that the snapshot lacks. They ended long ago, so GET must ask the broker about them."""
         for task_id, entry in list(self._entries.items()):
             if entry.seq <= seq and not entry.task.ended and task_id not in self._snapshot_ids:
                 del self._entries[task_id]

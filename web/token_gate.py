@@ -1,4 +1,4 @@
-"""Whom a request's token lets in. Changes of the token file count within a tenth of a second."""
+"""Admit requests by their tokens. Changes of the token file take effect within a tenth of a second."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = logging.getLogger("web")
 
 
 class Caller(msgspec.Struct, frozen=True, gc=False):
-    """What the caller may do. user: the only user whose tasks there are for this caller, or "" for all."""
+    """What the caller may do. user: the only user whose tasks the caller may see, or "" for all users."""
 
     user: str = ""
     read_only: bool = False
@@ -32,7 +32,7 @@ LOOK_INTERVAL_S = 0.1
 
 class TokenGate:
     def __init__(self, file: Path, needed: bool) -> None:
-        """needed: whether a missing token file lets nobody in, instead of everybody."""
+        """needed: whether a missing token file means that nobody is admitted, instead of everybody."""
         self._file = file
         self._needed = needed
         self._seen: tuple[int, ...] | None = ()
@@ -41,7 +41,7 @@ class TokenGate:
         self._look_at_s = 0.0
 
     def admit(self, authorization: str) -> Caller:
-        """The caller who sends this Authorization header ("" for none); Refusal when there is no way in."""
+        """Return the caller who sends this Authorization header ("" for none). Raises Refusal if it is not admitted."""
         now_s = time.monotonic()
         if now_s >= self._look_at_s:
             self._look_at_s = now_s + LOOK_INTERVAL_S
@@ -49,15 +49,15 @@ class TokenGate:
         if self._trouble:
             raise Refusal(
                 "tokens_unreadable",
-                "This server cannot read its list of tokens, so it answers nobody; its operator finds the reason in "
-                "the log.",
+                "This server cannot read its list of tokens, so it refuses every call; its operator finds the "
+                "reason in the log.",
             )
         if self._tokens is None:
             return ANYBODY
         scheme, _, token = authorization.partition(" ")
         shown = token_hash(token.strip())
         found = self._tokens.get(shown)
-        # The lookup's time depends on a hash, which the caller cannot steer; the comparison's on nothing.
+        # Timing reveals nothing: the lookup depends on a hash, and compare_digest takes constant time.
         if scheme.lower() != "bearer" or found is None or not hmac.compare_digest(found.sha256, shown):
             raise Refusal(
                 "unauthorized", "Send the header 'Authorization: Bearer <token>' with a token of this server."
@@ -65,12 +65,12 @@ class TokenGate:
         return Caller(found.user, found.read_only)
 
     def knows(self, text: str) -> bool:
-        """Whether the text is one of the tokens."""
+        """Whether the text is a valid token."""
         return self._tokens is not None and token_hash(text) in self._tokens
 
     def _look_at_file(self) -> None:
         try:
-            status = os.stat(self._file)  # noqa: PTH116 - a third of the time of Path.stat
+            status = os.stat(self._file)  # noqa: PTH116 - faster than Path.stat, at each request
             seen: tuple[int, ...] | None = (status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size)
         except OSError:
             seen = None
@@ -90,5 +90,5 @@ class TokenGate:
             self._tokens = {token.sha256: token for token in tokens}
             log.info("action=web.tokens_read count=%d", len(tokens))
         elif self._needed:
-            # Once there were tokens, a file that has gone is more likely a mishap than an invitation.
+            # There were tokens before, so the file was probably lost by accident. That must not admit everybody.
             raise TokenError(f"The token file {self._file} is missing; make a token, or restart to go on without any.")

@@ -1,4 +1,4 @@
-"""What callers see of a task, of the workers and of the service. Pure."""
+"""The JSON that callers get about a task, the workers and the service. Pure."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from protocol.messages import Progress, Tick, WorkerInfo
 from protocol.task import Task, TaskState
 from web.eta import End, knows_its_end
 
-#: Waiting tasks and free workers side by side for this long mean that something is wrong.
+#: If tasks wait this long although workers are free, something is wrong.
 STUCK_AFTER_S = 15.0
 
 
 def percent(task: Task, progress: Progress | None) -> float:
-    """0.0 to 100.0; 100.0 for a finished task only."""
+    """The progress in percent. Only a finished task has 100.0."""
     if progress is None or task.ended:
         return float(task.progress)
     return float(progress.progress)
 
 
 def brief_view(task: Task, progress: Progress | None) -> dict[str, Any]:
-    """The eight fields of the original API; an ended task adds modelPath, or error and code. A task with a time
-    budget shows the modelPath of its first usable model already while it is being trained.
+    """The eight fields of the original API. A done task adds modelPath, a failed one adds error and code.
+
+    A task with a time budget has the modelPath of its first usable model while it is still being trained.
     """
     spec = task.spec
     view: dict[str, Any] = {
@@ -47,9 +48,9 @@ def brief_view(task: Task, progress: Progress | None) -> dict[str, Any]:
 
 
 def full_view(task: Task, progress: Progress | None, end: End | None = None, now_s: float = 0.0) -> dict[str, Any]:
-    """Everything that a caller may know. Times are ISO 8601 in UTC, null for "not yet".
+    """All fields that a caller may see. Times are ISO 8601 in UTC; null means "not yet".
 
-    end: the forecast, for a task that does not know its end; now_s: seconds since the epoch.
+    end: the forecast of a task whose progress has no remaining time. now_s: the time now, in seconds since the epoch.
     """
     view = brief_view(task, progress)
     eta_s, eta_range_s = _seconds_left(progress, end, now_s)
@@ -77,7 +78,7 @@ def full_view(task: Task, progress: Progress | None, end: End | None = None, now
 
 
 def workers_view(workers: Iterable[WorkerInfo], is_seen: Callable[[str], bool]) -> dict[str, Any]:
-    """The registered workers. is_seen: whether the caller may know of the task with this taskId."""
+    """The registered workers. is_seen: whether the caller may see the task with this taskId."""
     return {
         "workers": [
             {
@@ -92,10 +93,11 @@ def workers_view(workers: Iterable[WorkerInfo], is_seen: Callable[[str], bool]) 
 
 
 def readiness_view(tick: Tick | None, synced: bool, stuck_for_s: float, full_disks: Sequence[str]) -> dict[str, Any]:
-    """Whether a task could be trained now; if not, what is missing.
+    """Whether a task could be trained now, and if not, what is missing.
 
-    tick: the broker's newest, None while it is away. synced: whether the task cache is filled. stuck_for_s: for how
-    long tasks have been waiting while workers are free. full_disks: the data roots on which no new task is taken.
+    tick: the broker's newest tick, or None while the broker does not answer. synced: whether the task cache is filled.
+    stuck_for_s: for how many seconds tasks have been waiting although workers are free. full_disks: the data roots with
+    too little free space for a new task.
     """
     missing = []
     if tick is None:
@@ -107,8 +109,8 @@ def readiness_view(tick: Tick | None, synced: bool, stuck_for_s: float, full_dis
     elif tick.warm == 0:
         missing.append("no worker has loaded TensorFlow yet")
     elif stuck_for_s > STUCK_AFTER_S:
-        missing.append(f"{tick.pending} tasks wait although {tick.free} workers are free")
-    missing += [f"the disk of {root} is nearly full, so no new task is taken" for root in full_disks]
+        missing.append(f"{tick.pending} tasks are waiting although {tick.free} workers are free")
+    missing += [f"the disk of {root} is nearly full, so no new task is accepted" for root in full_disks]
     view: dict[str, Any] = {"ready": not missing}
     if missing:
         view |= {"error": f"No task could be trained now: {'; '.join(missing)}.", "code": "not_ready"}
@@ -125,7 +127,7 @@ def readiness_view(tick: Tick | None, synced: bool, stuck_for_s: float, full_dis
 def _seconds_left(
     progress: Progress | None, end: End | None, now_s: float
 ) -> tuple[float | None, tuple[float, float] | None]:
-    """Until the task's end, and the range for it; None for what is not known. A forecast that has passed is none."""
+    """The seconds until the task ends, and a range for them. None if unknown, or if the forecast range has passed."""
     if knows_its_end(progress):
         return progress.eta_s, (progress.eta_low_s, progress.eta_high_s) if progress.eta_high_s >= 0 else None
     if end is None or end.high_at_s <= now_s:

@@ -114,8 +114,8 @@ def test_a_ready_service_says_so_with_its_counts() -> None:
         (READY, False, 0.0, [], "cache is not filled"),
         (Tick(9, 0, 0, 0, 0), True, 0.0, [], "no worker is registered"),
         (Tick(9, 1, 0, 0, 0), True, 0.0, [], "no worker has loaded TensorFlow"),
-        (Tick(9, 1, 1, 1, 4), True, 16.0, [], "4 tasks wait although 1 workers are free"),
-        (READY, True, 0.0, ["/a", "/b"], "the disk of /a is nearly full, so no new task is taken; the disk of /b"),
+        (Tick(9, 1, 1, 1, 4), True, 16.0, [], "4 tasks are waiting although 1 workers are free"),
+        (READY, True, 0.0, ["/a", "/b"], "the disk of /a is nearly full, so no new task is accepted; the disk of /b"),
     ],
 )
 def test_what_is_missing_is_said(
