@@ -1,4 +1,4 @@
-"""`python server.py start | stop | restart | status | run | backup | restore | token`: the service and its parts."""
+"""`python server.py start | stop | restart | status | run | backup | restore | token`: operate the service."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ def run() -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python server.py", description=__doc__)
     command = parser.add_subparsers(dest="command", required=True)
-    start = command.add_parser("start", help="start broker, front-end, workers; returns when a task could be trained")
-    start.add_argument("--foreground", action="store_true", help="stay, for a service manager or a container")
-    start.add_argument("--new-journal", action="store_true", help="begin anew where the journal is lost or damaged")
+    start = command.add_parser("start", help="start the service; returns when a task could be trained")
+    start.add_argument("--foreground", action="store_true", help="stay, as a service manager or a container needs it")
+    start.add_argument("--new-journal", action="store_true", help="begin with an empty journal if it is unusable")
     command.add_parser("stop", help="stop all of them")
-    command.add_parser("restart", help="stop, then start; waiting tasks stay, running ones are handed back")
-    command.add_parser("status", help="show what runs; exit code 0 when a task could be trained")
-    command.add_parser("run", help="the front-end alone, in the foreground")
-    backup = command.add_parser("backup", help="copy the journal to FILE, also while the service runs")
+    command.add_parser("restart", help="stop, then start; running tasks go back to the queue")
+    command.add_parser("status", help="show what is running; exit code 0 if a task could be trained")
+    command.add_parser("run", help="run the front-end alone, in the foreground")
+    backup = command.add_parser("backup", help="copy the journal to FILE; the service may be running")
     backup.add_argument("file", type=Path, metavar="FILE")
     backup.add_argument("--force", action="store_true", help="overwrite FILE")
-    restore = command.add_parser("restore", help="put a backup in the journal's place, while the service is stopped")
+    restore = command.add_parser("restore", help="replace the journal by a backup; the service must be stopped")
     restore.add_argument("file", type=Path, metavar="FILE")
     _add_token_commands(command.add_parser("token", help="who may call the HTTP API: create, list or revoke tokens"))
     arguments = parser.parse_args()
@@ -75,12 +75,12 @@ def main() -> None:
 
 def _add_token_commands(parser: argparse.ArgumentParser) -> None:
     action = parser.add_subparsers(dest="action", required=True)
-    create = action.add_parser("create", help="make a token, and show it this once")
-    create.add_argument("name", metavar="NAME", help="what you call it: 1 to 64 letters, digits, '.', '_' or '-'")
-    create.add_argument("--user", metavar="USERID", help="it opens only the tasks of this userId")
-    create.add_argument("--read-only", action="store_true", help="it may look, but post, cancel and stop nothing")
-    action.add_parser("list", help="show all tokens, without the secrets")
-    revoke = action.add_parser("revoke", help="a token stops working at once")
+    create = action.add_parser("create", help="make a token; it is shown only once")
+    create.add_argument("name", metavar="NAME", help="a name for the token: 1 to 64 letters, digits, '.', '_' or '-'")
+    create.add_argument("--user", metavar="USERID", help="the token gives access only to the tasks of this userId")
+    create.add_argument("--read-only", action="store_true", help="it may read, but not post, cancel or stop tasks")
+    action.add_parser("list", help="list all tokens, without the secrets")
+    revoke = action.add_parser("revoke", help="end a token at once")
     revoke.add_argument("name", metavar="NAME")
 
 

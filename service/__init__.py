@@ -1,1 +1,1 @@
-"""Starting and stopping the whole service on one machine, by way of supervisord."""
+"""Start and stop the whole service on one machine with supervisord, back up its journal, and manage its tokens."""

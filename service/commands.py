@@ -1,4 +1,4 @@
-"""`python server.py start | stop | restart | status`: each returns the exit code of the program."""
+"""`python server.py start | stop | restart | status`. Each function returns the exit code of the program."""
 
 from __future__ import annotations
 
@@ -35,35 +35,35 @@ START_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 60.0
 POLL_INTERVAL_S = 0.1
 LOG_LINES = 12
-#: If a program has been restarted this many times while `start` waits, it will not come up.
+#: If a program has been started this many times while `start` waits, `start` gives up.
 MOST_STARTS = 4
 END_ORPHANS = "End them with 'python server.py stop'."
 
 
 class StartError(Exception):
-    """Why the service could not be started, for the operator."""
+    """The service could not be started. The message tells the operator why."""
 
 
 START_ERRORS = (StartError, SettingsError, ConfigError, JournalError, SupervisorError, OSError)
 
 
 def start(environ: Mapping[str, str], new_journal: bool = False) -> int:
-    """Start everything and wait until a task could be trained; on failure leave nothing running.
+    """Start everything and wait until a task could be trained. On failure, stop what has been started.
 
-    new_journal: begin with an empty journal where it is missing or damaged.
+    new_journal: begin with an empty journal if the present one is missing or damaged.
     """
     try:
         settings = load(environ)
         supervisor = SupervisorClient(settings.home)
         if supervisor.pid() is not None:
             if new_journal:
-                raise StartError("It runs, with the journal that it has; 'python server.py stop' comes first.")
+                raise StartError("It is running and uses its journal; run 'python server.py stop' first.")
             return _start_what_is_stopped(supervisor, settings)
         config = _prepare(supervisor, settings, new_journal)
         supervisor.spawn(config, environment(settings, environ))
     except START_ERRORS as error:
-        # None of our programs runs yet. A service that is already running (a typing error in its settings, a second
-        # start at the same moment) is not ours to stop.
+        # This call has started no program yet. If a service is running already, it must not be stopped because of a
+        # typing error in the settings or a second start at the same moment.
         complain(f"TFModel did not start. {error}")
         return 1
     try:
@@ -73,7 +73,7 @@ def start(environ: Mapping[str, str], new_journal: bool = False) -> int:
         _stop_quietly(supervisor)
         return 1
     except KeyboardInterrupt:
-        complain("Interrupted; stopping what had started.")
+        complain("Interrupted; stopping what has been started.")
         _stop_quietly(supervisor)
         return 1
     _describe(settings, ready)
@@ -81,12 +81,15 @@ def start(environ: Mapping[str, str], new_journal: bool = False) -> int:
 
 
 def start_in_foreground(environ: Mapping[str, str], new_journal: bool = False) -> int:
-    """Become supervisord, for a service manager or a container: SIGTERM stops everything. Returns on failure only."""
+    """Turn this process into supervisord, for a service manager or a container. Returns only on failure.
+
+    SIGTERM then stops everything.
+    """
     try:
         settings = load(environ)
         supervisor = SupervisorClient(settings.home)
         if supervisor.pid() is not None:
-            raise StartError("It runs already; 'python server.py stop' ends it.")
+            raise StartError("It is running already; 'python server.py stop' ends it.")
         config = _prepare(supervisor, settings, new_journal)
         command = [*supervisord_command(config), "--nodaemon"]
         os.chdir(ROOT)
@@ -97,7 +100,7 @@ def start_in_foreground(environ: Mapping[str, str], new_journal: bool = False) -
 
 
 def _prepare(supervisor: SupervisorClient, settings: Settings, new_journal: bool) -> Path:
-    """Check everything that could keep the programs from running, and make what they need.
+    """Check everything that could keep the programs from running, and create the folders and files that they need.
 
     Returns the settings file for supervisord.
     """
@@ -112,9 +115,9 @@ def _prepare(supervisor: SupervisorClient, settings: Settings, new_journal: bool
 
 
 def _start_what_is_stopped(supervisor: SupervisorClient, settings: Settings) -> int:
-    """supervisord runs already. Programs that an operator has stopped are started; nothing is stopped on failure."""
+    """Start the programs that an operator has stopped, while supervisord is running. Stops nothing on failure."""
     if all(program.state == "RUNNING" for program in supervisor.programs()):
-        say("TFModel is running already; 'python server.py status' shows how it is.")
+        say("TFModel is running already; 'python server.py status' shows its state.")
         return 0
     supervisor.start_all()
     _describe(settings, _wait_until_ready(supervisor, settings))
@@ -122,7 +125,7 @@ def _start_what_is_stopped(supervisor: SupervisorClient, settings: Settings) -> 
 
 
 def stop(environ: Mapping[str, str]) -> int:
-    """Stop everything. Returns 0 also if nothing was running. Only the state folder has to be right in the settings."""
+    """Stop everything. Returns 0 even if nothing was running. Of the settings, only the state folder is needed."""
     try:
         home = load_home(environ)
     except SettingsError as error:
@@ -132,7 +135,7 @@ def stop(environ: Mapping[str, str]) -> int:
     if supervisor.pid() is None:
         orphans = find_orphans(supervisor.socket)
         end_orphans(orphans, STOP_TIMEOUT_S)
-        was = f"TFModel has stopped; supervisord was gone already.{_pids(orphans)}"
+        was = f"TFModel has stopped. Its supervisord was gone already.{_pids(orphans)}"
         say(was if orphans else "TFModel is not running.")
         return 0
     if not supervisor.shutdown(STOP_TIMEOUT_S):
@@ -143,7 +146,7 @@ def stop(environ: Mapping[str, str]) -> int:
 
 
 def restart(environ: Mapping[str, str]) -> int:
-    """Stop and start. Settings and journal are checked first: a typing error must not take the service down."""
+    """Stop and start. Checks settings and journal first, so that a typing error does not take the service down."""
     try:
         settings = load(environ)
         check_may_listen(settings)
@@ -155,7 +158,7 @@ def restart(environ: Mapping[str, str]) -> int:
 
 
 def status(environ: Mapping[str, str]) -> int:
-    """Print what runs. Returns 0 if a task could be trained now, 1 if not, 3 if nothing runs (as init scripts do)."""
+    """Print what is running. Returns 0 if a task could be trained now, 1 if not, and 3 if nothing is running."""
     try:
         settings = load(environ)
     except SettingsError as error:
@@ -164,7 +167,7 @@ def status(environ: Mapping[str, str]) -> int:
     supervisor = SupervisorClient(settings.home)
     if supervisor.pid() is None:
         if orphans := find_orphans(supervisor.socket):
-            complain(f"supervisord is gone, but its programs run on.{_pids(orphans)} {END_ORPHANS}")
+            complain(f"supervisord is gone, but its programs are still running.{_pids(orphans)} {END_ORPHANS}")
             return 1
         say("TFModel is not running; start it with 'python server.py start'.")
         return 3
@@ -177,19 +180,19 @@ def status(environ: Mapping[str, str]) -> int:
     code, body = get_json(settings, "/readyz")
     if code == 200:
         _describe(settings, body)
-        # The front-end reports the broker as away only after some seconds of silence.
+        # A program may have ended just now: the front-end notices that after some seconds.
         return 1 if dead else 0
     complain(str(body.get("error", "The front-end does not answer.")))
     return 1
 
 
 def say(text: str) -> None:
-    """Print to stdout. Names of files and users are escaped, so they cannot send control codes to the terminal."""
+    """Print to stdout. Control characters are escaped, because names of files and users may contain them."""
     print(_safe(text), flush=True)  # noqa: T201 - a command for a person
 
 
 def complain(text: str) -> None:
-    """Print to stderr, escaped as in `say`."""
+    """Print to stderr, escaped like `say` does."""
     print(_safe(text), file=sys.stderr, flush=True)  # noqa: T201
 
 
@@ -198,7 +201,7 @@ def _safe(text: str) -> str:
 
 
 def get_json(settings: Settings, path: str) -> tuple[int, dict[str, Any]]:
-    """Returns status and body of a GET to our own front-end; status 0 if it does not answer."""
+    """Return status and body of a GET to our own front-end. The status is 0 if it does not answer."""
     url = f"http://{_reachable(settings.web.host)}:{settings.web.port}{path}"
     # Calls to this machine must not go through a proxy from the environment.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -237,7 +240,7 @@ def _wait_until_ready(supervisor: SupervisorClient, settings: Settings) -> dict[
             pids.setdefault(program.name, set()).add(program.pid)
             # supervisord reports 0 between two starts of a program.
             if len(pids[program.name] - {0}) >= MOST_STARTS:
-                raise StartError(f"The program {program.name} ends again and again.\n{_last_lines(program)}")
+                raise StartError(f"The program {program.name} ends each time it is started.\n{_last_lines(program)}")
         if time.monotonic() > give_up_at_s:
             logs = "\n".join(_last_lines(program) for program in programs)
             raise StartError(f"Not ready after {START_TIMEOUT_S:.0f} s: {body.get('error', 'no answer')}\n{logs}")
@@ -250,7 +253,7 @@ def _wait_until_ready(supervisor: SupervisorClient, settings: Settings) -> dict[
 
 def _check_orphans(supervisor: SupervisorClient) -> None:
     if orphans := find_orphans(supervisor.socket):
-        raise StartError(f"Programs of an earlier start run on without supervisord.{_pids(orphans)} {END_ORPHANS}")
+        raise StartError(f"Programs of an earlier start are running without supervisord.{_pids(orphans)} {END_ORPHANS}")
 
 
 def _pids(orphans: list[psutil.Process]) -> str:
@@ -259,7 +262,7 @@ def _pids(orphans: list[psutil.Process]) -> str:
 
 def _check_ports(settings: Settings) -> None:
     broker, web = settings.broker, settings.web
-    # Without [broker] host the broker listens at Unix sockets and needs no ports.
+    # Without [broker] host the broker uses Unix sockets and no ports.
     keys = ("web_port", "worker_port", "publish_port", "collect_port") if broker.host else ()
     addresses = {("web", "port"): (web.host, web.port)} | {
         ("broker", key): (broker.host, getattr(broker, key)) for key in keys
@@ -272,8 +275,8 @@ def _check_ports(settings: Settings) -> None:
                 probe.bind(("" if host == "*" else host, port))
             except OSError as error:
                 raise StartError(
-                    f"Port {port} on {host} cannot be had: {error.strerror}{_owner_of(port)}. End that program, or set "
-                    f"[{section}] {key} in conf/tfmodel.toml (TFMODEL_{section.upper()}_{key.upper()})."
+                    f"Port {port} on {host} cannot be used: {error.strerror}{_owner_of(port)}. End that program, or "
+                    f"set [{section}] {key} in conf/tfmodel.toml (TFMODEL_{section.upper()}_{key.upper()})."
                 ) from error
 
 
@@ -289,11 +292,11 @@ def _owner_of(port: int) -> str:
 
 def _make_data_roots(settings: Settings) -> None:
     for root in settings.web.allowed_roots():
-        # Only the default folder is created. Any other missing folder is probably a typing error.
+        # Only the default folder is created. Another folder that is missing is probably a typing error.
         if root == (settings.home / "projects").resolve():
             root.mkdir(exist_ok=True)
         elif not root.is_dir():
-            raise StartError(f"[web] data_roots names {root}, which is not a folder; make it or correct the setting.")
+            raise StartError(f"[web] data_roots names {root}, which is not a folder; create it or correct the setting.")
 
 
 def _last_lines(program: ProgramInfo) -> str:
@@ -318,7 +321,7 @@ def _stop_quietly(supervisor: SupervisorClient) -> None:
         complain(str(error))
         return
     if stopped:
-        # The socket of a supervisord that died would confuse the next start.
+        # A supervisord that was killed leaves its socket behind, which would confuse the next start.
         supervisor.socket.unlink(missing_ok=True)
     else:
         complain("Not everything could be stopped; try 'python server.py stop'.")

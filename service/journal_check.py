@@ -1,4 +1,4 @@
-"""Checks of the journal before `start` starts anything, so that nobody waits for a broker that cannot run."""
+"""Check the journal before `start` starts anything, so that it does not wait for a broker that cannot run."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from broker.journal_file import (
 )
 from conf.settings import Settings
 
-#: A search for models gives up after this many folders in a data root, and this many models in a project.
+#: The search for models looks at no more than this many projects in a data root, and models in a project.
 MOST_PROJECTS = 5000
 MOST_MODELS = 20
 
 
 def check_journal(settings: Settings, new_journal: bool) -> str:
-    """Raise JournalError, which says what to do, if the journal is damaged, foreign, unreadable or missing.
+    """Raise JournalError if the journal is damaged, foreign, unreadable or missing. The message says what to do.
 
-    Missing means: it was there before, or models show that there was one. new_journal: the operator wants an empty
-    one. Returns what there is to say about a journal that was set aside for it, else "".
+    A journal counts as missing if the lock file or a model shows that there was one. new_journal: the operator wants an
+    empty journal. The old one is then moved aside. Returns a sentence about that for the operator, or "".
     """
     path = settings.broker.journal_path
     if new_journal:
@@ -40,8 +40,8 @@ def check_journal(settings: Settings, new_journal: bool) -> str:
         model = find_model(settings.web.allowed_roots())
         if model is not None:
             raise BrokenJournalError(
-                f"There is no journal at {path}, but there are models ({model}): the journal is lost, or it lay "
-                f"elsewhere before ([broker] journal, TFMODEL_HOME).",
+                f"There is no journal at {path}, but there are models ({model}). The journal is lost, or it was "
+                "elsewhere before ([broker] journal, TFMODEL_HOME).",
                 CURES,
             )
         return ""
@@ -55,7 +55,7 @@ def check_journal(settings: Settings, new_journal: bool) -> str:
 
 
 def find_model(roots: Iterable[Path]) -> Path | None:
-    """Find the folder of a finished model in one of the data roots, by its manifest. The search is bounded."""
+    """Return the folder of a finished model, which has a manifest, in one of the data roots. The search is limited."""
     for root in roots:
         for project in _folders(root, MOST_PROJECTS):
             for model in _folders(project / "models", MOST_MODELS):
@@ -65,7 +65,7 @@ def find_model(roots: Iterable[Path]) -> Path | None:
 
 
 def _folders(parent: Path, most: int) -> list[Path]:
-    """Up to `most` folders in `parent`, without links; an empty list if `parent` is not a readable folder."""
+    """Return the folders among the first `most` entries of `parent`, without links. [] if `parent` cannot be read."""
     try:
         with os.scandir(parent) as entries:
             return [Path(entry) for entry in islice(entries, most) if entry.is_dir(follow_symlinks=False)]

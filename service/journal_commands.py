@@ -1,4 +1,4 @@
-"""`python server.py backup FILE | restore FILE`: each returns the exit code of the program."""
+"""`python server.py backup FILE | restore FILE`. Each function returns the exit code of the program."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from service.supervisor_client import SupervisorClient
 
 
 def backup(environ: Mapping[str, str], file: Path, overwrite: bool) -> int:
-    """Copy the journal, also while the service runs."""
+    """Copy the journal. The service may be running."""
     try:
         journal = load(environ).broker.journal_path
         contents = back_up(journal, file.absolute(), overwrite)
@@ -22,24 +22,24 @@ def backup(environ: Mapping[str, str], file: Path, overwrite: bool) -> int:
         complain(str(error))
         return 1
     say(f"The journal is backed up to {file}, and the copy is sound: {contents}.")
-    say("It holds every task, but no photos and models, no settings, no tokens and no keys.")
+    say("It has every task. It does not have photos, models, settings, tokens or keys.")
     return 0
 
 
 def restore(environ: Mapping[str, str], file: Path) -> int:
-    """Put a backup in the journal's place, while the service is stopped."""
+    """Replace the journal by a backup. The service must be stopped."""
     try:
         settings = load(environ)
         if SupervisorClient(settings.home).pid() is not None:
-            # The front-end has to be stopped too: it holds the tasks in memory and would not notice the change.
-            complain("The service runs; stop it with 'python server.py stop', restore, and start it again.")
+            # The front-end must be stopped too, because it has the tasks in memory and would not notice the change.
+            complain("The service is running; stop it with 'python server.py stop', restore, and start it again.")
             return 1
         contents, aside = put_back(file.absolute(), settings.broker.journal_path)
     except (SettingsError, JournalError) as error:
         complain(str(error))
         return 1
     say(f"{settings.broker.journal_path} is restored from {file}: {contents}.")
-    say("What was posted after the backup is not in it; what had not ended then is trained after the next start.")
+    say("It lacks the tasks that were posted after the backup. Tasks that had not ended then are trained again.")
     if aside is not None:
-        say(f"The journal as it was is kept as {aside}.")
+        say(f"The previous journal is kept as {aside}.")
     return 0

@@ -1,4 +1,4 @@
-"""Programs that survived their supervisord: it was killed, they still run, and nothing restarts them."""
+"""Programs that are still running although their supervisord was killed. Nothing restarts them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import psutil
 
 
 def find_orphans(socket: Path) -> list[psutil.Process]:
-    """Find the programs of the supervisord that listened at `socket`. It had set a variable in their environment.
+    """Find the programs of the supervisord that listened at `socket`, by a variable that it sets in their environment.
 
-    Their own children (trainer processes) are not in the list: they end with their parents.
+    Their child processes (trainer processes) are not in the list, because they end with their parents.
     """
     url = f"unix://{socket}"
     marked = {}
@@ -28,7 +28,7 @@ def find_orphans(socket: Path) -> list[psutil.Process]:
 
 
 def end_orphans(orphans: list[psutil.Process], timeout_s: float) -> None:
-    """Send SIGTERM, so that workers hand their tasks back. After the time limit, send SIGKILL to what is left."""
+    """Send SIGTERM, so that workers hand their tasks back. After `timeout_s`, send SIGKILL to those that still run."""
     for process in orphans:
         with contextlib.suppress(psutil.Error):
             process.terminate()

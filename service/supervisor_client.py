@@ -1,4 +1,4 @@
-"""Talk to supervisord over its socket: whether it runs, what its programs do, and how to end it."""
+"""Start supervisord, ask it about its programs over its socket, and stop it."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ class ProgramInfo(msgspec.Struct, frozen=True):
 
 
 class SupervisorError(Exception):
-    """supervisord cannot be started or does not answer; the message says why."""
+    """supervisord cannot be started or does not answer. The message says why."""
 
 
 class SupervisorClient:
-    """For the supervisord of the service whose state folder is `home`."""
+    """Talks to the supervisord of the service whose state folder is `home`."""
 
     def __init__(self, home: Path) -> None:
         self.socket = socket_of(home)
         self._log = home / "log" / "supervisord.log"
 
     def _call(self, method: str) -> Any:
-        """One call over a connection of its own: supervisor's transport does not recover from a failed one."""
+        """Make one call over a new connection, because supervisor's transport does not recover from a failed call."""
         transport = SupervisorTransport(None, None, f"unix://{self.socket}")
         try:
             proxy: Any = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
@@ -58,14 +58,14 @@ class SupervisorClient:
             transport.close()
 
     def pid(self) -> int | None:
-        """The process id of the running supervisord; None if there is none."""
+        """The process id of the running supervisord. None if there is none."""
         try:
             return int(self._call("getPID"))
         except SupervisorError:
             return None
 
     def programs(self) -> list[ProgramInfo]:
-        """All programs, in the order of their start. Empty if supervisord does not answer."""
+        """All programs, in the order in which they are started. Empty if supervisord does not answer."""
         try:
             rows = self._call("getAllProcessInfo")
         except SupervisorError:
@@ -96,11 +96,11 @@ class SupervisorClient:
             time.sleep(0.05)
 
     def start_all(self) -> None:
-        """Start the programs that do not run. Raises SupervisorError if supervisord does not answer."""
+        """Start the programs that are not running. Raises SupervisorError if supervisord does not answer."""
         self._call("startAllProcesses")
 
     def shutdown(self, timeout_s: float) -> bool:
-        """Stop all programs and supervisord. Returns True if supervisord has ended within the time."""
+        """Stop all programs and supervisord. Returns whether supervisord has ended within `timeout_s`."""
         pid = self.pid()
         if pid is None:
             return True
@@ -121,7 +121,7 @@ def supervisord_command(config: Path) -> list[str]:
 
 
 def supervisord_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """An environment in which `python3`, as which the programs are started, is the Python that runs now."""
+    """Return `environ` with this Python first in PATH: supervisord.conf starts the programs with `python3`."""
     path = os.pathsep.join([str(Path(sys.executable).parent), environ.get("PATH", "")])
     return {**environ, "PATH": path}
 

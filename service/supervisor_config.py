@@ -1,6 +1,6 @@
-"""Which supervisord.conf is used: the one beside the code, or one in the state folder that is made from it.
+"""Choose the supervisord.conf: the one beside the code, or one in the state folder that is derived from it.
 
-The tracked file finds everything relative to its own folder. That works if code and state share a folder. Otherwise
+The tracked file finds everything relative to its own folder, which works if code and state share a folder. Otherwise
 `start` writes a file with the same programs that names both folders.
 """
 
@@ -16,37 +16,37 @@ from protocol.text import printable
 
 FILE_NAME = "supervisord.conf"
 SOCKET_NAME = "supervisor.sock"
-#: What stands for the file's own folder in the tracked file.
+#: supervisord's variable for the folder of the settings file.
 HERE = "%(here)s"
-#: A link to the folder of the code. supervisord cuts a path at " #" or " ;", and has no way to quote it.
+#: A link to the folder of the code. supervisord would cut the folder's own path at " #" or " ;", and cannot quote it.
 CODE_LINK = "run/code"
-HEADER = "; Made by 'python server.py start' at each start, from the file of that name in {code}: edit that one.\n"
+HEADER = "; Written by 'python server.py start' at each start, from the file of this name in {code}. Edit that one.\n"
 
 
 class ConfigError(Exception):
-    """The state folder cannot be used for supervisord; the message says why."""
+    """supervisord cannot use the state folder. The message says why."""
 
 
 def socket_of(home: Path) -> Path:
-    """The socket of supervisord for the service whose state folder is `home`."""
+    """Return the socket of supervisord for the service whose state folder is `home`."""
     return socket_folder(home / "run") / SOCKET_NAME
 
 
 def config_of(home: Path) -> Path:
-    """The file that supervisord and supervisorctl are given for that service."""
+    """Return the settings file of supervisord and supervisorctl for that service."""
     if home != ROOT:
         return home / FILE_NAME
     return ROOT / FILE_NAME if _is_near(home) else home / "run" / FILE_NAME
 
 
 def write_config(settings: Settings) -> Path:
-    """Make the folders that supervisord needs, and a settings file if the tracked one does not fit.
+    """Create the folders that supervisord needs, and a settings file if the tracked one cannot be used.
 
     Returns the path of the settings file.
     """
     home = settings.home
     home.mkdir(parents=True, exist_ok=True)
-    # Logs name users' files and folders; operators may let a group read them.
+    # Logs contain names of users' files, so not everybody may read them. An operator may give the folder to a group.
     settings.log_dir.mkdir(exist_ok=True, mode=0o750)
     for name in ("run", "var"):
         (home / name).mkdir(exist_ok=True, mode=0o700)
@@ -61,15 +61,17 @@ def write_config(settings: Settings) -> Path:
 
 
 def derived_config(tracked: str, home: Path) -> str:
-    """The tracked file's text, for a file at `config_of(home)`."""
+    """Return the text of the tracked file, changed for a file at `config_of(home)`."""
     here = HERE if config_of(home).parent == home else f"{HERE}/.."
     quote = '"' if '"' not in str(home) else "'"
     if quote in str(home) or "\n" in str(home):
-        raise ConfigError(f"The state folder {str(home)!r} has both kinds of quotes, or a line break, in its path.")
+        raise ConfigError(
+            f"The path of the state folder, {str(home)!r}, has both kinds of quotes, or a line break; choose another."
+        )
     if HERE not in tracked or f"directory = {HERE}\n" not in tracked:
         raise ConfigError(f"{ROOT / FILE_NAME} lacks the line 'directory = {HERE}'; put it back into [supervisord].")
-    # supervisord expands this one setting twice, and a % in the path must meet only the second time: hence %%. The
-    # slash keeps a quote that ends the path apart from supervisord's own, all of which it strips off the end.
+    # supervisord expands this setting twice. With %% the variable is expanded only the second time, so a % in the path
+    # is left alone. supervisord also strips all quotes from the end of the value. The slash saves one in the path.
     variable = f"environment = TFMODEL_HOME={quote}%{here}/{quote}"
     directory = f"directory = {here}/{CODE_LINK}"
     text = tracked.replace(HERE, here).replace(f"directory = {here}\n", f"{directory}\n{variable}\n")
@@ -79,7 +81,7 @@ def derived_config(tracked: str, home: Path) -> str:
 
 
 def environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment of supervisord and its programs: the same settings, wherever they are started from."""
+    """Return the environment of supervisord and its programs. It makes all of them use the same settings."""
     given = {**environ, "TFMODEL_HOME": str(settings.home)}
     if "TFMODEL_SETTINGS" in given:
         given["TFMODEL_SETTINGS"] = os.path.abspath(given["TFMODEL_SETTINGS"])  # noqa: PTH100 - links stay
@@ -87,7 +89,7 @@ def environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str
 
 
 def _is_near(home: Path) -> bool:
-    """Whether the path of `home` is short enough for a socket in its run/."""
+    """Whether the path of `home` is short enough for sockets in its run/."""
     return socket_of(home).parent == home / "run"
 
 

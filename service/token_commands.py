@@ -1,4 +1,4 @@
-"""`python server.py token create | list | revoke`: each returns the exit code of the program."""
+"""`python server.py token create | list | revoke`. Each function returns the exit code of the program."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from service.commands import complain, say
 
 
 def create(environ: Mapping[str, str], name: str, user: str | None, read_only: bool) -> int:
-    """Make a token and print it alone on stdout, so that a script can read it."""
+    """Create a token and print only the token to stdout, so that a script can read it."""
     try:
         file = load(environ).token_file
         token = create_token(file, name, user, read_only)
     except (SettingsError, TokenError) as error:
         return _failed(error)
     say(token)
-    complain(f"Shown this once; send it as 'Authorization: Bearer <token>'. Only its hash is kept, in {file}.")
+    complain(f"It is shown only now; send it as 'Authorization: Bearer <token>'. {file} has only its hash.")
     return 0
 
 
@@ -42,7 +42,7 @@ def revoke(environ: Mapping[str, str], name: str) -> int:
         left = revoke_token(file, name)
     except (SettingsError, TokenError) as error:
         return _failed(error)
-    say(f"The token {name} is revoked, also for a service that runs.")
+    say(f"The token {name} is revoked, with immediate effect.")
     if not left:
         say(f"No token is left, so every call is refused. To go on without tokens, delete {file} and restart.")
     return 0
