@@ -1,1 +1,1 @@
-"""Chaos: real processes, real small trainings, real faults; `python -m tests.chaos` writes docs/reliability.md."""
+"""Inject faults into the real service while it trains. `python -m tests.chaos --write` writes docs/reliability.md."""

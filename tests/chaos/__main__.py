@@ -1,4 +1,4 @@
-"""`python -m tests.chaos [--faults N] [--seed S] [--write]`: break the real service on purpose and account for it."""
+"""`python -m tests.chaos [--faults N] [--seed S] [--write]`: inject faults into the real service, check every task."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def say(line: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    parser.add_argument("--faults", type=int, default=300)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--faults", type=int, default=300, help="how many faults to inject")
+    parser.add_argument("--seed", type=int, default=1, help="the seed of the order and the moments of the faults")
     parser.add_argument("--write", action="store_true", help="write docs/reliability.md")
     arguments = parser.parse_args()
     with running_service() as place:

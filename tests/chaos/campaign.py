@@ -1,4 +1,4 @@
-"""One campaign: keep the service busy, inject faults one after the other, then account for every accepted task."""
+"""A campaign keeps the service busy, injects faults one after the other, and then checks every accepted task."""
 
 from __future__ import annotations
 
@@ -18,23 +18,26 @@ from tests.chaos import faults as f
 from tests.chaos.surroundings import PROJECTS, Surroundings
 from tests.chaos.website import Website
 
+#: How many tasks are live at any time.
 BUSY_TASKS = 2
-#: A task is given up after three lost attempts; the campaign takes two at the most from each.
+#: The broker gives a task up after three lost attempts, so the campaign lets each task lose at most two.
 LOSSES_A_TASK = 2
 OVERCOME_TIMEOUT_S = 90.0
 END_TIMEOUT_S = 300.0
-LOOK_S = 0.02
+POLL_INTERVAL_S = 0.02
 
 
 @dataclass
 class Tally:
-    """What became of one kind of fault."""
+    """The figures of one fault."""
 
-    tried: int = 0
+    injected: int = 0
     recovery_s: list[float] = field(default_factory=list)
-    #: Where an attempt was lost: from the next one's start until the task was as far as before.
+    #: If the fault ends an attempt: from the start of the next attempt until the task is as far as before.
     repeated_s: list[float] = field(default_factory=list)
-    too_late: int = 0
+    #: How often the recovery took longer than allowed.
+    over_limit: int = 0
+    #: The tasks that were in training when the fault was injected.
     tasks: set[str] = field(default_factory=set)
 
 
@@ -48,7 +51,7 @@ class Campaign:
         self._pause = threading.Event()
 
     def run(self, faults: Sequence[f.Fault], say: Callable[[str], None]) -> None:
-        """Inject these, in random order and at random moments."""
+        """Inject the faults in random order and at random moments."""
         shuffled = self.random.sample(faults, len(faults))
         for number, fault in enumerate(shuffled, start=1):
             task = self._wait_for_training(fault)
@@ -57,7 +60,7 @@ class Campaign:
             say(f"{number:4}/{len(shuffled)} {fault.name:42} overcome in {took_s:5.2f} s{late}")
 
     def _wait_for_training(self, fault: f.Fault) -> dict[str, Any]:
-        """A task in training that may still lose an attempt; then a random moment more."""
+        """Return a task in training that may still lose an attempt, after a random pause."""
 
         def look() -> dict[str, Any] | None:
             while len(self.website.live()) < BUSY_TASKS:
@@ -69,22 +72,22 @@ class Campaign:
             return task
 
         if fault.overcome == f.NEXT_ATTEMPT and fault.within_s:
-            self.service.wait_for_spare()  # It is ready but for a few seconds after the fault before.
+            self.service.wait_for_spare()  # The last fault may have used it up.
         task: dict[str, Any] = self._until(look, "a task in training", END_TIMEOUT_S)
         if not fault.phase:
             self._pause.wait(self.random.uniform(0.0, 1.5))
         return task
 
     def _inject(self, fault: f.Fault, task: dict[str, Any]) -> float:
-        """Returns the seconds from the fault (from its end, for one that lasts) until it is overcome."""
+        """Inject the fault. Returns the seconds until it is overcome, counted from the end of a fault that lasts."""
         task_id, attempt = task["taskId"], task["attempt"]
         began_s = time.monotonic()
         try:
             fault.inject(self.place)
         except LookupError:
-            return 0.0  # There was nothing to hit at that moment.
+            return 0.0  # The process to kill was not running at that moment.
         tally = self.tallies[fault.name]
-        tally.tried += 1
+        tally.injected += 1
         tally.tasks.add(task_id)
         if fault.loses_attempt:
             self._losses[task_id] += 1
@@ -96,13 +99,13 @@ class Campaign:
             self._until(lambda: self._is_overcome(fault.overcome, task_id, attempt, task["progress"]), fault.name)
         took_s = time.monotonic() - began_s
         tally.recovery_s.append(took_s)
-        tally.too_late += bool(fault.within_s and took_s > fault.within_s)
+        tally.over_limit += bool(fault.within_s and took_s > fault.within_s)
         if fault.overcome == f.NEXT_ATTEMPT:
             tally.repeated_s.append(self._catch_up(task_id, task["progress"]))
         return took_s
 
     def _catch_up(self, task_id: str, progress: float) -> float:
-        """Seconds until the task is as far as it was."""
+        """Wait until the task has this progress again, in percent. Returns the seconds."""
         began_s = time.monotonic()
         self._until(lambda: self._is_as_far(task_id, progress), f"{task_id} to reach {progress} % again")
         return time.monotonic() - began_s
@@ -124,7 +127,7 @@ class Campaign:
         return ended or (task["attempt"] > attempt and task["state"] == "processing" and task["phase"] != "")
 
     def finish(self) -> None:
-        """Let every accepted task end."""
+        """Wait until every accepted task has ended."""
         self._until(lambda: not self.website.live() and self._all_ended(), "the end of all tasks", END_TIMEOUT_S)
 
     def _all_ended(self) -> bool:
@@ -138,20 +141,20 @@ class Campaign:
                 raise AssertionError(
                     f"waited {timeout_s:.0f} s for {what}; live tasks: {state}\n{self.service.last_log_lines()}"
                 )
-            self._pause.wait(LOOK_S)
+            self._pause.wait(POLL_INTERVAL_S)
         return seen
 
 
 @dataclass(frozen=True)
 class Account:
-    """What the journal and the disk say of every accepted task, against what the website was told."""
+    """What the journal, the disk and the website's answers say about all accepted tasks."""
 
     tasks: int
     lost: set[str]
     ended_twice: set[str]
     wrong_state: set[str]
     attempts_beyond_first: int
-    #: What happened to each task that is in one of the three sets.
+    #: The facts of each task in one of the three sets, in order.
     stories: dict[str, list[str]]
 
 
@@ -176,7 +179,7 @@ def account_for(campaign: Campaign) -> Account:
 
 
 def integrity(campaign: Campaign) -> str:
-    """SQLite's own check of the journal."""
+    """Return what SQLite's integrity check says about the journal: "ok" if it is sound."""
     with sqlite3.connect(campaign.service.root / "var" / "journal.sqlite3") as db:
         return str(db.execute("PRAGMA integrity_check").fetchone()[0])
 

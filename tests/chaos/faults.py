@@ -1,4 +1,4 @@
-"""The faults: what is done to which process, and when it counts as overcome."""
+"""The faults: what is done to which process, and when the fault counts as overcome."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.process.service_under_test import ServiceUnderTest
 
 WORKER = "trainer_worker:trainer_worker_0"
 
-#: Overcome when …
+#: When a fault counts as overcome.
 NEXT_ATTEMPT = "the next attempt has started"
 POST_ANSWERED = "a POST is answered"
 GET_ANSWERED = "a GET is answered"
@@ -24,10 +24,11 @@ GOES_ON = "the training shows progress again"
 
 
 class Fault(NamedTuple):
-    """inject: does it, and returns once it is done (after SIGCONT, for a pause).
+    """One fault.
 
-    loses_attempt: whether the running attempt is lost by it. within_s: what overcoming it may take, 0.0 for no limit.
-    phase: the point of the training at which it strikes, "" for any.
+    inject: injects the fault, and returns when it is over (for a pause, after SIGCONT). overcome: when the fault counts
+    as overcome. loses_attempt: whether the running attempt may be lost. within_s: the longest allowed recovery; 0.0
+    means no limit. phase: the phase of the training in which the fault is injected, or "" for any.
     """
 
     name: str
@@ -39,7 +40,7 @@ class Fault(NamedTuple):
 
 
 def pause_for(seconds: float) -> None:
-    """A fault that lasts: nothing can be waited for."""
+    """Let a fault last. There is no event to wait for."""
     threading.Event().wait(seconds)
 
 
@@ -62,7 +63,7 @@ def _kill_trainer(place: Surroundings) -> None:
 
 
 def _pause(program: str, seconds: float) -> Callable[[Surroundings], None]:
-    """SIGSTOP, and SIGCONT after so many seconds."""
+    """Pause the program with SIGSTOP for this many seconds."""
 
     def inject(place: Surroundings) -> None:
         pid = _trainer_pid(place.service) if program == "trainer" else place.service.pid_of(program)
@@ -82,7 +83,7 @@ def _restart(program: str) -> Callable[[Surroundings], None]:
 
 
 def _fill_disk(place: Surroundings) -> None:
-    """No space in the project folders for a second (they lie on a small file system of their own)."""
+    """Fill the small file system of the project folders for a second."""
     filler = place.service.projects / "filler"
     free = os.statvfs(place.service.projects)
     with contextlib.suppress(OSError), filler.open("wb") as file:
@@ -92,16 +93,16 @@ def _fill_disk(place: Surroundings) -> None:
 
 
 def _read_only_journal(place: Surroundings) -> None:
-    """The journal's file system takes no writes until a POST has been refused for it, about five seconds."""
+    """Make the journal's file system read-only until a POST has been refused, which takes about five seconds."""
     folder = str(place.service.root / "var")
     subprocess.run(["mount", "-o", "remount,ro", folder], check=False, capture_output=True)
-    # It shows only when it is written to. The website does not count this task: it is refused.
+    # The broker notices only when it writes. The website does not count this task, because it is refused.
     place.service.call("POST", "/", Website.fields(place.service.projects / "p0", "chaos-probe", 1))
     subprocess.run(["mount", "-o", "remount,rw", folder], check=True, capture_output=True)
 
 
 def _cut_cable(seconds: float) -> Callable[[Surroundings], None]:
-    """Between the broker's host and the worker's."""
+    """Cut the network between the broker's host and the worker's for this many seconds."""
 
     def inject(place: Surroundings) -> None:
         assert place.cable is not None
@@ -113,7 +114,7 @@ def _cut_cable(seconds: float) -> Callable[[Surroundings], None]:
 
 
 def _step_clock(seconds: int) -> Callable[[Surroundings], None]:
-    """Of all programs at once, for three seconds; then back, which is a step as well."""
+    """Step the wall clock of all programs at once, and step it back after three seconds."""
 
     def inject(place: Surroundings) -> None:
         assert place.clock is not None
@@ -133,18 +134,18 @@ PROCESS_FAULTS = (
     Fault("agent: kill -9 while its trainer exports", _kill(WORKER), NEXT_ATTEMPT, True, 12.0, "export"),
     Fault("broker: kill -9", _kill("broker"), POST_ANSWERED, False, 3.0),
     Fault("front-end: kill -9", _kill("server"), GET_ANSWERED, False, 3.0),
-    Fault("trainer process: stopped for 2 s", _pause("trainer", 2.0), GOES_ON, False, 0.0),
-    Fault("agent: stopped for 3 s", _pause(WORKER, 3.0), GOES_ON, False, 0.0),
-    Fault("agent: stopped past its lease, 12 s", _pause(WORKER, 12.0), NEXT_ATTEMPT, True, 0.0),
-    Fault("broker: stopped for 3 s", _pause("broker", 3.0), POST_ANSWERED, False, 0.0),
-    Fault("broker: stopped past all leases, 12 s", _pause("broker", 12.0), POST_ANSWERED, False, 0.0),
-    Fault("front-end: stopped for 3 s", _pause("server", 3.0), GET_ANSWERED, False, 0.0),
+    Fault("trainer process: paused for 2 s", _pause("trainer", 2.0), GOES_ON, False, 0.0),
+    Fault("agent: paused for 3 s", _pause(WORKER, 3.0), GOES_ON, False, 0.0),
+    Fault("agent: paused longer than its lease, 12 s", _pause(WORKER, 12.0), NEXT_ATTEMPT, True, 0.0),
+    Fault("broker: paused for 3 s", _pause("broker", 3.0), POST_ANSWERED, False, 0.0),
+    Fault("broker: paused longer than all leases, 12 s", _pause("broker", 12.0), POST_ANSWERED, False, 0.0),
+    Fault("front-end: paused for 3 s", _pause("server", 3.0), GET_ANSWERED, False, 0.0),
     Fault("broker: supervisorctl restart", _restart("broker"), POST_ANSWERED, False, 0.0),
     Fault("front-end: supervisorctl restart", _restart("server"), GET_ANSWERED, False, 0.0),
     Fault("worker: supervisorctl restart", _restart(WORKER), NEXT_ATTEMPT, False, 0.0),
 )
 
-#: These need the right to mount.
+#: These need the right to mount file systems.
 DISK_FAULTS = (
     Fault("project folder: disk full for 1 s", _fill_disk, GET_ANSWERED, True, 0.0),
     Fault("journal: read-only for 5 s", _read_only_journal, POST_ANSWERED, False, 0.0),
@@ -152,15 +153,15 @@ DISK_FAULTS = (
 
 #: These need network namespaces.
 NETWORK_FAULTS = (
-    # TCP may take several seconds more to notice that the cable is whole again: the lease may end meanwhile.
+    # TCP may need several more seconds to notice that the network works again, and the lease may end meanwhile.
     Fault("network: worker cut off for 4 s", _cut_cable(4.0), GOES_ON, True, 0.0),
-    Fault("network: worker cut off past its lease, 14 s", _cut_cable(14.0), NEXT_ATTEMPT, True, 0.0),
+    Fault("network: worker cut off longer than its lease, 14 s", _cut_cable(14.0), NEXT_ATTEMPT, True, 0.0),
 )
 
 #: These need a C compiler.
 CLOCK_FAULTS = (
-    Fault("clock: an hour forward, and back", _step_clock(3600), GOES_ON, False, 0.0),
-    Fault("clock: an hour back, and forward", _step_clock(-3600), GOES_ON, False, 0.0),
+    Fault("clock: an hour forward, then back", _step_clock(3600), GOES_ON, False, 0.0),
+    Fault("clock: an hour back, then forward", _step_clock(-3600), GOES_ON, False, 0.0),
 )
 
 _ALLOWED = (

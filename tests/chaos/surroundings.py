@@ -1,6 +1,6 @@
-"""What a fault can reach besides processes: small file systems, the cable to the worker's host, the wall clock.
+"""What faults can break besides processes: small file systems, the cable to the worker's host, and the wall clock.
 
-Each needs something of the machine; where that is missing, its faults are left out and the report says so.
+Each of them needs rights or programs of the machine. Without them its faults are left out, and the report says so.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import psutil
 from tests.process.service_under_test import ServiceUnderTest, service_copy
 from tests.process.small_projects import make_digits_project
 
-#: Room for the digits and some dozens of models; small enough to be filled in a moment.
+#: There is room for the digits and dozens of models, but a fault can fill it in a moment.
 PROJECTS_MB, JOURNAL_MB = 2048, 192
-#: Folders p0, p1, … in the data root.
+#: How many project folders there are in the data root: p0, p1, …
 PROJECTS = 3
 CLOCK_SOURCE = Path(__file__).with_name("wall_clock.c")
 
@@ -31,7 +31,7 @@ CAN_STEP_CLOCK = psutil.LINUX and shutil.which("cc") is not None
 
 
 class Cable:
-    """Between this host and a network namespace, which is another host as far as TCP can tell."""
+    """A virtual cable between this host and a network namespace. To TCP, the namespace is another host."""
 
     def __init__(self) -> None:
         number = os.getpid() % 250
@@ -55,28 +55,28 @@ class Cable:
             _run("ip", "netns", "del", self.namespace)
 
     def cut(self) -> None:
-        """Neither side is told: packets vanish, connections stay."""
+        """Drop all packets. Neither side notices, so connections stay open."""
         _run("ip", "link", "set", self._near_end, "down")
 
     def mend(self) -> None:
         _run("ip", "link", "set", self._near_end, "up")
 
     def move_worker(self, service: ServiceUnderTest) -> None:
-        """Before the service starts: its worker is to run at the far end."""
+        """Make the worker run in the namespace. Call this before the service starts."""
         service.environ |= {"TFMODEL_BROKER_HOST": "0.0.0.0"}
-        # A worker elsewhere makes no keys: those of the broker have to be there when it starts.
+        # A worker on another host does not make keys, so the broker's keys must exist when it starts.
         made = service.program("-m", "broker", "keys", "var/keys")
         assert made.returncode == 0, made.stdout + made.stderr
         command = "python3 -m trainer_worker"
         endpoint = f"tcp://{self.near_address}:{service.ports['BROKER_WORKER_PORT']}"
         conf = service.root / "supervisord.conf"
         text = conf.read_text()
-        assert text.count(command) == 1, "supervisord.conf starts its workers otherwise than expected"
+        assert text.count(command) == 1, "supervisord.conf does not start its workers as this test expects"
         conf.write_text(text.replace(command, f"ip netns exec {self.namespace} {command} --broker {endpoint}"))
 
 
 class WallClock:
-    """The service's own wall clock (wall_clock.c): steps as when it is set; the monotonic clock goes on."""
+    """A wall clock for the service alone (wall_clock.c). It can step, and the monotonic clock does not change."""
 
     def __init__(self, folder: Path) -> None:
         self._library, self._offset_file = folder / "wall_clock.so", folder / "clock_offset"
@@ -84,18 +84,21 @@ class WallClock:
         self._offset_file.write_bytes(struct.pack("q", 0))
 
     def set_offset(self, seconds: int) -> None:
-        """From the machine's time, for all programs at once. In place: they have mapped the file."""
+        """Step the clock of all programs to this offset from the machine's time.
+
+        The file is changed in place, because the programs have mapped it into their memory.
+        """
         with self._offset_file.open("r+b") as file:
             file.write(struct.pack("q", seconds))
 
     def wind(self, service: ServiceUnderTest) -> None:
-        """Before the service starts: all its programs are to look at this clock."""
+        """Make all programs of the service use this clock. Call this before the service starts."""
         service.environ |= {"LD_PRELOAD": str(self._library), "TFM_CLOCK_OFFSET": str(self._offset_file)}
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Where the faults strike."""
+    """What the faults can break."""
 
     service: ServiceUnderTest
     cable: Cable | None
@@ -104,7 +107,7 @@ class Surroundings:
 
 @contextlib.contextmanager
 def running_service() -> Iterator[Surroundings]:
-    """A service of its own with digits to train on, in as much of the surroundings as this machine allows."""
+    """Start a copy of the service with projects of digits, and with all surroundings that this machine allows."""
     settings = {"WEB_MIN_FREE_MB": "1", "WORKER_KEEP_MODELS": "5", "WORKER_TASKS_PER_PROCESS": "10"}
     with service_copy(**settings) as service, _surroundings_of(service) as place:
         for number in range(PROJECTS):
@@ -120,7 +123,7 @@ def running_service() -> Iterator[Surroundings]:
 
 @contextlib.contextmanager
 def _surroundings_of(service: ServiceUnderTest) -> Iterator[Surroundings]:
-    """As much as this machine allows; undone on leaving. Enter before the service starts."""
+    """Set up all surroundings that this machine allows, and undo them at the end. Enter before the service starts."""
     with contextlib.ExitStack() as stack:
         cable = clock = None
         if CAN_MOUNT:
@@ -137,7 +140,7 @@ def _surroundings_of(service: ServiceUnderTest) -> Iterator[Surroundings]:
 
 @contextlib.contextmanager
 def _small_file_system(folder: Path, size_mb: int) -> Iterator[None]:
-    """A file system in memory at `folder`."""
+    """Mount a file system in memory at `folder`."""
     folder.mkdir(exist_ok=True)
     _run("mount", "-t", "tmpfs", "-o", f"size={size_mb}m", "tmpfs", str(folder))
     try:

@@ -1,5 +1,5 @@
-/* Preloaded: the wall clock of a process is the machine's plus the seconds in the file TFM_CLOCK_OFFSET.
- * Only the wall clock: the monotonic clock, sleeping and waiting are left alone. */
+/* A preloaded library that adds the seconds in the file TFM_CLOCK_OFFSET to the wall clock of a process.
+ * It does not change the monotonic clock or waiting times. */
 #define _GNU_SOURCE
 #include <stdint.h>
 #include <fcntl.h>

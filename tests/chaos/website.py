@@ -1,4 +1,4 @@
-"""A website's back-end: posts folders with a key until each is accepted, remembers every taskId, and asks for them."""
+"""A simulated website. It posts folders, repeats each POST until it is accepted, and asks for its tasks."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ class Website:
         self._service = service
         self._pause = threading.Event()
         self._posted = 0
-        #: taskId → the project that was posted. Once in here, a task must never be lost.
+        #: The posted project of each accepted task, by its taskId. None of these tasks may ever be lost.
         self.accepted: dict[str, Path] = {}
-        #: As the service showed them when they had ended; hasModel: whether a finished model lay there then.
+        #: The last answer about each ended task. hasModel: whether its folder had a model with a manifest then.
         self.ended: dict[str, dict[str, Any]] = {}
 
     @staticmethod
     def fields(project: Path, key: str, seed: int) -> dict[str, str]:
-        """seed: another one for each task, since the model of the same folder and options would be taken over."""
+        """The fields of a POST. seed: differs for each task, because otherwise an earlier model would be reused."""
         options = {"imageSize": str(SIDE_PX), "epochs": "4", "seed": str(seed)}
         who = {"userId": "u1", "projectId": project.name, "projectDir": str(project), "requestId": key}
         return {**who, "trainType": "classification", **options}
 
     def post(self, project: Path, timeout_s: float = 60.0) -> str:
-        """As a careful caller does it: the same key again until there is an answer."""
+        """Post a folder, and repeat the POST with the same key until it is accepted. Returns the taskId."""
         self._posted += 1
         give_up_at_s = time.monotonic() + timeout_s
         while True:
@@ -47,7 +47,7 @@ class Website:
             self._pause.wait(RETRY_S)
 
     def live(self) -> dict[str, dict[str, Any]]:
-        """The accepted tasks that have not ended, as the service shows them now (none while it does not answer)."""
+        """The current answers about the accepted tasks that have not ended. Tasks without an answer are left out."""
         found = {}
         for task_id in self.accepted.keys() - self.ended.keys():
             answer = self._service.call("GET", f"/v1/tasks/{task_id}")
@@ -61,7 +61,7 @@ class Website:
         return found
 
     def training(self, phase: str = "") -> dict[str, Any] | None:
-        """The task that is being trained, once its trainer has reported a phase (that one, where it is named)."""
+        """A task in training whose trainer has reported a phase. phase: only a task in this phase, or "" for any."""
         for task in self.live().values():
             if task["state"] == "processing" and task["phase"] not in ("", "starting") and phase in ("", task["phase"]):
                 return task
