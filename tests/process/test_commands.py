@@ -129,7 +129,7 @@ def test_a_worker_that_dies(stopped: ServiceUnderTest) -> None:
     (stopped.root / "var").mkdir()
     (stopped.root / "var" / "cache").write_text("not a folder")
     done = stopped.command("start")
-    check_failed_start(stopped, done, "trainer_worker_0 died", "Last lines of", "var/cache")
+    check_failed_start(stopped, done, "The program trainer_worker_0", "Last lines of", "var/cache")
 
 
 def _program(process: psutil.Process) -> list[str]:

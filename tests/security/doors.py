@@ -23,7 +23,7 @@ DOORS: dict[int, str] = {
     15: "A body that is too large is refused unread, on every path.",
     16: "Tokens are stored as hashes, belong to a user where wanted, and reach no log.",
     17: "Every form of a call that a client may send is read or refused with a sentence.",
-    18: "A backup is whole while the service runs; a damaged or missing journal is said before anything starts.",
+    18: "A backup is whole while the service runs; a damaged or missing journal is reported before anything starts.",
     19: "A folder or request that is at fault costs nobody a warm trainer process.",
     20: "No name that a stranger chooses can forge a line of a log.",
     21: "The service runs without any right to change its own code.",
