@@ -42,7 +42,7 @@ def main() -> None:
     start = command.add_parser("start", help="start the service; returns when a task could be trained")
     start.add_argument("--foreground", action="store_true", help="stay, as a service manager or a container needs it")
     start.add_argument("--new-journal", action="store_true", help="begin with an empty journal if it is unusable")
-    command.add_parser("stop", help="stop all of them")
+    command.add_parser("stop", help="stop the service")
     command.add_parser("restart", help="stop, then start; running tasks go back to the queue")
     command.add_parser("status", help="show what is running; exit code 0 if a task could be trained")
     command.add_parser("run", help="run the front-end alone, in the foreground")

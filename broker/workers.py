@@ -112,7 +112,7 @@ class WorkerTable:
             worker.heard_at_s = now_s
 
     def oldest(self) -> Worker | None:
-        """The worker that has been silent longest."""
+        """The worker that has been silent longest. None if there is no worker."""
         return next(iter(self._by_key.values()), None)
 
     def remove(self, worker: Worker) -> None:

@@ -30,7 +30,7 @@ def bind_endpoints(settings: Settings) -> Endpoints:
 
 
 def connect_endpoints(settings: Settings) -> Endpoints:
-    """Where programs on this machine reach the broker. As with `bind_endpoints`, the folder is checked first."""
+    """Where programs on this machine reach the broker. Checks the folder of the Unix sockets, like `bind_endpoints`."""
     host = settings.broker.host
     if not host:
         return _unix(settings)

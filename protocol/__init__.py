@@ -1,4 +1,4 @@
 """The contract between the processes: messages, task model, options, errors.
 
-Nothing in this package does I/O or reads a clock, and it imports nothing of the project.
+This package does no I/O, reads no clock, and imports nothing from the rest of the project.
 """

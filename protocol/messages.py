@@ -34,7 +34,7 @@ from protocol.task import Task, TaskSpec, Trained
 
 #: The most items in one message. The broker splits longer lists into several messages.
 MAX_LISTED = 10_000
-#: -1.0 when unknown.
+#: -1.0 means unknown.
 Seconds = Annotated[float, Meta(ge=-1.0, le=1e9)]
 
 

@@ -172,8 +172,8 @@ def read_options(train_type: str, fields: Mapping[str, str]) -> tuple[dict[str, 
     fields: the camelCase names and their text. The items of a list are separated by commas. Empty text means the
     default.
 
-    Returns the options that were given, converted to their types, and every problem that was found. Options with their
-    default are left out, so that a later version can change the default.
+    Returns the options that were given, converted to their types, and every problem that was found. Options that
+    were not given are left out, so that a later version can change their defaults.
     """
     known = _fields(train_type)
     options: dict[str, OptionValue] = {}

@@ -77,7 +77,7 @@ class _Visit(HTTPMessageDelegate):
         except Refusal as refusal:
             self._refuse(refusal)
             if refusal.body["code"] == "bad_request":
-                self._end()  # It is not known where the body ends, so it cannot be skipped.
+                self._end()  # The end of the body is not known, so it cannot be skipped.
         else:
             self._connection.give_up = self._too_slow
         return None

@@ -51,5 +51,5 @@ class Publications:
         for listener in self._listeners:
             try:
                 listener(message)
-            except Exception:  # A fault in one listener must not keep the publication from the others.
+            except Exception:  # An error in one listener must not affect the others.
                 log.exception("action=web.listener_failed message=%s", type(message).__name__)
