@@ -1,6 +1,7 @@
-"""The trainer process: imports TensorFlow once, trains task after task, ends with its pipe.
+"""The trainer process. It imports TensorFlow once, trains task after task, and ends when its pipe closes.
 
-The agent runs it as `python -m trainer_worker.training.child FD PARENT_PID SETTINGS` (packed, see settings.py).
+The agent runs it as `python -m trainer_worker.training.child FD PARENT_PID SETTINGS`. SETTINGS is a packed
+TrainerSettings.
 """
 
 from __future__ import annotations
