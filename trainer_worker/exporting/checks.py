@@ -54,7 +54,7 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class ExportCheck:
-    """The results of one file, loaded again from disk, on the held-out images.
+    """The results of one file, loaded again from disk, on the held-out pictures.
 
     score: see HeldOut.score. max_difference: the largest difference between an output and the trained model's.
     agreement: the share of decisions (class of an image or pixel) that are the same, 0 to 1.
@@ -180,7 +180,7 @@ class ExportChecks:
     def _compare(self, name: str, path: Path, outputs: Outputs, ms_per_image: float) -> ExportCheck:
         reference = np.asarray(self._held_out.reference, np.float32)
         if outputs.shape != reference.shape:
-            raise CannotRunError(f"it gives outputs {outputs.shape}, the model {reference.shape}.")
+            raise CannotRunError(f"its outputs have the shape {outputs.shape}, the model's {reference.shape}.")
         difference = float(np.abs(outputs - reference).max())
         score = float(self._held_out.score(outputs))
         agreement = float(np.mean(_decisions(outputs) == _decisions(reference)))
