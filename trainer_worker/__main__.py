@@ -71,7 +71,7 @@ def run(settings: Settings, name: str, start_id: str, broker: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m trainer_worker", description=__doc__)
-    parser.add_argument("--name", default=f"{socket.gethostname()}-{os.getpid()}", help="a task's thread")
+    parser.add_argument("--name", default=f"{socket.gethostname()}-{os.getpid()}", help="shown as a task's thread")
     parser.add_argument("--broker", default="", metavar="tcp://HOST:PORT", help="a broker on another machine")
     arguments = parser.parse_args()
     settings = load_or_exit(os.environ)

@@ -33,7 +33,7 @@ class ProgressClock:
         self._percent = 0.0
         self._moved_at_s = now_s
         self._asked_at_s = now_s
-        #: The goal of the clock's movement, and how far away it was at first. At 0.0, reports move the percentage.
+        #: How far away the goal was when the clock began to move the percentage; 0.0 while reports move it.
         self._span = 0.0
         self._goal = 0.0
 

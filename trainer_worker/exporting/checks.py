@@ -30,7 +30,7 @@ SCORE_TOLERANCE = 5e-3
 #: An int8 file that loses more than this of the score is flagged (docs/choices.md, "Tolerances of the exported files").
 MOST_LOST_BY_INT8 = 0.02
 
-#: How often the caller is told the progress of the checks, and can end them.
+#: How often the caller is informed of the progress, and can end the checks.
 TELL_EVERY_S = 0.2
 
 
@@ -142,7 +142,7 @@ class ExportChecks:
     def finish(self, on_step: Callable[[float], None], unwritten: Sequence[Unwritten] = ()) -> Exports:
         """Wait for all checks. unwritten: formats to list in the result besides those whose check failed.
 
-        on_step: told the finished fraction; an exception from it ends the checks.
+        on_step: called with the finished fraction; an exception from it ends the checks.
         Raises TrainingError export_mismatch, with the format and the difference, when a float format differs.
         """
         images = max(1, len(self._checks) * len(self._held_out.pictures))

@@ -16,7 +16,7 @@ _MOST_REPEATED = 2
 
 
 class UnusualAvifError(Exception):
-    """The file has a structure in which the size of its pictures cannot be told."""
+    """The file has a structure in which the size of its pictures cannot be found."""
 
 
 def coded_pixels(content: bytes) -> int:

@@ -260,7 +260,7 @@ def opened(reader: PictureReader, path: Path) -> Iterator[OpenPicture]:
 def orientation(image: Image.Image) -> int:
     """The EXIF orientation, 1 to 8; 1 if there is none or it cannot be read."""
     if image.format == "JPEG" and not {"exif", "xmp"} & image.info.keys():
-        return 1  # looking for it in vain takes long for a small photo
+        return 1  # for a small photo, the search for a tag that is not there takes long
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except MemoryError:

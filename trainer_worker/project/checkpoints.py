@@ -66,7 +66,7 @@ class RandomState(msgspec.Struct, frozen=True):
 class Checkpoints:
     """The checkpoints in one folder of a project.
 
-    If the disk is full, the training goes on, but an attempt that is lost later has to start from the beginning.
+    If the disk is full, the training continues, but after a loss the next attempt has to repeat more work.
     """
 
     def __init__(self, project: ProjectFolder, *steps: str) -> None:

@@ -101,7 +101,7 @@ class Directory:
         return open(os.open(_checked(name), _NEW_FILE_FLAGS, 0o666, dir_fd=self._descriptor), "wb")
 
     def replace(self, name: str, parts: Iterable[bytes], synced: bool) -> None:
-        """Write a file in place of the entry of that name. Whatever happens, the old or the new content is complete.
+        """Write a file in place of the entry of that name. A crash leaves all of the old content or all of the new.
 
         synced: the content reaches the disk before the file gets its name, so this also holds for a power cut.
         """

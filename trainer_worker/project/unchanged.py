@@ -43,10 +43,10 @@ def fingerprint(
     weights_file: Path | None = None,
     on_step: Callable[[float], None] = lambda fraction: None,
 ) -> str:
-    """A hash of the names and contents of all files that trainers read, and of trainType, options, weights and version.
+    """A hash of names and contents of all files that trainers read, trainType, options, weights and TRAINERS_VERSION.
 
     "" if a file can't be read or is too large; such a folder is never taken for unchanged. weights_file: see Job.
-    on_step: often told the finished fraction. An exception from it ends the hashing.
+    on_step: often called with the finished fraction. An exception from it ends the hashing.
     """
     user_files = UserFiles(project_dir)
     files: list[Path] = []
