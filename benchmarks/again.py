@@ -1,4 +1,4 @@
-"""How long a task takes on a warm worker: the first one of a folder, one after a few more photos, an unchanged one.
+"""How long tasks of one folder take on a warm worker: the first, one after a few new photos, and an unchanged one.
 
     python -m benchmarks.again FLOWERS5_DIR                 1,100 photos
     python -m benchmarks.again FLOWERS5_DIR --per-class 20  the same with 100 photos
@@ -32,7 +32,7 @@ WARM_UP_IMAGES = 60
 
 
 def lay_out(source: Path, project: Path, per_class: int, new: int) -> list[tuple[Path, Path]]:
-    """Link all photos but `new` of them into the project. Returns the others with their paths in the project."""
+    """Copy all photos except `new` of them into the project. Returns the others, with their later paths in it."""
     folders = scan(source)
     taken = dict.fromkeys(range(len(folders.labels)), 0)
     pairs = []
@@ -89,7 +89,7 @@ def main() -> None:
                 add_photo(path, target)
             training_s = report(f"after {len(later)} more photos", *run_task(service, project))
             report("unchanged", *run_task(service, project))
-            print(f"training again / first {training_s / first_training_s:.2f}, target at most 0.15")
+            print(f"second training / first training {training_s / first_training_s:.2f}, target at most 0.15")
 
 
 def report(name: str, took_s: float, task: dict[str, Any]) -> float:

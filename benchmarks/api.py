@@ -212,7 +212,7 @@ def next_publication(publications: zmq.Socket[bytes]) -> tuple[float, m.Publishe
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--part", choices=("http", "start"), help="only this part")
-    parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds a figure")
+    parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds for each figure")
     parser.add_argument("--seconds", type=float, default=2.0, help="length of a round")
     parser.add_argument("--samples", type=int, default=20, help="tasks for the time to start")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()), help="where journal and photos go")

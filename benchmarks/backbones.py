@@ -5,7 +5,7 @@
 DATASET_DIR holds class folders and is not changed. Each training is a whole task of trainType=classification, with
 exports and checks, in a process of its own. The output is accuracy, seconds and the size of model.tflite, then the
 seconds of each stage relative to the first backbone; `benchmarks.backbone_costs` measures these more exactly. Backbones
-take turns for each seed, so that other work on the machine disturbs all of them alike.
+take turns for each seed, so other work on the machine disturbs all of them equally.
 """
 
 from __future__ import annotations

@@ -17,14 +17,16 @@ _ROWS = 100
 
 
 def png(path: Path, width: int, height: int, kind: tuple[int, ...], *around: bytes) -> None:
-    """A PNG of zeros, written row by row. kind: bits, colour type, and 1 for an interlaced one. around: chunks before
-    the pixels, and behind them."""
+    """Write a PNG of zeros, row by row.
+
+    kind: bits, colour type, and 1 if it is interlaced. around: the chunks before the pixels, and those after them.
+    """
     bits, colour, interlaced = (*kind, 0)[:3]
     before, after = (*around, b"", b"")[:2]
     channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
     row = b"\0" * (1 + (width * channels * bits + 7) // 8)
     packer = zlib.compressobj(9)
-    rows = height + height // 4 * interlaced  # a few more zeros than the passes of an interlaced one take
+    rows = height + height // 4 * interlaced  # a few more zeros than an interlaced PNG needs
     packed = b"".join(packer.compress(row * min(_ROWS, rows - at)) for at in range(0, rows, _ROWS))
     with path.open("wb") as file:
         head = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, interlaced)
@@ -38,7 +40,7 @@ def chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def saved(width: int, height: int, mode: str, name: str, **options: object) -> Callable[[Path], None]:
-    """A maker of a picture of one colour, by Pillow itself."""
+    """A function that saves a picture of one colour with Pillow."""
 
     def make(path: Path) -> None:
         Image.new(mode, (width, height), 0).save(path, name, **options)
@@ -51,7 +53,7 @@ def _large_exif_png(path: Path) -> None:
 
 
 def _late_transparency_png(path: Path) -> None:
-    """A PNG whose transparent colour follows the pixels, so the header does not tell of it."""
+    """A PNG whose transparent colour follows the pixels, so the header does not mention it."""
     png(path, 7_500, 7_500, (8, 2), b"", chunk(b"tRNS", bytes(6)))
 
 
@@ -124,7 +126,7 @@ def _lying_sgi(path: Path) -> None:
 
 
 def _lying_bmp(path: Path) -> None:
-    sizes = struct.pack("<IiiHHIIiiII", 40, 9_900, 9_900, 1, 8, 1, 0, 0, 0, 0, 0)  # run lengths, of which there are few
+    sizes = struct.pack("<IiiHHIIiiII", 40, 9_900, 9_900, 1, 8, 1, 0, 0, 0, 0, 0)  # run-length encoded, with few runs
     path.write_bytes(struct.pack("<2sIHHI", b"BM", 2_000, 0, 0, 1_078) + sizes + bytes(1_024) + b"\xff\x01" * 400)
 
 
@@ -159,7 +161,7 @@ def _pages_tiff(path: Path) -> None:
     pages[0].save(path, "TIFF", save_all=True, append_images=pages[1:], compression="tiff_deflate")
 
 
-#: The makers by name. All files are written in a few seconds and are small on disk.
+#: The functions that make the files, by name. Each file is written in a few seconds and is small on disk.
 BOMBS: dict[str, Callable[[Path], None]] = {
     "16-bit grey PNG, 100 MP": lambda path: png(path, 10_000, 10_000, (16, 0)),
     "8-bit grey PNG, 100 MP": lambda path: png(path, 10_000, 10_000, (8, 0)),

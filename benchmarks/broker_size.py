@@ -81,7 +81,7 @@ def compare() -> tuple[Bench, list[tuple[str, float, float]]]:
 
 
 def restart_seconds(bench: Bench, folder: Path) -> float:
-    """Seconds from opening a journal with all these facts to a core that could answer."""
+    """Seconds from opening a journal with all these facts until the core could answer."""
     path = folder / "journal.sqlite3"
     with Journal(path) as journal:
         tasks = {**bench.core.recent, **bench.core.tasks}
@@ -93,7 +93,7 @@ def restart_seconds(bench: Bench, folder: Path) -> float:
         left_out = core.recover(journal.recovered(core.settings.recent_tasks, 0.0), Now(0.0, 0.0))
     took_s = time.perf_counter() - began_s
     assert not left_out, left_out
-    assert core.tasks == bench.core.tasks, "the restarted broker knows something else"
+    assert core.tasks == bench.core.tasks, "the restarted broker has other tasks"
     return took_s
 
 
@@ -113,7 +113,7 @@ def main() -> None:
     table.add_row("restart", "", f"{restart_s:.1f} s", "", "≤ 10 s")
     console.print(table)
     console.print(
-        f"Memory of this process, its own list of all facts included: {base_mb:.0f} MB before, "
+        f"Memory of this process, including its own list of all facts: {base_mb:.0f} MB before, "
         f"{psutil.Process().memory_info().rss / 2**20:.0f} MB after (a broker: at most 400 MB)."
     )
     console.print(describe_machine())

@@ -1,4 +1,4 @@
-"""Compare TFModel's trainer with recipes that people use: run each in a process, print a table and the targets."""
+"""Compares TFModel's trainer with recipes that people use. Runs each in a process, prints a table and the targets."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Comparison:
     targets: tuple[Target, ...]
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--seeds", type=int, default=3, help="how many, from 1 on")
+        parser.add_argument("--seeds", type=int, default=3, help="how many seeds, from 1 on")
         parser.add_argument("--recipes", type=self._recipe_names, default=list(self.recipes))
         parser.add_argument("--threads", type=int, default=os.cpu_count() or 2)
         parser.add_argument("--cache-dir", type=Path, default=Path(tempfile.gettempdir()) / "tfmodel-benchmark-cache")
@@ -76,7 +76,7 @@ class Comparison:
                 outcomes[recipe].append(outcome)
                 print(f"seed {seed}, {recipe:<11}{_one_line(outcome)}", flush=True)
                 if outcome["held_out"] != outcomes[recipes[0]][-1]["held_out"]:
-                    raise RuntimeError(f"{recipe} scored other images than {recipes[0]}: nothing can be compared")
+                    raise RuntimeError(f"{recipe} scored other images than {recipes[0]}, so they cannot be compared")
         self._print_table(outcomes)
         print("\n".join(self.target_lines(outcomes)), flush=True)
 
@@ -93,7 +93,7 @@ class Comparison:
             print(f"{recipe:<17}" + "".join(f"{cell:>20}" for cell in cells))
 
     def target_lines(self, outcomes: Outcomes) -> list[str]:
-        """Which targets are met, as far as the recipes that were run can tell."""
+        """A line for each target whose opponent was run, which says whether it is met."""
         return [
             self._target_line(target, outcomes[OURS], outcomes[target.opponent])
             for target in self.targets

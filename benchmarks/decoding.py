@@ -1,4 +1,4 @@
-"""How much memory it takes to read a picture, also a hostile one, alone and six at a time.
+"""How much memory reading a picture takes, alone and six at a time, also when the file is hostile.
 
     python -m benchmarks.decoding [FOLDER ...]
 

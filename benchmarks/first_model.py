@@ -1,4 +1,4 @@
-"""With a timeBudget: when the first usable model and the end come, and whether the forecast ranges were right.
+"""When a task with a timeBudget has its first model and when it ends, and whether the forecast ranges were right.
 
     python -m benchmarks.first_model DATASET_DIR --budgets 30,60,120
     python -m benchmarks.first_model DATASET_DIR --per-class 40    with 40 photos of each class
@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import tempfile
 import time
 from dataclasses import dataclass
@@ -31,10 +30,10 @@ from benchmarks.again import END_TIMEOUT_S, READY_TIMEOUT_S, WARM_UP_IMAGES, run
 from benchmarks.dataset_folder import dataset_folder
 from benchmarks.machine import describe_machine
 from benchmarks.recipes import copy_class_folders
+from benchmarks.segmentation_recipes import copy_project
 from benchmarks.service_processes import ServiceProcesses
 from demo.digits_data import make_digits_project
-from trainer_worker.pictures.text_files import CLASSES_FILE
-from trainer_worker.segmentation.folders import IMAGE_FOLDER, MASK_FOLDERS
+from trainer_worker.segmentation.folders import MASK_FOLDERS
 
 TARGET_FIRST_SHARE, TARGET_END_SHARE = 0.25, 1.0
 POLL_S = 0.02
@@ -60,7 +59,7 @@ class Outcome:
     end_reason: str = ""
 
     def look(self, task: dict[str, Any], now_s: float) -> None:
-        """Note what this answer of a live task shows."""
+        """Record what this answer about a live task shows."""
         shown = task["etaRangeSeconds"]
         found = (now_s + shown[0], now_s + shown[1]) if shown else None
         if task["state"] == "pending":
@@ -151,13 +150,8 @@ def train_type_of(source: Path) -> str:
 def lay_out(source: Path, project: Path, per_class: int) -> None:
     if train_type_of(source) == "classification":
         copy_class_folders(source, project, per_class)
-        return
-    # Copies, not links as in segmentation_recipes: the service refuses links that lead out of the project.
-    for name in (IMAGE_FOLDER, *MASK_FOLDERS):
-        if (source / name).is_dir():
-            shutil.copytree(source / name, project / name)
-    if (source / CLASSES_FILE).is_file():
-        shutil.copy(source / CLASSES_FILE, project)
+    else:
+        copy_project(source, project)
 
 
 def measure(service: ServiceProcesses, source: Path, per_class: int, budgets: list[int]) -> list[Outcome]:
@@ -181,7 +175,7 @@ def measure(service: ServiceProcesses, source: Path, per_class: int, budgets: li
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", type=dataset_folder, help="class folders, or images/ and masks/")
-    parser.add_argument("--budgets", default="30,60,120", help="seconds, with commas between")
+    parser.add_argument("--budgets", default="30,60,120", help="seconds, separated by commas")
     parser.add_argument("--per-class", type=int, default=0, help="images of each class; 0: all")
     parser.add_argument("--threads", type=int, default=0, help="of the worker; 0: all cores")
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""The line under every table that describes the machine."""
+"""Describes the machine, in the line that benchmarks print with their tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The frame of a process that runs one recipe: read the command line, watch the memory, print the outcome."""
+"""What all processes that run one recipe share: they read the command line, measure memory and print the outcome."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from trainer_worker.project.folder import ProjectFolder
 
 @dataclass(frozen=True)
 class Run:
-    """What one recipe is to do. quick: one epoch a stage instead of the recipe's. eager: Keras's fit without graphs,
-    which is quicker for a few steps.
+    """What one recipe has to do.
 
+    quick: train only one epoch in each stage. eager: use Keras's fit without graphs, which is quicker for few steps.
     Only TFModel's trainer uses the option `backbone` and weights_file. The other recipes use lite0.
     """
 
@@ -42,9 +42,10 @@ class Run:
 
 @dataclass(frozen=True)
 class Outcome:
-    """scores: by name, 0 to 1; the first one decides. seconds: from reading the files to the scored model.
+    """The result of one recipe.
 
-    held_out: names of the scored files, to prove that all recipes scored the same. peak_mb: resident memory.
+    scores: by name, 0 to 1; the first one decides. seconds: from reading the files to the scored model.
+    held_out: names of the scored files, to prove that all recipes scored the same files. peak_mb: resident memory.
     """
 
     scores: dict[str, float]
@@ -67,10 +68,10 @@ def run_one(
 ) -> None:
     """Read the command line, run that recipe and print one line of JSON: the fields of `Outcome`.
 
-    make_rehearsal: writes a small project on which the recipe runs first. So the seconds leave out what a process does
-    only once, as in a worker that has trained before: loading what is loaded at first use, and starting the process
-    that checks the exports. prepare: work that should not count in the memory either; a recipe of that name does
-    nothing else.
+    make_rehearsal: writes a small project on which the recipe runs first. The seconds then leave out what a process
+    does only once, as in a worker that has trained before: loading what is loaded at first use, and starting the
+    process that checks the exports. prepare: work that should not count towards the memory either; the recipe named
+    "prepare" does only this.
     """
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipe", choices=[*recipes, *(["prepare"] if prepare else [])])

@@ -1,4 +1,4 @@
-"""One training by one recipe for `benchmarks.recipes`, in a process of its own, so that its peak memory can be told.
+"""One training by one recipe for `benchmarks.recipes`, in a process of its own to measure its peak memory.
 
     python -m benchmarks.recipe_runs RECIPE PROJECT_DIR --option seed=1 --cache-dir DIR
 

@@ -41,7 +41,7 @@ SMOKE_PICTURES, SMOKE_SIZE_PX = 12, 64
 
 @dataclass(frozen=True)
 class Drawn:
-    """make(folder) writes a project; options: NAME=VALUE of trainType=segmentation that suit it."""
+    """A drawn set. make(folder): writes a project. options: NAME=VALUE of trainType=segmentation that suit it."""
 
     make: Callable[[Path], None]
     options: tuple[str, ...] = ()
@@ -57,8 +57,8 @@ DRAWN = {
 }
 
 
-def link_project(source: Path, project: Path) -> None:
-    """The source's pictures and masks as a project of its own: the source gets neither models/ nor checkpoints."""
+def copy_project(source: Path, project: Path) -> None:
+    """Copy the source's pictures and masks to a project, so that the source gets no models/ and no checkpoints."""
     for name in (IMAGE_FOLDER, *MASK_FOLDERS):
         if (source / name).is_dir():
             shutil.copytree(source / name, project / name)
@@ -74,7 +74,7 @@ def report(source: Path, options: Sequence[str], arguments: argparse.Namespace, 
     own = [word for option in options for word in ("--option", option)]
 
     def lay_out(project: Path) -> None:
-        link_project(source, project)
+        copy_project(source, project)
 
     COMPARISON.report(lay_out, arguments.recipes, arguments.seeds, [*flags, *own])
 

@@ -47,7 +47,7 @@ class ServiceProcesses:
 
     @property
     def publish_endpoint(self) -> str:
-        """Where the broker publishes."""
+        """The endpoint at which the broker publishes."""
         return connect_endpoints(load(self._environ)).publish
 
     @property
@@ -72,7 +72,7 @@ class ServiceProcesses:
                 process.wait()
 
     def call(self, method: str, path: str, body: str | None = None) -> tuple[int, dict[str, Any]]:
-        """Returns the status and the JSON body; status 0 if nobody answers."""
+        """Make an HTTP call. Returns the status and the JSON body; status 0 if nobody answers."""
         data = body.encode() if body is not None else None
         request = urllib.request.Request(self.address + path, data, method=method)
         try:
@@ -85,8 +85,10 @@ class ServiceProcesses:
             return 0, {"error": str(error)}
 
     def post(self, project: Path, **options: int | str) -> str:
-        """The taskId of a task for the folder, of classification unless trainType is given; RuntimeError when it is
-        refused."""
+        """Post a task for the folder and return its taskId. RuntimeError if it is refused.
+
+        options: fields of the POST. trainType is classification unless it is given.
+        """
         fields = {"userId": "u", "projectId": "p", "projectDir": str(project), "trainType": "classification"}
         status, answer = self.call("POST", "/", urlencode({**fields, **options}))
         if status != 200:

@@ -1,9 +1,9 @@
-"""Dice on large pictures with thin structures, at their own resolution: scaled down as a whole, or in tiles.
+"""Compares two segmenters of large pictures with thin structures: of pictures scaled down, and of unscaled tiles.
 
     python -m benchmarks.tiles [FOLDER] [--tiles 16] [--image-size 128] [--batch-size 8] [--seeds 1]
 
 FOLDER is a project folder (images/ with masks/ or labels/). Without one, pictures with thin lines are drawn. Both
-trainings have the same options except `tiles`.
+trainings have the same options except `tiles`. Dice is measured at the pictures' own resolution.
 """
 
 from __future__ import annotations

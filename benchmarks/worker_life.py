@@ -32,7 +32,8 @@ from protocol import messages as m
 from trainer_worker.training.pace import LEAST_TASKS
 
 TARGET_GROWTH = 1.15
-#: The most seconds for a cancel: at the next batch, and if one long call into TensorFlow has to end first.
+#: The most seconds that a cancel may take. A training obeys at its next batch; in an export, one long call into
+#: TensorFlow may have to end first.
 TARGET_CANCEL_S = {"train": 1.0, "export": 15.0}
 FIRST_TASKS, LAST_TASKS = 5, 20
 TRAINED_IMAGES = 40
@@ -51,7 +52,7 @@ class Bench:
         self._seeds = itertools.count(1)
 
     def start(self, **options: int) -> tuple[str, float]:
-        """Post to the free worker. Returns the taskId, and milliseconds until the agent has given the task out."""
+        """Post to the free worker. Returns the taskId, and milliseconds until the trainer process has the task."""
         wait_until_free(self.publications)
         # Another seed each time, or the model of the same folder and options would be reused.
         seed = next(self._seeds)
@@ -63,7 +64,7 @@ class Bench:
                 return task_id, (at_s - began_s) * 1000
 
     def wait_for_end(self, task_id: str, state: str) -> bool:
-        """Whether the first range that the training gave held the real end. False if it gave none."""
+        """Wait until the task ends. Returns whether the first range that the training gave held the real end."""
         give_up_at_s = time.monotonic() + END_TIMEOUT_S
         end_range_s: tuple[float, float] | None = None
         while (task := self._task(task_id))["state"] in ("pending", "processing"):
@@ -132,7 +133,7 @@ def measure_life(bench: Bench, tasks: int) -> None:
 
 
 def measure_cancels(bench: Bench, cancels: int) -> None:
-    """Measure from DELETE until the task is cancelled, at random moments of the two longest phases."""
+    """Measure the time from DELETE until the task is cancelled, at random moments of the two longest phases."""
     chosen = random.Random(1)
     print()
     for phase, target_s in TARGET_CANCEL_S.items():
@@ -154,7 +155,7 @@ def measure_cancels(bench: Bench, cancels: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tasks", type=int, default=200)
-    parser.add_argument("--tasks-per-process", type=int, help="otherwise as shipped")
+    parser.add_argument("--tasks-per-process", type=int, help="the default setting if not given")
     parser.add_argument("--cancels", type=int, default=10, help="in each phase")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -1,1 +1,1 @@
-"""The worker: an agent that never stalls, and its trainer process that trains task after task."""
+"""The worker: an agent, which never stalls, and its trainer process, which trains task after task."""

@@ -29,11 +29,11 @@ NAME_PATTERN = r"[A-Za-z0-9._-]{1,80}"
 
 
 def run(settings: Settings, name: str, start_id: str, broker: str) -> None:
-    """Work until SIGTERM or SIGINT. broker: tcp://HOST:PORT elsewhere, or "" for the broker of the settings."""
+    """Work until SIGTERM or SIGINT. broker: tcp://HOST:PORT of another machine, or "" for this machine's broker."""
     set_up_logging(f"worker.{name}")
     worker, roots = settings.worker, tuple(settings.worker_roots)
     try:
-        # Only the broker's own machine makes keys: elsewhere, new ones would open nothing.
+        # Keys are only made on the broker's own machine. The broker would not accept keys that were made elsewhere.
         keys = load_client_keys(settings.broker.curve_path, WORKER) if broker else local_client_keys(settings, WORKER)
         endpoint = broker or connect_endpoints(settings).worker
     except SettingsError as error:
@@ -72,7 +72,7 @@ def run(settings: Settings, name: str, start_id: str, broker: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m trainer_worker", description=__doc__)
     parser.add_argument("--name", default=f"{socket.gethostname()}-{os.getpid()}", help="shown as a task's thread")
-    parser.add_argument("--broker", default="", metavar="tcp://HOST:PORT", help="the broker's worker_port")
+    parser.add_argument("--broker", default="", metavar="tcp://HOST:PORT", help="a broker on another machine")
     arguments = parser.parse_args()
     settings = load_or_exit(os.environ)
     if not re.fullmatch(NAME_PATTERN, arguments.name):
@@ -82,7 +82,7 @@ def main() -> None:
     try:
         start_id = take_name(settings.run_dir, arguments.name)
     except NameTakenError:
-        exit_bad_settings(f"--name {arguments.name}: a worker of that name runs on this machine; choose another name.")
+        exit_bad_settings(f"--name {arguments.name}: a worker of this name already runs here; choose another name.")
     run(settings, arguments.name, start_id, arguments.broker or settings.worker.broker)
     sys.exit(0)
 

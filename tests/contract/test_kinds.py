@@ -47,7 +47,7 @@ def test_a_kind_without_options_or_options_without_a_kind_are_refused_at_start(m
 def test_a_kind_under_the_wrong_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     modules = {**registry.KIND_MODULES, "segmentation": registry.KIND_MODULES["classification"]}
     monkeypatch.setattr(registry, "KIND_MODULES", modules)
-    with pytest.raises(ValueError, match="describes trainType=classification, segmentation is expected"):
+    with pytest.raises(ValueError, match="describes trainType=classification instead of segmentation"):
         registry.load_kinds()
 
 

@@ -183,7 +183,7 @@ def test_the_app_pack_gives_what_it_says(trained: TrainingResult, project: Path,
     assert read(trained, "manifest.json")["warnings"] == ["One file was skipped; metrics.json names it."]
     assert "app_pack.zip" in {file["path"] for file in read(trained, "manifest.json")["files"]}
     assert (pack / "model.tflite").read_bytes() == trained.model_path.read_bytes()
-    assert run_predict(pack, "--check") == (0, "All samples give what is expected.\n")
+    assert run_predict(pack, "--check") == (0, "All samples give the expected answers.\n")
     assert complaints(pack) == []
 
 

@@ -37,7 +37,7 @@ def test_a_container_that_understates_its_picture_is_refused(tmp_path: Path) -> 
     at = content.index(b"ispe") + 8
     assert content[at : at + 8] == (1600).to_bytes(4) + (1200).to_bytes(4)
     (tmp_path / "liar.avif").write_bytes(content[:at] + (16).to_bytes(4) + (12).to_bytes(4) + content[at + 8 :])
-    with pytest.raises(UnreadableImageError, match=r"claims 192 pixels, and the pictures inside have 1,920,000"):
+    with pytest.raises(UnreadableImageError, match=r"claims 192 pixels, but the pictures inside have 1,920,000"):
         read_rgb(tmp_path / "liar.avif", (32, 32))
     (tmp_path / "honest.avif").write_bytes(content)
     assert read_rgb(tmp_path / "honest.avif", (32, 32)).shape == (32, 32, 3)

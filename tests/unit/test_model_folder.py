@@ -90,7 +90,7 @@ def test_success_removes_stale_partial_folders_of_this_task_only(tmp_path: Path)
 
 @pytest.mark.parametrize("name", ["notes.txt", "manifest.json", "saved_model/evil.pb", "labels.txt/x", "../x"])
 def test_only_files_that_a_manifest_may_list_are_taken(tmp_path: Path, name: str) -> None:
-    with ModelFolder(open_project(tmp_path), T1, 1) as folder, pytest.raises(ValueError, match="no file of a model"):
+    with ModelFolder(open_project(tmp_path), T1, 1) as folder, pytest.raises(ValueError, match="not the name of a"):
         folder.add(name, io.BytesIO(b"x"))
 
 

@@ -54,7 +54,7 @@ def test_a_linked_project_leaves_its_source_alone(tmp_path: Path) -> None:
     source, project = tmp_path / "source", tmp_path / "project"
     make_kinds_project(source, images=2, seed=1)
     project.mkdir()
-    segmentation_recipes.link_project(source, project)
+    segmentation_recipes.copy_project(source, project)
     before = sorted(path.relative_to(source) for path in source.rglob("*"))
     (project / "models").mkdir()
     (project / "classes.txt").write_text("changed")

@@ -1,1 +1,1 @@
-"""The agent: sockets, heartbeats, timers and the trainer processes that it spawns. Never TensorFlow."""
+"""The agent: it owns the sockets, heartbeats and timers and spawns the trainer processes. It never loads TensorFlow."""

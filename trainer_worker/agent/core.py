@@ -1,7 +1,7 @@
-"""The agent's decisions: `handle(event, now_s)` gives instructions. Pure: no socket, process, clock or logging.
+"""The agent's decisions. `handle(event, now_s)` returns instructions. Pure: no socket, process, clock or logging.
 
-The agent keeps one trainer process for training and one spare with TensorFlow loaded, so that neither the
-first task after a failure nor the twenty-first waits for an import.
+The agent keeps one trainer process that trains and one spare that has already loaded TensorFlow. A task therefore
+never waits for TensorFlow to load, even if the process that would have trained it has just been replaced.
 """
 
 from __future__ import annotations
@@ -36,18 +36,19 @@ from trainer_worker.agent.progress_clock import ProgressClock
 from trainer_worker.agent.state import ProcessState, TrainerProcess, Work
 
 HELLO_INTERVAL_S = 0.5
-#: So many without a welcome (five seconds) are worth a line in the log: a wrong address looks like silence.
+#: After this many without a welcome (five seconds) the log says so, because a wrong address shows in no other way.
 HELLOS_UNTIL_NOTE = 10
 PROGRESS_INTERVAL_S = 0.25
 LEAVE_TIMEOUT_S = 3.0
 RESPAWN_DELAY_S = 5.0
-#: Loading TensorFlow takes seconds, and the first start converts a backbone; longer than this, it hangs.
+#: Loading TensorFlow takes seconds, and the first start also converts a backbone. A process that takes longer hangs.
 START_LIMIT_S = 180.0
-#: After a failure of these classes the trainer process is replaced: its memory or its state may be at fault. Bad photos
-#: or options say nothing against the process, and whoever posts them must not take warm processes from everybody.
+#: The trainer process is replaced after a failure of these classes, because its memory or state may be at fault. Bad
+#: photos or options say nothing against the process, and posting them must not cost other users the warm process.
 RETIRING_CLASSES = (FailureClass.RESOURCES, FailureClass.TRAINER)
-#: What a training may take beyond its maxSeconds to export the best model so far.
+#: How long a training may run beyond its maxSeconds to export the best model so far.
 TIME_LIMIT_GRACE_S = 300.0
+#: How many ended attempts are remembered, so that a late copy of their Start does not begin them again.
 REMEMBERED_ATTEMPTS = 1000
 
 
@@ -62,7 +63,7 @@ class AgentSettings(msgspec.Struct, frozen=True):
     kill_grace_s: float = 2.0
     stall_limit_s: float = 900.0
     keep_spare: bool = True
-    #: Folders in which project folders may lie, see project/folder.py.
+    #: Project folders must lie inside one of these folders, see project/folder.py.
     data_roots: tuple[Path, ...] = ()
 
 
@@ -71,7 +72,7 @@ class AgentCore:
         self.settings = settings
         self.work: Work | None = None
         self.processes: dict[int, TrainerProcess] = {}
-        #: Results that the broker has not acknowledged, with what was asked for, for a discard.
+        #: Results that the broker has not acknowledged, each with its task's spec, which a Discard needs.
         self.outbox: dict[tuple[str, int], tuple[m.Result, TaskSpec]] = {}
         self.welcomed = False
         self._ended_attempts: OrderedDict[tuple[str, int], None] = OrderedDict()
@@ -91,11 +92,11 @@ class AgentCore:
 
     @property
     def ready(self) -> bool:
-        """Could start a task at once."""
+        """Whether a task could start at once."""
         return self._leave_by_s is None and self.work is None and self._ready_process() is not None
 
     def handle(self, event: Event, now_s: float) -> list[Instruction]:
-        """Everything that follows from one event at one (monotonic) time."""
+        """All instructions that follow from one event. now_s: monotonic time."""
         self._out, self._now_s = [], now_s
         match event:
             case BrokerSaid():
@@ -117,7 +118,7 @@ class AgentCore:
         return self._out
 
     def next_deadline(self) -> float:
-        """Monotonic time by which `handle(TimePassed())` wants to be called."""
+        """The monotonic time by which `handle(TimePassed())` must be called."""
         deadlines = [self._next_heartbeat_s]
         if self.work is not None:
             deadlines.append(self._next_progress_s)
@@ -140,15 +141,15 @@ class AgentCore:
                 wait_s = 0.0 if self.outbox else self._interval_s
                 self._next_heartbeat_s = min(self._next_heartbeat_s, self._now_s + wait_s)
             case m.HelloWanted():
-                if self.welcomed:  # Of several, each asked for by a message of ours, the first is enough.
+                if self.welcomed:  # The broker answers each of our messages with this; one Hello is enough.
                     self._next_heartbeat_s = self._now_s
                 self.welcomed = False
             case m.Rejected():
-                # Asked again twice a second; said once.
+                # Hello is repeated twice a second, but the reason is logged only once.
                 if message.error != self._rejected:
                     self._out.append(Note(f"action=worker.rejected reason={message.error!r}"))
                 self._rejected = message.error
-                if self.work is not None:  # A worker that must not register holds no lease.
+                if self.work is not None:  # A worker that may not register holds no lease.
                     self._order_stop(m.Stop(self.work.holding.task_id, self.work.holding.attempt, unknown=True))
             case m.Start():
                 self._take(message)
@@ -163,7 +164,7 @@ class AgentCore:
     def _take(self, start: m.Start) -> None:
         key = (start.spec.task_id, start.attempt)
         if self.work is not None or key in self._ended_attempts:
-            # Held already, or a late copy; if it is news for another time, the broker sends it again.
+            # A late copy, or the agent is busy. If the broker still wants this attempt, it sends the Start again.
             return
         clock = ProgressClock(*key, self._now_s)
         self.work = Work(start, clock, self._now_s)
@@ -178,7 +179,7 @@ class AgentCore:
         if work is None or work.holding != m.Holding(order.task_id, order.attempt):
             return
         if work.halt is not None and (not work.halt.keep or order.keep):
-            return  # Repeated, or weaker than what is under way.
+            return  # The order is repeated, or weaker than the one that is being carried out.
         work.halt, work.halted_at_s = order, self._now_s
         if work.number is None:
             self._end_work(m.Result(order.task_id, order.attempt, cancelled=True))
@@ -237,7 +238,7 @@ class AgentCore:
             self._end_work(m.Result(*key, failure=Failure("trainer_killed", FailureClass.LOST, error)))
 
     def _end_work(self, result: m.Result) -> None:
-        """The attempt is over: queue its result and remember not to take it again."""
+        """End the attempt: queue its result, and remember the attempt so that it is not taken again."""
         work = self.work
         if work is None:
             return
@@ -263,7 +264,7 @@ class AgentCore:
         return min(ready, key=lambda p: p.number, default=None)
 
     def _keep_processes(self) -> None:
-        """One process to train in; once that is ready, a spare. One that does not get ready is replaced."""
+        """Keep one process to train in and, once that is ready, a spare. Replace one that does not get ready."""
         for process in list(self.processes.values()):
             hangs = self._now_s - process.spawned_at_s >= START_LIMIT_S
             if process.state is ProcessState.STARTING and hangs:
@@ -305,7 +306,10 @@ class AgentCore:
             self._out.append(Terminate(work.number, force=True))
 
     def _climb_stop_ladder(self) -> None:
-        """A message first (sent when ordered), then SIGTERM, then SIGKILL; keeping the best so far takes its time."""
+        """After the Halt message, which is sent when the stop is ordered, send SIGTERM and then SIGKILL.
+
+        A stop that keeps the best model so far gets neither, because the export takes time.
+        """
         work = self.work
         if work is None or work.halt is None or work.halt.keep or work.number is None:
             return
@@ -329,7 +333,7 @@ class AgentCore:
             self._out.append(Publish(m.KeyedProgress(self._publish_key, progress)))
 
     def _speak(self) -> None:
-        """Hello until welcomed, then heartbeats; at once when something has changed."""
+        """Send Hello until welcomed, then heartbeats. A change is reported at once."""
         if self.ready and not self._said_ready:
             self._next_heartbeat_s = self._now_s
         if self._now_s >= self._next_heartbeat_s:
@@ -338,7 +342,7 @@ class AgentCore:
             holds = self.work.holding if self.work is not None else None
             if self.welcomed:
                 # Results go first: the broker then knows that the worker is free before it hears that it is ready.
-                # A broker that has not heard our Hello would not take them from us.
+                # Before the welcome it would not accept them.
                 self._out += [Send(result) for result, _ in self.outbox.values()]
                 self._hellos = 0
                 self._out.append(Send(m.Heartbeat(self.ready, holds)))
@@ -346,7 +350,7 @@ class AgentCore:
                 s = self.settings
                 self._hellos += 1
                 if self._hellos == HELLOS_UNTIL_NOTE:
-                    why = "no welcome from the broker yet: is its address right, and over TCP the key?"
+                    why = "The broker has not answered yet. Check its address and, over TCP, the key."
                     self._out.append(Note(f"action=worker.waiting reason={why!r}"))
                 self._out.append(Send(m.Hello(s.worker, s.start_id, s.host, s.train_types, self.ready, holds)))
         if self._leave_by_s is not None and (not self.outbox or self._now_s >= self._leave_by_s):

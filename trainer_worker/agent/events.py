@@ -1,4 +1,4 @@
-"""What goes into the agent's core and what comes out of it. Plain values."""
+"""The events that the agent's core handles and the instructions that it returns. Plain values."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class TrainerSaid(msgspec.Struct, frozen=True):
 
 
 class TrainerExited(msgspec.Struct, frozen=True):
-    """how: "was killed by SIGKILL …" or "exited with code 1 …", to stand behind "trainer process"."""
+    """how: continues the sentence "the trainer process …", such as "was killed by SIGKILL at 2.1 GB"."""
 
     number: int
     how: str
@@ -31,7 +31,7 @@ class TimePassed(msgspec.Struct, frozen=True):
 
 
 class LeaveOrdered(msgspec.Struct, frozen=True):
-    """SIGTERM: hand back what is held and go."""
+    """SIGTERM or SIGINT: hand back the attempt that is held, and leave."""
 
 
 Event = BrokerSaid | TrainerSaid | TrainerExited | TimePassed | LeaveOrdered
@@ -48,7 +48,7 @@ class Publish(msgspec.Struct, frozen=True):
 
 
 class ConnectProgress(msgspec.Struct, frozen=True):
-    """port: as Welcome says it."""
+    """port: the progress_port of the Welcome."""
 
     port: int
 
@@ -63,7 +63,7 @@ class Tell(msgspec.Struct, frozen=True):
 
 
 class Terminate(msgspec.Struct, frozen=True):
-    """SIGTERM to the process group; force: SIGKILL."""
+    """Send SIGTERM to the process group. force: SIGKILL instead."""
 
     number: int
     force: bool = False
@@ -76,11 +76,11 @@ class Discard(msgspec.Struct, frozen=True):
 
 
 class Leave(msgspec.Struct, frozen=True):
-    """Everything is said; end the program."""
+    """Everything has been sent; end the program."""
 
 
 class Note(msgspec.Struct, frozen=True):
-    """For the log."""
+    """A line for the log."""
 
     text: str
 

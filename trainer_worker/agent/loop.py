@@ -42,7 +42,7 @@ log = logging.getLogger("worker")
 
 HIGH_WATER_MARK = 1000
 MEMORY_SAMPLE_INTERVAL_S = 1.0
-#: A result or a goodbye that was said just before the end should still go out.
+#: How long a result or a goodbye may still take to go out when the agent ends.
 LINGER_MS = 500
 
 
@@ -57,7 +57,7 @@ class Agent:
         keys: ClientKeys | None,
         spawn: Callable[[], SpawnedTrainer],
     ) -> None:
-        """endpoint: of the broker's worker socket; keys: None at a Unix socket; spawn: starts a trainer process."""
+        """endpoint: the broker's worker socket. keys: None at a Unix socket. spawn: starts a trainer process."""
         self._core = core
         self._endpoint = endpoint
         self._spawn = spawn
@@ -76,11 +76,11 @@ class Agent:
         self._poller.register(self._wake_read, zmq.POLLIN)
 
     def leave_on_signal(self, *_: object) -> None:
-        """For SIGTERM and SIGINT: wake the loop, which hands back what it holds and ends."""
+        """Handle SIGTERM and SIGINT: wake the loop, which hands back what it holds and ends."""
         os.write(self._wake_write, b"!")
 
     def run(self) -> None:
-        """Until told to leave; leaves no trainer process behind."""
+        """Run until told to leave. No trainer process is left behind."""
         try:
             self._handle(TimePassed())
             while not self._leaving:
@@ -158,7 +158,7 @@ class Agent:
                 log.info(instruction.text)
 
     def _send(self, socket: zmq.Socket[bytes], message: m.Message) -> None:
-        # A broker that is away: everything that matters is said again at a later heartbeat.
+        # The broker is away. Everything that matters is sent again with a later heartbeat.
         with contextlib.suppress(zmq.Again):
             socket.send_multipart(wire.encode(message), zmq.NOBLOCK)
 

@@ -1,4 +1,4 @@
-"""A worker's name, held on this machine, and the number of this start of it."""
+"""Locks a worker's name on this machine, and gives each start of the worker an id."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class NameTakenError(Exception):
 
 
 def take_name(folder: Path, name: str) -> str:
-    """Hold `name` until this process ends; returns the start_id. NameTakenError when another process holds it.
+    """Hold `name` until this process ends and return the start_id. Raises NameTakenError if another process holds it.
 
-    Start ids of one name on one machine sort in the order of the starts, also when the clock was set back: the
-    broker tells the living worker from a message that its dead predecessor left on the way. The random part is there
-    because whoever knows a worker's start_id can speak for it.
+    Start ids of one name on one machine sort in the order of the starts, even if the clock was set back. The broker
+    can therefore recognise a late message of a predecessor that has died. The random part is needed because whoever
+    knows a worker's start_id can speak for it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     fd = os.open(folder / f"worker-{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)

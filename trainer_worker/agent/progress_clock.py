@@ -1,29 +1,29 @@
-"""Progress of one attempt as the outside sees it: fresh also while the trainer process is silent. Pure.
+"""The progress of one attempt as it is published. It keeps moving while the trainer process is silent. Pure.
 
-Some stages are one long call into TensorFlow (an export, a conversion) in which the trainer process can
-say nothing, at times not even run another thread. The agent knows what share of the work the stage is and
-how long it should take, and moves on towards the stage's end, ever slower, without reaching it.
+Some stages are one long call into TensorFlow (an export, a conversion). The trainer process cannot report during such
+a call, and at times cannot even run another thread. The agent knows the stage's share of the work and its expected
+duration. It moves the percentage towards the end of the stage, ever slower, without reaching it.
 """
 
 from __future__ import annotations
 
 from protocol.messages import Progress, Report
 
-#: A task that is being trained never shows more than this; 100.0 means done.
+#: A task that is being trained never shows more than this, because 100.0 means done.
 HIGHEST_PERCENT = 99.9
 
-#: Without news for this long, the clock begins to fill in.
+#: After this long without an advance, the clock begins to move the percentage by itself.
 SILENCE_S = 0.7
 
-#: How far it may go when it has overtaken the stage's planned end (the plan was too short).
+#: How far it may move past the planned end of a stage that takes longer than planned.
 OVERTIME_PERCENT = 0.5
 
-#: The slowest that it moves: in every two seconds a change that is seen after rounding, however long the silence.
+#: The slowest that it moves. Even rounded, the percentage changes every two seconds, however long the silence lasts.
 LEAST_PERCENT_A_SECOND = 1e-4
 
 
 class ProgressClock:
-    """Feed it reports; ask for the message to publish. Never goes back, and moves at least every two seconds."""
+    """Takes reports and makes the message to publish. The percentage never goes back, and never stands for long."""
 
     def __init__(self, task_id: str, attempt: int, now_s: float) -> None:
         self._task_id = task_id
@@ -33,7 +33,7 @@ class ProgressClock:
         self._percent = 0.0
         self._moved_at_s = now_s
         self._asked_at_s = now_s
-        #: Where the filling-in ends and how far away that was when it began; 0.0 while real news moves us.
+        #: How far away the goal was when the clock began to move the percentage; 0.0 while reports move it.
         self._span = 0.0
         self._goal = 0.0
 
@@ -42,15 +42,15 @@ class ProgressClock:
         self._reported_at_s = now_s
 
     def begin(self, now_s: float) -> None:
-        """The trainer process has the work only now: waiting for it to load was no silence of the training."""
+        """Note that the trainer process has the work from now on. The wait for it to load does not count as silence."""
         self._reported_at_s = now_s
 
     def silent_s(self, now_s: float) -> float:
-        """Seconds since the last report. Reports come with steps: slow is not silent."""
+        """Seconds since the last report. Every step reports, so a slow training is not a silent one."""
         return now_s - self._reported_at_s
 
     def message(self, now_s: float) -> Progress:
-        """Where the attempt is at this time."""
+        """The message that says where the attempt is at this time."""
         report = self._report
         if report.progress > self._percent:
             self._percent, self._moved_at_s, self._span = report.progress, now_s, 0.0
@@ -75,10 +75,10 @@ class ProgressClock:
         )
 
     def _fill_in(self, passed_s: float) -> None:
-        """One step along a hyperbola towards the goal: half of the way in the expected time, then ever slower."""
+        """Move along a hyperbola towards the goal: half of the way in the expected time, then ever slower."""
         if not self._span:
             ahead = self._report.phase_end - self._percent
-            # Half of what is left of the scale at most: the least speed must last for the longest silence.
+            # At most half of the remaining scale, which leaves room to move slowly through the longest silence.
             room = (HIGHEST_PERCENT - self._percent) / 2
             self._span = min(ahead if ahead > 0.01 else OVERTIME_PERCENT, room)
             self._goal = self._percent + self._span

@@ -1,4 +1,4 @@
-"""A trainer process as its parent sees it: spawn, talk, signal, and say in words how it ended."""
+"""A trainer process as the agent sees it: starts it, talks to it, signals it and describes how it ended."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class ProcessGone(Exception):  # noqa: N818 - an end, not always an error
-    """The pipe to the trainer process has closed."""
+    """The trainer process has closed its end of the pipe."""
 
 
 class SpawnedTrainer:
     """One child process in a process group of its own, with a message pipe."""
 
     def __init__(self, settings: TrainerSettings) -> None:
-        """Spawn (never fork: a forked TensorFlow hangs) `python -m trainer_worker.training.child`."""
+        """Spawn `python -m trainer_worker.training.child`. It is never forked, because a forked TensorFlow hangs."""
         ours, theirs = socket.socketpair()
         arguments = [str(theirs.fileno()), str(os.getpid()), settings.packed()]
-        # TensorFlow's own banners are no news for the operator's log; its errors are.
+        # Keeps TensorFlow's banners, but not its errors, out of the operator's log.
         environment = {"TF_CPP_MIN_LOG_LEVEL": "2", **os.environ}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "trainer_worker.training.child", *arguments],
@@ -54,7 +54,7 @@ class SpawnedTrainer:
         return self._pipe.fileno()
 
     def messages(self) -> list[TrainerToAgent]:
-        """Everything that has arrived; ProcessGone when the pipe is closed and empty."""
+        """All messages that have arrived. Raises ProcessGone when the pipe is closed and empty."""
         received: list[TrainerToAgent] = []
         try:
             while self._pipe.poll():
@@ -65,38 +65,38 @@ class SpawnedTrainer:
         return received
 
     def tell(self, message: Message) -> None:
-        """Send; a process that is gone is noticed when its pipe is read."""
+        """Send a message. If the process is gone, reading its pipe will show that."""
         with contextlib.suppress(OSError):
             self._pipe.send_bytes(wire.pack(message))
 
     def terminate(self, force: bool) -> None:
-        """SIGTERM, or SIGKILL, to the whole process group."""
+        """Send SIGTERM, or SIGKILL if force, to the whole process group."""
         number = signal.SIGKILL if force else signal.SIGTERM
         self._signals_sent.append(number)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, number)
 
     def sample_memory(self) -> None:
-        """Remember the peak, so that a kill can be explained."""
+        """Record the peak memory, which helps to explain a kill."""
         with contextlib.suppress(psutil.Error):
             self._peak_rss_mb = max(self._peak_rss_mb, psutil.Process(self.pid).memory_info().rss / 2**20)
 
     def end(self) -> str:
-        """Close the pipe, kill what is left, reap, and say how it ended: "was killed by SIGKILL at …"."""
+        """Close the pipe, kill and reap what is left, and return how the process ended (see describe_end)."""
         self._pipe.close()
         try:
             returncode = self._process.wait(timeout=1.0)
         except subprocess.TimeoutExpired:
             self.terminate(force=True)
             returncode = self._process.wait()
-        # Its own children, should a library have started any.
+        # A library may have started children, which are in the same process group.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         return describe_end(returncode, self._signals_sent, self._peak_rss_mb)
 
 
 def describe_end(returncode: int, signals_sent: list[signal.Signals], peak_rss_mb: float) -> str:
-    """How a process ended, in words that stand behind "the trainer process"."""
+    """How a process ended, in words that continue the sentence "the trainer process …"."""
     memory = f" at {peak_rss_mb / 1024:.1f} GB" if peak_rss_mb else ""
     if returncode >= 0:
         return f"exited with code {returncode}{memory}"

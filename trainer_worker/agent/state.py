@@ -1,4 +1,4 @@
-"""What the agent's core keeps in mind: its trainer processes, and the attempt that it holds. Plain values."""
+"""The state of the agent's core: its trainer processes and the attempt that it holds. Plain values."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class TrainerProcess:
 
 @dataclass(slots=True)
 class Work:
-    """The attempt that the agent holds. number: the trainer process that has it, None while none is ready."""
+    """The attempt that the agent holds. number: of the trainer process that has it; None until one is ready."""
 
     start: m.Start
     clock: ProgressClock
@@ -35,7 +35,7 @@ class Work:
     halt: m.Stop | None = None
     halted_at_s: float = 0.0
     rung: str = ""
-    #: Why the trainer process was killed for the time it took.
+    #: The failure to report, once the trainer process was killed because it took too long.
     overdue: Failure | None = None
 
     @property

@@ -1,4 +1,4 @@
-"""Finds backbones by name, and the backbone for a task."""
+"""Finds a backbone by its name, and chooses the backbone of a task."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def choose(planned_s: Mapping[str, float], budget_s: float) -> tuple[str, str]:
     fitting = [name for name, seconds in planned_s.items() if seconds <= FITTING_SHARE * budget_s]
     if not fitting:
         return smallest, (
-            f"backbone=auto: the quickest, {smallest}, as its planned {planned_s[smallest]:.0f} s fill more than "
+            f"backbone=auto: the quickest, {smallest}, because its planned {planned_s[smallest]:.0f} s fill more than "
             f"{FITTING_SHARE:.0%} of the timeBudget of {budget_s:g} s."
         )
     largest = fitting[-1]

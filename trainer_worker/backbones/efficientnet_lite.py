@@ -102,7 +102,7 @@ def build(network: Network, image_size: int) -> keras.Model:
 def build_imagenet_classifier(network: Network, image_size: int = 224) -> keras.Model:
     """The whole pretrained network: float32 (n, S, S, 3) RGB from 0 to 255 to probabilities (n, 1000).
 
-    Tests use it to check that the weights are read correctly; trainers use `build`.
+    Tests use this to check that the weights are read correctly. Trainers use `build`.
     """
     backbone = build(network, image_size)
     pooled = layers.GlobalAveragePooling2D(name="pool")(backbone.output)
@@ -130,7 +130,7 @@ def _weights(network: Network) -> Weights:
 
 
 def _blocks(network: Network) -> Iterator[tuple[str, Stage, int]]:
-    """Name of each block, its stage, and its stride."""
+    """Yields the name of each block, its stage and its stride."""
     for number, stage in enumerate(network.stages, start=1):
         for repeat in range(stage.repeats):
             yield f"block{number}{chr(ord('a') + repeat)}", stage, stage.stride if repeat == 0 else 1

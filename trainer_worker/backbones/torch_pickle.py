@@ -104,7 +104,7 @@ def _read_parts(file: BinaryIO) -> tuple[dict[str, _TensorView], dict[str, np.nd
         raise TorchPickleError("written on a big-endian machine; only little-endian files are read")
     views = _StateDictUnpickler(file).load()
     if not isinstance(views, dict) or not all(isinstance(view, _TensorView) for view in views.values()):
-        raise TorchPickleError("holds something else than a dict of tensors")
+        raise TorchPickleError("holds something other than a dict of tensors")
     by_key = {view.storage.key: view.storage for view in views.values()}
     keys = _StateDictUnpickler(file).load()
     storages = {key: _read_storage(file, by_key[key]) for key in keys}
@@ -114,7 +114,7 @@ def _read_parts(file: BinaryIO) -> tuple[dict[str, _TensorView], dict[str, np.nd
 def _read_storage(file: BinaryIO, storage: _Storage) -> np.ndarray:
     (length,) = struct.unpack("<q", file.read(8))
     if length != storage.length:
-        raise TorchPickleError(f"storage {storage.key} holds {length} numbers, announced were {storage.length}")
+        raise TorchPickleError(f"storage {storage.key} holds {length} numbers, but {storage.length} were announced")
     raw = file.read(length * storage.dtype.itemsize)
     return np.frombuffer(raw, dtype=storage.dtype, count=length)
 

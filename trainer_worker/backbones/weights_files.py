@@ -43,7 +43,7 @@ def find_weights_file(backbone: str, weights_dir: Path) -> Path | None:
     if not path.is_file():
         raise TrainingError(
             "unsupported_option",
-            f"backbone={backbone} needs the file {name} in {weights_dir} ([worker] weights_dir) on the worker, and "
-            "it is not there. Its operator can put it there (Keras Applications publishes it); or post backbone=auto.",
+            f"backbone={backbone} needs the file {name} in {weights_dir} ([worker] weights_dir) on the worker, but "
+            "it is not there. The operator can put it there (Keras Applications publishes it); or post backbone=auto.",
         )
     return path

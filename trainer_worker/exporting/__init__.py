@@ -1,1 +1,1 @@
-"""A trained model as files, and the proof that each of them behaves like the model."""
+"""Writes a trained model as files, and checks that each of them behaves like the model."""

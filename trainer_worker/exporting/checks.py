@@ -30,7 +30,7 @@ SCORE_TOLERANCE = 5e-3
 #: An int8 file that loses more than this of the score is flagged (docs/choices.md, "Tolerances of the exported files").
 MOST_LOST_BY_INT8 = 0.02
 
-#: How often the caller is told the progress of the checks, and can end them.
+#: How often the caller is informed of the progress, and can end the checks.
 TELL_EVERY_S = 0.2
 
 
@@ -54,7 +54,7 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class ExportCheck:
-    """The results of one file, loaded again from disk, on the held-out images.
+    """The results of one file, loaded again from disk, on the held-out pictures.
 
     score: see HeldOut.score. max_difference: the largest difference between an output and the trained model's.
     agreement: the share of decisions (class of an image or pixel) that are the same, 0 to 1.
@@ -142,7 +142,7 @@ class ExportChecks:
     def finish(self, on_step: Callable[[float], None], unwritten: Sequence[Unwritten] = ()) -> Exports:
         """Wait for all checks. unwritten: formats to list in the result besides those whose check failed.
 
-        on_step: told the finished fraction; an exception from it ends the checks.
+        on_step: called with the finished fraction; an exception from it ends the checks.
         Raises TrainingError export_mismatch, with the format and the difference, when a float format differs.
         """
         images = max(1, len(self._checks) * len(self._held_out.pictures))
@@ -180,7 +180,7 @@ class ExportChecks:
     def _compare(self, name: str, path: Path, outputs: Outputs, ms_per_image: float) -> ExportCheck:
         reference = np.asarray(self._held_out.reference, np.float32)
         if outputs.shape != reference.shape:
-            raise CannotRunError(f"it gives outputs {outputs.shape}, the model {reference.shape}.")
+            raise CannotRunError(f"its outputs have the shape {outputs.shape}, the model's {reference.shape}.")
         difference = float(np.abs(outputs - reference).max())
         score = float(self._held_out.score(outputs))
         agreement = float(np.mean(_decisions(outputs) == _decisions(reference)))

@@ -28,8 +28,9 @@ class Format:
     writer: the function of exporting/writers.py that writes the file.
     runtime: the runtime that runs the file, a key of MODULES in exporting/runtimes/__main__.py.
     writing_s: seconds to write an EfficientNet-Lite0 at 224 px on two cores.
-    max_difference: how much an output may differ from the trained model's; more refuses the whole model. None for a
-    format whose outputs differ by design: its file is flagged if its score falls too low, and left out if it can't run.
+    max_difference: how much an output may differ from the trained model's. With a larger difference no model is
+    published. None for a format whose outputs differ by design: its file is flagged if its score is too low, and left
+    out if it can't run.
     may_fail: whether the converter may fail on a model without costing the other formats; the result says why.
     packages: needed for writing and checking, beyond requirements.txt. Each name is importable and is a name on PyPI.
     """

@@ -1,4 +1,4 @@
-"""Starts and asks the processes that run exported files. Each has one runtime in it.
+"""Starts and uses the processes that run exported files. Each process has loaded one runtime.
 
 A process is started when it is first needed, or before, and kept from task to task. It ends when the socket between the
 trainer process and it closes. Why there are such processes: docs/choices.md, "Files are checked in a process of their
@@ -35,7 +35,7 @@ Outputs = npt.NDArray[np.float32]
 
 
 class CannotRunError(Exception):
-    """A file that its runtime can't load or run; says why."""
+    """The runtime can't load or run a file. The message says why."""
 
 
 class ScoringProcess:

@@ -32,7 +32,7 @@ class Export:
 
     model: one input float32 (n, S, S, 3), raw RGB 0 to 255, preprocessing inside; one output (n, ...).
     frozen: gives that model as a concrete function for a batch size, or for any if None; each is traced once.
-    on_step: told the finished fraction of this format; an exception from it ends the export.
+    on_step: called with the finished fraction of this format; an exception from it ends the export.
     """
 
     model: keras.Model

@@ -1,8 +1,9 @@
-"""How many pixels an AVIF file really holds, told before any of them is decoded.
+"""Finds out how many pixels an AVIF file really holds, before any of them is decoded.
 
-The decoder goes by the AV1 pictures inside of a file and not by the size that its container claims, so the container
-alone bounds no memory. Each picture says its size in a sequence header. Sources: AV1 Image File Format (AVIF) 1.1, ISO
-base media file format (ISO/IEC 14496-12) for boxes and item locations, and section 5.5 of the AV1 specification.
+The decoder uses the sizes of the AV1 pictures inside a file and not the size that the container claims. The container's
+size therefore puts no limit on the memory. Each AV1 picture has its size in a sequence header. Sources: AV1 Image File
+Format (AVIF) 1.1, ISO base media file format (ISO/IEC 14496-12) for boxes and item locations, and section 5.5 of the
+AV1 specification.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 _SEQUENCE_HEADER = 1
-#: All items together cannot be larger than the file, unless somebody lists the same part of it again and again.
+#: All items together may be this many times as large as the file. In a larger list, parts of the file are repeated.
 _MOST_REPEATED = 2
 
 
 class UnusualAvifError(Exception):
-    """The file has a structure in which the size of its pictures cannot be told."""
+    """The file has a structure in which the size of its pictures cannot be found."""
 
 
 def coded_pixels(content: bytes) -> int:
@@ -32,7 +33,7 @@ def coded_pixels(content: bytes) -> int:
 
 
 def _boxes(content: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Kind, begin and end of the content of each box."""
+    """Yields the kind of each box, and where its content begins and ends."""
     while start + 8 <= end:
         size, kind, head = int.from_bytes(content[start : start + 4]), content[start + 4 : start + 8], 8
         if size == 1:
@@ -77,9 +78,9 @@ def _av1_item_ids(content: bytes, start: int, end: int) -> Iterator[int]:
 
 
 def _locations(data: _Bytes) -> Iterator[tuple[int, int, list[tuple[int, int]]]]:
-    """Of each item: its number, how it is found, and its parts as (offset, length).
+    """Yields the number of each item, its method, and its parts as (offset, length).
 
-    0: offsets count from the beginning of the file. 1: from that of the idat box.
+    method: 0 if offsets count from the beginning of the file, 1 if they count from the beginning of the idat box.
     """
     version = data.number(1)
     data.number(3)
@@ -100,7 +101,7 @@ def _locations(data: _Bytes) -> Iterator[tuple[int, int, list[tuple[int, int]]]]
 
 
 def _pixels_of_item(data: bytes) -> int:
-    """Of the largest picture that a sequence header in the data allows."""
+    """The pixels of the largest picture that a sequence header in the data allows."""
     at, most = 0, 0
     while at < len(data):
         header = data[at]
@@ -117,7 +118,7 @@ def _pixels_of_item(data: bytes) -> int:
 
 
 def _leb128(data: bytes, at: int) -> tuple[int, int]:
-    """The number there, and where the next one begins."""
+    """The LEB128 number at that position, and the position after it."""
     value = 0
     for place in range(8):
         byte = data[at + place]
@@ -161,7 +162,7 @@ def _skip_operating_points(bits: _Bits) -> None:
 
 
 class _Bytes:
-    """Numbers of any size in bytes, one after the other."""
+    """Reads numbers of any size in bytes, one after the other."""
 
     def __init__(self, content: bytes, at: int) -> None:
         self._content, self._at = content, at
@@ -175,7 +176,7 @@ class _Bytes:
 
 
 class _Bits:
-    """Numbers of any size in bits, one after the other."""
+    """Reads numbers of any size in bits, one after the other."""
 
     def __init__(self, content: bytes) -> None:
         self._value, self._left = int.from_bytes(content[:64]), 8 * len(content[:64])

@@ -15,7 +15,7 @@ from trainer_worker.pictures.user_files import MAX_FILE_BYTES, RefusedFileError,
 #: Enough to keep a disk busy while other files are being hashed.
 THREADS = 4
 CHUNK_BYTES = 1024**2
-#: How often the caller is told the progress of the hashing, and can end it.
+#: How often the caller is informed of the progress, and can end the hashing.
 TELL_EVERY_S = 0.2
 
 
@@ -24,8 +24,8 @@ def content_hashes(
 ) -> list[str]:
     """SHA-256 of each file, as hex digits; "" for one that cannot or must not be read (see UserFiles.open).
 
-    on_step: told the share that is done, at least once. An exception from it ends the hashing, even in the middle of a
-    file.
+    on_step: called at least once, with the finished fraction. An exception from it ends the hashing, even in the middle
+    of a file.
     """
     if not paths:
         return []

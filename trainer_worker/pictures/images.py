@@ -53,7 +53,7 @@ PngImagePlugin.MAX_TEXT_MEMORY = MOST_HEADER_BYTES
 warnings.filterwarnings("ignore", module=r"PIL\..*")
 logging.getLogger("PIL").setLevel(logging.CRITICAL)
 
-#: Formats that hold programs or other pictures, so that their headers say nothing about what is decoded.
+#: Formats that hold programs or other pictures, so their headers say nothing about what is decoded.
 _REFUSED_FORMATS = {
     "EPS": "EPS drawings",  # would start Ghostscript to run the file as a program
     "WMF": "WMF and EMF drawings",
@@ -133,9 +133,9 @@ def read_rgb(reader: PictureReader, path: Path, size: tuple[int, int] | None = N
 
     size: (height, width) to scale the picture to, smoothed when it shrinks; None keeps its own size.
     box: the part to take, as the file stores it (before EXIF turns it); only with a size.
-    The first frame of animations and multi-page files; EXIF orientation honoured; transparency laid on white;
-    CMYK converted; grey values of more than 8 bits scaled. May be called from several threads at once; waits for its
-    share of the memory. Raises UnreadableImageError.
+    Of an animation or a file with several pages, the first frame is read. The EXIF orientation is applied, transparency
+    is laid on white, CMYK is converted, and grey values of more than 8 bits are scaled to 8 bits. Several threads may
+    call this at once; each waits for its share of the memory. Raises UnreadableImageError.
     """
     with opened(reader, path) as picture:
         image, plan = picture.image, _plan(reader, picture, size, box)
@@ -177,8 +177,8 @@ def _plan(reader: PictureReader, picture: OpenPicture, size: tuple[int, int] | N
     image = picture.image
     factor = 1
     if size is not None:
-        # Faster than decoding the whole (docs/choices.md, "JPEG is decoded at a reduced size"). The larger side of
-        # `size` is wanted along both sides, because they may still be swapped.
+        # Faster than decoding the whole picture (docs/choices.md, "JPEG is decoded at a reduced size"). The larger side
+        # of `size` is asked for along both sides, because EXIF may still swap them.
         least = math.ceil(max(size) / min(box[2] - box[0], box[3] - box[1]))
         image.draft(None, (least, least))
     loading, converting = picture.load_bytes, _converting_bytes(image, size, 1)
@@ -191,7 +191,7 @@ def _plan(reader: PictureReader, picture: OpenPicture, size: tuple[int, int] | N
 
 
 def _converting_bytes(image: Image.Image, size: tuple[int, int] | None, factor: int) -> int:
-    """The memory for laying on white, scaling and the result together, besides the decoded picture."""
+    """The memory that flattening, scaling and the result take, besides the decoded picture."""
     pixels = image.width * image.height
     of_flat = 1 if flat_mode(image) == "L" else 4
     flat = 0 if is_flat(image) and factor == 1 else pixels // factor**2 * of_flat
@@ -225,8 +225,8 @@ def refuse_too_large(reader: PictureReader, picture: OpenPicture, needed: int) -
     possible = megapixels * most / needed
     wanted = f" (at most {possible:.1f} megapixels in this format)" if possible > 1 else ""
     raise RefusedFileError(
-        f"it has {megapixels:.1f} megapixels, and decoding it takes {needed // 1024**2:,} MB of memory, of which one "
-        f"picture may take {most // 1024**2}; save it smaller{wanted}, or as a JPEG that is not progressive"
+        f"it has {megapixels:.1f} megapixels, and decoding it takes {needed // 1024**2:,} MB of memory, but a picture "
+        f"may take at most {most // 1024**2} MB; save it smaller{wanted}, or as a JPEG that is not progressive"
     )
 
 
@@ -260,7 +260,7 @@ def opened(reader: PictureReader, path: Path) -> Iterator[OpenPicture]:
 def orientation(image: Image.Image) -> int:
     """The EXIF orientation, 1 to 8; 1 if there is none or it cannot be read."""
     if image.format == "JPEG" and not {"exif", "xmp"} & image.info.keys():
-        return 1  # looking for it in vain takes long for a small photo
+        return 1  # for a small photo, the search for a tag that is not there takes long
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except MemoryError:

@@ -53,7 +53,7 @@ class LargePictureFile(io.BufferedReader):
         if size is None or size < 0:
             if self.size_bytes > MOST_WHOLE_BYTES:
                 has, most = self.size_bytes // 1024**2, MOST_WHOLE_BYTES // 1024**2
-                raise RefusedFileError(f"it has {has:,} MB, of which a picture of its format may have {most}")
+                raise RefusedFileError(f"it has {has:,} MB, but a picture of its format may have at most {most} MB")
             return super().read()
         if self._left_bytes is None:
             return super().read(size)
@@ -115,10 +115,7 @@ def refuse_hidden_pictures(file: io.BufferedReader, most_bytes: int) -> None:
 
 
 def refuse_understated_avif(file: BinaryIO, claimed_pixels: int) -> None:
-    """Raise RefusedFileError for an AVIF whose pictures are larger than its container says.
-
-    The position of `file` is as it was afterwards.
-    """
+    """Raise RefusedFileError for an AVIF whose pictures are larger than its container says. Restores the position."""
     at = file.tell()
     file.seek(0)
     try:
@@ -129,5 +126,5 @@ def refuse_understated_avif(file: BinaryIO, claimed_pixels: int) -> None:
         file.seek(at)
     if held > AVIF_PICTURES * claimed_pixels + AVIF_EXTRA_PIXELS:
         raise RefusedFileError(
-            f"its header claims {claimed_pixels:,} pixels, and the pictures inside have {held:,}; save it anew"
+            f"its header claims {claimed_pixels:,} pixels, but the pictures inside have {held:,}; save it again"
         )

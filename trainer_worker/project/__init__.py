@@ -1,5 +1,6 @@
-"""All that the worker keeps in a user's project folder: models/ and .tfmodel/.
+"""Everything that the worker keeps in a user's project folder: models/ and .tfmodel/.
 
-A project folder is a stranger's. Everything below these two is therefore opened by descriptor, step by step and never
-through a link (`directory.py`, `folder.py`), and what is read back is input: typed, bounded and checked.
+Others can write to a project folder. Everything in these two folders is therefore opened by descriptor, one folder
+after the other and never through a link (`directory.py`, `folder.py`). What is read back counts as input: its types and
+sizes are checked.
 """

@@ -1,14 +1,14 @@
-"""What a training leaves on disk so that its next attempt goes on from there.
+"""Checkpoints, from which the next attempt of a training continues.
 
     projectDir/.tfmodel/tasks/<taskId>/<name>.checkpoint
 
     8 bytes   length of the facts
     facts     JSON
-    arrays    types and shapes, a line of JSON; then the values of one array after the other
-    4 bytes   CRC-32 of all that
+    arrays    one line of JSON with types and shapes, then the values of one array after the other
+    4 bytes   CRC-32 of everything before
 
-A checkpoint is complete or absent: written under a temporary name, synced, renamed. One that cannot be read, or is not
-what its reader expects, is the same as none. Everything below .tfmodel/ may be deleted at any time.
+A checkpoint is complete or absent, because it is written under a temporary name, synced and then renamed. One that
+cannot be read, or is not what its reader expects, is treated as absent. Users may delete .tfmodel/ at any time.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from msgspec import Meta
 
 from trainer_worker.project.folder import ProjectFolder
 
-#: The facts of 300,000 pictures take as much.
+#: The facts of 300,000 pictures take this much.
 MOST_FACTS_BYTES = 32 * 1024**2
-#: Beyond any network that is trained here, with its optimizer.
+#: More than any network that is trained here needs, together with its optimizer.
 MOST_BYTES = 16 * 1024**3
 _LENGTH_BYTES = 8
 _CHECKSUM_BYTES = 4
@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 
 class RandomState(msgspec.Struct, frozen=True):
-    """Where numpy's default generator (PCG64) stands."""
+    """The state of numpy's default random generator (PCG64)."""
 
     state: _Hex128
     increment: _Hex128
@@ -64,10 +64,13 @@ class RandomState(msgspec.Struct, frozen=True):
 
 
 class Checkpoints:
-    """Those in one folder of a project. A disk that takes none costs repeated work after a loss, never the training."""
+    """The checkpoints in one folder of a project.
+
+    If the disk is full, the training continues, but after a loss the next attempt has to repeat more work.
+    """
 
     def __init__(self, project: ProjectFolder, *steps: str) -> None:
-        """steps: the folder below .tfmodel."""
+        """steps: the names that lead from .tfmodel to the folder."""
         self._project = project
         self._steps = steps
 
@@ -87,23 +90,23 @@ class Checkpoints:
     def load(
         self, name: str, facts_type: type[Facts], like: Sequence[np.ndarray]
     ) -> tuple[Facts, list[np.ndarray]] | None:
-        """The checkpoint `name`: facts of that type, and arrays of the types and shapes of `like`.
+        """The checkpoint `name`: its facts, of facts_type, and its arrays, of the types and shapes of `like`.
 
-        None when there is none, or none that fits: nothing larger than what is expected is read.
+        None if there is no such checkpoint or if it does not fit. Nothing larger than expected is read.
         """
         try:
             with self._project.kept(*self._steps) as folder, folder.open(_file_name(name), MOST_BYTES) as file:
                 loaded = _read_facts(file, facts_type), _read_arrays(file, like)
         except FileNotFoundError:
             return None
-        # Not JSON, not UTF-8, a number out of bounds: all of these are ValueErrors.
+        # Text that is not JSON or not UTF-8 and numbers out of bounds raise ValueErrors.
         except (OSError, ValueError, RecursionError) as error:
             log.warning("action=checkpoint.ignored name=%s reason=%r", name, str(error)[:200])
             return None
         return loaded
 
     def clear(self) -> None:
-        """The task has ended: forget them all."""
+        """Remove all checkpoints of the folder."""
         *steps, last = self._steps
         with contextlib.suppress(OSError), self._project.kept(*steps) as folder:
             folder.remove(last)
@@ -114,7 +117,7 @@ def _file_name(name: str) -> str:
 
 
 def _parts(facts: bytes, arrays: Sequence[np.ndarray]) -> Iterator[bytes]:
-    """All of the file, with one array at a time in memory twice."""
+    """The whole file in parts, so that only one array at a time is in memory twice."""
     checksum = 0
     heads = (len(facts).to_bytes(_LENGTH_BYTES), facts, _described(arrays))
     for part in (*heads, *arrays):
@@ -131,19 +134,19 @@ def _described(arrays: Sequence[np.ndarray]) -> bytes:
 def _read_facts(file: BinaryIO, facts_type: type[Facts]) -> Facts:
     length = int.from_bytes(file.read(_LENGTH_BYTES))
     if length > MOST_FACTS_BYTES:
-        raise ValueError(f"facts of {length} bytes")
+        raise ValueError(f"the facts claim to have {length} bytes, more than {MOST_FACTS_BYTES}")
     return msgspec.json.decode(file.read(length), type=facts_type)
 
 
 def _read_arrays(file: BinaryIO, like: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """The rest of the file, once its size says that it is neither more nor less than what is expected."""
+    """The arrays, which are read only if the file has exactly the expected size."""
     described = _described(like)
     values_bytes = sum(array.nbytes for array in like)
     facts_end = file.tell()
     if os.fstat(file.fileno()).st_size != facts_end + len(described) + values_bytes + _CHECKSUM_BYTES:
-        raise ValueError("not the size that is expected")
+        raise ValueError("the file does not have the expected size")
     if file.read(len(described)) != described:
-        raise ValueError("arrays of other types or shapes than expected")
+        raise ValueError("the arrays have other types or shapes than expected")
     arrays = [np.frombuffer(file.read(array.nbytes), array.dtype).reshape(array.shape) for array in like]
     stored = int.from_bytes(file.read(_CHECKSUM_BYTES))
     file.seek(0)
@@ -151,7 +154,7 @@ def _read_arrays(file: BinaryIO, like: Sequence[np.ndarray]) -> list[np.ndarray]
     for array in arrays:
         checksum = zlib.crc32(array.tobytes(), checksum)
     if checksum != stored:
-        raise ValueError("damaged: the checksum is another one")
+        raise ValueError("the file is damaged: its checksum does not match")
     if not all(np.isfinite(array).all() for array in arrays):
-        raise ValueError("values that are no numbers")
+        raise ValueError("some values are NaN or infinite")
     return arrays

@@ -1,9 +1,9 @@
-"""After a few more photos: what the folder's last classifier was trained on, so that the next one goes on from it.
+"""What a folder's last classifier was trained on, so that the next one can continue from it after a few new photos.
 
     projectDir/.tfmodel/last/classification.checkpoint
 
-Going on is right only if nothing was taken back. It is offered when labels and options are those of the last training
-and every picture of it is still there under the same label; the pictures that scored it keep doing only that.
+A training continues only if labels and options are those of the last training and every picture of it is still there
+under the same label. The pictures that were held out then stay held out.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from trainer_worker.project.checkpoints import Checkpoints
 from trainer_worker.project.folder import ProjectFolder
 from trainer_worker.project.manifest import Sha256
 
-#: Beyond this share of new pictures a training from the start is worth its time.
+#: With a larger share of new pictures, the training starts from the beginning.
 MAX_NEW_SHARE = 0.2
 _NAME = "classification"
 
 
 class _Facts(msgspec.Struct, frozen=True):
-    """terms: JSON. classes: label index by content. held_out: the contents that scored the model."""
+    """The facts of the checkpoint. terms: JSON. The other fields: see LastTraining."""
 
     task_id: TaskId
     terms: str
@@ -38,7 +38,11 @@ class _Facts(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class LastTraining:
-    """classes: label index by content; held_out: the contents that scored it; weights: of the classifier's tail."""
+    """The last training of a folder.
+
+    classes: the label index of each picture, by the hash of its file. held_out: the hashes of the held-out pictures.
+    weights: those of the classifier's tail, which are the layers that fine-tuning trains.
+    """
 
     task_id: str
     classes: Mapping[str, int]
@@ -46,18 +50,18 @@ class LastTraining:
     weights: list[np.ndarray]
 
     def sides(self, contents: Sequence[str]) -> np.ndarray:
-        """For each picture, int8: 1 it scored the last model, -1 it trained it, 0 it is new."""
+        """For each picture, int8: 1 if it was held out, -1 if it trained the last model, 0 if it is new."""
         sides = [(1 if c in self.held_out else -1) if c in self.classes else 0 for c in contents]
         return np.array(sides, dtype=np.int8)
 
 
 def last_training(project: ProjectFolder) -> Checkpoints:
-    """Where the last training of a folder is kept."""
+    """The place of a folder's last training."""
     return Checkpoints(project, "last")
 
 
 def remember(project: ProjectFolder, terms: Mapping[str, Any], training: LastTraining) -> None:
-    """Keep what a finished training leaves. terms: plain values that must be the same for going on."""
+    """Store a finished training. terms: JSON values; a later training with other terms does not continue from it."""
     facts = _Facts(training.task_id, _text(terms), dict(training.classes), sorted(training.held_out))
     last_training(project).save(_NAME, facts, training.weights)
 
@@ -69,10 +73,10 @@ def recall(
     classes: np.ndarray,
     like: Sequence[np.ndarray],
 ) -> LastTraining | None:
-    """The training to go on from; None where there is none, or the project differs by more than a few new pictures.
+    """The training to continue from; None if there is none, or if more has changed than a few new pictures.
 
-    contents: the hash of each picture's file, with its label index in classes. like: weights of the types and shapes
-    that the classifier takes.
+    contents: the hash of each picture's file. classes: the label index of each picture. like: weights of the types and
+    shapes that the classifier takes.
     """
     loaded = last_training(project).load(_NAME, _Facts, like)
     if loaded is None or loaded[0].terms != _text(terms):
@@ -87,9 +91,9 @@ def recall(
 
 
 def _can_be_split(facts: _Facts, contents: Sequence[str], classes: np.ndarray) -> bool:
-    """Whether a split that goes on from this leaves pictures to train on in each class, and some to score on.
+    """Whether the stored split leaves pictures to train on in each class, and some to score.
 
-    Every split of ours does; the file may be somebody else's.
+    Every split of ours does, but somebody else may have written the file.
     """
     held_out = set(facts.held_out)
     labels_of: dict[str, set[int]] = {}

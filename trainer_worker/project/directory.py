@@ -1,8 +1,8 @@
-"""One directory, held by its descriptor: nothing in it is read, written, renamed or removed through a link.
+"""One directory, held by its descriptor. Nothing in it is read, written, renamed or removed through a link.
 
-A path is looked up anew at every call, and whoever may write into a folder can put a link into the path between two
-calls. A descriptor stays with the directory that was opened. Every method takes the name of one entry, opens it
-relative to the descriptor and refuses links, so that no call can leave the directory.
+The system looks a path up again at every call, so whoever can write to a folder could put a link into the path between
+two calls. A descriptor stays with the directory that was opened. Every method takes the name of one entry, opens it
+relative to the descriptor and refuses links, so no call can leave the directory.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _RENAME_EXCHANGE = 2
 
 
 class UnexpectedEntryError(OSError):
-    """An entry is there, but it is no regular file, or it is larger than anything that we write."""
+    """The entry is not a regular file, is larger than allowed, or has a name that could lead out of the directory."""
 
 
 class Directory:
@@ -37,7 +37,7 @@ class Directory:
 
     @classmethod
     def at(cls, path: Path) -> Directory:
-        """Open a path that is ours, such as a folder of the worker's own."""
+        """Open a path that only we can change, such as one of the worker's own folders."""
         return cls(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
 
     def __enter__(self) -> Directory:
@@ -52,32 +52,32 @@ class Directory:
         self._descriptor = -1
 
     def names(self) -> list[str]:
-        """Of all entries, in no order."""
+        """The names of all entries, in any order."""
         return os.listdir(self._descriptor)  # noqa: PTH208 - pathlib knows no descriptors
 
     def status(self, name: str) -> os.stat_result:
-        """Of the entry itself: for a link, not of what it leads to."""
+        """The status of the entry itself. For a link, this is the link and not its target."""
         return os.stat(_checked(name), dir_fd=self._descriptor, follow_symlinks=False)
 
     def is_writable(self, name: str) -> bool:
-        """Whether entries could be made in a folder in here, or in this one (".")."""
+        """Whether this process may create entries in the folder `name` of this directory, or in the directory (".")."""
         return os.access(name, os.W_OK | os.X_OK, dir_fd=self._descriptor, effective_ids=True)
 
     def own_status(self) -> os.stat_result:
         return os.fstat(self._descriptor)
 
     def folder(self, name: str) -> Directory:
-        """Open a folder in here. NotADirectoryError for a link too."""
+        """Open a folder of this directory. NotADirectoryError for anything else, also for a link to a folder."""
         return Directory(os.open(_checked(name), _DIRECTORY_FLAGS, dir_fd=self._descriptor))
 
     def make_folder(self, name: str) -> Directory:
-        """Open a folder in here, and make it first where there is none."""
+        """Open a folder of this directory, and create it if there is none."""
         with contextlib.suppress(FileExistsError):
             os.mkdir(_checked(name), dir_fd=self._descriptor)
         return self.folder(name)
 
     def open(self, name: str, most_bytes: int) -> BinaryIO:
-        """A regular file of at most most_bytes, to read. UnexpectedEntryError for anything else that is there."""
+        """Open a regular file of at most most_bytes to read it. UnexpectedEntryError for any other entry."""
         file = open(os.open(_checked(name), _FILE_FLAGS, dir_fd=self._descriptor), "rb")  # noqa: SIM115
         try:
             status = os.fstat(file.fileno())
@@ -97,13 +97,13 @@ class Directory:
         return content
 
     def create(self, name: str) -> BinaryIO:
-        """A new file, to write. FileExistsError where anything of that name is there, be it a link."""
+        """Create a file to write to. FileExistsError if any entry has that name, even a link."""
         return open(os.open(_checked(name), _NEW_FILE_FLAGS, 0o666, dir_fd=self._descriptor), "wb")
 
     def replace(self, name: str, parts: Iterable[bytes], synced: bool) -> None:
-        """Write a file that is complete or absent, whatever happens meanwhile, in place of what is there.
+        """Write a file in place of the entry of that name. A crash leaves all of the old content or all of the new.
 
-        synced: it is on the disk before it gets its name, so that it also survives a power cut whole.
+        synced: the content reaches the disk before the file gets its name, so this also holds for a power cut.
         """
         temporary = f".{name}.{secrets.token_hex(8)}.tmp"
         try:
@@ -115,7 +115,7 @@ class Directory:
                     os.fsync(file.fileno())
             try:
                 self.rename(temporary, name)
-            except IsADirectoryError:  # a folder is in the way; where we keep files it can't be anything of ours
+            except IsADirectoryError:  # where we keep a file, a folder can't be ours
                 self.remove(name)
                 self.rename(temporary, name)
         except BaseException:
@@ -124,12 +124,12 @@ class Directory:
             raise
 
     def rename(self, old: str, new: str) -> None:
-        """As os.rename: a file takes the place of a file, a folder that of an empty folder only."""
+        """Like os.rename: a file replaces a file, and a folder replaces only an empty folder."""
         here = self._descriptor
         os.rename(_checked(old), _checked(new), src_dir_fd=here, dst_dir_fd=here)
 
     def exchange(self, one: str, other: str) -> bool:
-        """Swap two entries in one step (Linux's renameat2); False where system or file system don't know how."""
+        """Swap two entries in one step (Linux's renameat2). False if the system or the file system can't."""
         try:
             rename = ctypes.CDLL(None).renameat2
         except AttributeError:
@@ -138,11 +138,11 @@ class Directory:
         return bool(rename(self._descriptor, names[0], self._descriptor, names[1], _RENAME_EXCHANGE) == 0)
 
     def link_target(self, name: str) -> str:
-        """What a link says, without following it."""
+        """The target of a link, as it is stored. The link is not followed."""
         return os.readlink(_checked(name), dir_fd=self._descriptor)
 
     def point_link(self, name: str, target: str) -> None:
-        """Make `name` a link to the entry `target` in here, in place of a link or file that is there."""
+        """Make `name` a link to the entry `target` of this directory. Replaces a link or file of that name."""
         temporary = f".{name}.{secrets.token_hex(8)}"
         os.symlink(_checked(target), temporary, dir_fd=self._descriptor)
         try:
@@ -152,22 +152,22 @@ class Directory:
             raise
 
     def remove(self, name: str) -> None:
-        """Remove an entry with all that is in it. A link goes, what it leads to stays. No error where nothing is."""
+        """Remove an entry with all its contents. Of a link only the link is removed. No error if there is no entry."""
         with contextlib.suppress(FileNotFoundError):
             if stat.S_ISDIR(self.status(name).st_mode):
-                # Python removes a tree by descriptors, one call a level; a tree of a thousand levels is left there.
+                # Python's rmtree calls itself for each level, so it can't remove a tree of a thousand levels.
                 with contextlib.suppress(RecursionError):
                     shutil.rmtree(name, ignore_errors=True, dir_fd=self._descriptor)
             else:
                 os.unlink(_checked(name), dir_fd=self._descriptor)
 
     def sync(self) -> None:
-        """Have the names in here on the disk."""
+        """Wait until the names of the entries are on the disk."""
         os.fsync(self._descriptor)
 
 
 def _checked(name: str) -> str:
-    """One name, which can't lead anywhere else."""
+    """The name, if it is that of one entry and cannot lead anywhere else."""
     if not name or name in (".", "..") or "/" in name or "\0" in name:
         raise UnexpectedEntryError(errno.EINVAL, "not the name of one entry of a folder", name)
     return name

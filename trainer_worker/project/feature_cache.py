@@ -1,10 +1,10 @@
-"""Features of a project's pictures, kept from task to task by what the pictures hold.
+"""Keeps the features of a project's pictures from task to task, under a hash of each picture's content.
 
     projectDir/.tfmodel/features/<engine>/<sha256 of the picture's file>.<view>
 
-After a few more photos only those are read and computed. Every file is complete or absent (temporary name, rename)
-and carries a checksum, since it is not synced: a power cut costs work, never a wrong feature. All of it may be
-deleted at any time, and two tasks may use it at once.
+When a few photos are added, the next task reads and computes only those. Every file is complete or absent, because it
+is written under a temporary name and then renamed. It is not synced, so it has a checksum: after a power cut a feature
+may be missing, but never wrong. Users may delete all of it at any time, and two tasks may use it at once.
 """
 
 from __future__ import annotations
@@ -30,10 +30,13 @@ _CHECKSUM_BYTES = 4
 
 
 class FeatureCache:
-    """float32 arrays of fixed shapes, by content and view."""
+    """Stores float32 arrays of fixed shapes, by content and view.
+
+    content: the SHA-256 of the picture's file, as hex digits. view: the name of the picture's variation.
+    """
 
     def __init__(self, project: ProjectFolder, engine: str, shapes: Sequence[tuple[int, ...]]) -> None:
-        """engine: names everything that a feature depends on besides the picture. shapes: of the arrays, in order."""
+        """engine: names all that a feature depends on besides the picture. shapes: those of the arrays, in order."""
         self._project = project
         self._engine = engine
         self._shapes = shapes
@@ -55,7 +58,7 @@ class FeatureCache:
         if len(stored) != size_bytes or zlib.crc32(values) != int.from_bytes(stored[-_CHECKSUM_BYTES:]):
             return None
         numbers = np.frombuffer(values, np.float32)
-        if not np.abs(numbers).max(initial=0.0) <= MOST_VALUE:  # nor for one that is no number
+        if not np.abs(numbers).max(initial=0.0) <= MOST_VALUE:  # written so that NaN is refused too
             return None
         parts = np.split(numbers, np.cumsum(self._sizes)[:-1])
         return [part.reshape(shape) for part, shape in zip(parts, self._shapes, strict=True)]
@@ -72,13 +75,13 @@ class FeatureCache:
 
 
 def trim_features(project: ProjectFolder, limit_bytes: int = LIMIT_BYTES) -> None:
-    """Remove what was not used for longest, until at most limit_bytes are left."""
+    """Remove the least recently used files until at most limit_bytes are left."""
     found = []
     with contextlib.suppress(OSError), project.kept(FEATURES) as engines:
         for engine in engines.names():
             with contextlib.suppress(OSError), engines.folder(engine) as folder:
                 for name in folder.names():
-                    with contextlib.suppress(OSError):  # another task may be at it
+                    with contextlib.suppress(OSError):  # another task may be removing it
                         status = folder.status(name)
                         if stat.S_ISREG(status.st_mode):
                             found.append((status.st_mtime, status.st_size, engine, name))

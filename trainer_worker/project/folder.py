@@ -1,4 +1,4 @@
-"""A user's project folder as the worker holds it, and the check that it is the folder which the front-end saw."""
+"""Opens a user's project folder, after checking that it is the folder that the front-end saw."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from trainer_worker.project.directory import Directory
 MODELS = "models"
 KEPT = ".tfmodel"
 
-#: Opens a folder on the way for looking further only, which takes no right to list it.
+#: For the folders on the way. O_PATH needs no right to list them.
 _STEP_FLAGS = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _LAST_STEP_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class ProjectFolder:
-    """The one owner of access to models/ and .tfmodel/. A context manager: leaving it closes the descriptor.
+    """The only way to models/ and .tfmodel/. A context manager: leaving it closes the descriptor.
 
-    path: for messages, for `modelPath` and for reading pictures; our own files are reached by descriptor.
+    path: used in messages, for `modelPath` and to read pictures. Our own files are reached by descriptor.
     """
 
     def __init__(self, path: Path, directory: Directory) -> None:
@@ -34,7 +34,7 @@ class ProjectFolder:
 
     @classmethod
     def open(cls, path: Path) -> ProjectFolder:
-        """The folder at a path that needs no check: for benchmarks and tests. A task's is opened by `admit`."""
+        """Open a folder without a check, for benchmarks and tests. The folder of a task is opened by `admit`."""
         real = path.resolve()
         return cls(real, Directory.at(real))
 
@@ -45,14 +45,14 @@ class ProjectFolder:
         self._directory.close()
 
     def models(self, make: bool = False) -> Directory:
-        """projectDir/models. OSError where there is none and none is to be made, or something else stands there."""
+        """Open projectDir/models. make: create it if it is missing. OSError if it is missing or not a folder."""
         return self._directory.make_folder(MODELS) if make else self._directory.folder(MODELS)
 
     def kept(self, *steps: str, make: bool = False) -> Directory:
-        """A folder below projectDir/.tfmodel, which holds only what can be made anew.
+        """Open a folder below projectDir/.tfmodel, which holds only what can be computed again.
 
-        make: make what is missing, and put a folder in the place of whatever else stands there. Only .tfmodel itself
-        stays as it is: where the user has made it a link or a file, OSError says that nothing can be kept.
+        make: create missing folders, and replace other entries of these names by folders. Only .tfmodel itself is never
+        replaced: if the user has made it a link or a file, an OSError is raised and nothing can be kept.
         """
         directory = self._directory.make_folder(KEPT) if make else self._directory.folder(KEPT)
         for step in steps:
@@ -61,9 +61,9 @@ class ProjectFolder:
         return directory
 
     def refuse_closed_models(self) -> None:
-        """Before hours of training: TrainingError when no model could be put into models/ at their end.
+        """Raise TrainingError if the model could not be put into models/ later. To be called before training.
 
-        link_leaves_project for a link; project_dir_not_writable for a file, or where the worker has no right to write.
+        link_leaves_project: models/ is a link. project_dir_not_writable: it is a file, or writing is not allowed.
         """
         try:
             mode = self._directory.status(MODELS).st_mode
@@ -83,7 +83,7 @@ class ProjectFolder:
             raise _not_writable(self.path)
 
     def refuse_if_gone(self) -> None:
-        """TrainingError project_dir_missing or project_dir_changed when the path no longer leads to this folder."""
+        """Raise TrainingError project_dir_missing or project_dir_changed if the path no longer leads to this folder."""
         mine = self._directory.own_status()
         try:
             now = self.path.stat()
@@ -97,7 +97,7 @@ class ProjectFolder:
             )
 
     def failure(self, error: Exception) -> TrainingError | None:
-        """What an error of the disk that holds this folder amounts to; None when it is another kind of error."""
+        """The TrainingError that explains an error of this folder or its disk; None if the error has another cause."""
         number = error.errno if isinstance(error, OSError) else None
         if number in (errno.ENOSPC, errno.EDQUOT):
             sentence = f"The disk that holds {self.path} is full; free some space and post the task again."
@@ -110,8 +110,8 @@ class ProjectFolder:
             return _not_writable(self.path)
         if number in (errno.ENOENT, errno.ENOTEMPTY):
             sentence = (
-                f"Somebody changed {self.path}/{MODELS} while the model was put there, so it was not kept; leave that "
-                "folder alone while a task is trained, and post the task again."
+                f"{self.path}/{MODELS} was changed while the model was being written there, so the model was not kept; "
+                "leave that folder alone until the task has ended, and post the task again."
             )
             return TrainingError("project_dir_changed", sentence)
         if number in (errno.EEXIST, errno.ENOTDIR, errno.ELOOP):
@@ -120,11 +120,11 @@ class ProjectFolder:
 
 
 def admit(spec: TaskSpec, allowed_roots: Sequence[Path]) -> ProjectFolder:
-    """Open the project folder of a task, which must be the one that the front-end saw when the task was posted.
+    """Open the project folder of a task. It must be the folder that the front-end saw when the task was posted.
 
-    allowed_roots: the worker's own, absolute and with links resolved; what the message says is not believed.
-    Raises TrainingError project_dir_missing, project_dir_changed, project_dir_not_writable; ValueError for a task id
-    that is none.
+    allowed_roots: from the worker's own settings, absolute and with links resolved. The message is not trusted.
+    Raises TrainingError project_dir_missing, project_dir_changed or project_dir_not_writable, and ValueError for
+    something that is not a task id.
     """
     if not is_task_id(spec.task_id):
         raise ValueError(f"task id {spec.task_id[:80]!r} can't name a folder; it is 32 lower-case hex digits")
@@ -147,15 +147,15 @@ def admit(spec: TaskSpec, allowed_roots: Sequence[Path]) -> ProjectFolder:
     except OSError as error:
         if error.errno not in (errno.ENOTDIR, errno.ELOOP):
             raise
-        raise _changed(f"{path} leads through a link or a file now") from error
+        raise _changed(f"{path} now leads through a link or a file") from error
     if not _is_the_one_seen(directory.own_status(), spec):
         directory.close()
-        raise _changed(f"{path} is another folder than the one that was there when the task was posted")
+        raise _changed(f"{path} is not the folder that was there when the task was posted")
     return ProjectFolder(path, directory)
 
 
 def _walk(root: Path, steps: Sequence[str]) -> Directory:
-    """Go down from an allowed root, each step relative to the folder before it, so that no link is followed."""
+    """Open the folder below an allowed root. Each step is relative to the folder before, so no link is followed."""
     descriptor = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     for number, step in enumerate(steps, start=1):
         flags = _LAST_STEP_FLAGS if number == len(steps) else _STEP_FLAGS
@@ -168,7 +168,8 @@ def _walk(root: Path, steps: Sequence[str]) -> Directory:
 
 
 def _is_the_one_seen(status: os.stat_result, spec: TaskSpec) -> bool:
-    """Device numbers are compared only where the front-end runs on the same system: elsewhere they differ."""
+    """Whether this is the folder that the front-end saw. Device numbers differ between systems, so they are compared
+    only if the front-end runs on the same one."""
     if not spec.seen_inode:
         return True
     same_device = spec.seen_on != running_system() or spec.seen_device == str(status.st_dev)
@@ -186,7 +187,7 @@ def _folder_below(directory: Directory, name: str, make: bool) -> Directory:
 
 
 def _missing(path: Path) -> TrainingError:
-    sentence = f"There is no folder {path} on the worker (any more); upload the photos before posting the task."
+    sentence = f"The worker finds no folder {path}; upload the photos, and then post the task again."
     return TrainingError("project_dir_missing", sentence)
 
 

@@ -1,4 +1,4 @@
-"""The JSON that we leave in a model's folder, as text that every parser takes."""
+"""Encodes the JSON files of a model's folder as text that every parser accepts."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from protocol.text import as_utf8
 
 
 def json_text(value: object) -> str:
-    """numpy values become plain ones; NaN and infinities become null.
+    """The value as JSON. numpy values become plain ones, and NaN and infinities become null.
 
-    Names of files that are not UTF-8 are shown as best they can be: one such photo must not cost the model.
+    Bytes of a file name that are not UTF-8 are replaced, because one photo with such a name must not cost the model.
     """
     return as_utf8(json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
 

@@ -1,7 +1,7 @@
-"""manifest.json as it is read back: input from a folder that others can write to, so typed and bounded.
+"""Reads manifest.json, which lists the files of a model with their sizes and hashes.
 
-A manifest lists the files that belong to a model, with sizes and hashes. One that holds anything which we would not
-have written counts as none.
+Others can write to the folder, so everything that is read has a type and a bound. A manifest with anything in it that
+we would not have written is treated as absent.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from protocol.end_reason import EndReason
 from trainer_worker.project.directory import Directory
 from trainer_worker.project.model_files import FILES, MANIFEST, is_model_file
 
-#: A manifest of a thousand classes with warnings for each has 0.2 MB; TFLite files end at 2 GB.
+#: A manifest of a thousand classes with a warning for each has 0.2 MB, and a TFLite file has at most 2 GB.
 MOST_MANIFEST_BYTES = 8 * 1024**2
 MOST_FILE_BYTES = 4 * 1024**3
 MOST_FILES = 64
-#: Deeper than anything that a trainer writes. Python's own limit is reached at a thousand.
+#: More levels than a trainer writes. Python's own functions fail at about a thousand.
 MOST_NESTED = 16
 
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
@@ -36,13 +36,13 @@ class ListedFile(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         if not is_model_file(self.path):
-            raise ValueError("not the name of a file that we write")
+            raise ValueError("a listed path is not that of a file that we write")
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """What is believed of a manifest, once it has the form that we write.
+    """The fields of a manifest that we read.
 
-    content: the whole of it, plain JSON values, for a copy of the model; set by read_manifest.
+    content: the whole manifest as plain JSON values, for a copy of the model; set by read_manifest.
     """
 
     task_id: TaskId
@@ -62,26 +62,26 @@ class Manifest(msgspec.Struct, frozen=True):
 
 
 class ForeignManifestError(Exception):
-    """There is a manifest that we would not have written; says why."""
+    """The folder has a manifest that we would not have written. The message says why."""
 
 
 def read_manifest(folder: Directory, task_id: str) -> Manifest | None:
-    """The manifest of the model of that task; None where there is none. Raises ForeignManifestError."""
+    """The manifest in a model's folder; None if there is none. Raises ForeignManifestError, also for another task's."""
     try:
         content = msgspec.json.decode(folder.read(MANIFEST, MOST_MANIFEST_BYTES))
         manifest = msgspec.convert(content, Manifest)
         if manifest.task_id != task_id or not _is_plain(content, MOST_NESTED):
-            raise ValueError("of another task, or with values that we don't write")
+            raise ValueError("it belongs to another task, or has values that we do not write")
     except FileNotFoundError:
         return None
-    # Not JSON, not UTF-8, a number or field out of its bounds: all of these are ValueErrors.
+    # Text that is not JSON or not UTF-8 and fields out of bounds raise ValueErrors.
     except (OSError, ValueError, RecursionError) as error:
         raise ForeignManifestError(str(error)[:200]) from error
     return msgspec.structs.replace(manifest, content=content)
 
 
 def _is_plain(value: Any, most_nested: int) -> bool:
-    """Whether all of it can be written again: neither nested without end nor with numbers of hundreds of digits."""
+    """Whether the value can be written again: it is not nested too deeply and has no number of more than 64 bits."""
     if isinstance(value, dict | list):
         items = value.values() if isinstance(value, dict) else value
         return most_nested > 0 and all(_is_plain(item, most_nested - 1) for item in items)

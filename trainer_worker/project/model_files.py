@@ -1,4 +1,4 @@
-"""The names of the files in a model's folder. No other name is ever written, listed, copied or handed out."""
+"""The names of the files in a model's folder. Files of other names are never written, listed, copied or handed out."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _SINGLE_FILES = frozenset({*FILES.values(), LABELS, METRICS, APP_PACK} - {FILES[
 
 
 def is_model_file(path: str) -> bool:
-    """Whether a path, relative to the model's folder, is that of a file which we write and a manifest may list."""
+    """Whether a manifest may list a file of that path, which is relative to the model's folder."""
     return path in _SINGLE_FILES or _IN_SAVED_MODEL.fullmatch(path) is not None
 
 
 def label_lines(labels: Sequence[str]) -> str:
-    """One label a line, in the order of the model's outputs, whatever the folders are called."""
+    """One label on each line, in the order of the model's outputs, even if a label contains line breaks."""
     return "".join(f"{' '.join(as_utf8(label).splitlines())}\n" for label in labels)

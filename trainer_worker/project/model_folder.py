@@ -1,12 +1,12 @@
-"""The folder that holds a finished model: it is complete, with a manifest, or it is not there.
+"""Publishes a model's folder, which readers find complete, with a manifest, or not at all.
 
-    models/.<taskId>.<attempt>.partial/   while an attempt copies its files there
-    models/<taskId>/                      published, manifest.json in it
+    models/.<taskId>.<attempt>.partial/   while an attempt copies its files into it
+    models/<taskId>/                      published, with manifest.json
     models/latest -> <taskId>             the task that was published last
 
-A manifest is written last and the folder renamed after everything in it reached the disk, so a crash at any moment
-leaves either nothing that a reader would take for a model, or the whole of it. A task with a time budget publishes a
-first model early, marked `interim` in its manifest; a better one takes its place in one step.
+The manifest is written last, and the folder is renamed only after everything in it has reached the disk. A crash at
+any moment therefore leaves the complete model, or nothing that a reader would take for one. A task with a time budget
+publishes a first model early, marked `interim` in its manifest. A better one replaces it in one step.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ log = logging.getLogger(__name__)
 
 
 class ModelFolder:
-    """Where one attempt puts its model, as a context manager.
+    """The folder that one attempt fills and publishes, as a context manager.
 
-    Entering makes a fresh folder, `add_all` and `add` copy files into it, `publish` moves it to its final place;
-    leaving without that removes it. Raises TrainingError: disk_full, project_dir_not_writable, project_dir_missing,
-    project_dir_changed.
+    Entering creates an empty folder, `add_all` and `add` copy files into it, and `publish` moves it to its final place.
+    Leaving removes it if it was not published. Raises TrainingError disk_full, project_dir_not_writable,
+    project_dir_missing or project_dir_changed.
     """
 
     def __init__(self, project: ProjectFolder, task_id: str, attempt: int) -> None:
@@ -76,16 +76,16 @@ class ModelFolder:
             self._models.remove(self._partial)
 
     def add_all(self, source: Path, tell: Tell = nothing) -> None:
-        """Copy all files below a folder of our own. ValueError for one that a manifest may not list."""
+        """Copy all files below a folder of our own. ValueError if a manifest may not list one of them."""
         for path in sorted(source.rglob("*")):
             if path.is_file():
                 with path.open("rb") as file:
                     self.add(path.relative_to(source).as_posix(), file, tell)
 
     def add(self, path: str, source: BinaryIO, tell: Tell = nothing) -> ListedFile:
-        """Copy one file to `path` in the model's folder; returns size and hash of what was copied."""
+        """Copy one file to `path` in the model's folder. Returns the size and the hash of what was copied."""
         if not is_model_file(path):
-            raise ValueError(f"{path} is no file of a model; name it in model_files.py")
+            raise ValueError(f"{path} is not the name of a model's file; add it to model_files.py")
         *steps, name = path.split("/")
         with self._disk_errors(), contextlib.ExitStack() as stack:
             chain = [self._folder]
@@ -101,10 +101,10 @@ class ModelFolder:
         return self._files[-1]
 
     def publish(self, manifest: dict[str, Any]) -> Path:
-        """Write the manifest and move the folder to `models/<taskId>/`, which is returned.
+        """Write the manifest, move the folder to `models/<taskId>/` and return its path.
 
-        manifest: what to say about the model; `files` is added: path (relative), size_bytes and sha256 of each.
-        Raises AlreadyPublishedError when another attempt, earlier or later, has published: done means done.
+        manifest: without task_id and `files` (path, size_bytes and sha256 of each file), which are added here.
+        Raises AlreadyPublishedError if another attempt has published the model. A finished model is never replaced.
         """
         files = [msgspec.to_builtins(file) for file in self._files]
         with self._disk_errors():
@@ -129,9 +129,9 @@ class ModelFolder:
         raise AlreadyPublishedError(manifest)
 
     def _move_into_place(self) -> None:
-        """Exchange this folder in one step for what is there, such as an interim model or an unfinished folder.
+        """Move this folder to its final place. An interim model or unfinished folder there is exchanged in one step.
 
-        A rename never replaces a folder that has files in it, so of two attempts at once one wins.
+        A rename never replaces a folder that has files in it, so of two attempts at the same time only one succeeds.
         """
         if self._is_occupied() and not self._exchange():
             self._models.rename(self._task_id, f".{self._task_id}.{self._attempt}.rubbish.partial")
@@ -151,23 +151,23 @@ class ModelFolder:
         return False
 
     def _exchange(self) -> bool:
-        """Swap our folder and what is there, which is then removed on leaving. False where the file system can't."""
+        """Swap our folder with the one in the final place, which is removed on leaving. False if the system can't."""
         if not self._models.exchange(self._partial, self._task_id):
             return False
-        # Another attempt may have published since we looked: done means done.
+        # Another attempt may have published since we looked. Its finished model is put back.
         if self._finished_in(self._partial) is not None:
             self._models.exchange(self._partial, self._task_id)
             self._refuse_if_published()
         return True
 
     def _finished_in(self, name: str) -> Manifest | None:
-        """Of a finished model of this task in that folder. What only looks like one counts as none, and is replaced."""
+        """The manifest of this task's finished model in that folder; None if a file is missing or differs from it."""
         with contextlib.suppress(OSError), self._models.folder(name) as folder:
             return finished_and_intact(folder, self._task_id)
         return None
 
     def _switch_latest(self) -> None:
-        """Point `models/latest` here. A file system without links is no reason to lose the model."""
+        """Point `models/latest` to this model. On a file system without links the model is published without it."""
         try:
             self._models.point_link(LATEST, self._task_id)
         except OSError as error:

@@ -1,4 +1,4 @@
-"""The models that lie in projectDir/models: which there are, and whether one is as it was written."""
+"""Finds the models in projectDir/models, and checks whether their files are still as they were written."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ log = logging.getLogger(__name__)
 
 CHUNK_BYTES = 4 * 1024**2
 
-#: Called often while something long goes on; what it raises ends that.
+#: Called often during long work. An exception from it ends the work.
 Tell = Callable[[], None]
 
 
 def nothing() -> None:
-    """For callers that cannot be cancelled."""
+    """The Tell of callers that cannot be cancelled."""
 
 
 @dataclass(frozen=True)
 class FinishedModel:
-    """A model with a manifest that is not interim. written_at_s: the time of its manifest's file."""
+    """A model whose manifest is not interim. written_at_s: when the manifest was written."""
 
     task_id: str
     manifest: Manifest
@@ -40,7 +40,7 @@ class FinishedModel:
 
 
 class AlreadyPublishedError(Exception):
-    """This task's model is complete already, from another attempt, and was not touched."""
+    """Another attempt has already published the model of this task. It was not touched."""
 
     def __init__(self, manifest: Manifest) -> None:
         super().__init__(f"the model of task {manifest.task_id} is finished already")
@@ -48,7 +48,7 @@ class AlreadyPublishedError(Exception):
 
 
 def manifest_of(project: ProjectFolder, task_id: str) -> Manifest | None:
-    """Of the model of a task, which may be interim; None where there is no such model."""
+    """The manifest of a task's model, which may be interim; None if there is no model."""
     with (
         contextlib.suppress(OSError, ForeignManifestError),
         project.models() as models,
@@ -59,14 +59,14 @@ def manifest_of(project: ProjectFolder, task_id: str) -> Manifest | None:
 
 
 def finished_model(project: ProjectFolder, task_id: str, tell: Tell = nothing) -> Manifest | None:
-    """The manifest of the finished model of a task, all of whose files are as they were written; else None."""
+    """The manifest of a task's finished model; None if there is none, or if a file differs from its hash."""
     with contextlib.suppress(OSError), project.models() as models, models.folder(task_id) as folder:
         return finished_and_intact(folder, task_id, tell)
     return None
 
 
 def finished_and_intact(folder: Directory, task_id: str, tell: Tell = nothing) -> Manifest | None:
-    """As finished_model, of the model in that folder."""
+    """Like finished_model, for the model in that folder."""
     with contextlib.suppress(OSError, ForeignManifestError):
         manifest = read_manifest(folder, task_id)
         if manifest is None or manifest.interim:
@@ -80,7 +80,7 @@ def finished_and_intact(folder: Directory, task_id: str, tell: Tell = nothing) -
 
 
 def finished_models(models: Directory, tell: Tell = nothing) -> list[FinishedModel]:
-    """The newest first. Only folders that carry the id of a task: whatever else lies there isn't ours."""
+    """All finished models, the newest first. Only folders whose name is a task id are looked at."""
     found, foreign = [], []
     for name in filter(is_task_id, models.names()):
         tell()
@@ -98,15 +98,15 @@ def finished_models(models: Directory, tell: Tell = nothing) -> list[FinishedMod
 
 
 def written_at_s(models: Directory, task_id: str) -> float:
-    """When the manifest of a model was written; 0.0 where there is none."""
+    """When the manifest of a model was written; 0.0 if there is none."""
     with contextlib.suppress(OSError), models.folder(task_id) as folder:
         return folder.status(MANIFEST).st_mtime
     return 0.0
 
 
 def trained(project: ProjectFolder, manifest: Manifest) -> Trained:
-    """What a finished model says of itself, as the answer to the task."""
-    # A figure that is no number stands as null in JSON.
+    """The result of a task whose model is finished, from its manifest."""
+    # A metric that is NaN or infinite stands as null in the manifest.
     metrics = {name: value for name, value in manifest.metrics.items() if value is not None and math.isfinite(value)}
     return Trained(
         str(model_path(project, manifest)),
@@ -117,13 +117,13 @@ def trained(project: ProjectFolder, manifest: Manifest) -> Trained:
 
 
 def model_path(project: ProjectFolder, manifest: Manifest) -> Path:
-    """The file to hand to the user."""
+    """The path of the file to hand to the user."""
     return project.path / MODELS / manifest.task_id / manifest.model_file
 
 
 @contextlib.contextmanager
 def open_listed(folder: Directory, file: ListedFile) -> Iterator[BinaryIO]:
-    """A file of a model, to read, as long as it has the size that is listed. OSError where there is no such file."""
+    """Open a model's file to read it. OSError if it is missing or larger than listed."""
     with contextlib.ExitStack() as stack:
         *steps, name = file.path.split("/")
         for step in steps:
@@ -132,7 +132,7 @@ def open_listed(folder: Directory, file: ListedFile) -> Iterator[BinaryIO]:
 
 
 def hash_of(source: BinaryIO, write: Callable[[bytes], object], tell: Tell = nothing) -> str:
-    """The SHA-256 of a file's content, as hex digits. write: gets the content part by part, as it is hashed."""
+    """The SHA-256 of a file's content, as hex digits. write: called with each part of the content."""
     digest = hashlib.sha256()
     while chunk := source.read(CHUNK_BYTES):
         tell()

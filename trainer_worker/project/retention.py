@@ -1,4 +1,4 @@
-"""What is removed from a project folder, and when. Nothing but what carries the names that we give."""
+"""Removes what is no longer needed from a project folder. Only entries with names that we give are touched."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from trainer_worker.project.folder import ProjectFolder, admit
 from trainer_worker.project.model_folder import LATEST, PARTIAL
 from trainer_worker.project.models import finished_models
 
-#: Left-overs of attempts that nobody took up again.
+#: After this time, what an unfinished attempt left behind is removed.
 STALE_AFTER_S = 7 * 86_400.0
 TASKS = "tasks"
 
@@ -26,16 +26,16 @@ log = logging.getLogger(__name__)
 
 
 def checkpoints_of(project: ProjectFolder, task_id: str) -> Checkpoints:
-    """Those of one task, whichever attempt left them. ValueError for what is no task id."""
+    """The checkpoints of one task, from any of its attempts. ValueError for something that is not a task id."""
     if not is_task_id(task_id):
         raise ValueError(f"task id {task_id[:80]!r} can't name a folder; it is 32 lower-case hex digits")
     return Checkpoints(project, TASKS, task_id)
 
 
 def discard_task(spec: TaskSpec, allowed_roots: Sequence[Path]) -> None:
-    """A cancelled task leaves nothing: no model, nothing half-written, no checkpoint.
+    """Remove everything that a cancelled task has left: its model, unfinished folders and checkpoints.
 
-    Goes through the same door as a training: a folder that is not the one of the task is left alone.
+    The folder is checked as for a training (see admit). A folder that is not the task's own is left alone.
     """
     try:
         with admit(spec, allowed_roots) as project:
@@ -43,15 +43,14 @@ def discard_task(spec: TaskSpec, allowed_roots: Sequence[Path]) -> None:
             with project.models() as models:
                 _discard_model(models, spec.task_id)
     except FileNotFoundError:
-        pass  # there are no models
+        pass  # the project has no models/
     except (TrainingError, OSError, ValueError) as error:
         log.warning("action=task.not_discarded task=%r reason=%r", spec.task_id[:80], str(error)[:500])
 
 
 def tidy_project(project: ProjectFolder, keep_models: int) -> None:
-    """Remove finished models beyond the `keep_models` newest (0: keep all), what is half-written and stale, and
-    features beyond their limit.
-    """
+    """Remove finished models beyond the `keep_models` newest (0 keeps all), stale unfinished folders and checkpoints,
+    and features beyond their limit."""
     trim_features(project)
     with contextlib.suppress(OSError), project.models() as models:
         if keep_models:

@@ -1,7 +1,7 @@
-"""The same folder and options again: the model that was made of them is taken over.
+"""Takes over an earlier model if a task has the same folder and options as the task that made it.
 
-A model carries the fingerprint of everything it depends on. A task with the same fingerprint gets a copy of it, of the
-files that its manifest lists and only if they have the hashes that it lists.
+A manifest has a fingerprint of everything that the model depends on. A task with the same fingerprint gets a copy of
+the files that the manifest lists, provided that their hashes are still the listed ones.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from trainer_worker.project.manifest import Manifest
 from trainer_worker.project.model_folder import ModelFolder
 from trainer_worker.project.models import Tell, finished_models, nothing, open_listed
 
-#: Raised when the same folder and options would give another model than before.
+#: Increase this when the same folder and options would give another model than before.
 TRAINERS_VERSION = 6
-#: These say when a task is trained and for how long: only whole trainings are taken over.
+#: These say when a task is trained and for how long. Models of stopped trainings are not taken over anyway.
 _OPTIONS_WITHOUT_INFLUENCE = frozenset({"priority", "maxSeconds"})
 
 log = logging.getLogger(__name__)
@@ -43,10 +43,10 @@ def fingerprint(
     weights_file: Path | None = None,
     on_step: Callable[[float], None] = lambda fraction: None,
 ) -> str:
-    """A hash of the names and contents of all files that trainers read, trainType, options, weights and trainers.
+    """A hash of names and contents of all files that trainers read, trainType, options, weights and TRAINERS_VERSION.
 
-    "" if one of the files can't be read or is too large: such a folder equals no other. weights_file: see Job.
-    on_step: told the finished fraction often; an exception from it ends the hashing.
+    "" if a file can't be read or is too large; such a folder is never taken for unchanged. weights_file: see Job.
+    on_step: often called with the finished fraction. An exception from it ends the hashing.
     """
     user_files = UserFiles(project_dir)
     files: list[Path] = []
@@ -54,7 +54,7 @@ def fingerprint(
     for path, kind in _input_files(user_files):
         on_step(0.0)
         (links if kind == "link" else files).append(path)
-    # A link may lead to a file that is not looked at by its own name: below a hidden folder, or below models/.
+    # A link may lead to a file that is not hashed under its own name, because it is below models/ or a hidden folder.
     hashes = content_hashes(user_files, [*files, *links], on_step)
     behind_links = hashes[len(files) :]
     del hashes[len(files) :]
@@ -74,10 +74,10 @@ def fingerprint(
 
 
 def take_over(project: ProjectFolder, mark: str, task_id: str, attempt: int, tell: Tell = nothing) -> Manifest | None:
-    """Publish a copy of the newest finished model with that fingerprint as this task's; None where there is none.
+    """Publish a copy of the newest finished model with the fingerprint `mark` as this task's; None if there is none.
 
-    A model whose files are not as its manifest says is passed over. tell: called often; what it raises ends the work.
-    Raises as ModelFolder does.
+    A model whose files differ from its manifest is skipped. tell: called often; an exception from it ends the work.
+    Raises what ModelFolder raises.
     """
     if not mark:
         return None
@@ -99,7 +99,7 @@ def _copy(project: ProjectFolder, twin: Manifest, task_id: str, attempt: int, te
                 for file in twin.files:
                     with open_listed(source, file) as content:
                         if copy.add(file.path, content, tell) != file:
-                            raise FileNotFoundError(f"{file.path} is not as it was written")
+                            raise FileNotFoundError(f"{file.path} has changed since it was written")
         except OSError as error:
             log.warning("action=model.not_taken_over from=%s reason=%r", twin.task_id, str(error))
             return None
@@ -110,7 +110,7 @@ def _copy(project: ProjectFolder, twin: Manifest, task_id: str, attempt: int, te
 
 
 def _input_files(files: UserFiles) -> Iterator[tuple[Path, Kind]]:
-    """Regular files that trainers may read, and links; without models and what is hidden."""
+    """Regular files that trainers may read, and links. Models and hidden entries are left out."""
     pending = [files.project_dir]
     while pending:
         folder = pending.pop()
@@ -131,7 +131,7 @@ def _is_read(name: str) -> bool:
 
 
 def _target(files: UserFiles, link: Path) -> str:
-    """Where a link leads inside of the project, or why it is not followed."""
+    """Where a link leads inside the project, or why it is not followed."""
     try:
         return f"-> {os.path.relpath(files.find(link).real, files.project_dir)}"
     except RefusedFileError as refused:

@@ -1,1 +1,1 @@
-"""From a trained model to its folder: records, app pack, model card."""
+"""Publishes a trained model: exports, records, model card and app pack."""

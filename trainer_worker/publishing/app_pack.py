@@ -1,10 +1,10 @@
-"""app_pack.zip: all that the builder of an app needs, beside the finished model.
+"""Makes app_pack.zip, which has everything that the builder of an app needs.
 
     model.tflite  labels.txt  input_spec.json  MODEL_CARD.md
-    samples/      three held-out pictures as the model gets them, and what it says of them: expected.json
-    android/ ios/ web/ python/     snippets; python/predict.py --check holds the model against the samples
+    samples/      three held-out pictures as the model gets them, and expected.json with the model's answers
+    android/ ios/ web/ python/     snippets; python/predict.py --check compares the model's answers with the samples
 
-Nothing that goes wrong here costs the model: it becomes a warning in the manifest.
+If the pack can't be made, the model is published without it, and the manifest says so in a warning.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from trainer_worker.project.model_files import APP_PACK, FILES, label_lines
 from trainer_worker.publishing.kind import Entry, Kind, Snippets
 from trainer_worker.publishing.model_card import model_card
 
-#: Snippets that every trainType's pack holds; those of one trainType are in its kind.
+#: Snippets for every trainType. Each kind adds its own.
 SNIPPETS = Snippets(
     Path(__file__).with_name("snippets"),
     ("android/ModelInput.kt", "ios/ModelInput.swift", "web/input.mjs", "python/predict.py"),
 )
 
-#: Pictures uint8 (n, S, S, 3) to outputs float32 (n, ...), as of scoring.load_predictor.
+#: From pictures uint8 (n, S, S, 3) to outputs float32 (n, ...); made by scoring.load_predictor.
 Predictor = Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ log = logging.getLogger(__name__)
 class FinishedModel:
     """A model that is about to be published.
 
-    folder: holds model.tflite. manifest, metrics: what the trainer will publish. project_dir: where the pictures lie.
+    folder: holds model.tflite. manifest, metrics: as they will be published. project_dir: holds the pictures.
     """
 
     kind: Kind
@@ -59,9 +59,9 @@ class FinishedModel:
 
 
 def label_model(model: Path, kind: Kind, side_px: int, labels: Sequence[str]) -> list[str]:
-    """Write metadata and labels into the .tflite file; returns warnings: one if that failed and the file is as it was.
+    """Write metadata and labels into the .tflite file. If that fails, the file is unchanged and a warning is returned.
 
-    Before the exports are checked, so that the file which is published is the one that was checked.
+    To be called before the exports are checked, so that the checked file is the one that is published.
     """
     content = model.read_bytes()
     try:
@@ -76,9 +76,9 @@ def label_model(model: Path, kind: Kind, side_px: int, labels: Sequence[str]) ->
 def add_app_pack(
     model: FinishedModel, load_tflite: Callable[[], Predictor], made_on: datetime.date | None = None
 ) -> None:
-    """Write app_pack.zip into the model's folder, or add to the manifest's warnings why there is none.
+    """Write app_pack.zip into the model's folder, or add a warning to the manifest that says why there is none.
 
-    made_on: today's date (UTC) if not given. The same arguments give the same bytes.
+    made_on: by default today's date (UTC). The same arguments give the same bytes.
     """
     target, manifest = model.folder / APP_PACK, model.manifest
     try:
@@ -87,7 +87,7 @@ def add_app_pack(
     except Exception as error:
         log.warning("action=model.no_app_pack task=%s", manifest.get("task_id"), exc_info=True)
         target.unlink(missing_ok=True)
-        manifest["warnings"].append(f"There is no {APP_PACK} ({type(error).__name__}: {error}); the model is whole.")
+        manifest["warnings"].append(f"There is no {APP_PACK} ({type(error).__name__}: {error}); the model is complete.")
 
 
 def _contents(model: FinishedModel, predict: Predictor, date: datetime.date) -> dict[str, bytes]:
@@ -123,7 +123,7 @@ def _samples(
 
 
 def _input_spec(model: FinishedModel, names: tuple[str, str]) -> dict[str, Any]:
-    """What a program must know to feed the model; the rules are those of pictures/images.py."""
+    """What a program must know to use the model. Pictures are prepared as in pictures/images.py."""
     manifest = model.manifest
     side_px, shape = manifest["input"]["shape"][1], manifest["output"]["shape"]
     output: dict[str, Any] = {
@@ -144,16 +144,17 @@ def _input_spec(model: FinishedModel, names: tuple[str, str]) -> dict[str, Any]:
             "dtype": manifest["input"]["dtype"],
             "channels": manifest["input"]["channels"],
             "range": manifest["input"]["range"],
-            "normalization": "none; it is inside of the model",
+            "normalization": "none; the model does it itself",
         },
         "picture": {
             "orientation": "upright: the EXIF orientation is applied",
             "transparency": "laid on white",
-            "fit": "squashed: the whole picture to the square, without cropping, its sides' ratio is not kept",
-            "filter": "bilinear with antialiasing, as Pillow's BILINEAR: every pixel of a large photo counts. A single "
-            "bilinear step without it, as phones do, blurs and skips; halve the photo until it is near the size first",
+            "fit": "squashed: the whole picture is scaled to the square without cropping, so its aspect ratio changes",
+            "filter": "bilinear with antialiasing, as Pillow's BILINEAR, so every pixel of a large photo counts. "
+            "Phones often scale without antialiasing, which skips pixels; first halve the photo until it is near the "
+            "size",
             "jpeg": "photos much larger than the input were decoded at a half, quarter or eighth of their size, which "
-            "changes pixels by less than one of 255 on average",
+            "changes a pixel by less than one of 255 grey levels on average",
         },
         "output": output,
     }
@@ -186,7 +187,7 @@ def _json(value: object) -> bytes:
 
 
 def _write_zip(path: Path, files: dict[str, bytes]) -> None:
-    """Sorted and uncompressed: weights hardly shrink, and packing them would take half a second."""
+    """Write the files sorted by name, and uncompressed because weights hardly shrink."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name, content in sorted(files.items()):
             entry = zipfile.ZipInfo(name)  # which always has the time 1980-01-01

@@ -1,4 +1,4 @@
-"""All that publishing and the trainer process must know of one trainType, as one value.
+"""Everything that publishing and the trainer process must know about one trainType, as one value.
 
 Each trainType makes its value in the `kind.py` of its own room. No field has a default: a trainType that forgets one
 can't be loaded, and the trainer process says so when it starts.
@@ -19,17 +19,17 @@ from trainer_worker.exporting.metadata import ModelDescription
 #: An entry of `held_out` in metrics.json: one held-out picture and how the model did on it.
 Entry = dict[str, Any]
 
-#: How many held-out pictures an app pack holds, at most.
+#: An app pack holds at most this many held-out pictures.
 SAMPLES = 3
 
 
 @dataclass(frozen=True)
 class Card:
-    """What MODEL_CARD.md says of this trainType only.
+    """The parts of MODEL_CARD.md that are specific to this trainType.
 
-    purpose: from the labels, already escaped for Markdown, to the sentence that says what the model does.
-    scores: from metrics.json to the sections that say how good it is.
-    limits: Markdown list items on what such a model can't do.
+    purpose: makes the sentence that says what the model does, from the labels, which are escaped for Markdown.
+    scores: makes the sections that say how good the model is, from metrics.json.
+    limits: Markdown list items that say what such a model can't do.
     """
 
     purpose: Callable[[Sequence[str]], str]
@@ -39,10 +39,9 @@ class Card:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model says of one sample.
+    """The model's answer for one sample, as samples/expected.json shows it.
 
-    images: name → uint8 pixels, such as a mask; the pack holds each as samples/NUMBER_NAME.png. values: JSON values.
-    Both end up in samples/expected.json.
+    images: uint8 pixels by name, such as a mask; each is stored as samples/NUMBER_NAME.png. values: JSON values.
     """
 
     images: Mapping[str, npt.NDArray[np.uint8]]
@@ -53,8 +52,8 @@ class Answer:
 class Samples:
     """The held-out pictures that an app pack shows.
 
-    pick: from all entries of `held_out` (at least one) to SAMPLES of them at most.
-    answer: from manifest.json, one entry and the model's output for it, float32 (...), to what the pack says of it.
+    pick: chooses at most SAMPLES from all entries of `held_out`, of which there is at least one.
+    answer: makes the answer from manifest.json, one entry, and the model's output for it, float32 (...).
     """
 
     pick: Callable[[Sequence[Entry]], list[Entry]]
@@ -63,7 +62,7 @@ class Samples:
 
 @dataclass(frozen=True)
 class Snippets:
-    """Source code for apps. names: files below `folder`, which have the same names in the pack."""
+    """Source code for apps. names: paths below `folder`, which are also the paths in the pack."""
 
     folder: Path
     names: tuple[str, ...]
@@ -76,7 +75,8 @@ class Kind:
     trainer: the module with `train(job, reporter, cache_dir, threads)` and `warm_up(cache_dir, threads)`. It is named
     here and imported by training/registry.py, because it loads TensorFlow and a kind doesn't.
     headline: the name of the metric that says most about a model, a key of TrainingResult.metrics.
-    output_spec: from manifest.json to what input_spec.json says of the output beyond name, shape, type and labels.
+    output_spec: makes what input_spec.json says about the output besides name, shape, type and labels, from
+    manifest.json.
     """
 
     train_type: str

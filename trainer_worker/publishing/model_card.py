@@ -1,6 +1,6 @@
-"""MODEL_CARD.md: what a model was made from, how far its scores can be trusted, and what it can't do. Pure text.
+"""Writes MODEL_CARD.md: what a model was made from, how far its scores can be trusted, and what it can't do. Pure.
 
-After "Model Cards for Model Reporting" (Mitchell and others, 2019), with the facts that a training has at hand.
+The sections follow "Model Cards for Model Reporting" (Mitchell and others, 2019), as far as a training knows the facts.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any
 
 from trainer_worker.publishing.kind import Kind
 
-#: Confusions, worst pictures and warnings that the card names; metrics.json has all.
+#: How many confusions, worst pictures and warnings the card names at most. metrics.json has all of them.
 NAMED = 5
-#: With fewer held-out pictures than this the card says in words that the score is rough.
+#: With fewer held-out pictures than this, the card warns that the score is rough.
 FEW_PICTURES = 30
 
 
@@ -26,7 +26,7 @@ def model_card(
     samples: Sequence[dict[str, Any]],
     made_on: datetime.date,
 ) -> str:
-    """manifest, metrics: as published. samples: the entries of `held_out` that are in the pack, in order."""
+    """The card. manifest, metrics: as published. samples: the entries of `held_out` that are in the pack, in order."""
     sections = [
         _head(kind, manifest, made_on),
         *kind.card.scores(metrics),
@@ -49,7 +49,7 @@ def _head(kind: Kind, manifest: dict[str, Any], made_on: datetime.date) -> str:
 | task | {manifest["task_id"]} |
 | trainType | {manifest["train_type"]} |
 | made | {made_on.isoformat()} by TFModel, TensorFlow {versions["tensorflow"]} |
-| network | {cell(manifest["backbone"]["network"])}, pretrained on ImageNet, with a part of its own for this task |
+| network | {cell(manifest["backbone"]["network"])}, pretrained on ImageNet, with layers for this task |
 | input | {side} x {side} pixels, RGB, 0 to 255; see `input_spec.json` |
 | seed | {manifest["seed"]} |"""
 
@@ -60,7 +60,7 @@ def _data(metrics: dict[str, Any]) -> str:
     text = f"""## Data
 
 {sum(images.values())} pictures of the project: {images["train"]} trained the model, {chose}{images["held_out"]} were
-held out to score it. Byte-identical copies are kept on one side.
+held out to score it. Byte-identical copies of a picture are never in both sets.
 Files that were skipped: {len(metrics["skipped"])}; `metrics.json` beside the model lists them with the reasons."""
     warnings = [f"- {cell(warning)}" for warning in metrics["warnings"][:NAMED]]
     if len(metrics["warnings"]) > NAMED:
@@ -72,8 +72,8 @@ def _limits(kind: Kind) -> str:
     return f"""## Limits
 
 {kind.card.limits}
-- Pictures unlike the photos it was trained on (another camera, light, background, distance) may do much worse.
-- Held-out pictures come from the same folder: near-copies, such as frames of one film, make the score too good.
+- It may do much worse on pictures unlike those that trained it (another camera, light, background or distance).
+- Held-out pictures come from the same folder. Near-copies in it, such as frames of one film, make the score too high.
 - Try it on pictures of the place of use before relying on it. It is not for decisions on people's safety or rights."""
 
 
@@ -93,8 +93,8 @@ Each exported file was loaded again from disk and run on all held-out pictures. 
 |---|---|---|
 {rows}
 
-`samples/` holds held-out pictures as the model gets them, and `expected.json` what this very `model.tflite` said of
-them. `python python/predict.py --check` repeats that on your machine.
+`samples/` holds held-out pictures as the model gets them, and in `expected.json` the outputs of this `model.tflite` for
+them. `python python/predict.py --check` compares them with the outputs on your machine.
 
 {files}"""
 
@@ -105,10 +105,10 @@ def _licences(manifest: dict[str, Any]) -> str:
 
 - Network and pretrained weights: {cell(backbone["network"])}, {cell(backbone["licence"])}.
 - Snippets: part of TFModel, Apache-2.0.
-- The photos, also those in `samples/`, and what was learned from them remain their owners'. Before you pass this
-  package on, see that you may."""
+- The photos, including those in `samples/`, and what was learned from them belong to their owners. Make sure that you
+  have the right to pass this package on before you do so."""
 
 
 def cell(text: str) -> str:
-    """Text of others inside of Markdown: one line, no table borders, no markup."""
+    """Escape somebody else's text for Markdown: one line, without table borders and markup."""
     return re.sub(r"([\\`*_\[\]|#])", r"\\\1", html.escape(" ".join(str(text).split()), quote=False))

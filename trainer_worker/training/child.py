@@ -1,6 +1,7 @@
-"""The trainer process: imports TensorFlow once, trains task after task, ends with its pipe.
+"""The trainer process. It imports TensorFlow once, trains task after task, and ends when its pipe closes.
 
-The agent runs it as `python -m trainer_worker.training.child FD PARENT_PID SETTINGS` (packed, see settings.py).
+The agent runs it as `python -m trainer_worker.training.child FD PARENT_PID SETTINGS`. SETTINGS is a packed
+TrainerSettings.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ class Child:
         return take_work_dir(self._settings.cache_dir)
 
     def serve(self) -> None:
-        """Load everything, say Ready, then train whatever is ordered, until the process ends."""
+        """Load everything, send Ready, then train every task that is ordered, until the process ends."""
         threading.Thread(target=self._read_pipe, name="pipe", daemon=True).start()
         cache_dir, threads = self._settings.cache_dir, self._settings.threads
         versions = set_up_tensorflow(threads)

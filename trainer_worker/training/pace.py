@@ -1,7 +1,8 @@
 """Learns from finished tasks how far plans are off on this machine.
 
-    <cache_dir>/pace.json     {"classification": [0.93, 1.21, ...], ...}: seconds that a task took by seconds planned
+    <cache_dir>/pace.json     {"classification": [0.93, 1.21, ...], ...}
 
+Each number belongs to one task: the seconds that it took, divided by the seconds that were planned.
 Quantiles of these ratios turn a plan into a range for the end of a task. The ranges widen and narrow as the machine
 changes (docs/choices.md, "Ranges of the remaining time").
 """
@@ -18,23 +19,23 @@ from pathlib import Path
 COVERAGE = 0.8
 #: Ranges are learned once this many tasks have ended here, and from no more than this many of the newest.
 LEAST_TASKS, MOST_TASKS = 8, 50
-#: How much the end of one task changes the share of past errors that is left out of the range.
+#: How much one task that ends inside or outside of its range changes the share of ratios that the range leaves out.
 ADAPTATION = 0.05
-#: A range is stretched by this factor at most, at both ends, if even the range of all past errors was too narrow.
+#: If even a range of all past ratios was too narrow, both of its ends are stretched, at most by this factor.
 MOST_STRETCH = 1.5
 #: The range before anything is learned; it is wide because the plans were made on another machine.
 UNKNOWN = (0.5, 2.5)
 
 
 class Pace:
-    """The ratios of one trainType. Two workers that share a cache_dir may overwrite an entry of each other."""
+    """The ratios of one trainType. Workers that share a cache_dir may overwrite each other's newest entry."""
 
     def __init__(self, cache_dir: Path, train_type: str) -> None:
         self._path = cache_dir / "pace.json"
         self._train_type = train_type
 
     def factors(self) -> tuple[float, float]:
-        """(low, high): the planned seconds times these give the range."""
+        """(low, high): the factors that turn planned seconds into a range."""
         ratios = self._load().get(self._train_type, [])
         if len(ratios) < LEAST_TASKS:
             return UNKNOWN
@@ -65,7 +66,7 @@ class Pace:
 
 
 def _middle(ratios: list[float], outside: float) -> tuple[float, float]:
-    """The range of the past ratios without the share `outside` of them; a negative share stretches the range."""
+    """The range of the ratios, without the share `outside` at its two ends. A negative share stretches the range."""
     ordered = sorted(ratios)
     each_side = max(0.0, outside) / 2
     low = math.floor((len(ordered) + 1) * each_side) - 1

@@ -45,7 +45,7 @@ def load_kinds() -> dict[str, Kind]:
     for name in train_types():
         kinds[name] = importlib.import_module(KIND_MODULES[name]).KIND
         if kinds[name].train_type != name:
-            raise ValueError(f"{KIND_MODULES[name]} describes trainType={kinds[name].train_type}, {name} is expected.")
+            raise ValueError(f"{KIND_MODULES[name]} describes trainType={kinds[name].train_type} instead of {name}.")
     return kinds
 
 

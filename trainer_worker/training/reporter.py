@@ -17,14 +17,14 @@ from protocol.text import as_utf8
 from trainer_worker.attempt.job import Cancelled, Phase
 
 REPORT_INTERVAL_S = 0.25
-#: A range is wider than the errors of past tasks by this share and by REPORT_INTERVAL_S. Those errors are of whole
-#: tasks, but the phases that are left may be further off (docs/choices.md, "Ranges of the remaining time").
+#: A range is widened by this share and by REPORT_INTERVAL_S. It was learned from whole tasks, but the phases that are
+#: left may be further off than a whole task (docs/choices.md, "Ranges of the remaining time").
 LEAST_MARGIN = 0.05
 
 #: The phases of a plan share this part of the percent scale. The rest is for what follows the trainer's last phase.
 PLAN_PERCENT = 99.5
-#: When a task ends that its time budget ends: the earliest, most likely and latest share of the budget
-#: (docs/choices.md, "End of a time budget").
+#: A task that is stopped by its time budget ends at this share of the budget: at the earliest, most likely, and at the
+#: latest (docs/choices.md, "End of a time budget").
 ENDS_AT_BUDGET = (0.8, 0.95, 1.1)
 
 

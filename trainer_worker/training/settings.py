@@ -13,8 +13,8 @@ from trainer_worker.pictures.decoding_budget import DEFAULT_BYTES
 class TrainerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """keep_models: how many finished models stay in a project folder; 0 for all. threads: how many to compute with.
 
-    allowed_roots: folders in which project folders may lie, see project/folder.py. decoding_bytes: the memory that all
-    threads together may take for decoding pictures.
+    allowed_roots: project folders must lie inside one of these, see project/folder.py. decoding_bytes: the memory that
+    all threads together may take for decoding pictures.
     """
 
     cache_dir: Path

@@ -1,9 +1,9 @@
 """Loads one runtime, then runs exported files on request until the socket closes.
 
-comes in                      goes out
-a path (str)                  None when the file is loaded and has run once, or why not (str)
-pictures uint8 (n, S, S, 3)   (outputs float32 (n, ...), seconds that they took), or why not (str)
-None                          nothing; the file is forgotten
+message                       answer
+a path (str)                  None when the file is loaded, or why it can't be loaded (str)
+pictures uint8 (n, S, S, 3)   (outputs float32 (n, ...), seconds that they took), or why it can't run (str)
+None                          no answer; the file is forgotten
 """
 
 from __future__ import annotations

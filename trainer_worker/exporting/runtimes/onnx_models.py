@@ -1,4 +1,4 @@
-"""ONNX files on ONNX Runtime, an optional package."""
+"""Runs ONNX files on ONNX Runtime, which is an optional package."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def load(path: Path, threads: int) -> Callable[[Any], Any]:
 
     Raises ValueError or RuntimeError for a file that is not TFLite or has an operation that the runtime lacks.
     """
-    # By content, which TFLite verifies. Loaded by its path, a file that was cut off crashes the process.
+    # Loaded by content, which TFLite verifies. A file that was cut off would crash the process if loaded by its path.
     content = path.read_bytes()
     interpreter = _library().CreateWrapperFromBuffer(content, USUAL_KERNELS, [], [], False, False, threads, False)
     interpreter.AllocateTensors()

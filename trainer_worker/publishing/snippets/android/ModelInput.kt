@@ -4,13 +4,13 @@ import org.tensorflow.lite.Interpreter
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
-/** How the model wants its pictures: squashed to SIDE x SIDE, red green blue, 0 to 255. */
+/** Prepares pictures for the model: squashed to SIDE x SIDE pixels, red green blue, values 0 to 255. */
 const val SIDE = __SIDE__
 
 /** The bitmap must stand upright (BitmapFactory ignores a photo's EXIF orientation) and not be of Config.HARDWARE. */
 fun toInput(picture: Bitmap): ByteBuffer {
     var small = picture
-    // In halves: a single step would skip most pixels of a large photo, which the training never did.
+    // Halved step by step, because a single step would skip most pixels of a large photo. The training skipped none.
     while (small.width >= 2 * SIDE && small.height >= 2 * SIDE) {
         small = Bitmap.createScaledBitmap(small, small.width / 2, small.height / 2, true)
     }

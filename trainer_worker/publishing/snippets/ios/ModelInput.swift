@@ -1,7 +1,7 @@
 import TensorFlowLite
 import UIKit
 
-/// How the model wants its pictures: squashed to side x side, red green blue, 0 to 255.
+/// Prepares pictures for the model: squashed to side x side pixels, red green blue, values 0 to 255.
 let side = __SIDE__
 
 func toInput(_ picture: UIImage) -> Data {

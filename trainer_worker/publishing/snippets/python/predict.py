@@ -1,9 +1,9 @@
 """Runs the model on pictures, prepared as in its training.
 
 How to use it:
-    pip install numpy pillow ai-edge-litert     (tensorflow in place of ai-edge-litert does as well)
-    python predict.py photo.jpg ...             what the model says of each photo
-    python predict.py --check                   whether the samples still give what they gave when the model was made
+    pip install numpy pillow ai-edge-litert     (or tensorflow instead of ai-edge-litert)
+    python predict.py photo.jpg ...             print the model's answer for each photo
+    python predict.py --check                   check that the samples give the same answers as when the model was made
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from PIL import Image, ImageOps
 
 ROOT = Path(__file__).resolve().parent.parent
 TOLERANCE = 0.002  # of a probability: runtimes and processors round differently
-PIXEL_TOLERANCE = 0.002  # share of a mask's pixels
+PIXEL_TOLERANCE = 0.002  # a share of a mask's pixels
 
 
 class Model:
-    """model.tflite with what input_spec.json and labels.txt say of it."""
+    """model.tflite, with its description in input_spec.json and its labels in labels.txt."""
 
     def __init__(self, root: Path = ROOT) -> None:
         self.spec = json.loads((root / "input_spec.json").read_text("utf-8"))
@@ -31,7 +31,7 @@ class Model:
         self._interpreter = load_interpreter((root / self.spec["model"]).read_bytes())
 
     def read(self, path: Path) -> Any:
-        """A photo as float32 (1, side, side, 3): upright, on white where transparent, squashed, RGB 0 to 255."""
+        """A photo as float32 (1, side, side, 3), RGB 0 to 255: upright, on white where transparent, and squashed."""
         with Image.open(path) as image:
             photo = ImageOps.exif_transpose(image).convert("RGBA")
         page = Image.new("RGB", photo.size, "white")
@@ -68,10 +68,10 @@ def describe(model: Model, path: Path) -> str:
 
 
 def complaints(model: Model, root: Path = ROOT) -> list[str]:
-    """What differs from the time when the model was made; empty if all is well."""
+    """The differences from when the model was made; empty if there are none."""
     found = []
     if model.labels != model.spec["output"]["labels"]:
-        found.append("labels.txt is not in the order of the model's output (see input_spec.json)")
+        found.append("labels.txt does not have the labels of input_spec.json, or not in their order")
     for sample in json.loads((root / "samples" / "expected.json").read_text("utf-8")):
         output = model.predict(root / sample["picture"])
         if "mask" in sample:
@@ -101,7 +101,7 @@ def main(arguments: list[str]) -> int:
         print("\n".join(describe(model, Path(path)) for path in arguments))
         return 0
     found = complaints(model)
-    print("\n".join(found) or "All samples give what is expected.")
+    print("\n".join(found) or "All samples give the expected answers.")
     return 1 if found else 0
 
 

@@ -1,4 +1,4 @@
-// How the model wants its pictures: squashed to SIDE x SIDE, red green blue, 0 to 255.
+// Prepares pictures for the model: squashed to SIDE x SIDE pixels, red green blue, values 0 to 255.
 export const SIDE = __SIDE__;
 
 /** @param image an <img>, <video>, <canvas> or ImageBitmap  @return Float32Array of SIDE * SIDE * 3 */
