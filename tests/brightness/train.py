@@ -15,6 +15,7 @@ from trainer_worker.attempt.job import Job, Phase, Reporter, TrainingResult
 from trainer_worker.attempt.stages import Stages
 from trainer_worker.backbones.backbone import Backbone, ChosenBackbone
 from trainer_worker.exporting.checks import Exports, HeldOut
+from trainer_worker.exporting.writers import ModelToExport
 from trainer_worker.pictures.images import PictureReader, read_rgb
 from trainer_worker.pictures.listing import find_images
 from trainer_worker.pictures.user_files import UserFiles
@@ -63,7 +64,8 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
 
     proof = HeldOut(held_out, predicted, lambda outputs: 1 - _mean_error(outputs, held_out_truth))
     chosen = ChosenBackbone(_NO_BACKBONE, "Brightness needs no pretrained network.")
-    publication = Publication(KIND, model, chosen, [LABEL], proof, lambda: pictures[HELD_OUT:], describe)
+    source = ModelToExport(model, lambda: pictures[HELD_OUT:])
+    publication = Publication(KIND, source, chosen, [LABEL], proof, describe)
     model_path = publish_model(publication, job, reporter, stages, threads)
     return TrainingResult(model_path, result, stages.seconds, EndReason.CONVERGED)
 

@@ -42,6 +42,7 @@ from trainer_worker.classification.kind import KIND
 from trainer_worker.classification.record import Trained, describe_model, describe_training, headline
 from trainer_worker.classification.scores import ClassScores, accuracy, score_classes
 from trainer_worker.exporting.checks import Exports, HeldOut, start_runtimes
+from trainer_worker.exporting.writers import ModelToExport
 from trainer_worker.exporting.writing import CALIBRATION_PICTURES, expected_s, refuse_impossible
 from trainer_worker.pictures.decoding_budget import DecodingBudget
 from trainer_worker.pictures.images import UnreadableImageError, picture_changed, read_rgb
@@ -232,8 +233,8 @@ def _publish(
         return metrics, describe_model(described, scores, exports, job)
 
     proof = HeldOut(_pictures(data, split.held_out, job), probabilities, functools.partial(accuracy, truth))
-    calibration = functools.partial(_spread_pictures, data, split.train, job)
-    publication = Publication(KIND, trained.classifier.model, trained.chosen, labels, proof, calibration, describe)
+    source = ModelToExport(trained.classifier.model, functools.partial(_spread_pictures, data, split.train, job))
+    publication = Publication(KIND, source, trained.chosen, labels, proof, describe)
     return publish_model(publication, job, reporter, stages, threads, prefix), scores
 
 

@@ -19,7 +19,7 @@ from trainer_worker.attempt.work_folder import work_folder
 from trainer_worker.backbones.backbone import ChosenBackbone
 from trainer_worker.exporting.checks import ExportChecks, Exports, HeldOut
 from trainer_worker.exporting.scoring import load_predictor
-from trainer_worker.exporting.writers import ReadPictures
+from trainer_worker.exporting.writers import ModelToExport
 from trainer_worker.exporting.writing import export_model
 from trainer_worker.project.json_text import json_text
 from trainer_worker.project.model_files import FILES, LABELS, METRICS, label_lines
@@ -36,17 +36,15 @@ _FIRST_FORMAT = "tflite"
 class Publication:
     """What publish_model needs to know of a trained model.
 
-    kind: its trainType. model: as writers.Export has it. chosen: what it was made of. proof: what every file must
-    reproduce. calibration: training pictures.
+    kind: its trainType. chosen: what it was made of. proof: what every file must reproduce.
     describe: from what the export has come to and its warnings to metrics.json and what is special in manifest.json.
     """
 
     kind: Kind
-    model: keras.Model
+    source: ModelToExport
     chosen: ChosenBackbone
     labels: Sequence[str]
     proof: HeldOut
-    calibration: ReadPictures
     describe: Callable[[Exports, list[str]], tuple[dict[str, Any], dict[str, Any]]]
 
 
@@ -72,9 +70,7 @@ def publish_model(
                     warnings.extend(label_model(path, publication.kind, job.options.image_size, labels))
                 checks.begin(name, path)
 
-            unwritten = export_model(
-                publication.model, work, formats, publication.calibration, on_written, reporter.step
-            )
+            unwritten = export_model(publication.source, work, formats, on_written, reporter.step)
             stages.enter(f"{prefix}check")
             exports = checks.finish(reporter.step, unwritten)
         if not prefix:

@@ -25,6 +25,7 @@ from trainer_worker.attempt.time_budget import FIRST_MODEL_SHARE, TimeBudget
 from trainer_worker.backbones.backbone import Backbone, ChosenBackbone
 from trainer_worker.backbones.catalogue import choose_backbone
 from trainer_worker.exporting.checks import Exports, HeldOut, start_runtimes
+from trainer_worker.exporting.writers import ModelToExport
 from trainer_worker.exporting.writing import CALIBRATION_PICTURES, expected_s, refuse_impossible
 from trainer_worker.optimization.training_copies import encoder_twin
 from trainer_worker.pictures.contents import content_groups, content_hashes
@@ -210,9 +211,8 @@ class _Finisher:
         calibrating = training[:: max(1, len(training) // CALIBRATION_PICTURES)][:CALIBRATION_PICTURES]
         proof = HeldOut(held_out[: len(probabilities)], probabilities, score)
         pictures = examples.pictures
-        publication = Publication(
-            KIND, self._model, self._chosen, names, proof, lambda: pictures[calibrating], describe
-        )
+        source = ModelToExport(self._model, lambda: pictures[calibrating])
+        publication = Publication(KIND, source, self._chosen, names, proof, describe)
         path = publish_model(publication, self._job, self._reporter, self._stages, self._threads, prefix)
         return path, scores
 
