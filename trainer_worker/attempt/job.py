@@ -52,8 +52,8 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Phase:
-    """A stage of the work in a trainer's plan.
+class PlannedStage:
+    """A stage of the training in a trainer's plan.
 
     expected_s: seconds it should take on this machine; its share of the plan is its share of the progress.
     """
@@ -70,16 +70,16 @@ class Reporter(Protocol):
     """How a trainer tells where it is. No call blocks, and none raises but `step`, for a cancel.
 
     Call `plan` once the size of the work is known (again when it changes: progress never goes back),
-    then for each phase `enter`, and `step` at every batch.
+    then for each stage `enter`, and `step` at every batch.
     """
 
-    def plan(self, phases: Sequence[Phase]) -> None: ...
+    def plan(self, stages: Sequence[PlannedStage]) -> None: ...
 
-    def enter(self, phase: str) -> None:
-        """Begin the phase of that name; all earlier phases of the plan count as finished."""
+    def enter(self, stage: str) -> None:
+        """Begin the stage of that name. All earlier stages of the plan count as finished."""
 
     def step(self, fraction: float, **metrics: float) -> None:
-        """`fraction` (0.0 to 1.0) of the current phase is done. Raises Cancelled when the task was cancelled."""
+        """`fraction` (0.0 to 1.0) of the current stage is done. Raises Cancelled when the task was cancelled."""
 
     def epoch(self, number: int, metrics: dict[str, float]) -> None:
         """Epoch `number` (from 1) ended with these metrics."""
@@ -95,9 +95,9 @@ class Reporter(Protocol):
 class SilentReporter:
     """A Reporter that does nothing. Benchmarks and tests override the methods that they look at."""
 
-    def plan(self, phases: Sequence[Phase]) -> None: ...
+    def plan(self, stages: Sequence[PlannedStage]) -> None: ...
 
-    def enter(self, phase: str) -> None: ...
+    def enter(self, stage: str) -> None: ...
 
     def step(self, fraction: float, **metrics: float) -> None: ...
 
@@ -116,7 +116,7 @@ class TrainingResult:
 
     model_path: the file that the website hands to its user (absolute, inside models/<taskId>/).
     metrics: headline numbers, plain Python floats, for example {"accuracy": 0.93, "images": 1100}.
-    stage_seconds: seconds per phase, in order.
+    stage_seconds: seconds of each stage, in order.
     """
 
     model_path: Path

@@ -53,7 +53,7 @@ class ClassFolders:
         return dict(zip(self.labels, numbers.tolist(), strict=True))
 
 
-def scan(project_dir: Path, decoding: DecodingBudget | None = None) -> ClassFolders:
+def scan_class_folders(project_dir: Path, decoding: DecodingBudget | None = None) -> ClassFolders:
     """Find the class folders and their candidate pictures, without opening any.
 
     Labels come in the order of labels_info.txt, else sorted by name; files are sorted within a class.

@@ -1,4 +1,4 @@
-"""What metrics.json and manifest.json say about a classifier. For the trainer process only."""
+"""What metrics.json and manifest.json say about a classifier."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from protocol.end_reason import EndReason
 from trainer_worker.attempt.job import Job
 from trainer_worker.backbones.backbone import ChosenBackbone
 from trainer_worker.classification.dataset import Dataset, picture_name
-from trainer_worker.classification.fine_tuning import Classifier, History
+from trainer_worker.classification.fine_tuning import Classifier
 from trainer_worker.classification.kind import KIND
 from trainer_worker.classification.scores import ClassScores
 from trainer_worker.exporting.checks import Exports
+from trainer_worker.optimization.epochs import History
 from trainer_worker.pictures.splits import Split
 
 
 @dataclasses.dataclass(frozen=True)
-class Trained:
+class TrainedClassifier:
     """A trained classifier and what it was made from. continued_from: the task whose model it continued from, or ""."""
 
     data: Dataset
@@ -41,7 +42,7 @@ def headline(scores: ClassScores, data: Dataset) -> dict[str, float]:
 
 
 def describe_training(
-    trained: Trained, scores: ClassScores, probabilities: np.ndarray, exports: Exports, job: Job
+    trained: TrainedClassifier, scores: ClassScores, probabilities: np.ndarray, exports: Exports, job: Job
 ) -> dict[str, Any]:
     data, split, history = trained.data, trained.split, trained.history
     labels = data.folders.labels
@@ -72,7 +73,7 @@ def describe_training(
     }
 
 
-def describe_model(trained: Trained, scores: ClassScores, exports: Exports, job: Job) -> dict[str, Any]:
+def describe_model(trained: TrainedClassifier, scores: ClassScores, exports: Exports, job: Job) -> dict[str, Any]:
     data, history = trained.data, trained.history
     side, labels = job.options.image_size, list(data.folders.labels)
     return {

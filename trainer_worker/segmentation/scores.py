@@ -54,10 +54,10 @@ class MaskScores:
 
 def score_masks(truth: Any, predicted: Any) -> MaskScores:
     """truth, predicted: (n, h, w), n > 0, foreground where not zero. Raises ValueError if the shapes differ."""
-    return score_classes(truth != 0, predicted != 0, FOREGROUND_OR_NOT.names)
+    return score_class_masks(truth != 0, predicted != 0, FOREGROUND_OR_NOT.names)
 
 
-def score_classes(truth: Any, predicted: Any, names: Sequence[str]) -> MaskScores:
+def score_class_masks(truth: Any, predicted: Any, names: Sequence[str]) -> MaskScores:
     """truth, predicted: (n, h, w), n > 0, class numbers; the truth may hold UNLABELLED. names: background first.
 
     Raises ValueError if the shapes differ.
@@ -79,7 +79,7 @@ class MaskTally:
         self._confusion = np.zeros((len(names), len(names)), np.int64)
 
     def add(self, truth: Any, predicted: Any) -> None:
-        """truth, predicted: (h, w), as for `score_classes`."""
+        """truth, predicted: (h, w), as for `score_class_masks`."""
         if truth.shape != predicted.shape:
             raise ValueError(f"masks of shapes {truth.shape} and {predicted.shape} can't be compared")
         confusion = _confusion(truth, predicted, len(self._names))
