@@ -71,7 +71,7 @@ def unet(run: Run) -> Outcome:
     for layer in encoder.layers:  # Setting it on the model alone would not reach the layers below.
         layer.trainable = True
     decoder = network.build_decoder([tuple(x.shape[1:]) for x in encoder.outputs], folders.classes.channels)
-    fit_unet(encoder, decoder, examples, split, options.seed, 1 if run.quick else UNET_EPOCHS)
+    fit_unet(encoder, decoder, examples, split, run)
     tally = _score(MaskPredictor(network.compose(encoder, decoder)), examples, split, folders, options.tiles)
     scores = tally.scores()
     return Outcome(
@@ -82,8 +82,9 @@ def unet(run: Run) -> Outcome:
     )
 
 
-def fit_unet(encoder: Any, decoder: Any, examples: Examples, split: Split, seed: int, epochs: int) -> None:
+def fit_unet(encoder: Any, decoder: Any, examples: Examples, split: Split, run: Run) -> None:
     """Train encoder and decoder. They end with the weights of the epoch that has the lowest inner validation loss."""
+    seed, epochs = run.options.seed, 1 if run.quick else UNET_EPOCHS
     logits = keras.Model(encoder.input, decoder(encoder.outputs))
     inner = _inner_split(split, seed)
     rows, val_rows = np.asarray(examples.rows_of(inner.train)), np.asarray(examples.rows_of(inner.held_out))
