@@ -19,7 +19,7 @@ from trainer_worker.exporting.writers import ModelToExport
 from trainer_worker.pictures.images import PictureReader, read_rgb
 from trainer_worker.pictures.listing import find_images
 from trainer_worker.pictures.user_files import UserFiles
-from trainer_worker.publishing.publish import Publication, publish_model
+from trainer_worker.publishing.publish import Publication
 
 HELD_OUT = 4
 
@@ -65,7 +65,7 @@ def train(attempt: Attempt) -> TrainingResult:
     chosen = ChosenBackbone(_NO_BACKBONE, "Brightness needs no pretrained network.")
     source = ModelToExport(model, lambda: pictures[HELD_OUT:])
     publication = Publication(KIND, source, chosen, [LABEL], proof, describe)
-    model_path = publish_model(publication, attempt)
+    model_path = publication.publish(attempt)
     return TrainingResult(model_path, result, attempt.stages.seconds, EndReason.CONVERGED)
 
 

@@ -113,7 +113,7 @@ def test_a_segmenter_of_a_budget_has_a_first_model_too(
     tmp_path: Path, tiles: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the midst of the first epoch where the time wants it; scored on few pictures, or squares of them."""
-    monkeypatch.setattr(interim_model, "FIRST_MODEL_SHARE", 0.0)
+    monkeypatch.setattr(interim_model, "INTERIM_MODEL_SHARE", 0.0)
     monkeypatch.setattr(publication, "INTERIM_CHECKED", 3)
     project = tmp_path / "project"
     make_segmentation_project(project, images=24, seed=1)

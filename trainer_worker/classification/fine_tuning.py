@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
-import msgspec
 import numpy as np
 import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
@@ -171,10 +170,11 @@ def fit(
     """
     options = attempt.job.options
     fit_head(classifier, features.pooled[rows], features.classes[rows], START_C)
-    epochs = planned_epochs(len(rows), options)
     tail = tail_twin(classifier.tail)
     learner = _learner(tail, features, Drawing(rows, options.batch_size, dropout_for(len(rows))))
-    history = EpochLoop(learner, _course("fit", rows, epochs, options, end_by_s), attempt).run()
+    epochs, steps = planned_epochs(len(rows), options), math.ceil(len(rows) / options.batch_size)
+    rate = RateSchedule(options.learning_rate, epochs * steps, WARM_UP_STEPS)
+    history = EpochLoop(learner, Course("fit", rows.tolist(), epochs, steps, rate, end_by_s), attempt).run()
     if history.end_reason is EndReason.CONVERGED and epochs == options.epochs:
         history.end_reason = EndReason.EPOCHS
     if history.end_reason is EndReason.DIVERGED or history.steps < LEAST_STEPS:
@@ -196,21 +196,14 @@ def fit_more(
     random = np.random.default_rng(options.seed)
     count = min(len(known), max(REHEARSED_A_NEW_PICTURE * len(new), REHEARSED_BATCHES * options.batch_size))
     rows = np.concatenate([new, random.choice(known, count, replace=False)])
-    epochs = min(options.epochs, EPOCHS_OVER_NEW) if len(new) else 0
-    options = msgspec.structs.replace(options, learning_rate=RATE_SHARE_OVER_NEW * options.learning_rate)
     tail = tail_twin(classifier.tail)
     learner = _learner(tail, features, Drawing(rows, options.batch_size, dropout_for(len(new) + len(known))))
-    history = EpochLoop(learner, _course("more", rows, epochs, options), attempt).run()
+    epochs, steps = min(options.epochs, EPOCHS_OVER_NEW) if len(new) else 0, math.ceil(len(rows) / options.batch_size)
+    rate = RateSchedule(RATE_SHARE_OVER_NEW * options.learning_rate, epochs * steps, WARM_UP_STEPS)
+    history = EpochLoop(learner, Course("more", rows.tolist(), epochs, steps, rate), attempt).run()
     if history.end_reason is not EndReason.DIVERGED:
         classifier.tail.set_weights(tail.get_weights())
     return history
-
-
-def _course(name: str, rows: np.ndarray, epochs: int, options: TrainingOptions, end_by_s: float = math.inf) -> Course:
-    """options: their learning rate is the highest one. It falls to nothing by the last step."""
-    steps = math.ceil(len(rows) / options.batch_size)
-    rate = RateSchedule(options.learning_rate, epochs * steps, WARM_UP_STEPS)
-    return Course(name, rows.tolist(), epochs, steps, rate, end_by_s)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import dataclasses
 
 from protocol.errors import TrainingError
 from trainer_worker.attempt.attempt import Attempt
-from trainer_worker.attempt.time_budget import FIRST_MODEL_SHARE
+from trainer_worker.attempt.time_budget import INTERIM_MODEL_SHARE
 from trainer_worker.backbones.backbone import ChosenBackbone
 from trainer_worker.classification.dataset import balanced_order, read_dataset, split_dataset
 from trainer_worker.classification.features import CachedFeatures
@@ -28,10 +28,10 @@ def publish_interim_model(
     """
     job, images = attempt.job, len(folders.files)
     plan = Plan(images, job.options, chosen.backbone)
-    until_s = attempt.budget.by_s(FIRST_MODEL_SHARE, plan.interim_finishing_s())
+    until_s = attempt.budget.by_s(INTERIM_MODEL_SHARE, plan.interim_finishing_s())
     try:
         data = read_dataset(folders, features, lambda done: attempt.reporter.step(done / images), until_s)
-        split, warnings = split_dataset(data, job, None)
+        split, warnings = split_dataset(data, job.options, None)
     except TrainingError:
         return
     if len(split.held_out) > INTERIM_CHECKED:

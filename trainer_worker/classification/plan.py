@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from protocol.options import TrainingOptions
 from trainer_worker.attempt.job import PlannedStage
 from trainer_worker.attempt.stages import stage_name
-from trainer_worker.attempt.time_budget import FIRST_MODEL_SHARE
+from trainer_worker.attempt.time_budget import INTERIM_MODEL_SHARE
 from trainer_worker.backbones.backbone import Backbone
 from trainer_worker.classification.fine_tuning import planned_epochs
 from trainer_worker.exporting.writing import expected_s
@@ -58,7 +58,7 @@ class Plan:
 
     def _interim_stages(self) -> list[PlannedStage]:
         seconds = {
-            "features": FIRST_MODEL_SHARE * self.options.time_budget / 2,
+            "features": INTERIM_MODEL_SHARE * self.options.time_budget / 2,
             "export": self._interim_export_s(),
             "check": self._interim_check_s(),
         }

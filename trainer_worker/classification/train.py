@@ -5,19 +5,17 @@ Read `train` from top to bottom.
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 
 from protocol.end_reason import EndReason
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import TrainingResult
 from trainer_worker.attempt.stages import stage_name
-from trainer_worker.backbones.backbone import Backbone
 from trainer_worker.backbones.catalogue import choose_backbone
 from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.classification.continuing import recall_training, remember_training
 from trainer_worker.classification.dataset import split_dataset
-from trainer_worker.classification.features import CachedFeatures, FeatureExtractor
+from trainer_worker.classification.features import CachedFeatures, kept_extractor
 from trainer_worker.classification.fine_tuning import LabelledFeatures, build_classifier, fit, fit_more
 from trainer_worker.classification.folders import scan_class_folders
 from trainer_worker.classification.interim_model import publish_interim_model
@@ -36,7 +34,8 @@ def train(attempt: Attempt) -> TrainingResult:
 
     Raises TrainingError for what the caller can mend and Cancelled after a cancel; then nothing is published.
     """
-    job, stages, options = attempt.job, attempt.stages, attempt.job.options
+    job, stages = attempt.job, attempt.stages
+    options = job.options
     refuse_impossible(options.exports)
     start_runtimes(options.exports, attempt.threads)
     make_repeatable(options.seed)
@@ -48,7 +47,7 @@ def train(attempt: Attempt) -> TrainingResult:
 
     wants_interim = attempt.wants_interim_model
     stages.enter(stage_name("features", wants_interim))
-    extractor = _extractor(chosen.backbone, options.image_size, attempt.threads, attempt.cache_dir)
+    extractor = kept_extractor(chosen.backbone, options.image_size, attempt.threads, attempt.cache_dir)
     features = CachedFeatures(extractor, job.project)
     if wants_interim:
         publish_interim_model(folders, features, chosen, attempt)
@@ -57,7 +56,7 @@ def train(attempt: Attempt) -> TrainingResult:
     data = reading.read()
     classifier = build_classifier(chosen.backbone, options.image_size, len(data.folders.labels))
     last = recall_training(classifier, data, chosen.backbone, job)
-    split, warnings = split_dataset(data, job, last)
+    split, warnings = split_dataset(data, options, last)
     if data.unread:
         warnings.append(f"The time budget left {data.unread} of {images} pictures unread.")
     learned = LabelledFeatures(reading.views(data, split), data.pooled, data.folders.classes)
@@ -92,10 +91,4 @@ def train(attempt: Attempt) -> TrainingResult:
 
 def warm_up(cache_dir: Path, threads: int) -> None:
     """Convert the default backbone for the default image size, so that the first task need not wait for that."""
-    _extractor(LITE0, 224, threads, cache_dir)
-
-
-@functools.lru_cache(maxsize=1)
-def _extractor(backbone: Backbone, image_size: int, threads: int, cache_dir: Path) -> FeatureExtractor:
-    """Kept from task to task: it holds no data of a task, and a website's tasks rarely change backbone or size."""
-    return FeatureExtractor(backbone, image_size, threads, cache_dir)
+    kept_extractor(LITE0, 224, threads, cache_dir)

@@ -34,7 +34,7 @@ _INTERIM_FORMAT = "tflite"
 
 @dataclass(frozen=True)
 class Publication:
-    """What publish_model needs to know of a trained model.
+    """A trained model that is to be published, and what must be known of it.
 
     kind: its trainType. chosen: what it was made of. proof: what every file must reproduce.
     describe: from what the export has come to and its warnings to metrics.json and what is special in manifest.json.
@@ -47,53 +47,51 @@ class Publication:
     proof: HeldOut
     describe: Callable[[Exports, list[str]], tuple[dict[str, Any], dict[str, Any]]]
 
+    def publish(self, attempt: Attempt, interim: bool = False) -> Path:
+        """Export, check and publish the model; returns the file to hand to the user.
 
-def publish_model(publication: Publication, attempt: Attempt, interim: bool = False) -> Path:
-    """Export, check and publish the model; returns the file to hand to the user.
+        interim: whether a better model of this task will replace this one.
+        Files are written and checked in a folder of our own and then copied: nobody can swap one between its check and
+        its use. Raises what ExportChecks, export_model, work_folder and ModelFolder raise; then nothing is published.
+        """
+        job, stages = attempt.job, attempt.stages
+        with ModelFolder(job.project, job.task_id, job.attempt) as folder, work_folder(job.work_dir) as work:
+            exports, warnings = self._export(work, attempt, interim)
+            if not interim:
+                stages.enter("publish")
+            (work / LABELS).write_text(label_lines(self.labels), "utf-8")
+            metrics, manifest = self.describe(exports, [*warnings, *exports.warnings()])
+            metrics = {**metrics, "backbone": self.chosen.facts()}
+            (work / METRICS).write_text(json_text(metrics), "utf-8")
+            stages.leave()
+            manifest = {
+                **_facts_of(job, self.chosen),
+                "labels": list(self.labels),
+                **manifest,
+                "model_file": exports.model_file(),
+                "stage_seconds": dict(stages.seconds),
+                "interim": interim,
+            }
+            _add_app_pack(FinishedModel(self.kind, work, manifest, metrics, job.project_dir), attempt.threads)
+            folder.add_all(work, functools.partial(attempt.reporter.step, 1.0))
+            return folder.publish(manifest) / exports.model_file()
 
-    interim: whether a better model of this task will replace this one.
-    Files are written and checked in a folder of our own and then copied: nobody can swap one between its check and
-    its use. Raises what ExportChecks, export_model, work_folder and ModelFolder raise; then nothing is published.
-    """
-    job, stages = attempt.job, attempt.stages
-    with ModelFolder(job.project, job.task_id, job.attempt) as folder, work_folder(job.work_dir) as work:
-        exports, warnings = _export(publication, work, attempt, interim)
-        if not interim:
-            stages.enter("publish")
-        (work / LABELS).write_text(label_lines(publication.labels), "utf-8")
-        metrics, manifest = publication.describe(exports, [*warnings, *exports.warnings()])
-        metrics = {**metrics, "backbone": publication.chosen.facts()}
-        (work / METRICS).write_text(json_text(metrics), "utf-8")
-        stages.leave()
-        manifest = {
-            **_facts_of(job, publication.chosen),
-            "labels": list(publication.labels),
-            **manifest,
-            "model_file": exports.model_file(),
-            "stage_seconds": dict(stages.seconds),
-            "interim": interim,
-        }
-        _add_app_pack(FinishedModel(publication.kind, work, manifest, metrics, job.project_dir), attempt.threads)
-        folder.add_all(work, functools.partial(attempt.reporter.step, 1.0))
-        return folder.publish(manifest) / exports.model_file()
+    def _export(self, work: Path, attempt: Attempt, interim: bool) -> tuple[Exports, list[str]]:
+        """Write the files into `work` and check them. Returns the result, and the warnings from labelling the files."""
+        options, step = attempt.job.options, attempt.reporter.step
+        formats = (_INTERIM_FORMAT,) if interim and _INTERIM_FORMAT in options.exports else options.exports
+        warnings: list[str] = []
+        attempt.stages.enter(stage_name("export", interim))
+        with ExportChecks(self.proof, attempt.threads) as checks:
 
+            def on_written(name: str, path: Path) -> None:
+                if path.suffix == ".tflite":
+                    warnings.extend(label_model(path, self.kind, options.image_size, self.labels))
+                checks.begin(name, path)
 
-def _export(publication: Publication, work: Path, attempt: Attempt, interim: bool) -> tuple[Exports, list[str]]:
-    """Write the files into `work` and check them. Returns the result, and the warnings from labelling the files."""
-    options, step = attempt.job.options, attempt.reporter.step
-    formats = (_INTERIM_FORMAT,) if interim and _INTERIM_FORMAT in options.exports else options.exports
-    warnings: list[str] = []
-    attempt.stages.enter(stage_name("export", interim))
-    with ExportChecks(publication.proof, attempt.threads) as checks:
-
-        def on_written(name: str, path: Path) -> None:
-            if path.suffix == ".tflite":
-                warnings.extend(label_model(path, publication.kind, options.image_size, publication.labels))
-            checks.begin(name, path)
-
-        unwritten = export_model(publication.source, work, formats, on_written, step)
-        attempt.stages.enter(stage_name("check", interim))
-        return checks.finish(step, unwritten), warnings
+            unwritten = export_model(self.source, work, formats, on_written, step)
+            attempt.stages.enter(stage_name("check", interim))
+            return checks.finish(step, unwritten), warnings
 
 
 def _facts_of(job: Job, chosen: ChosenBackbone) -> dict[str, Any]:

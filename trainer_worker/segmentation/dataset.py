@@ -11,7 +11,7 @@ import numpy as np
 from protocol.errors import TrainingError
 from protocol.options import SegmentationOptions
 from trainer_worker.attempt.attempt import Attempt
-from trainer_worker.attempt.time_budget import FIRST_MODEL_SHARE
+from trainer_worker.attempt.time_budget import INTERIM_MODEL_SHARE
 from trainer_worker.pictures.contents import content_groups, content_hashes
 from trainer_worker.pictures.splits import Split, stratified_split
 from trainer_worker.pictures.user_files import skipped_warnings
@@ -19,7 +19,7 @@ from trainer_worker.segmentation.classes import pictures_with, rarest_class
 from trainer_worker.segmentation.folders import Cutting, Examples, MaskFolders, read_pairs
 
 #: Reading ends after this share of the time budget. As much time is left to train the interim model.
-READING_SHARE = FIRST_MODEL_SHARE / 2
+READING_SHARE = INTERIM_MODEL_SHARE / 2
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import dataclasses
 import time
 
 from trainer_worker.attempt.attempt import Attempt
-from trainer_worker.attempt.time_budget import FIRST_MODEL_SHARE
+from trainer_worker.attempt.time_budget import INTERIM_MODEL_SHARE
 from trainer_worker.optimization.epochs import History
 from trainer_worker.segmentation.plan import Plan
 from trainer_worker.segmentation.publication import publish_segmenter
@@ -23,7 +23,7 @@ class InterimModel:
     def __init__(self, trained: TrainedSegmenter, plan: Plan, attempt: Attempt) -> None:
         """trained: the model, whose weights are those of the moment at which it is published."""
         self._trained, self._attempt = trained, attempt
-        self._by_s = attempt.budget.by_s(FIRST_MODEL_SHARE, plan.interim_finishing_s())
+        self._by_s = attempt.budget.by_s(INTERIM_MODEL_SHARE, plan.interim_finishing_s())
         self._is_wanted = attempt.wants_interim_model
 
     def is_due(self, steps: int) -> bool:

@@ -13,7 +13,7 @@ from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.exporting.checks import Exports, HeldOut
 from trainer_worker.exporting.writers import ModelToExport
 from trainer_worker.exporting.writing import CALIBRATION_PICTURES
-from trainer_worker.publishing.publish import Publication, publish_model
+from trainer_worker.publishing.publish import Publication
 from trainer_worker.segmentation.kind import KIND
 from trainer_worker.segmentation.plan import INTERIM_CHECKED
 from trainer_worker.segmentation.predictions import MaskPredictor, decide
@@ -55,7 +55,7 @@ def publish_segmenter(trained: TrainedSegmenter, attempt: Attempt, interim: bool
     proof = HeldOut(pictures[: len(probabilities)], probabilities, score)
     source = ModelToExport(trained.model, _calibration(trained))
     publication = Publication(KIND, source, trained.chosen, names, proof, describe)
-    return publish_model(publication, attempt, interim), scored.scores
+    return publication.publish(attempt, interim), scored.scores
 
 
 def _calibration(trained: TrainedSegmenter) -> Callable[[], Any]:

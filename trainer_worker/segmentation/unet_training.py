@@ -1,4 +1,4 @@
-"""Train a U-Net's decoder on the features of its frozen encoder."""
+"""Trains a U-Net's decoder on the features of its frozen encoder."""
 
 from __future__ import annotations
 
