@@ -23,7 +23,7 @@ from benchmarks.dataset_folder import dataset_folder
 from benchmarks.machine import describe_machine
 from benchmarks.service_processes import ServiceProcesses
 from demo.digits_data import make_digits_project
-from trainer_worker.classification.folders import scan
+from trainer_worker.classification.folders import scan_class_folders
 
 READY_TIMEOUT_S = 90.0
 END_TIMEOUT_S = 1800.0
@@ -33,7 +33,7 @@ WARM_UP_IMAGES = 60
 
 def lay_out(source: Path, project: Path, per_class: int, new: int) -> list[tuple[Path, Path]]:
     """Copy all photos except `new` of them into the project. Returns the others, with their later paths in it."""
-    folders = scan(source)
+    folders = scan_class_folders(source)
     taken = dict.fromkeys(range(len(folders.labels)), 0)
     pairs = []
     for path, label in zip(folders.files, folders.classes.tolist(), strict=True):

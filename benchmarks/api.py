@@ -13,6 +13,7 @@ chooses the disk).
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import platform
@@ -114,23 +115,29 @@ def http_part(folder: Path, rounds: int, seconds: float) -> None:
             print(f"\n{'':<5}{'':<14}{'connections':>12}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}{'ratio':>8}")
             for name, requests, target in (("GET", gets, TARGET_GET), ("POST", posts, TARGET_POST)):
                 for connections in CONNECTIONS:
-                    compare(name, ports, connections, requests, target, (rounds, seconds))
+                    compare(name, ports, requests, target, Effort(connections, rounds, seconds))
 
 
-def compare(
-    name: str, ports: dict[str, int], connections: int, requests: list[str], target: float, effort: tuple[int, float]
-) -> None:
+@dataclasses.dataclass(frozen=True)
+class Effort:
+    """How long to measure: so many rounds, each of so many seconds, with so many connections."""
+
+    connections: int
+    rounds: int
+    seconds: float
+
+
+def compare(name: str, ports: dict[str, int], requests: list[str], target: float, effort: Effort) -> None:
     """Measure in interleaved rounds and print a row for each server. The ratio is the median over the rounds."""
-    rounds, seconds = effort
     found: dict[str, list[Measured]] = {server: [] for server in ports}
-    for _ in range(rounds):
+    for _ in range(effort.rounds):
         for server, port in ports.items():
-            found[server].append(load(port, connections, seconds, requests))
+            found[server].append(load(port, effort.connections, effort.seconds, requests))
     bare, ours = found.values()
     ratios = [a["requests_per_s"] / b["requests_per_s"] for a, b in zip(ours, bare, strict=True)]
     for server, measured in found.items():
         rate, p50, p99 = (statistics.median(m[key] for m in measured) for key in ("requests_per_s", "p50_ms", "p99_ms"))
-        row = f"{name:<5}{server:<14}{connections:>12}{rate:>12.0f}{p50:>9.1f}{p99:>9.1f}"
+        row = f"{name:<5}{server:<14}{effort.connections:>12}{rate:>12.0f}{p50:>9.1f}{p99:>9.1f}"
         if measured is ours:
             row += f"{statistics.median(ratios):>8.2f}   target {target}, rounds {min(ratios):.2f} to {max(ratios):.2f}"
         print(row, flush=True)

@@ -31,6 +31,7 @@ from trainer_worker.backbones.catalogue import AUTO, find_backbone
 from trainer_worker.backbones.weights_files import find_weights_file
 from trainer_worker.classification.features import FeatureExtractor
 from trainer_worker.classification.fine_tuning import build_classifier
+from trainer_worker.exporting.writers import ModelToExport
 from trainer_worker.exporting.writing import export_model
 
 LABELS, BATCH, PICTURES = 5, 32, 4
@@ -66,7 +67,8 @@ def export_of(backbone: Backbone, size: int) -> Callable[[], Any]:
     def export() -> None:
         with tempfile.TemporaryDirectory() as folder:
             formats = TrainingOptions().exports
-            export_model(model, Path(folder), formats, lambda: no_pictures, lambda *_: None, lambda _: None)
+            source = ModelToExport(model, lambda: no_pictures)
+            export_model(source, Path(folder), formats, lambda *_: None, lambda _: None)
 
     return export
 

@@ -22,7 +22,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 import numpy as np
-import numpy.typing as npt
 import psutil
 import tensorflow as tf
 
@@ -32,6 +31,7 @@ from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.exporting.checks import ExportChecks, HeldOut, start_runtimes
 from trainer_worker.exporting.formats import FORMATS
 from trainer_worker.exporting.scoring import CannotRunError, ScoringProcess, kept_processes
+from trainer_worker.exporting.writers import ModelToExport
 from trainer_worker.exporting.writing import CALIBRATION_PICTURES, export_model
 
 IMAGE_SIZE = 224
@@ -42,9 +42,8 @@ CLASSES = 5
 class Subject:
     """A classifier and pictures of noise. The speed does not depend on what pictures show."""
 
-    model: keras.Model
+    source: ModelToExport
     held_out: HeldOut
-    calibration: npt.NDArray[np.uint8]
     threads: int
 
 
@@ -59,7 +58,7 @@ def build_subject(images: int, threads: int) -> Subject:
     truth = reference.argmax(-1)
     held_out = HeldOut(pictures, reference, lambda outputs: float(np.mean(outputs.argmax(-1) == truth)))
     calibration = noise.integers(0, 256, (CALIBRATION_PICTURES, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)
-    return Subject(model, held_out, calibration, threads)
+    return Subject(ModelToExport(model, lambda: calibration), held_out, threads)
 
 
 def seconds(work: Callable[[], Any]) -> float:
@@ -82,9 +81,7 @@ def print_formats(subject: Subject, folder: Path) -> None:
         files: dict[str, Path] = {}
         begun = time.perf_counter()
         try:
-            unwritten = export_model(
-                subject.model, folder / name, [name], lambda: subject.calibration, files.__setitem__, lambda _: None
-            )
+            unwritten = export_model(subject.source, folder / name, [name], files.__setitem__, lambda _: None)
         except Exception as error:
             print(f"{name:16} {error}")
             continue
@@ -102,22 +99,20 @@ def print_formats(subject: Subject, folder: Path) -> None:
 
 
 def usual_ways(subject: Subject, folder: Path) -> None:
-    subject.model.save(folder / "model.keras")
-    subject.model.export(str(folder / "saved_model"), verbose=False)
+    subject.source.model.save(folder / "model.keras")
+    subject.source.model.export(str(folder / "saved_model"), verbose=False)
     content = tf.lite.TFLiteConverter.from_saved_model(str(folder / "saved_model")).convert()
     (folder / "model.tflite").write_bytes(content)
 
 
 def our_ways(subject: Subject, folder: Path) -> None:
     formats = ("keras", "saved_model", "tflite")
-    export_model(subject.model, folder, formats, lambda: subject.calibration, lambda *_: None, lambda _: None)
+    export_model(subject.source, folder, formats, lambda *_: None, lambda _: None)
 
 
 def export_as_a_task_does(subject: Subject, folder: Path, formats: Sequence[str]) -> None:
     with ExportChecks(subject.held_out, subject.threads) as checks:
-        unwritten = export_model(
-            subject.model, folder, formats, lambda: subject.calibration, checks.begin, lambda _: None
-        )
+        unwritten = export_model(subject.source, folder, formats, checks.begin, lambda _: None)
         checks.finish(lambda _: None, unwritten)
 
 

@@ -18,6 +18,7 @@ import msgspec
 from benchmarks.dataset_folder import dataset_folder
 from conf.settings import ROOT
 from protocol.options import TrainingOptions, read_options, typed_options
+from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import Job, SilentReporter, TrainingResult
 from trainer_worker.backbones.weights_files import find_weights_file
 from trainer_worker.project.folder import ProjectFolder
@@ -111,7 +112,7 @@ def run_product(run: Run, train_type: str, train: Callable[..., TrainingResult],
     """Run TFModel's own trainer with its exports and their checks. scores: names in its metrics.json."""
     began_s = time.perf_counter()
     job = Job("0" * 32, 1, ProjectFolder.open(run.project), train_type, run.options, weights_file=run.weights_file)
-    result = train(job, SilentReporter(), run.cache_dir, run.threads)
+    result = train(Attempt(job, SilentReporter(), run.cache_dir, run.threads))
     seconds = time.perf_counter() - began_s
     metrics: dict[str, Any] = json.loads((result.model_path.parent / "metrics.json").read_text(encoding="utf-8"))
     return Outcome(

@@ -29,7 +29,7 @@ from trainer_worker.backbones.catalogue import find_backbone
 from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.classification import train as classification
 from trainer_worker.classification.features import FeatureExtractor, PictureFeatures
-from trainer_worker.classification.folders import ClassFolders, keep_trainable, scan
+from trainer_worker.classification.folders import ClassFolders, keep_trainable, scan_class_folders
 from trainer_worker.classification.scores import score_classes
 from trainer_worker.pictures.batches import Batching, read_batches
 from trainer_worker.pictures.contents import content_groups, content_hashes
@@ -102,7 +102,7 @@ def prepare(run: Run) -> None:
 
 def _read_pictures(run: Run) -> tuple[ClassFolders, np.ndarray]:
     """The trainable pictures, uint8 (n, S, S, 3)."""
-    folders = scan(run.project)
+    folders = scan_class_folders(run.project)
     side = run.options.image_size
     unreadable: dict[int, UnreadableImageError] = {}
     pictures = np.zeros((len(folders.files), side, side, 3), np.uint8)
@@ -115,7 +115,7 @@ def _read_pictures(run: Run) -> tuple[ClassFolders, np.ndarray]:
 
 def _read_features(run: Run, extractor: FeatureExtractor) -> tuple[ClassFolders, np.ndarray]:
     """Pooled features of the trainable pictures, float32 (n, features)."""
-    folders = scan(run.project)
+    folders = scan_class_folders(run.project)
     unreadable: dict[int, UnreadableImageError] = {}
     features = np.zeros((len(folders.files), extractor.backbone.features), np.float32)
     for row, outcome in enumerate(extractor.of_files(folders.reader, folders.files)):

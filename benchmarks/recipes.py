@@ -23,7 +23,7 @@ from benchmarks.comparison import Comparison, Target
 from benchmarks.dataset_folder import dataset_folder
 from benchmarks.machine import describe_machine
 from demo.digits_data import make_digits_project
-from trainer_worker.classification.folders import scan
+from trainer_worker.classification.folders import scan_class_folders
 
 COMPARISON = Comparison(
     "benchmarks.recipe_runs",
@@ -39,7 +39,7 @@ def copy_class_folders(source: Path, project: Path, per_class: int) -> None:
 
     per_class: the most images to take of each class; 0 for all.
     """
-    folders = scan(source)
+    folders = scan_class_folders(source)
     taken = dict.fromkeys(range(len(folders.labels)), 0)
     for path, label in zip(folders.files, folders.classes.tolist(), strict=True):
         if per_class and taken[label] >= per_class:
@@ -54,7 +54,7 @@ def copy_class_folders(source: Path, project: Path, per_class: int) -> None:
 
 
 def report(source: Path, arguments: argparse.Namespace, flags: Sequence[str]) -> None:
-    folders = scan(source)
+    folders = scan_class_folders(source)
     counts = ", ".join(f"{label} {number}" for label, number in folders.counts().items())
     taken = f", at most {arguments.per_class} of each" if arguments.per_class else ""
     print(

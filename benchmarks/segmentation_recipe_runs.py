@@ -26,12 +26,13 @@ from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.pictures.splits import Split
 from trainer_worker.segmentation import train as segmentation
 from trainer_worker.segmentation import unet as network
-from trainer_worker.segmentation.folders import Cutting, Examples, MaskFolders, read_pairs, scan
+from trainer_worker.segmentation.dataset import classes_of_pairs, split_pairs
+from trainer_worker.segmentation.folders import Cutting, Examples, MaskFolders, read_pairs, scan_mask_folders
 from trainer_worker.segmentation.losses import MaskLoss
 from trainer_worker.segmentation.predictions import MaskPredictor
 from trainer_worker.segmentation.scores import MaskTally
 from trainer_worker.segmentation.skip_features import VIEWS, view_of
-from trainer_worker.segmentation.unet_training import learning_rate_at, loss_for
+from trainer_worker.segmentation.unet_training import loss_for, rate_schedule
 
 #: The pretrained encoder is trained at a share of the new decoder's rate:
 #: docs/choices.md, "The U-Net that is compared".
@@ -62,15 +63,15 @@ def unet(run: Run) -> Outcome:
     began_s = time.perf_counter()
     options = run.options
     assert isinstance(options, SegmentationOptions)
-    folders = scan(run.project)
+    folders = scan_mask_folders(run.project)
     cutting = Cutting(options.image_size, options.tiles, options.seed)
     examples = read_pairs(folders, cutting, run.threads, lambda fraction: None)
-    split = segmentation.split_pairs(folders, segmentation.classes_of_pairs(examples, folders), options)
+    split = split_pairs(folders, classes_of_pairs(examples, folders), options)
     encoder = network.build_encoder(LITE0, options.image_size)
     for layer in encoder.layers:  # Setting it on the model alone would not reach the layers below.
         layer.trainable = True
     decoder = network.build_decoder([tuple(x.shape[1:]) for x in encoder.outputs], folders.classes.channels)
-    fit_unet(encoder, decoder, examples, split, options.seed, 1 if run.quick else UNET_EPOCHS)
+    fit_unet(encoder, decoder, examples, split, run)
     tally = _score(MaskPredictor(network.compose(encoder, decoder)), examples, split, folders, options.tiles)
     scores = tally.scores()
     return Outcome(
@@ -81,8 +82,9 @@ def unet(run: Run) -> Outcome:
     )
 
 
-def fit_unet(encoder: Any, decoder: Any, examples: Examples, split: Split, seed: int, epochs: int) -> None:
+def fit_unet(encoder: Any, decoder: Any, examples: Examples, split: Split, run: Run) -> None:
     """Train encoder and decoder. They end with the weights of the epoch that has the lowest inner validation loss."""
+    seed, epochs = run.options.seed, 1 if run.quick else UNET_EPOCHS
     logits = keras.Model(encoder.input, decoder(encoder.outputs))
     inner = _inner_split(split, seed)
     rows, val_rows = np.asarray(examples.rows_of(inner.train)), np.asarray(examples.rows_of(inner.held_out))
@@ -92,10 +94,11 @@ def fit_unet(encoder: Any, decoder: Any, examples: Examples, split: Split, seed:
     step, validate = _training_step(logits, parts, loss_of), _validation(logits, loss_of)
     random = np.random.default_rng(seed)
     batches = -(-len(rows) // UNET_BATCH)
+    schedule = rate_schedule(epochs * batches, UNET_RATE)
     best_loss, best_weights, best_epoch = np.inf, logits.get_weights(), 0
     for epoch in range(epochs):
         for number, batch in enumerate(np.array_split(random.permutation(rows), batches)):
-            rate = learning_rate_at(epoch * batches + number, epochs * batches, UNET_RATE)
+            rate = schedule.at(epoch * batches + number)
             for optimizer, _, share in parts:
                 optimizer.learning_rate = rate * share
             step(*_augmented(examples, batch, random))

@@ -24,10 +24,11 @@ from benchmarks.dataset_folder import dataset_folder
 from benchmarks.machine import describe_machine
 from demo.segmentation_data import make_thin_lines_project
 from protocol.options import typed_options
+from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import Job, SilentReporter
 from trainer_worker.pictures.images import read_rgb
 from trainer_worker.project.folder import ProjectFolder
-from trainer_worker.segmentation.folders import scan, whole_pair
+from trainer_worker.segmentation.folders import scan_mask_folders, whole_pair
 from trainer_worker.segmentation.scores import MaskTally
 
 DRAWN_PICTURES, DRAWN_SIDE_PX = 24, 512
@@ -40,7 +41,7 @@ def train_once(project: Path, options: dict[str, Any], threads: int) -> tuple[Pa
     began = time.perf_counter()
     task_id = f"{options['tiles']:016x}{options['seed']:016x}"
     job = Job(task_id, 1, ProjectFolder.open(project), "segmentation", typed_options("segmentation", options))
-    result = train(job, SilentReporter(), project / "cache", threads)
+    result = train(Attempt(job, SilentReporter(), project / "cache", threads))
     seconds = time.perf_counter() - began
     return result.model_path.parent, result.metrics["dice"], seconds, result.details["epochs"]
 
@@ -49,7 +50,7 @@ def dice_scaled_up(project: Path, folder: Path, side_px: int, threads: int) -> f
     """Dice of a model for whole pictures, from its probabilities scaled up to the held-out pictures' own resolution."""
     from trainer_worker.exporting.scoring import load_predictor
 
-    folders = scan(project)
+    folders = scan_mask_folders(project)
     held_out = {row["file"] for row in json.loads((folder / "metrics.json").read_text())["held_out"]}
     predict = load_predictor(folder / "model.tflite", threads)
     tally = MaskTally(folders.classes.names)

@@ -28,16 +28,16 @@ from sklearn.datasets import load_sample_image
 
 from benchmarks.machine import describe_machine
 from protocol.options import ClassificationOptions
-from trainer_worker.attempt.job import SilentReporter
+from trainer_worker.attempt.attempt import Attempt
+from trainer_worker.attempt.job import Job, SilentReporter
 from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.classification.features import FeatureExtractor, PictureFeatures
-from trainer_worker.classification.fine_tuning import Examples, build_classifier, fit
+from trainer_worker.classification.fine_tuning import LabelledFeatures, build_classifier, fit
 from trainer_worker.classification.variations import variation_of
 from trainer_worker.pictures.contents import content_hashes
 from trainer_worker.pictures.images import PictureReader, read_rgb
 from trainer_worker.pictures.listing import find_images
 from trainer_worker.pictures.user_files import UserFiles
-from trainer_worker.project.checkpoints import Checkpoints
 from trainer_worker.project.folder import ProjectFolder
 
 FLOWERS = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "flowers5"
@@ -126,10 +126,11 @@ class Training:
         views: list[list[PictureFeatures]] = [plain, list(varied)]
         classifier = build_classifier(LITE0, SIZE, 5)
         maps = tuple(np.stack([features.trunk for features in view]) for view in views)
-        examples = Examples(maps, np.stack([features.pooled for features in plain]), self._classes)
+        learned = LabelledFeatures(maps, np.stack([features.pooled for features in plain]), self._classes)
         with tempfile.TemporaryDirectory(dir=self._folder) as folder:
-            rows, checkpoints = np.arange(len(self._files)), Checkpoints(ProjectFolder.open(Path(folder)), "task")
-            fit(classifier, examples, rows, ClassificationOptions(), SilentReporter(), checkpoints)
+            job = Job("0" * 32, 1, ProjectFolder.open(Path(folder)), "classification", ClassificationOptions())
+            attempt = Attempt(job, SilentReporter(), Path(folder), self._extractor.threads)
+            fit(classifier, learned, np.arange(len(self._files)), attempt)
 
 
 def whole_training(count: int, repeats: int, threads: int, cache_dir: Path) -> None:

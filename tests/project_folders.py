@@ -6,7 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from protocol.options import SegmentationOptions, TrainingOptions
 from tests.sample_tasks import hex_id
+from trainer_worker.attempt.attempt import Attempt
+from trainer_worker.attempt.job import Job, Reporter, SilentReporter
 from trainer_worker.project.checkpoints import Checkpoints
 from trainer_worker.project.folder import ProjectFolder
 
@@ -20,6 +23,13 @@ def open_project(path: Path) -> ProjectFolder:
 def checkpoints_in(path: Path) -> Checkpoints:
     """Of one task, in a project folder at that path."""
     return Checkpoints(open_project(path), "tasks", hex_id("t1"))
+
+
+def attempt_in(path: Path, options: TrainingOptions, reporter: Reporter | None = None) -> Attempt:
+    """The first attempt at one task, in a project folder at that path. Its checkpoints are those of checkpoints_in."""
+    train_type = "segmentation" if isinstance(options, SegmentationOptions) else "classification"
+    job = Job(hex_id("t1"), 1, open_project(path), train_type, options)
+    return Attempt(job, reporter or SilentReporter(), path / "cache", 2)
 
 
 def facts_of(checkpoint: Path) -> dict[str, Any]:

@@ -11,24 +11,24 @@ import numpy.typing as npt
 
 from protocol.end_reason import EndReason
 from tests.brightness.kind import KIND, LABEL
-from trainer_worker.attempt.job import Job, Phase, Reporter, TrainingResult
-from trainer_worker.attempt.stages import Stages
+from trainer_worker.attempt.attempt import Attempt
+from trainer_worker.attempt.job import PlannedStage, TrainingResult
 from trainer_worker.backbones.backbone import Backbone, ChosenBackbone
 from trainer_worker.exporting.checks import Exports, HeldOut
+from trainer_worker.exporting.writers import ModelToExport
 from trainer_worker.pictures.images import PictureReader, read_rgb
 from trainer_worker.pictures.listing import find_images
 from trainer_worker.pictures.user_files import UserFiles
-from trainer_worker.publishing.publish import Publication, publish_model
+from trainer_worker.publishing.publish import Publication
 
 HELD_OUT = 4
 
 
-def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> TrainingResult:
-    """Scan, read, split, fit, score, export and publish. cache_dir: not needed by this trainer."""
-    side = job.options.image_size
-    reporter.plan([Phase(name, 1.0) for name in ("train", "export", "check", "publish")])
-    stages = Stages(reporter)
-    stages.enter("train")
+def train(attempt: Attempt) -> TrainingResult:
+    """Scan, read, split, fit, score, export and publish."""
+    job, side = attempt.job, attempt.job.options.image_size
+    attempt.reporter.plan([PlannedStage(name, 1.0) for name in ("train", "export", "check", "publish")])
+    attempt.stages.enter("train")
     reader = PictureReader(UserFiles(job.project_dir))
     found = find_images(reader.files, job.project_dir / "images")
     pictures = np.stack([read_rgb(reader, path, (side, side)) for path in found.pictures])
@@ -63,9 +63,10 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
 
     proof = HeldOut(held_out, predicted, lambda outputs: 1 - _mean_error(outputs, held_out_truth))
     chosen = ChosenBackbone(_NO_BACKBONE, "Brightness needs no pretrained network.")
-    publication = Publication(KIND, model, chosen, [LABEL], proof, lambda: pictures[HELD_OUT:], describe)
-    model_path = publish_model(publication, job, reporter, stages, threads)
-    return TrainingResult(model_path, result, stages.seconds, EndReason.CONVERGED)
+    source = ModelToExport(model, lambda: pictures[HELD_OUT:])
+    publication = Publication(KIND, source, chosen, [LABEL], proof, describe)
+    model_path = publication.publish(attempt)
+    return TrainingResult(model_path, result, attempt.stages.seconds, EndReason.CONVERGED)
 
 
 def warm_up(cache_dir: Path, threads: int) -> None:

@@ -45,7 +45,7 @@ ROOMS = {
     "project": {"pictures"},
     "attempt": {"pictures", "project"},
     "backbones": {"attempt"},
-    "optimization": set(),
+    "optimization": {"project", "attempt"},
     "exporting": {"project"},
     "publishing": {"pictures", "project", "attempt", "backbones", "exporting"},
     "classification": {"pictures", "project", "attempt", "backbones", "optimization", "exporting", "publishing"},

@@ -19,11 +19,10 @@ from protocol.errors import TrainingError
 from protocol.task import TaskSpec
 from tests.security.project_worker import ProjectWorker
 from trainer_worker.attempt.job import Job
-from trainer_worker.classification.folders import keep_trainable, scan
+from trainer_worker.classification.folders import keep_trainable, scan_class_folders
 from trainer_worker.pictures.contents import content_hashes
 from trainer_worker.pictures.images import UnreadableImageError, read_rgb
-from trainer_worker.segmentation import folders as mask_folders
-from trainer_worker.segmentation.folders import Cutting, read_pairs
+from trainer_worker.segmentation.folders import Cutting, read_pairs, scan_mask_folders
 
 SIDE_PX = 32
 #: Set for the control: a reader that believes in paths.
@@ -37,7 +36,7 @@ class PictureWorker(ProjectWorker):
                 with contextlib.suppress(OSError):
                     path.is_file() and path.open("rb").read(1)
         self._read_masks(job)
-        folders = scan(job.project_dir)
+        folders = scan_class_folders(job.project_dir)
         contents = content_hashes(folders.reader.files, folders.files)
         unreadable = {}
         for row, path in enumerate(folders.files):
@@ -54,7 +53,7 @@ class PictureWorker(ProjectWorker):
     def _read_masks(self, job: Job) -> None:
         """As segmentation does; a project without usable masks is what most of these are."""
         with contextlib.suppress(TrainingError):
-            read_pairs(mask_folders.scan(job.project_dir), Cutting(SIDE_PX), 1, lambda fraction: None)
+            read_pairs(scan_mask_folders(job.project_dir), Cutting(SIDE_PX), 1, lambda fraction: None)
 
 
 def main() -> None:

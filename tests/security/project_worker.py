@@ -14,7 +14,8 @@ from conf.machine import running_system
 from protocol import messages as m
 from protocol.task import TaskSpec
 from tests.sample_tasks import hex_id, make_spec
-from trainer_worker.attempt.job import Job, Phase, Reporter, TrainingResult
+from trainer_worker.attempt.attempt import Attempt
+from trainer_worker.attempt.job import Job, PlannedStage, TrainingResult
 from trainer_worker.attempt.work_folder import work_folder
 from trainer_worker.project.checkpoints import RandomState
 from trainer_worker.project.continuation import LastTraining, recall, remember
@@ -65,10 +66,11 @@ class ProjectWorker:
         contents = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
         return contents, np.array([path.parent.name == "red" for path in files], np.int64)
 
-    def _train(self, job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> TrainingResult:
+    def _train(self, attempt: Attempt) -> TrainingResult:
         self.trainings += 1
-        reporter.plan([Phase("train", 1.0)])
-        reporter.enter("train")
+        job = attempt.job
+        attempt.reporter.plan([PlannedStage("train", 1.0)])
+        attempt.stages.enter("train")
         contents, classes = self.read(job)
         cache = FeatureCache(job.project, "engine", SHAPES)
         features = [cache.load(content, "plain") for content in contents]

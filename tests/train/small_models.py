@@ -13,6 +13,7 @@ from keras import layers
 from sklearn.datasets import load_digits
 
 from trainer_worker.exporting.checks import ExportChecks, Exports, HeldOut
+from trainer_worker.exporting.writers import ModelToExport
 from trainer_worker.exporting.writing import export_model
 
 SIDE = 32
@@ -86,7 +87,9 @@ class Trained:
         self, model: Any, folder: Path, formats: Sequence[str], on_step: Callable[[float], None] = nothing
     ) -> dict[str, Path]:
         files: dict[str, Path] = {}
-        assert export_model(model, folder, formats, lambda: self.training, files.__setitem__, on_step) == []
+        assert (
+            export_model(ModelToExport(model, lambda: self.training), folder, formats, files.__setitem__, on_step) == []
+        )
         return files
 
     def wrong_files(self, fault: str) -> dict[str, Path]:

@@ -12,6 +12,7 @@ from protocol.options import ClassificationOptions
 from tests.project_folders import open_project
 from tests.sample_tasks import hex_id
 from tests.train.digit_projects import SIZE, digit_file, write_digits
+from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import Job, SilentReporter
 from trainer_worker.classification import features
 from trainer_worker.classification import train as classification
@@ -27,7 +28,7 @@ def task(project: Path, task_id: str, **options: Any) -> dict[str, Any]:
         "classification",
         ClassificationOptions(image_size=SIZE, exports=("tflite",), **options),
     )
-    folder = classification.train(job, SilentReporter(), project.parent / "cache", 2).model_path.parent
+    folder = classification.train(Attempt(job, SilentReporter(), project.parent / "cache", 2)).model_path.parent
     texts = [(folder / name).read_text() for name in ("metrics.json", "manifest.json")]
     return {**json.loads(texts[0]), **json.loads(texts[1])}
 

@@ -13,9 +13,12 @@ from protocol.options import ClassificationOptions, SegmentationOptions
 from tests.project_folders import open_project
 from tests.sample_tasks import hex_id
 from tests.train.digit_projects import SIZE, write_digits
+from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import Job, SilentReporter
 from trainer_worker.backbones.catalogue import BUNDLED
+from trainer_worker.classification import plan as classification_plan
 from trainer_worker.classification import train as classification
+from trainer_worker.segmentation import plan as segmentation_plan
 from trainer_worker.segmentation import train as segmentation
 
 
@@ -28,7 +31,7 @@ def task(project: Path, task_id: str, **options: Any) -> dict[str, Any]:
         "classification",
         ClassificationOptions(image_size=SIZE, exports=("tflite",), **options),
     )
-    folder = classification.train(job, SilentReporter(), project.parent / "cache", 2).model_path.parent
+    folder = classification.train(Attempt(job, SilentReporter(), project.parent / "cache", 2)).model_path.parent
     manifest, metrics = (json.loads((folder / name).read_text()) for name in ("manifest.json", "metrics.json"))
     assert metrics["backbone"] == manifest["backbone"]
     return dict(manifest)
@@ -71,20 +74,19 @@ def test_a_segmenter_takes_what_there_is_time_for(tmp_path: Path) -> None:
     make_segmentation_project(tmp_path / "project", 12, 1)
     options = SegmentationOptions(image_size=SIZE, epochs=1, exports=("tflite",), backbone="auto", time_budget=36000)
     job = Job(hex_id("t1"), 1, open_project(tmp_path / "project"), "segmentation", options)
-    folder = segmentation.train(job, SilentReporter(), tmp_path / "cache", 2).model_path.parent
+    folder = segmentation.train(Attempt(job, SilentReporter(), tmp_path / "cache", 2)).model_path.parent
     assert json.loads((folder / "manifest.json").read_text())["backbone"]["name"] == "lite2"
 
 
-def test_plans_grow_with_the_backbone_and_not_with_the_budget(tmp_path: Path) -> None:
+def test_plans_grow_with_the_backbone_and_not_with_the_budget() -> None:
     backbones = list(BUNDLED.values())
     plans: set[tuple[float, ...]] = set()
     for budget_s in (0, 100, 10000):
         options = ClassificationOptions(time_budget=budget_s)
-        job = Job(hex_id("t1"), 1, open_project(tmp_path), "classification", options)
-        plans.add(tuple(classification.planned_s(500, job, backbone) for backbone in backbones))
+        plans.add(tuple(classification_plan.Plan(500, options, backbone).total_s for backbone in backbones))
     assert len(plans) == 1
     planned = plans.pop()
     assert sorted(set(planned)) == list(planned)
     of_masks = SegmentationOptions()
-    seconds = [segmentation.planned_s(100, 1.0, of_masks, backbone) for backbone in backbones]
+    seconds = [segmentation_plan.Plan(100, 1.0, of_masks, backbone).total_s for backbone in backbones]
     assert sorted(set(seconds)) == seconds

@@ -21,7 +21,8 @@ from tests.picture_reading import read_rgb
 from tests.project_folders import open_project
 from tests.sample_tasks import hex_id
 from tests.train.unpacked_pack import complaints, damage_sample, run_predict, swap_labels, unpack
-from trainer_worker.attempt.job import Cancelled, Job, Phase, SilentReporter, TrainingResult
+from trainer_worker.attempt.attempt import Attempt
+from trainer_worker.attempt.job import Cancelled, Job, PlannedStage, SilentReporter, TrainingResult
 from trainer_worker.classification.train import train
 
 SIZE = 64
@@ -37,7 +38,7 @@ class RecordingReporter(SilentReporter):
         self.epochs: list[tuple[int, dict[str, float]]] = []
         self._stop_in, self._cancel_in = stop_in, cancel_in
 
-    def plan(self, phases: Sequence[Phase]) -> None:
+    def plan(self, phases: Sequence[PlannedStage]) -> None:
         assert all(phase.expected_s > 0 for phase in phases)
         self.plans.append([phase.name for phase in phases])
 
@@ -85,7 +86,7 @@ def run(
     # Tests share task ids and projects: none may go on from what another has left. Features may be shared.
     job.checkpoints.clear()
     shutil.rmtree(project / ".tfmodel" / "last", ignore_errors=True)
-    return train(job, reporter, cache_dir, 2)
+    return train(Attempt(job, reporter, cache_dir, 2))
 
 
 def read(result: TrainingResult, name: str) -> Any:

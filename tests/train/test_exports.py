@@ -31,6 +31,7 @@ from trainer_worker.exporting.scoring import (
     kept_processes,
     load_predictor,
 )
+from trainer_worker.exporting.writers import ModelToExport
 from trainer_worker.exporting.writing import export_model, refuse_impossible
 from trainer_worker.project.model_files import FILES
 
@@ -172,6 +173,10 @@ def mean_colour() -> keras.Model:
     return keras.Model(image, layers.Dense(3, activation="softmax")(layers.GlobalAveragePooling2D()(image)))
 
 
+def source_of_mean_colour() -> ModelToExport:
+    return ModelToExport(mean_colour(), no_pictures)
+
+
 def test_int8_that_costs_too_much_is_flagged_and_never_handed_out(trained: Trained, tmp_path: Path) -> None:
     wrong = trained.make()  # weights that nothing has trained
     files = trained.export(wrong, tmp_path, ["tflite_int8"])
@@ -250,7 +255,7 @@ def test_onnx_without_its_packages_is_said_with_the_command(
 ) -> None:
     without(monkeypatch, *ONNX_PACKAGES)
     files: dict[str, Path] = {}
-    reasons = export_model(mean_colour(), tmp_path, ["onnx", "keras"], no_pictures, files.__setitem__, nothing)
+    reasons = export_model(source_of_mean_colour(), tmp_path, ["onnx", "keras"], files.__setitem__, nothing)
     assert list(files) == ["keras"]
     assert [reason.format for reason in reasons] == ["onnx"]
     assert "pip install tf2onnx onnxruntime" in reasons[0].reason
@@ -269,13 +274,13 @@ def test_a_converter_that_fails_costs_its_own_format_only(
 
     monkeypatch.setitem(writing.WRITERS, name, refuse)
     files: dict[str, Path] = {}
-    arguments = (no_pictures, files.__setitem__, nothing)
-    assert export_model(mean_colour(), tmp_path, ["tflite", name], *arguments) == [
+    arguments = (files.__setitem__, nothing)
+    assert export_model(source_of_mean_colour(), tmp_path, ["tflite", name], *arguments) == [
         Unwritten(name, "the converter failed: RuntimeError: no such operation")
     ]
     assert list(files) == ["tflite"]
     with pytest.raises(TrainingError, match="no such operation"):
-        export_model(mean_colour(), tmp_path, [name], *arguments)
+        export_model(source_of_mean_colour(), tmp_path, [name], *arguments)
 
 
 def test_a_full_disk_is_not_taken_for_a_converter_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -285,12 +290,12 @@ def test_a_full_disk_is_not_taken_for_a_converter_that_fails(tmp_path: Path, mon
         raise errors.pop(0)
 
     monkeypatch.setitem(writing.WRITERS, "tflite_int8", refuse)
-    formats, arguments = ["keras", "tflite_int8"], (no_pictures, lambda name, path: None, nothing)
-    assert export_model(mean_colour(), tmp_path, formats, *arguments) == [
+    formats, arguments = ["keras", "tflite_int8"], (lambda name, path: None, nothing)
+    assert export_model(source_of_mean_colour(), tmp_path, formats, *arguments) == [
         Unwritten("tflite_int8", "the converter failed: OSError: could not get source code")
     ]
     with pytest.raises(OSError, match="No space left"):
-        export_model(mean_colour(), tmp_path, formats, *arguments)
+        export_model(source_of_mean_colour(), tmp_path, formats, *arguments)
 
 
 def test_onnx_scores_like_the_trained_model_where_its_packages_are(trained: Trained, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from tests.project_folders import open_project
 from tests.sample_tasks import hex_id
 from tests.security.mutations import mutate
 from tests.train.digit_projects import SIZE, write_digits
+from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import Job, SilentReporter
 from trainer_worker.classification import train as classification
 from trainer_worker.exporting.scoring import ScoringProcess
@@ -68,16 +69,16 @@ def at_random(path: Path) -> None:
 def test_a_classifier_is_trained_whatever_was_kept(tmp_path: Path, damage: Callable[[Path], None]) -> None:
     project = tmp_path / "project"
     write_digits(project, range(120))
-    classification.train(job_on(project, tmp_path / "work", "first"), SilentReporter(), tmp_path / "cache", 2)
+    classification.train(Attempt(job_on(project, tmp_path / "work", "first"), SilentReporter(), tmp_path / "cache", 2))
     write_digits(project, range(120, 126))
     with pytest.raises(PowerCutError):
-        classification.train(job_on(project, tmp_path / "work"), CuttingReporter(), tmp_path / "cache", 2)
+        classification.train(Attempt(job_on(project, tmp_path / "work"), CuttingReporter(), tmp_path / "cache", 2))
     kept = [path for path in sorted((project / ".tfmodel").rglob("*.*")) if path.is_file()]
     assert {path.name for path in kept} >= {"classification.checkpoint", "more.checkpoint"}
     for path in kept:
         if path.exists():  # a folder of several may have been replaced
             damage(path)
-    result = classification.train(job_on(project, tmp_path / "work"), SilentReporter(), tmp_path / "cache", 2)
+    result = classification.train(Attempt(job_on(project, tmp_path / "work"), SilentReporter(), tmp_path / "cache", 2))
     assert result.metrics["accuracy"] > 0.5
     assert list((tmp_path / "work").iterdir()) == []
 
@@ -90,7 +91,7 @@ def test_a_segmenter_whose_checkpoint_leads_to_no_numbers_begins_anew(tmp_path: 
 
     def train(reporter: SilentReporter) -> Any:
         job = Job(hex_id("t1"), 1, open_project(project), "segmentation", options, work_dir=tmp_path)
-        result = segmentation.train(job, reporter, tmp_path, 2)
+        result = segmentation.train(Attempt(job, reporter, tmp_path, 2))
         return json.loads((result.model_path.parent / "metrics.json").read_text())["history"]
 
     whole = train(SilentReporter())
@@ -117,7 +118,7 @@ def test_no_file_is_loaded_from_the_project_folder(tmp_path: Path, monkeypatch: 
     write_digits(project, range(60))
     options = ClassificationOptions(image_size=SIZE, epochs=1, exports=("tflite", "saved_model"))
     job = Job(hex_id("t1"), 1, open_project(project), "classification", options, work_dir=tmp_path / "work")
-    result = classification.train(job, SilentReporter(), tmp_path / "cache", 2)
+    result = classification.train(Attempt(job, SilentReporter(), tmp_path / "cache", 2))
     assert {path.name for path in loaded} == {"model.tflite", "saved_model"}
     assert all(path.is_relative_to(tmp_path / "work") for path in loaded)
     manifest = json.loads((result.model_path.parent / "manifest.json").read_text())

@@ -14,16 +14,17 @@ import tensorflow as tf
 from demo.segmentation_data import make_segmentation_project
 from protocol.errors import TrainingError
 from protocol.options import BackboneName, ClassificationOptions, ExportFormat, SegmentationOptions
-from tests.project_folders import checkpoints_in, open_project
+from tests.project_folders import attempt_in, open_project
 from tests.sample_tasks import hex_id
 from tests.train.digit_projects import SIZE, write_digits
 from tests.train.published_weights import PREPROCESSING, publish_weights, random_application
+from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import Job, SilentReporter
 from trainer_worker.backbones.backbone import STRIDES, TRUNK_STRIDE
 from trainer_worker.backbones.catalogue import find_backbone
 from trainer_worker.backbones.weights_files import WEIGHTS_FILES, file_sha256
 from trainer_worker.classification import train as classification
-from trainer_worker.classification.fine_tuning import Examples, build_classifier, fit
+from trainer_worker.classification.fine_tuning import LabelledFeatures, build_classifier, fit
 from trainer_worker.segmentation import train as segmentation
 
 QUICKEST: BackboneName = "mobilenet_v2"
@@ -101,7 +102,7 @@ def test_a_classifier_is_trained_and_exported_in_every_format(tmp_path: Path) ->
     options = ClassificationOptions(image_size=SIZE, epochs=1, backbone=QUICKEST, exports=WRITABLE)
     job = Job(hex_id("t1"), 1, open_project(tmp_path / "project"), "classification", options, weights_file=file)
 
-    folder = classification.train(job, SilentReporter(), tmp_path / "cache", 2).model_path.parent
+    folder = classification.train(Attempt(job, SilentReporter(), tmp_path / "cache", 2)).model_path.parent
 
     manifest = manifest_of(folder)
     assert {check["format"] for check in manifest["exports"]["formats"]} == set(WRITABLE)
@@ -118,10 +119,12 @@ def test_fine_tuning_changes_kernels_and_leaves_batch_statistics_and_trunk(tmp_p
     rows = np.arange(64)
     side = SIZE // TRUNK_STRIDE
     maps = random.normal(size=(len(rows), side, side, backbone.trunk_channels)).astype(np.float32)
-    examples = Examples((maps,), random.normal(size=(len(rows), backbone.features)).astype(np.float32), rows % 2)
+    features = LabelledFeatures(
+        (maps,), random.normal(size=(len(rows), backbone.features)).astype(np.float32), rows % 2
+    )
     options = ClassificationOptions(image_size=SIZE, epochs=1, batch_size=4)
 
-    fit(classifier, examples, rows, options, SilentReporter(), checkpoints_in(tmp_path / "checkpoints"))
+    fit(classifier, features, rows, attempt_in(tmp_path / "project", options))
 
     names = ("block_12_expand", "block_12_expand_BN", "block_15_expand", "block_15_expand_BN")
     changed = {name for name in names if is_changed(published, classifier.model, name)}
@@ -140,6 +143,6 @@ def test_a_segmenter_is_trained_on_its_endpoints(tmp_path: Path) -> None:
     options = SegmentationOptions(image_size=SIZE, epochs=1, backbone=QUICKEST, exports=("tflite",))
     job = Job(hex_id("t1"), 1, open_project(tmp_path / "project"), "segmentation", options, weights_file=file)
 
-    folder = segmentation.train(job, SilentReporter(), tmp_path / "cache", 2).model_path.parent
+    folder = segmentation.train(Attempt(job, SilentReporter(), tmp_path / "cache", 2)).model_path.parent
 
     assert manifest_of(folder)["backbone"]["weights_sha256"] == file_sha256(file)

@@ -17,6 +17,7 @@ from demo.segmentation_data import make_segmentation_project
 from protocol.options import ClassificationOptions, SegmentationOptions, TrainingOptions
 from tests.project_folders import open_project
 from tests.sample_tasks import hex_id
+from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import Job, SilentReporter
 from trainer_worker.classification import train as classification
 from trainer_worker.optimization.adam import Adam
@@ -50,21 +51,18 @@ def objects_left_by(task: Callable[[int], Any]) -> int:
 def classify(folder: Path) -> Callable[[int], Any]:
     make_digits_project(folder, 120)  # enough for the backbone's blocks to be trained
     options = ClassificationOptions(image_size=64, epochs=1, exports=("tflite",))
-    return lambda number: classification.train(
-        job(folder, "classification", number, options), SilentReporter(), folder, THREADS
-    )
+    return lambda number: classification.train(attempt(folder, "classification", number, options))
 
 
 def segment(folder: Path) -> Callable[[int], Any]:
     make_segmentation_project(folder, images=12, seed=1)
     options = SegmentationOptions(image_size=64, epochs=1, exports=("tflite",))
-    return lambda number: segmentation.train(
-        job(folder, "segmentation", number, options), SilentReporter(), folder, THREADS
-    )
+    return lambda number: segmentation.train(attempt(folder, "segmentation", number, options))
 
 
-def job(folder: Path, train_type: str, number: int, options: TrainingOptions) -> Job:
-    return Job(hex_id(f"task{number}"), 1, open_project(folder), train_type, options)
+def attempt(folder: Path, train_type: str, number: int, options: TrainingOptions) -> Attempt:
+    job = Job(hex_id(f"task{number}"), 1, open_project(folder), train_type, options)
+    return Attempt(job, SilentReporter(), folder, THREADS)
 
 
 @pytest.mark.slow

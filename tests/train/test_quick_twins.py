@@ -11,12 +11,13 @@ import pytest
 import tensorflow as tf
 
 from protocol.options import SegmentationOptions
-from tests.project_folders import checkpoints_in, facts_of
+from tests.project_folders import attempt_in, facts_of
+from trainer_worker.attempt.job import SilentReporter
 from trainer_worker.optimization import training_copies
-from trainer_worker.project.checkpoints import Checkpoints
+from trainer_worker.optimization.epochs import History
 from trainer_worker.segmentation import unet
 from trainer_worker.segmentation.skip_features import SkipFeatures
-from trainer_worker.segmentation.unet_training import DecoderHistory, TrainingHooks, fit_decoder
+from trainer_worker.segmentation.unet_training import MaskedFeatures, fit_decoder
 
 SIZE = 64
 SHAPES = [(32, 32, 16), (16, 16, 24), (8, 8, 40), (4, 4, 112), (2, 2, 320)]
@@ -136,7 +137,7 @@ class CutError(Exception):
     """Stands for the end of the process."""
 
 
-def fit(decoder: Any, checkpoints: Checkpoints, stop_after: int = 0) -> DecoderHistory:
+def fit(decoder: Any, folder: Path, stop_after: int = 0) -> History:
     """Three epochs on 8 random pictures of bright squares."""
     random = np.random.default_rng(1)
     masks = np.zeros((8, SIZE, SIZE), np.uint8)
@@ -149,29 +150,35 @@ def fit(decoder: Any, checkpoints: Checkpoints, stop_after: int = 0) -> DecoderH
         for shape, stride in zip(SHAPES, (2, 4, 8, 16, 32), strict=True)
     ]
 
-    def on_epoch(number: int, metrics: dict[str, float]) -> None:
-        if number == stop_after + 1 and stop_after:
-            raise CutError
-
-    hooks = TrainingHooks(lambda fraction, loss: None, on_epoch, lambda: None)
+    skips = SkipFeatures(keras.Model(inputs, maps), pictures, 2**28)
     options = SegmentationOptions(epochs=3, batch_size=4, image_size=SIZE)
-    return fit_decoder(
-        decoder, SkipFeatures(keras.Model(inputs, maps), pictures, 2**28), masks, range(6), options, hooks, checkpoints
-    )
+    attempt = attempt_in(folder, options, StoppingReporter(stop_after))
+    return fit_decoder(decoder, MaskedFeatures(skips, masks, range(6)), attempt)
+
+
+class StoppingReporter(SilentReporter):
+    """Cuts the process off once so many epochs have left a checkpoint; 0 for never."""
+
+    def __init__(self, stop_after: int) -> None:
+        self._stop_after = stop_after
+
+    def epoch(self, number: int, metrics: dict[str, float]) -> None:
+        if number == self._stop_after + 1 and self._stop_after:
+            raise CutError
 
 
 def test_a_checkpoint_can_be_used_by_a_machine_of_another_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use_bfloat16(monkeypatch, True)
     decoder, _ = decoder_with_features()
     with pytest.raises(CutError):
-        fit(decoder, checkpoints_in(tmp_path), stop_after=2)
+        fit(decoder, tmp_path, stop_after=2)
     use_bfloat16(monkeypatch, False)
     decoder, _ = decoder_with_features()
     before = decoder.get_weights()
     (kept,) = tmp_path.glob(".tfmodel/tasks/*/decoder.checkpoint")
-    epochs = facts_of(kept)["epochs"]
+    epochs = [{"loss": epoch["loss"], "dice": epoch["score"]} for epoch in facts_of(kept)["epochs"]]
     assert len(epochs) == 2
-    history = fit(decoder, checkpoints_in(tmp_path))
+    history = fit(decoder, tmp_path)
     assert history.epochs[:2] == epochs
     assert len(history.epochs) == 3
     assert all(np.isfinite(x).all() for x in decoder.get_weights())
@@ -181,7 +188,7 @@ def test_a_checkpoint_can_be_used_by_a_machine_of_another_kind(tmp_path: Path, m
 def test_decoder_stays_float32_and_of_keras_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use_bfloat16(monkeypatch, True)
     decoder, inputs = decoder_with_features()
-    fit(decoder, checkpoints_in(tmp_path))
+    fit(decoder, tmp_path)
     assert {layer.compute_dtype for layer in decoder.layers} == {"float32"}
     assert {type(layer).__module__.split(".")[0] for layer in decoder.layers} == {"keras"}
     decoder.save(tmp_path / "decoder.keras")

@@ -12,18 +12,19 @@ import numpy as np
 import pytest
 
 from protocol.options import ClassificationOptions, SegmentationOptions
-from tests.project_folders import checkpoints_in, open_project
+from tests.project_folders import attempt_in, open_project
 from tests.sample_tasks import hex_id
 from tests.train.digit_projects import write_digits
+from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import Job, SilentReporter
 from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.classification import features
 from trainer_worker.classification import train as classification
+from trainer_worker.optimization.epochs import History
 from trainer_worker.pictures.images import Box, PictureReader, read_rgb
-from trainer_worker.project.checkpoints import Checkpoints
 from trainer_worker.segmentation import unet
 from trainer_worker.segmentation.skip_features import SkipFeatures
-from trainer_worker.segmentation.unet_training import DecoderHistory, TrainingHooks, fit_decoder
+from trainer_worker.segmentation.unet_training import MaskedFeatures, fit_decoder
 
 SIZE = 64
 
@@ -32,9 +33,7 @@ class PowerCutError(Exception):
     """Stands for the end of the process."""
 
 
-def run_decoder(
-    checkpoints: Checkpoints, cut_in_epoch: int | None, rows: range = range(9)
-) -> tuple[DecoderHistory, list[Any], int]:
+def run_decoder(folder: Path, cut_in_epoch: int | None, rows: range = range(9)) -> tuple[History, list[Any], int]:
     """Train 4 epochs on 12 pictures of coloured discs; returns history, weights and the epochs that this call ran."""
     keras.utils.clear_session()
     keras.utils.set_random_seed(5)
@@ -45,27 +44,21 @@ def run_decoder(
     pictures = (random.integers(0, 80, (12, SIZE, SIZE, 3)) + 150 * masks[..., None]).astype(np.uint8)
     encoder = unet.build_encoder(LITE0, SIZE)
     decoder = unet.build_decoder([tuple(output.shape[1:]) for output in encoder.outputs])
-    epochs_run: list[int] = []
-
-    def on_step(fraction: float, loss: float) -> None:
-        if cut_in_epoch is not None and fraction > (cut_in_epoch - 0.7) / 4:
-            raise PowerCutError
-
-    hooks = TrainingHooks(on_step, lambda number, metrics: epochs_run.append(number), lambda: None)
+    reporter = CuttingReporter("", 0 if cut_in_epoch is None else 3 * cut_in_epoch)
     options = SegmentationOptions(epochs=4, batch_size=4, image_size=SIZE, seed=5)
-    skips = SkipFeatures(encoder, pictures, 2**28)
+    data = MaskedFeatures(SkipFeatures(encoder, pictures, 2**28), masks, rows)
     try:
-        history = fit_decoder(decoder, skips, masks, rows, options, hooks, checkpoints)
+        history = fit_decoder(decoder, data, attempt_in(folder, options, reporter))
     except PowerCutError:
-        history = DecoderHistory()
-    return history, decoder.get_weights(), len(epochs_run)
+        history = History()
+    return history, decoder.get_weights(), len(reporter.epochs)
 
 
 @pytest.mark.slow
 def test_segmentation_repeats_at_most_the_epoch_that_was_cut(tmp_path: Path) -> None:
-    whole, weights, _ = run_decoder(checkpoints_in(tmp_path / "whole"), None)
-    _, _, before = run_decoder(checkpoints_in(tmp_path / "cut"), cut_in_epoch=3)
-    resumed, resumed_weights, after = run_decoder(checkpoints_in(tmp_path / "cut"), None)
+    whole, weights, _ = run_decoder(tmp_path / "whole", None)
+    _, _, before = run_decoder(tmp_path / "cut", cut_in_epoch=3)
+    resumed, resumed_weights, after = run_decoder(tmp_path / "cut", None)
     assert (before, after) == (2, 2)
     assert resumed == whole
     for got, expected in zip(resumed_weights, weights, strict=True):
@@ -75,8 +68,8 @@ def test_segmentation_repeats_at_most_the_epoch_that_was_cut(tmp_path: Path) -> 
 @pytest.mark.slow
 def test_segmentation_begins_anew_when_other_pictures_train(tmp_path: Path) -> None:
     """A picture that scores the model now may have been trained on before."""
-    run_decoder(checkpoints_in(tmp_path), cut_in_epoch=3)
-    _, _, epochs = run_decoder(checkpoints_in(tmp_path), None, rows=range(1, 10))
+    run_decoder(tmp_path, cut_in_epoch=3)
+    _, _, epochs = run_decoder(tmp_path, None, rows=range(1, 10))
     assert epochs == 4
 
 
@@ -117,7 +110,7 @@ def test_classification_reads_no_picture_twice_and_repeats_at_most_one_epoch(
     def attempt(project: str, reporter: CuttingReporter) -> dict[str, Any]:
         options = ClassificationOptions(image_size=SIZE, epochs=3, exports=("tflite",))
         job = Job(hex_id("t1"), 1, open_project(tmp_path / project), "classification", options)
-        result = classification.train(job, reporter, tmp_path / "cache", 2)
+        result = classification.train(Attempt(job, reporter, tmp_path / "cache", 2))
         metrics: dict[str, Any] = json.loads((result.model_path.parent / "metrics.json").read_text())
         del metrics["exports"]["formats"][0]["ms_per_image"]
         return metrics
@@ -146,8 +139,8 @@ def test_classification_begins_anew_when_pictures_came(tmp_path: Path) -> None:
         ClassificationOptions(image_size=SIZE, exports=("tflite",)),
     )
     with pytest.raises(PowerCutError):
-        classification.train(job, CuttingReporter("train", cut_at=10), tmp_path / "cache", 2)
+        classification.train(Attempt(job, CuttingReporter("train", cut_at=10), tmp_path / "cache", 2))
     write_digits(project, range(60, 66))
     again = CuttingReporter()
-    classification.train(job, again, tmp_path / "cache", 2)
+    classification.train(Attempt(job, again, tmp_path / "cache", 2))
     assert again.epochs[0] == 1

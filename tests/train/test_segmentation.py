@@ -20,16 +20,18 @@ from tests.picture_reading import read_mask, read_rgb
 from tests.project_folders import open_project, read_manifest
 from tests.sample_tasks import hex_id
 from tests.train.unpacked_pack import complaints, damage_sample, swap_labels, unpack
-from trainer_worker.attempt.job import Cancelled, Job, Phase, SilentReporter, TrainingResult
+from trainer_worker.attempt.attempt import Attempt
+from trainer_worker.attempt.job import Cancelled, Job, PlannedStage, SilentReporter, TrainingResult
 from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.exporting.scoring import load_predictor
+from trainer_worker.optimization.epochs import History
+from trainer_worker.segmentation import publication, unet
 from trainer_worker.segmentation import train as segmentation
-from trainer_worker.segmentation import unet
-from trainer_worker.segmentation.folders import Cutting, read_pairs, scan
+from trainer_worker.segmentation.folders import Cutting, read_pairs, scan_mask_folders
 from trainer_worker.segmentation.scores import MaskScores, score_masks
 from trainer_worker.segmentation.skip_features import VIEWS, SkipFeatures, view_of
 from trainer_worker.segmentation.train import train
-from trainer_worker.segmentation.unet_training import DecoderHistory, batch_size_for, fit_decoder, planned_epochs
+from trainer_worker.segmentation.unet_training import batch_size_for, fit_decoder, planned_epochs
 
 SIDE = 96
 THREADS = 2
@@ -47,7 +49,7 @@ class RecordingReporter(SilentReporter):
         self._stop_at_step = stop_at_step
         self._cancel_at_step = cancel_at_step
 
-    def plan(self, phases: Sequence[Phase]) -> None:
+    def plan(self, phases: Sequence[PlannedStage]) -> None:
         self.phases = [phase.name for phase in phases]
 
     def enter(self, phase: str) -> None:
@@ -75,7 +77,7 @@ def run(
     defaults = {"image_size": SIDE, "epochs": 12, "batch_size": 4, "learning_rate": 5e-3, "exports": ("tflite",)}
     job = Job(hex_id(task_id), 1, open_project(project), "segmentation", SegmentationOptions(**{**defaults, **options}))
     job.checkpoints.clear()  # tests share task ids: none may go on from another's checkpoint
-    return train(job, reporter or RecordingReporter(), project / "cache", THREADS)
+    return train(Attempt(job, reporter or RecordingReporter(), project / "cache", THREADS))
 
 
 @pytest.fixture(scope="module")
@@ -120,17 +122,17 @@ def test_a_model_that_learned_nothing_and_a_training_that_broke_are_said_to_be(
     project: Path, trained: tuple[TrainingResult, RecordingReporter], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def scores_of_the_same_everywhere(*arguments: Any) -> tuple[MaskScores, MaskScores]:
-        return (segmentation_scores(*arguments)[1],) * 2
+        return (scores_of_masks(*arguments)[1],) * 2
 
-    segmentation_scores = segmentation._scores
+    scores_of_masks = publication._scores
 
-    def fit_and_break(*arguments: Any) -> DecoderHistory:
+    def fit_and_break(*arguments: Any) -> History:
         history = fit_decoder(*arguments)
         history.end_reason = EndReason.DIVERGED
         return history
 
     monkeypatch.setattr(segmentation, "fit_decoder", fit_and_break)
-    monkeypatch.setattr(segmentation, "_scores", scores_of_the_same_everywhere)
+    monkeypatch.setattr(publication, "_scores", scores_of_the_same_everywhere)
     result = run(project, epochs=1, learning_rate=1e-6)
     assert result.end_reason == "diverged"
     said = metrics_of(result)["warnings"]
@@ -225,7 +227,7 @@ def test_copies_of_one_picture_are_too_few(project: Path) -> None:
 
 
 def test_features_kept_in_memory_are_those_worked_out_anew(source: Path) -> None:
-    pictures = read_pairs(scan(source), Cutting(SIDE), THREADS, lambda fraction: None).pictures
+    pictures = read_pairs(scan_mask_folders(source), Cutting(SIDE), THREADS, lambda fraction: None).pictures
     encoder = unet.build_encoder(LITE0, SIDE)
     one_view_bytes = sum(2 * int(np.prod(output.shape[1:])) for output in encoder.outputs)
     batch = np.array([3, 1, 3, 2]), np.array([0, 5, 0, 7])
@@ -260,7 +262,7 @@ def test_encoder_gets_full_batches_and_each_view_once(kept_views: int) -> None:
     assert sizes[3:] == ([] if kept_views else [16, 16, 8])
 
 
-def test_few_pictures_are_trained_on_in_more_passes_and_smaller_batches() -> None:
+def test_few_pictures_are_trained_on_in_more_epochs_and_smaller_batches() -> None:
     options = SegmentationOptions(batch_size=8)
     planned = [(planned_epochs(n, options), batch_size_for(n, options)) for n in (1, 10, 50, 80, 200, 5000)]
     assert planned == [(40, 4), (40, 4), (24, 4), (16, 4), (16, 6), (16, 8)]

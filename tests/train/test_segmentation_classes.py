@@ -15,21 +15,20 @@ from sklearn.datasets import load_digits, load_sample_images
 
 from protocol.options import SegmentationOptions
 from tests.picture_reading import read_mask, read_rgb
-from tests.project_folders import checkpoints_in, open_project, read_manifest
-from tests.sample_tasks import hex_id
-from trainer_worker.attempt.job import Job, SilentReporter, TrainingResult
+from tests.project_folders import attempt_in, read_manifest
+from trainer_worker.attempt.job import TrainingResult
 from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.exporting.scoring import load_predictor
 from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.segmentation import unet
 from trainer_worker.segmentation.classes import UNLABELLED, read_classes
-from trainer_worker.segmentation.folders import Cutting, read_pairs, scan
+from trainer_worker.segmentation.folders import Cutting, read_pairs, scan_mask_folders
 from trainer_worker.segmentation.losses import class_weights, dice_and_categorical_cross_entropy
 from trainer_worker.segmentation.predictions import MaskPredictor
-from trainer_worker.segmentation.scores import score_classes
+from trainer_worker.segmentation.scores import score_class_masks
 from trainer_worker.segmentation.skip_features import SkipFeatures
 from trainer_worker.segmentation.train import train
-from trainer_worker.segmentation.unet_training import TrainingHooks, fit_decoder
+from trainer_worker.segmentation.unet_training import MaskedFeatures, fit_decoder
 
 SIDE = 96
 NAMES = ["background", "red", "blue", "green"]  # nothing is green
@@ -68,9 +67,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_each_class_is_learned(project: Path) -> None:
-    result = train(
-        Job(hex_id("task"), 1, open_project(project), "segmentation", OPTIONS), SilentReporter(), project / "cache", 2
-    )
+    result = train(attempt_in(project, OPTIONS))
     metrics = json.loads((result.model_path.parent / "metrics.json").read_text())
     for name in ("red", "blue"):
         assert metrics["per_class"][name]["dice"] > 0.6
@@ -85,17 +82,16 @@ def test_each_class_is_learned(project: Path) -> None:
 @pytest.mark.slow
 def test_each_others_masks_teach_nothing(project: Path) -> None:
     """The control: what scores well there scores nothing real."""
-    examples = read_pairs(scan(project), Cutting(SIDE), 2, lambda fraction: None)
+    examples = read_pairs(scan_mask_folders(project), Cutting(SIDE), 2, lambda fraction: None)
     keras.utils.set_random_seed(1)
     encoder = unet.build_encoder(LITE0, SIDE)
     decoder = unet.build_decoder([tuple(output.shape[1:]) for output in encoder.outputs], len(NAMES))
     features = SkipFeatures(encoder, examples.pictures, 2**28)
-    hooks = TrainingHooks(lambda fraction, loss: None, lambda number, metrics: None, lambda: None)
-    wrong, checkpoints = np.roll(examples.masks, 1, axis=0), checkpoints_in(project / "control")
-    fit_decoder(decoder, features, wrong, range(14), OPTIONS, hooks, checkpoints)
+    wrong = np.roll(examples.masks, 1, axis=0)
+    fit_decoder(decoder, MaskedFeatures(features, wrong, range(14)), attempt_in(project / "control", OPTIONS))
     unseen = range(14, 20)
     found, _ = MaskPredictor(unet.compose(encoder, decoder)).of_squares(examples.pictures[unseen])
-    assert score_classes(wrong[unseen], found, NAMES).dice < 0.4
+    assert score_class_masks(wrong[unseen], found, NAMES).dice < 0.4
 
 
 def the_folder_says_what_the_classes_are(project: Path, result: TrainingResult, metrics: dict[str, Any]) -> None:
@@ -118,7 +114,7 @@ def the_file_scores_as_told(project: Path, result: TrainingResult, metrics: dict
     truth = np.stack([read_mask(project / "masks" / file.name, (SIDE, SIDE), classes=classes) for file in files])
     probabilities = load_predictor(result.model_path, 2)(pictures)
     np.testing.assert_allclose(probabilities.sum(axis=-1), 1, atol=1e-4)
-    scores = score_classes(truth, probabilities.argmax(axis=-1), NAMES)
+    scores = score_class_masks(truth, probabilities.argmax(axis=-1), NAMES)
     assert scores.dice == pytest.approx(result.metrics["dice"], abs=0.01)
 
 

@@ -12,9 +12,7 @@ import pytest
 from demo.segmentation_data import make_thin_lines_project
 from protocol.options import SegmentationOptions
 from tests.picture_reading import read_mask, read_rgb
-from tests.project_folders import open_project, read_manifest
-from tests.sample_tasks import hex_id
-from trainer_worker.attempt.job import Job, SilentReporter
+from tests.project_folders import attempt_in, read_manifest
 from trainer_worker.exporting.scoring import load_predictor
 from trainer_worker.segmentation.scores import MaskTally
 from trainer_worker.segmentation.train import train
@@ -44,9 +42,7 @@ def by_the_nearest_tile(picture: Any, predict: Any, overlap_px: int) -> Any:
 def test_tiles_find_lines_and_the_file_scores_as_told_on_whole_pictures(tmp_path: Path) -> None:
     make_thin_lines_project(tmp_path, 12, PICTURE_SIDE, seed=2)
     options = SegmentationOptions(image_size=SIDE, epochs=8, batch_size=4, tiles=9, exports=("tflite",))
-    result = train(
-        Job(hex_id("task"), 1, open_project(tmp_path), "segmentation", options), SilentReporter(), tmp_path / "cache", 2
-    )
+    result = train(attempt_in(tmp_path, options))
     metrics = json.loads((result.model_path.parent / "metrics.json").read_text())
     assert result.metrics["dice"] > metrics["baseline"]["all_foreground_dice"] + 0.25
     held_out = [Path(row["file"]) for row in metrics["held_out"]]

@@ -12,6 +12,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 from trainer_worker.classification.kind import KIND
 from trainer_worker.exporting.metadata import tensor_names
 from trainer_worker.exporting.scoring import load_predictor
+from trainer_worker.exporting.writers import ModelToExport
 from trainer_worker.exporting.writing import export_model
 from trainer_worker.publishing.app_pack import label_model
 
@@ -29,9 +30,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     written: list[Path] = []
     no_pictures = np.zeros((0, SIDE, SIDE, 3), np.uint8)
     model = keras.Model(inputs, outputs)
-    export_model(
-        model, folder, ["tflite"], lambda: no_pictures, lambda name, path: written.append(path), lambda fraction: None
-    )
+    source = ModelToExport(model, lambda: no_pictures)
+    export_model(source, folder, ["tflite"], lambda name, path: written.append(path), lambda fraction: None)
     return written[0]
 
 

@@ -12,13 +12,16 @@ import pytest
 
 from demo.segmentation_data import make_segmentation_project
 from protocol.options import ClassificationOptions, SegmentationOptions
-from tests.project_folders import open_project
+from tests.project_folders import attempt_in, open_project
 from tests.sample_tasks import hex_id
 from tests.train.digit_projects import SIZE, write_digits
+from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import Job, SilentReporter
+from trainer_worker.classification import reading
 from trainer_worker.classification import train as classification
 from trainer_worker.classification.dataset import LEAST_READ_OF_CLASS, balanced_order
 from trainer_worker.exporting.scoring import load_predictor
+from trainer_worker.segmentation import dataset, interim_model, publication
 from trainer_worker.segmentation import train as segmentation
 from trainer_worker.segmentation.folders import DECODE_BATCH
 
@@ -56,7 +59,7 @@ def run(project: Path, reporter: Watcher, **options: Any) -> Path:
         "classification",
         ClassificationOptions(image_size=SIZE, exports=("tflite",), **options),
     )
-    return classification.train(job, reporter, project.parent / "cache", 2).model_path.parent
+    return classification.train(Attempt(job, reporter, project.parent / "cache", 2)).model_path.parent
 
 
 @pytest.mark.slow
@@ -95,7 +98,7 @@ def check_a_model_is_there(folder: Path) -> None:
 
 @pytest.mark.slow
 def test_a_budget_that_is_too_short_for_all_pictures_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(classification, "READING_SHARE", 0.0)
+    monkeypatch.setattr(reading, "READING_SHARE", 0.0)
     project = tmp_path / "project"
     write_digits(project, range(120))
     final = manifest_of(run(project, Watcher(), time_budget=40))
@@ -110,15 +113,13 @@ def test_a_segmenter_of_a_budget_has_a_first_model_too(
     tmp_path: Path, tiles: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the midst of the first epoch where the time wants it; scored on few pictures, or squares of them."""
-    monkeypatch.setattr(segmentation, "FIRST_MODEL_SHARE", 0.0)
-    monkeypatch.setattr(segmentation, "FIRST_MODEL_CHECKED", 3)
+    monkeypatch.setattr(interim_model, "INTERIM_MODEL_SHARE", 0.0)
+    monkeypatch.setattr(publication, "INTERIM_CHECKED", 3)
     project = tmp_path / "project"
     make_segmentation_project(project, images=24, seed=1)
     options = SegmentationOptions(image_size=SIZE, exports=("tflite",), tiles=tiles, epochs=4, time_budget=600)
     watcher = Watcher()
-    folder = segmentation.train(
-        Job(hex_id("t1"), 1, open_project(project), "segmentation", options), watcher, tmp_path, 2
-    ).model_path.parent
+    folder = segmentation.train(attempt_in(project, options, watcher)).model_path.parent
     (first,) = watcher.first_models
     assert first["interim"] is True
     assert watcher.phases.index("first_export") < watcher.phases.index("export")
@@ -132,13 +133,11 @@ def test_a_segmenter_of_a_budget_has_a_first_model_too(
 def test_a_segmenter_s_budget_that_is_too_short_for_all_pictures_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(segmentation, "READING_SHARE", 0.0)
+    monkeypatch.setattr(dataset, "READING_SHARE", 0.0)
     project = tmp_path / "project"
     make_segmentation_project(project, images=24, seed=1)
     options = SegmentationOptions(image_size=SIZE, exports=("tflite",), epochs=2, time_budget=40)
-    result = segmentation.train(
-        Job(hex_id("t1"), 1, open_project(project), "segmentation", options), Watcher(), tmp_path, 2
-    )
+    result = segmentation.train(attempt_in(project, options, Watcher()))
     manifest = manifest_of(result.model_path.parent)
     assert result.end_reason == manifest["end_reason"] == "budget"
     assert f"The time budget left {24 - DECODE_BATCH} of 24 pictures unread." in manifest["warnings"]

@@ -12,14 +12,13 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from protocol.options import ClassificationOptions
-from tests.project_folders import checkpoints_in
-from trainer_worker.attempt.job import SilentReporter
+from tests.project_folders import attempt_in
 from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.classification import fine_tuning
 from trainer_worker.classification.fine_tuning import (
     START_C,
     Classifier,
-    Examples,
+    LabelledFeatures,
     build_classifier,
     fit,
     fit_head,
@@ -37,14 +36,14 @@ SMALL_RECALL, OTHER_RECALL = 0.6, 0.85
 class Uneven:
     classifier: Classifier
     pretrained: list[np.ndarray]
-    examples: Examples
+    features: LabelledFeatures
     train: np.ndarray
     scored: np.ndarray
 
     def recalls(self) -> np.ndarray:
         """Share of the scored pictures of each class that the classifier names right, float (4,)."""
-        predicted = predict(self.classifier, self.examples.views[0][self.scored]).argmax(axis=1)
-        truth = self.examples.classes[self.scored]
+        predicted = predict(self.classifier, self.features.views[0][self.scored]).argmax(axis=1)
+        truth = self.features.classes[self.scored]
         return np.array([(predicted[truth == label] == label).mean() for label in range(len(DIGITS))])
 
 
@@ -68,8 +67,8 @@ def uneven() -> Uneven:
     outputs = [classifier.model.get_layer(name).output for name in (LITE0.trunk_end, "pool")]
     pictures = np.repeat(grey[..., None], 3, axis=-1).astype(np.float32)
     maps, pooled = keras.Model(classifier.model.input, outputs).predict(pictures, verbose=0)
-    examples = Examples((maps,), pooled, np.array(classes))
-    return Uneven(classifier, classifier.tail.get_weights(), examples, np.array(train), np.array(scored))
+    features = LabelledFeatures((maps,), pooled, np.array(classes))
+    return Uneven(classifier, classifier.tail.get_weights(), features, np.array(train), np.array(scored))
 
 
 @pytest.fixture(params=["weighted", "control"])
@@ -90,7 +89,7 @@ def test_weights_make_classes_count_alike() -> None:
 
 def test_the_head_finds_a_small_class(uneven: Uneven, weighted: bool) -> None:
     uneven.classifier.tail.set_weights(uneven.pretrained)
-    pooled, classes = uneven.examples.pooled[uneven.train], uneven.examples.classes[uneven.train]
+    pooled, classes = uneven.features.pooled[uneven.train], uneven.features.classes[uneven.train]
     fit_head(uneven.classifier, pooled, classes, START_C)  # as a set of this size begins with
     recalls = uneven.recalls()
     assert (recalls[0] >= SMALL_RECALL) == weighted
@@ -102,8 +101,7 @@ def test_fine_tuning_finds_a_small_class(uneven: Uneven, weighted: bool, tmp_pat
     keras.utils.set_random_seed(1)
     uneven.classifier.tail.set_weights(uneven.pretrained)
     options = ClassificationOptions(image_size=SIZE, epochs=1)
-    checkpoints = checkpoints_in(tmp_path / "task")
-    fit(uneven.classifier, uneven.examples, uneven.train, options, SilentReporter(), checkpoints)
+    fit(uneven.classifier, uneven.features, uneven.train, attempt_in(tmp_path, options))
     recalls = uneven.recalls()
     assert (recalls[0] >= SMALL_RECALL) == weighted
     assert recalls[1:].mean() >= OTHER_RECALL

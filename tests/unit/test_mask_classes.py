@@ -23,8 +23,8 @@ from trainer_worker.segmentation.classes import (
     rarest_class,
     read_classes,
 )
-from trainer_worker.segmentation.folders import Cutting, read_pairs, scan
-from trainer_worker.segmentation.scores import score_classes
+from trainer_worker.segmentation.folders import Cutting, read_pairs, scan_mask_folders
+from trainer_worker.segmentation.scores import score_class_masks
 
 SHAPE = (12, 16)
 CLASSES = MaskClasses(("background", "road", "tree"), listed=True)
@@ -164,7 +164,9 @@ def project(root: Path, masks: list[np.ndarray]) -> Path:
 def test_a_project_with_a_list_gives_numbers_and_skips_masks_without_any_label(
     tmp_path: Path, numbers: np.ndarray
 ) -> None:
-    folders = scan(project(tmp_path, [numbers, numbers, np.full_like(numbers, 255), numbers, np.zeros_like(numbers)]))
+    folders = scan_mask_folders(
+        project(tmp_path, [numbers, numbers, np.full_like(numbers, 255), numbers, np.zeros_like(numbers)])
+    )
     assert folders.classes == MaskClasses(("background", "road", "tree"), listed=True)
     masks = read_pairs(folders, Cutting(64), 2, lambda fraction: None).masks
     assert set(np.unique(masks)) == {0, 1, 2, 255}
@@ -174,7 +176,7 @@ def test_a_project_with_a_list_gives_numbers_and_skips_masks_without_any_label(
 
 
 def test_wrong_values_fail_the_task_and_name_file_and_value(tmp_path: Path, numbers: np.ndarray) -> None:
-    folders = scan(project(tmp_path, [numbers, numbers + (numbers == 2) * np.uint8(5), numbers, numbers]))
+    folders = scan_mask_folders(project(tmp_path, [numbers, numbers + (numbers == 2) * np.uint8(5), numbers, numbers]))
     with pytest.raises(TrainingError) as caught:
         read_pairs(folders, Cutting(64), 2, lambda fraction: None)
     assert caught.value.code == "bad_classes"
@@ -183,7 +185,7 @@ def test_wrong_values_fail_the_task_and_name_file_and_value(tmp_path: Path, numb
 
 
 def test_masks_of_background_and_unlabelled_pixels_are_no_foreground(tmp_path: Path, numbers: np.ndarray) -> None:
-    folders = scan(project(tmp_path, [np.where(numbers == 255, 255, 0).astype(np.uint8)] * 4))
+    folders = scan_mask_folders(project(tmp_path, [np.where(numbers == 255, 255, 0).astype(np.uint8)] * 4))
     with pytest.raises(TrainingError, match="every pixel is 0 or 255") as caught:
         read_pairs(folders, Cutting(64), 2, lambda fraction: None)
     assert caught.value.code == "no_masks"
@@ -200,7 +202,7 @@ def test_pictures_are_split_by_the_rarest_class_that_they_show() -> None:
 def test_scores_of_classes_worked_out_by_hand() -> None:
     truth = np.array([[[0, 1, 1, 255]], [[0, 2, 1, 0]]], np.uint8)
     predicted = np.array([[[0, 1, 0, 2]], [[0, 2, 2, 1]]], np.uint8)
-    scores = score_classes(truth, predicted, ["background", "road", "tree"])
+    scores = score_class_masks(truth, predicted, ["background", "road", "tree"])
     assert scores.confusion == [[2, 1, 0], [1, 1, 1], [0, 0, 1]]
     # First picture: road 2·1/(2+1), no tree in the truth. Second: road 0, tree 2·1/(1+2).
     assert scores.dice_per_image == pytest.approx([2 / 3, (0 + 2 / 3) / 2])
@@ -217,6 +219,6 @@ def test_what_is_predicted_for_unlabelled_pixels_changes_no_score() -> None:
     predicted = random.integers(0, 3, truth.shape)
     otherwise = np.where(truth == 255, (predicted + 1) % 3, predicted)
     names = ["background", "road", "tree"]
-    assert score_classes(truth, predicted, names) == score_classes(truth, otherwise, names)
+    assert score_class_masks(truth, predicted, names) == score_class_masks(truth, otherwise, names)
     other = np.where(truth == 0, (predicted + 1) % 3, predicted)
-    assert score_classes(truth, predicted, names) != score_classes(truth, other, names)
+    assert score_class_masks(truth, predicted, names) != score_class_masks(truth, other, names)

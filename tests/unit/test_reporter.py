@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocol.messages import Report
-from trainer_worker.attempt.job import Cancelled, Phase
+from trainer_worker.attempt.job import Cancelled, PlannedStage
 from trainer_worker.training.reporter import ENDS_AT_BUDGET, LEAST_MARGIN, PLAN_PERCENT, REPORT_INTERVAL_S, PipeReporter
 
-PLAN = [Phase("features", 10.0), Phase("head", 20.0), Phase("export", 10.0)]
+PLAN = [PlannedStage("features", 10.0), PlannedStage("head", 20.0), PlannedStage("export", 10.0)]
 DEADLINE_S = 10.0
 
 
@@ -86,7 +86,7 @@ def test_progress_never_goes_back_whatever_is_planned_anew(steps: list[tuple[str
     for name, value in steps:
         if name == "plan":
             assert isinstance(value, list)
-            reporter.plan([Phase(p.name, seconds) for p, seconds in zip(PLAN, value, strict=True)])
+            reporter.plan([PlannedStage(p.name, seconds) for p, seconds in zip(PLAN, value, strict=True)])
         elif name == "enter":
             reporter.enter(str(value))
         else:

@@ -1,4 +1,4 @@
-"""What a trainer gets and what it gives back: the whole contract between child.py and the trainers."""
+"""What a trainer is asked for, whom it reports to, and what it gives back."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ from trainer_worker.project.retention import checkpoints_of
 
 @dataclass(frozen=True)
 class Job:
-    """One attempt at one task, as the trainer sees it.
+    """What one attempt at one task is to do, and in which folder.
 
-    project: the user's folder; models/ and .tfmodel/ are reached through it only. fingerprint: for the manifest, see
-    unchanged.py. weights_file: of a backbone that needs one, see weights_files.py. work_dir: where models are made and
-    checked, see work_folder.py. decoding_bytes: what all threads together may take for decoding pictures.
+    project: the user's folder. Only through it are models/ and .tfmodel/ reached.
+    fingerprint: says what the folder holds and what was asked for; the manifest keeps it (see project/unchanged.py).
+    weights_file: the weights of a backbone that does not come with a package (see backbones/weights_files.py).
+    work_dir: where models are written and checked; None for the system's temporary folder (see work_folder.py).
+    decoding_bytes: the memory that all threads together may take for decoding pictures.
     """
 
     task_id: str
@@ -42,20 +44,20 @@ class Job:
 
     @property
     def checkpoints(self) -> Checkpoints:
-        """Where this task's earlier attempts left off."""
+        """What this task's earlier attempts have left to continue from."""
         return checkpoints_of(self.project, self.task_id)
 
     @property
     def has_model(self) -> bool:
-        """Whether this task has published a model already, be it an interim one."""
+        """Whether this task has published a model already, interim or final."""
         return manifest_of(self.project, self.task_id) is not None
 
 
 @dataclass(frozen=True)
-class Phase:
-    """A stage of the work in a trainer's plan.
+class PlannedStage:
+    """A stage of the training in a trainer's plan.
 
-    expected_s: seconds it should take on this machine; its share of the plan is its share of the progress.
+    expected_s: the seconds that it should take. The progress of a task is the share of the plan's seconds that is done.
     """
 
     name: str
@@ -63,41 +65,41 @@ class Phase:
 
 
 class Cancelled(Exception):  # noqa: N818 - an order that unwinds the trainer, not an error
-    """Raised out of `Reporter.step` when the task was cancelled; a trainer lets it pass through."""
+    """Raised by `Reporter.step` when the task has been cancelled. A trainer does not catch it."""
 
 
 class Reporter(Protocol):
-    """How a trainer tells where it is. No call blocks, and none raises but `step`, for a cancel.
+    """Hears from a trainer how far it is. No call blocks, and only `step` raises.
 
-    Call `plan` once the size of the work is known (again when it changes: progress never goes back),
-    then for each phase `enter`, and `step` at every batch.
+    A trainer calls `plan` once it knows how much work there is, and again if that changes; progress never goes back.
+    Then it calls `enter` for each stage and `step` after every batch.
     """
 
-    def plan(self, phases: Sequence[Phase]) -> None: ...
+    def plan(self, stages: Sequence[PlannedStage]) -> None: ...
 
-    def enter(self, phase: str) -> None:
-        """Begin the phase of that name; all earlier phases of the plan count as finished."""
+    def enter(self, stage: str) -> None:
+        """Begin the stage of that name. All earlier stages of the plan count as finished."""
 
     def step(self, fraction: float, **metrics: float) -> None:
-        """`fraction` (0.0 to 1.0) of the current phase is done. Raises Cancelled when the task was cancelled."""
+        """`fraction` (0.0 to 1.0) of the current stage is done. Raises Cancelled when the task was cancelled."""
 
     def epoch(self, number: int, metrics: dict[str, float]) -> None:
         """Epoch `number` (from 1) ended with these metrics."""
 
     def usable(self, model_path: Path) -> None:
-        """A first model is checked and published there; a better one will replace it."""
+        """An interim model has been checked and published there. A better one will replace it."""
 
     @property
     def stop_requested(self) -> bool:
-        """True once the caller asked to stop early and keep the best model so far; checked at every batch."""
+        """Whether the caller has asked to stop early and to keep what was learned so far. Ask before every batch."""
 
 
 class SilentReporter:
     """A Reporter that does nothing. Benchmarks and tests override the methods that they look at."""
 
-    def plan(self, phases: Sequence[Phase]) -> None: ...
+    def plan(self, stages: Sequence[PlannedStage]) -> None: ...
 
-    def enter(self, phase: str) -> None: ...
+    def enter(self, stage: str) -> None: ...
 
     def step(self, fraction: float, **metrics: float) -> None: ...
 
@@ -112,11 +114,11 @@ class SilentReporter:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a finished training says of itself; the files are already in place when it is returned.
+    """What a finished training says of itself. Its files are in place when it is returned.
 
-    model_path: the file that the website hands to its user (absolute, inside models/<taskId>/).
-    metrics: headline numbers, plain Python floats, for example {"accuracy": 0.93, "images": 1100}.
-    stage_seconds: seconds per phase, in order.
+    model_path: the file that the website hands to its user: absolute, inside models/<taskId>/.
+    metrics: the headline numbers as plain Python floats, for example {"accuracy": 0.93, "images": 1100}.
+    stage_seconds: seconds of each stage, in order.
     """
 
     model_path: Path

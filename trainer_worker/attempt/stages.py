@@ -1,4 +1,4 @@
-"""The stages of one training: told to the reporter, and timed for the manifest."""
+"""The stages of one training: their names, the plan of their seconds, and the seconds that they took."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ import time
 from trainer_worker.attempt.job import Reporter
 
 
+def stage_name(name: str, interim: bool) -> str:
+    """The name that callers see. The stages that make an interim model have names of their own."""
+    return f"first_{name}" if interim else name
+
+
 class Stages:
-    """`enter` a stage to end the one before; `seconds` holds what each has taken, in order."""
+    """`enter` a stage to end the one before it. `seconds` holds what each stage has taken, in order."""
 
     def __init__(self, reporter: Reporter) -> None:
         self.seconds: dict[str, float] = {}
@@ -21,7 +26,7 @@ class Stages:
         self._reporter.enter(name)
 
     def leave(self) -> None:
-        """Note the current stage's seconds so far; it may be called again when more have passed."""
+        """Add the seconds since `enter` or the last `leave` to the current stage."""
         now = time.perf_counter()
         if self.seconds:
             current = list(self.seconds)[-1]

@@ -1,4 +1,4 @@
-"""What a caller's time is spent on: a first usable model within a quarter of it, the rest for a better one. Pure."""
+"""How a caller's time budget is spent: a quarter of it on an interim model, the rest on a better one."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import math
 import time
 from collections.abc import Callable
 
-#: Of the budget: until the first model is published; until pictures are read for the last one.
-FIRST_MODEL_SHARE = 0.25
+#: The share of the budget after which the interim model is published.
+INTERIM_MODEL_SHARE = 0.25
+#: The share of the budget after which a classifier reads no more pictures.
 READING_SHARE = 0.6
 
 
 class TimeBudget:
-    """A budget in seconds from now on; 0 for no limit. Times are monotonic seconds."""
+    """A time budget that runs from the creation of this value. budget_s: 0 for no limit. Times are monotonic seconds."""
 
     def __init__(self, budget_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._began_s = clock()
@@ -20,7 +21,7 @@ class TimeBudget:
         self._budget_s = budget_s or math.inf
 
     def by_s(self, share: float, reserve_s: float = 0.0) -> float:
-        """The time at which `share` of the budget (0 to 1) is used up but for reserve_s, for what follows."""
+        """The time that is reserve_s before `share` of the budget (0 to 1) is used up; infinity without a limit."""
         return self._began_s + share * self._budget_s - reserve_s
 
 

@@ -138,30 +138,32 @@ def _blocks(network: Network) -> Iterator[tuple[str, Stage, int]]:
 
 def _feature_map(network: Network, inputs: Any) -> Any:
     x = layers.Rescaling(1 / 128, offset=-127 / 128, name="preprocess")(inputs)
-    x = _convolution(x, _STEM_CHANNELS, "stem", kernel=3, stride=2)
+    x = _relu6(_convolution(x, _STEM_CHANNELS, "stem", kernel=3, stride=2), "stem")
     for name, stage, stride in _blocks(network):
-        x = _block(x, name, stage.kernel, stride, stage.expansion, stage.channels)
-    return _convolution(x, _FEATURES, "head")
+        x = _block(x, name, stage, stride)
+    return _relu6(_convolution(x, _FEATURES, "head"), "head")
 
 
-def _block(x: Any, name: str, kernel: int, stride: int, expansion: int, channels: int) -> Any:
+def _block(x: Any, name: str, stage: Stage, stride: int) -> Any:
     """An inverted residual (MobileNetV2, Sandler et al. 2018): widen, filter each channel, narrow, add."""
     shortcut = x
-    if expansion > 1:
-        x = _convolution(x, x.shape[-1] * expansion, f"{name}_expand")
+    if stage.expansion > 1:
+        x = _relu6(_convolution(x, x.shape[-1] * stage.expansion, f"{name}_expand"), f"{name}_expand")
     x = layers.DepthwiseConv2D(
-        kernel, strides=stride, padding="same", depthwise_initializer="zeros", name=f"{name}_depthwise"
+        stage.kernel, strides=stride, padding="same", depthwise_initializer="zeros", name=f"{name}_depthwise"
     )(x)
-    x = layers.ReLU(6.0, name=f"{name}_depthwise_relu")(x)
-    x = _convolution(x, channels, f"{name}_project", relu=False)
-    if stride == 1 and shortcut.shape[-1] == channels:
+    x = _convolution(_relu6(x, f"{name}_depthwise"), stage.channels, f"{name}_project")
+    if stride == 1 and shortcut.shape[-1] == stage.channels:
         x = layers.Add(name=f"{name}_add")([x, shortcut])
     return x
 
 
-def _convolution(x: Any, channels: int, name: str, kernel: int = 1, stride: int = 1, relu: bool = True) -> Any:
-    x = layers.Conv2D(channels, kernel, strides=stride, padding="same", kernel_initializer="zeros", name=name)(x)
-    return layers.ReLU(6.0, name=f"{name}_relu")(x) if relu else x
+def _convolution(x: Any, channels: int, name: str, kernel: int = 1, stride: int = 1) -> Any:
+    return layers.Conv2D(channels, kernel, strides=stride, padding="same", kernel_initializer="zeros", name=name)(x)
+
+
+def _relu6(x: Any, name: str) -> Any:
+    return layers.ReLU(6.0, name=f"{name}_relu")(x)
 
 
 def _load(network: Network, model: keras.Model, weights: Weights) -> None:

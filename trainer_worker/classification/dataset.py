@@ -1,4 +1,4 @@
-"""Reads a classifier's pictures into features and splits them. For the trainer process only."""
+"""Reads a classifier's pictures into features and splits them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
 from protocol.errors import TrainingError
-from trainer_worker.attempt.job import Job
+from protocol.options import TrainingOptions
 from trainer_worker.classification.features import CachedFeatures, PictureFeatures
 from trainer_worker.classification.folders import ClassFolders, keep_trainable
 from trainer_worker.pictures.contents import content_groups, content_hashes
@@ -27,10 +26,11 @@ LEAST_READ_OF_CLASS = 8
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """The results of the feature stage.
+    """The results of the feature stage, for n pictures.
 
-    contents: SHA-256 of each picture's file. maps: trunk maps float32 (n, h, w, c). skipped: files that could not be
-    used. unread: the number of files that there was no time for.
+    contents: the SHA-256 of each picture's file. maps: their trunk maps, float32 (n, h, w, c). pooled: their pooled
+    features, float32 (n, features). skipped: files that could not be used. unread: the number of files that there was
+    no time for.
     """
 
     folders: ClassFolders
@@ -49,9 +49,10 @@ def read_dataset(
 ) -> Dataset:
     """Read every readable picture of every class that has enough of them; rows are in the order of folders.
 
-    until_s: monotonic time at which reading ends; the pictures read by then are spread evenly over the classes.
-    on_done is told how many pictures were looked at, several times a second while files are hashed; an exception from
-    it ends the reading. Raises what keep_trainable raises.
+    until_s: the monotonic time at which reading ends. The pictures read by then are spread evenly over the classes.
+    on_done: called with the number of pictures done so far, and several times a second while files are hashed. An
+    exception from it ends the reading.
+    Raises what keep_trainable raises.
     """
     order = np.arange(len(folders.files)) if until_s == math.inf else balanced_order(folders.classes)
     least = LEAST_READ_OF_CLASS * len(folders.labels)
@@ -104,7 +105,7 @@ def varied_maps(
 ) -> np.ndarray:
     """A copy of the maps in which the training pictures have those of their varied views (variations.py).
 
-    until_s: see read_dataset; pictures that were not reached by then keep the maps of their plain view.
+    until_s: as in read_dataset. Pictures that were not reached by then keep the maps of their plain view.
     """
     maps = data.maps.copy()
     files, contents = [data.folders.files[row] for row in split.train], [data.contents[row] for row in split.train]
@@ -118,10 +119,9 @@ def varied_maps(
     return maps
 
 
-def split_dataset(data: Dataset, job: Job, last: LastTraining | None) -> tuple[Split, list[str]]:
+def split_dataset(data: Dataset, options: TrainingOptions, last: LastTraining | None) -> tuple[Split, list[str]]:
     """The split into training and held-out set, and all warnings about the data."""
     folders, groups = data.folders, content_groups(data.contents)
-    options = job.options
     sides = last.sides(data.contents) if last else None
     split = stratified_split(folders.classes, groups, options.validation_split, options.seed, sides)
     if not len(split.held_out):
@@ -130,20 +130,16 @@ def split_dataset(data: Dataset, job: Job, last: LastTraining | None) -> tuple[S
             f"The images of {', '.join(folders.labels)} are copies of one picture for each class, or the same in "
             "several classes; scoring the model needs two different pictures of a class. Add more.",
         )
-    return split, [*skipped_warnings(data.skipped), *folders.warnings, *_warnings(folders, groups, split, job)]
+    return split, [*skipped_warnings(data.skipped), *folders.warnings, *_warnings(folders, groups, split)]
 
 
-def _warnings(folders: ClassFolders, groups: np.ndarray, split: Split, job: Job) -> list[str]:
+def _warnings(folders: ClassFolders, groups: np.ndarray, split: Split) -> list[str]:
     warnings = []
     for rows in conflicts(groups, folders.classes):
-        names = ", ".join(picture_name(folders.files[row], job) for row in rows)
+        names = ", ".join(folders.name_of(folders.files[row]) for row in rows)
         warnings.append(f"The same picture stands in different classes: {names}. Keep only the right one.")
     scored = set(folders.classes[split.held_out].tolist())
     for index, label in enumerate(folders.labels):
         if index not in scored:
             warnings.append(f"Class {label!r} has no held-out image, as all of its images are the same; add others.")
     return warnings
-
-
-def picture_name(path: Path, job: Job) -> str:
-    return path.relative_to(job.project_dir).as_posix()

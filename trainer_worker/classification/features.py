@@ -161,6 +161,12 @@ class FeatureExtractor:
         return [PictureFeatures(*features) for features in zip(trunk.numpy(), pooled.numpy(), strict=True)]
 
 
+@functools.lru_cache(maxsize=1)
+def kept_extractor(backbone: Backbone, image_size: int, threads: int, cache_dir: Path) -> FeatureExtractor:
+    """Kept from task to task: it holds no data of a task, and a website's tasks rarely change backbone or size."""
+    return FeatureExtractor(backbone, image_size, threads, cache_dir)
+
+
 class CachedFeatures:
     """The features of a project's pictures, taken from its cache or else computed and cached."""
 

@@ -7,14 +7,13 @@ Small classes count as much as large ones: the regression weights their pictures
 
 from __future__ import annotations
 
+import functools
 import math
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import keras
-import msgspec
 import numpy as np
 import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
@@ -22,12 +21,12 @@ from threadpoolctl import threadpool_limits
 
 from protocol.end_reason import EndReason
 from protocol.options import TrainingOptions
-from trainer_worker.attempt.job import Reporter
-from trainer_worker.attempt.time_budget import share_spent
+from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.backbones.backbone import Backbone
 from trainer_worker.optimization.adam import Adam
+from trainer_worker.optimization.epochs import Course, EpochLoop, History, Learner
+from trainer_worker.optimization.learning_rate import RateSchedule
 from trainer_worker.optimization.training_copies import tail_twin
-from trainer_worker.project.checkpoints import Checkpoints, RandomState
 
 LABEL_SMOOTHING = 0.1
 #: Few pictures train for as many epochs as make this many steps, within these bounds (docs/choices.md, "Optimizer steps
@@ -57,7 +56,7 @@ START_C = 1e-3
 HEAD_ITERATIONS = 100
 EVALUATION_BATCH = 64
 #: Epochs of a training that continues from the last one after a few new pictures.
-PASSES_OVER_NEW = 2
+EPOCHS_OVER_NEW = 2
 #: Such a training also rehearses this many known pictures for each new one, and at least this many batches of them.
 REHEARSED_A_NEW_PICTURE = 4
 REHEARSED_BATCHES = 4
@@ -82,7 +81,7 @@ class Classifier:
 
 
 @dataclass(frozen=True)
-class Examples:
+class LabelledFeatures:
     """The features and classes of the pictures that may be trained on.
 
     views: trunk maps float32 (n, h, w, c), first of the plain pictures, then of their varied views. pooled: float32
@@ -92,31 +91,6 @@ class Examples:
     views: tuple[np.ndarray, ...]
     pooled: np.ndarray
     classes: np.ndarray
-
-
-@dataclass
-class History:
-    """epochs: the mean loss and the training accuracy of each epoch."""
-
-    epochs: list[dict[str, float]] = field(default_factory=list)
-    #: Optimizer steps, including those of an epoch that was not finished.
-    steps: int = 0
-    #: DIVERGED: the model still has the weights that the training began with.
-    end_reason: EndReason = EndReason.CONVERGED
-
-
-class _Epoch(msgspec.Struct, frozen=True):
-    loss: float
-    accuracy: float
-
-
-class _Facts(msgspec.Struct, frozen=True):
-    """What a checkpoint says besides its arrays. passes: planned epochs of its training. rows: what it trained on."""
-
-    passes: int
-    rows: list[int]
-    epochs: list[_Epoch]
-    random: RandomState
 
 
 def build_classifier(backbone: Backbone, image_size: int, labels: int) -> Classifier:
@@ -173,38 +147,6 @@ def dropout_for(images: int) -> float:
     return DROPOUT_OF_FEW if images <= FEW_IMAGES else DROPOUT
 
 
-def fit(
-    classifier: Classifier,
-    examples: Examples,
-    rows: np.ndarray,
-    options: TrainingOptions,
-    reporter: Reporter,
-    checkpoints: Checkpoints,
-    end_by_s: float = math.inf,
-) -> History:
-    """Train on these rows: first the head's regression, then planned_epochs of fine-tuning.
-
-    Every row trains; none is held back to choose an epoch (docs/choices.md, "No inner validation"). The learning rate
-    falls to nearly nothing by the last epoch, or by end_by_s (monotonic seconds) if that comes first, so the weights
-    have settled in either case. If there was no time for fine-tuning, or it broke the model, the model is the
-    regression alone.
-    Training ends early when the reporter has a stop request. The reporter hears of every batch and of every epoch; its
-    Cancelled is not caught here. Each epoch leaves a checkpoint. A later call with the same arguments continues from
-    it and ends with the same model.
-    """
-    fit_head(classifier, examples.pooled[rows], examples.classes[rows], START_C)
-    passes = planned_epochs(len(rows), options)
-    tuning = _Tuning(classifier, examples, options, reporter, checkpoints, dropout_for(len(rows)))
-    history = tuning.run("fit", rows, passes, end_by_s)
-    if history.end_reason is EndReason.CONVERGED and passes == options.epochs:
-        history.end_reason = EndReason.EPOCHS
-    if history.end_reason is EndReason.DIVERGED or history.steps < LEAST_STEPS:
-        fit_head(classifier, examples.pooled[rows], examples.classes[rows])
-    else:
-        tuning.keep()
-    return history
-
-
 def predict(classifier: Classifier, maps: np.ndarray) -> np.ndarray:
     """Probabilities float32 (n, labels) of trunk maps float32 (n, h, w, c)."""
     starts = range(0, len(maps), EVALUATION_BATCH)
@@ -212,151 +154,108 @@ def predict(classifier: Classifier, maps: np.ndarray) -> np.ndarray:
     return np.concatenate(parts) if parts else np.zeros((0, classifier.head.units), np.float32)
 
 
-def fit_more(
+def fit(
     classifier: Classifier,
-    examples: Examples,
-    new: np.ndarray,
-    known: np.ndarray,
-    options: TrainingOptions,
-    reporter: Reporter,
-    checkpoints: Checkpoints,
+    features: LabelledFeatures,
+    rows: np.ndarray,
+    attempt: Attempt,
+    end_by_s: float = math.inf,
+) -> History:
+    """Train on these rows: first the head's regression, then planned_epochs of fine-tuning.
+
+    Every row trains; none is held back to choose an epoch (docs/choices.md, "No inner validation"). The learning rate
+    falls to nearly nothing by the last epoch, or by end_by_s (monotonic seconds) if that comes first, so the weights
+    have settled in either case. If there was no time for fine-tuning, or it broke the model, the model is the
+    regression alone. EpochLoop says what the reporter hears and how a later attempt continues.
+    """
+    options = attempt.job.options
+    fit_head(classifier, features.pooled[rows], features.classes[rows], START_C)
+    tail = tail_twin(classifier.tail)
+    learner = _learner(tail, features, Drawing(rows, options.batch_size, dropout_for(len(rows))))
+    epochs, steps = planned_epochs(len(rows), options), math.ceil(len(rows) / options.batch_size)
+    rate = RateSchedule(options.learning_rate, epochs * steps, WARM_UP_STEPS)
+    history = EpochLoop(learner, Course("fit", rows.tolist(), epochs, steps, rate, end_by_s), attempt).run()
+    if history.end_reason is EndReason.CONVERGED and epochs == options.epochs:
+        history.end_reason = EndReason.EPOCHS
+    if history.end_reason is EndReason.DIVERGED or history.steps < LEAST_STEPS:
+        fit_head(classifier, features.pooled[rows], features.classes[rows])
+    else:
+        classifier.tail.set_weights(tail.get_weights())
+    return history
+
+
+def fit_more(
+    classifier: Classifier, features: LabelledFeatures, new: np.ndarray, known: np.ndarray, attempt: Attempt
 ) -> History:
     """Continue from weights that were trained on the rows `known`: a few epochs on the rows `new`.
 
     Some known rows train with them, so that the model does not forget them (rehearsal; Robins 1995). The rest is as in
     `fit`.
     """
+    options = attempt.job.options
     random = np.random.default_rng(options.seed)
     count = min(len(known), max(REHEARSED_A_NEW_PICTURE * len(new), REHEARSED_BATCHES * options.batch_size))
     rows = np.concatenate([new, random.choice(known, count, replace=False)])
-    passes = min(options.epochs, PASSES_OVER_NEW) if len(new) else 0
-    options = msgspec.structs.replace(options, learning_rate=RATE_SHARE_OVER_NEW * options.learning_rate)
-    tuning = _Tuning(classifier, examples, options, reporter, checkpoints, dropout_for(len(new) + len(known)))
-    history = tuning.run("more", rows, passes)
+    tail = tail_twin(classifier.tail)
+    learner = _learner(tail, features, Drawing(rows, options.batch_size, dropout_for(len(new) + len(known))))
+    epochs, steps = min(options.epochs, EPOCHS_OVER_NEW) if len(new) else 0, math.ceil(len(rows) / options.batch_size)
+    rate = RateSchedule(RATE_SHARE_OVER_NEW * options.learning_rate, epochs * steps, WARM_UP_STEPS)
+    history = EpochLoop(learner, Course("more", rows.tolist(), epochs, steps, rate), attempt).run()
     if history.end_reason is not EndReason.DIVERGED:
-        tuning.keep()
+        classifier.tail.set_weights(tail.get_weights())
     return history
 
 
-class _Tuning:
-    """Trains a copy of the classifier's tail on examples. The classifier does not change until `keep`."""
+@dataclass(frozen=True)
+class Drawing:
+    """How the batches of an epoch are drawn. dropout: the share of the pooled features that a step drops."""
 
-    def __init__(
-        self,
-        classifier: Classifier,
-        examples: Examples,
-        options: TrainingOptions,
-        reporter: Reporter,
-        checkpoints: Checkpoints,
-        dropout: float,
-    ) -> None:
-        self._classifier, self._examples = classifier, examples
-        self._options, self._reporter, self._checkpoints = options, reporter, checkpoints
-        self._twin = tail_twin(classifier.tail)
-        self._optimizer = Adam(self._twin.trainable_variables)
-        self._step = _compile_step(self._twin, self._optimizer)
-        self._rng = np.random.default_rng(options.seed)
-        self._dropout = np.float32(dropout)
+    rows: np.ndarray
+    batch_size: int
+    dropout: float
 
-    def run(self, name: str, rows: np.ndarray, passes: int, end_by_s: float = math.inf) -> History:
-        """Train for `passes` epochs. name: the checkpoint's name. end_by_s: see fit."""
-        begun_s = time.monotonic()
-        history = self._resume(name, rows, passes) or History()
-        total = passes * math.ceil(len(rows) / self._options.batch_size)
-        for epoch in range(len(history.epochs) + 1, passes + 1):
-            losses, right = [], 0
-            for batch in self._batches(rows):
-                if reason := self._why_end(end_by_s):
-                    history.end_reason = reason
-                    return history
-                done = max(history.steps / total, share_spent(begun_s, end_by_s))
-                self._optimizer.learning_rate.assign(self._options.learning_rate * rate_share(history.steps, done))
-                loss, named_right = self._step(*batch)
-                losses.append(float(loss))
-                right += int(named_right)
-                history.steps += 1
-                self._reporter.step(history.steps / total, loss=losses[-1])
-            if not np.mean(losses) <= DIVERGED_ABOVE * math.log(self._classifier.head.units) or not self._has_numbers():
-                history.end_reason = EndReason.DIVERGED
-                return history
-            history.epochs.append({"loss": float(np.mean(losses)), "accuracy": right / len(rows)})
-            self._reporter.epoch(epoch, history.epochs[-1])
-            self._save(name, rows, passes, history)
-        return history
-
-    def keep(self) -> None:
-        """Give the classifier the weights that the copy has learned."""
-        self._classifier.tail.set_weights(self._twin.get_weights())
-
-    def _why_end(self, end_by_s: float) -> EndReason | None:
-        """Why training should end before the next batch; None to continue."""
-        if self._reporter.stop_requested:
-            return EndReason.STOPPED
-        return EndReason.BUDGET if time.monotonic() >= end_by_s else None
-
-    def _has_numbers(self) -> bool:
-        """Whether all weights are finite. The last step of an epoch may break them although its loss was finite."""
-        return all(bool(np.isfinite(weights).all()) for weights in self._twin.get_weights())
-
-    def _arrays(self) -> list[np.ndarray]:
-        return [*self._twin.get_weights(), *(variable.numpy() for variable in self._optimizer.state)]
-
-    def _save(self, name: str, rows: np.ndarray, passes: int, history: History) -> None:
-        epochs = [_Epoch(**epoch) for epoch in history.epochs]
-        facts = _Facts(passes, rows.tolist(), epochs, RandomState.of(self._rng))
-        self._checkpoints.save(name, facts, self._arrays())
-
-    def _resume(self, name: str, rows: np.ndarray, passes: int) -> History | None:
-        """Restore the last checkpoint of that name; None if there is none for the same epochs and rows.
-
-        Both change with the pictures or an upgrade. A picture that was held out then might be trained on now.
-        """
-        saved = self._checkpoints.load(name, _Facts, self._arrays())
-        if saved is None:
-            return None
-        facts, arrays = saved
-        if (facts.passes, facts.rows) != (passes, rows.tolist()) or not 1 <= len(facts.epochs) <= passes:
-            return None
-        count = len(self._twin.weights)
-        self._twin.set_weights(arrays[:count])
-        for variable, value in zip(self._optimizer.state, arrays[count:], strict=True):
-            variable.assign(value)
-        facts.random.restore(self._rng)
-        steps_a_pass = math.ceil(len(rows) / self._options.batch_size)
-        return History([msgspec.structs.asdict(epoch) for epoch in facts.epochs], len(facts.epochs) * steps_a_pass)
-
-    def _batches(self, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    def batches(
+        self, features: LabelledFeatures, labels: int, random: np.random.Generator
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """One epoch in random order, in batches of nearly equal size: trunk maps, one-hot classes, dropout factors.
 
         Each picture comes in its plain or its varied view. An epoch draws as many pictures as there are rows, each as
         often as its weight says, rounded up or down at random. So a picture of a small class may come several times,
         and one of a large class not at all.
         """
-        examples, rng = self._examples, self._rng
-        shuffled = rng.permutation(rows)
-        ends = np.cumsum(image_weights(examples.classes[shuffled]))
-        drawn = np.searchsorted(ends, np.arange(len(rows)) + rng.random(), side="right")
-        order = rng.permutation(shuffled[np.minimum(drawn, len(rows) - 1)])
-        views = rng.integers(0, len(examples.views), len(order))
-        count = math.ceil(len(order) / self._options.batch_size)
-        one_hot = np.eye(self._classifier.head.units, dtype=np.float32)
+        rows, dropout = self.rows, np.float32(self.dropout)
+        shuffled = random.permutation(rows)
+        ends = np.cumsum(image_weights(features.classes[shuffled]))
+        drawn = np.searchsorted(ends, np.arange(len(rows)) + random.random(), side="right")
+        order = random.permutation(shuffled[np.minimum(drawn, len(rows) - 1)])
+        views = random.integers(0, len(features.views), len(order))
+        count = math.ceil(len(order) / self.batch_size)
+        one_hot = np.eye(labels, dtype=np.float32)
         for batch, of_view in zip(np.array_split(order, count), np.array_split(views, count), strict=True):
-            maps = [examples.views[view][row] for row, view in zip(batch, of_view, strict=True)]
-            kept = rng.random((len(batch), examples.pooled.shape[1]), dtype=np.float32) >= self._dropout
-            yield np.stack(maps), one_hot[examples.classes[batch]], kept.astype(np.float32) / (1 - self._dropout)
+            maps = [features.views[view][row] for row, view in zip(batch, of_view, strict=True)]
+            kept = random.random((len(batch), features.pooled.shape[1]), dtype=np.float32) >= dropout
+            yield np.stack(maps), one_hot[features.classes[batch]], kept.astype(np.float32) / (1 - dropout)
 
 
-def rate_share(taken: int, done: float) -> float:
-    """The share of the learning rate that the next step uses: a linear warm-up, then a cosine decay.
-
-    taken: steps so far. done: the share of the training that is over, by steps or by time, whichever is further. The
-    decay is that of SGDR (Loshchilov and Hutter 2017); decay by time is budgeted training (Li et al. 2020).
-    """
-    return min(1.0, (taken + 1) / WARM_UP_STEPS) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+def _learner(tail: Any, features: LabelledFeatures, drawing: Drawing) -> Learner:
+    """tail: the copy of the classifier's tail that learns."""
+    optimizer, labels = Adam(tail.trainable_variables), tail.output_shape[-1]
+    return Learner(
+        network=tail,
+        optimizer=optimizer,
+        batches=functools.partial(drawing.batches, features, labels),
+        step=_compile_step(tail, optimizer),
+        score_name="accuracy",
+        score_of=lambda counts: float(counts[0] / counts[1]),
+        breaks_above=DIVERGED_ABOVE * math.log(labels),
+    )
 
 
 def _compile_step(tail: Any, optimizer: Adam) -> Any:
-    """(trunk maps, one-hot classes, dropout factors of the pooled features) -> (loss, number of correct pictures)."""
+    """(trunk maps, one-hot classes, dropout factors of the pooled features) -> (loss, counts of pictures).
+
+    The counts are those of the pictures that were classified correctly, and of all pictures: int32 (2,).
+    """
     head = tail.layers[-1]
     pool = keras.Model(tail.input, head.input)
 
@@ -369,7 +268,7 @@ def _compile_step(tail: Any, optimizer: Adam) -> Any:
             loss = tf.reduce_mean(losses)
         optimizer.apply(tape.gradient(loss, tail.trainable_variables))
         right = tf.argmax(logits, axis=-1) == tf.argmax(truth, axis=-1)
-        return loss, tf.reduce_sum(tf.cast(right, tf.int32))
+        return loss, tf.stack([tf.reduce_sum(tf.cast(right, tf.int32)), tf.size(right)])
 
     shapes = (pool.input_shape, tail.output_shape, pool.output_shape)
     signature = [tf.TensorSpec(shape, tf.float32) for shape in shapes]

@@ -48,12 +48,16 @@ class ClassFolders:
         """The same labels with these files only."""
         return replace(self, files=tuple(self.files[row] for row in rows), classes=self.classes[rows])
 
+    def name_of(self, path: Path) -> str:
+        """Relative to the project's folder."""
+        return self.reader.files.name_of(path)
+
     def counts(self) -> dict[str, int]:
         numbers = np.bincount(self.classes, minlength=len(self.labels))
         return dict(zip(self.labels, numbers.tolist(), strict=True))
 
 
-def scan(project_dir: Path, decoding: DecodingBudget | None = None) -> ClassFolders:
+def scan_class_folders(project_dir: Path, decoding: DecodingBudget | None = None) -> ClassFolders:
     """Find the class folders and their candidate pictures, without opening any.
 
     Labels come in the order of labels_info.txt, else sorted by name; files are sorted within a class.

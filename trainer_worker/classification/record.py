@@ -1,4 +1,4 @@
-"""What metrics.json and manifest.json say about a classifier. For the trainer process only."""
+"""What metrics.json and manifest.json say about a classifier."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 
 from protocol.end_reason import EndReason
-from trainer_worker.attempt.job import Job
 from trainer_worker.backbones.backbone import ChosenBackbone
-from trainer_worker.classification.dataset import Dataset, picture_name
-from trainer_worker.classification.fine_tuning import Classifier, History
+from trainer_worker.classification.dataset import Dataset
+from trainer_worker.classification.fine_tuning import Classifier
 from trainer_worker.classification.kind import KIND
 from trainer_worker.classification.scores import ClassScores
 from trainer_worker.exporting.checks import Exports
+from trainer_worker.optimization.epochs import History
 from trainer_worker.pictures.splits import Split
 
 
 @dataclasses.dataclass(frozen=True)
-class Trained:
+class TrainedClassifier:
     """A trained classifier and what it was made from. continued_from: the task whose model it continued from, or ""."""
 
     data: Dataset
@@ -41,13 +41,14 @@ def headline(scores: ClassScores, data: Dataset) -> dict[str, float]:
 
 
 def describe_training(
-    trained: Trained, scores: ClassScores, probabilities: np.ndarray, exports: Exports, job: Job
+    trained: TrainedClassifier, scores: ClassScores, probabilities: np.ndarray, exports: Exports
 ) -> dict[str, Any]:
+    """The content of metrics.json. probabilities: float32 (n, labels) of the n held-out pictures."""
     data, split, history = trained.data, trained.split, trained.history
     labels = data.folders.labels
     held_out = [
         {
-            "file": picture_name(data.folders.files[row], job),
+            "file": data.folders.name_of(data.folders.files[row]),
             "truth": labels[data.folders.classes[row]],
             "predicted": labels[int(given.argmax())],
             "probability": float(given.max()),
@@ -72,9 +73,10 @@ def describe_training(
     }
 
 
-def describe_model(trained: Trained, scores: ClassScores, exports: Exports, job: Job) -> dict[str, Any]:
+def describe_model(trained: TrainedClassifier, scores: ClassScores, exports: Exports) -> dict[str, Any]:
+    """What the manifest says of a classifier besides what it says of every model."""
     data, history = trained.data, trained.history
-    side, labels = job.options.image_size, list(data.folders.labels)
+    side, labels = trained.classifier.model.input_shape[1], list(data.folders.labels)
     return {
         "input": {"shape": [None, side, side, 3], "dtype": "float32", "range": [0, 255], "channels": "RGB"},
         "output": {"shape": [None, len(labels)], "dtype": "float32", "meaning": "probability of each label"},

@@ -13,8 +13,11 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 @dataclass(frozen=True)
 class ClassScores:
-    """accuracy, balanced_accuracy (mean recall of the classes that have held-out images) and
-    baseline_accuracy (always the largest class) from 0 to 1. confusion[i][j]: images of class i taken for j.
+    """The scores of n held-out images. All accuracies are from 0 to 1.
+
+    balanced_accuracy: the mean recall of the classes that have held-out images.
+    baseline_accuracy: the accuracy of always predicting the largest class.
+    confusion[i][j]: the number of images of class i that were predicted as class j.
     """
 
     accuracy: float

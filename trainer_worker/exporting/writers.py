@@ -27,6 +27,17 @@ ReadPictures = Callable[[], npt.NDArray[np.uint8]]
 
 
 @dataclass(frozen=True)
+class ModelToExport:
+    """A trained model, and training pictures from which the int8 converter learns the range of every tensor.
+
+    model: as in Export.
+    """
+
+    model: keras.Model
+    calibration: ReadPictures
+
+
+@dataclass(frozen=True)
 class Export:
     """The input of the writers.
 

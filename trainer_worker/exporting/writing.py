@@ -7,13 +7,11 @@ import importlib.util
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import keras
-
 from protocol.errors import TrainingError
 from trainer_worker.exporting import writers
 from trainer_worker.exporting.checks import Unwritten
 from trainer_worker.exporting.formats import FORMATS, Format
-from trainer_worker.exporting.writers import Export, ReadPictures, trace_frozen
+from trainer_worker.exporting.writers import Export, ModelToExport, trace_frozen
 
 #: Number of training pictures from which the int8 converter learns the range of every tensor.
 CALIBRATION_PICTURES = 64
@@ -32,16 +30,15 @@ def refuse_impossible(formats: Sequence[str]) -> None:
 
 
 def export_model(
-    model: keras.Model,
+    source: ModelToExport,
     folder: Path,
     formats: Sequence[str],
-    calibration: ReadPictures,
     on_written: Callable[[str, Path], None],
     on_step: Callable[[float], None],
 ) -> list[Unwritten]:
     """Write the model into `folder` in the given formats (keys of FORMATS); returns which could not be written and why.
 
-    model, calibration: see Export. Every file takes a batch "image", float32 raw RGB 0 to 255, and gives "output".
+    Every file takes a batch "image", float32 raw RGB 0 to 255, and gives "output".
     SavedModel, Keras and ONNX files take batches of any size; TFLite files take one image, as phones' GPU delegates
     require. on_written: told the format and the path of each file when it is complete.
     on_step: told the finished fraction, 0.0 to 1.0; an exception from it ends the export.
@@ -49,12 +46,12 @@ def export_model(
     """
     ordered = [row for row in FORMATS.values() if row.name in formats]
     total_s, done_s = sum(row.writing_s for row in ordered), 0.0
-    frozen = functools.cache(functools.partial(trace_frozen, model))
+    frozen = functools.cache(functools.partial(trace_frozen, source.model))
     unwritten = []
     for row in ordered:
         step = functools.partial(_step_within, on_step, done_s / total_s, row.writing_s / total_s)
         path = folder / row.file
-        reason = _write(row, Export(model, frozen, calibration, step), path)
+        reason = _write(row, Export(source.model, frozen, source.calibration, step), path)
         if reason:
             unwritten.append(Unwritten(row.name, reason))
         else:

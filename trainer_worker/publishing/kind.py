@@ -72,7 +72,7 @@ class Snippets:
 class Kind:
     """One trainType.
 
-    trainer: the module with `train(job, reporter, cache_dir, threads)` and `warm_up(cache_dir, threads)`. It is named
+    trainer: the module with `train(attempt)` and `warm_up(cache_dir, threads)`. It is named
     here and imported by training/registry.py, because it loads TensorFlow and a kind doesn't.
     headline: the name of the metric that says most about a model, a key of TrainingResult.metrics.
     output_spec: makes what input_spec.json says about the output besides name, shape, type and labels, from

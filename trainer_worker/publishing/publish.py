@@ -13,13 +13,14 @@ import keras
 import msgspec
 import tensorflow as tf
 
-from trainer_worker.attempt.job import Job, Reporter
-from trainer_worker.attempt.stages import Stages
+from trainer_worker.attempt.attempt import Attempt
+from trainer_worker.attempt.job import Job
+from trainer_worker.attempt.stages import stage_name
 from trainer_worker.attempt.work_folder import work_folder
 from trainer_worker.backbones.backbone import ChosenBackbone
 from trainer_worker.exporting.checks import ExportChecks, Exports, HeldOut
 from trainer_worker.exporting.scoring import load_predictor
-from trainer_worker.exporting.writers import ReadPictures
+from trainer_worker.exporting.writers import ModelToExport
 from trainer_worker.exporting.writing import export_model
 from trainer_worker.project.json_text import json_text
 from trainer_worker.project.model_files import FILES, LABELS, METRICS, label_lines
@@ -27,74 +28,70 @@ from trainer_worker.project.model_folder import ModelFolder
 from trainer_worker.publishing.app_pack import FinishedModel, add_app_pack, label_model
 from trainer_worker.publishing.kind import Kind
 
-#: A first model before the budget's end is wanted soon, and in one format.
-FIRST_MODEL = "first_"
-_FIRST_FORMAT = "tflite"
+#: An interim model is wanted soon, so it has one format: this one if it is asked for.
+_INTERIM_FORMAT = "tflite"
 
 
 @dataclass(frozen=True)
 class Publication:
-    """What publish_model needs to know of a trained model.
+    """A trained model that is to be published, and what must be known of it.
 
-    kind: its trainType. model: as writers.Export has it. chosen: what it was made of. proof: what every file must
-    reproduce. calibration: training pictures.
+    kind: its trainType. chosen: what it was made of. proof: what every file must reproduce.
     describe: from what the export has come to and its warnings to metrics.json and what is special in manifest.json.
     """
 
     kind: Kind
-    model: keras.Model
+    source: ModelToExport
     chosen: ChosenBackbone
     labels: Sequence[str]
     proof: HeldOut
-    calibration: ReadPictures
     describe: Callable[[Exports, list[str]], tuple[dict[str, Any], dict[str, Any]]]
 
+    def publish(self, attempt: Attempt, interim: bool = False) -> Path:
+        """Export, check and publish the model; returns the file to hand to the user.
 
-def publish_model(
-    publication: Publication, job: Job, reporter: Reporter, stages: Stages, threads: int, prefix: str = ""
-) -> Path:
-    """The published file to hand to the user. prefix: FIRST_MODEL for an interim model, of its stages' names.
+        interim: whether a better model of this task will replace this one.
+        Files are written and checked in a folder of our own and then copied: nobody can swap one between its check and
+        its use. Raises what ExportChecks, export_model, work_folder and ModelFolder raise; then nothing is published.
+        """
+        job, stages = attempt.job, attempt.stages
+        with ModelFolder(job.project, job.task_id, job.attempt) as folder, work_folder(job.work_dir) as work:
+            exports, warnings = self._export(work, attempt, interim)
+            if not interim:
+                stages.enter("publish")
+            (work / LABELS).write_text(label_lines(self.labels), "utf-8")
+            metrics, manifest = self.describe(exports, [*warnings, *exports.warnings()])
+            metrics = {**metrics, "backbone": self.chosen.facts()}
+            (work / METRICS).write_text(json_text(metrics), "utf-8")
+            stages.leave()
+            manifest = {
+                **_facts_of(job, self.chosen),
+                "labels": list(self.labels),
+                **manifest,
+                "model_file": exports.model_file(),
+                "stage_seconds": dict(stages.seconds),
+                "interim": interim,
+            }
+            _add_app_pack(FinishedModel(self.kind, work, manifest, metrics, job.project_dir), attempt.threads)
+            folder.add_all(work, functools.partial(attempt.reporter.step, 1.0))
+            return folder.publish(manifest) / exports.model_file()
 
-    Files are written and checked in a folder of our own and then copied: nobody can swap one between its check and
-    its use. Raises what ExportChecks, export_model, work_folder and ModelFolder raise; then nothing is published.
-    """
-    formats = job.options.exports
-    if prefix and _FIRST_FORMAT in formats:
-        formats = (_FIRST_FORMAT,)
-    warnings: list[str] = []
-    with ModelFolder(job.project, job.task_id, job.attempt) as folder, work_folder(job.work_dir) as work:
-        stages.enter(f"{prefix}export")
-        with ExportChecks(publication.proof, threads) as checks:
+    def _export(self, work: Path, attempt: Attempt, interim: bool) -> tuple[Exports, list[str]]:
+        """Write the files into `work` and check them. Returns the result, and the warnings from labelling the files."""
+        options, step = attempt.job.options, attempt.reporter.step
+        formats = (_INTERIM_FORMAT,) if interim and _INTERIM_FORMAT in options.exports else options.exports
+        warnings: list[str] = []
+        attempt.stages.enter(stage_name("export", interim))
+        with ExportChecks(self.proof, attempt.threads) as checks:
 
             def on_written(name: str, path: Path) -> None:
                 if path.suffix == ".tflite":
-                    labels = publication.labels
-                    warnings.extend(label_model(path, publication.kind, job.options.image_size, labels))
+                    warnings.extend(label_model(path, self.kind, options.image_size, self.labels))
                 checks.begin(name, path)
 
-            unwritten = export_model(
-                publication.model, work, formats, publication.calibration, on_written, reporter.step
-            )
-            stages.enter(f"{prefix}check")
-            exports = checks.finish(reporter.step, unwritten)
-        if not prefix:
-            stages.enter("publish")
-        (work / LABELS).write_text(label_lines(publication.labels), "utf-8")
-        metrics, manifest = publication.describe(exports, [*warnings, *exports.warnings()])
-        metrics = {**metrics, "backbone": publication.chosen.facts()}
-        (work / METRICS).write_text(json_text(metrics), "utf-8")
-        stages.leave()
-        manifest = {
-            **_facts_of(job, publication.chosen),
-            "labels": list(publication.labels),
-            **manifest,
-            "model_file": exports.model_file(),
-            "stage_seconds": dict(stages.seconds),
-            "interim": bool(prefix),
-        }
-        _add_app_pack(FinishedModel(publication.kind, work, manifest, metrics, job.project_dir), threads)
-        folder.add_all(work, functools.partial(reporter.step, 1.0))
-        return folder.publish(manifest) / exports.model_file()
+            unwritten = export_model(self.source, work, formats, on_written, step)
+            attempt.stages.enter(stage_name("check", interim))
+            return checks.finish(step, unwritten), warnings
 
 
 def _facts_of(job: Job, chosen: ChosenBackbone) -> dict[str, Any]:

@@ -76,7 +76,7 @@ class MaskFolders:
         self.skipped.append(SkippedFile(self.name_of(path), reason))
 
 
-def scan(project_dir: Path, decoding: DecodingBudget | None = None) -> MaskFolders:
+def scan_mask_folders(project_dir: Path, decoding: DecodingBudget | None = None) -> MaskFolders:
     """Pair the pictures of `images/` with the masks of `masks/` and `labels/`, by name, without decoding them.
 
     A picture's mask is `<stem>_mask.<ext>` or else `<stem>.<ext>`; `masks/` is looked at before `labels/`.

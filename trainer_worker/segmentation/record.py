@@ -1,21 +1,49 @@
-"""What metrics.json and manifest.json say about a segmentation model. For the trainer process only."""
+"""What metrics.json and manifest.json say about a segmentation model."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import keras
+
 from protocol.end_reason import EndReason
-from trainer_worker.attempt.job import Job
-from trainer_worker.pictures.splits import Split
+from trainer_worker.backbones.backbone import ChosenBackbone
+from trainer_worker.optimization.epochs import History
 from trainer_worker.segmentation.classes import MaskClasses
-from trainer_worker.segmentation.folders import MaskFolders
+from trainer_worker.segmentation.dataset import MaskDataset
 from trainer_worker.segmentation.kind import KIND
 from trainer_worker.segmentation.predictions import THRESHOLD
 from trainer_worker.segmentation.scores import MaskScores
 from trainer_worker.segmentation.tiles import overlap_px
-from trainer_worker.segmentation.unet_training import DecoderHistory
+
+
+@dataclass(frozen=True)
+class TrainedSegmenter:
+    """A trained segmenter and what it was made from. tiles: the option; 0 for a model of whole pictures."""
+
+    model: keras.Model
+    chosen: ChosenBackbone
+    data: MaskDataset
+    tiles: int
+    history: History
+    warnings: list[str]
+
+
+@dataclass(frozen=True)
+class ScoredMasks:
+    """How well the masks of the held-out pictures were predicted.
+
+    baseline: the scores of predicting the most common foreground class for every pixel.
+    pairs: for each scored picture or square, the number of its pair, int (n,).
+    whole: whether pictures were scored at their own size, put together from tiles.
+    """
+
+    scores: MaskScores
+    baseline: MaskScores
+    pairs: Any
+    whole: bool
 
 
 def headline(scores: MaskScores, images: int) -> dict[str, float]:
@@ -28,27 +56,18 @@ def headline(scores: MaskScores, images: int) -> dict[str, float]:
     }
 
 
-def describe_training(
-    scores: MaskScores,
-    everything: MaskScores,
-    history: DecoderHistory,
-    scored: Sequence[int],
-    split: Split,
-    folders: MaskFolders,
-    exports: dict[str, Any],
-    tiles: int,
-    warnings: list[str],
-) -> dict[str, Any]:
-    """The content of metrics.json. scored: for each scored picture or square, the number of its pair."""
-    resolution = "the pictures' own size, put together from tiles" if tiles else "the model's input size"
+def describe_training(trained: TrainedSegmenter, scored: ScoredMasks, exports: dict[str, Any]) -> dict[str, Any]:
+    """The content of metrics.json."""
+    folders, split, scores = trained.data.folders, trained.data.split, scored.scores
+    resolution = "the pictures' own size, put together from tiles" if scored.whole else "the model's input size"
     files = [folders.name_of(pair.picture) for pair in folders.pairs]
-    held_out = zip(scored, scores.dice_per_image, strict=True)
+    held_out = zip(scored.pairs, scores.dice_per_image, strict=True)
     return {
         "headline": f"{KIND.headline}: mean of the held-out pictures' own Dice, at {resolution}",
         "final": {**headline(scores, len(files)), "pixel_accuracy": scores.pixel_accuracy},
-        "baseline": {"all_foreground_dice": everything.dice, "all_foreground_iou": everything.iou},
-        "history": [{"epoch": number, **epoch} for number, epoch in enumerate(history.epochs, start=1)],
-        "end_reason": history.end_reason,
+        "baseline": {"all_foreground_dice": scored.baseline.dice, "all_foreground_iou": scored.baseline.iou},
+        "history": [{"epoch": number, **epoch} for number, epoch in enumerate(trained.history.epochs, start=1)],
+        "end_reason": trained.history.end_reason,
         "labels": list(folders.classes.names),
         "per_class": scores.per_class,
         "confusion_matrix": scores.confusion,
@@ -56,7 +75,7 @@ def describe_training(
         "exports": exports,
         "held_out": [{"file": files[row], "dice": dice} for row, dice in held_out],
         "skipped": [dataclasses.asdict(skip) for skip in folders.skipped],
-        "warnings": warnings,
+        "warnings": trained.warnings,
     }
 
 
@@ -81,22 +100,15 @@ def _output(classes: MaskClasses, size: int) -> dict[str, Any]:
     return {"output": {**output, "meaning": meaning}}
 
 
-def describe_model(
-    job: Job,
-    tiles: int,
-    classes: MaskClasses,
-    scores: MaskScores,
-    exports: dict[str, Any],
-    history: DecoderHistory,
-    warnings: list[str],
-) -> dict[str, Any]:
-    size = job.options.image_size
+def describe_model(trained: TrainedSegmenter, scored: ScoredMasks, exports: dict[str, Any]) -> dict[str, Any]:
+    """What the manifest says of a segmenter besides what it says of every model."""
+    scores, size = scored.scores, trained.model.input_shape[1]
     return {
-        "input": _input(size, tiles),
-        **_output(classes, size),
+        "input": _input(size, trained.tiles),
+        **_output(trained.data.folders.classes, size),
         "metrics": {"dice": scores.dice, "iou": scores.iou, "dice_all_pixels": scores.dice_all_pixels},
-        "end_reason": history.end_reason,
-        "stopped_early": history.end_reason is EndReason.STOPPED,
+        "end_reason": trained.history.end_reason,
+        "stopped_early": trained.history.end_reason is EndReason.STOPPED,
         "exports": exports,
-        "warnings": warnings,
+        "warnings": trained.warnings,
     }

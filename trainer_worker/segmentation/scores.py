@@ -1,9 +1,9 @@
-"""How well predicted masks fit the true ones. numpy only.
+"""How well predicted masks fit the true ones.
 
-Dice = 2·|A∩B| / (|A|+|B|) and IoU = |A∩B| / |A∪B| (Jaccard, 1912; Dice, 1945), A and B the true and the predicted
-pixels of a class. The headline is the mean of the pictures' own Dice, as is customary: every picture counts the same,
-however much foreground it has. The figures over all pixels at once stand beside it. Pixels that nobody labelled count
-nowhere.
+For the true pixels A and the predicted pixels B of a class, Dice is 2·|A∩B| / (|A|+|B|) (Dice, 1945) and IoU is
+|A∩B| / |A∪B| (Jaccard, 1912). The headline is the mean of the pictures' own Dice, as is customary: every picture counts
+the same, however much foreground it has. Figures over the pixels of all pictures are reported beside it. Unlabelled
+pixels do not count.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ class MaskScores:
 
 def score_masks(truth: Any, predicted: Any) -> MaskScores:
     """truth, predicted: (n, h, w), n > 0, foreground where not zero. Raises ValueError if the shapes differ."""
-    return score_classes(truth != 0, predicted != 0, FOREGROUND_OR_NOT.names)
+    return score_class_masks(truth != 0, predicted != 0, FOREGROUND_OR_NOT.names)
 
 
-def score_classes(truth: Any, predicted: Any, names: Sequence[str]) -> MaskScores:
+def score_class_masks(truth: Any, predicted: Any, names: Sequence[str]) -> MaskScores:
     """truth, predicted: (n, h, w), n > 0, class numbers; the truth may hold UNLABELLED. names: background first.
 
     Raises ValueError if the shapes differ.
@@ -71,7 +71,7 @@ def score_classes(truth: Any, predicted: Any, names: Sequence[str]) -> MaskScore
 
 
 class MaskTally:
-    """Counts picture by picture, each of a size of its own; only the counts are kept."""
+    """Scores pictures one by one, so that they may differ in size. Only counts of pixels are kept."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self._names = names
@@ -79,7 +79,7 @@ class MaskTally:
         self._confusion = np.zeros((len(names), len(names)), np.int64)
 
     def add(self, truth: Any, predicted: Any) -> None:
-        """truth, predicted: (h, w), as for `score_classes`."""
+        """truth, predicted: (h, w), as for `score_class_masks`."""
         if truth.shape != predicted.shape:
             raise ValueError(f"masks of shapes {truth.shape} and {predicted.shape} can't be compared")
         confusion = _confusion(truth, predicted, len(self._names))
@@ -119,7 +119,7 @@ def _confusion(truth: Any, predicted: Any, classes: int) -> Any:
 def _mean_of_classes(figures: Any, true: Any, found: Any) -> Any:
     """Of figures (..., classes) the mean over the foreground classes that the truth has; (...).
 
-    Where it has none: 1 if none is found either, else 0.
+    If the truth has no foreground, the mean is 1 if none is predicted either, else 0.
     """
     present = true[..., 1:] > 0
     mean = (figures[..., 1:] * present).sum(axis=-1) / np.maximum(present.sum(axis=-1), 1)

@@ -1,24 +1,24 @@
-"""Train a U-Net's decoder on the features of its frozen encoder."""
+"""Trains a U-Net's decoder on the features of its frozen encoder."""
 
 from __future__ import annotations
 
+import functools
 import math
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
-import msgspec
 import numpy as np
 import tensorflow as tf
 
 from protocol.end_reason import EndReason
 from protocol.errors import TrainingError
 from protocol.options import TrainingOptions
-from trainer_worker.attempt.time_budget import share_spent
+from trainer_worker.attempt.attempt import Attempt
+from trainer_worker.optimization.epochs import Course, EpochLoop, History, Learner, are_finite
+from trainer_worker.optimization.learning_rate import RateSchedule
 from trainer_worker.optimization.muon import Muon
 from trainer_worker.optimization.training_copies import decoder_twin
-from trainer_worker.project.checkpoints import Checkpoints, RandomState
 from trainer_worker.segmentation import unet
 from trainer_worker.segmentation.classes import UNLABELLED
 from trainer_worker.segmentation.losses import (
@@ -43,133 +43,96 @@ FINAL_RATE_SHARE = 0.02
 CHECKPOINT = "decoder"
 
 
-@dataclass
-class DecoderHistory:
-    """What happened. epochs: the mean loss of each, and the Dice of all its pixels while training (see tally_of)."""
-
-    epochs: list[dict[str, float]] = field(default_factory=list)
-    #: DIVERGED: the decoder holds the last good weights, those of the last epoch or of a later on_model.
-    end_reason: EndReason = EndReason.CONVERGED
-
-
 @dataclass(frozen=True)
-class TrainingHooks:
-    """What the training loop tells its caller, and what it asks.
+class MaskedFeatures:
+    """What a decoder learns from.
 
-    on_step(fraction, loss) is called after every batch and on_epoch(number, metrics) after every epoch. why_end() is
-    asked after every batch; None means to continue. wants_model(steps) is asked after every batch with the number of
-    optimizer steps so far; if it is true, on_model(history) may use the decoder as it is, in the middle of an epoch.
-    end_by_s: the monotonic time at which why_end() will end the training at the latest.
+    skips: the encoder's features of all pictures. masks: uint8 (n, S, S), of 0 and 1 for a decoder with one channel,
+    else of class numbers and UNLABELLED. rows: the pictures that may be trained on.
     """
 
-    on_step: Callable[[float, float], None]
-    on_epoch: Callable[[int, dict[str, float]], None]
-    why_end: Callable[[], EndReason | None]
-    wants_model: Callable[[int], bool] = lambda steps: False
-    on_model: Callable[[DecoderHistory], None] = lambda history: None
-    end_by_s: float = math.inf
+    skips: SkipFeatures
+    masks: Any
+    rows: Sequence[int]
+
+    def batches(self, count: int, random: np.random.Generator) -> Iterator[tuple[list[Any], Any]]:
+        """One epoch in `count` batches: feature maps and masks as tensors.
+
+        Each picture comes once, in a random view.
+        """
+        order, views = random.permutation(self.rows), random.integers(VIEWS, size=len(self.rows))
+        drawn = list(zip(np.array_split(order, count), np.array_split(views, count), strict=True))
+        for (rows, shown), maps in zip(drawn, self.skips.batches(drawn), strict=True):
+            truth = np.stack([view_of(self.masks[row], view) for row, view in zip(rows, shown, strict=True)])
+            yield [tf.constant(x) for x in maps], tf.constant(truth)
 
 
-class _Epoch(msgspec.Struct, frozen=True):
-    loss: float
-    dice: float
+class Interim(Protocol):
+    """Publishes the decoder as it is in the midst of its training."""
 
+    def is_due(self, steps: int) -> bool:
+        """Asked before each step with the number of optimizer steps so far."""
 
-class _Facts(msgspec.Struct, frozen=True):
-    """What a checkpoint says besides its arrays: the planned epochs and the rows of the training that left it."""
-
-    epochs_in_all: int
-    rows: list[int]
-    epochs: list[_Epoch]
-    random: RandomState
+    def publish(self, history: History) -> None:
+        """Called when it is due. The decoder has the weights of that moment."""
 
 
 def fit_decoder(
     decoder: Any,
-    features: SkipFeatures,
-    masks: Any,
-    rows: Sequence[int],
-    options: TrainingOptions,
-    hooks: TrainingHooks,
-    checkpoints: Checkpoints,
-) -> DecoderHistory:
-    """Train on these rows for planned_epochs; the decoder keeps the weights of the last epoch.
+    data: MaskedFeatures,
+    attempt: Attempt,
+    end_by_s: float = math.inf,
+    interim: Interim | None = None,
+) -> History:
+    """Train for planned_epochs; the decoder gets the weights of the last epoch.
 
-    masks: uint8 (n, S, S), of 0 and 1 for a decoder with one channel, else of class numbers and UNLABELLED.
-    An epoch shows every picture once, in a random view. None is held back to choose an epoch (docs/choices.md, "All
-    pictures train the segmenter"). The learning rate falls to nearly nothing by the last epoch, or by end_by_s if that
-    comes first. Each epoch leaves a checkpoint. A later call with the same arguments continues from it and ends with
-    the same weights. If a resumed training diverges, its checkpoint was damaged, and the training begins anew.
+    None of the pictures is held back to choose an epoch (docs/choices.md, "All pictures train the segmenter"). The
+    learning rate falls to nearly nothing by the last epoch, or by end_by_s (monotonic seconds) if that comes first. At
+    least one step is taken, since a decoder begins with random weights. EpochLoop says what the reporter hears and how
+    a later attempt continues.
     Raises TrainingError unsupported_option when the learning rate is so high that the first epoch diverges.
     """
-    fresh = decoder.get_weights()
-    history, resumed = _run_epochs(decoder, features, masks, rows, options, hooks, checkpoints)
-    if resumed and history.end_reason is EndReason.DIVERGED:
-        checkpoints.clear()
-        decoder.set_weights(fresh)
-        history, _ = _run_epochs(decoder, features, masks, rows, options, hooks, checkpoints)
+    options = attempt.job.options
+    copy = decoder_twin(decoder)
+    learner = _learner(copy, data, options)
+
+    def between_steps(history: History) -> None:
+        if interim and interim.is_due(history.steps) and are_finite(weights := copy.get_weights()):
+            decoder.set_weights(weights)
+            interim.publish(history)
+
+    history = EpochLoop(learner, _course(data.rows, options, end_by_s), attempt).run(between_steps)
     if not history.epochs:
         rate = f"learningRate={options.learning_rate:g} is too high"
         raise TrainingError("unsupported_option", f"{rate}: in epoch 1 the loss was no number. Try 0.001.")
-    if history.end_reason is EndReason.CONVERGED and planned_epochs(len(rows), options) == options.epochs:
+    decoder.set_weights(copy.get_weights())
+    if history.end_reason is EndReason.CONVERGED and planned_epochs(len(data.rows), options) == options.epochs:
         history.end_reason = EndReason.EPOCHS
     return history
 
 
-def _run_epochs(
-    decoder: Any,
-    features: SkipFeatures,
-    masks: Any,
-    rows: Sequence[int],
-    options: TrainingOptions,
-    hooks: TrainingHooks,
-    checkpoints: Checkpoints,
-) -> tuple[DecoderHistory, bool]:
-    """Train the remaining epochs of fit_decoder. Returns the history, and whether it continued from a checkpoint."""
-    epochs = planned_epochs(len(rows), options)
-    batches = -(-len(rows) // batch_size_for(len(rows), options))
-    twin = decoder_twin(decoder)
-    optimizer = Muon(twin.trainable_variables, unet.normalized_kernels(twin))
-    step = _training_step(twin, optimizer, loss_for(decoder, masks, rows))
-    random = np.random.default_rng(options.seed)
-    state = _State(twin, optimizer, random, checkpoints, epochs, list(rows))
-    history = state.resume()
-    resumed = bool(history.epochs)
-    decoder.set_weights(twin.get_weights())
-    steps, begun_s = batches * epochs, time.monotonic()
-    for epoch in range(len(history.epochs) + 1, epochs + 1):
-        losses, tallies = [], []
-        for number, (inputs, truth) in enumerate(_inputs(features, masks, _drawn(random, rows, batches))):
-            done = (epoch - 1) * batches + number
-            spent = share_spent(begun_s, hooks.end_by_s)
-            optimizer.learning_rate.assign(learning_rate_at(done, steps, options.learning_rate, spent))
-            loss, tally = step(inputs, truth)
-            losses.append(float(loss))
-            tallies.append(tally.numpy())
-            hooks.on_step((done + 1) / steps, losses[-1])
-            if hooks.why_end():
-                break
-            if hooks.wants_model(done + 1) and _are_numbers(weights := twin.get_weights()):
-                decoder.set_weights(weights)
-                hooks.on_model(history)
-        weights = twin.get_weights()
-        # The last step of an epoch may break the weights although its loss was finite.
-        if not _are_numbers([losses, *weights]):
-            history.end_reason = EndReason.DIVERGED
-            break
-        decoder.set_weights(weights)
-        both, total = np.sum(tallies, axis=0)
-        history.epochs.append({"loss": float(np.mean(losses)), "dice": float(2 * both / max(1, total))})
-        hooks.on_epoch(epoch, history.epochs[-1])
-        if reason := hooks.why_end():
-            history.end_reason = reason
-            break
-        state.save(history)
-    return history, resumed
+def _learner(copy: Any, data: MaskedFeatures, options: TrainingOptions) -> Learner:
+    """copy: the training copy of the decoder."""
+    optimizer = Muon(copy.trainable_variables, unet.normalized_kernels(copy))
+    return Learner(
+        network=copy,
+        optimizer=optimizer,
+        batches=functools.partial(data.batches, steps_of_epoch(len(data.rows), options)),
+        step=_training_step(copy, optimizer, loss_for(copy, data.masks, data.rows)),
+        score_name="dice",
+        score_of=lambda tally: float(2 * tally[0] / max(1, tally[1])),
+    )
 
 
-def _are_numbers(arrays: Sequence[Any]) -> bool:
-    return all(bool(np.isfinite(values).all()) for values in arrays)
+def _course(rows: Sequence[int], options: TrainingOptions, end_by_s: float) -> Course:
+    epochs, steps = planned_epochs(len(rows), options), steps_of_epoch(len(rows), options)
+    rate = rate_schedule(epochs * steps, options.learning_rate)
+    return Course(CHECKPOINT, rows, epochs, steps, rate, end_by_s, least_steps=1)
+
+
+def rate_schedule(steps: int, peak: float) -> RateSchedule:
+    warm_up = max(1, round(WARMUP_SHARE * steps))
+    return RateSchedule(peak, steps, warm_up, decays_from=warm_up, final_share=FINAL_RATE_SHARE)
 
 
 def planned_epochs(examples: int, options: TrainingOptions) -> int:
@@ -183,71 +146,8 @@ def batch_size_for(examples: int, options: TrainingOptions) -> int:
     return min(options.batch_size, max(LEAST_BATCH, shown // WANTED_STEPS))
 
 
-@dataclass(frozen=True)
-class _State:
-    """The whole state of a training at the end of an epoch, and the checkpoints that keep it."""
-
-    twin: Any
-    optimizer: Muon
-    random: np.random.Generator
-    checkpoints: Checkpoints
-    epochs_in_all: int
-    rows: list[int]
-
-    def save(self, history: DecoderHistory) -> None:
-        epochs = [_Epoch(**epoch) for epoch in history.epochs]
-        facts = _Facts(self.epochs_in_all, self.rows, epochs, RandomState.of(self.random))
-        self.checkpoints.save(CHECKPOINT, facts, self._arrays())
-
-    def resume(self) -> DecoderHistory:
-        """Restore the last checkpoint; returns an empty history if there is none that fits.
-
-        The number of epochs or the rows differ after pictures were added or after an upgrade, and a picture that was
-        held out then might be trained on now. The shapes of the arrays differ if classes.txt was changed between two
-        attempts, or the optimizer by an upgrade.
-        """
-        saved = self.checkpoints.load(CHECKPOINT, _Facts, self._arrays())
-        if saved is None:
-            return DecoderHistory()
-        facts, arrays = saved
-        terms = (self.epochs_in_all, self.rows)
-        if (facts.epochs_in_all, facts.rows) != terms or len(facts.epochs) > self.epochs_in_all:
-            return DecoderHistory()
-        count = len(self.twin.weights)
-        self.twin.set_weights(arrays[:count])
-        for variable, value in zip(self.optimizer.state, arrays[count:], strict=True):
-            variable.assign(value)
-        facts.random.restore(self.random)
-        return DecoderHistory([msgspec.structs.asdict(epoch) for epoch in facts.epochs])
-
-    def _arrays(self) -> list[np.ndarray]:
-        return [*self.twin.get_weights(), *(variable.numpy() for variable in self.optimizer.state)]
-
-
-def _drawn(random: np.random.Generator, rows: Any, batches: int) -> list[tuple[Any, Any]]:
-    """Rows and views of each batch of an epoch."""
-    order, views = random.permutation(rows), random.integers(VIEWS, size=len(rows))
-    return list(zip(np.array_split(order, batches), np.array_split(views, batches), strict=True))
-
-
-def _inputs(features: SkipFeatures, masks: Any, batches: Sequence[tuple[Any, Any]]) -> Iterator[tuple[list[Any], Any]]:
-    """Feature maps and masks of each batch of (rows, views), as tensors."""
-    for (rows, views), maps in zip(batches, features.batches(batches), strict=True):
-        truth = np.stack([view_of(masks[row], view) for row, view in zip(rows, views, strict=True)])
-        yield [tf.constant(x) for x in maps], tf.constant(truth)
-
-
-def learning_rate_at(step: int, steps: int, peak: float, spent: float = 0.0) -> float:
-    """The learning rate of a step, counted from 0: a linear rise to `peak`, then a cosine decay.
-
-    The decay is that of SGDR (Loshchilov and Hutter 2017). spent: the share of the time budget that is over, for a
-    training that the budget may end (budgeted training, Li et al. 2020). Keras's schedules are not used because
-    they are traced once for each weight, which takes seconds per task.
-    """
-    warmup_steps = max(1, round(WARMUP_SHARE * steps))
-    done = min(1.0, max((step - warmup_steps) / max(1, steps - warmup_steps), spent))
-    falling = FINAL_RATE_SHARE + (1 - FINAL_RATE_SHARE) * (1 + math.cos(math.pi * max(0.0, done))) / 2
-    return peak * min(1.0, (step + 1) / warmup_steps) * falling
+def steps_of_epoch(examples: int, options: TrainingOptions) -> int:
+    return -(-examples // batch_size_for(examples, options))
 
 
 def _signature(decoder: Any) -> list[Any]:
@@ -265,16 +165,16 @@ def loss_for(decoder: Any, masks: Any, train_rows: Any) -> MaskLoss:
     return dice_and_categorical_cross_entropy(class_weights(masks, train_rows, classes))
 
 
-def _training_step(twin: Any, optimizer: Muon, loss_of: MaskLoss) -> Any:
+def _training_step(copy: Any, optimizer: Muon, loss_of: MaskLoss) -> Any:
     """(feature maps, masks) -> (loss, tally_of). The loss is float32, whatever the training copy computes in."""
 
-    @tf.function(input_signature=_signature(twin), autograph=False)  # type: ignore[untyped-decorator]
+    @tf.function(input_signature=_signature(copy), autograph=False)  # type: ignore[untyped-decorator]
     def step(inputs: list[Any], masks: Any) -> Any:
         with tf.GradientTape() as tape:
-            logits = twin([tf.cast(x, y.dtype) for x, y in zip(inputs, twin.inputs, strict=True)], training=True)
+            logits = copy([tf.cast(x, y.dtype) for x, y in zip(inputs, copy.inputs, strict=True)], training=True)
             logits = tf.cast(logits, tf.float32)
             loss = tf.reduce_mean(loss_of(masks, logits))
-        optimizer.apply(tape.gradient(loss, twin.trainable_variables))
+        optimizer.apply(tape.gradient(loss, copy.trainable_variables))
         return loss, tally_of(masks, logits)
 
     return step

@@ -38,7 +38,8 @@ from protocol.errors import FAILURE_CODES, Failure, FailureClass, TrainingError
 from protocol.options import typed_options
 from protocol.task import Trained
 from protocol.text import as_utf8
-from trainer_worker.attempt.job import Cancelled, Job, Phase
+from trainer_worker.attempt.attempt import Attempt
+from trainer_worker.attempt.job import Cancelled, Job, PlannedStage
 from trainer_worker.attempt.work_folder import take_work_dir
 from trainer_worker.backbones.weights_files import find_weights_file
 from trainer_worker.project.continuation import last_training
@@ -158,7 +159,7 @@ class Child:
             copy = take_over(project, job.fingerprint, job.task_id, job.attempt, tell)
             if copy is not None:
                 return trained(project, copy)
-            result = train(job, reporter, self._settings.cache_dir, self._settings.threads)
+            result = train(Attempt(job, reporter, self._settings.cache_dir, self._settings.threads))
         except AlreadyPublishedError as error:
             return trained(project, error.manifest)
         if job.attempt == 1 and result.end_reason in (EndReason.CONVERGED, EndReason.EPOCHS):
@@ -178,7 +179,7 @@ def compare(job: Job, reporter: PipeReporter) -> str:
 
     def on_step(fraction: float) -> None:
         if fraction and time.monotonic() - began_s > COMPARED_IN_SILENCE_S:
-            reporter.plan([Phase("starting", COMPARING_SHARE), Phase("training", 1.0 - COMPARING_SHARE)])
+            reporter.plan([PlannedStage("starting", COMPARING_SHARE), PlannedStage("training", 1.0 - COMPARING_SHARE)])
             reporter.step(fraction)
         else:
             reporter.step(0.0)

@@ -12,7 +12,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from protocol.options import OPTIONS_BY_TRAIN_TYPE
-from trainer_worker.attempt.job import Job, Reporter, TrainingResult
+from trainer_worker.attempt.attempt import Attempt
+from trainer_worker.attempt.job import TrainingResult
 
 if TYPE_CHECKING:
     from trainer_worker.publishing.kind import Kind
@@ -25,7 +26,7 @@ KIND_MODULES: Mapping[str, str] = MappingProxyType(
     }
 )
 
-Train = Callable[[Job, Reporter, Path, int], TrainingResult]
+Train = Callable[[Attempt], TrainingResult]
 
 
 def train_types() -> tuple[str, ...]:

@@ -14,14 +14,14 @@ from pathlib import Path
 
 from protocol.messages import Report
 from protocol.text import as_utf8
-from trainer_worker.attempt.job import Cancelled, Phase
+from trainer_worker.attempt.job import Cancelled, PlannedStage
 
 REPORT_INTERVAL_S = 0.25
-#: A range is widened by this share and by REPORT_INTERVAL_S. It was learned from whole tasks, but the phases that are
+#: A range is widened by this share and by REPORT_INTERVAL_S. It was learned from whole tasks, but the stages that are
 #: left may be further off than a whole task (docs/choices.md, "Ranges of the remaining time").
 LEAST_MARGIN = 0.05
 
-#: The phases of a plan share this part of the percent scale. The rest is for what follows the trainer's last phase.
+#: The stages of a plan share this part of the percent scale. The rest is for what follows the trainer's last stage.
 PLAN_PERCENT = 99.5
 #: A task that is stopped by its time budget ends at this share of the budget: at the earliest, most likely, and at the
 #: latest (docs/choices.md, "End of a time budget").
@@ -43,9 +43,9 @@ class PipeReporter:
         self._pace = pace
         self._began_s = time.monotonic()
         self._budget_s = budget_s
-        self._phases: list[Phase] = [Phase("starting", 1.0)]
+        self._stages: list[PlannedStage] = [PlannedStage("starting", 1.0)]
         self._index = 0
-        self._phase_began_s = time.monotonic()
+        self._stage_began_s = time.monotonic()
         self._fraction = 0.0
         self._floor_percent = 0.0
         self._epoch = 0
@@ -76,16 +76,16 @@ class PipeReporter:
 
     # ---- the trainer's side ----
 
-    def plan(self, phases: Sequence[Phase]) -> None:
-        current = self._phases[self._index].name
-        self._phases = list(phases)
-        self._index = next((i for i, phase in enumerate(phases) if phase.name == current), 0)
+    def plan(self, stages: Sequence[PlannedStage]) -> None:
+        current = self._stages[self._index].name
+        self._stages = list(stages)
+        self._index = next((i for i, stage in enumerate(stages) if stage.name == current), 0)
         self._put()
 
-    def enter(self, phase: str) -> None:
-        self._index = next(i for i, planned in enumerate(self._phases) if planned.name == phase)
+    def enter(self, stage: str) -> None:
+        self._index = next(i for i, planned in enumerate(self._stages) if planned.name == stage)
         self._fraction = 0.0
-        self._phase_began_s = time.monotonic()
+        self._stage_began_s = time.monotonic()
         self.step(0.0)
 
     def step(self, fraction: float, **metrics: float) -> None:
@@ -114,18 +114,18 @@ class PipeReporter:
     @property
     def seconds(self) -> tuple[float, float]:
         """(seconds since the attempt began, seconds planned for all of it)."""
-        return time.monotonic() - self._began_s, sum(phase.expected_s for phase in self._phases)
+        return time.monotonic() - self._began_s, sum(stage.expected_s for stage in self._stages)
 
     # ---- the slot ----
 
     def _put(self) -> None:
-        total_s = sum(phase.expected_s for phase in self._phases) or 1.0
-        phase = self._phases[self._index]
-        done_s = sum(earlier.expected_s for earlier in self._phases[: self._index])
-        percent = PLAN_PERCENT * (done_s + phase.expected_s * self._fraction) / total_s
-        phase_end = PLAN_PERCENT * (done_s + phase.expected_s) / total_s
+        total_s = sum(stage.expected_s for stage in self._stages) or 1.0
+        stage = self._stages[self._index]
+        done_s = sum(earlier.expected_s for earlier in self._stages[: self._index])
+        percent = PLAN_PERCENT * (done_s + stage.expected_s * self._fraction) / total_s
+        stage_end = PLAN_PERCENT * (done_s + stage.expected_s) / total_s
         self._floor_percent = max(self._floor_percent, percent)
-        planned_s = self._remaining_s(phase)
+        planned_s = self._remaining_s(stage)
         passed_s = time.monotonic() - self._began_s
         earliest_s, likeliest_s, latest_s = (max(0.0, at * self._budget_s - passed_s) for at in ENDS_AT_BUDGET)
         low, high = self._pace
@@ -133,9 +133,9 @@ class PipeReporter:
         high_s = planned_s * high * (1.0 + LEAST_MARGIN) + REPORT_INTERVAL_S
         report = Report(
             progress=self._floor_percent,
-            phase=phase.name,
-            phase_end=max(phase_end, self._floor_percent),
-            phase_expected_s=phase.expected_s * (1.0 - self._fraction),
+            phase=stage.name,
+            phase_end=max(stage_end, self._floor_percent),
+            phase_expected_s=stage.expected_s * (1.0 - self._fraction),
             remaining_s=min(likeliest_s, planned_s),
             remaining_low_s=min(earliest_s, low_s),
             remaining_high_s=min(latest_s, high_s),
@@ -147,12 +147,12 @@ class PipeReporter:
             self._slot = report
             self._wake.notify()
 
-    def _remaining_s(self, phase: Phase) -> float:
-        """The rest of this phase at its own pace, plus the planned time of the later phases."""
-        later_s = sum(planned.expected_s for planned in self._phases[self._index + 1 :])
-        left_s = phase.expected_s * (1.0 - self._fraction)
+    def _remaining_s(self, stage: PlannedStage) -> float:
+        """The rest of this stage at its own pace, plus the planned time of the later stages."""
+        later_s = sum(planned.expected_s for planned in self._stages[self._index + 1 :])
+        left_s = stage.expected_s * (1.0 - self._fraction)
         if self._fraction > 0.1:
-            ran_s = time.monotonic() - self._phase_began_s
+            ran_s = time.monotonic() - self._stage_began_s
             left_s = ran_s * (1.0 - self._fraction) / self._fraction
         return left_s + later_s
 

@@ -1,0 +1,61 @@
+"""Continues a training from the folder's last one, and leaves what the next training may continue from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+import tensorflow as tf
+
+from trainer_worker.attempt.job import Job
+from trainer_worker.backbones.backbone import Backbone
+from trainer_worker.classification.dataset import Dataset
+from trainer_worker.classification.fine_tuning import Classifier, predict
+from trainer_worker.classification.record import TrainedClassifier
+from trainer_worker.project.continuation import LastTraining, recall, remember
+
+#: With fewer pictures every training begins anew: it takes only seconds, and old and new pictures count alike.
+CONTINUE_FROM_IMAGES = 100
+
+#: Weights from an earlier training are first tried on this many pictures.
+WEIGHTS_TRIED_ON = 64
+
+
+def recall_training(classifier: Classifier, data: Dataset, backbone: Backbone, job: Job) -> LastTraining | None:
+    """The folder's last training if this one may continue from it. The classifier then has its weights."""
+    if len(data.contents) < CONTINUE_FROM_IMAGES:
+        return None
+    fresh = classifier.tail.get_weights()
+    last = recall(job.project, _terms(data, backbone, job), data.contents, data.folders.classes, fresh)
+    if last is None:
+        return None
+    classifier.tail.set_weights(last.weights)
+    some = data.maps[:: -(-len(data.maps) // WEIGHTS_TRIED_ON)]
+    if np.isfinite(predict(classifier, some)).all():
+        return last
+    # Finite weights that give NaN: no training of ours left this file.
+    classifier.tail.set_weights(fresh)
+    return None
+
+
+def remember_training(trained: TrainedClassifier, job: Job) -> None:
+    """Leave in the folder what its next training may continue from."""
+    data = trained.data
+    classes = dict(zip(data.contents, data.folders.classes.tolist(), strict=True))
+    held_out = frozenset(data.contents[row] for row in trained.split.held_out)
+    training = LastTraining(job.task_id, classes, held_out, trained.classifier.tail.get_weights())
+    remember(job.project, _terms(data, trained.chosen.backbone, job), training)
+
+
+def _terms(data: Dataset, backbone: Backbone, job: Job) -> dict[str, Any]:
+    """What must not have changed if a training is to continue from the last one of the folder."""
+    options = msgspec.to_builtins(job.options)
+    for name in ("priority", "maxSeconds", "timeBudget", "exports", "backbone"):
+        del options[name]
+    return {
+        "options": options,
+        "labels": list(data.folders.labels),
+        "backbone": [backbone.name, backbone.weights_sha256],  # not the option: "auto" may choose the same one
+        "tensorflow": tf.__version__,
+    }

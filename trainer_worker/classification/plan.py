@@ -1,0 +1,97 @@
+"""The planned seconds of a classification's stages.
+
+They were measured on two cores at 224 px with lite0. They are for progress, forecasts and the time budget only.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from protocol.options import TrainingOptions
+from trainer_worker.attempt.job import PlannedStage
+from trainer_worker.attempt.stages import stage_name
+from trainer_worker.attempt.time_budget import INTERIM_MODEL_SHARE
+from trainer_worker.backbones.backbone import Backbone
+from trainer_worker.classification.fine_tuning import planned_epochs
+from trainer_worker.exporting.writing import expected_s
+
+FEATURES_S_PER_IMAGE = 0.011
+FEATURES_START_S = 0.5
+TRAIN_S_PER_IMAGE_AND_EPOCH = 0.0038
+TRAIN_START_S = 1.5
+CHECK_S_PER_IMAGE = 0.015
+CHECK_START_S = 1.0
+PUBLISH_S = 0.3
+INTERIM_HEAD_S = 0.5
+INTERIM_CHECK_START_S = 0.2
+#: The interim model of a time budget is scored on at most this many pictures.
+INTERIM_CHECKED = 50
+#: What follows training is planned to take this many times as long, because the machine may have other work.
+FINISHING_MARGIN = 1.5
+
+
+@dataclass(frozen=True)
+class Plan:
+    """images: the number of pictures in the class folders."""
+
+    images: int
+    options: TrainingOptions
+    backbone: Backbone
+
+    @property
+    def total_s(self) -> float:
+        """The seconds of the whole task, without the interim model of a time budget."""
+        return sum(stage.expected_s for stage in self._final_stages())
+
+    def stages(self) -> list[PlannedStage]:
+        """All stages in their order."""
+        return [*(self._interim_stages() if self.options.time_budget else ()), *self._final_stages()]
+
+    def finishing_s(self, held_out: int) -> float:
+        """The seconds to keep for what follows training. held_out: the number of pictures that score the model."""
+        return FINISHING_MARGIN * (self._export_s() + self._check_s(held_out) + PUBLISH_S)
+
+    def interim_finishing_s(self) -> float:
+        """The seconds to keep for what follows the features of the interim model: head, export, check, publishing."""
+        return INTERIM_HEAD_S + FINISHING_MARGIN * (self._interim_export_s() + self._interim_check_s() + PUBLISH_S)
+
+    def _interim_stages(self) -> list[PlannedStage]:
+        seconds = {
+            "features": INTERIM_MODEL_SHARE * self.options.time_budget / 2,
+            "export": self._interim_export_s(),
+            "check": self._interim_check_s(),
+        }
+        return [PlannedStage(stage_name(name, interim=True), expected_s) for name, expected_s in seconds.items()]
+
+    def _final_stages(self) -> list[PlannedStage]:
+        held_out = self.images * self.options.validation_split
+        trained = self.images - held_out
+        trained_on = trained * planned_epochs(math.ceil(trained), self.options)
+        features_s = (self.images + trained) * FEATURES_S_PER_IMAGE * self._size * self.backbone.features_cost
+        train_s = trained_on * TRAIN_S_PER_IMAGE_AND_EPOCH * self._size * self.backbone.training_cost
+        return [
+            PlannedStage("features", FEATURES_START_S + features_s),
+            PlannedStage("train", TRAIN_START_S + train_s),
+            PlannedStage("export", self._export_s()),
+            PlannedStage("check", self._check_s(held_out)),
+            PlannedStage("publish", PUBLISH_S),
+        ]
+
+    @property
+    def _size(self) -> float:
+        """The area of the model's input, relative to the one that was measured."""
+        return (self.options.image_size / 224) ** 2
+
+    def _export_s(self) -> float:
+        return expected_s(self.options.exports) * self.backbone.exports_cost
+
+    def _interim_export_s(self) -> float:
+        return expected_s(self.options.exports[:1]) * self.backbone.exports_cost
+
+    def _check_s(self, held_out: float) -> float:
+        return CHECK_START_S + held_out * CHECK_S_PER_IMAGE * self._size * self.backbone.features_cost
+
+    def _interim_check_s(self) -> float:
+        check_s = CHECK_S_PER_IMAGE * self._size * self.backbone.features_cost
+        return INTERIM_CHECK_START_S + INTERIM_CHECKED * check_s

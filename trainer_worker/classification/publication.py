@@ -1,0 +1,57 @@
+"""Scores a trained classifier on its held-out pictures and publishes it."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trainer_worker.attempt.attempt import Attempt
+from trainer_worker.classification.dataset import Dataset
+from trainer_worker.classification.fine_tuning import predict
+from trainer_worker.classification.kind import KIND
+from trainer_worker.classification.record import TrainedClassifier, describe_model, describe_training
+from trainer_worker.classification.scores import ClassScores, accuracy, score_classes
+from trainer_worker.exporting.checks import Exports, HeldOut
+from trainer_worker.exporting.writers import ModelToExport
+from trainer_worker.exporting.writing import CALIBRATION_PICTURES
+from trainer_worker.pictures.images import UnreadableImageError, picture_changed, read_rgb
+from trainer_worker.publishing.publish import Publication
+
+
+def publish_classifier(trained: TrainedClassifier, attempt: Attempt, interim: bool = False) -> tuple[Path, ClassScores]:
+    """Returns the published file and the scores. interim: whether a better model will replace this one."""
+    data, split = trained.data, trained.split
+    truth, labels = data.folders.classes[split.held_out], data.folders.labels
+    probabilities = predict(trained.classifier, data.maps[split.held_out])
+    scores = score_classes(truth, probabilities, labels)
+
+    def describe(exports: Exports, warnings: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+        described = dataclasses.replace(trained, warnings=[*scores.warnings(), *trained.warnings, *warnings])
+        metrics = describe_training(described, scores, probabilities, exports)
+        return metrics, describe_model(described, scores, exports)
+
+    side_px = trained.classifier.model.input_shape[1]
+    proof = HeldOut(_pictures(data, split.held_out, side_px), probabilities, functools.partial(accuracy, truth))
+    calibration = functools.partial(_pictures, data, _spread(split.train), side_px)
+    source = ModelToExport(trained.classifier.model, calibration)
+    publication = Publication(KIND, source, trained.chosen, labels, proof, describe)
+    return publication.publish(attempt, interim), scores
+
+
+def _spread(rows: np.ndarray) -> np.ndarray:
+    """Up to CALIBRATION_PICTURES of these rows at even distances, so that every class has some."""
+    spread: np.ndarray = rows[np.linspace(0, len(rows) - 1, min(len(rows), CALIBRATION_PICTURES)).astype(int)]
+    return spread
+
+
+def _pictures(data: Dataset, rows: np.ndarray, side_px: int) -> np.ndarray:
+    """The pictures of these rows as the model takes them, uint8 (n, S, S, 3)."""
+    folders = data.folders
+    try:
+        return np.stack([read_rgb(folders.reader, folders.files[row], (side_px, side_px)) for row in rows])
+    except UnreadableImageError as error:
+        raise picture_changed(error) from error

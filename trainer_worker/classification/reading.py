@@ -1,0 +1,38 @@
+"""Reads a project's pictures into features, within the time budget, and tells the reporter how far it is."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from trainer_worker.attempt.attempt import Attempt
+from trainer_worker.attempt.time_budget import READING_SHARE
+from trainer_worker.classification.dataset import Dataset, read_dataset, varied_maps
+from trainer_worker.classification.features import CachedFeatures
+from trainer_worker.classification.folders import ClassFolders
+from trainer_worker.pictures.splits import Split
+
+#: Varied views are trained on if their maps take no more memory (docs/choices.md, "Views of a picture in memory").
+VARY_UP_TO_BYTES = 256 * 1024**2
+
+
+class Reading:
+    """The reading of one project: first the plain views of all pictures, then varied views of those that train."""
+
+    def __init__(self, folders: ClassFolders, features: CachedFeatures, attempt: Attempt) -> None:
+        self._folders, self._features = folders, features
+        self._reporter = attempt.reporter
+        self._views = len(folders.files) * (2 - attempt.job.options.validation_split)
+        self._until_s = attempt.budget.by_s(READING_SHARE)
+
+    def read(self) -> Dataset:
+        """The plain views. Raises what read_dataset raises."""
+        return read_dataset(self._folders, self._features, self._on_done, self._until_s)
+
+    def views(self, data: Dataset, split: Split) -> tuple[np.ndarray, ...]:
+        """The trunk maps to train on: those of the plain views, and those of the varied views if there is room."""
+        if data.maps.nbytes > VARY_UP_TO_BYTES:
+            return (data.maps,)
+        return data.maps, varied_maps(data, split, self._features, self._on_done, self._until_s)
+
+    def _on_done(self, done: int) -> None:
+        self._reporter.step(min(1.0, done / self._views))

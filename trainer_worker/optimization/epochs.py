@@ -1,0 +1,214 @@
+"""The training loop: epochs of steps, with their learning rate, checkpoints, time and early ends.
+
+Both trainers use it. Each of them says what a step is and which batches an epoch has.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from protocol.end_reason import EndReason
+from trainer_worker.attempt.attempt import Attempt
+from trainer_worker.attempt.time_budget import share_spent
+from trainer_worker.optimization.adam import Adam
+from trainer_worker.optimization.learning_rate import RateSchedule
+from trainer_worker.optimization.muon import Muon
+from trainer_worker.project.checkpoints import RandomState
+
+
+@dataclass(frozen=True)
+class Learner:
+    """What learns, and how.
+
+    network: the keras.Model whose weights learn (a training copy). optimizer: its optimizer.
+    batches: from the random generator to the batches of one epoch; a batch is the tuple of `step`'s arguments.
+    step: takes one optimizer step; returns the batch's mean loss, and counts, int (k,), that can be added up.
+    score_name, score_of: the name of the training score, and how it follows from the counts of an epoch.
+    breaks_above: an epoch with a larger mean loss has broken the network.
+    """
+
+    network: Any
+    optimizer: Adam | Muon
+    batches: Callable[[np.random.Generator], Iterable[tuple[Any, ...]]]
+    step: Callable[..., tuple[Any, Any]]
+    score_name: str
+    score_of: Callable[[Any], float]
+    breaks_above: float = math.inf
+
+
+@dataclass(frozen=True)
+class Course:
+    """How far a training goes.
+
+    name: of its checkpoint. rows: what it trains on; only a checkpoint of the same rows and epochs is continued.
+    end_by_s: the monotonic time at which it ends even if epochs are left. least_steps: it neither stops nor runs out of
+    time before it has taken this many steps.
+    """
+
+    name: str
+    rows: Sequence[int]
+    epochs: int
+    steps_of_epoch: int
+    rate: RateSchedule
+    end_by_s: float = math.inf
+    least_steps: int = 0
+
+
+@dataclass
+class History:
+    """epochs: for each epoch the mean loss and the training score, by their names."""
+
+    epochs: list[dict[str, float]] = field(default_factory=list)
+    #: Optimizer steps, including those of an epoch that was not finished.
+    steps: int = 0
+    #: DIVERGED: the network has the weights of the last epoch in `epochs`, or those that it began with.
+    end_reason: EndReason = EndReason.CONVERGED
+
+    def was_cut_short(self) -> None:
+        """Say that it had fewer pictures to train on than there are, because the time budget left some unread."""
+        if self.end_reason in (EndReason.CONVERGED, EndReason.EPOCHS):
+            self.end_reason = EndReason.BUDGET
+
+
+class _Epoch(msgspec.Struct, frozen=True):
+    loss: float
+    score: float
+
+
+class _Facts(msgspec.Struct, frozen=True):
+    """What a checkpoint says besides its arrays. epochs_in_all: the planned epochs of the training that left it."""
+
+    epochs_in_all: int
+    rows: list[int]
+    epochs: list[_Epoch]
+    random: RandomState
+
+
+class EpochLoop:
+    """Trains one learner.
+
+    The reporter hears of every step and every epoch. Its Cancelled is not caught here. When it has a stop request, the
+    training ends before the next step.
+    """
+
+    def __init__(self, learner: Learner, course: Course, attempt: Attempt) -> None:
+        self._learner, self._course = learner, course
+        self._reporter, self._checkpoints = attempt.reporter, attempt.job.checkpoints
+        self._random = np.random.default_rng(attempt.job.options.seed)
+
+    def run(self, between_steps: Callable[[History], None] = lambda history: None) -> History:
+        """Train the epochs that are left; returns what happened. between_steps: called before each step.
+
+        Each finished epoch leaves a checkpoint. A later attempt with the same course continues from it, and ends with
+        the same weights. If it diverges then, the checkpoint was damaged, and the training begins anew.
+        """
+        fresh, fresh_random = self._arrays(), RandomState.of(self._random)
+        resumed = self._resume()
+        history = self._train(resumed or History(), between_steps)
+        if resumed and history.end_reason is EndReason.DIVERGED:
+            self._checkpoints.clear()
+            self._restore(fresh, fresh_random)
+            history = self._train(History(), between_steps)
+        return history
+
+    def _train(self, history: History, between_steps: Callable[[History], None]) -> History:
+        begun_s, good = time.monotonic(), self._learner.network.get_weights()
+        while len(history.epochs) < self._course.epochs:
+            losses, counts = self._epoch(history, begun_s, between_steps)
+            weights = self._learner.network.get_weights()
+            if losses and self._is_broken(losses, weights):
+                self._learner.network.set_weights(good)
+                history.end_reason = EndReason.DIVERGED
+                return history
+            if losses:
+                score = self._learner.score_of(np.sum(counts, axis=0))
+                history.epochs.append({"loss": float(np.mean(losses)), self._learner.score_name: score})
+                self._reporter.epoch(len(history.epochs), history.epochs[-1])
+                good = weights
+            if len(losses) < self._course.steps_of_epoch:
+                return history
+            self._save(history)
+        return history
+
+    def _epoch(
+        self, history: History, begun_s: float, between_steps: Callable[[History], None]
+    ) -> tuple[list[float], list[Any]]:
+        """Train one epoch, or the part of it that there is time for. Returns loss and counts of each step."""
+        learner, course = self._learner, self._course
+        losses, counts = [], []
+        for batch in learner.batches(self._random):
+            if reason := self._why_end(history):
+                history.end_reason = reason
+                break
+            between_steps(history)
+            rate = course.rate.at(history.steps, share_spent(begun_s, course.end_by_s))
+            learner.optimizer.learning_rate.assign(rate)
+            loss, counted = learner.step(*batch)
+            losses.append(float(loss))
+            counts.append(counted.numpy())
+            history.steps += 1
+            self._reporter.step(history.steps / course.rate.steps, loss=losses[-1])
+        return losses, counts
+
+    def _why_end(self, history: History) -> EndReason | None:
+        """Why training ends before the next step; None to continue."""
+        if history.steps < self._course.least_steps:
+            return None
+        if self._reporter.stop_requested:
+            return EndReason.STOPPED
+        return EndReason.BUDGET if time.monotonic() >= self._course.end_by_s else None
+
+    def _is_broken(self, losses: Sequence[float], weights: Sequence[Any]) -> bool:
+        """Whether a loss or a weight is NaN or infinite, or the mean loss too large.
+
+        The weights are looked at because the last step may break them although its loss was finite.
+        """
+        return not (are_finite([losses, *weights]) and np.mean(losses) <= self._learner.breaks_above)
+
+    def _arrays(self) -> list[np.ndarray]:
+        """All that a checkpoint keeps: the network's weights, and the optimizer's state."""
+        state = (variable.numpy() for variable in self._learner.optimizer.state)
+        return [*self._learner.network.get_weights(), *state]
+
+    def _restore(self, arrays: Sequence[np.ndarray], random: RandomState) -> None:
+        network = self._learner.network
+        count = len(network.weights)
+        network.set_weights(arrays[:count])
+        for variable, value in zip(self._learner.optimizer.state, arrays[count:], strict=True):
+            variable.assign(value)
+        random.restore(self._random)
+
+    def _save(self, history: History) -> None:
+        epochs = [_Epoch(epoch["loss"], epoch[self._learner.score_name]) for epoch in history.epochs]
+        facts = _Facts(self._course.epochs, list(self._course.rows), epochs, RandomState.of(self._random))
+        self._checkpoints.save(self._course.name, facts, self._arrays())
+
+    def _resume(self) -> History | None:
+        """Restore the last checkpoint; None if there is none that fits.
+
+        Rows and epochs differ after pictures were added or after an upgrade, and a picture that was held out then
+        might be trained on now. The shapes of the arrays differ after the number of classes has changed.
+        """
+        course = self._course
+        saved = self._checkpoints.load(course.name, _Facts, self._arrays())
+        if saved is None:
+            return None
+        facts, arrays = saved
+        terms = (course.epochs, list(course.rows))
+        if (facts.epochs_in_all, facts.rows) != terms or not 1 <= len(facts.epochs) <= course.epochs:
+            return None
+        self._restore(arrays, facts.random)
+        epochs = [{"loss": epoch.loss, self._learner.score_name: epoch.score} for epoch in facts.epochs]
+        return History(epochs, len(epochs) * course.steps_of_epoch)
+
+
+def are_finite(arrays: Sequence[Any]) -> bool:
+    """Whether no number in these arrays is NaN or infinite."""
+    return all(bool(np.isfinite(values).all()) for values in arrays)

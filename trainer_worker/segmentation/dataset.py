@@ -1,0 +1,119 @@
+"""Reads a segmenter's pictures and masks, and splits them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from protocol.errors import TrainingError
+from protocol.options import SegmentationOptions
+from trainer_worker.attempt.attempt import Attempt
+from trainer_worker.attempt.time_budget import INTERIM_MODEL_SHARE
+from trainer_worker.pictures.contents import content_groups, content_hashes
+from trainer_worker.pictures.splits import Split, stratified_split
+from trainer_worker.pictures.user_files import skipped_warnings
+from trainer_worker.segmentation.classes import pictures_with, rarest_class
+from trainer_worker.segmentation.folders import Cutting, Examples, MaskFolders, read_pairs
+
+#: Reading ends after this share of the time budget. As much time is left to train the interim model.
+READING_SHARE = INTERIM_MODEL_SHARE / 2
+
+
+@dataclass(frozen=True)
+class MaskDataset:
+    """The results of the reading stage. split: numbers of the pairs in `folders`. warnings: about the data."""
+
+    folders: MaskFolders
+    examples: Examples
+    split: Split
+    warnings: list[str]
+
+    @property
+    def tiles_each(self) -> float:
+        """How many squares of the model's input size a picture has yielded, on average."""
+        return len(self.examples.owners) / len(self.folders.pairs)
+
+
+def read_dataset(folders: MaskFolders, options: SegmentationOptions, attempt: Attempt) -> MaskDataset:
+    """Read as many pairs as there is time for; those that were not read are removed from `folders`.
+
+    Raises what read_pairs and split_pairs raise.
+    """
+    reporter, budget = attempt.reporter, attempt.budget
+    cutting = Cutting(options.image_size, options.tiles, options.seed)
+    if budget.is_limited:  # the pictures that are read in time should be a random sample of all
+        order = np.random.default_rng(options.seed).permutation(len(folders.pairs))
+        folders.pairs = [folders.pairs[number] for number in order]
+    examples = read_pairs(folders, cutting, attempt.threads, reporter.step, budget.by_s(READING_SHARE))
+    present = classes_of_pairs(examples, folders)
+    split = split_pairs(folders, present, options, lambda _: reporter.step(1.0))
+    warnings = _warnings(folders, examples, present, split)
+    fewer = cutting.most_tiles(len(folders.pairs))
+    if fewer < options.tiles:
+        warnings.append(f"Only {fewer} tiles of each picture were trained on, for lack of memory for {options.tiles}.")
+    if examples.unread:
+        all_pairs = len(folders.pairs) + examples.unread
+        warnings.append(f"The time budget left {examples.unread} of {all_pairs} pictures unread.")
+    return MaskDataset(folders, examples, split, warnings)
+
+
+def classes_of_pairs(examples: Examples, folders: MaskFolders) -> Any:
+    """Which classes the examples of each pair show: bool (pairs, classes)."""
+    shown = pictures_with(examples.masks, len(folders.classes.names))
+    return np.logical_or.reduceat(shown, _first_rows(examples))
+
+
+def _first_rows(examples: Examples) -> Any:
+    return np.flatnonzero(np.diff(examples.owners, prepend=-1))
+
+
+def split_pairs(
+    folders: MaskFolders,
+    present: Any,
+    options: SegmentationOptions,
+    on_step: Callable[[float], None] | None = None,
+) -> Split:
+    """Split the pairs, by their numbers, into training and held-out set. Byte-identical pictures stay on one side.
+
+    Both sides get their share of pictures with and without foreground, and of each class. on_step: see content_hashes.
+    """
+    pictures = [pair.picture for pair in folders.pairs]
+    groups = content_groups(content_hashes(folders.reader.files, pictures, on_step))
+    split = stratified_split(rarest_class(present), groups, options.validation_split, options.seed)
+    if not (len(split.train) and len(split.held_out)):
+        raise TrainingError(
+            "too_few_images",
+            f"The {len(folders.pairs)} pictures with masks in images/ are only {len(set(groups.tolist()))} different "
+            "ones; training and scoring each need pictures of their own. Add more.",
+        )
+    return split
+
+
+def _warnings(folders: MaskFolders, examples: Examples, present: Any, split: Split) -> list[str]:
+    warnings = skipped_warnings(folders.skipped)
+    empty = int((~present[:, 1:].any(axis=1)).sum())
+    if empty:
+        warnings.append(f"{empty} of {len(present)} masks mark no foreground.")
+    if folders.classes.listed:
+        return warnings + _class_warnings(folders.classes.names, present, split)
+    full = int(np.logical_and.reduceat(examples.masks.all(axis=(1, 2)), _first_rows(examples)).sum())
+    if full:
+        warnings.append(f"{full} of {len(present)} masks are foreground all over; background must be 0.")
+    return warnings
+
+
+def _class_warnings(names: Sequence[str], present: Any, split: Split) -> list[str]:
+    """Which classes could not be learned or scored. The background is left out: masks without any are normal."""
+    trained, scored = present[split.train].any(axis=0), present[split.held_out].any(axis=0)
+    warnings = []
+    for number, name in enumerate(names[1:], start=1):
+        if not present[:, number].any():
+            warnings.append(f"No mask holds class {number}, {name!r}: the model can't know it.")
+        elif not trained[number]:
+            warnings.append(f"No picture to train on shows {name!r}: the model can't know it. Add pictures of it.")
+        elif not scored[number]:
+            warnings.append(f"No held-out picture shows {name!r}: its own score says nothing. Add pictures of it.")
+    return warnings

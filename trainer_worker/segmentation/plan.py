@@ -1,0 +1,110 @@
+"""The planned seconds of a segmentation's stages.
+
+They were measured on two cores without bfloat16 at 224 px with lite0. They are for progress, forecasts and the time
+budget only.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from protocol.options import SegmentationOptions
+from trainer_worker.attempt.job import PlannedStage
+from trainer_worker.attempt.stages import stage_name
+from trainer_worker.backbones.backbone import Backbone
+from trainer_worker.exporting.writing import expected_s
+from trainer_worker.segmentation.skip_features import VIEWS
+from trainer_worker.segmentation.unet_training import batch_size_for, planned_epochs
+
+READ_S_PER_PICTURE = 0.02
+ENCODE_S_PER_PICTURE = 0.006
+TRAIN_START_S = 3.0
+TRAIN_S_PER_PICTURE = 0.011
+#: The part of a step that depends neither on the batch nor on the picture size.
+TRAIN_S_PER_STEP = 0.007
+CHECK_S_PER_PICTURE = 0.03
+CHECK_START_S = 2.0
+PUBLISH_S = 0.3
+#: What follows training is planned to take this many times as long, because the machine may have other work.
+FINISHING_MARGIN = 1.5
+#: The interim model of a time budget is scored on at most this many pictures, and takes this many seconds before the
+#: first of them.
+INTERIM_CHECKED = 20
+INTERIM_CHECK_START_S = 1.5
+#: Planned tiles of a picture that is scored whole. The real number is not known before the picture is read.
+TILES_SCORED = 40
+
+
+@dataclass(frozen=True)
+class Plan:
+    """pairs: the number of pictures with masks. tiles: how many squares of the model's input size a picture yields, on
+    average."""
+
+    pairs: int
+    tiles: float
+    options: SegmentationOptions
+    backbone: Backbone
+
+    @property
+    def total_s(self) -> float:
+        """The seconds of the whole task, without the interim model of a time budget."""
+        return sum(stage.expected_s for stage in (*self._training(), *self._finishing(self._held_out)))
+
+    def stages(self) -> list[PlannedStage]:
+        """All stages in their order."""
+        read, train = self._training()
+        interim = self._interim_finishing() if self.options.time_budget else ()
+        return [read, *interim, train, *self._finishing(self._held_out)]
+
+    def finishing_s(self, held_out: int) -> float:
+        """The seconds to keep for what follows training. held_out: the number of pictures that score the model."""
+        return FINISHING_MARGIN * sum(stage.expected_s for stage in self._finishing(held_out))
+
+    def interim_finishing_s(self) -> float:
+        """The seconds to keep for exporting, checking and publishing the interim model."""
+        return FINISHING_MARGIN * sum(stage.expected_s for stage in self._interim_finishing())
+
+    @property
+    def _held_out(self) -> float:
+        return max(1.0, self.pairs * self.options.validation_split)
+
+    @property
+    def _size(self) -> float:
+        """The area of the model's input, relative to the one that was measured."""
+        return (self.options.image_size / 224) ** 2
+
+    def _training(self) -> tuple[PlannedStage, PlannedStage]:
+        trained = (self.pairs - self._held_out) * self.tiles
+        epochs = planned_epochs(math.ceil(trained), self.options)
+        steps = epochs * math.ceil(trained / batch_size_for(math.ceil(trained), self.options))
+        encode_s = min(VIEWS, epochs) * ENCODE_S_PER_PICTURE * self.backbone.features_cost
+        of_pictures_s = trained * (encode_s + epochs * TRAIN_S_PER_PICTURE) * self._size
+        return (
+            PlannedStage("read", self.pairs * READ_S_PER_PICTURE * self.tiles),
+            PlannedStage("train", TRAIN_START_S + steps * TRAIN_S_PER_STEP + of_pictures_s),
+        )
+
+    def _finishing(self, held_out: float) -> list[PlannedStage]:
+        """The stages after training."""
+        check_s = self._check_s()
+        score = [PlannedStage("score", held_out * TILES_SCORED * check_s)] if self.options.tiles else []
+        return [
+            *score,
+            PlannedStage("export", expected_s(self.options.exports) * self.backbone.exports_cost),
+            PlannedStage("check", CHECK_START_S + held_out * self.tiles * check_s),
+            PlannedStage("publish", PUBLISH_S),
+        ]
+
+    def _interim_finishing(self) -> list[PlannedStage]:
+        """The stages that publish the interim model."""
+        export_s = expected_s(self.options.exports[:1]) * self.backbone.exports_cost
+        check_s = INTERIM_CHECK_START_S + INTERIM_CHECKED * self._check_s() + PUBLISH_S
+        return [
+            PlannedStage(stage_name("export", interim=True), export_s),
+            PlannedStage(stage_name("check", interim=True), check_s),
+        ]
+
+    def _check_s(self) -> float:
+        """The seconds for checking one picture."""
+        return CHECK_S_PER_PICTURE * self._size * self.backbone.features_cost
