@@ -1,9 +1,9 @@
 """Cuts large pictures into square tiles of their own resolution, and puts tiles together again.
 
-A side that is shorter than a tile is stretched to the tile's side. Along a longer side, tiles lie at even distances from
-its beginning to its end. Each tile overlaps the next one by a quarter of its side or more. When tiles are put together,
-the two tiles of an overlap each fill the half of it that is nearer to their middle, because a network predicts worst at
-the edges of its input.
+A side that is shorter than a tile is stretched to the tile's side. Along a longer side, tiles lie at even distances
+from its beginning to its end. Each tile overlaps the next one by a quarter of its side or more. When tiles are put
+together, the two tiles of an overlap each fill the half of it that is nearer to their middle, because a network
+predicts worst at the edges of its input.
 """
 
 from __future__ import annotations
