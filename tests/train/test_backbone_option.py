@@ -83,10 +83,10 @@ def test_plans_grow_with_the_backbone_and_not_with_the_budget() -> None:
     plans: set[tuple[float, ...]] = set()
     for budget_s in (0, 100, 10000):
         options = ClassificationOptions(time_budget=budget_s)
-        plans.add(tuple(classification_plan.Plan(500, options, backbone).total_s for backbone in backbones))
+        plans.add(tuple(classification_plan.ClassifierPlan(500, options, backbone).total_s for backbone in backbones))
     assert len(plans) == 1
     planned = plans.pop()
     assert sorted(set(planned)) == list(planned)
     of_masks = SegmentationOptions()
-    seconds = [segmentation_plan.Plan(100, 1.0, of_masks, backbone).total_s for backbone in backbones]
+    seconds = [segmentation_plan.SegmenterPlan(100, 1.0, of_masks, backbone).total_s for backbone in backbones]
     assert sorted(set(seconds)) == seconds

@@ -10,10 +10,13 @@ from trainer_worker.attempt.time_budget import TimeBudget
 
 
 class Attempt:
-    """What is to be trained, who hears of it, and what it may be done with. The time budget runs from its creation.
+    """What a trainer is to do, whom it reports to, and what it may use.
 
-    cache_dir: where a trainer may keep files from task to task, such as a converted backbone. threads: how many to
-    decode pictures and compute features with, and to check the exports.
+    job: what was asked for, with the project's folder and the checkpoints of earlier attempts.
+    reporter: hears how far the training is. stages: times the stages and tells the reporter of them.
+    budget: the caller's time budget. It runs from the creation of this value.
+    cache_dir: where a trainer may keep files from task to task, such as a converted backbone.
+    threads: how many threads decode pictures, compute features and check the exports.
     """
 
     def __init__(self, job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> None:
@@ -26,8 +29,5 @@ class Attempt:
 
     @property
     def wants_interim_model(self) -> bool:
-        """Whether a first, interim model is to be published: in a time budget, unless an earlier attempt has done so.
-
-        It is False once that model is published.
-        """
+        """Whether an interim model is still to be published: in a time budget, until this task has a model."""
         return self.budget.is_limited and not self.job.has_model

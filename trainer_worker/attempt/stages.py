@@ -1,4 +1,4 @@
-"""The stages of one training: their names, the plan of their seconds, and the seconds that they took."""
+"""The stages of one training: their names, and the seconds that they took."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def stage_name(name: str, interim: bool) -> str:
 
 
 class Stages:
-    """`enter` a stage to end the one before it. `seconds` holds what each stage has taken, in order."""
+    """Times the stages of a training. `enter` ends the stage before. seconds: what each stage has taken, in order."""
 
     def __init__(self, reporter: Reporter) -> None:
         self.seconds: dict[str, float] = {}

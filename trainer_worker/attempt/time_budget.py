@@ -13,7 +13,7 @@ READING_SHARE = 0.6
 
 
 class TimeBudget:
-    """A time budget, from the creation of this value on. budget_s: 0 for no limit. Times are monotonic seconds."""
+    """A time budget that runs from the creation of this value; 0 s is no limit. Times are monotonic seconds."""
 
     def __init__(self, budget_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._began_s = clock()

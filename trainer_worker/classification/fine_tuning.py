@@ -208,7 +208,7 @@ def fit_more(
 
 @dataclass(frozen=True)
 class Drawing:
-    """How the batches of an epoch are drawn. dropout: the share of the pooled features that a step drops."""
+    """How the batches of an epoch are drawn. dropout: the share of the pooled features that a training step drops."""
 
     rows: np.ndarray
     batch_size: int

@@ -12,7 +12,7 @@ from trainer_worker.classification.dataset import balanced_order, read_dataset, 
 from trainer_worker.classification.features import CachedFeatures
 from trainer_worker.classification.fine_tuning import build_classifier, fit_head
 from trainer_worker.classification.folders import ClassFolders
-from trainer_worker.classification.plan import INTERIM_CHECKED, Plan
+from trainer_worker.classification.plan import INTERIM_CHECKED, ClassifierPlan
 from trainer_worker.classification.publication import publish_classifier
 from trainer_worker.classification.record import TrainedClassifier
 from trainer_worker.optimization.epochs import History
@@ -27,7 +27,7 @@ def publish_interim_model(
     published and no error is raised: only the whole folder decides whether the task can be trained.
     """
     job, images = attempt.job, len(folders.files)
-    plan = Plan(images, job.options, chosen.backbone)
+    plan = ClassifierPlan(images, job.options, chosen.backbone)
     until_s = attempt.budget.by_s(INTERIM_MODEL_SHARE, plan.interim_finishing_s())
     try:
         data = read_dataset(folders, features, lambda done: attempt.reporter.step(done / images), until_s)

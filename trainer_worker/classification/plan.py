@@ -32,8 +32,8 @@ FINISHING_MARGIN = 1.5
 
 
 @dataclass(frozen=True)
-class Plan:
-    """images: the number of pictures in the class folders."""
+class ClassifierPlan:
+    """The planned seconds of one classification. images: the number of pictures in the class folders."""
 
     images: int
     options: TrainingOptions

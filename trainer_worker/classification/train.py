@@ -19,7 +19,7 @@ from trainer_worker.classification.features import CachedFeatures, kept_extracto
 from trainer_worker.classification.fine_tuning import LabelledFeatures, build_classifier, fit, fit_more
 from trainer_worker.classification.folders import scan_class_folders
 from trainer_worker.classification.interim_model import publish_interim_model
-from trainer_worker.classification.plan import Plan
+from trainer_worker.classification.plan import ClassifierPlan
 from trainer_worker.classification.publication import publish_classifier
 from trainer_worker.classification.reading import Reading
 from trainer_worker.classification.record import TrainedClassifier, headline
@@ -41,8 +41,8 @@ def train(attempt: Attempt) -> TrainingResult:
     make_repeatable(options.seed)
     folders = scan_class_folders(job.project_dir, DecodingBudget(job.decoding_bytes))
     images = len(folders.files)
-    chosen = choose_backbone(job, lambda backbone: Plan(images, options, backbone).total_s)
-    plan = Plan(images, options, chosen.backbone)
+    chosen = choose_backbone(job, lambda backbone: ClassifierPlan(images, options, backbone).total_s)
+    plan = ClassifierPlan(images, options, chosen.backbone)
     attempt.reporter.plan(plan.stages())
 
     wants_interim = attempt.wants_interim_model

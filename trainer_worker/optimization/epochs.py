@@ -25,13 +25,13 @@ from trainer_worker.project.checkpoints import RandomState
 
 @dataclass(frozen=True)
 class Learner:
-    """What learns, and how.
+    """What is trained, and how one step of it goes.
 
-    network: the keras.Model whose weights learn (a training copy). optimizer: its optimizer.
-    batches: from the random generator to the batches of one epoch; a batch is the tuple of `step`'s arguments.
-    step: takes one optimizer step; returns the batch's mean loss, and counts, int (k,), that can be added up.
-    score_name, score_of: the name of the training score, and how it follows from the counts of an epoch.
-    breaks_above: an epoch with a larger mean loss has broken the network.
+    network: the keras.Model that is trained, which is a training copy. optimizer: changes its weights.
+    batches: gives the batches of one epoch from a random generator. A batch is the tuple of the arguments of `step`.
+    step: takes one optimizer step. It returns the mean loss of the batch, and counts for the score, int (k,).
+    score_name: the name of the training score. score_of: computes it from the sum of the counts of an epoch.
+    breaks_above: an epoch whose mean loss is larger has broken the network.
     """
 
     network: Any
@@ -45,11 +45,12 @@ class Learner:
 
 @dataclass(frozen=True)
 class Course:
-    """How far a training goes.
+    """How long a training lasts.
 
-    name: of its checkpoint. rows: what it trains on; only a checkpoint of the same rows and epochs is continued.
-    end_by_s: the monotonic time at which it ends even if epochs are left. least_steps: it neither stops nor runs out of
-    time before it has taken this many steps.
+    name: the name of its checkpoint. rows: the pictures that it trains on. A training continues only from a checkpoint
+    of the same rows and epochs.
+    end_by_s: the monotonic time at which it ends even if epochs are left.
+    least_steps: neither a stop request nor the time ends it before it has taken this many steps.
     """
 
     name: str
@@ -72,7 +73,7 @@ class History:
     end_reason: EndReason = EndReason.CONVERGED
 
     def was_cut_short(self) -> None:
-        """Say that it had fewer pictures to train on than there are, because the time budget left some unread."""
+        """Note that the time budget left pictures unread, so the training is not as good as it could be."""
         if self.end_reason in (EndReason.CONVERGED, EndReason.EPOCHS):
             self.end_reason = EndReason.BUDGET
 
@@ -94,8 +95,8 @@ class _Facts(msgspec.Struct, frozen=True):
 class EpochLoop:
     """Trains one learner.
 
-    The reporter hears of every step and every epoch. Its Cancelled is not caught here. When it has a stop request, the
-    training ends before the next step.
+    The reporter hears of every step and every epoch. The Cancelled that it raises is not caught here. After a stop
+    request the training ends before the next step. The part of an epoch that was trained by then counts as an epoch.
     """
 
     def __init__(self, learner: Learner, course: Course, attempt: Attempt) -> None:

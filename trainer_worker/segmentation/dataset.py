@@ -37,7 +37,7 @@ class MaskDataset:
         return len(self.examples.owners) / len(self.folders.pairs)
 
 
-def read_dataset(folders: MaskFolders, options: SegmentationOptions, attempt: Attempt) -> MaskDataset:
+def read_mask_dataset(folders: MaskFolders, options: SegmentationOptions, attempt: Attempt) -> MaskDataset:
     """Read as many pairs as there is time for; those that were not read are removed from `folders`.
 
     Raises what read_pairs and split_pairs raise.

@@ -8,7 +8,7 @@ import time
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.time_budget import INTERIM_MODEL_SHARE
 from trainer_worker.optimization.epochs import History
-from trainer_worker.segmentation.plan import Plan
+from trainer_worker.segmentation.plan import SegmenterPlan
 from trainer_worker.segmentation.publication import publish_segmenter
 from trainer_worker.segmentation.record import TrainedSegmenter
 
@@ -20,7 +20,7 @@ INTERIM_STEPS = 12
 class InterimModel:
     """Publishes the model once, as soon as the first part of the time budget is over."""
 
-    def __init__(self, trained: TrainedSegmenter, plan: Plan, attempt: Attempt) -> None:
+    def __init__(self, trained: TrainedSegmenter, plan: SegmenterPlan, attempt: Attempt) -> None:
         """trained: the model, whose weights are those of the moment at which it is published."""
         self._trained, self._attempt = trained, attempt
         self._by_s = attempt.budget.by_s(INTERIM_MODEL_SHARE, plan.interim_finishing_s())

@@ -1,4 +1,4 @@
-"""The losses that a U-Net is trained with: cross-entropy of the pixels plus 1 - Dice."""
+"""The losses that a U-Net is trained with: the pixels' cross-entropy plus 1 - Dice."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import tensorflow as tf
 
 #: Added to numerator and denominator of the Dice loss, in pixels, so that an empty mask has a gradient too.
 DICE_SMOOTHING_PX = 1.0
-#: A class with fewer pixels than this share of all weighs no more than one that has it.
+#: A class with a smaller share of the pixels gets the weight of a class with this share.
 LEAST_SHARE = 1e-4
 
-#: (masks uint8 (n, S, S), logits float32 (n, S, S, channels)) -> one figure per picture, float32 (n,).
+#: From masks uint8 (n, S, S) and logits float32 (n, S, S, channels) to the loss of each picture, float32 (n,).
 MaskLoss = Callable[[Any, Any], Any]
 
 
 def dice_and_cross_entropy(masks: Any, logits: Any) -> Any:
-    """Mean pixel cross-entropy + (1 - soft Dice), the latter per picture (V-Net, Milletari et al., 2016).
+    """The pixels' mean cross-entropy, plus 1 - the picture's soft Dice (V-Net, Milletari et al., 2016).
 
-    A MaskLoss of masks of 0 and 1, and logits of one channel.
+    This is the MaskLoss for masks of 0 and 1 and logits of one channel.
     """
     axes = (1, 2, 3)
     truth = tf.cast(masks, tf.float32)[..., tf.newaxis]
@@ -32,10 +32,10 @@ def dice_and_cross_entropy(masks: Any, logits: Any) -> Any:
 
 
 def dice_and_categorical_cross_entropy(weights: Any) -> MaskLoss:
-    """The same for class numbers, and logits of a channel a class; weights: float32 (classes,).
+    """The same for masks of class numbers and logits with one channel for each class.
 
-    Mean weighted cross-entropy of the labelled pixels + the mean of (1 - soft Dice) over the foreground classes that
-    the picture has. UNLABELLED pixels, which no channel stands for, come in nowhere.
+    It is the mean weighted cross-entropy of the labelled pixels, plus the mean of 1 - soft Dice over the foreground
+    classes that the picture has. UNLABELLED pixels do not count. weights: of the classes, float32 (classes,).
     """
 
     def loss(masks: Any, logits: Any) -> Any:
@@ -57,7 +57,7 @@ def dice_and_categorical_cross_entropy(weights: Any) -> MaskLoss:
 def class_weights(masks: Any, rows: Any, classes: int) -> Any:
     """The weight of a pixel of each class: 1/sqrt(the class's share of those rows' labelled pixels), 1 on average.
 
-    The square root, because the Dice part already counts all classes alike. masks: uint8 (n, S, S).
+    It is the square root because the Dice part of the loss already counts all classes alike. masks: uint8 (n, S, S).
     Returns float32 (classes,).
     """
     pixels = np.zeros(classes, np.int64)

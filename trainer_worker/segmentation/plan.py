@@ -37,9 +37,12 @@ TILES_SCORED = 40
 
 
 @dataclass(frozen=True)
-class Plan:
-    """pairs: the number of pictures with masks. tiles: how many squares of the model's input size a picture yields, on
-    average."""
+class SegmenterPlan:
+    """The planned seconds of one segmentation.
+
+    pairs: the number of pictures with masks.
+    tiles: how many squares of the model's input size a picture yields on average.
+    """
 
     pairs: int
     tiles: float

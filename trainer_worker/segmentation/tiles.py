@@ -1,8 +1,9 @@
-"""Cuts large pictures into square tiles of their own resolution, and puts tiles together again. numpy only.
+"""Cuts large pictures into square tiles of their own resolution, and puts tiles together again.
 
-A side shorter than a tile is stretched to it. Along a longer one tiles stand at even distances, the first at the
-beginning, the last at the end, each overlapping the next by a quarter or more. Put together, every tile keeps its
-middle: each overlap is shared halfway, for a network sees least at the edges of its input.
+A side that is shorter than a tile is stretched to the tile's side. Along a longer side, tiles lie at even distances
+from its beginning to its end. Each tile overlaps the next one by a quarter of its side or more. When tiles are put
+together, the two tiles of an overlap each fill the half of it that is nearer to their middle, because a network
+predicts worst at the edges of its input.
 """
 
 from __future__ import annotations
@@ -17,12 +18,15 @@ from trainer_worker.segmentation.classes import UNLABELLED
 
 #: Neighbouring tiles overlap by at least this share of a tile's side.
 LEAST_OVERLAP = 0.25
-#: Share of the tiles to train on that are taken from those with foreground, as far as there are any.
+#: This share of the tiles to train on has foreground, if there are enough of such tiles.
 FOREGROUND_SHARE = 0.75
 
 
 class Tile(NamedTuple):
-    """Where a tile lies in its picture, and which part of the picture it answers for: slices (rows, columns)."""
+    """window: where the tile lies in its picture. answers_for: the part of the picture that is filled from the tile.
+
+    Both are slices of rows and columns.
+    """
 
     window: tuple[slice, slice]
     answers_for: tuple[slice, slice]
@@ -39,7 +43,10 @@ def overlap_px(side: int) -> int:
 
 
 def tiles(height: int, width: int, side: int) -> list[Tile]:
-    """The tiles of a picture, row by row; height and width are at least `side`. Their regions cover it exactly once."""
+    """The tiles of a picture, row by row. height, width: at least `side`.
+
+    The parts that the tiles answer for cover the picture without overlap.
+    """
     rows, columns = list(_along(height, side)), list(_along(width, side))
     return [Tile((row, column), (above, left)) for row, above in rows for column, left in columns]
 
@@ -53,16 +60,16 @@ def _along(length: int, side: int) -> Iterator[tuple[slice, slice]]:
 
 
 def part_that_counts(tile: Tile, output: Any) -> Any:
-    """Of a tile's output (side, side, ...) the part for the region that the tile answers for."""
+    """Cut out of a tile's output (side, side, ...) what the tile answers for."""
     (rows, columns), (window_rows, window_columns) = tile.answers_for, tile.window
     top, left = window_rows.start, window_columns.start
     return output[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
 
 
 def choose(mask: Any, side: int, most: int, random: np.random.Generator) -> Sequence[Tile]:
-    """At most `most` tiles of a mask (h, w) to train on: at random, but rather those with foreground.
+    """Choose at most `most` tiles of a mask (h, w) to train on: at random, with FOREGROUND_SHARE of foreground.
 
-    Tiles without any label are left out; so there may be none.
+    Tiles without any label are left out, so there may be none.
     """
     height, width = mask.shape
     labelled = [tile for tile in tiles(height, width, side) if (mask[tile.window] != UNLABELLED).any()]

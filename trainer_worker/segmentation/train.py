@@ -23,10 +23,10 @@ from trainer_worker.optimization.repeatability import make_repeatable
 from trainer_worker.optimization.training_copies import encoder_twin
 from trainer_worker.pictures.decoding_budget import DecodingBudget
 from trainer_worker.segmentation import unet
-from trainer_worker.segmentation.dataset import MaskDataset, read_dataset
+from trainer_worker.segmentation.dataset import MaskDataset, read_mask_dataset
 from trainer_worker.segmentation.folders import scan_mask_folders
 from trainer_worker.segmentation.interim_model import InterimModel
-from trainer_worker.segmentation.plan import Plan
+from trainer_worker.segmentation.plan import SegmenterPlan
 from trainer_worker.segmentation.publication import publish_segmenter
 from trainer_worker.segmentation.record import TrainedSegmenter, headline
 from trainer_worker.segmentation.skip_features import SkipFeatures
@@ -47,12 +47,12 @@ def train(attempt: Attempt) -> TrainingResult:
     make_repeatable(options.seed)
     folders = scan_mask_folders(job.project_dir, DecodingBudget(job.decoding_bytes))
     pairs, tiles = len(folders.pairs), max(1, options.tiles)
-    chosen = choose_backbone(job, lambda backbone: Plan(pairs, tiles, options, backbone).total_s)
-    attempt.reporter.plan(Plan(pairs, tiles, options, chosen.backbone).stages())
+    chosen = choose_backbone(job, lambda backbone: SegmenterPlan(pairs, tiles, options, backbone).total_s)
+    attempt.reporter.plan(SegmenterPlan(pairs, tiles, options, chosen.backbone).stages())
 
     stages.enter("read")
-    data = read_dataset(folders, options, attempt)
-    plan = Plan(len(folders.pairs), data.tiles_each, options, chosen.backbone)
+    data = read_mask_dataset(folders, options, attempt)
+    plan = SegmenterPlan(len(folders.pairs), data.tiles_each, options, chosen.backbone)
     attempt.reporter.plan(plan.stages())
 
     stages.enter("train")

@@ -68,7 +68,7 @@ class MaskedFeatures:
 
 
 class Interim(Protocol):
-    """Publishes the decoder as it is in the midst of its training."""
+    """Publishes the decoder in the middle of its training."""
 
     def is_due(self, steps: int) -> bool:
         """Asked before each step with the number of optimizer steps so far."""
