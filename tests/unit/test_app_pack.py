@@ -21,6 +21,7 @@ from PIL import Image
 from tests.picture_reading import read_rgb
 from tests.unit.small_tflite import small_tflite
 from trainer_worker.classification.kind import KIND as CLASSIFICATION
+from trainer_worker.exporting.metadata import add_metadata_buffer
 from trainer_worker.publishing.app_pack import SNIPPETS, FinishedModel, add_app_pack, label_model
 from trainer_worker.segmentation.kind import KIND as SEGMENTATION
 
@@ -246,12 +247,13 @@ def test_half_a_pack_is_removed(project: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_model_that_cannot_be_labelled_stays_as_it_is(tmp_path: Path) -> None:
     model = tmp_path / "model.tflite"
-    model.write_bytes(small_tflite(root_fields=11))
+    has_metadata = add_metadata_buffer(small_tflite(), "TFLITE_METADATA", b"of somebody else")
+    model.write_bytes(has_metadata)
 
     (warning,) = label_model(model, CLASSIFICATION, SIDE, LABELS)
 
     assert "no metadata and labels inside" in warning
-    assert model.read_bytes() == small_tflite(root_fields=11)
+    assert model.read_bytes() == has_metadata
     model.write_bytes(small_tflite())
     assert label_model(model, CLASSIFICATION, SIDE, LABELS) == []
     with zipfile.ZipFile(model) as archive:
