@@ -10,6 +10,7 @@ FailureClass.TRAINER    our own code raised                         once more
 from __future__ import annotations
 
 import enum
+import errno
 
 import msgspec
 
@@ -80,6 +81,16 @@ REFUSAL_CODES: dict[str, int] = {
 def no_such_task(task_id: str) -> str:
     """The error text of unknown_task. Another user's task is refused with the same text."""
     return f"There is no task {task_id}; check the taskId, or post the folder again."
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether an error means that a disk, or a user's quota on it, is full.
+
+    Libraries that write files in C raise errors of their own, which have the system's words in their text.
+    """
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    return any(words in str(error) for words in ("No space left on device", "Disk quota exceeded"))
 
 
 class Failure(msgspec.Struct, frozen=True, gc=False):

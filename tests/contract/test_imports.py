@@ -44,7 +44,7 @@ ROOMS = {
     "pictures": set(),
     "project": {"pictures"},
     "attempt": {"pictures", "project"},
-    "backbones": {"attempt"},
+    "backbones": {"pictures", "attempt"},
     "optimization": set(),
     "exporting": {"project"},
     "publishing": {"pictures", "project", "attempt", "backbones", "exporting"},

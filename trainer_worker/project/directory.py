@@ -18,6 +18,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
+from conf.whole_file import whole_file
+
 _DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 #: Without O_NONBLOCK, opening a FIFO would wait until somebody writes into it.
 _FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -105,23 +107,12 @@ class Directory:
 
         synced: it is on the disk before it gets its name, so that it also survives a power cut whole.
         """
-        temporary = f".{name}.{secrets.token_hex(8)}.tmp"
-        try:
-            with self.create(temporary) as file:
-                for part in parts:
-                    file.write(part)
-                if synced:
-                    file.flush()
-                    os.fsync(file.fileno())
-            try:
-                self.rename(temporary, name)
-            except IsADirectoryError:  # a folder is in the way; where we keep files it can't be anything of ours
+        with contextlib.suppress(FileNotFoundError):
+            if stat.S_ISDIR(self.status(name).st_mode):  # where we keep files, a folder is nothing of ours
                 self.remove(name)
-                self.rename(temporary, name)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary, dir_fd=self._descriptor)
-            raise
+        with whole_file(Path(_checked(name)), self._descriptor, synced=synced) as file:
+            for part in parts:
+                file.write(part)
 
     def rename(self, old: str, new: str) -> None:
         """As os.rename: a file takes the place of a file, a folder that of an empty folder only."""

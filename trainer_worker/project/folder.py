@@ -10,7 +10,7 @@ from pathlib import Path
 
 from conf.machine import running_system
 from protocol.bounds import is_task_id
-from protocol.errors import TrainingError
+from protocol.errors import TrainingError, is_disk_full
 from protocol.task import TaskSpec
 from trainer_worker.project.directory import Directory
 
@@ -99,7 +99,7 @@ class ProjectFolder:
     def failure(self, error: Exception) -> TrainingError | None:
         """What an error of the disk that holds this folder amounts to; None when it is another kind of error."""
         number = error.errno if isinstance(error, OSError) else None
-        if number in (errno.ENOSPC, errno.EDQUOT):
+        if is_disk_full(error):
             sentence = f"The disk that holds {self.path} is full; free some space and post the task again."
             return TrainingError("disk_full", sentence)
         try:

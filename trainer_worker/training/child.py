@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import dataclasses
-import errno
 import functools
 import gc
 import logging
@@ -33,7 +32,7 @@ from protocol import messages as m
 from protocol import wire
 from protocol.bounds import MAX_TRACE_CHARS, shortened
 from protocol.end_reason import EndReason
-from protocol.errors import FAILURE_CODES, Failure, FailureClass, TrainingError
+from protocol.errors import FAILURE_CODES, Failure, FailureClass, TrainingError, is_disk_full
 from protocol.options import typed_options
 from protocol.task import Trained
 from protocol.text import as_utf8
@@ -230,10 +229,10 @@ def explain(error: Exception) -> Failure:
     trace = "".join(traceback.format_exception(error)).splitlines()[-TRACE_LINES:]
     if isinstance(error, TrainingError):
         code, words = error.code, error.error
+    elif is_disk_full(error):  # before memory: TensorFlow has one type of error for both
+        code, words = "disk_full", f"The disk is full: {str(error)[:500]}. Free some space and post the task again."
     elif isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
         code, words = "out_of_memory", "The training ran out of memory; post a smaller batchSize or imageSize."
-    elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        code, words = "disk_full", f"The disk is full: {error}. Free some space and post the task again."
     else:
         code, words = "trainer_error", f"The training failed: {type(error).__name__}: {str(error)[:500]}"
     return Failure(
