@@ -15,6 +15,7 @@ import pytest
 from protocol.errors import FailureClass
 from protocol.task import TaskSpec
 from tests.sample_tasks import hex_id, make_spec
+from tests.security.exchanges import swap_for_a_link, swap_for_another, swap_parent_for_a_link
 from tests.security.project_worker import ProjectWorker, make_project, spec_of
 from trainer_worker.project.directory import Directory
 from trainer_worker.project.retention import STALE_AFTER_S, discard_task
@@ -215,22 +216,6 @@ def test_a_model_that_was_put_there_for_a_waiting_task_is_not_handed_out(
 
 
 # ---- the folder itself ----
-
-
-def swap_for_another(project: Path, victims: Path) -> None:
-    project.rename(project.with_name("away"))  # a folder that is deleted may leave its number to the next one
-    shutil.copytree(victims, project)
-
-
-def swap_for_a_link(project: Path, victims: Path) -> None:
-    project.rename(project.with_name("away"))
-    project.symlink_to(victims)
-
-
-def swap_parent_for_a_link(project: Path, victims: Path) -> None:
-    project.parent.rename(project.parent.with_name("away"))
-    (victims / project.name).mkdir()
-    project.parent.symlink_to(victims)
 
 
 def put_file(project: Path, victims: Path) -> None:

@@ -23,6 +23,7 @@ from tests.train.unpacked_pack import complaints, damage_sample, swap_labels, un
 from trainer_worker.attempt.job import Cancelled, Job, Phase, SilentReporter, TrainingResult
 from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.exporting.scoring import load_predictor
+from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.segmentation import train as segmentation
 from trainer_worker.segmentation import unet
 from trainer_worker.segmentation.folders import Cutting, read_pairs, scan
@@ -225,7 +226,7 @@ def test_copies_of_one_picture_are_too_few(project: Path) -> None:
 
 
 def test_features_kept_in_memory_are_those_worked_out_anew(source: Path) -> None:
-    pictures = read_pairs(scan(source), Cutting(SIDE), THREADS, lambda fraction: None).pictures
+    pictures = read_pairs(scan(UserFiles.at(source)), Cutting(SIDE), THREADS, lambda fraction: None).pictures
     encoder = unet.build_encoder(LITE0, SIDE)
     one_view_bytes = sum(2 * int(np.prod(output.shape[1:])) for output in encoder.outputs)
     batch = np.array([3, 1, 3, 2]), np.array([0, 5, 0, 7])

@@ -53,6 +53,10 @@ class Directory:
             os.close(self._descriptor)
         self._descriptor = -1
 
+    def fileno(self) -> int:
+        """The descriptor, as files have it."""
+        return self._descriptor
+
     def names(self) -> list[str]:
         """Of all entries, in no order."""
         return os.listdir(self._descriptor)  # noqa: PTH208 - pathlib knows no descriptors

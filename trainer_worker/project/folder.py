@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import stat
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from conf.machine import running_system
 from protocol.bounds import is_task_id
 from protocol.errors import TrainingError, is_disk_full
 from protocol.task import TaskSpec
+from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.project.directory import Directory
 
 MODELS = "models"
@@ -25,7 +27,7 @@ _LAST_STEP_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 class ProjectFolder:
     """The one owner of access to models/ and .tfmodel/. A context manager: leaving it closes the descriptor.
 
-    path: for messages, for `modelPath` and for reading pictures; our own files are reached by descriptor.
+    path: for messages and for `modelPath`. All files, the user's and our own, are reached by the folder's descriptor.
     """
 
     def __init__(self, path: Path, directory: Directory) -> None:
@@ -43,6 +45,11 @@ class ProjectFolder:
 
     def __exit__(self, *_: object) -> None:
         self._directory.close()
+
+    @functools.cached_property
+    def files(self) -> UserFiles:
+        """The user's own files. They are read from this very folder, whatever stands at its path by now."""
+        return UserFiles(self.path, self._directory.fileno())
 
     def models(self, make: bool = False) -> Directory:
         """projectDir/models. OSError where there is none and none is to be made, or something else stands there."""

@@ -39,6 +39,7 @@ from protocol.text import as_utf8
 from trainer_worker.attempt.job import Cancelled, Job, Phase
 from trainer_worker.attempt.work_folder import take_work_dir
 from trainer_worker.backbones.weights_files import find_weights_file
+from trainer_worker.pictures.user_files import LEAVES_PROJECT, RefusedFileError, UserFiles
 from trainer_worker.project.continuation import last_training
 from trainer_worker.project.folder import ProjectFolder, admit
 from trainer_worker.project.models import AlreadyPublishedError, finished_model, trained
@@ -182,7 +183,7 @@ def compare(job: Job, reporter: PipeReporter) -> str:
             reporter.step(0.0)
 
     options = msgspec.to_builtins(job.options)
-    return fingerprint(job.project_dir, job.train_type, options, job.weights_file, on_step)
+    return fingerprint(job.project.files, job.train_type, options, job.weights_file, on_step)
 
 
 def forget_what_was_kept(project: ProjectFolder, task_id: str) -> None:
@@ -194,7 +195,7 @@ def forget_what_was_kept(project: ProjectFolder, task_id: str) -> None:
 def make_job(order: m.Train, project: ProjectFolder, settings: TrainerSettings, work_dir: Path | None = None) -> Job:
     """Make the trainer's Job from an order, after checks that need the disk."""
     spec = order.spec
-    refuse_links_outside(project.path)
+    refuse_links_outside(project.files)
     project.refuse_closed_models()
     options = typed_options(spec.train_type, spec.options)
     batch_size = max(1, options.batch_size // order.batch_divisor)
@@ -211,17 +212,17 @@ def make_job(order: m.Train, project: ProjectFolder, settings: TrainerSettings, 
     )
 
 
-def refuse_links_outside(project_dir: Path) -> None:
+def refuse_links_outside(files: UserFiles) -> None:
     """Raise TrainingError if a picture folder is a link that leads out of the folder that the front-end admitted."""
-    inside = os.path.realpath(project_dir)
     for name in ("images", "labels", "masks"):
-        folder = project_dir / name
-        # Not Path.resolve, which raises for a loop of links in Python before 3.13.
-        if folder.is_symlink() and not Path(os.path.realpath(folder)).is_relative_to(inside):
-            raise TrainingError(
-                "link_leaves_project",
-                f"{name} in projectDir is a link to a place outside of projectDir; put a folder there instead.",
-            )
+        try:
+            files.find(files.project_dir / name)
+        except RefusedFileError as refused:
+            if refused.reason == LEAVES_PROJECT:
+                raise TrainingError(
+                    "link_leaves_project",
+                    f"{name} in projectDir is a link to a place outside of projectDir; put a folder there instead.",
+                ) from refused
 
 
 def explain(error: Exception) -> Failure:
