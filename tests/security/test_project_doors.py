@@ -252,6 +252,18 @@ def test_a_folder_outside_of_the_worker_s_own_roots_is_not_touched(
 
 
 @pytest.mark.door(3)
+@pytest.mark.parametrize("inside", ["models", "models/latest", ".tfmodel", ".tfmodel/tasks"])
+def test_a_folder_of_the_worker_is_not_trained_on(worker: ProjectWorker, project: Path, inside: str) -> None:
+    make_project(project / inside)
+    before = contents(worker.root)
+    result = worker.run(spec_of(project / inside))
+    assert result.failure is not None
+    assert (result.failure.code, worker.trainings) == ("project_dir_changed", 0)
+    assert f"lies in {inside.partition('/')[0]}/" in result.failure.error
+    assert contents(worker.root) == before
+
+
+@pytest.mark.door(3)
 def test_a_front_end_on_another_machine_numbers_its_devices_otherwise(worker: ProjectWorker, project: Path) -> None:
     status = project.stat()
     spec = make_spec(

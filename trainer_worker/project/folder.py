@@ -12,12 +12,10 @@ from pathlib import Path
 from conf.machine import running_system
 from protocol.bounds import is_task_id
 from protocol.errors import TrainingError, is_disk_full
+from protocol.project_layout import KEPT, MODELS, worker_folder
 from protocol.task import TaskSpec
 from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.project.directory import Directory
-
-MODELS = "models"
-KEPT = ".tfmodel"
 
 #: Opens a folder on the way for looking further only, which takes no right to list it.
 _STEP_FLAGS = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -136,7 +134,8 @@ def admit(spec: TaskSpec, allowed_roots: Sequence[Path]) -> ProjectFolder:
     if not is_task_id(spec.task_id):
         raise ValueError(f"task id {spec.task_id[:80]!r} can't name a folder; it is 32 lower-case hex digits")
     path = Path(spec.project_path)
-    root = next((root for root in allowed_roots if path != root and path.is_relative_to(root)), None)
+    roots_above = [root for root in allowed_roots if path != root and path.is_relative_to(root)]
+    root = max(roots_above, key=lambda root: len(root.parts), default=None)
     if root is None or ".." in path.parts or "\0" in spec.project_path:
         roots = ", ".join(map(str, allowed_roots))
         raise TrainingError(
@@ -144,6 +143,8 @@ def admit(spec: TaskSpec, allowed_roots: Sequence[Path]) -> ProjectFolder:
             f"projectDir {path} does not lie inside a folder that the worker may use ({roots}), so nothing was read or "
             "written; set [worker] data_roots on the worker's machine, and post the task again.",
         )
+    if inside := worker_folder(path.relative_to(root).parts):
+        raise _changed(f"projectDir {path} lies in {inside}/, where the worker keeps what belongs to a project")
     try:
         directory = _walk(root, path.relative_to(root).parts)
     except FileNotFoundError as error:

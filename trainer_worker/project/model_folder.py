@@ -24,8 +24,9 @@ from typing import Any, BinaryIO
 import msgspec
 
 from protocol.bounds import is_task_id
+from protocol.project_layout import MODELS
 from trainer_worker.pictures.contents import sha256_of
-from trainer_worker.project.folder import MODELS, ProjectFolder
+from trainer_worker.project.folder import ProjectFolder
 from trainer_worker.project.json_text import json_text
 from trainer_worker.project.manifest import ListedFile, Manifest
 from trainer_worker.project.model_files import MANIFEST, is_model_file

@@ -19,11 +19,12 @@ from typing import Any
 import msgspec
 
 from protocol.end_reason import EndReason
+from protocol.project_layout import MODELS
 from trainer_worker.pictures.contents import content_hashes, sha256_of
 from trainer_worker.pictures.listing import is_litter
 from trainer_worker.pictures.text_files import TEXT_FILES
 from trainer_worker.pictures.user_files import Kind, RefusedFileError, UserFiles
-from trainer_worker.project.folder import MODELS, ProjectFolder
+from trainer_worker.project.folder import ProjectFolder
 from trainer_worker.project.manifest import Manifest
 from trainer_worker.project.model_folder import ModelFolder
 from trainer_worker.project.models import Tell, finished_models, nothing, open_listed
