@@ -24,6 +24,7 @@ from benchmarks.machine import describe_machine
 from benchmarks.service_processes import ServiceProcesses
 from demo.digits_data import make_digits_project
 from trainer_worker.classification.folders import scan_class_folders
+from trainer_worker.pictures.user_files import UserFiles
 
 READY_TIMEOUT_S = 90.0
 END_TIMEOUT_S = 1800.0
@@ -32,8 +33,8 @@ WARM_UP_IMAGES = 60
 
 
 def lay_out(source: Path, project: Path, per_class: int, new: int) -> list[tuple[Path, Path]]:
-    """Copy all photos except `new` of them into the project. Returns the others, with their later paths in it."""
-    folders = scan_class_folders(source)
+    """Link all photos but `new` of them into the project. Returns the others with their paths in the project."""
+    folders = scan_class_folders(UserFiles.at(source))
     taken = dict.fromkeys(range(len(folders.labels)), 0)
     pairs = []
     for path, label in zip(folders.files, folders.classes.tolist(), strict=True):

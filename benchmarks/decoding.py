@@ -50,7 +50,7 @@ def read(reader: PictureReader, path: Path, way: str) -> str:
 
 def measure(path: Path, way: str, at_once: int) -> dict[str, Any]:
     """Measure in this process. Returns {"mb": peak above idle, "reason": why the file was not read, or ""}."""
-    reader = PictureReader(UserFiles(path.parent))
+    reader = PictureReader(UserFiles.at(path.parent))
     idle_kb = _status_kb("VmRSS")
     with ThreadPoolExecutor(at_once) as pool:
         reasons = list(pool.map(lambda _: read(reader, path, way), range(at_once)))

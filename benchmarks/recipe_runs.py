@@ -35,6 +35,7 @@ from trainer_worker.pictures.batches import Batching, read_batches
 from trainer_worker.pictures.contents import content_groups, content_hashes
 from trainer_worker.pictures.images import WHOLE, UnreadableImageError
 from trainer_worker.pictures.splits import Split, stratified_split
+from trainer_worker.pictures.user_files import UserFiles
 
 #: The guide's recipe: https://keras.io/guides/transfer_learning/. Its learning rate for the whole network, 1e-5, is
 #: for more steps than five epochs of a small set have. The rate here is higher and falls to zero.
@@ -102,7 +103,7 @@ def prepare(run: Run) -> None:
 
 def _read_pictures(run: Run) -> tuple[ClassFolders, np.ndarray]:
     """The trainable pictures, uint8 (n, S, S, 3)."""
-    folders = scan_class_folders(run.project)
+    folders = scan_class_folders(UserFiles.at(run.project))
     side = run.options.image_size
     unreadable: dict[int, UnreadableImageError] = {}
     pictures = np.zeros((len(folders.files), side, side, 3), np.uint8)
@@ -115,7 +116,7 @@ def _read_pictures(run: Run) -> tuple[ClassFolders, np.ndarray]:
 
 def _read_features(run: Run, extractor: FeatureExtractor) -> tuple[ClassFolders, np.ndarray]:
     """Pooled features of the trainable pictures, float32 (n, features)."""
-    folders = scan_class_folders(run.project)
+    folders = scan_class_folders(UserFiles.at(run.project))
     unreadable: dict[int, UnreadableImageError] = {}
     features = np.zeros((len(folders.files), extractor.backbone.features), np.float32)
     for row, outcome in enumerate(extractor.of_files(folders.reader, folders.files)):

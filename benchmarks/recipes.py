@@ -24,6 +24,7 @@ from benchmarks.dataset_folder import dataset_folder
 from benchmarks.machine import describe_machine
 from demo.digits_data import make_digits_project
 from trainer_worker.classification.folders import scan_class_folders
+from trainer_worker.pictures.user_files import UserFiles
 
 COMPARISON = Comparison(
     "benchmarks.recipe_runs",
@@ -39,7 +40,7 @@ def copy_class_folders(source: Path, project: Path, per_class: int) -> None:
 
     per_class: the most images to take of each class; 0 for all.
     """
-    folders = scan_class_folders(source)
+    folders = scan_class_folders(UserFiles.at(source))
     taken = dict.fromkeys(range(len(folders.labels)), 0)
     for path, label in zip(folders.files, folders.classes.tolist(), strict=True):
         if per_class and taken[label] >= per_class:
@@ -54,7 +55,7 @@ def copy_class_folders(source: Path, project: Path, per_class: int) -> None:
 
 
 def report(source: Path, arguments: argparse.Namespace, flags: Sequence[str]) -> None:
-    folders = scan_class_folders(source)
+    folders = scan_class_folders(UserFiles.at(source))
     counts = ", ".join(f"{label} {number}" for label, number in folders.counts().items())
     taken = f", at most {arguments.per_class} of each" if arguments.per_class else ""
     print(

@@ -24,6 +24,7 @@ from demo.segmentation_data import make_segmentation_project
 from protocol.options import SegmentationOptions
 from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.pictures.splits import Split
+from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.segmentation import train as segmentation
 from trainer_worker.segmentation import unet as network
 from trainer_worker.segmentation.dataset import classes_of_pairs, split_pairs
@@ -63,7 +64,7 @@ def unet(run: Run) -> Outcome:
     began_s = time.perf_counter()
     options = run.options
     assert isinstance(options, SegmentationOptions)
-    folders = scan_mask_folders(run.project)
+    folders = scan_mask_folders(UserFiles.at(run.project))
     cutting = Cutting(options.image_size, options.tiles, options.seed)
     examples = read_pairs(folders, cutting, run.threads, lambda fraction: None)
     split = split_pairs(folders, classes_of_pairs(examples, folders), options)

@@ -27,6 +27,7 @@ from benchmarks.dataset_folder import dataset_folder
 from benchmarks.machine import describe_machine
 from demo.segmentation_data import make_kinds_project, make_segmentation_project, make_thin_lines_project
 from trainer_worker.pictures.text_files import CLASSES_FILE
+from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.segmentation.folders import IMAGE_FOLDER, MASK_FOLDERS, scan_mask_folders
 
 COMPARISON = Comparison(
@@ -67,7 +68,7 @@ def copy_project(source: Path, project: Path) -> None:
 
 
 def report(source: Path, options: Sequence[str], arguments: argparse.Namespace, flags: Sequence[str]) -> None:
-    folders = scan_mask_folders(source)
+    folders = scan_mask_folders(UserFiles.at(source))
     classes = f", classes {', '.join(folders.classes.names)}" if folders.classes.listed else ""
     given = f"; {' '.join(options)}" if options else ""
     print(f"\n{source.name}: {len(folders.pairs)} pictures{classes}{given}; seeds 1 to {arguments.seeds}")

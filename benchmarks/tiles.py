@@ -27,6 +27,7 @@ from protocol.options import typed_options
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import Job, SilentReporter
 from trainer_worker.pictures.images import read_rgb
+from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.project.folder import ProjectFolder
 from trainer_worker.segmentation.folders import scan_mask_folders, whole_pair
 from trainer_worker.segmentation.scores import MaskTally
@@ -50,7 +51,7 @@ def dice_scaled_up(project: Path, folder: Path, side_px: int, threads: int) -> f
     """Dice of a model for whole pictures, from its probabilities scaled up to the held-out pictures' own resolution."""
     from trainer_worker.exporting.scoring import load_predictor
 
-    folders = scan_mask_folders(project)
+    folders = scan_mask_folders(UserFiles.at(project))
     held_out = {row["file"] for row in json.loads((folder / "metrics.json").read_text())["held_out"]}
     predict = load_predictor(folder / "model.tflite", threads)
     tally = MaskTally(folders.classes.names)

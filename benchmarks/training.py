@@ -43,7 +43,7 @@ from trainer_worker.project.folder import ProjectFolder
 FLOWERS = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "flowers5"
 SIZE = 224
 #: No limit on the size of a file: these are our own.
-READER = PictureReader(UserFiles(Path("/")))
+READER = PictureReader(UserFiles.at(Path("/")))
 TARGET_OF_MEMORY, TARGET_OF_PREDICT, TARGET_OF_TRAINING = 0.85, 6.0, 0.9
 
 

@@ -10,9 +10,14 @@ import msgspec
 from protocol import messages as m
 from protocol.bounds import PART_BYTES
 from protocol.errors import no_such_task
-from protocol.task import Task, TaskState
+from protocol.task import ENDED_STATES, Task, TaskState
 
 SNAPSHOT_PART_TASKS = 500
+#: Of a task with facts in the journal that are damaged or contradict each other.
+LEFT_OUT = (
+    "The broker could not read this task from its journal when it started, and left it out: it is not trained, so "
+    "there is nothing to end. Post the folder again."
+)
 
 Item = TypeVar("Item")
 _encoder = msgspec.msgpack.Encoder()
@@ -33,6 +38,8 @@ def about_ended(request: m.Lookup | m.Cancel | m.StopEarly, task: Task | None, s
     )
     if as_asked:
         return m.TaskReply(request.request_id, seq, task)
+    if task.state not in ENDED_STATES:  # only a task that was left out at the start is live and not in memory
+        return m.Refused(request.request_id, "task_left_out", LEFT_OUT, task)
     error = f"The task has ended already: it is {task.state.value}."
     return m.Refused(request.request_id, "task_ended", error, task)
 

@@ -22,6 +22,7 @@ import msgspec
 from msgspec import Meta
 
 from conf.settings import LOOPBACK_HOSTS, Settings, SettingsError
+from conf.whole_file import whole_file
 
 #: Every token begins with this, so a leaked token can be recognised.
 TOKEN_PREFIX = "tfm_"
@@ -178,20 +179,11 @@ def _locked(file: Path) -> Iterator[None]:
 
 
 def _write(file: Path, tokens: list[Token]) -> None:
-    """Replace the file as a whole. The new file gets its mode before its content."""
-    new = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    """Replace the file as a whole. Its mode is set before anything is written into it."""
     try:
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            with open(descriptor, "wb") as opened:
-                _give_to_owner(descriptor, file.parent)
-                opened.write(msgspec.json.format(msgspec.json.encode(tokens)))
-                opened.flush()
-                os.fsync(descriptor)
-            new.replace(file)
-        except BaseException:
-            new.unlink(missing_ok=True)
-            raise
+        with whole_file(file, mode=0o600) as opened:
+            _give_to_owner(opened.fileno(), file.parent)
+            opened.write(msgspec.json.format(msgspec.json.encode(tokens)))
     except OSError as error:
         raise TokenError(f"The token file {file} cannot be written ({error.strerror}).") from error
 

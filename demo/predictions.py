@@ -54,7 +54,7 @@ def spread(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def classify(model: TfliteModel, project: Path, labels: list[str], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     found = []
-    reader = PictureReader(UserFiles(project))
+    reader = PictureReader(UserFiles.at(project))
     for row in rows:
         probabilities = model.run(read_rgb(reader, project / row["file"], (model.side_px, model.side_px)))
         best = int(probabilities.argmax())
@@ -72,7 +72,7 @@ def classify(model: TfliteModel, project: Path, labels: list[str], rows: list[di
 def segment(model: TfliteModel, project: Path, threshold: float, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     size = (model.side_px, model.side_px)
     found, strips = [], []
-    reader = PictureReader(UserFiles(project))
+    reader = PictureReader(UserFiles.at(project))
     for row in rows:
         file = project / row["file"]
         picture = read_rgb(reader, file, size)

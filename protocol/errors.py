@@ -11,6 +11,7 @@ FailureClass.TRAINER    TFModel or TensorFlow raised an exception   once
 from __future__ import annotations
 
 import enum
+import errno
 
 import msgspec
 
@@ -66,6 +67,7 @@ REFUSAL_CODES: dict[str, int] = {
     "request_timeout": 408,
     "key_reused": 409,
     "task_ended": 409,
+    "task_left_out": 409,
     "task_not_started": 409,
     "body_too_large": 413,
     "unsupported_media_type": 415,
@@ -81,6 +83,16 @@ REFUSAL_CODES: dict[str, int] = {
 def no_such_task(task_id: str) -> str:
     """The error text of unknown_task. It is the same for another user's task, whose existence must not show."""
     return f"There is no task {task_id}; check the taskId, or post the folder again."
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether an error means that a disk, or a user's quota on it, is full.
+
+    Libraries that write files in C raise errors of their own, which have the system's words in their text.
+    """
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    return any(words in str(error) for words in ("No space left on device", "Disk quota exceeded"))
 
 
 class Failure(msgspec.Struct, frozen=True, gc=False):

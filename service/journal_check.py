@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
 from collections.abc import Iterable
-from itertools import islice
 from pathlib import Path
 
 from broker.journal_copy import begin_anew
@@ -18,6 +19,9 @@ from broker.journal_file import (
     refuse_vanished,
 )
 from conf.settings import Settings
+from protocol.project_layout import MODELS
+from trainer_worker.project.directory import Directory
+from trainer_worker.project.model_files import MANIFEST
 
 #: The search for models looks at no more than this many projects in a data root, and models in a project.
 MOST_PROJECTS = 5000
@@ -55,19 +59,23 @@ def check_journal(settings: Settings, new_journal: bool) -> str:
 
 
 def find_model(roots: Iterable[Path]) -> Path | None:
-    """Return the folder of a finished model, which has a manifest, in one of the data roots. The search is limited."""
+    """Find the folder of a finished model in one of the data roots, by its manifest.
+
+    The search is bounded. Below the data roots it follows no link.
+    """
     for root in roots:
-        for project in _folders(root, MOST_PROJECTS):
-            for model in _folders(project / "models", MOST_MODELS):
-                if (model / "manifest.json").is_file():
-                    return model
+        with contextlib.suppress(OSError), Directory.at(root) as folder:
+            for project in folder.names()[:MOST_PROJECTS]:
+                if model := _model_of(folder, project):
+                    return root / project / MODELS / model
     return None
 
 
-def _folders(parent: Path, most: int) -> list[Path]:
-    """Return the folders among the first `most` entries of `parent`, without links. [] if `parent` cannot be read."""
-    try:
-        with os.scandir(parent) as entries:
-            return [Path(entry) for entry in islice(entries, most) if entry.is_dir(follow_symlinks=False)]
-    except OSError:
-        return []
+def _model_of(root: Directory, project: str) -> str:
+    """The name of the folder of a project's model; "" if there is none, or if the project is no readable folder."""
+    with contextlib.suppress(OSError), root.folder(project) as folder, folder.folder(MODELS) as models:
+        for name in models.names()[:MOST_MODELS]:
+            with contextlib.suppress(OSError), models.folder(name) as model:
+                if stat.S_ISREG(model.status(MANIFEST).st_mode):
+                    return name
+    return ""

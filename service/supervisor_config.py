@@ -12,6 +12,7 @@ from pathlib import Path
 
 from conf.settings import ROOT, Settings
 from conf.socket_folder import open_socket_folder, socket_folder
+from conf.whole_file import whole_file
 from protocol.text import printable
 
 FILE_NAME = "supervisord.conf"
@@ -54,9 +55,8 @@ def write_config(settings: Settings) -> Path:
     file = config_of(home)
     if file != ROOT / FILE_NAME:
         _link_code(home / CODE_LINK)
-        new = file.with_name(f".{FILE_NAME}.new")
-        new.write_text(derived_config((ROOT / FILE_NAME).read_text(), home))
-        new.replace(file)
+        with whole_file(file) as opened:
+            opened.write(derived_config((ROOT / FILE_NAME).read_text(), home).encode())
     return file
 
 

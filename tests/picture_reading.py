@@ -10,7 +10,7 @@ from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.segmentation import masks
 from trainer_worker.segmentation.classes import FOREGROUND_OR_NOT, Mask, MaskClasses
 
-READER = PictureReader(UserFiles(Path("/")))
+READER = PictureReader(UserFiles.at(Path("/")))
 
 
 def read_rgb(path: Path, size: tuple[int, int] | None = None, box: Box = WHOLE) -> Pixels:

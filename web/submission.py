@@ -15,6 +15,7 @@ import msgspec
 
 from conf.machine import running_system
 from protocol.options import OPTIONS_BY_TRAIN_TYPE, OptionValue, read_options
+from protocol.project_layout import worker_folder
 from protocol.task import TaskSpec
 from web.path_hints import path_hint
 
@@ -121,6 +122,10 @@ def resolve_project_dir(text: str, allowed_roots: Sequence[Path]) -> FoundFolder
         except OSError:  # it does not exist, or its name is too long for the system
             continue
         if stat.S_ISDIR(status.st_mode):
+            root = max((prefix for prefix in prefixes if path.startswith(prefix)), key=len)
+            if own := worker_folder(path[len(root) :].split("/")):
+                error = f"projectDir={text[:200]!r} lies in {own}/, where the worker keeps what belongs to a project"
+                return Problem("projectDir", f"{error}; post the project's folder, or choose another name.")
             return FoundFolder(path, status.st_dev, status.st_ino)
     if hint := path_hint(text):
         return Problem("projectDir", f"projectDir={text[:200]!r} {hint}.")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from trainer_worker.exporting.metadata import ModelDescription
+from trainer_worker.exporting.model_description import ModelDescription
 from trainer_worker.publishing.kind import SAMPLES, Answer, Card, Entry, Kind, Samples, Snippets
 
 LABEL = "brightness"

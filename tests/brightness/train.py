@@ -18,7 +18,6 @@ from trainer_worker.exporting.checks import Exports, HeldOut
 from trainer_worker.exporting.writers import ModelToExport
 from trainer_worker.pictures.images import PictureReader, read_rgb
 from trainer_worker.pictures.listing import find_images
-from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.publishing.publish import Publication
 
 HELD_OUT = 4
@@ -29,7 +28,7 @@ def train(attempt: Attempt) -> TrainingResult:
     job, side = attempt.job, attempt.job.options.image_size
     attempt.reporter.plan([PlannedStage(name, 1.0) for name in ("train", "export", "check", "publish")])
     attempt.stages.enter("train")
-    reader = PictureReader(UserFiles(job.project_dir))
+    reader = PictureReader(job.project.files)
     found = find_images(reader.files, job.project_dir / "images")
     pictures = np.stack([read_rgb(reader, path, (side, side)) for path in found.pictures])
     truth = pictures.mean(axis=(1, 2, 3)) / 255

@@ -44,7 +44,7 @@ ROOMS = {
     "pictures": set(),
     "project": {"pictures"},
     "attempt": {"pictures", "project"},
-    "backbones": {"attempt"},
+    "backbones": {"pictures", "attempt"},
     "optimization": {"project", "attempt"},
     "exporting": {"project"},
     "publishing": {"pictures", "project", "attempt", "backbones", "exporting"},
@@ -68,6 +68,7 @@ PURE_FILES = (
     *("web/task_cache.py", "web/eta.py", "web/door_rules.py", "web/path_hints.py", "web/form.py"),
     "web/views.py",
     *("protocol/messages.py", "protocol/task.py", "protocol/errors.py", "protocol/options.py", "protocol/bounds.py"),
+    "protocol/project_layout.py",
 )
 IMPURE = {"time", "random", "socket", "sqlite3", "subprocess", "logging", "os", "threading", "asyncio", "uuid", "zmq"}
 
@@ -190,8 +191,11 @@ def test_only_one_room_touches_what_the_worker_keeps_in_a_project() -> None:
         for node in ast.walk(ast.parse(file.read_text()))
         if isinstance(node, ast.Constant) and node.value in ("models", ".tfmodel")
     }
-    # The other one tells class folders from ours.
-    assert named == {"trainer_worker/project/folder.py", "trainer_worker/classification/folders.py"}
+    # It tells class folders from ours. The room itself takes the names from protocol/project_layout.py.
+    assert named == {"trainer_worker/classification/folders.py"}
+    users = {name_of(file) for file in python_files("trainer_worker") if "protocol.project_layout" in all_imports(file)}
+    assert users
+    assert {Path(name).parent.as_posix() for name in users} == {"trainer_worker/project"}
 
 
 def test_the_room_of_projects_writes_and_removes_nothing_by_path() -> None:

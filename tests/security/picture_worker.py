@@ -36,7 +36,7 @@ class PictureWorker(ProjectWorker):
                 with contextlib.suppress(OSError):
                     path.is_file() and path.open("rb").read(1)
         self._read_masks(job)
-        folders = scan_class_folders(job.project_dir)
+        folders = scan_class_folders(job.project.files)
         contents = content_hashes(folders.reader.files, folders.files)
         unreadable = {}
         for row, path in enumerate(folders.files):
@@ -53,7 +53,7 @@ class PictureWorker(ProjectWorker):
     def _read_masks(self, job: Job) -> None:
         """As segmentation does; a project without usable masks is what most of these are."""
         with contextlib.suppress(TrainingError):
-            read_pairs(scan_mask_folders(job.project_dir), Cutting(SIDE_PX), 1, lambda fraction: None)
+            read_pairs(scan_mask_folders(job.project.files), Cutting(SIDE_PX), 1, lambda fraction: None)
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ import pytest
 from protocol.errors import FailureClass
 from protocol.task import TaskSpec
 from tests.sample_tasks import hex_id, make_spec
+from tests.security.exchanges import swap_for_a_link, swap_for_another, swap_parent_for_a_link
 from tests.security.project_worker import ProjectWorker, make_project, spec_of
 from trainer_worker.project.directory import Directory
 from trainer_worker.project.retention import STALE_AFTER_S, discard_task
@@ -217,22 +218,6 @@ def test_a_model_that_was_put_there_for_a_waiting_task_is_not_handed_out(
 # ---- the folder itself ----
 
 
-def swap_for_another(project: Path, victims: Path) -> None:
-    project.rename(project.with_name("away"))  # a folder that is deleted may leave its number to the next one
-    shutil.copytree(victims, project)
-
-
-def swap_for_a_link(project: Path, victims: Path) -> None:
-    project.rename(project.with_name("away"))
-    project.symlink_to(victims)
-
-
-def swap_parent_for_a_link(project: Path, victims: Path) -> None:
-    project.parent.rename(project.parent.with_name("away"))
-    (victims / project.name).mkdir()
-    project.parent.symlink_to(victims)
-
-
 def put_file(project: Path, victims: Path) -> None:
     shutil.rmtree(project)
     project.write_text("a file")
@@ -264,6 +249,18 @@ def test_a_folder_outside_of_the_worker_s_own_roots_is_not_touched(
     assert result.failure is not None
     assert result.failure.code == "project_dir_changed"
     discard_task(spec, [worker.root])
+
+
+@pytest.mark.door(3)
+@pytest.mark.parametrize("inside", ["models", "models/latest", ".tfmodel", ".tfmodel/tasks"])
+def test_a_folder_of_the_worker_is_not_trained_on(worker: ProjectWorker, project: Path, inside: str) -> None:
+    make_project(project / inside)
+    before = contents(worker.root)
+    result = worker.run(spec_of(project / inside))
+    assert result.failure is not None
+    assert (result.failure.code, worker.trainings) == ("project_dir_changed", 0)
+    assert f"lies in {inside.partition('/')[0]}/" in result.failure.error
+    assert contents(worker.root) == before
 
 
 @pytest.mark.door(3)

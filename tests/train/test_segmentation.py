@@ -25,6 +25,7 @@ from trainer_worker.attempt.job import Cancelled, Job, PlannedStage, SilentRepor
 from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.exporting.scoring import load_predictor
 from trainer_worker.optimization.epochs import History
+from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.segmentation import publication, unet
 from trainer_worker.segmentation import train as segmentation
 from trainer_worker.segmentation.folders import Cutting, read_pairs, scan_mask_folders
@@ -227,7 +228,9 @@ def test_copies_of_one_picture_are_too_few(project: Path) -> None:
 
 
 def test_features_kept_in_memory_are_those_worked_out_anew(source: Path) -> None:
-    pictures = read_pairs(scan_mask_folders(source), Cutting(SIDE), THREADS, lambda fraction: None).pictures
+    pictures = read_pairs(
+        scan_mask_folders(UserFiles.at(source)), Cutting(SIDE), THREADS, lambda fraction: None
+    ).pictures
     encoder = unet.build_encoder(LITE0, SIDE)
     one_view_bytes = sum(2 * int(np.prod(output.shape[1:])) for output in encoder.outputs)
     batch = np.array([3, 1, 3, 2]), np.array([0, 5, 0, 7])

@@ -82,7 +82,7 @@ def test_each_class_is_learned(project: Path) -> None:
 @pytest.mark.slow
 def test_each_others_masks_teach_nothing(project: Path) -> None:
     """The control: what scores well there scores nothing real."""
-    examples = read_pairs(scan_mask_folders(project), Cutting(SIDE), 2, lambda fraction: None)
+    examples = read_pairs(scan_mask_folders(UserFiles.at(project)), Cutting(SIDE), 2, lambda fraction: None)
     keras.utils.set_random_seed(1)
     encoder = unet.build_encoder(LITE0, SIDE)
     decoder = unet.build_decoder([tuple(output.shape[1:]) for output in encoder.outputs], len(NAMES))
@@ -110,7 +110,7 @@ def the_file_scores_as_told(project: Path, result: TrainingResult, metrics: dict
     """From the files alone, as a user of the model would."""
     files = [project / row["file"] for row in metrics["held_out"]]
     pictures = np.stack([read_rgb(file, (SIDE, SIDE)) for file in files])
-    classes = read_classes(UserFiles(project))
+    classes = read_classes(UserFiles.at(project))
     truth = np.stack([read_mask(project / "masks" / file.name, (SIDE, SIDE), classes=classes) for file in files])
     probabilities = load_predictor(result.model_path, 2)(pictures)
     np.testing.assert_allclose(probabilities.sum(axis=-1), 1, atol=1e-4)

@@ -8,7 +8,7 @@ import flatbuffers
 import numpy as np
 
 
-def small_tflite(weights: bytes = b"weights!" * 4, root_fields: int = 8) -> bytes:
+def small_tflite(weights: bytes = b"weights!" * 4) -> bytes:
     """A model with an input "image", an output "scores", one buffer of weights and one metadata entry, "other"."""
     builder = flatbuffers.Builder(0)
     tensors = references(builder, [table(builder, {3: builder.CreateString(name)}) for name in ("image", "scores")])
@@ -19,12 +19,10 @@ def small_tflite(weights: bytes = b"weights!" * 4, root_fields: int = 8) -> byte
     metadata = references(builder, [table(builder, {0: builder.CreateString("other")})])
     description = builder.CreateString("small")
     fields = {2: subgraphs, 3: description, 4: buffers, 6: metadata}
-    builder.StartObject(root_fields)
+    builder.StartObject(8)
     builder.PrependUint32Slot(0, 3, 0)
     for field, part in fields.items():
         builder.PrependUOffsetTRelativeSlot(field, part, 0)
-    if root_fields > 8:  # a field in the last slot keeps the table as long
-        builder.PrependUint32Slot(root_fields - 1, 1, 0)
     builder.Finish(builder.EndObject(), b"TFL3")
     return bytes(builder.Output())
 

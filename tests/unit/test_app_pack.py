@@ -21,6 +21,8 @@ from PIL import Image
 from tests.picture_reading import read_rgb
 from tests.unit.small_tflite import small_tflite
 from trainer_worker.classification.kind import KIND as CLASSIFICATION
+from trainer_worker.exporting.metadata import add_metadata_buffer
+from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.publishing.app_pack import SNIPPETS, FinishedModel, add_app_pack, label_model
 from trainer_worker.segmentation.kind import KIND as SEGMENTATION
 
@@ -118,7 +120,9 @@ def pack(project: Path, train_type: str = "classification", folder: str = "model
     target.mkdir()
     (target / "model.tflite").write_bytes(small_tflite())
     predict = colours if train_type == "classification" else red
-    add_app_pack(FinishedModel(KINDS[train_type], target, said, metrics(train_type), project), lambda: predict, DAY)
+    add_app_pack(
+        FinishedModel(KINDS[train_type], target, said, metrics(train_type), UserFiles.at(project)), lambda: predict, DAY
+    )
     return target, said
 
 
@@ -246,12 +250,13 @@ def test_half_a_pack_is_removed(project: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_model_that_cannot_be_labelled_stays_as_it_is(tmp_path: Path) -> None:
     model = tmp_path / "model.tflite"
-    model.write_bytes(small_tflite(root_fields=11))
+    has_metadata = add_metadata_buffer(small_tflite(), "TFLITE_METADATA", b"of somebody else")
+    model.write_bytes(has_metadata)
 
     (warning,) = label_model(model, CLASSIFICATION, SIDE, LABELS)
 
     assert "no metadata and labels inside" in warning
-    assert model.read_bytes() == small_tflite(root_fields=11)
+    assert model.read_bytes() == has_metadata
     model.write_bytes(small_tflite())
     assert label_model(model, CLASSIFICATION, SIDE, LABELS) == []
     with zipfile.ZipFile(model) as archive:
@@ -269,7 +274,7 @@ def test_names_that_are_not_utf8_are_shown_as_best_they_can_be(project: Path) ->
         row["label"] = known
     (project / "model.tflite").write_bytes(small_tflite())
 
-    add_app_pack(FinishedModel(CLASSIFICATION, project, said, scores, project), lambda: colours, DAY)
+    add_app_pack(FinishedModel(CLASSIFICATION, project, said, scores, UserFiles.at(project)), lambda: colours, DAY)
 
     files = unpacked(project)
     assert said["warnings"] == []

@@ -34,6 +34,7 @@ class ResourceExhaustedError(Exception):
         (ResourceExhaustedError("OOM when allocating"), "out_of_memory", FailureClass.RESOURCES),
         (OSError(errno.ENOSPC, "No space left on device"), "disk_full", FailureClass.RESOURCES),
         (OSError(errno.EDQUOT, "Disk quota exceeded"), "disk_full", FailureClass.RESOURCES),
+        (ResourceExhaustedError("/tmp/m.keras; No space left on device"), "disk_full", FailureClass.RESOURCES),
         (OSError(errno.EIO, "I/O error"), "trainer_error", FailureClass.TRAINER),
         (ZeroDivisionError("division by zero"), "trainer_error", FailureClass.TRAINER),
     ],

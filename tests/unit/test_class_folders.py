@@ -7,6 +7,7 @@ import pytest
 from protocol.errors import TrainingError
 from trainer_worker.classification.folders import keep_trainable, scan_class_folders
 from trainer_worker.pictures.images import UnreadableImageError
+from trainer_worker.pictures.user_files import UserFiles
 
 
 def _folders(root: Path, **counts: int) -> None:
@@ -19,7 +20,7 @@ def _folders(root: Path, **counts: int) -> None:
 
 def _error(project: Path) -> TrainingError:
     with pytest.raises(TrainingError) as caught:
-        scan_class_folders(project)
+        scan_class_folders(UserFiles.at(project))
     return caught.value
 
 
@@ -27,7 +28,7 @@ def _error(project: Path) -> TrainingError:
 def test_labels_are_the_folder_names_sorted(tmp_path: Path, inside: str) -> None:
     _folders(tmp_path / inside, roses=2, daisy=3)
 
-    folders = scan_class_folders(tmp_path)
+    folders = scan_class_folders(UserFiles.at(tmp_path))
 
     assert folders.labels == ("daisy", "roses")
     assert folders.classes.tolist() == [0, 0, 0, 1, 1]
@@ -37,7 +38,7 @@ def test_labels_are_the_folder_names_sorted(tmp_path: Path, inside: str) -> None
 def test_what_is_not_a_class_is_ignored(tmp_path: Path) -> None:
     _folders(tmp_path, daisy=2, roses=2, models=5, notes=0, **{".cache": 2, "__MACOSX": 2})
 
-    assert scan_class_folders(tmp_path).labels == ("daisy", "roses")
+    assert scan_class_folders(UserFiles.at(tmp_path)).labels == ("daisy", "roses")
 
 
 def test_a_link_out_of_the_project_is_not_followed(tmp_path: Path) -> None:
@@ -45,7 +46,7 @@ def test_a_link_out_of_the_project_is_not_followed(tmp_path: Path) -> None:
     _folders(tmp_path / "elsewhere", secret=2)
     (tmp_path / "project" / "secret").symlink_to(tmp_path / "elsewhere" / "secret")
 
-    assert scan_class_folders(tmp_path / "project").labels == ("daisy", "roses")
+    assert scan_class_folders(UserFiles.at(tmp_path / "project")).labels == ("daisy", "roses")
 
 
 def test_loose_images_are_counted_in_the_error(tmp_path: Path) -> None:
@@ -56,9 +57,8 @@ def test_loose_images_are_counted_in_the_error(tmp_path: Path) -> None:
     assert "3 images lie there but not in class folders" in error.error
 
 
-def test_empty_and_missing_projects_have_their_own_codes(tmp_path: Path) -> None:
+def test_an_empty_project_has_no_images(tmp_path: Path) -> None:
     assert _error(tmp_path).code == "no_images"
-    assert _error(tmp_path / "nowhere").code == "project_dir_missing"
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_labels_info_fixes_the_order(tmp_path: Path, text: str) -> None:
     _folders(tmp_path / "images", roses=2, daisy=3)
     (tmp_path / "labels_info.txt").write_text(text, encoding="utf-8")
 
-    folders = scan_class_folders(tmp_path)
+    folders = scan_class_folders(UserFiles.at(tmp_path))
 
     assert folders.labels == ("roses", "daisy")
     assert folders.classes.tolist() == [0, 0, 1, 1, 1]
@@ -79,7 +79,7 @@ def test_a_label_may_hold_a_comma(tmp_path: Path) -> None:
     _folders(tmp_path, **{"red, dark": 2, "blue": 2})
     (tmp_path / "labels_info.txt").write_text('name,index\n"red, dark",0\nblue,1\n', encoding="utf-8")
 
-    assert scan_class_folders(tmp_path).labels == ("red, dark", "blue")
+    assert scan_class_folders(UserFiles.at(tmp_path)).labels == ("red, dark", "blue")
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_labels_info_that_is_not_text_is_explained(tmp_path: Path) -> None:
 def test_a_class_of_one_is_left_out_with_a_warning(tmp_path: Path) -> None:
     _folders(tmp_path / "images", ants=1, bees=2, cows=3, dogs=0)
 
-    kept = keep_trainable(scan_class_folders(tmp_path), {})
+    kept = keep_trainable(scan_class_folders(UserFiles.at(tmp_path)), {})
 
     assert kept.counts() == {"bees": 2, "cows": 3}
     assert kept.classes.tolist() == [0, 0, 1, 1, 1]
@@ -125,7 +125,7 @@ def test_a_class_of_one_is_left_out_with_a_warning(tmp_path: Path) -> None:
 
 def test_unreadable_files_do_not_count(tmp_path: Path) -> None:
     _folders(tmp_path, ants=2, bees=3, cows=3)
-    folders = scan_class_folders(tmp_path)
+    folders = scan_class_folders(UserFiles.at(tmp_path))
 
     kept = keep_trainable(folders, {0: UnreadableImageError(folders.files[0], "the file is empty")})
 
@@ -135,7 +135,7 @@ def test_unreadable_files_do_not_count(tmp_path: Path) -> None:
 
 def test_too_few_classes_names_classes_and_files(tmp_path: Path) -> None:
     _folders(tmp_path, ants=14, bees=3)
-    folders = scan_class_folders(tmp_path)
+    folders = scan_class_folders(UserFiles.at(tmp_path))
     unreadable = {row: UnreadableImageError(folders.files[row], "the file is empty") for row in range(13)}
 
     with pytest.raises(TrainingError) as caught:
@@ -149,7 +149,7 @@ def test_too_few_classes_names_classes_and_files(tmp_path: Path) -> None:
 
 def test_nothing_readable_is_no_images(tmp_path: Path) -> None:
     _folders(tmp_path, ants=2, bees=2)
-    folders = scan_class_folders(tmp_path)
+    folders = scan_class_folders(UserFiles.at(tmp_path))
 
     with pytest.raises(TrainingError) as caught:
         keep_trainable(folders, {row: UnreadableImageError(path, "empty") for row, path in enumerate(folders.files)})
@@ -161,6 +161,6 @@ def test_too_few_images_name_what_was_skipped_and_the_cure(tmp_path: Path) -> No
     _folders(tmp_path / "images", cats=2)
     (tmp_path / "images" / "dogs").symlink_to("/etc")
     with pytest.raises(TrainingError) as caught:
-        keep_trainable(scan_class_folders(tmp_path), {})
+        keep_trainable(scan_class_folders(UserFiles.at(tmp_path)), {})
     assert "images/dogs: it is a link that leads out of the project" in caught.value.error
     assert caught.value.error.endswith("Replace these files, or add images.")

@@ -22,11 +22,11 @@ def test_hashes_are_those_of_the_contents_and_progress_ends_at_all(tmp_path: Pat
     for path, content in zip(paths, contents, strict=True):
         path.write_bytes(content)
     told: list[float] = []
-    found = content_hashes(UserFiles(tmp_path), paths, told.append)
+    found = content_hashes(UserFiles.at(tmp_path), paths, told.append)
     assert found == [hashlib.sha256(content).hexdigest() for content in contents]
     assert told[-1] == 1.0
     assert told == sorted(told)
-    assert content_hashes(UserFiles(tmp_path), [], told.append) == []
+    assert content_hashes(UserFiles.at(tmp_path), [], told.append) == []
 
 
 def test_a_cancel_ends_the_hashing_in_the_middle_of_a_large_file(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_a_cancel_ends_the_hashing_in_the_middle_of_a_large_file(tmp_path: Path)
 
     began = time.monotonic()
     with pytest.raises(CancelledError):
-        content_hashes(UserFiles(tmp_path), paths, cancel)
+        content_hashes(UserFiles.at(tmp_path), paths, cancel)
     assert time.monotonic() - began < 1.0
 
 
@@ -50,7 +50,7 @@ def test_a_file_too_large_to_be_a_picture_is_not_read(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.truncate(8 * 1024**4)
     began = time.monotonic()
-    assert content_hashes(UserFiles(tmp_path), [path]) == [""]
+    assert content_hashes(UserFiles.at(tmp_path), [path]) == [""]
     assert time.monotonic() - began < 1.0
 
 
@@ -59,6 +59,6 @@ def test_what_cannot_be_read_is_in_no_group(tmp_path: Path) -> None:
     (tmp_path / "b").write_bytes(b"same")
     (tmp_path / "c").symlink_to("/etc/hostname")
     paths = [tmp_path / name for name in ("a", "b", "c", "gone")]
-    hashes = content_hashes(UserFiles(tmp_path), paths)
+    hashes = content_hashes(UserFiles.at(tmp_path), paths)
     assert hashes[2:] == ["", ""]
     assert content_groups(hashes).tolist() == [0, 0, 1, 2]

@@ -62,7 +62,7 @@ def test_what_is_reduced_first_looks_like_what_is_scaled_in_one_go(
     picture = Image.fromarray(ramp.astype(np.uint16) * 257) if mode == "I;16" else Image.fromarray(ramp).convert(mode)
     picture.save(tmp_path / "a.png")
     expected = read_rgb(tmp_path / "a.png", (64, 96)).astype(int)
-    reader = PictureReader(UserFiles(tmp_path))
+    reader = PictureReader(UserFiles.at(tmp_path))
     needed = 1000 * 1400 * (4 if mode in ("RGB", "RGBA", "LA") else 2) + 11_500_000
     monkeypatch.setattr(reader.budget, "most_bytes", needed)
     from trainer_worker.pictures import images

@@ -7,6 +7,7 @@ from typing import get_args
 
 import pytest
 
+from broker.answers import about_ended
 from broker.core import Core, CoreSettings
 from broker.events import Now, Recovered
 from broker.facts import (
@@ -23,6 +24,7 @@ from broker.facts import (
     Submitted,
     evolve,
 )
+from protocol import messages as m
 from protocol.errors import Failure, FailureClass
 from protocol.task import AttemptEnd, Task, TaskState, Trained
 from tests.sample_tasks import hex_id, make_spec
@@ -123,6 +125,18 @@ def test_facts_that_do_not_fit_cost_their_own_task_only(misfit: Fact, word: str)
     assert f"fact 3, {word}, cannot follow" in left_out[TASK]
     assert core.tasks.keys() == core.holders.keys() == {OTHER}
     assert (core.tasks[OTHER].state, core.seq, len(core.waiting)) == (TaskState.PROCESSING, 9, 0)
+
+
+@pytest.mark.parametrize("request_type", [m.Cancel, m.StopEarly])
+def test_a_task_that_was_left_out_cannot_be_ended_and_the_answer_says_so(
+    request_type: type[m.Cancel] | type[m.StopEarly],
+) -> None:
+    task = evolve(None, Record(1, 0.0, TASK, Submitted(make_spec(TASK))))
+    refused = about_ended(request_type(4, TASK), task, 9)
+    assert isinstance(refused, m.Refused)
+    assert (refused.code, refused.task) == ("task_left_out", task)
+    assert "could not read this task from its journal" in refused.error
+    assert "ended already" not in refused.error
 
 
 def test_a_task_that_is_left_out_while_it_is_trained_frees_its_worker_and_its_user() -> None:

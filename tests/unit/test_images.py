@@ -288,7 +288,7 @@ def test_reading_prints_nothing(tmp_path: Path) -> None:
         "import sys; from pathlib import Path; from trainer_worker.pictures.images import *\n"
         "from trainer_worker.pictures.listing import *\n"
         "for folder in sys.argv[1:]:\n"
-        "    reader = PictureReader(UserFiles(Path(folder)))\n"
+        "    reader = PictureReader(UserFiles.at(Path(folder)))\n"
         "    for path in find_images(reader.files, Path(folder)).pictures:\n"
         "        try: read_rgb(reader, path, (32, 32)); image_size(reader, path)\n"
         "        except UnreadableImageError: pass\n"

@@ -51,6 +51,11 @@ def test_the_search_for_models_follows_no_link_and_ends(tmp_path: Path) -> None:
     make_model(elsewhere)
     projects.mkdir()
     (projects / "link").symlink_to(elsewhere / "flowers")
+    for name in ("linked_models", "linked_model"):
+        (projects / name).mkdir()
+    (projects / "linked_models" / "models").symlink_to(elsewhere / "flowers" / "models")
+    (projects / "linked_model" / "models").mkdir()
+    (projects / "linked_model" / "models" / "0123").symlink_to(elsewhere / "flowers" / "models" / "0123")
     for number in range(MOST_MODELS * 3):
         (projects / "many" / "models" / str(number)).mkdir(parents=True)
     assert find_model([projects, tmp_path / "missing"]) is None

@@ -46,7 +46,7 @@ def numbers() -> np.ndarray:
 
 
 def test_without_a_list_masks_mean_foreground_or_not(tmp_path: Path) -> None:
-    assert read_classes(UserFiles(tmp_path)) == FOREGROUND_OR_NOT
+    assert read_classes(UserFiles.at(tmp_path)) == FOREGROUND_OR_NOT
     assert FOREGROUND_OR_NOT.channels == 1
 
 
@@ -54,7 +54,7 @@ def test_without_a_list_masks_mean_foreground_or_not(tmp_path: Path) -> None:
     "content", ["sky\nBäume\nroad, wet\n", "\ufeffsky\r\n Bäume \r\nroad, wet\r\n\r\n\n", "sky\nBa\u0308ume\nroad, wet"]
 )
 def test_the_list_is_read_line_by_line(tmp_path: Path, content: str) -> None:
-    classes = read_classes(UserFiles(write(tmp_path, content)))
+    classes = read_classes(UserFiles.at(write(tmp_path, content)))
     assert classes == MaskClasses(("sky", "Bäume", "road, wet"), listed=True)
     assert classes.channels == 3
 
@@ -78,7 +78,7 @@ def test_the_list_is_read_line_by_line(tmp_path: Path, content: str) -> None:
 )
 def test_a_list_that_is_none_fails_in_words(tmp_path: Path, content: str | bytes, words: str) -> None:
     with pytest.raises(TrainingError) as caught:
-        read_classes(UserFiles(write(tmp_path, content)))
+        read_classes(UserFiles.at(write(tmp_path, content)))
     assert caught.value.code == "bad_classes"
     assert words in caught.value.error
     assert "one class name a line" in caught.value.error
@@ -89,7 +89,7 @@ def test_a_list_outside_of_the_project_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "secret.txt").write_text("a\nb\n")
     (tmp_path / "project" / "classes.txt").symlink_to(tmp_path / "secret.txt")
     with pytest.raises(TrainingError, match="link that leads out of the project"):
-        read_classes(UserFiles(tmp_path / "project"))
+        read_classes(UserFiles.at(tmp_path / "project"))
 
 
 def palette(numbers: np.ndarray) -> Image.Image:
@@ -165,7 +165,7 @@ def test_a_project_with_a_list_gives_numbers_and_skips_masks_without_any_label(
     tmp_path: Path, numbers: np.ndarray
 ) -> None:
     folders = scan_mask_folders(
-        project(tmp_path, [numbers, numbers, np.full_like(numbers, 255), numbers, np.zeros_like(numbers)])
+        UserFiles.at(project(tmp_path, [numbers, numbers, np.full_like(numbers, 255), numbers, np.zeros_like(numbers)]))
     )
     assert folders.classes == MaskClasses(("background", "road", "tree"), listed=True)
     masks = read_pairs(folders, Cutting(64), 2, lambda fraction: None).masks
@@ -176,7 +176,9 @@ def test_a_project_with_a_list_gives_numbers_and_skips_masks_without_any_label(
 
 
 def test_wrong_values_fail_the_task_and_name_file_and_value(tmp_path: Path, numbers: np.ndarray) -> None:
-    folders = scan_mask_folders(project(tmp_path, [numbers, numbers + (numbers == 2) * np.uint8(5), numbers, numbers]))
+    folders = scan_mask_folders(
+        UserFiles.at(project(tmp_path, [numbers, numbers + (numbers == 2) * np.uint8(5), numbers, numbers]))
+    )
     with pytest.raises(TrainingError) as caught:
         read_pairs(folders, Cutting(64), 2, lambda fraction: None)
     assert caught.value.code == "bad_classes"
@@ -185,7 +187,9 @@ def test_wrong_values_fail_the_task_and_name_file_and_value(tmp_path: Path, numb
 
 
 def test_masks_of_background_and_unlabelled_pixels_are_no_foreground(tmp_path: Path, numbers: np.ndarray) -> None:
-    folders = scan_mask_folders(project(tmp_path, [np.where(numbers == 255, 255, 0).astype(np.uint8)] * 4))
+    folders = scan_mask_folders(
+        UserFiles.at(project(tmp_path, [np.where(numbers == 255, 255, 0).astype(np.uint8)] * 4))
+    )
     with pytest.raises(TrainingError, match="every pixel is 0 or 255") as caught:
         read_pairs(folders, Cutting(64), 2, lambda fraction: None)
     assert caught.value.code == "no_masks"

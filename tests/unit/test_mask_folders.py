@@ -13,6 +13,7 @@ from sklearn.datasets import load_sample_images
 from protocol.errors import TrainingError
 from tests.picture_reading import read_mask
 from trainer_worker.pictures.images import UnreadableImageError
+from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.segmentation.folders import DECODE_BATCH, Cutting, read_pairs, scan_mask_folders
 
 SHAPE = (20, 30)  # height, width
@@ -165,7 +166,7 @@ def project(root: Path, pairs: int, mask_folder: str = "masks", suffix: str = "_
 @pytest.mark.parametrize("mask_folder", ["masks", "labels"])
 @pytest.mark.parametrize("suffix", ["_mask", ""])
 def test_both_folders_and_both_names_pair_up(tmp_path: Path, mask_folder: str, suffix: str) -> None:
-    folders = scan_mask_folders(project(tmp_path, 5, mask_folder, suffix))
+    folders = scan_mask_folders(UserFiles.at(project(tmp_path, 5, mask_folder, suffix)))
     assert [(pair.picture.stem, pair.mask.stem) for pair in folders.pairs] == [
         (f"p{number}", f"p{number}{suffix}") for number in range(5)
     ]
@@ -177,14 +178,14 @@ def test_extensions_of_any_case_pair_up(tmp_path: Path) -> None:
     project(tmp_path, 4)
     photo(tmp_path / "images" / "LOUD.JPG")
     save(tmp_path / "masks" / "LOUD_mask.PNG", np.ones(SHAPE, np.uint8))
-    assert "LOUD" in {pair.picture.stem for pair in scan_mask_folders(tmp_path).pairs}
+    assert "LOUD" in {pair.picture.stem for pair in scan_mask_folders(UserFiles.at(tmp_path)).pairs}
 
 
 def test_what_has_no_partner_is_listed_with_the_reason(tmp_path: Path) -> None:
     project(tmp_path, 4)
     photo(tmp_path / "images" / "lonely.jpg")
     save(tmp_path / "masks" / "orphan_mask.png", np.ones(SHAPE, np.uint8))
-    skipped = {skip.file: skip.reason for skip in scan_mask_folders(tmp_path).skipped}
+    skipped = {skip.file: skip.reason for skip in scan_mask_folders(UserFiles.at(tmp_path)).skipped}
     assert set(skipped) == {"images/lonely.jpg", "masks/orphan_mask.png"}
     assert "no mask" in skipped["images/lonely.jpg"]
     assert "without a picture" in skipped["masks/orphan_mask.png"]
@@ -193,7 +194,7 @@ def test_what_has_no_partner_is_listed_with_the_reason(tmp_path: Path) -> None:
 def test_two_pictures_never_share_one_mask(tmp_path: Path) -> None:
     project(tmp_path, 4)
     photo(tmp_path / "images" / "p0.png")
-    folders = scan_mask_folders(tmp_path)
+    folders = scan_mask_folders(UserFiles.at(tmp_path))
     assert len({pair.mask for pair in folders.pairs}) == len(folders.pairs) == 4
     assert [skip.file for skip in folders.skipped] == ["images/p0.png"]
 
@@ -201,31 +202,31 @@ def test_two_pictures_never_share_one_mask(tmp_path: Path) -> None:
 def test_a_picture_named_like_a_mask_does_not_take_anothers(tmp_path: Path) -> None:
     project(tmp_path, 4)
     photo(tmp_path / "images" / "p1_mask.jpg")
-    pairs = {pair.picture.stem: pair.mask.stem for pair in scan_mask_folders(tmp_path).pairs}
+    pairs = {pair.picture.stem: pair.mask.stem for pair in scan_mask_folders(UserFiles.at(tmp_path)).pairs}
     assert pairs["p1"] == "p1_mask"
     assert "p1_mask" not in pairs
 
 
 def test_missing_folders_and_too_few_pairs_fail_in_words(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="images/") as caught:
-        scan_mask_folders(tmp_path)
+        scan_mask_folders(UserFiles.at(tmp_path))
     assert caught.value.code == "no_images"
     photo(tmp_path / "images" / "cats" / "p.jpg")
     with pytest.raises(TrainingError, match="holds no pictures but folders of them, such as cats/") as caught:
-        scan_mask_folders(tmp_path)
+        scan_mask_folders(UserFiles.at(tmp_path))
     assert caught.value.code == "no_images"
     for number in range(3):
         photo(tmp_path / "images" / f"p{number}.jpg")
     with pytest.raises(TrainingError, match="masks/ or labels/") as caught:
-        scan_mask_folders(tmp_path)
+        scan_mask_folders(UserFiles.at(tmp_path))
     assert caught.value.code == "no_masks"
     save(tmp_path / "masks" / "other.png", np.ones(SHAPE, np.uint8))
     with pytest.raises(TrainingError, match=r"masks/other\.png") as caught:
-        scan_mask_folders(tmp_path)
+        scan_mask_folders(UserFiles.at(tmp_path))
     assert caught.value.code == "no_masks"
     project(tmp_path, 2)
     with pytest.raises(TrainingError, match=r"Only 2 pictures.*images/p2\.jpg") as caught:
-        scan_mask_folders(tmp_path)
+        scan_mask_folders(UserFiles.at(tmp_path))
     assert caught.value.code == "too_few_images"
 
 
@@ -233,12 +234,12 @@ def test_scan_follows_a_linked_folder_within_the_project_only(tmp_path: Path) ->
     project(tmp_path / "source", 4)
     (tmp_path / "source" / "images").rename(tmp_path / "source" / "photos")
     (tmp_path / "source" / "images").symlink_to("photos")
-    assert len(scan_mask_folders(tmp_path / "source").pairs) == 4
+    assert len(scan_mask_folders(UserFiles.at(tmp_path / "source")).pairs) == 4
     (tmp_path / "linked").mkdir()
     for name in ("photos", "masks"):
         (tmp_path / "linked" / name.replace("photos", "images")).symlink_to(tmp_path / "source" / name)
     with pytest.raises(TrainingError, match="images: it is a link that leads out of the project"):
-        scan_mask_folders(tmp_path / "linked")
+        scan_mask_folders(UserFiles.at(tmp_path / "linked"))
 
 
 def ignore(fraction: float) -> None: ...
@@ -249,7 +250,7 @@ def test_pairs_come_as_arrays_in_order_and_broken_files_are_listed(tmp_path: Pat
     (tmp_path / "images" / "p1.jpg").write_bytes(b"\xff\xd8 no more of it")
     (tmp_path / "masks" / "p3_mask.png").write_bytes(b"")
     save(tmp_path / "masks" / "p4_mask.png", foreground)
-    folders = scan_mask_folders(tmp_path)
+    folders = scan_mask_folders(UserFiles.at(tmp_path))
     fractions: list[float] = []
     examples = read_pairs(folders, Cutting(32), 2, fractions.append)
     pictures, masks = examples.pictures, examples.masks
@@ -266,11 +267,13 @@ def test_pairs_come_as_arrays_in_order_and_broken_files_are_listed(tmp_path: Pat
 
 def test_when_time_is_up_the_pairs_beyond_the_first_batch_stay_unread(tmp_path: Path) -> None:
     project(tmp_path, DECODE_BATCH + 4)
-    folders = scan_mask_folders(tmp_path)
+    folders = scan_mask_folders(UserFiles.at(tmp_path))
     examples = read_pairs(folders, Cutting(32), 2, ignore, until_s=time.monotonic())
     assert (len(examples.pictures), len(folders.pairs), examples.unread) == (DECODE_BATCH, DECODE_BATCH, 4)
     assert not folders.skipped
-    in_time = read_pairs(scan_mask_folders(tmp_path), Cutting(32), 2, ignore, until_s=time.monotonic() + 3600)
+    in_time = read_pairs(
+        scan_mask_folders(UserFiles.at(tmp_path)), Cutting(32), 2, ignore, until_s=time.monotonic() + 3600
+    )
     assert (len(in_time.pictures), in_time.unread) == (DECODE_BATCH + 4, 0)
 
 
@@ -278,7 +281,7 @@ def test_too_few_readable_pairs_fail_and_name_the_files(tmp_path: Path) -> None:
     project(tmp_path, 4)
     (tmp_path / "images" / "p2.jpg").write_bytes(b"broken")
     with pytest.raises(TrainingError, match=r"Only 3 pictures.*images/p2\.jpg") as caught:
-        read_pairs(scan_mask_folders(tmp_path), Cutting(32), 2, ignore)
+        read_pairs(scan_mask_folders(UserFiles.at(tmp_path)), Cutting(32), 2, ignore)
     assert caught.value.code == "too_few_images"
 
 
@@ -287,5 +290,5 @@ def test_masks_without_any_foreground_fail_in_words(tmp_path: Path) -> None:
     for path in (tmp_path / "masks").iterdir():
         save(path, np.zeros(SHAPE, np.uint8))
     with pytest.raises(TrainingError, match="None of the 4 masks marks any foreground") as caught:
-        read_pairs(scan_mask_folders(tmp_path), Cutting(32), 2, ignore)
+        read_pairs(scan_mask_folders(UserFiles.at(tmp_path)), Cutting(32), 2, ignore)
     assert caught.value.code == "no_masks"

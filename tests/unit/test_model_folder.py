@@ -164,19 +164,19 @@ def test_the_manifest_is_last_and_everything_is_synced_before_the_rename(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     events: list[str] = []
-    fsync, rename = os.fsync, Directory.rename
+    fsync, rename = os.fsync, os.rename
 
     def told_fsync(descriptor: int) -> None:
         path = Path(f"/proc/self/fd/{descriptor}").readlink()
         events.append(f"sync {'manifest.json' if path.suffix == '.tmp' else path.name}")
         fsync(descriptor)
 
-    def told_rename(folder: Directory, old: str, new: str) -> None:
+    def told_rename(old: str, new: str, **folders: int) -> None:
         events.append(f"rename to {new}")
-        rename(folder, old, new)
+        rename(old, new, **folders)
 
     monkeypatch.setattr(os, "fsync", told_fsync)
-    monkeypatch.setattr(Directory, "rename", told_rename)
+    monkeypatch.setattr(os, "rename", told_rename)
     publish(tmp_path)
     at = events.index(f"rename to {T1}")
     synced = {"sync manifest.json", "sync model.tflite", "sync saved_model", "sync saved_model.pb"}

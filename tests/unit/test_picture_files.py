@@ -33,7 +33,7 @@ def test_find_images_leaves_litter_out_and_odd_names_in(tmp_path: Path) -> None:
     (tmp_path / "__MACOSX").mkdir()
     (tmp_path / "__MACOSX" / "a.png").write_bytes(b"x")
 
-    files = UserFiles(tmp_path)
+    files = UserFiles.at(tmp_path)
     assert find_images(files, tmp_path).pictures == sorted(tmp_path / name for name in pictures)
     assert find_images(files, tmp_path, recursive=True).pictures == sorted(
         [tmp_path / name for name in pictures] + [tmp_path / "folder.png" / "inside.png"]
@@ -54,7 +54,7 @@ def test_links_that_lead_outside_are_not_followed(tmp_path: Path) -> None:
     (inside / "link_gone.png").symlink_to(inside / "gone.png")
     (inside / "folder_out").symlink_to(outside)
 
-    found = find_images(UserFiles(inside), inside, recursive=True)
+    found = find_images(UserFiles.at(inside), inside, recursive=True)
     assert [p.name for p in found.pictures] == ["a.png", "link_in.png"]
     assert {skip.file: skip.reason for skip in found.skipped} == {
         "folder_out": "it is a link that leads out of the project",
@@ -65,7 +65,7 @@ def test_links_that_lead_outside_are_not_followed(tmp_path: Path) -> None:
 
 def test_pipes_are_no_candidates(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
-    found = find_images(UserFiles(tmp_path), tmp_path)
+    found = find_images(UserFiles.at(tmp_path), tmp_path)
     assert found.pictures == []
     assert [(skip.file, skip.reason) for skip in found.skipped] == [("pipe.png", "it is a pipe, a socket or a device")]
 
@@ -80,7 +80,7 @@ def test_links_within_the_project_are_followed_to_files_but_not_to_folders(tmp_p
     (tmp_path / "images" / "loop.png").symlink_to("loop.png")
     (tmp_path / "images" / "one.png").symlink_to("two.png")
     (tmp_path / "images" / "two.png").symlink_to("one.png")
-    found = find_images(UserFiles(tmp_path), tmp_path / "images", recursive=True)
+    found = find_images(UserFiles.at(tmp_path), tmp_path / "images", recursive=True)
     assert [path.name for path in found.pictures] == ["of_pool.png"]
     reasons = {skip.file.removeprefix("images/"): skip.reason for skip in found.skipped}
     assert {name for name, reason in reasons.items() if "leads back to itself" in reason} == {
@@ -95,7 +95,7 @@ def test_sockets_are_no_candidates(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(tmp_path)  # a socket's path may have 107 bytes only
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind("s.png")
-        found = find_images(UserFiles(tmp_path), tmp_path)
+        found = find_images(UserFiles.at(tmp_path), tmp_path)
     assert [skip.file for skip in found.skipped] == ["s.png"]
 
 
@@ -109,7 +109,7 @@ def test_names_that_are_no_utf8_and_folders_too_deep_end_nothing(tmp_path: Path)
         os.close(here)
         here = below
     os.close(here)
-    found = find_images(UserFiles(tmp_path), tmp_path, recursive=True)
+    found = find_images(UserFiles.at(tmp_path), tmp_path, recursive=True)
     subprocess.run(["rm", "-rf", tmp_path / "ab"], check=True)  # too deep for shutil
     assert [path.name for path in found.pictures] == [odd]
     assert ["longer than the system can open" in skip.reason for skip in found.skipped] == [True]
@@ -118,24 +118,33 @@ def test_names_that_are_no_utf8_and_folders_too_deep_end_nothing(tmp_path: Path)
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_folder_without_rights_is_listed(tmp_path: Path) -> None:
     (tmp_path / "closed").mkdir(mode=0)
-    found = find_images(UserFiles(tmp_path), tmp_path, recursive=True)
+    found = find_images(UserFiles.at(tmp_path), tmp_path, recursive=True)
     assert [(skip.file, "permission" in skip.reason) for skip in found.skipped] == [("closed", True)]
 
 
-def test_nothing_is_read_in_a_project_that_has_become_a_link(tmp_path: Path) -> None:
-    project = tmp_path / "project"
+@pytest.mark.parametrize("is_link", [True, False])
+def test_a_project_that_was_exchanged_is_still_the_one_that_was_opened(tmp_path: Path, is_link: bool) -> None:
+    project, away = tmp_path / "project", tmp_path / "away"
     project.mkdir()
     (project / "a.png").write_bytes(b"abc")
-    files = UserFiles(project)
+    (project / "absolute.png").symlink_to(project / "a.png")
+    files = UserFiles.at(project)
+    with files.open(project / "absolute.png") as file:
+        assert file.read() == b"abc"
+    other = tmp_path / "other" if is_link else project
+    project.rename(away)
+    other.mkdir()
+    for name in ("a.png", "b.png"):
+        (other / name).write_bytes(b"secret")
+    if is_link:
+        project.symlink_to("other")
     with files.open(project / "a.png") as file:
         assert file.read() == b"abc"
-    (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "a.png").write_bytes(b"secret")
-    project.rename(tmp_path / "away")
-    project.symlink_to("other")
-    for reader in (files, UserFiles(project)):
-        with pytest.raises(RefusedFileError, match="leads out of the project"):
-            reader.open(project / "a.png")
+    with pytest.raises(RefusedFileError, match="missing"):
+        files.open(project / "b.png")
+    with pytest.raises(RefusedFileError, match="leads out of the project"):
+        files.open(project / "absolute.png")
+    assert {entry.name for entry in files.entries(project)} == {"a.png", "absolute.png"}
 
 
 def test_a_folder_whose_name_begins_like_the_project_is_outside(tmp_path: Path) -> None:
@@ -144,4 +153,4 @@ def test_a_folder_whose_name_begins_like_the_project_is_outside(tmp_path: Path) 
     (tmp_path / "p2" / "a.png").write_bytes(b"secret")
     (tmp_path / "p" / "a.png").symlink_to("../p2/a.png")
     with pytest.raises(RefusedFileError, match="leads out of the project"):
-        UserFiles(tmp_path / "p").open(tmp_path / "p" / "a.png")
+        UserFiles.at(tmp_path / "p").open(tmp_path / "p" / "a.png")

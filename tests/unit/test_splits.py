@@ -17,7 +17,7 @@ def test_identical_files_share_a_group_and_others_of_the_same_size_do_not(tmp_pa
     for path, content in zip(files, contents, strict=True):
         path.write_bytes(content)
 
-    groups = content_groups(content_hashes(UserFiles(tmp_path), files))
+    groups = content_groups(content_hashes(UserFiles.at(tmp_path), files))
 
     assert groups[0] == groups[2]
     assert len(set(groups.tolist())) == 3

@@ -134,6 +134,24 @@ def test_a_root_inside_another_root_is_no_project(root: Path) -> None:
     assert found("flowers", root, inner) == found("anna/flowers", root, inner) == str(inner / "flowers")
 
 
+@pytest.mark.parametrize("inside", ["models", "models/0123", ".tfmodel", ".tfmodel/tasks", "sub/models"])
+def test_a_folder_of_the_worker_is_no_project(root: Path, inside: str) -> None:
+    (root / "anna" / inside).mkdir(parents=True, exist_ok=True)
+    (root / "link").symlink_to(root / "anna" / inside)
+    for text in (f"anna/{inside}", "link", str(root / "anna" / inside)):
+        problem = refused(text, root)
+        assert problem.code == "bad_fields"
+        assert f"lies in {inside.removeprefix('sub/').partition('/')[0]}/" in problem.error
+
+
+def test_a_project_may_be_called_models(root: Path) -> None:
+    """A data root is no project, so what lies in it is nothing of the worker's."""
+    (root / "models" / "anna").mkdir(parents=True)
+    for text in ("models", "models/anna"):
+        assert found(text, root) == str(root / text)
+    assert found("anna", root, root / "models") in (str(root / "anna"), str(root / "models" / "anna"))
+
+
 def test_a_key_from_the_header_with_control_characters_is_named_beside_other_problems(root: Path) -> None:
     _, problems = read_submission(form(userId=""), [root], "a\tb\x80")
     assert {problem.field for problem in problems} == {"userId", "requestId"}

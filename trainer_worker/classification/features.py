@@ -13,9 +13,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import os
 import queue
-import tempfile
 import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -28,6 +26,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+from conf.whole_file import whole_file
 from trainer_worker.backbones.backbone import TRUNK_STRIDE, Backbone
 from trainer_worker.classification.variations import PLAIN, Variation, variation_of
 from trainer_worker.pictures.batches import Batching, read_batches
@@ -226,7 +225,9 @@ def _cached_interpreter(backbone: Backbone, image_size: int, cache_dir: Path) ->
     content = _convert(backbone, image_size)
     # The cache only saves seconds, so a task does not fail if it cannot be written.
     with contextlib.suppress(OSError):
-        _write_atomically(path, content)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(path) as file:
+            file.write(content)
     return _interpreter(content)
 
 
@@ -261,17 +262,3 @@ def _convert(backbone: Backbone, image_size: int) -> bytes:
 def _difference(found: np.ndarray, expected: np.ndarray) -> float:
     """The largest difference, as a share of the largest number expected (or of 1); NaN if a number is NaN."""
     return float(np.abs(found - expected).max() / max(1.0, float(np.abs(expected).max())))
-
-
-def _write_atomically(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -57,24 +57,22 @@ class ClassFolders:
         return dict(zip(self.labels, numbers.tolist(), strict=True))
 
 
-def scan_class_folders(project_dir: Path, decoding: DecodingBudget | None = None) -> ClassFolders:
+def scan_class_folders(files: UserFiles, decoding: DecodingBudget | None = None) -> ClassFolders:
     """Find the class folders and their candidate pictures, without opening any.
 
     Labels come in the order of labels_info.txt, else sorted by name; files are sorted within a class.
-    decoding: the memory for reading them later. Raises TrainingError project_dir_missing, no_images, bad_labels_info.
+    decoding: the memory for reading them later. Raises TrainingError no_images, bad_labels_info.
     """
-    if not project_dir.is_dir():
-        raise TrainingError("project_dir_missing", f"projectDir {project_dir} is not a folder; create it first.")
-    reader = PictureReader(UserFiles(project_dir), decoding or DecodingBudget())
-    folders, skipped = _class_folders(reader.files)
-    labels = _label_order(reader.files, folders)
-    files: list[Path] = []
+    folders, skipped = _class_folders(files)
+    labels = _label_order(files, folders)
+    pictures: list[Path] = []
     classes: list[int] = []
     for index, label in enumerate(labels):
         found = folders[label]
-        files += found
+        pictures += found
         classes += [index] * len(found)
-    return ClassFolders(tuple(labels), tuple(files), np.array(classes, np.int64), reader, skipped=tuple(skipped))
+    reader = PictureReader(files, decoding or DecodingBudget())
+    return ClassFolders(tuple(labels), tuple(pictures), np.array(classes, np.int64), reader, skipped=tuple(skipped))
 
 
 def keep_trainable(folders: ClassFolders, unreadable: Mapping[int, UnreadableImageError]) -> ClassFolders:

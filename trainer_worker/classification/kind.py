@@ -6,7 +6,7 @@ from pathlib import Path
 
 from trainer_worker.classification import samples
 from trainer_worker.classification.card import CARD
-from trainer_worker.exporting.metadata import ModelDescription
+from trainer_worker.exporting.model_description import ModelDescription
 from trainer_worker.publishing.kind import Kind, Samples, Snippets
 
 KIND = Kind(

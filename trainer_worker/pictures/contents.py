@@ -1,12 +1,14 @@
-"""Compares files by their content, whatever they are called."""
+"""Hashes files, and compares them by their content, whatever they are called."""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -17,6 +19,18 @@ THREADS = 4
 CHUNK_BYTES = 1024**2
 #: How often the caller is informed of the progress, and can end the hashing.
 TELL_EVERY_S = 0.2
+
+
+def sha256_of(source: BinaryIO | io.RawIOBase, on_chunk: Callable[[bytes], object] = lambda chunk: None) -> str:
+    """The SHA-256 of an open file from its position on, as hex digits.
+
+    on_chunk: gets the content part by part. An exception from it ends the hashing.
+    """
+    digest = hashlib.sha256()
+    while chunk := source.read(CHUNK_BYTES):
+        on_chunk(chunk)
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 def content_hashes(
@@ -51,6 +65,10 @@ def content_groups(hashes: Sequence[str]) -> np.ndarray:
     return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
 
 
+class _AbandonedError(Exception):
+    """Ends the hashing of a file that nobody waits for any more."""
+
+
 class _Hashing:
     """The work of the threads. shares: how much of each file is hashed, 0 to 1."""
 
@@ -64,15 +82,15 @@ class _Hashing:
             with self._files.open(path) as file:
                 size_bytes = max(1, file.seek(0, 2))
                 file.seek(0)
-                digest, done_bytes = hashlib.sha256(), 0
-                while not self.abandoned.is_set() and (chunk := file.read(CHUNK_BYTES)):
-                    digest.update(chunk)
-                    done_bytes += len(chunk)
-                    if done_bytes > MAX_FILE_BYTES:  # it has grown since it was opened
-                        return ""
-                    self.shares[row] = min(1.0, done_bytes / size_bytes)
-            return digest.hexdigest()
-        except (OSError, RefusedFileError):
+                return sha256_of(file, lambda chunk: self._tell(row, file.tell(), size_bytes))
+        except (OSError, RefusedFileError, _AbandonedError):
             return ""
         finally:
             self.shares[row] = 1.0
+
+    def _tell(self, row: int, done_bytes: int, size_bytes: int) -> None:
+        if self.abandoned.is_set():
+            raise _AbandonedError
+        if done_bytes > MAX_FILE_BYTES:
+            raise RefusedFileError("it has grown since it was opened")
+        self.shares[row] = min(1.0, done_bytes / size_bytes)

@@ -1,10 +1,11 @@
 """All access to a user's own files. It ensures that what is listed or read really lies inside the project.
 
-A project's folder belongs to a stranger, who may put a link, a pipe or a file of 8 TB there, or swap a folder for a
-link at any moment. So a file is first opened without the right to read it (O_PATH), which has no effect on pipes and
-devices. Then the kernel is asked where that open file lies. Only a regular file inside the project is then opened for
-reading, by its descriptor, so no swap of names can come between the check and the reading (docs/choices.md, "One door
-to the user's files").
+A project's folder belongs to a stranger, who may put a link, a pipe or a file of 8 TB there, or swap a folder for
+another one at any moment. The project's own folder is therefore held by its descriptor, and every path starts there.
+A file is first opened without the right to read it (O_PATH), which has no effect on pipes and devices. Then the kernel
+is asked where that open file lies. Only a regular file inside the project is then opened for reading, by its
+descriptor, so no swap of names can come between the check and the reading (docs/choices.md, "One door to the user's
+files").
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import errno
 import io
 import os
 import stat
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +27,8 @@ MAX_FILE_BYTES = 1024**3
 #: "link": not looked at yet, see `find`. "other": a pipe, a socket or a device.
 Kind = Literal["file", "folder", "link", "other"]
 
+#: The reason for refusing a link to another folder.
+LEAVES_PROJECT = "it is a link that leads out of the project"
 _REASONS = {
     errno.ENOENT: "the file is missing",
     errno.ENOTDIR: "the file is missing",
@@ -75,12 +79,26 @@ class Place(NamedTuple):
 
 
 class UserFiles:
-    """The files of one project. Links are followed as long as they stay inside the project."""
+    """The files of one project. Links are followed as long as they stay inside the project.
 
-    def __init__(self, project_dir: Path) -> None:
-        """project_dir: a path without any links. If part of it has become a link, reads are refused."""
+    All paths that the methods take and give begin with `project_dir`. They lead into the folder that was opened, even
+    if it has been moved since and another one stands at that path.
+    """
+
+    def __init__(self, project_dir: Path, descriptor: int) -> None:
+        """descriptor: of the project's open folder. It may be closed later, since a copy of it is kept."""
         self.project_dir = project_dir
-        self._inside = os.fspath(project_dir).rstrip("/") + "/"
+        self._descriptor = os.dup(descriptor)
+        weakref.finalize(self, os.close, self._descriptor)
+
+    @classmethod
+    def at(cls, project_dir: Path) -> UserFiles:
+        """The files of a folder that needs no check: for benchmarks and tests. A task's are `ProjectFolder.files`."""
+        descriptor = os.open(project_dir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            return cls(project_dir, descriptor)
+        finally:
+            os.close(descriptor)
 
     def name_of(self, path: Path) -> str:
         """The path relative to the project, for messages and reports."""
@@ -135,17 +153,34 @@ class UserFiles:
     def _found(self, path: Path) -> Iterator[int]:
         """A descriptor of the file, without the right to read. An OSError in the block becomes a RefusedFileError."""
         try:
-            number = os.open(path, os.O_PATH | os.O_CLOEXEC)
+            own = _real(self._descriptor)
+            number = os.open(path.relative_to(self.project_dir), os.O_PATH | os.O_CLOEXEC, dir_fd=self._descriptor)
             try:
-                if not f"{_real(number)}/".startswith(self._inside):
-                    raise RefusedFileError("it is a link that leads out of the project")
+                if not f"{_real(number)}/".startswith(f"{own.rstrip('/')}/"):
+                    raise RefusedFileError(LEAVES_PROJECT)
+                if _real(self._descriptor) != own:  # an absolute link may have led into a folder of the same name
+                    raise RefusedFileError("the project's folder was moved while the file was being opened")
                 yield number
             finally:
                 os.close(number)
         except OSError as error:
-            raise _refusal(path, error) from error
-        except ValueError as error:  # a name with a zero byte
+            raise self._refusal(path, error) from error
+        except ValueError as error:  # a name with a zero byte, or a path outside of the project
             raise RefusedFileError("the file is missing", missing=True) from error
+
+    def _refusal(self, path: Path, error: OSError) -> RefusedFileError:
+        number = error.errno or 0
+        if number in _MISSING and self._is_link(path):
+            return RefusedFileError("it is a link to a file that is missing")
+        reason = _REASONS.get(number, f"the file can't be read ({os.strerror(number)})")
+        return RefusedFileError(reason, missing=number in _MISSING)
+
+    def _is_link(self, path: Path) -> bool:
+        try:
+            name = path.relative_to(self.project_dir)
+            return stat.S_ISLNK(os.stat(name, dir_fd=self._descriptor, follow_symlinks=False).st_mode)
+        except OSError:
+            return False
 
 
 def _read_only(number: int, flags: int = 0) -> int:
@@ -169,14 +204,6 @@ def _kind_listed(entry: os.DirEntry[str]) -> Kind:
     if entry.is_file(follow_symlinks=False):
         return "file"
     return "folder" if entry.is_dir(follow_symlinks=False) else "other"
-
-
-def _refusal(path: Path, error: OSError) -> RefusedFileError:
-    number = error.errno or 0
-    if number in _MISSING and path.is_symlink():
-        return RefusedFileError("it is a link to a file that is missing")
-    reason = _REASONS.get(number, f"the file can't be read ({os.strerror(number)})")
-    return RefusedFileError(reason, missing=number in _MISSING)
 
 
 def _size(size_bytes: int) -> str:

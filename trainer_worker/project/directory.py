@@ -18,6 +18,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
+from conf.whole_file import whole_file
+
 _DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 #: Without O_NONBLOCK, opening a FIFO would wait until somebody writes into it.
 _FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -50,6 +52,10 @@ class Directory:
         if self._descriptor >= 0:
             os.close(self._descriptor)
         self._descriptor = -1
+
+    def fileno(self) -> int:
+        """The descriptor, as files have it."""
+        return self._descriptor
 
     def names(self) -> list[str]:
         """The names of all entries, in any order."""
@@ -105,23 +111,12 @@ class Directory:
 
         synced: the content reaches the disk before the file gets its name, so this also holds for a power cut.
         """
-        temporary = f".{name}.{secrets.token_hex(8)}.tmp"
-        try:
-            with self.create(temporary) as file:
-                for part in parts:
-                    file.write(part)
-                if synced:
-                    file.flush()
-                    os.fsync(file.fileno())
-            try:
-                self.rename(temporary, name)
-            except IsADirectoryError:  # where we keep a file, a folder can't be ours
+        with contextlib.suppress(FileNotFoundError):
+            if stat.S_ISDIR(self.status(name).st_mode):  # where we keep files, a folder is nothing of ours
                 self.remove(name)
-                self.rename(temporary, name)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary, dir_fd=self._descriptor)
-            raise
+        with whole_file(Path(_checked(name)), self._descriptor, synced=synced) as file:
+            for part in parts:
+                file.write(part)
 
     def rename(self, old: str, new: str) -> None:
         """Like os.rename: a file replaces a file, and a folder replaces only an empty folder."""

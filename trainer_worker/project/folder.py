@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import stat
 from collections.abc import Sequence
@@ -10,12 +11,11 @@ from pathlib import Path
 
 from conf.machine import running_system
 from protocol.bounds import is_task_id
-from protocol.errors import TrainingError
+from protocol.errors import TrainingError, is_disk_full
+from protocol.project_layout import KEPT, MODELS, worker_folder
 from protocol.task import TaskSpec
+from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.project.directory import Directory
-
-MODELS = "models"
-KEPT = ".tfmodel"
 
 #: For the folders on the way. O_PATH needs no right to list them.
 _STEP_FLAGS = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -25,7 +25,7 @@ _LAST_STEP_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 class ProjectFolder:
     """The only way to models/ and .tfmodel/. A context manager: leaving it closes the descriptor.
 
-    path: used in messages, for `modelPath` and to read pictures. Our own files are reached by descriptor.
+    path: used in messages and for `modelPath`. All files, the user's and our own, are reached by descriptor.
     """
 
     def __init__(self, path: Path, directory: Directory) -> None:
@@ -43,6 +43,11 @@ class ProjectFolder:
 
     def __exit__(self, *_: object) -> None:
         self._directory.close()
+
+    @functools.cached_property
+    def files(self) -> UserFiles:
+        """The user's own files. They are read from this very folder, whatever stands at its path by now."""
+        return UserFiles(self.path, self._directory.fileno())
 
     def models(self, make: bool = False) -> Directory:
         """Open projectDir/models. make: create it if it is missing. OSError if it is missing or not a folder."""
@@ -99,7 +104,7 @@ class ProjectFolder:
     def failure(self, error: Exception) -> TrainingError | None:
         """The TrainingError that explains an error of this folder or its disk; None if the error has another cause."""
         number = error.errno if isinstance(error, OSError) else None
-        if number in (errno.ENOSPC, errno.EDQUOT):
+        if is_disk_full(error):
             sentence = f"The disk that holds {self.path} is full; free some space and post the task again."
             return TrainingError("disk_full", sentence)
         try:
@@ -129,7 +134,8 @@ def admit(spec: TaskSpec, allowed_roots: Sequence[Path]) -> ProjectFolder:
     if not is_task_id(spec.task_id):
         raise ValueError(f"task id {spec.task_id[:80]!r} can't name a folder; it is 32 lower-case hex digits")
     path = Path(spec.project_path)
-    root = next((root for root in allowed_roots if path != root and path.is_relative_to(root)), None)
+    roots_above = [root for root in allowed_roots if path != root and path.is_relative_to(root)]
+    root = max(roots_above, key=lambda root: len(root.parts), default=None)
     if root is None or ".." in path.parts or "\0" in spec.project_path:
         roots = ", ".join(map(str, allowed_roots))
         raise TrainingError(
@@ -137,6 +143,8 @@ def admit(spec: TaskSpec, allowed_roots: Sequence[Path]) -> ProjectFolder:
             f"projectDir {path} does not lie inside a folder that the worker may use ({roots}), so nothing was read or "
             "written; set [worker] data_roots on the worker's machine, and post the task again.",
         )
+    if inside := worker_folder(path.relative_to(root).parts):
+        raise _changed(f"projectDir {path} lies in {inside}/, where the worker keeps what belongs to a project")
     try:
         directory = _walk(root, path.relative_to(root).parts)
     except FileNotFoundError as error:

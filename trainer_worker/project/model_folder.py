@@ -24,7 +24,9 @@ from typing import Any, BinaryIO
 import msgspec
 
 from protocol.bounds import is_task_id
-from trainer_worker.project.folder import MODELS, ProjectFolder
+from protocol.project_layout import MODELS
+from trainer_worker.pictures.contents import sha256_of
+from trainer_worker.project.folder import ProjectFolder
 from trainer_worker.project.json_text import json_text
 from trainer_worker.project.manifest import ListedFile, Manifest
 from trainer_worker.project.model_files import MANIFEST, is_model_file
@@ -32,7 +34,6 @@ from trainer_worker.project.models import (
     AlreadyPublishedError,
     Tell,
     finished_and_intact,
-    hash_of,
     nothing,
     written_at_s,
 )
@@ -92,7 +93,12 @@ class ModelFolder:
             for step in steps:
                 chain.append(stack.enter_context(chain[-1].make_folder(step)))
             target = stack.enter_context(chain[-1].create(name))
-            sha256 = hash_of(source, target.write, tell)
+
+            def copy(chunk: bytes) -> None:
+                tell()
+                target.write(chunk)
+
+            sha256 = sha256_of(source, copy)
             target.flush()
             os.fsync(target.fileno())
             for folder in chain:

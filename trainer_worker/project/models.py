@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
 import math
 from collections.abc import Callable, Iterator
@@ -12,17 +11,17 @@ from pathlib import Path
 from typing import BinaryIO
 
 from protocol.bounds import is_task_id
+from protocol.project_layout import MODELS
 from protocol.task import Trained
+from trainer_worker.pictures.contents import sha256_of
 from trainer_worker.project.directory import Directory
-from trainer_worker.project.folder import MODELS, ProjectFolder
+from trainer_worker.project.folder import ProjectFolder
 from trainer_worker.project.manifest import ForeignManifestError, ListedFile, Manifest, read_manifest
 from trainer_worker.project.model_files import MANIFEST
 
 log = logging.getLogger(__name__)
 
-CHUNK_BYTES = 4 * 1024**2
-
-#: Called often during long work. An exception from it ends the work.
+#: Called often while something long goes on; what it raises ends that.
 Tell = Callable[[], None]
 
 
@@ -73,7 +72,7 @@ def finished_and_intact(folder: Directory, task_id: str, tell: Tell = nothing) -
             return None
         for file in manifest.files:
             with open_listed(folder, file) as source:
-                if hash_of(source, lambda chunk: None, tell) != file.sha256:
+                if sha256_of(source, lambda chunk: tell()) != file.sha256:
                     return None
         return manifest
     return None
@@ -129,13 +128,3 @@ def open_listed(folder: Directory, file: ListedFile) -> Iterator[BinaryIO]:
         for step in steps:
             folder = stack.enter_context(folder.folder(step))
         yield stack.enter_context(folder.open(name, file.size_bytes))
-
-
-def hash_of(source: BinaryIO, write: Callable[[bytes], object], tell: Tell = nothing) -> str:
-    """The SHA-256 of a file's content, as hex digits. write: called with each part of the content."""
-    digest = hashlib.sha256()
-    while chunk := source.read(CHUNK_BYTES):
-        tell()
-        digest.update(chunk)
-        write(chunk)
-    return digest.hexdigest()

@@ -19,11 +19,12 @@ from typing import Any
 import msgspec
 
 from protocol.end_reason import EndReason
-from trainer_worker.pictures.contents import content_hashes
+from protocol.project_layout import MODELS
+from trainer_worker.pictures.contents import content_hashes, sha256_of
 from trainer_worker.pictures.listing import is_litter
 from trainer_worker.pictures.text_files import TEXT_FILES
 from trainer_worker.pictures.user_files import Kind, RefusedFileError, UserFiles
-from trainer_worker.project.folder import MODELS, ProjectFolder
+from trainer_worker.project.folder import ProjectFolder
 from trainer_worker.project.manifest import Manifest
 from trainer_worker.project.model_folder import ModelFolder
 from trainer_worker.project.models import Tell, finished_models, nothing, open_listed
@@ -37,7 +38,7 @@ log = logging.getLogger(__name__)
 
 
 def fingerprint(
-    project_dir: Path,
+    files: UserFiles,
     train_type: str,
     options: dict[str, Any],
     weights_file: Path | None = None,
@@ -48,26 +49,23 @@ def fingerprint(
     "" if a file can't be read or is too large; such a folder is never taken for unchanged. weights_file: see Job.
     on_step: often called with the finished fraction. An exception from it ends the hashing.
     """
-    user_files = UserFiles(project_dir)
-    files: list[Path] = []
+    regular: list[Path] = []
     links: list[Path] = []
-    for path, kind in _input_files(user_files):
+    for path, kind in _input_files(files):
         on_step(0.0)
-        (links if kind == "link" else files).append(path)
-    # A link may lead to a file that is not hashed under its own name, because it is below models/ or a hidden folder.
-    hashes = content_hashes(user_files, [*files, *links], on_step)
-    behind_links = hashes[len(files) :]
-    del hashes[len(files) :]
-    weights = content_hashes(UserFiles(Path("/")), [weights_file] if weights_file else [])
+        (links if kind == "link" else regular).append(path)
+    # A link may lead to a file that is not looked at by its own name: below a hidden folder, or below models/.
+    hashes = content_hashes(files, [*regular, *links], on_step)
+    behind_links = hashes[len(regular) :]
+    del hashes[len(regular) :]
+    weights = [_content_of_weights(weights_file)] if weights_file else []
     if not all([*hashes, *weights]):
-        unread = [path for path, content in zip(files, hashes, strict=True) if not content]
+        unread = [path for path, content in zip(regular, hashes, strict=True) if not content]
         log.info("action=task.not_compared files=%d first=%r", len(unread), str(unread[0] if unread else weights_file))
         return ""
-    contents = dict(zip(files, hashes, strict=True))
-    contents |= {
-        link: f"{_target(user_files, link)} {content}" for link, content in zip(links, behind_links, strict=True)
-    }
-    named = sorted((os.fsencode(path.relative_to(project_dir)).hex(), content) for path, content in contents.items())
+    contents = dict(zip(regular, hashes, strict=True))
+    contents |= {link: f"{_target(files, link)} {content}" for link, content in zip(links, behind_links, strict=True)}
+    named = sorted((os.fsencode(files.name_of(path)).hex(), content) for path, content in contents.items())
     options = {name: value for name, value in options.items() if name not in _OPTIONS_WITHOUT_INFLUENCE}
     facts = [TRAINERS_VERSION, train_type, sorted(options.items()), named, weights]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
@@ -125,6 +123,14 @@ def _input_files(files: UserFiles) -> Iterator[tuple[Path, Kind]]:
                     yield path, entry.kind
 
 
+def _content_of_weights(file: Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            return sha256_of(opened)
+    except OSError:
+        return ""
+
+
 def _is_read(name: str) -> bool:
     """Whether a trainer may read a file of that name."""
     return name in TEXT_FILES or not is_litter(name)
@@ -133,6 +139,6 @@ def _is_read(name: str) -> bool:
 def _target(files: UserFiles, link: Path) -> str:
     """Where a link leads inside the project, or why it is not followed."""
     try:
-        return f"-> {os.path.relpath(files.find(link).real, files.project_dir)}"
+        return f"-> {os.path.relpath(files.find(link).real, files.find(files.project_dir).real)}"
     except RefusedFileError as refused:
         return f"-> {refused.reason}"

@@ -48,14 +48,14 @@ log = logging.getLogger(__name__)
 class FinishedModel:
     """A model that is about to be published.
 
-    folder: holds model.tflite. manifest, metrics: as they will be published. project_dir: holds the pictures.
+    folder: holds model.tflite. manifest, metrics: what the trainer will publish. pictures: the user's files.
     """
 
     kind: Kind
     folder: Path
     manifest: dict[str, Any]
     metrics: dict[str, Any]
-    project_dir: Path
+    pictures: UserFiles
 
 
 def label_model(model: Path, kind: Kind, side_px: int, labels: Sequence[str]) -> list[str]:
@@ -94,7 +94,7 @@ def _contents(model: FinishedModel, predict: Predictor, date: datetime.date) -> 
     manifest = model.manifest
     side_px = manifest["input"]["shape"][1]
     picked = model.kind.samples.pick(model.metrics["held_out"])
-    reader, folder = PictureReader(UserFiles(model.project_dir)), model.project_dir
+    reader, folder = PictureReader(model.pictures), model.pictures.project_dir
     pictures = np.stack([read_rgb(reader, folder / entry["file"], (side_px, side_px)) for entry in picked])
     tflite = (model.folder / FILES["tflite"]).read_bytes()
     files = {

@@ -1,26 +1,35 @@
-"""95 % intervals for the scores in a model card."""
+"""The 95 % intervals of the scores in a model card."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import stats
 
-Z_95 = 1.959964
+CONFIDENCE = 0.95
 RESAMPLES = 2000
+#: Resamples that are in memory at once. Without a limit, 100,000 held-out pictures would take 1.6 GB.
+RESAMPLES_A_BATCH = 100
 
 
 def wilson(right: int, of: int) -> tuple[float, float]:
-    """The 95 % interval of a share, `right` of `of` > 0 (Wilson, 1927): sound also for few pictures and near 0 or 1."""
-    share, z2 = right / of, Z_95**2
-    middle = (share + z2 / (2 * of)) / (1 + z2 / of)
-    half = Z_95 / (1 + z2 / of) * math.sqrt(share * (1 - share) / of + z2 / (4 * of**2))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    """The interval of a share, `right` of `of` > 0. Wilson's method also holds for few pictures and near 0 or 1."""
+    interval = stats.binomtest(right, of).proportion_ci(CONFIDENCE, "wilson")
+    return float(interval.low), float(interval.high)
 
 
 def bootstrap(values: Sequence[float]) -> tuple[float, float]:
-    """The 95 % interval of a mean, from the means of drawings with replacement (Efron, 1979); always the same draw."""
-    drawn = np.random.default_rng(0).choice(np.asarray(values, float), (RESAMPLES, len(values)))
-    low, high = np.percentile(drawn.mean(axis=1), (2.5, 97.5))
-    return float(low), float(high)
+    """The interval of the mean of one value or more, by the percentile bootstrap. Equal values give equal intervals."""
+    if len(values) == 1:  # SciPy refuses a single value
+        return values[0], values[0]
+    found = stats.bootstrap(
+        (np.asarray(values, float),),
+        np.mean,
+        n_resamples=RESAMPLES,
+        batch=RESAMPLES_A_BATCH,
+        confidence_level=CONFIDENCE,
+        method="percentile",
+        rng=np.random.default_rng(0),
+    )
+    return float(found.confidence_interval.low), float(found.confidence_interval.high)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from trainer_worker.exporting.metadata import ModelDescription
+from trainer_worker.exporting.model_description import ModelDescription
 
 #: An entry of `held_out` in metrics.json: one held-out picture and how the model did on it.
 Entry = dict[str, Any]

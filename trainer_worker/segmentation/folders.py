@@ -76,17 +76,16 @@ class MaskFolders:
         self.skipped.append(SkippedFile(self.name_of(path), reason))
 
 
-def scan_mask_folders(project_dir: Path, decoding: DecodingBudget | None = None) -> MaskFolders:
+def scan_mask_folders(files: UserFiles, decoding: DecodingBudget | None = None) -> MaskFolders:
     """Pair the pictures of `images/` with the masks of `masks/` and `labels/`, by name, without decoding them.
 
     A picture's mask is `<stem>_mask.<ext>` or else `<stem>.<ext>`; `masks/` is looked at before `labels/`.
     decoding: the memory for reading them later.
     Raises TrainingError: no_images, no_masks or too_few_images when there is nothing to train on; bad_classes.
     """
-    files = UserFiles(project_dir)
     folders = MaskFolders(PictureReader(files, decoding or DecodingBudget()), read_classes(files))
     pictures = _pictures(folders)
-    mask_dirs = [project_dir / name for name in MASK_FOLDERS if files.has_folder(project_dir / name)]
+    mask_dirs = [folder for name in MASK_FOLDERS if files.has_folder(folder := files.project_dir / name)]
     if not mask_dirs:
         raise TrainingError(
             "no_masks",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from trainer_worker.exporting.metadata import ModelDescription
+from trainer_worker.exporting.model_description import ModelDescription
 from trainer_worker.publishing.kind import Kind, Samples, Snippets
 from trainer_worker.segmentation import samples
 from trainer_worker.segmentation.card import CARD

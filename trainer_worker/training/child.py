@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import dataclasses
-import errno
 import functools
 import gc
 import logging
@@ -34,7 +33,7 @@ from protocol import messages as m
 from protocol import wire
 from protocol.bounds import MAX_TRACE_CHARS, shortened
 from protocol.end_reason import EndReason
-from protocol.errors import FAILURE_CODES, Failure, FailureClass, TrainingError
+from protocol.errors import FAILURE_CODES, Failure, FailureClass, TrainingError, is_disk_full
 from protocol.options import typed_options
 from protocol.task import Trained
 from protocol.text import as_utf8
@@ -42,6 +41,7 @@ from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import Cancelled, Job, PlannedStage
 from trainer_worker.attempt.work_folder import take_work_dir
 from trainer_worker.backbones.weights_files import find_weights_file
+from trainer_worker.pictures.user_files import LEAVES_PROJECT, RefusedFileError, UserFiles
 from trainer_worker.project.continuation import last_training
 from trainer_worker.project.folder import ProjectFolder, admit
 from trainer_worker.project.models import AlreadyPublishedError, finished_model, trained
@@ -185,7 +185,7 @@ def compare(job: Job, reporter: PipeReporter) -> str:
             reporter.step(0.0)
 
     options = msgspec.to_builtins(job.options)
-    return fingerprint(job.project_dir, job.train_type, options, job.weights_file, on_step)
+    return fingerprint(job.project.files, job.train_type, options, job.weights_file, on_step)
 
 
 def forget_what_was_kept(project: ProjectFolder, task_id: str) -> None:
@@ -197,7 +197,7 @@ def forget_what_was_kept(project: ProjectFolder, task_id: str) -> None:
 def make_job(order: m.Train, project: ProjectFolder, settings: TrainerSettings, work_dir: Path | None = None) -> Job:
     """Make the trainer's Job from an order, after checks that need the disk."""
     spec = order.spec
-    refuse_links_outside(project.path)
+    refuse_links_outside(project.files)
     project.refuse_closed_models()
     options = typed_options(spec.train_type, spec.options)
     batch_size = max(1, options.batch_size // order.batch_divisor)
@@ -214,17 +214,17 @@ def make_job(order: m.Train, project: ProjectFolder, settings: TrainerSettings, 
     )
 
 
-def refuse_links_outside(project_dir: Path) -> None:
+def refuse_links_outside(files: UserFiles) -> None:
     """Raise TrainingError if a picture folder is a link that leads out of the folder that the front-end admitted."""
-    inside = os.path.realpath(project_dir)
     for name in ("images", "labels", "masks"):
-        folder = project_dir / name
-        # Not Path.resolve, which raises for a loop of links in Python before 3.13.
-        if folder.is_symlink() and not Path(os.path.realpath(folder)).is_relative_to(inside):
-            raise TrainingError(
-                "link_leaves_project",
-                f"{name} in projectDir is a link to a place outside of projectDir; put a folder there instead.",
-            )
+        try:
+            files.find(files.project_dir / name)
+        except RefusedFileError as refused:
+            if refused.reason == LEAVES_PROJECT:
+                raise TrainingError(
+                    "link_leaves_project",
+                    f"{name} in projectDir is a link to a place outside of projectDir; put a folder there instead.",
+                ) from refused
 
 
 def explain(error: Exception) -> Failure:
@@ -232,10 +232,10 @@ def explain(error: Exception) -> Failure:
     trace = "".join(traceback.format_exception(error)).splitlines()[-TRACE_LINES:]
     if isinstance(error, TrainingError):
         code, words = error.code, error.error
+    elif is_disk_full(error):  # before memory: TensorFlow has one type of error for both
+        code, words = "disk_full", f"The disk is full: {str(error)[:500]}. Free some space and post the task again."
     elif isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
         code, words = "out_of_memory", "The training ran out of memory; post a smaller batchSize or imageSize."
-    elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        code, words = "disk_full", f"The disk is full: {error}. Free some space and post the task again."
     else:
         code, words = "trainer_error", f"The training failed: {type(error).__name__}: {str(error)[:500]}"
     return Failure(

@@ -12,8 +12,9 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import os
 from pathlib import Path
+
+from conf.whole_file import whole_file
 
 #: The share of tasks that should end inside their range.
 COVERAGE = 0.8
@@ -52,10 +53,8 @@ class Pace:
             return
         known = self._load()
         known[self._train_type] = [*known.get(self._train_type, []), round(took_s / planned_s, 4)][-MOST_TASKS:]
-        temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}.tmp")
-        with contextlib.suppress(OSError):
-            temporary.write_text(json.dumps(known))
-            temporary.replace(self._path)
+        with contextlib.suppress(OSError), whole_file(self._path, synced=False) as file:
+            file.write(json.dumps(known).encode())
 
     def _load(self) -> dict[str, list[float]]:
         try:

@@ -1,0 +1,16 @@
+"""The two folders that the worker makes in every project. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+#: For the models, and for what can be made anew.
+MODELS, KEPT = "models", ".tfmodel"
+
+
+def worker_folder(steps: Sequence[str]) -> str:
+    """The name of the worker's folder that a path leads into; "" if it leads into none.
+
+    steps: the names from a data root down to the folder. The first one may be a project with any name.
+    """
+    return next((step for step in steps[1:] if step in (MODELS, KEPT)), "")
