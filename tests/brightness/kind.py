@@ -9,7 +9,7 @@ from typing import Any
 import numpy.typing as npt
 
 from trainer_worker.exporting.model_description import ModelDescription
-from trainer_worker.publishing.kind import SAMPLES, Answer, Card, Entry, Kind, Samples, Snippets
+from trainer_worker.publishing.kind import SAMPLES, Answer, Card, Entry, Kind, Presentation, Samples, Snippets
 
 LABEL = "brightness"
 
@@ -29,10 +29,7 @@ def _scores(metrics: dict[str, Any]) -> list[str]:
     return [f"## How good it is\n\nIt is off by {metrics['final']['mean_error']:.4f} in the mean."]
 
 
-KIND = Kind(
-    train_type="brightness",
-    trainer="tests.brightness.train",
-    headline="mean_error",
+PRESENTATION = Presentation(
     description=ModelDescription(
         name="Light meter",
         purpose="Says how bright a picture is.",
@@ -50,4 +47,11 @@ KIND = Kind(
     samples=Samples(_pick, _answer),
     snippets=Snippets(Path(__file__).with_name("snippets"), ("web/brightness.mjs",)),
     output_spec=lambda manifest: {"note": "0 is black, 1 is white"},
+)
+
+KIND = Kind(
+    train_type="brightness",
+    trainer="tests.brightness.train",
+    headline="mean_error",
+    presentation=lambda numbers: PRESENTATION,
 )

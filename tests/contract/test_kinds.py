@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from protocol.options import OPTIONS_BY_TRAIN_TYPE
-from trainer_worker.publishing.kind import Kind
+from trainer_worker.publishing.kind import Kind, Presentation
 from trainer_worker.training import registry
 from web.eta import S_PER_PICTURE
 
@@ -24,14 +24,15 @@ def test_every_train_type_has_a_kind_with_a_trainer_and_its_snippets() -> None:
     assert kinds.keys() == OPTIONS_BY_TRAIN_TYPE.keys()
     for kind in kinds.values():
         assert importlib.util.find_spec(kind.trainer), kind.train_type
-        assert kind.snippets.names
-        for name in kind.snippets.names:
-            assert (kind.snippets.folder / name).is_file(), f"{kind.train_type} has no {name}"
+        for snippets in {kind.presentation(numbers).snippets for numbers in (1, 2, 3)}:
+            assert snippets.names
+            for name in snippets.names:
+                assert (snippets.folder / name).is_file(), f"{kind.train_type} has no {name}"
 
 
 def test_no_part_of_a_kind_has_a_default() -> None:
     """A default would let a trainType forget the part without an error."""
-    for field in dataclasses.fields(Kind):
+    for field in (*dataclasses.fields(Kind), *dataclasses.fields(Presentation)):
         assert field.default is field.default_factory is dataclasses.MISSING, field.name
 
 

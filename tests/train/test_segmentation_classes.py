@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from sklearn.datasets import load_digits, load_sample_images
 from protocol.options import SegmentationOptions
 from tests.picture_reading import read_mask, read_rgb
 from tests.project_folders import attempt_in, read_manifest
+from tests.train.unpacked_pack import complaints, unpack
 from trainer_worker.attempt.job import TrainingResult
 from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.exporting.scoring import load_predictor
@@ -66,7 +68,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_each_class_is_learned(project: Path) -> None:
+def test_each_class_is_learned(project: Path, tmp_path: Path) -> None:
     result = train(attempt_in(project, OPTIONS))
     metrics = json.loads((result.model_path.parent / "metrics.json").read_text())
     for name in ("red", "blue"):
@@ -76,6 +78,7 @@ def test_each_class_is_learned(project: Path) -> None:
         np.mean([metrics["per_class"][name]["dice"] for name in ("red", "blue")])
     )
     the_folder_says_what_the_classes_are(project, result, metrics)
+    the_pack_speaks_of_the_classes(result, tmp_path)
     the_file_scores_as_told(project, result, metrics)
 
 
@@ -104,6 +107,23 @@ def the_folder_says_what_the_classes_are(project: Path, result: TrainingResult, 
     labelled = sum(int((read_mask(file, (SIDE, SIDE)) != 255).sum()) for file in project.glob("masks/*"))
     assert 0 < sum(map(sum, metrics["confusion_matrix"])) < labelled
     assert any("No mask holds class 3, 'green'" in warning for warning in metrics["warnings"])
+
+
+def the_pack_speaks_of_the_classes(result: TrainingResult, folder: Path) -> None:
+    pack = unpack(result.model_path.parent, folder)
+    assert complaints(pack) == []
+    output = json.loads((pack / "input_spec.json").read_text())["output"]
+    assert (output["labels"], output["shape"][-1]) == (NAMES, len(NAMES))
+    assert "probability of each class" in output["meaning"]
+    card = (pack / "MODEL_CARD.md").read_text()
+    assert f"which of {len(NAMES)} classes it shows: {', '.join(NAMES)}." in card
+    assert "foreground" not in card
+    with zipfile.ZipFile(result.model_path) as inside:
+        assert inside.read("labels.txt").decode().splitlines() == NAMES
+    assert b"Probability of each class for each pixel" in result.model_path.read_bytes()
+    expected = np.asarray(Image.open(pack / "samples" / "1_mask.png"))
+    Image.fromarray(np.where(expected == 1, 2, 1).astype(np.uint8)).save(pack / "samples" / "1_mask.png")
+    assert "pixels differ" in complaints(pack)[0]
 
 
 def the_file_scores_as_told(project: Path, result: TrainingResult, metrics: dict[str, Any]) -> None:

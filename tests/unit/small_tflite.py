@@ -8,10 +8,16 @@ import flatbuffers
 import numpy as np
 
 
-def small_tflite(weights: bytes = b"weights!" * 4) -> bytes:
-    """A model with an input "image", an output "scores", one buffer of weights and one metadata entry, "other"."""
+def small_tflite(weights: bytes = b"weights!" * 4, numbers: int = 3) -> bytes:
+    """A model with an input "image", an output "scores" of shape (1, numbers), one buffer of weights and one
+    metadata entry, "other"."""
     builder = flatbuffers.Builder(0)
-    tensors = references(builder, [table(builder, {3: builder.CreateString(name)}) for name in ("image", "scores")])
+    shapes = {"image": (1, 32, 32, 3), "scores": (1, numbers)}
+    parts = [
+        {0: builder.CreateNumpyVector(np.array(shape, np.int32)), 3: builder.CreateString(name)}
+        for name, shape in shapes.items()
+    ]
+    tensors = references(builder, [table(builder, fields) for fields in parts])
     inputs, outputs = (builder.CreateNumpyVector(np.array([number], np.int32)) for number in (0, 1))
     subgraphs = references(builder, [table(builder, {0: tensors, 1: inputs, 2: outputs})])
     builder.Prep(16, len(weights))

@@ -207,7 +207,7 @@ def test_no_blank_of_a_snippet_is_left_open(project: Path, train_type: str) -> N
     if train_type == "classification":
         assert "FloatArray(3)" in files["android/Classifier.kt"].decode()
     used = {name for name in files if name.startswith(("android/", "ios/", "web/", "python/"))}
-    folders = (SNIPPETS.folder, KINDS[train_type].snippets.folder)
+    folders = (SNIPPETS.folder, KINDS[train_type].presentation(1).snippets.folder)
     there = {path.relative_to(folder) for folder in folders for path in folder.rglob("*.*") if path.suffix != ".pyc"}
     assert used == {path.as_posix() for path in there}
 
@@ -294,8 +294,8 @@ def test_names_that_are_not_utf8_are_shown_as_best_they_can_be(project: Path) ->
     ],
 )
 def test_samples_of_few_held_out_pictures(held_out: list[dict[str, Any]], files: list[str]) -> None:
-    assert [picked["file"] for picked in CLASSIFICATION.samples.pick(held_out)] == files
-    assert [picked["file"] for picked in CLASSIFICATION.samples.pick(held_out[::-1])] == files
+    assert [picked["file"] for picked in CLASSIFICATION.presentation(1).samples.pick(held_out)] == files
+    assert [picked["file"] for picked in CLASSIFICATION.presentation(1).samples.pick(held_out[::-1])] == files
 
 
 def test_the_card_says_how_far_the_score_can_be_trusted(project: Path) -> None:

@@ -14,7 +14,7 @@ from trainer_worker.classification import kind as classification
 from trainer_worker.exporting.metadata import add_metadata_buffer, describe_tflite, tensor_names
 from trainer_worker.segmentation import kind as segmentation
 
-CLASSIFICATION, SEGMENTATION = classification.KIND.description, segmentation.KIND.description
+CLASSIFICATION, SEGMENTATION = classification.PRESENTATION.description, segmentation.FOREGROUND.description
 
 LABELS = "daisy\nrose\ntürkisch\n"
 
@@ -82,6 +82,17 @@ def test_a_segmenters_two_labels_are_not_labels_of_its_one_channel() -> None:
     (output,) = parts(parts(metadata, 3)[0], 3)
     assert number(part(part(output, 3), 1), 0) == 2  # GRAYSCALE
     assert number(parts(output, 6)[0], 2) == 1  # DESCRIPTIONS
+
+
+def test_a_segmenters_classes_are_the_labels_of_its_channels() -> None:
+    description = segmentation.KIND.presentation(3).description
+    metadata = metadata_of(describe_tflite(small_tflite(), description, 96, "background\nred\nblue\n"))
+
+    (output,) = parts(parts(metadata, 3)[0], 3)
+    assert "each class" in text(output, 1)
+    assert "foreground" not in text(metadata, 1) + text(output, 0) + text(output, 1)
+    assert number(part(part(output, 3), 1), 0) == 2  # GRAYSCALE
+    assert number(parts(output, 6)[0], 2) == 2  # TENSOR_AXIS_LABELS
 
 
 def test_the_labels_can_be_unzipped_from_the_model() -> None:

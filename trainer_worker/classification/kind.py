@@ -7,12 +7,9 @@ from pathlib import Path
 from trainer_worker.classification import samples
 from trainer_worker.classification.card import CARD
 from trainer_worker.exporting.model_description import ModelDescription
-from trainer_worker.publishing.kind import Kind, Samples, Snippets
+from trainer_worker.publishing.kind import Kind, Presentation, Samples, Snippets
 
-KIND = Kind(
-    train_type="classification",
-    trainer="trainer_worker.classification.train",
-    headline="accuracy",
+PRESENTATION = Presentation(
     description=ModelDescription(
         name="Image classifier",
         purpose="Says which of its labels a picture shows.",
@@ -28,4 +25,11 @@ KIND = Kind(
         Path(__file__).with_name("snippets"), ("android/Classifier.kt", "ios/Classifier.swift", "web/classifier.mjs")
     ),
     output_spec=lambda manifest: {},
+)
+
+KIND = Kind(
+    train_type="classification",
+    trainer="trainer_worker.classification.train",
+    headline="accuracy",
+    presentation=lambda labels: PRESENTATION,
 )

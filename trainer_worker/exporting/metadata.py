@@ -110,6 +110,13 @@ def tensor_names(model: bytes) -> tuple[str, str]:
     return first_input.Name().decode(), first_output.Name().decode()
 
 
+def output_shape(model: bytes) -> list[int]:
+    """The shape of the first output."""
+    subgraph = schema.Model.GetRootAs(model).Subgraphs(0)
+    output = subgraph.Tensors(subgraph.Outputs(0))
+    return [output.Shape(number) for number in range(output.ShapeLength())]
+
+
 def _model(description: ModelDescription, side_px: int) -> Fields:
     image = _table(
         "TensorMetadata",

@@ -25,11 +25,11 @@ import numpy.typing as npt
 from PIL import Image
 
 from protocol.text import as_utf8
-from trainer_worker.exporting.metadata import describe_tflite, tensor_names
+from trainer_worker.exporting.metadata import describe_tflite, output_shape, tensor_names
 from trainer_worker.pictures.images import PictureReader, Pixels, read_rgb
 from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.project.model_files import APP_PACK, FILES, label_lines
-from trainer_worker.publishing.kind import Entry, Kind, Snippets
+from trainer_worker.publishing.kind import Entry, Kind, Presentation, Snippets
 from trainer_worker.publishing.model_card import model_card
 
 #: Snippets for every trainType. Each kind adds its own.
@@ -57,6 +57,10 @@ class FinishedModel:
     metrics: dict[str, Any]
     pictures: UserFiles
 
+    @property
+    def presentation(self) -> Presentation:
+        return self.kind.presentation(self.manifest["output"]["shape"][-1])
+
 
 def label_model(model: Path, kind: Kind, side_px: int, labels: Sequence[str]) -> list[str]:
     """Write metadata and labels into the .tflite file. If that fails, the file is unchanged and a warning is returned.
@@ -65,7 +69,8 @@ def label_model(model: Path, kind: Kind, side_px: int, labels: Sequence[str]) ->
     """
     content = model.read_bytes()
     try:
-        described = describe_tflite(content, kind.description, side_px, label_lines(labels))
+        description = kind.presentation(output_shape(content)[-1]).description
+        described = describe_tflite(content, description, side_px, label_lines(labels))
     except Exception as error:
         log.warning("action=model.no_metadata file=%s", model, exc_info=True)
         return [f"model.tflite has no metadata and labels inside ({type(error).__name__}: {error})."]
@@ -93,7 +98,7 @@ def add_app_pack(
 def _contents(model: FinishedModel, predict: Predictor, date: datetime.date) -> dict[str, bytes]:
     manifest = model.manifest
     side_px = manifest["input"]["shape"][1]
-    picked = model.kind.samples.pick(model.metrics["held_out"])
+    picked = model.presentation.samples.pick(model.metrics["held_out"])
     reader, folder = PictureReader(model.pictures), model.pictures.project_dir
     pictures = np.stack([read_rgb(reader, folder / entry["file"], (side_px, side_px)) for entry in picked])
     tflite = (model.folder / FILES["tflite"]).read_bytes()
@@ -101,7 +106,7 @@ def _contents(model: FinishedModel, predict: Predictor, date: datetime.date) -> 
         "model.tflite": tflite,
         "labels.txt": label_lines(manifest["labels"]).encode(),
         "input_spec.json": _json(_input_spec(model, tensor_names(tflite))),
-        "MODEL_CARD.md": as_utf8(model_card(model.kind, manifest, model.metrics, picked, date)).encode(),
+        "MODEL_CARD.md": as_utf8(model_card(model.presentation.card, manifest, model.metrics, picked, date)).encode(),
     }
     return files | _samples(model, picked, pictures, predict(pictures)) | _snippets(model)
 
@@ -112,7 +117,7 @@ def _samples(
     files: dict[str, bytes] = {}
     expected: list[dict[str, Any]] = []
     for number, (entry, picture, output) in enumerate(zip(picked, pictures, outputs, strict=True), start=1):
-        answer = model.kind.samples.answer(model.manifest, entry, output)
+        answer = model.presentation.samples.answer(model.manifest, entry, output)
         names = {name: f"samples/{number}_{name}.png" for name in answer.images}
         files[f"samples/{number}.png"] = _png(picture)
         files |= {names[name]: _png(pixels) for name, pixels in answer.images.items()}
@@ -132,7 +137,7 @@ def _input_spec(model: FinishedModel, names: tuple[str, str]) -> dict[str, Any]:
         "dtype": manifest["output"]["dtype"],
         "meaning": manifest["output"]["meaning"],
         "labels": label_lines(manifest["labels"]).splitlines(),
-        **model.kind.output_spec(manifest),
+        **model.presentation.output_spec(manifest),
     }
     return {
         "model": "model.tflite",
@@ -169,7 +174,7 @@ def _snippets(model: FinishedModel) -> dict[str, bytes]:
     }
     texts = {
         name: (snippets.folder / name).read_text("utf-8")
-        for snippets in (model.kind.snippets, SNIPPETS)
+        for snippets in (model.presentation.snippets, SNIPPETS)
         for name in snippets.names
     }
     blank = re.compile(rf"__({'|'.join(values)})__")

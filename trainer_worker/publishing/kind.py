@@ -69,21 +69,32 @@ class Snippets:
 
 
 @dataclass(frozen=True)
+class Presentation:
+    """How a model is presented to the people who use it.
+
+    description: what its .tflite file says of it. output_spec: from manifest.json to what input_spec.json says of the
+    output beyond name, shape, type and labels.
+    """
+
+    description: ModelDescription
+    card: Card
+    samples: Samples
+    snippets: Snippets
+    output_spec: Callable[[dict[str, Any]], dict[str, Any]]
+
+
+@dataclass(frozen=True)
 class Kind:
     """One trainType.
 
     trainer: the module with `train(attempt)` and `warm_up(cache_dir, threads)`. It is named
     here and imported by training/registry.py, because it loads TensorFlow and a kind doesn't.
     headline: the name of the metric that says most about a model, a key of TrainingResult.metrics.
-    output_spec: makes what input_spec.json says about the output besides name, shape, type and labels, from
-    manifest.json.
+    presentation: from the last side of the output's shape to the presentation of such a model. One trainType may make
+    models that are used in different ways.
     """
 
     train_type: str
     trainer: str
     headline: str
-    description: ModelDescription
-    card: Card
-    samples: Samples
-    snippets: Snippets
-    output_spec: Callable[[dict[str, Any]], dict[str, Any]]
+    presentation: Callable[[int], Presentation]

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from trainer_worker.publishing.kind import Kind
+from trainer_worker.publishing.kind import Card
 
 #: How many confusions, worst pictures and warnings the card names at most. metrics.json has all of them.
 NAMED = 5
@@ -20,7 +20,7 @@ FEW_PICTURES = 30
 
 
 def model_card(
-    kind: Kind,
+    card: Card,
     manifest: dict[str, Any],
     metrics: dict[str, Any],
     samples: Sequence[dict[str, Any]],
@@ -28,21 +28,21 @@ def model_card(
 ) -> str:
     """The card. manifest, metrics: as published. samples: the entries of `held_out` that are in the pack, in order."""
     sections = [
-        _head(kind, manifest, made_on),
-        *kind.card.scores(metrics),
+        _head(card, manifest, made_on),
+        *card.scores(metrics),
         _data(metrics),
-        _limits(kind),
+        _limits(card),
         _checks(manifest, samples),
         _licences(manifest),
     ]
     return "\n\n".join(sections) + "\n"
 
 
-def _head(kind: Kind, manifest: dict[str, Any], made_on: datetime.date) -> str:
+def _head(card: Card, manifest: dict[str, Any], made_on: datetime.date) -> str:
     side, versions = manifest["input"]["shape"][1], manifest["versions"]
     return f"""# Model card
 
-{kind.card.purpose([cell(label) for label in manifest["labels"]])}
+{card.purpose([cell(label) for label in manifest["labels"]])}
 
 | | |
 |---|---|
@@ -68,10 +68,10 @@ Files that were skipped: {len(metrics["skipped"])}; `metrics.json` beside the mo
     return text + ("\n\nWarnings:\n\n" + "\n".join(warnings) if warnings else "\n\nWarnings: none.")
 
 
-def _limits(kind: Kind) -> str:
+def _limits(card: Card) -> str:
     return f"""## Limits
 
-{kind.card.limits}
+{card.limits}
 - It may do much worse on pictures unlike those that trained it (another camera, light, background or distance).
 - Held-out pictures come from the same folder. Near-copies in it, such as frames of one film, make the score too high.
 - Try it on pictures of the place of use before relying on it. It is not for decisions on people's safety or rights."""

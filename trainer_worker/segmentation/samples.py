@@ -17,15 +17,24 @@ def pick(held_out: Sequence[Entry]) -> list[Entry]:
     return [ordered[index] for index in sorted({0, len(ordered) // 2, len(ordered) - 1})]
 
 
-def answer(manifest: dict[str, Any], entry: Entry, output: npt.NDArray[Any]) -> Answer:
-    """output: each pixel's probability of foreground, (side, side, 1)."""
+def answer_foreground(manifest: dict[str, Any], entry: Entry, output: npt.NDArray[Any]) -> Answer:
+    """output: each pixel's probability of foreground, (side, side, 1). The mask is 255 where it is foreground."""
     mask = (output[..., 0] > manifest["threshold"]).astype(np.uint8) * 255
     return Answer(images={"mask": mask}, values={"meanProbability": round(float(output.mean()), 4)})
 
 
-def output_spec(manifest: dict[str, Any]) -> dict[str, Any]:
-    """How a program tells foreground from background. A model of several classes has no threshold."""
-    if "threshold" not in manifest:
-        return {}
+def answer_classes(manifest: dict[str, Any], entry: Entry, output: npt.NDArray[Any]) -> Answer:
+    """output: each pixel's probability of each class, (side, side, classes). The mask holds class numbers."""
+    means = [round(float(mean), 4) for mean in output.mean(axis=(0, 1))]
+    return Answer(images={"mask": output.argmax(axis=-1).astype(np.uint8)}, values={"meanProbability": means})
+
+
+def foreground_spec(manifest: dict[str, Any]) -> dict[str, Any]:
+    """How a program tells foreground from background."""
     note = "one number a pixel: above the threshold it is labels[1], else labels[0]"
     return {"threshold": manifest["threshold"], "note": note}
+
+
+def classes_spec(manifest: dict[str, Any]) -> dict[str, Any]:
+    """How a program tells the classes apart."""
+    return {"note": "one number a class for each pixel: the pixel is labels[i] of the largest number i, from 0"}
