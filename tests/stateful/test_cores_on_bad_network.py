@@ -135,5 +135,5 @@ class CoresOnBadNetwork(RuleBasedStateMachine):
 
 TestCoresOnBadNetwork: Any = CoresOnBadNetwork.TestCase
 TestCoresOnBadNetwork.settings = settings(
-    max_examples=EXAMPLES, stateful_step_count=STEPS, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=EXAMPLES, stateful_step_count=STEPS, suppress_health_check=list(HealthCheck)
 )

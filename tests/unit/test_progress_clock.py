@@ -35,7 +35,7 @@ def check(seen: list[tuple[float, float]]) -> None:
     assert all(0.0 <= percent <= HIGHEST_PERCENT < 100.0 for _, percent in seen)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @example(percent=99.5, ahead=0.0, expected_s=0.0)
 @example(percent=30.0, ahead=0.011, expected_s=0.0)
 @given(
@@ -60,7 +60,7 @@ REPORTS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(reports=REPORTS)
 def test_whatever_the_trainer_reports_it_never_goes_back(reports: list[tuple[float, float, float, float]]) -> None:
     clock, now_s = ProgressClock("t1", 1, 0.0), 0.0

@@ -77,7 +77,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(steps=STEPS)
 def test_progress_never_goes_back_whatever_is_planned_anew(steps: list[tuple[str, object]]) -> None:
     reporter = PipeReporter(lambda report: None)

@@ -237,7 +237,7 @@ def test_an_empty_option_means_its_default(root: Path) -> None:
     assert spec.options == {}
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(st.sampled_from("./ab~*\\é") | st.characters(codec="utf-8"), max_size=40))
 def test_no_text_finds_a_folder_outside(root: Path, text: str) -> None:
     spec, _ = read_submission(form(projectDir=text), [root])

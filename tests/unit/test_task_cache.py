@@ -192,7 +192,7 @@ class Publisher:
         return [p for p in self.handle(FromWeb(b"web", m.SnapshotWanted(1))) if isinstance(p, m.SnapshotPart)]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(before=ACTIONS, after=ACTIONS, data=st.data())
 def test_any_crossing_ends_in_the_same_state(
     before: list[tuple[str, int]], after: list[tuple[str, int]], data: st.DataObject

@@ -107,7 +107,7 @@ def test_when_one_ends_the_same_users_next_is_started() -> None:
 
 
 @pytest.mark.parametrize("limit", [0, 1, 2])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     events=st.lists(st.tuples(st.sampled_from(["add", "take", "end", "remove"]), st.sampled_from("ab")), max_size=60)
 )

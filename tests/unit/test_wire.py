@@ -78,14 +78,14 @@ def test_deep_nesting_is_refused() -> None:
 
 
 @pytest.mark.parametrize("union", UNIONS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(payload=st.binary(max_size=200))
 def test_garbage_bytes_are_refused(union: Any, payload: bytes) -> None:
     decodes_or_refuses([wire.VERSION, payload], union)
 
 
 @pytest.mark.parametrize("union", UNIONS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(value=VALUES)
 def test_well_packed_nonsense_is_refused(union: Any, value: Any) -> None:
     decodes_or_refuses([wire.VERSION, msgpack.packb(value)], union)
