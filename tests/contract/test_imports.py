@@ -42,20 +42,39 @@ ZMQ_FILES = {
 #: The rooms of trainer_worker/, and what each may import of the others. No arrow runs back up.
 ROOMS = {
     "pictures": set(),
+    "layouts": {"pictures"},
     "project": {"pictures"},
     "attempt": {"pictures", "project"},
     "backbones": {"attempt"},
     "optimization": set(),
     "exporting": {"project"},
     "publishing": {"pictures", "project", "attempt", "backbones", "exporting"},
-    "classification": {"pictures", "project", "attempt", "backbones", "optimization", "exporting", "publishing"},
-    "segmentation": {"pictures", "project", "attempt", "backbones", "optimization", "exporting", "publishing"},
+    "classification": {
+        "pictures",
+        "layouts",
+        "project",
+        "attempt",
+        "backbones",
+        "optimization",
+        "exporting",
+        "publishing",
+    },
+    "segmentation": {
+        "pictures",
+        "layouts",
+        "project",
+        "attempt",
+        "backbones",
+        "optimization",
+        "exporting",
+        "publishing",
+    },
     "training": {"pictures", "project", "attempt", "backbones", "publishing"},
     "agent": {"project", "training"},
     "__main__.py": {"pictures", "training", "agent"},
 }
 #: Rooms in which nothing imports TensorFlow, nor a room that does. What is imported inside of functions does not count.
-ROOMS_WITHOUT_TENSORFLOW = ("pictures", "project", "attempt", "agent")
+ROOMS_WITHOUT_TENSORFLOW = ("pictures", "layouts", "project", "attempt", "agent")
 TENSORFLOW = {"tensorflow", "keras"}
 
 #: Pure files: no clock, randomness, socket, database, process or log.
