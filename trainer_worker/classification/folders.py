@@ -13,7 +13,6 @@ from protocol.errors import TrainingError
 from trainer_worker.layouts.class_findings import taken_for_pictures
 from trainer_worker.layouts.class_folders import recognise_classes
 from trainer_worker.layouts.layout import ClassLayout, Part
-from trainer_worker.layouts.picture_index import PictureIndex
 from trainer_worker.layouts.tree import Tree, walk
 from trainer_worker.pictures.decoding_budget import DecodingBudget
 from trainer_worker.pictures.images import PictureReader, UnreadableImageError
@@ -101,7 +100,7 @@ def scan(project_dir: Path, decoding: DecodingBudget | None = None) -> ClassFold
 def _class_folders(layout: ClassLayout, tree: Tree, reader: PictureReader) -> ClassFolders:
     position = {label: number for number, label in enumerate(layout.labels)}
     pictures = layout.pictures
-    no_pictures = taken_for_pictures(PictureIndex(tree), [picture.path for picture in pictures])
+    no_pictures = taken_for_pictures(tree.files, [picture.path for picture in pictures])
     named = (SkippedFile(path, NO_PICTURES_BUT_LIKE_THEM[suffix_of(path)]) for path in no_pictures)
     return ClassFolders(
         layout.labels,

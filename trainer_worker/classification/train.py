@@ -86,7 +86,7 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     if not tf.config.list_physical_devices("GPU"):  # some GPU kernels refuse it
         tf.config.experimental.enable_op_determinism()
     stages = Stages(reporter)
-    folders = scan(job.project_dir, DecodingBudget(job.decoding_bytes))
+    folders = scan(job.pictures_dir, DecodingBudget(job.decoding_bytes))
     images = len(folders.files)
     chosen = choose_backbone(job, lambda backbone: planned_s(images, job, backbone))
     backbone = chosen.backbone

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from protocol.data_report import Finding, Severity, finding
 from protocol.text import printable
 from trainer_worker.layouts.layout import Part
 from trainer_worker.layouts.part_names import part_of
-from trainer_worker.layouts.picture_index import PictureIndex, name_of
+from trainer_worker.layouts.picture_index import PictureIndex, folder_of, name_of
 from trainer_worker.pictures.litter import ARCHIVE_SUFFIXES, NO_PICTURES_BUT_LIKE_THEM, suffix_of
 from trainer_worker.pictures.text_files import LABELS_FILE
 
@@ -66,9 +65,9 @@ def left_out_findings(index: PictureIndex, used: Sequence[str], around: Sequence
     """Files that no class gets. used: paths of the pictures in classes. around: folders in which class folders lie."""
     reached = {*used, *(index.tree.linked[path] for path in used if path in index.tree.linked)}
     unused = [path for path in index.paths if path not in reached]
-    loose = [path for path in unused if posixpath.dirname(path) in around]
-    elsewhere = [path for path in unused if posixpath.dirname(path) not in around]
-    folders = sorted({posixpath.dirname(path) for path in elsewhere})
+    loose = [path for path in unused if folder_of(path) in around]
+    elsewhere = sorted({*unused}.difference(loose))
+    folders = sorted({folder_of(path) for path in elsewhere})
     findings = []
     if loose:
         sentence = f"Pictures that lie beside the class folders belong to no class, and are not used: {len(loose)}."
@@ -84,8 +83,9 @@ def left_out_findings(index: PictureIndex, used: Sequence[str], around: Sequence
 def other_file_findings(index: PictureIndex, used: Sequence[str], label_files: Sequence[str]) -> list[Finding]:
     """Files that are no pictures. label_files: those that are used all the same."""
     pictures = {*index.paths, *label_files}
-    others = [path for path in index.tree.files if path not in pictures and name_of(path).casefold() != LABELS_FILE]
-    like_pictures = taken_for_pictures(index, used)
+    others = [path for path in index.tree.files if path not in pictures]
+    others = [path for path in others if name_of(path).casefold() != LABELS_FILE]
+    like_pictures = taken_for_pictures(others, used)
     archives = [path for path in others if suffix_of(path) in ARCHIVE_SUFFIXES]
     rest = sorted({*others}.difference(like_pictures, archives))
     findings = []
@@ -103,14 +103,10 @@ def other_file_findings(index: PictureIndex, used: Sequence[str], label_files: S
     return findings
 
 
-def taken_for_pictures(index: PictureIndex, used: Sequence[str]) -> list[str]:
-    """Drawings, documents and films in the folders in which pictures are used."""
-    folders = {posixpath.dirname(path) for path in used}
-    return [
-        path
-        for path in index.tree.files
-        if suffix_of(path) in NO_PICTURES_BUT_LIKE_THEM and posixpath.dirname(path) in folders
-    ]
+def taken_for_pictures(others: Iterable[str], used: Sequence[str]) -> list[str]:
+    """Of some files those that are drawings, documents or films, and lie in a folder in which pictures are used."""
+    folders = {folder_of(path) for path in used}
+    return [path for path in others if suffix_of(path) in NO_PICTURES_BUT_LIKE_THEM and folder_of(path) in folders]
 
 
 def _some(names: Sequence[str]) -> str:

@@ -48,6 +48,8 @@ def _usable_split(pictures: Sequence[LabelledFile]) -> tuple[Sequence[LabelledFi
     parts = {picture.part for picture in pictures}
     if parts & {Part.VAL, Part.TEST} and parts & {Part.TRAIN, Part.ANY}:
         return pictures, True
+    if parts <= {Part.ANY}:
+        return pictures, False
     return [replace(picture, part=Part.ANY) for picture in pictures], False
 
 

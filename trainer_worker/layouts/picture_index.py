@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections import Counter, defaultdict
 
 from trainer_worker.layouts.tree import Tree
@@ -10,7 +9,13 @@ from trainer_worker.pictures.litter import may_be_picture
 
 
 def name_of(path: str) -> str:
-    return posixpath.basename(path)
+    """The last step of a path."""
+    return path[path.rfind("/") + 1 :]
+
+
+def folder_of(path: str) -> str:
+    """The folder in which a file or folder lies; "" for the project itself."""
+    return path.rpartition("/")[0]
 
 
 class PictureIndex:
@@ -28,12 +33,12 @@ class PictureIndex:
             self.links_to[real].append(link)
         self._direct: dict[str, list[str]] = defaultdict(list)
         for path in self.paths:
-            self._direct[posixpath.dirname(path)].append(path)
+            self._direct[folder_of(path)].append(path)
         for folder, pictures in self._direct.items():
             here = folder
             while here:
                 self.below[here] += len(pictures)
-                here = posixpath.dirname(here)
+                here = folder_of(here)
             self.below[""] += len(pictures)
 
     def loose(self, folder: str) -> list[str]:
@@ -46,4 +51,10 @@ class PictureIndex:
 
     def all_below(self, folder: str) -> list[str]:
         """Pictures in a folder and below it, sorted."""
-        return sorted(path for path in self.tree.files_below(folder) if may_be_picture(name_of(path)))
+        pictures: list[str] = []
+        waiting = [folder]
+        while waiting:
+            here = waiting.pop()
+            pictures += self.loose(here)
+            waiting += self.folders(here)
+        return sorted(pictures)
