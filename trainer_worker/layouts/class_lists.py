@@ -52,7 +52,7 @@ ROWS = (
 
 @dataclass
 class _Listed:
-    """What all lists say. labels, parts: by path of the picture."""
+    """What all lists say. labels, parts: by path of the picture. refused: why a list can't be used, as a sentence."""
 
     labels: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     parts: dict[str, Part] = field(default_factory=dict)
@@ -60,6 +60,7 @@ class _Listed:
     missing: list[str] = field(default_factory=list)
     unclear: list[str] = field(default_factory=list)
     without_one_class: list[str] = field(default_factory=list)
+    refused: str = ""
 
 
 def rows_of_lists(index: PictureIndex, root: str) -> ClassLayout | None:
@@ -73,6 +74,8 @@ def rows_of_lists(index: PictureIndex, root: str) -> ClassLayout | None:
     listed = _Listed()
     for table in tables:
         _read(table, pictures, table_parts.get(posixpath.splitext(name_of(table.path))[0], Part.ANY), listed)
+    if listed.refused:
+        raise TrainingError("layout_unsupported", listed.refused)
     if not listed.labels:
         return None
     conflicting = sorted(path for path, labels in listed.labels.items() if len(labels) > 1)
@@ -166,10 +169,9 @@ def _read(table: Table, pictures: ListedPictures, part: Part, listed: _Listed) -
         if said is not Part.ANY:
             listed.parts[found[0]] = said
     if one_hot and several > _MOST_WITHOUT_ONE_CLASS * len(table.rows):
-        raise TrainingError(
-            "layout_unsupported",
+        listed.refused = (
             f"{printable(table.path)} gives {several} of {len(table.rows)} pictures several classes or none. "
-            "Classification takes exactly one class for each picture; correct the list.",
+            "Classification takes exactly one class for each picture; correct the list."
         )
     listed.lists.append(table.path)
 

@@ -59,9 +59,16 @@ class _BoundedFile(io.BufferedReader):
     """Refuses reads that would take much memory at once: zipfile believes what an archive says of its own list."""
 
     def read(self, size: int | None = -1, /) -> bytes:
-        if size is None or size < 0 or size > _MAX_LIST_BYTES:
-            raise zipfile.BadZipFile(f"its list of files has more than {_MAX_LIST_BYTES // 1024**2} MB")
-        return super().read(size)
+        if size is not None and size > _MAX_LIST_BYTES:
+            raise _list_too_long()
+        content = super().read(_MAX_LIST_BYTES + 1 if size is None or size < 0 else size)
+        if len(content) > _MAX_LIST_BYTES:
+            raise _list_too_long()
+        return content
+
+
+def _list_too_long() -> zipfile.BadZipFile:
+    return zipfile.BadZipFile(f"its list of files has more than {_MAX_LIST_BYTES // 1024**2} MB")
 
 
 @contextlib.contextmanager
