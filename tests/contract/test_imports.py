@@ -42,20 +42,39 @@ ZMQ_FILES = {
 #: The rooms of trainer_worker/, and what each may import of the others. No arrow runs back up.
 ROOMS = {
     "pictures": set(),
-    "project": {"pictures"},
-    "attempt": {"pictures", "project"},
+    "layouts": {"pictures"},
+    "project": {"pictures", "layouts"},
+    "attempt": {"pictures", "layouts", "project"},
     "backbones": {"pictures", "attempt"},
     "optimization": {"project", "attempt"},
     "exporting": {"project"},
     "publishing": {"pictures", "project", "attempt", "backbones", "exporting"},
-    "classification": {"pictures", "project", "attempt", "backbones", "optimization", "exporting", "publishing"},
-    "segmentation": {"pictures", "project", "attempt", "backbones", "optimization", "exporting", "publishing"},
-    "training": {"pictures", "project", "attempt", "backbones", "publishing"},
+    "classification": {
+        "pictures",
+        "layouts",
+        "project",
+        "attempt",
+        "backbones",
+        "optimization",
+        "exporting",
+        "publishing",
+    },
+    "segmentation": {
+        "pictures",
+        "layouts",
+        "project",
+        "attempt",
+        "backbones",
+        "optimization",
+        "exporting",
+        "publishing",
+    },
+    "training": {"pictures", "layouts", "project", "attempt", "backbones", "publishing"},
     "agent": {"project", "training"},
     "__main__.py": {"pictures", "training", "agent"},
 }
 #: Rooms in which nothing imports TensorFlow, nor a room that does. What is imported inside of functions does not count.
-ROOMS_WITHOUT_TENSORFLOW = ("pictures", "project", "attempt", "agent")
+ROOMS_WITHOUT_TENSORFLOW = ("pictures", "layouts", "project", "attempt", "agent")
 TENSORFLOW = {"tensorflow", "keras"}
 
 #: Pure files: no clock, randomness, socket, database, process or log.
@@ -191,11 +210,12 @@ def test_only_one_room_touches_what_the_worker_keeps_in_a_project() -> None:
         for node in ast.walk(ast.parse(file.read_text()))
         if isinstance(node, ast.Constant) and node.value in ("models", ".tfmodel")
     }
-    # It tells class folders from ours. The room itself takes the names from protocol/project_layout.py.
-    assert named == {"trainer_worker/classification/folders.py"}
+    # Litter is told by its name. All others take the names from protocol/project_layout.py.
+    assert named <= {"trainer_worker/pictures/litter.py"}
     users = {name_of(file) for file in python_files("trainer_worker") if "protocol.project_layout" in all_imports(file)}
     assert users
-    assert {Path(name).parent.as_posix() for name in users} == {"trainer_worker/project"}
+    # layouts/tree.py tells the user's folders from ours.
+    assert {Path(name).parent.as_posix() for name in users} - {"trainer_worker/project"} <= {"trainer_worker/layouts"}
 
 
 def test_the_room_of_projects_writes_and_removes_nothing_by_path() -> None:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from protocol.end_reason import EndReason
 from protocol.options import TrainingOptions
 from trainer_worker.pictures.decoding_budget import DEFAULT_BYTES
+from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.project.checkpoints import Checkpoints
 from trainer_worker.project.folder import ProjectFolder
 from trainer_worker.project.models import manifest_of
@@ -25,6 +26,7 @@ class Job:
     weights_file: the weights of a backbone that does not come with a package (see backbones/weights_files.py).
     work_dir: where models are written and checked; None for the system's temporary folder (see work_folder.py).
     decoding_bytes: the memory that all threads together may take for decoding pictures.
+    unpacked: what the project's archives were unpacked to, if they stand in place of pictures (unpacked_archives.py).
     """
 
     task_id: str
@@ -36,11 +38,17 @@ class Job:
     weights_file: Path | None = None
     work_dir: Path | None = None
     decoding_bytes: int = DEFAULT_BYTES
+    unpacked: UserFiles | None = None
 
     @property
     def project_dir(self) -> Path:
-        """Where the user's pictures lie."""
+        """The user's folder."""
         return self.project.path
+
+    @property
+    def files(self) -> UserFiles:
+        """The files to train on: those of the user's folder, or what its archives were unpacked to."""
+        return self.unpacked or self.project.files
 
     @property
     def checkpoints(self) -> Checkpoints:

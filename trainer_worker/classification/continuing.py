@@ -56,6 +56,7 @@ def _terms(data: Dataset, backbone: Backbone, job: Job) -> dict[str, Any]:
     return {
         "options": options,
         "labels": list(data.folders.labels),
+        "set_aside": data.set_aside(),
         "backbone": [backbone.name, backbone.weights_sha256],  # not the option: "auto" may choose the same one
         "tensorflow": tf.__version__,
     }

@@ -48,7 +48,7 @@ def describe_training(
     labels = data.folders.labels
     held_out = [
         {
-            "file": data.folders.name_of(data.folders.files[row]),
+            "file": data.folders.name_of(row),
             "truth": labels[data.folders.classes[row]],
             "predicted": labels[int(given.argmax())],
             "probability": float(given.max()),

@@ -39,7 +39,7 @@ def train(attempt: Attempt) -> TrainingResult:
     refuse_impossible(options.exports)
     start_runtimes(options.exports, attempt.threads)
     make_repeatable(options.seed)
-    folders = scan_class_folders(job.project.files, DecodingBudget(job.decoding_bytes))
+    folders = scan_class_folders(job.files, DecodingBudget(job.decoding_bytes))
     images = len(folders.files)
     chosen = choose_backbone(job, lambda backbone: ClassifierPlan(images, options, backbone).total_s)
     plan = ClassifierPlan(images, options, chosen.backbone)

@@ -72,7 +72,7 @@ class Publication:
                 "stage_seconds": dict(stages.seconds),
                 "interim": interim,
             }
-            _add_app_pack(FinishedModel(self.kind, work, manifest, metrics, job.project.files), attempt.threads)
+            _add_app_pack(FinishedModel(self.kind, work, manifest, metrics, job.files), attempt.threads)
             folder.add_all(work, functools.partial(attempt.reporter.step, 1.0))
             return folder.publish(manifest) / exports.model_file()
 

@@ -45,7 +45,7 @@ def train(attempt: Attempt) -> TrainingResult:
     refuse_impossible(options.exports)
     start_runtimes(options.exports, attempt.threads)
     make_repeatable(options.seed)
-    folders = scan_mask_folders(job.project.files, DecodingBudget(job.decoding_bytes))
+    folders = scan_mask_folders(job.files, DecodingBudget(job.decoding_bytes))
     pairs, tiles = len(folders.pairs), max(1, options.tiles)
     chosen = choose_backbone(job, lambda backbone: SegmenterPlan(pairs, tiles, options, backbone).total_s)
     attempt.reporter.plan(SegmenterPlan(pairs, tiles, options, chosen.backbone).stages())

@@ -1,0 +1,80 @@
+"""What was found in a project's folder: the layout that was recognised, the counts, and findings for its owner.
+
+The check of a folder makes one from names and headers; a training adds what pixels tell. It travels in the result of
+a task, so every text and list in it is bounded.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from protocol.bounds import shortened
+from protocol.text import printable
+
+#: A finding names at most this many files; `count` says how many there are.
+MAX_NAMED_FILES = 10
+MAX_FINDINGS = 50
+#: Classes that the counts name. A set with more says how many in a finding.
+MAX_COUNTED_CLASSES = 1000
+MAX_SENTENCE_CHARS = 800
+MAX_FILE_NAME_CHARS = 200
+
+Sentence = Annotated[str, Meta(max_length=MAX_SENTENCE_CHARS)]
+FileName = Annotated[str, Meta(max_length=MAX_FILE_NAME_CHARS)]
+FindingCode = Annotated[str, Meta(max_length=40, pattern="^[a-z][a-z0-9_]*$")]
+Count = Annotated[int, Meta(ge=0, le=2**53)]
+
+
+class Severity(enum.StrEnum):
+    """INFO: said, nothing to do. WARNING: the model may be worse than it could be. ERROR: it can't be trained."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that the owner of the folder should know.
+
+    code: a stable word for programs. sentence: what is the case. cure: what to do about it, "" where nothing is to be
+    done. files: the first of the files it is about, relative to the project. count: of all of them.
+    """
+
+    code: FindingCode
+    severity: Severity
+    sentence: Sentence
+    cure: Sentence = ""
+    files: Annotated[tuple[FileName, ...], Meta(max_length=MAX_NAMED_FILES)] = ()
+    count: Count = 0
+
+
+class DataReport(msgspec.Struct, frozen=True):
+    """What a folder holds.
+
+    layout: a name from the table in docs/layouts.md. rule: how it was recognised, as a sentence. counts: pictures of
+    each class, or with each class in their masks. split: pictures by use, such as {"train": 80, "held_out": 20}.
+    skipped: files that may be pictures, but are not used.
+    """
+
+    layout: Annotated[str, Meta(max_length=40)] = ""
+    rule: Sentence = ""
+    pictures: Count = 0
+    counts: Annotated[dict[str, Count], Meta(max_length=MAX_COUNTED_CLASSES)] = {}
+    split: Annotated[dict[str, Count], Meta(max_length=10)] = {}
+    skipped: Count = 0
+    findings: Annotated[tuple[Finding, ...], Meta(max_length=MAX_FINDINGS)] = ()
+
+
+def finding(code: str, severity: Severity, sentence: str, cure: str = "", files: Sequence[str] = ()) -> Finding:
+    """A finding about these files; the first MAX_NAMED_FILES are named, and all are counted. Long texts are shortened.
+
+    Names that are not UTF-8 are shown escaped.
+    """
+    named = tuple(shortened(printable(name), MAX_FILE_NAME_CHARS) for name in files[:MAX_NAMED_FILES])
+    sentence, cure = (shortened(printable(text), MAX_SENTENCE_CHARS) for text in (sentence, cure))
+    return Finding(code, severity, sentence, cure, named, len(files))

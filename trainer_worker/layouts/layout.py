@@ -1,0 +1,132 @@
+"""What a folder means, as one typed value for each kind of label: the result of recognising its layout.
+
+Recognition looks at names and small files only (see tree.py). It never opens a picture, and it never guesses: what is
+unclear ends in a TrainingError that names the files and the cure.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from protocol.data_report import Finding
+
+
+class Part(enum.StrEnum):
+    """The part of the caller's own split that a picture belongs to; ANY where the caller made none.
+
+    Pictures of VAL and TEST never train. TEST scores the model, or VAL where there is no TEST.
+    """
+
+    ANY = ""
+    TRAIN = "train"
+    VAL = "val"
+    TEST = "test"
+
+
+@dataclass(frozen=True)
+class LabelledFile:
+    """A candidate picture and its class. path: relative to the project, with "/"."""
+
+    path: str
+    label: str
+    part: Part = Part.ANY
+
+
+@dataclass(frozen=True)
+class ClassLayout:
+    """Pictures with one class each.
+
+    name: the layout's row in table.py. rule: how it was recognised, as a sentence for the report. labels: in the order
+    of the model's outputs. pictures: sorted by class, then by path. label_files: small files that the labels come from.
+    """
+
+    name: str
+    rule: str
+    labels: tuple[str, ...]
+    pictures: tuple[LabelledFile, ...]
+    findings: tuple[Finding, ...] = ()
+    label_files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class MaskFile:
+    """A file that holds one value for each pixel."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class ObjectMasks:
+    """Several files, each of which marks one object or one class: (path, class name)."""
+
+    files: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Polygon:
+    """The outline of one object. points: (x, y) in pixels of the picture as annotated, at least three.
+
+    holes: outlines of the same kind that are cut out of it.
+    """
+
+    class_name: str
+    points: tuple[tuple[float, float], ...]
+    holes: tuple[tuple[tuple[float, float], ...], ...] = ()
+
+
+@dataclass(frozen=True)
+class Bitmap:
+    """A small bitmap at a place in the picture. png: a PNG file's bytes; nonzero pixels belong to the object."""
+
+    class_name: str
+    left_px: int
+    top_px: int
+    png: bytes
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Objects to be drawn into a mask, the first lowest. size: (width, height) in pixels that they refer to.
+
+    size is None where coordinates are shares (0 to 1) of the picture's sides.
+    """
+
+    size: tuple[int, int] | None
+    objects: tuple[Polygon | Bitmap, ...] = ()
+
+
+Mask = MaskFile | ObjectMasks | Drawing
+
+
+@dataclass(frozen=True)
+class MaskedFile:
+    """A candidate picture and what its mask is made from. path: relative to the project, with "/"."""
+
+    path: str
+    mask: Mask
+    part: Part = Part.ANY
+
+
+@dataclass(frozen=True)
+class ListedClass:
+    """A class that a small file lists. number: its value in masks, None where only its colour is told."""
+
+    name: str
+    number: int | None = None
+    colour: tuple[int, int, int] | None = None
+
+
+@dataclass(frozen=True)
+class MaskLayout:
+    """Pictures with masks.
+
+    classes: background first, as a small file (classes.txt, labelmap.txt, categories of COCO) lists them; None where
+    no file does, so that masks only tell foreground from background. The rest is as in ClassLayout.
+    """
+
+    name: str
+    rule: str
+    classes: tuple[ListedClass, ...] | None
+    pictures: tuple[MaskedFile, ...]
+    findings: tuple[Finding, ...] = ()
