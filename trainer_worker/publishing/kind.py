@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from trainer_worker.exporting.metadata import ModelDescription
+from trainer_worker.layouts.layout import ClassLayout, MaskLayout
+from trainer_worker.layouts.tree import Tree
 
 #: An entry of `held_out` in metrics.json: one held-out picture and how the model did on it.
 Entry = dict[str, Any]
@@ -75,12 +77,14 @@ class Kind:
 
     trainer: the module with `train(job, reporter, cache_dir, threads)` and `warm_up(cache_dir, threads)`. It is named
     here and imported by training/registry.py, because it loads TensorFlow and a kind doesn't.
+    recognise: from the names in a folder to what they mean; TrainingError for what is unclear (see layouts/layout.py).
     headline: the name of the metric that says most about a model, a key of TrainingResult.metrics.
     output_spec: from manifest.json to what input_spec.json says of the output beyond name, shape, type and labels.
     """
 
     train_type: str
     trainer: str
+    recognise: Callable[[Tree], ClassLayout | MaskLayout]
     headline: str
     description: ModelDescription
     card: Card
