@@ -1,4 +1,4 @@
-"""`python server.py start | stop | restart | status | run | backup | restore | token`: operate the service."""
+"""`python server.py start | stop | restart | status | run | check | backup | restore | token`: operate the service."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from conf.curve import FRONT_END, local_client_keys
 from conf.logs import set_up_logging
 from conf.settings import SettingsError, exit_bad_settings, load_or_exit
 from conf.tokens import check_may_listen
-from service import commands, journal_commands, token_commands
+from protocol.options import OPTIONS_BY_TRAIN_TYPE
+from service import commands, folder_command, journal_commands, token_commands
 from web.app import serve
 from web.request_lines import guard_logs
 
@@ -51,6 +52,10 @@ def main() -> None:
     backup.add_argument("--force", action="store_true", help="overwrite FILE")
     restore = command.add_parser("restore", help="replace the journal by a backup; the service must be stopped")
     restore.add_argument("file", type=Path, metavar="FILE")
+    check = command.add_parser("check", help="say what a training would find in a folder; needs no running service")
+    check.add_argument("folder", type=Path, metavar="DIR")
+    check.add_argument("--type", choices=sorted(OPTIONS_BY_TRAIN_TYPE), default="classification", metavar="TRAINTYPE")
+    check.add_argument("--json", action="store_true", help="print the whole report as JSON")
     _add_token_commands(command.add_parser("token", help="who may call the HTTP API: create, list or revoke tokens"))
     arguments = parser.parse_args()
     match arguments.command:
@@ -65,6 +70,8 @@ def main() -> None:
             sys.exit(commands.status(os.environ))
         case "run":
             sys.exit(run())
+        case "check":
+            sys.exit(folder_command.check(arguments.folder, arguments.type, arguments.json))
         case "backup":
             sys.exit(journal_commands.backup(os.environ, arguments.file, arguments.force))
         case "restore":

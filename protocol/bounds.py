@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from msgspec import Meta
@@ -26,6 +26,9 @@ MAX_TRACE_CHARS = 8000
 MAX_ATTEMPT_ERROR_CHARS = 500
 MAX_ENDED_ATTEMPTS = 200
 MAX_NUMBERS = 128
+#: Warnings of a finished task. Those beyond are counted in a last sentence.
+MAX_WARNINGS = 30
+MAX_WARNING_CHARS = 1000
 MAX_TRAIN_TYPES = 16
 
 #: The largest whole messages, in bytes. The first three have room for the fields above at four bytes a character.
@@ -64,6 +67,7 @@ Percent = Annotated[float, Meta(ge=0.0, le=100.0)]
 Number = Annotated[float, Meta(ge=-1e300, le=1e300)]
 Name = Annotated[str, Meta(max_length=MAX_WORD_CHARS)]
 Numbers = Annotated[dict[Name, Number], Meta(max_length=MAX_NUMBERS)]
+Warnings = Annotated[tuple[Annotated[str, Meta(max_length=MAX_WARNING_CHARS)], ...], Meta(max_length=MAX_WARNINGS)]
 TrainTypes = Annotated[tuple[Word, ...], Meta(max_length=MAX_TRAIN_TYPES)]
 
 
@@ -95,3 +99,11 @@ def kept_numbers(numbers: Mapping[str, float]) -> dict[str, float]:
         if len(name) <= MAX_WORD_CHARS and math.isfinite(number) and abs(number) <= 1e300
     }
     return kept if len(kept) <= MAX_NUMBERS else dict(list(kept.items())[:MAX_NUMBERS])
+
+
+def kept_warnings(warnings: Sequence[str]) -> tuple[str, ...]:
+    """The warnings that a message can carry: shortened ones, up to a maximum number."""
+    kept = [shortened(warning, MAX_WARNING_CHARS) for warning in warnings[:MAX_WARNINGS]]
+    if len(warnings) > MAX_WARNINGS:
+        kept[-1] = f"{len(warnings) - MAX_WARNINGS + 1} more warnings stand in metrics.json."
+    return tuple(kept)

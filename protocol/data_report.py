@@ -22,6 +22,10 @@ MAX_FINDINGS = 50
 #: Classes that the counts name. A set with more says how many in a finding.
 MAX_COUNTED_CLASSES = 1000
 MAX_SENTENCE_CHARS = 800
+#: A report travels in messages and stays in the journal, so it is shortened to this size. metrics.json has all of it.
+MAX_REPORT_BYTES = 32 * 1024
+#: What is left of the longest reports.
+LEAST_FINDINGS, LEAST_COUNTED_CLASSES = 4, 50
 MAX_FILE_NAME_CHARS = 200
 
 Sentence = Annotated[str, Meta(max_length=MAX_SENTENCE_CHARS)]
@@ -38,7 +42,7 @@ class Severity(enum.StrEnum):
     ERROR = "error"
 
 
-class Finding(msgspec.Struct, frozen=True):
+class Finding(msgspec.Struct, frozen=True, gc=False):
     """One thing that the owner of the folder should know.
 
     code: a stable word for programs. sentence: what is the case. cure: what to do about it, "" where nothing is to be
@@ -53,12 +57,12 @@ class Finding(msgspec.Struct, frozen=True):
     count: Count = 0
 
 
-class DataReport(msgspec.Struct, frozen=True):
+class DataReport(msgspec.Struct, frozen=True, gc=False):
     """What a folder holds.
 
     layout: a name from the table in docs/layouts.md. rule: how it was recognised, as a sentence. counts: pictures of
     each class, or with each class in their masks. split: pictures by use, such as {"train": 80, "held_out": 20}.
-    skipped: files that may be pictures, but are not used.
+    skipped: files that may be pictures, but are not used. Findings come with the gravest first.
     """
 
     layout: Annotated[str, Meta(max_length=40)] = ""
@@ -68,6 +72,31 @@ class DataReport(msgspec.Struct, frozen=True):
     split: Annotated[dict[str, Count], Meta(max_length=10)] = {}
     skipped: Count = 0
     findings: Annotated[tuple[Finding, ...], Meta(max_length=MAX_FINDINGS)] = ()
+
+    @property
+    def trainable(self) -> bool:
+        """Whether nothing was found that prevents a training."""
+        return all(finding.severity is not Severity.ERROR for finding in self.findings)
+
+    def warnings(self) -> list[str]:
+        """The findings that a person should read, as sentences with their cures."""
+        return [
+            f"{finding.sentence} {finding.cure}".strip()
+            for finding in self.findings
+            if finding.severity is not Severity.INFO
+        ]
+
+    def shortened(self) -> DataReport:
+        """The same report in at most MAX_REPORT_BYTES: without file names, then with fewer classes and findings."""
+        without_files = tuple(msgspec.structs.replace(finding, files=()) for finding in self.findings)
+        fewer_counts = dict(list(self.counts.items())[:LEAST_COUNTED_CLASSES])
+        shorter = (
+            self,
+            msgspec.structs.replace(self, findings=without_files),
+            msgspec.structs.replace(self, findings=without_files, counts=fewer_counts),
+            msgspec.structs.replace(self, findings=without_files[:LEAST_FINDINGS], counts={}),
+        )
+        return next((report for report in shorter if len(msgspec.json.encode(report)) <= MAX_REPORT_BYTES), shorter[-1])
 
 
 def finding(code: str, severity: Severity, sentence: str, cure: str = "", files: Sequence[str] = ()) -> Finding:

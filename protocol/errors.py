@@ -16,6 +16,7 @@ import errno
 import msgspec
 
 from protocol.bounds import MAX_ERROR_CHARS, MAX_TRACE_CHARS, Error, Trace, Word, shortened
+from protocol.data_report import DataReport
 
 
 class FailureClass(enum.StrEnum):
@@ -76,6 +77,7 @@ REFUSAL_CODES: dict[str, int] = {
     "queue_full": 429,
     "internal_error": 500,
     "broker_away": 503,
+    "check_failed": 503,
     "disk_nearly_full": 503,
     "not_ready": 503,
     "tokens_unreadable": 503,
@@ -103,12 +105,14 @@ class Failure(msgspec.Struct, frozen=True, gc=False):
     error: one or two sentences for the person who posted the task.
     trace: the last lines of the stack trace. They are for the operator and are never sent over HTTP.
     Both are shortened to the length that a message may carry.
+    data: what was found in the folder before the attempt failed, shortened.
     """
 
     code: Word
     failure_class: FailureClass
     error: Error
     trace: Trace = ""
+    data: DataReport = DataReport()
 
     def __post_init__(self) -> None:
         msgspec.structs.force_setattr(self, "error", shortened(self.error, MAX_ERROR_CHARS))

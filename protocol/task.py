@@ -7,6 +7,7 @@ otherwise visit every task that the broker and the front-end hold, again and aga
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
@@ -24,11 +25,14 @@ from protocol.bounds import (
     RequestKey,
     TaskId,
     Text,
+    Warnings,
     Whole,
     Word,
     kept_numbers,
+    kept_warnings,
     shortened,
 )
+from protocol.data_report import DataReport
 from protocol.end_reason import EndReason
 from protocol.errors import Failure
 from protocol.options import Options
@@ -83,18 +87,22 @@ class TaskSpec(msgspec.Struct, frozen=True, gc=False):
 class Trained(msgspec.Struct, frozen=True, gc=False):
     """A worker's report of a finished task. model_path: the file that the website hands to its user.
 
-    Numbers that are not finite, such as the loss of a diverged training, are left out. The journal is JSON, which
-    cannot hold them.
+    warnings: sentences for the person with the pictures, on the folder and on the model. data: the report on the
+    folder, shortened. Numbers that are not finite, such as the loss of a diverged training, are left out. The journal
+    is JSON, which cannot hold them.
     """
 
     model_path: Text
     metrics: Numbers = {}
     stage_seconds: Numbers = {}
     end_reason: EndReason = EndReason.UNKNOWN
+    warnings: Warnings = ()
+    data: DataReport = DataReport()
 
     def __post_init__(self) -> None:
         for name in ("metrics", "stage_seconds"):
             msgspec.structs.force_setattr(self, name, kept_numbers(getattr(self, name)))
+        msgspec.structs.force_setattr(self, "warnings", kept_warnings(self.warnings))
 
     @property
     def stopped_early(self) -> bool:
@@ -151,3 +159,17 @@ class Task(msgspec.Struct, frozen=True, gc=False):
     @property
     def ended(self) -> bool:
         return self.state in ENDED_STATES
+
+    @property
+    def data(self) -> DataReport | None:
+        """What was found in the folder; None before the end of the task, and where nobody looked."""
+        if self.trained is not None:
+            return self.trained.data
+        return self.failure.data if self.failure is not None else None
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What the person with the pictures should read, once the task has ended."""
+        if self.trained is not None:
+            return self.trained.warnings
+        return self.failure.data.warnings() if self.failure is not None else ()

@@ -21,6 +21,7 @@ from web.broker_requests import BrokerRequests
 from web.cache_feed import CacheFeed
 from web.door_rules import ANY_ADDRESS, DoorRules
 from web.entrance import Entrance
+from web.folder_check import FolderChecks
 from web.forecaster import Forecaster
 from web.json_handler import JsonHandler, Services
 from web.listener import MAX_HEADER_BYTES, Listener
@@ -30,6 +31,9 @@ from web.task_cache import TaskCache
 from web.token_gate import TokenGate
 
 log = logging.getLogger("web")
+
+#: Looks into one folder. The front-end starts it and imports nothing of it.
+CHECKER = (sys.executable, "-m", "trainer_worker.checking")
 
 
 def make_services(settings: Settings, requests: BrokerRequests, pulse: BrokerPulse, cache: TaskCache) -> Services:
@@ -41,6 +45,7 @@ def make_services(settings: Settings, requests: BrokerRequests, pulse: BrokerPul
         pulse=pulse,
         cache=cache,
         forecaster=Forecaster(cache, lambda: pulse.tick),
+        checks=FolderChecks(CHECKER, web.allowed_roots()),
         rules=DoorRules(web.host, web.allowed_hosts, web.allowed_origins, web.max_body_bytes),
         gate=TokenGate(settings.token_file, needed=web.host not in LOOPBACK_HOSTS and not web.allow_anonymous),
     )
@@ -54,6 +59,7 @@ def make_server(services: Services) -> HTTPServer:
             (r"/", handlers.TaskHandler, given),
             (r"/v1/tasks/([^/]+)", handlers.TaskDetailHandler, given),
             (r"/v1/tasks/([^/]+)/stop", handlers.TaskStopHandler, given),
+            (r"/v1/check", handlers.CheckHandler, given),
             (r"/v1/workers", handlers.WorkersHandler, given),
             (r"/healthz", handlers.HealthHandler, given),
             (r"/readyz", handlers.ReadyHandler, given),

@@ -20,6 +20,8 @@ from web.refusal import Refusal
 FORM_TYPE = "application/x-www-form-urlencoded"
 MULTIPART_TYPE = "multipart/form-data"
 JSON_TYPE = "application/json"
+#: A POST with this field checks the folder and makes no task.
+DRY_RUN_FIELD = "dryRun"
 MAX_FORM_FIELDS = 100
 MAX_PART_HEADER_BYTES = 4096
 
@@ -134,3 +136,16 @@ def _as_text(value: Any) -> str | None:
     if isinstance(value, list) and not isinstance(value, _Pairs) and all(type(part) is str for part in value):
         return ",".join(value)
     return None
+
+
+def pop_dry_run(fields: Fields) -> bool:
+    """Take the field dryRun out of the fields: whether only a check is wanted. Refusal for a value that is neither."""
+    values = fields.pop(DRY_RUN_FIELD, ["0"])
+    word = values[-1].strip().lower()
+    if word not in ("1", "true", "0", "false", ""):
+        raise Refusal(
+            "bad_fields",
+            f"{DRY_RUN_FIELD}={word[:80]!r} is neither 1 nor 0; send 1 to check the folder without training on it.",
+            fields={DRY_RUN_FIELD: "It is 1 or 0."},
+        )
+    return word in ("1", "true")

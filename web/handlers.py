@@ -8,27 +8,21 @@ import time
 from pathlib import Path
 
 from protocol import messages as m
+from protocol.task import TaskSpec
 from web.eta import knows_its_end
-from web.form import read_form
+from web.form import Fields, pop_dry_run, read_form
 from web.json_handler import JsonHandler
 from web.refusal import RETRY_AFTER_S, Refusal
 from web.submission import read_submission
 from web.task_cache import Entry
-from web.views import full_view, readiness_view, workers_view
+from web.views import check_view, full_view, readiness_view, workers_view
 
 
-class TaskHandler(JsonHandler):
-    """`/`: the two calls of the original API, POST and GET."""
+class PostHandler(JsonHandler):
+    """Calls whose body names a folder to train on."""
 
-    async def get(self) -> None:
-        task_id = self.get_query_argument("taskId", "")
-        if not task_id:
-            raise Refusal("bad_fields", "taskId is missing; call GET /?taskId=… with the taskId that POST returned.")
-        cached = None if self.caller.user else self.services.cache.brief_json(task_id)
-        self.finish(cached or (await self.find(task_id)).brief_json())
-
-    async def post(self) -> None:
-        fields = read_form(self.request.headers, self.body)
+    def read_spec(self, fields: Fields) -> TaskSpec:
+        """The task that the fields ask for. Refusal that names every bad field, or for another user's token."""
         spec, problems = read_submission(
             fields, self.services.allowed_roots, self.request.headers.get("Idempotency-Key", "")
         )
@@ -47,6 +41,30 @@ class TaskHandler(JsonHandler):
                 f"This token belongs to userId={self.caller.user!r} and cannot post a task for {spec.user_id[:80]!r}; "
                 "send the userId of the token, or use another token.",
             )
+        return spec
+
+    async def answer_check(self, spec: TaskSpec) -> None:
+        """Answer with what is found in the folder; no task is made."""
+        self.send_json(check_view(await self.services.checks.report(spec)))
+
+
+class TaskHandler(PostHandler):
+    """`/`: the two calls of the original API, POST and GET."""
+
+    async def get(self) -> None:
+        task_id = self.get_query_argument("taskId", "")
+        if not task_id:
+            raise Refusal("bad_fields", "taskId is missing; call GET /?taskId=… with the taskId that POST returned.")
+        cached = None if self.caller.user else self.services.cache.brief_json(task_id)
+        self.finish(cached or (await self.find(task_id)).brief_json())
+
+    async def post(self) -> None:
+        fields = read_form(self.request.headers, self.body)
+        dry_run = pop_dry_run(fields)
+        spec = self.read_spec(fields)
+        if dry_run:
+            await self.answer_check(spec)
+            return
         self._check_disk(spec.project_path)
         # If the Idempotency-Key was used before, the broker answers with the earlier task.
         entry = await self.ask_for_task(lambda request_id: m.Submit(request_id, spec))
@@ -61,6 +79,15 @@ class TaskHandler(JsonHandler):
                 f"Only {free_mb:.0f} MB are free at {project_path}, and {needed_mb} MB are needed "
                 "([web] min_free_mb); free some space and post again.",
             )
+
+
+class CheckHandler(PostHandler):
+    """`/v1/check`: what a training would find in the folder. Takes the fields of a POST to `/`."""
+
+    async def post(self) -> None:
+        fields = read_form(self.request.headers, self.body)
+        pop_dry_run(fields)
+        await self.answer_check(self.read_spec(fields))
 
 
 class WholeTaskHandler(JsonHandler):

@@ -19,6 +19,7 @@ from protocol.errors import no_such_task
 from web.broker_pulse import BrokerPulse
 from web.broker_requests import BrokerAwayError, BrokerRequests
 from web.door_rules import DoorRules
+from web.folder_check import FolderChecks
 from web.forecaster import Forecaster
 from web.refusal import Refusal
 from web.request_lines import shown
@@ -45,6 +46,7 @@ class Services(msgspec.Struct, frozen=True):
     pulse: BrokerPulse
     cache: TaskCache
     forecaster: Forecaster
+    checks: FolderChecks
     rules: DoorRules
     gate: TokenGate
 

@@ -6,6 +6,9 @@ import datetime
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import msgspec
+
+from protocol.data_report import DataReport
 from protocol.messages import Progress, Tick, WorkerInfo
 from protocol.task import Task, TaskState
 from web.eta import End, knows_its_end
@@ -22,9 +25,10 @@ def percent(task: Task, progress: Progress | None) -> float:
 
 
 def brief_view(task: Task, progress: Progress | None) -> dict[str, Any]:
-    """The eight fields of the original API. A done task adds modelPath, a failed one adds error and code.
+    """The eight fields of the original API. An ended task adds warnings and skippedFiles.
 
-    A task with a time budget has the modelPath of its first usable model while it is still being trained.
+    A done task adds modelPath, a failed one adds error and code. A task with a time budget has the modelPath of its
+    first usable model while it is still being trained.
     """
     spec = task.spec
     view: dict[str, Any] = {
@@ -39,6 +43,9 @@ def brief_view(task: Task, progress: Progress | None) -> dict[str, Any]:
     }
     if task.state is TaskState.DONE and task.trained is not None:
         view["modelPath"] = task.trained.model_path
+    if task.ended:
+        view["warnings"] = list(task.warnings)
+        view["skippedFiles"] = task.data.skipped if task.data else 0
     if task.state is TaskState.PROCESSING and progress is not None and progress.model_path:
         view["modelPath"] = progress.model_path
     if task.state is TaskState.FAILED and task.failure is not None:
@@ -64,6 +71,7 @@ def full_view(task: Task, progress: Progress | None, end: End | None = None, now
         "metrics": task.trained.metrics if task.trained else (progress.metrics if progress else {}),
         "stageSeconds": task.trained.stage_seconds if task.trained else {},
         "endReason": task.trained.end_reason if task.trained else "",
+        "dataReport": report_view(task.data) if task.data else None,
         "stoppedEarly": task.trained.stopped_early if task.trained else False,
         "cancelRequested": task.cancel_requested,
         "submittedAt": _iso(task.submitted_at_s),
@@ -75,6 +83,18 @@ def full_view(task: Task, progress: Progress | None, end: End | None = None, now
         ],
     }
     return view
+
+
+def report_view(report: DataReport) -> dict[str, Any]:
+    """The report on a folder. docs/layouts.md lists the layouts, docs/findings.md the codes of the findings."""
+    view: dict[str, Any] = msgspec.to_builtins(report)
+    view["skippedFiles"] = view.pop("skipped")
+    return view
+
+
+def check_view(report: DataReport) -> dict[str, Any]:
+    """The answer to a check: the report, and whether a training could use the folder."""
+    return {"trainable": report.trainable, **report_view(report)}
 
 
 def workers_view(workers: Iterable[WorkerInfo], is_seen: Callable[[str], bool]) -> dict[str, Any]:

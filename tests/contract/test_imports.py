@@ -48,7 +48,8 @@ ROOMS = {
     "backbones": {"pictures", "attempt"},
     "optimization": {"project", "attempt"},
     "exporting": {"project"},
-    "publishing": {"pictures", "project", "attempt", "backbones", "exporting"},
+    "checking": {"pictures", "layouts", "project", "publishing", "training"},
+    "publishing": {"pictures", "layouts", "project", "attempt", "backbones", "exporting"},
     "classification": {
         "pictures",
         "layouts",

@@ -7,6 +7,7 @@ from pathlib import Path
 from trainer_worker.classification import samples
 from trainer_worker.classification.card import CARD
 from trainer_worker.exporting.model_description import ModelDescription
+from trainer_worker.layouts.class_folders import recognise_classes
 from trainer_worker.publishing.kind import Kind, Presentation, Samples, Snippets
 
 PRESENTATION = Presentation(
@@ -30,6 +31,7 @@ PRESENTATION = Presentation(
 KIND = Kind(
     train_type="classification",
     trainer="trainer_worker.classification.train",
+    recognise=recognise_classes,
     headline="accuracy",
     presentation=lambda labels: PRESENTATION,
 )

@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from trainer_worker.exporting.model_description import ModelDescription
+from trainer_worker.layouts.layout import ClassLayout, MaskLayout
+from trainer_worker.layouts.tree import Tree
 
 #: An entry of `held_out` in metrics.json: one held-out picture and how the model did on it.
 Entry = dict[str, Any]
@@ -87,8 +89,9 @@ class Presentation:
 class Kind:
     """One trainType.
 
-    trainer: the module with `train(attempt)` and `warm_up(cache_dir, threads)`. It is named
-    here and imported by training/registry.py, because it loads TensorFlow and a kind doesn't.
+    trainer: the module with `train(attempt)` and `warm_up(cache_dir, threads)`. It is named here and imported by
+    training/registry.py, because it loads TensorFlow and a kind doesn't.
+    recognise: from the names in a folder to what they mean; TrainingError for what is unclear (see layouts/layout.py).
     headline: the name of the metric that says most about a model, a key of TrainingResult.metrics.
     presentation: from the last side of the output's shape to the presentation of such a model. One trainType may make
     models that are used in different ways.
@@ -96,5 +99,6 @@ class Kind:
 
     train_type: str
     trainer: str
+    recognise: Callable[[Tree], ClassLayout | MaskLayout]
     headline: str
     presentation: Callable[[int], Presentation]

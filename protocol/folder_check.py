@@ -1,0 +1,20 @@
+"""The order to look at a folder without training on it. The front-end gives it to a checker process on its input.
+
+The answer on the checker's output is a DataReport as JSON.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from protocol.task import TaskSpec
+
+
+class CheckOrder(msgspec.Struct, frozen=True):
+    """spec: as a POST would have made it, so the folder is admitted as a worker admits it.
+
+    allowed_roots: the folders that projects must lie in, absolute and with links resolved.
+    """
+
+    spec: TaskSpec
+    allowed_roots: tuple[str, ...]

@@ -1,0 +1,58 @@
+"""`server.py check`: what a training would find in a folder, without a running service."""
+
+from __future__ import annotations
+
+import math
+import sys
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from protocol.data_report import DataReport, Severity
+from protocol.text import printable
+from trainer_worker.checking.folder import check_folder
+from trainer_worker.pictures.user_files import UserFiles
+from trainer_worker.training.registry import load_kinds
+
+_COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
+#: Classes that the table shows.
+_MOST_CLASSES = 40
+
+
+def check(folder: Path, train_type: str, as_json: bool) -> int:
+    """Print the report. Returns the exit code: 0 where the folder can be trained on, else 1."""
+    if not folder.is_dir():
+        sys.stderr.write(f"{folder} is not a folder. Name the folder that holds the pictures.\n")
+        return 1
+    report = check_folder(load_kinds()[train_type], UserFiles(folder.resolve()), math.inf)
+    if as_json:
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(report)).decode() + "\n")
+    else:
+        _show(report, folder)
+    return 0 if report.trainable else 1
+
+
+def _show(report: DataReport, folder: Path) -> None:
+    console = Console(highlight=False)
+    if report.layout:
+        console.print(f"{folder}: {report.pictures} pictures, layout {report.layout}. {report.rule}", markup=False)
+    if report.counts:
+        table = Table("class", "pictures")
+        for label, number in list(report.counts.items())[:_MOST_CLASSES]:
+            table.add_row(Text(printable(label)), str(number))
+        console.print(table)
+        if len(report.counts) > _MOST_CLASSES:
+            console.print(f"and {len(report.counts) - _MOST_CLASSES} more classes")
+    for part, number in report.split.items():
+        console.print(f"{part}: {number} pictures", markup=False)
+    for found in report.findings:
+        console.print(f"[{_COLOURS[found.severity]}]{found.severity}[/] ", end="")
+        console.print(f"{found.sentence} {found.cure}".strip(), markup=False)
+        for name in found.files:
+            console.print(f"    {name}", markup=False)
+        if found.count > len(found.files) > 0:
+            console.print(f"    and {found.count - len(found.files)} more")
+    console.print("A training can use this folder." if report.trainable else "A training would fail, see the errors.")

@@ -1,0 +1,52 @@
+"""What the number of pictures in each class means for a training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from protocol.data_report import Finding, Severity, finding
+
+#: With fewer pictures in a class neither the model nor its score says much.
+FEW_PICTURES = 20
+#: Classes whose sizes differ by this factor are named. All classes count alike in training.
+IMBALANCE = 5
+#: Classes that a sentence names.
+MOST_NAMED = 8
+
+
+def count_findings(counts: Mapping[str, int]) -> list[Finding]:
+    """counts: pictures of each class; classes without any are the layout's own finding."""
+    sizes = {label: number for label, number in counts.items() if number}
+    if not sizes:
+        return []
+    found = []
+    few = {label: number for label, number in sizes.items() if number < FEW_PICTURES}
+    if few:
+        found.append(
+            finding(
+                "few_pictures",
+                Severity.WARNING,
+                f"Classes with fewer than {FEW_PICTURES} pictures: {_named(few)}. Their scores say little.",
+                f"Add pictures until each class has {FEW_PICTURES} or more; 50 are better.",
+            )
+        )
+    largest, smallest = max(sizes.values()), min(sizes.values())
+    if largest >= IMBALANCE * smallest:
+        low = {label: number for label, number in sizes.items() if largest >= IMBALANCE * number}
+        found.append(
+            finding(
+                "imbalance",
+                Severity.INFO,
+                f"The largest class has {largest} pictures, {largest / smallest:.0f} times as many as the smallest. "
+                f"All classes count alike in training. Far smaller than the largest: {_named(low)}.",
+                "More pictures of the small classes help most.",
+            )
+        )
+    return found
+
+
+def _named(sizes: Mapping[str, int]) -> str:
+    ordered = sorted(sizes.items(), key=lambda item: item[1])
+    more = len(ordered) - MOST_NAMED
+    words = ", ".join(f"{label} ({number})" for label, number in ordered[:MOST_NAMED])
+    return words + (f" and {more} more" if more > 0 else "")
