@@ -11,15 +11,15 @@ from typing import TypeVar
 
 import msgspec
 
-from trainer_worker.layouts.layout import Outline
-from trainer_worker.layouts.mask_words import folded
+from trainer_worker.layouts.layout import Outline, Part
+from trainer_worker.layouts.mask_words import folded, folder_meaning
 from trainer_worker.layouts.tree import Tree
 from trainer_worker.pictures.litter import may_be_picture
 from trainer_worker.pictures.user_files import RefusedFileError
 
 MAX_FILE_BYTES = 64 * 1024**2
-#: All annotations of a project together, which are held in memory.
-MAX_TOTAL_BYTES = 512 * 1024**2
+#: All that is read of a project together. LabelMe's files may hold the pictures themselves.
+MAX_TOTAL_BYTES = 8 * 1024**3
 #: An outline with more points is no outline of an object.
 MAX_POINTS = 100_000
 MAX_OBJECTS_OF_PICTURE = 20_000
@@ -44,7 +44,7 @@ class AnnotationFiles:
         if size_bytes > MAX_FILE_BYTES:
             raise AnnotationError(f"it is larger than {MAX_FILE_BYTES // 1024**2} MB; split it")
         if size_bytes > self._left_bytes:
-            raise AnnotationError(f"it and the others together are larger than {MAX_TOTAL_BYTES // 1024**2} MB")
+            raise AnnotationError(f"it and the others together are larger than {MAX_TOTAL_BYTES // 1024**3} GB")
         try:
             content = self.tree.read_small(path)
         except RefusedFileError as refused:
@@ -87,8 +87,8 @@ class PictureNames:
             self._by_name[name].append(path)
             self._by_stem[posixpath.splitext(name)[0]].append(path)
 
-    def find(self, name: str, near: str = "") -> str | None:
-        """The picture of that name, as seen from the folder `near`; None if there is none.
+    def find(self, name: str, near: str = "", part: Part = Part.ANY) -> str | None:
+        """The picture of that name, as seen from the folder `near`; None if there is none. part: see the split.
 
         Raises AnnotationError if several have it.
         """
@@ -100,9 +100,12 @@ class PictureNames:
         found_all = self._by_name.get(last) or self._by_stem.get(posixpath.splitext(last)[0]) or []
         # Of several with the name, the one whose folders agree best with the name as it is written.
         if len(found_all) > 1:
-            beside = [path for path in found_all if path.startswith(f"{near}/")] if near else []
-            ending = [path for path in beside or found_all if folded(path).endswith(f"/{name}")]
-            found_all = ending or beside or found_all
+            for fits in (
+                lambda path: bool(near) and path.startswith(f"{near}/"),
+                lambda path: part and folder_meaning(posixpath.dirname(path)).part == part,
+                lambda path: folded(path).endswith(f"/{name}"),
+            ):
+                found_all = [path for path in found_all if fits(path)] or found_all
         if len(found_all) > 1:
             raise AnnotationError(f"it names {last}, which is the name of {found_all[0]} and of {found_all[1]}")
         return found_all[0] if found_all else None

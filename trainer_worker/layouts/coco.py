@@ -93,7 +93,7 @@ def _read(path: str, file: CocoFile, drawn: DrawnMasks) -> int:
     outlined = 0
     for image in file.images:
         try:
-            picture = drawn.pictures.find(image.file_name, near)
+            picture = drawn.pictures.find(image.file_name, near, part)
         except AnnotationError as error:
             drawn.bad_files[path] = str(error)
             continue
@@ -142,5 +142,3 @@ def _counts(stored: bytes, size: tuple[int, int] | None) -> array.array[int] | b
     if sum(runs.counts) != width * height:
         raise AnnotationError(f"the runs of an object of it are not {width} x {height} pixels together")
     return array.array("q", runs.counts)
-
-

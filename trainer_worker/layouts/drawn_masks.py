@@ -16,13 +16,26 @@ from trainer_worker.layouts.annotation_files import (
     AnnotationFiles,
     PictureNames,
 )
-from trainer_worker.layouts.layout import Drawing, ListedClass, MaskedFile, MaskLayout, Part, UnusedFile
+from trainer_worker.layouts.layout import (
+    Bitmap,
+    Drawing,
+    ListedClass,
+    MaskedFile,
+    MaskLayout,
+    Part,
+    Polygon,
+    RunLengths,
+    UnusedFile,
+)
 from trainer_worker.layouts.mask_words import folder_meaning
 
 BACKGROUND = "background"
 MAX_NAME_CHARS = 100
 #: With the background, as many as a model can tell apart.
 MAX_CLASSES = 64
+#: All outlines of a set, which stay in memory during the training.
+MAX_HELD_BYTES = 512 * 1024**2
+_BYTES_OF_OBJECT = 300
 
 
 @dataclass
@@ -43,6 +56,7 @@ class DrawnMasks:
     missing: list[str] = field(default_factory=list)
     bad_files: dict[str, str] = field(default_factory=dict)
     without_area: int = 0
+    _held_bytes: int = 0
 
     def add(self, picture: str, drawing: Drawing, source: str, part: Part = Part.ANY) -> None:
         """source: the file that says so. Raises TrainingError layout_unclear if two files draw one picture."""
@@ -55,6 +69,13 @@ class DrawnMasks:
         if len(drawing.objects) > MAX_OBJECTS_OF_PICTURE:
             self.leave_out(picture, f"it has more than {MAX_OBJECTS_OF_PICTURE:,} objects")
             return
+        self._held_bytes += sum(map(_held_bytes, drawing.objects))
+        if self._held_bytes > MAX_HELD_BYTES:
+            raise TrainingError(
+                "layout_unsupported",
+                f"The outlines take more than {MAX_HELD_BYTES // 1024**2} MB of memory. Export them with fewer points, "
+                "or as mask files.",
+            )
         folder = folder_meaning(posixpath.dirname(picture)).part
         self.drawings[picture] = (drawing, part or folder)
         self.sources[picture] = source
@@ -153,6 +174,15 @@ class DrawnMasks:
             shown = ", ".join(unused[:10])
             sentence = f"Listed classes without any object are left out: {shown}."
             yield finding("classes_without_objects", Severity.INFO, sentence)
+
+
+def _held_bytes(item: Polygon | Bitmap | RunLengths) -> int:
+    if isinstance(item, Bitmap):
+        return _BYTES_OF_OBJECT + len(item.png)
+    if isinstance(item, RunLengths):
+        size_bytes = len(item.counts) if isinstance(item.counts, bytes) else 8 * len(item.counts)
+        return _BYTES_OF_OBJECT + size_bytes
+    return _BYTES_OF_OBJECT + 8 * (len(item.outline) + sum(map(len, item.holes)))
 
 
 def class_name(name: str) -> str:

@@ -141,8 +141,8 @@ class MaskLayout:
     """Pictures with masks.
 
     classes: background first, as a small file (classes.txt, labelmap.txt, categories of COCO) lists them; None where
-    no file does, so that masks only tell foreground from background. unused: pictures and masks without a partner. The
-    rest is as in ClassLayout.
+    no file does, so that masks only tell foreground from background. unused: pictures and masks without a partner.
+    classes_file: the path of a classes.txt, which the trainer reads. The rest is as in ClassLayout.
     """
 
     name: str
@@ -151,3 +151,4 @@ class MaskLayout:
     pictures: tuple[MaskedFile, ...]
     findings: tuple[Finding, ...] = ()
     unused: tuple[UnusedFile, ...] = ()
+    classes_file: str = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import posixpath
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from protocol.data_report import Finding, Severity, finding
@@ -75,9 +75,10 @@ class Candidates:
         return dict(Counter(posixpath.dirname(self.files[number].path) for number in self.pictures))
 
 
-def candidates(tree: Tree, left_out: frozenset[str] = frozenset()) -> Candidates:
-    """The files of a project that may be pictures or masks, by their names. left_out: paths that are neither."""
+def candidates(tree: Tree) -> Candidates:
+    """The files of a project that may be pictures or masks, by their names."""
     meanings: dict[str, FolderMeaning] = {}
+    left_out = frozenset(_known_twice(tree))
     files = []
     for path in tree.files:
         folder, _, name = path.rpartition("/")
@@ -87,6 +88,14 @@ def candidates(tree: Tree, left_out: frozenset[str] = frozenset()) -> Candidates
             meanings[folder] = folder_meaning(folder)
         files.append(named_file(path, meanings[folder]))
     return Candidates(files, frozenset(n for n, file in enumerate(files) if file.meaning.role == "mask"))
+
+
+def _known_twice(tree: Tree) -> Iterator[str]:
+    """Of a file and a link to it, the one whose folder doesn't mean pictures or masks; else the link."""
+    for link, real in tree.linked.items():
+        if real in tree.files:
+            tells = [folder_meaning(posixpath.dirname(path)).role for path in (link, real)]
+            yield real if tells[0] and not tells[1] else link
 
 
 def pair_masks(found: Candidates) -> Pairs | None:
@@ -142,10 +151,10 @@ def _assumed_folder(found: Candidates) -> str:
         folder = posixpath.dirname(file.path)
         stems[folder].add(file.stem)
         lossless[folder] += file.suffix in _LOSSLESS
-    pictures = [folder for folder in stems if folder_meaning(folder).role == "picture"]
+    pictures = [folder for folder in stems if folder_meaning(posixpath.basename(folder)).role == "picture"]
     fitting = []
     for shown in pictures:
-        beside = [f for f in stems if f != shown and posixpath.dirname(f) == posixpath.dirname(shown) and f]
+        beside = [f for f in stems if f and posixpath.dirname(f) == posixpath.dirname(shown) and f not in pictures]
         for folder in beside:
             shared = len(stems[folder] & stems[shown])
             least = min(len(stems[folder]), len(stems[shown]))

@@ -14,16 +14,55 @@ from trainer_worker.layouts.part_names import PART_WORDS
 
 #: Folders that hold pictures, without case and separators.
 PICTURE_FOLDERS = frozenset(
-    "images image imgs img imgdir imagedir jpegimages leftimg8bit photos photo pictures picture pics pic inputs input "
-    "originals original frames rgb bilder".split()
+    [
+        "images",
+        "image",
+        "imgs",
+        "img",
+        "imgdir",
+        "imagedir",
+        "jpegimages",
+        "leftimg8bit",
+        "photos",
+        "photo",
+        "pictures",
+        "picture",
+        "pics",
+        "pic",
+        "inputs",
+        "input",
+        "originals",
+        "original",
+        "frames",
+        "rgb",
+        "bilder",
+    ]
 )
 #: Folders that hold masks, with their rank. A picture with masks of several ranks takes the lowest; the others show
 #: the same in another way, such as one colour an object, or are of use for something else.
 MASK_FOLDERS = {
     **dict.fromkeys(["1stmanual", "gtfine", "segmentationclass", "segmentationclasspng", "trimaps", "trimap"], 0),
-    **dict.fromkeys("masks mask labels label labelled annotations annotation annots annot anno anns ann".split(), 1),
-    **dict.fromkeys("anndir maskdir labeldir groundtruth groundtruths gt gts manual segmentation".split(), 1),
-    **dict.fromkeys("segmentations seg segs segmaps segmap targets target masken".split(), 1),
+    **dict.fromkeys(
+        [
+            "masks",
+            "mask",
+            "labels",
+            "label",
+            "labelled",
+            "annotations",
+            "annotation",
+            "annots",
+            "annot",
+            "anno",
+            "anns",
+            "ann",
+        ],
+        1,
+    ),
+    **dict.fromkeys(
+        ["anndir", "maskdir", "labeldir", "groundtruth", "groundtruths", "gt", "gts", "manual", "segmentation"], 1
+    ),
+    **dict.fromkeys(["segmentations", "seg", "segs", "segmaps", "segmap", "targets", "target", "masken"], 1),
     **dict.fromkeys(["segmentationclassnpy"], 2),
     **dict.fromkeys(["segmentationobject", "2ndmanual", "gtcoarse", "instances", "instancemasks", "visualization"], 3),
     **dict.fromkeys(["segmentationclassvisualization", "segmentationobjectpng", "segmentationobjectvisualization"], 3),
@@ -31,15 +70,24 @@ MASK_FOLDERS = {
 }
 #: Words at the end or the beginning of a mask's name, with their rank as above.
 MASK_AFFIXES = {
-    **dict.fromkeys("mask masks label labels lbl gt groundtruth seg segmentation segmented segmap".split(), 1),
-    **dict.fromkeys("annotation annot ann trimap l manual manual1 1stho target matte labelids".split(), 1),
+    **dict.fromkeys(
+        ["mask", "masks", "label", "labels", "lbl", "gt", "groundtruth", "seg", "segmentation", "segmented", "segmap"],
+        1,
+    ),
+    **dict.fromkeys(
+        ["annotation", "annot", "ann", "trimap", "l", "manual", "manual1", "1stho", "target", "matte", "labelids"], 1
+    ),
     **dict.fromkeys(["labeltrainids"], 2),
-    **dict.fromkeys("color colour colors colours instanceids 2ndho manual2 viz overlay blend".split(), 3),
+    **dict.fromkeys(
+        ["color", "colour", "colors", "colours", "instanceids", "2ndho", "manual2", "viz", "overlay", "blend"], 3
+    ),
 }
 #: Words that stand before another one of the above, as in `_gtFine_labelIds`.
 _BEFORE_AFFIXES = frozenset({"gtfine", "gtcoarse"})
 #: Words at the end or the beginning of a picture's name which its mask doesn't have.
-PICTURE_AFFIXES = frozenset("leftimg8bit sat image img rgb original orig photo picture training test input".split())
+PICTURE_AFFIXES = frozenset(
+    ["leftimg8bit", "sat", "image", "img", "rgb", "original", "orig", "photo", "picture", "training", "test", "input"]
+)
 #: Words that mean pictures in a longer name only, as in `Training_Data`.
 _PICTURE_TOKENS = frozenset({"data"})
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".gif"})

@@ -32,11 +32,15 @@ def named_file(path: str, meaning: FolderMeaning) -> NamedFile:
 
 
 class Rule(NamedTuple):
-    """How the names of a picture and its mask differ. of_picture, of_mask: what each has besides their common part."""
+    """How the names of a picture and its mask differ. of_picture, of_mask: what each has besides their common part.
+
+    with_suffix: the mask's name holds the picture's extension. beside: masks lie in no folder of their own.
+    """
 
     of_mask: str
     of_picture: str = ""
     with_suffix: bool = False
+    beside: bool = False
 
     def __str__(self) -> str:
         """As a person would write it: <name>_mask."""
@@ -126,7 +130,7 @@ class NameMatching:
                 if picture == number or (reading.suffix and self._files[picture].suffix != reading.suffix):
                     continue
                 rank = (file.meaning.rank, reading.rank)
-                rule = Rule(reading.affix, affix, bool(reading.suffix))
+                rule = Rule(reading.affix, affix, bool(reading.suffix), needs_affix)
                 found.append((rule, _Candidate(picture, number, reading.numbered, rank, group)))
         return found
 
@@ -198,7 +202,7 @@ class NameMatching:
         return pictures, masks
 
     def by_name_alone(self, is_mask_folder: frozenset[int]) -> None:
-        """Pair what is left by the plain name or a known affix, wherever the files lie, within one part of the split."""
+        """Pair what is left by name wherever the files lie, but within one part of the split."""
         pictures, masks = self._left()
         index: dict[str, list[int]] = defaultdict(list)
         for number in pictures:

@@ -108,6 +108,7 @@ class _Walk:
         self._folders: list[str] = []
         self._linked: dict[str, str] = {}
         self._skipped: list[SkippedFile] = []
+        self._litter: list[str] = []
         self._entered_by_link: set[str] = set()
         self._seen = 0
         #: (path, real path, real paths of the folders around it)
@@ -139,6 +140,8 @@ class _Walk:
         for entry in entries:
             if not _is_left_out(entry, real):
                 self._add(entry, _join(path, entry.name), _join(real, entry.name), inside)
+            elif entry.kind == "folder" and not entry.name.startswith(".") and not _is_ours(_join(real, entry.name)):
+                self._litter.append(_join(path, entry.name))
 
     def _add(self, entry: Entry, path: str, real: str, around: tuple[str, ...]) -> None:
         if entry.kind == "folder":
@@ -188,7 +191,11 @@ class _Walk:
             dict(sorted(self._files.items())),
             tuple(folders),
             lambda path: user_files.read_small(user_files.project_dir / path, MAX_SMALL_FILE_BYTES),
-            (*_skipped_findings(self._skipped), *_odd_names((*self._files, *folders))),
+            (
+                *_skipped_findings(self._skipped),
+                *_odd_names((*self._files, *folders)),
+                *_litter_findings(sorted(self._litter)),
+            ),
             tuple(self._skipped),
             self._linked,
         )
@@ -227,6 +234,13 @@ def _skipped_findings(skipped: Sequence[SkippedFile]) -> tuple[Finding, ...]:
     )
 
 
+def _litter_findings(folders: Sequence[str]) -> list[Finding]:
+    if not folders:
+        return []
+    sentence = f"Folders that systems and programs make for themselves are ignored: {len(folders)}."
+    return [finding("litter", Severity.INFO, sentence, "", folders)]
+
+
 def _odd_names(paths: Sequence[str]) -> list[Finding]:
     # Python decodes a byte that is not UTF-8 as a lone surrogate.
     odd = [path for path in paths if not path.isascii() and any("\ud800" <= sign <= "\udfff" for sign in path)]
@@ -258,7 +272,11 @@ _SKIPPED = (
         "Links that lead to a missing file, back to themselves or to a folder that is used already: {number}.",
         "Put the files themselves in their place, or delete the links.",
     ),
-    ("special_files", "Pipes, sockets and devices are not read: {number}.", "Delete them, or put files in their place."),
+    (
+        "special_files",
+        "Pipes, sockets and devices are not read: {number}.",
+        "Delete them, or put files in their place.",
+    ),
     (
         "too_deep",
         f"Folders that lie more than {MAX_DEPTH} folders deep are not read: {{number}}.",

@@ -8,6 +8,7 @@ from pathlib import Path
 from trainer_worker.pictures.litter import is_litter_folder, may_be_picture
 from trainer_worker.pictures.user_files import Entry, RefusedFileError, SkippedFile, UserFiles
 
+
 @dataclass
 class FoundPictures:
     """Files that may be pictures, sorted by path, and what was skipped: links out of the project, pipes, unreadable
@@ -60,3 +61,7 @@ def _why_no_picture(files: UserFiles, path: Path, entry: Entry) -> str:
     if kind == "folder":
         return "it is a link to a folder, and those are not followed; put the folder itself there"
     return "it is a pipe, a socket or a device" if kind == "other" else ""
+
+
+def is_litter(name: str) -> bool:
+    return not may_be_picture(name)

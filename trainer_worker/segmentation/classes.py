@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from protocol.errors import TrainingError
+from trainer_worker.layouts.layout import ListedClass
 from trainer_worker.pictures.text_files import CLASSES_FILE, MAX_TEXT_FILE_BYTES
 from trainer_worker.pictures.user_files import RefusedFileError, UserFiles
 
@@ -33,6 +34,13 @@ class MaskClasses:
 
     names: tuple[str, ...]
     listed: bool
+
+    @classmethod
+    def of(cls, listed: Sequence[ListedClass]) -> MaskClasses:
+        """From the classes of a recognised layout. Raises TrainingError bad_classes."""
+        names = tuple(item.name for item in listed)
+        _require_good_names(names)
+        return cls(names, listed=True)
 
     @property
     def channels(self) -> int:
@@ -54,10 +62,13 @@ class UnknownClassError(Exception):
         super().__init__(f"{path.name} {self.what}")
 
 
-def read_classes(files: UserFiles) -> MaskClasses:
-    """The classes of classes.txt; FOREGROUND_OR_NOT where there is no such file. Raises TrainingError bad_classes."""
+def read_classes(files: UserFiles, path: Path | None = None) -> MaskClasses:
+    """The classes of classes.txt; FOREGROUND_OR_NOT where there is no such file. Raises TrainingError bad_classes.
+
+    path: of the file, by default in the project folder.
+    """
     try:
-        content = files.read_small(files.project_dir / CLASSES_FILE, MAX_TEXT_FILE_BYTES)
+        content = files.read_small(path or files.project_dir / CLASSES_FILE, MAX_TEXT_FILE_BYTES)
     except RefusedFileError as refused:
         raise _bad_classes(f"is not used: {refused.reason}") from refused
     if content is None:
