@@ -17,7 +17,7 @@ from trainer_worker.layouts.drawn_masks import DrawnMasks
 from trainer_worker.layouts.layout import MaskLayout, Part
 from trainer_worker.layouts.mask_pairs import Candidates, Pairs, candidates, pair_masks
 from trainer_worker.layouts.mask_words import folder_meaning
-from trainer_worker.layouts.part_names import PART_WORDS
+from trainer_worker.layouts.part_names import PART_WORDS, parts_of
 from trainer_worker.layouts.split_lists import split_lists
 from trainer_worker.layouts.tree import Tree
 from trainer_worker.pictures.user_files import SkippedFile
@@ -47,21 +47,39 @@ def recognise_masks(tree: Tree) -> MaskLayout:
     files = AnnotationFiles(tree)
     if brushes := label_studio.brush_masks(tree):
         exports = _kinds_of_json(files).get("label_studio", [])
-        return _with_skipped(label_studio.recognise_label_studio(brushes, files, exports), tree)
+        return _of_whole_tree(label_studio.recognise_label_studio(brushes, files, exports), tree)
     found = candidates(tree)
     if not found.files or not found.pictures:
         raise _no_images(tree, found)
     pairs = pair_masks(found)
     if pairs is not None:
-        return _with_skipped(_of_pairs(pairs, files), tree)
+        return _of_whole_tree(_of_pairs(pairs, files), tree)
     layout = _of_annotations(files, found)
     if layout is None:
         raise _no_masks(tree, found)
-    return _with_skipped(layout, tree)
+    return _of_whole_tree(layout, tree)
 
 
-def _with_skipped(layout: MaskLayout, tree: Tree) -> MaskLayout:
-    return dataclasses.replace(layout, findings=(*tree.findings, *layout.findings))
+def _of_whole_tree(layout: MaskLayout, tree: Tree) -> MaskLayout:
+    """With what the walk found, and with the split that folders such as ds_train/ and ds_val/ make together."""
+    split: dict[str, Part] = {}
+    for parent in ("", *tree.folders):
+        folders = {posixpath.basename(folder): folder for folder in tree.folders_in(parent)}
+        split |= {folders[name]: part for name, part in parts_of(folders).items()}
+    pictures = layout.pictures
+    if split:
+        pictures = tuple(
+            picture if picture.part else dataclasses.replace(picture, part=_part_around(picture.path, split))
+            for picture in pictures
+        )
+    return dataclasses.replace(layout, pictures=pictures, findings=(*tree.findings, *layout.findings))
+
+
+def _part_around(path: str, split: dict[str, Part]) -> Part:
+    while path := posixpath.dirname(path):
+        if path in split:
+            return split[path]
+    return Part.ANY
 
 
 def _of_pairs(pairs: Pairs, files: AnnotationFiles) -> MaskLayout:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +15,7 @@ from trainer_worker.segmentation.classes import Mask
 #: Pillow computes with whole numbers of 32 bits. Points farther out than this many sides are moved closer, which no
 #: outline of a real object has.
 _MOST_SIDES_OUTSIDE = 10
+_ROUNDING_PX = 0.01
 #: The canvas, a layer for one object, and the layer's conversion.
 DRAWING_BYTES_OF_PIXEL = 12
 #: A number of COCO's text for runs has no more characters than this, each with five bits of it.
@@ -30,7 +30,7 @@ def draw(drawing: Drawing, numbers: Mapping[str, int], size: tuple[int, int]) ->
     """uint8 (h, w) of class numbers; what no object covers is 0, and later objects lie on earlier ones.
 
     numbers: of the class names. size: (width, height) of the mask, which the coordinates refer to unless they are
-    shares. Points are the centres of pixels, and an outline belongs to its object. Raises DrawingError.
+    shares. The pixels of an outline belong to its object. Raises DrawingError.
     """
     width, height = size
     canvas = np.zeros((height, width), np.uint8)
@@ -49,9 +49,8 @@ def _draw_polygon(canvas: Mask, polygon: Polygon, number: int, scale: tuple[int,
     """On a layer of the object's own box, so that its holes show what lies below."""
     height, width = canvas.shape
     outline = _points(polygon.outline, scale, (width, height))
-    left, top = (max(0, math.floor(least)) for least in outline.min(axis=0))
-    right, bottom = (math.ceil(most) + 1 for most in outline.max(axis=0))
-    right, bottom = min(width, right), min(height, bottom)
+    left, top = outline.min(axis=0).clip(min=0).tolist()
+    right, bottom = (outline.max(axis=0) + 1).clip(max=(width, height)).tolist()
     if right <= left or bottom <= top:
         return
     layer = Image.new("L", (right - left, bottom - top))
@@ -63,16 +62,18 @@ def _draw_polygon(canvas: Mask, polygon: Polygon, number: int, scale: tuple[int,
 
 
 def _points(outline: Outline[float], scale: tuple[int, int], size: tuple[int, int]) -> Any:
-    """float64 (n, 2) of x and y in pixels, none of them far outside of the picture."""
+    """int64 (n, 2) of x and y of pixels, none of them far outside of the picture."""
     points = np.frombuffer(outline, np.float64).reshape(-1, 2)
     if not np.isfinite(points).all():
         raise DrawingError("it has a coordinate that is no finite number")
     sides = np.array(size, np.float64)
     limits = _MOST_SIDES_OUTSIDE * sides + 1000
-    return np.clip(np.clip(points, -1e9, 1e9) * np.array(scale, np.float64), -limits, sides + limits)
+    pixels = np.clip(np.clip(points, -1e9, 1e9) * np.array(scale, np.float64), -limits, sides + limits)
+    # A point lies in the pixel that holds it. Shares are rounded in the files, so 39.999 stands for 40.
+    return np.floor(pixels + _ROUNDING_PX).astype(np.int64)
 
 
-def _shifted(points: Any, left: int, top: int) -> list[tuple[float, float]]:
+def _shifted(points: Any, left: int, top: int) -> list[tuple[int, int]]:
     return [(x, y) for x, y in (points - (left, top)).tolist()]
 
 
