@@ -336,3 +336,49 @@ def test_names_without_end_cost_little() -> None:
     began = time.process_time()
     recognise_masks(tree_of(names))
     assert time.process_time() - began < 3.0
+
+
+def test_few_masks_beside_annotations_of_more_pictures_stop() -> None:
+    names = [f"p{n}.jpg" for n in range(10)] + [f"p{n}_mask.png" for n in range(4)]
+    coco = '{"images": [], "annotations": [], "categories": []}'
+    with pytest.raises(TrainingError, match=r"4 pictures have mask files, and 6 have none.*coco\.json") as caught:
+        recognise_masks(tree_of(names, {"coco.json": coco}))
+    assert caught.value.code == "layout_unclear"
+
+
+def test_labelmes_masks_as_pictures_come_before_the_same_as_arrays() -> None:
+    expected = {f"JPEGImages/p{n}.jpg": f"SegmentationClassPNG/p{n}.png" for n in NUMBERS}
+    others = [f"SegmentationClass/p{n}.npy" for n in NUMBERS]
+    others += [f"SegmentationClassVisualization/p{n}.jpg" for n in NUMBERS]
+    layout = recognise_masks(
+        tree_of([*expected, *expected.values(), *others], {"class_names.txt": "__ignore__\n_background_\ncell\nleaf\n"})
+    )
+    assert pairs(layout) == expected
+    assert layout.classes is not None
+    assert [(found.name, found.number) for found in layout.classes] == [("_background_", 0), ("cell", 1), ("leaf", 2)]
+
+
+LISTS = {
+    "labelmap.txt": ("# name:colour\ncell:1,2,3::\nbackground:0,0,0::\n", [("background", None), ("cell", None)]),
+    "class_dict.csv": ("name,r,g,b\nsky,0,0,0\ncell,1,2,3\n", [("sky", None), ("cell", None)]),
+    "label_colors.txt": ("1 2 3\tcell\n0 0 0\tVoid stuff\n", [("Void stuff", None), ("cell", None)]),
+    "_classes.csv": ("Pixel Value, Class\n0, background\n1, cell\n", [("background", 0), ("cell", 1)]),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize("folder", ["", "set/"])
+def test_lists_of_classes_are_read(name: str, folder: str) -> None:
+    content, expected = LISTS[name]
+    names = [f"{folder}images/p{n}.jpg" for n in NUMBERS] + [f"{folder}masks/p{n}.png" for n in NUMBERS]
+    classes = recognise_masks(tree_of(names, {f"{folder}{name}": content})).classes
+    assert classes is not None
+    assert [(found.name, found.number) for found in classes] == expected
+    if "csv" not in name or "dict" in name:
+        assert classes[1].colour == (1, 2, 3)
+
+
+def test_a_classes_txt_one_folder_deeper_is_found() -> None:
+    names = [f"set/images/p{n}.jpg" for n in NUMBERS] + [f"set/masks/p{n}.png" for n in NUMBERS]
+    layout = recognise_masks(tree_of(names, {"set/classes.txt": "sky\nroad\n"}))
+    assert (layout.classes_file, layout.classes) == ("set/classes.txt", None)

@@ -60,7 +60,10 @@ class DrawnMasks:
 
     def add(self, picture: str, drawing: Drawing, source: str, part: Part = Part.ANY) -> None:
         """source: the file that says so. Raises TrainingError layout_unclear if two files draw one picture."""
-        if picture in self.drawings and self.sources[picture] != source:
+        if picture in self.drawings and self.sources[picture] == source:
+            self.leave_out(picture, f"{source} names it more than once")
+            return
+        if picture in self.drawings:
             raise TrainingError(
                 "layout_unclear",
                 f"Both {self.sources[picture]} and {source} hold outlines for {picture}. Keep the right one, and move "

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from protocol.data_report import Finding, Severity, finding
 from protocol.errors import TrainingError
-from trainer_worker.layouts.layout import Mask, MaskedFile, MaskFile, ObjectMasks, Part, UnusedFile
+from trainer_worker.layouts.layout import Mask, MaskedFile, MaskFile, ObjectMasks, UnusedFile
 from trainer_worker.layouts.mask_words import FolderMeaning, folder_meaning, has_mask_affix
 from trainer_worker.layouts.name_matching import Matches, NamedFile, NameMatching, named_file
 from trainer_worker.layouts.row import LayoutRow
@@ -24,6 +24,7 @@ _LOSSLESS = frozenset({".png", ".bmp", ".gif", ".tif", ".tiff", ARRAY_SUFFIX})
 #: A folder of another name holds masks if this share of its files pairs with the pictures beside it.
 _SHARE_OF_ASSUMED_FOLDER = 0.8
 _NAMED_RULES = 4
+NO_MASK = "no mask has its name"
 
 ROWS = (
     LayoutRow(
@@ -174,10 +175,11 @@ def _as_pairs(found: Candidates, matches: Matches) -> Pairs:
     _require_one_mask(found, matches)
     pictures = []
     for number, masks in matches.masks.items():
-        paths = sorted(files[mask].path for mask in masks)
-        mask: Mask = MaskFile(paths[0]) if len(paths) == 1 else ObjectMasks(tuple((path, "") for path in paths))
+        mask: Mask = MaskFile(files[masks[0]].path)
+        if len(masks) > 1:
+            mask = ObjectMasks(tuple((path, "") for path in sorted(files[mask].path for mask in masks)))
         part = files[number].meaning.part or files[masks[0]].meaning.part
-        pictures.append(MaskedFile(files[number].path, mask, Part(part)))
+        pictures.append(MaskedFile(files[number].path, mask, part))
     pictures.sort(key=lambda picture: picture.path)
     unused = _unused(found, matches)
     several = any(isinstance(picture.mask, ObjectMasks) for picture in pictures)
@@ -213,7 +215,7 @@ def _unused(found: Candidates, matches: Matches) -> tuple[UnusedFile, ...]:
             lower = number in matches.outranked or file.meaning.rank > 1
             reason = "another kind of mask than the one used" if lower else "mask without a picture of its own"
         elif posixpath.dirname(file.path) in of_pictures or file.meaning.role == "picture":
-            reason = "no mask has its name"
+            reason = NO_MASK
         else:
             reason = "it lies beside the folders with pictures and masks"
         unused.append(UnusedFile(file.path, reason))
@@ -256,7 +258,7 @@ def _findings(matches: Matches, unused: Sequence[UnusedFile]) -> tuple[Finding, 
 
 
 _SENTENCES = {
-    "no mask has its name": (
+    NO_MASK: (
         "pictures_without_mask",
         Severity.WARNING,
         "without a mask: not used.",

@@ -85,7 +85,7 @@ def _part_around(path: str, split: dict[str, Part]) -> Part:
 def _of_pairs(pairs: Pairs, files: AnnotationFiles) -> MaskLayout:
     """Mask files, with the list of their classes and the lists of the split, where there are any."""
     paths = [picture.path for picture in pairs.pictures]
-    parts = split_lists(files, PictureNames(paths))
+    parts = split_lists(files, lambda: PictureNames(paths))
     pictures = tuple(dataclasses.replace(p, part=parts.get(p.path, p.part)) for p in pairs.pictures)
     name, rule, classes = pairs.name, pairs.rule, None
     is_voc = any("segmentationclass" in folder.lower() for folder in files.tree.folders)
@@ -100,7 +100,7 @@ def _of_pairs(pairs: Pairs, files: AnnotationFiles) -> MaskLayout:
             rule += " The pictures are those of PASCAL VOC, which has 21 classes."
     if any(part is not Part.ANY for part in parts.values()):
         rule += " Lists of pictures say which of them train and which score."
-    findings = (*pairs.findings, *_unused_annotations(files))
+    findings = (*pairs.findings, *_unused_annotations(files, pairs))
     file = mask_class_lists.classes_file(files)
     return MaskLayout(name, rule, None if file else classes, pictures, findings, pairs.unused, file)
 
@@ -111,12 +111,19 @@ def _is_of_voc(path: str) -> bool:
     return len(year) == 4 and year.startswith("20") and year.isdecimal() and len(number) == 6 and number.isdecimal()
 
 
-def _unused_annotations(files: AnnotationFiles) -> list[Finding]:
-    unused = [
-        path for kind in ("coco", "labelme", "supervisely", "via") for path in _kinds_of_json(files).get(kind, [])
-    ]
+def _unused_annotations(files: AnnotationFiles, pairs: Pairs) -> list[Finding]:
+    kinds = _kinds_of_json(files)
+    unused = [path for kind in ("coco", "labelme", "supervisely", "via") for path in kinds.get(kind, [])]
     if not unused:
         return []
+    unmasked = [file.path for file in pairs.unused if file.reason == mask_pairs.NO_MASK]
+    if len(unmasked) > len(pairs.pictures):
+        raise TrainingError(
+            "layout_unclear",
+            f"{len(pairs.pictures)} pictures have mask files, and {len(unmasked)} have none, such as {unmasked[0]}, "
+            f"but there are annotations, such as {unused[0]}. Keep the masks or the annotations, and move the others "
+            "out of the project.",
+        )
     sentence = f"{len(unused)} files of annotations are not used, since there are mask files."
     return [finding("annotations_not_used", Severity.INFO, sentence, "Remove the masks to draw them instead.", unused)]
 

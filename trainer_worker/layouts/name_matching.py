@@ -27,8 +27,8 @@ class NamedFile(NamedTuple):
 
 
 def named_file(path: str, meaning: FolderMeaning) -> NamedFile:
-    stem, suffix = posixpath.splitext(folded(posixpath.basename(path)))
-    return NamedFile(path, meaning, stem, suffix)
+    stem, dot, suffix = folded(path[path.rfind("/") + 1 :]).rpartition(".")
+    return NamedFile(path, meaning, stem, "." + suffix) if stem else NamedFile(path, meaning, dot + suffix, "")
 
 
 class Rule(NamedTuple):
@@ -129,7 +129,8 @@ class NameMatching:
             for picture, affix in index.get((file.meaning.place, reading.base), ()):
                 if picture == number or (reading.suffix and self._files[picture].suffix != reading.suffix):
                     continue
-                rank = (file.meaning.rank, reading.rank)
+                # LabelMe saves a mask as a picture and as an array; the picture is the simpler one.
+                rank = (file.meaning.rank, reading.rank + (file.suffix == ".npy"))
                 rule = Rule(reading.affix, affix, bool(reading.suffix), needs_affix)
                 found.append((rule, _Candidate(picture, number, reading.numbered, rank, group)))
         return found

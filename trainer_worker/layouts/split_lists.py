@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Callable
 
 from trainer_worker.layouts.annotation_files import AnnotationError, AnnotationFiles, PictureNames
 from trainer_worker.layouts.layout import Part
@@ -11,14 +12,15 @@ from trainer_worker.layouts.part_names import PART_WORDS
 _MOST_CHARS_OF_NAME = 1000
 
 
-def split_lists(files: AnnotationFiles, pictures: PictureNames) -> dict[str, Part]:
+def split_lists(files: AnnotationFiles, names: Callable[[], PictureNames]) -> dict[str, Part]:
     """The part of each picture that a list names. A picture on the lists of two parts has the stricter one: TEST, then
-    VAL, so that nothing trains that was meant to score."""
+    VAL, so that nothing trains that was meant to score. names: asked only if there are lists."""
     parts: dict[str, Part] = {}
-    for path in sorted(files.tree.files):
-        stem, suffix = posixpath.splitext(posixpath.basename(path).lower())
-        if suffix != ".txt" or stem not in PART_WORDS or not _may_hold_lists(posixpath.dirname(path)):
-            continue
+    lists = {path: part for path in files.tree.files if (part := _part_of_list(path)) is not Part.ANY}
+    if not lists:
+        return {}
+    pictures = names()
+    for path, part in lists.items():
         try:
             lines = files.text(path).splitlines()
         except AnnotationError:
@@ -30,14 +32,18 @@ def split_lists(files: AnnotationFiles, pictures: PictureNames) -> dict[str, Par
             except AnnotationError:
                 continue
             if picture:
-                parts[picture] = max(parts.get(picture, Part.ANY), PART_WORDS[stem], key=_STRICTEST_LAST.index)
+                parts[picture] = max(parts.get(picture, Part.ANY), part, key=_STRICTEST_LAST.index)
     return parts
 
 
 _STRICTEST_LAST = (Part.ANY, Part.TRAIN, Part.VAL, Part.TEST)
 
 
-def _may_hold_lists(folder: str) -> bool:
-    """ImageSets/Main lists pictures for detection, which may be another split."""
-    name = posixpath.basename(folder).lower()
-    return name == "segmentation" or (name != "main" and name != "layout" and name != "action")
+def _part_of_list(path: str) -> Part:
+    """ANY for what is no such list. ImageSets/Main lists pictures for detection, which may be another split."""
+    if not path.endswith(".txt"):
+        return Part.ANY
+    folder, name = posixpath.split(path.lower())
+    if posixpath.basename(folder) in ("main", "layout", "action"):
+        return Part.ANY
+    return PART_WORDS.get(name.removesuffix(".txt"), Part.ANY)

@@ -57,7 +57,7 @@ def recognise_yolo(labels: dict[str, str], drawn: DrawnMasks) -> MaskLayout | No
     """Raises TrainingError layout_unsupported if all objects are boxes."""
     names = _names(drawn)
     drawn.listed += in_order(names)
-    parts = split_lists(drawn.files, drawn.pictures)
+    parts = split_lists(drawn.files, lambda: drawn.pictures)
     boxes: list[str] = []
     outlined = 0
     for picture, path in labels.items():

@@ -16,6 +16,8 @@ from trainer_worker.segmentation.classes import Mask
 #: outline of a real object has.
 _MOST_SIDES_OUTSIDE = 10
 _ROUNDING_PX = 0.01
+#: Objects lie on each other, but not so often: going through their pixels would take hours.
+MOST_COVERS = 500
 #: The canvas, a layer for one object, and the layer's conversion.
 DRAWING_BYTES_OF_PIXEL = 12
 #: A number of COCO's text for runs has no more characters than this, each with five bits of it.
@@ -34,8 +36,12 @@ def draw(drawing: Drawing, numbers: Mapping[str, int], size: tuple[int, int]) ->
     """
     width, height = size
     canvas = np.zeros((height, width), np.uint8)
+    left_px = float(MOST_COVERS * canvas.size)
     for item in drawing.objects:
         number = numbers[item.class_name]
+        left_px -= _area_px(item, width, height, drawing.in_shares)
+        if left_px < 0:
+            raise DrawingError(f"its objects cover the picture more than {MOST_COVERS} times")
         if isinstance(item, Polygon):
             _draw_polygon(canvas, item, number, (width, height) if drawing.in_shares else (1, 1))
         elif isinstance(item, Bitmap):
@@ -43,6 +49,16 @@ def draw(drawing: Drawing, numbers: Mapping[str, int], size: tuple[int, int]) ->
         else:
             canvas[run_lengths(item, width, height)] = number
     return canvas
+
+
+def _area_px(item: Polygon | Bitmap | RunLengths, width: int, height: int, in_shares: bool) -> float:
+    """The pixels that are gone through for an object: those of its box, or all."""
+    if not isinstance(item, Polygon):
+        return width * height
+    points = np.frombuffer(item.outline, np.float64).reshape(-1, 2)
+    sides = np.array((1, 1) if in_shares else (width, height))
+    box = np.clip(points.max(axis=0), 0, sides) - np.clip(points.min(axis=0), 0, sides)
+    return float(box.prod()) * (width * height if in_shares else 1)
 
 
 def _draw_polygon(canvas: Mask, polygon: Polygon, number: int, scale: tuple[int, int]) -> None:
