@@ -21,9 +21,9 @@ ROW = LayoutRow(
     "coco",
     "segmentation",
     "JSON files with `images`, `annotations` and `categories`, such as `annotations/instances_train.json` or "
-    "Roboflow's `train/_annotations.coco.json`.",
-    "Polygons and run lengths are drawn, in the order of the file. Names and folders with train, val and test are the "
-    "split.",
+    "Roboflow's `train/_annotations.coco.json`",
+    "polygons and run lengths are drawn, in the order of the file. Names and folders with train, val and test are the "
+    "split",
 )
 WHAT = "a COCO export"
 _MOST_SIDE_PX = 100_000

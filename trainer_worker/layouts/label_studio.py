@@ -19,9 +19,9 @@ from trainer_worker.layouts.tree import Tree
 ROW = LayoutRow(
     "label_studio_brush",
     "segmentation",
-    "Masks named `task-1-annotation-1-by-1-tag-cell-0.png`. The export's JSON says which picture task 1 is, or the "
-    "picture is called `task-1` or `1`.",
-    "The masks of a picture are laid together, one class a tag.",
+    "masks named `task-1-annotation-1-by-1-tag-cell-0.png`. The export's JSON says which picture task 1 is, or the "
+    "picture is called `task-1` or `1`",
+    "the masks of a picture are laid together, one class a tag",
 )
 _HEX = frozenset("0123456789abcdef")
 

@@ -19,8 +19,8 @@ from trainer_worker.layouts.row import LayoutRow
 ROW = LayoutRow(
     "labelme",
     "segmentation",
-    "A JSON file with `shapes` for each picture, beside it or in a folder of its own.",
-    "Polygons, rectangles, circles and masks are drawn in their order. Points and lines have no area.",
+    "a JSON file with `shapes` for each picture, beside it or in a folder of its own",
+    "polygons, rectangles, circles and masks are drawn in their order. Points and lines have no area",
 )
 WHAT = "LabelMe's annotations"
 _Side = Annotated[int, Meta(ge=1, le=100_000)]

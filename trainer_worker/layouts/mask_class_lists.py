@@ -17,16 +17,16 @@ ROWS = (
     LayoutRow(
         "cvat_masks",
         "segmentation",
-        "Mask files that pair by name, with `labelmap.txt`, which lists a colour for each class (CVAT's "
-        "`Segmentation mask 1.1`).",
-        "A colour in the masks is the class of that colour.",
+        "mask files that pair by name, with `labelmap.txt`, which lists a colour for each class (CVAT's "
+        "`Segmentation mask 1.1`)",
+        "a colour in the masks is the class of that colour",
     ),
     LayoutRow(
         "pascal_voc",
         "segmentation",
-        "`JPEGImages/` beside `SegmentationClass/`.",
+        "`JPEGImages/` beside `SegmentationClass/`",
         "255 is unlabelled. Lists in `ImageSets/Segmentation/` are the split. In the original set the 21 classes have "
-        "their names.",
+        "their names",
     ),
 )
 #: Names of those who say "no object" and "no label".

@@ -20,9 +20,9 @@ from trainer_worker.layouts.row import LayoutRow
 ROW = LayoutRow(
     "supervisely",
     "segmentation",
-    "Datasets with `img/` beside `ann/`, where `ann/a.jpg.json` belongs to `img/a.jpg`, and `meta.json`.",
-    "Polygons with their holes, rectangles and bitmaps are drawn in their order. Datasets or tags named train, val and "
-    "test are the split.",
+    "datasets with `img/` beside `ann/`, where `ann/a.jpg.json` belongs to `img/a.jpg`, and `meta.json`",
+    "polygons with their holes, rectangles and bitmaps are drawn in their order. Datasets or tags named train, val and "
+    "test are the split",
 )
 WHAT = "a Supervisely export"
 _Side = Annotated[int, Meta(ge=1, le=100_000)]

@@ -18,9 +18,9 @@ from trainer_worker.layouts.row import LayoutRow
 ROW = LayoutRow(
     "via",
     "segmentation",
-    "A project or an export of the VGG Image Annotator: JSON with `regions`, or CSV with `region_shape_attributes`.",
-    "Polygons, rectangles, circles and ellipses are drawn in their order. The only attribute of the regions, or the "
-    "one called class, label, name, type or category, is the class.",
+    "a project or an export of the VGG Image Annotator: JSON with `regions`, or CSV with `region_shape_attributes`",
+    "polygons, rectangles, circles and ellipses are drawn in their order. The only attribute of the regions, or the "
+    "one called class, label, name, type or category, is the class",
 )
 WHAT = "an export of the VGG Image Annotator"
 CSV_COLUMNS = ("filename", "region_shape_attributes", "region_attributes")

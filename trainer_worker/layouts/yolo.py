@@ -20,9 +20,9 @@ ROW = LayoutRow(
     "yolo_segmentation",
     "segmentation",
     "`labels/a.txt` for `images/a.jpg`, or both in one folder, with lines of a class number and at least three points. "
-    "`data.yaml`, `classes.txt` or `obj.names` names the classes.",
-    "Polygons are drawn in their order. An empty file means background all over; a picture without a file is left "
-    "out. Folders named train, val and test, or lists such as `train.txt`, are the split.",
+    "`data.yaml`, `classes.txt` or `obj.names` names the classes",
+    "polygons are drawn in their order. An empty file means background all over; a picture without a file is left "
+    "out. Folders named train, val and test, or lists such as `train.txt`, are the split",
 )
 WHAT = "YOLO's polygons"
 _NAME_FILES = ("classes.txt", "obj.names", "labels.txt", "names.txt")
