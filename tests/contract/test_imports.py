@@ -214,7 +214,6 @@ def test_only_one_room_touches_what_the_worker_keeps_in_a_project() -> None:
         "trainer_worker/project/folder.py",
         "trainer_worker/layouts/tree.py",
         "trainer_worker/pictures/litter.py",
-        "trainer_worker/classification/folders.py",
     }
 
 

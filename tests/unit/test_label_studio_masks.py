@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from protocol.errors import TrainingError
-from tests.layout_trees import tree_of
+from tests.project_trees import tree_of
 from trainer_worker.layouts.layout import ObjectMasks
 from trainer_worker.layouts.masks import recognise_masks
 
@@ -35,7 +35,7 @@ def test_pictures_named_after_their_tasks_get_all_masks_of_the_task(name: str) -
 def test_the_export_tells_which_picture_a_task_is() -> None:
     tasks = [{"id": n, "data": {"image": f"/data/upload/1/0a1b2c3d-p{n}.jpg?x=1"}, "annotations": []} for n in NUMBERS]
     names = [*MASKS, *(f"images/p{n}.jpg" for n in NUMBERS), "images/new.jpg"]
-    layout = recognise_masks(tree_of(names, {"project-1-at-2026.json": json.dumps(tasks)}))
+    layout = recognise_masks(tree_of(names, texts={"project-1-at-2026.json": json.dumps(tasks)}))
     assert [picture.path for picture in layout.pictures] == [f"images/p{n}.jpg" for n in NUMBERS]
     assert [file.path for file in layout.unused] == ["images/new.jpg"]
 

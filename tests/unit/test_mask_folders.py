@@ -286,3 +286,12 @@ def test_masks_without_any_foreground_fail_in_words(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="None of the 4 masks marks any foreground") as caught:
         read_pairs(scan(tmp_path), Cutting(32), 2, ignore)
     assert caught.value.code == "no_masks"
+
+
+def test_what_people_take_for_pictures_is_named(tmp_path: Path) -> None:
+    project(tmp_path, 4)
+    (tmp_path / "images" / "scan.pdf").write_bytes(b"%PDF-1.4")
+    (tmp_path / "notes.pdf").write_bytes(b"%PDF-1.4")
+    assert {skip.file: skip.reason for skip in scan(tmp_path).skipped} == {
+        "images/scan.pdf": "it is a PDF document; export its pages as PNG or JPEG"
+    }

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from protocol.errors import TrainingError
-from tests.layout_trees import tree_of
+from tests.project_trees import tree_of
 from trainer_worker.layouts.layout import MaskFile, MaskLayout, ObjectMasks, Part
 from trainer_worker.layouts.masks import recognise_masks
 
@@ -254,7 +254,7 @@ def test_lists_of_pictures_are_the_split() -> None:
         "ImageSets/Segmentation/trainval.txt": "p1\np2\np3\np4\np5\n",
         "ImageSets/Main/val.txt": "p1\n",
     }
-    layout = recognise_masks(tree_of(names, lists))
+    layout = recognise_masks(tree_of(names, texts=lists))
     assert layout.name == "pascal_voc"
     found = {picture.path[-5]: picture.part for picture in layout.pictures}
     assert found == dict(zip("123456", [*["train"] * 3, *["val"] * 2, ""], strict=True))
@@ -342,7 +342,7 @@ def test_few_masks_beside_annotations_of_more_pictures_stop() -> None:
     names = [f"p{n}.jpg" for n in range(10)] + [f"p{n}_mask.png" for n in range(4)]
     coco = '{"images": [], "annotations": [], "categories": []}'
     with pytest.raises(TrainingError, match=r"4 pictures have mask files, and 6 have none.*coco\.json") as caught:
-        recognise_masks(tree_of(names, {"coco.json": coco}))
+        recognise_masks(tree_of(names, texts={"coco.json": coco}))
     assert caught.value.code == "layout_unclear"
 
 
@@ -351,7 +351,10 @@ def test_labelmes_masks_as_pictures_come_before_the_same_as_arrays() -> None:
     others = [f"SegmentationClass/p{n}.npy" for n in NUMBERS]
     others += [f"SegmentationClassVisualization/p{n}.jpg" for n in NUMBERS]
     layout = recognise_masks(
-        tree_of([*expected, *expected.values(), *others], {"class_names.txt": "__ignore__\n_background_\ncell\nleaf\n"})
+        tree_of(
+            [*expected, *expected.values(), *others],
+            texts={"class_names.txt": "__ignore__\n_background_\ncell\nleaf\n"},
+        )
     )
     assert pairs(layout) == expected
     assert layout.classes is not None
@@ -371,7 +374,7 @@ LISTS = {
 def test_lists_of_classes_are_read(name: str, folder: str) -> None:
     content, expected = LISTS[name]
     names = [f"{folder}images/p{n}.jpg" for n in NUMBERS] + [f"{folder}masks/p{n}.png" for n in NUMBERS]
-    classes = recognise_masks(tree_of(names, {f"{folder}{name}": content})).classes
+    classes = recognise_masks(tree_of(names, texts={f"{folder}{name}": content})).classes
     assert classes is not None
     assert [(found.name, found.number) for found in classes] == expected
     if "csv" not in name or "dict" in name:
@@ -380,5 +383,5 @@ def test_lists_of_classes_are_read(name: str, folder: str) -> None:
 
 def test_a_classes_txt_one_folder_deeper_is_found() -> None:
     names = [f"set/images/p{n}.jpg" for n in NUMBERS] + [f"set/masks/p{n}.png" for n in NUMBERS]
-    layout = recognise_masks(tree_of(names, {"set/classes.txt": "sky\nroad\n"}))
+    layout = recognise_masks(tree_of(names, texts={"set/classes.txt": "sky\nroad\n"}))
     assert (layout.classes_file, layout.classes) == ("set/classes.txt", None)

@@ -39,7 +39,7 @@ class ClassLayout:
     """Pictures with one class each.
 
     name: the layout's row in table.py. rule: how it was recognised, as a sentence for the report. labels: in the order
-    of the model's outputs. pictures: sorted by class, then by path.
+    of the model's outputs. pictures: sorted by class, then by path. label_files: small files that the labels come from.
     """
 
     name: str
@@ -47,6 +47,7 @@ class ClassLayout:
     labels: tuple[str, ...]
     pictures: tuple[LabelledFile, ...]
     findings: tuple[Finding, ...] = ()
+    label_files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import defaultdict
 from collections.abc import Iterable
@@ -43,6 +44,7 @@ def parts_of(names: Iterable[str]) -> dict[str, Part]:
     return splits[0] if len(splits) == 1 else {}
 
 
+@functools.lru_cache(maxsize=10_000)
 def _read(name: str) -> tuple[Part, tuple[str, ...]]:
     """The part, and the other words of the name."""
     words = _WORD.findall(name.casefold())

@@ -7,7 +7,6 @@ same rules.
 from __future__ import annotations
 
 import os
-import posixpath
 import unicodedata
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -53,7 +52,7 @@ class Tree:
 
     def __post_init__(self) -> None:
         for path in [*self.folders, *self.files]:
-            self._children.setdefault(posixpath.dirname(path), []).append(path)
+            self._children.setdefault(path.rpartition("/")[0], []).append(path)
 
     def children(self, folder: str) -> list[str]:
         """Paths of files and folders directly in a folder; "" is the project itself."""

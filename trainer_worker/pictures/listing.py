@@ -61,7 +61,3 @@ def _why_no_picture(files: UserFiles, path: Path, entry: Entry) -> str:
     if kind == "folder":
         return "it is a link to a folder, and those are not followed; put the folder itself there"
     return "it is a pipe, a socket or a device" if kind == "other" else ""
-
-
-def is_litter(name: str) -> bool:
-    return not may_be_picture(name)

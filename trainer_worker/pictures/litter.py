@@ -5,8 +5,6 @@ This is the only list of such names. Whoever lists a project's folder asks it.
 
 from __future__ import annotations
 
-import posixpath
-
 #: Folders that systems, network drives and programs make, in lower case. What lies in them is never used.
 LITTER_FOLDERS = frozenset({
     "#recycle", "#snapshot", "@eadir", "@recycle", "@tmp", "$recycle.bin", "recycler", "lost+found",
@@ -69,11 +67,10 @@ def is_litter_file(name: str) -> bool:
 
 def suffix_of(name: str) -> str:
     """The extension in lower case, with its dot; "" where there is none. The name may be a path."""
-    return posixpath.splitext(name)[1].lower()
+    stem, dot, suffix = name[name.rfind("/") + 1 :].rpartition(".")
+    return f".{suffix.lower()}" if dot and stem.strip(".") else ""
 
 
 def may_be_picture(name: str) -> bool:
     """Whether a file of that name may be a picture, as long as its content does not say otherwise."""
-    if is_litter_file(name) or suffix_of(name) in NO_PICTURE_SUFFIXES:
-        return False
-    return name.lower() not in NO_PICTURE_NAMES
+    return not (suffix_of(name) in NO_PICTURE_SUFFIXES or is_litter_file(name) or name.lower() in NO_PICTURE_NAMES)

@@ -21,11 +21,14 @@ import numpy as np
 from protocol.bounds import shortened
 from protocol.data_report import MAX_FINDINGS, MAX_SENTENCE_CHARS, DataReport, Finding
 from protocol.errors import TrainingError
-from trainer_worker.layouts.layout import Drawing, MaskedFile, MaskFile, Part
+from trainer_worker.layouts.class_findings import taken_for_pictures
+from trainer_worker.layouts.layout import Drawing, MaskedFile, MaskFile, MaskLayout, Part
+from trainer_worker.layouts.mask_pairs import ARRAY_SUFFIX
 from trainer_worker.layouts.masks import recognise_masks, skipped_sentence
-from trainer_worker.layouts.tree import walk
+from trainer_worker.layouts.tree import Tree, walk
 from trainer_worker.pictures.decoding_budget import UNLIMITED, DecodingBudget
 from trainer_worker.pictures.images import PictureReader, UnreadableImageError, image_size, read_rgb, rgb_bytes
+from trainer_worker.pictures.litter import NO_PICTURES_BUT_LIKE_THEM, suffix_of
 from trainer_worker.pictures.user_files import SkippedFile, UserFiles
 from trainer_worker.segmentation.classes import (
     FOREGROUND_OR_NOT,
@@ -119,13 +122,22 @@ def scan(project_dir: Path, decoding: DecodingBudget | None = None) -> MaskFolde
         PictureReader(files, decoding or DecodingBudget()),
         classes,
         [_masked_picture(project_dir, found) for found in layout.pictures],
-        [*tree.skipped, *(SkippedFile(unused.path, unused.reason) for unused in layout.unused)],
+        [*tree.skipped, *_not_used(layout, tree)],
         layout.name,
         layout.rule,
         list(layout.findings),
     )
     require_enough(folders)
     return folders
+
+
+def _not_used(layout: MaskLayout, tree: Tree) -> Iterator[SkippedFile]:
+    """Pictures and masks without a partner, and files beside them that people take for pictures."""
+    for unused in layout.unused:
+        yield SkippedFile(unused.path, unused.reason)
+    others = (path for path in tree.files if suffix_of(path) != ARRAY_SUFFIX)
+    for path in taken_for_pictures(others, [found.path for found in layout.pictures]):
+        yield SkippedFile(path, NO_PICTURES_BUT_LIKE_THEM[suffix_of(path)])
 
 
 def _masked_picture(project_dir: Path, found: MaskedFile) -> MaskedPicture:

@@ -89,7 +89,7 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     if not tf.config.list_physical_devices("GPU"):  # costs nothing on a CPU, and some GPU kernels refuse it
         tf.config.experimental.enable_op_determinism()
     stages = Stages(reporter)
-    folders = scan(job.project_dir, DecodingBudget(job.decoding_bytes))
+    folders = scan(job.pictures_dir, DecodingBudget(job.decoding_bytes))
     tiles = max(1, options.tiles)
     chosen = choose_backbone(job, lambda backbone: planned_s(len(folders.pairs), tiles, options, backbone))
     reporter.plan(_plan(len(folders.pairs), tiles, options, chosen.backbone))
