@@ -29,6 +29,7 @@ from trainer_worker.pictures.picture_file import (
     refuse_hidden_pictures,
     refuse_large_extras,
     refuse_understated_avif,
+    tells_turn_late,
 )
 from trainer_worker.pictures.user_files import RefusedFileError, UserFiles
 
@@ -62,6 +63,8 @@ _REFUSED_FORMATS = {
     "BLP": "BLP textures",
 }
 
+#: Texts of a PNG in which programs put EXIF or XMP.
+_TURN_TEXTS = frozenset({"Raw profile type exif", "XML:com.adobe.xmp", "xmp"})
 TURNS_THAT_SWAP_SIDES = frozenset({5, 6, 7, 8})
 
 
@@ -107,7 +110,7 @@ class OpenPicture(NamedTuple):
 def image_size(reader: PictureReader, path: Path) -> tuple[int, int]:
     """(height, width) in pixels, after applying the EXIF orientation.
 
-    Read from the header (a PNG is decoded, since its EXIF block may come last). Raises UnreadableImageError.
+    Read from the header (a PNG is decoded if its EXIF block comes last). Raises UnreadableImageError.
     """
     with opened(reader, path) as picture:
         width, height = picture.full_size
@@ -120,10 +123,12 @@ def stored_turn(reader: PictureReader, picture: OpenPicture) -> int:
     """The EXIF orientation, by the header; 1 for a TIFF, which Pillow turns by itself. Raises RefusedFileError."""
     if picture.image.format == "TIFF":
         return 1
-    if picture.image.format != "PNG":
+    if picture.image.format != "PNG" or "exif" in picture.image.info:
         return orientation(picture.image)
+    if not _TURN_TEXTS & picture.image.info.keys() and not tells_turn_late(picture.file):
+        return 1
     needed = picture.load_bytes
-    refuse_too_large(reader, picture, needed)
+    refuse_too_large(reader, picture.full_size, needed)
     with reader.budget.reserved(needed):
         return orientation(picture.image)
 
@@ -142,7 +147,9 @@ def read_rgb(reader: PictureReader, path: Path, size: tuple[int, int] | None = N
         with reader.budget.reserved(plan.loading_bytes + plan.converting_bytes):
             image.load()
             # Data after the pixels, such as a transparent colour, may change the picture's mode and so its memory.
-            refuse_too_large(reader, picture, plan.loading_bytes + _converting_bytes(image, size, plan.factor))
+            refuse_too_large(
+                reader, picture.full_size, plan.loading_bytes + _converting_bytes(image, size, plan.factor)
+            )
             turn = orientation(image)  # after load, which turns TIFF pictures by itself and clears the tag
             across, down = image.width / plan.factor, image.height / plan.factor
             flat = flatten(image, plan.factor)
@@ -186,7 +193,7 @@ def _plan(reader: PictureReader, picture: OpenPicture, size: tuple[int, int] | N
         shorter = min(image.width * (box[2] - box[0]), image.height * (box[3] - box[1]))
         factor = max(1, int(shorter // (REDUCED_SIZES * max(size))))
         converting = _converting_bytes(image, size, factor)
-    refuse_too_large(reader, picture, loading + converting)
+    refuse_too_large(reader, picture.full_size, loading + converting)
     return _Plan(factor, loading, converting)
 
 
@@ -216,12 +223,12 @@ def turned(pixels: npt.NDArray[np.uint8], turn: int) -> npt.NDArray[np.uint8]:
     return pixels
 
 
-def refuse_too_large(reader: PictureReader, picture: OpenPicture, needed: int) -> None:
+def refuse_too_large(reader: PictureReader, full_size: tuple[int, int], needed: int) -> None:
     """Raise RefusedFileError if that many bytes are more than one picture may take."""
     most = reader.budget.most_bytes
     if needed <= most:
         return
-    megapixels = picture.full_size[0] * picture.full_size[1] / 1e6
+    megapixels = full_size[0] * full_size[1] / 1e6
     possible = megapixels * most / needed
     wanted = f" (at most {possible:.1f} megapixels in this format)" if possible > 1 else ""
     raise RefusedFileError(

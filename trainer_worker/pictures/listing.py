@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,8 +32,8 @@ class FoundPictures:
     skipped: list[SkippedFile] = field(default_factory=list)
 
 
-def find_images(files: UserFiles, folder: Path, recursive: bool = False) -> FoundPictures:
-    """The files of a folder that may be pictures; none if there is no such folder.
+def find_images(files: UserFiles, folder: Path, recursive: bool = False, also: Set[str] = frozenset()) -> FoundPictures:
+    """The files of a folder that may be pictures; none if there is no such folder. also: suffixes that are no litter.
 
     Hidden files, `__MACOSX`, `Thumbs.db`, texts, archives and the like are left out. Links to files of the project are
     followed. Links to folders are not, so there are no endless loops.
@@ -49,7 +50,7 @@ def find_images(files: UserFiles, folder: Path, recursive: bool = False) -> Foun
             continue
         for entry in entries:
             path = here / entry.name
-            if is_litter(entry.name):
+            if is_litter(entry.name) and path.suffix.lower() not in also:
                 continue
             if entry.kind == "folder":
                 waiting += [path] if recursive else []

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from protocol.data_report import Finding
 from protocol.errors import TrainingError
 from trainer_worker.pictures.decoding_budget import UNLIMITED, DecodingBudget
 from trainer_worker.pictures.images import PictureReader, UnreadableImageError, image_size, read_rgb, rgb_bytes
@@ -32,12 +33,17 @@ from trainer_worker.segmentation.classes import (
     read_classes,
     unknown_values,
 )
+from trainer_worker.segmentation.mask_rule import BLACK_AND_WHITE, MaskRule
 from trainer_worker.segmentation.masks import mask_bytes, read_mask
+from trainer_worker.segmentation.npy_masks import NPY_SUFFIX
+from trainer_worker.segmentation.set_rule import decide_rule
 from trainer_worker.segmentation.tiles import choose, tiled_size
 
 IMAGE_FOLDER = "images"
 MASK_FOLDERS = ("masks", "labels")
 MASK_SUFFIX = "_mask"
+#: Files that are no pictures, but may be masks.
+MASK_SUFFIXES = frozenset({NPY_SUFFIX})
 MIN_PAIRS = 4
 DECODE_BATCH = 16
 FILES_NAMED_IN_ERRORS = 10
@@ -61,14 +67,16 @@ class MaskFolders:
     classes: MaskClasses = FOREGROUND_OR_NOT
     pairs: list[MaskedPicture] = field(default_factory=list)
     skipped: list[SkippedFile] = field(default_factory=list)
+    rule: MaskRule = BLACK_AND_WHITE  # until read_pairs has decided it
+    findings: list[Finding] = field(default_factory=list)
 
     def name_of(self, path: Path) -> str:
         """Relative to the project's folder."""
         return self.reader.files.name_of(path)
 
     def find(self, folder: Path) -> list[Path]:
-        """The files of a folder that may be pictures. Those that cannot be used are added to `skipped`."""
-        found = find_images(self.reader.files, folder)
+        """The files of a folder that may be pictures or masks. Those that cannot be used are added to `skipped`."""
+        found = find_images(self.reader.files, folder, also=MASK_SUFFIXES)
         self.skipped += found.skipped
         return found.pictures
 
@@ -212,16 +220,20 @@ def read_pairs(
 
     on_read: called with the share of the pairs that has been read. until_s: monotonic time at which reading ends, but
     the first DECODE_BATCH is always read; pairs that were not read are removed from `pairs`.
+    Before, all masks are surveyed, and what their values mean is decided for the whole set.
     Raises TrainingError too_few_images or no_masks when too few pairs can be read or no mask has foreground, and
-    bad_classes when masks hold values that are no class.
+    what decide_rule raises.
     """
     pairs, side_px = folders.pairs, cutting.side_px
+    whole = [(pair.picture, pair.mask) for pair in pairs]
+    decided = decide_rule(folders.reader, whole, folders.classes, threads, lambda: on_read(0.0))
+    folders.rule, folders.findings = decided.rule, [*folders.findings, *decided.findings]
     most = len(pairs) * max(1, cutting.most_tiles(len(pairs)))
     pictures = np.empty((most, side_px, side_px, 3), np.uint8)
     masks = np.empty((most, side_px, side_px), np.uint8)
     readable: list[MaskedPicture] = []
     owners: list[int] = []
-    unknown: list[tuple[str, UnknownClassError]] = []
+    unknown: list[tuple[str, Sequence[float]]] = []
     unread = len(pairs)
     with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="decode") as pool:
         for start in range(0, len(pairs), DECODE_BATCH):
@@ -234,7 +246,7 @@ def read_pairs(
                     folders.skip(found.path, found.reason)
                     continue
                 if isinstance(found, UnknownClassError):
-                    unknown.append((folders.name_of(found.path), found))
+                    unknown.append((folders.name_of(found.path), found.values))
                     continue
                 for picture, mask in found:
                     pictures[len(owners)], masks[len(owners)] = picture, mask
@@ -269,7 +281,7 @@ def _examples(
     try:
         if not cutting.tiles:
             picture = read_rgb(folders.reader, pair.picture, (side_px, side_px))
-            mask = read_mask(folders.reader, pair.mask, (side_px, side_px), pair.picture, folders.classes)
+            mask = read_mask(folders.reader, pair.mask, (side_px, side_px), folders.rule, pair.picture)
             examples = [(picture, mask)] if (mask != UNLABELLED).any() else []
         else:
             with whole_pair(folders, pair, side_px) as (picture, mask):
@@ -305,4 +317,4 @@ def whole_pair(folders: MaskFolders, pair: MaskedPicture, side_px: int) -> Itera
     with reader.budget.reserved(needed):
         granted = PictureReader(reader.files, UNLIMITED)
         picture = read_rgb(granted, pair.picture, size)
-        yield picture, read_mask(granted, pair.mask, size, pair.picture, folders.classes)
+        yield picture, read_mask(granted, pair.mask, size, folders.rule, pair.picture)
