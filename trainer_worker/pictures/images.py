@@ -20,6 +20,7 @@ from PIL import ExifTags, Image, PngImagePlugin, UnidentifiedImageError
 
 from protocol.errors import TrainingError
 from trainer_worker.pictures.decoding_budget import DecodingBudget
+from trainer_worker.pictures.file_kinds import START_BYTES, kind_of, misread_kind, unread_tiff
 from trainer_worker.pictures.flattening import BAND_BYTES_OF_PIXEL, BAND_PIXELS, as_array, flat_mode, flatten, is_flat
 from trainer_worker.pictures.footprints import decoder_bytes, picture_bytes
 from trainer_worker.pictures.picture_file import (
@@ -245,13 +246,15 @@ def opened(reader: PictureReader, path: Path) -> Iterator[OpenPicture]:
         # Opened here and not by Pillow: it maps an uncompressed TIFF that it opens by name into memory, and then
         # scrambles the pixels if the EXIF orientation is a quarter turn.
         with buffered(reader.files.open(path)) as file:
-            start = file.peek(16)[:16]
+            start = file.peek(START_BYTES)[:START_BYTES]
             refuse_hidden_pictures(file, reader.budget.most_bytes)
-            with Image.open(file) as image:
+            with _identified(file, start, path.name) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise Image.DecompressionBombError
                 if image.format in _REFUSED_FORMATS:
                     raise RefusedFileError(f"{_REFUSED_FORMATS[image.format]} are not supported; save it as PNG")
+                if reason := misread_kind(image, path.name):
+                    raise RefusedFileError(reason)
                 if image.format == "AVIF":
                     refuse_understated_avif(file, image.width * image.height)
                 refuse_large_extras(image, file)
@@ -261,7 +264,16 @@ def opened(reader: PictureReader, path: Path) -> Iterator[OpenPicture]:
     except (MemoryError, UnreadableImageError):
         raise
     except Exception as error:  # Pillow's decoders raise almost anything on broken files
-        raise UnreadableImageError(path, _reason(error, start)) from error
+        raise UnreadableImageError(path, _reason(error, start, path.name)) from error
+
+
+def _identified(file: io.BufferedReader, start: bytes, name: str) -> Image.Image:
+    try:
+        return Image.open(file)
+    except UnidentifiedImageError:
+        if reason := kind_of(start, name) or unread_tiff(file):
+            raise RefusedFileError(reason) from None
+        raise
 
 
 def orientation(image: Image.Image) -> int:
@@ -278,7 +290,7 @@ def orientation(image: Image.Image) -> int:
         return 1  # a broken EXIF block says nothing about the pixels
 
 
-def _reason(error: Exception, start: bytes) -> str:
+def _reason(error: Exception, start: bytes, name: str) -> str:
     if isinstance(error, RefusedFileError):
         return error.reason
     if isinstance(error, Image.DecompressionBombError):
@@ -287,8 +299,8 @@ def _reason(error: Exception, start: bytes) -> str:
         return f"the file can't be read ({os.strerror(error.errno)})"
     if not start:
         return "the file is empty"
-    if start[4:8] == b"ftyp" and start[8:12] in (b"heic", b"heix", b"mif1", b"hevc", b"msf1"):
-        return "HEIC photos are not supported; save it as JPEG or PNG"
+    if reason := kind_of(start, name):
+        return reason
     if isinstance(error, UnidentifiedImageError):
         return "the file is not a picture of a known format, or its beginning is damaged"
     return f"the picture is damaged or cut off ({str(error) or type(error).__name__})"
