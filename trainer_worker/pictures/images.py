@@ -21,7 +21,16 @@ from PIL import ExifTags, Image, PngImagePlugin, UnidentifiedImageError
 from protocol.errors import TrainingError
 from trainer_worker.pictures.decoding_budget import DecodingBudget
 from trainer_worker.pictures.file_kinds import START_BYTES, kind_of, misread_kind, unread_tiff
-from trainer_worker.pictures.flattening import BAND_BYTES_OF_PIXEL, BAND_PIXELS, as_array, flat_mode, flatten, is_flat
+from trainer_worker.pictures.flattening import (
+    BAND_BYTES_OF_PIXEL,
+    BAND_PIXELS,
+    OWN_RANGES,
+    GreyScale,
+    as_array,
+    flat_mode,
+    flatten,
+    is_flat,
+)
 from trainer_worker.pictures.footprints import decoder_bytes, picture_bytes
 from trainer_worker.pictures.picture_file import (
     MOST_HEADER_BYTES,
@@ -89,10 +98,14 @@ def picture_changed(error: UnreadableImageError) -> TrainingError:
 
 @dataclass(frozen=True)
 class PictureReader:
-    """What is needed to read pictures: the project's files, and the memory budget that all threads share."""
+    """What is needed to read pictures: the project's files, and the memory budget that all threads share.
+
+    grey: the scale of grey values of more than 8 bits, one for a whole set (grey_scale.py).
+    """
 
     files: UserFiles
     budget: DecodingBudget = field(default_factory=DecodingBudget)
+    grey: GreyScale = OWN_RANGES
 
 
 class OpenPicture(NamedTuple):
@@ -153,7 +166,7 @@ def read_rgb(reader: PictureReader, path: Path, size: tuple[int, int] | None = N
             )
             turn = orientation(image)  # after load, which turns TIFF pictures by itself and clears the tag
             across, down = image.width / plan.factor, image.height / plan.factor
-            flat = flatten(image, plan.factor)
+            flat = flatten(image, plan.factor, reader.grey)
             if size is not None:
                 wanted = size[::-1] if turn not in TURNS_THAT_SWAP_SIDES else size
                 if flat.size != wanted or box != WHOLE:

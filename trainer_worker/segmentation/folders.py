@@ -7,6 +7,7 @@ if the project has a classes.txt.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
 import time
 from collections import defaultdict
@@ -21,6 +22,7 @@ import numpy as np
 from protocol.data_report import Finding
 from protocol.errors import TrainingError
 from trainer_worker.pictures.decoding_budget import UNLIMITED, DecodingBudget
+from trainer_worker.pictures.grey_scale import with_grey_scale
 from trainer_worker.pictures.images import PictureReader, UnreadableImageError, image_size, read_rgb, rgb_bytes
 from trainer_worker.pictures.listing import find_images
 from trainer_worker.pictures.user_files import SkippedFile, UserFiles
@@ -225,6 +227,7 @@ def read_pairs(
     what decide_rule raises.
     """
     pairs, side_px = folders.pairs, cutting.side_px
+    folders.reader = with_grey_scale(folders.reader, [pair.picture for pair in pairs], threads, lambda: on_read(0.0))
     whole = [(pair.picture, pair.mask) for pair in pairs]
     decided = decide_rule(folders.reader, whole, folders.classes, threads, lambda: on_read(0.0))
     folders.rule, folders.findings = decided.rule, [*folders.findings, *decided.findings]
@@ -315,6 +318,6 @@ def whole_pair(folders: MaskFolders, pair: MaskedPicture, side_px: int) -> Itera
             f"memory with its mask, of which {most // 1024**2} may be used; cut it into smaller pictures",
         )
     with reader.budget.reserved(needed):
-        granted = PictureReader(reader.files, UNLIMITED)
+        granted = dataclasses.replace(reader, budget=UNLIMITED)
         picture = read_rgb(granted, pair.picture, size)
         yield picture, read_mask(granted, pair.mask, size, folders.rule, pair.picture)

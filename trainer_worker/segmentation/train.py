@@ -202,9 +202,7 @@ class _Finisher:
             metrics = describe_training(
                 scores, baseline, history, scored, self._split, self._folders, report, tiles, warnings
             )
-            manifest = describe_model(
-                self._job, options.tiles, self._folders.classes, scores, report, history, warnings
-            )
+            manifest = describe_model(self._job, options.tiles, self._folders, scores, report, history, warnings)
             return metrics, manifest
 
         training = examples.rows_of(self._split.train)
