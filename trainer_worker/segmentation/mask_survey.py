@@ -72,7 +72,7 @@ def _surveyed(reader: PictureReader, pair: tuple[Path, Path]) -> SurveyedPair:
 
 def values_of(reader: PictureReader, path: Path) -> MaskValues:
     """Decode one mask and count its values. Raises UnreadableImageError."""
-    with opened_mask(reader, path) as stored, reader.budget.reserved(needed_bytes(reader, stored, stored.size)):
+    with opened_mask(reader, path) as stored, reader.budget.reserved(needed_bytes(reader, stored)):
         image = stored.load()
         return _values(reader.files.name_of(path), image)
 

@@ -108,11 +108,15 @@ def opened_mask(reader: PictureReader, path: Path) -> Iterator[StoredMask]:
         raise UnreadableImageError(path, refused.reason) from refused
 
 
-def needed_bytes(reader: PictureReader, stored: StoredMask, size: tuple[int, int]) -> int:
-    """The bytes for decoding, turning, scaling and reading. Raises RefusedFileError if they are too many."""
+def needed_bytes(reader: PictureReader, stored: StoredMask, size: tuple[int, int] | None = None) -> int:
+    """The bytes for decoding and surveying a mask, or for reading it at that size (height, width).
+
+    Raises RefusedFileError if they are too many.
+    """
     pixels = stored.size[0] * stored.size[1]
-    scaled = size[0] * size[1]
-    working = 6 * pixels + min(max(pixels, scaled), BAND_PIXELS) * BAND_BYTES_OF_PIXEL + 6 * scaled
+    scaled = size[0] * size[1] if size is not None else 0
+    of_scaled = 2 if size == stored.size[::-1] else 6
+    working = 2 * pixels + min(max(pixels, scaled), BAND_PIXELS) * BAND_BYTES_OF_PIXEL + of_scaled * scaled
     refuse_too_large(reader, stored.size, stored.load_bytes + working)
     return stored.load_bytes + working
 
@@ -137,28 +141,37 @@ def read_mask(
         image = stored.load()
         if rule.classes.channels > 1 and image.format in LOSSY_FORMATS and not rule.takes_nearest:
             raise RefusedFileError("JPEG blurs class numbers; save the mask as PNG")
-        has_alpha = alpha_counts(image)
-        image = _upright(image, shape)
+        has_alpha, turn = alpha_counts(image), _turn(image, shape)
+        if turn in _TURNS:  # numbers are turned, since they take less memory than the values
+            numbers, unknown = _numbers(image, rule, has_alpha)
+            image = Image.fromarray(numbers).transpose(_TURNS[turn])
         if image.size != size[::-1]:
             image = image.resize(size[::-1], Image.Resampling.NEAREST)
-        mask = np.empty(size, np.uint8)
-        unknown: set[float] = set()
-        for first_row, band in bands(image):
-            numbers, others = rule.applied(codes_of(band, rule.reading, has_alpha))
-            mask[first_row : first_row + band.height] = numbers
-            unknown.update(others)
-            if len(unknown) > _MOST_UNKNOWN:
-                break
+        if turn in _TURNS:
+            numbers = np.array(image)
+        else:
+            numbers, unknown = _numbers(image, rule, has_alpha)
     if unknown:
-        raise UnknownClassError(path, sorted(unknown))
-    return mask
+        raise UnknownClassError(path, unknown)
+    return numbers
 
 
-def _upright(image: Image.Image, shape: PictureShape | None) -> Image.Image:
+def _turn(image: Image.Image, shape: PictureShape | None) -> int:
+    """How a mask that is loaded has to be turned."""
     turn = orientation(image)  # after load, which turns TIFF pictures by itself
-    if turn not in _TURNS and shape is not None:
-        turn = shape.turn_for((image.height, image.width))
-    return image.transpose(_TURNS[turn]) if turn in _TURNS else image
+    return shape.turn_for((image.height, image.width)) if turn not in _TURNS and shape is not None else turn
+
+
+def _numbers(image: Image.Image, rule: MaskRule, has_alpha: bool) -> tuple[Mask, list[float]]:
+    """uint8 (h, w) by the rule, and the values that it doesn't know."""
+    mask = np.empty((image.height, image.width), np.uint8)
+    unknown: set[float] = set()
+    for first_row, band in bands(image):
+        mask[first_row : first_row + band.height], others = rule.applied(codes_of(band, rule.reading, has_alpha))
+        unknown.update(others)
+        if len(unknown) > _MOST_UNKNOWN:
+            break
+    return mask, sorted(unknown)
 
 
 def alpha_counts(image: Image.Image) -> bool:
