@@ -67,6 +67,7 @@ def describe_training(
         "exports": exports.report(scores.accuracy),
         "images_per_class": data.folders.counts(),
         "held_out": held_out,
+        "grey_scale": data.folders.reader.grey.facts,
         "skipped": [dataclasses.asdict(skip) for skip in data.skipped],
         "warnings": trained.warnings,
     }
@@ -75,8 +76,9 @@ def describe_training(
 def describe_model(trained: Trained, scores: ClassScores, exports: Exports, job: Job) -> dict[str, Any]:
     data, history = trained.data, trained.history
     side, labels = job.options.image_size, list(data.folders.labels)
+    expected = {"shape": [None, side, side, 3], "dtype": "float32", "range": [0, 255], "channels": "RGB"}
     return {
-        "input": {"shape": [None, side, side, 3], "dtype": "float32", "range": [0, 255], "channels": "RGB"},
+        "input": {**expected, "grey_scale": data.folders.reader.grey.facts},
         "output": {"shape": [None, len(labels)], "dtype": "float32", "meaning": "probability of each label"},
         "metrics": headline(scores, data),
         "end_reason": history.end_reason,

@@ -44,6 +44,7 @@ from trainer_worker.classification.scores import ClassScores, accuracy, score_cl
 from trainer_worker.exporting.checks import Exports, HeldOut, start_runtimes
 from trainer_worker.exporting.writing import CALIBRATION_PICTURES, expected_s, refuse_impossible
 from trainer_worker.pictures.decoding_budget import DecodingBudget
+from trainer_worker.pictures.grey_scale import with_grey_scale
 from trainer_worker.pictures.images import UnreadableImageError, picture_changed, read_rgb
 from trainer_worker.pictures.splits import Split
 from trainer_worker.project.continuation import LastTraining, recall, remember
@@ -87,6 +88,8 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
         tf.config.experimental.enable_op_determinism()
     stages = Stages(reporter)
     folders = scan(job.pictures_dir, DecodingBudget(job.decoding_bytes))
+    reader = with_grey_scale(folders.reader, folders.files, threads, lambda: reporter.step(0.0))
+    folders = dataclasses.replace(folders, reader=reader)
     images = len(folders.files)
     chosen = choose_backbone(job, lambda backbone: planned_s(images, job, backbone))
     backbone = chosen.backbone
@@ -304,6 +307,7 @@ def _terms_of_continuation(data: Dataset, backbone: Backbone, job: Job) -> dict[
         "options": options,
         "labels": list(data.folders.labels),
         "set_aside": data.set_aside(),
+        "grey": data.folders.reader.grey.facts,
         "backbone": [backbone.name, backbone.weights_sha256],  # not the option: "auto" may choose the same one
         "tensorflow": tf.__version__,
     }

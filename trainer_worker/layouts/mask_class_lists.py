@@ -89,10 +89,10 @@ def classes_file(files: AnnotationFiles) -> str:
 
 def voc_classes() -> tuple[ListedClass, ...]:
     """The 21 classes of the original PASCAL VOC, with the colours of its palette."""
-    return tuple(ListedClass(name, number, _voc_colour(number)) for number, name in enumerate(VOC_CLASSES))
+    return tuple(ListedClass(name, number, voc_colour(number)) for number, name in enumerate(VOC_CLASSES))
 
 
-def _voc_colour(number: int) -> Colour:
+def voc_colour(number: int) -> Colour:
     """VOC's palette: the bits of the number, spread over the channels from the highest bit down."""
     channels = [0, 0, 0]
     for bit in range(8):

@@ -26,6 +26,7 @@ from PIL import Image
 
 from protocol.text import as_utf8
 from trainer_worker.exporting.metadata import describe_tflite, tensor_names
+from trainer_worker.pictures.grey_scale import scale_of
 from trainer_worker.pictures.images import PictureReader, Pixels, read_rgb
 from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.project.model_files import APP_PACK, FILES, label_lines
@@ -94,7 +95,8 @@ def _contents(model: FinishedModel, predict: Predictor, date: datetime.date) -> 
     manifest = model.manifest
     side_px = manifest["input"]["shape"][1]
     picked = model.kind.samples.pick(model.metrics["held_out"])
-    reader, folder = PictureReader(UserFiles(model.project_dir)), model.project_dir
+    grey, folder = scale_of(manifest["input"].get("grey_scale", {})), model.project_dir
+    reader = PictureReader(UserFiles(folder), grey=grey)
     pictures = np.stack([read_rgb(reader, folder / entry["file"], (side_px, side_px)) for entry in picked])
     tflite = (model.folder / FILES["tflite"]).read_bytes()
     files = {
@@ -152,6 +154,7 @@ def _input_spec(model: FinishedModel, names: tuple[str, str]) -> dict[str, Any]:
             "fit": "squashed: the whole picture to the square, without cropping, its sides' ratio is not kept",
             "filter": "bilinear with antialiasing, as Pillow's BILINEAR: every pixel of a large photo counts. A single "
             "bilinear step without it, as phones do, blurs and skips; halve the photo until it is near the size first",
+            "grey_white": manifest["input"].get("grey_scale", {}),
             "jpeg": "photos much larger than the input were decoded at a half, quarter or eighth of their size, which "
             "changes pixels by less than one of 255 on average",
         },

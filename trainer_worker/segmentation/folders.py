@@ -7,10 +7,11 @@ if the project has a classes.txt.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,11 +23,12 @@ from protocol.bounds import shortened
 from protocol.data_report import MAX_FINDINGS, MAX_SENTENCE_CHARS, DataReport, Finding
 from protocol.errors import TrainingError
 from trainer_worker.layouts.class_findings import taken_for_pictures
-from trainer_worker.layouts.layout import Drawing, MaskedFile, MaskFile, MaskLayout, Part
+from trainer_worker.layouts.layout import Drawing, MaskedFile, MaskFile, MaskLayout, ObjectMasks, Part
 from trainer_worker.layouts.mask_pairs import ARRAY_SUFFIX
 from trainer_worker.layouts.masks import recognise_masks, skipped_sentence
 from trainer_worker.layouts.tree import Tree, walk
 from trainer_worker.pictures.decoding_budget import UNLIMITED, DecodingBudget
+from trainer_worker.pictures.grey_scale import with_grey_scale
 from trainer_worker.pictures.images import PictureReader, UnreadableImageError, image_size, read_rgb, rgb_bytes
 from trainer_worker.pictures.litter import NO_PICTURES_BUT_LIKE_THEM, suffix_of
 from trainer_worker.pictures.user_files import SkippedFile, UserFiles
@@ -39,7 +41,9 @@ from trainer_worker.segmentation.classes import (
     read_classes,
     unknown_values,
 )
+from trainer_worker.segmentation.mask_rule import BLACK_AND_WHITE, MaskRule
 from trainer_worker.segmentation.mask_sources import MaskedPicture, mask_bytes_of, read_mask_of
+from trainer_worker.segmentation.set_rule import decide_rule
 from trainer_worker.segmentation.tiles import choose, tiled_size
 
 MIN_PAIRS = 4
@@ -59,6 +63,7 @@ class MaskFolders:
     classes: MaskClasses = FOREGROUND_OR_NOT
     pairs: list[MaskedPicture] = field(default_factory=list)
     skipped: list[SkippedFile] = field(default_factory=list)
+    rule: MaskRule = BLACK_AND_WHITE  # until read_pairs has decided it
     layout: str = ""
     layout_rule: str = ""
     findings: list[Finding] = field(default_factory=list)
@@ -123,9 +128,9 @@ def scan(project_dir: Path, decoding: DecodingBudget | None = None) -> MaskFolde
         classes,
         [_masked_picture(project_dir, found) for found in layout.pictures],
         [*tree.skipped, *_not_used(layout, tree)],
-        layout.name,
-        layout.rule,
-        list(layout.findings),
+        layout=layout.name,
+        layout_rule=layout.rule,
+        findings=list(layout.findings),
     )
     require_enough(folders)
     return folders
@@ -202,16 +207,19 @@ def read_pairs(
 
     on_read: called with the share of the pairs that has been read. until_s: monotonic time at which reading ends, but
     the first DECODE_BATCH is always read; pairs that were not read are removed from `pairs`.
+    Before, all masks are surveyed, and what their values mean is decided for the whole set.
     Raises TrainingError too_few_images or no_masks when too few pairs can be read or no mask has foreground, and
-    bad_classes when masks hold values that are no class.
+    what decide_rule raises.
     """
     pairs, side_px = folders.pairs, cutting.side_px
+    folders.reader = with_grey_scale(folders.reader, [pair.picture for pair in pairs], threads, lambda: on_read(0.0))
+    _decide_rule(folders, threads, lambda: on_read(0.0))
     most = len(pairs) * max(1, cutting.most_tiles(len(pairs)))
     pictures = np.empty((most, side_px, side_px, 3), np.uint8)
     masks = np.empty((most, side_px, side_px), np.uint8)
     readable: list[MaskedPicture] = []
     owners: list[int] = []
-    unknown: list[tuple[str, UnknownClassError]] = []
+    unknown: list[tuple[str, Sequence[float]]] = []
     unread = len(pairs)
     with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="decode") as pool:
         for start in range(0, len(pairs), DECODE_BATCH):
@@ -224,7 +232,7 @@ def read_pairs(
                     folders.skip(found.path, found.reason)
                     continue
                 if isinstance(found, UnknownClassError):
-                    unknown.append((folders.name_of(found.path), found))
+                    unknown.append((folders.name_of(found.path), found.values))
                     continue
                 for picture, mask in found:
                     pictures[len(owners)], masks[len(owners)] = picture, mask
@@ -239,6 +247,17 @@ def read_pairs(
     if not pictures_with(masks, len(folders.classes.names))[:, 1:].any():
         raise _no_foreground(folders)
     return Examples(pictures[: len(owners)], masks, np.array(owners, np.int64), unread)
+
+
+def _decide_rule(folders: MaskFolders, threads: int, on_step: Callable[[], None]) -> None:
+    """Decide what the values in all mask files mean. A file of one object tells only foreground from background."""
+    files = [(pair.picture, path) for pair in folders.pairs for path in pair.mask_files(folders.reader)]
+    if not files:
+        return
+    marks_objects = any(isinstance(pair.mask, ObjectMasks) for pair in folders.pairs)
+    classes = FOREGROUND_OR_NOT if marks_objects else folders.classes
+    decided = decide_rule(folders.reader, files, classes, threads, on_step)
+    folders.rule, folders.findings = decided.rule, [*folders.findings, *decided.findings]
 
 
 def _no_foreground(folders: MaskFolders) -> TrainingError:
@@ -259,7 +278,7 @@ def _examples(
     try:
         if not cutting.tiles:
             picture = read_rgb(folders.reader, pair.picture, (side_px, side_px))
-            mask = read_mask_of(folders.reader, pair, (side_px, side_px), folders.classes)
+            mask = read_mask_of(folders.reader, pair, (side_px, side_px), folders.classes, folders.rule)
             examples = [(picture, mask)] if (mask != UNLABELLED).any() else []
         else:
             with whole_pair(folders, pair, side_px) as (picture, mask):
@@ -295,6 +314,6 @@ def whole_pair(folders: MaskFolders, pair: MaskedPicture, side_px: int) -> Itera
             f"memory with its mask, of which {most // 1024**2} may be used; cut it into smaller pictures",
         )
     with reader.budget.reserved(needed):
-        granted = PictureReader(reader.files, UNLIMITED)
+        granted = dataclasses.replace(reader, budget=UNLIMITED)
         picture = read_rgb(granted, pair.picture, size)
-        yield picture, read_mask_of(granted, pair, size, folders.classes)
+        yield picture, read_mask_of(granted, pair, size, folders.classes, folders.rule)

@@ -9,22 +9,11 @@ import numpy as np
 from PIL import Image
 
 from trainer_worker.layouts.layout import Drawing, ObjectMasks, Part
-from trainer_worker.pictures.images import (
-    MAX_PIXELS,
-    TURNS_THAT_SWAP_SIDES,
-    PictureReader,
-    UnreadableImageError,
-    image_size,
-    opened,
-    stored_turn,
-    turned,
-)
-from trainer_worker.segmentation.classes import FOREGROUND_OR_NOT, Mask, MaskClasses
+from trainer_worker.pictures.images import MAX_PIXELS, PictureReader, UnreadableImageError, image_size, turned
+from trainer_worker.segmentation.classes import UNLABELLED, Mask, MaskClasses
 from trainer_worker.segmentation.draw import DRAWING_BYTES_OF_PIXEL, DrawingError, draw
-from trainer_worker.segmentation.masks import mask_bytes, read_mask
-
-#: Sides of a picture and of what was drawn for it may differ by this share, for rounding.
-MOST_RATIO_DIFFERENCE = 0.02
+from trainer_worker.segmentation.mask_rule import MaskRule
+from trainer_worker.segmentation.masks import mask_bytes, picture_shape, read_mask, same_shape
 
 
 @dataclass(frozen=True)
@@ -41,17 +30,27 @@ class MaskedPicture:
             return reader.files.project_dir / self.mask.files[0][0]
         return self.picture if isinstance(self.mask, Drawing) else self.mask
 
+    def mask_files(self, reader: PictureReader) -> list[Path]:
+        """The files that hold the mask; none where it is drawn."""
+        if isinstance(self.mask, ObjectMasks):
+            return [reader.files.project_dir / path for path, _ in self.mask.files]
+        return [] if isinstance(self.mask, Drawing) else [self.mask]
 
-def read_mask_of(reader: PictureReader, pair: MaskedPicture, size: tuple[int, int], classes: MaskClasses) -> Mask:
-    """The mask as uint8 (height, width) = size, of class numbers. Waits for its share of the memory.
+
+def read_mask_of(
+    reader: PictureReader, pair: MaskedPicture, size: tuple[int, int], classes: MaskClasses, rule: MaskRule
+) -> Mask:
+    """The mask as uint8 (height, width) = size, of class numbers and UNLABELLED. Waits for its share of the memory.
+
+    rule: what the values in mask files mean.
 
     Raises UnreadableImageError, UnknownClassError.
     """
     if isinstance(pair.mask, Drawing):
         return _drawn(reader, pair.picture, pair.mask, size, classes)
     if isinstance(pair.mask, ObjectMasks):
-        return _laid_together(reader, pair.picture, pair.mask, size, classes)
-    return read_mask(reader, pair.mask, size, pair.picture, classes)
+        return _laid_together(reader, pair, size, classes, rule)
+    return read_mask(reader, pair.mask, size, rule, pair.picture)
 
 
 def mask_bytes_of(reader: PictureReader, pair: MaskedPicture, size: tuple[int, int]) -> int:
@@ -60,8 +59,7 @@ def mask_bytes_of(reader: PictureReader, pair: MaskedPicture, size: tuple[int, i
         width, height = _drawn_size(reader, pair.picture, pair.mask)
         return _drawing_bytes(width, height, size)
     if isinstance(pair.mask, ObjectMasks):
-        root = reader.files.project_dir
-        return size[0] * size[1] + max(mask_bytes(reader, root / path, size) for path, _ in pair.mask.files)
+        return size[0] * size[1] + max(mask_bytes(reader, path, size) for path in pair.mask_files(reader))
     return mask_bytes(reader, pair.mask, size)
 
 
@@ -70,14 +68,16 @@ def _numbers(classes: MaskClasses) -> dict[str, int]:
 
 
 def _laid_together(
-    reader: PictureReader, picture: Path, masks: ObjectMasks, size: tuple[int, int], classes: MaskClasses
+    reader: PictureReader, pair: MaskedPicture, size: tuple[int, int], classes: MaskClasses, rule: MaskRule
 ) -> Mask:
-    """Each file marks one object; a file without a class name marks foreground."""
+    """Each file marks one object; a file without a class name marks foreground. An object hides what is unlabelled."""
+    assert isinstance(pair.mask, ObjectMasks)
     numbers = _numbers(classes)
     together = np.zeros(size, np.uint8)
-    for path, name in masks.files:
-        marked = read_mask(reader, reader.files.project_dir / path, size, picture, FOREGROUND_OR_NOT)
-        together[marked > 0] = numbers.get(name, 1)
+    for path, (_, name) in zip(pair.mask_files(reader), pair.mask.files, strict=True):
+        marked = read_mask(reader, path, size, rule, pair.picture)
+        together[(marked == UNLABELLED) & (together == 0)] = UNLABELLED
+        together[(marked > 0) & (marked != UNLABELLED)] = numbers.get(name, 1)
     return together
 
 
@@ -118,23 +118,12 @@ def _turn(reader: PictureReader, picture: Path, width: int, height: int) -> int:
 
     Raises UnreadableImageError if they fit in neither way: outlines are never squeezed.
     """
-    upright_height, upright_width = image_size(reader, picture)
-    if _is_alike(width, height, upright_width, upright_height):
-        return 1
-    with opened(reader, picture) as stored:
-        turn = stored_turn(reader, stored)
-    if turn in TURNS_THAT_SWAP_SIDES and _is_alike(width, height, upright_height, upright_width):
-        return turn
-    raise UnreadableImageError(
-        picture,
-        f"its outlines were drawn on {width} x {height} pixels, but it has {upright_width} x {upright_height}; "
-        "use the picture that was annotated, or annotate this one",
-    )
-
-
-def _is_alike(width: int, height: int, other_width: int, other_height: int) -> bool:
-    """Whether both have the same ratio of their sides, except for what rounding to whole pixels does."""
-    ratio = width * other_height / (height * other_width)
-    rounding = 1 + 1 / min(width, height, other_width, other_height)
-    most = max(1 + MOST_RATIO_DIFFERENCE, rounding)
-    return 1 / most <= ratio <= most
+    shape = picture_shape(reader, picture)
+    turn = shape.turn_for((height, width))
+    if not same_shape((height, width) if turn == 1 else (width, height), shape.size):
+        raise UnreadableImageError(
+            picture,
+            f"its outlines were drawn on {width} x {height} pixels, but it has {shape.size[1]} x {shape.size[0]}; "
+            "use the picture that was annotated, or annotate this one",
+        )
+    return turn

@@ -8,6 +8,7 @@ from typing import Any
 
 from protocol.end_reason import EndReason
 from trainer_worker.attempt.job import Job
+from trainer_worker.pictures.flattening import GreyScale
 from trainer_worker.pictures.splits import Split
 from trainer_worker.segmentation.classes import MaskClasses
 from trainer_worker.segmentation.folders import MaskFolders
@@ -55,14 +56,17 @@ def describe_training(
         "images": {"train": len(split.train), "held_out": len(split.held_out)},
         "exports": exports,
         "held_out": [{"file": files[row], "dice": dice} for row, dice in held_out],
+        "mask_values": folders.rule.sentence,
+        "grey_scale": folders.reader.grey.facts,
         "skipped": [dataclasses.asdict(skip) for skip in folders.skipped],
         "warnings": warnings,
     }
 
 
-def _input(size: int, tiles: int) -> dict[str, Any]:
+def _input(size: int, tiles: int, grey: GreyScale) -> dict[str, Any]:
     """The model's input, for the manifest."""
-    expected = {"shape": [None, size, size, 3], "dtype": "float32", "range": [0, 255], "channels": "RGB"}
+    shape = [None, size, size, 3]
+    expected = {"shape": shape, "dtype": "float32", "range": [0, 255], "channels": "RGB", "grey_scale": grey.facts}
     if not tiles:
         return expected
     meaning = (
@@ -84,7 +88,7 @@ def _output(classes: MaskClasses, size: int) -> dict[str, Any]:
 def describe_model(
     job: Job,
     tiles: int,
-    classes: MaskClasses,
+    folders: MaskFolders,
     scores: MaskScores,
     exports: dict[str, Any],
     history: DecoderHistory,
@@ -92,8 +96,8 @@ def describe_model(
 ) -> dict[str, Any]:
     size = job.options.image_size
     return {
-        "input": _input(size, tiles),
-        **_output(classes, size),
+        "input": _input(size, tiles, folders.reader.grey),
+        **_output(folders.classes, size),
         "metrics": {"dice": scores.dice, "iou": scores.iou, "dice_all_pixels": scores.dice_all_pixels},
         "end_reason": history.end_reason,
         "stopped_early": history.end_reason is EndReason.STOPPED,

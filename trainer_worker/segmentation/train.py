@@ -16,6 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from protocol.data_report import Severity
 from protocol.end_reason import EndReason
 from protocol.errors import TrainingError
 from protocol.options import SegmentationOptions
@@ -102,7 +103,7 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     examples = read_pairs(folders, cutting, threads, reporter.step, budget.by_s(READING_SHARE))
     present = classes_of_pairs(examples, folders)
     split = split_pairs(folders, present, options, lambda _: reporter.step(1.0))
-    warnings = _warnings(folders, examples, present, split)
+    warnings = _warnings(folders, present, split)
     if cutting.most_tiles(len(folders.pairs)) < options.tiles:
         fewer = cutting.most_tiles(len(folders.pairs))
         warnings.append(f"Only {fewer} tiles of each picture were trained on, for lack of memory for {options.tiles}.")
@@ -201,9 +202,7 @@ class _Finisher:
             metrics = describe_training(
                 scores, baseline, history, scored, self._split, self._folders, report, tiles, warnings
             )
-            manifest = describe_model(
-                self._job, options.tiles, self._folders.classes, scores, report, history, warnings
-            )
+            manifest = describe_model(self._job, options.tiles, self._folders, scores, report, history, warnings)
             return metrics, manifest
 
         training = examples.rows_of(self._split.train)
@@ -319,16 +318,11 @@ def split_pairs(
     return split
 
 
-def _warnings(folders: MaskFolders, examples: Examples, present: Any, split: Split) -> list[str]:
+def _warnings(folders: MaskFolders, present: Any, split: Split) -> list[str]:
     warnings = skipped_warnings(folders.skipped)
-    empty = int((~present[:, 1:].any(axis=1)).sum())
-    if empty:
-        warnings.append(f"{empty} of {len(present)} masks mark no foreground.")
+    warnings += [each.sentence for each in folders.findings if each.severity is not Severity.INFO]
     if folders.classes.listed:
         return warnings + _class_warnings(folders.classes.names, present, split)
-    full = int(np.logical_and.reduceat(examples.masks.all(axis=(1, 2)), _first_rows(examples)).sum())
-    if full:
-        warnings.append(f"{full} of {len(present)} masks are foreground all over; background must be 0.")
     return warnings
 
 

@@ -33,11 +33,19 @@ class Model:
     def read(self, path: Path) -> Any:
         """A photo as float32 (1, side, side, 3): upright, on white where transparent, squashed, RGB 0 to 255."""
         with Image.open(path) as image:
-            photo = ImageOps.exif_transpose(image).convert("RGBA")
+            photo = self._of_8_bits(ImageOps.exif_transpose(image)).convert("RGBA")
         page = Image.new("RGB", photo.size, "white")
         page.paste(photo, mask=photo.getchannel("A"))
         page = page.resize((self.side, self.side), Image.Resampling.BILINEAR)
         return np.asarray(page, np.float32)[np.newaxis]
+
+    def _of_8_bits(self, photo: Image.Image) -> Image.Image:
+        """Grey of more than 8 bits, scaled as the pictures of the training were."""
+        if photo.mode[0] not in "IF":
+            return photo
+        white = self.spec["picture"]["grey_white"].get("white_of_floats" if photo.mode == "F" else "white", 65535)
+        grey = np.rint(np.asarray(photo, np.float64) * (255 / white))
+        return Image.fromarray(np.clip(grey, 0, 255).astype(np.uint8))
 
     def predict(self, path: Path) -> Any:
         """A number from 0 to 1 for each label, or for each pixel of a mask: (side, side, 1)."""
