@@ -27,8 +27,8 @@ from tests.drawn_masks import (
     scaled,
     wrong_share,
 )
+from trainer_worker.layouts.mask_class_lists import voc_colour
 from trainer_worker.segmentation.classes import UNLABELLED
-from trainer_worker.segmentation.listed_rule import voc_colour
 
 
 def as_jpeg(image: Image.Image, quality: int = 60) -> Image.Image:
