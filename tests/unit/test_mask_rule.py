@@ -28,7 +28,12 @@ from tests.drawn_masks import (
     wrong_share,
 )
 from trainer_worker.layouts.mask_class_lists import voc_colour
-from trainer_worker.segmentation.classes import UNLABELLED
+from trainer_worker.pictures.images import PictureReader
+from trainer_worker.pictures.user_files import UserFiles
+from trainer_worker.segmentation.classes import FOREGROUND_OR_NOT, UNLABELLED, UnknownClassError
+from trainer_worker.segmentation.mask_rule import MaskRule
+from trainer_worker.segmentation.mask_values import Reading
+from trainer_worker.segmentation.masks import read_mask
 
 
 def as_jpeg(image: Image.Image, quality: int = 60) -> Image.Image:
@@ -297,3 +302,14 @@ def test_empty_and_full_masks_and_swapped_ones_are_named(tmp_path: Path) -> None
     write_others = [each for each in (tmp_path / "masks").iterdir() if each.name == "p1.png"]
     saved(grey(~disc(1)), write_others[0].with_suffix(""))
     assert "masks_mostly_foreground" in {each.code for each in read(tmp_path)[0].findings}
+
+
+def test_a_value_that_came_after_the_survey_is_named(tmp_path: Path) -> None:
+    saved(grey(disc(0), 0, 7), tmp_path / "changed")
+    with pytest.raises(UnknownClassError, match="holds the value 7"):
+        read_mask(
+            PictureReader(UserFiles(tmp_path)),
+            tmp_path / "changed.png",
+            (32, 32),
+            MaskRule(FOREGROUND_OR_NOT, Reading.NUMBERS, {0.0: 0, 1.0: 1}),
+        )

@@ -88,14 +88,14 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
         tf.config.experimental.enable_op_determinism()
     stages = Stages(reporter)
     folders = scan(job.pictures_dir, DecodingBudget(job.decoding_bytes))
-    reader = with_grey_scale(folders.reader, folders.files, threads, lambda: reporter.step(0.0))
-    folders = dataclasses.replace(folders, reader=reader)
     images = len(folders.files)
     chosen = choose_backbone(job, lambda backbone: planned_s(images, job, backbone))
     backbone = chosen.backbone
     reporter.plan(_plan(images, job, backbone))
     wants_first = budget.is_limited and not job.has_model
     stages.enter("first_features" if wants_first else "features")
+    reader = with_grey_scale(folders.reader, folders.files, threads, lambda: reporter.step(0.0))
+    folders = dataclasses.replace(folders, reader=reader)
     features = CachedFeatures(_extractor(backbone, options.image_size, threads, cache_dir), job.project)
     if wants_first:
         _publish_first_model(folders, features, chosen, budget, job, reporter, stages, threads)
