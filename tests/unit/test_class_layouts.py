@@ -136,6 +136,13 @@ def test_loose_pictures_are_named() -> None:
     assert codes(layout) == {"unused_pictures"}
 
 
+def test_a_folder_may_serve_both_train_types() -> None:
+    tree = tree_of(cats_and_dogs("images/"), pictures("images"), pictures("masks", 3, "{}_mask.png"))
+    layout = recognise_classes(tree)
+    assert counts(layout) == {"cat": 3, "dog": 3}
+    assert codes(layout) == {"loose_pictures", "unused_pictures"}
+
+
 def test_both_spellings_of_one_name_are_one_class() -> None:
     composed, decomposed = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))
     layout = recognise_classes(tree_of(pictures(composed), pictures(decomposed), pictures("dog")))

@@ -50,7 +50,8 @@ def refuse_folders_of_other_exports(index: PictureIndex, here: str) -> None:
         return
     for name in sorted(MASK_NAMES & folders.keys()):
         labels = folders[name]
-        if index.loose(pictures) and index.loose(labels):
+        # With class folders in images/ as well, the folder serves both trainTypes.
+        if index.loose(pictures) and index.loose(labels) and len(index.folders(pictures)) < 2:
             raise _unsupported("set of pictures with masks", [pictures, labels], segmentation=True)
         texts = [path for path in index.tree.files_below(labels) if suffix_of(path) in (".txt", ".xml", ".json")]
         if _share_with_twin(index.all_below(pictures), texts) >= _LEAST_SHARE:
