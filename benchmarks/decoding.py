@@ -27,6 +27,7 @@ from benchmarks.machine import describe_machine
 from trainer_worker.pictures.decoding_budget import DEFAULT_BYTES
 from trainer_worker.pictures.images import PictureReader, UnreadableImageError, image_size, read_rgb
 from trainer_worker.pictures.user_files import UserFiles
+from trainer_worker.segmentation.mask_rule import BLACK_AND_WHITE
 from trainer_worker.segmentation.masks import read_mask
 
 SIZE = (224, 224)
@@ -40,7 +41,7 @@ def read(reader: PictureReader, path: Path, way: str) -> str:
     """Read the file. Returns the reason if it cannot be read, otherwise ""."""
     try:
         if way == "mask":
-            read_mask(reader, path, SIZE)
+            read_mask(reader, path, SIZE, BLACK_AND_WHITE)
         else:
             read_rgb(reader, path, SIZE if way == "picture" else image_size(reader, path))
     except UnreadableImageError as error:

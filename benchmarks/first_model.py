@@ -30,10 +30,9 @@ from benchmarks.again import END_TIMEOUT_S, READY_TIMEOUT_S, WARM_UP_IMAGES, run
 from benchmarks.dataset_folder import dataset_folder
 from benchmarks.machine import describe_machine
 from benchmarks.recipes import copy_class_folders
-from benchmarks.segmentation_recipes import copy_project
+from benchmarks.segmentation_recipes import MASK_FOLDERS, copy_project
 from benchmarks.service_processes import ServiceProcesses
 from demo.digits_data import make_digits_project
-from trainer_worker.segmentation.folders import MASK_FOLDERS
 
 TARGET_FIRST_SHARE, TARGET_END_SHARE = 0.25, 1.0
 POLL_S = 0.02

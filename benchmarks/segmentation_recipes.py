@@ -28,7 +28,7 @@ from benchmarks.machine import describe_machine
 from demo.segmentation_data import make_kinds_project, make_segmentation_project, make_thin_lines_project
 from trainer_worker.pictures.text_files import CLASSES_FILE
 from trainer_worker.pictures.user_files import UserFiles
-from trainer_worker.segmentation.folders import IMAGE_FOLDER, MASK_FOLDERS, scan_mask_folders
+from trainer_worker.segmentation.folders import scan_mask_folders
 
 COMPARISON = Comparison(
     "benchmarks.segmentation_recipe_runs",
@@ -58,9 +58,13 @@ DRAWN = {
 }
 
 
+#: The folders of masks that the sets of the benchmarks have.
+MASK_FOLDERS = ("masks", "labels")
+
+
 def copy_project(source: Path, project: Path) -> None:
     """Copy the source's pictures and masks to a project, so that the source gets no models/ and no checkpoints."""
-    for name in (IMAGE_FOLDER, *MASK_FOLDERS):
+    for name in ("images", *MASK_FOLDERS):
         if (source / name).is_dir():
             shutil.copytree(source / name, project / name)
     if (source / CLASSES_FILE).is_file():

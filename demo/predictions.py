@@ -23,6 +23,7 @@ from PIL import Image, ImageDraw
 from demo.recipes import PREVIEW
 from trainer_worker.pictures.images import PictureReader, read_rgb
 from trainer_worker.pictures.user_files import UserFiles
+from trainer_worker.segmentation.mask_rule import BLACK_AND_WHITE
 from trainer_worker.segmentation.masks import read_mask
 from trainer_worker.segmentation.scores import score_masks
 
@@ -76,7 +77,7 @@ def segment(model: TfliteModel, project: Path, threshold: float, rows: list[dict
     for row in rows:
         file = project / row["file"]
         picture = read_rgb(reader, file, size)
-        truth = read_mask(reader, project / "masks" / f"{file.stem}_mask.png", size)
+        truth = read_mask(reader, project / "masks" / f"{file.stem}_mask.png", size, BLACK_AND_WHITE)
         predicted = model.run(picture)[..., 0] > threshold
         found.append({"file": row["file"], "dice": score_masks(truth[None], predicted[None]).dice})
         strips.append((picture, _black_and_white(truth), _black_and_white(predicted)))

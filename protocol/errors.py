@@ -40,6 +40,7 @@ FAILURE_CODES: dict[str, FailureClass] = {
     "bad_labels_info": FailureClass.DATA,
     "no_masks": FailureClass.DATA,
     "bad_classes": FailureClass.DATA,
+    "bad_masks": FailureClass.DATA,
     "too_few_images": FailureClass.DATA,
     "unsupported_option": FailureClass.REQUEST,
     "time_limit": FailureClass.REQUEST,

@@ -27,7 +27,7 @@ def check(folder: Path, train_type: str, as_json: bool) -> int:
     if not folder.is_dir():
         sys.stderr.write(f"{folder} is not a folder. Name the folder that holds the pictures.\n")
         return 1
-    report = check_folder(load_kinds()[train_type], UserFiles(folder.resolve()), math.inf)
+    report = check_folder(load_kinds()[train_type], UserFiles.at(folder.resolve()), math.inf)
     if as_json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(report)).decode() + "\n")
     else:

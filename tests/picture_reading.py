@@ -9,6 +9,7 @@ from trainer_worker.pictures.images import WHOLE, Box, PictureReader, Pixels
 from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.segmentation import masks
 from trainer_worker.segmentation.classes import FOREGROUND_OR_NOT, Mask, MaskClasses
+from trainer_worker.segmentation.set_rule import decide_rule
 
 READER = PictureReader(UserFiles.at(Path("/")))
 
@@ -24,4 +25,6 @@ def image_size(path: Path) -> tuple[int, int]:
 def read_mask(
     path: Path, size: tuple[int, int], picture: Path | None = None, classes: MaskClasses = FOREGROUND_OR_NOT
 ) -> Mask:
-    return masks.read_mask(READER, path, size, picture, classes)
+    """As if the mask were the only one of its set."""
+    decided = decide_rule(READER, [(picture or path, path)], classes, 1, lambda: None)
+    return masks.read_mask(READER, path, size, decided.rule, picture)

@@ -9,6 +9,8 @@ from typing import Any
 import numpy.typing as npt
 
 from trainer_worker.exporting.model_description import ModelDescription
+from trainer_worker.layouts.layout import ClassLayout, LabelledFile
+from trainer_worker.layouts.tree import Tree
 from trainer_worker.publishing.kind import SAMPLES, Answer, Card, Entry, Kind, Presentation, Samples, Snippets
 
 LABEL = "brightness"
@@ -49,9 +51,17 @@ PRESENTATION = Presentation(
     output_spec=lambda manifest: {"note": "0 is black, 1 is white"},
 )
 
+
+def _recognise(tree: Tree) -> ClassLayout:
+    """All pictures of images/; they have no classes."""
+    pictures = tuple(LabelledFile(path, LABEL) for path in tree.files_in("images"))
+    return ClassLayout("pictures", "All pictures of images/ are used.", (LABEL,), pictures)
+
+
 KIND = Kind(
     train_type="brightness",
     trainer="tests.brightness.train",
+    recognise=_recognise,
     headline="mean_error",
     presentation=lambda numbers: PRESENTATION,
 )

@@ -22,6 +22,7 @@ from trainer_worker.pictures.images import PictureReader, UnreadableImageError, 
 from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.segmentation import folders as mask_folders
 from trainer_worker.segmentation.folders import Cutting, read_pairs
+from trainer_worker.segmentation.mask_rule import BLACK_AND_WHITE
 from trainer_worker.segmentation.masks import read_mask
 
 SECRET = "the neighbour's secret line"
@@ -256,8 +257,9 @@ def test_the_picture_that_tells_how_a_mask_is_turned_is_read_by_the_door(masked:
     reader = PictureReader(UserFiles.at(masked))
     a_pipe(masked / "images" / "pipe.jpg", outside)
     for picture in (masked / "images" / "pipe.jpg", outside / "0.png"):
+        mask = masked / "masks" / "0_mask.png"
         with pytest.raises(UnreadableImageError):
-            in_time(functools.partial(read_mask, reader, masked / "masks" / "0_mask.png", (32, 32), picture))
+            in_time(functools.partial(read_mask, reader, mask, (32, 32), BLACK_AND_WHITE, picture))
 
 
 @pytest.mark.door(3)

@@ -104,7 +104,9 @@ def the_folder_says_what_the_classes_are(project: Path, result: TrainingResult, 
     assert (folder / "labels.txt").read_text().splitlines() == manifest["labels"] == metrics["labels"] == NAMES
     assert manifest["output"]["shape"] == [None, SIDE, SIDE, 4]
     assert "threshold" not in manifest
-    labelled = sum(int((read_mask(file, (SIDE, SIDE)) != 255).sum()) for file in project.glob("masks/*"))
+    classes = read_classes(UserFiles.at(project))
+    masks = [read_mask(file, (SIDE, SIDE), classes=classes) for file in project.glob("masks/*")]
+    labelled = sum(int((mask != 255).sum()) for mask in masks)
     assert 0 < sum(map(sum, metrics["confusion_matrix"])) < labelled
     assert any("No mask holds class 3, 'green'" in warning for warning in metrics["warnings"])
 

@@ -73,7 +73,7 @@ def test_what_is_reduced_first_looks_like_what_is_scaled_in_one_go(
 
 @pytest.mark.door(7)
 def test_masks_are_read_the_same_in_bands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn = np.random.default_rng(0).integers(0, 3, (301, 203)).astype(np.uint8)
+    drawn = (np.random.default_rng(0).random((301, 203)) < 0.3).astype(np.uint8)
     Image.fromarray(drawn).save(tmp_path / "mask.png")
     whole = read_mask(tmp_path / "mask.png", (301, 203))
     monkeypatch.setattr("trainer_worker.pictures.flattening.BAND_PIXELS", 1000)

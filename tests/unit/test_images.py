@@ -144,8 +144,8 @@ def test_deep_grey_is_scaled_by_its_range(tmp_path: Path, values: Any, expected:
 
 
 def test_a_dark_deep_picture_is_not_stretched(tmp_path: Path) -> None:
-    Image.fromarray(np.full((4, 4), 6554, np.uint16)).save(tmp_path / "a.png")
-    assert (read_rgb(tmp_path / "a.png") == 26).all()
+    Image.fromarray(np.full((4, 4), 26215, np.uint16)).save(tmp_path / "a.png")
+    assert (read_rgb(tmp_path / "a.png") == 102).all()
 
 
 def test_first_frame_of_animations_and_pages(tmp_path: Path) -> None:

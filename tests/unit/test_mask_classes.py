@@ -12,13 +12,11 @@ from PIL import Image
 
 from protocol.errors import TrainingError
 from tests.picture_reading import read_mask
-from trainer_worker.pictures.images import UnreadableImageError
 from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.segmentation.classes import (
     FOREGROUND_OR_NOT,
     MAX_CLASSES,
     MaskClasses,
-    UnknownClassError,
     pictures_with,
     rarest_class,
     read_classes,
@@ -68,6 +66,7 @@ def test_the_list_is_read_line_by_line(tmp_path: Path, content: str) -> None:
         ("a\n\nb\n", "nothing in line 2"),
         ("a\nb\nb\n", "'b' in line 3 and before"),
         ("name,index\na,0\nb,1\n", "'a,0' in line 2; write 'a' alone"),
+        ("a 1 2 256\nb,1,2\n", "'b,1,2' in line 2; write 'b,1' alone"),
         ("a\nb\x00\n", "no class name in line 2"),
         ("a\n" + "b" * 101, "no class name in line 2"),
         ("a\nb".encode("utf-16"), "not UTF-8"),
@@ -119,8 +118,6 @@ STORED: dict[str, Callable[[np.ndarray], Image.Image]] = {
 def test_every_kind_of_numbered_mask_reads_as_its_numbers(name: str, tmp_path: Path, numbers: np.ndarray) -> None:
     STORED[name](numbers).save(tmp_path / name, optimize=False)  # else Pillow numbers the colours of a GIF anew
     np.testing.assert_array_equal(read_mask(tmp_path / name, SHAPE, classes=CLASSES), numbers)
-    foreground = read_mask(tmp_path / name, SHAPE)  # the same file, without a list
-    np.testing.assert_array_equal(foreground, numbers != 0)
 
 
 def test_white_of_one_bit_is_class_one(tmp_path: Path, numbers: np.ndarray) -> None:
@@ -140,15 +137,21 @@ def test_scaling_makes_no_number_that_was_not_there(tmp_path: Path) -> None:
 def test_a_value_that_is_no_class_is_named(tmp_path: Path, numbers: np.ndarray, dtype: Any) -> None:
     numbers[0, 0], numbers[0, 1] = 3, 7
     Image.fromarray(numbers.astype(dtype)).save(tmp_path / "mask.tif")
-    with pytest.raises(UnknownClassError, match="holds the values 3, 7"):
+    with pytest.raises(TrainingError, match="holds the values 3, 7"):
         read_mask(tmp_path / "mask.tif", (3, 3), classes=CLASSES)  # also where scaling would drop the pixels
 
 
-@pytest.mark.parametrize(("name", "word"), [("mask.jpg", "JPEG"), ("mask.png", "colour")])
-def test_masks_that_cannot_hold_numbers_are_unreadable(tmp_path: Path, name: str, word: str) -> None:
-    Image.fromarray(np.random.default_rng(0).integers(0, 3, (*SHAPE, 3)).astype(np.uint8)).save(tmp_path / name)
-    with pytest.raises(UnreadableImageError, match=word):
-        read_mask(tmp_path / name, SHAPE, classes=CLASSES)
+@pytest.mark.parametrize(("name", "word"), [("p1.jpg", "JPEG"), ("p1.png", "colour")])
+def test_masks_that_cannot_hold_numbers_are_skipped_among_others(
+    tmp_path: Path, numbers: np.ndarray, name: str, word: str
+) -> None:
+    folders = scan_mask_folders(UserFiles.at(project(tmp_path, [numbers] * 5)))
+    (tmp_path / "masks" / "p1.png").unlink()
+    noise = np.random.default_rng(0).integers(0, 3, (48, 64, 3)).astype(np.uint8)
+    Image.fromarray(noise[..., 0] if name.endswith("jpg") else noise).save(tmp_path / "masks" / name)
+    folders = scan_mask_folders(UserFiles.at(tmp_path))
+    read_pairs(folders, Cutting(64), 2, lambda fraction: None)
+    assert [(skip.file, word in skip.reason) for skip in folders.skipped] == [(f"masks/{name}", True)]
 
 
 def project(root: Path, masks: list[np.ndarray]) -> Path:
@@ -170,7 +173,7 @@ def test_a_project_with_a_list_gives_numbers_and_skips_masks_without_any_label(
     assert folders.classes == MaskClasses(("background", "road", "tree"), listed=True)
     masks = read_pairs(folders, Cutting(64), 2, lambda fraction: None).masks
     assert set(np.unique(masks)) == {0, 1, 2, 255}
-    assert [pair.mask.stem for pair in folders.pairs] == ["p0", "p1", "p3", "p4"]
+    assert [pair.mask_file(folders.reader).stem for pair in folders.pairs] == ["p0", "p1", "p3", "p4"]
     assert [(skip.file, "every pixel is 255" in skip.reason) for skip in folders.skipped] == [("masks/p2.png", True)]
     assert pictures_with(masks, 3)[:, 1:].any(axis=1).tolist() == [True, True, True, False]
 

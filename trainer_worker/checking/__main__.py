@@ -14,7 +14,6 @@ from protocol.data_report import DataReport
 from protocol.errors import TrainingError
 from protocol.folder_check import CheckOrder
 from trainer_worker.checking.folder import check_folder, error_finding
-from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.project.folder import admit
 from trainer_worker.training.registry import load_kinds
 
@@ -30,7 +29,7 @@ def check(order: CheckOrder, headers_until_s: float) -> DataReport:
     """The report on the folder of the order, which is admitted as a worker admits it."""
     try:
         with admit(order.spec, [Path(root) for root in order.allowed_roots]) as project:
-            return check_folder(load_kinds()[order.spec.train_type], UserFiles(project.path), headers_until_s)
+            return check_folder(load_kinds()[order.spec.train_type], project.files, headers_until_s)
     except TrainingError as error:
         return DataReport(findings=(error_finding(error),))
 

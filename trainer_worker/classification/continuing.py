@@ -57,6 +57,7 @@ def _terms(data: Dataset, backbone: Backbone, job: Job) -> dict[str, Any]:
         "options": options,
         "labels": list(data.folders.labels),
         "set_aside": data.set_aside(),
+        "grey": data.folders.reader.grey.facts,
         "backbone": [backbone.name, backbone.weights_sha256],  # not the option: "auto" may choose the same one
         "tensorflow": tf.__version__,
     }

@@ -177,7 +177,7 @@ class CachedFeatures:
         self, reader: PictureReader, paths: Sequence[Path], contents: Sequence[str], varied: bool = False
     ) -> Generator[Outcome, None, None]:
         """See FeatureExtractor.of_files. contents: the SHA-256 of each file, or "". varied: views by variation_of."""
-        view = VARIED_VIEW if varied else PLAIN_VIEW
+        view = (VARIED_VIEW if varied else PLAIN_VIEW) + reader.grey.view
         found = [self._cache.load(content, view) if content else None for content in contents]
         missing = [
             (path, variation_of(content) if varied else PLAIN)

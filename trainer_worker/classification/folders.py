@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from trainer_worker.layouts.class_folders import recognise_classes
 from trainer_worker.layouts.layout import ClassLayout, Part
 from trainer_worker.layouts.tree import Tree, walk
 from trainer_worker.pictures.decoding_budget import DecodingBudget
+from trainer_worker.pictures.grey_scale import with_grey_scale
 from trainer_worker.pictures.images import PictureReader, UnreadableImageError
 from trainer_worker.pictures.litter import NO_PICTURES_BUT_LIKE_THEM, suffix_of
 from trainer_worker.pictures.user_files import SkippedFile, UserFiles
@@ -51,6 +52,10 @@ class ClassFolders:
         """The same labels with these files only."""
         files = tuple(self.files[row] for row in rows)
         return replace(self, files=files, classes=self.classes[rows], parts=self.parts[rows])
+
+    def in_one_grey_scale(self, threads: int, on_step: Callable[[], None]) -> ClassFolders:
+        """The same pictures, read with one scale for all grey values of more than 8 bits (see grey_scale.py)."""
+        return replace(self, reader=with_grey_scale(self.reader, self.files, threads, on_step))
 
     def callers_split(self) -> tuple[np.ndarray, np.ndarray] | None:
         """Rows that train and rows that score, as the caller's own split has them; None where there is none."""

@@ -68,6 +68,7 @@ def describe_training(
         "exports": exports.report(scores.accuracy),
         "images_per_class": data.folders.counts(),
         "held_out": held_out,
+        "grey_scale": data.folders.reader.grey.facts,
         "skipped": [dataclasses.asdict(skip) for skip in data.skipped],
         "warnings": trained.warnings,
     }
@@ -77,8 +78,9 @@ def describe_model(trained: TrainedClassifier, scores: ClassScores, exports: Exp
     """What the manifest says of a classifier besides what it says of every model."""
     data, history = trained.data, trained.history
     side, labels = trained.classifier.model.input_shape[1], list(data.folders.labels)
+    expected = {"shape": [None, side, side, 3], "dtype": "float32", "range": [0, 255], "channels": "RGB"}
     return {
-        "input": {"shape": [None, side, side, 3], "dtype": "float32", "range": [0, 255], "channels": "RGB"},
+        "input": {**expected, "grey_scale": data.folders.reader.grey.facts},
         "output": {"shape": [None, len(labels)], "dtype": "float32", "meaning": "probability of each label"},
         "metrics": headline(scores, data),
         "end_reason": history.end_reason,

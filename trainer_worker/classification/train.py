@@ -47,6 +47,7 @@ def train(attempt: Attempt) -> TrainingResult:
 
     wants_interim = attempt.wants_interim_model
     stages.enter(stage_name("features", wants_interim))
+    folders = folders.in_one_grey_scale(attempt.threads, lambda: attempt.reporter.step(0.0))
     extractor = kept_extractor(chosen.backbone, options.image_size, attempt.threads, attempt.cache_dir)
     features = CachedFeatures(extractor, job.project)
     if wants_interim:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from trainer_worker.layouts import archives, class_folders, class_lists, other_exports
+from trainer_worker.layouts import archives, class_folders, class_lists, masks, other_exports
 from trainer_worker.layouts.row import LayoutRow
 
-LAYOUTS: tuple[LayoutRow, ...] = (*class_folders.ROWS, *class_lists.ROWS, *archives.ROWS, *other_exports.ROWS)
+LAYOUTS: tuple[LayoutRow, ...] = (
+    *class_folders.ROWS,
+    *class_lists.ROWS,
+    *masks.ROWS,
+    *archives.ROWS,
+    *other_exports.ROWS,
+)
 
 
 def markdown_table() -> str:

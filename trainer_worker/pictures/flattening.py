@@ -5,7 +5,9 @@ Large pictures are converted in bands of rows, because converting takes up to BA
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,8 +18,37 @@ from PIL import Image
 BAND_PIXELS = 250_000
 BAND_BYTES_OF_PIXEL = 40
 
-#: The usual ranges of grey values in files with more than 8 bits: 8, 12, 16 and 31 bits.
-GREY_RANGES = (255.0, 4095.0, 65535.0, 2147483647.0)
+#: The usual ranges of grey values in files with more than 8 bits: 8, 10, 12, 14, 16 and 31 bits.
+GREY_RANGES = (255.0, 1023.0, 4095.0, 16383.0, 65535.0, 2147483647.0)
+
+
+@dataclass(frozen=True)
+class GreyScale:
+    """Which grey value becomes white in pictures of more than 8 bits; 0 where a set has no such pictures.
+
+    white: for whole numbers. white_of_floats: for fractions.
+    """
+
+    white: float = 0.0
+    white_of_floats: float = 0.0
+
+    def white_in(self, image: Image.Image) -> float:
+        """For that picture. One of a kind that the set did not have keeps its own range."""
+        return (self.white_of_floats if is_float(image) else self.white) or _own_white(image)
+
+    @property
+    def facts(self) -> dict[str, float]:
+        """For metrics.json and manifest.json: what an app has to do too; {} if there is nothing to do."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if value}
+
+    @property
+    def view(self) -> str:
+        """A part of a cache's key: "" where nothing depends on the scale."""
+        return "".join(f"-{value:g}" for value in (self.white, self.white_of_floats)) if self.facts else ""
+
+
+#: Every picture keeps its own range. That is right only where pictures are not compared.
+OWN_RANGES = GreyScale()
 
 
 def bands(image: Image.Image, rows_multiple_of: int = 1) -> Iterator[tuple[int, Image.Image]]:
@@ -45,11 +76,15 @@ def is_deep(image: Image.Image) -> bool:
     return image.mode in ("I", "F") or image.mode.startswith("I;")
 
 
-def flatten(image: Image.Image, factor: int = 1) -> Image.Image:
+def is_float(image: Image.Image) -> bool:
+    return image.mode == "F"
+
+
+def flatten(image: Image.Image, factor: int = 1, scale: GreyScale = OWN_RANGES) -> Image.Image:
     """The picture as "L" or "RGB", on white. factor: along each side, the mean of this many pixels becomes one."""
     if is_flat(image) and factor == 1:
         return image
-    top = _deep_top(image) if is_deep(image) else 0.0
+    top = scale.white_in(image) if is_deep(image) else 0.0
     width, height = (-(-side // factor) for side in image.size)
     flat = Image.new(flat_mode(image), (width, height))
     for first_row, band in bands(image, factor):
@@ -80,24 +115,32 @@ def _flat_band(band: Image.Image, top: float) -> Image.Image:
     return band if band.mode == mode else band.convert(mode)
 
 
-def _deep_top(image: Image.Image) -> float:
-    """The value that becomes white.
+def _own_white(image: Image.Image) -> float:
+    return white_for(brightest(image), is_float(image))
 
-    The scale is the smallest usual range that holds the brightest value, never the picture's own contrast, so pictures
+
+def white_for(brightest_value: float, floats: bool) -> float:
+    """The value that becomes white in pictures with that brightest value.
+
+    The scale is the smallest usual range that holds the brightest value, never the contrast of the pictures, so those
     of one camera stay comparable. The file type's range alone is not enough: pictures of cameras that write 12 bits
     into 16 would be nearly black. Floats that stay within 0..1 have that range.
     """
-    brightest = max(float(_deep_values(band).max()) for _, band in bands(image))
-    ranges = (1.0, *GREY_RANGES) if image.mode == "F" else GREY_RANGES
-    return next((limit for limit in ranges if brightest <= limit), brightest)
+    ranges = (1.0, *GREY_RANGES) if floats else GREY_RANGES
+    return next((limit for limit in ranges if brightest_value <= limit), brightest_value)
+
+
+def brightest(image: Image.Image) -> float:
+    """The largest finite value of a picture of deep grey."""
+    return max(float(np.nan_to_num(_deep_values(band), posinf=0.0).max()) for _, band in bands(image))
 
 
 def _deep_values(band: Image.Image) -> npt.NDArray[Any]:
     """The values of a band: 16-bit ones as they are stored, all others as float64 without NaN."""
     if band.mode.startswith("I;"):
         return np.asarray(band)
-    values: npt.NDArray[Any] = np.nan_to_num(np.asarray(band, dtype=np.float64))
-    return values
+    values = np.asarray(band, dtype=np.float64)
+    return np.where(np.isnan(values), 0.0, values)
 
 
 def _deep_grey_to_grey(band: Image.Image, top: float) -> Image.Image:

@@ -20,7 +20,17 @@ from PIL import ExifTags, Image, PngImagePlugin, UnidentifiedImageError
 
 from protocol.errors import TrainingError
 from trainer_worker.pictures.decoding_budget import DecodingBudget
-from trainer_worker.pictures.flattening import BAND_BYTES_OF_PIXEL, BAND_PIXELS, as_array, flat_mode, flatten, is_flat
+from trainer_worker.pictures.file_kinds import START_BYTES, kind_of, misread_kind, unread_tiff
+from trainer_worker.pictures.flattening import (
+    BAND_BYTES_OF_PIXEL,
+    BAND_PIXELS,
+    OWN_RANGES,
+    GreyScale,
+    as_array,
+    flat_mode,
+    flatten,
+    is_flat,
+)
 from trainer_worker.pictures.footprints import decoder_bytes, picture_bytes
 from trainer_worker.pictures.picture_file import (
     MOST_HEADER_BYTES,
@@ -29,6 +39,7 @@ from trainer_worker.pictures.picture_file import (
     refuse_hidden_pictures,
     refuse_large_extras,
     refuse_understated_avif,
+    tells_turn_late,
 )
 from trainer_worker.pictures.user_files import RefusedFileError, UserFiles
 
@@ -62,6 +73,8 @@ _REFUSED_FORMATS = {
     "BLP": "BLP textures",
 }
 
+#: Texts of a PNG in which programs put EXIF or XMP.
+_TURN_TEXTS = frozenset({"Raw profile type exif", "XML:com.adobe.xmp", "xmp"})
 TURNS_THAT_SWAP_SIDES = frozenset({5, 6, 7, 8})
 
 
@@ -85,10 +98,14 @@ def picture_changed(error: UnreadableImageError) -> TrainingError:
 
 @dataclass(frozen=True)
 class PictureReader:
-    """What is needed to read pictures: the project's files, and the memory budget that all threads share."""
+    """What is needed to read pictures: the project's files, and the memory budget that all threads share.
+
+    grey: the scale of grey values of more than 8 bits, one for a whole set (grey_scale.py).
+    """
 
     files: UserFiles
     budget: DecodingBudget = field(default_factory=DecodingBudget)
+    grey: GreyScale = OWN_RANGES
 
 
 class OpenPicture(NamedTuple):
@@ -107,7 +124,7 @@ class OpenPicture(NamedTuple):
 def image_size(reader: PictureReader, path: Path) -> tuple[int, int]:
     """(height, width) in pixels, after applying the EXIF orientation.
 
-    Read from the header (a PNG is decoded, since its EXIF block may come last). Raises UnreadableImageError.
+    Read from the header (a PNG is decoded if its EXIF block comes last). Raises UnreadableImageError.
     """
     with opened(reader, path) as picture:
         width, height = picture.full_size
@@ -120,10 +137,12 @@ def stored_turn(reader: PictureReader, picture: OpenPicture) -> int:
     """The EXIF orientation, by the header; 1 for a TIFF, which Pillow turns by itself. Raises RefusedFileError."""
     if picture.image.format == "TIFF":
         return 1
-    if picture.image.format != "PNG":
+    if picture.image.format != "PNG" or "exif" in picture.image.info:
         return orientation(picture.image)
+    if not _TURN_TEXTS & picture.image.info.keys() and not tells_turn_late(picture.file):
+        return 1
     needed = picture.load_bytes
-    refuse_too_large(reader, picture, needed)
+    refuse_too_large(reader, picture.full_size, needed)
     with reader.budget.reserved(needed):
         return orientation(picture.image)
 
@@ -142,10 +161,12 @@ def read_rgb(reader: PictureReader, path: Path, size: tuple[int, int] | None = N
         with reader.budget.reserved(plan.loading_bytes + plan.converting_bytes):
             image.load()
             # Data after the pixels, such as a transparent colour, may change the picture's mode and so its memory.
-            refuse_too_large(reader, picture, plan.loading_bytes + _converting_bytes(image, size, plan.factor))
+            refuse_too_large(
+                reader, picture.full_size, plan.loading_bytes + _converting_bytes(image, size, plan.factor)
+            )
             turn = orientation(image)  # after load, which turns TIFF pictures by itself and clears the tag
             across, down = image.width / plan.factor, image.height / plan.factor
-            flat = flatten(image, plan.factor)
+            flat = flatten(image, plan.factor, reader.grey)
             if size is not None:
                 wanted = size[::-1] if turn not in TURNS_THAT_SWAP_SIDES else size
                 if flat.size != wanted or box != WHOLE:
@@ -186,7 +207,7 @@ def _plan(reader: PictureReader, picture: OpenPicture, size: tuple[int, int] | N
         shorter = min(image.width * (box[2] - box[0]), image.height * (box[3] - box[1]))
         factor = max(1, int(shorter // (REDUCED_SIZES * max(size))))
         converting = _converting_bytes(image, size, factor)
-    refuse_too_large(reader, picture, loading + converting)
+    refuse_too_large(reader, picture.full_size, loading + converting)
     return _Plan(factor, loading, converting)
 
 
@@ -216,12 +237,12 @@ def turned(pixels: npt.NDArray[np.uint8], turn: int) -> npt.NDArray[np.uint8]:
     return pixels
 
 
-def refuse_too_large(reader: PictureReader, picture: OpenPicture, needed: int) -> None:
+def refuse_too_large(reader: PictureReader, full_size: tuple[int, int], needed: int) -> None:
     """Raise RefusedFileError if that many bytes are more than one picture may take."""
     most = reader.budget.most_bytes
     if needed <= most:
         return
-    megapixels = picture.full_size[0] * picture.full_size[1] / 1e6
+    megapixels = full_size[0] * full_size[1] / 1e6
     possible = megapixels * most / needed
     wanted = f" (at most {possible:.1f} megapixels in this format)" if possible > 1 else ""
     raise RefusedFileError(
@@ -238,13 +259,15 @@ def opened(reader: PictureReader, path: Path) -> Iterator[OpenPicture]:
         # Opened here and not by Pillow: it maps an uncompressed TIFF that it opens by name into memory, and then
         # scrambles the pixels if the EXIF orientation is a quarter turn.
         with buffered(reader.files.open(path)) as file:
-            start = file.peek(16)[:16]
+            start = file.peek(START_BYTES)[:START_BYTES]
             refuse_hidden_pictures(file, reader.budget.most_bytes)
-            with Image.open(file) as image:
+            with _identified(file, start, path.name) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise Image.DecompressionBombError
                 if image.format in _REFUSED_FORMATS:
                     raise RefusedFileError(f"{_REFUSED_FORMATS[image.format]} are not supported; save it as PNG")
+                if reason := misread_kind(image, path.name):
+                    raise RefusedFileError(reason)
                 if image.format == "AVIF":
                     refuse_understated_avif(file, image.width * image.height)
                 refuse_large_extras(image, file)
@@ -254,7 +277,16 @@ def opened(reader: PictureReader, path: Path) -> Iterator[OpenPicture]:
     except (MemoryError, UnreadableImageError):
         raise
     except Exception as error:  # Pillow's decoders raise almost anything on broken files
-        raise UnreadableImageError(path, _reason(error, start)) from error
+        raise UnreadableImageError(path, _reason(error, start, path.name)) from error
+
+
+def _identified(file: io.BufferedReader, start: bytes, name: str) -> Image.Image:
+    try:
+        return Image.open(file)
+    except UnidentifiedImageError:
+        if reason := kind_of(start, name) or unread_tiff(file):
+            raise RefusedFileError(reason) from None
+        raise
 
 
 def orientation(image: Image.Image) -> int:
@@ -271,7 +303,7 @@ def orientation(image: Image.Image) -> int:
         return 1  # a broken EXIF block says nothing about the pixels
 
 
-def _reason(error: Exception, start: bytes) -> str:
+def _reason(error: Exception, start: bytes, name: str) -> str:
     if isinstance(error, RefusedFileError):
         return error.reason
     if isinstance(error, Image.DecompressionBombError):
@@ -280,8 +312,8 @@ def _reason(error: Exception, start: bytes) -> str:
         return f"the file can't be read ({os.strerror(error.errno)})"
     if not start:
         return "the file is empty"
-    if start[4:8] == b"ftyp" and start[8:12] in (b"heic", b"heix", b"mif1", b"hevc", b"msf1"):
-        return "HEIC photos are not supported; save it as JPEG or PNG"
+    if reason := kind_of(start, name):
+        return reason
     if isinstance(error, UnidentifiedImageError):
         return "the file is not a picture of a known format, or its beginning is damaged"
     return f"the picture is damaged or cut off ({str(error) or type(error).__name__})"

@@ -24,6 +24,10 @@ AVIF_PICTURES = 3
 AVIF_EXTRA_PIXELS = 500_000
 
 _PNG_START, _ICO_START = b"\x89PNG\r\n\x1a\n", b"\x00\x00\x01\x00"
+#: The parts of a PNG that may tell how it is turned: EXIF, and texts that programs put EXIF or XMP into.
+_TURN_CHUNKS = frozenset({b"eXIf", b"tEXt", b"zTXt", b"iTXt"})
+#: A PNG of more parts is decoded to see how it is turned.
+_MOST_CHUNKS = 100_000
 #: An icon's picture is decoded when the file is opened, with an alpha channel and copies.
 _ICON_BYTES_OF_PIXEL = 16
 
@@ -91,6 +95,27 @@ def refuse_large_extras(image: Image.Image, file: io.BufferedReader) -> None:
         if extra > MOST_HEADER_BYTES and at <= file.size_bytes:
             raise too_much()
     file.seek(position)
+
+
+def tells_turn_late(file: io.BufferedReader) -> bool:
+    """Whether a PNG may tell behind its pixels how it is turned, so that it has to be decoded to know.
+
+    Restores the file's position.
+    """
+    position, at, behind_pixels = file.tell(), len(_PNG_START), False
+    try:
+        for _ in range(_MOST_CHUNKS):
+            file.seek(at)
+            head = file.read(8) if not isinstance(file, LargePictureFile) else file.raw_read(8)
+            if len(head) < 8 or head[4:] == b"IEND":
+                return False
+            behind_pixels = behind_pixels or head[4:] == b"IDAT"
+            if behind_pixels and head[4:] in _TURN_CHUNKS:
+                return True
+            at += 12 + int.from_bytes(head[:4], "big")
+        return True
+    finally:
+        file.seek(position)
 
 
 def refuse_hidden_pictures(file: io.BufferedReader, most_bytes: int) -> None:

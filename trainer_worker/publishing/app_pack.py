@@ -26,6 +26,7 @@ from PIL import Image
 
 from protocol.text import as_utf8
 from trainer_worker.exporting.metadata import describe_tflite, output_shape, tensor_names
+from trainer_worker.pictures.grey_scale import scale_of
 from trainer_worker.pictures.images import PictureReader, Pixels, read_rgb
 from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.project.model_files import APP_PACK, FILES, label_lines
@@ -99,7 +100,8 @@ def _contents(model: FinishedModel, predict: Predictor, date: datetime.date) -> 
     manifest = model.manifest
     side_px = manifest["input"]["shape"][1]
     picked = model.presentation.samples.pick(model.metrics["held_out"])
-    reader, folder = PictureReader(model.pictures), model.pictures.project_dir
+    grey, folder = scale_of(manifest["input"].get("grey_scale", {})), model.pictures.project_dir
+    reader = PictureReader(model.pictures, grey=grey)
     pictures = np.stack([read_rgb(reader, folder / entry["file"], (side_px, side_px)) for entry in picked])
     tflite = (model.folder / FILES["tflite"]).read_bytes()
     files = {
@@ -158,6 +160,7 @@ def _input_spec(model: FinishedModel, names: tuple[str, str]) -> dict[str, Any]:
             "filter": "bilinear with antialiasing, as Pillow's BILINEAR, so every pixel of a large photo counts. "
             "Phones often scale without antialiasing, which skips pixels; first halve the photo until it is near the "
             "size",
+            "grey_white": manifest["input"].get("grey_scale", {}),
             "jpeg": "photos much larger than the input were decoded at a half, quarter or eighth of their size, which "
             "changes a pixel by less than one of 255 grey levels on average",
         },

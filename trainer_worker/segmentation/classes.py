@@ -1,6 +1,7 @@
-"""What the values of a mask mean: foreground or not, or the classes that `classes.txt` lists.
+"""The classes of a set's masks: foreground or not, or those that a small file lists.
 
-projectDir/classes.txt      optional: one class name a line; the first line is class 0, the background
+projectDir/classes.txt      optional: one class name a line; the first line is class 0, the background. A line may end
+                            in the colour of the class in the masks: `road 128 64 128` or `road,128,64,128`
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from protocol.errors import TrainingError
+from trainer_worker.layouts.layout import ListedClass
 from trainer_worker.pictures.text_files import CLASSES_FILE, MAX_TEXT_FILE_BYTES
 from trainer_worker.pictures.user_files import RefusedFileError, UserFiles
 
@@ -25,14 +27,40 @@ MAX_NAME_CHARACTERS = 100
 NAMED_IN_ERRORS = 5
 
 Mask = np.ndarray[Any, np.dtype[np.uint8]]
+Colour = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
 class MaskClasses:
-    """names[i] is class i, background first. listed: whether classes.txt lists them and masks hold their numbers."""
+    """names[i] is class i, background first. listed: whether a small file lists them, and masks tell them apart.
+
+    colours[i] is the colour of class i in the masks, None if the list doesn't say it; () if it says none. numbers[i] is
+    its value in masks of numbers; () if that is i.
+    """
 
     names: tuple[str, ...]
     listed: bool
+    colours: tuple[Colour | None, ...] = ()
+    numbers: tuple[int | None, ...] = ()
+
+    @classmethod
+    def of(cls, listed: Sequence[ListedClass] | None) -> MaskClasses:
+        """From the classes of a recognised layout. Raises TrainingError bad_classes."""
+        if listed is None:
+            return FOREGROUND_OR_NOT
+        _require_good_names([listing.name for listing in listed])
+        colours = tuple(listing.colour for listing in listed)
+        numbers = tuple(listing.number for listing in listed)
+        return cls(
+            tuple(listing.name for listing in listed),
+            listed=True,
+            colours=colours if any(colours) else (),
+            numbers=() if numbers == tuple(range(len(numbers))) else numbers,
+        )
+
+    def value_of(self, number: int) -> int | None:
+        """The value of class `number` in masks of numbers; None if only its colour is known."""
+        return self.numbers[number] if self.numbers else number
 
     @property
     def channels(self) -> int:
@@ -44,31 +72,53 @@ FOREGROUND_OR_NOT = MaskClasses(("background", "foreground"), listed=False)
 
 
 class UnknownClassError(Exception):
-    """A mask holds values that classes.txt doesn't list. Its text goes on after the file's name."""
+    """A mask holds values that stand for no class."""
 
     def __init__(self, path: Path, values: Sequence[float]) -> None:
-        self.path = path
-        some = ", ".join(f"{value:g}" for value in values[:NAMED_IN_ERRORS])
-        more = f" and {len(values) - NAMED_IN_ERRORS} more" if len(values) > NAMED_IN_ERRORS else ""
-        self.what = f"holds the value{'' if len(values) == 1 else 's'} {some}{more}"
-        super().__init__(f"{path.name} {self.what}")
+        self.path, self.values = path, values
+        super().__init__(f"{path.name} {_what(values)}")
 
 
-def read_classes(files: UserFiles) -> MaskClasses:
-    """The classes of classes.txt; FOREGROUND_OR_NOT where there is no such file. Raises TrainingError bad_classes."""
+def _what(values: Sequence[float]) -> str:
+    some = ", ".join(f"{value:g}" for value in values[:NAMED_IN_ERRORS])
+    more = f" and {len(values) - NAMED_IN_ERRORS} more" if len(values) > NAMED_IN_ERRORS else ""
+    return f"holds the value{'' if len(values) == 1 else 's'} {some}{more}"
+
+
+def read_classes(files: UserFiles, path: Path | None = None) -> MaskClasses:
+    """The classes of classes.txt; FOREGROUND_OR_NOT where there is no such file. Raises TrainingError bad_classes.
+
+    path: of the file, by default in the project folder.
+    """
     try:
-        content = files.read_small(files.project_dir / CLASSES_FILE, MAX_TEXT_FILE_BYTES)
+        content = files.read_small(path or files.project_dir / CLASSES_FILE, MAX_TEXT_FILE_BYTES)
+        text = None if content is None else content.decode("utf-8-sig").rstrip()
     except RefusedFileError as refused:
         raise _bad_classes(f"is not used: {refused.reason}") from refused
-    if content is None:
-        return FOREGROUND_OR_NOT
-    try:
-        lines = content.decode("utf-8-sig").rstrip().splitlines()
     except UnicodeDecodeError as error:
         raise _bad_classes(f"is not UTF-8 text (byte {error.start})") from error
-    names = [unicodedata.normalize("NFC", line.strip()) for line in lines]
-    _require_good_names(names)
-    return MaskClasses(tuple(names), listed=True)
+    if text is None:
+        return FOREGROUND_OR_NOT
+    return MaskClasses.of([_listed(line, number) for number, line in enumerate(text.splitlines())])
+
+
+def _listed(line: str, number: int) -> ListedClass:
+    """A line of classes.txt. Its number is that of the line."""
+    text = unicodedata.normalize("NFC", line.strip())
+    for separator in (",", None):
+        words = text.rsplit(separator, 3)
+        if colour := _colour(words[1:]):
+            return ListedClass(words[0].strip(), number, colour)
+    return ListedClass(text, number)
+
+
+def _colour(parts: Sequence[str]) -> Colour | None:
+    """Three numbers from 0 to 255 in words; None if they are none."""
+    words = [part.strip() for part in parts]
+    if len(words) != 3 or not all(word.isascii() and word.isdigit() and len(word) <= 3 for word in words):
+        return None
+    red, green, blue = (int(word) for word in words)
+    return (red, green, blue) if max(red, green, blue) <= 255 else None
 
 
 def _require_good_names(names: Sequence[str]) -> None:
@@ -94,32 +144,24 @@ def _require_good_names(names: Sequence[str]) -> None:
 def _bad_classes(problem: str) -> TrainingError:
     return TrainingError(
         "bad_classes",
-        f"{CLASSES_FILE} {problem}. It takes one class name a line, background first, in the order of their numbers "
-        "in the masks. Correct it, or delete it if masks only tell foreground from background.",
+        f"{CLASSES_FILE} {problem}. It takes one class name a line, background first, in the order of their "
+        "numbers in the masks, each with its colour behind it if the masks are coloured. "
+        "Correct it, or delete it if masks only tell foreground from background.",
     )
 
 
-def unknown_values(classes: MaskClasses, found: Sequence[tuple[str, UnknownClassError]]) -> TrainingError:
-    """Of masks with unlisted values: their paths in the project with what was found in each."""
-    some = "; ".join(f"{name} {error.what}" for name, error in found[:NAMED_IN_ERRORS])
+def unknown_values(classes: MaskClasses, found: Sequence[tuple[str, Sequence[float]]]) -> TrainingError:
+    """Of masks with values that are no class: their paths in the project with the values that were found in each."""
+    some = "; ".join(f"{name} {_what(values)}" for name, values in found[:NAMED_IN_ERRORS])
     more = f"; and {len(found) - NAMED_IN_ERRORS} more masks" if len(found) > NAMED_IN_ERRORS else ""
     last = len(classes.names) - 1
+    listed = f"{CLASSES_FILE} lists" if classes.listed else "Known are"
     return TrainingError(
         "bad_classes",
-        f"Masks hold values that are no class: {some}{more}. {CLASSES_FILE} lists 0 to {last} "
+        f"Masks hold values that are no class: {some}{more}. {listed} 0 to {last} "
         f"({classes.names[0]!r} to {classes.names[last]!r}); {UNLABELLED} is for pixels without a label. "
         f"Correct the masks, or list the missing classes.",
     )
-
-
-def unlisted_values(values: Any, classes: MaskClasses) -> list[float]:
-    """The values in a mask, (h, w) of any type, that are neither a class nor UNLABELLED."""
-    if values.dtype == np.uint8:
-        found: Any = np.flatnonzero(np.bincount(values.ravel(), minlength=256))  # no sorting of millions of pixels
-    else:
-        found = np.unique(values)
-    known = np.isin(found, [*range(len(classes.names)), UNLABELLED])
-    return [float(value) for value in found[~known]]
 
 
 def pictures_with(masks: Any, classes: int) -> Any:

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from protocol.data_report import Severity
 from protocol.errors import TrainingError
 from protocol.options import SegmentationOptions
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.time_budget import INTERIM_MODEL_SHARE
 from trainer_worker.pictures.contents import content_groups, content_hashes
-from trainer_worker.pictures.splits import Split, stratified_split
+from trainer_worker.pictures.splits import Split, given_split, stratified_split
 from trainer_worker.pictures.user_files import skipped_warnings
 from trainer_worker.segmentation.classes import pictures_with, rarest_class
 from trainer_worker.segmentation.folders import Cutting, Examples, MaskFolders, read_pairs
@@ -50,7 +51,7 @@ def read_mask_dataset(folders: MaskFolders, options: SegmentationOptions, attemp
     examples = read_pairs(folders, cutting, attempt.threads, reporter.step, budget.by_s(READING_SHARE))
     present = classes_of_pairs(examples, folders)
     split = split_pairs(folders, present, options, lambda _: reporter.step(1.0))
-    warnings = _warnings(folders, examples, present, split)
+    warnings = _warnings(folders, present, split)
     fewer = cutting.most_tiles(len(folders.pairs))
     if fewer < options.tiles:
         warnings.append(f"Only {fewer} tiles of each picture were trained on, for lack of memory for {options.tiles}.")
@@ -82,7 +83,10 @@ def split_pairs(
     """
     pictures = [pair.picture for pair in folders.pairs]
     groups = content_groups(content_hashes(folders.reader.files, pictures, on_step))
-    split = stratified_split(rarest_class(present), groups, options.validation_split, options.seed)
+    if (given := folders.callers_split()) is not None:
+        split = given_split(rarest_class(present), groups, *given)
+    else:
+        split = stratified_split(rarest_class(present), groups, options.validation_split, options.seed)
     if not (len(split.train) and len(split.held_out)):
         raise TrainingError(
             "too_few_images",
@@ -92,16 +96,11 @@ def split_pairs(
     return split
 
 
-def _warnings(folders: MaskFolders, examples: Examples, present: Any, split: Split) -> list[str]:
+def _warnings(folders: MaskFolders, present: Any, split: Split) -> list[str]:
     warnings = skipped_warnings(folders.skipped)
-    empty = int((~present[:, 1:].any(axis=1)).sum())
-    if empty:
-        warnings.append(f"{empty} of {len(present)} masks mark no foreground.")
+    warnings += [each.sentence for each in folders.findings if each.severity is not Severity.INFO]
     if folders.classes.listed:
         return warnings + _class_warnings(folders.classes.names, present, split)
-    full = int(np.logical_and.reduceat(examples.masks.all(axis=(1, 2)), _first_rows(examples)).sum())
-    if full:
-        warnings.append(f"{full} of {len(present)} masks are foreground all over; background must be 0.")
     return warnings
 
 

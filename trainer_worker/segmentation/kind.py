@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from trainer_worker.exporting.model_description import ModelDescription
+from trainer_worker.layouts.masks import recognise_masks
 from trainer_worker.publishing.kind import Kind, Presentation, Samples, Snippets
 from trainer_worker.segmentation import card, samples
 
@@ -48,6 +49,7 @@ CLASSES = Presentation(
 KIND = Kind(
     train_type="segmentation",
     trainer="trainer_worker.segmentation.train",
+    recognise=recognise_masks,
     headline="dice",
     presentation=lambda channels: FOREGROUND if channels == 1 else CLASSES,
 )

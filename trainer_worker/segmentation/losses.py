@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from trainer_worker.segmentation.classes import UNLABELLED
+
 #: Added to numerator and denominator of the Dice loss, in pixels, so that an empty mask has a gradient too.
 DICE_SMOOTHING_PX = 1.0
 #: A class with a smaller share of the pixels gets the weight of a class with this share.
@@ -20,12 +22,14 @@ MaskLoss = Callable[[Any, Any], Any]
 def dice_and_cross_entropy(masks: Any, logits: Any) -> Any:
     """The pixels' mean cross-entropy, plus 1 - the picture's soft Dice (V-Net, Milletari et al., 2016).
 
-    This is the MaskLoss for masks of 0 and 1 and logits of one channel.
+    This is the MaskLoss for masks of 0 and 1 and logits of one channel. Pixels that are UNLABELLED do not count.
     """
     axes = (1, 2, 3)
-    truth = tf.cast(masks, tf.float32)[..., tf.newaxis]
-    cross_entropy = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(truth, logits), axes)
-    probabilities = tf.sigmoid(logits)
+    truth = tf.cast(masks == 1, tf.float32)[..., tf.newaxis]
+    labelled = tf.cast(masks != UNLABELLED, tf.float32)[..., tf.newaxis]
+    wrong = tf.nn.sigmoid_cross_entropy_with_logits(truth, logits) * labelled
+    cross_entropy = tf.reduce_mean(wrong, axes) / tf.maximum(tf.reduce_mean(labelled, axes), LEAST_SHARE)
+    probabilities = tf.sigmoid(logits) * labelled
     both = tf.reduce_sum(probabilities * truth, axes)
     total = tf.reduce_sum(probabilities + truth, axes)
     return cross_entropy + 1 - (2 * both + DICE_SMOOTHING_PX) / (total + DICE_SMOOTHING_PX)

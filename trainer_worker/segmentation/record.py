@@ -11,6 +11,7 @@ import keras
 from protocol.end_reason import EndReason
 from trainer_worker.backbones.backbone import ChosenBackbone
 from trainer_worker.optimization.epochs import History
+from trainer_worker.pictures.flattening import GreyScale
 from trainer_worker.segmentation.classes import MaskClasses
 from trainer_worker.segmentation.dataset import MaskDataset
 from trainer_worker.segmentation.kind import KIND
@@ -74,14 +75,17 @@ def describe_training(trained: TrainedSegmenter, scored: ScoredMasks, exports: d
         "images": {"train": len(split.train), "held_out": len(split.held_out)},
         "exports": exports,
         "held_out": [{"file": files[row], "dice": dice} for row, dice in held_out],
+        "mask_values": folders.rule.sentence,
+        "grey_scale": folders.reader.grey.facts,
         "skipped": [dataclasses.asdict(skip) for skip in folders.skipped],
         "warnings": trained.warnings,
     }
 
 
-def _input(size: int, tiles: int) -> dict[str, Any]:
+def _input(size: int, tiles: int, grey: GreyScale) -> dict[str, Any]:
     """The model's input, for the manifest."""
-    expected = {"shape": [None, size, size, 3], "dtype": "float32", "range": [0, 255], "channels": "RGB"}
+    shape = [None, size, size, 3]
+    expected = {"shape": shape, "dtype": "float32", "range": [0, 255], "channels": "RGB", "grey_scale": grey.facts}
     if not tiles:
         return expected
     meaning = (
@@ -102,10 +106,10 @@ def _output(classes: MaskClasses, size: int) -> dict[str, Any]:
 
 def describe_model(trained: TrainedSegmenter, scored: ScoredMasks, exports: dict[str, Any]) -> dict[str, Any]:
     """What the manifest says of a segmenter besides what it says of every model."""
-    scores, size = scored.scores, trained.model.input_shape[1]
+    folders, scores, size = trained.data.folders, scored.scores, trained.model.input_shape[1]
     return {
-        "input": _input(size, trained.tiles),
-        **_output(trained.data.folders.classes, size),
+        "input": _input(size, trained.tiles, folders.reader.grey),
+        **_output(folders.classes, size),
         "metrics": {"dice": scores.dice, "iou": scores.iou, "dice_all_pixels": scores.dice_all_pixels},
         "end_reason": trained.history.end_reason,
         "stopped_early": trained.history.end_reason is EndReason.STOPPED,

@@ -33,11 +33,19 @@ class Model:
     def read(self, path: Path) -> Any:
         """A photo as float32 (1, side, side, 3), RGB 0 to 255: upright, on white where transparent, and squashed."""
         with Image.open(path) as image:
-            photo = ImageOps.exif_transpose(image).convert("RGBA")
+            photo = self._of_8_bits(ImageOps.exif_transpose(image)).convert("RGBA")
         page = Image.new("RGB", photo.size, "white")
         page.paste(photo, mask=photo.getchannel("A"))
         page = page.resize((self.side, self.side), Image.Resampling.BILINEAR)
         return np.asarray(page, np.float32)[np.newaxis]
+
+    def _of_8_bits(self, photo: Image.Image) -> Image.Image:
+        """Grey of more than 8 bits, scaled as the pictures of the training were."""
+        if photo.mode[0] not in "IF":
+            return photo
+        white = self.spec["picture"]["grey_white"].get("white_of_floats" if photo.mode == "F" else "white", 65535)
+        grey = np.rint(np.asarray(photo, np.float64) * (255 / white))
+        return Image.fromarray(np.clip(grey, 0, 255).astype(np.uint8))
 
     def predict(self, path: Path) -> Any:
         """Numbers from 0 to 1, one for each label: (labels,). Of a segmenter the same for each pixel, or one number for

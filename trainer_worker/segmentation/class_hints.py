@@ -1,0 +1,60 @@
+"""Says which values masks hold, and writes the classes.txt that would fit them. Pure text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from trainer_worker.segmentation.classes import MAX_CLASSES
+from trainer_worker.segmentation.mask_levels import Levels
+from trainer_worker.segmentation.mask_values import TRANSPARENT, Kind, MaskValues, Reading, unpacked
+
+#: How many values an error lists, and how many lines of a classes.txt it prints.
+_MOST_LISTED = 12
+_MOST_LINES = 20
+
+
+def value_text(value: float, reading: Reading) -> str:
+    if value == TRANSPARENT:
+        return "transparent"
+    if reading is Reading.COLOURS and value < 0x1000000:
+        return "colour {} {} {}".format(*unpacked(value))
+    return f"{'opacity ' if reading is Reading.ALPHA else ''}{value:g}"
+
+
+def named(value: float, masks: Sequence[MaskValues], reading: Reading) -> str:
+    """The value in a sentence; with its palette index where all masks have the same one for it."""
+    text = value_text(value, reading)
+    if reading is Reading.NUMBERS:
+        return f"the value {text}"
+    indexes = {
+        index
+        for mask in masks
+        if mask.kind is Kind.PALETTE
+        for index, colour in mask.palette.items()
+        if colour == value
+    }
+    return f"{text} (palette index {indexes.pop()})" if len(indexes) == 1 else text
+
+
+def listed_levels(levels: Levels, reading: Reading) -> str:
+    """Each area's value with its share of all pixels."""
+    some = [f"{value_text(area[0], reading)} ({levels.share_of(area):.1%})" for area in levels.areas[:_MOST_LISTED]]
+    more = f" and {len(levels.areas) - _MOST_LISTED} more" if len(levels.areas) > _MOST_LISTED else ""
+    return ", ".join(some) + more
+
+
+def fitting_list(levels: Levels, reading: Reading) -> str:
+    """The lines of a classes.txt with these areas as classes."""
+    values = [area[0] for area in levels.areas if area[0] != TRANSPARENT]
+    if reading is Reading.NUMBERS and all(value == int(value) and 0 <= value < MAX_CLASSES for value in values):
+        lines = ["background", *(f"class_{number}" for number in range(1, int(max(values)) + 1))]
+    elif reading is Reading.NUMBERS and max(values) > 255:  # to be saved with numbers that can be listed
+        lines = ["background", *(f"class_{number}" for number in range(1, len(values)))]
+    else:
+        colours = [unpacked(value) if reading is Reading.COLOURS else (int(value),) * 3 for value in sorted(values)]
+        lines = [
+            f"{f'class_{number}' if number else 'background'} {red} {green} {blue}"
+            for number, (red, green, blue) in enumerate(colours)
+        ]
+    more = [f"… ({len(lines)} lines in all)"] if len(lines) > _MOST_LINES else []
+    return "\n".join([*lines[:_MOST_LINES], *more])

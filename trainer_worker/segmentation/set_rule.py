@@ -1,0 +1,115 @@
+"""Surveys the masks of a set and decides what they mean, before the training reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from protocol.data_report import Finding, Severity, finding
+from protocol.errors import TrainingError
+from trainer_worker.pictures.images import PictureReader
+from trainer_worker.segmentation.classes import UNLABELLED, MaskClasses
+from trainer_worker.segmentation.listed_rule import listed_rule
+from trainer_worker.segmentation.mask_rule import BLACK_AND_WHITE, MaskRule
+from trainer_worker.segmentation.mask_survey import SurveyedPair, survey
+from trainer_worker.segmentation.mask_values import Kind, MaskValues
+from trainer_worker.segmentation.masks import same_shape
+from trainer_worker.segmentation.unlisted_rule import unlisted_rule
+
+_NAMED_IN_ERRORS = 5
+#: With more foreground than this on average, foreground and background may be mixed up.
+MOSTLY_FOREGROUND = 0.85
+#: The same for palettes, which programs order as they like.
+MOSTLY_FOREGROUND_OF_PALETTES = 0.6
+
+
+class DecidedRule(NamedTuple):
+    """The rule for all masks of a set, and findings on them."""
+
+    rule: MaskRule
+    findings: tuple[Finding, ...]
+
+
+def decide_rule(
+    reader: PictureReader,
+    pairs: Sequence[tuple[Path, Path]],
+    classes: MaskClasses,
+    threads: int,
+    on_step: Callable[[], None],
+) -> DecidedRule:
+    """Look at each (picture, mask) once. Masks that can't be read are left to whoever reads them for the training.
+
+    on_step: called several times a second; an exception from it ends the survey.
+    Raises TrainingError bad_classes, or bad_masks for masks that fit neither their pictures nor any rule.
+    """
+    found = survey(reader, pairs, threads, on_step)
+    _require_fitting(found)
+    masks = [each.values for each in found if isinstance(each.values, MaskValues)]
+    if not masks:
+        return DecidedRule(BLACK_AND_WHITE, ())
+    rule, findings = listed_rule(masks, classes) if classes.listed else unlisted_rule(masks)
+    return DecidedRule(rule, (*findings, *_on_foreground(masks, rule)))
+
+
+def _require_fitting(found: Sequence[SurveyedPair]) -> None:
+    misfits = []
+    for values, picture in found:
+        if not isinstance(values, MaskValues) or picture is None:
+            continue
+        size = values.size if picture.turn_for(values.size) == 1 else values.size[::-1]
+        if not same_shape(size, picture.size):
+            (height, width), (picture_height, picture_width) = values.size, picture.size
+            swapped = same_shape(size[::-1], picture.size)
+            misfits.append((f"{values.file} ({width} x {height} for {picture_width} x {picture_height})", swapped))
+    if not misfits:
+        return
+    some = ", ".join(text for text, _ in misfits[:_NAMED_IN_ERRORS])
+    more = f" and {len(misfits) - _NAMED_IN_ERRORS} more" if len(misfits) > _NAMED_IN_ERRORS else ""
+    if all(swapped for _, swapped in misfits):
+        cure = "Their sides are swapped: save them with rows and columns in the order of the pictures."
+    else:
+        cure = "Save each mask in the shape of its picture, or leave the pair out."
+    raise TrainingError(
+        "bad_masks",
+        f"{len(misfits)} of {len(found)} masks have another shape than their pictures: {some}{more}. {cure}",
+    )
+
+
+def _on_foreground(masks: Sequence[MaskValues], rule: MaskRule) -> list[Finding]:
+    """Findings on masks without foreground or without background. Raises TrainingError if all are foreground."""
+    empty, full, shares = [], [], []
+    for mask in masks:
+        histogram = mask.histogram(rule.reading)
+        numbers = rule.class_of(histogram.values)
+        labelled = int(histogram.counts[numbers != UNLABELLED].sum())
+        foreground = labelled - int(histogram.counts[numbers == 0].sum())
+        shares.append(foreground / max(1, labelled))
+        if labelled and not foreground:
+            empty.append(mask.file)
+        if labelled and foreground == labelled:
+            full.append(mask.file)
+    of, findings = len(masks), []
+    if len(full) == of and not rule.classes.listed:
+        raise TrainingError(
+            "bad_masks",
+            f"In all {of} masks every pixel is foreground (for example {full[0]}), so there is nothing to tell apart. "
+            "A mask has 0 where the picture doesn't show the object.",
+        )
+    if empty:
+        sentence = f"{len(empty)} of {of} masks mark no foreground."
+        cure = "That is right for pictures without any object; else draw it."
+        severity = Severity.WARNING
+        findings.append(finding("masks_empty", severity, sentence, cure, empty))
+    if full and not rule.classes.listed:
+        sentence = f"{len(full)} of {of} masks are foreground all over; background must be 0."
+        findings.append(finding("masks_full", Severity.WARNING, sentence, "See whether that is meant.", full))
+    by_palette = any(mask.kind is Kind.PALETTE for mask in masks)
+    most = MOSTLY_FOREGROUND_OF_PALETTES if by_palette else MOSTLY_FOREGROUND
+    if not rule.classes.listed and float(np.mean(shares)) > most:
+        sentence = f"The masks are {np.mean(shares):.0%} foreground. {rule.sentence}"
+        cure = "If foreground and background are swapped, invert the masks."
+        findings.append(finding("masks_mostly_foreground", Severity.WARNING, sentence, cure))
+    return findings
