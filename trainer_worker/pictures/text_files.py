@@ -6,6 +6,5 @@ from __future__ import annotations
 LABELS_FILE = "labels_info.txt"
 #: Names of the classes in the masks; see segmentation/classes.py.
 CLASSES_FILE = "classes.txt"
-TEXT_FILES = frozenset({LABELS_FILE, CLASSES_FILE})
 #: A longer file is not a list of names.
 MAX_TEXT_FILE_BYTES = 64 * 1024
