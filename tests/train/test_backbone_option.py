@@ -86,5 +86,5 @@ def test_plans_grow_with_the_backbone_and_not_with_the_budget(tmp_path: Path) ->
     planned = plans.pop()
     assert sorted(set(planned)) == list(planned)
     of_masks = SegmentationOptions()
-    seconds = [segmentation.planned_s(100, 1.0, of_masks, backbone) for backbone in backbones]
+    seconds = [segmentation.planned_s(100, 1.0, of_masks, backbone, 1) for backbone in backbones]
     assert sorted(set(seconds)) == seconds

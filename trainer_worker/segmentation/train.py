@@ -56,9 +56,14 @@ READ_S_PER_PICTURE = 0.02
 ENCODE_S_PER_PICTURE = 0.006
 TRAIN_START_S = 3.0
 TRAIN_S_PER_PICTURE = 0.011
+#: For each channel of the output beyond the first. Each class of a classes.txt is a channel.
+TRAIN_S_PER_PICTURE_AND_CHANNEL = 0.0005
 #: The part of a step that depends neither on the batch nor on the picture size.
 TRAIN_S_PER_STEP = 0.007
 CHECK_S_PER_PICTURE = 0.03
+CHECK_S_PER_PICTURE_AND_CHANNEL = 0.005
+#: Size of one view's features in memory with lite0.
+VIEW_BYTES = 690_000
 PUBLISH_S = 0.3
 #: What follows training is planned to take this many times as long, because the machine may have other work.
 FINISHING_MARGIN = 1.5
@@ -91,8 +96,9 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     stages = Stages(reporter)
     folders = scan(job.project_dir, DecodingBudget(job.decoding_bytes))
     tiles = max(1, options.tiles)
-    chosen = choose_backbone(job, lambda backbone: planned_s(len(folders.pairs), tiles, options, backbone))
-    reporter.plan(_plan(len(folders.pairs), tiles, options, chosen.backbone))
+    channels = folders.classes.channels
+    chosen = choose_backbone(job, lambda backbone: planned_s(len(folders.pairs), tiles, options, backbone, channels))
+    reporter.plan(_plan(len(folders.pairs), tiles, options, chosen.backbone, channels))
 
     stages.enter("read")
     cutting = Cutting(options.image_size, options.tiles, options.seed)
@@ -110,7 +116,7 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
         all_pairs = len(folders.pairs) + examples.unread
         warnings.append(f"The time budget left {examples.unread} of {all_pairs} pictures unread.")
     tiles_each = len(examples.owners) / len(folders.pairs)
-    reporter.plan(_plan(len(folders.pairs), tiles_each, options, chosen.backbone))
+    reporter.plan(_plan(len(folders.pairs), tiles_each, options, chosen.backbone, channels))
 
     stages.enter("train")
     encoder = unet.build_encoder(chosen.backbone, options.image_size)
@@ -165,11 +171,12 @@ class _Finisher:
         self._job, self._reporter, self._stages, self._threads = job, reporter, stages, threads
         self._options = _options(job)
         tiles_each = len(examples.owners) / len(folders.pairs)
-        takes_s = FINISHING_MARGIN * sum(
-            p.expected_s for p in _finishing(len(split.held_out), tiles_each, self._options, chosen.backbone)
-        )
+        channels, backbone = folders.classes.channels, chosen.backbone
+        finishing = _finishing(len(split.held_out), tiles_each, self._options, backbone, channels)
+        takes_s = FINISHING_MARGIN * sum(phase.expected_s for phase in finishing)
         self.end_by_s = budget.by_s(1.0, takes_s)
-        first_takes_s = FINISHING_MARGIN * sum(p.expected_s for p in _first_finishing(self._options, chosen.backbone))
+        first_finishing = _first_finishing(self._options, backbone, channels)
+        first_takes_s = FINISHING_MARGIN * sum(phase.expected_s for phase in first_finishing)
         self._first_by_s = budget.by_s(FIRST_MODEL_SHARE, first_takes_s)
         self._has_first = job.has_model
 
@@ -237,45 +244,59 @@ def _options(job: Job) -> SegmentationOptions:
     return job.options
 
 
-def planned_s(pairs: int, tiles: float, options: SegmentationOptions, backbone: Backbone) -> float:
+def planned_s(pairs: int, tiles: float, options: SegmentationOptions, backbone: Backbone, channels: int) -> float:
     """Planned seconds of the whole task with that backbone, without the first model of a time budget.
 
-    tiles: see _plan.
+    tiles, channels: see _plan.
     """
-    phases = _plan(pairs, tiles, options, backbone)
+    phases = _plan(pairs, tiles, options, backbone, channels)
     return sum(phase.expected_s for phase in phases if not phase.name.startswith(FIRST_MODEL))
 
 
-def _plan(pairs: int, tiles: float, options: SegmentationOptions, backbone: Backbone) -> list[Phase]:
-    """The phases of the task. tiles: how many squares of the model's input size a picture yields, on average."""
+def _plan(pairs: int, tiles: float, options: SegmentationOptions, backbone: Backbone, channels: int) -> list[Phase]:
+    """The phases of the task.
+
+    tiles: how many squares of the model's input size a picture yields, on average. channels: of the model's output.
+    """
     size = (options.image_size / 224) ** 2
     held_out = max(1.0, pairs * options.validation_split)
     trained = (pairs - held_out) * tiles
     epochs = planned_epochs(math.ceil(trained), options)
     steps = epochs * math.ceil(trained / batch_size_for(math.ceil(trained), options))
     views = min(VIEWS, epochs)
-    encode_s = views * ENCODE_S_PER_PICTURE * backbone.features_cost
-    of_pictures_s = trained * (encode_s + epochs * TRAIN_S_PER_PICTURE) * size
+    # Views that do not fit into memory are encoded anew in each epoch that shows them.
+    kept = min(1.0, FEATURES_MEMORY_BYTES / (trained * views * size * VIEW_BYTES))
+    encodings = kept * views + (1.0 - kept) * epochs
+    encode_s = encodings * ENCODE_S_PER_PICTURE * backbone.features_cost
+    decode_s = epochs * (TRAIN_S_PER_PICTURE + (channels - 1) * TRAIN_S_PER_PICTURE_AND_CHANNEL)
     return [
         Phase("read", pairs * READ_S_PER_PICTURE * tiles),
-        *(_first_finishing(options, backbone) if options.time_budget else ()),
-        Phase("train", TRAIN_START_S + steps * TRAIN_S_PER_STEP + of_pictures_s),
-        *_finishing(held_out, tiles, options, backbone),
+        *(_first_finishing(options, backbone, channels) if options.time_budget else ()),
+        Phase("train", TRAIN_START_S + steps * TRAIN_S_PER_STEP + trained * (encode_s + decode_s) * size),
+        *_finishing(held_out, tiles, options, backbone, channels),
     ]
 
 
-def _first_finishing(options: SegmentationOptions, backbone: Backbone) -> list[Phase]:
+def _check_s(options: SegmentationOptions, backbone: Backbone, channels: int) -> float:
+    """Planned seconds to score one picture with the exported models."""
+    size = (options.image_size / 224) ** 2
+    return size * (CHECK_S_PER_PICTURE * backbone.features_cost + (channels - 1) * CHECK_S_PER_PICTURE_AND_CHANNEL)
+
+
+def _first_finishing(options: SegmentationOptions, backbone: Backbone, channels: int) -> list[Phase]:
     """The phases that publish the first model of a time budget."""
-    check_s = CHECK_S_PER_PICTURE * (options.image_size / 224) ** 2 * backbone.features_cost
+    check_s = FIRST_MODEL_CHECKED * _check_s(options, backbone, channels)
     return [
         Phase("first_export", expected_s(options.exports[:1]) * backbone.exports_cost),
-        Phase("first_check", FIRST_CHECK_START_S + FIRST_MODEL_CHECKED * check_s + PUBLISH_S),
+        Phase("first_check", FIRST_CHECK_START_S + check_s + PUBLISH_S),
     ]
 
 
-def _finishing(held_out: float, tiles: float, options: SegmentationOptions, backbone: Backbone) -> list[Phase]:
+def _finishing(
+    held_out: float, tiles: float, options: SegmentationOptions, backbone: Backbone, channels: int
+) -> list[Phase]:
     """The phases after training."""
-    check_s = CHECK_S_PER_PICTURE * (options.image_size / 224) ** 2 * backbone.features_cost
+    check_s = _check_s(options, backbone, channels)
     return [
         *([Phase("score", held_out * TILES_SCORED * check_s)] if options.tiles else []),
         Phase("export", expected_s(options.exports) * backbone.exports_cost),
