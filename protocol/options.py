@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, get_args
 
 import msgspec
 from msgspec import Meta
@@ -45,8 +45,32 @@ BackboneName = Literal[
 BACKBONES: tuple[str, ...] = get_args(BackboneName)
 
 
+#: The imageSize for which costs are planned.
+PLANNED_SIZE_PX = 224
+
+
+class PlannedCost(NamedTuple):
+    """How long a task should run on two cores: seconds whatever its size, and seconds for each of its pictures.
+
+    The second is for pictures of PLANNED_SIZE_PX. The front-end forecasts with it until a training can say more.
+    """
+
+    fixed_s: float
+    s_per_picture: float
+
+
 class TrainingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    """Options that every trainType takes. Callers read the descriptions of the fields in the documents."""
+    """Options that every trainType takes. Callers read the descriptions of the fields in the documents.
+
+    planned_cost: what a task with the default options costs. No trainType may leave it out.
+    """
+
+    planned_cost: ClassVar[PlannedCost]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if not isinstance(cls.__dict__.get("planned_cost"), PlannedCost):
+            raise TypeError(f"{cls.__name__} has no planned_cost; add `planned_cost = PlannedCost(…)` to the class.")
 
     epochs: Annotated[
         int, Meta(ge=1, le=1000, description="the most epochs of training; fewer are trained if they suffice")
@@ -96,9 +120,13 @@ class TrainingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 class ClassificationOptions(TrainingOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     """Options of trainType=classification."""
 
+    planned_cost: ClassVar[PlannedCost] = PlannedCost(fixed_s=4.5, s_per_picture=0.03)
+
 
 class SegmentationOptions(TrainingOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     """Options of trainType=segmentation."""
+
+    planned_cost: ClassVar[PlannedCost] = PlannedCost(fixed_s=24.0, s_per_picture=0.16)
 
     learning_rate: Annotated[float, Meta(ge=1e-6, le=1.0, description="peak learning rate of the optimizer")] = 5e-3
     batch_size: Annotated[int, Meta(ge=1, le=512, description="the most images per optimizer step")] = 8

@@ -1,4 +1,4 @@
-"""Keeps the forecast of all tasks' ends fresh while somebody asks for it, at a bounded share of one processor."""
+"""Makes the forecast anew while somebody asks for it, in a thread and for a bounded share of one processor."""
 
 from __future__ import annotations
 
@@ -7,25 +7,28 @@ import time
 from collections.abc import Callable
 
 from protocol.messages import Tick
-from protocol.task import Task, TaskState
+from protocol.task import Task
 from web.eta import End, forecast
-from web.picture_counts import PictureCounts
-from web.task_cache import TaskCache
+from web.picture_counts import count_pictures
+from web.task_cache import Entry, TaskCache
 
-#: The longest that an answer waits for a count or a forecast; what is not there by then is left out.
+#: The longest that an answer waits for a new forecast. What is not there by then is left out.
 PATIENCE_S = 0.2
-#: One forecast serves all tasks. Made anew when the last one is as old as this many times what it took to make.
+#: A forecast serves all tasks until it is as old as this many times the seconds that it took.
 REST_FACTOR = 20
+#: Before a forecast, folders are counted for this long. Further ones have to wait for the next forecast.
+COUNTING_S = 0.1
 
 
 class Forecaster:
-    """Create inside a running event loop. The work is done in threads: a long queue does not hold up other calls."""
+    """Create inside a running event loop."""
 
     def __init__(self, cache: TaskCache, tick: Callable[[], Tick | None]) -> None:
         """tick: the broker's newest, None while it is away."""
         self._cache = cache
         self._tick = tick
-        self._pictures = PictureCounts()
+        #: By taskId, of the live tasks whose folders have been counted.
+        self.pictures: dict[str, int] = {}
         self._ends: dict[str, End] = {}
         self._due_at_s = 0.0
         self._under_way: asyncio.Task[None] | None = None
@@ -34,26 +37,26 @@ class Forecaster:
         """When the task should end; None when that cannot be said."""
         if task.ended:
             return None
-        if task.state is TaskState.PENDING:
-            await self._pictures.count(task, PATIENCE_S)
-        if time.monotonic() >= self._due_at_s or task.task_id not in self._ends:
-            await self._wait_for_next()
-        if task.task_id not in self._ends:
-            await self._wait_for_next()  # The first had begun before the task came.
+        if task.task_id not in self._ends or time.monotonic() >= self._due_at_s:
+            if self._under_way is None or self._under_way.done():
+                self._under_way = asyncio.create_task(self._make())
+            await asyncio.wait({self._under_way}, timeout=PATIENCE_S)
         return self._ends.get(task.task_id)
-
-    async def _wait_for_next(self) -> None:
-        if self._under_way is None or self._under_way.done():
-            self._under_way = asyncio.create_task(self._make())
-        await asyncio.wait({self._under_way}, timeout=PATIENCE_S)
 
     async def _make(self) -> None:
         await asyncio.sleep(self._due_at_s - time.monotonic())
-        tick, pictures, began_s = self._tick(), self._pictures.known(), time.monotonic()
-        entries = self._cache.entries()
-        workers = tick.workers if tick else 0
-        self._ends = await asyncio.to_thread(
-            lambda: forecast([(entry.task, entry.progress) for entry in entries], workers, pictures, time.time())
-        )
+        began_s, tick, entries = time.monotonic(), self._tick(), self._cache.entries()
+        self._ends = await asyncio.to_thread(self.make, entries, tick.workers if tick else 0)
         ended_s = time.monotonic()
         self._due_at_s = ended_s + REST_FACTOR * (ended_s - began_s)
+
+    def make(self, entries: list[Entry], workers: int) -> dict[str, End]:
+        """Count what is uncounted, then forecast. Runs in a thread."""
+        live = {entry.task.task_id: entry.task for entry in entries if not entry.task.ended}
+        counts = {task_id: count for task_id, count in self.pictures.items() if task_id in live}
+        until_s = time.monotonic() + COUNTING_S
+        for task_id, task in reversed(live.items()):  # the newest first: they are asked for more than the others
+            if task_id not in counts and time.monotonic() < until_s:
+                counts[task_id] = count_pictures(task.spec.project_path)
+        self.pictures = counts
+        return forecast([(entry.task, entry.progress) for entry in entries], workers, counts, time.time())

@@ -11,6 +11,8 @@ OPTIONS = '''
 class BrightnessOptions(TrainingOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     """Options of trainType=brightness."""
 
+    planned_cost: ClassVar[PlannedCost] = PlannedCost(fixed_s=5.0, s_per_picture=0.01)
+
 
 OPTIONS_BY_TRAIN_TYPE["brightness"] = BrightnessOptions
 '''

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from protocol.options import OPTIONS_BY_TRAIN_TYPE
+from protocol.options import OPTIONS_BY_TRAIN_TYPE, TrainingOptions
 from trainer_worker.publishing.kind import Kind, Presentation
 from trainer_worker.training import registry
-from web.eta import S_PER_PICTURE
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -74,5 +73,9 @@ def test_nobody_asks_for_a_train_type_by_name_outside_of_its_room() -> None:
                 assert f'"{name}":' not in text or file.name == "pace.py", f"{file} has a table with {name}"
 
 
-def test_the_forecast_has_a_plan_for_each_train_type() -> None:
-    assert set(S_PER_PICTURE) == set(OPTIONS_BY_TRAIN_TYPE)
+def test_options_without_a_planned_cost_are_refused_at_start() -> None:
+    """The front-end forecasts with it."""
+    with pytest.raises(TypeError, match="CostlessOptions has no planned_cost"):
+
+        class CostlessOptions(TrainingOptions, frozen=True, kw_only=True):
+            pass

@@ -88,5 +88,5 @@ def test_plans_grow_with_the_backbone_and_not_with_the_budget() -> None:
     planned = plans.pop()
     assert sorted(set(planned)) == list(planned)
     of_masks = SegmentationOptions()
-    seconds = [segmentation_plan.SegmenterPlan(100, 1.0, of_masks, backbone).total_s for backbone in backbones]
+    seconds = [segmentation_plan.SegmenterPlan(100, 1.0, of_masks, backbone, 1).total_s for backbone in backbones]
     assert sorted(set(seconds)) == seconds

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from protocol.messages import Tick
 from protocol.task import Task, TaskState
 from tests.sample_tasks import make_spec
 from web import forecaster
 from web.eta import End, forecast
-from web.forecaster import Forecaster
+from web.forecaster import COUNTING_S, Forecaster
 from web.task_cache import TaskCache
 
 TICK = Tick(1, 1, 1, 1, 1)
@@ -69,6 +70,40 @@ def test_a_forecast_that_takes_long_holds_up_neither_the_event_loop_nor_the_answ
     early, later = asyncio.run(run())
     assert early is None
     assert later is not None
+
+
+def test_folders_are_counted_once_and_forgotten_with_their_tasks(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "a.jpg").touch()
+    cache, tasks = make_cache(tmp_path, 1)
+
+    asked = Forecaster(cache, lambda: TICK)
+    asked.make(cache.entries(), workers=1)
+    (tmp_path / "images" / "b.jpg").touch()
+    later = Task(make_spec("later", project_path=str(tmp_path)))
+    cache.put(later, 2)
+    asked.make(cache.entries(), workers=1)
+    assert asked.pictures == {"t0": 1, "later": 2}
+    cache.put(replace(tasks[0], state=TaskState.CANCELLED), 3)
+    asked.make(cache.entries(), workers=1)
+    assert asked.pictures == {"later": 2}
+
+
+def test_counting_ends_in_time_and_the_newest_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache, tasks = make_cache(tmp_path, 3)
+    clock = [100.0]
+
+    def slow_count(project_path: str) -> int:
+        clock[0] += 0.6 * COUNTING_S
+        return 7
+
+    monkeypatch.setattr(forecaster, "count_pictures", slow_count)
+    monkeypatch.setattr("web.forecaster.time.monotonic", lambda: clock[0])
+    asked = Forecaster(cache, lambda: TICK)
+    asked.make(cache.entries(), workers=1)
+    assert asked.pictures == {tasks[2].task_id: 7, tasks[1].task_id: 7}
+    asked.make(cache.entries(), workers=1)
+    assert len(asked.pictures) == 3
 
 
 @pytest.mark.parametrize("tick", [None, Tick(1, 0, 0, 0, 1)])

@@ -14,16 +14,21 @@ from trainer_worker.attempt.job import PlannedStage
 from trainer_worker.attempt.stages import stage_name
 from trainer_worker.backbones.backbone import Backbone
 from trainer_worker.exporting.writing import expected_s
-from trainer_worker.segmentation.skip_features import VIEWS
+from trainer_worker.segmentation.skip_features import FEATURES_MEMORY_BYTES, VIEWS
 from trainer_worker.segmentation.unet_training import batch_size_for, planned_epochs
 
 READ_S_PER_PICTURE = 0.02
 ENCODE_S_PER_PICTURE = 0.006
 TRAIN_START_S = 3.0
 TRAIN_S_PER_PICTURE = 0.011
+#: For each channel of the output beyond the first. Each class of a classes.txt is a channel.
+TRAIN_S_PER_PICTURE_AND_CHANNEL = 0.0005
 #: The part of a step that depends neither on the batch nor on the picture size.
 TRAIN_S_PER_STEP = 0.007
 CHECK_S_PER_PICTURE = 0.03
+CHECK_S_PER_PICTURE_AND_CHANNEL = 0.005
+#: Size of one view's features in memory with lite0.
+VIEW_BYTES = 690_000
 CHECK_START_S = 2.0
 PUBLISH_S = 0.3
 #: What follows training is planned to take this many times as long, because the machine may have other work.
@@ -42,12 +47,14 @@ class SegmenterPlan:
 
     pairs: the number of pictures with masks.
     tiles: how many squares of the model's input size a picture yields on average.
+    channels: of the model's output.
     """
 
     pairs: int
     tiles: float
     options: SegmentationOptions
     backbone: Backbone
+    channels: int
 
     @property
     def total_s(self) -> float:
@@ -81,12 +88,19 @@ class SegmenterPlan:
         trained = (self.pairs - self._held_out) * self.tiles
         epochs = planned_epochs(math.ceil(trained), self.options)
         steps = epochs * math.ceil(trained / batch_size_for(math.ceil(trained), self.options))
-        encode_s = min(VIEWS, epochs) * ENCODE_S_PER_PICTURE * self.backbone.features_cost
-        of_pictures_s = trained * (encode_s + epochs * TRAIN_S_PER_PICTURE) * self._size
+        encode_s = self._encodings(trained, epochs) * ENCODE_S_PER_PICTURE * self.backbone.features_cost
+        decode_s = epochs * (TRAIN_S_PER_PICTURE + (self.channels - 1) * TRAIN_S_PER_PICTURE_AND_CHANNEL)
+        of_pictures_s = trained * (encode_s + decode_s) * self._size
         return (
             PlannedStage("read", self.pairs * READ_S_PER_PICTURE * self.tiles),
             PlannedStage("train", TRAIN_START_S + steps * TRAIN_S_PER_STEP + of_pictures_s),
         )
+
+    def _encodings(self, trained: float, epochs: int) -> float:
+        """How often each picture is encoded. Views that do not fit into memory are encoded again in each epoch."""
+        views = min(VIEWS, epochs)
+        kept = min(1.0, FEATURES_MEMORY_BYTES / (trained * views * self._size * VIEW_BYTES))
+        return kept * views + (1.0 - kept) * epochs
 
     def _finishing(self, held_out: float) -> list[PlannedStage]:
         """The stages after training."""
@@ -110,4 +124,5 @@ class SegmenterPlan:
 
     def _check_s(self) -> float:
         """The seconds for checking one picture."""
-        return CHECK_S_PER_PICTURE * self._size * self.backbone.features_cost
+        of_channels_s = (self.channels - 1) * CHECK_S_PER_PICTURE_AND_CHANNEL
+        return self._size * (CHECK_S_PER_PICTURE * self.backbone.features_cost + of_channels_s)

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+#: The encoder's features are kept up to this size (docs/choices.md, "Views of a picture in memory").
+FEATURES_MEMORY_BYTES = 2 * 1024**3
 #: The eight ways to mirror and turn a square: view k mirrors left-right (k & 1), top-bottom (k & 2) and swaps the axes
 #: (k & 4). View 0 is the picture itself.
 VIEWS = 8

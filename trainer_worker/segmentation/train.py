@@ -29,11 +29,8 @@ from trainer_worker.segmentation.interim_model import InterimModel
 from trainer_worker.segmentation.plan import SegmenterPlan
 from trainer_worker.segmentation.publication import publish_segmenter
 from trainer_worker.segmentation.record import TrainedSegmenter, headline
-from trainer_worker.segmentation.skip_features import SkipFeatures
+from trainer_worker.segmentation.skip_features import FEATURES_MEMORY_BYTES, SkipFeatures
 from trainer_worker.segmentation.unet_training import MaskedFeatures, fit_decoder
-
-#: The encoder's features are kept up to this size (docs/choices.md, "Views of a picture in memory").
-FEATURES_MEMORY_BYTES = 2 * 1024**3
 
 
 def train(attempt: Attempt) -> TrainingResult:
@@ -46,13 +43,13 @@ def train(attempt: Attempt) -> TrainingResult:
     start_runtimes(options.exports, attempt.threads)
     make_repeatable(options.seed)
     folders = scan_mask_folders(job.files, DecodingBudget(job.decoding_bytes))
-    pairs, tiles = len(folders.pairs), max(1, options.tiles)
-    chosen = choose_backbone(job, lambda backbone: SegmenterPlan(pairs, tiles, options, backbone).total_s)
-    attempt.reporter.plan(SegmenterPlan(pairs, tiles, options, chosen.backbone).stages())
+    pairs, tiles, channels = len(folders.pairs), max(1, options.tiles), folders.classes.channels
+    chosen = choose_backbone(job, lambda backbone: SegmenterPlan(pairs, tiles, options, backbone, channels).total_s)
+    attempt.reporter.plan(SegmenterPlan(pairs, tiles, options, chosen.backbone, channels).stages())
 
     stages.enter("read")
     data = read_mask_dataset(folders, options, attempt)
-    plan = SegmenterPlan(len(folders.pairs), data.tiles_each, options, chosen.backbone)
+    plan = SegmenterPlan(len(folders.pairs), data.tiles_each, options, chosen.backbone, channels)
     attempt.reporter.plan(plan.stages())
 
     stages.enter("train")
