@@ -34,7 +34,6 @@ from benchmarks.recipes import copy_class_folders
 from benchmarks.service_processes import ServiceProcesses
 from demo.digits_data import make_digits_project
 from trainer_worker.pictures.text_files import CLASSES_FILE
-from trainer_worker.segmentation.folders import IMAGE_FOLDER, MASK_FOLDERS
 
 TARGET_FIRST_SHARE, TARGET_END_SHARE = 0.25, 1.0
 POLL_S = 0.02
@@ -144,6 +143,10 @@ def follow(service: ServiceProcesses, task_id: str, budget_s: int, score_name: s
     return outcome
 
 
+#: The folders of masks that the sets of the benchmarks have.
+MASK_FOLDERS = ("masks", "labels")
+
+
 def train_type_of(source: Path) -> str:
     return "segmentation" if any((source / name).is_dir() for name in MASK_FOLDERS) else "classification"
 
@@ -153,7 +156,7 @@ def lay_out(source: Path, project: Path, per_class: int) -> None:
         copy_class_folders(source, project, per_class)
         return
     # Copies, not links as in segmentation_recipes: the service refuses links that lead out of the project.
-    for name in (IMAGE_FOLDER, *MASK_FOLDERS):
+    for name in ("images", *MASK_FOLDERS):
         if (source / name).is_dir():
             shutil.copytree(source / name, project / name)
     if (source / CLASSES_FILE).is_file():

@@ -27,7 +27,7 @@ from benchmarks.dataset_folder import dataset_folder
 from benchmarks.machine import describe_machine
 from demo.segmentation_data import make_kinds_project, make_segmentation_project, make_thin_lines_project
 from trainer_worker.pictures.text_files import CLASSES_FILE
-from trainer_worker.segmentation.folders import IMAGE_FOLDER, MASK_FOLDERS, scan
+from trainer_worker.segmentation.folders import scan
 
 COMPARISON = Comparison(
     "benchmarks.segmentation_recipe_runs",
@@ -57,9 +57,13 @@ DRAWN = {
 }
 
 
+#: The folders that the sets of the benchmarks have.
+MASK_FOLDERS = ("masks", "labels")
+
+
 def link_project(source: Path, project: Path) -> None:
     """The source's pictures and masks as a project of its own: the source gets neither models/ nor checkpoints."""
-    for name in (IMAGE_FOLDER, *MASK_FOLDERS):
+    for name in ("images", *MASK_FOLDERS):
         if (source / name).is_dir():
             shutil.copytree(source / name, project / name)
     if (source / CLASSES_FILE).is_file():

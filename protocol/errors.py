@@ -30,6 +30,8 @@ FAILURE_CODES: dict[str, FailureClass] = {
     "project_dir_changed": FailureClass.DATA,
     "link_leaves_project": FailureClass.DATA,
     "project_dir_not_writable": FailureClass.DATA,
+    "layout_unclear": FailureClass.DATA,
+    "layout_unsupported": FailureClass.DATA,
     "no_images": FailureClass.DATA,
     "too_few_classes": FailureClass.DATA,
     "bad_labels_info": FailureClass.DATA,

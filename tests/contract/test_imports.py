@@ -43,8 +43,8 @@ ZMQ_FILES = {
 ROOMS = {
     "pictures": set(),
     "layouts": {"pictures"},
-    "project": {"pictures"},
-    "attempt": {"pictures", "project"},
+    "project": {"pictures", "layouts"},
+    "attempt": {"pictures", "layouts", "project"},
     "backbones": {"attempt"},
     "optimization": set(),
     "exporting": {"project"},
@@ -69,7 +69,7 @@ ROOMS = {
         "exporting",
         "publishing",
     },
-    "training": {"pictures", "project", "attempt", "backbones", "publishing"},
+    "training": {"pictures", "layouts", "project", "attempt", "backbones", "publishing"},
     "agent": {"project", "training"},
     "__main__.py": {"pictures", "training", "agent"},
 }
@@ -212,8 +212,12 @@ def test_only_one_room_touches_what_the_worker_keeps_in_a_project() -> None:
         for node in ast.walk(ast.parse(file.read_text()))
         if isinstance(node, ast.Constant) and node.value in ("models", ".tfmodel")
     }
-    # The other one tells class folders from ours.
-    assert named == {"trainer_worker/project/folder.py", "trainer_worker/classification/folders.py"}
+    # The others tell a user's folders from ours.
+    assert named == {
+        "trainer_worker/project/folder.py",
+        "trainer_worker/layouts/tree.py",
+        "trainer_worker/pictures/litter.py",
+    }
 
 
 def test_the_room_of_projects_writes_and_removes_nothing_by_path() -> None:

@@ -274,3 +274,23 @@ def test_the_views_are_all_the_ways_to_lay_a_square() -> None:
     assert len({view.tobytes() for view in views}) == 8
     turns = {np.rot90(side, turn).tobytes() for side in (square, square[::-1]) for turn in range(4)}
     assert {view.tobytes() for view in views} == turns
+
+
+def test_the_callers_split_scores_with_its_own_pictures(source: Path, tmp_path: Path) -> None:
+    """A copy of a picture that scores doesn't train either."""
+    masks = sorted((source / "masks").glob("digits_*"))
+    for number, mask in enumerate(masks):
+        part = ("train", "train", "val", "test")[number % 4]
+        picture = source / "images" / mask.name.replace("_mask", "")
+        for folder, path in (("images", picture), ("masks", mask)):
+            (tmp_path / part / folder).mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, tmp_path / part / folder)
+    for folder, name in (("images", "copy.png"), ("masks", "copy_mask.png")):
+        shutil.copy(min((tmp_path / "test" / folder).iterdir()), tmp_path / "train" / folder / name)
+    folders = scan(tmp_path)
+    examples = read_pairs(folders, Cutting(SIDE), 2, lambda share: None)
+    split = segmentation.split_pairs(folders, segmentation.classes_of_pairs(examples, folders), SegmentationOptions())
+    sides = [{folders.name_of(folders.pairs[row].picture) for row in rows} for rows in (split.train, split.held_out)]
+    assert {name.split("/")[0] for name in sides[0]} == {"train"}
+    assert "train/images/copy.png" not in sides[0]
+    assert sides[1] == {folders.name_of(pair.picture) for pair in folders.pairs if pair.part == "test"}

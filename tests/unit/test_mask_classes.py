@@ -171,7 +171,7 @@ def test_a_project_with_a_list_gives_numbers_and_skips_masks_without_any_label(
     assert folders.classes == MaskClasses(("background", "road", "tree"), listed=True)
     masks = read_pairs(folders, Cutting(64), 2, lambda fraction: None).masks
     assert set(np.unique(masks)) == {0, 1, 2, 255}
-    assert [pair.mask.stem for pair in folders.pairs] == ["p0", "p1", "p3", "p4"]
+    assert [pair.mask_file(folders.reader).stem for pair in folders.pairs] == ["p0", "p1", "p3", "p4"]
     assert [(skip.file, "every pixel is 255" in skip.reason) for skip in folders.skipped] == [("masks/p2.png", True)]
     assert pictures_with(masks, 3)[:, 1:].any(axis=1).tolist() == [True, True, True, False]
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trainer_worker.pictures.contents import content_groups, content_hashes
-from trainer_worker.pictures.splits import conflicts, stratified_split
+from trainer_worker.pictures.splits import conflicts, given_split, stratified_split
 from trainer_worker.pictures.user_files import UserFiles
 
 
@@ -83,3 +83,16 @@ def test_rows_whose_side_is_given_keep_it_and_only_new_ones_fill_up() -> None:
         assert {0, 1, 2} < held_out, "held out before"
         assert held_out <= {0, 1, 2, *range(15, 20)}, "trained on before"
         assert len(held_out) == 5
+
+
+def test_the_callers_split_is_kept_but_for_copies() -> None:
+    classes, groups = np.array([0, 0, 1, 1, 0, 1, 1]), np.array([0, 1, 2, 3, 0, 4, 5])
+    split = given_split(classes, groups, np.array([0, 1, 2, 3]), np.array([4, 5]))
+    assert split.train.tolist() == [1, 2, 3]  # row 0 is a copy of row 4, which scores
+    assert split.held_out.tolist() == [4, 5]  # row 6 is in neither part
+
+
+def test_a_class_that_is_all_copies_still_trains() -> None:
+    split = given_split(np.array([0, 1, 1, 0, 1]), np.array([0, 1, 2, 0, 3]), np.array([0, 1, 2]), np.array([3, 4]))
+    assert split.train.tolist() == [0, 1, 2]
+    assert split.held_out.tolist() == [4]

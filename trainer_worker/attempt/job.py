@@ -22,7 +22,8 @@ class Job:
 
     project: the user's folder; models/ and .tfmodel/ are reached through it only. fingerprint: for the manifest, see
     unchanged.py. weights_file: of a backbone that needs one, see weights_files.py. work_dir: where models are made and
-    checked, see work_folder.py. decoding_bytes: what all threads together may take for decoding pictures.
+    checked, see work_folder.py. decoding_bytes: what all threads together may take for decoding pictures. unpacked:
+    where the project's archives were unpacked, see unpacked_archives.py.
     """
 
     task_id: str
@@ -34,11 +35,17 @@ class Job:
     weights_file: Path | None = None
     work_dir: Path | None = None
     decoding_bytes: int = DEFAULT_BYTES
+    unpacked: Path | None = None
 
     @property
     def project_dir(self) -> Path:
-        """Where the user's pictures lie."""
+        """The user's folder."""
         return self.project.path
+
+    @property
+    def pictures_dir(self) -> Path:
+        """Where the pictures lie: the user's folder, or what its archives were unpacked to."""
+        return self.unpacked or self.project.path
 
     @property
     def checkpoints(self) -> Checkpoints:

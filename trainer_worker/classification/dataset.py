@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import math
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from trainer_worker.classification.features import CachedFeatures, PictureFeatur
 from trainer_worker.classification.folders import ClassFolders, keep_trainable
 from trainer_worker.pictures.contents import content_groups, content_hashes
 from trainer_worker.pictures.images import UnreadableImageError
-from trainer_worker.pictures.splits import Split, conflicts, stratified_split
+from trainer_worker.pictures.splits import Split, conflicts, given_split, stratified_split
 from trainer_worker.pictures.user_files import SkippedFile, skipped_warnings
 from trainer_worker.project.continuation import LastTraining
 
@@ -39,6 +39,17 @@ class Dataset:
     pooled: np.ndarray
     skipped: list[SkippedFile]
     unread: int = 0
+
+    def set_aside(self) -> str:
+        """A hash of the pictures that the caller's own split keeps from training; "" where there is none.
+
+        Weights that were trained on one of them must not be used to go on.
+        """
+        given = self.folders.callers_split()
+        if given is None:
+            return ""
+        kept = sorted(self.contents[row] for row in np.setdiff1d(np.arange(len(self.contents)), given[0]))
+        return hashlib.sha256("".join(kept).encode()).hexdigest()
 
 
 def read_dataset(
@@ -123,27 +134,37 @@ def split_dataset(data: Dataset, job: Job, last: LastTraining | None) -> tuple[S
     folders, groups = data.folders, content_groups(data.contents)
     options = job.options
     sides = last.sides(data.contents) if last else None
-    split = stratified_split(folders.classes, groups, options.validation_split, options.seed, sides)
+    given = folders.callers_split()
+    if given is None:
+        split = stratified_split(folders.classes, groups, options.validation_split, options.seed, sides)
+    else:
+        split = given_split(folders.classes, groups, *given)
     if not len(split.held_out):
         raise TrainingError(
             "too_few_classes",
             f"The images of {', '.join(folders.labels)} are copies of one picture for each class, or the same in "
             "several classes; scoring the model needs two different pictures of a class. Add more.",
         )
-    return split, [*skipped_warnings(data.skipped), *folders.warnings, *_warnings(folders, groups, split, job)]
+    return split, [*skipped_warnings(data.skipped), *folders.all_warnings(), *_warnings(folders, groups, split)]
 
 
-def _warnings(folders: ClassFolders, groups: np.ndarray, split: Split, job: Job) -> list[str]:
+def _warnings(folders: ClassFolders, groups: np.ndarray, split: Split) -> list[str]:
     warnings = []
+    given = folders.callers_split()
+    if given is not None:
+        copies = sum(map(len, given)) - len(split.train) - len(split.held_out)
+        warnings.append(
+            f"The folder's own split was used: {len(split.train)} pictures train and {len(split.held_out)} score the "
+            "model. validationSplit was not used."
+        )
+        if copies:
+            warnings.append(f"{copies} pictures stand in both parts of the split, and are left out of one of them.")
     for rows in conflicts(groups, folders.classes):
-        names = ", ".join(picture_name(folders.files[row], job) for row in rows)
+        names = ", ".join(folders.name_of(row) for row in rows)
         warnings.append(f"The same picture stands in different classes: {names}. Keep only the right one.")
     scored = set(folders.classes[split.held_out].tolist())
     for index, label in enumerate(folders.labels):
         if index not in scored:
-            warnings.append(f"Class {label!r} has no held-out image, as all of its images are the same; add others.")
+            why = "as all of its images are the same; add others" if given is None else "so nothing tells how it does"
+            warnings.append(f"Class {label!r} has no held-out image, {why}.")
     return warnings
-
-
-def picture_name(path: Path, job: Job) -> str:
-    return path.relative_to(job.project_dir).as_posix()

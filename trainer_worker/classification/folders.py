@@ -1,87 +1,130 @@
-"""Reads the class folders of a project: which files belong to which class.
-
-projectDir/images/<class>/...    or    projectDir/<class>/...
-projectDir/labels_info.txt       optional: a header line, then `name,index` lines; fixes the label order
-"""
+"""The pictures of a project with their classes: from the recognised layout to what a training needs."""
 
 from __future__ import annotations
 
-import csv
-import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from protocol.data_report import MAX_COUNTED_CLASSES, MAX_FINDINGS, DataReport, Finding, Severity
 from protocol.errors import TrainingError
+from trainer_worker.layouts.class_findings import taken_for_pictures
+from trainer_worker.layouts.class_folders import recognise_classes
+from trainer_worker.layouts.layout import ClassLayout, Part
+from trainer_worker.layouts.tree import Tree, walk
 from trainer_worker.pictures.decoding_budget import DecodingBudget
 from trainer_worker.pictures.images import PictureReader, UnreadableImageError
-from trainer_worker.pictures.listing import find_images, is_litter
-from trainer_worker.pictures.text_files import LABELS_FILE, MAX_TEXT_FILE_BYTES
-from trainer_worker.pictures.user_files import Entry, RefusedFileError, SkippedFile, UserFiles
+from trainer_worker.pictures.litter import NO_PICTURES_BUT_LIKE_THEM, suffix_of
+from trainer_worker.pictures.user_files import SkippedFile, UserFiles
 
 MIN_IMAGES_PER_CLASS = 2
 MIN_CLASSES = 2
-MOST_INDEX_DIGITS = 6
 #: How many unreadable files or folders an error names; the result lists them all.
 _NAMED_IN_ERRORS = 10
-#: Folders of projectDir that are never a class when the class folders lie in projectDir itself.
-_NOT_CLASSES = frozenset({"models", "images", "__macosx"})
+#: The number of each part in ClassFolders.parts.
+PART_NUMBERS = {Part.ANY: 0, Part.TRAIN: 1, Part.VAL: 2, Part.TEST: 3}
+TRAINING_PARTS = (PART_NUMBERS[Part.ANY], PART_NUMBERS[Part.TRAIN])
 
 
 @dataclass(frozen=True)
 class ClassFolders:
     """The pictures of a project. labels[classes[i]] is what files[i] shows; classes is int64 (n,).
 
-    reader: reads them. skipped: what can't be a picture, such as links that lead out of the project.
+    parts: int8 (n,), the part of the caller's own split that each belongs to, see PART_NUMBERS. reader: reads them.
+    layout: the layout's name and rule. findings: what its owner should know of the folder. warnings: what was found
+    while its pictures were read. skipped: what can't be a picture, such as links that lead out of the project.
     """
 
     labels: tuple[str, ...]
     files: tuple[Path, ...]
     classes: np.ndarray
+    parts: np.ndarray
     reader: PictureReader
+    layout: tuple[str, str] = ("", "")
+    findings: tuple[Finding, ...] = ()
     warnings: tuple[str, ...] = ()
     skipped: tuple[SkippedFile, ...] = ()
 
     def only(self, rows: np.ndarray) -> ClassFolders:
         """The same labels with these files only."""
-        return replace(self, files=tuple(self.files[row] for row in rows), classes=self.classes[rows])
+        files = tuple(self.files[row] for row in rows)
+        return replace(self, files=files, classes=self.classes[rows], parts=self.parts[rows])
+
+    def callers_split(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Rows that train and rows that score, as the caller's own split has them; None where there is none."""
+        scoring = next((part for part in (Part.TEST, Part.VAL) if (self.parts == PART_NUMBERS[part]).any()), None)
+        if scoring is None:
+            return None
+        return np.flatnonzero(np.isin(self.parts, TRAINING_PARTS)), np.flatnonzero(self.parts == PART_NUMBERS[scoring])
+
+    def name_of(self, row: int) -> str:
+        """The path of a picture relative to the project, for messages and reports."""
+        return self.reader.files.name_of(self.files[row])
 
     def counts(self) -> dict[str, int]:
         numbers = np.bincount(self.classes, minlength=len(self.labels))
         return dict(zip(self.labels, numbers.tolist(), strict=True))
 
+    def all_warnings(self) -> list[str]:
+        """The findings that are warnings, as sentences with their cure, and then what was found while reading."""
+        found = [finding for finding in self.findings if finding.severity is not Severity.INFO]
+        return [*(f"{finding.sentence} {finding.cure}".strip() for finding in found), *self.warnings]
+
+    def report(self) -> DataReport:
+        """What names tell of the folder. split: pictures of the caller's own split, if there is one."""
+        name, rule = self.layout
+        counts = dict(list(self.counts().items())[:MAX_COUNTED_CLASSES])
+        numbers = {part: int((self.parts == number).sum()) for part, number in PART_NUMBERS.items()}
+        split = {part.value: number for part, number in numbers.items() if part is not Part.ANY and number}
+        findings = self.findings[:MAX_FINDINGS]
+        return DataReport(name, rule, len(self.files), counts, split, len(self.skipped), findings)
+
 
 def scan(project_dir: Path, decoding: DecodingBudget | None = None) -> ClassFolders:
-    """Find the class folders and their candidate pictures, without opening any.
+    """Recognise the layout of a project and list its candidate pictures, without opening any.
 
     Labels come in the order of labels_info.txt, else sorted by name; files are sorted within a class.
-    decoding: the memory for reading them later. Raises TrainingError project_dir_missing, no_images, bad_labels_info.
+    decoding: the memory for reading them later. Raises TrainingError project_dir_missing, no_images, bad_labels_info,
+    layout_unclear, layout_unsupported.
     """
     if not project_dir.is_dir():
         raise TrainingError("project_dir_missing", f"projectDir {project_dir} is not a folder; create it first.")
-    reader = PictureReader(UserFiles(project_dir), decoding or DecodingBudget())
-    folders, skipped = _class_folders(reader.files)
-    labels = _label_order(reader.files, folders)
-    files: list[Path] = []
-    classes: list[int] = []
-    for index, label in enumerate(labels):
-        found = folders[label]
-        files += found
-        classes += [index] * len(found)
-    return ClassFolders(tuple(labels), tuple(files), np.array(classes, np.int64), reader, skipped=tuple(skipped))
+    files = UserFiles(project_dir)
+    tree = walk(files)
+    layout = recognise_classes(tree)
+    return _class_folders(layout, tree, PictureReader(files, decoding or DecodingBudget()))
+
+
+def _class_folders(layout: ClassLayout, tree: Tree, reader: PictureReader) -> ClassFolders:
+    position = {label: number for number, label in enumerate(layout.labels)}
+    pictures = layout.pictures
+    no_pictures = taken_for_pictures(tree.files, [picture.path for picture in pictures])
+    named = (SkippedFile(path, NO_PICTURES_BUT_LIKE_THEM[suffix_of(path)]) for path in no_pictures)
+    return ClassFolders(
+        layout.labels,
+        tuple(reader.files.project_dir / picture.path for picture in pictures),
+        np.array([position[picture.label] for picture in pictures], np.int64),
+        np.array([PART_NUMBERS[picture.part] for picture in pictures], np.int8),
+        reader,
+        (layout.name, layout.rule),
+        layout.findings,
+        skipped=(*tree.skipped, *named),
+    )
 
 
 def keep_trainable(folders: ClassFolders, unreadable: Mapping[int, UnreadableImageError]) -> ClassFolders:
-    """Leave out unreadable files (by index into files), then classes with fewer than two pictures.
+    """Leave out unreadable files (by index into files), then classes with fewer than two pictures or none to train on.
 
     Each class left out is named in the warnings. Raises TrainingError no_images or too_few_classes, naming the
     classes with their counts and the first unreadable files with reasons.
     """
     readable = np.array([index not in unreadable for index in range(len(folders.files))], dtype=bool)
     numbers = np.bincount(folders.classes[readable], minlength=len(folders.labels))
-    kept = [index for index, number in enumerate(numbers) if number >= MIN_IMAGES_PER_CLASS]
+    may_train = readable & np.isin(folders.parts, TRAINING_PARTS)
+    trains = np.bincount(folders.classes[may_train], minlength=len(folders.labels))
+    kept = [index for index, number in enumerate(numbers) if number >= MIN_IMAGES_PER_CLASS and trains[index]]
     if len(kept) < MIN_CLASSES:
         code = "too_few_classes" if numbers.any() else "no_images"
         raise TrainingError(code, _too_few(folders, numbers, unreadable.values()))
@@ -89,122 +132,19 @@ def keep_trainable(folders: ClassFolders, unreadable: Mapping[int, UnreadableIma
     rows = [row for row in np.flatnonzero(readable) if folders.classes[row] in new_index]
     dropped = [
         f"Class {label!r} was left out: {number} readable image{'' if number == 1 else 's'}, "
-        f"{MIN_IMAGES_PER_CLASS} are needed; the indexes of the classes after it moved down."
-        for label, number in zip(folders.labels, numbers, strict=True)
-        if number < MIN_IMAGES_PER_CLASS
+        f"{MIN_IMAGES_PER_CLASS} are needed{'' if trains[index] else ', one of them to train on'}; the indexes of the "
+        "classes after it moved down."
+        for index, (label, number) in enumerate(zip(folders.labels, numbers, strict=True))
+        if index not in new_index
     ]
     return replace(
         folders,
         labels=tuple(folders.labels[index] for index in kept),
         files=tuple(folders.files[row] for row in rows),
         classes=np.array([new_index[folders.classes[row]] for row in rows], dtype=np.int64),
+        parts=folders.parts[rows],
         warnings=(*folders.warnings, *dropped),
     )
-
-
-def _class_folders(files: UserFiles) -> tuple[dict[str, list[Path]], list[SkippedFile]]:
-    """Candidate pictures by class name. A folder without any is a class (to warn of) only inside images/."""
-    images = files.project_dir / "images"
-    inside, skipped = _pictures_by_folder(files, images) if files.has_folder(images) else ({}, [])
-    if any(inside.values()):
-        return inside, skipped
-    around, others_skipped = _pictures_by_folder(files, files.project_dir)
-    around = {name: found for name, found in around.items() if found and name.lower() not in _NOT_CLASSES}
-    if around:
-        return around, others_skipped
-    loose = sum(len(find_images(files, folder).pictures) for folder in (images, files.project_dir))
-    found = f"{loose} images lie there but not in class folders" if loose else "there are no images there"
-    named = [f"{skip.file}: {skip.reason}" for skip in skipped or others_skipped]
-    raise TrainingError(
-        "no_images",
-        f"No class folders with images in {images} or {files.project_dir}: {found}. "
-        "Make one folder for each class, named after it, and put its images inside."
-        + (f" Skipped: {_some(named, '; ')}." if named else ""),
-    )
-
-
-def _pictures_by_folder(files: UserFiles, root: Path) -> tuple[dict[str, list[Path]], list[SkippedFile]]:
-    pictures: dict[str, list[Path]] = {}
-    skipped: list[SkippedFile] = []
-    try:
-        entries = files.entries(root)
-    except RefusedFileError as refused:
-        return {}, [SkippedFile(files.name_of(root), refused.reason)]
-    for entry in entries:
-        path = root / entry.name
-        if entry.name.startswith(".") or entry.name.lower() == "__macosx" or entry.kind == "file":
-            continue
-        if entry.kind != "folder" and (reason := _why_no_class(files, path, entry)):
-            skipped += [] if is_litter(entry.name) else [SkippedFile(files.name_of(path), reason)]
-        elif entry.kind == "folder" or files.has_folder(path):
-            found = find_images(files, path, recursive=True)
-            pictures[unicodedata.normalize("NFC", entry.name)] = found.pictures
-            skipped += found.skipped
-    return pictures, skipped
-
-
-def _why_no_class(files: UserFiles, path: Path, entry: Entry) -> str:
-    """In words, of what is neither a folder nor a file; "" for a link to either."""
-    if entry.kind == "other":
-        return "it is a pipe, a socket or a device"
-    try:
-        place, parent = files.find(path), files.find(path.parent)
-    except RefusedFileError as refused:
-        return refused.reason
-    holds_itself = place.kind == "folder" and f"{parent.real}/".startswith(f"{place.real}/")
-    return "it is a link to a folder that holds the link itself" if holds_itself else ""
-
-
-def _label_order(files: UserFiles, folders: Mapping[str, list[Path]]) -> list[str]:
-    try:
-        content = files.read_small(files.project_dir / LABELS_FILE, MAX_TEXT_FILE_BYTES)
-    except RefusedFileError as refused:
-        raise _bad_labels(f"is not used: {refused.reason}") from refused
-    if content is None:
-        return sorted(folders)
-    labels = _read_labels_info(content)
-    missing = [label for label in labels if label not in folders]
-    if missing:
-        raise _bad_labels(f"lists {_some(missing)}, but there is no such class folder with images")
-    unlisted = [name for name, found in folders.items() if found and name not in labels]
-    if unlisted:
-        raise _bad_labels(f"does not list the class folder(s) {_some(unlisted)}")
-    return labels
-
-
-def _read_labels_info(content: bytes) -> list[str]:
-    try:
-        rows = list(csv.reader(content.decode("utf-8-sig").splitlines(), skipinitialspace=True))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise _bad_labels(f"can't be read as UTF-8 text with commas ({error})") from error
-    by_index: dict[int, str] = {}
-    # The first line is a header; a file that begins with a label all the same is understood too.
-    start = 0 if rows and rows[0] and _is_index(rows[0][-1]) else 1
-    for number, row in enumerate(rows[start:], start=start + 1):
-        if not any(cell.strip() for cell in row):
-            continue
-        name, index = unicodedata.normalize("NFC", ",".join(row[:-1]).strip()), row[-1].strip()
-        if not name or not _is_index(index):
-            raise _bad_labels(f"has {','.join(row)[:80]!r} in line {number}; expected is name,index, e.g. daisy,0")
-        if int(index) in by_index:
-            raise _bad_labels(f"gives index {int(index)} to both {by_index[int(index)]!r} and {name!r}")
-        if name in by_index.values():
-            raise _bad_labels(f"lists {name!r} twice")
-        by_index[int(index)] = name
-    if not by_index:
-        raise _bad_labels("lists no labels; after a header line it takes one name,index line for each class folder")
-    if sorted(by_index) != list(range(len(by_index))):
-        gaps = [str(index) for index in range(len(by_index)) if index not in by_index]
-        raise _bad_labels(f"must number its {len(by_index)} labels from 0 without gaps; missing: {_some(gaps)}")
-    return [by_index[index] for index in range(len(by_index))]
-
-
-def _is_index(text: str) -> bool:
-    return text.strip().isascii() and text.strip().isdigit() and len(text.strip()) <= MOST_INDEX_DIGITS
-
-
-def _bad_labels(problem: str) -> TrainingError:
-    return TrainingError("bad_labels_info", f"{LABELS_FILE} {problem}. Correct the file, or delete it to sort by name.")
 
 
 def _too_few(folders: ClassFolders, numbers: np.ndarray, unreadable: Iterable[UnreadableImageError]) -> str:

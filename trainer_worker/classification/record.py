@@ -10,7 +10,7 @@ import numpy as np
 from protocol.end_reason import EndReason
 from trainer_worker.attempt.job import Job
 from trainer_worker.backbones.backbone import ChosenBackbone
-from trainer_worker.classification.dataset import Dataset, picture_name
+from trainer_worker.classification.dataset import Dataset
 from trainer_worker.classification.fine_tuning import Classifier, History
 from trainer_worker.classification.kind import KIND
 from trainer_worker.classification.scores import ClassScores
@@ -41,13 +41,13 @@ def headline(scores: ClassScores, data: Dataset) -> dict[str, float]:
 
 
 def describe_training(
-    trained: Trained, scores: ClassScores, probabilities: np.ndarray, exports: Exports, job: Job
+    trained: Trained, scores: ClassScores, probabilities: np.ndarray, exports: Exports
 ) -> dict[str, Any]:
     data, split, history = trained.data, trained.split, trained.history
     labels = data.folders.labels
     held_out = [
         {
-            "file": picture_name(data.folders.files[row], job),
+            "file": data.folders.name_of(row),
             "truth": labels[data.folders.classes[row]],
             "predicted": labels[int(given.argmax())],
             "probability": float(given.max()),

@@ -87,7 +87,7 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     if not tf.config.list_physical_devices("GPU"):  # some GPU kernels refuse it
         tf.config.experimental.enable_op_determinism()
     stages = Stages(reporter)
-    folders = scan(job.project_dir, DecodingBudget(job.decoding_bytes))
+    folders = scan(job.pictures_dir, DecodingBudget(job.decoding_bytes))
     images = len(folders.files)
     chosen = choose_backbone(job, lambda backbone: planned_s(images, job, backbone))
     backbone = chosen.backbone
@@ -231,7 +231,7 @@ def _publish(
 
     def describe(exports: Exports, warnings: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
         described = dataclasses.replace(trained, warnings=[*scores.warnings(), *trained.warnings, *warnings])
-        metrics = describe_training(described, scores, probabilities, exports, job)
+        metrics = describe_training(described, scores, probabilities, exports)
         return metrics, describe_model(described, scores, exports, job)
 
     proof = HeldOut(_pictures(data, split.held_out, job), probabilities, functools.partial(accuracy, truth))
@@ -307,6 +307,7 @@ def _terms_of_continuation(data: Dataset, backbone: Backbone, job: Job) -> dict[
         "options": options,
         "labels": list(data.folders.labels),
         "grey": data.folders.reader.grey.facts,
+        "set_aside": data.set_aside(),
         "backbone": [backbone.name, backbone.weights_sha256],  # not the option: "auto" may choose the same one
         "tensorflow": tf.__version__,
     }

@@ -6,6 +6,7 @@ unclear ends in a TrainingError that names the files and the cure.
 
 from __future__ import annotations
 
+import array
 import enum
 from dataclasses import dataclass
 
@@ -38,7 +39,7 @@ class ClassLayout:
     """Pictures with one class each.
 
     name: the layout's row in table.py. rule: how it was recognised, as a sentence for the report. labels: in the order
-    of the model's outputs. pictures: sorted by class, then by path.
+    of the model's outputs. pictures: sorted by class, then by path. label_files: small files that the labels come from.
     """
 
     name: str
@@ -46,6 +47,7 @@ class ClassLayout:
     labels: tuple[str, ...]
     pictures: tuple[LabelledFile, ...]
     findings: tuple[Finding, ...] = ()
+    label_files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,16 +64,17 @@ class ObjectMasks:
     files: tuple[tuple[str, str], ...]
 
 
+#: x and y in turn, of one closed outline: compact, since a set may have millions of points.
+Outline = array.array
+
+
 @dataclass(frozen=True)
 class Polygon:
-    """The outline of one object. points: (x, y) in pixels of the picture as annotated, at least three.
-
-    holes: outlines of the same kind that are cut out of it.
-    """
+    """The area of one object. outline: at least three points. holes: outlines that are cut out of it."""
 
     class_name: str
-    points: tuple[tuple[float, float], ...]
-    holes: tuple[tuple[tuple[float, float], ...], ...] = ()
+    outline: Outline[float]
+    holes: tuple[Outline[float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,14 +88,24 @@ class Bitmap:
 
 
 @dataclass(frozen=True)
-class Drawing:
-    """Objects to be drawn into a mask, the first lowest. size: (width, height) in pixels that they refer to.
+class RunLengths:
+    """COCO's runs of pixels: column by column, background first. counts: of the runs, or COCO's text for them."""
 
-    size is None where coordinates are shares (0 to 1) of the picture's sides.
+    class_name: str
+    counts: Outline[int] | bytes
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Objects to be drawn into a mask, the first lowest.
+
+    size: (width, height) of the picture in which they were drawn, in pixels; None for the picture as it is.
+    in_shares: coordinates are shares (0 to 1) of the picture's sides.
     """
 
-    size: tuple[int, int] | None
-    objects: tuple[Polygon | Bitmap, ...] = ()
+    size: tuple[int, int] | None = None
+    objects: tuple[Polygon | Bitmap | RunLengths, ...] = ()
+    in_shares: bool = False
 
 
 Mask = MaskFile | ObjectMasks | Drawing
@@ -105,6 +118,14 @@ class MaskedFile:
     path: str
     mask: Mask
     part: Part = Part.ANY
+
+
+@dataclass(frozen=True)
+class UnusedFile:
+    """A picture or a mask that is left out, and the reason in plain words."""
+
+    path: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -121,7 +142,8 @@ class MaskLayout:
     """Pictures with masks.
 
     classes: background first, as a small file (classes.txt, labelmap.txt, categories of COCO) lists them; None where
-    no file does, so that masks only tell foreground from background. The rest is as in ClassLayout.
+    no file does, so that masks only tell foreground from background. unused: pictures and masks without a partner.
+    classes_file: the path of a classes.txt, which the trainer reads. The rest is as in ClassLayout.
     """
 
     name: str
@@ -129,3 +151,5 @@ class MaskLayout:
     classes: tuple[ListedClass, ...] | None
     pictures: tuple[MaskedFile, ...]
     findings: tuple[Finding, ...] = ()
+    unused: tuple[UnusedFile, ...] = ()
+    classes_file: str = ""

@@ -23,6 +23,19 @@ def conflicts(groups: np.ndarray, classes: np.ndarray) -> list[np.ndarray]:
     return [np.sort(run) for run in runs if len(np.unique(classes[run])) > 1]
 
 
+def given_split(classes: np.ndarray, groups: np.ndarray, train: np.ndarray, held_out: np.ndarray) -> Split:
+    """The caller's own split. A picture that scores never trains: copies of it are left out of the training set.
+
+    train, held_out: row numbers. A class of which nothing would be left to train on keeps its copies, and does not
+    score with them.
+    """
+    scoring = np.isin(groups, groups[held_out])
+    kept = train[~scoring[train]]
+    lost = np.setdiff1d(classes[train], classes[kept])
+    kept = np.sort(np.concatenate([kept, train[np.isin(classes[train], lost)]]))
+    return Split(train=kept, held_out=np.sort(held_out[~np.isin(groups[held_out], groups[kept])]))
+
+
 def stratified_split(
     classes: np.ndarray, groups: np.ndarray, share: float, seed: int, sides: np.ndarray | None = None
 ) -> Split:

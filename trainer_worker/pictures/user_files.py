@@ -25,6 +25,9 @@ MAX_FILE_BYTES = 1024**3
 #: "link": not looked at yet, see `find`. "other": a pipe, a socket or a device.
 Kind = Literal["file", "folder", "link", "other"]
 
+#: The reason for whatever lies outside of the project.
+LEADS_OUT = "it is a link that leads out of the project"
+
 _REASONS = {
     errno.ENOENT: "the file is missing",
     errno.ENOTDIR: "the file is missing",
@@ -61,17 +64,19 @@ def skipped_warnings(skipped: Sequence[SkippedFile]) -> list[str]:
 
 
 class Entry(NamedTuple):
-    """An entry of a folder."""
+    """An entry of a folder. size_bytes: of a file; 0 for all else."""
 
     name: str
     kind: Kind
+    size_bytes: int = 0
 
 
 class Place(NamedTuple):
-    """What a path leads to. real: its path without any links."""
+    """What a path leads to. real: its path without any links. size_bytes: of a file; 0 for all else."""
 
     kind: Kind
     real: str
+    size_bytes: int = 0
 
 
 class UserFiles:
@@ -109,7 +114,9 @@ class UserFiles:
     def find(self, path: Path) -> Place:
         """What a path leads to, also by a link. Raises RefusedFileError if that is missing or outside the project."""
         with self._found(path) as number:
-            return Place(_kind(os.fstat(number).st_mode), _real(number))
+            status = os.fstat(number)
+            kind = _kind(status.st_mode)
+            return Place(kind, _real(number), status.st_size if kind == "file" else 0)
 
     def has_folder(self, path: Path) -> bool:
         """Whether there is such a folder inside the project."""
@@ -127,7 +134,7 @@ class UserFiles:
                 raise RefusedFileError("it is no folder") from error
             try:
                 with os.scandir(readable) as listing:
-                    return sorted(Entry(entry.name, _kind_listed(entry)) for entry in listing)
+                    return sorted(map(_entry, listing))
             finally:
                 os.close(readable)
 
@@ -138,7 +145,7 @@ class UserFiles:
             number = os.open(path, os.O_PATH | os.O_CLOEXEC)
             try:
                 if not f"{_real(number)}/".startswith(self._inside):
-                    raise RefusedFileError("it is a link that leads out of the project")
+                    raise RefusedFileError(LEADS_OUT)
                 yield number
             finally:
                 os.close(number)
@@ -161,6 +168,14 @@ def _kind(mode: int) -> Kind:
     if stat.S_ISREG(mode):
         return "file"
     return "folder" if stat.S_ISDIR(mode) else "other"
+
+
+def _entry(listed: os.DirEntry[str]) -> Entry:
+    kind = _kind_listed(listed)
+    try:
+        return Entry(listed.name, kind, listed.stat(follow_symlinks=False).st_size if kind == "file" else 0)
+    except FileNotFoundError:  # removed a moment ago
+        return Entry(listed.name, kind)
 
 
 def _kind_listed(entry: os.DirEntry[str]) -> Kind:

@@ -11,25 +11,26 @@ import hashlib
 import json
 import logging
 import os
+import posixpath
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from protocol.end_reason import EndReason
+from trainer_worker.layouts.tree import walk
 from trainer_worker.pictures.contents import content_hashes
-from trainer_worker.pictures.listing import is_litter
-from trainer_worker.pictures.text_files import TEXT_FILES
-from trainer_worker.pictures.user_files import Kind, RefusedFileError, UserFiles
-from trainer_worker.project.folder import MODELS, ProjectFolder
+from trainer_worker.pictures.litter import LABEL_SUFFIXES, may_be_picture, suffix_of
+from trainer_worker.pictures.user_files import UserFiles
+from trainer_worker.project.folder import ProjectFolder
 from trainer_worker.project.manifest import Manifest
 from trainer_worker.project.model_folder import ModelFolder
 from trainer_worker.project.models import Tell, finished_models, nothing, open_listed
 
 #: Raised when the same folder and options would give another model than before.
-TRAINERS_VERSION = 6
+TRAINERS_VERSION = 7
 #: These say when a task is trained and for how long: only whole trainings are taken over.
 _OPTIONS_WITHOUT_INFLUENCE = frozenset({"priority", "maxSeconds"})
 
@@ -49,25 +50,16 @@ def fingerprint(
     on_step: told the finished fraction often; an exception from it ends the hashing.
     """
     user_files = UserFiles(project_dir)
-    files: list[Path] = []
-    links: list[Path] = []
-    for path, kind in _input_files(user_files):
-        on_step(0.0)
-        (links if kind == "link" else files).append(path)
-    # A link may lead to a file that is not looked at by its own name: below a hidden folder, or below models/.
-    hashes = content_hashes(user_files, [*files, *links], on_step)
-    behind_links = hashes[len(files) :]
-    del hashes[len(files) :]
+    tree = walk(user_files, lambda: on_step(0.0))
+    read = [path for path in tree.files if _is_read(path)]
+    hashes = content_hashes(user_files, [project_dir / path for path in read], on_step)
     weights = content_hashes(UserFiles(Path("/")), [weights_file] if weights_file else [])
-    if not all([*hashes, *weights]):
-        unread = [path for path, content in zip(files, hashes, strict=True) if not content]
-        log.info("action=task.not_compared files=%d first=%r", len(unread), str(unread[0] if unread else weights_file))
+    unread = [path for path, content in zip(read, hashes, strict=True) if not content]
+    if unread or not all(weights):
+        log.info("action=task.not_compared files=%d first=%r", len(unread), (unread or [str(weights_file)])[0])
         return ""
-    contents = dict(zip(files, hashes, strict=True))
-    contents |= {
-        link: f"{_target(user_files, link)} {content}" for link, content in zip(links, behind_links, strict=True)
-    }
-    named = sorted((os.fsencode(path.relative_to(project_dir)).hex(), content) for path, content in contents.items())
+    contents = {**dict(zip(read, hashes, strict=True)), **{skip.file: skip.reason for skip in tree.skipped}}
+    named = sorted((os.fsencode(path).hex(), content) for path, content in contents.items())
     options = {name: value for name, value in options.items() if name not in _OPTIONS_WITHOUT_INFLUENCE}
     facts = [TRAINERS_VERSION, train_type, sorted(options.items()), named, weights]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
@@ -109,30 +101,6 @@ def _copy(project: ProjectFolder, twin: Manifest, task_id: str, attempt: int, te
     return msgspec.structs.replace(twin, task_id=task_id, stage_seconds=seconds)
 
 
-def _input_files(files: UserFiles) -> Iterator[tuple[Path, Kind]]:
-    """Regular files that trainers may read, and links; without models and what is hidden."""
-    pending = [files.project_dir]
-    while pending:
-        folder = pending.pop()
-        with contextlib.suppress(RefusedFileError):
-            for entry in files.entries(folder):
-                path = folder / entry.name
-                if entry.name.startswith(".") or path == files.project_dir / MODELS:
-                    continue
-                if entry.kind == "folder":
-                    pending.append(path)
-                elif entry.kind == "link" or (entry.kind == "file" and _is_read(entry.name)):
-                    yield path, entry.kind
-
-
-def _is_read(name: str) -> bool:
-    """Whether a trainer may read a file of that name."""
-    return name in TEXT_FILES or not is_litter(name)
-
-
-def _target(files: UserFiles, link: Path) -> str:
-    """Where a link leads inside of the project, or why it is not followed."""
-    try:
-        return f"-> {os.path.relpath(files.find(link).real, files.project_dir)}"
-    except RefusedFileError as refused:
-        return f"-> {refused.reason}"
+def _is_read(path: str) -> bool:
+    """Whether a trainer may read a file of that name: as a picture, or for the labels of pictures."""
+    return may_be_picture(posixpath.basename(path)) or suffix_of(path) in LABEL_SUFFIXES

@@ -92,7 +92,7 @@ def publish_model(
             "stage_seconds": dict(stages.seconds),
             "interim": bool(prefix),
         }
-        _add_app_pack(FinishedModel(publication.kind, work, manifest, metrics, job.project_dir), threads)
+        _add_app_pack(FinishedModel(publication.kind, work, manifest, metrics, job.pictures_dir), threads)
         folder.add_all(work, functools.partial(reporter.step, 1.0))
         return folder.publish(manifest) / exports.model_file()
 

@@ -2,7 +2,6 @@
 
 projectDir/classes.txt      optional: one class name a line; the first line is class 0, the background. A line may end
                             in the colour of the class in the masks: `road 128 64 128` or `road,128,64,128`
-projectDir/labelmap.txt     read where there is no classes.txt: names and colours as CVAT exports them
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import numpy as np
 
 from protocol.errors import TrainingError
 from trainer_worker.layouts.layout import ListedClass
-from trainer_worker.pictures.text_files import CLASSES_FILE, LABELMAP_FILE, MAX_TEXT_FILE_BYTES
+from trainer_worker.pictures.text_files import CLASSES_FILE, MAX_TEXT_FILE_BYTES
 from trainer_worker.pictures.user_files import RefusedFileError, UserFiles
 
 #: The value of pixels that nobody labelled (as in PASCAL VOC): they count neither in the loss nor in a score.
@@ -45,10 +44,8 @@ class MaskClasses:
     numbers: tuple[int | None, ...] = ()
 
     @classmethod
-    def of(cls, listed: Sequence[ListedClass] | None) -> MaskClasses:
+    def of(cls, listed: Sequence[ListedClass]) -> MaskClasses:
         """From the classes of a recognised layout. Raises TrainingError bad_classes."""
-        if listed is None:
-            return FOREGROUND_OR_NOT
         _require_good_names([listing.name for listing in listed])
         colours = tuple(listing.colour for listing in listed)
         numbers = tuple(listing.number for listing in listed)
@@ -86,27 +83,22 @@ def _what(values: Sequence[float]) -> str:
     return f"holds the value{'' if len(values) == 1 else 's'} {some}{more}"
 
 
-def read_classes(files: UserFiles) -> MaskClasses:
-    """The classes of classes.txt, else of labelmap.txt; FOREGROUND_OR_NOT where there is neither.
+def read_classes(files: UserFiles, path: Path | None = None) -> MaskClasses:
+    """The classes of classes.txt; FOREGROUND_OR_NOT where there is no such file. Raises TrainingError bad_classes.
 
-    Raises TrainingError bad_classes.
+    path: of the file, by default in the project folder.
     """
-    if (text := _text_of(files, CLASSES_FILE)) is not None:
-        return MaskClasses.of([_listed(line, number) for number, line in enumerate(text.splitlines())])
-    if (text := _text_of(files, LABELMAP_FILE)) is not None:
-        return MaskClasses.of(_labelmap(text))
-    return FOREGROUND_OR_NOT
-
-
-def _text_of(files: UserFiles, name: str) -> str | None:
     try:
-        content = files.read_small(files.project_dir / name, MAX_TEXT_FILE_BYTES)
+        content = files.read_small(path or files.project_dir / CLASSES_FILE, MAX_TEXT_FILE_BYTES)
     except RefusedFileError as refused:
-        raise _bad_classes(f"is not used: {refused.reason}", name) from refused
+        raise _bad_classes(f"is not used: {refused.reason}") from refused
+    if content is None:
+        return FOREGROUND_OR_NOT
     try:
-        return None if content is None else content.decode("utf-8-sig").rstrip()
+        lines = content.decode("utf-8-sig").rstrip().splitlines()
     except UnicodeDecodeError as error:
-        raise _bad_classes(f"is not UTF-8 text (byte {error.start})", name) from error
+        raise _bad_classes(f"is not UTF-8 text (byte {error.start})") from error
+    return MaskClasses.of([_listed(line, number) for number, line in enumerate(lines)])
 
 
 def _listed(line: str, number: int) -> ListedClass:
@@ -117,23 +109,6 @@ def _listed(line: str, number: int) -> ListedClass:
         if colour := _colour(words[1:]):
             return ListedClass(words[0].strip(), number, colour)
     return ListedClass(text, number)
-
-
-def _labelmap(text: str) -> list[ListedClass]:
-    """CVAT's labelmap.txt: `name:red,green,blue:parts:actions`. The background comes first, wherever it is listed."""
-    found = []
-    for line in text.splitlines():
-        name, _, rest = line.partition(":")
-        if line.startswith("#") or not line.strip():
-            continue
-        colour = _colour(rest.partition(":")[0].split(","))
-        if colour is None:
-            raise _bad_classes(f"has no colour in the line {line[:60]!r}", LABELMAP_FILE)
-        found.append(ListedClass(unicodedata.normalize("NFC", name.strip()), None, colour))
-    background = [listing for listing in found if listing.name.lower() == "background" or listing.colour == (0, 0, 0)]
-    if found and not background:
-        background = [ListedClass("background", None, (0, 0, 0))]
-    return background[:1] + [listing for listing in found if listing not in background[:1]]
 
 
 def _colour(parts: Sequence[str]) -> Colour | None:
@@ -165,10 +140,10 @@ def _require_good_names(names: Sequence[str]) -> None:
         raise _bad_classes(f"lists {len(names)} classes; {MAX_CLASSES} are possible")
 
 
-def _bad_classes(problem: str, file: str = CLASSES_FILE) -> TrainingError:
+def _bad_classes(problem: str) -> TrainingError:
     return TrainingError(
         "bad_classes",
-        f"{file} {problem}. {CLASSES_FILE} takes one class name a line, background first, in the order of their "
+        f"{CLASSES_FILE} {problem}. It takes one class name a line, background first, in the order of their "
         "numbers in the masks, each with its colour behind it if the masks are coloured. "
         "Correct it, or delete it if masks only tell foreground from background.",
     )

@@ -1,4 +1,4 @@
-"""Pictures with their masks: `images/` beside `masks/` or `labels/` in a project's folder.
+"""Pictures with their masks in a project's folder, as layouts/ recognises them.
 
 A mask says for every pixel of its picture whether it is foreground (1) or background (0), or the number of its class
 if the project has a classes.txt.
@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import math
 import time
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -19,12 +19,18 @@ from typing import Any
 
 import numpy as np
 
-from protocol.data_report import Finding
+from protocol.bounds import shortened
+from protocol.data_report import MAX_FINDINGS, MAX_SENTENCE_CHARS, DataReport, Finding
 from protocol.errors import TrainingError
+from trainer_worker.layouts.class_findings import taken_for_pictures
+from trainer_worker.layouts.layout import Drawing, MaskedFile, MaskFile, MaskLayout, ObjectMasks, Part
+from trainer_worker.layouts.mask_pairs import ARRAY_SUFFIX
+from trainer_worker.layouts.masks import recognise_masks, skipped_sentence
+from trainer_worker.layouts.tree import Tree, walk
 from trainer_worker.pictures.decoding_budget import UNLIMITED, DecodingBudget
 from trainer_worker.pictures.grey_scale import with_grey_scale
 from trainer_worker.pictures.images import PictureReader, UnreadableImageError, image_size, read_rgb, rgb_bytes
-from trainer_worker.pictures.listing import find_images
+from trainer_worker.pictures.litter import NO_PICTURES_BUT_LIKE_THEM, suffix_of
 from trainer_worker.pictures.user_files import SkippedFile, UserFiles
 from trainer_worker.segmentation.classes import (
     FOREGROUND_OR_NOT,
@@ -36,149 +42,133 @@ from trainer_worker.segmentation.classes import (
     unknown_values,
 )
 from trainer_worker.segmentation.mask_rule import BLACK_AND_WHITE, MaskRule
-from trainer_worker.segmentation.masks import mask_bytes, read_mask
-from trainer_worker.segmentation.npy_masks import NPY_SUFFIX
+from trainer_worker.segmentation.mask_sources import MaskedPicture, MaskMeaning, mask_bytes_of, read_mask_of
 from trainer_worker.segmentation.set_rule import decide_rule
 from trainer_worker.segmentation.tiles import choose, tiled_size
 
-IMAGE_FOLDER = "images"
-MASK_FOLDERS = ("masks", "labels")
-MASK_SUFFIX = "_mask"
-#: Files that are no pictures, but may be masks.
-MASK_SUFFIXES = frozenset({NPY_SUFFIX})
 MIN_PAIRS = 4
 DECODE_BATCH = 16
-FILES_NAMED_IN_ERRORS = 10
 #: Tiles and their masks take no more memory than this. If they would, fewer tiles are taken of each picture.
 MAX_EXAMPLES_BYTES = 1024**3
 
 
-@dataclass(frozen=True)
-class MaskedPicture:
-    """A picture and its mask."""
-
-    picture: Path
-    mask: Path
-
-
 @dataclass
 class MaskFolders:
-    """What a project's folders hold: the pairs in the order of their names, and what was left out."""
+    """What a project's folders hold: the pairs in the order of their names, and what was left out.
+
+    layout, layout_rule: how they were recognised, see MaskLayout. findings: what their owner should know.
+    """
 
     reader: PictureReader
     classes: MaskClasses = FOREGROUND_OR_NOT
     pairs: list[MaskedPicture] = field(default_factory=list)
     skipped: list[SkippedFile] = field(default_factory=list)
-    rule: MaskRule = BLACK_AND_WHITE  # until read_pairs has decided it
+    layout: str = ""
+    layout_rule: str = ""
     findings: list[Finding] = field(default_factory=list)
+    rule: MaskRule = BLACK_AND_WHITE  # of masks for whole pictures, until read_pairs has decided it
+    object_rule: MaskRule = BLACK_AND_WHITE  # the same of masks for one object each
 
     def name_of(self, path: Path) -> str:
         """Relative to the project's folder."""
         return self.reader.files.name_of(path)
 
-    def find(self, folder: Path) -> list[Path]:
-        """The files of a folder that may be pictures or masks. Those that cannot be used are added to `skipped`."""
-        found = find_images(self.reader.files, folder, also=MASK_SUFFIXES)
-        self.skipped += found.skipped
-        return found.pictures
+    @property
+    def meaning(self) -> MaskMeaning:
+        return MaskMeaning(self.classes, self.rule, self.object_rule)
 
     def skip(self, path: Path, reason: str) -> None:
         self.skipped.append(SkippedFile(self.name_of(path), reason))
 
+    def callers_split(self) -> tuple[Any, Any] | None:
+        """The numbers of the pairs that train and of those that score, by the caller's own split; None without one.
+
+        The part called test scores, else the one called val. Neither ever trains.
+        """
+        parts = np.array([pair.part.value for pair in self.pairs])
+        scoring = next((part for part in (Part.TEST, Part.VAL) if (parts == part).any()), None)
+        if scoring is None:
+            return None
+        train = np.flatnonzero((parts == Part.TRAIN) | (parts == Part.ANY))
+        if not len(train):
+            raise TrainingError(
+                "too_few_images",
+                f"All {len(parts)} pictures with masks lie in the part that only scores ({scoring}). Put the pictures "
+                "to train on beside it, into a folder called train.",
+            )
+        return train, np.flatnonzero(parts == scoring)
+
+    def report(self) -> DataReport:
+        """What names and small files tell. counts: of the classes that annotations draw, by pictures."""
+        counts: Counter[str] = Counter()
+        for pair in self.pairs:
+            if isinstance(pair.mask, Drawing):
+                counts.update({item.class_name for item in pair.mask.objects})
+        parts = Counter(pair.part.value for pair in self.pairs if pair.part is not Part.ANY)
+        return DataReport(
+            layout=self.layout,
+            rule=shortened(self.layout_rule, MAX_SENTENCE_CHARS),
+            pictures=len(self.pairs),
+            counts={name: counts[name] for name in self.classes.names if counts[name]},
+            split=dict(parts),
+            skipped=len(self.skipped),
+            findings=tuple(self.findings[:MAX_FINDINGS]),
+        )
+
 
 def scan(project_dir: Path, decoding: DecodingBudget | None = None) -> MaskFolders:
-    """Pair the pictures of `images/` with the masks of `masks/` and `labels/`, by name, without decoding them.
+    """Recognise the pictures and their masks by names and small files, without opening a picture.
 
-    A picture's mask is `<stem>_mask.<ext>` or else `<stem>.<ext>`; `masks/` is looked at before `labels/`.
-    decoding: the memory for reading them later.
-    Raises TrainingError: no_images, no_masks or too_few_images when there is nothing to train on; bad_classes.
+    decoding: the memory for reading them later. Raises what recognise_masks raises, and too_few_images.
     """
     files = UserFiles(project_dir)
-    folders = MaskFolders(PictureReader(files, decoding or DecodingBudget()), read_classes(files))
-    pictures = _pictures(folders)
-    mask_dirs = [project_dir / name for name in MASK_FOLDERS if files.has_folder(project_dir / name)]
-    if not mask_dirs:
-        raise TrainingError(
-            "no_masks",
-            f"The project has {len(pictures)} pictures in {IMAGE_FOLDER}/ but no folder of masks. "
-            f"Put one mask per picture in masks/ or labels/, named <picture>_mask.png or <picture>.png.",
-        )
-    by_stem: dict[str, list[Path]] = defaultdict(list)
-    for mask_dir in mask_dirs:
-        for path in folders.find(mask_dir):
-            by_stem[path.stem].append(path)
-    _pair_up(folders, pictures, by_stem)
+    tree = walk(files)
+    layout = recognise_masks(tree)
+    if layout.classes is not None:
+        classes = MaskClasses.of(layout.classes)
+    else:
+        classes = read_classes(files, files.project_dir / layout.classes_file if layout.classes_file else None)
+    folders = MaskFolders(
+        PictureReader(files, decoding or DecodingBudget()),
+        classes,
+        [_masked_picture(project_dir, found) for found in layout.pictures],
+        [*tree.skipped, *_not_used(layout, tree)],
+        layout.name,
+        layout.rule,
+        list(layout.findings),
+    )
     require_enough(folders)
     return folders
 
 
-def _pictures(folders: MaskFolders) -> list[Path]:
-    folder = folders.reader.files.project_dir / IMAGE_FOLDER
-    pictures = folders.find(folder)
-    if not pictures:
-        raise TrainingError(
-            "no_images",
-            f"The folder {IMAGE_FOLDER}/ of the project {_without_pictures(folders, folder)}. Segmentation takes "
-            f"pictures in {IMAGE_FOLDER}/ and one mask for each in masks/ or labels/.{_named(folders.skipped)}",
-        )
-    return pictures
+def _not_used(layout: MaskLayout, tree: Tree) -> Iterator[SkippedFile]:
+    """Pictures and masks without a partner, and files beside them that people take for pictures."""
+    for unused in layout.unused:
+        yield SkippedFile(unused.path, unused.reason)
+    others = (path for path in tree.files if suffix_of(path) != ARRAY_SUFFIX)
+    for path in taken_for_pictures(others, [found.path for found in layout.pictures]):
+        yield SkippedFile(path, NO_PICTURES_BUT_LIKE_THEM[suffix_of(path)])
 
 
-def _without_pictures(folders: MaskFolders, folder: Path) -> str:
-    files = folders.reader.files
-    if not files.has_folder(folder):
-        return "is missing"
-    subfolders = [folder / entry.name for entry in files.entries(folder) if entry.kind == "folder"]
-    inside = [path for path in subfolders if find_images(files, path).pictures]
-    if inside:  # as classification takes them
-        return f"holds no pictures but folders of them, such as {inside[0].name}/"
-    return "holds no pictures"
-
-
-def _named(skipped: Sequence[SkippedFile]) -> str:
-    """A sentence that names the first skipped files; "" if there are none."""
-    named = "; ".join(f"{skip.file}: {skip.reason}" for skip in skipped[:FILES_NAMED_IN_ERRORS])
-    more = len(skipped) - FILES_NAMED_IN_ERRORS
-    return f" Skipped: {named}{f'; and {more} more' if more > 0 else ''}." if named else ""
-
-
-def _pair_up(folders: MaskFolders, pictures: list[Path], by_stem: dict[str, list[Path]]) -> None:
-    used: set[Path] = set()
-    # `<stem>_mask` is claimed first everywhere, so that a picture whose own name ends in _mask can't take another's.
-    chosen: dict[Path, Path] = {}
-    for suffix in (MASK_SUFFIX, MASK_SUFFIX.upper(), ""):
-        for picture in pictures:
-            free = [path for path in by_stem.get(picture.stem + suffix, []) if path not in used]
-            if picture not in chosen and free:
-                chosen[picture] = free[0]
-                used.add(free[0])
-    for picture in pictures:
-        if picture in chosen:
-            folders.pairs.append(MaskedPicture(picture, chosen[picture]))
-        else:
-            folders.skip(
-                picture, f"no mask: neither {picture.stem}{MASK_SUFFIX}.* nor {picture.stem}.* was free for it"
-            )
-    for mask in sorted(path for paths in by_stem.values() for path in paths):
-        if mask not in used:
-            folders.skip(mask, "mask without a picture of its own")
+def _masked_picture(project_dir: Path, found: MaskedFile) -> MaskedPicture:
+    mask = project_dir / found.mask.path if isinstance(found.mask, MaskFile) else found.mask
+    return MaskedPicture(project_dir / found.path, mask, found.part)
 
 
 def require_enough(folders: MaskFolders) -> None:
     """Raise TrainingError when fewer than MIN_PAIRS usable pairs are left, naming what was skipped and why."""
     if len(folders.pairs) >= MIN_PAIRS:
         return
-    skipped = _named(folders.skipped)
+    skipped = skipped_sentence(folders.skipped)
     if not folders.pairs:
         raise TrainingError(
             "no_masks",
-            f"No picture in {IMAGE_FOLDER}/ has a usable mask in masks/ or labels/; masks are named "
-            f"<picture>{MASK_SUFFIX}.<ext> or <picture>.<ext>.{skipped}",
+            f"No picture has a usable mask. Masks lie in masks/, named <picture>.png or <picture>_mask.png.{skipped}",
         )
     raise TrainingError(
         "too_few_images",
-        f"Only {len(folders.pairs)} pictures in {IMAGE_FOLDER}/ have a usable mask; segmentation needs at least "
-        f"{MIN_PAIRS}. Add pictures with masks.{skipped}",
+        f"Only {len(folders.pairs)} pictures have a usable mask; segmentation needs at least {MIN_PAIRS}. "
+        f"Add pictures with masks.{skipped}",
     )
 
 
@@ -228,9 +218,7 @@ def read_pairs(
     """
     pairs, side_px = folders.pairs, cutting.side_px
     folders.reader = with_grey_scale(folders.reader, [pair.picture for pair in pairs], threads, lambda: on_read(0.0))
-    whole = [(pair.picture, pair.mask) for pair in pairs]
-    decided = decide_rule(folders.reader, whole, folders.classes, threads, lambda: on_read(0.0))
-    folders.rule, folders.findings = decided.rule, [*folders.findings, *decided.findings]
+    _decide_rules(folders, threads, lambda: on_read(0.0))
     most = len(pairs) * max(1, cutting.most_tiles(len(pairs)))
     pictures = np.empty((most, side_px, side_px, 3), np.uint8)
     masks = np.empty((most, side_px, side_px), np.uint8)
@@ -266,13 +254,29 @@ def read_pairs(
     return Examples(pictures[: len(owners)], masks, np.array(owners, np.int64), unread)
 
 
+def _decide_rules(folders: MaskFolders, threads: int, on_step: Callable[[], None]) -> None:
+    """Survey all files of masks. What is drawn from outlines needs no rule."""
+    whole = [(pair.picture, pair.mask) for pair in folders.pairs if isinstance(pair.mask, Path)]
+    decided = decide_rule(folders.reader, whole, folders.classes, threads, on_step)
+    folders.rule = decided.rule
+    objects = [
+        (pair.picture, folders.reader.files.project_dir / path)
+        for pair in folders.pairs
+        if isinstance(pair.mask, ObjectMasks)
+        for path, _ in pair.mask.files
+    ]
+    of_objects = decide_rule(folders.reader, objects, FOREGROUND_OR_NOT, threads, on_step)
+    folders.object_rule = of_objects.rule
+    folders.findings = [*folders.findings, *decided.findings, *of_objects.findings]
+
+
 def _no_foreground(folders: MaskFolders) -> TrainingError:
     wanted = "any number above 0 in classes.txt" if folders.classes.listed else "any value above 0"
     return TrainingError(
         "no_masks",
         f"None of the {len(folders.pairs)} masks marks any foreground: every pixel is 0"
         f"{f' or {UNLABELLED}' if folders.classes.listed else ''} (for example "
-        f"{folders.name_of(folders.pairs[0].mask)}). Foreground is {wanted}.",
+        f"{folders.name_of(folders.pairs[0].mask_file(folders.reader))}). Foreground is {wanted}.",
     )
 
 
@@ -284,7 +288,7 @@ def _examples(
     try:
         if not cutting.tiles:
             picture = read_rgb(folders.reader, pair.picture, (side_px, side_px))
-            mask = read_mask(folders.reader, pair.mask, (side_px, side_px), folders.rule, pair.picture)
+            mask = read_mask_of(folders.reader, pair, (side_px, side_px), folders.meaning)
             examples = [(picture, mask)] if (mask != UNLABELLED).any() else []
         else:
             with whole_pair(folders, pair, side_px) as (picture, mask):
@@ -293,7 +297,9 @@ def _examples(
                 # Copies, because views would keep every whole picture of a batch in memory.
                 examples = [(picture[tile.window].copy(), mask[tile.window].copy()) for tile in chosen]
         if not examples:
-            raise UnreadableImageError(pair.mask, f"every pixel is {UNLABELLED}, which stands for no label")
+            raise UnreadableImageError(
+                pair.mask_file(folders.reader), f"every pixel is {UNLABELLED}, which stands for no label"
+            )
         return examples
     except (UnreadableImageError, UnknownClassError) as error:
         return error
@@ -309,7 +315,7 @@ def whole_pair(folders: MaskFolders, pair: MaskedPicture, side_px: int) -> Itera
     size = tiled_size(*image_size(reader, pair.picture), side_px)
     pixels, most = size[0] * size[1], reader.budget.most_bytes
     # The picture is kept while its mask is read, and both while the block runs.
-    mask_needs = 3 * pixels + mask_bytes(reader, pair.mask, size)
+    mask_needs = 3 * pixels + mask_bytes_of(reader, pair, size)
     needed = max(4 * pixels, rgb_bytes(reader, pair.picture, size), mask_needs)
     if needed > most:
         raise UnreadableImageError(
@@ -320,4 +326,4 @@ def whole_pair(folders: MaskFolders, pair: MaskedPicture, side_px: int) -> Itera
     with reader.budget.reserved(needed):
         granted = dataclasses.replace(reader, budget=UNLIMITED)
         picture = read_rgb(granted, pair.picture, size)
-        yield picture, read_mask(granted, pair.mask, size, folders.rule, pair.picture)
+        yield picture, read_mask_of(granted, pair, size, folders.meaning)

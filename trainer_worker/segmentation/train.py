@@ -30,7 +30,7 @@ from trainer_worker.exporting.writing import CALIBRATION_PICTURES, expected_s, r
 from trainer_worker.optimization.training_copies import encoder_twin
 from trainer_worker.pictures.contents import content_groups, content_hashes
 from trainer_worker.pictures.decoding_budget import DecodingBudget
-from trainer_worker.pictures.splits import Split, stratified_split
+from trainer_worker.pictures.splits import Split, given_split, stratified_split
 from trainer_worker.pictures.user_files import skipped_warnings
 from trainer_worker.publishing.publish import FIRST_MODEL, Publication, publish_model
 from trainer_worker.segmentation import unet
@@ -90,7 +90,7 @@ def train(job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> Traini
     if not tf.config.list_physical_devices("GPU"):  # costs nothing on a CPU, and some GPU kernels refuse it
         tf.config.experimental.enable_op_determinism()
     stages = Stages(reporter)
-    folders = scan(job.project_dir, DecodingBudget(job.decoding_bytes))
+    folders = scan(job.pictures_dir, DecodingBudget(job.decoding_bytes))
     tiles = max(1, options.tiles)
     chosen = choose_backbone(job, lambda backbone: planned_s(len(folders.pairs), tiles, options, backbone))
     reporter.plan(_plan(len(folders.pairs), tiles, options, chosen.backbone))
@@ -305,7 +305,10 @@ def split_pairs(
     """
     pictures = [pair.picture for pair in folders.pairs]
     groups = content_groups(content_hashes(folders.reader.files, pictures, on_step))
-    split = stratified_split(rarest_class(present), groups, options.validation_split, options.seed)
+    if (given := folders.callers_split()) is not None:
+        split = given_split(rarest_class(present), groups, *given)
+    else:
+        split = stratified_split(rarest_class(present), groups, options.validation_split, options.seed)
     if not (len(split.train) and len(split.held_out)):
         raise TrainingError(
             "too_few_images",

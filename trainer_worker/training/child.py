@@ -38,6 +38,7 @@ from protocol.options import typed_options
 from protocol.task import Trained
 from protocol.text import as_utf8
 from trainer_worker.attempt.job import Cancelled, Job, Phase
+from trainer_worker.attempt.unpacked_archives import archives_unpacked
 from trainer_worker.attempt.work_folder import take_work_dir
 from trainer_worker.backbones.weights_files import find_weights_file
 from trainer_worker.project.continuation import last_training
@@ -157,7 +158,8 @@ class Child:
             copy = take_over(project, job.fingerprint, job.task_id, job.attempt, tell)
             if copy is not None:
                 return trained(project, copy)
-            result = train(job, reporter, self._settings.cache_dir, self._settings.threads)
+            with archives_unpacked(job, tell) as ready:
+                result = train(ready, reporter, self._settings.cache_dir, self._settings.threads)
         except AlreadyPublishedError as error:
             return trained(project, error.manifest)
         if job.attempt == 1 and result.end_reason in (EndReason.CONVERGED, EndReason.EPOCHS):

@@ -1,0 +1,150 @@
+"""Classes from a list beside the pictures, whatever its columns and delimiter are called."""
+
+from __future__ import annotations
+
+import pytest
+
+from protocol.errors import TrainingError
+from tests.project_trees import codes, counts, pictures, split, tree_of
+from trainer_worker.layouts.class_folders import recognise_classes
+from trainer_worker.layouts.tree import Tree
+
+
+def error_of(tree: Tree) -> TrainingError:
+    with pytest.raises(TrainingError) as caught:
+        recognise_classes(tree)
+    return caught.value
+
+
+def rows(header: str, line: str, count: int = 6) -> str:
+    """line: with {n} for the number and {kind} for cat or dog."""
+    lines = (line.format(n=number, kind=("cat", "dog")[number % 2]) for number in range(count))
+    return "\n".join([header, *lines]) + "\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        rows("image,label", "{n}.jpg,{kind}"),
+        rows("\ufefffile;class", "{n}.jpg;{kind}"),
+        rows("filename\tcategory", "{n}.jpg\t{kind}"),
+        rows("path|target", "train/{n}.jpg|{kind}"),
+        rows("id,breed", "{n},{kind}"),
+        rows("image_id, Label, width", "{n}, {kind}, 5"),
+        rows('"File Name","Class Name","class id"', '"{n}.jpg","{kind}","7"'),
+        rows("id,file,label", "99{n},./{n}.jpg,{kind}"),
+        rows("picture,what", "C:\\photos\\{n}.jpg,{kind}"),
+        rows("", "{n}.jpg,{kind}").lstrip("\n"),
+    ],
+)
+def test_a_list_gives_the_classes(text: str) -> None:
+    for around in ("train", "", "images"):
+        layout = recognise_classes(tree_of(pictures(around, 6), texts={"labels.csv": text}))
+        assert counts(layout) == {"cat": 3, "dog": 3}
+        assert layout.name == "class_list"
+        assert "labels.csv" in layout.rule
+        assert not layout.findings
+
+
+def test_one_column_a_class() -> None:
+    text = "filename, cat, dog\n" + "".join(f"{n}.jpg, {n % 2}, {1 - n % 2}\n" for n in range(6))
+    layout = recognise_classes(tree_of(pictures("train", 6), texts={"train/_classes.csv": text}))
+    assert counts(layout) == {"cat": 3, "dog": 3}
+    several = "filename,cat,dog\n" + "".join(f"{n}.jpg,1,1\n" for n in range(6))
+    error = error_of(tree_of(pictures("train", 6), texts={"train/_classes.csv": several}))
+    assert error.code == "layout_unsupported"
+    assert "exactly one class" in error.error
+
+
+def test_a_roboflow_export_of_one_column_a_class_has_its_split() -> None:
+    text = "filename, cat, dog\n" + "".join(f"{n}.jpg, {n % 2}, {1 - n % 2}\n" for n in range(6))
+    parts = ("train", "valid", "test")
+    tree = tree_of(*(pictures(part, 6) for part in parts), texts={f"{part}/_classes.csv": text for part in parts})
+    assert split(recognise_classes(tree)) == {"train": 6, "val": 6, "test": 6}
+
+
+def test_lists_called_after_parts_give_the_split() -> None:
+    texts = {"train.csv": rows("image,label", "{n}.jpg,{kind}"), "test.csv": rows("image,label", "{n}.jpg,{kind}")}
+    layout = recognise_classes(tree_of(pictures("train", 6), pictures("test", 6), texts=texts))
+    assert split(layout) == {"train": 6, "val": 0, "test": 6}
+
+
+def test_a_column_may_hold_the_split() -> None:
+    text = "filepaths,labels,data set\n" + "".join(
+        f"all/{n}.jpg,{'cd'[n % 2]},{('train', 'test')[n > 3]}\n" for n in range(8)
+    )
+    layout = recognise_classes(tree_of(pictures("all", 8), texts={"birds.csv": text}))
+    assert split(layout) == {"train": 4, "val": 0, "test": 4}
+
+
+def test_kaggles_unlabelled_test_pictures_and_example_are_not_used() -> None:
+    texts = {
+        "train.csv": rows("id,label", "{n},{kind}"),
+        "sample_submission.csv": "id,label\n" + "".join(f"t{n},cat\n" for n in range(4)),
+    }
+    layout = recognise_classes(tree_of(pictures("train", 6), pictures("test", 4, "t{}.jpg"), texts=texts))
+    assert counts(layout) == {"cat": 3, "dog": 3}
+    assert codes(layout) == {"files_without_row", "other_files"}
+
+
+def test_rows_and_files_that_do_not_meet_are_named() -> None:
+    text = rows("image,label", "{n}.jpg,{kind}", 8) + "2.jpg,dog\n"
+    layout = recognise_classes(tree_of(pictures("train", 6), ["train/extra.jpg"], texts={"train.csv": text}))
+    found = {finding.code: finding.files for finding in layout.findings}
+    assert found == {
+        "rows_without_file": ("6.jpg", "7.jpg"),
+        "files_without_row": ("train/extra.jpg",),
+        "conflicting_rows": ("train/2.jpg",),
+    }
+    assert counts(layout) == {"cat": 2, "dog": 3}
+
+
+def test_a_name_in_two_folders_is_not_guessed() -> None:
+    text = rows("image,label", "{n}.jpg,{kind}")
+    layout = recognise_classes(tree_of(pictures("train", 6), ["test/0.jpg"], texts={"labels.csv": text}))
+    found = {finding.code: finding.files for finding in layout.findings}
+    assert found == {"rows_with_several_files": ("0.jpg",), "files_without_row": ("test/0.jpg", "train/0.jpg")}
+    assert counts(layout) == {"cat": 2, "dog": 3}
+
+
+def test_a_list_that_contradicts_the_folders_stops() -> None:
+    folders = [*pictures("part_1", 4), *pictures("part_2", 4, "1{}.jpg")]
+    text = "image,label\n" + "".join(f"{path.split('/')[1]},{'ab'[n % 2]}\n" for n, path in enumerate(folders))
+    error = error_of(tree_of(folders, texts={"labels.csv": text}))
+    assert error.code == "layout_unclear"
+    assert "labels.csv" in error.error
+    agrees = "image,label\n" + "".join(f"{path},{path[5]}\n" for path in folders)
+    assert recognise_classes(tree_of(folders, texts={"labels.csv": agrees})).labels == ("part_1", "part_2")
+
+
+def test_a_list_without_a_column_of_classes_beside_folders_is_named() -> None:
+    folders = [*pictures("part_1", 4), *pictures("part_2", 4, "1{}.jpg")]
+    text = "image_id,age,dx\n" + "".join(f"{path.split('/')[1]},3,mel\n" for path in folders)
+    assert "unused_list" in codes(recognise_classes(tree_of(folders, texts={"metadata.csv": text})))
+
+
+def test_attributes_in_columns_of_0_and_1_do_not_refuse_class_folders() -> None:
+    folders = [*pictures("cat", 4), *pictures("dog", 4, "1{}.jpg")]
+    text = "image_id,smiles,old\n" + "".join(f"{path.split('/')[1]},1,1\n" for path in folders)
+    assert counts(recognise_classes(tree_of(folders, texts={"attributes.csv": text}))) == {"cat": 4, "dog": 4}
+
+
+def test_prices_are_no_classes() -> None:
+    text = "image,target\n" + "".join(f"{n}.jpg,{n * 1.7}\n" for n in range(12))
+    assert error_of(tree_of(pictures("all", 12), texts={"a.csv": text})).code == "layout_unclear"
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff\xfe\x00", b"\x00" * 100, b'"a,b\n' * 50, b"x\n1\n", "é,ü\n".encode("latin-1")]
+)
+def test_what_is_no_table_is_no_crash(content: bytes) -> None:
+    tree = tree_of(pictures("images", 4), texts={"a.csv": ""})
+    odd = Tree(tree.files, tree.folders, {"a.csv": content}.get)
+    assert error_of(odd).code == "no_images"
+
+
+def test_boxes_in_a_list_are_named() -> None:
+    text = rows("filename,width,height,class,xmin,ymin,xmax,ymax", "{n}.jpg,9,9,{kind},1,1,2,2")
+    error = error_of(tree_of(pictures("train", 6), texts={"train/_annotations.csv": text}))
+    assert error.code == "layout_unsupported"
+    assert "boxes" in error.error

@@ -1,0 +1,114 @@
+"""What a layout of classes leaves out, or does that its owner may not expect."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+
+from protocol.data_report import Finding, Severity, finding
+from protocol.text import printable
+from trainer_worker.layouts.layout import Part
+from trainer_worker.layouts.part_names import part_of
+from trainer_worker.layouts.picture_index import PictureIndex, folder_of, name_of
+from trainer_worker.pictures.litter import ARCHIVE_SUFFIXES, NO_PICTURES_BUT_LIKE_THEM, suffix_of
+from trainer_worker.pictures.text_files import LABELS_FILE
+
+_NAMED = 10
+
+
+def folder_findings(index: PictureIndex, classes: Sequence[tuple[str, str, Part]]) -> list[Finding]:
+    """Of class folders, as (label, folder, part): two spellings of one name, and folders inside of classes."""
+    return [*_spelled_twice(classes), *_folders_inside(index, classes)]
+
+
+def _spelled_twice(classes: Sequence[tuple[str, str, Part]]) -> list[Finding]:
+    spellings: dict[str, dict[str, str]] = defaultdict(dict)
+    for label, folder, _ in classes:
+        spellings[label].setdefault(name_of(folder), folder)
+    twice = {label: list(found.values()) for label, found in spellings.items() if len(found) > 1}
+    if not twice:
+        return []
+    sentence = (
+        f"Folders whose names look the same, but are written in two ways (macOS and Windows differ), are one class: "
+        f"{_some(sorted(twice))}."
+    )
+    return [
+        finding("same_name_twice", Severity.INFO, sentence, "", [path for found in twice.values() for path in found])
+    ]
+
+
+def _folders_inside(index: PictureIndex, classes: Sequence[tuple[str, str, Part]]) -> list[Finding]:
+    """Folders that a class consists of may be the classes that are really meant."""
+    inside = {
+        folder: [sub for sub in index.folders(folder) if part_of(name_of(sub)) is Part.ANY]
+        for _, folder, _ in classes
+        if not index.loose(folder)
+    }
+    inside = {folder: subs for folder, subs in inside.items() if len(subs) > 1}
+    if not inside:
+        return []
+    times = Counter(name for subs in inside.values() for name in {name_of(sub) for sub in subs})
+    repeated = any(number > 1 for number in times.values())
+    folder, subs = next(iter(inside.items()))
+    sentence = (
+        f"The folders in {_some([f'{path}/' for path in inside])} are no classes of their own: all pictures in them "
+        f"belong to the class that holds them (such as {_some([name_of(sub) for sub in subs[:3]])} in "
+        f"{printable(name_of(folder))})."
+    )
+    if repeated:
+        return [finding("subfolders_joined", Severity.INFO, sentence, "", list(inside))]
+    cure = "If they are the classes that you mean, move them one folder up."
+    return [finding("nested_classes", Severity.WARNING, sentence, cure, list(inside))]
+
+
+def left_out_findings(index: PictureIndex, used: Sequence[str], around: Sequence[str]) -> list[Finding]:
+    """Files that no class gets. used: paths of the pictures in classes. around: folders in which class folders lie."""
+    reached = {*used, *(index.tree.linked[path] for path in used if path in index.tree.linked)}
+    unused = [path for path in index.paths if path not in reached]
+    loose = [path for path in unused if folder_of(path) in around]
+    elsewhere = sorted({*unused}.difference(loose))
+    folders = sorted({folder_of(path) for path in elsewhere})
+    findings = []
+    if loose:
+        sentence = f"Pictures that lie beside the class folders belong to no class, and are not used: {len(loose)}."
+        cure = "Move them into the folder of their class."
+        findings.append(finding("loose_pictures", Severity.WARNING, sentence, cure, loose))
+    if elsewhere:
+        sentence = f"Pictures in {_some([f'{folder}/' for folder in folders])} are not used: {len(elsewhere)}."
+        cure = "If they are of a class, move them into its folder."
+        findings.append(finding("unused_pictures", Severity.WARNING, sentence, cure, elsewhere))
+    return findings
+
+
+def other_file_findings(index: PictureIndex, used: Sequence[str], label_files: Sequence[str]) -> list[Finding]:
+    """Files that are no pictures. label_files: those that are used all the same."""
+    pictures = {*index.paths, *label_files}
+    others = [path for path in index.tree.files if path not in pictures]
+    others = [path for path in others if name_of(path).casefold() != LABELS_FILE]
+    like_pictures = taken_for_pictures(others, used)
+    archives = [path for path in others if suffix_of(path) in ARCHIVE_SUFFIXES]
+    rest = sorted({*others}.difference(like_pictures, archives))
+    findings = []
+    if archives:
+        sentence = f"Archives that lie beside the pictures are not unpacked: {len(archives)}."
+        cure = "If pictures of the set are in them, unpack them, or post a folder that holds archives only."
+        findings.append(finding("unused_archives", Severity.WARNING, sentence, cure, archives))
+    if like_pictures:
+        sentence = f"Files among the pictures that are drawings, documents, films or arrays: {len(like_pictures)}."
+        cure = "Export them as PNG or JPEG if they are meant as pictures."
+        findings.append(finding("no_pictures", Severity.WARNING, sentence, cure, like_pictures))
+    if rest:
+        sentence = f"Files of other kinds are not used: {len(rest)}."
+        findings.append(finding("other_files", Severity.INFO, sentence, "", rest))
+    return findings
+
+
+def taken_for_pictures(others: Iterable[str], used: Sequence[str]) -> list[str]:
+    """Of some files those that are drawings, documents or films, and lie in a folder in which pictures are used."""
+    folders = {folder_of(path) for path in used}
+    return [path for path in others if suffix_of(path) in NO_PICTURES_BUT_LIKE_THEM and folder_of(path) in folders]
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _NAMED
+    return printable(", ".join(names[:_NAMED])) + (f" and {more} more" if more > 0 else "")

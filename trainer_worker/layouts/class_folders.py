@@ -1,0 +1,254 @@
+"""Recognises which class each picture of a folder belongs to: by class folders, by the caller's split, or by a list.
+
+    images/daisy/*.jpg      images/ may be missing, and further folders may lie around it
+    train/daisy/*.jpg       beside valid/ or test/: the caller's own split
+    train.csv               beside pictures that lie in no class folders, see class_lists.py
+
+Each function looks at names and small files only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from protocol.errors import TrainingError
+from protocol.text import as_utf8, printable
+from trainer_worker.layouts.class_findings import folder_findings
+from trainer_worker.layouts.class_lists import other_answers, rows_of_lists
+from trainer_worker.layouts.completed_classes import completed
+from trainer_worker.layouts.layout import ClassLayout, LabelledFile, Part
+from trainer_worker.layouts.other_exports import MASK_NAMES, refuse_folders_of_other_exports, refuse_other_labels
+from trainer_worker.layouts.part_names import part_of, parts_of
+from trainer_worker.layouts.picture_index import PictureIndex, name_of
+from trainer_worker.layouts.row import LayoutRow
+from trainer_worker.layouts.tree import Tree, comparable
+from trainer_worker.layouts.unlabelled_pictures import labels_in_names, no_class_folders
+
+IMAGES = "images"
+#: Folders of pictures that the caller sets aside: beside a split they are named, but they don't make it unclear.
+_SET_ASIDE = frozenset({"pred", "predict", "prediction", "unlabeled", "unlabelled", "unused"})
+
+ROWS = (
+    LayoutRow(
+        "class_folders",
+        "classification",
+        "at least two folders of pictures side by side: in `images/`, in `projectDir`, or in folders around them",
+        "each folder is a class, with all pictures in it and below it",
+    ),
+    LayoutRow(
+        "class_folders_split",
+        "classification",
+        "`train/` beside `valid/` (`val`, `validation`) or `test/`, with class folders in them; also inside `images/`, "
+        "around `images/`, inside each class, or named `seg_train`, `val2017`",
+        "classes are put together. `train` trains, `test` scores, or `valid` where there is no `test`. "
+        "`validationSplit` is not used",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What the folders tell.
+
+    roots: the folders in which class folders lie. classes: (label, folder, part) of each class folder."""
+
+    name: str
+    rule: str
+    roots: tuple[str, ...]
+    classes: tuple[tuple[str, str, Part], ...]
+
+
+def recognise_classes(tree: Tree) -> ClassLayout:
+    """The classes of a project, or a TrainingError that says what is unclear and how to change it.
+
+    Raises no_images, bad_labels_info, layout_unclear, layout_unsupported. A class with too few pictures is no error.
+    """
+    index = PictureIndex(tree)
+    refuse_folders_of_other_exports(index, "")
+    if not index.paths:
+        raise no_class_folders(index)
+    root = _root(index, "")
+    refuse_folders_of_other_exports(index, root)
+    found = _split(index, root) or _class_folders(index, root)
+    if found is None or len(found.classes) < 2:
+        listed = rows_of_lists(index, root)
+        if listed is not None:
+            return completed(index, listed, (root,), {})
+        refuse_other_labels(index)
+        if found is None or labels_in_names(index):
+            raise no_class_folders(index)
+    rows = tuple(
+        LabelledFile(path, label, _part(part, path, folder, found.name))
+        for label, folder, part in found.classes
+        for path in index.all_below(folder)
+    )
+    findings = (*folder_findings(index, found.classes), *other_answers(index, rows))
+    empty = {comparable(name_of(folder)): folder for root in found.roots for folder in _empty_classes(index, root)}
+    layout = ClassLayout(found.name, found.rule, (), rows, findings)
+    return completed(index, layout, found.roots, empty)
+
+
+def _part(part: Part, path: str, folder: str, name: str) -> Part:
+    if part is not Part.ANY or name != "class_folders_split":
+        return part
+    return part_of(path[len(folder) + 1 :].partition("/")[0])
+
+
+def _root(index: PictureIndex, start: str) -> str:
+    """The folder in which class folders or the parts of a split lie: `images/`, or what one unzipped folder holds."""
+    here = start
+    while True:
+        folders = index.folders(here)
+        if parts_of(map(name_of, folders)):
+            return here
+        images = [folder for folder in folders if name_of(folder).casefold() == IMAGES and index.folders(folder)]
+        if images:
+            _refuse_beside(index, images, [folder for folder in folders if folder not in images])
+            here = images[0]
+        elif len(folders) == 1 and (len(index.folders(folders[0])) > 1 or not index.loose(folders[0])):
+            here = folders[0]
+        else:
+            return here
+
+
+def _refuse_beside(index: PictureIndex, images: Sequence[str], others: Sequence[str]) -> None:
+    """Folders of pictures beside images/ may be classes, or not."""
+    if len(images) > 1:
+        raise _unclear(
+            f"Class folders lie in {_named(images)}, so it is unclear which of them are meant.",
+            "Put all class folders into one of them.",
+        )
+    unclear = [
+        folder for folder in others if name_of(folder).casefold() not in MASK_NAMES and not _is_pool(index, folder)
+    ]
+    if unclear:
+        counts = ", ".join(f"{printable(folder)}/ ({index.below[folder]} pictures)" for folder in unclear[:10])
+        raise _unclear(
+            f"Class folders lie in {printable(images[0])}/, and beside it {counts}: it is unclear whether "
+            f"{'that is a class' if len(unclear) == 1 else 'those are classes'} as well.",
+            f"Move {'it' if len(unclear) == 1 else 'them'} into {printable(images[0])}/, or out of the project.",
+        )
+
+
+def _is_pool(index: PictureIndex, folder: str) -> bool:
+    """Whether all pictures in a folder are used by links that lie elsewhere."""
+    return bool(index.links_to) and all(
+        any(not link.startswith(f"{folder}/") for link in index.links_to.get(path, ()))
+        for path in index.all_below(folder)
+    )
+
+
+def _split(index: PictureIndex, root: str) -> _Found | None:
+    """The caller's own split: folders of parts around class folders; None where there are none."""
+    folders = index.folders(root)
+    parts = {f"{root}/{name}" if root else name: part for name, part in parts_of(map(name_of, folders)).items()}
+    if not parts:
+        return None
+    roots = {folder: _root(index, folder) for folder in parts}
+    classes = _labelled(
+        (folder, part) for part_folder, part in parts.items() for folder in index.folders(roots[part_folder])
+    )
+    if not any(part is Part.TRAIN for _, _, part in classes):
+        return None
+    for folder in parts:
+        refuse_folders_of_other_exports(index, roots[folder])
+    others = [folder for folder in folders if folder not in parts and not _is_pool(index, folder)]
+    unclear = [folder for folder in others if not _SET_ASIDE & set(name_of(folder).casefold().split("_"))]
+    if unclear:
+        raise _unclear(
+            f"{_named(list(parts))} are the parts of a split, and {_named(unclear)} lies beside them with pictures: it "
+            "is unclear what that stands for.",
+            "Move it into the parts as a class, or out of the project.",
+        )
+    scores = "test" if Part.TEST in {part for _, _, part in classes} else "valid"
+    rule = (
+        f"Found class folders below {_named(list(parts))}. The caller's own split is used: {scores} scores the model."
+    )
+    return _Found("class_folders_split", rule, tuple(roots.values()), classes)
+
+
+def _class_folders(index: PictureIndex, root: str) -> _Found | None:
+    """Class folders side by side; None where all pictures lie in one place, so that no folder tells classes apart."""
+    folders = index.folders(root)
+    pools = [folder for folder in folders if _is_pool(index, folder)]
+    folders = [folder for folder in folders if folder not in pools]
+    if parts_of(map(name_of, folders)):
+        return None
+    if len(folders) > 1:  # images/ would hold loose pictures only
+        folders = [folder for folder in folders if name_of(folder).casefold() != IMAGES]
+    _refuse_copies_by_link(index, pools, folders)
+    if not folders or (len(folders) == 1 and _says_nothing(name_of(folders[0]))):
+        return None
+    where = f"{printable(root)}/" if root else "projectDir"
+    classes = _labelled((folder, Part.ANY) for folder in folders)
+    inside = [parts_of(map(name_of, index.folders(folder))) for folder in folders]
+    complete = [
+        bool(parts) and len(parts) == len(index.folders(folder)) and not index.loose(folder)
+        for parts, folder in zip(inside, folders, strict=True)
+    ]
+    if all(complete) and len(folders) > 1:
+        scores = "test" if any(Part.TEST in parts.values() for parts in inside) else "valid"
+        rule = f"Found class folders in {where}, each with its own split, which is used: {scores} scores the model."
+        return _Found("class_folders_split", rule, (root,), classes)
+    return _Found("class_folders", f"Found class folders in {where}.", (root,), classes)
+
+
+def _labelled(folders: Iterable[tuple[str, Part]]) -> tuple[tuple[str, str, Part], ...]:
+    """(label, folder, part). A label is the folder's name; what is not UTF-8 in it is escaped."""
+    classes: list[tuple[str, str, Part]] = []
+    names: dict[str, str] = {}
+    for folder, part in folders:
+        name = comparable(name_of(folder))
+        label = name if as_utf8(name) == name else printable(name)
+        if names.setdefault(label, name) != name:
+            raise _unclear(f"Two class folders would both be shown as {label}.", "Rename one of them.")
+        classes.append((label, folder, part))
+    return tuple(classes)
+
+
+def _says_nothing(name: str) -> bool:
+    return (
+        name.casefold() in {IMAGES, "image", "img", "imgs", "photos", "pictures", "data"}
+        or part_of(name) is not Part.ANY
+    )
+
+
+def _refuse_copies_by_link(index: PictureIndex, pools: Sequence[str], folders: Sequence[str]) -> None:
+    for pool in pools:
+        inside = set(index.all_below(pool))
+        users = [
+            folder
+            for folder in folders
+            if any(index.tree.linked.get(path) in inside for path in index.all_below(folder))
+        ]
+        if len(users) < 2:
+            raise _unclear(
+                f"{_named([pool, *users])} hold the same pictures, by links: it is unclear which of them is the class.",
+                "Delete one of them.",
+            )
+
+
+def _empty_classes(index: PictureIndex, root: str) -> list[str]:
+    """Folders beside the classes that hold no picture. In projectDir itself, folders of other files are none."""
+    empty = [
+        folder
+        for folder in index.tree.folders_in(root)
+        if not index.below[folder] and not name_of(folder).startswith(".")
+    ]
+    if root:
+        return empty
+    return [
+        folder
+        for folder in empty
+        if name_of(folder).casefold() not in {IMAGES, *MASK_NAMES}
+        and next(index.tree.files_below(folder), None) is None
+    ]
+
+
+def _named(folders: Sequence[str]) -> str:
+    return ", ".join(f"{printable(folder)}/" for folder in folders[:10])
+
+
+def _unclear(sentence: str, cure: str) -> TrainingError:
+    return TrainingError("layout_unclear", f"{sentence} {cure}")

@@ -1,0 +1,255 @@
+"""Classes from a list beside the pictures (`train.csv`, `labels.csv`, Roboflow's `_classes.csv`)."""
+
+from __future__ import annotations
+
+import posixpath
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from protocol.data_report import Finding, Severity, finding
+from protocol.errors import TrainingError
+from protocol.text import printable
+from trainer_worker.layouts.label_tables import (
+    FILE_COLUMNS,
+    LABEL_COLUMNS,
+    PART_COLUMNS,
+    NotATableError,
+    Table,
+    is_set,
+    read_table,
+)
+from trainer_worker.layouts.layout import ClassLayout, LabelledFile, Part
+from trainer_worker.layouts.listed_pictures import ListedPictures
+from trainer_worker.layouts.part_names import part_of, parts_of
+from trainer_worker.layouts.picture_index import PictureIndex, name_of
+from trainer_worker.layouts.row import LayoutRow
+from trainer_worker.layouts.tree import comparable
+from trainer_worker.pictures.litter import suffix_of
+from trainer_worker.pictures.user_files import RefusedFileError
+
+#: More lists are not looked at.
+_MOST_LISTS = 50
+#: So many rows show which column names the files.
+_TRIED_ROWS = 200
+#: A list with more rows than this that name several classes, or none, is not meant for classification.
+_MOST_WITHOUT_ONE_CLASS = 0.1
+_SAME_CLASSES = 0.9
+_NAMED = 10
+
+ROWS = (
+    LayoutRow(
+        "class_list",
+        "classification",
+        "pictures in no class folders, and a `.csv` or `.tsv` with a header: a column `file`, `filename`, `image`, "
+        "`image_id`, `id` or `path`, and one `label`, `class`, `category` or `target`; or one column of 0 and 1 for "
+        "each class (`_classes.csv`)",
+        "each row gives a picture its class. Ids without extension are understood. A column `split`, or names such as "
+        "`train.csv` and `test.csv`, give the caller's split",
+    ),
+)
+
+
+@dataclass
+class _Listed:
+    """What all lists say. labels, parts: by path of the picture. refused: why a list can't be used, as a sentence."""
+
+    labels: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    parts: dict[str, Part] = field(default_factory=dict)
+    lists: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    unclear: list[str] = field(default_factory=list)
+    without_one_class: list[str] = field(default_factory=list)
+    refused: str = ""
+
+
+def rows_of_lists(index: PictureIndex, root: str) -> ClassLayout | None:
+    """The classes that lists give to pictures; None where no list names any of them.
+
+    root: the folder that may hold the parts of a split. Raises TrainingError layout_unclear, layout_unsupported.
+    """
+    pictures = ListedPictures(index.paths)
+    tables = list(_tables(index))
+    table_parts = parts_of(posixpath.splitext(name_of(table.path))[0] for table in tables)
+    listed = _Listed()
+    for table in tables:
+        _read(table, pictures, table_parts.get(posixpath.splitext(name_of(table.path))[0], Part.ANY), listed)
+    if listed.refused:
+        raise TrainingError("layout_unsupported", listed.refused)
+    if not listed.labels:
+        return None
+    conflicting = sorted(path for path, labels in listed.labels.items() if len(labels) > 1)
+    folders = {f"{root}/{name}" if root else name: part for name, part in _folder_parts(index, root).items()}
+    rows = tuple(
+        LabelledFile(path, min(labels), listed.parts.get(path) or _part_by_folder(path, folders))
+        for path, labels in sorted(listed.labels.items())
+        if len(labels) == 1
+    )
+    _refuse_values(rows, listed.lists)
+    rule = f"Found no class folders; {_some(listed.lists)} gives the class of each picture."
+    findings = tuple(_findings(index, listed, conflicting))
+    return ClassLayout("class_list", rule, (), rows, findings, tuple(listed.lists))
+
+
+def other_answers(index: PictureIndex, rows: Sequence[LabelledFile]) -> list[Finding]:
+    """Compare lists with class folders. Raises layout_unclear when a list puts the pictures into other classes."""
+    tables = list(_tables(index))
+    if not tables:
+        return []
+    folder_of = {row.path: row.label for row in rows}
+    pictures = ListedPictures(list(folder_of))
+    findings = []
+    for table in tables:
+        listed = _Listed()
+        _read(table, pictures, Part.ANY, listed)
+        pairs = Counter((min(labels), folder_of[path]) for path, labels in listed.labels.items() if len(labels) == 1)
+        if pairs.total() * 2 >= len(rows) and not _same_classes(pairs):
+            raise TrainingError(
+                "layout_unclear",
+                f"The folders of the pictures and the list {printable(table.path)} tell different classes: it is "
+                "unclear which of them are meant. Remove the list from the project if the folders are right, or put "
+                "all pictures into one folder if the list is.",
+            )
+        column = _file_column(table, pictures)
+        if not listed.labels and column is not None and _names_most(table, column, pictures, len(rows)):
+            sentence = (
+                f"{printable(table.path)} lists the pictures, but no column of it is called label or class, so it is "
+                "not used: the folders tell the classes."
+            )
+            cure = "If a column of it holds the classes, call that one label and put all pictures into one folder."
+            findings.append(finding("unused_list", Severity.WARNING, sentence, cure, [table.path]))
+    return findings
+
+
+def box_lists(index: PictureIndex) -> list[str]:
+    """Lists that tell where objects are in pictures."""
+    return [table.path for table in _tables(index) if table.has_boxes]
+
+
+def _tables(index: PictureIndex) -> Iterator[Table]:
+    lists = [path for path in index.tree.files if suffix_of(path) in (".csv", ".tsv")]
+    for path in lists[:_MOST_LISTS]:
+        if "submission" in path.casefold():  # Kaggle's example of an answer: its labels mean nothing
+            continue
+        try:
+            content = index.tree.read_small(path)
+            if content is not None:
+                yield read_table(path, content)
+        except (RefusedFileError, NotATableError):
+            continue
+
+
+def _read(table: Table, pictures: ListedPictures, part: Part, listed: _Listed) -> None:
+    """Add what one table says to `listed`."""
+    if len(table.header) == 2 and any(pictures.find(cell, table.path) for cell in table.header):
+        table = Table(table.path, ("", ""), (table.header, *table.rows))  # its first line is a row already
+    file_column = _file_column(table, pictures)
+    if file_column is None or table.has_boxes:
+        return
+    labels = [column for column in table.columns(LABEL_COLUMNS) if column != file_column]
+    one_hot = [] if labels else table.one_hot(file_column)
+    if not labels and not one_hot and len(table.header) == 2:
+        labels = [1 - file_column]
+    if not labels and not one_hot:
+        return
+    part_column = next((column for column in table.columns(PART_COLUMNS) if column not in (file_column, *labels)), None)
+    several = 0
+    for row in table.rows:
+        found = pictures.find(row[file_column], table.path)
+        if len(found) != 1:
+            (listed.unclear if found else listed.missing).append(row[file_column].strip())
+            continue
+        label = _label(row, labels[0] if labels else None, one_hot, table)
+        if not label:
+            several += 1
+            listed.without_one_class.append(found[0])
+            continue
+        listed.labels[found[0]].add(label)
+        said = part_of(row[part_column]) if part_column is not None else part
+        if said is not Part.ANY:
+            listed.parts[found[0]] = said
+    if one_hot and several > _MOST_WITHOUT_ONE_CLASS * len(table.rows):
+        listed.refused = (
+            f"{printable(table.path)} gives {several} of {len(table.rows)} pictures several classes or none. "
+            "Classification takes exactly one class for each picture; correct the list."
+        )
+    listed.lists.append(table.path)
+
+
+def _label(row: Sequence[str], column: int | None, one_hot: Sequence[int], table: Table) -> str:
+    """The class that a row gives; "" if there is none, or not exactly one."""
+    if column is not None:
+        return comparable(row[column].strip())
+    marked = [other for other in one_hot if is_set(row[other])]
+    return comparable(table.header[marked[0]].strip()) if len(marked) == 1 else ""
+
+
+def _file_column(table: Table, pictures: ListedPictures) -> int | None:
+    """The column whose cells name the most pictures; None where none does."""
+    candidates = table.columns(FILE_COLUMNS)
+    if not candidates and len(table.header) == 2:
+        candidates = [0, 1]
+    tried = table.rows[:_TRIED_ROWS]
+    hits = {column: sum(bool(pictures.find(row[column], table.path)) for row in tried) for column in candidates}
+    best = max(candidates, key=lambda column: hits[column], default=None)
+    return best if best is not None and hits[best] else None
+
+
+def _names_most(table: Table, column: int, pictures: ListedPictures, count: int) -> bool:
+    named = {path for row in table.rows for path in pictures.find(row[column], table.path)}
+    return len(named) * 2 >= count
+
+
+def _same_classes(pairs: Mapping[tuple[str, str], int]) -> bool:
+    """Whether almost every class of a list is one class folder, and the other way round; they may have other names."""
+    folders: dict[str, Counter[str]] = defaultdict(Counter)
+    for (label, folder), count in pairs.items():
+        folders[label][folder] += count
+    most = {label: counts.most_common(1)[0] for label, counts in folders.items()}
+    alike = sum(count for _, count in most.values())
+    return alike >= _SAME_CLASSES * sum(pairs.values()) and len({folder for folder, _ in most.values()}) == len(most)
+
+
+def _folder_parts(index: PictureIndex, root: str) -> dict[str, Part]:
+    return parts_of(map(name_of, index.folders(root)))
+
+
+def _part_by_folder(path: str, folders: Mapping[str, Part]) -> Part:
+    return next((part for folder, part in folders.items() if path.startswith(f"{folder}/")), Part.ANY)
+
+
+def _refuse_values(rows: Sequence[LabelledFile], lists: Sequence[str]) -> None:
+    """A column with another value for almost every picture holds no classes: it is a price, an age or a name."""
+    labels = {row.label for row in rows}
+    if len(labels) > max(2, len(rows) // 2):
+        raise TrainingError(
+            "layout_unclear",
+            f"{_some(lists)} gives {len(labels)} different classes to {len(rows)} pictures, such as "
+            f"{_some(sorted(labels)[:3])}: that is hardly a class. Give the column with the classes the name label.",
+        )
+
+
+def _findings(index: PictureIndex, listed: _Listed, conflicting: Sequence[str]) -> Iterator[Finding]:
+    if listed.missing:
+        sentence = f"Rows of {_some(listed.lists)} whose picture is missing: {len(listed.missing)}."
+        yield finding("rows_without_file", Severity.WARNING, sentence, "Add the pictures.", listed.missing)
+    if listed.unclear:
+        sentence = f"Rows of {_some(listed.lists)} that fit several pictures of the same name: {len(listed.unclear)}."
+        cure = "Write their folders into the list."
+        yield finding("rows_with_several_files", Severity.WARNING, sentence, cure, listed.unclear)
+    if listed.without_one_class:
+        files = listed.without_one_class
+        sentence = f"Pictures to which {_some(listed.lists)} gives no class, or several, are left out: {len(files)}."
+        yield finding("rows_without_class", Severity.WARNING, sentence, "Give each of them one class.", files)
+    if conflicting:
+        sentence = f"Pictures that are listed twice, with different classes, are left out: {len(conflicting)}."
+        yield finding("conflicting_rows", Severity.WARNING, sentence, "Keep only the right row.", conflicting)
+    without = [path for path in index.paths if path not in listed.labels and path not in listed.without_one_class]
+    if without:
+        sentence = f"Pictures that {_some(listed.lists)} does not list are left out: {len(without)}."
+        yield finding("files_without_row", Severity.WARNING, sentence, "Add rows for them.", without)
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _NAMED
+    return printable(", ".join(names[:_NAMED])) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,200 @@
+"""Puts together the layout of a set whose masks are drawn from outlines: the same for all formats of annotations."""
+
+from __future__ import annotations
+
+import posixpath
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from protocol.data_report import Finding, Severity, finding
+from protocol.errors import TrainingError
+from trainer_worker.layouts.annotation_files import (
+    MAX_OBJECTS_OF_PICTURE,
+    AnnotationError,
+    AnnotationFiles,
+    PictureNames,
+)
+from trainer_worker.layouts.layout import (
+    Bitmap,
+    Drawing,
+    ListedClass,
+    MaskedFile,
+    MaskLayout,
+    Part,
+    Polygon,
+    RunLengths,
+    UnusedFile,
+)
+from trainer_worker.layouts.mask_words import folder_meaning
+
+BACKGROUND = "background"
+MAX_NAME_CHARS = 100
+#: With the background, as many as a model can tell apart.
+MAX_CLASSES = 64
+#: All outlines of a set, which stay in memory during the training.
+MAX_HELD_BYTES = 512 * 1024**2
+_BYTES_OF_OBJECT = 300
+
+
+@dataclass
+class DrawnMasks:
+    """Collects the pictures of one export.
+
+    name: the layout's row. files, pictures: of the project. drawings: by the picture's path, with its part. listed:
+    class names in the order of the export's own list. left_out: pictures that can't be used, with the reason.
+    """
+
+    name: str
+    files: AnnotationFiles
+    pictures: PictureNames
+    drawings: dict[str, tuple[Drawing, Part]] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)
+    listed: list[str] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    bad_files: dict[str, str] = field(default_factory=dict)
+    without_area: int = 0
+    _held_bytes: int = 0
+
+    def add(self, picture: str, drawing: Drawing, source: str, part: Part = Part.ANY) -> None:
+        """source: the file that says so. Raises TrainingError layout_unclear if two files draw one picture."""
+        if picture in self.drawings and self.sources[picture] == source:
+            self.leave_out(picture, f"{source} names it more than once")
+            return
+        if picture in self.drawings:
+            raise TrainingError(
+                "layout_unclear",
+                f"Both {self.sources[picture]} and {source} hold outlines for {picture}. Keep the right one, and move "
+                "the other file out of the project.",
+            )
+        if len(drawing.objects) > MAX_OBJECTS_OF_PICTURE:
+            self.leave_out(picture, f"it has more than {MAX_OBJECTS_OF_PICTURE:,} objects")
+            return
+        self._held_bytes += sum(map(_held_bytes, drawing.objects))
+        if self._held_bytes > MAX_HELD_BYTES:
+            raise TrainingError(
+                "layout_unsupported",
+                f"The outlines take more than {MAX_HELD_BYTES // 1024**2} MB of memory. Export them with fewer points, "
+                "or as mask files.",
+            )
+        folder = folder_meaning(posixpath.dirname(picture)).part
+        self.drawings[picture] = (drawing, part or folder)
+        self.sources[picture] = source
+
+    def leave_out(self, picture: str, reason: str) -> None:
+        self.left_out.setdefault(picture, reason)
+
+    def layout(self, what: str) -> MaskLayout | None:
+        """None if no picture is drawn. what: the export in words, for the rule."""
+        for picture in self.left_out:
+            self.drawings.pop(picture, None)
+        if not self.drawings:
+            self._raise_if_nothing_is_left(what)
+            return None
+        names = self._class_names()
+        self._leave_out_the_rest()
+        sources = sorted(set(self.sources.values()))
+        shown = sources[0] + (f" and {len(sources) - 1} more files" if len(sources) > 1 else "")
+        objects = sum(len(drawing.objects) for drawing, _ in self.drawings.values())
+        return MaskLayout(
+            self.name,
+            f"Found {what}: masks of {len(self.drawings)} pictures are drawn from {objects} objects in {shown}.",
+            tuple(ListedClass(name, number) for number, name in enumerate(names)),
+            tuple(MaskedFile(path, drawing, part) for path, (drawing, part) in sorted(self.drawings.items())),
+            tuple(self._findings(names)),
+            tuple(UnusedFile(path, reason) for path, reason in sorted((self.left_out | self.bad_files).items())),
+        )
+
+    def _raise_if_nothing_is_left(self, what: str) -> None:
+        if self.left_out:
+            path, reason = min(self.left_out.items())
+            raise TrainingError(
+                "no_masks",
+                f"Found {what}, but none of its {len(self.left_out)} pictures can be used. {path}: {reason}.",
+            )
+        if self.bad_files:
+            path, reason = min(self.bad_files.items())
+            raise TrainingError("no_masks", f"Found {what}, but {path} can't be used: {reason}. Export it again.")
+        if self.missing:
+            raise TrainingError(
+                "no_images",
+                f"Found {what}, but none of the {len(self.missing)} pictures that it names lies in the project, such "
+                f"as {self.missing[0][:200]!r}. Put the pictures beside it, under these names.",
+            )
+
+    def _class_names(self) -> list[str]:
+        """Background first, then the classes with objects, in the order of the export's list."""
+        used = {item.class_name for drawing, _ in self.drawings.values() for item in drawing.objects}
+        order = dict.fromkeys([*self.listed, *sorted(used)])
+        background = next((name for name in order if name.casefold() == BACKGROUND), BACKGROUND)
+        names = [background, *(name for name in order if name in used and name != background)]
+        if len(names) == 1:
+            raise TrainingError(
+                "no_masks",
+                f"None of the {len(self.drawings)} pictures has an object with an area. Draw polygons around the "
+                "objects, and export them again.",
+            )
+        if len(names) > MAX_CLASSES:
+            raise TrainingError(
+                "bad_classes",
+                f"The annotations have {len(names) - 1} classes; {MAX_CLASSES - 1} besides the background are "
+                "possible. Put some of them together, and export again.",
+            )
+        return names
+
+    def _leave_out_the_rest(self) -> None:
+        """Pictures of the same folders that no annotation names."""
+        folders = {posixpath.dirname(path) for path in self.drawings}
+        for path in self.pictures.paths:
+            if path not in self.drawings and posixpath.dirname(path) in folders:
+                self.leave_out(path, "no annotation names it")
+
+    def _findings(self, names: Sequence[str]) -> Iterable[Finding]:
+        by_reason: dict[str, list[str]] = defaultdict(list)
+        for path, reason in self.left_out.items():
+            by_reason[reason].append(path)
+        for reason, paths in list(by_reason.items())[:10]:
+            code = "pictures_without_annotation" if reason == "no annotation names it" else "unusable_annotations"
+            yield finding(
+                code, Severity.WARNING, f"Pictures left out: {len(paths)}. Reason: {reason}.", "Annotate them.", paths
+            )
+        for path, reason in list(self.bad_files.items())[:10]:
+            yield finding("unreadable_annotations", Severity.WARNING, f"{path} is not used: {reason}.", "", [path])
+        if self.missing:
+            sentence = f"The annotations name {len(self.missing)} pictures that the project doesn't hold."
+            yield finding("annotated_pictures_missing", Severity.WARNING, sentence, "Add them.", self.missing)
+        empty = sorted(path for path, (drawing, _) in self.drawings.items() if not drawing.objects)
+        if empty:
+            sentence = f"{len(empty)} annotated pictures have no object: they are background all over."
+            yield finding("pictures_without_objects", Severity.INFO, sentence, "", empty)
+        if self.without_area:
+            sentence = f"Objects without an area, such as points and lines, are not drawn: {self.without_area}."
+            yield finding("objects_without_area", Severity.WARNING, sentence, "Draw polygons instead.")
+        unused = [name for name in dict.fromkeys(self.listed) if name not in names and name.casefold() != BACKGROUND]
+        if unused:
+            shown = ", ".join(unused[:10])
+            sentence = f"Listed classes without any object are left out: {shown}."
+            yield finding("classes_without_objects", Severity.INFO, sentence)
+
+
+def _held_bytes(item: Polygon | Bitmap | RunLengths) -> int:
+    if isinstance(item, Bitmap):
+        return _BYTES_OF_OBJECT + len(item.png)
+    if isinstance(item, RunLengths):
+        size_bytes = len(item.counts) if isinstance(item.counts, bytes) else 8 * len(item.counts)
+        return _BYTES_OF_OBJECT + size_bytes
+    return _BYTES_OF_OBJECT + 8 * (len(item.outline) + sum(map(len, item.holes)))
+
+
+def class_name(name: str) -> str:
+    """A name as it stands in the model's labels. Raises AnnotationError."""
+    cleaned = unicodedata.normalize("NFC", name).strip()
+    if not cleaned or not cleaned.isprintable() or len(cleaned) > MAX_NAME_CHARS:
+        raise AnnotationError(f"it has an object whose class has no usable name ({name[:40]!r})")
+    return cleaned
+
+
+def in_order(names: Mapping[int, str]) -> list[str]:
+    return [names[number] for number in sorted(names)]

@@ -1,0 +1,295 @@
+"""Recognises pictures and masks that pair by their names, in whatever folders they lie."""
+
+from __future__ import annotations
+
+import functools
+import posixpath
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from protocol.data_report import Finding, Severity, finding
+from protocol.errors import TrainingError
+from trainer_worker.layouts.layout import Mask, MaskedFile, MaskFile, ObjectMasks, UnusedFile
+from trainer_worker.layouts.mask_words import FolderMeaning, folder_meaning, has_mask_affix
+from trainer_worker.layouts.name_matching import Matches, NamedFile, NameMatching, named_file
+from trainer_worker.layouts.row import LayoutRow
+from trainer_worker.layouts.tree import Tree
+from trainer_worker.pictures.litter import may_be_picture
+
+#: A mask may be saved as an array as well.
+ARRAY_SUFFIX = ".npy"
+_LOSSY = frozenset({".jpg", ".jpeg"})
+_LOSSLESS = frozenset({".png", ".bmp", ".gif", ".tif", ".tiff", ARRAY_SUFFIX})
+#: A folder of another name holds masks if this share of its files pairs with the pictures beside it.
+_SHARE_OF_ASSUMED_FOLDER = 0.8
+_NAMED_RULES = 4
+NO_MASK = "no mask has its name"
+
+ROWS = (
+    LayoutRow(
+        "mask_files",
+        "segmentation",
+        "pictures and masks in folders such as `images/` and `masks/`, or side by side, whose names pair: `a.jpg` with "
+        "`a.png`, `a_mask.png`, `mask_a.png`, `a.jpg.png` and the like. The rule with the most pairs comes first",
+        "one mask a picture. Folders named train, val and test are the split",
+    ),
+    LayoutRow(
+        "object_masks",
+        "segmentation",
+        "several masks a picture, one an object: `<id>/images/` beside `<id>/masks/`, `masks/<picture>/` or numbered "
+        "names such as `a_mask_1.png`",
+        "the masks of a picture are laid together",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """What pairs by names. rule: a sentence. unused: pictures and masks without a partner."""
+
+    name: str
+    rule: str
+    pictures: tuple[MaskedFile, ...]
+    findings: tuple[Finding, ...]
+    unused: tuple[UnusedFile, ...]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """All files that may be pictures or masks, and the numbers of those in folders whose names mean masks."""
+
+    files: list[NamedFile]
+    in_mask_folder: frozenset[int]
+
+    @functools.cached_property
+    def pictures(self) -> list[int]:
+        return [
+            number
+            for number, file in enumerate(self.files)
+            if number not in self.in_mask_folder and file.suffix != ARRAY_SUFFIX
+        ]
+
+    @property
+    def folders_of_pictures(self) -> dict[str, int]:
+        """The folders that don't mean masks, with their number of files."""
+        return dict(Counter(posixpath.dirname(self.files[number].path) for number in self.pictures))
+
+
+def candidates(tree: Tree) -> Candidates:
+    """The files of a project that may be pictures or masks, by their names."""
+    meanings: dict[str, FolderMeaning] = {}
+    left_out = frozenset(_known_twice(tree))
+    files = []
+    for path in tree.files:
+        folder, _, name = path.rpartition("/")
+        if path in left_out or not (may_be_picture(name) or name.lower().endswith(ARRAY_SUFFIX)):
+            continue
+        if folder not in meanings:
+            meanings[folder] = folder_meaning(folder)
+        files.append(named_file(path, meanings[folder]))
+    return Candidates(files, frozenset(n for n, file in enumerate(files) if file.meaning.role == "mask"))
+
+
+def _known_twice(tree: Tree) -> Iterator[str]:
+    """Of a file and a link to it, the one whose folder doesn't mean pictures or masks; else the link."""
+    for link, real in tree.linked.items():
+        if real in tree.files:
+            tells = [folder_meaning(posixpath.dirname(path)).role for path in (link, real)]
+            yield real if tells[0] and not tells[1] else link
+
+
+def pair_masks(found: Candidates) -> Pairs | None:
+    """The pairs by names; None if there are none. Raises TrainingError layout_unclear."""
+    matches = _matches(found, found.in_mask_folder)
+    if not matches.masks and not found.in_mask_folder:
+        assumed = _assumed_folder(found)
+        if assumed:
+            members = frozenset(n for n, file in enumerate(found.files) if _is_below(file.path, assumed))
+            emptied = posixpath.dirname(assumed)
+            found = Candidates([_moved(f, assumed, emptied) for f in found.files], members)
+            matches = _matches(found, members)
+    return _as_pairs(found, matches) if matches.masks else None
+
+
+def _matches(found: Candidates, in_mask_folder: frozenset[int]) -> Matches:
+    files = found.files
+    beside = frozenset(number for number in found.pictures if has_mask_affix(files[number].stem))
+    arrays = frozenset(n for n, f in enumerate(files) if f.suffix == ARRAY_SUFFIX and n not in in_mask_folder)
+    matching = NameMatching(files, found.pictures, sorted(in_mask_folder | beside | arrays))
+    matching.by_rules(needs_affix=beside)
+    matching.by_name_alone(in_mask_folder)
+    matching.by_learned_affix(in_mask_folder)
+    matching.by_folder(in_mask_folder)
+    if not matching.found.masks and not in_mask_folder:
+        matching.by_suffix(_LOSSLESS, _LOSSY)
+        if 2 * len(matching.found.masks) < _SHARE_OF_ASSUMED_FOLDER * len(files):
+            return Matches()
+    return matching.found
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return path.startswith(f"{folder}/")
+
+
+def _moved(file: NamedFile, assumed: str, parent: str) -> NamedFile:
+    """The same file, with the meaning that it has if the folder `assumed` holds masks."""
+    if not _is_below(file.path, assumed):
+        return file
+    rest = posixpath.dirname(file.path)[len(assumed) :].strip("/")
+    meaning = folder_meaning(posixpath.join(parent, "masks", rest).rstrip("/"))
+    return named_file(file.path, meaning)
+
+
+def _assumed_folder(found: Candidates) -> str:
+    """A folder beside one of pictures that must hold their masks, because its names pair and no other's do.
+
+    "" if there is none. Raises TrainingError layout_unclear if several might be it.
+    """
+    stems: dict[str, set[str]] = defaultdict(set)
+    lossless: Counter[str] = Counter()
+    for file in found.files:
+        folder = posixpath.dirname(file.path)
+        stems[folder].add(file.stem)
+        lossless[folder] += file.suffix in _LOSSLESS
+    pictures = [folder for folder in stems if folder_meaning(posixpath.basename(folder)).role == "picture"]
+    fitting = []
+    for shown in pictures:
+        beside = [f for f in stems if f and posixpath.dirname(f) == posixpath.dirname(shown) and f not in pictures]
+        for folder in beside:
+            shared = len(stems[folder] & stems[shown])
+            least = min(len(stems[folder]), len(stems[shown]))
+            if shared >= _SHARE_OF_ASSUMED_FOLDER * least and lossless[folder] == len(stems[folder]):
+                fitting.append(folder)
+    if len(fitting) > 1:
+        raise TrainingError(
+            "layout_unclear",
+            f"It is unclear which folder holds the masks: {', '.join(fitting[:5])} have names that pair with the "
+            "pictures. Rename the right one to masks, and move the others out of the project.",
+        )
+    return fitting[0] if fitting else ""
+
+
+def _as_pairs(found: Candidates, matches: Matches) -> Pairs:
+    files = found.files
+    _require_one_mask(found, matches)
+    pictures = []
+    for number, masks in matches.masks.items():
+        mask: Mask = MaskFile(files[masks[0]].path)
+        if len(masks) > 1:
+            mask = ObjectMasks(tuple((path, "") for path in sorted(files[mask].path for mask in masks)))
+        part = files[number].meaning.part or files[masks[0]].meaning.part
+        pictures.append(MaskedFile(files[number].path, mask, part))
+    pictures.sort(key=lambda picture: picture.path)
+    unused = _unused(found, matches)
+    several = any(isinstance(picture.mask, ObjectMasks) for picture in pictures)
+    name = "object_masks" if several else "mask_files"
+    return Pairs(name, _rule(pictures, matches), tuple(pictures), _findings(matches, unused), unused)
+
+
+def _require_one_mask(found: Candidates, matches: Matches) -> None:
+    """Raise TrainingError if most pictures have a second mask that is as good as the one taken."""
+    if 2 * len(matches.second) < len(matches.masks):
+        return
+    mask, picture = min(matches.second.items())
+    one = found.files[matches.masks[picture][0]].path
+    raise TrainingError(
+        "layout_unclear",
+        f"{len(matches.second)} pictures have two masks: {found.files[picture].path} has {one} and "
+        f"{found.files[mask].path}. Keep the masks to learn from, and move the others out of the project.",
+    )
+
+
+def _unused(found: Candidates, matches: Matches) -> tuple[UnusedFile, ...]:
+    """Pictures without masks in folders that hold pictures with one, and masks without a picture."""
+    files = found.files
+    of_pictures = {posixpath.dirname(files[number].path) for number in matches.masks}
+    unused = []
+    for number, file in enumerate(files):
+        if number in matches.masks or number in matches.taken:
+            continue
+        if number in matches.second:
+            taken = files[matches.masks[matches.second[number]][0]].path
+            reason = f"a second mask of {files[matches.second[number]].path}, which has {taken}"
+        elif number in found.in_mask_folder or file.suffix == ARRAY_SUFFIX:
+            lower = number in matches.outranked or file.meaning.rank > 1
+            reason = "another kind of mask than the one used" if lower else "mask without a picture of its own"
+        elif posixpath.dirname(file.path) in of_pictures or file.meaning.role == "picture":
+            reason = NO_MASK
+        else:
+            reason = "it lies beside the folders with pictures and masks"
+        unused.append(UnusedFile(file.path, reason))
+    return tuple(unused)
+
+
+def _rule(pictures: Sequence[MaskedFile], matches: Matches) -> str:
+    shown = _folders(picture.path for picture in pictures)
+    drawn = _folders(
+        picture.mask.path if isinstance(picture.mask, MaskFile) else picture.mask.files[0][0]
+        for picture in pictures
+        if isinstance(picture.mask, MaskFile | ObjectMasks)
+    )
+    names = "; ".join(f"{rule} ({count})" for rule, count in matches.used[:_NAMED_RULES])
+    more = len(matches.used) - _NAMED_RULES
+    names += f"; and {more} more rules" if more > 0 else ""
+    return f"Found {len(pictures)} pictures in {shown} with masks in {drawn}, paired by {names}."
+
+
+def _folders(paths: Iterable[str]) -> str:
+    folders = Counter(posixpath.dirname(path) for path in paths)
+    named = [f"{folder}/" if folder else "the project folder" for folder, _ in folders.most_common(2)]
+    return ", ".join(named) + (f" and {len(folders) - 2} more" if len(folders) > 2 else "")
+
+
+def _findings(matches: Matches, unused: Sequence[UnusedFile]) -> tuple[Finding, ...]:
+    by_reason: dict[str, list[str]] = defaultdict(list)
+    for file in unused:
+        by_reason["a second mask" if file.reason.startswith("a second mask") else file.reason].append(file.path)
+    found = []
+    if len(matches.used) > 1:
+        rules = "; ".join(f"{rule}: {count}" for rule, count in matches.used[:_NAMED_RULES])
+        found.append(
+            finding("mixed_names", Severity.INFO, f"Masks are named by {len(matches.used)} different rules: {rules}.")
+        )
+    for reason, (code, severity, sentence, cure) in _SENTENCES.items():
+        if files := by_reason.get(reason):
+            found.append(finding(code, severity, f"{_count(len(files))} {sentence}", cure, files))
+    return tuple(found)
+
+
+_SENTENCES = {
+    NO_MASK: (
+        "pictures_without_mask",
+        Severity.WARNING,
+        "without a mask: not used.",
+        "Add a mask with the picture's name or <picture>_mask, or remove the picture.",
+    ),
+    "mask without a picture of its own": (
+        "masks_without_picture",
+        Severity.WARNING,
+        "without a picture of the mask's name: not used.",
+        "Add the picture, or give the mask the name of its picture.",
+    ),
+    "a second mask": (
+        "second_masks",
+        Severity.WARNING,
+        "would be a second mask of a picture that has one: not used.",
+        "Keep one mask a picture.",
+    ),
+    "another kind of mask than the one used": (
+        "other_masks",
+        Severity.INFO,
+        "show the same in another way, such as one colour an object: not used.",
+        "",
+    ),
+    "it lies beside the folders with pictures and masks": (
+        "unused_files",
+        Severity.WARNING,
+        "beside the folders with pictures and masks: not used.",
+        "Move pictures and masks into the folders of their kind, or move the files out of the project.",
+    ),
+}
+
+
+def _count(number: int) -> str:
+    return "1 file" if number == 1 else f"{number} files"

@@ -1,0 +1,310 @@
+"""Recognises pictures with masks, of whatever kind: mask files that pair by name, or annotations to be drawn."""
+
+from __future__ import annotations
+
+import dataclasses
+import posixpath
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from protocol.data_report import Finding, Severity, finding
+from protocol.errors import TrainingError
+from trainer_worker.layouts import coco, label_studio, labelme, mask_class_lists, mask_pairs, supervisely, via, yolo
+from trainer_worker.layouts.annotation_files import AnnotationError, AnnotationFiles, PictureNames, as_json
+from trainer_worker.layouts.drawn_masks import DrawnMasks
+from trainer_worker.layouts.layout import MaskLayout, Part
+from trainer_worker.layouts.mask_pairs import Candidates, Pairs, candidates, pair_masks
+from trainer_worker.layouts.mask_words import folder_meaning
+from trainer_worker.layouts.part_names import PART_WORDS, parts_of
+from trainer_worker.layouts.split_lists import split_lists
+from trainer_worker.layouts.tree import Tree
+from trainer_worker.pictures.user_files import SkippedFile
+
+ROWS = (
+    *mask_pairs.ROWS,
+    *mask_class_lists.ROWS,
+    label_studio.ROW,
+    coco.ROW,
+    labelme.ROW,
+    supervisely.ROW,
+    via.ROW,
+    yolo.ROW,
+)
+#: Of a folder with many files of annotations so many are looked at; the others are taken to be of their kind.
+_LOOKED_AT = 20
+_NAMED = 10
+
+Kinds = dict[str, list[str]]
+
+
+def recognise_masks(tree: Tree) -> MaskLayout:
+    """What a folder means to segmentation.
+
+    Raises TrainingError: no_images, no_masks, layout_unclear, layout_unsupported, bad_classes.
+    """
+    files = AnnotationFiles(tree)
+    if brushes := label_studio.brush_masks(tree):
+        exports = _kinds_of_json(files).get("label_studio", [])
+        return _of_whole_tree(label_studio.recognise_label_studio(brushes, files, exports), tree)
+    found = candidates(tree)
+    if not found.files or not found.pictures:
+        raise _no_images(tree, found)
+    pairs = pair_masks(found)
+    if pairs is not None:
+        return _of_whole_tree(_of_pairs(pairs, files), tree)
+    layout = _of_annotations(files, found)
+    if layout is None:
+        raise _no_masks(tree, found)
+    return _of_whole_tree(layout, tree)
+
+
+def _of_whole_tree(layout: MaskLayout, tree: Tree) -> MaskLayout:
+    """With what the walk found, and with the split that folders such as ds_train/ and ds_val/ make together."""
+    split: dict[str, Part] = {}
+    for parent in ("", *tree.folders):
+        folders = {posixpath.basename(folder): folder for folder in tree.folders_in(parent)}
+        split |= {folders[name]: part for name, part in parts_of(folders).items()}
+    pictures = layout.pictures
+    if split:
+        pictures = tuple(
+            picture if picture.part else dataclasses.replace(picture, part=_part_around(picture.path, split))
+            for picture in pictures
+        )
+    return dataclasses.replace(layout, pictures=pictures, findings=(*tree.findings, *layout.findings))
+
+
+def _part_around(path: str, split: dict[str, Part]) -> Part:
+    while path := posixpath.dirname(path):
+        if path in split:
+            return split[path]
+    return Part.ANY
+
+
+def _of_pairs(pairs: Pairs, files: AnnotationFiles) -> MaskLayout:
+    """Mask files, with the list of their classes and the lists of the split, where there are any."""
+    paths = [picture.path for picture in pairs.pictures]
+    parts = split_lists(files, lambda: PictureNames(paths))
+    pictures = tuple(dataclasses.replace(p, part=parts.get(p.path, p.part)) for p in pairs.pictures)
+    name, rule, classes = pairs.name, pairs.rule, None
+    is_voc = any("segmentationclass" in folder.lower() for folder in files.tree.folders)
+    if listed := mask_class_lists.listed_classes(files):
+        path, classes = listed
+        rule += f" {path} lists {len(classes)} classes."
+        name = "cvat_masks" if posixpath.basename(path).lower() == "labelmap.txt" else name
+    elif is_voc:
+        name = "pascal_voc"
+        if all(_is_of_voc(path) for path in paths):
+            classes = mask_class_lists.voc_classes()
+            rule += " The pictures are those of PASCAL VOC, which has 21 classes."
+    if any(part is not Part.ANY for part in parts.values()):
+        rule += " Lists of pictures say which of them train and which score."
+    findings = (*pairs.findings, *_unused_annotations(files, pairs))
+    file = mask_class_lists.classes_file(files)
+    return MaskLayout(name, rule, None if file else classes, pictures, findings, pairs.unused, file)
+
+
+def _is_of_voc(path: str) -> bool:
+    """Whether a picture has a name of the original set, such as 2007_000032."""
+    year, _, number = posixpath.splitext(posixpath.basename(path))[0].partition("_")
+    return len(year) == 4 and year.startswith("20") and year.isdecimal() and len(number) == 6 and number.isdecimal()
+
+
+def _unused_annotations(files: AnnotationFiles, pairs: Pairs) -> list[Finding]:
+    kinds = _kinds_of_json(files)
+    unused = [path for kind in ("coco", "labelme", "supervisely", "via") for path in kinds.get(kind, [])]
+    if not unused:
+        return []
+    unmasked = [file.path for file in pairs.unused if file.reason == mask_pairs.NO_MASK]
+    if len(unmasked) > len(pairs.pictures):
+        raise TrainingError(
+            "layout_unclear",
+            f"{len(pairs.pictures)} pictures have mask files, and {len(unmasked)} have none, such as {unmasked[0]}, "
+            f"but there are annotations, such as {unused[0]}. Keep the masks or the annotations, and move the others "
+            "out of the project.",
+        )
+    sentence = f"{len(unused)} files of annotations are not used, since there are mask files."
+    return [finding("annotations_not_used", Severity.INFO, sentence, "Remove the masks to draw them instead.", unused)]
+
+
+def _of_annotations(files: AnnotationFiles, found: Candidates) -> MaskLayout | None:
+    kinds = _kinds_of_json(files)
+    csvs = [path for path in files.tree.files if path.lower().endswith(".csv")]
+    kinds["via"] = kinds.get("via", []) + [path for path in csvs if _has_columns(files, path, via.CSV_COLUMNS)]
+    pictures = PictureNames(file.path for file in found.files)
+    labels = yolo.label_files(files.tree, pictures.paths)
+    if labels and _are_numbers(files, labels):
+        kinds["yolo"] = sorted(labels.values())
+    recognisers: dict[str, tuple[str, Callable[[DrawnMasks], MaskLayout | None]]] = {
+        "coco": (coco.ROW.name, lambda drawn: coco.recognise_coco(kinds["coco"], drawn)),
+        "labelme": (labelme.ROW.name, lambda drawn: labelme.recognise_labelme(kinds["labelme"], drawn)),
+        "supervisely": (
+            supervisely.ROW.name,
+            lambda drawn: supervisely.recognise_supervisely(kinds["supervisely"], kinds.get("meta", []), drawn),
+        ),
+        "via": (via.ROW.name, lambda drawn: via.recognise_via(kinds["via"], drawn)),
+        "yolo": (yolo.ROW.name, lambda drawn: yolo.recognise_yolo(labels, drawn)),
+    }
+    there = [kind for kind in recognisers if kinds.get(kind)]
+    if len(there) > 1:
+        first, second = (kinds[kind][0] for kind in there[:2])
+        raise TrainingError(
+            "layout_unclear",
+            f"Annotations come in {len(there)} formats: {first} and {second}. Keep one of them, and move the other "
+            "files out of the project.",
+        )
+    for kind in there:
+        name, recognise = recognisers[kind]
+        return recognise(DrawnMasks(name, files, pictures))
+    _refuse_unsupported(files, kinds, csvs)
+    return None
+
+
+def _kinds_of_json(files: AnnotationFiles) -> Kinds:
+    """Files of annotations by format. Files that are none are left out."""
+    of_folder: dict[str, list[str]] = defaultdict(list)
+    for path in files.tree.files:
+        if path.lower().endswith(".json"):
+            of_folder[posixpath.dirname(path)].append(path)
+    kinds: Kinds = defaultdict(list)
+    for paths in of_folder.values():
+        here: Kinds = defaultdict(list)
+        for path in paths[:_LOOKED_AT]:
+            here[_kind_of_json(files, path)].append(path)
+        rest = paths[_LOOKED_AT:]
+        commonest = max(here, key=lambda kind: (len(here[kind]), kind))
+        here[commonest] += rest
+        for kind, found in here.items():
+            kinds[kind] += found
+    kinds.pop("", None)
+    return dict(kinds)
+
+
+def _kind_of_json(files: AnnotationFiles, path: str) -> str:
+    try:
+        content = files.content(path).removeprefix(b"\xef\xbb\xbf").lstrip()
+        if content[:1] == b"[":
+            first = as_json(content, list[dict[str, msgspec.Raw]])[:1]
+            return "label_studio" if first and {"id", "data"} <= first[0].keys() else ""
+        keys = as_json(content, dict[str, msgspec.Raw])
+    except AnnotationError as error:
+        return "damaged" if "nested" not in str(error) else "too_deep"
+    if {"images", "annotations", "categories"} <= keys.keys():
+        return "coco"
+    if "shapes" in keys:
+        return "labelme"
+    if {"objects", "size"} <= keys.keys():
+        return "supervisely"
+    if "classes" in keys and posixpath.basename(path).lower() == "meta.json":
+        return "meta"
+    first_value = bytes(next(iter(keys.values()), b""))[:100_000]
+    if "_via_img_metadata" in keys or (b'"regions"' in first_value and b'"filename"' in first_value):
+        return "via"
+    return ""
+
+
+def _has_columns(files: AnnotationFiles, path: str, columns: Sequence[str]) -> bool:
+    try:
+        header = files.text(path).partition("\n")[0].lower()
+    except AnnotationError:
+        return False
+    return all(column in header for column in columns)
+
+
+def _are_numbers(files: AnnotationFiles, labels: dict[str, str]) -> bool:
+    """Whether the first of the text files that has a line begins with numbers, as YOLO's do."""
+    for path in sorted(labels.values())[:_LOOKED_AT]:
+        try:
+            words = files.text(path)[:1000].split()
+            if words:
+                return len([float(word) for word in words[:5]]) == 5
+        except (AnnotationError, ValueError):
+            continue
+    return False
+
+
+def _refuse_unsupported(files: AnnotationFiles, kinds: Kinds, csvs: Sequence[str]) -> None:
+    """Name what is recognised but can't be used. Raises TrainingError layout_unsupported, no_masks."""
+    outlines = "Segmentation learns from outlines: export masks or polygons, such as COCO,"
+    if paths := kinds.get("label_studio"):
+        raise TrainingError(
+            "layout_unsupported",
+            f"{paths[0]} is a JSON export of Label Studio, which is not read. Export the project as COCO, for "
+            "polygons, or as Brush labels to PNG, and put that into the folder.",
+        )
+    boxes = [path for path in csvs if _has_columns(files, path, ("xmin", "ymin"))]
+    for path in files.tree.files:
+        if path.lower().endswith(".xml") and (what := _kind_of_xml(files, path)):
+            boxes.append(f"{path} ({what})")
+            break
+    if boxes:
+        raise TrainingError(
+            "layout_unsupported",
+            f"This looks like an export of boxes: {boxes[0]}. {outlines} or post the folder as another trainType.",
+        )
+    damaged = kinds.get("damaged", []) + kinds.get("too_deep", [])
+    if damaged:
+        raise TrainingError(
+            "no_masks", f"{damaged[0]} can't be read as JSON, and there are no other masks. Export the set again."
+        )
+
+
+def _kind_of_xml(files: AnnotationFiles, path: str) -> str:
+    try:
+        start = files.content(path)[:4096]
+    except AnnotationError:
+        return ""
+    if b"<annotations" in start:
+        return "CVAT for images: export as Segmentation mask 1.1 instead"
+    return "Pascal VOC" if b"<annotation" in start else ""
+
+
+def skipped_sentence(skipped: Sequence[SkippedFile]) -> str:
+    """A sentence that names the first skipped files; "" if there are none."""
+    named = "; ".join(f"{skip.file}: {skip.reason}" for skip in skipped[:_NAMED])
+    more = len(skipped) - _NAMED
+    return f" Skipped: {named}{f'; and {more} more' if more > 0 else ''}." if named else ""
+
+
+def _no_images(tree: Tree, found: Candidates) -> TrainingError:
+    masks = f", but masks in {_folder(found.files[0].path)}" if found.files else ""
+    return TrainingError(
+        "no_images",
+        f"The project holds no pictures{masks}. Segmentation takes pictures in images/ and one mask for each in "
+        f"masks/, named <picture>.png or <picture>_mask.png.{skipped_sentence(tree.skipped)}",
+    )
+
+
+def _folder(path: str) -> str:
+    folder = posixpath.dirname(path)
+    return f"{folder}/" if folder else "the project folder"
+
+
+def _no_masks(tree: Tree, found: Candidates) -> TrainingError:
+    """Pictures, but nothing that tells what is what in them."""
+    folders = found.folders_of_pictures
+    cure = "Put one mask for each picture into masks/, named <picture>.png or <picture>_mask.png."
+    skipped = skipped_sentence(tree.skipped)
+    masks = [found.files[number].path for number in sorted(found.in_mask_folder)]
+    if masks:
+        picture = found.files[found.pictures[0]].path
+        return TrainingError(
+            "no_masks",
+            f"No mask has the name of a picture: there are {len(masks)} masks such as {masks[0]} and "
+            f"{len(found.pictures)} pictures such as {picture}. {cure}{skipped}",
+        )
+    places = {folder: set(folder_meaning(folder).place) - PART_WORDS.keys() for folder in folders}
+    classes = {"/".join(sorted(place)): folder for folder, place in places.items() if place}
+    if len(classes) > 1:
+        some = ", ".join(f"{folder}/" for folder in sorted(classes.values())[:3])
+        return TrainingError(
+            "no_masks",
+            f"These look like class folders ({some}), which trainType=classification takes. Segmentation takes "
+            f"pictures with masks. {cure}{skipped}",
+        )
+    where = ", ".join(f"{folder}/" if folder else "the project folder" for folder in sorted(folders)[:3])
+    return TrainingError(
+        "no_masks",
+        f"The project has {len(found.pictures)} pictures in {where} but no masks for them. {cure}{skipped}",
+    )

@@ -1,0 +1,320 @@
+"""Matches pictures with masks by their names, all at once: the naming rule with the most pairs comes first."""
+
+from __future__ import annotations
+
+import heapq
+import posixpath
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from protocol.errors import TrainingError
+from trainer_worker.layouts.layout import Part
+from trainer_worker.layouts.mask_words import FolderMeaning, Reading, folded, mask_readings, picture_readings
+
+#: A naming that no list has is taken if so many masks at least have it.
+_LEAST_OF_LEARNED_RULE = 2
+
+
+class NamedFile(NamedTuple):
+    """A file that may be a picture or a mask. meaning: of its folder. stem, suffix: of its name, folded."""
+
+    path: str
+    meaning: FolderMeaning
+    stem: str
+    suffix: str
+
+
+def named_file(path: str, meaning: FolderMeaning) -> NamedFile:
+    stem, dot, suffix = folded(path[path.rfind("/") + 1 :]).rpartition(".")
+    return NamedFile(path, meaning, stem, "." + suffix) if stem else NamedFile(path, meaning, dot + suffix, "")
+
+
+class Rule(NamedTuple):
+    """How the names of a picture and its mask differ. of_picture, of_mask: what each has besides their common part.
+
+    with_suffix: the mask's name holds the picture's extension. beside: masks lie in no folder of their own.
+    """
+
+    of_mask: str
+    of_picture: str = ""
+    with_suffix: bool = False
+    beside: bool = False
+
+    def __str__(self) -> str:
+        """As a person would write it: <name>_mask."""
+        mask = self.of_mask
+        if mask.startswith("/"):
+            return f"{mask[1:]} beside {self.of_picture[1:]}"
+        if mask and mask[-1:] in "_-. " and mask[:1] not in "_-. ":
+            named = f"{mask}<name>"
+        else:
+            named = f"<name>{'.jpg' if self.with_suffix else ''}{mask}"
+        if not self.of_picture:
+            return named
+        at_start = self.of_picture[-1:] in "_-. "
+        picture = f"{self.of_picture}<name>" if at_start else f"<name>{self.of_picture}"
+        return f"{named} for {picture}"
+
+
+class _Candidate(NamedTuple):
+    picture: int
+    mask: int
+    numbered: bool
+    rank: tuple[int, int]
+    group: tuple[tuple[str, ...], str]
+
+
+@dataclass
+class Matches:
+    """masks: for each paired picture its masks, several where each marks an object. used: the rules with their number
+    of pairs, in the order in which they were applied. second: masks of pictures that have another one. outranked:
+    masks that show the same in another way.
+    """
+
+    masks: dict[int, list[int]] = field(default_factory=dict)
+    used: list[tuple[str, int]] = field(default_factory=list)
+    taken: set[int] = field(default_factory=set)
+    second: dict[int, int] = field(default_factory=dict)
+    outranked: set[int] = field(default_factory=set)
+
+    def take(self, picture: int, masks: Iterable[int]) -> None:
+        self.masks.setdefault(picture, []).extend(masks)
+        self.taken.update(masks)
+
+    def count(self, rule: str, pairs: int) -> None:
+        if pairs:
+            self.used.append((rule, pairs))
+
+
+class NameMatching:
+    """files: all that may be pictures or masks. pictures, masks: the numbers of those that may be one or the other."""
+
+    def __init__(self, files: Sequence[NamedFile], pictures: Sequence[int], masks: Sequence[int]) -> None:
+        self._files = files
+        self._pictures, self._masks = pictures, masks
+        self.found = Matches()
+
+    def by_rules(self, needs_affix: frozenset[int] = frozenset()) -> None:
+        """Pair within the same place. needs_affix: masks that are masks only if their name says so."""
+        index: dict[tuple[tuple[str, ...], str], list[tuple[int, str]]] = defaultdict(list)
+        for number in self._pictures:
+            file = self._files[number]
+            for base, affix in picture_readings(file.stem):
+                index[file.meaning.place, base].append((number, affix))
+        by_rule: dict[Rule, list[_Candidate]] = defaultdict(list)
+        best: dict[int, tuple[int, int]] = {}
+        for number in self._masks:
+            for rule, candidate in self._candidates(number, index, number in needs_affix):
+                by_rule[rule].append(candidate)
+                best[candidate.picture] = min(best.get(candidate.picture, candidate.rank), candidate.rank)
+        # One kind of masks for all: `mask/` beside `1st_manual/` shows something else, also where the latter has none.
+        folder_rank = min((folder for folder, _ in best.values()), default=0)
+        for rule, candidates in by_rule.items():
+            by_rule[rule] = [c for c in candidates if c.rank == best[c.picture] and c.rank[0] == folder_rank]
+            self.found.outranked.update({c.mask for c in candidates} - {c.mask for c in by_rule[rule]})
+        self._apply(by_rule)
+
+    def _candidates(
+        self, number: int, index: dict[tuple[tuple[str, ...], str], list[tuple[int, str]]], needs_affix: bool
+    ) -> list[tuple[Rule, _Candidate]]:
+        """A numbered reading counts only where no plain one fits: `scan_1` belongs to `scan_1`, not to `scan`."""
+        file = self._files[number]
+        found: list[tuple[Rule, _Candidate]] = []
+        for reading in mask_readings(file.stem):
+            if (needs_affix and not reading.affix) or (reading.numbered and found):
+                continue
+            group = (file.meaning.place, reading.base + reading.suffix)
+            for picture, affix in index.get((file.meaning.place, reading.base), ()):
+                if picture == number or (reading.suffix and self._files[picture].suffix != reading.suffix):
+                    continue
+                # LabelMe saves a mask as a picture and as an array; the picture is the simpler one.
+                rank = (file.meaning.rank, reading.rank + (file.suffix == ".npy"))
+                rule = Rule(reading.affix, affix, bool(reading.suffix), needs_affix)
+                found.append((rule, _Candidate(picture, number, reading.numbered, rank, group)))
+        return found
+
+    def _apply(self, by_rule: dict[Rule, list[_Candidate]]) -> None:
+        """Take the rule with the most pairs, then the next for the rest. Counts only fall, so a heap finds them."""
+        heap = [(-self._size(found), order, rule) for order, (rule, found) in enumerate(by_rule.items())]
+        heapq.heapify(heap)
+        while heap:
+            size, order, rule = heapq.heappop(heap)
+            now = self._size(by_rule[rule])
+            if now != -size:
+                if now:
+                    heapq.heappush(heap, (-now, order, rule))
+                continue
+            self._take_rule(rule, by_rule[rule])
+        for candidates in by_rule.values():
+            for candidate in candidates:
+                if candidate.mask not in self.found.taken and candidate.picture in self.found.masks:
+                    self.found.second.setdefault(candidate.mask, candidate.picture)
+
+    def _is_free(self, candidate: _Candidate) -> bool:
+        found = self.found
+        return (
+            candidate.picture not in found.masks
+            and candidate.picture not in found.taken
+            and candidate.mask not in found.taken
+            and candidate.mask not in found.masks
+        )
+
+    def _size(self, candidates: list[_Candidate]) -> int:
+        return len({candidate.picture for candidate in candidates if self._is_free(candidate)})
+
+    def _take_rule(self, rule: Rule, candidates: list[_Candidate]) -> None:
+        groups: dict[tuple[tuple[str, ...], str], list[_Candidate]] = defaultdict(list)
+        for candidate in candidates:
+            if self._is_free(candidate):
+                groups[candidate.group].append(candidate)
+        pairs = objects = 0
+        for group in groups.values():
+            free = [candidate for candidate in group if self._is_free(candidate)]
+            for picture, masks in self._resolved(free):
+                self.found.take(picture, masks)
+                pairs += 1
+                objects += len(masks) > 1
+        several = f", several numbered ones of {objects} pictures" if objects else ""
+        self.found.count(f"{rule}{several}", pairs)
+
+    def _resolved(self, candidates: list[_Candidate]) -> list[tuple[int, list[int]]]:
+        """The pairs among pictures and masks of one place and base name. Raises TrainingError if they are unclear."""
+        pictures = sorted({candidate.picture for candidate in candidates})
+        masks = sorted({candidate.mask for candidate in candidates if not candidate.numbered})
+        numbered = sorted({candidate.mask for candidate in candidates if candidate.numbered})
+        if len(pictures) == 1 and len(masks) <= 1:
+            return [(pictures[0], masks + numbered)]
+        if not candidates:
+            return []
+        for same in (_same_spelling, _same_suffix):
+            chosen = [[mask for mask in masks if same(self._files[p], self._files[mask])] for p in pictures]
+            used = [found[0] for found in chosen if len(found) == 1]
+            if not numbered and len(used) == len(pictures) == len(masks) == len(set(used)):
+                return [(picture, found) for picture, found in zip(pictures, chosen, strict=True)]
+        raise unclear_names([self._files[n].path for n in pictures], [self._files[n].path for n in masks + numbered])
+
+    def _left(self) -> tuple[list[int], list[int]]:
+        found = self.found
+        pictures = [n for n in self._pictures if n not in found.masks and n not in found.taken]
+        masks = [n for n in self._masks if n not in found.taken and n not in found.masks and n not in found.second]
+        masks = [n for n in masks if n not in found.outranked]
+        return pictures, masks
+
+    def by_name_alone(self, is_mask_folder: frozenset[int]) -> None:
+        """Pair what is left by name wherever the files lie, but within one part of the split."""
+        pictures, masks = self._left()
+        index: dict[str, list[int]] = defaultdict(list)
+        for number in pictures:
+            index[self._files[number].stem].append(number)
+        groups: dict[str, list[tuple[int, int, Reading]]] = defaultdict(list)
+        for number in masks:
+            if number not in is_mask_folder:
+                continue
+            for reading in mask_readings(self._files[number].stem):
+                fits = [p for p in index.get(reading.base, ()) if _parts_fit(self._files[p], self._files[number])]
+                if fits and not reading.numbered:
+                    groups[reading.base] += [(picture, number, reading) for picture in fits]
+                    break
+        pairs = 0
+        for group in groups.values():
+            best = min(self._files[mask].meaning.rank for _, mask, _ in group)
+            group = [entry for entry in group if self._files[entry[1]].meaning.rank == best]
+            if len({picture for picture, _, _ in group}) > 1 or len({mask for _, mask, _ in group}) > 1:
+                raise unclear_names(
+                    sorted({self._files[picture].path for picture, _, _ in group}),
+                    sorted({self._files[mask].path for _, mask, _ in group}),
+                )
+            self.found.take(group[0][0], [group[0][1]])
+            pairs += 1
+        self.found.count("<name>, wherever it lies", pairs)
+
+    def by_learned_affix(self, is_mask_folder: frozenset[int]) -> None:
+        """Pair what is left by whatever its masks' names have besides the pictures', if many have the same."""
+        pictures, masks = self._left()
+        masks = [number for number in masks if number in is_mask_folder]
+        index = {(self._files[n].meaning.place, self._files[n].stem): n for n in pictures}
+        by_rule: dict[Rule, list[_Candidate]] = defaultdict(list)
+        for number in masks:
+            place, stem = self._files[number].meaning.place, self._files[number].stem
+            for base, affix in _cuts(stem):
+                if (picture := index.get((place, base))) is not None:
+                    rank = (self._files[number].meaning.rank, 1)
+                    by_rule[Rule(affix)].append(_Candidate(picture, number, False, rank, (place, base)))
+                    break
+        enough = max(_LEAST_OF_LEARNED_RULE, len(masks) // 2)
+        self._apply({rule: found for rule, found in by_rule.items() if len(found) >= enough})
+
+    def by_folder(self, is_mask_folder: frozenset[int]) -> None:
+        """Pair the only picture of a place with all masks there, as in <id>/images/ and <id>/masks/; or with those in
+        a folder of masks that has the picture's name."""
+        pictures, masks = self._left()
+        of_place: dict[tuple[str, ...], list[int]] = defaultdict(list)
+        for number in masks:
+            if number in is_mask_folder:
+                of_place[self._files[number].meaning.place].append(number)
+        in_place = Counter(self._files[number].meaning.place for number in pictures)
+        paired = {self._files[number].meaning.place for number in self.found.masks}
+        chosen: list[tuple[int, list[int]]] = []
+        for number in pictures:
+            place, stem = self._files[number].meaning.place, self._files[number].stem
+            if named := of_place.get((*place, stem)):
+                chosen.append((number, named))
+            elif place and in_place[place] == 1 and place not in paired and place in of_place:
+                chosen.append((number, of_place[place]))
+        if len(chosen) < _LEAST_OF_LEARNED_RULE:
+            return
+        for number, found in chosen:
+            self.found.take(number, found)
+        self.found.count("all masks in a folder of the picture's own", len(chosen))
+
+    def by_suffix(self, lossless: frozenset[str], lossy: frozenset[str]) -> None:
+        """Pair a.jpg with a.png in the same folder."""
+        pictures, _ = self._left()
+        of_name: dict[tuple[tuple[str, ...], str], list[int]] = defaultdict(list)
+        for number in pictures:
+            of_name[self._files[number].meaning.place, self._files[number].stem].append(number)
+        pairs = 0
+        for twins in of_name.values():
+            shown = [n for n in twins if self._files[n].suffix in lossy]
+            drawn = [n for n in twins if self._files[n].suffix in lossless]
+            if len(shown) == len(drawn) == 1 and len(twins) == 2:
+                self.found.take(shown[0], drawn)
+                pairs += 1
+        self.found.count("<name>, the picture as JPEG and the mask beside it in a format without loss", pairs)
+
+
+def unclear_names(pictures: Sequence[str], masks: Sequence[str]) -> TrainingError:
+    """Of files that pair in more than one way."""
+    return TrainingError(
+        "layout_unclear",
+        f"It is unclear which mask belongs to which picture: {_named(pictures)} and {_named(masks)} have the same "
+        "name. Keep one mask a picture, with the picture's name or <picture>_mask, and move the other files away.",
+    )
+
+
+def _named(paths: Sequence[str]) -> str:
+    return ", ".join(paths[:4]) + (f" and {len(paths) - 4} more" if len(paths) > 4 else "")
+
+
+def _same_spelling(picture: NamedFile, mask: NamedFile) -> bool:
+    """Whether they are alike in case, too."""
+    return posixpath.splitext(posixpath.basename(picture.path))[0] in posixpath.basename(mask.path)
+
+
+def _same_suffix(picture: NamedFile, mask: NamedFile) -> bool:
+    return picture.suffix == mask.suffix
+
+
+def _parts_fit(picture: NamedFile, mask: NamedFile) -> bool:
+    parts = {picture.meaning.part, mask.meaning.part} - {Part.ANY}
+    return len(parts) < 2
+
+
+def _cuts(stem: str) -> list[tuple[str, str]]:
+    """(base, affix) of a name, the longest base first. Numbers are not cut: 10 is not 1 with something more."""
+    at = [n for n in range(len(stem) - 1, 0, -1) if not (stem[n - 1].isdecimal() and stem[n].isdecimal())]
+    ends = [(stem[:n], stem[n:]) for n in at if not stem[n:].strip("_-. ").isdecimal()]
+    starts = [(stem[n:], stem[:n]) for n in reversed(at)]
+    return ends + starts

@@ -1,0 +1,54 @@
+"""Folders and files whose names say which part of the caller's own split they are: `train/`, `valid/`, `test.csv`."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+
+from trainer_worker.layouts.layout import Part
+
+PART_WORDS = {
+    "train": Part.TRAIN,
+    "training": Part.TRAIN,
+    "trainset": Part.TRAIN,
+    "val": Part.VAL,
+    "valid": Part.VAL,
+    "validation": Part.VAL,
+    "valset": Part.VAL,
+    "test": Part.TEST,
+    "testing": Part.TEST,
+    "testset": Part.TEST,
+}
+_WORD = re.compile(r"[^\W\d_]+")
+
+
+def part_of(name: str) -> Part:
+    """The part that a name is or contains as a word (`train`, `val2017`, `seg_test`); ANY where that is unclear."""
+    return _read(name)[0]
+
+
+def parts_of(names: Iterable[str]) -> dict[str, Part]:
+    """The part of each name that stands for one, if together they are a split; else nothing.
+
+    A split has a part to train on and one to score with, in names that are alike but for that word: `seg_train` and
+    `seg_test`. A single folder called `train`, or classes called `train` and `test tube`, are no split.
+    """
+    alike: dict[tuple[str, ...], dict[str, Part]] = defaultdict(dict)
+    for name in names:
+        part, rest = _read(name)
+        if part is not Part.ANY:
+            alike[rest][name] = part
+    splits = [parts for parts in alike.values() if Part.TRAIN in parts.values() and len(set(parts.values())) > 1]
+    return splits[0] if len(splits) == 1 else {}
+
+
+@functools.lru_cache(maxsize=10_000)
+def _read(name: str) -> tuple[Part, tuple[str, ...]]:
+    """The part, and the other words of the name."""
+    words = _WORD.findall(name.casefold())
+    named = [word for word in words if word in PART_WORDS]
+    if len(named) != 1:
+        return Part.ANY, tuple(words)
+    return PART_WORDS[named[0]], tuple(word for word in words if word != named[0])

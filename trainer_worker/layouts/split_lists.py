@@ -1,0 +1,49 @@
+"""Lists of pictures for each part of the caller's own split: ImageSets/Segmentation/train.txt, or train.txt."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable
+
+from trainer_worker.layouts.annotation_files import AnnotationError, AnnotationFiles, PictureNames
+from trainer_worker.layouts.layout import Part
+from trainer_worker.layouts.part_names import PART_WORDS
+
+_MOST_CHARS_OF_NAME = 1000
+
+
+def split_lists(files: AnnotationFiles, names: Callable[[], PictureNames]) -> dict[str, Part]:
+    """The part of each picture that a list names. A picture on the lists of two parts has the stricter one: TEST, then
+    VAL, so that nothing trains that was meant to score. names: asked only if there are lists."""
+    parts: dict[str, Part] = {}
+    lists = {path: part for path in files.tree.files if (part := _part_of_list(path)) is not Part.ANY}
+    if not lists:
+        return {}
+    pictures = names()
+    for path, part in lists.items():
+        try:
+            lines = files.text(path).splitlines()
+        except AnnotationError:
+            continue
+        for line in lines:
+            name = line.strip()[:_MOST_CHARS_OF_NAME]
+            try:
+                picture = pictures.find(name, posixpath.dirname(path)) if name else None
+            except AnnotationError:
+                continue
+            if picture:
+                parts[picture] = max(parts.get(picture, Part.ANY), part, key=_STRICTEST_LAST.index)
+    return parts
+
+
+_STRICTEST_LAST = (Part.ANY, Part.TRAIN, Part.VAL, Part.TEST)
+
+
+def _part_of_list(path: str) -> Part:
+    """ANY for what is no such list. ImageSets/Main lists pictures for detection, which may be another split."""
+    if not path.endswith(".txt"):
+        return Part.ANY
+    folder, name = posixpath.split(path.lower())
+    if posixpath.basename(folder) in ("main", "layout", "action"):
+        return Part.ANY
+    return PART_WORDS.get(name.removesuffix(".txt"), Part.ANY)
