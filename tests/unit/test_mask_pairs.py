@@ -60,6 +60,11 @@ FOLDERS = {
     "pictures in a folder of any name": ("holiday/p{n}.jpg", "masks/p{n}.png"),
     "masks in a folder of any name": ("images/p{n}.jpg", "wahrheit/p{n}.png"),
     "masks of another depth": ("images/a/p{n}.jpg", "masks/p{n}.png"),
+    "words before numbers": ("images/image{n}.png", "masks/mask{n}.png"),
+    "words before numbers, side by side": ("img{n}.png", "mask{n}.png"),
+    "words of the picture and of the mask": ("all/{n}_image.png", "all/{n}_mask.png"),
+    "a word of the picture only": ("images/IMG_{n}.jpg", "masks/{n}_mask.png"),
+    "Oxford pets": ("images/cat_{n}.jpg", "annotations/trimaps/cat_{n}.png"),
     "NumPy masks": ("images/p{n}.jpg", "masks/p{n}.npy"),
 }
 
@@ -183,6 +188,15 @@ def test_masks_that_show_the_same_in_another_way_are_told_apart() -> None:
     expected = {f"JPEGImages/p{n}.jpg": f"SegmentationClass/p{n}.png" for n in NUMBERS}
     objects = [f"SegmentationObject/p{n}.png" for n in NUMBERS]
     assert pairs(recognise_masks(tree_of([*expected, *expected.values(), *objects]))) == expected
+
+
+def test_the_second_observers_masks_are_another_kind() -> None:
+    """CHASE_DB1: `Image_01L_1stHO.png` and `Image_01L_2ndHO.png` beside the picture."""
+    expected = {f"Image_0{n}{side}.jpg": f"Image_0{n}{side}_1stHO.png" for n in NUMBERS for side in "LR"}
+    others = [mask.replace("1st", "2nd") for mask in expected.values()]
+    layout = recognise_masks(tree_of([*expected, *expected.values(), *others]))
+    assert pairs(layout) == expected
+    assert [(found.code, found.count) for found in layout.findings] == [("other_masks", 12)]
 
 
 def test_the_field_of_view_beside_manual_masks_is_never_taken_for_a_mask() -> None:
@@ -359,29 +373,3 @@ def test_labelmes_masks_as_pictures_come_before_the_same_as_arrays() -> None:
     assert pairs(layout) == expected
     assert layout.classes is not None
     assert [(found.name, found.number) for found in layout.classes] == [("_background_", 0), ("cell", 1), ("leaf", 2)]
-
-
-LISTS = {
-    "labelmap.txt": ("# name:colour\ncell:1,2,3::\nbackground:0,0,0::\n", [("background", None), ("cell", None)]),
-    "class_dict.csv": ("name,r,g,b\nsky,0,0,0\ncell,1,2,3\n", [("sky", None), ("cell", None)]),
-    "label_colors.txt": ("1 2 3\tcell\n0 0 0\tVoid stuff\n", [("Void stuff", None), ("cell", None)]),
-    "_classes.csv": ("Pixel Value, Class\n0, background\n1, cell\n", [("background", 0), ("cell", 1)]),
-}
-
-
-@pytest.mark.parametrize("name", LISTS)
-@pytest.mark.parametrize("folder", ["", "set/"])
-def test_lists_of_classes_are_read(name: str, folder: str) -> None:
-    content, expected = LISTS[name]
-    names = [f"{folder}images/p{n}.jpg" for n in NUMBERS] + [f"{folder}masks/p{n}.png" for n in NUMBERS]
-    classes = recognise_masks(tree_of(names, texts={f"{folder}{name}": content})).classes
-    assert classes is not None
-    assert [(found.name, found.number) for found in classes] == expected
-    if "csv" not in name or "dict" in name:
-        assert classes[1].colour == (1, 2, 3)
-
-
-def test_a_classes_txt_one_folder_deeper_is_found() -> None:
-    names = [f"set/images/p{n}.jpg" for n in NUMBERS] + [f"set/masks/p{n}.png" for n in NUMBERS]
-    layout = recognise_masks(tree_of(names, texts={"set/classes.txt": "sky\nroad\n"}))
-    assert (layout.classes_file, layout.classes) == ("set/classes.txt", None)

@@ -211,8 +211,10 @@ def _unused(found: Candidates, matches: Matches) -> tuple[UnusedFile, ...]:
         if number in matches.second:
             taken = files[matches.masks[matches.second[number]][0]].path
             reason = f"a second mask of {files[matches.second[number]].path}, which has {taken}"
+        elif number in matches.outranked:
+            reason = "another kind of mask than the one used"
         elif number in found.in_mask_folder or file.suffix == ARRAY_SUFFIX:
-            lower = number in matches.outranked or file.meaning.rank > 1
+            lower = file.meaning.rank > 1
             reason = "another kind of mask than the one used" if lower else "mask without a picture of its own"
         elif posixpath.dirname(file.path) in of_pictures or file.meaning.role == "picture":
             reason = NO_MASK

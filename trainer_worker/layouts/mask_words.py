@@ -114,8 +114,8 @@ class FolderMeaning:
 class Reading(NamedTuple):
     """One way to read a file's name. base: what a picture and its mask have in common, without case.
 
-    affix: the rest, such as `_mask`, without a number; "/mask" where the whole name is that word. numbered: whether a
-    number stood there.
+    affix: the rest, such as `_mask`, without a number; "/mask" where the whole name is that word, "mask<name>" where it
+    stands right before a number. numbered: whether a number stood after the affix.
     suffix: the extension of the picture, where the mask's name includes it (`a.jpg.png`), else "".
     """
 
@@ -212,15 +212,20 @@ def has_mask_affix(stem: str) -> bool:
     before, _, last = marked.rpartition("_")
     if last.isdecimal():
         last = before.rpartition("_")[2]
-    return last in MASK_AFFIXES or first in MASK_AFFIXES
+    return last in MASK_AFFIXES or first in MASK_AFFIXES or _word_before_number(stem) in MASK_AFFIXES
 
 
 def _without_affix(stem: str, marked: str) -> list[Reading]:
     """Readings of a name that begins or ends with a word for masks. marked: the name with "_" for all separators."""
     tail_at, head_at = marked.rfind("_"), marked.find("_")
-    if tail_at < 0:
-        return [Reading("", f"/{stem}", MASK_AFFIXES[stem])] if stem in MASK_AFFIXES else []
+    if stem in MASK_AFFIXES:
+        return [Reading("", f"/{stem}", MASK_AFFIXES[stem])]
     found = []
+    word = _word_before_number(stem)
+    if word in MASK_AFFIXES and len(word) > 1:
+        found.append(Reading(stem[len(word) :], f"{word}<name>", MASK_AFFIXES[word]))
+    if tail_at < 0:
+        return found
     last, first = stem[tail_at + 1 :], stem[:head_at]
     if last in MASK_AFFIXES and tail_at > 0:
         before_at = marked.rfind("_", 0, tail_at)
@@ -232,6 +237,12 @@ def _without_affix(stem: str, marked: str) -> list[Reading]:
         base = stem[head_at:].lstrip(_SEPARATORS)
         found.append(Reading(base, stem[: len(stem) - len(base)], MASK_AFFIXES[first]))
     return found
+
+
+def _word_before_number(stem: str) -> str:
+    """`mask` of mask12; "" where a name doesn't consist of a word and a number."""
+    word = stem.rstrip("0123456789")
+    return word if word and len(word) < len(stem) else ""
 
 
 def _with_inner_suffix(readings: list[Reading]) -> list[Reading]:
@@ -248,9 +259,14 @@ def picture_readings(stem: str) -> list[tuple[str, str]]:
     """The ways to read a picture's name as (base, affix), the plainest first. stem: as in mask_readings."""
     marked = stem.translate(_MARKED)
     tail_at, head_at = marked.rfind("_"), marked.find("_")
-    if tail_at < 0:
-        return [(stem, ""), ("", f"/{stem}")] if stem in PICTURE_AFFIXES else [(stem, "")]
     readings = [(stem, "")]
+    if stem in PICTURE_AFFIXES:
+        readings.append(("", f"/{stem}"))
+    word = _word_before_number(stem)
+    if word in PICTURE_AFFIXES:
+        readings.append((stem[len(word) :], f"{word}<name>"))
+    if tail_at < 0:
+        return readings
     if tail_at > 0 and stem[tail_at + 1 :] in PICTURE_AFFIXES:
         readings.append((stem[:tail_at], stem[tail_at:]))
     if head_at > 0 and stem[:head_at] in PICTURE_AFFIXES:

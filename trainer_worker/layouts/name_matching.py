@@ -47,14 +47,17 @@ class Rule(NamedTuple):
         mask = self.of_mask
         if mask.startswith("/"):
             return f"{mask[1:]} beside {self.of_picture[1:]}"
-        if mask and mask[-1:] in "_-. " and mask[:1] not in "_-. ":
+        if "<name>" in mask:
+            named = mask
+        elif mask and mask[-1:] in "_-. " and mask[:1] not in "_-. ":
             named = f"{mask}<name>"
         else:
             named = f"<name>{'.jpg' if self.with_suffix else ''}{mask}"
         if not self.of_picture:
             return named
-        at_start = self.of_picture[-1:] in "_-. "
-        picture = f"{self.of_picture}<name>" if at_start else f"<name>{self.of_picture}"
+        picture = self.of_picture
+        if "<name>" not in picture:
+            picture = f"{picture}<name>" if picture[-1:] in "_-. " else f"<name>{picture}"
         return f"{named} for {picture}"
 
 

@@ -1,0 +1,34 @@
+"""Small files beside mask files that list their classes, in the folder itself or one deeper."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.project_trees import tree_of
+from trainer_worker.layouts.masks import recognise_masks
+
+NUMBERS = range(1, 7)
+LISTS = {
+    "labelmap.txt": ("# name:colour\ncell:1,2,3::\nbackground:0,0,0::\n", [("background", None), ("cell", None)]),
+    "class_dict.csv": ("name,r,g,b\nsky,0,0,0\ncell,1,2,3\n", [("sky", None), ("cell", None)]),
+    "label_colors.txt": ("1 2 3\tcell\n0 0 0\tVoid stuff\n", [("Void stuff", None), ("cell", None)]),
+    "_classes.csv": ("Pixel Value, Class\n0, background\n1, cell\n", [("background", 0), ("cell", 1)]),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize("folder", ["", "set/"])
+def test_lists_of_classes_are_read(name: str, folder: str) -> None:
+    content, expected = LISTS[name]
+    names = [f"{folder}images/p{n}.jpg" for n in NUMBERS] + [f"{folder}masks/p{n}.png" for n in NUMBERS]
+    classes = recognise_masks(tree_of(names, texts={f"{folder}{name}": content})).classes
+    assert classes is not None
+    assert [(found.name, found.number) for found in classes] == expected
+    if "csv" not in name or "dict" in name:
+        assert classes[1].colour == (1, 2, 3)
+
+
+def test_a_classes_txt_one_folder_deeper_is_found() -> None:
+    names = [f"set/images/p{n}.jpg" for n in NUMBERS] + [f"set/masks/p{n}.png" for n in NUMBERS]
+    layout = recognise_masks(tree_of(names, texts={"set/classes.txt": "sky\nroad\n"}))
+    assert (layout.classes_file, layout.classes) == ("set/classes.txt", None)
