@@ -96,3 +96,25 @@ def test_a_class_that_is_all_copies_still_trains() -> None:
     split = given_split(np.array([0, 1, 1, 0, 1]), np.array([0, 1, 2, 0, 3]), np.array([0, 1, 2]), np.array([3, 4]))
     assert split.train.tolist() == [0, 1, 2]
     assert split.held_out.tolist() == [4]
+
+
+def test_a_large_group_does_not_empty_the_training_set() -> None:
+    classes, groups = np.zeros(60, dtype=np.int64), np.array([0] * 40 + list(range(1, 21)))
+    for seed in range(20):
+        split = stratified_split(classes, groups, 0.2, seed)
+        assert 0 not in groups[split.held_out], "40 of 60 pictures would have scored"
+        assert len(split.held_out) == 12
+
+
+def test_where_all_groups_are_large_the_smallest_scores() -> None:
+    classes, groups = np.zeros(30, dtype=np.int64), np.repeat([0, 1, 2], [12, 10, 8])
+
+    assert np.unique(groups[stratified_split(classes, groups, 0.1, 1).held_out]).tolist() == [2]
+
+
+def test_a_group_with_a_picture_that_has_trained_never_scores() -> None:
+    classes, groups = np.zeros(20, dtype=np.int64), np.array([0, 0, *range(1, 19)])
+    sides = np.zeros(20, dtype=np.int8)
+    sides[0], sides[1] = 1, -1
+    for seed in range(20):
+        assert 0 not in groups[stratified_split(classes, groups, 0.5, seed, sides).held_out]

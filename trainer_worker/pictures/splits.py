@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+#: Groups of several pictures may exceed the wanted number of held-out pictures by this factor.
+MOST_OVERSHOOT = 1.5
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ def given_split(classes: np.ndarray, groups: np.ndarray, train: np.ndarray, held
 def stratified_split(
     classes: np.ndarray, groups: np.ndarray, share: float, seed: int, sides: np.ndarray | None = None
 ) -> Split:
-    """Hold out about `share` of each class, whole groups of identical pictures at a time.
+    """Hold out about `share` of each class, whole groups of pictures at a time (see copies.py).
 
     classes, groups: int64 (n,). Every class with two different pictures has one on each side. A class with only one,
     and pictures that are in several classes (which would score at random), stay in the training set.
@@ -58,16 +62,39 @@ def stratified_split(
         wanted = max(1, round(share * sum(len(rows) for rows in rows_by_group.values())))
         most = len(free) if len(free) < len(rows_by_group) else len(free) - 1
         order = [int(group) for group in rng.permutation(free)]
+        fixed: list[int] = []
         if sides is not None:
-            side = {group: int(sides[rows_by_group[group][0]]) for group in order}
+            side = {group: _side_of(sides[rows_by_group[group]]) for group in order}
             order = sorted((group for group in order if side[group] >= 0), key=lambda group: -side[group])
             wanted = max(wanted, sum(len(rows_by_group[group]) for group in order if side[group] == 1))
-        taken: list[int] = []
-        for group in order[: max(0, most)]:
-            if len(taken) >= wanted:
-                break
-            taken += rows_by_group[group]
-        held_out += taken
+            fixed = [group for group in order if side[group] == 1]
+        held_out += _taken([rows_by_group[group] for group in order], wanted, most, len(fixed))
     mask = np.zeros(len(classes), dtype=bool)
     mask[held_out] = True
     return Split(train=np.flatnonzero(~mask), held_out=np.flatnonzero(mask))
+
+
+def _taken(groups: Sequence[list[int]], wanted: int, most: int, fixed: int) -> list[int]:
+    """The rows of the groups that are held out: about `wanted` rows, of `most` groups at most.
+
+    The first `fixed` groups are taken whatever their size. Of the others, a large one is passed over where it would
+    take far more rows than wanted from the training set; if all are large, the smallest is taken.
+    """
+    taken: list[int] = []
+    number = 0
+    for position, rows in enumerate(groups):
+        if len(taken) >= wanted or number >= most:
+            break
+        if position < fixed or len(rows) == 1 or len(taken) + len(rows) <= MOST_OVERSHOOT * wanted:
+            taken += rows
+            number += 1
+    if not taken and most > 0 and groups:
+        taken = min(groups, key=lambda rows: len(rows))
+    return taken
+
+
+def _side_of(sides: np.ndarray) -> int:
+    """The side of a group from those of its rows: one that has trained may not score, and one that scored goes on."""
+    if (sides == -1).any():
+        return -1
+    return int(sides.max())

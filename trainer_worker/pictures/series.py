@@ -1,0 +1,100 @@
+"""Finds series in the names of files: several pictures of one object, which look alike but are no copies.
+
+A model that has trained on one picture of a series knows the others. So a series must not stand on both sides of a
+split. Names alone don't prove a series, since cameras number all pictures. So the pictures must look alike as well.
+
+- Neighbours: IMG_0012 and IMG_0013 in one folder, if they look nearly the same (a burst, frames of a film).
+- Objects with frames: car1_01 to car1_16, car2_01 to car2_09, if frames of one object are clearly more alike than
+  frames of different objects.
+- Versions that an augmentation made of one picture: cat_jpg.rf.0a1b….jpg (Roboflow's exports).
+"""
+
+from __future__ import annotations
+
+import itertools
+import posixpath
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from trainer_worker.pictures.likeness import correlations
+
+#: Neighbours by name that correlate this much are one series (docs/choices.md, "Series of one object").
+NEIGHBOUR_CORRELATION = 0.95
+#: Frames may be missing between two neighbours: their numbers differ by this at most.
+MOST_STEP = 2
+#: Objects with frames: at least this many objects, none with more than this share of a folder's pictures, and frames of
+#: one object correlate by this much more than those of different ones, in the median.
+LEAST_OBJECTS = 3
+MOST_SHARE = 1 / 3
+LEAST_CLOSER = 0.15
+
+_NUMBERED = re.compile(r"(?P<prefix>.*?)(?P<number>[0-9]{1,9})\Z", re.DOTALL)
+_VERSION = re.compile(r"(?P<source>.+)\.rf\.[0-9a-zA-Z]{16,64}\Z", re.DOTALL)
+
+Pairs = list[tuple[int, int]]
+
+
+class _Numbered(NamedTuple):
+    number: int
+    row: int
+
+
+def series_pairs(names: Sequence[str], thumbnails: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    """Pairs of rows that belong to one series, int64 (pairs, 2).
+
+    names: paths relative to the project, with "/". thumbnails: uint8 (n, 16, 16, 3), see likeness.thumbnail.
+    """
+    versions: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    numbered: defaultdict[str, defaultdict[str, list[_Numbered]]] = defaultdict(lambda: defaultdict(list))
+    for row, name in enumerate(names):
+        folder, stem = posixpath.dirname(name), posixpath.splitext(posixpath.basename(name))[0]
+        if version := _VERSION.match(stem):
+            versions[folder, version["source"]].append(row)
+        elif found := _NUMBERED.match(stem):
+            numbered[folder][found["prefix"]].append(_Numbered(int(found["number"]), row))
+    pairs = [pair for rows in versions.values() for pair in itertools.pairwise(rows)]
+    for by_prefix in numbered.values():
+        for frames in by_prefix.values():
+            frames.sort()
+        pairs += _objects(by_prefix, thumbnails)
+        pairs += _neighbours(by_prefix.values(), thumbnails)
+    return np.array(sorted(set(pairs)), np.int64).reshape(-1, 2)
+
+
+def _neighbours(runs: Iterable[list[_Numbered]], thumbnails: Any) -> Pairs:
+    """Neighbours by number that look nearly the same."""
+    pairs = [
+        (first.row, second.row)
+        for frames in runs
+        for step in range(1, MOST_STEP + 1)
+        for first, second in zip(frames, frames[step:], strict=False)
+        if 0 < second.number - first.number <= MOST_STEP
+    ]
+    alike = _likeness(pairs, thumbnails) >= NEIGHBOUR_CORRELATION
+    return [pair for pair, is_alike in zip(pairs, alike, strict=True) if is_alike]
+
+
+def _objects(by_prefix: Mapping[str, list[_Numbered]], thumbnails: Any) -> Pairs:
+    """Neighbours within each object of a folder; none unless the pictures confirm that prefixes are objects."""
+    objects = [[frame.row for frame in frames] for frames in by_prefix.values() if len(frames) > 1]
+    pictures = sum(map(len, by_prefix.values()))
+    if len(objects) < LEAST_OBJECTS or max(map(len, objects)) > MOST_SHARE * pictures:
+        return []
+    within = [pair for rows in objects for pair in itertools.pairwise(rows)]
+    # A frame of each object beside one of the next object.
+    between = [(rows[0], others[len(others) // 2]) for rows, others in itertools.pairwise(objects)]
+    closer = np.median(_likeness(within, thumbnails)) - np.median(_likeness(between, thumbnails))
+    return within if closer >= LEAST_CLOSER else []
+
+
+def _likeness(pairs: Pairs, thumbnails: Any) -> Any:
+    """The correlation of each pair, float32 (pairs,)."""
+    if not pairs:
+        return np.zeros(0, np.float32)
+    rows = np.array(pairs)
+    return correlations(thumbnails[rows[:, 0]], thumbnails[rows[:, 1]])
