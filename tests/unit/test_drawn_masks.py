@@ -158,6 +158,24 @@ def test_outlines_of_another_shape_are_never_squeezed(tmp_path: Path) -> None:
         read_pairs(folders, Cutting(32), 2, lambda share: None)
 
 
+@pytest.mark.parametrize("sizes", [("48.0", "32.0"), ("null", "null"), ("0", "0")])
+def test_sizes_may_be_missing_or_have_a_point(tmp_path: Path, sizes: tuple[str, str]) -> None:
+    one_coco(tmp_path, WIDTH, HEIGHT, [2, 3, 9, 8])
+    text = (
+        (tmp_path / "coco.json")
+        .read_text()
+        .replace('"width": 48, "height": 32', f'"width": {sizes[0]}, "height": {sizes[1]}')
+    )
+    (tmp_path / "coco.json").write_text(text)
+    for n in range(4):
+        picture(tmp_path / f"{n}.jpg")
+    folders = scan(tmp_path)
+    by_hand = np.zeros((HEIGHT, WIDTH), np.uint8)
+    by_hand[3:9, 2:10] = 1
+    mask = read_mask_of(folders.reader, folders.pairs[0], (HEIGHT, WIDTH), folders.classes, folders.rule)
+    np.testing.assert_array_equal(mask, by_hand)
+
+
 def test_what_lies_outside_of_the_picture_is_cut_off(tmp_path: Path) -> None:
     one_coco(tmp_path, WIDTH, HEIGHT, [-100, 20, 10, 400])
     for n in range(4):
