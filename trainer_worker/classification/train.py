@@ -306,8 +306,8 @@ def _terms_of_continuation(data: Dataset, backbone: Backbone, job: Job) -> dict[
     return {
         "options": options,
         "labels": list(data.folders.labels),
-        "set_aside": data.set_aside(),
         "grey": data.folders.reader.grey.facts,
+        "set_aside": data.set_aside(),
         "backbone": [backbone.name, backbone.weights_sha256],  # not the option: "auto" may choose the same one
         "tensorflow": tf.__version__,
     }

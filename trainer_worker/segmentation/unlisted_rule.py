@@ -31,6 +31,7 @@ Area = tuple[float, ...]
 _DARK = 32
 #: The rarer of two values is the foreground if it has at most this share of the pixels.
 _CLEARLY_RARER = 0.4
+_BY_RARITY = "the rarer of the two"
 #: White in pictures of 1, 8 and 16 bits.
 _WHITES = frozenset({1.0, 255.0, 65535.0})
 #: PASCAL VOC paints the rims of objects in this colour.
@@ -80,6 +81,8 @@ def _of_levels(masks: Sequence[MaskValues], levels: Levels, reading: Reading) ->
         background, why = _PETS_BACKGROUND, "this is how the trimaps of Oxford-IIIT Pet are drawn"
     else:
         background, why = _background(areas, levels, reading)
+    if why.startswith(_BY_RARITY):
+        severity = Severity.WARNING
     others = [area for area in areas if area != background]
     meaning = dict.fromkeys(background, 0) | {value: 1 for area in others for value in area}
     meaning |= dict.fromkeys(void or (), UNLABELLED)
@@ -117,7 +120,7 @@ def _background(areas: Sequence[Area], levels: Levels, reading: Reading) -> tupl
             "the rest, or add a classes.txt.",
         )
     other = next(area for area in areas if area != rarer)
-    return other, f"the rarer of the two, with {share:.0%} of the pixels, is the foreground"
+    return other, f"{_BY_RARITY}, with {share:.0%} of the pixels, is the foreground"
 
 
 def _is_dark(value: float, areas: Sequence[Area], levels: Levels, reading: Reading) -> bool:
