@@ -163,6 +163,7 @@ def twice(path: Path) -> None:
         (encrypted, "is encrypted"),
         (huge_entry, "has more than 1,024 MB"),
         (packed_oddly, "packed in a way"),
+        (lambda path: write_zip(path, "a.jpg", method=zipfile.ZIP_LZMA), "packed in a way"),
         (twice, "twice"),
     ],
 )

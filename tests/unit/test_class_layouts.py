@@ -79,6 +79,15 @@ def test_classes_whose_names_hold_a_part_are_classes() -> None:
     assert recognise_classes(tree_of(*map(pictures, ("train", "test tube", "car")))).name == "class_folders"
 
 
+def test_capitals_may_differ_between_the_parts() -> None:
+    layout = recognise_classes(tree_of(*map(pictures, ("train/Cat", "train/dog", "test/cat", "test/Dog"))))
+    assert counts(layout) == {"Cat": 6, "dog": 6}
+    assert codes(layout) == {"callers_split", "same_name_twice"}
+    both = recognise_classes(tree_of(*map(pictures, ("train/Cat", "train/cat", "test/cat"))))
+    assert both.labels == ("Cat", "cat")
+    assert "case_twins" in codes(both)
+
+
 def test_a_class_that_only_one_part_has_is_named() -> None:
     tree = tree_of(cats_and_dogs("train/"), pictures("train/fish"), cats_and_dogs("test/"), pictures("test/bird", 2))
     layout = recognise_classes(tree)

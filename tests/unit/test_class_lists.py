@@ -69,6 +69,14 @@ def test_lists_called_after_parts_give_the_split() -> None:
     assert split(layout) == {"train": 6, "val": 0, "test": 6}
 
 
+def test_pictures_in_an_images_folder_of_each_part_take_their_classes_from_lists() -> None:
+    texts = {f"{part}/labels.csv": rows("image,label", "{n}.jpg,{kind}") for part in ("train", "test")}
+    tree = tree_of(pictures("train/images", 6), pictures("test/images", 6), texts=texts)
+    layout = recognise_classes(tree)
+    assert counts(layout) == {"cat": 6, "dog": 6}
+    assert split(layout) == {"train": 6, "val": 0, "test": 6}
+
+
 def test_a_column_may_hold_the_split() -> None:
     text = "filepaths,labels,data set\n" + "".join(
         f"all/{n}.jpg,{'cd'[n % 2]},{('train', 'test')[n > 3]}\n" for n in range(8)
@@ -105,6 +113,9 @@ def test_a_name_in_two_folders_is_not_guessed() -> None:
     found = {finding.code: finding.files for finding in layout.findings}
     assert found == {"rows_with_several_files": ("0.jpg",), "files_without_row": ("test/0.jpg", "train/0.jpg")}
     assert counts(layout) == {"cat": 2, "dog": 3}
+    error = error_of(tree_of(pictures("train", 6), pictures("test", 6), texts={"labels.csv": text}))
+    assert error.code == "layout_unclear"
+    assert "Write their folders into the list" in error.error
 
 
 def test_a_list_that_contradicts_the_folders_stops() -> None:

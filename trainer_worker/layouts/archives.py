@@ -18,6 +18,7 @@ from protocol.text import printable
 from trainer_worker.layouts.row import LayoutRow
 from trainer_worker.layouts.tree import MAX_SMALL_FILE_BYTES, Tree, comparable
 from trainer_worker.layouts.zip_listing import (
+    DAMAGE,
     MAX_UNPACKED_BYTES,
     ZipEntry,
     ZipListing,
@@ -125,16 +126,38 @@ def unpack(files: UserFiles, tree: Tree, into: Path, tell: Callable[[], None] = 
 def _unpack_entry(archive: zipfile.ZipFile, entry: ZipEntry, target: Path, tell: Callable[[], None]) -> None:
     with _created(target) as file:
         try:
-            with archive.open(entry.info) as source:
-                left_bytes = entry.size_bytes
-                while chunk := source.read(min(_CHUNK_BYTES, left_bytes + 1)):
-                    tell()
-                    left_bytes -= len(chunk)
-                    if left_bytes < 0:
-                        raise zipfile.BadZipFile("it is longer than the archive says")
-                    _write_all(file, chunk)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError):
+            for chunk in _chunks(archive, entry):
+                tell()
+                _write_all(file, chunk)
+        except _DamagedEntryError:
             os.ftruncate(file, 0)
+
+
+class _DamagedEntryError(Exception):
+    """An entry can't be read as the archive lists it."""
+
+
+def _chunks(archive: zipfile.ZipFile, entry: ZipEntry) -> Iterator[bytes]:
+    """The content of an entry, part by part. Raises _DamagedEntryError for whatever damage makes zipfile raise."""
+    left_bytes = entry.size_bytes
+    source = None
+    try:
+        while True:
+            try:
+                source = source or archive.open(entry.info)
+                chunk = source.read(min(_CHUNK_BYTES, left_bytes + 1))
+            # OSError is a seek to before the beginning; RuntimeError an entry that is encrypted after all.
+            except (*DAMAGE, zlib.error, RuntimeError) as error:
+                raise _DamagedEntryError(str(error)) from error
+            left_bytes -= len(chunk)
+            if left_bytes < 0:
+                raise _DamagedEntryError("it is longer than the archive says")
+            if not chunk:
+                return
+            yield chunk
+    finally:
+        if source is not None:
+            source.close()
 
 
 def _listings(files: UserFiles, zips: list[str]) -> dict[str, ZipListing]:
@@ -161,9 +184,9 @@ def _read_small(files: UserFiles, path: str, entry: ZipEntry) -> bytes:
     if entry.size_bytes > MAX_SMALL_FILE_BYTES:
         raise RefusedFileError(f"it is larger than {MAX_SMALL_FILE_BYTES // 1024**2} MB, and so it is not read")
     try:
-        with opened_zip(files, path) as archive, archive.open(entry.info) as source:
-            return source.read(MAX_SMALL_FILE_BYTES)
-    except (zlib.error, RuntimeError) as error:
+        with opened_zip(files, path) as archive:
+            return b"".join(_chunks(archive, entry))
+    except _DamagedEntryError as error:
         raise RefusedFileError(f"it is damaged in its archive {printable(path)}") from error
 
 

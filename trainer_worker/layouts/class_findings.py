@@ -29,7 +29,7 @@ def _spelled_twice(classes: Sequence[tuple[str, str, Part]]) -> list[Finding]:
     if not twice:
         return []
     sentence = (
-        f"Folders whose names look the same, but are written in two ways (macOS and Windows differ), are one class: "
+        "Folders whose names are the same but for capitals, or for how macOS and Windows write accents, are one class: "
         f"{_some(sorted(twice))}."
     )
     return [

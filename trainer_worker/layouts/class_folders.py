@@ -9,6 +9,7 @@ Each function looks at names and small files only.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -71,7 +72,7 @@ def recognise_classes(tree: Tree) -> ClassLayout:
     root = _root(index, "")
     refuse_folders_of_other_exports(index, root)
     found = _split(index, root) or _class_folders(index, root)
-    if found is None or len(found.classes) < 2:
+    if found is None or len({label for label, _, _ in found.classes}) < 2:
         listed = rows_of_lists(index, root)
         if listed is not None:
             return completed(index, listed, (root,), {})
@@ -149,7 +150,8 @@ def _split(index: PictureIndex, root: str) -> _Found | None:
     classes = _labelled(
         (folder, part) for part_folder, part in parts.items() for folder in index.folders(roots[part_folder])
     )
-    if not any(part is Part.TRAIN for _, _, part in classes):
+    meant = [folder for _, folder, part in classes if part is Part.TRAIN and not _says_nothing(name_of(folder))]
+    if not meant:
         return None
     for folder in parts:
         refuse_folders_of_other_exports(index, roots[folder])
@@ -165,7 +167,21 @@ def _split(index: PictureIndex, root: str) -> _Found | None:
     rule = (
         f"Found class folders below {_named(list(parts))}. The caller's own split is used: {scores} scores the model."
     )
-    return _Found("class_folders_split", rule, tuple(roots.values()), classes)
+    return _Found("class_folders_split", rule, tuple(roots.values()), _with_one_spelling(classes))
+
+
+def _with_one_spelling(classes: Sequence[tuple[str, str, Part]]) -> tuple[tuple[str, str, Part], ...]:
+    """`train/Cat` and `test/cat` are one class, called as where it trains. Within one part they would be two."""
+    spellings: dict[str, dict[str, set[Part]]] = defaultdict(lambda: defaultdict(set))
+    for label, _, part in classes:
+        spellings[label.casefold()][label].add(part)
+    renamed: dict[str, str] = {}
+    for parts_of_label in spellings.values():
+        parts = [part for parts in parts_of_label.values() for part in parts]
+        if len(parts) == len(set(parts)):
+            name = next((label for label, found in parts_of_label.items() if Part.TRAIN in found), "")
+            renamed.update((label, name or label) for label in parts_of_label)
+    return tuple((renamed.get(label, label), folder, part) for label, folder, part in classes)
 
 
 def _class_folders(index: PictureIndex, root: str) -> _Found | None:

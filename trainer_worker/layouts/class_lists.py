@@ -76,6 +76,12 @@ def rows_of_lists(index: PictureIndex, root: str) -> ClassLayout | None:
         _read(table, pictures, table_parts.get(posixpath.splitext(name_of(table.path))[0], Part.ANY), listed)
     if listed.refused:
         raise TrainingError("layout_unsupported", listed.refused)
+    if not listed.labels and listed.unclear:
+        raise TrainingError(
+            "layout_unclear",
+            f"Each row of {_some(listed.lists)} fits several pictures of the same name, such as "
+            f"{_some(listed.unclear[:3])}. Write their folders into the list.",
+        )
     if not listed.labels:
         return None
     conflicting = sorted(path for path, labels in listed.labels.items() if len(labels) > 1)

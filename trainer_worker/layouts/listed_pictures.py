@@ -44,9 +44,12 @@ class ListedPictures:
 
 
 def _fitting(found: list[str], said: str, list_path: str) -> list[str]:
-    """Of pictures of one name those in the folder that the list names, or in the part that the list is called after."""
+    """Of pictures of one name those in the folder that the list says, else below its own, else in the part it names."""
     if "/" in said:
         found = [path for path in found if comparable(path).endswith(f"/{said}")] or found
+    folder = folder_of(list_path)
+    if folder and len(found) > 1:
+        found = [path for path in found if path.startswith(f"{folder}/")] or found
     part = part_of(name_of(list_path).rpartition(".")[0])
     if part is not Part.ANY and len(found) > 1:
         found = [path for path in found if part in map(part_of, path.split("/")[:-1])] or found

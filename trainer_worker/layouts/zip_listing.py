@@ -33,7 +33,10 @@ MAX_RATIO = 100
 RATIO_MATTERS_FROM_BYTES = 256 * 1024**2
 _MAX_NAME_BYTES = 255
 
-_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+#: Not LZMA: its decoder takes as much memory as an archive asks for.
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
+#: What damaged archives make zipfile raise; OSError is a seek to before the beginning.
+DAMAGE = (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, struct.error, OSError)
 _IS_ENCRYPTED, _HAS_UTF8_NAME = 0x1, 0x800
 _DRIVE = re.compile(r"[A-Za-z]:")
 
@@ -81,8 +84,7 @@ def opened_zip(files: UserFiles, path: str) -> Iterator[zipfile.ZipFile]:
     with raw:
         try:
             archive = zipfile.ZipFile(_BoundedFile(raw))
-        # Whatever a damaged list of entries makes zipfile raise; OSError is a seek to before the beginning.
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, struct.error, OSError) as error:
+        except DAMAGE as error:
             raise refused_archive(path, f"is damaged, or no zip ({str(error)[:200]}). Make it anew") from error
         with archive:
             yield archive
