@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from protocol.data_report import MAX_COUNTED_CLASSES, MAX_FINDINGS, DataReport, Finding, Severity, finding
+from protocol.data_report import MAX_COUNTED_CLASSES, DataReport, Finding, Severity, finding, gravest_first
 from protocol.errors import TrainingError
 from trainer_worker.checking.headers import header_findings
 from trainer_worker.layouts.archives import look_into_archives
@@ -14,8 +14,6 @@ from trainer_worker.layouts.tree import walk
 from trainer_worker.pictures.images import PictureReader
 from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.publishing.kind import Kind
-
-_GRAVITY = (Severity.ERROR, Severity.WARNING, Severity.INFO)
 
 
 def check_folder(kind: Kind, files: UserFiles, headers_until_s: float) -> DataReport:
@@ -36,7 +34,7 @@ def check_folder(kind: Kind, files: UserFiles, headers_until_s: float) -> DataRe
     # Pictures inside archives are looked at when a training unpacks them.
     headers = header_findings(PictureReader(files), [path for path in paths if path in on_disk.files], headers_until_s)
     counts = class_counts(layout)
-    found = [*layout.findings, *tree.findings, *count_findings(counts), *headers.findings]
+    found = [*layout.findings, *count_findings(counts), *headers.findings]
     return DataReport(
         layout=layout.name,
         rule=layout.rule,
@@ -59,8 +57,3 @@ def class_counts(layout: ClassLayout | MaskLayout) -> dict[str, int]:
 def error_finding(error: TrainingError) -> Finding:
     """The finding that says why the folder can't be trained on."""
     return finding(error.code, Severity.ERROR, error.error)
-
-
-def gravest_first(findings: list[Finding]) -> tuple[Finding, ...]:
-    """At most MAX_FINDINGS of them, errors first, otherwise in the order given."""
-    return tuple(sorted(findings, key=lambda found: _GRAVITY.index(found.severity))[:MAX_FINDINGS])
