@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from protocol.data_report import MAX_COUNTED_CLASSES, MAX_FINDINGS, DataReport, Finding, Severity
+from protocol.bounds import shortened
+from protocol.data_report import MAX_COUNTED_CLASSES, MAX_FINDINGS, MAX_SENTENCE_CHARS, DataReport, Finding, Severity
 from protocol.errors import TrainingError
 from trainer_worker.layouts.class_findings import taken_for_pictures
 from trainer_worker.layouts.class_folders import recognise_classes
@@ -84,7 +85,9 @@ class ClassFolders:
         numbers = {part: int((self.parts == number).sum()) for part, number in PART_NUMBERS.items()}
         split = {part.value: number for part, number in numbers.items() if part is not Part.ANY and number}
         findings = self.findings[:MAX_FINDINGS]
-        return DataReport(name, rule, len(self.files), counts, split, len(self.skipped), findings)
+        return DataReport(
+            name, shortened(rule, MAX_SENTENCE_CHARS), len(self.files), counts, split, len(self.skipped), findings
+        )
 
 
 def scan_class_folders(files: UserFiles, decoding: DecodingBudget | None = None) -> ClassFolders:
@@ -96,10 +99,11 @@ def scan_class_folders(files: UserFiles, decoding: DecodingBudget | None = None)
     """
     tree = walk(files)
     layout = recognise_classes(tree)
-    return _class_folders(layout, tree, PictureReader(files, decoding or DecodingBudget()))
+    return class_folders(layout, tree, PictureReader(files, decoding or DecodingBudget()))
 
 
-def _class_folders(layout: ClassLayout, tree: Tree, reader: PictureReader) -> ClassFolders:
+def class_folders(layout: ClassLayout, tree: Tree, reader: PictureReader) -> ClassFolders:
+    """The candidate pictures of a recognised layout. tree: what it was recognised from."""
     position = {label: number for number, label in enumerate(layout.labels)}
     pictures = layout.pictures
     no_pictures = taken_for_pictures(tree.files, [picture.path for picture in pictures])
