@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import sys
 from pathlib import Path
@@ -29,7 +30,8 @@ def check(folder: Path, train_type: str, as_json: bool) -> int:
         return 1
     report = check_folder(load_kind(train_type), UserFiles.at(folder.resolve()), math.inf)
     if as_json:
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(report)).decode() + "\n")
+        # All but ASCII is escaped, since names are a stranger's and the output may go to a terminal.
+        sys.stdout.write(json.dumps(msgspec.to_builtins(report), indent=2) + "\n")
     else:
         _show(report, folder)
     return 0 if report.trainable else 1
