@@ -8,7 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from protocol.data_report import MAX_COUNTED_CLASSES, DataReport, Finding, Severity, finding, gravest_first
+from protocol.bounds import shortened
+from protocol.data_report import (
+    MAX_COUNTED_CLASSES,
+    MAX_SENTENCE_CHARS,
+    DataReport,
+    Finding,
+    Severity,
+    finding,
+    gravest_first,
+)
 from protocol.errors import TrainingError
 from trainer_worker.layouts.class_findings import taken_for_pictures
 from trainer_worker.layouts.class_folders import recognise_classes
@@ -71,13 +80,21 @@ class ClassFolders:
         numbers = np.bincount(self.classes, minlength=len(self.labels))
         return dict(zip(self.labels, numbers.tolist(), strict=True))
 
+    def trained_and_scored(self) -> tuple[dict[str, int], dict[str, int]]:
+        """The pictures of each class that train, and those of the caller's own split that score; {} without a split."""
+        given = self.callers_split()
+        if given is None:
+            return self.counts(), {}
+        trained, scored = (np.bincount(self.classes[rows], minlength=len(self.labels)).tolist() for rows in given)
+        return dict(zip(self.labels, trained, strict=True)), dict(zip(self.labels, scored, strict=True))
+
     def report(self) -> DataReport:
         """What names tell of the folder. split: pictures of the caller's own split, if there is one."""
         name, rule = self.layout
         counts = dict(list(self.counts().items())[:MAX_COUNTED_CLASSES])
         numbers = {part: int((self.parts == number).sum()) for part, number in PART_NUMBERS.items()}
         split = {part.value: number for part, number in numbers.items() if part is not Part.ANY and number}
-        found = gravest_first(self.findings)
+        found, rule = gravest_first(self.findings), shortened(rule, MAX_SENTENCE_CHARS)
         return DataReport(name, rule, len(self.files), counts, split, len(self.skipped), found)
 
 
@@ -90,10 +107,11 @@ def scan_class_folders(files: UserFiles, decoding: DecodingBudget | None = None)
     """
     tree = walk(files)
     layout = recognise_classes(tree)
-    return _class_folders(layout, tree, PictureReader(files, decoding or DecodingBudget()))
+    return class_folders(layout, tree, PictureReader(files, decoding or DecodingBudget()))
 
 
-def _class_folders(layout: ClassLayout, tree: Tree, reader: PictureReader) -> ClassFolders:
+def class_folders(layout: ClassLayout, tree: Tree, reader: PictureReader) -> ClassFolders:
+    """The candidate pictures of a recognised layout. tree: what it was recognised from."""
     position = {label: number for number, label in enumerate(layout.labels)}
     pictures = layout.pictures
     no_pictures = taken_for_pictures(tree.files, [picture.path for picture in pictures])

@@ -58,7 +58,7 @@ def _report(data: Dataset, copies: Copies, split: Split, of_split: list[Finding]
         *copies_findings(copies, folders.classes),
         *of_split,
         *_not_scored(data, split),
-        *count_findings(folders.counts()),
+        *count_findings(*folders.trained_and_scored()),
     ]
     used = {"train": len(split.train), "held_out": len(split.held_out)}
     unused = len(folders.files) - len(split.train) - len(split.held_out)

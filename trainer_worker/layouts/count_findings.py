@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from protocol.data_report import Finding, Severity, finding
+from protocol.text import printable
 
 #: With fewer pictures in a class neither the model nor its score says much.
 FEW_PICTURES = 20
+#: The pictures of a class in the part of the caller's own split that scores: what is set aside of FEW_PICTURES else.
+FEW_SCORED = 4
 #: Classes whose sizes differ by this factor are named. All classes count alike in training.
 IMBALANCE = 5
 #: Classes that a sentence names.
 MOST_NAMED = 8
 
 
-def count_findings(counts: Mapping[str, int]) -> list[Finding]:
-    """counts: pictures of each class; classes without any are the layout's own finding."""
-    sizes = {label: number for label, number in counts.items() if number}
+def count_findings(trained: Mapping[str, int], scored: Mapping[str, int] = MappingProxyType({})) -> list[Finding]:
+    """Classes without any picture are the layout's own finding.
+
+    trained: the pictures of each class that train; without a split of the caller's own, all of them. scored: those of
+    the caller's own split that score the model.
+    """
+    sizes = {label: number for label, number in trained.items() if number}
     if not sizes:
         return []
     found = []
-    few = {label: number for label, number in sizes.items() if number < FEW_PICTURES}
+    few = {label: sizes[label] + scored.get(label, 0) for label in sizes}
+    few = {label: number for label, number in few.items() if number < FEW_PICTURES}
     if few:
         found.append(
             finding(
@@ -30,6 +39,17 @@ def count_findings(counts: Mapping[str, int]) -> list[Finding]:
                 f"Add pictures until each class has {FEW_PICTURES} or more; 50 are better.",
             )
         )
+    few_scored = {label: number for label, number in scored.items() if 0 < number < FEW_SCORED and label not in few}
+    if few_scored:
+        found.append(
+            finding(
+                "few_to_score",
+                Severity.WARNING,
+                f"The folder's own split has fewer than {FEW_SCORED} pictures to score these classes with: "
+                f"{_named(few_scored)}. Their scores say little.",
+                "Move pictures of these classes from train to test.",
+            )
+        )
     largest, smallest = max(sizes.values()), min(sizes.values())
     if largest >= IMBALANCE * smallest:
         low = {label: number for label, number in sizes.items() if largest >= IMBALANCE * number}
@@ -37,8 +57,8 @@ def count_findings(counts: Mapping[str, int]) -> list[Finding]:
             finding(
                 "imbalance",
                 Severity.INFO,
-                f"The largest class has {largest} pictures, {largest / smallest:.0f} times as many as the smallest. "
-                f"All classes count alike in training. Far smaller than the largest: {_named(low)}.",
+                f"The largest class has {largest} pictures to train on, {largest / smallest:.0f} times as many as the "
+                f"smallest. All classes count alike in training. Far smaller than the largest: {_named(low)}.",
                 "More pictures of the small classes help most.",
             )
         )
@@ -48,5 +68,5 @@ def count_findings(counts: Mapping[str, int]) -> list[Finding]:
 def _named(sizes: Mapping[str, int]) -> str:
     ordered = sorted(sizes.items(), key=lambda item: item[1])
     more = len(ordered) - MOST_NAMED
-    words = ", ".join(f"{label} ({number})" for label, number in ordered[:MOST_NAMED])
+    words = ", ".join(f"{printable(label)} ({number})" for label, number in ordered[:MOST_NAMED])
     return words + (f" and {more} more" if more > 0 else "")

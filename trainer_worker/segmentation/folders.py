@@ -130,13 +130,23 @@ def scan_mask_folders(files: UserFiles, decoding: DecodingBudget | None = None) 
     decoding: the memory for reading them later. Raises what recognise_masks raises, and too_few_images.
     """
     tree = walk(files)
-    layout = recognise_masks(tree)
+    folders = mask_folders(recognise_masks(tree), tree, PictureReader(files, decoding or DecodingBudget()))
+    require_enough(folders)
+    return folders
+
+
+def mask_folders(layout: MaskLayout, tree: Tree, reader: PictureReader) -> MaskFolders:
+    """The candidate pairs of a recognised layout. tree: what it was recognised from.
+
+    Raises TrainingError bad_classes.
+    """
+    files = reader.files
     if layout.classes is not None:
         classes = MaskClasses.of(layout.classes)
     else:
         classes = read_classes(files, files.project_dir / layout.classes_file if layout.classes_file else None)
-    folders = MaskFolders(
-        PictureReader(files, decoding or DecodingBudget()),
+    return MaskFolders(
+        reader,
         classes,
         [_masked_picture(files.project_dir, found) for found in layout.pictures],
         [*tree.skipped, *_not_used(layout, tree)],
@@ -144,8 +154,6 @@ def scan_mask_folders(files: UserFiles, decoding: DecodingBudget | None = None) 
         layout_rule=layout.rule,
         findings=list(layout.findings),
     )
-    require_enough(folders)
-    return folders
 
 
 def _not_used(layout: MaskLayout, tree: Tree) -> Iterator[SkippedFile]:
