@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from protocol.data_report import MAX_FINDINGS, DataReport, Finding, Severity
+from protocol.data_report import DataReport, gravest_first
 from protocol.errors import TrainingError
 from trainer_worker.checking.headers import header_findings
 from trainer_worker.layouts.archives import look_into_archives
@@ -16,8 +16,6 @@ from trainer_worker.pictures.images import PictureReader
 from trainer_worker.pictures.litter import suffix_of
 from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.publishing.kind import Kind
-
-_GRAVITY = (Severity.ERROR, Severity.WARNING, Severity.INFO)
 
 
 def check_folder(kind: Kind, files: UserFiles, headers_until_s: float) -> DataReport:
@@ -54,8 +52,3 @@ def _headers_of(picture: LabelledFile | MaskedFile) -> list[str]:
         elif isinstance(picture.mask, ObjectMasks):
             masks = [path for path, _ in picture.mask.files]
     return [picture.path, *(path for path in masks if suffix_of(path) != ARRAY_SUFFIX)]
-
-
-def gravest_first(findings: list[Finding]) -> tuple[Finding, ...]:
-    """At most MAX_FINDINGS of them, errors first, otherwise in the order given."""
-    return tuple(sorted(findings, key=lambda found: _GRAVITY.index(found.severity))[:MAX_FINDINGS])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from protocol.data_report import Finding, Severity, finding
 from trainer_worker.pictures.headers import Headers
 from trainer_worker.pictures.images import TURNS_THAT_SWAP_SIDES
+from trainer_worker.pictures.skipped_findings import unreadable_findings
+from trainer_worker.pictures.user_files import SkippedFile
 
 #: Below this side a photo shows hardly anything.
 SMALL_SIDE_PX = 32
@@ -15,10 +16,7 @@ SMALL_SIDE_PX = 32
 
 def header_findings(headers: Headers, pictures: Iterable[str]) -> list[Finding]:
     """pictures: paths of those files whose headers were read that are not masks."""
-    reasons: defaultdict[str, list[str]] = defaultdict(list)
-    for path, error in headers.unreadable.items():
-        reasons[error.reason].append(path)
-    found = [_unreadable(reason, files) for reason, files in reasons.items()]
+    found = unreadable_findings([SkippedFile(path, error.reason) for path, error in headers.unreadable.items()])
     seen = {path: headers.seen[path] for path in pictures if path in headers.seen}
     if sideways := [path for path, header in seen.items() if header.turn in TURNS_THAT_SWAP_SIDES]:
         found.append(_sideways(sideways))
@@ -28,16 +26,6 @@ def header_findings(headers: Headers, pictures: Iterable[str]) -> list[Finding]:
         read = len(headers.seen) + len(headers.unreadable)
         found.append(_not_all(read, read + headers.unread))
     return found
-
-
-def _unreadable(reason: str, files: Sequence[str]) -> Finding:
-    return finding(
-        "unreadable_pictures",
-        Severity.WARNING,
-        f"Files that can't be read as pictures: {len(files)}. The reason is: {reason}.",
-        "Replace them, or delete them; a training skips them.",
-        files,
-    )
 
 
 def _sideways(files: Sequence[str]) -> Finding:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import msgspec
 
-from protocol.data_report import DataReport, Severity, finding
+from protocol.data_report import DataReport
 from protocol.errors import TrainingError
-from trainer_worker.classification.folders import ClassFolders, class_folders, keep_trainable
+from trainer_worker.classification.folders import class_folders, keep_trainable
 from trainer_worker.layouts.count_findings import count_findings
 from trainer_worker.layouts.layout import ClassLayout, MaskLayout
 from trainer_worker.layouts.tree import Tree
@@ -27,20 +25,5 @@ def foresee(tree: Tree, layout: ClassLayout | MaskLayout, reader: PictureReader,
         kept = keep_trainable(folders, unreadable)
     except TrainingError as error:
         return msgspec.structs.replace(report, findings=(error.finding(), *report.findings))
-    left_out = [finding("class_left_out", Severity.WARNING, warning) for warning in kept.warnings]
-    return msgspec.structs.replace(
-        report, findings=(*report.findings, *left_out, *count_findings(*_trained_and_scored(kept)))
-    )
-
-
-def _trained_and_scored(folders: ClassFolders) -> tuple[dict[str, int], dict[str, int]]:
-    """The pictures of each class that train, and those of the caller's own split that score; {} where there is none."""
-    given = folders.callers_split()
-    if given is None:
-        return folders.counts(), {}
-    trained, scored = (Counter(folders.classes[rows].tolist()) for rows in given)
-    labels = range(len(folders.labels))
-    return (
-        {folders.labels[label]: trained[label] for label in labels},
-        {folders.labels[label]: scored[label] for label in labels},
-    )
+    found = (*kept.findings, *count_findings(*kept.trained_and_scored()))
+    return msgspec.structs.replace(report, findings=found)

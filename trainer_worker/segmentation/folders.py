@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from protocol.bounds import shortened
-from protocol.data_report import MAX_FINDINGS, MAX_SENTENCE_CHARS, DataReport, Finding
+from protocol.data_report import MAX_SENTENCE_CHARS, DataReport, Finding, gravest_first
 from protocol.errors import TrainingError
 from trainer_worker.layouts.class_findings import taken_for_pictures
 from trainer_worker.layouts.layout import Drawing, MaskedFile, MaskFile, MaskLayout, ObjectMasks, Part
@@ -30,6 +30,7 @@ from trainer_worker.layouts.tree import Tree, walk
 from trainer_worker.pictures.decoding_budget import UNLIMITED, DecodingBudget
 from trainer_worker.pictures.grey_scale import with_grey_scale
 from trainer_worker.pictures.images import PictureReader, UnreadableImageError, image_size, read_rgb, rgb_bytes
+from trainer_worker.pictures.likeness import Thumbnail, thumbnail
 from trainer_worker.pictures.litter import NO_PICTURES_BUT_LIKE_THEM, suffix_of
 from trainer_worker.pictures.user_files import SkippedFile, UserFiles
 from trainer_worker.segmentation.classes import (
@@ -42,7 +43,7 @@ from trainer_worker.segmentation.classes import (
     unknown_values,
 )
 from trainer_worker.segmentation.mask_rule import BLACK_AND_WHITE, MaskRule
-from trainer_worker.segmentation.mask_sources import MaskedPicture, mask_bytes_of, read_mask_of
+from trainer_worker.segmentation.mask_sources import MaskedPicture, MaskMeaning, mask_bytes_of, read_mask_of
 from trainer_worker.segmentation.set_rule import decide_rule
 from trainer_worker.segmentation.tiles import choose, tiled_size
 
@@ -62,18 +63,30 @@ class MaskFolders:
     reader: PictureReader
     classes: MaskClasses = FOREGROUND_OR_NOT
     pairs: list[MaskedPicture] = field(default_factory=list)
-    skipped: list[SkippedFile] = field(default_factory=list)
-    rule: MaskRule = BLACK_AND_WHITE  # until read_pairs has decided it
+    left_out: list[SkippedFile] = field(default_factory=list)
+    unreadable: list[SkippedFile] = field(default_factory=list)
     layout: str = ""
     layout_rule: str = ""
     findings: list[Finding] = field(default_factory=list)
+    rule: MaskRule = BLACK_AND_WHITE  # of masks for whole pictures, until read_pairs has decided it
+    object_rule: MaskRule = BLACK_AND_WHITE  # the same for masks of one object each
 
     def name_of(self, path: Path) -> str:
         """Relative to the project's folder."""
         return self.reader.files.name_of(path)
 
+    @property
+    def meaning(self) -> MaskMeaning:
+        return MaskMeaning(self.classes, self.rule, self.object_rule)
+
+    @property
+    def skipped(self) -> list[SkippedFile]:
+        """All files that could be pictures or masks, and are not used."""
+        return [*self.left_out, *self.unreadable]
+
     def skip(self, path: Path, reason: str) -> None:
-        self.skipped.append(SkippedFile(self.name_of(path), reason))
+        """Leave out a pair, because this file of it can't be read."""
+        self.unreadable.append(SkippedFile(self.name_of(path), reason))
 
     def callers_split(self) -> tuple[Any, Any] | None:
         """The numbers of the pairs that train and of those that score, by the caller's own split; None without one.
@@ -107,7 +120,7 @@ class MaskFolders:
             counts={name: counts[name] for name in self.classes.names if counts[name]},
             split=dict(parts),
             skipped=len(self.skipped),
-            findings=tuple(self.findings[:MAX_FINDINGS]),
+            findings=gravest_first(self.findings),
         )
 
 
@@ -179,13 +192,14 @@ class Examples:
     """What the model sees: each picture scaled down, or some of its tiles.
 
     pictures: uint8 (n, S, S, 3). masks: uint8 (n, S, S) of 0 and 1, or of class numbers and UNLABELLED.
-    owners: int64 (n,), the index in folders.pairs that each comes from, rising. unread: the number of pairs that there
-    was no time for.
+    owners: int64 (n,), the index in folders.pairs that each comes from, rising. thumbnails: uint8 (pairs, 16, 16, 3) of
+    the whole pictures. unread: the number of pairs that there was no time for.
     """
 
     pictures: Any
     masks: Any
     owners: Any
+    thumbnails: Any
     unread: int = 0
 
     def rows_of(self, pairs: Any) -> list[int]:
@@ -220,12 +234,13 @@ def read_pairs(
     """
     pairs, side_px = folders.pairs, cutting.side_px
     folders.reader = with_grey_scale(folders.reader, [pair.picture for pair in pairs], threads, lambda: on_read(0.0))
-    _decide_rule(folders, threads, lambda: on_read(0.0))
+    _decide_rules(folders, threads, lambda: on_read(0.0))
     most = len(pairs) * max(1, cutting.most_tiles(len(pairs)))
     pictures = np.empty((most, side_px, side_px, 3), np.uint8)
     masks = np.empty((most, side_px, side_px), np.uint8)
     readable: list[MaskedPicture] = []
     owners: list[int] = []
+    thumbnails: list[Thumbnail] = []
     unknown: list[tuple[str, Sequence[float]]] = []
     unread = len(pairs)
     with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="decode") as pool:
@@ -241,9 +256,10 @@ def read_pairs(
                 if isinstance(found, UnknownClassError):
                     unknown.append((folders.name_of(found.path), found.values))
                     continue
-                for picture, mask in found:
+                for picture, mask in found.squares:
                     pictures[len(owners)], masks[len(owners)] = picture, mask
                     owners.append(len(readable))
+                thumbnails.append(found.thumbnail)
                 readable.append(pairs[number])
             on_read(min(1.0, (start + DECODE_BATCH) / len(pairs)))
     if unknown:
@@ -253,18 +269,23 @@ def read_pairs(
     masks = masks[: len(owners)]
     if not pictures_with(masks, len(folders.classes.names))[:, 1:].any():
         raise _no_foreground(folders)
-    return Examples(pictures[: len(owners)], masks, np.array(owners, np.int64), unread)
+    return Examples(pictures[: len(owners)], masks, np.array(owners, np.int64), np.array(thumbnails), unread)
 
 
-def _decide_rule(folders: MaskFolders, threads: int, on_step: Callable[[], None]) -> None:
-    """Decide what the values in all mask files mean. A file of one object tells only foreground from background."""
-    files = [(pair.picture, path) for pair in folders.pairs for path in pair.mask_files(folders.reader)]
-    if not files:
-        return
-    marks_objects = any(isinstance(pair.mask, ObjectMasks) for pair in folders.pairs)
-    classes = FOREGROUND_OR_NOT if marks_objects else folders.classes
-    decided = decide_rule(folders.reader, files, classes, threads, on_step)
-    folders.rule, folders.findings = decided.rule, [*folders.findings, *decided.findings]
+def _decide_rules(folders: MaskFolders, threads: int, on_step: Callable[[], None]) -> None:
+    """Survey all files of masks. What is drawn from outlines needs no rule."""
+    whole = [(pair.picture, pair.mask) for pair in folders.pairs if isinstance(pair.mask, Path)]
+    decided = decide_rule(folders.reader, whole, folders.classes, threads, on_step)
+    folders.rule = decided.rule
+    objects = [
+        (pair.picture, folders.reader.files.project_dir / path)
+        for pair in folders.pairs
+        if isinstance(pair.mask, ObjectMasks)
+        for path, _ in pair.mask.files
+    ]
+    of_objects = decide_rule(folders.reader, objects, FOREGROUND_OR_NOT, threads, on_step)
+    folders.object_rule = of_objects.rule
+    folders.findings = [*folders.findings, *decided.findings, *of_objects.findings]
 
 
 def _no_foreground(folders: MaskFolders) -> TrainingError:
@@ -277,27 +298,35 @@ def _no_foreground(folders: MaskFolders) -> TrainingError:
     )
 
 
+class _PairExamples(NamedTuple):
+    """What one pair yields. squares: pictures and masks, (S, S) each."""
+
+    squares: list[tuple[Any, Any]]
+    thumbnail: Thumbnail
+
+
 def _examples(
     folders: MaskFolders, number: int, cutting: Cutting
-) -> list[tuple[Any, Any]] | UnreadableImageError | UnknownClassError:
-    """Pictures and masks (S, S) from one pair."""
+) -> _PairExamples | UnreadableImageError | UnknownClassError:
     pair, side_px = folders.pairs[number], cutting.side_px
     try:
         if not cutting.tiles:
             picture = read_rgb(folders.reader, pair.picture, (side_px, side_px))
-            mask = read_mask_of(folders.reader, pair, (side_px, side_px), folders.classes, folders.rule)
-            examples = [(picture, mask)] if (mask != UNLABELLED).any() else []
+            mask = read_mask_of(folders.reader, pair, (side_px, side_px), folders.meaning)
+            squares = [(picture, mask)] if (mask != UNLABELLED).any() else []
+            small = thumbnail(picture)
         else:
             with whole_pair(folders, pair, side_px) as (picture, mask):
                 random = np.random.default_rng((cutting.seed, number))  # whatever other threads draw
                 chosen = choose(mask, side_px, cutting.most_tiles(len(folders.pairs)), random)
                 # Copies, because views would keep every whole picture of a batch in memory.
-                examples = [(picture[tile.window].copy(), mask[tile.window].copy()) for tile in chosen]
-        if not examples:
+                squares = [(picture[tile.window].copy(), mask[tile.window].copy()) for tile in chosen]
+                small = thumbnail(picture)
+        if not squares:
             raise UnreadableImageError(
                 pair.mask_file(folders.reader), f"every pixel is {UNLABELLED}, which stands for no label"
             )
-        return examples
+        return _PairExamples(squares, small)
     except (UnreadableImageError, UnknownClassError) as error:
         return error
 
@@ -323,4 +352,4 @@ def whole_pair(folders: MaskFolders, pair: MaskedPicture, side_px: int) -> Itera
     with reader.budget.reserved(needed):
         granted = dataclasses.replace(reader, budget=UNLIMITED)
         picture = read_rgb(granted, pair.picture, size)
-        yield picture, read_mask_of(granted, pair, size, folders.classes, folders.rule)
+        yield picture, read_mask_of(granted, pair, size, folders.meaning)
