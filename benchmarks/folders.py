@@ -1,6 +1,7 @@
-"""How long the check of a folder takes over HTTP, from POST /v1/check to its answer.
+"""How long the check of a folder takes over HTTP, and what a training's report finds of planted faults.
 
     python -m benchmarks.folders                         5,000 and 50,000 files, and 2,000 classes
+    python -m benchmarks.folders SET ...                 as well: faults planted in clean sets of class folders
     python -m benchmarks.folders --rounds 3 --folder DIR
 
 Target: a folder of 5,000 files is answered within 1 s (median). Headers are read only in what is left of that time,
@@ -24,6 +25,7 @@ from urllib.parse import urlencode
 import numpy as np
 from PIL import Image
 
+from benchmarks.dataset_folder import dataset_folder
 from benchmarks.machine import describe_machine
 from benchmarks.service_processes import ServiceProcesses
 
@@ -133,13 +135,18 @@ def time_part(folder: Path, rounds: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sets", nargs="*", type=dataset_folder, metavar="SET", help="a clean set of class folders")
     parser.add_argument("--rounds", type=int, default=5, help="checks of each folder")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()), help="where the pictures go")
     arguments = parser.parse_args()
     print(describe_machine())
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         time_part(Path(folder), arguments.rounds)
-    # Part 2, planted faults, belongs here: SETs as further arguments, one row for each fault and set.
+        if arguments.sets:
+            # Only here, because it loads TensorFlow.
+            from benchmarks.planted_faults import faults_part
+
+            faults_part(arguments.sets, Path(folder))
 
 
 if __name__ == "__main__":

@@ -86,7 +86,7 @@ def _rounds(
         spec = spec_of(project, chance.choice(("anna", "new")))
         with hostility(project, neighbour, chance):
             code = run(spec)
-            fault = _fault_of_check(spec, root=whole.parent, train_type=chance.choice(TRAIN_TYPES))
+            fault = _fault_of_check(spec, root=whole.parent, train_type=TRAIN_TYPES[number % len(TRAIN_TYPES)])
         if code and FAILURE_CODES.get(code, FailureClass.TRAINER) in OUR_FAULT:
             not_answering += 1
             print(f"round {number}, {hostility.__name__}: {code}", file=sys.stderr)

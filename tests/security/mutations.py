@@ -63,7 +63,10 @@ def _change_json(path: Path, victims: Path, chance: random.Random) -> None:
 
 
 def _changed(text: bytes, chance: random.Random) -> bytes:
-    value = copy.deepcopy(json.loads(text))
+    try:
+        value = copy.deepcopy(json.loads(text))
+    except ValueError:  # another mutation has damaged it before
+        return text[: chance.randrange(len(text) + 1)]
     places = list(_places(value))
     holder, key = chance.choice(places)
     way = chance.random()

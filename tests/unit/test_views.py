@@ -8,12 +8,13 @@ import math
 import msgspec
 import pytest
 
+from protocol.data_report import DataReport, Severity, finding
 from protocol.errors import Failure, FailureClass
 from protocol.messages import Progress, Tick, WorkerInfo
 from protocol.task import ENDED_STATES, AttemptEnd, Task, TaskState, Trained
 from tests.sample_tasks import make_spec
 from web.eta import End
-from web.views import brief_view, full_view, readiness_view, workers_view
+from web.views import brief_view, check_view, full_view, readiness_view, workers_view
 
 EIGHT = {"taskId", "progress", "thread", "state", "userId", "projectId", "projectDir", "trainType"}
 FAILURE = Failure("no_images", FailureClass.DATA, "There are no images.", trace="line 12, in secret")
@@ -125,3 +126,23 @@ def test_what_is_missing_is_said(
     assert (view["ready"], view["code"]) == (False, "not_ready")
     assert words in view["error"]
     assert ("workers" in view) == (tick is not None)
+
+
+def test_an_ended_task_shows_what_was_found_in_its_folder() -> None:
+    few = finding("few_pictures", Severity.WARNING, "Few pictures.", "Add some.", ["a.jpg"])
+    report = DataReport("class_folders", "Found.", 9, {"rose": 9}, skipped=2, findings=(few,))
+    trained = Trained("/p/models/t1/model.tflite", warnings=tuple(report.warnings()), data=report)
+    done = Task(make_spec(), TaskState.DONE, progress=100.0, trained=trained)
+    failed = Task(make_spec(), TaskState.FAILED, failure=msgspec.structs.replace(FAILURE, data=report))
+    for task in (done, failed):
+        assert brief_view(task, None)["skippedFiles"] == 2
+        shown = full_view(task, None)["dataReport"]
+        assert (shown["counts"], shown["skippedFiles"], shown["findings"][0]["code"]) == ({"rose": 9}, 2, few.code)
+        assert any("Few pictures. Add some." in warning for warning in brief_view(task, None)["warnings"])
+    assert full_view(Task(make_spec()), None)["dataReport"] is None
+
+
+def test_a_check_says_whether_a_training_could_use_the_folder() -> None:
+    error = finding("no_images", Severity.ERROR, "There are no images.")
+    assert check_view(DataReport(findings=(error,)))["trainable"] is False
+    assert check_view(DataReport(skipped=3))["skippedFiles"] == 3

@@ -81,12 +81,15 @@ class ClassFolders:
         return dict(zip(self.labels, numbers.tolist(), strict=True))
 
     def trained_and_scored(self) -> tuple[dict[str, int], dict[str, int]]:
-        """The pictures of each class that train, and those of the caller's own split that score; {} without a split."""
+        """The pictures of each class that train, and those that score in the caller's own split.
+
+        Without such a split the first are all pictures, and the second {}.
+        """
         given = self.callers_split()
         if given is None:
             return self.counts(), {}
-        trained, scored = (np.bincount(self.classes[rows], minlength=len(self.labels)).tolist() for rows in given)
-        return dict(zip(self.labels, trained, strict=True)), dict(zip(self.labels, scored, strict=True))
+        train, score = (self.only(rows).counts() for rows in given)
+        return train, score
 
     def report(self) -> DataReport:
         """What names tell of the folder. split: pictures of the caller's own split, if there is one."""

@@ -7,7 +7,7 @@ import msgspec
 from protocol.bounds import shortened
 from protocol.data_report import MAX_SENTENCE_CHARS, DataReport, Severity, finding
 from protocol.errors import TrainingError
-from trainer_worker.layouts.layout import ClassLayout, MaskLayout
+from trainer_worker.layouts.layout import ClassLayout, MaskLayout, ObjectMasks
 from trainer_worker.layouts.tree import Tree
 from trainer_worker.pictures.headers import Headers
 from trainer_worker.pictures.images import PictureReader
@@ -29,7 +29,7 @@ def foresee(tree: Tree, layout: ClassLayout | MaskLayout, reader: PictureReader,
         rule = shortened(layout.rule, MAX_SENTENCE_CHARS)
         return DataReport(layout.name, rule, len(layout.pictures), findings=(error.finding(), *layout.findings))
     report = folders.report()
-    shapes = [shape for pair in folders.pairs for shape in _mask_shapes(folders, pair, headers)]
+    pairs = folders.pairs
     for pair in folders.pairs:
         for path in (pair.picture, *pair.mask_files(reader)):
             if damage := headers.unreadable.get(folders.name_of(path)):
@@ -38,7 +38,9 @@ def foresee(tree: Tree, layout: ClassLayout | MaskLayout, reader: PictureReader,
     try:
         require_enough(folders)
         folders.callers_split()
-        require_fitting(shapes)
+        for of_objects in (False, True):  # the training looks at them in this order, too
+            chosen = [pair for pair in pairs if isinstance(pair.mask, ObjectMasks) == of_objects]
+            require_fitting([shape for pair in chosen for shape in _mask_shapes(folders, pair, headers)])
     except TrainingError as error:
         return msgspec.structs.replace(report, findings=(error.finding(), *report.findings))
     if len(folders.pairs) >= FEW_PAIRS:
