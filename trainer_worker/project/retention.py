@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from protocol.bounds import is_task_id
+from protocol.bounds import is_task_id, refuse_other_than_task_id
 from protocol.errors import TrainingError
 from protocol.task import TaskSpec
 from trainer_worker.project.checkpoints import Checkpoints
@@ -27,8 +27,7 @@ log = logging.getLogger(__name__)
 
 def checkpoints_of(project: ProjectFolder, task_id: str) -> Checkpoints:
     """The checkpoints of one task, from any of its attempts. ValueError for something that is not a task id."""
-    if not is_task_id(task_id):
-        raise ValueError(f"task id {task_id[:80]!r} can't name a folder; it is 32 lower-case hex digits")
+    refuse_other_than_task_id(task_id)
     return Checkpoints(project, TASKS, task_id)
 
 
