@@ -8,12 +8,11 @@ from collections.abc import Iterable, Sequence
 from protocol.data_report import Finding, Severity, finding
 from protocol.text import printable
 from trainer_worker.layouts.layout import Part
+from trainer_worker.layouts.name_lists import some_of
 from trainer_worker.layouts.part_names import part_of
 from trainer_worker.layouts.picture_index import PictureIndex, folder_of, name_of
 from trainer_worker.pictures.litter import ARCHIVE_SUFFIXES, NO_PICTURES_BUT_LIKE_THEM, suffix_of
 from trainer_worker.pictures.text_files import LABELS_FILE
-
-_NAMED = 10
 
 
 def folder_findings(index: PictureIndex, classes: Sequence[tuple[str, str, Part]]) -> list[Finding]:
@@ -30,7 +29,7 @@ def _spelled_twice(classes: Sequence[tuple[str, str, Part]]) -> list[Finding]:
         return []
     sentence = (
         "Folders whose names are the same but for capitals, or for how macOS and Windows write accents, are one class: "
-        f"{_some(sorted(twice))}."
+        f"{some_of(sorted(twice))}."
     )
     return [
         finding("same_name_twice", Severity.INFO, sentence, "", [path for found in twice.values() for path in found])
@@ -51,8 +50,8 @@ def _folders_inside(index: PictureIndex, classes: Sequence[tuple[str, str, Part]
     repeated = any(number > 1 for number in times.values())
     folder, subs = next(iter(inside.items()))
     sentence = (
-        f"The folders in {_some([f'{path}/' for path in inside])} are no classes of their own: all pictures in them "
-        f"belong to the class that holds them (such as {_some([name_of(sub) for sub in subs[:3]])} in "
+        f"The folders in {some_of([f'{path}/' for path in inside])} are no classes of their own: all pictures in them "
+        f"belong to the class that holds them (such as {some_of([name_of(sub) for sub in subs[:3]])} in "
         f"{printable(name_of(folder))})."
     )
     if repeated:
@@ -74,7 +73,7 @@ def left_out_findings(index: PictureIndex, used: Sequence[str], around: Sequence
         cure = "Move them into the folder of their class."
         findings.append(finding("loose_pictures", Severity.WARNING, sentence, cure, loose))
     if elsewhere:
-        sentence = f"Pictures in {_some([f'{folder}/' for folder in folders])} are not used: {len(elsewhere)}."
+        sentence = f"Pictures in {some_of([f'{folder}/' for folder in folders])} are not used: {len(elsewhere)}."
         cure = "If they are of a class, move them into its folder."
         findings.append(finding("unused_pictures", Severity.WARNING, sentence, cure, elsewhere))
     return findings
@@ -107,8 +106,3 @@ def taken_for_pictures(others: Iterable[str], used: Sequence[str]) -> list[str]:
     """Of some files those that are drawings, documents or films, and lie in a folder in which pictures are used."""
     folders = {folder_of(path) for path in used}
     return [path for path in others if suffix_of(path) in NO_PICTURES_BUT_LIKE_THEM and folder_of(path) in folders]
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - _NAMED
-    return printable(", ".join(names[:_NAMED])) + (f" and {more} more" if more > 0 else "")

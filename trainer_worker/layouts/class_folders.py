@@ -19,6 +19,7 @@ from trainer_worker.layouts.class_findings import folder_findings
 from trainer_worker.layouts.class_lists import other_answers, rows_of_lists
 from trainer_worker.layouts.completed_classes import completed
 from trainer_worker.layouts.layout import ClassLayout, LabelledFile, Part
+from trainer_worker.layouts.name_lists import some_of
 from trainer_worker.layouts.other_exports import MASK_NAMES, refuse_folders_of_other_exports, refuse_other_labels
 from trainer_worker.layouts.part_names import part_of, parts_of
 from trainer_worker.layouts.picture_index import PictureIndex, name_of
@@ -124,7 +125,7 @@ def _refuse_beside(index: PictureIndex, images: Sequence[str], others: Sequence[
         folder for folder in others if name_of(folder).casefold() not in MASK_NAMES and not _is_pool(index, folder)
     ]
     if unclear:
-        counts = ", ".join(f"{printable(folder)}/ ({index.below[folder]} pictures)" for folder in unclear[:10])
+        counts = some_of([f"{folder}/ ({index.below[folder]} pictures)" for folder in unclear])
         raise _unclear(
             f"Class folders lie in {printable(images[0])}/, and beside it {counts}: it is unclear whether "
             f"{'that is a class' if len(unclear) == 1 else 'those are classes'} as well.",
@@ -263,7 +264,7 @@ def _empty_classes(index: PictureIndex, root: str) -> list[str]:
 
 
 def _named(folders: Sequence[str]) -> str:
-    return ", ".join(f"{printable(folder)}/" for folder in folders[:10])
+    return some_of([f"{folder}/" for folder in folders])
 
 
 def _unclear(sentence: str, cure: str) -> TrainingError:

@@ -21,6 +21,7 @@ from trainer_worker.layouts.label_tables import (
 )
 from trainer_worker.layouts.layout import ClassLayout, LabelledFile, Part
 from trainer_worker.layouts.listed_pictures import ListedPictures
+from trainer_worker.layouts.name_lists import some_of
 from trainer_worker.layouts.part_names import part_of, parts_of
 from trainer_worker.layouts.picture_index import PictureIndex, name_of
 from trainer_worker.layouts.row import LayoutRow
@@ -35,7 +36,6 @@ _TRIED_ROWS = 200
 #: A list with more rows than this that name several classes, or none, is not meant for classification.
 _MOST_WITHOUT_ONE_CLASS = 0.1
 _SAME_CLASSES = 0.9
-_NAMED = 10
 
 ROWS = (
     LayoutRow(
@@ -79,8 +79,8 @@ def rows_of_lists(index: PictureIndex, root: str) -> ClassLayout | None:
     if not listed.labels and listed.unclear:
         raise TrainingError(
             "layout_unclear",
-            f"Each row of {_some(listed.lists)} fits several pictures of the same name, such as "
-            f"{_some(listed.unclear[:3])}. Write their folders into the list.",
+            f"Each row of {some_of(listed.lists)} fits several pictures of the same name, such as "
+            f"{some_of(listed.unclear[:3])}. Write their folders into the list.",
         )
     if not listed.labels:
         return None
@@ -92,7 +92,7 @@ def rows_of_lists(index: PictureIndex, root: str) -> ClassLayout | None:
         if len(labels) == 1
     )
     _refuse_values(rows, listed.lists)
-    rule = f"Found no class folders; {_some(listed.lists)} gives the class of each picture."
+    rule = f"Found no class folders; {some_of(listed.lists)} gives the class of each picture."
     findings = tuple(_findings(index, listed, conflicting))
     return ClassLayout("class_list", rule, (), rows, findings, tuple(listed.lists))
 
@@ -230,32 +230,27 @@ def _refuse_values(rows: Sequence[LabelledFile], lists: Sequence[str]) -> None:
     if len(labels) > max(2, len(rows) // 2):
         raise TrainingError(
             "layout_unclear",
-            f"{_some(lists)} gives {len(labels)} different classes to {len(rows)} pictures, such as "
-            f"{_some(sorted(labels)[:3])}: that is hardly a class. Give the column with the classes the name label.",
+            f"{some_of(lists)} gives {len(labels)} different classes to {len(rows)} pictures, such as "
+            f"{some_of(sorted(labels)[:3])}: that is hardly a class. Give the column with the classes the name label.",
         )
 
 
 def _findings(index: PictureIndex, listed: _Listed, conflicting: Sequence[str]) -> Iterator[Finding]:
     if listed.missing:
-        sentence = f"Rows of {_some(listed.lists)} whose picture is missing: {len(listed.missing)}."
+        sentence = f"Rows of {some_of(listed.lists)} whose picture is missing: {len(listed.missing)}."
         yield finding("rows_without_file", Severity.WARNING, sentence, "Add the pictures.", listed.missing)
     if listed.unclear:
-        sentence = f"Rows of {_some(listed.lists)} that fit several pictures of the same name: {len(listed.unclear)}."
+        sentence = f"Rows of {some_of(listed.lists)} that fit several pictures of the same name: {len(listed.unclear)}."
         cure = "Write their folders into the list."
         yield finding("rows_with_several_files", Severity.WARNING, sentence, cure, listed.unclear)
     if listed.without_one_class:
         files = listed.without_one_class
-        sentence = f"Pictures to which {_some(listed.lists)} gives no class, or several, are left out: {len(files)}."
+        sentence = f"Pictures to which {some_of(listed.lists)} gives no class, or several, are left out: {len(files)}."
         yield finding("rows_without_class", Severity.WARNING, sentence, "Give each of them one class.", files)
     if conflicting:
         sentence = f"Pictures that are listed twice, with different classes, are left out: {len(conflicting)}."
         yield finding("conflicting_rows", Severity.WARNING, sentence, "Keep only the right row.", conflicting)
     without = [path for path in index.paths if path not in listed.labels and path not in listed.without_one_class]
     if without:
-        sentence = f"Pictures that {_some(listed.lists)} does not list are left out: {len(without)}."
+        sentence = f"Pictures that {some_of(listed.lists)} does not list are left out: {len(without)}."
         yield finding("files_without_row", Severity.WARNING, sentence, "Add rows for them.", without)
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - _NAMED
-    return printable(", ".join(names[:_NAMED])) + (f" and {more} more" if more > 0 else "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from protocol.data_report import Finding, Severity, finding
+from trainer_worker.layouts.name_lists import some_of
 
 #: With fewer pictures in a class neither the model nor its score says much.
 FEW_PICTURES = 20
@@ -47,6 +48,4 @@ def count_findings(counts: Mapping[str, int]) -> list[Finding]:
 
 def _named(sizes: Mapping[str, int]) -> str:
     ordered = sorted(sizes.items(), key=lambda item: item[1])
-    more = len(ordered) - MOST_NAMED
-    words = ", ".join(f"{label} ({number})" for label, number in ordered[:MOST_NAMED])
-    return words + (f" and {more} more" if more > 0 else "")
+    return some_of([f"{label} ({number})" for label, number in ordered], most=MOST_NAMED)

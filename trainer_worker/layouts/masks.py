@@ -17,10 +17,10 @@ from trainer_worker.layouts.drawn_masks import DrawnMasks
 from trainer_worker.layouts.layout import MaskLayout, Part
 from trainer_worker.layouts.mask_pairs import Candidates, Pairs, candidates, pair_masks
 from trainer_worker.layouts.mask_words import folder_meaning
+from trainer_worker.layouts.name_lists import skipped_sentence
 from trainer_worker.layouts.part_names import PART_WORDS, parts_of
 from trainer_worker.layouts.split_lists import split_lists
 from trainer_worker.layouts.tree import Tree
-from trainer_worker.pictures.user_files import SkippedFile
 
 ROWS = (
     *mask_pairs.ROWS,
@@ -34,7 +34,6 @@ ROWS = (
 )
 #: Of a folder with many files of annotations so many are looked at; the others are taken to be of their kind.
 _LOOKED_AT = 20
-_NAMED = 10
 
 Kinds = dict[str, list[str]]
 
@@ -258,13 +257,6 @@ def _kind_of_xml(files: AnnotationFiles, path: str) -> str:
     if b"<annotations" in start:
         return "CVAT for images: export as Segmentation mask 1.1 instead"
     return "Pascal VOC" if b"<annotation" in start else ""
-
-
-def skipped_sentence(skipped: Sequence[SkippedFile]) -> str:
-    """A sentence that names the first skipped files; "" if there are none."""
-    named = "; ".join(f"{skip.file}: {skip.reason}" for skip in skipped[:_NAMED])
-    more = len(skipped) - _NAMED
-    return f" Skipped: {named}{f'; and {more} more' if more > 0 else ''}." if named else ""
 
 
 def _no_images(tree: Tree, found: Candidates) -> TrainingError:

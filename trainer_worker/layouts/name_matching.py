@@ -12,6 +12,7 @@ from typing import NamedTuple
 from protocol.errors import TrainingError
 from trainer_worker.layouts.layout import Part
 from trainer_worker.layouts.mask_words import FolderMeaning, Reading, folded, mask_readings, picture_readings
+from trainer_worker.layouts.name_lists import some_of
 
 #: A naming that no list has is taken if so many masks at least have it.
 _LEAST_OF_LEARNED_RULE = 2
@@ -292,13 +293,10 @@ def unclear_names(pictures: Sequence[str], masks: Sequence[str]) -> TrainingErro
     """Of files that pair in more than one way."""
     return TrainingError(
         "layout_unclear",
-        f"It is unclear which mask belongs to which picture: {_named(pictures)} and {_named(masks)} have the same "
-        "name. Keep one mask a picture, with the picture's name or <picture>_mask, and move the other files away.",
+        f"It is unclear which mask belongs to which picture: {some_of(pictures, most=4)} and {some_of(masks, most=4)} "
+        "have the same name. Keep one mask for each picture, named like the picture or <picture>_mask, and move the "
+        "other files out of the project.",
     )
-
-
-def _named(paths: Sequence[str]) -> str:
-    return ", ".join(paths[:4]) + (f" and {len(paths) - 4} more" if len(paths) > 4 else "")
 
 
 def _same_spelling(picture: NamedFile, mask: NamedFile) -> bool:

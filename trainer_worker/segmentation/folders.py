@@ -25,7 +25,8 @@ from protocol.errors import TrainingError
 from trainer_worker.layouts.class_findings import taken_for_pictures
 from trainer_worker.layouts.layout import Drawing, MaskedFile, MaskFile, MaskLayout, ObjectMasks, Part
 from trainer_worker.layouts.mask_pairs import ARRAY_SUFFIX
-from trainer_worker.layouts.masks import recognise_masks, skipped_sentence
+from trainer_worker.layouts.masks import recognise_masks
+from trainer_worker.layouts.name_lists import skipped_sentence
 from trainer_worker.layouts.tree import Tree, walk
 from trainer_worker.pictures.decoding_budget import UNLIMITED, DecodingBudget
 from trainer_worker.pictures.grey_scale import with_grey_scale
