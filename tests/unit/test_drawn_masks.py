@@ -35,7 +35,7 @@ def masks_of(folders: MaskFolders) -> dict[str, np.ndarray]:
     order = [folders.classes.names.index(name) for name in ("background", "cell", "leaf")]
     found = {}
     for pair in folders.pairs:
-        mask = read_mask_of(folders.reader, pair, (HEIGHT, WIDTH), folders.classes, folders.rule)
+        mask = read_mask_of(folders.reader, pair, (HEIGHT, WIDTH), folders.meaning)
         found[pair.picture.name] = np.select([mask == number for number in order], [0, 1, 2]).astype(np.uint8)
     return found
 
@@ -105,7 +105,7 @@ def test_circles_and_ellipses_have_their_areas(tmp_path: Path, turn: float) -> N
         picture(tmp_path / f"p{n}.jpg")
     folders = scan_mask_folders(UserFiles.at(tmp_path))
     assert folders.classes.names == ("background", "foreground")
-    mask = read_mask_of(folders.reader, folders.pairs[0], (HEIGHT, WIDTH), folders.classes, folders.rule) > 0
+    mask = read_mask_of(folders.reader, folders.pairs[0], (HEIGHT, WIDTH), folders.meaning) > 0
     y, x = np.mgrid[:HEIGHT, :WIDTH] + 0.5 - np.array([16, 24]).reshape(2, 1, 1)
     along, across = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
     by_formula = ((along / 14) ** 2 + (across / 8) ** 2 <= 1) | (
@@ -135,7 +135,7 @@ def test_outlines_of_a_smaller_copy_are_scaled(tmp_path: Path) -> None:
     folders = scan_mask_folders(UserFiles.at(tmp_path))
     by_hand = np.zeros((HEIGHT, WIDTH), np.uint8)
     by_hand[6:18, 4:20] = 1
-    mask = read_mask_of(folders.reader, folders.pairs[0], (HEIGHT, WIDTH), folders.classes, folders.rule)
+    mask = read_mask_of(folders.reader, folders.pairs[0], (HEIGHT, WIDTH), folders.meaning)
     np.testing.assert_array_equal(mask, by_hand)
 
 
@@ -146,7 +146,7 @@ def test_outlines_of_the_unturned_picture_turn_with_it(tmp_path: Path) -> None:
     folders = scan_mask_folders(UserFiles.at(tmp_path))
     unturned = np.zeros((HEIGHT, WIDTH), np.uint8)
     unturned[3:9, 2:10] = 1
-    mask = read_mask_of(folders.reader, folders.pairs[0], (WIDTH, HEIGHT), folders.classes, folders.rule)
+    mask = read_mask_of(folders.reader, folders.pairs[0], (WIDTH, HEIGHT), folders.meaning)
     np.testing.assert_array_equal(mask, np.rot90(unturned, -1))
 
 
@@ -159,6 +159,24 @@ def test_outlines_of_another_shape_are_never_squeezed(tmp_path: Path) -> None:
         read_pairs(folders, Cutting(32), 2, lambda share: None)
 
 
+@pytest.mark.parametrize("sizes", [("48.0", "32.0"), ("null", "null"), ("0", "0")])
+def test_sizes_may_be_missing_or_have_a_point(tmp_path: Path, sizes: tuple[str, str]) -> None:
+    one_coco(tmp_path, WIDTH, HEIGHT, [2, 3, 9, 8])
+    text = (
+        (tmp_path / "coco.json")
+        .read_text()
+        .replace('"width": 48, "height": 32', f'"width": {sizes[0]}, "height": {sizes[1]}')
+    )
+    (tmp_path / "coco.json").write_text(text)
+    for n in range(4):
+        picture(tmp_path / f"{n}.jpg")
+    folders = scan_mask_folders(UserFiles.at(tmp_path))
+    by_hand = np.zeros((HEIGHT, WIDTH), np.uint8)
+    by_hand[3:9, 2:10] = 1
+    mask = read_mask_of(folders.reader, folders.pairs[0], (HEIGHT, WIDTH), folders.meaning)
+    np.testing.assert_array_equal(mask, by_hand)
+
+
 def test_what_lies_outside_of_the_picture_is_cut_off(tmp_path: Path) -> None:
     one_coco(tmp_path, WIDTH, HEIGHT, [-100, 20, 10, 400])
     for n in range(4):
@@ -166,7 +184,7 @@ def test_what_lies_outside_of_the_picture_is_cut_off(tmp_path: Path) -> None:
     folders = scan_mask_folders(UserFiles.at(tmp_path))
     by_hand = np.zeros((HEIGHT, WIDTH), np.uint8)
     by_hand[20:, :11] = 1
-    mask = read_mask_of(folders.reader, folders.pairs[0], (HEIGHT, WIDTH), folders.classes, folders.rule)
+    mask = read_mask_of(folders.reader, folders.pairs[0], (HEIGHT, WIDTH), folders.meaning)
     np.testing.assert_array_equal(mask, by_hand)
 
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from protocol.errors import TrainingError
 from tests.project_trees import tree_of
 from trainer_worker.layouts.layout import ObjectMasks
 from trainer_worker.layouts.masks import recognise_masks
+from trainer_worker.pictures.user_files import UserFiles
+from trainer_worker.segmentation.folders import Cutting, read_pairs, scan_mask_folders
+from trainer_worker.segmentation.mask_sources import read_mask_of
 
 NUMBERS = range(1, 6)
 MASKS = [
@@ -51,3 +56,23 @@ def test_two_annotations_of_one_task_stop() -> None:
     with pytest.raises(TrainingError, match="annotated more than once") as caught:
         recognise_masks(tree_of(names))
     assert caught.value.code == "layout_unclear"
+
+
+def test_the_masks_of_a_picture_are_laid_together_pixel_by_pixel(tmp_path: Path) -> None:
+    boxes = {"cell-0": (2, 3, 9, 9), "cell-1": (20, 3, 30, 9), "leaf-0": (25, 5, 40, 20)}
+    by_hand = np.zeros((32, 48), np.uint8)
+    for number, (name, (left, top, right, bottom)) in enumerate(boxes.items()):
+        mask = np.zeros((32, 48), np.uint8)
+        mask[top:bottom, left:right] = 255
+        by_hand[top:bottom, left:right] = 1 if number < 2 else 2
+        for task in range(1, 5):
+            path = tmp_path / "masks" / f"task-{task}-annotation-{task}-by-1-tag-{name}.png"
+            path.parent.mkdir(exist_ok=True)
+            Image.fromarray(mask).save(path)
+    for task in range(1, 5):
+        Image.new("RGB", (48, 32)).save(tmp_path / f"task-{task}.jpg")
+    folders = scan_mask_folders(UserFiles.at(tmp_path))
+    examples = read_pairs(folders, Cutting(32), 2, lambda share: None)
+    assert (folders.classes.names, set(np.unique(examples.masks))) == (("background", "cell", "leaf"), {0, 1, 2})
+    mask = read_mask_of(folders.reader, folders.pairs[0], (32, 48), folders.meaning)
+    np.testing.assert_array_equal(mask, by_hand)

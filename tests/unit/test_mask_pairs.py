@@ -246,6 +246,7 @@ def test_the_callers_split_is_kept(wrapper: str, picture: str, mask: str, words:
         for n in NUMBERS
     }
     layout = recognise_masks(tree_of([*named, *(mask for mask, _ in named.values())]))
+    assert "test scores the model and never trains. val is not used." in layout.rule
     assert {
         found.path: (found.mask.path, found.part) for found in layout.pictures if isinstance(found.mask, MaskFile)
     } == named

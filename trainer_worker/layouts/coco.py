@@ -28,14 +28,16 @@ ROW = LayoutRow(
 WHAT = "a COCO export"
 _MOST_SIDE_PX = 100_000
 _Side = Annotated[int, Meta(ge=0, le=_MOST_SIDE_PX)]
+#: Some tools write 640.0.
+_WrittenSide = Annotated[float, Meta(ge=0, le=_MOST_SIDE_PX)]
 _Id = int | str
 
 
 class _Image(msgspec.Struct):
     id: _Id
     file_name: str
-    width: _Side | None = None
-    height: _Side | None = None
+    width: _WrittenSide | None = None
+    height: _WrittenSide | None = None
 
 
 class _Annotation(msgspec.Struct):
@@ -110,7 +112,7 @@ def _read(path: str, file: CocoFile, drawn: DrawnMasks) -> int:
 
 
 def _drawing(image: _Image, annotations: list[_Annotation], names: dict[int, str], drawn: DrawnMasks) -> Drawing:
-    size = (image.width, image.height) if image.width and image.height else None
+    size = (int(image.width), int(image.height)) if image.width and image.height else None
     objects: list[Polygon | RunLengths] = []
     for annotation in annotations:
         if annotation.category_id not in names:

@@ -23,7 +23,8 @@ ROW = LayoutRow(
     "polygons, rectangles, circles and masks are drawn in their order. Points and lines have no area",
 )
 WHAT = "LabelMe's annotations"
-_Side = Annotated[int, Meta(ge=1, le=100_000)]
+#: Some tools write 640.0.
+_Side = Annotated[float, Meta(ge=1, le=100_000)]
 
 
 class _Shape(msgspec.Struct):
@@ -49,7 +50,8 @@ def recognise_labelme(paths: list[str], drawn: DrawnMasks) -> MaskLayout | None:
             if picture is None:
                 drawn.missing.append(file.image_path or posixpath.basename(path))
                 continue
-            size = (file.image_width, file.image_height) if file.image_width and file.image_height else None
+            width, height = int(file.image_width or 0), int(file.image_height or 0)
+            size = (width, height) if width and height else None
             objects = [found for shape in file.shapes if (found := _object(shape, drawn)) is not None]
             drawn.add(picture, Drawing(size, tuple(objects)), path)
         except AnnotationError as error:

@@ -71,7 +71,16 @@ def _of_whole_tree(layout: MaskLayout, tree: Tree) -> MaskLayout:
             picture if picture.part else dataclasses.replace(picture, part=_part_around(picture.path, split))
             for picture in pictures
         )
-    return dataclasses.replace(layout, pictures=pictures, findings=(*tree.findings, *layout.findings))
+    rule = f"{layout.rule}{_split_sentence({picture.part for picture in pictures})}"
+    return dataclasses.replace(layout, rule=rule, pictures=pictures, findings=(*tree.findings, *layout.findings))
+
+
+def _split_sentence(parts: set[Part]) -> str:
+    """What becomes of the caller's own split; "" without one."""
+    if Part.TEST in parts:
+        unused = " val is not used." if Part.VAL in parts else ""
+        return f" The split is your own: test scores the model and never trains.{unused}"
+    return " The split is your own: val scores the model and never trains." if Part.VAL in parts else ""
 
 
 def _part_around(path: str, split: dict[str, Part]) -> Part:
@@ -97,8 +106,6 @@ def _of_pairs(pairs: Pairs, files: AnnotationFiles) -> MaskLayout:
         if all(_is_of_voc(path) for path in paths):
             classes = mask_class_lists.voc_classes()
             rule += " The pictures are those of PASCAL VOC, which has 21 classes."
-    if any(part is not Part.ANY for part in parts.values()):
-        rule += " Lists of pictures say which of them train and which score."
     findings = (*pairs.findings, *_unused_annotations(files, pairs))
     file = mask_class_lists.classes_file(files)
     return MaskLayout(name, rule, None if file else classes, pictures, findings, pairs.unused, file)

@@ -25,7 +25,7 @@ ROW = LayoutRow(
     "test are the split",
 )
 WHAT = "a Supervisely export"
-_Side = Annotated[int, Meta(ge=1, le=100_000)]
+_Side = Annotated[float, Meta(ge=1, le=100_000)]
 _Place = Annotated[int, Meta(ge=-100_000, le=100_000)]
 #: A bitmap of a 100-megapixel picture compresses to far less.
 MAX_PNG_BYTES = 16 * 1024**2
@@ -89,7 +89,7 @@ def recognise_supervisely(paths: list[str], metas: list[str], drawn: DrawnMasks)
             objects = [found for item in file.objects if (found := _object(item, drawn)) is not None]
             tagged = {PART_WORDS[tag.name.casefold()] for tag in file.tags if tag.name.casefold() in PART_WORDS}
             part = tagged.pop() if len(tagged) == 1 else Part.ANY
-            drawn.add(picture, Drawing((file.size.width, file.size.height), tuple(objects)), path, part)
+            drawn.add(picture, Drawing((int(file.size.width), int(file.size.height)), tuple(objects)), path, part)
         except AnnotationError as error:
             if picture is None:
                 drawn.bad_files[path] = str(error)

@@ -92,14 +92,15 @@ def read_classes(files: UserFiles, path: Path | None = None) -> MaskClasses:
     """
     try:
         content = files.read_small(path or files.project_dir / CLASSES_FILE, MAX_TEXT_FILE_BYTES)
-        text = None if content is None else content.decode("utf-8-sig").rstrip()
     except RefusedFileError as refused:
         raise _bad_classes(f"is not used: {refused.reason}") from refused
+    if content is None:
+        return FOREGROUND_OR_NOT
+    try:
+        lines = content.decode("utf-8-sig").rstrip().splitlines()
     except UnicodeDecodeError as error:
         raise _bad_classes(f"is not UTF-8 text (byte {error.start})") from error
-    if text is None:
-        return FOREGROUND_OR_NOT
-    return MaskClasses.of([_listed(line, number) for number, line in enumerate(text.splitlines())])
+    return MaskClasses.of([_listed(line, number) for number, line in enumerate(lines)])
 
 
 def _listed(line: str, number: int) -> ListedClass:

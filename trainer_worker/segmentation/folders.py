@@ -43,7 +43,7 @@ from trainer_worker.segmentation.classes import (
     unknown_values,
 )
 from trainer_worker.segmentation.mask_rule import BLACK_AND_WHITE, MaskRule
-from trainer_worker.segmentation.mask_sources import MaskedPicture, mask_bytes_of, read_mask_of
+from trainer_worker.segmentation.mask_sources import MaskedPicture, MaskMeaning, mask_bytes_of, read_mask_of
 from trainer_worker.segmentation.set_rule import decide_rule
 from trainer_worker.segmentation.tiles import choose, tiled_size
 
@@ -64,14 +64,19 @@ class MaskFolders:
     classes: MaskClasses = FOREGROUND_OR_NOT
     pairs: list[MaskedPicture] = field(default_factory=list)
     skipped: list[SkippedFile] = field(default_factory=list)
-    rule: MaskRule = BLACK_AND_WHITE  # until read_pairs has decided it
     layout: str = ""
     layout_rule: str = ""
     findings: list[Finding] = field(default_factory=list)
+    rule: MaskRule = BLACK_AND_WHITE  # of masks for whole pictures, until read_pairs has decided it
+    object_rule: MaskRule = BLACK_AND_WHITE  # the same for masks of one object each
 
     def name_of(self, path: Path) -> str:
         """Relative to the project's folder."""
         return self.reader.files.name_of(path)
+
+    @property
+    def meaning(self) -> MaskMeaning:
+        return MaskMeaning(self.classes, self.rule, self.object_rule)
 
     def skip(self, path: Path, reason: str) -> None:
         self.skipped.append(SkippedFile(self.name_of(path), reason))
@@ -213,7 +218,7 @@ def read_pairs(
     """
     pairs, side_px = folders.pairs, cutting.side_px
     folders.reader = with_grey_scale(folders.reader, [pair.picture for pair in pairs], threads, lambda: on_read(0.0))
-    _decide_rule(folders, threads, lambda: on_read(0.0))
+    _decide_rules(folders, threads, lambda: on_read(0.0))
     most = len(pairs) * max(1, cutting.most_tiles(len(pairs)))
     pictures = np.empty((most, side_px, side_px, 3), np.uint8)
     masks = np.empty((most, side_px, side_px), np.uint8)
@@ -249,15 +254,20 @@ def read_pairs(
     return Examples(pictures[: len(owners)], masks, np.array(owners, np.int64), unread)
 
 
-def _decide_rule(folders: MaskFolders, threads: int, on_step: Callable[[], None]) -> None:
-    """Decide what the values in all mask files mean. A file of one object tells only foreground from background."""
-    files = [(pair.picture, path) for pair in folders.pairs for path in pair.mask_files(folders.reader)]
-    if not files:
-        return
-    marks_objects = any(isinstance(pair.mask, ObjectMasks) for pair in folders.pairs)
-    classes = FOREGROUND_OR_NOT if marks_objects else folders.classes
-    decided = decide_rule(folders.reader, files, classes, threads, on_step)
-    folders.rule, folders.findings = decided.rule, [*folders.findings, *decided.findings]
+def _decide_rules(folders: MaskFolders, threads: int, on_step: Callable[[], None]) -> None:
+    """Survey all files of masks. What is drawn from outlines needs no rule."""
+    whole = [(pair.picture, pair.mask) for pair in folders.pairs if isinstance(pair.mask, Path)]
+    decided = decide_rule(folders.reader, whole, folders.classes, threads, on_step)
+    folders.rule = decided.rule
+    objects = [
+        (pair.picture, folders.reader.files.project_dir / path)
+        for pair in folders.pairs
+        if isinstance(pair.mask, ObjectMasks)
+        for path, _ in pair.mask.files
+    ]
+    of_objects = decide_rule(folders.reader, objects, FOREGROUND_OR_NOT, threads, on_step)
+    folders.object_rule = of_objects.rule
+    folders.findings = [*folders.findings, *decided.findings, *of_objects.findings]
 
 
 def _no_foreground(folders: MaskFolders) -> TrainingError:
@@ -278,7 +288,7 @@ def _examples(
     try:
         if not cutting.tiles:
             picture = read_rgb(folders.reader, pair.picture, (side_px, side_px))
-            mask = read_mask_of(folders.reader, pair, (side_px, side_px), folders.classes, folders.rule)
+            mask = read_mask_of(folders.reader, pair, (side_px, side_px), folders.meaning)
             examples = [(picture, mask)] if (mask != UNLABELLED).any() else []
         else:
             with whole_pair(folders, pair, side_px) as (picture, mask):
@@ -316,4 +326,4 @@ def whole_pair(folders: MaskFolders, pair: MaskedPicture, side_px: int) -> Itera
     with reader.budget.reserved(needed):
         granted = dataclasses.replace(reader, budget=UNLIMITED)
         picture = read_rgb(granted, pair.picture, size)
-        yield picture, read_mask_of(granted, pair, size, folders.classes, folders.rule)
+        yield picture, read_mask_of(granted, pair, size, folders.meaning)

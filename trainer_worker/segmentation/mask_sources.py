@@ -37,20 +37,25 @@ class MaskedPicture:
         return [] if isinstance(self.mask, Drawing) else [self.mask]
 
 
-def read_mask_of(
-    reader: PictureReader, pair: MaskedPicture, size: tuple[int, int], classes: MaskClasses, rule: MaskRule
-) -> Mask:
-    """The mask as uint8 (height, width) = size, of class numbers and UNLABELLED. Waits for its share of the memory.
+@dataclass(frozen=True)
+class MaskMeaning:
+    """How the masks of a set are read: of_files for one file a picture, of_objects for one file an object."""
 
-    rule: what the values in mask files mean.
+    classes: MaskClasses
+    of_files: MaskRule
+    of_objects: MaskRule
+
+
+def read_mask_of(reader: PictureReader, pair: MaskedPicture, size: tuple[int, int], meaning: MaskMeaning) -> Mask:
+    """The mask as uint8 (height, width) = size, of class numbers and UNLABELLED. Waits for its share of the memory.
 
     Raises UnreadableImageError, UnknownClassError.
     """
     if isinstance(pair.mask, Drawing):
-        return _drawn(reader, pair.picture, pair.mask, size, classes)
+        return _drawn(reader, pair.picture, pair.mask, size, meaning.classes)
     if isinstance(pair.mask, ObjectMasks):
-        return _laid_together(reader, pair, size, classes, rule)
-    return read_mask(reader, pair.mask, size, rule, pair.picture)
+        return _laid_together(reader, pair, size, meaning)
+    return read_mask(reader, pair.mask, size, meaning.of_files, pair.picture)
 
 
 def mask_bytes_of(reader: PictureReader, pair: MaskedPicture, size: tuple[int, int]) -> int:
@@ -67,17 +72,15 @@ def _numbers(classes: MaskClasses) -> dict[str, int]:
     return {name: number for number, name in enumerate(classes.names)}
 
 
-def _laid_together(
-    reader: PictureReader, pair: MaskedPicture, size: tuple[int, int], classes: MaskClasses, rule: MaskRule
-) -> Mask:
+def _laid_together(reader: PictureReader, pair: MaskedPicture, size: tuple[int, int], meaning: MaskMeaning) -> Mask:
     """Each file marks one object; a file without a class name marks foreground. An object hides what is unlabelled."""
     assert isinstance(pair.mask, ObjectMasks)
-    numbers = _numbers(classes)
+    numbers = _numbers(meaning.classes)
     together = np.zeros(size, np.uint8)
     for path, (_, name) in zip(pair.mask_files(reader), pair.mask.files, strict=True):
-        marked = read_mask(reader, path, size, rule, pair.picture)
+        marked = read_mask(reader, path, size, meaning.of_objects, pair.picture)
         together[(marked == UNLABELLED) & (together == 0)] = UNLABELLED
-        together[(marked > 0) & (marked != UNLABELLED)] = numbers.get(name, 1)
+        together[marked == 1] = numbers.get(name, 1)
     return together
 
 
