@@ -14,10 +14,9 @@ from trainer_worker.layouts.label_tables import (
     FILE_COLUMNS,
     LABEL_COLUMNS,
     PART_COLUMNS,
-    NotATableError,
     Table,
     is_set,
-    read_table,
+    tables_of,
 )
 from trainer_worker.layouts.layout import ClassLayout, LabelledFile, Part
 from trainer_worker.layouts.listed_pictures import ListedPictures
@@ -26,11 +25,7 @@ from trainer_worker.layouts.part_names import part_of, parts_of
 from trainer_worker.layouts.picture_index import PictureIndex, name_of
 from trainer_worker.layouts.row import LayoutRow
 from trainer_worker.layouts.tree import comparable
-from trainer_worker.pictures.litter import suffix_of
-from trainer_worker.pictures.user_files import RefusedFileError
 
-#: More lists are not looked at.
-_MOST_LISTS = 50
 #: So many rows show which column names the files.
 _TRIED_ROWS = 200
 #: A list with more rows than this that name several classes, or none, is not meant for classification.
@@ -69,10 +64,10 @@ def rows_of_lists(index: PictureIndex, root: str) -> ClassLayout | None:
     root: the folder that may hold the parts of a split. Raises TrainingError layout_unclear, layout_unsupported.
     """
     pictures = ListedPictures(index.paths)
-    tables = list(_tables(index))
-    table_parts = parts_of(posixpath.splitext(name_of(table.path))[0] for table in tables)
+    tables = tables_of(index.tree)
+    table_parts = parts_of(posixpath.splitext(name_of(table.path))[0] for table in tables.read)
     listed = _Listed()
-    for table in tables:
+    for table in tables.read:
         _read(table, pictures, table_parts.get(posixpath.splitext(name_of(table.path))[0], Part.ANY), listed)
     if listed.refused:
         raise TrainingError("layout_unsupported", listed.refused)
@@ -93,19 +88,19 @@ def rows_of_lists(index: PictureIndex, root: str) -> ClassLayout | None:
     )
     _refuse_values(rows, listed.lists)
     rule = f"Found no class folders; {some_of(listed.lists)} gives the class of each picture."
-    findings = tuple(_findings(index, listed, conflicting))
+    findings = (*_findings(index, listed, conflicting), *tables.damage_findings(Severity.WARNING))
     return ClassLayout("class_list", rule, (), rows, findings, tuple(listed.lists))
 
 
 def other_answers(index: PictureIndex, rows: Sequence[LabelledFile]) -> list[Finding]:
     """Compare lists with class folders. Raises layout_unclear when a list puts the pictures into other classes."""
-    tables = list(_tables(index))
-    if not tables:
-        return []
+    tables = tables_of(index.tree)
+    findings = tables.damage_findings(Severity.INFO)
+    if not tables.read:
+        return findings
     folder_of = {row.path: row.label for row in rows}
     pictures = ListedPictures(list(folder_of))
-    findings = []
-    for table in tables:
+    for table in tables.read:
         listed = _Listed()
         _read(table, pictures, Part.ANY, listed)
         pairs = Counter((min(labels), folder_of[path]) for path, labels in listed.labels.items() if len(labels) == 1)
@@ -129,20 +124,7 @@ def other_answers(index: PictureIndex, rows: Sequence[LabelledFile]) -> list[Fin
 
 def box_lists(index: PictureIndex) -> list[str]:
     """Lists that tell where objects are in pictures."""
-    return [table.path for table in _tables(index) if table.has_boxes]
-
-
-def _tables(index: PictureIndex) -> Iterator[Table]:
-    lists = [path for path in index.tree.files if suffix_of(path) in (".csv", ".tsv")]
-    for path in lists[:_MOST_LISTS]:
-        if "submission" in path.casefold():  # Kaggle's example of an answer: its labels mean nothing
-            continue
-        try:
-            content = index.tree.read_small(path)
-            if content is not None:
-                yield read_table(path, content)
-        except (RefusedFileError, NotATableError):
-            continue
+    return [table.path for table in tables_of(index.tree).read if table.has_boxes]
 
 
 def _read(table: Table, pictures: ListedPictures, part: Part, listed: _Listed) -> None:

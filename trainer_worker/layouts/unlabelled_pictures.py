@@ -6,6 +6,7 @@ import re
 from collections import Counter
 
 from protocol.errors import TrainingError
+from trainer_worker.layouts.label_tables import tables_of
 from trainer_worker.layouts.name_lists import skipped_sentence, some_of
 from trainer_worker.layouts.picture_index import PictureIndex, name_of
 from trainer_worker.pictures.litter import ARCHIVE_SUFFIXES, suffix_of
@@ -17,7 +18,7 @@ _LEAST_SHARE = 0.9
 
 
 def no_class_folders(index: PictureIndex) -> TrainingError:
-    """no_images: there are no pictures, or no class folders for them. Says what lies there and how to arrange it."""
+    """The error no_images of a folder without pictures or class folders: what lies there, and how to arrange it."""
     tree = index.tree
     archives = [path for path in tree.files if suffix_of(path) in ARCHIVE_SUFFIXES]
     if index.paths:
@@ -37,10 +38,8 @@ def no_class_folders(index: PictureIndex) -> TrainingError:
         hint += " Or list them in labels.csv, with the columns file and label."
     elif archives:
         hint += " Of archives only .zip files are unpacked, and only if all are whole and not encrypted."
-    return TrainingError(
-        "no_images",
-        f"No class folders with images in images/ or projectDir: {found}. {hint}{skipped_sentence(tree.skipped)}",
-    )
+    others = tables_of(tree).damage() + skipped_sentence(tree.skipped)
+    return TrainingError("no_images", f"No class folders with images in images/ or projectDir: {found}. {hint}{others}")
 
 
 def labels_in_names(index: PictureIndex) -> list[str]:
