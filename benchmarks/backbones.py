@@ -22,8 +22,7 @@ from benchmarks.machine import describe_machine
 from benchmarks.recipes import COMPARISON, copy_class_folders
 from conf.settings import ROOT
 from protocol.options import BACKBONES
-from protocol.project_layout import MODELS
-from trainer_worker.project.model_folder import LATEST
+from protocol.project_layout import LATEST, MODELS
 
 STAGES = ("features", "train", "export", "check")
 

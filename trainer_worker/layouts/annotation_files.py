@@ -1,4 +1,4 @@
-"""Reads small files of annotations, which a stranger wrote: bounded, typed, and matched with pictures by name only."""
+"""Reads small files of annotations. They are a stranger's: bounded, typed, and pictures are only looked up by name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from trainer_worker.pictures.user_files import RefusedFileError
 MAX_FILE_BYTES = 64 * 1024**2
 #: All that is read of a project together. LabelMe's files may hold the pictures themselves.
 MAX_TOTAL_BYTES = 8 * 1024**3
-#: An outline with more points is no outline of an object.
+#: No outline of an object has more points.
 MAX_POINTS = 100_000
 MAX_OBJECTS_OF_PICTURE = 20_000
 
@@ -39,7 +39,7 @@ class AnnotationFiles:
         self._left_bytes = MAX_TOTAL_BYTES
 
     def content(self, path: str) -> bytes:
-        """Raises AnnotationError."""
+        """The bytes of a file. Raises AnnotationError, as do `text` and `json`."""
         size_bytes = self.tree.files.get(path, 0)
         if size_bytes > MAX_FILE_BYTES:
             raise AnnotationError(f"it is larger than {MAX_FILE_BYTES // 1024**2} MB; split it")
@@ -88,9 +88,9 @@ class PictureNames:
             self._by_stem[posixpath.splitext(name)[0]].append(path)
 
     def find(self, name: str, near: str = "", part: Part = Part.ANY) -> str | None:
-        """The picture of that name, as seen from the folder `near`; None if there is none. part: see the split.
+        """The picture of that name, as seen from the folder `near`; None if there is none.
 
-        Raises AnnotationError if several have it.
+        part: that of the annotations, if they have one. Raises AnnotationError if several have it.
         """
         name = folded(name.replace("\\", "/"))
         for path in (posixpath.join(folded(near), name), name):
@@ -127,7 +127,7 @@ def rectangle(left: float, top: float, right: float, bottom: float) -> Outline[f
 
 
 def ellipse(centre: tuple[float, float], radii: tuple[float, float], turn: float = 0.0) -> Outline[float] | None:
-    """An ellipse by its points. turn: by how much it is turned, clockwise in the picture, in radians."""
+    """The outline of an ellipse. turn: its rotation in radians, clockwise in the picture."""
     if not all(map(math.isfinite, (*centre, *radii, turn))):
         raise AnnotationError("it has a coordinate that is no finite number")
     numbers: list[float] = []

@@ -31,7 +31,7 @@ def completed(index: PictureIndex, layout: ClassLayout, roots: Sequence[str], em
         findings.append(finding("empty_classes", Severity.WARNING, sentence, cure, sorted(unused.values())))
     above = [folder for root in roots for folder in _above(root)]
     labels, about_order = label_order(index.tree, {**dict.fromkeys(empty, 0), **counts}, above)
-    findings += [*about_order, *_case_twins(labels), *_split_findings(pictures, labels, split)]
+    findings += [*about_order, *_alike_classes(labels), *_split_findings(pictures, labels, split)]
     used = [picture.path for picture in pictures]
     if not layout.label_files:
         findings += left_out_findings(index, [*used, *(picture.path for picture in layout.pictures)], above)
@@ -42,7 +42,7 @@ def completed(index: PictureIndex, layout: ClassLayout, roots: Sequence[str], em
 
 
 def _usable_split(pictures: Sequence[LabelledFile]) -> tuple[Sequence[LabelledFile], bool]:
-    """Whether there is a part to train on and one to score with; else every picture belongs to any part."""
+    """The pictures, and whether their parts are a split: some train and others score. If not, all parts become ANY."""
     parts = {picture.part for picture in pictures}
     if parts & {Part.VAL, Part.TEST} and parts & {Part.TRAIN, Part.ANY}:
         return pictures, True
@@ -85,21 +85,21 @@ def _split_findings(pictures: Sequence[LabelledFile], labels: Sequence[str], spl
     missing = [label for label in labels if label not in scored]
     if missing:
         sentence = f"Classes without a picture in the part that scores ({scoring}): {some_of(missing)}."
-        cure = "Put some of their pictures there; else nothing tells how well the model knows them."
+        cure = "Put some of their pictures there. Otherwise no score says how well the model recognises them."
         findings.append(finding("class_missing_in_test", Severity.WARNING, sentence, cure))
     return findings
 
 
-def _case_twins(labels: Sequence[str]) -> list[Finding]:
-    """Classes that a reader takes for one. Letters (a and A) are told apart by many sets, on purpose."""
+def _alike_classes(labels: Sequence[str]) -> list[Finding]:
+    """Classes whose names look alike. Single letters (a and A) are no warning, since many sets tell them apart."""
     alike: dict[str, list[str]] = {}
     for label in labels:
         alike.setdefault(" ".join(label.casefold().split()), []).append(label)
-    twins = [found for found in alike.values() if len(found) > 1]
-    if not twins:
+    alike_names = [found for found in alike.values() if len(found) > 1]
+    if not alike_names:
         return []
-    severity = Severity.INFO if all(len(label) == 1 for found in twins for label in found) else Severity.WARNING
-    pairs = some_of([" and ".join(map(repr, found)) for found in twins])
+    severity = Severity.INFO if all(len(label) == 1 for found in alike_names for label in found) else Severity.WARNING
+    pairs = some_of([" and ".join(map(repr, found)) for found in alike_names])
     sentence = f"Classes whose names differ only in capitals or spaces are kept apart: {pairs}."
     return [finding("case_twins", severity, sentence, "If they are one class, put their pictures into one folder.")]
 

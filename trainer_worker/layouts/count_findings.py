@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from protocol.data_report import Finding, Severity, finding
 from trainer_worker.layouts.name_lists import some_of
 
-#: With fewer pictures in a class neither the model nor its score says much.
+#: With fewer pictures a class is hardly learned, and its score says little.
 FEW_PICTURES = 20
 #: Classes whose sizes differ by this factor are named. All classes count alike in training.
 IMBALANCE = 5
@@ -16,7 +16,7 @@ MOST_NAMED = 8
 
 
 def count_findings(counts: Mapping[str, int]) -> list[Finding]:
-    """counts: pictures of each class; classes without any are the layout's own finding."""
+    """Findings about small classes. counts: pictures of each class. The layout itself names classes without any."""
     sizes = {label: number for label, number in counts.items() if number}
     if not sizes:
         return []

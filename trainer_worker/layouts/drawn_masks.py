@@ -1,4 +1,4 @@
-"""Puts together the layout of a set whose masks are drawn from outlines: the same for all formats of annotations."""
+"""Collects the outlines of a set, whatever the format of its annotations, and makes the layout from them."""
 
 from __future__ import annotations
 
@@ -33,9 +33,10 @@ BACKGROUND = "background"
 MAX_NAME_CHARS = 100
 #: With the background, as many as a model can tell apart.
 MAX_CLASSES = 64
-#: All outlines of a set, which stay in memory during the training.
+#: The most memory for the outlines of a set. They are kept during the training.
 MAX_HELD_BYTES = 512 * 1024**2
 _BYTES_OF_OBJECT = 300
+_NOT_NAMED = "no annotation names it"
 
 
 @dataclass
@@ -149,22 +150,24 @@ class DrawnMasks:
         folders = {posixpath.dirname(path) for path in self.drawings}
         for path in self.pictures.paths:
             if path not in self.drawings and posixpath.dirname(path) in folders:
-                self.leave_out(path, "no annotation names it")
+                self.leave_out(path, _NOT_NAMED)
 
     def _findings(self, names: Sequence[str]) -> Iterable[Finding]:
         by_reason: dict[str, list[str]] = defaultdict(list)
         for path, reason in self.left_out.items():
             by_reason[reason].append(path)
         for reason, paths in list(by_reason.items())[:10]:
-            code = "pictures_without_annotation" if reason == "no annotation names it" else "unusable_annotations"
-            yield finding(
-                code, Severity.WARNING, f"Pictures left out: {len(paths)}. Reason: {reason}.", "Annotate them.", paths
-            )
+            code = "pictures_without_annotation" if reason == _NOT_NAMED else "unusable_annotations"
+            sentence = f"Pictures are left out: {len(paths)}. The reason: {reason}."
+            cure = "Annotate them." if reason == _NOT_NAMED else "Correct their annotations, and export them again."
+            yield finding(code, Severity.WARNING, sentence, cure, paths)
         for path, reason in list(self.bad_files.items())[:10]:
             yield finding("unreadable_annotations", Severity.WARNING, f"{path} is not used: {reason}.", "", [path])
         if self.missing:
             sentence = f"The annotations name {len(self.missing)} pictures that the project doesn't hold."
-            yield finding("annotated_pictures_missing", Severity.WARNING, sentence, "Add them.", self.missing)
+            yield finding(
+                "annotated_pictures_missing", Severity.WARNING, sentence, "Put them into the project.", self.missing
+            )
         empty = sorted(path for path, (drawing, _) in self.drawings.items() if not drawing.objects)
         if empty:
             sentence = f"{len(empty)} annotated pictures have no object: they are background all over."
@@ -197,4 +200,5 @@ def class_name(name: str) -> str:
 
 
 def in_order(names: Mapping[int, str]) -> list[str]:
+    """Class names in the order of their numbers."""
     return [names[number] for number in sorted(names)]

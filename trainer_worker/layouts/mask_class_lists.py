@@ -29,7 +29,7 @@ ROWS = (
         "their names",
     ),
 )
-#: Names of those who say "no object" and "no label".
+#: Names for pixels without an object, and for pixels without a label.
 _BACKGROUND_NAMES = frozenset({BACKGROUND, "_background_", "__background__"})
 _VOID_NAMES = frozenset({"__ignore__", "void", "unlabelled", "unlabeled", "ignore"})
 _MAX_LINES = 1000

@@ -32,7 +32,7 @@ ROWS = (
     via.ROW,
     yolo.ROW,
 )
-#: Of a folder with many files of annotations so many are looked at; the others are taken to be of their kind.
+#: The format of a folder's files of annotations is told from this many of them.
 _LOOKED_AT = 20
 
 Kinds = dict[str, list[str]]
@@ -60,7 +60,7 @@ def recognise_masks(tree: Tree) -> MaskLayout:
 
 
 def _of_whole_tree(layout: MaskLayout, tree: Tree) -> MaskLayout:
-    """With what the walk found, and with the split that folders such as ds_train/ and ds_val/ make together."""
+    """Add the findings of the walk, and the split that folders such as ds_train/ and ds_val/ make together."""
     split: dict[str, Part] = {}
     for parent in ("", *tree.folders):
         folders = {posixpath.basename(folder): folder for folder in tree.folders_in(parent)}
@@ -130,8 +130,9 @@ def _unused_annotations(files: AnnotationFiles, pairs: Pairs) -> list[Finding]:
             f"but there are annotations, such as {unused[0]}. Keep the masks or the annotations, and move the others "
             "out of the project.",
         )
-    sentence = f"{len(unused)} files of annotations are not used, since there are mask files."
-    return [finding("annotations_not_used", Severity.INFO, sentence, "Remove the masks to draw them instead.", unused)]
+    sentence = f"Files of annotations are not used, since there are mask files: {len(unused)}."
+    cure = "To draw the masks from them instead, move the mask files out of the project."
+    return [finding("annotations_not_used", Severity.INFO, sentence, cure, unused)]
 
 
 def _of_annotations(files: AnnotationFiles, found: Candidates) -> MaskLayout | None:
@@ -168,7 +169,7 @@ def _of_annotations(files: AnnotationFiles, found: Candidates) -> MaskLayout | N
 
 
 def _kinds_of_json(files: AnnotationFiles) -> Kinds:
-    """Files of annotations by format. Files that are none are left out."""
+    """The JSON files of annotations, by format. Other JSON files are left out."""
     of_folder: dict[str, list[str]] = defaultdict(list)
     for path in files.tree.files:
         if path.lower().endswith(".json"):
@@ -281,7 +282,7 @@ def _folder(path: str) -> str:
 
 
 def _no_masks(tree: Tree, found: Candidates) -> TrainingError:
-    """Pictures, but nothing that tells what is what in them."""
+    """The error for pictures without masks or annotations."""
     folders = found.folders_of_pictures
     cure = "Put one mask for each picture into masks/, named <picture>.png or <picture>_mask.png."
     skipped = skipped_sentence(tree.skipped)

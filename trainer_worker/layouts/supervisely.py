@@ -125,7 +125,7 @@ def _ring(points: list[tuple[float, float]]) -> Outline[float] | None:
 
 
 def _png(data: str) -> bytes:
-    """A PNG file, which the export holds compressed once more, as Base64."""
+    """The bytes of a PNG file. The export holds them compressed by zlib, as Base64."""
     try:
         unpacking = zlib.decompressobj()
         png = unpacking.decompress(base64.b64decode(data, validate=True), MAX_PNG_BYTES)

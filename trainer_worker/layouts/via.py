@@ -84,7 +84,7 @@ def _pictures(path: str, drawn: DrawnMasks) -> list[tuple[str, list[_Region]]]:
 
 
 def _csv_pictures(text: str) -> list[tuple[str, list[_Region]]]:
-    """Rows of one picture need not stand together."""
+    """The pictures of a CSV file with their regions. The rows of one picture may stand apart."""
     regions: dict[str, list[_Region]] = {}
     try:
         for row in csv.DictReader(text.splitlines()):
@@ -147,7 +147,7 @@ def _class_of(region: _Region, attribute: str | None) -> str:
 def _outline(shape: _Shape) -> Outline[float] | None:
     if shape.name == "polygon":
         if len(shape.all_points_x) != len(shape.all_points_y):
-            raise AnnotationError("it has a polygon with more x than y, or fewer")
+            raise AnnotationError("it has a polygon with different numbers of x and y coordinates")
         points = zip(shape.all_points_x, shape.all_points_y, strict=True)
         return outline([value for point in points for value in point])
     if shape.name == "rect":

@@ -1,4 +1,7 @@
-"""YOLO segmentation: a text file for each picture, with a line of a class number and shares of the sides an object."""
+"""YOLO segmentation: a text file for each picture, with one line for each object.
+
+A line has the number of the class, then x and y of each point as shares of the picture's width and height.
+"""
 
 from __future__ import annotations
 
@@ -80,7 +83,7 @@ def recognise_yolo(labels: dict[str, str], drawn: DrawnMasks) -> MaskLayout | No
 
 
 class _BoxError(AnnotationError):
-    """A line is a box."""
+    """A line has the five numbers of a box."""
 
 
 def _objects(text: str, names: dict[int, str]) -> list[Polygon]:

@@ -24,7 +24,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from protocol.bounds import refuse_other_than_task_id
-from protocol.project_layout import MODELS
+from protocol.project_layout import LATEST, MODELS
 from trainer_worker.pictures.contents import sha256_of
 from trainer_worker.project.folder import ProjectFolder
 from trainer_worker.project.json_text import json_text
@@ -38,7 +38,6 @@ from trainer_worker.project.models import (
     written_at_s,
 )
 
-LATEST = "latest"
 PARTIAL = re.compile(r"\.([0-9a-f]{32})\.[0-9]+(\.replaced)?\.partial")
 
 log = logging.getLogger(__name__)

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from protocol.bounds import is_task_id, refuse_other_than_task_id
 from protocol.errors import TrainingError
+from protocol.project_layout import LATEST
 from protocol.task import TaskSpec
 from trainer_worker.project.checkpoints import Checkpoints
 from trainer_worker.project.directory import Directory
 from trainer_worker.project.feature_cache import trim_features
 from trainer_worker.project.folder import ProjectFolder, admit
-from trainer_worker.project.model_folder import LATEST, PARTIAL
+from trainer_worker.project.model_folder import PARTIAL
 from trainer_worker.project.models import finished_models
 
 #: After this time, what an unfinished attempt left behind is removed.
