@@ -77,7 +77,7 @@ class ClassFolders:
         return [*(f"{finding.sentence} {finding.cure}".strip() for finding in found), *self.warnings]
 
     def report(self) -> DataReport:
-        """What names tell of the folder. split: pictures of the caller's own split, if there is one."""
+        """What the names of files say about the folder. split: pictures of the caller's own split, if there is one."""
         name, rule = self.layout
         counts = dict(list(self.counts().items())[:MAX_COUNTED_CLASSES])
         numbers = {part: int((self.parts == number).sum()) for part, number in PART_NUMBERS.items()}

@@ -245,7 +245,7 @@ def _refuse_copies_by_link(index: PictureIndex, pools: Sequence[str], folders: S
         ]
         if len(users) < 2:
             raise _unclear(
-                f"{_named([pool, *users])} hold the same pictures through links: it is unclear which of them is the class.",
+                f"{_named([pool, *users])} hold the same pictures by links, and it is unclear which one is the class.",
                 "Delete one of them.",
             )
 

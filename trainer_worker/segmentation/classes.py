@@ -32,10 +32,11 @@ Colour = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class MaskClasses:
-    """names[i] is class i, background first. listed: whether a small file lists them, and masks tell them apart.
+    """names[i] is class i, background first.
 
-    colours[i] is the colour of class i in the masks, None if the list doesn't say it; () if it says none. numbers[i] is
-    its value in masks of numbers; () if that is i.
+    listed: whether a small file lists the classes. If not, masks only tell foreground from background.
+    colours[i] is the colour of class i in the masks, None if the list doesn't say it; () if it says none.
+    numbers[i] is the value of class i in masks of numbers; () if that is i.
     """
 
     names: tuple[str, ...]
@@ -152,16 +153,16 @@ def _bad_classes(problem: str) -> TrainingError:
 
 
 def unknown_values(classes: MaskClasses, found: Sequence[tuple[str, Sequence[float]]]) -> TrainingError:
-    """Of masks with values that are no class: their paths in the project with the values that were found in each."""
+    """The error for masks with values that are no class. found: the path of each such mask, and these values."""
     some = "; ".join(f"{name} {_what(values)}" for name, values in found[:NAMED_IN_ERRORS])
     more = f"; and {len(found) - NAMED_IN_ERRORS} more masks" if len(found) > NAMED_IN_ERRORS else ""
     last = len(classes.names) - 1
-    listed = f"{CLASSES_FILE} lists" if classes.listed else "Known are"
+    listed = f"{CLASSES_FILE} lists" if classes.listed else "The classes are"
     return TrainingError(
         "bad_classes",
         f"Masks hold values that are no class: {some}{more}. {listed} 0 to {last} "
         f"({classes.names[0]!r} to {classes.names[last]!r}); {UNLABELLED} is for pixels without a label. "
-        f"Correct the masks, or list the missing classes.",
+        "Correct the masks, or list the missing classes.",
     )
 
 
@@ -173,7 +174,7 @@ def pictures_with(masks: Any, classes: int) -> Any:
 def rarest_class(present: Any) -> Any:
     """For each picture the number of the foreground class in it that the fewest pictures have, else 0: int64 (n,).
 
-    present: from `pictures_with`. What is split by these numbers has rare classes on both sides.
+    present: from `pictures_with`. A split that is stratified by these numbers has rare classes on both sides.
     """
     foreground = present.copy()
     foreground[:, 0] = False

@@ -49,7 +49,7 @@ from trainer_worker.segmentation.tiles import choose, tiled_size
 
 MIN_PAIRS = 4
 DECODE_BATCH = 16
-#: Tiles and their masks take no more memory than this. If they would, fewer tiles are taken of each picture.
+#: The most memory for tiles and their masks. If they would take more, fewer tiles are taken from each picture.
 MAX_EXAMPLES_BYTES = 1024**3
 
 
@@ -71,7 +71,7 @@ class MaskFolders:
     object_rule: MaskRule = BLACK_AND_WHITE  # the same for masks of one object each
 
     def name_of(self, path: Path) -> str:
-        """Relative to the project's folder."""
+        """The path of a file relative to the project, for messages and reports."""
         return self.reader.files.name_of(path)
 
     @property
@@ -100,7 +100,10 @@ class MaskFolders:
         return train, np.flatnonzero(parts == scoring)
 
     def report(self) -> DataReport:
-        """What names and small files tell. counts: of the classes that annotations draw, by pictures."""
+        """What names and small files say about the folder.
+
+        counts: for each class of annotations, the number of pictures with it. Mask files are not opened for this.
+        """
         counts: Counter[str] = Counter()
         for pair in self.pairs:
             if isinstance(pair.mask, Drawing):
@@ -177,8 +180,8 @@ class Examples:
     """What the model sees: each picture scaled down, or some of its tiles.
 
     pictures: uint8 (n, S, S, 3). masks: uint8 (n, S, S) of 0 and 1, or of class numbers and UNLABELLED.
-    owners: int64 (n,), the index in folders.pairs that each comes from, rising. unread: the number of pairs that there
-    was no time for.
+    owners: int64 (n,), the index in folders.pairs of the pair that each comes from, rising. unread: the number of pairs
+    for which there was no time.
     """
 
     pictures: Any
@@ -292,7 +295,7 @@ def _examples(
             examples = [(picture, mask)] if (mask != UNLABELLED).any() else []
         else:
             with whole_pair(folders, pair, side_px) as (picture, mask):
-                random = np.random.default_rng((cutting.seed, number))  # whatever other threads draw
+                random = np.random.default_rng((cutting.seed, number))  # does not depend on other threads
                 chosen = choose(mask, side_px, cutting.most_tiles(len(folders.pairs)), random)
                 # Copies, because views would keep every whole picture of a batch in memory.
                 examples = [(picture[tile.window].copy(), mask[tile.window].copy()) for tile in chosen]
