@@ -124,7 +124,7 @@ def test_its_state_goes_on_where_it_was() -> None:
 
 
 def test_nan_gets_into_the_weights() -> None:
-    """So that the training sees that it is broken."""
+    """The weights have to show it, so that the training sees that it is broken."""
     weights = start()
     muon(weights).apply([gradient * math.nan for gradient in gradients(1)])
     assert np.isnan(np.asarray(weights[0])).all()

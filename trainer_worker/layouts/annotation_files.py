@@ -13,11 +13,10 @@ import msgspec
 
 from trainer_worker.layouts.layout import Outline, Part
 from trainer_worker.layouts.mask_words import folded, folder_meaning
-from trainer_worker.layouts.tree import Tree
+from trainer_worker.layouts.tree import MAX_SMALL_FILE_BYTES, Tree
 from trainer_worker.pictures.litter import may_be_picture
 from trainer_worker.pictures.user_files import RefusedFileError
 
-MAX_FILE_BYTES = 64 * 1024**2
 #: All that is read of a project together. LabelMe's files may hold the pictures themselves.
 MAX_TOTAL_BYTES = 8 * 1024**3
 #: No outline of an object has more points.
@@ -32,7 +31,7 @@ class AnnotationError(Exception):
 
 
 class AnnotationFiles:
-    """Reads the annotation files of one project, each at most MAX_FILE_BYTES and all at most MAX_TOTAL_BYTES."""
+    """Reads the annotation files of one project, each at most MAX_SMALL_FILE_BYTES and all at most MAX_TOTAL_BYTES."""
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
@@ -41,8 +40,8 @@ class AnnotationFiles:
     def content(self, path: str) -> bytes:
         """The bytes of a file. Raises AnnotationError, as do `text` and `json`."""
         size_bytes = self.tree.files.get(path, 0)
-        if size_bytes > MAX_FILE_BYTES:
-            raise AnnotationError(f"it is larger than {MAX_FILE_BYTES // 1024**2} MB; split it")
+        if size_bytes > MAX_SMALL_FILE_BYTES:
+            raise AnnotationError(f"it is larger than {MAX_SMALL_FILE_BYTES // 1024**2} MB; split it")
         if size_bytes > self._left_bytes:
             raise AnnotationError(f"it and the others together are larger than {MAX_TOTAL_BYTES // 1024**3} GB")
         try:
@@ -120,6 +119,11 @@ def outline(numbers: Sequence[float]) -> Outline[float] | None:
     if not all(map(math.isfinite, numbers)):
         raise AnnotationError("it has a coordinate that is no finite number")
     return array.array("d", numbers) if len(numbers) >= 6 else None
+
+
+def outline_through(points: Iterable[tuple[float, float]]) -> Outline[float] | None:
+    """The outline through these points, (x, y) each; as `outline`."""
+    return outline([value for point in points for value in point])
 
 
 def rectangle(left: float, top: float, right: float, bottom: float) -> Outline[float] | None:

@@ -17,6 +17,8 @@ from trainer_worker.layouts.annotation_files import (
     PictureNames,
 )
 from trainer_worker.layouts.layout import (
+    MAX_CLASS_NAME_CHARS,
+    MAX_CLASSES,
     Bitmap,
     Drawing,
     ListedClass,
@@ -30,12 +32,10 @@ from trainer_worker.layouts.layout import (
 from trainer_worker.layouts.mask_words import folder_meaning
 
 BACKGROUND = "background"
-MAX_NAME_CHARS = 100
-#: With the background, as many as a model can tell apart.
-MAX_CLASSES = 64
 #: The most memory for the outlines of a set. They are kept during the training.
 MAX_HELD_BYTES = 512 * 1024**2
 _BYTES_OF_OBJECT = 300
+BOX_ONLY = "an object of it has a box, but no outline"
 _NOT_NAMED = "no annotation names it"
 
 
@@ -83,6 +83,13 @@ class DrawnMasks:
         folder = folder_meaning(posixpath.dirname(picture)).part
         self.drawings[picture] = (drawing, part or folder)
         self.sources[picture] = source
+
+    def note(self, error: AnnotationError, path: str, picture: str | None = None) -> None:
+        """Leave out the picture, or the whole file `path` if the error is about no single picture."""
+        if picture is None:
+            self.bad_files[path] = str(error)
+        else:
+            self.leave_out(picture, str(error))
 
     def leave_out(self, picture: str, reason: str) -> None:
         self.left_out.setdefault(picture, reason)
@@ -191,10 +198,19 @@ def _held_bytes(item: Polygon | Bitmap | RunLengths) -> int:
     return _BYTES_OF_OBJECT + 8 * (len(item.outline) + sum(map(len, item.holes)))
 
 
+def boxes_only(found: str) -> TrainingError:
+    """The error for an export without outlines. found: a sentence that names it."""
+    return TrainingError(
+        "layout_unsupported",
+        f"{found} Segmentation learns from outlines: export polygons or masks, such as COCO, or post the folder as "
+        "another trainType.",
+    )
+
+
 def class_name(name: str) -> str:
     """A name as it stands in the model's labels. Raises AnnotationError."""
     cleaned = unicodedata.normalize("NFC", name).strip()
-    if not cleaned or not cleaned.isprintable() or len(cleaned) > MAX_NAME_CHARS:
+    if not cleaned or not cleaned.isprintable() or len(cleaned) > MAX_CLASS_NAME_CHARS:
         raise AnnotationError(f"it has an object whose class has no usable name ({name[:40]!r})")
     return cleaned
 

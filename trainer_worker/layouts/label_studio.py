@@ -21,7 +21,7 @@ ROW = LayoutRow(
     "segmentation",
     "masks named `task-1-annotation-1-by-1-tag-cell-0.png`. The export's JSON says which picture task 1 is, or the "
     "picture is called `task-1` or `1`",
-    "the masks of a picture are laid together, one class a tag",
+    "the masks of a picture are laid together into one. Each tag is a class",
 )
 _HEX = frozenset("0123456789abcdef")
 

@@ -12,6 +12,11 @@ from dataclasses import dataclass
 
 from protocol.data_report import Finding
 
+#: The most classes of masks, with the background. Training holds several maps with a channel for each class at the
+#: model's full size: 0.5 GB each for 8 pictures of 512 px.
+MAX_CLASSES = 64
+MAX_CLASS_NAME_CHARS = 100
+
 
 class Part(enum.StrEnum):
     """The part of the caller's own split that a picture belongs to; ANY where the caller made none.

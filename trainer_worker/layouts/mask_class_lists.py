@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from protocol.errors import TrainingError
 from trainer_worker.layouts.annotation_files import AnnotationError, AnnotationFiles
-from trainer_worker.layouts.drawn_masks import BACKGROUND, MAX_CLASSES, class_name
-from trainer_worker.layouts.layout import ListedClass
+from trainer_worker.layouts.drawn_masks import BACKGROUND, class_name
+from trainer_worker.layouts.layout import MAX_CLASSES, ListedClass
 from trainer_worker.layouts.row import LayoutRow
 from trainer_worker.pictures.text_files import CLASSES_FILE
 

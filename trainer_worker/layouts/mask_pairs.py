@@ -32,14 +32,14 @@ ROWS = (
         "segmentation",
         "pictures and masks in folders such as `images/` and `masks/`, or side by side, whose names pair: `a.jpg` with "
         "`a.png`, `a_mask.png`, `mask_a.png`, `a.jpg.png` and the like. The rule with the most pairs comes first",
-        "one mask a picture. Folders named train, val and test are the split",
+        "one mask for each picture. Folders named train, val and test are the split",
     ),
     LayoutRow(
         "object_masks",
         "segmentation",
-        "several masks a picture, one an object: `<id>/images/` beside `<id>/masks/`, `masks/<picture>/` or numbered "
-        "names such as `a_mask_1.png`",
-        "the masks of a picture are laid together",
+        "several masks for one picture, one for each object: `<id>/images/` beside `<id>/masks/`, `masks/<picture>/` "
+        "or numbered names such as `a_mask_1.png`",
+        "the masks of a picture are laid together into one",
     ),
 )
 

@@ -13,7 +13,7 @@ from protocol.data_report import Finding, Severity, finding
 from protocol.errors import TrainingError
 from trainer_worker.layouts import coco, label_studio, labelme, mask_class_lists, mask_pairs, supervisely, via, yolo
 from trainer_worker.layouts.annotation_files import AnnotationError, AnnotationFiles, PictureNames, as_json
-from trainer_worker.layouts.drawn_masks import DrawnMasks
+from trainer_worker.layouts.drawn_masks import DrawnMasks, boxes_only
 from trainer_worker.layouts.layout import MaskLayout, Part
 from trainer_worker.layouts.mask_pairs import Candidates, Pairs, candidates, pair_masks
 from trainer_worker.layouts.mask_words import folder_meaning
@@ -195,8 +195,8 @@ def _kind_of_json(files: AnnotationFiles, path: str) -> str:
             first = as_json(content, list[dict[str, msgspec.Raw]])[:1]
             return "label_studio" if first and {"id", "data"} <= first[0].keys() else ""
         keys = as_json(content, dict[str, msgspec.Raw])
-    except AnnotationError as error:
-        return "damaged" if "nested" not in str(error) else "too_deep"
+    except AnnotationError:
+        return "damaged"
     if {"images", "annotations", "categories"} <= keys.keys():
         return "coco"
     if "shapes" in keys:
@@ -233,7 +233,6 @@ def _are_numbers(files: AnnotationFiles, labels: dict[str, str]) -> bool:
 
 def _refuse_unsupported(files: AnnotationFiles, kinds: Kinds, csvs: Sequence[str]) -> None:
     """Name what is recognised but can't be used. Raises TrainingError layout_unsupported, no_masks."""
-    outlines = "Segmentation learns from outlines: export masks or polygons, such as COCO,"
     if paths := kinds.get("label_studio"):
         raise TrainingError(
             "layout_unsupported",
@@ -246,12 +245,8 @@ def _refuse_unsupported(files: AnnotationFiles, kinds: Kinds, csvs: Sequence[str
             boxes.append(f"{path} ({what})")
             break
     if boxes:
-        raise TrainingError(
-            "layout_unsupported",
-            f"This looks like an export of boxes: {boxes[0]}. {outlines} or post the folder as another trainType.",
-        )
-    damaged = kinds.get("damaged", []) + kinds.get("too_deep", [])
-    if damaged:
+        raise boxes_only(f"This looks like an export of boxes: {boxes[0]}.")
+    if damaged := kinds.get("damaged"):
         raise TrainingError(
             "no_masks", f"{damaged[0]} can't be read as JSON, and there are no other masks. Export the set again."
         )

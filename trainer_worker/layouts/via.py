@@ -9,7 +9,7 @@ from collections import Counter
 import msgspec
 
 from protocol.errors import TrainingError
-from trainer_worker.layouts.annotation_files import AnnotationError, as_json, ellipse, outline, rectangle
+from trainer_worker.layouts.annotation_files import AnnotationError, as_json, ellipse, outline_through, rectangle
 from trainer_worker.layouts.drawn_masks import DrawnMasks, class_name
 from trainer_worker.layouts.layout import Drawing, MaskLayout, Outline, Polygon
 from trainer_worker.layouts.part_names import part_of
@@ -67,7 +67,7 @@ def recognise_via(paths: list[str], drawn: DrawnMasks) -> MaskLayout | None:
             found = _csv_pictures(drawn.files.text(path)) if path.lower().endswith(".csv") else _pictures(path, drawn)
             _add(path, found, drawn)
         except AnnotationError as error:
-            drawn.bad_files[path] = str(error)
+            drawn.note(error, path)
     return drawn.layout(WHAT)
 
 
@@ -148,8 +148,7 @@ def _outline(shape: _Shape) -> Outline[float] | None:
     if shape.name == "polygon":
         if len(shape.all_points_x) != len(shape.all_points_y):
             raise AnnotationError("it has a polygon with different numbers of x and y coordinates")
-        points = zip(shape.all_points_x, shape.all_points_y, strict=True)
-        return outline([value for point in points for value in point])
+        return outline_through(zip(shape.all_points_x, shape.all_points_y, strict=True))
     if shape.name == "rect":
         return rectangle(shape.x, shape.y, shape.x + shape.width, shape.y + shape.height)
     if shape.name == "circle":

@@ -12,7 +12,7 @@ import msgspec
 
 from protocol.errors import TrainingError
 from trainer_worker.layouts.annotation_files import MAX_POINTS, AnnotationError, outline
-from trainer_worker.layouts.drawn_masks import DrawnMasks, class_name, in_order
+from trainer_worker.layouts.drawn_masks import BOX_ONLY, DrawnMasks, boxes_only, class_name, in_order
 from trainer_worker.layouts.layout import Drawing, MaskLayout, Part, Polygon
 from trainer_worker.layouts.mask_words import folded, folder_meaning
 from trainer_worker.layouts.row import LayoutRow
@@ -70,15 +70,11 @@ def recognise_yolo(labels: dict[str, str], drawn: DrawnMasks) -> MaskLayout | No
             drawn.add(picture, Drawing(None, tuple(objects), in_shares=True), path, parts.get(picture, Part.ANY))
         except _BoxError:
             boxes.append(picture)
-            drawn.leave_out(picture, "an object of it has a box, but no outline")
+            drawn.leave_out(picture, BOX_ONLY)
         except AnnotationError as error:
             drawn.leave_out(picture, f"{path}: {error}")
     if boxes and not outlined:
-        raise TrainingError(
-            "layout_unsupported",
-            f"This looks like a YOLO detection export: {labels[boxes[0]]} has lines of a class and a box. Segmentation "
-            "learns from outlines: export polygons or masks, or post the folder as another trainType.",
-        )
+        raise boxes_only(f"This looks like a YOLO detection export: {labels[boxes[0]]} has lines of a class and a box.")
     return drawn.layout(WHAT)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from trainer_worker.segmentation.classes import MAX_CLASSES
+from trainer_worker.layouts.layout import MAX_CLASSES
 from trainer_worker.segmentation.mask_levels import Levels
 from trainer_worker.segmentation.mask_values import TRANSPARENT, Kind, MaskValues, Reading, unpacked
 

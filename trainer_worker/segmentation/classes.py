@@ -15,15 +15,12 @@ from typing import Any
 import numpy as np
 
 from protocol.errors import TrainingError
-from trainer_worker.layouts.layout import ListedClass
+from trainer_worker.layouts.layout import MAX_CLASS_NAME_CHARS, MAX_CLASSES, ListedClass
 from trainer_worker.pictures.text_files import CLASSES_FILE, MAX_TEXT_FILE_BYTES
 from trainer_worker.pictures.user_files import RefusedFileError, UserFiles
 
 #: The value of pixels that nobody labelled (as in PASCAL VOC): they count neither in the loss nor in a score.
 UNLABELLED = 255
-#: Training holds several maps of one channel a class at the model's full size: 0.5 GB each for 8 pictures of 512 px.
-MAX_CLASSES = 64
-MAX_NAME_CHARACTERS = 100
 NAMED_IN_ERRORS = 5
 
 Mask = np.ndarray[Any, np.dtype[np.uint8]]
@@ -130,7 +127,7 @@ def _require_good_names(names: Sequence[str]) -> None:
         line = f"in line {number + 1}"
         if not name:
             raise _bad_classes(f"has nothing {line}")
-        if not name.isprintable() or len(name) > MAX_NAME_CHARACTERS:
+        if not name.isprintable() or len(name) > MAX_CLASS_NAME_CHARS:
             raise _bad_classes(f"has no class name {line}, but {name[:40]!r}")
         before, comma, index = name.rpartition(",")
         if comma and index.strip().isdecimal():

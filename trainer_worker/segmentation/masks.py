@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from trainer_worker.layouts.mask_pairs import ARRAY_SUFFIX
 from trainer_worker.pictures.flattening import BAND_BYTES_OF_PIXEL, BAND_PIXELS, bands
 from trainer_worker.pictures.images import (
     TURNS_THAT_SWAP_SIDES,
@@ -25,7 +26,7 @@ from trainer_worker.pictures.user_files import RefusedFileError
 from trainer_worker.segmentation.classes import Mask, UnknownClassError
 from trainer_worker.segmentation.mask_rule import MaskRule
 from trainer_worker.segmentation.mask_values import TRANSPARENT, Reading, grey_as_colour
-from trainer_worker.segmentation.npy_masks import NPY_SUFFIX, load_array, read_header
+from trainer_worker.segmentation.npy_masks import load_array, read_header
 
 LOSSY_FORMATS = ("JPEG", "MPO")
 WITH_ALPHA = ("RGBA", "LA", "RGBa", "La", "PA")
@@ -92,7 +93,7 @@ def picture_shape(reader: PictureReader, path: Path) -> PictureShape:
 @contextlib.contextmanager
 def opened_mask(reader: PictureReader, path: Path) -> Iterator[StoredMask]:
     """Read the header of a mask. Every error, also one in the block, becomes an UnreadableImageError."""
-    if path.suffix.lower() != NPY_SUFFIX:
+    if path.suffix.lower() != ARRAY_SUFFIX:
         with opened(reader, path) as picture:
 
             def loaded() -> Image.Image:

@@ -11,8 +11,9 @@ import numpy as np
 
 from protocol.data_report import Finding, Severity, finding
 from protocol.errors import TrainingError
+from trainer_worker.layouts.layout import MAX_CLASSES
 from trainer_worker.segmentation.class_hints import fitting_list, listed_levels, named
-from trainer_worker.segmentation.classes import FOREGROUND_OR_NOT, MAX_CLASSES, UNLABELLED
+from trainer_worker.segmentation.classes import FOREGROUND_OR_NOT, UNLABELLED
 from trainer_worker.segmentation.mask_levels import (
     LEAST_TOUCHING,
     MOST_UNDECIDED,
