@@ -32,8 +32,10 @@ from trainer_worker.classification.features import FeatureExtractor, PictureFeat
 from trainer_worker.classification.folders import ClassFolders, keep_trainable, scan_class_folders
 from trainer_worker.classification.scores import score_classes
 from trainer_worker.pictures.batches import Batching, read_batches
-from trainer_worker.pictures.contents import content_groups, content_hashes
+from trainer_worker.pictures.contents import content_hashes
+from trainer_worker.pictures.copies import find_copies
 from trainer_worker.pictures.images import WHOLE, UnreadableImageError
+from trainer_worker.pictures.likeness import thumbnail
 from trainer_worker.pictures.splits import Split, stratified_split
 from trainer_worker.pictures.user_files import UserFiles
 
@@ -66,7 +68,7 @@ def guide(run: Run) -> Outcome:
     """Keras's transfer learning guide: train a head on the frozen backbone, then the whole network at a low rate."""
     began_s = time.perf_counter()
     folders, pictures = _read_pictures(run)
-    split = _split(folders, run)
+    split = _split(folders, np.stack([thumbnail(picture) for picture in pictures]), run)
     model, backbone = _guide_model(run.options.image_size, len(folders.labels))
     pictures_seen, classes_seen = pictures[split.train], folders.classes[split.train]
     _guide_fit(model, pictures_seen, classes_seen, None, run)
@@ -80,8 +82,8 @@ def regression(run: Run) -> Outcome:
     """Logistic regression on the frozen backbone's pooled features, its penalty chosen by cross-validation."""
     extractor = FeatureExtractor(LITE0, run.options.image_size, run.threads, run.cache_dir)
     began_s = time.perf_counter()
-    folders, features = _read_features(run, extractor)
-    split = _split(folders, run)
+    folders, features, thumbnails = _read_features(run, extractor)
+    split = _split(folders, thumbnails, run)
     classes = folders.classes[split.train]
     folds = max(2, min(REGRESSION_FOLDS, int(np.bincount(classes).min())))
     search = GridSearchCV(
@@ -114,17 +116,18 @@ def _read_pictures(run: Run) -> tuple[ClassFolders, np.ndarray]:
     return _trainable(folders, pictures, unreadable)
 
 
-def _read_features(run: Run, extractor: FeatureExtractor) -> tuple[ClassFolders, np.ndarray]:
-    """Pooled features of the trainable pictures, float32 (n, features)."""
+def _read_features(run: Run, extractor: FeatureExtractor) -> tuple[ClassFolders, np.ndarray, np.ndarray]:
+    """Pooled features float32 (n, features) and thumbnails uint8 (n, 16, 16, 3) of the trainable pictures."""
     folders = scan_class_folders(UserFiles.at(run.project))
     unreadable: dict[int, UnreadableImageError] = {}
     features = np.zeros((len(folders.files), extractor.backbone.features), np.float32)
+    thumbnails = np.zeros((len(folders.files), *extractor.shapes[2]), np.uint8)
     for row, outcome in enumerate(extractor.of_files(folders.reader, folders.files)):
         if isinstance(outcome, PictureFeatures):
-            features[row] = outcome.pooled
+            features[row], thumbnails[row] = outcome.pooled, outcome.thumbnail
         else:
             unreadable[row] = outcome
-    return _trainable(folders, features, unreadable)
+    return *_trainable(folders, features, unreadable), _trainable(folders, thumbnails, unreadable)[1]
 
 
 def _trainable(
@@ -137,10 +140,11 @@ def _trainable(
     return kept, inputs[[row_of[path] for path in kept.files]]
 
 
-def _split(folders: ClassFolders, run: Run) -> Split:
+def _split(folders: ClassFolders, thumbnails: np.ndarray, run: Run) -> Split:
     """Training and held-out pictures, split as the trainer does it."""
-    groups = content_groups(content_hashes(folders.reader.files, folders.files))
-    return stratified_split(folders.classes, groups, run.options.validation_split, run.options.seed)
+    names = [folders.name_of(row) for row in range(len(folders.files))]
+    copies = find_copies(names, content_hashes(folders.reader.files, folders.files), thumbnails)
+    return stratified_split(folders.classes, copies.together, run.options.validation_split, run.options.seed)
 
 
 def _guide_model(side: int, labels: int) -> tuple[keras.Model, keras.Model]:

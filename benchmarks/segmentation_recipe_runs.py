@@ -27,7 +27,7 @@ from trainer_worker.pictures.splits import Split
 from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.segmentation import train as segmentation
 from trainer_worker.segmentation import unet as network
-from trainer_worker.segmentation.dataset import classes_of_pairs, split_pairs
+from trainer_worker.segmentation.dataset import classes_of_pairs, copies_of_pairs, split_pairs
 from trainer_worker.segmentation.folders import Cutting, Examples, MaskFolders, read_pairs, scan_mask_folders
 from trainer_worker.segmentation.losses import MaskLoss
 from trainer_worker.segmentation.predictions import MaskPredictor
@@ -67,7 +67,7 @@ def unet(run: Run) -> Outcome:
     folders = scan_mask_folders(UserFiles.at(run.project))
     cutting = Cutting(options.image_size, options.tiles, options.seed)
     examples = read_pairs(folders, cutting, run.threads, lambda fraction: None)
-    split = split_pairs(folders, classes_of_pairs(examples, folders), options)
+    split = split_pairs(folders, classes_of_pairs(examples, folders), copies_of_pairs(folders, examples), options)
     encoder = network.build_encoder(LITE0, options.image_size)
     for layer in encoder.layers:  # Setting it on the model alone would not reach the layers below.
         layer.trainable = True

@@ -44,7 +44,7 @@ def train_once(project: Path, options: dict[str, Any], threads: int) -> tuple[Pa
     job = Job(task_id, 1, ProjectFolder.open(project), "segmentation", typed_options("segmentation", options))
     result = train(Attempt(job, SilentReporter(), project / "cache", threads))
     seconds = time.perf_counter() - began
-    return result.model_path.parent, result.metrics["dice"], seconds, result.details["epochs"]
+    return result.model_path.parent, result.metrics["dice"], seconds, result.epochs
 
 
 def dice_scaled_up(project: Path, folder: Path, side_px: int, threads: int) -> float:

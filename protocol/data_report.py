@@ -27,9 +27,12 @@ MAX_REPORT_BYTES = 32 * 1024
 #: What is left of the longest reports.
 LEAST_FINDINGS, LEAST_COUNTED_CLASSES = 4, 50
 MAX_FILE_NAME_CHARS = 200
+#: A warning names this many files of its finding.
+MAX_FILES_IN_WARNING = 3
 
 Sentence = Annotated[str, Meta(max_length=MAX_SENTENCE_CHARS)]
 FileName = Annotated[str, Meta(max_length=MAX_FILE_NAME_CHARS)]
+Label = Annotated[str, Meta(max_length=255)]
 FindingCode = Annotated[str, Meta(max_length=40, pattern="^[a-z][a-z0-9_]*$")]
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 
@@ -56,6 +59,13 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
     files: Annotated[tuple[FileName, ...], Meta(max_length=MAX_NAMED_FILES)] = ()
     count: Count = 0
 
+    def warning(self) -> str:
+        """All of it in words: the sentence, the cure, and the first files."""
+        named = ", ".join(self.files[:MAX_FILES_IN_WARNING])
+        more = self.count - MAX_FILES_IN_WARNING
+        files = f"Files: {named}{f' and {more} more' if more > 0 else ''}." if named else ""
+        return " ".join(part for part in (self.sentence, self.cure, files) if part)
+
 
 class DataReport(msgspec.Struct, frozen=True, gc=False):
     """What a folder holds.
@@ -68,8 +78,8 @@ class DataReport(msgspec.Struct, frozen=True, gc=False):
     layout: Annotated[str, Meta(max_length=40)] = ""
     rule: Sentence = ""
     pictures: Count = 0
-    counts: Annotated[dict[str, Count], Meta(max_length=MAX_COUNTED_CLASSES)] = {}
-    split: Annotated[dict[str, Count], Meta(max_length=10)] = {}
+    counts: Annotated[dict[Label, Count], Meta(max_length=MAX_COUNTED_CLASSES)] = {}
+    split: Annotated[dict[Label, Count], Meta(max_length=10)] = {}
     skipped: Count = 0
     findings: Annotated[tuple[Finding, ...], Meta(max_length=MAX_FINDINGS)] = ()
 
@@ -79,12 +89,8 @@ class DataReport(msgspec.Struct, frozen=True, gc=False):
         return all(finding.severity is not Severity.ERROR for finding in self.findings)
 
     def warnings(self) -> list[str]:
-        """The findings that a person should read, as sentences with their cures."""
-        return [
-            f"{finding.sentence} {finding.cure}".strip()
-            for finding in self.findings
-            if finding.severity is not Severity.INFO
-        ]
+        """The findings that a person should read: sentence, cure and the first files of each."""
+        return [finding.warning() for finding in self.findings if finding.severity is not Severity.INFO]
 
     def shortened(self) -> DataReport:
         """The same report in at most MAX_REPORT_BYTES: without file names, then with fewer classes and findings."""
@@ -107,3 +113,9 @@ def finding(code: str, severity: Severity, sentence: str, cure: str = "", files:
     named = tuple(shortened(printable(name), MAX_FILE_NAME_CHARS) for name in files[:MAX_NAMED_FILES])
     sentence, cure = (shortened(printable(text), MAX_SENTENCE_CHARS) for text in (sentence, cure))
     return Finding(code, severity, sentence, cure, named, len(files))
+
+
+def gravest_first(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """At most MAX_FINDINGS of them, errors first, then warnings, otherwise in the order given."""
+    gravity = [Severity.ERROR, Severity.WARNING, Severity.INFO]
+    return tuple(sorted(findings, key=lambda found: gravity.index(found.severity))[:MAX_FINDINGS])

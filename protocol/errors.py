@@ -16,7 +16,7 @@ import errno
 import msgspec
 
 from protocol.bounds import MAX_ERROR_CHARS, MAX_TRACE_CHARS, Error, Trace, Word, shortened
-from protocol.data_report import DataReport
+from protocol.data_report import DataReport, Finding, Severity, finding
 
 
 class FailureClass(enum.StrEnum):
@@ -132,3 +132,7 @@ class TrainingError(Exception):
         super().__init__(error)
         self.code = code
         self.error = error
+
+    def finding(self) -> Finding:
+        """The same as a finding, for a check that foresees it."""
+        return finding(self.code, Severity.ERROR, self.error)

@@ -13,8 +13,10 @@ from protocol.task import TaskSpec
 class CheckOrder(msgspec.Struct, frozen=True):
     """spec: as a POST would have made it, so the folder is admitted as a worker admits it.
 
-    allowed_roots: the folders that projects must lie in, absolute and with links resolved.
+    allowed_roots: the folders that projects must lie in, absolute and with links resolved. headers_until_s: when the
+    reading of headers ends, by time.monotonic(), which all processes of a machine share.
     """
 
     spec: TaskSpec
     allowed_roots: tuple[str, ...]
+    headers_until_s: float

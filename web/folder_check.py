@@ -12,6 +12,7 @@ import contextlib
 import logging
 import os
 import signal
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,6 +31,10 @@ MOST_AT_ONCE = 2
 MOST_WAITING = 20
 #: A checker that takes longer is killed. It looks at names first and gives up on headers in time by itself.
 TIMEOUT_S = 20.0
+#: Headers of pictures are read until so long after the start of the process. The answer should come within a second.
+HEADERS_S = 0.7
+#: Threads for linear algebra, of which the checker does none. Each would take of the process's limited memory.
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 
 
 class FolderChecks:
@@ -50,14 +55,15 @@ class FolderChecks:
         self._waiting += 1
         try:
             async with self._turns:
-                return await self._run(msgspec.json.encode(CheckOrder(spec, self._allowed_roots)))
+                return await self._run(CheckOrder(spec, self._allowed_roots, time.monotonic() + HEADERS_S))
         finally:
             self._waiting -= 1
 
-    async def _run(self, order: bytes) -> DataReport:
+    async def _run(self, order: CheckOrder) -> DataReport:
         process = await asyncio.create_subprocess_exec(
             *self._command,
             cwd=ROOT,
+            env={**os.environ, **ONE_THREAD},
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -65,19 +71,17 @@ class FolderChecks:
         )
         try:
             async with asyncio.timeout(self._timeout_s):
-                answer, errors = await process.communicate(order)
+                answer, errors = await process.communicate(msgspec.json.encode(order))
         except TimeoutError as error:
-            raise Refusal(
-                "check_failed",
-                f"Checking the folder took more than {self._timeout_s:g} s and was given up. The disk may be slow, or "
-                "the folder very large; post the task without a check.",
-            ) from error
+            raise _too_long(f"more than {self._timeout_s:g} s") from error
         finally:
             # Also when the caller has gone: nobody waits for the answer any more.
             if process.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
+        if process.returncode == -signal.SIGXCPU:
+            raise _too_long("too much of the processor's time")
         try:
             return msgspec.json.decode(answer, type=DataReport)
         except msgspec.MsgspecError as error:
@@ -86,3 +90,11 @@ class FolderChecks:
             raise Refusal(
                 "check_failed", "The folder could not be checked; post the task without a check, and tell the operator."
             ) from error
+
+
+def _too_long(what: str) -> Refusal:
+    return Refusal(
+        "check_failed",
+        f"Checking the folder took {what} and was given up. The disk may be slow, or the folder very large; post the "
+        "task without a check.",
+    )

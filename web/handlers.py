@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import os
 import time
 from pathlib import Path
 
 from protocol import messages as m
+from protocol.data_report import DataReport
 from protocol.task import TaskSpec
 from web.eta import knows_its_end
 from web.form import Fields, pop_dry_run, read_form
@@ -20,6 +22,9 @@ from web.views import check_view, full_view, readiness_view, workers_view
 
 class PostHandler(JsonHandler):
     """Calls whose body names a folder to train on."""
+
+    _check: asyncio.Task[DataReport] | None = None
+    _caller_is_gone = False
 
     def read_spec(self, fields: Fields) -> TaskSpec:
         """The task that the fields ask for. Refusal that names every bad field, or for another user's token."""
@@ -44,8 +49,18 @@ class PostHandler(JsonHandler):
         return spec
 
     async def answer_check(self, spec: TaskSpec) -> None:
-        """Answer with what is found in the folder; no task is made."""
-        self.send_json(check_view(await self.services.checks.report(spec)))
+        """Answer with what is found in the folder; no task is made. If the caller goes away, the check ends."""
+        self._check = asyncio.create_task(self.services.checks.report(spec))
+        try:
+            self.send_json(check_view(await self._check))
+        except asyncio.CancelledError:
+            if not self._caller_is_gone:
+                raise
+
+    def on_connection_close(self) -> None:
+        self._caller_is_gone = True
+        if self._check is not None:
+            self._check.cancel()
 
 
 class TaskHandler(PostHandler):

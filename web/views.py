@@ -86,7 +86,7 @@ def full_view(task: Task, progress: Progress | None, end: End | None = None, now
 
 
 def report_view(report: DataReport) -> dict[str, Any]:
-    """The report on a folder. docs/layouts.md lists the layouts, docs/findings.md the codes of the findings."""
+    """The report on a folder. docs/layouts.md lists the layouts and the codes of the findings."""
     view: dict[str, Any] = msgspec.to_builtins(report)
     view["skippedFiles"] = view.pop("skipped")
     return view

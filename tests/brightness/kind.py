@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy.typing as npt
 
+from protocol.data_report import DataReport
 from trainer_worker.exporting.model_description import ModelDescription
 from trainer_worker.layouts.layout import ClassLayout, LabelledFile
 from trainer_worker.layouts.tree import Tree
-from trainer_worker.publishing.kind import SAMPLES, Answer, Card, Entry, Kind, Presentation, Samples, Snippets
+from trainer_worker.pictures.headers import Headers
+from trainer_worker.pictures.images import PictureReader
+from trainer_worker.publishing.kind import SAMPLES, Answer, Card, Entry, Kind, Layout, Presentation, Samples, Snippets
 
 LABEL = "brightness"
 
@@ -58,10 +61,15 @@ def _recognise(tree: Tree) -> ClassLayout:
     return ClassLayout("pictures", "All pictures of images/ are used.", (LABEL,), pictures)
 
 
+def _foresee(tree: Tree, layout: Layout, reader: PictureReader, headers: Headers) -> DataReport:
+    return DataReport(layout.name, layout.rule, len(layout.pictures))
+
+
 KIND = Kind(
     train_type="brightness",
     trainer="tests.brightness.train",
     recognise=_recognise,
+    foresee=_foresee,
     headline="mean_error",
     presentation=lambda numbers: PRESENTATION,
 )

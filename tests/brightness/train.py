@@ -65,8 +65,8 @@ def train(attempt: Attempt) -> TrainingResult:
     chosen = ChosenBackbone(_NO_BACKBONE, "Brightness needs no pretrained network.")
     source = ModelToExport(model, lambda: pictures[HELD_OUT:])
     publication = Publication(KIND, source, chosen, [LABEL], proof, describe)
-    model_path = publication.publish(attempt)
-    return TrainingResult(model_path, result, attempt.stages.seconds, EndReason.CONVERGED)
+    published = publication.publish(attempt)
+    return TrainingResult(published.path, result, attempt.stages.seconds, EndReason.CONVERGED)
 
 
 def warm_up(cache_dir: Path, threads: int) -> None:

@@ -1,9 +1,9 @@
 """Hostile project folders, from a seed: nothing beside them may be read or changed, and every task gets an answer.
 
-Each input is one task in a folder that was prepared at random: a changed file of ours below models/ or .tfmodel/, odd
-things among the user's pictures and masks, or somebody who exchanges folders for links to another user's project as
-fast as he can while the task runs. Beside it lies that other project. Its files are compared byte by byte afterwards,
-and each read of them is counted while the tasks run.
+Each input is one task, and one check, in a folder that was prepared at random: a changed file of ours below models/ or
+.tfmodel/, odd things among the user's pictures and masks, or somebody who exchanges folders for links to another user's
+project as fast as he can meanwhile. Beside it lies that other project. Its files are compared byte by byte afterwards,
+and each read of them is counted while tasks and checks run.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -27,15 +28,20 @@ import numpy as np
 from PIL import Image
 
 from conf.settings import ROOT
+from protocol.data_report import DataReport, Severity
 from protocol.errors import FAILURE_CODES, FailureClass
+from protocol.folder_check import CheckOrder
+from protocol.options import OPTIONS_BY_TRAIN_TYPE
 from protocol.task import TaskSpec
 from tests.sample_tasks import hex_id
 from tests.security.mutations import HUGE_BYTES, mutate
 from tests.security.outside import ReadWatch, reads_of, snapshot
 from tests.security.project_worker import spec_of
+from trainer_worker.checking.__main__ import check
 
 LONGEST_TASK_S = 20.0
 SIDE_PX = 24
+TRAIN_TYPES = sorted(OPTIONS_BY_TRAIN_TYPE)
 #: Whose failures are ours: none of these may come of a folder, however it was prepared.
 OUR_FAULT = (FailureClass.TRAINER, FailureClass.LOST)
 
@@ -44,7 +50,7 @@ def fuzz_folders(inputs: int, seed: int) -> dict[str, int]:
     """Train so many tasks in hostile folders.
 
     Returns {"inputs": …, "files_outside_changed": …, "files_outside_read": …, "not_answering": …}. The last counts
-    tasks that failed by our own fault, or did not end within LONGEST_TASK_S.
+    tasks and checks that failed by our own fault, or did not end within LONGEST_TASK_S.
     """
     chance = random.Random(seed)
     with tempfile.TemporaryDirectory(prefix="tfmodel-fuzz-") as folder:
@@ -80,14 +86,33 @@ def _rounds(
         spec = spec_of(project, chance.choice(("anna", "new")))
         with hostility(project, neighbour, chance):
             code = run(spec)
+            fault = _fault_of_check(spec, root=whole.parent, train_type=chance.choice(TRAIN_TYPES))
         if code and FAILURE_CODES.get(code, FailureClass.TRAINER) in OUR_FAULT:
             not_answering += 1
             print(f"round {number}, {hostility.__name__}: {code}", file=sys.stderr)
+        if fault:
+            not_answering += 1
+            print(f"round {number}, {hostility.__name__}: the check {fault}", file=sys.stderr)
         if seen := watch.take():
             read |= seen.keys()
             print(f"round {number}, {hostility.__name__}: read {sorted(seen)}", file=sys.stderr)
         _remove(project)
     return len(read), not_answering
+
+
+def _fault_of_check(spec: TaskSpec, root: Path, train_type: str) -> str:
+    """What is wrong with the check of a folder; "" if it answered. It runs here, since a process takes too long."""
+    began_s = time.monotonic()
+    order = CheckOrder(msgspec.structs.replace(spec, train_type=train_type), (str(root),), began_s + 1.0)
+    try:
+        report = msgspec.json.decode(msgspec.json.encode(check(order)), type=DataReport)
+    except Exception as error:
+        return f"raised {error!r}"
+    unknown = {found.code for found in report.findings if found.severity is Severity.ERROR} - FAILURE_CODES.keys()
+    if unknown:
+        return f"found {unknown}"
+    took_s = time.monotonic() - began_s
+    return f"took {took_s:.0f} s" if took_s > LONGEST_TASK_S else ""
 
 
 # ---- what makes a folder hostile ----

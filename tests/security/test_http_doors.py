@@ -47,7 +47,8 @@ def tasks_waiting(programs: Programs) -> int:
 # ---- other people's web pages ----
 
 CALLS = ["POST /", "GET /?taskId=x", "GET /v1/tasks/x", "DELETE /v1/tasks/x", "POST /v1/tasks/x/stop"]
-CALLS += ["GET /v1/workers", "GET /healthz", "GET /readyz", "OPTIONS /", "HEAD /readyz", "GET /nothing", "PUT /"]
+CALLS += ["POST /v1/check", "GET /v1/workers", "GET /healthz", "GET /readyz", "OPTIONS /", "HEAD /readyz"]
+CALLS += ["GET /nothing", "PUT /"]
 
 
 @pytest.mark.door(13)
@@ -148,7 +149,7 @@ def test_others_get_no_preflight_and_caches_keep_origins_apart(port: int) -> Non
 # ---- bodies ----
 
 PATHS = ["POST /", "GET /?taskId=x", "DELETE /v1/tasks/x", "POST /v1/tasks/x/stop", "GET /v1/workers"]
-PATHS += ["GET /healthz", "POST /readyz", "POST /nothing", "PATCH /", "OPTIONS /"]
+PATHS += ["POST /v1/check", "GET /healthz", "POST /readyz", "POST /nothing", "PATCH /", "OPTIONS /"]
 
 
 @pytest.mark.door(15)

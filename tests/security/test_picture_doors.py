@@ -316,7 +316,7 @@ class NoFeatures:
         for path in paths:
             try:
                 read_rgb(reader, path, (8, 8))
-                yield PictureFeatures(np.zeros((1, 1, 1), np.float32), np.zeros(1, np.float32))
+                yield PictureFeatures(np.zeros((1, 1, 1)), np.zeros(1), np.zeros((16, 16, 3)))
             except UnreadableImageError as error:
                 yield error
 

@@ -78,7 +78,8 @@ def test_a_whole_life_is_seen_from_outside(tmp_path: Path) -> None:
         check_eight(body, "done")
         assert (body["progress"], body["thread"]) == (100.0, "w1")
         assert body["modelPath"] == f"{programs.projects}/anna/flowers/models/{task_id}/model.tflite"
-        assert body.keys() == EIGHT | {"modelPath"}
+        assert body.keys() == EIGHT | {"modelPath", "warnings", "skippedFiles"}
+        assert (body["warnings"], body["skippedFiles"]) == ([], 0)
         assert programs.call("DELETE", f"/v1/tasks/{task_id}").body["code"] == "task_ended"
 
 

@@ -53,7 +53,7 @@ def test_the_curl_calls_answer_with_the_fields_that_are_shown(programs: Programs
 def test_the_other_calls_exist(programs: Programs) -> None:
     task_id = str(post(programs).body["taskId"])
     listed = re.findall(r"^\| `(GET|DELETE|POST) (/\S+)` \|", README.read_text(), re.MULTILINE)
-    assert len(listed) == 6
+    assert len(listed) == 7
     for method, path in sorted(listed, key=lambda call: call[0] == "DELETE"):
         answer = programs.call(method, path.replace("<taskId>", task_id))
         assert answer.body.get("code") not in ("unknown_path", "unknown_task", "method_not_allowed"), (method, path)

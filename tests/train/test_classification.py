@@ -181,7 +181,10 @@ def test_the_exported_files_name_the_held_out_images(trained: TrainingResult, pr
 def test_the_app_pack_gives_what_it_says(trained: TrainingResult, project: Path, tmp_path: Path) -> None:
     pack = unpack(trained.model_path.parent, tmp_path)
 
-    assert read(trained, "manifest.json")["warnings"] == ["One file was skipped; metrics.json names it."]
+    (warning,) = read(trained, "manifest.json")["warnings"]
+    assert warning.startswith("1 file is not used: the file is not a picture of a known format")
+    assert "images/digit3/broken.png" in warning
+    assert list(trained.warnings) == [warning]
     assert "app_pack.zip" in {file["path"] for file in read(trained, "manifest.json")["files"]}
     assert (pack / "model.tflite").read_bytes() == trained.model_path.read_bytes()
     assert run_predict(pack, "--check") == (0, "All samples give the expected answers.\n")

@@ -45,9 +45,11 @@ def test_the_callers_split_trains_and_scores(tmp_path: Path, cache_dir: Path) ->
     assert metrics["labels"] == ["0", "1", "2"]
     assert metrics["images"] == {"train": 40, "held_out": 30}
     assert all(entry["file"].startswith("test/") for entry in metrics["held_out"])
-    warnings = " ".join(metrics["warnings"])
-    assert "40 pictures train and 30 score the model. validationSplit was not used." in warnings
-    assert "1 pictures stand in both parts" in warnings
+    found = {finding["code"]: finding for finding in metrics["data_report"]["findings"]}
+    assert found["callers_split"]["severity"] == "info"
+    assert found["callers_split_leaks"]["files"] == [f"train/images/{copy.parent.name}/copy.png"]
+    assert any("both parts of the folder's own split" in warning for warning in metrics["warnings"])
+    assert metrics["data_report"]["split"] == {"train": 40, "held_out": 30, "unused": 21}
 
 
 def test_archives_are_trained_on_and_nothing_of_them_is_left(tmp_path: Path, cache_dir: Path) -> None:

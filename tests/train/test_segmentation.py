@@ -28,7 +28,7 @@ from trainer_worker.optimization.epochs import History
 from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.segmentation import publication, unet
 from trainer_worker.segmentation import train as segmentation
-from trainer_worker.segmentation.dataset import classes_of_pairs, split_pairs
+from trainer_worker.segmentation.dataset import classes_of_pairs, copies_of_pairs, split_pairs
 from trainer_worker.segmentation.folders import Cutting, read_pairs, scan_mask_folders
 from trainer_worker.segmentation.scores import MaskScores, score_masks
 from trainer_worker.segmentation.skip_features import VIEWS, SkipFeatures, view_of
@@ -296,7 +296,9 @@ def test_the_callers_split_scores_with_its_own_pictures(source: Path, tmp_path: 
         shutil.copy(copied, (tmp_path / "train" / folder / name).with_suffix(copied.suffix))
     folders = scan_mask_folders(UserFiles.at(tmp_path))
     examples = read_pairs(folders, Cutting(SIDE), 2, lambda share: None)
-    split = split_pairs(folders, classes_of_pairs(examples, folders), SegmentationOptions())
+    split = split_pairs(
+        folders, classes_of_pairs(examples, folders), copies_of_pairs(folders, examples), SegmentationOptions()
+    )
     sides = [{folders.name_of(folders.pairs[row].picture) for row in rows} for rows in (split.train, split.held_out)]
     assert {name.split("/")[0] for name in sides[0]} == {"train"}
     assert not any("copy" in name for name in sides[0] | sides[1])

@@ -120,7 +120,7 @@ def test_a_class_of_one_is_left_out_with_a_warning(tmp_path: Path) -> None:
 
     assert kept.counts() == {"bees": 2, "cows": 3}
     assert kept.classes.tolist() == [0, 0, 1, 1, 1]
-    told = kept.all_warnings()
+    told = kept.report().warnings()
     assert ["dogs" in told[0], "'ants'" in told[1], len(told)] == [True, True, 2]
 
 

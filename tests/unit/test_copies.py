@@ -14,6 +14,7 @@ from protocol.data_report import Finding, Severity
 from trainer_worker.pictures.copies import copies_findings, find_copies, leaks
 from trainer_worker.pictures.likeness import look_alikes, thumbnail
 from trainer_worker.pictures.series import series_pairs
+from trainer_worker.pictures.splits import Split
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -110,6 +111,12 @@ def test_frames_of_objects_are_series_and_a_cameras_numbers_are_not() -> None:
 
     names = [f"holiday/IMG_{number:04}.jpg" for number in range(40)]
     assert not len(series_pairs(names, thumbnails([scene(seed) for seed in range(40)])))
+    # Drawings of one kind look much alike, and are no series.
+    digits = load_digits()
+    rows = [row for kind in range(4) for row in np.flatnonzero(digits.target == kind)[:20]]
+    drawn = [np.repeat((15 * digits.images[row]).astype(np.uint8)[..., np.newaxis], 3, axis=2) for row in rows]
+    names = [f"digits/{digits.target[row]}_{number}.png" for number, row in enumerate(rows)]
+    assert not len(series_pairs(names, thumbnails(drawn)))
     # Years look like objects with frames, but their pictures are no more alike than others.
     names = [f"holiday/{2020 + number // 10}_{number % 10}.jpg" for number in range(40)]
     assert not len(series_pairs(names, thumbnails([scene(seed) for seed in range(40)])))
@@ -167,4 +174,4 @@ def test_many_copies_are_a_warning_and_leaks_are_counted() -> None:
 
     assert by_code(copies_findings(copies))["duplicates_near"].severity is Severity.WARNING
     assert by_code(copies_findings(copies))["duplicates_near"].count == 30
-    assert leaks(copies.together, np.array([0, 5, 6]), np.array([1, 8, 7])) == [1, 7]
+    assert leaks(copies.together, Split(np.array([0, 5, 6]), np.array([1, 7, 8]))) == [1, 7]

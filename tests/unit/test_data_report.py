@@ -57,6 +57,11 @@ def test_only_errors_prevent_a_training_and_only_what_matters_is_a_warning() -> 
     assert DataReport(findings=(error, warning, info)).warnings() == ["None. Add them.", "Few pictures. Add some."]
 
 
+def test_a_warning_names_the_first_files() -> None:
+    found = finding("cut", Severity.WARNING, "Cut off.", "Replace them.", ["a.jpg", "b.jpg", "c.jpg", "d.jpg"])
+    assert found.warning() == "Cut off. Replace them. Files: a.jpg, b.jpg, c.jpg and 1 more."
+
+
 def test_warnings_beyond_the_limit_are_counted_in_the_last_one() -> None:
     trained = Trained("/p/models/x/model.tflite", warnings=tuple("w" * 3000 for _ in range(40)))
 

@@ -91,3 +91,21 @@ def test_few_checkers_run_at_once_and_a_long_line_is_refused(tmp_path: Path) -> 
     at_once, status = asyncio.run(many())
     assert max(at_once) <= MOST_AT_ONCE
     assert status == 429
+
+
+LIMITED = "from trainer_worker.checking.limits import limit_resources\n"
+
+
+def test_a_checker_that_computes_without_end_is_ended_in_words() -> None:
+    with pytest.raises(Refusal, match="took too much of the processor's time") as refusal:
+        asyncio.run(checks(f"{LIMITED}limit_resources(processor_s=1)\nwhile True: pass").report(SPEC))
+
+    assert refusal.value.body["code"] == "check_failed"
+
+
+def test_a_checker_that_takes_all_memory_is_ended_in_words() -> None:
+    code = f"{LIMITED}limit_resources()\nkept = []\nwhile True: kept.append(bytearray(2**28))"
+    with pytest.raises(Refusal, match="post the task without a check") as refusal:
+        asyncio.run(checks(code).report(SPEC))
+
+    assert refusal.value.body["code"] == "check_failed"

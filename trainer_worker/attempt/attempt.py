@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from protocol.data_report import DataReport
 from trainer_worker.attempt.job import Job, Reporter
 from trainer_worker.attempt.stages import Stages
 from trainer_worker.attempt.time_budget import TimeBudget
@@ -26,6 +27,12 @@ class Attempt:
         self.threads = threads
         self.stages = Stages(reporter)
         self.budget = TimeBudget(job.options.time_budget)
+        self.data_report = DataReport()
+
+    def found(self, report: DataReport) -> None:
+        """Keep the report on the folder for the model's records and for the answer. The newest one counts."""
+        self.data_report = report
+        self.reporter.found(report)
 
     @property
     def wants_interim_model(self) -> bool:

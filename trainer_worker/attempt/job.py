@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
+from protocol.data_report import DataReport
 from protocol.end_reason import EndReason
 from protocol.options import TrainingOptions
 from trainer_worker.pictures.decoding_budget import DEFAULT_BYTES
@@ -94,6 +95,9 @@ class Reporter(Protocol):
     def epoch(self, number: int, metrics: dict[str, float]) -> None:
         """Epoch `number` (from 1) ended with these metrics."""
 
+    def found(self, report: DataReport) -> None:
+        """What is known of the folder so far. The newest report is part of the answer, also if the training fails."""
+
     def usable(self, model_path: Path) -> None:
         """An interim model has been checked and published there. A better one will replace it."""
 
@@ -113,6 +117,8 @@ class SilentReporter:
 
     def epoch(self, number: int, metrics: dict[str, float]) -> None: ...
 
+    def found(self, report: DataReport) -> None: ...
+
     def usable(self, model_path: Path) -> None: ...
 
     @property
@@ -126,11 +132,13 @@ class TrainingResult:
 
     model_path: the file that the website hands to its user: absolute, inside models/<taskId>/.
     metrics: the headline numbers as plain Python floats, for example {"accuracy": 0.93, "images": 1100}.
-    stage_seconds: seconds of each stage, in order.
+    stage_seconds: seconds of each stage, in order. warnings: what the person with the pictures should read.
+    epochs: the number of epochs that were trained.
     """
 
     model_path: Path
     metrics: dict[str, float]
     stage_seconds: dict[str, float] = field(default_factory=dict)
     end_reason: EndReason = EndReason.UNKNOWN
-    details: dict[str, Any] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
+    epochs: int = 0

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import msgspec
 
-from protocol.data_report import MAX_COUNTED_CLASSES, MAX_FINDINGS, DataReport, Finding, Severity, finding
+from protocol.data_report import DataReport, gravest_first
 from protocol.errors import TrainingError
 from trainer_worker.checking.headers import header_findings
 from trainer_worker.layouts.archives import look_into_archives
-from trainer_worker.layouts.count_findings import count_findings
-from trainer_worker.layouts.layout import ClassLayout, MaskLayout
+from trainer_worker.layouts.layout import LabelledFile, MaskedFile, MaskFile, ObjectMasks
+from trainer_worker.layouts.mask_pairs import ARRAY_SUFFIX
 from trainer_worker.layouts.tree import walk
+from trainer_worker.pictures.headers import read_headers
 from trainer_worker.pictures.images import PictureReader
+from trainer_worker.pictures.litter import suffix_of
 from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.publishing.kind import Kind
-
-_GRAVITY = (Severity.ERROR, Severity.WARNING, Severity.INFO)
 
 
 def check_folder(kind: Kind, files: UserFiles, headers_until_s: float) -> DataReport:
@@ -27,40 +27,28 @@ def check_folder(kind: Kind, files: UserFiles, headers_until_s: float) -> DataRe
         on_disk = walk(files)
         tree = look_into_archives(files, on_disk)
     except TrainingError as error:
-        return DataReport(findings=(error_finding(error),))
+        return DataReport(findings=(error.finding(),))
     try:
         layout = kind.recognise(tree)
     except TrainingError as error:
-        return DataReport(skipped=len(tree.skipped), findings=(error_finding(error), *tree.findings))
-    paths = [picture.path for picture in layout.pictures]
+        return DataReport(skipped=len(tree.skipped), findings=gravest_first([error.finding(), *tree.findings]))
+    reader = PictureReader(files)
     # Pictures inside archives are looked at when a training unpacks them.
-    headers = header_findings(PictureReader(files), [path for path in paths if path in on_disk.files], headers_until_s)
-    counts = class_counts(layout)
-    found = [*layout.findings, *tree.findings, *count_findings(counts), *headers.findings]
-    return DataReport(
-        layout=layout.name,
-        rule=layout.rule,
-        pictures=len(paths),
-        counts=dict(list(counts.items())[:MAX_COUNTED_CLASSES]),
-        split=dict(Counter(str(picture.part) for picture in layout.pictures if picture.part)),
-        skipped=len(tree.skipped) + headers.unreadable,
-        findings=gravest_first(found),
+    groups = [_headers_of(picture) for picture in layout.pictures if picture.path in on_disk.files]
+    headers = read_headers(reader, groups, headers_until_s)
+    report = kind.foresee(tree, layout, reader, headers)
+    found = [*report.findings, *header_findings(headers, (picture.path for picture in layout.pictures))]
+    return msgspec.structs.replace(
+        report, skipped=report.skipped + len(headers.unreadable), findings=gravest_first(found)
     )
 
 
-def class_counts(layout: ClassLayout | MaskLayout) -> dict[str, int]:
-    """Pictures of each class. Empty for masks, whose classes only their pixels tell."""
-    if isinstance(layout, MaskLayout):
-        return {}
-    numbers = Counter(picture.label for picture in layout.pictures)
-    return {label: numbers[label] for label in layout.labels}
-
-
-def error_finding(error: TrainingError) -> Finding:
-    """The finding that says why the folder can't be trained on."""
-    return finding(error.code, Severity.ERROR, error.error)
-
-
-def gravest_first(findings: list[Finding]) -> tuple[Finding, ...]:
-    """At most MAX_FINDINGS of them, errors first, otherwise in the order given."""
-    return tuple(sorted(findings, key=lambda found: _GRAVITY.index(found.severity))[:MAX_FINDINGS])
+def _headers_of(picture: LabelledFile | MaskedFile) -> list[str]:
+    """The paths of a picture and of the pictures that are its masks. Arrays are read by the training only."""
+    masks: list[str] = []
+    if isinstance(picture, MaskedFile):
+        if isinstance(picture.mask, MaskFile):
+            masks = [picture.mask.path]
+        elif isinstance(picture.mask, ObjectMasks):
+            masks = [path for path, _ in picture.mask.files]
+    return [picture.path, *(path for path in masks if suffix_of(path) != ARRAY_SUFFIX)]

@@ -2,76 +2,37 @@
 
 from __future__ import annotations
 
-import time
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
 from protocol.data_report import Finding, Severity, finding
-from trainer_worker.pictures.images import (
-    TURNS_THAT_SWAP_SIDES,
-    PictureReader,
-    UnreadableImageError,
-    opened,
-    orientation,
-)
+from trainer_worker.pictures.headers import Headers
+from trainer_worker.pictures.images import TURNS_THAT_SWAP_SIDES
+from trainer_worker.pictures.skipped_findings import unreadable_findings
+from trainer_worker.pictures.user_files import SkippedFile
 
 #: Below this side a photo shows hardly anything.
 SMALL_SIDE_PX = 32
 
 
-@dataclass(frozen=True)
-class HeaderFindings:
-    """unreadable: the number of files that are no readable pictures."""
-
-    findings: list[Finding]
-    unreadable: int
-
-
-def header_findings(reader: PictureReader, paths: Sequence[str], until_s: float) -> HeaderFindings:
-    """Read the header of each file until the monotonic time until_s. paths: relative to the project."""
-    reasons: defaultdict[str, list[str]] = defaultdict(list)
-    sideways: list[str] = []
-    small: list[str] = []
-    read = 0
-    for path in paths:
-        if time.monotonic() >= until_s:
-            break
-        read += 1
-        try:
-            with opened(reader, reader.files.project_dir / path) as picture:
-                # The orientation of a PNG may stand behind its pixels, which are not read here.
-                if picture.image.format == "JPEG" and orientation(picture.image) in TURNS_THAT_SWAP_SIDES:
-                    sideways.append(path)
-                if min(picture.full_size) < SMALL_SIDE_PX:
-                    small.append(path)
-        except UnreadableImageError as error:
-            reasons[error.reason].append(path)
-    found = [_unreadable(reason, files) for reason, files in reasons.items()]
-    if sideways:
+def header_findings(headers: Headers, pictures: Iterable[str]) -> list[Finding]:
+    """pictures: paths of those files whose headers were read that are not masks."""
+    found = unreadable_findings([SkippedFile(path, error.reason) for path, error in headers.unreadable.items()])
+    seen = {path: headers.seen[path] for path in pictures if path in headers.seen}
+    if sideways := [path for path, header in seen.items() if header.turn in TURNS_THAT_SWAP_SIDES]:
         found.append(_sideways(sideways))
-    if small:
+    if small := [path for path, header in seen.items() if min(header.size) < SMALL_SIDE_PX]:
         found.append(_small(small))
-    if read < len(paths):
-        found.append(_not_all(read, len(paths)))
-    return HeaderFindings(found, sum(map(len, reasons.values())))
-
-
-def _unreadable(reason: str, files: Sequence[str]) -> Finding:
-    return finding(
-        "unreadable_pictures",
-        Severity.WARNING,
-        f"{len(files)} files can't be read as pictures: {reason}.",
-        "Replace them, or delete them; a training skips them.",
-        files,
-    )
+    if headers.unread:
+        read = len(headers.seen) + len(headers.unreadable)
+        found.append(_not_all(read, read + headers.unread))
+    return found
 
 
 def _sideways(files: Sequence[str]) -> Finding:
     return finding(
         "sideways_pictures",
         Severity.INFO,
-        f"{len(files)} photos are stored sideways and carry a note (EXIF) on how to turn them. They are turned.",
+        f"Photos that are stored sideways, with a note (EXIF) on how to turn them: {len(files)}. They are turned.",
         "",
         files,
     )
@@ -81,7 +42,7 @@ def _small(files: Sequence[str]) -> Finding:
     return finding(
         "small_pictures",
         Severity.WARNING,
-        f"{len(files)} pictures are smaller than {SMALL_SIDE_PX} pixels. Previews look like that.",
+        f"Pictures with a side of fewer than {SMALL_SIDE_PX} pixels: {len(files)}. They may be previews.",
         "Upload the pictures at their full size.",
         files,
     )
@@ -91,5 +52,6 @@ def _not_all(read: int, count: int) -> Finding:
     return finding(
         "headers_not_all_read",
         Severity.INFO,
-        f"The headers of {read:,} of {count:,} pictures were read in the time for a check. A training reads all.",
+        f"A check has little time, so it read the headers of only {read:,} of {count:,} files, chosen at random. A "
+        "training reads all of them.",
     )

@@ -1,4 +1,4 @@
-"""Reads a classifier's pictures into features and splits them."""
+"""Reads a classifier's pictures into features."""
 
 from __future__ import annotations
 
@@ -11,15 +11,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from protocol.errors import TrainingError
-from protocol.options import TrainingOptions
 from trainer_worker.classification.features import CachedFeatures, PictureFeatures
 from trainer_worker.classification.folders import ClassFolders, keep_trainable
-from trainer_worker.pictures.contents import content_groups, content_hashes
+from trainer_worker.pictures.contents import content_hashes
 from trainer_worker.pictures.images import UnreadableImageError
-from trainer_worker.pictures.splits import Split, conflicts, given_split, stratified_split
-from trainer_worker.pictures.user_files import SkippedFile, skipped_warnings
-from trainer_worker.project.continuation import LastTraining
+from trainer_worker.pictures.splits import Split
+from trainer_worker.pictures.user_files import SkippedFile
 
 #: This many pictures of each class are read however short the time is. Fewer hardly make a model.
 LEAST_READ_OF_CLASS = 8
@@ -30,16 +27,22 @@ class Dataset:
     """The results of the feature stage, for n pictures.
 
     contents: the SHA-256 of each picture's file. maps: their trunk maps, float32 (n, h, w, c). pooled: their pooled
-    features, float32 (n, features). skipped: files that could not be used. unread: the number of files that there was
-    no time for.
+    features, float32 (n, features). thumbnails: uint8 (n, 16, 16, 3). unreadable: files that could not be read. unread:
+    the number of files that there was no time for.
     """
 
     folders: ClassFolders
     contents: list[str]
     maps: np.ndarray
     pooled: np.ndarray
-    skipped: list[SkippedFile]
+    thumbnails: np.ndarray
+    unreadable: list[SkippedFile]
     unread: int = 0
+
+    @property
+    def skipped(self) -> list[SkippedFile]:
+        """All files that could be pictures, and are not used."""
+        return [*self.folders.skipped, *self.unreadable]
 
     def set_aside(self) -> str:
         """A hash of the pictures that the caller's own split keeps from training; "" where there is none.
@@ -93,7 +96,8 @@ def read_dataset(
         [content_of[path] for path in kept.files],
         np.stack([row.trunk for row in rows]),
         np.stack([row.pooled for row in rows]),
-        [*folders.skipped, *(SkippedFile(name_of(error.path), error.reason) for error in unreadable.values())],
+        np.stack([row.thumbnail for row in rows]).astype(np.uint8),
+        [SkippedFile(name_of(error.path), error.reason) for error in unreadable.values()],
         len(order) - len(looked_at),
     )
 
@@ -129,43 +133,3 @@ def varied_maps(
             if time.monotonic() >= until_s:
                 break
     return maps
-
-
-def split_dataset(data: Dataset, options: TrainingOptions, last: LastTraining | None) -> tuple[Split, list[str]]:
-    """The split into training and held-out set, and all warnings about the data."""
-    folders, groups = data.folders, content_groups(data.contents)
-    sides = last.sides(data.contents) if last else None
-    given = folders.callers_split()
-    if given is None:
-        split = stratified_split(folders.classes, groups, options.validation_split, options.seed, sides)
-    else:
-        split = given_split(folders.classes, groups, *given)
-    if not len(split.held_out):
-        raise TrainingError(
-            "too_few_classes",
-            f"The images of {', '.join(folders.labels)} are copies of one picture for each class, or the same in "
-            "several classes; scoring the model needs two different pictures of a class. Add more.",
-        )
-    return split, [*skipped_warnings(data.skipped), *folders.all_warnings(), *_warnings(folders, groups, split)]
-
-
-def _warnings(folders: ClassFolders, groups: np.ndarray, split: Split) -> list[str]:
-    warnings = []
-    given = folders.callers_split()
-    if given is not None:
-        copies = sum(map(len, given)) - len(split.train) - len(split.held_out)
-        warnings.append(
-            f"The folder's own split was used: {len(split.train)} pictures train and {len(split.held_out)} score the "
-            "model. validationSplit was not used."
-        )
-        if copies:
-            warnings.append(f"{copies} pictures stand in both parts of the split, and are left out of one of them.")
-    for rows in conflicts(groups, folders.classes):
-        names = ", ".join(folders.name_of(row) for row in rows)
-        warnings.append(f"The same picture stands in different classes: {names}. Keep only the right one.")
-    scored = set(folders.classes[split.held_out].tolist())
-    for index, label in enumerate(folders.labels):
-        if index not in scored:
-            why = "as all of its images are the same; add others" if given is None else "so nothing tells how it does"
-            warnings.append(f"Class {label!r} has no held-out image, {why}.")
-    return warnings

@@ -1,7 +1,7 @@
 """The feature stage: pictures through the frozen backbone.
 
-Two things are kept of each picture: the feature map in front of the last blocks, so that those blocks can be fine-tuned
-without running the rest again, and the pooled features at the end.
+Three things are kept of each picture: the feature map in front of the last blocks, so that those blocks can be
+fine-tuned without running the rest again, the pooled features at the end, and a thumbnail, so that copies are found.
 
 On a CPU the backbone runs as float32 TFLite (XNNPACK kernels): one interpreter with one thread for each core, one
 picture at a time (docs/choices.md, "Features by TFLite, one picture at a time"). Each thread decodes its own pictures,
@@ -31,6 +31,7 @@ from trainer_worker.backbones.backbone import TRUNK_STRIDE, Backbone
 from trainer_worker.classification.variations import PLAIN, Variation, variation_of
 from trainer_worker.pictures.batches import Batching, read_batches
 from trainer_worker.pictures.images import PictureReader, UnreadableImageError, read_rgb
+from trainer_worker.pictures.likeness import THUMBNAIL_SIDE_PX, thumbnail
 from trainer_worker.project.feature_cache import FeatureCache
 from trainer_worker.project.folder import ProjectFolder
 
@@ -40,14 +41,18 @@ LOOK_AHEAD_PER_THREAD = 4
 #: is larger (docs/choices.md, "Tolerance of the converted backbone").
 MAX_CONVERSION_DIFFERENCE = 1e-4
 #: Raised when the code computes other features for the same picture, so that old caches are not used.
-FEATURES_VERSION = 1
+FEATURES_VERSION = 2
 
 
 class PictureFeatures(NamedTuple):
-    """trunk: float32 (S/32, S/32, trunk_channels), of the backbone's layer trunk_end. pooled: float32 (features,)."""
+    """trunk: float32 (S/32, S/32, trunk_channels), of the backbone's layer trunk_end. pooled: float32 (features,).
+
+    thumbnail: (16, 16, 3), values 0 to 255, see likeness.py.
+    """
 
     trunk: np.ndarray
     pooled: np.ndarray
+    thumbnail: np.ndarray
 
 
 #: Names of the views in the cache. A view gets a new name when the code makes another view from the same content.
@@ -84,9 +89,10 @@ class FeatureExtractor:
 
     @property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
-        """The shapes of a picture's features: trunk and pooled."""
+        """The shapes of a picture's features: trunk, pooled and thumbnail."""
         side = self.image_size // TRUNK_STRIDE
-        return (side, side, self.backbone.trunk_channels), (self.backbone.features,)
+        thumbnail = (THUMBNAIL_SIDE_PX, THUMBNAIL_SIDE_PX, 3)
+        return (side, side, self.backbone.trunk_channels), (self.backbone.features,), thumbnail
 
     def of_files(
         self, reader: PictureReader, paths: Sequence[Path], variations: Sequence[Variation] | None = None
@@ -121,7 +127,7 @@ class FeatureExtractor:
             # No variable holds the view of the interpreter's memory, because the view must be gone before invoke.
             interpreter.tensor(interpreter.get_input_details()[0]["index"])()[0] = picture
             interpreter.invoke()
-            return _outputs(interpreter)
+            return PictureFeatures(*_outputs(interpreter), thumbnail(picture))
         finally:
             self._interpreters.put(interpreter)
 
@@ -157,7 +163,8 @@ class FeatureExtractor:
 
     def _of_batch(self, pictures: np.ndarray) -> list[PictureFeatures]:
         trunk, pooled = self._network(tf.constant(pictures.astype(np.float32)))
-        return [PictureFeatures(*features) for features in zip(trunk.numpy(), pooled.numpy(), strict=True)]
+        computed = zip(trunk.numpy(), pooled.numpy(), map(thumbnail, pictures), strict=True)
+        return [PictureFeatures(*features) for features in computed]
 
 
 @functools.lru_cache(maxsize=1)
@@ -193,11 +200,11 @@ class CachedFeatures:
             yield outcome
 
 
-def _outputs(interpreter: Any) -> PictureFeatures:
-    """The features in the interpreter's outputs. The converter may reorder them; the trunk has more dimensions."""
+def _outputs(interpreter: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Trunk and pooled features. The converter may reorder the outputs; the trunk has more dimensions."""
     tensors = [interpreter.get_tensor(details["index"]) for details in interpreter.get_output_details()]
     pooled, trunk = sorted(tensors, key=lambda tensor: tensor.ndim)
-    return PictureFeatures(trunk[0], pooled[0])
+    return trunk[0], pooled[0]
 
 
 def _network(backbone: Backbone, image_size: int) -> keras.Model:

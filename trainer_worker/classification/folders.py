@@ -8,7 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from protocol.data_report import MAX_COUNTED_CLASSES, MAX_FINDINGS, DataReport, Finding, Severity
+from protocol.bounds import shortened
+from protocol.data_report import (
+    MAX_COUNTED_CLASSES,
+    MAX_SENTENCE_CHARS,
+    DataReport,
+    Finding,
+    Severity,
+    finding,
+    gravest_first,
+)
 from protocol.errors import TrainingError
 from trainer_worker.layouts.class_findings import taken_for_pictures
 from trainer_worker.layouts.class_folders import recognise_classes
@@ -33,8 +42,8 @@ class ClassFolders:
     """The pictures of a project. labels[classes[i]] is what files[i] shows; classes is int64 (n,).
 
     parts: int8 (n,), the part of the caller's own split that each belongs to, see PART_NUMBERS. reader: reads them.
-    layout: the layout's name and rule. findings: what its owner should know of the folder. warnings: what was found
-    while its pictures were read. skipped: what can't be a picture, such as links that lead out of the project.
+    layout: the layout's name and rule. findings: what its owner should know of the folder. skipped: what can't be a
+    picture, such as links that lead out of the project.
     """
 
     labels: tuple[str, ...]
@@ -44,7 +53,6 @@ class ClassFolders:
     reader: PictureReader
     layout: tuple[str, str] = ("", "")
     findings: tuple[Finding, ...] = ()
-    warnings: tuple[str, ...] = ()
     skipped: tuple[SkippedFile, ...] = ()
 
     def only(self, rows: np.ndarray) -> ClassFolders:
@@ -71,10 +79,13 @@ class ClassFolders:
         numbers = np.bincount(self.classes, minlength=len(self.labels))
         return dict(zip(self.labels, numbers.tolist(), strict=True))
 
-    def all_warnings(self) -> list[str]:
-        """The findings that are warnings, as sentences with their cure, and then what was found while reading."""
-        found = [finding for finding in self.findings if finding.severity is not Severity.INFO]
-        return [*(f"{finding.sentence} {finding.cure}".strip() for finding in found), *self.warnings]
+    def trained_and_scored(self) -> tuple[dict[str, int], dict[str, int]]:
+        """The pictures of each class that train, and those of the caller's own split that score; {} without a split."""
+        given = self.callers_split()
+        if given is None:
+            return self.counts(), {}
+        trained, scored = (np.bincount(self.classes[rows], minlength=len(self.labels)).tolist() for rows in given)
+        return dict(zip(self.labels, trained, strict=True)), dict(zip(self.labels, scored, strict=True))
 
     def report(self) -> DataReport:
         """What the names of files say about the folder. split: pictures of the caller's own split, if there is one."""
@@ -82,8 +93,8 @@ class ClassFolders:
         counts = dict(list(self.counts().items())[:MAX_COUNTED_CLASSES])
         numbers = {part: int((self.parts == number).sum()) for part, number in PART_NUMBERS.items()}
         split = {part.value: number for part, number in numbers.items() if part is not Part.ANY and number}
-        findings = self.findings[:MAX_FINDINGS]
-        return DataReport(name, rule, len(self.files), counts, split, len(self.skipped), findings)
+        found, rule = gravest_first(self.findings), shortened(rule, MAX_SENTENCE_CHARS)
+        return DataReport(name, rule, len(self.files), counts, split, len(self.skipped), found)
 
 
 def scan_class_folders(files: UserFiles, decoding: DecodingBudget | None = None) -> ClassFolders:
@@ -95,10 +106,11 @@ def scan_class_folders(files: UserFiles, decoding: DecodingBudget | None = None)
     """
     tree = walk(files)
     layout = recognise_classes(tree)
-    return _class_folders(layout, tree, PictureReader(files, decoding or DecodingBudget()))
+    return class_folders(layout, tree, PictureReader(files, decoding or DecodingBudget()))
 
 
-def _class_folders(layout: ClassLayout, tree: Tree, reader: PictureReader) -> ClassFolders:
+def class_folders(layout: ClassLayout, tree: Tree, reader: PictureReader) -> ClassFolders:
+    """The candidate pictures of a recognised layout. tree: what it was recognised from."""
     position = {label: number for number, label in enumerate(layout.labels)}
     pictures = layout.pictures
     no_pictures = taken_for_pictures(tree.files, [picture.path for picture in pictures])
@@ -118,7 +130,7 @@ def _class_folders(layout: ClassLayout, tree: Tree, reader: PictureReader) -> Cl
 def keep_trainable(folders: ClassFolders, unreadable: Mapping[int, UnreadableImageError]) -> ClassFolders:
     """Leave out unreadable files (by index into files), then classes with fewer than two pictures or none to train on.
 
-    Each class left out is named in the warnings. Raises TrainingError no_images or too_few_classes, naming the
+    Each class that is left out is a finding. Raises TrainingError no_images or too_few_classes, naming the
     classes with their counts and the first unreadable files with reasons.
     """
     readable = np.array([index not in unreadable for index in range(len(folders.files))], dtype=bool)
@@ -132,9 +144,7 @@ def keep_trainable(folders: ClassFolders, unreadable: Mapping[int, UnreadableIma
     new_index = {old: new for new, old in enumerate(kept)}
     rows = [row for row in np.flatnonzero(readable) if folders.classes[row] in new_index]
     dropped = [
-        f"Class {label!r} was left out: {number} readable image{'' if number == 1 else 's'}, "
-        f"{MIN_IMAGES_PER_CLASS} are needed{'' if trains[index] else ', one of them to train on'}; the indexes of the "
-        "classes after it moved down."
+        _left_out(label, int(number), bool(trains[index]))
         for index, (label, number) in enumerate(zip(folders.labels, numbers, strict=True))
         if index not in new_index
     ]
@@ -144,8 +154,17 @@ def keep_trainable(folders: ClassFolders, unreadable: Mapping[int, UnreadableIma
         files=tuple(folders.files[row] for row in rows),
         classes=np.array([new_index[folders.classes[row]] for row in rows], dtype=np.int64),
         parts=folders.parts[rows],
-        warnings=(*folders.warnings, *dropped),
+        findings=(*folders.findings, *dropped),
     )
+
+
+def _left_out(label: str, number: int, trains: bool) -> Finding:
+    sentence = (
+        f"Class {label!r} was left out: {number} readable image{'' if number == 1 else 's'}, "
+        f"{MIN_IMAGES_PER_CLASS} are needed{'' if trains else ', one of them to train on'}. The indexes of the classes "
+        "after it moved down."
+    )
+    return finding("class_left_out", Severity.WARNING, sentence, "Add images to it, or delete its folder.")
 
 
 def _too_few(folders: ClassFolders, numbers: np.ndarray, unreadable: Iterable[UnreadableImageError]) -> str:

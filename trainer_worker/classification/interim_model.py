@@ -8,13 +8,14 @@ from protocol.errors import TrainingError
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.time_budget import INTERIM_MODEL_SHARE
 from trainer_worker.backbones.backbone import ChosenBackbone
-from trainer_worker.classification.dataset import balanced_order, read_dataset, split_dataset
+from trainer_worker.classification.dataset import balanced_order, read_dataset
 from trainer_worker.classification.features import CachedFeatures
 from trainer_worker.classification.fine_tuning import build_classifier, fit_head
 from trainer_worker.classification.folders import ClassFolders
 from trainer_worker.classification.plan import INTERIM_CHECKED, ClassifierPlan
 from trainer_worker.classification.publication import publish_classifier
 from trainer_worker.classification.record import TrainedClassifier
+from trainer_worker.classification.splitting import split_dataset
 from trainer_worker.optimization.epochs import History
 
 
@@ -31,7 +32,7 @@ def publish_interim_model(
     until_s = attempt.budget.by_s(INTERIM_MODEL_SHARE, plan.interim_finishing_s())
     try:
         data = read_dataset(folders, features, lambda done: attempt.reporter.step(done / images), until_s)
-        split, warnings = split_dataset(data, job.options, None)
+        split, report = split_dataset(data, job.options, None)
     except TrainingError:
         return
     if len(split.held_out) > INTERIM_CHECKED:
@@ -39,7 +40,7 @@ def publish_interim_model(
         split = dataclasses.replace(split, held_out=split.held_out[kept])
     classifier = build_classifier(chosen.backbone, job.options.image_size, len(data.folders.labels))
     fit_head(classifier, data.pooled[split.train], data.folders.classes[split.train])
-    warnings = [*warnings, f"A first model, made of {len(data.contents)} of {images} pictures."]
+    warnings = [*report.warnings(), f"A first model, made of {len(data.contents)} of {images} pictures."]
     trained = TrainedClassifier(data, split, chosen, classifier, History(), warnings)
-    model_path, _ = publish_classifier(trained, attempt, interim=True)
-    attempt.reporter.usable(model_path)
+    published, _ = publish_classifier(trained, attempt, interim=True)
+    attempt.reporter.usable(published.path)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from trainer_worker.classification import samples
 from trainer_worker.classification.card import CARD
+from trainer_worker.classification.foreseen import foresee
 from trainer_worker.exporting.model_description import ModelDescription
 from trainer_worker.layouts.class_folders import recognise_classes
 from trainer_worker.publishing.kind import Kind, Presentation, Samples, Snippets
@@ -32,6 +33,7 @@ KIND = Kind(
     train_type="classification",
     trainer="trainer_worker.classification.train",
     recognise=recognise_classes,
+    foresee=foresee,
     headline="accuracy",
     presentation=lambda labels: PRESENTATION,
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,11 +18,13 @@ from trainer_worker.exporting.checks import Exports, HeldOut
 from trainer_worker.exporting.writers import ModelToExport
 from trainer_worker.exporting.writing import CALIBRATION_PICTURES
 from trainer_worker.pictures.images import UnreadableImageError, picture_changed, read_rgb
-from trainer_worker.publishing.publish import Publication
+from trainer_worker.publishing.publish import Publication, PublishedModel
 
 
-def publish_classifier(trained: TrainedClassifier, attempt: Attempt, interim: bool = False) -> tuple[Path, ClassScores]:
-    """Returns the published file and the scores. interim: whether a better model will replace this one."""
+def publish_classifier(
+    trained: TrainedClassifier, attempt: Attempt, interim: bool = False
+) -> tuple[PublishedModel, ClassScores]:
+    """Returns the published model and its scores. interim: whether a better model will replace this one."""
     data, split = trained.data, trained.split
     truth, labels = data.folders.classes[split.held_out], data.folders.labels
     probabilities = predict(trained.classifier, data.maps[split.held_out])

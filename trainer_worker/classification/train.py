@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from protocol.end_reason import EndReason
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import TrainingResult
 from trainer_worker.attempt.stages import stage_name
 from trainer_worker.backbones.catalogue import choose_backbone
 from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.classification.continuing import recall_training, remember_training
-from trainer_worker.classification.dataset import split_dataset
 from trainer_worker.classification.features import CachedFeatures, kept_extractor
 from trainer_worker.classification.fine_tuning import LabelledFeatures, build_classifier, fit, fit_more
 from trainer_worker.classification.folders import scan_class_folders
@@ -23,6 +21,7 @@ from trainer_worker.classification.plan import ClassifierPlan
 from trainer_worker.classification.publication import publish_classifier
 from trainer_worker.classification.reading import Reading
 from trainer_worker.classification.record import TrainedClassifier, headline
+from trainer_worker.classification.splitting import split_dataset
 from trainer_worker.exporting.checks import start_runtimes
 from trainer_worker.exporting.writing import refuse_impossible
 from trainer_worker.optimization.repeatability import make_repeatable
@@ -47,6 +46,7 @@ def train(attempt: Attempt) -> TrainingResult:
 
     wants_interim = attempt.wants_interim_model
     stages.enter(stage_name("features", wants_interim))
+    attempt.found(folders.report())
     folders = folders.in_one_grey_scale(attempt.threads, lambda: attempt.reporter.step(0.0))
     extractor = kept_extractor(chosen.backbone, options.image_size, attempt.threads, attempt.cache_dir)
     features = CachedFeatures(extractor, job.project)
@@ -57,7 +57,9 @@ def train(attempt: Attempt) -> TrainingResult:
     data = reading.read()
     classifier = build_classifier(chosen.backbone, options.image_size, len(data.folders.labels))
     last = recall_training(classifier, data, chosen.backbone, job)
-    split, warnings = split_dataset(data, options, last)
+    split, report = split_dataset(data, options, last)
+    attempt.found(report)
+    warnings = report.warnings()
     if data.unread:
         warnings.append(f"The time budget left {data.unread} of {images} pictures unread.")
     learned = LabelledFeatures(reading.views(data, split), data.pooled, data.folders.classes)
@@ -72,21 +74,19 @@ def train(attempt: Attempt) -> TrainingResult:
     del learned
     if data.unread:
         history.was_cut_short()
-    if history.end_reason is EndReason.DIVERGED:
-        rate = f"learningRate={options.learning_rate:g} is too high"
-        warnings.append(f"{rate}: the training broke the model, so the one from before it is kept. Try a tenth of it.")
+    warnings += history.warnings(options.learning_rate)
 
-    continued_from = last.task_id if last else ""
-    trained = TrainedClassifier(data, split, chosen, classifier, history, warnings, continued_from)
-    model_path, scores = publish_classifier(trained, attempt)
+    trained = TrainedClassifier(data, split, chosen, classifier, history, warnings, last.task_id if last else "")
+    published, scores = publish_classifier(trained, attempt)
     remember_training(trained, job)
     stages.leave()
     return TrainingResult(
-        model_path=model_path,
+        model_path=published.path,
         metrics=headline(scores, data),
         stage_seconds=stages.seconds,
         end_reason=history.end_reason,
-        details={"epochs": len(history.epochs), "warnings": warnings},
+        warnings=published.warnings,
+        epochs=len(history.epochs),
     )
 
 

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from protocol.data_report import Finding, Severity, finding
 from trainer_worker.layouts.name_lists import some_of
 
 #: With fewer pictures a class is hardly learned, and its score says little.
 FEW_PICTURES = 20
+#: With fewer pictures of a class in the scoring part of the caller's own split, its score says little. It is the share
+#: of FEW_PICTURES that is held out by default.
+FEW_SCORED = 4
 #: Classes whose sizes differ by this factor are named. All classes count alike in training.
 IMBALANCE = 5
 #: Classes that a sentence names.
 MOST_NAMED = 8
 
 
-def count_findings(counts: Mapping[str, int]) -> list[Finding]:
-    """Findings about small classes. counts: pictures of each class. The layout itself names classes without any."""
-    sizes = {label: number for label, number in counts.items() if number}
+def count_findings(trained: Mapping[str, int], scored: Mapping[str, int] = MappingProxyType({})) -> list[Finding]:
+    """Findings about small classes. The layout itself names classes without any picture.
+
+    trained: the pictures of each class that train; without a split of the caller's own, all of them. scored: those of
+    the caller's own split that score the model.
+    """
+    sizes = {label: number for label, number in trained.items() if number}
     if not sizes:
         return []
     found = []
-    few = {label: number for label, number in sizes.items() if number < FEW_PICTURES}
+    few = {label: sizes[label] + scored.get(label, 0) for label in sizes}
+    few = {label: number for label, number in few.items() if number < FEW_PICTURES}
     if few:
         found.append(
             finding(
@@ -31,6 +40,17 @@ def count_findings(counts: Mapping[str, int]) -> list[Finding]:
                 f"Add pictures until each class has {FEW_PICTURES} or more; 50 are better.",
             )
         )
+    few_scored = {label: number for label, number in scored.items() if 0 < number < FEW_SCORED and label not in few}
+    if few_scored:
+        found.append(
+            finding(
+                "few_to_score",
+                Severity.WARNING,
+                f"The folder's own split has fewer than {FEW_SCORED} pictures to score these classes with: "
+                f"{_named(few_scored)}. Their scores say little.",
+                "Move pictures of these classes from train to test.",
+            )
+        )
     largest, smallest = max(sizes.values()), min(sizes.values())
     if largest >= IMBALANCE * smallest:
         low = {label: number for label, number in sizes.items() if largest >= IMBALANCE * number}
@@ -38,8 +58,8 @@ def count_findings(counts: Mapping[str, int]) -> list[Finding]:
             finding(
                 "imbalance",
                 Severity.INFO,
-                f"The largest class has {largest} pictures, {largest / smallest:.0f} times as many as the smallest. "
-                f"All classes count alike in training. Far smaller than the largest: {_named(low)}.",
+                f"The largest class has {largest} pictures to train on, {largest / smallest:.0f} times as many as the "
+                f"smallest. All classes count alike in training. Far smaller than the largest: {_named(low)}.",
                 "More pictures of the small classes help most.",
             )
         )

@@ -77,6 +77,15 @@ class History:
         if self.end_reason in (EndReason.CONVERGED, EndReason.EPOCHS):
             self.end_reason = EndReason.BUDGET
 
+    def warnings(self, learning_rate: float) -> list[str]:
+        """What the person with the pictures should know of the training. learning_rate: the option."""
+        if self.end_reason is not EndReason.DIVERGED:
+            return []
+        return [
+            f"learningRate={learning_rate:g} is too high: epoch {len(self.epochs) + 1} broke the model, so the one "
+            "from before it is kept. Try a tenth of it."
+        ]
+
 
 class _Epoch(msgspec.Struct, frozen=True):
     loss: float

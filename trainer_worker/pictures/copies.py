@@ -14,7 +14,7 @@ from protocol.data_report import Finding, Severity, finding
 from trainer_worker.pictures.contents import content_groups
 from trainer_worker.pictures.likeness import look_alikes
 from trainer_worker.pictures.series import series_pairs
-from trainer_worker.pictures.splits import conflicts
+from trainer_worker.pictures.splits import Split, conflicts
 
 #: From this share of copies on, the owner is warned, because there are clearly fewer pictures than it seems.
 MANY_COPIES = 0.1
@@ -115,7 +115,55 @@ def _in_several_classes(copies: Copies, classes: npt.NDArray[np.int64]) -> list[
     ]
 
 
-def leaks(groups: Groups, train: npt.NDArray[np.int64], held_out: npt.NDArray[np.int64]) -> list[int]:
-    """The held-out rows that have another picture of their group among the training rows."""
-    leaking: list[int] = held_out[np.isin(groups[held_out], groups[train])].tolist()
+def grouping_findings(copies: Copies, alone: Split) -> list[Finding]:
+    """What keeping copies and series together did to the score. alone: a split that would not have done so."""
+    leaking = leaks(copies.together, alone)
+    if not leaking:
+        return []
+    return [
+        finding(
+            "grouped_split",
+            Severity.INFO,
+            f"Copies and series were kept on one side of the split. Otherwise {len(leaking)} of {len(alone.held_out)} "
+            "held-out pictures would have had one like themselves in the training set, and the score would have been "
+            "too high.",
+            "",
+            [copies.names[row] for row in leaking],
+        )
+    ]
+
+
+def given_split_findings(copies: Copies, given: tuple[Groups, Groups], split: Split) -> list[Finding]:
+    """What is wrong with the caller's own split. given: the rows that train and that score, as the caller has them."""
+    found = []
+    lost = sorted({*given[0].tolist(), *given[1].tolist()} - {*split.train.tolist(), *split.held_out.tolist()})
+    if lost:
+        found.append(
+            finding(
+                "callers_split_leaks",
+                Severity.WARNING,
+                f"{len(lost)} pictures stand, the same or nearly so, in both parts of the folder's own split. They "
+                "were left out of one of them, because a picture that trains can't score.",
+                "Keep each picture in one part only.",
+                [copies.names[row] for row in lost],
+            )
+        )
+    series = leaks(copies.together, split)
+    if series:
+        found.append(
+            finding(
+                "callers_split_series",
+                Severity.WARNING,
+                f"{len(series)} of {len(split.held_out)} pictures that score belong to a series that trains as well, "
+                "so the score is too high.",
+                "Put all pictures of a series into the same part.",
+                [copies.names[row] for row in series],
+            )
+        )
+    return found
+
+
+def leaks(groups: Groups, split: Split) -> list[int]:
+    """The held-out rows that have another picture of their group in the training set."""
+    leaking: list[int] = split.held_out[np.isin(groups[split.held_out], groups[split.train])].tolist()
     return leaking

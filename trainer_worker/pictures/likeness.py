@@ -65,6 +65,13 @@ def correlations(left: Thumbnail, right: Thumbnail) -> npt.NDArray[np.float32]:
     return found
 
 
+def differences(left: Thumbnail, right: Thumbnail) -> npt.NDArray[np.float32]:
+    """The difference of each pair in grey levels, as the root of the mean square: float32 (n,). Shapes as above."""
+    squares = (left.astype(np.float32) - right) ** 2
+    found: npt.NDArray[np.float32] = np.sqrt(squares.reshape(len(squares), -1).mean(axis=1))
+    return found
+
+
 def _same_rows(number: Any, first: Any, is_varied: Any) -> Any:
     """Each row whose thumbnail equals that of an earlier row, with that row. Shapes (n,), (distinct,), (n,)."""
     earlier = first[number.reshape(-1)]
@@ -104,5 +111,4 @@ def _coarse_pairs(distinct: Any) -> Iterator[Any]:
 def _checked(distinct: Any, pairs: Any) -> Any:
     """The pairs that also hold at the full size of the thumbnails."""
     left, right = distinct[pairs[:, 0]], distinct[pairs[:, 1]]
-    difference = np.sqrt(np.mean((left.astype(np.float32) - right) ** 2, axis=1))
-    return pairs[(correlations(left, right) >= LEAST_CORRELATION) & (difference <= MOST_DIFFERENCE)]
+    return pairs[(correlations(left, right) >= LEAST_CORRELATION) & (differences(left, right) <= MOST_DIFFERENCE)]

@@ -21,10 +21,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from trainer_worker.pictures.likeness import correlations
+from trainer_worker.pictures.likeness import correlations, differences
 
-#: Neighbours by name that correlate this much are one series (docs/choices.md, "Series of one object").
-NEIGHBOUR_CORRELATION = 0.95
+#: Neighbours by name are one series if they correlate this much and differ by no more grey levels than this
+#: (docs/choices.md, "Series of one object").
+NEIGHBOUR_CORRELATION, NEIGHBOUR_DIFFERENCE = 0.97, 12.0
 #: Frames may be missing between two neighbours: their numbers differ by this at most.
 MOST_STEP = 2
 #: Objects with frames: at least this many objects, none with more than this share of a folder's pictures, and frames of
@@ -32,8 +33,12 @@ MOST_STEP = 2
 LEAST_OBJECTS = 3
 MOST_SHARE = 1 / 3
 LEAST_CLOSER = 0.15
+#: Frames of one object correlate at least this much, in the median: if names count the objects (car1_, obj_12-), and
+#: if they may as well name kinds (poodle_, 2020_).
+LEAST_OF_COUNTED, LEAST_OF_OTHERS = 0.5, 0.95
 
 _NUMBERED = re.compile(r"(?P<prefix>.*?)(?P<number>[0-9]{1,9})\Z", re.DOTALL)
+_COUNTED = re.compile(r".*[^\W\d_][\W_]*[0-9]{1,9}[\W_]*\Z", re.DOTALL)
 _VERSION = re.compile(r"(?P<source>.+)\.rf\.[0-9a-zA-Z]{16,64}\Z", re.DOTALL)
 
 Pairs = list[tuple[int, int]]
@@ -75,26 +80,30 @@ def _neighbours(runs: Iterable[list[_Numbered]], thumbnails: Any) -> Pairs:
         for first, second in zip(frames, frames[step:], strict=False)
         if 0 < second.number - first.number <= MOST_STEP
     ]
-    alike = _likeness(pairs, thumbnails) >= NEIGHBOUR_CORRELATION
+    if not pairs:
+        return []
+    rows = np.array(pairs)
+    left, right = thumbnails[rows[:, 0]], thumbnails[rows[:, 1]]
+    alike = (correlations(left, right) >= NEIGHBOUR_CORRELATION) & (differences(left, right) <= NEIGHBOUR_DIFFERENCE)
     return [pair for pair, is_alike in zip(pairs, alike, strict=True) if is_alike]
 
 
 def _objects(by_prefix: Mapping[str, list[_Numbered]], thumbnails: Any) -> Pairs:
     """Neighbours within each object of a folder; none unless the pictures confirm that prefixes are objects."""
-    objects = [[frame.row for frame in frames] for frames in by_prefix.values() if len(frames) > 1]
+    named = {prefix: [frame.row for frame in frames] for prefix, frames in by_prefix.items() if len(frames) > 1}
+    objects = list(named.values())
     pictures = sum(map(len, by_prefix.values()))
     if len(objects) < LEAST_OBJECTS or max(map(len, objects)) > MOST_SHARE * pictures:
         return []
     within = [pair for rows in objects for pair in itertools.pairwise(rows)]
     # A frame of each object beside one of the next object.
     between = [(rows[0], others[len(others) // 2]) for rows, others in itertools.pairwise(objects)]
-    closer = np.median(_likeness(within, thumbnails)) - np.median(_likeness(between, thumbnails))
-    return within if closer >= LEAST_CLOSER else []
+    alike = _median_correlation(within, thumbnails)
+    least = LEAST_OF_COUNTED if all(map(_COUNTED.match, named)) else LEAST_OF_OTHERS
+    closer = alike - _median_correlation(between, thumbnails)
+    return within if alike >= least and closer >= LEAST_CLOSER else []
 
 
-def _likeness(pairs: Pairs, thumbnails: Any) -> Any:
-    """The correlation of each pair, float32 (pairs,)."""
-    if not pairs:
-        return np.zeros(0, np.float32)
+def _median_correlation(pairs: Pairs, thumbnails: Any) -> float:
     rows = np.array(pairs)
-    return correlations(thumbnails[rows[:, 0]], thumbnails[rows[:, 1]])
+    return float(np.median(correlations(thumbnails[rows[:, 0]], thumbnails[rows[:, 1]])))

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from protocol.bounds import TaskId
+from protocol.data_report import DataReport
 from protocol.end_reason import EndReason
 from trainer_worker.project.directory import Directory
 from trainer_worker.project.model_files import FILES, MANIFEST, is_model_file
@@ -25,6 +26,7 @@ MOST_NESTED = 16
 
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 _Word = Annotated[str, Meta(max_length=100)]
+_Warning = Annotated[str, Meta(max_length=10_000)]
 
 
 class ListedFile(msgspec.Struct, frozen=True):
@@ -53,6 +55,8 @@ class Manifest(msgspec.Struct, frozen=True):
     end_reason: EndReason = EndReason.UNKNOWN
     metrics: Annotated[dict[_Word, float | None], Meta(max_length=100)] = {}
     stage_seconds: Annotated[dict[_Word, float], Meta(max_length=100)] = {}
+    warnings: Annotated[list[_Warning], Meta(max_length=10_000)] = []
+    data_report: DataReport = DataReport()
     content: dict[str, Any] = {}
 
     def __post_init__(self) -> None:

@@ -112,6 +112,8 @@ def trained(project: ProjectFolder, manifest: Manifest) -> Trained:
         metrics,
         manifest.stage_seconds,
         manifest.end_reason,
+        tuple(manifest.warnings),
+        manifest.data_report.shortened(),
     )
 
 

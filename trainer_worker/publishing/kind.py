@@ -14,10 +14,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from protocol.data_report import DataReport
 from trainer_worker.exporting.model_description import ModelDescription
 from trainer_worker.layouts.layout import ClassLayout, MaskLayout
 from trainer_worker.layouts.tree import Tree
+from trainer_worker.pictures.headers import Headers
+from trainer_worker.pictures.images import PictureReader
 
+Layout = ClassLayout | MaskLayout
 #: An entry of `held_out` in metrics.json: one held-out picture and how the model did on it.
 Entry = dict[str, Any]
 
@@ -92,6 +96,8 @@ class Kind:
     trainer: the module with `train(attempt)` and `warm_up(cache_dir, threads)`. It is named here and imported by
     training/registry.py, because it loads TensorFlow and a kind doesn't.
     recognise: from the names in a folder to what they mean; TrainingError for what is unclear (see layouts/layout.py).
+    foresee: the report that a training of this layout would begin with, as far as names and headers tell. What the
+    training would refuse stands in it as an error finding with the same code and sentence.
     headline: the name of the metric that says most about a model, a key of TrainingResult.metrics.
     presentation: from the last side of the output's shape to the presentation of such a model. One trainType may make
     models that are used in different ways.
@@ -99,6 +105,7 @@ class Kind:
 
     train_type: str
     trainer: str
-    recognise: Callable[[Tree], ClassLayout | MaskLayout]
+    recognise: Callable[[Tree], Layout]
+    foresee: Callable[[Tree, Layout, PictureReader, Headers], DataReport]
     headline: str
     presentation: Callable[[int], Presentation]

@@ -33,6 +33,14 @@ _INTERIM_FORMAT = "tflite"
 
 
 @dataclass(frozen=True)
+class PublishedModel:
+    """path: the file to hand to the user. warnings: all that its manifest has."""
+
+    path: Path
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Publication:
     """A trained model that is to be published, and what must be known of it.
 
@@ -47,8 +55,8 @@ class Publication:
     proof: HeldOut
     describe: Callable[[Exports, list[str]], tuple[dict[str, Any], dict[str, Any]]]
 
-    def publish(self, attempt: Attempt, interim: bool = False) -> Path:
-        """Export, check and publish the model; returns the file to hand to the user.
+    def publish(self, attempt: Attempt, interim: bool = False) -> PublishedModel:
+        """Export, check and publish the model.
 
         interim: whether a better model of this task will replace this one.
         Files are written and checked in a folder of our own and then copied: nobody can swap one between its check and
@@ -61,20 +69,23 @@ class Publication:
                 stages.enter("publish")
             (work / LABELS).write_text(label_lines(self.labels), "utf-8")
             metrics, manifest = self.describe(exports, [*warnings, *exports.warnings()])
-            metrics = {**metrics, "backbone": self.chosen.facts()}
+            data_report = attempt.data_report
+            metrics = {**metrics, "backbone": self.chosen.facts(), "data_report": msgspec.to_builtins(data_report)}
             (work / METRICS).write_text(json_text(metrics), "utf-8")
             stages.leave()
             manifest = {
                 **_facts_of(job, self.chosen),
                 "labels": list(self.labels),
                 **manifest,
+                "data_report": msgspec.to_builtins(data_report.shortened()),
                 "model_file": exports.model_file(),
                 "stage_seconds": dict(stages.seconds),
                 "interim": interim,
             }
             _add_app_pack(FinishedModel(self.kind, work, manifest, metrics, job.files), attempt.threads)
             folder.add_all(work, functools.partial(attempt.reporter.step, 1.0))
-            return folder.publish(manifest) / exports.model_file()
+            path = folder.publish(manifest) / exports.model_file()
+            return PublishedModel(path, tuple(manifest["warnings"]))
 
     def _export(self, work: Path, attempt: Attempt, interim: bool) -> tuple[Exports, list[str]]:
         """Write the files into `work` and check them. Returns the result, and the warnings from labelling the files."""

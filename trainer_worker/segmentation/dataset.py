@@ -6,16 +6,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 
-from protocol.data_report import Severity
+from protocol.data_report import DataReport, Finding, Severity, finding, gravest_first
 from protocol.errors import TrainingError
 from protocol.options import SegmentationOptions
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.time_budget import INTERIM_MODEL_SHARE
-from trainer_worker.pictures.contents import content_groups, content_hashes
+from trainer_worker.pictures.contents import content_hashes
+from trainer_worker.pictures.copies import (
+    Copies,
+    copies_findings,
+    find_copies,
+    given_split_findings,
+    grouping_findings,
+)
+from trainer_worker.pictures.skipped_findings import unreadable_findings
 from trainer_worker.pictures.splits import Split, given_split, stratified_split
-from trainer_worker.pictures.user_files import skipped_warnings
 from trainer_worker.segmentation.classes import pictures_with, rarest_class
 from trainer_worker.segmentation.folders import Cutting, Examples, MaskFolders, read_pairs
 
@@ -50,8 +58,11 @@ def read_mask_dataset(folders: MaskFolders, options: SegmentationOptions, attemp
         folders.pairs = [folders.pairs[number] for number in order]
     examples = read_pairs(folders, cutting, attempt.threads, reporter.step, budget.by_s(READING_SHARE))
     present = classes_of_pairs(examples, folders)
-    split = split_pairs(folders, present, options, lambda _: reporter.step(1.0))
-    warnings = _warnings(folders, present, split)
+    copies = copies_of_pairs(folders, examples, lambda _: reporter.step(1.0))
+    split = split_pairs(folders, present, copies, options)
+    report = _report(folders, copies, present, split, options)
+    attempt.found(report)
+    warnings = report.warnings()
     fewer = cutting.most_tiles(len(folders.pairs))
     if fewer < options.tiles:
         warnings.append(f"Only {fewer} tiles of each picture were trained on, for lack of memory for {options.tiles}.")
@@ -71,48 +82,71 @@ def _first_rows(examples: Examples) -> Any:
     return np.flatnonzero(np.diff(examples.owners, prepend=-1))
 
 
-def split_pairs(
-    folders: MaskFolders,
-    present: Any,
-    options: SegmentationOptions,
-    on_step: Callable[[float], None] | None = None,
-) -> Split:
-    """Split the pairs, by their numbers, into training and held-out set. Byte-identical pictures stay on one side.
-
-    Both sides get their share of pictures with and without foreground, and of each class. on_step: see content_hashes.
-    """
+def copies_of_pairs(folders: MaskFolders, examples: Examples, on_step: Callable[[float], None] | None = None) -> Copies:
+    """Which pictures belong together. on_step: see content_hashes."""
     pictures = [pair.picture for pair in folders.pairs]
-    groups = content_groups(content_hashes(folders.reader.files, pictures, on_step))
+    contents = content_hashes(folders.reader.files, pictures, on_step)
+    return find_copies([folders.name_of(picture) for picture in pictures], contents, examples.thumbnails)
+
+
+def split_pairs(folders: MaskFolders, present: Any, copies: Copies, options: SegmentationOptions) -> Split:
+    """Split the pairs, by their numbers, into training and held-out set. Copies and series stand on one side.
+
+    Both sides get their share of pictures with and without foreground, and of each class.
+    """
     if (given := folders.callers_split()) is not None:
-        split = given_split(rarest_class(present), groups, *given)
+        split = given_split(rarest_class(present), copies.same_look, *given)
     else:
-        split = stratified_split(rarest_class(present), groups, options.validation_split, options.seed)
+        split = stratified_split(rarest_class(present), copies.together, options.validation_split, options.seed)
     if not (len(split.train) and len(split.held_out)):
         raise TrainingError(
             "too_few_images",
-            f"The {len(folders.pairs)} pictures with masks in images/ are only {len(set(groups.tolist()))} different "
-            "ones; training and scoring each need pictures of their own. Add more.",
+            f"The {len(folders.pairs)} pictures with masks are only {len(np.unique(copies.together))} different ones; "
+            "training and scoring each need pictures of their own. Add more.",
         )
     return split
 
 
-def _warnings(folders: MaskFolders, present: Any, split: Split) -> list[str]:
-    warnings = skipped_warnings(folders.skipped)
-    warnings += [each.sentence for each in folders.findings if each.severity is not Severity.INFO]
-    if folders.classes.listed:
-        return warnings + _class_warnings(folders.classes.names, present, split)
-    return warnings
+def _report(
+    folders: MaskFolders, copies: Copies, present: Any, split: Split, options: SegmentationOptions
+) -> DataReport:
+    """The report on the folder with what pixels tell."""
+    names, report = folders.classes.names, folders.report()
+    pictures = dict(zip(names[1:], present[:, 1:].sum(axis=0).tolist(), strict=True))
+    if (given := folders.callers_split()) is not None:
+        of_split = given_split_findings(copies, given, split)
+    else:
+        apart = np.arange(len(present))
+        alone = stratified_split(rarest_class(present), apart, options.validation_split, options.seed)
+        of_split = grouping_findings(copies, alone)
+    found = [
+        *folders.findings,
+        *unreadable_findings(folders.unreadable),
+        *copies_findings(copies),
+        *of_split,
+        *(_class_findings(names, present, split) if folders.classes.listed else ()),
+    ]
+    return msgspec.structs.replace(
+        report,
+        counts=pictures,
+        split={"train": len(split.train), "held_out": len(split.held_out)},
+        skipped=len(folders.skipped),
+        findings=gravest_first(found),
+    )
 
 
-def _class_warnings(names: Sequence[str], present: Any, split: Split) -> list[str]:
+def _class_findings(names: Sequence[str], present: Any, split: Split) -> list[Finding]:
     """Which classes could not be learned or scored. The background is left out: masks without any are normal."""
     trained, scored = present[split.train].any(axis=0), present[split.held_out].any(axis=0)
-    warnings = []
+    found = []
     for number, name in enumerate(names[1:], start=1):
         if not present[:, number].any():
-            warnings.append(f"No mask holds class {number}, {name!r}: the model can't know it.")
+            sentence, cure = f"No mask holds class {number}, {name!r}: the model can't know it.", ""
         elif not trained[number]:
-            warnings.append(f"No picture to train on shows {name!r}: the model can't know it. Add pictures of it.")
+            sentence, cure = f"No picture to train on shows {name!r}: the model can't know it.", "Add pictures of it."
         elif not scored[number]:
-            warnings.append(f"No held-out picture shows {name!r}: its own score says nothing. Add pictures of it.")
-    return warnings
+            sentence, cure = f"No held-out picture shows {name!r}: its own score says nothing.", "Add pictures of it."
+        else:
+            continue
+        found.append(finding("classes_not_scored", Severity.WARNING, sentence, cure))
+    return found

@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from protocol.bounds import shortened
-from protocol.data_report import MAX_FINDINGS, MAX_SENTENCE_CHARS, DataReport, Finding
+from protocol.data_report import MAX_SENTENCE_CHARS, DataReport, Finding, gravest_first
 from protocol.errors import TrainingError
 from trainer_worker.layouts.class_findings import taken_for_pictures
 from trainer_worker.layouts.layout import Drawing, MaskedFile, MaskFile, MaskLayout, ObjectMasks, Part
@@ -31,6 +31,7 @@ from trainer_worker.layouts.tree import Tree, walk
 from trainer_worker.pictures.decoding_budget import UNLIMITED, DecodingBudget
 from trainer_worker.pictures.grey_scale import with_grey_scale
 from trainer_worker.pictures.images import PictureReader, UnreadableImageError, image_size, read_rgb, rgb_bytes
+from trainer_worker.pictures.likeness import Thumbnail, thumbnail
 from trainer_worker.pictures.litter import NO_PICTURES_BUT_LIKE_THEM, suffix_of
 from trainer_worker.pictures.user_files import SkippedFile, UserFiles
 from trainer_worker.segmentation.classes import (
@@ -63,7 +64,8 @@ class MaskFolders:
     reader: PictureReader
     classes: MaskClasses = FOREGROUND_OR_NOT
     pairs: list[MaskedPicture] = field(default_factory=list)
-    skipped: list[SkippedFile] = field(default_factory=list)
+    left_out: list[SkippedFile] = field(default_factory=list)
+    unreadable: list[SkippedFile] = field(default_factory=list)
     layout: str = ""
     layout_rule: str = ""
     findings: list[Finding] = field(default_factory=list)
@@ -78,8 +80,14 @@ class MaskFolders:
     def meaning(self) -> MaskMeaning:
         return MaskMeaning(self.classes, self.rule, self.object_rule)
 
+    @property
+    def skipped(self) -> list[SkippedFile]:
+        """All files that could be pictures or masks, and are not used."""
+        return [*self.left_out, *self.unreadable]
+
     def skip(self, path: Path, reason: str) -> None:
-        self.skipped.append(SkippedFile(self.name_of(path), reason))
+        """Leave out a pair, because this file of it can't be read."""
+        self.unreadable.append(SkippedFile(self.name_of(path), reason))
 
     def callers_split(self) -> tuple[Any, Any] | None:
         """The numbers of the pairs that train and of those that score, by the caller's own split; None without one.
@@ -116,7 +124,7 @@ class MaskFolders:
             counts={name: counts[name] for name in self.classes.names if counts[name]},
             split=dict(parts),
             skipped=len(self.skipped),
-            findings=tuple(self.findings[:MAX_FINDINGS]),
+            findings=gravest_first(self.findings),
         )
 
 
@@ -126,13 +134,23 @@ def scan_mask_folders(files: UserFiles, decoding: DecodingBudget | None = None) 
     decoding: the memory for reading them later. Raises what recognise_masks raises, and too_few_images.
     """
     tree = walk(files)
-    layout = recognise_masks(tree)
+    folders = mask_folders(recognise_masks(tree), tree, PictureReader(files, decoding or DecodingBudget()))
+    require_enough(folders)
+    return folders
+
+
+def mask_folders(layout: MaskLayout, tree: Tree, reader: PictureReader) -> MaskFolders:
+    """The candidate pairs of a recognised layout. tree: what it was recognised from.
+
+    Raises TrainingError bad_classes.
+    """
+    files = reader.files
     if layout.classes is not None:
         classes = MaskClasses.of(layout.classes)
     else:
         classes = read_classes(files, files.project_dir / layout.classes_file if layout.classes_file else None)
-    folders = MaskFolders(
-        PictureReader(files, decoding or DecodingBudget()),
+    return MaskFolders(
+        reader,
         classes,
         [_masked_picture(files.project_dir, found) for found in layout.pictures],
         [*tree.skipped, *_not_used(layout, tree)],
@@ -140,8 +158,6 @@ def scan_mask_folders(files: UserFiles, decoding: DecodingBudget | None = None) 
         layout_rule=layout.rule,
         findings=list(layout.findings),
     )
-    require_enough(folders)
-    return folders
 
 
 def _not_used(layout: MaskLayout, tree: Tree) -> Iterator[SkippedFile]:
@@ -180,13 +196,14 @@ class Examples:
     """What the model sees: each picture scaled down, or some of its tiles.
 
     pictures: uint8 (n, S, S, 3). masks: uint8 (n, S, S) of 0 and 1, or of class numbers and UNLABELLED.
-    owners: int64 (n,), the index in folders.pairs of the pair that each comes from, rising. unread: the number of pairs
-    for which there was no time.
+    owners: int64 (n,), the index in folders.pairs of the pair that each comes from, rising. thumbnails: uint8 (pairs,
+    16, 16, 3) of the whole pictures. unread: the number of pairs for which there was no time.
     """
 
     pictures: Any
     masks: Any
     owners: Any
+    thumbnails: Any
     unread: int = 0
 
     def rows_of(self, pairs: Any) -> list[int]:
@@ -227,6 +244,7 @@ def read_pairs(
     masks = np.empty((most, side_px, side_px), np.uint8)
     readable: list[MaskedPicture] = []
     owners: list[int] = []
+    thumbnails: list[Thumbnail] = []
     unknown: list[tuple[str, Sequence[float]]] = []
     unread = len(pairs)
     with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="decode") as pool:
@@ -242,9 +260,10 @@ def read_pairs(
                 if isinstance(found, UnknownClassError):
                     unknown.append((folders.name_of(found.path), found.values))
                     continue
-                for picture, mask in found:
+                for picture, mask in found.squares:
                     pictures[len(owners)], masks[len(owners)] = picture, mask
                     owners.append(len(readable))
+                thumbnails.append(found.thumbnail)
                 readable.append(pairs[number])
             on_read(min(1.0, (start + DECODE_BATCH) / len(pairs)))
     if unknown:
@@ -254,7 +273,7 @@ def read_pairs(
     masks = masks[: len(owners)]
     if not pictures_with(masks, len(folders.classes.names))[:, 1:].any():
         raise _no_foreground(folders)
-    return Examples(pictures[: len(owners)], masks, np.array(owners, np.int64), unread)
+    return Examples(pictures[: len(owners)], masks, np.array(owners, np.int64), np.array(thumbnails), unread)
 
 
 def _decide_rules(folders: MaskFolders, threads: int, on_step: Callable[[], None]) -> None:
@@ -283,27 +302,35 @@ def _no_foreground(folders: MaskFolders) -> TrainingError:
     )
 
 
+class _PairExamples(NamedTuple):
+    """What one pair yields. squares: pictures and masks, (S, S) each."""
+
+    squares: list[tuple[Any, Any]]
+    thumbnail: Thumbnail
+
+
 def _examples(
     folders: MaskFolders, number: int, cutting: Cutting
-) -> list[tuple[Any, Any]] | UnreadableImageError | UnknownClassError:
-    """Pictures and masks (S, S) from one pair."""
+) -> _PairExamples | UnreadableImageError | UnknownClassError:
     pair, side_px = folders.pairs[number], cutting.side_px
     try:
         if not cutting.tiles:
             picture = read_rgb(folders.reader, pair.picture, (side_px, side_px))
             mask = read_mask_of(folders.reader, pair, (side_px, side_px), folders.meaning)
-            examples = [(picture, mask)] if (mask != UNLABELLED).any() else []
+            squares = [(picture, mask)] if (mask != UNLABELLED).any() else []
+            small = thumbnail(picture)
         else:
             with whole_pair(folders, pair, side_px) as (picture, mask):
                 random = np.random.default_rng((cutting.seed, number))  # does not depend on other threads
                 chosen = choose(mask, side_px, cutting.most_tiles(len(folders.pairs)), random)
                 # Copies, because views would keep every whole picture of a batch in memory.
-                examples = [(picture[tile.window].copy(), mask[tile.window].copy()) for tile in chosen]
-        if not examples:
+                squares = [(picture[tile.window].copy(), mask[tile.window].copy()) for tile in chosen]
+                small = thumbnail(picture)
+        if not squares:
             raise UnreadableImageError(
                 pair.mask_file(folders.reader), f"every pixel is {UNLABELLED}, which stands for no label"
             )
-        return examples
+        return _PairExamples(squares, small)
     except (UnreadableImageError, UnknownClassError) as error:
         return error
 

@@ -33,6 +33,6 @@ class InterimModel:
     def publish(self, history: History) -> None:
         self._is_wanted = False
         trained = dataclasses.replace(self._trained, history=history)
-        path, _ = publish_segmenter(trained, self._attempt, interim=True)
-        self._attempt.reporter.usable(path)
+        published, _ = publish_segmenter(trained, self._attempt, interim=True)
+        self._attempt.reporter.usable(published.path)
         self._attempt.stages.enter("train")

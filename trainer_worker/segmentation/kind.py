@@ -8,6 +8,7 @@ from trainer_worker.exporting.model_description import ModelDescription
 from trainer_worker.layouts.masks import recognise_masks
 from trainer_worker.publishing.kind import Kind, Presentation, Samples, Snippets
 from trainer_worker.segmentation import card, samples
+from trainer_worker.segmentation.foreseen import foresee
 
 SNIPPETS = Path(__file__).with_name("snippets")
 SNIPPET_NAMES = ("android/Segmenter.kt", "ios/Segmenter.swift", "web/segmenter.mjs")
@@ -50,6 +51,7 @@ KIND = Kind(
     train_type="segmentation",
     trainer="trainer_worker.segmentation.train",
     recognise=recognise_masks,
+    foresee=foresee,
     headline="dice",
     presentation=lambda channels: FOREGROUND if channels == 1 else CLASSES,
 )

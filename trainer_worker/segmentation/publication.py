@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.exporting.checks import Exports, HeldOut
 from trainer_worker.exporting.writers import ModelToExport
 from trainer_worker.exporting.writing import CALIBRATION_PICTURES
-from trainer_worker.publishing.publish import Publication
+from trainer_worker.publishing.publish import Publication, PublishedModel
 from trainer_worker.segmentation.kind import KIND
 from trainer_worker.segmentation.plan import INTERIM_CHECKED
 from trainer_worker.segmentation.predictions import MaskPredictor, decide
@@ -21,8 +20,10 @@ from trainer_worker.segmentation.record import ScoredMasks, TrainedSegmenter, de
 from trainer_worker.segmentation.scores import MaskScores, MaskTally, score_class_masks
 
 
-def publish_segmenter(trained: TrainedSegmenter, attempt: Attempt, interim: bool = False) -> tuple[Path, MaskScores]:
-    """Returns the published file and the scores.
+def publish_segmenter(
+    trained: TrainedSegmenter, attempt: Attempt, interim: bool = False
+) -> tuple[PublishedModel, MaskScores]:
+    """Returns the published model and its scores.
 
     interim: whether a better model will replace this one. Such a model is scored on few pictures, and on squares of
     them even if it is a model for tiles, because that is quicker.

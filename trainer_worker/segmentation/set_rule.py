@@ -14,9 +14,9 @@ from trainer_worker.pictures.images import PictureReader
 from trainer_worker.segmentation.classes import UNLABELLED, MaskClasses
 from trainer_worker.segmentation.listed_rule import listed_rule
 from trainer_worker.segmentation.mask_rule import BLACK_AND_WHITE, MaskRule
-from trainer_worker.segmentation.mask_survey import SurveyedPair, survey
+from trainer_worker.segmentation.mask_survey import survey
 from trainer_worker.segmentation.mask_values import Kind, MaskValues
-from trainer_worker.segmentation.masks import same_shape
+from trainer_worker.segmentation.masks import PictureShape, same_shape
 from trainer_worker.segmentation.unlisted_rule import unlisted_rule
 
 _NAMED_IN_ERRORS = 5
@@ -33,6 +33,14 @@ class DecidedRule(NamedTuple):
     findings: tuple[Finding, ...]
 
 
+class MaskShape(NamedTuple):
+    """The file of a mask, its (height, width) after its own turn by EXIF, and the shape of its picture."""
+
+    file: str
+    size: tuple[int, int]
+    picture: PictureShape
+
+
 def decide_rule(
     reader: PictureReader,
     pairs: Sequence[tuple[Path, Path]],
@@ -46,7 +54,13 @@ def decide_rule(
     Raises TrainingError bad_classes, or bad_masks for masks that fit neither their pictures nor any rule.
     """
     found = survey(reader, pairs, threads, on_step)
-    _require_fitting(found)
+    require_fitting(
+        [
+            MaskShape(values.file, values.size, picture)
+            for values, picture in found
+            if isinstance(values, MaskValues) and picture is not None
+        ]
+    )
     masks = [each.values for each in found if isinstance(each.values, MaskValues)]
     if not masks:
         return DecidedRule(BLACK_AND_WHITE, ())
@@ -54,16 +68,15 @@ def decide_rule(
     return DecidedRule(rule, (*findings, *_on_foreground(masks, rule)))
 
 
-def _require_fitting(found: Sequence[SurveyedPair]) -> None:
+def require_fitting(masks: Sequence[MaskShape]) -> None:
+    """Raise TrainingError bad_masks if masks have another shape than their pictures."""
     misfits = []
-    for values, picture in found:
-        if not isinstance(values, MaskValues) or picture is None:
-            continue
-        size = values.size if picture.turn_for(values.size) == 1 else values.size[::-1]
+    for file, mask_size, picture in masks:
+        size = mask_size if picture.turn_for(mask_size) == 1 else mask_size[::-1]
         if not same_shape(size, picture.size):
-            (height, width), (picture_height, picture_width) = values.size, picture.size
+            (height, width), (picture_height, picture_width) = mask_size, picture.size
             swapped = same_shape(size[::-1], picture.size)
-            misfits.append((f"{values.file} ({width} x {height} for {picture_width} x {picture_height})", swapped))
+            misfits.append((f"{file} ({width} x {height} for {picture_width} x {picture_height})", swapped))
     if not misfits:
         return
     some = ", ".join(text for text, _ in misfits[:_NAMED_IN_ERRORS])
@@ -74,7 +87,7 @@ def _require_fitting(found: Sequence[SurveyedPair]) -> None:
         cure = "Save each mask in the shape of its picture, or leave the pair out."
     raise TrainingError(
         "bad_masks",
-        f"{len(misfits)} of {len(found)} masks have another shape than their pictures: {some}{more}. {cure}",
+        f"{len(misfits)} of {len(masks)} masks have another shape than their pictures: {some}{more}. {cure}",
     )
 
 

@@ -10,7 +10,6 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from protocol.end_reason import EndReason
 from protocol.options import SegmentationOptions
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import Job, TrainingResult
@@ -47,6 +46,7 @@ def train(attempt: Attempt) -> TrainingResult:
     chosen = choose_backbone(job, lambda backbone: SegmenterPlan(pairs, tiles, options, backbone, channels).total_s)
     attempt.reporter.plan(SegmenterPlan(pairs, tiles, options, chosen.backbone, channels).stages())
 
+    attempt.found(folders.report())
     stages.enter("read")
     data = read_mask_dataset(folders, options, attempt)
     plan = SegmenterPlan(len(folders.pairs), data.tiles_each, options, chosen.backbone, channels)
@@ -63,18 +63,17 @@ def train(attempt: Attempt) -> TrainingResult:
     del learned
     if data.examples.unread:
         history.was_cut_short()
-    if history.end_reason is EndReason.DIVERGED:
-        rate, broke = f"learningRate={options.learning_rate:g} is too high", f"epoch {len(history.epochs) + 1}"
-        data.warnings.append(f"{rate}: {broke} broke the model, so the one from before it is kept. Try a tenth of it.")
+    data.warnings.extend(history.warnings(options.learning_rate))
 
-    model_path, scores = publish_segmenter(dataclasses.replace(trained, history=history), attempt)
+    published, scores = publish_segmenter(dataclasses.replace(trained, history=history), attempt)
     stages.leave()
     return TrainingResult(
-        model_path=model_path,
+        model_path=published.path,
         metrics=headline(scores, len(folders.pairs)),
         stage_seconds=stages.seconds,
         end_reason=history.end_reason,
-        details={"epochs": len(history.epochs), "warnings": data.warnings},
+        warnings=published.warnings,
+        epochs=len(history.epochs),
     )
 
 

@@ -128,7 +128,7 @@ class Child:
             except Cancelled:
                 return m.Result(*key, cancelled=True)
             except Exception as error:
-                failure = explain(error)
+                failure = msgspec.structs.replace(explain(error), data=reporter.data_report.shortened())
                 log.warning("action=task.failed task=%s attempt=%d code=%s", *key, failure.code, exc_info=True)
                 return m.Result(*key, failure=failure)
             finally:
@@ -168,7 +168,14 @@ class Child:
             Pace(self._settings.cache_dir, job.train_type).add(*reporter.seconds)
         job.checkpoints.clear()
         tidy_project(project, self._settings.keep_models)
-        return Trained(str(result.model_path), result.metrics, result.stage_seconds, result.end_reason)
+        return Trained(
+            str(result.model_path),
+            result.metrics,
+            result.stage_seconds,
+            result.end_reason,
+            tuple(result.warnings),
+            reporter.data_report.shortened(),
+        )
 
     def _send(self, message: m.Message) -> None:
         with self._send_lock:

@@ -42,12 +42,15 @@ def train_types() -> tuple[str, ...]:
 
 def load_kinds() -> dict[str, Kind]:
     """The kind of every trainType. Raises TypeError where a part is missing, ValueError where one is misnamed."""
-    kinds: dict[str, Kind] = {}
-    for name in train_types():
-        kinds[name] = importlib.import_module(KIND_MODULES[name]).KIND
-        if kinds[name].train_type != name:
-            raise ValueError(f"{KIND_MODULES[name]} describes trainType={kinds[name].train_type} instead of {name}.")
-    return kinds
+    return {name: load_kind(name) for name in train_types()}
+
+
+def load_kind(name: str) -> Kind:
+    """The kind of one trainType. Raises what load_kinds raises."""
+    kind: Kind = importlib.import_module(KIND_MODULES[name]).KIND
+    if kind.train_type != name:
+        raise ValueError(f"{KIND_MODULES[name]} describes trainType={kind.train_type} instead of {name}.")
+    return kind
 
 
 def load_trainers(cache_dir: Path, threads: int) -> dict[str, Train]:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from protocol.data_report import DataReport
 from protocol.messages import Report
 from protocol.text import as_utf8
 from trainer_worker.attempt.job import Cancelled, PlannedStage
@@ -51,6 +52,7 @@ class PipeReporter:
         self._epoch = 0
         self._metrics: dict[str, float] = {}
         self._model_path = ""
+        self.data_report = DataReport()
         self._cancelled = threading.Event()
         self._stop = threading.Event()
         self._wake = threading.Condition()
@@ -100,6 +102,9 @@ class PipeReporter:
         self._epoch = number
         self._metrics = _floats(metrics)
         self._put()
+
+    def found(self, report: DataReport) -> None:
+        self.data_report = report
 
     def usable(self, model_path: Path) -> None:
         self._model_path = as_utf8(str(model_path))

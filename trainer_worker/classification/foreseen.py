@@ -1,0 +1,30 @@
+"""What a classifier's training would say of a folder before it decodes any picture."""
+
+from __future__ import annotations
+
+import msgspec
+
+from protocol.data_report import DataReport, gravest_first
+from protocol.errors import TrainingError
+from trainer_worker.classification.folders import class_folders, keep_trainable
+from trainer_worker.layouts.count_findings import count_findings
+from trainer_worker.layouts.layout import ClassLayout, MaskLayout
+from trainer_worker.layouts.tree import Tree
+from trainer_worker.pictures.headers import Headers
+from trainer_worker.pictures.images import PictureReader
+
+
+def foresee(tree: Tree, layout: ClassLayout | MaskLayout, reader: PictureReader, headers: Headers) -> DataReport:
+    """See Kind.foresee. Pictures whose header can't be read are left out, as the training leaves them out."""
+    assert isinstance(layout, ClassLayout)
+    folders = class_folders(layout, tree, reader)
+    report = folders.report()
+    numbers = {picture.path: number for number, picture in enumerate(layout.pictures)}
+    unreadable = {numbers[path]: error for path, error in headers.unreadable.items()}
+    try:
+        kept = keep_trainable(folders, unreadable)
+    except TrainingError as error:
+        return msgspec.structs.replace(report, findings=(error.finding(), *report.findings))
+    return msgspec.structs.replace(
+        report, findings=gravest_first([*kept.findings, *count_findings(*kept.trained_and_scored())])
+    )

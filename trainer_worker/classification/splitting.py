@@ -1,0 +1,89 @@
+"""Splits a classifier's pictures into training and held-out set, and reports what was found in the folder."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+
+from protocol.data_report import DataReport, Finding, Severity, finding, gravest_first
+from protocol.errors import TrainingError
+from protocol.options import TrainingOptions
+from trainer_worker.classification.dataset import Dataset
+from trainer_worker.layouts.count_findings import count_findings
+from trainer_worker.pictures.copies import (
+    Copies,
+    copies_findings,
+    find_copies,
+    given_split_findings,
+    grouping_findings,
+)
+from trainer_worker.pictures.skipped_findings import unreadable_findings
+from trainer_worker.pictures.splits import Split, given_split, stratified_split
+from trainer_worker.project.continuation import LastTraining
+
+
+def split_dataset(data: Dataset, options: TrainingOptions, last: LastTraining | None) -> tuple[Split, DataReport]:
+    """The split, and the report with what pixels tell. Copies and series stand on one side of the split.
+
+    Raises TrainingError too_few_classes when no picture could score the model.
+    """
+    folders = data.folders
+    names = [folders.name_of(row) for row in range(len(folders.files))]
+    copies = find_copies(names, data.contents, data.thumbnails)
+    given = folders.callers_split()
+    if given is None:
+        sides = last.sides(data.contents) if last else None
+        split = stratified_split(folders.classes, copies.together, options.validation_split, options.seed, sides)
+    else:
+        split = given_split(folders.classes, copies.same_look, *given)
+    if not len(split.held_out):
+        raise TrainingError(
+            "too_few_classes",
+            f"The images of {', '.join(folders.labels)} are copies of one picture for each class, or the same in "
+            "several classes; scoring the model needs two different pictures of a class. Add more.",
+        )
+    if given is None:
+        alone = stratified_split(folders.classes, np.arange(len(names)), options.validation_split, options.seed)
+        of_split = grouping_findings(copies, alone)
+    else:
+        of_split = given_split_findings(copies, given, split)
+    return split, _report(data, copies, split, of_split)
+
+
+def _report(data: Dataset, copies: Copies, split: Split, of_split: list[Finding]) -> DataReport:
+    folders = data.folders
+    found = [
+        *folders.findings,
+        *unreadable_findings(data.unreadable),
+        *copies_findings(copies, folders.classes),
+        *of_split,
+        *_not_scored(data, split),
+        *count_findings(*folders.trained_and_scored()),
+    ]
+    used = {"train": len(split.train), "held_out": len(split.held_out)}
+    unused = len(folders.files) - len(split.train) - len(split.held_out)
+    return msgspec.structs.replace(
+        folders.report(),
+        split=used | ({"unused": unused} if unused else {}),
+        skipped=len(data.skipped),
+        findings=gravest_first(found),
+    )
+
+
+def _not_scored(data: Dataset, split: Split) -> list[Finding]:
+    """Classes of which no picture scores the model."""
+    folders = data.folders
+    scored = set(folders.classes[split.held_out].tolist())
+    missing = [label for index, label in enumerate(folders.labels) if index not in scored]
+    if not missing:
+        return []
+    why = "because all its pictures are copies" if folders.callers_split() is None else "by the folder's own split"
+    return [
+        finding(
+            "classes_not_scored",
+            Severity.WARNING,
+            f"Without a held-out picture, {why}: {', '.join(missing)}. Nothing tells how well the model knows a class "
+            "that is not scored.",
+            "Add different pictures of them.",
+        )
+    ]

@@ -1,0 +1,67 @@
+"""What a segmenter's training would say of a folder before it decodes any picture or mask."""
+
+from __future__ import annotations
+
+import msgspec
+
+from protocol.bounds import shortened
+from protocol.data_report import MAX_SENTENCE_CHARS, DataReport, Severity, finding
+from protocol.errors import TrainingError
+from trainer_worker.layouts.layout import ClassLayout, MaskLayout
+from trainer_worker.layouts.tree import Tree
+from trainer_worker.pictures.headers import Headers
+from trainer_worker.pictures.images import PictureReader
+from trainer_worker.segmentation.folders import MaskFolders, mask_folders, require_enough
+from trainer_worker.segmentation.mask_sources import MaskedPicture
+from trainer_worker.segmentation.masks import PictureShape
+from trainer_worker.segmentation.set_rule import MaskShape, require_fitting
+
+#: With fewer pictures than this, the score of a segmenter rests on three or fewer.
+FEW_PAIRS = 20
+
+
+def foresee(tree: Tree, layout: ClassLayout | MaskLayout, reader: PictureReader, headers: Headers) -> DataReport:
+    """See Kind.foresee. Pairs of which a header can't be read are left out, as the training leaves them out."""
+    assert isinstance(layout, MaskLayout)
+    try:
+        folders = mask_folders(layout, tree, reader)
+    except TrainingError as error:
+        rule = shortened(layout.rule, MAX_SENTENCE_CHARS)
+        return DataReport(layout.name, rule, len(layout.pictures), findings=(error.finding(), *layout.findings))
+    report = folders.report()
+    shapes = [shape for pair in folders.pairs for shape in _mask_shapes(folders, pair, headers)]
+    for pair in folders.pairs:
+        for path in (pair.picture, *pair.mask_files(reader)):
+            if damage := headers.unreadable.get(folders.name_of(path)):
+                folders.skip(damage.path, damage.reason)
+    folders.pairs = [pair for pair in folders.pairs if not _is_lost(folders, pair, headers)]
+    try:
+        require_enough(folders)
+        folders.callers_split()
+        require_fitting(shapes)
+    except TrainingError as error:
+        return msgspec.structs.replace(report, findings=(error.finding(), *report.findings))
+    if len(folders.pairs) >= FEW_PAIRS:
+        return report
+    few = finding(
+        "few_pairs",
+        Severity.WARNING,
+        f"There are only {len(folders.pairs)} pictures with masks, so the model's score says little.",
+        f"Add pictures with masks until there are {FEW_PAIRS} or more; 100 are better.",
+    )
+    return msgspec.structs.replace(report, findings=(*report.findings, few))
+
+
+def _is_lost(folders: MaskFolders, pair: MaskedPicture, headers: Headers) -> bool:
+    paths = (pair.picture, *pair.mask_files(folders.reader))
+    return any(folders.name_of(path) in headers.unreadable for path in paths)
+
+
+def _mask_shapes(folders: MaskFolders, pair: MaskedPicture, headers: Headers) -> list[MaskShape]:
+    """Of the masks whose header was read, as that of their picture was."""
+    picture = headers.seen.get(folders.name_of(pair.picture))
+    if picture is None:
+        return []
+    names = map(folders.name_of, pair.mask_files(folders.reader))
+    shape = PictureShape(picture.size, picture.turn)
+    return [MaskShape(name, headers.seen[name].size, shape) for name in names if name in headers.seen]
