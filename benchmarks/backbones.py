@@ -22,6 +22,7 @@ from benchmarks.machine import describe_machine
 from benchmarks.recipes import COMPARISON, copy_class_folders
 from conf.settings import ROOT
 from protocol.options import BACKBONES
+from protocol.project_layout import LATEST, MODELS
 
 STAGES = ("features", "train", "export", "check")
 
@@ -36,7 +37,7 @@ def measure(backbone: str, seed: int, arguments: argparse.Namespace) -> dict[str
         project = Path(folder)
         copy_class_folders(arguments.dataset, project, arguments.per_class)
         outcome = COMPARISON.run("tfmodel", project, flags)
-        return {**outcome, "model_mb": (project / "models" / "recipe" / "model.tflite").stat().st_size / 1e6}
+        return {**outcome, "model_mb": (project / MODELS / LATEST / "model.tflite").stat().st_size / 1e6}
 
 
 def _figure(run: dict[str, Any], key: str) -> float:

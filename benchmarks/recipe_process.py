@@ -28,7 +28,8 @@ from trainer_worker.project.folder import ProjectFolder
 class Run:
     """What one recipe has to do.
 
-    quick: train only one epoch in each stage. eager: use Keras's fit without graphs, which is quicker for few steps.
+    quick: train only one epoch in each stage, and without a rehearsal, since the seconds do not matter then.
+    eager: use Keras's fit without graphs, which takes less time for few steps.
     Only TFModel's trainer uses the option `backbone` and weights_file. The other recipes use lite0.
     """
 
@@ -94,7 +95,8 @@ def run_one(
         prepare(run)
     if given.recipe not in recipes:
         return
-    _rehearse(recipes[given.recipe], run, make_rehearsal)
+    if not run.quick:
+        _rehearse(recipes[given.recipe], run, make_rehearsal)
     keras.utils.set_random_seed(run.options.seed)
     outcome = recipes[given.recipe](run)
     print(json.dumps(asdict(replace(outcome, peak_mb=_peak_mb()))))

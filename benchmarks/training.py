@@ -34,9 +34,10 @@ from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.classification.features import FeatureExtractor, PictureFeatures
 from trainer_worker.classification.fine_tuning import LabelledFeatures, build_classifier, fit
 from trainer_worker.classification.variations import variation_of
+from trainer_worker.layouts.picture_index import PictureIndex
+from trainer_worker.layouts.tree import walk
 from trainer_worker.pictures.contents import content_hashes
 from trainer_worker.pictures.images import PictureReader, read_rgb
-from trainer_worker.pictures.listing import find_images
 from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.project.folder import ProjectFolder
 
@@ -50,7 +51,7 @@ TARGET_OF_MEMORY, TARGET_OF_PREDICT, TARGET_OF_TRAINING = 0.85, 6.0, 0.9
 def photos(count: int, folder: Path) -> tuple[str, list[Path]]:
     """The photos of flowers5 if it lies next to the project, else random crops of two photos, saved in `folder`."""
     if FLOWERS.is_dir():
-        files = find_images(READER.files, FLOWERS, recursive=True).pictures
+        files = [FLOWERS / path for path in PictureIndex(walk(UserFiles.at(FLOWERS))).paths]
         rows = np.linspace(0, len(files) - 1, count).astype(int)
         return "flowers5", [files[row] for row in rows]
     rng = np.random.default_rng(0)

@@ -79,6 +79,12 @@ def is_task_id(text: str) -> bool:
     return _task_id.fullmatch(text) is not None
 
 
+def refuse_other_than_task_id(text: str) -> None:
+    """Raise ValueError unless this is a well-formed task id. Ask before a task id becomes the name of a folder."""
+    if not is_task_id(text):
+        raise ValueError(f"task id {text[:80]!r} can't name a folder; a task id has 32 lower-case hexadecimal digits")
+
+
 def shortened(text: str, max_chars: int) -> str:
     """Return `text` in at most `max_chars` characters.
 

@@ -1,4 +1,4 @@
-"""The two folders that the worker makes in every project. Pure."""
+"""The two folders that the worker makes in every project, and the link to its newest model. Pure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 #: For the models, and for what can be made anew.
 MODELS, KEPT = "models", ".tfmodel"
+#: The link in models/ to the model that was published last.
+LATEST = "latest"
 
 
 def worker_folder(steps: Sequence[str]) -> str:

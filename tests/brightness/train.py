@@ -16,8 +16,9 @@ from trainer_worker.attempt.job import PlannedStage, TrainingResult
 from trainer_worker.backbones.backbone import Backbone, ChosenBackbone
 from trainer_worker.exporting.checks import Exports, HeldOut
 from trainer_worker.exporting.writers import ModelToExport
+from trainer_worker.layouts.picture_index import PictureIndex
+from trainer_worker.layouts.tree import walk
 from trainer_worker.pictures.images import PictureReader, read_rgb
-from trainer_worker.pictures.listing import find_images
 from trainer_worker.publishing.publish import Publication
 
 HELD_OUT = 4
@@ -29,8 +30,8 @@ def train(attempt: Attempt) -> TrainingResult:
     attempt.reporter.plan([PlannedStage(name, 1.0) for name in ("train", "export", "check", "publish")])
     attempt.stages.enter("train")
     reader = PictureReader(job.project.files)
-    found = find_images(reader.files, job.project_dir / "images")
-    pictures = np.stack([read_rgb(reader, path, (side, side)) for path in found.pictures])
+    found = [job.project_dir / path for path in PictureIndex(walk(reader.files)).all_below("images")]
+    pictures = np.stack([read_rgb(reader, path, (side, side)) for path in found])
     truth = pictures.mean(axis=(1, 2, 3)) / 255
     model = _fit(pictures[HELD_OUT:], truth[HELD_OUT:])
     held_out, held_out_truth = pictures[:HELD_OUT], truth[:HELD_OUT]
@@ -38,7 +39,7 @@ def train(attempt: Attempt) -> TrainingResult:
     result = {"mean_error": _mean_error(predicted, held_out_truth), "images": float(len(pictures))}
 
     def describe(exports: Exports, warnings: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-        scored = zip(found.pictures, held_out_truth, predicted[:, 0], strict=False)
+        scored = zip(found, held_out_truth, predicted[:, 0], strict=False)
         metrics = {
             "headline": f"{KIND.headline}: mean difference between the brightness said and the true one",
             "final": result,

@@ -19,7 +19,7 @@ def start() -> list[Any]:
 
 
 def gradients() -> list[list[Any]]:
-    """Of each step and weight."""
+    """The gradients of each step, for each weight."""
     random = np.random.default_rng(1)
     return [
         [tf.constant(random.normal(size=shape) * length, tf.float32) for shape in ((3, 4), (4,))]

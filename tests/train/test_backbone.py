@@ -53,7 +53,7 @@ def test_a_backbone_is_cut_where_its_fields_say(backbone: Backbone, image_size: 
 
 @each_backbone
 def test_every_cut_takes_the_last_map_of_its_size(backbone: Backbone) -> None:
-    """A skip connection that left blocks out would work, only worse."""
+    """A skip connection that left out blocks would still work, but less well."""
     model = backbone.build(64)
     names = [layer.name for layer in model.layers]
     blocks = [name for name in names if name.endswith(("_add", "_project"))]

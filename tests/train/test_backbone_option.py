@@ -1,4 +1,4 @@
-"""The option `backbone` through whole trainings: what was used is written down, and nothing of two is mixed up."""
+"""The option `backbone` in whole trainings: what was used is recorded, and files of two backbones are never mixed."""
 
 from __future__ import annotations
 

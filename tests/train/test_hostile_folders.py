@@ -44,7 +44,7 @@ def job_on(project: Path, work_dir: Path, name: str = "t1") -> Job:
 
 
 def change_values(path: Path, value: float) -> None:
-    """The last arrays of a checkpoint, or half of a picture's features, with a checksum that is right."""
+    """Change the last arrays of a checkpoint, or half of a picture's features, and write the checksum that fits."""
     content = path.read_bytes()[:-4]
     facts_bytes = 8 + int.from_bytes(content[:8]) if path.suffix == ".checkpoint" else 0
     count = (len(content) - facts_bytes) // 8

@@ -73,7 +73,7 @@ def test_a_training_leaves_no_objects_behind(trainer: Callable[[Path], Callable[
 
 @pytest.mark.parametrize(("ours", "leaks"), [(True, False), (False, True)])
 def test_kerass_own_update_leaks_the_graph_and_ours_does_not(ours: bool, leaks: bool) -> None:
-    """The second is the control: it is a reason for an optimizer of our own."""
+    """Keras's update is the control, and a reason for an optimizer of our own."""
 
     def train_a_layer(_: int) -> None:
         variable = keras.Variable(np.zeros(3, np.float32))

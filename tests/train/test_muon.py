@@ -97,11 +97,11 @@ def test_all_convolutions_of_a_decoder_but_the_last_are_its_kernels(
     policy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training_copies, "quick_policy", lambda: policy)
-    twin = training_copies.decoder_twin(unet.build_decoder([(64 // stride, 64 // stride, 8) for stride in STRIDES]))
-    kernels = unet.normalized_kernels(twin)
-    expected = [weight for weight in twin.trainable_variables if len(weight.shape) == 4][:-1]
+    copy = training_copies.copy_of_decoder(unet.build_decoder([(64 // stride, 64 // stride, 8) for stride in STRIDES]))
+    kernels = unet.normalized_kernels(copy)
+    expected = [weight for weight in copy.trainable_variables if len(weight.shape) == 4][:-1]
     assert [kernel.path for kernel in kernels] == [weight.path for weight in expected]
-    assert len(Muon(twin.trainable_variables, kernels).state) > len(kernels)
+    assert len(Muon(copy.trainable_variables, kernels).state) > len(kernels)
 
 
 def test_its_state_goes_on_where_it_was() -> None:
@@ -124,7 +124,7 @@ def test_its_state_goes_on_where_it_was() -> None:
 
 
 def test_nan_gets_into_the_weights() -> None:
-    """So that the training sees that it is broken."""
+    """The weights have to show it, so that the training sees that it is broken."""
     weights = start()
     muon(weights).apply([gradient * math.nan for gradient in gradients(1)])
     assert np.isnan(np.asarray(weights[0])).all()

@@ -108,7 +108,7 @@ def metrics_of(result: TrainingResult) -> dict[str, Any]:
 
 @pytest.mark.slow
 def test_it_learns_and_wrong_masks_do_not(trained: tuple[TrainingResult, RecordingReporter], project: Path) -> None:
-    """The control: the same pictures with each other's masks. What scores well there scores nothing real."""
+    """The control: the same pictures with each other's masks. A good score there would be worthless."""
     masks = sorted((project / "masks").glob("digits_*"))
     contents = [path.read_bytes() for path in masks]
     for path, content in zip(masks, contents[1:] + contents[:1], strict=True):

@@ -84,7 +84,7 @@ def test_each_class_is_learned(project: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_each_others_masks_teach_nothing(project: Path) -> None:
-    """The control: what scores well there scores nothing real."""
+    """The control: a good score with the masks of other pictures would be worthless."""
     examples = read_pairs(scan_mask_folders(UserFiles.at(project)), Cutting(SIDE), 2, lambda fraction: None)
     keras.utils.set_random_seed(1)
     encoder = unet.build_encoder(LITE0, SIDE)
@@ -129,7 +129,7 @@ def the_pack_speaks_of_the_classes(result: TrainingResult, folder: Path) -> None
 
 
 def the_file_scores_as_told(project: Path, result: TrainingResult, metrics: dict[str, Any]) -> None:
-    """From the files alone, as a user of the model would."""
+    """Whether the model scores as told, from its files alone, as a user of the model would find out."""
     files = [project / row["file"] for row in metrics["held_out"]]
     pictures = np.stack([read_rgb(file, (SIDE, SIDE)) for file in files])
     classes = read_classes(UserFiles.at(project))

@@ -112,7 +112,7 @@ def test_a_budget_that_is_too_short_for_all_pictures_says_so(tmp_path: Path, mon
 def test_a_segmenter_of_a_budget_has_a_first_model_too(
     tmp_path: Path, tiles: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In the midst of the first epoch where the time wants it; scored on few pictures, or squares of them."""
+    """It may come in the middle of the first epoch. It is scored on few pictures, or few tiles of pictures."""
     monkeypatch.setattr(interim_model, "INTERIM_MODEL_SHARE", 0.0)
     monkeypatch.setattr(publication, "INTERIM_CHECKED", 3)
     project = tmp_path / "project"

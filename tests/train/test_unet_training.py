@@ -137,7 +137,7 @@ def test_a_loss_that_is_no_number_keeps_the_epoch_before(
 def test_weights_that_the_last_step_of_an_epoch_broke_are_not_kept(
     encoder: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The losses are numbers all the while."""
+    """All losses are finite, so only the weights show it."""
 
     def steps_that_break(copy: Any, optimizer: Any, loss_of: MaskLoss) -> Any:
         step, taken = training_step(copy, optimizer, loss_of), 0
@@ -162,7 +162,7 @@ def test_weights_that_the_last_step_of_an_epoch_broke_are_not_kept(
 def test_the_rate_falls_with_the_time_where_that_ends_the_training(
     encoder: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the time all but over, the weights hardly turn any more; at its beginning, the control, they do."""
+    """When the time is nearly over, the weights hardly change any more. At its beginning, the control, they do."""
 
     def direction(decoder: Any) -> Any:  # a kernel's length is set before the first step
         kernel = decoder.get_layer("mix_2_conv").get_weights()[0]

@@ -41,7 +41,7 @@ class Uneven:
     scored: np.ndarray
 
     def recalls(self) -> np.ndarray:
-        """Share of the scored pictures of each class that the classifier names right, float (4,)."""
+        """Share of the scored pictures of each class that are classified correctly, float (4,)."""
         predicted = predict(self.classifier, self.features.views[0][self.scored]).argmax(axis=1)
         truth = self.features.classes[self.scored]
         return np.array([(predicted[truth == label] == label).mean() for label in range(len(DIGITS))])

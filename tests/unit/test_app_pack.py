@@ -70,7 +70,7 @@ def manifest(train_type: str = "classification") -> dict[str, Any]:
 
 def metrics(train_type: str = "classification") -> dict[str, Any]:
     both: dict[str, Any] = {
-        "images": {"train": 10, "validation": 2, "held_out": 5},
+        "images": {"train": 12, "held_out": 5},
         "skipped": [{"file": "broken.jpg", "reason": "damaged"}],
         "warnings": ["The same picture stands in different classes: x, y."],
     }

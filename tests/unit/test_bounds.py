@@ -63,6 +63,8 @@ def test_no_field_of_a_message_is_unbounded(struct: Any) -> None:
 )
 def test_a_task_id_is_32_hexadecimal_digits(task_id: str) -> None:
     assert not bounds.is_task_id(task_id)
+    with pytest.raises(ValueError, match="can't name a folder"):
+        bounds.refuse_other_than_task_id(task_id)
     for message in (m.Lookup(1, task_id), m.Submit(1, make_spec(task_id))):
         with pytest.raises(wire.WireError, match=r"task_id"):
             wire.decode(wire.encode(message), m.WebToBroker)

@@ -154,6 +154,29 @@ def test_what_is_no_table_is_no_crash(content: bytes) -> None:
     assert error_of(odd).code == "no_images"
 
 
+def with_latin_1_list(tree: Tree, name: str = "labels.csv") -> Tree:
+    """The tree with a list that a spreadsheet saved in the old character set of Western Europe."""
+    files = dict(sorted({**tree.files, name: 30}.items()))
+    content = "file,label\n0.jpg,m\xe9duse\n1.jpg,chat\n".encode("latin-1")
+    return Tree(files, tree.folders, lambda path: content if path == name else tree.read_small(path))
+
+
+def test_a_damaged_list_is_named_with_its_reason() -> None:
+    error = error_of(with_latin_1_list(tree_of(pictures("images", 4))))
+    assert error.code == "no_images"
+    assert "labels.csv is not used: it is not UTF-8 text. If it lists the classes" in error.error
+    folders = recognise_classes(with_latin_1_list(tree_of(pictures("cat", 4), pictures("dog", 4))))
+    lists = with_latin_1_list(
+        tree_of(pictures("", 6), texts={"train.csv": rows("image,label", "{n}.jpg,{kind}")}), "more.csv"
+    )
+    for layout, severity in ((folders, "info"), (recognise_classes(lists), "warning")):
+        found = next(finding for finding in layout.findings if finding.code == "unreadable_list")
+        assert (found.severity, found.cure) == (
+            severity,
+            "If it lists the classes of pictures, save it again as a CSV file in UTF-8.",
+        )
+
+
 def test_boxes_in_a_list_are_named() -> None:
     text = rows("filename,width,height,class,xmin,ymin,xmax,ymax", "{n}.jpg,9,9,{kind},1,1,2,2")
     error = error_of(tree_of(pictures("train", 6), texts={"train/_annotations.csv": text}))

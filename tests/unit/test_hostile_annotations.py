@@ -36,7 +36,10 @@ def project(tmp_path: Path) -> Path:
 
 
 def write_coco(project: Path, segmentations: list[Any], **other: Any) -> None:
-    """The first pictures have these, and the others a square. Python writes NaN and Infinity, too."""
+    """Write a COCO file. The first pictures have these segmentations, and the others a square.
+
+    Python's JSON may hold NaN and Infinity, too.
+    """
     images = [{"id": n, "file_name": f"{n}.jpg", **IMAGE} for n in range(8)]
     shapes = [*segmentations, *[[SQUARE]] * (8 - len(segmentations))]
     annotations = [{"image_id": n, "category_id": 1, "segmentation": shape} for n, shape in enumerate(shapes)]
@@ -45,7 +48,7 @@ def write_coco(project: Path, segmentations: list[Any], **other: Any) -> None:
 
 
 def read(project: Path) -> tuple[MaskFolders, dict[str, str]]:
-    """What is left, and the reasons of what is not."""
+    """The pictures that are left, and the reasons for those that are not."""
     folders = scan_mask_folders(UserFiles.at(project))
     read_pairs(folders, Cutting(32), 2, lambda share: None)
     return folders, {skip.file: skip.reason for skip in folders.skipped}

@@ -286,10 +286,11 @@ def test_reading_prints_nothing(tmp_path: Path) -> None:
     (tmp_path / "cut.tif").write_bytes((tmp_path / "cut.tif").read_bytes()[:-60])
     code = (
         "import sys; from pathlib import Path; from trainer_worker.pictures.images import *\n"
-        "from trainer_worker.pictures.listing import *\n"
+        "from trainer_worker.layouts.picture_index import *; from trainer_worker.layouts.tree import walk\n"
         "for folder in sys.argv[1:]:\n"
         "    reader = PictureReader(UserFiles.at(Path(folder)))\n"
-        "    for path in find_images(reader.files, Path(folder)).pictures:\n"
+        "    for name in PictureIndex(walk(reader.files)).paths:\n"
+        "        path = Path(folder) / name\n"
         "        try: read_rgb(reader, path, (32, 32)); image_size(reader, path)\n"
         "        except UnreadableImageError: pass\n"
         "assert 'tensorflow' not in sys.modules\n"

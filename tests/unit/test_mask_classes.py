@@ -12,10 +12,10 @@ from PIL import Image
 
 from protocol.errors import TrainingError
 from tests.picture_reading import read_mask
+from trainer_worker.layouts.layout import MAX_CLASSES
 from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.segmentation.classes import (
     FOREGROUND_OR_NOT,
-    MAX_CLASSES,
     MaskClasses,
     pictures_with,
     rarest_class,

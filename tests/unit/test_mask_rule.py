@@ -203,7 +203,7 @@ STOPS: dict[str, tuple[Writer, str, str]] = {
     "two kinds of object": (
         lambda mask, path, number: saved(grey(mask, 0, 1 + number % 2), path),
         "bad_classes",
-        r"3 kinds of pixels.*0 \(.*%\).*this one would fit:\nbackground\nclass_1\nclass_2\n",
+        r"3 kinds of pixels.*0 \(.*%\).*This one would fit, with names of your own:\nbackground\nclass_1\nclass_2\n",
     ),
     "numbers beyond the list's": (
         lambda mask, path, number: saved(grey(mask, 0, (100, 200)[number % 2]), path),
@@ -237,7 +237,7 @@ STOPS: dict[str, tuple[Writer, str, str]] = {
             Image.fromarray(np.random.default_rng(number).integers(0, 256, (HEIGHT, WIDTH, 3)).astype(np.uint8)), path
         ),
         "bad_masks",
-        "as photos do",
+        "look like photos",
     ),
     "sides swapped": (
         lambda mask, path, number: saved(grey(mask.T), path),

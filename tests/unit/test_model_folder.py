@@ -82,7 +82,7 @@ def test_a_leftover_of_the_same_attempt_is_removed(tmp_path: Path) -> None:
 
 def test_success_removes_stale_partial_folders_of_this_task_only(tmp_path: Path) -> None:
     others = {f".{T2}.1.partial", f".{T1}x.1.partial", ".mine.partial"}
-    for name in (f".{T1}.1.partial", f".{T1}.2.rubbish.partial", *others):
+    for name in (f".{T1}.1.partial", f".{T1}.2.replaced.partial", *others):
         (tmp_path / "models" / name).mkdir(parents=True)
     publish(tmp_path, T1, 3)
     assert names(tmp_path) == {T1, "latest", *others}
@@ -131,9 +131,9 @@ def test_of_two_attempts_that_publish_at_the_same_time_one_wins(
 
 
 def test_a_final_folder_without_manifest_is_replaced(tmp_path: Path) -> None:
-    rubbish = tmp_path / "models" / T1
-    rubbish.mkdir(parents=True)
-    (rubbish / "half").write_text("x")
+    unfinished = tmp_path / "models" / T1
+    unfinished.mkdir(parents=True)
+    (unfinished / "half").write_text("x")
     final = publish(tmp_path)
     assert not (final / "half").exists()
     assert read_manifest(final) is not None

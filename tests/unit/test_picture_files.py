@@ -9,11 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from trainer_worker.pictures.listing import find_images
+from trainer_worker.layouts.picture_index import PictureIndex
+from trainer_worker.layouts.tree import walk
 from trainer_worker.pictures.user_files import RefusedFileError, UserFiles
 
 
-def test_find_images_leaves_litter_out_and_odd_names_in(tmp_path: Path) -> None:
+def candidates(root: Path) -> list[str]:
+    return PictureIndex(walk(UserFiles.at(root))).paths
+
+
+def skipped(root: Path) -> dict[str, str]:
+    return {skip.file: skip.reason for skip in walk(UserFiles.at(root)).skipped}
+
+
+def test_litter_is_left_out_and_odd_names_are_not(tmp_path: Path) -> None:
     pictures = ["b.JPG", "a.png", "no_extension", "c.jpg.webp", "photo (1).jpeg", "d.heic", "ünï.png"]
     litter = [
         ".DS_Store",
@@ -33,13 +42,8 @@ def test_find_images_leaves_litter_out_and_odd_names_in(tmp_path: Path) -> None:
     (tmp_path / "__MACOSX").mkdir()
     (tmp_path / "__MACOSX" / "a.png").write_bytes(b"x")
 
-    files = UserFiles.at(tmp_path)
-    assert find_images(files, tmp_path).pictures == sorted(tmp_path / name for name in pictures)
-    assert find_images(files, tmp_path, recursive=True).pictures == sorted(
-        [tmp_path / name for name in pictures] + [tmp_path / "folder.png" / "inside.png"]
-    )
-    assert find_images(files, tmp_path).skipped == []
-    assert find_images(files, tmp_path / "absent").pictures == []
+    assert candidates(tmp_path) == sorted([*pictures, "folder.png/inside.png"])
+    assert skipped(tmp_path) == {}
 
 
 def test_links_that_lead_outside_are_not_followed(tmp_path: Path) -> None:
@@ -54,9 +58,8 @@ def test_links_that_lead_outside_are_not_followed(tmp_path: Path) -> None:
     (inside / "link_gone.png").symlink_to(inside / "gone.png")
     (inside / "folder_out").symlink_to(outside)
 
-    found = find_images(UserFiles.at(inside), inside, recursive=True)
-    assert [p.name for p in found.pictures] == ["a.png", "link_in.png"]
-    assert {skip.file: skip.reason for skip in found.skipped} == {
+    assert candidates(inside) == ["a.png", "link_in.png"]
+    assert skipped(inside) == {
         "folder_out": "it is a link that leads out of the project",
         "link_gone.png": "it is a link to a file that is missing",
         "link_out.png": "it is a link that leads out of the project",
@@ -65,41 +68,37 @@ def test_links_that_lead_outside_are_not_followed(tmp_path: Path) -> None:
 
 def test_pipes_are_no_candidates(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
-    found = find_images(UserFiles.at(tmp_path), tmp_path)
-    assert found.pictures == []
-    assert [(skip.file, skip.reason) for skip in found.skipped] == [("pipe.png", "it is a pipe, a socket or a device")]
+    assert candidates(tmp_path) == []
+    assert skipped(tmp_path) == {"pipe.png": "it is a pipe, a socket or a device"}
 
 
-def test_links_within_the_project_are_followed_to_files_but_not_to_folders(tmp_path: Path) -> None:
+def test_links_in_a_circle_are_named(tmp_path: Path) -> None:
     for name in ("pool", "images"):
         (tmp_path / name).mkdir()
     (tmp_path / "pool" / "a.png").write_bytes(b"x")
     (tmp_path / "images" / "of_pool.png").symlink_to("../pool/a.png")
-    (tmp_path / "images" / "folder").symlink_to("../pool")
     (tmp_path / "images" / "up").symlink_to("..")
     (tmp_path / "images" / "loop.png").symlink_to("loop.png")
     (tmp_path / "images" / "one.png").symlink_to("two.png")
     (tmp_path / "images" / "two.png").symlink_to("one.png")
-    found = find_images(UserFiles.at(tmp_path), tmp_path / "images", recursive=True)
-    assert [path.name for path in found.pictures] == ["of_pool.png"]
-    reasons = {skip.file.removeprefix("images/"): skip.reason for skip in found.skipped}
+    assert candidates(tmp_path) == ["images/of_pool.png", "pool/a.png"]
+    reasons = {file.removeprefix("images/"): reason for file, reason in skipped(tmp_path).items()}
     assert {name for name, reason in reasons.items() if "leads back to itself" in reason} == {
         "loop.png",
         "one.png",
         "two.png",
     }
-    assert {name for name, reason in reasons.items() if "link to a folder" in reason} == {"folder", "up"}
+    assert reasons.keys() - {"loop.png", "one.png", "two.png"} == {"up"}
 
 
 def test_sockets_are_no_candidates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # a socket's path may have 107 bytes only
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind("s.png")
-        found = find_images(UserFiles.at(tmp_path), tmp_path)
-    assert [skip.file for skip in found.skipped] == ["s.png"]
+        assert skipped(tmp_path).keys() == {"s.png"}
 
 
-def test_names_that_are_no_utf8_and_folders_too_deep_end_nothing(tmp_path: Path) -> None:
+def test_names_that_are_not_utf8_and_folders_too_deep_end_nothing(tmp_path: Path) -> None:
     odd = os.fsdecode(b"\xff\xfe.png")
     (tmp_path / odd).write_bytes(b"x")
     here = os.open(tmp_path, os.O_RDONLY)
@@ -109,17 +108,18 @@ def test_names_that_are_no_utf8_and_folders_too_deep_end_nothing(tmp_path: Path)
         os.close(here)
         here = below
     os.close(here)
-    found = find_images(UserFiles.at(tmp_path), tmp_path, recursive=True)
+    found, left_out = candidates(tmp_path), skipped(tmp_path)
+    with pytest.raises(RefusedFileError, match="longer than the system can open"):
+        UserFiles.at(tmp_path).entries(tmp_path / "/".join(["ab"] * 1500))
     subprocess.run(["rm", "-rf", tmp_path / "ab"], check=True)  # too deep for shutil
-    assert [path.name for path in found.pictures] == [odd]
-    assert ["longer than the system can open" in skip.reason for skip in found.skipped] == [True]
+    assert found == [odd]
+    assert ["folders deep" in reason for reason in left_out.values()] == [True]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_folder_without_rights_is_listed(tmp_path: Path) -> None:
     (tmp_path / "closed").mkdir(mode=0)
-    found = find_images(UserFiles.at(tmp_path), tmp_path, recursive=True)
-    assert [(skip.file, "permission" in skip.reason) for skip in found.skipped] == [("closed", True)]
+    assert [(file, "permission" in reason) for file, reason in skipped(tmp_path).items()] == [("closed", True)]
 
 
 @pytest.mark.parametrize("is_link", [True, False])

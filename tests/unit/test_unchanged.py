@@ -112,7 +112,7 @@ def test_files_that_no_trainer_reads_are_not_looked_at(project: Path) -> None:
     assert mark(project) not in ("", before)
 
 
-def test_a_folder_with_a_file_that_is_too_large_has_no_twin(project: Path) -> None:
+def test_a_folder_with_a_file_that_is_too_large_is_never_taken_for_unchanged(project: Path) -> None:
     with (project / "images" / "cat" / "large.png").open("wb") as large:
         large.truncate(MAX_FILE_BYTES + 1)
     assert mark(project) == ""

@@ -1,1 +1,1 @@
-"""The agent: it owns the sockets, heartbeats and timers and spawns the trainer processes. It never loads TensorFlow."""
+"""The agent: it owns the sockets, heartbeats and timers and spawns the trainer processes."""

@@ -26,7 +26,7 @@ from trainer_worker.backbones.backbone import Backbone
 from trainer_worker.optimization.adam import Adam
 from trainer_worker.optimization.epochs import Course, EpochLoop, History, Learner
 from trainer_worker.optimization.learning_rate import RateSchedule
-from trainer_worker.optimization.training_copies import tail_twin
+from trainer_worker.optimization.training_copies import copy_of_tail
 
 LABEL_SMOOTHING = 0.1
 #: Few pictures train for as many epochs as make this many steps, within these bounds (docs/choices.md, "Optimizer steps
@@ -170,7 +170,7 @@ def fit(
     """
     options = attempt.job.options
     fit_head(classifier, features.pooled[rows], features.classes[rows], START_C)
-    tail = tail_twin(classifier.tail)
+    tail = copy_of_tail(classifier.tail)
     learner = _learner(tail, features, Drawing(rows, options.batch_size, dropout_for(len(rows))))
     epochs, steps = planned_epochs(len(rows), options), math.ceil(len(rows) / options.batch_size)
     rate = RateSchedule(options.learning_rate, epochs * steps, WARM_UP_STEPS)
@@ -196,7 +196,7 @@ def fit_more(
     random = np.random.default_rng(options.seed)
     count = min(len(known), max(REHEARSED_A_NEW_PICTURE * len(new), REHEARSED_BATCHES * options.batch_size))
     rows = np.concatenate([new, random.choice(known, count, replace=False)])
-    tail = tail_twin(classifier.tail)
+    tail = copy_of_tail(classifier.tail)
     learner = _learner(tail, features, Drawing(rows, options.batch_size, dropout_for(len(new) + len(known))))
     epochs, steps = min(options.epochs, EPOCHS_OVER_NEW) if len(new) else 0, math.ceil(len(rows) / options.batch_size)
     rate = RateSchedule(RATE_SHARE_OVER_NEW * options.learning_rate, epochs * steps, WARM_UP_STEPS)

@@ -22,6 +22,7 @@ from protocol.errors import TrainingError
 from trainer_worker.layouts.class_findings import taken_for_pictures
 from trainer_worker.layouts.class_folders import recognise_classes
 from trainer_worker.layouts.layout import ClassLayout, Part
+from trainer_worker.layouts.name_lists import some_of
 from trainer_worker.layouts.tree import Tree, walk
 from trainer_worker.pictures.decoding_budget import DecodingBudget
 from trainer_worker.pictures.grey_scale import with_grey_scale
@@ -31,8 +32,6 @@ from trainer_worker.pictures.user_files import SkippedFile, UserFiles
 
 MIN_IMAGES_PER_CLASS = 2
 MIN_CLASSES = 2
-#: How many unreadable files or folders an error names; the result lists them all.
-_NAMED_IN_ERRORS = 10
 #: The number of each part in ClassFolders.parts.
 PART_NUMBERS = {Part.ANY: 0, Part.TRAIN: 1, Part.VAL: 2, Part.TEST: 3}
 TRAINING_PARTS = (PART_NUMBERS[Part.ANY], PART_NUMBERS[Part.TRAIN])
@@ -92,7 +91,7 @@ class ClassFolders:
         return train, score
 
     def report(self) -> DataReport:
-        """What names tell of the folder. split: pictures of the caller's own split, if there is one."""
+        """What the names of files say about the folder. split: pictures of the caller's own split, if there is one."""
         name, rule = self.layout
         counts = dict(list(self.counts().items())[:MAX_COUNTED_CLASSES])
         numbers = {part: int((self.parts == number).sum()) for part, number in PART_NUMBERS.items()}
@@ -180,9 +179,4 @@ def _too_few(folders: ClassFolders, numbers: np.ndarray, unreadable: Iterable[Un
     left_out = [*map(str, unreadable), *(f"{skip.file}: {skip.reason}" for skip in folders.skipped)]
     if not left_out:
         return f"{text} Add images."
-    return f"{text} Not read: {_some(left_out, '; ')}. Replace these files, or add images."
-
-
-def _some(names: list[str], separator: str = ", ") -> str:
-    more = len(names) - _NAMED_IN_ERRORS
-    return separator.join(names[:_NAMED_IN_ERRORS]) + (f"{separator}and {more} more" if more > 0 else "")
+    return f"{text} Not read: {some_of(left_out, '; ')}. Replace these files, or add images."

@@ -1,4 +1,4 @@
-"""What a classifier's training would say of a folder before it decodes any picture."""
+"""What a classifier's training would say about a folder before it decodes any picture."""
 
 from __future__ import annotations
 

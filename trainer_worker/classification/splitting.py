@@ -10,6 +10,7 @@ from protocol.errors import TrainingError
 from protocol.options import TrainingOptions
 from trainer_worker.classification.dataset import Dataset
 from trainer_worker.layouts.count_findings import count_findings
+from trainer_worker.layouts.name_lists import some_of
 from trainer_worker.pictures.copies import (
     Copies,
     copies_findings,
@@ -39,8 +40,8 @@ def split_dataset(data: Dataset, options: TrainingOptions, last: LastTraining | 
     if not len(split.held_out):
         raise TrainingError(
             "too_few_classes",
-            f"The images of {', '.join(folders.labels)} are copies of one picture for each class, or the same in "
-            "several classes; scoring the model needs two different pictures of a class. Add more.",
+            f"Each of the classes {some_of(folders.labels)} has only copies of one picture, or pictures that other "
+            "classes have as well. Scoring the model needs two different pictures of a class. Add different pictures.",
         )
     if given is None:
         alone = stratified_split(folders.classes, np.arange(len(names)), options.validation_split, options.seed)
@@ -77,13 +78,13 @@ def _not_scored(data: Dataset, split: Split) -> list[Finding]:
     missing = [label for index, label in enumerate(folders.labels) if index not in scored]
     if not missing:
         return []
-    why = "because all its pictures are copies" if folders.callers_split() is None else "by the folder's own split"
+    why = "all their pictures are copies" if folders.callers_split() is None else "the folder's own split has none"
     return [
         finding(
             "classes_not_scored",
             Severity.WARNING,
-            f"Without a held-out picture, {why}: {', '.join(missing)}. Nothing tells how well the model knows a class "
-            "that is not scored.",
-            "Add different pictures of them.",
+            f"Classes without a held-out picture, because {why}: {some_of(missing)}. No score says how well the model "
+            "recognises them.",
+            "Add different pictures of these classes.",
         )
     ]

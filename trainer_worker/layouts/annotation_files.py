@@ -1,4 +1,4 @@
-"""Reads small files of annotations, which a stranger wrote: bounded, typed, and matched with pictures by name only."""
+"""Reads small files of annotations. They are a stranger's: bounded, typed, and pictures are only looked up by name."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ import msgspec
 
 from trainer_worker.layouts.layout import Outline, Part
 from trainer_worker.layouts.mask_words import folded, folder_meaning
-from trainer_worker.layouts.tree import Tree
+from trainer_worker.layouts.tree import MAX_SMALL_FILE_BYTES, Tree
 from trainer_worker.pictures.litter import may_be_picture
 from trainer_worker.pictures.user_files import RefusedFileError
 
-MAX_FILE_BYTES = 64 * 1024**2
 #: All that is read of a project together. LabelMe's files may hold the pictures themselves.
 MAX_TOTAL_BYTES = 8 * 1024**3
-#: An outline with more points is no outline of an object.
+#: No outline of an object has more points.
 MAX_POINTS = 100_000
 MAX_OBJECTS_OF_PICTURE = 20_000
 
@@ -32,17 +31,17 @@ class AnnotationError(Exception):
 
 
 class AnnotationFiles:
-    """Reads the annotation files of one project, each at most MAX_FILE_BYTES and all at most MAX_TOTAL_BYTES."""
+    """Reads the annotation files of one project, each at most MAX_SMALL_FILE_BYTES and all at most MAX_TOTAL_BYTES."""
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
         self._left_bytes = MAX_TOTAL_BYTES
 
     def content(self, path: str) -> bytes:
-        """Raises AnnotationError."""
+        """The bytes of a file. Raises AnnotationError, as do `text` and `json`."""
         size_bytes = self.tree.files.get(path, 0)
-        if size_bytes > MAX_FILE_BYTES:
-            raise AnnotationError(f"it is larger than {MAX_FILE_BYTES // 1024**2} MB; split it")
+        if size_bytes > MAX_SMALL_FILE_BYTES:
+            raise AnnotationError(f"it is larger than {MAX_SMALL_FILE_BYTES // 1024**2} MB; split it")
         if size_bytes > self._left_bytes:
             raise AnnotationError(f"it and the others together are larger than {MAX_TOTAL_BYTES // 1024**3} GB")
         try:
@@ -88,9 +87,9 @@ class PictureNames:
             self._by_stem[posixpath.splitext(name)[0]].append(path)
 
     def find(self, name: str, near: str = "", part: Part = Part.ANY) -> str | None:
-        """The picture of that name, as seen from the folder `near`; None if there is none. part: see the split.
+        """The picture of that name, as seen from the folder `near`; None if there is none.
 
-        Raises AnnotationError if several have it.
+        part: that of the annotations, if they have one. Raises AnnotationError if several have it.
         """
         name = folded(name.replace("\\", "/"))
         for path in (posixpath.join(folded(near), name), name):
@@ -122,12 +121,17 @@ def outline(numbers: Sequence[float]) -> Outline[float] | None:
     return array.array("d", numbers) if len(numbers) >= 6 else None
 
 
+def outline_through(points: Iterable[tuple[float, float]]) -> Outline[float] | None:
+    """The outline through these points, (x, y) each; as `outline`."""
+    return outline([value for point in points for value in point])
+
+
 def rectangle(left: float, top: float, right: float, bottom: float) -> Outline[float] | None:
     return outline([left, top, right, top, right, bottom, left, bottom])
 
 
 def ellipse(centre: tuple[float, float], radii: tuple[float, float], turn: float = 0.0) -> Outline[float] | None:
-    """An ellipse by its points. turn: by how much it is turned, clockwise in the picture, in radians."""
+    """The outline of an ellipse. turn: its rotation in radians, clockwise in the picture."""
     if not all(map(math.isfinite, (*centre, *radii, turn))):
         raise AnnotationError("it has a coordinate that is no finite number")
     numbers: list[float] = []

@@ -1,4 +1,4 @@
-"""What a layout of classes leaves out, or does that its owner may not expect."""
+"""Findings about class folders: what is left out, and what their owner may not expect."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from collections.abc import Iterable, Sequence
 from protocol.data_report import Finding, Severity, finding
 from protocol.text import printable
 from trainer_worker.layouts.layout import Part
+from trainer_worker.layouts.name_lists import some_of
 from trainer_worker.layouts.part_names import part_of
 from trainer_worker.layouts.picture_index import PictureIndex, folder_of, name_of
 from trainer_worker.pictures.litter import ARCHIVE_SUFFIXES, NO_PICTURES_BUT_LIKE_THEM, suffix_of
 from trainer_worker.pictures.text_files import LABELS_FILE
 
-_NAMED = 10
-
 
 def folder_findings(index: PictureIndex, classes: Sequence[tuple[str, str, Part]]) -> list[Finding]:
-    """Of class folders, as (label, folder, part): two spellings of one name, and folders inside of classes."""
+    """Two spellings of one name, and folders inside of classes. classes: (label, folder, part) of each class folder."""
     return [*_spelled_twice(classes), *_folders_inside(index, classes)]
 
 
@@ -29,8 +28,8 @@ def _spelled_twice(classes: Sequence[tuple[str, str, Part]]) -> list[Finding]:
     if not twice:
         return []
     sentence = (
-        "Folders whose names are the same but for capitals, or for how macOS and Windows write accents, are one class: "
-        f"{_some(sorted(twice))}."
+        "Folders whose names differ only in capitals, or in how macOS and Windows store accents, are one class: "
+        f"{some_of(sorted(twice))}."
     )
     return [
         finding("same_name_twice", Severity.INFO, sentence, "", [path for found in twice.values() for path in found])
@@ -38,7 +37,7 @@ def _spelled_twice(classes: Sequence[tuple[str, str, Part]]) -> list[Finding]:
 
 
 def _folders_inside(index: PictureIndex, classes: Sequence[tuple[str, str, Part]]) -> list[Finding]:
-    """Folders that a class consists of may be the classes that are really meant."""
+    """Name classes that hold only folders, since those may be the classes that are meant."""
     inside = {
         folder: [sub for sub in index.folders(folder) if part_of(name_of(sub)) is Part.ANY]
         for _, folder, _ in classes
@@ -51,8 +50,8 @@ def _folders_inside(index: PictureIndex, classes: Sequence[tuple[str, str, Part]
     repeated = any(number > 1 for number in times.values())
     folder, subs = next(iter(inside.items()))
     sentence = (
-        f"The folders in {_some([f'{path}/' for path in inside])} are no classes of their own: all pictures in them "
-        f"belong to the class that holds them (such as {_some([name_of(sub) for sub in subs[:3]])} in "
+        f"The folders in {some_of([f'{path}/' for path in inside])} are not classes of their own: their pictures "
+        f"belong to the class around them (such as {some_of([name_of(sub) for sub in subs[:3]])} in "
         f"{printable(name_of(folder))})."
     )
     if repeated:
@@ -62,7 +61,7 @@ def _folders_inside(index: PictureIndex, classes: Sequence[tuple[str, str, Part]
 
 
 def left_out_findings(index: PictureIndex, used: Sequence[str], around: Sequence[str]) -> list[Finding]:
-    """Files that no class gets. used: paths of the pictures in classes. around: folders in which class folders lie."""
+    """Pictures in no class. used: paths of the pictures in classes. around: folders in which class folders lie."""
     reached = {*used, *(index.tree.linked[path] for path in used if path in index.tree.linked)}
     unused = [path for path in index.paths if path not in reached]
     loose = [path for path in unused if folder_of(path) in around]
@@ -74,14 +73,14 @@ def left_out_findings(index: PictureIndex, used: Sequence[str], around: Sequence
         cure = "Move them into the folder of their class."
         findings.append(finding("loose_pictures", Severity.WARNING, sentence, cure, loose))
     if elsewhere:
-        sentence = f"Pictures in {_some([f'{folder}/' for folder in folders])} are not used: {len(elsewhere)}."
+        sentence = f"Pictures in {some_of([f'{folder}/' for folder in folders])} are not used: {len(elsewhere)}."
         cure = "If they are of a class, move them into its folder."
         findings.append(finding("unused_pictures", Severity.WARNING, sentence, cure, elsewhere))
     return findings
 
 
 def other_file_findings(index: PictureIndex, used: Sequence[str], label_files: Sequence[str]) -> list[Finding]:
-    """Files that are no pictures. label_files: those that are used all the same."""
+    """Files that are not pictures. label_files: those among them that the labels come from."""
     pictures = {*index.paths, *label_files}
     others = [path for path in index.tree.files if path not in pictures]
     others = [path for path in others if name_of(path).casefold() != LABELS_FILE]
@@ -91,10 +90,10 @@ def other_file_findings(index: PictureIndex, used: Sequence[str], label_files: S
     findings = []
     if archives:
         sentence = f"Archives that lie beside the pictures are not unpacked: {len(archives)}."
-        cure = "If pictures of the set are in them, unpack them, or post a folder that holds archives only."
+        cure = "If they hold pictures of the set, unpack them, or post a folder that holds only archives."
         findings.append(finding("unused_archives", Severity.WARNING, sentence, cure, archives))
     if like_pictures:
-        sentence = f"Files among the pictures that are drawings, documents, films or arrays: {len(like_pictures)}."
+        sentence = f"Drawings, documents, films and arrays among the pictures are not used: {len(like_pictures)}."
         cure = "Export them as PNG or JPEG if they are meant as pictures."
         findings.append(finding("no_pictures", Severity.WARNING, sentence, cure, like_pictures))
     if rest:
@@ -107,8 +106,3 @@ def taken_for_pictures(others: Iterable[str], used: Sequence[str]) -> list[str]:
     """Of some files those that are drawings, documents or films, and lie in a folder in which pictures are used."""
     folders = {folder_of(path) for path in used}
     return [path for path in others if suffix_of(path) in NO_PICTURES_BUT_LIKE_THEM and folder_of(path) in folders]
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - _NAMED
-    return printable(", ".join(names[:_NAMED])) + (f" and {more} more" if more > 0 else "")

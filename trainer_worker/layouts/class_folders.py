@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from protocol.errors import TrainingError
 from protocol.text import as_utf8, printable
 from trainer_worker.layouts.class_findings import folder_findings
-from trainer_worker.layouts.class_lists import other_answers, rows_of_lists
+from trainer_worker.layouts.class_lists import findings_about_lists, rows_of_lists
 from trainer_worker.layouts.completed_classes import completed
 from trainer_worker.layouts.layout import ClassLayout, LabelledFile, Part
+from trainer_worker.layouts.name_lists import some_of
 from trainer_worker.layouts.other_exports import MASK_NAMES, refuse_folders_of_other_exports, refuse_other_labels
 from trainer_worker.layouts.part_names import part_of, parts_of
 from trainer_worker.layouts.picture_index import PictureIndex, name_of
@@ -27,7 +28,7 @@ from trainer_worker.layouts.tree import Tree, comparable
 from trainer_worker.layouts.unlabelled_pictures import labels_in_names, no_class_folders
 
 IMAGES = "images"
-#: Folders of pictures that the caller sets aside: beside a split they are named, but they don't make it unclear.
+#: Words in the names of folders that callers set aside. Beside a split such a folder is named, and is no class.
 _SET_ASIDE = frozenset({"pred", "predict", "prediction", "unlabeled", "unlabelled", "unused"})
 
 ROWS = (
@@ -50,9 +51,11 @@ ROWS = (
 
 @dataclass(frozen=True)
 class _Found:
-    """What the folders tell.
+    """The class folders that were found.
 
-    roots: the folders in which class folders lie. classes: (label, folder, part) of each class folder."""
+    name, rule: as in ClassLayout. roots: the folders in which class folders lie. classes: (label, folder, part) of each
+    class folder.
+    """
 
     name: str
     rule: str
@@ -84,13 +87,14 @@ def recognise_classes(tree: Tree) -> ClassLayout:
         for label, folder, part in found.classes
         for path in index.all_below(folder)
     )
-    findings = (*folder_findings(index, found.classes), *other_answers(index, rows))
+    findings = (*folder_findings(index, found.classes), *findings_about_lists(index, rows))
     empty = {comparable(name_of(folder)): folder for root in found.roots for folder in _empty_classes(index, root)}
     layout = ClassLayout(found.name, found.rule, (), rows, findings)
     return completed(index, layout, found.roots, empty)
 
 
 def _part(part: Part, path: str, folder: str, name: str) -> Part:
+    """The part of one picture: that of its class folder, or of the folder in it if each class has its own split."""
     if part is not Part.ANY or name != "class_folders_split":
         return part
     return part_of(path[len(folder) + 1 :].partition("/")[0])
@@ -114,7 +118,7 @@ def _root(index: PictureIndex, start: str) -> str:
 
 
 def _refuse_beside(index: PictureIndex, images: Sequence[str], others: Sequence[str]) -> None:
-    """Folders of pictures beside images/ may be classes, or not."""
+    """Raise layout_unclear for other folders with pictures beside images/: they may be classes or not."""
     if len(images) > 1:
         raise _unclear(
             f"Class folders lie in {_named(images)}, so it is unclear which of them are meant.",
@@ -124,7 +128,7 @@ def _refuse_beside(index: PictureIndex, images: Sequence[str], others: Sequence[
         folder for folder in others if name_of(folder).casefold() not in MASK_NAMES and not _is_pool(index, folder)
     ]
     if unclear:
-        counts = ", ".join(f"{printable(folder)}/ ({index.below[folder]} pictures)" for folder in unclear[:10])
+        counts = some_of([f"{folder}/ ({index.below[folder]} pictures)" for folder in unclear])
         raise _unclear(
             f"Class folders lie in {printable(images[0])}/, and beside it {counts}: it is unclear whether "
             f"{'that is a class' if len(unclear) == 1 else 'those are classes'} as well.",
@@ -133,7 +137,7 @@ def _refuse_beside(index: PictureIndex, images: Sequence[str], others: Sequence[
 
 
 def _is_pool(index: PictureIndex, folder: str) -> bool:
-    """Whether all pictures in a folder are used by links that lie elsewhere."""
+    """Whether links elsewhere lead to all pictures of a folder, so that the folder only stores them."""
     return bool(index.links_to) and all(
         any(not link.startswith(f"{folder}/") for link in index.links_to.get(path, ()))
         for path in index.all_below(folder)
@@ -160,8 +164,8 @@ def _split(index: PictureIndex, root: str) -> _Found | None:
     if unclear:
         raise _unclear(
             f"{_named(list(parts))} are the parts of a split, and {_named(unclear)} lies beside them with pictures: it "
-            "is unclear what that stands for.",
-            "Move it into the parts as a class, or out of the project.",
+            "is unclear whether that is a class.",
+            "Move it into each part as a class, or out of the project.",
         )
     scores = "test" if Part.TEST in {part for _, _, part in classes} else "valid"
     rule = (
@@ -171,7 +175,7 @@ def _split(index: PictureIndex, root: str) -> _Found | None:
 
 
 def _with_one_spelling(classes: Sequence[tuple[str, str, Part]]) -> tuple[tuple[str, str, Part], ...]:
-    """`train/Cat` and `test/cat` are one class, called as where it trains. Within one part they would be two."""
+    """Name the class of `train/Cat` and `test/cat` as in train/. Two spellings within one part stay two classes."""
     spellings: dict[str, dict[str, set[Part]]] = defaultdict(lambda: defaultdict(set))
     for label, _, part in classes:
         spellings[label.casefold()][label].add(part)
@@ -191,7 +195,7 @@ def _class_folders(index: PictureIndex, root: str) -> _Found | None:
     folders = [folder for folder in folders if folder not in pools]
     if parts_of(map(name_of, folders)):
         return None
-    if len(folders) > 1:  # images/ would hold loose pictures only
+    if len(folders) > 1:  # here images/ holds loose pictures only
         folders = [folder for folder in folders if name_of(folder).casefold() != IMAGES]
     _refuse_copies_by_link(index, pools, folders)
     if not folders or (len(folders) == 1 and _says_nothing(name_of(folders[0]))):
@@ -224,6 +228,7 @@ def _labelled(folders: Iterable[tuple[str, Part]]) -> tuple[tuple[str, str, Part
 
 
 def _says_nothing(name: str) -> bool:
+    """Whether a folder of this name alone, such as images or train, tells no class."""
     return (
         name.casefold() in {IMAGES, "image", "img", "imgs", "photos", "pictures", "data"}
         or part_of(name) is not Part.ANY
@@ -240,13 +245,13 @@ def _refuse_copies_by_link(index: PictureIndex, pools: Sequence[str], folders: S
         ]
         if len(users) < 2:
             raise _unclear(
-                f"{_named([pool, *users])} hold the same pictures, by links: it is unclear which of them is the class.",
+                f"{_named([pool, *users])} hold the same pictures by links, and it is unclear which one is the class.",
                 "Delete one of them.",
             )
 
 
 def _empty_classes(index: PictureIndex, root: str) -> list[str]:
-    """Folders beside the classes that hold no picture. In projectDir itself, folders of other files are none."""
+    """Class folders without pictures. In projectDir itself only a folder without any file counts as one."""
     empty = [
         folder
         for folder in index.tree.folders_in(root)
@@ -263,7 +268,7 @@ def _empty_classes(index: PictureIndex, root: str) -> list[str]:
 
 
 def _named(folders: Sequence[str]) -> str:
-    return ", ".join(f"{printable(folder)}/" for folder in folders[:10])
+    return some_of([f"{folder}/" for folder in folders])
 
 
 def _unclear(sentence: str, cure: str) -> TrainingError:

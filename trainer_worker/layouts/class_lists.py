@@ -14,28 +14,24 @@ from trainer_worker.layouts.label_tables import (
     FILE_COLUMNS,
     LABEL_COLUMNS,
     PART_COLUMNS,
-    NotATableError,
     Table,
     is_set,
-    read_table,
+    tables_of,
 )
 from trainer_worker.layouts.layout import ClassLayout, LabelledFile, Part
 from trainer_worker.layouts.listed_pictures import ListedPictures
+from trainer_worker.layouts.name_lists import some_of
 from trainer_worker.layouts.part_names import part_of, parts_of
 from trainer_worker.layouts.picture_index import PictureIndex, name_of
 from trainer_worker.layouts.row import LayoutRow
 from trainer_worker.layouts.tree import comparable
-from trainer_worker.pictures.litter import suffix_of
-from trainer_worker.pictures.user_files import RefusedFileError
 
-#: More lists are not looked at.
-_MOST_LISTS = 50
-#: So many rows show which column names the files.
+#: This many rows are tried to find the column with the names of the files.
 _TRIED_ROWS = 200
-#: A list with more rows than this that name several classes, or none, is not meant for classification.
+#: A list is refused if more than this share of its rows gives several classes or none.
 _MOST_WITHOUT_ONE_CLASS = 0.1
+#: A list and the folders tell the same classes if they agree on at least this share of the pictures.
 _SAME_CLASSES = 0.9
-_NAMED = 10
 
 ROWS = (
     LayoutRow(
@@ -52,7 +48,12 @@ ROWS = (
 
 @dataclass
 class _Listed:
-    """What all lists say. labels, parts: by path of the picture. refused: why a list can't be used, as a sentence."""
+    """What all lists of a project say together.
+
+    labels: the classes of each picture, by its path. parts: the part of the split of each picture, if a list says it.
+    lists: the files that say so. missing, unclear: names in rows that fit no picture, or several.
+    without_one_class: pictures with several classes or none. refused: why a list can't be used, as a sentence.
+    """
 
     labels: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     parts: dict[str, Part] = field(default_factory=dict)
@@ -69,18 +70,18 @@ def rows_of_lists(index: PictureIndex, root: str) -> ClassLayout | None:
     root: the folder that may hold the parts of a split. Raises TrainingError layout_unclear, layout_unsupported.
     """
     pictures = ListedPictures(index.paths)
-    tables = list(_tables(index))
-    table_parts = parts_of(posixpath.splitext(name_of(table.path))[0] for table in tables)
+    tables = tables_of(index.tree)
+    table_parts = parts_of(posixpath.splitext(name_of(table.path))[0] for table in tables.read)
     listed = _Listed()
-    for table in tables:
+    for table in tables.read:
         _read(table, pictures, table_parts.get(posixpath.splitext(name_of(table.path))[0], Part.ANY), listed)
     if listed.refused:
         raise TrainingError("layout_unsupported", listed.refused)
     if not listed.labels and listed.unclear:
         raise TrainingError(
             "layout_unclear",
-            f"Each row of {_some(listed.lists)} fits several pictures of the same name, such as "
-            f"{_some(listed.unclear[:3])}. Write their folders into the list.",
+            f"Each row of {some_of(listed.lists)} fits several pictures of the same name, such as "
+            f"{some_of(listed.unclear[:3])}. Write their folders into the list.",
         )
     if not listed.labels:
         return None
@@ -92,63 +93,50 @@ def rows_of_lists(index: PictureIndex, root: str) -> ClassLayout | None:
         if len(labels) == 1
     )
     _refuse_values(rows, listed.lists)
-    rule = f"Found no class folders; {_some(listed.lists)} gives the class of each picture."
-    findings = tuple(_findings(index, listed, conflicting))
+    rule = f"Found no class folders; {some_of(listed.lists)} gives the class of each picture."
+    findings = (*_findings(index, listed, conflicting), *tables.damage_findings(Severity.WARNING))
     return ClassLayout("class_list", rule, (), rows, findings, tuple(listed.lists))
 
 
-def other_answers(index: PictureIndex, rows: Sequence[LabelledFile]) -> list[Finding]:
-    """Compare lists with class folders. Raises layout_unclear when a list puts the pictures into other classes."""
-    tables = list(_tables(index))
-    if not tables:
-        return []
+def findings_about_lists(index: PictureIndex, rows: Sequence[LabelledFile]) -> list[Finding]:
+    """Compare lists with the class folders. Raises layout_unclear if a list gives the pictures other classes."""
+    tables = tables_of(index.tree)
+    findings = tables.damage_findings(Severity.INFO)
+    if not tables.read:
+        return findings
     folder_of = {row.path: row.label for row in rows}
     pictures = ListedPictures(list(folder_of))
-    findings = []
-    for table in tables:
+    for table in tables.read:
         listed = _Listed()
         _read(table, pictures, Part.ANY, listed)
         pairs = Counter((min(labels), folder_of[path]) for path, labels in listed.labels.items() if len(labels) == 1)
         if pairs.total() * 2 >= len(rows) and not _same_classes(pairs):
             raise TrainingError(
                 "layout_unclear",
-                f"The folders of the pictures and the list {printable(table.path)} tell different classes: it is "
-                "unclear which of them are meant. Remove the list from the project if the folders are right, or put "
-                "all pictures into one folder if the list is.",
+                f"The class folders and the list {printable(table.path)} give the pictures different classes, and "
+                "it is unclear which ones are right. If the folders are, remove the list from the project. If the list "
+                "is, put all pictures into one folder.",
             )
         column = _file_column(table, pictures)
         if not listed.labels and column is not None and _names_most(table, column, pictures, len(rows)):
             sentence = (
-                f"{printable(table.path)} lists the pictures, but no column of it is called label or class, so it is "
-                "not used: the folders tell the classes."
+                f"{printable(table.path)} lists the pictures, but is not used, because none of its columns is called "
+                "label or class. The classes come from the folders."
             )
-            cure = "If a column of it holds the classes, call that one label and put all pictures into one folder."
+            cure = "If one of its columns holds the classes, call it label, and put all pictures into one folder."
             findings.append(finding("unused_list", Severity.WARNING, sentence, cure, [table.path]))
     return findings
 
 
 def box_lists(index: PictureIndex) -> list[str]:
-    """Lists that tell where objects are in pictures."""
-    return [table.path for table in _tables(index) if table.has_boxes]
-
-
-def _tables(index: PictureIndex) -> Iterator[Table]:
-    lists = [path for path in index.tree.files if suffix_of(path) in (".csv", ".tsv")]
-    for path in lists[:_MOST_LISTS]:
-        if "submission" in path.casefold():  # Kaggle's example of an answer: its labels mean nothing
-            continue
-        try:
-            content = index.tree.read_small(path)
-            if content is not None:
-                yield read_table(path, content)
-        except (RefusedFileError, NotATableError):
-            continue
+    """Lists with boxes around objects."""
+    return [table.path for table in tables_of(index.tree).read if table.has_boxes]
 
 
 def _read(table: Table, pictures: ListedPictures, part: Part, listed: _Listed) -> None:
     """Add what one table says to `listed`."""
     if len(table.header) == 2 and any(pictures.find(cell, table.path) for cell in table.header):
-        table = Table(table.path, ("", ""), (table.header, *table.rows))  # its first line is a row already
+        table = Table(table.path, ("", ""), (table.header, *table.rows))  # it has no header
     file_column = _file_column(table, pictures)
     if file_column is None or table.has_boxes:
         return
@@ -207,7 +195,7 @@ def _names_most(table: Table, column: int, pictures: ListedPictures, count: int)
 
 
 def _same_classes(pairs: Mapping[tuple[str, str], int]) -> bool:
-    """Whether almost every class of a list is one class folder, and the other way round; they may have other names."""
+    """Whether classes of a list and class folders belong together one to one. They may have different names."""
     folders: dict[str, Counter[str]] = defaultdict(Counter)
     for (label, folder), count in pairs.items():
         folders[label][folder] += count
@@ -225,37 +213,34 @@ def _part_by_folder(path: str, folders: Mapping[str, Part]) -> Part:
 
 
 def _refuse_values(rows: Sequence[LabelledFile], lists: Sequence[str]) -> None:
-    """A column with another value for almost every picture holds no classes: it is a price, an age or a name."""
+    """Refuse a column with a different value for almost every picture: it holds a price, an age or a name."""
     labels = {row.label for row in rows}
     if len(labels) > max(2, len(rows) // 2):
         raise TrainingError(
             "layout_unclear",
-            f"{_some(lists)} gives {len(labels)} different classes to {len(rows)} pictures, such as "
-            f"{_some(sorted(labels)[:3])}: that is hardly a class. Give the column with the classes the name label.",
+            f"{some_of(lists)} gives {len(labels)} different values to {len(rows)} pictures, such as "
+            f"{some_of(sorted(labels)[:3])}, so these are not classes. Call the column with the classes label.",
         )
 
 
 def _findings(index: PictureIndex, listed: _Listed, conflicting: Sequence[str]) -> Iterator[Finding]:
     if listed.missing:
-        sentence = f"Rows of {_some(listed.lists)} whose picture is missing: {len(listed.missing)}."
-        yield finding("rows_without_file", Severity.WARNING, sentence, "Add the pictures.", listed.missing)
+        sentence = f"Rows of {some_of(listed.lists)} whose picture is missing: {len(listed.missing)}."
+        yield finding(
+            "rows_without_file", Severity.WARNING, sentence, "Add the pictures, or delete the rows.", listed.missing
+        )
     if listed.unclear:
-        sentence = f"Rows of {_some(listed.lists)} that fit several pictures of the same name: {len(listed.unclear)}."
+        sentence = f"Rows of {some_of(listed.lists)} that fit several pictures of the same name: {len(listed.unclear)}."
         cure = "Write their folders into the list."
         yield finding("rows_with_several_files", Severity.WARNING, sentence, cure, listed.unclear)
     if listed.without_one_class:
         files = listed.without_one_class
-        sentence = f"Pictures to which {_some(listed.lists)} gives no class, or several, are left out: {len(files)}."
+        sentence = f"Pictures to which {some_of(listed.lists)} gives no class, or several, are left out: {len(files)}."
         yield finding("rows_without_class", Severity.WARNING, sentence, "Give each of them one class.", files)
     if conflicting:
         sentence = f"Pictures that are listed twice, with different classes, are left out: {len(conflicting)}."
         yield finding("conflicting_rows", Severity.WARNING, sentence, "Keep only the right row.", conflicting)
     without = [path for path in index.paths if path not in listed.labels and path not in listed.without_one_class]
     if without:
-        sentence = f"Pictures that {_some(listed.lists)} does not list are left out: {len(without)}."
+        sentence = f"Pictures that {some_of(listed.lists)} does not list are left out: {len(without)}."
         yield finding("files_without_row", Severity.WARNING, sentence, "Add rows for them.", without)
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - _NAMED
-    return printable(", ".join(names[:_NAMED])) + (f" and {more} more" if more > 0 else "")

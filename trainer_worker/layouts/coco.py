@@ -10,9 +10,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from protocol.errors import TrainingError
 from trainer_worker.layouts.annotation_files import MAX_POINTS, AnnotationError, as_json, outline
-from trainer_worker.layouts.drawn_masks import DrawnMasks, class_name, in_order
+from trainer_worker.layouts.drawn_masks import BOX_ONLY, DrawnMasks, boxes_only, class_name, in_order
 from trainer_worker.layouts.layout import Drawing, MaskLayout, Polygon, RunLengths
 from trainer_worker.layouts.part_names import part_of
 from trainer_worker.layouts.row import LayoutRow
@@ -70,17 +69,10 @@ def recognise_coco(paths: list[str], drawn: DrawnMasks) -> MaskLayout | None:
         try:
             objects += _read(path, drawn.files.json(path, CocoFile), drawn)
         except AnnotationError as error:
-            drawn.bad_files[path] = str(error)
-    if drawn.left_out and not objects and all(reason == _BOX_ONLY for reason in drawn.left_out.values()):
-        raise TrainingError(
-            "layout_unsupported",
-            f"{chosen[0]} is a COCO export of boxes, without outlines of the objects. Segmentation learns from "
-            "outlines: export polygons or masks, or post the folder as another trainType.",
-        )
+            drawn.note(error, path)
+    if drawn.left_out and not objects and all(reason == BOX_ONLY for reason in drawn.left_out.values()):
+        raise boxes_only(f"{chosen[0]} is a COCO export of boxes, without outlines of the objects.")
     return drawn.layout(WHAT)
-
-
-_BOX_ONLY = "an object of it has a box, but no outline"
 
 
 def _read(path: str, file: CocoFile, drawn: DrawnMasks) -> int:
@@ -97,7 +89,7 @@ def _read(path: str, file: CocoFile, drawn: DrawnMasks) -> int:
         try:
             picture = drawn.pictures.find(image.file_name, near, part)
         except AnnotationError as error:
-            drawn.bad_files[path] = str(error)
+            drawn.note(error, path)
             continue
         if picture is None:
             drawn.missing.append(image.file_name)
@@ -107,7 +99,7 @@ def _read(path: str, file: CocoFile, drawn: DrawnMasks) -> int:
             outlined += len(drawing.objects)
             drawn.add(picture, drawing, path, part)
         except AnnotationError as error:
-            drawn.leave_out(picture, str(error))
+            drawn.note(error, path, picture)
     return outlined
 
 
@@ -123,7 +115,7 @@ def _drawing(image: _Image, annotations: list[_Annotation], names: dict[int, str
             continue
         rings = as_json(stored, list[list[float]] | None)  # type: ignore[arg-type]
         if not rings:
-            raise AnnotationError(_BOX_ONLY)
+            raise AnnotationError(BOX_ONLY)
         for ring in rings:
             if found := outline(ring):
                 objects.append(Polygon(name, found))

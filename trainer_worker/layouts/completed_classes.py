@@ -7,13 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from protocol.data_report import Finding, Severity, finding
-from protocol.text import printable
 from trainer_worker.layouts.class_findings import left_out_findings, other_file_findings
 from trainer_worker.layouts.labels_info import label_order
 from trainer_worker.layouts.layout import ClassLayout, LabelledFile, Part
+from trainer_worker.layouts.name_lists import some_of
 from trainer_worker.layouts.picture_index import PictureIndex
-
-_NAMED = 10
 
 
 def completed(index: PictureIndex, layout: ClassLayout, roots: Sequence[str], empty: Mapping[str, str]) -> ClassLayout:
@@ -28,12 +26,12 @@ def completed(index: PictureIndex, layout: ClassLayout, roots: Sequence[str], em
     counts = Counter(picture.label for picture in pictures)
     unused = {label: folder for label, folder in empty.items() if label not in counts}
     if unused:
-        sentence = f"Class folders without pictures are left out: {_some(sorted(unused))}."
+        sentence = f"Class folders without pictures are left out: {some_of(sorted(unused))}."
         cure = "Put pictures into them, or delete them."
         findings.append(finding("empty_classes", Severity.WARNING, sentence, cure, sorted(unused.values())))
     above = [folder for root in roots for folder in _above(root)]
     labels, about_order = label_order(index.tree, {**dict.fromkeys(empty, 0), **counts}, above)
-    findings += [*about_order, *_case_twins(labels), *_split_findings(pictures, labels, split)]
+    findings += [*about_order, *_alike_classes(labels), *_split_findings(pictures, labels, split)]
     used = [picture.path for picture in pictures]
     if not layout.label_files:
         findings += left_out_findings(index, [*used, *(picture.path for picture in layout.pictures)], above)
@@ -44,7 +42,7 @@ def completed(index: PictureIndex, layout: ClassLayout, roots: Sequence[str], em
 
 
 def _usable_split(pictures: Sequence[LabelledFile]) -> tuple[Sequence[LabelledFile], bool]:
-    """Whether there is a part to train on and one to score with; else every picture belongs to any part."""
+    """The pictures, and whether their parts are a split: some train and others score. If not, all parts become ANY."""
     parts = {picture.part for picture in pictures}
     if parts & {Part.VAL, Part.TEST} and parts & {Part.TRAIN, Part.ANY}:
         return pictures, True
@@ -60,7 +58,7 @@ def _without_classes_that_only_score(
     others = [picture for picture in pictures if picture.label not in trained]
     if not others:
         return pictures
-    names = _some(sorted({picture.label for picture in others}))
+    names = some_of(sorted({picture.label for picture in others}))
     sentence = f"Classes that have no picture to train on are left out: {names} ({len(others)} pictures)."
     cure = "Put pictures of them into the part that trains."
     paths = [picture.path for picture in others]
@@ -86,22 +84,22 @@ def _split_findings(pictures: Sequence[LabelledFile], labels: Sequence[str], spl
     scored = {picture.label for picture in pictures if picture.part is scoring}
     missing = [label for label in labels if label not in scored]
     if missing:
-        sentence = f"Classes without a picture in the part that scores ({scoring}): {_some(missing)}."
-        cure = "Put some of their pictures there; else nothing tells how well the model knows them."
+        sentence = f"Classes without a picture in the part that scores ({scoring}): {some_of(missing)}."
+        cure = "Put some of their pictures there. Otherwise no score says how well the model recognises them."
         findings.append(finding("class_missing_in_test", Severity.WARNING, sentence, cure))
     return findings
 
 
-def _case_twins(labels: Sequence[str]) -> list[Finding]:
-    """Classes that a reader takes for one. Letters (a and A) are told apart by many sets, on purpose."""
+def _alike_classes(labels: Sequence[str]) -> list[Finding]:
+    """Classes whose names look alike. Single letters (a and A) are no warning, since many sets tell them apart."""
     alike: dict[str, list[str]] = {}
     for label in labels:
         alike.setdefault(" ".join(label.casefold().split()), []).append(label)
-    twins = [found for found in alike.values() if len(found) > 1]
-    if not twins:
+    alike_names = [found for found in alike.values() if len(found) > 1]
+    if not alike_names:
         return []
-    severity = Severity.INFO if all(len(label) == 1 for found in twins for label in found) else Severity.WARNING
-    pairs = _some([" and ".join(map(repr, found)) for found in twins])
+    severity = Severity.INFO if all(len(label) == 1 for found in alike_names for label in found) else Severity.WARNING
+    pairs = some_of([" and ".join(map(repr, found)) for found in alike_names])
     sentence = f"Classes whose names differ only in capitals or spaces are kept apart: {pairs}."
     return [finding("case_twins", severity, sentence, "If they are one class, put their pictures into one folder.")]
 
@@ -110,8 +108,3 @@ def _above(folder: str) -> list[str]:
     """A folder and those around it, the outermost first."""
     parts = folder.split("/") if folder else []
     return ["", *("/".join(parts[: number + 1]) for number in range(len(parts)))]
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - _NAMED
-    return printable(", ".join(names[:_NAMED])) + (f" and {more} more" if more > 0 else "")

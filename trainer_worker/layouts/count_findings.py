@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from protocol.data_report import Finding, Severity, finding
-from protocol.text import printable
+from trainer_worker.layouts.name_lists import some_of
 
-#: With fewer pictures in a class neither the model nor its score says much.
+#: With fewer pictures a class is hardly learned, and its score says little.
 FEW_PICTURES = 20
-#: The pictures of a class in the part of the caller's own split that scores: what is set aside of FEW_PICTURES else.
+#: With fewer pictures of a class in the scoring part of the caller's own split, its score says little. It is the share
+#: of FEW_PICTURES that is held out by default.
 FEW_SCORED = 4
 #: Classes whose sizes differ by this factor are named. All classes count alike in training.
 IMBALANCE = 5
@@ -19,7 +20,7 @@ MOST_NAMED = 8
 
 
 def count_findings(trained: Mapping[str, int], scored: Mapping[str, int] = MappingProxyType({})) -> list[Finding]:
-    """Classes without any picture are the layout's own finding.
+    """Findings about small classes. The layout itself names classes without any picture.
 
     trained: the pictures of each class that train; without a split of the caller's own, all of them. scored: those of
     the caller's own split that score the model.
@@ -67,6 +68,4 @@ def count_findings(trained: Mapping[str, int], scored: Mapping[str, int] = Mappi
 
 def _named(sizes: Mapping[str, int]) -> str:
     ordered = sorted(sizes.items(), key=lambda item: item[1])
-    more = len(ordered) - MOST_NAMED
-    words = ", ".join(f"{printable(label)} ({number})" for label, number in ordered[:MOST_NAMED])
-    return words + (f" and {more} more" if more > 0 else "")
+    return some_of([f"{label} ({number})" for label, number in ordered], most=MOST_NAMED)

@@ -1,4 +1,4 @@
-"""Puts together the layout of a set whose masks are drawn from outlines: the same for all formats of annotations."""
+"""Collects the outlines of a set, whatever the format of its annotations, and makes the layout from them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from trainer_worker.layouts.annotation_files import (
     PictureNames,
 )
 from trainer_worker.layouts.layout import (
+    MAX_CLASS_NAME_CHARS,
+    MAX_CLASSES,
     Bitmap,
     Drawing,
     ListedClass,
@@ -30,12 +32,11 @@ from trainer_worker.layouts.layout import (
 from trainer_worker.layouts.mask_words import folder_meaning
 
 BACKGROUND = "background"
-MAX_NAME_CHARS = 100
-#: With the background, as many as a model can tell apart.
-MAX_CLASSES = 64
-#: All outlines of a set, which stay in memory during the training.
+#: The most memory for the outlines of a set. They are kept during the training.
 MAX_HELD_BYTES = 512 * 1024**2
 _BYTES_OF_OBJECT = 300
+BOX_ONLY = "an object of it has a box, but no outline"
+_NOT_NAMED = "no annotation names it"
 
 
 @dataclass
@@ -82,6 +83,13 @@ class DrawnMasks:
         folder = folder_meaning(posixpath.dirname(picture)).part
         self.drawings[picture] = (drawing, part or folder)
         self.sources[picture] = source
+
+    def note(self, error: AnnotationError, path: str, picture: str | None = None) -> None:
+        """Leave out the picture, or the whole file `path` if the error is about no single picture."""
+        if picture is None:
+            self.bad_files[path] = str(error)
+        else:
+            self.leave_out(picture, str(error))
 
     def leave_out(self, picture: str, reason: str) -> None:
         self.left_out.setdefault(picture, reason)
@@ -149,22 +157,24 @@ class DrawnMasks:
         folders = {posixpath.dirname(path) for path in self.drawings}
         for path in self.pictures.paths:
             if path not in self.drawings and posixpath.dirname(path) in folders:
-                self.leave_out(path, "no annotation names it")
+                self.leave_out(path, _NOT_NAMED)
 
     def _findings(self, names: Sequence[str]) -> Iterable[Finding]:
         by_reason: dict[str, list[str]] = defaultdict(list)
         for path, reason in self.left_out.items():
             by_reason[reason].append(path)
         for reason, paths in list(by_reason.items())[:10]:
-            code = "pictures_without_annotation" if reason == "no annotation names it" else "unusable_annotations"
-            yield finding(
-                code, Severity.WARNING, f"Pictures left out: {len(paths)}. Reason: {reason}.", "Annotate them.", paths
-            )
+            code = "pictures_without_annotation" if reason == _NOT_NAMED else "unusable_annotations"
+            sentence = f"Pictures are left out: {len(paths)}. The reason: {reason}."
+            cure = "Annotate them." if reason == _NOT_NAMED else "Correct their annotations, and export them again."
+            yield finding(code, Severity.WARNING, sentence, cure, paths)
         for path, reason in list(self.bad_files.items())[:10]:
             yield finding("unreadable_annotations", Severity.WARNING, f"{path} is not used: {reason}.", "", [path])
         if self.missing:
             sentence = f"The annotations name {len(self.missing)} pictures that the project doesn't hold."
-            yield finding("annotated_pictures_missing", Severity.WARNING, sentence, "Add them.", self.missing)
+            yield finding(
+                "annotated_pictures_missing", Severity.WARNING, sentence, "Put them into the project.", self.missing
+            )
         empty = sorted(path for path, (drawing, _) in self.drawings.items() if not drawing.objects)
         if empty:
             sentence = f"{len(empty)} annotated pictures have no object: they are background all over."
@@ -188,13 +198,23 @@ def _held_bytes(item: Polygon | Bitmap | RunLengths) -> int:
     return _BYTES_OF_OBJECT + 8 * (len(item.outline) + sum(map(len, item.holes)))
 
 
+def boxes_only(found: str) -> TrainingError:
+    """The error for an export without outlines. found: a sentence that names it."""
+    return TrainingError(
+        "layout_unsupported",
+        f"{found} Segmentation learns from outlines: export polygons or masks, such as COCO, or post the folder as "
+        "another trainType.",
+    )
+
+
 def class_name(name: str) -> str:
     """A name as it stands in the model's labels. Raises AnnotationError."""
     cleaned = unicodedata.normalize("NFC", name).strip()
-    if not cleaned or not cleaned.isprintable() or len(cleaned) > MAX_NAME_CHARS:
+    if not cleaned or not cleaned.isprintable() or len(cleaned) > MAX_CLASS_NAME_CHARS:
         raise AnnotationError(f"it has an object whose class has no usable name ({name[:40]!r})")
     return cleaned
 
 
 def in_order(names: Mapping[int, str]) -> list[str]:
+    """Class names in the order of their numbers."""
     return [names[number] for number in sorted(names)]

@@ -21,7 +21,7 @@ ROW = LayoutRow(
     "segmentation",
     "masks named `task-1-annotation-1-by-1-tag-cell-0.png`. The export's JSON says which picture task 1 is, or the "
     "picture is called `task-1` or `1`",
-    "the masks of a picture are laid together, one class a tag",
+    "the masks of a picture are laid together into one. Each tag is a class",
 )
 _HEX = frozenset("0123456789abcdef")
 
@@ -71,7 +71,7 @@ def recognise_label_studio(masks: list[BrushMask], files: AnnotationFiles, expor
             raise TrainingError(
                 "layout_unclear",
                 f"{picture} was annotated more than once in Label Studio: {drawn[0].path} and {drawn[-1].path}. "
-                "Keep one annotation a task, and move the other masks out of the project.",
+                "Keep one annotation for each task, and move the other masks out of the project.",
             )
         part = folder_meaning(posixpath.dirname(picture)).part
         found.append(MaskedFile(picture, ObjectMasks(tuple((mask.path, _tag(mask)) for mask in drawn)), part))
@@ -118,15 +118,15 @@ def _pictures_of_tasks(
     if not found.keys() & tasks:
         raise TrainingError(
             "layout_unclear",
-            f"These masks of Label Studio tell the number of a task only (task-{min(tasks)}-...), and nothing says "
-            "which picture that is. Put Label Studio's JSON export of the same project into the folder, or name the "
+            f"The names of Label Studio's masks give only the number of a task (task-{min(tasks)}-...), and nothing "
+            "says which picture that is. Put Label Studio's JSON export of the same project into the folder, name the "
             "pictures after their tasks (task-1.jpg), or export as COCO.",
         )
     return found
 
 
 def _picture_of(task: _Task, pictures: PictureNames) -> str | None:
-    """By the name that the picture was uploaded with; Label Studio puts eight hexadecimal digits before it."""
+    """The picture of a task, by the name of the upload. Label Studio puts eight hexadecimal digits before that name."""
     texts = [task.image, task.file_upload]
     for value in task.data.values():
         if bytes(value).startswith(b'"'):

@@ -1,10 +1,19 @@
-"""Reads a small table (.csv, .tsv) whose rows name pictures and their classes, whatever its columns are called."""
+"""Reads the small tables (.csv, .tsv) of a project whose rows name pictures and their classes."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from protocol.data_report import Finding, Severity, finding
+from protocol.text import printable
+from trainer_worker.layouts.tree import Tree
+from trainer_worker.pictures.litter import suffix_of
+from trainer_worker.pictures.user_files import RefusedFileError
+
+#: A project with more tables than this is read only in part.
+MOST_TABLES = 50
 
 FILE_COLUMNS = (
     *("file", "files", "filename", "filenames", "filepath", "filepaths", "image", "images", "imagename", "imagefile"),
@@ -21,30 +30,30 @@ DELIMITERS = ",;\t|"
 _ZERO_OR_ONE = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "": 0}
 
 
-class NotATableError(Exception):
-    """The file can't be read as a table; its text says why."""
+class DamagedTableError(Exception):
+    """The file can't be read as a table. Its text says why, and begins with "it"."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """path: relative to the project. header: names of the columns as they stand. rows: as many cells each."""
+    """path: relative to the project. header: the names of the columns, as written. rows: each as long as the header."""
 
     path: str
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
     def columns(self, names: Sequence[str]) -> list[int]:
-        """The columns that are called so, in the order of names."""
+        """The numbers of the columns that have one of these names, in the order of `names`."""
         normal = [_normal(cell) for cell in self.header]
         return [normal.index(name) for name in names if name in normal]
 
     @property
     def has_boxes(self) -> bool:
-        """Whether it tells where objects are: an export for detection."""
+        """Whether its columns hold boxes around objects, as exports for detection do."""
         return len(BOX_COLUMNS & {_normal(cell) for cell in self.header}) in (1, 2, 4) and not self.one_hot(0)
 
     def one_hot(self, file_column: int) -> list[int]:
-        """All columns but that of the file, if they hold nothing but 0 and 1; else nothing."""
+        """The numbers of all other columns, if they hold only 0 and 1; [] otherwise."""
         others = [column for column in range(len(self.header)) if column != file_column]
         if len(others) < 2 or not self.rows:
             return []
@@ -57,8 +66,47 @@ def is_set(cell: str) -> bool:
     return _ZERO_OR_ONE.get(cell.strip(), 0) == 1
 
 
+@dataclass(frozen=True)
+class Tables:
+    """The tables of one project. damaged: the reason for each file that can't be read, by its path."""
+
+    read: tuple[Table, ...]
+    damaged: dict[str, str]
+
+    def damage(self) -> str:
+        """A sentence, after a blank, that names the damaged files and the cure; "" if there are none."""
+        sentences = [f" {printable(path)} is not used: {reason}." for path, reason in self.damaged.items()]
+        return "".join(sentences[:3]) + (f" {DAMAGE_CURE}" if sentences else "")
+
+    def damage_findings(self, severity: Severity) -> list[Finding]:
+        return [
+            finding("unreadable_list", severity, f"{path} is not used: {reason}.", DAMAGE_CURE, [path])
+            for path, reason in self.damaged.items()
+        ]
+
+
+DAMAGE_CURE = "If it lists the classes of pictures, save it again as a CSV file in UTF-8."
+
+
+def tables_of(tree: Tree) -> Tables:
+    """All tables of a project with two or more columns. A file with a single column is no table of labels."""
+    paths = [path for path in tree.files if suffix_of(path) in (".csv", ".tsv")]
+    read, damaged = [], {}
+    for path in paths[:MOST_TABLES]:
+        if "submission" in path.casefold():  # Kaggle's example of an answer: its labels mean nothing
+            continue
+        try:
+            table = read_table(path, tree.read_small(path) or b"")
+        except (RefusedFileError, DamagedTableError) as error:
+            damaged[path] = str(error)
+            continue
+        if len(table.header) > 1:
+            read.append(table)
+    return Tables(tuple(read), damaged)
+
+
 def read_table(path: str, content: bytes) -> Table:
-    """The table. Its first line is the header. Raises NotATableError."""
+    """The table, whose first line is the header. Raises DamagedTableError."""
     text = _text(content)
     lines = text.splitlines()
     first = next((line for line in lines if line.strip()), "")
@@ -68,11 +116,10 @@ def read_table(path: str, content: bytes) -> Table:
             row for row in csv.reader(lines, delimiter=delimiter, skipinitialspace=True) if any(map(str.strip, row))
         ]
     except csv.Error as error:
-        raise NotATableError(str(error)) from error
-    if not rows or len(rows[0]) < 2:
-        raise NotATableError("it has fewer than two columns")
-    width = len(rows[0])
-    return Table(path, tuple(rows[0]), tuple(tuple((row + [""] * width)[:width]) for row in rows[1:]))
+        raise DamagedTableError(f"it is no CSV file ({error})") from error
+    header = rows[0] if rows else []
+    width = len(header)
+    return Table(path, tuple(header), tuple(tuple((row + [""] * width)[:width]) for row in rows[1:]))
 
 
 def _text(content: bytes) -> str:
@@ -83,11 +130,11 @@ def _text(content: bytes) -> str:
             return content.decode(encoding)
         except UnicodeDecodeError:
             continue
-    raise NotATableError("it is not UTF-8 text")
+    raise DamagedTableError("it is not UTF-8 text")
 
 
 def _known(line: str, delimiter: str) -> int:
-    """How many columns have a name that is understood."""
+    """The number of columns whose names are known, if this delimiter separates them."""
     known = {*FILE_COLUMNS, *LABEL_COLUMNS, *PART_COLUMNS}
     return sum(_normal(cell) in known for cell in line.split(delimiter))
 

@@ -11,7 +11,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from trainer_worker.layouts.annotation_files import AnnotationError, ellipse, outline, rectangle
+from trainer_worker.layouts.annotation_files import AnnotationError, ellipse, outline_through, rectangle
 from trainer_worker.layouts.drawn_masks import DrawnMasks, class_name
 from trainer_worker.layouts.layout import Bitmap, Drawing, MaskLayout, Outline, Polygon
 from trainer_worker.layouts.row import LayoutRow
@@ -55,10 +55,7 @@ def recognise_labelme(paths: list[str], drawn: DrawnMasks) -> MaskLayout | None:
             objects = [found for shape in file.shapes if (found := _object(shape, drawn)) is not None]
             drawn.add(picture, Drawing(size, tuple(objects)), path)
         except AnnotationError as error:
-            if picture is None:
-                drawn.bad_files[path] = str(error)
-            else:
-                drawn.leave_out(picture, str(error))
+            drawn.note(error, path, picture)
     return drawn.layout(WHAT)
 
 
@@ -82,14 +79,14 @@ def _object(shape: _Shape, drawn: DrawnMasks) -> Polygon | Bitmap | None:
 def _outline(shape: _Shape) -> Outline[float] | None:
     points, kind = shape.points, shape.shape_type or "polygon"
     if kind == "polygon":
-        return outline([value for point in points for value in point])
+        return outline_through(points)
     if kind == "rectangle" and len(points) == 2:
         return rectangle(*points[0], *points[1])
     if kind == "circle" and len(points) == 2:
         radius = math.dist(points[0], points[1])
         return ellipse(points[0], (radius, radius))
     if kind in ("rectangle", "oriented_rectangle"):
-        return outline([value for point in points for value in point])
+        return outline_through(points)
     return None
 
 

@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 
 from protocol.data_report import Finding, Severity, finding
 from protocol.errors import TrainingError
+from trainer_worker.layouts.name_lists import some_of
 from trainer_worker.layouts.tree import Tree
 from trainer_worker.pictures.text_files import LABELS_FILE, MAX_TEXT_FILE_BYTES
 from trainer_worker.pictures.user_files import RefusedFileError
 
 MOST_INDEX_DIGITS = 6
-_NAMED_IN_ERRORS = 10
 
 
 def label_order(tree: Tree, counts: Mapping[str, int], folders: Sequence[str]) -> tuple[list[str], list[Finding]]:
@@ -30,10 +30,10 @@ def label_order(tree: Tree, counts: Mapping[str, int], folders: Sequence[str]) -
     labels = _read_labels(content)
     missing = [label for label in labels if label not in counts]
     if missing:
-        raise _bad(f"lists {_some(missing)}, but there is no such class folder with images")
+        raise _bad(f"lists {some_of(missing)}, but there is no such class folder with images")
     unlisted = sorted(used.difference(labels))
     if unlisted:
-        raise _bad(f"does not list the class folder(s) {_some(unlisted)}")
+        raise _bad(f"does not list the class folder(s) {some_of(unlisted)}")
     findings = []
     if path != LABELS_FILE:
         sentence = f"{path} fixes the order of the labels, although it does not lie directly in projectDir."
@@ -55,7 +55,7 @@ def _find(tree: Tree, folders: Sequence[str]) -> tuple[str, bytes | None]:
         return "", None
     contents = {path: _read(tree, path) for path in found}
     if len(set(contents.values())) > 1:
-        raise _bad(f"lies in several places with different contents ({_some(found)}); only one can be right")
+        raise _bad(f"lies in several places with different contents ({some_of(found)}); only one can be right")
     return found[0], contents[found[0]]
 
 
@@ -91,7 +91,7 @@ def _read_labels(content: bytes) -> list[str]:
         raise _bad("lists no labels; after a header line it takes one name,index line for each class folder")
     if sorted(by_index) != list(range(len(by_index))):
         gaps = [str(index) for index in range(len(by_index)) if index not in by_index]
-        raise _bad(f"must number its {len(by_index)} labels from 0 without gaps; missing: {_some(gaps)}")
+        raise _bad(f"must number its {len(by_index)} labels from 0 without gaps; missing: {some_of(gaps)}")
     return [by_index[index] for index in range(len(by_index))]
 
 
@@ -101,8 +101,3 @@ def _is_index(text: str) -> bool:
 
 def _bad(problem: str) -> TrainingError:
     return TrainingError("bad_labels_info", f"{LABELS_FILE} {problem}. Correct the file, or delete it to sort by name.")
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - _NAMED_IN_ERRORS
-    return ", ".join(names[:_NAMED_IN_ERRORS]) + (f" and {more} more" if more > 0 else "")

@@ -1,4 +1,4 @@
-"""What a folder means, as one typed value for each kind of label: the result of recognising its layout.
+"""The result of recognising a folder's layout: a ClassLayout for classification, a MaskLayout for segmentation.
 
 Recognition looks at names and small files only (see tree.py). It never opens a picture, and it never guesses: what is
 unclear ends in a TrainingError that names the files and the cure.
@@ -11,6 +11,11 @@ import enum
 from dataclasses import dataclass
 
 from protocol.data_report import Finding
+
+#: The most classes of masks, with the background. Training holds several maps with a channel for each class at the
+#: model's full size: 0.5 GB each for 8 pictures of 512 px.
+MAX_CLASSES = 64
+MAX_CLASS_NAME_CHARS = 100
 
 
 class Part(enum.StrEnum):
@@ -64,7 +69,7 @@ class ObjectMasks:
     files: tuple[tuple[str, str], ...]
 
 
-#: x and y in turn, of one closed outline: compact, since a set may have millions of points.
+#: One closed outline as x, y, x, y and so on. An array is compact, and a set may have millions of points.
 Outline = array.array
 
 
@@ -79,7 +84,10 @@ class Polygon:
 
 @dataclass(frozen=True)
 class Bitmap:
-    """A small bitmap at a place in the picture. png: a PNG file's bytes; nonzero pixels belong to the object."""
+    """The area of one object as a small PNG picture, whose corner lies at (left_px, top_px) of the large one.
+
+    png: the bytes of the file. Its nonzero pixels belong to the object.
+    """
 
     class_name: str
     left_px: int
@@ -89,7 +97,10 @@ class Bitmap:
 
 @dataclass(frozen=True)
 class RunLengths:
-    """COCO's runs of pixels: column by column, background first. counts: of the runs, or COCO's text for them."""
+    """The area of one object in COCO's run-length encoding: column by column, background and object in turn.
+
+    counts: the length of each run in pixels, or COCO's compressed text for these numbers.
+    """
 
     class_name: str
     counts: Outline[int] | bytes
@@ -97,7 +108,7 @@ class RunLengths:
 
 @dataclass(frozen=True)
 class Drawing:
-    """Objects to be drawn into a mask, the first lowest.
+    """The objects from which a mask is drawn. Later objects cover earlier ones.
 
     size: (width, height) of the picture in which they were drawn, in pixels; None for the picture as it is.
     in_shares: coordinates are shares (0 to 1) of the picture's sides.
@@ -130,7 +141,7 @@ class UnusedFile:
 
 @dataclass(frozen=True)
 class ListedClass:
-    """A class that a small file lists. number: its value in masks, None where only its colour is told."""
+    """A class that a small file lists. number: its value in masks, None if the file gives only its colour."""
 
     name: str
     number: int | None = None

@@ -13,7 +13,7 @@ from trainer_worker.layouts.part_names import part_of
 from trainer_worker.layouts.picture_index import folder_of, name_of
 from trainer_worker.layouts.tree import comparable
 
-#: Of pictures with one name; with more of them, a list has to give their folders.
+#: If more pictures have the same name, a list has to give their paths.
 _MOST_COMPARED = 100
 
 
@@ -44,7 +44,7 @@ class ListedPictures:
 
 
 def _fitting(found: list[str], said: str, list_path: str) -> list[str]:
-    """Of pictures of one name those in the folder that the list says, else below its own, else in the part it names."""
+    """Choose among pictures of one name: by the path in the cell, then by the folder and the part of the list."""
     if "/" in said:
         found = [path for path in found if comparable(path).endswith(f"/{said}")] or found
     folder = folder_of(list_path)

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from protocol.errors import TrainingError
 from trainer_worker.layouts.annotation_files import AnnotationError, AnnotationFiles
-from trainer_worker.layouts.drawn_masks import BACKGROUND, MAX_CLASSES, class_name
-from trainer_worker.layouts.layout import ListedClass
+from trainer_worker.layouts.drawn_masks import BACKGROUND, class_name
+from trainer_worker.layouts.layout import MAX_CLASSES, ListedClass
 from trainer_worker.layouts.row import LayoutRow
 from trainer_worker.pictures.text_files import CLASSES_FILE
 
@@ -29,7 +29,7 @@ ROWS = (
         "their names",
     ),
 )
-#: Names of those who say "no object" and "no label".
+#: Names for pixels without an object, and for pixels without a label.
 _BACKGROUND_NAMES = frozenset({BACKGROUND, "_background_", "__background__"})
 _VOID_NAMES = frozenset({"__ignore__", "void", "unlabelled", "unlabeled", "ignore"})
 _MAX_LINES = 1000

@@ -32,21 +32,21 @@ ROWS = (
         "segmentation",
         "pictures and masks in folders such as `images/` and `masks/`, or side by side, whose names pair: `a.jpg` with "
         "`a.png`, `a_mask.png`, `mask_a.png`, `a.jpg.png` and the like. The rule with the most pairs comes first",
-        "one mask a picture. Folders named train, val and test are the split",
+        "one mask for each picture. Folders named train, val and test are the split",
     ),
     LayoutRow(
         "object_masks",
         "segmentation",
-        "several masks a picture, one an object: `<id>/images/` beside `<id>/masks/`, `masks/<picture>/` or numbered "
-        "names such as `a_mask_1.png`",
-        "the masks of a picture are laid together",
+        "several masks for one picture, one for each object: `<id>/images/` beside `<id>/masks/`, `masks/<picture>/` "
+        "or numbered names such as `a_mask_1.png`",
+        "the masks of a picture are laid together into one",
     ),
 )
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """What pairs by names. rule: a sentence. unused: pictures and masks without a partner."""
+    """Pictures and masks that pair by their names. rule: a sentence. unused: what has no partner."""
 
     name: str
     rule: str
@@ -57,7 +57,7 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Candidates:
-    """All files that may be pictures or masks, and the numbers of those in folders whose names mean masks."""
+    """All files that may be pictures or masks. in_mask_folder: the numbers of those in a folder of masks."""
 
     files: list[NamedFile]
     in_mask_folder: frozenset[int]
@@ -92,7 +92,10 @@ def candidates(tree: Tree) -> Candidates:
 
 
 def _known_twice(tree: Tree) -> Iterator[str]:
-    """Of a file and a link to it, the one whose folder doesn't mean pictures or masks; else the link."""
+    """One path of each file that is also reached by a link: the one whose folder means neither pictures nor masks.
+
+    If both or neither of the folders mean something, it is the link.
+    """
     for link, real in tree.linked.items():
         if real in tree.files:
             tells = [folder_meaning(posixpath.dirname(path)).role for path in (link, real)]
@@ -251,11 +254,15 @@ def _findings(matches: Matches, unused: Sequence[UnusedFile]) -> tuple[Finding, 
     if len(matches.used) > 1:
         rules = "; ".join(f"{rule}: {count}" for rule, count in matches.used[:_NAMED_RULES])
         found.append(
-            finding("mixed_names", Severity.INFO, f"Masks are named by {len(matches.used)} different rules: {rules}.")
+            finding(
+                "mixed_names",
+                Severity.INFO,
+                f"The names of the masks follow {len(matches.used)} different rules: {rules}.",
+            )
         )
     for reason, (code, severity, sentence, cure) in _SENTENCES.items():
         if files := by_reason.get(reason):
-            found.append(finding(code, severity, f"{_count(len(files))} {sentence}", cure, files))
+            found.append(finding(code, severity, f"{sentence}: {len(files)}.", cure, files))
     return tuple(found)
 
 
@@ -263,35 +270,31 @@ _SENTENCES = {
     NO_MASK: (
         "pictures_without_mask",
         Severity.WARNING,
-        "without a mask: not used.",
+        "Pictures without a mask are not used",
         "Add a mask with the picture's name or <picture>_mask, or remove the picture.",
     ),
     "mask without a picture of its own": (
         "masks_without_picture",
         Severity.WARNING,
-        "without a picture of the mask's name: not used.",
+        "Masks without a picture of their name are not used",
         "Add the picture, or give the mask the name of its picture.",
     ),
     "a second mask": (
         "second_masks",
         Severity.WARNING,
-        "would be a second mask of a picture that has one: not used.",
-        "Keep one mask a picture.",
+        "Second masks of pictures that have one already are not used",
+        "Keep one mask for each picture.",
     ),
     "another kind of mask than the one used": (
         "other_masks",
         Severity.INFO,
-        "show the same in another way, such as one colour an object: not used.",
+        "Masks that show the same in another way, such as one colour for each object, are not used",
         "",
     ),
     "it lies beside the folders with pictures and masks": (
         "unused_files",
         Severity.WARNING,
-        "beside the folders with pictures and masks: not used.",
-        "Move pictures and masks into the folders of their kind, or move the files out of the project.",
+        "Files beside the folders of pictures and masks are not used",
+        "Move pictures and masks into these folders, and other files out of the project.",
     ),
 }
-
-
-def _count(number: int) -> str:
-    return "1 file" if number == 1 else f"{number} files"

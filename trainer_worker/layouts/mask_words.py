@@ -1,4 +1,4 @@
-"""What the names of folders and files say about pictures and masks: which of both they hold, and of which part."""
+"""What the names of folders and files say: whether they are pictures or masks, and of which part of a split."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 from trainer_worker.layouts.layout import Part
 from trainer_worker.layouts.part_names import PART_WORDS
 
-#: Folders that hold pictures, without case and separators.
+#: Names of folders that hold pictures, in lower case and without separators.
 PICTURE_FOLDERS = frozenset(
     [
         "images",
@@ -38,8 +38,8 @@ PICTURE_FOLDERS = frozenset(
         "bilder",
     ]
 )
-#: Folders that hold masks, with their rank. A picture with masks of several ranks takes the lowest; the others show
-#: the same in another way, such as one colour an object, or are of use for something else.
+#: Names of folders that hold masks, in the same form, with their rank. A picture with masks of several ranks takes the
+#: lowest. The others show the same in another way, such as one colour for each object, or serve another purpose.
 MASK_FOLDERS = {
     **dict.fromkeys(["1stmanual", "gtfine", "segmentationclass", "segmentationclasspng", "trimaps", "trimap"], 0),
     **dict.fromkeys(
@@ -100,9 +100,10 @@ Role = Literal["picture", "mask", ""]
 
 @dataclass(frozen=True)
 class FolderMeaning:
-    """What a folder's path says. place: the path without the words for pictures and masks: what is the same for both.
+    """What a folder's path says.
 
-    rank: of its masks. certain: the folder's own name says the role, not one above it.
+    role: what the folder holds; "" if the path doesn't say. place: the path without the words for pictures and masks,
+    which is the same for a picture and its mask. rank: of its masks, as in MASK_FOLDERS.
     """
 
     role: Role
@@ -127,7 +128,7 @@ class Reading(NamedTuple):
 
 
 def folded(name: str) -> str:
-    """For comparisons: NFC, without case."""
+    """A name in the form in which names of pictures and masks are compared: NFC, without case."""
     return name.casefold() if name.isascii() else unicodedata.normalize("NFC", name).casefold()
 
 
@@ -144,7 +145,7 @@ def folder_meaning(path: str) -> FolderMeaning:
             role, rank = word.role, word.rank
             roles_at.append(index)
         place.append(word.rest)
-    for index in roles_at[:-1]:  # only the last word tells; the others are names like any other
+    for index in roles_at[:-1]:  # the last word decides; the others are names like any other
         place[index] = (folded(parts[index]),)
     flat = tuple(token for tokens in place for token in tokens)
     part = next((PART_WORDS[token] for token in flat if token in PART_WORDS), Part.ANY)

@@ -13,14 +13,14 @@ from protocol.data_report import Finding, Severity, finding
 from protocol.errors import TrainingError
 from trainer_worker.layouts import coco, label_studio, labelme, mask_class_lists, mask_pairs, supervisely, via, yolo
 from trainer_worker.layouts.annotation_files import AnnotationError, AnnotationFiles, PictureNames, as_json
-from trainer_worker.layouts.drawn_masks import DrawnMasks
+from trainer_worker.layouts.drawn_masks import DrawnMasks, boxes_only
 from trainer_worker.layouts.layout import MaskLayout, Part
 from trainer_worker.layouts.mask_pairs import Candidates, Pairs, candidates, pair_masks
 from trainer_worker.layouts.mask_words import folder_meaning
+from trainer_worker.layouts.name_lists import skipped_sentence
 from trainer_worker.layouts.part_names import PART_WORDS, parts_of
 from trainer_worker.layouts.split_lists import split_lists
 from trainer_worker.layouts.tree import Tree
-from trainer_worker.pictures.user_files import SkippedFile
 
 ROWS = (
     *mask_pairs.ROWS,
@@ -32,9 +32,8 @@ ROWS = (
     via.ROW,
     yolo.ROW,
 )
-#: Of a folder with many files of annotations so many are looked at; the others are taken to be of their kind.
+#: The format of a folder's files of annotations is told from this many of them.
 _LOOKED_AT = 20
-_NAMED = 10
 
 Kinds = dict[str, list[str]]
 
@@ -61,7 +60,7 @@ def recognise_masks(tree: Tree) -> MaskLayout:
 
 
 def _of_whole_tree(layout: MaskLayout, tree: Tree) -> MaskLayout:
-    """With what the walk found, and with the split that folders such as ds_train/ and ds_val/ make together."""
+    """Add the findings of the walk, and the split that folders such as ds_train/ and ds_val/ make together."""
     split: dict[str, Part] = {}
     for parent in ("", *tree.folders):
         folders = {posixpath.basename(folder): folder for folder in tree.folders_in(parent)}
@@ -131,8 +130,9 @@ def _unused_annotations(files: AnnotationFiles, pairs: Pairs) -> list[Finding]:
             f"but there are annotations, such as {unused[0]}. Keep the masks or the annotations, and move the others "
             "out of the project.",
         )
-    sentence = f"{len(unused)} files of annotations are not used, since there are mask files."
-    return [finding("annotations_not_used", Severity.INFO, sentence, "Remove the masks to draw them instead.", unused)]
+    sentence = f"Files of annotations are not used, since there are mask files: {len(unused)}."
+    cure = "To draw the masks from them instead, move the mask files out of the project."
+    return [finding("annotations_not_used", Severity.INFO, sentence, cure, unused)]
 
 
 def _of_annotations(files: AnnotationFiles, found: Candidates) -> MaskLayout | None:
@@ -169,7 +169,7 @@ def _of_annotations(files: AnnotationFiles, found: Candidates) -> MaskLayout | N
 
 
 def _kinds_of_json(files: AnnotationFiles) -> Kinds:
-    """Files of annotations by format. Files that are none are left out."""
+    """The JSON files of annotations, by format. Other JSON files are left out."""
     of_folder: dict[str, list[str]] = defaultdict(list)
     for path in files.tree.files:
         if path.lower().endswith(".json"):
@@ -195,8 +195,8 @@ def _kind_of_json(files: AnnotationFiles, path: str) -> str:
             first = as_json(content, list[dict[str, msgspec.Raw]])[:1]
             return "label_studio" if first and {"id", "data"} <= first[0].keys() else ""
         keys = as_json(content, dict[str, msgspec.Raw])
-    except AnnotationError as error:
-        return "damaged" if "nested" not in str(error) else "too_deep"
+    except AnnotationError:
+        return "damaged"
     if {"images", "annotations", "categories"} <= keys.keys():
         return "coco"
     if "shapes" in keys:
@@ -233,7 +233,6 @@ def _are_numbers(files: AnnotationFiles, labels: dict[str, str]) -> bool:
 
 def _refuse_unsupported(files: AnnotationFiles, kinds: Kinds, csvs: Sequence[str]) -> None:
     """Name what is recognised but can't be used. Raises TrainingError layout_unsupported, no_masks."""
-    outlines = "Segmentation learns from outlines: export masks or polygons, such as COCO,"
     if paths := kinds.get("label_studio"):
         raise TrainingError(
             "layout_unsupported",
@@ -246,12 +245,8 @@ def _refuse_unsupported(files: AnnotationFiles, kinds: Kinds, csvs: Sequence[str
             boxes.append(f"{path} ({what})")
             break
     if boxes:
-        raise TrainingError(
-            "layout_unsupported",
-            f"This looks like an export of boxes: {boxes[0]}. {outlines} or post the folder as another trainType.",
-        )
-    damaged = kinds.get("damaged", []) + kinds.get("too_deep", [])
-    if damaged:
+        raise boxes_only(f"This looks like an export of boxes: {boxes[0]}.")
+    if damaged := kinds.get("damaged"):
         raise TrainingError(
             "no_masks", f"{damaged[0]} can't be read as JSON, and there are no other masks. Export the set again."
         )
@@ -265,13 +260,6 @@ def _kind_of_xml(files: AnnotationFiles, path: str) -> str:
     if b"<annotations" in start:
         return "CVAT for images: export as Segmentation mask 1.1 instead"
     return "Pascal VOC" if b"<annotation" in start else ""
-
-
-def skipped_sentence(skipped: Sequence[SkippedFile]) -> str:
-    """A sentence that names the first skipped files; "" if there are none."""
-    named = "; ".join(f"{skip.file}: {skip.reason}" for skip in skipped[:_NAMED])
-    more = len(skipped) - _NAMED
-    return f" Skipped: {named}{f'; and {more} more' if more > 0 else ''}." if named else ""
 
 
 def _no_images(tree: Tree, found: Candidates) -> TrainingError:
@@ -289,7 +277,7 @@ def _folder(path: str) -> str:
 
 
 def _no_masks(tree: Tree, found: Candidates) -> TrainingError:
-    """Pictures, but nothing that tells what is what in them."""
+    """The error for pictures without masks or annotations."""
     folders = found.folders_of_pictures
     cure = "Put one mask for each picture into masks/, named <picture>.png or <picture>_mask.png."
     skipped = skipped_sentence(tree.skipped)

@@ -12,8 +12,9 @@ from typing import NamedTuple
 from protocol.errors import TrainingError
 from trainer_worker.layouts.layout import Part
 from trainer_worker.layouts.mask_words import FolderMeaning, Reading, folded, mask_readings, picture_readings
+from trainer_worker.layouts.name_lists import some_of
 
-#: A naming that no list has is taken if so many masks at least have it.
+#: An affix that is in no list of words is used if at least this many masks have it.
 _LEAST_OF_LEARNED_RULE = 2
 
 
@@ -32,9 +33,10 @@ def named_file(path: str, meaning: FolderMeaning) -> NamedFile:
 
 
 class Rule(NamedTuple):
-    """How the names of a picture and its mask differ. of_picture, of_mask: what each has besides their common part.
+    """How the names of a picture and its mask differ.
 
-    with_suffix: the mask's name holds the picture's extension. beside: masks lie in no folder of their own.
+    of_mask, of_picture: what each name has besides the part that both share.
+    with_suffix: the mask's name holds the picture's extension. beside: masks lie among the pictures.
     """
 
     of_mask: str
@@ -62,6 +64,12 @@ class Rule(NamedTuple):
 
 
 class _Candidate(NamedTuple):
+    """A mask that may belong to a picture.
+
+    numbered: whether the mask's name ends in a number, so that the picture may have several. rank: of its folder and of
+    its name; lower is better. group: the place and the base name, which several pictures and masks may share.
+    """
+
     picture: int
     mask: int
     numbered: bool
@@ -71,9 +79,12 @@ class _Candidate(NamedTuple):
 
 @dataclass
 class Matches:
-    """masks: for each paired picture its masks, several where each marks an object. used: the rules with their number
-    of pairs, in the order in which they were applied. second: masks of pictures that have another one. outranked:
-    masks that show the same in another way.
+    """The pairs that were found. Pictures and masks are numbers in the list of files.
+
+    masks: the masks of each paired picture; several if each marks one object. taken: all of these masks.
+    used: the rules in the order in which they were applied, each with its number of pairs.
+    second: for each mask whose picture has another mask, that picture.
+    outranked: masks that show the same as a better one, such as one colour for each object.
     """
 
     masks: dict[int, list[int]] = field(default_factory=dict)
@@ -92,7 +103,10 @@ class Matches:
 
 
 class NameMatching:
-    """files: all that may be pictures or masks. pictures, masks: the numbers of those that may be one or the other."""
+    """Pairs pictures and masks. Each method pairs what the earlier ones have left, and adds it to `found`.
+
+    files: all that may be pictures or masks. pictures, masks: the numbers of those that may be one or the other.
+    """
 
     def __init__(self, files: Sequence[NamedFile], pictures: Sequence[int], masks: Sequence[int]) -> None:
         self._files = files
@@ -100,7 +114,7 @@ class NameMatching:
         self.found = Matches()
 
     def by_rules(self, needs_affix: frozenset[int] = frozenset()) -> None:
-        """Pair within the same place. needs_affix: masks that are masks only if their name says so."""
+        """Pair within one place by the known words. needs_affix: these are masks only if their name has such a word."""
         index: dict[tuple[tuple[str, ...], str], list[tuple[int, str]]] = defaultdict(list)
         for number in self._pictures:
             file = self._files[number]
@@ -112,7 +126,7 @@ class NameMatching:
             for rule, candidate in self._candidates(number, index, number in needs_affix):
                 by_rule[rule].append(candidate)
                 best[candidate.picture] = min(best.get(candidate.picture, candidate.rank), candidate.rank)
-        # One kind of masks for all: `mask/` beside `1st_manual/` shows something else, also where the latter has none.
+        # One kind of masks serves all pictures: `mask/` beside `1st_manual/` shows something else, so it fills no gaps.
         folder_rank = min((folder for folder, _ in best.values()), default=0)
         for rule, candidates in by_rule.items():
             by_rule[rule] = [c for c in candidates if c.rank == best[c.picture] and c.rank[0] == folder_rank]
@@ -122,7 +136,10 @@ class NameMatching:
     def _candidates(
         self, number: int, index: dict[tuple[tuple[str, ...], str], list[tuple[int, str]]], needs_affix: bool
     ) -> list[tuple[Rule, _Candidate]]:
-        """A numbered reading counts only where no plain one fits: `scan_1` belongs to `scan_1`, not to `scan`."""
+        """The pictures to which a mask may belong.
+
+        A reading with a number counts only if no other fits: the mask `scan_1` belongs to `scan_1`, not to `scan`.
+        """
         file = self._files[number]
         found: list[tuple[Rule, _Candidate]] = []
         for reading in mask_readings(file.stem):
@@ -206,7 +223,7 @@ class NameMatching:
         return pictures, masks
 
     def by_name_alone(self, is_mask_folder: frozenset[int]) -> None:
-        """Pair what is left by name wherever the files lie, but within one part of the split."""
+        """Pair files of one name wherever they lie, but within one part of the split."""
         pictures, masks = self._left()
         index: dict[str, list[int]] = defaultdict(list)
         for number in pictures:
@@ -234,7 +251,7 @@ class NameMatching:
         self.found.count("<name>, wherever it lies", pairs)
 
     def by_learned_affix(self, is_mask_folder: frozenset[int]) -> None:
-        """Pair what is left by whatever its masks' names have besides the pictures', if many have the same."""
+        """Pair by an affix that is in no list of words, if many masks have it."""
         pictures, masks = self._left()
         masks = [number for number in masks if number in is_mask_folder]
         index = {(self._files[n].meaning.place, self._files[n].stem): n for n in pictures}
@@ -250,8 +267,11 @@ class NameMatching:
         self._apply({rule: found for rule, found in by_rule.items() if len(found) >= enough})
 
     def by_folder(self, is_mask_folder: frozenset[int]) -> None:
-        """Pair the only picture of a place with all masks there, as in <id>/images/ and <id>/masks/; or with those in
-        a folder of masks that has the picture's name."""
+        """Pair a picture with all masks in a folder.
+
+        This is the folder of masks of the picture's name, or the one beside it if it is the only picture of its place,
+        as in <id>/images/ and <id>/masks/.
+        """
         pictures, masks = self._left()
         of_place: dict[tuple[str, ...], list[int]] = defaultdict(list)
         for number in masks:
@@ -279,30 +299,27 @@ class NameMatching:
         for number in pictures:
             of_name[self._files[number].meaning.place, self._files[number].stem].append(number)
         pairs = 0
-        for twins in of_name.values():
-            shown = [n for n in twins if self._files[n].suffix in lossy]
-            drawn = [n for n in twins if self._files[n].suffix in lossless]
-            if len(shown) == len(drawn) == 1 and len(twins) == 2:
+        for same_name in of_name.values():
+            shown = [n for n in same_name if self._files[n].suffix in lossy]
+            drawn = [n for n in same_name if self._files[n].suffix in lossless]
+            if len(shown) == len(drawn) == 1 and len(same_name) == 2:
                 self.found.take(shown[0], drawn)
                 pairs += 1
         self.found.count("<name>, the picture as JPEG and the mask beside it in a format without loss", pairs)
 
 
 def unclear_names(pictures: Sequence[str], masks: Sequence[str]) -> TrainingError:
-    """Of files that pair in more than one way."""
+    """The error for files that pair in more than one way."""
     return TrainingError(
         "layout_unclear",
-        f"It is unclear which mask belongs to which picture: {_named(pictures)} and {_named(masks)} have the same "
-        "name. Keep one mask a picture, with the picture's name or <picture>_mask, and move the other files away.",
+        f"It is unclear which mask belongs to which picture: {some_of(pictures, most=4)} and {some_of(masks, most=4)} "
+        "have the same name. Keep one mask for each picture, named like the picture or <picture>_mask, and move the "
+        "other files out of the project.",
     )
 
 
-def _named(paths: Sequence[str]) -> str:
-    return ", ".join(paths[:4]) + (f" and {len(paths) - 4} more" if len(paths) > 4 else "")
-
-
 def _same_spelling(picture: NamedFile, mask: NamedFile) -> bool:
-    """Whether they are alike in case, too."""
+    """Whether the mask's name holds the picture's name with the same capitals."""
     return posixpath.splitext(posixpath.basename(picture.path))[0] in posixpath.basename(mask.path)
 
 
@@ -316,7 +333,7 @@ def _parts_fit(picture: NamedFile, mask: NamedFile) -> bool:
 
 
 def _cuts(stem: str) -> list[tuple[str, str]]:
-    """(base, affix) of a name, the longest base first. Numbers are not cut: 10 is not 1 with something more."""
+    """Each way to cut a name into (base, affix), the longest base first. No number is cut: 10 is not 1 and 0."""
     at = [n for n in range(len(stem) - 1, 0, -1) if not (stem[n - 1].isdecimal() and stem[n].isdecimal())]
     ends = [(stem[:n], stem[n:]) for n in at if not stem[n:].strip("_-. ").isdecimal()]
     starts = [(stem[n:], stem[:n]) for n in reversed(at)]

@@ -1,4 +1,4 @@
-"""Exports with masks, boxes or polygons that were posted for classification by mistake: recognised, named, refused."""
+"""Recognises and refuses exports with masks, boxes or polygons that were posted for classification by mistake."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MASK_NAMES = frozenset({
     "masks", "mask", "labels", "label", "annotations", "annotation", "groundtruth", "ground_truth", "gt", "gtfine",
     "segmentationclass", "segmentationobject", "segmentation", "segmentations", "1st_manual", "trimaps",
 })  # fmt: skip
-#: The share of the pictures that have a file of their name beside them.
+#: Text files hold labels if at least this share of the pictures has one of the same name.
 _LEAST_SHARE = 0.5
 _MOST_JSON_FILES = 20
 _NUMBERS = re.compile(rb"\d+( -?[\d.]+){4}")
@@ -54,8 +54,8 @@ def refuse_folders_of_other_exports(index: PictureIndex, here: str) -> None:
         if index.loose(pictures) and index.loose(labels) and len(index.folders(pictures)) < 2:
             raise _unsupported("set of pictures with masks", [pictures, labels], segmentation=True)
         texts = [path for path in index.tree.files_below(labels) if suffix_of(path) in (".txt", ".xml", ".json")]
-        if _share_with_twin(index.all_below(pictures), texts) >= _LEAST_SHARE:
-            _refuse_twins(index, texts, [pictures, labels])
+        if _share_with_text(index.all_below(pictures), texts) >= _LEAST_SHARE:
+            _refuse_by_texts(index, texts, [pictures, labels])
 
 
 def refuse_other_labels(index: PictureIndex) -> None:
@@ -63,8 +63,8 @@ def refuse_other_labels(index: PictureIndex) -> None:
     files = index.tree.files
     for suffix in (".txt", ".xml", ".json"):
         texts = [path for path in files if suffix_of(path) == suffix]
-        if _share_with_twin(index.paths, texts) >= _LEAST_SHARE:
-            _refuse_twins(index, texts, texts[:3])
+        if _share_with_text(index.paths, texts) >= _LEAST_SHARE:
+            _refuse_by_texts(index, texts, texts[:3])
     boxes = box_lists(index)
     if boxes:
         raise _unsupported("list of boxes for detection", boxes, segmentation=False)
@@ -79,7 +79,7 @@ def refuse_other_labels(index: PictureIndex) -> None:
             raise _unsupported(kind, [path], segmentation=True)
 
 
-def _share_with_twin(pictures: list[str], texts: list[str]) -> float:
+def _share_with_text(pictures: list[str], texts: list[str]) -> float:
     """The share of pictures that have a text file of the same name."""
     stems = {posixpath.splitext(name_of(path))[0] for path in texts}
     if not stems or not pictures:
@@ -87,7 +87,7 @@ def _share_with_twin(pictures: list[str], texts: list[str]) -> float:
     return sum(posixpath.splitext(name_of(path))[0] in stems for path in pictures) / len(pictures)
 
 
-def _refuse_twins(index: PictureIndex, texts: list[str], named: list[str]) -> None:
+def _refuse_by_texts(index: PictureIndex, texts: list[str], named: list[str]) -> None:
     suffix = suffix_of(texts[0])
     if suffix == ".xml":
         raise _unsupported("Pascal VOC export with boxes", named, segmentation=False)

@@ -11,9 +11,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from trainer_worker.layouts.annotation_files import AnnotationError, outline, rectangle
+from trainer_worker.layouts.annotation_files import AnnotationError, outline_through, rectangle
 from trainer_worker.layouts.drawn_masks import DrawnMasks, class_name
-from trainer_worker.layouts.layout import Bitmap, Drawing, MaskLayout, Outline, Part, Polygon
+from trainer_worker.layouts.layout import Bitmap, Drawing, MaskLayout, Part, Polygon
 from trainer_worker.layouts.part_names import PART_WORDS
 from trainer_worker.layouts.row import LayoutRow
 
@@ -77,7 +77,7 @@ def recognise_supervisely(paths: list[str], metas: list[str], drawn: DrawnMasks)
         try:
             drawn.listed += [class_name(found.title) for found in drawn.files.json(path, SuperviselyMeta).classes]
         except AnnotationError as error:
-            drawn.bad_files[path] = str(error)
+            drawn.note(error, path)
     for path in paths:
         picture = None
         try:
@@ -91,10 +91,7 @@ def recognise_supervisely(paths: list[str], metas: list[str], drawn: DrawnMasks)
             part = tagged.pop() if len(tagged) == 1 else Part.ANY
             drawn.add(picture, Drawing((int(file.size.width), int(file.size.height)), tuple(objects)), path, part)
         except AnnotationError as error:
-            if picture is None:
-                drawn.bad_files[path] = str(error)
-            else:
-                drawn.leave_out(picture, str(error))
+            drawn.note(error, path, picture)
     return drawn.layout(WHAT)
 
 
@@ -110,22 +107,18 @@ def _object(item: _Object, drawn: DrawnMasks) -> Polygon | Bitmap | None:
     if item.geometry_type == "rectangle" and len(points.exterior) == 2:
         found = rectangle(*points.exterior[0], *points.exterior[1])
     elif item.geometry_type in ("polygon", "rectangle"):
-        found = _ring(points.exterior)
+        found = outline_through(points.exterior)
     else:
         found = None
     if found is None:
         drawn.without_area += 1
         return None
-    holes = tuple(hole for ring in points.interior if (hole := _ring(ring)) is not None)
+    holes = tuple(hole for ring in points.interior if (hole := outline_through(ring)) is not None)
     return Polygon(name, found, holes)
 
 
-def _ring(points: list[tuple[float, float]]) -> Outline[float] | None:
-    return outline([value for point in points for value in point])
-
-
 def _png(data: str) -> bytes:
-    """A PNG file, which the export holds compressed once more, as Base64."""
+    """The bytes of a PNG file. The export holds them compressed by zlib, as Base64."""
     try:
         unpacking = zlib.decompressobj()
         png = unpacking.decompress(base64.b64decode(data, validate=True), MAX_PNG_BYTES)

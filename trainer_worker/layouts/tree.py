@@ -15,17 +15,14 @@ from dataclasses import dataclass, field
 from protocol.bounds import is_task_id
 from protocol.data_report import Finding, Severity, finding
 from protocol.errors import TrainingError
-from protocol.project_layout import MODELS
+from protocol.project_layout import LATEST, MODELS
 from trainer_worker.pictures.litter import is_litter_file, is_litter_folder
 from trainer_worker.pictures.user_files import LEAVES_PROJECT, Entry, RefusedFileError, SkippedFile, UserFiles
 
 MAX_ENTRIES = 1_000_000
 MAX_DEPTH = 40
-#: Lists of labels and annotations are not read beyond this size.
+#: A list of labels or a file of annotations that is larger is not read.
 MAX_SMALL_FILE_BYTES = 64 * 1024**2
-#: The link to the newest model. Of models/ only what the worker has put there is left out, since a class may be
-#: called so, too.
-OWN_LINK = "latest"
 
 _HOLDS_ITSELF = "it is a link to a folder that holds the link itself"
 _LINKED_TWICE = "it is another link to a folder that a link leads to already"
@@ -35,12 +32,14 @@ _TOO_DEEP = f"it lies more than {MAX_DEPTH} folders deep"
 
 @dataclass(frozen=True)
 class Tree:
-    """files: path relative to the project, with "/", to the size in bytes; sorted. Links that stay in the project are
-    followed and stand here under their own names. Litter (see litter.py) and our own output are left out.
+    """The files and folders of a project. All paths are relative to the project, with "/".
 
-    folders: all folders, also empty ones. read_small: the content of a small file; None if it is missing. Raises
-    RefusedFileError. findings: what the walk left out, and why. skipped: the same, file by file. linked: files that
-    are reached by a link, and the file that each one really is, as a path relative to the project.
+    files: the size of each file in bytes, by its path; sorted. Links within the project are followed: their files
+    stand here under the link's name. Litter (see litter.py) and the worker's own output are left out.
+    folders: all folders, also empty ones.
+    read_small: reads a small file; None if it is missing. Raises RefusedFileError.
+    findings: what the walk left out, and why. skipped: the same, file by file.
+    linked: for each file that was reached through a link, the path of the real file.
     """
 
     files: dict[str, int]
@@ -174,7 +173,7 @@ class _Walk:
             self.links.append((path, target, around))
 
     def follow_folder(self, path: str, target: str, around: tuple[str, ...]) -> None:
-        """Links are followed when all real folders have been listed, so the result depends on names alone."""
+        """Enter a folder through a link. All real folders were listed before, so the result depends on names alone."""
         if target in self._entered_by_link:
             self._skipped.append(SkippedFile(path, _LINKED_TWICE))
         else:
@@ -212,10 +211,10 @@ def _is_left_out(entry: Entry, folder: str) -> bool:
 
 
 def _is_ours(path: str) -> bool:
-    """Whether the worker itself has put it into models/."""
+    """Whether the worker itself has put it into models/. Other folders in there may be a class called models."""
     folder, _, rest = path.partition("/")
     name = rest.partition("/")[0]
-    return folder == MODELS and (is_task_id(name) or name == OWN_LINK or name.endswith(".partial"))
+    return folder == MODELS and (is_task_id(name) or name == LATEST or name.endswith(".partial"))
 
 
 def _join(folder: str, name: str) -> str:
@@ -237,7 +236,7 @@ def _skipped_findings(skipped: Sequence[SkippedFile]) -> tuple[Finding, ...]:
 def _litter_findings(folders: Sequence[str]) -> list[Finding]:
     if not folders:
         return []
-    sentence = f"Folders that systems and programs make for themselves are ignored: {len(folders)}."
+    sentence = f"Folders that systems and programs make for their own use are left out: {len(folders)}."
     return [finding("litter", Severity.INFO, sentence, "", folders)]
 
 
@@ -246,7 +245,7 @@ def _odd_names(paths: Sequence[str]) -> list[Finding]:
     odd = [path for path in paths if not path.isascii() and any("\ud800" <= sign <= "\udfff" for sign in path)]
     if not odd:
         return []
-    sentence = f"Names that are not UTF-8 are used as they are, and shown escaped: {len(odd)}."
+    sentence = f"Names that are not UTF-8 are used as they are, but shown with escapes: {len(odd)}."
     return [finding("names_not_utf8", Severity.INFO, sentence, "Rename them if they look wrong.", odd)]
 
 
@@ -269,7 +268,8 @@ _SKIPPED = (
     ),
     (
         "links_lead_nowhere",
-        "Links that lead to a missing file, back to themselves or to a folder that is used already: {number}.",
+        "Links that lead to a missing file, back to themselves or to a folder that is used already are not followed: "
+        "{number}.",
         "Put the files themselves in their place, or delete the links.",
     ),
     (
@@ -284,7 +284,7 @@ _SKIPPED = (
     ),
     (
         "unreadable_folders",
-        "Folders that the worker can't open: {number}.",
-        "Give its user the right to read them, and shorten paths of more than 4,000 characters.",
+        "Folders that the worker can't open are not read: {number}.",
+        "Give the worker's user the right to read them. Shorten paths of more than 4,000 characters.",
     ),
 )

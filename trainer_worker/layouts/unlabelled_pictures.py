@@ -6,7 +6,8 @@ import re
 from collections import Counter
 
 from protocol.errors import TrainingError
-from protocol.text import printable
+from trainer_worker.layouts.label_tables import tables_of
+from trainer_worker.layouts.name_lists import skipped_sentence, some_of
 from trainer_worker.layouts.picture_index import PictureIndex, name_of
 from trainer_worker.pictures.litter import ARCHIVE_SUFFIXES, suffix_of
 
@@ -14,33 +15,31 @@ _FIRST_WORD = re.compile(r"[^\W\d_]+")
 _MOST_PREFIXES = 100
 #: The share of the pictures whose names must begin with a word that others have as well.
 _LEAST_SHARE = 0.9
-_NAMED = 10
 
 
 def no_class_folders(index: PictureIndex) -> TrainingError:
-    """no_images: there are no pictures, or no class folders for them. Says what lies there and how to arrange it."""
+    """The error no_images of a folder without pictures or class folders: what lies there, and how to arrange it."""
     tree = index.tree
     archives = [path for path in tree.files if suffix_of(path) in ARCHIVE_SUFFIXES]
     if index.paths:
-        found = f"{len(index.paths)} images lie there but not in class folders, such as {_some(index.paths[:3])}"
+        found = f"{len(index.paths)} images lie there but not in class folders, such as {some_of(index.paths[:3])}"
     elif archives:
-        found = f"there are no images there, but archives: {_some(archives)}"
+        found = f"there are no images there, but archives: {some_of(archives)}"
     else:
         found = "there are no images there"
     hint = "Make one folder for each class, named after it, and put its images inside."
     words = labels_in_names(index)
     if words:
         hint = (
-            f"The names of the images begin with {_some(words)}: make one folder for each of these in images/, and "
+            f"The names of the images begin with {some_of(words)}: make one folder for each of these in images/, and "
             "move the images into the folder of their class."
         )
     elif index.paths:
         hint += " Or list them in labels.csv, with the columns file and label."
     elif archives:
         hint += " Of archives only .zip files are unpacked, and only if all are whole and not encrypted."
-    skipped = [f"{skip.file}: {skip.reason}" for skip in tree.skipped]
-    named = f" Skipped: {_some(skipped, '; ')}." if skipped else ""
-    return TrainingError("no_images", f"No class folders with images in images/ or projectDir: {found}. {hint}{named}")
+    others = tables_of(tree).damage() + skipped_sentence(tree.skipped)
+    return TrainingError("no_images", f"No class folders with images in images/ or projectDir: {found}. {hint}{others}")
 
 
 def labels_in_names(index: PictureIndex) -> list[str]:
@@ -52,8 +51,3 @@ def labels_in_names(index: PictureIndex) -> list[str]:
     if not 1 < len(shared) <= _MOST_PREFIXES or covered < _LEAST_SHARE * len(index.paths):
         return []
     return sorted(shared)
-
-
-def _some(names: list[str], separator: str = ", ") -> str:
-    more = len(names) - _NAMED
-    return printable(separator.join(names[:_NAMED])) + (f"{separator}and {more} more" if more > 0 else "")

@@ -9,7 +9,7 @@ from collections import Counter
 import msgspec
 
 from protocol.errors import TrainingError
-from trainer_worker.layouts.annotation_files import AnnotationError, as_json, ellipse, outline, rectangle
+from trainer_worker.layouts.annotation_files import AnnotationError, as_json, ellipse, outline_through, rectangle
 from trainer_worker.layouts.drawn_masks import DrawnMasks, class_name
 from trainer_worker.layouts.layout import Drawing, MaskLayout, Outline, Polygon
 from trainer_worker.layouts.part_names import part_of
@@ -67,7 +67,7 @@ def recognise_via(paths: list[str], drawn: DrawnMasks) -> MaskLayout | None:
             found = _csv_pictures(drawn.files.text(path)) if path.lower().endswith(".csv") else _pictures(path, drawn)
             _add(path, found, drawn)
         except AnnotationError as error:
-            drawn.bad_files[path] = str(error)
+            drawn.note(error, path)
     return drawn.layout(WHAT)
 
 
@@ -84,7 +84,7 @@ def _pictures(path: str, drawn: DrawnMasks) -> list[tuple[str, list[_Region]]]:
 
 
 def _csv_pictures(text: str) -> list[tuple[str, list[_Region]]]:
-    """Rows of one picture need not stand together."""
+    """The pictures of a CSV file with their regions. The rows of one picture may stand apart."""
     regions: dict[str, list[_Region]] = {}
     try:
         for row in csv.DictReader(text.splitlines()):
@@ -147,9 +147,8 @@ def _class_of(region: _Region, attribute: str | None) -> str:
 def _outline(shape: _Shape) -> Outline[float] | None:
     if shape.name == "polygon":
         if len(shape.all_points_x) != len(shape.all_points_y):
-            raise AnnotationError("it has a polygon with more x than y, or fewer")
-        points = zip(shape.all_points_x, shape.all_points_y, strict=True)
-        return outline([value for point in points for value in point])
+            raise AnnotationError("it has a polygon with different numbers of x and y coordinates")
+        return outline_through(zip(shape.all_points_x, shape.all_points_y, strict=True))
     if shape.name == "rect":
         return rectangle(shape.x, shape.y, shape.x + shape.width, shape.y + shape.height)
     if shape.name == "circle":

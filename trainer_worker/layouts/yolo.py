@@ -1,4 +1,7 @@
-"""YOLO segmentation: a text file for each picture, with a line of a class number and shares of the sides an object."""
+"""YOLO segmentation: a text file for each picture, with one line for each object.
+
+A line has the number of the class, then x and y of each point as shares of the picture's width and height.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import msgspec
 
 from protocol.errors import TrainingError
 from trainer_worker.layouts.annotation_files import MAX_POINTS, AnnotationError, outline
-from trainer_worker.layouts.drawn_masks import DrawnMasks, class_name, in_order
+from trainer_worker.layouts.drawn_masks import BOX_ONLY, DrawnMasks, boxes_only, class_name, in_order
 from trainer_worker.layouts.layout import Drawing, MaskLayout, Part, Polygon
 from trainer_worker.layouts.mask_words import folded, folder_meaning
 from trainer_worker.layouts.row import LayoutRow
@@ -67,20 +70,16 @@ def recognise_yolo(labels: dict[str, str], drawn: DrawnMasks) -> MaskLayout | No
             drawn.add(picture, Drawing(None, tuple(objects), in_shares=True), path, parts.get(picture, Part.ANY))
         except _BoxError:
             boxes.append(picture)
-            drawn.leave_out(picture, "an object of it has a box, but no outline")
+            drawn.leave_out(picture, BOX_ONLY)
         except AnnotationError as error:
             drawn.leave_out(picture, f"{path}: {error}")
     if boxes and not outlined:
-        raise TrainingError(
-            "layout_unsupported",
-            f"This looks like a YOLO detection export: {labels[boxes[0]]} has lines of a class and a box. Segmentation "
-            "learns from outlines: export polygons or masks, or post the folder as another trainType.",
-        )
+        raise boxes_only(f"This looks like a YOLO detection export: {labels[boxes[0]]} has lines of a class and a box.")
     return drawn.layout(WHAT)
 
 
 class _BoxError(AnnotationError):
-    """A line is a box."""
+    """A line has the five numbers of a box."""
 
 
 def _objects(text: str, names: dict[int, str]) -> list[Polygon]:

@@ -27,8 +27,7 @@ MAX_UNPACKED_BYTES = 20 * 1024**3
 MAX_ENTRIES = 200_000
 #: The list of entries is read into memory whole. 200,000 entries with long names have 20 MB.
 _MAX_LIST_BYTES = 32 * 1024**2
-#: Photos hardly shrink. An archive that unpacks to more than this many times its size, and is large then, is no set of
-#: photos.
+#: Photos hardly shrink. An archive of photos never unpacks to more than this many times its size. Small archives may.
 MAX_RATIO = 100
 RATIO_MATTERS_FROM_BYTES = 256 * 1024**2
 _MAX_NAME_BYTES = 255
@@ -115,7 +114,9 @@ def list_zip(files: UserFiles, path: str) -> ZipListing:
     if total_bytes > MAX_UNPACKED_BYTES:
         raise refused_archive(path, f"unpacks to more than {MAX_UNPACKED_BYTES // 1024**3} GB. Post fewer pictures")
     if total_bytes > RATIO_MATTERS_FROM_BYTES and total_bytes > MAX_RATIO * archive_bytes:
-        raise refused_archive(path, f"unpacks to more than {MAX_RATIO} times its size, as no photos do. Make it anew")
+        raise refused_archive(
+            path, f"unpacks to more than {MAX_RATIO} times its size, which photos never do. Make it anew"
+        )
     return ZipListing(tuple(sorted(entries, key=lambda entry: entry.path)), tuple(skipped))
 
 
@@ -177,5 +178,5 @@ def _refuse_twice(path: str, entries: list[ZipEntry]) -> None:
 
 
 def refused_archive(path: str, problem: str) -> TrainingError:
-    """problem: goes on after the archive's name; its last sentence, without a full stop, says what to do."""
+    """The error about an archive. problem: follows the archive's name. It ends in the cure, without a full stop."""
     return TrainingError("layout_unsupported", f"{printable(f'{path} {problem}')}, or post the unpacked folder.")

@@ -40,33 +40,33 @@ def quick_policy() -> str:
     return "mixed_bfloat16" if computes_bfloat16() and not on_gpu else "float32"
 
 
-def decoder_twin(decoder: Any) -> Any:
+def copy_of_decoder(decoder: Any) -> Any:
     """A copy of a decoder, which is a functional keras.Model, for training steps.
 
     The copy has weights of its own, with the same values and in the same order.
     """
-    return _twin(decoder, quick_policy(), {keras.layers.BatchNormalization: FusedBatchNormalization})
+    return _copy(decoder, quick_policy(), {keras.layers.BatchNormalization: FusedBatchNormalization})
 
 
-def tail_twin(tail: Any) -> Any:
+def copy_of_tail(tail: Any) -> Any:
     """A copy of a classifier's tail for training steps. If the tail has batch normalizations, they stay frozen.
 
     The copy always computes in float32, because bfloat16 takes longer for small maps (docs/choices.md, "Networks for
     training only").
     """
-    return _twin(tail, "float32", {})
+    return _copy(tail, "float32", {})
 
 
-def encoder_twin(encoder: Any) -> Any:
+def copy_of_encoder(encoder: Any) -> Any:
     """A copy of an encoder, which is not trained: its batch normalizations use their moving averages."""
-    return _twin(encoder, quick_policy(), {})
+    return _copy(encoder, quick_policy(), {})
 
 
-def _twin(network: Any, policy_name: str, replacements: Mapping[type, type]) -> Any:
-    """replacements: the classes of layers that the copy exchanges, and for which class."""
+def _copy(network: Any, policy_name: str, replacements: Mapping[type, type]) -> Any:
+    """Copy a network. replacements: for each class of layers that the copy replaces, the class that takes its place."""
     policy = keras.DTypePolicy(policy_name)
 
-    def twin_layer(layer: Any) -> Any:
+    def copied_layer(layer: Any) -> Any:
         if not isinstance(layer, keras.layers.Layer):  # a bare operation computes in the dtype of its inputs
             return layer.from_config(layer.get_config())
         layer_class: Any = replacements.get(type(layer), type(layer))
@@ -75,6 +75,6 @@ def _twin(network: Any, policy_name: str, replacements: Mapping[type, type]) -> 
     inputs = keras.tree.map_structure(
         lambda x: keras.Input(x.shape[1:], dtype=policy.compute_dtype, name=x.name), network.input
     )
-    twin = keras.models.clone_model(network, input_tensors=inputs, clone_function=twin_layer)
-    twin.set_weights(network.get_weights())
-    return twin
+    copy = keras.models.clone_model(network, input_tensors=inputs, clone_function=copied_layer)
+    copy.set_weights(network.get_weights())
+    return copy

@@ -1,1 +1,1 @@
-"""Lists, opens, hashes and decodes a user's own files. Never imports TensorFlow."""
+"""Opens, hashes, compares and decodes a user's own files."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from conf.machine import running_system
-from protocol.bounds import is_task_id
+from protocol.bounds import refuse_other_than_task_id
 from protocol.errors import TrainingError, is_disk_full
 from protocol.project_layout import KEPT, MODELS, worker_folder
 from protocol.task import TaskSpec
@@ -131,8 +131,7 @@ def admit(spec: TaskSpec, allowed_roots: Sequence[Path]) -> ProjectFolder:
     Raises TrainingError project_dir_missing, project_dir_changed or project_dir_not_writable, and ValueError for
     something that is not a task id.
     """
-    if not is_task_id(spec.task_id):
-        raise ValueError(f"task id {spec.task_id[:80]!r} can't name a folder; it is 32 lower-case hex digits")
+    refuse_other_than_task_id(spec.task_id)
     path = Path(spec.project_path)
     roots_above = [root for root in allowed_roots if path != root and path.is_relative_to(root)]
     root = max(roots_above, key=lambda root: len(root.parts), default=None)

@@ -23,8 +23,8 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from protocol.bounds import is_task_id
-from protocol.project_layout import MODELS
+from protocol.bounds import refuse_other_than_task_id
+from protocol.project_layout import LATEST, MODELS
 from trainer_worker.pictures.contents import sha256_of
 from trainer_worker.project.folder import ProjectFolder
 from trainer_worker.project.json_text import json_text
@@ -38,8 +38,7 @@ from trainer_worker.project.models import (
     written_at_s,
 )
 
-LATEST = "latest"
-PARTIAL = re.compile(r"\.([0-9a-f]{32})\.[0-9]+(\.rubbish)?\.partial")
+PARTIAL = re.compile(r"\.([0-9a-f]{32})\.[0-9]+(\.replaced)?\.partial")
 
 log = logging.getLogger(__name__)
 
@@ -53,8 +52,7 @@ class ModelFolder:
     """
 
     def __init__(self, project: ProjectFolder, task_id: str, attempt: int) -> None:
-        if not is_task_id(task_id):
-            raise ValueError(f"task id {task_id[:80]!r} can't name a folder; it is 32 lower-case hex digits")
+        refuse_other_than_task_id(task_id)
         self._project = project
         self._task_id = task_id
         self._attempt = attempt
@@ -140,7 +138,7 @@ class ModelFolder:
         A rename never replaces a folder that has files in it, so of two attempts at the same time only one succeeds.
         """
         if self._is_occupied() and not self._exchange():
-            self._models.rename(self._task_id, f".{self._task_id}.{self._attempt}.rubbish.partial")
+            self._models.rename(self._task_id, f".{self._task_id}.{self._attempt}.replaced.partial")
         if not self._is_occupied():
             try:
                 self._models.rename(self._partial, self._task_id)

@@ -8,14 +8,15 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from protocol.bounds import is_task_id
+from protocol.bounds import is_task_id, refuse_other_than_task_id
 from protocol.errors import TrainingError
+from protocol.project_layout import LATEST
 from protocol.task import TaskSpec
 from trainer_worker.project.checkpoints import Checkpoints
 from trainer_worker.project.directory import Directory
 from trainer_worker.project.feature_cache import trim_features
 from trainer_worker.project.folder import ProjectFolder, admit
-from trainer_worker.project.model_folder import LATEST, PARTIAL
+from trainer_worker.project.model_folder import PARTIAL
 from trainer_worker.project.models import finished_models
 
 #: After this time, what an unfinished attempt left behind is removed.
@@ -27,8 +28,7 @@ log = logging.getLogger(__name__)
 
 def checkpoints_of(project: ProjectFolder, task_id: str) -> Checkpoints:
     """The checkpoints of one task, from any of its attempts. ValueError for something that is not a task id."""
-    if not is_task_id(task_id):
-        raise ValueError(f"task id {task_id[:80]!r} can't name a folder; it is 32 lower-case hex digits")
+    refuse_other_than_task_id(task_id)
     return Checkpoints(project, TASKS, task_id)
 
 

@@ -83,30 +83,30 @@ def take_over(project: ProjectFolder, mark: str, task_id: str, attempt: int, tel
         return None
     with contextlib.suppress(OSError), project.models() as models:
         for model in finished_models(models, tell):
-            twin = model.manifest
-            if twin.fingerprint == mark and twin.end_reason is not EndReason.STOPPED:
-                copy = _copy(project, twin, task_id, attempt, tell)
+            earlier = model.manifest
+            if earlier.fingerprint == mark and earlier.end_reason is not EndReason.STOPPED:
+                copy = _copy(project, earlier, task_id, attempt, tell)
                 if copy is not None:
                     return copy
     return None
 
 
-def _copy(project: ProjectFolder, twin: Manifest, task_id: str, attempt: int, tell: Tell) -> Manifest | None:
+def _copy(project: ProjectFolder, earlier: Manifest, task_id: str, attempt: int, tell: Tell) -> Manifest | None:
     began_s = time.perf_counter()
     with ModelFolder(project, task_id, attempt) as copy:
         try:
-            with project.models() as models, models.folder(twin.task_id) as source:
-                for file in twin.files:
+            with project.models() as models, models.folder(earlier.task_id) as source:
+                for file in earlier.files:
                     with open_listed(source, file) as content:
                         if copy.add(file.path, content, tell) != file:
                             raise FileNotFoundError(f"{file.path} has changed since it was written")
         except OSError as error:
-            log.warning("action=model.not_taken_over from=%s reason=%r", twin.task_id, str(error))
+            log.warning("action=model.not_taken_over from=%s reason=%r", earlier.task_id, str(error))
             return None
         seconds = {"take_over": round(time.perf_counter() - began_s, 3)}
-        changes = {"task_id": task_id, "attempt": attempt, "taken_over_from": twin.task_id, "stage_seconds": seconds}
-        copy.publish({**twin.content, **changes})
-    return msgspec.structs.replace(twin, task_id=task_id, stage_seconds=seconds)
+        changes = {"task_id": task_id, "attempt": attempt, "taken_over_from": earlier.task_id, "stage_seconds": seconds}
+        copy.publish({**earlier.content, **changes})
+    return msgspec.structs.replace(earlier, task_id=task_id, stage_seconds=seconds)
 
 
 def _content_of_weights(file: Path) -> str:

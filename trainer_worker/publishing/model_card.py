@@ -56,10 +56,9 @@ def _head(card: Card, manifest: dict[str, Any], made_on: datetime.date) -> str:
 
 def _data(metrics: dict[str, Any]) -> str:
     images = metrics["images"]
-    chose = f"{images['validation']} chose its best epoch, " if "validation" in images else ""
     text = f"""## Data
 
-{sum(images.values())} pictures of the project: {images["train"]} trained the model, {chose}{images["held_out"]} were
+{sum(images.values())} pictures of the project: {images["train"]} trained the model, and {images["held_out"]} were
 held out to score it. Byte-identical copies of a picture are never in both sets.
 Files that were skipped: {len(metrics["skipped"])}; `metrics.json` beside the model lists them with the reasons."""
     warnings = [f"- {cell(warning)}" for warning in metrics["warnings"][:NAMED]]

@@ -35,7 +35,7 @@ def _class_scores(metrics: dict[str, Any]) -> list[str]:
 
 
 def _scores(metrics: dict[str, Any], meaning: str) -> list[str]:
-    """meaning: of Dice; the sentence goes on with the score of a model that gives every pixel one answer."""
+    """meaning: explains Dice. It ends in the subject of a sentence about a model that gives all pixels one class."""
     entries = sorted(metrics["held_out"], key=lambda entry: (entry["dice"], entry["file"]))
     dice = [entry["dice"] for entry in entries]
     low, high = bootstrap(dice)

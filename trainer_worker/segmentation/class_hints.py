@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from trainer_worker.segmentation.classes import MAX_CLASSES
+from trainer_worker.layouts.layout import MAX_CLASSES
 from trainer_worker.segmentation.mask_levels import Levels
 from trainer_worker.segmentation.mask_values import TRANSPARENT, Kind, MaskValues, Reading, unpacked
 
@@ -14,6 +14,7 @@ _MOST_LINES = 20
 
 
 def value_text(value: float, reading: Reading) -> str:
+    """A value for a list of values, such as `colour 255 0 0`."""
     if value == TRANSPARENT:
         return "transparent"
     if reading is Reading.COLOURS and value < 0x1000000:
@@ -22,7 +23,7 @@ def value_text(value: float, reading: Reading) -> str:
 
 
 def named(value: float, masks: Sequence[MaskValues], reading: Reading) -> str:
-    """The value in a sentence; with its palette index where all masks have the same one for it."""
+    """A value for a sentence, with its palette index if all masks have the same one for it."""
     text = value_text(value, reading)
     if reading is Reading.NUMBERS:
         return f"the value {text}"

@@ -15,15 +15,12 @@ from typing import Any
 import numpy as np
 
 from protocol.errors import TrainingError
-from trainer_worker.layouts.layout import ListedClass
+from trainer_worker.layouts.layout import MAX_CLASS_NAME_CHARS, MAX_CLASSES, ListedClass
 from trainer_worker.pictures.text_files import CLASSES_FILE, MAX_TEXT_FILE_BYTES
 from trainer_worker.pictures.user_files import RefusedFileError, UserFiles
 
 #: The value of pixels that nobody labelled (as in PASCAL VOC): they count neither in the loss nor in a score.
 UNLABELLED = 255
-#: Training holds several maps of one channel a class at the model's full size: 0.5 GB each for 8 pictures of 512 px.
-MAX_CLASSES = 64
-MAX_NAME_CHARACTERS = 100
 NAMED_IN_ERRORS = 5
 
 Mask = np.ndarray[Any, np.dtype[np.uint8]]
@@ -32,10 +29,11 @@ Colour = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class MaskClasses:
-    """names[i] is class i, background first. listed: whether a small file lists them, and masks tell them apart.
+    """names[i] is class i, background first.
 
-    colours[i] is the colour of class i in the masks, None if the list doesn't say it; () if it says none. numbers[i] is
-    its value in masks of numbers; () if that is i.
+    listed: whether a small file lists the classes. If not, masks only tell foreground from background.
+    colours[i] is the colour of class i in the masks, None if the list doesn't say it; () if it says none.
+    numbers[i] is the value of class i in masks of numbers; () if that is i.
     """
 
     names: tuple[str, ...]
@@ -129,7 +127,7 @@ def _require_good_names(names: Sequence[str]) -> None:
         line = f"in line {number + 1}"
         if not name:
             raise _bad_classes(f"has nothing {line}")
-        if not name.isprintable() or len(name) > MAX_NAME_CHARACTERS:
+        if not name.isprintable() or len(name) > MAX_CLASS_NAME_CHARS:
             raise _bad_classes(f"has no class name {line}, but {name[:40]!r}")
         before, comma, index = name.rpartition(",")
         if comma and index.strip().isdecimal():
@@ -152,16 +150,16 @@ def _bad_classes(problem: str) -> TrainingError:
 
 
 def unknown_values(classes: MaskClasses, found: Sequence[tuple[str, Sequence[float]]]) -> TrainingError:
-    """Of masks with values that are no class: their paths in the project with the values that were found in each."""
+    """The error for masks with values that are no class. found: the path of each such mask, and these values."""
     some = "; ".join(f"{name} {_what(values)}" for name, values in found[:NAMED_IN_ERRORS])
     more = f"; and {len(found) - NAMED_IN_ERRORS} more masks" if len(found) > NAMED_IN_ERRORS else ""
     last = len(classes.names) - 1
-    listed = f"{CLASSES_FILE} lists" if classes.listed else "Known are"
+    listed = f"{CLASSES_FILE} lists" if classes.listed else "The classes are"
     return TrainingError(
         "bad_classes",
         f"Masks hold values that are no class: {some}{more}. {listed} 0 to {last} "
         f"({classes.names[0]!r} to {classes.names[last]!r}); {UNLABELLED} is for pixels without a label. "
-        f"Correct the masks, or list the missing classes.",
+        "Correct the masks, or list the missing classes.",
     )
 
 
@@ -173,7 +171,7 @@ def pictures_with(masks: Any, classes: int) -> Any:
 def rarest_class(present: Any) -> Any:
     """For each picture the number of the foreground class in it that the fewest pictures have, else 0: int64 (n,).
 
-    present: from `pictures_with`. What is split by these numbers has rare classes on both sides.
+    present: from `pictures_with`. A split that is stratified by these numbers has rare classes on both sides.
     """
     foreground = present.copy()
     foreground[:, 0] = False

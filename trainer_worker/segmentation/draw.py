@@ -12,15 +12,15 @@ from PIL import Image, ImageDraw
 from trainer_worker.layouts.layout import Bitmap, Drawing, Outline, Polygon, RunLengths
 from trainer_worker.segmentation.classes import Mask
 
-#: Pillow computes with whole numbers of 32 bits. Points farther out than this many sides are moved closer, which no
-#: outline of a real object has.
+#: Pillow computes with whole numbers of 32 bits, so points that lie farther outside than this many sides of the picture
+#: are moved closer. No outline of a real object has such points.
 _MOST_SIDES_OUTSIDE = 10
 _ROUNDING_PX = 0.01
-#: Objects lie on each other, but not so often: going through their pixels would take hours.
+#: Objects may overlap. If they cover the picture more often than this, drawing them would take hours.
 MOST_COVERS = 500
-#: The canvas, a layer for one object, and the layer's conversion.
+#: The memory of one pixel: the canvas, a layer for one object, and the layer's conversion.
 DRAWING_BYTES_OF_PIXEL = 12
-#: A number of COCO's text for runs has no more characters than this, each with five bits of it.
+#: A number in COCO's text for runs has at most this many characters, of five bits each.
 _MOST_CHARS_OF_RUN = 8
 
 
@@ -29,7 +29,7 @@ class DrawingError(Exception):
 
 
 def draw(drawing: Drawing, numbers: Mapping[str, int], size: tuple[int, int]) -> Mask:
-    """uint8 (h, w) of class numbers; what no object covers is 0, and later objects lie on earlier ones.
+    """Draw a mask uint8 (h, w) of class numbers: 0 where no object is, and later objects over earlier ones.
 
     numbers: of the class names. size: (width, height) of the mask, which the coordinates refer to unless they are
     shares. The pixels of an outline belong to its object. Raises DrawingError.
@@ -52,7 +52,7 @@ def draw(drawing: Drawing, numbers: Mapping[str, int], size: tuple[int, int]) ->
 
 
 def _area_px(item: Polygon | Bitmap | RunLengths, width: int, height: int, in_shares: bool) -> float:
-    """The pixels that are gone through for an object: those of its box, or all."""
+    """The number of pixels that drawing an object goes through: those of its box, or all of the picture."""
     if not isinstance(item, Polygon):
         return width * height
     points = np.frombuffer(item.outline, np.float64).reshape(-1, 2)
@@ -62,7 +62,7 @@ def _area_px(item: Polygon | Bitmap | RunLengths, width: int, height: int, in_sh
 
 
 def _draw_polygon(canvas: Mask, polygon: Polygon, number: int, scale: tuple[int, int]) -> None:
-    """On a layer of the object's own box, so that its holes show what lies below."""
+    """Draw on a layer of the object's own box, so that its holes show what lies below."""
     height, width = canvas.shape
     outline = _points(polygon.outline, scale, (width, height))
     left, top = outline.min(axis=0).clip(min=0).tolist()
@@ -114,7 +114,7 @@ def _draw_bitmap(canvas: Mask, bitmap: Bitmap, number: int) -> None:
 
 
 def run_lengths(item: RunLengths, width: int, height: int) -> Any:
-    """bool (h, w) of COCO's runs. Raises DrawingError if they are not as many pixels as the picture has."""
+    """COCO's runs as bool (h, w). Raises DrawingError if together they have not as many pixels as the picture."""
     counts = _counts(item.counts) if isinstance(item.counts, bytes) else np.frombuffer(item.counts, np.int64)
     # The largest count is looked at first, so that the sum can't overflow.
     if not len(counts) or counts.min() < 0 or counts.max() > width * height or counts.sum() != width * height:
@@ -124,8 +124,11 @@ def run_lengths(item: RunLengths, width: int, height: int) -> Any:
 
 
 def _counts(text: bytes) -> Any:
-    """Runs from COCO's text: numbers in groups of five bits, the lowest first, each from the fourth on the difference
-    to the one two places before."""
+    """The lengths of runs from COCO's text.
+
+    A number is written in groups of five bits, the lowest first. From the fourth number on, the text holds the
+    difference to the number two places before.
+    """
     characters = np.frombuffer(text, np.uint8).astype(np.int64) - 48
     if not len(characters) or characters.min() < 0 or characters.max() > 63 or characters[-1] & 32:
         raise DrawingError("it has an object whose runs are no COCO text")

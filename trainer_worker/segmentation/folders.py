@@ -25,7 +25,8 @@ from protocol.errors import TrainingError
 from trainer_worker.layouts.class_findings import taken_for_pictures
 from trainer_worker.layouts.layout import Drawing, MaskedFile, MaskFile, MaskLayout, ObjectMasks, Part
 from trainer_worker.layouts.mask_pairs import ARRAY_SUFFIX
-from trainer_worker.layouts.masks import recognise_masks, skipped_sentence
+from trainer_worker.layouts.masks import recognise_masks
+from trainer_worker.layouts.name_lists import skipped_sentence
 from trainer_worker.layouts.tree import Tree, walk
 from trainer_worker.pictures.decoding_budget import UNLIMITED, DecodingBudget
 from trainer_worker.pictures.grey_scale import with_grey_scale
@@ -49,7 +50,7 @@ from trainer_worker.segmentation.tiles import choose, tiled_size
 
 MIN_PAIRS = 4
 DECODE_BATCH = 16
-#: Tiles and their masks take no more memory than this. If they would, fewer tiles are taken of each picture.
+#: The most memory for tiles and their masks. If they would take more, fewer tiles are taken from each picture.
 MAX_EXAMPLES_BYTES = 1024**3
 
 
@@ -72,7 +73,7 @@ class MaskFolders:
     object_rule: MaskRule = BLACK_AND_WHITE  # the same for masks of one object each
 
     def name_of(self, path: Path) -> str:
-        """Relative to the project's folder."""
+        """The path of a file relative to the project, for messages and reports."""
         return self.reader.files.name_of(path)
 
     @property
@@ -107,7 +108,10 @@ class MaskFolders:
         return train, np.flatnonzero(parts == scoring)
 
     def report(self) -> DataReport:
-        """What names and small files tell. counts: of the classes that annotations draw, by pictures."""
+        """What names and small files say about the folder.
+
+        counts: for each class of annotations, the number of pictures with it. Mask files are not opened for this.
+        """
         counts: Counter[str] = Counter()
         for pair in self.pairs:
             if isinstance(pair.mask, Drawing):
@@ -192,8 +196,8 @@ class Examples:
     """What the model sees: each picture scaled down, or some of its tiles.
 
     pictures: uint8 (n, S, S, 3). masks: uint8 (n, S, S) of 0 and 1, or of class numbers and UNLABELLED.
-    owners: int64 (n,), the index in folders.pairs that each comes from, rising. thumbnails: uint8 (pairs, 16, 16, 3) of
-    the whole pictures. unread: the number of pairs that there was no time for.
+    owners: int64 (n,), the index in folders.pairs of the pair that each comes from, rising. thumbnails: uint8 (pairs,
+    16, 16, 3) of the whole pictures. unread: the number of pairs for which there was no time.
     """
 
     pictures: Any
@@ -317,7 +321,7 @@ def _examples(
             small = thumbnail(picture)
         else:
             with whole_pair(folders, pair, side_px) as (picture, mask):
-                random = np.random.default_rng((cutting.seed, number))  # whatever other threads draw
+                random = np.random.default_rng((cutting.seed, number))  # does not depend on other threads
                 chosen = choose(mask, side_px, cutting.most_tiles(len(folders.pairs)), random)
                 # Copies, because views would keep every whole picture of a batch in memory.
                 squares = [(picture[tile.window].copy(), mask[tile.window].copy()) for tile in chosen]

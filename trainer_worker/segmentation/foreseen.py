@@ -1,4 +1,4 @@
-"""What a segmenter's training would say of a folder before it decodes any picture or mask."""
+"""What a segmenter's training would say about a folder before it decodes any picture or mask."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _is_lost(folders: MaskFolders, pair: MaskedPicture, headers: Headers) -> boo
 
 
 def _mask_shapes(folders: MaskFolders, pair: MaskedPicture, headers: Headers) -> list[MaskShape]:
-    """Of the masks whose header was read, as that of their picture was."""
+    """The shapes of a pair's masks, as far as the headers of the picture and of the masks have been read."""
     picture = headers.seen.get(folders.name_of(pair.picture))
     if picture is None:
         return []

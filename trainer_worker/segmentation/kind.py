@@ -1,4 +1,4 @@
-"""What trainType=segmentation is, for everybody who works with more than one trainType."""
+"""The Kind of trainType=segmentation: what code for every trainType needs to know about it."""
 
 from __future__ import annotations
 

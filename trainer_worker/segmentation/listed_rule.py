@@ -55,7 +55,7 @@ def _colours_in(masks: Sequence[MaskValues], classes: MaskClasses) -> dict[float
 
 
 def _explained(masks: Sequence[MaskValues], reading: Reading, known: set[float]) -> int:
-    """The number of pixels whose values are known."""
+    """The number of pixels whose value is known, is for unlabelled pixels, or is transparent."""
     known = known | {float(UNLABELLED), float(VOID_COLOUR), float(TRANSPARENT)}
     found = [mask.histogram(reading) for mask in masks]
     return sum(
@@ -99,7 +99,7 @@ def _by_number(masks: Sequence[MaskValues], classes: MaskClasses) -> tuple[MaskR
     findings = []
     only_255 = [mask for mask in masks if _holds_only_255(mask, meaning)]
     if only_255 and meaning[UNLABELLED] == UNLABELLED:
-        # White stands for the one class where no mask holds both it and the class's number.
+        # 255 stands for the one class if no mask holds both 255 and the class's number.
         both = [mask for mask in masks if _holds(mask, UNLABELLED) and _other_than_0(mask, meaning)]
         if len(classes.names) == 2 and not both:
             meaning[float(UNLABELLED)] = 1
@@ -132,10 +132,10 @@ def _holds_only_255(mask: MaskValues, meaning: dict[float, int]) -> bool:
 
 def _only_255(masks: Sequence[MaskValues], of: int, classes: MaskClasses, taken_for: int) -> Finding:
     files = [mask.file for mask in masks]
-    said = f"{len(masks)} of {of} masks hold nothing but the background and {UNLABELLED}."
+    said = f"{len(masks)} of {of} masks hold only the background and {UNLABELLED}."
     if taken_for == 1:
-        sentence = f"{said} No mask holds {UNLABELLED} beside a class, so it was taken for {classes.names[1]!r} there."
-        cure = f"If these pixels are unlabelled, leave the masks out; else save them with 1 in place of {UNLABELLED}."
+        sentence = f"{said} No mask holds {UNLABELLED} beside a class, so it was read as {classes.names[1]!r}."
+        cure = f"If they are unlabelled, leave these masks out. Otherwise save them with 1 in place of {UNLABELLED}."
         return finding("mask_white_is_class", Severity.WARNING, sentence, cure, files)
     sentence = f"{said} {UNLABELLED} stands for pixels that nobody labelled, so these masks show no object."
     cure = f"If {UNLABELLED} is meant as an object, save it with the number of its class."

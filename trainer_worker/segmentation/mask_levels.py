@@ -1,7 +1,7 @@
-"""Tells the values that areas of a set's masks have from those of blurred edges and noise. Pure, numpy only.
+"""Separates the values of areas from those of blurred edges and noise, in all masks of a set. Pure, numpy only.
 
-An area has pixels inside: blocks of equal pixels. The noise of a JPEG and the soft edge of a drawn shape have hardly
-any, whatever values they take.
+An area has an inside, which consists of blocks of equal pixels. The noise of a JPEG and the soft edge of a drawn shape
+have hardly any such blocks.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ from trainer_worker.segmentation.mask_values import (
     unpacked,
 )
 
-#: A value of an area has at least this share of its pixels inside of blocks of 2 x 2 equal pixels.
+#: The value of an area has at least this share of its pixels in blocks of 2 x 2 equal pixels.
 LEAST_INSIDE = 0.1
-#: With this many values besides those of areas, or in a JPEG, masks are noisy: areas of nearly one value are one.
+#: Masks are noisy if they are JPEG files or have this many values besides those of areas. In noisy masks, areas whose
+#: values differ by at most _NOISE are one area.
 NOISY_FROM_VALUES = 8
 _NOISE = 24
-#: A soft edge lies between two values that differ at least by this much: class numbers do not.
+#: Two values with a soft edge between them differ by at least this much. Class numbers differ by less.
 _LEAST_STEP = 16
-#: A rim of unlabelled pixels has at least this share of its pixels near both of the areas that it parts.
+#: A rim of unlabelled pixels has at least this share of its pixels near both of the areas that it separates.
 LEAST_TOUCHING = 0.8
 #: In noisy masks at most this share of all pixels may lie far from both foreground and background.
 MOST_UNDECIDED = 0.3
@@ -37,9 +38,9 @@ MOST_UNDECIDED = 0.3
 
 @dataclass(frozen=True)
 class Levels:
-    """areas: the values of each area, the leading one first; soft: what lies between them, in blurred edges and noise.
+    """areas: the values of each area, the most frequent one first. soft: the values of blurred edges and noise.
 
-    all: the histogram of the set's masks.
+    all: the histogram of all masks of the set.
     """
 
     areas: tuple[tuple[float, ...], ...]
@@ -111,7 +112,7 @@ def difference(one: float, other: float, reading: Reading) -> float:
 
 
 def undecided_share(levels: Levels, reading: Reading) -> float:
-    """The share of the pixels that lie in the middle third between the values of all areas."""
+    """The share of the pixels whose values are far from those of all areas: in the middle third between them."""
     leads = [area[0] for area in levels.areas]
     steps = [difference(one, other, reading) for one in leads for other in leads if one != other]
     most = min(steps, default=0.0) / 3
@@ -126,10 +127,10 @@ def touching_share(levels: Levels, value: float) -> float:
 
 
 def reading_of(masks: Sequence[MaskValues]) -> Reading:
-    """Which number stands for a pixel, for the whole set; without a list of classes.
+    """Which number of a pixel tells what it shows, for the whole set, if no file lists classes.
 
-    Opacity, where nothing but opacity differs. Palettes are read by their colours, since programs order them as they
-    like; only where colours look the same the index counts.
+    It is the opacity if nothing else differs. Palettes are read by their colours, since programs order them as they
+    like. If the colours look the same, the palette index counts.
     """
     varies = any(mask.alpha is not None and len(mask.alpha.values) > 1 for mask in masks)
     if varies and all(mask.is_one_colour or (mask.alpha is None and mask.distinct == 1) for mask in masks):

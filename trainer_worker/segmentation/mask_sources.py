@@ -39,7 +39,10 @@ class MaskedPicture:
 
 @dataclass(frozen=True)
 class MaskMeaning:
-    """How the masks of a set are read: of_files for one file a picture, of_objects for one file an object."""
+    """How the masks of a set are read.
+
+    of_files: the rule for files that are the mask of a whole picture. of_objects: for files that each mark one object.
+    """
 
     classes: MaskClasses
     of_files: MaskRule
@@ -91,7 +94,8 @@ def _drawn(reader: PictureReader, picture: Path, drawing: Drawing, size: tuple[i
     if needed > reader.budget.most_bytes:
         raise UnreadableImageError(
             picture,
-            f"drawing its mask of {width * height / 1e6:.1f} megapixels takes {needed // 1024**2:,} MB of memory",
+            f"drawing its mask of {width * height / 1e6:.1f} megapixels takes {needed // 1024**2:,} MB of memory, "
+            f"of which {reader.budget.most_bytes // 1024**2} may be used; annotate a smaller copy of it",
         )
     try:
         with reader.budget.reserved(needed):
@@ -112,7 +116,9 @@ def _drawn_size(reader: PictureReader, picture: Path, drawing: Drawing) -> tuple
         return width, height
     width, height = drawing.size
     if width * height > MAX_PIXELS:
-        raise UnreadableImageError(picture, f"its outlines are said to be of {width} x {height} pixels, too many")
+        raise UnreadableImageError(
+            picture, f"its annotations give it {width} x {height} pixels, which is more than the limit"
+        )
     return width, height
 
 

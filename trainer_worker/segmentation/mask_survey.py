@@ -29,7 +29,7 @@ from trainer_worker.segmentation.masks import (
     picture_shape,
 )
 
-#: Colours are counted exactly up to this many; beyond, on a part of the pixels.
+#: The colours of a mask with more of them are counted on a part of its pixels only.
 _MOST_COLOURS = 65_536
 #: The part of the pixels on which the colours of such a mask are counted.
 _SAMPLED_SIDE_PX = 1000
@@ -40,7 +40,7 @@ _BATCH = 32
 
 
 class SurveyedPair(NamedTuple):
-    """A mask's values, or why it can't be read, and the shape of its picture; None if that can't be read."""
+    """The values of a mask, or why it can't be read, and the shape of its picture; None if that can't be read."""
 
     values: MaskValues | UnreadableImageError
     picture: PictureShape | None
@@ -142,7 +142,7 @@ def _counts(image: Image.Image, reading: Reading, has_alpha: bool) -> tuple[Any,
 
 
 def _reduced(image: Image.Image, side_px: int) -> Image.Image:
-    """Every so many pixels of it, so that no side is longer."""
+    """The picture with fewer pixels, by nearest neighbour, so that no side is longer than side_px."""
     longest = max(image.size)
     if longest <= side_px:
         return image
@@ -166,7 +166,7 @@ def _with_places(drawn: Histogram, image: Image.Image, reading: Reading, has_alp
 
 
 def _counted(codes: Any, ordered: Any) -> Any:
-    """How many of the codes are each of these values, which rise."""
+    """The number of codes with each of these values. ordered: the values, rising."""
     if codes.dtype == np.uint8:
         return np.bincount(codes, minlength=256)[ordered.astype(np.int64).clip(0, 255)]
     places = np.searchsorted(ordered, codes).clip(max=len(ordered) - 1)
@@ -176,7 +176,7 @@ def _counted(codes: Any, ordered: Any) -> Any:
 def _touching(grid: Any, values: Any, row: int) -> int:
     """The pixels of values[row] that are near both of the two most frequent other values. values: the most frequent
     first."""
-    if row >= 3:  # the values of rims are looked at only where there are three in all, or noise besides
+    if row >= 3:  # a rim is always one of the three most frequent values
         return 0
     others = [value for value in values[:3] if value != values[row]]
     near = [_near(grid == value) for value in others]
@@ -184,7 +184,7 @@ def _touching(grid: Any, values: Any, row: int) -> int:
 
 
 def _near(marked: Any) -> Any:
-    """Where a marked pixel is at most _RIM_PX away along both sides."""
+    """The pixels that have a marked pixel at most _RIM_PX away, in both directions: bool (h, w)."""
     for axis in (0, 1):
         grown = marked.copy()
         for step in range(1, min(_RIM_PX, marked.shape[axis] - 1) + 1):

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from trainer_worker.layouts.mask_pairs import ARRAY_SUFFIX
 from trainer_worker.pictures.flattening import BAND_BYTES_OF_PIXEL, BAND_PIXELS, bands
 from trainer_worker.pictures.images import (
     TURNS_THAT_SWAP_SIDES,
@@ -25,12 +26,12 @@ from trainer_worker.pictures.user_files import RefusedFileError
 from trainer_worker.segmentation.classes import Mask, UnknownClassError
 from trainer_worker.segmentation.mask_rule import MaskRule
 from trainer_worker.segmentation.mask_values import TRANSPARENT, Reading, grey_as_colour
-from trainer_worker.segmentation.npy_masks import NPY_SUFFIX, load_array, read_header
+from trainer_worker.segmentation.npy_masks import load_array, read_header
 
 LOSSY_FORMATS = ("JPEG", "MPO")
 WITH_ALPHA = ("RGBA", "LA", "RGBa", "La", "PA")
 COLOUR_MODES = ("RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")
-#: A mask of this many unknown values has no class numbers; looking for more of them takes memory.
+#: A mask with this many unknown values holds no class numbers. Collecting more of them would only take memory.
 _MOST_UNKNOWN = 10_000
 #: A mask fits its picture if their ratios of width to height differ by no more than this share.
 MOST_RATIO_DIFFERENCE = 0.02
@@ -76,13 +77,13 @@ def same_shape(mask: tuple[int, int], picture: tuple[int, int]) -> bool:
 
 
 def _ratio_between(one: tuple[int, int], other: tuple[int, int]) -> float:
-    """1.0 for equal ratios of the sides, else more."""
+    """By what factor the ratios of width to height differ: 1.0 if they are equal, else more."""
     quotient = (one[0] * other[1]) / (one[1] * other[0])
     return max(quotient, 1 / quotient)
 
 
 def picture_shape(reader: PictureReader, path: Path) -> PictureShape:
-    """From the header. Raises UnreadableImageError."""
+    """The shape of a picture, by its header. Raises UnreadableImageError."""
     with opened(reader, path) as picture:
         width, height = picture.full_size
         turn = stored_turn(reader, picture)
@@ -92,7 +93,7 @@ def picture_shape(reader: PictureReader, path: Path) -> PictureShape:
 @contextlib.contextmanager
 def opened_mask(reader: PictureReader, path: Path) -> Iterator[StoredMask]:
     """Read the header of a mask. Every error, also one in the block, becomes an UnreadableImageError."""
-    if path.suffix.lower() != NPY_SUFFIX:
+    if path.suffix.lower() != ARRAY_SUFFIX:
         with opened(reader, path) as picture:
 
             def loaded() -> Image.Image:
@@ -140,7 +141,7 @@ def read_mask(
     with opened_mask(reader, path) as stored, reader.budget.reserved(needed_bytes(reader, stored, size)):
         image = stored.load()
         if rule.classes.channels > 1 and image.format in LOSSY_FORMATS and not rule.takes_nearest:
-            raise RefusedFileError("JPEG blurs class numbers; save the mask as PNG")
+            raise RefusedFileError("it is a JPEG, which blurs class numbers; save the mask as PNG")
         has_alpha, turn = alpha_counts(image), _turn(image, shape)
         if turn in _TURNS:  # numbers are turned, since they take less memory than the values
             numbers, unknown = _numbers(image, rule, has_alpha)
@@ -200,8 +201,8 @@ def _number_codes(band: Image.Image) -> Any:
         pixels = np.asarray(band.convert("RGB"))
         if (pixels != pixels[..., :1]).any():
             raise RefusedFileError(
-                "a colour mask; the numbers of classes are palette indexes or grey values. Save it as the others, or "
-                "list the colours of the classes in classes.txt"
+                "it is a colour mask, but class numbers are palette indexes or grey values. Save it like the other "
+                "masks, or list the colours of the classes in classes.txt"
             )
         return pixels[..., 0]
     pixels = np.asarray(band)

@@ -13,7 +13,6 @@ from PIL import Image
 from trainer_worker.pictures.images import MAX_PIXELS
 from trainer_worker.pictures.user_files import RefusedFileError, UserFiles
 
-NPY_SUFFIX = ".npy"
 #: Boolean, signed, unsigned and floating numbers.
 _KINDS = "biuf"
 _MOST_ITEM_BYTES = 8

@@ -20,9 +20,9 @@ from trainer_worker.segmentation.masks import PictureShape, same_shape
 from trainer_worker.segmentation.unlisted_rule import unlisted_rule
 
 _NAMED_IN_ERRORS = 5
-#: With more foreground than this on average, foreground and background may be mixed up.
+#: With a larger share of foreground on average, foreground and background may be mixed up.
 MOSTLY_FOREGROUND = 0.85
-#: The same for palettes, which programs order as they like.
+#: The same for palette masks. Programs order palettes as they like, so the mix-up is more likely.
 MOSTLY_FOREGROUND_OF_PALETTES = 0.6
 
 
@@ -48,7 +48,7 @@ def decide_rule(
     threads: int,
     on_step: Callable[[], None],
 ) -> DecidedRule:
-    """Look at each (picture, mask) once. Masks that can't be read are left to whoever reads them for the training.
+    """Survey each (picture, mask). Masks that can't be read are left out here; reading them for the training says why.
 
     on_step: called several times a second; an exception from it ends the survey.
     Raises TrainingError bad_classes, or bad_masks for masks that fit neither their pictures nor any rule.
@@ -108,17 +108,25 @@ def _on_foreground(masks: Sequence[MaskValues], rule: MaskRule) -> list[Finding]
     if len(full) == of and not rule.classes.listed:
         raise TrainingError(
             "bad_masks",
-            f"In all {of} masks every pixel is foreground (for example {full[0]}), so there is nothing to tell apart. "
-            "A mask has 0 where the picture doesn't show the object.",
+            f"In all {of} masks every pixel is foreground (for example {full[0]}), so the model has nothing to learn. "
+            "Save the masks with 0 where the picture doesn't show the object.",
         )
     if empty:
-        sentence = f"{len(empty)} of {of} masks mark no foreground."
-        cure = "That is right for pictures without any object; else draw it."
+        sentence = f"{len(empty)} of {of} masks hold no foreground."
+        cure = "This is right for pictures without any object. Otherwise draw the objects."
         severity = Severity.WARNING
         findings.append(finding("masks_empty", severity, sentence, cure, empty))
     if full and not rule.classes.listed:
-        sentence = f"{len(full)} of {of} masks are foreground all over; background must be 0."
-        findings.append(finding("masks_full", Severity.WARNING, sentence, "See whether that is meant.", full))
+        sentence = f"{len(full)} of {of} masks are foreground all over."
+        findings.append(
+            finding(
+                "masks_full",
+                Severity.WARNING,
+                sentence,
+                "If that is wrong, save the background of these masks as 0.",
+                full,
+            )
+        )
     by_palette = any(mask.kind is Kind.PALETTE for mask in masks)
     most = MOSTLY_FOREGROUND_OF_PALETTES if by_palette else MOSTLY_FOREGROUND
     if not rule.classes.listed and float(np.mean(shares)) > most:

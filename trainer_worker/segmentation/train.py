@@ -19,7 +19,7 @@ from trainer_worker.exporting.checks import start_runtimes
 from trainer_worker.exporting.writing import refuse_impossible
 from trainer_worker.optimization.epochs import History
 from trainer_worker.optimization.repeatability import make_repeatable
-from trainer_worker.optimization.training_copies import encoder_twin
+from trainer_worker.optimization.training_copies import copy_of_encoder
 from trainer_worker.pictures.decoding_budget import DecodingBudget
 from trainer_worker.segmentation import unet
 from trainer_worker.segmentation.dataset import MaskDataset, read_mask_dataset
@@ -83,7 +83,7 @@ def warm_up(cache_dir: Path, threads: int) -> None:
 
 def _learned(encoder: Any, backbone: Backbone, data: MaskDataset) -> MaskedFeatures:
     """What the decoder learns from: features in bfloat16 if the backbone allows that."""
-    quick = encoder_twin(encoder) if backbone.features_in_bfloat16 else encoder
+    quick = copy_of_encoder(encoder) if backbone.features_in_bfloat16 else encoder
     skips = SkipFeatures(quick, data.examples.pictures, FEATURES_MEMORY_BYTES)
     return MaskedFeatures(skips, data.examples.masks, data.examples.rows_of(data.split.train))
 

@@ -18,7 +18,7 @@ from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.optimization.epochs import Course, EpochLoop, History, Learner, are_finite
 from trainer_worker.optimization.learning_rate import RateSchedule
 from trainer_worker.optimization.muon import Muon
-from trainer_worker.optimization.training_copies import decoder_twin
+from trainer_worker.optimization.training_copies import copy_of_decoder
 from trainer_worker.segmentation import unet
 from trainer_worker.segmentation.classes import UNLABELLED
 from trainer_worker.segmentation.losses import (
@@ -93,7 +93,7 @@ def fit_decoder(
     Raises TrainingError unsupported_option when the learning rate is so high that the first epoch diverges.
     """
     options = attempt.job.options
-    copy = decoder_twin(decoder)
+    copy = copy_of_decoder(decoder)
     learner = _learner(copy, data, options)
 
     def between_steps(history: History) -> None:

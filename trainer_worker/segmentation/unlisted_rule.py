@@ -11,8 +11,9 @@ import numpy as np
 
 from protocol.data_report import Finding, Severity, finding
 from protocol.errors import TrainingError
+from trainer_worker.layouts.layout import MAX_CLASSES
 from trainer_worker.segmentation.class_hints import fitting_list, listed_levels, named
-from trainer_worker.segmentation.classes import FOREGROUND_OR_NOT, MAX_CLASSES, UNLABELLED
+from trainer_worker.segmentation.classes import FOREGROUND_OR_NOT, UNLABELLED
 from trainer_worker.segmentation.mask_levels import (
     LEAST_TOUCHING,
     MOST_UNDECIDED,
@@ -27,7 +28,7 @@ from trainer_worker.segmentation.mask_values import TRANSPARENT, Kind, MaskValue
 
 Area = tuple[float, ...]
 
-#: No channel of a colour that counts as black is larger.
+#: A colour counts as black if none of its channels is larger than this.
 _DARK = 32
 #: The rarer of two values is the foreground if it has at most this share of the pixels.
 _CLEARLY_RARER = 0.4
@@ -35,14 +36,14 @@ _CLEARLY_RARER = 0.4
 _WHITES = frozenset({1.0, 255.0, 65535.0})
 #: PASCAL VOC paints the rims of objects in this colour.
 VOID_COLOUR = packed((224, 224, 192))
-#: A value that no data set uses for it counts as unlabelled only if it is rarer than this.
+#: A value other than the usual ones, such as 255, counts as unlabelled if at most this share of the pixels has it.
 _MOST_VOID = 0.1
 #: Oxford-IIIT Pet: 1 is the animal, 2 the background, 3 the border between them. The border is wide in places.
 _PETS = {1.0, 2.0, 3.0}
 _PETS_BACKGROUND: Area = (2.0,)
 _PETS_BORDER: Area = (3.0,)
 _PETS_TOUCHING = 0.5
-#: The share of its numbers from 1 up that a mask with a number for each object has.
+#: A mask that numbers its objects has at least this share of the numbers from 1 to its largest one.
 _FULL_NUMBERS = 0.8
 
 
@@ -121,6 +122,7 @@ def _background(areas: Sequence[Area], levels: Levels, reading: Reading) -> tupl
 
 
 def _is_dark(value: float, areas: Sequence[Area], levels: Levels, reading: Reading) -> bool:
+    """Whether a value is 0 or black, or nearly so in masks with soft edges or noise."""
     if reading is Reading.COLOURS:
         return value < 0x1000000 and max(unpacked(value)) <= _DARK
     brightest = max(abs(area[0]) for area in areas)
@@ -128,7 +130,7 @@ def _is_dark(value: float, areas: Sequence[Area], levels: Levels, reading: Readi
 
 
 def _void(levels: Levels, masks: Sequence[MaskValues], reading: Reading) -> Area | None:
-    """The third area that lies along the edges of a foreground: what nobody labelled."""
+    """The third of three areas if it lies along the edges of objects: pixels that nobody labelled."""
     if len(levels.areas) != 3:
         return None
     if {area[0] for area in levels.areas} == _PETS and reading is Reading.NUMBERS:
@@ -144,7 +146,7 @@ def _void(levels: Levels, masks: Sequence[MaskValues], reading: Reading) -> Area
 
 
 def _is_usual_void(value: float, masks: Sequence[MaskValues], reading: Reading) -> bool:
-    """Whether it is the value, index or colour by which data sets mark what nobody labelled."""
+    """Whether this is the value, index or colour with which data sets mark pixels that nobody labelled."""
     if reading is not Reading.COLOURS:
         return reading is Reading.NUMBERS and value == UNLABELLED
     of_palettes = {mask.palette[UNLABELLED] for mask in masks if UNLABELLED in mask.palette}
@@ -165,13 +167,12 @@ def _probabilities(masks: Sequence[MaskValues]) -> MaskRule | None:
         return None
     if min(mask.lowest for mask in masks) < 0 or max(mask.highest for mask in masks) > 1:
         return None
-    sentence = "The masks hold numbers from 0 to 1, taken as probabilities: above 0.5 is foreground."
+    sentence = "The masks hold numbers from 0 to 1, which were taken as probabilities: foreground is what is above 0.5."
     return MaskRule(FOREGROUND_OR_NOT, Reading.NUMBERS, {0.0: 0, 1.0: 1}, takes_nearest=True, sentence=sentence)
 
 
 def _instances(masks: Sequence[MaskValues]) -> MaskRule | None:
-    """The rule for masks in which each object has a number of its own, 1 and up, more of them than there can be
-    classes."""
+    """The rule for masks that number their objects from 1 up, with more numbers than there can be classes."""
     if any(mask.kind is not Kind.GREY or mask.lowest < 0 or mask.is_fraction or mask.is_lossy for mask in masks):
         return None
     if max(mask.highest for mask in masks) <= MAX_CLASSES or max(mask.distinct for mask in masks) <= MAX_CLASSES + 1:
@@ -191,8 +192,9 @@ def _too_many(levels: Levels, reading: Reading) -> TrainingError:
     return TrainingError(
         "bad_classes",
         f"The masks hold {len(levels.areas)} kinds of pixels, and no classes.txt says what they mean: "
-        f"{listed_levels(levels, reading)}. Foreground and background would be two. Add a classes.txt with one line "
-        f"for each class, background first, with names of your own; this one would fit:\n"
+        f"{listed_levels(levels, reading)}. Without it there may be only two: foreground and "
+        f"background. Add a classes.txt with one line for each class, background first. This one would fit, with names "
+        f"of your own:\n"
         f"{fitting_list(levels, reading)}\n"
         "If the numbers only count objects of one kind, save the masks with 255 for all of them.",
     )
@@ -202,7 +204,7 @@ def _no_masks_at_all(masks: Sequence[MaskValues], levels: Levels) -> TrainingErr
     most = max(masks, key=lambda mask: mask.distinct)
     return TrainingError(
         "bad_masks",
-        f"The files given as masks hold {len(levels.all.values)} or more values all over, as photos do, and no areas "
-        f"of one value (for example {most.file}, with {most.distinct}). A mask has one value for the object and one "
-        "for the rest. See whether pictures and masks were mixed up.",
+        f"The files that should be masks look like photos: they hold {len(levels.all.values)} or more values and no "
+        f"areas of one value (for example {most.file}, with {most.distinct} values). A mask has one value for the "
+        "object and one for the rest. Check whether pictures and masks were mixed up.",
     )

@@ -1,4 +1,4 @@
-"""The twins that training steps use are the networks themselves in quicker arithmetic, and leave no trace in them."""
+"""Training copies compute what the networks compute, in quicker arithmetic, and leave no trace in them."""
 
 from __future__ import annotations
 
@@ -40,25 +40,27 @@ def moving(network: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize(("bfloat16", "tolerance"), [(False, 1e-4), (True, BFLOAT16_TOLERANCE)])
-def test_twin_gives_what_keras_gives_in_training(
+def test_a_training_copy_gives_what_keras_gives_in_training(
     monkeypatch: pytest.MonkeyPatch, bfloat16: bool, tolerance: float
 ) -> None:
     use_bfloat16(monkeypatch, bfloat16)
     decoder, inputs = decoder_with_features()
-    twin = training_copies.decoder_twin(decoder)
-    first = moving(twin)
-    got = np.asarray(keras.ops.cast(twin(inputs, training=True), "float32"))
+    copy = training_copies.copy_of_decoder(decoder)
+    first = moving(copy)
+    got = np.asarray(keras.ops.cast(copy(inputs, training=True), "float32"))
     expected = np.asarray(decoder(inputs, training=True))
     np.testing.assert_allclose(got, expected, atol=tolerance * np.abs(expected).max())
     # The control: with the moving averages instead of the batch's own, the decoder gives something else.
     assert np.abs(np.asarray(decoder(inputs, training=False)) - expected).max() > BFLOAT16_TOLERANCE
-    for now, keras_now, before in zip(moving(twin), moving(decoder), first, strict=True):
+    for now, keras_now, before in zip(moving(copy), moving(decoder), first, strict=True):
         assert not np.array_equal(now, before)
         # The kernel's variance is that of the population, by n/(n-1) more than Keras's: here n is 16 at least.
         np.testing.assert_allclose(now, keras_now, rtol=1 / 15 + tolerance, atol=tolerance)
 
 
-def test_encoder_twin_goes_by_moving_averages_and_takes_bare_operations(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_copy_of_an_encoder_goes_by_moving_averages_and_takes_bare_operations(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     use_bfloat16(monkeypatch, True)
     keras.utils.set_random_seed(3)
     inputs = keras.Input((8, 8, 3))
@@ -66,7 +68,7 @@ def test_encoder_twin_goes_by_moving_averages_and_takes_bare_operations(monkeypa
     network = keras.Model(inputs, keras.ops.relu6(x + 3.0) * x)
     network.get_layer("bn").moving_mean.assign([5.0, -5.0, 1.0, 0.0])
     pictures = np.random.default_rng(0).random((2, 8, 8, 3), np.float32)
-    got = training_copies.encoder_twin(network)(pictures, training=False)
+    got = training_copies.copy_of_encoder(network)(pictures, training=False)
     assert keras.backend.standardize_dtype(got.dtype) == "bfloat16"
     expected = np.asarray(network(pictures, training=False))
     near = BFLOAT16_TOLERANCE * np.abs(expected).max()
@@ -79,29 +81,29 @@ def test_weights_are_float32_whatever_the_arithmetic(monkeypatch: pytest.MonkeyP
     decoder, inputs = decoder_with_features()
     for yes, expected in ((True, "bfloat16"), (False, "float32")):
         use_bfloat16(monkeypatch, yes)
-        twin = training_copies.decoder_twin(decoder)
-        assert keras.backend.standardize_dtype(twin(inputs, training=True).dtype) == expected
-        assert {variable.dtype for variable in twin.variables} == {"float32"}
-        for own, given in zip(twin.get_weights(), decoder.get_weights(), strict=True):
+        copy = training_copies.copy_of_decoder(decoder)
+        assert keras.backend.standardize_dtype(copy(inputs, training=True).dtype) == expected
+        assert {variable.dtype for variable in copy.variables} == {"float32"}
+        for own, given in zip(copy.get_weights(), decoder.get_weights(), strict=True):
             assert own.shape == given.shape
 
 
-def test_tail_twin_learns_in_float32_and_leaves_the_tail_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_copy_of_a_tail_learns_in_float32_and_leaves_the_tail_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     use_bfloat16(monkeypatch, True)
     keras.utils.set_random_seed(3)
     inputs = keras.Input((7, 7, 6))
     layer = keras.layers.DepthwiseConv2D(5, padding="same", activation="relu", bias_initializer="uniform")
     tail = keras.Model(inputs, layer(inputs))
     before = tail.get_weights()
-    twin = training_copies.tail_twin(tail)
+    copy = training_copies.copy_of_tail(tail)
     random = np.random.default_rng(0)
     maps = tf.constant(random.normal(size=(3, 7, 7, 6)), tf.float32)
     weights = tf.constant(random.normal(size=(3, 7, 7, 6)), tf.float32)
-    got, expected = (outputs_and_gradients(network, maps, weights) for network in (twin, tail))
+    got, expected = (outputs_and_gradients(network, maps, weights) for network in (copy, tail))
     for own, keras_own in zip(got, expected, strict=True):
         np.testing.assert_allclose(own, keras_own, atol=1e-6)
         assert np.abs(keras_own).max() > 0.1
-    twin.set_weights([weight + 1.0 for weight in before])
+    copy.set_weights([weight + 1.0 for weight in before])
     for now, then in zip(tail.get_weights(), before, strict=True):
         np.testing.assert_array_equal(now, then)
 
