@@ -15,7 +15,7 @@ from rich.text import Text
 from protocol.data_report import DataReport, Severity
 from protocol.text import printable
 from trainer_worker.checking.folder import check_folder
-from trainer_worker.pictures.user_files import UserFiles
+from trainer_worker.project.folder import ProjectFolder
 from trainer_worker.training.registry import load_kind
 
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
@@ -28,7 +28,8 @@ def check(folder: Path, train_type: str, as_json: bool) -> int:
     if not folder.is_dir():
         sys.stderr.write(f"{printable(str(folder))} is not a folder. Name the folder that holds the pictures.\n")
         return 1
-    report = check_folder(load_kind(train_type), UserFiles.at(folder.resolve()), math.inf)
+    with ProjectFolder.open(folder) as project:
+        report = check_folder(load_kind(train_type), project, math.inf)
     if as_json:
         # All but ASCII is escaped, since names are a stranger's and the output may go to a terminal.
         sys.stdout.write(json.dumps(msgspec.to_builtins(report), indent=2) + "\n")

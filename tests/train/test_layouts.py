@@ -46,8 +46,8 @@ def test_the_callers_split_trains_and_scores(tmp_path: Path, cache_dir: Path) ->
     assert metrics["images"] == {"train": 40, "held_out": 30}
     assert all(entry["file"].startswith("test/") for entry in metrics["held_out"])
     found = {finding["code"]: finding for finding in metrics["data_report"]["findings"]}
-    assert "40 pictures train and 30 score the model" in found["own_split"]["sentence"]
-    assert found["own_split_leaks"]["files"] == [f"train/images/{copy.parent.name}/copy.png"]
+    assert found["callers_split"]["severity"] == "info"
+    assert found["callers_split_leaks"]["files"] == [f"train/images/{copy.parent.name}/copy.png"]
     assert any("both parts of the folder's own split" in warning for warning in metrics["warnings"])
     assert metrics["data_report"]["split"] == {"train": 40, "held_out": 30, "unused": 21}
 

@@ -20,6 +20,7 @@ from trainer_worker.layouts.count_findings import count_findings
 from trainer_worker.pictures import headers
 from trainer_worker.pictures.images import PictureReader
 from trainer_worker.pictures.user_files import UserFiles
+from trainer_worker.project.folder import ProjectFolder
 from trainer_worker.segmentation.folders import Cutting, read_pairs, scan_mask_folders
 from trainer_worker.training.registry import load_kind
 
@@ -27,7 +28,7 @@ SIDEWAYS = 6  # the EXIF orientation of a photo taken upright with most phones
 
 
 def check(project: Path, train_type: str = "classification", headers_until_s: float = math.inf) -> DataReport:
-    return check_folder(load_kind(train_type), UserFiles.at(project), headers_until_s)
+    return check_folder(load_kind(train_type), ProjectFolder.open(project), headers_until_s)
 
 
 def errors(report: DataReport) -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ from tests.project_folders import open_project, read_manifest
 from tests.sample_tasks import hex_id
 from trainer_worker.pictures.user_files import MAX_FILE_BYTES, UserFiles
 from trainer_worker.project.model_folder import ModelFolder
-from trainer_worker.project.unchanged import fingerprint, take_over
+from trainer_worker.project.unchanged import fingerprint, read_contents, take_over
 
 T1, T2 = hex_id("t1"), hex_id("t2")
 OPTIONS = {"epochs": 3, "seed": 1, "priority": 0, "maxSeconds": 0}
@@ -31,7 +31,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def mark(project: Path, **changes: Any) -> str:
-    return fingerprint(UserFiles.at(project), "classification", {**OPTIONS, **changes})
+    return fingerprint(read_contents(UserFiles.at(project)), "classification", {**OPTIONS, **changes})
 
 
 def publish(project: Path, task_id: str, **more: Any) -> Path:
@@ -87,7 +87,7 @@ def test_models_hidden_files_and_the_waiting_order_do_not(project: Path) -> None
     (project / ".tfmodel" / "x").write_bytes(b"x")
     assert mark(project, priority=5, maxSeconds=60) == before
     assert mark(project, seed=2) != before
-    assert fingerprint(UserFiles.at(project), "segmentation", OPTIONS) != before
+    assert fingerprint(read_contents(UserFiles.at(project)), "segmentation", OPTIONS) != before
 
 
 def test_other_weights_give_another_model(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -95,10 +95,10 @@ def test_other_weights_give_another_model(project: Path, tmp_path_factory: pytes
     marks = {mark(project)}
     for content in (b"one", b"other"):
         weights.write_bytes(content)
-        marks.add(fingerprint(UserFiles.at(project), "classification", OPTIONS, weights))
+        marks.add(fingerprint(read_contents(UserFiles.at(project)), "classification", OPTIONS, weights))
     assert len(marks) == 3
     weights.unlink()
-    assert fingerprint(UserFiles.at(project), "classification", OPTIONS, weights) == ""
+    assert fingerprint(read_contents(UserFiles.at(project)), "classification", OPTIONS, weights) == ""
 
 
 def test_files_that_no_trainer_reads_are_not_looked_at(project: Path) -> None:
@@ -139,7 +139,7 @@ def test_hashing_obeys_within_a_second(project: Path) -> None:
             raise EnoughError
 
     with pytest.raises(EnoughError):
-        fingerprint(UserFiles.at(project), "classification", OPTIONS, on_step=on_step)
+        read_contents(UserFiles.at(project), on_step)
     assert max(after - before for before, after in itertools.pairwise(asked)) < 1.0
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from protocol.data_report import DataReport
+import msgspec
+
+from protocol.data_report import DataReport, Finding, gravest_first
 from trainer_worker.attempt.job import Job, Reporter
 from trainer_worker.attempt.stages import Stages
 from trainer_worker.attempt.time_budget import TimeBudget
@@ -28,11 +31,14 @@ class Attempt:
         self.stages = Stages(reporter)
         self.budget = TimeBudget(job.options.time_budget)
         self.data_report = DataReport()
+        #: What has changed in the folder since its last model; part of every report.
+        self.news: Sequence[Finding] = ()
 
     def found(self, report: DataReport) -> None:
         """Keep the report on the folder for the model's records and for the answer. The newest one counts."""
-        self.data_report = report
-        self.reporter.found(report)
+        found = gravest_first([*self.news, *report.findings])
+        self.data_report = msgspec.structs.replace(report, findings=found)
+        self.reporter.found(self.data_report)
 
     @property
     def wants_interim_model(self) -> bool:

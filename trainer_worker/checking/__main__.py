@@ -23,7 +23,7 @@ def check(order: CheckOrder) -> DataReport:
     """The report on the folder of the order, which is admitted as a worker admits it."""
     try:
         with admit(order.spec, [Path(root) for root in order.allowed_roots]) as project:
-            return check_folder(load_kind(order.spec.train_type), project.files, order.headers_until_s)
+            return check_folder(load_kind(order.spec.train_type), project, order.headers_until_s)
     except TrainingError as error:
         return DataReport(findings=(error.finding(),))
 

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
-from protocol.data_report import DataReport, gravest_first
+from protocol.data_report import DataReport, Finding, gravest_first
 from protocol.errors import TrainingError
 from trainer_worker.checking.headers import header_findings
 from trainer_worker.layouts.archives import look_into_archives
 from trainer_worker.layouts.layout import LabelledFile, MaskedFile, MaskFile, ObjectMasks
 from trainer_worker.layouts.mask_pairs import ARRAY_SUFFIX
 from trainer_worker.layouts.tree import walk
+from trainer_worker.pictures.contents import content_hashes
 from trainer_worker.pictures.headers import read_headers
 from trainer_worker.pictures.images import PictureReader
 from trainer_worker.pictures.litter import suffix_of
-from trainer_worker.pictures.user_files import UserFiles
+from trainer_worker.project.folder import ProjectFolder
+from trainer_worker.project.trained_pictures import (
+    SeenPicture,
+    news_finding,
+    recall_pictures,
+    seen_pictures,
+    what_is_new,
+)
 from trainer_worker.publishing.kind import Kind
 
 
-def check_folder(kind: Kind, files: UserFiles, headers_until_s: float) -> DataReport:
+def check_folder(kind: Kind, project: ProjectFolder, headers_until_s: float) -> DataReport:
     """The report on a folder for a trainType. Nothing is raised for what is wrong with the folder: it is a finding.
 
     headers_until_s: monotonic time at which the reading of headers ends. Names are always looked at.
     """
+    files = project.files
     try:
         on_disk = walk(files)
         tree = look_into_archives(files, on_disk)
@@ -38,9 +49,21 @@ def check_folder(kind: Kind, files: UserFiles, headers_until_s: float) -> DataRe
     headers = read_headers(reader, groups, headers_until_s)
     report = kind.foresee(tree, layout, reader, headers)
     found = [*report.findings, *header_findings(headers, (picture.path for picture in layout.pictures))]
+    if tree is on_disk:  # what is in archives is not compared
+        found += _news(kind, project, seen_pictures(tree, layout))
     return msgspec.structs.replace(
         report, skipped=report.skipped + len(headers.unreadable), findings=gravest_first(found)
     )
+
+
+def _news(kind: Kind, project: ProjectFolder, seen: Mapping[str, SeenPicture]) -> list[Finding]:
+    """What is new since the folder's last model."""
+    before = recall_pictures(project, kind.train_type)
+    if before is None:
+        return []
+    files = project.files
+    news = what_is_new(before, seen, lambda paths: content_hashes(files, [files.project_dir / path for path in paths]))
+    return [news_finding(before, news)]
 
 
 def _headers_of(picture: LabelledFile | MaskedFile) -> list[str]:

@@ -81,15 +81,12 @@ class ClassFolders:
         return dict(zip(self.labels, numbers.tolist(), strict=True))
 
     def trained_and_scored(self) -> tuple[dict[str, int], dict[str, int]]:
-        """The pictures of each class that train, and those that score in the caller's own split.
-
-        Without such a split the first are all pictures, and the second {}.
-        """
+        """The pictures of each class that train, and those of the caller's own split that score; {} without a split."""
         given = self.callers_split()
         if given is None:
             return self.counts(), {}
-        train, score = (self.only(rows).counts() for rows in given)
-        return train, score
+        trained, scored = (np.bincount(self.classes[rows], minlength=len(self.labels)).tolist() for rows in given)
+        return dict(zip(self.labels, trained, strict=True)), dict(zip(self.labels, scored, strict=True))
 
     def report(self) -> DataReport:
         """What names tell of the folder. split: pictures of the caller's own split, if there is one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from protocol.data_report import DataReport
+from protocol.data_report import DataReport, gravest_first
 from protocol.errors import TrainingError
 from trainer_worker.classification.folders import class_folders, keep_trainable
 from trainer_worker.layouts.count_findings import count_findings
@@ -25,5 +25,6 @@ def foresee(tree: Tree, layout: ClassLayout | MaskLayout, reader: PictureReader,
         kept = keep_trainable(folders, unreadable)
     except TrainingError as error:
         return msgspec.structs.replace(report, findings=(error.finding(), *report.findings))
-    found = (*kept.findings, *count_findings(*kept.trained_and_scored()))
-    return msgspec.structs.replace(report, findings=found)
+    return msgspec.structs.replace(
+        report, findings=gravest_first([*kept.findings, *count_findings(*kept.trained_and_scored())])
+    )

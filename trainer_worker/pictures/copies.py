@@ -134,20 +134,13 @@ def grouping_findings(copies: Copies, alone: Split) -> list[Finding]:
 
 
 def given_split_findings(copies: Copies, given: tuple[Groups, Groups], split: Split) -> list[Finding]:
-    """How the caller's own split was used. given: the rows that train and that score, as the caller has them."""
-    found = [
-        finding(
-            "own_split",
-            Severity.INFO,
-            f"The folder's own split was used: {len(split.train)} pictures train and {len(split.held_out)} score the "
-            "model. validationSplit was not used.",
-        )
-    ]
+    """What is wrong with the caller's own split. given: the rows that train and that score, as the caller has them."""
+    found = []
     lost = sorted({*given[0].tolist(), *given[1].tolist()} - {*split.train.tolist(), *split.held_out.tolist()})
     if lost:
         found.append(
             finding(
-                "own_split_leaks",
+                "callers_split_leaks",
                 Severity.WARNING,
                 f"{len(lost)} pictures stand, the same or nearly so, in both parts of the folder's own split. They "
                 "were left out of one of them, because a picture that trains can't score.",
@@ -159,7 +152,7 @@ def given_split_findings(copies: Copies, given: tuple[Groups, Groups], split: Sp
     if series:
         found.append(
             finding(
-                "own_split_series",
+                "callers_split_series",
                 Severity.WARNING,
                 f"{len(series)} of {len(split.held_out)} pictures that score belong to a series that trains as well, "
                 "so the score is too high.",

@@ -14,13 +14,14 @@ import os
 import posixpath
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from protocol.end_reason import EndReason
-from trainer_worker.layouts.tree import walk
+from trainer_worker.layouts.tree import Tree, walk
 from trainer_worker.pictures.contents import content_hashes, sha256_of
 from trainer_worker.pictures.litter import LABEL_SUFFIXES, may_be_picture, suffix_of
 from trainer_worker.pictures.user_files import UserFiles
@@ -37,27 +38,35 @@ _OPTIONS_WITHOUT_INFLUENCE = frozenset({"priority", "maxSeconds"})
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class FolderContents:
+    """The names in a project, and the SHA-256 of each file that a trainer may read; "" for one that can't be read."""
+
+    tree: Tree
+    hashes: dict[str, str]
+
+
+def read_contents(files: UserFiles, on_step: Callable[[float], None] = lambda fraction: None) -> FolderContents:
+    """Hash the files of a project. on_step: often called with the finished fraction; its exception ends the hashing."""
+    tree = walk(files, lambda: on_step(0.0))
+    read = [path for path in tree.files if _is_read(path)]
+    hashes = content_hashes(files, [files.project_dir / path for path in read], on_step)
+    return FolderContents(tree, dict(zip(read, hashes, strict=True)))
+
+
 def fingerprint(
-    files: UserFiles,
-    train_type: str,
-    options: dict[str, Any],
-    weights_file: Path | None = None,
-    on_step: Callable[[float], None] = lambda fraction: None,
+    folder: FolderContents, train_type: str, options: dict[str, Any], weights_file: Path | None = None
 ) -> str:
     """A hash of names and contents of all files that trainers read, trainType, options, weights and TRAINERS_VERSION.
 
     "" if a file can't be read or is too large; such a folder is never taken for unchanged. weights_file: see Job.
-    on_step: often called with the finished fraction. An exception from it ends the hashing.
     """
-    tree = walk(files, lambda: on_step(0.0))
-    read = [path for path in tree.files if _is_read(path)]
-    hashes = content_hashes(files, [files.project_dir / path for path in read], on_step)
     weights = [_content_of_weights(weights_file)] if weights_file else []
-    unread = [path for path, content in zip(read, hashes, strict=True) if not content]
+    unread = [path for path, content in folder.hashes.items() if not content]
     if unread or not all(weights):
         log.info("action=task.not_compared files=%d first=%r", len(unread), (unread or [str(weights_file)])[0])
         return ""
-    contents = {**dict(zip(read, hashes, strict=True)), **{skip.file: skip.reason for skip in tree.skipped}}
+    contents = {**folder.hashes, **{skip.file: skip.reason for skip in folder.tree.skipped}}
     named = sorted((os.fsencode(path).hex(), content) for path, content in contents.items())
     options = {name: value for name, value in options.items() if name not in _OPTIONS_WITHOUT_INFLUENCE}
     facts = [TRAINERS_VERSION, train_type, sorted(options.items()), named, weights]

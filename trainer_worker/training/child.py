@@ -47,9 +47,10 @@ from trainer_worker.project.continuation import last_training
 from trainer_worker.project.folder import ProjectFolder, admit
 from trainer_worker.project.models import AlreadyPublishedError, finished_model, trained
 from trainer_worker.project.retention import checkpoints_of, tidy_project
-from trainer_worker.project.unchanged import fingerprint, take_over
+from trainer_worker.project.unchanged import FolderContents, fingerprint, read_contents, take_over
+from trainer_worker.training.folder_changes import FolderChanges
 from trainer_worker.training.pace import Pace
-from trainer_worker.training.registry import Train, load_trainers
+from trainer_worker.training.registry import Train, load_kind, load_trainers
 from trainer_worker.training.reporter import PipeReporter
 from trainer_worker.training.settings import TrainerSettings
 
@@ -155,17 +156,23 @@ class Child:
         if finished is not None:
             # An earlier attempt published its model, but died before it could report that.
             return trained(project, finished)
-        job = dataclasses.replace(job, fingerprint=compare(job, reporter))
+        folder = read_folder(job, reporter)
+        options = msgspec.to_builtins(job.options)
+        job = dataclasses.replace(job, fingerprint=fingerprint(folder, job.train_type, options, job.weights_file))
+        changes = FolderChanges(load_kind(job.train_type), job, folder)
         try:
             copy = take_over(project, job.fingerprint, job.task_id, job.attempt, tell)
             if copy is not None:
                 return trained(project, copy)
             with archives_unpacked(job, tell) as ready:
-                result = train(Attempt(ready, reporter, self._settings.cache_dir, self._settings.threads))
+                attempt = Attempt(ready, reporter, self._settings.cache_dir, self._settings.threads)
+                attempt.news = changes.findings()
+                result = train(attempt)
         except AlreadyPublishedError as error:
             return trained(project, error.manifest)
         if job.attempt == 1 and result.end_reason in (EndReason.CONVERGED, EndReason.EPOCHS):
             Pace(self._settings.cache_dir, job.train_type).add(*reporter.seconds)
+        changes.remember()
         job.checkpoints.clear()
         tidy_project(project, self._settings.keep_models)
         return Trained(
@@ -182,8 +189,8 @@ class Child:
             self._pipe.send_bytes(wire.pack(message))
 
 
-def compare(job: Job, reporter: PipeReporter) -> str:
-    """The folder's fingerprint. A cancel interrupts the hashing, and long hashing shows progress."""
+def read_folder(job: Job, reporter: PipeReporter) -> FolderContents:
+    """The names and contents of the project. A cancel interrupts the hashing, and long hashing shows progress."""
     began_s = time.monotonic()
 
     def on_step(fraction: float) -> None:
@@ -193,8 +200,7 @@ def compare(job: Job, reporter: PipeReporter) -> str:
         else:
             reporter.step(0.0)
 
-    options = msgspec.to_builtins(job.options)
-    return fingerprint(job.project.files, job.train_type, options, job.weights_file, on_step)
+    return read_contents(job.project.files, on_step)
 
 
 def forget_what_was_kept(project: ProjectFolder, task_id: str) -> None:
