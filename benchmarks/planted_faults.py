@@ -32,42 +32,45 @@ THREADS = 2
 
 @dataclass(frozen=True)
 class Fault:
-    """code: of the finding that tells of it. plant: into a project; returns the files that must be named."""
+    """codes: of the findings that may tell of it. plant: changes a project; returns the files that may be named of each.
 
-    code: str
-    plant: Callable[[Path, list[Path]], list[Path]]
+    Of a picture and its copy, a report names the one whose path comes later.
+    """
+
+    codes: tuple[str, ...]
+    plant: Callable[[Path, list[Path]], list[set[Path]]]
 
 
-def copied(project: Path, pictures: list[Path]) -> list[Path]:
-    return [Path(shutil.copy(path, path.with_stem(f"{path.stem} (copy)"))) for path in pictures]
+def copied(project: Path, pictures: list[Path]) -> list[set[Path]]:
+    return [{path, Path(shutil.copy(path, path.with_stem(f"{path.stem} (copy)")))} for path in pictures]
 
 
-def saved_again(project: Path, pictures: list[Path]) -> list[Path]:
+def saved_again(project: Path, pictures: list[Path]) -> list[set[Path]]:
     planted = []
     for path in pictures:
         target = path.with_name(f"{path.stem} from chat.jpg")
         Image.open(path).convert("RGB").save(target, quality=SAVED_AGAIN_QUALITY)
-        planted.append(target)
+        planted.append({path, target})
     return planted
 
 
-def in_another_class(project: Path, pictures: list[Path]) -> list[Path]:
+def in_another_class(project: Path, pictures: list[Path]) -> list[set[Path]]:
     folders = sorted((project / "images").iterdir())
     planted = []
     for path in pictures[:3]:  # both places of each are named
         other = folders[(folders.index(path.parent) + 1) % len(folders)]
-        planted.append(Path(shutil.copy(path, other / f"taken over {path.name}")))
+        planted.append({Path(shutil.copy(path, other / f"taken over {path.name}"))})
     return planted
 
 
-def cut_off(project: Path, pictures: list[Path]) -> list[Path]:
+def cut_off(project: Path, pictures: list[Path]) -> list[set[Path]]:
     for path in pictures:
         content = path.read_bytes()
         path.write_bytes(content[: len(content) // 3])
-    return pictures
+    return [{path} for path in pictures]
 
 
-def film_frames(project: Path, pictures: list[Path]) -> list[Path]:
+def film_frames(project: Path, pictures: list[Path]) -> list[set[Path]]:
     """A camera that moves by one per cent from frame to frame."""
     image = Image.open(pictures[0]).convert("RGB")
     width, height = image.size
@@ -76,16 +79,16 @@ def film_frames(project: Path, pictures: list[Path]) -> list[Path]:
     for number in range(FRAMES):
         target = pictures[0].parent / f"film_{number:03}.jpg"
         image.crop((number * step, 0, width - (FRAMES - number) * step, height)).save(target, quality=90)
-        planted.append(target)
+        planted.append({target})
     return planted[1:]  # the first one stands for the series
 
 
 FAULTS = (
-    Fault("duplicates_exact", copied),
-    Fault("duplicates_near", saved_again),
-    Fault("same_picture_in_classes", in_another_class),
-    Fault("unreadable_pictures", cut_off),
-    Fault("series", film_frames),
+    Fault(("duplicates_exact",), copied),
+    Fault(("duplicates_near",), saved_again),
+    Fault(("same_picture_in_classes",), in_another_class),
+    Fault(("unreadable_pictures",), cut_off),
+    Fault(("series", "duplicates_near"), film_frames),
 )
 
 
@@ -97,18 +100,20 @@ def faults_part(sources: list[Path], folder: Path) -> None:
         clean = folder / f"{source.name}-clean"
         copy_class_folders(source, clean, PER_CLASS)
         data, seconds = read(clean, extractor)
-        accused = named(report_of(data))
+        clean_report = report_of(data)
         cost = search_s(data) / seconds
         for fault in FAULTS:
-            project = folder / f"{source.name}-{fault.code}"
+            project = folder / f"{source.name}-{fault.plant.__name__}"
             shutil.copytree(clean / "images", project / "images")
             pictures = sorted((project / "images").rglob("*.*"))
             chosen = [pictures[row] for row in np.linspace(0, len(pictures) - 1, PLANTED).astype(int)]
-            planted = {path.relative_to(project).as_posix() for path in fault.plant(project, chosen)}
-            found = named(report_of(read(project, extractor)[0])).get(fault.code, set())
-            alarms = sorted(accused.get(fault.code, set()))
+            planted = [
+                {path.relative_to(project).as_posix() for path in paths} for paths in fault.plant(project, chosen)
+            ]
+            found = named(report_of(read(project, extractor)[0]), fault.codes)
+            alarms = sorted(named(clean_report, fault.codes))
             print(
-                f"{source.name:<14}{fault.code:<26}{len(planted):>8}{len(planted & found):>7}   "
+                f"{source.name:<14}{fault.codes[0]:<26}{len(planted):>8}{sum(bool(each & found) for each in planted):>7}   "
                 f"{', '.join(alarms) or 'none'}",
                 flush=True,
             )
@@ -136,9 +141,6 @@ def search_s(data: Dataset) -> float:
     return time.perf_counter() - began_s
 
 
-def named(report: DataReport) -> dict[str, set[str]]:
-    """The files that each code names."""
-    files: dict[str, set[str]] = {}
-    for finding in report.findings:
-        files.setdefault(finding.code, set()).update(finding.files)
-    return files
+def named(report: DataReport, codes: tuple[str, ...]) -> set[str]:
+    """The files that findings with these codes name."""
+    return {file for finding in report.findings if finding.code in codes for file in finding.files}
