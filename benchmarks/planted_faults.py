@@ -32,7 +32,7 @@ THREADS = 2
 
 @dataclass(frozen=True)
 class Fault:
-    """codes: of the findings that may tell of it. plant: changes a project; returns the files that may be named of each.
+    """codes: of the findings that may tell of it. plant: changes a project; returns the files that may be named.
 
     Of a picture and its copy, a report names the one whose path comes later.
     """
@@ -110,13 +110,10 @@ def faults_part(sources: list[Path], folder: Path) -> None:
             planted = [
                 {path.relative_to(project).as_posix() for path in paths} for paths in fault.plant(project, chosen)
             ]
-            found = named(report_of(read(project, extractor)[0]), fault.codes)
-            alarms = sorted(named(clean_report, fault.codes))
-            print(
-                f"{source.name:<14}{fault.codes[0]:<26}{len(planted):>8}{sum(bool(each & found) for each in planted):>7}   "
-                f"{', '.join(alarms) or 'none'}",
-                flush=True,
-            )
+            names = named(report_of(read(project, extractor)[0]), fault.codes)
+            found = sum(bool(paths & names) for paths in planted)
+            alarms = ", ".join(sorted(named(clean_report, fault.codes))) or "none"
+            print(f"{source.name:<14}{fault.codes[0]:<26}{len(planted):>8}{found:>7}   {alarms}", flush=True)
         print(f"{source.name:<14}search for copies: {cost:.1%} of reading the pictures (target 3 % of a training)")
 
 
