@@ -73,7 +73,7 @@ def test_bad_folders_fail_in_words_and_the_next_task_starts_at_once(
     empty = service.projects / "empty"
     empty.mkdir()
     one_class = make_digits_project(service.projects / "one_class", digits=(7,))
-    for folder, code, word in ((empty, "no_images", "empty"), (one_class, "too_few_classes", "7")):
+    for folder, code, word in ((empty, "no_images", "no images there"), (one_class, "too_few_classes", "7")):
         service.wait_for_spare()
         training, spare = service.trainers_of(agent)
         task_id = service.post(folder, "classification", imageSize=SIDE_PX)
@@ -138,7 +138,7 @@ def check_progress(samples: list[Sample]) -> None:
 
 def check_brief(brief: dict[str, Any], project: Path, train_type: str) -> None:
     assert {name: type(brief[name]) for name in EIGHT_FIELDS} == EIGHT_FIELDS
-    assert set(brief) == set(EIGHT_FIELDS) | {"modelPath"}
+    assert set(brief) == {*EIGHT_FIELDS, "modelPath", "warnings", "skippedFiles"}
     assert (brief["state"], brief["progress"], brief["thread"]) == ("done", 100.0, "trainer_worker_0")
     assert (brief["projectDir"], brief["trainType"]) == (str(project), train_type)
 

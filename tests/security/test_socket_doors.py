@@ -102,7 +102,7 @@ def test_a_checkout_that_lies_deep_starts(tmp_path: Path) -> None:
 def test_a_second_broker_does_not_take_the_sockets_over(programs: Programs, tmp_path: Path) -> None:
     programs.environ["TFMODEL_BROKER_JOURNAL"] = str(tmp_path / "other.sqlite3")
     done = programs.run("-m", "broker")
-    assert (done.returncode, "another broker serves" in done.stderr) == (78, True)
+    assert (done.returncode, "another broker uses the sockets" in done.stderr) == (78, True)
     assert programs.post().status == 200
 
 
