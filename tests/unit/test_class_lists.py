@@ -159,3 +159,10 @@ def test_boxes_in_a_list_are_named() -> None:
     error = error_of(tree_of(pictures("train", 6), texts={"train/_annotations.csv": text}))
     assert error.code == "layout_unsupported"
     assert "boxes" in error.error
+
+
+def test_a_list_that_gives_a_folder_the_name_of_another_one_stops() -> None:
+    text = "image,label\n" + "".join(f"cat/{n}.jpg,dog\n" for n in range(6))
+    error = error_of(tree_of(pictures("cat", 6), pictures("dog", 6), texts={"labels.csv": text}))
+    assert error.code == "layout_unclear"
+    assert "labels.csv" in error.error

@@ -39,11 +39,7 @@ def _spelled_twice(classes: Sequence[tuple[str, str, Part]]) -> list[Finding]:
 
 def _folders_inside(index: PictureIndex, classes: Sequence[tuple[str, str, Part]]) -> list[Finding]:
     """Folders that a class consists of may be the classes that are really meant."""
-    inside = {
-        folder: [sub for sub in index.folders(folder) if part_of(name_of(sub)) is Part.ANY]
-        for _, folder, _ in classes
-        if not index.loose(folder)
-    }
+    inside = {folder: _inner_folders(index, folder) for _, folder, _ in classes if not index.loose(folder)}
     inside = {folder: subs for folder, subs in inside.items() if len(subs) > 1}
     if not inside:
         return []
@@ -56,9 +52,18 @@ def _folders_inside(index: PictureIndex, classes: Sequence[tuple[str, str, Part]
         f"{printable(name_of(folder))})."
     )
     if repeated:
-        return [finding("subfolders_joined", Severity.INFO, sentence, "", list(inside))]
+        cure = "If they are the classes that you mean, put all pictures of each of them into one folder."
+        return [finding("subfolders_joined", Severity.WARNING, sentence, cure, list(inside))]
     cure = "If they are the classes that you mean, move them one folder up."
     return [finding("nested_classes", Severity.WARNING, sentence, cure, list(inside))]
+
+
+def _inner_folders(index: PictureIndex, folder: str) -> list[str]:
+    """The folders in a class folder; those in its parts (`cat/train/`, `cat/test/`) count as if the parts were not."""
+    found: list[str] = []
+    for sub in index.folders(folder):
+        found += [sub] if part_of(name_of(sub)) is Part.ANY else index.folders(sub)
+    return found
 
 
 def left_out_findings(index: PictureIndex, used: Sequence[str], around: Sequence[str]) -> list[Finding]:

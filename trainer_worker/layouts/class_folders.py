@@ -19,6 +19,7 @@ from trainer_worker.layouts.class_findings import folder_findings
 from trainer_worker.layouts.class_lists import other_answers, rows_of_lists
 from trainer_worker.layouts.completed_classes import completed
 from trainer_worker.layouts.layout import ClassLayout, LabelledFile, Part
+from trainer_worker.layouts.masks_as_classes import refuse_masks_as_classes
 from trainer_worker.layouts.other_exports import MASK_NAMES, refuse_folders_of_other_exports, refuse_other_labels
 from trainer_worker.layouts.part_names import part_of, parts_of
 from trainer_worker.layouts.picture_index import PictureIndex, name_of
@@ -79,6 +80,7 @@ def recognise_classes(tree: Tree) -> ClassLayout:
         refuse_other_labels(index)
         if found is None or labels_in_names(index):
             raise no_class_folders(index)
+    refuse_masks_as_classes(index, [folder for _, folder, _ in found.classes])
     rows = tuple(
         LabelledFile(path, label, _part(part, path, folder, found.name))
         for label, folder, part in found.classes
@@ -161,13 +163,17 @@ def _split(index: PictureIndex, root: str) -> _Found | None:
         raise _unclear(
             f"{_named(list(parts))} are the parts of a split, and {_named(unclear)} lies beside them with pictures: it "
             "is unclear what that stands for.",
-            "Move it into the parts as a class, or out of the project.",
+            "If it is a part as well, call it train, valid or test. Else move it into the parts as a class, or out of "
+            "the project.",
         )
-    scores = "test" if Part.TEST in {part for _, _, part in classes} else "valid"
-    rule = (
-        f"Found class folders below {_named(list(parts))}. The caller's own split is used: {scores} scores the model."
-    )
+    rule = f"Found class folders below {_named(list(parts))}. {_what_scores({part for _, _, part in classes})}"
     return _Found("class_folders_split", rule, tuple(roots.values()), _with_one_spelling(classes))
+
+
+def _what_scores(parts: set[Part]) -> str:
+    if not parts & {Part.TEST, Part.VAL}:
+        return "Only the part that trains holds class folders, so some of its pictures score the model instead."
+    return f"The caller's own split is used: {'test' if Part.TEST in parts else 'valid'} scores the model."
 
 
 def _with_one_spelling(classes: Sequence[tuple[str, str, Part]]) -> tuple[tuple[str, str, Part], ...]:
@@ -194,6 +200,7 @@ def _class_folders(index: PictureIndex, root: str) -> _Found | None:
     if len(folders) > 1:  # images/ would hold loose pictures only
         folders = [folder for folder in folders if name_of(folder).casefold() != IMAGES]
     _refuse_copies_by_link(index, pools, folders)
+    _refuse_parts_without_training(index, folders)
     if not folders or (len(folders) == 1 and _says_nothing(name_of(folders[0]))):
         return None
     where = f"{printable(root)}/" if root else "projectDir"
@@ -243,6 +250,16 @@ def _refuse_copies_by_link(index: PictureIndex, pools: Sequence[str], folders: S
                 f"{_named([pool, *users])} hold the same pictures, by links: it is unclear which of them is the class.",
                 "Delete one of them.",
             )
+
+
+def _refuse_parts_without_training(index: PictureIndex, folders: Sequence[str]) -> None:
+    """`val/` beside `test/`, with class folders in both, are no classes."""
+    parts = {part_of(name_of(folder)) for folder in folders if index.folders(folder) and not index.loose(folder)}
+    if len(folders) > 1 and len(parts) > 1 and Part.ANY not in parts and all(map(index.folders, folders)):
+        raise _unclear(
+            f"{_named(folders)} are parts of a split, but none of them is there to train on.",
+            "Call the folder with the pictures to train on train.",
+        )
 
 
 def _empty_classes(index: PictureIndex, root: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from protocol.data_report import Finding, Severity, finding
@@ -109,7 +109,7 @@ def other_answers(index: PictureIndex, rows: Sequence[LabelledFile]) -> list[Fin
         listed = _Listed()
         _read(table, pictures, Part.ANY, listed)
         pairs = Counter((min(labels), folder_of[path]) for path, labels in listed.labels.items() if len(labels) == 1)
-        if pairs.total() * 2 >= len(rows) and not _same_classes(pairs):
+        if pairs.total() * 2 >= len(rows) and not _same_classes(pairs, set(folder_of.values())):
             raise TrainingError(
                 "layout_unclear",
                 f"The folders of the pictures and the list {printable(table.path)} tell different classes: it is "
@@ -206,13 +206,19 @@ def _names_most(table: Table, column: int, pictures: ListedPictures, count: int)
     return len(named) * 2 >= count
 
 
-def _same_classes(pairs: Mapping[tuple[str, str], int]) -> bool:
-    """Whether almost every class of a list is one class folder, and the other way round; they may have other names."""
+def _same_classes(pairs: Mapping[tuple[str, str], int], labels: Set[str]) -> bool:
+    """Whether almost every class of a list is one class folder, and the other way round.
+
+    pairs: how often each (class of the list, class folder) occurs. labels: all class folders. A class may have another
+    name in the list, but not that of another folder.
+    """
     folders: dict[str, Counter[str]] = defaultdict(Counter)
     for (label, folder), count in pairs.items():
         folders[label][folder] += count
     most = {label: counts.most_common(1)[0] for label, counts in folders.items()}
     alike = sum(count for _, count in most.values())
+    if any(label in labels and folder != label for label, (folder, _) in most.items()):
+        return False
     return alike >= _SAME_CLASSES * sum(pairs.values()) and len({folder for folder, _ in most.values()}) == len(most)
 
 

@@ -36,6 +36,11 @@ PICTURE_FOLDERS = frozenset(
         "frames",
         "rgb",
         "bilder",
+        "fotos",
+        "imagenes",
+        "imágenes",
+        "imagens",
+        "immagini",
     ]
 )
 #: Folders that hold masks, with their rank. A picture with masks of several ranks takes the lowest; the others show
@@ -63,6 +68,7 @@ MASK_FOLDERS = {
         ["anndir", "maskdir", "labeldir", "groundtruth", "groundtruths", "gt", "gts", "manual", "segmentation"], 1
     ),
     **dict.fromkeys(["segmentations", "seg", "segs", "segmaps", "segmap", "targets", "target", "masken"], 1),
+    **dict.fromkeys(["mascaras", "máscaras", "masques", "maschere", "maskers"], 1),
     **dict.fromkeys(["segmentationclassnpy"], 2),
     **dict.fromkeys(["segmentationobject", "2ndmanual", "gtcoarse", "instances", "instancemasks", "visualization"], 3),
     **dict.fromkeys(["segmentationclassvisualization", "segmentationobjectpng", "segmentationobjectvisualization"], 3),

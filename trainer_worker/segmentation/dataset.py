@@ -14,6 +14,7 @@ from protocol.errors import TrainingError
 from protocol.options import SegmentationOptions
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.time_budget import INTERIM_MODEL_SHARE
+from trainer_worker.layouts.count_findings import pair_count_findings
 from trainer_worker.pictures.contents import content_hashes
 from trainer_worker.pictures.copies import (
     Copies,
@@ -124,6 +125,7 @@ def _report(
         *unreadable_findings(folders.unreadable),
         *copies_findings(copies),
         *of_split,
+        *pair_count_findings(len(folders.pairs)),
         *(_class_findings(names, present, split) if folders.classes.listed else ()),
     ]
     return msgspec.structs.replace(
