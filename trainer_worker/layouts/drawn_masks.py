@@ -161,14 +161,17 @@ class DrawnMasks:
                 code, Severity.WARNING, f"Pictures left out: {len(paths)}. Reason: {reason}.", "Annotate them.", paths
             )
         for path, reason in list(self.bad_files.items())[:10]:
-            yield finding("unreadable_annotations", Severity.WARNING, f"{path} is not used: {reason}.", "", [path])
+            yield finding(
+                "unreadable_annotations", Severity.WARNING, f"{path} is not used: {reason}.", "Export it again.", [path]
+            )
         if self.missing:
             sentence = f"The annotations name {len(self.missing)} pictures that the project doesn't hold."
             yield finding("annotated_pictures_missing", Severity.WARNING, sentence, "Add them.", self.missing)
         empty = sorted(path for path, (drawing, _) in self.drawings.items() if not drawing.objects)
         if empty:
             sentence = f"{len(empty)} annotated pictures have no object: they are background all over."
-            yield finding("pictures_without_objects", Severity.INFO, sentence, "", empty)
+            cure = "If they are only not annotated yet, leave them out."
+            yield finding("pictures_without_objects", Severity.WARNING, sentence, cure, empty)
         if self.without_area:
             sentence = f"Objects without an area, such as points and lines, are not drawn: {self.without_area}."
             yield finding("objects_without_area", Severity.WARNING, sentence, "Draw polygons instead.")

@@ -83,6 +83,7 @@ MASK_AFFIXES = {
     **dict.fromkeys(
         ["annotation", "annot", "ann", "trimap", "l", "manual", "manual1", "1stho", "target", "matte", "labelids"], 1
     ),
+    **dict.fromkeys(["maske", "mascara", "máscara", "masque", "maschera", "masker"], 1),
     **dict.fromkeys(["labeltrainids"], 2),
     **dict.fromkeys(
         ["color", "colour", "colors", "colours", "instanceids", "2ndho", "manual2", "viz", "overlay", "blend"], 3
