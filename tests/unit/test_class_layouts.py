@@ -291,3 +291,17 @@ def test_folds_of_a_cross_validation_are_named_as_classes() -> None:
     folds = (f"fold{fold}/{part}/{kind}" for fold in range(3) for part in ("train", "val") for kind in ("cat", "dog"))
     layout = recognise_classes(tree_of(*map(pictures, folds)))
     assert codes(layout) == {"callers_split", "subfolders_joined"}
+
+
+def test_folders_that_do_not_sound_like_a_class_are_named() -> None:
+    layout = recognise_classes(tree_of(cats_and_dogs(), *map(pictures, ("New folder (2)", "_backup", "unlabelled"))))
+    (found,) = layout.findings
+    assert (found.code, found.severity) == ("doubtful_classes", Severity.WARNING)
+    assert "New folder (2), _backup, unlabelled" in found.sentence
+    assert not recognise_classes(tree_of(pictures("old town"), pictures("new town"))).findings
+
+
+def test_files_that_were_never_transferred_whole_are_named() -> None:
+    layout = recognise_classes(tree_of(cats_and_dogs(), ["cat/7.jpg.part", "dog/8.jpg.crdownload"]))
+    (found,) = layout.findings
+    assert (found.code, found.count) == ("unfinished_files", 2)

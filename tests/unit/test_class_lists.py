@@ -166,3 +166,17 @@ def test_a_list_that_gives_a_folder_the_name_of_another_one_stops() -> None:
     error = error_of(tree_of(pictures("cat", 6), pictures("dog", 6), texts={"labels.csv": text}))
     assert error.code == "layout_unclear"
     assert "labels.csv" in error.error
+
+
+def test_two_lists_that_contradict_each_other_everywhere_stop() -> None:
+    texts = {"a.csv": rows("image,label", "{n}.jpg,{kind}"), "b.csv": rows("image,label", "{n}.jpg,not a {kind}")}
+    error = error_of(tree_of(pictures("images", 6), texts=texts))
+    assert error.code == "layout_unclear"
+    assert "a.csv, b.csv" in error.error
+    assert "cat, not a cat to images/0.jpg" in error.error
+
+
+def test_a_column_of_parts_is_the_split_whatever_it_is_called() -> None:
+    text = "image,label,fold\n" + "".join(f"{n}.jpg,{'cd'[n % 2]},{('train', 'test')[n > 3]}\n" for n in range(8))
+    layout = recognise_classes(tree_of(pictures("all", 8), texts={"birds.csv": text}))
+    assert split(layout) == {"train": 4, "val": 0, "test": 4}

@@ -8,17 +8,34 @@ from collections.abc import Iterable, Sequence
 from protocol.data_report import Finding, Severity, finding
 from protocol.text import printable
 from trainer_worker.layouts.layout import Part
-from trainer_worker.layouts.part_names import part_of
+from trainer_worker.layouts.part_names import SET_ASIDE_WORDS, part_of
 from trainer_worker.layouts.picture_index import PictureIndex, folder_of, name_of
 from trainer_worker.pictures.litter import ARCHIVE_SUFFIXES, NO_PICTURES_BUT_LIKE_THEM, suffix_of
 from trainer_worker.pictures.text_files import LABELS_FILE
 
 _NAMED = 10
+#: Names of folders that programs propose, or that people give to what they have not sorted yet.
+_NO_CLASS_NAMES = SET_ASIDE_WORDS | {
+    "unsorted", "backup", "old", "tmp", "temp", "trash", "deleted", "rejected", "duplicates", "todo", "new folder",
+    "untitled folder", "neuer ordner", "nouveau dossier", "nueva carpeta", "nuova cartella",
+}  # fmt: skip
+#: Endings that programs give to files while they are being transferred.
+_UNFINISHED_SUFFIXES = frozenset({".part", ".partial", ".filepart", ".crdownload", ".download", ".opdownload"})
 
 
 def folder_findings(index: PictureIndex, classes: Sequence[tuple[str, str, Part]]) -> list[Finding]:
-    """Of class folders, as (label, folder, part): two spellings of one name, and folders inside of classes."""
-    return [*_spelled_twice(classes), *_folders_inside(index, classes)]
+    """Of class folders, as (label, folder, part): two spellings of one name, folders inside of classes, and names that
+    don't sound like a class."""
+    return [*_spelled_twice(classes), *_folders_inside(index, classes), *_doubtful(classes)]
+
+
+def _doubtful(classes: Sequence[tuple[str, str, Part]]) -> list[Finding]:
+    labels = sorted({label for label, _, _ in classes if label.casefold().strip(" _-.()0123456789") in _NO_CLASS_NAMES})
+    if not labels:
+        return []
+    sentence = f"Folders whose names don't sound like a class are classes all the same: {_some(labels)}."
+    cure = "If they are none, move them out of the project."
+    return [finding("doubtful_classes", Severity.WARNING, sentence, cure)]
 
 
 def _spelled_twice(classes: Sequence[tuple[str, str, Part]]) -> list[Finding]:
@@ -92,12 +109,16 @@ def other_file_findings(index: PictureIndex, used: Sequence[str], label_files: S
     others = [path for path in others if name_of(path).casefold() != LABELS_FILE]
     like_pictures = taken_for_pictures(others, used)
     archives = [path for path in others if suffix_of(path) in ARCHIVE_SUFFIXES]
-    rest = sorted({*others}.difference(like_pictures, archives))
+    unfinished = [path for path in others if suffix_of(path) in _UNFINISHED_SUFFIXES]
+    rest = sorted({*others}.difference(like_pictures, archives, unfinished))
     findings = []
     if archives:
         sentence = f"Archives that lie beside the pictures are not unpacked: {len(archives)}."
         cure = "If pictures of the set are in them, unpack them, or post a folder that holds archives only."
         findings.append(finding("unused_archives", Severity.WARNING, sentence, cure, archives))
+    if unfinished:
+        sentence = f"Files whose download or upload was never finished: {len(unfinished)}."
+        findings.append(finding("unfinished_files", Severity.WARNING, sentence, "Transfer them again.", unfinished))
     if like_pictures:
         sentence = f"Files among the pictures that are drawings, documents, films or arrays: {len(like_pictures)}."
         cure = "Export them as PNG or JPEG if they are meant as pictures."

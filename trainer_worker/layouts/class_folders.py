@@ -21,15 +21,13 @@ from trainer_worker.layouts.completed_classes import completed
 from trainer_worker.layouts.layout import ClassLayout, LabelledFile, Part
 from trainer_worker.layouts.masks_as_classes import refuse_masks_as_classes
 from trainer_worker.layouts.other_exports import MASK_NAMES, refuse_folders_of_other_exports, refuse_other_labels
-from trainer_worker.layouts.part_names import part_of, parts_of
+from trainer_worker.layouts.part_names import SET_ASIDE_WORDS, part_of, parts_of
 from trainer_worker.layouts.picture_index import PictureIndex, name_of
 from trainer_worker.layouts.row import LayoutRow
 from trainer_worker.layouts.tree import Tree, comparable
 from trainer_worker.layouts.unlabelled_pictures import labels_in_names, no_class_folders
 
 IMAGES = "images"
-#: Folders of pictures that the caller sets aside: beside a split they are named, but they don't make it unclear.
-_SET_ASIDE = frozenset({"pred", "predict", "prediction", "unlabeled", "unlabelled", "unused"})
 
 ROWS = (
     LayoutRow(
@@ -158,7 +156,7 @@ def _split(index: PictureIndex, root: str) -> _Found | None:
     for folder in parts:
         refuse_folders_of_other_exports(index, roots[folder])
     others = [folder for folder in folders if folder not in parts and not _is_pool(index, folder)]
-    unclear = [folder for folder in others if not _SET_ASIDE & set(name_of(folder).casefold().split("_"))]
+    unclear = [folder for folder in others if not SET_ASIDE_WORDS & set(name_of(folder).casefold().split("_"))]
     if unclear:
         raise _unclear(
             f"{_named(list(parts))} are the parts of a split, and {_named(unclear)} lies beside them with pictures: it "

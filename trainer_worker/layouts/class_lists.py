@@ -21,7 +21,7 @@ from trainer_worker.layouts.label_tables import (
 )
 from trainer_worker.layouts.layout import ClassLayout, LabelledFile, Part
 from trainer_worker.layouts.listed_pictures import ListedPictures
-from trainer_worker.layouts.part_names import part_of, parts_of
+from trainer_worker.layouts.part_names import PART_WORDS, part_of, parts_of
 from trainer_worker.layouts.picture_index import PictureIndex, name_of
 from trainer_worker.layouts.row import LayoutRow
 from trainer_worker.layouts.tree import comparable
@@ -86,6 +86,13 @@ def rows_of_lists(index: PictureIndex, root: str) -> ClassLayout | None:
         return None
     conflicting = sorted(path for path, labels in listed.labels.items() if len(labels) > 1)
     folders = {f"{root}/{name}" if root else name: part for name, part in _folder_parts(index, root).items()}
+    if len(conflicting) == len(listed.labels):
+        raise TrainingError(
+            "layout_unclear",
+            f"{_some(listed.lists)} gives each of {len(conflicting)} pictures several classes, such as "
+            f"{_some(sorted(listed.labels[conflicting[0]]))} to {printable(conflicting[0])}. Keep the list that is "
+            "right, with one row for each picture.",
+        )
     rows = tuple(
         LabelledFile(path, min(labels), listed.parts.get(path) or _part_by_folder(path, folders))
         for path, labels in sorted(listed.labels.items())
@@ -158,7 +165,7 @@ def _read(table: Table, pictures: ListedPictures, part: Part, listed: _Listed) -
         labels = [1 - file_column]
     if not labels and not one_hot:
         return
-    part_column = next((column for column in table.columns(PART_COLUMNS) if column not in (file_column, *labels)), None)
+    part_column = _part_column(table, (file_column, *labels))
     several = 0
     for row in table.rows:
         found = pictures.find(row[file_column], table.path)
@@ -180,6 +187,18 @@ def _read(table: Table, pictures: ListedPictures, part: Part, listed: _Listed) -
             "Classification takes exactly one class for each picture; correct the list."
         )
     listed.lists.append(table.path)
+
+
+def _part_column(table: Table, taken: Sequence[int]) -> int | None:
+    """The column that tells the parts of a split, by its name, or because it holds nothing but names of parts."""
+    columns = [column for column in range(len(table.header)) if column not in taken]
+    if called := [column for column in table.columns(PART_COLUMNS) if column in columns]:
+        return called[0]
+    for column in columns:
+        words = {row[column].strip().casefold() for row in table.rows}
+        if len(words) > 1 and words <= PART_WORDS.keys():
+            return column
+    return None
 
 
 def _label(row: Sequence[str], column: int | None, one_hot: Sequence[int], table: Table) -> str:

@@ -26,6 +26,7 @@ from trainer_worker.pictures.copies import (
 from trainer_worker.pictures.skipped_findings import unreadable_findings
 from trainer_worker.pictures.splits import Split, given_split, stratified_split
 from trainer_worker.segmentation.classes import pictures_with, rarest_class
+from trainer_worker.segmentation.copied_masks import contradicting_masks
 from trainer_worker.segmentation.folders import Cutting, Examples, MaskFolders, read_pairs
 
 #: Reading ends after this share of the time budget. As much time is left to train the interim model.
@@ -62,6 +63,8 @@ def read_mask_dataset(folders: MaskFolders, options: SegmentationOptions, attemp
     copies = copies_of_pairs(folders, examples, lambda _: reporter.step(1.0))
     split = split_pairs(folders, present, copies, options)
     report = _report(folders, copies, present, split, options)
+    contradicting = contradicting_masks(folders, examples, copies.same_look)
+    report = msgspec.structs.replace(report, findings=gravest_first([*report.findings, *contradicting]))
     attempt.found(report)
     warnings = report.warnings()
     fewer = cutting.most_tiles(len(folders.pairs))
