@@ -143,7 +143,7 @@ def test_a_split_without_a_part_to_train_on_stops() -> None:
     error = error_of(tree_of(cats_and_dogs("val/"), cats_and_dogs("test/")))
     assert error.code == "layout_unclear"
     assert "test/, val/" in error.error
-    assert "Call the folder with the pictures to train on train." in error.error
+    assert "Name the folder with the pictures to train on train/." in error.error
 
 
 def test_a_folder_beside_a_split_may_be_a_part_in_another_language() -> None:

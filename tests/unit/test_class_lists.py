@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from protocol.errors import TrainingError
@@ -151,7 +153,7 @@ def test_prices_are_no_classes() -> None:
 def test_what_is_no_table_is_no_crash(content: bytes) -> None:
     tree = tree_of(pictures("images", 4), texts={"a.csv": ""})
     odd = Tree(tree.files, tree.folders, {"a.csv": content}.get)
-    assert error_of(odd).code == "no_images"
+    assert error_of(odd).code in ("no_images", "layout_unsupported")
 
 
 def test_boxes_in_a_list_are_named() -> None:
@@ -180,3 +182,26 @@ def test_a_column_of_parts_is_the_split_whatever_it_is_called() -> None:
     text = "image,label,fold\n" + "".join(f"{n}.jpg,{'cd'[n % 2]},{('train', 'test')[n > 3]}\n" for n in range(8))
     layout = recognise_classes(tree_of(pictures("all", 8), texts={"birds.csv": text}))
     assert split(layout) == {"train": 4, "val": 0, "test": 4}
+
+
+def test_lists_of_pictures_for_each_part_are_the_split() -> None:
+    kinds = ("apple_pie", "ramen")
+    train = "".join(f"{kind}/{n}\n" for kind in kinds for n in range(4))
+    test = "".join(f"{kind}/{n}.jpg 1\n" for kind in kinds for n in range(4, 6))
+    tree = tree_of(
+        *(pictures(f"food/images/{kind}", 6) for kind in kinds),
+        texts={"food/meta/train.txt": train, "food/meta/test.txt": test},
+    )
+    layout = recognise_classes(tree)
+    assert split(layout) == {"train": 8, "val": 0, "test": 4}
+    assert "The split is that of food/meta/test.txt, food/meta/train.txt." in layout.rule
+    assert codes(layout) == {"callers_split"}
+
+
+def test_a_list_in_another_encoding_is_named() -> None:
+    tree = tree_of(pictures("images", 6), texts={"labels.csv": ""})
+    content = "Bild,Klasse\n1.jpg,Käfer\n".encode("cp1252")
+    error = error_of(replace(tree, read_small={"labels.csv": content}.get))
+    assert error.code == "layout_unsupported"
+    assert "labels.csv" in error.error
+    assert "CSV UTF-8" in error.error

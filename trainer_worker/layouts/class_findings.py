@@ -63,9 +63,10 @@ def _folders_inside(index: PictureIndex, classes: Sequence[tuple[str, str, Part]
     times = Counter(name for subs in inside.values() for name in {name_of(sub) for sub in subs})
     repeated = any(number > 1 for number in times.values())
     folder, subs = next(iter(inside.items()))
+    names = list(dict.fromkeys(name_of(sub) for sub in subs))
     sentence = (
         f"The folders in {_some([f'{path}/' for path in inside])} are no classes of their own: all pictures in them "
-        f"belong to the class that holds them (such as {_some([name_of(sub) for sub in subs[:3]])} in "
+        f"belong to the class that holds them (such as {_some(names[:3])} in "
         f"{printable(name_of(folder))})."
     )
     if repeated:

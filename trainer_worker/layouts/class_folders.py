@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from protocol.errors import TrainingError
 from protocol.text import as_utf8, printable
+from trainer_worker.layouts.annotation_files import AnnotationFiles, PictureNames
 from trainer_worker.layouts.class_findings import folder_findings
 from trainer_worker.layouts.class_lists import other_answers, rows_of_lists
 from trainer_worker.layouts.completed_classes import completed
@@ -24,10 +25,13 @@ from trainer_worker.layouts.other_exports import MASK_NAMES, refuse_folders_of_o
 from trainer_worker.layouts.part_names import SET_ASIDE_WORDS, part_of, parts_of
 from trainer_worker.layouts.picture_index import PictureIndex, name_of
 from trainer_worker.layouts.row import LayoutRow
+from trainer_worker.layouts.split_lists import lists_of_parts, split_lists
 from trainer_worker.layouts.tree import Tree, comparable
 from trainer_worker.layouts.unlabelled_pictures import labels_in_names, no_class_folders
 
 IMAGES = "images"
+#: Lists of the parts of a split count if they name at least this share of the pictures.
+_LEAST_LISTED = 0.5
 
 ROWS = (
     LayoutRow(
@@ -84,10 +88,24 @@ def recognise_classes(tree: Tree) -> ClassLayout:
         for label, folder, part in found.classes
         for path in index.all_below(folder)
     )
+    rule, lists = found.rule, list[str]()
+    if all(row.part is Part.ANY for row in rows):
+        rows, lists = _split_by_lists(index, rows)
+        rule += f" The split is that of {_some_files(lists)}." if lists else ""
     findings = (*folder_findings(index, found.classes), *other_answers(index, rows))
     empty = {comparable(name_of(folder)): folder for root in found.roots for folder in _empty_classes(index, root)}
-    layout = ClassLayout(found.name, found.rule, (), rows, findings)
+    layout = ClassLayout(found.name, rule, (), rows, findings, tuple(lists))
     return completed(index, layout, found.roots, empty)
+
+
+def _split_by_lists(index: PictureIndex, rows: tuple[LabelledFile, ...]) -> tuple[tuple[LabelledFile, ...], list[str]]:
+    """The rows with the parts that lists such as `train.txt` and `test.txt` give them, and these lists."""
+    paths = [row.path for row in rows]
+    parts = split_lists(AnnotationFiles(index.tree), lambda: PictureNames(paths))
+    if len(parts) < _LEAST_LISTED * len(rows) or not {Part.TRAIN} < set(parts.values()):
+        return rows, []
+    listed = tuple(replace(row, part=parts.get(row.path, Part.ANY)) for row in rows)
+    return listed, lists_of_parts(index.tree)
 
 
 def _part(part: Part, path: str, folder: str, name: str) -> Part:
@@ -256,7 +274,7 @@ def _refuse_parts_without_training(index: PictureIndex, folders: Sequence[str]) 
     if len(folders) > 1 and len(parts) > 1 and Part.ANY not in parts and all(map(index.folders, folders)):
         raise _unclear(
             f"{_named(folders)} are parts of a split, but none of them is there to train on.",
-            "Call the folder with the pictures to train on train.",
+            "Name the folder with the pictures to train on train/.",
         )
 
 
@@ -275,6 +293,10 @@ def _empty_classes(index: PictureIndex, root: str) -> list[str]:
         if name_of(folder).casefold() not in {IMAGES, *MASK_NAMES}
         and next(index.tree.files_below(folder), None) is None
     ]
+
+
+def _some_files(paths: Sequence[str]) -> str:
+    return printable(", ".join(paths[:10])) + (f" and {len(paths) - 10} more" if len(paths) > 10 else "")
 
 
 def _named(folders: Sequence[str]) -> str:

@@ -17,6 +17,7 @@ from trainer_worker.layouts.label_tables import (
     NotATableError,
     Table,
     is_set,
+    is_text,
     read_table,
 )
 from trainer_worker.layouts.layout import ClassLayout, LabelledFile, Part
@@ -83,6 +84,7 @@ def rows_of_lists(index: PictureIndex, root: str) -> ClassLayout | None:
             f"{_some(listed.unclear[:3])}. Write their folders into the list.",
         )
     if not listed.labels:
+        _refuse_unreadable(index)
         return None
     conflicting = sorted(path for path, labels in listed.labels.items() if len(labels) > 1)
     folders = {f"{root}/{name}" if root else name: part for name, part in _folder_parts(index, root).items()}
@@ -150,6 +152,21 @@ def _tables(index: PictureIndex) -> Iterator[Table]:
                 yield read_table(path, content)
         except (RefusedFileError, NotATableError):
             continue
+
+
+def _refuse_unreadable(index: PictureIndex) -> None:
+    """Raise layout_unsupported if a list of labels is in another encoding, as some programs save it."""
+    for path in [path for path in index.tree.files if suffix_of(path) in (".csv", ".tsv")][:_MOST_LISTS]:
+        try:
+            content = index.tree.read_small(path)
+        except RefusedFileError:
+            continue
+        if content and not is_text(content):
+            raise TrainingError(
+                "layout_unsupported",
+                f"{printable(path)} may hold the classes of the pictures, but it is not UTF-8 text. Save it as CSV in "
+                "UTF-8 (in Excel: CSV UTF-8).",
+            )
 
 
 def _read(table: Table, pictures: ListedPictures, part: Part, listed: _Listed) -> None:

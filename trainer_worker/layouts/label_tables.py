@@ -75,6 +75,15 @@ def read_table(path: str, content: bytes) -> Table:
     return Table(path, tuple(rows[0]), tuple(tuple((row + [""] * width)[:width]) for row in rows[1:]))
 
 
+def is_text(content: bytes) -> bool:
+    """Whether it is text in an encoding that is read."""
+    try:
+        _text(content)
+    except NotATableError:
+        return False
+    return True
+
+
 def _text(content: bytes) -> str:
     for encoding in ("utf-16", "utf-8-sig"):
         if encoding == "utf-16" and content[:2] not in (b"\xff\xfe", b"\xfe\xff"):
