@@ -298,7 +298,7 @@ def test_folders_that_do_not_sound_like_a_class_are_named() -> None:
     (found,) = layout.findings
     assert (found.code, found.severity) == ("doubtful_classes", Severity.WARNING)
     assert "New folder (2), _backup, unlabelled" in found.sentence
-    assert not recognise_classes(tree_of(pictures("old town"), pictures("new town"))).findings
+    assert not recognise_classes(tree_of(*map(pictures, ("old town", "new town", "trash", "rejected")))).findings
 
 
 def test_files_that_were_never_transferred_whole_are_named() -> None:

@@ -16,8 +16,8 @@ from trainer_worker.pictures.text_files import LABELS_FILE
 _NAMED = 10
 #: Names of folders that programs propose, or that people give to what they have not sorted yet.
 _NO_CLASS_NAMES = SET_ASIDE_WORDS | {
-    "unsorted", "backup", "old", "tmp", "temp", "trash", "deleted", "rejected", "duplicates", "todo", "new folder",
-    "untitled folder", "neuer ordner", "nouveau dossier", "nueva carpeta", "nuova cartella",
+    "unsorted", "backup", "tmp", "todo", "new folder", "untitled folder", "neuer ordner", "nouveau dossier",
+    "nueva carpeta", "nuova cartella",
 }  # fmt: skip
 #: Endings that programs give to files while they are being transferred.
 _UNFINISHED_SUFFIXES = frozenset({".part", ".partial", ".filepart", ".crdownload", ".download", ".opdownload"})
