@@ -29,7 +29,8 @@ class PublishingComparison:
 def test_the_size_of_the_published_model_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for label in ("cat", "dog"):
         (tmp_path / label).mkdir()
-        Image.new("RGB", (8, 8)).save(tmp_path / label / "1.png")
+        for number in range(2):
+            Image.new("RGB", (8, 8)).save(tmp_path / label / f"{number}.png")
     monkeypatch.setattr(backbones, "COMPARISON", PublishingComparison())
     arguments = argparse.Namespace(
         dataset=tmp_path, per_class=0, threads=1, cache_dir=tmp_path, image_size=64, weights_dir=tmp_path

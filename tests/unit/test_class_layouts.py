@@ -8,6 +8,7 @@ import unicodedata
 
 import pytest
 
+from protocol.data_report import Severity
 from protocol.errors import TrainingError
 from tests.project_trees import codes, counts, pictures, split, tree_of
 from trainer_worker.layouts.class_folders import recognise_classes
@@ -129,10 +130,33 @@ def test_subfolders_of_a_class_belong_to_it() -> None:
     same = recognise_classes(tree_of(*(pictures(f"{kind}/{day}") for kind in ("cat", "dog") for day in ("mon", "tue"))))
     assert counts(same) == {"cat": 6, "dog": 6}
     assert codes(same) == {"subfolders_joined"}
+    (joined,) = same.findings
+    assert joined.severity is Severity.WARNING
+    assert "If they are the classes that you mean" in joined.cure
     other = recognise_classes(tree_of(*map(pictures, ("animals/cat", "animals/dog", "plants/fern", "plants/moss"))))
     assert counts(other) == {"animals": 6, "plants": 6}
     assert codes(other) == {"nested_classes"}
     assert counts(recognise_classes(tree_of(pictures("cat/cat"), pictures("dog/dog")))) == {"cat": 3, "dog": 3}
+
+
+def test_a_split_without_a_part_to_train_on_stops() -> None:
+    error = error_of(tree_of(cats_and_dogs("val/"), cats_and_dogs("test/")))
+    assert error.code == "layout_unclear"
+    assert "test/, val/" in error.error
+    assert "Name the folder with the pictures to train on train/." in error.error
+
+
+def test_a_folder_beside_a_split_may_be_a_part_in_another_language() -> None:
+    error = error_of(tree_of(cats_and_dogs("Training/"), cats_and_dogs("Test/"), cats_and_dogs("Validierung/")))
+    assert "Validierung/" in error.error
+    assert "If it is a part as well, call it train, valid or test." in error.error
+
+
+def test_the_rule_of_a_split_without_classes_to_score_with_says_so() -> None:
+    layout = recognise_classes(tree_of(cats_and_dogs("train/"), pictures("val", 5)))
+    assert split(layout) == {"train": 0, "val": 0, "test": 0}
+    assert "valid scores" not in layout.rule
+    assert "some of its pictures score the model instead" in layout.rule
 
 
 def test_loose_pictures_are_named() -> None:
@@ -255,3 +279,29 @@ def test_fifty_thousand_names_take_half_a_second(classes: int, each: int) -> Non
     assert time.process_time() - began_s < 0.5
     assert len(layout.pictures) == 50_000
     assert layout.pictures[0].part is Part.ANY
+
+
+def test_arrays_beside_class_folders_are_no_class() -> None:
+    kinds = (f"101_ObjectCategories/{kind}" for kind in ("ant", "bee"))
+    layout = recognise_classes(tree_of(*map(pictures, kinds), ["Annotations/ant/1.mat"]))
+    assert counts(layout) == {"ant": 3, "bee": 3}
+
+
+def test_folds_of_a_cross_validation_are_named_as_classes() -> None:
+    folds = (f"fold{fold}/{part}/{kind}" for fold in range(3) for part in ("train", "val") for kind in ("cat", "dog"))
+    layout = recognise_classes(tree_of(*map(pictures, folds)))
+    assert codes(layout) == {"callers_split", "subfolders_joined"}
+
+
+def test_folders_that_do_not_sound_like_a_class_are_named() -> None:
+    layout = recognise_classes(tree_of(cats_and_dogs(), *map(pictures, ("New folder (2)", "_backup", "unlabelled"))))
+    (found,) = layout.findings
+    assert (found.code, found.severity) == ("doubtful_classes", Severity.WARNING)
+    assert "New folder (2), _backup, unlabelled" in found.sentence
+    assert not recognise_classes(tree_of(*map(pictures, ("old town", "new town", "trash", "rejected")))).findings
+
+
+def test_files_that_were_never_transferred_whole_are_named() -> None:
+    layout = recognise_classes(tree_of(cats_and_dogs(), ["cat/7.jpg.part", "dog/8.jpg.crdownload"]))
+    (found,) = layout.findings
+    assert (found.code, found.count) == ("unfinished_files", 2)

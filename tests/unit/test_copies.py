@@ -122,6 +122,18 @@ def test_frames_of_objects_are_series_and_a_cameras_numbers_are_not() -> None:
     assert not len(series_pairs(names, thumbnails([scene(seed) for seed in range(40)])))
 
 
+def test_frames_of_an_object_that_moves_through_the_picture_are_a_series() -> None:
+    rng = np.random.default_rng(7)
+    names = [f"cars/car{car}_{frame:02}.jpg" for car in range(10, 20) for frame in range(6)]
+    pictures = []
+    for car in range(10):
+        whole = scene(car, 300)
+        pictures += [whole[y : y + 224, x : x + 224] for y, x in rng.integers(0, 76, (6, 2))]
+    assert len(series_pairs(names, thumbnails(pictures))) >= 10 * 5
+    # The same names prove nothing if the pictures of one object are no more alike than others.
+    assert not len(series_pairs(names, thumbnails([scene(seed) for seed in range(60)])))
+
+
 def test_a_burst_is_a_series_within_its_folder_only() -> None:
     whole = scene(3, 300)
     pictures = [whole[step : step + 224, :224] for step in range(3)]

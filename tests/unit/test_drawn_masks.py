@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from protocol.data_report import Severity
 from protocol.errors import TrainingError
 from tests.mask_exports import (
     EXPORTS,
@@ -313,3 +314,26 @@ def test_cvat_lists_the_colours(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"labelmap\.txt can't be used.*176,112,999") as caught:
         scan_mask_folders(UserFiles.at(tmp_path))
     assert caught.value.code == "bad_classes"
+
+
+def test_a_file_of_annotations_that_was_cut_off_is_named(tmp_path: Path) -> None:
+    labelme(tmp_path)
+    cut = min(tmp_path.rglob("*.json"))
+    cut.write_bytes(cut.read_bytes()[:60])
+    folders = scan_mask_folders(UserFiles.at(tmp_path))
+    (found,) = [each for each in folders.findings if each.code == "unreadable_annotations"]
+    assert cut.relative_to(tmp_path).as_posix() in found.sentence
+    assert found.cure == "Export it again."
+
+
+def test_pictures_without_objects_are_a_warning_since_they_may_not_be_annotated_yet(tmp_path: Path) -> None:
+    coco(tmp_path)
+    for path in tmp_path.rglob("*.json"):
+        content = json.loads(path.read_text())
+        first = min((each["image_id"] for each in content["annotations"]), default=None)
+        content["annotations"] = [each for each in content["annotations"] if each["image_id"] != first]
+        path.write_text(json.dumps(content))
+    folders = scan_mask_folders(UserFiles.at(tmp_path))
+    (found,) = [each for each in folders.findings if each.code == "pictures_without_objects"]
+    assert found.severity is Severity.WARNING
+    assert "not annotated yet" in found.cure

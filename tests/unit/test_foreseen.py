@@ -79,6 +79,15 @@ def test_a_class_that_the_training_leaves_out_is_named(tmp_path: Path) -> None:
     assert "Class 'lily' was left out: 1 readable image" in found(report, "class_left_out").sentence
 
 
+def test_classes_that_are_left_out_and_unreadable_pictures_are_not_counted(tmp_path: Path) -> None:
+    draw_classes(tmp_path, {"rose": 20, "tulip": 20, "lily": 20})
+    for picture in (*(tmp_path / "images" / "lily").iterdir(), tmp_path / "images" / "rose" / "1.png"):
+        picture.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200))
+    report = check(tmp_path)
+
+    assert (report.counts, report.pictures, report.skipped) == ({"rose": 19, "tulip": 20}, 39, 21)
+
+
 def test_a_folders_own_split_that_trains_one_class_is_an_error(tmp_path: Path) -> None:
     for part, counts in (("train", {"rose": 3}), ("test", {"rose": 3, "tulip": 3})):
         draw_classes(tmp_path, counts)
@@ -154,6 +163,14 @@ def test_masks_of_another_shape_are_the_error_of_the_training(tmp_path: Path, ma
         train(tmp_path)
 
     assert errors(check(tmp_path, "segmentation")) == [("bad_masks", refused.value.error)]
+
+
+def test_pairs_that_cannot_be_read_are_not_counted(tmp_path: Path) -> None:
+    draw_pairs(tmp_path, 30)
+    (tmp_path / "masks" / "2.png").write_bytes(b"no picture")
+    report = check(tmp_path, "segmentation")
+
+    assert (report.pictures, report.skipped) == (29, 1)
 
 
 def test_masks_that_can_be_scaled_or_were_drawn_on_a_sideways_photo_fit(tmp_path: Path) -> None:

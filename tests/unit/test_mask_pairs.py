@@ -374,3 +374,18 @@ def test_labelmes_masks_as_pictures_come_before_the_same_as_arrays() -> None:
     assert pairs(layout) == expected
     assert layout.classes is not None
     assert [(found.name, found.number) for found in layout.classes] == [("_background_", 0), ("cell", 1), ("leaf", 2)]
+
+
+@pytest.mark.parametrize("suffix", ["npz", "mat", "svg"])
+def test_masks_of_a_kind_that_is_not_read_are_named(suffix: str) -> None:
+    names = [f"images/{n}.jpg" for n in NUMBERS] + [f"masks/{n}.{suffix}" for n in NUMBERS]
+    error = fails(*names, code="no_masks")
+    assert f"masks/1.{suffix} and 5 more files" in error
+    assert "Save masks as PNG" in error
+
+
+def test_words_for_masks_in_other_languages_pair() -> None:
+    names = [f"{n}{end}" for n in NUMBERS for end in (".jpg", "_Maske.png")]
+    assert len(pairs(recognise_masks(tree_of(names)))) == len(NUMBERS)
+    names = [f"{folder}/{n}.png" for n in NUMBERS for folder in ("imagenes", "mascaras")]
+    assert len(pairs(recognise_masks(tree_of(names)))) == len(NUMBERS)

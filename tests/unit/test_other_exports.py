@@ -33,6 +33,30 @@ EXPORTS = {
         "pictures with masks",
         True,
     ),
+    "photos beside ground truth": (
+        tree_of(pictures("CVC/Original", 3, "{}.tif"), pictures("CVC/Ground Truth", 3, "{}.tif")),
+        "pictures with masks",
+        True,
+    ),
+    "Cityscapes": (
+        tree_of(
+            *(pictures(f"leftImg8bit/{part}/bonn", 3, "bonn_{}_leftImg8bit.png") for part in ("train", "val")),
+            *(pictures(f"gtFine/{part}/bonn", 3, "bonn_{}_gtFine_labelIds.png") for part in ("train", "val")),
+        ),
+        "pictures with masks",
+        True,
+    ),
+    "masks in Spanish": (tree_of(pictures("imagenes"), pictures("mascaras", 3, "{}_mask.png")), "with masks", True),
+    "masks of two sites": (
+        tree_of(*(pictures(f"{site}/{kind}") for site in ("north", "south") for kind in ("images", "masks"))),
+        "pictures with masks",
+        True,
+    ),
+    "one folder a picture": (
+        tree_of(*(pictures(f"stage1/{cell}/{kind}", 1) for cell in "abc" for kind in ("images", "masks"))),
+        "pictures with masks",
+        True,
+    ),
     "YOLO boxes": (tree_of(pictures("images"), texts=texts("labels", "txt", BOX)), "YOLO export with boxes", False),
     "YOLO polygons": (
         tree_of(pictures("images"), texts=texts("labels", "txt", POLYGON)),
@@ -92,6 +116,7 @@ def test_exports_are_named_with_the_train_type_that_fits(name: str) -> None:
     [
         tree_of(pictures("mask"), pictures("no_mask")),
         tree_of(pictures("labels"), pictures("receipts")),
+        tree_of(pictures("original", 3, "p{}.jpg"), pictures("target", 3, "l{}.jpg")),
         tree_of(pictures("cat"), pictures("dog"), texts=texts("cat", "json", "{}")),
         tree_of(pictures("images/cat"), pictures("images/dog"), texts={"a.json": '{"images": 1, "annotations": 2}'}),
     ],

@@ -104,12 +104,13 @@ def scan_class_folders(files: UserFiles, decoding: DecodingBudget | None = None)
     """Recognise the layout of a project and list its candidate pictures, without opening any.
 
     Labels come in the order of labels_info.txt, else sorted by name; files are sorted within a class.
-    decoding: the memory for reading them later. Raises TrainingError no_images, bad_labels_info, layout_unclear,
-    layout_unsupported.
+    decoding: the memory for reading them later. Raises what recognise_classes and keep_trainable raise.
     """
     tree = walk(files)
     layout = recognise_classes(tree)
-    return class_folders(layout, tree, PictureReader(files, decoding or DecodingBudget()))
+    folders = class_folders(layout, tree, PictureReader(files, decoding or DecodingBudget()))
+    keep_trainable(folders, {})  # nothing needs to be read to know that there is too little
+    return folders
 
 
 def class_folders(layout: ClassLayout, tree: Tree, reader: PictureReader) -> ClassFolders:

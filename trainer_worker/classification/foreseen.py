@@ -26,5 +26,5 @@ def foresee(tree: Tree, layout: ClassLayout | MaskLayout, reader: PictureReader,
     except TrainingError as error:
         return msgspec.structs.replace(report, findings=(error.finding(), *report.findings))
     return msgspec.structs.replace(
-        report, findings=gravest_first([*kept.findings, *count_findings(*kept.trained_and_scored())])
+        kept.report(), findings=gravest_first([*kept.findings, *count_findings(*kept.trained_and_scored())])
     )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 import numpy as np
 
 from protocol.data_report import DataReport, Finding, Severity, finding, gravest_first
 from protocol.errors import TrainingError
 from protocol.options import TrainingOptions
+from protocol.text import printable
 from trainer_worker.classification.dataset import Dataset
-from trainer_worker.layouts.count_findings import count_findings
+from trainer_worker.layouts.count_findings import FEW_SCORED, MOST_NAMED, count_findings
 from trainer_worker.layouts.name_lists import some_of
 from trainer_worker.pictures.copies import (
     Copies,
@@ -59,6 +62,7 @@ def _report(data: Dataset, copies: Copies, split: Split, of_split: list[Finding]
         *copies_findings(copies, folders.classes),
         *of_split,
         *_not_scored(data, split),
+        *_few_different(folders.classes, copies, split, folders.labels),
         *count_findings(*folders.trained_and_scored()),
     ]
     used = {"train": len(split.train), "held_out": len(split.held_out)}
@@ -69,6 +73,24 @@ def _report(data: Dataset, copies: Copies, split: Split, of_split: list[Finding]
         skipped=len(data.skipped),
         findings=gravest_first(found),
     )
+
+
+def _few_different(classes: np.ndarray, copies: Copies, split: Split, labels: Sequence[str]) -> list[Finding]:
+    """Classes whose held-out pictures are copies and series of few objects: as many pictures say as little as these."""
+    few = []
+    for number, label in enumerate(labels):
+        rows = split.held_out[classes[split.held_out] == number]
+        different = len(np.unique(copies.together[rows]))
+        if different < FEW_SCORED <= len(rows):
+            few.append(f"{printable(label)} ({len(rows)} pictures, {different} different)")
+    if not few:
+        return []
+    more = f" and {len(few) - MOST_NAMED} more" if len(few) > MOST_NAMED else ""
+    sentence = (
+        "The pictures that score these classes are copies, or series of one object, so there are few different ones: "
+        f"{', '.join(few[:MOST_NAMED])}{more}. Their scores say little."
+    )
+    return [finding("few_different_to_score", Severity.WARNING, sentence, "Add pictures of other objects.")]
 
 
 def _not_scored(data: Dataset, split: Split) -> list[Finding]:

@@ -102,7 +102,9 @@ class PictureNames:
             for fits in (
                 lambda path: bool(near) and path.startswith(f"{near}/"),
                 lambda path: part and folder_meaning(posixpath.dirname(path)).part == part,
-                lambda path: folded(path).endswith(f"/{name}"),
+                lambda path: (
+                    folded(path).endswith(f"/{name}") or folded(posixpath.splitext(path)[0]).endswith(f"/{name}")
+                ),
             ):
                 found_all = [path for path in found_all if fits(path)] or found_all
         if len(found_all) > 1:

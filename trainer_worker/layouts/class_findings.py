@@ -9,15 +9,35 @@ from protocol.data_report import Finding, Severity, finding
 from protocol.text import printable
 from trainer_worker.layouts.layout import Part
 from trainer_worker.layouts.name_lists import some_of
-from trainer_worker.layouts.part_names import part_of
+from trainer_worker.layouts.part_names import SET_ASIDE_WORDS, part_of
 from trainer_worker.layouts.picture_index import PictureIndex, folder_of, name_of
 from trainer_worker.pictures.litter import ARCHIVE_SUFFIXES, NO_PICTURES_BUT_LIKE_THEM, suffix_of
 from trainer_worker.pictures.text_files import LABELS_FILE
 
+#: Names of folders that programs propose, or that people give to what they have not sorted yet.
+_NO_CLASS_NAMES = SET_ASIDE_WORDS | {
+    "unsorted", "backup", "tmp", "todo", "new folder", "untitled folder", "neuer ordner", "nouveau dossier",
+    "nueva carpeta", "nuova cartella",
+}  # fmt: skip
+#: Endings that programs give to files while they are being transferred.
+_UNFINISHED_SUFFIXES = frozenset({".part", ".partial", ".filepart", ".crdownload", ".download", ".opdownload"})
+
 
 def folder_findings(index: PictureIndex, classes: Sequence[tuple[str, str, Part]]) -> list[Finding]:
-    """Two spellings of one name, and folders inside of classes. classes: (label, folder, part) of each class folder."""
-    return [*_spelled_twice(classes), *_folders_inside(index, classes)]
+    """Two spellings of one name, folders inside of classes, and names that don't sound like a class.
+
+    classes: (label, folder, part) of each class folder.
+    """
+    return [*_spelled_twice(classes), *_folders_inside(index, classes), *_doubtful(classes)]
+
+
+def _doubtful(classes: Sequence[tuple[str, str, Part]]) -> list[Finding]:
+    labels = sorted({label for label, _, _ in classes if label.casefold().strip(" _-.()0123456789") in _NO_CLASS_NAMES})
+    if not labels:
+        return []
+    sentence = f"Folders whose names don't sound like a class are classes all the same: {some_of(labels)}."
+    cure = "If they are none, move them out of the project."
+    return [finding("doubtful_classes", Severity.WARNING, sentence, cure)]
 
 
 def _spelled_twice(classes: Sequence[tuple[str, str, Part]]) -> list[Finding]:
@@ -37,27 +57,33 @@ def _spelled_twice(classes: Sequence[tuple[str, str, Part]]) -> list[Finding]:
 
 
 def _folders_inside(index: PictureIndex, classes: Sequence[tuple[str, str, Part]]) -> list[Finding]:
-    """Name classes that hold only folders, since those may be the classes that are meant."""
-    inside = {
-        folder: [sub for sub in index.folders(folder) if part_of(name_of(sub)) is Part.ANY]
-        for _, folder, _ in classes
-        if not index.loose(folder)
-    }
+    """Folders that a class consists of may be the classes that are really meant."""
+    inside = {folder: _inner_folders(index, folder) for _, folder, _ in classes if not index.loose(folder)}
     inside = {folder: subs for folder, subs in inside.items() if len(subs) > 1}
     if not inside:
         return []
     times = Counter(name for subs in inside.values() for name in {name_of(sub) for sub in subs})
     repeated = any(number > 1 for number in times.values())
     folder, subs = next(iter(inside.items()))
+    names = list(dict.fromkeys(name_of(sub) for sub in subs))
     sentence = (
         f"The folders in {some_of([f'{path}/' for path in inside])} are not classes of their own: their pictures "
-        f"belong to the class around them (such as {some_of([name_of(sub) for sub in subs[:3]])} in "
+        f"belong to the class around them (such as {some_of(names[:3])} in "
         f"{printable(name_of(folder))})."
     )
     if repeated:
-        return [finding("subfolders_joined", Severity.INFO, sentence, "", list(inside))]
+        cure = "If they are the classes that you mean, put all pictures of each of them into one folder."
+        return [finding("subfolders_joined", Severity.WARNING, sentence, cure, list(inside))]
     cure = "If they are the classes that you mean, move them one folder up."
     return [finding("nested_classes", Severity.WARNING, sentence, cure, list(inside))]
+
+
+def _inner_folders(index: PictureIndex, folder: str) -> list[str]:
+    """The folders in a class folder; those in its parts (`cat/train/`, `cat/test/`) count as if the parts were not."""
+    found: list[str] = []
+    for sub in index.folders(folder):
+        found += [sub] if part_of(name_of(sub)) is Part.ANY else index.folders(sub)
+    return found
 
 
 def left_out_findings(index: PictureIndex, used: Sequence[str], around: Sequence[str]) -> list[Finding]:
@@ -86,12 +112,16 @@ def other_file_findings(index: PictureIndex, used: Sequence[str], label_files: S
     others = [path for path in others if name_of(path).casefold() != LABELS_FILE]
     like_pictures = taken_for_pictures(others, used)
     archives = [path for path in others if suffix_of(path) in ARCHIVE_SUFFIXES]
-    rest = sorted({*others}.difference(like_pictures, archives))
+    unfinished = [path for path in others if suffix_of(path) in _UNFINISHED_SUFFIXES]
+    rest = sorted({*others}.difference(like_pictures, archives, unfinished))
     findings = []
     if archives:
         sentence = f"Archives that lie beside the pictures are not unpacked: {len(archives)}."
         cure = "If they hold pictures of the set, unpack them, or post a folder that holds only archives."
         findings.append(finding("unused_archives", Severity.WARNING, sentence, cure, archives))
+    if unfinished:
+        sentence = f"Files whose download or upload was never finished: {len(unfinished)}."
+        findings.append(finding("unfinished_files", Severity.WARNING, sentence, "Transfer them again.", unfinished))
     if like_pictures:
         sentence = f"Drawings, documents, films and arrays among the pictures are not used: {len(like_pictures)}."
         cure = "Export them as PNG or JPEG if they are meant as pictures."

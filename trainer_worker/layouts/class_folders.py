@@ -11,25 +11,28 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from protocol.errors import TrainingError
 from protocol.text import as_utf8, printable
+from trainer_worker.layouts.annotation_files import AnnotationFiles, PictureNames
 from trainer_worker.layouts.class_findings import folder_findings
 from trainer_worker.layouts.class_lists import findings_about_lists, rows_of_lists
 from trainer_worker.layouts.completed_classes import completed
 from trainer_worker.layouts.layout import ClassLayout, LabelledFile, Part
+from trainer_worker.layouts.masks_as_classes import refuse_masks_as_classes
 from trainer_worker.layouts.name_lists import some_of
 from trainer_worker.layouts.other_exports import MASK_NAMES, refuse_folders_of_other_exports, refuse_other_labels
-from trainer_worker.layouts.part_names import part_of, parts_of
+from trainer_worker.layouts.part_names import SET_ASIDE_WORDS, part_of, parts_of
 from trainer_worker.layouts.picture_index import PictureIndex, name_of
 from trainer_worker.layouts.row import LayoutRow
+from trainer_worker.layouts.split_lists import lists_of_parts, split_lists
 from trainer_worker.layouts.tree import Tree, comparable
 from trainer_worker.layouts.unlabelled_pictures import labels_in_names, no_class_folders
 
 IMAGES = "images"
-#: Words in the names of folders that callers set aside. Beside a split such a folder is named, and is no class.
-_SET_ASIDE = frozenset({"pred", "predict", "prediction", "unlabeled", "unlabelled", "unused"})
+#: Lists of the parts of a split count if they name at least this share of the pictures.
+_LEAST_LISTED = 0.5
 
 ROWS = (
     LayoutRow(
@@ -82,15 +85,30 @@ def recognise_classes(tree: Tree) -> ClassLayout:
         refuse_other_labels(index)
         if found is None or labels_in_names(index):
             raise no_class_folders(index)
+    refuse_masks_as_classes(index, [folder for _, folder, _ in found.classes])
     rows = tuple(
         LabelledFile(path, label, _part(part, path, folder, found.name))
         for label, folder, part in found.classes
         for path in index.all_below(folder)
     )
+    rule, lists = found.rule, list[str]()
+    if all(row.part is Part.ANY for row in rows):
+        rows, lists = _split_by_lists(index, rows)
+        rule += f" The split is that of {some_of(lists)}." if lists else ""
     findings = (*folder_findings(index, found.classes), *findings_about_lists(index, rows))
     empty = {comparable(name_of(folder)): folder for root in found.roots for folder in _empty_classes(index, root)}
-    layout = ClassLayout(found.name, found.rule, (), rows, findings)
+    layout = ClassLayout(found.name, rule, (), rows, findings, tuple(lists))
     return completed(index, layout, found.roots, empty)
+
+
+def _split_by_lists(index: PictureIndex, rows: tuple[LabelledFile, ...]) -> tuple[tuple[LabelledFile, ...], list[str]]:
+    """The rows with the parts that lists such as `train.txt` and `test.txt` give them, and these lists."""
+    paths = [row.path for row in rows]
+    parts = split_lists(AnnotationFiles(index.tree), lambda: PictureNames(paths))
+    if len(parts) < _LEAST_LISTED * len(rows) or not {Part.TRAIN} < set(parts.values()):
+        return rows, []
+    listed = tuple(replace(row, part=parts.get(row.path, Part.ANY)) for row in rows)
+    return listed, lists_of_parts(index.tree)
 
 
 def _part(part: Part, path: str, folder: str, name: str) -> Part:
@@ -160,18 +178,22 @@ def _split(index: PictureIndex, root: str) -> _Found | None:
     for folder in parts:
         refuse_folders_of_other_exports(index, roots[folder])
     others = [folder for folder in folders if folder not in parts and not _is_pool(index, folder)]
-    unclear = [folder for folder in others if not _SET_ASIDE & set(name_of(folder).casefold().split("_"))]
+    unclear = [folder for folder in others if not SET_ASIDE_WORDS & set(name_of(folder).casefold().split("_"))]
     if unclear:
         raise _unclear(
             f"{_named(list(parts))} are the parts of a split, and {_named(unclear)} lies beside them with pictures: it "
-            "is unclear whether that is a class.",
-            "Move it into each part as a class, or out of the project.",
+            "is unclear what that stands for.",
+            "If it is a part as well, call it train, valid or test. Else move it into the parts as a class, or out of "
+            "the project.",
         )
-    scores = "test" if Part.TEST in {part for _, _, part in classes} else "valid"
-    rule = (
-        f"Found class folders below {_named(list(parts))}. The caller's own split is used: {scores} scores the model."
-    )
+    rule = f"Found class folders below {_named(list(parts))}. {_what_scores({part for _, _, part in classes})}"
     return _Found("class_folders_split", rule, tuple(roots.values()), _with_one_spelling(classes))
+
+
+def _what_scores(parts: set[Part]) -> str:
+    if not parts & {Part.TEST, Part.VAL}:
+        return "Only the part that trains holds class folders, so some of its pictures score the model instead."
+    return f"The caller's own split is used: {'test' if Part.TEST in parts else 'valid'} scores the model."
 
 
 def _with_one_spelling(classes: Sequence[tuple[str, str, Part]]) -> tuple[tuple[str, str, Part], ...]:
@@ -198,6 +220,7 @@ def _class_folders(index: PictureIndex, root: str) -> _Found | None:
     if len(folders) > 1:  # here images/ holds loose pictures only
         folders = [folder for folder in folders if name_of(folder).casefold() != IMAGES]
     _refuse_copies_by_link(index, pools, folders)
+    _refuse_parts_without_training(index, folders)
     if not folders or (len(folders) == 1 and _says_nothing(name_of(folders[0]))):
         return None
     where = f"{printable(root)}/" if root else "projectDir"
@@ -250,6 +273,16 @@ def _refuse_copies_by_link(index: PictureIndex, pools: Sequence[str], folders: S
             )
 
 
+def _refuse_parts_without_training(index: PictureIndex, folders: Sequence[str]) -> None:
+    """`val/` beside `test/`, with class folders in both, are no classes."""
+    parts = {part_of(name_of(folder)) for folder in folders if index.folders(folder) and not index.loose(folder)}
+    if len(folders) > 1 and len(parts) > 1 and Part.ANY not in parts and all(map(index.folders, folders)):
+        raise _unclear(
+            f"{_named(folders)} are parts of a split, but none of them is there to train on.",
+            "Name the folder with the pictures to train on train/.",
+        )
+
+
 def _empty_classes(index: PictureIndex, root: str) -> list[str]:
     """Class folders without pictures. In projectDir itself only a folder without any file counts as one."""
     empty = [
@@ -265,6 +298,10 @@ def _empty_classes(index: PictureIndex, root: str) -> list[str]:
         if name_of(folder).casefold() not in {IMAGES, *MASK_NAMES}
         and next(index.tree.files_below(folder), None) is None
     ]
+
+
+def _some_files(paths: Sequence[str]) -> str:
+    return printable(", ".join(paths[:10])) + (f" and {len(paths) - 10} more" if len(paths) > 10 else "")
 
 
 def _named(folders: Sequence[str]) -> str:

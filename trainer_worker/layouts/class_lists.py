@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from protocol.data_report import Finding, Severity, finding
@@ -21,7 +21,7 @@ from trainer_worker.layouts.label_tables import (
 from trainer_worker.layouts.layout import ClassLayout, LabelledFile, Part
 from trainer_worker.layouts.listed_pictures import ListedPictures
 from trainer_worker.layouts.name_lists import some_of
-from trainer_worker.layouts.part_names import part_of, parts_of
+from trainer_worker.layouts.part_names import PART_WORDS, part_of, parts_of
 from trainer_worker.layouts.picture_index import PictureIndex, name_of
 from trainer_worker.layouts.row import LayoutRow
 from trainer_worker.layouts.tree import comparable
@@ -87,6 +87,13 @@ def rows_of_lists(index: PictureIndex, root: str) -> ClassLayout | None:
         return None
     conflicting = sorted(path for path, labels in listed.labels.items() if len(labels) > 1)
     folders = {f"{root}/{name}" if root else name: part for name, part in _folder_parts(index, root).items()}
+    if len(conflicting) == len(listed.labels):
+        raise TrainingError(
+            "layout_unclear",
+            f"{some_of(listed.lists)} gives each of {len(conflicting)} pictures several classes, such as "
+            f"{some_of(sorted(listed.labels[conflicting[0]]))} to {printable(conflicting[0])}. Keep the list that is "
+            "right, with one row for each picture.",
+        )
     rows = tuple(
         LabelledFile(path, min(labels), listed.parts.get(path) or _part_by_folder(path, folders))
         for path, labels in sorted(listed.labels.items())
@@ -110,7 +117,7 @@ def findings_about_lists(index: PictureIndex, rows: Sequence[LabelledFile]) -> l
         listed = _Listed()
         _read(table, pictures, Part.ANY, listed)
         pairs = Counter((min(labels), folder_of[path]) for path, labels in listed.labels.items() if len(labels) == 1)
-        if pairs.total() * 2 >= len(rows) and not _same_classes(pairs):
+        if pairs.total() * 2 >= len(rows) and not _same_classes(pairs, set(folder_of.values())):
             raise TrainingError(
                 "layout_unclear",
                 f"The class folders and the list {printable(table.path)} give the pictures different classes, and "
@@ -146,7 +153,7 @@ def _read(table: Table, pictures: ListedPictures, part: Part, listed: _Listed) -
         labels = [1 - file_column]
     if not labels and not one_hot:
         return
-    part_column = next((column for column in table.columns(PART_COLUMNS) if column not in (file_column, *labels)), None)
+    part_column = _part_column(table, (file_column, *labels))
     several = 0
     for row in table.rows:
         found = pictures.find(row[file_column], table.path)
@@ -168,6 +175,18 @@ def _read(table: Table, pictures: ListedPictures, part: Part, listed: _Listed) -
             "Classification takes exactly one class for each picture; correct the list."
         )
     listed.lists.append(table.path)
+
+
+def _part_column(table: Table, taken: Sequence[int]) -> int | None:
+    """The column that tells the parts of a split, by its name, or because it holds nothing but names of parts."""
+    columns = [column for column in range(len(table.header)) if column not in taken]
+    if called := [column for column in table.columns(PART_COLUMNS) if column in columns]:
+        return called[0]
+    for column in columns:
+        words = {row[column].strip().casefold() for row in table.rows}
+        if len(words) > 1 and words <= PART_WORDS.keys():
+            return column
+    return None
 
 
 def _label(row: Sequence[str], column: int | None, one_hot: Sequence[int], table: Table) -> str:
@@ -194,13 +213,19 @@ def _names_most(table: Table, column: int, pictures: ListedPictures, count: int)
     return len(named) * 2 >= count
 
 
-def _same_classes(pairs: Mapping[tuple[str, str], int]) -> bool:
-    """Whether classes of a list and class folders belong together one to one. They may have different names."""
+def _same_classes(pairs: Mapping[tuple[str, str], int], labels: Set[str]) -> bool:
+    """Whether almost every class of a list is one class folder, and the other way round.
+
+    pairs: how often each (class of the list, class folder) occurs. labels: all class folders. A class may have another
+    name in the list, but not that of another folder.
+    """
     folders: dict[str, Counter[str]] = defaultdict(Counter)
     for (label, folder), count in pairs.items():
         folders[label][folder] += count
     most = {label: counts.most_common(1)[0] for label, counts in folders.items()}
     alike = sum(count for _, count in most.values())
+    if any(label in labels and folder != label for label, (folder, _) in most.items()):
+        return False
     return alike >= _SAME_CLASSES * sum(pairs.values()) and len({folder for folder, _ in most.values()}) == len(most)
 
 

@@ -33,7 +33,7 @@ def completed(index: PictureIndex, layout: ClassLayout, roots: Sequence[str], em
     labels, about_order = label_order(index.tree, {**dict.fromkeys(empty, 0), **counts}, above)
     findings += [*about_order, *_alike_classes(labels), *_split_findings(pictures, labels, split)]
     used = [picture.path for picture in pictures]
-    if not layout.label_files:
+    if layout.name != "class_list":
         findings += left_out_findings(index, [*used, *(picture.path for picture in layout.pictures)], above)
     findings += other_file_findings(index, used, layout.label_files)
     position = {label: number for number, label in enumerate(labels)}

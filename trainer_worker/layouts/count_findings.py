@@ -15,6 +15,8 @@ FEW_PICTURES = 20
 FEW_SCORED = 4
 #: Classes whose sizes differ by this factor are named. All classes count alike in training.
 IMBALANCE = 5
+#: With fewer pictures with masks than this, the score of a segmenter rests on three or fewer.
+FEW_PAIRS = 20
 #: Classes that a sentence names.
 MOST_NAMED = 8
 
@@ -64,6 +66,15 @@ def count_findings(trained: Mapping[str, int], scored: Mapping[str, int] = Mappi
             )
         )
     return found
+
+
+def pair_count_findings(pairs: int) -> list[Finding]:
+    """pairs: the number of pictures with masks that can be read."""
+    if pairs >= FEW_PAIRS:
+        return []
+    sentence = f"There are only {pairs} pictures with masks, so the model's score says little."
+    cure = f"Add pictures with masks until there are {FEW_PAIRS} or more; 100 are better."
+    return [finding("few_pairs", Severity.WARNING, sentence, cure)]
 
 
 def _named(sizes: Mapping[str, int]) -> str:

@@ -169,7 +169,9 @@ class DrawnMasks:
             cure = "Annotate them." if reason == _NOT_NAMED else "Correct their annotations, and export them again."
             yield finding(code, Severity.WARNING, sentence, cure, paths)
         for path, reason in list(self.bad_files.items())[:10]:
-            yield finding("unreadable_annotations", Severity.WARNING, f"{path} is not used: {reason}.", "", [path])
+            yield finding(
+                "unreadable_annotations", Severity.WARNING, f"{path} is not used: {reason}.", "Export it again.", [path]
+            )
         if self.missing:
             sentence = f"The annotations name {len(self.missing)} pictures that the project doesn't hold."
             yield finding(
@@ -178,7 +180,8 @@ class DrawnMasks:
         empty = sorted(path for path, (drawing, _) in self.drawings.items() if not drawing.objects)
         if empty:
             sentence = f"{len(empty)} annotated pictures have no object: they are background all over."
-            yield finding("pictures_without_objects", Severity.INFO, sentence, "", empty)
+            cure = "If they are only not annotated yet, leave them out."
+            yield finding("pictures_without_objects", Severity.WARNING, sentence, cure, empty)
         if self.without_area:
             sentence = f"Objects without an area, such as points and lines, are not drawn: {self.without_area}."
             yield finding("objects_without_area", Severity.WARNING, sentence, "Draw polygons instead.")

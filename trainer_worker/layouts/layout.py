@@ -44,7 +44,8 @@ class ClassLayout:
     """Pictures with one class each.
 
     name: the layout's row in table.py. rule: how it was recognised, as a sentence for the report. labels: in the order
-    of the model's outputs. pictures: sorted by class, then by path. label_files: small files that the labels come from.
+    of the model's outputs. pictures: sorted by class, then by path. label_files: small files that the labels
+    or the split come from.
     """
 
     name: str

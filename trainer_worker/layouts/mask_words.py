@@ -36,6 +36,11 @@ PICTURE_FOLDERS = frozenset(
         "frames",
         "rgb",
         "bilder",
+        "fotos",
+        "imagenes",
+        "imágenes",
+        "imagens",
+        "immagini",
     ]
 )
 #: Names of folders that hold masks, in the same form, with their rank. A picture with masks of several ranks takes the
@@ -63,6 +68,7 @@ MASK_FOLDERS = {
         ["anndir", "maskdir", "labeldir", "groundtruth", "groundtruths", "gt", "gts", "manual", "segmentation"], 1
     ),
     **dict.fromkeys(["segmentations", "seg", "segs", "segmaps", "segmap", "targets", "target", "masken"], 1),
+    **dict.fromkeys(["mascaras", "máscaras", "masques", "maschere", "maskers"], 1),
     **dict.fromkeys(["segmentationclassnpy"], 2),
     **dict.fromkeys(["segmentationobject", "2ndmanual", "gtcoarse", "instances", "instancemasks", "visualization"], 3),
     **dict.fromkeys(["segmentationclassvisualization", "segmentationobjectpng", "segmentationobjectvisualization"], 3),
@@ -77,6 +83,7 @@ MASK_AFFIXES = {
     **dict.fromkeys(
         ["annotation", "annot", "ann", "trimap", "l", "manual", "manual1", "1stho", "target", "matte", "labelids"], 1
     ),
+    **dict.fromkeys(["maske", "mascara", "máscara", "masque", "maschera", "masker"], 1),
     **dict.fromkeys(["labeltrainids"], 2),
     **dict.fromkeys(
         ["color", "colour", "colors", "colours", "instanceids", "2ndho", "manual2", "viz", "overlay", "blend"], 3

@@ -163,7 +163,9 @@ def _of_annotations(files: AnnotationFiles, found: Candidates) -> MaskLayout | N
         )
     for kind in there:
         name, recognise = recognisers[kind]
-        return recognise(DrawnMasks(name, files, pictures))
+        drawn = DrawnMasks(name, files, pictures)
+        drawn.bad_files.update(dict.fromkeys(kinds.get("damaged", []), "its JSON can't be read"))
+        return recognise(drawn)
     _refuse_unsupported(files, kinds, csvs)
     return None
 
@@ -301,5 +303,18 @@ def _no_masks(tree: Tree, found: Candidates) -> TrainingError:
     where = ", ".join(f"{folder}/" if folder else "the project folder" for folder in sorted(folders)[:3])
     return TrainingError(
         "no_masks",
-        f"The project has {len(found.pictures)} pictures in {where} but no masks for them. {cure}{skipped}",
+        f"The project has {len(found.pictures)} pictures in {where} but no masks for them{_not_read(tree, found)}. "
+        f"{cure}{skipped}",
     )
+
+
+def _not_read(tree: Tree, found: Candidates) -> str:
+    """Names the files in folders of masks whose kind is not read; "" if there are none."""
+    candidates = {file.path for file in found.files}
+    others = [
+        path for path in tree.files if path not in candidates and folder_meaning(posixpath.dirname(path)).role == "mask"
+    ]
+    if not others:
+        return ""
+    more = f" and {len(others) - 1} more files" if len(others) > 1 else ""
+    return f", since {others[0]}{more} in folders of masks are no pictures. Save masks as PNG"

@@ -21,6 +21,8 @@ PART_WORDS = {
     "testing": Part.TEST,
     "testset": Part.TEST,
 }
+#: Folders of pictures that the caller sets aside: beside a split they are named, but they don't make it unclear.
+SET_ASIDE_WORDS = frozenset({"pred", "predict", "prediction", "unlabeled", "unlabelled", "unused"})
 _WORD = re.compile(r"[^\W\d_]+")
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from trainer_worker.layouts.annotation_files import AnnotationError, AnnotationFiles, PictureNames
 from trainer_worker.layouts.layout import Part
 from trainer_worker.layouts.part_names import PART_WORDS
+from trainer_worker.layouts.tree import Tree
 
 _MOST_CHARS_OF_NAME = 1000
 
@@ -16,7 +17,7 @@ def split_lists(files: AnnotationFiles, names: Callable[[], PictureNames]) -> di
     """The part of each picture that a list names. A picture on the lists of two parts has the stricter one: TEST, then
     VAL, so that nothing trains that was meant to score. names: asked only if there are lists."""
     parts: dict[str, Part] = {}
-    lists = {path: part for path in files.tree.files if (part := _part_of_list(path)) is not Part.ANY}
+    lists = {path: _part_of_list(path) for path in lists_of_parts(files.tree)}
     if not lists:
         return {}
     pictures = names()
@@ -26,14 +27,25 @@ def split_lists(files: AnnotationFiles, names: Callable[[], PictureNames]) -> di
         except AnnotationError:
             continue
         for line in lines:
-            name = line.strip()[:_MOST_CHARS_OF_NAME]
-            try:
-                picture = pictures.find(name, posixpath.dirname(path)) if name else None
-            except AnnotationError:
-                continue
-            if picture:
+            if picture := _listed(line.strip()[:_MOST_CHARS_OF_NAME], posixpath.dirname(path), pictures):
                 parts[picture] = max(parts.get(picture, Part.ANY), part, key=_STRICTEST_LAST.index)
     return parts
+
+
+def lists_of_parts(tree: Tree) -> list[str]:
+    """The files that are called like a list of one part of a split."""
+    return [path for path in tree.files if _part_of_list(path) is not Part.ANY]
+
+
+def _listed(line: str, folder: str, pictures: PictureNames) -> str | None:
+    """The picture that a line names. Behind the name a number may stand, as in ImageNet's lists."""
+    for name in dict.fromkeys([line, line.partition(" ")[0]]):
+        try:
+            if name and (picture := pictures.find(name, folder)):
+                return picture
+        except AnnotationError:
+            continue
+    return None
 
 
 _STRICTEST_LAST = (Part.ANY, Part.TRAIN, Part.VAL, Part.TEST)

@@ -45,9 +45,10 @@ NO_PICTURES_BUT_LIKE_THEM = {
 NO_PICTURE_SUFFIXES = ARCHIVE_SUFFIXES | NO_PICTURES_BUT_LIKE_THEM.keys() | {
     ".txt", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf",
     ".md", ".log", ".html", ".htm", ".py", ".pyc", ".ipynb", ".sh", ".bat", ".xls", ".xlsx", ".db", ".sqlite",
-    ".lnk", ".url", ".exe", ".dll", ".so", ".tmp", ".part", ".crdownload", ".bak", ".lock",
+    ".lnk", ".url", ".exe", ".dll", ".so", ".tmp", ".bak", ".lock",
+    ".part", ".partial", ".filepart", ".crdownload", ".download", ".opdownload",
     ".pkl", ".pickle", ".h5", ".hdf5", ".keras", ".tflite", ".pb", ".onnx", ".pt", ".pth", ".parquet",
-    ".tfrecord", ".mp3", ".wav", ".aae", ".xmp", ".thm",
+    ".tfrecord", ".mat", ".mp3", ".wav", ".aae", ".xmp", ".thm",
 }  # fmt: skip
 NO_PICTURE_NAMES = frozenset({"readme", "license"})
 #: Small files and archives that decide on the labels of pictures, so a model depends on them as well.

@@ -35,7 +35,7 @@ MOST_SHARE = 1 / 3
 LEAST_CLOSER = 0.15
 #: Frames of one object correlate at least this much, in the median: if names count the objects (car1_, obj_12-), and
 #: if they may as well name kinds (poodle_, 2020_).
-LEAST_OF_COUNTED, LEAST_OF_OTHERS = 0.5, 0.95
+LEAST_OF_COUNTED, LEAST_OF_OTHERS = 0.25, 0.95
 
 _NUMBERED = re.compile(r"(?P<prefix>.*?)(?P<number>[0-9]{1,9})\Z", re.DOTALL)
 _COUNTED = re.compile(r".*[^\W\d_][\W_]*[0-9]{1,9}[\W_]*\Z", re.DOTALL)

@@ -8,6 +8,10 @@ from trainer_worker.layouts.layout import MAX_CLASSES
 from trainer_worker.segmentation.mask_levels import Levels
 from trainer_worker.segmentation.mask_values import TRANSPARENT, Kind, MaskValues, Reading, unpacked
 
+#: A value that at most this share of the masks holds may be a mistake.
+_FEW_MASKS = 0.1
+#: How many files an error names.
+_MOST_FILES = 5
 #: How many values an error lists, and how many lines of a classes.txt it prints.
 _MOST_LISTED = 12
 _MOST_LINES = 20
@@ -42,6 +46,26 @@ def listed_levels(levels: Levels, reading: Reading) -> str:
     some = [f"{value_text(area[0], reading)} ({levels.share_of(area):.1%})" for area in levels.areas[:_MOST_LISTED]]
     more = f" and {len(levels.areas) - _MOST_LISTED} more" if len(levels.areas) > _MOST_LISTED else ""
     return ", ".join(some) + more
+
+
+def holders(area: Sequence[float], masks: Sequence[MaskValues], reading: Reading) -> list[str]:
+    """The files of the masks that hold one of these values."""
+    return [mask.file for mask in masks if not set(area).isdisjoint(mask.histogram(reading).values.tolist())]
+
+
+def some_files(files: Sequence[str]) -> str:
+    more = f" and {len(files) - _MOST_FILES} more" if len(files) > _MOST_FILES else ""
+    return ", ".join(files[:_MOST_FILES]) + more
+
+
+def strays(levels: Levels, masks: Sequence[MaskValues], reading: Reading) -> str:
+    """A sentence on values that only a few of the masks hold; "" if there are none."""
+    found = [(value_text(area[0], reading), holders(area, masks, reading)) for area in levels.areas]
+    few = [(text, files) for text, files in found if 0 < len(files) <= _FEW_MASKS * len(masks)]
+    if not few:
+        return ""
+    said = "; ".join(f"{text} is only in {some_files(files)}" for text, files in few[:_MOST_FILES])
+    return f"Of {len(masks)} masks, {said}. If that is a mistake, correct these masks or leave them out. "
 
 
 def fitting_list(levels: Levels, reading: Reading) -> str:

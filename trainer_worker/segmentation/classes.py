@@ -159,7 +159,7 @@ def unknown_values(classes: MaskClasses, found: Sequence[tuple[str, Sequence[flo
         "bad_classes",
         f"Masks hold values that are no class: {some}{more}. {listed} 0 to {last} "
         f"({classes.names[0]!r} to {classes.names[last]!r}); {UNLABELLED} is for pixels without a label. "
-        "Correct the masks, or list the missing classes.",
+        "Correct the masks, or list the missing classes; the first line is the background.",
     )
 
 

@@ -14,6 +14,7 @@ from protocol.errors import TrainingError
 from protocol.options import SegmentationOptions
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.time_budget import INTERIM_MODEL_SHARE
+from trainer_worker.layouts.count_findings import pair_count_findings
 from trainer_worker.pictures.contents import content_hashes
 from trainer_worker.pictures.copies import (
     Copies,
@@ -25,6 +26,7 @@ from trainer_worker.pictures.copies import (
 from trainer_worker.pictures.skipped_findings import unreadable_findings
 from trainer_worker.pictures.splits import Split, given_split, stratified_split
 from trainer_worker.segmentation.classes import pictures_with, rarest_class
+from trainer_worker.segmentation.copied_masks import contradicting_masks
 from trainer_worker.segmentation.folders import Cutting, Examples, MaskFolders, read_pairs
 
 #: Reading ends after this share of the time budget. As much time is left to train the interim model.
@@ -61,6 +63,8 @@ def read_mask_dataset(folders: MaskFolders, options: SegmentationOptions, attemp
     copies = copies_of_pairs(folders, examples, lambda _: reporter.step(1.0))
     split = split_pairs(folders, present, copies, options)
     report = _report(folders, copies, present, split, options)
+    contradicting = contradicting_masks(folders, examples, copies.same_look)
+    report = msgspec.structs.replace(report, findings=gravest_first([*report.findings, *contradicting]))
     attempt.found(report)
     warnings = report.warnings()
     fewer = cutting.most_tiles(len(folders.pairs))
@@ -124,6 +128,7 @@ def _report(
         *unreadable_findings(folders.unreadable),
         *copies_findings(copies),
         *of_split,
+        *pair_count_findings(len(folders.pairs)),
         *(_class_findings(names, present, split) if folders.classes.listed else ()),
     ]
     return msgspec.structs.replace(

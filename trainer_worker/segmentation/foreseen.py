@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from protocol.bounds import shortened
-from protocol.data_report import MAX_SENTENCE_CHARS, DataReport, Severity, finding
+from protocol.data_report import MAX_SENTENCE_CHARS, DataReport
 from protocol.errors import TrainingError
+from trainer_worker.layouts.count_findings import pair_count_findings
 from trainer_worker.layouts.layout import ClassLayout, MaskLayout, ObjectMasks
 from trainer_worker.layouts.tree import Tree
 from trainer_worker.pictures.headers import Headers
@@ -15,9 +16,6 @@ from trainer_worker.segmentation.folders import MaskFolders, mask_folders, requi
 from trainer_worker.segmentation.mask_sources import MaskedPicture
 from trainer_worker.segmentation.masks import PictureShape
 from trainer_worker.segmentation.set_rule import MaskShape, require_fitting
-
-#: With fewer pictures than this, the score of a segmenter rests on three or fewer.
-FEW_PAIRS = 20
 
 
 def foresee(tree: Tree, layout: ClassLayout | MaskLayout, reader: PictureReader, headers: Headers) -> DataReport:
@@ -43,15 +41,14 @@ def foresee(tree: Tree, layout: ClassLayout | MaskLayout, reader: PictureReader,
             require_fitting([shape for pair in chosen for shape in _mask_shapes(folders, pair, headers)])
     except TrainingError as error:
         return msgspec.structs.replace(report, findings=(error.finding(), *report.findings))
-    if len(folders.pairs) >= FEW_PAIRS:
-        return report
-    few = finding(
-        "few_pairs",
-        Severity.WARNING,
-        f"There are only {len(folders.pairs)} pictures with masks, so the model's score says little.",
-        f"Add pictures with masks until there are {FEW_PAIRS} or more; 100 are better.",
+    read = folders.report()
+    return msgspec.structs.replace(
+        report,
+        pictures=read.pictures,
+        counts=read.counts,
+        split=read.split,
+        findings=(*report.findings, *pair_count_findings(len(folders.pairs))),
     )
-    return msgspec.structs.replace(report, findings=(*report.findings, few))
 
 
 def _is_lost(folders: MaskFolders, pair: MaskedPicture, headers: Headers) -> bool:

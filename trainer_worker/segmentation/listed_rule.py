@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from protocol.data_report import Finding, Severity, finding
 from protocol.errors import TrainingError
 from trainer_worker.layouts.mask_class_lists import voc_colour
-from trainer_worker.segmentation.class_hints import fitting_list, listed_levels, value_text
+from trainer_worker.segmentation.class_hints import fitting_list, holders, listed_levels, some_files, value_text
 from trainer_worker.segmentation.classes import UNLABELLED, MaskClasses, unknown_values
 from trainer_worker.segmentation.mask_levels import Levels, find_levels
 from trainer_worker.segmentation.mask_rule import MaskRule
 from trainer_worker.segmentation.mask_values import TRANSPARENT, Kind, MaskValues, Reading, packed
-from trainer_worker.segmentation.unlisted_rule import VOID_COLOUR
+from trainer_worker.segmentation.unlisted_rule import VOID_COLOUR, no_masks_at_all
 
 _MOST_NAMED = 5
 
@@ -67,6 +67,8 @@ def _by_colour(
     masks: Sequence[MaskValues], classes: MaskClasses, colours: dict[float, int]
 ) -> tuple[MaskRule, list[Finding]]:
     levels = find_levels(masks, Reading.COLOURS)
+    if not levels.areas:
+        raise no_masks_at_all(masks, levels)
     of_palettes = {float(mask.palette[UNLABELLED]) for mask in masks if UNLABELLED in mask.palette}
     unlabelled = ({float(VOID_COLOUR)} | of_palettes) - colours.keys()
     meaning = dict.fromkeys(unlabelled, UNLABELLED) | colours
@@ -76,7 +78,8 @@ def _by_colour(
         raise TrainingError(
             "bad_classes",
             f"The masks hold colours that the list of classes doesn't have: "
-            f"{listed_levels(strangers, Reading.COLOURS)} of all pixels. Listed are "
+            f"{listed_levels(strangers, Reading.COLOURS)} of all pixels, in "
+            f"{some_files(holders([value for area in unknown for value in area], masks, Reading.COLOURS))}. Listed are "
             f"{', '.join(value_text(value, Reading.COLOURS) for value in list(colours)[:_MOST_NAMED])}"
             f"{' and others' if len(colours) > _MOST_NAMED else ''}. Correct the masks, or add lines such as "
             f"'name {value_text(unknown[0][0], Reading.COLOURS).removeprefix('colour ')}' to the list.",

@@ -32,6 +32,8 @@ _NOISE = 24
 _LEAST_STEP = 16
 #: A rim of unlabelled pixels has at least this share of its pixels near both of the areas that it separates.
 LEAST_TOUCHING = 0.8
+#: The areas of noisy masks have at least this share of all pixels; the even surfaces of photos have less.
+LEAST_IN_AREAS = 0.5
 #: In noisy masks at most this share of all pixels may lie far from both foreground and background.
 MOST_UNDECIDED = 0.3
 
@@ -71,7 +73,11 @@ def find_levels(masks: Sequence[MaskValues], reading: Reading) -> Levels:
     solid = [value for value in values if value in plain or shares[value] >= LEAST_INSIDE]
     noisy = len(values) - len(solid) >= NOISY_FROM_VALUES or any(mask.is_lossy for mask in masks)
     if noisy:
-        return _of_noisy(values, solid, reading, everything)
+        found = _of_noisy(values, solid, reading, everything)
+        # The histograms of photos hold only a few of their colours, so the share is taken of the masks' sizes.
+        pixels = sum(height * width for height, width in (mask.size for mask in masks))
+        is_photo = sum(map(found.pixels_of, found.areas)) < LEAST_IN_AREAS * pixels
+        return Levels((), found.soft, everything) if is_photo else found
     soft = [value for value in values if value not in solid and _is_between(value, solid, reading)]
     return Levels(tuple((value,) for value in values if value not in soft), tuple(soft), everything)
 

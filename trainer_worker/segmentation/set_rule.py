@@ -22,6 +22,9 @@ from trainer_worker.segmentation.unlisted_rule import unlisted_rule
 _NAMED_IN_ERRORS = 5
 #: With a larger share of foreground on average, foreground and background may be mixed up.
 MOSTLY_FOREGROUND = 0.85
+#: A few masks, at most this share, may have foreground and background swapped if each of them has at least this much
+#: foreground, and this much more than any other mask.
+_FEW, _SWAPPED_FOREGROUND, _SWAPPED_GAP = 0.1, 0.5, 0.4
 #: The same for palette masks. Programs order palettes as they like, so the mix-up is more likely.
 MOSTLY_FOREGROUND_OF_PALETTES = 0.6
 
@@ -118,15 +121,12 @@ def _on_foreground(masks: Sequence[MaskValues], rule: MaskRule) -> list[Finding]
         findings.append(finding("masks_empty", severity, sentence, cure, empty))
     if full and not rule.classes.listed:
         sentence = f"{len(full)} of {of} masks are foreground all over."
-        findings.append(
-            finding(
-                "masks_full",
-                Severity.WARNING,
-                sentence,
-                "If that is wrong, save the background of these masks as 0.",
-                full,
-            )
-        )
+        cure = "If that is wrong, save the background of these masks as 0."
+        findings.append(finding("masks_full", Severity.WARNING, sentence, cure, full))
+    if not rule.classes.listed and (swapped := [masks[row].file for row in _swapped(shares)]):
+        sentence = f"{len(swapped)} of {of} masks have far more foreground than all others."
+        cure = "See whether foreground and background are swapped there, and invert these masks if they are."
+        findings.append(finding("masks_swapped", Severity.WARNING, sentence, cure, swapped))
     by_palette = any(mask.kind is Kind.PALETTE for mask in masks)
     most = MOSTLY_FOREGROUND_OF_PALETTES if by_palette else MOSTLY_FOREGROUND
     if not rule.classes.listed and float(np.mean(shares)) > most:
@@ -134,3 +134,13 @@ def _on_foreground(masks: Sequence[MaskValues], rule: MaskRule) -> list[Finding]
         cure = "If foreground and background are swapped, invert the masks."
         findings.append(finding("masks_mostly_foreground", Severity.WARNING, sentence, cure))
     return findings
+
+
+def _swapped(shares: Sequence[float]) -> list[int]:
+    """The rows of a few masks that stand out by their share of foreground. Masks that are full are named anyway."""
+    partial = [row for row in np.argsort(shares, kind="stable").tolist() if shares[row] < 1.0]
+    for count in range(1, int(_FEW * len(partial)) + 1):
+        least, others = shares[partial[-count]], shares[partial[-count - 1]]
+        if least >= _SWAPPED_FOREGROUND and least - others >= _SWAPPED_GAP:
+            return partial[-count:]
+    return []

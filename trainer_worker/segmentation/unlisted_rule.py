@@ -12,7 +12,7 @@ import numpy as np
 from protocol.data_report import Finding, Severity, finding
 from protocol.errors import TrainingError
 from trainer_worker.layouts.layout import MAX_CLASSES
-from trainer_worker.segmentation.class_hints import fitting_list, listed_levels, named
+from trainer_worker.segmentation.class_hints import fitting_list, listed_levels, named, strays
 from trainer_worker.segmentation.classes import FOREGROUND_OR_NOT, UNLABELLED
 from trainer_worker.segmentation.mask_levels import (
     LEAST_TOUCHING,
@@ -54,7 +54,7 @@ def unlisted_rule(masks: Sequence[MaskValues]) -> tuple[MaskRule, list[Finding]]
     reading = reading_of(masks)
     levels = find_levels(masks, reading)
     if not levels.areas or undecided_share(levels, reading) > MOST_UNDECIDED:
-        raise _no_masks_at_all(masks, levels)
+        raise no_masks_at_all(masks, levels)
     rule, severity = _of_levels(masks, levels, reading)
     return rule, [_said(rule, masks, severity)]
 
@@ -76,7 +76,7 @@ def _of_levels(masks: Sequence[MaskValues], levels: Levels, reading: Reading) ->
             areas = [area for area in areas if area[0] == 0] + [tuple(a[0] for a in areas if a[0] != 0)]
             severity = Severity.WARNING
         else:
-            raise _too_many(levels, reading)
+            raise _too_many(masks, levels, reading)
     if void == _PETS_BORDER:
         background, why = _PETS_BACKGROUND, "this is how the trimaps of Oxford-IIIT Pet are drawn"
     else:
@@ -188,19 +188,18 @@ def _instances(masks: Sequence[MaskValues]) -> MaskRule | None:
     return MaskRule(FOREGROUND_OR_NOT, Reading.NUMBERS, {0.0: 0, **whole}, sentence=sentence)
 
 
-def _too_many(levels: Levels, reading: Reading) -> TrainingError:
+def _too_many(masks: Sequence[MaskValues], levels: Levels, reading: Reading) -> TrainingError:
     return TrainingError(
         "bad_classes",
         f"The masks hold {len(levels.areas)} kinds of pixels, and no classes.txt says what they mean: "
-        f"{listed_levels(levels, reading)}. Without it there may be only two: foreground and "
-        f"background. Add a classes.txt with one line for each class, background first. This one would fit, with names "
-        f"of your own:\n"
-        f"{fitting_list(levels, reading)}\n"
+        f"{listed_levels(levels, reading)}. Without it there may be only two: foreground and background. "
+        f"{strays(levels, masks, reading)}Add a classes.txt with one line for each class, background first. This one "
+        f"would fit, with names of your own:\n{fitting_list(levels, reading)}\n"
         "If the numbers only count objects of one kind, save the masks with 255 for all of them.",
     )
 
 
-def _no_masks_at_all(masks: Sequence[MaskValues], levels: Levels) -> TrainingError:
+def no_masks_at_all(masks: Sequence[MaskValues], levels: Levels) -> TrainingError:
     most = max(masks, key=lambda mask: mask.distinct)
     return TrainingError(
         "bad_masks",

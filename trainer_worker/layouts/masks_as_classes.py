@@ -1,0 +1,69 @@
+"""Folders of pictures and of their masks that would pass for class folders: recognised and refused."""
+
+from __future__ import annotations
+
+import posixpath
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from protocol.errors import TrainingError
+from protocol.text import printable
+from trainer_worker.layouts.mask_words import Role, folded, folder_meaning, mask_readings, picture_readings
+from trainer_worker.layouts.picture_index import PictureIndex, name_of
+
+#: The share of the pictures that must lie in such folders, and of their names that must have a mask.
+_LEAST_SHARE = 0.5
+
+
+def refuse_masks_as_classes(index: PictureIndex, class_folders: Sequence[str]) -> None:
+    """Raise layout_unsupported if the pictures of the classes are really photos and masks.
+
+    They are if all class folders are called as folders of pictures or of masks (`Original/`, `Ground Truth/`) and their
+    names pair, or if folders of both kinds lie side by side inside the classes (`siteA/images/`, `siteA/masks/`).
+    """
+    pair = _pair(index, class_folders) or _pair_inside(index, class_folders)
+    if pair:
+        named = ", ".join(f"{printable(folder)}/" for folder in pair)
+        raise TrainingError(
+            "layout_unsupported",
+            f"This looks like a set of pictures with masks ({named}). Classification needs one class for each whole "
+            "picture. Post it with trainType=segmentation, or sort the pictures into one folder for each class. If "
+            "these folders are your classes, rename them.",
+        )
+
+
+def _pair(index: PictureIndex, class_folders: Sequence[str]) -> tuple[str, str] | None:
+    roles = _by_role(class_folders)
+    if roles.keys() != {"picture", "mask"}:
+        return None
+    masks = {
+        reading.base for folder in roles["mask"] for stem in _stems(index, folder) for reading in mask_readings(stem)
+    }
+    stems = [stem for folder in roles["picture"] for stem in _stems(index, folder)]
+    paired = sum(any(base in masks for base, _ in picture_readings(stem)) for stem in stems)
+    return (roles["picture"][0], roles["mask"][0]) if paired >= _LEAST_SHARE * len(stems) else None
+
+
+def _pair_inside(index: PictureIndex, class_folders: Sequence[str]) -> tuple[str, str] | None:
+    found: list[tuple[str, str]] = []
+    count = 0
+    for class_folder in class_folders:
+        roles = _by_role(index.folders(class_folder))
+        if {"picture", "mask"} <= roles.keys():
+            found.append((roles["picture"][0], roles["mask"][0]))
+            count += sum(index.below[folder] for role in ("picture", "mask") for folder in roles[role])
+    total = sum(index.below[folder] for folder in class_folders)
+    return found[0] if found and count >= _LEAST_SHARE * total else None
+
+
+def _by_role(folders: Iterable[str]) -> dict[str, list[str]]:
+    """Folders by what their own name says; "" where it says neither."""
+    roles: dict[str, list[str]] = defaultdict(list)
+    for folder in folders:
+        role: Role = folder_meaning(name_of(folder)).role
+        roles[role].append(folder)
+    return roles
+
+
+def _stems(index: PictureIndex, folder: str) -> list[str]:
+    return [folded(posixpath.splitext(name_of(path))[0]) for path in index.all_below(folder)]
