@@ -22,13 +22,13 @@ from protocol.task import Task, TaskSpec, TaskState
 #: A range leaves out this share of past ratios at each end. Eight in ten would allow a tenth, but tasks that ran one
 #: after the other resemble each other more than they resemble the next ones.
 LEFT_OUT = 0.05
-#: Ratios are learned from so many of the newest tasks, and from no fewer than the least.
+#: Ratios are learned from at most this many of the newest tasks, and from no fewer than this many.
 NEWEST_TASKS, LEAST_TASKS = 60, 9
-#: As many ended tasks are looked at as the broker's snapshot gives to a front-end that has just started.
+#: The number of ended tasks that the broker's snapshot gives to a front-end that has just started. No more are used.
 RECENT_TASKS = 1000
 #: A task that started later than this after its POST has waited.
 WAITED_S = 1.0
-#: Where the folder has not been counted.
+#: The number of pictures that is assumed while a folder has not been counted.
 ASSUMED_PICTURES = 300
 #: Real seconds by expected ones (low, median, high), assumed until enough tasks have ended. In a folder that has a
 #: model, nearly everything may be known already.
@@ -55,10 +55,11 @@ class Kind(NamedTuple):
 def forecast(
     entries: Sequence[tuple[Task, Progress | None]], workers: int, pictures: Mapping[str, int], now_s: float
 ) -> dict[str, End]:
-    """By taskId, for the tasks that wait or have not yet said when they will end.
+    """The ends by taskId, for the tasks that wait or have not yet said when they will end.
 
-    entries: live tasks, and ended ones to learn from. workers: registered; without any, nothing is said of waiting
-    tasks. pictures: by taskId, of the folders that have been counted. now_s: seconds since the epoch.
+    entries: live tasks, and ended ones to learn from. workers: the number of registered workers; without any, waiting
+    tasks have no forecast. pictures: the number of pictures by taskId, for folders that have been counted. now_s:
+    seconds since the epoch.
     """
     said = {task.task_id: now_s + progress.eta_s for task, progress in entries if knows_its_end(progress)}
     past = _Past((task for task, _ in entries if task.ended), said, pictures)

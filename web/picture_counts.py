@@ -1,7 +1,7 @@
-"""About how many pictures a project folder holds. The trainer opens them and so counts exactly; a text file among a
-hundred photos does not change a forecast.
+"""Estimates how many pictures a project folder holds, by the names of files.
 
-The folder is a stranger's: it is walked by descriptor, no link is followed, and the walk ends.
+Only the trainer, which opens them, counts exactly. A text file among a hundred photos does not change a forecast. The
+folder is a stranger's: it is walked by descriptor, no link is followed, and the walk is bounded.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import itertools
 import os
 from collections.abc import Iterator
 
-#: The walk ends after so many files and folders.
+#: The walk ends after this many files and folders.
 MOST_ENTRIES = 200_000
 #: Levels of folders that are entered. Each keeps a descriptor open, and connections need some too.
 MOST_LEVELS = 20
