@@ -297,6 +297,17 @@ def test_mask_files_come_before_annotations(tmp_path: Path) -> None:
     assert "annotations_not_used" in {found.code for found in folders.findings}
 
 
+def test_outlines_of_yolo_beside_mask_files_are_named(tmp_path: Path) -> None:
+    for n in range(4):
+        picture(tmp_path / "images" / f"p{n}.jpg")
+        (tmp_path / "labels").mkdir(exist_ok=True)
+        (tmp_path / "labels" / f"p{n}.txt").write_text("0 0.1 0.1 0.5 0.1 0.5 0.5\n")
+        (tmp_path / "masks").mkdir(exist_ok=True)
+        Image.fromarray((expected(n) > 0) * np.uint8(255)).save(tmp_path / "masks" / f"p{n}.png")
+    (found,) = (each for each in scan_mask_folders(UserFiles.at(tmp_path)).findings if each.code != "mask_values")
+    assert (found.code, found.count) == ("annotations_not_used", 4)
+
+
 def test_cvat_lists_the_colours(tmp_path: Path) -> None:
     for n in range(4):
         picture(tmp_path / "JPEGImages" / f"{n}.jpg")

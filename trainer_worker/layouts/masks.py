@@ -120,6 +120,9 @@ def _is_of_voc(path: str) -> bool:
 def _unused_annotations(files: AnnotationFiles, pairs: Pairs) -> list[Finding]:
     kinds = _kinds_of_json(files)
     unused = [path for kind in ("coco", "labelme", "supervisely", "via") for path in kinds.get(kind, [])]
+    labels = yolo.label_files(files.tree, (picture.path for picture in pairs.pictures))
+    if labels and _are_numbers(files, labels):
+        unused += sorted(labels.values())
     if not unused:
         return []
     unmasked = [file.path for file in pairs.unused if file.reason == mask_pairs.NO_MASK]
