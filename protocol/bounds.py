@@ -15,6 +15,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from protocol.text import as_utf8
+
 #: The longest HTTP field, and the longest path: Linux accepts at most 4,096 bytes.
 MAX_FIELD_CHARS = 4096
 MAX_KEY_CHARS = 200
@@ -108,8 +110,8 @@ def kept_numbers(numbers: Mapping[str, float]) -> dict[str, float]:
 
 
 def kept_warnings(warnings: Sequence[str]) -> tuple[str, ...]:
-    """The warnings that a message can carry: shortened ones, up to a maximum number."""
-    kept = [shortened(warning, MAX_WARNING_CHARS) for warning in warnings[:MAX_WARNINGS]]
+    """The warnings that a message can carry: shortened ones in valid UTF-8, up to a maximum number."""
+    kept = [shortened(as_utf8(warning), MAX_WARNING_CHARS) for warning in warnings[:MAX_WARNINGS]]
     if len(warnings) > MAX_WARNINGS:
         kept[-1] = f"{len(warnings) - MAX_WARNINGS + 1} more warnings stand in metrics.json."
     return tuple(kept)

@@ -22,6 +22,7 @@ MAX_FINDINGS = 50
 #: Classes that the counts name. A set with more says how many in a finding.
 MAX_COUNTED_CLASSES = 1000
 MAX_SENTENCE_CHARS = 800
+MAX_LABEL_CHARS = 255
 #: A report travels in messages and stays in the journal, so it is shortened to this size. metrics.json has all of it.
 MAX_REPORT_BYTES = 32 * 1024
 #: What is left of the longest reports.
@@ -32,7 +33,7 @@ MAX_FILES_IN_WARNING = 3
 
 Sentence = Annotated[str, Meta(max_length=MAX_SENTENCE_CHARS)]
 FileName = Annotated[str, Meta(max_length=MAX_FILE_NAME_CHARS)]
-Label = Annotated[str, Meta(max_length=255)]
+Label = Annotated[str, Meta(max_length=MAX_LABEL_CHARS)]
 FindingCode = Annotated[str, Meta(max_length=40, pattern="^[a-z][a-z0-9_]*$")]
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 
@@ -73,6 +74,7 @@ class DataReport(msgspec.Struct, frozen=True, gc=False):
     layout: a name from the table in docs/layouts.md. rule: how it was recognised, as a sentence. counts: pictures of
     each class, or with each class in their masks. split: pictures by use, such as {"train": 80, "held_out": 20}.
     skipped: files that may be pictures, but are not used. Findings come with the gravest first.
+    Users choose the names of classes and folders, so long ones are shortened, and bytes that are not UTF-8 are escaped.
     """
 
     layout: Annotated[str, Meta(max_length=40)] = ""
@@ -82,6 +84,14 @@ class DataReport(msgspec.Struct, frozen=True, gc=False):
     split: Annotated[dict[Label, Count], Meta(max_length=10)] = {}
     skipped: Count = 0
     findings: Annotated[tuple[Finding, ...], Meta(max_length=MAX_FINDINGS)] = ()
+
+    def __post_init__(self) -> None:
+        counts: dict[str, int] = {}
+        for label, number in list(self.counts.items())[:MAX_COUNTED_CLASSES]:
+            shown = shortened(printable(label), MAX_LABEL_CHARS)
+            counts[shown] = counts.get(shown, 0) + number
+        msgspec.structs.force_setattr(self, "counts", counts)
+        msgspec.structs.force_setattr(self, "rule", shortened(printable(self.rule), MAX_SENTENCE_CHARS))
 
     @property
     def trainable(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from pathlib import Path
@@ -64,6 +65,25 @@ def test_segmentation(service: ServiceUnderTest, tmp_path: Path) -> None:
     assert probabilities.shape == masks.shape
     # Of a foreground pixel and a background pixel, the likelier is the foreground one more often than by chance.
     assert _ranking(probabilities[masks], probabilities[~masks]) >= 0.6  # chance: 0.5
+
+
+def test_names_that_no_message_could_carry_do_not_cost_the_model(service: ServiceUnderTest, project: Path) -> None:
+    """A class folder that is named in Latin-1, and classes with labels of 400 characters from a list."""
+    folders = sorted((project / "images").iterdir())
+    folders[0].rename(os.fsdecode(os.fsencode(folders[0]) + b"-caf\xe9"))
+    listed = service.projects / f"{project.name}-listed"
+    listed.mkdir()
+    rows = ["file,label"]
+    for number, path in enumerate(sorted((project / "images").rglob("*.png"))):
+        shutil.copy(path, listed / f"{number}.png")
+        rows.append(f"{number}.png,{path.parent.name[0] * 400}{'first' if path.parent == folders[1] else 'second'}")
+    (listed / "labels.csv").write_text("\n".join(rows))
+    for folder in (project, listed):
+        task_id = service.post(folder, "classification", imageSize=SIDE_PX, exports="tflite", epochs=1)
+        service.wait_for_end(task_id, "done")
+        report = service.task(task_id)["dataReport"]
+        assert len(report["counts"]) == 2
+        assert all(len(label) <= 255 and label.isprintable() for label in report["counts"])
 
 
 def test_bad_folders_fail_in_words_and_the_next_task_starts_at_once(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from protocol.bounds import MAX_WARNING_CHARS, MAX_WARNINGS
 from protocol.data_report import (
@@ -69,3 +70,15 @@ def test_warnings_beyond_the_limit_are_counted_in_the_last_one() -> None:
     assert max(map(len, trained.warnings)) <= MAX_WARNING_CHARS
     assert trained.warnings[-1] == "11 more warnings stand in metrics.json."
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(trained), type=Trained) == trained
+
+
+@pytest.mark.parametrize("label", ["caf\udce9", "x" * 400, "\udce9" * 255, "two\nlines"])
+def test_names_that_users_choose_always_fit_into_a_message(label: str) -> None:
+    report = msgspec.structs.replace(DataReport(), counts={label: 3}, rule=f"Found the class {label * 5}.")
+    trained = Trained("/p/models/x/model.tflite", warnings=[f"Class {label} is small."], data=report.shortened())  # type: ignore[arg-type]
+
+    received = msgspec.msgpack.decode(msgspec.msgpack.encode(trained), type=Trained)
+
+    assert received == trained
+    assert list(received.data.counts.values()) == [3]
+    assert msgspec.json.decode(msgspec.json.encode(received), type=Trained) == trained

@@ -13,6 +13,7 @@ from tests.project_folders import open_project
 from tests.sample_tasks import hex_id
 from trainer_worker.checking.folder import check_folder
 from trainer_worker.layouts.class_folders import recognise_classes
+from trainer_worker.layouts.layout import MaskedFile, MaskFile, MaskLayout
 from trainer_worker.layouts.tree import walk
 from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.project.trained_pictures import (
@@ -117,6 +118,18 @@ def test_the_advice_follows_from_what_is_new(project: Path, news: News, advice: 
     assert before is not None
 
     assert advice in news_finding(before, news).cure
+
+
+def test_names_that_are_not_utf8_do_not_break_the_record(project: Path) -> None:
+    tree = walk(UserFiles.at(project))
+    masks = tuple(MaskedFile(path, MaskFile("m\udce9/mask.png")) for path in tree.files)
+    seen = seen_pictures(tree, MaskLayout("mask_files", "", None, masks))
+    remember_pictures(open_project(project), (hex_id("t1"), "segmentation"), seen, dict.fromkeys(seen, "0" * 64))
+
+    before = recall_pictures(open_project(project), "segmentation")
+
+    assert before is not None
+    assert before.pictures.keys() == tree.files.keys()
 
 
 def checked(project: Path) -> list[Finding]:

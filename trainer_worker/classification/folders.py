@@ -8,10 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from protocol.bounds import shortened
 from protocol.data_report import (
-    MAX_COUNTED_CLASSES,
-    MAX_SENTENCE_CHARS,
     DataReport,
     Finding,
     Severity,
@@ -93,10 +90,10 @@ class ClassFolders:
     def report(self) -> DataReport:
         """What the names of files say about the folder. split: pictures of the caller's own split, if there is one."""
         name, rule = self.layout
-        counts = dict(list(self.counts().items())[:MAX_COUNTED_CLASSES])
+        counts = self.counts()
         numbers = {part: int((self.parts == number).sum()) for part, number in PART_NUMBERS.items()}
         split = {part.value: number for part, number in numbers.items() if part is not Part.ANY and number}
-        found, rule = gravest_first(self.findings), shortened(rule, MAX_SENTENCE_CHARS)
+        found = gravest_first(self.findings)
         return DataReport(name, rule, len(self.files), counts, split, len(self.skipped), found)
 
 

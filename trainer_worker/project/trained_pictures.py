@@ -17,6 +17,7 @@ from msgspec import Meta
 
 from protocol.bounds import TaskId
 from protocol.data_report import Finding, Severity, finding
+from protocol.text import as_utf8
 from trainer_worker.layouts.layout import ClassLayout, Drawing, Mask, MaskFile, MaskLayout, ObjectMasks
 from trainer_worker.layouts.tree import Tree
 from trainer_worker.project.checkpoints import Checkpoints
@@ -28,9 +29,10 @@ _NAME = "pictures"
 MOST_HASHED = 500
 #: With fewer new pictures than this share, a training again gains little.
 WORTHWHILE_SHARE = 0.02
+MAX_ANSWER_CHARS = 8192
 
 _Size = Annotated[int, Meta(ge=0, le=2**62)]
-_Answer = Annotated[str, Meta(max_length=8192)]
+_Answer = Annotated[str, Meta(max_length=MAX_ANSWER_CHARS)]
 
 
 class SeenPicture(msgspec.Struct, frozen=True, array_like=True):
@@ -70,9 +72,9 @@ def seen_pictures(tree: Tree, layout: ClassLayout | MaskLayout) -> dict[str, See
     else:
         answers = {picture.path: _of_mask(picture.mask, sizes) for picture in layout.pictures}
     return {
-        path: SeenPicture(sizes.get(path, 0), answer)
+        path: SeenPicture(sizes.get(path, 0), as_utf8(answer)[:MAX_ANSWER_CHARS])
         for path, answer in answers.items()
-        if path.isascii() or path.encode("utf-8", "replace").decode() == path
+        if as_utf8(path) == path
     }
 
 

@@ -19,8 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from protocol.bounds import shortened
-from protocol.data_report import MAX_SENTENCE_CHARS, DataReport, Finding, gravest_first
+from protocol.data_report import DataReport, Finding, gravest_first
 from protocol.errors import TrainingError
 from trainer_worker.layouts.class_findings import taken_for_pictures
 from trainer_worker.layouts.layout import Drawing, MaskedFile, MaskFile, MaskLayout, ObjectMasks, Part
@@ -119,7 +118,7 @@ class MaskFolders:
         parts = Counter(pair.part.value for pair in self.pairs if pair.part is not Part.ANY)
         return DataReport(
             layout=self.layout,
-            rule=shortened(self.layout_rule, MAX_SENTENCE_CHARS),
+            rule=self.layout_rule,
             pictures=len(self.pairs),
             counts={name: counts[name] for name in self.classes.names if counts[name]},
             split=dict(parts),

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from protocol.bounds import shortened
-from protocol.data_report import MAX_SENTENCE_CHARS, DataReport
+from protocol.data_report import DataReport
 from protocol.errors import TrainingError
 from trainer_worker.layouts.count_findings import pair_count_findings
 from trainer_worker.layouts.layout import ClassLayout, MaskLayout, ObjectMasks
@@ -24,8 +23,7 @@ def foresee(tree: Tree, layout: ClassLayout | MaskLayout, reader: PictureReader,
     try:
         folders = mask_folders(layout, tree, reader)
     except TrainingError as error:
-        rule = shortened(layout.rule, MAX_SENTENCE_CHARS)
-        return DataReport(layout.name, rule, len(layout.pictures), findings=(error.finding(), *layout.findings))
+        return DataReport(layout.name, layout.rule, len(layout.pictures), findings=(error.finding(), *layout.findings))
     report = folders.report()
     pairs = folders.pairs
     for pair in folders.pairs:
