@@ -39,6 +39,10 @@ ZMQ_FILES = {
     "conf/sockets.py",
 }
 
+#: What the room of a trainType may import of the others.
+OF_A_TRAIN_TYPE = {
+    *("pictures", "layouts", "project", "attempt", "backbones", "optimization", "exporting", "publishing"),
+}
 #: The rooms of trainer_worker/, and what each may import of the others. No arrow runs back up.
 ROOMS = {
     "pictures": set(),
@@ -50,26 +54,8 @@ ROOMS = {
     "exporting": {"project"},
     "checking": {"pictures", "layouts", "project", "publishing", "training"},
     "publishing": {"pictures", "layouts", "project", "attempt", "backbones", "exporting"},
-    "classification": {
-        "pictures",
-        "layouts",
-        "project",
-        "attempt",
-        "backbones",
-        "optimization",
-        "exporting",
-        "publishing",
-    },
-    "segmentation": {
-        "pictures",
-        "layouts",
-        "project",
-        "attempt",
-        "backbones",
-        "optimization",
-        "exporting",
-        "publishing",
-    },
+    "classification": OF_A_TRAIN_TYPE,
+    "segmentation": OF_A_TRAIN_TYPE,
     "training": {"pictures", "layouts", "project", "attempt", "backbones", "publishing"},
     "agent": {"project", "training"},
     "__main__.py": {"pictures", "training", "agent"},
