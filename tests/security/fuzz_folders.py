@@ -19,7 +19,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -46,8 +46,8 @@ TRAIN_TYPES = sorted(OPTIONS_BY_TRAIN_TYPE)
 OUR_FAULT = (FailureClass.TRAINER, FailureClass.LOST)
 
 
-def fuzz_folders(inputs: int, seed: int) -> dict[str, int]:
-    """Train so many tasks in hostile folders.
+def fuzz_folders(inputs: int, seed: int, hostilities: Sequence[Hostility] = ()) -> dict[str, int]:
+    """Train so many tasks in hostile folders; each is made so by one of `hostilities`, or of all that there are.
 
     Returns {"inputs": …, "files_outside_changed": …, "files_outside_read": …, "not_answering": …}. The last counts
     tasks and checks that failed by our own fault, or did not end within LONGEST_TASK_S.
@@ -63,7 +63,8 @@ def fuzz_folders(inputs: int, seed: int) -> dict[str, int]:
             assert [run(spec_of(neighbour, "bert")), run(spec_of(whole, "anna"))] == ["", ""]
             before = snapshot(neighbour)
             with reads_of(neighbour) as watch:
-                read, not_answering = _rounds(inputs, whole, run, watch, chance)
+                hostile = [chance.choice(hostilities or _HOSTILITIES) for _ in range(inputs)]
+                read, not_answering = _rounds(hostile, whole, run, watch, chance)
         after = snapshot(neighbour)
     changed = sum(before.get(path) != after.get(path) for path in before.keys() | after.keys())
     return {
@@ -75,14 +76,17 @@ def fuzz_folders(inputs: int, seed: int) -> dict[str, int]:
 
 
 def _rounds(
-    inputs: int, whole: Path, run: Callable[[TaskSpec], str], watch: ReadWatch, chance: random.Random
+    hostilities: Sequence[Hostility],
+    whole: Path,
+    run: Callable[[TaskSpec], str],
+    watch: ReadWatch,
+    chance: random.Random,
 ) -> tuple[int, int]:
     """(files of the neighbour that were read, tasks without a proper answer)."""
     neighbour, read, not_answering = whole.parent / "bert", set[str](), 0
-    for number in range(inputs):
+    for number, hostility in enumerate(hostilities):
         project = whole.parent / f"round{number}"
         shutil.copytree(whole, project, symlinks=True)
-        hostility = chance.choice((_change_ours, _add_odd_things, _swap_meanwhile))
         spec = spec_of(project, chance.choice(("anna", "new")))
         with hostility(project, neighbour, chance):
             code = run(spec)
@@ -116,6 +120,17 @@ def _fault_of_check(spec: TaskSpec, root: Path, train_type: str) -> str:
 
 
 # ---- what makes a folder hostile ----
+
+
+#: What prepares a folder, and keeps being hostile to it as long as the context lasts: (project, neighbour, chance).
+Hostility = Callable[[Path, Path, random.Random], contextlib.AbstractContextManager[None]]
+
+
+@contextlib.contextmanager
+def link_to_the_neighbour(project: Path, neighbour: Path, chance: random.Random) -> Iterator[None]:
+    """One picture more, which is a link to a picture of the neighbour's; nothing here is left to chance."""
+    (project / "images" / "red" / "more.png").symlink_to(neighbour / "images" / "red" / "0.png")
+    yield
 
 
 @contextlib.contextmanager
@@ -179,6 +194,9 @@ def _swap_meanwhile(project: Path, neighbour: Path, chance: random.Random) -> It
     finally:
         ended.set()
         swapping.join()
+
+
+_HOSTILITIES: tuple[Hostility, ...] = (_change_ours, _add_odd_things, _swap_meanwhile)
 
 
 def _link_out(place: Path, neighbour: Path, chance: random.Random) -> None:
