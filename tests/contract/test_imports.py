@@ -72,6 +72,7 @@ PURE_FILES = (
     *("trainer_worker/agent/core.py", "trainer_worker/agent/events.py", "trainer_worker/agent/state.py"),
     "trainer_worker/agent/progress_clock.py",
     "trainer_worker/backbones/choice.py",
+    "trainer_worker/scores/calibration.py",
     *("trainer_worker/segmentation/mask_values.py", "trainer_worker/segmentation/mask_levels.py"),
     *("trainer_worker/segmentation/mask_rule.py", "trainer_worker/segmentation/class_hints.py"),
     *("trainer_worker/segmentation/unlisted_rule.py", "trainer_worker/segmentation/listed_rule.py"),

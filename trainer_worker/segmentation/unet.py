@@ -43,6 +43,11 @@ def compose(encoder: Any, decoder: Any) -> Any:
     return keras.Model(encoder.input, probabilities, name="unet")
 
 
+def logits_of(model: Any) -> Any:
+    """The last layer with weights of a model made by `compose`. It is linear."""
+    return model.get_layer("decoder").get_layer("logits")
+
+
 def build_decoder(skip_shapes: Sequence[tuple[int, int, int]], channels_out: int = 1) -> Any:
     """Features -> logits.
 
