@@ -10,10 +10,13 @@ import numpy as np
 
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.exporting.checks import Exports, HeldOut
+from trainer_worker.exporting.temperature import at_temperature
 from trainer_worker.exporting.writers import ModelToExport
 from trainer_worker.exporting.writing import CALIBRATION_PICTURES
 from trainer_worker.publishing.publish import Publication, PublishedModel
+from trainer_worker.segmentation import unet
 from trainer_worker.segmentation.kind import KIND
+from trainer_worker.segmentation.pixel_calibration import calibrate_pixels
 from trainer_worker.segmentation.plan import INTERIM_CHECKED
 from trainer_worker.segmentation.predictions import MaskPredictor, decide
 from trainer_worker.segmentation.record import ScoredMasks, TrainedSegmenter, describe_model, describe_training
@@ -43,6 +46,8 @@ def publish_segmenter(
         pairs = zip(truth, found, strict=True)
         scored = ScoredMasks(*_scores(pairs, truth, names), examples.owners[squares], whole=False)
     checked_truth = truth[: len(probabilities)]
+    owners = trained.data.together[examples.owners[squares]]
+    calibration, probabilities = calibrate_pixels(probabilities, checked_truth, owners, attempt.job.options.seed)
 
     def score(outputs: Any) -> float:
         return score_class_masks(checked_truth, decide(outputs), names).dice
@@ -51,12 +56,17 @@ def publish_segmenter(
         warnings = [*scored.scores.warnings(scored.baseline), *trained.warnings, *warnings]
         described = dataclasses.replace(trained, warnings=warnings)
         report = {**exports.report(score(probabilities)), "pictures": len(probabilities)}
-        return describe_training(described, scored, report), describe_model(described, scored, report)
+        metrics, manifest = describe_training(described, scored, report), describe_model(described, scored, report)
+        return (
+            metrics | {"calibration": calibration and calibration.report()},
+            manifest | {"calibration": calibration and calibration.facts()},
+        )
 
     proof = HeldOut(pictures[: len(probabilities)], probabilities, score)
     source = ModelToExport(trained.model, _calibration(trained))
     publication = Publication(KIND, source, trained.chosen, names, proof, describe)
-    return publication.publish(attempt, interim), scored.scores
+    with at_temperature(unet.logits_of(trained.model), calibration.temperature if calibration else 1.0):
+        return publication.publish(attempt, interim), scored.scores
 
 
 def _calibration(trained: TrainedSegmenter) -> Callable[[], Any]:
