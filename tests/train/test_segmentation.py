@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from collections.abc import Sequence
@@ -26,10 +27,12 @@ from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.exporting.scoring import load_predictor
 from trainer_worker.optimization.epochs import History
 from trainer_worker.pictures.user_files import UserFiles
+from trainer_worker.scores.calibration import Calibration, measure_reliability, tempered
 from trainer_worker.segmentation import publication, unet
 from trainer_worker.segmentation import train as segmentation
 from trainer_worker.segmentation.dataset import classes_of_pairs, copies_of_pairs, split_pairs
 from trainer_worker.segmentation.folders import Cutting, read_pairs, scan_mask_folders
+from trainer_worker.segmentation.pixel_calibration import calibrate_pixels
 from trainer_worker.segmentation.scores import MaskScores, score_masks
 from trainer_worker.segmentation.skip_features import VIEWS, SkipFeatures, view_of
 from trainer_worker.segmentation.train import train
@@ -95,10 +98,26 @@ def project(source: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def trained(source: Path) -> tuple[TrainingResult, RecordingReporter]:
+def uncalibrated() -> list[Any]:
+    """The probabilities of the held-out pictures before the calibration of `trained`."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def trained(source: Path, uncalibrated: list[Any]) -> tuple[TrainingResult, RecordingReporter]:
+    """Calibrated at the temperature 2: so few digits would not ask for another one than 1."""
     reporter = RecordingReporter()
     (source / "masks" / "nobody_mask.png").write_bytes((source / "masks" / "digits_0000_mask.png").read_bytes())
-    return run(source, reporter, exports=SegmentationOptions().exports), reporter
+
+    def calibrate_at_2(probabilities: Any, *others: Any) -> tuple[Calibration, Any]:
+        uncalibrated.append(probabilities)
+        found, _ = calibrate_pixels(probabilities, *others)
+        assert found is not None
+        return dataclasses.replace(found, temperature=2.0), tempered(probabilities, 2.0)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(publication, "calibrate_pixels", calibrate_at_2)
+        return run(source, reporter, exports=SegmentationOptions().exports), reporter
 
 
 def metrics_of(result: TrainingResult) -> dict[str, Any]:
@@ -176,7 +195,7 @@ def test_the_app_pack_gives_what_it_says_and_its_check_finds_damage(
 
 
 def test_the_exported_file_scores_as_told_on_the_held_out_pictures(
-    trained: tuple[TrainingResult, RecordingReporter], source: Path
+    trained: tuple[TrainingResult, RecordingReporter], uncalibrated: list[Any], source: Path
 ) -> None:
     """From the files alone, as a user of the model would: read, predict, compare with the masks."""
     names = [Path(row["file"]).stem for row in metrics_of(trained[0])["held_out"]]
@@ -185,6 +204,15 @@ def test_the_exported_file_scores_as_told_on_the_held_out_pictures(
     probabilities = load_predictor(trained[0].model_path, THREADS)(pictures.astype(np.float32))
     assert probabilities.shape == (len(names), SIDE, SIDE, 1)
     assert score_masks(masks, probabilities[..., 0] > 0.5).dice == pytest.approx(trained[0].metrics["dice"], abs=0.01)
+    # Calibrated probabilities, and the decisions of the uncalibrated model.
+    (before,) = uncalibrated
+    assert np.allclose(probabilities, tempered(before, 2.0), atol=1e-3)
+    assert np.abs(probabilities - before).max() > 0.1
+    assert np.mean((probabilities > 0.5) == (before > 0.5)) > 0.9999
+    told = metrics_of(trained[0])["calibration"]
+    reliability = measure_reliability(before.reshape(-1, 1), (masks.ravel() > 0).astype(np.int64))
+    assert told["ece_before"] == pytest.approx(reliability.error, abs=0.003)
+    assert read_manifest(trained[0].model_path.parent)["calibration"]["temperature"] == told["temperature"] == 2.0
 
 
 def test_progress_covers_every_phase_and_never_goes_back(

@@ -95,7 +95,7 @@ def test_pictures_that_are_all_wrong_stay_within_bounds() -> None:
     sure = np.full((200, 2), [0.999, 0.001], np.float32)
 
     assert 1 < fit_temperature(sure, np.ones(200, np.int64)) <= 4.0
-    assert np.isfinite(fit_temperature(np.tile(np.float32([1, 0]), (200, 1)), np.ones(200, np.int64)))
+    assert np.isfinite(fit_temperature(np.tile(np.array([1, 0], "f4"), (200, 1)), np.ones(200, np.int64)))
 
 
 def test_one_number_for_foreground_is_the_same_as_two_columns() -> None:
@@ -109,7 +109,7 @@ def test_one_number_for_foreground_is_the_same_as_two_columns() -> None:
     logits = np.log(one) - np.log(np.maximum(1 - one, 1e-7))
     assert np.allclose(tempered(one, 2.0), 1 / (1 + np.exp(-logits / 2)), atol=1e-3)
     assert np.array_equal(tempered(one, 0.5) > 0.5, one > 0.5)
-    certain = np.float32([[1.0], [0.0]])
+    certain = np.array([[1.0], [0.0]], "f4")
     assert np.isfinite(tempered(certain, 2.0)).all()
 
 
@@ -135,7 +135,7 @@ def test_no_answer_is_scored_with_a_temperature_that_it_chose() -> None:
 
     Fitted to all answers, a temperature above 1 would make the truth likelier.
     """
-    probabilities = np.tile(np.float32([0.7, 0.3]), (400, 1))
+    probabilities = np.tile(np.array([0.7, 0.3], "f4"), (400, 1))
     truth = np.zeros(400, np.int64)
     groups = np.repeat([0, 1], 200)
     truth[groups == 1] = 1

@@ -33,7 +33,7 @@ interval, Wilson). Always answering the most frequent class would be right on
 {metrics["baseline"]["majority_class_accuracy"]:.0%}."""
     if not score["enough"]:
         text += f"\n{of} pictures are not enough to tell more. Take the score as a rough hint, and add pictures."
-    return [text, _class_table(metrics), _confusions(confusion, metrics["labels"])]
+    return [text, _class_table(metrics), _confusions(confusion, metrics["labels"]), _confidence(metrics)]
 
 
 def _class_table(metrics: dict[str, Any]) -> str:
@@ -67,11 +67,29 @@ def _confusions(confusion: Any, labels: Sequence[str]) -> str:
     return "Worst confusions:\n\n" + "\n".join(rows)
 
 
+def _confidence(metrics: dict[str, Any]) -> str:
+    calibration, unknown = metrics["calibration"], metrics["unknown"]
+    before, after = (f"{100 * calibration[name]:.1f}" for name in ("ece_before", "ece_after"))
+    text = f"""## How sure it is
+
+Probabilities are calibrated: of answers with 80 %, about 80 % should be right. On pictures that took no part in this,
+probability and share of right answers were {after} points apart on average, and {before} without the calibration.
+
+Below a probability of **{unknown["threshold"]:.1%}** an app should say "unknown"."""
+    if unknown["kept"] is not None:
+        text += f" {unknown['kept']:.0%} of the right answers lie above."
+    if unknown["spotted"] is not None:
+        text += f"\nOf pictures of a class that it doesn't know, about {unknown['spotted']:.0%} would lie below."
+    return text
+
+
 CARD = Card(
     purpose=_purpose,
     scores=_scores,
     limits=(
-        "- It knows these classes only, and names one of them for every picture, whatever it shows.\n"
-        "- A probability orders the answers; it is no measured chance of being right."
+        "- It knows these classes only. It gives one of them to pictures of anything else as well, and is often sure\n"
+        '  enough not to say "unknown".\n'
+        "- A probability is a measured chance of being right for pictures of the same kind only. For others it may be\n"
+        "  far too high."
     ),
 )

@@ -22,9 +22,9 @@ from trainer_worker.pictures.splits import Split
 class Evaluation:
     """Predictions for pictures by models that did not train on them.
 
-    rows: row numbers of the dataset, int64 (n,), sorted by fold, then row. probabilities: float32 (n, labels),
-    uncalibrated. folds: int64 (n,): 0 for the held-out pictures of the published model, 1 and more for those of the
-    other models of a cross-validation.
+    rows: row numbers of the dataset, int64 (n,), sorted by fold, then row. probabilities: float32 (n, labels). They are
+    uncalibrated until measure_confidence replaces them. folds: int64 (n,): 0 for the held-out pictures of the published
+    model, 1 and more for those of the other models of a cross-validation.
     """
 
     rows: np.ndarray

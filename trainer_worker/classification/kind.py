@@ -16,7 +16,7 @@ PRESENTATION = Presentation(
         name="Image classifier",
         purpose="Says which of its labels a picture shows.",
         output="probability",
-        meaning="Probability of each label, 0 to 1; their sum is 1.",
+        meaning="Probability of each label, 0 to 1, calibrated on pictures that did not train; their sum is 1.",
         is_mask=False,
         labels="Labels in the order of the output.",
         labels_name_outputs=True,
@@ -26,7 +26,7 @@ PRESENTATION = Presentation(
     snippets=Snippets(
         Path(__file__).with_name("snippets"), ("android/Classifier.kt", "ios/Classifier.swift", "web/classifier.mjs")
     ),
-    output_spec=lambda manifest: {},
+    output_spec=samples.unknown_spec,
 )
 
 KIND = Kind(

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 
 from trainer_worker.attempt.attempt import Attempt
+from trainer_worker.classification.confidence import measure_confidence
 from trainer_worker.classification.dataset import Dataset
 from trainer_worker.classification.kind import KIND
 from trainer_worker.classification.record import TrainedClassifier, describe_model, describe_training
 from trainer_worker.classification.scores import ClassScores, Predictions, accuracy, score_classes
 from trainer_worker.exporting.checks import Exports, HeldOut
+from trainer_worker.exporting.temperature import at_temperature
 from trainer_worker.exporting.writers import ModelToExport
 from trainer_worker.exporting.writing import CALIBRATION_PICTURES
 from trainer_worker.pictures.images import UnreadableImageError, picture_changed, read_rgb
@@ -24,7 +26,10 @@ def publish_classifier(
     trained: TrainedClassifier, attempt: Attempt, interim: bool = False
 ) -> tuple[PublishedModel, ClassScores]:
     """Returns the published model and its scores. interim: whether a better model will replace this one."""
-    data, split, evaluation = trained.data, trained.partition.split, trained.evaluation
+    data, split = trained.data, trained.partition.split
+    seed = attempt.job.options.seed
+    confidence, evaluation = measure_confidence(data, trained.partition, trained.evaluation, seed)
+    trained = dataclasses.replace(trained, evaluation=evaluation)
     classes, labels = data.folders.classes, data.folders.labels
     groups = trained.partition.copies.together[evaluation.rows]
     scores = score_classes(Predictions(classes[evaluation.rows], evaluation.probabilities, groups), labels)
@@ -33,14 +38,16 @@ def publish_classifier(
     def describe(exports: Exports, warnings: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
         described = dataclasses.replace(trained, warnings=[*scores.warnings(), *trained.warnings, *warnings])
         report = exports.report(score(evaluation.held_out))
-        return describe_training(described, scores, report), describe_model(described, scores, report)
+        metrics, manifest = describe_training(described, scores, report), describe_model(described, scores, report)
+        return metrics | confidence.report(), manifest | confidence.facts()
 
     side_px = trained.classifier.model.input_shape[1]
     proof = HeldOut(_pictures(data, split.held_out, side_px), evaluation.held_out, score)
     calibration = functools.partial(_pictures, data, _spread(split.train), side_px)
     source = ModelToExport(trained.classifier.model, calibration)
     publication = Publication(KIND, source, trained.chosen, labels, proof, describe)
-    return publication.publish(attempt, interim), scores
+    with at_temperature(trained.classifier.head, confidence.calibration.temperature):
+        return publication.publish(attempt, interim), scores
 
 
 def _spread(rows: np.ndarray) -> np.ndarray:

@@ -107,7 +107,7 @@ def describe_model(trained: TrainedClassifier, scores: ClassScores, exports: dic
     expected = {"shape": [None, side, side, 3], "dtype": "float32", "range": [0, 255], "channels": "RGB"}
     return {
         "input": {**expected, "grey_scale": data.folders.reader.grey.facts},
-        "output": {"shape": [None, len(labels)], "dtype": "float32", "meaning": "probability of each label"},
+        "output": {"shape": [None, len(labels)], "dtype": "float32", "meaning": "calibrated probability of each label"},
         "metrics": headline(scores, data),
         "score": describe_score(scores, trained.evaluation),
         "end_reason": history.end_reason,

@@ -10,6 +10,9 @@ import numpy.typing as npt
 from trainer_worker.project.model_files import label_lines
 from trainer_worker.publishing.kind import SAMPLES, Answer, Entry
 
+#: What is shown for a picture that probably shows none of the labels.
+UNKNOWN = "unknown"
+
 
 def pick(held_out: Sequence[Entry]) -> list[Entry]:
     """The most confidently misclassified picture, then the most confident others, of different classes if possible.
@@ -28,11 +31,19 @@ def pick(held_out: Sequence[Entry]) -> list[Entry]:
 
 
 def answer(manifest: dict[str, Any], entry: Entry, output: npt.NDArray[Any]) -> Answer:
-    """output: a probability for each label, (labels,)."""
+    """output: a probability for each label, (labels,). The label is what the snippets show for the rounded ones."""
     labels = label_lines(manifest["labels"]).splitlines()
+    probabilities = [round(float(value), 4) for value in output]
+    most = max(probabilities)
     values = {
         "truth": labels[manifest["labels"].index(entry["truth"])],
-        "label": labels[int(output.argmax())],
-        "probabilities": [round(float(value), 4) for value in output],
+        "label": UNKNOWN if most < manifest["unknown"]["threshold"] else labels[probabilities.index(most)],
+        "probabilities": probabilities,
     }
     return Answer(images={}, values=values)
+
+
+def unknown_spec(manifest: dict[str, Any]) -> dict[str, Any]:
+    """How a program tells pictures that show none of the labels."""
+    note = f'if the largest number is below it, the picture probably shows none of the labels: say "{UNKNOWN}"'
+    return {"unknown": {"threshold": manifest["unknown"]["threshold"], "note": note}}

@@ -174,6 +174,7 @@ def _snippets(model: FinishedModel) -> dict[str, bytes]:
         "SIDE": str(manifest["input"]["shape"][1]),
         "LABELS": str(len(manifest["labels"])),
         "THRESHOLD": str(manifest.get("threshold", "")),
+        "UNKNOWN": str(manifest.get("unknown", {}).get("threshold", "")),
     }
     texts = {
         name: (snippets.folder / name).read_text("utf-8")

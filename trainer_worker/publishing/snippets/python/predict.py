@@ -19,6 +19,7 @@ from PIL import Image, ImageOps
 ROOT = Path(__file__).resolve().parent.parent
 TOLERANCE = 0.002  # of a probability: runtimes and processors round differently
 PIXEL_TOLERANCE = 0.002  # a share of a mask's pixels
+UNKNOWN = "unknown"  # what a classifier says of a picture that probably shows none of its labels
 
 
 class Model:
@@ -72,6 +73,13 @@ def mask_of(model: Model, output: Any) -> Any:
     return output.argmax(axis=-1).astype(np.uint8)
 
 
+def label_to_show(model: Model, output: Any) -> str:
+    """A classifier's likeliest label, or "unknown" if its probability is too low for a picture of any label."""
+    if output.max() < model.spec["output"]["unknown"]["threshold"]:
+        return UNKNOWN
+    return str(model.labels[int(output.argmax())])
+
+
 def describe(model: Model, path: Path) -> str:
     output = model.predict(path)
     if output.ndim == 3:
@@ -81,8 +89,9 @@ def describe(model: Model, path: Path) -> str:
             return f"{path}: {(mask > 0).mean():.1%} foreground, see {target}"
         shares = [f"{label} {(mask == number).mean():.1%}" for number, label in enumerate(model.labels)]
         return f"{path}: {', '.join(shares)}; {target} has the number of each pixel's class"
-    order = np.argsort(-output)[:3]
-    return f"{path}: " + ", ".join(f"{model.labels[index]} {output[index]:.1%}" for index in order)
+    likeliest = ", ".join(f"{model.labels[index]} {output[index]:.1%}" for index in np.argsort(-output)[:3])
+    label = label_to_show(model, output)
+    return f"{path}: {likeliest}" if label != UNKNOWN else f"{path}: {label}; the likeliest would be {likeliest}"
 
 
 def complaints(model: Model, root: Path = ROOT) -> list[str]:
@@ -100,7 +109,7 @@ def complaints(model: Model, root: Path = ROOT) -> list[str]:
         else:
             expected = np.array(sample["probabilities"])
             difference = float(np.abs(output - expected).max())
-            label = model.labels[int(expected.argmax())]
+            label = label_to_show(model, expected)
             right = difference <= TOLERANCE and label == sample["label"]
             said = f"{label} where {sample['label']} is expected, probabilities differ by {difference:.4f}"
         if not right:
