@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import runpy
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,16 +24,7 @@ from tests.sample_tasks import hex_id
 from tests.train.unpacked_pack import complaints, damage_sample, run_predict, swap_labels, unpack
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import Cancelled, Job, PlannedStage, SilentReporter, TrainingResult
-from trainer_worker.classification import publication
-from trainer_worker.classification import train as classification
-from trainer_worker.classification.confidence import measure_confidence
-from trainer_worker.classification.continuing import remember_training
-from trainer_worker.classification.evaluation import Evaluation
-from trainer_worker.classification.fine_tuning import predict
-from trainer_worker.classification.record import TrainedClassifier
 from trainer_worker.classification.train import train
-from trainer_worker.exporting.scoring import load_predictor
-from trainer_worker.scores.calibration import measure_reliability
 
 SIZE = 64
 
@@ -120,25 +110,8 @@ def reporter() -> RecordingReporter:
 
 
 @pytest.fixture(scope="module")
-def uncalibrated() -> list[Any]:
-    """What the model of `trained` says of the held-out pictures before its calibration, and as it is remembered."""
-    return []
-
-
-@pytest.fixture(scope="module")
-def trained(project: Path, cache_dir: Path, reporter: RecordingReporter, uncalibrated: list[Any]) -> TrainingResult:
-    def note(data: Any, partition: Any, evaluation: Evaluation, seed: int) -> Any:
-        uncalibrated.append(evaluation.held_out)
-        return measure_confidence(data, partition, evaluation, seed)
-
-    def remember(found: TrainedClassifier, job: Job) -> None:
-        uncalibrated.append(predict(found.classifier, found.data.maps[found.partition.split.held_out]))
-        remember_training(found, job)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(publication, "measure_confidence", note)
-        patch.setattr(classification, "remember_training", remember)
-        return run(project, cache_dir, reporter, exports=ClassificationOptions().exports)
+def trained(project: Path, cache_dir: Path, reporter: RecordingReporter) -> TrainingResult:
+    return run(project, cache_dir, reporter, exports=ClassificationOptions().exports)
 
 
 def test_digits_are_learned(trained: TrainingResult) -> None:
@@ -204,55 +177,6 @@ def test_the_exported_files_name_the_held_out_images(trained: TrainingResult, pr
             assert output.sum() == pytest.approx(1.0, abs=1e-4)
             assert labels[int(output.argmax())] == entry["predicted"]
             assert float(output.max()) == pytest.approx(entry["probability"], abs=1e-3)
-
-
-def test_the_exported_file_gives_calibrated_probabilities(
-    trained: TrainingResult, uncalibrated: list[Any], project: Path
-) -> None:
-    """The file against the probabilities that the model was trained to, and the figures worked out anew from both."""
-    metrics, manifest = read(trained, "metrics.json"), read(trained, "manifest.json")
-    told, (before, remembered) = metrics["calibration"], uncalibrated
-    names = metrics["labels"]
-    pictures = np.stack([read_rgb(project / entry["file"], (SIZE, SIZE)) for entry in metrics["held_out"]])
-    truth = np.array([names.index(entry["truth"]) for entry in metrics["held_out"]])
-
-    found = load_predictor(trained.model_path, 2)(pictures)
-
-    assert told["temperature"] < 0.9  # label smoothing and dropout leave a model less sure than it may be
-    logits = np.log(before) / told["temperature"]
-    assert np.allclose(found, np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True), atol=1e-3)
-    assert np.array_equal(found.argmax(axis=1), before.argmax(axis=1))
-    assert np.abs(found - before).max() > 0.05
-    assert np.allclose(remembered, before, atol=1e-6)  # the next training continues from what was trained
-    assert told["ece_before"] == pytest.approx(measure_reliability(before, truth).error)
-    assert told["ece_after"] < told["ece_before"]
-    assert sum(entry["pictures"] for entry in told["after"]) == len(truth)
-    assert manifest["calibration"] == {name: told[name] for name in ("temperature", "ece_before", "ece_after")}
-
-
-def test_pictures_of_nothing_are_unknown_and_those_of_a_digit_are_not(trained: TrainingResult, tmp_path: Path) -> None:
-    """From the app pack alone, by the snippet."""
-    pack, unknown = unpack(trained.model_path.parent, tmp_path), read(trained, "manifest.json")["unknown"]
-    script = runpy.run_path(str(pack / "python" / "predict.py"))
-    model = script["Model"](pack)
-    assert unknown == read(trained, "metrics.json")["unknown"]
-    assert unknown["threshold"] == model.spec["output"]["unknown"]["threshold"]
-    assert unknown["kept"] >= 0.95
-    assert 0 <= unknown["spotted"] <= 1
-    held_out = read(trained, "metrics.json")["held_out"]
-    right = [entry["probability"] for entry in held_out if entry["truth"] == entry["predicted"]]
-    assert unknown["kept"] == pytest.approx(np.mean(np.array(right) >= unknown["threshold"]))
-    random = np.random.default_rng(0)
-    noise = random.integers(0, 255, (20, SIZE, SIZE, 3)).astype(np.uint8)
-    shown = []
-    for number, pixels in enumerate(noise):
-        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
-        shown.append(script["describe"](model, tmp_path / f"{number}.png"))
-    assert sum(": unknown; the likeliest would be digit" in line for line in shown) >= 10
-    (sure, *_) = [
-        row for row in json.loads((pack / "samples" / "expected.json").read_text()) if row["label"] in model.labels
-    ]
-    assert script["describe"](model, pack / sure["picture"]).startswith(f"{pack / sure['picture']}: {sure['label']} ")
 
 
 def test_the_app_pack_gives_what_it_says(trained: TrainingResult, project: Path, tmp_path: Path) -> None:

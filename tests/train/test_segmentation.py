@@ -212,7 +212,9 @@ def test_the_exported_file_scores_as_told_on_the_held_out_pictures(
     told = metrics_of(trained[0])["calibration"]
     reliability = measure_reliability(before.reshape(-1, 1), (masks.ravel() > 0).astype(np.int64))
     assert told["ece_before"] == pytest.approx(reliability.error, abs=0.003)
-    assert read_manifest(trained[0].model_path.parent)["calibration"]["temperature"] == told["temperature"] == 2.0
+    manifest = read_manifest(trained[0].model_path.parent)
+    assert manifest is not None
+    assert manifest["calibration"]["temperature"] == told["temperature"] == 2.0
 
 
 def test_progress_covers_every_phase_and_never_goes_back(
