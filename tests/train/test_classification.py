@@ -158,7 +158,7 @@ def test_the_metrics_agree_with_each_other(trained: TrainingResult) -> None:
     assert [entry["support"] for entry in metrics["per_class"]] == confusion.sum(axis=1).tolist() == [6] * 10
     losses = [epoch["loss"] for epoch in metrics["history"]]
     assert losses[-1] < losses[0] / 2
-    assert all(0.0 <= epoch["accuracy"] <= 1.0 for epoch in metrics["history"])
+    assert all(0.0 <= epoch["training_accuracy"] <= 1.0 for epoch in metrics["history"])
 
 
 def test_the_exported_files_name_the_held_out_images(trained: TrainingResult, project: Path) -> None:

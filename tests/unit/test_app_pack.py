@@ -22,8 +22,10 @@ from tests.picture_reading import read_rgb
 from tests.unit.small_tflite import small_tflite
 from trainer_worker.classification.kind import KIND as CLASSIFICATION
 from trainer_worker.exporting.metadata import add_metadata_buffer
+from trainer_worker.pictures.flattening import OWN_RANGES
 from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.publishing.app_pack import SNIPPETS, FinishedModel, add_app_pack, label_model
+from trainer_worker.publishing.model_input import model_input
 from trainer_worker.segmentation.kind import KIND as SEGMENTATION
 
 KINDS = {kind.train_type: kind for kind in (CLASSIFICATION, SEGMENTATION)}
@@ -52,14 +54,16 @@ def manifest(train_type: str = "classification") -> dict[str, Any]:
         "train_type": train_type,
         "seed": 1,
         "labels": LABELS if classes else ["background", "foreground"],
-        "input": {"shape": [None, SIDE, SIDE, 3], "dtype": "float32", "range": [0, 255], "channels": "RGB"},
+        "input": model_input(SIDE, OWN_RANGES),
         "output": {
             "shape": [None, 3] if classes else [None, SIDE, SIDE, 1],
             "dtype": "float32",
             "meaning": "probability",
         },
         "exports": {
+            "score_name": "held_out_accuracy",
             "trained_model_score": 0.6,
+            "pictures": 5,
             "formats": [{"file": "model.tflite", "score": 0.6, "max_difference": 1e-6}],
         },
         "backbone": {"name": "lite1", "network": "EfficientNet-Lite1", "licence": "Apache-2.0"},

@@ -13,7 +13,7 @@ from trainer_worker.classification.dataset import Dataset
 from trainer_worker.classification.fine_tuning import predict
 from trainer_worker.classification.kind import KIND
 from trainer_worker.classification.record import TrainedClassifier, describe_model, describe_training
-from trainer_worker.classification.scores import ClassScores, accuracy, score_classes
+from trainer_worker.classification.scores import HELD_OUT_ACCURACY, ClassScores, accuracy, score_classes
 from trainer_worker.exporting.checks import Exports, HeldOut
 from trainer_worker.exporting.writers import ModelToExport
 from trainer_worker.exporting.writing import CALIBRATION_PICTURES
@@ -36,7 +36,8 @@ def publish_classifier(
         return metrics, describe_model(described, scores, exports)
 
     side_px = trained.classifier.model.input_shape[1]
-    proof = HeldOut(_pictures(data, split.held_out, side_px), probabilities, functools.partial(accuracy, truth))
+    pictures, score = _pictures(data, split.held_out, side_px), functools.partial(accuracy, truth)
+    proof = HeldOut(pictures, probabilities, score, HELD_OUT_ACCURACY)
     calibration = functools.partial(_pictures, data, _spread(split.train), side_px)
     source = ModelToExport(trained.classifier.model, calibration)
     publication = Publication(KIND, source, trained.chosen, labels, proof, describe)

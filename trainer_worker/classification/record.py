@@ -16,6 +16,7 @@ from trainer_worker.classification.scores import ClassScores
 from trainer_worker.exporting.checks import Exports
 from trainer_worker.optimization.epochs import History
 from trainer_worker.pictures.splits import Split
+from trainer_worker.publishing.model_input import model_input
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +66,7 @@ def describe_training(
         "per_class": scores.per_class,
         "confusion_matrix": scores.confusion,
         "images": {name: len(rows) for name, rows in dataclasses.asdict(split).items()},
-        "exports": exports.report(scores.accuracy),
+        "exports": exports.report(),
         "images_per_class": data.folders.counts(),
         "held_out": held_out,
         "grey_scale": data.folders.reader.grey.facts,
@@ -78,15 +79,14 @@ def describe_model(trained: TrainedClassifier, scores: ClassScores, exports: Exp
     """What the manifest says of a classifier besides what it says of every model."""
     data, history = trained.data, trained.history
     side, labels = trained.classifier.model.input_shape[1], list(data.folders.labels)
-    expected = {"shape": [None, side, side, 3], "dtype": "float32", "range": [0, 255], "channels": "RGB"}
     return {
-        "input": {**expected, "grey_scale": data.folders.reader.grey.facts},
+        "input": model_input(side, data.folders.reader.grey),
         "output": {"shape": [None, len(labels)], "dtype": "float32", "meaning": "probability of each label"},
         "metrics": headline(scores, data),
         "end_reason": history.end_reason,
         "stopped_early": history.end_reason is EndReason.STOPPED,
         "continued_from": trained.continued_from or None,
-        "exports": exports.report(scores.accuracy),
+        "exports": exports.report(),
         "skipped": len(data.skipped),
         "warnings": trained.warnings,
     }

@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
+#: The name of the accuracy that exported files are compared by: of the published model on its held-out pictures.
+HELD_OUT_ACCURACY = "held_out_accuracy"
+
 
 @dataclass(frozen=True)
 class ClassScores:

@@ -82,13 +82,14 @@ def _checks(manifest: dict[str, Any], samples: Sequence[dict[str, Any]]) -> str:
         for check in manifest["exports"]["formats"]
     ]
     rows = "\n".join(formats)
-    score = manifest["exports"]["trained_model_score"]
+    name, score = manifest["exports"]["score_name"], manifest["exports"]["trained_model_score"]
     files = "\n".join(f"- `samples/{number}.png`: {cell(e['file'])}" for number, e in enumerate(samples, start=1))
     return f"""## How it was checked
 
-Each exported file was loaded again from disk and run on all held-out pictures. The trained model scores {score:.4f}:
+Each exported file was loaded again from disk and run on {manifest["exports"]["pictures"]} held-out pictures, or
+squares of them. The trained model has a `{name}` of {score:.4f} there:
 
-| file | score | largest difference of an output |
+| file | `{name}` | largest difference of an output |
 |---|---|---|
 {rows}
 

@@ -11,7 +11,7 @@ import keras
 from protocol.end_reason import EndReason
 from trainer_worker.backbones.backbone import ChosenBackbone
 from trainer_worker.optimization.epochs import History
-from trainer_worker.pictures.flattening import GreyScale
+from trainer_worker.publishing.model_input import TileSize, model_input
 from trainer_worker.segmentation.classes import MaskClasses
 from trainer_worker.segmentation.dataset import MaskDataset
 from trainer_worker.segmentation.kind import KIND
@@ -82,19 +82,6 @@ def describe_training(trained: TrainedSegmenter, scored: ScoredMasks, exports: d
     }
 
 
-def _input(size: int, tiles: int, grey: GreyScale) -> dict[str, Any]:
-    """The model's input, for the manifest."""
-    shape = [None, size, size, 3]
-    expected = {"shape": shape, "dtype": "float32", "range": [0, 255], "channels": "RGB", "grey_scale": grey.facts}
-    if not tiles:
-        return expected
-    meaning = (
-        f"a square of a picture at its own resolution; cut larger pictures into tiles of {size} px that overlap by "
-        f"{overlap_px(size)} px or more, share each overlap halfway, and stretch a side that is shorter than a tile"
-    )
-    return {**expected, "tiles": {"size_px": size, "overlap_px": overlap_px(size), "meaning": meaning}}
-
-
 def _output(classes: MaskClasses, size: int) -> dict[str, Any]:
     """The model's output, for the manifest."""
     output = {"shape": [None, size, size, classes.channels], "dtype": "float32"}
@@ -107,8 +94,9 @@ def _output(classes: MaskClasses, size: int) -> dict[str, Any]:
 def describe_model(trained: TrainedSegmenter, scored: ScoredMasks, exports: dict[str, Any]) -> dict[str, Any]:
     """What the manifest says of a segmenter besides what it says of every model."""
     folders, scores, size = trained.data.folders, scored.scores, trained.model.input_shape[1]
+    tiles = TileSize(size, overlap_px(size)) if trained.tiles else None
     return {
-        "input": _input(size, trained.tiles, folders.reader.grey),
+        "input": model_input(size, folders.reader.grey, tiles),
         **_output(folders.classes, size),
         "metrics": {"dice": scores.dice, "iou": scores.iou, "dice_all_pixels": scores.dice_all_pixels},
         "end_reason": trained.history.end_reason,
