@@ -41,9 +41,11 @@ def given_split(classes: np.ndarray, groups: np.ndarray, train: np.ndarray, held
 
 
 def stratified_split(
-    classes: np.ndarray, groups: np.ndarray, share: float, seed: int, sides: np.ndarray | None = None
+    classes: np.ndarray, groups: np.ndarray, share: float | np.ndarray, seed: int, sides: np.ndarray | None = None
 ) -> Split:
     """Hold out about `share` of each class, whole groups of pictures at a time (see copies.py).
+
+    share: one for all classes, or one for each.
 
     classes, groups: int64 (n,). Every class with two different pictures has one on each side. A class with only one,
     and pictures that are in several classes (which would score at random), stay in the training set.
@@ -54,12 +56,13 @@ def stratified_split(
     rng = np.random.default_rng(seed)
     in_conflict = {int(groups[rows[0]]) for rows in conflicts(groups, classes)}
     held_out: list[int] = []
-    for label in range(int(classes.max(initial=-1)) + 1):
+    labels = int(classes.max(initial=-1)) + 1
+    for label, part in enumerate(np.broadcast_to(share, labels)):
         rows_by_group: dict[int, list[int]] = defaultdict(list)
         for row in np.flatnonzero(classes == label):
             rows_by_group[int(groups[row])].append(int(row))
         free = [group for group in rows_by_group if group not in in_conflict]
-        wanted = max(1, round(share * sum(len(rows) for rows in rows_by_group.values())))
+        wanted = max(1, round(part * sum(len(rows) for rows in rows_by_group.values())))
         most = len(free) if len(free) < len(rows_by_group) else len(free) - 1
         order = [int(group) for group in rng.permutation(free)]
         fixed: list[int] = []

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from protocol.options import SegmentationOptions
 from trainer_worker.attempt.job import PlannedStage
@@ -39,6 +42,15 @@ INTERIM_CHECKED = 20
 INTERIM_CHECK_START_S = 1.5
 #: Planned tiles of a picture that is scored whole. The real number is not known before the picture is read.
 TILES_SCORED = 40
+#: So many pictures score a model, and of each class if it has enough, even if validation_split asks for fewer. But
+#: never more than half of them.
+LEAST_HELD_OUT = 5
+
+
+def held_out_share(pictures: Any, validation_split: float) -> Any:
+    """The share of so many pictures that is held out. pictures: a number, or an array of them, 0 or more."""
+    counts = np.maximum(pictures, 1)
+    return np.maximum(validation_split, np.minimum(LEAST_HELD_OUT, counts // 2) / counts)
 
 
 @dataclass(frozen=True)
@@ -77,7 +89,7 @@ class SegmenterPlan:
 
     @property
     def _held_out(self) -> float:
-        return max(1.0, self.pairs * self.options.validation_split)
+        return max(1.0, self.pairs * float(held_out_share(self.pairs, self.options.validation_split)))
 
     @property
     def _size(self) -> float:

@@ -13,6 +13,7 @@ from trainer_worker.exporting.checks import Exports, HeldOut
 from trainer_worker.exporting.writers import ModelToExport
 from trainer_worker.exporting.writing import CALIBRATION_PICTURES
 from trainer_worker.publishing.publish import Publication, PublishedModel
+from trainer_worker.segmentation.headline import DICE, DICE_OF_SOME, DICE_OF_SQUARES
 from trainer_worker.segmentation.kind import KIND
 from trainer_worker.segmentation.plan import INTERIM_CHECKED
 from trainer_worker.segmentation.predictions import MaskPredictor, decide
@@ -22,7 +23,7 @@ from trainer_worker.segmentation.scores import MaskScores, MaskTally, score_clas
 
 def publish_segmenter(
     trained: TrainedSegmenter, attempt: Attempt, interim: bool = False
-) -> tuple[PublishedModel, MaskScores]:
+) -> tuple[PublishedModel, ScoredMasks]:
     """Returns the published model and its scores.
 
     interim: whether a better model will replace this one. Such a model is scored on few pictures, and on squares of
@@ -38,25 +39,32 @@ def publish_segmenter(
     if trained.tiles and not interim:
         attempt.stages.enter("score")
         whole = predictor.of_files(trained.data.folders, split.held_out, attempt.reporter.step)
-        scored = ScoredMasks(*_scores(whole, truth, names), split.held_out, whole=True)
+        scored = ScoredMasks(DICE, *_scores(whole, truth, names), split.held_out, own_size=True)
     else:
         pairs = zip(truth, found, strict=True)
-        scored = ScoredMasks(*_scores(pairs, truth, names), examples.owners[squares], whole=False)
+        name = DICE_OF_SQUARES if trained.tiles else DICE
+        scored = ScoredMasks(name, *_scores(pairs, truth, names), examples.owners[squares], own_size=False)
     checked_truth = truth[: len(probabilities)]
 
     def score(outputs: Any) -> float:
         return score_class_masks(checked_truth, decide(outputs), names).dice
 
     def describe(exports: Exports, warnings: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-        warnings = [*scored.scores.warnings(scored.baseline), *trained.warnings, *warnings]
-        described = dataclasses.replace(trained, warnings=warnings)
-        report = {**exports.report(score(probabilities)), "pictures": len(probabilities)}
+        described = dataclasses.replace(trained, warnings=[*scored.warnings, *trained.warnings, *warnings])
+        report = exports.report()
         return describe_training(described, scored, report), describe_model(described, scored, report)
 
-    proof = HeldOut(pictures[: len(probabilities)], probabilities, score)
+    proof = HeldOut(pictures[: len(probabilities)], probabilities, score, _name_of_proof(trained, probabilities, truth))
     source = ModelToExport(trained.model, _calibration(trained))
     publication = Publication(KIND, source, trained.chosen, names, proof, describe)
-    return publication.publish(attempt, interim), scored.scores
+    return publication.publish(attempt, interim), scored
+
+
+def _name_of_proof(trained: TrainedSegmenter, probabilities: Any, truth: Any) -> str:
+    """The name of the score that exported files are compared by."""
+    if trained.tiles:
+        return DICE_OF_SQUARES
+    return DICE if len(probabilities) == len(truth) else DICE_OF_SOME
 
 
 def _calibration(trained: TrainedSegmenter) -> Callable[[], Any]:
