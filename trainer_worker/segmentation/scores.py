@@ -9,7 +9,7 @@ pixels do not count.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -42,7 +42,7 @@ class MaskScores:
     per_class: dict[str, dict[str, float]]
     confusion: list[list[int]]
     dice_per_image: list[float]
-    counts: Any
+    counts: Any = field(compare=False)
 
     def warnings(self, constant: MaskScores) -> list[str]:
         """What the scores say against the model.
