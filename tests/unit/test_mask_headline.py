@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from trainer_worker.publishing.intervals import bootstrap
+from trainer_worker.segmentation.card import FOREGROUND
 from trainer_worker.segmentation.headline import (
     DICE,
     DICE_OF_SQUARES,
@@ -14,6 +15,7 @@ from trainer_worker.segmentation.headline import (
     describe_score,
     headline,
 )
+from trainer_worker.segmentation.samples import pick
 from trainer_worker.segmentation.scores import MaskScores, score_class_masks, score_masks
 
 NAMES = ("background", "red", "blue", "green")
@@ -112,3 +114,18 @@ def test_a_warning_names_no_more_than_a_few_classes() -> None:
     scores = score_class_masks(truth, np.zeros_like(truth), names)
     *_, warning = scores.warnings(scores)
     assert "'class 5' (in 1) and 4 more of the held-out pictures" in warning
+
+
+def test_card_and_samples_of_a_first_model_for_tiles_speak_of_squares() -> None:
+    """It is scored on squares only, so no number of it may be called the Dice of pictures."""
+    scores = foreground_scores(4, 2)
+    entries = [{"file": f"{number}.jpg", "dice_of_squares": dice} for number, dice in enumerate((0.5, 0.2, 0.9))]
+    metrics = {
+        "held_out": entries,
+        "score": describe_score(DICE_OF_SQUARES, scores),
+        "baseline": {"all_foreground_dice": 0.1},
+    }
+    assert [entry["file"] for entry in pick(entries)] == ["1.jpg", "0.jpg", "2.jpg"]
+    text = "\n".join(FOREGROUND.scores(metrics))
+    assert "the mean of 4 squares of held-out pictures" in text
+    assert "Worst squares of held-out pictures (Dice):\n\n- 1.jpg: 0.20" in text
