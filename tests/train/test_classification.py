@@ -210,7 +210,7 @@ def test_progress_is_reported_all_along(trained: TrainingResult, reporter: Recor
         assert fractions == sorted(fractions), phase
         assert 0.0 <= fractions[0] <= fractions[-1] <= 1.0
     assert [number for number, _ in reporter.epochs] == list(range(1, len(reporter.epochs) + 1))
-    assert set(reporter.epochs[0][1]) == {"loss", "accuracy"}
+    assert set(reporter.epochs[0][1]) == {"loss", "training_accuracy"}
 
 
 def test_the_same_seed_gives_the_same_model_and_another_does_not(
