@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trainer_worker.publishing.intervals import bootstrap
+from trainer_worker.scores.intervals import bootstrap
 from trainer_worker.segmentation.card import FOREGROUND
 from trainer_worker.segmentation.headline import (
     DICE,

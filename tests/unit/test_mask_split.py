@@ -7,7 +7,7 @@ import pytest
 
 from protocol.options import SegmentationOptions
 from trainer_worker.segmentation.dataset import own_split
-from trainer_worker.segmentation.plan import LEAST_HELD_OUT, held_out_share
+from trainer_worker.segmentation.plan import LEAST_HELD_OUT
 
 OPTIONS = SegmentationOptions()
 
@@ -38,8 +38,3 @@ def test_pictures_of_which_no_two_are_alike_are_split_too() -> None:
     shown = present(*[1] * 8)
     split = own_split(shown, np.arange(8), OPTIONS)
     assert len(split.held_out) == 4
-
-
-def test_a_larger_share_is_kept() -> None:
-    assert held_out_share(20, 0.4) == pytest.approx(0.4)
-    assert held_out_share(np.array([0, 1, 4, 100]), 0.2).tolist() == pytest.approx([0.2, 0.2, 0.5, 0.2])

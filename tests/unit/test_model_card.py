@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from trainer_worker.publishing.intervals import bootstrap, wilson
+from trainer_worker.scores.intervals import bootstrap, wilson
 
 
 @pytest.mark.parametrize(

@@ -24,11 +24,11 @@ from trainer_worker.pictures.copies import (
     grouping_findings,
 )
 from trainer_worker.pictures.skipped_findings import unreadable_findings
-from trainer_worker.pictures.splits import Split, given_split, stratified_split
+from trainer_worker.pictures.splits import Split, Wanted, given_split, stratified_split
 from trainer_worker.segmentation.classes import pictures_with, rarest_class
 from trainer_worker.segmentation.copied_masks import contradicting_masks
 from trainer_worker.segmentation.folders import Cutting, Examples, MaskFolders, read_pairs
-from trainer_worker.segmentation.plan import held_out_share
+from trainer_worker.segmentation.plan import LEAST_HELD_OUT
 
 #: Reading ends after this share of the time budget. As much time is left to train the interim model.
 READING_SHARE = INTERIM_MODEL_SHARE / 2
@@ -117,13 +117,11 @@ def own_split(present: Any, groups: Any, options: SegmentationOptions) -> Split:
 
     The kind of a picture is its rarest class. If no kind has two pictures, kinds are not told apart.
     """
-    rarest = rarest_class(present)
-    counts = np.bincount(rarest)
-    split = stratified_split(rarest, groups, held_out_share(counts, options.validation_split), options.seed)
+    rarest, wanted = rarest_class(present), Wanted(options.validation_split, LEAST_HELD_OUT)
+    split = stratified_split(rarest, groups, wanted, options.seed)
     if len(split.held_out):
         return split
-    share = held_out_share(len(rarest), options.validation_split)
-    return stratified_split(np.zeros_like(rarest), groups, share, options.seed)
+    return stratified_split(np.zeros_like(rarest), groups, wanted, options.seed)
 
 
 def _report(

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from trainer_worker.publishing.intervals import bootstrap
+from trainer_worker.scores.intervals import bootstrap
 from trainer_worker.segmentation.scores import MaskScores
 
 #: The mean Dice of whole held-out pictures: the headline of a model.

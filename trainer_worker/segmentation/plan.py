@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 
 from protocol.options import SegmentationOptions
 from trainer_worker.attempt.job import PlannedStage
 from trainer_worker.attempt.stages import stage_name
 from trainer_worker.backbones.backbone import Backbone
 from trainer_worker.exporting.writing import expected_s
+from trainer_worker.pictures.splits import Wanted
 from trainer_worker.segmentation.skip_features import FEATURES_MEMORY_BYTES, VIEWS
 from trainer_worker.segmentation.unet_training import batch_size_for, planned_epochs
 
@@ -45,12 +43,6 @@ TILES_SCORED = 40
 #: So many pictures score a model, and of each class if it has enough, even if validation_split asks for fewer. But
 #: never more than half of them.
 LEAST_HELD_OUT = 5
-
-
-def held_out_share(pictures: Any, validation_split: float) -> Any:
-    """The share of so many pictures that is held out. pictures: a number, or an array of them, 0 or more."""
-    counts = np.maximum(pictures, 1)
-    return np.maximum(validation_split, np.minimum(LEAST_HELD_OUT, counts // 2) / counts)
 
 
 @dataclass(frozen=True)
@@ -89,7 +81,7 @@ class SegmenterPlan:
 
     @property
     def _held_out(self) -> float:
-        return max(1.0, self.pairs * float(held_out_share(self.pairs, self.options.validation_split)))
+        return float(Wanted(self.options.validation_split, LEAST_HELD_OUT).of(self.pairs))
 
     @property
     def _size(self) -> float:

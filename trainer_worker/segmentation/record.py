@@ -105,6 +105,7 @@ def describe_model(trained: TrainedSegmenter, scored: ScoredMasks, exports: dict
         "input": model_input(size, folders.reader.grey, tiles),
         **_output(folders.classes, size),
         "metrics": scored.headline(len(folders.pairs)),
+        "score": scored.score,
         "end_reason": trained.history.end_reason,
         "stopped_early": trained.history.end_reason is EndReason.STOPPED,
         "exports": exports,
