@@ -56,7 +56,7 @@ def build_subject(images: int, threads: int) -> Subject:
     pictures = noise.integers(0, 256, (images, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)
     reference = np.concatenate([model(part.astype(np.float32), training=False) for part in np.split(pictures, images)])
     truth = reference.argmax(-1)
-    held_out = HeldOut(pictures, reference, lambda outputs: float(np.mean(outputs.argmax(-1) == truth)))
+    held_out = HeldOut(pictures, reference, lambda outputs: float(np.mean(outputs.argmax(-1) == truth)), "accuracy")
     calibration = noise.integers(0, 256, (CALIBRATION_PICTURES, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)
     return Subject(ModelToExport(model, lambda: calibration), held_out, threads)
 

@@ -67,6 +67,7 @@ REFUSAL_CODES: dict[str, int] = {
     "user_not_allowed": 403,
     "unknown_task": 404,
     "unknown_path": 404,
+    "no_report": 404,
     "method_not_allowed": 405,
     "request_timeout": 408,
     "key_reused": 409,
@@ -81,6 +82,7 @@ REFUSAL_CODES: dict[str, int] = {
     "check_failed": 503,
     "disk_nearly_full": 503,
     "not_ready": 503,
+    "report_unreadable": 503,
     "tokens_unreadable": 503,
 }
 

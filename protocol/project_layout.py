@@ -1,4 +1,4 @@
-"""The two folders that the worker makes in every project, and the link to its newest model. Pure."""
+"""The two folders that the worker makes in every project, and what in them other processes look for. Pure."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from collections.abc import Sequence
 MODELS, KEPT = "models", ".tfmodel"
 #: The link in models/ to the model that was published last.
 LATEST = "latest"
+#: A model's report for people, in its folder. The front-end serves it.
+REPORT = "report.html"
+#: A longer report is neither published nor served. Reports have 3 MB at most.
+MOST_REPORT_BYTES = 16 * 1024**2
 
 
 def worker_folder(steps: Sequence[str]) -> str:

@@ -18,9 +18,9 @@ from broker.journal_file import (
     refuse_unreadable,
     refuse_vanished,
 )
+from conf.directory import Directory
 from conf.settings import Settings
 from protocol.project_layout import MODELS
-from trainer_worker.project.directory import Directory
 from trainer_worker.project.model_files import MANIFEST
 
 #: The search for models looks at no more than this many projects in a data root, and models in a project.

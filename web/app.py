@@ -26,6 +26,8 @@ from web.forecaster import Forecaster
 from web.json_handler import JsonHandler, Services
 from web.listener import MAX_HEADER_BYTES, Listener
 from web.publications import Publications
+from web.report_file import ReportFiles
+from web.report_handler import TaskReportHandler
 from web.request_lines import shown
 from web.task_cache import TaskCache
 from web.token_gate import TokenGate
@@ -46,6 +48,7 @@ def make_services(settings: Settings, requests: BrokerRequests, pulse: BrokerPul
         cache=cache,
         forecaster=Forecaster(cache, lambda: pulse.tick),
         checks=FolderChecks(CHECKER, web.allowed_roots()),
+        reports=ReportFiles(web.allowed_roots()),
         rules=DoorRules(web.host, web.allowed_hosts, web.allowed_origins, web.max_body_bytes),
         gate=TokenGate(settings.token_file, needed=web.host not in LOOPBACK_HOSTS and not web.allow_anonymous),
     )
@@ -59,6 +62,7 @@ def make_server(services: Services) -> HTTPServer:
             (r"/", handlers.TaskHandler, given),
             (r"/v1/tasks/([^/]+)", handlers.TaskDetailHandler, given),
             (r"/v1/tasks/([^/]+)/stop", handlers.TaskStopHandler, given),
+            (r"/v1/tasks/([^/]+)/report", TaskReportHandler, given),
             (r"/v1/check", handlers.CheckHandler, given),
             (r"/v1/workers", handlers.WorkersHandler, given),
             (r"/healthz", handlers.HealthHandler, given),

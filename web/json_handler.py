@@ -22,6 +22,7 @@ from web.door_rules import DoorRules
 from web.folder_check import FolderChecks
 from web.forecaster import Forecaster
 from web.refusal import Refusal
+from web.report_file import ReportFiles
 from web.request_lines import shown
 from web.task_cache import Entry, TaskCache
 from web.token_gate import ANYBODY, Caller, TokenGate
@@ -47,6 +48,7 @@ class Services(msgspec.Struct, frozen=True):
     cache: TaskCache
     forecaster: Forecaster
     checks: FolderChecks
+    reports: ReportFiles
     rules: DoorRules
     gate: TokenGate
 

@@ -19,6 +19,7 @@ from trainer_worker.exporting.writers import ModelToExport
 from trainer_worker.layouts.picture_index import PictureIndex
 from trainer_worker.layouts.tree import walk
 from trainer_worker.pictures.images import PictureReader, read_rgb
+from trainer_worker.publishing.model_input import model_input
 from trainer_worker.publishing.publish import Publication
 
 HELD_OUT = 4
@@ -52,16 +53,16 @@ def train(attempt: Attempt) -> TrainingResult:
             "warnings": warnings,
         }
         manifest = {
-            "input": {"shape": [None, side, side, 3], "dtype": "float32", "range": [0, 255], "channels": "RGB"},
+            "input": model_input(side, reader.grey),
             "output": {"shape": [None, 1], "dtype": "float32", "meaning": "brightness of the picture"},
             "metrics": result,
             "end_reason": EndReason.CONVERGED,
-            "exports": exports.report(1 - result["mean_error"]),
+            "exports": exports.report(),
             "warnings": warnings,
         }
         return metrics, manifest
 
-    proof = HeldOut(held_out, predicted, lambda outputs: 1 - _mean_error(outputs, held_out_truth))
+    proof = HeldOut(held_out, predicted, lambda outputs: 1 - _mean_error(outputs, held_out_truth), "closeness")
     chosen = ChosenBackbone(_NO_BACKBONE, "Brightness needs no pretrained network.")
     source = ModelToExport(model, lambda: pictures[HELD_OUT:])
     publication = Publication(KIND, source, chosen, [LABEL], proof, describe)

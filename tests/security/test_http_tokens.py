@@ -70,6 +70,7 @@ def test_another_users_task_looks_like_none(
         ("GET", "/v1/tasks/{}"),
         ("DELETE", "/v1/tasks/{}"),
         ("POST", "/v1/tasks/{}/stop"),
+        ("GET", "/v1/tasks/{}/report"),
     ]
     for method, path in calls:
         theirs = programs.call(method, path.format(other), sent=anna)

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
+from conf.directory import Directory
 from protocol.errors import FailureClass
 from protocol.task import TaskSpec
 from tests.sample_tasks import hex_id, make_spec
 from tests.security.exchanges import swap_for_a_link, swap_for_another, swap_parent_for_a_link
 from tests.security.project_worker import ProjectWorker, make_project, spec_of
-from trainer_worker.project.directory import Directory
 from trainer_worker.project.retention import STALE_AFTER_S, discard_task
 
 SECRET = "a file of another user"

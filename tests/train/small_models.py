@@ -110,7 +110,7 @@ class Trained:
         return float(np.mean(decided == self.truth))
 
     def check(self, files: dict[str, Path], on_step: Callable[[float], None] = nothing) -> Exports:
-        with ExportChecks(HeldOut(self.inputs, self.reference, self.score), THREADS) as checks:
+        with ExportChecks(HeldOut(self.inputs, self.reference, self.score, "accuracy"), THREADS) as checks:
             for name, path in files.items():
                 checks.begin(name, path)
             return checks.finish(on_step)

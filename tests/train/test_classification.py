@@ -159,7 +159,7 @@ def test_the_metrics_agree_with_each_other(trained: TrainingResult) -> None:
     assert [entry["support"] for entry in metrics["per_class"]] == confusion.sum(axis=1).tolist() == [6] * 10
     losses = [epoch["loss"] for epoch in metrics["history"]]
     assert losses[-1] < losses[0] / 2
-    assert all(0.0 <= epoch["accuracy"] <= 1.0 for epoch in metrics["history"])
+    assert all(0.0 <= epoch["training_accuracy"] <= 1.0 for epoch in metrics["history"])
 
 
 def test_the_exported_files_name_the_held_out_images(trained: TrainingResult, project: Path) -> None:
@@ -211,7 +211,7 @@ def test_progress_is_reported_all_along(trained: TrainingResult, reporter: Recor
         assert fractions == sorted(fractions), phase
         assert 0.0 <= fractions[0] <= fractions[-1] <= 1.0
     assert [number for number, _ in reporter.epochs] == list(range(1, len(reporter.epochs) + 1))
-    assert set(reporter.epochs[0][1]) == {"loss", "accuracy"}
+    assert set(reporter.epochs[0][1]) == {"loss", "training_accuracy"}
 
 
 def test_the_same_seed_gives_the_same_model_and_another_does_not(

@@ -215,7 +215,7 @@ def made_up(name: str, score: float, flagged: str = "") -> ExportCheck:
     ],
 )
 def test_the_file_to_hand_out_is_float32_tflite_or_the_best(checks: list[Any], chosen: str) -> None:
-    assert Exports([made_up(*check) for check in checks], []).model_file() == chosen
+    assert Exports([made_up(*check) for check in checks], [], "accuracy", 0.9, 10).model_file() == chosen
 
 
 def test_a_cancel_ends_export_and_check(trained: Trained, tmp_path: Path) -> None:
@@ -234,7 +234,7 @@ def test_unknown_names_and_empty_inputs_are_refused(trained: Trained, tmp_path: 
     with pytest.raises(ValueError, match=r"model\.h5"):
         load_predictor(tmp_path / "model.h5", threads=THREADS)
     with pytest.raises(ValueError, match="0 held-out"):
-        HeldOut(trained.inputs[:0], trained.reference[:0], trained.score)
+        HeldOut(trained.inputs[:0], trained.reference[:0], trained.score, "accuracy")
 
 
 def test_exporting_twice_gives_the_same_tflite_file(trained: Trained, tmp_path: Path) -> None:

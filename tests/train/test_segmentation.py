@@ -180,7 +180,7 @@ def test_the_folder_is_complete(trained: tuple[TrainingResult, RecordingReporter
     assert sum(metrics["images"].values()) == 30
     assert sum(map(sum, metrics["confusion_matrix"])) == metrics["images"]["held_out"] * SIDE * SIDE
     assert metrics["history"][-1]["loss"] < metrics["history"][0]["loss"]
-    assert 0 <= metrics["history"][0]["dice"] < metrics["history"][-1]["dice"] <= 1
+    assert 0 <= metrics["history"][0]["training_dice"] < metrics["history"][-1]["training_dice"] <= 1
 
 
 def test_the_app_pack_gives_what_it_says_and_its_check_finds_damage(

@@ -126,6 +126,10 @@ def test_a_segmenter_of_a_budget_has_a_first_model_too(
     assert watcher.phases[watcher.phases.index("first_check") + 1 :][0] == "train"
     assert manifest_of(folder)["interim"] is False
     assert first["exports"]["pictures"] <= 3
+    name = "dice_of_squares" if tiles else "dice"  # the first model for tiles is not scored on whole pictures
+    assert name in first["metrics"]
+    assert ("dice" in first["metrics"]) == (tiles == 0)
+    assert "dice" in manifest_of(folder)["metrics"]
     assert manifest_of(folder)["exports"]["pictures"] >= 5
 
 

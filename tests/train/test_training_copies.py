@@ -160,7 +160,7 @@ def test_a_checkpoint_can_be_used_by_a_machine_of_another_kind(tmp_path: Path, m
     decoder, _ = decoder_with_features()
     before = decoder.get_weights()
     (kept,) = tmp_path.glob(".tfmodel/tasks/*/decoder.checkpoint")
-    epochs = [{"loss": epoch["loss"], "dice": epoch["score"]} for epoch in facts_of(kept)["epochs"]]
+    epochs = [{"loss": epoch["loss"], "training_dice": epoch["score"]} for epoch in facts_of(kept)["epochs"]]
     assert len(epochs) == 2
     history = fit(decoder, tmp_path)
     assert history.epochs[:2] == epochs

@@ -22,8 +22,10 @@ from tests.picture_reading import read_rgb
 from tests.unit.small_tflite import small_tflite
 from trainer_worker.classification.kind import KIND as CLASSIFICATION
 from trainer_worker.exporting.metadata import add_metadata_buffer
+from trainer_worker.pictures.flattening import OWN_RANGES
 from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.publishing.app_pack import SNIPPETS, FinishedModel, add_app_pack, label_model
+from trainer_worker.publishing.model_input import model_input
 from trainer_worker.segmentation.kind import KIND as SEGMENTATION
 
 KINDS = {kind.train_type: kind for kind in (CLASSIFICATION, SEGMENTATION)}
@@ -54,14 +56,16 @@ def manifest(train_type: str = "classification") -> dict[str, Any]:
         "train_type": train_type,
         "seed": 1,
         "labels": LABELS if classes else ["background", "foreground"],
-        "input": {"shape": [None, SIDE, SIDE, 3], "dtype": "float32", "range": [0, 255], "channels": "RGB"},
+        "input": model_input(SIDE, OWN_RANGES),
         "output": {
             "shape": [None, 3] if classes else [None, SIDE, SIDE, 1],
             "dtype": "float32",
             "meaning": "probability",
         },
         "exports": {
+            "score_name": "held_out_accuracy",
             "trained_model_score": 0.6,
+            "pictures": 5,
             "formats": [{"file": "model.tflite", "score": 0.6, "max_difference": 1e-6}],
         },
         "backbone": {"name": "lite1", "network": "EfficientNet-Lite1", "licence": "Apache-2.0"},
@@ -90,8 +94,8 @@ def metrics(train_type: str = "classification") -> dict[str, Any]:
             {"file": f"images/{name}.jpg", "dice": dice}
             for name, dice in zip("abcde", (0.9, 0.1, 0.5, 0.7, 0.8), strict=True)
         ]
-        final = {"dice": 0.6, "iou": 0.5}
-        return both | {"held_out": held_out, "final": final, "baseline": {"all_foreground_dice": 0.2}}
+        score = {"name": "dice", "value": 0.6, "low": 0.31, "high": 0.87, "pictures": 5, "sentence": "Too few to tell."}
+        return both | {"held_out": held_out, "score": score, "baseline": {"all_foreground_dice": 0.2}}
     return both | {
         "held_out": HELD_OUT,
         "score": {"value": 0.6, "low": 0.23, "high": 0.88, "right": 3, "pictures": 5, "enough": False}
@@ -382,8 +386,8 @@ def test_the_card_says_how_sure_the_model_is(project: Path) -> None:
 def test_the_card_of_a_segmenter_names_its_worst_pictures(project: Path) -> None:
     card = unpacked(pack(project, "segmentation")[0])["MODEL_CARD.md"].decode()
 
-    assert "**Dice 0.600, IoU 0.500**" in card
+    assert "Too few to tell." in card
+    assert "**Dice 0.600**, the mean of 5 held-out pictures" in card
     assert "Half of the held-out pictures lie between 0.50 and 0.80, the middle one at 0.70." in card
     assert card.index("images/b.jpg: 0.10") < card.index("images/c.jpg: 0.50")
-    low, high = (float(number) for number in re.findall(r"between \*\*([\d.]+) and ([\d.]+)\*\*", card)[0])
-    assert 0.1 <= low < 0.6 < high <= 0.9
+    assert "between **0.31 and 0.87**" in card  # the figures of metrics.json

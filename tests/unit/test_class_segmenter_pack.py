@@ -37,7 +37,16 @@ def files(project: Path) -> dict[str, bytes]:
     del said["threshold"]
     said |= {"labels": LABELS, "output": {**said["output"], "shape": [None, SIDE, SIDE, 3]}}
     per_class = {
-        name: {"dice": 0.5, "iou": 0.4, "pixels": pixels} for name, pixels in zip(LABELS, (9, 8, 0), strict=True)
+        name: {
+            "dice": 0.5,
+            "iou": 0.4,
+            "pixels": pixels,
+            "dice_low": 0.1 if pixels else None,
+            "dice_high": 0.8 if pixels else None,
+            "pictures": pixels // 2,
+            "verdict": "not enough to tell",
+        }
+        for name, pixels in zip(LABELS, (9, 8, 0), strict=True)
     }
     scores = {**metrics("segmentation"), "per_class": per_class}
     add_app_pack(FinishedModel(KIND, folder, said, scores, UserFiles.at(project)), lambda: by_colour, DAY)
@@ -62,8 +71,8 @@ def test_card_and_specification_speak_of_the_classes(files: dict[str, bytes]) ->
     assert "threshold" not in output
     card = files["MODEL_CARD.md"].decode()
     assert "which of 3 classes it shows: background, red, blue \\| sky." in card
-    assert "| red | 0.500 | 0.400 |" in card
-    assert "| blue \\| sky | not tested | not tested |" in card
+    assert "| red | 4 | 0.500 | 0.10 to 0.80 not enough to tell | 0.400 |" in card
+    assert "| blue \\| sky | 0 | not tested | | not tested |" in card
     assert "foreground" not in card
 
 

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from conf.directory import Directory
 from protocol.errors import TrainingError
 from tests.project_folders import open_project, read_manifest
 from tests.sample_tasks import hex_id
 from trainer_worker.attempt.work_folder import work_folder
-from trainer_worker.project.directory import Directory
 from trainer_worker.project.json_text import json_text
 from trainer_worker.project.model_folder import ModelFolder
 from trainer_worker.project.models import AlreadyPublishedError, finished_model

@@ -245,7 +245,7 @@ def _learner(tail: Any, features: LabelledFeatures, drawing: Drawing) -> Learner
         optimizer=optimizer,
         batches=functools.partial(drawing.batches, features, labels),
         step=_compile_step(tail, optimizer),
-        score_name="accuracy",
+        score_name="training_accuracy",
         score_of=lambda counts: float(counts[0] / counts[1]),
         breaks_above=DIVERGED_ABOVE * math.log(labels),
     )

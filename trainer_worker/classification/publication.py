@@ -13,7 +13,13 @@ from trainer_worker.classification.confidence import measure_confidence
 from trainer_worker.classification.dataset import Dataset
 from trainer_worker.classification.kind import KIND
 from trainer_worker.classification.record import TrainedClassifier, describe_model, describe_training
-from trainer_worker.classification.scores import ClassScores, Predictions, accuracy, score_classes
+from trainer_worker.classification.scores import (
+    HELD_OUT_ACCURACY,
+    ClassScores,
+    Predictions,
+    accuracy,
+    score_classes,
+)
 from trainer_worker.exporting.checks import Exports, HeldOut
 from trainer_worker.exporting.temperature import at_temperature
 from trainer_worker.exporting.writers import ModelToExport
@@ -37,12 +43,13 @@ def publish_classifier(
 
     def describe(exports: Exports, warnings: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
         described = dataclasses.replace(trained, warnings=[*scores.warnings(), *trained.warnings, *warnings])
-        report = exports.report(score(evaluation.held_out))
+        report = exports.report()
         metrics, manifest = describe_training(described, scores, report), describe_model(described, scores, report)
         return metrics | confidence.report(), manifest | confidence.facts()
 
     side_px = trained.classifier.model.input_shape[1]
-    proof = HeldOut(_pictures(data, split.held_out, side_px), evaluation.held_out, score)
+    pictures = _pictures(data, split.held_out, side_px)
+    proof = HeldOut(pictures, evaluation.held_out, score, HELD_OUT_ACCURACY)
     calibration = functools.partial(_pictures, data, _spread(split.train), side_px)
     source = ModelToExport(trained.classifier.model, calibration)
     publication = Publication(KIND, source, trained.chosen, labels, proof, describe)

@@ -14,6 +14,7 @@ from trainer_worker.classification.kind import KIND
 from trainer_worker.classification.scores import ClassScores
 from trainer_worker.classification.splitting import Partition
 from trainer_worker.optimization.epochs import History
+from trainer_worker.publishing.model_input import model_input
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,9 +105,8 @@ def describe_model(trained: TrainedClassifier, scores: ClassScores, exports: dic
     """What the manifest says of a classifier besides what it says of every model."""
     data, history = trained.data, trained.history
     side, labels = trained.classifier.model.input_shape[1], list(data.folders.labels)
-    expected = {"shape": [None, side, side, 3], "dtype": "float32", "range": [0, 255], "channels": "RGB"}
     return {
-        "input": {**expected, "grey_scale": data.folders.reader.grey.facts},
+        "input": model_input(side, data.folders.reader.grey),
         "output": {"shape": [None, len(labels)], "dtype": "float32", "meaning": "calibrated probability of each label"},
         "metrics": headline(scores, data),
         "score": describe_score(scores, trained.evaluation),

@@ -20,6 +20,8 @@ WIDEST_OF_CLASS = 0.4
 #: The same for the accuracy. With nine of ten right it takes 40 pictures to be narrower.
 WIDEST = 0.2
 NOT_ENOUGH = "not enough to tell"
+#: The name of the accuracy that exported files are compared by: of the published model on its held-out pictures.
+HELD_OUT_ACCURACY = "held_out_accuracy"
 #: Classes that a warning names.
 MOST_NAMED = 8
 

@@ -39,12 +39,14 @@ class HeldOut:
     """The held-out pictures and the outputs that every file must reproduce on them.
 
     pictures: uint8 (n, S, S, 3), n >= 1. reference: the trained model's outputs (n, ...), probabilities.
-    score: computes the task's score from such outputs.
+    score: computes a score of the task from such outputs. score_name: what it is called wherever it is told. It is the
+    name of the model's headline only if it is the same number (docs/results.md, "Names of scores").
     """
 
     pictures: npt.NDArray[np.uint8]
     reference: Outputs
     score: Callable[[Outputs], float]
+    score_name: str
 
     def __post_init__(self) -> None:
         if not len(self.pictures) or len(self.pictures) != len(self.reference):
@@ -82,10 +84,17 @@ class Unwritten:
 
 @dataclass(frozen=True)
 class Exports:
-    """The result of an export: the checks of the files, and the formats that could not be written."""
+    """The result of an export: the checks of the files, and the formats that could not be written.
+
+    score_name, trained_model_score, pictures: the score of the trained model, which every file should reach, and the
+    number of pictures that it comes from.
+    """
 
     checks: list[ExportCheck]
     unwritten: list[Unwritten]
+    score_name: str
+    trained_model_score: float
+    pictures: int
 
     def model_file(self) -> str:
         """The file to hand to the user: float32 TFLite, or else the one with the best score; never a flagged one."""
@@ -98,10 +107,12 @@ class Exports:
         flagged = [f"{check.file}: {check.flagged}" for check in self.checks if check.flagged]
         return [*flagged, *(f"{missing.format} was not exported: {missing.reason}" for missing in self.unwritten)]
 
-    def report(self, trained_model_score: float) -> dict[str, Any]:
+    def report(self) -> dict[str, Any]:
         """For manifest.json and metrics.json."""
         return {
-            "trained_model_score": trained_model_score,
+            "score_name": self.score_name,
+            "trained_model_score": self.trained_model_score,
+            "pictures": self.pictures,
             "formats": [dataclasses.asdict(check) for check in self.checks],
             "not_written": [dataclasses.asdict(missing) for missing in self.unwritten],
         }
@@ -154,6 +165,9 @@ class ExportChecks:
         return Exports(
             [result for result in results if isinstance(result, ExportCheck)],
             [*unwritten, *(result for result in results if isinstance(result, Unwritten))],
+            self._held_out.score_name,
+            self._reference_score,
+            len(self._held_out.pictures),
         )
 
     def _check(self, name: str, path: Path) -> ExportCheck | Unwritten:

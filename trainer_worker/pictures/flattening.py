@@ -20,6 +20,8 @@ BAND_BYTES_OF_PIXEL = 40
 
 #: The usual ranges of grey values in files with more than 8 bits: 8, 10, 12, 14, 16 and 31 bits.
 GREY_RANGES = (255.0, 1023.0, 4095.0, 16383.0, 65535.0, 2147483647.0)
+#: Those of fractions.
+FLOAT_RANGES = (1.0, *GREY_RANGES)
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ def white_for(brightest_value: float, floats: bool) -> float:
     of one camera stay comparable. The file type's range alone is not enough: pictures of cameras that write 12 bits
     into 16 would be nearly black. Floats that stay within 0..1 have that range.
     """
-    ranges = (1.0, *GREY_RANGES) if floats else GREY_RANGES
+    ranges = FLOAT_RANGES if floats else GREY_RANGES
     return next((limit for limit in ranges if brightest_value <= limit), brightest_value)
 
 

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import errno
 import functools
-import os
 import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-from conf.machine import running_system
+from conf.directory import Directory
+from conf.posted_folder import Obstacle, PostedFolderError, open_posted_folder
 from protocol.bounds import refuse_other_than_task_id
 from protocol.errors import TrainingError, is_disk_full
-from protocol.project_layout import KEPT, MODELS, worker_folder
+from protocol.project_layout import KEPT, MODELS
 from protocol.task import TaskSpec
 from trainer_worker.pictures.user_files import UserFiles
-from trainer_worker.project.directory import Directory
-
-#: For the folders on the way. O_PATH needs no right to list them.
-_STEP_FLAGS = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_LAST_STEP_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class ProjectFolder:
@@ -127,60 +122,38 @@ class ProjectFolder:
 def admit(spec: TaskSpec, allowed_roots: Sequence[Path]) -> ProjectFolder:
     """Open the project folder of a task. It must be the folder that the front-end saw when the task was posted.
 
-    allowed_roots: from the worker's own settings, absolute and with links resolved. The message is not trusted.
-    Raises TrainingError project_dir_missing, project_dir_changed or project_dir_not_writable, and ValueError for
-    something that is not a task id.
+    allowed_roots: see open_posted_folder. Raises TrainingError project_dir_missing, project_dir_changed or
+    project_dir_not_writable, and ValueError for something that is not a task id.
     """
     refuse_other_than_task_id(spec.task_id)
     path = Path(spec.project_path)
-    roots_above = [root for root in allowed_roots if path != root and path.is_relative_to(root)]
-    root = max(roots_above, key=lambda root: len(root.parts), default=None)
-    if root is None or ".." in path.parts or "\0" in spec.project_path:
-        roots = ", ".join(map(str, allowed_roots))
-        raise TrainingError(
-            "project_dir_changed",
-            f"projectDir {path} does not lie inside a folder that the worker may use ({roots}), so nothing was read or "
-            "written; set [worker] data_roots on the worker's machine, and post the task again.",
-        )
-    if inside := worker_folder(path.relative_to(root).parts):
-        raise _changed(f"projectDir {path} lies in {inside}/, where the worker keeps what belongs to a project")
     try:
-        directory = _walk(root, path.relative_to(root).parts)
-    except FileNotFoundError as error:
-        raise _missing(path) from error
-    except PermissionError as error:
-        sentence = f"The worker may not open {path}; give its user the right to read and write there."
-        raise TrainingError("project_dir_not_writable", sentence) from error
-    except OSError as error:
-        if error.errno not in (errno.ENOTDIR, errno.ELOOP):
-            raise
-        raise _changed(f"{path} now leads through a link or a file") from error
-    if not _is_the_one_seen(directory.own_status(), spec):
-        directory.close()
-        raise _changed(f"{path} is not the folder that was there when the task was posted")
-    return ProjectFolder(path, directory)
+        return ProjectFolder(path, open_posted_folder(spec, allowed_roots))
+    except PostedFolderError as error:
+        raise _refusal(path, error, allowed_roots) from error
 
 
-def _walk(root: Path, steps: Sequence[str]) -> Directory:
-    """Open the folder below an allowed root. Each step is relative to the folder before, so no link is followed."""
-    descriptor = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    for number, step in enumerate(steps, start=1):
-        flags = _LAST_STEP_FLAGS if number == len(steps) else _STEP_FLAGS
-        try:
-            below = os.open(step, flags, dir_fd=descriptor)
-        finally:
-            os.close(descriptor)
-        descriptor = below
-    return Directory(descriptor)
-
-
-def _is_the_one_seen(status: os.stat_result, spec: TaskSpec) -> bool:
-    """Whether this is the folder that the front-end saw. Device numbers differ between systems, so they are compared
-    only if the front-end runs on the same one."""
-    if not spec.seen_inode:
-        return True
-    same_device = spec.seen_on != running_system() or spec.seen_device == str(status.st_dev)
-    return same_device and spec.seen_inode == str(status.st_ino)
+def _refusal(path: Path, error: PostedFolderError, allowed_roots: Sequence[Path]) -> TrainingError:
+    match error.obstacle:
+        case Obstacle.OUTSIDE_ROOTS:
+            roots = ", ".join(map(str, allowed_roots))
+            return TrainingError(
+                "project_dir_changed",
+                f"projectDir {path} does not lie inside a folder that the worker may use ({roots}), so nothing was "
+                "read or written; set [worker] data_roots on the worker's machine, and post the task again.",
+            )
+        case Obstacle.OF_THE_WORKER:
+            inside = f"{error.inside}/"
+            return _changed(f"projectDir {path} lies in {inside}, where the worker keeps what belongs to a project")
+        case Obstacle.MISSING:
+            return _missing(path)
+        case Obstacle.FORBIDDEN:
+            sentence = f"The worker may not open {path}; give its user the right to read and write there."
+            return TrainingError("project_dir_not_writable", sentence)
+        case Obstacle.REDIRECTED:
+            return _changed(f"{path} now leads through a link or a file")
+        case Obstacle.REPLACED:
+            return _changed(f"{path} is not the folder that was there when the task was posted")
 
 
 def _folder_below(directory: Directory, name: str, make: bool) -> Directory:

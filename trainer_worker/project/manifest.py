@@ -11,10 +11,10 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from conf.directory import Directory
 from protocol.bounds import TaskId
 from protocol.data_report import DataReport
 from protocol.end_reason import EndReason
-from trainer_worker.project.directory import Directory
 from trainer_worker.project.model_files import FILES, MANIFEST, is_model_file
 
 #: A manifest of a thousand classes with a warning for each has 0.2 MB, and a TFLite file has at most 2 GB.

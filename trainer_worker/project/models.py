@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from conf.directory import Directory
 from protocol.bounds import is_task_id
 from protocol.project_layout import MODELS
 from protocol.task import Trained
 from trainer_worker.pictures.contents import sha256_of
-from trainer_worker.project.directory import Directory
 from trainer_worker.project.folder import ProjectFolder
 from trainer_worker.project.manifest import ForeignManifestError, ListedFile, Manifest, read_manifest
 from trainer_worker.project.model_files import MANIFEST

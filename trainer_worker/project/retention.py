@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from conf.directory import Directory
 from protocol.bounds import is_task_id, refuse_other_than_task_id
 from protocol.errors import TrainingError
 from protocol.project_layout import LATEST
 from protocol.task import TaskSpec
 from trainer_worker.project.checkpoints import Checkpoints
-from trainer_worker.project.directory import Directory
 from trainer_worker.project.feature_cache import trim_features
 from trainer_worker.project.folder import ProjectFolder, admit
 from trainer_worker.project.model_folder import PARTIAL

@@ -100,7 +100,7 @@ def _contents(model: FinishedModel, predict: Predictor, date: datetime.date) -> 
     manifest = model.manifest
     side_px = manifest["input"]["shape"][1]
     picked = model.presentation.samples.pick(model.metrics["held_out"])
-    grey, folder = scale_of(manifest["input"].get("grey_scale", {})), model.pictures.project_dir
+    grey, folder = scale_of(manifest["input"]["grey_scale"]), model.pictures.project_dir
     reader = PictureReader(model.pictures, grey=grey)
     pictures = np.stack([read_rgb(reader, folder / entry["file"], (side_px, side_px)) for entry in picked])
     tflite = (model.folder / FILES["tflite"]).read_bytes()
@@ -130,9 +130,9 @@ def _samples(
 
 
 def _input_spec(model: FinishedModel, names: tuple[str, str]) -> dict[str, Any]:
-    """What a program must know to use the model. Pictures are prepared as in pictures/images.py."""
+    """What a program must know to use the model. Of its input, the same as the manifest says."""
     manifest = model.manifest
-    side_px, shape = manifest["input"]["shape"][1], manifest["output"]["shape"]
+    shape = manifest["output"]["shape"]
     output: dict[str, Any] = {
         "name": names[1],
         "shape": [1, *shape[1:]],
@@ -145,24 +145,10 @@ def _input_spec(model: FinishedModel, names: tuple[str, str]) -> dict[str, Any]:
         "model": "model.tflite",
         "trainType": manifest["train_type"],
         "input": {
+            **manifest["input"],
             "name": names[0],
-            "shape": [1, side_px, side_px, 3],
+            "shape": [1, *manifest["input"]["shape"][1:]],
             "layout": "batch, row, column, channel",
-            "dtype": manifest["input"]["dtype"],
-            "channels": manifest["input"]["channels"],
-            "range": manifest["input"]["range"],
-            "normalization": "none; the model does it itself",
-        },
-        "picture": {
-            "orientation": "upright: the EXIF orientation is applied",
-            "transparency": "laid on white",
-            "fit": "squashed: the whole picture is scaled to the square without cropping, so its aspect ratio changes",
-            "filter": "bilinear with antialiasing, as Pillow's BILINEAR, so every pixel of a large photo counts. "
-            "Phones often scale without antialiasing, which skips pixels; first halve the photo until it is near the "
-            "size",
-            "grey_white": manifest["input"].get("grey_scale", {}),
-            "jpeg": "photos much larger than the input were decoded at a half, quarter or eighth of their size, which "
-            "changes a pixel by less than one of 255 grey levels on average",
         },
         "output": output,
     }

@@ -15,6 +15,11 @@ from trainer_worker.publishing.kind import Card
 
 #: How many confusions, worst pictures and warnings the card names at most. metrics.json has all of them.
 NAMED = 5
+#: How a picture becomes the input, by the word that the manifest has for it.
+_FITS = {
+    "squash": "the whole picture, squashed into the square",
+    "tiles": "squares of the picture at its own resolution (the snippets for phones and the web take one square)",
+}
 #: With fewer held-out pictures than this, the card warns that the score is rough.
 FEW_PICTURES = 30
 
@@ -50,7 +55,7 @@ def _head(card: Card, manifest: dict[str, Any], made_on: datetime.date) -> str:
 | trainType | {manifest["train_type"]} |
 | made | {made_on.isoformat()} by TFModel, TensorFlow {versions["tensorflow"]} |
 | network | {cell(manifest["backbone"]["network"])}, pretrained on ImageNet, with layers for this task |
-| input | {side} x {side} pixels, RGB, 0 to 255; see `input_spec.json` |
+| input | {side} x {side} pixels, RGB, 0 to 255: {_FITS[manifest["input"]["fit"]]}; see `input_spec.json` |
 | seed | {manifest["seed"]} |"""
 
 
@@ -82,13 +87,14 @@ def _checks(manifest: dict[str, Any], samples: Sequence[dict[str, Any]]) -> str:
         for check in manifest["exports"]["formats"]
     ]
     rows = "\n".join(formats)
-    score = manifest["exports"]["trained_model_score"]
+    name, score = manifest["exports"]["score_name"], manifest["exports"]["trained_model_score"]
     files = "\n".join(f"- `samples/{number}.png`: {cell(e['file'])}" for number, e in enumerate(samples, start=1))
     return f"""## How it was checked
 
-Each exported file was loaded again from disk and run on all held-out pictures. The trained model scores {score:.4f}:
+Each exported file was loaded again from disk and run on {manifest["exports"]["pictures"]} held-out pictures, or
+squares of them. The trained model has a `{name}` of {score:.4f} there:
 
-| file | score | largest difference of an output |
+| file | `{name}` | largest difference of an output |
 |---|---|---|
 {rows}
 

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from trainer_worker.publishing.kind import Card
-from trainer_worker.publishing.model_card import FEW_PICTURES, NAMED, cell
-from trainer_worker.scores.intervals import bootstrap
+from trainer_worker.publishing.model_card import NAMED, cell
+from trainer_worker.segmentation.headline import DICE_OF_SQUARES
+from trainer_worker.segmentation.samples import dice_of
 
 
 def _foreground_scores(metrics: dict[str, Any]) -> list[str]:
@@ -27,30 +28,32 @@ def _class_scores(metrics: dict[str, Any]) -> list[str]:
     )
     rows = []
     for name, found in metrics["per_class"].items():
-        said = f"{found['dice']:.3f} | {found['iou']:.3f}" if found["pixels"] else "not tested | not tested"
-        rows.append(f"| {cell(name)} | {said} |")
-    table = "\n".join(["| class | Dice of all pixels | IoU of all pixels |", "|---|---|---|", *rows])
+        said = "not tested | | not tested"
+        if found["pixels"]:
+            interval = f"{found['dice_low']:.2f} to {found['dice_high']:.2f}"
+            said = f"{found['dice']:.3f} | {interval} {found['verdict']} | {found['iou']:.3f}"
+        rows.append(f"| {cell(name)} | {found['pictures']} | {said} |")
+    head = "| class | held-out pictures | Dice of all pixels | 95 % interval | IoU of all pixels |"
     text, worst = _scores(metrics, meaning)
-    return [text, table, worst]
+    return [text, "\n".join([head, "|---|---|---|---|---|", *rows]), worst]
 
 
 def _scores(metrics: dict[str, Any], meaning: str) -> list[str]:
     """meaning: explains Dice. It ends in the subject of a sentence about a model that gives all pixels one class."""
-    entries = sorted(metrics["held_out"], key=lambda entry: (entry["dice"], entry["file"]))
-    dice = [entry["dice"] for entry in entries]
-    low, high = bootstrap(dice)
-    quarter, middle, three_quarters = np.percentile(dice, (25, 50, 75))
+    entries, score = sorted(metrics["held_out"], key=lambda entry: (dice_of(entry), entry["file"])), metrics["score"]
+    unit = "squares of held-out pictures" if score["name"] == DICE_OF_SQUARES else "held-out pictures"
+    quarter, middle, three_quarters = np.percentile([dice_of(entry) for entry in entries], (25, 50, 75))
     text = f"""## How good it is
 
-**Dice {metrics["final"]["dice"]:.3f}, IoU {metrics["final"]["iou"]:.3f}**: the means of {len(dice)} held-out pictures,
-which took no part in the training. {meaning} would give {metrics["baseline"]["all_foreground_dice"]:.3f}.
+{score["sentence"]}
 
-With other pictures of the same kind, expect a mean Dice between **{low:.2f} and {high:.2f}** (95 %, bootstrap).
-Half of the held-out pictures lie between {quarter:.2f} and {three_quarters:.2f}, the middle one at {middle:.2f}."""
-    if len(dice) < FEW_PICTURES:
-        text += f"\n{len(dice)} pictures are few: take the score as a rough hint, and hold out more."
-    worst = "\n".join(f"- {cell(entry['file'])}: {entry['dice']:.2f}" for entry in entries[:NAMED])
-    return [text, f"Worst held-out pictures (Dice):\n\n{worst}"]
+**Dice {score["value"]:.3f}**, the mean of {score["pictures"]} {unit}, which took no part in the training.
+{meaning} would give {metrics["baseline"]["all_foreground_dice"]:.3f}.
+
+With other pictures of the same kind, expect a mean Dice between **{score["low"]:.2f} and {score["high"]:.2f}** (95 %,
+bootstrap). Half of the {unit} lie between {quarter:.2f} and {three_quarters:.2f}, the middle one at {middle:.2f}."""
+    worst = "\n".join(f"- {cell(entry['file'])}: {dice_of(entry):.2f}" for entry in entries[:NAMED])
+    return [text, f"Worst {unit} (Dice):\n\n{worst}"]
 
 
 FOREGROUND = Card(

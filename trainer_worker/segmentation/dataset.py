@@ -28,6 +28,7 @@ from trainer_worker.pictures.splits import Split, Wanted, given_split, stratifie
 from trainer_worker.segmentation.classes import pictures_with, rarest_class
 from trainer_worker.segmentation.copied_masks import contradicting_masks
 from trainer_worker.segmentation.folders import Cutting, Examples, MaskFolders, read_pairs
+from trainer_worker.segmentation.plan import LEAST_HELD_OUT
 
 #: Reading ends after this share of the time budget. As much time is left to train the interim model.
 READING_SHARE = INTERIM_MODEL_SHARE / 2
@@ -106,7 +107,7 @@ def split_pairs(folders: MaskFolders, present: Any, copies: Copies, options: Seg
     if (given := folders.callers_split()) is not None:
         split = given_split(rarest_class(present), copies.same_look, *given)
     else:
-        split = stratified_split(rarest_class(present), copies.together, Wanted(options.validation_split), options.seed)
+        split = own_split(present, copies.together, options)
     if not (len(split.train) and len(split.held_out)):
         raise TrainingError(
             "too_few_images",
@@ -114,6 +115,18 @@ def split_pairs(folders: MaskFolders, present: Any, copies: Copies, options: Seg
             "training and scoring each need pictures of their own. Add more.",
         )
     return split
+
+
+def own_split(present: Any, groups: Any, options: SegmentationOptions) -> Split:
+    """Hold out `validation_split` of the pictures, whole groups at a time, but of each kind LEAST_HELD_OUT or half.
+
+    The kind of a picture is its rarest class. If no kind has two pictures, kinds are not told apart.
+    """
+    rarest, wanted = rarest_class(present), Wanted(options.validation_split, LEAST_HELD_OUT)
+    split = stratified_split(rarest, groups, wanted, options.seed)
+    if len(split.held_out):
+        return split
+    return stratified_split(np.zeros_like(rarest), groups, wanted, options.seed)
 
 
 def _report(
@@ -125,8 +138,7 @@ def _report(
     if (given := folders.callers_split()) is not None:
         of_split = given_split_findings(copies, given, split)
     else:
-        apart = np.arange(len(present))
-        alone = stratified_split(rarest_class(present), apart, Wanted(options.validation_split), options.seed)
+        alone = own_split(present, np.arange(len(present)), options)
         of_split = grouping_findings(copies, alone)
     found = [
         *folders.findings,

@@ -14,6 +14,7 @@ from trainer_worker.attempt.job import PlannedStage
 from trainer_worker.attempt.stages import stage_name
 from trainer_worker.backbones.backbone import Backbone
 from trainer_worker.exporting.writing import expected_s
+from trainer_worker.pictures.splits import Wanted
 from trainer_worker.segmentation.skip_features import FEATURES_MEMORY_BYTES, VIEWS
 from trainer_worker.segmentation.unet_training import batch_size_for, planned_epochs
 
@@ -39,6 +40,9 @@ INTERIM_CHECKED = 20
 INTERIM_CHECK_START_S = 1.5
 #: Planned tiles of a picture that is scored whole. The real number is not known before the picture is read.
 TILES_SCORED = 40
+#: So many pictures score a model, and of each class if it has enough, even if validation_split asks for fewer. But
+#: never more than half of them.
+LEAST_HELD_OUT = 5
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ class SegmenterPlan:
 
     @property
     def _held_out(self) -> float:
-        return max(1.0, self.pairs * self.options.validation_split)
+        return float(Wanted(self.options.validation_split, LEAST_HELD_OUT).of(self.pairs))
 
     @property
     def _size(self) -> float:

@@ -15,6 +15,7 @@ from trainer_worker.exporting.writers import ModelToExport
 from trainer_worker.exporting.writing import CALIBRATION_PICTURES
 from trainer_worker.publishing.publish import Publication, PublishedModel
 from trainer_worker.segmentation import unet
+from trainer_worker.segmentation.headline import DICE, DICE_OF_SOME, DICE_OF_SQUARES
 from trainer_worker.segmentation.kind import KIND
 from trainer_worker.segmentation.pixel_calibration import calibrate_pixels
 from trainer_worker.segmentation.plan import INTERIM_CHECKED
@@ -25,7 +26,7 @@ from trainer_worker.segmentation.scores import MaskScores, MaskTally, score_clas
 
 def publish_segmenter(
     trained: TrainedSegmenter, attempt: Attempt, interim: bool = False
-) -> tuple[PublishedModel, MaskScores]:
+) -> tuple[PublishedModel, ScoredMasks]:
     """Returns the published model and its scores.
 
     interim: whether a better model will replace this one. Such a model is scored on few pictures, and on squares of
@@ -41,10 +42,11 @@ def publish_segmenter(
     if trained.tiles and not interim:
         attempt.stages.enter("score")
         whole = predictor.of_files(trained.data.folders, split.held_out, attempt.reporter.step)
-        scored = ScoredMasks(*_scores(whole, truth, names), split.held_out, whole=True)
+        scored = ScoredMasks(DICE, *_scores(whole, truth, names), split.held_out, own_size=True)
     else:
         pairs = zip(truth, found, strict=True)
-        scored = ScoredMasks(*_scores(pairs, truth, names), examples.owners[squares], whole=False)
+        name = DICE_OF_SQUARES if trained.tiles else DICE
+        scored = ScoredMasks(name, *_scores(pairs, truth, names), examples.owners[squares], own_size=False)
     checked_truth = truth[: len(probabilities)]
     owners = trained.data.together[examples.owners[squares]]
     calibration, probabilities = calibrate_pixels(probabilities, checked_truth, owners, attempt.job.options.seed)
@@ -53,20 +55,26 @@ def publish_segmenter(
         return score_class_masks(checked_truth, decide(outputs), names).dice
 
     def describe(exports: Exports, warnings: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-        warnings = [*scored.scores.warnings(scored.baseline), *trained.warnings, *warnings]
-        described = dataclasses.replace(trained, warnings=warnings)
-        report = {**exports.report(score(probabilities)), "pictures": len(probabilities)}
+        described = dataclasses.replace(trained, warnings=[*scored.warnings, *trained.warnings, *warnings])
+        report = exports.report()
         metrics, manifest = describe_training(described, scored, report), describe_model(described, scored, report)
         return (
             metrics | {"calibration": calibration and calibration.report()},
             manifest | {"calibration": calibration and calibration.facts()},
         )
 
-    proof = HeldOut(pictures[: len(probabilities)], probabilities, score)
+    proof = HeldOut(pictures[: len(probabilities)], probabilities, score, _name_of_proof(trained, probabilities, truth))
     source = ModelToExport(trained.model, _calibration(trained))
     publication = Publication(KIND, source, trained.chosen, names, proof, describe)
     with at_temperature(unet.logits_of(trained.model), calibration.temperature if calibration else 1.0):
-        return publication.publish(attempt, interim), scored.scores
+        return publication.publish(attempt, interim), scored
+
+
+def _name_of_proof(trained: TrainedSegmenter, probabilities: Any, truth: Any) -> str:
+    """The name of the score that exported files are compared by."""
+    if trained.tiles:
+        return DICE_OF_SQUARES
+    return DICE if len(probabilities) == len(truth) else DICE_OF_SOME
 
 
 def _calibration(trained: TrainedSegmenter) -> Callable[[], Any]:

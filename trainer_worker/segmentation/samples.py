@@ -9,12 +9,18 @@ import numpy as np
 import numpy.typing as npt
 
 from trainer_worker.publishing.kind import Answer, Entry
+from trainer_worker.segmentation.headline import DICE, DICE_OF_SQUARES
 
 
 def pick(held_out: Sequence[Entry]) -> list[Entry]:
     """The pictures with the lowest, the middle and the highest Dice."""
-    ordered = sorted(held_out, key=lambda entry: (entry["dice"], entry["file"]))
+    ordered = sorted(held_out, key=lambda entry: (dice_of(entry), entry["file"]))
     return [ordered[index] for index in sorted({0, len(ordered) // 2, len(ordered) - 1})]
+
+
+def dice_of(entry: Entry) -> float:
+    """The Dice of a held-out picture, or of a square of it."""
+    return float(entry[DICE] if DICE in entry else entry[DICE_OF_SQUARES])
 
 
 def answer_foreground(manifest: dict[str, Any], entry: Entry, output: npt.NDArray[Any]) -> Answer:

@@ -8,13 +8,16 @@ pixels do not count.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from trainer_worker.segmentation.classes import FOREGROUND_OR_NOT, UNLABELLED
+
+#: A warning names at most this many classes.
+MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class MaskScores:
     per_class: name -> {"dice", "iou", "pixels"}, over all pixels. Without any pixels 1 if none is predicted, else 0.
     confusion: pixels, rows the truth, columns the prediction, in the order of the classes.
     dice_per_image: one figure per picture.
+    counts: int64 (3, n, classes), how many pixels of each picture and class are right, true and predicted.
     """
 
     dice: float
@@ -38,18 +42,41 @@ class MaskScores:
     per_class: dict[str, dict[str, float]]
     confusion: list[list[int]]
     dice_per_image: list[float]
+    counts: Any = field(compare=False)
 
     def warnings(self, constant: MaskScores) -> list[str]:
-        """A warning if the masks are no better than a baseline that predicts the same foreground class for every pixel.
+        """What the scores say against the model.
 
-        constant: the scores of that baseline.
+        constant: the scores of a baseline that predicts the same foreground class for every pixel.
         """
-        if self.dice > constant.dice or constant.dice == 1.0:
-            return []
-        return [
-            f"The masks are no better than marking all of a picture: Dice {self.dice:.2f} against {constant.dice:.2f}. "
-            "See whether the given masks fit their pictures, add pictures, and leave learningRate as it is."
-        ]
+        found = []
+        if self.dice <= constant.dice < 1.0:
+            found.append(
+                f"The masks are no better than marking all of a picture: Dice {self.dice:.2f} against "
+                f"{constant.dice:.2f}. See whether the given masks fit their pictures, add pictures, and leave "
+                "learningRate as it is."
+            )
+        return [*found, *self._lost_classes()]
+
+    def _lost_classes(self) -> Iterator[str]:
+        """Warnings about foreground classes that held-out pictures show, and of which no pixel was found."""
+        both, true, predicted = self.counts.sum(axis=1)
+        never: list[str] = []
+        misplaced: list[str] = []
+        for number, name in enumerate(self.per_class):
+            if number and true[number] and not both[number]:
+                pictures = np.count_nonzero(self.counts[1][:, number])
+                (misplaced if predicted[number] else never).append(f"{name!r} (in {pictures})")
+        cure = "See whether its masks are right, and add pictures of it."
+        if never:
+            yield f"The model finds nothing of {_some(never)} of the held-out pictures. {cure}"
+        if misplaced:
+            yield f"The model marks only wrong pixels as {_some(misplaced)} of the held-out pictures. {cure}"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more
 
 
 def score_masks(truth: Any, predicted: Any) -> MaskScores:
@@ -106,6 +133,7 @@ class MaskTally:
             },
             confusion=self._confusion.tolist(),
             dice_per_image=[float(value) for value in dice_per_image],
+            counts=np.stack([both, true, found]),
         )
 
 

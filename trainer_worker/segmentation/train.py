@@ -27,7 +27,7 @@ from trainer_worker.segmentation.folders import scan_mask_folders
 from trainer_worker.segmentation.interim_model import InterimModel
 from trainer_worker.segmentation.plan import SegmenterPlan
 from trainer_worker.segmentation.publication import publish_segmenter
-from trainer_worker.segmentation.record import TrainedSegmenter, headline
+from trainer_worker.segmentation.record import TrainedSegmenter
 from trainer_worker.segmentation.skip_features import FEATURES_MEMORY_BYTES, SkipFeatures
 from trainer_worker.segmentation.unet_training import MaskedFeatures, fit_decoder
 
@@ -65,11 +65,11 @@ def train(attempt: Attempt) -> TrainingResult:
         history.was_cut_short()
     data.warnings.extend(history.warnings(options.learning_rate))
 
-    published, scores = publish_segmenter(dataclasses.replace(trained, history=history), attempt)
+    published, scored = publish_segmenter(dataclasses.replace(trained, history=history), attempt)
     stages.leave()
     return TrainingResult(
         model_path=published.path,
-        metrics=headline(scores, len(folders.pairs)),
+        metrics=scored.headline(len(folders.pairs)),
         stage_seconds=stages.seconds,
         end_reason=history.end_reason,
         warnings=published.warnings,

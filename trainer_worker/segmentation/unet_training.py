@@ -119,7 +119,7 @@ def _learner(copy: Any, data: MaskedFeatures, options: TrainingOptions) -> Learn
         optimizer=optimizer,
         batches=functools.partial(data.batches, steps_of_epoch(len(data.rows), options)),
         step=_training_step(copy, optimizer, loss_for(copy, data.masks, data.rows)),
-        score_name="dice",
+        score_name="training_dice",
         score_of=lambda tally: float(2 * tally[0] / max(1, tally[1])),
     )
 

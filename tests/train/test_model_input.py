@@ -1,0 +1,128 @@
+"""Whoever has a published folder alone gets the outputs that we got, for odd files of pictures as well.
+
+Only manifest.json and model.tflite are used: Pillow reads the picture (tests/plain_reading.py), and the interpreter of
+TensorFlow Lite runs the model.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image, ImageOps
+
+from protocol.options import ClassificationOptions, SegmentationOptions
+from tests import plain_reading
+from tests.odd_pictures import scene, write_odd_pictures
+from tests.project_folders import attempt_in
+from trainer_worker.classification import train as classification
+from trainer_worker.segmentation import train as segmentation
+from trainer_worker.segmentation.classes import UNLABELLED
+from trainer_worker.segmentation.scores import MaskTally
+
+SIDE = 64
+#: Of a probability, and of a picture's Dice. Runtimes round differently.
+TOLERANCE = 0.002
+
+
+class Published:
+    """A model's folder, as a stranger has it."""
+
+    def __init__(self, folder: Path, project: Path) -> None:
+        self.manifest = json.loads((folder / "manifest.json").read_text())
+        self.metrics = json.loads((folder / "metrics.json").read_text())
+        self.input = self.manifest["input"]
+        self._project = project
+        self._interpreter = tf.lite.Interpreter(str(folder / "model.tflite"), num_threads=1)
+        self._interpreter.allocate_tensors()
+
+    def outputs(self, file: str) -> Any:
+        picture = plain_reading.read(self._project / file, self.input)
+        return plain_reading.outputs(picture, self.input, self._run)
+
+    def _run(self, picture: Any) -> Any:
+        inputs, outputs = self._interpreter.get_input_details()[0], self._interpreter.get_output_details()[0]
+        self._interpreter.set_tensor(inputs["index"], picture[np.newaxis].astype(np.float32))
+        self._interpreter.invoke()
+        return self._interpreter.get_tensor(outputs["index"])[0]
+
+
+def odd_project(project: Path, mask_of: Callable[[Image.Image], Image.Image]) -> Path:
+    """Every odd picture, and its mask beside it."""
+    (project / "masks").mkdir(parents=True)
+    for path in write_odd_pictures(project / "images"):
+        with Image.open(path) as image:
+            upright = ImageOps.exif_transpose(image)
+        mask_of(upright).save(project / "masks" / f"{path.stem}.png")
+    return project
+
+
+def half(upright: Image.Image) -> Image.Image:
+    mask = Image.new("L", upright.size)
+    mask.paste(255, (0, 0, upright.width // 2, upright.height))
+    return mask
+
+
+def thirds(upright: Image.Image) -> Image.Image:
+    mask = Image.new("L", upright.size, UNLABELLED)
+    for number in range(3):
+        mask.paste(number, (0, number * upright.height // 3, upright.width, (number + 1) * upright.height // 3))
+    return mask
+
+
+def test_a_classifier_says_the_same_of_every_odd_picture(tmp_path: Path) -> None:
+    write_odd_pictures(tmp_path / "images" / "odd")
+    (tmp_path / "images" / "plain").mkdir()
+    for number in range(6):
+        scene((80, 60), 100 + number).save(tmp_path / "images" / "plain" / f"{number}.jpg")
+    options = ClassificationOptions(image_size=SIDE, epochs=1, validation_split=0.5, exports=("tflite",))
+    result = classification.train(attempt_in(tmp_path, options))
+    published = Published(result.model_path.parent, tmp_path)
+    labels = published.manifest["labels"]
+    kinds = set()
+    for entry in published.metrics["held_out"]:
+        said = published.outputs(entry["file"])
+        assert labels[int(said.argmax())] == entry["predicted"], entry["file"]
+        assert float(said.max()) == pytest.approx(entry["probability"], abs=TOLERANCE), entry["file"]
+        kinds.add(Path(entry["file"]).suffix)
+    assert {".jpg", ".png"} <= kinds
+
+
+@pytest.mark.parametrize("tiles", [0, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("mask_of", [half, thirds])
+def test_a_segmenter_draws_the_same_masks(
+    tmp_path: Path, mask_of: Callable[[Image.Image], Image.Image], tiles: int
+) -> None:
+    """The Dice of every held-out picture, by plain outputs, is the one that we tell."""
+    project = odd_project(tmp_path, mask_of)
+    if mask_of is thirds:
+        (project / "classes.txt").write_text("background\nred\nblue\n")
+    options = SegmentationOptions(
+        image_size=SIDE, epochs=1, tiles=tiles, validation_split=0.5, exports=("tflite",), batch_size=4
+    )
+    result = segmentation.train(attempt_in(project, options))
+    published = Published(result.model_path.parent, project)
+    assert published.input["fit"] == ("tiles" if tiles else "squash")
+    names = published.manifest["labels"]
+    for entry in published.metrics["held_out"]:
+        said = published.outputs(entry["file"])
+        single = said.shape[-1] == 1
+        found = said[..., 0] > published.manifest["threshold"] if single else said.argmax(axis=-1)
+        mask = Image.open(project / "masks" / f"{Path(entry['file']).stem}.png")
+        truth = np.asarray(mask.resize(found.shape[::-1], Image.Resampling.NEAREST))
+        tally = MaskTally(names)
+        tally.add((truth > 0).astype(np.uint8) if single else truth, found.astype(np.uint8))
+        assert tally.scores().dice == pytest.approx(entry["dice"], abs=TOLERANCE), entry["file"]
+    score = published.metrics["score"]
+    assert score["value"] == pytest.approx(np.mean([entry["dice"] for entry in published.metrics["held_out"]]))
+    checked = published.manifest["exports"]
+    if tiles:
+        assert (score["name"], checked["score_name"]) == ("dice", "dice_of_squares")
+    else:
+        assert (score["name"], checked["score_name"]) == ("dice", "dice")
+        assert checked["trained_model_score"] == pytest.approx(score["value"])
