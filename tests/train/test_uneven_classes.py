@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tests.project_folders import attempt_in
 from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.classification import fine_tuning
 from trainer_worker.classification.fine_tuning import (
+    ADJUSTMENT,
     START_C,
     Classifier,
     LabelledFeatures,
@@ -23,6 +25,7 @@ from trainer_worker.classification.fine_tuning import (
     fit,
     fit_head,
     image_weights,
+    logit_adjustment,
     predict,
 )
 
@@ -30,6 +33,9 @@ SIZE = 64
 #: Digits that look alike; of the first, 5 % of the training pictures.
 DIGITS, TRAINED, SCORED = (3, 5, 8, 9), (18, 114, 114, 114), 40
 SMALL_RECALL, OTHER_RECALL = 0.6, 0.85
+#: Pictures of the first digit where the class is so small that balance alone does not help it, and how far its recall
+#: may then lie below the mean of the others.
+FEWEST, MOST_BELOW = 6, 0.1
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,8 @@ def uneven() -> Uneven:
 
 @pytest.fixture(params=["weighted", "control"])
 def weighted(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Both ways: the control, without weights, shows that the bound below is no gift."""
+    """Both ways, and without the adjustment: the control, without weights, shows that the bound below is no gift."""
+    monkeypatch.setattr(fine_tuning, "ADJUSTMENT", 0.0)
     if request.param == "control":
         monkeypatch.setattr(fine_tuning, "BALANCE", 0.0)
     return bool(request.param == "weighted")
@@ -85,6 +92,45 @@ def test_weights_make_classes_count_alike() -> None:
     assert weights.mean() == pytest.approx(1.0)
     assert weights[:90].sum() == pytest.approx(weights[90:].sum())
     assert image_weights(np.arange(4)).tolist() == [1.0] * 4
+
+
+def test_logits_of_small_classes_are_raised_within_bounds() -> None:
+    sizes = [1000, 100, 0, 1]
+    adjustment = logit_adjustment(np.repeat(np.arange(4), sizes), 4)
+    most = math.log(1 + 4 * 0.9 / 0.1) / 2  # half the lead of the right class when the smoothed loss is smallest
+    assert adjustment == pytest.approx([0.0, ADJUSTMENT * math.log(10), 0.0, most])
+    assert logit_adjustment(np.repeat(np.arange(3), 5), 3).tolist() == [0.0] * 3
+
+
+@pytest.mark.parametrize("adjusted", [True, False])
+def test_the_head_finds_a_class_of_very_few_pictures(
+    uneven: Uneven, adjusted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not adjusted:  # the control
+        monkeypatch.setattr(fine_tuning, "ADJUSTMENT", 0.0)
+    train = uneven.train[TRAINED[0] - FEWEST :]
+    uneven.classifier.tail.set_weights(uneven.pretrained)
+    fit_head(uneven.classifier, uneven.features.pooled[train], uneven.features.classes[train])
+    recalls = uneven.recalls()
+    assert (recalls[0] >= recalls[1:].mean() - MOST_BELOW) == adjusted
+    assert recalls[1:].mean() >= OTHER_RECALL
+
+
+@pytest.mark.slow
+def test_fine_tuning_keeps_the_adjustment(uneven: Uneven, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The adjusted model is the other one with raised logits: all else that it has learned is the same."""
+    options = ClassificationOptions(image_size=SIZE, epochs=1)
+    weights = []
+    for share in (0.0, ADJUSTMENT):
+        monkeypatch.setattr(fine_tuning, "ADJUSTMENT", share)
+        uneven.classifier.tail.set_weights(uneven.pretrained)
+        fit(uneven.classifier, uneven.features, uneven.train, attempt_in(tmp_path / str(share), options))
+        weights.append(uneven.classifier.tail.get_weights())
+    *plain, offset = weights[0]
+    *adjusted, raised = weights[1]
+    expected = logit_adjustment(uneven.features.classes[uneven.train], len(DIGITS))
+    assert raised - offset == pytest.approx(expected, abs=1e-2)
+    assert all(np.allclose(one, other, atol=1e-2) for one, other in zip(plain, adjusted, strict=True))
 
 
 def test_the_head_finds_a_small_class(uneven: Uneven, weighted: bool) -> None:

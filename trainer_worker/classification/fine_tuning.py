@@ -3,6 +3,7 @@
 First the head alone is fitted, as a logistic regression on the pooled features. Then head and last blocks train
 together for a few epochs. The trunk below them never runs again, so an epoch of 1,000 pictures takes seconds on a CPU.
 Small classes count as much as large ones: the regression weights their pictures, and the epochs draw them more often.
+Their logits are also raised, because a model that knows a class from few pictures is too unsure about new ones of it.
 """
 
 from __future__ import annotations
@@ -47,6 +48,9 @@ DIVERGED_ABOVE = 10.0
 #: At 0 every picture counts alike, at 1 every class does. Fine-tuning draws small classes more often instead of
 #: weighting the loss, which would give single pictures too much influence (docs/choices.md, "Balance of classes").
 BALANCE = 1.0
+#: Logit adjustment by the sizes of classes (Menon et al. 2021): the logit of a class is raised by this share of the
+#: logarithm of how many times larger the largest class is (docs/choices.md, "Logits of small classes").
+ADJUSTMENT = 0.6
 #: Inverse strength of the logistic regression's L2 penalty, on standardised features (docs/choices.md, "Strength of the
 #: head's penalty").
 HEAD_C = 1e-2
@@ -117,9 +121,23 @@ def image_weights(classes: np.ndarray) -> np.ndarray:
     return scaled
 
 
+def logit_adjustment(classes: np.ndarray, labels: int) -> np.ndarray:
+    """How much the logit of each label is raised, float32 (labels,); 0 for the largest class and for an absent one.
+
+    No logit is raised by more than half the lead that label smoothing lets the right class have in training. Otherwise
+    a class of two pictures would win every picture of another one. classes: int64 (n,) of the training pictures.
+    """
+    counts = np.bincount(classes, minlength=labels)
+    lead = math.log(1 + labels * (1 - LABEL_SMOOTHING) / LABEL_SMOOTHING)
+    wanted = ADJUSTMENT * np.log(counts.max() / np.where(counts, counts, counts.max()))
+    adjustment: np.ndarray = np.minimum(wanted, lead / 2).astype(np.float32)
+    return adjustment
+
+
 def fit_head(classifier: Classifier, pooled: np.ndarray, classes: np.ndarray, strength: float = HEAD_C) -> None:
     """Set the head to a logistic regression of classes int64 (n,) on pooled features float32 (n, features).
 
+    Its logits are raised by logit_adjustment.
     strength: HEAD_C for a head that is used as it is, START_C for one that is trained further.
     """
     mean, spread = pooled.mean(axis=0), pooled.std(axis=0) + 1e-3
@@ -134,7 +152,7 @@ def fit_head(classifier: Classifier, pooled: np.ndarray, classes: np.ndarray, st
     kernel, offset = (array.copy() for array in classifier.head.get_weights())
     kernel[:, present] = (weights / spread).T
     offset[present] = bias - weights @ (mean / spread)
-    classifier.head.set_weights([kernel, offset])
+    classifier.head.set_weights([kernel, offset + logit_adjustment(classes, len(offset))])
 
 
 def planned_epochs(images: int, options: TrainingOptions) -> int:
@@ -171,7 +189,7 @@ def fit(
     options = attempt.job.options
     fit_head(classifier, features.pooled[rows], features.classes[rows], START_C)
     tail = copy_of_tail(classifier.tail)
-    learner = _learner(tail, features, Drawing(rows, options.batch_size, dropout_for(len(rows))))
+    learner = _learner(tail, features, Drawing(rows, options.batch_size, dropout_for(len(rows))), rows)
     epochs, steps = planned_epochs(len(rows), options), math.ceil(len(rows) / options.batch_size)
     rate = RateSchedule(options.learning_rate, epochs * steps, WARM_UP_STEPS)
     history = EpochLoop(learner, Course("fit", rows.tolist(), epochs, steps, rate, end_by_s), attempt).run()
@@ -197,7 +215,8 @@ def fit_more(
     count = min(len(known), max(REHEARSED_A_NEW_PICTURE * len(new), REHEARSED_BATCHES * options.batch_size))
     rows = np.concatenate([new, random.choice(known, count, replace=False)])
     tail = copy_of_tail(classifier.tail)
-    learner = _learner(tail, features, Drawing(rows, options.batch_size, dropout_for(len(new) + len(known))))
+    trained = np.concatenate([new, known])
+    learner = _learner(tail, features, Drawing(rows, options.batch_size, dropout_for(len(trained))), trained)
     epochs, steps = min(options.epochs, EPOCHS_OVER_NEW) if len(new) else 0, math.ceil(len(rows) / options.batch_size)
     rate = RateSchedule(RATE_SHARE_OVER_NEW * options.learning_rate, epochs * steps, WARM_UP_STEPS)
     history = EpochLoop(learner, Course("more", rows.tolist(), epochs, steps, rate), attempt).run()
@@ -237,23 +256,24 @@ class Drawing:
             yield np.stack(maps), one_hot[features.classes[batch]], kept.astype(np.float32) / (1 - dropout)
 
 
-def _learner(tail: Any, features: LabelledFeatures, drawing: Drawing) -> Learner:
-    """tail: the copy of the classifier's tail that learns."""
+def _learner(tail: Any, features: LabelledFeatures, drawing: Drawing, trained: np.ndarray) -> Learner:
+    """tail: the copy of the classifier's tail that learns. trained: all rows that train it, now or in earlier tasks."""
     optimizer, labels = Adam(tail.trainable_variables), tail.output_shape[-1]
     return Learner(
         network=tail,
         optimizer=optimizer,
         batches=functools.partial(drawing.batches, features, labels),
-        step=_compile_step(tail, optimizer),
+        step=_compile_step(tail, optimizer, logit_adjustment(features.classes[trained], labels)),
         score_name="training_accuracy",
         score_of=lambda counts: float(counts[0] / counts[1]),
         breaks_above=DIVERGED_ABOVE * math.log(labels),
     )
 
 
-def _compile_step(tail: Any, optimizer: Adam) -> Any:
+def _compile_step(tail: Any, optimizer: Adam, adjustment: np.ndarray) -> Any:
     """(trunk maps, one-hot classes, dropout factors of the pooled features) -> (loss, counts of pictures).
 
+    adjustment: float32 (labels,). The loss is that of the logits without it, so training doesn't undo it.
     The counts are those of the pictures that were classified correctly, and of all pictures: int32 (2,).
     """
     head = tail.layers[-1]
@@ -263,7 +283,7 @@ def _compile_step(tail: Any, optimizer: Adam) -> Any:
         with tf.GradientTape() as tape:
             logits = head(pool(maps, training=True) * factors)
             losses = keras.losses.categorical_crossentropy(
-                truth, logits, from_logits=True, label_smoothing=LABEL_SMOOTHING
+                truth, logits - adjustment, from_logits=True, label_smoothing=LABEL_SMOOTHING
             )
             loss = tf.reduce_mean(losses)
         optimizer.apply(tape.gradient(loss, tail.trainable_variables))

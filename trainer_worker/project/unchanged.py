@@ -31,7 +31,7 @@ from trainer_worker.project.model_folder import ModelFolder
 from trainer_worker.project.models import Tell, finished_models, nothing, open_listed
 
 #: Increase this when the same folder and options would give another model than before.
-TRAINERS_VERSION = 7
+TRAINERS_VERSION = 8
 #: These say when a task is trained and for how long. Models of stopped trainings are not taken over anyway.
 _OPTIONS_WITHOUT_INFLUENCE = frozenset({"priority", "maxSeconds"})
 
