@@ -20,7 +20,8 @@ method 10). It allows for the unseen pictures being a sample as well. "Strictly"
 enclose the share as it was measured.
 
 The learning curve is checked on folders of half the size. The time is measured on a training of the whole set with the
-default options. Everything runs in this process, one training after the other; it may be ended at any time.
+default options. Everything runs in this process, one training after the other. It may be ended at any time and then
+prints what it has.
 """
 
 from __future__ import annotations
@@ -158,29 +159,35 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
-def measure(bench: Bench, arguments: argparse.Namespace) -> Findings:
-    """Run all that was asked for, and print a line for each training."""
-    findings = Findings()
-    for source in bench.sets:
-        for kind in arguments.kinds:
-            draws = arguments.label_draws if kind == "mislabelled" else arguments.draws
-            for seed in range(1, draws + 1):
-                if (found := bench.judged(source, kind, seed)) is None:
-                    break
-                judged, model, precision = found
-                say(row_of(source.name, kind, seed, judged, sum(model.stage_seconds.values())))
-                if kind == "mislabelled":
-                    findings.precisions.setdefault(source.name, []).append(precision)
-                else:
-                    findings.judged.setdefault((source.name, kind), []).append(judged)
-        for seed in range(1, arguments.advice_draws + 1):
+def measure(bench: Bench, arguments: argparse.Namespace, findings: Findings) -> None:
+    """Run all that was asked for, and print a line for each training.
+
+    Sets and kinds take turns, so that a run that is ended early has something of each.
+    """
+    for seed in range(1, max(arguments.draws, arguments.label_draws) + 1):
+        for source in bench.sets:
+            for kind in arguments.kinds:
+                if seed <= (arguments.label_draws if kind == "mislabelled" else arguments.draws):
+                    _measure_draw(bench, source, kind, seed, findings)
+    for seed in range(1, arguments.advice_draws + 1):
+        for source in bench.sets:
             if advice := bench.advice(source, seed, arguments.advice == "trainings"):
                 say(f"{source.name}, advice, draw {seed}: {advice}")
                 findings.advice.setdefault(source.name, []).append(advice)
-        if arguments.time:
-            findings.timed.append(bench.time(source))
-            say(str(findings.timed[-1]))
-    return findings
+    for source in bench.sets if arguments.time else []:
+        findings.timed.append(bench.time(source))
+        say(str(findings.timed[-1]))
+
+
+def _measure_draw(bench: Bench, source: SourceSet, kind: str, seed: int, findings: Findings) -> None:
+    if (found := bench.judged(source, kind, seed)) is None:
+        return
+    judged, model, precision = found
+    say(row_of(source.name, kind, seed, judged, sum(model.stage_seconds.values())))
+    if kind == "mislabelled":
+        findings.precisions.setdefault(source.name, []).append(precision)
+    else:
+        findings.judged.setdefault((source.name, kind), []).append(judged)
 
 
 def _kinds(text: str) -> list[str]:
@@ -232,10 +239,12 @@ def main() -> None:
         trainer = Trainer(options, arguments.threads, Path(folder, "cache"))
         say(f"{describe_machine()}; {arguments.threads} threads; {options.image_size} px")
         bench = Bench(trainer, [read_set(source) for source in arguments.sets], arguments.size, arguments.unseen)
-        findings = measure(bench, arguments)
-    console = Console(width=140)
-    for table in (*summary_tables(findings), goal_table(findings)):
-        console.print(table)
+        findings = Findings()
+        try:
+            measure(bench, arguments, findings)
+        finally:  # also of a run that is ended early
+            for table in (*summary_tables(findings), goal_table(findings)):
+                Console(width=150).print(table)
 
 
 if __name__ == "__main__":
