@@ -77,9 +77,14 @@ SMOKE_IMAGES, SMOKE_SIZE, SMOKE_SIDE_PX = 400, 12, 64
 
 @dataclass(frozen=True)
 class Bench:
-    """What all draws share. size: pictures of each class in a plain folder. unseen: the most of each class to score."""
+    """What all draws share.
+
+    trainer: of the drawn folders. timed: of the whole sets. size: pictures of each class in a plain folder.
+    unseen: the most pictures of each class that are scored as unseen ones.
+    """
 
     trainer: Trainer
+    timed: Trainer
     sets: list[SourceSet]
     size: int
     unseen: int
@@ -143,13 +148,12 @@ class Bench:
         return CheckedAdvice(named, measured_gains(source, drawn, score, 1 if by_training else HEAD_REPEATS, seed))
 
     def time(self, source: SourceSet) -> Timed:
-        """A training of the whole set with the default options."""
-        options = ClassificationOptions() if self.size != SMOKE_SIZE else self.trainer.options
+        """A training of the whole set."""
         with tempfile.TemporaryDirectory() as folder:
             project = Path(folder).resolve()
             lay_out(source, np.arange(len(source.files)), project)
             began_s = time.perf_counter()
-            model = replace(self.trainer, options=options).train(project)
+            model = self.timed.train(project)
             seconds = time.perf_counter() - began_s
         method = (model.metrics.get("score") or {}).get("method", "held_out")
         return Timed(source.name, len(source.files), seconds, model.stage_seconds, method)
@@ -237,8 +241,10 @@ def main() -> None:
             arguments.size, arguments.advice = SMOKE_SIZE, "heads"
             options = ClassificationOptions(image_size=SMOKE_SIDE_PX, exports=("tflite",), epochs=1)
         trainer = Trainer(options, arguments.threads, Path(folder, "cache"))
+        timed = trainer if arguments.smoke else replace(trainer, options=ClassificationOptions())
         say(f"{describe_machine()}; {arguments.threads} threads; {options.image_size} px")
-        bench = Bench(trainer, [read_set(source) for source in arguments.sets], arguments.size, arguments.unseen)
+        sets = [read_set(source) for source in arguments.sets]
+        bench = Bench(trainer, timed, sets, arguments.size, arguments.unseen)
         findings = Findings()
         try:
             measure(bench, arguments, findings)
