@@ -82,9 +82,8 @@ class Coverage(NamedTuple):
     def __str__(self) -> str:
         if not self.of:
             return "none"
-        interval = wilson(self.held / self.of, self.of)
-        share = f"{100 * interval.value:.0f} %, {100 * interval.low:.0f} to {100 * interval.high:.0f}"
-        return f"{self.held} of {self.of} ({share}; strictly {self.strictly})"
+        _, low, high = wilson(self.held / self.of, self.of)
+        return f"{self.held} of {self.of} ({100 * low:.0f} to {100 * high:.0f} %), strictly {self.strictly}"
 
     def reaches(self, target: float) -> bool:
         return self.of > 0 and self.held >= target * self.of

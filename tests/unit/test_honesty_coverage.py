@@ -80,7 +80,7 @@ def test_coverage_says_how_many_and_with_which_interval() -> None:
     sure = Interval(0.5, 0.5, 0.5)
     found = coverage([(Interval(0.8, 0.7, 0.9), sure)] + [(Interval(0.5, 0.4, 0.6), sure)] * 3)
     assert found == Coverage(3, 3, 4)
-    assert str(found) == "3 of 4 (75 %, 30 to 95; strictly 3)"
+    assert str(found) == "3 of 4 (30 to 95 %), strictly 3"
     assert not found.reaches(0.9)
     assert Coverage(9, 9, 10).reaches(0.9)
     assert not Coverage(0, 0, 0).reaches(0.9)
