@@ -98,7 +98,7 @@ class Judged:
 
 def judge(metrics: Mapping[str, Any], unseen: Unseen) -> Judged:
     """metrics: the content of metrics.json."""
-    score = metrics.get("score") or {}
+    score = metrics["score"]
     calibration = metrics.get("calibration") or {}
     before = None
     if calibration:
@@ -106,23 +106,15 @@ def judge(metrics: Mapping[str, Any], unseen: Unseen) -> Judged:
         before = Pair(calibration["ece_before"], calibration_error(uncalibrated, unseen.classes, unseen.weights))
     after = calibration_error(unseen.probabilities, unseen.classes, unseen.weights)
     return Judged(
-        score=reported_score(metrics),
+        score=Interval(score["value"], score["low"], score["high"]),
         truth=weighted_share(unseen.right, unseen.weights),
         recalls=_recalls(metrics, unseen),
-        method=score.get("method", "held_out"),
+        method=score["method"],
         error_before=before,
         error_after=Pair(calibration.get("ece_after", math.nan), after),
         spotted=_spotted(metrics, unseen),
         kept=_kept(metrics, unseen),
     )
-
-
-def reported_score(metrics: Mapping[str, Any]) -> Interval:
-    """The headline score. Without an interval of its own it gets Wilson's for the held-out pictures."""
-    score = metrics.get("score") or {}
-    if score.get("low") is not None:
-        return Interval(score["value"], score["low"], score["high"])
-    return wilson(metrics["final"]["accuracy"], len(metrics["held_out"]))
 
 
 def _recalls(metrics: Mapping[str, Any], unseen: Unseen) -> list[Recall]:
@@ -135,11 +127,9 @@ def _recalls(metrics: Mapping[str, Any], unseen: Unseen) -> list[Recall]:
 
 
 def _reported_recall(entry: Mapping[str, Any]) -> Interval | None:
-    if not entry["support"]:
+    if entry["recall_low"] is None:
         return None
-    if entry.get("recall_low") is not None:
-        return Interval(entry["recall"], entry["recall_low"], entry["recall_high"])
-    return wilson(entry["recall"], entry["support"])
+    return Interval(entry["recall"], entry["recall_low"], entry["recall_high"])
 
 
 def _spotted(metrics: Mapping[str, Any], unseen: Unseen) -> Pair | None:

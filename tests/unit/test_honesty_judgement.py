@@ -15,17 +15,7 @@ from benchmarks.honesty_report import Findings, Timed, goals, row_of
 from benchmarks.judged_training import Judged, Pair, Unseen, judge, precision_among_suspects
 from tests.unit.test_honesty_folders import numbered_set
 
-OLD_METRICS: dict[str, Any] = {
-    "final": {"accuracy": 0.75},
-    "held_out": [{}] * 8,
-    "per_class": [
-        {"label": "cat", "recall": 1.0, "support": 4},
-        {"label": "dog", "recall": 0.5, "support": 4},
-        {"label": "rare", "recall": 0.0, "support": 0},
-    ],
-}
 METRICS: dict[str, Any] = {
-    **OLD_METRICS,
     "score": {"value": 0.8, "low": 0.7, "high": 0.9, "method": "cross_validation"},
     "per_class": [
         {"label": "cat", "recall": 0.9, "recall_low": 0.8, "recall_high": 0.95, "support": 40},
@@ -74,13 +64,11 @@ def test_the_report_is_read_and_set_beside_the_truth() -> None:
     assert tuple(judged.error_after) == pytest.approx((0.05, expected))
 
 
-def test_a_product_without_intervals_gets_wilsons() -> None:
-    judged = judge(OLD_METRICS, unseen())
-    assert judged.score == wilson(0.75, 8)
-    assert [recall.reported for recall in judged.recalls] == [wilson(1.0, 4), wilson(0.5, 4), None]
+def test_what_a_product_does_not_report_is_not_judged() -> None:
+    judged = judge({name: METRICS[name] for name in ("score", "per_class")}, unseen())
     assert (judged.error_before, judged.spotted, judged.kept) == (None, None, None)
     assert math.isnan(judged.error_after.reported)
-    assert precision_among_suspects(OLD_METRICS, {"a"}) is None
+    assert precision_among_suspects({}, {"a"}) is None
 
 
 def test_as_many_suspects_count_as_labels_were_planted() -> None:
