@@ -9,6 +9,7 @@ import numpy as np
 
 from protocol.end_reason import EndReason
 from trainer_worker.backbones.backbone import ChosenBackbone
+from trainer_worker.classification.advice import NO_ADVICE, Advice
 from trainer_worker.classification.dataset import Dataset
 from trainer_worker.classification.fine_tuning import Classifier
 from trainer_worker.classification.kind import KIND
@@ -20,7 +21,11 @@ from trainer_worker.pictures.splits import Split
 
 @dataclasses.dataclass(frozen=True)
 class TrainedClassifier:
-    """A trained classifier and what it was made from. continued_from: the task whose model it continued from, or ""."""
+    """A trained classifier and what it was made from.
+
+    advice: for the person with the photos; an empty one for an interim model. continued_from: the task whose model it
+    continued from, or "".
+    """
 
     data: Dataset
     split: Split
@@ -28,6 +33,7 @@ class TrainedClassifier:
     classifier: Classifier
     history: History
     warnings: list[str]
+    advice: Advice = NO_ADVICE
     continued_from: str = ""
 
 
@@ -68,6 +74,8 @@ def describe_training(
         "exports": exports.report(scores.accuracy),
         "images_per_class": data.folders.counts(),
         "held_out": held_out,
+        "learning_curve": trained.advice.learning_curve,
+        "suspect_labels": list(trained.advice.suspect_labels),
         "grey_scale": data.folders.reader.grey.facts,
         "skipped": [dataclasses.asdict(skip) for skip in data.skipped],
         "warnings": trained.warnings,

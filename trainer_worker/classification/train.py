@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from protocol.data_report import DataReport
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import TrainingResult
 from trainer_worker.attempt.stages import stage_name
 from trainer_worker.backbones.catalogue import choose_backbone
 from trainer_worker.backbones.efficientnet_lite import LITE0
+from trainer_worker.classification.advice import Advice, advise
 from trainer_worker.classification.continuing import recall_training, remember_training
+from trainer_worker.classification.dataset import Dataset
 from trainer_worker.classification.features import CachedFeatures, kept_extractor
 from trainer_worker.classification.fine_tuning import LabelledFeatures, build_classifier, fit, fit_more
 from trainer_worker.classification.folders import scan_class_folders
@@ -25,6 +28,7 @@ from trainer_worker.classification.splitting import split_dataset
 from trainer_worker.exporting.checks import start_runtimes
 from trainer_worker.exporting.writing import refuse_impossible
 from trainer_worker.optimization.repeatability import make_repeatable
+from trainer_worker.pictures.copies import find_copies
 from trainer_worker.pictures.decoding_budget import DecodingBudget
 
 
@@ -33,8 +37,7 @@ def train(attempt: Attempt) -> TrainingResult:
 
     Raises TrainingError for what the caller can mend and Cancelled after a cancel; then nothing is published.
     """
-    job, stages = attempt.job, attempt.stages
-    options = job.options
+    job, stages, options = attempt.job, attempt.stages, attempt.job.options
     refuse_impossible(options.exports)
     start_runtimes(options.exports, attempt.threads)
     make_repeatable(options.seed)
@@ -58,7 +61,7 @@ def train(attempt: Attempt) -> TrainingResult:
     classifier = build_classifier(chosen.backbone, options.image_size, len(data.folders.labels))
     last = recall_training(classifier, data, chosen.backbone, job)
     split, report = split_dataset(data, options, last)
-    attempt.found(report)
+    advice, report = _advised(data, report, attempt)
     warnings = report.warnings()
     if data.unread:
         warnings.append(f"The time budget left {data.unread} of {images} pictures unread.")
@@ -76,7 +79,8 @@ def train(attempt: Attempt) -> TrainingResult:
         history.was_cut_short()
     warnings += history.warnings(options.learning_rate)
 
-    trained = TrainedClassifier(data, split, chosen, classifier, history, warnings, last.task_id if last else "")
+    from_task = last.task_id if last else ""
+    trained = TrainedClassifier(data, split, chosen, classifier, history, warnings, advice, from_task)
     published, scores = publish_classifier(trained, attempt)
     remember_training(trained, job)
     stages.leave()
@@ -88,6 +92,16 @@ def train(attempt: Attempt) -> TrainingResult:
         warnings=published.warnings,
         epochs=len(history.epochs),
     )
+
+
+def _advised(data: Dataset, report: DataReport, attempt: Attempt) -> tuple[Advice, DataReport]:
+    """Advice for the person with the photos, and the report with its findings, which is told to the reporter."""
+    names = [data.folders.name_of(row) for row in range(len(data.contents))]
+    together = find_copies(names, data.contents, data.thumbnails).together
+    advice = advise(data, together, attempt.job.options.seed, lambda: attempt.reporter.step(0.0))
+    report = advice.added_to(report)
+    attempt.found(report)
+    return advice, report
 
 
 def warm_up(cache_dir: Path, threads: int) -> None:

@@ -93,6 +93,33 @@ def _taken(groups: Sequence[list[int]], wanted: int, most: int, fixed: int) -> l
     return taken
 
 
+def folds_of(classes: np.ndarray, groups: np.ndarray, split: Split, count: int, seed: int) -> np.ndarray:
+    """Number the folds of a cross-validation: int64 (n,), 0 for the held-out rows, 1 to count - 1 for the others.
+
+    Whole groups go into the fold that has the fewest rows of their class so far. -1 for rows that never score: those
+    of groups in several classes, of classes with a single group, and those that are on neither side of the split.
+    """
+    rng = np.random.default_rng(seed)
+    folds = np.full(len(classes), -1, dtype=np.int64)
+    folds[split.held_out] = 0
+    in_conflict = {int(groups[rows[0]]) for rows in conflicts(groups, classes)}
+    for label in np.unique(classes[split.train]):
+        rows_by_group: dict[int, list[int]] = defaultdict(list)
+        for row in split.train[classes[split.train] == label]:
+            rows_by_group[int(groups[row])].append(int(row))
+        free = [group for group in rows_by_group if group not in in_conflict]
+        if len(np.unique(groups[classes == label])) < 2:
+            continue
+        order = sorted(rng.permutation(free).tolist(), key=lambda group: -len(rows_by_group[group]))
+        sizes = [0] * (count - 1)
+        turn = rng.permutation(count - 1).tolist()  # so that classes of one or two groups don't all fill the same fold
+        for group in order:
+            fold = min(turn, key=lambda number: sizes[number])
+            sizes[fold] += len(rows_by_group[group])
+            folds[rows_by_group[group]] = 1 + fold
+    return folds
+
+
 def _side_of(sides: np.ndarray) -> int:
     """The side of a group from those of its rows: one that has trained may not score, and one that scored goes on."""
     if (sides == -1).any():
