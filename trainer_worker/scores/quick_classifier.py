@@ -3,8 +3,8 @@
 It is a kernel ridge regression on the pooled features of the backbone. One inverse of its matrix gives the predictions
 for every fold by a model without that fold, exactly, so nothing is fitted fold by fold (Rifkin and Lippert 2007, "Notes
 on Regularized Least Squares"). Every class counts alike, however many pictures it has. Its accuracy is nearly that of a
-fine-tuned model, and its errors fall as quickly with more pictures (docs/choices.md, "A quick classifier for questions
-about the pictures").
+fine-tuned model, and its errors fall nearly as quickly with more pictures (docs/choices.md, "A quick classifier for
+questions about the pictures").
 """
 
 from __future__ import annotations
