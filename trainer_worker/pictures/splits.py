@@ -13,6 +13,20 @@ MOST_OVERSHOOT = 1.5
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """How many pictures of each class are to be held out: about `share` of them, and at least `least` of them.
+
+    Not more than half of a class is held out for the sake of `least`.
+    """
+
+    share: float
+    least: int = 1
+
+    def of(self, pictures: int) -> int:
+        return max(1, round(self.share * pictures), min(self.least, pictures // 2))
+
+
+@dataclass(frozen=True)
 class Split:
     """Row numbers, int64, sorted. No row is on both sides."""
 
@@ -41,9 +55,9 @@ def given_split(classes: np.ndarray, groups: np.ndarray, train: np.ndarray, held
 
 
 def stratified_split(
-    classes: np.ndarray, groups: np.ndarray, share: float, seed: int, sides: np.ndarray | None = None
+    classes: np.ndarray, groups: np.ndarray, wanted: Wanted, seed: int, sides: np.ndarray | None = None
 ) -> Split:
-    """Hold out about `share` of each class, whole groups of pictures at a time (see copies.py).
+    """Hold out what is wanted of each class, whole groups of pictures at a time (see copies.py).
 
     classes, groups: int64 (n,). Every class with two different pictures has one on each side. A class with only one,
     and pictures that are in several classes (which would score at random), stay in the training set.
@@ -59,16 +73,16 @@ def stratified_split(
         for row in np.flatnonzero(classes == label):
             rows_by_group[int(groups[row])].append(int(row))
         free = [group for group in rows_by_group if group not in in_conflict]
-        wanted = max(1, round(share * sum(len(rows) for rows in rows_by_group.values())))
+        count = wanted.of(sum(len(rows) for rows in rows_by_group.values()))
         most = len(free) if len(free) < len(rows_by_group) else len(free) - 1
         order = [int(group) for group in rng.permutation(free)]
         fixed: list[int] = []
         if sides is not None:
             side = {group: _side_of(sides[rows_by_group[group]]) for group in order}
             order = sorted((group for group in order if side[group] >= 0), key=lambda group: -side[group])
-            wanted = max(wanted, sum(len(rows_by_group[group]) for group in order if side[group] == 1))
+            count = max(count, sum(len(rows_by_group[group]) for group in order if side[group] == 1))
             fixed = [group for group in order if side[group] == 1]
-        held_out += _taken([rows_by_group[group] for group in order], wanted, most, len(fixed))
+        held_out += _taken([rows_by_group[group] for group in order], count, most, len(fixed))
     mask = np.zeros(len(classes), dtype=bool)
     mask[held_out] = True
     return Split(train=np.flatnonzero(~mask), held_out=np.flatnonzero(mask))
