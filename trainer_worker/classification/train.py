@@ -60,7 +60,7 @@ def train(attempt: Attempt) -> TrainingResult:
     classifier = build_classifier(chosen.backbone, options.image_size, len(data.folders.labels))
     last = recall_training(classifier, data, chosen.backbone, job)
     partition, report = split_dataset(data, options, last)
-    advice = advise(data, partition.copies.together, options.seed, lambda: attempt.reporter.step(0.0))
+    advice = advise(data, partition.copies.together, options.seed, reading.tell)
     report = advice.added_to(report)
     attempt.found(report)
     plan = ClassifierPlan(len(data.contents), options, chosen.backbone, partition.models)
