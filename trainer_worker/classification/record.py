@@ -7,6 +7,7 @@ from typing import Any
 
 from protocol.end_reason import EndReason
 from trainer_worker.backbones.backbone import ChosenBackbone
+from trainer_worker.classification.advice import NO_ADVICE, Advice
 from trainer_worker.classification.dataset import Dataset
 from trainer_worker.classification.evaluation import Evaluation
 from trainer_worker.classification.fine_tuning import Classifier
@@ -21,7 +22,8 @@ from trainer_worker.publishing.model_input import model_input
 class TrainedClassifier:
     """A trained classifier, what it was made from, and the predictions that score it.
 
-    continued_from: the task whose model it continued from, or "".
+    advice: for the person with the photos; an empty one for an interim model. continued_from: the task whose model it
+    continued from, or "".
     """
 
     data: Dataset
@@ -31,6 +33,7 @@ class TrainedClassifier:
     classifier: Classifier
     history: History
     warnings: list[str]
+    advice: Advice = NO_ADVICE
     continued_from: str = ""
 
 
@@ -81,6 +84,8 @@ def describe_training(trained: TrainedClassifier, scores: ClassScores, exports: 
         "images_per_class": data.folders.counts(),
         "held_out": [entry for entry, fold in zip(entries, folds, strict=True) if fold == 0],
         "cross_validated": [{**entry, "fold": fold} for entry, fold in zip(entries, folds, strict=True) if fold],
+        "learning_curve": trained.advice.learning_curve,
+        "suspect_labels": list(trained.advice.suspect_labels),
         "grey_scale": data.folders.reader.grey.facts,
         "skipped": [dataclasses.asdict(skip) for skip in data.skipped],
         "warnings": trained.warnings,

@@ -12,6 +12,7 @@ from trainer_worker.attempt.job import TrainingResult
 from trainer_worker.attempt.stages import stage_name
 from trainer_worker.backbones.catalogue import choose_backbone
 from trainer_worker.backbones.efficientnet_lite import LITE0
+from trainer_worker.classification.advice import advise
 from trainer_worker.classification.continuing import recall_training, remember_training
 from trainer_worker.classification.features import CachedFeatures, kept_extractor
 from trainer_worker.classification.fine_tuning import build_classifier
@@ -34,8 +35,7 @@ def train(attempt: Attempt) -> TrainingResult:
 
     Raises TrainingError for what the caller can mend and Cancelled after a cancel; then nothing is published.
     """
-    job, stages = attempt.job, attempt.stages
-    options = job.options
+    job, stages, options = attempt.job, attempt.stages, attempt.job.options
     refuse_impossible(options.exports)
     start_runtimes(options.exports, attempt.threads)
     make_repeatable(options.seed)
@@ -60,6 +60,8 @@ def train(attempt: Attempt) -> TrainingResult:
     classifier = build_classifier(chosen.backbone, options.image_size, len(data.folders.labels))
     last = recall_training(classifier, data, chosen.backbone, job)
     partition, report = split_dataset(data, options, last)
+    advice = advise(data, partition.copies.together, options.seed, reading.tell)
+    report = advice.added_to(report)
     attempt.found(report)
     plan = ClassifierPlan(len(data.contents), options, chosen.backbone, partition.models)
     attempt.reporter.plan(plan.stages())
@@ -73,8 +75,8 @@ def train(attempt: Attempt) -> TrainingResult:
     del views
     warnings += history.warnings(options.learning_rate)
 
-    continued_from = last.task_id if last else ""
-    trained = TrainedClassifier(data, partition, evaluation, chosen, classifier, history, warnings, continued_from)
+    from_task = last.task_id if last else ""
+    trained = TrainedClassifier(data, partition, evaluation, chosen, classifier, history, warnings, advice, from_task)
     published, scores = publish_classifier(trained, attempt)
     remember_training(trained, job)
     stages.leave()
