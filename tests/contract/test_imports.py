@@ -41,13 +41,14 @@ ZMQ_FILES = {
 
 #: What the room of a trainType may import of the others.
 OF_A_TRAIN_TYPE = {
-    *("pictures", "layouts", "project", "attempt", "backbones", "optimization", "exporting", "publishing"),
+    *("pictures", "scores", "layouts", "project", "attempt", "backbones", "optimization", "exporting", "publishing"),
 }
 #: The rooms of trainer_worker/, and what each may import of the others. No arrow runs back up.
 ROOMS = {
     "pictures": set(),
+    "scores": set(),
     "layouts": {"pictures"},
-    "project": {"pictures", "layouts"},
+    "project": {"pictures", "scores", "layouts"},
     "attempt": {"pictures", "layouts", "project"},
     "backbones": {"pictures", "attempt"},
     "optimization": {"project", "attempt"},
@@ -61,7 +62,7 @@ ROOMS = {
     "__main__.py": {"pictures", "training", "agent"},
 }
 #: Rooms in which nothing imports TensorFlow, nor a room that does. What is imported inside of functions does not count.
-ROOMS_WITHOUT_TENSORFLOW = ("pictures", "layouts", "project", "attempt", "agent")
+ROOMS_WITHOUT_TENSORFLOW = ("pictures", "scores", "layouts", "project", "attempt", "agent")
 TENSORFLOW = {"tensorflow", "keras"}
 
 #: Pure files: no clock, randomness, socket, database, process or log.
@@ -70,7 +71,7 @@ PURE_FILES = (
     *("broker/answers.py", "broker/request_keys.py", "broker/events.py", "broker/state.py", "broker/claims.py"),
     *("trainer_worker/agent/core.py", "trainer_worker/agent/events.py", "trainer_worker/agent/state.py"),
     "trainer_worker/agent/progress_clock.py",
-    "trainer_worker/backbones/choice.py",
+    *("trainer_worker/backbones/choice.py", "trainer_worker/scores/paired_test.py", "protocol/comparison.py"),
     *("trainer_worker/segmentation/mask_values.py", "trainer_worker/segmentation/mask_levels.py"),
     *("trainer_worker/segmentation/mask_rule.py", "trainer_worker/segmentation/class_hints.py"),
     *("trainer_worker/segmentation/unlisted_rule.py", "trainer_worker/segmentation/listed_rule.py"),

@@ -23,12 +23,12 @@ from trainer_worker.pictures.copies import (
 )
 from trainer_worker.pictures.skipped_findings import unreadable_findings
 from trainer_worker.pictures.splits import Split, given_split, stratified_split
-from trainer_worker.project.continuation import LastTraining
 
 
-def split_dataset(data: Dataset, options: TrainingOptions, last: LastTraining | None) -> tuple[Split, DataReport]:
+def split_dataset(data: Dataset, options: TrainingOptions, sides: np.ndarray | None = None) -> tuple[Split, DataReport]:
     """The split, and the report with what pixels tell. Copies and series stand on one side of the split.
 
+    sides: see stratified_split. The caller's own split, if the folder has one, comes before them.
     Raises TrainingError too_few_classes when no picture could score the model.
     """
     folders = data.folders
@@ -36,7 +36,6 @@ def split_dataset(data: Dataset, options: TrainingOptions, last: LastTraining | 
     copies = find_copies(names, data.contents, data.thumbnails)
     given = folders.callers_split()
     if given is None:
-        sides = last.sides(data.contents) if last else None
         split = stratified_split(folders.classes, copies.together, options.validation_split, options.seed, sides)
     else:
         split = given_split(folders.classes, copies.same_look, *given)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import TrainingResult
 from trainer_worker.attempt.stages import stage_name
@@ -57,7 +59,8 @@ def train(attempt: Attempt) -> TrainingResult:
     data = reading.read()
     classifier = build_classifier(chosen.backbone, options.image_size, len(data.folders.labels))
     last = recall_training(classifier, data, chosen.backbone, job)
-    split, report = split_dataset(data, options, last)
+    sides = job.gate.sides(data.contents, last)
+    split, report = split_dataset(data, options, sides)
     attempt.found(report)
     warnings = report.warnings()
     if data.unread:
@@ -69,7 +72,7 @@ def train(attempt: Attempt) -> TrainingResult:
         end_by_s = attempt.budget.by_s(1.0, plan.finishing_s(len(split.held_out)))
         history = fit(classifier, learned, split.train, attempt, end_by_s)
     else:
-        known = last.sides(data.contents)[split.train] == -1
+        known = np.isin(split.train, np.flatnonzero(sides == -1))
         history = fit_more(classifier, learned, split.train[~known], split.train[known], attempt)
     del learned
     if data.unread:
@@ -78,16 +81,9 @@ def train(attempt: Attempt) -> TrainingResult:
 
     trained = TrainedClassifier(data, split, chosen, classifier, history, warnings, last.task_id if last else "")
     published, scores = publish_classifier(trained, attempt)
-    remember_training(trained, job)
-    stages.leave()
-    return TrainingResult(
-        model_path=published.path,
-        metrics=headline(scores, data),
-        stage_seconds=stages.seconds,
-        end_reason=history.end_reason,
-        warnings=published.warnings,
-        epochs=len(history.epochs),
-    )
+    if published.promoted:  # nothing continues from a model that is not in use
+        remember_training(trained, job)
+    return published.result(headline(scores, data), attempt, history.end_reason, len(history.epochs))
 
 
 def warm_up(cache_dir: Path, threads: int) -> None:

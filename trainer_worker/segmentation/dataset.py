@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,10 +35,14 @@ READING_SHARE = INTERIM_MODEL_SHARE / 2
 
 @dataclass(frozen=True)
 class MaskDataset:
-    """The results of the reading stage. split: numbers of the pairs in `folders`. warnings: about the data."""
+    """The results of the reading stage. split: numbers of the pairs in `folders`. warnings: about the data.
+
+    contents: the SHA-256 of each pair's picture file.
+    """
 
     folders: MaskFolders
     examples: Examples
+    contents: list[str]
     split: Split
     warnings: list[str]
 
@@ -60,8 +64,10 @@ def read_mask_dataset(folders: MaskFolders, options: SegmentationOptions, attemp
         folders.pairs = [folders.pairs[number] for number in order]
     examples = read_pairs(folders, cutting, attempt.threads, reporter.step, budget.by_s(READING_SHARE))
     present = classes_of_pairs(examples, folders)
-    copies = copies_of_pairs(folders, examples, lambda _: reporter.step(1.0))
-    split = split_pairs(folders, present, copies, options)
+    pictures = [pair.picture for pair in folders.pairs]
+    contents = content_hashes(folders.reader.files, pictures, lambda _: reporter.step(1.0))
+    copies = copies_of_pairs(folders, examples, contents)
+    split = split_pairs(folders, present, copies, options, attempt.job.gate.sides(contents))
     report = _report(folders, copies, present, split, options)
     contradicting = contradicting_masks(folders, examples, copies.same_look)
     report = msgspec.structs.replace(report, findings=gravest_first([*report.findings, *contradicting]))
@@ -73,7 +79,7 @@ def read_mask_dataset(folders: MaskFolders, options: SegmentationOptions, attemp
     if examples.unread:
         all_pairs = len(folders.pairs) + examples.unread
         warnings.append(f"The time budget left {examples.unread} of {all_pairs} pictures unread.")
-    return MaskDataset(folders, examples, split, warnings)
+    return MaskDataset(folders, examples, contents, split, warnings)
 
 
 def classes_of_pairs(examples: Examples, folders: MaskFolders) -> Any:
@@ -86,22 +92,25 @@ def _first_rows(examples: Examples) -> Any:
     return np.flatnonzero(np.diff(examples.owners, prepend=-1))
 
 
-def copies_of_pairs(folders: MaskFolders, examples: Examples, on_step: Callable[[float], None] | None = None) -> Copies:
-    """Which pictures belong together. on_step: see content_hashes."""
+def copies_of_pairs(folders: MaskFolders, examples: Examples, contents: Sequence[str] = ()) -> Copies:
+    """Which pictures belong together. contents: the SHA-256 of the pictures' files, if they are known already."""
     pictures = [pair.picture for pair in folders.pairs]
-    contents = content_hashes(folders.reader.files, pictures, on_step)
+    contents = contents or content_hashes(folders.reader.files, pictures)
     return find_copies([folders.name_of(picture) for picture in pictures], contents, examples.thumbnails)
 
 
-def split_pairs(folders: MaskFolders, present: Any, copies: Copies, options: SegmentationOptions) -> Split:
+def split_pairs(
+    folders: MaskFolders, present: Any, copies: Copies, options: SegmentationOptions, sides: Any = None
+) -> Split:
     """Split the pairs, by their numbers, into training and held-out set. Copies and series stand on one side.
 
-    Both sides get their share of pictures with and without foreground, and of each class.
+    Both sides get their share of pictures with and without foreground, and of each class. sides: see stratified_split.
+    The caller's own split, if the folder has one, comes before them.
     """
     if (given := folders.callers_split()) is not None:
         split = given_split(rarest_class(present), copies.same_look, *given)
     else:
-        split = stratified_split(rarest_class(present), copies.together, options.validation_split, options.seed)
+        split = stratified_split(rarest_class(present), copies.together, options.validation_split, options.seed, sides)
     if not (len(split.train) and len(split.held_out)):
         raise TrainingError(
             "too_few_images",

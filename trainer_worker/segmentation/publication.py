@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.exporting.checks import Exports, HeldOut
 from trainer_worker.exporting.writers import ModelToExport
 from trainer_worker.exporting.writing import CALIBRATION_PICTURES
+from trainer_worker.project.held_out import HeldOutScores
 from trainer_worker.publishing.publish import Publication, PublishedModel
 from trainer_worker.segmentation.kind import KIND
 from trainer_worker.segmentation.plan import INTERIM_CHECKED
@@ -35,12 +37,19 @@ def publish_segmenter(
         squares = squares[:: -(-len(squares) // INTERIM_CHECKED)]
     pictures, truth = examples.pictures[squares], examples.masks[squares]
     found, probabilities = predictor.of_squares(pictures)
+    masks: list[str] = []
+
+    def noting(pairs: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
+        for true, predicted in pairs:
+            masks.append(_hash_of(true))
+            yield true, predicted
+
     if trained.tiles and not interim:
         attempt.stages.enter("score")
         whole = predictor.of_files(trained.data.folders, split.held_out, attempt.reporter.step)
-        scored = ScoredMasks(*_scores(whole, truth, names), split.held_out, whole=True)
+        scored = ScoredMasks(*_scores(noting(whole), truth, names), split.held_out, whole=True)
     else:
-        pairs = zip(truth, found, strict=True)
+        pairs = noting(zip(truth, found, strict=True))
         scored = ScoredMasks(*_scores(pairs, truth, names), examples.owners[squares], whole=False)
     checked_truth = truth[: len(probabilities)]
 
@@ -55,8 +64,15 @@ def publish_segmenter(
 
     proof = HeldOut(pictures[: len(probabilities)], probabilities, score)
     source = ModelToExport(trained.model, _calibration(trained))
-    publication = Publication(KIND, source, trained.chosen, names, proof, describe)
+    contents = [trained.data.contents[pair] for pair in scored.pairs]
+    of_pictures = HeldOutScores.of(KIND.headline, contents, masks, scored.scores.dice_per_image)
+    publication = Publication(KIND, source, trained.chosen, names, proof, of_pictures, describe)
     return publication.publish(attempt, interim), scored.scores
+
+
+def _hash_of(mask: Any) -> str:
+    """Tells whether two models were scored against the same mask, at the same size."""
+    return hashlib.sha256(repr(mask.shape).encode() + np.ascontiguousarray(mask).tobytes()).hexdigest()
 
 
 def _calibration(trained: TrainedSegmenter) -> Callable[[], Any]:

@@ -1,0 +1,1 @@
+"""Pure computations on predictions and features, for all trainTypes."""
