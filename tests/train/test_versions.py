@@ -117,7 +117,7 @@ def test_an_interim_model_does_not_replace_a_finished_one(tmp_path: Path) -> Non
     write_digits(project, range(60))
     classify(project, "finished")
     with pytest.raises(Cancelled):
-        classify(project, "interim", CuttingReporter(), time_budget=40)
+        classify(project, "interim", CuttingReporter(), time_budget=600)
     manifest = json.loads((project / "models" / hex_id("interim") / "manifest.json").read_text())
     assert (manifest["interim"], manifest["promoted"]) == (True, False)
     assert latest(project) == hex_id("finished")

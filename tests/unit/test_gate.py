@@ -229,7 +229,9 @@ def test_an_older_model_does_not_take_the_link_back(tmp_path: Path) -> None:
 def test_the_file_has_the_same_bytes_for_the_same_scores_and_takes_any_label() -> None:
     names = [content(2), content(1), ""]
     held_out = HeldOutScores.of("accuracy", names, ["caf\udce9", "x" * 999, "lost"], [1, 0, 1])
-    assert held_out.pictures[content(1)] == PictureScore("x" * MAX_TRUTH_CHARS, 0.0)
+    assert held_out.pictures[content(1)] == PictureScore("x" * 999, 0.0)
+    assert held_out.pictures[content(1)] != PictureScore("x" * 998, 0.0)
+    assert len(held_out.pictures[content(1)].truth) <= MAX_TRUTH_CHARS
     assert list(json.loads(held_out.encoded())["pictures"]) == [content(1), content(2)]
     assert msgspec.json.decode(held_out.encoded(), type=HeldOutScores) == held_out
     assert held_out.encoded() == HeldOutScores("accuracy", dict(reversed(held_out.pictures.items()))).encoded()

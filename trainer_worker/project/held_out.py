@@ -38,7 +38,10 @@ class PictureScore(msgspec.Struct, frozen=True, array_like=True, gc=False):
     score: Annotated[float, Meta(ge=0.0, le=1.0)]
 
     def __post_init__(self) -> None:
-        msgspec.structs.force_setattr(self, "truth", as_utf8(self.truth)[:MAX_TRUTH_CHARS])
+        truth = as_utf8(self.truth)
+        if len(truth) > MAX_TRUTH_CHARS:  # long labels may differ only in their last characters
+            truth = hashlib.sha256(truth.encode()).hexdigest()
+        msgspec.structs.force_setattr(self, "truth", truth)
 
 
 class HeldOutScores(msgspec.Struct, frozen=True):
