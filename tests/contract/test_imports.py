@@ -41,14 +41,14 @@ ZMQ_FILES = {
 
 #: What the room of a trainType may import of the others.
 OF_A_TRAIN_TYPE = {
-    *("pictures", "scores", "layouts", "project", "attempt", "backbones", "optimization", "exporting", "publishing"),
+    *("scores", "pictures", "layouts", "project", "attempt", "backbones", "optimization", "exporting", "publishing"),
 }
 #: The rooms of trainer_worker/, and what each may import of the others. No arrow runs back up.
 ROOMS = {
-    "pictures": set(),
     "scores": set(),
+    "pictures": set(),
     "layouts": {"pictures"},
-    "project": {"pictures", "scores", "layouts"},
+    "project": {"scores", "pictures", "layouts"},
     "attempt": {"pictures", "layouts", "project"},
     "backbones": {"pictures", "attempt"},
     "optimization": {"project", "attempt"},
@@ -62,7 +62,7 @@ ROOMS = {
     "__main__.py": {"pictures", "training", "agent"},
 }
 #: Rooms in which nothing imports TensorFlow, nor a room that does. What is imported inside of functions does not count.
-ROOMS_WITHOUT_TENSORFLOW = ("pictures", "scores", "layouts", "project", "attempt", "agent")
+ROOMS_WITHOUT_TENSORFLOW = ("scores", "pictures", "layouts", "project", "attempt", "agent")
 TENSORFLOW = {"tensorflow", "keras"}
 
 #: Pure files: no clock, randomness, socket, database, process or log.

@@ -15,7 +15,7 @@ from protocol.task import Task, TaskState, Trained
 from tests.sample_tasks import hex_id
 from tests.security.mutations import HUGE_BYTES, ODD_VALUES
 from tests.security.project_worker import ProjectWorker, make_project, spec_of
-from trainer_worker.pictures.splits import stratified_split
+from trainer_worker.pictures.splits import Wanted, stratified_split
 from trainer_worker.project.folder import ProjectFolder
 from trainer_worker.project.gate import Gate
 from trainer_worker.project.retention import discard_task
@@ -148,7 +148,7 @@ def test_scores_that_name_every_picture_leave_half_of_each_class_to_train_on(
         sides = Gate(opened, "classification").sides(contents)
     assert sides.tolist() == [1] * 20
     classes = np.array([file.parent.name == "red" for file in files], np.int64)
-    split = stratified_split(classes, np.arange(20), 0.2, 1, sides)
+    split = stratified_split(classes, np.arange(20), Wanted(0.2), 1, sides)
     assert np.bincount(classes[split.train]).tolist() == [5, 5]
 
 

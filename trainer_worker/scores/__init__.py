@@ -1,1 +1,1 @@
-"""Pure computations on predictions and features, for all trainTypes."""
+"""How good a model is, and what would make it better: computed from predictions and features. Pure."""

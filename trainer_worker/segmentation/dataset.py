@@ -24,7 +24,7 @@ from trainer_worker.pictures.copies import (
     grouping_findings,
 )
 from trainer_worker.pictures.skipped_findings import unreadable_findings
-from trainer_worker.pictures.splits import Split, given_split, stratified_split
+from trainer_worker.pictures.splits import Split, Wanted, given_split, stratified_split
 from trainer_worker.segmentation.classes import pictures_with, rarest_class
 from trainer_worker.segmentation.copied_masks import contradicting_masks
 from trainer_worker.segmentation.folders import Cutting, Examples, MaskFolders, read_pairs
@@ -110,7 +110,8 @@ def split_pairs(
     if (given := folders.callers_split()) is not None:
         split = given_split(rarest_class(present), copies.same_look, *given)
     else:
-        split = stratified_split(rarest_class(present), copies.together, options.validation_split, options.seed, sides)
+        wanted = Wanted(options.validation_split)
+        split = stratified_split(rarest_class(present), copies.together, wanted, options.seed, sides)
     if not (len(split.train) and len(split.held_out)):
         raise TrainingError(
             "too_few_images",
@@ -130,7 +131,7 @@ def _report(
         of_split = given_split_findings(copies, given, split)
     else:
         apart = np.arange(len(present))
-        alone = stratified_split(rarest_class(present), apart, options.validation_split, options.seed)
+        alone = stratified_split(rarest_class(present), apart, Wanted(options.validation_split), options.seed)
         of_split = grouping_findings(copies, alone)
     found = [
         *folders.findings,
