@@ -128,7 +128,7 @@ def read(project: Path, extractor: FeatureExtractor) -> tuple[Dataset, float]:
 
 
 def report_of(data: Dataset) -> DataReport:
-    return split_dataset(data, ClassificationOptions(), None)[1]
+    return split_dataset(data, ClassificationOptions())[1]
 
 
 def search_s(data: Dataset) -> float:

@@ -44,6 +44,12 @@ BackboneName = Literal[
 ]
 BACKBONES: tuple[str, ...] = get_args(BackboneName)
 
+#: When models/latest is pointed to the new model.
+Promote = Literal["unless_worse", "always"]
+#: These options say when a task is trained, for how long, and what becomes of the model. The same folder gives the same
+#: model whatever they are.
+WITHOUT_INFLUENCE = frozenset({"priority", "maxSeconds", "promote"})
+
 
 #: The imageSize for which costs are planned.
 PLANNED_SIZE_PX = 224
@@ -115,6 +121,13 @@ class TrainingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             "one; all but the lites need a weights file on the worker"
         ),
     ] = "lite0"
+    promote: Annotated[
+        Promote,
+        Meta(
+            description="when models/latest is pointed to the new model; unless_worse: not if it is worse, beyond "
+            "chance, than the model that latest names, on the held-out pictures that both have"
+        ),
+    ] = "unless_worse"
 
 
 class ClassificationOptions(TrainingOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):

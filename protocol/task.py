@@ -32,6 +32,7 @@ from protocol.bounds import (
     kept_warnings,
     shortened,
 )
+from protocol.comparison import Comparison
 from protocol.data_report import DataReport
 from protocol.end_reason import EndReason
 from protocol.errors import Failure
@@ -88,8 +89,9 @@ class Trained(msgspec.Struct, frozen=True, gc=False):
     """A worker's report of a finished task. model_path: the file that the website hands to its user.
 
     warnings: sentences for the person with the pictures, on the folder and on the model. data: the report on the
-    folder, shortened. Numbers that are not finite, such as the loss of a diverged training, are left out. The journal
-    is JSON, which cannot hold them.
+    folder, shortened. comparison: with the model that was in use before; None if there was none.
+    Numbers that are not finite, such as the loss of a diverged training, are left out. The journal is JSON, which
+    cannot hold them.
     """
 
     model_path: Text
@@ -98,6 +100,7 @@ class Trained(msgspec.Struct, frozen=True, gc=False):
     end_reason: EndReason = EndReason.UNKNOWN
     warnings: Warnings = ()
     data: DataReport = DataReport()
+    comparison: Comparison | None = None
 
     def __post_init__(self) -> None:
         for name in ("metrics", "stage_seconds"):
@@ -107,6 +110,11 @@ class Trained(msgspec.Struct, frozen=True, gc=False):
     @property
     def stopped_early(self) -> bool:
         return self.end_reason is EndReason.STOPPED
+
+    @property
+    def promoted(self) -> bool:
+        """Whether models/latest was pointed to this model."""
+        return self.comparison is None or self.comparison.promoted
 
 
 class AttemptEnd(msgspec.Struct, frozen=True, gc=False):
@@ -171,5 +179,6 @@ class Task(msgspec.Struct, frozen=True, gc=False):
     def warnings(self) -> Sequence[str]:
         """What the person with the pictures should read, once the task has ended."""
         if self.trained is not None:
-            return self.trained.warnings
+            compared = self.trained.comparison
+            return [*(compared.warnings if compared else ()), *self.trained.warnings]
         return self.failure.data.warnings() if self.failure is not None else ()

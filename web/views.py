@@ -72,6 +72,8 @@ def full_view(task: Task, progress: Progress | None, end: End | None = None, now
         "stageSeconds": task.trained.stage_seconds if task.trained else {},
         "endReason": task.trained.end_reason if task.trained else "",
         "dataReport": report_view(task.data) if task.data else None,
+        "promoted": task.trained.promoted if task.trained else False,
+        "comparison": msgspec.to_builtins(task.trained.comparison) if task.trained else None,
         "stoppedEarly": task.trained.stopped_early if task.trained else False,
         "cancelRequested": task.cancel_requested,
         "submittedAt": _iso(task.submitted_at_s),

@@ -18,7 +18,9 @@ from trainer_worker.exporting.checks import Exports, HeldOut
 from trainer_worker.exporting.writers import ModelToExport
 from trainer_worker.layouts.picture_index import PictureIndex
 from trainer_worker.layouts.tree import walk
+from trainer_worker.pictures.contents import content_hashes
 from trainer_worker.pictures.images import PictureReader, read_rgb
+from trainer_worker.project.held_out import HeldOutScores
 from trainer_worker.publishing.model_input import model_input
 from trainer_worker.publishing.publish import Publication
 
@@ -65,9 +67,15 @@ def train(attempt: Attempt) -> TrainingResult:
     proof = HeldOut(held_out, predicted, lambda outputs: 1 - _mean_error(outputs, held_out_truth), "closeness")
     chosen = ChosenBackbone(_NO_BACKBONE, "Brightness needs no pretrained network.")
     source = ModelToExport(model, lambda: pictures[HELD_OUT:])
-    publication = Publication(KIND, source, chosen, [LABEL], proof, describe)
+    scores = HeldOutScores.of(
+        KIND.headline,
+        content_hashes(reader.files, found[:HELD_OUT]),
+        [f"{true:.4f}" for true in held_out_truth],
+        1 - np.abs(predicted[:, 0] - held_out_truth).clip(0, 1),
+    )
+    publication = Publication(KIND, source, chosen, [LABEL], proof, scores, describe)
     published = publication.publish(attempt)
-    return TrainingResult(published.path, result, attempt.stages.seconds, EndReason.CONVERGED)
+    return published.result(result, attempt, EndReason.CONVERGED)
 
 
 def warm_up(cache_dir: Path, threads: int) -> None:

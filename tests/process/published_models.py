@@ -14,7 +14,7 @@ import numpy as np
 from tests.process.service_under_test import REPOSITORY
 from tests.process.small_projects import digit_pictures
 
-FILES = {"model.keras", "model.tflite", "labels.txt", "metrics.json", "app_pack.zip"}
+FILES = {"model.keras", "model.tflite", "labels.txt", "metrics.json", "held_out.json", "app_pack.zip"}
 
 
 def check_published(project: Path, task: dict[str, Any]) -> Path:
@@ -30,6 +30,7 @@ def check_published(project: Path, task: dict[str, Any]) -> Path:
         content = (folder / file["path"]).read_bytes()
         assert (len(content), hashlib.sha256(content).hexdigest()) == (file["size_bytes"], file["sha256"]), file
     assert (models / "latest").resolve() == folder.resolve()
+    assert (task["promoted"], task["comparison"]) == (manifest["promoted"], manifest["comparison"])
     assert Path(task["modelPath"]) == folder.resolve() / "model.tflite"
     assert not [path.name for path in models.iterdir() if path.name.startswith(".")]
     return folder

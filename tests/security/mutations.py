@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import hashlib
 import json
 import os
 import random
@@ -48,7 +50,7 @@ def _lengthen(path: Path, victims: Path, chance: random.Random) -> None:
 
 
 def _change_json(path: Path, victims: Path, chance: random.Random) -> None:
-    """In a manifest, or in a checkpoint, whose checksum then is right again."""
+    """In a manifest, in a file that the manifest lists, or in a checkpoint; all hashes are right again afterwards."""
     content = path.read_bytes()
     if path.suffix == ".checkpoint":
         length = int.from_bytes(content[:8])
@@ -58,8 +60,22 @@ def _change_json(path: Path, victims: Path, chance: random.Random) -> None:
         path.write_bytes(whole + zlib.crc32(whole).to_bytes(4))
     elif path.suffix == ".json":
         path.write_bytes(_changed(content, chance))
+        _list_anew(path)
     else:
         _flip_values(path, victims, chance)
+
+
+def _list_anew(path: Path) -> None:
+    """Have the manifest beside a file list it as it is now, unless another mutation has damaged the manifest."""
+    manifest_file, content = path.with_name("manifest.json"), path.read_bytes()
+    if manifest_file.is_symlink() or not manifest_file.is_file() or manifest_file.stat().st_size >= HUGE_BYTES:
+        return
+    with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
+        manifest = json.loads(manifest_file.read_bytes())
+        for file in manifest["files"]:
+            if file["path"] == path.name:
+                file |= {"size_bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        manifest_file.write_text(json.dumps(manifest))
 
 
 def _changed(text: bytes, chance: random.Random) -> bytes:

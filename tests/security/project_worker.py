@@ -20,6 +20,7 @@ from trainer_worker.attempt.work_folder import work_folder
 from trainer_worker.project.checkpoints import RandomState
 from trainer_worker.project.continuation import LastTraining, recall, remember
 from trainer_worker.project.feature_cache import FeatureCache
+from trainer_worker.project.held_out import HeldOutScores
 from trainer_worker.project.model_folder import ModelFolder
 from trainer_worker.training.child import Child
 from trainer_worker.training.settings import TrainerSettings
@@ -51,6 +52,8 @@ class ProjectWorker:
         self._child = Child(self._pipe, settings)
         self.during: Callable[[], None] = lambda: None
         self.trainings = 0
+        #: Whether the models have all their held-out pictures right, or all wrong.
+        self.is_good = True
         #: Of the last training: whether checkpoint, features and an earlier training were found.
         self.found: list[bool] = []
 
@@ -84,16 +87,26 @@ class ProjectWorker:
             cache.save(content, "plain", [np.zeros(shape, np.float32) for shape in SHAPES])
         self.during()
         job.checkpoints.save("fit", Facts([1, 2], [{"loss": 0.5}], RandomState.of(generator)), WEIGHTS)
+        sides = job.gate.sides(contents, last)
+        held_out = frozenset(contents[::3]) | {contents[row] for row in np.flatnonzero(sides == 1)}
+        label_of = dict(zip(contents, classes.tolist(), strict=True))
+        labels = [("blue", "red")[label_of[content]] for content in sorted(held_out)]
+        scores = HeldOutScores.of("accuracy", sorted(held_out), labels, [float(self.is_good)] * len(labels))
+        comparison = job.gate.compare(scores)
         with ModelFolder(job.project, job.task_id, job.attempt) as folder, work_folder(job.work_dir) as work:
             (work / "model.tflite").write_bytes(b"weights of " + job.task_id.encode())
             (work / "labels.txt").write_text("blue\nred\n")
+            (work / "held_out.json").write_bytes(scores.encoded())
             folder.add_all(work)
-            manifest = {"model_file": "model.tflite", "fingerprint": job.fingerprint, "metrics": {"accuracy": 0.9}}
+            manifest = {
+                **{"model_file": "model.tflite", "fingerprint": job.fingerprint, "metrics": {"accuracy": 0.9}},
+                **{"train_type": job.train_type, "comparison": msgspec.to_builtins(comparison)},
+                "promoted": comparison is None or comparison.promoted,
+            }
             final = folder.publish(manifest)
-        held_out = frozenset(contents[::5])
         training = LastTraining(job.task_id, dict(zip(contents, classes.tolist(), strict=True)), held_out, WEIGHTS)
         remember(job.project, TERMS, training)
-        return TrainingResult(final / "model.tflite", {"accuracy": 0.9})
+        return TrainingResult(final / "model.tflite", {"accuracy": 0.9}, comparison=comparison)
 
 
 def make_project(folder: Path) -> Path:

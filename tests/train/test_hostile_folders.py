@@ -123,5 +123,12 @@ def test_no_file_is_loaded_from_the_project_folder(tmp_path: Path, monkeypatch: 
     assert all(path.is_relative_to(tmp_path / "work") for path in loaded)
     manifest = json.loads((result.model_path.parent / "manifest.json").read_text())
     listed = {file["path"] for file in manifest["files"]}
-    assert {"model.tflite", "saved_model/saved_model.pb", "labels.txt", "metrics.json", "app_pack.zip"} <= listed
+    assert {
+        "model.tflite",
+        "saved_model/saved_model.pb",
+        "labels.txt",
+        "metrics.json",
+        "held_out.json",
+        "app_pack.zip",
+    } <= listed
     assert all((result.model_path.parent / path).is_file() for path in listed)

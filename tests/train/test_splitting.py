@@ -29,7 +29,7 @@ def findings(project: Path, scenes: int, copies: int) -> dict[str, Finding]:
     folders = scan_class_folders(UserFiles.at(project))
     nothing = np.zeros((len(looks), 1))
     data = Dataset(folders, contents, nothing, nothing, np.stack(looks), [])
-    _, report = split_dataset(data, ClassificationOptions(), None)
+    _, report = split_dataset(data, ClassificationOptions())
     return {found.code: found for found in report.findings}
 
 

@@ -78,6 +78,8 @@ def test_killed_later_the_first_model_is_there_and_the_next_attempt_replaces_it(
     first = manifest_of(folder)
     assert reporter.first_models == [first]
     assert first["interim"] is True
+    assert first["promoted"] is True
+    assert (folder.parent / "latest").readlink() == Path(folder.name)
     assert first["metrics"]["accuracy"] > 2 * first["metrics"]["baseline_accuracy"] - 0.5
     outputs = load_predictor(folder / "model.tflite", 1)(np.zeros((1, SIZE, SIZE, 3), np.uint8))
     assert outputs.sum() == pytest.approx(1.0, abs=1e-3)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from trainer_worker.classification.scores import NOT_ENOUGH, Predictions, accuracy, balanced_accuracy, score_classes
+from trainer_worker.classification.scores import Predictions, accuracy, balanced_accuracy, score_classes
+from trainer_worker.scores.intervals import NOT_ENOUGH
 
 
 def alone(truth: np.ndarray, probabilities: np.ndarray) -> Predictions:

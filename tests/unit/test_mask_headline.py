@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trainer_worker.scores.intervals import bootstrap
+from trainer_worker.scores.intervals import NOT_ENOUGH, bootstrap
 from trainer_worker.segmentation.card import FOREGROUND
 from trainer_worker.segmentation.headline import (
     DICE,
     DICE_OF_SQUARES,
-    NOT_ENOUGH,
     describe_classes,
     describe_score,
     headline,

@@ -18,10 +18,12 @@ from trainer_worker.project.retention import STALE_AFTER_S, checkpoints_of
 A, B, C, D = (hex_id(name) for name in "abcd")
 
 
-def publish(project: Path, task_id: str, age_s: float) -> Path:
+def publish(
+    project: Path, task_id: str, age_s: float, promoted: bool = True, train_type: str = "classification"
+) -> Path:
     with open_project(project) as opened, ModelFolder(opened, task_id, 1) as model:
         model.add("model.tflite", io.BytesIO(b"weights"))
-        folder = model.publish({"model_file": "model.tflite"})
+        folder = model.publish({"model_file": "model.tflite", "train_type": train_type, "promoted": promoted})
     os.utime(folder / "manifest.json", (time.time() - age_s,) * 2)
     return folder
 
@@ -74,6 +76,31 @@ def test_only_the_newest_models_are_kept_when_asked(tmp_path: Path) -> None:
     assert {A, B, C, D} <= names(tmp_path / "models")
     tidy_project(tmp_path, keep_models=2)
     assert names(tmp_path / "models") == {A, B, "latest", *of_the_user}
+
+
+def test_models_in_use_stay_however_old_they_are(tmp_path: Path) -> None:
+    """The one that latest names, and the newest promoted one of each trainType: the next is compared with it."""
+    publish(tmp_path, A, 100, train_type="segmentation")
+    publish(tmp_path, B, 90)
+    for age_s, task_id in ((50, C), (10, D)):
+        publish(tmp_path, task_id, age_s, promoted=False)
+    tidy_project(tmp_path, keep_models=1)
+    assert names(tmp_path / "models") == {A, B, D, "latest"}
+    (tmp_path / "models" / "latest").unlink()
+    (tmp_path / "models" / "latest").symlink_to(D)
+    publish(tmp_path, C, 5, promoted=False)
+    tidy_project(tmp_path, keep_models=1)
+    assert names(tmp_path / "models") == {A, B, C, D, "latest"}
+
+
+def test_latest_falls_back_to_a_model_that_was_promoted(tmp_path: Path) -> None:
+    publish(tmp_path, A, 100)
+    publish(tmp_path, B, 50, promoted=False)
+    publish(tmp_path, C, 10)
+    discard_task(tmp_path, C)
+    assert (tmp_path / "models" / "latest").readlink() == Path(A)
+    discard_task(tmp_path, A)
+    assert names(tmp_path / "models") == {B}
 
 
 def test_stale_left_overs_go_and_fresh_ones_stay(tmp_path: Path) -> None:

@@ -85,6 +85,24 @@ def test_rows_whose_side_is_given_keep_it_and_only_new_ones_fill_up() -> None:
         assert len(held_out) == 5
 
 
+def test_of_a_class_at_most_half_is_held_out_again() -> None:
+    """All but the held-out pictures of a class may have been removed from the folder."""
+    classes = np.repeat([0, 1], [10, 40])
+    sides = np.zeros(50, dtype=np.int8)
+    sides[:9], sides[10:20] = 1, 1
+    for seed in range(5):
+        held_out = set(stratified_split(classes, np.arange(50), Wanted(0.2), seed, sides).held_out.tolist())
+        assert len(held_out & set(range(9))) == len(held_out & set(range(10))) == 5
+        assert held_out & set(range(10, 50)) == set(range(10, 20)), "these fit, whatever the seed"
+
+
+def test_a_group_that_would_leave_too_little_is_not_held_out_again() -> None:
+    classes, groups = np.zeros(10, dtype=np.int64), np.array([0] * 6 + [1, 2, 3, 4])
+    sides = np.array([1] * 6 + [1, 0, 0, 0], dtype=np.int8)
+    for seed in range(10):
+        assert 0 not in groups[stratified_split(classes, groups, Wanted(0.2), seed, sides).held_out]
+
+
 def test_the_callers_split_is_kept_but_for_copies() -> None:
     classes, groups = np.array([0, 0, 1, 1, 0, 1, 1]), np.array([0, 1, 2, 3, 0, 4, 5])
     split = given_split(classes, groups, np.array([0, 1, 2, 3]), np.array([4, 5]))

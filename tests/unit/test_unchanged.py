@@ -15,10 +15,12 @@ import pytest
 from tests.project_folders import open_project, read_manifest
 from tests.sample_tasks import hex_id
 from trainer_worker.pictures.user_files import MAX_FILE_BYTES, UserFiles
+from trainer_worker.project.gate import Gate
+from trainer_worker.project.held_out import HeldOutScores
 from trainer_worker.project.model_folder import ModelFolder
 from trainer_worker.project.unchanged import fingerprint, read_contents, take_over
 
-T1, T2 = hex_id("t1"), hex_id("t2")
+T1, T2, T3 = hex_id("t1"), hex_id("t2"), hex_id("t3")
 OPTIONS = {"epochs": 3, "seed": 1, "priority": 0, "maxSeconds": 0}
 
 
@@ -34,17 +36,20 @@ def mark(project: Path, **changes: Any) -> str:
     return fingerprint(read_contents(UserFiles.at(project)), "classification", {**OPTIONS, **changes})
 
 
-def publish(project: Path, task_id: str, **more: Any) -> Path:
+def publish(project: Path, task_id: str, scores: HeldOutScores | None = None, **more: Any) -> Path:
     with open_project(project) as opened, ModelFolder(opened, task_id, 1) as folder:
         folder.add("model.tflite", io.BytesIO(b"a model"))
         folder.add("saved_model/saved_model.pb", io.BytesIO(b"another"))
+        if scores is not None:
+            folder.add("held_out.json", io.BytesIO(scores.encoded()))
+            more["train_type"] = "classification"
         return folder.publish({"metrics": {"accuracy": 0.9}, "model_file": "model.tflite", **more})
 
 
 def taken_over(project: Path, mark: str, task_id: str = T2) -> Path | None:
     """The folder of the copy."""
     with open_project(project) as opened:
-        found = take_over(opened, mark, task_id, 3) is not None
+        found = take_over(Gate(opened, "classification"), mark, task_id, 3) is not None
     return project / "models" / task_id if found else None
 
 
@@ -85,7 +90,7 @@ def test_models_hidden_files_and_the_waiting_order_do_not(project: Path) -> None
     publish(project, T1)
     (project / ".tfmodel").mkdir()
     (project / ".tfmodel" / "x").write_bytes(b"x")
-    assert mark(project, priority=5, maxSeconds=60) == before
+    assert mark(project, priority=5, maxSeconds=60, promote="always") == before
     assert mark(project, seed=2) != before
     assert fingerprint(read_contents(UserFiles.at(project)), "segmentation", OPTIONS) != before
 
@@ -154,6 +159,27 @@ def test_a_model_of_the_same_folder_is_taken_over_whole(project: Path) -> None:
     assert [file["path"] for file in manifest["files"]] == ["model.tflite", "saved_model/saved_model.pb"]
     assert (copy / "model.tflite").read_bytes() == b"a model"
     assert (project / "models" / "latest").readlink() == Path(T2)
+
+
+@pytest.mark.parametrize("always", [False, True])
+def test_a_copy_of_a_model_comes_into_use_like_a_new_one(project: Path, always: bool) -> None:
+    """Another one may have been promoted since it was made."""
+    scores = {
+        name: HeldOutScores.of("accuracy", [f"{n:064x}" for n in range(9)], ["cat"] * 9, [good] * 9)
+        for name, good in (("worse", 0.0), ("better", 1.0))
+    }
+    publish(project, T1, scores["worse"], fingerprint=mark(project))
+    publish(project, T3, scores["better"])
+    with open_project(project) as opened:
+        copy = take_over(Gate(opened, "classification", always), mark(project), T2, 1)
+    assert copy is not None
+    assert copy.comparison is not None
+    assert (copy.comparison.with_task, copy.promoted, copy.comparison.promoted) == (T3, always, always)
+    assert (project / "models" / "latest").readlink() == Path(T2 if always else T3)
+    manifest = read_manifest(project / "models" / T2)
+    assert manifest is not None
+    assert manifest["promoted"] is always
+    assert manifest["comparison"]["sentence"] == copy.comparison.sentence
 
 
 def test_a_damaged_an_unfinished_and_another_model_are_not(project: Path) -> None:

@@ -8,11 +8,12 @@ import math
 import msgspec
 import pytest
 
+from protocol.comparison import Comparison
 from protocol.data_report import DataReport, Severity, finding
 from protocol.errors import Failure, FailureClass
 from protocol.messages import Progress, Tick, WorkerInfo
 from protocol.task import ENDED_STATES, AttemptEnd, Task, TaskState, Trained
-from tests.sample_tasks import make_spec
+from tests.sample_tasks import hex_id, make_spec
 from web.eta import End
 from web.views import brief_view, check_view, full_view, readiness_view, workers_view
 
@@ -140,6 +141,25 @@ def test_an_ended_task_shows_what_was_found_in_its_folder() -> None:
         assert (shown["counts"], shown["skippedFiles"], shown["findings"][0]["code"]) == ({"rose": 9}, 2, few.code)
         assert any("Few pictures. Add some." in warning for warning in brief_view(task, None)["warnings"])
     assert full_view(Task(make_spec()), None)["dataReport"] is None
+
+
+def test_a_model_that_did_not_come_into_use_is_warned_of_first() -> None:
+    sentence = "This model is worse than the one of task …"
+    worse = Comparison(hex_id("t0"), 57, 1, 7, 0.035, 0.81, 0.91, promoted=False, sentence=sentence)
+    trained = Trained("/p/models/t1/model.tflite", warnings=("A few pictures.",), comparison=worse)
+    view = full_view(Task(make_spec(), TaskState.DONE, trained=trained), None)
+    assert (view["promoted"], view["warnings"]) == (False, [sentence, "A few pictures."])
+    assert (view["comparison"]["with_task"], view["comparison"]["p_value"]) == (hex_id("t0"), 0.035)
+    better = msgspec.structs.replace(trained, comparison=msgspec.structs.replace(worse, promoted=True))
+    view = full_view(Task(make_spec(), TaskState.DONE, trained=better), None)
+    assert (view["promoted"], view["warnings"]) == (True, ["A few pictures."])
+    waiting = full_view(Task(make_spec()), None)
+    assert (waiting["promoted"], waiting["comparison"]) == (False, None)
+
+
+def test_results_from_before_there_were_comparisons_are_of_promoted_models() -> None:
+    assert msgspec.json.decode(b'{"model_path": "/p/models/t1/model.tflite"}', type=Trained).promoted
+    assert full_view(Task(make_spec(), TaskState.DONE, trained=Trained("/m")), None)["promoted"] is True
 
 
 def test_a_check_says_whether_a_training_could_use_the_folder() -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from protocol.comparison import Comparison
 from protocol.data_report import DataReport
 from protocol.end_reason import EndReason
 from protocol.options import TrainingOptions
@@ -14,6 +15,7 @@ from trainer_worker.pictures.decoding_budget import DEFAULT_BYTES
 from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.project.checkpoints import Checkpoints
 from trainer_worker.project.folder import ProjectFolder
+from trainer_worker.project.gate import Gate
 from trainer_worker.project.models import manifest_of
 from trainer_worker.project.retention import checkpoints_of
 
@@ -55,6 +57,11 @@ class Job:
     def checkpoints(self) -> Checkpoints:
         """What this task's earlier attempts have left to continue from."""
         return checkpoints_of(self.project, self.task_id)
+
+    @property
+    def gate(self) -> Gate:
+        """Decides whether this task's model is the one to use from now on."""
+        return Gate(self.project, self.train_type, always=self.options.promote == "always")
 
     @property
     def has_model(self) -> bool:
@@ -147,7 +154,7 @@ class TrainingResult:
     model_path: the file that the website hands to its user: absolute, inside models/<taskId>/.
     metrics: the headline numbers as plain Python floats, for example {"accuracy": 0.93, "images": 1100}.
     stage_seconds: seconds of each stage, in order. warnings: what the person with the pictures should read.
-    epochs: the number of epochs that were trained.
+    epochs: the number of epochs that were trained. comparison: with the model that was in use before.
     """
 
     model_path: Path
@@ -156,3 +163,4 @@ class TrainingResult:
     end_reason: EndReason = EndReason.UNKNOWN
     warnings: Sequence[str] = ()
     epochs: int = 0
+    comparison: Comparison | None = None

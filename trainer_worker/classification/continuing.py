@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 import tensorflow as tf
 
+from protocol.options import WITHOUT_INFLUENCE
 from trainer_worker.attempt.job import Job
 from trainer_worker.backbones.backbone import Backbone
 from trainer_worker.classification.dataset import Dataset
@@ -52,7 +53,7 @@ def remember_training(trained: TrainedClassifier, job: Job) -> None:
 def _terms(data: Dataset, backbone: Backbone, job: Job) -> dict[str, Any]:
     """What must not have changed if a training is to continue from the last one of the folder."""
     options = msgspec.to_builtins(job.options)
-    for name in ("priority", "maxSeconds", "timeBudget", "exports", "backbone"):
+    for name in (*WITHOUT_INFLUENCE, "timeBudget", "exports", "backbone"):
         del options[name]
     return {
         "options": options,

@@ -33,7 +33,7 @@ def publish_interim_model(
     until_s = attempt.budget.by_s(INTERIM_MODEL_SHARE, plan.interim_finishing_s())
     try:
         data = read_dataset(folders, features, lambda done: attempt.reporter.step(done / images), until_s)
-        partition, report = split_dataset(data, job.options, None)
+        partition, report = split_dataset(data, job.options)
     except TrainingError:
         return
     split = partition.split

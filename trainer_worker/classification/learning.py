@@ -36,7 +36,8 @@ class Lesson:
         if self.last is None:
             history = fit(classifier, features, split.train, attempt, end_by_s)
         else:
-            known = self.last.sides(data.contents)[split.train] == -1
+            trained = self.last.trained
+            known = np.array([data.contents[row] in trained for row in split.train])
             history = fit_more(classifier, features, split.train[~known], split.train[known], attempt)
         if data.unread:
             history.was_cut_short()

@@ -25,6 +25,8 @@ from trainer_worker.exporting.temperature import at_temperature
 from trainer_worker.exporting.writers import ModelToExport
 from trainer_worker.exporting.writing import CALIBRATION_PICTURES
 from trainer_worker.pictures.images import UnreadableImageError, picture_changed, read_rgb
+from trainer_worker.pictures.splits import Split
+from trainer_worker.project.held_out import HeldOutScores
 from trainer_worker.publishing.publish import Publication, PublishedModel
 
 
@@ -52,9 +54,18 @@ def publish_classifier(
     proof = HeldOut(pictures, evaluation.held_out, score, HELD_OUT_ACCURACY)
     calibration = functools.partial(_pictures, data, _spread(split.train), side_px)
     source = ModelToExport(trained.classifier.model, calibration)
-    publication = Publication(KIND, source, trained.chosen, labels, proof, describe)
+    of_pictures = _scored(data, split, evaluation.held_out)
+    publication = Publication(KIND, source, trained.chosen, labels, proof, of_pictures, describe)
     with at_temperature(trained.classifier.head, confidence.calibration.temperature):
         return publication.publish(attempt, interim), scores
+
+
+def _scored(data: Dataset, split: Split, probabilities: np.ndarray) -> HeldOutScores:
+    """Which held-out pictures the model has right. probabilities: float32 (n, labels), in the order of held_out."""
+    folders, right = data.folders, probabilities.argmax(axis=1) == data.folders.classes[split.held_out]
+    contents = [data.contents[row] for row in split.held_out]
+    truths = [folders.labels[folders.classes[row]] for row in split.held_out]
+    return HeldOutScores.of(KIND.headline, contents, truths, right.tolist())
 
 
 def _spread(rows: np.ndarray) -> np.ndarray:

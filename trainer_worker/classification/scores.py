@@ -12,14 +12,13 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from protocol.text import printable
 from trainer_worker.layouts.name_lists import some_of
-from trainer_worker.scores.intervals import effective_number, wilson
+from trainer_worker.scores.intervals import NOT_ENOUGH, effective_number, wilson
 
 #: An interval of the recall of a class that is wider than this does not tell whether the class is recognised. With
 #: four of five right it takes 14 pictures to be narrower.
 WIDEST_OF_CLASS = 0.4
 #: The same for the accuracy. With nine of ten right it takes 40 pictures to be narrower.
 WIDEST = 0.2
-NOT_ENOUGH = "not enough to tell"
 #: The name of the accuracy that exported files are compared by: of the published model on its held-out pictures.
 HELD_OUT_ACCURACY = "held_out_accuracy"
 #: Classes that a warning names.

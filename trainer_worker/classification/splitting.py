@@ -24,7 +24,6 @@ from trainer_worker.pictures.copies import (
 )
 from trainer_worker.pictures.skipped_findings import unreadable_findings
 from trainer_worker.pictures.splits import Split, Wanted, folds_of, given_split, stratified_split
-from trainer_worker.project.continuation import LastTraining
 
 #: With fewer pictures than this, or with a class smaller than the next number, folds are needed to score a model.
 FEW_PICTURES = 200
@@ -77,9 +76,12 @@ def folds_needed(classes: np.ndarray, share: float) -> int:
     return max(FEWEST_FOLDS, min(MOST_FOLDS, round(1 / share)))
 
 
-def split_dataset(data: Dataset, options: TrainingOptions, last: LastTraining | None) -> tuple[Partition, DataReport]:
+def split_dataset(
+    data: Dataset, options: TrainingOptions, sides: np.ndarray | None = None
+) -> tuple[Partition, DataReport]:
     """The partition, and the report with what pixels tell.
 
+    sides: see stratified_split. The caller's own split, if the folder has one, comes before them.
     Raises TrainingError too_few_classes when no picture could score the model.
     """
     folders = data.folders
@@ -89,7 +91,6 @@ def split_dataset(data: Dataset, options: TrainingOptions, last: LastTraining | 
     count = folds_needed(folders.classes, options.validation_split) if given is None else 1
     wanted = Wanted(options.validation_split, LEAST_HELD_OUT if count == 1 else 1)
     if given is None:
-        sides = last.sides(data.contents) if last else None
         split = stratified_split(folders.classes, copies.together, wanted, options.seed, sides)
     else:
         split = given_split(folders.classes, copies.same_look, *given)

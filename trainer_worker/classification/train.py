@@ -59,7 +59,7 @@ def train(attempt: Attempt) -> TrainingResult:
     data = reading.read()
     classifier = build_classifier(chosen.backbone, options.image_size, len(data.folders.labels))
     last = recall_training(classifier, data, chosen.backbone, job)
-    partition, report = split_dataset(data, options, last)
+    partition, report = split_dataset(data, options, job.gate.sides(data.contents, last))
     advice = advise(data, partition.copies.together, options.seed, reading.tell)
     report = advice.added_to(report)
     attempt.found(report)
@@ -78,16 +78,9 @@ def train(attempt: Attempt) -> TrainingResult:
     from_task = last.task_id if last else ""
     trained = TrainedClassifier(data, partition, evaluation, chosen, classifier, history, warnings, advice, from_task)
     published, scores = publish_classifier(trained, attempt)
-    remember_training(trained, job)
-    stages.leave()
-    return TrainingResult(
-        model_path=published.path,
-        metrics=headline(scores, data),
-        stage_seconds=stages.seconds,
-        end_reason=history.end_reason,
-        warnings=published.warnings,
-        epochs=len(history.epochs),
-    )
+    if published.promoted:  # nothing continues from a model that is not in use
+        remember_training(trained, job)
+    return published.result(headline(scores, data), attempt, history.end_reason, len(history.epochs))
 
 
 def warm_up(cache_dir: Path, threads: int) -> None:

@@ -61,7 +61,8 @@ def stratified_split(
 
     classes, groups: int64 (n,). Every class with two different pictures has one on each side. A class with only one,
     and pictures that are in several classes (which would score at random), stay in the training set.
-    sides: int8 (n,), 1 for rows that must be held out and -1 for those that must not be; by default all are 0.
+    sides: int8 (n,), 1 for rows that are to be held out and -1 for those that must not be; by default all are 0.
+    Rows of side 1 are held out first, up to half of each class: a folder that has shrunk must leave some to train on.
     The same arguments give the same split. scikit-learn's splitters respect either the groups or the small classes,
     but not both.
     """
@@ -79,9 +80,14 @@ def stratified_split(
         fixed: list[int] = []
         if sides is not None:
             side = {group: _side_of(sides[rows_by_group[group]]) for group in order}
-            order = sorted((group for group in order if side[group] >= 0), key=lambda group: -side[group])
-            count = max(count, sum(len(rows_by_group[group]) for group in order if side[group] == 1))
-            fixed = [group for group in order if side[group] == 1]
+            room = sum(len(rows) for rows in rows_by_group.values()) // 2
+            for group in order:
+                if side[group] == 1 and len(rows_by_group[group]) <= room:
+                    fixed.append(group)
+                    room -= len(rows_by_group[group])
+            again = set(fixed)
+            order = [*fixed, *(group for group in order if side[group] >= 0 and group not in again)]
+            count = max(count, sum(len(rows_by_group[group]) for group in fixed))
         held_out += _taken([rows_by_group[group] for group in order], count, most, len(fixed))
     mask = np.zeros(len(classes), dtype=bool)
     mask[held_out] = True

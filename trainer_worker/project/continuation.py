@@ -3,7 +3,7 @@
     projectDir/.tfmodel/last/classification.checkpoint
 
 A training continues only if labels and options are those of the last training and every picture of it is still there
-under the same label. The pictures that were held out then stay held out.
+under the same label. The pictures that were held out then stay held out (see gate.py).
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ class LastTraining:
     held_out: frozenset[str]
     weights: list[np.ndarray]
 
-    def sides(self, contents: Sequence[str]) -> np.ndarray:
-        """For each picture, int8: 1 if it was held out, -1 if it trained the last model, 0 if it is new."""
-        sides = [(1 if c in self.held_out else -1) if c in self.classes else 0 for c in contents]
-        return np.array(sides, dtype=np.int8)
+    @property
+    def trained(self) -> frozenset[str]:
+        """The hashes of the pictures that the weights have learned from."""
+        return frozenset(self.classes.keys() - self.held_out)
 
 
 def last_training(project: ProjectFolder) -> Checkpoints:

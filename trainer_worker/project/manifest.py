@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from conf.directory import Directory
 from protocol.bounds import TaskId
+from protocol.comparison import Comparison
 from protocol.data_report import DataReport
 from protocol.end_reason import EndReason
 from trainer_worker.project.model_files import FILES, MANIFEST, is_model_file
@@ -44,6 +45,7 @@ class ListedFile(msgspec.Struct, frozen=True):
 class Manifest(msgspec.Struct, frozen=True):
     """The fields of a manifest that we read.
 
+    promoted: whether models/latest was to be pointed to this model when it was published (see gate.py).
     content: the whole manifest as plain JSON values, for a copy of the model; set by read_manifest.
     """
 
@@ -51,7 +53,10 @@ class Manifest(msgspec.Struct, frozen=True):
     model_file: str
     files: Annotated[list[ListedFile], Meta(min_length=1, max_length=MOST_FILES)]
     fingerprint: Annotated[str, Meta(pattern=r"^([0-9a-f]{64})?\Z")] = ""
+    train_type: _Word = ""
     interim: bool = False
+    promoted: bool = True
+    comparison: Comparison | None = None
     end_reason: EndReason = EndReason.UNKNOWN
     metrics: Annotated[dict[_Word, float | None], Meta(max_length=100)] = {}
     stage_seconds: Annotated[dict[_Word, float], Meta(max_length=100)] = {}

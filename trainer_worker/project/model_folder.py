@@ -2,7 +2,7 @@
 
     models/.<taskId>.<attempt>.partial/   while an attempt copies its files into it
     models/<taskId>/                      published, with manifest.json
-    models/latest -> <taskId>             the task that was published last
+    models/latest -> <taskId>             the model to use: the newest one that passed the gate (gate.py, latest.py)
 
 The manifest is written last, and the folder is renamed only after everything in it has reached the disk. A crash at
 any moment therefore leaves the complete model, or nothing that a reader would take for one. A task with a time budget
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import logging
 import os
 import re
 from collections.abc import Iterator
@@ -24,10 +23,11 @@ from typing import Any, BinaryIO
 import msgspec
 
 from protocol.bounds import refuse_other_than_task_id
-from protocol.project_layout import LATEST, MODELS
+from protocol.project_layout import MODELS
 from trainer_worker.pictures.contents import sha256_of
 from trainer_worker.project.folder import ProjectFolder
 from trainer_worker.project.json_text import json_text
+from trainer_worker.project.latest import finish_switch, switch_latest
 from trainer_worker.project.manifest import ListedFile, Manifest
 from trainer_worker.project.model_files import MANIFEST, is_model_file
 from trainer_worker.project.models import (
@@ -35,12 +35,9 @@ from trainer_worker.project.models import (
     Tell,
     finished_and_intact,
     nothing,
-    written_at_s,
 )
 
 PARTIAL = re.compile(r"\.([0-9a-f]{32})\.[0-9]+(\.replaced)?\.partial")
-
-log = logging.getLogger(__name__)
 
 
 class ModelFolder:
@@ -107,7 +104,8 @@ class ModelFolder:
     def publish(self, manifest: dict[str, Any]) -> Path:
         """Write the manifest, move the folder to `models/<taskId>/` and return its path.
 
-        manifest: without task_id and `files` (path, size_bytes and sha256 of each file), which are added here.
+        manifest: without task_id and `files` (path, size_bytes and sha256 of each file), which are added here. Unless
+        it says that the model is not `promoted`, models/latest is pointed to it.
         Raises AlreadyPublishedError if another attempt has published the model. A finished model is never replaced.
         """
         files = [msgspec.to_builtins(file) for file in self._files]
@@ -118,7 +116,8 @@ class ModelFolder:
             self._folder.replace(MANIFEST, [text.encode()], synced=True)
             self._folder.sync()
             self._move_into_place()
-            self._switch_latest()
+            if manifest.get("promoted", True):
+                switch_latest(self._models, self._task_id)
             self._models.sync()
         self._remove_other_partials()
         return self._project.path / MODELS / self._task_id
@@ -128,8 +127,7 @@ class ModelFolder:
         if manifest is None:
             return
         # The other attempt may have been killed just before it switched the link.
-        if written_at_s(self._models, self._task_id) >= self._latest_written_at_s():
-            self._switch_latest()
+        finish_switch(self._models, manifest)
         raise AlreadyPublishedError(manifest)
 
     def _move_into_place(self) -> None:
@@ -169,18 +167,6 @@ class ModelFolder:
         with contextlib.suppress(OSError), self._models.folder(name) as folder:
             return finished_and_intact(folder, self._task_id)
         return None
-
-    def _switch_latest(self) -> None:
-        """Point `models/latest` to this model. On a file system without links the model is published without it."""
-        try:
-            self._models.point_link(LATEST, self._task_id)
-        except OSError as error:
-            log.warning("action=model.latest_not_switched task=%s error=%r", self._task_id, str(error))
-
-    def _latest_written_at_s(self) -> float:
-        with contextlib.suppress(OSError):
-            return written_at_s(self._models, self._models.link_target(LATEST))
-        return 0.0
 
     def _remove_other_partials(self) -> None:
         for name in self._models.names():

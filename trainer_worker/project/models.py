@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,6 +97,17 @@ def finished_models(models: Directory, tell: Tell = nothing) -> list[FinishedMod
     return sorted(found, key=lambda model: model.written_at_s, reverse=True)
 
 
+def is_whole(folder: Directory, manifest: Manifest) -> bool:
+    """Whether all files of a model are there in their full size. Unlike finished_and_intact, it reads none of them."""
+    with contextlib.suppress(OSError):
+        for file in manifest.files:
+            with open_listed(folder, file) as opened:
+                if os.fstat(opened.fileno()).st_size != file.size_bytes:
+                    return False
+        return True
+    return False
+
+
 def written_at_s(models: Directory, task_id: str) -> float:
     """When the manifest of a model was written; 0.0 if there is none."""
     with contextlib.suppress(OSError), models.folder(task_id) as folder:
@@ -114,6 +126,7 @@ def trained(project: ProjectFolder, manifest: Manifest) -> Trained:
         manifest.end_reason,
         tuple(manifest.warnings),
         manifest.data_report.shortened(),
+        manifest.comparison,
     )
 
 

@@ -16,6 +16,7 @@ from protocol.task import TaskSpec
 from trainer_worker.project.checkpoints import Checkpoints
 from trainer_worker.project.feature_cache import trim_features
 from trainer_worker.project.folder import ProjectFolder, admit
+from trainer_worker.project.latest import in_use, latest_task
 from trainer_worker.project.model_folder import PARTIAL
 from trainer_worker.project.models import finished_models
 
@@ -50,12 +51,15 @@ def discard_task(spec: TaskSpec, allowed_roots: Sequence[Path]) -> None:
 
 def tidy_project(project: ProjectFolder, keep_models: int) -> None:
     """Remove finished models beyond the `keep_models` newest (0 keeps all), stale unfinished folders and checkpoints,
-    and features beyond their limit."""
+    and features beyond their limit. Models in use stay, however old they are."""
     trim_features(project)
     with contextlib.suppress(OSError), project.models() as models:
         if keep_models:
-            for model in finished_models(models)[keep_models:]:
-                models.remove(model.task_id)
+            finished = finished_models(models)
+            used = in_use(models, finished)
+            for model in finished[keep_models:]:
+                if model.task_id not in used:
+                    models.remove(model.task_id)
         _remove_stale(models, lambda name: PARTIAL.fullmatch(name) is not None)
     with contextlib.suppress(OSError), project.kept(TASKS) as tasks:
         _remove_stale(tasks, is_task_id)
@@ -68,9 +72,9 @@ def _discard_model(models: Directory, task_id: str) -> None:
         if found is not None and found[1] == task_id:
             models.remove(name)
     with contextlib.suppress(OSError):
-        if models.link_target(LATEST) == task_id:
+        if latest_task(models) == task_id:
             models.remove(LATEST)
-            newest = next(iter(finished_models(models)), None)
+            newest = next((model for model in finished_models(models) if model.manifest.promoted), None)
             if newest is not None:
                 models.point_link(LATEST, newest.task_id)
 

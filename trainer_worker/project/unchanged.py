@@ -21,19 +21,19 @@ from typing import Any
 import msgspec
 
 from protocol.end_reason import EndReason
+from protocol.options import WITHOUT_INFLUENCE
 from trainer_worker.layouts.tree import Tree, walk
 from trainer_worker.pictures.contents import content_hashes, sha256_of
 from trainer_worker.pictures.litter import LABEL_SUFFIXES, may_be_picture, suffix_of
 from trainer_worker.pictures.user_files import UserFiles
-from trainer_worker.project.folder import ProjectFolder
+from trainer_worker.project.gate import Gate
+from trainer_worker.project.held_out import read_held_out
 from trainer_worker.project.manifest import Manifest
 from trainer_worker.project.model_folder import ModelFolder
 from trainer_worker.project.models import Tell, finished_models, nothing, open_listed
 
 #: Increase this when the same folder and options would give another model than before.
 TRAINERS_VERSION = 8
-#: These say when a task is trained and for how long. Models of stopped trainings are not taken over anyway.
-_OPTIONS_WITHOUT_INFLUENCE = frozenset({"priority", "maxSeconds"})
 
 log = logging.getLogger(__name__)
 
@@ -68,45 +68,53 @@ def fingerprint(
         return ""
     contents = {**folder.hashes, **{skip.file: skip.reason for skip in folder.tree.skipped}}
     named = sorted((os.fsencode(path).hex(), content) for path, content in contents.items())
-    options = {name: value for name, value in options.items() if name not in _OPTIONS_WITHOUT_INFLUENCE}
+    options = {name: value for name, value in options.items() if name not in WITHOUT_INFLUENCE}
     facts = [TRAINERS_VERSION, train_type, sorted(options.items()), named, weights]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
-def take_over(project: ProjectFolder, mark: str, task_id: str, attempt: int, tell: Tell = nothing) -> Manifest | None:
+def take_over(gate: Gate, mark: str, task_id: str, attempt: int, tell: Tell = nothing) -> Manifest | None:
     """Publish a copy of the newest finished model with the fingerprint `mark` as this task's; None if there is none.
 
+    gate: of the project. Another model may be in use by now, so the copy is compared like a new one.
     A model whose files differ from its manifest is skipped. tell: called often; an exception from it ends the work.
     Raises what ModelFolder raises.
     """
     if not mark:
         return None
-    with contextlib.suppress(OSError), project.models() as models:
+    with contextlib.suppress(OSError), gate.project.models() as models:
         for model in finished_models(models, tell):
             earlier = model.manifest
             if earlier.fingerprint == mark and earlier.end_reason is not EndReason.STOPPED:
-                copy = _copy(project, earlier, task_id, attempt, tell)
+                copy = _copy(gate, earlier, task_id, attempt, tell)
                 if copy is not None:
                     return copy
     return None
 
 
-def _copy(project: ProjectFolder, earlier: Manifest, task_id: str, attempt: int, tell: Tell) -> Manifest | None:
+def _copy(gate: Gate, earlier: Manifest, task_id: str, attempt: int, tell: Tell) -> Manifest | None:
     began_s = time.perf_counter()
-    with ModelFolder(project, task_id, attempt) as copy:
+    with ModelFolder(gate.project, task_id, attempt) as copy:
         try:
-            with project.models() as models, models.folder(earlier.task_id) as source:
+            with gate.project.models() as models, models.folder(earlier.task_id) as source:
                 for file in earlier.files:
                     with open_listed(source, file) as content:
                         if copy.add(file.path, content, tell) != file:
                             raise FileNotFoundError(f"{file.path} has changed since it was written")
+                comparison = gate.compare(read_held_out(source, earlier))
         except OSError as error:
             log.warning("action=model.not_taken_over from=%s reason=%r", earlier.task_id, str(error))
             return None
         seconds = {"take_over": round(time.perf_counter() - began_s, 3)}
-        changes = {"task_id": task_id, "attempt": attempt, "taken_over_from": earlier.task_id, "stage_seconds": seconds}
+        promoted = comparison is None or comparison.promoted
+        changes = {
+            **{"task_id": task_id, "attempt": attempt, "taken_over_from": earlier.task_id, "stage_seconds": seconds},
+            **{"promoted": promoted, "comparison": msgspec.to_builtins(comparison)},
+        }
         copy.publish({**earlier.content, **changes})
-    return msgspec.structs.replace(earlier, task_id=task_id, stage_seconds=seconds)
+    return msgspec.structs.replace(
+        earlier, task_id=task_id, stage_seconds=seconds, promoted=promoted, comparison=comparison
+    )
 
 
 def _content_of_weights(file: Path) -> str:

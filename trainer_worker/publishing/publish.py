@@ -13,8 +13,10 @@ import keras
 import msgspec
 import tensorflow as tf
 
+from protocol.comparison import Comparison
+from protocol.end_reason import EndReason
 from trainer_worker.attempt.attempt import Attempt
-from trainer_worker.attempt.job import Job
+from trainer_worker.attempt.job import Job, TrainingResult
 from trainer_worker.attempt.stages import stage_name
 from trainer_worker.attempt.work_folder import work_folder
 from trainer_worker.backbones.backbone import ChosenBackbone
@@ -22,8 +24,9 @@ from trainer_worker.exporting.checks import ExportChecks, Exports, HeldOut
 from trainer_worker.exporting.scoring import load_predictor
 from trainer_worker.exporting.writers import ModelToExport
 from trainer_worker.exporting.writing import export_model
+from trainer_worker.project.held_out import MOST_BYTES, HeldOutScores
 from trainer_worker.project.json_text import json_text
-from trainer_worker.project.model_files import FILES, LABELS, METRICS, label_lines
+from trainer_worker.project.model_files import FILES, HELD_OUT, LABELS, METRICS, label_lines
 from trainer_worker.project.model_folder import ModelFolder
 from trainer_worker.publishing.app_pack import FinishedModel, add_app_pack, label_model
 from trainer_worker.publishing.kind import Kind
@@ -34,10 +37,27 @@ _INTERIM_FORMAT = "tflite"
 
 @dataclass(frozen=True)
 class PublishedModel:
-    """path: the file to hand to the user. warnings: all that its manifest has."""
+    """path: the file to hand to the user. warnings: all that its manifest has.
+
+    comparison: with the model that was in use before; None if there was none, and for an interim model.
+    """
 
     path: Path
     warnings: tuple[str, ...]
+    comparison: Comparison | None = None
+
+    @property
+    def promoted(self) -> bool:
+        """Whether models/latest was pointed to this model, provided that it is a finished one."""
+        return self.comparison is None or self.comparison.promoted
+
+    def result(
+        self, metrics: dict[str, float], attempt: Attempt, end_reason: EndReason, epochs: int = 0
+    ) -> TrainingResult:
+        """What the trainer of this model gives back. metrics: its headline numbers."""
+        attempt.stages.leave()
+        seconds = attempt.stages.seconds
+        return TrainingResult(self.path, metrics, seconds, end_reason, self.warnings, epochs, self.comparison)
 
 
 @dataclass(frozen=True)
@@ -45,6 +65,7 @@ class Publication:
     """A trained model that is to be published, and what must be known of it.
 
     kind: its trainType. chosen: what it was made of. proof: what every file must reproduce.
+    scores: how it did on each held-out picture; this decides whether it comes into use (project/gate.py).
     describe: from what the export has come to and its warnings to metrics.json and what is special in manifest.json.
     """
 
@@ -53,6 +74,7 @@ class Publication:
     chosen: ChosenBackbone
     labels: Sequence[str]
     proof: HeldOut
+    scores: HeldOutScores
     describe: Callable[[Exports, list[str]], tuple[dict[str, Any], dict[str, Any]]]
 
     def publish(self, attempt: Attempt, interim: bool = False) -> PublishedModel:
@@ -70,8 +92,13 @@ class Publication:
             (work / LABELS).write_text(label_lines(self.labels), "utf-8")
             metrics, manifest = self.describe(exports, [*warnings, *exports.warnings()])
             data_report = attempt.data_report
-            metrics = {**metrics, "backbone": self.chosen.facts(), "data_report": msgspec.to_builtins(data_report)}
+            comparison = None if interim else job.gate.compare(self.scores)
+            verdict = {"comparison": msgspec.to_builtins(comparison)}
+            of_data = {"data_report": msgspec.to_builtins(data_report)}
+            metrics = {**metrics, "backbone": self.chosen.facts(), **of_data, **verdict}
             (work / METRICS).write_text(json_text(metrics), "utf-8")
+            if not interim and len(scores := self.scores.encoded()) <= MOST_BYTES:
+                (work / HELD_OUT).write_bytes(scores)
             stages.leave()
             manifest = {
                 **_facts_of(job, self.chosen),
@@ -81,11 +108,13 @@ class Publication:
                 "model_file": exports.model_file(),
                 "stage_seconds": dict(stages.seconds),
                 "interim": interim,
+                "promoted": job.gate.admits_interim() if interim else comparison is None or comparison.promoted,
+                **verdict,
             }
             _add_app_pack(FinishedModel(self.kind, work, manifest, metrics, job.files), attempt.threads)
             folder.add_all(work, functools.partial(attempt.reporter.step, 1.0))
             path = folder.publish(manifest) / exports.model_file()
-            return PublishedModel(path, tuple(manifest["warnings"]))
+            return PublishedModel(path, tuple(manifest["warnings"]), comparison)
 
     def _export(self, work: Path, attempt: Attempt, interim: bool) -> tuple[Exports, list[str]]:
         """Write the files into `work` and check them. Returns the result, and the warnings from labelling the files."""

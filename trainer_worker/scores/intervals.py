@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 CONFIDENCE = 0.95
+#: What is said instead of a score whose interval is too wide to mean anything.
+NOT_ENOUGH = "not enough to tell"
 #: The quantile of the standard normal distribution that leaves 2.5 % above.
 Z = 1.959964
 RESAMPLES = 2000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,12 +38,13 @@ READING_SHARE = INTERIM_MODEL_SHARE / 2
 class MaskDataset:
     """The results of the reading stage.
 
-    split: numbers of the pairs in `folders`. together: for each pair the number of its group of copies and series, int
-    (n,). warnings: about the data.
+    contents: the SHA-256 of each pair's picture file. split: numbers of the pairs in `folders`. together: for each pair
+    the number of its group of copies and series, int (n,). warnings: about the data.
     """
 
     folders: MaskFolders
     examples: Examples
+    contents: list[str]
     split: Split
     together: Any
     warnings: list[str]
@@ -66,8 +67,10 @@ def read_mask_dataset(folders: MaskFolders, options: SegmentationOptions, attemp
         folders.pairs = [folders.pairs[number] for number in order]
     examples = read_pairs(folders, cutting, attempt.threads, reporter.step, budget.by_s(READING_SHARE))
     present = classes_of_pairs(examples, folders)
-    copies = copies_of_pairs(folders, examples, lambda _: reporter.step(1.0))
-    split = split_pairs(folders, present, copies, options)
+    pictures = [pair.picture for pair in folders.pairs]
+    contents = content_hashes(folders.reader.files, pictures, lambda _: reporter.step(1.0))
+    copies = copies_of_pairs(folders, examples, contents)
+    split = split_pairs(folders, present, copies, options, attempt.job.gate.sides(contents))
     report = _report(folders, copies, present, split, options)
     contradicting = contradicting_masks(folders, examples, copies.same_look)
     report = msgspec.structs.replace(report, findings=gravest_first([*report.findings, *contradicting]))
@@ -79,7 +82,7 @@ def read_mask_dataset(folders: MaskFolders, options: SegmentationOptions, attemp
     if examples.unread:
         all_pairs = len(folders.pairs) + examples.unread
         warnings.append(f"The time budget left {examples.unread} of {all_pairs} pictures unread.")
-    return MaskDataset(folders, examples, split, copies.together, warnings)
+    return MaskDataset(folders, examples, contents, split, copies.together, warnings)
 
 
 def classes_of_pairs(examples: Examples, folders: MaskFolders) -> Any:
@@ -92,22 +95,25 @@ def _first_rows(examples: Examples) -> Any:
     return np.flatnonzero(np.diff(examples.owners, prepend=-1))
 
 
-def copies_of_pairs(folders: MaskFolders, examples: Examples, on_step: Callable[[float], None] | None = None) -> Copies:
-    """Which pictures belong together. on_step: see content_hashes."""
+def copies_of_pairs(folders: MaskFolders, examples: Examples, contents: Sequence[str] = ()) -> Copies:
+    """Which pictures belong together. contents: the SHA-256 of the pictures' files, if they are known already."""
     pictures = [pair.picture for pair in folders.pairs]
-    contents = content_hashes(folders.reader.files, pictures, on_step)
+    contents = contents or content_hashes(folders.reader.files, pictures)
     return find_copies([folders.name_of(picture) for picture in pictures], contents, examples.thumbnails)
 
 
-def split_pairs(folders: MaskFolders, present: Any, copies: Copies, options: SegmentationOptions) -> Split:
+def split_pairs(
+    folders: MaskFolders, present: Any, copies: Copies, options: SegmentationOptions, sides: Any = None
+) -> Split:
     """Split the pairs, by their numbers, into training and held-out set. Copies and series stand on one side.
 
-    Both sides get their share of pictures with and without foreground, and of each class.
+    Both sides get their share of pictures with and without foreground, and of each class. sides: see stratified_split.
+    The caller's own split, if the folder has one, comes before them.
     """
     if (given := folders.callers_split()) is not None:
         split = given_split(rarest_class(present), copies.same_look, *given)
     else:
-        split = own_split(present, copies.together, options)
+        split = own_split(present, copies.together, options, sides)
     if not (len(split.train) and len(split.held_out)):
         raise TrainingError(
             "too_few_images",
@@ -117,16 +123,17 @@ def split_pairs(folders: MaskFolders, present: Any, copies: Copies, options: Seg
     return split
 
 
-def own_split(present: Any, groups: Any, options: SegmentationOptions) -> Split:
+def own_split(present: Any, groups: Any, options: SegmentationOptions, sides: Any = None) -> Split:
     """Hold out `validation_split` of the pictures, whole groups at a time, but of each kind LEAST_HELD_OUT or half.
 
     The kind of a picture is its rarest class. If no kind has two pictures, kinds are not told apart.
+    sides: see stratified_split.
     """
     rarest, wanted = rarest_class(present), Wanted(options.validation_split, LEAST_HELD_OUT)
-    split = stratified_split(rarest, groups, wanted, options.seed)
+    split = stratified_split(rarest, groups, wanted, options.seed, sides)
     if len(split.held_out):
         return split
-    return stratified_split(np.zeros_like(rarest), groups, wanted, options.seed)
+    return stratified_split(np.zeros_like(rarest), groups, wanted, options.seed, sides)
 
 
 def _report(

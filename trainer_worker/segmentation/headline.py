@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from trainer_worker.scores.intervals import bootstrap
+from trainer_worker.scores.intervals import NOT_ENOUGH, bootstrap
 from trainer_worker.segmentation.scores import MaskScores
 
 #: The mean Dice of whole held-out pictures: the headline of a model.
@@ -20,7 +20,6 @@ DICE_OF_SQUARES = "dice_of_squares"
 DICE_OF_SOME = "dice_of_some"
 #: A score is not enough to tell how good a model is if its interval is wider than this.
 WIDEST_INTERVAL = 0.3
-NOT_ENOUGH = "not enough to tell"
 
 
 def is_enough(low: float, high: float) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from trainer_worker.exporting.checks import Exports, HeldOut
 from trainer_worker.exporting.temperature import at_temperature
 from trainer_worker.exporting.writers import ModelToExport
 from trainer_worker.exporting.writing import CALIBRATION_PICTURES
+from trainer_worker.project.held_out import HeldOutScores
 from trainer_worker.publishing.publish import Publication, PublishedModel
 from trainer_worker.segmentation import unet
 from trainer_worker.segmentation.headline import DICE, DICE_OF_SOME, DICE_OF_SQUARES
@@ -39,12 +41,19 @@ def publish_segmenter(
         squares = squares[:: -(-len(squares) // INTERIM_CHECKED)]
     pictures, truth = examples.pictures[squares], examples.masks[squares]
     found, probabilities = predictor.of_squares(pictures)
+    masks: list[str] = []
+
+    def noting(pairs: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
+        for true, predicted in pairs:
+            masks.append(_hash_of(true))
+            yield true, predicted
+
     if trained.tiles and not interim:
         attempt.stages.enter("score")
         whole = predictor.of_files(trained.data.folders, split.held_out, attempt.reporter.step)
-        scored = ScoredMasks(DICE, *_scores(whole, truth, names), split.held_out, own_size=True)
+        scored = ScoredMasks(DICE, *_scores(noting(whole), truth, names), split.held_out, own_size=True)
     else:
-        pairs = zip(truth, found, strict=True)
+        pairs = noting(zip(truth, found, strict=True))
         name = DICE_OF_SQUARES if trained.tiles else DICE
         scored = ScoredMasks(name, *_scores(pairs, truth, names), examples.owners[squares], own_size=False)
     checked_truth = truth[: len(probabilities)]
@@ -65,7 +74,9 @@ def publish_segmenter(
 
     proof = HeldOut(pictures[: len(probabilities)], probabilities, score, _name_of_proof(trained, probabilities, truth))
     source = ModelToExport(trained.model, _calibration(trained))
-    publication = Publication(KIND, source, trained.chosen, names, proof, describe)
+    contents = [trained.data.contents[pair] for pair in scored.pairs]
+    of_pictures = HeldOutScores.of(scored.name, contents, masks, scored.scores.dice_per_image)
+    publication = Publication(KIND, source, trained.chosen, names, proof, of_pictures, describe)
     with at_temperature(unet.logits_of(trained.model), calibration.temperature if calibration else 1.0):
         return publication.publish(attempt, interim), scored
 
@@ -75,6 +86,11 @@ def _name_of_proof(trained: TrainedSegmenter, probabilities: Any, truth: Any) ->
     if trained.tiles:
         return DICE_OF_SQUARES
     return DICE if len(probabilities) == len(truth) else DICE_OF_SOME
+
+
+def _hash_of(mask: Any) -> str:
+    """Tells whether two models were scored against the same mask, at the same size."""
+    return hashlib.sha256(repr(mask.shape).encode() + np.ascontiguousarray(mask).tobytes()).hexdigest()
 
 
 def _calibration(trained: TrainedSegmenter) -> Callable[[], Any]:

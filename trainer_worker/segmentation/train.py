@@ -66,15 +66,8 @@ def train(attempt: Attempt) -> TrainingResult:
     data.warnings.extend(history.warnings(options.learning_rate))
 
     published, scored = publish_segmenter(dataclasses.replace(trained, history=history), attempt)
-    stages.leave()
-    return TrainingResult(
-        model_path=published.path,
-        metrics=scored.headline(len(folders.pairs)),
-        stage_seconds=stages.seconds,
-        end_reason=history.end_reason,
-        warnings=published.warnings,
-        epochs=len(history.epochs),
-    )
+    metrics = scored.headline(len(folders.pairs))
+    return published.result(metrics, attempt, history.end_reason, len(history.epochs))
 
 
 def warm_up(cache_dir: Path, threads: int) -> None:

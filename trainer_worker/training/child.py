@@ -45,6 +45,7 @@ from trainer_worker.backbones.weights_files import find_weights_file
 from trainer_worker.pictures.user_files import LEAVES_PROJECT, RefusedFileError, UserFiles
 from trainer_worker.project.continuation import last_training
 from trainer_worker.project.folder import ProjectFolder, admit
+from trainer_worker.project.latest import finish_publication
 from trainer_worker.project.models import AlreadyPublishedError, finished_model, trained
 from trainer_worker.project.retention import checkpoints_of, tidy_project
 from trainer_worker.project.unchanged import FolderContents, fingerprint, read_contents, take_over
@@ -155,13 +156,14 @@ class Child:
         finished = finished_model(project, job.task_id, tell)
         if finished is not None:
             # An earlier attempt published its model, but died before it could report that.
+            finish_publication(project, finished)
             return trained(project, finished)
         folder = read_folder(job, reporter)
         options = msgspec.to_builtins(job.options)
         job = dataclasses.replace(job, fingerprint=fingerprint(folder, job.train_type, options, job.weights_file))
         changes = FolderChanges(load_kind(job.train_type), job, folder)
         try:
-            copy = take_over(project, job.fingerprint, job.task_id, job.attempt, tell)
+            copy = take_over(job.gate, job.fingerprint, job.task_id, job.attempt, tell)
             if copy is not None:
                 return trained(project, copy)
             with archives_unpacked(job, tell) as ready:
@@ -182,6 +184,7 @@ class Child:
             result.end_reason,
             tuple(result.warnings),
             reporter.data_report.shortened(),
+            result.comparison,
         )
 
     def _send(self, message: m.Message) -> None:
