@@ -133,6 +133,7 @@ def test_the_folder_holds_what_was_promised(trained: TrainingResult, project: Pa
         "metrics.json",
         "manifest.json",
         "app_pack.zip",
+        "report.html",
     }
     assert names <= {path.name for path in folder.iterdir()}
     labels = [f"digit{9 - index}" for index in range(10)]

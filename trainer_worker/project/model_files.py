@@ -11,6 +11,7 @@ MANIFEST = "manifest.json"
 LABELS = "labels.txt"
 METRICS = "metrics.json"
 APP_PACK = "app_pack.zip"
+REPORT = "report.html"
 
 #: Each export format's name in the model folder.
 FILES: dict[str, str] = {
@@ -27,7 +28,7 @@ _IN_SAVED_MODEL = re.compile(
     + r"/(saved_model\.pb|fingerprint\.pb|variables/variables\.(index|data-[0-9]{5}-of-[0-9]{5})"
     + r"|assets/[A-Za-z0-9_-]{1,64})"
 )
-_SINGLE_FILES = frozenset({*FILES.values(), LABELS, METRICS, APP_PACK} - {FILES["saved_model"]})
+_SINGLE_FILES = frozenset({*FILES.values(), LABELS, METRICS, APP_PACK, REPORT} - {FILES["saved_model"]})
 
 
 def is_model_file(path: str) -> bool:

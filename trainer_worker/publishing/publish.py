@@ -27,6 +27,8 @@ from trainer_worker.project.model_files import FILES, LABELS, METRICS, label_lin
 from trainer_worker.project.model_folder import ModelFolder
 from trainer_worker.publishing.app_pack import FinishedModel, add_app_pack, label_model
 from trainer_worker.publishing.kind import Kind
+from trainer_worker.publishing.report_file import add_report, no_overlays
+from trainer_worker.reporting.overlays import Overlay
 
 #: An interim model is wanted soon, so it has one format: this one if it is asked for.
 _INTERIM_FORMAT = "tflite"
@@ -46,6 +48,7 @@ class Publication:
 
     kind: its trainType. chosen: what it was made of. proof: what every file must reproduce.
     describe: from what the export has come to and its warnings to metrics.json and what is special in manifest.json.
+    overlays: makes held-out pictures with their masks for report.html; called only for a final model.
     """
 
     kind: Kind
@@ -54,6 +57,7 @@ class Publication:
     labels: Sequence[str]
     proof: HeldOut
     describe: Callable[[Exports, list[str]], tuple[dict[str, Any], dict[str, Any]]]
+    overlays: Callable[[], Sequence[Overlay]] = no_overlays
 
     def publish(self, attempt: Attempt, interim: bool = False) -> PublishedModel:
         """Export, check and publish the model.
@@ -82,7 +86,10 @@ class Publication:
                 "stage_seconds": dict(stages.seconds),
                 "interim": interim,
             }
-            _add_app_pack(FinishedModel(self.kind, work, manifest, metrics, job.files), attempt.threads)
+            model = FinishedModel(self.kind, work, manifest, metrics, job.files)
+            _add_app_pack(model, attempt.threads)
+            if not interim:
+                add_report(model, self.overlays, attempt.threads)
             folder.add_all(work, functools.partial(attempt.reporter.step, 1.0))
             path = folder.publish(manifest) / exports.model_file()
             return PublishedModel(path, tuple(manifest["warnings"]))

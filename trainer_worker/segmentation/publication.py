@@ -18,6 +18,7 @@ from trainer_worker.segmentation.plan import INTERIM_CHECKED
 from trainer_worker.segmentation.predictions import MaskPredictor, decide
 from trainer_worker.segmentation.record import ScoredMasks, TrainedSegmenter, describe_model, describe_training
 from trainer_worker.segmentation.scores import MaskScores, MaskTally, score_class_masks
+from trainer_worker.segmentation.shown_masks import ShownMasks
 
 
 def publish_segmenter(
@@ -55,7 +56,8 @@ def publish_segmenter(
 
     proof = HeldOut(pictures[: len(probabilities)], probabilities, score)
     source = ModelToExport(trained.model, _calibration(trained))
-    publication = Publication(KIND, source, trained.chosen, names, proof, describe)
+    shown = ShownMasks(trained, predictor, scored, (pictures, truth, found))
+    publication = Publication(KIND, source, trained.chosen, names, proof, describe, shown.overlays)
     return publication.publish(attempt, interim), scored.scores
 
 
