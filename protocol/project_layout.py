@@ -8,6 +8,8 @@ from collections.abc import Sequence
 MODELS, KEPT = "models", ".tfmodel"
 #: The link in models/ to the model that was published last.
 LATEST = "latest"
+#: A model's report for people, in its folder. The front-end serves it.
+REPORT = "report.html"
 
 
 def worker_folder(steps: Sequence[str]) -> str:

@@ -73,7 +73,7 @@ def _right(entry: Mapping[str, Any]) -> Meter:
 
 def _meter(entry: Mapping[str, Any], name: str, of: int, verdict: str = "") -> Meter:
     low, high = finite(entry.get(f"{name}_low")), finite(entry.get(f"{name}_high"))
-    likely = percent_range(low, high, of)
+    likely = percent_range(low, high)
     text = percent(entry[name], of) + (f" ({likely})" if likely else "") + (f", {verdict}" if verdict else "")
     known = low is not None and high is not None
     return Meter(text, finite(entry[name]), low if known else None, high if known else None)

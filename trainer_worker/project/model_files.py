@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from protocol.project_layout import REPORT
 from protocol.text import as_utf8
 
 MANIFEST = "manifest.json"
 LABELS = "labels.txt"
 METRICS = "metrics.json"
 APP_PACK = "app_pack.zip"
-REPORT = "report.html"
 
 #: Each export format's name in the model folder.
 FILES: dict[str, str] = {

@@ -5,13 +5,14 @@ from __future__ import annotations
 from protocol.data_report import Finding, Severity
 from trainer_worker.reporting.blocks import Block, Prose, Section, Step, Steps
 from trainer_worker.reporting.figures import counted
-from trainer_worker.reporting.headline import too_few
 from trainer_worker.reporting.material import Material
 
 #: Warnings about the model that are shown; metrics.json has all of them.
 MOST_WARNINGS = 20
 #: Findings that ask for an action although nothing is wrong.
 WORTH_DOING = frozenset({"more_pictures"})
+#: What to do where the score rests on too few pictures.
+MORE_PHOTOS = "Add photos and train again: the range narrows as more of them score the model."
 #: The section that shows what a finding is about, by the finding's code.
 SHOWN_IN = {
     "labels_look_wrong": "labels",
@@ -28,9 +29,10 @@ def next_steps(material: Material, sections: list[Section]) -> Section:
     titles = {section.anchor: section.title for section in sections}
     found = material.data_report.findings
     steps = [_of_finding(finding, titles) for finding in found if finding.severity is not Severity.INFO]
-    if few := too_few(material):
-        steps.insert(0, Step(few, "Add photos and train again: the range narrows as more of them score the model."))
-    said = set(material.data_report.warnings())
+    score = material.metrics.get("score") or {}
+    if not score.get("enough", True):
+        steps.insert(0, Step(score["sentence"], MORE_PHOTOS, "warning"))
+    said = {*material.data_report.warnings(), score.get("sentence")}
     others = [warning for warning in material.metrics.get("warnings") or [] if warning not in said]
     steps += [Step(warning, tone="warning") for warning in others[:MOST_WARNINGS]]
     steps += [_of_finding(finding, titles) for finding in found if finding.code in WORTH_DOING]

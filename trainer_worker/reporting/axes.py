@@ -9,7 +9,7 @@ from trainer_worker.reporting.blocks import Axis
 
 #: An axis has about this many ticks.
 TICKS = 5
-_ROUND_STEPS = (1, 2, 2.5, 5, 10)
+_ROUND_STEPS = (1, 2, 5, 10)
 
 
 def axis(title: str, values: Sequence[float], text: Callable[[float], str], most: float = math.inf) -> Axis:

@@ -9,6 +9,8 @@ from typing import Any
 MISSING = "–"
 #: From this many pictures on, a tenth of a percent means something.
 FINE_FROM_PICTURES = 1000
+#: What floating point may add to a whole number of percent.
+_ROUNDING = 1e-9
 
 
 def finite(value: Any) -> float | None:
@@ -36,12 +38,12 @@ def percent(share: Any, of: int = 0) -> str:
     return f"{text} %"
 
 
-def percent_range(low: Any, high: Any, of: int = 0) -> str:
-    """An interval of a share, such as "87 to 94 %"; "" if one of its ends is missing."""
-    if finite(low) is None or finite(high) is None:
+def percent_range(low: Any, high: Any) -> str:
+    """An interval of a share, such as "87 to 94 %", rounded outwards; "" if one of its ends is missing."""
+    first, last = finite(low), finite(high)
+    if first is None or last is None:
         return ""
-    first, last = percent(low, of), percent(high, of)
-    return last if first == last else f"{first.removesuffix(' %')} to {last}"
+    return f"{math.floor(100 * first + _ROUNDING)} to {math.ceil(100 * last - _ROUNDING)} %"
 
 
 def decimal(value: Any, places: int = 2) -> str:

@@ -13,7 +13,7 @@ _METHODS = {"held_out": "photos that never trained it", "cross_validation": "cro
 
 @dataclass(frozen=True)
 class Headline:
-    """sentence: the answer in words. warning: why the score says little, or "".
+    """sentence: the answer in words. more: what else is said of it. verdict: in a few words, or "".
 
     value, low, high, baseline: shares from 0 to 1 for the scale; None where there is none. marks: what is written below
     the scale. described: the scale in words. facts: a few more figures, (name, value) each.
@@ -21,7 +21,8 @@ class Headline:
 
     title: str
     sentence: str
-    warning: str
+    more: str
+    verdict: str
     value: float | None
     low: float | None
     high: float | None
@@ -44,16 +45,18 @@ def headline(material: Material, parts: ReportParts) -> Headline:
     pictures = score.get("pictures") or 0
     words = score_words(parts.in_percent, pictures)
     baseline = parts.baseline(material.metrics)
+    sentence, end, more = (score.get("sentence") or _without_score(material)).partition(". ")
     return Headline(
         title=f"Model report, {day(material.made_on)}",
-        sentence=score.get("sentence") or _without_score(material),
-        warning=too_few(material),
+        sentence=sentence + end.strip(),
+        more=more,
+        verdict="" if score.get("enough", True) else "Not enough to tell",
         value=value,
         low=low if high is not None else None,
         high=high if low is not None else None,
         baseline=baseline.score if baseline else None,
         value_text=words(value),
-        range_text=score_range(parts.in_percent, low, high, pictures),
+        range_text=score_range(parts.in_percent, low, high),
         baseline_text=f"{words(baseline.score)} by {baseline.described}" if baseline else "",
         marks=tuple((mark, words(mark)) for mark in (0.0, 0.25, 0.5, 0.75, 1.0)),
         facts=tuple(_facts(material, score)),
@@ -65,19 +68,10 @@ def score_words(in_percent: bool, pictures: int) -> Any:
     return (lambda value: percent(value, pictures)) if in_percent else decimal
 
 
-def score_range(in_percent: bool, low: Any, high: Any, pictures: int) -> str:
+def score_range(in_percent: bool, low: Any, high: Any) -> str:
     if in_percent:
-        return percent_range(low, high, pictures)
+        return percent_range(low, high)
     return "" if finite(low) is None or finite(high) is None else f"{decimal(low)} to {decimal(high)}"
-
-
-def too_few(material: Material) -> str:
-    """Why the score says little, or ""."""
-    score = material.metrics.get("score") or {}
-    if score.get("enough", True):
-        return ""
-    photos = counted(score.get("pictures") or 0, "photo")
-    return f"The score rests on {photos}, so a lucky model could reach it as well."
 
 
 def _without_score(material: Material) -> str:

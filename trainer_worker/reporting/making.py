@@ -183,7 +183,7 @@ def _input(expected: Mapping[str, Any]) -> str:
     if not shape:
         return MISSING
     fit = expected.get("fit")
-    how = f"; {fit}" if isinstance(fit, str) else f"; {fit['mode']}" if isinstance(fit, dict) and "mode" in fit else ""
+    how = f", fitted by {fit}" if fit else ""
     return f"{shape[2]} × {shape[1]} pixels, {expected.get('channels', 'RGB')}, {expected.get('dtype', '')}{how}"
 
 

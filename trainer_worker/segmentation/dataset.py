@@ -35,11 +35,15 @@ READING_SHARE = INTERIM_MODEL_SHARE / 2
 
 @dataclass(frozen=True)
 class MaskDataset:
-    """The results of the reading stage. split: numbers of the pairs in `folders`. warnings: about the data."""
+    """The results of the reading stage.
+
+    split: numbers of the pairs in `folders`. copies: which pictures belong together. warnings: about the data.
+    """
 
     folders: MaskFolders
     examples: Examples
     split: Split
+    copies: Copies
     warnings: list[str]
 
     @property
@@ -73,7 +77,7 @@ def read_mask_dataset(folders: MaskFolders, options: SegmentationOptions, attemp
     if examples.unread:
         all_pairs = len(folders.pairs) + examples.unread
         warnings.append(f"The time budget left {examples.unread} of {all_pairs} pictures unread.")
-    return MaskDataset(folders, examples, split, warnings)
+    return MaskDataset(folders, examples, split, copies, warnings)
 
 
 def classes_of_pairs(examples: Examples, folders: MaskFolders) -> Any:

@@ -11,6 +11,7 @@ import keras
 from protocol.end_reason import EndReason
 from trainer_worker.backbones.backbone import ChosenBackbone
 from trainer_worker.optimization.epochs import History
+from trainer_worker.pictures.copies import copy_groups
 from trainer_worker.pictures.flattening import GreyScale
 from trainer_worker.segmentation.classes import MaskClasses
 from trainer_worker.segmentation.dataset import MaskDataset
@@ -75,6 +76,7 @@ def describe_training(trained: TrainedSegmenter, scored: ScoredMasks, exports: d
         "images": {"train": len(split.train), "held_out": len(split.held_out)},
         "exports": exports,
         "held_out": [{"file": files[row], "dice": dice} for row, dice in held_out],
+        "copies": copy_groups(trained.data.copies),
         "mask_values": folders.rule.sentence,
         "grey_scale": folders.reader.grey.facts,
         "skipped": [dataclasses.asdict(skip) for skip in folders.skipped],

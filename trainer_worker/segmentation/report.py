@@ -8,7 +8,7 @@ from typing import Any
 from trainer_worker.reporting.axes import axis
 from trainer_worker.reporting.blocks import Axis, Block, Chart, Column, Line, Meter, Prose, Section, Strips, Table
 from trainer_worker.reporting.confusions import confusions
-from trainer_worker.reporting.figures import count, counted, decimal, finite, percent
+from trainer_worker.reporting.figures import count, counted, finite, percent, percent_range
 from trainer_worker.reporting.material import Baseline, Material, ReportParts
 from trainer_worker.reporting.overlays import EXTRA, MISSED, UNLABELLED, Overlay, colour_of, css
 
@@ -53,7 +53,7 @@ def _masks(material: Material) -> Section | None:
     classes = sorted({int(number) for overlay in shown for mask in overlay.masks for number in set(mask.ravel())})
     named = [(css(colour_of(number)), labels[number]) for number in classes if 0 < number < len(labels)]
     legend = (*named, (css(MISSED), "difference: missed"), (css(EXTRA), "difference: marked by mistake"))
-    strips = tuple((overlay.file, f"Dice {decimal(overlay.score)}", _views(material, overlay)) for overlay in shown)
+    strips = tuple((overlay.file, f"Overlap {percent(overlay.score)}", _views(material, overlay)) for overlay in shown)
     text = (
         "Held-out pictures, which the model had never seen: the worst first, then some in the middle of all. Where the "
         "truth is wrong, mend the mask: the model can't be better than what it is taught."
@@ -82,20 +82,20 @@ def _scores(material: Material) -> Section | None:
     points = tuple((100 * number / (len(entries) - 1), float(entry["dice"])) for number, entry in enumerate(entries))
     middle = entries[(len(entries) - 1) // 2]["dice"]
     chart = Chart(
-        f"Dice of each of the {count(len(entries))} held-out pictures, the worst on the left. A few low ones are worth "
-        "a look: they show what the model hasn't learned.",
+        f"Overlap in each of the {count(len(entries))} held-out pictures, the worst on the left. A few low ones are "
+        "worth a look: they show what the model hasn't learned.",
         Axis("share of the pictures", 0.0, 100.0, tuple((float(tick), f"{tick} %") for tick in (0, 25, 50, 75, 100))),
-        axis("Dice", [value for _, value in points], decimal, most=1.0),
-        (Line("Dice", points),),
+        axis("overlap", [value for _, value in points], percent, most=1.0),
+        (Line("overlap", points),),
         Table(
             f"The {min(MOST_LISTED, len(entries))} worst of {counted(len(entries), 'picture')}",
-            (Column("picture", "name"), Column("Dice")),
-            tuple((entry["file"], decimal(entry["dice"])) for entry in entries[:MOST_LISTED]),
+            (Column("picture", "name"), Column("overlap")),
+            tuple((entry["file"], percent(entry["dice"])) for entry in entries[:MOST_LISTED]),
         ),
     )
     text = (
-        "Dice is how far the true and the predicted mask overlap: 0 not at all, 1 exactly. The middle picture has "
-        f"{decimal(middle)}, the worst {decimal(entries[0]['dice'])}."
+        "Overlap is Dice: 0 % where the true and the predicted mask have nothing in common, 100 % where "
+        f"they are the same. The middle picture has {percent(middle)}, the worst {percent(entries[0]['dice'])}."
     )
     return Section("scores", "Picture by picture", (Prose(text), chart))
 
@@ -106,8 +106,8 @@ def _classes(per_class: Mapping[str, Mapping[str, Any]]) -> Section:
     rows = tuple((name, _meter(entry), percent(entry["pixels"] / pixels)) for name, entry in weakest[:MOST_CLASSES])
     blocks: list[Block] = [
         Table(
-            "Dice over the pixels of all held-out pictures, and how many of their pixels are of the class",
-            (Column("class", "name"), Column("Dice", "meter"), Column("pixels")),
+            "Overlap (Dice) over the pixels of all held-out pictures, and how many of their pixels are of the class",
+            (Column("class", "name"), Column("overlap", "meter"), Column("pixels")),
             rows,
         )
     ]
@@ -121,10 +121,11 @@ def _meter(entry: Mapping[str, Any]) -> Meter:
     if not entry["pixels"]:
         return Meter("not tested")
     low, high = finite(entry.get("dice_low")), finite(entry.get("dice_high"))
+    verdict = f", {entry['verdict']}" if entry.get("verdict") else ""
     if low is None or high is None:
-        return Meter(decimal(entry["dice"]), finite(entry["dice"]))
-    return Meter(f"{decimal(entry['dice'])} ({decimal(low)} to {decimal(high)})", finite(entry["dice"]), low, high)
+        return Meter(percent(entry["dice"]) + verdict, finite(entry["dice"]))
+    return Meter(f"{percent(entry['dice'])} ({percent_range(low, high)}){verdict}", finite(entry["dice"]), low, high)
 
 
-FOREGROUND = ReportParts(in_percent=False, baseline=_foreground_baseline, sections=_foreground_sections)
-CLASSES = ReportParts(in_percent=False, baseline=_class_baseline, sections=_class_sections)
+FOREGROUND = ReportParts(in_percent=True, baseline=_foreground_baseline, sections=_foreground_sections)
+CLASSES = ReportParts(in_percent=True, baseline=_class_baseline, sections=_class_sections)

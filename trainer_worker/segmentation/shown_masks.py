@@ -18,7 +18,8 @@ class ShownMasks:
     """squares: the held-out squares, (pictures uint8 (n, S, S, 3), truth and found uint8 (n, S, S)), in the order of
     `scored`.
 
-    For pictures that were scored at their own size, masks were not kept, so those of the shown ones are made anew.
+    A model for tiles is scored at the pictures' own size. Such masks were not kept, so those of the shown ones are made
+    anew.
     """
 
     trained: TrainedSegmenter
@@ -29,7 +30,7 @@ class ShownMasks:
     def overlays(self) -> Sequence[Overlay]:
         """Raises UnreadableImageError or TrainingError if a file was changed during the training."""
         picked = pick(self.scored.scores.dice_per_image)
-        return self._of_files(picked) if self.scored.whole else [self._of_square(number) for number in picked]
+        return self._of_files(picked) if self.trained.tiles else [self._of_square(number) for number in picked]
 
     def _of_square(self, number: int) -> Overlay:
         folders = self.trained.data.folders
