@@ -98,11 +98,8 @@ def test_names_of_strangers_are_text(tmp_path: Path, make: Any) -> None:
     assert "\u202e" not in html
     html.encode("utf-8")
     names = [row[0] for row in page.table("classes", "Found" if make is classifier else "Overlap")]
-    assert '<script>alert("1")</script>' in names
-    assert "gpj.\\u202eexe" in names
-    assert "x" * 255 in names
-    assert "caf\\udce9" in names
-    assert "שלום עולם" in names
+    for shown in ('<script>alert("1")</script>', "gpj.\\u202eexe", "x" * 255, "caf\\udce9", "שלום עולם"):
+        assert any(name.startswith(f"{shown} ") for name in names), shown
     assert not page.unclosed
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from trainer_worker.reporting.blocks import Block, Column, Gallery, Meter, Prose, Section, Table, Tile
+from trainer_worker.reporting.blocks import Block, Column, Gallery, Meter, Named, Prose, Section, Table, Tile
 from trainer_worker.reporting.confusions import confusions
 from trainer_worker.reporting.figures import count, counted, finite, percent, percent_range
 from trainer_worker.reporting.material import Baseline, Material, ReportParts
@@ -48,9 +48,8 @@ def _classes(per_class: Sequence[Mapping[str, Any]]) -> Section:
                 Column("class", "name"),
                 Column("found", "meter"),
                 Column("right when named", "meter"),
-                Column("photos"),
             ),
-            tuple((entry["label"], _found(entry), _right(entry), count(entry["support"])) for entry in shown),
+            tuple((_named(entry), _found(entry), _right(entry)) for entry in shown),
         )
     ]
     if len(per_class) > len(shown):
@@ -59,10 +58,15 @@ def _classes(per_class: Sequence[Mapping[str, Any]]) -> Section:
     return Section("classes", "Class by class, the weakest first", tuple(blocks))
 
 
+def _named(entry: Mapping[str, Any]) -> Named:
+    verdict = f", {entry['verdict']}" if entry.get("verdict") else ""
+    return Named(entry["label"], counted(entry["support"], "photo") + verdict)
+
+
 def _found(entry: Mapping[str, Any]) -> Meter:
     if not entry["support"]:
         return Meter("not tested")
-    return _meter(entry, "recall", entry["support"], entry.get("verdict") or "")
+    return _meter(entry, "recall", entry["support"])
 
 
 def _right(entry: Mapping[str, Any]) -> Meter:
@@ -71,10 +75,10 @@ def _right(entry: Mapping[str, Any]) -> Meter:
     return _meter(entry, "precision", entry.get("predicted") or 0)
 
 
-def _meter(entry: Mapping[str, Any], name: str, of: int, verdict: str = "") -> Meter:
+def _meter(entry: Mapping[str, Any], name: str, of: int) -> Meter:
     low, high = finite(entry.get(f"{name}_low")), finite(entry.get(f"{name}_high"))
     likely = percent_range(low, high)
-    text = percent(entry[name], of) + (f" ({likely})" if likely else "") + (f", {verdict}" if verdict else "")
+    text = percent(entry[name], of) + (f" ({likely})" if likely else "")
     known = low is not None and high is not None
     return Meter(text, finite(entry[name]), low if known else None, high if known else None)
 

@@ -32,6 +32,14 @@ class Meter:
 
 
 @dataclass(frozen=True)
+class Named:
+    """The heading of a row, and in small letters what is to be said of it at once."""
+
+    name: str
+    note: str
+
+
+@dataclass(frozen=True)
 class Column:
     """A column of a table. content: name is the row's heading."""
 
@@ -41,12 +49,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table. caption: says what it shows. A cell is a text or a Meter, by its column."""
+    """A table. caption: says what it shows. A cell is a text, a Named or a Meter, by its column."""
 
     macro: ClassVar[str] = "table"
     caption: str
     columns: tuple[Column, ...]
-    rows: tuple[tuple[str | Meter, ...], ...]
+    rows: tuple[tuple[str | Named | Meter, ...], ...]
 
 
 @dataclass(frozen=True)

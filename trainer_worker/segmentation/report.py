@@ -6,7 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from trainer_worker.reporting.axes import axis
-from trainer_worker.reporting.blocks import Axis, Block, Chart, Column, Line, Meter, Prose, Section, Strips, Table
+from trainer_worker.reporting.blocks import (
+    Axis,
+    Block,
+    Chart,
+    Column,
+    Line,
+    Meter,
+    Named,
+    Prose,
+    Section,
+    Strips,
+    Table,
+)
 from trainer_worker.reporting.confusions import confusions
 from trainer_worker.reporting.figures import count, counted, finite, percent, percent_range
 from trainer_worker.reporting.material import Baseline, Material, ReportParts
@@ -103,11 +115,14 @@ def _scores(material: Material) -> Section | None:
 def _classes(per_class: Mapping[str, Mapping[str, Any]]) -> Section:
     weakest = sorted(per_class.items(), key=lambda item: (item[1]["pixels"] == 0, item[1]["dice"], item[0]))
     pixels = sum(entry["pixels"] for entry in per_class.values()) or 1
-    rows = tuple((name, _meter(entry), percent(entry["pixels"] / pixels)) for name, entry in weakest[:MOST_CLASSES])
+    rows = tuple(
+        (Named(name, f"{percent(entry['pixels'] / pixels)} of the pixels{_verdict(entry)}"), _meter(entry))
+        for name, entry in weakest[:MOST_CLASSES]
+    )
     blocks: list[Block] = [
         Table(
-            "Overlap (Dice) over the pixels of all held-out pictures, and how many of their pixels are of the class",
-            (Column("class", "name"), Column("overlap", "meter"), Column("pixels")),
+            "Overlap (Dice) over the pixels of all held-out pictures. The thin line is the range for new ones (95 %).",
+            (Column("class", "name"), Column("overlap", "meter")),
             rows,
         )
     ]
@@ -117,14 +132,17 @@ def _classes(per_class: Mapping[str, Mapping[str, Any]]) -> Section:
     return Section("classes", "Class by class, the weakest first", tuple(blocks))
 
 
+def _verdict(entry: Mapping[str, Any]) -> str:
+    return f", {entry['verdict']}" if entry.get("verdict") else ""
+
+
 def _meter(entry: Mapping[str, Any]) -> Meter:
     if not entry["pixels"]:
         return Meter("not tested")
     low, high = finite(entry.get("dice_low")), finite(entry.get("dice_high"))
-    verdict = f", {entry['verdict']}" if entry.get("verdict") else ""
     if low is None or high is None:
-        return Meter(percent(entry["dice"]) + verdict, finite(entry["dice"]))
-    return Meter(f"{percent(entry['dice'])} ({percent_range(low, high)}){verdict}", finite(entry["dice"]), low, high)
+        return Meter(percent(entry["dice"]), finite(entry["dice"]))
+    return Meter(f"{percent(entry['dice'])} ({percent_range(low, high)})", finite(entry["dice"]), low, high)
 
 
 FOREGROUND = ReportParts(in_percent=True, baseline=_foreground_baseline, sections=_foreground_sections)
