@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
 
 VOID = {"meta", "link", "img", "br", "rect", "line", "polyline", "polygon", "circle"}
 
@@ -17,6 +23,13 @@ class ReadSection:
     tables: dict[str, list[list[str]]] = field(default_factory=dict)
     pairs: list[tuple[str, str]] = field(default_factory=list)
     pictures: list[dict[str, str]] = field(default_factory=list)
+
+
+def pixels_of(source: str) -> npt.NDArray[np.uint8]:
+    """The pixels of a picture of a report, uint8 (h, w, 3), from its data: URI."""
+    kind, _, text = source.partition(",")
+    assert kind == "data:image/jpeg;base64"
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(text))))
 
 
 class ReportReader(HTMLParser):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.report_reading import pixels_of
 from trainer_worker.pictures.images import PictureReader
 from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.reporting import picture_book
@@ -24,12 +23,6 @@ def book(folder: Path) -> PictureBook:
     return PictureBook(PictureReader(UserFiles.at(folder)), 2)
 
 
-def decoded(picture: Picture) -> np.ndarray:
-    kind, _, text = picture.source.partition(",")
-    assert kind == "data:image/jpeg;base64"
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(text))))
-
-
 def save(folder: Path, name: str, size: tuple[int, int], colour: tuple[int, int, int]) -> str:
     Image.new("RGB", size, colour).save(folder / name)
     return name
@@ -41,11 +34,11 @@ def test_pictures_are_small_copies_in_the_order_asked_for(tmp_path: Path) -> Non
 
     first, second, again = book(tmp_path).pictures([wide, small, wide])
 
-    assert decoded(first).shape == (SIDE_PX // 2, SIDE_PX, 3)
+    assert pixels_of(first.source).shape == (SIDE_PX // 2, SIDE_PX, 3)
     assert (first.width_px, first.height_px) == (SIDE_PX, SIDE_PX // 2)
-    assert np.abs(decoded(first).mean(axis=(0, 1)) - RED).max() < 6
-    assert decoded(second).shape == (60, 40, 3)
-    assert np.abs(decoded(second).mean(axis=(0, 1)) - GREEN).max() < 6
+    assert np.abs(pixels_of(first.source).mean(axis=(0, 1)) - RED).max() < 6
+    assert pixels_of(second.source).shape == (60, 40, 3)
+    assert np.abs(pixels_of(second.source).mean(axis=(0, 1)) - GREEN).max() < 6
     assert again == first
 
 
