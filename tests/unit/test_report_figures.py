@@ -1,8 +1,7 @@
-"""Every figure of report.html, computed once more from what the models answered, with nothing but arithmetic."""
+"""Figures of report.html, computed once more by plain arithmetic. report_arithmetic.py does it after a real training."""
 
 from __future__ import annotations
 
-import math
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,16 +16,6 @@ from trainer_worker.reporting import figures
 from trainer_worker.reporting.report import render_report
 from trainer_worker.segmentation.report import CLASSES
 from trainer_worker.segmentation.scores import MaskTally
-
-Z = 1.959964  # the 97.5 % point of the normal distribution
-
-
-def wilson_by_hand(right: int, of: int) -> tuple[float, float]:
-    """Wilson (1927): the shares p from which `right` of `of` lies Z standard deviations away."""
-    share = right / of
-    middle = (share + Z**2 / (2 * of)) / (1 + Z**2 / of)
-    half = Z / (1 + Z**2 / of) * math.sqrt(share * (1 - share) / of + Z**2 / (4 * of**2))
-    return middle - half, middle + half
 
 
 def in_percent(number: float) -> int:
