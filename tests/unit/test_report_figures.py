@@ -1,4 +1,4 @@
-"""Figures of report.html, computed once more by plain arithmetic. report_arithmetic.py does it after a real training."""
+"""Figures of report.html, computed once more by plain arithmetic. report_arithmetic.py does so after a training."""
 
 from __future__ import annotations
 
