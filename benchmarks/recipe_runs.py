@@ -30,13 +30,13 @@ from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.classification import train as classification
 from trainer_worker.classification.features import FeatureExtractor, PictureFeatures
 from trainer_worker.classification.folders import ClassFolders, keep_trainable, scan_class_folders
-from trainer_worker.classification.scores import score_classes
+from trainer_worker.classification.scores import Predictions, score_classes
 from trainer_worker.pictures.batches import Batching, read_batches
 from trainer_worker.pictures.contents import content_hashes
 from trainer_worker.pictures.copies import find_copies
 from trainer_worker.pictures.images import WHOLE, UnreadableImageError
 from trainer_worker.pictures.likeness import thumbnail
-from trainer_worker.pictures.splits import Split, stratified_split
+from trainer_worker.pictures.splits import Split, Wanted, stratified_split
 from trainer_worker.pictures.user_files import UserFiles
 
 #: The guide's recipe: https://keras.io/guides/transfer_learning/. Its learning rate for the whole network, 1e-5, is
@@ -144,7 +144,7 @@ def _split(folders: ClassFolders, thumbnails: np.ndarray, run: Run) -> Split:
     """Training and held-out pictures, split as the trainer does it."""
     names = [folders.name_of(row) for row in range(len(folders.files))]
     copies = find_copies(names, content_hashes(folders.reader.files, folders.files), thumbnails)
-    return stratified_split(folders.classes, copies.together, run.options.validation_split, run.options.seed)
+    return stratified_split(folders.classes, copies.together, Wanted(run.options.validation_split), run.options.seed)
 
 
 def _guide_model(side: int, labels: int) -> tuple[keras.Model, keras.Model]:
@@ -177,7 +177,7 @@ def _guide_fit(model: keras.Model, pictures: np.ndarray, classes: np.ndarray, pe
 def _outcome(outputs: np.ndarray, folders: ClassFolders, split: Split, run: Run, began_s: float) -> Outcome:
     """outputs: (n, labels) of the held-out pictures; the largest one is the predicted class."""
     seconds = time.perf_counter() - began_s
-    scores = score_classes(folders.classes[split.held_out], outputs, folders.labels)
+    scores = score_classes(Predictions(folders.classes[split.held_out], outputs, split.held_out), folders.labels)
     return Outcome(
         {name: getattr(scores, name) for name in SCORES},
         sorted(folders.files[row].relative_to(run.project).as_posix() for row in split.held_out),

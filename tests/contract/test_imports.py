@@ -41,10 +41,12 @@ ZMQ_FILES = {
 
 #: What the room of a trainType may import of the others.
 OF_A_TRAIN_TYPE = {
-    *("pictures", "layouts", "project", "attempt", "backbones", "optimization", "exporting", "reporting", "publishing"),
+    *("scores", "pictures", "layouts", "project", "attempt", "backbones", "optimization", "exporting", "reporting"),
+    "publishing",
 }
 #: The rooms of trainer_worker/, and what each may import of the others. No arrow runs back up.
 ROOMS = {
+    "scores": set(),
     "pictures": set(),
     "layouts": {"pictures"},
     "project": {"pictures", "layouts"},
@@ -62,7 +64,7 @@ ROOMS = {
     "__main__.py": {"pictures", "training", "agent"},
 }
 #: Rooms in which nothing imports TensorFlow, nor a room that does. What is imported inside of functions does not count.
-ROOMS_WITHOUT_TENSORFLOW = ("pictures", "layouts", "project", "attempt", "reporting", "agent")
+ROOMS_WITHOUT_TENSORFLOW = ("scores", "pictures", "layouts", "project", "attempt", "reporting", "agent")
 TENSORFLOW = {"tensorflow", "keras"}
 
 #: Pure files: no clock, randomness, socket, database, process or log.

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from scipy.stats import binomtest
 from sklearn.datasets import load_digits
 
 from protocol.end_reason import EndReason
@@ -20,6 +21,7 @@ from protocol.options import ClassificationOptions
 from tests.picture_reading import read_rgb
 from tests.project_folders import open_project
 from tests.sample_tasks import hex_id
+from tests.train.report_arithmetic import check_report
 from tests.train.unpacked_pack import complaints, damage_sample, run_predict, swap_labels, unpack
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import Cancelled, Job, PlannedStage, SilentReporter, TrainingResult
@@ -117,6 +119,10 @@ def test_digits_are_learned(trained: TrainingResult) -> None:
     assert trained.metrics["accuracy"] >= 0.85
     assert trained.metrics["baseline_accuracy"] == pytest.approx(0.1)
     assert trained.metrics["images"] == 300
+
+
+def test_every_figure_of_the_report_is_that_of_its_predictions(trained: TrainingResult) -> None:
+    check_report(trained.model_path.parent, {f"digit{label}": 30 for label in range(10)})
 
 
 def test_the_folder_holds_what_was_promised(trained: TrainingResult, project: Path) -> None:
@@ -283,8 +289,33 @@ def test_options_are_honoured(tmp_path: Path, cache_dir: Path) -> None:
 def test_two_classes_of_two_images_are_enough(tmp_path: Path, cache_dir: Path) -> None:
     result = run(write_digits(tmp_path, per_class=2, classes=(0, 1)), cache_dir, RecordingReporter())
 
-    assert read(result, "metrics.json")["images"] == {"train": 2, "held_out": 2}
-    assert "The 2 held-out images are too few" in read(result, "manifest.json")["warnings"][0]
+    metrics = read(result, "metrics.json")
+    assert metrics["images"] == {"train": 2, "held_out": 2}
+    assert (len(metrics["held_out"]), len(metrics["cross_validated"])) == (2, 2)
+    assert "The 4 pictures that score the model are too few" in read(result, "manifest.json")["warnings"][0]
+
+
+def test_few_pictures_are_scored_by_cross_validation(tmp_path: Path, cache_dir: Path) -> None:
+    reporter = RecordingReporter()
+    result = run(write_digits(tmp_path, per_class=15, classes=(0, 1, 2)), cache_dir, reporter)
+
+    metrics, entries = read(result, "metrics.json"), []
+    for entry in (*metrics["held_out"], *metrics["cross_validated"]):
+        entries.append((entry["file"], entry["truth"] == entry["predicted"]))
+    assert len({file for file, _ in entries}) == len(entries) == 45
+    right = sum(correct for _, correct in entries)
+    score, bounds = metrics["score"], binomtest(right, 45).proportion_ci(method="wilson")
+    assert (score["right"], score["pictures"], score["value"]) == (right, 45, pytest.approx(right / 45))
+    assert (score["low"], score["high"]) == pytest.approx((bounds.low, bounds.high))
+    assert (score["method"], score["folds"]) == ("cross_validation", 5)
+    assert {entry["fold"] for entry in metrics["cross_validated"]} == {1, 2, 3, 4}
+    assert [entry["support"] for entry in metrics["per_class"]] == [15, 15, 15]
+    assert result.metrics["accuracy"] == score["value"] == read(result, "manifest.json")["score"]["value"]
+    check_report(result.model_path.parent, {f"digit{label}": 15 for label in range(3)})
+    assert reporter.phases == ["features", "train", "cross_validate", "export", "check", "publish"]
+    fractions = [fraction for phase, fraction in reporter.steps if phase == "cross_validate"]
+    assert fractions == sorted(fractions)
+    assert [number for number, _ in reporter.epochs] == list(range(1, len(metrics["history"]) + 1))
 
 
 def test_a_stop_keeps_the_best_model_so_far(tmp_path: Path, cache_dir: Path) -> None:

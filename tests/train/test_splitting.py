@@ -34,9 +34,13 @@ def findings(project: Path, scenes: int, copies: int) -> dict[str, Finding]:
 
 
 def test_many_pictures_of_few_objects_score_little_and_that_is_said(tmp_path: Path) -> None:
-    found = findings(tmp_path, 8, 5)["few_different_to_score"]
+    found = findings(tmp_path, 15, 8)["few_different_to_score"]
     assert found.severity is Severity.WARNING
-    assert "c (10 pictures, 2 different)" in found.sentence
+    assert "c (24 pictures, 3 different)" in found.sentence
+
+
+def test_in_a_cross_validation_all_objects_score(tmp_path: Path) -> None:
+    assert "few_different_to_score" not in findings(tmp_path, 8, 5)
 
 
 def test_different_pictures_are_not_accused(tmp_path: Path) -> None:

@@ -68,6 +68,15 @@ def manifest(train_type: str = "classification") -> dict[str, Any]:
     } | ({} if classes else {"threshold": 0.5})
 
 
+HELD_OUT_SCORED = {"method": "held_out", "folds": 1, "enough": False}
+
+
+def shares(name: str, of: int) -> dict[str, float | None]:
+    """A share with its interval, as metrics.json has them."""
+    low, high = (0.1, 0.9) if of else (None, None)
+    return {name: 0.5, f"{name}_low": low, f"{name}_high": high}
+
+
 def metrics(train_type: str = "classification") -> dict[str, Any]:
     both: dict[str, Any] = {
         "images": {"train": 12, "held_out": 5},
@@ -83,13 +92,15 @@ def metrics(train_type: str = "classification") -> dict[str, Any]:
         return both | {"held_out": held_out, "final": final, "baseline": {"all_foreground_dice": 0.2}}
     return both | {
         "held_out": HELD_OUT,
+        "score": {"value": 0.6, "low": 0.23, "high": 0.88, "right": 3, "pictures": 5, "enough": False}
+        | HELD_OUT_SCORED,
         "baseline": {"majority_class_accuracy": 0.4},
         "labels": LABELS,
         "confusion_matrix": [[2, 0, 0], [0, 1, 0], [1, 1, 0]],
         "images_per_class": {"daisy": 7, "rose | <b>": 5, "tulip": 5},
         "per_class": [
-            {"label": label, "precision": 0.5, "recall": 0.5, "support": support}
-            for label, support in zip(LABELS, (2, 1, 2), strict=True)
+            {"label": label, "support": support, **shares("recall", support), **shares("precision", named)}
+            for label, support, named in zip(LABELS, (2, 1, 2), (3, 2, 0), strict=True)
         ],
     }
 
@@ -301,13 +312,13 @@ def test_samples_of_few_held_out_pictures(held_out: list[dict[str, Any]], files:
 def test_the_card_says_how_far_the_score_can_be_trusted(project: Path) -> None:
     card = unpacked(pack(project)[0])["MODEL_CARD.md"].decode()
 
-    assert "Right on 3 of 5 held-out pictures: 60.0%" in card
-    assert "between **23% and 88%**" in card  # Wilson's interval of 3 in 5
-    assert "5 pictures are few" in card
+    assert "Right on 3 of 5 pictures: 60.0%" in card
+    assert "between **23% and 88%**" in card
+    assert "5 pictures are not enough" in card
     assert "tulip taken for daisy: 1 of 2" in card
     assert "daisy taken for daisy" not in card
-    assert "| rose \\| &lt;b&gt; | 5 | 1 | 50% | 50% |" in card
-    assert "| tulip | 5 | 2 | 50% | never named |" in card
+    assert "| rose \\| &lt;b&gt; | 5 | 1 | 50% (10% to 90%) | 50% (10% to 90%) |" in card
+    assert "| tulip | 5 | 2 | 50% (10% to 90%) | never named |" in card
     assert "skipped: 1;" in card
     assert "- The same picture stands in different classes" in card
     assert "made | 2026-11-24" in card

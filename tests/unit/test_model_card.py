@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trainer_worker.publishing.intervals import bootstrap, wilson
+from trainer_worker.scores.intervals import bootstrap, wilson
 
 
 @pytest.mark.parametrize(

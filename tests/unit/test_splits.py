@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trainer_worker.pictures.contents import content_groups, content_hashes
-from trainer_worker.pictures.splits import conflicts, given_split, stratified_split
+from trainer_worker.pictures.splits import Wanted, conflicts, folds_of, given_split, stratified_split
 from trainer_worker.pictures.user_files import UserFiles
 
 
@@ -26,14 +26,14 @@ def test_identical_files_share_a_group_and_others_of_the_same_size_do_not(tmp_pa
 def test_shares_follow_the_classes() -> None:
     classes = np.repeat([0, 1, 2], [100, 50, 10])
 
-    split = stratified_split(classes, np.arange(160), 0.2, seed=1)
+    split = stratified_split(classes, np.arange(160), Wanted(0.2), seed=1)
 
     assert np.bincount(classes[split.held_out]).tolist() == [20, 10, 2]
 
 
 def test_the_seed_decides() -> None:
     classes, groups = np.repeat([0, 1], 50), np.arange(100)
-    first, again, other = (stratified_split(classes, groups, 0.2, seed).held_out.tolist() for seed in (1, 1, 2))
+    first, again, other = (stratified_split(classes, groups, Wanted(0.2), seed).held_out.tolist() for seed in (1, 1, 2))
 
     assert first == again
     assert first != other
@@ -44,11 +44,11 @@ def test_a_picture_in_two_classes_is_told_and_never_held_out() -> None:
 
     assert [rows.tolist() for rows in conflicts(groups, classes)] == [[2, 3]]
     for seed in range(20):
-        assert not {2, 3} & set(stratified_split(classes, groups, 0.5, seed).held_out.tolist())
+        assert not {2, 3} & set(stratified_split(classes, groups, Wanted(0.5), seed).held_out.tolist())
 
 
 def test_copies_of_one_picture_stay_on_the_train_side() -> None:
-    split = stratified_split(np.array([0, 0, 1, 1]), np.array([0, 0, 1, 2]), 0.5, seed=1)
+    split = stratified_split(np.array([0, 0, 1, 1]), np.array([0, 0, 1, 2]), Wanted(0.5), seed=1)
 
     assert {0, 1} <= set(split.train.tolist())
     assert len(split.held_out) == 1
@@ -62,7 +62,7 @@ def test_every_split_is_whole_and_keeps_copies_together(rows: list[tuple[int, in
     classes = np.array([label for label, _ in rows])
     groups = np.array([group for _, group in rows])
 
-    split = stratified_split(classes, groups, share, seed)
+    split = stratified_split(classes, groups, Wanted(share), seed)
 
     assert sorted([*split.train.tolist(), *split.held_out.tolist()]) == list(range(len(rows)))
     assert not set(groups[split.train].tolist()) & set(groups[split.held_out].tolist())
@@ -79,7 +79,7 @@ def test_rows_whose_side_is_given_keep_it_and_only_new_ones_fill_up() -> None:
     sides = np.zeros(20, dtype=np.int8)
     sides[:3], sides[3:15] = 1, -1
     for seed in range(5):
-        held_out = set(stratified_split(classes, np.arange(20), 0.25, seed, sides).held_out.tolist())
+        held_out = set(stratified_split(classes, np.arange(20), Wanted(0.25), seed, sides).held_out.tolist())
         assert {0, 1, 2} < held_out, "held out before"
         assert held_out <= {0, 1, 2, *range(15, 20)}, "trained on before"
         assert len(held_out) == 5
@@ -101,7 +101,7 @@ def test_a_class_that_is_all_copies_still_trains() -> None:
 def test_a_large_group_does_not_empty_the_training_set() -> None:
     classes, groups = np.zeros(60, dtype=np.int64), np.array([0] * 40 + list(range(1, 21)))
     for seed in range(20):
-        split = stratified_split(classes, groups, 0.2, seed)
+        split = stratified_split(classes, groups, Wanted(0.2), seed)
         assert 0 not in groups[split.held_out], "40 of 60 pictures would have scored"
         assert len(split.held_out) == 12
 
@@ -109,7 +109,7 @@ def test_a_large_group_does_not_empty_the_training_set() -> None:
 def test_where_all_groups_are_large_the_smallest_scores() -> None:
     classes, groups = np.zeros(30, dtype=np.int64), np.repeat([0, 1, 2], [12, 10, 8])
 
-    assert np.unique(groups[stratified_split(classes, groups, 0.1, 1).held_out]).tolist() == [2]
+    assert np.unique(groups[stratified_split(classes, groups, Wanted(0.1), 1).held_out]).tolist() == [2]
 
 
 def test_a_group_with_a_picture_that_has_trained_never_scores() -> None:
@@ -117,4 +117,39 @@ def test_a_group_with_a_picture_that_has_trained_never_scores() -> None:
     sides = np.zeros(20, dtype=np.int8)
     sides[0], sides[1] = 1, -1
     for seed in range(20):
-        assert 0 not in groups[stratified_split(classes, groups, 0.5, seed, sides).held_out]
+        assert 0 not in groups[stratified_split(classes, groups, Wanted(0.5), seed, sides).held_out]
+
+
+@given(rows=_rows, count=st.integers(3, 5), seed=st.integers(0, 1000))
+def test_folds_keep_copies_together_and_leave_something_of_each_class_to_train_on(
+    rows: list[tuple[int, int]], count: int, seed: int
+) -> None:
+    classes, groups = np.array([label for label, _ in rows]), np.array([group for _, group in rows])
+    split = stratified_split(classes, groups, Wanted(1 / count), seed)
+
+    folds = folds_of(classes, groups, split, count, seed)
+
+    assert np.flatnonzero(folds == 0).tolist() == split.held_out.tolist()
+    assert folds.max(initial=0) < count
+    contested = {int(groups[run[0]]) for run in conflicts(groups, classes)}
+    for group in set(groups.tolist()):
+        assert len(set(folds[groups == group].tolist())) == 1
+        assert group not in contested or (folds[groups == group] == -1).all()
+    for label in set(classes.tolist()):
+        for fold in set(folds[classes == label].tolist()) - {-1}:
+            assert ((classes == label) & (folds != fold)).any()
+
+
+def test_every_picture_that_can_score_does_and_folds_are_even() -> None:
+    classes = np.repeat([0, 1], [50, 12])
+    split = stratified_split(classes, np.arange(62), Wanted(0.2), seed=1)
+
+    folds = folds_of(classes, np.arange(62), split, 5, seed=1)
+
+    assert np.bincount(folds[classes == 0]).tolist() == [10] * 5
+    assert sorted(np.bincount(folds[classes == 1]).tolist()) == [2, 2, 2, 3, 3]
+
+
+def test_a_small_class_has_five_pictures_held_out_but_never_more_than_half() -> None:
+    wanted = Wanted(0.1, least=5)
+    assert [wanted.of(pictures) for pictures in (2, 7, 10, 12, 40, 80)] == [1, 3, 5, 5, 5, 8]

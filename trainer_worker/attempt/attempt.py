@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from protocol.data_report import DataReport, Finding, gravest_first
-from trainer_worker.attempt.job import Job, Reporter
+from trainer_worker.attempt.job import Job, PartOfStage, Reporter
 from trainer_worker.attempt.stages import Stages
 from trainer_worker.attempt.time_budget import TimeBudget
 
@@ -16,7 +17,7 @@ from trainer_worker.attempt.time_budget import TimeBudget
 class Attempt:
     """What a trainer is to do, whom it reports to, and what it may use.
 
-    job: what was asked for, with the project's folder and the checkpoints of earlier attempts.
+    job: what was asked for, with the project's folder. checkpoints: what earlier attempts left to continue from.
     reporter: hears how far the training is. stages: times the stages and tells the reporter of them.
     budget: the caller's time budget. It runs from the creation of this value.
     cache_dir: where a trainer may keep files from task to task, such as a converted backbone.
@@ -28,6 +29,7 @@ class Attempt:
         self.reporter = reporter
         self.cache_dir = cache_dir
         self.threads = threads
+        self.checkpoints = job.checkpoints
         self.stages = Stages(reporter)
         self.budget = TimeBudget(job.options.time_budget)
         self.data_report = DataReport()
@@ -39,6 +41,16 @@ class Attempt:
         found = gravest_first([*self.news, *report.findings])
         self.data_report = msgspec.structs.replace(report, findings=found)
         self.reporter.found(self.data_report)
+
+    def part(self, name: str, begin: float, end: float) -> Attempt:
+        """This attempt as a training sees it that is a part of the current stage, from `begin` to `end` (0 to 1).
+
+        Its epochs are not told, and its checkpoints lie in a folder of that name.
+        """
+        part = copy.copy(self)
+        part.reporter = PartOfStage(self.reporter, begin, end)
+        part.checkpoints = self.checkpoints.below(name)
+        return part
 
     @property
     def wants_interim_model(self) -> bool:

@@ -126,6 +126,20 @@ class SilentReporter:
         return False
 
 
+class PartOfStage(SilentReporter):
+    """Passes on the steps of a training that is a part of a stage, from `begin` to `end` of it (0 to 1)."""
+
+    def __init__(self, whole: Reporter, begin: float, end: float) -> None:
+        self._whole, self._begin, self._end = whole, begin, end
+
+    def step(self, fraction: float, **metrics: float) -> None:
+        self._whole.step(self._begin + min(1.0, fraction) * (self._end - self._begin))
+
+    @property
+    def stop_requested(self) -> bool:
+        return self._whole.stop_requested
+
+
 @dataclass(frozen=True)
 class TrainingResult:
     """What a finished training says of itself. Its files are in place when it is returned.

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from trainer_worker.publishing.intervals import wilson
 from trainer_worker.publishing.kind import Card
-from trainer_worker.publishing.model_card import FEW_PICTURES, NAMED, cell
+from trainer_worker.publishing.model_card import NAMED, cell
 
 
 def _purpose(labels: Sequence[str]) -> str:
@@ -17,37 +16,49 @@ def _purpose(labels: Sequence[str]) -> str:
 
 
 def _scores(metrics: dict[str, Any]) -> list[str]:
-    confusion = np.asarray(metrics["confusion_matrix"])
-    of, right = int(confusion.sum()), int(np.trace(confusion))
-    low, high = wilson(right, of)
+    score, confusion = metrics["score"], np.asarray(metrics["confusion_matrix"])
+    right, of = score["right"], score["pictures"]
+    how = "They took no part in the training."
+    if score["method"] == "cross_validation":
+        how = (
+            f"They are too few to hold some out, so {score['folds']} models like this one were trained, and each\n"
+            "picture was shown to one that had not trained on it (cross-validation)."
+        )
     text = f"""## How good it is
 
-**Right on {right} of {of} held-out pictures: {right / of:.1%}.** They took no part in the training.
+**Right on {right} of {of} pictures: {score["value"]:.1%}.** {how}
 
-With other pictures of the same kind, expect a share between **{low:.0%} and {high:.0%}** (the 95 % interval, Wilson).
-Always answering the most frequent class would be right on {metrics["baseline"]["majority_class_accuracy"]:.0%}."""
-    if of < FEW_PICTURES:
-        text += f"\n{of} pictures are few: take the score as a rough hint, and hold out more."
+With other pictures of the same kind, expect a share between **{score["low"]:.0%} and {score["high"]:.0%}** (the 95 %
+interval, Wilson). Always answering the most frequent class would be right on
+{metrics["baseline"]["majority_class_accuracy"]:.0%}."""
+    if not score["enough"]:
+        text += f"\n{of} pictures are not enough to tell more. Take the score as a rough hint, and add pictures."
     return [text, _class_table(metrics), _confusions(confusion, metrics["labels"])]
 
 
 def _class_table(metrics: dict[str, Any]) -> str:
-    rows = ["| class | pictures | held out | found (recall) | right when named (precision) |", "|---|---|---|---|---|"]
-    times_named = np.asarray(metrics["confusion_matrix"]).sum(axis=0)
-    for entry, named in zip(metrics["per_class"], times_named, strict=True):
-        tested = entry["support"] > 0
-        recall = f"{entry['recall']:.0%}" if tested else "not tested"
-        precision = f"{entry['precision']:.0%}" if named else "never named"
+    rows = [
+        "| class | pictures | scored with | found (recall) | right when named (precision) |",
+        "|---|---|---|---|---|",
+    ]
+    for entry in metrics["per_class"]:
+        recall, precision = _share(entry, "recall", "not tested"), _share(entry, "precision", "never named")
         name, images = cell(entry["label"]), metrics["images_per_class"][entry["label"]]
         rows.append(f"| {name} | {images} | {entry['support']} | {recall} | {precision} |")
     return "\n".join(rows)
+
+
+def _share(entry: dict[str, Any], name: str, without: str) -> str:
+    if entry[f"{name}_low"] is None:
+        return without
+    return f"{entry[name]:.0%} ({entry[f'{name}_low']:.0%} to {entry[f'{name}_high']:.0%})"
 
 
 def _confusions(confusion: Any, labels: Sequence[str]) -> str:
     wrong = confusion.copy()
     np.fill_diagonal(wrong, 0)
     if not wrong.any():
-        return "Worst confusions: none among the held-out pictures."
+        return "Worst confusions: none among these pictures."
     pairs = sorted(np.argwhere(wrong > 0).tolist(), key=lambda pair: (-int(wrong[pair[0], pair[1]]), pair))
     rows = [
         f"- {cell(labels[true])} taken for {cell(labels[given])}: {wrong[true, given]} of {confusion[true].sum()}"

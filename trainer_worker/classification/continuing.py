@@ -13,18 +13,19 @@ from trainer_worker.backbones.backbone import Backbone
 from trainer_worker.classification.dataset import Dataset
 from trainer_worker.classification.fine_tuning import Classifier, predict
 from trainer_worker.classification.record import TrainedClassifier
+from trainer_worker.classification.splitting import folds_needed
 from trainer_worker.project.continuation import LastTraining, recall, remember
-
-#: With fewer pictures every training begins anew: it takes only seconds, and old and new pictures count alike.
-CONTINUE_FROM_IMAGES = 100
 
 #: Weights from an earlier training are first tried on this many pictures.
 WEIGHTS_TRIED_ON = 64
 
 
 def recall_training(classifier: Classifier, data: Dataset, backbone: Backbone, job: Job) -> LastTraining | None:
-    """The folder's last training if this one may continue from it. The classifier then has its weights."""
-    if len(data.contents) < CONTINUE_FROM_IMAGES:
+    """The folder's last training if this one may continue from it. The classifier then has its weights.
+
+    Folds are trained anew each time, so a set that needs them gains little from continuing.
+    """
+    if folds_needed(data.folders.classes, job.options.validation_split) > 1:
         return None
     fresh = classifier.tail.get_weights()
     last = recall(job.project, _terms(data, backbone, job), data.contents, data.folders.classes, fresh)
@@ -43,7 +44,7 @@ def remember_training(trained: TrainedClassifier, job: Job) -> None:
     """Leave in the folder what its next training may continue from."""
     data = trained.data
     classes = dict(zip(data.contents, data.folders.classes.tolist(), strict=True))
-    held_out = frozenset(data.contents[row] for row in trained.split.held_out)
+    held_out = frozenset(data.contents[row] for row in trained.partition.split.held_out)
     training = LastTraining(job.task_id, classes, held_out, trained.classifier.tail.get_weights())
     remember(job.project, _terms(data, trained.chosen.backbone, job), training)
 

@@ -15,7 +15,6 @@ from trainer_worker.classification.features import CachedFeatures, PictureFeatur
 from trainer_worker.classification.folders import ClassFolders, keep_trainable
 from trainer_worker.pictures.contents import content_hashes
 from trainer_worker.pictures.images import UnreadableImageError
-from trainer_worker.pictures.splits import Split
 from trainer_worker.pictures.user_files import SkippedFile
 
 #: This many pictures of each class are read however short the time is. Fewer hardly make a model.
@@ -117,16 +116,16 @@ def balanced_order(classes: np.ndarray) -> np.ndarray:
 
 
 def varied_maps(
-    data: Dataset, split: Split, features: CachedFeatures, on_done: Callable[[int], None], until_s: float = math.inf
+    data: Dataset, rows: np.ndarray, features: CachedFeatures, on_done: Callable[[int], None], until_s: float = math.inf
 ) -> np.ndarray:
-    """A copy of the maps in which the training pictures have those of their varied views (variations.py).
+    """A copy of the maps in which these rows have those of their pictures' varied views (variations.py).
 
     until_s: as in read_dataset. Pictures that were not reached by then keep the maps of their plain view.
     """
     maps = data.maps.copy()
-    files, contents = [data.folders.files[row] for row in split.train], [data.contents[row] for row in split.train]
+    files, contents = [data.folders.files[row] for row in rows], [data.contents[row] for row in rows]
     with contextlib.closing(features.of_files(data.folders.reader, files, contents, varied=True)) as outcomes:
-        for done, (row, outcome) in enumerate(zip(split.train, outcomes, strict=False), start=len(maps) + 1):
+        for done, (row, outcome) in enumerate(zip(rows, outcomes, strict=False), start=len(maps) + 1):
             if isinstance(outcome, PictureFeatures):  # else the file has gone meanwhile, and its plain view is used
                 maps[row] = outcome.trunk
             on_done(done)

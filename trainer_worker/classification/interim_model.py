@@ -9,6 +9,7 @@ from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.time_budget import INTERIM_MODEL_SHARE
 from trainer_worker.backbones.backbone import ChosenBackbone
 from trainer_worker.classification.dataset import balanced_order, read_dataset
+from trainer_worker.classification.evaluation import evaluate
 from trainer_worker.classification.features import CachedFeatures
 from trainer_worker.classification.fine_tuning import build_classifier, fit_head
 from trainer_worker.classification.folders import ClassFolders
@@ -32,15 +33,18 @@ def publish_interim_model(
     until_s = attempt.budget.by_s(INTERIM_MODEL_SHARE, plan.interim_finishing_s())
     try:
         data = read_dataset(folders, features, lambda done: attempt.reporter.step(done / images), until_s)
-        split, report = split_dataset(data, job.options, None)
+        partition, report = split_dataset(data, job.options, None)
     except TrainingError:
         return
+    split = partition.split
     if len(split.held_out) > INTERIM_CHECKED:
         kept = balanced_order(data.folders.classes[split.held_out])[:INTERIM_CHECKED]
         split = dataclasses.replace(split, held_out=split.held_out[kept])
+    partition = dataclasses.replace(partition, split=split, folds=None)
     classifier = build_classifier(chosen.backbone, job.options.image_size, len(data.folders.labels))
     fit_head(classifier, data.pooled[split.train], data.folders.classes[split.train])
     warnings = [*report.warnings(), f"A first model, made of {len(data.contents)} of {images} pictures."]
-    trained = TrainedClassifier(data, split, chosen, classifier, History(), warnings)
+    evaluation = evaluate(classifier, data, split)
+    trained = TrainedClassifier(data, partition, evaluation, chosen, classifier, History(), warnings)
     published, _ = publish_classifier(trained, attempt, interim=True)
     attempt.reporter.usable(published.path)

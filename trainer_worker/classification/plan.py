@@ -23,6 +23,9 @@ TRAIN_START_S = 1.5
 CHECK_S_PER_IMAGE = 0.015
 CHECK_START_S = 1.0
 PUBLISH_S = 0.3
+#: A fold's model in a time budget.
+FOLD_S = 0.2
+FOLD_S_PER_IMAGE = 0.001
 INTERIM_HEAD_S = 0.5
 INTERIM_CHECK_START_S = 0.2
 #: The interim model of a time budget is scored on at most this many pictures.
@@ -33,11 +36,16 @@ FINISHING_MARGIN = 1.5
 
 @dataclass(frozen=True)
 class ClassifierPlan:
-    """The planned seconds of one classification. images: the number of pictures in the class folders."""
+    """The planned seconds of one classification.
+
+    images: the number of pictures in the class folders. folds: how many models are trained to score it, with the
+    published one.
+    """
 
     images: int
     options: TrainingOptions
     backbone: Backbone
+    folds: int = 1
 
     @property
     def total_s(self) -> float:
@@ -49,8 +57,8 @@ class ClassifierPlan:
         return [*(self._interim_stages() if self.options.time_budget else ()), *self._final_stages()]
 
     def finishing_s(self, held_out: int) -> float:
-        """The seconds to keep for what follows training. held_out: the number of pictures that score the model."""
-        return FINISHING_MARGIN * (self._export_s() + self._check_s(held_out) + PUBLISH_S)
+        """The seconds of a time budget to keep for what follows training. held_out: its held-out pictures."""
+        return FINISHING_MARGIN * (self._folds_s(0.0) + self._export_s() + self._check_s(held_out) + PUBLISH_S)
 
     def interim_finishing_s(self) -> float:
         """The seconds to keep for what follows the features of the interim model: head, export, check, publishing."""
@@ -70,13 +78,20 @@ class ClassifierPlan:
         trained_on = trained * planned_epochs(math.ceil(trained), self.options)
         features_s = (self.images + trained) * FEATURES_S_PER_IMAGE * self._size * self.backbone.features_cost
         train_s = trained_on * TRAIN_S_PER_IMAGE_AND_EPOCH * self._size * self.backbone.training_cost
+        train_s += TRAIN_START_S
         return [
             PlannedStage("features", FEATURES_START_S + features_s),
-            PlannedStage("train", TRAIN_START_S + train_s),
+            PlannedStage("train", train_s),
+            *([PlannedStage("cross_validate", self._folds_s(train_s))] if self.folds > 1 else ()),
             PlannedStage("export", self._export_s()),
             PlannedStage("check", self._check_s(held_out)),
             PlannedStage("publish", PUBLISH_S),
         ]
+
+    def _folds_s(self, train_s: float) -> float:
+        """The seconds of a cross-validation. In a time budget its models are the regressions of heads alone."""
+        model_s = FOLD_S + FOLD_S_PER_IMAGE * self.images if self.options.time_budget else train_s
+        return (self.folds - 1) * model_s
 
     @property
     def _size(self) -> float:

@@ -10,10 +10,9 @@ import numpy as np
 
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.classification.dataset import Dataset
-from trainer_worker.classification.fine_tuning import predict
 from trainer_worker.classification.kind import KIND
 from trainer_worker.classification.record import TrainedClassifier, describe_model, describe_training
-from trainer_worker.classification.scores import ClassScores, accuracy, score_classes
+from trainer_worker.classification.scores import ClassScores, Predictions, accuracy, score_classes
 from trainer_worker.exporting.checks import Exports, HeldOut
 from trainer_worker.exporting.writers import ModelToExport
 from trainer_worker.exporting.writing import CALIBRATION_PICTURES
@@ -25,18 +24,19 @@ def publish_classifier(
     trained: TrainedClassifier, attempt: Attempt, interim: bool = False
 ) -> tuple[PublishedModel, ClassScores]:
     """Returns the published model and its scores. interim: whether a better model will replace this one."""
-    data, split = trained.data, trained.split
-    truth, labels = data.folders.classes[split.held_out], data.folders.labels
-    probabilities = predict(trained.classifier, data.maps[split.held_out])
-    scores = score_classes(truth, probabilities, labels)
+    data, split, evaluation = trained.data, trained.partition.split, trained.evaluation
+    classes, labels = data.folders.classes, data.folders.labels
+    groups = trained.partition.copies.together[evaluation.rows]
+    scores = score_classes(Predictions(classes[evaluation.rows], evaluation.probabilities, groups), labels)
+    score = functools.partial(accuracy, classes[split.held_out])
 
     def describe(exports: Exports, warnings: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
         described = dataclasses.replace(trained, warnings=[*scores.warnings(), *trained.warnings, *warnings])
-        metrics = describe_training(described, scores, probabilities, exports)
-        return metrics, describe_model(described, scores, exports)
+        report = exports.report(score(evaluation.held_out))
+        return describe_training(described, scores, report), describe_model(described, scores, report)
 
     side_px = trained.classifier.model.input_shape[1]
-    proof = HeldOut(_pictures(data, split.held_out, side_px), probabilities, functools.partial(accuracy, truth))
+    proof = HeldOut(_pictures(data, split.held_out, side_px), evaluation.held_out, score)
     calibration = functools.partial(_pictures, data, _spread(split.train), side_px)
     source = ModelToExport(trained.classifier.model, calibration)
     publication = Publication(KIND, source, trained.chosen, labels, proof, describe)

@@ -9,7 +9,6 @@ from trainer_worker.attempt.time_budget import READING_SHARE
 from trainer_worker.classification.dataset import Dataset, read_dataset, varied_maps
 from trainer_worker.classification.features import CachedFeatures
 from trainer_worker.classification.folders import ClassFolders
-from trainer_worker.pictures.splits import Split
 
 #: Varied views are trained on if their maps take no more memory (docs/choices.md, "Views of a picture in memory").
 VARY_UP_TO_BYTES = 256 * 1024**2
@@ -28,11 +27,14 @@ class Reading:
         """The plain views. Raises what read_dataset raises."""
         return read_dataset(self._folders, self._features, self._on_done, self._until_s)
 
-    def views(self, data: Dataset, split: Split) -> tuple[np.ndarray, ...]:
-        """The trunk maps to train on: those of the plain views, and those of the varied views if there is room."""
+    def views(self, data: Dataset, rows: np.ndarray) -> tuple[np.ndarray, ...]:
+        """The trunk maps to train on: those of the plain views, and those of the varied views if there is room.
+
+        rows: the pictures that any model trains on.
+        """
         if data.maps.nbytes > VARY_UP_TO_BYTES:
             return (data.maps,)
-        return data.maps, varied_maps(data, split, self._features, self._on_done, self._until_s)
+        return data.maps, varied_maps(data, rows, self._features, self._on_done, self._until_s)
 
     def _on_done(self, done: int) -> None:
         self._reporter.step(min(1.0, done / self._views))

@@ -5,25 +5,28 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import numpy as np
-
 from protocol.end_reason import EndReason
 from trainer_worker.backbones.backbone import ChosenBackbone
 from trainer_worker.classification.dataset import Dataset
+from trainer_worker.classification.evaluation import Evaluation
 from trainer_worker.classification.fine_tuning import Classifier
 from trainer_worker.classification.kind import KIND
 from trainer_worker.classification.scores import ClassScores
-from trainer_worker.exporting.checks import Exports
+from trainer_worker.classification.splitting import Partition
 from trainer_worker.optimization.epochs import History
-from trainer_worker.pictures.splits import Split
+from trainer_worker.pictures.copies import copy_groups
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainedClassifier:
-    """A trained classifier and what it was made from. continued_from: the task whose model it continued from, or ""."""
+    """A trained classifier, what it was made from, and the predictions that score it.
+
+    continued_from: the task whose model it continued from, or "".
+    """
 
     data: Dataset
-    split: Split
+    partition: Partition
+    evaluation: Evaluation
     chosen: ChosenBackbone
     classifier: Classifier
     history: History
@@ -34,47 +37,72 @@ class TrainedClassifier:
 def headline(scores: ClassScores, data: Dataset) -> dict[str, float]:
     return {
         "accuracy": scores.accuracy,
+        "accuracy_low": scores.interval[0],
+        "accuracy_high": scores.interval[1],
         "balanced_accuracy": scores.balanced_accuracy,
         "baseline_accuracy": scores.baseline_accuracy,
         "images": float(len(data.folders.files)),
     }
 
 
-def describe_training(
-    trained: TrainedClassifier, scores: ClassScores, probabilities: np.ndarray, exports: Exports
-) -> dict[str, Any]:
-    """The content of metrics.json. probabilities: float32 (n, labels) of the n held-out pictures."""
-    data, split, history = trained.data, trained.split, trained.history
-    labels = data.folders.labels
-    held_out = [
-        {
-            "file": data.folders.name_of(row),
-            "truth": labels[data.folders.classes[row]],
-            "predicted": labels[int(given.argmax())],
-            "probability": float(given.max()),
-        }
-        for row, given in zip(split.held_out, probabilities, strict=True)
-    ]
+def describe_score(scores: ClassScores, evaluation: Evaluation) -> dict[str, Any]:
+    """The one score of the model, in figures and in words."""
     return {
-        "headline": f"{KIND.headline}: share of the held-out images that the model names right",
+        "name": KIND.headline,
+        "value": scores.accuracy,
+        "low": scores.interval[0],
+        "high": scores.interval[1],
+        "pictures": scores.pictures,
+        "right": scores.right,
+        "method": "cross_validation" if evaluation.models > 1 else "held_out",
+        "folds": evaluation.models,
+        "enough": scores.enough,
+        "sentence": scores.sentence(),
+    }
+
+
+def describe_training(trained: TrainedClassifier, scores: ClassScores, exports: dict[str, Any]) -> dict[str, Any]:
+    """The content of metrics.json."""
+    data, evaluation, history = trained.data, trained.evaluation, trained.history
+    entries = _answers(data, evaluation)
+    folds = evaluation.folds.tolist()
+    return {
+        "headline": f"{KIND.headline}: share of the pictures that a model names right which it was not trained on",
+        "score": describe_score(scores, evaluation),
         "final": headline(scores, data),
         "baseline": {"majority_class_accuracy": scores.baseline_accuracy},
         "history": [{"epoch": number, **epoch} for number, epoch in enumerate(history.epochs, start=1)],
         "end_reason": history.end_reason,
-        "labels": list(labels),
+        "labels": list(data.folders.labels),
         "per_class": scores.per_class,
         "confusion_matrix": scores.confusion,
-        "images": {name: len(rows) for name, rows in dataclasses.asdict(split).items()},
-        "exports": exports.report(scores.accuracy),
+        "images": {name: len(rows) for name, rows in dataclasses.asdict(trained.partition.split).items()},
+        "exports": exports,
         "images_per_class": data.folders.counts(),
-        "held_out": held_out,
+        "copies": copy_groups(trained.partition.copies),
+        "held_out": [entry for entry, fold in zip(entries, folds, strict=True) if fold == 0],
+        "cross_validated": [{**entry, "fold": fold} for entry, fold in zip(entries, folds, strict=True) if fold],
         "grey_scale": data.folders.reader.grey.facts,
         "skipped": [dataclasses.asdict(skip) for skip in data.skipped],
         "warnings": trained.warnings,
     }
 
 
-def describe_model(trained: TrainedClassifier, scores: ClassScores, exports: Exports) -> dict[str, Any]:
+def _answers(data: Dataset, evaluation: Evaluation) -> list[dict[str, Any]]:
+    """For each picture of the evaluation its file, its label, and what a model answered."""
+    labels = data.folders.labels
+    return [
+        {
+            "file": data.folders.name_of(row),
+            "truth": labels[data.folders.classes[row]],
+            "predicted": labels[int(given.argmax())],
+            "probability": float(given.max()),
+        }
+        for row, given in zip(evaluation.rows, evaluation.probabilities, strict=True)
+    ]
+
+
+def describe_model(trained: TrainedClassifier, scores: ClassScores, exports: dict[str, Any]) -> dict[str, Any]:
     """What the manifest says of a classifier besides what it says of every model."""
     data, history = trained.data, trained.history
     side, labels = trained.classifier.model.input_shape[1], list(data.folders.labels)
@@ -83,10 +111,11 @@ def describe_model(trained: TrainedClassifier, scores: ClassScores, exports: Exp
         "input": {**expected, "grey_scale": data.folders.reader.grey.facts},
         "output": {"shape": [None, len(labels)], "dtype": "float32", "meaning": "probability of each label"},
         "metrics": headline(scores, data),
+        "score": describe_score(scores, trained.evaluation),
         "end_reason": history.end_reason,
         "stopped_early": history.end_reason is EndReason.STOPPED,
         "continued_from": trained.continued_from or None,
-        "exports": exports.report(scores.accuracy),
+        "exports": exports,
         "skipped": len(data.skipped),
         "warnings": trained.warnings,
     }

@@ -1,4 +1,4 @@
-"""How well a classifier does on held-out images."""
+"""How well a classifier does on pictures that it did not train on."""
 
 from __future__ import annotations
 
@@ -10,27 +10,103 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
+from protocol.text import printable
+from trainer_worker.layouts.name_lists import some_of
+from trainer_worker.scores.intervals import effective_number, wilson
+
+#: An interval of the recall of a class that is wider than this does not tell whether the class is recognised. With
+#: four of five right it takes 14 pictures to be narrower.
+WIDEST_OF_CLASS = 0.4
+#: The same for the accuracy. With nine of ten right it takes 40 pictures to be narrower.
+WIDEST = 0.2
+NOT_ENOUGH = "not enough to tell"
+#: Classes that a warning names.
+MOST_NAMED = 8
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What models answered for pictures that they did not train on.
+
+    truth: class indexes int64 (n,), n >= 1. probabilities: float (n, labels). groups: int64 (n,); pictures of one group
+    are copies or a series, and say little more than one of them.
+    """
+
+    truth: np.ndarray
+    probabilities: np.ndarray
+    groups: np.ndarray
+
 
 @dataclass(frozen=True)
 class ClassScores:
-    """The scores of n held-out images. All accuracies are from 0 to 1.
+    """The scores of n pictures. All accuracies are from 0 to 1.
 
-    balanced_accuracy: the mean recall of the classes that have held-out images.
+    interval: where the accuracy of other pictures of the same kind lies, with 95 % confidence.
+    balanced_accuracy: the mean recall of the classes that have such pictures.
     baseline_accuracy: the accuracy of always predicting the largest class.
-    confusion[i][j]: the number of images of class i that were predicted as class j.
+    per_class: for each class its label, precision, recall, f1, support (pictures of it), predicted (pictures that were
+    given its label), verdict ("" or NOT_ENOUGH), and the intervals of precision and recall, None without pictures.
+    confusion[i][j]: the number of pictures of class i that were predicted as class j.
     """
 
     accuracy: float
+    interval: tuple[float, float]
     balanced_accuracy: float
     baseline_accuracy: float
     per_class: list[dict[str, Any]]
     confusion: list[list[int]]
 
+    @property
+    def pictures(self) -> int:
+        return sum(entry["support"] for entry in self.per_class)
+
+    @property
+    def right(self) -> int:
+        return sum(self.confusion[number][number] for number in range(len(self.confusion)))
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are enough pictures for the accuracy to mean something."""
+        return self.interval[1] - self.interval[0] <= WIDEST
+
+    def sentence(self) -> str:
+        """The accuracy as a person with photos understands it."""
+        low, high = (math.floor(100 * self.interval[0]), math.ceil(100 * self.interval[1]))
+        if not self.enough:
+            return (
+                f"There are too few photos to tell how good the model is: of 100 new photos of this kind it will "
+                f"recognise between {low} and {high}."
+            )
+        return f"{_of_ten(self.accuracy)} new photos of this kind will be recognised: {low} to {high} %."
+
     def warnings(self) -> list[str]:
+        """What the person with the photos should know of the scores."""
+        guesses = self._not_better_than_guesses()
+        return [*(guesses or ([] if self.enough else [self.sentence()])), *self._not_recognised()]
+
+    def _not_recognised(self) -> list[str]:
+        """Classes that the model does not know although pictures of them were there to tell."""
+        missed = [entry for entry in self.per_class if entry["support"] and not entry["recall"]]
+        never = [entry for entry in missed if not entry["predicted"]]
+        missed = [entry for entry in missed if entry["predicted"]]
+        found = []
+        if never:
+            found.append(
+                f"The model never answers with these classes: {_named(never)}. Add pictures of them, and see whether "
+                "they can be told from the others."
+            )
+        if missed:
+            found.append(
+                f"No picture of these classes was recognised: {_named(missed)}. Add pictures of them, and see whether "
+                "their folders hold what their names say."
+            )
+        return found
+
+    def _not_better_than_guesses(self) -> list[str]:
         """A warning if guessing may explain the scores.
 
         Guessing has a balanced accuracy of 1/classes on average, however often it predicts each class. The spread is
-        that of a guesser who predicts all classes equally often: with many images, one guesser in forty scores more
+        that of a guesser who predicts all classes equally often: with many pictures, one guesser in forty scores more
         than two spreads above the average.
         """
         supports = [entry["support"] for entry in self.per_class if entry["support"]]
@@ -41,14 +117,27 @@ class ClassScores:
             return []
         if reached >= 1:
             return [
-                f"The {sum(supports)} held-out images are too few to tell a good model from guesses. Add images, or "
-                "post a larger validationSplit."
+                f"The {sum(supports)} pictures that score the model are too few to tell a good one from guesses. Add "
+                "pictures."
             ]
         return [
-            f"The {sum(supports)} held-out images can't tell the model from guesses: its balanced accuracy is "
+            f"The {sum(supports)} pictures that score the model can't tell it from guesses: its balanced accuracy is "
             f"{self.balanced_accuracy:.0%}, guesses reach up to {reached:.0%}. See whether the class folders hold what "
-            "their names say, and add images."
+            "their names say, and add pictures."
         ]
+
+
+def _named(entries: Sequence[dict[str, Any]]) -> str:
+    return some_of([f"{printable(entry['label'])} ({entry['support']} pictures)" for entry in entries], most=MOST_NAMED)
+
+
+def _of_ten(share: float) -> str:
+    """A share as a count that is easy to imagine: "9 of 10", or "97 of 100" where tens would hide the rest."""
+    of = 10 if 0.05 <= share < 0.95 else 100
+    count = round(share * of)
+    if count == of and share < 1.0:
+        count = of - 1
+    return f"{count} of {of}"
 
 
 def accuracy(truth: np.ndarray, probabilities: np.ndarray) -> float:
@@ -62,25 +151,46 @@ def balanced_accuracy(truth: np.ndarray, probabilities: np.ndarray) -> float:
     return float(np.mean([right[truth == label].mean() for label in np.unique(truth)]))
 
 
-def score_classes(truth: np.ndarray, probabilities: np.ndarray, labels: Sequence[str]) -> ClassScores:
-    """truth: class indexes int64 (n,), n >= 1. probabilities: float (n, labels)."""
-    predicted, indexes = probabilities.argmax(axis=1), range(len(labels))
-    precision, recall, f1, support = precision_recall_fscore_support(
-        truth, predicted, labels=list(indexes), zero_division=0.0
-    )
-    return ClassScores(
-        accuracy=accuracy(truth, probabilities),
-        balanced_accuracy=balanced_accuracy(truth, probabilities),
-        baseline_accuracy=float(np.bincount(truth).max() / len(truth)),
-        per_class=[
+def score_classes(predictions: Predictions, labels: Sequence[str]) -> ClassScores:
+    truth, predicted = predictions.truth, predictions.probabilities.argmax(axis=1)
+    indexes = list(range(len(labels)))
+    right = predicted == truth
+    figures = precision_recall_fscore_support(truth, predicted, labels=indexes, zero_division=0.0)
+    per_class = []
+    for index, (precision, recall, f1, support) in enumerate(zip(*figures, strict=True)):
+        of_class = _interval(right, truth == index, predictions.groups)
+        named = _interval(right, predicted == index, predictions.groups)
+        wide = of_class is None or of_class[1] - of_class[0] > WIDEST_OF_CLASS
+        per_class.append(
             {
                 "label": labels[index],
-                "precision": float(precision[index]),
-                "recall": float(recall[index]),
-                "f1": float(f1[index]),
-                "support": int(support[index]),
+                "precision": float(precision),
+                "precision_low": named[0] if named else None,
+                "precision_high": named[1] if named else None,
+                "recall": float(recall),
+                "recall_low": of_class[0] if of_class else None,
+                "recall_high": of_class[1] if of_class else None,
+                "f1": float(f1),
+                "support": int(support),
+                "predicted": int((predicted == index).sum()),
+                "verdict": NOT_ENOUGH if wide else "",
             }
-            for index in indexes
-        ],
-        confusion=confusion_matrix(truth, predicted, labels=list(indexes)).tolist(),
+        )
+    interval = _interval(right, np.ones(len(truth), dtype=bool), predictions.groups)
+    assert interval is not None
+    return ClassScores(
+        accuracy=float(right.mean()),
+        interval=interval,
+        balanced_accuracy=balanced_accuracy(truth, predictions.probabilities),
+        baseline_accuracy=float(np.bincount(truth).max() / len(truth)),
+        per_class=per_class,
+        confusion=confusion_matrix(truth, predicted, labels=indexes).tolist(),
     )
+
+
+def _interval(right: np.ndarray, rows: np.ndarray, groups: np.ndarray) -> tuple[float, float] | None:
+    """The interval of the share of these rows that is right; None without rows. right, rows: bool (n,)."""
+    if not rows.any():
+        return None
+    number = effective_number(groups[rows])
+    return wilson(float(right[rows].mean()) * number, number)

@@ -14,14 +14,15 @@ from trainer_worker.backbones.catalogue import choose_backbone
 from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.classification.continuing import recall_training, remember_training
 from trainer_worker.classification.features import CachedFeatures, kept_extractor
-from trainer_worker.classification.fine_tuning import LabelledFeatures, build_classifier, fit, fit_more
+from trainer_worker.classification.fine_tuning import build_classifier
 from trainer_worker.classification.folders import scan_class_folders
 from trainer_worker.classification.interim_model import publish_interim_model
+from trainer_worker.classification.learning import Lesson
 from trainer_worker.classification.plan import ClassifierPlan
 from trainer_worker.classification.publication import publish_classifier
 from trainer_worker.classification.reading import Reading
 from trainer_worker.classification.record import TrainedClassifier, headline
-from trainer_worker.classification.splitting import split_dataset
+from trainer_worker.classification.splitting import folds_needed, split_dataset
 from trainer_worker.exporting.checks import start_runtimes
 from trainer_worker.exporting.writing import refuse_impossible
 from trainer_worker.optimization.repeatability import make_repeatable
@@ -40,8 +41,9 @@ def train(attempt: Attempt) -> TrainingResult:
     make_repeatable(options.seed)
     folders = scan_class_folders(job.files, DecodingBudget(job.decoding_bytes))
     images = len(folders.files)
-    chosen = choose_backbone(job, lambda backbone: ClassifierPlan(images, options, backbone).total_s)
-    plan = ClassifierPlan(images, options, chosen.backbone)
+    count = 1 if folders.callers_split() else folds_needed(folders.classes, options.validation_split)
+    chosen = choose_backbone(job, lambda backbone: ClassifierPlan(images, options, backbone, count).total_s)
+    plan = ClassifierPlan(images, options, chosen.backbone, count)
     attempt.reporter.plan(plan.stages())
 
     wants_interim = attempt.wants_interim_model
@@ -57,26 +59,22 @@ def train(attempt: Attempt) -> TrainingResult:
     data = reading.read()
     classifier = build_classifier(chosen.backbone, options.image_size, len(data.folders.labels))
     last = recall_training(classifier, data, chosen.backbone, job)
-    split, report = split_dataset(data, options, last)
+    partition, report = split_dataset(data, options, last)
     attempt.found(report)
+    plan = ClassifierPlan(len(data.contents), options, chosen.backbone, partition.models)
+    attempt.reporter.plan(plan.stages())
     warnings = report.warnings()
     if data.unread:
         warnings.append(f"The time budget left {data.unread} of {images} pictures unread.")
-    learned = LabelledFeatures(reading.views(data, split), data.pooled, data.folders.classes)
 
-    stages.enter("train")
-    if last is None:
-        end_by_s = attempt.budget.by_s(1.0, plan.finishing_s(len(split.held_out)))
-        history = fit(classifier, learned, split.train, attempt, end_by_s)
-    else:
-        known = last.sides(data.contents)[split.train] == -1
-        history = fit_more(classifier, learned, split.train[~known], split.train[known], attempt)
-    del learned
-    if data.unread:
-        history.was_cut_short()
+    views = reading.views(data, partition.trained)
+    end_by_s = attempt.budget.by_s(1.0, plan.finishing_s(len(partition.split.held_out)))
+    history, evaluation = Lesson(classifier, data, partition, last).learn(views, end_by_s, attempt)
+    del views
     warnings += history.warnings(options.learning_rate)
 
-    trained = TrainedClassifier(data, split, chosen, classifier, history, warnings, last.task_id if last else "")
+    continued_from = last.task_id if last else ""
+    trained = TrainedClassifier(data, partition, evaluation, chosen, classifier, history, warnings, continued_from)
     published, scores = publish_classifier(trained, attempt)
     remember_training(trained, job)
     stages.leave()

@@ -110,7 +110,7 @@ class EpochLoop:
 
     def __init__(self, learner: Learner, course: Course, attempt: Attempt) -> None:
         self._learner, self._course = learner, course
-        self._reporter, self._checkpoints = attempt.reporter, attempt.job.checkpoints
+        self._reporter, self._checkpoints = attempt.reporter, attempt.checkpoints
         self._random = np.random.default_rng(attempt.job.options.seed)
 
     def run(self, between_steps: Callable[[History], None] = lambda history: None) -> History:

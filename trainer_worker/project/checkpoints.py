@@ -74,6 +74,10 @@ class Checkpoints:
         self._project = project
         self._steps = steps
 
+    def below(self, name: str) -> Checkpoints:
+        """The checkpoints in a folder of that name below this one. They go when these are cleared."""
+        return Checkpoints(self._project, *self._steps, name)
+
     def save(self, name: str, facts: msgspec.Struct, arrays: Sequence[np.ndarray]) -> None:
         """Replace the checkpoint `name`. Raises TrainingError when the whole project folder has gone."""
         encoded = msgspec.json.encode(facts)

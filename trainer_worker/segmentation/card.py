@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from trainer_worker.publishing.intervals import bootstrap
 from trainer_worker.publishing.kind import Card
 from trainer_worker.publishing.model_card import FEW_PICTURES, NAMED, cell
+from trainer_worker.scores.intervals import bootstrap
 
 
 def _foreground_scores(metrics: dict[str, Any]) -> list[str]:

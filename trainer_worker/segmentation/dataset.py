@@ -24,7 +24,7 @@ from trainer_worker.pictures.copies import (
     grouping_findings,
 )
 from trainer_worker.pictures.skipped_findings import unreadable_findings
-from trainer_worker.pictures.splits import Split, given_split, stratified_split
+from trainer_worker.pictures.splits import Split, Wanted, given_split, stratified_split
 from trainer_worker.segmentation.classes import pictures_with, rarest_class
 from trainer_worker.segmentation.copied_masks import contradicting_masks
 from trainer_worker.segmentation.folders import Cutting, Examples, MaskFolders, read_pairs
@@ -105,7 +105,7 @@ def split_pairs(folders: MaskFolders, present: Any, copies: Copies, options: Seg
     if (given := folders.callers_split()) is not None:
         split = given_split(rarest_class(present), copies.same_look, *given)
     else:
-        split = stratified_split(rarest_class(present), copies.together, options.validation_split, options.seed)
+        split = stratified_split(rarest_class(present), copies.together, Wanted(options.validation_split), options.seed)
     if not (len(split.train) and len(split.held_out)):
         raise TrainingError(
             "too_few_images",
@@ -125,7 +125,7 @@ def _report(
         of_split = given_split_findings(copies, given, split)
     else:
         apart = np.arange(len(present))
-        alone = stratified_split(rarest_class(present), apart, options.validation_split, options.seed)
+        alone = stratified_split(rarest_class(present), apart, Wanted(options.validation_split), options.seed)
         of_split = grouping_findings(copies, alone)
     found = [
         *folders.findings,

@@ -1,0 +1,84 @@
+"""Cross-validation on drawn features: no model predicts what it trained on, and the published one stays as it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from protocol.options import ClassificationOptions
+from tests.project_folders import attempt_in
+from trainer_worker.backbones.efficientnet_lite import LITE0
+from trainer_worker.classification import evaluation
+from trainer_worker.classification.evaluation import CrossValidation, Evaluation
+from trainer_worker.classification.fine_tuning import Classifier, LabelledFeatures, build_classifier, fit, predict
+from trainer_worker.classification.splitting import folds_needed
+from trainer_worker.optimization.epochs import History
+
+SIZE, PICTURES, FOLDS = 64, 60, 4
+
+
+@pytest.fixture(scope="module")
+def classifier() -> Classifier:
+    return build_classifier(LITE0, SIZE, 2)
+
+
+class Maps:
+    """As much of a Dataset as an evaluation looks at."""
+
+    def __init__(self, maps: np.ndarray) -> None:
+        self.maps = maps
+
+
+@pytest.mark.parametrize("budget_s", [0, 60])
+def test_no_model_predicts_what_it_trained_on(
+    classifier: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, budget_s: int
+) -> None:
+    classes, rows, folds = np.tile([0, 1], PICTURES // 2), np.arange(PICTURES), np.arange(PICTURES) // 2 % FOLDS
+    folds[:2] = -1  # these train, and never score
+    maps = np.random.default_rng(0).normal(size=(PICTURES, *classifier.tail.input_shape[1:])).astype(np.float32)
+    features = LabelledFeatures((maps,), classifier.pool.predict(maps, verbose=0), classes)
+    untrained, trained_on = classifier.tail.get_weights(), []
+    options = ClassificationOptions(image_size=SIZE, time_budget=budget_s)
+
+    def recorded_fit(classifier: Classifier, features: LabelledFeatures, rows: np.ndarray, *rest: Any) -> History:
+        assert all(map(np.array_equal, untrained, classifier.tail.get_weights())), "it begins with what another learned"
+        trained_on.append(rows.tolist())
+        return fit(classifier, features, rows, *rest)
+
+    attempt = attempt_in(tmp_path, options)
+    fit(classifier, features, rows[folds != 0], attempt)
+    scored = rows[folds == 0]
+    first = Evaluation(scored, predict(classifier, maps[scored]), np.zeros(len(scored), np.int64))
+    published = classifier.tail.get_weights()
+    monkeypatch.setattr(evaluation, "fit", recorded_fit)
+    found = CrossValidation(untrained, features, folds, rows).run(first, classifier, Maps(maps), attempt)  # type: ignore[arg-type]
+
+    assert trained_on == [rows[folds != fold].tolist() for fold in range(1, FOLDS)]
+    assert found.models == FOLDS
+    assert sorted(found.rows.tolist()) == rows[folds >= 0].tolist()
+    assert (np.diff(found.folds) >= 0).all()
+    assert np.array_equal(found.folds, folds[found.rows])
+    assert np.array_equal(found.held_out, first.probabilities)
+    assert all(map(np.array_equal, published, classifier.tail.get_weights()))
+    classifier.tail.set_weights(untrained)
+
+
+@pytest.mark.parametrize(
+    ("counts", "share", "folds"),
+    [
+        ([100, 100], 0.2, 1),
+        ([100, 99], 0.2, 5),  # fewer than 200 pictures
+        ([300, 250, 200, 24], 0.2, 5),  # a small class
+        ([300, 250, 200, 25], 0.2, 1),
+        ([300, 250, 200, 12], 0.25, 4),
+        ([50, 50], 0.5, 3),
+        ([50, 50], 0.05, 5),
+        ([900, 89, 12], 0.2, 1),  # folds of so many pictures would take minutes
+        ([30, 0, 30], 0.2, 5),
+    ],
+)
+def test_folds_are_made_where_held_out_pictures_say_little(counts: list[int], share: float, folds: int) -> None:
+    assert folds_needed(np.repeat(np.arange(len(counts)), counts), share) == folds

@@ -1,0 +1,48 @@
+"""Trains a classifier and predicts the pictures that score it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from trainer_worker.attempt.attempt import Attempt
+from trainer_worker.classification.dataset import Dataset
+from trainer_worker.classification.evaluation import CrossValidation, Evaluation, evaluate
+from trainer_worker.classification.fine_tuning import Classifier, LabelledFeatures, fit, fit_more
+from trainer_worker.classification.splitting import Partition
+from trainer_worker.optimization.epochs import History
+from trainer_worker.project.continuation import LastTraining
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a classifier is to be trained on. last: the training to continue from, whose weights the classifier has."""
+
+    classifier: Classifier
+    data: Dataset
+    partition: Partition
+    last: LastTraining | None
+
+    def learn(self, views: tuple[np.ndarray, ...], end_by_s: float, attempt: Attempt) -> tuple[History, Evaluation]:
+        """The stages train and, where the score needs it, cross_validate.
+
+        views: see LabelledFeatures. end_by_s: the monotonic time at which the training of the published model ends.
+        """
+        classifier, data, split = self.classifier, self.data, self.partition.split
+        features = LabelledFeatures(views, data.pooled, data.folders.classes)
+        untrained = classifier.tail.get_weights()
+        attempt.stages.enter("train")
+        if self.last is None:
+            history = fit(classifier, features, split.train, attempt, end_by_s)
+        else:
+            known = self.last.sides(data.contents)[split.train] == -1
+            history = fit_more(classifier, features, split.train[~known], split.train[known], attempt)
+        if data.unread:
+            history.was_cut_short()
+        evaluation = evaluate(classifier, data, split)
+        if self.partition.folds is not None:
+            attempt.stages.enter("cross_validate")
+            others = CrossValidation(untrained, features, self.partition.folds, self.partition.trained)
+            evaluation = others.run(evaluation, classifier, data, attempt)
+        return history, evaluation
