@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from protocol.project_layout import REPORT
+from protocol.project_layout import REPORT as REPORT  # so that publishing need not know protocol/project_layout.py
 from protocol.text import as_utf8
 
 MANIFEST = "manifest.json"

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from protocol.data_report import DataReport
-from protocol.project_layout import REPORT
 from trainer_worker.pictures.grey_scale import scale_of
 from trainer_worker.pictures.images import PictureReader
+from trainer_worker.project.model_files import REPORT
 from trainer_worker.publishing.app_pack import FinishedModel
 from trainer_worker.reporting.material import Material
 from trainer_worker.reporting.overlays import Overlay
