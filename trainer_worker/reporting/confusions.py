@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from trainer_worker.reporting.blocks import Block, Heat, Prose, Section
+from trainer_worker.reporting.blocks import Block, Heat, Items, Prose, Section
 from trainer_worker.reporting.figures import count, counted
 
 #: A matrix with more classes is no longer readable, so it has only those that are confused most.
@@ -26,7 +26,7 @@ def confusions(labels: Sequence[str], matrix: Any, unit: str, in_percent: bool =
     if not wrong.any():
         blocks.append(Prose(f"None of the {count(counts.sum())} {unit} was taken for another class.", "good"))
     else:
-        blocks += [Prose(sentence) for sentence in _in_words(labels, counts, wrong, unit)[:MOST_SAID]]
+        blocks.append(Items("Most often", tuple(_in_words(labels, counts, wrong, unit))))
     if len(shown):
         blocks.append(_heat(labels, counts, shown, unit, in_percent))
     if len(shown) < len(labels):

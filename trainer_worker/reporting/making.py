@@ -143,7 +143,13 @@ def files(material: Material, parts: ReportParts) -> Section | None:
         )
         for file in exports["formats"]
     )
-    columns = (Column("file", "name"), Column("size"), Column("a picture"), Column("score"), Column("same answers"))
+    columns = (
+        Column("file", "name"),
+        Column("size"),
+        Column("a picture"),
+        Column("held-out score"),
+        Column("same answers"),
+    )
     blocks: list[Block] = [
         Prose(
             "Each file was loaded again and run on the held-out photos. “Same answers” compares it with the trained "
