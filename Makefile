@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TYPE ?= classification
 
-.PHONY: demo test test-sim test-mutants test-chaos test-security lint format clean help
+.PHONY: demo test test-page test-sim test-mutants test-chaos test-security lint format clean help
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -26,6 +26,16 @@ demo: $(VENV)/installed  ## train a model on real images through the running ser
 
 test: $(VENV)/installed-dev lint  ## the whole suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-page: $(VENV)/installed-dev browser  ## open report.html in a real Chromium
+	$(BIN)/python -m pytest tests/browser
+
+# Where it can't be installed, the tests in tests/browser are skipped and say so.
+.PHONY: browser
+browser:
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	  && { apt-get update -qq; apt-get install -qq -y --no-install-recommends chromium; } >/dev/null 2>&1; } \
+	  || echo "There is no chromium and it can't be installed here: the tests in tests/browser will be skipped."
 
 test-sim: $(VENV)/installed-dev  ## a million steps of the simulated broker, agents and network
 	SIM_EXAMPLES=10000 SIM_STEPS=100 $(BIN)/python -m pytest tests/stateful --timeout 0

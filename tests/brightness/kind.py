@@ -15,6 +15,8 @@ from trainer_worker.layouts.tree import Tree
 from trainer_worker.pictures.headers import Headers
 from trainer_worker.pictures.images import PictureReader
 from trainer_worker.publishing.kind import SAMPLES, Answer, Card, Entry, Kind, Layout, Presentation, Samples, Snippets
+from trainer_worker.reporting.blocks import Prose, Section
+from trainer_worker.reporting.material import Material, ReportParts
 
 LABEL = "brightness"
 
@@ -34,6 +36,11 @@ def _scores(metrics: dict[str, Any]) -> list[str]:
     return [f"## How good it is\n\nIt is off by {metrics['final']['mean_error']:.4f} in the mean."]
 
 
+def _sections(material: Material) -> list[Section]:
+    error = material.metrics["final"]["mean_error"]
+    return [Section("errors", "How far off it is", (Prose(f"By {error:.4f} in the mean."),))]
+
+
 PRESENTATION = Presentation(
     description=ModelDescription(
         name="Light meter",
@@ -49,6 +56,7 @@ PRESENTATION = Presentation(
         scores=_scores,
         limits="- It knows nothing of a picture but its mean colour.",
     ),
+    report=ReportParts(in_percent=False, baseline=lambda metrics: None, sections=_sections),
     samples=Samples(_pick, _answer),
     snippets=Snippets(Path(__file__).with_name("snippets"), ("web/brightness.mjs",)),
     output_spec=lambda manifest: {"note": "0 is black, 1 is white"},

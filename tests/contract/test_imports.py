@@ -41,7 +41,8 @@ ZMQ_FILES = {
 
 #: What the room of a trainType may import of the others.
 OF_A_TRAIN_TYPE = {
-    *("scores", "pictures", "layouts", "project", "attempt", "backbones", "optimization", "exporting", "publishing"),
+    *("scores", "pictures", "layouts", "project", "attempt", "backbones", "optimization", "exporting", "reporting"),
+    "publishing",
 }
 #: The rooms of trainer_worker/, and what each may import of the others. No arrow runs back up.
 ROOMS = {
@@ -54,7 +55,8 @@ ROOMS = {
     "optimization": {"project", "attempt"},
     "exporting": {"project"},
     "checking": {"pictures", "layouts", "project", "publishing", "training"},
-    "publishing": {"pictures", "layouts", "project", "attempt", "backbones", "exporting"},
+    "reporting": {"pictures"},
+    "publishing": {"pictures", "layouts", "project", "attempt", "backbones", "exporting", "reporting"},
     "classification": OF_A_TRAIN_TYPE,
     "segmentation": OF_A_TRAIN_TYPE,
     "training": {"pictures", "layouts", "project", "attempt", "backbones", "publishing"},
@@ -62,7 +64,7 @@ ROOMS = {
     "__main__.py": {"pictures", "training", "agent"},
 }
 #: Rooms in which nothing imports TensorFlow, nor a room that does. What is imported inside of functions does not count.
-ROOMS_WITHOUT_TENSORFLOW = ("scores", "pictures", "layouts", "project", "attempt", "agent")
+ROOMS_WITHOUT_TENSORFLOW = ("scores", "pictures", "layouts", "project", "attempt", "reporting", "agent")
 TENSORFLOW = {"tensorflow", "keras"}
 
 #: Pure files: no clock, randomness, socket, database, process or log.

@@ -14,7 +14,7 @@ import numpy as np
 from tests.process.service_under_test import REPOSITORY
 from tests.process.small_projects import digit_pictures
 
-FILES = {"model.keras", "model.tflite", "labels.txt", "metrics.json", "held_out.json", "app_pack.zip"}
+FILES = {"model.keras", "model.tflite", "labels.txt", "metrics.json", "held_out.json", "app_pack.zip", "report.html"}
 
 
 def check_published(project: Path, task: dict[str, Any]) -> Path:

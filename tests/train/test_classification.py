@@ -21,6 +21,7 @@ from protocol.options import ClassificationOptions
 from tests.picture_reading import read_rgb
 from tests.project_folders import open_project
 from tests.sample_tasks import hex_id
+from tests.train.report_arithmetic import check_report
 from tests.train.unpacked_pack import complaints, damage_sample, run_predict, swap_labels, unpack
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import Cancelled, Job, PlannedStage, SilentReporter, TrainingResult
@@ -120,6 +121,10 @@ def test_digits_are_learned(trained: TrainingResult) -> None:
     assert trained.metrics["images"] == 300
 
 
+def test_every_figure_of_the_report_is_that_of_its_predictions(trained: TrainingResult) -> None:
+    check_report(trained.model_path.parent, {f"digit{label}": 30 for label in range(10)})
+
+
 def test_the_folder_holds_what_was_promised(trained: TrainingResult, project: Path) -> None:
     folder = trained.model_path.parent
     manifest, metrics = read(trained, "manifest.json"), read(trained, "metrics.json")
@@ -134,6 +139,7 @@ def test_the_folder_holds_what_was_promised(trained: TrainingResult, project: Pa
         "metrics.json",
         "manifest.json",
         "app_pack.zip",
+        "report.html",
     }
     assert names <= {path.name for path in folder.iterdir()}
     labels = [f"digit{9 - index}" for index in range(10)]
@@ -305,6 +311,7 @@ def test_few_pictures_are_scored_by_cross_validation(tmp_path: Path, cache_dir: 
     assert {entry["fold"] for entry in metrics["cross_validated"]} == {1, 2, 3, 4}
     assert [entry["support"] for entry in metrics["per_class"]] == [15, 15, 15]
     assert result.metrics["accuracy"] == score["value"] == read(result, "manifest.json")["score"]["value"]
+    check_report(result.model_path.parent, {f"digit{label}": 15 for label in range(3)})
     assert reporter.phases == ["features", "train", "cross_validate", "export", "check", "publish"]
     fractions = [fraction for phase, fraction in reporter.steps if phase == "cross_validate"]
     assert fractions == sorted(fractions)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from demo.segmentation_data import make_segmentation_project
 from protocol.end_reason import EndReason
@@ -19,6 +20,7 @@ from protocol.errors import TrainingError
 from protocol.options import SegmentationOptions
 from tests.picture_reading import read_mask, read_rgb
 from tests.project_folders import open_project, read_manifest
+from tests.report_reading import ReportReader, pixels_of
 from tests.sample_tasks import hex_id
 from tests.train.unpacked_pack import complaints, damage_sample, swap_labels, unpack
 from trainer_worker.attempt.attempt import Attempt
@@ -137,6 +139,28 @@ def test_it_learns_and_wrong_masks_do_not(trained: tuple[TrainingResult, Recordi
     assert right["dice"] > 0.6
     assert right["dice"] > baseline + 0.2
     assert wrong["dice"] < right["dice"] - 0.2
+
+
+def test_the_report_shows_the_masks_that_the_exported_file_draws(
+    trained: tuple[TrainingResult, RecordingReporter],
+) -> None:
+    model = trained[0].model_path
+    page = ReportReader((model.parent / "report.html").read_text("utf-8"))
+    worst = min(metrics_of(trained[0])["held_out"], key=lambda entry: (entry["dice"], entry["file"]))
+    photo, truth, prediction, difference = page.sections["masks"].pictures[:4]
+    assert photo["alt"] == f"photo of {worst['file']}"
+
+    path = model.parents[2] / worst["file"]
+    found = load_predictor(model, THREADS)(read_rgb(path, (SIDE, SIDE))[None])[0, ..., 0] > 0.5
+    true = read_mask(model.parents[2] / "masks" / f"{path.stem}_mask.png", (SIDE, SIDE)) > 0
+    plain = pixels_of(photo["src"]).astype(int)
+    for shown, mask in ((truth, true), (prediction, found)):
+        tinted = np.abs(pixels_of(shown["src"]).astype(int) - plain).max(axis=-1) > 20
+        height, width = tinted.shape
+        expected = np.asarray(Image.fromarray(mask).resize((width, height), Image.Resampling.NEAREST))
+        assert (tinted == expected).mean() > 0.9
+    coloured = np.ptp(pixels_of(difference["src"]).astype(int), axis=-1) > 60
+    assert coloured.mean() == pytest.approx((true != found).mean(), abs=0.05)
 
 
 def test_a_model_that_learned_nothing_and_a_training_that_broke_are_said_to_be(

@@ -13,6 +13,7 @@ from demo.segmentation_data import make_thin_lines_project
 from protocol.options import SegmentationOptions
 from tests.picture_reading import read_mask, read_rgb
 from tests.project_folders import attempt_in, read_manifest
+from tests.report_reading import ReportReader
 from trainer_worker.exporting.scoring import load_predictor
 from trainer_worker.segmentation.scores import MaskTally
 from trainer_worker.segmentation.train import train
@@ -49,6 +50,8 @@ def test_tiles_find_lines_and_the_file_scores_as_told_on_whole_pictures(tmp_path
     assert sum(map(sum, metrics["confusion_matrix"])) == len(held_out) * PICTURE_SIDE**2
     assert len(held_out) == metrics["images"]["held_out"] == 5
     assert "score" in result.stage_seconds
+    report = ReportReader((result.model_path.parent / "report.html").read_text("utf-8"))
+    assert len(report.sections["masks"].pictures) == 4 * len(held_out)
 
     manifest = read_manifest(result.model_path.parent)
     assert manifest is not None

@@ -11,7 +11,15 @@ from PIL import Image
 from sklearn.datasets import load_digits, load_sample_images
 
 from protocol.data_report import Finding, Severity
-from trainer_worker.pictures.copies import copies_findings, find_copies, leaks
+from trainer_worker.pictures.copies import (
+    MOST_SHOWN_FILES,
+    MOST_SHOWN_GROUPS,
+    Copies,
+    copies_findings,
+    copy_groups,
+    find_copies,
+    leaks,
+)
 from trainer_worker.pictures.likeness import look_alikes, thumbnail
 from trainer_worker.pictures.series import series_pairs
 from trainer_worker.pictures.splits import Split
@@ -187,3 +195,26 @@ def test_many_copies_are_a_warning_and_leaks_are_counted() -> None:
     assert by_code(copies_findings(copies))["duplicates_near"].severity is Severity.WARNING
     assert by_code(copies_findings(copies))["duplicates_near"].count == 30
     assert leaks(copies.together, Split(np.array([0, 5, 6]), np.array([1, 7, 8]))) == [1, 7]
+
+
+def test_the_groups_that_people_are_shown_are_the_largest_ones_and_name_each_copy_once() -> None:
+    names = [f"{row}.jpg" for row in range(12)]
+    same_bytes = np.array([0, 0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8])
+    same_look = np.array([0, 0, 0, 0, 0, 1, 2, 2, 3, 4, 5, 6])  # 3 looks like 0, and 7 like 6
+    together = np.array([0, 0, 0, 0, 0, 1, 2, 2, 3, 3, 3, 3])
+    copies = Copies(names, same_bytes, same_look, together)
+
+    assert [(group["code"], group["count"], group["files"]) for group in copy_groups(copies)] == [
+        ("duplicates_exact", 3, ["0.jpg", "1.jpg", "2.jpg"]),
+        ("duplicates_exact", 2, ["3.jpg", "4.jpg"]),
+        ("duplicates_near", 2, ["0.jpg", "3.jpg"]),
+        ("duplicates_near", 2, ["6.jpg", "7.jpg"]),
+        ("series", 4, ["8.jpg", "9.jpg", "10.jpg", "11.jpg"]),
+    ]
+    alone = np.arange(12)
+    assert copy_groups(Copies(names, alone, alone, alone)) == []
+    many = copy_groups(Copies(names, np.arange(12) // 2, np.arange(12) // 2, np.zeros(12, int)))
+    assert [(group["code"], group["count"], len(group["files"])) for group in many] == [
+        *[("duplicates_exact", 2, 2)] * MOST_SHOWN_GROUPS,
+        ("series", 6, MOST_SHOWN_FILES),
+    ]

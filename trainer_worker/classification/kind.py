@@ -7,6 +7,7 @@ from pathlib import Path
 from trainer_worker.classification import samples
 from trainer_worker.classification.card import CARD
 from trainer_worker.classification.foreseen import foresee
+from trainer_worker.classification.report import PARTS
 from trainer_worker.exporting.model_description import ModelDescription
 from trainer_worker.layouts.class_folders import recognise_classes
 from trainer_worker.publishing.kind import Kind, Presentation, Samples, Snippets
@@ -22,6 +23,7 @@ PRESENTATION = Presentation(
         labels_name_outputs=True,
     ),
     card=CARD,
+    report=PARTS,
     samples=Samples(samples.pick, samples.answer),
     snippets=Snippets(
         Path(__file__).with_name("snippets"), ("android/Classifier.kt", "ios/Classifier.swift", "web/classifier.mjs")

@@ -15,6 +15,7 @@ from trainer_worker.classification.kind import KIND
 from trainer_worker.classification.scores import ClassScores
 from trainer_worker.classification.splitting import Partition
 from trainer_worker.optimization.epochs import History
+from trainer_worker.pictures.copies import copy_groups
 from trainer_worker.publishing.model_input import model_input
 
 
@@ -82,6 +83,7 @@ def describe_training(trained: TrainedClassifier, scores: ClassScores, exports: 
         "images": {name: len(rows) for name, rows in dataclasses.asdict(trained.partition.split).items()},
         "exports": exports,
         "images_per_class": data.folders.counts(),
+        "copies": copy_groups(trained.partition.copies),
         "held_out": [entry for entry, fold in zip(entries, folds, strict=True) if fold == 0],
         "cross_validated": [{**entry, "fold": fold} for entry, fold in zip(entries, folds, strict=True) if fold],
         "learning_curve": trained.advice.learning_curve,

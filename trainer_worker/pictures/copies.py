@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,8 @@ from trainer_worker.pictures.splits import Split, conflicts
 
 #: From this share of copies on, the owner is warned, because there are clearly fewer pictures than it seems.
 MANY_COPIES = 0.1
+#: So many groups of each sort are shown to a person, and so many files of each.
+MOST_SHOWN_GROUPS, MOST_SHOWN_FILES = 3, 4
 
 Groups = npt.NDArray[np.int64]
 
@@ -78,6 +81,32 @@ def copies_findings(copies: Copies, classes: npt.NDArray[np.int64] | None = None
             )
         )
     return found
+
+
+def copy_groups(copies: Copies) -> list[dict[str, Any]]:
+    """The largest groups of pictures that belong together, for people to look at. code: of the finding about them.
+
+    count: how many pictures a group has; files: the first of them. Of copies of one file, the coarser groups hold one.
+    """
+    each = np.arange(len(copies.names))
+    return [
+        {"code": code, "count": len(rows), "files": [copies.names[row] for row in rows[:MOST_SHOWN_FILES]]}
+        for code, finer, groups in (
+            ("duplicates_exact", each, copies.same_bytes),
+            ("duplicates_near", copies.same_bytes, copies.same_look),
+            ("series", copies.same_look, copies.together),
+        )
+        for rows in _largest(groups, finer)
+    ]
+
+
+def _largest(groups: Groups, finer: Groups) -> list[list[int]]:
+    """The rows of the largest groups, of each finer group only the first row. Groups of one are none."""
+    _, first = np.unique(finer, return_index=True)
+    first = np.sort(first)
+    _, group_of, sizes = np.unique(groups[first], return_inverse=True, return_counts=True)
+    largest = [number for number in np.argsort(-sizes, kind="stable")[:MOST_SHOWN_GROUPS] if sizes[number] > 1]
+    return [first[group_of == number].tolist() for number in largest]
 
 
 def _of_copies(code: str, are: str, rows: Sequence[int], names: Sequence[str]) -> Finding:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from protocol.project_layout import REPORT as REPORT  # so that publishing need not know protocol/project_layout.py
 from protocol.text import as_utf8
 
 MANIFEST = "manifest.json"
@@ -28,7 +29,7 @@ _IN_SAVED_MODEL = re.compile(
     + r"/(saved_model\.pb|fingerprint\.pb|variables/variables\.(index|data-[0-9]{5}-of-[0-9]{5})"
     + r"|assets/[A-Za-z0-9_-]{1,64})"
 )
-_SINGLE_FILES = frozenset({*FILES.values(), LABELS, METRICS, HELD_OUT, APP_PACK} - {FILES["saved_model"]})
+_SINGLE_FILES = frozenset({*FILES.values(), LABELS, METRICS, HELD_OUT, APP_PACK, REPORT} - {FILES["saved_model"]})
 
 
 def is_model_file(path: str) -> bool:

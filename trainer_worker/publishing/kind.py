@@ -20,6 +20,7 @@ from trainer_worker.layouts.layout import ClassLayout, MaskLayout
 from trainer_worker.layouts.tree import Tree
 from trainer_worker.pictures.headers import Headers
 from trainer_worker.pictures.images import PictureReader
+from trainer_worker.reporting.material import ReportParts
 
 Layout = ClassLayout | MaskLayout
 #: An entry of `held_out` in metrics.json: one held-out picture and how the model did on it.
@@ -78,12 +79,13 @@ class Snippets:
 class Presentation:
     """How a model is presented to the people who use it.
 
-    description: what its .tflite file says of it. output_spec: from manifest.json to what input_spec.json says of the
-    output beyond name, shape, type and labels.
+    description: what its .tflite file says of it. report: what report.html says beside what it says of every model.
+    output_spec: from manifest.json to what input_spec.json says of the output beyond name, shape, type and labels.
     """
 
     description: ModelDescription
     card: Card
+    report: ReportParts
     samples: Samples
     snippets: Snippets
     output_spec: Callable[[dict[str, Any]], dict[str, Any]]

@@ -30,6 +30,8 @@ from trainer_worker.project.model_files import FILES, HELD_OUT, LABELS, METRICS,
 from trainer_worker.project.model_folder import ModelFolder
 from trainer_worker.publishing.app_pack import FinishedModel, add_app_pack, label_model
 from trainer_worker.publishing.kind import Kind
+from trainer_worker.publishing.report_file import add_report, no_overlays
+from trainer_worker.reporting.overlays import Overlay
 
 #: An interim model is wanted soon, so it has one format: this one if it is asked for.
 _INTERIM_FORMAT = "tflite"
@@ -67,6 +69,7 @@ class Publication:
     kind: its trainType. chosen: what it was made of. proof: what every file must reproduce.
     scores: how it did on each held-out picture; this decides whether it comes into use (project/gate.py).
     describe: from what the export has come to and its warnings to metrics.json and what is special in manifest.json.
+    overlays: makes held-out pictures with their masks for report.html; called only for a final model.
     """
 
     kind: Kind
@@ -76,6 +79,7 @@ class Publication:
     proof: HeldOut
     scores: HeldOutScores
     describe: Callable[[Exports, list[str]], tuple[dict[str, Any], dict[str, Any]]]
+    overlays: Callable[[], Sequence[Overlay]] = no_overlays
 
     def publish(self, attempt: Attempt, interim: bool = False) -> PublishedModel:
         """Export, check and publish the model.
@@ -111,7 +115,10 @@ class Publication:
                 "promoted": job.gate.admits_interim() if interim else comparison is None or comparison.promoted,
                 **verdict,
             }
-            _add_app_pack(FinishedModel(self.kind, work, manifest, metrics, job.files), attempt.threads)
+            model = FinishedModel(self.kind, work, manifest, metrics, job.files)
+            _add_app_pack(model, attempt.threads)
+            if not interim:
+                add_report(model, self.overlays, attempt.threads)
             folder.add_all(work, functools.partial(attempt.reporter.step, 1.0))
             path = folder.publish(manifest) / exports.model_file()
             return PublishedModel(path, tuple(manifest["warnings"]), comparison)

@@ -38,15 +38,15 @@ READING_SHARE = INTERIM_MODEL_SHARE / 2
 class MaskDataset:
     """The results of the reading stage.
 
-    contents: the SHA-256 of each pair's picture file. split: numbers of the pairs in `folders`. together: for each pair
-    the number of its group of copies and series, int (n,). warnings: about the data.
+    contents: the SHA-256 of each pair's picture file. split: numbers of the pairs in `folders`. copies: which pictures
+    belong together. warnings: about the data.
     """
 
     folders: MaskFolders
     examples: Examples
     contents: list[str]
     split: Split
-    together: Any
+    copies: Copies
     warnings: list[str]
 
     @property
@@ -82,7 +82,7 @@ def read_mask_dataset(folders: MaskFolders, options: SegmentationOptions, attemp
     if examples.unread:
         all_pairs = len(folders.pairs) + examples.unread
         warnings.append(f"The time budget left {examples.unread} of {all_pairs} pictures unread.")
-    return MaskDataset(folders, examples, contents, split, copies.together, warnings)
+    return MaskDataset(folders, examples, contents, split, copies, warnings)
 
 
 def classes_of_pairs(examples: Examples, folders: MaskFolders) -> Any:

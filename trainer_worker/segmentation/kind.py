@@ -7,7 +7,7 @@ from pathlib import Path
 from trainer_worker.exporting.model_description import ModelDescription
 from trainer_worker.layouts.masks import recognise_masks
 from trainer_worker.publishing.kind import Kind, Presentation, Samples, Snippets
-from trainer_worker.segmentation import card, samples
+from trainer_worker.segmentation import card, report, samples
 from trainer_worker.segmentation.foreseen import foresee
 
 SNIPPETS = Path(__file__).with_name("snippets")
@@ -25,6 +25,7 @@ FOREGROUND = Presentation(
         labels_name_outputs=False,  # there are two labels, and one number a pixel
     ),
     card=card.FOREGROUND,
+    report=report.FOREGROUND,
     samples=Samples(samples.pick, samples.answer_foreground),
     snippets=Snippets(SNIPPETS / "foreground", SNIPPET_NAMES),
     output_spec=samples.foreground_spec,
@@ -42,6 +43,7 @@ CLASSES = Presentation(
         labels_name_outputs=True,
     ),
     card=card.CLASSES,
+    report=report.CLASSES,
     samples=Samples(samples.pick, samples.answer_classes),
     snippets=Snippets(SNIPPETS / "classes", SNIPPET_NAMES),
     output_spec=samples.classes_spec,

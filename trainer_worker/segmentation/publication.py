@@ -24,6 +24,7 @@ from trainer_worker.segmentation.plan import INTERIM_CHECKED
 from trainer_worker.segmentation.predictions import MaskPredictor, decide
 from trainer_worker.segmentation.record import ScoredMasks, TrainedSegmenter, describe_model, describe_training
 from trainer_worker.segmentation.scores import MaskScores, MaskTally, score_class_masks
+from trainer_worker.segmentation.shown_masks import ShownMasks
 
 
 def publish_segmenter(
@@ -57,7 +58,7 @@ def publish_segmenter(
         name = DICE_OF_SQUARES if trained.tiles else DICE
         scored = ScoredMasks(name, *_scores(pairs, truth, names), examples.owners[squares], own_size=False)
     checked_truth = truth[: len(probabilities)]
-    owners = trained.data.together[examples.owners[squares]]
+    owners = trained.data.copies.together[examples.owners[squares]]
     calibration, probabilities = calibrate_pixels(probabilities, checked_truth, owners, attempt.job.options.seed)
 
     def score(outputs: Any) -> float:
@@ -76,7 +77,8 @@ def publish_segmenter(
     source = ModelToExport(trained.model, _calibration(trained))
     contents = [trained.data.contents[pair] for pair in scored.pairs]
     of_pictures = HeldOutScores.of(scored.name, contents, masks, scored.scores.dice_per_image)
-    publication = Publication(KIND, source, trained.chosen, names, proof, of_pictures, describe)
+    shown = ShownMasks(trained, predictor, scored, (pictures, truth, found))
+    publication = Publication(KIND, source, trained.chosen, names, proof, of_pictures, describe, shown.overlays)
     with at_temperature(unet.logits_of(trained.model), calibration.temperature if calibration else 1.0):
         return publication.publish(attempt, interim), scored
 

@@ -12,6 +12,7 @@ import keras
 from protocol.end_reason import EndReason
 from trainer_worker.backbones.backbone import ChosenBackbone
 from trainer_worker.optimization.epochs import History
+from trainer_worker.pictures.copies import copy_groups
 from trainer_worker.publishing.model_input import TileSize, model_input
 from trainer_worker.segmentation.classes import MaskClasses
 from trainer_worker.segmentation.dataset import MaskDataset
@@ -81,6 +82,7 @@ def describe_training(trained: TrainedSegmenter, scored: ScoredMasks, exports: d
         "images": {"train": len(split.train), "held_out": len(split.held_out)},
         "exports": exports,
         "held_out": [{"file": files[row], scored.name: dice} for row, dice in held_out],
+        "copies": copy_groups(trained.data.copies),
         "mask_values": folders.rule.sentence,
         "grey_scale": folders.reader.grey.facts,
         "skipped": [dataclasses.asdict(skip) for skip in folders.skipped],

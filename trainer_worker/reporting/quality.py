@@ -1,0 +1,161 @@
+"""The sections that every trainType may have about its score: learning curve, calibration, the version before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trainer_worker.reporting.axes import axis, whole_axis
+from trainer_worker.reporting.blocks import Axis, Block, Chart, Column, Facts, Line, Prose, Section, Table
+from trainer_worker.reporting.figures import MISSING, count, decimal, finite, percent, percent_range
+from trainer_worker.reporting.headline import score_words
+from trainer_worker.reporting.material import Material, ReportParts
+
+
+def learning_curve(material: Material) -> Section | None:
+    """How the score grows with the number of pictures; None where it was not computed."""
+    found = material.metrics.get("learning_curve")
+    if not found:
+        return None
+    points = [point for point in found.get("points") or [] if finite(point.get("accuracy")) is not None]
+    blocks: list[Block] = [Prose(found["sentence"])] if found.get("sentence") else []
+    if len(points) > 1:
+        blocks.append(_curve(points))
+    for advice in found.get("advice") or []:
+        blocks.append(Prose(advice["sentence"]))
+    saturated = found.get("saturated") or []
+    if saturated:
+        more = f" and {count(len(saturated) - 10)} more" if len(saturated) > 10 else ""
+        blocks.append(Prose(f"More photos of these would hardly help: {', '.join(saturated[:10])}{more}.", "note"))
+    return Section("learning", "Would more photos help?", tuple(blocks)) if blocks else None
+
+
+def _curve(points: list[dict[str, Any]]) -> Chart:
+    scores = [(float(point["pictures"]), float(point["accuracy"])) for point in points]
+    band = tuple(
+        (float(point["pictures"]), float(point["low"]), float(point["high"]))
+        for point in points
+        if finite(point.get("low")) is not None and finite(point.get("high")) is not None
+    )
+    heights = [value for _, value in scores] + [end for _, low, high in band for end in (low, high)]
+    rows = tuple(
+        (
+            percent(point.get("share")),
+            count(point["pictures"]),
+            percent(point["accuracy"]),
+            percent_range(point.get("low"), point.get("high")) or MISSING,
+        )
+        for point in points
+    )
+    return Chart(
+        "Share of photos that a quick model recognises after training on a part of yours; the band is the 95 % range. "
+        "A curve that still rises at its end asks for more photos.",
+        whole_axis("photos to train on", [x for x, _ in scores], count),
+        axis("recognised", heights, percent, most=1.0),
+        (Line("recognised", tuple(scores), band),),
+        Table(
+            "Learning curve",
+            (Column("part", "text"), Column("photos"), Column("recognised"), Column("95 % range")),
+            rows,
+        ),
+    )
+
+
+def calibration(material: Material) -> Section | None:
+    """Whether the probabilities mean what they say; None where it was not computed."""
+    found = material.metrics.get("calibration")
+    if not found:
+        return None
+    blocks: list[Block] = []
+    before, after = finite(found.get("ece_before")), finite(found.get("ece_after"))
+    if after is not None:
+        was = f" Before the correction they were off by {percent(before)}." if before is not None else ""
+        blocks.append(
+            Prose(
+                f"Of all answers that say 80 %, about 80 in 100 should be right. This model's probabilities are off by "
+                f"{percent(after)} on average (expected calibration error).{was} The correction (a temperature of "
+                f"{decimal(found.get('temperature'))}) is inside every exported file and changes no answer."
+            )
+        )
+    if found.get("after"):
+        blocks.append(_reliability(found))
+    unknown = material.metrics.get("unknown")
+    if unknown and finite(unknown.get("threshold")) is not None:
+        blocks.append(Prose(_unknown_sentence(unknown)))
+    return Section("calibration", "Can its probabilities be trusted?", tuple(blocks)) if blocks else None
+
+
+def _unknown_sentence(unknown: dict[str, Any]) -> str:
+    text = f"Treat an answer below {percent(unknown['threshold'])} as “unknown”."
+    if finite(unknown.get("kept")) is not None:
+        text += f" That keeps {percent(unknown['kept'])} of the right answers"
+        spotted = finite(unknown.get("spotted"))
+        text += f" and spots {percent(spotted)} of the photos that show none of the classes." if spotted else "."
+    return text
+
+
+def _reliability(found: dict[str, Any]) -> Chart:
+    shares = Axis("", 0.0, 1.0, tuple((tick / 4, percent(tick / 4)) for tick in range(5)))
+    ideal = Line("exactly as said", ((0.0, 0.0), (1.0, 1.0)), look="ideal")
+    lines = [ideal, Line("as exported", _bin_points(found["after"]))]
+    if found.get("before"):
+        lines.append(Line("before the correction", _bin_points(found["before"]), look="second"))
+    rows = tuple(
+        (
+            percent_range(each["low"], each["high"]),
+            percent(each["confidence"]),
+            percent(each["accuracy"]),
+            count(each["pictures"]),
+        )
+        for each in found["after"]
+        if each["pictures"]
+    )
+    unit = "pixels" if max((each["pictures"] for each in found["after"]), default=0) > 1e6 else "answers"
+    return Chart(
+        "How often answers of a certain probability are right. On the dotted line they are right as often as they say; "
+        "below it the model is too sure.",
+        Axis("probability that the model gives", 0.0, 1.0, shares.ticks),
+        Axis("right", 0.0, 1.0, shares.ticks),
+        tuple(lines),
+        Table(
+            "Answers as exported, by their probability",
+            (Column("said", "text"), Column("mean said"), Column("right"), Column(unit)),
+            rows,
+        ),
+    )
+
+
+def _bin_points(bins: list[dict[str, Any]]) -> tuple[tuple[float, float], ...]:
+    return tuple(
+        (float(each["confidence"]), float(each["accuracy"]))
+        for each in bins
+        if each["pictures"] and finite(each["confidence"]) is not None and finite(each["accuracy"]) is not None
+    )
+
+
+def comparison(material: Material, parts: ReportParts) -> Section | None:
+    """Against the model that was `latest` before; None where there was none."""
+    found = material.metrics.get("comparison")
+    if not found:
+        return None
+    words = score_words(parts.in_percent, found.get("pictures") or 0)
+    facts = [
+        ("Model before", str(found.get("with_task") or MISSING)),
+        ("Photos that score both", count(found.get("pictures"))),
+        ("Score of this model", words(found.get("score_now"))),
+        ("Score of the model before", words(found.get("score_before"))),
+    ]
+    if found.get("now_only_right") is not None:
+        facts.append(("Right now only", count(found["now_only_right"])))
+        facts.append(("Right before only", count(found["before_only_right"])))
+    if finite(found.get("p_value")) is not None:
+        facts.append(("Chance of such a difference by luck", _p_value(found["p_value"])))
+    promoted = found.get("promoted")
+    if promoted is not None:
+        facts.append(("models/latest", "leads to this model" if promoted else "stays with the model before"))
+    sentence = str(found.get("sentence") or "")
+    blocks: list[Block] = [Prose(sentence, "plain" if promoted is not False else "warning")] if sentence else []
+    return Section("comparison", "Better than the version before?", (*blocks, Facts(tuple(facts))))
+
+
+def _p_value(p: float) -> str:
+    return "below 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
