@@ -30,7 +30,7 @@ HELD_OUT = 4
 def train(attempt: Attempt) -> TrainingResult:
     """Scan, read, split, fit, score, export and publish."""
     job, side = attempt.job, attempt.job.options.image_size
-    attempt.reporter.plan([PlannedStage(name, 1.0) for name in ("train", "export", "check", "publish")])
+    attempt.reporter.plan([PlannedStage(name, 1.0) for name in ("train", "export", "check", "report", "publish")])
     attempt.stages.enter("train")
     reader = PictureReader(job.project.files)
     found = [job.project_dir / path for path in PictureIndex(walk(reader.files)).all_below("images")]

@@ -210,7 +210,9 @@ def test_the_app_packs_check_finds_damage(
 
 
 def test_progress_is_reported_all_along(trained: TrainingResult, reporter: RecordingReporter) -> None:
-    assert reporter.phases == ["features", "train", "export", "check", "publish"] == reporter.plans[-1]
+    assert (
+        reporter.phases == ["features", "advice", "train", "export", "check", "report", "publish"] == reporter.plans[-1]
+    )
     assert list(trained.stage_seconds) == reporter.phases
     for phase in ("features", "train", "export", "check"):
         fractions = [fraction for name, fraction in reporter.steps if name == phase]
@@ -312,7 +314,7 @@ def test_few_pictures_are_scored_by_cross_validation(tmp_path: Path, cache_dir: 
     assert [entry["support"] for entry in metrics["per_class"]] == [15, 15, 15]
     assert result.metrics["accuracy"] == score["value"] == read(result, "manifest.json")["score"]["value"]
     check_report(result.model_path.parent, {f"digit{label}": 15 for label in range(3)})
-    assert reporter.phases == ["features", "train", "cross_validate", "export", "check", "publish"]
+    assert reporter.phases == ["features", "advice", "train", "cross_validate", "export", "check", "report", "publish"]
     fractions = [fraction for phase, fraction in reporter.steps if phase == "cross_validate"]
     assert fractions == sorted(fractions)
     assert [number for number, _ in reporter.epochs] == list(range(1, len(metrics["history"]) + 1))

@@ -18,11 +18,14 @@ from trainer_worker.exporting.writing import expected_s
 
 FEATURES_S_PER_IMAGE = 0.011
 FEATURES_START_S = 0.5
+ADVICE_START_S = 0.1
+ADVICE_S_PER_IMAGE = 0.0004
 TRAIN_S_PER_IMAGE_AND_EPOCH = 0.0038
 TRAIN_START_S = 1.5
 CHECK_S_PER_IMAGE = 0.015
 CHECK_START_S = 1.0
 PUBLISH_S = 0.3
+REPORT_S = 0.6
 #: A fold's model in a time budget.
 FOLD_S = 0.2
 FOLD_S_PER_IMAGE = 0.001
@@ -58,7 +61,9 @@ class ClassifierPlan:
 
     def finishing_s(self, held_out: int) -> float:
         """The seconds of a time budget to keep for what follows training. held_out: its held-out pictures."""
-        return FINISHING_MARGIN * (self._folds_s(0.0) + self._export_s() + self._check_s(held_out) + PUBLISH_S)
+        return FINISHING_MARGIN * (
+            self._folds_s(0.0) + self._export_s() + self._check_s(held_out) + REPORT_S + PUBLISH_S
+        )
 
     def interim_finishing_s(self) -> float:
         """The seconds to keep for what follows the features of the interim model: head, export, check, publishing."""
@@ -81,10 +86,12 @@ class ClassifierPlan:
         train_s += TRAIN_START_S
         return [
             PlannedStage("features", FEATURES_START_S + features_s),
+            PlannedStage("advice", ADVICE_START_S + self.images * ADVICE_S_PER_IMAGE),
             PlannedStage("train", train_s),
             *([PlannedStage("cross_validate", self._folds_s(train_s))] if self.folds > 1 else ()),
             PlannedStage("export", self._export_s()),
             PlannedStage("check", self._check_s(held_out)),
+            PlannedStage("report", REPORT_S),
             PlannedStage("publish", PUBLISH_S),
         ]
 

@@ -21,7 +21,6 @@ class Reading:
         self._folders, self._features = folders, features
         self._reporter = attempt.reporter
         self._views = len(folders.files) * (2 - attempt.job.options.validation_split)
-        self._done = 0
         self._until_s = attempt.budget.by_s(READING_SHARE)
 
     def read(self) -> Dataset:
@@ -37,10 +36,5 @@ class Reading:
             return (data.maps,)
         return data.maps, varied_maps(data, rows, self._features, self._on_done, self._until_s)
 
-    def tell(self) -> None:
-        """Tell the reporter how far the reading is. It raises Cancelled after a cancel."""
-        self._reporter.step(min(1.0, self._done / self._views))
-
     def _on_done(self, done: int) -> None:
-        self._done = done
-        self.tell()
+        self._reporter.step(min(1.0, done / self._views))

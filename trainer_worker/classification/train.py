@@ -60,16 +60,19 @@ def train(attempt: Attempt) -> TrainingResult:
     classifier = build_classifier(chosen.backbone, options.image_size, len(data.folders.labels))
     last = recall_training(classifier, data, chosen.backbone, job)
     partition, report = split_dataset(data, options, job.gate.sides(data.contents, last))
-    advice = advise(data, partition.copies.together, options.seed, reading.tell)
-    report = advice.added_to(report)
     attempt.found(report)
     plan = ClassifierPlan(len(data.contents), options, chosen.backbone, partition.models)
     attempt.reporter.plan(plan.stages())
+    views = reading.views(data, partition.trained)
+
+    stages.enter("advice")
+    advice = advise(data, partition.copies.together, options.seed, lambda: attempt.reporter.step(0.0))
+    report = advice.added_to(report)
+    attempt.found(report)
     warnings = report.warnings()
     if data.unread:
         warnings.append(f"The time budget left {data.unread} of {images} pictures unread.")
 
-    views = reading.views(data, partition.trained)
     end_by_s = attempt.budget.by_s(1.0, plan.finishing_s(len(partition.split.held_out)))
     history, evaluation = Lesson(classifier, data, partition, last).learn(views, end_by_s, attempt)
     del views

@@ -92,7 +92,7 @@ class Publication:
         with ModelFolder(job.project, job.task_id, job.attempt) as folder, work_folder(job.work_dir) as work:
             exports, warnings = self._export(work, attempt, interim)
             if not interim:
-                stages.enter("publish")
+                stages.enter("report")
             (work / LABELS).write_text(label_lines(self.labels), "utf-8")
             metrics, manifest = self.describe(exports, [*warnings, *exports.warnings()])
             data_report = attempt.data_report
@@ -103,14 +103,12 @@ class Publication:
             (work / METRICS).write_text(json_text(metrics), "utf-8")
             if not interim and len(scores := self.scores.encoded()) <= MOST_BYTES:
                 (work / HELD_OUT).write_bytes(scores)
-            stages.leave()
             manifest = {
                 **_facts_of(job, self.chosen),
                 "labels": list(self.labels),
                 **manifest,
                 "data_report": msgspec.to_builtins(data_report.shortened()),
                 "model_file": exports.model_file(),
-                "stage_seconds": dict(stages.seconds),
                 "interim": interim,
                 "promoted": job.gate.admits_interim() if interim else comparison is None or comparison.promoted,
                 **verdict,
@@ -119,6 +117,9 @@ class Publication:
             _add_app_pack(model, attempt.threads)
             if not interim:
                 add_report(model, self.overlays, attempt.threads)
+                stages.enter("publish")
+            stages.leave()
+            manifest["stage_seconds"] = dict(stages.seconds)
             folder.add_all(work, functools.partial(attempt.reporter.step, 1.0))
             path = folder.publish(manifest) / exports.model_file()
             return PublishedModel(path, tuple(manifest["warnings"]), comparison)

@@ -32,6 +32,7 @@ CHECK_S_PER_PICTURE_AND_CHANNEL = 0.005
 VIEW_BYTES = 690_000
 CHECK_START_S = 2.0
 PUBLISH_S = 0.3
+REPORT_S = 0.6
 #: What follows training is planned to take this many times as long, because the machine may have other work.
 FINISHING_MARGIN = 1.5
 #: The interim model of a time budget is scored on at most this many pictures, and takes this many seconds before the
@@ -114,6 +115,7 @@ class SegmenterPlan:
             *score,
             PlannedStage("export", expected_s(self.options.exports) * self.backbone.exports_cost),
             PlannedStage("check", CHECK_START_S + held_out * self.tiles * check_s),
+            PlannedStage("report", REPORT_S),
             PlannedStage("publish", PUBLISH_S),
         ]
 
