@@ -172,6 +172,7 @@ def classifier(folder: Path, labels: list[str]) -> Material:
                 "file": file,
                 "label": labels[0],
                 "likely": labels[1],
+                "named": True,
                 "label_probability": 0.04,
                 "likely_probability": 0.91,
             }

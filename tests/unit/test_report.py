@@ -136,7 +136,7 @@ def test_sections_with_good_news_say_so(tmp_path: Path) -> None:
     page = read(with_metrics(made, held_out=right, cross_validated=[], suspect_labels=[], history=[]))
 
     assert page.sections["mistakes"].texts == ["None: all 3 photos that scored the model were recognised."]
-    assert page.sections["labels"].texts == ["No label looks wrong."]
+    assert page.sections["labels"].texts == ["No label is clearly wrong."]
     assert "no curve to draw" in page.sections["training"].texts[0]
 
 

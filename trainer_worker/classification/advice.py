@@ -72,8 +72,9 @@ def advise(data: Dataset, together: np.ndarray, seed: int, tell: Callable[[], No
             suspects += _suspect_labels(label_errors(part.sample, scores), part, data)
             if curve is None and part.sample.labels == whole.labels:
                 curve = learning_curve(part.sample, scores, tell)
-    suspects.sort(key=lambda entry: -entry["wrong"])
-    found = [_labels_look_wrong(suspects)] if suspects else []
+    suspects.sort(key=lambda entry: (-entry["wrong"], entry["label_probability"]))
+    named = [entry for entry in suspects if entry["named"]]
+    found = [_labels_look_wrong(named)] if named else []
     described = None
     if curve is not None:
         described = _learning_curve(curve, folders)
@@ -90,16 +91,19 @@ def _suspect_labels(suspects: Suspects, part: Part, data: Dataset) -> list[dict[
             "label": labels[classes[row]],
             "likely": labels[likely],
             "wrong": wrong,
+            "named": place < suspects.named,
             "label_probability": of_label,
             "likely_probability": of_likely,
         }
-        for row, likely, wrong, of_label, of_likely in zip(
-            part.rows[suspects.rows].tolist(),
-            part.labels[suspects.likely].tolist(),
-            suspects.wrong.tolist(),
-            suspects.of_label.tolist(),
-            suspects.of_likely.tolist(),
-            strict=True,
+        for place, (row, likely, wrong, of_label, of_likely) in enumerate(
+            zip(
+                part.rows[suspects.rows].tolist(),
+                part.labels[suspects.likely].tolist(),
+                suspects.wrong.tolist(),
+                suspects.of_label.tolist(),
+                suspects.of_likely.tolist(),
+                strict=True,
+            )
         )
     ]
 

@@ -14,6 +14,8 @@ from trainer_worker.reporting.material import Baseline, Material, ReportParts
 MOST_CLASSES = 30
 #: So many pictures are shown in each gallery.
 MOST_PICTURES = 12
+#: Where no label looks wrong, so many photos are shown whose labels are doubted most.
+MOST_DOUBTED = 4
 
 
 def _baseline(metrics: Mapping[str, Any]) -> Baseline | None:
@@ -105,10 +107,19 @@ def _mistakes(material: Material) -> Section:
 
 
 def _suspects(material: Material) -> Section:
-    suspects = material.metrics["suspect_labels"]
-    if not suspects:
-        return Section("labels", "Labels that look wrong", (Prose("No label looks wrong.", "good"),))
-    shown = suspects[:MOST_PICTURES]
+    ranked = material.metrics["suspect_labels"]
+    named = [entry for entry in ranked if entry["named"]]
+    if named:
+        listed = named
+        text = Prose(
+            f"{counted(len(named), 'photo')} may stand in the wrong folder: a model that had never seen "
+            f"{'it' if len(named) == 1 else 'them'} is sure of another class. Look at each, and move those that are "
+            "wrong; some will be right."
+        )
+    else:
+        listed = ranked[:MOST_DOUBTED]
+        text = Prose("No label is clearly wrong." + (" These are the ones doubted most." if listed else ""), "good")
+    shown = listed[:MOST_PICTURES]
     pictures = material.book.pictures([entry["file"] for entry in shown])
     tiles = tuple(
         Tile(
@@ -121,14 +132,8 @@ def _suspects(material: Material) -> Section:
         )
         for picture, entry in zip(pictures, shown, strict=True)
     )
-    text = (
-        f"{counted(len(suspects), 'photo')} may stand in the wrong folder: models that had never seen "
-        f"{'it' if len(suspects) == 1 else 'them'} are sure of another class. Look at each, and move those that are "
-        "wrong; some will be right."
-    )
-    more = len(suspects) - len(shown)
-    blocks: list[Block] = [Prose(text), Gallery(tiles)]
-    if more:
+    blocks: list[Block] = [text, *([Gallery(tiles)] if tiles else [])]
+    if more := len(listed) - len(shown):
         blocks.append(Prose(f"metrics.json lists {count(more)} more (suspect_labels).", "note"))
     return Section("labels", "Labels that look wrong", tuple(blocks))
 

@@ -21,6 +21,8 @@ from trainer_worker.scores.quick_classifier import Doubles, Floats, Rows, Sample
 #: A picture is named if its label is wrong with a higher probability than this. A look at a picture costs little, so
 #: two of five accusations may be false.
 NAMED_ABOVE = 0.4
+#: Where fewer are named, this share of all pictures is ranked all the same, for a person who wants to look at some.
+RANKED_SHARE = 0.05
 #: A label is judged if at least this many pictures have it. Fewer don't show what its pictures look like.
 LEAST_OF_LABEL = 6
 #: The factors that scores are multiplied with, which are inverse temperatures.
@@ -36,8 +38,9 @@ TINY = 1e-300
 
 @dataclass(frozen=True)
 class Suspects:
-    """Pictures whose labels look wrong, the most suspicious first.
+    """The pictures whose labels are doubted most, the most suspicious first.
 
+    named: the first so many look wrong. The others are only ranked: there is no evidence that a label is wrong.
     rows: int64 (n,), of the sample. likely: int64 (n,), the class that each seems to show. wrong: float64 (n,), how
     likely the label is wrong. of_label, of_likely: float64 (n,), the probabilities of the label and the likely class.
     """
@@ -47,6 +50,7 @@ class Suspects:
     wrong: Doubles
     of_label: Doubles
     of_likely: Doubles
+    named: int = 0
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,10 @@ class Noise:
 
 
 def label_errors(sample: Sample, scores: Floats) -> Suspects:
-    """The pictures whose labels look wrong. scores: float32 (n, labels), see quick_classifier.out_of_fold."""
+    """Rank the pictures whose labels the classifier doubts, and name those that look wrong.
+
+    scores: float32 (n, labels), see quick_classifier.out_of_fold.
+    """
     counts, labels = np.bincount(sample.classes), sample.labels
     judged = np.flatnonzero((sample.folds >= 0) & (counts[sample.classes] >= LEAST_OF_LABEL))
     if not len(judged) or labels < 2:
@@ -85,9 +92,11 @@ def label_errors(sample: Sample, scores: Floats) -> Suspects:
     probabilities = probabilities_of(scores, noise.sharpness)
     of_label, likely = probabilities[np.arange(len(given)), given], probabilities.argmax(axis=1)
     wrong = _wrong(of_label, noise.share, labels)
-    order = np.argsort(-wrong, kind="stable")
-    named = order[(wrong > NAMED_ABOVE)[order] & (likely != given)[order]]
-    return Suspects(judged[named], likely[named], wrong[named], of_label[named], probabilities.max(axis=1)[named])
+    order = np.argsort(of_label, kind="stable")  # which is the order of `wrong`, also where no noise was found
+    doubted = order[(likely != given)[order]]
+    named = int((wrong[doubted] > NAMED_ABOVE).sum())
+    top = doubted[: max(named, round(RANKED_SHARE * len(judged)))]
+    return Suspects(judged[top], likely[top], wrong[top], of_label[top], probabilities.max(axis=1)[top], named)
 
 
 def probabilities_of(scores: Floats, sharpness: float) -> Doubles:
