@@ -152,10 +152,10 @@ def _learning_curve(curve: LearningCurve, folders: ClassFolders) -> dict[str, An
 
 def _of_class(label: str, gain: float, first: bool) -> str:
     help_most = " would help most" if first else ""
-    more = f"about {gain:.0%}" if gain >= LITTLE else "less than 1 %"
+    more = f"about {100 * gain:.0f} more" if gain >= LITTLE else "fewer than 1 more"
     return (
-        f"{MORE_OF_CLASS} more photos of {printable(label)}{help_most}: {more} more of the new photos of this class "
-        "would be recognised."
+        f"{MORE_OF_CLASS} more photos of {printable(label)}{help_most}: {more} of 100 new ones of this class would be "
+        "recognised."
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from trainer_worker.reporting.axes import axis, whole_axis
-from trainer_worker.reporting.blocks import Axis, Block, Chart, Column, Facts, Line, Prose, Section, Table
+from trainer_worker.reporting.blocks import Axis, Block, Chart, Column, Facts, Items, Line, Prose, Section, Table
 from trainer_worker.reporting.figures import MISSING, count, decimal, finite, percent, percent_range
 from trainer_worker.reporting.headline import score_words
 from trainer_worker.reporting.material import Material, ReportParts
@@ -20,12 +20,8 @@ def learning_curve(material: Material) -> Section | None:
     blocks: list[Block] = [Prose(found["sentence"])] if found.get("sentence") else []
     if len(points) > 1:
         blocks.append(_curve(points))
-    for advice in found.get("advice") or []:
-        blocks.append(Prose(advice["sentence"]))
-    saturated = found.get("saturated") or []
-    if saturated:
-        more = f" and {count(len(saturated) - 10)} more" if len(saturated) > 10 else ""
-        blocks.append(Prose(f"More photos of these would hardly help: {', '.join(saturated[:10])}{more}.", "note"))
+    if advice := found.get("advice"):
+        blocks.append(Items("Which photos help most", tuple(entry["sentence"] for entry in advice)))
     return Section("learning", "Would more photos help?", tuple(blocks)) if blocks else None
 
 
