@@ -246,13 +246,13 @@ def log_record(record: Record) -> None:
     worker = getattr(fact, "worker", None) or getattr(getattr(fact, "end", None), "worker", "")
     reason = getattr(getattr(fact, "end", None), "error", "")
     log.info(
-        "action=task.%s task=%s attempt=%s worker=%s seq=%d%s",
+        "action=task.%s task=%s attempt=%s worker=%s seq=%d reason=%r",
         name,
         record.task_id,
         attempt_of(fact) or "",
         worker,
         record.seq,
-        f" reason={reason!r}" if reason else "",
+        reason,
     )
 
 
