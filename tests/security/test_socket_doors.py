@@ -23,9 +23,9 @@ from protocol.task import TaskSpec, Trained
 from tests.sample_tasks import hex_id
 from tests.socket.programs import Programs
 from tests.socket.scripted_worker import ScriptedWorker
-from tests.waiting import wait_until
+from tests.waiting import TIMEOUT_S, wait_until
 
-TIMEOUT_MS = 10_000
+TIMEOUT_MS = int(TIMEOUT_S * 1000)
 SILENCE_MS = 500
 
 
