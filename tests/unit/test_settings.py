@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from conf.settings import DEFAULT_FILE, EXIT_BAD_SETTINGS, ROOT, Settings, SettingsError, load
+from tests.waiting import TIMEOUT_S
 
 SECTIONS = {field.name: field.type for field in msgspec.structs.fields(Settings)}
 
@@ -160,7 +161,7 @@ def test_every_program_stops_with_code_78_and_names_the_key(program: list[str]) 
         env={**os.environ, "TFMODEL_WEB_PORT": "many"},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=TIMEOUT_S,
         check=False,
     )
     assert done.returncode == EXIT_BAD_SETTINGS == 78
