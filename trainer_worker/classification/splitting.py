@@ -111,6 +111,8 @@ def split_dataset(
     else:
         of_split = given_split_findings(copies, given, split)
     folds = folds_of(folders.classes, copies.together, split, count, options.seed) if count > 1 else None
+    if folds is not None and folds.max() < 1:  # all other pictures are in several classes, and never score
+        folds = None
     partition = Partition(split, copies, folds)
     return partition, _report(data, partition, of_split)
 
