@@ -59,10 +59,13 @@ class PlannedCost(NamedTuple):
     """How long a task should run on two cores: seconds whatever its size, and seconds for each of its pictures.
 
     The second is for pictures of PLANNED_SIZE_PX. The front-end forecasts with it until a training can say more.
+    few_pictures, few_s: a set of fewer pictures than this takes few_s longer, because its score needs several models.
     """
 
     fixed_s: float
     s_per_picture: float
+    few_pictures: int = 0
+    few_s: float = 0.0
 
 
 class TrainingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -133,7 +136,7 @@ class TrainingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 class ClassificationOptions(TrainingOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     """Options of trainType=classification."""
 
-    planned_cost: ClassVar[PlannedCost] = PlannedCost(fixed_s=4.5, s_per_picture=0.03)
+    planned_cost: ClassVar[PlannedCost] = PlannedCost(fixed_s=4.5, s_per_picture=0.03, few_pictures=200, few_s=14.0)
 
 
 class SegmentationOptions(TrainingOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):

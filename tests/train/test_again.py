@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -64,3 +65,19 @@ def test_a_few_more_photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert {digit_file(Path(), int(name[:-4])).as_posix() for name in read} <= held_out[1]
     (project / "images" / "1" / "1.png").unlink()
     assert task(project, "fourth", seed=2)["continued_from"] is None, "what was taken back must be forgotten"
+
+
+@pytest.mark.slow
+def test_a_few_more_photos_of_a_small_set_with_a_split_of_its_own(tmp_path: Path) -> None:
+    """Its score needs no cross-validation, so its training continues like that of a large set."""
+    project = tmp_path / "project"
+    for part, rows in {"train": range(48), "test": range(48, 66)}.items():
+        write_digits(tmp_path / part, rows)
+        shutil.copytree(tmp_path / part / "images", project / part)
+    first = task(project, "first")
+    assert first["score"]["method"] == "held_out"
+    write_digits(tmp_path / "more", range(66, 72))
+    shutil.copytree(tmp_path / "more" / "images", project / "train", dirs_exist_ok=True)
+    second = task(project, "second")
+    assert second["continued_from"] == hex_id("first")
+    assert [entry["file"] for entry in second["held_out"]] == [entry["file"] for entry in first["held_out"]]

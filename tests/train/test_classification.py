@@ -45,6 +45,7 @@ class RecordingReporter(SilentReporter):
         self.plans.append([phase.name for phase in phases])
 
     def enter(self, phase: str) -> None:
+        assert phase in self.plans[-1], "the reporter of a task knows planned phases only"
         self.phases.append(phase)
 
     def step(self, fraction: float, **metrics: float) -> None:
@@ -329,6 +330,20 @@ def test_a_stop_keeps_the_best_model_so_far(tmp_path: Path, cache_dir: Path) -> 
     assert result.metrics["accuracy"] >= 0.8  # the logistic regression stands
 
 
+def test_a_stop_while_the_score_is_made_is_said_and_leaves_the_model_as_it_was(tmp_path: Path, cache_dir: Path) -> None:
+    """The score comes from simpler models then, so a copy of this model isn't all that the next task should get."""
+    project = write_digits(tmp_path, per_class=15, classes=(0, 1))
+    whole = read(run(project, cache_dir, RecordingReporter(), "t1"), "metrics.json")
+    result = run(project, cache_dir, RecordingReporter(stop_in="cross_validate"), "t2", promote="always")
+
+    stopped = read(result, "metrics.json")
+    assert result.end_reason is EndReason.STOPPED
+    assert len(stopped["cross_validated"]) == len(whole["cross_validated"])
+    assert stopped["history"] == whole["history"]
+    for name in ("file", "predicted"):
+        assert [entry[name] for entry in stopped["held_out"]] == [entry[name] for entry in whole["held_out"]]
+
+
 def test_a_rate_that_breaks_the_training_leaves_the_regression_and_says_so(tmp_path: Path, cache_dir: Path) -> None:
     project = write_digits(tmp_path, per_class=40, classes=(0, 1))
 
@@ -340,7 +355,7 @@ def test_a_rate_that_breaks_the_training_leaves_the_regression_and_says_so(tmp_p
     assert any("learningRate=1 " in warning for warning in manifest["warnings"])
 
 
-@pytest.mark.parametrize("phase", ["features", "train", "export"])
+@pytest.mark.parametrize("phase", ["features", "advice", "train", "cross_validate", "export"])
 def test_a_cancel_leaves_nothing_behind(tmp_path: Path, cache_dir: Path, phase: str) -> None:
     project = write_digits(tmp_path, per_class=4, classes=(0, 1))
 
@@ -369,3 +384,16 @@ def test_a_picture_in_two_classes_is_warned_of(tmp_path: Path, cache_dir: Path) 
     warnings = read(run(project, cache_dir, RecordingReporter()), "manifest.json")["warnings"]
 
     assert any("images/digit0/0_0.png, images/digit1/copy.png" in warning for warning in warnings)
+
+
+def test_without_pictures_for_other_folds_there_is_no_cross_validation(tmp_path: Path, cache_dir: Path) -> None:
+    """Each class has one picture of its own, which is held out. The other one is in both classes, and never scores."""
+    project = write_digits(tmp_path, per_class=2, classes=(0, 1))
+    images = project / "images"
+    shutil.copy(images / "digit0" / "0_1.png", images / "digit1" / "1_1.png")
+    reporter = RecordingReporter()
+
+    metrics = read(run(project, cache_dir, reporter), "metrics.json")
+
+    assert (metrics["score"]["method"], metrics["score"]["pictures"]) == ("held_out", 2)
+    assert "cross_validate" not in reporter.phases

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,31 @@ import pytest
 
 from protocol.options import ClassificationOptions
 from tests.project_folders import attempt_in
+from tests.sample_tasks import make_spec
 from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.classification import evaluation
 from trainer_worker.classification.evaluation import CrossValidation, Evaluation
 from trainer_worker.classification.fine_tuning import Classifier, LabelledFeatures, build_classifier, fit, predict
+from trainer_worker.classification.folders import PART_NUMBERS, ClassFolders
+from trainer_worker.classification.plan import ClassifierPlan
 from trainer_worker.classification.splitting import folds_needed
+from trainer_worker.layouts.layout import Part
 from trainer_worker.optimization.epochs import History
+from trainer_worker.pictures.images import PictureReader
+from trainer_worker.pictures.user_files import UserFiles
+from web.eta import UNKNOWN, plan_s
 
 SIZE, PICTURES, FOLDS = 64, 60, 4
+
+
+def folders(counts: list[int], parts: Sequence[Part] = (Part.ANY,)) -> ClassFolders:
+    """So many pictures of each class; the parts of a split take turns."""
+    total = sum(counts)
+    numbers = np.resize([PART_NUMBERS[part] for part in parts], total)
+    files = tuple(Path(f"{row}.jpg") for row in range(total))
+    labels = tuple(map(str, range(len(counts))))
+    reader = PictureReader(UserFiles.at(Path()))
+    return ClassFolders(labels, files, np.repeat(np.arange(len(counts)), counts), numbers, reader)
 
 
 @pytest.fixture(scope="module")
@@ -81,4 +99,17 @@ def test_no_model_predicts_what_it_trained_on(
     ],
 )
 def test_folds_are_made_where_held_out_pictures_say_little(counts: list[int], share: float, folds: int) -> None:
-    assert folds_needed(np.repeat(np.arange(len(counts)), counts), share) == folds
+    assert folds_needed(folders(counts), share) == folds
+
+
+def test_a_split_of_the_callers_own_needs_no_folds() -> None:
+    assert folds_needed(folders([30, 30], parts=[Part.TRAIN, Part.TRAIN, Part.TEST]), 0.2) == 1
+
+
+@pytest.mark.parametrize("pictures", [20, 60, 190, 210, 1100])
+def test_the_forecast_before_the_start_is_near_the_plan_of_the_training(pictures: int) -> None:
+    options = ClassificationOptions()
+    count = folds_needed(folders([pictures // 2, pictures // 2]), options.validation_split)
+    forecast_s = plan_s(make_spec("t"), pictures)
+    low, _, high = UNKNOWN
+    assert low * forecast_s < ClassifierPlan(pictures, options, LITE0, count).total_s < high * forecast_s

@@ -358,12 +358,12 @@ def test_the_card_says_how_far_the_score_can_be_trusted(project: Path) -> None:
     card = unpacked(pack(project)[0])["MODEL_CARD.md"].decode()
 
     assert "Right on 3 of 5 pictures: 60.0%" in card
-    assert "between **23% and 88%**" in card
+    assert "expect **23 to 88 %** to be right" in card
     assert "5 pictures are not enough" in card
     assert "tulip taken for daisy: 1 of 2" in card
     assert "daisy taken for daisy" not in card
-    assert "| rose \\| &lt;b&gt; | 5 | 1 | 50% (10% to 90%) | 50% (10% to 90%) |" in card
-    assert "| tulip | 5 | 2 | 50% (10% to 90%) | never named |" in card
+    assert "| rose \\| &lt;b&gt; | 5 | 1 | 50% (10 to 90 %) | 50% (10 to 90 %) |" in card
+    assert "| tulip | 5 | 2 | 50% (10 to 90 %) | never named |" in card
     assert "skipped: 1;" in card
     assert "- The same picture stands in different classes" in card
     assert "made | 2026-11-24" in card

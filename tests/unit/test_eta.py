@@ -70,11 +70,11 @@ def history(factor: float, count: int = LEAST_TASKS, pictures: int = 100, **more
 def test_without_history_the_range_is_wide_and_grows_with_the_folder() -> None:
     small, large = seconds(ends(pending("t1"), t1=50)["t1"]), seconds(ends(pending("t1"), t1=5000)["t1"])
     assert small == pytest.approx([ratio * plan(50) for ratio in UNKNOWN])
-    assert large[1] > 10 * small[1]
+    assert large[1] > 5 * small[1]
 
 
 def test_larger_pictures_take_longer() -> None:
-    found = ends(pending("t1", options={"imageSize": 448}), pending("t2"), workers=2, t1=100, t2=400)
+    found = ends(pending("t1", options={"imageSize": 448}), pending("t2"), workers=2, t1=400, t2=1600)
     assert found["t1"] == found["t2"]
 
 

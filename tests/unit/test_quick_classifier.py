@@ -59,6 +59,14 @@ def test_pictures_that_are_all_the_same_are_no_error() -> None:
     assert np.isfinite(out_of_fold(same)).all()
 
 
+def test_many_copies_of_one_picture_do_not_make_all_others_strangers() -> None:
+    """The usual distance is one between different pictures."""
+    sample = drawn_sample([260, 20, 20], apart=1.0)
+    features = np.where((sample.classes == 0)[:, None], sample.features[0], sample.features)
+    scores = out_of_fold(dataclasses.replace(sample, features=features))
+    assert (scores.argmax(axis=1) == sample.classes)[sample.classes > 0].mean() >= 0.8
+
+
 def test_reduced_features_keep_the_distances_of_standardised_ones() -> None:
     pooled = np.random.default_rng(0).normal(3, [5.0] * 10 + [0.1] * 10, (50, 20)).astype(np.float32)
     standardised = (pooled - pooled.mean(axis=0)) / (pooled.std(axis=0) + 1e-3)

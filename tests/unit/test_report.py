@@ -18,6 +18,7 @@ from tests.report_reading import ReportReader
 from trainer_worker.classification.report import PARTS as CLASSIFIER
 from trainer_worker.reporting import report
 from trainer_worker.reporting.blocks import Block
+from trainer_worker.reporting.figures import day
 from trainer_worker.reporting.material import Material, ReportParts
 from trainer_worker.reporting.report import render_report
 from trainer_worker.segmentation.report import CLASSES, FOREGROUND
@@ -128,6 +129,18 @@ def test_what_was_not_computed_is_left_out(tmp_path: Path) -> None:
     assert list(read(material(tmp_path, "classification", metrics | nothing, DataReport())).sections) == list(
         page.sections
     )
+
+
+@pytest.mark.parametrize("promoted", [True, False])
+def test_the_comparison_is_dated_because_a_copy_of_the_model_may_come_into_use_later(
+    tmp_path: Path, promoted: bool
+) -> None:
+    made = classifier(tmp_path, PLAIN)
+    page = read(with_metrics(made, comparison={**made.metrics["comparison"], "promoted": promoted}))
+    texts = " ".join(page.sections["comparison"].texts)
+    assert f"As of {day(made.made_on)}. models/latest may have moved since" in texts
+    said = "was moved to this model" if promoted else "stayed with the model before"
+    assert said in dict(page.sections["comparison"].pairs)["models/latest"]
 
 
 def test_sections_with_good_news_say_so(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from trainer_worker.publishing.kind import Card
 from trainer_worker.publishing.model_card import NAMED, cell
+from trainer_worker.reporting.figures import percent_range
 
 
 def _purpose(labels: Sequence[str]) -> str:
@@ -28,7 +29,7 @@ def _scores(metrics: dict[str, Any]) -> list[str]:
 
 **Right on {right} of {of} pictures: {score["value"]:.1%}.** {how}
 
-With other pictures of the same kind, expect a share between **{score["low"]:.0%} and {score["high"]:.0%}** (the 95 %
+With other pictures of the same kind, expect **{percent_range(score["low"], score["high"])}** to be right (the 95 %
 interval, Wilson). Always answering the most frequent class would be right on
 {metrics["baseline"]["majority_class_accuracy"]:.0%}."""
     if not score["enough"]:
@@ -51,7 +52,7 @@ def _class_table(metrics: dict[str, Any]) -> str:
 def _share(entry: dict[str, Any], name: str, without: str) -> str:
     if entry[f"{name}_low"] is None:
         return without
-    return f"{entry[name]:.0%} ({entry[f'{name}_low']:.0%} to {entry[f'{name}_high']:.0%})"
+    return f"{entry[name]:.0%} ({percent_range(entry[f'{name}_low'], entry[f'{name}_high'])})"
 
 
 def _confusions(confusion: Any, labels: Sequence[str]) -> str:

@@ -26,7 +26,7 @@ def recall_training(classifier: Classifier, data: Dataset, backbone: Backbone, j
 
     Folds are trained anew each time, so a set that needs them gains little from continuing.
     """
-    if folds_needed(data.folders.classes, job.options.validation_split) > 1:
+    if folds_needed(data.folders, job.options.validation_split) > 1:
         return None
     fresh = classifier.tail.get_weights()
     last = recall(job.project, _terms(data, backbone, job), data.contents, data.folders.classes, fresh)

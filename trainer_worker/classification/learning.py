@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from protocol.end_reason import EndReason
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.classification.dataset import Dataset
 from trainer_worker.classification.evaluation import CrossValidation, Evaluation, evaluate
@@ -46,4 +47,6 @@ class Lesson:
             attempt.stages.enter("cross_validate")
             others = CrossValidation(untrained, features, self.partition.folds, self.partition.trained)
             evaluation = others.run(evaluation, classifier, data, attempt)
+            if attempt.reporter.stop_requested:
+                history.was_cut_short(EndReason.STOPPED)
         return history, evaluation

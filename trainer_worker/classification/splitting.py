@@ -13,6 +13,7 @@ from protocol.errors import TrainingError
 from protocol.options import TrainingOptions
 from protocol.text import printable
 from trainer_worker.classification.dataset import Dataset
+from trainer_worker.classification.folders import ClassFolders
 from trainer_worker.layouts.count_findings import FEW_SCORED, MOST_NAMED, count_findings
 from trainer_worker.layouts.name_lists import some_of
 from trainer_worker.pictures.copies import (
@@ -65,11 +66,15 @@ class Partition:
         return np.sort(np.concatenate([self.split.train, self.split.held_out]))
 
 
-def folds_needed(classes: np.ndarray, share: float) -> int:
-    """The number of folds that a set's score needs; 1 where the held-out pictures suffice.
+def folds_needed(folders: ClassFolders, share: float) -> int:
+    """The number of folds that a set's score needs.
 
-    classes: the class of each picture, int64 (n,). share: of the pictures, how many are held out.
+    It is 1 where the held-out pictures suffice, and where the caller's own split says which pictures score.
+    share: of the pictures, how many are held out.
     """
+    classes = folders.classes
+    if folders.callers_split() is not None:
+        return 1
     smallest = np.bincount(classes).min(initial=len(classes), where=np.bincount(classes) > 0)
     if len(classes) > MOST_CROSS_VALIDATED or (len(classes) >= FEW_PICTURES and smallest >= SMALL_CLASS):
         return 1
@@ -88,7 +93,7 @@ def split_dataset(
     names = [folders.name_of(row) for row in range(len(folders.files))]
     copies = find_copies(names, data.contents, data.thumbnails)
     given = folders.callers_split()
-    count = folds_needed(folders.classes, options.validation_split) if given is None else 1
+    count = folds_needed(folders, options.validation_split)
     wanted = Wanted(options.validation_split, LEAST_HELD_OUT if count == 1 else 1)
     if given is None:
         split = stratified_split(folders.classes, copies.together, wanted, options.seed, sides)
@@ -106,6 +111,8 @@ def split_dataset(
     else:
         of_split = given_split_findings(copies, given, split)
     folds = folds_of(folders.classes, copies.together, split, count, options.seed) if count > 1 else None
+    if folds is not None and folds.max() < 1:  # all other pictures are in several classes, and never score
+        folds = None
     partition = Partition(split, copies, folds)
     return partition, _report(data, partition, of_split)
 

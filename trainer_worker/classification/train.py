@@ -41,7 +41,7 @@ def train(attempt: Attempt) -> TrainingResult:
     make_repeatable(options.seed)
     folders = scan_class_folders(job.files, DecodingBudget(job.decoding_bytes))
     images = len(folders.files)
-    count = 1 if folders.callers_split() else folds_needed(folders.classes, options.validation_split)
+    count = folds_needed(folders, options.validation_split)
     chosen = choose_backbone(job, lambda backbone: ClassifierPlan(images, options, backbone, count).total_s)
     plan = ClassifierPlan(images, options, chosen.backbone, count)
     attempt.reporter.plan(plan.stages())

@@ -72,10 +72,13 @@ class History:
     #: DIVERGED: the network has the weights of the last epoch in `epochs`, or those that it began with.
     end_reason: EndReason = EndReason.CONVERGED
 
-    def was_cut_short(self) -> None:
-        """Note that the time budget left pictures unread, so the training is not as good as it could be."""
+    def was_cut_short(self, reason: EndReason = EndReason.BUDGET) -> None:
+        """Note that something else was cut short than the epochs, so that another training might give more.
+
+        By default the time budget was the reason, and left pictures unread.
+        """
         if self.end_reason in (EndReason.CONVERGED, EndReason.EPOCHS):
-            self.end_reason = EndReason.BUDGET
+            self.end_reason = reason
 
     def warnings(self, learning_rate: float) -> list[str]:
         """What the person with the pictures should know of the training. learning_rate: the option."""

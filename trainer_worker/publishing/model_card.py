@@ -64,7 +64,7 @@ def _data(metrics: dict[str, Any]) -> str:
     text = f"""## Data
 
 {sum(images.values())} pictures of the project: {images["train"]} trained the model, and {images["held_out"]} were
-held out to score it. Byte-identical copies of a picture are never in both sets.
+held out to score it. Copies of a picture, and series of one object, are never in both sets.
 Files that were skipped: {len(metrics["skipped"])}; `metrics.json` beside the model lists them with the reasons."""
     warnings = [f"- {cell(warning)}" for warning in metrics["warnings"][:NAMED]]
     if len(metrics["warnings"]) > NAMED:
@@ -77,7 +77,7 @@ def _limits(card: Card) -> str:
 
 {card.limits}
 - It may do much worse on pictures unlike those that trained it (another camera, light, background or distance).
-- Held-out pictures come from the same folder. Near-copies in it, such as frames of one film, make the score too high.
+- Held-out pictures come from the same folder. Near-copies in it that were not recognised make the score too high.
 - Try it on pictures of the place of use before relying on it. It is not for decisions on people's safety or rights."""
 
 

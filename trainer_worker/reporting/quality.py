@@ -6,7 +6,7 @@ from typing import Any
 
 from trainer_worker.reporting.axes import axis, whole_axis
 from trainer_worker.reporting.blocks import Axis, Block, Chart, Column, Facts, Items, Line, Prose, Section, Table
-from trainer_worker.reporting.figures import MISSING, count, decimal, finite, percent, percent_range
+from trainer_worker.reporting.figures import MISSING, count, day, decimal, finite, percent, percent_range
 from trainer_worker.reporting.headline import score_words
 from trainer_worker.reporting.material import Material, ReportParts
 
@@ -129,7 +129,10 @@ def _bin_points(bins: list[dict[str, Any]]) -> tuple[tuple[float, float], ...]:
 
 
 def comparison(material: Material, parts: ReportParts) -> Section | None:
-    """Against the model that was `latest` before; None where there was none."""
+    """Against the model that was `latest` before; None where there was none.
+
+    The page outlives the decision: a copy that an unchanged folder gets later is judged anew, but has the same page.
+    """
     found = material.metrics.get("comparison")
     if not found:
         return None
@@ -147,10 +150,15 @@ def comparison(material: Material, parts: ReportParts) -> Section | None:
         facts.append(("Chance of such a difference by luck", _p_value(found["p_value"])))
     promoted = found.get("promoted")
     if promoted is not None:
-        facts.append(("models/latest", "leads to this model" if promoted else "stays with the model before"))
+        facts.append(("models/latest", "was moved to this model" if promoted else "stayed with the model before"))
     sentence = str(found.get("sentence") or "")
     blocks: list[Block] = [Prose(sentence, "plain" if promoted is not False else "warning")] if sentence else []
-    return Section("comparison", "Better than the version before?", (*blocks, Facts(tuple(facts))))
+    dated = (
+        f"As of {day(material.made_on)}. models/latest may have moved since; manifest.json says what was decided last."
+    )
+    return Section(
+        "comparison", "Better than the version before?", (*blocks, Facts(tuple(facts)), Prose(dated, "note"))
+    )
 
 
 def _p_value(p: float) -> str:

@@ -91,11 +91,11 @@ def calibrate(probabilities: Probabilities, truth: Integers, groups: Integers, s
     in_first = _half(groups, seed)
     across = np.empty_like(columns)
     for half in (in_first, ~in_first):
-        across[half] = tempered(columns[half], _fitted(columns[~half], truth[~half]))
-    before = _reliability(columns, truth)
+        across[half] = tempered(columns[half], fit_temperature(columns[~half], truth[~half]))
+    before = measure_reliability(columns, truth)
     if _surprise(across, truth) >= _surprise(columns, truth):
         return Calibration(1.0, before, before)
-    return Calibration(_fitted(columns, truth), before, _reliability(across, truth))
+    return Calibration(fit_temperature(columns, truth), before, measure_reliability(across, truth))
 
 
 def fit_temperature(probabilities: Probabilities, truth: Integers) -> float:
@@ -103,32 +103,7 @@ def fit_temperature(probabilities: Probabilities, truth: Integers) -> float:
 
     The fewer the answers, the nearer it is to 1; without any it is 1. The arguments are those of `calibrate`.
     """
-    return _fitted(_columns(probabilities), truth)
-
-
-def tempered(probabilities: Probabilities, temperature: float) -> Probabilities:
-    """The same probabilities at this temperature, in their own shape (..., labels) or (..., 1) and their own type."""
     columns = _columns(probabilities)
-    scaled = _softmax(np.log(columns) / temperature)
-    found = scaled[..., 1:] if probabilities.shape[-1] == 1 else scaled
-    return found.astype(probabilities.dtype)
-
-
-def measure_reliability(probabilities: Probabilities, truth: Integers) -> Reliability:
-    """The reliability of the likeliest class of each answer. The arguments are those of `calibrate`."""
-    return _reliability(_columns(probabilities), truth)
-
-
-def _columns(probabilities: Probabilities) -> Probabilities:
-    """One column a class, float64, none of them 0. The probability of class 1 alone becomes those of 0 and 1."""
-    given = np.asarray(probabilities, np.float64)
-    if given.shape[-1] == 1:
-        given = np.clip(given, SIGMOID_STEP, 1 - SIGMOID_STEP)
-        return np.concatenate([1 - given, given], axis=-1)
-    return np.maximum(given, LEAST_PROBABILITY)
-
-
-def _fitted(columns: Probabilities, truth: Integers) -> float:
     if not len(columns):
         return 1.0
     from scipy.optimize import minimize_scalar  # takes a while to import; the check of a folder never needs it
@@ -148,19 +123,17 @@ def _fitted(columns: Probabilities, truth: Integers) -> float:
     return float(np.exp(found.x))
 
 
-def _surprise(columns: Probabilities, truth: Integers) -> float:
-    """The mean negative log likelihood of the truth."""
-    given = np.maximum(columns[np.arange(len(truth)), truth], LEAST_PROBABILITY)
-    return float(-np.log(given).mean())
+def tempered(probabilities: Probabilities, temperature: float) -> Probabilities:
+    """The same probabilities at this temperature, in their own shape (..., labels) or (..., 1) and their own type."""
+    columns = _columns(probabilities)
+    scaled = _softmax(np.log(columns) / temperature)
+    found = scaled[..., 1:] if probabilities.shape[-1] == 1 else scaled
+    return found.astype(probabilities.dtype)
 
 
-def _softmax(logits: Probabilities) -> Probabilities:
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    shares: Probabilities = powers / powers.sum(axis=-1, keepdims=True)
-    return shares
-
-
-def _reliability(columns: Probabilities, truth: Integers) -> Reliability:
+def measure_reliability(probabilities: Probabilities, truth: Integers) -> Reliability:
+    """The reliability of the likeliest class of each answer. The arguments are those of `calibrate`."""
+    columns = _columns(probabilities)
     confidence, right = columns.max(axis=1), columns.argmax(axis=1) == truth
     order = np.argsort(confidence, kind="stable")
     bins = [
@@ -175,6 +148,27 @@ def _reliability(columns: Probabilities, truth: Integers) -> Reliability:
     ]
     error = sum(entry.pictures * abs(entry.confidence - entry.accuracy) for entry in bins) / len(order)
     return Reliability(error, tuple(bins))
+
+
+def _columns(probabilities: Probabilities) -> Probabilities:
+    """One column a class, float64, none of them 0. The probability of class 1 alone becomes those of 0 and 1."""
+    given = np.asarray(probabilities, np.float64)
+    if given.shape[-1] == 1:
+        given = np.clip(given, SIGMOID_STEP, 1 - SIGMOID_STEP)
+        return np.concatenate([1 - given, given], axis=-1)
+    return np.maximum(given, LEAST_PROBABILITY)
+
+
+def _surprise(columns: Probabilities, truth: Integers) -> float:
+    """The mean negative log likelihood of the truth."""
+    given = np.maximum(columns[np.arange(len(truth)), truth], LEAST_PROBABILITY)
+    return float(-np.log(given).mean())
+
+
+def _softmax(logits: Probabilities) -> Probabilities:
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    shares: Probabilities = powers / powers.sum(axis=-1, keepdims=True)
+    return shares
 
 
 def _half(groups: Integers, seed: int) -> npt.NDArray[np.bool_]:

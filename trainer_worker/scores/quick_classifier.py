@@ -24,6 +24,8 @@ COMPONENTS_FROM = 4000
 RIDGE, LEAST_RIDGE = 0.2, 0.02
 #: The kernel falls to 1/e at the distance that is usual between two of this many pictures.
 DISTANCE_FROM = 300
+#: Pictures at a smaller squared distance are the same one, but for rounding.
+SAME_BELOW = 1e-3
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -83,7 +85,9 @@ def out_of_fold(sample: Sample) -> Floats:
 def _kernel(features: Floats) -> Floats:
     """The Gaussian kernel of all pairs of pictures: float32 (n, n)."""
     some = features[np.linspace(0, len(features) - 1, min(len(features), DISTANCE_FROM)).astype(int)]
-    usual = max(float(np.median(pdist(some, "sqeuclidean"))), 1e-6) if len(some) > 1 else 1.0
+    distances = pdist(some, "sqeuclidean")
+    different = distances[distances > SAME_BELOW]  # else many copies of one picture would make all others strangers
+    usual = float(np.median(different)) if len(different) else 1.0
     norms = (features**2).sum(axis=1)
     kernel = features @ features.T
     kernel *= 2
