@@ -135,7 +135,7 @@ def _named(entries: Sequence[dict[str, Any]]) -> str:
 def _of_ten(share: float) -> str:
     """A share as a count that is easy to imagine: "9 of 10", or "97 of 100" where tens would hide the rest."""
     of = 10 if 0.05 <= share < 0.95 else 100
-    count = round(share * of)
+    count = math.floor(share * of + 0.5)
     if count == of and share < 1.0:
         count = of - 1
     return f"{count} of {of}"
