@@ -16,15 +16,13 @@ from protocol.options import ClassificationOptions
 from tests.picture_reading import read_rgb
 from tests.project_folders import open_project
 from tests.sample_tasks import hex_id
+from tests.train.confidence_arithmetic import Answers, check_confidence, noted_answers
 from tests.train.digit_projects import SIZE, write_digits
 from tests.train.unpacked_pack import complaints, unpack
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import Job, SilentReporter, TrainingResult
-from trainer_worker.classification import publication
 from trainer_worker.classification import train as classification
-from trainer_worker.classification.confidence import measure_confidence
 from trainer_worker.classification.continuing import remember_training
-from trainer_worker.classification.evaluation import Evaluation
 from trainer_worker.classification.fine_tuning import predict
 from trainer_worker.classification.record import TrainedClassifier
 from trainer_worker.exporting.scoring import load_predictor
@@ -41,6 +39,7 @@ class Trained:
     result: TrainingResult
     before: Any
     remembered: Any
+    answers: Answers
 
     def read(self, name: str) -> Any:
         return json.loads((self.result.model_path.parent / name).read_text("utf-8"))
@@ -52,21 +51,21 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     write_digits(project, range(300))
     noted: dict[str, Any] = {}
 
-    def measure(data: Any, partition: Any, evaluation: Evaluation, seed: int) -> Any:
-        noted["before"] = evaluation.held_out
-        return measure_confidence(data, partition, evaluation, seed)
-
     def remember(found: TrainedClassifier, job: Job) -> None:
         noted["remembered"] = predict(found.classifier, found.data.maps[found.partition.split.held_out])
         remember_training(found, job)
 
     options = ClassificationOptions(image_size=SIZE, exports=("tflite",))
     job = Job(hex_id("t1"), 1, open_project(project), "classification", options)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(publication, "measure_confidence", measure)
+    with pytest.MonkeyPatch.context() as patch, noted_answers() as answers:
         patch.setattr(classification, "remember_training", remember)
         result = classification.train(Attempt(job, SilentReporter(), cache, THREADS))
-    return Trained(project, result, noted["before"], noted["remembered"])
+    (given,) = answers
+    return Trained(project, result, given.probabilities.astype(np.float32), noted["remembered"], given)
+
+
+def test_calibration_and_unknown_of_the_report_are_those_of_its_answers(trained: Trained) -> None:
+    check_confidence(trained.result.model_path.parent, trained.answers)
 
 
 def test_the_exported_file_gives_calibrated_probabilities(trained: Trained) -> None:
