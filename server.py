@@ -22,7 +22,7 @@ from web.request_lines import guard_logs
 def run() -> int:
     """Run the front-end in the foreground until SIGTERM or SIGINT. Returns the exit code."""
     settings = load_or_exit(os.environ)
-    set_up_logging("web")
+    set_up_logging("web", settings.log.format)
     guard_logs()
     try:
         check_may_listen(settings)

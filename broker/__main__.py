@@ -37,7 +37,7 @@ JOURNAL_RETRY_S = 2.0
 
 def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT."""
-    set_up_logging("broker")
+    set_up_logging("broker", settings.log.format)
     broker = settings.broker
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     tally = Tally()

@@ -70,6 +70,7 @@ class Shell:
         self._tally = tally
         self._named_too_large: set[str] = set()
         self._stopping = False
+        self._started_at_s = time.time()
         self._next_tick_s = 0.0
         self._next_prune_s = 0.0
         self._poller = zmq.Poller()
@@ -221,11 +222,15 @@ class Shell:
                 reason = "not from the worker that holds the attempt, or older than what was published"
                 self._tally.add("broker.progress_dropped", reason)
 
+    def _tick(self) -> m.Tick:
+        """The core's figures, with those that only this process knows."""
+        return msgspec.structs.replace(self._core.tick(), started_at_s=self._started_at_s, dropped=self._tally.counts)
+
     def _housekeeping(self) -> None:
         now_s = time.monotonic()
         if now_s >= self._next_tick_s:
             self._next_tick_s = now_s + TICK_INTERVAL_S
-            self._sockets.publish.send(self._core.tick())
+            self._sockets.publish.send(self._tick())
             self._tally.flush()
         if now_s >= self._next_prune_s:
             pruned = self._journal.prune(time.time() - self._keep_s)
@@ -241,13 +246,13 @@ def log_record(record: Record) -> None:
     worker = getattr(fact, "worker", None) or getattr(getattr(fact, "end", None), "worker", "")
     reason = getattr(getattr(fact, "end", None), "error", "")
     log.info(
-        "action=task.%s task=%s attempt=%s worker=%s seq=%d%s",
+        "action=task.%s task=%s attempt=%s worker=%s seq=%d reason=%r",
         name,
         record.task_id,
         attempt_of(fact) or "",
         worker,
         record.seq,
-        f" reason={reason!r}" if reason else "",
+        reason,
     )
 
 

@@ -25,6 +25,11 @@ class Tally:
         if time.monotonic() - self._said_at_s.get(action, -INTERVAL_S) >= INTERVAL_S:
             self._say(action)
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many of each kind there were since the start."""
+        return dict(self._counts)
+
     def flush(self) -> None:
         """Log the kinds that have been counted but not logged yet. Call this about once a second."""
         for action in list(self._unsaid):

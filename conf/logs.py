@@ -1,16 +1,20 @@
-"""One format for the log lines of all programs: time, level, program, then fixed `key=value` pairs.
+"""The log lines of all programs: time, level, program, then fixed `key=value` pairs; as text or as JSON.
 
 Strangers choose the names of files, users and workers. Only the formatter here keeps these names from forging lines: a
-record is one line, and the lines of its stack trace are indented.
+record is one line, and the lines of its stack trace are indented, or in JSON a field of the same line.
 """
 
 from __future__ import annotations
 
+import datetime
+import json
 import logging
 import sys
 import threading
 from types import TracebackType
+from typing import Literal
 
+from conf.log_fields import TemplateError, Value, fields_of
 from protocol.text import printable
 
 #: The longest line, without its line break.
@@ -24,6 +28,11 @@ LEFT_OUT = " […]"
 OUR_LOGGERS = ("broker", "web", "worker", "trainer", "trainer_worker")
 
 
+#: The keys that every JSON line has.
+FIXED_KEYS = ("time", "level", "program", "logger", "action")
+LogFormat = Literal["text", "json"]
+
+
 class LineFormatter(logging.Formatter):
     """Writes a record as one line, and its stack trace as indented lines. No line exceeds MOST_CHARACTERS."""
 
@@ -32,35 +41,79 @@ class LineFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         record.message = record.getMessage()
-        if record.name.partition(".")[0] not in OUR_LOGGERS:
+        if not is_ours(record):
             # The text is quoted, because a library may repeat parts of a request or a file that look like our keys.
             record.message = f"action=library.message logger={record.name} text={record.message!r}"
         record.asctime = self.formatTime(record, self.datefmt)
         lines = [bounded(printable(self.formatMessage(record)))]
         # exc_text, the cached trace, is not used: another handler may have written it without escaping.
         if record.exc_info:
-            lines += indented(self.formatException(record.exc_info))
+            lines += [INDENT + line for line in trace_lines(self.formatException(record.exc_info))]
         if record.stack_info:
-            lines += indented(record.stack_info)
+            lines += [INDENT + line for line in trace_lines(record.stack_info)]
         return "\n".join(lines)
 
 
-def bounded(line: str) -> str:
-    """Return `line`, cut to MOST_CHARACTERS."""
-    return line if len(line) <= MOST_CHARACTERS else line[: MOST_CHARACTERS - len(LEFT_OUT)] + LEFT_OUT
+class JsonFormatter(logging.Formatter):
+    """Writes a record as one JSON object on one line: FIXED_KEYS, the keys of its message, and `trace` if it has one.
+
+    Texts are escaped and bounded as in LineFormatter, so that a program may show them on a terminal after decoding.
+    """
+
+    def __init__(self, program: str) -> None:
+        super().__init__()
+        self._program = program
+
+    def format(self, record: logging.LogRecord) -> str:
+        at = datetime.datetime.fromtimestamp(record.created, datetime.UTC)
+        line: dict[str, Value] = {
+            "time": at.isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "program": self._program,
+            "logger": record.name,
+            **self._fields(record),
+        }
+        texts = [self.formatException(record.exc_info)] if record.exc_info else []
+        texts += [record.stack_info] if record.stack_info else []
+        safe = {key: bounded(printable(value)) if isinstance(value, str) else value for key, value in line.items()}
+        if texts:
+            safe["trace"] = "\n".join(each for text in texts for each in trace_lines(text))
+        return json.dumps(safe, ensure_ascii=False)
+
+    @staticmethod
+    def _fields(record: logging.LogRecord) -> dict[str, Value]:
+        if not is_ours(record):
+            return {"action": "library.message", "text": record.getMessage()}
+        try:
+            return fields_of(str(record.msg), record.args if isinstance(record.args, tuple) else ())
+        except TemplateError:
+            return {"action": "program.message", "text": record.getMessage()}
 
 
-def indented(text: str) -> list[str]:
-    """Return the lines of a stack trace, indented so that none of them looks like a record."""
+FORMATTERS: dict[LogFormat, type[LineFormatter] | type[JsonFormatter]] = {"text": LineFormatter, "json": JsonFormatter}
+
+
+def is_ours(record: logging.LogRecord) -> bool:
+    """Whether the record is from our code, and not from a library."""
+    return record.name.partition(".")[0] in OUR_LOGGERS
+
+
+def bounded(line: str, most: int = MOST_CHARACTERS) -> str:
+    """Return `line`, cut to `most` characters."""
+    return line if len(line) <= most else line[: most - len(LEFT_OUT)] + LEFT_OUT
+
+
+def trace_lines(text: str) -> list[str]:
+    """Return the lines of a stack trace, at most MOST_TRACE_LINES and one more."""
     # splitlines() would also split at other control characters. They are escaped instead.
     lines = text.split("\n")
     if len(lines) > MOST_TRACE_LINES:
         half = MOST_TRACE_LINES // 2
         lines = [*lines[:half], f"[{len(lines) - 2 * half} lines left out]", *lines[-half:]]
-    return [bounded(INDENT + printable(line)) for line in lines]
+    return [bounded(printable(line), MOST_CHARACTERS - len(INDENT)) for line in lines]
 
 
-def set_up_logging(program: str) -> None:
+def set_up_logging(program: str, log_format: LogFormat = "text") -> None:
     """Log to stderr. supervisord collects it in one file for each program and rotates it.
 
     Warnings of libraries and uncaught exceptions go through the same formatter, because they can contain names too.
@@ -68,7 +121,7 @@ def set_up_logging(program: str) -> None:
     # Our format shows none of these, and collecting them takes time (Python's logging HOWTO, "Optimization").
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler()
-    handler.setFormatter(LineFormatter(program))
+    handler.setFormatter(FORMATTERS[log_format](program))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.captureWarnings(True)
     log = logging.getLogger(program)

@@ -13,6 +13,8 @@ from typing import Annotated, Any, NoReturn
 import msgspec
 from msgspec import Meta
 
+from conf.logs import LogFormat
+
 #: The folder of the code. Nothing is written there unless it is the state folder too (see Settings.home).
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_FILE = ROOT / "conf" / "tfmodel.toml"
@@ -54,6 +56,10 @@ class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 class ServiceSettings(_Section, frozen=True, kw_only=True):
     state_dir: str
+
+
+class LogSettings(_Section, frozen=True, kw_only=True):
+    format: LogFormat
 
 
 class WebSettings(_Section, frozen=True, kw_only=True):
@@ -134,6 +140,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     """All sections. Their paths are absolute: `load` has joined relative ones to the state folder."""
 
     service: ServiceSettings
+    log: LogSettings
     web: WebSettings
     broker: BrokerSettings
     worker: WorkerSettings
@@ -185,6 +192,7 @@ def load(environ: Mapping[str, str], file: Path | None = None) -> Settings:
     _make_absolute(merged)
     settings = Settings(
         service=_section("service", merged["service"], ServiceSettings),
+        log=_section("log", merged["log"], LogSettings),
         web=_section("web", merged["web"], WebSettings),
         broker=_section("broker", merged["broker"], BrokerSettings),
         worker=_section("worker", merged["worker"], WorkerSettings),

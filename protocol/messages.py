@@ -34,6 +34,8 @@ from protocol.task import Task, TaskSpec, Trained
 
 #: The most items in one message. The broker splits longer lists into several messages.
 MAX_LISTED = 10_000
+#: The most kinds of dropped messages that a tick may name.
+MAX_DROPPED_KINDS = 32
 #: -1.0 means unknown.
 Seconds = Annotated[float, Meta(ge=-1.0, le=1e9)]
 
@@ -300,7 +302,8 @@ class Tick(Message, frozen=True):
     """If lost: the next one comes within a second. It shows that the broker is alive, and how far its facts go.
 
     workers: how many are registered. warm: how many have loaded TensorFlow (they are ready or training). free: how many
-    are ready and have no task. pending: tasks that would start if a worker were free.
+    are ready and have no task. pending: tasks that would start if a worker were free. started_at_s: when this run of
+    the broker began, in seconds since the epoch. dropped: how many messages it has dropped since then, by kind.
     """
 
     seq: Whole
@@ -308,6 +311,8 @@ class Tick(Message, frozen=True):
     warm: Whole
     free: Whole
     pending: Whole
+    started_at_s: Number = 0.0
+    dropped: Annotated[dict[Word, Whole], Meta(max_length=MAX_DROPPED_KINDS)] = {}
 
 
 WebToBroker = Submit | Lookup | Cancel | StopEarly | SnapshotWanted | WorkersWanted

@@ -18,7 +18,8 @@ from supervisor.xmlrpc import SupervisorTransport
 from conf.settings import ROOT
 from service.supervisor_config import socket_of
 
-SPAWN_TIMEOUT_S = 20.0
+#: supervisord comes up in a second, and on a very busy machine in half a minute.
+SPAWN_TIMEOUT_S = 60.0
 
 
 class ProgramInfo(msgspec.Struct, frozen=True):
@@ -77,16 +78,21 @@ class SupervisorClient:
 
     def spawn(self, config: Path, environ: Mapping[str, str]) -> None:
         """Start supervisord in the background. Raises SupervisorError if it does not come up."""
-        done = subprocess.run(
-            supervisord_command(config),
-            cwd=ROOT,
-            env=supervisord_environment(environ),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=SPAWN_TIMEOUT_S,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                supervisord_command(config),
+                cwd=ROOT,
+                env=supervisord_environment(environ),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=SPAWN_TIMEOUT_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise SupervisorError(
+                f"supervisord did not start within {SPAWN_TIMEOUT_S:g} s; see {self._log}."
+            ) from error
         if done.returncode != 0:
             raise SupervisorError(f"supervisord did not start: {(done.stderr or done.stdout).strip()}")
         give_up_at_s = time.monotonic() + SPAWN_TIMEOUT_S

@@ -9,7 +9,8 @@ from typing import TypeVar
 
 Seen = TypeVar("Seen")
 
-TIMEOUT_S = 20.0
+#: What is waited for comes at once on a quiet machine. Only what hangs takes as long as this on a busy one.
+TIMEOUT_S = 120.0
 POLL_INTERVAL_S = 0.01
 
 

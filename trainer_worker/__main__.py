@@ -30,7 +30,7 @@ NAME_PATTERN = r"[A-Za-z0-9._-]{1,80}"
 
 def run(settings: Settings, name: str, start_id: str, broker: str) -> None:
     """Work until SIGTERM or SIGINT. broker: tcp://HOST:PORT of another machine, or "" for this machine's broker."""
-    set_up_logging(f"worker.{name}")
+    set_up_logging(f"worker.{name}", settings.log.format)
     worker, roots = settings.worker, tuple(settings.worker_roots)
     try:
         # Keys are only made on the broker's own machine. The broker would not accept keys that were made elsewhere.
@@ -61,6 +61,7 @@ def run(settings: Settings, name: str, start_id: str, broker: str) -> None:
         keep_models=worker.keep_models,
         allowed_roots=roots,
         decoding_bytes=bytes_for(worker.memory_limit_mb * 2**20),
+        log_format=settings.log.format,
     )
     agent = Agent(core, zmq.Context(), endpoint, keys, lambda: SpawnedTrainer(trainer_settings))
     catch_signals(agent)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import signal
 import sys
+from typing import Any
 
 import zmq
 from tornado.httpserver import HTTPServer
-from tornado.web import Application
+from tornado.web import Application, RequestHandler
 
 from conf.curve import ClientKeys
 from conf.endpoints import connect_endpoints
@@ -23,12 +25,15 @@ from web.door_rules import ANY_ADDRESS, DoorRules
 from web.entrance import Entrance
 from web.folder_check import FolderChecks
 from web.forecaster import Forecaster
+from web.http_figures import UNKNOWN_PATH
 from web.json_handler import JsonHandler, Services
 from web.listener import MAX_HEADER_BYTES, Listener
+from web.monitoring import Monitoring
 from web.publications import Publications
 from web.report_file import ReportFiles
 from web.report_handler import TaskReportHandler
 from web.request_lines import shown
+from web.service_figures import ServiceFigures
 from web.task_cache import TaskCache
 from web.token_gate import TokenGate
 
@@ -40,6 +45,9 @@ CHECKER = (sys.executable, "-m", "trainer_worker.checking")
 
 def make_services(settings: Settings, requests: BrokerRequests, pulse: BrokerPulse, cache: TaskCache) -> Services:
     web = settings.web
+    monitoring = Monitoring(ServiceFigures(pulse, cache, web.allowed_roots(), web.min_free_mb))
+    cache.report_changes_to(monitoring.tasks.changed)
+    pulse.report_restarts_to(monitoring.tasks.broker_restarted)
     return Services(
         settings=web,
         allowed_roots=web.allowed_roots(),
@@ -51,29 +59,39 @@ def make_services(settings: Settings, requests: BrokerRequests, pulse: BrokerPul
         reports=ReportFiles(web.allowed_roots()),
         rules=DoorRules(web.host, web.allowed_hosts, web.allowed_origins, web.max_body_bytes),
         gate=TokenGate(settings.token_file, needed=web.host not in LOOPBACK_HOSTS and not web.allow_anonymous),
+        monitoring=monitoring,
     )
+
+
+def routes(services: Services) -> list[tuple[str, type[RequestHandler], dict[str, Any]]]:
+    """All routes. The name in braces stands for one part of the path, which is the handler's argument."""
+    handler_of = {
+        "/": handlers.TaskHandler,
+        "/v1/tasks/{taskId}": handlers.TaskDetailHandler,
+        "/v1/tasks/{taskId}/stop": handlers.TaskStopHandler,
+        "/v1/tasks/{taskId}/report": TaskReportHandler,
+        "/v1/check": handlers.CheckHandler,
+        "/v1/workers": handlers.WorkersHandler,
+        "/metrics": handlers.MetricsHandler,
+        "/healthz": handlers.HealthHandler,
+        "/readyz": handlers.ReadyHandler,
+    }
+    return [
+        (re.sub(r"\{\w+\}", "([^/]+)", template), handler, {"services": services, "route": template})
+        for template, handler in handler_of.items()
+    ]
 
 
 def make_server(services: Services) -> HTTPServer:
     """Build the server. It does not listen yet, and every request passes its Entrance first."""
-    given = {"services": services}
     application = Application(
-        [
-            (r"/", handlers.TaskHandler, given),
-            (r"/v1/tasks/([^/]+)", handlers.TaskDetailHandler, given),
-            (r"/v1/tasks/([^/]+)/stop", handlers.TaskStopHandler, given),
-            (r"/v1/tasks/([^/]+)/report", TaskReportHandler, given),
-            (r"/v1/check", handlers.CheckHandler, given),
-            (r"/v1/workers", handlers.WorkersHandler, given),
-            (r"/healthz", handlers.HealthHandler, given),
-            (r"/readyz", handlers.ReadyHandler, given),
-        ],
+        routes(services),
         default_handler_class=handlers.UnknownPathHandler,
-        default_handler_args=given,
+        default_handler_args={"services": services, "route": UNKNOWN_PATH},
         log_function=_log_request,
         rules=services.rules,
     )
-    entrance = Entrance(application, services.rules, services.settings.max_body_bytes)
+    entrance = Entrance(application, services.rules, services.settings.max_body_bytes, services.monitoring.http.refused)
     # The entrance limits bodies and explains a refusal. Tornado's own limit only closes the connection.
     return HTTPServer(entrance, max_header_size=MAX_HEADER_BYTES, max_body_size=sys.maxsize)
 
@@ -87,7 +105,12 @@ async def serve(settings: Settings, keys: ClientKeys | None) -> None:
     requests, pulse = BrokerRequests(context, endpoints.web, keys, web.request_timeout_s), BrokerPulse()
     listeners = [CacheFeed(cache, requests).take, pulse.take]
     publications = Publications(context, endpoints.publish, keys, listeners)
-    server = make_server(make_services(settings, requests, pulse, cache))
+    services = make_services(settings, requests, pulse, cache)
+    services.monitoring.service.bad_messages |= {
+        "requests": lambda: requests.bad_messages,
+        "publications": lambda: publications.bad_messages,
+    }
+    server = make_server(services)
     listener = Listener(server, web)
     listener.start()
     publications.start()
@@ -111,8 +134,10 @@ async def serve(settings: Settings, keys: ClientKeys | None) -> None:
 
 
 def _log_request(handler: JsonHandler) -> None:
-    """Log only refusals and slow calls. Lines for thousands of polls would bury everything else."""
-    status, took_ms = handler.get_status(), handler.request.request_time() * 1000
+    """Count every answer. Log only refusals and slow calls: lines for thousands of polls would bury everything else."""
+    status, took_s = handler.get_status(), handler.request.request_time()
+    handler.services.monitoring.http.answered(handler.route, handler.request.method or "", status, took_s)
+    took_ms = took_s * 1000
     if status >= 400 or took_ms > 1000:
         log.info(
             "action=web.answered status=%d method=%s path=%r ms=%.0f from=%s",

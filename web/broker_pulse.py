@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from protocol import messages as m
 
@@ -17,6 +18,11 @@ class BrokerPulse:
         self._tick: m.Tick | None = None
         self._ticked_at_s = 0.0
         self._stuck_since_s: float | None = None
+        self._report_restart: Callable[[], None] = lambda: None
+
+    def report_restarts_to(self, take: Callable[[], None]) -> None:
+        """take: called when a tick comes from a later start of the broker than the tick before."""
+        self._report_restart = take
 
     @property
     def tick(self) -> m.Tick | None:
@@ -31,6 +37,8 @@ class BrokerPulse:
     def take(self, message: m.Published) -> None:
         if not isinstance(message, m.Tick):
             return
+        if self._tick is not None and self._tick.started_at_s != message.started_at_s:
+            self._report_restart()
         self._tick, self._ticked_at_s = message, time.monotonic()
         if not (message.pending and message.free):
             self._stuck_since_s = None

@@ -48,6 +48,8 @@ class BrokerRequests:
         self._request_ids = itertools.count(1)
         self._waiting: dict[int, _Request] = {}
         self._outbox: list[m.WebToBroker] = []
+        #: How many messages of the broker could not be read.
+        self.bad_messages = 0
         self._take_snapshot_part: Callable[[m.SnapshotPart], None] = lambda _: None
         dealer = connecting_socket(context, zmq.DEALER, keys, QUEUED_MESSAGES, linger_ms=0)
         dealer.connect(endpoint)
@@ -120,6 +122,7 @@ class BrokerRequests:
         try:
             message = wire.decode(frames, m.BrokerToWeb)
         except wire.WireError as error:
+            self.bad_messages += 1
             log.warning("action=web.bad_frame reason=%r", str(error))
             return
         if isinstance(message, m.SnapshotPart):

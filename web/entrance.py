@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import http
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 import msgspec
 from tornado.concurrent import future_add_done_callback
@@ -25,6 +25,7 @@ from tornado.web import Application
 
 from web.connection import Connection, Phase
 from web.door_rules import PREFLIGHT_HEADERS, DoorRules
+from web.http_figures import PREFLIGHT, REFUSED_AT_ENTRANCE
 from web.refusal import Refusal
 from web.request_lines import log_refused
 
@@ -38,10 +39,20 @@ LINGER_BYTES = 1_000_000
 class Entrance(HTTPServerConnectionDelegate):
     """The delegate between Tornado's server and the application."""
 
-    def __init__(self, application: Application, rules: DoorRules, max_body_bytes: int) -> None:
+    def __init__(
+        self,
+        application: Application,
+        rules: DoorRules,
+        max_body_bytes: int,
+        answered: Callable[[str, str, int], None],
+    ) -> None:
+        """answered: called for each request that no handler answers, with REFUSED_AT_ENTRANCE or PREFLIGHT, its method
+        and the status.
+        """
         self.application = application
         self.rules = rules
         self.max_body_bytes = max_body_bytes
+        self.answered = answered
 
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
         assert isinstance(request_conn, HTTP1Connection)
@@ -132,6 +143,7 @@ class _Visit(HTTPMessageDelegate):
     def _refuse(self, refusal: Refusal) -> None:
         self._refused = True
         self._connection.give_up = None
+        self._entrance.answered(REFUSED_AT_ENTRANCE, self._start_line.method, refusal.status_code)
         log_refused(refusal.status_code, self._start_line.method, self._start_line.path, self._http.context)
         if "Expect" in self._headers:
             del self._headers["Expect"]  # Otherwise Tornado would ask the caller to send the body.
@@ -154,6 +166,7 @@ class _Visit(HTTPMessageDelegate):
         future_add_done_callback(self._written, lambda _: self._http.close())
 
     def _answer_preflight(self) -> None:
+        self._entrance.answered(PREFLIGHT, self._start_line.method, 204)
         headers = HTTPHeaders({**self._entrance.rules.cors_headers(self._headers), **PREFLIGHT_HEADERS})
         self._http.write_headers(ResponseStartLine("HTTP/1.1", 204, "No Content"), headers)
         self._http.finish()

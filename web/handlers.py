@@ -1,19 +1,18 @@
-"""The HTTP calls. Every answer is JSON. An error is a sentence that says what to do, and a stable code."""
+"""The HTTP calls. Answers are JSON, except for `/metrics`. An error is a sentence that says what to do, and a code."""
 
 from __future__ import annotations
 
 import asyncio
-import math
-import os
 import time
-from pathlib import Path
 
 from protocol import messages as m
 from protocol.data_report import DataReport
 from protocol.task import TaskSpec
 from web.eta import knows_its_end
 from web.form import Fields, pop_dry_run, read_form
+from web.free_space import free_space_mb
 from web.json_handler import JsonHandler
+from web.monitoring import CONTENT_TYPE
 from web.refusal import RETRY_AFTER_S, Refusal
 from web.submission import read_submission
 from web.task_cache import Entry
@@ -184,6 +183,20 @@ class ReadyHandler(OpenHandler):
             self.send_json(view, 503)
 
 
+class MetricsHandler(JsonHandler):
+    """`/metrics`: figures for Prometheus. They cover the tasks of all users."""
+
+    def get(self) -> None:
+        if self.caller.user:
+            raise Refusal(
+                "user_not_allowed",
+                f"This token belongs to userId={self.caller.user!r}, and the figures here cover all users; use a token "
+                "for all users, such as one from 'python server.py token create monitoring --read-only'.",
+            )
+        self.set_header("Content-Type", CONTENT_TYPE)
+        self.finish(self.services.monitoring.text())
+
+
 class UnknownPathHandler(JsonHandler):
     """All other paths."""
 
@@ -192,12 +205,3 @@ class UnknownPathHandler(JsonHandler):
     def prepare(self) -> None:
         super().prepare()
         self.send_error(404)
-
-
-def free_space_mb(folder: str | Path) -> float:
-    """Return how many MB an unprivileged process can still write there; infinity if that cannot be found out."""
-    try:
-        status = os.statvfs(folder)
-    except OSError:
-        return math.inf  # The folder is gone or unreadable. Whoever needs it reports that.
-    return status.f_bavail * status.f_frsize / 2**20

@@ -21,6 +21,7 @@ from web.broker_requests import BrokerAwayError, BrokerRequests
 from web.door_rules import DoorRules
 from web.folder_check import FolderChecks
 from web.forecaster import Forecaster
+from web.monitoring import Monitoring
 from web.refusal import Refusal
 from web.report_file import ReportFiles
 from web.request_lines import shown
@@ -51,6 +52,7 @@ class Services(msgspec.Struct, frozen=True):
     reports: ReportFiles
     rules: DoorRules
     gate: TokenGate
+    monitoring: Monitoring
 
 
 # The Entrance has already collected the body (web/entrance.py). This decorator keeps Tornado from parsing it as a form.
@@ -60,8 +62,10 @@ class JsonHandler(RequestHandler):
 
     needs_token = True
 
-    def initialize(self, services: Services) -> None:
+    def initialize(self, services: Services, route: str) -> None:
+        """route: the template of the path, for monitoring."""
         self.services = services
+        self.route = route
         self.caller: Caller = ANYBODY
         self.body = b""
 

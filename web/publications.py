@@ -31,6 +31,8 @@ class Publications:
     ) -> None:
         """endpoint: the broker's publishing socket. listeners: called with each publication, in this order."""
         self._listeners = listeners
+        #: How many messages of the broker could not be read.
+        self.bad_messages = 0
         subscriber = connecting_socket(context, zmq.SUB, keys, QUEUED_MESSAGES, linger_ms=0)
         subscriber.subscribe(b"")
         subscriber.connect(endpoint)
@@ -46,6 +48,7 @@ class Publications:
         try:
             message = wire.decode(frames, m.Published)
         except wire.WireError as error:
+            self.bad_messages += 1
             log.warning("action=web.bad_frame reason=%r", str(error))
             return
         for listener in self._listeners:

@@ -9,6 +9,7 @@ was made after the gap, because the request may get lost and a snapshot on its w
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 
 import msgspec
 
@@ -44,8 +45,18 @@ class TaskCache:
         self._ticks_behind = 0
         #: The number of the newest fact that was missed; 0 if none is missing.
         self._missed_up_to = 0
+        self._report_change: Callable[[Task | None, Task | None], None] = lambda before, after: None
         self.seq = 0
         self.synced = False
+        #: How many snapshots were applied to the end.
+        self.snapshots = 0
+
+    def report_changes_to(self, take: Callable[[Task | None, Task | None], None]) -> None:
+        """take: called with a task as it was and as it is. None stands for a task that is not in the cache.
+
+        An ended task that is dropped to make room is not reported.
+        """
+        self._report_change = take
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -71,6 +82,7 @@ class TaskCache:
         if progress is not None and (progress.attempt != task.attempt or task.state is not TaskState.PROCESSING):
             progress = None
         self._entries[task.task_id] = Entry(seq, task, progress)
+        self._report_change(entry.task if entry is not None else None, task)
         if task.ended:
             self._ended[task.task_id] = None
             self._evict()
@@ -121,6 +133,7 @@ class TaskCache:
             self._forget_live_tasks_outside(part.seq)
             self.seq = max(self.seq, part.seq)  # Publications may be newer than the snapshot.
             self.synced = True
+            self.snapshots += 1
             if part.seq >= self._missed_up_to:
                 self._missed_up_to = 0
 
@@ -129,8 +142,11 @@ class TaskCache:
         for task_id, entry in list(self._entries.items()):
             if entry.seq <= seq and not entry.task.ended and task_id not in self._snapshot_ids:
                 del self._entries[task_id]
+                self._report_change(entry.task, None)
 
     def _start_anew(self) -> None:
+        for entry in self._entries.values():
+            self._report_change(entry.task, None)
         self._entries.clear()
         self._ended.clear()
         self.seq, self._ticks_behind, self._missed_up_to, self.synced = 0, 0, 0, False

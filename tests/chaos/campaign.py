@@ -22,8 +22,8 @@ from tests.chaos.website import Website
 BUSY_TASKS = 2
 #: The broker gives a task up after three lost attempts, so the campaign lets each task lose at most two.
 LOSSES_A_TASK = 2
-OVERCOME_TIMEOUT_S = 90.0
-END_TIMEOUT_S = 300.0
+OVERCOME_TIMEOUT_S = 300.0
+END_TIMEOUT_S = 600.0
 POLL_INTERVAL_S = 0.02
 
 

@@ -32,7 +32,7 @@ class Website:
         who = {"userId": "u1", "projectId": project.name, "projectDir": str(project), "requestId": key}
         return {**who, "trainType": "classification", **options}
 
-    def post(self, project: Path, timeout_s: float = 60.0) -> str:
+    def post(self, project: Path, timeout_s: float = 300.0) -> str:
         """Post a folder, and repeat the POST with the same key until it is accepted. Returns the taskId."""
         self._posted += 1
         give_up_at_s = time.monotonic() + timeout_s

@@ -13,7 +13,11 @@ from tests.process.small_projects import make_digits_project
 
 @pytest.fixture(scope="session")
 def started() -> Iterator[ServiceUnderTest]:
-    with service_copy() as service:
+    # It trains more tasks than a trainer process does by default, and a test must not meet the moment of replacement.
+    # On a busy machine an agent may be silent for longer than the default lease, and a step of a training may take
+    # longer than a cancelled one gets by default before it is killed.
+    patient = {"BROKER_LEASE_TTL_S": "60", "WORKER_STOP_GRACE_S": "60"}
+    with service_copy(WORKER_TASKS_PER_PROCESS="1000", **patient) as service:
         done = service.command("start")
         assert done.returncode == 0, done.stdout + done.stderr
         yield service

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.process.service_under_test import REPOSITORY
+from tests.process.service_under_test import PATIENCE_S, REPOSITORY
 from tests.process.small_projects import digit_pictures
 
 FILES = {"model.keras", "model.tflite", "labels.txt", "metrics.json", "held_out.json", "app_pack.zip", "report.html"}
@@ -53,7 +53,7 @@ def tflite_outputs(model: Path, pictures: Any, scratch: Path) -> Any:
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert done.returncode == 0, done.stderr

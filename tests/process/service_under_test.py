@@ -25,6 +25,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import psutil
 
+from service.commands import START_TIMEOUT_S, STOP_TIMEOUT_S
 from tests.free_ports import free_ports
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -32,7 +33,10 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 NOT_SOURCE = (".*", "log", "run", "var", "projects", "tests", "__pycache__", "node_modules")
 PORTS = ("WEB_PORT", "BROKER_WEB_PORT", "BROKER_WORKER_PORT", "BROKER_PUBLISH_PORT", "BROKER_COLLECT_PORT")
 MARKER = "SERVICE_UNDER_TEST"
-COMMAND_TIMEOUT_S = 120.0
+#: Longer than `start` and `stop` wait at most.
+COMMAND_TIMEOUT_S = START_TIMEOUT_S + STOP_TIMEOUT_S + 60.0
+#: What is waited for takes seconds on a quiet machine. Only what hangs takes as long as this on a busy one.
+PATIENCE_S = 300.0
 POLL_INTERVAL_S = 0.1
 
 T = TypeVar("T")
@@ -116,7 +120,7 @@ class ServiceUnderTest:
         request = urllib.request.Request(self.address + path, data=data, method=method)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(request, timeout=10) as answer:
+            with opener.open(request, timeout=60) as answer:
                 return Answer(answer.status, json.load(answer))
         except urllib.error.HTTPError as error:
             return Answer(error.code, json.load(error))
@@ -135,16 +139,14 @@ class ServiceUnderTest:
 
     # ---- waiting ----
 
-    def wait_for_task(
-        self, task_id: str, wanted: Callable[[dict[str, Any]], bool], timeout_s: float = 90.0
-    ) -> dict[str, Any]:
+    def wait_for_task(self, task_id: str, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """The task as soon as it is as wanted; a task that ends otherwise fails the test at once."""
         ended = ("done", "failed", "cancelled")
 
         def look() -> dict[str, Any]:
             return self.task(task_id)
 
-        task = wait_until(look, lambda t: wanted(t) or t.get("state") in ended, timeout_s, self.last_log_lines)
+        task = wait_until(look, lambda t: wanted(t) or t.get("state") in ended, self.last_log_lines)
         assert wanted(task), f"the task ended otherwise: {task}\n{self.last_log_lines()}"
         return task
 
@@ -159,13 +161,12 @@ class ServiceUnderTest:
         wait_until(
             lambda: self.call("GET", "/readyz"),
             lambda answer: answer.body.get("workers") == answer.body.get("freeWorkers") == workers,
-            60.0,
             self.last_log_lines,
         )
 
     def wait_for_spare(self) -> None:
         """Until the supervised worker has two trainer processes with TensorFlow loaded."""
-        wait_until(self._ready_trainers, lambda ready: len(ready) == 2, 60.0, self.last_log_lines)
+        wait_until(self._ready_trainers, lambda ready: len(ready) == 2, self.last_log_lines)
 
     # ---- processes ----
 
@@ -182,9 +183,7 @@ class ServiceUnderTest:
     def trainers_of(self, agent_pid: int) -> list[psutil.Process]:
         """The trainer processes of an agent, oldest first: the oldest is the one that trains."""
         children = psutil.Process(agent_pid).children()
-        trainers = [
-            child for child in children if is_alive(child) and "trainer_worker.training.child" in child.cmdline()
-        ]
+        trainers = [c for c in children if is_alive(c) and "trainer_worker.training.child" in words_of(c)]
         return sorted(trainers, key=psutil.Process.create_time)
 
     def log(self, name: str) -> str:
@@ -234,17 +233,15 @@ def service_copy(**settings: str) -> Iterator[ServiceUnderTest]:
             service.end()
 
 
-def wait_until(
-    look: Callable[[], T], wanted: Callable[[T], bool], timeout_s: float, explain: Callable[[], str] = str
-) -> T:
-    """What `look` gives as soon as it is as wanted; AssertionError with what was last seen after the timeout."""
-    give_up_at_s = time.monotonic() + timeout_s
+def wait_until(look: Callable[[], T], wanted: Callable[[T], bool], explain: Callable[[], str] = str) -> T:
+    """What `look` gives as soon as it is as wanted; AssertionError with what was last seen after PATIENCE_S."""
+    give_up_at_s = time.monotonic() + PATIENCE_S
     while True:
         seen = look()
         if wanted(seen):
             return seen
         if time.monotonic() > give_up_at_s:
-            raise AssertionError(f"not within {timeout_s:.0f} s; last seen: {seen}\n{explain()}")
+            raise AssertionError(f"not within {PATIENCE_S:.0f} s; last seen: {seen}\n{explain()}")
         pause()
 
 
@@ -261,8 +258,16 @@ def is_alive(process: psutil.Process) -> bool:
         return False
 
 
-def wait_until_gone(processes: list[psutil.Process], timeout_s: float) -> None:
-    wait_until(lambda: [p for p in processes if is_alive(p)], lambda alive: not alive, timeout_s)
+def wait_until_gone(processes: list[psutil.Process]) -> None:
+    wait_until(lambda: [p for p in processes if is_alive(p)], lambda alive: not alive)
+
+
+def words_of(process: psutil.Process) -> list[str]:
+    """Its command line; empty if it has ended a moment ago."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
 
 
 def _value(line: str, key: str) -> str:

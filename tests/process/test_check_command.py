@@ -9,11 +9,12 @@ from pathlib import Path
 
 from conf.settings import ROOT
 from tests.drawn_projects import draw_classes, draw_pairs
+from tests.process.service_under_test import COMMAND_TIMEOUT_S
 
 
 def check(*words: str | Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "server.py", "check", *map(str, words)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S, check=False)
 
 
 def test_a_good_folder_is_shown_with_its_classes(tmp_path: Path) -> None:

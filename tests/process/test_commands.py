@@ -12,7 +12,7 @@ import pytest
 
 from broker.journal import Journal
 from broker.journal_file import lock_path
-from tests.process.service_under_test import ServiceUnderTest, is_alive, wait_until
+from tests.process.service_under_test import COMMAND_TIMEOUT_S, ServiceUnderTest, is_alive, wait_until, words_of
 
 EXIT_BAD_SETTINGS = 78
 
@@ -60,7 +60,7 @@ def test_life_of_a_service(stopped: ServiceUnderTest) -> None:
     assert service.command("status").returncode == 0
 
     service.supervisorctl("stop", "trainer_worker:*")
-    wait_until(lambda: service.call("GET", "/readyz").status, lambda status: status == 503, 10.0)
+    wait_until(lambda: service.call("GET", "/readyz").status, lambda status: status == 503)
     status = service.command("status")
     assert status.returncode == 1
     assert "no worker is registered" in status.stderr
@@ -109,7 +109,7 @@ def test_each_program_exits_over_a_bad_setting(stopped: ServiceUnderTest) -> Non
             env=environ,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=COMMAND_TIMEOUT_S,
             check=False,
         )
         assert done.returncode == EXIT_BAD_SETTINGS, words
@@ -133,4 +133,4 @@ def test_a_worker_that_dies(stopped: ServiceUnderTest) -> None:
 
 
 def _program(process: psutil.Process) -> list[str]:
-    return [word.removesuffix(".py") for word in process.cmdline()[1:]]
+    return [word.removesuffix(".py") for word in words_of(process)[1:]]

@@ -12,9 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tests.process.service_under_test import ServiceUnderTest
-
-DEMO_TIMEOUT_S = 120.0
+from tests.process.service_under_test import PATIENCE_S, ServiceUnderTest
 
 
 def run_demo(service: ServiceUnderTest, *words: str) -> subprocess.CompletedProcess[str]:
@@ -25,7 +23,7 @@ def run_demo(service: ServiceUnderTest, *words: str) -> subprocess.CompletedProc
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=DEMO_TIMEOUT_S,
+        timeout=PATIENCE_S,
         check=False,
     )
 

@@ -93,7 +93,7 @@ def test_it_trains_and_stops_without_a_trace_in_the_code(installed: ServiceUnder
     check_published(project, task)
 
     service.supervisorctl("restart", "broker", "server")
-    wait_until(lambda: service.call("GET", "/readyz").status, lambda status: status == 200, 20.0)
+    wait_until(lambda: service.call("GET", "/readyz").status, lambda status: status == 200)
     assert service.task(str(task["taskId"]))["state"] == "done", "a restarted broker has found the same journal"
 
     done = service.command("backup", str(service.home / "backup"))

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from tests.process.published_models import check_published
-from tests.process.service_under_test import ServiceUnderTest, wait_until, wait_until_gone
+from tests.process.service_under_test import PATIENCE_S, ServiceUnderTest, wait_until, wait_until_gone
 from tests.process.small_projects import SIDE_PX, make_digits_project
 
 EXIT_BAD_SETTINGS = 78
@@ -30,7 +30,7 @@ def worker_names(service: ServiceUnderTest, ready: bool = False) -> set[str]:
 
 def test_it_joins_works_and_leaves(service: ServiceUnderTest, project: Path, second: subprocess.Popen[str]) -> None:
     wait_for_line(second, "action=trainer.ready")
-    wait_until(lambda: worker_names(service, ready=True), lambda names: "second" in names, 2.0, service.last_log_lines)
+    wait_until(lambda: worker_names(service, ready=True), lambda names: "second" in names, service.last_log_lines)
 
     projects = [project, make_digits_project(service.projects / "for_second")]
     task_ids = [service.post(folder, "classification", imageSize=SIDE_PX, epochs=3) for folder in projects]
@@ -42,15 +42,15 @@ def test_it_joins_works_and_leaves(service: ServiceUnderTest, project: Path, sec
 
     family = [psutil.Process(second.pid), *psutil.Process(second.pid).children(recursive=True)]
     second.terminate()
-    assert second.wait(timeout=10) == 0
-    wait_until_gone(family, 5.0)
-    wait_until(lambda: worker_names(service), lambda names: names == {"trainer_worker_0"}, 2.0)
+    assert second.wait(PATIENCE_S) == 0
+    wait_until_gone(family)
+    wait_until(lambda: worker_names(service), lambda names: names == {"trainer_worker_0"})
 
 
 def test_a_name_is_given_once(service: ServiceUnderTest) -> None:
     agent = service.pid_of("trainer_worker:trainer_worker_0")
     with service.spawn_worker("trainer_worker_0") as namesake:
-        output, _ = namesake.communicate(timeout=20)
+        output, _ = namesake.communicate(timeout=PATIENCE_S)
     assert namesake.returncode == EXIT_BAD_SETTINGS
     assert "--name trainer_worker_0" in output
     assert "another name" in output

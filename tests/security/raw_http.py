@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from typing import Any
 
 import msgspec
 
-TIMEOUT_S = 10.0
+from tests.waiting import TIMEOUT_S
+
 #: As a browser or a back-end on this machine sends it.
 HOST = "Host: 127.0.0.1"
 FORM = "Content-Type: application/x-www-form-urlencoded"
@@ -34,7 +36,11 @@ class RawCaller:
     """One connection. Use as a context manager."""
 
     def __init__(self, port: int, timeout_s: float = TIMEOUT_S) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout_s)
+        """timeout_s: how long to wait for what the other end sends. The connection itself may take longer."""
+        #: Before the other end can know of the connection: its clocks start later.
+        self.began_s = time.monotonic()
+        self.socket = socket.create_connection(("127.0.0.1", port), TIMEOUT_S)
+        self.socket.settimeout(timeout_s)
         self._received = b""
 
     def __enter__(self) -> RawCaller:

@@ -18,6 +18,7 @@ from protocol.options import OPTIONS_BY_TRAIN_TYPE
 from tests.drawn_projects import draw_classes, draw_pairs
 from tests.security.outside import reads_of, snapshot
 from tests.socket.programs import FORM_HEADERS, Answer, Programs
+from tests.waiting import TIMEOUT_S
 
 SECRET = "secret-of-bert"
 HUGE_BYTES = 2**43
@@ -149,7 +150,7 @@ def test_no_name_forges_a_line_of_a_report_or_log(
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=TIMEOUT_S,
         check=False,
     )
     assert done.returncode == 0, done.stderr

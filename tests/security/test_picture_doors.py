@@ -17,6 +17,7 @@ import pytest
 from PIL import ExifTags, Image
 
 from protocol.errors import TrainingError
+from tests.bytes_read import bytes_read
 from trainer_worker.classification import folders as class_folders
 from trainer_worker.pictures.contents import content_hashes
 from trainer_worker.pictures.images import PictureReader, UnreadableImageError, image_size, read_rgb
@@ -27,7 +28,7 @@ from trainer_worker.segmentation.mask_rule import BLACK_AND_WHITE
 from trainer_worker.segmentation.masks import read_mask
 
 SECRET = "the neighbour's secret line"
-PATIENCE_S = 20.0
+PATIENCE_S = 120.0
 
 
 @pytest.fixture
@@ -205,13 +206,13 @@ def test_a_class_folder_may_be_a_link_inside_but_hold_no_folder_that_holds_it(pr
 @pytest.mark.door(5)
 def test_a_file_of_8_tb_costs_nothing(project: Path) -> None:
     eight_terabytes(project / "images" / "red" / "large.jpg", project)
-    began = time.monotonic()
+    before = bytes_read()
     folders = class_folders.scan_class_folders(UserFiles.at(project))
     hashes = content_hashes(folders.reader.files, folders.files)
     large = folders.files[hashes.index("")]
     with pytest.raises(UnreadableImageError, match="larger than 1,024 MB"):
         read_rgb(folders.reader, large, (32, 32))
-    assert time.monotonic() - began < 2.0
+    assert bytes_read() - before < 1024**2
 
 
 # --- swapped between listing and reading ---------------------------------------------------------------------------
@@ -345,10 +346,12 @@ def test_a_cancel_ends_the_hashing_before_the_first_picture(project: Path) -> No
         with (project / "images" / "red" / f"large{number}.jpg").open("wb") as file:
             file.truncate(1024**3)
 
+    before: list[int] = []
+
     def cancel(done: int) -> None:
+        before.append(bytes_read())
         raise Cancelled
 
-    began = time.monotonic()
     with pytest.raises(Cancelled):
         read_dataset(class_folders.scan_class_folders(UserFiles.at(project)), NoFeatures(), cancel)  # type: ignore[arg-type]
-    assert time.monotonic() - began < 1.0
+    assert bytes_read() - before[0] < 1024**3 / 4

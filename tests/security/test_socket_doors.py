@@ -23,9 +23,9 @@ from protocol.task import TaskSpec, Trained
 from tests.sample_tasks import hex_id
 from tests.socket.programs import Programs
 from tests.socket.scripted_worker import ScriptedWorker
-from tests.waiting import wait_until
+from tests.waiting import TIMEOUT_S, wait_until
 
-TIMEOUT_MS = 10_000
+TIMEOUT_MS = int(TIMEOUT_S * 1000)
 SILENCE_MS = 500
 
 
@@ -217,6 +217,8 @@ def test_only_the_holders_result_ends_a_task(programs: Programs) -> None:
         holder.join()
         task_id = programs.post_id()
         start = holder.receive(m.Start)
+        # The front-end hears of the start on its own, maybe later than the worker.
+        wait_until(lambda: programs.task(task_id).body["state"] == "processing", "the start of the task")
         forged = m.Result(task_id, start.attempt, cancelled=True)
         stranger.send(forged)
         stranger.receive(m.HelloWanted)

@@ -19,10 +19,13 @@ from conf.endpoints import Endpoints, connect_endpoints
 from conf.settings import ROOT, Settings, load
 from conf.socket_folder import socket_folder
 from tests.free_ports import free_ports
-from tests.waiting import wait_until
+from tests.waiting import TIMEOUT_S, wait_until
 
 PORT_SETTINGS = ("WEB_PORT", "BROKER_WEB_PORT", "BROKER_WORKER_PORT", "BROKER_PUBLISH_PORT", "BROKER_COLLECT_PORT")
 FORM_HEADERS = {"Content-Type": "application/x-www-form-urlencoded"}
+#: A scripted worker sends heartbeats only where its test says so. On a busy machine the next line of a test may come
+#: seconds later.
+PATIENT_SETTINGS = {"BROKER_LEASE_TTL_S": TIMEOUT_S, "WEB_REQUEST_TIMEOUT_S": 30.0}
 COMMANDS = {"broker": ["-m", "broker"], "web": ["server.py", "run"]}
 
 
@@ -50,6 +53,7 @@ class Programs:
             "BROKER_JOURNAL": self.journal,
             "WEB_DATA_ROOTS": self.projects,
             "WEB_MIN_FREE_MB": 1,
+            **PATIENT_SETTINGS,
             **self.ports,
             **settings,
         }
@@ -113,7 +117,7 @@ class Programs:
         """The exit code of a program that ends by itself."""
         process = self._processes.pop(name)
         try:
-            return process.wait(timeout=10)
+            return process.wait(TIMEOUT_S)
         finally:
             process.kill()
 
@@ -126,7 +130,7 @@ class Programs:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=TIMEOUT_S,
             check=False,
         )
 
@@ -154,7 +158,7 @@ class Programs:
 
     def call(self, method: str, path: str, body: bytes | None = None, sent: dict[str, str] | None = None) -> Answer:
         """One HTTP call on a connection of its own; every answer must be a JSON object."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.ports["WEB_PORT"], timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.ports["WEB_PORT"], timeout=TIMEOUT_S)
         try:
             connection.request(method, path, body, sent or {})
             response = connection.getresponse()

@@ -11,10 +11,9 @@ from conf.curve import ClientKeys
 from protocol import messages as m
 from protocol import wire
 from protocol.task import Trained
+from tests.waiting import TIMEOUT_S
 
 Kind = TypeVar("Kind", bound=m.Message)
-
-TIMEOUT_S = 10.0
 
 
 class ScriptedWorker:

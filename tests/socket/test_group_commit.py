@@ -21,9 +21,10 @@ from protocol import messages as m
 from protocol import wire
 from protocol.task import Task, TaskSpec, TaskState, Trained
 from tests.sample_tasks import hex_id
+from tests.waiting import TIMEOUT_S
 
 TASKS = 10
-TIMEOUT_MS = 5000
+TIMEOUT_MS = int(TIMEOUT_S * 1000)
 
 
 class FailingJournal(Journal):
@@ -83,11 +84,11 @@ def test_more_tasks_end_in_one_round_than_are_kept(tmp_path: Path) -> None:
         thread = threading.Thread(target=serve)
         thread.start()
         try:
-            assert started.wait(5.0)
+            assert started.wait(TIMEOUT_S)
             answers = [wire.decode(web.recv_multipart(), m.BrokerToWeb) for _ in range(2 * TASKS)]
         finally:
             shells[0].stop()
-            thread.join(5.0)
+            thread.join(TIMEOUT_S)
     assert all(isinstance(answer, m.TaskReply) for answer in answers)
     with Journal(tmp_path / "journal.sqlite3") as journal:
         stored = [journal.task(task_id) for task_id in ids]

@@ -211,11 +211,15 @@ def test_readyz_says_what_is_missing_until_a_task_could_be_trained(tmp_path: Pat
         worker.hello(ready=False)
         wait_until(lambda: "TensorFlow" in str(programs.get("/readyz").body), "a worker without TensorFlow")
         worker.heartbeat(ready=True)
-        wait_until(lambda: programs.get("/readyz").status == 200, "a worker that is ready")
-        body = programs.get("/readyz").body
+        body = wait_until(lambda: ready(programs), "a worker that is ready")
         assert (body["ready"], body["workers"], body["freeWorkers"]) == (True, 1, 1)
         workers = programs.get("/v1/workers").body["workers"]
         assert [(w["name"], w["ready"], w["taskId"]) for w in workers] == [("w1", True, "")]
+
+
+def ready(programs: Programs) -> dict[str, Any]:
+    answer = programs.get("/readyz")
+    return answer.body if answer.status == 200 else {}
 
 
 # ---- cancelling, and many at once ----

@@ -10,10 +10,9 @@ import zmq
 
 from protocol import messages as m
 from protocol import wire
+from tests.waiting import TIMEOUT_S
 from web.broker_pulse import BrokerPulse
 from web.publications import Publications
-
-TIMEOUT_S = 10.0
 
 
 def test_a_listener_that_fails_keeps_nothing_from_the_others(caplog: pytest.LogCaptureFixture) -> None:

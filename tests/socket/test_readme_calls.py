@@ -11,6 +11,7 @@ import pytest
 
 from protocol import messages as m
 from tests.readme import README, code_blocks, curl_calls
+from tests.sample_scrape import Scrape
 from tests.socket.programs import FORM_HEADERS, Answer, Programs
 from tests.socket.scripted_worker import ScriptedWorker
 from tests.waiting import wait_until
@@ -53,7 +54,9 @@ def test_the_curl_calls_answer_with_the_fields_that_are_shown(programs: Programs
 def test_the_other_calls_exist(programs: Programs) -> None:
     task_id = str(post(programs).body["taskId"])
     listed = re.findall(r"^\| `(GET|DELETE|POST) (/\S+)` \|", README.read_text(), re.MULTILINE)
-    assert len(listed) == 7
+    assert len(listed) == 8
+    listed.remove(("GET", "/metrics"))  # The one answer that is not JSON.
+    assert Scrape(programs.ports["WEB_PORT"]).status == 200
     for method, path in sorted(listed, key=lambda call: call[0] == "DELETE"):
         answer = programs.call(method, path.replace("<taskId>", task_id))
         assert answer.body.get("code") not in ("unknown_path", "unknown_task", "method_not_allowed"), (method, path)

@@ -101,8 +101,9 @@ def ended(programs: Programs, task_id: str) -> dict[str, Any]:
 
 
 def test_without_a_broker_calls_are_refused_in_time_and_known_tasks_still_answered(tmp_path: Path) -> None:
-    with Programs(tmp_path, WEB_REQUEST_TIMEOUT_S=0.3) as programs:
+    with Programs(tmp_path, WEB_REQUEST_TIMEOUT_S=3) as programs:
         known = programs.post()
+        assert known.status == 200, known
         programs.kill("broker")
         unknown = hex_id()
         for answer in (programs.post(), programs.task(unknown), programs.call("DELETE", f"/v1/tasks/{unknown}")):
@@ -130,7 +131,7 @@ def test_a_broker_that_is_asked_to_stop_ends_cleanly(tmp_path: Path) -> None:
 
 
 def test_a_broker_that_cannot_write_ends_without_an_answer_and_its_successor_takes_the_task(tmp_path: Path) -> None:
-    with Programs(tmp_path) as programs:
+    with Programs(tmp_path, WEB_REQUEST_TIMEOUT_S=5) as programs:
         other = sqlite3.connect(programs.journal, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")  # longer than SQLite waits for the lock
         refused = programs.post(requestId="k")

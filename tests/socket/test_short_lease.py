@@ -14,8 +14,9 @@ from broker.shell import Shell, Sockets
 from broker.tally import Tally
 from protocol import messages as m
 from protocol import wire
+from tests.waiting import TIMEOUT_S
 
-TIMEOUT_MS = 5000
+TIMEOUT_MS = int(TIMEOUT_S * 1000)
 
 
 def test_a_silent_worker_with_a_short_lease_is_given_up(tmp_path: Path) -> None:
@@ -44,14 +45,14 @@ def test_a_silent_worker_with_a_short_lease_is_given_up(tmp_path: Path) -> None:
     thread = threading.Thread(target=serve)
     thread.start()
     try:
-        assert started.wait(5.0)
+        assert started.wait(TIMEOUT_S)
         worker.send_multipart(wire.encode(m.Hello("w", "s1", "host", ("classification",), ready=True)))
         assert isinstance(wire.decode(worker.recv_multipart(), m.BrokerToWorker), m.Welcome)
         workers = [_next_tick(subscriber).workers for _ in range(4)]
         assert 0 in workers[-2:], f"four ticks, and the worker is still there: {workers}"
     finally:
         shells[0].stop()
-        thread.join(5.0)
+        thread.join(TIMEOUT_S)
         context.destroy(linger=0)
 
 

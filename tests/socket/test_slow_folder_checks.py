@@ -16,11 +16,11 @@ from protocol.errors import REFUSAL_CODES
 from protocol.task import TaskState
 from tests.drawn_projects import draw_classes
 from tests.socket.front_end import FORM, OneTaskBroker, exchange, front_end, task
+from tests.waiting import TIMEOUT_S
 from web.app import CHECKER
 from web.folder_check import FolderChecks
 from web.task_cache import TaskCache
 
-TIMEOUT_S = 20.0
 HEALTH = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 Seen = TypeVar("Seen")
 
@@ -35,7 +35,7 @@ def with_checker(code: str, root: Path, use: Callable[[int], Awaitable[Seen]]) -
     """What `use` gives, called with the port of a front-end whose checker runs this code."""
 
     async def run() -> Seen:
-        checks = FolderChecks([sys.executable, "-c", code], [root])
+        checks = FolderChecks([sys.executable, "-c", code], [root], TIMEOUT_S)
         broker = OneTaskBroker(task("known", TaskState.DONE))
         async with front_end(broker, TaskCache(10), checks, WEB_DATA_ROOTS=str(root)) as port:
             return await asyncio.wait_for(use(port), TIMEOUT_S)
@@ -76,7 +76,7 @@ def test_a_caller_who_goes_away_ends_the_check(tmp_path: Path) -> None:
         writer.write(post("/", project, dryRun="1").encode())
         checker = psutil.Process(int(await asyncio.to_thread((tmp_path / "begun").read_text)))
         writer.close()
-        gone, _ = await asyncio.to_thread(psutil.wait_procs, [checker], 10)
+        gone, _ = await asyncio.to_thread(psutil.wait_procs, [checker], TIMEOUT_S)
         return bool(gone), await exchange(port, HEALTH)
 
     ended, after = with_checker(waits_for_the_test(tmp_path), tmp_path, use)

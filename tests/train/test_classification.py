@@ -250,7 +250,7 @@ def test_the_formats_asked_for_are_there_and_what_could_not_be_written_is_said(
     assert [check["format"] for check in manifest["exports"]["formats"]] == ["tflite_float16"]
     assert [missing["format"] for missing in manifest["exports"]["not_written"]] == ["onnx"]
     assert any("pip install tf2onnx onnxruntime" in warning for warning in manifest["warnings"])
-    names = {"model_float16.tflite", "labels.txt", "metrics.json", "manifest.json"}
+    names = {"model_float16.tflite", "labels.txt", "metrics.json", "manifest.json", "held_out.json", "report.html"}
     assert {path.name for path in result.model_path.parent.iterdir()} == names
 
 

@@ -21,6 +21,7 @@ from keras import layers
 
 from protocol.errors import TrainingError
 from tests.train.small_models import FLOATS, HELD_OUT, SIDE, THREADS, Trained, nothing
+from tests.waiting import TIMEOUT_S
 from trainer_worker.exporting import writers, writing
 from trainer_worker.exporting.checks import ExportCheck, Exports, HeldOut, Unwritten
 from trainer_worker.exporting.formats import FORMATS, runtime_of
@@ -316,7 +317,7 @@ def test_tflite_files_are_run_without_tensorflow(trained: Trained) -> None:
         "print(*(name for name in sys.modules if sys.modules[name] is not None))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
     )
     assert done.returncode == 0, done.stderr
     shape, modules = done.stdout.splitlines()
@@ -345,4 +346,4 @@ def test_a_scoring_process_ends_with_its_socket() -> None:
     with pytest.raises(CannotRunError, match="no file is loaded"):
         process.run(np.zeros((1, 1, 1, 3)))
     process.hang_up()
-    assert process.wait(timeout_s=10.0) == 0
+    assert process.wait(TIMEOUT_S) == 0

@@ -25,6 +25,9 @@ from trainer_worker.classification import train as classification
 from trainer_worker.exporting.scoring import ScoringProcess
 from trainer_worker.segmentation import train as segmentation
 
+#: So many digits are scored by a held-out part. Where folds are needed, no training continues from the last one.
+WITHOUT_FOLDS = 240
+
 
 class PowerCutError(Exception):
     """Stands for the end of the process."""
@@ -68,9 +71,9 @@ def at_random(path: Path) -> None:
 @pytest.mark.parametrize("damage", [huge_values, no_numbers, at_random])
 def test_a_classifier_is_trained_whatever_was_kept(tmp_path: Path, damage: Callable[[Path], None]) -> None:
     project = tmp_path / "project"
-    write_digits(project, range(120))
+    write_digits(project, range(WITHOUT_FOLDS))
     classification.train(Attempt(job_on(project, tmp_path / "work", "first"), SilentReporter(), tmp_path / "cache", 2))
-    write_digits(project, range(120, 126))
+    write_digits(project, range(WITHOUT_FOLDS, WITHOUT_FOLDS + 6))
     with pytest.raises(PowerCutError):
         classification.train(Attempt(job_on(project, tmp_path / "work"), CuttingReporter(), tmp_path / "cache", 2))
     kept = [path for path in sorted((project / ".tfmodel").rglob("*.*")) if path.is_file()]

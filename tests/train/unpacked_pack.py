@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from tests.waiting import TIMEOUT_S
+
 
 def unpack(folder: Path, target: Path) -> Path:
     with zipfile.ZipFile(folder / "app_pack.zip") as archive:
@@ -29,7 +31,7 @@ def run_predict(pack: Path, *arguments: str) -> tuple[int, str]:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=TIMEOUT_S,
         check=False,
     )
     return done.returncode, done.stdout or done.stderr

@@ -44,7 +44,7 @@ def test_becoming_ready_is_said_at_once() -> None:
 def test_a_rejected_worker_goes_on_asking_and_says_why_in_its_log() -> None:
     driver = Driver()
     out = driver.broker(m.Rejected("The name is taken."))
-    assert any("The name is taken." in note.text for note in of(agent.Note, out))
+    assert any("The name is taken." in note.values for note in of(agent.Note, out))
     assert sent(m.Hello, driver.wait(1.0))
 
 
@@ -118,7 +118,7 @@ def test_a_cancel_climbs_from_the_message_to_sigterm_to_sigkill() -> None:
     assert of(agent.Terminate, driver.wait(60.0)) == []
     out = driver.handle(agent.TrainerExited(1, "was stopped with SIGKILL"))
     assert [(r.cancelled, r.failure) for r in sent(m.Result, out)] == [(True, None)]
-    assert any("rung=SIGKILL" in note.text for note in of(agent.Note, out))
+    assert any("SIGKILL" in note.values for note in of(agent.Note, out))
 
 
 def test_a_trainer_that_stops_by_itself_is_not_killed() -> None:

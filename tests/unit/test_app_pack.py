@@ -20,6 +20,7 @@ from PIL import Image
 
 from tests.picture_reading import read_rgb
 from tests.unit.small_tflite import small_tflite
+from tests.waiting import TIMEOUT_S
 from trainer_worker.classification.kind import KIND as CLASSIFICATION
 from trainer_worker.exporting.metadata import add_metadata_buffer
 from trainer_worker.pictures.flattening import OWN_RANGES
@@ -245,7 +246,7 @@ def test_javascript_is_javascript(project: Path, tmp_path: Path, train_type: str
                 ["node", "--check", str(tmp_path / "snippet.mjs")],
                 capture_output=True,
                 text=True,
-                timeout=30,
+                timeout=TIMEOUT_S,
                 check=False,
             )
             assert done.returncode == 0, f"{name}: {done.stderr}"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import time
 import unicodedata
 
 import pytest
 
 from protocol.data_report import Severity
 from protocol.errors import TrainingError
+from tests.processor_time import least_processor_s
 from tests.project_trees import codes, counts, pictures, split, tree_of
 from trainer_worker.layouts.class_folders import recognise_classes
 from trainer_worker.layouts.layout import Part
@@ -274,12 +274,9 @@ def test_what_lies_among_pictures_and_is_none_is_named() -> None:
 @pytest.mark.parametrize(("classes", "each"), [(10, 5000), (2000, 25)])
 def test_fifty_thousand_names_take_half_a_second(classes: int, each: int) -> None:
     tree = tree_of(*(pictures(f"images/{kind:04}", each) for kind in range(classes)))
-    took_s = []
-    for _ in range(3):  # on a busy machine one try may be interrupted so often that it takes twice as long
-        began_s = time.process_time()
-        layout = recognise_classes(tree)
-        took_s.append(time.process_time() - began_s)
-    assert min(took_s) < 0.5
+    most_s = 0.5
+    assert least_processor_s(lambda: recognise_classes(tree), most_s) <= most_s
+    layout = recognise_classes(tree)
     assert len(layout.pictures) == 50_000
     assert layout.pictures[0].part is Part.ANY
 

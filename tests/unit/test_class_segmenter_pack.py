@@ -15,6 +15,7 @@ from PIL import Image
 
 from tests.unit.small_tflite import small_tflite
 from tests.unit.test_app_pack import DAY, SIDE, manifest, metrics, project, unpacked
+from tests.waiting import TIMEOUT_S
 from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.publishing.app_pack import FinishedModel, add_app_pack
 from trainer_worker.segmentation.kind import KIND
@@ -86,6 +87,10 @@ def test_snippets_know_the_number_of_classes(files: dict[str, bytes]) -> None:
 def test_the_javascript_of_classes_is_javascript(files: dict[str, bytes], tmp_path: Path) -> None:
     (tmp_path / "snippet.mjs").write_bytes(files["web/segmenter.mjs"])
     done = subprocess.run(
-        ["node", "--check", str(tmp_path / "snippet.mjs")], capture_output=True, text=True, timeout=30, check=False
+        ["node", "--check", str(tmp_path / "snippet.mjs")],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -5,14 +5,13 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+from tests.waiting import TIMEOUT_S
 from trainer_worker.pictures.decoding_budget import (
     LEAST_BYTES,
     MOST_BYTES_OF_A_PICTURE,
     DecodingBudget,
     bytes_for,
 )
-
-PATIENCE_S = 10.0
 
 
 def test_no_more_is_given_than_there_is() -> None:
@@ -28,7 +27,7 @@ def test_no_more_is_given_than_there_is() -> None:
                 held[0] -= wanted
 
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(decode, [100, 30, 60, 10, 100, 45, 1] * 100, timeout=PATIENCE_S))
+        list(pool.map(decode, [100, 30, 60, 10, 100, 45, 1] * 100, timeout=TIMEOUT_S))
     assert 0 < most[0] <= 100
 
 
@@ -41,7 +40,7 @@ def test_a_large_picture_is_not_overtaken_by_small_ones() -> None:
     def first() -> None:
         with budget.reserved(50):
             first_is_in.set()
-            let_go.wait(PATIENCE_S)
+            let_go.wait(TIMEOUT_S)
 
     def large() -> None:
         large_waits.set()
@@ -54,9 +53,9 @@ def test_a_large_picture_is_not_overtaken_by_small_ones() -> None:
 
     with ThreadPoolExecutor(3) as pool:
         one = pool.submit(first)
-        assert first_is_in.wait(PATIENCE_S)
+        assert first_is_in.wait(TIMEOUT_S)
         two = pool.submit(large)
-        assert large_waits.wait(PATIENCE_S)
+        assert large_waits.wait(TIMEOUT_S)
         while budget.waiting < 1:  # the large one stands in the queue
             assert not two.done()
         three = pool.submit(small)
@@ -64,7 +63,7 @@ def test_a_large_picture_is_not_overtaken_by_small_ones() -> None:
             assert not three.done(), "a small picture has overtaken the large one"
         let_go.set()
         for future in (one, two, three):
-            future.result(PATIENCE_S)
+            future.result(TIMEOUT_S)
     assert order == ["large", "small"]
 
 

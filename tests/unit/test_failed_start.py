@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import socket
+import sys
 from pathlib import Path
 
 import pytest
 
-from service import commands
-from service.supervisor_client import SupervisorError
+from service import commands, supervisor_client
+from service.supervisor_client import SupervisorClient, SupervisorError
 
 PORTS = {
     "TFMODEL_BROKER_WEB_PORT": "24001",
@@ -90,3 +91,13 @@ def test_a_start_that_fails_half_way_stops_what_it_had_started(
     monkeypatch.setattr(commands, "_wait_until_ready", die)
     assert commands.start({}) == 1
     assert supervised.calls == ["spawn", "shutdown"]
+
+
+def test_a_supervisord_that_hangs_before_it_is_up_is_told_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = [sys.executable, "-c", "import signal; signal.pause()"]
+    monkeypatch.setattr(supervisor_client, "supervisord_command", lambda config: waits)
+    monkeypatch.setattr(supervisor_client, "SPAWN_TIMEOUT_S", 0.1)
+    with pytest.raises(SupervisorError, match=r"did not start within 0\.1 s"):
+        SupervisorClient(tmp_path).spawn(tmp_path / "supervisord.conf", {})

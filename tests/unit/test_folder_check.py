@@ -11,13 +11,14 @@ import psutil
 import pytest
 
 from tests.sample_tasks import make_spec
+from tests.waiting import TIMEOUT_S
 from web.folder_check import MOST_AT_ONCE, MOST_WAITING, FolderChecks
 from web.refusal import Refusal
 
 SPEC = make_spec("t1")
 
 
-def checks(code: str, timeout_s: float = 20.0) -> FolderChecks:
+def checks(code: str, timeout_s: float = TIMEOUT_S) -> FolderChecks:
     """A checker that runs this code."""
     return FolderChecks([sys.executable, "-c", code], [Path("/projects")], timeout_s)
 
@@ -53,7 +54,7 @@ def test_a_checker_that_hangs_is_killed_with_its_children() -> None:
     with pytest.raises(Refusal, match=r"took more than 0\.5 s"):
         asyncio.run(checks(code, timeout_s=0.5).report(SPEC))
 
-    assert psutil.wait_procs([child for child in children() if child not in before], timeout=10)[1] == []
+    assert psutil.wait_procs([child for child in children() if child not in before], timeout=TIMEOUT_S)[1] == []
 
 
 def test_a_caller_that_goes_away_leaves_no_checker_behind(tmp_path: Path) -> None:
@@ -69,7 +70,7 @@ def test_a_caller_that_goes_away_leaves_no_checker_behind(tmp_path: Path) -> Non
 
     before = set(children())
     asyncio.run(go_away())
-    assert psutil.wait_procs([child for child in children() if child not in before], timeout=10)[1] == []
+    assert psutil.wait_procs([child for child in children() if child not in before], timeout=TIMEOUT_S)[1] == []
 
 
 def test_few_checkers_run_at_once_and_a_long_line_is_refused(tmp_path: Path) -> None:

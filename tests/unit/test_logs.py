@@ -12,6 +12,7 @@ import pytest
 from conf.logs import INDENT, MOST_CHARACTERS, MOST_TRACE_LINES, LineFormatter
 from conf.settings import ROOT
 from protocol.text import printable
+from tests.waiting import TIMEOUT_S
 
 FORGED = "2026-11-29T10:00:00.000 INFO broker action=task.done task=t1"
 RECORD = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3} [A-Z]+ worker\.w1 action=")
@@ -118,7 +119,7 @@ def test_a_stack_trace_is_bounded_and_keeps_both_of_its_ends() -> None:
 def test_what_python_itself_says_takes_the_same_way(code: str) -> None:
     program = f"from conf.logs import set_up_logging\nset_up_logging('worker.w1')\nFORGED = 'x\\n{FORGED}'\n{code}\n"
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
     )
     lines = done.stderr.splitlines()
     assert RECORD.match(lines[0]), done.stderr

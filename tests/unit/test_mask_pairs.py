@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 import unicodedata
 from dataclasses import replace
 
 import pytest
 
 from protocol.errors import TrainingError
+from tests.processor_time import least_processor_s
 from tests.project_trees import tree_of
 from trainer_worker.layouts.layout import MaskFile, MaskLayout, ObjectMasks, Part
 from trainer_worker.layouts.masks import recognise_masks
@@ -335,11 +335,9 @@ def test_a_file_and_a_link_to_it_are_one() -> None:
 def test_50_000_names_take_half_a_second() -> None:
     names = [f"images/p{n}.jpg" for n in range(25_000)] + [f"masks/p{n}_mask.png" for n in range(25_000)]
     tree = tree_of(names)
-    began = time.process_time()
-    layout = recognise_masks(tree)
-    took_s = time.process_time() - began
-    assert len(layout.pictures) == 25_000
-    assert took_s < 2.5  # half a second on a quiet machine
+    assert len(recognise_masks(tree).pictures) == 25_000
+    most_s = 2.5  # half a second on a quiet machine
+    assert least_processor_s(lambda: recognise_masks(tree), most_s) <= most_s
 
 
 def test_names_without_end_cost_little() -> None:
@@ -348,9 +346,8 @@ def test_names_without_end_cost_little() -> None:
     names += [f"images/{'mask_' * 40}{n}.jpg" for n in range(500)] + [
         f"masks/{'mask_' * 45}{n}.png" for n in range(500)
     ]
-    began = time.process_time()
-    recognise_masks(tree_of(names))
-    assert time.process_time() - began < 3.0
+    most_s = 3.0
+    assert least_processor_s(lambda: recognise_masks(tree_of(names)), most_s) <= most_s
 
 
 def test_few_masks_beside_annotations_of_more_pictures_stop() -> None:

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from service.orphans import end_orphans, find_orphans
+from tests.waiting import TIMEOUT_S
 
 #: A program with a child of its own, both waiting for their input to end.
 PROGRAM = """
@@ -47,7 +48,7 @@ def test_only_the_programs_of_that_supervisord_are_found_and_ended(start: object
     ours, theirs = start(tmp_path / "ours.sock"), start(tmp_path / "theirs.sock")
     orphans = find_orphans(tmp_path / "ours.sock")
     assert [process.pid for process in orphans] == [ours.pid]
-    end_orphans(orphans, timeout_s=10.0)
+    end_orphans(orphans, timeout_s=TIMEOUT_S)
     assert not psutil.pid_exists(ours.pid)
     assert theirs.poll() is None
     assert [process.pid for process in find_orphans(tmp_path / "theirs.sock")] == [theirs.pid]

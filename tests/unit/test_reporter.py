@@ -15,7 +15,7 @@ from trainer_worker.attempt.job import Cancelled, PlannedStage
 from trainer_worker.training.reporter import ENDS_AT_BUDGET, LEAST_MARGIN, PLAN_PERCENT, REPORT_INTERVAL_S, PipeReporter
 
 PLAN = [PlannedStage("features", 10.0), PlannedStage("head", 20.0), PlannedStage("export", 10.0)]
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 
 
 def newest(reporter: PipeReporter) -> Report:
@@ -36,7 +36,8 @@ def test_a_phase_has_its_share_of_the_percent_scale() -> None:
     assert (report.phase, report.phase_expected_s) == ("head", 10.0)
 
 
-def test_a_time_budget_bounds_what_is_left() -> None:
+def test_a_time_budget_bounds_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trainer_worker.training.reporter.time.monotonic", lambda: 1000.0)  # no time passes
     free, bound = PipeReporter(lambda report: None, (0.5, 9.0)), PipeReporter(lambda report: None, (0.5, 9.0), 30.0)
     for reporter in (free, bound):
         reporter.plan(PLAN)
@@ -45,14 +46,14 @@ def test_a_time_budget_bounds_what_is_left() -> None:
     assert newest(bound).remaining_low_s == pytest.approx(0.5 * 40.0 * (1 - LEAST_MARGIN) - REPORT_INTERVAL_S)
     report = newest(bound)
     earliest_s, likeliest_s, latest_s = (at * 30.0 for at in ENDS_AT_BUDGET)
-    assert report.remaining_s == pytest.approx(likeliest_s, abs=1.0)
-    assert report.remaining_high_s == pytest.approx(latest_s, abs=1.0)
+    assert report.remaining_s == pytest.approx(likeliest_s)
+    assert report.remaining_high_s == pytest.approx(latest_s)
     assert report.remaining_low_s < earliest_s  # that of the plan
 
     slow = PipeReporter(lambda report: None, (2.0, 9.0), 30.0)  # the budget ends it in any case
     slow.plan(PLAN)
     slow.enter("features")
-    assert newest(slow).remaining_low_s == pytest.approx(earliest_s, abs=1.0)
+    assert newest(slow).remaining_low_s == pytest.approx(earliest_s)
 
 
 def test_metrics_are_kept_from_step_to_step_and_an_epochs_replace_them() -> None:
@@ -111,7 +112,7 @@ def test_a_send_that_blocks_for_ever_does_not_stop_the_training() -> None:
         began_s = time.monotonic()
         for number in range(1000):
             reporter.step(number / 1000)
-        assert time.monotonic() - began_s < 1.0
+        assert time.monotonic() - began_s < DEADLINE_S / 2
         release.set()
 
 
@@ -170,4 +171,5 @@ def test_leaving_ends_the_thread() -> None:
     with PipeReporter(lambda report: None) as reporter:
         thread = reporter._thread
         assert thread.is_alive()
+    thread.join(DEADLINE_S)
     assert not thread.is_alive()

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from conf.settings import DEFAULT_FILE, EXIT_BAD_SETTINGS, ROOT, Settings, SettingsError, load
+from tests.waiting import TIMEOUT_S
 
 SECTIONS = {field.name: field.type for field in msgspec.structs.fields(Settings)}
 
@@ -76,7 +77,7 @@ def test_relative_paths_start_beside_the_code() -> None:
 def test_an_unknown_section_key_or_variable_is_named_with_what_there_is(tmp_path: Path) -> None:
     error = error_of({}, write(tmp_path, "[wbe]\nport = 1\n"))
     assert "[wbe]" in error
-    assert "broker, service, web, worker" in error
+    assert "broker, log, service, web, worker" in error
     error = error_of({}, write(tmp_path, "[web]\nprot = 1\n"))
     assert "'prot'" in error
     assert "port" in error
@@ -87,6 +88,7 @@ def test_an_unknown_section_key_or_variable_is_named_with_what_there_is(tmp_path
 @pytest.mark.parametrize(
     ("section", "line"),
     [
+        ("log", 'format = "xml"'),
         ("web", "port = 0"),
         ("web", "port = 65536"),
         ("web", "port = true"),
@@ -159,7 +161,7 @@ def test_every_program_stops_with_code_78_and_names_the_key(program: list[str]) 
         env={**os.environ, "TFMODEL_WEB_PORT": "many"},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=TIMEOUT_S,
         check=False,
     )
     assert done.returncode == EXIT_BAD_SETTINGS == 78

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from protocol.messages import Halt
-from tests.waiting import wait_until
+from tests.waiting import TIMEOUT_S, wait_until
 from trainer_worker.agent.spawned_trainer import ProcessGone, SpawnedTrainer, describe_end
 from trainer_worker.training.settings import TrainerSettings
 
@@ -81,8 +81,9 @@ def test_terminate_reaches_the_childs_own_children(
     grandchildren: list[psutil.Process] = wait_until(lambda: children_of(trainer), "a grandchild")
     trainer.sample_memory()
     trainer.terminate(force)
+    wait_until(lambda: is_gone(trainer), "the end of the pipe")
     assert trainer.end().startswith(words)
-    assert psutil.wait_procs(grandchildren, timeout=5)[1] == []
+    assert psutil.wait_procs(grandchildren, TIMEOUT_S)[1] == []
 
 
 def test_a_child_that_ignores_everything_is_killed_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,4 +91,4 @@ def test_a_child_that_ignores_everything_is_killed_at_the_end(tmp_path: Path, mo
     grandchildren: list[psutil.Process] = wait_until(lambda: children_of(trainer), "a grandchild")
     trainer.terminate(force=False)
     assert trainer.end().startswith("was stopped with SIGKILL")
-    assert psutil.wait_procs(grandchildren, timeout=5)[1] == []
+    assert psutil.wait_procs(grandchildren, TIMEOUT_S)[1] == []

@@ -18,7 +18,7 @@ def notes_of_a_minute(core: AgentCore, answer: m.BrokerToWorker | None, begin_s:
         out = core.handle(TimePassed(), now_s)
         if answer is not None and any(isinstance(i, Send) and isinstance(i.message, m.Hello) for i in out):
             out = [*out, *core.handle(BrokerSaid(answer), now_s)]
-        notes += [i.text for i in out if isinstance(i, Note)]
+        notes += [i.template % i.values for i in out if isinstance(i, Note)]
         now_s = max(core.next_deadline(), now_s + 0.01)
     return notes
 

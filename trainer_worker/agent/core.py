@@ -147,7 +147,7 @@ class AgentCore:
             case m.Rejected():
                 # Hello is repeated twice a second, but the reason is logged only once.
                 if message.error != self._rejected:
-                    self._out.append(Note(f"action=worker.rejected reason={message.error!r}"))
+                    self._out.append(Note("action=worker.rejected reason=%r", (message.error,)))
                 self._rejected = message.error
                 if self.work is not None:  # A worker that may not register holds no lease.
                     self._order_stop(m.Stop(self.work.holding.task_id, self.work.holding.attempt, unknown=True))
@@ -170,7 +170,7 @@ class AgentCore:
         self.work = Work(start, clock, self._now_s)
         self._next_progress_s = self._now_s
         self._next_heartbeat_s = self._now_s
-        self._out.append(Note(f"action=task.taken task={key[0]} attempt={key[1]}"))
+        self._out.append(Note("action=task.taken task=%s attempt=%d", key))
         if self._leave_by_s is not None:
             self._end_work(m.Result(*key, handed_back=True))
 
@@ -200,7 +200,7 @@ class AgentCore:
         match message:
             case m.Ready():
                 process.state = ProcessState.READY
-                self._out.append(Note(f"action=trainer.ready number={number}"))
+                self._out.append(Note("action=trainer.ready number=%d", (number,)))
             case m.Report():
                 if self.work is not None and self.work.number == number:
                     self.work.clock.update(message, self._now_s)
@@ -223,7 +223,7 @@ class AgentCore:
         if process.state is ProcessState.STARTING:
             self._next_spawn_s = self._now_s + RESPAWN_DELAY_S
         if process.state is not ProcessState.RETIRING:
-            self._out.append(Note(f"action=trainer.exited number={number} how={how!r}"))
+            self._out.append(Note("action=trainer.exited number=%d how=%r", (number, how)))
         work = self.work
         if work is None or work.number != number:
             return
@@ -252,8 +252,7 @@ class AgentCore:
         self.work = None
         self._last_published = None
         self._next_heartbeat_s = self._now_s
-        rung = f" rung={work.rung}" if work.rung else ""
-        self._out.append(Note(f"action=task.{_outcome(result)} task={key[0]} attempt={key[1]}{rung}"))
+        self._out.append(Note("action=task.%s task=%s attempt=%d rung=%s", (_outcome(result), *key, work.rung)))
 
     def _retire(self, process: TrainerProcess) -> None:
         process.state = ProcessState.RETIRING
@@ -268,7 +267,7 @@ class AgentCore:
         for process in list(self.processes.values()):
             hangs = self._now_s - process.spawned_at_s >= START_LIMIT_S
             if process.state is ProcessState.STARTING and hangs:
-                self._out.append(Note(f"action=trainer.start_hangs number={process.number}"))
+                self._out.append(Note("action=trainer.start_hangs number=%d", (process.number,)))
                 self._retire(process)
         if self._leave_by_s is not None or self._now_s < self._next_spawn_s:
             return
@@ -351,7 +350,7 @@ class AgentCore:
                 self._hellos += 1
                 if self._hellos == HELLOS_UNTIL_NOTE:
                     why = "The broker has not answered yet. Check its address and, over TCP, the key."
-                    self._out.append(Note(f"action=worker.waiting reason={why!r}"))
+                    self._out.append(Note("action=worker.waiting reason=%r", (why,)))
                 self._out.append(Send(m.Hello(s.worker, s.start_id, s.host, s.train_types, self.ready, holds)))
         if self._leave_by_s is not None and (not self.outbox or self._now_s >= self._leave_by_s):
             self._out += [Send(m.Goodbye()), Leave()]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from protocol import messages as m
@@ -80,9 +82,10 @@ class Leave(msgspec.Struct, frozen=True):
 
 
 class Note(msgspec.Struct, frozen=True):
-    """A line for the log."""
+    """A line for the log. template: as in a call of a logger. values: what its conversions stand for."""
 
-    text: str
+    template: str
+    values: tuple[Any, ...] = ()
 
 
 Instruction = Send | Publish | ConnectProgress | Spawn | Tell | Terminate | Discard | Leave | Note

@@ -155,7 +155,7 @@ class Agent:
             case Leave():
                 self._leaving = True
             case Note():
-                log.info(instruction.text)
+                log.info(instruction.template, *instruction.values)
 
     def _send(self, socket: zmq.Socket[bytes], message: m.Message) -> None:
         # The broker is away. Everything that matters is sent again with a later heartbeat.

@@ -297,8 +297,9 @@ def main() -> None:
     fd, parent_pid, settings = sys.argv[1:]
     if sys.platform == "linux":
         die_with_parent(int(parent_pid))
-    set_up_logging("trainer")
-    Child(Connection(int(fd)), TrainerSettings.unpacked(settings)).serve()
+    trainer_settings = TrainerSettings.unpacked(settings)
+    set_up_logging("trainer", trainer_settings.log_format)
+    Child(Connection(int(fd)), trainer_settings).serve()
 
 
 if __name__ == "__main__":

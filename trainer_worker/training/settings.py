@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from conf.logs import LogFormat
 from trainer_worker.pictures.decoding_budget import DEFAULT_BYTES
 
 
@@ -23,6 +24,7 @@ class TrainerSettings(msgspec.Struct, frozen=True, kw_only=True):
     keep_models: int = 0
     allowed_roots: tuple[Path, ...] = ()
     decoding_bytes: int = DEFAULT_BYTES
+    log_format: LogFormat = "text"
 
     def packed(self) -> str:
         return msgspec.json.encode(self, enc_hook=str).decode()
