@@ -76,7 +76,7 @@ def _check_gains(page: ReportReader, told: dict[str, Any], counts: dict[str, int
 
 
 def _more(gain: float) -> str:
-    return f"about {100 * gain:.0f} of 100" if gain >= 0.01 else "fewer than 1 of 100"
+    return f"about {100 * gain:.0f}" if gain >= 0.01 else "fewer than 1"
 
 
 def _check_suspects(page: ReportReader, told: list[dict[str, Any]], pictures: int) -> None:

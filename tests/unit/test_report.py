@@ -269,7 +269,7 @@ def test_what_was_said_among_the_steps_is_not_said_again(tmp_path: Path) -> None
     html = render_report(dataclasses.replace(made, data_report=report_of_both), CLASSIFIER)
 
     assert html.count("The score still rises.") == html.count("3 pictures are nearly the same.") == 1
-    assert ReportReader(html).table("learning", "Which photos help most: with 20 more") == [["daisy", "about 2 of 100"]]
+    assert ReportReader(html).table("learning", "Which photos help most: with 20 more") == [["daisy", "about 2"]]
 
 
 def test_a_training_that_was_cut_short_is_a_step(tmp_path: Path) -> None:

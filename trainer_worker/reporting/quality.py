@@ -41,13 +41,13 @@ def _advice(found: dict[str, Any]) -> Table:
     return Table(
         f"Which photos help most: with {more} more photos of a class, so many more of 100 new ones of it would be "
         "recognised.",
-        (Column("class", "name"), Column("recognised more", "text")),
+        (Column("class", "name"), Column("more of 100", "text")),
         tuple((entry["label"], _gain(entry["gain"])) for entry in found["advice"]),
     )
 
 
 def _gain(gain: float) -> str:
-    return f"about {100 * gain:.0f} of 100" if gain >= 0.01 else "fewer than 1 of 100"
+    return f"about {100 * gain:.0f}" if gain >= 0.01 else "fewer than 1"
 
 
 def _curve(points: list[dict[str, Any]]) -> Chart:
