@@ -59,6 +59,8 @@ def shared_metrics(labels: list[str]) -> dict[str, Any]:
         "skipped": [],
         "warnings": [f"The class {labels[0]} is never predicted."],
         "exports": {
+            "score_name": "held_out_accuracy",
+            "pictures": 12,
             "formats": [
                 {
                     "format": "tflite",
@@ -165,6 +167,7 @@ def classifier(folder: Path, labels: list[str]) -> Material:
             ],
             "advice": [{"label": labels[0], "gain": 0.02, "sentence": f"20 more photos of {labels[0]} help most."}],
             "saturated": labels[1:2],
+            "photos_advised": 20,
             "sentence": "The score still rises.",
         },
         "suspect_labels": [

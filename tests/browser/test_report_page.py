@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -155,6 +156,27 @@ def test_links_lead_to_their_section(opened: Open) -> None:
     page.get_by_role("link", name="Labels that look wrong").first.click()
 
     expect(page.locator("#labels h2")).to_be_in_viewport()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_model_that_is_not_in_use_says_so_on_the_first_screen(
+    chromium: Browser, tmp_path: Path, scheme: Scheme
+) -> None:
+    made = classifier(tmp_path, PLAIN)
+    held_back = {**made.metrics["comparison"], "promoted": False, "sentence": "This model is worse."}
+    made = dataclasses.replace(made, metrics={**made.metrics, "comparison": held_back})
+    (tmp_path / "report.html").write_text(render_report(made, PARTS), "utf-8")
+    with chromium.new_context(viewport={"width": PHONE, "height": 700}, color_scheme=scheme) as context:
+        page = context.new_page()
+        page.goto((tmp_path / "report.html").as_uri())
+        notice = page.get_by_text("This model is not in use.")
+
+        expect(notice).to_be_in_viewport(ratio=1)
+        assert notice.bounding_box()["y"] < page.locator("h1").bounding_box()["y"]  # type: ignore[index]
+        page.evaluate((VENDOR / "axe.min.js").read_text("utf-8"))
+        assert [each["id"] for each in page.evaluate("axe.run()")["violations"]] == []
+        page.get_by_role("link", name="See the comparison").click()
+        expect(page.locator("#comparison h2")).to_be_in_viewport()
 
 
 def test_it_prints_on_paper_in_light_colours(opened: Open) -> None:

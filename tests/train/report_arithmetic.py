@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.report_reading import ReportReader
+from tests.train.written_figures import outwards, percent
 
 Z = 1.959964  # the 97.5 % point of the normal distribution
 
@@ -36,8 +37,8 @@ def _check_headline(page: ReportReader, answers: list[dict[str, Any]]) -> None:
     assert ("Recognised", f"{right} of {of} photos") in head.pairs
     scale = next(attributes["aria-label"] for _, attributes in page.elements if attributes.get("class") == "scale")
     assert scale == (
-        f"A scale from 0 to 1: {_percent(right / of)} measured; {_likely(right, of)} likely; "
-        f"{_percent(most / of)} by always naming the largest class"
+        f"A scale from 0 to 1: {percent(right / of)} measured; {_likely(right, of)} likely; "
+        f"{percent(most / of)} by always naming the largest class"
     )
 
 
@@ -57,9 +58,9 @@ def _check_classes(page: ReportReader, answers: list[dict[str, Any]]) -> None:
         of_class = sum(entry["truth"] == label for entry in answers)
         named = sum(entry["predicted"] == label for entry in answers)
         assert row.removeprefix(label).startswith((f" {of_class} photos", " 1 photo"))
-        assert found == f"{_percent(right / of_class)} ({_likely(right, of_class)})"
+        assert found == f"{percent(right / of_class)} ({_likely(right, of_class)})"
         if named:
-            assert right_when_named == f"{_percent(right / named)} ({_likely(right, named)})"
+            assert right_when_named == f"{percent(right / named)} ({_likely(right, named)})"
         else:
             assert right_when_named == "never named"
 
@@ -76,11 +77,12 @@ def _check_mistakes(page: ReportReader, answers: list[dict[str, Any]]) -> None:
     assert [picture["alt"] for picture in pictures] == [entry["file"] for entry in wrong[: len(tiles)]]
     for tile, entry in zip(tiles, wrong, strict=False):
         assert (tile["is"], tile["taken for"]) == (entry["truth"], entry["predicted"])
-        assert tile["sure"] == _percent(entry["probability"])
+        assert tile["sure"] == percent(entry["probability"])
 
 
 def _check_files(page: ReportReader, folder: Path) -> None:
-    for name, size, *_ in page.table("files", "Exported"):
+    for row, *_ in page.table("files", "Exported"):
+        name, size = row.split(" ", 1)
         path = folder / name
         files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
         number, unit = size.split()
@@ -91,16 +93,9 @@ def _bytes(files: list[Path]) -> int:
     return sum(file.stat().st_size for file in files)
 
 
-def _percent(share: float) -> str:
-    rounded = f"{100 * share:.0f}"
-    if rounded == "100" and share < 1:
-        return "> 99 %"
-    return "< 1 %" if rounded == "0" and share > 0 else f"{rounded} %"
-
-
 def _likely(right: int, of: int) -> str:
     """Wilson (1927): the shares p from which `right` of `of` lies Z standard deviations away."""
     share = right / of
     middle = (share + Z**2 / (2 * of)) / (1 + Z**2 / of)
     half = Z / (1 + Z**2 / of) * math.sqrt(share * (1 - share) / of + Z**2 / (4 * of**2))
-    return f"{math.floor(100 * (middle - half) + 1e-6)} to {math.ceil(100 * (middle + half) - 1e-6)} %"
+    return outwards(middle - half, middle + half)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from protocol.data_report import Severity
+from tests.train.advice_arithmetic import Features, check_advice
 from tests.train.test_classification import RecordingReporter, read, run, write_digits
 from trainer_worker.attempt.job import Cancelled, TrainingResult
+from trainer_worker.classification import train as classification
 from trainer_worker.classification.advice import Advice, advise
 from trainer_worker.classification.dataset import Dataset
 from trainer_worker.classification.folders import scan_class_folders
@@ -37,8 +40,33 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, set[str]]:
 
 
 @pytest.fixture(scope="module")
-def trained(planted: tuple[Path, set[str]], tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
-    return run(planted[0], tmp_path_factory.mktemp("cache"), RecordingReporter(), epochs=1)
+def training(
+    planted: tuple[Path, set[str]], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[TrainingResult, Features]:
+    """The training, and the features that its advice comes from."""
+    noted = []
+
+    def noting(data: Dataset, *others: Any) -> Advice:
+        names = [data.folders.name_of(row) for row in range(len(data.folders.files))]
+        noted.append(Features(names, data.folders.classes, data.pooled))
+        return advise(data, *others)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(classification, "advise", noting)
+        result = run(planted[0], tmp_path_factory.mktemp("cache"), RecordingReporter(), epochs=1)
+    return result, noted[0]
+
+
+@pytest.fixture
+def trained(training: tuple[TrainingResult, Features]) -> TrainingResult:
+    return training[0]
+
+
+def test_curve_and_doubted_labels_of_the_report_are_computed_anew(
+    training: tuple[TrainingResult, Features], planted: tuple[Path, set[str]]
+) -> None:
+    counts = {folder.name: len(list(folder.iterdir())) for folder in sorted((planted[0] / "images").iterdir())}
+    check_advice(training[0].model_path.parent, counts, training[1])
 
 
 def test_a_training_names_the_labels_that_were_planted(trained: TrainingResult, planted: tuple[Path, set[str]]) -> None:

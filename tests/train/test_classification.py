@@ -21,6 +21,7 @@ from protocol.options import ClassificationOptions
 from tests.picture_reading import read_rgb
 from tests.project_folders import open_project
 from tests.sample_tasks import hex_id
+from tests.train.confidence_arithmetic import check_confidence, noted_answers
 from tests.train.report_arithmetic import check_report
 from tests.train.unpacked_pack import complaints, damage_sample, run_predict, swap_labels, unpack
 from trainer_worker.attempt.attempt import Attempt
@@ -300,7 +301,8 @@ def test_two_classes_of_two_images_are_enough(tmp_path: Path, cache_dir: Path) -
 
 def test_few_pictures_are_scored_by_cross_validation(tmp_path: Path, cache_dir: Path) -> None:
     reporter = RecordingReporter()
-    result = run(write_digits(tmp_path, per_class=15, classes=(0, 1, 2)), cache_dir, reporter)
+    with noted_answers() as answers:
+        result = run(write_digits(tmp_path, per_class=15, classes=(0, 1, 2)), cache_dir, reporter)
 
     metrics, entries = read(result, "metrics.json"), []
     for entry in (*metrics["held_out"], *metrics["cross_validated"]):
@@ -315,6 +317,7 @@ def test_few_pictures_are_scored_by_cross_validation(tmp_path: Path, cache_dir: 
     assert [entry["support"] for entry in metrics["per_class"]] == [15, 15, 15]
     assert result.metrics["accuracy"] == score["value"] == read(result, "manifest.json")["score"]["value"]
     check_report(result.model_path.parent, {f"digit{label}": 15 for label in range(3)})
+    check_confidence(result.model_path.parent, answers[-1])
     assert reporter.phases == ["features", "advice", "train", "cross_validate", "export", "check", "report", "publish"]
     fractions = [fraction for phase, fraction in reporter.steps if phase == "cross_validate"]
     assert fractions == sorted(fractions)

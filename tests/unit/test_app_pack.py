@@ -357,13 +357,13 @@ def test_samples_of_few_held_out_pictures(held_out: list[dict[str, Any]], files:
 def test_the_card_says_how_far_the_score_can_be_trusted(project: Path) -> None:
     card = unpacked(pack(project)[0])["MODEL_CARD.md"].decode()
 
-    assert "Right on 3 of 5 pictures: 60.0%" in card
+    assert "Right on 3 of 5 pictures: 60 %" in card
     assert "expect **23 to 88 %** to be right" in card
     assert "5 pictures are not enough" in card
     assert "tulip taken for daisy: 1 of 2" in card
     assert "daisy taken for daisy" not in card
-    assert "| rose \\| &lt;b&gt; | 5 | 1 | 50% (10 to 90 %) | 50% (10 to 90 %) |" in card
-    assert "| tulip | 5 | 2 | 50% (10 to 90 %) | never named |" in card
+    assert "| rose \\| &lt;b&gt; | 5 | 1 | 50 % (10 to 90 %) | 50 % (10 to 90 %) |" in card
+    assert "| tulip | 5 | 2 | 50 % (10 to 90 %) | never named |" in card
     assert "skipped: 1;" in card
     assert "- The same picture stands in different classes" in card
     assert "made | 2026-11-24" in card
@@ -375,8 +375,8 @@ def test_the_card_says_how_sure_the_model_is(project: Path) -> None:
     card = unpacked(pack(project)[0])["MODEL_CARD.md"].decode()
 
     assert "were 4.6 points apart on average, and 12.3 without the calibration" in card
-    assert 'Below a probability of **33.4%** an app should say "unknown". 96% of the right answers lie above.' in card
-    assert "Of pictures of a class that it doesn't know, about 25% would lie below." in card
+    assert 'Below a probability of **33.4 %** an app should say "unknown". 96 % of the right answers lie above.' in card
+    assert "Of pictures of a class that it doesn't know, about 25 % would lie below." in card
     said = metrics()
     said["unknown"] = {"threshold": 0.0, "kept": None, "spotted": None}
     text = "\n".join(CLASSIFICATION.presentation(3).card.scores(said))

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import msgspec
 import numpy as np
 import pytest
 
-from protocol.data_report import DataReport
+from protocol.data_report import DataReport, Severity, finding
 from tests.report_material import HOSTILE, PLAIN, classifier, data_report, material, segmenter
 from tests.report_reading import ReportReader
 from trainer_worker.classification.report import PARTS as CLASSIFIER
@@ -210,7 +211,7 @@ def test_findings_come_with_their_cure_and_their_section(tmp_path: Path) -> None
     assert texts.index("daisy is small.") < texts.index("Add photos of it.")
     assert "The class daisy is never predicted." in texts
     assert "Folders of the system are ignored." in page.sections["pictures"].texts
-    assert texts[0] == "9 of 10 new photos of this kind will be recognised: 87 to 94 %."
+    assert texts[0] == "Only 12 photos scored the model, so the range of its score is wide."
     assert texts[1].startswith("Add photos and train again")
 
 
@@ -220,6 +221,90 @@ def test_a_warning_that_is_a_finding_is_said_once(tmp_path: Path) -> None:
     html = render_report(with_metrics(made, warnings=[warning]), CLASSIFIER)
 
     assert warning not in html
+
+
+def test_a_model_that_is_not_in_use_says_so_before_all_else(tmp_path: Path) -> None:
+    made = classifier(tmp_path, PLAIN)
+    worse = "This model is worse than the one before."
+    compared = {**made.metrics["comparison"], "promoted": False, "sentence": worse}
+    html = render_report(with_metrics(made, comparison=compared, warnings=[worse]), CLASSIFIER)
+    page = ReportReader(html)
+
+    assert page.sections[""].texts[1:3] == [
+        "This model is not in use.",
+        f"It did worse than the model before on the same 12 photos, so models/latest still names that one, of task "
+        f"{'cd' * 16}. See the comparison",
+    ]
+    assert page.sections["next"].texts[0] == "The model before did better and stays in use."
+    assert html.count(worse) == 1
+    assert ("models/latest", "stays with the model before") in page.sections["comparison"].pairs
+    in_use = ReportReader(render_report(made, CLASSIFIER))
+    assert "This model is not in use." not in in_use.sections[""].texts
+
+
+@pytest.mark.parametrize(
+    ("make", "parts", "name", "title"),
+    [
+        (classifier, CLASSIFIER, "held_out_accuracy", "held-out photos recognised"),
+        (segmenter, CLASSES, "dice", "mean overlap"),
+        (segmenter, CLASSES, "dice_of_squares", "mean overlap in squares of photos"),
+        (segmenter, FOREGROUND, "dice_of_some", "mean overlap in some photos"),
+        (classifier, OTHER, "mean_error", "mean error"),
+    ],
+)
+def test_the_score_of_the_files_is_named_in_words(
+    tmp_path: Path, make: Any, parts: ReportParts, name: str, title: str
+) -> None:
+    made = make(tmp_path, PLAIN)
+    page = read(with_metrics(made, exports={**made.metrics["exports"], "score_name": name}), parts)
+
+    assert page.sections["files"].tables["Exported files"][0] == ["file", "time per photo", title, "same answers"]
+
+
+def test_a_correction_that_was_not_made_is_not_shown(tmp_path: Path) -> None:
+    made = classifier(tmp_path, PLAIN)
+    before = made.metrics["calibration"]["before"]
+    same = {"temperature": 1.0, "ece_before": 0.0831, "ece_after": 0.0831, "before": before, "after": before}
+    html = render_report(with_metrics(made, calibration=same), CLASSIFIER)
+
+    (text,) = [text for text in ReportReader(html).sections["calibration"].texts if text.startswith("Of all answers")]
+    assert "off by 8.3 percentage points on average" in text
+    assert text.endswith("No correction was found to help, so the files give them as they were trained.")
+    assert "before the correction" not in html
+
+
+def test_what_was_said_among_the_steps_is_not_said_again(tmp_path: Path) -> None:
+    made = classifier(tmp_path, PLAIN)
+    found = made.data_report.findings
+    advice = finding("more_pictures", Severity.INFO, "The score still rises.")
+    copies = finding("duplicates_near", Severity.INFO, "3 pictures are nearly the same.", "Take other ones.")
+    report_of_both = msgspec.structs.replace(made.data_report, findings=(*found, advice, copies))
+    html = render_report(dataclasses.replace(made, data_report=report_of_both), CLASSIFIER)
+
+    assert html.count("The score still rises.") == html.count("3 pictures are nearly the same.") == 1
+    assert ReportReader(html).table("learning", "Which photos help most: with 20 more") == [["daisy", "about 2"]]
+
+
+def test_a_training_that_was_cut_short_is_a_step(tmp_path: Path) -> None:
+    page = read(with_metrics(classifier(tmp_path, PLAIN), end_reason="epochs"))
+
+    assert "Allow more epochs." in page.sections["next"].texts
+    assert page.sections["training"].texts[0] == "It took 6 epochs, and ended because the task allowed no more."
+
+
+def test_the_matrix_of_many_classes_has_the_most_frequent_confusions(tmp_path: Path) -> None:
+    """Classes that are confused with many others, once each, leave no room for the pairs that matter."""
+    counts = np.zeros((200, 200), int)
+    counts[:20, 100:] = 1
+    for pair in range(6):
+        counts[20 + 2 * pair, 21 + 2 * pair] = 3
+    labels = [f"class {number:03}" for number in range(200)]
+    page = read(
+        with_metrics(classifier(tmp_path, PLAIN), labels=labels, confusion_matrix=counts.tolist(), per_class=[])
+    )
+
+    (matrix,) = page.sections["confusions"].tables.values()
+    assert matrix[0][1:-1] == labels[20:32]
 
 
 def test_a_train_type_without_a_score_block_has_a_report(tmp_path: Path) -> None:

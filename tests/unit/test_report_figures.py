@@ -99,7 +99,7 @@ def test_the_matrix_of_pixels_is_in_percent_of_its_rows(tmp_path: Path) -> None:
 def test_sizes_times_and_scores_of_files_are_those_of_the_checks(tmp_path: Path) -> None:
     page, _, _ = masks_material(tmp_path)
 
-    assert page.table("files", "Exported")[0] == ["model.tflite", "12.9 MB", "3.1 ms", "91 %", "100 %"]
+    assert page.table("files", "Exported")[0] == ["model.tflite 12.9 MB", "3.1 ms", "91 %", "100 %"]
     assert "onnx was not written: tf2onnx is not installed" in page.sections["files"].texts
     assert ("Time", "1 min 6 s: features 4.2 s, train 1 min 2 s") in page.sections["making"].pairs
 

@@ -24,10 +24,10 @@ def choose(planned_s: Mapping[str, float], budget_s: float) -> tuple[str, str]:
     if not fitting:
         return smallest, (
             f"backbone=auto: the quickest, {smallest}, because its planned {planned_s[smallest]:.0f} s fill more than "
-            f"{FITTING_SHARE:.0%} of the timeBudget of {budget_s:g} s."
+            f"{100 * FITTING_SHARE:.0f} % of the timeBudget of {budget_s:g} s."
         )
     largest = fitting[-1]
     return largest, (
         f"backbone=auto: {largest} is the largest whose planned {planned_s[largest]:.0f} s fill at most "
-        f"{FITTING_SHARE:.0%} of the timeBudget of {budget_s:g} s."
+        f"{100 * FITTING_SHARE:.0f} % of the timeBudget of {budget_s:g} s."
     )

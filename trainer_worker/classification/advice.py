@@ -146,6 +146,7 @@ def _learning_curve(curve: LearningCurve, folders: ClassFolders) -> dict[str, An
             for place, row in enumerate(advised)
         ],
         "saturated": saturated,
+        "photos_advised": MORE_OF_CLASS,
         "sentence": _overall(curve, labels[order[0]], [label for label in saturated if label != labels[order[0]]]),
     }
 

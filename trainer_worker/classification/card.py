@@ -9,7 +9,7 @@ import numpy as np
 
 from trainer_worker.publishing.kind import Card
 from trainer_worker.publishing.model_card import NAMED, cell
-from trainer_worker.reporting.figures import percent_range
+from trainer_worker.reporting.figures import percent, percent_in_words, percent_range
 
 
 def _purpose(labels: Sequence[str]) -> str:
@@ -27,11 +27,11 @@ def _scores(metrics: dict[str, Any]) -> list[str]:
         )
     text = f"""## How good it is
 
-**Right on {right} of {of} pictures: {score["value"]:.1%}.** {how}
+**Right on {right} of {of} pictures: {percent(score["value"], of)}.** {how}
 
 With other pictures of the same kind, expect **{percent_range(score["low"], score["high"])}** to be right (the 95 %
 interval, Wilson). Always answering the most frequent class would be right on
-{metrics["baseline"]["majority_class_accuracy"]:.0%}."""
+{percent(metrics["baseline"]["majority_class_accuracy"])}."""
     if not score["enough"]:
         text += f"\n{of} pictures are not enough to tell more. Take the score as a rough hint, and add pictures."
     return [text, _class_table(metrics), _confusions(confusion, metrics["labels"]), _confidence(metrics)]
@@ -52,7 +52,7 @@ def _class_table(metrics: dict[str, Any]) -> str:
 def _share(entry: dict[str, Any], name: str, without: str) -> str:
     if entry[f"{name}_low"] is None:
         return without
-    return f"{entry[name]:.0%} ({percent_range(entry[f'{name}_low'], entry[f'{name}_high'])})"
+    return f"{percent(entry[name])} ({percent_range(entry[f'{name}_low'], entry[f'{name}_high'])})"
 
 
 def _confusions(confusion: Any, labels: Sequence[str]) -> str:
@@ -76,11 +76,12 @@ def _confidence(metrics: dict[str, Any]) -> str:
 Probabilities are calibrated: of answers with 80 %, about 80 % should be right. On pictures that took no part in this,
 probability and share of right answers were {after} points apart on average, and {before} without the calibration.
 
-Below a probability of **{unknown["threshold"]:.1%}** an app should say "unknown"."""
+Below a probability of **{100 * unknown["threshold"]:.1f} %** an app should say "unknown"."""
     if unknown["kept"] is not None:
-        text += f" {unknown['kept']:.0%} of the right answers lie above."
+        text += f" {percent(unknown['kept'])} of the right answers lie above."
     if unknown["spotted"] is not None:
-        text += f"\nOf pictures of a class that it doesn't know, about {unknown['spotted']:.0%} would lie below."
+        spotted = percent_in_words(unknown["spotted"])
+        text += f"\nOf pictures of a class that it doesn't know, about {spotted} would lie below."
     return text
 
 

@@ -13,8 +13,8 @@ from trainer_worker.classification.confidence import measure_confidence
 from trainer_worker.classification.dataset import Dataset
 from trainer_worker.classification.kind import KIND
 from trainer_worker.classification.record import TrainedClassifier, describe_model, describe_training
+from trainer_worker.classification.report import HELD_OUT_ACCURACY
 from trainer_worker.classification.scores import (
-    HELD_OUT_ACCURACY,
     ClassScores,
     Predictions,
     accuracy,

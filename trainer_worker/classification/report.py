@@ -10,6 +10,8 @@ from trainer_worker.reporting.confusions import confusions
 from trainer_worker.reporting.figures import count, counted, finite, percent, percent_range
 from trainer_worker.reporting.material import Baseline, Material, ReportParts
 
+#: The name of the accuracy that exported files are compared by: of the published model on its held-out pictures.
+HELD_OUT_ACCURACY = "held_out_accuracy"
 #: So many classes stand in the table, the weakest first.
 MOST_CLASSES = 30
 #: So many pictures are shown in each gallery.
@@ -80,9 +82,8 @@ def _right(entry: Mapping[str, Any]) -> Meter:
 def _meter(entry: Mapping[str, Any], name: str, of: int) -> Meter:
     low, high = finite(entry.get(f"{name}_low")), finite(entry.get(f"{name}_high"))
     likely = percent_range(low, high)
-    text = percent(entry[name], of) + (f" ({likely})" if likely else "")
     known = low is not None and high is not None
-    return Meter(text, finite(entry[name]), low if known else None, high if known else None)
+    return Meter(percent(entry[name], of), finite(entry[name]), low if known else None, high if known else None, likely)
 
 
 def _mistakes(material: Material) -> Section:
@@ -138,4 +139,9 @@ def _suspects(material: Material) -> Section:
     return Section("labels", "Labels that look wrong", tuple(blocks))
 
 
-PARTS = ReportParts(in_percent=True, baseline=_baseline, sections=_sections)
+PARTS = ReportParts(
+    in_percent=True,
+    baseline=_baseline,
+    sections=_sections,
+    score_titles={HELD_OUT_ACCURACY: "held-out photos recognised"},
+)

@@ -12,6 +12,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from protocol.text import printable
 from trainer_worker.layouts.name_lists import some_of
+from trainer_worker.reporting.figures import percent_in_words, percent_range
 from trainer_worker.scores.intervals import NOT_ENOUGH, effective_number, wilson
 
 #: An interval of the recall of a class that is wider than this does not tell whether the class is recognised. With
@@ -19,8 +20,6 @@ from trainer_worker.scores.intervals import NOT_ENOUGH, effective_number, wilson
 WIDEST_OF_CLASS = 0.4
 #: The same for the accuracy. With nine of ten right it takes 40 pictures to be narrower.
 WIDEST = 0.2
-#: The name of the accuracy that exported files are compared by: of the published model on its held-out pictures.
-HELD_OUT_ACCURACY = "held_out_accuracy"
 #: Classes that a warning names.
 MOST_NAMED = 8
 
@@ -72,13 +71,18 @@ class ClassScores:
 
     def sentence(self) -> str:
         """The accuracy as a person with photos understands it."""
-        low, high = (math.floor(100 * self.interval[0]), math.ceil(100 * self.interval[1]))
+        likely = percent_range(*self.interval)
         if not self.enough:
             return (
-                f"There are too few photos to tell how good the model is: of 100 new photos of this kind it will "
-                f"recognise between {low} and {high}."
+                f"There are too few photos to tell how good the model is: of new photos of this kind it will "
+                f"recognise {likely}."
             )
-        return f"{_of_ten(self.accuracy)} new photos of this kind will be recognised: {low} to {high} %."
+        if self.right == self.pictures:  # "100 of 100 new ones" would say more than is known
+            return (
+                f"All {self.pictures} photos that scored the model were recognised. Of new photos of this kind, "
+                f"{likely} will be."
+            )
+        return f"{_of_ten(self.accuracy)} new photos of this kind will be recognised: {likely}."
 
     def warnings(self) -> list[str]:
         """What the person with the photos should know of the scores."""
@@ -123,8 +127,8 @@ class ClassScores:
             ]
         return [
             f"The {sum(supports)} pictures that score the model can't tell it from guesses: its balanced accuracy is "
-            f"{self.balanced_accuracy:.0%}, guesses reach up to {reached:.0%}. See whether the class folders hold what "
-            "their names say, and add pictures."
+            f"{percent_in_words(self.balanced_accuracy)}, guesses reach up to {percent_in_words(reached)}. See whether "
+            "the class folders hold what their names say, and add pictures."
         ]
 
 

@@ -210,8 +210,9 @@ class ExportChecks:
         if self._reference_score - score <= MOST_LOST_BY_INT8 + 1e-9:  # false for NaN, which is then flagged
             return ""
         return (
-            f"It scores {score:.4f}, the trained model {self._reference_score:.4f}: rounding to 8 bits costs more than "
-            f"{MOST_LOST_BY_INT8:.0%} on the {len(self._held_out.pictures)} held-out images. Use another format."
+            f"It scores {score:.4f}, the trained model {self._reference_score:.4f}: rounding to 8 bits costs more "
+            f"than {100 * MOST_LOST_BY_INT8:.0f} % on the {len(self._held_out.pictures)} held-out images. Use another "
+            "format."
         )
 
     def _differs(self, difference: float, allowed: float, score: float) -> bool:
@@ -224,7 +225,7 @@ class ExportChecks:
             "export_mismatch",
             f"The exported {path.name} does not behave like the trained model: it scores {score:.4f}, the model "
             f"{self._reference_score:.4f}; outputs differ by up to {difference:.3g} ({allowed:g} is allowed) and "
-            f"{agreement:.1%} of the decisions agree. No model was published.",
+            f"{100 * agreement:.1f} % of the decisions agree. No model was published.",
         )
 
 

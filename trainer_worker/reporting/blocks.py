@@ -23,12 +23,16 @@ class Prose:
 
 @dataclass(frozen=True)
 class Meter:
-    """A share from 0 to 1 as a bar, with its interval as a line over it. None: not counted. text: the same in words."""
+    """A share from 0 to 1 as a bar, with its interval as a line over it. None: not counted.
+
+    text, range_text: the same in words; "" where there is no interval.
+    """
 
     text: str
     value: float | None = None
     low: float | None = None
     high: float | None = None
+    range_text: str = ""
 
 
 @dataclass(frozen=True)

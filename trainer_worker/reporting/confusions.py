@@ -39,13 +39,23 @@ def confusions(labels: Sequence[str], matrix: Any, unit: str, in_percent: bool =
 
 
 def _shown(wrong: Any) -> list[int]:
-    """The classes of the matrix, in their order: all, or those that are confused most."""
+    """The classes of the matrix, in their order: all, or those of the most frequent confusions."""
     if len(wrong) <= MOST_SHOWN:
         return list(range(len(wrong)))
-    confused = wrong.sum(axis=0) + wrong.sum(axis=1)
-    worst = np.argsort(-confused, kind="stable")[:MOST_SHOWN]
-    chosen: list[int] = sorted(worst[confused[worst] > 0].tolist())
-    return chosen
+    chosen: set[int] = set()
+    for pair in _pairs(wrong):
+        if len(chosen) == MOST_SHOWN:
+            break
+        if len(chosen.union(pair)) <= MOST_SHOWN:
+            chosen.update(pair)
+    return sorted(chosen)
+
+
+def _pairs(wrong: Any) -> list[tuple[int, int]]:
+    """(truth, answer) of all that was confused, the most frequent first."""
+    truth, answer = np.nonzero(wrong)
+    order = np.lexsort((answer, truth, -wrong[truth, answer]))
+    return list(zip(truth[order].tolist(), answer[order].tolist(), strict=True))
 
 
 def _heat(labels: Sequence[str], counts: Any, shown: list[int], unit: str, in_percent: bool) -> Heat:
@@ -57,9 +67,7 @@ def _heat(labels: Sequence[str], counts: Any, shown: list[int], unit: str, in_pe
 
 
 def _in_words(labels: Sequence[str], counts: Any, wrong: Any, unit: str) -> list[str]:
-    truth, answer = np.nonzero(wrong)
-    order = np.lexsort((answer, truth, -wrong[truth, answer]))[:MOST_SAID]
     return [
         f"{labels[i]} taken for {labels[j]}: {count(wrong[i, j])} of {count(counts[i].sum())} {unit}."
-        for i, j in zip(truth[order].tolist(), answer[order].tolist(), strict=True)
+        for i, j in _pairs(wrong)[:MOST_SAID]
     ]

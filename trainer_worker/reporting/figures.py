@@ -46,6 +46,19 @@ def percent_range(low: Any, high: Any) -> str:
     return f"{math.floor(100 * first + _ROUNDING)} to {math.ceil(100 * last - _ROUNDING)} %"
 
 
+def percent_in_words(share: Any) -> str:
+    """A share as it stands in a sentence, such as "91 %" or "more than 99 %"."""
+    return percent(share).replace("> ", "more than ").replace("< ", "less than ")
+
+
+def points(share: Any) -> str:
+    """A difference of two shares, such as "3.1 percentage points"."""
+    number = finite(share)
+    if number is None:
+        return MISSING
+    return "less than 0.1 percentage points" if 0 < number < 0.0005 else f"{100 * number:.1f} percentage points"
+
+
 def decimal(value: Any, places: int = 2) -> str:
     number = finite(value)
     return MISSING if number is None else f"{number:.{places}f}"

@@ -16,7 +16,8 @@ class Headline:
     """sentence: the answer in words. more: what else is said of it. verdict: in a few words, or "".
 
     value, low, high, baseline: shares from 0 to 1 for the scale; None where there is none. marks: what is written below
-    the scale. described: the scale in words. facts: a few more figures, (name, value) each.
+    the scale. described: the scale in words. facts: a few more figures, (name, value) each. notice, notice_more: what a
+    person must know before all else, such as that the model is not the one in use; "" for nothing.
     """
 
     title: str
@@ -32,6 +33,8 @@ class Headline:
     baseline_text: str
     marks: tuple[tuple[float, str], ...]
     facts: tuple[tuple[str, str], ...]
+    notice: str = ""
+    notice_more: str = ""
 
     @property
     def described(self) -> str:
@@ -60,6 +63,21 @@ def headline(material: Material, parts: ReportParts) -> Headline:
         baseline_text=f"{words(baseline.score)} by {baseline.described}" if baseline else "",
         marks=tuple((mark, words(mark)) for mark in (0.0, 0.25, 0.5, 0.75, 1.0)),
         facts=tuple(_facts(material, score)),
+        notice="This model is not in use." if is_held_back(material) else "",
+        notice_more=_held_back_in_words(material) if is_held_back(material) else "",
+    )
+
+
+def is_held_back(material: Material) -> bool:
+    """Whether models/latest still names the model before, because this one is worse."""
+    return (material.metrics.get("comparison") or {}).get("promoted") is False
+
+
+def _held_back_in_words(material: Material) -> str:
+    found = material.metrics["comparison"]
+    return (
+        f"It did worse than the model before on the same {counted(found['pictures'], 'photo')}, so models/latest still "
+        f"names that one, of task {found['with_task']}."
     )
 
 

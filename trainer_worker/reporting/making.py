@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from protocol.data_report import Severity
-from trainer_worker.reporting.advice import WORTH_DOING
+from protocol.data_report import Finding, Severity
+from protocol.end_reason import EndReason
+from trainer_worker.reporting.advice import COPIES, WORTH_DOING
 from trainer_worker.reporting.axes import axis, whole_axis
 from trainer_worker.reporting.blocks import (
     Block,
@@ -17,6 +18,7 @@ from trainer_worker.reporting.blocks import (
     Items,
     Line,
     Meter,
+    Named,
     Prose,
     Section,
     Table,
@@ -41,6 +43,16 @@ _GROUP_WORDS = {
     "duplicates_near": "{count} pictures that look the same",
     "series": "A series of {count} pictures",
 }
+#: Why a training ended, by its end reason.
+_ENDS = {
+    EndReason.CONVERGED: "more would not have helped this many photos",
+    EndReason.EPOCHS: "the task allowed no more",
+    EndReason.BUDGET: "its time was used up",
+    EndReason.STOPPED: "somebody asked for the best model so far",
+    EndReason.DIVERGED: "the loss began to grow; the model from before that is kept",
+}
+#: How a picture is brought into the square input, by the word of the manifest.
+_FITS = {"squash": "the whole photo squashed into the square", "tiles": "squares of the photo at its own resolution"}
 
 
 def training_curves(material: Material) -> Section:
@@ -51,9 +63,9 @@ def training_curves(material: Material) -> Section:
         return Section("training", "How the training went", (Prose(text, "note"),))
     charts = [_history_chart(history, name) for name in names]
     blocks: list[Block] = [chart for chart in charts if chart is not None]
-    ended = material.metrics.get("end_reason")
-    text = f"{counted(len(history), 'epoch')}; the training ended as “{ended}”." if ended else ""
-    return Section("training", "How the training went", (*([Prose(text)] if text else []), *blocks))
+    ended = _ENDS.get(EndReason(material.metrics.get("end_reason") or ""))
+    text = f"It took {counted(len(history), 'epoch')}{f', and ended because {ended}' if ended else ''}."
+    return Section("training", "How the training went", (Prose(text), *blocks))
 
 
 def _history_chart(history: list[dict[str, Any]], name: str) -> Chart | None:
@@ -63,9 +75,9 @@ def _history_chart(history: list[dict[str, Any]], name: str) -> Chart | None:
     if len(points) < 2:
         return None
     values = [value for _, value in points]
-    words = name.replace("_", " ")
+    words = name.replace("_", " ").replace("dice", "overlap")
     goes = "Falling" if name == "loss" else "Rising"
-    in_percent = name.endswith("accuracy")
+    in_percent = name.endswith(("accuracy", "dice"))
     write = percent if in_percent else decimal
     return Chart(
         f"{words.capitalize()} on the photos that train the model. {goes}, then flat, is as it should be.",
@@ -92,27 +104,38 @@ def copies(material: Material) -> Section | None:
         more = group["count"] - len(tiles)
         said = _GROUP_WORDS[group["code"]].format(count=count(group["count"]))
         shown.append((said + (f", of which {count(more)} are not shown here" if more else ""), tiles))
-    text = "Pictures that look alike always stand on one side of the split, so they can't raise the score."
-    return Section("copies", "Copies and series", (Prose(text), Groups(tuple(shown))))
+    found = [_in_words(finding) for finding in material.data_report.findings if _is_said_with_copies(finding)]
+    texts = found or ["Pictures that look alike always stand on one side of the split, so they can't raise the score."]
+    return Section("copies", "Copies and series", (*map(Prose, texts), Groups(tuple(shown))))
+
+
+def _is_said_with_copies(finding: Finding) -> bool:
+    return finding.severity is Severity.INFO and finding.code in (*COPIES, "grouped_split")
+
+
+def _in_words(finding: Finding) -> str:
+    return f"{finding.sentence} {finding.cure}".strip()
 
 
 def pictures(material: Material) -> Section:
     report, metrics = material.data_report, material.metrics
     facts = []
     if report.layout:
-        facts.append(("Layout of the folder", report.layout))
+        facts.append(("Layout of the folder", report.layout.replace("_", " ")))
     if report.rule:
         facts.append(("How it was read", report.rule))
     used = report.split or metrics.get("images") or {}
     facts += [(f"Photos that {_SPLIT_WORDS.get(part, part)}", count(number)) for part, number in used.items()]
     facts.append(("Files left out", count(len(metrics.get("skipped") or []))))
     said = [f for f in report.findings if f.severity is Severity.INFO and f.code not in WORTH_DOING]
+    if metrics.get("copies"):
+        said = [finding for finding in said if not _is_said_with_copies(finding)]
     blocks: list[Block] = [Facts(tuple(facts))]
     counts = metrics.get("images_per_class") or report.counts
     if len(counts) > 1:
         blocks += _class_counts(counts)
     if said:
-        blocks.append(Items("Also found in the folder", tuple(f"{f.sentence} {f.cure}".strip() for f in said)))
+        blocks.append(Items("Also found in the folder", tuple(map(_in_words, said))))
     return Section("pictures", "Your photos", tuple(blocks))
 
 
@@ -132,11 +155,10 @@ def files(material: Material, parts: ReportParts) -> Section | None:
     exports = material.metrics.get("exports") or {}
     if not exports.get("formats"):
         return None
-    words = score_words(parts.in_percent, (material.metrics.get("score") or {}).get("pictures") or 0)
+    words = score_words(parts.in_percent, exports.get("pictures") or 0)
     rows = tuple(
         (
-            str(file.get("file")),
-            size(file.get("size_bytes")),
+            Named(str(file.get("file")), size(file.get("size_bytes"))),
             duration(None if finite(file.get("ms_per_image")) is None else file["ms_per_image"] / 1000),
             words(file.get("score")),
             percent(file.get("agreement")),
@@ -145,15 +167,14 @@ def files(material: Material, parts: ReportParts) -> Section | None:
     )
     columns = (
         Column("file", "name"),
-        Column("size"),
-        Column("a picture"),
-        Column("held-out score"),
+        Column("time per photo"),
+        Column(_score_title(str(exports.get("score_name") or ""), parts)),
         Column("same answers"),
     )
     blocks: list[Block] = [
         Prose(
-            "Each file was loaded again and run on the held-out photos. “Same answers” compares it with the trained "
-            "model. The time is that of one picture on the processor of the training machine."
+            "Each file was loaded again and run on photos that never trained the model. “Same answers” compares it "
+            "with the trained model. The time is that of one photo on the processor of the training machine."
         ),
         Table("Exported files", columns, rows),
     ]
@@ -165,6 +186,11 @@ def files(material: Material, parts: ReportParts) -> Section | None:
         for missing in exports.get("not_written") or []
     ]
     return Section("files", "Files for your app", tuple(blocks))
+
+
+def _score_title(name: str, parts: ReportParts) -> str:
+    """What the files are scored by, in words."""
+    return parts.score_titles.get(name) or name.replace("_", " ") or "score"
 
 
 def repeating(material: Material) -> Section:
@@ -188,13 +214,13 @@ def _input(expected: Mapping[str, Any]) -> str:
     shape = expected.get("shape")
     if not shape:
         return MISSING
-    fit = expected.get("fit")
-    how = f", fitted by {fit}" if fit else ""
+    fit = str(expected.get("fit") or "")
+    how = f"; {_FITS.get(fit, fit)}" if fit else ""
     return f"{shape[2]} × {shape[1]} pixels, {expected.get('channels', 'RGB')}, {expected.get('dtype', '')}{how}"
 
 
 def _stages(seconds: Mapping[str, float]) -> str:
-    stages = ", ".join(f"{name} {duration(value)}" for name, value in seconds.items())
+    stages = ", ".join(f"{name} {duration(value)}" for name, value in seconds.items() if value >= 0.001)
     return f"{duration(sum(seconds.values()))}: {stages}" if seconds else MISSING
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from protocol.data_report import DataReport
@@ -40,8 +40,11 @@ class ReportParts:
     in_percent: whether its score is a share of pictures, which is written in percent; else with two decimals.
     baseline: the score without a model, from metrics.json; None where there is none.
     sections: the sections about its answers. They come after what to do next.
+    answers: what the model gives probabilities for, in the plural. score_titles: the names of scores in words.
     """
 
     in_percent: bool
     baseline: Callable[[Mapping[str, Any]], Baseline | None]
     sections: Callable[[Material], list[Section]]
+    answers: str = "answers"
+    score_titles: Mapping[str, str] = field(default_factory=dict)

@@ -5,8 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from trainer_worker.reporting.axes import axis, whole_axis
-from trainer_worker.reporting.blocks import Axis, Block, Chart, Column, Facts, Items, Line, Prose, Section, Table
-from trainer_worker.reporting.figures import MISSING, count, day, decimal, finite, percent, percent_range
+from trainer_worker.reporting.blocks import Axis, Block, Chart, Column, Facts, Line, Prose, Section, Table
+from trainer_worker.reporting.figures import (
+    MISSING,
+    count,
+    day,
+    decimal,
+    finite,
+    percent,
+    percent_in_words,
+    percent_range,
+    points,
+)
 from trainer_worker.reporting.headline import score_words
 from trainer_worker.reporting.material import Material, ReportParts
 
@@ -17,12 +27,28 @@ def learning_curve(material: Material) -> Section | None:
     if not found:
         return None
     points = [point for point in found.get("points") or [] if finite(point.get("accuracy")) is not None]
-    blocks: list[Block] = [Prose(found["sentence"])] if found.get("sentence") else []
+    known = {finding.sentence for finding in material.data_report.findings}  # it stands among what to do next
+    sentence = found.get("sentence")
+    blocks: list[Block] = [Prose(sentence)] if sentence and sentence not in known else []
     if len(points) > 1:
         blocks.append(_curve(points))
-    if advice := found.get("advice"):
-        blocks.append(Items("Which photos help most", tuple(entry["sentence"] for entry in advice)))
+    if found.get("advice"):
+        blocks.append(_advice(found))
     return Section("learning", "Would more photos help?", tuple(blocks)) if blocks else None
+
+
+def _advice(found: dict[str, Any]) -> Table:
+    more = found["photos_advised"]
+    return Table(
+        f"Which photos help most: with {more} more photos of a class, so many more of 100 new ones of it would be "
+        "recognised.",
+        (Column("class", "name"), Column("more of 100", "text")),
+        tuple((entry["label"], _gain(entry["gain"])) for entry in found["advice"]),
+    )
+
+
+def _gain(gain: float) -> str:
+    return f"about {100 * gain:.0f}" if gain >= 0.01 else "fewer than 1"
 
 
 def _curve(points: list[dict[str, Any]]) -> Chart:
@@ -43,9 +69,9 @@ def _curve(points: list[dict[str, Any]]) -> Chart:
         for point in points
     )
     return Chart(
-        "Share of photos that a quick model recognises after training on a part of yours; the band is the 95 % range. "
-        "A curve that still rises at its end asks for more photos.",
-        whole_axis("photos to train on", [x for x, _ in scores], count),
+        "How much a quick model would recognise if the folder had only a part of your photos; the band is the 95 % "
+        "range. A curve that still rises at its end asks for more photos.",
+        whole_axis("photos in the folder", [x for x, _ in scores], count),
         axis("recognised", heights, percent, most=1.0),
         (Line("recognised", tuple(scores), band),),
         Table(
@@ -56,44 +82,54 @@ def _curve(points: list[dict[str, Any]]) -> Chart:
     )
 
 
-def calibration(material: Material) -> Section | None:
+def calibration(material: Material, parts: ReportParts) -> Section | None:
     """Whether the probabilities mean what they say; None where it was not computed."""
     found = material.metrics.get("calibration")
     if not found:
         return None
     blocks: list[Block] = []
-    before, after = finite(found.get("ece_before")), finite(found.get("ece_after"))
-    if after is not None:
-        was = f" Before the correction they were off by {percent(before)}." if before is not None else ""
-        blocks.append(
-            Prose(
-                f"Of all answers that say 80 %, about 80 in 100 should be right. This model's probabilities are off by "
-                f"{percent(after)} on average (expected calibration error).{was} The correction (a temperature of "
-                f"{decimal(found.get('temperature'))}) is inside every exported file and changes no answer."
-            )
+    if finite(found.get("ece_after")) is not None:
+        text = (
+            f"Of all {parts.answers} that say 80 %, about 80 in 100 should be right. This model's probabilities are "
+            f"off by {points(found['ece_after'])} on average (expected calibration error). {_correction(found)}"
         )
+        blocks.append(Prose(text))
     if found.get("after"):
-        blocks.append(_reliability(found))
+        blocks.append(_reliability(found, parts.answers))
     unknown = material.metrics.get("unknown")
-    if unknown and finite(unknown.get("threshold")) is not None:
+    if unknown and finite(unknown.get("threshold")):  # at 0 every answer stays one
         blocks.append(Prose(_unknown_sentence(unknown)))
     return Section("calibration", "Can its probabilities be trusted?", tuple(blocks)) if blocks else None
 
 
+def _is_corrected(found: dict[str, Any]) -> bool:
+    return finite(found.get("temperature")) not in (None, 1.0)
+
+
+def _correction(found: dict[str, Any]) -> str:
+    if not _is_corrected(found):
+        return "No correction was found to help, so the files give them as they were trained."
+    return (
+        f"Before their correction they were off by {points(found.get('ece_before'))}. The correction (a temperature of "
+        f"{decimal(found['temperature'])}) is inside every exported file and changes no answer."
+    )
+
+
 def _unknown_sentence(unknown: dict[str, Any]) -> str:
-    text = f"Treat an answer below {percent(unknown['threshold'])} as “unknown”."
-    if finite(unknown.get("kept")) is not None:
-        text += f" That keeps {percent(unknown['kept'])} of the right answers"
-        spotted = finite(unknown.get("spotted"))
-        text += f" and spots {percent(spotted)} of the photos that show none of the classes." if spotted else "."
-    return text
+    text = f"Treat an answer below {100 * unknown['threshold']:.1f} % as “unknown”."
+    if finite(unknown.get("kept")) is None:
+        return text
+    text += f" That keeps {percent_in_words(unknown['kept'])} of the right answers"
+    if finite(unknown.get("spotted")) is None:
+        return f"{text}."
+    return f"{text}, and spots an estimated {percent(unknown['spotted'])} of the photos that show none of the classes."
 
 
-def _reliability(found: dict[str, Any]) -> Chart:
+def _reliability(found: dict[str, Any], answers: str) -> Chart:
     shares = Axis("", 0.0, 1.0, tuple((tick / 4, percent(tick / 4)) for tick in range(5)))
     ideal = Line("exactly as said", ((0.0, 0.0), (1.0, 1.0)), look="ideal")
     lines = [ideal, Line("as exported", _bin_points(found["after"]))]
-    if found.get("before"):
+    if found.get("before") and _is_corrected(found):
         lines.append(Line("before the correction", _bin_points(found["before"]), look="second"))
     rows = tuple(
         (
@@ -105,16 +141,15 @@ def _reliability(found: dict[str, Any]) -> Chart:
         for each in found["after"]
         if each["pictures"]
     )
-    unit = "pixels" if max((each["pictures"] for each in found["after"]), default=0) > 1e6 else "answers"
     return Chart(
-        "How often answers of a certain probability are right. On the dotted line they are right as often as they say; "
-        "below it the model is too sure.",
+        f"How often {answers} of a certain probability are right. On the dotted line they are right as often as they "
+        "say; below it the model is too sure.",
         Axis("probability that the model gives", 0.0, 1.0, shares.ticks),
         Axis("right", 0.0, 1.0, shares.ticks),
         tuple(lines),
         Table(
-            "Answers as exported, by their probability",
-            (Column("said", "text"), Column("mean said"), Column("right"), Column(unit)),
+            f"{answers.capitalize()} as exported, by their probability",
+            (Column("said", "text"), Column("mean said"), Column("right"), Column(answers)),
             rows,
         ),
     )

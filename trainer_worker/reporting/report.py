@@ -37,7 +37,7 @@ def render_report(material: Material, parts: ReportParts) -> str:
         making.copies(material),
         quality.learning_curve(material),
         making.training_curves(material),
-        quality.calibration(material),
+        quality.calibration(material, parts),
         quality.comparison(material, parts),
         making.pictures(material),
         making.files(material, parts),

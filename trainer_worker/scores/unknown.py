@@ -26,6 +26,8 @@ LEFT_OUT, MOST_CLASSES, MOST_PICTURES = 10, 100, 1000
 LEAST_CLASSES = 3
 #: The features are reduced to this many numbers, and their variances are raised by this share of the mean variance.
 COMPONENTS, RIDGE = 64, 0.1
+#: With 2 instead, the estimate for 300 digits lay anywhere from 12 to 21 %, by the seed. Exact components give 22 %.
+POWER_ITERATIONS = 7
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ def _reduced(known: Known) -> Features:
     train = known.features[known.train]
     spread = train.std(axis=0) + 1e-3
     components = min(COMPONENTS, *train.shape)
-    analysis = PCA(components, svd_solver="randomized", iterated_power=2, random_state=0)
+    analysis = PCA(components, svd_solver="randomized", iterated_power=POWER_ITERATIONS, random_state=0)
     rows = np.concatenate([known.train, known.held_out])
     found = np.zeros((len(known.features), components))
     # One thread, as for the head's regression: threads of a busy machine wait for each other.

@@ -43,7 +43,9 @@ def named(value: float, masks: Sequence[MaskValues], reading: Reading) -> str:
 
 def listed_levels(levels: Levels, reading: Reading) -> str:
     """Each area's value with its share of all pixels."""
-    some = [f"{value_text(area[0], reading)} ({levels.share_of(area):.1%})" for area in levels.areas[:_MOST_LISTED]]
+    some = [
+        f"{value_text(area[0], reading)} ({100 * levels.share_of(area):.1f} %)" for area in levels.areas[:_MOST_LISTED]
+    ]
     more = f" and {len(levels.areas) - _MOST_LISTED} more" if len(levels.areas) > _MOST_LISTED else ""
     return ", ".join(some) + more
 

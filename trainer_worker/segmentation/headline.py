@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from trainer_worker.reporting.figures import percent_in_words, percent_range
 from trainer_worker.scores.intervals import NOT_ENOUGH, bootstrap
 from trainer_worker.segmentation.scores import MaskScores
 
@@ -48,16 +49,17 @@ def describe_score(name: str, scores: MaskScores) -> dict[str, Any]:
 
 
 def _sentence(name: str, scores: MaskScores, low: float, high: float, enough: bool) -> str:
-    unit = "squares of pictures" if name == DICE_OF_SQUARES else "pictures"
-    overlap = f"between {low:.0%} and {high:.0%}"
+    unit = "squares of photos" if name == DICE_OF_SQUARES else "photos"
+    likely = percent_range(low, high)
     if enough:
         return (
-            f"On new pictures of this kind, the model's masks and true ones overlap by {scores.dice:.0%} on average, "
-            f"and most likely by {overlap}. At 100 % they are the same."
+            f"On new photos of this kind, the model's masks and the true ones will overlap by {likely} on average. "
+            f"On the {len(scores.dice_per_image)} {unit} that scored it they overlap by "
+            f"{percent_in_words(scores.dice)}; at 100 % they would be the same."
         )
     return (
-        f"The {len(scores.dice_per_image)} {unit} that were kept for scoring are not enough to tell how good the model "
-        f"is: on new ones, its masks and true ones may overlap by {overlap} on average. Add pictures with masks."
+        f"There are too few {unit} to tell how good the model is: on new ones of this kind, its masks and the true "
+        f"ones will overlap by {likely} on average. Add photos with masks."
     )
 
 

@@ -23,6 +23,7 @@ from trainer_worker.reporting.confusions import confusions
 from trainer_worker.reporting.figures import count, counted, finite, percent, percent_range
 from trainer_worker.reporting.material import Baseline, Material, ReportParts
 from trainer_worker.reporting.overlays import EXTRA, MISSED, UNLABELLED, Overlay, colour_of, css
+from trainer_worker.segmentation.headline import DICE, DICE_OF_SOME, DICE_OF_SQUARES
 
 #: So many of the worst pictures stand in the table below the chart.
 MOST_LISTED = 20
@@ -142,8 +143,13 @@ def _meter(entry: Mapping[str, Any]) -> Meter:
     low, high = finite(entry.get("dice_low")), finite(entry.get("dice_high"))
     if low is None or high is None:
         return Meter(percent(entry["dice"]), finite(entry["dice"]))
-    return Meter(f"{percent(entry['dice'])} ({percent_range(low, high)})", finite(entry["dice"]), low, high)
+    return Meter(percent(entry["dice"]), finite(entry["dice"]), low, high, percent_range(low, high))
 
 
-FOREGROUND = ReportParts(in_percent=True, baseline=_foreground_baseline, sections=_foreground_sections)
-CLASSES = ReportParts(in_percent=True, baseline=_class_baseline, sections=_class_sections)
+_SCORE_TITLES = {
+    DICE: "mean overlap",
+    DICE_OF_SQUARES: "mean overlap in squares of photos",
+    DICE_OF_SOME: "mean overlap in some photos",
+}
+FOREGROUND = ReportParts(True, _foreground_baseline, _foreground_sections, "pixels", _SCORE_TITLES)
+CLASSES = ReportParts(True, _class_baseline, _class_sections, "pixels", _SCORE_TITLES)

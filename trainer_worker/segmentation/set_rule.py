@@ -130,7 +130,7 @@ def _on_foreground(masks: Sequence[MaskValues], rule: MaskRule) -> list[Finding]
     by_palette = any(mask.kind is Kind.PALETTE for mask in masks)
     most = MOSTLY_FOREGROUND_OF_PALETTES if by_palette else MOSTLY_FOREGROUND
     if not rule.classes.listed and float(np.mean(shares)) > most:
-        sentence = f"The masks are {np.mean(shares):.0%} foreground. {rule.sentence}"
+        sentence = f"The masks are {100 * np.mean(shares):.0f} % foreground. {rule.sentence}"
         cure = "If foreground and background are swapped, invert the masks."
         findings.append(finding("masks_mostly_foreground", Severity.WARNING, sentence, cure))
     return findings

@@ -118,7 +118,7 @@ def _background(areas: Sequence[Area], levels: Levels, reading: Reading) -> tupl
             "the rest, or add a classes.txt.",
         )
     other = next(area for area in areas if area != rarer)
-    return other, f"the rarer of the two, with {share:.0%} of the pixels, is the foreground"
+    return other, f"the rarer of the two, with {100 * share:.0f} % of the pixels, is the foreground"
 
 
 def _is_dark(value: float, areas: Sequence[Area], levels: Levels, reading: Reading) -> bool:

@@ -140,10 +140,10 @@ def describe(model: Model, path: Path) -> str:
         mask, target = mask_of(model, output), Path(f"{path.stem}_mask.png")
         Image.fromarray(mask).save(target)
         if "threshold" in model.spec["output"]:
-            return f"{path}: {(mask > 0).mean():.1%} foreground, see {target}"
-        shares = [f"{label} {(mask == number).mean():.1%}" for number, label in enumerate(model.labels)]
+            return f"{path}: {100 * (mask > 0).mean():.1f} % foreground, see {target}"
+        shares = [f"{label} {100 * (mask == number).mean():.1f} %" for number, label in enumerate(model.labels)]
         return f"{path}: {', '.join(shares)}; {target} has the number of each pixel's class"
-    likeliest = ", ".join(f"{model.labels[index]} {output[index]:.1%}" for index in np.argsort(-output)[:3])
+    likeliest = ", ".join(f"{model.labels[index]} {100 * output[index]:.1f} %" for index in np.argsort(-output)[:3])
     label = label_to_show(model, output)
     return f"{path}: {likeliest}" if label != UNKNOWN else f"{path}: {label}; the likeliest would be {likeliest}"
 
@@ -159,7 +159,7 @@ def complaints(model: Model, root: Path = ROOT) -> list[str]:
             wrong = float((mask_of(model, output) != np.asarray(Image.open(root / sample["mask"]))).mean())
             difference = float(np.abs(output.mean(axis=(0, 1)) - np.array(sample["meanProbability"])).max())
             right = wrong <= PIXEL_TOLERANCE and difference <= TOLERANCE
-            said = f"{wrong:.1%} of the mask's pixels differ, the mean probability by {difference:.4f}"
+            said = f"{100 * wrong:.1f} % of the mask's pixels differ, the mean probability by {difference:.4f}"
         else:
             expected = np.array(sample["probabilities"])
             difference = float(np.abs(output - expected).max())
