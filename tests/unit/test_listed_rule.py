@@ -53,7 +53,7 @@ def test_colours_of_a_list_tell_classes(tmp_path: Path, file: str, content: str,
 def test_a_colour_that_is_not_listed_stops_with_its_share(tmp_path: Path) -> None:
     project(tmp_path, two_colours)
     (tmp_path / "classes.txt").write_text("background 0 0 0\nleaf 48 112 32\n")
-    with pytest.raises(TrainingError, match=r"colour 176 112 32 \(\d\.\d%\).*'name 176 112 32'") as caught:
+    with pytest.raises(TrainingError, match=r"colour 176 112 32 \(\d\.\d %\).*'name 176 112 32'") as caught:
         read(tmp_path)
     assert caught.value.code == "bad_classes"
 
