@@ -1,4 +1,4 @@
-"""The Chromium of this system, started once for all tests of this folder."""
+"""The Chromium of this system, started once for each file of tests."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from playwright.sync_api import Browser, sync_playwright
 ARGUMENTS = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     path = shutil.which("chromium")
     if path is None:
         pytest.skip("There is no chromium on the PATH; `make test-page` installs it where it can (Debian, as root).")
+    # While Playwright is open, an event loop runs in this thread, and tests of other files could not start their own.
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *sandbox])

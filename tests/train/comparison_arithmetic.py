@@ -35,7 +35,7 @@ def check_comparison(now: Path, before: Path) -> None:
     assert facts["Score of this model"] == percent(pairs[:, 0].mean())
     assert facts["Score of the model before"] == percent(pairs[:, 1].mean())
     assert (facts["Right now only"], facts["Right before only"]) == (str(better), str(worse))
-    assert facts["models/latest"] == ("leads to this model" if told["promoted"] else "stays with the model before")
+    assert facts["models/latest"] == ("was moved to this model" if told["promoted"] else "stayed with the model before")
     assert ("This model is not in use." in page.sections[""].texts) == (not told["promoted"])
 
 

@@ -237,7 +237,7 @@ def test_a_model_that_is_not_in_use_says_so_before_all_else(tmp_path: Path) -> N
     ]
     assert page.sections["next"].texts[0] == "The model before did better and stays in use."
     assert html.count(worse) == 1
-    assert ("models/latest", "stays with the model before") in page.sections["comparison"].pairs
+    assert ("models/latest", "stayed with the model before") in page.sections["comparison"].pairs
     in_use = ReportReader(render_report(made, CLASSIFIER))
     assert "This model is not in use." not in in_use.sections[""].texts
 

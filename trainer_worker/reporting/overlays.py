@@ -85,6 +85,8 @@ def css(colour: tuple[int, int, int]) -> str:
 def pick(scores: Sequence[float]) -> list[int]:
     """The positions of the pictures to show: the worst ones, worst first, then those in the middle of all."""
     order = sorted(range(len(scores)), key=lambda position: (scores[position], position))
+    if len(order) <= MOST_OVERLAYS:
+        return order
     worst = order[: MOST_OVERLAYS - MOST_OVERLAYS // 3]
     middle = len(order) // 2
     typical = [position for position in order[middle - 1 : middle + 1] if position not in worst]

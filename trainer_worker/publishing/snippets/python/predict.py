@@ -128,8 +128,9 @@ def mask_of(model: Model, output: Any) -> Any:
 
 
 def label_to_show(model: Model, output: Any) -> str:
-    """A classifier's likeliest label, or "unknown" if its probability is too low for a picture of any label."""
-    if output.max() < model.spec["output"]["unknown"]["threshold"]:
+    """The likeliest label, or "unknown" if its probability is too low for a picture of any label."""
+    unknown = model.spec["output"].get("unknown")
+    if unknown and output.max() < unknown["threshold"]:
         return UNKNOWN
     return str(model.labels[int(output.argmax())])
 
