@@ -36,8 +36,8 @@ def test_broker_and_front_end(tmp_path: Path) -> None:
         for name in ("web", "broker"):
             assert programs.stop(name, signal.SIGTERM) == 0
         web, broker = lines(programs.log_of("web"), "web"), lines(programs.log_of("broker"), "broker")
-    answered = [json.loads(line) for line in programs.log_of("web").splitlines() if '"web.answered"' in line]
-    assert 404 in {line["status"] for line in answered}  # beside the refusals until the broker was there
+    # Of a flood of refusals, such as those until the broker was there, only the first are logged.
+    assert web["web.answered"]["status"] in (404, 503)
     assert web["web.listening"]["pid"] > 0
     assert "web.stopped" in web
     assert broker["task.submitted"]["task"] == task_id
