@@ -23,7 +23,7 @@ MOST_CHARS = 2_000_000
 #: The pixels of all JPEGs that are opened for the page, because decoding them takes most of the time. A budget of
 #: seconds would not give the same page each time (docs/choices.md, "Pictures in the report").
 MOST_PIXELS = 450_000_000
-#: JPEGs are decoded at a reduced size. A pixel of any other format takes as long as so many of a JPEG.
+#: JPEGs are decoded at a reduced size. One pixel of any other format takes as long as this many pixels of a JPEG.
 COST_OF_OTHERS = 10
 _JPEG = (".jpg", ".jpeg")
 
