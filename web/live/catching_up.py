@@ -28,7 +28,7 @@ class CatchingUp:
         Raises BrokerAwayError. An empty list means that the reader has moved on without finding anything for it.
         """
         news = self._news
-        await self._settle()
+        await self.settle()
         if reader.is_outdated(news.log):
             return None
         before, task_id = reader.position, reader.interest.task_id
@@ -48,7 +48,7 @@ class CatchingUp:
 
     async def reset(self, reader: Reader) -> bytes:
         """Let the reader go on from now, and return the state as an event of a stream. Raises BrokerAwayError."""
-        await self._settle()
+        await self.settle()
         self.resets += 1
         reader.reset(self._news.log)
         entry = self._news.cache.get(reader.interest.task_id)
@@ -56,7 +56,7 @@ class CatchingUp:
             reader.ended = True
         return self._states.sse(reader.interest, (self._news.log.generation, reader.position))
 
-    async def _settle(self) -> None:
+    async def settle(self) -> None:
         """Wait until log and cache tell the same. Raises BrokerAwayError if that takes too long."""
         for _ in range(MOST_PAUSES):
             if self._news.is_settled:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 
 from web.broker_requests import BrokerRequests
+from web.connection import Connection
 from web.live.catching_up import CatchingUp
 from web.live.interest import Interest
 from web.live.news import News
@@ -38,6 +39,14 @@ class Live:
         log = self.news.log
         seen = self.news.board.version if only_new_progress else 0
         return Reader(interest, log.up_to if since is None else since, log, seen)
+
+    async def changed(self, connection: Connection, task_id: str, since: int, wait_s: float) -> None:
+        """Return when something has happened to the task after fact number `since`, or after wait_s.
+
+        connection: of the caller, which takes the seat of a stream meanwhile. Raises Refusal if there is none left.
+        """
+        with self.seats.seat(connection):
+            await self.waits.changed(task_id, since, wait_s)
 
     async def close(self) -> None:
         """End all streams and waiting calls, and wait until their callers have been told."""

@@ -47,9 +47,7 @@ class PastEvents:
 
     async def _ask(self, position: int, task_id: str, most: int) -> Page:
         async with self._slots:
-            answer = await self._requests.request(
-                lambda request_id: EventsWanted(request_id, position, task_id, most)
-            )
+            answer = await self._requests.request(lambda request_id: EventsWanted(request_id, position, task_id, most))
         if not isinstance(answer, EventsPart):
             raise BrokerAwayError  # A broker of another release does not know the question.
         return Page([encoded(event) for event in answer.events], answer.up_to, answer.kept_after, answer.seq)
