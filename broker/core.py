@@ -34,6 +34,7 @@ from broker.events import (
     SendWorker,
 )
 from broker.facts import Record
+from broker.happened import event_of
 from broker.state import State
 from broker.workers import Worker
 from protocol import messages as m
@@ -393,5 +394,5 @@ class Core(State):
         record = Record(self.seq + 1, self._now.wall_s, task_id, fact)
         task = self.apply(record)
         self._records.append(record)
-        self._effects.append(Publish(m.TaskChanged(record.seq, task)))
+        self._effects.append(Publish(m.TaskChanged(record.seq, task, event_of(record, task))))
         return task

@@ -38,6 +38,7 @@ from broker.request_keys import REQUEST_KEY_TTL_S
 from broker.tally import Tally
 from protocol import messages as m
 from protocol import wire
+from protocol.message import Message
 
 log = logging.getLogger("broker")
 
@@ -179,7 +180,7 @@ class Shell:
                 answer = about_ended(effect.request, self._journal.task(effect.request.task_id), self._core.seq)
                 self._send(self._sockets.web, effect.peer, answer)
 
-    def _send(self, socket: zmq.Socket[bytes], peer: bytes, message: m.Message) -> None:
+    def _send(self, socket: zmq.Socket[bytes], peer: bytes, message: Message) -> None:
         """Send to a peer that may be gone. The protocol repeats what gets lost here."""
         frames = wire.encode(message)
         if len(frames[1]) > wire.MAX_PAYLOAD_BYTES:

@@ -11,6 +11,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from protocol.artifact import UsableModel
 from protocol.bounds import (
     MAX_ERROR_CHARS,
     Attempt,
@@ -26,22 +27,22 @@ from protocol.bounds import (
     Whole,
     Word,
     WorkerName,
-    kept_numbers,
     shortened,
 )
 from protocol.errors import Failure
+from protocol.events import Event
+from protocol.message import Message
+from protocol.queries import EventsPart, EventsWanted, TaskPage, TasksWanted
 from protocol.task import Task, TaskSpec, Trained
 
 #: The most items in one message. The broker splits longer lists into several messages.
 MAX_LISTED = 10_000
+#: The devices of one worker that are named.
+MAX_DEVICES = 16
 #: The most kinds of dropped messages that a tick may name.
 MAX_DROPPED_KINDS = 32
 #: -1.0 means unknown.
 Seconds = Annotated[float, Meta(ge=-1.0, le=1e9)]
-
-
-class Message(msgspec.Struct, frozen=True, tag=True, tag_field="type", gc=False):
-    """The base of all messages. The name of the class travels as `type`. protocol/task.py explains gc=False."""
 
 
 class Holding(msgspec.Struct, frozen=True):
@@ -51,14 +52,28 @@ class Holding(msgspec.Struct, frozen=True):
     attempt: Attempt
 
 
+#: The devices that TensorFlow sees, such as "CPU" or "NVIDIA H200".
+Devices = Annotated[tuple[Annotated[str, Meta(max_length=80)], ...], Meta(max_length=MAX_DEVICES)]
+
+
 class WorkerInfo(msgspec.Struct, frozen=True):
-    """One registered worker. ready: it could start a task now. holds: the task that it is training, or ""."""
+    """One registered worker.
+
+    ready: it could start a task now. holds: the task that it is training, or "". draining: it takes no new task.
+    memory_mb: what its processes hold. tasks_done: those that it has ended since its start, however they ended.
+    heard_at_s: when it was last heard of, in seconds since the epoch.
+    """
 
     worker: WorkerName
     host: Host
     ready: bool
     holds: TaskIdOrNone
     train_types: TrainTypes
+    draining: bool = False
+    devices: Devices = ()
+    memory_mb: Number = 0.0
+    tasks_done: Whole = 0
+    heard_at_s: Number = 0.0
 
 
 # ---- front-end to broker (DEALER to ROUTER) ----
@@ -102,6 +117,17 @@ class WorkersWanted(Message, frozen=True):
     """If lost: repeated until the deadline of the HTTP call. It asks for the list of registered workers."""
 
     request_id: Whole
+
+
+class DrainWanted(Message, frozen=True):
+    """If lost: repeated until the deadline of the HTTP call. The worker takes no new task, or (on=False) does again.
+
+    Answered by Workers with this worker alone, or by Refused.
+    """
+
+    request_id: Whole
+    worker: WorkerName
+    on: bool
 
 
 # ---- broker to front-end ----
@@ -159,6 +185,7 @@ class Hello(Message, frozen=True):
     train_types: TrainTypes
     ready: bool = False
     holds: Holding | None = None
+    draining: bool = False
 
 
 class Heartbeat(Message, frozen=True):
@@ -166,6 +193,10 @@ class Heartbeat(Message, frozen=True):
 
     ready: bool
     holds: Holding | None = None
+    draining: bool = False
+    devices: Devices = ()
+    memory_mb: Number = 0.0
+    tasks_done: Whole = 0
 
 
 class Result(Message, frozen=True):
@@ -236,9 +267,13 @@ class Stop(Message, frozen=True):
 
 
 class Pulse(Message, frozen=True):
-    """If lost: the next heartbeat brings another one. The answer to a heartbeat, with the order that is pending."""
+    """If lost: the next heartbeat brings another one. The answer to a heartbeat, with the order that is pending.
+
+    drain: whether the worker shall drain; None if that is not to change.
+    """
 
     order: Stop | None = None
+    drain: bool | None = None
 
 
 class ResultAck(Message, frozen=True):
@@ -259,8 +294,9 @@ class Progress(Message, frozen=True):
     """If lost: the next one makes up for it, because all values are absolute. There are at most four a second.
 
     progress: percent from 0.0 to 99.9, which never falls within an attempt. eta_s: seconds left, or -1.0 if unknown.
-    model_path: the first usable model, or "" before there is one. eta_low_s, eta_high_s: a range in seconds that holds
-    the real end in about eight of ten tasks, or -1.0 if unknown.
+    usable: the best usable model so far, or None before there is one; model_path is its path.
+    eta_low_s, eta_high_s: a range in seconds that holds the real end in about eight of ten tasks, or -1.0 if unknown.
+    epochs_max: the most epochs of this phase, or 0 if it has none.
     """
 
     task_id: TaskId
@@ -273,6 +309,8 @@ class Progress(Message, frozen=True):
     model_path: Text = ""
     eta_low_s: Seconds = -1.0
     eta_high_s: Seconds = -1.0
+    epochs_max: Whole = 0
+    usable: UsableModel | None = None
 
 
 class KeyedProgress(Message, frozen=True):
@@ -286,10 +324,11 @@ class KeyedProgress(Message, frozen=True):
 
 
 class TaskChanged(msgspec.Struct, frozen=True, gc=False):
-    """The task as it is after fact number `seq`."""
+    """The task as it is after fact number `seq`, and the event that this fact is for callers."""
 
     seq: Whole
     task: Task
+    event: Event
 
 
 class TasksChanged(Message, frozen=True):
@@ -315,69 +354,11 @@ class Tick(Message, frozen=True):
     dropped: Annotated[dict[Word, Whole], Meta(max_length=MAX_DROPPED_KINDS)] = {}
 
 
-WebToBroker = Submit | Lookup | Cancel | StopEarly | SnapshotWanted | WorkersWanted
-BrokerToWeb = TaskReply | Refused | SnapshotPart | Workers
+WebToBroker = (
+    Submit | Lookup | Cancel | StopEarly | SnapshotWanted | WorkersWanted | DrainWanted | TasksWanted | EventsWanted
+)
+BrokerToWeb = TaskReply | Refused | SnapshotPart | Workers | TaskPage | EventsPart
 WorkerToBroker = Hello | Heartbeat | Result | Goodbye
 BrokerToWorker = Welcome | HelloWanted | Rejected | Start | Stop | Pulse | ResultAck
 Collected = KeyedProgress
 Published = Progress | TasksChanged | Tick
-
-
-# ---- the pipe between agent and trainer process ----
-
-
-class Train(Message, frozen=True):
-    """Agent to trainer process: train this. The pipe loses no message. If it closes, the trainer process ends."""
-
-    spec: TaskSpec
-    attempt: Attempt
-    batch_divisor: Annotated[int, Meta(ge=1, le=2**62)] = 1
-
-
-class Halt(Message, frozen=True):
-    """Agent to trainer process: end this attempt at the next batch. keep: export the best model so far."""
-
-    attempt: Attempt
-    task_id: TaskId
-    keep: bool = False
-
-
-class Ready(Message, frozen=True):
-    """Trainer process to agent: TensorFlow is loaded."""
-
-    versions: Annotated[
-        dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=256)]], Meta(max_length=64)
-    ]
-
-
-class Report(Message, frozen=True):
-    """Trainer process to agent: how far the training is.
-
-    phase_end: the percentage at the end of this phase. phase_expected_s: the seconds that the phase is expected to
-    take. With them the agent can raise the percentage while a phase reports nothing. remaining_s: seconds left.
-    """
-
-    progress: Number
-    phase: Word
-    phase_end: Number
-    phase_expected_s: Number
-    remaining_s: Number
-    epoch: Whole = 0
-    metrics: Numbers = {}
-    model_path: Text = ""
-    remaining_low_s: Number = -1.0
-    remaining_high_s: Number = -1.0
-
-    def __post_init__(self) -> None:
-        msgspec.structs.force_setattr(self, "metrics", kept_numbers(self.metrics))
-
-
-class Ended(Message, frozen=True):
-    """Trainer process to agent: the attempt is over. rss_mb: the memory that the process still holds."""
-
-    result: Result
-    rss_mb: Number
-
-
-AgentToTrainer = Train | Halt
-TrainerToAgent = Ready | Report | Ended

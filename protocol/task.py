@@ -13,6 +13,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from protocol.artifact import Artifacts, UsableModel
 from protocol.bounds import (
     MAX_ATTEMPT_ERROR_CHARS,
     MAX_ENDED_ATTEMPTS,
@@ -24,6 +25,7 @@ from protocol.bounds import (
     Percent,
     RequestKey,
     TaskId,
+    TaskIdOrNone,
     Text,
     Warnings,
     Whole,
@@ -36,6 +38,7 @@ from protocol.comparison import Comparison
 from protocol.data_report import DataReport
 from protocol.end_reason import EndReason
 from protocol.errors import Failure
+from protocol.metadata import Metadata
 from protocol.options import Options
 
 
@@ -61,6 +64,8 @@ class TaskSpec(msgspec.Struct, frozen=True, gc=False):
     seen_device, seen_inode: the device and inode numbers of the folder at the POST, written as text because they have
     64 bits; "" if unknown. They let the worker notice that another folder has taken its place.
     seen_on: the system on which seen_device was read (conf/machine.py).
+    request_id: the X-Request-Id of the call that posted the task; every log line about the task names it.
+    retry_of: the task whose spec this one repeats, or "". webhook: the URL that is told of this task's events, or "".
     """
 
     task_id: TaskId
@@ -76,20 +81,25 @@ class TaskSpec(msgspec.Struct, frozen=True, gc=False):
     seen_on: Word = ""
     seen_device: Word = ""
     seen_inode: Word = ""
+    request_id: Word = ""
+    metadata: Metadata = {}
+    retry_of: TaskIdOrNone = ""
+    webhook: Text = ""
 
     def same_request(self, other: TaskSpec) -> bool:
-        """Whether both requests are the same. The task ids and the folder's device and inode do not matter."""
+        """Whether both requests are the same. Ids, and the folder's device and inode, do not matter."""
         return self._asked() == other._asked()
 
     def _asked(self) -> TaskSpec:
-        return msgspec.structs.replace(self, task_id="", seen_on="", seen_device="", seen_inode="")
+        return msgspec.structs.replace(self, task_id="", seen_on="", seen_device="", seen_inode="", request_id="")
 
 
 class Trained(msgspec.Struct, frozen=True, gc=False):
     """A worker's report of a finished task. model_path: the file that the website hands to its user.
 
     warnings: sentences for the person with the pictures, on the folder and on the model. data: the report on the
-    folder, shortened. comparison: with the model that was in use before; None if there was none.
+    folder, shortened. comparison: with the model that was in use before; None if there was none. artifacts: the files
+    of the model folder, which nobody who can only write to the folder can forge.
     Numbers that are not finite, such as the loss of a diverged training, are left out. The journal is JSON, which
     cannot hold them.
     """
@@ -101,6 +111,7 @@ class Trained(msgspec.Struct, frozen=True, gc=False):
     warnings: Warnings = ()
     data: DataReport = DataReport()
     comparison: Comparison | None = None
+    artifacts: Artifacts = ()
 
     def __post_init__(self) -> None:
         for name in ("metrics", "stage_seconds"):
@@ -142,6 +153,7 @@ class Task(msgspec.Struct, frozen=True, gc=False):
     thread: the name of the worker that holds the task, or held it when it ended; "" while it is pending.
     progress: the percentage at which the task ended; 0.0 until then.
     batch_divisor: the trainer divides its batch size by this number. It doubles each time memory runs out.
+    usable: the best model so far of a task that is being trained within a time budget, once there is one.
     Times are seconds since the epoch; 0.0 means "not yet".
     """
 
@@ -159,6 +171,7 @@ class Task(msgspec.Struct, frozen=True, gc=False):
     trained: Trained | None = None
     failure: Failure | None = None
     ended_attempts: Annotated[tuple[AttemptEnd, ...], Meta(max_length=MAX_ENDED_ATTEMPTS)] = ()
+    usable: UsableModel | None = None
 
     @property
     def task_id(self) -> str:

@@ -14,10 +14,10 @@ import msgspec
 
 from protocol.bounds import MAX_PAYLOAD_BYTES as MAX_PAYLOAD_BYTES
 from protocol.bounds import Whole
-from protocol.messages import Message
+from protocol.message import Message
 
 #: The number is raised with each change that the previous version cannot read. Other versions are refused.
-VERSION = b"TFM2"
+VERSION = b"TFM3"
 
 
 class WireError(Exception):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from protocol import messages as m
+from protocol import pipe_messages as piped
 from protocol.task import Trained
 from tests.sample_tasks import make_spec
 from trainer_worker.agent import events as agent
@@ -34,14 +35,14 @@ class Driver:
     def broker(self, message: m.BrokerToWorker) -> list[agent.Instruction]:
         return self.handle(agent.BrokerSaid(message))
 
-    def trainer(self, number: int, message: m.TrainerToAgent) -> list[agent.Instruction]:
+    def trainer(self, number: int, message: piped.TrainerToAgent) -> list[agent.Instruction]:
         return self.handle(agent.TrainerSaid(number, message))
 
     def ready(self, number: int) -> list[agent.Instruction]:
-        return self.trainer(number, m.Ready({}))
+        return self.trainer(number, piped.Ready({}))
 
     def ended(self, number: int, result: m.Result, rss_mb: float = 500.0) -> list[agent.Instruction]:
-        return self.trainer(number, m.Ended(result, rss_mb))
+        return self.trainer(number, piped.Ended(result, rss_mb))
 
     def wait(self, seconds: float, step_s: float = 0.25) -> list[agent.Instruction]:
         """Everything that happens while time passes, a quarter of a second at a time."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
 
 from protocol.data_report import DataReport
+from protocol.events import iso
 from protocol.messages import Progress, Tick, WorkerInfo
 from protocol.task import Task, TaskState
 from web.eta import End, knows_its_end
@@ -159,6 +159,4 @@ def _seconds_left(
 
 
 def _iso(at_s: float) -> str | None:
-    if not at_s:
-        return None
-    return datetime.datetime.fromtimestamp(at_s, datetime.UTC).isoformat(timespec="milliseconds")
+    return iso(at_s) if at_s else None

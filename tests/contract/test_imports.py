@@ -70,7 +70,14 @@ TENSORFLOW = {"tensorflow", "keras"}
 #: Pure files: no clock, randomness, socket, database, process or log.
 PURE_FILES = (
     *("broker/core.py", "broker/policy.py", "broker/queue.py", "broker/workers.py", "broker/facts.py"),
-    *("broker/answers.py", "broker/request_keys.py", "broker/events.py", "broker/state.py", "broker/claims.py"),
+    *(
+        "broker/answers.py",
+        "broker/happened.py",
+        "broker/request_keys.py",
+        "broker/events.py",
+        "broker/state.py",
+        "broker/claims.py",
+    ),
     *("trainer_worker/agent/core.py", "trainer_worker/agent/events.py", "trainer_worker/agent/state.py"),
     "trainer_worker/agent/progress_clock.py",
     *("trainer_worker/backbones/choice.py", "trainer_worker/scores/paired_test.py", "protocol/comparison.py"),
@@ -81,7 +88,8 @@ PURE_FILES = (
     *("web/task_cache.py", "web/eta.py", "web/door_rules.py", "web/path_hints.py", "web/form.py"),
     "web/views.py",
     *("protocol/messages.py", "protocol/task.py", "protocol/errors.py", "protocol/options.py", "protocol/bounds.py"),
-    "protocol/project_layout.py",
+    *("protocol/project_layout.py", "protocol/events.py", "protocol/artifact.py", "protocol/metadata.py"),
+    *("protocol/task_filter.py", "protocol/message.py", "protocol/pipe_messages.py", "protocol/queries.py"),
 )
 IMPURE = {"time", "random", "socket", "sqlite3", "subprocess", "logging", "os", "threading", "asyncio", "uuid", "zmq"}
 

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from protocol import messages as m
+from protocol import pipe_messages as piped
 from protocol import wire
 from protocol.errors import FAILURE_CODES, REFUSAL_CODES
 
@@ -23,7 +24,7 @@ DIRECTIONS: dict[str, tuple[Any, ...]] = {
     "Broker to worker": (m.BrokerToWorker,),
     "Collected": (m.Collected,),
     "Published": (m.Published,),
-    "Between agent and trainer process": (m.AgentToTrainer, m.TrainerToAgent),
+    "Between agent and trainer process": (piped.AgentToTrainer, piped.TrainerToAgent),
 }
 
 

@@ -23,9 +23,10 @@ from protocol import messages as m
 from protocol import wire
 from protocol.end_reason import EndReason
 from protocol.errors import Failure, FailureClass
+from protocol.message import Message
 from protocol.task import TaskSpec, Trained
 
-Examples = dict[str, tuple[m.Message, ...]]
+Examples = dict[str, tuple[Message, ...]]
 
 ASK_EVERY = 100
 HUGE_BYTES = 2_000_000

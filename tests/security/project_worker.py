@@ -12,6 +12,7 @@ import numpy as np
 
 from conf.machine import running_system
 from protocol import messages as m
+from protocol import pipe_messages as piped
 from protocol.task import TaskSpec
 from tests.sample_tasks import hex_id, make_spec
 from trainer_worker.attempt.attempt import Attempt
@@ -58,7 +59,7 @@ class ProjectWorker:
         self.found: list[bool] = []
 
     def run(self, spec: TaskSpec, attempt: int = 1) -> m.Result:
-        result = self._child._train(m.Train(spec, attempt, 1), self._train)
+        result = self._child._train(piped.Train(spec, attempt, 1), self._train)
         while self._ours.poll():  # progress that no agent reads would fill the pipe
             self._ours.recv_bytes()
         return result

@@ -19,6 +19,7 @@ from broker.publisher import MAX_MADE_UP_TOPICS
 from conf.curve import FRONT_END, WORKER, ClientKeys, load_client_keys
 from protocol import messages as m
 from protocol import wire
+from protocol.message import Message
 from protocol.task import TaskSpec, Trained
 from tests.sample_tasks import hex_id
 from tests.socket.programs import Programs
@@ -51,7 +52,7 @@ def peer(kind: int, endpoint: str, keys: ClientKeys | None = None) -> Iterator[z
         context.destroy(linger=0)
 
 
-def say(socket: zmq.Socket[bytes], message: m.Message) -> None:
+def say(socket: zmq.Socket[bytes], message: Message) -> None:
     """Send; a peer that was turned away has nowhere to send to."""
     with contextlib.suppress(zmq.Again):
         socket.send_multipart(wire.encode(message), zmq.NOBLOCK)

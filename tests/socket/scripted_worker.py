@@ -10,10 +10,11 @@ import zmq
 from conf.curve import ClientKeys
 from protocol import messages as m
 from protocol import wire
+from protocol.message import Message
 from protocol.task import Trained
 from tests.waiting import TIMEOUT_S
 
-Kind = TypeVar("Kind", bound=m.Message)
+Kind = TypeVar("Kind", bound=Message)
 
 
 class ScriptedWorker:

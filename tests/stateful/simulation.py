@@ -15,6 +15,7 @@ from broker.core import Core, CoreSettings
 from broker.events import Event, FromWeb, FromWorker, Now, ReadEnded, Recovered, SendWeb, SendWorker, TimePassed
 from broker.facts import Cancelled, Done, Failed, Leased, Record
 from protocol import messages as m
+from protocol import pipe_messages as piped
 from protocol.errors import FAILURE_CODES, Failure
 from protocol.task import Task, TaskSpec, TaskState, Trained
 from trainer_worker.agent import events as agent
@@ -39,7 +40,7 @@ class SimTrainer:
     """A trainer process: what it was told to train, and whether it was asked to stop."""
 
     ready: bool = False
-    training: m.Train | None = None
+    training: piped.Train | None = None
     halted: bool = False
 
 
@@ -236,11 +237,11 @@ class Simulation:
                 self.broker.take_progress(instruction.message)
             case agent.Spawn():
                 worker.trainers[instruction.number] = SimTrainer()
-            case agent.Tell(number=number, message=m.Train() as train):
+            case agent.Tell(number=number, message=piped.Train() as train):
                 trainer = worker.trainers[number]
                 assert trainer.training is None, "two tasks in one trainer process"
                 trainer.training, trainer.halted = train, False
-            case agent.Tell(number=number, message=m.Halt() as halt):
+            case agent.Tell(number=number, message=piped.Halt() as halt):
                 worker.trainers[number].halted = not halt.keep
             case agent.Terminate():
                 if worker.trainers.pop(instruction.number, None) is not None:
@@ -250,7 +251,7 @@ class Simulation:
 
     def trainer_loads(self, worker: SimWorker, number: int) -> None:
         worker.trainers[number].ready = True
-        self.worker_handles(worker, agent.TrainerSaid(number, m.Ready({})))
+        self.worker_handles(worker, agent.TrainerSaid(number, piped.Ready({})))
 
     def trainer_ends(self, worker: SimWorker, number: int, code: str = "") -> None:
         """The training ends: well, or with a failure of that code; as cancelled when it was halted."""
@@ -266,7 +267,7 @@ class Simulation:
         else:
             self.trained_by[train.spec.task_id] += 1
             result = m.Result(*key, trained=Trained(f"/p/models/{key[0]}/model.tflite"))
-        self.worker_handles(worker, agent.TrainerSaid(number, m.Ended(result, 100.0)))
+        self.worker_handles(worker, agent.TrainerSaid(number, piped.Ended(result, 100.0)))
 
     def trainer_dies(self, worker: SimWorker, number: int) -> None:
         worker.trainers.pop(number)

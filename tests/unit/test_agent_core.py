@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from protocol import messages as m
+from protocol import pipe_messages as piped
 from protocol.errors import Failure, FailureClass
 from tests.agent_driver import GRACE_S, HEARTBEAT_S, KILL_S, TRAINED, Driver, of, sent, training, warm
 from tests.sample_tasks import make_spec
@@ -54,7 +55,7 @@ def test_a_rejected_worker_goes_on_asking_and_says_why_in_its_log() -> None:
 def test_a_start_goes_to_the_ready_trainer_and_is_held_from_then_on() -> None:
     driver = warm()
     out = driver.start()
-    assert of(agent.Tell, out) == [agent.Tell(1, m.Train(make_spec(), 1, 1))]
+    assert of(agent.Tell, out) == [agent.Tell(1, piped.Train(make_spec(), 1, 1))]
     assert sent(m.Heartbeat, out) == [m.Heartbeat(False, m.Holding("t1", 1))]
 
 
@@ -92,7 +93,7 @@ def test_the_result_is_said_before_the_readiness_that_follows_from_it() -> None:
 
 def test_progress_is_published_at_most_four_times_a_second_and_keeps_moving() -> None:
     driver = training()
-    driver.trainer(1, m.Report(10.0, "training", 50.0, 100.0, 100.0))
+    driver.trainer(1, piped.Report(10.0, "training", 50.0, 100.0, 100.0))
     published = [p.message.progress for p in of(agent.Publish, driver.wait(10.0, step_s=0.05))]
     assert 20 <= len(published) <= 41
     percents = [progress.progress for progress in published]
@@ -102,7 +103,7 @@ def test_progress_is_published_at_most_four_times_a_second_and_keeps_moving() ->
 
 def test_reports_of_another_trainer_process_do_not_count() -> None:
     driver = training()
-    driver.trainer(2, m.Report(90.0, "training", 95.0, 1.0, 1.0))
+    driver.trainer(2, piped.Report(90.0, "training", 95.0, 1.0, 1.0))
     assert all(p.message.progress.progress < 50.0 for p in of(agent.Publish, driver.wait(2.0)))
 
 
@@ -111,7 +112,7 @@ def test_reports_of_another_trainer_process_do_not_count() -> None:
 
 def test_a_cancel_climbs_from_the_message_to_sigterm_to_sigkill() -> None:
     driver = training()
-    assert of(agent.Tell, driver.broker(m.Stop("t1", 1))) == [agent.Tell(1, m.Halt(1, "t1", False))]
+    assert of(agent.Tell, driver.broker(m.Stop("t1", 1))) == [agent.Tell(1, piped.Halt(1, "t1", False))]
     assert of(agent.Terminate, driver.wait(GRACE_S - 0.5)) == []
     assert of(agent.Terminate, driver.wait(1.0)) == [agent.Terminate(1)]
     assert of(agent.Terminate, driver.wait(KILL_S)) == [agent.Terminate(1, force=True)]
@@ -131,7 +132,7 @@ def test_a_trainer_that_stops_by_itself_is_not_killed() -> None:
 
 def test_stop_and_keep_has_all_the_time_it_needs() -> None:
     driver = training()
-    assert of(agent.Tell, driver.broker(m.Stop("t1", 1, keep=True))) == [agent.Tell(1, m.Halt(1, "t1", True))]
+    assert of(agent.Tell, driver.broker(m.Stop("t1", 1, keep=True))) == [agent.Tell(1, piped.Halt(1, "t1", True))]
     assert of(agent.Terminate, driver.wait(10 * GRACE_S)) == []
 
 
@@ -139,7 +140,7 @@ def test_a_cancel_overrules_a_stop_and_not_the_other_way_round() -> None:
     driver = training()
     driver.broker(m.Stop("t1", 1, keep=True))
     assert of(agent.Tell, driver.broker(m.Stop("t1", 1, keep=True))) == [], "repeated"
-    assert of(agent.Tell, driver.broker(m.Pulse(m.Stop("t1", 1)))) == [agent.Tell(1, m.Halt(1, "t1", False))]
+    assert of(agent.Tell, driver.broker(m.Pulse(m.Stop("t1", 1)))) == [agent.Tell(1, piped.Halt(1, "t1", False))]
     assert of(agent.Tell, driver.broker(m.Stop("t1", 1, keep=True))) == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from protocol import messages as m
+from protocol import pipe_messages as piped
 from tests.agent_driver import GRACE_S, Driver, of, sent, training, warm
 from trainer_worker.agent import events as agent
 from trainer_worker.agent.core import START_LIMIT_S, TIME_LIMIT_GRACE_S
@@ -14,7 +15,7 @@ def step_for(driver: Driver, seconds: float) -> list[agent.Instruction]:
     """Time passes, and the trainer process reports a step every second."""
     out = []
     for number in range(round(seconds)):
-        out += driver.trainer(1, m.Report(min(number * 0.01, 90.0), "training", 95.0, 100.0, 100.0))
+        out += driver.trainer(1, piped.Report(min(number * 0.01, 90.0), "training", 95.0, 100.0, 100.0))
         out += driver.wait(1.0)
     return out
 
@@ -23,7 +24,7 @@ def test_at_its_time_limit_a_training_is_told_to_keep_what_it_has() -> None:
     driver = warm(stall_limit_s=STALL_S)
     driver.start(max_seconds=30)
     assert of(agent.Tell, step_for(driver, 29)) == []
-    assert of(agent.Tell, step_for(driver, 5)) == [agent.Tell(1, m.Halt(1, "t1", keep=True))]
+    assert of(agent.Tell, step_for(driver, 5)) == [agent.Tell(1, piped.Halt(1, "t1", keep=True))]
     assert of(agent.Terminate, step_for(driver, 5 * GRACE_S)) == []
 
 

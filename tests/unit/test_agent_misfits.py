@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from protocol import messages as m
+from protocol import pipe_messages as piped
 from tests.agent_driver import Driver, warm
 from trainer_worker.agent import events as agent
 from trainer_worker.agent.core import START_LIMIT_S
@@ -12,7 +13,7 @@ def test_a_rejected_worker_stops_training() -> None:
     driver = warm()
     driver.start("t1")
     out = driver.broker(m.Rejected("The name is taken."))
-    assert [i.message for i in out if isinstance(i, agent.Tell)] == [m.Halt(1, "t1")]
+    assert [i.message for i in out if isinstance(i, agent.Tell)] == [piped.Halt(1, "t1")]
 
 
 def test_a_trainer_process_that_hangs_while_loading_is_replaced() -> None:

@@ -11,12 +11,13 @@ import pytest
 
 from protocol import bounds, wire
 from protocol import messages as m
+from protocol import pipe_messages as piped
 from protocol.errors import Failure, FailureClass
 from protocol.task import AttemptEnd, Task, TaskSpec, Trained
 from tests.sample_tasks import hex_id, make_spec
 
 MESSAGES = [m.WebToBroker, m.BrokerToWeb, m.WorkerToBroker, m.BrokerToWorker, m.Collected, m.Published]
-MESSAGES += [m.AgentToTrainer, m.TrainerToAgent, Task, m.Holding]
+MESSAGES += [piped.AgentToTrainer, piped.TrainerToAgent, Task, m.Holding]
 
 
 def structs_of(types: list[Any]) -> set[Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from protocol import messages as m
+from protocol import pipe_messages as piped
 from protocol.errors import FailureClass, TrainingError
 from protocol.task import Trained
 from tests.project_folders import open_project
@@ -66,13 +66,13 @@ def test_a_very_long_error_is_cut_and_the_trace_keeps_its_last_lines() -> None:
 # ---- the order as the trainer sees it ----
 
 
-def job_of(order: m.Train, weights_dir: Path) -> Job:
+def job_of(order: piped.Train, weights_dir: Path) -> Job:
     settings = TrainerSettings(cache_dir=weights_dir, weights_dir=weights_dir, threads=1)
     return make_job(order, open_project(Path(order.spec.project_path)), settings)
 
 
-def order(folder: Path, attempt: int = 1, batch_divisor: int = 1, **options: Any) -> m.Train:
-    return m.Train(make_spec(project_path=str(folder), options=options), attempt, batch_divisor)
+def order(folder: Path, attempt: int = 1, batch_divisor: int = 1, **options: Any) -> piped.Train:
+    return piped.Train(make_spec(project_path=str(folder), options=options), attempt, batch_divisor)
 
 
 def test_a_job_carries_the_options_with_their_defaults(tmp_path: Path) -> None:

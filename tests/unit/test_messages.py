@@ -8,11 +8,15 @@ import msgspec
 import pytest
 
 from protocol import messages as m
+from protocol import pipe_messages as piped
+from protocol import queries as q
 from protocol import wire
 from protocol.end_reason import EndReason
 from protocol.errors import FAILURE_CODES, REFUSAL_CODES, Failure, FailureClass, TrainingError
+from protocol.message import Message
 from protocol.task import AttemptEnd, Task, TaskState, Trained
-from tests.sample_tasks import hex_id, make_spec
+from protocol.task_filter import TaskFilter
+from tests.sample_tasks import changed, hex_id, make_event, make_spec
 
 T1 = hex_id(1)
 TASK = Task(
@@ -29,7 +33,7 @@ RESULT = m.Result(
     T1, 1, trained=Trained("/p/model.tflite", {"accuracy": 0.9}, {"export": 1.5}, EndReason.STOPPED), progress=99.0
 )
 
-EXAMPLES: dict[Any, list[m.Message]] = {
+EXAMPLES: dict[Any, list[Message]] = {
     m.WebToBroker: [
         m.Submit(1, make_spec(T1)),
         m.Lookup(2, T1),
@@ -37,12 +41,19 @@ EXAMPLES: dict[Any, list[m.Message]] = {
         m.StopEarly(4, T1),
         m.SnapshotWanted(5),
         m.WorkersWanted(6),
+        m.DrainWanted(7, "w1", True),
+        q.TasksWanted(
+            8, TaskFilter(user_id="anna", states=(TaskState.DONE,), metadata={"plan": "pro"}), "endedAt", "c", 9
+        ),
+        q.EventsWanted(9, 17, T1, 100),
     ],
     m.BrokerToWeb: [
         m.TaskReply(1, 7, TASK),
         m.Refused(2, "task_ended", "It is over.", TASK),
         m.SnapshotPart(3, 9, (TASK,), (PROGRESS,), True, False),
-        m.Workers(4, (m.WorkerInfo("w1", "host", True, "", ("classification",)),)),
+        m.Workers(4, (m.WorkerInfo("w1", "host", True, "", ("classification",), False, ("CPU",), 512.0, 3, 1000.5),)),
+        q.TaskPage(5, 9, (TASK,), "cursor", {TaskState.DONE: 1}),
+        q.EventsPart(6, 9, (make_event(3, TASK),), 3, 0),
     ],
     m.WorkerToBroker: [
         m.Hello("w1", "s1", "host", ("classification",), True, m.Holding(T1, 1)),
@@ -60,12 +71,12 @@ EXAMPLES: dict[Any, list[m.Message]] = {
         m.ResultAck(T1, 1, True),
     ],
     m.Collected: [m.KeyedProgress("0" * 64, PROGRESS)],
-    m.Published: [PROGRESS, m.TasksChanged((m.TaskChanged(3, TASK),)), m.Tick(3, 2, 1, 1, 4)],
-    m.AgentToTrainer: [m.Train(make_spec(T1), 1, 2), m.Halt(1, T1, True)],
-    m.TrainerToAgent: [
-        m.Ready({"tensorflow": "2"}),
-        m.Report(1.0, "features", 30.0, 2.0, 9.0, 1, {"loss": 1.0}, "/p/model.tflite"),
-        m.Ended(RESULT, 512.0),
+    m.Published: [PROGRESS, m.TasksChanged((changed(3, TASK),)), m.Tick(3, 2, 1, 1, 4)],
+    piped.AgentToTrainer: [piped.Train(make_spec(T1), 1, 2), piped.Halt(1, T1, True)],
+    piped.TrainerToAgent: [
+        piped.Ready({"tensorflow": "2"}),
+        piped.Report(1.0, "features", 30.0, 2.0, 9.0, 1, {"loss": 1.0}, "/p/model.tflite"),
+        piped.Ended(RESULT, 512.0),
     ],
 }
 
@@ -93,7 +104,8 @@ def test_the_examples_leave_no_message_and_no_field_out(union: Any) -> None:
 def test_each_message_travels_in_one_direction() -> None:
     every = [message for union in EXAMPLES for message in members(union)]
     assert len(every) == len(set(every))
-    defined = {c for c in vars(m).values() if isinstance(c, type) and issubclass(c, m.Message) and c is not m.Message}
+    in_modules = [value for module in (m, piped, q) for value in vars(module).values()]
+    defined = {c for c in in_modules if isinstance(c, type) and issubclass(c, Message) and c is not Message}
     assert set(every) == defined
 
 

@@ -6,6 +6,7 @@ import json
 import os
 
 from protocol import messages as m
+from protocol import pipe_messages as piped
 from protocol import wire
 from protocol.errors import TrainingError
 from protocol.text import as_utf8
@@ -25,8 +26,8 @@ def test_every_text_becomes_one_that_utf8_can_hold() -> None:
 
 def test_a_failure_that_names_such_a_file_reaches_the_agent() -> None:
     failure = explain(TrainingError("no_images", f"No image can be read: {LATIN_1}."))
-    result = m.Ended(m.Result(hex_id(), 1, failure=failure), 100.0)
-    sent = wire.unpack(wire.pack(result), m.TrainerToAgent)
+    result = piped.Ended(m.Result(hex_id(), 1, failure=failure), 100.0)
+    sent = wire.unpack(wire.pack(result), piped.TrainerToAgent)
     assert sent.result.failure.error == "No image can be read: caf?.jpg."
 
 

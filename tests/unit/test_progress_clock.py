@@ -7,7 +7,7 @@ import itertools
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from protocol.messages import Report
+from protocol.pipe_messages import Report
 from trainer_worker.agent.progress_clock import HIGHEST_PERCENT, ProgressClock
 
 STEP_S = 0.25

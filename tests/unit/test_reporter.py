@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocol.messages import Report
+from protocol.pipe_messages import Report
 from trainer_worker.attempt.job import Cancelled, PlannedStage
 from trainer_worker.training.reporter import ENDS_AT_BUDGET, LEAST_MARGIN, PLAN_PERCENT, REPORT_INTERVAL_S, PipeReporter
 

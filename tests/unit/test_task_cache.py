@@ -11,7 +11,7 @@ from broker.core import Core, CoreSettings
 from broker.events import FromWeb, FromWorker, Now, Publish, SendWeb
 from protocol import messages as m
 from protocol.task import Task, TaskState, Trained
-from tests.sample_tasks import make_spec
+from tests.sample_tasks import changed, make_spec
 from web.task_cache import TICKS_UNTIL_ANEW, TaskCache
 
 
@@ -32,9 +32,9 @@ def shown(cache: TaskCache, task_id: str = "t1") -> dict[str, object]:
 
 def test_publications_in_order_need_no_snapshot_and_a_gap_does() -> None:
     cache = TaskCache(10)
-    assert not cache.apply_change(m.TaskChanged(1, task("t1")))
-    assert not cache.apply_change(m.TaskChanged(2, task("t2")))
-    assert cache.apply_change(m.TaskChanged(4, task("t4")))
+    assert not cache.apply_change(changed(1, task("t1")))
+    assert not cache.apply_change(changed(2, task("t2")))
+    assert cache.apply_change(changed(4, task("t4")))
 
 
 def test_a_tick_shows_a_gap_at_the_end() -> None:
@@ -56,13 +56,13 @@ def test_until_the_first_snapshot_the_cache_is_not_synced_and_asks_for_one() -> 
 def test_an_older_publication_is_dropped() -> None:
     cache = TaskCache(10)
     cache.apply_snapshot(snapshot(5, task(state=TaskState.DONE)))
-    cache.apply_change(m.TaskChanged(4, task(state=TaskState.PROCESSING)))
+    cache.apply_change(changed(4, task(state=TaskState.PROCESSING)))
     assert shown(cache)["state"] == "done"
 
 
 def test_a_snapshot_that_publications_have_overtaken_does_not_undo_them() -> None:
     cache = TaskCache(10)
-    cache.apply_change(m.TaskChanged(7, task(state=TaskState.DONE)))
+    cache.apply_change(changed(7, task(state=TaskState.DONE)))
     cache.apply_snapshot(snapshot(5, task(state=TaskState.PROCESSING)))
     assert shown(cache)["state"] == "done"
     assert cache.seq == 7
@@ -70,7 +70,7 @@ def test_a_snapshot_that_publications_have_overtaken_does_not_undo_them() -> Non
 
 def test_progress_never_goes_back_within_an_attempt() -> None:
     cache = TaskCache(10)
-    cache.apply_change(m.TaskChanged(1, task()))
+    cache.apply_change(changed(1, task()))
     seen = []
     for percent in (10.0, 30.0, 20.0, 31.0):
         cache.apply_progress(m.Progress("t1", 1, percent))
@@ -80,7 +80,7 @@ def test_progress_never_goes_back_within_an_attempt() -> None:
 
 def test_progress_of_another_attempt_or_task_is_dropped() -> None:
     cache = TaskCache(10)
-    cache.apply_change(m.TaskChanged(1, task(attempt=2)))
+    cache.apply_change(changed(1, task(attempt=2)))
     cache.apply_progress(m.Progress("t1", 1, 90.0))
     cache.apply_progress(m.Progress("t2", 1, 90.0))
     assert shown(cache)["progress"] == 0.0
@@ -89,23 +89,23 @@ def test_progress_of_another_attempt_or_task_is_dropped() -> None:
 
 def test_a_new_attempt_starts_its_own_progress() -> None:
     cache = TaskCache(10)
-    cache.apply_change(m.TaskChanged(1, task()))
+    cache.apply_change(changed(1, task()))
     cache.apply_progress(m.Progress("t1", 1, 60.0))
-    cache.apply_change(m.TaskChanged(2, task(attempt=2)))
+    cache.apply_change(changed(2, task(attempt=2)))
     assert shown(cache)["progress"] == 0.0
 
 
 def test_a_flag_on_the_task_keeps_its_progress() -> None:
     cache = TaskCache(10)
-    cache.apply_change(m.TaskChanged(1, task()))
+    cache.apply_change(changed(1, task()))
     cache.apply_progress(m.Progress("t1", 1, 60.0))
-    cache.apply_change(m.TaskChanged(2, task()))
+    cache.apply_change(changed(2, task()))
     assert shown(cache)["progress"] == 60.0
 
 
 def test_an_answer_is_encoded_anew_when_anything_has_changed() -> None:
     cache = TaskCache(10)
-    cache.apply_change(m.TaskChanged(1, task()))
+    cache.apply_change(changed(1, task()))
     assert cache.brief_json("t1") is cache.brief_json("t1")
     cache.apply_progress(m.Progress("t1", 1, 5.0))
     assert shown(cache)["progress"] == 5.0

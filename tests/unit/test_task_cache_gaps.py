@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from protocol.messages import SnapshotPart, TaskChanged, Tick
 from protocol.task import Task, TaskSpec, TaskState
+from tests.sample_tasks import make_event
 from web.task_cache import TaskCache
 
 
@@ -15,8 +16,8 @@ def snapshot(seq: int, *tasks: Task) -> SnapshotPart:
     return SnapshotPart(1, seq, tasks, (), first=True, last=True)
 
 
-def change(seq: int, changed: Task) -> TaskChanged:
-    return TaskChanged(seq, changed)
+def change(seq: int, task: Task) -> TaskChanged:
+    return TaskChanged(seq, task, make_event(seq, task))
 
 
 def state_of(cache: TaskCache, task_id: str) -> TaskState | None:

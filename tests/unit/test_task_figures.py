@@ -11,7 +11,7 @@ from protocol import messages as m
 from protocol.data_report import DataReport
 from protocol.errors import Failure, FailureClass
 from protocol.task import AttemptEnd, Task, TaskState, Trained
-from tests.sample_tasks import make_spec
+from tests.sample_tasks import changed, make_spec
 from web.task_cache import TICKS_UNTIL_ANEW, TaskCache
 from web.task_figures import BROKER_RESTARTED, MOST_STAGES, OTHER, TaskFigures
 from web.waiting_tasks import WaitingTasks
@@ -66,7 +66,7 @@ def test_a_task_is_counted_in_one_state_at_a_time() -> None:
     for seq, (task, waiting, running) in enumerate(
         [(pending(), 1, 0), (processing(pending()), 0, 1), (done(processing(pending()), {}), 0, 0)], start=1
     ):
-        f.cache.apply_change(m.TaskChanged(seq, task))
+        f.cache.apply_change(changed(seq, task))
         assert (f.live(TaskState.PENDING), f.live(TaskState.PROCESSING)) == (waiting, running)
     assert f.ended("done") == 1
     assert f.value("tfmodel_task_wait_seconds_sum", **KIND) == 7

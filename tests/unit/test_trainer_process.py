@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from protocol.messages import Halt
+from protocol.pipe_messages import Halt
 from tests.waiting import TIMEOUT_S, wait_until
 from trainer_worker.agent.spawned_trainer import ProcessGone, SpawnedTrainer, describe_end
 from trainer_worker.training.settings import TrainerSettings

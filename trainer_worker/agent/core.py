@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from protocol import messages as m
+from protocol import pipe_messages as piped
 from protocol.errors import Failure, FailureClass
 from protocol.task import TaskSpec
 from trainer_worker.agent.events import (
@@ -184,7 +185,7 @@ class AgentCore:
         if work.number is None:
             self._end_work(m.Result(order.task_id, order.attempt, cancelled=True))
         else:
-            self._out.append(Tell(work.number, m.Halt(order.attempt, order.task_id, order.keep)))
+            self._out.append(Tell(work.number, piped.Halt(order.attempt, order.task_id, order.keep)))
 
     def _acknowledged(self, ack: m.ResultAck) -> None:
         sent = self.outbox.pop((ack.task_id, ack.attempt), None)
@@ -193,21 +194,21 @@ class AgentCore:
 
     # ---- trainer processes ----
 
-    def _trainer_said(self, number: int, message: m.TrainerToAgent) -> None:
+    def _trainer_said(self, number: int, message: piped.TrainerToAgent) -> None:
         process = self.processes.get(number)
         if process is None:
             return
         match message:
-            case m.Ready():
+            case piped.Ready():
                 process.state = ProcessState.READY
                 self._out.append(Note("action=trainer.ready number=%d", (number,)))
-            case m.Report():
+            case piped.Report():
                 if self.work is not None and self.work.number == number:
                     self.work.clock.update(message, self._now_s)
-            case m.Ended():
+            case piped.Ended():
                 self._training_ended(process, message)
 
-    def _training_ended(self, process: TrainerProcess, ended: m.Ended) -> None:
+    def _training_ended(self, process: TrainerProcess, ended: piped.Ended) -> None:
         process.tasks_done += 1
         worn_out = process.tasks_done >= self.settings.tasks_per_process or ended.rss_mb > self.settings.memory_limit_mb
         failure = ended.result.failure
@@ -285,7 +286,7 @@ class AgentCore:
             self.work.began_at_s = self._now_s
             self.work.clock.begin(self._now_s)
             start = self.work.start
-            self._out.append(Tell(process.number, m.Train(start.spec, start.attempt, start.batch_divisor)))
+            self._out.append(Tell(process.number, piped.Train(start.spec, start.attempt, start.batch_divisor)))
 
     def _watch_time(self) -> None:
         """Stop a training at its time limit, and kill one that does not stop or has taken no step for long."""

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from protocol import messages as m
+from protocol import pipe_messages as piped
 from protocol.task import TaskSpec
 
 # ---- events ----
@@ -18,7 +19,7 @@ class BrokerSaid(msgspec.Struct, frozen=True):
 
 class TrainerSaid(msgspec.Struct, frozen=True):
     number: int
-    message: m.TrainerToAgent
+    message: piped.TrainerToAgent
 
 
 class TrainerExited(msgspec.Struct, frozen=True):
@@ -61,7 +62,7 @@ class Spawn(msgspec.Struct, frozen=True):
 
 class Tell(msgspec.Struct, frozen=True):
     number: int
-    message: m.AgentToTrainer
+    message: piped.AgentToTrainer
 
 
 class Terminate(msgspec.Struct, frozen=True):

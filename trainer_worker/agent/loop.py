@@ -16,6 +16,7 @@ from conf.endpoints import collect_endpoint
 from conf.sockets import connecting_socket
 from protocol import messages as m
 from protocol import wire
+from protocol.message import Message
 from trainer_worker.agent.core import AgentCore
 from trainer_worker.agent.events import (
     BrokerSaid,
@@ -157,7 +158,7 @@ class Agent:
             case Note():
                 log.info(instruction.template, *instruction.values)
 
-    def _send(self, socket: zmq.Socket[bytes], message: m.Message) -> None:
+    def _send(self, socket: zmq.Socket[bytes], message: Message) -> None:
         # The broker is away. Everything that matters is sent again with a later heartbeat.
         with contextlib.suppress(zmq.Again):
             socket.send_multipart(wire.encode(message), zmq.NOBLOCK)

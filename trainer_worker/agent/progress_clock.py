@@ -7,7 +7,8 @@ duration. It moves the percentage towards the end of the stage, ever slower, wit
 
 from __future__ import annotations
 
-from protocol.messages import Progress, Report
+from protocol.messages import Progress
+from protocol.pipe_messages import Report
 
 #: A task that is being trained never shows more than this, because 100.0 means done.
 HIGHEST_PERCENT = 99.9

@@ -14,7 +14,8 @@ from pathlib import Path
 import psutil
 
 from protocol import wire
-from protocol.messages import Message, TrainerToAgent
+from protocol.message import Message
+from protocol.pipe_messages import TrainerToAgent
 from trainer_worker.training.settings import TrainerSettings
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -30,10 +30,12 @@ import psutil
 
 from conf.logs import set_up_logging
 from protocol import messages as m
+from protocol import pipe_messages as piped
 from protocol import wire
 from protocol.bounds import MAX_TRACE_CHARS, shortened
 from protocol.end_reason import EndReason
 from protocol.errors import FAILURE_CODES, Failure, FailureClass, TrainingError, is_disk_full
+from protocol.message import Message
 from protocol.options import typed_options
 from protocol.task import Trained
 from protocol.text import as_utf8
@@ -71,7 +73,7 @@ class Child:
         self._pipe = pipe
         self._send_lock = threading.Lock()
         self._settings = settings
-        self._tasks: queue.SimpleQueue[m.Train] = queue.SimpleQueue()
+        self._tasks: queue.SimpleQueue[piped.Train] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._reporter: PipeReporter | None = None
         self._holding: tuple[str, int] | None = None
@@ -88,27 +90,27 @@ class Child:
         cache_dir, threads = self._settings.cache_dir, self._settings.threads
         versions = set_up_tensorflow(threads)
         trainers = load_trainers(cache_dir, threads)
-        self._send(m.Ready(versions))
+        self._send(piped.Ready(versions))
         while True:
             order = self._tasks.get()
             result = self._train(order, trainers[order.spec.train_type])
             release_memory()
             rss_mb = psutil.Process().memory_info().rss / 2**20
-            self._send(m.Ended(result, rss_mb))
+            self._send(piped.Ended(result, rss_mb))
 
     def _read_pipe(self) -> None:
         """Take orders as they come. The pipe ends when the agent does, and then this process ends too."""
         while True:
             try:
-                message = wire.unpack(self._pipe.recv_bytes(), m.AgentToTrainer)
+                message = wire.unpack(self._pipe.recv_bytes(), piped.AgentToTrainer)
             except (EOFError, OSError, wire.WireError):
                 os._exit(0)
-            if isinstance(message, m.Train):
+            if isinstance(message, piped.Train):
                 self._tasks.put(message)
             else:
                 self._halt(message)
 
-    def _halt(self, halt: m.Halt) -> None:
+    def _halt(self, halt: piped.Halt) -> None:
         with self._lock:
             key = (halt.task_id, halt.attempt)
             if self._holding == key and self._reporter is not None:
@@ -116,7 +118,7 @@ class Child:
             else:
                 self._early_halts[key] = halt.keep
 
-    def _train(self, order: m.Train, train: Train) -> m.Result:
+    def _train(self, order: piped.Train, train: Train) -> m.Result:
         key = (order.spec.task_id, order.attempt)
         pace = Pace(self._settings.cache_dir, order.spec.train_type)
         budget_s = cast(float, order.spec.options.get("timeBudget", 0)) or math.inf
@@ -137,7 +139,7 @@ class Child:
                 with self._lock:
                     self._holding, self._reporter = None, None
 
-    def _trained(self, order: m.Train, train: Train, reporter: PipeReporter) -> Trained:
+    def _trained(self, order: piped.Train, train: Train, reporter: PipeReporter) -> Trained:
         with admit(order.spec, self._settings.allowed_roots) as project:
             try:
                 return self._trained_in(project, order, train, reporter)
@@ -150,7 +152,7 @@ class Child:
                     forget_what_was_kept(project, order.spec.task_id)
                 raise
 
-    def _trained_in(self, project: ProjectFolder, order: m.Train, train: Train, reporter: PipeReporter) -> Trained:
+    def _trained_in(self, project: ProjectFolder, order: piped.Train, train: Train, reporter: PipeReporter) -> Trained:
         job = make_job(order, project, self._settings, self._work_dir)
         tell = functools.partial(reporter.step, 0.0)
         finished = finished_model(project, job.task_id, tell)
@@ -187,7 +189,7 @@ class Child:
             result.comparison,
         )
 
-    def _send(self, message: m.Message) -> None:
+    def _send(self, message: Message) -> None:
         with self._send_lock:
             self._pipe.send_bytes(wire.pack(message))
 
@@ -212,7 +214,9 @@ def forget_what_was_kept(project: ProjectFolder, task_id: str) -> None:
     last_training(project).clear()
 
 
-def make_job(order: m.Train, project: ProjectFolder, settings: TrainerSettings, work_dir: Path | None = None) -> Job:
+def make_job(
+    order: piped.Train, project: ProjectFolder, settings: TrainerSettings, work_dir: Path | None = None
+) -> Job:
     """Make the trainer's Job from an order, after checks that need the disk."""
     spec = order.spec
     refuse_links_outside(project.files)

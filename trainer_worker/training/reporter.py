@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from protocol.data_report import DataReport
-from protocol.messages import Report
+from protocol.pipe_messages import Report
 from protocol.text import as_utf8
 from trainer_worker.attempt.job import Cancelled, PlannedStage
 

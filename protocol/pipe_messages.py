@@ -1,0 +1,73 @@
+"""The messages between an agent and its trainer process. PROTOCOL.md explains each of them.
+
+They travel through a pipe, which loses nothing. If it closes, the trainer process ends.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from protocol.bounds import Attempt, Number, Numbers, TaskId, Text, Whole, Word, kept_numbers
+from protocol.message import Message
+from protocol.messages import Result
+from protocol.task import TaskSpec
+
+
+class Train(Message, frozen=True):
+    """Agent to trainer process: train this. The pipe loses no message. If it closes, the trainer process ends."""
+
+    spec: TaskSpec
+    attempt: Attempt
+    batch_divisor: Annotated[int, Meta(ge=1, le=2**62)] = 1
+
+
+class Halt(Message, frozen=True):
+    """Agent to trainer process: end this attempt at the next batch. keep: export the best model so far."""
+
+    attempt: Attempt
+    task_id: TaskId
+    keep: bool = False
+
+
+class Ready(Message, frozen=True):
+    """Trainer process to agent: TensorFlow is loaded."""
+
+    versions: Annotated[
+        dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=256)]], Meta(max_length=64)
+    ]
+
+
+class Report(Message, frozen=True):
+    """Trainer process to agent: how far the training is.
+
+    phase_end: the percentage at the end of this phase. phase_expected_s: the seconds that the phase is expected to
+    take. With them the agent can raise the percentage while a phase reports nothing. remaining_s: seconds left.
+    """
+
+    progress: Number
+    phase: Word
+    phase_end: Number
+    phase_expected_s: Number
+    remaining_s: Number
+    epoch: Whole = 0
+    metrics: Numbers = {}
+    model_path: Text = ""
+    remaining_low_s: Number = -1.0
+    remaining_high_s: Number = -1.0
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "metrics", kept_numbers(self.metrics))
+
+
+class Ended(Message, frozen=True):
+    """Trainer process to agent: the attempt is over. rss_mb: the memory that the process still holds."""
+
+    result: Result
+    rss_mb: Number
+
+
+AgentToTrainer = Train | Halt
+TrainerToAgent = Ready | Report | Ended
