@@ -5,7 +5,7 @@ It has two parts. The description is a flatbuffer of its own, which becomes one 
 TFLITE_METADATA. The label file lies in an uncompressed zip at the end of the file, beside what our own predictions need
 (model_use.py).
 
-TensorFlow has Python classes for the schema of a model, but none for the schema of the metadata. The description is
+LiteRT has Python classes for the schema of a model, but none for the schema of the metadata. The description is
 therefore written with a table of the fields that are needed (docs/choices.md, "Metadata of a .tflite file").
 """
 
@@ -18,7 +18,7 @@ from typing import Any
 
 import flatbuffers
 import numpy as np
-from tensorflow.lite.python import schema_py_generated as schema
+from ai_edge_litert import schema_py_generated as schema
 
 from trainer_worker.exporting.model_description import ModelDescription
 from trainer_worker.exporting.model_use import LABELS_FILE, ModelUse
