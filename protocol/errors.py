@@ -74,6 +74,7 @@ REFUSAL_CODES: dict[str, int] = {
     "key_reused": 409,
     "task_ended": 409,
     "task_left_out": 409,
+    "task_not_ended": 409,
     "task_not_started": 409,
     "model_changed": 409,
     "model_unusable": 409,

@@ -24,8 +24,8 @@ FATAL = PictureRefused(
 )
 NOT_TRIED = PictureRefused(
     "predict_failed",
-    "Other pictures of this call ended the process that reads them, so this one was not tried; send it in a call of its "
-    "own.",
+    "Other pictures of this call ended the process that reads them, so this one was not tried; send it in a call of "
+    "its own.",
 )
 
 
