@@ -6,12 +6,14 @@ Every call can also be refused with one of COMMON_ERRORS.
 from __future__ import annotations
 
 from web.api.original import BriefTask, PostedFolder, TaskById
+from web.api.predictions import PicturesToPredict, Predictions
 from web.api.service import Health, Readiness
 from web.api.tasks import CheckView, NewTask, RetryTask, TaskList, TaskListQuery, TaskView
 from web.api.workers import WorkerList
 from web.calls.check import CheckHandler
 from web.calls.monitoring import HealthHandler, MetricsHandler, ReadyHandler
 from web.calls.original import OriginalHandler
+from web.calls.predictions import PICTURE_FIELD, ProjectPredictHandler, TaskPredictHandler
 from web.calls.report import ReportHandler
 from web.calls.task import StopHandler, TaskHandler
 from web.calls.tasks import RetryHandler, TasksHandler
@@ -31,6 +33,10 @@ POSTING = (
     *("queue_full", "disk_nearly_full", *BROKER),
 )
 CHECKING = (*("project_dir_not_allowed", "user_not_allowed", "unsupported_media_type", "queue_full", "check_failed"),)
+PREDICTING = (
+    *("no_model", "model_changed", "model_unusable", "unsupported_media_type", "bad_picture", "picture_too_large"),
+    *("predict_busy", "predict_failed", *ONE_TASK),
+)
 
 ROUTES = (
     Route(
@@ -133,6 +139,34 @@ ROUTES = (
                 summary="the report on the finished model, a web page for people; pass its headers on too",
                 answers={200: Media("text/html; charset=utf-8", "report.html of the model")},
                 errors=("no_report", "report_unreadable", *ONE_TASK),
+            )
+        },
+    ),
+    Route(
+        "/v1/tasks/{taskId}/predict",
+        TaskPredictHandler,
+        {
+            "POST": Call(
+                name="predictWithTask",
+                summary="what the task's model says of pictures: labels with probabilities, or a mask",
+                body=PicturesToPredict,
+                files=PICTURE_FIELD,
+                answers={200: Predictions},
+                errors=PREDICTING,
+            )
+        },
+    ),
+    Route(
+        "/v1/projects/{userId}/{projectId}/predict",
+        ProjectPredictHandler,
+        {
+            "POST": Call(
+                name="predictWithProject",
+                summary="the same by the model that the project uses",
+                body=PicturesToPredict,
+                files=PICTURE_FIELD,
+                answers={200: Predictions},
+                errors=PREDICTING,
             )
         },
     ),

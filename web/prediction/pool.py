@@ -33,6 +33,8 @@ MOST_PICTURES_OF_USER = 128
 MOST_BYTES = 128_000_000
 #: A process that nobody has asked for so long ends.
 IDLE_S = 180.0
+#: A process that works on one picture, or on loading a model, for so long is ended.
+PICTURE_S = 60.0
 #: How often a call is tried again when the process ends before the model is loaded.
 MODEL_TRIES = 2
 
