@@ -204,14 +204,15 @@ def test_an_idle_process_ends_and_another_one_is_started_when_it_is_needed(tmp_p
     in_pool(tmp_path, work, idle_s=0.2)
 
 
-def test_a_process_that_died_while_it_was_idle_costs_nothing(tmp_path: Path) -> None:
+def test_processes_that_died_while_they_were_idle_cost_nothing(tmp_path: Path) -> None:
     async def work(pool: PredictionPool) -> None:
-        await pool.predict(model(), words("ok"))
-        (pid,) = pool.pids
-        os.kill(pid, signal.SIGKILL)
+        await asyncio.gather(*(pool.predict(model(number), words(*["ok"] * 8)) for number in range(4)))
+        assert len(pool.pids) == 3
+        for pid in pool.pids:
+            os.kill(pid, signal.SIGKILL)
         assert FATAL not in await pool.predict(model(), words("ok"))
 
-    in_pool(tmp_path, work, processes=1)
+    in_pool(tmp_path, work, processes=3)
 
 
 FRONT_END = """

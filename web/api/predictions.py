@@ -16,11 +16,10 @@ MOST_PICTURES_OF_A_CALL = 32
 class PictureToPredict(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
     """One picture: its bytes, or where it lies in the project."""
 
-    base64: Annotated[bytes | UnsetType, Meta(description="the file of the picture, as base64")] = UNSET
+    base64: Annotated[bytes, Meta(description="the file of the picture, as base64")] = b""
     path: Annotated[
-        str | UnsetType,
-        Meta(max_length=4096, description="a picture in the project folder, relative to it; links are not followed"),
-    ] = UNSET
+        str, Meta(max_length=4096, description="a picture in the project folder, relative to it, through no link")
+    ] = ""
     name: Annotated[str, Meta(max_length=255, description="comes back in the answer")] = ""
 
 

@@ -140,13 +140,10 @@ def is_too_large(picture: Picture) -> bool:
 
 def _picture(number: int, sent: PictureToPredict) -> Picture:
     name = f"pictures[{number}]"
-    if isinstance(sent.base64, bytes) == isinstance(sent.path, str):
+    if bool(sent.base64) == bool(sent.path):
         raise Refusal(
             "bad_fields",
             f"{name} has {'both base64 and path' if sent.path else 'neither base64 nor path'}; send one of them.",
             fields={name: "It takes base64 or path."},
         )
-    if isinstance(sent.path, str):
-        return FolderPicture(sent.path)
-    assert isinstance(sent.base64, bytes)
-    return SentPicture(sent.name or name, sent.base64)
+    return FolderPicture(sent.path) if sent.path else SentPicture(sent.name or name, sent.base64)

@@ -119,6 +119,10 @@ class PredictionPool:
 
     def _free_process(self, model: ModelFile) -> RuntimeProcess | None:
         """One that has the model if possible, else the one with the fewest models."""
+        for process in [process for process in self._idle if process.has_ended()]:
+            log.warning("action=prediction.process_died pid=%d how='it ended while it was idle'", process.pid)
+            self._idle.pop(process).cancel()
+            self._run(process.end())
         return min(
             self._idle,
             key=lambda process: (model.artifact.sha256 not in process.loaded, len(process.loaded)),

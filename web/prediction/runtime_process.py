@@ -68,6 +68,15 @@ class RuntimeProcess:
     def pid(self) -> int:
         return self._process.pid
 
+    def has_ended(self) -> bool:
+        """Asks the system, because the event loop may not have been told yet."""
+        if self._process.returncode is not None:
+            return True
+        try:
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        except ChildProcessError:
+            return True
+
     async def answers(self, order: Order) -> AsyncIterator[RuntimeAnswer]:
         """All answers to an order, each as soon as it is known. Raises RuntimeDiedError; the process is dead then."""
         try:
