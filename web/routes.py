@@ -32,7 +32,10 @@ POSTING = (
     *("project_dir_not_allowed", "read_only_token", "user_not_allowed", "unsupported_media_type", "key_reused"),
     *("queue_full", "disk_nearly_full", *BROKER),
 )
-CHECKING = (*("project_dir_not_allowed", "user_not_allowed", "unsupported_media_type", "queue_full", "check_failed"),)
+CHECKING = (
+    *("project_dir_not_allowed", "read_only_token", "user_not_allowed", "unsupported_media_type", "queue_full"),
+    "check_failed",
+)
 PREDICTING = (
     *("no_model", "model_changed", "model_unusable", "unsupported_media_type", "bad_picture", "picture_too_large"),
     *("predict_busy", "predict_failed", *ONE_TASK),
