@@ -24,12 +24,14 @@ from web.door_rules import ANY_ADDRESS, DoorRules
 from web.entrance import Entrance
 from web.folder_check import FolderChecks
 from web.forecaster import Forecaster
+from web.hashed_files import HashedFiles
 from web.http_figures import UNKNOWN_PATH
 from web.json_handler import JsonHandler, Services
 from web.listener import MAX_HEADER_BYTES, Listener
+from web.log_follower import LogFollowers
 from web.monitoring import Monitoring
+from web.project_files import ProjectFiles
 from web.publications import Publications
-from web.report_file import ReportFiles
 from web.request_lines import shown
 from web.routes import ROUTES
 from web.service_figures import ServiceFigures
@@ -44,6 +46,7 @@ CHECKER = (sys.executable, "-m", "trainer_worker.checking")
 
 def make_services(settings: Settings, requests: BrokerRequests, pulse: BrokerPulse, cache: TaskCache) -> Services:
     web = settings.web
+    files = ProjectFiles(web.allowed_roots())
     monitoring = Monitoring(ServiceFigures(pulse, cache, web.allowed_roots(), web.min_free_mb))
     cache.report_changes_to(monitoring.tasks.changed)
     pulse.report_restarts_to(monitoring.tasks.broker_restarted)
@@ -55,7 +58,9 @@ def make_services(settings: Settings, requests: BrokerRequests, pulse: BrokerPul
         cache=cache,
         forecaster=Forecaster(cache, lambda: pulse.tick),
         checks=FolderChecks(CHECKER, web.allowed_roots()),
-        reports=ReportFiles(web.allowed_roots()),
+        files=files,
+        hashed=HashedFiles(files),
+        followers=LogFollowers(files),
         rules=DoorRules(web.host, web.allowed_hosts, web.allowed_origins, web.max_body_bytes),
         gate=TokenGate(settings.token_file, needed=web.host not in LOOPBACK_HOSTS and not web.allow_anonymous),
         monitoring=monitoring,
