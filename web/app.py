@@ -26,15 +26,17 @@ from web.door_rules import ANY_ADDRESS, DoorRules
 from web.entrance import Entrance
 from web.folder_check import FolderChecks
 from web.forecaster import Forecaster
+from web.hashed_files import HashedFiles
 from web.http_figures import UNKNOWN_PATH
 from web.json_handler import JsonHandler, Services
 from web.listener import MAX_HEADER_BYTES, Listener
 from web.live.live import Live
 from web.live.seats import StreamSeats
+from web.log_follower import LogFollowers
 from web.monitoring import Monitoring
 from web.prediction.pool import PICTURE_S, PredictionPool
+from web.project_files import ProjectFiles
 from web.publications import Publications
-from web.report_file import ReportFiles
 from web.request_lines import shown
 from web.routes import ROUTES
 from web.service_figures import ServiceFigures
@@ -52,6 +54,7 @@ RUNTIME = (sys.executable, "-m", "trainer_worker.prediction")
 def make_services(settings: Settings, requests: BrokerRequests, pulse: BrokerPulse, cache: TaskCache) -> Services:
     web = settings.web
     live = Live(cache, requests, StreamSeats(web.max_streams, web.max_streams_per_address))
+    files = ProjectFiles(web.allowed_roots())
     monitoring = Monitoring(ServiceFigures(pulse, cache, web.allowed_roots(), web.min_free_mb))
     monitoring.add_streams(live.seats, live.catching_up)
     cache.report_changes_to(monitoring.tasks.changed)
@@ -64,9 +67,11 @@ def make_services(settings: Settings, requests: BrokerRequests, pulse: BrokerPul
         cache=cache,
         forecaster=Forecaster(cache, lambda: pulse.tick),
         checks=FolderChecks(CHECKER, web.allowed_roots()),
-        reports=ReportFiles(web.allowed_roots()),
         predictions=PredictionPool(RUNTIME, web.predict_processes, _runtime_limits(web)),
         rules=DoorRules(web.host, web.allowed_hosts, web.allowed_origins),
+        files=files,
+        hashed=HashedFiles(files),
+        followers=LogFollowers(files),
         gate=TokenGate(settings.token_file, needed=web.host not in LOOPBACK_HOSTS and not web.allow_anonymous),
         monitoring=monitoring,
         live=live,
