@@ -36,6 +36,7 @@ from web.request_lines import shown
 from web.service_figures import ServiceFigures
 from web.task_cache import TaskCache
 from web.token_gate import TokenGate
+from web.webhooks.service import Webhooks
 
 log = logging.getLogger("web")
 
@@ -60,6 +61,7 @@ def make_services(settings: Settings, requests: BrokerRequests, pulse: BrokerPul
         rules=DoorRules(web.host, web.allowed_hosts, web.allowed_origins, web.max_body_bytes),
         gate=TokenGate(settings.token_file, needed=web.host not in LOOPBACK_HOSTS and not web.allow_anonymous),
         monitoring=monitoring,
+        webhooks=Webhooks(settings, requests, cache, monitoring.webhooks),
     )
 
 
@@ -106,6 +108,7 @@ async def serve(settings: Settings, keys: ClientKeys | None) -> None:
     listeners = [CacheFeed(cache, requests).take, pulse.take]
     publications = Publications(context, endpoints.publish, keys, listeners)
     services = make_services(settings, requests, pulse, cache)
+    listeners.append(services.webhooks.take)
     services.monitoring.service.bad_messages |= {
         "requests": lambda: requests.bad_messages,
         "publications": lambda: publications.bad_messages,
@@ -115,6 +118,7 @@ async def serve(settings: Settings, keys: ClientKeys | None) -> None:
     listener.start()
     publications.start()
     requests.start()
+    services.webhooks.start()
     log.info("action=web.listening address=http://%s:%d pid=%d", web.host, web.port, os.getpid())
     if web.host in ANY_ADDRESS and not web.allowed_hosts:
         log.warning(
@@ -127,6 +131,7 @@ async def serve(settings: Settings, keys: ClientKeys | None) -> None:
     await ended.wait()
     listener.close()
     await server.close_all_connections()
+    await services.webhooks.close()
     publications.close()
     requests.close()
     context.destroy(linger=0)

@@ -27,6 +27,7 @@ from web.report_file import ReportFiles
 from web.request_lines import shown
 from web.task_cache import Entry, TaskCache
 from web.token_gate import ANYBODY, Caller, TokenGate
+from web.webhooks.service import Webhooks
 
 log = logging.getLogger("web")
 
@@ -53,6 +54,7 @@ class Services(msgspec.Struct, frozen=True):
     rules: DoorRules
     gate: TokenGate
     monitoring: Monitoring
+    webhooks: Webhooks
 
 
 # The Entrance has already collected the body (web/entrance.py). This decorator keeps Tornado from parsing it as a form.

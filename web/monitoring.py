@@ -13,6 +13,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from web.http_figures import HttpFigures
 from web.service_figures import ServiceFigures
 from web.task_figures import TaskFigures
+from web.webhooks.figures import WebhookFigures
 
 #: Every version of Prometheus reads this one.
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -34,6 +35,7 @@ class Monitoring:
         self._registry.register(service)
         self.tasks = TaskFigures(self._registry)
         self.http = HttpFigures(self._registry)
+        self.webhooks = WebhookFigures(self._registry)
         ProcessCollector(namespace="tfmodel", registry=self._registry)
 
     def text(self) -> bytes:
