@@ -8,6 +8,7 @@ from __future__ import annotations
 from web.api.original import BriefTask, PostedFolder, TaskById
 from web.api.service import Health, Readiness
 from web.api.tasks import CheckView, NewTask, RetryTask, TaskList, TaskListQuery, TaskView
+from web.api.webhooks import DeadLetter, TestResults, WebhookOverview, WebhooksQuery, WebhookTest
 from web.api.workers import WorkerList
 from web.calls.check import CheckHandler
 from web.calls.monitoring import HealthHandler, MetricsHandler, ReadyHandler
@@ -15,6 +16,7 @@ from web.calls.original import OriginalHandler
 from web.calls.report import ReportHandler
 from web.calls.task import StopHandler, TaskHandler
 from web.calls.tasks import RetryHandler, TasksHandler
+from web.calls.webhooks import DeadLetterResendHandler, WebhooksHandler, WebhookTestHandler
 from web.calls.workers import WorkersHandler
 from web.route import Call, Media, Route
 
@@ -28,11 +30,11 @@ BROKER = ("broker_away",)
 ONE_TASK = ("unknown_task", *BROKER)
 POSTING = (
     *("project_dir_not_allowed", "read_only_token", "user_not_allowed", "unsupported_media_type", "key_reused"),
-    *("queue_full", "disk_nearly_full", *BROKER),
+    *("queue_full", "disk_nearly_full", "webhook_not_allowed", *BROKER),
 )
 CHECKING = (
     *("project_dir_not_allowed", "read_only_token", "user_not_allowed", "unsupported_media_type", "queue_full"),
-    "check_failed",
+    *("webhook_not_allowed", "check_failed"),
 )
 
 ROUTES = (
@@ -163,6 +165,49 @@ ROUTES = (
                 summary="the workers, their devices, and what each of them trains",
                 answers={200: WorkerList},
                 errors=BROKER,
+            )
+        },
+    ),
+    Route(
+        "/v1/webhooks",
+        WebhooksHandler,
+        {
+            "GET": Call(
+                name="getWebhooks",
+                summary="receivers of webhooks, the newest attempts, and the dead letters page by page",
+                query=WebhooksQuery,
+                answers={200: WebhookOverview},
+                errors=("user_not_allowed", "webhooks_unavailable"),
+            )
+        },
+    ),
+    Route(
+        "/v1/webhooks/test",
+        WebhookTestHandler,
+        {
+            "POST": Call(
+                name="testWebhooks",
+                summary="send a signed test to one destination or to all; the answer says what came back",
+                body=WebhookTest,
+                answers={200: TestResults},
+                errors=("user_not_allowed", "read_only_token", "unknown_destination", "unsupported_media_type"),
+                writes=True,
+            )
+        },
+    ),
+    Route(
+        "/v1/webhooks/dead-letters/{deadLetterId}/resend",
+        DeadLetterResendHandler,
+        {
+            "POST": Call(
+                name="resendDeadLetter",
+                summary="send a webhook again that was given up",
+                answers={202: DeadLetter},
+                errors=(
+                    *("user_not_allowed", "read_only_token", "unknown_dead_letter", "destination_left"),
+                    "webhooks_unavailable",
+                ),
+                writes=True,
             )
         },
     ),

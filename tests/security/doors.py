@@ -28,4 +28,5 @@ DOORS: dict[int, str] = {
     20: "No name that a stranger chooses can forge a line of a log.",
     21: "The service runs without any right to change its own code.",
     22: "A report that somebody has changed runs no script and sends nothing; no other file is served in its place.",
+    23: "No webhook reaches this machine or a private network unless it is named, however a URL leads there.",
 }

@@ -88,3 +88,17 @@ class Count(msgspec.Struct, frozen=True):
 
     waiting: int = 0
     dead: int = 0
+
+
+class Overview(msgspec.Struct, frozen=True):
+    """How webhooks are doing. delivers: whether this front-end is the one that delivers.
+
+    newest: the number of the broker's newest fact; 0 if it is unknown. dead: a page of the dead letters.
+    """
+
+    delivers: bool
+    newest: int
+    records: list[Record]
+    counts: dict[str, Count]
+    attempts: list[Attempt]
+    dead: list[Delivery]

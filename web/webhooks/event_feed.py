@@ -48,16 +48,18 @@ class EventFeed:
         self._keep_trying_s = settings.keep_trying_s
         self._urls = TaskUrls(requests, cache)
         self._newest = 0
+        #: Up to this fact number, what may have been missed has been reported.
+        self._missed_up_to = 0
         self._wake = asyncio.Event()
 
     def take(self, message: m.Published) -> None:
         """Listens to what the broker publishes. A tick makes up for changes that were lost."""
-        newest = 0
+        newest = self._newest
         if isinstance(message, m.TasksChanged) and message.changes:
             newest = message.changes[-1].seq
         elif isinstance(message, m.Tick):
             newest = message.seq
-        if newest > self._newest:
+        if newest != self._newest:
             self._newest = newest
             self._wake.set()
 
@@ -83,6 +85,8 @@ class EventFeed:
         records = await self._records_with_room()
         for record in records:
             figures.lags(record.destination, max(0, self._newest - record.handed_over))
+        if any(record.handed_over > self._newest for record in records):
+            return await self._look_for_replaced_journal(records)
         behind = [record for record in records if record.handed_over < self._newest]
         if not behind:
             return False
@@ -91,15 +95,15 @@ class EventFeed:
         if part is None:
             await asyncio.sleep(PAUSE_S)
             return True
-        if part.seq < after:
-            return await self._begin_anew(behind, part.seq)
-        if part.kept_after > after:
+        missed_after = max(after, self._missed_up_to)
+        if part.kept_after > missed_after:
+            self._missed_up_to = part.kept_after
+            figures.missed(part.kept_after - missed_after)
             log.error(
-                "action=webhooks.facts_missed after=%d up_to=%d reason='the journal has forgotten them'",
-                after,
+                "action=webhooks.facts_missed after=%d up_to=%d reason='the journal may have deleted them already'",
+                missed_after,
                 part.kept_after,
             )
-            figures.missed(part.kept_after - after)
         here = [record for record in behind if record.handed_over < part.up_to]
         now_s = time.time()
         new = await self._deliveries(part.events, here)
@@ -127,16 +131,25 @@ class EventFeed:
             new += [each for each in told if event.id > known.get(each.destination, event.id)]
         return new
 
-    async def _begin_anew(self, records: Sequence[Record], newest: int) -> bool:
-        """The journal has fewer facts than were handed over: it was replaced by a backup or an empty one."""
-        log.warning(
-            "action=webhooks.journal_replaced newest=%d reason='webhooks go on with what happens from now on'", newest
-        )
-        now_s = time.time()
-        names = [record.destination for record in records]
-        await self._store.call(Store.hand_over, names, (), newest, Times(now_s, now_s))
-        self._newest = newest
-        return False
+    async def _look_for_replaced_journal(self, records: Sequence[Record]) -> bool:
+        """Begin anew if the journal has fewer facts than were handed over: it was replaced by a backup or an empty one.
+
+        Usually it has not, and only the last publication is older than the last answer. Returns whether to go on.
+        """
+        part = await self._part(self._newest, 1)
+        if part is None:
+            await asyncio.sleep(PAUSE_S)
+            return True
+        self._newest = part.seq
+        ahead = [record.destination for record in records if record.handed_over > part.seq]
+        if ahead:
+            log.warning(
+                "action=webhooks.journal_replaced newest=%d reason='webhooks go on with what happens from now on'",
+                part.seq,
+            )
+            now_s = time.time()
+            await self._store.call(Store.hand_over, ahead, (), part.seq, Times(now_s, now_s))
+        return True
 
     async def _part(self, after: int, most: int) -> EventsPart | None:
         try:

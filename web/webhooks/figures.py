@@ -34,7 +34,7 @@ class WebhookFigures:
         )
         self._missed = Counter(
             "tfmodel_webhook_missed_facts",
-            "Facts that the journal no longer had when a destination should have been told of them.",
+            "Facts that the journal may have deleted before a destination was told of them.",
             registry=registry,
         )
         self._stuck = Gauge(

@@ -12,16 +12,15 @@ import sqlite3
 import time
 from pathlib import Path
 
-import msgspec
-
 from conf.settings import Settings
 from conf.webhook_addresses import AddressRules
+from conf.webhook_url import why_not_allowed
 from protocol import messages as m
 from protocol.events import iso
 from web.broker_requests import BrokerRequests
 from web.task_cache import TaskCache
 from web.webhooks.deliveries import MOST_AT_ONCE, Deliveries
-from web.webhooks.delivery import Attempt, Count, Delivery, Record, Times
+from web.webhooks.delivery import Count, Delivery, Overview, Times
 from web.webhooks.event_feed import EventFeed
 from web.webhooks.figures import WebhookFigures
 from web.webhooks.guarded_network import GuardedNetwork, SystemResolver
@@ -45,17 +44,6 @@ SHOWN_ATTEMPTS = 50
 
 class WebhooksUnavailableError(Exception):
     """The file of the webhooks cannot be used now."""
-
-
-class Overview(msgspec.Struct, frozen=True):
-    """delivers: whether this front-end is the one that delivers. newest: the number of the newest fact; 0: unknown."""
-
-    delivers: bool
-    newest: int
-    records: list[Record]
-    counts: dict[str, Count]
-    attempts: list[Attempt]
-    dead: list[Delivery]
 
 
 class Webhooks:
@@ -97,6 +85,10 @@ class Webhooks:
         self._feed.take(message)
 
     # ---- for the HTTP calls ----
+
+    def why_not_allowed(self, url: str) -> str:
+        """Why a task may not name this URL as its webhook, as a sentence; "" if it may."""
+        return why_not_allowed(url, self._settings.allowed_hosts)
 
     async def overview(self, before: int, most: int) -> Overview:
         """before: dead letters with a lower number than this; 0 for the newest. Raises WebhooksUnavailableError."""
