@@ -70,14 +70,18 @@ def test_another_users_task_looks_like_none(
         ("GET", "/v1/tasks/{}"),
         ("DELETE", "/v1/tasks/{}"),
         ("POST", "/v1/tasks/{}/stop"),
-        ("GET", "/v1/tasks/{}/report"),
+        *(("GET", f"/v1/tasks/{{}}/{part}") for part in ("report", "log", "log?follow=1", "metrics", "artifacts")),
+        *(("GET", f"/v1/tasks/{{}}/{part}") for part in ("artifacts.zip", "artifacts/model.tflite")),
     ]
     for method, path in calls:
         theirs = programs.call(method, path.format(other), sent=anna)
         none = programs.call(method, path.format(nobody), sent=anna)
         check(theirs, 404, "unknown_task")
         assert theirs.body == {**none.body, "error": none.body["error"].replace(nobody, other)}
-        differing = {name for name in theirs.headers if theirs.headers[name] != none.headers.get(name)} - {"date"}
+        differing = {name for name in theirs.headers if theirs.headers[name] != none.headers.get(name)} - {
+            "date",
+            "x-request-id",
+        }
         assert not differing
     assert programs.call("GET", f"/?taskId={other}", sent=everybody).body["state"] == "pending"
     assert programs.call("GET", f"/?taskId={own}", sent=anna).body["state"] == "pending"
