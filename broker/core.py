@@ -20,7 +20,7 @@ import msgspec
 from broker import answers, policy
 from broker import facts as f
 from broker.attempts import Attempts
-from broker.claims import checked_result, is_model_of, is_usable_model_of, publish_key, why_not_taken
+from broker.claims import checked_result, is_usable_model_of, publish_key, why_not_taken
 from broker.events import (
     Effect,
     Event,
@@ -118,8 +118,6 @@ class Core(Attempts):
         if task is None or holder is None or task.attempt != progress.attempt:
             return None
         if not holder.publish_key or not hmac.compare_digest(holder.publish_key, message.publish_key):
-            return None
-        if progress.model_path and not is_model_of(progress.model_path, task.spec):
             return None
         if progress.usable is not None and not is_usable_model_of(progress.usable, task.spec):
             return None

@@ -22,7 +22,6 @@ from protocol.bounds import (
     Percent,
     TaskId,
     TaskIdOrNone,
-    Text,
     TrainTypes,
     Whole,
     Word,
@@ -294,7 +293,7 @@ class Progress(Message, frozen=True):
     """If lost: the next one makes up for it, because all values are absolute. There are at most four a second.
 
     progress: percent from 0.0 to 99.9, which never falls within an attempt. eta_s: seconds left, or -1.0 if unknown.
-    usable: the best usable model so far, or None before there is one; model_path is its path.
+    usable: the best usable model so far, or None before there is one.
     eta_low_s, eta_high_s: a range in seconds that holds the real end in about eight of ten tasks, or -1.0 if unknown.
     epochs_max: the most epochs of this phase, or 0 if it has none.
     """
@@ -306,7 +305,6 @@ class Progress(Message, frozen=True):
     eta_s: Seconds = -1.0
     epoch: Whole = 0
     metrics: Numbers = {}
-    model_path: Text = ""
     eta_low_s: Seconds = -1.0
     eta_high_s: Seconds = -1.0
     epochs_max: Whole = 0
