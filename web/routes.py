@@ -6,18 +6,24 @@ Every call can also be refused with one of COMMON_ERRORS.
 from __future__ import annotations
 
 from web.api.files import ArtifactList, EpochPage, EpochQuery, LogQuery
+from web.api.live import EventList, EventsQuery, TaskEventsQuery
 from web.api.original import BriefTask, PostedFolder, TaskById
+from web.api.predictions import PicturesToPredict, Predictions
 from web.api.service import Health, Readiness
 from web.api.tasks import CheckView, NewTask, RetryTask, TaskList, TaskListQuery, TaskView
+from web.api.webhooks import DeadLetter, TestResults, WebhookOverview, WebhooksQuery, WebhookTest
 from web.api.workers import WorkerList
 from web.calls.artifacts import ArtifactHandler, ArtifactsHandler, ArtifactZipHandler
 from web.calls.check import CheckHandler
+from web.calls.live import EventsHandler, TaskEventsHandler
 from web.calls.log import EpochsHandler, LogHandler
 from web.calls.monitoring import HealthHandler, MetricsHandler, ReadyHandler
 from web.calls.original import OriginalHandler
+from web.calls.predictions import PICTURE_FIELD, ProjectPredictHandler, TaskPredictHandler
 from web.calls.report import ReportHandler
 from web.calls.task import StopHandler, TaskHandler
 from web.calls.tasks import RetryHandler, TasksHandler
+from web.calls.webhooks import DeadLetterResendHandler, WebhooksHandler, WebhookTestHandler
 from web.calls.workers import WorkersHandler
 from web.route import Call, Media, Route
 
@@ -31,11 +37,17 @@ BROKER = ("broker_away",)
 ONE_TASK = ("unknown_task", *BROKER)
 POSTING = (
     *("project_dir_not_allowed", "read_only_token", "user_not_allowed", "unsupported_media_type", "key_reused"),
-    *("queue_full", "disk_nearly_full", *BROKER),
+    *("queue_full", "disk_nearly_full", "webhook_not_allowed", *BROKER),
 )
+LIVE = ("too_many_streams", *BROKER)
+EVENT_STREAM = Media("text/event-stream", "an Event, or a Reset, as the data of each server-sent event", json=EventList)
 CHECKING = (
     *("project_dir_not_allowed", "read_only_token", "user_not_allowed", "unsupported_media_type", "queue_full"),
-    "check_failed",
+    *("webhook_not_allowed", "check_failed"),
+)
+PREDICTING = (
+    *("no_model", "model_changed", "model_unusable", "unsupported_media_type", "bad_picture", "picture_too_large"),
+    *("predict_busy", "predict_failed", *ONE_TASK),
 )
 
 ROUTES = (
@@ -209,6 +221,60 @@ ROUTES = (
         },
     ),
     Route(
+        "/v1/tasks/{taskId}/events",
+        TaskEventsHandler,
+        {
+            "GET": Call(
+                name="streamTaskEvents",
+                summary="what happens to the task, as a stream that ends with the task; with `wait`, as JSON",
+                query=TaskEventsQuery,
+                answers={200: EVENT_STREAM, 204: None},
+                errors=("unknown_task", *LIVE),
+            )
+        },
+    ),
+    Route(
+        "/v1/tasks/{taskId}/predict",
+        TaskPredictHandler,
+        {
+            "POST": Call(
+                name="predictWithTask",
+                summary="what the task's model says of pictures: labels with probabilities, or a mask",
+                body=PicturesToPredict,
+                files=PICTURE_FIELD,
+                answers={200: Predictions},
+                errors=PREDICTING,
+            )
+        },
+    ),
+    Route(
+        "/v1/events",
+        EventsHandler,
+        {
+            "GET": Call(
+                name="streamEvents",
+                summary="what happens to all tasks, or those of a user or project, as a stream; with `wait`, as JSON",
+                query=EventsQuery,
+                answers={200: EVENT_STREAM},
+                errors=("user_not_allowed", *LIVE),
+            )
+        },
+    ),
+    Route(
+        "/v1/projects/{userId}/{projectId}/predict",
+        ProjectPredictHandler,
+        {
+            "POST": Call(
+                name="predictWithProject",
+                summary="the same by the model that the project uses",
+                body=PicturesToPredict,
+                files=PICTURE_FIELD,
+                answers={200: Predictions},
+                errors=PREDICTING,
+            )
+        },
+    ),
+    Route(
         "/v1/check",
         CheckHandler,
         {
@@ -232,6 +298,49 @@ ROUTES = (
                 summary="the workers, their devices, and what each of them trains",
                 answers={200: WorkerList},
                 errors=BROKER,
+            )
+        },
+    ),
+    Route(
+        "/v1/webhooks",
+        WebhooksHandler,
+        {
+            "GET": Call(
+                name="getWebhooks",
+                summary="receivers of webhooks, the newest attempts, and the dead letters page by page",
+                query=WebhooksQuery,
+                answers={200: WebhookOverview},
+                errors=("user_not_allowed", "webhooks_unavailable"),
+            )
+        },
+    ),
+    Route(
+        "/v1/webhooks/test",
+        WebhookTestHandler,
+        {
+            "POST": Call(
+                name="testWebhooks",
+                summary="send a signed test to one destination or to all; the answer says what came back",
+                body=WebhookTest,
+                answers={200: TestResults},
+                errors=("user_not_allowed", "read_only_token", "unknown_destination", "unsupported_media_type"),
+                writes=True,
+            )
+        },
+    ),
+    Route(
+        "/v1/webhooks/dead-letters/{deadLetterId}/resend",
+        DeadLetterResendHandler,
+        {
+            "POST": Call(
+                name="resendDeadLetter",
+                summary="send a webhook again that was given up",
+                answers={202: DeadLetter},
+                errors=(
+                    *("user_not_allowed", "read_only_token", "unknown_dead_letter", "destination_left"),
+                    "webhooks_unavailable",
+                ),
+                writes=True,
             )
         },
     ),
