@@ -28,7 +28,6 @@ from web.refusal import Refusal
 HEADERS = {
     "Content-Type": "text/event-stream",
     "Cache-Control": "no-store",
-    "Connection": "close",
     "X-Accel-Buffering": "no",  # Otherwise nginx would keep events back until it has a few kilobytes.
 }
 #: After how many milliseconds a browser connects again. Thousands of them come back at different times.
@@ -77,6 +76,7 @@ class EventsHandler(JsonHandler):
         if self.request.method == "HEAD":
             self.finish()
             return
+        self.set_header("Connection", "close")
         live = self.services.live
         with live.seats.seat(self._connection), contextlib.suppress(StreamClosedError):
             self.stays_open = True
