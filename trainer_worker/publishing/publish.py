@@ -13,14 +13,17 @@ import keras
 import msgspec
 import tensorflow as tf
 
+from protocol.artifact import Artifact, UsableModel
 from protocol.comparison import Comparison
 from protocol.end_reason import EndReason
+from protocol.text import as_utf8
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import Job, TrainingResult
 from trainer_worker.attempt.stages import stage_name
 from trainer_worker.attempt.work_folder import work_folder
 from trainer_worker.backbones.backbone import ChosenBackbone
 from trainer_worker.exporting.checks import ExportChecks, Exports, HeldOut
+from trainer_worker.exporting.model_use import ModelUse
 from trainer_worker.exporting.scoring import load_predictor
 from trainer_worker.exporting.writers import ModelToExport
 from trainer_worker.exporting.writing import export_model
@@ -41,11 +44,13 @@ _INTERIM_FORMAT = "tflite"
 class PublishedModel:
     """path: the file to hand to the user. warnings: all that its manifest has.
 
+    artifacts: the files of its folder.
     comparison: with the model that was in use before; None if there was none, and for an interim model.
     """
 
     path: Path
     warnings: tuple[str, ...]
+    artifacts: tuple[Artifact, ...]
     comparison: Comparison | None = None
 
     @property
@@ -59,14 +64,26 @@ class PublishedModel:
         """What the trainer of this model gives back. metrics: its headline numbers."""
         attempt.stages.leave()
         seconds = attempt.stages.seconds
-        return TrainingResult(self.path, metrics, seconds, end_reason, self.warnings, epochs, self.comparison)
+        return TrainingResult(
+            self.path, metrics, seconds, end_reason, self.warnings, epochs, self.comparison, self.artifacts
+        )
+
+    def usable(self) -> UsableModel:
+        """This model, if it is an interim one, for those who would use it before the final one is there.
+
+        A SavedModel is a folder, and its file saved_model.pb stands for it.
+        """
+        inside = f"{self.path.name}/saved_model.pb"
+        file = next(artifact for artifact in self.artifacts if artifact.name in (self.path.name, inside))
+        return UsableModel(as_utf8(str(self.path)), file)
 
 
 @dataclass(frozen=True)
 class Publication:
     """A trained model that is to be published, and what must be known of it.
 
-    kind: its trainType. chosen: what it was made of. proof: what every file must reproduce.
+    kind: its trainType. chosen: what it was made of. labels: in the order of the output. use: how its files are used.
+    proof: what every file must reproduce.
     scores: how it did on each held-out picture; this decides whether it comes into use (project/gate.py).
     describe: from what the export has come to and its warnings to metrics.json and what is special in manifest.json.
     overlays: makes held-out pictures with their masks for report.html; called only for a final model.
@@ -76,6 +93,7 @@ class Publication:
     source: ModelToExport
     chosen: ChosenBackbone
     labels: Sequence[str]
+    use: ModelUse
     proof: HeldOut
     scores: HeldOutScores
     describe: Callable[[Exports, list[str]], tuple[dict[str, Any], dict[str, Any]]]
@@ -122,7 +140,7 @@ class Publication:
             manifest["stage_seconds"] = dict(stages.seconds)
             folder.add_all(work, functools.partial(attempt.reporter.step, 1.0))
             path = folder.publish(manifest) / exports.model_file()
-            return PublishedModel(path, tuple(manifest["warnings"]), comparison)
+            return PublishedModel(path, tuple(manifest["warnings"]), folder.artifacts, comparison)
 
     def _export(self, work: Path, attempt: Attempt, interim: bool) -> tuple[Exports, list[str]]:
         """Write the files into `work` and check them. Returns the result, and the warnings from labelling the files."""
@@ -134,12 +152,15 @@ class Publication:
 
             def on_written(name: str, path: Path) -> None:
                 if path.suffix == ".tflite":
-                    warnings.extend(label_model(path, self.kind, options.image_size, self.labels))
+                    warnings.extend(label_model(path, self.kind, self.use))
                 checks.begin(name, path)
 
             unwritten = export_model(self.source, work, formats, on_written, step)
             attempt.stages.enter(stage_name("check", interim))
-            return checks.finish(step, unwritten), warnings
+            exports = checks.finish(step, unwritten)
+        for sentence in exports.sentences():
+            attempt.reporter.note(sentence)
+        return exports, warnings
 
 
 def _facts_of(job: Job, chosen: ChosenBackbone) -> dict[str, Any]:
