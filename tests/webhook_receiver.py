@@ -81,7 +81,10 @@ class Receiver:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+                length = int(self.headers.get("Content-Length", "0"))
+                body = self.rfile.read(length)
+                if len(body) < length:
+                    return  # The sender was killed in the middle of its request.
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 reaction = receiver.react(Received(self.path, headers, body, 0))
                 receiver.received.append(Received(self.path, headers, body, reaction))
