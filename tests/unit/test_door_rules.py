@@ -28,7 +28,7 @@ def verdict_on(door: DoorRules, headers: HTTPHeaders, version: str = "HTTP/1.1")
     try:
         door.check(headers, version)
     except Refusal as refusal:
-        return str(refusal.body["code"])
+        return str(refusal.problem.code)
     return ""
 
 

@@ -54,7 +54,7 @@ def test_a_disk_that_hangs_costs_a_caller_a_bounded_time_and_the_file_is_closed_
     async def ask() -> None:
         reports = ReportFiles([tmp_path], timeout_s=0.2)
         refusals = await asyncio.gather(*(refusal_of(reports, done) for _ in range(2 * THREADS)))
-        assert {refusal.body["code"] for refusal in refusals} == {"report_unreadable"}
+        assert {refusal.problem.code for refusal in refusals} == {"report_unreadable"}
         answers.set()
         async with ReportFiles([tmp_path]).opened(done) as file:
             assert file.read() == b"abc"
@@ -77,7 +77,7 @@ def test_too_many_reports_at_once_are_refused(done: Task, tmp_path: Path) -> Non
 
         held = [asyncio.create_task(hold()) for _ in range(MOST_AT_ONCE)]
         await asyncio.sleep(0)
-        assert (await refusal_of(reports, done)).body["code"] == "report_unreadable"
+        assert (await refusal_of(reports, done)).problem.code == "report_unreadable"
         release.set()
         await asyncio.gather(*held)
         async with reports.opened(done) as file:
@@ -94,4 +94,4 @@ def test_an_error_of_the_disk_is_not_taken_for_a_missing_report(
 
     monkeypatch.setattr(Directory, "open", broken)
     refusal = asyncio.run(refusal_of(ReportFiles([tmp_path]), done))
-    assert (refusal.status_code, refusal.body["code"]) == (503, "report_unreadable")
+    assert (refusal.status_code, refusal.problem.code) == (503, "report_unreadable")
