@@ -21,6 +21,7 @@ from protocol.errors import no_such_task
 from web.api.problem import Problem, make_problem
 from web.broker_pulse import BrokerPulse
 from web.broker_requests import BrokerAwayError, BrokerRequests
+from web.documents import Documents
 from web.door_rules import DoorRules
 from web.folder_check import FolderChecks
 from web.forecaster import Forecaster
@@ -63,6 +64,7 @@ class Services(msgspec.Struct, frozen=True):
     rules: DoorRules
     gate: TokenGate
     monitoring: Monitoring
+    documents: Documents
 
 
 # The Entrance has already collected the body (web/entrance.py). This decorator keeps Tornado from parsing it as a form.

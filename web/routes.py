@@ -1,6 +1,6 @@
 """The one table of all calls: routes, OpenAPI document, the clients' types and the README follow it.
 
-Every call can also be refused with one of COMMON_ERRORS.
+Every call can also be refused with the codes that web/route.py lists.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from web.api.service import Health, Readiness
 from web.api.tasks import CheckView, NewTask, RetryTask, TaskList, TaskListQuery, TaskView
 from web.api.workers import WorkerList
 from web.calls.check import CheckHandler
+from web.calls.documents import AssetHandler, CallsPageHandler, ErrorsPageHandler, OpenApiHandler
 from web.calls.monitoring import HealthHandler, MetricsHandler, ReadyHandler
 from web.calls.original import OriginalHandler
 from web.calls.report import ReportHandler
@@ -18,11 +19,6 @@ from web.calls.tasks import RetryHandler, TasksHandler
 from web.calls.workers import WorkersHandler
 from web.route import Call, Media, Route
 
-#: What any call can be refused with.
-COMMON_ERRORS = (
-    *("bad_fields", "bad_request", "token_in_url", "unauthorized", "cross_site", "foreign_host", "method_not_allowed"),
-    *("request_timeout", "body_too_large", "internal_error", "tokens_unreadable"),
-)
 #: What a call that needs the broker, or names one task, can also be refused with.
 BROKER = ("broker_away",)
 ONE_TASK = ("unknown_task", *BROKER)
@@ -200,6 +196,55 @@ ROUTES = (
                 summary="200 when a task could be trained now, otherwise what is missing",
                 any_query=True,
                 answers={200: Readiness, 503: Readiness},
+            )
+        },
+    ),
+    Route(
+        "/openapi.json",
+        OpenApiHandler,
+        {
+            "GET": Call(
+                name="getOpenApi",
+                summary="this API for programs, as OpenAPI 3.1",
+                any_query=True,
+                answers={200: Media("application/json", "the OpenAPI document"), 304: None},
+            )
+        },
+    ),
+    Route(
+        "/docs",
+        CallsPageHandler,
+        {
+            "GET": Call(
+                name="getDocs",
+                summary="all calls, on a page that can also make them",
+                any_query=True,
+                answers={200: Media("text/html; charset=utf-8", "the page"), 304: None},
+            )
+        },
+    ),
+    Route(
+        "/docs/errors",
+        ErrorsPageHandler,
+        {
+            "GET": Call(
+                name="getErrorDocs",
+                summary="what each error code means, and what to do",
+                any_query=True,
+                answers={200: Media("text/html; charset=utf-8", "the page"), 304: None},
+            )
+        },
+    ),
+    Route(
+        "/docs/assets/{asset}",
+        AssetHandler,
+        {
+            "GET": Call(
+                name="getDocsAsset",
+                summary="the scripts and styles of these pages",
+                any_query=True,
+                answers={200: Media("*/*", "the file"), 304: None},
+                errors=("unknown_path",),
             )
         },
     ),
