@@ -15,7 +15,9 @@ from tornado.web import Application, RequestHandler
 
 from conf.curve import ClientKeys
 from conf.endpoints import connect_endpoints
-from conf.settings import LOOPBACK_HOSTS, Settings
+from conf.settings import LOOPBACK_HOSTS, Settings, WebSettings
+from protocol.prediction import RuntimeLimits
+from web.body_limits import BodyLimits, usual_limit
 from web.broker_pulse import BrokerPulse
 from web.broker_requests import BrokerRequests
 from web.cache_feed import CacheFeed
@@ -25,27 +27,38 @@ from web.door_rules import ANY_ADDRESS, DoorRules
 from web.entrance import Entrance
 from web.folder_check import FolderChecks
 from web.forecaster import Forecaster
+from web.hashed_files import HashedFiles
 from web.http_figures import UNKNOWN_PATH
 from web.json_handler import JsonHandler, Services
 from web.listener import MAX_HEADER_BYTES, Listener
+from web.live.live import Live
+from web.live.seats import StreamSeats
+from web.log_follower import LogFollowers
 from web.monitoring import Monitoring
+from web.prediction.pool import PICTURE_S, PredictionPool
+from web.project_files import ProjectFiles
 from web.publications import Publications
-from web.report_file import ReportFiles
 from web.request_lines import shown
 from web.routes import ROUTES
 from web.service_figures import ServiceFigures
 from web.task_cache import TaskCache
 from web.token_gate import TokenGate
+from web.webhooks.service import Webhooks
 
 log = logging.getLogger("web")
 
 #: Looks into one folder. The front-end starts it and imports nothing of it.
 CHECKER = (sys.executable, "-m", "trainer_worker.checking")
+#: Runs models on pictures. The same holds for it.
+RUNTIME = (sys.executable, "-m", "trainer_worker.prediction")
 
 
 def make_services(settings: Settings, requests: BrokerRequests, pulse: BrokerPulse, cache: TaskCache) -> Services:
     web = settings.web
+    live = Live(cache, requests, StreamSeats(web.max_streams, web.max_streams_per_address))
+    files = ProjectFiles(web.allowed_roots())
     monitoring = Monitoring(ServiceFigures(pulse, cache, web.allowed_roots(), web.min_free_mb))
+    monitoring.add_streams(live.seats, live.catching_up)
     cache.report_changes_to(monitoring.tasks.changed)
     pulse.report_restarts_to(monitoring.tasks.broker_restarted)
     return Services(
@@ -56,11 +69,26 @@ def make_services(settings: Settings, requests: BrokerRequests, pulse: BrokerPul
         cache=cache,
         forecaster=Forecaster(cache, lambda: pulse.tick),
         checks=FolderChecks(CHECKER, web.allowed_roots()),
-        reports=ReportFiles(web.allowed_roots()),
-        rules=DoorRules(web.host, web.allowed_hosts, web.allowed_origins, web.max_body_bytes),
+        predictions=PredictionPool(RUNTIME, web.predict_processes, _runtime_limits(web)),
+        rules=DoorRules(web.host, web.allowed_hosts, web.allowed_origins),
+        files=files,
+        hashed=HashedFiles(files),
+        followers=LogFollowers(files),
         gate=TokenGate(settings.token_file, needed=web.host not in LOOPBACK_HOSTS and not web.allow_anonymous),
         monitoring=monitoring,
         documents=make_documents(ROUTES),
+        live=live,
+        webhooks=Webhooks(settings, requests, cache, monitoring.webhooks),
+    )
+
+
+def _runtime_limits(web: WebSettings) -> RuntimeLimits:
+    """Those of each runtime process. All of them together have the settings' memory and this machine's cores."""
+    return RuntimeLimits(
+        allowed_roots=tuple(map(str, web.allowed_roots())),
+        models_bytes=web.predict_memory_mb * 1024**2 // web.predict_processes,
+        threads=max(1, len(os.sched_getaffinity(0)) // web.predict_processes),
+        picture_s=PICTURE_S,
     )
 
 
@@ -81,7 +109,12 @@ def make_server(services: Services) -> HTTPServer:
         log_function=_log_request,
         rules=services.rules,
     )
-    entrance = Entrance(application, services.rules, services.settings.max_body_bytes, services.monitoring.http.refused)
+    web = services.settings
+    large_paths = [route.pattern for route in ROUTES if any(call.files for call in route.calls.values())]
+    limits = BodyLimits(
+        usual_limit(web.max_body_bytes), web.max_predict_body_mb * 1_000_000, large_paths, services.gate.admit
+    )
+    entrance = Entrance(application, services.rules, limits, services.monitoring.http.counted)
     # The entrance limits bodies and explains a refusal. Tornado's own limit only closes the connection.
     return HTTPServer(entrance, max_header_size=MAX_HEADER_BYTES, max_body_size=sys.maxsize)
 
@@ -93,9 +126,9 @@ async def serve(settings: Settings, keys: ClientKeys | None) -> None:
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     endpoints = connect_endpoints(settings)
     requests, pulse = BrokerRequests(context, endpoints.web, keys, web.request_timeout_s), BrokerPulse()
-    listeners = [CacheFeed(cache, requests).take, pulse.take]
-    publications = Publications(context, endpoints.publish, keys, listeners)
     services = make_services(settings, requests, pulse, cache)
+    listeners = [CacheFeed(cache, requests).take, pulse.take, services.live.news.take, services.webhooks.take]
+    publications = Publications(context, endpoints.publish, keys, listeners)
     services.monitoring.service.bad_messages |= {
         "requests": lambda: requests.bad_messages,
         "publications": lambda: publications.bad_messages,
@@ -105,6 +138,7 @@ async def serve(settings: Settings, keys: ClientKeys | None) -> None:
     listener.start()
     publications.start()
     requests.start()
+    services.webhooks.start()
     log.info("action=web.listening address=http://%s:%d pid=%d", web.host, web.port, os.getpid())
     if web.host in ANY_ADDRESS and not web.allowed_hosts:
         log.warning(
@@ -116,7 +150,10 @@ async def serve(settings: Settings, keys: ClientKeys | None) -> None:
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     await ended.wait()
     listener.close()
+    await services.live.close()
     await server.close_all_connections()
+    await services.predictions.close()
+    await services.webhooks.close()
     publications.close()
     requests.close()
     context.destroy(linger=0)
@@ -125,8 +162,12 @@ async def serve(settings: Settings, keys: ClientKeys | None) -> None:
 
 def _log_request(handler: JsonHandler) -> None:
     """Count every answer. Log only refusals and slow calls: lines for thousands of polls would bury everything else."""
-    status, took_s = handler.get_status(), handler.request.request_time()
-    handler.services.monitoring.http.answered(handler.route, handler.request.method or "", status, took_s)
+    status, took_s = handler.get_status(), handler.request.request_time() if not handler.stays_open else 0.0
+    http = handler.services.monitoring.http
+    if handler.stays_open:
+        http.counted(handler.route, handler.request.method or "", status)
+    else:
+        http.answered(handler.route, handler.request.method or "", status, took_s)
     took_ms = took_s * 1000
     if status >= 400 or took_ms > 1000:
         log.info(

@@ -159,8 +159,16 @@ def _query_parameters(query: StructType) -> list[Schema]:
             parameter["description"] = each.pop("description")
         if name in maps_of(schema):
             parameter |= {"style": "deepObject", "explode": True}
-        parameters.append({**parameter, "schema": each})
+        parameters.append({**parameter, "schema": _without_null(each)})
     return parameters
+
+
+def _without_null(schema: Schema) -> Schema:
+    """The schema of a field of a query. A query cannot say null; it leaves the field out."""
+    kept = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
+    if len(kept) != 1:
+        return schema
+    return {**{name: value for name, value in schema.items() if name not in ("anyOf", "default")}, **kept[0]}
 
 
 def _request_body(body: StructType, call: Call) -> Schema:

@@ -5,30 +5,43 @@ Every call can also be refused with the codes that web/route.py lists.
 
 from __future__ import annotations
 
+from web.api.files import ArtifactList, EpochPage, EpochQuery, LogQuery
+from web.api.live import EventList, EventsQuery, TaskEventsQuery
 from web.api.original import BriefTask, PostedFolder, TaskById
-from web.api.service import Health, Readiness
+from web.api.predictions import PicturesToPredict, Predictions
 from web.api.tasks import CheckView, NewTask, RetryTask, TaskList, TaskListQuery, TaskView
+from web.api.webhooks import DeadLetter, TestResults, WebhookOverview, WebhooksQuery, WebhookTest
 from web.api.workers import WorkerList
+from web.calls.artifacts import ArtifactHandler, ArtifactsHandler, ArtifactZipHandler
 from web.calls.check import CheckHandler
-from web.calls.documents import AssetHandler, CallsPageHandler, ErrorsPageHandler, OpenApiHandler
-from web.calls.monitoring import HealthHandler, MetricsHandler, ReadyHandler
+from web.calls.live import EventsHandler, TaskEventsHandler
+from web.calls.log import EpochsHandler, LogHandler
 from web.calls.original import OriginalHandler
+from web.calls.predictions import PICTURE_FIELD, ProjectPredictHandler, TaskPredictHandler
 from web.calls.report import ReportHandler
 from web.calls.task import StopHandler, TaskHandler
 from web.calls.tasks import RetryHandler, TasksHandler
+from web.calls.webhooks import DeadLetterResendHandler, WebhooksHandler, WebhookTestHandler
 from web.calls.workers import WorkersHandler
 from web.route import Call, Media, Route
+from web.service_routes import SERVICE_ROUTES
 
 #: What a call that needs the broker, or names one task, can also be refused with.
 BROKER = ("broker_away",)
 ONE_TASK = ("unknown_task", *BROKER)
 POSTING = (
     *("project_dir_not_allowed", "read_only_token", "user_not_allowed", "unsupported_media_type", "key_reused"),
-    *("queue_full", "disk_nearly_full", *BROKER),
+    *("queue_full", "disk_nearly_full", "webhook_not_allowed", *BROKER),
 )
+LIVE = ("too_many_streams", *BROKER)
+EVENT_STREAM = Media("text/event-stream", "an Event, or a Reset, as the data of each server-sent event", json=EventList)
 CHECKING = (
     *("project_dir_not_allowed", "read_only_token", "user_not_allowed", "unsupported_media_type", "queue_full"),
-    "check_failed",
+    *("webhook_not_allowed", "check_failed"),
+)
+PREDICTING = (
+    *("no_model", "model_changed", "model_unusable", "unsupported_media_type", "bad_picture", "picture_too_large"),
+    *("predict_busy", "predict_failed", *ONE_TASK),
 )
 
 ROUTES = (
@@ -131,7 +144,127 @@ ROUTES = (
                 name="getReport",
                 summary="the report on the finished model, a web page for people; pass its headers on too",
                 answers={200: Media("text/html; charset=utf-8", "report.html of the model")},
-                errors=("no_report", "report_unreadable", *ONE_TASK),
+                errors=("no_report", "file_unreadable", *ONE_TASK),
+            )
+        },
+    ),
+    Route(
+        "/v1/tasks/{taskId}/artifacts",
+        ArtifactsHandler,
+        {
+            "GET": Call(
+                name="listArtifacts",
+                summary="the files of the model with sizes, hashes and scores; before the end, the best so far",
+                answers={200: ArtifactList},
+                errors=("file_unreadable", *ONE_TASK),
+            )
+        },
+    ),
+    Route(
+        "/v1/tasks/{taskId}/artifacts.zip",
+        ArtifactZipHandler,
+        {
+            "GET": Call(
+                name="getArtifactsZip",
+                summary="all files of the model as one zip",
+                answers={200: Media("application/zip", "the files of the model")},
+                errors=("no_artifact", "artifact_changed", "file_unreadable", *ONE_TASK),
+            )
+        },
+    ),
+    Route(
+        "/v1/tasks/{taskId}/artifacts/{name...}",
+        ArtifactHandler,
+        {
+            "GET": Call(
+                name="getArtifact",
+                summary="a file of the model; takes Range and If-Range, and its ETag is its SHA-256",
+                answers={
+                    200: Media("*/*", "the file"),
+                    206: Media("*/*", "the part of the file that Range asks for"),
+                    304: None,
+                },
+                errors=("no_artifact", "artifact_changed", "range_not_satisfiable", "file_unreadable", *ONE_TASK),
+            )
+        },
+    ),
+    Route(
+        "/v1/tasks/{taskId}/log",
+        LogHandler,
+        {
+            "GET": Call(
+                name="getLog",
+                summary="what the training has said so far, in sentences; with follow=1 until it ends",
+                query=LogQuery,
+                answers={200: Media("text/plain; charset=utf-8", "log.txt of the task")},
+                errors=("no_log", "too_many_followers", "file_unreadable", *ONE_TASK),
+            )
+        },
+    ),
+    Route(
+        "/v1/tasks/{taskId}/metrics",
+        EpochsHandler,
+        {
+            "GET": Call(
+                name="listEpochs",
+                summary="loss and score of each epoch, while the task is trained and afterwards",
+                query=EpochQuery,
+                answers={200: EpochPage},
+                errors=("no_log", "file_unreadable", *ONE_TASK),
+            )
+        },
+    ),
+    Route(
+        "/v1/tasks/{taskId}/events",
+        TaskEventsHandler,
+        {
+            "GET": Call(
+                name="streamTaskEvents",
+                summary="what happens to the task, as a stream that ends with the task; with `wait`, as JSON",
+                query=TaskEventsQuery,
+                answers={200: EVENT_STREAM, 204: None},
+                errors=("unknown_task", *LIVE),
+            )
+        },
+    ),
+    Route(
+        "/v1/tasks/{taskId}/predict",
+        TaskPredictHandler,
+        {
+            "POST": Call(
+                name="predictWithTask",
+                summary="what the task's model says of pictures: labels with probabilities, or a mask",
+                body=PicturesToPredict,
+                files=PICTURE_FIELD,
+                answers={200: Predictions},
+                errors=PREDICTING,
+            )
+        },
+    ),
+    Route(
+        "/v1/events",
+        EventsHandler,
+        {
+            "GET": Call(
+                name="streamEvents",
+                summary="what happens to all tasks, or those of a user or project, as a stream; with `wait`, as JSON",
+                query=EventsQuery,
+                answers={200: EVENT_STREAM},
+                errors=("user_not_allowed", *LIVE),
+            )
+        },
+    ),
+    Route(
+        "/v1/projects/{userId}/{projectId}/predict",
+        ProjectPredictHandler,
+        {
+            "POST": Call(
+                name="predictWithProject",
+                summary="the same by the model that the project uses",
+                body=PicturesToPredict,
+                files=PICTURE_FIELD,
+                answers={200: Predictions},
+                errors=PREDICTING,
             )
         },
     ),
@@ -163,89 +296,47 @@ ROUTES = (
         },
     ),
     Route(
-        "/metrics",
-        MetricsHandler,
+        "/v1/webhooks",
+        WebhooksHandler,
         {
             "GET": Call(
-                name="getMetrics",
-                summary="figures for Prometheus: queue, workers, failures, recoveries, seconds of each stage, HTTP",
-                any_query=True,
-                answers={200: Media("text/plain; version=1.0.0; charset=utf-8", "the text format of Prometheus")},
-                errors=("user_not_allowed",),
+                name="getWebhooks",
+                summary="receivers of webhooks, the newest attempts, and the dead letters page by page",
+                query=WebhooksQuery,
+                answers={200: WebhookOverview},
+                errors=("user_not_allowed", "webhooks_unavailable"),
             )
         },
     ),
     Route(
-        "/healthz",
-        HealthHandler,
+        "/v1/webhooks/test",
+        WebhookTestHandler,
         {
-            "GET": Call(
-                name="getHealth",
-                summary="200 while the front-end runs",
-                any_query=True,
-                answers={200: Health},
+            "POST": Call(
+                name="testWebhooks",
+                summary="send a signed test to one destination or to all; the answer says what came back",
+                body=WebhookTest,
+                answers={200: TestResults},
+                errors=("user_not_allowed", "read_only_token", "unknown_destination", "unsupported_media_type"),
+                writes=True,
             )
         },
     ),
     Route(
-        "/readyz",
-        ReadyHandler,
+        "/v1/webhooks/dead-letters/{deadLetterId}/resend",
+        DeadLetterResendHandler,
         {
-            "GET": Call(
-                name="getReadiness",
-                summary="200 when a task could be trained now, otherwise what is missing",
-                any_query=True,
-                answers={200: Readiness, 503: Readiness},
+            "POST": Call(
+                name="resendDeadLetter",
+                summary="send a webhook again that was given up",
+                answers={202: DeadLetter},
+                errors=(
+                    *("user_not_allowed", "read_only_token", "unknown_dead_letter", "destination_left"),
+                    "webhooks_unavailable",
+                ),
+                writes=True,
             )
         },
     ),
-    Route(
-        "/openapi.json",
-        OpenApiHandler,
-        {
-            "GET": Call(
-                name="getOpenApi",
-                summary="this API for programs, as OpenAPI 3.1",
-                any_query=True,
-                answers={200: Media("application/json", "the OpenAPI document"), 304: None},
-            )
-        },
-    ),
-    Route(
-        "/docs",
-        CallsPageHandler,
-        {
-            "GET": Call(
-                name="getDocs",
-                summary="all calls, on a page that can also make them",
-                any_query=True,
-                answers={200: Media("text/html; charset=utf-8", "the page"), 304: None},
-            )
-        },
-    ),
-    Route(
-        "/docs/errors",
-        ErrorsPageHandler,
-        {
-            "GET": Call(
-                name="getErrorDocs",
-                summary="what each error code means, and what to do",
-                any_query=True,
-                answers={200: Media("text/html; charset=utf-8", "the page"), 304: None},
-            )
-        },
-    ),
-    Route(
-        "/docs/assets/{asset}",
-        AssetHandler,
-        {
-            "GET": Call(
-                name="getDocsAsset",
-                summary="the scripts and styles of these pages",
-                any_query=True,
-                answers={200: Media("*/*", "the file"), 304: None},
-                errors=("unknown_path",),
-            )
-        },
-    ),
+    *SERVICE_ROUTES,
 )

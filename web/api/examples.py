@@ -17,4 +17,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     },
     "retryTask": {"options": {"epochs": 40, "seed": None}},
     "checkFolder": _FOLDER,
+    "predictWithTask": {"pictures": [{"path": "roses/1.jpg"}]},
+    "predictWithProject": {"pictures": [{"path": "roses/1.jpg", "name": "a rose"}]},
+    "testWebhooks": {"destination": "shop"},
 }

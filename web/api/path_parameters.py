@@ -18,5 +18,9 @@ PATH_PARAMETERS: Mapping[str, Any] = {
     ],
     "userId": Annotated[_Id, Meta(description="the website's user", examples=["7"])],
     "projectId": Annotated[_Id, Meta(description="the website's project", examples=["42"])],
+    "name": Annotated[_Id, Meta(description="the name of the file, which may have slashes", examples=["model.tflite"])],
+    "deadLetterId": Annotated[
+        str, Meta(pattern=r"\A[0-9]{1,18}\Z", description="the `id` of a dead letter", examples=["17"])
+    ],
     "asset": Annotated[_Id, Meta(description="the name of the file", examples=["page.css"])],
 }
