@@ -26,13 +26,17 @@ from web.door_rules import ANY_ADDRESS, DoorRules
 from web.entrance import Entrance
 from web.folder_check import FolderChecks
 from web.forecaster import Forecaster
+from web.hashed_files import HashedFiles
 from web.http_figures import UNKNOWN_PATH
 from web.json_handler import JsonHandler, Services
 from web.listener import MAX_HEADER_BYTES, Listener
+from web.live.live import Live
+from web.live.seats import StreamSeats
+from web.log_follower import LogFollowers
 from web.monitoring import Monitoring
 from web.prediction.pool import PICTURE_S, PredictionPool
+from web.project_files import ProjectFiles
 from web.publications import Publications
-from web.report_file import ReportFiles
 from web.request_lines import shown
 from web.routes import ROUTES
 from web.service_figures import ServiceFigures
@@ -49,7 +53,10 @@ RUNTIME = (sys.executable, "-m", "trainer_worker.prediction")
 
 def make_services(settings: Settings, requests: BrokerRequests, pulse: BrokerPulse, cache: TaskCache) -> Services:
     web = settings.web
+    live = Live(cache, requests, StreamSeats(web.max_streams, web.max_streams_per_address))
+    files = ProjectFiles(web.allowed_roots())
     monitoring = Monitoring(ServiceFigures(pulse, cache, web.allowed_roots(), web.min_free_mb))
+    monitoring.add_streams(live.seats, live.catching_up)
     cache.report_changes_to(monitoring.tasks.changed)
     pulse.report_restarts_to(monitoring.tasks.broker_restarted)
     return Services(
@@ -60,11 +67,14 @@ def make_services(settings: Settings, requests: BrokerRequests, pulse: BrokerPul
         cache=cache,
         forecaster=Forecaster(cache, lambda: pulse.tick),
         checks=FolderChecks(CHECKER, web.allowed_roots()),
-        reports=ReportFiles(web.allowed_roots()),
         predictions=PredictionPool(RUNTIME, web.predict_processes, _runtime_limits(web)),
         rules=DoorRules(web.host, web.allowed_hosts, web.allowed_origins),
+        files=files,
+        hashed=HashedFiles(files),
+        followers=LogFollowers(files),
         gate=TokenGate(settings.token_file, needed=web.host not in LOOPBACK_HOSTS and not web.allow_anonymous),
         monitoring=monitoring,
+        live=live,
     )
 
 
@@ -100,7 +110,7 @@ def make_server(services: Services) -> HTTPServer:
     limits = BodyLimits(
         usual_limit(web.max_body_bytes), web.max_predict_body_mb * 1_000_000, large_paths, services.gate.admit
     )
-    entrance = Entrance(application, services.rules, limits, services.monitoring.http.refused)
+    entrance = Entrance(application, services.rules, limits, services.monitoring.http.counted)
     # The entrance limits bodies and explains a refusal. Tornado's own limit only closes the connection.
     return HTTPServer(entrance, max_header_size=MAX_HEADER_BYTES, max_body_size=sys.maxsize)
 
@@ -112,9 +122,9 @@ async def serve(settings: Settings, keys: ClientKeys | None) -> None:
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     endpoints = connect_endpoints(settings)
     requests, pulse = BrokerRequests(context, endpoints.web, keys, web.request_timeout_s), BrokerPulse()
-    listeners = [CacheFeed(cache, requests).take, pulse.take]
-    publications = Publications(context, endpoints.publish, keys, listeners)
     services = make_services(settings, requests, pulse, cache)
+    listeners = [CacheFeed(cache, requests).take, pulse.take, services.live.news.take]
+    publications = Publications(context, endpoints.publish, keys, listeners)
     services.monitoring.service.bad_messages |= {
         "requests": lambda: requests.bad_messages,
         "publications": lambda: publications.bad_messages,
@@ -135,6 +145,7 @@ async def serve(settings: Settings, keys: ClientKeys | None) -> None:
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     await ended.wait()
     listener.close()
+    await services.live.close()
     await server.close_all_connections()
     await services.predictions.close()
     publications.close()
@@ -145,8 +156,12 @@ async def serve(settings: Settings, keys: ClientKeys | None) -> None:
 
 def _log_request(handler: JsonHandler) -> None:
     """Count every answer. Log only refusals and slow calls: lines for thousands of polls would bury everything else."""
-    status, took_s = handler.get_status(), handler.request.request_time()
-    handler.services.monitoring.http.answered(handler.route, handler.request.method or "", status, took_s)
+    status, took_s = handler.get_status(), handler.request.request_time() if not handler.stays_open else 0.0
+    http = handler.services.monitoring.http
+    if handler.stays_open:
+        http.counted(handler.route, handler.request.method or "", status)
+    else:
+        http.answered(handler.route, handler.request.method or "", status, took_s)
     took_ms = took_s * 1000
     if status >= 400 or took_ms > 1000:
         log.info(

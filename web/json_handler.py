@@ -23,12 +23,15 @@ from web.broker_requests import BrokerAwayError, BrokerRequests
 from web.door_rules import DoorRules
 from web.folder_check import FolderChecks
 from web.forecaster import Forecaster
+from web.hashed_files import HashedFiles
 from web.json_body import read_json
+from web.live.live import Live
+from web.log_follower import LogFollowers
 from web.monitoring import Monitoring
 from web.prediction.pool import PredictionPool
+from web.project_files import ProjectFiles
 from web.query import NoQuery, read_query
 from web.refusal import Refusal
-from web.report_file import ReportFiles
 from web.request_lines import shown
 from web.route import Call
 from web.submission import Origin
@@ -60,11 +63,14 @@ class Services(msgspec.Struct, frozen=True):
     cache: TaskCache
     forecaster: Forecaster
     checks: FolderChecks
-    reports: ReportFiles
     predictions: PredictionPool
+    files: ProjectFiles
+    hashed: HashedFiles
+    followers: LogFollowers
     rules: DoorRules
     gate: TokenGate
     monitoring: Monitoring
+    live: Live
 
 
 # The Entrance has already collected the body (web/entrance.py). This decorator keeps Tornado from parsing it as a form.
@@ -73,6 +79,8 @@ class JsonHandler(RequestHandler):
     """The base of all handlers. A call that works without a token sets needs_token to False."""
 
     needs_token = True
+    #: Whether the caller wants to be told of something later, so that the time of the answer says nothing about us.
+    stays_open = False
 
     def initialize(self, services: Services, route: str, calls: Mapping[str, Call]) -> None:
         """route: the template of the path, for monitoring. calls: the calls of this path, by method."""

@@ -5,12 +5,17 @@ Every call can also be refused with one of COMMON_ERRORS.
 
 from __future__ import annotations
 
+from web.api.files import ArtifactList, EpochPage, EpochQuery, LogQuery
+from web.api.live import EventList, EventsQuery, TaskEventsQuery
 from web.api.original import BriefTask, PostedFolder, TaskById
 from web.api.predictions import PicturesToPredict, Predictions
 from web.api.service import Health, Readiness
 from web.api.tasks import CheckView, NewTask, RetryTask, TaskList, TaskListQuery, TaskView
 from web.api.workers import WorkerList
+from web.calls.artifacts import ArtifactHandler, ArtifactsHandler, ArtifactZipHandler
 from web.calls.check import CheckHandler
+from web.calls.live import EventsHandler, TaskEventsHandler
+from web.calls.log import EpochsHandler, LogHandler
 from web.calls.monitoring import HealthHandler, MetricsHandler, ReadyHandler
 from web.calls.original import OriginalHandler
 from web.calls.predictions import PICTURE_FIELD, ProjectPredictHandler, TaskPredictHandler
@@ -32,6 +37,8 @@ POSTING = (
     *("project_dir_not_allowed", "read_only_token", "user_not_allowed", "unsupported_media_type", "key_reused"),
     *("queue_full", "disk_nearly_full", *BROKER),
 )
+LIVE = ("too_many_streams", *BROKER)
+EVENT_STREAM = Media("text/event-stream", "an Event, or a Reset, as the data of each server-sent event", json=EventList)
 CHECKING = (
     *("project_dir_not_allowed", "read_only_token", "user_not_allowed", "unsupported_media_type", "queue_full"),
     "check_failed",
@@ -141,7 +148,86 @@ ROUTES = (
                 name="getReport",
                 summary="the report on the finished model, a web page for people; pass its headers on too",
                 answers={200: Media("text/html; charset=utf-8", "report.html of the model")},
-                errors=("no_report", "report_unreadable", *ONE_TASK),
+                errors=("no_report", "file_unreadable", *ONE_TASK),
+            )
+        },
+    ),
+    Route(
+        "/v1/tasks/{taskId}/artifacts",
+        ArtifactsHandler,
+        {
+            "GET": Call(
+                name="listArtifacts",
+                summary="the files of the model with sizes, hashes and scores; before the end, the best so far",
+                answers={200: ArtifactList},
+                errors=("file_unreadable", *ONE_TASK),
+            )
+        },
+    ),
+    Route(
+        "/v1/tasks/{taskId}/artifacts.zip",
+        ArtifactZipHandler,
+        {
+            "GET": Call(
+                name="getArtifactsZip",
+                summary="all files of the model as one zip",
+                answers={200: Media("application/zip", "the files of the model")},
+                errors=("no_artifact", "artifact_changed", "file_unreadable", *ONE_TASK),
+            )
+        },
+    ),
+    Route(
+        "/v1/tasks/{taskId}/artifacts/{name...}",
+        ArtifactHandler,
+        {
+            "GET": Call(
+                name="getArtifact",
+                summary="a file of the model; takes Range and If-Range, and its ETag is its SHA-256",
+                answers={
+                    200: Media("*/*", "the file"),
+                    206: Media("*/*", "the part of the file that Range asks for"),
+                    304: None,
+                },
+                errors=("no_artifact", "artifact_changed", "range_not_satisfiable", "file_unreadable", *ONE_TASK),
+            )
+        },
+    ),
+    Route(
+        "/v1/tasks/{taskId}/log",
+        LogHandler,
+        {
+            "GET": Call(
+                name="getLog",
+                summary="what the training has said so far, in sentences; with follow=1 until it ends",
+                query=LogQuery,
+                answers={200: Media("text/plain; charset=utf-8", "log.txt of the task")},
+                errors=("no_log", "too_many_followers", "file_unreadable", *ONE_TASK),
+            )
+        },
+    ),
+    Route(
+        "/v1/tasks/{taskId}/metrics",
+        EpochsHandler,
+        {
+            "GET": Call(
+                name="listEpochs",
+                summary="loss and score of each epoch, while the task is trained and afterwards",
+                query=EpochQuery,
+                answers={200: EpochPage},
+                errors=("no_log", "file_unreadable", *ONE_TASK),
+            )
+        },
+    ),
+    Route(
+        "/v1/tasks/{taskId}/events",
+        TaskEventsHandler,
+        {
+            "GET": Call(
+                name="streamTaskEvents",
+                summary="what happens to the task, as a stream that ends with the task; with `wait`, as JSON",
+                query=TaskEventsQuery,
+                answers={200: EVENT_STREAM, 204: None},
+                errors=("unknown_task", *LIVE),
             )
         },
     ),
@@ -156,6 +242,19 @@ ROUTES = (
                 files=PICTURE_FIELD,
                 answers={200: Predictions},
                 errors=PREDICTING,
+            )
+        },
+    ),
+    Route(
+        "/v1/events",
+        EventsHandler,
+        {
+            "GET": Call(
+                name="streamEvents",
+                summary="what happens to all tasks, or those of a user or project, as a stream; with `wait`, as JSON",
+                query=EventsQuery,
+                answers={200: EVENT_STREAM},
+                errors=("user_not_allowed", *LIVE),
             )
         },
     ),
