@@ -1,8 +1,9 @@
 """How fast the HTTP API is compared with bare Tornado in the same run, and how soon an idle worker starts.
 
-    python -m benchmarks.api                 both parts, about two minutes
+    python -m benchmarks.api                 all parts, about four minutes
     python -m benchmarks.api --part http     requests a second
     python -m benchmarks.api --part start    from POST to the worker's start
+    python -m benchmarks.api --part predict  pictures a second, compared with LiteRT alone (benchmarks/predict.py)
 
 Targets: GET reaches at least 0.85 of the requests a second of a bare handler. POST, which is answered when the task is
 on disk, reaches at least 0.5 of a bare handler that reads the same form. The worker starts at most 20 ms after the POST
@@ -18,8 +19,6 @@ import json
 import os
 import platform
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -28,13 +27,15 @@ from urllib.parse import urlencode
 import tornado
 import zmq
 
+from benchmarks.http_load import Measured, loaded
+from benchmarks.predict import predict_part
 from benchmarks.service_processes import ServiceProcesses, free_ports
-from conf.settings import ROOT
 from demo.digits_data import make_digits_project
 from protocol import messages as m
 from protocol import wire
 
 TARGET_GET, TARGET_POST, TARGET_START_MS = 0.85, 0.5, 20.0
+PARTS = ("http", "start", "predict")
 CONNECTIONS = (16, 64)
 POLLED_TASKS = 100
 USERS = 50
@@ -43,8 +44,6 @@ READY_TIMEOUT_S = 90.0
 FREE_TIMEOUT_S = 120.0
 START_TIMEOUT_S = 10.0
 UNLIMITED = "10000000"
-
-Measured = dict[str, float]
 
 
 def machine(folder: Path) -> str:
@@ -84,17 +83,6 @@ def post_request(body: str) -> str:
     return f"{head}Content-Type: application/x-www-form-urlencoded\r\n\r\n{body}"
 
 
-def load(port: int, connections: int, seconds: float, requests: list[str]) -> Measured:
-    command = [sys.executable, "-m", "benchmarks.http_load", str(port), str(connections), str(seconds)]
-    done = subprocess.run(
-        command, cwd=ROOT, input=json.dumps(requests), capture_output=True, text=True, timeout=seconds + 60, check=False
-    )
-    if done.returncode != 0:
-        raise RuntimeError(f"The load generator failed: {done.stderr.strip()}")
-    measured: Measured = json.loads(done.stdout)
-    return measured
-
-
 def http_part(folder: Path, rounds: int, seconds: float) -> None:
     """Measure requests a second. There is no worker, so tasks wait and only the API uses the processor."""
     service = ServiceProcesses(folder, BROKER_MAX_PENDING=UNLIMITED, BROKER_MAX_PENDING_PER_USER=UNLIMITED)
@@ -111,7 +99,7 @@ def http_part(folder: Path, rounds: int, seconds: float) -> None:
             ports = {"bare Tornado": bare_port, "TFModel": service.ports["WEB_PORT"]}
             service.wait_for_port(bare_port, READY_TIMEOUT_S)
             for port in ports.values():
-                load(port, 16, 0.5, gets)  # to warm up
+                loaded(port, 16, 0.5, gets)  # to warm up
             print(f"\n{'':<5}{'':<14}{'connections':>12}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}{'ratio':>8}")
             for name, requests, target in (("GET", gets, TARGET_GET), ("POST", posts, TARGET_POST)):
                 for connections in CONNECTIONS:
@@ -132,7 +120,7 @@ def compare(name: str, ports: dict[str, int], requests: list[str], target: float
     found: dict[str, list[Measured]] = {server: [] for server in ports}
     for _ in range(effort.rounds):
         for server, port in ports.items():
-            found[server].append(load(port, effort.connections, effort.seconds, requests))
+            found[server].append(loaded(port, effort.connections, effort.seconds, requests))
     bare, ours = found.values()
     ratios = [a["requests_per_s"] / b["requests_per_s"] for a, b in zip(ours, bare, strict=True)]
     for server, measured in found.items():
@@ -218,19 +206,21 @@ def next_publication(publications: zmq.Socket[bytes]) -> tuple[float, m.Publishe
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--part", choices=("http", "start"), help="only this part")
+    parser.add_argument("--part", choices=PARTS, help="only this part")
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds for each figure")
     parser.add_argument("--seconds", type=float, default=2.0, help="length of a round")
     parser.add_argument("--samples", type=int, default=20, help="tasks for the time to start")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()), help="where journal and photos go")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
-        parts = {name: Path(folder) / name for name in ("http", "start") if arguments.part in (None, name)}
+        parts = {name: Path(folder) / name for name in PARTS if arguments.part in (None, name)}
         for part in parts.values():
             part.mkdir()
         print(machine(Path(folder)))
         if "http" in parts:
             http_part(parts["http"], arguments.rounds, arguments.seconds)
+        if "predict" in parts:
+            predict_part(parts["predict"], arguments.rounds, arguments.seconds)
         if "start" in parts:
             start_part(parts["start"], arguments.samples)
 
