@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from conf.endpoints import connect_endpoints
+from conf.endpoints import Endpoints, connect_endpoints
 from conf.settings import ROOT, load
 
 PORTS = ("WEB_PORT", "BROKER_WEB_PORT", "BROKER_WORKER_PORT", "BROKER_PUBLISH_PORT", "BROKER_COLLECT_PORT")
@@ -46,9 +46,9 @@ class ServiceProcesses:
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     @property
-    def publish_endpoint(self) -> str:
-        """The endpoint at which the broker publishes."""
-        return connect_endpoints(load(self._environ)).publish
+    def endpoints(self) -> Endpoints:
+        """Where the broker is reached."""
+        return connect_endpoints(load(self._environ))
 
     @property
     def address(self) -> str:

@@ -65,6 +65,9 @@ REFUSAL_CODES: dict[str, int] = {
     "project_dir_not_allowed": 403,
     "read_only_token": 403,
     "user_not_allowed": 403,
+    "webhook_not_allowed": 403,
+    "unknown_dead_letter": 404,
+    "unknown_destination": 404,
     "unknown_task": 404,
     "unknown_path": 404,
     "no_report": 404,
@@ -74,6 +77,7 @@ REFUSAL_CODES: dict[str, int] = {
     "method_not_allowed": 405,
     "request_timeout": 408,
     "artifact_changed": 409,
+    "destination_left": 409,
     "key_reused": 409,
     "task_ended": 409,
     "task_left_out": 409,
@@ -89,7 +93,6 @@ REFUSAL_CODES: dict[str, int] = {
     "queue_full": 429,
     "too_many_streams": 429,
     "predict_busy": 429,
-    "too_many_followers": 429,
     "internal_error": 500,
     "broker_away": 503,
     "check_failed": 503,
@@ -98,6 +101,7 @@ REFUSAL_CODES: dict[str, int] = {
     "not_ready": 503,
     "predict_failed": 503,
     "tokens_unreadable": 503,
+    "webhooks_unavailable": 503,
 }
 
 

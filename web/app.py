@@ -42,6 +42,7 @@ from web.routes import ROUTES
 from web.service_figures import ServiceFigures
 from web.task_cache import TaskCache
 from web.token_gate import TokenGate
+from web.webhooks.service import Webhooks
 
 log = logging.getLogger("web")
 
@@ -75,6 +76,7 @@ def make_services(settings: Settings, requests: BrokerRequests, pulse: BrokerPul
         gate=TokenGate(settings.token_file, needed=web.host not in LOOPBACK_HOSTS and not web.allow_anonymous),
         monitoring=monitoring,
         live=live,
+        webhooks=Webhooks(settings, requests, cache, monitoring.webhooks),
     )
 
 
@@ -123,7 +125,7 @@ async def serve(settings: Settings, keys: ClientKeys | None) -> None:
     endpoints = connect_endpoints(settings)
     requests, pulse = BrokerRequests(context, endpoints.web, keys, web.request_timeout_s), BrokerPulse()
     services = make_services(settings, requests, pulse, cache)
-    listeners = [CacheFeed(cache, requests).take, pulse.take, services.live.news.take]
+    listeners = [CacheFeed(cache, requests).take, pulse.take, services.live.news.take, services.webhooks.take]
     publications = Publications(context, endpoints.publish, keys, listeners)
     services.monitoring.service.bad_messages |= {
         "requests": lambda: requests.bad_messages,
@@ -134,6 +136,7 @@ async def serve(settings: Settings, keys: ClientKeys | None) -> None:
     listener.start()
     publications.start()
     requests.start()
+    services.webhooks.start()
     log.info("action=web.listening address=http://%s:%d pid=%d", web.host, web.port, os.getpid())
     if web.host in ANY_ADDRESS and not web.allowed_hosts:
         log.warning(
@@ -145,9 +148,11 @@ async def serve(settings: Settings, keys: ClientKeys | None) -> None:
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     await ended.wait()
     listener.close()
+    services.followers.close()
     await services.live.close()
     await server.close_all_connections()
     await services.predictions.close()
+    await services.webhooks.close()
     publications.close()
     requests.close()
     context.destroy(linger=0)

@@ -37,6 +37,7 @@ from web.route import Call
 from web.submission import Origin
 from web.task_cache import Entry, TaskCache
 from web.token_gate import ANYBODY, Caller, TokenGate
+from web.webhooks.service import Webhooks
 
 Kind = TypeVar("Kind", bound=msgspec.Struct)
 
@@ -71,6 +72,7 @@ class Services(msgspec.Struct, frozen=True):
     gate: TokenGate
     monitoring: Monitoring
     live: Live
+    webhooks: Webhooks
 
 
 # The Entrance has already collected the body (web/entrance.py). This decorator keeps Tornado from parsing it as a form.

@@ -11,6 +11,7 @@ from web.api.original import BriefTask, PostedFolder, TaskById
 from web.api.predictions import PicturesToPredict, Predictions
 from web.api.service import Health, Readiness
 from web.api.tasks import CheckView, NewTask, RetryTask, TaskList, TaskListQuery, TaskView
+from web.api.webhooks import DeadLetter, TestResults, WebhookOverview, WebhooksQuery, WebhookTest
 from web.api.workers import WorkerList
 from web.calls.artifacts import ArtifactHandler, ArtifactsHandler, ArtifactZipHandler
 from web.calls.check import CheckHandler
@@ -22,6 +23,7 @@ from web.calls.predictions import PICTURE_FIELD, ProjectPredictHandler, TaskPred
 from web.calls.report import ReportHandler
 from web.calls.task import StopHandler, TaskHandler
 from web.calls.tasks import RetryHandler, TasksHandler
+from web.calls.webhooks import DeadLetterResendHandler, WebhooksHandler, WebhookTestHandler
 from web.calls.workers import WorkersHandler
 from web.route import Call, Media, Route
 
@@ -35,13 +37,13 @@ BROKER = ("broker_away",)
 ONE_TASK = ("unknown_task", *BROKER)
 POSTING = (
     *("project_dir_not_allowed", "read_only_token", "user_not_allowed", "unsupported_media_type", "key_reused"),
-    *("queue_full", "disk_nearly_full", *BROKER),
+    *("queue_full", "disk_nearly_full", "webhook_not_allowed", *BROKER),
 )
 LIVE = ("too_many_streams", *BROKER)
 EVENT_STREAM = Media("text/event-stream", "an Event, or a Reset, as the data of each server-sent event", json=EventList)
 CHECKING = (
     *("project_dir_not_allowed", "read_only_token", "user_not_allowed", "unsupported_media_type", "queue_full"),
-    "check_failed",
+    *("webhook_not_allowed", "check_failed"),
 )
 PREDICTING = (
     *("no_model", "model_changed", "model_unusable", "unsupported_media_type", "bad_picture", "picture_too_large"),
@@ -201,7 +203,7 @@ ROUTES = (
                 summary="what the training has said so far, in sentences; with follow=1 until it ends",
                 query=LogQuery,
                 answers={200: Media("text/plain; charset=utf-8", "log.txt of the task")},
-                errors=("no_log", "too_many_followers", "file_unreadable", *ONE_TASK),
+                errors=("no_log", "too_many_streams", "file_unreadable", *ONE_TASK),
             )
         },
     ),
@@ -296,6 +298,49 @@ ROUTES = (
                 summary="the workers, their devices, and what each of them trains",
                 answers={200: WorkerList},
                 errors=BROKER,
+            )
+        },
+    ),
+    Route(
+        "/v1/webhooks",
+        WebhooksHandler,
+        {
+            "GET": Call(
+                name="getWebhooks",
+                summary="receivers of webhooks, the newest attempts, and the dead letters page by page",
+                query=WebhooksQuery,
+                answers={200: WebhookOverview},
+                errors=("user_not_allowed", "webhooks_unavailable"),
+            )
+        },
+    ),
+    Route(
+        "/v1/webhooks/test",
+        WebhookTestHandler,
+        {
+            "POST": Call(
+                name="testWebhooks",
+                summary="send a signed test to one destination or to all; the answer says what came back",
+                body=WebhookTest,
+                answers={200: TestResults},
+                errors=("user_not_allowed", "read_only_token", "unknown_destination", "unsupported_media_type"),
+                writes=True,
+            )
+        },
+    ),
+    Route(
+        "/v1/webhooks/dead-letters/{deadLetterId}/resend",
+        DeadLetterResendHandler,
+        {
+            "POST": Call(
+                name="resendDeadLetter",
+                summary="send a webhook again that was given up",
+                answers={202: DeadLetter},
+                errors=(
+                    *("user_not_allowed", "read_only_token", "unknown_dead_letter", "destination_left"),
+                    "webhooks_unavailable",
+                ),
+                writes=True,
             )
         },
     ),
