@@ -21,7 +21,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.http_requests import form, get_request, load, machine, post_request
+from benchmarks.http_load import loaded
+from benchmarks.http_requests import form, get_request, machine, post_request
 from benchmarks.reporting_worker import ReportingWorker
 from benchmarks.service_processes import ServiceProcesses, free_ports
 from benchmarks.stream_listeners import Arrivals
@@ -101,7 +102,7 @@ class Rates:
         self._requests = requests
 
     def of(self, port: int, call: str) -> float:
-        found = [load(port, CONNECTIONS, self._seconds, self._requests[call]) for _ in range(self._rounds)]
+        found = [loaded(port, CONNECTIONS, self._seconds, self._requests[call]) for _ in range(self._rounds)]
         return statistics.median(measured["requests_per_s"] for measured in found)
 
 
