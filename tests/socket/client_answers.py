@@ -46,8 +46,12 @@ def artifacts(**files: bytes) -> dict[str, Any]:
             types.ArtifactFile,
             name=name.replace("__", "."),
             size_bytes=len(data),
-            sha256=hashlib.sha256(data).hexdigest(),
+            sha256=sha256(data),
         )
         for name, data in files.items()
     ]
     return sample(types.ArtifactList, task_id=TASK_ID, artifacts=listed)
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
