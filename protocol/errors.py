@@ -73,6 +73,7 @@ REFUSAL_CODES: dict[str, int] = {
     "key_reused": 409,
     "task_ended": 409,
     "task_left_out": 409,
+    "task_not_ended": 409,
     "task_not_started": 409,
     "body_too_large": 413,
     "unsupported_media_type": 415,

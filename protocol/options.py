@@ -6,6 +6,7 @@ process converts it back with `typed_options`. `options_table` makes the tables 
 
 from __future__ import annotations
 
+import enum
 import functools
 import math
 from collections.abc import Mapping
@@ -165,24 +166,40 @@ class OptionProblem(msgspec.Struct, frozen=True):
     error: str
 
 
-def _allowed(field_type: Any) -> str:
+def allowed_values(field_type: Any) -> str:
     """Describe the allowed values of a field, for example "a whole number from 1 to 512"."""
+    bare = _without_metadata(field_type)
     info = msgspec.inspect.type_info(field_type)
     if isinstance(info, msgspec.inspect.Metadata):
         info = info.type
     if isinstance(info, msgspec.inspect.VarTupleType):
-        (item_type, _) = get_args(field_type.__origin__)
-        return f"one or more of {', '.join(get_args(item_type))}, with commas between"
-    if isinstance(info, msgspec.inspect.LiteralType):
-        return f"one of {', '.join(get_args(field_type.__origin__))}"
-    if not isinstance(info, (msgspec.inspect.IntType, msgspec.inspect.FloatType)):
-        return "text"
-    words = "a whole number" if isinstance(info, msgspec.inspect.IntType) else "a number"
-    if info.ge is not None and info.le is not None:
-        words += f" from {info.ge} to {info.le}"
-    if info.multiple_of is not None:
-        words += f", a multiple of {info.multiple_of:g}"
-    return words
+        return f"one or more of {', '.join(_words_of(get_args(bare)[0]))}, with commas between"
+    if isinstance(info, msgspec.inspect.LiteralType | msgspec.inspect.EnumType):
+        return f"one of {', '.join(_words_of(bare))}"
+    if isinstance(info, msgspec.inspect.IntType | msgspec.inspect.FloatType):
+        words = "a whole number" if isinstance(info, msgspec.inspect.IntType) else "a number"
+        if info.ge is not None:
+            words += f" from {info.ge}" + (f" to {info.le}" if info.le is not None else "")
+        if info.multiple_of is not None:
+            words += f", a multiple of {info.multiple_of:g}"
+        return words
+    if isinstance(info, msgspec.inspect.StrType) and info.max_length is not None:
+        return f"a text of at most {info.max_length} characters" + (" of a fixed form" if info.pattern else "")
+    return "text"
+
+
+def _without_metadata(field_type: Any) -> Any:
+    while hasattr(field_type, "__metadata__"):
+        field_type = field_type.__origin__
+    return field_type
+
+
+def _words_of(field_type: Any) -> list[str]:
+    """The words that a literal or an enumeration takes, in their order."""
+    bare = _without_metadata(field_type)
+    if isinstance(bare, type) and issubclass(bare, enum.Enum):
+        return [str(member.value) for member in bare]
+    return [str(word) for word in get_args(bare)]
 
 
 def _is_list(field: msgspec.structs.FieldInfo) -> bool:
@@ -225,19 +242,42 @@ def read_options(train_type: str, fields: Mapping[str, str]) -> tuple[dict[str, 
     for name, text in fields.items():
         field = known.get(name)
         if field is None:
-            allowed = ", ".join(sorted(known))
-            problems.append(
-                OptionProblem(name, f"{name} is not an option of trainType={train_type}; it takes {allowed}.")
-            )
+            problems.append(_unknown(train_type, name))
             continue
         if not text.strip():
             continue
         try:
             options[name] = _read(field, text)
         except (msgspec.ValidationError, UnicodeEncodeError):  # msgspec cannot encode a lone surrogate
-            error = f"{name}={text[:80]!r} is not allowed; it takes {_allowed(field.type)}."
+            error = f"{name}={text[:80]!r} is not allowed; it takes {allowed_values(field.type)}."
             problems.append(OptionProblem(name, error))
     return options, problems
+
+
+def check_options(train_type: str, values: Mapping[str, Any]) -> tuple[dict[str, OptionValue], list[OptionProblem]]:
+    """The same as `read_options` for values of JSON, which have types. null means the default."""
+    known = _fields(train_type)
+    options: dict[str, OptionValue] = {}
+    problems: list[OptionProblem] = []
+    for name, value in values.items():
+        field = known.get(name)
+        if field is None:
+            problems.append(_unknown(train_type, name))
+            continue
+        try:
+            if value is not None:
+                typed = msgspec.convert(value, field.type)
+                options[name] = list(dict.fromkeys(typed)) if isinstance(typed, tuple) else typed
+        except msgspec.ValidationError:
+            came = msgspec.json.encode(value).decode()[:80]
+            error = f"{name}={came} is not allowed; it takes {allowed_values(field.type)}."
+            problems.append(OptionProblem(name, error))
+    return options, problems
+
+
+def _unknown(train_type: str, name: str) -> OptionProblem:
+    allowed = ", ".join(sorted(_fields(train_type)))
+    return OptionProblem(name, f"{name[:80]} is not an option of trainType={train_type}; it takes {allowed}.")
 
 
 def typed_options(train_type: str, options: Mapping[str, Any]) -> TrainingOptions:
@@ -250,7 +290,7 @@ def options_table(train_type: str) -> list[tuple[str, str, str, str]]:
     rows = []
     for field in msgspec.structs.fields(OPTIONS_BY_TRAIN_TYPE[train_type]):
         meta = next(m for m in field.type.__metadata__ if isinstance(m, Meta))
-        rows.append((field.encode_name, _allowed(field.type), _in_words(field.default), meta.description or ""))
+        rows.append((field.encode_name, allowed_values(field.type), _in_words(field.default), meta.description or ""))
     return rows
 
 

@@ -1,11 +1,10 @@
-"""All routes on one screen, and the front-end from its start to its end."""
+"""The front-end from its start to its end. web/routes.py has the table of its calls."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import os
-import re
 import signal
 import sys
 from typing import Any
@@ -17,10 +16,10 @@ from tornado.web import Application, RequestHandler
 from conf.curve import ClientKeys
 from conf.endpoints import connect_endpoints
 from conf.settings import LOOPBACK_HOSTS, Settings
-from web import handlers
 from web.broker_pulse import BrokerPulse
 from web.broker_requests import BrokerRequests
 from web.cache_feed import CacheFeed
+from web.calls.unknown_path import UnknownPathHandler
 from web.door_rules import ANY_ADDRESS, DoorRules
 from web.entrance import Entrance
 from web.folder_check import FolderChecks
@@ -31,8 +30,8 @@ from web.listener import MAX_HEADER_BYTES, Listener
 from web.monitoring import Monitoring
 from web.publications import Publications
 from web.report_file import ReportFiles
-from web.report_handler import TaskReportHandler
 from web.request_lines import shown
+from web.routes import ROUTES
 from web.service_figures import ServiceFigures
 from web.task_cache import TaskCache
 from web.token_gate import TokenGate
@@ -63,31 +62,20 @@ def make_services(settings: Settings, requests: BrokerRequests, pulse: BrokerPul
     )
 
 
-def routes(services: Services) -> list[tuple[str, type[RequestHandler], dict[str, Any]]]:
-    """All routes. The name in braces stands for one part of the path, which is the handler's argument."""
-    handler_of = {
-        "/": handlers.TaskHandler,
-        "/v1/tasks/{taskId}": handlers.TaskDetailHandler,
-        "/v1/tasks/{taskId}/stop": handlers.TaskStopHandler,
-        "/v1/tasks/{taskId}/report": TaskReportHandler,
-        "/v1/check": handlers.CheckHandler,
-        "/v1/workers": handlers.WorkersHandler,
-        "/metrics": handlers.MetricsHandler,
-        "/healthz": handlers.HealthHandler,
-        "/readyz": handlers.ReadyHandler,
-    }
+def handlers(services: Services) -> list[tuple[str, type[RequestHandler], dict[str, Any]]]:
+    """The table of routes, as Tornado takes it."""
     return [
-        (re.sub(r"\{\w+\}", "([^/]+)", template), handler, {"services": services, "route": template})
-        for template, handler in handler_of.items()
+        (route.pattern, route.handler, {"services": services, "route": route.template, "calls": route.calls})
+        for route in ROUTES
     ]
 
 
 def make_server(services: Services) -> HTTPServer:
     """Build the server. It does not listen yet, and every request passes its Entrance first."""
     application = Application(
-        routes(services),
-        default_handler_class=handlers.UnknownPathHandler,
-        default_handler_args={"services": services, "route": UNKNOWN_PATH},
+        handlers(services),
+        default_handler_class=UnknownPathHandler,
+        default_handler_args={"services": services, "route": UNKNOWN_PATH, "calls": {}},
         log_function=_log_request,
         rules=services.rules,
     )

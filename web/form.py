@@ -31,21 +31,31 @@ Fields = dict[str, list[str]]
 def read_form(headers: HTTPHeaders, body: bytes) -> Fields:
     """Return all values of each field, as text. An empty value is "". Raises Refusal if the body is not a form."""
     given = headers.get("Content-Type", "")
-    kind = given.partition(";")[0].strip().lower()
+    kind = media_type_of(headers)
     if kind not in (FORM_TYPE, MULTIPART_TYPE, JSON_TYPE):
         came = f"Content-Type: {given[:80]}" if given else "no Content-Type"
         raise Refusal(
             "unsupported_media_type",
             f"The call came with {came}; send the fields as {FORM_TYPE}, {MULTIPART_TYPE} or {JSON_TYPE}.",
         )
+    check_coding(headers)
+    if kind == FORM_TYPE:
+        return _urlencoded(body)
+    return _multipart(given, body) if kind == MULTIPART_TYPE else _json_object(body)
+
+
+def media_type_of(headers: HTTPHeaders) -> str:
+    """The media type of the body, in small letters and without parameters; "" if none is named."""
+    return headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+
+def check_coding(headers: HTTPHeaders) -> None:
+    """Raise Refusal if the body is compressed or encoded in another way."""
     coding = headers.get("Content-Encoding", "identity")
     if coding.lower() != "identity":
         raise Refusal(
             "unsupported_media_type", f"The body came with Content-Encoding: {coding[:80]}; send it unencoded."
         )
-    if kind == FORM_TYPE:
-        return _urlencoded(body)
-    return _multipart(given, body) if kind == MULTIPART_TYPE else _json_object(body)
 
 
 def _urlencoded(body: bytes) -> Fields:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import http
 import logging
 import re
-from collections.abc import Awaitable, Sequence
+import secrets
+from collections.abc import Awaitable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from tornado.web import HTTPError, RequestHandler, stream_request_body
@@ -21,12 +23,18 @@ from web.broker_requests import BrokerAwayError, BrokerRequests
 from web.door_rules import DoorRules
 from web.folder_check import FolderChecks
 from web.forecaster import Forecaster
+from web.json_body import read_json
 from web.monitoring import Monitoring
+from web.query import NoQuery, read_query
 from web.refusal import Refusal
 from web.report_file import ReportFiles
 from web.request_lines import shown
+from web.route import Call
+from web.submission import Origin
 from web.task_cache import Entry, TaskCache
 from web.token_gate import ANYBODY, Caller, TokenGate
+
+Kind = TypeVar("Kind", bound=msgspec.Struct)
 
 log = logging.getLogger("web")
 
@@ -35,6 +43,8 @@ CODES_BY_STATUS = {404: "unknown_path", 405: "method_not_allowed"}
 READING_METHODS = ("GET", "HEAD", "OPTIONS")
 #: The query of nearly all calls. It needs no further check.
 ONLY_A_TASK_ID = re.compile("taskId=[0-9a-f]{32}")
+#: The ids of calls that callers may choose.
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 #: Names under which people send a token in a URL, where it does not belong.
 TOKEN_FIELDS = frozenset(("token", "access_token", "api_key", "apikey", "api_token", "authorization", "bearer"))
 
@@ -62,15 +72,18 @@ class JsonHandler(RequestHandler):
 
     needs_token = True
 
-    def initialize(self, services: Services, route: str) -> None:
-        """route: the template of the path, for monitoring."""
+    def initialize(self, services: Services, route: str, calls: Mapping[str, Call]) -> None:
+        """route: the template of the path, for monitoring. calls: the calls of this path, by method."""
         self.services = services
         self.route = route
+        self.calls = calls
         self.caller: Caller = ANYBODY
         self.body = b""
+        self.query: Any = None
 
     def set_default_headers(self) -> None:
         self.set_header("Content-Type", "application/json")
+        self.set_header("X-Request-Id", self.origin.request_id)
         self.clear_header("Server")
         for name, value in self.settings["rules"].cors_headers(self.request.headers).items():
             self.set_header(name, value)
@@ -78,18 +91,33 @@ class JsonHandler(RequestHandler):
     def compute_etag(self) -> str | None:
         return None  # It would cost a hash for every answer, and callers never send it back.
 
+    @functools.cached_property
+    def origin(self) -> Origin:
+        """The key and the id of this call, from its headers. A call without a usable id gets a new one."""
+        headers = self.request.headers
+        given = headers.get("X-Request-Id", "")
+        request_id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        return Origin(headers.get("Idempotency-Key", ""), request_id)
+
     def data_received(self, chunk: bytes) -> None:
         self.body += chunk
 
     def prepare(self) -> None:
-        method = self.request.method
-        reads = method in READING_METHODS
-        if self.request.query and not (reads and ONLY_A_TASK_ID.fullmatch(self.request.query)):
+        """Check the query and the token. Afterwards `query` has the type that the table names for this call."""
+        method = self.request.method or ""
+        call = self.calls.get("GET" if method == "HEAD" else method)
+        if self.request.query and not (method in READING_METHODS and ONLY_A_TASK_ID.fullmatch(self.request.query)):
             self._check_query()
         if self.needs_token and method != "OPTIONS":
             self.caller = self.services.gate.admit(self.request.headers.get("Authorization", ""))
-            if self.caller.read_only and not reads:
-                raise Refusal("read_only_token", "This token may only read (GET, HEAD); use one that may also write.")
+            if self.caller.read_only and call is not None and call.writes:
+                raise Refusal("read_only_token", "This token may only read; use one that may also write.")
+        if call is not None and not call.any_query:
+            self.query = read_query(call.query or NoQuery, self.request.query_arguments)
+
+    def read_body(self, kind: type[Kind]) -> Kind:
+        """The JSON of the body as its type. Raises Refusal that names what is wrong."""
+        return read_json(kind, self.request.headers, self.body)
 
     def head(self, *path_args: str) -> Awaitable[None] | None:
         """The same as GET. Tornado omits the body."""
@@ -101,7 +129,7 @@ class JsonHandler(RequestHandler):
         self.set_status(204)
         self.finish()
 
-    def send_json(self, body: dict[str, Any], status: int = 200) -> None:
+    def send(self, body: msgspec.Struct, status: int = 200) -> None:
         self.set_status(status)
         self.finish(msgspec.json.encode(body))
 
@@ -110,7 +138,7 @@ class JsonHandler(RequestHandler):
         if isinstance(error, Refusal):
             for name, value in error.headers.items():
                 self.set_header(name, value)
-            self.send_json(error.body, status_code)
+            self._send_problem(error.body, status_code)
         else:
             self._send_tornados_error(status_code)
 
@@ -127,7 +155,11 @@ class JsonHandler(RequestHandler):
         }
         if status_code == 405:
             self.set_header("Allow", allowed)
-        self.send_json({"error": words.get(status_code, f"{reason}."), "code": code}, status_code)
+        self._send_problem({"error": words.get(status_code, f"{reason}."), "code": code}, status_code)
+
+    def _send_problem(self, problem: dict[str, Any], status: int) -> None:
+        self.set_status(status)
+        self.finish(msgspec.json.encode(problem))
 
     def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
         """Log only our own errors, and no text from the request. The line about the answer covers refusals."""

@@ -9,14 +9,18 @@ import stat
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Annotated, Any, cast
 
 import msgspec
+from msgspec import Meta
+from msgspec.structs import replace
 
 from conf.machine import running_system
-from protocol.options import OPTIONS_BY_TRAIN_TYPE, OptionValue, read_options
+from protocol.metadata import Metadata
+from protocol.options import OPTIONS_BY_TRAIN_TYPE, OptionValue, check_options, read_options
 from protocol.project_layout import worker_folder
 from protocol.task import TaskSpec
+from web.api.tasks import MAX_URL_CHARS, NewTask
 from web.path_hints import path_hint
 
 REQUIRED_FIELDS = ("userId", "projectId", "projectDir", "trainType")
@@ -24,6 +28,8 @@ REQUIRED_FIELDS = ("userId", "projectId", "projectDir", "trainType")
 KEY_FIELD = "requestId"
 MAX_KEY_LENGTH = 200
 MAX_FIELD_LENGTH = 4096
+#: A form has metadata in fields of these names.
+METADATA_FIELD = re.compile(r"metadata\[[^\]]*\]")
 
 #: Control characters (Unicode's class Cc), the replacement for bytes that are not UTF-8, and lone surrogates. JSON can
 #: contain these ("\\ud800"), but UTF-8 cannot.
@@ -46,28 +52,92 @@ class Problem(msgspec.Struct, frozen=True):
     code: str = "bad_fields"
 
 
+class Origin(msgspec.Struct, frozen=True):
+    """What a call says about itself beside its fields: the headers Idempotency-Key and X-Request-Id, or ""."""
+
+    request_key: str = ""
+    request_id: str = ""
+
+
+NOTHING_SAID = Origin()
+
+
+class _Parts(msgspec.Struct):
+    """The parts of a post that are read in different ways, as far as they are free of problems.
+
+    fields: the plain texts. options: what was read of them. more: values for the fields of TaskSpec with these names.
+    """
+
+    fields: dict[str, str]
+    options: dict[str, OptionValue]
+    problems: list[Problem]
+    more: dict[str, Any]
+
+
+Submission = tuple[TaskSpec | None, list[Problem]]
+
+
 def read_submission(
-    fields: Mapping[str, Sequence[str]], allowed_roots: Sequence[Path], request_key: str = ""
-) -> tuple[TaskSpec | None, list[Problem]]:
-    """Return the TaskSpec of a POST, or None and the problems.
+    fields: Mapping[str, Sequence[str]], allowed_roots: Sequence[Path], origin: Origin = NOTHING_SAID
+) -> Submission:
+    """Return the TaskSpec of a posted form, or None and the problems.
 
     fields: all values of each field, as posted. allowed_roots: the folders in which project folders may lie.
-    request_key: the header Idempotency-Key, or "".
     """
     single, problems = _single_values(fields)
+    options: dict[str, OptionValue] = {}
+    if single.get("trainType") in OPTIONS_BY_TRAIN_TYPE:
+        extra = {name: value for name, value in single.items() if name not in (*REQUIRED_FIELDS, KEY_FIELD)}
+        options, option_problems = read_options(single["trainType"], extra)
+        problems += [Problem(problem.field, problem.error) for problem in option_problems]
+    return _make_spec(_Parts(single, options, problems, {}), allowed_roots, origin)
+
+
+def posted_new_task(fields: Mapping[str, Sequence[str]], allowed_roots: Sequence[Path], origin: Origin) -> Submission:
+    """The same as `read_submission` for a form that may also have `metadata[name]` and `webhook`."""
+    form = dict(fields)
+    metadata = {name[9:-1]: form.pop(name)[-1] for name in list(form) if METADATA_FIELD.fullmatch(name)}
+    webhook = form.pop("webhook", [""])[-1]
+    spec, problems = read_submission(form, allowed_roots, origin)
+    try:
+        more = msgspec.convert({"metadata": metadata, "webhook": webhook}, _More)
+    except msgspec.ValidationError as error:
+        return None, [*problems, Problem("metadata", f"metadata or webhook is not allowed: {error}.")]
+    return (replace(spec, metadata=more.metadata, webhook=more.webhook) if spec else None), problems
+
+
+class _More(msgspec.Struct):
+    metadata: Metadata
+    webhook: Annotated[str, Meta(max_length=MAX_URL_CHARS)]
+
+
+def read_new_task(new: NewTask, allowed_roots: Sequence[Path], origin: Origin, retry_of: str = "") -> Submission:
+    """Return the TaskSpec of a new task, or None and the problems. Its metadata has been checked already."""
+    given = {
+        "userId": new.user_id,
+        "projectId": new.project_id,
+        "projectDir": new.project_dir,
+        "trainType": new.train_type,
+    }
+    single, problems = _single_values({name: [text] for name, text in given.items()})
+    options: dict[str, OptionValue] = {}
+    if new.train_type in OPTIONS_BY_TRAIN_TYPE:
+        options, option_problems = check_options(new.train_type, new.options)
+        problems += [Problem(f"options.{problem.field}", problem.error) for problem in option_problems]
+    more = {"metadata": new.metadata, "webhook": new.webhook, "retry_of": retry_of}
+    return _make_spec(_Parts(single, options, problems, more), allowed_roots, origin)
+
+
+def _make_spec(parts: _Parts, allowed_roots: Sequence[Path], origin: Origin) -> Submission:
+    single, problems, options = parts.fields, parts.problems, parts.options
     for name in REQUIRED_FIELDS:
         if not single.get(name) and all(problem.field != name for problem in problems):
             problems.append(Problem(name, f"{name} is missing; send it as a field of the body."))
     train_type = single.get("trainType", "")
-    options: dict[str, OptionValue] = {}
-    if train_type in OPTIONS_BY_TRAIN_TYPE:
-        extra = {name: value for name, value in single.items() if name not in (*REQUIRED_FIELDS, KEY_FIELD)}
-        options, option_problems = read_options(train_type, extra)
-        problems += [Problem(problem.field, problem.error) for problem in option_problems]
-    elif train_type:
+    if train_type and train_type not in OPTIONS_BY_TRAIN_TYPE:
         known = ", ".join(sorted(OPTIONS_BY_TRAIN_TYPE))
         problems.append(Problem("trainType", f"trainType={train_type[:80]!r} is not known; send one of {known}."))
-    request_key, key_problem = _request_key(request_key, single.get(KEY_FIELD, ""))
+    request_key, key_problem = _request_key(origin.request_key, single.get(KEY_FIELD, ""))
     problems += key_problem
     folder = FoundFolder("")
     if single.get("projectDir"):
@@ -78,24 +148,24 @@ def read_submission(
             folder = found
     if problems:
         return None, problems
-    return (
-        TaskSpec(
-            task_id=new_task_id(),
-            user_id=single["userId"],
-            project_id=single["projectId"],
-            project_dir=single["projectDir"],
-            project_path=folder.path,
-            train_type=train_type,
-            options=options,
-            priority=cast(int, options.get("priority", 0)),
-            max_seconds=cast(int, options.get("maxSeconds", 0)),
-            request_key=request_key,
-            seen_on=running_system(),
-            seen_device=str(folder.device),
-            seen_inode=str(folder.inode),
-        ),
-        [],
+    spec = TaskSpec(
+        task_id=new_task_id(),
+        user_id=single["userId"],
+        project_id=single["projectId"],
+        project_dir=single["projectDir"],
+        project_path=folder.path,
+        train_type=train_type,
+        options=options,
+        priority=cast(int, options.get("priority", 0)),
+        max_seconds=cast(int, options.get("maxSeconds", 0)),
+        request_key=request_key,
+        seen_on=running_system(),
+        seen_device=str(folder.device),
+        seen_inode=str(folder.inode),
+        request_id=origin.request_id,
+        **parts.more,
     )
+    return spec, []
 
 
 def new_task_id() -> str:

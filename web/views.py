@@ -1,17 +1,17 @@
-"""The JSON that callers get about a task, the workers and the service. Pure."""
+"""What callers get about workers and the service, and the eight fields of a task. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import msgspec
+from msgspec.structs import replace
 
-from protocol.data_report import DataReport
 from protocol.events import iso
 from protocol.messages import Progress, Tick, WorkerInfo
 from protocol.task import Task, TaskState
-from web.eta import End, knows_its_end
+from web.api.service import Readiness
+from web.api.workers import WorkerList, WorkerState, WorkerView
 
 #: If tasks wait this long although workers are free, something is wrong.
 STUCK_AFTER_S = 15.0
@@ -54,67 +54,36 @@ def brief_view(task: Task, progress: Progress | None) -> dict[str, Any]:
     return view
 
 
-def full_view(task: Task, progress: Progress | None, end: End | None = None, now_s: float = 0.0) -> dict[str, Any]:
-    """All fields that a caller may see. Times are ISO 8601 in UTC; null means "not yet".
-
-    end: the forecast of a task whose progress has no remaining time. now_s: the time now, in seconds since the epoch.
-    """
-    view = brief_view(task, progress)
-    eta_s, eta_range_s = _seconds_left(progress, end, now_s)
-    view |= {
-        "options": task.spec.options,
-        "attempt": task.attempt,
-        "phase": progress.phase if progress else "",
-        "epoch": progress.epoch if progress else 0,
-        "etaSeconds": eta_s,
-        "etaRangeSeconds": eta_range_s,
-        "metrics": task.trained.metrics if task.trained else (progress.metrics if progress else {}),
-        "stageSeconds": task.trained.stage_seconds if task.trained else {},
-        "endReason": task.trained.end_reason if task.trained else "",
-        "dataReport": report_view(task.data) if task.data else None,
-        "promoted": task.trained.promoted if task.trained else False,
-        "comparison": msgspec.to_builtins(task.trained.comparison) if task.trained else None,
-        "stoppedEarly": task.trained.stopped_early if task.trained else False,
-        "cancelRequested": task.cancel_requested,
-        "submittedAt": _iso(task.submitted_at_s),
-        "startedAt": _iso(task.started_at_s),
-        "endedAt": _iso(task.ended_at_s),
-        "endedAttempts": [
-            {"attempt": e.attempt, "thread": e.worker, "code": e.code, "error": e.error, "endedAt": _iso(e.at_s)}
-            for e in task.ended_attempts
-        ],
-    }
-    return view
-
-
-def report_view(report: DataReport) -> dict[str, Any]:
-    """The report on a folder. docs/layouts.md lists the layouts and the codes of the findings."""
-    view: dict[str, Any] = msgspec.to_builtins(report)
-    view["skippedFiles"] = view.pop("skipped")
-    return view
-
-
-def check_view(report: DataReport) -> dict[str, Any]:
-    """The answer to a check: the report, and whether a training could use the folder."""
-    return {"trainable": report.trainable, **report_view(report)}
-
-
-def workers_view(workers: Iterable[WorkerInfo], is_seen: Callable[[str], bool]) -> dict[str, Any]:
+def workers_view(workers: Iterable[WorkerInfo], is_seen: Callable[[str], bool]) -> WorkerList:
     """The registered workers. is_seen: whether the caller may see the task with this taskId."""
-    return {
-        "workers": [
-            {
-                "name": worker.worker,
-                "host": worker.host,
-                "ready": worker.ready,
-                "taskId": worker.holds if worker.holds and is_seen(worker.holds) else "",
-            }
+    return WorkerList(
+        tuple(
+            WorkerView(
+                name=worker.worker,
+                host=worker.host,
+                ready=worker.ready,
+                state=_state_of(worker),
+                task_id=worker.holds if worker.holds and is_seen(worker.holds) else "",
+                train_types=worker.train_types,
+                devices=worker.devices,
+                memory_mb=round(worker.memory_mb, 1),
+                tasks_done=worker.tasks_done,
+                last_heard_at=time_or_none(worker.heard_at_s),
+            )
             for worker in workers
-        ]
-    }
+        )
+    )
 
 
-def readiness_view(tick: Tick | None, synced: bool, stuck_for_s: float, full_disks: Sequence[str]) -> dict[str, Any]:
+def _state_of(worker: WorkerInfo) -> WorkerState:
+    if worker.draining:
+        return "draining"
+    if worker.holds:
+        return "training"
+    return "free" if worker.ready else "starting"
+
+
+def readiness_view(tick: Tick | None, synced: bool, stuck_for_s: float, full_disks: Sequence[str]) -> Readiness:
     """Whether a task could be trained now, and if not, what is missing.
 
     tick: the broker's newest tick, or None while the broker does not answer. synced: whether the task cache is filled.
@@ -133,30 +102,16 @@ def readiness_view(tick: Tick | None, synced: bool, stuck_for_s: float, full_dis
     elif stuck_for_s > STUCK_AFTER_S:
         missing.append(f"{tick.pending} tasks are waiting although {tick.free} workers are free")
     missing += [f"the disk of {root} is nearly full, so no new task is accepted" for root in full_disks]
-    view: dict[str, Any] = {"ready": not missing}
+    view = Readiness(ready=not missing)
     if missing:
-        view |= {"error": f"No task could be trained now: {'; '.join(missing)}.", "code": "not_ready"}
-    if tick is not None:
-        view |= {
-            "workers": tick.workers,
-            "warmWorkers": tick.warm,
-            "freeWorkers": tick.free,
-            "pendingTasks": tick.pending,
-        }
-    return view
+        view = replace(view, error=f"No task could be trained now: {'; '.join(missing)}.", code="not_ready")
+    if tick is None:
+        return view
+    return replace(
+        view, workers=tick.workers, warm_workers=tick.warm, free_workers=tick.free, pending_tasks=tick.pending
+    )
 
 
-def _seconds_left(
-    progress: Progress | None, end: End | None, now_s: float
-) -> tuple[float | None, tuple[float, float] | None]:
-    """The seconds until the task ends, and a range for them. None if unknown, or if the forecast range has passed."""
-    if knows_its_end(progress):
-        return progress.eta_s, (progress.eta_low_s, progress.eta_high_s) if progress.eta_high_s >= 0 else None
-    if end is None or end.high_at_s <= now_s:
-        return None, None
-    low_s, middle_s, high_s = (round(max(0.0, at_s - now_s), 1) for at_s in end)
-    return middle_s, (low_s, high_s)
-
-
-def _iso(at_s: float) -> str | None:
+def time_or_none(at_s: float) -> str | None:
+    """The time as ISO 8601; None for 0.0, which means "not yet"."""
     return iso(at_s) if at_s else None

@@ -86,7 +86,7 @@ PURE_FILES = (
     *("trainer_worker/segmentation/mask_rule.py", "trainer_worker/segmentation/class_hints.py"),
     *("trainer_worker/segmentation/unlisted_rule.py", "trainer_worker/segmentation/listed_rule.py"),
     *("web/task_cache.py", "web/eta.py", "web/door_rules.py", "web/path_hints.py", "web/form.py"),
-    "web/views.py",
+    *("web/views.py", "web/task_views.py", "web/query.py", "web/json_body.py", "web/route.py"),
     *("protocol/messages.py", "protocol/task.py", "protocol/errors.py", "protocol/options.py", "protocol/bounds.py"),
     *("protocol/project_layout.py", "protocol/events.py", "protocol/artifact.py", "protocol/metadata.py"),
     *("protocol/task_filter.py", "protocol/message.py", "protocol/pipe_messages.py", "protocol/queries.py"),

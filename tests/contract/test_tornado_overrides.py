@@ -11,8 +11,8 @@ WEB = Path(__file__).resolve().parent.parent.parent / "web"
 
 def test_no_private_method_of_tornado_is_overridden() -> None:
     seen = 0
-    for file in sorted(WEB.glob("[a-z]*.py")):
-        module = importlib.import_module(f"web.{file.stem}")
+    for file in sorted(WEB.rglob("[a-z]*.py")):
+        module = importlib.import_module(".".join(file.relative_to(WEB.parent).with_suffix("").parts))
         for name, one in inspect.getmembers(module, inspect.isclass):
             foreign = [base for base in one.__mro__ if base.__module__.startswith("tornado.")]
             if one.__module__ != module.__name__ or not foreign:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conf.machine import running_system
-from web.submission import MAX_FIELD_LENGTH, FoundFolder, Problem, read_submission, resolve_project_dir
+from web.submission import MAX_FIELD_LENGTH, FoundFolder, Origin, Problem, read_submission, resolve_project_dir
 
 GOOD = {"userId": "anna", "projectId": "flowers", "projectDir": "anna/flowers", "trainType": "classification"}
 
@@ -153,7 +153,7 @@ def test_a_project_may_be_called_models(root: Path) -> None:
 
 
 def test_a_key_from_the_header_with_control_characters_is_named_beside_other_problems(root: Path) -> None:
-    _, problems = read_submission(form(userId=""), [root], "a\tb\x80")
+    _, problems = read_submission(form(userId=""), [root], Origin("a\tb\x80"))
     assert {problem.field for problem in problems} == {"userId", "requestId"}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from typing import Any
 
 import msgspec
 import pytest
@@ -15,7 +16,16 @@ from protocol.messages import Progress, Tick, WorkerInfo
 from protocol.task import ENDED_STATES, AttemptEnd, Task, TaskState, Trained
 from tests.sample_tasks import hex_id, make_spec
 from web.eta import End
-from web.views import brief_view, check_view, full_view, readiness_view, workers_view
+from web.task_cache import Entry
+from web.task_views import check_view, task_view
+from web.views import brief_view, readiness_view, workers_view
+
+
+def full_view(task: Task, progress: Progress | None, end: End | None = None, now_s: float = 0.0) -> dict[str, Any]:
+    """The JSON of all fields."""
+    view: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(task_view(Entry(7, task, progress), end, now_s)))
+    return view
+
 
 EIGHT = {"taskId", "progress", "thread", "state", "userId", "projectId", "projectDir", "trainType"}
 FAILURE = Failure("no_images", FailureClass.DATA, "There are no images.", trace="line 12, in secret")
@@ -74,12 +84,12 @@ def test_the_whole_task_tells_where_the_training_is() -> None:
 def test_the_forecast_is_shown_until_the_training_says_more_and_never_when_it_has_passed() -> None:
     end, waiting = End(100.0, 150.04, 200.0), Task(make_spec())
     view = full_view(waiting, None, end, 120.0)
-    assert (view["etaSeconds"], view["etaRangeSeconds"]) == (30.0, (0.0, 80.0))
+    assert (view["etaSeconds"], view["etaRangeSeconds"]) == (30.0, [0.0, 80.0])
     starting = full_view(Task(make_spec(), TaskState.PROCESSING), Progress("t1", 1, 0.0), end, 90.0)
-    assert (starting["etaSeconds"], starting["etaRangeSeconds"]) == (60.0, (10.0, 110.0))
+    assert (starting["etaSeconds"], starting["etaRangeSeconds"]) == (60.0, [10.0, 110.0])
     progress = Progress("t1", 1, 40.0, "training", 12.0, eta_low_s=9.0, eta_high_s=20.0)
     trained = full_view(Task(make_spec(), TaskState.PROCESSING), progress, end, 120.0)
-    assert (trained["etaSeconds"], trained["etaRangeSeconds"]) == (12.0, (9.0, 20.0))
+    assert (trained["etaSeconds"], trained["etaRangeSeconds"]) == (12.0, [9.0, 20.0])
     passed = full_view(waiting, None, end, 200.0)
     assert (passed["etaSeconds"], passed["etaRangeSeconds"]) == (None, None)
 
@@ -93,12 +103,27 @@ def test_no_answer_holds_a_bare_nan() -> None:
 
 def test_a_workers_task_is_shown_to_those_who_may_know_of_it() -> None:
     workers = [WorkerInfo("w1", "here", True, "t1", ()), WorkerInfo("w2", "there", False, "", ())]
-    hidden = [
-        {"name": "w1", "host": "here", "ready": True, "taskId": ""},
-        {"name": "w2", "host": "there", "ready": False, "taskId": ""},
+    hidden, shown = workers_view(workers, lambda _: False), workers_view(workers, lambda _: True)
+    assert [(worker.name, worker.ready, worker.task_id) for worker in hidden.workers] == [
+        ("w1", True, ""),
+        ("w2", False, ""),
     ]
-    assert workers_view(workers, lambda _: False) == {"workers": hidden}
-    assert workers_view(workers, lambda _: True) == {"workers": [{**hidden[0], "taskId": "t1"}, hidden[1]]}
+    assert [worker.task_id for worker in shown.workers] == ["t1", ""]
+
+
+@pytest.mark.parametrize(
+    ("ready", "holds", "draining", "state"),
+    [
+        (False, "", False, "starting"),
+        (True, "", False, "free"),
+        (False, "t1", False, "training"),
+        (False, "t1", True, "draining"),
+        (False, "", True, "draining"),
+    ],
+)
+def test_a_worker_has_one_state(ready: bool, holds: str, draining: bool, state: str) -> None:
+    info = WorkerInfo("w1", "here", ready, holds, (), draining)
+    assert workers_view([info], lambda _: True).workers[0].state == state
 
 
 READY = Tick(seq=9, workers=3, warm=2, free=1, pending=0)
@@ -106,7 +131,7 @@ READY = Tick(seq=9, workers=3, warm=2, free=1, pending=0)
 
 def test_a_ready_service_says_so_with_its_counts() -> None:
     counts = {"workers": 3, "warmWorkers": 2, "freeWorkers": 1, "pendingTasks": 0}
-    assert readiness_view(READY, True, 0.0, []) == {"ready": True, **counts}
+    assert msgspec.to_builtins(readiness_view(READY, True, 0.0, [])) == {"ready": True, **counts}
 
 
 @pytest.mark.parametrize(
@@ -123,7 +148,7 @@ def test_a_ready_service_says_so_with_its_counts() -> None:
 def test_what_is_missing_is_said(
     tick: Tick | None, synced: bool, stuck_for_s: float, full_disks: list[str], words: str
 ) -> None:
-    view = readiness_view(tick, synced, stuck_for_s, full_disks)
+    view = msgspec.to_builtins(readiness_view(tick, synced, stuck_for_s, full_disks))
     assert (view["ready"], view["code"]) == (False, "not_ready")
     assert words in view["error"]
     assert ("workers" in view) == (tick is not None)
@@ -164,5 +189,5 @@ def test_results_from_before_there_were_comparisons_are_of_promoted_models() -> 
 
 def test_a_check_says_whether_a_training_could_use_the_folder() -> None:
     error = finding("no_images", Severity.ERROR, "There are no images.")
-    assert check_view(DataReport(findings=(error,)))["trainable"] is False
-    assert check_view(DataReport(skipped=3))["skippedFiles"] == 3
+    assert check_view(DataReport(findings=(error,))).trainable is False
+    assert check_view(DataReport(skipped=3)).skipped_files == 3

@@ -35,7 +35,7 @@ HEADERS = {
 }
 
 
-class TaskReportHandler(JsonHandler):
+class ReportHandler(JsonHandler):
     """`/v1/tasks/<taskId>/report`: GET sends the report on the task's model."""
 
     async def get(self, task_id: str) -> None:

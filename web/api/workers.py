@@ -1,0 +1,32 @@
+"""Workers, as callers see them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+#: starting: TensorFlow is being loaded. draining: the worker takes no new task.
+WorkerState = Literal["starting", "free", "training", "draining"]
+
+
+class WorkerView(msgspec.Struct, frozen=True, rename="camel"):
+    """One registered worker."""
+
+    name: str
+    host: str
+    ready: Annotated[bool, Meta(description="it could start a task now")]
+    state: WorkerState
+    task_id: Annotated[str, Meta(description="what it trains, or empty; also empty for another user's task")]
+    train_types: tuple[str, ...]
+    devices: Annotated[tuple[str, ...], Meta(description="what TensorFlow sees, such as CPU")]
+    memory_mb: float
+    tasks_done: Annotated[int, Meta(description="tasks that it has ended since its start, however they ended")]
+    last_heard_at: str | None
+
+
+class WorkerList(msgspec.Struct, frozen=True, rename="camel"):
+    """All registered workers."""
+
+    workers: tuple[WorkerView, ...]

@@ -1,0 +1,36 @@
+"""`/`: the two calls of the original API, which stay as they are."""
+
+from __future__ import annotations
+
+from protocol import messages as m
+from web.calls.posting import PostingHandler
+from web.form import pop_dry_run, read_form
+from web.refusal import Refusal
+from web.submission import read_submission
+
+
+class OriginalHandler(PostingHandler):
+    """GET answers with the eight fields of a task, POST makes one from the fields of a form."""
+
+    async def get(self) -> None:
+        task_id = self.get_query_argument("taskId", "")
+        if not task_id:
+            raise Refusal(
+                "bad_fields",
+                "taskId is missing; call GET /?taskId=… with the taskId that POST returned.",
+                fields={"taskId": "taskId is missing."},
+            )
+        cached = None if self.caller.user else self.services.cache.brief_json(task_id)
+        self.finish(cached or (await self.find(task_id)).brief_json())
+
+    async def post(self) -> None:
+        fields = read_form(self.request.headers, self.body)
+        dry_run = pop_dry_run(fields)
+        spec = self.accept(*read_submission(fields, self.services.allowed_roots, self.origin))
+        if dry_run:
+            await self.answer_check(spec)
+            return
+        self.check_disk(spec.project_path)
+        # If the Idempotency-Key was used before, the broker answers with the earlier task.
+        entry = await self.ask_for_task(lambda request_id: m.Submit(request_id, spec))
+        self.finish(entry.brief_json())

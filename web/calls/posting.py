@@ -1,0 +1,74 @@
+"""What the calls that name a project folder share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from protocol.data_report import DataReport
+from protocol.task import TaskSpec
+from web.api.tasks import NewTask
+from web.form import JSON_TYPE, media_type_of, read_form
+from web.free_space import free_space_mb
+from web.json_handler import JsonHandler
+from web.refusal import Refusal
+from web.submission import Problem, Submission, posted_new_task, read_new_task
+from web.task_views import check_view
+
+
+class PostingHandler(JsonHandler):
+    """Calls that name a folder to train on."""
+
+    _check: asyncio.Task[DataReport] | None = None
+    _caller_is_gone = False
+
+    def read_posted(self) -> Submission:
+        """The task that the body asks for: JSON with nested options, or a form."""
+        roots = self.services.allowed_roots
+        if media_type_of(self.request.headers) == JSON_TYPE:
+            return read_new_task(self.read_body(NewTask), roots, self.origin)
+        return posted_new_task(read_form(self.request.headers, self.body), roots, self.origin)
+
+    def accept(self, spec: TaskSpec | None, problems: Sequence[Problem]) -> TaskSpec:
+        """The task. Raises Refusal that names every problem, or for another user's token."""
+        if spec is None:
+            # The code project_dir_not_allowed is only used if nothing else is wrong.
+            codes = {problem.code for problem in problems}
+            code = codes.pop() if len(codes) == 1 else "bad_fields"
+            raise Refusal(
+                code,
+                " ".join(problem.error for problem in problems)[:4000],
+                fields={problem.field: problem.error for problem in problems},
+            )
+        if not self.caller.sees(spec.user_id):
+            raise Refusal(
+                "user_not_allowed",
+                f"This token belongs to userId={self.caller.user!r} and cannot post a task for {spec.user_id[:80]!r}; "
+                "send the userId of the token, or use another token.",
+            )
+        return spec
+
+    async def answer_check(self, spec: TaskSpec) -> None:
+        """Answer with what is found in the folder; no task is made. If the caller goes away, the check ends."""
+        self._check = asyncio.create_task(self.services.checks.report(spec))
+        try:
+            self.send(check_view(await self._check))
+        except asyncio.CancelledError:
+            if not self._caller_is_gone:
+                raise
+
+    def check_disk(self, project_path: str) -> None:
+        """Raise Refusal if there is too little space for a new model."""
+        free_mb = free_space_mb(project_path)
+        needed_mb = self.services.settings.min_free_mb
+        if free_mb < needed_mb:
+            raise Refusal(
+                "disk_nearly_full",
+                f"Only {free_mb:.0f} MB are free at {project_path}, and {needed_mb} MB are needed "
+                "([web] min_free_mb); free some space and post again.",
+            )
+
+    def on_connection_close(self) -> None:
+        self._caller_is_gone = True
+        if self._check is not None:
+            self._check.cancel()

@@ -1,0 +1,46 @@
+"""`/v1/tasks/<taskId>`: one task, and the orders to it."""
+
+from __future__ import annotations
+
+import time
+
+from protocol import messages as m
+from web.eta import knows_its_end
+from web.json_handler import JsonHandler
+from web.task_cache import Entry
+from web.task_views import task_view
+
+
+class WholeTaskHandler(JsonHandler):
+    """The base of the calls that answer with all fields of a task."""
+
+    async def check_sight(self, task_id: str) -> None:
+        """Raise Refusal if the caller has a token of one user and the task is not that user's."""
+        if self.caller.user:
+            await self.find(task_id)
+
+    async def answer(self, entry: Entry, status: int = 200) -> None:
+        end = None
+        if not knows_its_end(entry.progress):
+            end = await self.services.forecaster.end_of(entry.task)
+            entry = self.services.cache.get(entry.task.task_id) or entry  # It may have changed meanwhile.
+        self.send(task_view(entry, None if entry.task.ended else end, time.time()), status)
+
+
+class TaskHandler(WholeTaskHandler):
+    """GET returns all fields of the task, DELETE cancels it."""
+
+    async def get(self, task_id: str) -> None:
+        await self.answer(await self.find(task_id))
+
+    async def delete(self, task_id: str) -> None:
+        await self.check_sight(task_id)
+        await self.answer(await self.ask_for_task(lambda request_id: m.Cancel(request_id, task_id)))
+
+
+class StopHandler(WholeTaskHandler):
+    """`…/stop`: POST ends the training early and keeps the best model so far."""
+
+    async def post(self, task_id: str) -> None:
+        await self.check_sight(task_id)
+        await self.answer(await self.ask_for_task(lambda request_id: m.StopEarly(request_id, task_id)))

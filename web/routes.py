@@ -1,0 +1,203 @@
+"""The one table of all calls: routes, OpenAPI document, the clients' types and the README follow it.
+
+Every call can also be refused with one of COMMON_ERRORS.
+"""
+
+from __future__ import annotations
+
+from web.api.original import BriefTask, PostedFolder, TaskById
+from web.api.service import Health, Readiness
+from web.api.tasks import CheckView, NewTask, RetryTask, TaskList, TaskListQuery, TaskView
+from web.api.workers import WorkerList
+from web.calls.check import CheckHandler
+from web.calls.monitoring import HealthHandler, MetricsHandler, ReadyHandler
+from web.calls.original import OriginalHandler
+from web.calls.report import ReportHandler
+from web.calls.task import StopHandler, TaskHandler
+from web.calls.tasks import RetryHandler, TasksHandler
+from web.calls.workers import WorkersHandler
+from web.route import Call, Media, Route
+
+#: What any call can be refused with.
+COMMON_ERRORS = (
+    *("bad_fields", "bad_request", "token_in_url", "unauthorized", "cross_site", "foreign_host", "method_not_allowed"),
+    *("request_timeout", "body_too_large", "internal_error", "tokens_unreadable"),
+)
+#: What a call that needs the broker, or names one task, can also be refused with.
+BROKER = ("broker_away",)
+ONE_TASK = ("unknown_task", *BROKER)
+POSTING = (
+    *("project_dir_not_allowed", "read_only_token", "user_not_allowed", "unsupported_media_type", "key_reused"),
+    *("queue_full", "disk_nearly_full", *BROKER),
+)
+CHECKING = (*("project_dir_not_allowed", "user_not_allowed", "unsupported_media_type", "queue_full", "check_failed"),)
+
+ROUTES = (
+    Route(
+        "/",
+        OriginalHandler,
+        {
+            "GET": Call(
+                name="pollTask",
+                summary="the eight fields of a task, as the original API has them",
+                query=TaskById,
+                any_query=True,
+                answers={200: BriefTask},
+                errors=ONE_TASK,
+            ),
+            "POST": Call(
+                name="postFolder",
+                summary="train on a folder, as the original API does it",
+                body=PostedFolder,
+                form=True,
+                answers={200: BriefTask},
+                errors=(*POSTING, "check_failed"),
+                writes=True,
+            ),
+        },
+    ),
+    Route(
+        "/v1/tasks",
+        TasksHandler,
+        {
+            "GET": Call(
+                name="listTasks",
+                summary="tasks by user, project, state, time or metadata, page by page",
+                query=TaskListQuery,
+                answers={200: TaskList},
+                errors=("user_not_allowed", *BROKER),
+            ),
+            "POST": Call(
+                name="submitTask",
+                summary="train on a folder; the answer is sent when the task is on disk",
+                body=NewTask,
+                form=True,
+                answers={202: TaskView},
+                errors=POSTING,
+                writes=True,
+            ),
+        },
+    ),
+    Route(
+        "/v1/tasks/{taskId}",
+        TaskHandler,
+        {
+            "GET": Call(
+                name="getTask",
+                summary="the whole task: phase, expected end, metrics, options, earlier attempts, report on the folder",
+                answers={200: TaskView},
+                errors=ONE_TASK,
+            ),
+            "DELETE": Call(
+                name="cancelTask",
+                summary="cancel: training ends and its output is removed",
+                answers={200: TaskView},
+                errors=("read_only_token", "task_ended", "task_left_out", *ONE_TASK),
+                writes=True,
+            ),
+        },
+    ),
+    Route(
+        "/v1/tasks/{taskId}/stop",
+        StopHandler,
+        {
+            "POST": Call(
+                name="stopTask",
+                summary="stop early: the best model so far is exported, and the task is `done`",
+                answers={200: TaskView},
+                errors=("read_only_token", "task_ended", "task_left_out", "task_not_started", *ONE_TASK),
+                writes=True,
+            )
+        },
+    ),
+    Route(
+        "/v1/tasks/{taskId}/retry",
+        RetryHandler,
+        {
+            "POST": Call(
+                name="retryTask",
+                summary="a new task like this one, which has ended; options and metadata may be changed",
+                body=RetryTask,
+                answers={202: TaskView},
+                errors=("unknown_task", "task_not_ended", *POSTING),
+                writes=True,
+            )
+        },
+    ),
+    Route(
+        "/v1/tasks/{taskId}/report",
+        ReportHandler,
+        {
+            "GET": Call(
+                name="getReport",
+                summary="the report on the finished model, a web page for people; pass its headers on too",
+                answers={200: Media("text/html; charset=utf-8", "report.html of the model")},
+                errors=("no_report", "report_unreadable", *ONE_TASK),
+            )
+        },
+    ),
+    Route(
+        "/v1/check",
+        CheckHandler,
+        {
+            "POST": Call(
+                name="checkFolder",
+                summary="what a training would find in the folder, within a second or so; makes no task",
+                body=NewTask,
+                form=True,
+                answers={200: CheckView},
+                errors=CHECKING,
+                writes=True,
+            )
+        },
+    ),
+    Route(
+        "/v1/workers",
+        WorkersHandler,
+        {
+            "GET": Call(
+                name="listWorkers",
+                summary="the workers, their devices, and what each of them trains",
+                answers={200: WorkerList},
+                errors=BROKER,
+            )
+        },
+    ),
+    Route(
+        "/metrics",
+        MetricsHandler,
+        {
+            "GET": Call(
+                name="getMetrics",
+                summary="figures for Prometheus: queue, workers, failures, recoveries, seconds of each stage, HTTP",
+                any_query=True,
+                answers={200: Media("text/plain; version=1.0.0; charset=utf-8", "the text format of Prometheus")},
+                errors=("user_not_allowed",),
+            )
+        },
+    ),
+    Route(
+        "/healthz",
+        HealthHandler,
+        {
+            "GET": Call(
+                name="getHealth",
+                summary="200 while the front-end runs",
+                any_query=True,
+                answers={200: Health},
+            )
+        },
+    ),
+    Route(
+        "/readyz",
+        ReadyHandler,
+        {
+            "GET": Call(
+                name="getReadiness",
+                summary="200 when a task could be trained now, otherwise what is missing",
+                any_query=True,
+                answers={200: Readiness, 503: Readiness},
+            )
+        },
+    ),
+)
