@@ -27,6 +27,8 @@ PATH = Path(__file__).parent.parent / "clients" / "python" / "tfmodel_client" / 
 MOST_CHARACTERS = 120
 #: Fields of queries that are parameters of the client's own methods.
 OWN_PARAMETERS = ("since", "wait")
+#: What the client itself puts beside the server's words: a reset of the stream comes as an event.
+MORE_WORDS = {"EventType": ("reset",)}
 
 HEAD = '''"""The types of the API's answers and queries.
 
@@ -60,12 +62,11 @@ def answer_types() -> Iterator[Kind]:
 
 
 def filters() -> Iterator[tuple[str, Kind]]:
-    """The queries of the calls that take filters of the caller's, and their names in the client."""
-    queries = {call.name: call.query for route in ROUTES for call in route.calls.values()}
-    for name, call in (("TaskFilters", "listTasks"), ("EventFilters", "events")):
-        query = queries.get(call)
-        if query is not None:
-            yield name, query
+    """The queries that the client passes on, and their names there."""
+    for name, template in (("TaskFilters", "/v1/tasks"), ("EventFilters", "/v1/events")):
+        for route in ROUTES:
+            if route.template == template and (query := route.calls["GET"].query) is not None:
+                yield name, query
 
 
 class _Writer:
@@ -130,9 +131,9 @@ class _Writer:
 
     def _word_list(self, name: str, words: tuple[str, ...]) -> str:
         for known, others in self._words.items():
-            if others == words:
+            if others[: len(words)] == words:
                 return known
-        self._words[name] = words
+        self._words[name] = (*words, *MORE_WORDS.get(name, ()))
         return name
 
     def _word_lists(self) -> str:
