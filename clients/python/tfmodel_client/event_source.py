@@ -57,37 +57,35 @@ class EventSource:
         self._parser: EventStreamParser | None = None
         self._reconnect_s = RECONNECT_S
         self._failures = 0
-        #: Whether the server has ended the last connection as one that is complete.
-        self.is_complete = False
+        #: Whether the server has said that there will be no more events.
+        self.is_over = False
 
     def read(self) -> Plan[list[Event]]:
         """The next events, [] where only time has passed: a comment came, or the connection has ended.
 
-        Call it again after every result; it connects as often as needed. Raises TFModelError where a connection would
+        Call it again until `is_over`; it connects as often as needed. Raises TFModelError where a connection would
         fail again for the same reason.
         """
         asked_s = 0.0
-        self.is_complete = False
         try:
             if self._parser is None:
                 asked_s = yield from self._connect()
-            if self._parser is not None:
-                if piece := (yield from read()):
-                    self._failures = 0
-                    return self._take(self._parser, piece)
-                self.is_complete = True
+            if self._parser is not None and (piece := (yield from read())):
+                self._failures = 0
+                return self._take(self._parser, piece)
         except ConnectionLostError:
             pass  # The next connection goes on behind the last event that came whole.
         self._parser = None
         self._failures += 1
         yield Close()
-        yield Pause(max(asked_s, pause_s(self._failures, self._reconnect_s)))
+        if not self.is_over:
+            yield Pause(max(asked_s, pause_s(self._failures, self._reconnect_s)))
         return []
 
     def ask(self, wait_s: float) -> Plan[list[Event]]:
         """The next events, without a stream: an answer comes within wait_s, with [] if nothing has happened."""
         yield Close()
-        self._parser, self.is_complete = None, False
+        self._parser = None
         query = (*self._request.query, *query_of({"since": self._newest, "wait": round(wait_s, 3)}))
         page = yield from ask(Request("GET", self._request.path, query, silence_s=wait_s + ANSWER_S), EventPage)
         if page.reset:
@@ -101,6 +99,9 @@ class EventSource:
         answer = yield from open_body(request)
         if answer.status in PASSING_STATUSES:
             return min(retry_after_s(answer) or 0.0, LONGEST_RECONNECT_S)
+        if answer.status == 204:
+            self.is_over = True
+            return 0.0
         kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
         if answer.status == 200 and kind == CONTENT_TYPE:
             self._parser = EventStreamParser(self._last_event_id)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tfmodel_client.awaited_types import EventPage
-from tfmodel_client.calls import task
 from tfmodel_client.event_source import EventSource
 from tfmodel_client.paths import Pairs, path_of, query_of
 from tfmodel_client.retrying import ask
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
 
 #: After one of these, nothing more happens to a task.
 LAST_EVENTS = frozenset({"task.done", "task.failed", "task.cancelled"})
-#: The states of a task to which nothing more happens.
-ENDED_STATES = frozenset({"done", "failed", "cancelled"})
 
 
 def events(task_id: str = "", since: int | None = None, **filters: Unpack[EventFilters]) -> ItemPlan[Event]:
@@ -37,16 +34,11 @@ def events(task_id: str = "", since: int | None = None, **filters: Unpack[EventF
     if since is None:
         since = 0 if task_id else (yield from _newest(path, query))
     source = EventSource(path, query, since)
-    while True:
+    while not source.is_over:
         for event in (yield from source.read()):
             yield Give(event)
             if task_id and event.type in LAST_EVENTS:
                 return
-        # The last event may be one that the filters leave out, or one that the caller has had.
-        if task_id and source.is_complete and (yield from task(task_id)).state in ENDED_STATES:
-            while rest := (yield from source.ask(0.0)):
-                yield from map(Give, rest)
-            return
 
 
 def _newest(path: str, query: Pairs) -> Plan[int]:

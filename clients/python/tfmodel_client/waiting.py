@@ -10,7 +10,7 @@ from tfmodel_client.calls import task
 from tfmodel_client.display import display_of
 from tfmodel_client.errors import WaitTimeoutError
 from tfmodel_client.event_source import PROGRESS, RESET, EventSource
-from tfmodel_client.events import ENDED_STATES, LAST_EVENTS
+from tfmodel_client.events import LAST_EVENTS
 from tfmodel_client.paths import path_of
 from tfmodel_client.steps import Pause, Plan
 from tfmodel_client.types import Event, Task
@@ -18,6 +18,7 @@ from tfmodel_client.types import Event, Task
 #: When less than this is left of the time-out, the server is asked for an answer in time. A stream of events that is
 #: silent can't be left in time, because it has a comment every 15 s only.
 LAST_STRETCH_S = 20.0
+ENDED_STATES = frozenset({"done", "failed", "cancelled"})
 #: The pause between two such answers without news: the server may repeat the progress that it has told.
 PAUSE_S = 0.25
 
@@ -50,7 +51,7 @@ def wait(task_id: str, on_event: Callable[[Event], object] | None = None, timeou
             for event in events:
                 if event.type != RESET:
                     display.show(event)
-            if source.is_complete or any(event.type in LAST_EVENTS or event.type == RESET for event in events):
+            if source.is_over or any(event.type in LAST_EVENTS or event.type == RESET for event in events):
                 found = yield from task(task_id)
         return found
     finally:
