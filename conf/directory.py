@@ -24,6 +24,8 @@ _DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 #: Without O_NONBLOCK, opening a FIFO would wait until somebody writes into it.
 _FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW_FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+#: Without O_NONBLOCK, opening a FIFO would wait until somebody reads from it.
+_APPEND_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _RENAME_EXCHANGE = 2
 
 
@@ -105,6 +107,31 @@ class Directory:
     def create(self, name: str) -> BinaryIO:
         """Create a file to write to. FileExistsError if any entry has that name, even a link."""
         return open(os.open(_checked(name), _NEW_FILE_FLAGS, 0o666, dir_fd=self._descriptor), "wb")
+
+    def append_to(self, name: str) -> BinaryIO:
+        """Open a file to add to its end, without a buffer. It is created if it is missing.
+
+        Anything but a regular file is replaced by an empty file. So is a file with a second name, because that may be
+        somebody else's file, and a file that this process may not write to.
+        """
+        try:
+            descriptor = os.open(_checked(name), _APPEND_FLAGS, dir_fd=self._descriptor)
+        except FileNotFoundError:
+            return self._created_to_append(name)
+        except OSError as error:
+            if error.errno not in (errno.ELOOP, errno.ENXIO, errno.EISDIR, errno.EACCES):
+                raise
+        else:
+            status = os.fstat(descriptor)
+            if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
+                return open(descriptor, "ab", buffering=0)
+            os.close(descriptor)
+        self.remove(name)
+        return self._created_to_append(name)
+
+    def _created_to_append(self, name: str) -> BinaryIO:
+        descriptor = os.open(name, _NEW_FILE_FLAGS | os.O_APPEND, 0o666, dir_fd=self._descriptor)
+        return open(descriptor, "ab", buffering=0)
 
     def replace(self, name: str, parts: Iterable[bytes], synced: bool) -> None:
         """Write a file in place of the entry of that name. A crash leaves all of the old content or all of the new.

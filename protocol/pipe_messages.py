@@ -10,7 +10,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from protocol.bounds import Attempt, Number, Numbers, TaskId, Text, Whole, Word, kept_numbers
+from protocol.artifact import UsableModel
+from protocol.bounds import Attempt, Number, Numbers, TaskId, Whole, Word, kept_numbers
 from protocol.message import Message
 from protocol.messages import Result
 from protocol.task import TaskSpec
@@ -45,6 +46,7 @@ class Report(Message, frozen=True):
 
     phase_end: the percentage at the end of this phase. phase_expected_s: the seconds that the phase is expected to
     take. With them the agent can raise the percentage while a phase reports nothing. remaining_s: seconds left.
+    epochs_max: the most epochs of the training, or 0. usable: the best usable model so far, or None.
     """
 
     progress: Number
@@ -54,9 +56,10 @@ class Report(Message, frozen=True):
     remaining_s: Number
     epoch: Whole = 0
     metrics: Numbers = {}
-    model_path: Text = ""
     remaining_low_s: Number = -1.0
     remaining_high_s: Number = -1.0
+    epochs_max: Whole = 0
+    usable: UsableModel | None = None
 
     def __post_init__(self) -> None:
         msgspec.structs.force_setattr(self, "metrics", kept_numbers(self.metrics))

@@ -12,6 +12,12 @@ LATEST = "latest"
 REPORT = "report.html"
 #: A longer report is neither published nor served. Reports have 3 MB at most.
 MOST_REPORT_BYTES = 16 * 1024**2
+#: The folder in .tfmodel/ with one folder for each task, named by its id. In it are the task's log and its epochs,
+#: which last as long as the task's model, and its checkpoints, which go when it ends.
+TASKS = "tasks"
+LOG, EPOCHS, CHECKPOINTS = "log.txt", "epochs.jsonl", "checkpoints"
+#: What a worker writes at most. An epoch takes about 200 bytes.
+MOST_LOG_BYTES, MOST_EPOCHS_BYTES = 1024**2, 4 * 1024**2
 
 
 def worker_folder(steps: Sequence[str]) -> str:

@@ -98,8 +98,11 @@ class Trained(msgspec.Struct, frozen=True, gc=False):
     """A worker's report of a finished task. model_path: the file that the website hands to its user.
 
     warnings: sentences for the person with the pictures, on the folder and on the model. data: the report on the
-    folder, shortened. comparison: with the model that was in use before; None if there was none. artifacts: the files
-    of the model folder, which nobody who can only write to the folder can forge.
+    folder, shortened. comparison: with the model that was in use before; None if there was none.
+    artifacts: the files of the model folder, as this attempt has written them, so nobody who can only write to the
+    folder can forge them. taken_over_from: the task whose model this is a copy of, or this task itself if an earlier
+    attempt had published the model, or "". The artifacts are then those that the folder named, and they are only as
+    good as what the journal has of that task.
     Numbers that are not finite, such as the loss of a diverged training, are left out. The journal is JSON, which
     cannot hold them.
     """
@@ -112,6 +115,7 @@ class Trained(msgspec.Struct, frozen=True, gc=False):
     data: DataReport = DataReport()
     comparison: Comparison | None = None
     artifacts: Artifacts = ()
+    taken_over_from: TaskIdOrNone = ""
 
     def __post_init__(self) -> None:
         for name in ("metrics", "stage_seconds"):

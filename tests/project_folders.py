@@ -12,6 +12,7 @@ from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import Job, Reporter, SilentReporter
 from trainer_worker.project.checkpoints import Checkpoints
 from trainer_worker.project.folder import ProjectFolder
+from trainer_worker.project.retention import checkpoints_of
 
 
 def open_project(path: Path) -> ProjectFolder:
@@ -22,7 +23,7 @@ def open_project(path: Path) -> ProjectFolder:
 
 def checkpoints_in(path: Path) -> Checkpoints:
     """Of one task, in a project folder at that path."""
-    return Checkpoints(open_project(path), "tasks", hex_id("t1"))
+    return checkpoints_of(open_project(path), hex_id("t1"))
 
 
 def attempt_in(path: Path, options: TrainingOptions, reporter: Reporter | None = None) -> Attempt:

@@ -30,7 +30,10 @@ POSTING = (
     *("project_dir_not_allowed", "read_only_token", "user_not_allowed", "unsupported_media_type", "key_reused"),
     *("queue_full", "disk_nearly_full", *BROKER),
 )
-CHECKING = (*("project_dir_not_allowed", "user_not_allowed", "unsupported_media_type", "queue_full", "check_failed"),)
+CHECKING = (
+    *("project_dir_not_allowed", "read_only_token", "user_not_allowed", "unsupported_media_type", "queue_full"),
+    "check_failed",
+)
 
 ROUTES = (
     Route(

@@ -16,7 +16,7 @@ from protocol import pipe_messages as piped
 from protocol.task import TaskSpec
 from tests.sample_tasks import hex_id, make_spec
 from trainer_worker.attempt.attempt import Attempt
-from trainer_worker.attempt.job import Job, PlannedStage, TrainingResult
+from trainer_worker.attempt.job import Epoch, Job, PlannedStage, TrainingResult
 from trainer_worker.attempt.work_folder import work_folder
 from trainer_worker.project.checkpoints import RandomState
 from trainer_worker.project.continuation import LastTraining, recall, remember
@@ -86,6 +86,7 @@ class ProjectWorker:
             kept[0].random.restore(generator)
         for content in contents:
             cache.save(content, "plain", [np.zeros(shape, np.float32) for shape in SHAPES])
+        attempt.reporter.epoch(Epoch(1, 2, {"loss": 0.5}))
         self.during()
         job.checkpoints.save("fit", Facts([1, 2], [{"loss": 0.5}], RandomState.of(generator)), WEIGHTS)
         sides = job.gate.sides(contents, last)
@@ -107,7 +108,9 @@ class ProjectWorker:
             final = folder.publish(manifest)
         training = LastTraining(job.task_id, dict(zip(contents, classes.tolist(), strict=True)), held_out, WEIGHTS)
         remember(job.project, TERMS, training)
-        return TrainingResult(final / "model.tflite", {"accuracy": 0.9}, comparison=comparison)
+        return TrainingResult(
+            final / "model.tflite", {"accuracy": 0.9}, comparison=comparison, artifacts=folder.artifacts
+        )
 
 
 def make_project(folder: Path) -> Path:

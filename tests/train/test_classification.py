@@ -25,7 +25,7 @@ from tests.train.confidence_arithmetic import check_confidence, noted_answers
 from tests.train.report_arithmetic import check_report
 from tests.train.unpacked_pack import complaints, damage_sample, run_predict, swap_labels, unpack
 from trainer_worker.attempt.attempt import Attempt
-from trainer_worker.attempt.job import Cancelled, Job, PlannedStage, SilentReporter, TrainingResult
+from trainer_worker.attempt.job import Cancelled, Epoch, Job, PlannedStage, SilentReporter, TrainingResult
 from trainer_worker.classification.train import train
 
 SIZE = 64
@@ -54,8 +54,8 @@ class RecordingReporter(SilentReporter):
         if self.phases[-1] == self._cancel_in:
             raise Cancelled
 
-    def epoch(self, number: int, metrics: dict[str, float]) -> None:
-        self.epochs.append((number, metrics))
+    def epoch(self, epoch: Epoch) -> None:
+        self.epochs += [] if epoch.part else [(epoch.number, epoch.metrics)]
 
     @property
     def stop_requested(self) -> bool:

@@ -16,7 +16,7 @@ import tensorflow as tf
 from protocol.end_reason import EndReason
 from protocol.options import ClassificationOptions
 from tests.project_folders import attempt_in
-from trainer_worker.attempt.job import SilentReporter
+from trainer_worker.attempt.job import Epoch, SilentReporter
 from trainer_worker.optimization.adam import Adam
 from trainer_worker.optimization.epochs import Course, EpochLoop, History, Learner
 from trainer_worker.optimization.learning_rate import RateSchedule
@@ -41,8 +41,8 @@ class Watcher(SilentReporter):
         if self.steps == self._cut_after:
             raise CutError
 
-    def epoch(self, number: int, metrics: dict[str, float]) -> None:
-        self.epochs.append(number)
+    def epoch(self, epoch: Epoch) -> None:
+        self.epochs.append(epoch.number)
 
     @property
     def stop_requested(self) -> bool:

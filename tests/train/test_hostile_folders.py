@@ -20,7 +20,7 @@ from tests.sample_tasks import hex_id
 from tests.security.mutations import mutate
 from tests.train.digit_projects import SIZE, write_digits
 from trainer_worker.attempt.attempt import Attempt
-from trainer_worker.attempt.job import Job, SilentReporter
+from trainer_worker.attempt.job import Epoch, Job, SilentReporter
 from trainer_worker.classification import train as classification
 from trainer_worker.exporting.scoring import ScoringProcess
 from trainer_worker.segmentation import train as segmentation
@@ -36,8 +36,8 @@ class PowerCutError(Exception):
 class CuttingReporter(SilentReporter):
     """Ends the process after an epoch, when its checkpoint has been left."""
 
-    def epoch(self, number: int, metrics: dict[str, float]) -> None:
-        if number == 2:
+    def epoch(self, epoch: Epoch) -> None:
+        if epoch.number == 2:
             raise PowerCutError
 
 
@@ -102,7 +102,7 @@ def test_a_segmenter_whose_checkpoint_leads_to_no_numbers_begins_anew(tmp_path: 
     shutil.rmtree(project / ".tfmodel")
     with pytest.raises(PowerCutError):
         train(CuttingReporter())
-    (kept,) = project.glob(".tfmodel/tasks/*/decoder.checkpoint")
+    (kept,) = project.glob(".tfmodel/tasks/*/checkpoints/decoder.checkpoint")
     huge_values(kept)
     assert train(SilentReporter()) == whole
 

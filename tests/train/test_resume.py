@@ -16,7 +16,7 @@ from tests.project_folders import attempt_in, open_project
 from tests.sample_tasks import hex_id
 from tests.train.digit_projects import write_digits
 from trainer_worker.attempt.attempt import Attempt
-from trainer_worker.attempt.job import Job, SilentReporter
+from trainer_worker.attempt.job import Epoch, Job, SilentReporter
 from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.classification import features
 from trainer_worker.classification import train as classification
@@ -89,8 +89,8 @@ class CuttingReporter(SilentReporter):
         if self._phase == self._cut_in and self.steps[self._phase] == self._cut_at:
             raise PowerCutError
 
-    def epoch(self, number: int, metrics: dict[str, float]) -> None:
-        self.epochs.append(number)
+    def epoch(self, epoch: Epoch) -> None:
+        self.epochs.append(epoch.number)
 
 
 @pytest.mark.slow

@@ -24,7 +24,7 @@ from tests.report_reading import ReportReader, pixels_of
 from tests.sample_tasks import hex_id
 from tests.train.unpacked_pack import complaints, damage_sample, swap_labels, unpack
 from trainer_worker.attempt.attempt import Attempt
-from trainer_worker.attempt.job import Cancelled, Job, PlannedStage, SilentReporter, TrainingResult
+from trainer_worker.attempt.job import Cancelled, Epoch, Job, PlannedStage, SilentReporter, TrainingResult
 from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.exporting.scoring import load_predictor
 from trainer_worker.optimization.epochs import History
@@ -69,9 +69,9 @@ class RecordingReporter(SilentReporter):
         if self._cancel_at_step is not None and self.steps >= self._cancel_at_step:
             raise Cancelled
 
-    def epoch(self, number: int, metrics: dict[str, float]) -> None:
-        assert number == len(self.epochs) + 1
-        self.epochs.append(metrics)
+    def epoch(self, epoch: Epoch) -> None:
+        assert epoch.number == len(self.epochs) + 1
+        self.epochs.append(epoch.metrics)
 
     @property
     def stop_requested(self) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from demo.segmentation_data import make_segmentation_project
+from protocol.artifact import UsableModel
 from protocol.options import ClassificationOptions, SegmentationOptions
 from tests.project_folders import attempt_in, open_project
 from tests.sample_tasks import hex_id
@@ -45,8 +46,8 @@ class Watcher(SilentReporter):
         self.phases.append(phase)
         self._at(phase)
 
-    def usable(self, model_path: Path) -> None:
-        self.first_models.append(manifest_of(model_path.parent))
+    def usable(self, model: UsableModel) -> None:
+        self.first_models.append(manifest_of(Path(model.model_path).parent))
 
 
 def manifest_of(folder: Path) -> dict[str, Any]:

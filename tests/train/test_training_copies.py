@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from protocol.options import SegmentationOptions
 from tests.project_folders import attempt_in, facts_of
-from trainer_worker.attempt.job import SilentReporter
+from trainer_worker.attempt.job import Epoch, SilentReporter
 from trainer_worker.optimization import training_copies
 from trainer_worker.optimization.epochs import History
 from trainer_worker.segmentation import unet
@@ -146,8 +146,8 @@ class StoppingReporter(SilentReporter):
     def __init__(self, stop_after: int) -> None:
         self._stop_after = stop_after
 
-    def epoch(self, number: int, metrics: dict[str, float]) -> None:
-        if number == self._stop_after + 1 and self._stop_after:
+    def epoch(self, epoch: Epoch) -> None:
+        if epoch.number == self._stop_after + 1 and self._stop_after:
             raise CutError
 
 
@@ -159,7 +159,7 @@ def test_a_checkpoint_can_be_used_by_a_machine_of_another_kind(tmp_path: Path, m
     use_bfloat16(monkeypatch, False)
     decoder, _ = decoder_with_features()
     before = decoder.get_weights()
-    (kept,) = tmp_path.glob(".tfmodel/tasks/*/decoder.checkpoint")
+    (kept,) = tmp_path.glob(".tfmodel/tasks/*/checkpoints/decoder.checkpoint")
     epochs = [{"loss": epoch["loss"], "training_dice": epoch["score"]} for epoch in facts_of(kept)["epochs"]]
     assert len(epochs) == 2
     history = fit(decoder, tmp_path)

@@ -15,7 +15,7 @@ from protocol.end_reason import EndReason
 from protocol.errors import TrainingError
 from protocol.options import SegmentationOptions
 from tests.project_folders import attempt_in
-from trainer_worker.attempt.job import Reporter, SilentReporter
+from trainer_worker.attempt.job import Epoch, Reporter, SilentReporter
 from trainer_worker.optimization import epochs
 from trainer_worker.optimization.epochs import History
 from trainer_worker.segmentation import unet_training
@@ -52,8 +52,8 @@ class Watcher(SilentReporter):
     def step(self, fraction: float, **metrics: float) -> None:
         self._steps += 1
 
-    def epoch(self, number: int, metrics: dict[str, float]) -> None:
-        self.epochs.append(number)
+    def epoch(self, epoch: Epoch) -> None:
+        self.epochs.append(epoch.number)
 
     @property
     def stop_requested(self) -> bool:

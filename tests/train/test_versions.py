@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from demo.segmentation_data import make_segmentation_project
+from protocol.artifact import UsableModel
 from protocol.options import ClassificationOptions, SegmentationOptions
 from tests.project_folders import open_project
 from tests.sample_tasks import hex_id
@@ -105,7 +106,7 @@ def test_new_pictures_get_their_share_held_out(tmp_path: Path) -> None:
 class CuttingReporter(SilentReporter):
     """Ends the task when its interim model is there."""
 
-    def usable(self, model_path: Path) -> None:
+    def usable(self, model: UsableModel) -> None:
         raise Cancelled
 
 

@@ -21,7 +21,7 @@ class Facts(msgspec.Struct, frozen=True):
 
 
 def file_of(project: Path) -> Path:
-    (path,) = project.glob(".tfmodel/tasks/*/*")
+    (path,) = project.glob(".tfmodel/tasks/*/checkpoints/*")
     return path
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import io
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,6 @@ import pytest
 
 from protocol import pipe_messages as piped
 from protocol.errors import FailureClass, TrainingError
-from protocol.task import Trained
 from tests.project_folders import open_project
 from tests.sample_tasks import hex_id, make_spec
 from trainer_worker.attempt.job import Job
@@ -111,4 +111,10 @@ def test_a_model_that_was_finished_earlier_names_its_own_file(tmp_path: Path, fi
         folder.publish({"model_file": file, "metrics": {"accuracy": 0.5, "loss": float("nan")}})
     manifest = finished_model(project, task_id)
     assert manifest is not None
-    assert trained(project, manifest) == Trained(str(tmp_path / "models" / task_id / file), {"accuracy": 0.5})
+    told = trained(project, manifest)
+    assert (told.model_path, told.metrics) == (str(tmp_path / "models" / task_id / file), {"accuracy": 0.5})
+    assert told.taken_over_from == task_id
+    for artifact in told.artifacts:
+        content = (tmp_path / "models" / task_id / artifact.name).read_bytes()
+        assert (artifact.size_bytes, artifact.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+    assert [artifact.name for artifact in told.artifacts] == [file, "manifest.json"]

@@ -11,6 +11,7 @@ from protocol import messages as m
 from protocol import pipe_messages as piped
 from protocol import queries as q
 from protocol import wire
+from protocol.artifact import Artifact, UsableModel
 from protocol.end_reason import EndReason
 from protocol.errors import FAILURE_CODES, REFUSAL_CODES, Failure, FailureClass, TrainingError
 from protocol.message import Message
@@ -28,6 +29,7 @@ TASK = Task(
     failure=Failure("no_images", FailureClass.DATA, "There are none.", "trace"),
     ended_attempts=(AttemptEnd(1, "w1", "worker_lost", "was lost.", 5.0, counted=False),),
 )
+USABLE = UsableModel("/p/model.tflite", Artifact("model.tflite", 3, "0" * 64))
 PROGRESS = m.Progress(T1, 1, 3.0, "training", 2.0, 1, {"loss": 0.25})
 RESULT = m.Result(
     T1, 1, trained=Trained("/p/model.tflite", {"accuracy": 0.9}, {"export": 1.5}, EndReason.STOPPED), progress=99.0
@@ -75,7 +77,7 @@ EXAMPLES: dict[Any, list[Message]] = {
     piped.AgentToTrainer: [piped.Train(make_spec(T1), 1, 2), piped.Halt(1, T1, True)],
     piped.TrainerToAgent: [
         piped.Ready({"tensorflow": "2"}),
-        piped.Report(1.0, "features", 30.0, 2.0, 9.0, 1, {"loss": 1.0}, "/p/model.tflite"),
+        piped.Report(1.0, "features", 30.0, 2.0, 9.0, 1, {"loss": 1.0}, 8.0, 10.0, 20, USABLE),
         piped.Ended(RESULT, 512.0),
     ],
 }

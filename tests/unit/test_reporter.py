@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocol.pipe_messages import Report
-from trainer_worker.attempt.job import Cancelled, PlannedStage
+from trainer_worker.attempt.job import Cancelled, Epoch, PlannedStage
 from trainer_worker.training.reporter import ENDS_AT_BUDGET, LEAST_MARGIN, PLAN_PERCENT, REPORT_INTERVAL_S, PipeReporter
 
 PLAN = [PlannedStage("features", 10.0), PlannedStage("head", 20.0), PlannedStage("export", 10.0)]
@@ -63,8 +63,11 @@ def test_metrics_are_kept_from_step_to_step_and_an_epochs_replace_them() -> None
     reporter.step(0.1, loss=2.0)
     reporter.step(0.2)
     assert newest(reporter).metrics == {"loss": 2.0}
-    reporter.epoch(3, {"accuracy": 1})
-    assert (newest(reporter).epoch, newest(reporter).metrics) == (3, {"accuracy": 1.0})
+    reporter.epoch(Epoch(3, 20, {"accuracy": 1}))
+    told = newest(reporter)
+    assert (told.epoch, told.epochs_max, told.metrics) == (3, 20, {"accuracy": 1.0})
+    reporter.epoch(Epoch(1, 20, {"accuracy": 0.5}, "fold1"))
+    assert newest(reporter).epoch == 3, "the epochs of a part were told as those of the training"
     assert isinstance(newest(reporter).metrics["accuracy"], float)
 
 

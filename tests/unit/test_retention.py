@@ -28,6 +28,23 @@ def publish(
     return folder
 
 
+def task_folder(project: Path, task_id: str) -> Path:
+    """The folder of a task in .tfmodel, with a log and a checkpoint."""
+    folder = project / ".tfmodel" / "tasks" / task_id
+    (folder / "checkpoints" / "fold1").mkdir(parents=True)
+    (folder / "checkpoints" / "fit.checkpoint").touch()
+    (folder / "log.txt").write_text("begins")
+    return folder
+
+
+def make_old(*paths: Path) -> None:
+    """Let the last change of the paths, and of all in them, be longer ago than STALE_AFTER_S."""
+    long_ago_s = time.time() - STALE_AFTER_S - 60
+    for path in paths:
+        for each in (*path.rglob("*"), path):
+            os.utime(each, (long_ago_s, long_ago_s))
+
+
 def discard_task(project: Path, task_id: str) -> None:
     retention.discard_task(make_spec(task_id, project_path=str(project)), [project.parent])
 
@@ -41,16 +58,15 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def test_a_cancelled_task_leaves_nothing_and_latest_falls_back(tmp_path: Path) -> None:
+def test_a_cancelled_task_leaves_its_log_alone_and_latest_falls_back(tmp_path: Path) -> None:
     publish(tmp_path, A, 100)
     publish(tmp_path, B, 10)
     (tmp_path / "models" / f".{B}.2.partial").mkdir()
-    kept = tmp_path / ".tfmodel" / "tasks" / B
-    kept.mkdir(parents=True)
+    kept = task_folder(tmp_path, B)
     discard_task(tmp_path, B)
     assert names(tmp_path / "models") == {A, "latest"}
     assert (tmp_path / "models" / "latest").readlink() == Path(A)
-    assert not kept.exists()
+    assert names(kept) == {"log.txt"}
 
 
 def test_discarding_what_is_not_there_harms_nothing(tmp_path: Path) -> None:
@@ -107,11 +123,30 @@ def test_stale_left_overs_go_and_fresh_ones_stay(tmp_path: Path) -> None:
     stale, fresh, other = f".{A}.1.partial", f".{B}.1.partial", ".x.1.partial"
     for name in (stale, fresh, other):
         (tmp_path / "models" / name).mkdir(parents=True)
-    (tmp_path / ".tfmodel" / "tasks" / C).mkdir(parents=True)
-    long_ago_s = time.time() - STALE_AFTER_S - 60
-    for path in (*(tmp_path / "models").iterdir(), tmp_path / ".tfmodel" / "tasks" / C):
-        if path.name != fresh:
-            os.utime(path, (long_ago_s, long_ago_s))
+    make_old(task_folder(tmp_path, C), *(tmp_path / "models" / name for name in (stale, other)))
     tidy_project(tmp_path, keep_models=0)
     assert names(tmp_path / "models") == {fresh, other}
     assert names(tmp_path / ".tfmodel" / "tasks") == set()
+
+
+def test_a_log_lasts_as_long_as_its_model_and_checkpoints_do_not(tmp_path: Path) -> None:
+    for age_s, task_id in enumerate([C, B, A]):
+        publish(tmp_path, task_id, 100 - age_s)
+        make_old(task_folder(tmp_path, task_id))
+    tidy_project(tmp_path, keep_models=2)
+    tasks = tmp_path / ".tfmodel" / "tasks"
+    assert names(tasks) == {A, B}, "the log of a model that was removed stays, or that of another has gone"
+    assert names(tasks / A) == {"log.txt"}
+
+
+def test_the_folder_of_a_task_that_is_being_trained_is_not_stale(tmp_path: Path) -> None:
+    """A training of weeks adds to its log and replaces its checkpoints. Neither changes the folder above them."""
+    publish(tmp_path, A, 1)
+    logs, saves = task_folder(tmp_path, B), task_folder(tmp_path, C)
+    make_old(logs, saves)
+    with (logs / "log.txt").open("a") as log:
+        log.write("more")
+    (saves / "checkpoints" / "decoder.checkpoint").touch()
+    tidy_project(tmp_path, keep_models=0)
+    assert (logs / "log.txt").exists()
+    assert (saves / "checkpoints" / "decoder.checkpoint").exists()

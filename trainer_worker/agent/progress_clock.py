@@ -70,9 +70,11 @@ class ProgressClock:
             round(eta_s, 1),
             report.epoch,
             report.metrics,
-            report.model_path,
+            report.usable.model_path if report.usable else "",
             round(low_s, 1),
             round(high_s, 1),
+            report.epochs_max,
+            report.usable,
         )
 
     def _fill_in(self, passed_s: float) -> None:

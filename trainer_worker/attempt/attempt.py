@@ -45,10 +45,10 @@ class Attempt:
     def part(self, name: str, begin: float, end: float) -> Attempt:
         """This attempt as a training sees it that is a part of the current stage, from `begin` to `end` (0 to 1).
 
-        Its epochs are not told, and its checkpoints lie in a folder of that name.
+        Its epochs are told as those of the part, and its checkpoints lie in a folder of that name.
         """
         part = copy.copy(self)
-        part.reporter = PartOfStage(self.reporter, begin, end)
+        part.reporter = PartOfStage(self.reporter, name, begin, end)
         part.checkpoints = self.checkpoints.below(name)
         return part
 

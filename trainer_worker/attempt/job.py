@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
+from protocol.artifact import Artifact, UsableModel
 from protocol.comparison import Comparison
 from protocol.data_report import DataReport
 from protocol.end_reason import EndReason
@@ -80,6 +81,20 @@ class PlannedStage:
     expected_s: float
 
 
+@dataclass(frozen=True)
+class Epoch:
+    """An epoch that has ended. metrics: what it came to.
+
+    number: counted from 1. most: how many epochs the training has if nothing ends it early.
+    part: the name of the part of the stage that this training is, see Attempt.part; "" if it is the whole stage.
+    """
+
+    number: int
+    most: int
+    metrics: dict[str, float]
+    part: str = ""
+
+
 class Cancelled(Exception):  # noqa: N818 - an order that unwinds the trainer, not an error
     """Raised by `Reporter.step` when the task has been cancelled. A trainer does not catch it."""
 
@@ -99,14 +114,17 @@ class Reporter(Protocol):
     def step(self, fraction: float, **metrics: float) -> None:
         """`fraction` (0.0 to 1.0) of the current stage is done. Raises Cancelled when the task was cancelled."""
 
-    def epoch(self, number: int, metrics: dict[str, float]) -> None:
-        """Epoch `number` (from 1) ended with these metrics."""
+    def epoch(self, epoch: Epoch) -> None:
+        """An epoch has ended."""
 
     def found(self, report: DataReport) -> None:
         """What is known of the folder so far. The newest report is part of the answer, also if the training fails."""
 
-    def usable(self, model_path: Path) -> None:
-        """An interim model has been checked and published there. A better one will replace it."""
+    def usable(self, model: UsableModel) -> None:
+        """An interim model has been checked and published. A better one will replace it."""
+
+    def note(self, sentence: str) -> None:
+        """A sentence for the log of the task, which the person who posted it reads."""
 
     @property
     def stop_requested(self) -> bool:
@@ -122,11 +140,13 @@ class SilentReporter:
 
     def step(self, fraction: float, **metrics: float) -> None: ...
 
-    def epoch(self, number: int, metrics: dict[str, float]) -> None: ...
+    def epoch(self, epoch: Epoch) -> None: ...
 
     def found(self, report: DataReport) -> None: ...
 
-    def usable(self, model_path: Path) -> None: ...
+    def usable(self, model: UsableModel) -> None: ...
+
+    def note(self, sentence: str) -> None: ...
 
     @property
     def stop_requested(self) -> bool:
@@ -134,13 +154,19 @@ class SilentReporter:
 
 
 class PartOfStage(SilentReporter):
-    """Passes on the steps of a training that is a part of a stage, from `begin` to `end` of it (0 to 1)."""
+    """Passes on what a training reports that is a part of a stage, from `begin` to `end` of it (0 to 1)."""
 
-    def __init__(self, whole: Reporter, begin: float, end: float) -> None:
-        self._whole, self._begin, self._end = whole, begin, end
+    def __init__(self, whole: Reporter, name: str, begin: float, end: float) -> None:
+        self._whole, self._name, self._begin, self._end = whole, name, begin, end
 
     def step(self, fraction: float, **metrics: float) -> None:
         self._whole.step(self._begin + min(1.0, fraction) * (self._end - self._begin))
+
+    def epoch(self, epoch: Epoch) -> None:
+        self._whole.epoch(replace(epoch, part=self._name))
+
+    def note(self, sentence: str) -> None:
+        self._whole.note(sentence)
 
     @property
     def stop_requested(self) -> bool:
@@ -155,6 +181,7 @@ class TrainingResult:
     metrics: the headline numbers as plain Python floats, for example {"accuracy": 0.93, "images": 1100}.
     stage_seconds: seconds of each stage, in order. warnings: what the person with the pictures should read.
     epochs: the number of epochs that were trained. comparison: with the model that was in use before.
+    artifacts: the files of the model's folder.
     """
 
     model_path: Path
@@ -164,3 +191,4 @@ class TrainingResult:
     warnings: Sequence[str] = ()
     epochs: int = 0
     comparison: Comparison | None = None
+    artifacts: Sequence[Artifact] = ()

@@ -47,4 +47,4 @@ def publish_interim_model(
     evaluation = evaluate(classifier, data, split)
     trained = TrainedClassifier(data, partition, evaluation, chosen, classifier, History(), warnings)
     published, _ = publish_classifier(trained, attempt, interim=True)
-    attempt.reporter.usable(published.path)
+    attempt.reporter.usable(published.usable())

@@ -16,6 +16,7 @@ import numpy as np
 
 from protocol.end_reason import EndReason
 from trainer_worker.attempt.attempt import Attempt
+from trainer_worker.attempt.job import Epoch
 from trainer_worker.attempt.time_budget import share_spent
 from trainer_worker.optimization.adam import Adam
 from trainer_worker.optimization.learning_rate import RateSchedule
@@ -143,7 +144,7 @@ class EpochLoop:
             if losses:
                 score = self._learner.score_of(np.sum(counts, axis=0))
                 history.epochs.append({"loss": float(np.mean(losses)), self._learner.score_name: score})
-                self._reporter.epoch(len(history.epochs), history.epochs[-1])
+                self._reporter.epoch(Epoch(len(history.epochs), self._course.epochs, history.epochs[-1]))
                 good = weights
             if len(losses) < self._course.steps_of_epoch:
                 return history

@@ -1,6 +1,6 @@
 """Checkpoints, from which the next attempt of a training continues.
 
-    projectDir/.tfmodel/tasks/<taskId>/<name>.checkpoint
+    projectDir/.tfmodel/tasks/<taskId>/checkpoints/<name>.checkpoint
 
     8 bytes   length of the facts
     facts     JSON

@@ -84,17 +84,23 @@ class ProjectFolder:
 
     def refuse_if_gone(self) -> None:
         """Raise TrainingError project_dir_missing or project_dir_changed if the path no longer leads to this folder."""
+        if gone := self.reason_if_gone():
+            raise gone
+
+    def reason_if_gone(self) -> TrainingError | None:
+        """What refuse_if_gone raises; None if the path still leads to this folder."""
         mine = self._directory.own_status()
         try:
             now = self.path.stat()
-        except OSError as error:
-            raise _missing(self.path) from error
-        if (now.st_dev, now.st_ino) != (mine.st_dev, mine.st_ino):
-            raise TrainingError(
-                "project_dir_changed",
-                f"projectDir {self.path} was replaced by another folder during the training, so no model was written; "
-                "post the task again.",
-            )
+        except OSError:
+            return _missing(self.path)
+        if (now.st_dev, now.st_ino) == (mine.st_dev, mine.st_ino):
+            return None
+        return TrainingError(
+            "project_dir_changed",
+            f"projectDir {self.path} was replaced by another folder during the training, so no model was written; "
+            "post the task again.",
+        )
 
     def failure(self, error: Exception) -> TrainingError | None:
         """The TrainingError that explains an error of this folder or its disk; None if the error has another cause."""
@@ -102,9 +108,7 @@ class ProjectFolder:
         if is_disk_full(error):
             sentence = f"The disk that holds {self.path} is full; free some space and post the task again."
             return TrainingError("disk_full", sentence)
-        try:
-            self.refuse_if_gone()
-        except TrainingError as gone:
+        if gone := self.reason_if_gone():
             return gone
         if number in (errno.EACCES, errno.EPERM, errno.EROFS):
             return _not_writable(self.path)

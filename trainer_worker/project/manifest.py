@@ -6,12 +6,14 @@ we would not have written is treated as absent.
 
 from __future__ import annotations
 
+import hashlib
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
 from conf.directory import Directory
+from protocol.artifact import MAX_ARTIFACTS, Artifact
 from protocol.bounds import TaskId
 from protocol.comparison import Comparison
 from protocol.data_report import DataReport
@@ -21,7 +23,8 @@ from trainer_worker.project.model_files import FILES, MANIFEST, is_model_file
 #: A manifest of a thousand classes with a warning for each has 0.2 MB, and a TFLite file has at most 2 GB.
 MOST_MANIFEST_BYTES = 8 * 1024**2
 MOST_FILE_BYTES = 4 * 1024**3
-MOST_FILES = 64
+#: The manifest itself is an artifact as well.
+MOST_FILES = MAX_ARTIFACTS - 1
 #: More levels than a trainer writes. Python's own functions fail at about a thousand.
 MOST_NESTED = 16
 
@@ -41,12 +44,17 @@ class ListedFile(msgspec.Struct, frozen=True):
         if not is_model_file(self.path):
             raise ValueError("a listed path is not that of a file that we write")
 
+    @property
+    def artifact(self) -> Artifact:
+        return Artifact(self.path, self.size_bytes, self.sha256)
+
 
 class Manifest(msgspec.Struct, frozen=True):
     """The fields of a manifest that we read.
 
     promoted: whether models/latest was to be pointed to this model when it was published (see gate.py).
-    content: the whole manifest as plain JSON values, for a copy of the model; set by read_manifest.
+    content: the whole manifest as plain JSON values, for a copy of the model. itself: manifest.json as a file. Both are
+    set by read_manifest.
     """
 
     task_id: TaskId
@@ -55,6 +63,7 @@ class Manifest(msgspec.Struct, frozen=True):
     fingerprint: Annotated[str, Meta(pattern=r"^([0-9a-f]{64})?\Z")] = ""
     train_type: _Word = ""
     interim: bool = False
+    taken_over_from: Annotated[str, Meta(pattern=r"^([0-9a-f]{32})?\Z")] = ""
     promoted: bool = True
     comparison: Comparison | None = None
     end_reason: EndReason = EndReason.UNKNOWN
@@ -63,11 +72,17 @@ class Manifest(msgspec.Struct, frozen=True):
     warnings: Annotated[list[_Warning], Meta(max_length=10_000)] = []
     data_report: DataReport = DataReport()
     content: dict[str, Any] = {}
+    itself: Artifact | None = None
 
     def __post_init__(self) -> None:
         listed = {file.path.partition("/")[0] for file in self.files}
         if self.model_file not in FILES.values() or self.model_file not in listed:
             raise ValueError("model_file is not one of the files")
+
+    @property
+    def artifacts(self) -> tuple[Artifact, ...]:
+        """All files of the model's folder."""
+        return (*(file.artifact for file in self.files), *([self.itself] if self.itself else []))
 
 
 class ForeignManifestError(Exception):
@@ -77,7 +92,8 @@ class ForeignManifestError(Exception):
 def read_manifest(folder: Directory, task_id: str) -> Manifest | None:
     """The manifest in a model's folder; None if there is none. Raises ForeignManifestError, also for another task's."""
     try:
-        content = msgspec.json.decode(folder.read(MANIFEST, MOST_MANIFEST_BYTES))
+        text = folder.read(MANIFEST, MOST_MANIFEST_BYTES)
+        content = msgspec.json.decode(text)
         manifest = msgspec.convert(content, Manifest)
         if manifest.task_id != task_id or not _is_plain(content, MOST_NESTED):
             raise ValueError("it belongs to another task, or has values that we do not write")
@@ -86,7 +102,12 @@ def read_manifest(folder: Directory, task_id: str) -> Manifest | None:
     # Text that is not JSON or not UTF-8 and fields out of bounds raise ValueErrors.
     except (OSError, ValueError, RecursionError) as error:
         raise ForeignManifestError(str(error)[:200]) from error
-    return msgspec.structs.replace(manifest, content=content)
+    return msgspec.structs.replace(manifest, content=content, itself=manifest_artifact(text))
+
+
+def manifest_artifact(text: bytes) -> Artifact:
+    """A manifest with this content as one of the model's files."""
+    return Artifact(MANIFEST, len(text), hashlib.sha256(text).hexdigest())
 
 
 def _is_plain(value: Any, most_nested: int) -> bool:

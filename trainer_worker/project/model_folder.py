@@ -22,13 +22,14 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from protocol.artifact import Artifact
 from protocol.bounds import refuse_other_than_task_id
 from protocol.project_layout import MODELS
 from trainer_worker.pictures.contents import sha256_of
 from trainer_worker.project.folder import ProjectFolder
 from trainer_worker.project.json_text import json_text
 from trainer_worker.project.latest import finish_switch, switch_latest
-from trainer_worker.project.manifest import ListedFile, Manifest
+from trainer_worker.project.manifest import ListedFile, Manifest, manifest_artifact
 from trainer_worker.project.model_files import MANIFEST, is_model_file
 from trainer_worker.project.models import (
     AlreadyPublishedError,
@@ -55,6 +56,8 @@ class ModelFolder:
         self._attempt = attempt
         self._partial = f".{task_id}.{attempt}.partial"
         self._files: list[ListedFile] = []
+        #: manifest.json as one of the model's files, once it is published.
+        self.manifest: Artifact | None = None
         self._open = contextlib.ExitStack()
 
     def __enter__(self) -> ModelFolder:
@@ -112,15 +115,21 @@ class ModelFolder:
         with self._disk_errors():
             self._project.refuse_if_gone()
             self._refuse_if_published()
-            text = json_text({**manifest, "task_id": self._task_id, "files": files})
-            self._folder.replace(MANIFEST, [text.encode()], synced=True)
+            text = json_text({**manifest, "task_id": self._task_id, "files": files}).encode()
+            self._folder.replace(MANIFEST, [text], synced=True)
             self._folder.sync()
             self._move_into_place()
             if manifest.get("promoted", True):
                 switch_latest(self._models, self._task_id)
             self._models.sync()
         self._remove_other_partials()
+        self.manifest = manifest_artifact(text)
         return self._project.path / MODELS / self._task_id
+
+    @property
+    def artifacts(self) -> tuple[Artifact, ...]:
+        """All files of the published folder, with the hashes of what was written."""
+        return (*(file.artifact for file in self._files), *([self.manifest] if self.manifest else []))
 
     def _refuse_if_published(self) -> None:
         manifest = self._finished_in(self._task_id)

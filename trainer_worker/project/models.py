@@ -116,7 +116,7 @@ def written_at_s(models: Directory, task_id: str) -> float:
 
 
 def trained(project: ProjectFolder, manifest: Manifest) -> Trained:
-    """The result of a task whose model is finished, from its manifest."""
+    """The result of a task whose model is finished, from its manifest. It was written by another task or attempt."""
     # A metric that is NaN or infinite stands as null in the manifest.
     metrics = {name: value for name, value in manifest.metrics.items() if value is not None and math.isfinite(value)}
     return Trained(
@@ -127,6 +127,8 @@ def trained(project: ProjectFolder, manifest: Manifest) -> Trained:
         tuple(manifest.warnings),
         manifest.data_report.shortened(),
         manifest.comparison,
+        manifest.artifacts,
+        manifest.taken_over_from or manifest.task_id,
     )
 
 

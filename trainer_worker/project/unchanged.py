@@ -113,7 +113,13 @@ def _copy(gate: Gate, earlier: Manifest, task_id: str, attempt: int, tell: Tell)
         }
         copy.publish({**earlier.content, **changes})
     return msgspec.structs.replace(
-        earlier, task_id=task_id, stage_seconds=seconds, promoted=promoted, comparison=comparison
+        earlier,
+        task_id=task_id,
+        taken_over_from=earlier.task_id,
+        stage_seconds=seconds,
+        promoted=promoted,
+        comparison=comparison,
+        itself=copy.manifest,
     )
 
 

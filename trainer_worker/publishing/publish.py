@@ -13,8 +13,10 @@ import keras
 import msgspec
 import tensorflow as tf
 
+from protocol.artifact import Artifact, UsableModel
 from protocol.comparison import Comparison
 from protocol.end_reason import EndReason
+from protocol.text import as_utf8
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import Job, TrainingResult
 from trainer_worker.attempt.stages import stage_name
@@ -41,11 +43,13 @@ _INTERIM_FORMAT = "tflite"
 class PublishedModel:
     """path: the file to hand to the user. warnings: all that its manifest has.
 
+    artifacts: the files of its folder.
     comparison: with the model that was in use before; None if there was none, and for an interim model.
     """
 
     path: Path
     warnings: tuple[str, ...]
+    artifacts: tuple[Artifact, ...]
     comparison: Comparison | None = None
 
     @property
@@ -59,7 +63,18 @@ class PublishedModel:
         """What the trainer of this model gives back. metrics: its headline numbers."""
         attempt.stages.leave()
         seconds = attempt.stages.seconds
-        return TrainingResult(self.path, metrics, seconds, end_reason, self.warnings, epochs, self.comparison)
+        return TrainingResult(
+            self.path, metrics, seconds, end_reason, self.warnings, epochs, self.comparison, self.artifacts
+        )
+
+    def usable(self) -> UsableModel:
+        """This model, if it is an interim one, for those who would use it before the final one is there.
+
+        A SavedModel is a folder, and its file saved_model.pb stands for it.
+        """
+        inside = f"{self.path.name}/saved_model.pb"
+        file = next(artifact for artifact in self.artifacts if artifact.name in (self.path.name, inside))
+        return UsableModel(as_utf8(str(self.path)), file)
 
 
 @dataclass(frozen=True)
@@ -122,7 +137,7 @@ class Publication:
             manifest["stage_seconds"] = dict(stages.seconds)
             folder.add_all(work, functools.partial(attempt.reporter.step, 1.0))
             path = folder.publish(manifest) / exports.model_file()
-            return PublishedModel(path, tuple(manifest["warnings"]), comparison)
+            return PublishedModel(path, tuple(manifest["warnings"]), folder.artifacts, comparison)
 
     def _export(self, work: Path, attempt: Attempt, interim: bool) -> tuple[Exports, list[str]]:
         """Write the files into `work` and check them. Returns the result, and the warnings from labelling the files."""
@@ -139,7 +154,10 @@ class Publication:
 
             unwritten = export_model(self.source, work, formats, on_written, step)
             attempt.stages.enter(stage_name("check", interim))
-            return checks.finish(step, unwritten), warnings
+            exports = checks.finish(step, unwritten)
+        for sentence in exports.sentences():
+            attempt.reporter.note(sentence)
+        return exports, warnings
 
 
 def _facts_of(job: Job, chosen: ChosenBackbone) -> dict[str, Any]:

@@ -34,5 +34,5 @@ class InterimModel:
         self._is_wanted = False
         trained = dataclasses.replace(self._trained, history=history)
         published, _ = publish_segmenter(trained, self._attempt, interim=True)
-        self._attempt.reporter.usable(published.path)
+        self._attempt.reporter.usable(published.usable())
         self._attempt.stages.enter("train")

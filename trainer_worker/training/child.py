@@ -50,7 +50,9 @@ from trainer_worker.project.folder import ProjectFolder, admit
 from trainer_worker.project.latest import finish_publication
 from trainer_worker.project.models import AlreadyPublishedError, finished_model, trained
 from trainer_worker.project.retention import checkpoints_of, tidy_project
+from trainer_worker.project.task_log import TaskLog
 from trainer_worker.project.unchanged import FolderContents, fingerprint, read_contents, take_over
+from trainer_worker.training.attempt_log import AttemptLog
 from trainer_worker.training.folder_changes import FolderChanges
 from trainer_worker.training.pace import Pace
 from trainer_worker.training.registry import Train, load_kind, load_trainers
@@ -140,19 +142,32 @@ class Child:
                     self._holding, self._reporter = None, None
 
     def _trained(self, order: piped.Train, train: Train, reporter: PipeReporter) -> Trained:
-        with admit(order.spec, self._settings.allowed_roots) as project:
+        task_id = order.spec.task_id
+        with admit(order.spec, self._settings.allowed_roots) as project, TaskLog(project, task_id) as task_log:
+            log_of_attempt = AttemptLog(reporter, task_log, order)
+            log_of_attempt.begun()
             try:
-                return self._trained_in(project, order, train, reporter)
+                result = self._trained_in(project, order, train, (reporter, log_of_attempt))
             except Cancelled:
+                log_of_attempt.cancelled()
                 raise
             except Exception as error:
-                # If the folder is gone, that is the cause of the error.
-                project.refuse_if_gone()
-                if explain(error).failure_class is FailureClass.TRAINER:
-                    forget_what_was_kept(project, order.spec.task_id)
-                raise
+                cause = project.reason_if_gone() or error
+                failure = explain(cause)
+                log_of_attempt.failed(failure)
+                if failure.failure_class is FailureClass.TRAINER:
+                    forget_what_was_kept(project, task_id)
+                if cause is error:
+                    raise
+                raise cause from error
+            log_of_attempt.done(result)
+            return result
 
-    def _trained_in(self, project: ProjectFolder, order: piped.Train, train: Train, reporter: PipeReporter) -> Trained:
+    def _trained_in(
+        self, project: ProjectFolder, order: piped.Train, train: Train, reporters: tuple[PipeReporter, AttemptLog]
+    ) -> Trained:
+        """reporters: the one that sends, and the one for the trainer, which also writes the log."""
+        reporter, logged = reporters
         job = make_job(order, project, self._settings, self._work_dir)
         tell = functools.partial(reporter.step, 0.0)
         finished = finished_model(project, job.task_id, tell)
@@ -169,7 +184,7 @@ class Child:
             if copy is not None:
                 return trained(project, copy)
             with archives_unpacked(job, tell) as ready:
-                attempt = Attempt(ready, reporter, self._settings.cache_dir, self._settings.threads)
+                attempt = Attempt(ready, logged, self._settings.cache_dir, self._settings.threads)
                 attempt.news = changes.findings()
                 result = train(attempt)
         except AlreadyPublishedError as error:
@@ -187,6 +202,7 @@ class Child:
             tuple(result.warnings),
             reporter.data_report.shortened(),
             result.comparison,
+            tuple(result.artifacts),
         )
 
     def _send(self, message: Message) -> None:

@@ -10,12 +10,11 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
+from protocol.artifact import UsableModel
 from protocol.data_report import DataReport
 from protocol.pipe_messages import Report
-from protocol.text import as_utf8
-from trainer_worker.attempt.job import Cancelled, PlannedStage
+from trainer_worker.attempt.job import Cancelled, Epoch, PlannedStage
 
 REPORT_INTERVAL_S = 0.25
 #: A range is widened by this share and by REPORT_INTERVAL_S. It was learned from whole tasks, but the stages that are
@@ -49,9 +48,9 @@ class PipeReporter:
         self._stage_began_s = time.monotonic()
         self._fraction = 0.0
         self._floor_percent = 0.0
-        self._epoch = 0
+        self._epoch, self._epochs_max = 0, 0
         self._metrics: dict[str, float] = {}
-        self._model_path = ""
+        self._usable: UsableModel | None = None
         self.data_report = DataReport()
         self._cancelled = threading.Event()
         self._stop = threading.Event()
@@ -98,17 +97,21 @@ class PipeReporter:
             self._metrics = {**self._metrics, **_floats(metrics)}
         self._put()
 
-    def epoch(self, number: int, metrics: dict[str, float]) -> None:
-        self._epoch = number
-        self._metrics = _floats(metrics)
+    def epoch(self, epoch: Epoch) -> None:
+        if not epoch.part:  # the epochs of parts begin anew again and again
+            self._epoch, self._epochs_max = epoch.number, epoch.most
+            self._metrics = _floats(epoch.metrics)
         self._put()
 
     def found(self, report: DataReport) -> None:
         self.data_report = report
 
-    def usable(self, model_path: Path) -> None:
-        self._model_path = as_utf8(str(model_path))
+    def usable(self, model: UsableModel) -> None:
+        self._usable = model
         self._put()
+
+    def note(self, sentence: str) -> None:
+        """Notes are for the log (see AttemptLog)."""
 
     @property
     def stop_requested(self) -> bool:
@@ -146,7 +149,8 @@ class PipeReporter:
             remaining_high_s=min(latest_s, high_s),
             epoch=self._epoch,
             metrics=self._metrics,
-            model_path=self._model_path,
+            epochs_max=self._epochs_max,
+            usable=self._usable,
         )
         with self._wake:
             self._slot = report

@@ -1,0 +1,75 @@
+"""A JSON body becomes its type, or every bad field is named."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tornado.httputil import HTTPHeaders
+
+from web.api.tasks import NewTask, RetryTask
+from web.json_body import read_json
+from web.refusal import Refusal
+
+GOOD = {"userId": "anna", "projectId": "flowers", "projectDir": "anna/flowers", "trainType": "classification"}
+JSON = HTTPHeaders({"Content-Type": "application/json; charset=utf-8"})
+
+
+def refused(body: bytes, headers: HTTPHeaders = JSON) -> Refusal:
+    with pytest.raises(Refusal) as caught:
+        read_json(NewTask, headers, body)
+    return caught.value
+
+
+def test_a_body_gets_its_type() -> None:
+    body = {**GOOD, "options": {"epochs": 3, "exports": ["onnx"]}, "metadata": {"plan": "pro"}}
+    new = read_json(NewTask, JSON, msgspec.json.encode(body))
+    assert (new.user_id, new.options, new.metadata) == ("anna", body["options"], {"plan": "pro"})
+
+
+def test_no_body_is_an_empty_object() -> None:
+    assert read_json(RetryTask, HTTPHeaders(), b"") == RetryTask()
+    assert refused(b"", HTTPHeaders()).body["fields"].keys() == GOOD.keys()
+
+
+def test_every_bad_field_is_named() -> None:
+    body = {"userId": 7, "projectId": "", "metadata": {"a b": "x"}, "colour": "red", "options": [1]}
+    fields = refused(msgspec.json.encode(body)).body["fields"]
+    assert fields.keys() == {"userId", "projectId", "projectDir", "trainType", "metadata", "colour", "options"}
+
+
+@pytest.mark.parametrize("values", [21, 500])
+def test_metadata_is_bounded(values: int) -> None:
+    body = {**GOOD, "metadata": {f"m{number}": "x" for number in range(values)}}
+    assert refused(msgspec.json.encode(body)).body["fields"].keys() == {"metadata"}
+    assert refused(msgspec.json.encode({**GOOD, "metadata": {"m": "x" * 501}})).body["fields"].keys() == {"metadata"}
+    assert refused(msgspec.json.encode({**GOOD, "metadata": {"m": "a\nb"}})).body["fields"].keys() == {"metadata"}
+
+
+@pytest.mark.parametrize("body", [b"[]", b"7", b'"x"', b"{", b"\xff", b"[" * 100_000, b'{"a": NaN}'])
+def test_what_is_no_object_is_refused(body: bytes) -> None:
+    assert refused(body).body["code"] == "bad_fields"
+
+
+def test_another_media_type_or_coding_is_refused() -> None:
+    assert refused(b"a=b", HTTPHeaders({"Content-Type": "text/plain"})).body["code"] == "unsupported_media_type"
+    gzip = HTTPHeaders({"Content-Type": "application/json", "Content-Encoding": "gzip"})
+    assert refused(b"{}", gzip).body["code"] == "unsupported_media_type"
+
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.sampled_from([*GOOD, "options", "metadata", "webhook", "x"]), _json))
+def test_any_object_is_read_or_refused_with_a_sentence(body: dict[str, object]) -> None:
+    try:
+        new = read_json(NewTask, JSON, msgspec.json.encode(body))
+    except Refusal as refusal:
+        assert refusal.body["fields"]  # noqa: PT017
+    else:
+        assert new.user_id
