@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, TypedDict
+from typing import Any
 
 import msgspec
-
-from tfmodel_client.types import Event, EventType
 
 
 class ArtifactFile(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
@@ -17,6 +14,7 @@ class ArtifactFile(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     media_type: str
     url: str
     score: float | None = None
+    score_name: str | None = None
 
 
 class ArtifactList(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
@@ -26,33 +24,34 @@ class ArtifactList(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     artifacts: tuple[ArtifactFile, ...]
 
 
-class EventFilters(TypedDict, total=False):
-    user_id: str
-    project_id: str
-    types: Sequence[EventType]
+class Prediction(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    name: str
+    label: str = ""
+    probability: float = 0.0
+    unknown: bool = False
+    error: str = ""
+    code: str = ""
 
 
 class PredictionAnswer(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     task_id: str
+    train_type: str
+    predictions: tuple[Prediction, ...]
 
 
-class EventPage(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    events: tuple[Event, ...]
-    next: int
-    reset: bool = False
-
-
-class Epoch(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+class EpochRecord(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     attempt: int
     stage: str
+    part: str
     epoch: int
+    epochs_max: int
     at: str
-    metrics: dict[str, float]
+    metrics: dict[str, float] = {}
 
 
 class EpochPage(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    epochs: tuple[Epoch, ...]
-    next: str = ""
+    epochs: tuple[EpochRecord, ...]
+    next: int
 
 
 class Project(msgspec.Struct):

@@ -83,6 +83,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "task_not_started": 409,
     "token_in_url": 400,
     "tokens_unreadable": 503,
+    "too_many_streams": 429,
     "unauthorized": 401,
     "unknown_path": 404,
     "unknown_task": 404,
@@ -172,6 +173,16 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     request_id: str
     #: the number of the newest event that this answer reflects
     seq: int
+
+
+class EventList(msgspec.Struct, frozen=True, kw_only=True):
+    """What a call with `wait` got."""
+
+    events: tuple[Event, ...]
+    #: the `since` of the next call
+    next: int
+    #: true if events since then are no longer kept: read the tasks anew, and go on from `next`
+    reset: bool = False
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -391,3 +402,12 @@ class TaskFilters(TypedDict, total=False):
     cursor: str
     #: tasks on a page; 0 for the counts alone
     limit: int
+
+
+class EventFilters(TypedDict, total=False):
+    """Which events. Each condition that is given must hold. Without `since`, they begin with the next one."""
+
+    user_id: str
+    project_id: str
+    #: one or more types of events; all if left out
+    types: Sequence[EventType]
