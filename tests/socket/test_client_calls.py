@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 
 import pytest
-from tfmodel_client import Client, errors
 
 from protocol import messages as m
 from tests.socket.both_clients import KINDS, either_client
@@ -16,6 +15,7 @@ from tests.socket.client_answers import TASK_ID
 from tests.socket.programs import Programs
 from tests.socket.scripted_worker import ScriptedWorker
 from tests.waiting import TIMEOUT_S, wait_until
+from tfmodel_client import Client, errors
 
 Make = Callable[[], AbstractContextManager[Client]]
 

@@ -33,7 +33,7 @@ class Prediction(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     code: str = ""
 
 
-class PredictionAnswer(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+class Predictions(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     task_id: str
     train_type: str
     predictions: tuple[Prediction, ...]
