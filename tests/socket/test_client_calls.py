@@ -63,6 +63,10 @@ def test_wait_sees_the_end_although_the_front_end_is_killed_meanwhile(
 ) -> None:
     heard: list[str] = []
 
+    def has_heard() -> bool:
+        worker.publish(m.Progress(task_id, start.attempt, 40.0, "train", 10.0))
+        return bool(heard)
+
     def waited() -> str:
         with make() as client:
             return client.wait(task_id, on_event=lambda event: heard.append(event.type)).state
@@ -71,10 +75,9 @@ def test_wait_sees_the_end_although_the_front_end_is_killed_meanwhile(
         task_id = submit(client)
     start = worker.receive(m.Start)
     worker.connect_progress(programs.endpoints.collect)
-    progress = m.Progress(task_id, start.attempt, 40.0, "train", 10.0)
     with ThreadPoolExecutor(1) as pool:
         state = pool.submit(waited)
-        wait_until(lambda: (worker.publish(progress), heard)[1], "a progress in the stream")
+        wait_until(has_heard, "a progress in the stream")
         programs.kill("web")
         worker.finish(start)
         programs.start("web")
