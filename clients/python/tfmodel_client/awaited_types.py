@@ -24,21 +24,6 @@ class ArtifactList(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     artifacts: tuple[ArtifactFile, ...]
 
 
-class Prediction(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    name: str
-    label: str = ""
-    probability: float = 0.0
-    unknown: bool = False
-    error: str = ""
-    code: str = ""
-
-
-class Predictions(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    task_id: str
-    train_type: str
-    predictions: tuple[Prediction, ...]
-
-
 class EpochRecord(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     attempt: int
     stage: str
