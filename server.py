@@ -13,6 +13,7 @@ from conf.curve import FRONT_END, local_client_keys
 from conf.logs import set_up_logging
 from conf.settings import SettingsError, exit_bad_settings, load_or_exit
 from conf.tokens import check_may_listen
+from conf.webhook_secrets import check_may_send
 from protocol.options import OPTIONS_BY_TRAIN_TYPE
 from service import commands, folder_command, journal_commands, token_commands
 from web.app import serve
@@ -26,6 +27,7 @@ def run() -> int:
     guard_logs()
     try:
         check_may_listen(settings)
+        check_may_send(settings)
         asyncio.run(serve(settings, local_client_keys(settings, FRONT_END)))
     except SettingsError as error:
         exit_bad_settings(str(error))
