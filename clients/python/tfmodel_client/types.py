@@ -100,7 +100,6 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "task_not_started": 409,
     "token_in_url": 400,
     "tokens_unreadable": 503,
-    "too_many_followers": 429,
     "too_many_streams": 429,
     "unauthorized": 401,
     "unknown_dead_letter": 404,
