@@ -54,7 +54,7 @@ FAILURE_CODES: dict[str, FailureClass] = {
 }
 
 
-#: Every code of a refused HTTP call, with its HTTP status. A test compares them with PROTOCOL.md.
+#: Every code of a refused HTTP call, with its HTTP status. A test compares them with docs/errors.md.
 REFUSAL_CODES: dict[str, int] = {
     "bad_fields": 400,
     "bad_request": 400,
@@ -94,7 +94,6 @@ REFUSAL_CODES: dict[str, int] = {
     "queue_full": 429,
     "too_many_streams": 429,
     "predict_busy": 429,
-    "too_many_followers": 429,
     "internal_error": 500,
     "broker_away": 503,
     "check_failed": 503,
