@@ -21,12 +21,17 @@ from msgspec import NODEFAULT, UNSET, Meta, UnsetType
 
 from protocol.errors import REFUSAL_CODES
 from protocol.events import Event
+from web.route import Media
 from web.routes import ROUTES
 
 PATH = Path(__file__).parent.parent / "clients" / "python" / "tfmodel_client" / "types.py"
 MOST_CHARACTERS = 120
 #: Fields of queries that are parameters of the client's own methods.
 OWN_PARAMETERS = ("since", "wait")
+#: Names in the client of types that would be called alike.
+NAMES = {"ArtifactView": "ArtifactFile"}
+#: What the client itself puts beside the server's words: a reset of the stream comes as an event.
+MORE_WORDS = {"EventType": ("reset",)}
 
 HEAD = '''"""The types of the API's answers and queries.
 
@@ -54,18 +59,18 @@ def answer_types() -> Iterator[Kind]:
     for route in ROUTES:
         for call in route.calls.values():
             for answer in call.answers.values():
-                if isinstance(answer, type):
-                    yield answer
+                kind = answer.json if isinstance(answer, Media) else answer
+                if kind is not None:
+                    yield kind
     yield Event
 
 
 def filters() -> Iterator[tuple[str, Kind]]:
-    """The queries of the calls that take filters of the caller's, and their names in the client."""
-    queries = {call.name: call.query for route in ROUTES for call in route.calls.values()}
-    for name, call in (("TaskFilters", "listTasks"), ("EventFilters", "events")):
-        query = queries.get(call)
-        if query is not None:
-            yield name, query
+    """The queries that the client passes on, and their names there."""
+    for name, template in (("TaskFilters", "/v1/tasks"), ("EventFilters", "/v1/events")):
+        for route in ROUTES:
+            if route.template == template and (query := route.calls["GET"].query) is not None:
+                yield name, query
 
 
 class _Writer:
@@ -87,7 +92,9 @@ class _Writer:
     def _need(self, kind: Kind) -> str:
         name = client_name(kind)
         if self._kinds.setdefault(name, kind) is not kind:
-            raise TypeError(f"{kind} and {self._kinds[name]} would both be called {name} in the client; rename one.")
+            raise TypeError(
+                f"{kind} and {self._kinds[name]} would both be called {name} in the client; add one to NAMES."
+            )
         return name
 
     def _struct(self, kind: Kind) -> str:
@@ -130,9 +137,9 @@ class _Writer:
 
     def _word_list(self, name: str, words: tuple[str, ...]) -> str:
         for known, others in self._words.items():
-            if others == words:
+            if others[: len(words)] == words:
                 return known
-        self._words[name] = words
+        self._words[name] = (*words, *MORE_WORDS.get(name, ()))
         return name
 
     def _word_lists(self) -> str:
@@ -147,7 +154,7 @@ class _Writer:
 
 def client_name(kind: type) -> str:
     """The name of a type in the client. The server calls some of them views, to tell them from its own types."""
-    return kind.__name__.removesuffix("View")
+    return NAMES.get(kind.__name__, kind.__name__.removesuffix("View"))
 
 
 def _title(name: str) -> str:

@@ -27,7 +27,7 @@ class Seen(NamedTuple):
 Answer = bytes | Callable[[Seen], bytes] | None
 
 
-def answer(status: int, body: bytes, *, length: int | None = None, **headers: str) -> bytes:
+def answer(status: int, body: bytes, length: int | None = None, **headers: str) -> bytes:
     """An answer as it goes over the line. length: what Content-Length says where it is to promise more than comes."""
     length = len(body) if length is None else length
     named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -41,7 +41,7 @@ def answer(status: int, body: bytes, *, length: int | None = None, **headers: st
 
 
 def json_answer(body: object, status: int = 200, **headers: str) -> bytes:
-    return answer(status, json.dumps(body).encode(), **headers)
+    return answer(status, json.dumps(body).encode(), None, **headers)
 
 
 def stream(*blocks: str, ends: bool = False) -> bytes:

@@ -16,7 +16,8 @@ from tests.socket.both_clients import KINDS, either_client
 from tests.socket.client_answers import TASK_ID, sample, task
 from tests.socket.scripted_http import SILENCE, ScriptedHttp, answer, json_answer
 from tfmodel_client import AsyncClient, Client, errors, retrying
-from tfmodel_client.types import PredictionAnswer, TaskList, TaskSummary
+from tfmodel_client.awaited_types import PredictionAnswer
+from tfmodel_client.types import TaskList, TaskSummary
 
 #: A connection that ends before the answer.
 CUT = b""

@@ -16,9 +16,10 @@ from tests.socket.both_clients import KINDS, either_client
 from tests.socket.client_answers import TASK_ID, event, sample, task
 from tests.socket.scripted_http import SILENCE, ScriptedHttp, answer, json_answer, stream
 from tfmodel_client import Client, errors, event_source, retrying
-from tfmodel_client.types import EventPage
+from tfmodel_client.awaited_types import EventPage
 
 CUT = b""
+NO_MORE = b"HTTP/1.1 204 No Content\r\n\r\n"
 
 Make = Callable[..., AbstractContextManager[Client]]
 
@@ -48,7 +49,7 @@ def test_a_stream_that_is_cut_goes_on_behind_the_last_whole_event(make: Make) ->
         CUT,
         answer(503, b"<html>"),
         # It says again what the client has had already.
-        stream(block(2), whole, ": a comment\n\n", block(4)[:30], ends=True),
+        stream(block(2), whole, ": a comment\n\n", block(4)[:30]),
         stream(block(4), block(5, "task.done")),
     ]
     with ScriptedHttp(*connections) as server, make(server.address) as client:
@@ -61,25 +62,40 @@ def test_a_stream_that_is_cut_goes_on_behind_the_last_whole_event(make: Make) ->
         (4, "task.started"),
         (5, "task.done"),
     ]
-    assert [seen.headers.get("last-event-id") for seen in server.seen] == [None, "2", "2", "2", "3"]
+    assert [seen.headers.get("last-event-id") for seen in server.seen] == ["0", "2", "2", "2", "3"]
     assert {seen.path for seen in server.seen} == {f"/v1/tasks/{TASK_ID}/events"}
     assert {seen.headers["accept"] for seen in server.seen} == {"text/event-stream"}
 
 
-def test_an_id_without_an_event_says_where_a_new_reader_stands(make: Make) -> None:
-    with ScriptedHttp(stream("id: 41\n\n"), stream(block(42, "task.done"))) as server, make(server.address) as client:
-        assert [each.id for each in client.events(TASK_ID)] == [42]
-    assert server.seen[1].headers["last-event-id"] == "41"
-
-
-def test_events_of_all_tasks_do_not_end_with_one_of_them(make: Make) -> None:
-    connections = [stream(block(1, "task.done"), block(2, "task.failed")), stream(block(3))]
+def test_events_of_all_tasks_begin_now_and_do_not_end_with_one_of_them(make: Make) -> None:
+    now = json_answer(sample(EventPage, next=40))
+    connections = [now, CUT, stream(block(41, "task.done"), block(42, "task.failed")), stream(block(43))]
     with ScriptedHttp(*connections) as server, make(server.address) as client:
-        events = client.events(user_id="7", types=["task.done", "task.failed"], since=0)
-        assert [next(events).id for _ in range(3)] == [1, 2, 3]
+        events = client.events(user_id="7", types=["task.done", "task.failed"])
+        assert [next(events).id for _ in range(3)] == [41, 42, 43]
         events.close()  # type: ignore[attr-defined]
-    assert server.seen[0].path == "/v1/events?userId=7&types=task.done&types=task.failed"
-    assert [seen.headers["last-event-id"] for seen in server.seen] == ["0", "2"]
+    query = "/v1/events?userId=7&types=task.done&types=task.failed"
+    assert [seen.path for seen in server.seen] == [f"{query}&wait=0", query, query, query]
+    # Nothing is missed although the first connection broke before it had said anything.
+    assert [seen.headers.get("last-event-id") for seen in server.seen] == [None, "40", "40", "42"]
+
+
+def test_the_stream_of_a_task_ends_when_the_server_has_no_more_events_for_it(make: Make) -> None:
+    # A server that is stopped ends its streams as if they were complete. The last event is filtered out here.
+    connections = [stream(block(1), ends=True), stream(block(2), ends=True), NO_MORE]
+    with ScriptedHttp(*connections) as server, make(server.address) as client:
+        assert [each.id for each in client.events(TASK_ID, types=["task.started"])] == [1, 2]
+    assert [seen.headers["last-event-id"] for seen in server.seen] == ["0", "1", "2"]
+
+
+def test_a_reset_is_told_and_the_events_go_on_behind_it(make: Make) -> None:
+    reset = 'id: 5\nevent: reset\ndata: {"type": "reset", "id": 5, "tasks": [], "truncated": false}\n\n'
+    connections = [stream(block(90)), stream(reset, block(6)), stream(block(6), block(7, "task.done"))]
+    with ScriptedHttp(*connections) as server, make(server.address) as client:
+        found = [(each.id, each.type) for each in client.events(TASK_ID)]
+    # The numbers begin anew with another journal.
+    assert found == [(90, "task.started"), (5, "reset"), (6, "task.started"), (7, "task.done")]
+    assert [seen.headers["last-event-id"] for seen in server.seen] == ["0", "90", "6"]
 
 
 def test_the_pause_before_a_reconnection_is_the_servers(make: Make) -> None:
@@ -136,6 +152,19 @@ def test_wait_sees_the_end_across_cut_connections(make: Make) -> None:
     assert found.state == "done"
     assert heard == [("task.started", 0.0), ("task.progress", 50.0), ("task.done", 0.0)]
     assert [seen.headers.get("last-event-id") for seen in server.seen] == [None, "7", "8", None]
+
+
+def test_wait_looks_at_the_task_after_a_reset(make: Make) -> None:
+    reset = 'id: 5\nevent: reset\ndata: {"type": "reset", "id": 5, "tasks": [], "truncated": false}\n\n'
+    connections = [json_answer(task("pending", seq=90)), stream(reset), json_answer(task("cancelled", seq=5))]
+    with ScriptedHttp(*connections) as server, make(server.address) as client:
+        assert client.wait(TASK_ID, on_event=lambda each: pytest.fail(each.type)).state == "cancelled"
+
+
+def test_wait_looks_at_the_task_when_there_are_no_more_events(make: Make) -> None:
+    connections = [json_answer(task("processing", seq=8)), NO_MORE, json_answer(task("done", seq=9))]
+    with ScriptedHttp(*connections) as server, make(server.address) as client:
+        assert client.wait(TASK_ID).state == "done"
 
 
 def test_wait_returns_at_once_for_a_task_that_has_ended(make: Make) -> None:

@@ -7,24 +7,11 @@ from typing import TYPE_CHECKING, TypedDict
 
 import msgspec
 
+from tfmodel_client.awaited_types import ArtifactList, Epoch, EpochPage, Project, Queue, ServerInfo, TrainTypeList
 from tfmodel_client.paths import path_of, query_of
 from tfmodel_client.retrying import KEY, ask, new_id
 from tfmodel_client.steps import Give, ItemPlan, Plan, Request
-from tfmodel_client.types import (
-    ArtifactList,
-    Check,
-    Epoch,
-    EpochPage,
-    Project,
-    Queue,
-    ServerInfo,
-    Task,
-    TaskList,
-    TaskSummary,
-    TrainTypeList,
-    Worker,
-    WorkerList,
-)
+from tfmodel_client.types import Check, Task, TaskList, TaskSummary, Worker, WorkerList
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -55,7 +55,5 @@ def lost(http: httpx.Client | httpx.AsyncClient, error: httpx.TransportError) ->
     server = str(http.base_url).rstrip("/")
     reason = f"{type(error).__name__}: {error}".rstrip(": ")
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
-        return ConnectionLostError(
-            f"{server} can't be reached ({reason}); is it running, and is this its address?"
-        )
+        return ConnectionLostError(f"{server} can't be reached ({reason}); is it running, and is this its address?")
     return ConnectionLostError(f"{server} has not answered ({reason}); it may be busy or restarting.")

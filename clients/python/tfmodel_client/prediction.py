@@ -6,10 +6,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from tfmodel_client.awaited_types import PredictionAnswer
 from tfmodel_client.paths import path_of
 from tfmodel_client.retrying import KEY, ask, new_id
 from tfmodel_client.steps import Plan, Request, work
-from tfmodel_client.types import PredictionAnswer
 
 #: A path, or the bytes of a picture file.
 Picture = str | os.PathLike[str] | bytes

@@ -31,17 +31,18 @@ if TYPE_CHECKING:
         "task.done",
         "task.failed",
         "task.cancelled",
+        "reset",
+    ]
+    Severity = Literal[
+        "info",
+        "warning",
+        "error",
     ]
     WorkerState = Literal[
         "starting",
         "free",
         "training",
         "draining",
-    ]
-    Severity = Literal[
-        "info",
-        "warning",
-        "error",
     ]
     TaskFilterSort = Literal[
         "-submittedAt",
@@ -52,8 +53,8 @@ if TYPE_CHECKING:
 else:
     TaskState = str
     EventType = str
-    WorkerState = str
     Severity = str
+    WorkerState = str
     TaskFilterSort = str
 
 #: The HTTP status of each code that a call can be refused with.
@@ -88,6 +89,24 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "unsupported_media_type": 415,
     "user_not_allowed": 403,
 }
+
+
+class BriefTask(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The eight fields of the original API, and what an ended task adds."""
+
+    task_id: str
+    progress: float
+    thread: str
+    state: TaskState
+    user_id: str
+    project_id: str
+    project_dir: str
+    train_type: str
+    model_path: str | None = None
+    warnings: tuple[str, ...] | None = None
+    skipped_files: int | None = None
+    error: str | None = None
+    code: str | None = None
 
 
 class TaskList(msgspec.Struct, frozen=True, kw_only=True):
@@ -155,12 +174,6 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     seq: int
 
 
-class WorkerList(msgspec.Struct, frozen=True, kw_only=True):
-    """All registered workers."""
-
-    workers: tuple[Worker, ...]
-
-
 class Check(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What a training would find in the folder."""
 
@@ -179,6 +192,33 @@ class Check(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     skipped_files: int
     #: false if a training would fail
     trainable: bool
+
+
+class WorkerList(msgspec.Struct, frozen=True, kw_only=True):
+    """All registered workers."""
+
+    workers: tuple[Worker, ...]
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """The front-end is alive."""
+
+    status: str = "ok"
+
+
+class Readiness(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Whether a task could be trained now, and if not, what is missing."""
+
+    ready: bool
+    #: what is missing
+    error: str | None = None
+    code: str | None = None
+    workers: int | None = None
+    #: workers that have loaded TensorFlow
+    warm_workers: int | None = None
+    free_workers: int | None = None
+    #: tasks that wait for a worker
+    pending_tasks: int | None = None
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -287,6 +327,21 @@ class EndedAttempt(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     ended_at: str | None
 
 
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that the owner of the folder should know.
+
+    code: a stable word for programs. sentence: what is the case. cure: what to do about it, "" where nothing is to be
+    done. files: the first of the files it is about, relative to the project. count: of all of them.
+    """
+
+    code: str
+    severity: Severity
+    sentence: str
+    cure: str = ""
+    files: tuple[str, ...] = ()
+    count: int = 0
+
+
 class Worker(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """One registered worker."""
 
@@ -304,21 +359,6 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     #: tasks that it has ended since its start, however they ended
     tasks_done: int
     last_heard_at: str | None
-
-
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that the owner of the folder should know.
-
-    code: a stable word for programs. sentence: what is the case. cure: what to do about it, "" where nothing is to be
-    done. files: the first of the files it is about, relative to the project. count: of all of them.
-    """
-
-    code: str
-    severity: Severity
-    sentence: str
-    cure: str = ""
-    files: tuple[str, ...] = ()
-    count: int = 0
 
 
 class Artifact(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -351,65 +391,3 @@ class TaskFilters(TypedDict, total=False):
     cursor: str
     #: tasks on a page; 0 for the counts alone
     limit: int
-
-
-# INTERIM
-class ArtifactFile(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    name: str
-    size_bytes: int
-    sha256: str
-    media_type: str
-    url: str
-    score: float | None = None
-
-
-class ArtifactList(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    task_id: str
-    attempt: int
-    interim: bool
-    artifacts: tuple[ArtifactFile, ...]
-
-
-class EventFilters(TypedDict, total=False):
-    user_id: str
-    project_id: str
-    types: Sequence[EventType]
-
-
-class PredictionAnswer(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    task_id: str
-
-
-class EventPage(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    events: tuple[Event, ...]
-    next: int
-    reset: bool = False
-
-
-class Epoch(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    attempt: int
-    stage: str
-    epoch: int
-    at: str
-    metrics: dict[str, float]
-
-
-class EpochPage(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    epochs: tuple[Epoch, ...]
-    next: str = ""
-
-
-class Project(msgspec.Struct):
-    user_id: str
-
-
-class Queue(msgspec.Struct):
-    queue: list[Any]
-
-
-class TrainTypeList(msgspec.Struct):
-    train_types: list[Any]
-
-
-class ServerInfo(msgspec.Struct):
-    version: str

@@ -9,16 +9,18 @@ from collections.abc import Callable
 from tfmodel_client.calls import task
 from tfmodel_client.display import display_of
 from tfmodel_client.errors import WaitTimeoutError
-from tfmodel_client.event_source import EventSource
+from tfmodel_client.event_source import PROGRESS, RESET, EventSource
 from tfmodel_client.events import LAST_EVENTS
 from tfmodel_client.paths import path_of
-from tfmodel_client.steps import Plan
+from tfmodel_client.steps import Pause, Plan
 from tfmodel_client.types import Event, Task
 
 #: When less than this is left of the time-out, the server is asked for an answer in time. A stream of events that is
 #: silent can't be left in time, because it has a comment every 15 s only.
 LAST_STRETCH_S = 20.0
 ENDED_STATES = frozenset({"done", "failed", "cancelled"})
+#: The pause between two such answers without news: the server may repeat the progress that it has told.
+PAUSE_S = 0.25
 
 
 def wait(task_id: str, on_event: Callable[[Event], object] | None = None, timeout_s: float | None = None) -> Plan[Task]:
@@ -40,10 +42,16 @@ def wait(task_id: str, on_event: Callable[[Event], object] | None = None, timeou
                     f"Task {task_id} has not ended within {timeout_s:g} s; it is {found.state} and goes on. Call wait "
                     "again, or cancel it."
                 )
-            events = yield from source.read() if left_s > LAST_STRETCH_S else source.ask(left_s)
+            if left_s > LAST_STRETCH_S:
+                events = yield from source.read()
+            else:
+                events = yield from source.ask(left_s)
+                if all(event.type == PROGRESS for event in events):
+                    yield Pause(min(PAUSE_S, left_s))
             for event in events:
-                display.show(event)
-            if any(event.type in LAST_EVENTS for event in events):
+                if event.type != RESET:
+                    display.show(event)
+            if source.is_over or any(event.type in LAST_EVENTS or event.type == RESET for event in events):
                 found = yield from task(task_id)
         return found
     finally:
