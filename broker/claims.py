@@ -17,10 +17,11 @@ import msgspec
 from msgspec.structs import replace
 
 from protocol import messages as m
+from protocol.artifact import Artifact, UsableModel
 from protocol.bounds import NO_CONTROL_CHARS
 from protocol.errors import FAILURE_CODES, Failure, FailureClass
 from protocol.options import OPTIONS_BY_TRAIN_TYPE, typed_options
-from protocol.task import TaskSpec
+from protocol.task import TaskSpec, Trained
 
 _no_control_chars = re.compile(NO_CONTROL_CHARS)
 
@@ -73,15 +74,26 @@ def is_model_of(path: str, spec: TaskSpec) -> bool:
     return is_plain_path(path) and lies_below(path, f"{spec.project_path}/models/{spec.task_id}")
 
 
+def is_usable_model_of(model: UsableModel, spec: TaskSpec) -> bool:
+    """Whether the interim model is inside the model folder of this task."""
+    return is_model_of(model.model_path, spec) and is_artifact_of(model.artifact, spec)
+
+
+def is_artifact_of(artifact: Artifact, spec: TaskSpec) -> bool:
+    """Whether the file is inside the model folder of this task."""
+    return is_model_of(f"{spec.project_path}/models/{spec.task_id}/{artifact.name}", spec)
+
+
 def checked_result(result: m.Result, spec: TaskSpec) -> m.Result:
     """Return the result with corrected claims.
 
-    A model outside the task's model folder turns the result into a failure. The code of a failure determines its class.
+    A file outside the task's model folder turns the result into a failure. The code of a failure determines its class.
     """
     failure = result.failure
-    if result.trained is not None and not is_model_of(result.trained.model_path, spec):
+    outside = _named_outside(result.trained, spec) if result.trained is not None else None
+    if outside is not None:
         error = (
-            f"The worker named {result.trained.model_path[:200]!r} as the model, "
+            f"The worker named {outside[:200]!r} as a file of the model, "
             f"which does not lie in the task's folder models/{spec.task_id} of the project."
         )
         failure = Failure("trainer_error", FailureClass.TRAINER, error)
@@ -89,6 +101,13 @@ def checked_result(result: m.Result, spec: TaskSpec) -> m.Result:
         code = failure.code if failure.code in FAILURE_CODES else "trainer_error"
         failure = replace(failure, code=code, failure_class=FAILURE_CODES[code])
     return replace(result, trained=None if failure is not None else result.trained, failure=failure)
+
+
+def _named_outside(trained: Trained, spec: TaskSpec) -> str | None:
+    """The first file that is not inside the task's model folder. None if all are."""
+    if not is_model_of(trained.model_path, spec):
+        return trained.model_path
+    return next((artifact.name for artifact in trained.artifacts if not is_artifact_of(artifact, spec)), None)
 
 
 def publish_key(secret: bytes, hello: m.Hello) -> str:

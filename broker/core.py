@@ -19,30 +19,32 @@ import msgspec
 
 from broker import answers, policy
 from broker import facts as f
-from broker.claims import checked_result, is_model_of, publish_key, why_not_taken
+from broker.attempts import Attempts
+from broker.claims import checked_result, is_model_of, is_usable_model_of, publish_key, why_not_taken
 from broker.events import (
     Effect,
     Event,
     FromWeb,
     FromWorker,
     LeftOut,
+    ModelFound,
     Now,
-    Publish,
     ReadEnded,
+    ReadEvents,
     Recovered,
     SendWeb,
     SendWorker,
 )
 from broker.facts import Record
-from broker.happened import event_of
-from broker.state import State
 from broker.workers import Worker
 from protocol import messages as m
-from protocol.errors import Failure, FailureClass
-from protocol.task import AttemptEnd, Task, TaskState
+from protocol.queries import EventsWanted
+from protocol.task import Task, TaskState
 
 #: The shortest time between two snapshots for one front-end. Ours ask at most twice a second.
 SNAPSHOT_INTERVAL_S = 0.25
+#: The most usable models of one attempt that become facts. Ours publish one; a faulty worker must not fill the journal.
+MAX_USABLE_MODELS = 20
 
 
 class CoreSettings(msgspec.Struct, frozen=True):
@@ -62,15 +64,12 @@ class CoreSettings(msgspec.Struct, frozen=True):
     publish_secret: bytes = b""
 
 
-class Core(State):
+class Core(Attempts):
     """Call `recover` once, then `handle` for each event."""
 
     def __init__(self, settings: CoreSettings) -> None:
-        super().__init__(settings.max_running_per_user, settings.recent_tasks)
+        super().__init__(settings.max_attempts, settings.max_running_per_user, settings.recent_tasks)
         self.settings = settings
-        self._records: list[Record] = []
-        self._effects: list[Effect] = []
-        self._now = Now(0.0, 0.0)
         self._checked_at_s = 0.0
         self._snapshot_at_s: dict[bytes, float] = {}
 
@@ -93,6 +92,8 @@ class Core(State):
             self._from_web(event.peer, event.message)
         elif isinstance(event, FromWorker):
             self._from_worker(event.peer, event.message)
+        elif isinstance(event, ModelFound):
+            self._model_found(event.progress)
         else:
             self._expire()
             self.request_keys.forget_old(now.wall_s)
@@ -119,11 +120,20 @@ class Core(State):
             return None
         if progress.model_path and not is_model_of(progress.model_path, task.spec):
             return None
+        if progress.usable is not None and not is_usable_model_of(progress.usable, task.spec):
+            return None
         known = self.progress.get(progress.task_id)
         if known is not None and progress.progress < known.progress:
             return None
         self.progress[progress.task_id] = progress
         return progress
+
+    def model_in(self, progress: m.Progress) -> ModelFound | None:
+        """The event that is to be handled if this accepted progress names a model that is not yet recorded."""
+        task = self.tasks.get(progress.task_id)
+        if progress.usable is None or task is None or progress.usable == task.usable:
+            return None
+        return ModelFound(progress) if self.models_found[task.task_id] < MAX_USABLE_MODELS else None
 
     def tick(self) -> m.Tick:
         return m.Tick(
@@ -140,6 +150,8 @@ class Core(State):
                 self._snapshot(peer, message.request_id)
             case m.WorkersWanted():
                 self._effects.append(SendWeb(peer, m.Workers(message.request_id, self.workers.infos())))
+            case EventsWanted():
+                self._effects.append(ReadEvents(peer, message))
             case m.Lookup() | m.Cancel() | m.StopEarly():
                 task = self.tasks.get(message.task_id)
                 if task is None:
@@ -245,6 +257,13 @@ class Core(State):
 
     # ---- workers ----
 
+    def _model_found(self, progress: m.Progress) -> None:
+        """Record the usable model, unless the attempt has ended since its progress was accepted."""
+        task = self.tasks.get(progress.task_id)
+        is_held = task is not None and task.task_id in self.holders and task.attempt == progress.attempt
+        if is_held and progress.usable is not None and self.model_in(progress) is not None:
+            self._record(progress.task_id, f.ModelUsable(progress.attempt, progress.usable))
+
     def _from_worker(self, peer: bytes, message: m.WorkerToBroker) -> None:
         worker = self.workers.by_peer(peer)
         if isinstance(message, m.Hello):
@@ -312,49 +331,6 @@ class Core(State):
         discard = ended is not None and ended.state is TaskState.CANCELLED
         self._effects.append(SendWorker(peer, m.ResultAck(result.task_id, result.attempt, discard)))
 
-    def _end_attempt(self, task: Task, result: m.Result) -> None:
-        progress = min(99.9, max(0.0, result.progress))  # max first: it turns NaN into 0.0
-        if task.cancel_requested:
-            self._record(task.task_id, f.Cancelled(task.attempt, progress))
-        elif result.trained is not None:
-            self._record(task.task_id, f.Done(task.attempt, result.trained))
-        elif result.failure is not None:
-            self._fail_attempt(task, result.failure, progress)
-        else:
-            self._hand_back(task)
-
-    def _hand_back(self, task: Task) -> None:
-        end = self._attempt_end(task, "handed_back", "its worker handed it back.", counted=False)
-        self._record(task.task_id, f.Requeued(end, task.batch_divisor))
-        self._dispatch()
-
-    def _fail_attempt(self, task: Task, failure: Failure, progress: float) -> None:
-        end = self._attempt_end(task, failure.code, failure.error)
-        verdict = policy.judge(task, failure, end, self.settings.max_attempts)
-        if verdict.again:
-            self._record(task.task_id, f.Requeued(end, verdict.batch_divisor))
-            self._dispatch()
-        else:
-            self._record(task.task_id, f.Failed(end, verdict.failure, progress))
-
-    def _attempt_end(self, task: Task, code: str, error: str, counted: bool = True) -> AttemptEnd:
-        return AttemptEnd(task.attempt, task.thread, code, error, self._now.wall_s, counted)
-
-    def _lose(self, worker: Worker, why: str, began: bool = True) -> None:
-        """Give a worker up. Its task goes back to the queue; the attempt does not count if it never began."""
-        task = self.tasks.get(worker.task_id) if worker.task_id else None
-        if task is not None:
-            known = self.progress.get(task.task_id)
-            progress = known.progress if known else 0.0
-            if task.cancel_requested:
-                self._record(task.task_id, f.Cancelled(task.attempt, progress))
-            elif not began:
-                self._hand_back(task)
-            else:
-                error = f"worker {worker.name} was lost: {why}."
-                self._fail_attempt(task, Failure("worker_lost", FailureClass.LOST, error), progress)
-        self.workers.remove(worker)
-
     def _expire(self) -> None:
         """Give up the workers that have been silent for too long. Call this after the messages that have arrived.
 
@@ -370,29 +346,3 @@ class Core(State):
             if silent_s < self.settings.lease_ttl_s:
                 return
             self._lose(oldest, f"nothing was heard from it for {silent_s:.0f} s")
-
-    # ---- handing out ----
-
-    def _dispatch(self) -> None:
-        """Give waiting tasks to free workers until no task can start."""
-        while len(self.waiting):
-            for train_types, worker in self.workers.free_groups():
-                task_id = self.waiting.first(train_types)
-                if task_id is not None:
-                    task = self.tasks[task_id]
-                    task = self._record(task_id, f.Leased(task.attempt, worker.name, worker.start_id))
-                    self._send_start(worker, task)
-                    break
-            else:
-                return
-
-    def _send_start(self, worker: Worker, task: Task) -> None:
-        if worker.peer is not None:
-            self._effects.append(SendWorker(worker.peer, m.Start(task.spec, task.attempt, task.batch_divisor)))
-
-    def _record(self, task_id: str, fact: f.Fact) -> Task:
-        record = Record(self.seq + 1, self._now.wall_s, task_id, fact)
-        task = self.apply(record)
-        self._records.append(record)
-        self._effects.append(Publish(m.TaskChanged(record.seq, task, event_of(record, task))))
-        return task

@@ -12,11 +12,13 @@ from protocol.messages import (
     BrokerToWorker,
     Cancel,
     Lookup,
+    Progress,
     StopEarly,
     TaskChanged,
     WebToBroker,
     WorkerToBroker,
 )
+from protocol.queries import EventsWanted
 from protocol.task import Task
 
 
@@ -50,11 +52,17 @@ class FromWorker(msgspec.Struct, frozen=True):
     message: WorkerToBroker
 
 
+class ModelFound(msgspec.Struct, frozen=True):
+    """A worker's progress, which `Core.take_progress` has accepted, names a usable model that is not yet recorded."""
+
+    progress: Progress
+
+
 class TimePassed(msgspec.Struct, frozen=True):
     """A deadline may have passed."""
 
 
-Event = FromWeb | FromWorker | TimePassed
+Event = FromWeb | FromWorker | ModelFound | TimePassed
 
 
 class SendWeb(msgspec.Struct, frozen=True):
@@ -80,10 +88,17 @@ class ReadEnded(msgspec.Struct, frozen=True):
     request: Lookup | Cancel | StopEarly
 
 
+class ReadEvents(msgspec.Struct, frozen=True):
+    """Read events of the past from the journal and answer with EventsPart."""
+
+    peer: bytes
+    request: EventsWanted
+
+
 class LeftOut(msgspec.Struct, frozen=True):
     """Log that a snapshot lacks this task, because the task is too large for a message."""
 
     task_id: str
 
 
-Effect = SendWeb | SendWorker | Publish | ReadEnded | LeftOut
+Effect = SendWeb | SendWorker | Publish | ReadEnded | ReadEvents | LeftOut

@@ -8,6 +8,8 @@ The life of a task:
         └──── Requeued ◄──┘                     attempt + 1
     CancelRequested                             sets a flag, at any time before the end
     StopRequested                               sets a flag, while the task is being trained
+    ModelUsable                                 a task with a time budget has a model, while it is being trained
+    ArtifactReady                               one file of the model, just before Done
 
 NEXT_STATES below is the same as a table. A fact that it does not have for the task's state is refused.
 """
@@ -17,6 +19,7 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
+from protocol.artifact import Artifact, UsableModel
 from protocol.bounds import MAX_ENDED_ATTEMPTS, Attempt, Percent, Word, WorkerName
 from protocol.errors import Failure
 from protocol.task import AttemptEnd, Task, TaskSpec, TaskState, Trained
@@ -53,6 +56,20 @@ class StopRequested(_Fact, frozen=True):
     pass
 
 
+class ModelUsable(_Fact, frozen=True):
+    """The attempt has published a model that can be used until a better one replaces it."""
+
+    attempt: Attempt
+    model: UsableModel
+
+
+class ArtifactReady(_Fact, frozen=True):
+    """A file of the model that the attempt has published. Recorded in the same commit as Done."""
+
+    attempt: Attempt
+    artifact: Artifact
+
+
 class Done(_Fact, frozen=True):
     attempt: Attempt
     trained: Trained
@@ -71,7 +88,18 @@ class Cancelled(_Fact, frozen=True):
     progress: Percent
 
 
-Fact = Submitted | Leased | Requeued | CancelRequested | StopRequested | Done | Failed | Cancelled
+Fact = (
+    Submitted
+    | Leased
+    | Requeued
+    | CancelRequested
+    | StopRequested
+    | ModelUsable
+    | ArtifactReady
+    | Done
+    | Failed
+    | Cancelled
+)
 
 
 #: The state of a task after a fact. The key is its state before (None: not yet submitted) and the type of the fact.
@@ -82,6 +110,8 @@ NEXT_STATES: dict[tuple[TaskState | None, type[Fact]], TaskState] = {
     (TaskState.PENDING, Cancelled): TaskState.CANCELLED,
     (TaskState.PROCESSING, CancelRequested): TaskState.PROCESSING,
     (TaskState.PROCESSING, StopRequested): TaskState.PROCESSING,
+    (TaskState.PROCESSING, ModelUsable): TaskState.PROCESSING,
+    (TaskState.PROCESSING, ArtifactReady): TaskState.PROCESSING,
     (TaskState.PROCESSING, Requeued): TaskState.PENDING,
     (TaskState.PROCESSING, Done): TaskState.DONE,
     (TaskState.PROCESSING, Failed): TaskState.FAILED,
@@ -129,6 +159,10 @@ def evolve(task: Task | None, record: Record) -> Task:
             return replace(task, state=state, cancel_requested=True)
         case StopRequested():
             return replace(task, state=state, stop_requested=True)
+        case ModelUsable():
+            return replace(task, state=state, usable=fact.model)
+        case ArtifactReady():
+            return task  # Done brings the whole list.
         case Done():
             return replace(task, state=state, progress=100.0, trained=fact.trained, ended_at_s=at_s)
         case Failed():
@@ -147,7 +181,7 @@ def evolve(task: Task | None, record: Record) -> Task:
 def attempt_of(fact: Fact) -> int | None:
     """The attempt that the fact belongs to; None if it concerns the whole task."""
     match fact:
-        case Leased() | Done() | Cancelled():
+        case Leased() | ModelUsable() | ArtifactReady() | Done() | Cancelled():
             return fact.attempt
         case Requeued() | Failed():
             return fact.end.attempt

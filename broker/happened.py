@@ -13,6 +13,8 @@ TYPE_OF_FACT: dict[type[f.Fact], EventType] = {
     f.Requeued: "attempt.lost",
     f.CancelRequested: "task.cancel_requested",
     f.StopRequested: "task.stop_requested",
+    f.ModelUsable: "model.usable",
+    f.ArtifactReady: "artifact.ready",
     f.Done: "task.done",
     f.Failed: "task.failed",
     f.Cancelled: "task.cancelled",
@@ -23,6 +25,7 @@ def event_of(record: Record, task: Task) -> Event:
     """The event that a fact is for callers. task: as it is after the fact."""
     fact, spec = record.fact, task.spec
     error = code = model_path = ""
+    artifact = None
     attempt, thread = task.attempt, task.thread
     match fact:
         case f.Requeued():
@@ -31,6 +34,10 @@ def event_of(record: Record, task: Task) -> Event:
             attempt, thread = fact.end.attempt, fact.end.worker
         case f.Failed():
             error, code = fact.failure.error, fact.failure.code
+        case f.ModelUsable():
+            model_path, artifact = fact.model.model_path, fact.model.artifact
+        case f.ArtifactReady():
+            artifact = fact.artifact
         case f.Done():
             model_path = fact.trained.model_path
     return Event(
@@ -47,6 +54,7 @@ def event_of(record: Record, task: Task) -> Event:
         thread=thread,
         metadata=spec.metadata,
         model_path=model_path,
+        artifact=artifact,
         error=error,
         code=code,
     )

@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 
 from broker.events import Recovered
-from broker.facts import Fact, Record
+from broker.facts import Record
 from broker.journal_file import (
     JournalError,
     hold_lock,
@@ -28,6 +28,8 @@ from broker.journal_file import (
     refuse_unreadable,
     refuse_vanished,
 )
+from broker.journal_rows import SELECT_FACTS, SELECT_TASKS, fact_row, record_of, task_of
+from broker.past_events import newest_seq
 from protocol.task import ENDED_STATES, Task, TaskState
 
 log = logging.getLogger("broker")
@@ -36,20 +38,13 @@ _LIVE = tuple(state.value for state in TaskState if state not in ENDED_STATES)
 _ENDED = tuple(state.value for state in ENDED_STATES)
 PRUNED_A_CALL = 500
 
-# JSON is read as bytes, because SQLite's driver would raise an error of its own for text that is not UTF-8.
-_SELECT_FACTS = "SELECT seq, at_s, task_id, CAST(fact AS BLOB) FROM facts"
-_SELECT_TASKS = "SELECT task_id, CAST(task AS BLOB) FROM tasks"
-
-_fact_encoder = msgspec.json.Encoder()
-_fact_decoder = msgspec.json.Decoder(Fact)
-_task_decoder = msgspec.json.Decoder(Task)
-
 
 class Journal:
     """The only writer of a journal. Use it as a context manager, or call `close`."""
 
     def __init__(self, path: Path) -> None:
         """Open the file at `path`. Create it if there has never been one. Raises JournalError if that is impossible."""
+        self.path = path
         self._unreadable: set[str] = set()
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -87,7 +82,7 @@ class Journal:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany(
                 "INSERT INTO facts (seq, at_s, task_id, fact) VALUES (?, ?, ?, ?)",
-                [(r.seq, r.at_s, r.task_id, _fact_encoder.encode(r.fact).decode()) for r in records],
+                [fact_row(record) for record in records],
             )
             self._db.executemany(
                 "INSERT OR REPLACE INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [_row(task) for task in tasks]
@@ -104,8 +99,7 @@ class Journal:
 
     def last_seq(self) -> int:
         """The number of the newest fact ever written, even if it has been pruned; 0 for a new journal."""
-        row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'facts'").fetchone()
-        return int(row[0]) if row else 0
+        return newest_seq(self._db)
 
     def live_records(self) -> list[Record]:
         """The facts of all tasks that have not ended, in order. A broker replays them when it starts.
@@ -113,13 +107,13 @@ class Journal:
         If one fact of a task cannot be read, the whole task is left out, so that the broker can serve the others.
         """
         rows = self._db.execute(
-            f"{_SELECT_FACTS} JOIN tasks USING (task_id) WHERE state IN ({_marks(_LIVE)}) ORDER BY seq", _LIVE
+            f"{SELECT_FACTS} JOIN tasks USING (task_id) WHERE state IN ({_marks(_LIVE)}) ORDER BY seq", _LIVE
         )
         records: list[Record] = []
         unreadable: set[str] = set()
         for row in rows:
             try:
-                records.append(_record(row))
+                records.append(record_of(row))
             except msgspec.DecodeError as error:
                 unreadable.add(row[2])
                 self._name_unreadable(row[2], error)
@@ -128,7 +122,7 @@ class Journal:
     def recent_ended(self, count: int) -> list[Task]:
         """The tasks that ended last, oldest first."""
         rows = self._db.execute(
-            f"{_SELECT_TASKS} WHERE state IN ({_marks(_ENDED)}) ORDER BY ended_at_s DESC LIMIT ?",
+            f"{SELECT_TASKS} WHERE state IN ({_marks(_ENDED)}) ORDER BY ended_at_s DESC LIMIT ?",
             (*_ENDED, count),
         ).fetchall()
         return self._tasks(reversed(rows))
@@ -136,18 +130,21 @@ class Journal:
     def keyed_since(self, submitted_after_s: float) -> list[Task]:
         """The tasks with a request key that were submitted after this time, oldest first."""
         rows = self._db.execute(
-            f"{_SELECT_TASKS} WHERE request_key != '' AND submitted_at_s > ? ORDER BY submitted_at_s",
+            f"{SELECT_TASKS} WHERE request_key != '' AND submitted_at_s > ? ORDER BY submitted_at_s",
             (submitted_after_s,),
         )
         return self._tasks(rows)
 
     def task(self, task_id: str) -> Task | None:
         """Return the task. None if it is unknown or its record cannot be read."""
-        rows = self._db.execute(f"{_SELECT_TASKS} WHERE task_id = ?", (task_id,))
+        rows = self._db.execute(f"{SELECT_TASKS} WHERE task_id = ?", (task_id,))
         return next(iter(self._tasks(rows)), None)
 
     def prune(self, ended_before_s: float) -> int:
-        """Delete up to PRUNED_A_CALL tasks that ended before this time. Returns how many were deleted."""
+        """Delete up to PRUNED_A_CALL tasks that ended before this time. Returns how many were deleted.
+
+        The highest number of a deleted fact is kept, so that readers of past events learn what they may have missed.
+        """
         rows = self._db.execute(
             f"SELECT task_id FROM tasks WHERE state IN ({_marks(_ENDED)}) AND ended_at_s < ? LIMIT ?",
             (*_ENDED, ended_before_s, PRUNED_A_CALL),
@@ -155,6 +152,10 @@ class Journal:
         if rows:
             with self._db:
                 self._db.execute("BEGIN IMMEDIATE")
+                self._db.executemany(
+                    "UPDATE pruned SET up_to = max(up_to, (SELECT coalesce(max(seq), 0) FROM facts WHERE task_id = ?))",
+                    rows,
+                )
                 self._db.executemany("DELETE FROM facts WHERE task_id = ?", rows)
                 self._db.executemany("DELETE FROM tasks WHERE task_id = ?", rows)
         return len(rows)
@@ -164,7 +165,7 @@ class Journal:
         tasks = []
         for task_id, text in rows:
             try:
-                tasks.append(_task_decoder.decode(text))
+                tasks.append(task_of(text))
             except msgspec.DecodeError as error:
                 self._name_unreadable(task_id, error)
         return tasks
@@ -179,8 +180,8 @@ def read_story(path: Path, task_id: str) -> list[Record]:
     """Read a task's facts in order, also while a broker runs. Raises JournalError if there is no journal at `path`."""
     try:
         with closing(open_to_read(path)) as db:
-            rows = db.execute(f"{_SELECT_FACTS} WHERE task_id = ? ORDER BY seq", (task_id,))
-            return [_record(row) for row in rows]
+            rows = db.execute(f"{SELECT_FACTS} WHERE task_id = ? ORDER BY seq", (task_id,))
+            return [record_of(row) for row in rows]
     except (sqlite3.Error, msgspec.DecodeError) as error:
         raise JournalError(f"Cannot read the journal {path}: {error}") from error
 
@@ -201,8 +202,3 @@ def _row(task: Task) -> tuple[str, str, str, str, str, float, float, str]:
         task.ended_at_s,
         msgspec.json.encode(task).decode(),
     )
-
-
-def _record(row: tuple[int, float, str, bytes]) -> Record:
-    seq, at_s, task_id, fact = row
-    return Record(seq, at_s, task_id, _fact_decoder.decode(fact))

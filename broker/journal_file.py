@@ -40,6 +40,17 @@ MIGRATIONS = (
     CREATE INDEX tasks_by_state ON tasks (state, ended_at_s);
     CREATE INDEX tasks_by_key ON tasks (submitted_at_s) WHERE request_key != '';
     """,
+    # The numbers of facts have no gaps but those of deleted facts. So the highest gap shows what was deleted before.
+    """
+    CREATE TABLE pruned (up_to INTEGER NOT NULL);
+    INSERT INTO pruned SELECT CASE
+        WHEN last > (SELECT coalesce(max(seq), 0) FROM facts) THEN last
+        ELSE (
+            SELECT coalesce(max(later.seq) - 1, 0) FROM facts AS later LEFT JOIN facts AS earlier
+            ON earlier.seq = later.seq - 1 WHERE earlier.seq IS NULL AND later.seq > 1
+        )
+    END FROM (SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'facts'), 0) AS last);
+    """,
 )
 
 MADE = b"A journal has been created beside this file. No broker starts without it.\n"

@@ -27,12 +27,14 @@ from broker.events import (
     Now,
     Publish,
     ReadEnded,
+    ReadEvents,
     SendWeb,
     SendWorker,
     TimePassed,
 )
 from broker.facts import Record, attempt_of
 from broker.journal import Journal
+from broker.journal_reader import JournalReader
 from broker.publisher import Publisher
 from broker.request_keys import REQUEST_KEY_TTL_S
 from broker.tally import Tally
@@ -66,6 +68,7 @@ class Shell:
     def __init__(self, core: Core, journal: Journal, sockets: Sockets, keep_days: float, tally: Tally) -> None:
         self._core = core
         self._journal = journal
+        self._reader = JournalReader(journal.path)
         self._sockets = sockets
         self._keep_s = keep_days * DAY_S
         self._tally = tally
@@ -77,6 +80,7 @@ class Shell:
         self._poller = zmq.Poller()
         for socket in (sockets.web, sockets.worker, sockets.publish.socket, sockets.collect):
             self._poller.register(socket, zmq.POLLIN)
+        self._poller.register(self._reader.fileno(), zmq.POLLIN)
 
     def stop(self) -> None:
         """End the loop after the current round. A signal handler may call this."""
@@ -85,13 +89,22 @@ class Shell:
     def run(self) -> None:
         """Replay the journal, then serve until `stop`. After a sqlite3.Error the caller must end the process."""
         self._replay()
+        try:
+            self._serve()
+        finally:
+            self._reader.close()
+
+    def _serve(self) -> None:
         while not self._stopping:
             ready = dict(self._poller.poll(self._wait_ms()))
             if self._sockets.publish.socket in ready:
                 self._read_subscriptions()
-            if self._sockets.collect in ready:
-                self._pass_progress_on()
+            if self._reader.fileno() in ready:
+                for answer in self._reader.answers():
+                    self._send(self._sockets.web, answer.peer, answer.message)
             events: list[Event] = []
+            if self._sockets.collect in ready:
+                self._pass_progress_on(events)
             if self._sockets.worker in ready:
                 self._drain(self._sockets.worker, m.WorkerToBroker, FromWorker, events)
             if self._sockets.web in ready:
@@ -179,6 +192,9 @@ class Shell:
             case ReadEnded():
                 answer = about_ended(effect.request, self._journal.task(effect.request.task_id), self._core.seq)
                 self._send(self._sockets.web, effect.peer, answer)
+            case ReadEvents():
+                if not self._reader.ask(effect):
+                    self._tally.add("broker.read_dropped", "too many requests for events of the past")
 
     def _send(self, socket: zmq.Socket[bytes], peer: bytes, message: Message) -> None:
         """Send to a peer that may be gone. The protocol repeats what gets lost here."""
@@ -204,8 +220,11 @@ class Shell:
             self._poller.unregister(old)
             self._poller.register(self._sockets.publish.socket, zmq.POLLIN)
 
-    def _pass_progress_on(self) -> None:
-        """Publish the progress that the core accepts, as a message of the broker's own. Count and drop the rest."""
+    def _pass_progress_on(self, out: list[Event]) -> None:
+        """Publish the progress that the core accepts, as a message of the broker's own. Count and drop the rest.
+
+        out: gets an event for each usable model that a worker names for the first time.
+        """
         for _ in range(DRAIN_MESSAGES):
             try:
                 frames = self._sockets.collect.recv_multipart(NOBLOCK)
@@ -219,6 +238,9 @@ class Shell:
             progress = self._core.take_progress(message)
             if progress is not None:
                 self._sockets.publish.send(progress)
+                found = self._core.model_in(progress)
+                if found is not None:
+                    out.append(found)
             else:
                 reason = "not from the worker that holds the attempt, or older than what was published"
                 self._tally.add("broker.progress_dropped", reason)

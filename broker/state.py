@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 
 from broker import facts as f
 from broker.events import Recovered
@@ -29,6 +29,8 @@ class State:
         #: get to see the Task, and whoever knows the start_id could act as that worker.
         self.holders: dict[str, Worker] = {}
         self.progress: dict[str, m.Progress] = {}
+        #: How many usable models the current attempt of each task has recorded.
+        self.models_found: Counter[str] = Counter()
         self.request_keys = RequestKeys()
         self._recent_tasks = recent_tasks
 
@@ -54,6 +56,8 @@ class State:
             self.request_keys.remember(task.spec, task.submitted_at_s)
         if isinstance(record.fact, f.Submitted | f.Requeued):
             self.waiting.add(task)
+        elif isinstance(record.fact, f.ModelUsable):
+            self.models_found[task.task_id] += 1
         elif isinstance(record.fact, f.Leased):
             self.waiting.start(task.task_id)
             self.waiting.running(task.spec.user_id, 1)
@@ -96,6 +100,7 @@ class State:
         self.workers.hold(self.holders.pop(task.task_id), None)
         self.waiting.running(task.spec.user_id, -1)
         self.progress.pop(task.task_id, None)
+        self.models_found.pop(task.task_id, None)
 
     def _refuse_second_lease(self, leased: f.Leased, record: Record) -> None:
         held = self.workers.holder(leased.worker, leased.start_id).task_id

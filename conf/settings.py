@@ -78,6 +78,8 @@ class WebSettings(_Section, frozen=True, kw_only=True):
     transfer_timeout_s: Seconds
     max_connections: Annotated[int, Meta(ge=10, le=100_000)]
     max_connections_per_address: Annotated[int, Meta(ge=1, le=100_000)]
+    max_streams: Annotated[int, Meta(ge=1, le=100_000)]
+    max_streams_per_address: Annotated[int, Meta(ge=1, le=100_000)]
     max_body_bytes: Annotated[int, Meta(ge=1024, le=100_000_000)]
     cached_tasks: Count
     min_free_mb: Annotated[int, Meta(ge=0)]

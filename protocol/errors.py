@@ -78,6 +78,7 @@ REFUSAL_CODES: dict[str, int] = {
     "body_too_large": 413,
     "unsupported_media_type": 415,
     "queue_full": 429,
+    "too_many_streams": 429,
     "internal_error": 500,
     "broker_away": 503,
     "check_failed": 503,

@@ -50,9 +50,16 @@ class Broker:
         return self.worker(m.Hello(name, start_id, host, ("classification",), ready, **more), name.encode())
 
     def progress(self, progress: m.Progress, name: str = "w1") -> m.Progress | None:
-        """What is passed on of a publication by that worker, which carries the key that it was welcomed with."""
+        """What is passed on of a publication by that worker, which carries the key that it was welcomed with.
+
+        A model that it names for the first time is recorded, as the shell does it.
+        """
         worker = self.core.workers.by_name(name)
-        return self.core.take_progress(m.KeyedProgress(worker.publish_key if worker else "", progress))
+        accepted = self.core.take_progress(m.KeyedProgress(worker.publish_key if worker else "", progress))
+        found = self.core.model_in(accepted) if accepted is not None else None
+        if found is not None:
+            self.handle(found)
+        return accepted
 
     def submit(self, task_id: str = "t1", **more: Any) -> Any:
         return self.web(m.Submit(1, make_spec(task_id, **more)))

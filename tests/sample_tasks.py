@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from protocol.artifact import Artifact
 from protocol.events import Event, EventType, iso
 from protocol.messages import TaskChanged
 from protocol.task import Task, TaskSpec, TaskState
@@ -22,6 +23,10 @@ LIKELY_EVENTS: dict[TaskState, EventType] = {
 def hex_id(name: object = 1) -> str:
     """A task id for a test to know by a name or a number."""
     return hashlib.sha256(str(name).encode()).hexdigest()[:32]
+
+
+def make_artifact(name: str = "model.tflite") -> Artifact:
+    return Artifact(name, 1000, hashlib.sha256(name.encode()).hexdigest())
 
 
 def make_spec(task_id: str = "t1", user_id: str = "anna", **more: Any) -> TaskSpec:

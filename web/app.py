@@ -27,6 +27,8 @@ from web.forecaster import Forecaster
 from web.http_figures import UNKNOWN_PATH
 from web.json_handler import JsonHandler, Services
 from web.listener import MAX_HEADER_BYTES, Listener
+from web.live.live import Live
+from web.live.seats import StreamSeats
 from web.monitoring import Monitoring
 from web.publications import Publications
 from web.report_file import ReportFiles
@@ -44,7 +46,9 @@ CHECKER = (sys.executable, "-m", "trainer_worker.checking")
 
 def make_services(settings: Settings, requests: BrokerRequests, pulse: BrokerPulse, cache: TaskCache) -> Services:
     web = settings.web
+    live = Live(cache, requests, StreamSeats(web.max_streams, web.max_streams_per_address))
     monitoring = Monitoring(ServiceFigures(pulse, cache, web.allowed_roots(), web.min_free_mb))
+    monitoring.add_streams(live.seats, live.catching_up)
     cache.report_changes_to(monitoring.tasks.changed)
     pulse.report_restarts_to(monitoring.tasks.broker_restarted)
     return Services(
@@ -59,6 +63,7 @@ def make_services(settings: Settings, requests: BrokerRequests, pulse: BrokerPul
         rules=DoorRules(web.host, web.allowed_hosts, web.allowed_origins, web.max_body_bytes),
         gate=TokenGate(settings.token_file, needed=web.host not in LOOPBACK_HOSTS and not web.allow_anonymous),
         monitoring=monitoring,
+        live=live,
     )
 
 
@@ -79,7 +84,7 @@ def make_server(services: Services) -> HTTPServer:
         log_function=_log_request,
         rules=services.rules,
     )
-    entrance = Entrance(application, services.rules, services.settings.max_body_bytes, services.monitoring.http.refused)
+    entrance = Entrance(application, services.rules, services.settings.max_body_bytes, services.monitoring.http.counted)
     # The entrance limits bodies and explains a refusal. Tornado's own limit only closes the connection.
     return HTTPServer(entrance, max_header_size=MAX_HEADER_BYTES, max_body_size=sys.maxsize)
 
@@ -91,9 +96,9 @@ async def serve(settings: Settings, keys: ClientKeys | None) -> None:
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     endpoints = connect_endpoints(settings)
     requests, pulse = BrokerRequests(context, endpoints.web, keys, web.request_timeout_s), BrokerPulse()
-    listeners = [CacheFeed(cache, requests).take, pulse.take]
-    publications = Publications(context, endpoints.publish, keys, listeners)
     services = make_services(settings, requests, pulse, cache)
+    listeners = [CacheFeed(cache, requests).take, pulse.take, services.live.news.take]
+    publications = Publications(context, endpoints.publish, keys, listeners)
     services.monitoring.service.bad_messages |= {
         "requests": lambda: requests.bad_messages,
         "publications": lambda: publications.bad_messages,
@@ -114,6 +119,7 @@ async def serve(settings: Settings, keys: ClientKeys | None) -> None:
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     await ended.wait()
     listener.close()
+    await services.live.close()
     await server.close_all_connections()
     publications.close()
     requests.close()
@@ -123,8 +129,12 @@ async def serve(settings: Settings, keys: ClientKeys | None) -> None:
 
 def _log_request(handler: JsonHandler) -> None:
     """Count every answer. Log only refusals and slow calls: lines for thousands of polls would bury everything else."""
-    status, took_s = handler.get_status(), handler.request.request_time()
-    handler.services.monitoring.http.answered(handler.route, handler.request.method or "", status, took_s)
+    status, took_s = handler.get_status(), handler.request.request_time() if not handler.stays_open else 0.0
+    http = handler.services.monitoring.http
+    if handler.stays_open:
+        http.counted(handler.route, handler.request.method or "", status)
+    else:
+        http.answered(handler.route, handler.request.method or "", status, took_s)
     took_ms = took_s * 1000
     if status >= 400 or took_ms > 1000:
         log.info(

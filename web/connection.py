@@ -20,6 +20,7 @@ class Phase(enum.IntEnum):
     HEADERS = 1  #: The rest of the headers.
     BODY = 2  #: The rest of the body.
     ANSWER = 3  #: Our answer.
+    STREAM = 4  #: Things to happen, which it is then told about. There are limits of their own for such connections.
 
 
 class Connection(IOStream):
@@ -29,9 +30,17 @@ class Connection(IOStream):
     """
 
     def __init__(
-        self, socket: socket.socket, address: str, max_buffer_bytes: int, closed: Callable[[Connection], None]
+        self,
+        socket: socket.socket,
+        address: str,
+        max_buffer_bytes: int,
+        closed: Callable[[Connection], None],
+        turned: Callable[[Connection], None] = lambda _: None,
     ):
-        """address: the caller, as `caller_of` names it. closed: called once, after the descriptor has been closed."""
+        """address: the caller, as `caller_of` names it. closed: called once, after the descriptor has been closed.
+
+        turned: called when the connection has entered or left the phase STREAM.
+        """
         super().__init__(socket, max_buffer_size=max_buffer_bytes)
         self.address = address
         self.phase = Phase.REQUEST
@@ -41,10 +50,14 @@ class Connection(IOStream):
         #: Called if the body does not arrive in time. Without it, the connection is closed.
         self.give_up: Callable[[], None] | None = None
         self._closed_call = closed
+        self._turned_call = turned
 
     def enter(self, phase: Phase) -> None:
+        turns = (phase is Phase.STREAM) is not (self.phase is Phase.STREAM)
         self.phase = phase
         self.since_s = time.monotonic()
+        if turns:
+            self._turned_call(self)
 
     def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
         count = super().read_from_fd(buf)

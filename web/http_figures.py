@@ -32,14 +32,14 @@ class HttpFigures:
 
     def answered(self, route: str, method: str, status: int, took_s: float) -> None:
         """Count an answer of a handler. route: its template in the table of web/app.py."""
-        self.refused(route, method, status)
+        self.counted(route, method, status)
         histogram = self._histograms.get(route)
         if histogram is None:
             histogram = self._histograms[route] = self._durations.labels(route)
         histogram.observe(took_s)
 
-    def refused(self, route: str, method: str, status: int) -> None:
-        """Count an answer that no handler has made."""
+    def counted(self, route: str, method: str, status: int) -> None:
+        """Count an answer whose time says nothing: a refusal before a handler, or a stream that has ended."""
         key = route, method if method in METHODS else OTHER_METHOD, status
         counter = self._counters.get(key)
         if counter is None:

@@ -24,6 +24,7 @@ from web.door_rules import DoorRules
 from web.folder_check import FolderChecks
 from web.forecaster import Forecaster
 from web.json_body import read_json
+from web.live.live import Live
 from web.monitoring import Monitoring
 from web.query import NoQuery, read_query
 from web.refusal import Refusal
@@ -63,6 +64,7 @@ class Services(msgspec.Struct, frozen=True):
     rules: DoorRules
     gate: TokenGate
     monitoring: Monitoring
+    live: Live
 
 
 # The Entrance has already collected the body (web/entrance.py). This decorator keeps Tornado from parsing it as a form.
@@ -71,6 +73,8 @@ class JsonHandler(RequestHandler):
     """The base of all handlers. A call that works without a token sets needs_token to False."""
 
     needs_token = True
+    #: Whether the caller wants to be told of something later, so that the time of the answer says nothing about us.
+    stays_open = False
 
     def initialize(self, services: Services, route: str, calls: Mapping[str, Call]) -> None:
         """route: the template of the path, for monitoring. calls: the calls of this path, by method."""

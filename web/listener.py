@@ -54,19 +54,13 @@ class Listener:
         self._server = server
         self._settings = settings
         self._loop = asyncio.get_running_loop()
+        #: The open connections but for streams, which StreamSeats limits.
         self._connections: set[Connection] = set()
+        self._streams: set[Connection] = set()
         self._count_by_address: Counter[str] = Counter()
         self._resume_timer: asyncio.TimerHandle | None = None
         self._max_buffer_bytes = 2 * MAX_HEADER_BYTES + settings.max_body_bytes
-        descriptors = raise_descriptor_limit()
-        self._max_connections = min(settings.max_connections, max(descriptors - RESERVED_DESCRIPTORS, 1))
-        if self._max_connections < settings.max_connections:
-            log.warning(
-                "action=web.few_descriptors limit=%d connections=%d reason='the system allows fewer than [web] "
-                "max_connections; raise the limit of open files'",
-                descriptors,
-                self._max_connections,
-            )
+        self._max_connections = _possible_connections(settings)
         self._sockets: Sequence[socket.socket] = bind_sockets(settings.port, settings.host, backlog=BACKLOG)
         shortest_s = min(settings.idle_timeout_s, settings.transfer_timeout_s)
         self._sweep_interval_s = min(LONGEST_SWEEP_INTERVAL_S, shortest_s / 4)
@@ -121,9 +115,8 @@ class Listener:
 
     def _take_in(self, accepted: socket.socket, address: tuple[str, int]) -> None:
         caller = caller_of(address[0])
-        connection = Connection(accepted, caller, self._max_buffer_bytes, self._closed)
-        self._connections.add(connection)
-        self._count_by_address[caller] += 1
+        connection = Connection(accepted, caller, self._max_buffer_bytes, self._closed, self._turned)
+        self._count(connection)
         if self._count_by_address[caller] > self._settings.max_connections_per_address:
             self._close_idlest(other for other in self._connections if other.address == caller)
         elif len(self._connections) > self._max_connections:
@@ -137,11 +130,32 @@ class Listener:
         if idlest is not None:
             idlest.close()
 
-    def _closed(self, connection: Connection) -> None:
-        self._connections.discard(connection)
+    def _count(self, connection: Connection) -> None:
+        self._connections.add(connection)
+        self._count_by_address[connection.address] += 1
+
+    def _uncount(self, connection: Connection) -> None:
+        self._connections.remove(connection)
         self._count_by_address[connection.address] -= 1
         if not self._count_by_address[connection.address]:
             del self._count_by_address[connection.address]
+
+    def _closed(self, connection: Connection) -> None:
+        if connection in self._streams:
+            self._streams.remove(connection)
+        else:
+            self._uncount(connection)
+
+    def _turned(self, connection: Connection) -> None:
+        """The connection has become a stream, or has ceased to be one."""
+        if connection.closed():
+            return  # Its end has been counted.
+        if connection.phase is Phase.STREAM:
+            self._uncount(connection)
+            self._streams.add(connection)
+        else:
+            self._streams.remove(connection)
+            self._count(connection)
 
     # ---- time-outs ----
 
@@ -149,7 +163,7 @@ class Listener:
         """Check all connections. One timer serves all: a timer for each request would take longer than reading it."""
         self._sweep_timer = self._loop.call_later(self._sweep_interval_s, self._sweep)
         now_s = time.monotonic()
-        for connection in list(self._connections):
+        for connection in [*self._connections, *self._streams]:
             self._look_at_clock(connection, now_s)
 
     def _look_at_clock(self, connection: Connection, now_s: float) -> None:
@@ -165,11 +179,25 @@ class Listener:
         if connection.phase is Phase.REQUEST:
             if age_s > self._settings.idle_timeout_s:
                 connection.close()
-        elif connection.phase is not Phase.ANSWER and age_s > transfer_timeout_s:
+        elif connection.phase not in (Phase.ANSWER, Phase.STREAM) and age_s > transfer_timeout_s:
             if connection.give_up is not None:
                 connection.give_up()
             else:
                 connection.close()
+
+
+def _possible_connections(settings: WebSettings) -> int:
+    """How many connections may be open beside all streams."""
+    descriptors = raise_descriptor_limit()
+    possible = max(descriptors - RESERVED_DESCRIPTORS - settings.max_streams, 1)
+    if possible < settings.max_connections:
+        log.warning(
+            "action=web.few_descriptors limit=%d connections=%d reason='the system allows fewer than [web] "
+            "max_connections beside max_streams; raise the limit of open files'",
+            descriptors,
+            possible,
+        )
+    return min(settings.max_connections, possible)
 
 
 def caller_of(address: str) -> str:

@@ -11,6 +11,9 @@ from prometheus_client import CollectorRegistry, Metric, ProcessCollector, gener
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from web.http_figures import HttpFigures
+from web.live.catching_up import CatchingUp
+from web.live.figures import StreamFigures
+from web.live.seats import StreamSeats
 from web.service_figures import ServiceFigures
 from web.task_figures import TaskFigures
 
@@ -35,6 +38,9 @@ class Monitoring:
         self.tasks = TaskFigures(self._registry)
         self.http = HttpFigures(self._registry)
         ProcessCollector(namespace="tfmodel", registry=self._registry)
+
+    def add_streams(self, seats: StreamSeats, catching_up: CatchingUp) -> None:
+        self._registry.register(StreamFigures(seats, catching_up))
 
     def text(self) -> bytes:
         return generate_latest(self._registry)

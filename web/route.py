@@ -11,12 +11,18 @@ from tornado.web import RequestHandler
 #: A part of a path that is the handler's argument. "{name...}" also takes slashes.
 _PARAMETER = re.compile(r"\{(\w+)(\.\.\.)?\}")
 
+StructType = type[msgspec.Struct]
+
 
 class Media(msgspec.Struct, frozen=True):
-    """An answer that is not JSON. type: its media type. description: what it holds."""
+    """An answer that is not JSON. type: its media type. description: what it holds.
+
+    json: the JSON that is sent instead if the query asks for it; None if it is never sent.
+    """
 
     type: str
     description: str
+    json: StructType | None = None
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,11 +5,13 @@ Every call can also be refused with one of COMMON_ERRORS.
 
 from __future__ import annotations
 
+from web.api.live import EventList, EventsQuery, TaskEventsQuery
 from web.api.original import BriefTask, PostedFolder, TaskById
 from web.api.service import Health, Readiness
 from web.api.tasks import CheckView, NewTask, RetryTask, TaskList, TaskListQuery, TaskView
 from web.api.workers import WorkerList
 from web.calls.check import CheckHandler
+from web.calls.live import EventsHandler, TaskEventsHandler
 from web.calls.monitoring import HealthHandler, MetricsHandler, ReadyHandler
 from web.calls.original import OriginalHandler
 from web.calls.report import ReportHandler
@@ -30,6 +32,8 @@ POSTING = (
     *("project_dir_not_allowed", "read_only_token", "user_not_allowed", "unsupported_media_type", "key_reused"),
     *("queue_full", "disk_nearly_full", *BROKER),
 )
+LIVE = ("too_many_streams", *BROKER)
+EVENT_STREAM = Media("text/event-stream", "an Event, or a Reset, as the data of each server-sent event", json=EventList)
 CHECKING = (
     *("project_dir_not_allowed", "read_only_token", "user_not_allowed", "unsupported_media_type", "queue_full"),
     "check_failed",
@@ -136,6 +140,32 @@ ROUTES = (
                 summary="the report on the finished model, a web page for people; pass its headers on too",
                 answers={200: Media("text/html; charset=utf-8", "report.html of the model")},
                 errors=("no_report", "report_unreadable", *ONE_TASK),
+            )
+        },
+    ),
+    Route(
+        "/v1/tasks/{taskId}/events",
+        TaskEventsHandler,
+        {
+            "GET": Call(
+                name="streamTaskEvents",
+                summary="what happens to the task, as a stream that ends with the task; with `wait`, as JSON",
+                query=TaskEventsQuery,
+                answers={200: EVENT_STREAM, 204: None},
+                errors=("unknown_task", *LIVE),
+            )
+        },
+    ),
+    Route(
+        "/v1/events",
+        EventsHandler,
+        {
+            "GET": Call(
+                name="streamEvents",
+                summary="what happens to all tasks, or those of a user or project, as a stream; with `wait`, as JSON",
+                query=EventsQuery,
+                answers={200: EVENT_STREAM},
+                errors=("user_not_allowed", *LIVE),
             )
         },
     ),

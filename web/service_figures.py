@@ -21,6 +21,7 @@ DROPPED_KINDS = {
     "broker.bad_subscription": "bad_subscription",
     "broker.unsent": "unsent",
     "broker.progress_dropped": "progress",
+    "broker.read_dropped": "read",
 }
 
 

@@ -46,6 +46,7 @@ class TaskCache:
         #: The number of the newest fact that was missed; 0 if none is missing.
         self._missed_up_to = 0
         self._report_change: Callable[[Task | None, Task | None], None] = lambda before, after: None
+        self._report_other_journal: Callable[[], None] = lambda: None
         self.seq = 0
         self.synced = False
         #: How many snapshots were applied to the end.
@@ -57,6 +58,10 @@ class TaskCache:
         An ended task that is dropped to make room is not reported.
         """
         self._report_change = take
+
+    def report_other_journal_to(self, take: Callable[[], None]) -> None:
+        """take: called when the cache has been emptied, because the broker has another journal than before."""
+        self._report_other_journal = take
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -150,6 +155,7 @@ class TaskCache:
         self._entries.clear()
         self._ended.clear()
         self.seq, self._ticks_behind, self._missed_up_to, self.synced = 0, 0, 0, False
+        self._report_other_journal()
 
     def _evict(self) -> None:
         while len(self._entries) > self._capacity and self._ended:

@@ -28,7 +28,7 @@ def brief_view(task: Task, progress: Progress | None) -> dict[str, Any]:
     """The eight fields of the original API. An ended task adds warnings and skippedFiles.
 
     A done task adds modelPath, a failed one adds error and code. A task with a time budget has the modelPath of its
-    first usable model while it is still being trained.
+    first usable model before its end. A lost attempt does not take that away, because the model stays where it is.
     """
     spec = task.spec
     view: dict[str, Any] = {
@@ -46,8 +46,8 @@ def brief_view(task: Task, progress: Progress | None) -> dict[str, Any]:
     if task.ended:
         view["warnings"] = list(task.warnings)
         view["skippedFiles"] = task.data.skipped if task.data else 0
-    if task.state is TaskState.PROCESSING and progress is not None and progress.model_path:
-        view["modelPath"] = progress.model_path
+    elif task.usable is not None:
+        view["modelPath"] = task.usable.model_path
     if task.state is TaskState.FAILED and task.failure is not None:
         view["error"] = task.failure.error
         view["code"] = task.failure.code

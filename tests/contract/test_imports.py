@@ -73,6 +73,7 @@ PURE_FILES = (
     *(
         "broker/answers.py",
         "broker/happened.py",
+        "broker/attempts.py",
         "broker/request_keys.py",
         "broker/events.py",
         "broker/state.py",

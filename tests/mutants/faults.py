@@ -55,6 +55,24 @@ FAULTS = (
         "        if False:\n",
     ),
     Fault(
+        "a usable model is recorded again and again",
+        "broker/core.py",
+        "progress.usable is None or task is None or progress.usable == task.usable:",
+        "progress.usable is None or task is None:",
+    ),
+    Fault(
+        "events of the past forget who held the task",
+        "broker/past_events.py",
+        "            return evolve(Task(spec, attempt=attempt), record)\n",
+        "            return Task(spec, attempt=attempt)\n",
+    ),
+    Fault(
+        "a deleted fact goes unmentioned",
+        "broker/journal.py",
+        "UPDATE pruned SET up_to = max(up_to, (",
+        "UPDATE pruned SET up_to = min(up_to, (",
+    ),
+    Fault(
         "lost start never sent again",
         "broker/core.py",
         "            self._send_start(worker, self.tasks[worker.task_id])\n",
@@ -74,13 +92,13 @@ FAULTS = (
     ),
     Fault(
         "result of a cancelled task counts as done",
-        "broker/core.py",
+        "broker/attempts.py",
         "            self._record(task.task_id, f.Cancelled(task.attempt, progress))\n        elif result.trained",
         "            self._record(task.task_id, f.Done(task.attempt, result.trained))\n        elif result.trained",
     ),
     Fault(
         "lost worker's cancelled task is tried again",
-        "broker/core.py",
+        "broker/attempts.py",
         "            if task.cancel_requested:\n                self._record(task.task_id, f.Cancelled",
         "            if False:\n                self._record(task.task_id, f.Cancelled",
     ),
@@ -116,7 +134,7 @@ FAULTS = (
     ),
     Fault("a dead start takes the name", "broker/workers.py", "hello.start_id < namesake.start_id", "False"),
     Fault("attempt not raised", "broker/facts.py", "attempt=fact.end.attempt + 1,", "attempt=fact.end.attempt,"),
-    Fault("hand-back counted", "broker/core.py", '"its worker handed it back.", counted=False)', '"handed back")'),
+    Fault("hand-back counted", "broker/attempts.py", '"its worker handed it back.", counted=False)', '"handed back")'),
     Fault("endless attempts", "broker/policy.py", "if of_this_class < limit and len(", "if True or len("),
     Fault(
         "a lease does not leave the queue",

@@ -13,14 +13,16 @@ from dataclasses import dataclass, field
 from broker.answers import about_ended
 from broker.core import Core, CoreSettings
 from broker.events import Event, FromWeb, FromWorker, Now, ReadEnded, Recovered, SendWeb, SendWorker, TimePassed
-from broker.facts import Cancelled, Done, Failed, Leased, Record
+from broker.facts import ArtifactReady, Cancelled, Done, Failed, Leased, ModelUsable, Record
 from protocol import messages as m
 from protocol import pipe_messages as piped
+from protocol.artifact import Artifact, UsableModel
 from protocol.errors import FAILURE_CODES, Failure
 from protocol.task import Task, TaskSpec, TaskState, Trained
 from trainer_worker.agent import events as agent
 from trainer_worker.agent.core import AgentCore, AgentSettings
 
+ARTIFACTS = (Artifact("model.tflite", 9, "a" * 64), Artifact("labels.txt", 5, "b" * 64))
 SETTINGS = CoreSettings(max_pending=50, recent_tasks=10_000, data_roots=("/",))
 WEB_PEER = b"web"
 
@@ -234,7 +236,7 @@ class Simulation:
             case agent.Send():
                 self.network.append(Envelope(worker.peer, instruction.message, to_broker=True))
             case agent.Publish():
-                self.broker.take_progress(instruction.message)
+                self._publish(instruction.message)
             case agent.Spawn():
                 worker.trainers[instruction.number] = SimTrainer()
             case agent.Tell(number=number, message=piped.Train() as train):
@@ -266,8 +268,23 @@ class Simulation:
             result = m.Result(*key, cancelled=True)
         else:
             self.trained_by[train.spec.task_id] += 1
-            result = m.Result(*key, trained=Trained(f"/p/models/{key[0]}/model.tflite"))
+            result = m.Result(*key, trained=Trained(f"/p/models/{key[0]}/model.tflite", artifacts=ARTIFACTS))
         self.worker_handles(worker, agent.TrainerSaid(number, piped.Ended(result, 100.0)))
+
+    def trainer_finds_a_model(self, worker: SimWorker, number: int) -> None:
+        """An interim model is published, and the next progress names it."""
+        train = worker.trainers[number].training
+        assert train is not None
+        model = UsableModel(f"/p/models/{train.spec.task_id}/model.tflite", ARTIFACTS[0])
+        progress = m.Progress(train.spec.task_id, train.attempt, 99.0, usable=model)
+        holder = self.broker.workers.by_name(worker.name)
+        self._publish(m.KeyedProgress(holder.publish_key if holder else "", progress))
+
+    def _publish(self, message: m.KeyedProgress) -> None:
+        accepted = self.broker.take_progress(message)
+        found = self.broker.model_in(accepted) if accepted is not None else None
+        if found is not None:
+            self.broker_handles(found)
 
     def trainer_dies(self, worker: SimWorker, number: int) -> None:
         worker.trainers.pop(number)
@@ -295,8 +312,16 @@ class Simulation:
         """What a fresh broker would know is what this one knows, and attempts rose one by one."""
         fresh = Core(SETTINGS)
         attempts: Counter[str] = Counter()
+        models: Counter[tuple[str, int]] = Counter()
         for number, record in enumerate(self.journal, start=1):
             assert record.seq == number
+            if isinstance(record.fact, ArtifactReady):
+                later = self.journal[number]
+                assert later.task_id == record.task_id
+                assert isinstance(later.fact, ArtifactReady | Done), f"{record} does not come just before Done"
+            if isinstance(record.fact, ModelUsable):
+                models[record.task_id, record.fact.attempt] += 1
+                assert models[record.task_id, record.fact.attempt] == 1, f"told twice: {record}"
             if isinstance(record.fact, Leased):
                 attempts[record.task_id] += 1
                 assert record.fact.attempt == attempts[record.task_id], f"attempt skipped: {record}"

@@ -109,7 +109,7 @@ class CoresOnBadNetwork(RuleBasedStateMachine):
         self.sim.restart_broker()
 
     @precondition(lambda self: any(w.trainers for w in self.sim.workers.values()))
-    @rule(data=st.data(), what=st.sampled_from(["load", "end", "end", "die"]), code=CODES)
+    @rule(data=st.data(), what=st.sampled_from(["load", "end", "end", "die", "find"]), code=CODES)
     def trainer(self, data: st.DataObject, what: str, code: str) -> None:
         worker, number = data.draw(
             st.sampled_from([(w, n) for w in self.sim.workers.values() for n in w.trainers]), label="trainer"
@@ -121,6 +121,8 @@ class CoresOnBadNetwork(RuleBasedStateMachine):
             self.sim.trainer_loads(worker, number)
         elif what == "end" and trainer.training is not None:
             self.sim.trainer_ends(worker, number, code)
+        elif what == "find" and trainer.training is not None:
+            self.sim.trainer_finds_a_model(worker, number)
         elif what == "die":
             self.sim.trainer_dies(worker, number)
 

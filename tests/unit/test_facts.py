@@ -12,12 +12,14 @@ from broker.core import Core, CoreSettings
 from broker.events import Now, Recovered
 from broker.facts import (
     NEXT_STATES,
+    ArtifactReady,
     Cancelled,
     CancelRequested,
     Done,
     Fact,
     Failed,
     Leased,
+    ModelUsable,
     Record,
     Requeued,
     StopRequested,
@@ -25,9 +27,10 @@ from broker.facts import (
     evolve,
 )
 from protocol import messages as m
+from protocol.artifact import UsableModel
 from protocol.errors import Failure, FailureClass
 from protocol.task import AttemptEnd, Task, TaskState, Trained
-from tests.sample_tasks import hex_id, make_spec
+from tests.sample_tasks import hex_id, make_artifact, make_spec
 
 TASK, OTHER = hex_id("t1"), hex_id("t2")
 MODEL = f"/projects/anna/flowers/models/{TASK}/model.tflite"
@@ -46,6 +49,8 @@ def fact_of(kind: type[Fact], attempt: int) -> Fact:
         Requeued: Requeued(end(attempt), 2),
         CancelRequested: CancelRequested(),
         StopRequested: StopRequested(),
+        ModelUsable: ModelUsable(attempt, UsableModel(MODEL, make_artifact())),
+        ArtifactReady: ArtifactReady(attempt, make_artifact()),
         Done: Done(attempt, Trained(MODEL)),
         Failed: Failed(end(attempt), failure, 40.0),
         Cancelled: Cancelled(attempt, 40.0),
@@ -59,7 +64,7 @@ def task_in(state: TaskState | None, attempt: int = 2) -> Task | None:
 
 STATES: tuple[TaskState | None, ...] = (None, *TaskState)
 KINDS: tuple[type[Fact], ...] = get_args(Fact)
-ABOUT_AN_ATTEMPT = (Leased, Requeued, Done, Failed, Cancelled)
+ABOUT_AN_ATTEMPT = (Leased, Requeued, ModelUsable, ArtifactReady, Done, Failed, Cancelled)
 
 #: Written out once more, so that no change of the table goes unseen: what each fact may follow, and what it makes.
 EXPECTED: dict[type[Fact], dict[str | None, str]] = {
@@ -68,6 +73,8 @@ EXPECTED: dict[type[Fact], dict[str | None, str]] = {
     Requeued: {"processing": "pending"},
     CancelRequested: {"pending": "pending", "processing": "processing"},
     StopRequested: {"processing": "processing"},
+    ModelUsable: {"processing": "processing"},
+    ArtifactReady: {"processing": "processing"},
     Done: {"processing": "done"},
     Failed: {"processing": "failed"},
     Cancelled: {"pending": "cancelled", "processing": "cancelled"},

@@ -9,12 +9,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from protocol.artifact import UsableModel
 from protocol.comparison import Comparison
 from protocol.data_report import DataReport, Severity, finding
 from protocol.errors import Failure, FailureClass
 from protocol.messages import Progress, Tick, WorkerInfo
 from protocol.task import ENDED_STATES, AttemptEnd, Task, TaskState, Trained
-from tests.sample_tasks import hex_id, make_spec
+from tests.sample_tasks import hex_id, make_artifact, make_spec
 from web.eta import End
 from web.task_cache import Entry
 from web.task_views import check_view, task_view
@@ -43,6 +44,14 @@ def test_a_done_task_adds_the_model_and_shows_one_hundred() -> None:
     done = Task(make_spec(), TaskState.DONE, progress=100.0, trained=Trained("/p/models/t1/model.tflite"))
     view = brief_view(done, Progress("t1", 1, 99.0))
     assert (view["modelPath"], view["progress"]) == ("/p/models/t1/model.tflite", 100.0)
+
+
+def test_a_task_with_a_usable_model_names_it_until_its_end() -> None:
+    usable = UsableModel("/p/models/t1/model.tflite", make_artifact())
+    for state in (TaskState.PROCESSING, TaskState.PENDING):  # pending again: its worker was lost, its model is there
+        assert brief_view(Task(make_spec(), state, usable=usable), None)["modelPath"] == "/p/models/t1/model.tflite"
+    for state in (TaskState.FAILED, TaskState.CANCELLED):
+        assert "modelPath" not in brief_view(Task(make_spec(), state, usable=usable), None)
 
 
 def test_a_failed_task_adds_error_and_code_and_never_the_trace() -> None:

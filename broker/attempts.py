@@ -1,0 +1,102 @@
+"""How attempts begin and end: tasks are handed out to workers, and what workers report, or their loss, ends them. Pure.
+
+It collects the facts and effects of one event, which `Core.handle` returns.
+"""
+
+from __future__ import annotations
+
+from broker import facts as f
+from broker import policy
+from broker.events import Effect, Now, Publish, SendWorker
+from broker.facts import Record
+from broker.happened import event_of
+from broker.state import State
+from broker.workers import Worker
+from protocol import messages as m
+from protocol.errors import Failure, FailureClass
+from protocol.task import AttemptEnd, Task
+
+
+class Attempts(State):
+    def __init__(self, max_attempts: int, max_running_per_user: int, recent_tasks: int) -> None:
+        """max_running_per_user: 0 means no limit."""
+        super().__init__(max_running_per_user, recent_tasks)
+        self._max_attempts = max_attempts
+        self._records: list[Record] = []
+        self._effects: list[Effect] = []
+        self._now = Now(0.0, 0.0)
+
+    # ---- the beginning ----
+
+    def _dispatch(self) -> None:
+        """Give waiting tasks to free workers until no task can start."""
+        while len(self.waiting):
+            for train_types, worker in self.workers.free_groups():
+                task_id = self.waiting.first(train_types)
+                if task_id is not None:
+                    task = self.tasks[task_id]
+                    task = self._record(task_id, f.Leased(task.attempt, worker.name, worker.start_id))
+                    self._send_start(worker, task)
+                    break
+            else:
+                return
+
+    def _send_start(self, worker: Worker, task: Task) -> None:
+        if worker.peer is not None:
+            self._effects.append(SendWorker(worker.peer, m.Start(task.spec, task.attempt, task.batch_divisor)))
+
+    # ---- the end ----
+
+    def _end_attempt(self, task: Task, result: m.Result) -> None:
+        progress = min(99.9, max(0.0, result.progress))  # max first: it turns NaN into 0.0
+        if task.cancel_requested:
+            self._record(task.task_id, f.Cancelled(task.attempt, progress))
+        elif result.trained is not None:
+            for artifact in result.trained.artifacts:
+                self._record(task.task_id, f.ArtifactReady(task.attempt, artifact))
+            self._record(task.task_id, f.Done(task.attempt, result.trained))
+        elif result.failure is not None:
+            self._fail_attempt(task, result.failure, progress)
+        else:
+            self._hand_back(task)
+
+    def _hand_back(self, task: Task) -> None:
+        end = self._attempt_end(task, "handed_back", "its worker handed it back.", counted=False)
+        self._record(task.task_id, f.Requeued(end, task.batch_divisor))
+        self._dispatch()
+
+    def _fail_attempt(self, task: Task, failure: Failure, progress: float) -> None:
+        end = self._attempt_end(task, failure.code, failure.error)
+        verdict = policy.judge(task, failure, end, self._max_attempts)
+        if verdict.again:
+            self._record(task.task_id, f.Requeued(end, verdict.batch_divisor))
+            self._dispatch()
+        else:
+            self._record(task.task_id, f.Failed(end, verdict.failure, progress))
+
+    def _attempt_end(self, task: Task, code: str, error: str, counted: bool = True) -> AttemptEnd:
+        return AttemptEnd(task.attempt, task.thread, code, error, self._now.wall_s, counted)
+
+    def _lose(self, worker: Worker, why: str, began: bool = True) -> None:
+        """Give a worker up. Its task goes back to the queue; the attempt does not count if it never began."""
+        task = self.tasks.get(worker.task_id) if worker.task_id else None
+        if task is not None:
+            known = self.progress.get(task.task_id)
+            progress = known.progress if known else 0.0
+            if task.cancel_requested:
+                self._record(task.task_id, f.Cancelled(task.attempt, progress))
+            elif not began:
+                self._hand_back(task)
+            else:
+                error = f"worker {worker.name} was lost: {why}."
+                self._fail_attempt(task, Failure("worker_lost", FailureClass.LOST, error), progress)
+        self.workers.remove(worker)
+
+    # ---- facts ----
+
+    def _record(self, task_id: str, fact: f.Fact) -> Task:
+        record = Record(self.seq + 1, self._now.wall_s, task_id, fact)
+        task = self.apply(record)
+        self._records.append(record)
+        self._effects.append(Publish(m.TaskChanged(record.seq, task, event_of(record, task))))
+        return task

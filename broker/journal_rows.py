@@ -1,0 +1,33 @@
+"""The rows of the journal's tables, and what they hold."""
+
+from __future__ import annotations
+
+import msgspec
+
+from broker.facts import Fact, Record
+from protocol.task import Task
+
+# JSON is read as bytes, because SQLite's driver would raise an error of its own for text that is not UTF-8.
+SELECT_FACTS = "SELECT seq, at_s, task_id, CAST(fact AS BLOB) FROM facts"
+SELECT_TASKS = "SELECT task_id, CAST(task AS BLOB) FROM tasks"
+
+FactRow = tuple[int, float, str, bytes]
+
+_encoder = msgspec.json.Encoder()
+_fact_decoder = msgspec.json.Decoder(Fact)
+_task_decoder = msgspec.json.Decoder(Task)
+
+
+def fact_row(record: Record) -> tuple[int, float, str, str]:
+    return record.seq, record.at_s, record.task_id, _encoder.encode(record.fact).decode()
+
+
+def record_of(row: FactRow) -> Record:
+    """Raises msgspec.DecodeError if the fact cannot be read."""
+    seq, at_s, task_id, fact = row
+    return Record(seq, at_s, task_id, _fact_decoder.decode(fact))
+
+
+def task_of(text: bytes) -> Task:
+    """Raises msgspec.DecodeError if the task cannot be read."""
+    return _task_decoder.decode(text)

@@ -1,0 +1,27 @@
+"""What monitoring is told about streams."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client import Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from web.live.catching_up import CatchingUp
+from web.live.seats import StreamSeats
+
+
+class StreamFigures(Collector):
+    def __init__(self, seats: StreamSeats, catching_up: CatchingUp) -> None:
+        self._seats = seats
+        self._catching_up = catching_up
+
+    def collect(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily("tfmodel_streams", "Open event streams and waiting calls.", value=self._seats.taken)
+        resets = CounterMetricFamily(
+            "tfmodel_stream_resets",
+            "Readers that got the state as it is, because events that they missed are no longer kept.",
+        )
+        resets.add_metric([], self._catching_up.resets)
+        yield resets

@@ -1,0 +1,82 @@
+"""Calls that wait until there is something to read, for those who cannot read a stream."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import msgspec
+
+from web.live.catching_up import CatchingUp
+from web.live.encoded_event import EncodedEvent
+from web.live.interest import Interest
+from web.live.news import News
+from web.live.reader import Reader
+
+
+class Waited(msgspec.Struct, frozen=True):
+    """What a waiting call has got. is_reset: events were missed that are no longer kept."""
+
+    events: list[EncodedEvent]
+    is_reset: bool = False
+
+
+class _Waiting:
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        self.awake = asyncio.Event()
+
+    def tell(self) -> None:
+        self.awake.set()
+
+
+class Waits:
+    def __init__(self, news: News, catching_up: CatchingUp) -> None:
+        self._news = news
+        self._catching_up = catching_up
+        self._open: dict[_Waiting, None] = {}
+        self._is_closing = False
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    async def events(self, reader: Reader, wait_s: float) -> Waited:
+        """Return as soon as there is something to read, or with nothing after wait_s. Raises BrokerAwayError."""
+        loop, news = asyncio.get_running_loop(), self._news
+        give_up_at_s = loop.time() + wait_s
+        waiting = _Waiting(reader)
+        news.audience.add(waiting)
+        self._open[waiting] = None
+        try:
+            while True:
+                waiting.awake.clear()
+                is_in = reader.is_in(news.log)
+                events = reader.read(news.log, news.board) if is_in else await self._catching_up.read_past(reader)
+                if events is None:
+                    await self._catching_up.reset(reader)
+                    return Waited([], is_reset=True)
+                left_s = give_up_at_s - loop.time()
+                if events or reader.ended or self._is_closing or left_s <= 0:
+                    return Waited(events)
+                if is_in:
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(waiting.awake.wait(), left_s)
+        finally:
+            news.audience.remove(waiting)
+            del self._open[waiting]
+
+    async def changed(self, task_id: str, since: int, wait_s: float) -> None:
+        """Return when something has happened to the task after fact number `since`, or after wait_s.
+
+        A new progress counts as well if it comes while this waits. Returns at once if `since` is so long ago that the
+        events since then are not in memory: the caller shows the state as it is anyway.
+        """
+        reader = Reader(Interest(task_id), since, self._news.log, seen=self._news.board.version)
+        if reader.is_in(self._news.log):
+            await self.events(reader, wait_s)
+
+    def close(self) -> None:
+        """End all waiting."""
+        self._is_closing = True
+        for waiting in self._open:
+            waiting.tell()
