@@ -143,6 +143,10 @@ def _call(words: list[str]) -> int:
     except CycloptsError as error:
         error.verbose = False
         return _bad_command_line(words, f"{error} '{PROGRAM} {words[0]} --help' says what it takes.")
+    except ImportError as error:
+        # Raised by the library, from the error of the module that could not be imported.
+        Screen(json="--json" in words).fail(f"{error.__cause__ or error}. '{PROGRAM} doctor' says what is missing.")
+        return ExitCode.FAILED
     bound.apply_defaults()
     screen = next((value for value in bound.arguments.values() if isinstance(value, Screen)), TEXT_SCREEN)
     try:

@@ -9,7 +9,7 @@ from service.progress_display import display_for
 from service.screen import Screen
 from service.task_result import show_result
 from tfmodel_client import Client, TFModelError
-from tfmodel_client.types import Task
+from tfmodel_client.types import Event, Task
 
 EXIT_CODES = {"done": ExitCode.OK, "failed": ExitCode.FAILED, "cancelled": ExitCode.CANCELLED}
 QUESTION = """
@@ -32,12 +32,13 @@ class Follower:
     def run(self, task: Task) -> ExitCode:
         """Show what happens to the task until it has ended, then its result. Returns how it ended."""
         task_id, seen = task.task_id, task.seq
+        newest: Event | None = None
         while True:
             try:
                 if task.state not in EXIT_CODES:
-                    with display_for(self._screen) as display:
+                    with display_for(self._screen, newest) as display:
                         for event in self._client.events(task_id, since=seen):
-                            seen = event.id
+                            newest, seen = event, event.id
                             display.show(event)
                     task = self._client.task(task_id)
                 show_result(self._client, task, self._screen)

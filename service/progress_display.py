@@ -13,6 +13,8 @@ from tfmodel_client.types import Event
 
 #: Without a terminal, the same phase is said again after this long.
 LINE_INTERVAL_S = 5.0
+#: These events leave the phase as it is.
+UNSHOWN = ("model.usable", "artifact.ready")
 
 
 class ProgressDisplay(Protocol):
@@ -27,16 +29,17 @@ class ProgressDisplay(Protocol):
     def show(self, event: Event) -> None: ...
 
 
-def display_for(screen: Screen) -> ProgressDisplay:
+def display_for(screen: Screen, newest: Event | None) -> ProgressDisplay:
+    """newest: the last event that was shown before, so that a bar does not begin anew."""
     if screen.json:
         return JsonLines(screen)
-    return Bar() if screen.is_rich else Lines(screen)
+    return Bar(newest) if screen.is_rich else Lines(screen)
 
 
 class Bar:
     """For terminals."""
 
-    def __init__(self) -> None:
+    def __init__(self, newest: Event | None) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -49,6 +52,8 @@ class Bar:
             console=Console(highlight=False, markup=False, emoji=False),
         )
         self._row = self._progress.add_task("waiting for a worker", total=100.0, left="", metrics="")
+        if newest is not None:
+            self.show(newest)
 
     def __enter__(self) -> Bar:
         self._progress.start()
@@ -58,9 +63,11 @@ class Bar:
         self._progress.stop()
 
     def show(self, event: Event) -> None:
+        self._progress.update(self._row, completed=event.progress)
+        if event.type in UNSHOWN:
+            return
         self._progress.update(
             self._row,
-            completed=event.progress,
             description=printable(phase_words(event)),
             left=left_words(event),
             metrics=printable(metric_words(event.metrics)),
@@ -82,7 +89,9 @@ class Lines:
         """Every line has been written."""
 
     def show(self, event: Event) -> None:
-        said, now_s = f"{event.state} {event.phase}", time.monotonic()
+        if event.type in UNSHOWN:
+            return
+        said, now_s = f"{event.state} {event.type} {event.phase}", time.monotonic()
         if said != self._said or now_s >= self._next_s:
             self._next_s, self._said = now_s + LINE_INTERVAL_S, said
             words = (phase_words(event), left_words(event), metric_words(event.metrics))

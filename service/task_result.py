@@ -5,7 +5,8 @@ from __future__ import annotations
 from service.screen import Screen
 from service.task_words import duration_words, report_path, score_words, size_words
 from tfmodel_client import Client, TFModelError
-from tfmodel_client.types import ArtifactFile, Task
+from tfmodel_client.awaited_types import ArtifactFile
+from tfmodel_client.types import Task
 
 #: Files that are listed one by one. A SavedModel alone has several.
 MOST_FILES = 12

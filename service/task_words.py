@@ -10,6 +10,7 @@ from tfmodel_client.types import Event
 #: Metrics that are shown while a task trains, the most important first. Any others follow by name.
 SHOWN_FIRST = ("val_accuracy", "val_dice", "accuracy", "dice", "val_loss", "loss")
 MOST_METRICS = 3
+REQUESTS = {"task.stop_requested": "stopping early", "task.cancel_requested": "cancelling"}
 
 
 def phase_words(event: Event) -> str:
@@ -18,6 +19,8 @@ def phase_words(event: Event) -> str:
         return "waiting for a worker"
     if event.state in ("done", "failed", "cancelled"):
         return event.state
+    if event.type in REQUESTS:
+        return REQUESTS[event.type]
     words = event.phase or "starting"
     if event.epoch:
         words += f", epoch {event.epoch}" + (f" of {event.epochs_max}" if event.epochs_max else "")

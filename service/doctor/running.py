@@ -20,7 +20,7 @@ def look(settings: Settings) -> Iterator[Result]:
     pid = supervisor.pid()
     yield from _programs(settings, supervisor, pid)
     for port in ports_of(settings):
-        yield _port(port, pid)
+        yield _port(settings, port, pid)
 
 
 def _programs(settings: Settings, supervisor: SupervisorClient, pid: int | None) -> Iterator[Result]:
@@ -46,7 +46,7 @@ def _programs(settings: Settings, supervisor: SupervisorClient, pid: int | None)
         yield warn("ready", f"No task could be trained now: {reason}", "Run 'python server.py status'.")
 
 
-def _port(port: Port, supervisor_pid: int | None) -> Result:
+def _port(settings: Settings, port: Port, supervisor_pid: int | None) -> Result:
     place = f"Port {port.number} on {port.host}"
     if not (reason := why_unusable(port)):
         if supervisor_pid is not None:
@@ -54,6 +54,12 @@ def _port(port: Port, supervisor_pid: int | None) -> Result:
         return ok("port", f"{place} is free")
     if supervisor_pid is not None and _is_ours(port, supervisor_pid):
         return ok("port", f"{place} is held by TFModel")
+    if supervisor_pid is None and port.section == "web" and get_json(settings.web, "/healthz")[0] == 200:
+        return warn(
+            "port",
+            f"{place} is held by a front-end that was not started by 'python server.py start'{owner_words(port)}.",
+            "End it before the next start.",
+        )
     return bad(
         "port",
         f"{place} cannot be used: {reason}{owner_words(port)}.",
