@@ -81,6 +81,9 @@ class WebSettings(_Section, frozen=True, kw_only=True):
     max_streams: Annotated[int, Meta(ge=1, le=100_000)]
     max_streams_per_address: Annotated[int, Meta(ge=1, le=100_000)]
     max_body_bytes: Annotated[int, Meta(ge=1024, le=100_000_000)]
+    max_predict_body_mb: Annotated[int, Meta(ge=1, le=100)]
+    predict_processes: Annotated[int, Meta(ge=1, le=64)]
+    predict_memory_mb: Annotated[int, Meta(ge=16)]
     cached_tasks: Count
     min_free_mb: Annotated[int, Meta(ge=0)]
 

@@ -174,6 +174,8 @@ def allowed_values(field_type: Any) -> str:
         info = info.type
     if isinstance(info, msgspec.inspect.VarTupleType):
         return f"one or more of {', '.join(_words_of(get_args(bare)[0]))}, with commas between"
+    if isinstance(info, msgspec.inspect.ListType):
+        return f"a list of {info.min_length or 0} to {info.max_length} items" if info.max_length else "a list"
     if isinstance(info, msgspec.inspect.LiteralType | msgspec.inspect.EnumType):
         return f"one of {', '.join(_words_of(bare))}"
     if isinstance(info, msgspec.inspect.IntType | msgspec.inspect.FloatType):

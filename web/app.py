@@ -15,7 +15,9 @@ from tornado.web import Application, RequestHandler
 
 from conf.curve import ClientKeys
 from conf.endpoints import connect_endpoints
-from conf.settings import LOOPBACK_HOSTS, Settings
+from conf.settings import LOOPBACK_HOSTS, Settings, WebSettings
+from protocol.prediction import RuntimeLimits
+from web.body_limits import BodyLimits, usual_limit
 from web.broker_pulse import BrokerPulse
 from web.broker_requests import BrokerRequests
 from web.cache_feed import CacheFeed
@@ -30,6 +32,7 @@ from web.listener import MAX_HEADER_BYTES, Listener
 from web.live.live import Live
 from web.live.seats import StreamSeats
 from web.monitoring import Monitoring
+from web.prediction.pool import PICTURE_S, PredictionPool
 from web.publications import Publications
 from web.report_file import ReportFiles
 from web.request_lines import shown
@@ -42,6 +45,8 @@ log = logging.getLogger("web")
 
 #: Looks into one folder. The front-end starts it and imports nothing of it.
 CHECKER = (sys.executable, "-m", "trainer_worker.checking")
+#: Runs models on pictures. The same holds for it.
+RUNTIME = (sys.executable, "-m", "trainer_worker.prediction")
 
 
 def make_services(settings: Settings, requests: BrokerRequests, pulse: BrokerPulse, cache: TaskCache) -> Services:
@@ -60,10 +65,21 @@ def make_services(settings: Settings, requests: BrokerRequests, pulse: BrokerPul
         forecaster=Forecaster(cache, lambda: pulse.tick),
         checks=FolderChecks(CHECKER, web.allowed_roots()),
         reports=ReportFiles(web.allowed_roots()),
-        rules=DoorRules(web.host, web.allowed_hosts, web.allowed_origins, web.max_body_bytes),
+        predictions=PredictionPool(RUNTIME, web.predict_processes, _runtime_limits(web)),
+        rules=DoorRules(web.host, web.allowed_hosts, web.allowed_origins),
         gate=TokenGate(settings.token_file, needed=web.host not in LOOPBACK_HOSTS and not web.allow_anonymous),
         monitoring=monitoring,
         live=live,
+    )
+
+
+def _runtime_limits(web: WebSettings) -> RuntimeLimits:
+    """Those of each runtime process. All of them together have the settings' memory and this machine's cores."""
+    return RuntimeLimits(
+        allowed_roots=tuple(map(str, web.allowed_roots())),
+        models_bytes=web.predict_memory_mb * 1024**2 // web.predict_processes,
+        threads=max(1, len(os.sched_getaffinity(0)) // web.predict_processes),
+        picture_s=PICTURE_S,
     )
 
 
@@ -84,7 +100,12 @@ def make_server(services: Services) -> HTTPServer:
         log_function=_log_request,
         rules=services.rules,
     )
-    entrance = Entrance(application, services.rules, services.settings.max_body_bytes, services.monitoring.http.counted)
+    web = services.settings
+    large_paths = [route.pattern for route in ROUTES if any(call.files for call in route.calls.values())]
+    limits = BodyLimits(
+        usual_limit(web.max_body_bytes), web.max_predict_body_mb * 1_000_000, large_paths, services.gate.admit
+    )
+    entrance = Entrance(application, services.rules, limits, services.monitoring.http.counted)
     # The entrance limits bodies and explains a refusal. Tornado's own limit only closes the connection.
     return HTTPServer(entrance, max_header_size=MAX_HEADER_BYTES, max_body_size=sys.maxsize)
 
@@ -121,6 +142,7 @@ async def serve(settings: Settings, keys: ClientKeys | None) -> None:
     listener.close()
     await services.live.close()
     await server.close_all_connections()
+    await services.predictions.close()
     publications.close()
     requests.close()
     context.destroy(linger=0)

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 
 from tornado.httputil import HTTPHeaders
 
+from web.body_limits import BodyLimit
 from web.refusal import Refusal
 
 #: The value of a Host header. The port may be empty (RFC 9110, section 4.2.3).
@@ -37,22 +38,22 @@ EXPOSED_HEADERS = "Retry-After, WWW-Authenticate, Allow"
 
 
 class DoorRules:
-    def __init__(self, host: str, allowed_hosts: Iterable[str], allowed_origins: Iterable[str], max_body_bytes: int):
+    def __init__(self, host: str, allowed_hosts: Iterable[str], allowed_origins: Iterable[str]):
         """host: the address that the server listens on. The other parameters are the settings of the same names."""
         names = {*allowed_hosts, *(() if host in ANY_ADDRESS else (host,))}
         self._names = {_canonical(name if name.startswith("[") or ":" not in name else f"[{name}]") for name in names}
         self._origins = set(allowed_origins)
-        self._max_body_bytes = max_body_bytes
         self._remembered: dict[str, bool] = {}
 
     def check(self, headers: HTTPHeaders, version: str) -> None:
-        """Raise Refusal if a request with these headers must not be read any further. version: such as "HTTP/1.1"."""
+        """Raise Refusal if a request must not be read any further because of its Host or origin.
+
+        version: such as "HTTP/1.1".
+        """
         self._check_host(headers.get_list("Host"), version)
         origins, sites = headers.get_list("Origin"), headers.get_list("Sec-Fetch-Site")
         if origins or sites:
             self._check_origin(origins, sites, headers)
-        if "Content-Length" in headers or "Transfer-Encoding" in headers:
-            self._check_length(headers)
 
     def cors_headers(self, headers: HTTPHeaders) -> dict[str, str]:
         """Return the headers with which pages of an allowed origin may read the answer."""
@@ -71,13 +72,6 @@ class DoorRules:
         """Whether an OPTIONS request is a preflight: a browser asks for a page of an allowed origin."""
         return "Access-Control-Request-Method" in headers and (
             "Access-Control-Allow-Origin" in self.cors_headers(headers)
-        )
-
-    def too_large(self, length: int) -> Refusal:
-        return Refusal(
-            "body_too_large",
-            f"The body has {length} bytes or more and the limit is {self._max_body_bytes} ([web] max_body_bytes); "
-            "post the folder's path, not the photos.",
         )
 
     def _check_host(self, hosts: list[str], version: str) -> None:
@@ -122,7 +116,10 @@ class DoorRules:
             "conf/tfmodel.toml.",
         )
 
-    def _check_length(self, headers: HTTPHeaders) -> None:
+    def check_length(self, headers: HTTPHeaders, limit: BodyLimit) -> None:
+        """Raise Refusal if it is unclear where the body ends, or if it is longer than the limit."""
+        if "Content-Length" not in headers and "Transfer-Encoding" not in headers:
+            return
         lengths, codings = headers.get_list("Content-Length"), headers.get_list("Transfer-Encoding")
         if codings:
             if lengths:
@@ -137,8 +134,8 @@ class DoorRules:
         if different or not _LENGTH.fullmatch(length):
             came = ", ".join(lengths)[:40]
             raise Refusal("bad_request", f"Content-Length is {came!r}; send one whole number of bytes.")
-        if int(length) > self._max_body_bytes:
-            raise self.too_large(int(length))
+        if int(length) > limit.most_bytes:
+            raise limit.refusal(int(length))
 
 
 def _canonical(name: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http
 import logging
+import sys
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -23,6 +24,7 @@ from tornado.httputil import (
 )
 from tornado.web import Application
 
+from web.body_limits import BodyLimit, BodyLimits
 from web.connection import Connection, Phase
 from web.door_rules import PREFLIGHT_HEADERS, DoorRules
 from web.http_figures import PREFLIGHT, REFUSED_AT_ENTRANCE
@@ -34,6 +36,8 @@ log = logging.getLogger("web")
 #: How much of a refused body is read and dropped. If the connection were closed at once, it would be reset before the
 #: sender has read the answer (RFC 9112, section 9.6).
 LINGER_BYTES = 1_000_000
+#: For a first look at the length of a body.
+NO_LIMIT = BodyLimit(sys.maxsize, "", "")
 
 
 class Entrance(HTTPServerConnectionDelegate):
@@ -43,7 +47,7 @@ class Entrance(HTTPServerConnectionDelegate):
         self,
         application: Application,
         rules: DoorRules,
-        max_body_bytes: int,
+        limits: BodyLimits,
         answered: Callable[[str, str, int], None],
     ) -> None:
         """answered: called for each request that no handler answers, with REFUSED_AT_ENTRANCE or PREFLIGHT, its method
@@ -51,7 +55,7 @@ class Entrance(HTTPServerConnectionDelegate):
         """
         self.application = application
         self.rules = rules
-        self.max_body_bytes = max_body_bytes
+        self.limits = limits
         self.answered = answered
 
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
@@ -73,6 +77,7 @@ class _Visit(HTTPMessageDelegate):
         self._http = request_conn
         self._connection = connection
         self._body = bytearray()
+        self._taken_bytes = 0
         self._inner: HTTPMessageDelegate | None = None
         self._refused = False
         self._dropped_bytes = 0
@@ -84,7 +89,7 @@ class _Visit(HTTPMessageDelegate):
         self._start_line, self._headers = start_line, headers
         self._connection.enter(Phase.BODY)
         try:
-            self._entrance.rules.check(headers, start_line.version)
+            self._check(start_line, headers)
         except Refusal as refusal:
             self._refuse(refusal)
             if refusal.body["code"] == "bad_request":
@@ -93,16 +98,39 @@ class _Visit(HTTPMessageDelegate):
             self._connection.give_up = self._too_slow
         return None
 
+    def _check(self, start_line: RequestStartLine, headers: HTTPHeaders) -> None:
+        rules, limits = self._entrance.rules, self._entrance.limits
+        rules.check(headers, start_line.version)
+        # A body whose end is unclear is refused first, because it can't be skipped.
+        rules.check_length(headers, NO_LIMIT)
+        self._limit = limits.of(start_line.method, start_line.path, headers.get("Authorization", ""))
+        rules.check_length(headers, self._limit)
+
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         if self._refused:
             self._dropped_bytes += len(chunk)
             if self._dropped_bytes > LINGER_BYTES:
                 self._end()
-        elif len(self._body) + len(chunk) > self._entrance.max_body_bytes:
-            self._refuse(self._entrance.rules.too_large(len(self._body) + len(chunk)))
+        elif len(self._body) + len(chunk) > self._limit.most_bytes:
+            self._refuse(self._limit.refusal(len(self._body) + len(chunk)))
         else:
-            self._body += chunk
+            self._keep(chunk)
         return None
+
+    def _keep(self, chunk: bytes) -> None:
+        if self._limit.is_large:
+            try:
+                self._entrance.limits.take(len(chunk))
+            except Refusal as refusal:
+                self._refuse(refusal)
+                return
+            self._taken_bytes += len(chunk)
+        self._body += chunk
+
+    def _forget_body(self) -> None:
+        self._body = bytearray()
+        self._entrance.limits.give_back(self._taken_bytes)
+        self._taken_bytes = 0
 
     def finish(self) -> None:
         if self._refused:
@@ -118,7 +146,9 @@ class _Visit(HTTPMessageDelegate):
             # Both may return a future that slows the sender down. The body has already arrived, so ignore them.
             inner.headers_received(self._start_line, self._headers)
             if self._body:
-                inner.data_received(bytes(self._body))
+                body = bytes(self._body)
+                self._forget_body()
+                inner.data_received(body)
         except HTTPInputError as error:
             self._refuse(Refusal("bad_request", f"The request cannot be read: {error}."))
             self._end()
@@ -127,6 +157,7 @@ class _Visit(HTTPMessageDelegate):
         inner.finish()
 
     def on_connection_close(self) -> None:
+        self._forget_body()
         if self._inner is not None:
             self._inner.on_connection_close()
 
@@ -142,6 +173,7 @@ class _Visit(HTTPMessageDelegate):
 
     def _refuse(self, refusal: Refusal) -> None:
         self._refused = True
+        self._forget_body()
         self._connection.give_up = None
         self._entrance.answered(REFUSED_AT_ENTRANCE, self._start_line.method, refusal.status_code)
         log_refused(refusal.status_code, self._start_line.method, self._start_line.path, self._http.context)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.parse
-from typing import Any
+from typing import Any, NamedTuple
 
 from tornado.httputil import (
     HTTPFile,
@@ -72,11 +72,31 @@ def _urlencoded(body: bytes) -> Fields:
         ) from error
 
 
-def _multipart(content_type: str, body: bytes) -> Fields:
-    """PHP's cURL sends such a body for an array, and a browser for FormData."""
+class SentFile(NamedTuple):
+    """A file of a multipart form. name: what the sender calls it."""
+
+    name: str
+    content: bytes
+
+
+def read_files(headers: HTTPHeaders, body: bytes, field: str, most: int) -> list[SentFile]:
+    """Return the files of a multipart form, which may all have the same field and nothing else. Raises Refusal."""
+    check_coding(headers)
+    arguments, files = _parts(headers.get("Content-Type", ""), body, most)
+    if others := [name for name in (*arguments, *files) if name != field or name in arguments]:
+        raise Refusal(
+            "bad_fields",
+            f"The form has {', '.join(others)[:200]}; send files in the field {field} and nothing else.",
+            fields={name[:80]: f"{name[:80]} is no file of the field {field}." for name in others},
+        )
+    return [SentFile(file.filename, file.body) for file in files.get(field, [])]
+
+
+def _parts(content_type: str, body: bytes, most: int) -> tuple[dict[str, list[bytes]], dict[str, list[HTTPFile]]]:
+    """The texts and the files of a multipart form, by their fields."""
     arguments: dict[str, list[bytes]] = {}
     files: dict[str, list[HTTPFile]] = {}
-    limits = ParseMultipartConfig(max_parts=MAX_FORM_FIELDS, max_part_header_size=MAX_PART_HEADER_BYTES)
+    limits = ParseMultipartConfig(max_parts=most, max_part_header_size=MAX_PART_HEADER_BYTES)
     parameters = content_type.partition(";")[2]
     try:
         parse_body_arguments(
@@ -85,8 +105,14 @@ def _multipart(content_type: str, body: bytes) -> Fields:
     except HTTPInputError as error:
         raise Refusal(
             "bad_fields",
-            f"The multipart form cannot be read ({str(error)[:200]}); send at most {MAX_FORM_FIELDS} fields, in UTF-8.",
+            f"The multipart form cannot be read ({str(error)[:200]}); send at most {most} fields, in UTF-8.",
         ) from error
+    return arguments, files
+
+
+def _multipart(content_type: str, body: bytes) -> Fields:
+    """PHP's cURL sends such a body for an array, and a browser for FormData."""
+    arguments, files = _parts(content_type, body, MAX_FORM_FIELDS)
     if files:
         names = ", ".join(files)[:200]
         raise Refusal(

@@ -26,6 +26,7 @@ from web.forecaster import Forecaster
 from web.json_body import read_json
 from web.live.live import Live
 from web.monitoring import Monitoring
+from web.prediction.pool import PredictionPool
 from web.query import NoQuery, read_query
 from web.refusal import Refusal
 from web.report_file import ReportFiles
@@ -61,6 +62,7 @@ class Services(msgspec.Struct, frozen=True):
     forecaster: Forecaster
     checks: FolderChecks
     reports: ReportFiles
+    predictions: PredictionPool
     rules: DoorRules
     gate: TokenGate
     monitoring: Monitoring

@@ -30,9 +30,10 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     name: the name of the call in the OpenAPI document and the clients. summary: one line for the documents.
     query: the type of the query; None if it has none. body: the type of the JSON body; form: whether the same fields
-    may also come as a form or multipart form. answers: by status, the type of the JSON, Media, or None for no body.
-    errors: the codes that this call can be refused with, beside those that every call can. any_query: whether fields
-    that the query does not have are ignored, not refused. writes: whether a token that may only read is
+    may also come as a form or multipart form. files: the field of a multipart form that may hold files, instead of a
+    JSON body; such a body may have [web] max_predict_body_mb. answers: by status, the type of the JSON, Media, or None
+    for no body. errors: the codes that this call can be refused with, beside those that every call can. any_query:
+    whether fields that the query does not have are ignored, not refused. writes: whether a token that may only read is
     refused, because the call changes something or is work for the server.
     """
 
@@ -42,6 +43,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     query: type[msgspec.Struct] | None = None
     body: type[msgspec.Struct] | None = None
     form: bool = False
+    files: str = ""
     errors: tuple[str, ...] = ()
     any_query: bool = False
     writes: bool = False

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from web.api.live import EventList, EventsQuery, TaskEventsQuery
 from web.api.original import BriefTask, PostedFolder, TaskById
+from web.api.predictions import PicturesToPredict, Predictions
 from web.api.service import Health, Readiness
 from web.api.tasks import CheckView, NewTask, RetryTask, TaskList, TaskListQuery, TaskView
 from web.api.workers import WorkerList
@@ -14,6 +15,7 @@ from web.calls.check import CheckHandler
 from web.calls.live import EventsHandler, TaskEventsHandler
 from web.calls.monitoring import HealthHandler, MetricsHandler, ReadyHandler
 from web.calls.original import OriginalHandler
+from web.calls.predictions import PICTURE_FIELD, ProjectPredictHandler, TaskPredictHandler
 from web.calls.report import ReportHandler
 from web.calls.task import StopHandler, TaskHandler
 from web.calls.tasks import RetryHandler, TasksHandler
@@ -37,6 +39,10 @@ EVENT_STREAM = Media("text/event-stream", "an Event, or a Reset, as the data of 
 CHECKING = (
     *("project_dir_not_allowed", "read_only_token", "user_not_allowed", "unsupported_media_type", "queue_full"),
     "check_failed",
+)
+PREDICTING = (
+    *("no_model", "model_changed", "model_unusable", "unsupported_media_type", "bad_picture", "picture_too_large"),
+    *("predict_busy", "predict_failed", *ONE_TASK),
 )
 
 ROUTES = (
@@ -157,6 +163,20 @@ ROUTES = (
         },
     ),
     Route(
+        "/v1/tasks/{taskId}/predict",
+        TaskPredictHandler,
+        {
+            "POST": Call(
+                name="predictWithTask",
+                summary="what the task's model says of pictures: labels with probabilities, or a mask",
+                body=PicturesToPredict,
+                files=PICTURE_FIELD,
+                answers={200: Predictions},
+                errors=PREDICTING,
+            )
+        },
+    ),
+    Route(
         "/v1/events",
         EventsHandler,
         {
@@ -166,6 +186,20 @@ ROUTES = (
                 query=EventsQuery,
                 answers={200: EVENT_STREAM},
                 errors=("user_not_allowed", *LIVE),
+            )
+        },
+    ),
+    Route(
+        "/v1/projects/{userId}/{projectId}/predict",
+        ProjectPredictHandler,
+        {
+            "POST": Call(
+                name="predictWithProject",
+                summary="the same by the model that the project uses",
+                body=PicturesToPredict,
+                files=PICTURE_FIELD,
+                answers={200: Predictions},
+                errors=PREDICTING,
             )
         },
     ),

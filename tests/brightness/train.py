@@ -15,6 +15,7 @@ from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import PlannedStage, TrainingResult
 from trainer_worker.backbones.backbone import Backbone, ChosenBackbone
 from trainer_worker.exporting.checks import Exports, HeldOut
+from trainer_worker.exporting.model_use import ModelUse
 from trainer_worker.exporting.writers import ModelToExport
 from trainer_worker.layouts.picture_index import PictureIndex
 from trainer_worker.layouts.tree import walk
@@ -73,7 +74,8 @@ def train(attempt: Attempt) -> TrainingResult:
         [f"{true:.4f}" for true in held_out_truth],
         1 - np.abs(predicted[:, 0] - held_out_truth).clip(0, 1),
     )
-    publication = Publication(KIND, source, chosen, [LABEL], proof, scores, describe)
+    use = ModelUse(train_type=KIND.train_type, labels=(LABEL,), side_px=side, is_mask=False)
+    publication = Publication(KIND, source, chosen, [LABEL], use, proof, scores, describe)
     published = publication.publish(attempt)
     return published.result(result, attempt, EndReason.CONVERGED)
 

@@ -55,6 +55,7 @@ ROOMS = {
     "optimization": {"project", "attempt"},
     "exporting": {"project"},
     "checking": {"pictures", "layouts", "project", "publishing", "training"},
+    "prediction": {"pictures", "project", "exporting", "segmentation"},
     "reporting": {"pictures"},
     "publishing": {"pictures", "layouts", "project", "attempt", "backbones", "exporting", "reporting"},
     "classification": OF_A_TRAIN_TYPE,
@@ -88,6 +89,7 @@ PURE_FILES = (
     *("trainer_worker/segmentation/unlisted_rule.py", "trainer_worker/segmentation/listed_rule.py"),
     *("web/task_cache.py", "web/eta.py", "web/door_rules.py", "web/path_hints.py", "web/form.py"),
     *("web/views.py", "web/task_views.py", "web/query.py", "web/json_body.py", "web/route.py"),
+    "web/prediction/waiting.py",
     *("protocol/messages.py", "protocol/task.py", "protocol/errors.py", "protocol/options.py", "protocol/bounds.py"),
     *("protocol/project_layout.py", "protocol/events.py", "protocol/artifact.py", "protocol/metadata.py"),
     *("protocol/task_filter.py", "protocol/message.py", "protocol/pipe_messages.py", "protocol/queries.py"),
@@ -236,6 +238,7 @@ def test_the_room_of_projects_writes_and_removes_nothing_by_path() -> None:
         ["broker.__main__"],
         ["trainer_worker.__main__", "trainer_worker.agent.loop", "trainer_worker.agent.core"],
         ["service.commands"],
+        ["trainer_worker.prediction.__main__"],
     ],
 )
 def test_starting_front_end_broker_or_agent_does_not_load_tensorflow(modules: list[str]) -> None:

@@ -11,6 +11,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 from trainer_worker.classification.kind import KIND
 from trainer_worker.exporting.metadata import tensor_names
+from trainer_worker.exporting.model_use import ModelUse
 from trainer_worker.exporting.scoring import load_predictor
 from trainer_worker.exporting.writers import ModelToExport
 from trainer_worker.exporting.writing import export_model
@@ -40,7 +41,8 @@ def test_outputs_and_contents_stay_the_same_to_the_bit(model: Path, tmp_path: Pa
     labelled = tmp_path / "model.tflite"
     labelled.write_bytes(model.read_bytes())
 
-    assert label_model(labelled, KIND, SIDE, list("abcde")) == []
+    use = ModelUse(train_type="classification", labels=tuple("abcde"), side_px=SIDE, is_mask=False)
+    assert label_model(labelled, KIND, use) == []
 
     before, after = (load_predictor(path, 1)(pictures) for path in (model, labelled))
     assert before.std() > 0

@@ -23,6 +23,7 @@ from tests.unit.small_tflite import small_tflite
 from tests.waiting import TIMEOUT_S
 from trainer_worker.classification.kind import KIND as CLASSIFICATION
 from trainer_worker.exporting.metadata import add_metadata_buffer
+from trainer_worker.exporting.model_use import ModelUse
 from trainer_worker.pictures.flattening import OWN_RANGES
 from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.publishing.app_pack import SNIPPETS, FinishedModel, add_app_pack, label_model
@@ -35,6 +36,7 @@ DAY = datetime.date(2026, 11, 24)
 #: The stand-in below is surer than this of two of the pictures that become samples, but not of the third.
 THRESHOLD = 0.3342
 LABELS = ["daisy", "rose | <b>", "tulip"]
+USE = ModelUse(train_type="classification", labels=tuple(LABELS), side_px=SIDE, is_mask=False)
 
 
 def entry(file: str, truth: str, predicted: str, probability: float) -> dict[str, Any]:
@@ -309,12 +311,12 @@ def test_a_model_that_cannot_be_labelled_stays_as_it_is(tmp_path: Path) -> None:
     has_metadata = add_metadata_buffer(small_tflite(), "TFLITE_METADATA", b"of somebody else")
     model.write_bytes(has_metadata)
 
-    (warning,) = label_model(model, CLASSIFICATION, SIDE, LABELS)
+    (warning,) = label_model(model, CLASSIFICATION, USE)
 
     assert "no metadata and labels inside" in warning
     assert model.read_bytes() == has_metadata
     model.write_bytes(small_tflite())
-    assert label_model(model, CLASSIFICATION, SIDE, LABELS) == []
+    assert label_model(model, CLASSIFICATION, USE) == []
     with zipfile.ZipFile(model) as archive:
         assert archive.read("labels.txt").decode().splitlines() == LABELS
 

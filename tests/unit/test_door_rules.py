@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from tornado.httputil import HTTPHeaders
 
+from web.body_limits import usual_limit
 from web.door_rules import MAX_REMEMBERED_HOSTS, DoorRules
 from web.refusal import Refusal
 
@@ -13,7 +14,7 @@ LIMIT_BYTES = 1000
 
 
 def rules(host: str = "127.0.0.1", hosts: tuple[str, ...] = (), origins: tuple[str, ...] = ()) -> DoorRules:
-    return DoorRules(host, hosts, origins, LIMIT_BYTES)
+    return DoorRules(host, hosts, origins)
 
 
 def verdict(door: DoorRules, *lines: str, version: str = "HTTP/1.1") -> str:
@@ -27,6 +28,7 @@ def verdict(door: DoorRules, *lines: str, version: str = "HTTP/1.1") -> str:
 def verdict_on(door: DoorRules, headers: HTTPHeaders, version: str = "HTTP/1.1") -> str:
     try:
         door.check(headers, version)
+        door.check_length(headers, usual_limit(LIMIT_BYTES))
     except Refusal as refusal:
         return str(refusal.body["code"])
     return ""

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from trainer_worker.segmentation.classes import UNLABELLED
+from trainer_worker.segmentation.decisions import decide
 from trainer_worker.segmentation.pixel_calibration import calibrate_pixels
-from trainer_worker.segmentation.predictions import decide
 
 SIDE = 48
 

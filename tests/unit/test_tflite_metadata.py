@@ -11,12 +11,18 @@ from flatbuffers import encode, packer, table
 
 from tests.unit.small_tflite import small_tflite
 from trainer_worker.classification import kind as classification
-from trainer_worker.exporting.metadata import add_metadata_buffer, describe_tflite, tensor_names
+from trainer_worker.exporting.metadata import add_metadata_buffer, append_zip, describe_tflite, tensor_names
+from trainer_worker.exporting.model_use import ModelUse, UnusableModelError, as_written, use_of
 from trainer_worker.segmentation import kind as segmentation
 
 CLASSIFICATION, SEGMENTATION = classification.PRESENTATION.description, segmentation.FOREGROUND.description
 
 LABELS = "daisy\nrose\ntürkisch\n"
+
+
+def use(side_px: int, *labels: str) -> ModelUse:
+    names = labels or tuple(LABELS.splitlines())
+    return ModelUse(train_type="classification", labels=names, side_px=side_px, is_mask=bool(labels))
 
 
 def root(content: bytes) -> Any:
@@ -59,7 +65,7 @@ def metadata_of(model: bytes) -> Any:
 
 
 def test_a_classifier_says_what_it_takes_and_gives() -> None:
-    metadata = metadata_of(describe_tflite(small_tflite(), CLASSIFICATION, 224, LABELS))
+    metadata = metadata_of(describe_tflite(small_tflite(), CLASSIFICATION, use(224)))
 
     (subgraph,) = parts(metadata, 3)
     (image,), (output,) = parts(subgraph, 2), parts(subgraph, 3)
@@ -77,7 +83,7 @@ def test_a_classifier_says_what_it_takes_and_gives() -> None:
 
 
 def test_a_segmenters_two_labels_are_not_labels_of_its_one_channel() -> None:
-    metadata = metadata_of(describe_tflite(small_tflite(), SEGMENTATION, 96, "background\nforeground\n"))
+    metadata = metadata_of(describe_tflite(small_tflite(), SEGMENTATION, use(96, "background", "foreground")))
 
     (output,) = parts(parts(metadata, 3)[0], 3)
     assert number(part(part(output, 3), 1), 0) == 2  # GRAYSCALE
@@ -86,7 +92,7 @@ def test_a_segmenters_two_labels_are_not_labels_of_its_one_channel() -> None:
 
 def test_a_segmenters_classes_are_the_labels_of_its_channels() -> None:
     description = segmentation.KIND.presentation(3).description
-    metadata = metadata_of(describe_tflite(small_tflite(), description, 96, "background\nred\nblue\n"))
+    metadata = metadata_of(describe_tflite(small_tflite(), description, use(96, "background", "red", "blue")))
 
     (output,) = parts(parts(metadata, 3)[0], 3)
     assert "each class" in text(output, 1)
@@ -96,14 +102,15 @@ def test_a_segmenters_classes_are_the_labels_of_its_channels() -> None:
 
 
 def test_the_labels_can_be_unzipped_from_the_model() -> None:
-    described = describe_tflite(small_tflite(), CLASSIFICATION, 64, LABELS)
+    described = describe_tflite(small_tflite(), CLASSIFICATION, use(64))
 
     with zipfile.ZipFile(io.BytesIO(described)) as archive:
-        (entry,) = archive.infolist()
+        assert archive.namelist() == ["labels.txt", "tfmodel.json"]
         assert archive.read("labels.txt").decode() == LABELS
         assert archive.testzip() is None
-    assert entry.compress_type == zipfile.ZIP_STORED  # readers on phones map it into memory
-    assert described == describe_tflite(small_tflite(), CLASSIFICATION, 64, LABELS)
+        # Readers on phones map them into memory.
+        assert {entry.compress_type for entry in archive.infolist()} == {zipfile.ZIP_STORED}
+    assert described == describe_tflite(small_tflite(), CLASSIFICATION, use(64))
 
 
 @pytest.mark.parametrize("length", [1, 8, 13, 4096])
@@ -124,7 +131,38 @@ def test_all_that_was_in_the_model_stays_in_it(length: int) -> None:
 
 def test_what_it_does_not_know_it_leaves_alone() -> None:
     with pytest.raises(ValueError, match="no TFLite model"):
-        describe_tflite(b"\x00" * 64, CLASSIFICATION, 64, LABELS)
+        describe_tflite(b"\x00" * 64, CLASSIFICATION, use(64))
     described = add_metadata_buffer(small_tflite(), "TFLITE_METADATA", b"earlier")
     with pytest.raises(ValueError, match="already"):
-        describe_tflite(described, CLASSIFICATION, 64, LABELS)
+        describe_tflite(described, CLASSIFICATION, use(64))
+
+
+def test_a_described_model_says_how_it_is_used() -> None:
+    wanted = ModelUse(
+        train_type="segmentation",
+        labels=as_written(["back\nground", "tür"]),
+        side_px=96,
+        is_mask=True,
+        fit="tiles",
+        overlap_px=24,
+        grey_scale={"white": 4095.0},
+        foreground_above=0.4,
+        unknown_below=0.3,
+    )
+
+    assert use_of(describe_tflite(small_tflite(), SEGMENTATION, wanted)) == wanted
+    assert wanted.labels == ("back ground", "tür")
+    assert wanted.label_file == "back ground\ntür\n"
+
+
+@pytest.mark.parametrize("content", [b"", small_tflite(), small_tflite() + b"PK\x05\x06"])
+def test_a_file_that_does_not_say_how_it_is_used_is_told(content: bytes) -> None:
+    with pytest.raises(UnusableModelError, match="does not say how it is used"):
+        use_of(content)
+
+
+def test_a_file_of_a_later_version_is_not_used_wrongly() -> None:
+    later = append_zip(small_tflite(), {"tfmodel.json": b'{"version": 2, "train_type": "x"}'})
+
+    with pytest.raises(UnusableModelError):
+        use_of(later)

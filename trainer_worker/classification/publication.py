@@ -21,6 +21,7 @@ from trainer_worker.classification.scores import (
     score_classes,
 )
 from trainer_worker.exporting.checks import Exports, HeldOut
+from trainer_worker.exporting.model_use import ModelUse, as_written
 from trainer_worker.exporting.temperature import at_temperature
 from trainer_worker.exporting.writers import ModelToExport
 from trainer_worker.exporting.writing import CALIBRATION_PICTURES
@@ -55,7 +56,15 @@ def publish_classifier(
     calibration = functools.partial(_pictures, data, _spread(split.train), side_px)
     source = ModelToExport(trained.classifier.model, calibration)
     of_pictures = _scored(data, split, evaluation.held_out)
-    publication = Publication(KIND, source, trained.chosen, labels, proof, of_pictures, describe)
+    use = ModelUse(
+        train_type=KIND.train_type,
+        labels=as_written(labels),
+        side_px=side_px,
+        is_mask=False,
+        grey_scale=data.folders.reader.grey.facts,
+        unknown_below=confidence.unknown.threshold,
+    )
+    publication = Publication(KIND, source, trained.chosen, labels, use, proof, of_pictures, describe)
     with at_temperature(trained.classifier.head, confidence.calibration.temperature):
         return publication.publish(attempt, interim), scores
 

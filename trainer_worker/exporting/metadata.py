@@ -2,9 +2,10 @@
 
 The format is TensorFlow Lite Metadata. MediaPipe Tasks, Android Studio and Netron read it, and interpreters ignore it.
 It has two parts. The description is a flatbuffer of its own, which becomes one more buffer of the model, under the name
-TFLITE_METADATA. The label file lies in an uncompressed zip at the end of the file.
+TFLITE_METADATA. The label file lies in an uncompressed zip at the end of the file, beside what our own predictions need
+(model_use.py).
 
-TensorFlow has Python classes for the schema of a model, but none for the schema of the metadata. The description is
+LiteRT has Python classes for the schema of a model, but none for the schema of the metadata. The description is
 therefore written with a table of the fields that are needed (docs/choices.md, "Metadata of a .tflite file").
 """
 
@@ -17,11 +18,11 @@ from typing import Any
 
 import flatbuffers
 import numpy as np
-from tensorflow.lite.python import schema_py_generated as schema
+from ai_edge_litert import schema_py_generated as schema
 
 from trainer_worker.exporting.model_description import ModelDescription
+from trainer_worker.exporting.model_use import LABELS_FILE, ModelUse
 
-LABELS_FILE = "labels.txt"
 METADATA_NAME = "TFLITE_METADATA"
 AUTHOR = "TFModel"
 MODEL_IDENTIFIER = b"TFL3"
@@ -60,17 +61,16 @@ NORMALIZATION_OPTIONS = np.uint8(1)
 Fields = Mapping[int, Any]
 
 
-def describe_tflite(model: bytes, description: ModelDescription, side_px: int, label_file: str) -> bytes:
-    """Return the .tflite file with metadata and labels. Its outputs stay the same.
+def describe_tflite(model: bytes, description: ModelDescription, use: ModelUse) -> bytes:
+    """Return the .tflite file with metadata, labels and what is needed to use it. Its outputs stay the same.
 
-    model: the content of a file whose one input is a picture of side_px x side_px, and which has one output.
-    label_file: one label a line, in the order of the output. Raises ValueError if `model` is not a TFLite model or has
-    metadata already.
+    model: the content of a file whose one input is a square picture, and which has one output. Raises ValueError if it
+    is not a TFLite model or has metadata already.
     """
     builder = flatbuffers.Builder(1024)
-    builder.Finish(_write_table(builder, _model(description, side_px)), METADATA_IDENTIFIER)
+    builder.Finish(_write_table(builder, _model(description, use.side_px)), METADATA_IDENTIFIER)
     described = add_metadata_buffer(model, METADATA_NAME, bytes(builder.Output()))
-    return append_zip(described, {LABELS_FILE: label_file.encode()})
+    return append_zip(described, use.files())
 
 
 def add_metadata_buffer(model: bytes, name: str, data: bytes) -> bytes:

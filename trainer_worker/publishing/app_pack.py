@@ -26,6 +26,7 @@ from PIL import Image
 
 from protocol.text import as_utf8
 from trainer_worker.exporting.metadata import describe_tflite, output_shape, tensor_names
+from trainer_worker.exporting.model_use import ModelUse
 from trainer_worker.pictures.grey_scale import scale_of
 from trainer_worker.pictures.images import PictureReader, Pixels, read_rgb
 from trainer_worker.pictures.user_files import UserFiles
@@ -63,18 +64,22 @@ class FinishedModel:
         return self.kind.presentation(self.manifest["output"]["shape"][-1])
 
 
-def label_model(model: Path, kind: Kind, side_px: int, labels: Sequence[str]) -> list[str]:
-    """Write metadata and labels into the .tflite file. If that fails, the file is unchanged and a warning is returned.
+def label_model(model: Path, kind: Kind, use: ModelUse) -> list[str]:
+    """Write metadata, labels and the use of the model into the .tflite file. If that fails, the file is unchanged and a
+    warning is returned.
 
     To be called before the exports are checked, so that the checked file is the one that is published.
     """
     content = model.read_bytes()
     try:
         description = kind.presentation(output_shape(content)[-1]).description
-        described = describe_tflite(content, description, side_px, label_lines(labels))
+        described = describe_tflite(content, description, use)
     except Exception as error:
         log.warning("action=model.no_metadata file=%s", model, exc_info=True)
-        return [f"model.tflite has no metadata and labels inside ({type(error).__name__}: {error})."]
+        return [
+            f"{model.name} has no metadata and labels inside ({type(error).__name__}: {error}), so the server can't "
+            "predict with it."
+        ]
     model.write_bytes(described)
     return []
 

@@ -23,6 +23,7 @@ from trainer_worker.attempt.stages import stage_name
 from trainer_worker.attempt.work_folder import work_folder
 from trainer_worker.backbones.backbone import ChosenBackbone
 from trainer_worker.exporting.checks import ExportChecks, Exports, HeldOut
+from trainer_worker.exporting.model_use import ModelUse
 from trainer_worker.exporting.scoring import load_predictor
 from trainer_worker.exporting.writers import ModelToExport
 from trainer_worker.exporting.writing import export_model
@@ -81,7 +82,8 @@ class PublishedModel:
 class Publication:
     """A trained model that is to be published, and what must be known of it.
 
-    kind: its trainType. chosen: what it was made of. proof: what every file must reproduce.
+    kind: its trainType. chosen: what it was made of. labels: in the order of the output. use: how its files are used.
+    proof: what every file must reproduce.
     scores: how it did on each held-out picture; this decides whether it comes into use (project/gate.py).
     describe: from what the export has come to and its warnings to metrics.json and what is special in manifest.json.
     overlays: makes held-out pictures with their masks for report.html; called only for a final model.
@@ -91,6 +93,7 @@ class Publication:
     source: ModelToExport
     chosen: ChosenBackbone
     labels: Sequence[str]
+    use: ModelUse
     proof: HeldOut
     scores: HeldOutScores
     describe: Callable[[Exports, list[str]], tuple[dict[str, Any], dict[str, Any]]]
@@ -149,7 +152,7 @@ class Publication:
 
             def on_written(name: str, path: Path) -> None:
                 if path.suffix == ".tflite":
-                    warnings.extend(label_model(path, self.kind, options.image_size, self.labels))
+                    warnings.extend(label_model(path, self.kind, self.use))
                 checks.begin(name, path)
 
             unwritten = export_model(self.source, work, formats, on_written, step)

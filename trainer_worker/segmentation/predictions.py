@@ -9,19 +9,11 @@ import numpy as np
 import tensorflow as tf
 
 from trainer_worker.pictures.images import UnreadableImageError, picture_changed
+from trainer_worker.segmentation.decisions import BATCH, decide, decide_by_tiles
 from trainer_worker.segmentation.folders import MaskFolders, whole_pair
-from trainer_worker.segmentation.tiles import part_that_counts, tiles
 
 #: Outputs are kept up to this size, and the exported files are compared with them.
 CHECK_MEMORY_BYTES = 512 * 1024**2
-THRESHOLD = 0.5
-PREDICT_BATCH = 16
-
-
-def decide(probabilities: Any) -> Any:
-    """The class number of each pixel, uint8 (n, S, S): foreground or not, or the most probable class."""
-    single = probabilities.shape[-1] == 1
-    return (probabilities[..., 0] > THRESHOLD if single else probabilities.argmax(axis=-1)).astype(np.uint8)
 
 
 class MaskPredictor:
@@ -46,15 +38,7 @@ class MaskPredictor:
 
     def of_whole(self, picture: Any) -> Any:
         """uint8 (h, w, 3), no side below S -> class numbers uint8 (h, w), put together from tiles."""
-        height, width, _ = picture.shape
-        found = np.empty((height, width), np.uint8)
-        cut = tiles(height, width, self._side_px)
-        for start in range(0, len(cut), PREDICT_BATCH):
-            batch = cut[start : start + PREDICT_BATCH]
-            decisions = decide(self._run(tf.constant(np.stack([picture[tile.window] for tile in batch]))).numpy())
-            for tile, decision in zip(batch, decisions, strict=True):
-                found[tile.answers_for] = part_that_counts(tile, decision)
-        return found
+        return decide_by_tiles(picture, self._side_px, lambda squares: decide(self._run(tf.constant(squares)).numpy()))
 
     def of_files(self, folders: MaskFolders, pairs: Any, on_step: Callable[[float], None]) -> Iterator[tuple[Any, Any]]:
         """(true mask, found mask) of the pairs with those numbers, at their pictures' own sizes, (h, w) each."""
@@ -68,5 +52,5 @@ class MaskPredictor:
             on_step(done / len(pairs))
 
     def _batches(self, pictures: Any) -> Iterator[tuple[int, Any]]:
-        for start in range(0, len(pictures), PREDICT_BATCH):
-            yield start, self._run(tf.constant(pictures[start : start + PREDICT_BATCH])).numpy()
+        for start in range(0, len(pictures), BATCH):
+            yield start, self._run(tf.constant(pictures[start : start + BATCH])).numpy()

@@ -17,12 +17,19 @@ from trainer_worker.exporting.writing import CALIBRATION_PICTURES
 from trainer_worker.project.held_out import HeldOutScores
 from trainer_worker.publishing.publish import Publication, PublishedModel
 from trainer_worker.segmentation import unet
+from trainer_worker.segmentation.decisions import decide
 from trainer_worker.segmentation.headline import DICE, DICE_OF_SOME, DICE_OF_SQUARES
 from trainer_worker.segmentation.kind import KIND
 from trainer_worker.segmentation.pixel_calibration import calibrate_pixels
 from trainer_worker.segmentation.plan import INTERIM_CHECKED
-from trainer_worker.segmentation.predictions import MaskPredictor, decide
-from trainer_worker.segmentation.record import ScoredMasks, TrainedSegmenter, describe_model, describe_training
+from trainer_worker.segmentation.predictions import MaskPredictor
+from trainer_worker.segmentation.record import (
+    ScoredMasks,
+    TrainedSegmenter,
+    describe_model,
+    describe_training,
+    describe_use,
+)
 from trainer_worker.segmentation.scores import MaskScores, MaskTally, score_class_masks
 from trainer_worker.segmentation.shown_masks import ShownMasks
 
@@ -78,7 +85,9 @@ def publish_segmenter(
     contents = [trained.data.contents[pair] for pair in scored.pairs]
     of_pictures = HeldOutScores.of(scored.name, contents, masks, scored.scores.dice_per_image)
     shown = ShownMasks(trained, predictor, scored, (pictures, truth, found))
-    publication = Publication(KIND, source, trained.chosen, names, proof, of_pictures, describe, shown.overlays)
+    publication = Publication(
+        KIND, source, trained.chosen, names, describe_use(trained), proof, of_pictures, describe, shown.overlays
+    )
     with at_temperature(unet.logits_of(trained.model), calibration.temperature if calibration else 1.0):
         return publication.publish(attempt, interim), scored
 

@@ -11,13 +11,15 @@ import keras
 
 from protocol.end_reason import EndReason
 from trainer_worker.backbones.backbone import ChosenBackbone
+from trainer_worker.exporting.model_use import ModelUse, as_written
 from trainer_worker.optimization.epochs import History
 from trainer_worker.pictures.copies import copy_groups
 from trainer_worker.publishing.model_input import TileSize, model_input
 from trainer_worker.segmentation.classes import MaskClasses
 from trainer_worker.segmentation.dataset import MaskDataset
+from trainer_worker.segmentation.decisions import THRESHOLD
 from trainer_worker.segmentation.headline import DICE_OF_SQUARES, describe_classes, describe_score, headline
-from trainer_worker.segmentation.predictions import THRESHOLD
+from trainer_worker.segmentation.kind import KIND
 from trainer_worker.segmentation.scores import MaskScores
 from trainer_worker.segmentation.tiles import overlap_px
 
@@ -113,3 +115,18 @@ def describe_model(trained: TrainedSegmenter, scored: ScoredMasks, exports: dict
         "exports": exports,
         "warnings": trained.warnings,
     }
+
+
+def describe_use(trained: TrainedSegmenter) -> ModelUse:
+    """What its .tflite files say of their use."""
+    folders, size = trained.data.folders, trained.model.input_shape[1]
+    return ModelUse(
+        train_type=KIND.train_type,
+        labels=as_written(folders.classes.names),
+        side_px=size,
+        is_mask=True,
+        fit="tiles" if trained.tiles else "squash",
+        overlap_px=overlap_px(size) if trained.tiles else 0,
+        grey_scale=folders.reader.grey.facts,
+        foreground_above=THRESHOLD,
+    )

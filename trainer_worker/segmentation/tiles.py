@@ -42,17 +42,18 @@ def overlap_px(side: int) -> int:
     return round(LEAST_OVERLAP * side)
 
 
-def tiles(height: int, width: int, side: int) -> list[Tile]:
-    """The tiles of a picture, row by row. height, width: at least `side`.
+def tiles(height: int, width: int, side: int, least_overlap_px: int | None = None) -> list[Tile]:
+    """The tiles of a picture, row by row. height, width: at least `side`. least_overlap_px: overlap_px if not given.
 
     The parts that the tiles answer for cover the picture without overlap.
     """
-    rows, columns = list(_along(height, side)), list(_along(width, side))
+    step = side - (overlap_px(side) if least_overlap_px is None else least_overlap_px)
+    rows, columns = list(_along(height, side, step)), list(_along(width, side, step))
     return [Tile((row, column), (above, left)) for row, above in rows for column, left in columns]
 
 
-def _along(length: int, side: int) -> Iterator[tuple[slice, slice]]:
-    steps = -(-(length - side) // (side - overlap_px(side)))
+def _along(length: int, side: int, most_apart: int) -> Iterator[tuple[slice, slice]]:
+    steps = -(-(length - side) // most_apart)
     starts = [round(step * (length - side) / steps) for step in range(steps + 1)] if steps else [0]
     borders = [(start + before + side) // 2 for before, start in itertools.pairwise(starts)]
     for start, begin, end in zip(starts, [0, *borders], [*borders, length], strict=True):

@@ -1,0 +1,142 @@
+"""What the front-end and a runtime process say to each other: which model is to answer for which pictures.
+
+A runtime process (trainer_worker/prediction) reads frames from its input and writes frames to its output. A frame is
+the length of a message, as four bytes, and the message in msgpack. The first frame holds RuntimeLimits, each of the
+others an Order. The process answers an Order with ModelReady or ModelRefused. After ModelReady there is one answer for
+each picture, in the order of the pictures and as soon as it is known. So whoever reads knows what the process was busy
+with when it died.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Annotated, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from protocol.artifact import Artifact, Sha256
+from protocol.bounds import Error, Text, Whole, Word
+from protocol.task import TaskSpec
+
+#: The length of the message that follows.
+HEAD = struct.Struct(">I")
+#: The largest file of a picture, sent or in a project folder.
+MOST_PICTURE_BYTES = 20_000_000
+#: The pictures of one Order.
+MOST_PICTURES = 8
+#: An answer holds one mask at most, which is a PNG of at most 100 megapixels in few colours.
+MOST_ANSWER_BYTES = 128 * 1024**2
+
+
+class ModelFile(msgspec.Struct, frozen=True):
+    """A .tflite file in the model folder of a task, and the hash that the journal has of it."""
+
+    spec: TaskSpec
+    artifact: Artifact
+
+
+class RuntimeLimits(msgspec.Struct, frozen=True):
+    """allowed_roots: the folders that projects must lie in, absolute and with links resolved.
+
+    models_bytes: the memory for models that are kept loaded. threads: that run a model. picture_s: the seconds after
+    which a process that still works on one picture, or on loading a model, ends itself.
+    """
+
+    allowed_roots: tuple[str, ...]
+    models_bytes: Whole
+    threads: Annotated[int, Meta(ge=1, le=1024)]
+    picture_s: Annotated[float, Meta(gt=0)]
+
+
+class SentPicture(msgspec.Struct, frozen=True, tag="sent"):
+    """A picture that came with the call. name: such as its file name."""
+
+    name: Text
+    content: bytes
+
+
+class FolderPicture(msgspec.Struct, frozen=True, tag="folder"):
+    """A picture in the project folder of the model's task. name: its path in that folder."""
+
+    name: Text
+
+
+Picture = SentPicture | FolderPicture
+
+
+class Order(msgspec.Struct, frozen=True):
+    model: ModelFile
+    pictures: Annotated[tuple[Picture, ...], Meta(min_length=1, max_length=MOST_PICTURES)]
+
+
+class ModelReady(msgspec.Struct, frozen=True, tag="ready"):
+    """The model is loaded. loaded: the hashes of all models that the process holds now."""
+
+    loaded: tuple[Sha256, ...]
+
+
+class ModelRefused(msgspec.Struct, frozen=True, tag="model_refused"):
+    """The model can't be used, so no picture gets an answer. code: one of REFUSAL_CODES."""
+
+    code: Word
+    error: Error
+
+
+class LabelProbability(msgspec.Struct, frozen=True):
+    label: str
+    probability: float
+
+
+class LabelShare(msgspec.Struct, frozen=True):
+    """share: of the picture's pixels, 0 to 1."""
+
+    label: str
+    share: float
+
+
+class Labels(msgspec.Struct, frozen=True, tag="labels"):
+    """The answer of a model for whole pictures. labels: all of them, in the order of labels.txt.
+
+    unknown: whether the picture probably shows none of them.
+    """
+
+    labels: tuple[LabelProbability, ...]
+    unknown: bool
+
+
+class Mask(msgspec.Struct, frozen=True, tag="mask"):
+    """The answer of a model for pixels.
+
+    png: as large as the upright picture; a pixel's value is the number of its class, and the palette shows the classes
+    in different colours. shares: of all classes, in the order of labels.txt.
+    """
+
+    png: bytes
+    width: int
+    height: int
+    shares: tuple[LabelShare, ...]
+
+
+class PictureRefused(msgspec.Struct, frozen=True, tag="picture_refused"):
+    """A picture that gets no answer. code: one of REFUSAL_CODES."""
+
+    code: Word
+    error: Error
+
+
+PictureAnswer = Labels | Mask | PictureRefused
+RuntimeAnswer = ModelReady | ModelRefused | Labels | Mask | PictureRefused
+
+Message = TypeVar("Message")
+
+
+def framed(message: msgspec.Struct) -> tuple[bytes, bytes]:
+    """The two parts of a frame."""
+    body = msgspec.msgpack.encode(message)
+    return HEAD.pack(len(body)), body
+
+
+def unframed(body: bytes, message_type: type[Message]) -> Message:
+    """The message of a frame. Raises msgspec.MsgspecError."""
+    return msgspec.msgpack.decode(body, type=message_type)

@@ -1,0 +1,17 @@
+"""The limits of a runtime process. A picture or model that needs more ends it, and nothing else suffers."""
+
+from __future__ import annotations
+
+import resource
+
+from trainer_worker.prediction.answering import BUDGET_BYTES
+
+#: For Python, numpy, Pillow and LiteRT, whose libraries are mapped, and for a picture and its answer as they travel.
+OWN_BYTES = 1024**3
+
+
+def limit_resources(models_bytes: int) -> None:
+    """models_bytes: the memory for loaded models. Beyond the limit, Python gets a MemoryError; C code may abort."""
+    most = OWN_BYTES + BUDGET_BYTES + models_bytes
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

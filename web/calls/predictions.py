@@ -1,0 +1,149 @@
+"""The calls that predict: the model of a task, or the one that a project uses, answers for pictures."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from protocol import queries as q
+from protocol.prediction import (
+    MOST_PICTURE_BYTES,
+    FolderPicture,
+    ModelFile,
+    Picture,
+    PictureAnswer,
+    PictureRefused,
+    SentPicture,
+)
+from protocol.task import Task, TaskState
+from protocol.task_filter import MAX_PAGE_TASKS, TaskFilter
+from web.api.predictions import (
+    MOST_PICTURES_OF_A_CALL,
+    PicturesToPredict,
+    PictureToPredict,
+    Predictions,
+    prediction_of,
+)
+from web.form import JSON_TYPE, MULTIPART_TYPE, media_type_of, read_files
+from web.json_handler import JsonHandler
+from web.prediction.models import latest_of, model_of
+from web.refusal import Refusal
+
+#: The field of a multipart form whose files are the pictures.
+PICTURE_FIELD = "picture"
+#: A project with more tasks than this since its last promoted model is taken to have none in use.
+MOST_TASKS = MAX_PAGE_TASKS
+
+
+class PredictingHandler(JsonHandler):
+    """The base of both calls. If the caller goes away, pictures that still wait are dropped."""
+
+    _predicting: asyncio.Task[list[PictureAnswer]] | None = None
+    _caller_is_gone = False
+
+    async def answer(self, model: ModelFile, pictures: Sequence[Picture], interim: bool) -> None:
+        """Send what the model answers. A picture alone that gets no answer is refused as a whole."""
+        small = [picture for picture in pictures if not is_too_large(picture)]
+        answers: list[PictureAnswer] = []
+        if small:
+            self._predicting = asyncio.create_task(self.services.predictions.predict(model, small))
+            try:
+                answers = await self._predicting
+            except asyncio.CancelledError:
+                if self._caller_is_gone:
+                    return
+                raise
+        given = iter(answers)
+        named = [(picture.name, TOO_LARGE if is_too_large(picture) else next(given)) for picture in pictures]
+        if len(named) == 1 and isinstance(refused := named[0][1], PictureRefused):
+            raise Refusal(refused.code, refused.error)
+        self.send(
+            Predictions(
+                task_id=model.spec.task_id,
+                train_type=model.spec.train_type,
+                model=model.artifact.name,
+                interim=interim,
+                predictions=tuple(prediction_of(name, answer) for name, answer in named),
+            )
+        )
+
+    def read_pictures(self) -> list[Picture]:
+        """The pictures of the body, which is then forgotten. Raises Refusal."""
+        kind = media_type_of(self.request.headers)
+        if kind == MULTIPART_TYPE:
+            pictures = self._of_form()
+        elif kind == JSON_TYPE:
+            sent = self.read_body(PicturesToPredict).pictures
+            pictures = [_picture(number, picture) for number, picture in enumerate(sent)]
+        else:
+            raise Refusal(
+                "unsupported_media_type",
+                f"Send the pictures as {MULTIPART_TYPE}, each a file of the field {PICTURE_FIELD}, or as {JSON_TYPE}: "
+                '{"pictures": [{"base64": "…"}]}.',
+            )
+        self.body = b""
+        return pictures
+
+    def _of_form(self) -> list[Picture]:
+        files = read_files(self.request.headers, self.body, PICTURE_FIELD, MOST_PICTURES_OF_A_CALL)
+        if not files:
+            raise Refusal(
+                "bad_fields",
+                f"The form has no file; send each picture as a file of the field {PICTURE_FIELD}.",
+                fields={PICTURE_FIELD: "It is missing."},
+            )
+        return [SentPicture(file.name[:255], file.content) for file in files]
+
+    def on_connection_close(self) -> None:
+        self._caller_is_gone = True
+        if self._predicting is not None:
+            self._predicting.cancel()
+
+
+class TaskPredictHandler(PredictingHandler):
+    """`/v1/tasks/<taskId>/predict`: POST has the task's model answer, or the best so far while it is trained."""
+
+    async def post(self, task_id: str) -> None:
+        pictures = self.read_pictures()
+        task = (await self.find(task_id)).task
+        await self.answer(model_of(task), pictures, interim=not task.ended)
+
+
+class ProjectPredictHandler(PredictingHandler):
+    """`/v1/projects/<userId>/<projectId>/predict`: POST has the model answer that the project uses."""
+
+    async def post(self, user_id: str, project_id: str) -> None:
+        pictures = self.read_pictures()
+        model = latest_of(await self._tasks(user_id, project_id))
+        task = (await self.find(model.spec.task_id)).task
+        await self.answer(model, pictures, interim=not task.ended)
+
+    async def _tasks(self, user_id: str, project_id: str) -> Sequence[Task]:
+        """Those that may have a model, the newest first. Another user's project looks like one without any."""
+        if not self.caller.sees(user_id):
+            return ()
+        wanted = TaskFilter(user_id=user_id, project_id=project_id, states=(TaskState.DONE, TaskState.PROCESSING))
+        page = await self.ask(lambda request_id: q.TasksWanted(request_id, wanted, "-endedAt", "", MOST_TASKS))
+        assert isinstance(page, q.TaskPage)
+        return page.tasks
+
+
+TOO_LARGE = PictureRefused(
+    "picture_too_large",
+    f"The picture has more than {MOST_PICTURE_BYTES // 10**6} MB; save it smaller, for example as a JPEG.",
+)
+
+
+def is_too_large(picture: Picture) -> bool:
+    return isinstance(picture, SentPicture) and len(picture.content) > MOST_PICTURE_BYTES
+
+
+def _picture(number: int, sent: PictureToPredict) -> Picture:
+    name = f"pictures[{number}]"
+    if bool(sent.base64) == bool(sent.path):
+        raise Refusal(
+            "bad_fields",
+            f"{name} has {'both base64 and path' if sent.path else 'neither base64 nor path'}; send one of them.",
+            fields={name: "It takes base64 or path."},
+        )
+    return FolderPicture(sent.path) if sent.path else SentPicture(sent.name or name, sent.base64)

@@ -1,0 +1,221 @@
+"""A pool of runtime processes, which answer for the pictures of many calls at once.
+
+Processes are started when they are needed and end when they have been idle for a while. A process that dies, or takes
+too long, costs only the picture that it was busy with: that one is tried again on its own, and all others elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Coroutine, Sequence
+
+from protocol.prediction import (
+    ModelFile,
+    ModelReady,
+    ModelRefused,
+    Order,
+    Picture,
+    PictureAnswer,
+    RuntimeLimits,
+)
+from web.prediction.runtime_process import RuntimeDiedError, RuntimeProcess
+from web.prediction.waiting import Place, PredictionCall, WaitingCalls
+from web.refusal import Refusal
+
+log = logging.getLogger("web")
+
+#: The most pictures without an answer, of all calls, and of the calls on one user's models.
+MOST_PICTURES = 256
+MOST_PICTURES_OF_USER = 128
+#: The most bytes of all of them.
+MOST_BYTES = 128_000_000
+#: A process that nobody has asked for so long ends.
+IDLE_S = 180.0
+#: A process that works on one picture, or on loading a model, for so long is ended.
+PICTURE_S = 60.0
+#: How often a call is tried again when the process ends before the model is loaded.
+MODEL_TRIES = 2
+
+
+class PredictionPool:
+    def __init__(self, command: Sequence[str], processes: int, limits: RuntimeLimits, idle_s: float = IDLE_S) -> None:
+        """command: starts a runtime process in the code's folder. processes: the most at once."""
+        self._command = command
+        self._most_processes = processes
+        self._limits = limits
+        self._idle_s = idle_s
+        self._waiting = WaitingCalls()
+        self._calls: dict[PredictionCall, asyncio.Future[None]] = {}
+        self._idle: dict[RuntimeProcess, asyncio.TimerHandle] = {}
+        self._busy: set[RuntimeProcess] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._starting = 0
+        self._closed = False
+
+    @property
+    def pids(self) -> set[int]:
+        """Of all processes that run."""
+        return {process.pid for process in (*self._idle, *self._busy)}
+
+    async def predict(self, model: ModelFile, pictures: Sequence[Picture]) -> list[PictureAnswer]:
+        """One answer for each picture. Raises Refusal predict_busy, predict_failed, or what is wrong with the model.
+
+        If the caller is cancelled, pictures that still wait are dropped.
+        """
+        call = PredictionCall(model, pictures)
+        self._refuse_too_many(call)
+        done = self._calls[call] = asyncio.get_running_loop().create_future()
+        self._waiting.add(call)
+        self._hand_out()
+        try:
+            await done
+        finally:
+            del self._calls[call]
+            self._waiting.remove(call)
+        return [answer for answer in call.answers if answer is not None]
+
+    async def close(self) -> None:
+        """End all processes and fail all calls."""
+        self._closed = True
+        for call in list(self._calls):
+            self._fail(call, _failed())
+        for process in self._busy:
+            process.kill()
+        for process, timer in self._idle.items():
+            timer.cancel()
+            self._run(process.end())
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _refuse_too_many(self, call: PredictionCall) -> None:
+        pictures, bytes_left, user = Counter[str](), 0, call.model.spec.user_id
+        for other in (*self._calls, call):
+            pictures[other.model.spec.user_id] += other.left
+            bytes_left += other.left_bytes
+        if pictures.total() > MOST_PICTURES or bytes_left > MOST_BYTES:
+            raise Refusal("predict_busy", "Too many pictures wait for predictions already; try again in a moment.")
+        if pictures[user] > MOST_PICTURES_OF_USER:
+            raise Refusal(
+                "predict_busy",
+                f"{MOST_PICTURES_OF_USER} pictures of this user wait for predictions already; try again in a moment.",
+            )
+
+    # ---- handing out ----
+
+    def _hand_out(self) -> None:
+        """Give waiting pictures to free processes, and start a process if there is none."""
+        while self._waiting and not self._closed:
+            process = self._free_process(self._waiting.next_model())
+            if process is None:
+                if self._starting + len(self._idle) + len(self._busy) < self._most_processes:
+                    self._starting += 1
+                    self._run(self._start())
+                return
+            self._idle.pop(process).cancel()
+            self._busy.add(process)
+            self._run(self._serve(process, self._waiting.take(len(self._idle) + len(self._busy))))
+
+    def _free_process(self, model: ModelFile) -> RuntimeProcess | None:
+        """One that has the model if possible, else the one with the fewest models."""
+        for process in [process for process in self._idle if process.has_ended()]:
+            log.warning("action=prediction.process_died pid=%d how='it ended while it was idle'", process.pid)
+            self._idle.pop(process).cancel()
+            self._run(process.end())
+        return min(
+            self._idle,
+            key=lambda process: (model.artifact.sha256 not in process.loaded, len(process.loaded)),
+            default=None,
+        )
+
+    async def _start(self) -> None:
+        try:
+            process = await RuntimeProcess.start(self._command, self._limits)
+        except OSError as error:
+            log.error("action=prediction.no_process error=%r", str(error))
+            for call in list(self._calls):
+                self._fail(call, _failed())
+            return
+        finally:
+            self._starting -= 1
+        if self._closed:
+            await process.end()
+            return
+        log.info("action=prediction.process_started pid=%d", process.pid)
+        self._rest(process)
+        self._hand_out()
+
+    async def _serve(self, process: RuntimeProcess, places: Sequence[Place]) -> None:
+        model = places[0].call.model
+        order = Order(model, tuple(place.picture for place in places))
+        answered, model_is_ready = 0, False
+        try:
+            async for answer in process.answers(order):
+                if isinstance(answer, ModelReady):
+                    model_is_ready = True
+                elif isinstance(answer, ModelRefused):
+                    for call in {place.call for place in places}:
+                        self._fail(call, Refusal(answer.code, answer.error))
+                else:
+                    call, number = places[answered]
+                    answered += 1
+                    call.answer(number, answer)
+                    self._note_progress(call)
+        except RuntimeDiedError as error:
+            task_id = model.spec.task_id
+            log.warning("action=prediction.process_died pid=%d task=%s how=%r", process.pid, task_id, str(error))
+            self._try_again(places[answered:], model_is_ready)
+        else:
+            self._rest(process)
+        finally:
+            self._busy.discard(process)
+        self._hand_out()
+
+    def _rest(self, process: RuntimeProcess) -> None:
+        loop = asyncio.get_running_loop()
+        self._idle[process] = loop.call_later(self._idle_s, self._retire, process)
+
+    def _retire(self, process: RuntimeProcess) -> None:
+        """End a process that has been idle for long."""
+        del self._idle[process]
+        log.info("action=prediction.process_ended pid=%d reason=idle", process.pid)
+        self._run(process.end())
+
+    def _run(self, coroutine: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # ---- calls ----
+
+    def _try_again(self, places: Sequence[Place], model_is_ready: bool) -> None:
+        """A process died. places: its pictures without an answer, of which it was busy with the first."""
+        if model_is_ready:
+            places[0].call.picture_was_fatal(places[0].number)
+        else:
+            for call in {place.call for place in places}:
+                call.model_deaths += 1
+                if call.model_deaths >= MODEL_TRIES:
+                    self._fail(call, _failed())
+        open_places = [place for place in places if place.call in self._calls and not self._calls[place.call].done()]
+        self._waiting.put_back(open_places)
+        for call in {place.call for place in open_places}:
+            self._note_progress(call)
+
+    def _note_progress(self, call: PredictionCall) -> None:
+        if call in self._calls and not self._calls[call].done() and not call.left:
+            self._calls[call].set_result(None)
+
+    def _fail(self, call: PredictionCall, refusal: Refusal) -> None:
+        self._waiting.remove(call)
+        if call in self._calls and not self._calls[call].done():
+            self._calls[call].set_exception(refusal)
+
+
+def _failed() -> Refusal:
+    return Refusal(
+        "predict_failed",
+        "The process that runs the model ended or took too long, so there is no prediction; try again, and tell the "
+        "operator if it happens again. The reason is in the server's log.",
+    )

@@ -1,0 +1,145 @@
+"""One runtime process: started, asked and ended. Whatever happens to it becomes a RuntimeDiedError."""
+
+from __future__ import annotations
+
+import asyncio
+import asyncio.subprocess
+import contextlib
+import os
+from collections.abc import AsyncIterator, Sequence
+
+import msgspec
+
+from conf.settings import ROOT
+from protocol.prediction import (
+    HEAD,
+    MOST_ANSWER_BYTES,
+    ModelReady,
+    ModelRefused,
+    Order,
+    RuntimeAnswer,
+    RuntimeLimits,
+    framed,
+    unframed,
+)
+
+#: The process ends itself when a step takes longer than RuntimeLimits.picture_s. If it can't, it is killed this much
+#: later.
+KILL_AFTER_S = 2.0
+#: A process whose input was closed ends by itself; it is killed if that takes longer.
+END_WITHIN_S = 5.0
+#: What is kept of its last words, for the log.
+LAST_WORDS_BYTES = 4096
+#: The runtime's own notes are dropped, and the libraries' threads, which would take of its limited memory.
+ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "2"}
+
+
+class RuntimeDiedError(Exception):
+    """The process ended, was killed for its slowness, or wrote something that is no answer. The message says which."""
+
+
+class RuntimeProcess:
+    """loaded: the hashes of the models that it holds."""
+
+    def __init__(self, process: asyncio.subprocess.Process, limits: RuntimeLimits) -> None:
+        self._process = process
+        self._step_s = limits.picture_s + KILL_AFTER_S
+        self._last_words = b""
+        self._listening = asyncio.create_task(self._listen())
+        self.loaded: tuple[str, ...] = ()
+
+    @classmethod
+    async def start(cls, command: Sequence[str], limits: RuntimeLimits) -> RuntimeProcess:
+        """Start a process in the code's folder. Raises OSError."""
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            cwd=ROOT,
+            env={**os.environ, **ENVIRONMENT},
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+        runtime = cls(process, limits)
+        runtime._send(limits)
+        return runtime
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def has_ended(self) -> bool:
+        """Asks the system, because the event loop may not have been told yet."""
+        if self._process.returncode is not None:
+            return True
+        try:
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        except ChildProcessError:
+            return True
+
+    async def answers(self, order: Order) -> AsyncIterator[RuntimeAnswer]:
+        """All answers to an order, each as soon as it is known. Raises RuntimeDiedError; the process is dead then."""
+        try:
+            async with asyncio.timeout(self._step_s):
+                self._send(order)
+                assert self._process.stdin is not None
+                await self._process.stdin.drain()
+                first = await self._next()
+            yield first
+            if isinstance(first, ModelRefused):
+                return
+            if not isinstance(first, ModelReady):
+                raise RuntimeDiedError("it wrote an answer out of turn")
+            for _ in order.pictures:
+                async with asyncio.timeout(self._step_s):
+                    answer = await self._next()
+                yield answer
+        except TimeoutError as error:
+            raise RuntimeDiedError(await self._end_of(f"it took more than {self._step_s:g} s for one step")) from error
+        except (OSError, asyncio.IncompleteReadError) as error:
+            raise RuntimeDiedError(await self._end_of("it ended")) from error
+        except msgspec.MsgspecError as error:
+            raise RuntimeDiedError(await self._end_of(f"it wrote no answer ({error})")) from error
+
+    async def end(self) -> None:
+        """Let it end by itself, as it does when its input closes; kill it if it doesn't."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(END_WITHIN_S):
+                await self._process.wait()
+        self.kill()
+        await self._process.wait()
+
+    def kill(self) -> None:
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+
+    def _send(self, message: RuntimeLimits | Order) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.writelines(framed(message))
+
+    async def _next(self) -> RuntimeAnswer:
+        assert self._process.stdout is not None
+        (size,) = HEAD.unpack(await self._process.stdout.readexactly(HEAD.size))
+        if size > MOST_ANSWER_BYTES:
+            raise msgspec.ValidationError(f"an answer of {size} bytes")
+        answer: RuntimeAnswer = unframed(await self._process.stdout.readexactly(size), RuntimeAnswer)  # type: ignore[arg-type]
+        if isinstance(answer, ModelReady):
+            self.loaded = answer.loaded
+        return answer
+
+    async def _end_of(self, what: str) -> str:
+        """Make sure that it has ended. Returns what is said of that in the log."""
+        self.kill()
+        await self._process.wait()
+        await self._listening
+        words = self._last_words.decode(errors="replace").strip().splitlines()[-1:]
+        return f"{what}, exit code {self._process.returncode}, last words {words!r}"
+
+    async def _listen(self) -> None:
+        """Read what it complains about, so that it never waits for a reader, and keep the end."""
+        assert self._process.stderr is not None
+        while part := await self._process.stderr.read(LAST_WORDS_BYTES):
+            self._last_words = (self._last_words + part)[-LAST_WORDS_BYTES:]
