@@ -56,7 +56,9 @@ def start_command(
     new_journal: bool = False,
     screen: Screen = TEXT_SCREEN,
 ) -> int:
-    """Start the service. Returns when a task could be trained.
+    """Start the service.
+
+    It returns when a task could be trained.
 
     Parameters
     ----------
@@ -71,12 +73,18 @@ def start_command(
 
 
 def stop_command(*, screen: Screen = TEXT_SCREEN) -> int:
-    """Stop the service. Running tasks go back to the queue."""
+    """Stop the service.
+
+    Running tasks go back to the queue, and go on after the next start.
+    """
     return stop(os.environ, screen)
 
 
 def restart_command(*, screen: Screen = TEXT_SCREEN) -> int:
-    """Stop, then start. Running tasks go back to the queue."""
+    """Stop, then start.
+
+    Running tasks go back to the queue, and go on after the start.
+    """
     return restart(os.environ, screen)
 
 

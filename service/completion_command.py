@@ -32,7 +32,9 @@ ADDED = {"bash": FOR_BASH, "zsh": FOR_ZSH, "fish": FOR_FISH}
 
 
 def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
-    """Print the completion script for a shell. Run: source <(python server.py completion bash)
+    """Print the completion script for a shell.
+
+    Run: source <(python server.py completion bash)
 
     Parameters
     ----------

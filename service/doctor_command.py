@@ -17,9 +17,9 @@ def doctor(
     quick: bool = False,
     screen: Screen = TEXT_SCREEN,
 ) -> int:
-    """Look for what could keep the service from working. The exit code is 1 if something is bad.
+    """Look for what could keep the service from working.
 
-    Each line is ok, warn or bad, and says what to do. Nothing is changed.
+    The exit code is 1 if something is bad. Each line is ok, warn or bad, and says what to do. Nothing is changed.
 
     Parameters
     ----------

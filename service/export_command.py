@@ -27,10 +27,10 @@ def export(
     screen: Screen = TEXT_SCREEN,
     server: ServerOptions = OWN_SERVER,
 ) -> None:
-    """Download the files of a model, and check them against their hashes.
+    """Download the files of a model.
 
-    A download that was interrupted goes on where it was. While the task trains, the files are those of the best model
-    so far.
+    They are checked against their hashes. A download that was interrupted goes on where it was. While the task trains,
+    the files are those of the best model so far.
 
     Parameters
     ----------

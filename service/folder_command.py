@@ -15,7 +15,9 @@ from trainer_worker.training.registry import load_kind
 
 
 def check(folder: Path, /, *, train_type: TrainType = DEFAULT_TRAIN_TYPE, screen: Screen = TEXT_SCREEN) -> int:
-    """Say what a training would find in a folder. Needs no running service.
+    """Say what a training would find in a folder.
+
+    It needs no running service. The exit code is 1 if a training would fail.
 
     Parameters
     ----------

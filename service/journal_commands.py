@@ -21,7 +21,9 @@ def backup(
     force: bool = False,
     screen: Screen = TEXT_SCREEN,
 ) -> int:
-    """Copy the journal to FILE. The service may be running.
+    """Copy the journal to a file.
+
+    The service may be running.
 
     Parameters
     ----------
@@ -43,7 +45,9 @@ def backup(
 
 
 def restore(file: Path, /, *, screen: Screen = TEXT_SCREEN) -> int:
-    """Replace the journal by a backup. The service must be stopped.
+    """Replace the journal by a backup.
+
+    The service must be stopped.
 
     Parameters
     ----------

@@ -16,7 +16,10 @@ from web.request_lines import guard_logs
 
 
 def run() -> int:
-    """Run the front-end alone, in the foreground, until SIGTERM or SIGINT."""
+    """Run the front-end alone, in the foreground.
+
+    It ends at SIGTERM or SIGINT.
+    """
     settings = load_or_exit(os.environ)
     set_up_logging("web", settings.log.format)
     guard_logs()

@@ -18,7 +18,10 @@ NOT_RUNNING = "TFModel is not running; start it with 'python server.py start'."
 
 
 def status_command(*, screen: Screen = TEXT_SCREEN) -> int:
-    """Show what is running. The exit code is 0 if a task could be trained, 1 if not, and 3 if nothing is running."""
+    """Show what is running.
+
+    The exit code is 0 if a task could be trained, 1 if not, and 3 if nothing is running.
+    """
     return status(os.environ, screen)
 
 

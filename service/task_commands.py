@@ -69,7 +69,7 @@ def logs(
 
 
 def stop_task(task_id: TaskId, /, *, screen: Screen = TEXT_SCREEN, server: ServerOptions = OWN_SERVER) -> None:
-    """End a training early, and keep its best model so far."""
+    """End a training early, and keep its best model."""
     with connected(server) as client:
         task = client.stop(find_task_id(client, task_id))
         screen.document(task)

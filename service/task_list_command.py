@@ -68,9 +68,9 @@ def tasks(
     screen: Screen = TEXT_SCREEN,
     server: ServerOptions = OWN_SERVER,
 ) -> None:
-    """List tasks, the newest first.
+    """List tasks.
 
-    With --json, a page is one document; with --all, each task is a line.
+    The newest come first. With --json, a page is one document; with --all, each task is a line.
 
     Parameters
     ----------

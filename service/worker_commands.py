@@ -41,7 +41,10 @@ def workers(*, screen: Screen = TEXT_SCREEN, server: ServerOptions = OWN_SERVER)
 
 
 def drain(name: WorkerName, /, *, screen: Screen = TEXT_SCREEN, server: ServerOptions = OWN_SERVER) -> None:
-    """Let a worker end its task, and give it no other. A worker that is restarted takes tasks again."""
+    """Let a worker end its task, and give it no other.
+
+    A worker that is restarted takes tasks again.
+    """
     with connected(server) as client:
         worker = client.drain(name)
     screen.document(worker)
@@ -58,7 +61,10 @@ def undrain(name: WorkerName, /, *, screen: Screen = TEXT_SCREEN, server: Server
 
 
 def queue(*, screen: Screen = TEXT_SCREEN, server: ServerOptions = OWN_SERVER) -> None:
-    """List the tasks that wait, in the order in which they start as far as is known now."""
+    """List the tasks that wait.
+
+    They stand in the order in which they start, as far as is known now.
+    """
     with connected(server) as client:
         found = client.queue()
     screen.document(found)
