@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from conf.logs import LogFormat
+from conf.webhook_settings import WebhookSettings, why_bad
 
 #: The folder of the code. Nothing is written there unless it is the state folder too (see Settings.home).
 ROOT = Path(__file__).resolve().parent.parent
@@ -153,6 +154,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     web: WebSettings
     broker: BrokerSettings
     worker: WorkerSettings
+    webhooks: WebhookSettings
 
     @property
     def home(self) -> Path:
@@ -172,6 +174,16 @@ class Settings(_Section, frozen=True, kw_only=True):
     def token_file(self) -> Path:
         """The file with the hashes of the HTTP tokens. It does not exist if no token was ever made."""
         return self.home / "var" / "tokens.json"
+
+    @property
+    def webhook_secret_file(self) -> Path:
+        """The file with the secrets that sign webhooks. It does not exist if none was ever made."""
+        return self.home / "var" / "webhook-secrets"
+
+    @property
+    def webhook_file(self) -> Path:
+        """The SQLite file with the webhooks that are on their way."""
+        return self.home / "var" / "webhooks.sqlite3"
 
     @property
     def worker_roots(self) -> list[Path]:
@@ -205,6 +217,7 @@ def load(environ: Mapping[str, str], file: Path | None = None) -> Settings:
         web=_section("web", merged["web"], WebSettings),
         broker=_section("broker", merged["broker"], BrokerSettings),
         worker=_section("worker", merged["worker"], WorkerSettings),
+        webhooks=_section("webhooks", merged["webhooks"], WebhookSettings),
     )
     _check_together(settings)
     return settings
@@ -256,7 +269,9 @@ def _section(name: str, values: dict[str, Any], section_type: type[Any]) -> Any:
         try:
             msgspec.convert(value, fields[key].type, strict=not isinstance(value, str))
         except msgspec.ValidationError as error:
-            raise SettingsError(f"[{name}] {key} = {value!r} is not allowed: {error}.") from error
+            # A table may hold a URL with a secret of its receiver, so it is not shown.
+            shown = "[…]" if "{" in repr(value) else repr(value)
+            raise SettingsError(f"[{name}] {key} = {shown} is not allowed: {error}.") from error
     return msgspec.convert(values, section_type, strict=False)
 
 
@@ -268,13 +283,23 @@ def _apply_environment(merged: dict[str, dict[str, Any]], environ: Mapping[str, 
         section, _, key = variable.removeprefix("TFMODEL_").lower().partition("_")
         if key not in merged.get(section, {}):
             raise SettingsError(f"The environment variable {variable} names no setting; see conf/tfmodel.toml.")
-        if isinstance(merged[section][key], list):
+        if isinstance(merged[section][key], list) and text.lstrip().startswith(("[{", "[ {")):
+            merged[section][key] = _tables(variable, text)
+        elif isinstance(merged[section][key], list):
             merged[section][key] = [part.strip() for part in text.split(",") if part.strip()]
         else:
             merged[section][key] = text
     # TFMODEL_HOME is the short name of the variable that operators set most often.
     if "TFMODEL_HOME" in environ:
         merged["service"]["state_dir"] = environ["TFMODEL_HOME"]
+
+
+def _tables(variable: str, text: str) -> list[Any]:
+    """The value of a variable for a list of tables: JSON, such as [{"name": "website", "url": "https://…"}]."""
+    try:
+        return msgspec.json.decode(text, type=list[Any])
+    except msgspec.DecodeError as error:
+        raise SettingsError(f"{variable} is not JSON ({error}); write a list of tables as [{{…}}, {{…}}].") from error
 
 
 def _make_absolute(merged: dict[str, dict[str, Any]]) -> None:
@@ -312,6 +337,8 @@ def _check_together(settings: Settings) -> None:
     conf/tokens.py checks whether the front-end may listen beyond this machine, because that depends on the tokens.
     """
     _check_callers(settings.web)
+    if trouble := why_bad(settings.webhooks):
+        raise SettingsError(trouble)
     broker = settings.broker
     ports: dict[int, str] = {}
     keys = ("web.port", "broker.web_port", "broker.worker_port", "broker.publish_port", "broker.collect_port")

@@ -7,29 +7,21 @@ never sees half of a change. A token is 256 random bits, so one SHA-256 hides it
 from __future__ import annotations
 
 import datetime
-import fcntl
 import hashlib
-import os
 import re
 import secrets
-import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
+from conf.private_file import PrivateFile
 from conf.settings import LOOPBACK_HOSTS, Settings, SettingsError
-from conf.whole_file import whole_file
 
 #: Every token begins with this, so a leaked token can be recognised.
 TOKEN_PREFIX = "tfm_"
 RANDOM_BYTES = 32
-MAX_FILE_BYTES = 1_000_000
-#: The bits of a file's mode that allow other users to write to it.
-WRITABLE_BY_OTHERS = 0o022
 
 #: Matches a token, or a long enough beginning of one.
 _TOKEN_LIKE = re.compile(re.escape(TOKEN_PREFIX) + r"[A-Za-z0-9_-]{8,}")
@@ -67,37 +59,13 @@ def read_tokens(file: Path) -> list[Token] | None:
 
     Raises TokenError if the file cannot be read, is damaged, or may have been written by another user.
     """
-    try:
-        trusted = (0, os.geteuid(), file.parent.stat().st_uid)
-        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
+    content = _private(file).read()
+    if content is None:
         return None
-    except OSError as error:
-        raise TokenError(f"The token file {file} cannot be opened ({error.strerror}).") from error
-    with open(descriptor, "rb") as opened:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise TokenError(f"The token file {file} is not a regular file; move it away.")
-        if status.st_uid not in trusted:
-            raise TokenError(
-                f"The token file {file} belongs to user id {status.st_uid}, who is neither the service's user nor the "
-                "owner of its folder; move it away and make new tokens with 'python server.py token create NAME'."
-            )
-        if status.st_mode & WRITABLE_BY_OTHERS:
-            raise TokenError(f"Others may write to the token file {file}; run 'chmod 600 {file}'.")
-        try:
-            content = opened.read(MAX_FILE_BYTES + 1)
-        except OSError as error:
-            raise TokenError(f"The token file {file} cannot be read ({error.strerror}).") from error
-    if len(content) > MAX_FILE_BYTES:
-        raise TokenError(f"The token file {file} has more than {MAX_FILE_BYTES} bytes; move it away.")
     try:
         return msgspec.json.decode(content, type=list[Token])
     except (msgspec.DecodeError, RecursionError) as error:
-        raise TokenError(
-            f"The token file {file} is damaged ({error}); restore it, or move it away and make new tokens with "
-            "'python server.py token create NAME'."
-        ) from error
+        raise _private(file).damaged(error) from error
 
 
 def create_token(file: Path, name: str, user: str | None = None, read_only: bool = False) -> str:
@@ -128,7 +96,7 @@ def create_token(file: Path, name: str, user: str | None = None, read_only: bool
             f"NAME = {name[:80]!r} with the user {user[:80]!r} is not allowed ({error}); a name has 1 to 64 letters, "
             "digits, '.', '_' or '-'."
         ) from error
-    with _locked(file):
+    with _private(file).locked():
         tokens = read_tokens(file) or []
         if any(known.name == name for known in tokens):
             raise TokenError(f"There is a token named {name!r} already; revoke it first, or choose another name.")
@@ -138,7 +106,7 @@ def create_token(file: Path, name: str, user: str | None = None, read_only: bool
 
 def revoke_token(file: Path, name: str) -> int:
     """Remove a token and return how many are left. Raises TokenError if no token has this name."""
-    with _locked(file):
+    with _private(file).locked():
         tokens = read_tokens(file) or []
         left = [token for token in tokens if token.name != name]
         if len(left) == len(tokens):
@@ -162,34 +130,9 @@ def check_may_listen(settings: Settings) -> None:
         )
 
 
-@contextmanager
-def _locked(file: Path) -> Iterator[None]:
-    """Hold a lock, so that changes are made one after the other. Raises TokenError if the folder is not writable."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(file.with_name(file.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise TokenError(f"{file.parent} cannot be written to ({error.strerror}).") from error
-    try:
-        _give_to_owner(descriptor, file.parent)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
 def _write(file: Path, tokens: list[Token]) -> None:
-    """Replace the file as a whole. Its mode is set before anything is written into it."""
-    try:
-        with whole_file(file, mode=0o600) as opened:
-            _give_to_owner(opened.fileno(), file.parent)
-            opened.write(msgspec.json.format(msgspec.json.encode(tokens)))
-    except OSError as error:
-        raise TokenError(f"The token file {file} cannot be written ({error.strerror}).") from error
+    _private(file).write(msgspec.json.format(msgspec.json.encode(tokens)))
 
 
-def _give_to_owner(descriptor: int, folder: Path) -> None:
-    """Give the file to the owner of its folder: the service must be able to read tokens that root has made."""
-    if os.geteuid() == 0:
-        owner = folder.stat()
-        os.fchown(descriptor, owner.st_uid, owner.st_gid)
+def _private(file: Path) -> PrivateFile:
+    return PrivateFile(file, "token file", "make new tokens with 'python server.py token create NAME'", TokenError)

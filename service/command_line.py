@@ -69,6 +69,16 @@ COMMAND_GROUPS: dict[str, tuple[Group, str, dict[str, str]]] = {
             "revoke": "service.token_commands:revoke",
         },
     ),
+    "webhook-secret": (
+        SERVICE,
+        "Make, change or show the secrets that webhooks are signed with.",
+        {
+            "create": "service.webhook_commands:create",
+            "rotate": "service.webhook_commands:rotate",
+            "end-rotation": "service.webhook_commands:end_rotation",
+            "show": "service.webhook_commands:show",
+        },
+    ),
     "workers": (
         WORKERS,
         "List the workers, or drain one.",

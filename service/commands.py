@@ -14,6 +14,7 @@ import psutil
 from broker.journal_file import JournalError
 from conf.settings import ROOT, Settings, SettingsError, load, load_home
 from conf.tokens import check_may_listen
+from conf.webhook_secrets import check_may_send
 from service.exit_codes import ExitCode
 from service.journal_check import check_journal
 from service.orphans import end_orphans, find_orphans
@@ -146,6 +147,7 @@ def _prepare(supervisor: SupervisorClient, settings: Settings, new_journal: bool
     Returns the settings file for supervisord.
     """
     check_may_listen(settings)
+    check_may_send(settings)
     _check_orphans(supervisor)
     _check_ports(settings)
     config = write_config(settings)
@@ -196,6 +198,7 @@ def restart(environ: Mapping[str, str], screen: Screen = TEXT_SCREEN) -> int:
     try:
         settings = load(environ)
         check_may_listen(settings)
+        check_may_send(settings)
         check_journal(settings, new_journal=False)
     except (SettingsError, JournalError) as error:
         screen.fail(f"Nothing was restarted. {error}")

@@ -26,20 +26,23 @@ from web.door_rules import ANY_ADDRESS, DoorRules
 from web.entrance import Entrance
 from web.folder_check import FolderChecks
 from web.forecaster import Forecaster
+from web.hashed_files import HashedFiles
 from web.http_figures import UNKNOWN_PATH
 from web.json_handler import JsonHandler, Services
 from web.listener import MAX_HEADER_BYTES, Listener
 from web.live.live import Live
 from web.live.seats import StreamSeats
+from web.log_follower import LogFollowers
 from web.monitoring import Monitoring
 from web.prediction.pool import PICTURE_S, PredictionPool
+from web.project_files import ProjectFiles
 from web.publications import Publications
-from web.report_file import ReportFiles
 from web.request_lines import shown
 from web.routes import ROUTES
 from web.service_figures import ServiceFigures
 from web.task_cache import TaskCache
 from web.token_gate import TokenGate
+from web.webhooks.service import Webhooks
 
 log = logging.getLogger("web")
 
@@ -52,6 +55,7 @@ RUNTIME = (sys.executable, "-m", "trainer_worker.prediction")
 def make_services(settings: Settings, requests: BrokerRequests, pulse: BrokerPulse, cache: TaskCache) -> Services:
     web = settings.web
     live = Live(cache, requests, StreamSeats(web.max_streams, web.max_streams_per_address))
+    files = ProjectFiles(web.allowed_roots())
     monitoring = Monitoring(ServiceFigures(pulse, cache, web.allowed_roots(), web.min_free_mb))
     monitoring.add_streams(live.seats, live.catching_up)
     cache.report_changes_to(monitoring.tasks.changed)
@@ -64,12 +68,15 @@ def make_services(settings: Settings, requests: BrokerRequests, pulse: BrokerPul
         cache=cache,
         forecaster=Forecaster(cache, lambda: pulse.tick),
         checks=FolderChecks(CHECKER, web.allowed_roots()),
-        reports=ReportFiles(web.allowed_roots()),
         predictions=PredictionPool(RUNTIME, web.predict_processes, _runtime_limits(web)),
         rules=DoorRules(web.host, web.allowed_hosts, web.allowed_origins),
+        files=files,
+        hashed=HashedFiles(files),
+        followers=LogFollowers(files),
         gate=TokenGate(settings.token_file, needed=web.host not in LOOPBACK_HOSTS and not web.allow_anonymous),
         monitoring=monitoring,
         live=live,
+        webhooks=Webhooks(settings, requests, cache, monitoring.webhooks),
     )
 
 
@@ -118,7 +125,7 @@ async def serve(settings: Settings, keys: ClientKeys | None) -> None:
     endpoints = connect_endpoints(settings)
     requests, pulse = BrokerRequests(context, endpoints.web, keys, web.request_timeout_s), BrokerPulse()
     services = make_services(settings, requests, pulse, cache)
-    listeners = [CacheFeed(cache, requests).take, pulse.take, services.live.news.take]
+    listeners = [CacheFeed(cache, requests).take, pulse.take, services.live.news.take, services.webhooks.take]
     publications = Publications(context, endpoints.publish, keys, listeners)
     services.monitoring.service.bad_messages |= {
         "requests": lambda: requests.bad_messages,
@@ -129,6 +136,7 @@ async def serve(settings: Settings, keys: ClientKeys | None) -> None:
     listener.start()
     publications.start()
     requests.start()
+    services.webhooks.start()
     log.info("action=web.listening address=http://%s:%d pid=%d", web.host, web.port, os.getpid())
     if web.host in ANY_ADDRESS and not web.allowed_hosts:
         log.warning(
@@ -143,6 +151,7 @@ async def serve(settings: Settings, keys: ClientKeys | None) -> None:
     await services.live.close()
     await server.close_all_connections()
     await services.predictions.close()
+    await services.webhooks.close()
     publications.close()
     requests.close()
     context.destroy(linger=0)

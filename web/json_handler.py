@@ -23,18 +23,21 @@ from web.broker_requests import BrokerAwayError, BrokerRequests
 from web.door_rules import DoorRules
 from web.folder_check import FolderChecks
 from web.forecaster import Forecaster
+from web.hashed_files import HashedFiles
 from web.json_body import read_json
 from web.live.live import Live
+from web.log_follower import LogFollowers
 from web.monitoring import Monitoring
 from web.prediction.pool import PredictionPool
+from web.project_files import ProjectFiles
 from web.query import NoQuery, read_query
 from web.refusal import Refusal
-from web.report_file import ReportFiles
 from web.request_lines import shown
 from web.route import Call
 from web.submission import Origin
 from web.task_cache import Entry, TaskCache
 from web.token_gate import ANYBODY, Caller, TokenGate
+from web.webhooks.service import Webhooks
 
 Kind = TypeVar("Kind", bound=msgspec.Struct)
 
@@ -61,12 +64,15 @@ class Services(msgspec.Struct, frozen=True):
     cache: TaskCache
     forecaster: Forecaster
     checks: FolderChecks
-    reports: ReportFiles
     predictions: PredictionPool
+    files: ProjectFiles
+    hashed: HashedFiles
+    followers: LogFollowers
     rules: DoorRules
     gate: TokenGate
     monitoring: Monitoring
     live: Live
+    webhooks: Webhooks
 
 
 # The Entrance has already collected the body (web/entrance.py). This decorator keeps Tornado from parsing it as a form.

@@ -16,6 +16,7 @@ from web.live.figures import StreamFigures
 from web.live.seats import StreamSeats
 from web.service_figures import ServiceFigures
 from web.task_figures import TaskFigures
+from web.webhooks.figures import WebhookFigures
 
 #: Every version of Prometheus reads this one.
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -37,6 +38,7 @@ class Monitoring:
         self._registry.register(service)
         self.tasks = TaskFigures(self._registry)
         self.http = HttpFigures(self._registry)
+        self.webhooks = WebhookFigures(self._registry)
         ProcessCollector(namespace="tfmodel", registry=self._registry)
 
     def add_streams(self, seats: StreamSeats, catching_up: CatchingUp) -> None:

@@ -21,10 +21,9 @@ class Refusal(HTTPError):  # noqa: N818 - it is an answer, not an error of ours
     def __init__(self, code: str, error: str, **more: Any) -> None:
         super().__init__(REFUSAL_CODES[code], error)
         self.body = {"error": error, "code": code, **more}
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """The additional headers of the answer."""
+        #: The additional headers of the answer.
+        self.headers: dict[str, str] = {}
         if self.status_code in (429, 503):
-            return {"Retry-After": str(RETRY_AFTER_S)}
-        return {"WWW-Authenticate": "Bearer"} if self.status_code == 401 else {}
+            self.headers["Retry-After"] = str(RETRY_AFTER_S)
+        if self.status_code == 401:
+            self.headers["WWW-Authenticate"] = "Bearer"

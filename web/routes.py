@@ -5,20 +5,25 @@ Every call can also be refused with one of COMMON_ERRORS.
 
 from __future__ import annotations
 
+from web.api.files import ArtifactList, EpochPage, EpochQuery, LogQuery
 from web.api.live import EventList, EventsQuery, TaskEventsQuery
 from web.api.original import BriefTask, PostedFolder, TaskById
 from web.api.predictions import PicturesToPredict, Predictions
 from web.api.service import Health, Readiness
 from web.api.tasks import CheckView, NewTask, RetryTask, TaskList, TaskListQuery, TaskView
+from web.api.webhooks import DeadLetter, TestResults, WebhookOverview, WebhooksQuery, WebhookTest
 from web.api.workers import WorkerList
+from web.calls.artifacts import ArtifactHandler, ArtifactsHandler, ArtifactZipHandler
 from web.calls.check import CheckHandler
 from web.calls.live import EventsHandler, TaskEventsHandler
+from web.calls.log import EpochsHandler, LogHandler
 from web.calls.monitoring import HealthHandler, MetricsHandler, ReadyHandler
 from web.calls.original import OriginalHandler
 from web.calls.predictions import PICTURE_FIELD, ProjectPredictHandler, TaskPredictHandler
 from web.calls.report import ReportHandler
 from web.calls.task import StopHandler, TaskHandler
 from web.calls.tasks import RetryHandler, TasksHandler
+from web.calls.webhooks import DeadLetterResendHandler, WebhooksHandler, WebhookTestHandler
 from web.calls.workers import WorkersHandler
 from web.route import Call, Media, Route
 
@@ -32,13 +37,13 @@ BROKER = ("broker_away",)
 ONE_TASK = ("unknown_task", *BROKER)
 POSTING = (
     *("project_dir_not_allowed", "read_only_token", "user_not_allowed", "unsupported_media_type", "key_reused"),
-    *("queue_full", "disk_nearly_full", *BROKER),
+    *("queue_full", "disk_nearly_full", "webhook_not_allowed", *BROKER),
 )
 LIVE = ("too_many_streams", *BROKER)
 EVENT_STREAM = Media("text/event-stream", "an Event, or a Reset, as the data of each server-sent event", json=EventList)
 CHECKING = (
     *("project_dir_not_allowed", "read_only_token", "user_not_allowed", "unsupported_media_type", "queue_full"),
-    "check_failed",
+    *("webhook_not_allowed", "check_failed"),
 )
 PREDICTING = (
     *("no_model", "model_changed", "model_unusable", "unsupported_media_type", "bad_picture", "picture_too_large"),
@@ -145,7 +150,73 @@ ROUTES = (
                 name="getReport",
                 summary="the report on the finished model, a web page for people; pass its headers on too",
                 answers={200: Media("text/html; charset=utf-8", "report.html of the model")},
-                errors=("no_report", "report_unreadable", *ONE_TASK),
+                errors=("no_report", "file_unreadable", *ONE_TASK),
+            )
+        },
+    ),
+    Route(
+        "/v1/tasks/{taskId}/artifacts",
+        ArtifactsHandler,
+        {
+            "GET": Call(
+                name="listArtifacts",
+                summary="the files of the model with sizes, hashes and scores; before the end, the best so far",
+                answers={200: ArtifactList},
+                errors=("file_unreadable", *ONE_TASK),
+            )
+        },
+    ),
+    Route(
+        "/v1/tasks/{taskId}/artifacts.zip",
+        ArtifactZipHandler,
+        {
+            "GET": Call(
+                name="getArtifactsZip",
+                summary="all files of the model as one zip",
+                answers={200: Media("application/zip", "the files of the model")},
+                errors=("no_artifact", "artifact_changed", "file_unreadable", *ONE_TASK),
+            )
+        },
+    ),
+    Route(
+        "/v1/tasks/{taskId}/artifacts/{name...}",
+        ArtifactHandler,
+        {
+            "GET": Call(
+                name="getArtifact",
+                summary="a file of the model; takes Range and If-Range, and its ETag is its SHA-256",
+                answers={
+                    200: Media("*/*", "the file"),
+                    206: Media("*/*", "the part of the file that Range asks for"),
+                    304: None,
+                },
+                errors=("no_artifact", "artifact_changed", "range_not_satisfiable", "file_unreadable", *ONE_TASK),
+            )
+        },
+    ),
+    Route(
+        "/v1/tasks/{taskId}/log",
+        LogHandler,
+        {
+            "GET": Call(
+                name="getLog",
+                summary="what the training has said so far, in sentences; with follow=1 until it ends",
+                query=LogQuery,
+                answers={200: Media("text/plain; charset=utf-8", "log.txt of the task")},
+                errors=("no_log", "too_many_followers", "file_unreadable", *ONE_TASK),
+            )
+        },
+    ),
+    Route(
+        "/v1/tasks/{taskId}/metrics",
+        EpochsHandler,
+        {
+            "GET": Call(
+                name="listEpochs",
+                summary="loss and score of each epoch, while the task is trained and afterwards",
+                query=EpochQuery,
+                answers={200: EpochPage},
+                errors=("no_log", "file_unreadable", *ONE_TASK),
             )
         },
     ),
@@ -227,6 +298,49 @@ ROUTES = (
                 summary="the workers, their devices, and what each of them trains",
                 answers={200: WorkerList},
                 errors=BROKER,
+            )
+        },
+    ),
+    Route(
+        "/v1/webhooks",
+        WebhooksHandler,
+        {
+            "GET": Call(
+                name="getWebhooks",
+                summary="receivers of webhooks, the newest attempts, and the dead letters page by page",
+                query=WebhooksQuery,
+                answers={200: WebhookOverview},
+                errors=("user_not_allowed", "webhooks_unavailable"),
+            )
+        },
+    ),
+    Route(
+        "/v1/webhooks/test",
+        WebhookTestHandler,
+        {
+            "POST": Call(
+                name="testWebhooks",
+                summary="send a signed test to one destination or to all; the answer says what came back",
+                body=WebhookTest,
+                answers={200: TestResults},
+                errors=("user_not_allowed", "read_only_token", "unknown_destination", "unsupported_media_type"),
+                writes=True,
+            )
+        },
+    ),
+    Route(
+        "/v1/webhooks/dead-letters/{deadLetterId}/resend",
+        DeadLetterResendHandler,
+        {
+            "POST": Call(
+                name="resendDeadLetter",
+                summary="send a webhook again that was given up",
+                answers={202: DeadLetter},
+                errors=(
+                    *("user_not_allowed", "read_only_token", "unknown_dead_letter", "destination_left"),
+                    "webhooks_unavailable",
+                ),
+                writes=True,
             )
         },
     ),

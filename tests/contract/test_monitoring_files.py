@@ -49,6 +49,7 @@ FIRING: dict[str, dict[str, str]] = {
         'tfmodel_http_request_duration_seconds_bucket{route="/",le="5"}': "0+9x120",
         'tfmodel_http_request_duration_seconds_bucket{route="/",le="+Inf"}': "0+9x120",
     },
+    "TFModelWebhooksFail": {'tfmodel_webhook_dead_letters{destination="website"}': "0x118 1x2"},
     "TFModelMessagesDropped": {'tfmodel_broker_dropped_messages_total{kind="bad_frame"}': "0+9x120"},
 }
 #: A service that is well.
@@ -69,6 +70,8 @@ WELL = {
     'tfmodel_http_request_duration_seconds_bucket{route="/",le="1"}': "0+9x120",
     'tfmodel_http_request_duration_seconds_bucket{route="/",le="+Inf"}': "0+9x120",
     'tfmodel_bad_messages_total{socket="requests"}': "0x120",
+    'tfmodel_webhook_dead_letters{destination="website"}': "0x120",
+    "tfmodel_webhooks_stuck": "0x120",
 }
 
 

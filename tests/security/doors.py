@@ -27,5 +27,6 @@ DOORS: dict[int, str] = {
     19: "A folder or request that is at fault costs nobody a warm trainer process.",
     20: "No name that a stranger chooses can forge a line of a log.",
     21: "The service runs without any right to change its own code.",
-    22: "A report that somebody has changed runs no script and sends nothing; no other file is served in its place.",
+    22: "Project files that callers get run no script and send nothing; no other file and no changed model is sent.",
+    23: "No webhook reaches this machine or a private network unless it is named, however a URL leads there.",
 }

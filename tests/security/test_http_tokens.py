@@ -70,7 +70,8 @@ def test_another_users_task_looks_like_none(
         ("GET", "/v1/tasks/{}"),
         ("DELETE", "/v1/tasks/{}"),
         ("POST", "/v1/tasks/{}/stop"),
-        ("GET", "/v1/tasks/{}/report"),
+        *(("GET", f"/v1/tasks/{{}}/{part}") for part in ("report", "log", "log?follow=1", "metrics", "artifacts")),
+        *(("GET", f"/v1/tasks/{{}}/{part}") for part in ("artifacts.zip", "artifacts/model.tflite")),
     ]
     for method, path in calls:
         theirs = programs.call(method, path.format(other), sent=anna)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,13 +13,13 @@ from protocol import messages as m
 from protocol.errors import REFUSAL_CODES
 from protocol.project_layout import MODELS, MOST_REPORT_BYTES, REPORT
 from tests.security.exchanges import swap_for_a_link, swap_for_another, swap_parent_for_a_link
+from tests.security.planted_entries import ENTRIES, SECRET, secret_in
 from tests.security.raw_http import RawAnswer, RawCaller, ask, request
 from tests.socket.programs import Programs
 from tests.socket.scripted_worker import ScriptedWorker
 from tests.waiting import wait_until
 
 PAGE = b"<!doctype html><title>Report</title><p>9 of 10"
-SECRET = b"somebody else's secret"
 
 
 @pytest.fixture(scope="module")
@@ -92,71 +91,12 @@ def test_whatever_stands_in_it_runs_nothing_and_sends_nothing(programs: Programs
     assert headers["referrer-policy"] == "no-referrer"
 
 
-def put_link(report: Path, secret: Path) -> None:
-    report.symlink_to(secret)
-
-
-def put_link_to_a_folder(report: Path, secret: Path) -> None:
-    model = report.parent
-    model.rename(model.with_name("away"))
-    (secret.parent / REPORT).write_bytes(SECRET)
-    model.symlink_to(secret.parent)
-
-
-def put_models_link(report: Path, secret: Path) -> None:
-    models = report.parent.parent
-    theirs = secret.parent / report.parent.name
-    theirs.mkdir()
-    (theirs / REPORT).write_bytes(SECRET)
-    models.rename(models.with_name("away"))
-    models.symlink_to(secret.parent)
-
-
-def put_fifo(report: Path, secret: Path) -> None:
-    os.mkfifo(report)
-
-
-def put_socket(report: Path, secret: Path) -> None:
-    here = Path.cwd()
-    os.chdir(report.parent)  # the name of a socket has to be short
-    try:
-        with socket.socket(socket.AF_UNIX) as server:
-            server.bind(report.name)
-    finally:
-        os.chdir(here)
-
-
-def put_device(report: Path, secret: Path) -> None:
-    report.symlink_to("/dev/zero")
-
-
-def put_folder(report: Path, secret: Path) -> None:
-    report.mkdir()
-
-
-def put_huge_file(report: Path, secret: Path) -> None:
-    with report.open("wb") as file:
-        file.truncate(MOST_REPORT_BYTES + 1)
-
-
-def put_nothing(report: Path, secret: Path) -> None:
-    """The model is there, and has no report."""
-
-
 @pytest.mark.door(22)
-@pytest.mark.parametrize(
-    "put",
-    [
-        *(put_link, put_link_to_a_folder, put_models_link, put_fifo, put_socket),
-        *(put_device, put_folder, put_huge_file, put_nothing),
-    ],
-)
+@pytest.mark.parametrize("put", ENTRIES)
 def test_only_a_regular_file_of_that_very_folder_is_served(
     programs: Programs, done: tuple[str, Path], tmp_path: Path, put: Callable[[Path, Path], None]
 ) -> None:
-    (tmp_path / "secret").write_bytes(SECRET)
-    (done[1] / REPORT).unlink()
-    put(done[1] / REPORT, tmp_path / "secret")
+    put(done[1] / REPORT, secret_in(tmp_path))
     check_refused(get(programs, done[0]))
     assert ask(programs.ports["WEB_PORT"], "GET /healthz HTTP/1.1").status == 200
 
@@ -204,7 +144,7 @@ def test_a_report_that_is_cut_short_meanwhile_ends_the_connection(programs: Prog
             received += len(part)
     assert received < MOST_REPORT_BYTES
     assert ask(programs.ports["WEB_PORT"], "GET /healthz HTTP/1.1").status == 200
-    assert "action=web.report_cut_short" in programs.log_of("web")
+    assert "action=web.file_cut_short" in programs.log_of("web")
     assert "Traceback" not in programs.log_of("web")
 
 

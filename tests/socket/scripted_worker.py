@@ -81,9 +81,11 @@ class ScriptedWorker:
         self.send(m.Heartbeat(ready, holds))
         return self.receive(m.Pulse)
 
-    def finish(self, start: m.Start) -> m.ResultAck:
-        """The training of that start ended well."""
-        trained = Trained(f"{start.spec.project_path}/models/{start.spec.task_id}/model.tflite", {"accuracy": 0.9})
+    def finish(self, start: m.Start, **more: Any) -> m.ResultAck:
+        """The training of that start ended well. more: fields of Trained."""
+        trained = Trained(
+            f"{start.spec.project_path}/models/{start.spec.task_id}/model.tflite", {"accuracy": 0.9}, **more
+        )
         self.send(m.Result(start.spec.task_id, start.attempt, trained=trained))
         return self.receive(m.ResultAck)
 

@@ -46,6 +46,8 @@ class PostingHandler(JsonHandler):
                 f"This token belongs to userId={self.caller.user!r} and cannot post a task for {spec.user_id[:80]!r}; "
                 "send the userId of the token, or use another token.",
             )
+        if spec.webhook and (why := self.services.webhooks.why_not_allowed(spec.webhook)):
+            raise Refusal("webhook_not_allowed", why, fields={"webhook": why})
         return spec
 
     async def answer_check(self, spec: TaskSpec) -> None:

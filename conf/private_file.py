@@ -1,0 +1,96 @@
+"""A file with secrets of the service: only its owner may read it, and it is always replaced as a whole."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from conf.whole_file import whole_file
+
+MAX_FILE_BYTES = 1_000_000
+#: The bits of a file's mode that allow other users to write to it.
+WRITABLE_BY_OTHERS = 0o022
+
+
+class PrivateFile:
+    def __init__(self, path: Path, noun: str, cure: str, error: type[Exception]) -> None:
+        """noun: what errors call the file. cure: how to make a new one. error: the exception that all methods raise."""
+        self.path = path
+        self._noun = noun
+        self._cure = cure
+        self._error = error
+
+    def read(self) -> bytes | None:
+        """Return the content, or None if there is no file.
+
+        Raises the error if the file cannot be read, or may have been written by another user.
+        """
+        file = f"The {self._noun} {self.path}"
+        try:
+            trusted = (0, os.geteuid(), self.path.parent.stat().st_uid)
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise self._error(f"{file} cannot be opened ({error.strerror}).") from error
+        with open(descriptor, "rb") as opened:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise self._error(f"{file} is not a regular file; move it away.")
+            if status.st_uid not in trusted:
+                raise self._error(
+                    f"{file} belongs to user id {status.st_uid}, who is neither the service's user nor the owner of "
+                    f"its folder; move it away and {self._cure}."
+                )
+            if status.st_mode & WRITABLE_BY_OTHERS:
+                raise self._error(f"Others may write to the {self._noun} {self.path}; run 'chmod 600 {self.path}'.")
+            try:
+                content = opened.read(MAX_FILE_BYTES + 1)
+            except OSError as error:
+                raise self._error(f"{file} cannot be read ({error.strerror}).") from error
+        if len(content) > MAX_FILE_BYTES:
+            raise self._error(f"{file} has more than {MAX_FILE_BYTES} bytes; move it away.")
+        return content
+
+    def damaged(self, reason: object) -> Exception:
+        """The error for a content that cannot be understood."""
+        return self._error(
+            f"The {self._noun} {self.path} is damaged ({reason}); restore it, or move it away and {self._cure}."
+        )
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold a lock, so that changes are made one after the other. Raises the error if its folder is not writable."""
+        folder = self.path.parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            lock = self.path.with_name(self.path.name + ".lock")
+            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise self._error(f"{folder} cannot be written to ({error.strerror}).") from error
+        try:
+            _give_to_owner(descriptor, folder)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def write(self, content: bytes) -> None:
+        """Replace the file as a whole. Its mode is set before anything is written into it."""
+        try:
+            with whole_file(self.path, mode=0o600) as opened:
+                _give_to_owner(opened.fileno(), self.path.parent)
+                opened.write(content)
+        except OSError as error:
+            raise self._error(f"The {self._noun} {self.path} cannot be written ({error.strerror}).") from error
+
+
+def _give_to_owner(descriptor: int, folder: Path) -> None:
+    """Give the file to the owner of its folder: the service must be able to read what root has made."""
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
