@@ -170,9 +170,9 @@ def _statuses() -> str:
 
 
 def _docstring(kind: Kind) -> list[str]:
-    text = inspect.getdoc(kind) or ""
+    text = inspect.cleandoc(vars(kind).get("__doc__") or "")  # A type without one would show that of msgspec.Struct.
     end = '\n"""' if "\n" in text else '"""'
-    return [*textwrap.indent(f'"""{text}{end}', "    ").splitlines(), ""]
+    return [*textwrap.indent(f'"""{text}{end}', "    ").splitlines(), ""] if text else []
 
 
 def _comment(hint: Any) -> list[str]:

@@ -13,7 +13,7 @@ import pytest
 from conf.settings import ROOT
 from service.command_line import command_names
 
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "clients").rglob("*.md")])
 CHOICES = ROOT / "docs" / "choices.md"
 MOST_CHARACTERS = 120
 #: Our own words for what the field has a word for.

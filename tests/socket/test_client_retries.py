@@ -16,8 +16,7 @@ from tests.socket.both_clients import KINDS, either_client
 from tests.socket.client_answers import TASK_ID, sample, task
 from tests.socket.scripted_http import SILENCE, ScriptedHttp, answer, json_answer
 from tfmodel_client import AsyncClient, Client, errors, retrying
-from tfmodel_client.awaited_types import PredictionAnswer
-from tfmodel_client.types import TaskList, TaskSummary
+from tfmodel_client.types import Predictions, TaskList, TaskSummary
 
 #: A connection that ends before the answer.
 CUT = b""
@@ -190,7 +189,7 @@ def test_pages_are_read_one_after_the_other(make: Make) -> None:
 
 def test_pictures_go_as_files_whether_they_are_paths_or_bytes(make: Make, tmp_path: Path) -> None:
     (tmp_path / "rose.jpg").write_bytes(b"a rose")
-    with ScriptedHttp(CUT, *[json_answer(sample(PredictionAnswer))] * 2) as server, make(server.address) as client:
+    with ScriptedHttp(CUT, *[json_answer(sample(Predictions))] * 2) as server, make(server.address) as client:
         client.predict([tmp_path / "rose.jpg", b"a tulip"], task_id=TASK_ID)
         client.predict(b"a tulip", project=("7", "4/2"))
     assert server.seen[0].body.count(b'name="picture"; filename=') == 2

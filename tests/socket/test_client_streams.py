@@ -16,7 +16,7 @@ from tests.socket.both_clients import KINDS, either_client
 from tests.socket.client_answers import TASK_ID, event, sample, task
 from tests.socket.scripted_http import SILENCE, ScriptedHttp, answer, json_answer, stream
 from tfmodel_client import Client, errors, event_source, retrying
-from tfmodel_client.awaited_types import EventPage
+from tfmodel_client.types import EventList
 
 CUT = b""
 NO_MORE = b"HTTP/1.1 204 No Content\r\n\r\n"
@@ -68,7 +68,7 @@ def test_a_stream_that_is_cut_goes_on_behind_the_last_whole_event(make: Make) ->
 
 
 def test_events_of_all_tasks_begin_now_and_do_not_end_with_one_of_them(make: Make) -> None:
-    now = json_answer(sample(EventPage, next=40))
+    now = json_answer(sample(EventList, next=40))
     connections = [now, CUT, stream(block(41, "task.done"), block(42, "task.failed")), stream(block(43))]
     with ScriptedHttp(*connections) as server, make(server.address) as client:
         events = client.events(user_id="7", types=["task.done", "task.failed"])
@@ -173,7 +173,7 @@ def test_wait_returns_at_once_for_a_task_that_has_ended(make: Make) -> None:
 
 
 def test_wait_gives_up_in_time_and_says_that_the_task_goes_on(make: Make) -> None:
-    nothing = json_answer(sample(EventPage, next=7))
+    nothing = json_answer(sample(EventList, next=7))
     with (
         ScriptedHttp(json_answer(task("processing", seq=7)), *[nothing] * 500) as server,
         make(server.address) as client,

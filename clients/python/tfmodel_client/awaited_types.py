@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, TypedDict
+from typing import Any
 
 import msgspec
-
-from tfmodel_client.types import Event, EventType
 
 
 class ArtifactFile(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
@@ -17,6 +14,7 @@ class ArtifactFile(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     media_type: str
     url: str
     score: float | None = None
+    score_name: str | None = None
 
 
 class ArtifactList(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
@@ -26,33 +24,19 @@ class ArtifactList(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     artifacts: tuple[ArtifactFile, ...]
 
 
-class EventFilters(TypedDict, total=False):
-    user_id: str
-    project_id: str
-    types: Sequence[EventType]
-
-
-class PredictionAnswer(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    task_id: str
-
-
-class EventPage(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    events: tuple[Event, ...]
-    next: int
-    reset: bool = False
-
-
-class Epoch(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+class EpochRecord(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     attempt: int
     stage: str
+    part: str
     epoch: int
+    epochs_max: int
     at: str
-    metrics: dict[str, float]
+    metrics: dict[str, float] = {}
 
 
 class EpochPage(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    epochs: tuple[Epoch, ...]
-    next: str = ""
+    epochs: tuple[EpochRecord, ...]
+    next: int
 
 
 class Project(msgspec.Struct):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 import msgspec
 
-from tfmodel_client.awaited_types import ArtifactList, Epoch, EpochPage, Project, Queue, ServerInfo, TrainTypeList
+from tfmodel_client.awaited_types import ArtifactList, EpochPage, EpochRecord, Project, Queue, ServerInfo, TrainTypeList
 from tfmodel_client.paths import path_of, query_of
 from tfmodel_client.retrying import KEY, ask, new_id
 from tfmodel_client.steps import Give, ItemPlan, Plan, Request
@@ -64,8 +64,7 @@ def tasks(**filters: Unpack[TaskFilters]) -> ItemPlan[TaskSummary]:
     """All tasks that the filters let through, page after page. `limit` is the size of a page."""
     while True:
         page = yield from task_page(**filters)
-        for each in page.tasks:
-            yield Give(each)
+        yield from map(Give, page.tasks)
         if not page.next:
             return
         filters["cursor"] = page.next
@@ -81,22 +80,31 @@ def cancel(task_id: str) -> Plan[Task]:
     return ask(Request("DELETE", path_of("v1", "tasks", task_id)), Task)
 
 
-def retry(task_id: str, key: str = "") -> Plan[Task]:
-    """A new task with the fields of an earlier one. key: as for `submit`."""
-    return ask(_post(path_of("v1", "tasks", task_id, "retry"), key or new_id()), Task)
+def retry(
+    task_id: str,
+    options: Mapping[str, object] | None = None,
+    metadata: Mapping[str, str] | None = None,
+    key: str = "",
+) -> Plan[Task]:
+    """A new task with the fields of one that has ended.
+
+    options: those to change; None as a value stands for the default. metadata: in place of the earlier task's.
+    key: as for `submit`.
+    """
+    fields = {"options": options or {}, **({} if metadata is None else {"metadata": metadata})}
+    return ask(_post(path_of("v1", "tasks", task_id, "retry"), key or new_id(), fields), Task)
 
 
-def epochs(task_id: str) -> ItemPlan[Epoch]:
-    """The figures of each epoch so far."""
-    after = ""
+def epochs(task_id: str) -> ItemPlan[EpochRecord]:
+    """What each epoch of a task's training came to so far."""
+    after = 0
     while True:
-        query = query_of({"after": after or None})
+        query = query_of({"after": after})
         page = yield from ask(Request("GET", path_of("v1", "tasks", task_id, "metrics"), query), EpochPage)
-        for each in page.epochs:
-            yield Give(each)
-        if not page.next or not page.epochs:
+        yield from map(Give, page.epochs)
+        if not page.epochs:
             return
-        after = str(page.next)
+        after = page.next
 
 
 def artifacts(task_id: str) -> Plan[ArtifactList]:

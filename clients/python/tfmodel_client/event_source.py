@@ -8,7 +8,6 @@ from typing import Final
 
 import msgspec
 
-from tfmodel_client.awaited_types import EventPage
 from tfmodel_client.errors import UnreadableAnswerError, error_of
 from tfmodel_client.paths import query_of
 from tfmodel_client.retrying import (
@@ -22,7 +21,7 @@ from tfmodel_client.retrying import (
 )
 from tfmodel_client.sse import EventStreamParser, EventTooLongError
 from tfmodel_client.steps import Close, ConnectionLostError, Pause, Plan, Request, open_body, read, read_to_end
-from tfmodel_client.types import Event
+from tfmodel_client.types import Event, EventList
 
 #: The server sends at least a comment every 15 s. After this long without a byte, the connection counts as dead.
 SILENCE_S = 45.0
@@ -87,7 +86,7 @@ class EventSource:
         yield Close()
         self._parser = None
         query = (*self._request.query, *query_of({"since": self._newest, "wait": round(wait_s, 3)}))
-        page = yield from ask(Request("GET", self._request.path, query, silence_s=wait_s + ANSWER_S), EventPage)
+        page = yield from ask(Request("GET", self._request.path, query, silence_s=wait_s + ANSWER_S), EventList)
         if page.reset:
             return [self._reset(page.next)]
         self._last_event_id = str(page.next)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tfmodel_client.awaited_types import EventPage
 from tfmodel_client.event_source import EventSource
 from tfmodel_client.paths import Pairs, path_of, query_of
 from tfmodel_client.retrying import ask
 from tfmodel_client.steps import Give, ItemPlan, Plan, Request
-from tfmodel_client.types import Event
+from tfmodel_client.types import Event, EventList
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from tfmodel_client.awaited_types import EventFilters
+    from tfmodel_client.types import EventFilters
 
 #: After one of these, nothing more happens to a task.
 LAST_EVENTS = frozenset({"task.done", "task.failed", "task.cancelled"})
@@ -43,5 +42,5 @@ def events(task_id: str = "", since: int | None = None, **filters: Unpack[EventF
 
 def _newest(path: str, query: Pairs) -> Plan[int]:
     """The number of the newest event. Whoever begins there misses nothing, even if the first connection breaks."""
-    page = yield from ask(Request("GET", path, (*query, ("wait", "0"))), EventPage)
+    page = yield from ask(Request("GET", path, (*query, ("wait", "0"))), EventList)
     return page.next

@@ -6,10 +6,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from tfmodel_client.awaited_types import PredictionAnswer
 from tfmodel_client.paths import path_of
 from tfmodel_client.retrying import KEY, ask, new_id
 from tfmodel_client.steps import Plan, Request, work
+from tfmodel_client.types import Predictions
 
 #: A path, or the bytes of a picture file.
 Picture = str | os.PathLike[str] | bytes
@@ -17,7 +17,7 @@ Picture = str | os.PathLike[str] | bytes
 
 def predict(
     pictures: Picture | Sequence[Picture], task_id: str = "", project: tuple[str, str] | None = None
-) -> Plan[PredictionAnswer]:
+) -> Plan[Predictions]:
     """What a model says about pictures. Give either task_id, or project=(userId, projectId) for its latest model.
 
     pictures: a path on this machine or the bytes of a picture file, or several of them. The answer has a prediction
@@ -34,7 +34,7 @@ def predict(
         raise ValueError("Pass at least one picture.")
     files = yield from work(lambda: tuple(_file(number, picture) for number, picture in enumerate(several, 1)))
     # A prediction changes nothing, so it may be asked for again; the key says so.
-    return (yield from ask(Request("POST", path, headers={KEY: new_id()}, files=files), PredictionAnswer))
+    return (yield from ask(Request("POST", path, headers={KEY: new_id()}, files=files), Predictions))
 
 
 def _file(number: int, picture: Picture) -> tuple[str, bytes]:

@@ -60,6 +60,7 @@ else:
 #: The HTTP status of each code that a call can be refused with.
 STATUS_BY_CODE: Mapping[str, int] = {
     "bad_fields": 400,
+    "bad_picture": 422,
     "bad_request": 400,
     "body_too_large": 413,
     "broker_away": 503,
@@ -70,8 +71,14 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "internal_error": 500,
     "key_reused": 409,
     "method_not_allowed": 405,
+    "model_changed": 409,
+    "model_unusable": 409,
+    "no_model": 404,
     "no_report": 404,
     "not_ready": 503,
+    "picture_too_large": 413,
+    "predict_busy": 429,
+    "predict_failed": 503,
     "project_dir_not_allowed": 403,
     "queue_full": 429,
     "read_only_token": 403,
@@ -83,6 +90,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "task_not_started": 409,
     "token_in_url": 400,
     "tokens_unreadable": 503,
+    "too_many_streams": 429,
     "unauthorized": 401,
     "unknown_path": 404,
     "unknown_task": 404,
@@ -172,6 +180,29 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     request_id: str
     #: the number of the newest event that this answer reflects
     seq: int
+
+
+class EventList(msgspec.Struct, frozen=True, kw_only=True):
+    """What a call with `wait` got."""
+
+    events: tuple[Event, ...]
+    #: the `since` of the next call
+    next: int
+    #: true if events since then are no longer kept: read the tasks anew, and go on from `next`
+    reset: bool = False
+
+
+class Predictions(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The answers of one model, in the order in which the pictures were sent."""
+
+    #: the task whose model answered
+    task_id: str
+    train_type: str
+    #: the file in the task's model folder that answered
+    model: str
+    #: whether the task is still being trained; this is its best model so far
+    interim: bool
+    predictions: tuple[Prediction, ...]
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -327,6 +358,33 @@ class EndedAttempt(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     ended_at: str | None
 
 
+class Prediction(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer for one picture: the labels of a classifier, the mask of a segmenter, or an error."""
+
+    #: the file name, or the path, or the name that was sent
+    name: str
+    #: the likeliest label
+    label: str | None = None
+    #: of that label, calibrated
+    probability: float | None = None
+    #: whether the picture probably shows none of the labels
+    unknown: bool | None = None
+    #: all labels, in the order of labels.txt
+    labels: tuple[LabelProbability, ...] | None = None
+    #: a PNG as base64, of the picture's size; each pixel's palette index is its class's number
+    mask: bytes | None = None
+    #: of the mask, in pixels
+    width: int | None = None
+    #: of the mask, in pixels
+    height: int | None = None
+    #: of the picture's pixels, in the order of labels.txt
+    shares: tuple[LabelShare, ...] | None = None
+    #: why this picture has no answer
+    error: str | None = None
+    #: the same as a stable word
+    code: str | None = None
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that the owner of the folder should know.
 
@@ -369,6 +427,18 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     sha256: str
 
 
+class LabelProbability(msgspec.Struct, frozen=True, kw_only=True):
+    label: str
+    probability: float
+
+
+class LabelShare(msgspec.Struct, frozen=True, kw_only=True):
+    """share: of the picture's pixels, 0 to 1."""
+
+    label: str
+    share: float
+
+
 class TaskFilters(TypedDict, total=False):
     """Which tasks to list. Each condition that is given must hold."""
 
@@ -391,3 +461,12 @@ class TaskFilters(TypedDict, total=False):
     cursor: str
     #: tasks on a page; 0 for the counts alone
     limit: int
+
+
+class EventFilters(TypedDict, total=False):
+    """Which events. Each condition that is given must hold. Without `since`, they begin with the next one."""
+
+    user_id: str
+    project_id: str
+    #: one or more types of events; all if left out
+    types: Sequence[EventType]
