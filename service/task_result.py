@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Protocol
+
 from service.screen import Screen
 from service.task_words import duration_words, report_path, score_words, size_words
 from tfmodel_client import Client, TFModelError
-from tfmodel_client.awaited_types import ArtifactFile
 from tfmodel_client.types import Task
 
 #: Files that are listed one by one. A SavedModel alone has several.
 MOST_FILES = 12
+
+
+class ModelFile(Protocol):
+    """A file of a model, as the server lists it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def size_bytes(self) -> int: ...
 
 
 def show_result(client: Client, task: Task, screen: Screen) -> None:
@@ -34,11 +45,11 @@ def show_result(client: Client, task: Task, screen: Screen) -> None:
         screen.say(f"Warning: {warning}")
 
 
-def _files_of(client: Client, task: Task) -> list[ArtifactFile]:
+def _files_of(client: Client, task: Task) -> Sequence[ModelFile]:
     """The files of the model. None if it has no model, or its files can't be listed: that is no reason to fail."""
     if task.state != "done":
         return []
     try:
-        return list(client.artifacts(task.task_id).artifacts)
+        return client.artifacts(task.task_id).artifacts
     except TFModelError:
         return []

@@ -10,6 +10,7 @@ from pathlib import Path
 from conf.settings import Settings, SettingsError
 from conf.socket_folder import socket_folder
 from conf.tokens import TokenError, check_may_listen, read_tokens
+from conf.webhook_secrets import check_may_send
 from service.doctor.result import Result, bad, ok, warn
 from web.free_space import free_space_mb
 
@@ -29,6 +30,7 @@ def look(settings: Settings) -> Iterator[Result]:
             yield _space(place, settings.web.min_free_mb)
     yield _sockets(socket_folder(settings.run_dir))
     yield _tokens(settings)
+    yield _webhooks(settings)
 
 
 def _folder(topic: str, folder: Path, creatable_in: Path | None) -> Result:
@@ -77,6 +79,14 @@ def _sockets(folder: Path) -> Result:
     if stat.S_IMODE(status.st_mode) & OTHERS_MAY_READ:
         return warn("sockets", f"Other users may enter {folder}.", f"Run 'chmod 700 {folder}'; the next start does so.")
     return ok("sockets", f"{folder} is closed to other users")
+
+
+def _webhooks(settings: Settings) -> Result:
+    try:
+        check_may_send(settings)
+    except SettingsError as error:
+        return bad("webhooks", str(error), "")
+    return ok("webhooks", "They can be signed" if settings.webhooks.wanted else "None are sent")
 
 
 def _tokens(settings: Settings) -> Result:
