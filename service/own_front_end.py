@@ -15,12 +15,12 @@ def address_of(web: WebSettings) -> str:
     return f"http://{_reachable(web.host)}:{web.port}"
 
 
-def get_json(web: WebSettings, path: str) -> tuple[int, dict[str, Any]]:
+def get_json(web: WebSettings, path: str, timeout_s: float = 5.0) -> tuple[int, dict[str, Any]]:
     """Return status and body of a GET to our own front-end. The status is 0 if it does not answer."""
     # Calls to this machine must not go through a proxy from the environment.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"{address_of(web)}{path}", timeout=5) as answer:
+        with opener.open(f"{address_of(web)}{path}", timeout=timeout_s) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         try:
