@@ -14,7 +14,6 @@ from service.own_front_end import get_json
 from service.ports import Port, owner_of, owner_words, ports_of, why_unusable
 from service.supervisor_client import SupervisorClient
 
-
 #: A program that is not ours may never answer.
 FOREIGN_TIMEOUT_S = 1.0
 
@@ -58,7 +57,11 @@ def _port(settings: Settings, port: Port, supervisor_pid: int | None) -> Result:
         return ok("port", f"{place} is free")
     if supervisor_pid is not None and _is_ours(port, supervisor_pid):
         return ok("port", f"{place} is held by TFModel")
-    if supervisor_pid is None and port.section == "web" and get_json(settings.web, "/healthz", FOREIGN_TIMEOUT_S)[0] == 200:
+    if (
+        supervisor_pid is None
+        and port.section == "web"
+        and get_json(settings.web, "/healthz", FOREIGN_TIMEOUT_S)[0] == 200
+    ):
         return warn(
             "port",
             f"{place} is held by a front-end that was not started by 'python server.py start'{owner_words(port)}.",
