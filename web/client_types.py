@@ -20,7 +20,7 @@ import msgspec
 from msgspec import NODEFAULT, UNSET, Meta, UnsetType
 
 from protocol.errors import REFUSAL_CODES
-from protocol.events import Event
+from protocol.events import EVENT_TYPES, Event
 from web.route import Media
 from web.routes import ROUTES
 
@@ -30,8 +30,8 @@ MOST_CHARACTERS = 120
 OWN_PARAMETERS = ("since", "wait")
 #: Names in the client of types that would be called alike.
 NAMES = {"ArtifactView": "ArtifactFile"}
-#: What the client itself puts beside the server's words: a reset of the stream comes as an event.
-MORE_WORDS = {"EventType": ("reset",)}
+#: In the client, a reset of the stream comes as an event.
+RESET = "reset"
 
 HEAD = '''"""The types of the API's answers and queries.
 
@@ -78,7 +78,7 @@ class _Writer:
 
     def __init__(self) -> None:
         self._kinds: dict[str, Kind] = {}
-        self._words: dict[str, tuple[str, ...]] = {}
+        self._words: dict[str, tuple[str, ...]] = {"EventType": EVENT_TYPES}
 
     def text(self) -> str:
         for kind in answer_types():
@@ -137,9 +137,9 @@ class _Writer:
 
     def _word_list(self, name: str, words: tuple[str, ...]) -> str:
         for known, others in self._words.items():
-            if others[: len(words)] == words:
+            if others == words:
                 return known
-        self._words[name] = (*words, *MORE_WORDS.get(name, ()))
+        self._words[name] = words
         return name
 
     def _word_lists(self) -> str:
@@ -147,7 +147,7 @@ class _Writer:
             "# A newer server may know more words than these, and its answers must stay readable.",
             "if TYPE_CHECKING:",
         ]
-        for name, words in self._words.items():
+        for name, words in (self._words | {"EventType": (*EVENT_TYPES, RESET)}).items():
             lines += [f"    {name} = Literal[", *(f"        {_literal(word)}," for word in words), "    ]"]
         return "\n".join([*lines, "else:", *(f"    {name} = str" for name in self._words), ""])
 

@@ -7,7 +7,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from tfmodel_client import awaited_types, types
+from tfmodel_client import types
 
 TASK_ID = "0123456789abcdef0123456789abcdef"
 _EMPTY: dict[Any, Any] = {str: "", int: 0, float: 0.0, bool: False, dict: {}, tuple: [], list: []}
@@ -43,14 +43,14 @@ def artifacts(**files: bytes) -> dict[str, Any]:
     """The list of a model's files; a double underscore in a name stands for a dot."""
     listed = [
         sample(
-            awaited_types.ArtifactFile,
+            types.ArtifactFile,
             name=name.replace("__", "."),
             size_bytes=len(data),
             sha256=sha256(data),
         )
         for name, data in files.items()
     ]
-    return sample(awaited_types.ArtifactList, task_id=TASK_ID, artifacts=listed)
+    return sample(types.ArtifactList, task_id=TASK_ID, artifacts=listed)
 
 
 def sha256(data: bytes) -> str:

@@ -7,11 +7,21 @@ from typing import TYPE_CHECKING, TypedDict
 
 import msgspec
 
-from tfmodel_client.awaited_types import ArtifactList, EpochPage, EpochRecord, Project, Queue, ServerInfo, TrainTypeList
+from tfmodel_client.awaited_types import Project, Queue, ServerInfo, TrainTypeList
 from tfmodel_client.paths import path_of, query_of
 from tfmodel_client.retrying import KEY, ask, new_id
 from tfmodel_client.steps import Give, ItemPlan, Plan, Request
-from tfmodel_client.types import Check, Task, TaskList, TaskSummary, Worker, WorkerList
+from tfmodel_client.types import (
+    ArtifactList,
+    Check,
+    EpochPage,
+    EpochRecord,
+    Task,
+    TaskList,
+    TaskSummary,
+    Worker,
+    WorkerList,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

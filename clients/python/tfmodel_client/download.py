@@ -8,7 +8,6 @@ import os
 from collections.abc import Callable, Collection
 from pathlib import Path, PurePosixPath
 
-from tfmodel_client.awaited_types import ArtifactFile
 from tfmodel_client.calls import artifacts
 from tfmodel_client.errors import DownloadError, NotFoundError, UnreachableError, error_of
 from tfmodel_client.partial_file import PartialFile
@@ -35,6 +34,7 @@ from tfmodel_client.steps import (
     read_to_end,
     work,
 )
+from tfmodel_client.types import ArtifactFile
 
 #: While a task trains, a better model may take the place of the one that is being read. Then its files are listed anew.
 LISTINGS = 3

@@ -12,13 +12,6 @@ import msgspec
 
 # A newer server may know more words than these, and its answers must stay readable.
 if TYPE_CHECKING:
-    TaskState = Literal[
-        "pending",
-        "processing",
-        "done",
-        "failed",
-        "cancelled",
-    ]
     EventType = Literal[
         "task.submitted",
         "task.started",
@@ -33,6 +26,13 @@ if TYPE_CHECKING:
         "task.cancelled",
         "reset",
     ]
+    TaskState = Literal[
+        "pending",
+        "processing",
+        "done",
+        "failed",
+        "cancelled",
+    ]
     Severity = Literal[
         "info",
         "warning",
@@ -44,6 +44,10 @@ if TYPE_CHECKING:
         "training",
         "draining",
     ]
+    DestinationFormat = Literal[
+        "json",
+        "form",
+    ]
     TaskFilterSort = Literal[
         "-submittedAt",
         "submittedAt",
@@ -51,14 +55,16 @@ if TYPE_CHECKING:
         "endedAt",
     ]
 else:
-    TaskState = str
     EventType = str
+    TaskState = str
     Severity = str
     WorkerState = str
+    DestinationFormat = str
     TaskFilterSort = str
 
 #: The HTTP status of each code that a call can be refused with.
 STATUS_BY_CODE: Mapping[str, int] = {
+    "artifact_changed": 409,
     "bad_fields": 400,
     "bad_picture": 422,
     "bad_request": 400,
@@ -66,13 +72,17 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "broker_away": 503,
     "check_failed": 503,
     "cross_site": 403,
+    "destination_left": 409,
     "disk_nearly_full": 503,
+    "file_unreadable": 503,
     "foreign_host": 403,
     "internal_error": 500,
     "key_reused": 409,
     "method_not_allowed": 405,
     "model_changed": 409,
     "model_unusable": 409,
+    "no_artifact": 404,
+    "no_log": 404,
     "no_model": 404,
     "no_report": 404,
     "not_ready": 503,
@@ -81,8 +91,8 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "predict_failed": 503,
     "project_dir_not_allowed": 403,
     "queue_full": 429,
+    "range_not_satisfiable": 416,
     "read_only_token": 403,
-    "report_unreadable": 503,
     "request_timeout": 408,
     "task_ended": 409,
     "task_left_out": 409,
@@ -90,12 +100,17 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "task_not_started": 409,
     "token_in_url": 400,
     "tokens_unreadable": 503,
+    "too_many_followers": 429,
     "too_many_streams": 429,
     "unauthorized": 401,
+    "unknown_dead_letter": 404,
+    "unknown_destination": 404,
     "unknown_path": 404,
     "unknown_task": 404,
     "unsupported_media_type": 415,
     "user_not_allowed": 403,
+    "webhook_not_allowed": 403,
+    "webhooks_unavailable": 503,
 }
 
 
@@ -182,6 +197,24 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     seq: int
 
 
+class ArtifactList(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The files of a task's model."""
+
+    task_id: str
+    attempt: int
+    #: whether a better model of the same task will replace this one
+    interim: bool
+    artifacts: tuple[ArtifactFile, ...]
+
+
+class EpochPage(msgspec.Struct, frozen=True, kw_only=True):
+    """The epochs of a task's training, of all attempts, in the order in which they ended."""
+
+    epochs: tuple[EpochRecord, ...]
+    #: the cursor for the epochs that end later
+    next: int
+
+
 class EventList(msgspec.Struct, frozen=True, kw_only=True):
     """What a call with `wait` got."""
 
@@ -229,6 +262,44 @@ class WorkerList(msgspec.Struct, frozen=True, kw_only=True):
     """All registered workers."""
 
     workers: tuple[Worker, ...]
+
+
+class WebhookOverview(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Destinations, the newest attempts, and a page of the dead letters."""
+
+    #: whether this front-end is the one that delivers
+    delivers: bool
+    destinations: tuple[Destination, ...]
+    #: the newest first
+    attempts: tuple[Attempt, ...]
+    #: the newest first
+    dead_letters: tuple[DeadLetter, ...]
+    #: the cursor of the next page; 0 after the last one
+    next: int
+
+
+class TestResults(msgspec.Struct, frozen=True, kw_only=True):
+    """What came back from each destination."""
+
+    results: tuple[TestResult, ...]
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A webhook that was given up. It can be sent again."""
+
+    #: for /v1/webhooks/dead-letters/{id}/resend
+    id: int
+    webhook_id: str
+    destination: str
+    task_id: str
+    event_id: int
+    event_type: EventType
+    created_at: str
+    died_at: str
+    attempts: int
+    #: of the last answer; 0 without one
+    status: int
+    error: str
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
@@ -358,6 +429,41 @@ class EndedAttempt(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     ended_at: str | None
 
 
+class ArtifactFile(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A file of a model."""
+
+    #: its path in the folder of the model
+    name: str
+    size_bytes: int
+    #: 64 hexadecimal digits; the ETag of the file
+    sha256: str
+    media_type: str
+    #: of an export format: its score on the held-out pictures
+    score: float | None = None
+    #: what the score is called
+    score_name: str | None = None
+    #: the path of the call that sends the file
+    url: str
+
+
+class EpochRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One epoch. metrics: those of the training, such as its loss.
+
+    stage: the stage that the epoch belongs to, as `phase` names it. part: of the stage, such as "fold2" of a
+    cross-validation; "" if the stage is one training. epoch: counted from 1 in each part, up to epochs_max.
+    at: the time in UTC, as ISO 8601. A later attempt continues after the last epoch that left a checkpoint, so an epoch
+    may stand in the file twice.
+    """
+
+    attempt: int
+    stage: str
+    part: str
+    epoch: int
+    epochs_max: int
+    at: str
+    metrics: dict[str, float] = {}
+
+
 class Prediction(msgspec.Struct, frozen=True, kw_only=True):
     """The answer for one picture: the labels of a classifier, the mask of a segmenter, or an error."""
 
@@ -417,6 +523,58 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     #: tasks that it has ended since its start, however they ended
     tasks_done: int
     last_heard_at: str | None
+
+
+class Destination(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One receiver, and how it is doing."""
+
+    #: its name in the settings; 'task' stands for the URLs of tasks
+    name: str
+    #: scheme, host and port of its URL; empty for the URLs of tasks
+    origin: str
+    events: tuple[EventType, ...]
+    format: DestinationFormat
+    #: it is told of this user's tasks alone; empty for all
+    user_id: str
+    #: webhooks that are not delivered yet
+    waiting: int
+    #: webhooks that were given up
+    dead: int
+    #: facts of the journal that have not been looked at yet for it
+    lag: int
+    last_success_at: str | None
+    last_failure_at: str | None
+    last_error: str
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One attempt to deliver a webhook."""
+
+    #: the header webhook-id; the same in all attempts
+    webhook_id: str
+    destination: str
+    task_id: str
+    event_type: EventType
+    at: str
+    took_seconds: float
+    #: of the receiver's answer; 0 without one
+    status: int
+    #: why it failed; empty if it was delivered
+    error: str
+
+
+class TestResult(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What came back from one destination."""
+
+    destination: str
+    delivered: bool
+    #: of the answer; 0 without one
+    status: int
+    #: why it failed; empty if it was delivered
+    error: str
+    #: the beginning of the answer's body
+    answer: str
+    took_seconds: float
 
 
 class Artifact(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
