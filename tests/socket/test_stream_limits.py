@@ -13,7 +13,7 @@ import pytest
 
 from protocol import messages as m
 from tests.sample_scrape import Scrape
-from tests.socket.event_stream import EventStream
+from tests.socket.event_stream import EventStream, Received
 from tests.socket.programs import Programs
 from tests.socket.scripted_worker import ScriptedWorker
 from tests.socket.training_reports import next_progress, report
@@ -101,7 +101,7 @@ def test_a_caller_that_does_not_read_gets_the_newest_state_later_and_costs_no_me
             while quick.next("task.progress").data["progress"] < 90.0:
                 pass
             grown_bytes = front_end.memory_info().rss - before_bytes
-            seen = []
+            seen: list[Received] = []
             while not seen or seen[-1].data.get("progress", 0.0) < 90.0:
                 seen.append(slow.next())
             facts = [int(event.id) for event in seen if event.id]
