@@ -97,6 +97,7 @@ def test_pictures_may_come_as_base64_or_lie_in_the_project(programs: Programs, t
     assert (refused["code"], "label" in refused) == ("bad_picture", False)
 
 
+@pytest.mark.door(24)
 def test_a_model_that_was_taken_over_runs_if_the_journal_knows_its_bytes(
     programs: Programs, worker: ScriptedWorker, task_id: str
 ) -> None:

@@ -84,7 +84,7 @@ class PredictingHandler(JsonHandler):
         try:
             return (await self.ask_for_task(lambda request_id: m.Lookup(request_id, task_id))).task
         except Refusal as refusal:
-            if refusal.body["code"] == "unknown_task":
+            if refusal.problem.code == "unknown_task":
                 return None
             raise
 
