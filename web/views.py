@@ -97,6 +97,8 @@ def readiness_view(tick: Tick | None, synced: bool, stuck_for_s: float, full_dis
         missing.append("the task cache is not filled yet")
     elif tick.workers == 0:
         missing.append("no worker is registered")
+    elif tick.warm == 0 and tick.draining == tick.workers:
+        missing.append("all workers are draining, so they take no new task")
     elif tick.warm == 0:
         missing.append("no worker has loaded TensorFlow yet")
     elif stuck_for_s > STUCK_AFTER_S:

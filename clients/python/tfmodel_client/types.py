@@ -106,6 +106,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "unknown_destination": 404,
     "unknown_path": 404,
     "unknown_task": 404,
+    "unknown_worker": 404,
     "unsupported_media_type": 415,
     "user_not_allowed": 403,
     "webhook_not_allowed": 403,
