@@ -42,6 +42,7 @@ def finished_task(programs: Programs, worker: ScriptedWorker) -> str:
     task_id = programs.post_id()
     worker.finish(worker.receive(m.Start))
     worker.send(m.Heartbeat(ready=True))
+    wait_until(lambda: programs.task(task_id).body["state"] == "done", "the end of the task")
     return task_id
 
 
