@@ -225,7 +225,7 @@ class Core(Attempts):
 
     def _cancel(self, peer: bytes, request_id: int, task: Task) -> None:
         if not task.cancel_requested:
-            task = self._record(task.task_id, f.CancelRequested())
+            task = self._record(task.task_id, f.CancelRequested(self.percent(task.task_id)))
             if task.state is TaskState.PENDING:
                 task = self._record(task.task_id, f.Cancelled(task.attempt, 0.0))
             else:
@@ -238,7 +238,7 @@ class Core(Attempts):
             self._effects.append(SendWeb(peer, m.Refused(request_id, "task_not_started", error, task)))
             return
         if not task.stop_requested:
-            task = self._record(task.task_id, f.StopRequested())
+            task = self._record(task.task_id, f.StopRequested(self.percent(task.task_id)))
             self._order_stop(task)
         self._reply(peer, request_id, task)
 
@@ -288,7 +288,9 @@ class Core(Attempts):
         task = self.tasks.get(progress.task_id)
         is_held = task is not None and task.task_id in self.holders and task.attempt == progress.attempt
         if is_held and progress.usable is not None and self.model_in(progress) is not None:
-            self._record(progress.task_id, f.ModelUsable(progress.attempt, progress.usable))
+            self._record(
+                progress.task_id, f.ModelUsable(progress.attempt, progress.usable, self.percent(progress.task_id))
+            )
 
     def _from_worker(self, peer: bytes, message: m.WorkerToBroker) -> None:
         worker = self.workers.by_peer(peer)

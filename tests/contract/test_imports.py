@@ -91,6 +91,8 @@ PURE_FILES = (
     *("web/task_cache.py", "web/eta.py", "web/door_rules.py", "web/path_hints.py", "web/form.py"),
     *("web/views.py", "web/task_views.py", "web/query.py", "web/json_body.py", "web/route.py"),
     "web/prediction/waiting.py",
+    *("web/live/encoded_event.py", "web/live/interest.py", "web/live/event_log.py", "web/live/progress_board.py"),
+    *("web/live/reader.py", "web/live/audience.py", "web/live/state_event.py"),
     *("web/webhooks/letter.py", "web/webhooks/receivers.py", "web/webhooks/retries.py", "web/webhooks/views.py"),
     *("web/webhooks/delivery.py", "conf/webhook_url.py", "conf/webhook_addresses.py", "conf/webhook_settings.py"),
     *("protocol/messages.py", "protocol/task.py", "protocol/errors.py", "protocol/options.py", "protocol/bounds.py"),
