@@ -1,8 +1,9 @@
 """How fast the HTTP API is compared with bare Tornado in the same run, and how soon an idle worker starts.
 
-    python -m benchmarks.api                 both parts, about two minutes
-    python -m benchmarks.api --part http     requests a second
-    python -m benchmarks.api --part start    from POST to the worker's start
+    python -m benchmarks.api                    all parts, about three minutes
+    python -m benchmarks.api --part http        requests a second
+    python -m benchmarks.api --part start       from POST to the worker's start
+    python -m benchmarks.api --part webhooks    webhooks a second (benchmarks.webhooks)
 
 Targets: GET reaches at least 0.85 of the requests a second of a bare handler. POST, which is answered when the task is
 on disk, reaches at least 0.5 of a bare handler that reads the same form. The worker starts at most 20 ms after the POST
@@ -29,11 +30,13 @@ import tornado
 import zmq
 
 from benchmarks.service_processes import ServiceProcesses, free_ports
+from benchmarks.webhooks import webhook_part
 from conf.settings import ROOT
 from demo.digits_data import make_digits_project
 from protocol import messages as m
 from protocol import wire
 
+PARTS = ("http", "start", "webhooks")
 TARGET_GET, TARGET_POST, TARGET_START_MS = 0.85, 0.5, 20.0
 CONNECTIONS = (16, 64)
 POLLED_TASKS = 100
@@ -218,14 +221,15 @@ def next_publication(publications: zmq.Socket[bytes]) -> tuple[float, m.Publishe
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--part", choices=("http", "start"), help="only this part")
+    parser.add_argument("--part", choices=PARTS, help="only this part")
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds for each figure")
     parser.add_argument("--seconds", type=float, default=2.0, help="length of a round")
     parser.add_argument("--samples", type=int, default=20, help="tasks for the time to start")
+    parser.add_argument("--webhooks", type=int, default=4000, help="webhooks that are delivered")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()), help="where journal and photos go")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
-        parts = {name: Path(folder) / name for name in ("http", "start") if arguments.part in (None, name)}
+        parts = {name: Path(folder) / name for name in PARTS if arguments.part in (None, name)}
         for part in parts.values():
             part.mkdir()
         print(machine(Path(folder)))
@@ -233,6 +237,8 @@ def main() -> None:
             http_part(parts["http"], arguments.rounds, arguments.seconds)
         if "start" in parts:
             start_part(parts["start"], arguments.samples)
+        if "webhooks" in parts:
+            webhook_part(parts["webhooks"], arguments.webhooks, arguments.seconds, load)
 
 
 if __name__ == "__main__":
