@@ -13,10 +13,10 @@ import json
 import threading
 import time
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.http_requests import get_request, load
 from benchmarks.service_processes import ServiceProcesses, free_ports
 from conf.webhook_secrets import create_secret
 
@@ -26,11 +26,9 @@ UNLIMITED = "10000000"
 #: The caller whose GETs are timed.
 CALLERS = 1
 
-Load = Callable[[int, int, float, list[str]], dict[str, float]]
 
-
-def webhook_part(folder: Path, tasks: int, seconds: float, load: Load) -> None:
-    """load: measures requests of callers for some seconds, as in benchmarks.api."""
+def webhook_part(folder: Path, tasks: int, seconds: float) -> None:
+    """tasks: how many webhooks wait. seconds: how long GETs are timed."""
     (port,) = free_ports(1)
     service = ServiceProcesses(
         folder,
@@ -47,7 +45,7 @@ def webhook_part(folder: Path, tasks: int, seconds: float, load: Load) -> None:
     with service.program("broker", "-m", "broker"), service.program("web", "server.py", "run"):
         service.wait_for("/readyz", "pendingTasks", READY_TIMEOUT_S)
         task_id = _post_until_handed_over(service, project, tasks)
-        gets = [f"GET /?taskId={task_id} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"]
+        gets = [get_request(task_id)]
         web_port = service.ports["WEB_PORT"]
         load(web_port, CALLERS, seconds, gets)
         with service.program("sink", "-m", "benchmarks.webhook_sink", str(port)):

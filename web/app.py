@@ -75,8 +75,8 @@ def make_services(settings: Settings, requests: BrokerRequests, pulse: BrokerPul
         followers=LogFollowers(files),
         gate=TokenGate(settings.token_file, needed=web.host not in LOOPBACK_HOSTS and not web.allow_anonymous),
         monitoring=monitoring,
-        webhooks=Webhooks(settings, requests, cache, monitoring.webhooks),
         live=live,
+        webhooks=Webhooks(settings, requests, cache, monitoring.webhooks),
     )
 
 
@@ -148,10 +148,11 @@ async def serve(settings: Settings, keys: ClientKeys | None) -> None:
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     await ended.wait()
     listener.close()
+    services.followers.close()
     await services.live.close()
     await server.close_all_connections()
-    await services.webhooks.close()
     await services.predictions.close()
+    await services.webhooks.close()
     publications.close()
     requests.close()
     context.destroy(linger=0)
