@@ -16,7 +16,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from benchmarks.http_requests import get_request, load
+from benchmarks.http_load import loaded
+from benchmarks.http_requests import get_request
 from benchmarks.service_processes import ServiceProcesses, free_ports
 from conf.webhook_secrets import create_secret
 
@@ -47,16 +48,16 @@ def webhook_part(folder: Path, tasks: int, seconds: float) -> None:
         task_id = _post_until_handed_over(service, project, tasks)
         gets = [get_request(task_id)]
         web_port = service.ports["WEB_PORT"]
-        load(web_port, CALLERS, seconds, gets)
+        loaded(web_port, CALLERS, seconds, gets)
         with service.program("sink", "-m", "benchmarks.webhook_sink", str(port)):
             busy: list[dict[str, float]] = []
-            caller = threading.Thread(target=lambda: busy.append(load(web_port, CALLERS, seconds, gets)))
+            caller = threading.Thread(target=lambda: busy.append(loaded(web_port, CALLERS, seconds, gets)))
             _wait_for(port, 1)
             caller.start()
             caller.join()
             meanwhile = _stats(port)["received"]
             stats = _wait_for(port, tasks)
-        quiet = load(web_port, CALLERS, seconds, gets)
+        quiet = loaded(web_port, CALLERS, seconds, gets)
     rate = tasks / (stats["last_s"] - stats["first_s"])
     print(f"\n{tasks} webhooks to a fast receiver: {rate:.0f} a second, {meanwhile} of them while GETs were timed")
     for words, measured in (("nothing else to do", quiet), ("while webhooks leave", busy[0])):

@@ -35,9 +35,12 @@ class Sender:
         self._network = network
         self._connections = connections
 
+    def open(self) -> None:
+        """Read the certificates now. That takes a moment, which the first webhook would have to wait for otherwise."""
+        _ = self._pool
+
     @functools.cached_property
     def _pool(self) -> httpcore.AsyncConnectionPool:
-        """Made for the first webhook: reading all certificates takes time, and many installations send none."""
         # httpcore and not httpx: it takes a network of ours, and knows neither redirects nor proxies from the
         # environment, nor does it unpack compressed answers.
         return httpcore.AsyncConnectionPool(

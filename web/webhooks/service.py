@@ -69,6 +69,7 @@ class Webhooks:
 
     def start(self) -> None:
         if self._settings.wanted:
+            self._sender.open()
             self._figures.expect(self.receivers.names)
             self._running = asyncio.create_task(self._run())
 
