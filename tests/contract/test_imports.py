@@ -90,7 +90,7 @@ PURE_FILES = (
     *("trainer_worker/segmentation/unlisted_rule.py", "trainer_worker/segmentation/listed_rule.py"),
     *("web/task_cache.py", "web/eta.py", "web/door_rules.py", "web/path_hints.py", "web/form.py"),
     *("web/views.py", "web/task_views.py", "web/query.py", "web/json_body.py", "web/route.py"),
-    "web/prediction/waiting.py",
+    *("web/prediction/waiting.py", "web/prediction/models.py", "web/body_limits.py"),
     *("web/webhooks/letter.py", "web/webhooks/receivers.py", "web/webhooks/retries.py", "web/webhooks/views.py"),
     *("web/webhooks/delivery.py", "conf/webhook_url.py", "conf/webhook_addresses.py", "conf/webhook_settings.py"),
     *("protocol/messages.py", "protocol/task.py", "protocol/errors.py", "protocol/options.py", "protocol/bounds.py"),

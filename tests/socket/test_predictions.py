@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from protocol.comparison import Comparison
+from protocol.errors import REFUSAL_CODES
 from protocol.prediction import SentPicture
 from tests.prediction_projects import plain, sent
 from tests.runnable_tflite import SIDE, classified, colour_classifier, colour_segmenter
@@ -116,6 +117,7 @@ def test_a_segmenter_answers_with_a_mask_and_shares(programs: Programs, worker: 
     }
 
 
+@pytest.mark.door(24)
 def test_a_bad_picture_fails_alone(programs: Programs, task_id: str) -> None:
     path = f"/v1/tasks/{task_id}"
     huge = SentPicture("huge.png", b"x" * 20_000_001)
@@ -131,28 +133,30 @@ def test_a_bad_picture_fails_alone(programs: Programs, task_id: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "headers", "status", "code"),
+    ("call", "code"),
     [
-        (form(*[plain(RED, (1, 1))] * 33), {}, 400, "bad_fields"),
-        (form(plain(RED), field="photo"), {}, 400, "bad_fields"),
-        (form(), {}, 400, "bad_fields"),
-        (b"", {"Content-Type": "text/plain"}, 415, "unsupported_media_type"),
-        (b"", {"Content-Encoding": "gzip"}, 415, "unsupported_media_type"),
-        (b"{}", JSON, 400, "bad_fields"),
-        (b'{"pictures": []}', JSON, 400, "bad_fields"),
-        (b'{"pictures": [{}]}', JSON, 400, "bad_fields"),
-        (b'{"pictures": [{"base64": "AAAA", "path": "a.png"}]}', JSON, 400, "bad_fields"),
-        (b'{"pictures": [{"base64": "no base64!"}]}', JSON, 400, "bad_fields"),
-        (b'{"pictures": [{"path": "a.png", "size": 3}]}', JSON, 400, "bad_fields"),
-        (b'{"pictures": [{"path": "missing.png"}]}', JSON, 422, "bad_picture"),
+        ((form(*[plain(RED, (1, 1))] * 33), {}), "bad_fields"),
+        ((form(plain(RED), field="photo"), {}), "bad_fields"),
+        ((form(), {}), "bad_fields"),
+        ((b"", {"Content-Type": "text/plain"}), "unsupported_media_type"),
+        ((b"", {"Content-Encoding": "gzip"}), "unsupported_media_type"),
+        ((b"{}", JSON), "bad_fields"),
+        ((b'{"pictures": []}', JSON), "bad_fields"),
+        ((b'{"pictures": [{}]}', JSON), "bad_fields"),
+        ((b'{"pictures": [{"base64": "AAAA", "path": "a.png"}]}', JSON), "bad_fields"),
+        ((b'{"pictures": [{"base64": "no base64!"}]}', JSON), "bad_fields"),
+        ((b'{"pictures": [{"path": "a.png", "size": 3}]}', JSON), "bad_fields"),
+        ((b'{"pictures": [{"path": "missing.png"}]}', JSON), "bad_picture"),
     ],
 )
 def test_what_is_no_call_is_refused_in_words(
-    programs: Programs, task_id: str, body: bytes, headers: dict[str, str], status: int, code: str
+    programs: Programs, task_id: str, call: tuple[bytes, dict[str, str]], code: str
 ) -> None:
-    check(predict(programs, f"/v1/tasks/{task_id}", body, headers), status, code)
+    """call: body and headers."""
+    check(predict(programs, f"/v1/tasks/{task_id}", *call), REFUSAL_CODES[code], code)
 
 
+@pytest.mark.door(15)
 def test_a_body_beyond_the_limit_of_pictures_is_refused_unread(programs: Programs, task_id: str) -> None:
     with RawCaller(programs.ports["WEB_PORT"]) as caller:
         caller.send(request(f"POST /v1/tasks/{task_id}/predict HTTP/1.1", "Content-Length: 22000001"))
@@ -180,6 +184,7 @@ def test_a_task_without_a_model_says_so(programs: Programs, worker: ScriptedWork
     check(predict(programs, f"/v1/tasks/{pending}", pictures), 404, "no_model")
 
 
+@pytest.mark.door(24)
 def test_a_model_that_was_changed_in_its_folder_is_not_run(programs: Programs, worker: ScriptedWorker) -> None:
     content = colour_classifier(weights=77)
     task_id = done_task(programs, worker, content)
@@ -213,6 +218,7 @@ def runtimes(programs: Programs) -> list[psutil.Process]:
     ]
 
 
+@pytest.mark.door(24)
 def test_killed_processes_cost_no_answer(programs: Programs, task_id: str) -> None:
     def call(number: int) -> Answer:
         return predict(programs, f"/v1/tasks/{task_id}", form(plain((number, 0, 255)), plain(RED)))
@@ -248,6 +254,7 @@ def make_token(programs: Programs, *words: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {done.stdout.strip()}"}
 
 
+@pytest.mark.door(16)
 def test_tokens_of_one_user_predict_with_that_users_models(programs: Programs, worker: ScriptedWorker) -> None:
     """The last test here: from its first token on, every call needs one."""
     everybody = make_token(programs, "website")
