@@ -16,13 +16,15 @@ import psutil
 import pytest
 from PIL import Image
 
+from protocol import messages as m
+from protocol.artifact import UsableModel
 from protocol.comparison import Comparison
 from protocol.errors import REFUSAL_CODES
 from protocol.prediction import SentPicture
 from tests.prediction_projects import plain, sent
 from tests.runnable_tflite import SIDE, classified, colour_classifier, colour_segmenter
 from tests.security.raw_http import RawCaller, request
-from tests.socket.predicting import JSON, MULTIPART, done_task, form, predict
+from tests.socket.predicting import JSON, MULTIPART, done_task, form, predict, put_model, run_next
 from tests.socket.programs import Answer, Programs
 from tests.socket.scripted_worker import ScriptedWorker
 from tests.waiting import TIMEOUT_S, wait_until
@@ -208,6 +210,28 @@ def test_a_project_answers_with_its_newest_promoted_model(programs: Programs, wo
     answer = predict(programs, path, pictures)
     assert (answer.status, answer.body["taskId"]) == (200, newer)
     check(predict(programs, "/v1/projects/ben/latest", pictures), 404, "no_model")
+
+
+def test_a_task_with_a_time_budget_answers_before_its_end(programs: Programs, worker: ScriptedWorker) -> None:
+    content = colour_classifier(weights=9)
+    worker.connect_progress(programs.endpoints.collect)
+    worker.heartbeat(ready=False)
+    task_id = programs.post_id(projectId="budget")
+    start = run_next(worker)
+    model = put_model(start, content)
+    usable = UsableModel(f"{start.spec.project_path}/models/{task_id}/{model.name}", model)
+
+    def answer() -> Answer | None:
+        worker.publish(m.Progress(task_id, 1, 30.0, usable=usable))
+        worker.heartbeat(False, m.Holding(task_id, 1))
+        answer = predict(programs, f"/v1/tasks/{task_id}", form(plain(RED)))
+        return answer if answer.status == 200 else None
+
+    answered = wait_until(answer, "an answer of the first model")
+    assert answered is not None
+    assert (answered.body["interim"], answered.body["predictions"][0]["label"]) == (True, "red")
+    assert predict(programs, "/v1/projects/anna/budget", form(plain(RED))).body["interim"]
+    worker.finish(start)
 
 
 def runtimes(programs: Programs) -> list[psutil.Process]:

@@ -47,18 +47,14 @@ def test_the_best_model_so_far_answers_while_a_task_is_trained() -> None:
     task = training(1, "model.tflite")
 
     assert (model_of(task).artifact, model_of(task).spec) == (artifact("model.tflite"), task.spec)
-    ended = msgspec.structs.replace(task, state=TaskState.FAILED)
-    for other in (
-        ended,
-        training(1),
-        Task(make_spec(hex_id(1))),
-        training(1, "model.keras"),
-        done(1, "x", "model.keras"),
-    ):
+    cancelled = msgspec.structs.replace(task, state=TaskState.CANCELLED)
+    files = training(1, "model.keras"), done(1, "x", "model.keras")
+    for other in (cancelled, training(1), Task(make_spec(hex_id(1))), *files):
         with pytest.raises(Refusal) as refusal:
             model_of(other)
         assert refusal.value.body["code"] == "no_model"
         assert refusal.value.body["state"] == other.state.value
+        assert ("exports=tflite" in refusal.value.body["error"]) is (other in files)
 
 
 def test_a_project_answers_with_the_newest_promoted_model() -> None:
