@@ -1,10 +1,11 @@
 """How fast the HTTP API is compared with bare Tornado in the same run, and how soon an idle worker starts.
 
-    python -m benchmarks.api                 all parts, about five minutes
-    python -m benchmarks.api --part http     requests a second
-    python -m benchmarks.api --part start    from POST to the worker's start
-    python -m benchmarks.api --part lists    pages out of 100,000 tasks
-    python -m benchmarks.api --part predict  pictures a second, compared with LiteRT alone (benchmarks/predict.py)
+    python -m benchmarks.api                   all parts, some minutes
+    python -m benchmarks.api --part http       requests a second
+    python -m benchmarks.api --part start      from POST to the worker's start
+    python -m benchmarks.api --part fan-out    2,000 listeners of one task (benchmarks.fan_out)
+    python -m benchmarks.api --part lists      pages out of 100,000 tasks (benchmarks.task_lists)
+    python -m benchmarks.api --part predict    pictures a second, compared with LiteRT alone (benchmarks.predict)
 
 Targets: GET reaches at least 0.85 of the requests a second of a bare handler. POST, which is answered when the task is
 on disk, reaches at least 0.5 of a bare handler that reads the same form. The worker starts at most 20 ms after the POST
@@ -18,17 +19,16 @@ import argparse
 import dataclasses
 import json
 import os
-import platform
 import statistics
 import tempfile
 import time
 from pathlib import Path
-from urllib.parse import urlencode
 
-import tornado
 import zmq
 
+from benchmarks.fan_out import LISTENERS, fan_out_part
 from benchmarks.http_load import Measured, loaded
+from benchmarks.http_requests import form, get_request, machine, post_request
 from benchmarks.predict import predict_part
 from benchmarks.service_processes import ServiceProcesses, free_ports
 from benchmarks.task_lists import lists_part
@@ -36,8 +36,8 @@ from demo.digits_data import make_digits_project
 from protocol import messages as m
 from protocol import wire
 
-PARTS = ("http", "start", "lists", "predict")
 TARGET_GET, TARGET_POST, TARGET_START_MS = 0.85, 0.5, 20.0
+PARTS = ("http", "start", "fan-out", "lists", "predict")
 CONNECTIONS = (16, 64)
 POLLED_TASKS = 100
 USERS = 50
@@ -48,41 +48,7 @@ START_TIMEOUT_S = 10.0
 UNLIMITED = "10000000"
 
 
-def machine(folder: Path) -> str:
-    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
-    return (
-        f"{platform.machine()}, {os.cpu_count()} cores, load {load}; Python {platform.python_version()}, "
-        f"Tornado {tornado.version}, ZeroMQ {zmq.zmq_version()}; fsync {fsync_ms(folder):.2f} ms (median)"
-    )
-
-
-def fsync_ms(folder: Path, repeats: int = 50) -> float:
-    """Milliseconds that the disk under `folder` takes to make 4 kB durable. A durable POST cannot be faster."""
-    took_s = []
-    with (folder / "fsync").open("wb", buffering=0) as file:
-        for _ in range(repeats):
-            began_s = time.perf_counter()
-            file.write(b"x" * 4096)
-            os.fsync(file.fileno())
-            took_s.append(time.perf_counter() - began_s)
-    return statistics.median(took_s) * 1000
-
-
 # ---- requests a second ----
-
-
-def form(project: Path, user: int) -> str:
-    fields = {"userId": f"user-{user}", "projectId": "project-1", "projectDir": str(project)}
-    return urlencode({**fields, "trainType": "classification"})
-
-
-def get_request(task_id: str) -> str:
-    return f"GET /?taskId={task_id} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
-
-
-def post_request(body: str) -> str:
-    head = f"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n"
-    return f"{head}Content-Type: application/x-www-form-urlencoded\r\n\r\n{body}"
 
 
 def http_part(folder: Path, rounds: int, seconds: float) -> None:
@@ -227,6 +193,8 @@ def main() -> None:
             start_part(parts["start"], arguments.samples)
         if "lists" in parts:
             lists_part(parts["lists"])
+        if "fan-out" in parts:
+            fan_out_part(parts["fan-out"], LISTENERS, arguments.rounds, arguments.seconds)
 
 
 if __name__ == "__main__":

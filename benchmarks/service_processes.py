@@ -55,14 +55,14 @@ class ServiceProcesses:
         return f"http://127.0.0.1:{self.ports['WEB_PORT']}"
 
     @contextlib.contextmanager
-    def program(self, name: str, *words: str) -> Iterator[None]:
+    def program(self, name: str, *words: str) -> Iterator[subprocess.Popen[bytes]]:
         """Run `python words` while the context lasts. Its log is folder/name.log."""
         with (self.folder / f"{name}.log").open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, *words], cwd=ROOT, env=self._environ, stdout=log, stderr=subprocess.STDOUT
             )
         try:
-            yield
+            yield process
         finally:
             process.terminate()
             try:

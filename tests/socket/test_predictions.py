@@ -19,7 +19,6 @@ from PIL import Image
 from protocol import messages as m
 from protocol.artifact import UsableModel
 from protocol.comparison import Comparison
-from protocol.errors import REFUSAL_CODES
 from protocol.prediction import SentPicture
 from tests.prediction_projects import plain, sent
 from tests.runnable_tflite import SIDE, classified, colour_classifier, colour_segmenter
@@ -135,27 +134,26 @@ def test_a_bad_picture_fails_alone(programs: Programs, task_id: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("call", "code"),
+    ("body", "headers", "refusal"),
     [
-        ((form(*[plain(RED, (1, 1))] * 33), {}), "bad_fields"),
-        ((form(plain(RED), field="photo"), {}), "bad_fields"),
-        ((form(), {}), "bad_fields"),
-        ((b"", {"Content-Type": "text/plain"}), "unsupported_media_type"),
-        ((b"", {"Content-Encoding": "gzip"}), "unsupported_media_type"),
-        ((b"{}", JSON), "bad_fields"),
-        ((b'{"pictures": []}', JSON), "bad_fields"),
-        ((b'{"pictures": [{}]}', JSON), "bad_fields"),
-        ((b'{"pictures": [{"base64": "AAAA", "path": "a.png"}]}', JSON), "bad_fields"),
-        ((b'{"pictures": [{"base64": "no base64!"}]}', JSON), "bad_fields"),
-        ((b'{"pictures": [{"path": "a.png", "size": 3}]}', JSON), "bad_fields"),
-        ((b'{"pictures": [{"path": "missing.png"}]}', JSON), "bad_picture"),
+        (form(*[plain(RED, (1, 1))] * 33), {}, (400, "bad_fields")),
+        (form(plain(RED), field="photo"), {}, (400, "bad_fields")),
+        (form(), {}, (400, "bad_fields")),
+        (b"", {"Content-Type": "text/plain"}, (415, "unsupported_media_type")),
+        (b"", {"Content-Encoding": "gzip"}, (415, "unsupported_media_type")),
+        (b"{}", JSON, (400, "bad_fields")),
+        (b'{"pictures": []}', JSON, (400, "bad_fields")),
+        (b'{"pictures": [{}]}', JSON, (400, "bad_fields")),
+        (b'{"pictures": [{"base64": "AAAA", "path": "a.png"}]}', JSON, (400, "bad_fields")),
+        (b'{"pictures": [{"base64": "no base64!"}]}', JSON, (400, "bad_fields")),
+        (b'{"pictures": [{"path": "a.png", "size": 3}]}', JSON, (400, "bad_fields")),
+        (b'{"pictures": [{"path": "missing.png"}]}', JSON, (422, "bad_picture")),
     ],
 )
 def test_what_is_no_call_is_refused_in_words(
-    programs: Programs, task_id: str, call: tuple[bytes, dict[str, str]], code: str
+    programs: Programs, task_id: str, body: bytes, headers: dict[str, str], refusal: tuple[int, str]
 ) -> None:
-    """call: body and headers."""
-    check(predict(programs, f"/v1/tasks/{task_id}", *call), REFUSAL_CODES[code], code)
+    check(predict(programs, f"/v1/tasks/{task_id}", body, headers), *refusal)
 
 
 @pytest.mark.door(15)

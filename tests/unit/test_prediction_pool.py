@@ -145,7 +145,7 @@ def test_a_model_that_ends_the_process_is_refused(tmp_path: Path) -> None:
     async def work(pool: PredictionPool) -> None:
         with pytest.raises(Refusal) as refusal:
             await pool.predict(model(2, name="die"), words("ok"))
-        assert refusal.value.body["code"] == "predict_failed"
+        assert refusal.value.problem.code == "predict_failed"
         assert FATAL not in await pool.predict(model(), words("ok"))
 
     in_pool(tmp_path, work)
@@ -169,7 +169,7 @@ def test_a_runtime_that_can_not_be_started_is_refused(tmp_path: Path) -> None:
             pool = PredictionPool(command, 1, limits(tmp_path))
             with pytest.raises(Refusal) as refusal:
                 await pool.predict(model(), words("ok"))
-            assert refusal.value.body["code"] == "predict_failed"
+            assert refusal.value.problem.code == "predict_failed"
             await pool.close()
 
     asyncio.run(run())

@@ -18,18 +18,17 @@ Since = Annotated[
     Whole | None,
     Meta(description="the `id` of the last event that the caller has; the header Last-Event-ID goes before it"),
 ]
-#: Whole seconds would do, but a program may well compute the rest of its time.
 WaitOrNone = Annotated[
-    float | None,
-    Meta(ge=0, le=60, description="answer with JSON instead of a stream, after at most so many seconds without events"),
+    Annotated[float, Meta(ge=0, le=60)] | None,
+    Meta(description="answer with JSON instead of a stream, after at most so many seconds without events"),
 ]
 
 
 class EventsQuery(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
     """Which events. Each condition that is given must hold. Without `since`, they begin with the next one."""
 
-    user_id: Annotated[str, Meta(max_length=4096)] = ""
-    project_id: Annotated[str, Meta(max_length=4096)] = ""
+    user_id: Annotated[str, Meta(max_length=4096, description="events of this user's tasks")] = ""
+    project_id: Annotated[str, Meta(max_length=4096, description="events of projects with this id")] = ""
     types: Types = ()
     since: Since = None
     wait: WaitOrNone = None

@@ -26,7 +26,6 @@ from web.refusal import Refusal
 HEADERS = {
     "Content-Type": "text/event-stream",
     "Cache-Control": "no-store",
-    "Connection": "close",
     "X-Accel-Buffering": "no",  # Otherwise nginx would keep events back until it has a few kilobytes.
 }
 #: After how many milliseconds a browser connects again. Thousands of them come back at different times.
@@ -75,6 +74,7 @@ class EventsHandler(StayingHandler):
         if self.request.method == "HEAD":
             self.finish()
             return
+        self.set_header("Connection", "close")
         live = self.services.live
         with live.seats.seat(self.connection), contextlib.suppress(StreamClosedError):
             self.stays_open = True
