@@ -35,6 +35,8 @@ from web.refusal import Refusal
 PICTURE_FIELD = "picture"
 #: A project with more tasks than this since its last promoted model is taken to have none in use.
 MOST_TASKS = MAX_PAGE_TASKS
+#: Of these states are the tasks that may have a model in use. A pending one has lost its worker.
+WITH_MODELS = (TaskState.DONE, TaskState.PROCESSING, TaskState.PENDING)
 
 
 class PredictingHandler(JsonHandler):
@@ -127,7 +129,7 @@ class TaskPredictHandler(PredictingHandler):
     async def post(self, task_id: str) -> None:
         pictures = self.read_pictures()
         task = (await self.find(task_id)).task
-        await self.answer(model_of(task), pictures, interim=not task.ended)
+        await self.answer(model_of(task), pictures, interim=task.trained is None)
 
 
 class ProjectPredictHandler(PredictingHandler):
@@ -137,13 +139,13 @@ class ProjectPredictHandler(PredictingHandler):
         pictures = self.read_pictures()
         model = latest_of(await self._tasks(user_id, project_id))
         task = (await self.find(model.spec.task_id)).task
-        await self.answer(model, pictures, interim=not task.ended)
+        await self.answer(model, pictures, interim=task.trained is None)
 
     async def _tasks(self, user_id: str, project_id: str) -> Sequence[Task]:
         """Those that may have a model, the newest first. Another user's project looks like one without any."""
         if not self.caller.sees(user_id):
             return ()
-        wanted = TaskFilter(user_id=user_id, project_id=project_id, states=(TaskState.DONE, TaskState.PROCESSING))
+        wanted = TaskFilter(user_id=user_id, project_id=project_id, states=WITH_MODELS)
         page = await self.ask(lambda request_id: q.TasksWanted(request_id, wanted, "-endedAt", "", MOST_TASKS))
         assert isinstance(page, q.TaskPage)
         return page.tasks
