@@ -101,6 +101,8 @@ PURE_FILES = (
 )
 IMPURE = {"time", "random", "socket", "sqlite3", "subprocess", "logging", "os", "threading", "asyncio", "uuid", "zmq"}
 
+#: Made by a command, so nobody reads it from top to bottom.
+GENERATED = {"clients/python/tfmodel_client/types.py"}
 EMPTY_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc"}
 MOST_LINES = 400
 
@@ -270,8 +272,9 @@ def test_nothing_happens_when_a_file_is_imported() -> None:
 
 
 def own_files() -> list[Path]:
-    folders = [part for part in MAY_IMPORT if not part.endswith(".py")] + ["tests", "benchmarks", "demo"]
-    return [ROOT / "server.py", *(file for folder in folders for file in python_files(folder))]
+    folders = [part for part in MAY_IMPORT if not part.endswith(".py")] + ["tests", "benchmarks", "demo", "clients"]
+    found = (file for folder in folders for file in python_files(folder))
+    return [ROOT / "server.py", *(file for file in found if name_of(file) not in GENERATED)]
 
 
 def test_no_file_is_called_by_a_word_that_says_nothing() -> None:
