@@ -1,13 +1,15 @@
 """How fast the HTTP API is compared with bare Tornado in the same run, and how soon an idle worker starts.
 
-    python -m benchmarks.api                 both parts, about two minutes
-    python -m benchmarks.api --part http     requests a second
-    python -m benchmarks.api --part start    from POST to the worker's start
+    python -m benchmarks.api                   all parts, about three minutes
+    python -m benchmarks.api --part http       requests a second
+    python -m benchmarks.api --part start      from POST to the worker's start
+    python -m benchmarks.api --part fan-out    2,000 listeners of one task (benchmarks.fan_out)
+    python -m benchmarks.api --part lists      pages out of 100,000 tasks (benchmarks.task_lists)
 
 Targets: GET reaches at least 0.85 of the requests a second of a bare handler. POST, which is answered when the task is
 on disk, reaches at least 0.5 of a bare handler that reads the same form. The worker starts at most 20 ms after the POST
-(median). Everything runs in processes of its own on free ports. Journal and photos lie in a temporary folder (--folder
-chooses the disk).
+(median). A page of 50 out of 100,000 tasks takes at most 20 ms (median). Everything runs in processes of its own on
+free ports. Journal and photos lie in a temporary folder (--folder chooses the disk).
 """
 
 from __future__ import annotations
@@ -16,25 +18,23 @@ import argparse
 import dataclasses
 import json
 import os
-import platform
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
-from urllib.parse import urlencode
 
-import tornado
 import zmq
 
+from benchmarks.fan_out import LISTENERS, fan_out_part
+from benchmarks.http_requests import Measured, form, get_request, load, machine, post_request
 from benchmarks.service_processes import ServiceProcesses, free_ports
-from conf.settings import ROOT
+from benchmarks.task_lists import lists_part
 from demo.digits_data import make_digits_project
 from protocol import messages as m
 from protocol import wire
 
 TARGET_GET, TARGET_POST, TARGET_START_MS = 0.85, 0.5, 20.0
+PARTS = ("http", "start", "fan-out", "lists")
 CONNECTIONS = (16, 64)
 POLLED_TASKS = 100
 USERS = 50
@@ -44,55 +44,8 @@ FREE_TIMEOUT_S = 120.0
 START_TIMEOUT_S = 10.0
 UNLIMITED = "10000000"
 
-Measured = dict[str, float]
-
-
-def machine(folder: Path) -> str:
-    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
-    return (
-        f"{platform.machine()}, {os.cpu_count()} cores, load {load}; Python {platform.python_version()}, "
-        f"Tornado {tornado.version}, ZeroMQ {zmq.zmq_version()}; fsync {fsync_ms(folder):.2f} ms (median)"
-    )
-
-
-def fsync_ms(folder: Path, repeats: int = 50) -> float:
-    """Milliseconds that the disk under `folder` takes to make 4 kB durable. A durable POST cannot be faster."""
-    took_s = []
-    with (folder / "fsync").open("wb", buffering=0) as file:
-        for _ in range(repeats):
-            began_s = time.perf_counter()
-            file.write(b"x" * 4096)
-            os.fsync(file.fileno())
-            took_s.append(time.perf_counter() - began_s)
-    return statistics.median(took_s) * 1000
-
 
 # ---- requests a second ----
-
-
-def form(project: Path, user: int) -> str:
-    fields = {"userId": f"user-{user}", "projectId": "project-1", "projectDir": str(project)}
-    return urlencode({**fields, "trainType": "classification"})
-
-
-def get_request(task_id: str) -> str:
-    return f"GET /?taskId={task_id} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
-
-
-def post_request(body: str) -> str:
-    head = f"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n"
-    return f"{head}Content-Type: application/x-www-form-urlencoded\r\n\r\n{body}"
-
-
-def load(port: int, connections: int, seconds: float, requests: list[str]) -> Measured:
-    command = [sys.executable, "-m", "benchmarks.http_load", str(port), str(connections), str(seconds)]
-    done = subprocess.run(
-        command, cwd=ROOT, input=json.dumps(requests), capture_output=True, text=True, timeout=seconds + 60, check=False
-    )
-    if done.returncode != 0:
-        raise RuntimeError(f"The load generator failed: {done.stderr.strip()}")
-    measured: Measured = json.loads(done.stdout)
-    return measured
 
 
 def http_part(folder: Path, rounds: int, seconds: float) -> None:
@@ -160,7 +113,7 @@ def start_part(folder: Path, samples: int) -> None:
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     publications = context.socket(zmq.SUB)
     publications.subscribe(b"")
-    publications.connect(service.publish_endpoint)
+    publications.connect(service.endpoints.publish)
     worker = ("-m", "trainer_worker", "--name", f"benchmark-{os.getpid()}")
     try:
         with (
@@ -218,14 +171,14 @@ def next_publication(publications: zmq.Socket[bytes]) -> tuple[float, m.Publishe
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--part", choices=("http", "start"), help="only this part")
+    parser.add_argument("--part", choices=PARTS, help="only this part")
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds for each figure")
     parser.add_argument("--seconds", type=float, default=2.0, help="length of a round")
     parser.add_argument("--samples", type=int, default=20, help="tasks for the time to start")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()), help="where journal and photos go")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
-        parts = {name: Path(folder) / name for name in ("http", "start") if arguments.part in (None, name)}
+        parts = {name: Path(folder) / name for name in PARTS if arguments.part in (None, name)}
         for part in parts.values():
             part.mkdir()
         print(machine(Path(folder)))
@@ -233,6 +186,10 @@ def main() -> None:
             http_part(parts["http"], arguments.rounds, arguments.seconds)
         if "start" in parts:
             start_part(parts["start"], arguments.samples)
+        if "lists" in parts:
+            lists_part(parts["lists"])
+        if "fan-out" in parts:
+            fan_out_part(parts["fan-out"], LISTENERS, arguments.rounds, arguments.seconds)
 
 
 if __name__ == "__main__":

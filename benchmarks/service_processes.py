@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from conf.endpoints import connect_endpoints
+from conf.endpoints import Endpoints, connect_endpoints
 from conf.settings import ROOT, load
 
 PORTS = ("WEB_PORT", "BROKER_WEB_PORT", "BROKER_WORKER_PORT", "BROKER_PUBLISH_PORT", "BROKER_COLLECT_PORT")
@@ -46,23 +46,23 @@ class ServiceProcesses:
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     @property
-    def publish_endpoint(self) -> str:
-        """The endpoint at which the broker publishes."""
-        return connect_endpoints(load(self._environ)).publish
+    def endpoints(self) -> Endpoints:
+        """Where the broker is reached."""
+        return connect_endpoints(load(self._environ))
 
     @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self.ports['WEB_PORT']}"
 
     @contextlib.contextmanager
-    def program(self, name: str, *words: str) -> Iterator[None]:
+    def program(self, name: str, *words: str) -> Iterator[subprocess.Popen[bytes]]:
         """Run `python words` while the context lasts. Its log is folder/name.log."""
         with (self.folder / f"{name}.log").open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, *words], cwd=ROOT, env=self._environ, stdout=log, stderr=subprocess.STDOUT
             )
         try:
-            yield
+            yield process
         finally:
             process.terminate()
             try:

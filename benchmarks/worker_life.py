@@ -166,7 +166,7 @@ def main() -> None:
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         publications = context.socket(zmq.SUB)
         publications.subscribe(b"")
-        publications.connect(service.publish_endpoint)
+        publications.connect(service.endpoints.publish)
         print(describe_machine())
         try:
             with (

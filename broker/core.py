@@ -31,6 +31,7 @@ from broker.events import (
     Now,
     ReadEnded,
     ReadEvents,
+    ReadPage,
     Recovered,
     SendWeb,
     SendWorker,
@@ -38,7 +39,7 @@ from broker.events import (
 from broker.facts import Record
 from broker.workers import Worker
 from protocol import messages as m
-from protocol.queries import EventsWanted
+from protocol.queries import EventsWanted, TasksWanted
 from protocol.task import Task, TaskState
 
 #: The shortest time between two snapshots for one front-end. Ours ask at most twice a second.
@@ -152,6 +153,8 @@ class Core(Attempts):
                 self._effects.append(SendWeb(peer, m.Workers(message.request_id, self.workers.infos())))
             case EventsWanted():
                 self._effects.append(ReadEvents(peer, message))
+            case TasksWanted():
+                self._effects.append(ReadPage(peer, message))
             case m.Lookup() | m.Cancel() | m.StopEarly():
                 task = self.tasks.get(message.task_id)
                 if task is None:

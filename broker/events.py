@@ -18,7 +18,7 @@ from protocol.messages import (
     WebToBroker,
     WorkerToBroker,
 )
-from protocol.queries import EventsWanted
+from protocol.queries import EventsWanted, TasksWanted
 from protocol.task import Task
 
 
@@ -95,10 +95,17 @@ class ReadEvents(msgspec.Struct, frozen=True):
     request: EventsWanted
 
 
+class ReadPage(msgspec.Struct, frozen=True):
+    """Read one page of a list of tasks from the journal and answer with TaskPage."""
+
+    peer: bytes
+    request: TasksWanted
+
+
 class LeftOut(msgspec.Struct, frozen=True):
     """Log that a snapshot lacks this task, because the task is too large for a message."""
 
     task_id: str
 
 
-Effect = SendWeb | SendWorker | Publish | ReadEnded | ReadEvents | LeftOut
+Effect = SendWeb | SendWorker | Publish | ReadEnded | ReadEvents | ReadPage | LeftOut

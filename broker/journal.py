@@ -28,7 +28,17 @@ from broker.journal_file import (
     refuse_unreadable,
     refuse_vanished,
 )
-from broker.journal_rows import SELECT_FACTS, SELECT_TASKS, fact_row, record_of, task_of
+from broker.journal_rows import (
+    REPLACE_METADATA,
+    REPLACE_TASK,
+    SELECT_FACTS,
+    SELECT_TASKS,
+    fact_row,
+    metadata_rows,
+    record_of,
+    task_of,
+    task_row,
+)
 from broker.past_events import newest_seq
 from protocol.task import ENDED_STATES, Task, TaskState
 
@@ -84,9 +94,9 @@ class Journal:
                 "INSERT INTO facts (seq, at_s, task_id, fact) VALUES (?, ?, ?, ?)",
                 [fact_row(record) for record in records],
             )
-            self._db.executemany(
-                "INSERT OR REPLACE INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [_row(task) for task in tasks]
-            )
+            for task in tasks:
+                self._db.execute(REPLACE_TASK, task_row(task))
+                self._db.executemany(REPLACE_METADATA, metadata_rows(task))
 
     def recovered(self, recent_tasks: int, keyed_since_s: float) -> Recovered:
         """What a broker starts with.
@@ -158,6 +168,7 @@ class Journal:
                 )
                 self._db.executemany("DELETE FROM facts WHERE task_id = ?", rows)
                 self._db.executemany("DELETE FROM tasks WHERE task_id = ?", rows)
+                self._db.executemany("DELETE FROM task_metadata WHERE task_id = ?", rows)
         return len(rows)
 
     def _tasks(self, rows: Iterable[tuple[str, bytes]]) -> list[Task]:
@@ -188,17 +199,3 @@ def read_story(path: Path, task_id: str) -> list[Record]:
 
 def _marks(values: Sequence[str]) -> str:
     return ", ".join("?" * len(values))
-
-
-def _row(task: Task) -> tuple[str, str, str, str, str, float, float, str]:
-    spec = task.spec
-    return (
-        spec.task_id,
-        spec.user_id,
-        spec.project_id,
-        task.state.value,
-        spec.request_key,
-        task.submitted_at_s,
-        task.ended_at_s,
-        msgspec.json.encode(task).decode(),
-    )

@@ -50,6 +50,41 @@ MIGRATIONS = (
             ON earlier.seq = later.seq - 1 WHERE earlier.seq IS NULL AND later.seq > 1
         )
     END FROM (SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'facts'), 0) AS last);
+
+    ALTER TABLE tasks ADD COLUMN train_type TEXT NOT NULL DEFAULT '';
+    ALTER TABLE tasks ADD COLUMN retry_of TEXT NOT NULL DEFAULT '';
+    -- A record that is not JSON is left out of lists in any case.
+    UPDATE tasks SET
+        train_type = coalesce(json_extract(task, '$.spec.train_type'), ''),
+        retry_of = coalesce(json_extract(task, '$.spec.retry_of'), '')
+    WHERE json_valid(task);
+    DROP INDEX tasks_by_state;
+    CREATE INDEX tasks_by_end
+    ON tasks (state, ended_at_s, submitted_at_s, task_id, user_id, project_id, train_type);
+    CREATE INDEX tasks_by_time
+    ON tasks (state, submitted_at_s, task_id, user_id, project_id, train_type, ended_at_s);
+    CREATE INDEX tasks_by_user
+    ON tasks (user_id, state, submitted_at_s, task_id, project_id, train_type, ended_at_s);
+    CREATE INDEX tasks_by_retry
+    ON tasks (retry_of, state, submitted_at_s, task_id, user_id, project_id, train_type, ended_at_s)
+    WHERE retry_of != '';
+    CREATE TABLE task_metadata (
+        task_id TEXT NOT NULL,
+        name TEXT NOT NULL,
+        value TEXT NOT NULL,
+        user_id TEXT NOT NULL,
+        project_id TEXT NOT NULL,
+        state TEXT NOT NULL,
+        submitted_at_s REAL NOT NULL,
+        ended_at_s REAL NOT NULL,
+        train_type TEXT NOT NULL,
+        PRIMARY KEY (task_id, name)
+    ) WITHOUT ROWID;
+    CREATE INDEX metadata_by_value ON task_metadata
+    (name, value, state, submitted_at_s, task_id, user_id, project_id, train_type, ended_at_s);
+    INSERT INTO task_metadata
+    SELECT task_id, given.key, given.value, user_id, project_id, state, submitted_at_s, ended_at_s, train_type
+    FROM (SELECT * FROM tasks WHERE json_valid(task)) AS t, json_each(t.task, '$.spec.metadata') AS given;
     """,
 )
 

@@ -9,24 +9,26 @@ import contextlib
 import logging
 import os
 import queue
-import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from broker.events import ReadEvents, SendWeb
+from broker.events import ReadEvents, ReadPage, SendWeb
 from broker.journal_file import open_to_read
 from broker.past_events import PastEvents
+from broker.task_lists import TaskLists
 from protocol import messages as m
 
 log = logging.getLogger("broker")
 
 #: Requests beyond these are dropped. Front-ends repeat theirs until their time is up.
 MAX_WAITING = 1000
+#: Room for the indexes of some 100,000 tasks.
+CACHE_KB = 32 * 1024
 FAILED = "The broker could not read its journal; the operator finds the reason in the broker's log."
 
-Read = ReadEvents
+Read = ReadEvents | ReadPage
 
 
 class JournalReader:
@@ -77,15 +79,17 @@ class JournalReader:
 
     def _serve(self) -> None:
         with closing(open_to_read(self._path)) as db:
-            past = PastEvents(db)
+            db.execute(f"PRAGMA cache_size = -{CACHE_KB}")
+            past, lists = PastEvents(db), TaskLists(db)
             while (read := self._wanted.get()) is not None:
                 try:
                     # One transaction, so that all queries of an answer see the same facts.
                     db.execute("BEGIN")
-                    message: m.BrokerToWeb = past.part(read.request)
-                except sqlite3.Error as error:
+                    message: m.BrokerToWeb
+                    message = past.part(read.request) if isinstance(read, ReadEvents) else lists.page(read.request)
+                except Exception as error:  # Whatever is wrong with one request, the thread serves the others.
                     log.exception("action=journal.read_failed request=%s", type(read.request).__name__)
-                    message = m.Refused(read.request.request_id, "internal_error", f"{FAILED} ({error})")
+                    message = m.Refused(read.request.request_id, "internal_error", f"{FAILED} ({type(error).__name__})")
                 finally:
                     if db.in_transaction:
                         db.execute("ROLLBACK")

@@ -11,6 +11,9 @@ from protocol.task import Task
 SELECT_FACTS = "SELECT seq, at_s, task_id, CAST(fact AS BLOB) FROM facts"
 SELECT_TASKS = "SELECT task_id, CAST(task AS BLOB) FROM tasks"
 
+REPLACE_TASK = "INSERT OR REPLACE INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+REPLACE_METADATA = "INSERT OR REPLACE INTO task_metadata VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
 FactRow = tuple[int, float, str, bytes]
 
 _encoder = msgspec.json.Encoder()
@@ -26,6 +29,33 @@ def record_of(row: FactRow) -> Record:
     """Raises msgspec.DecodeError if the fact cannot be read."""
     seq, at_s, task_id, fact = row
     return Record(seq, at_s, task_id, _fact_decoder.decode(fact))
+
+
+def task_row(task: Task) -> tuple[object, ...]:
+    """The columns of `tasks`. All but its record serve to find the task."""
+    spec = task.spec
+    return (
+        spec.task_id,
+        spec.user_id,
+        spec.project_id,
+        task.state.value,
+        spec.request_key,
+        task.submitted_at_s,
+        task.ended_at_s,
+        _encoder.encode(task).decode(),
+        spec.train_type,
+        spec.retry_of,
+    )
+
+
+def metadata_rows(task: Task) -> list[tuple[object, ...]]:
+    """The rows of `task_metadata`, which repeat what lists are filtered and ordered by."""
+    spec = task.spec
+    times = (task.submitted_at_s, task.ended_at_s)
+    return [
+        (spec.task_id, name, value, spec.user_id, spec.project_id, task.state.value, *times, spec.train_type)
+        for name, value in spec.metadata.items()
+    ]
 
 
 def task_of(text: bytes) -> Task:

@@ -28,6 +28,7 @@ from broker.events import (
     Publish,
     ReadEnded,
     ReadEvents,
+    ReadPage,
     SendWeb,
     SendWorker,
     TimePassed,
@@ -192,9 +193,9 @@ class Shell:
             case ReadEnded():
                 answer = about_ended(effect.request, self._journal.task(effect.request.task_id), self._core.seq)
                 self._send(self._sockets.web, effect.peer, answer)
-            case ReadEvents():
+            case ReadEvents() | ReadPage():
                 if not self._reader.ask(effect):
-                    self._tally.add("broker.read_dropped", "too many requests for events of the past")
+                    self._tally.add("broker.read_dropped", "too many requests for lists or past events")
 
     def _send(self, socket: zmq.Socket[bytes], peer: bytes, message: Message) -> None:
         """Send to a peer that may be gone. The protocol repeats what gets lost here."""

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 MODELS, KEPT = "models", ".tfmodel"
 #: The link in models/ to the model that was published last.
 LATEST = "latest"
+#: Lists the files of a model; in its folder.
+MANIFEST = "manifest.json"
 #: A model's report for people, in its folder. The front-end serves it.
 REPORT = "report.html"
 #: A longer report is neither published nor served. Reports have 3 MB at most.

@@ -150,6 +150,7 @@ async def serve(settings: Settings, keys: ClientKeys | None) -> None:
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     await ended.wait()
     listener.close()
+    services.followers.close()
     await services.live.close()
     await server.close_all_connections()
     await services.predictions.close()

@@ -18,7 +18,6 @@ from protocol.task import Task, TaskState
 from web.api.files import ArtifactView
 from web.project_files import Place
 
-MANIFEST = "manifest.json"
 #: A TFLite file has at most 2 GB. The worker writes no larger file than this.
 MOST_ARTIFACT_BYTES = 4 * 1024**3
 _OTHER_MEDIA = "application/octet-stream"

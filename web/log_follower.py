@@ -26,13 +26,14 @@ class LogFollowers:
     def __init__(self, files: ProjectFiles) -> None:
         self._files = files
         self._now = 0
+        self._closing = asyncio.Event()
 
     @contextlib.contextmanager
     def turn(self) -> Iterator[None]:
-        """One of the MOST_FOLLOWERS. Raises Refusal too_many_followers."""
+        """One of the MOST_FOLLOWERS. Raises Refusal too_many_streams."""
         if self._now >= MOST_FOLLOWERS:
             raise Refusal(
-                "too_many_followers",
+                "too_many_streams",
                 f"{MOST_FOLLOWERS} callers follow a log at the moment; ask without follow, and again later with the "
                 "offset that you have reached.",
             )
@@ -42,16 +43,20 @@ class LogFollowers:
         finally:
             self._now -= 1
 
+    def close(self) -> None:
+        """End all following."""
+        self._closing.set()
+
     async def parts(
-        self, spec: TaskSpec, offset: int, has_ended: Callable[[], Awaitable[bool]], gone: asyncio.Event
+        self, spec: TaskSpec, offset: int, has_ended: Callable[[], Awaitable[bool]]
     ) -> AsyncGenerator[bytes, None]:
-        """The log from `offset`, and what is added to it until the task has ended or the caller is gone.
+        """The log from `offset`, and what is added to it until has_ended says that no more will be.
 
         If the log was removed and begun anew, the new one is read from its beginning.
         """
         file: OpenFile | None = None
         try:
-            while not gone.is_set():
+            while not self._closing.is_set():
                 ended = await has_ended()  # first, so that all that was written before the end is read
                 if file is None:
                     file = await self._open(spec)
@@ -67,7 +72,7 @@ class LogFollowers:
                 if ended:
                     return
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(gone.wait(), LOOK_EVERY_S)
+                    await asyncio.wait_for(self._closing.wait(), LOOK_EVERY_S)
         finally:
             if file is not None:
                 self._files.close(file)

@@ -197,7 +197,7 @@ ROUTES = (
                 summary="what the training has said so far, in sentences; with follow=1 until it ends",
                 query=LogQuery,
                 answers={200: Media("text/plain; charset=utf-8", "log.txt of the task")},
-                errors=("no_log", "too_many_followers", "file_unreadable", *ONE_TASK),
+                errors=("no_log", "too_many_streams", "file_unreadable", *ONE_TASK),
             )
         },
     ),

@@ -75,6 +75,7 @@ PURE_FILES = (
         "broker/answers.py",
         "broker/happened.py",
         "broker/attempts.py",
+        "broker/list_cursor.py",
         "broker/request_keys.py",
         "broker/events.py",
         "broker/state.py",

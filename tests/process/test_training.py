@@ -15,8 +15,11 @@ from demo.segmentation_data import make_segmentation_project
 from tests.process.published_models import accuracy_on_unseen_digits, check_published, tflite_outputs
 from tests.process.service_under_test import PATIENCE_S, ServiceUnderTest, pause
 from tests.process.small_projects import SIDE_PX, make_digits_project
+from tests.process.task_records import check_downloads, check_story, epochs_of, log_of
 
 SAMPLE_INTERVAL_S = 0.1
+#: Of the cross-validation of a small project.
+FOLDS = {"fold1", "fold2", "fold3", "fold4"}
 #: The target is two seconds. A machine that runs other things beside the tests gets a third one; where they slow the
 #: whole training down, a standstill may grow with it.
 LONGEST_STANDSTILL_S, LONGEST_STANDSTILL_SHARE = 3.0, 0.2
@@ -47,6 +50,8 @@ def test_classification(service: ServiceUnderTest, project: Path, tmp_path: Path
     folder = check_published(project, service.task(task_id) | {"modelPath": brief["modelPath"]})
     assert (folder / "labels.txt").read_text().split() == ["0", "1"]
     assert accuracy_on_unseen_digits(folder, tmp_path, seen=20) >= 0.8  # chance: 0.5
+    check_story(service, task_id, ("features", "train", "cross_validate", "export", "publish"), FOLDS)
+    check_downloads(service, task_id)
 
 
 def test_segmentation(service: ServiceUnderTest, tmp_path: Path) -> None:
@@ -58,6 +63,7 @@ def test_segmentation(service: ServiceUnderTest, tmp_path: Path) -> None:
     brief = service.call("GET", f"/?taskId={task_id}").body
     check_brief(brief, project, "segmentation")
     folder = check_published(project, service.task(task_id) | {"modelPath": brief["modelPath"]})
+    check_story(service, task_id, ("read", "train", "export", "publish"), set())
     unseen = tmp_path / "unseen"
     make_segmentation_project(unseen, images=6, seed=2)
     pictures, masks = _read_pairs(unseen, 96)
@@ -103,6 +109,9 @@ def test_bad_folders_fail_in_words_and_the_next_task_starts_at_once(
         assert word in brief["error"]
         assert "Traceback" not in str(brief)
         assert brief["progress"] < 100.0
+        log = log_of(service, task_id)
+        assert f"attempt 1 failed ({code}): {brief['error']}" in log
+        assert epochs_of(service, task_id) == []
         assert not (folder / "models" / task_id).exists()
         assert service.task(task_id)["attempt"] == 1
         assert service.trainers_of(agent) == [training, spare], "a bad folder says nothing against the process"

@@ -48,7 +48,7 @@ def tasks_waiting(programs: Programs) -> int:
 
 CALLS = ["POST /", "GET /?taskId=x", "GET /v1/tasks/x", "DELETE /v1/tasks/x", "POST /v1/tasks/x/stop"]
 CALLS += ["POST /v1/check", "GET /v1/workers", "GET /healthz", "GET /readyz", "OPTIONS /", "HEAD /readyz"]
-CALLS += ["GET /v1/tasks/x/report", "GET /nothing", "PUT /"]
+CALLS += ["GET /v1/tasks/x/report", "GET /v1/tasks/x/log", "GET /v1/tasks/x/artifacts/y", "GET /nothing", "PUT /"]
 
 
 @pytest.mark.door(13)
@@ -150,7 +150,7 @@ def test_others_get_no_preflight_and_caches_keep_origins_apart(port: int) -> Non
 
 PATHS = ["POST /", "GET /?taskId=x", "DELETE /v1/tasks/x", "POST /v1/tasks/x/stop", "GET /v1/workers"]
 PATHS += ["POST /v1/check", "GET /healthz", "POST /readyz", "POST /nothing", "PATCH /", "OPTIONS /"]
-PATHS += ["GET /v1/tasks/x/report"]
+PATHS += ["GET /v1/tasks/x/report", "GET /v1/tasks/x/log", "GET /v1/tasks/x/artifacts.zip"]
 
 
 @pytest.mark.door(15)
@@ -238,7 +238,11 @@ def test_a_body_that_could_end_in_two_places_is_not_guessed(port: int, lines: li
 
 @pytest.mark.door(17)
 @pytest.mark.parametrize(
-    "path", ["/healthz", "/readyz", "/v1/workers", "/?taskId={}", "/v1/tasks/{}", "/v1/tasks/{}/report"]
+    "path",
+    [
+        *("/healthz", "/readyz", "/v1/workers", "/?taskId={}", "/v1/tasks/{}", "/v1/tasks/{}/report"),
+        *("/v1/tasks/{}/log", "/v1/tasks/{}/metrics", "/v1/tasks/{}/artifacts", "/v1/tasks/{}/artifacts.zip"),
+    ],
 )
 def test_head_says_what_get_would_and_sends_no_body(programs: Programs, port: int, path: str) -> None:
     path = path.format(programs.post_id())
@@ -257,6 +261,7 @@ def test_head_says_what_get_would_and_sends_no_body(programs: Programs, port: in
         ("/v1/tasks/x", "GET, HEAD, DELETE, OPTIONS"),
         ("/v1/tasks/x/stop", "POST, OPTIONS"),
         ("/v1/tasks/x/report", "GET, HEAD, OPTIONS"),
+        ("/v1/tasks/x/artifacts/saved_model/y", "GET, HEAD, OPTIONS"),
         ("/v1/workers", "GET, HEAD, OPTIONS"),
         ("/healthz", "GET, HEAD, OPTIONS"),
     ],

@@ -108,13 +108,12 @@ class Exports:
         return [*flagged, *(f"{missing.format} was not exported: {missing.reason}" for missing in self.unwritten)]
 
     def sentences(self) -> list[str]:
-        """What the checks have come to, for the log of the task."""
-        of_files = [
+        """How the files have done, for the log of the task."""
+        return [
             f"{check.file}: {check.size_bytes} bytes, {self.score_name} {check.score:.4f} on {self.pictures} held-out "
             f"pictures; that of the trained model is {self.trained_model_score:.4f}."
             for check in self.checks
         ]
-        return [*of_files, *self.warnings()]
 
     def report(self) -> dict[str, Any]:
         """For manifest.json and metrics.json."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from protocol.project_layout import REPORT as REPORT  # so that publishing need not know protocol/project_layout.py
+# So that publishing need not know protocol/project_layout.py.
+from protocol.project_layout import MANIFEST as MANIFEST
+from protocol.project_layout import REPORT as REPORT
 from protocol.text import as_utf8
 
-MANIFEST = "manifest.json"
 LABELS = "labels.txt"
 METRICS = "metrics.json"
 HELD_OUT = "held_out.json"

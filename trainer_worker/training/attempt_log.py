@@ -97,14 +97,14 @@ class AttemptLog:
                 metrics=epoch.metrics,
             )
         )
-        of_part = f" of {epoch.part}" if epoch.part else ""
+        of_part = f" in {epoch.part}" if epoch.part else ""
         self._log.write(f"Epoch {epoch.number} of {epoch.most}{of_part}: {_figures(epoch.metrics)}.")
         self._reporter.epoch(epoch)
 
     def found(self, report: DataReport) -> None:
         split = ", ".join(f"{count} {use}" for use, count in report.split.items())
         folder = f"The folder ({report.layout}): {report.rule} It has {report.pictures} pictures"
-        folder += f", in its own split {split}" if split else ""
+        folder += f" ({split})" if split else ""
         self._say(f"{folder}, and {report.skipped} files are skipped.", Level.INFO)
         for finding in report.findings:
             self._say(finding.warning(), _LEVELS[finding.severity])

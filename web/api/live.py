@@ -18,7 +18,6 @@ Since = Annotated[
     Whole | None,
     Meta(description="the `id` of the last event that the caller has; the header Last-Event-ID goes before it"),
 ]
-#: Whole seconds would do, but a program may well compute the rest of its time.
 WaitOrNone = Annotated[
     Annotated[float, Meta(ge=0, le=60)] | None,
     Meta(description="answer with JSON instead of a stream, after at most so many seconds without events"),

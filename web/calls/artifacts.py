@@ -6,9 +6,10 @@ import datetime
 from collections.abc import Sequence
 
 from protocol.artifact import Artifact
+from protocol.project_layout import MANIFEST
 from protocol.task import Task
 from web.api.files import ArtifactList
-from web.artifacts import MANIFEST, Scores, artifacts_of, media_type, place_of, scores_in, views_of
+from web.artifacts import Scores, artifacts_of, media_type, place_of, scores_in, views_of
 from web.byte_range import Span, UnsatisfiableError, etag_of, is_known, requested_span
 from web.calls.file_answer import FileHandler
 from web.file_names import attachment, file_name

@@ -7,17 +7,15 @@ import contextlib
 import random
 import re
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import cast
 
 import msgspec
-from tornado.http1connection import HTTP1Connection
 from tornado.iostream import StreamClosedError
 
 from protocol.events import Event
 from web.api.live import EventList, EventsQuery
 from web.broker_requests import BrokerAwayError
-from web.connection import Connection
-from web.json_handler import JsonHandler
+from web.calls.staying_open import StayingHandler
 from web.live.encoded_event import EncodedEvent
 from web.live.interest import Interest
 from web.live.reader import Reader
@@ -28,7 +26,6 @@ from web.refusal import Refusal
 HEADERS = {
     "Content-Type": "text/event-stream",
     "Cache-Control": "no-store",
-    "Connection": "close",
     "X-Accel-Buffering": "no",  # Otherwise nginx would keep events back until it has a few kilobytes.
 }
 #: After how many milliseconds a browser connects again. Thousands of them come back at different times.
@@ -36,7 +33,7 @@ RETRY_MS = (1000, 3000)
 NUMBER = re.compile(r"[0-9]{1,18}")
 
 
-class EventsHandler(JsonHandler):
+class EventsHandler(StayingHandler):
     """GET streams events. With `wait`, it answers with JSON as soon as there is one."""
 
     _stream: Stream | None = None
@@ -77,23 +74,24 @@ class EventsHandler(JsonHandler):
         if self.request.method == "HEAD":
             self.finish()
             return
+        self.set_header("Connection", "close")
         live = self.services.live
-        with live.seats.seat(self._connection), contextlib.suppress(StreamClosedError):
+        with live.seats.seat(self.connection), contextlib.suppress(StreamClosedError):
             self.stays_open = True
             self.write(f"retry: {random.randint(*RETRY_MS)}\n\n")
             await self.flush()
             is_chunked = self.request.version == "HTTP/1.1"
-            stream = Stream(self._connection, is_chunked, reader, live.streams.tell, self._may_go_on)
+            stream = Stream(self.connection, is_chunked, reader, live.streams.tell, self.may_go_on)
             self._stream = stream
             if first:
                 stream.write(b"".join(event.sse for event in first))
             await live.streams.run(stream)
             await self.finish()
-            self._connection.close()
+            self.connection.close()
 
     async def _answer_waiting(self, reader: Reader) -> None:
         live, wait_s = self.services.live, self.query.wait
-        seat = live.seats.seat(self._connection) if wait_s else contextlib.nullcontext()
+        seat = live.seats.seat(self.connection) if wait_s else contextlib.nullcontext()
         with seat:
             self.stays_open = bool(wait_s)
             self._waiting = asyncio.create_task(live.waits.events(reader, wait_s))
@@ -104,13 +102,6 @@ class EventsHandler(JsonHandler):
         # The events are JSON already, which takes no second encoding.
         events = cast("tuple[Event, ...]", tuple(msgspec.Raw(event.json) for event in waited.events))
         self.send(EventList(events, reader.position, waited.is_reset))
-
-    @property
-    def _connection(self) -> Connection:
-        http: Any = self.request.connection
-        assert isinstance(http, HTTP1Connection)
-        assert isinstance(http.stream, Connection)
-        return http.stream
 
     def _interest(self, task_id: str) -> Interest:
         types = frozenset(self.query.types)
@@ -134,14 +125,6 @@ class EventsHandler(JsonHandler):
             )
         since: int | None = int(given) if given else self.query.since
         return since
-
-    def _may_go_on(self) -> bool:
-        """Whether the caller's token is still valid."""
-        try:
-            caller = self.services.gate.admit(self.request.headers.get("Authorization", ""))
-        except Refusal:
-            return False
-        return caller == self.caller
 
 
 class TaskEventsHandler(EventsHandler):

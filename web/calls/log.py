@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from protocol.project_layout import EPOCHS, KEPT, MOST_EPOCHS_BYTES, TASKS
 from protocol.task import Task
 from web.api.files import EpochPage, EpochQuery, LogQuery
 from web.calls.file_answer import FileHandler
+from web.calls.staying_open import StayingHandler
 from web.epoch_page import epochs_after
 from web.json_handler import JsonHandler
 from web.log_follower import log_place
@@ -17,17 +16,10 @@ from web.refusal import Refusal
 _HEADERS = {"Content-Type": "text/plain; charset=utf-8", "Content-Disposition": 'inline; filename="log.txt"'}
 
 
-class LogHandler(FileHandler):
+class LogHandler(FileHandler, StayingHandler):
     """GET sends the log of the task as it is, or also what is added until the task ends."""
 
     query: LogQuery
-
-    def prepare(self) -> None:
-        self._gone = asyncio.Event()
-        super().prepare()
-
-    def on_connection_close(self) -> None:
-        self._gone.set()
 
     async def get(self, task_id: str) -> None:
         task = (await self.find(task_id)).task
@@ -45,11 +37,18 @@ class LogHandler(FileHandler):
 
     async def _follow(self, task: Task) -> None:
         followers, self._task_id = self.services.followers, task.task_id
-        with followers.turn():
-            parts = followers.parts(task.spec, self.query.offset, self._has_ended, self._gone)
+        parts = followers.parts(task.spec, self.query.offset, self._has_ended)
+        if self.request.method == "HEAD":
+            await self.send_parts(task.task_id, parts, None, _HEADERS)
+            return
+        with followers.turn(), self.services.live.seats.seat(self.connection):
+            self.stays_open = True
             await self.send_parts(task.task_id, parts, None, _HEADERS)
 
     async def _has_ended(self) -> bool:
+        """Whether nothing more is to be sent: the task has ended, or the caller is gone or may not read any more."""
+        if self.connection.closed() or not self.may_go_on():
+            return True
         entry = self.services.cache.get(self._task_id)
         try:
             return (entry or await self.find(self._task_id)).task.ended

@@ -1,4 +1,4 @@
-"""The events of the past that a real broker reads from its journal are the ones that it has published."""
+"""What a real broker reads from its journal: lists of tasks, and the events of the past, as it has published them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from protocol import messages as m
 from protocol import wire
 from protocol.artifact import UsableModel
 from protocol.events import Event
-from protocol.queries import EventsPart, EventsWanted
-from protocol.task import Trained
+from protocol.queries import EventsPart, EventsWanted, TaskPage, TasksWanted
+from protocol.task import TaskState, Trained
+from protocol.task_filter import TaskFilter
 from tests.sample_tasks import hex_id, make_artifact, make_spec
 from tests.socket.programs import Programs
 from tests.socket.scripted_front_end import ScriptedFrontEnd
@@ -103,6 +104,28 @@ def test_past_events_are_the_published_ones_also_after_a_restart(programs: Progr
         assert part.up_to == of_first[1].id
         nothing = front_end.ask(EventsPart, lambda number: EventsWanted(number, 0, hex_id("never")))
         assert (nothing.events, nothing.up_to) == ((), whole.seq)
+
+
+def test_a_list_shows_what_was_committed_before_the_question(programs: Programs) -> None:
+    with ScriptedFrontEnd(programs.endpoints.web) as front_end:
+        train_two_tasks(programs, front_end)
+        wanted = TaskFilter(user_id="anna", metadata={"order": "7"})
+        first = front_end.ask(TaskPage, functools.partial(TasksWanted, wanted=wanted, most=1))
+        assert [task.task_id for task in first.tasks] == [SECOND]
+        assert {state.value: count for state, count in first.counts.items() if count} == {"done": 1, "pending": 1}
+        second = front_end.ask(TaskPage, functools.partial(TasksWanted, wanted=wanted, cursor=first.next))
+        assert [task.task_id for task in second.tasks] == [FIRST]
+        assert (second.next, second.seq) == ("", 7)
+        refused = front_end.ask(m.Refused, functools.partial(TasksWanted, wanted=TaskFilter(), cursor=first.next))
+        assert refused.code == "bad_fields"
+        for task_id in map(hex_id, range(20)):
+            spec = make_spec(task_id, "ben", project_path=str(programs.projects / "anna" / "flowers"))
+            front_end.send(functools.partial(m.Submit, spec=spec))
+        asked = front_end.send(functools.partial(TasksWanted, wanted=TaskFilter(user_id="ben"), most=0))
+        answers = {answer.request_id: answer for answer in (front_end.receive() for _ in range(21))}
+        page = answers[asked]
+        assert isinstance(page, TaskPage)
+        assert page.counts[TaskState.PENDING] == 20
 
 
 def test_a_repeated_question_is_answered_and_many_questions_hold_up_no_task(programs: Programs) -> None:
