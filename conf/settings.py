@@ -37,6 +37,10 @@ PATH_KEYS = (
     ("worker", "weights_dir"),
 )
 
+#: Variables that name no key of a section. TFMODEL_SERVER and TFMODEL_TOKEN are options of the commands that call a
+#: server.
+NO_SETTINGS = ("TFMODEL_SETTINGS", "TFMODEL_HOME", "TFMODEL_SERVER", "TFMODEL_TOKEN")
+
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 #: A name or an address, without a port: "tfmodel.example.com", "192.0.2.7", "[2001:db8::7]".
@@ -274,7 +278,7 @@ def _section(name: str, values: dict[str, Any], section_type: type[Any]) -> Any:
 def _apply_environment(merged: dict[str, dict[str, Any]], environ: Mapping[str, str]) -> None:
     """Apply the variables TFMODEL_<SECTION>_<KEY>. An unknown TFMODEL_ variable is an error, like an unknown key."""
     for variable, text in environ.items():
-        if not variable.startswith("TFMODEL_") or variable in ("TFMODEL_SETTINGS", "TFMODEL_HOME"):
+        if not variable.startswith("TFMODEL_") or variable in NO_SETTINGS:
             continue
         section, _, key = variable.removeprefix("TFMODEL_").lower().partition("_")
         if key not in merged.get(section, {}):

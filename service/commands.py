@@ -1,14 +1,10 @@
-"""`python server.py start | stop | restart | status`. Each function returns the exit code of the program."""
+"""`python server.py start | stop | restart`. The functions with `environ` return the exit code of the program."""
 
 from __future__ import annotations
 
-import json
 import os
-import socket
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,9 +15,12 @@ from broker.journal_file import JournalError
 from conf.settings import ROOT, Settings, SettingsError, load, load_home
 from conf.tokens import check_may_listen
 from conf.webhook_secrets import check_may_send
-from protocol.text import printable
+from service.exit_codes import ExitCode
 from service.journal_check import check_journal
 from service.orphans import end_orphans, find_orphans
+from service.own_front_end import address_of, get_json
+from service.ports import owner_words, ports_of, why_unusable
+from service.screen import TEXT_SCREEN, Screen
 from service.supervisor_client import (
     ProgramInfo,
     SupervisorClient,
@@ -45,10 +44,52 @@ class StartError(Exception):
     """The service could not be started. The message tells the operator why."""
 
 
+class StopError(Exception):
+    """The service could not be stopped. The message tells the operator why."""
+
+
 START_ERRORS = (StartError, SettingsError, ConfigError, JournalError, SupervisorError, OSError)
 
 
-def start(environ: Mapping[str, str], new_journal: bool = False) -> int:
+def start_command(
+    *,
+    foreground: bool = False,
+    new_journal: bool = False,
+    screen: Screen = TEXT_SCREEN,
+) -> int:
+    """Start the service.
+
+    It returns when a task could be trained.
+
+    Parameters
+    ----------
+    foreground
+        stay, as a service manager or a container needs it
+    new_journal
+        begin with an empty journal if the present one is unusable
+    """
+    if foreground:
+        return start_in_foreground(os.environ, new_journal, screen)
+    return start(os.environ, new_journal, screen)
+
+
+def stop_command(*, screen: Screen = TEXT_SCREEN) -> int:
+    """Stop the service.
+
+    Running tasks go back to the queue, and go on after the next start.
+    """
+    return stop(os.environ, screen)
+
+
+def restart_command(*, screen: Screen = TEXT_SCREEN) -> int:
+    """Stop, then start.
+
+    Running tasks go back to the queue, and go on after the start.
+    """
+    return restart(os.environ, screen)
+
+
+def start(environ: Mapping[str, str], new_journal: bool = False, screen: Screen = TEXT_SCREEN) -> int:
     """Start everything and wait until a task could be trained. On failure, stop what has been started.
 
     new_journal: begin with an empty journal if the present one is missing or damaged.
@@ -59,29 +100,29 @@ def start(environ: Mapping[str, str], new_journal: bool = False) -> int:
         if supervisor.pid() is not None:
             if new_journal:
                 raise StartError("It is running and uses its journal; run 'python server.py stop' first.")
-            return _start_what_is_stopped(supervisor, settings)
-        config = _prepare(supervisor, settings, new_journal)
+            return _start_what_is_stopped(supervisor, settings, screen)
+        config = _prepare(supervisor, settings, new_journal, screen)
         supervisor.spawn(config, environment(settings, environ))
     except START_ERRORS as error:
         # This call has started no program yet. If a service is running already, it must not be stopped because of a
         # typing error in the settings or a second start at the same moment.
-        complain(f"TFModel did not start. {error}")
-        return 1
+        screen.fail(f"TFModel did not start. {error}")
+        return ExitCode.FAILED
     try:
-        ready = _wait_until_ready(supervisor, settings)
+        ready = _wait_until_ready(supervisor, settings, screen)
     except (StartError, SupervisorError) as error:
-        complain(f"TFModel did not start. {error}")
-        _stop_quietly(supervisor)
-        return 1
+        screen.fail(f"TFModel did not start. {error}")
+        _stop_quietly(supervisor, screen)
+        return ExitCode.FAILED
     except KeyboardInterrupt:
-        complain("Interrupted; stopping what has been started.")
-        _stop_quietly(supervisor)
-        return 1
-    _describe(settings, ready)
-    return 0
+        screen.fail("Interrupted; stopping what has been started.")
+        _stop_quietly(supervisor, screen)
+        return ExitCode.FAILED
+    describe(settings, ready, screen)
+    return ExitCode.OK
 
 
-def start_in_foreground(environ: Mapping[str, str], new_journal: bool = False) -> int:
+def start_in_foreground(environ: Mapping[str, str], new_journal: bool = False, screen: Screen = TEXT_SCREEN) -> int:
     """Turn this process into supervisord, for a service manager or a container. Returns only on failure.
 
     SIGTERM then stops everything.
@@ -91,16 +132,16 @@ def start_in_foreground(environ: Mapping[str, str], new_journal: bool = False) -
         supervisor = SupervisorClient(settings.home)
         if supervisor.pid() is not None:
             raise StartError("It is running already; 'python server.py stop' ends it.")
-        config = _prepare(supervisor, settings, new_journal)
+        config = _prepare(supervisor, settings, new_journal, screen)
         command = [*supervisord_command(config), "--nodaemon"]
         os.chdir(ROOT)
         os.execve(command[0], command, supervisord_environment(environment(settings, environ)))
     except START_ERRORS as error:
-        complain(f"TFModel did not start. {error}")
-        return 1
+        screen.fail(f"TFModel did not start. {error}")
+        return ExitCode.FAILED
 
 
-def _prepare(supervisor: SupervisorClient, settings: Settings, new_journal: bool) -> Path:
+def _prepare(supervisor: SupervisorClient, settings: Settings, new_journal: bool, screen: Screen) -> Path:
     """Check everything that could keep the programs from running, and create the folders and files that they need.
 
     Returns the settings file for supervisord.
@@ -112,42 +153,47 @@ def _prepare(supervisor: SupervisorClient, settings: Settings, new_journal: bool
     config = write_config(settings)
     _make_data_roots(settings)
     if said := check_journal(settings, new_journal):
-        say(said)
+        screen.say(said)
     return config
 
 
-def _start_what_is_stopped(supervisor: SupervisorClient, settings: Settings) -> int:
+def _start_what_is_stopped(supervisor: SupervisorClient, settings: Settings, screen: Screen) -> int:
     """Start the programs that an operator has stopped, while supervisord is running. Stops nothing on failure."""
     if all(program.state == "RUNNING" for program in supervisor.programs()):
-        say("TFModel is running already; 'python server.py status' shows its state.")
-        return 0
+        screen.say("TFModel is running already; 'python server.py status' shows its state.")
+        screen.document({"running": True, "url": address_of(settings.web)})
+        return ExitCode.OK
     supervisor.start_all()
-    _describe(settings, _wait_until_ready(supervisor, settings))
-    return 0
+    describe(settings, _wait_until_ready(supervisor, settings, screen), screen)
+    return ExitCode.OK
 
 
-def stop(environ: Mapping[str, str]) -> int:
+def stop(environ: Mapping[str, str], screen: Screen = TEXT_SCREEN) -> int:
     """Stop everything. Returns 0 even if nothing was running. Of the settings, only the state folder is needed."""
     try:
-        home = load_home(environ)
-    except SettingsError as error:
-        complain(str(error))
-        return 1
+        said = _stop(load_home(environ))
+    except (SettingsError, StopError) as error:
+        screen.fail(str(error))
+        return ExitCode.FAILED
+    screen.say(said)
+    screen.document({"running": False, "message": said})
+    return ExitCode.OK
+
+
+def _stop(home: Path) -> str:
+    """Stop everything. Returns a sentence that says what was running. Raises StopError."""
     supervisor = SupervisorClient(home)
     if supervisor.pid() is None:
         orphans = find_orphans(supervisor.socket)
         end_orphans(orphans, STOP_TIMEOUT_S)
-        was = f"TFModel has stopped. Its supervisord was gone already.{_pids(orphans)}"
-        say(was if orphans else "TFModel is not running.")
-        return 0
+        was = f"TFModel has stopped. Its supervisord was gone already.{pids(orphans)}"
+        return was if orphans else "TFModel is not running."
     if not supervisor.shutdown(STOP_TIMEOUT_S):
-        complain(f"TFModel did not stop within {STOP_TIMEOUT_S:.0f} s; see {home / 'log' / 'supervisord.log'}.")
-        return 1
-    say("TFModel has stopped.")
-    return 0
+        raise StopError(f"TFModel did not stop within {STOP_TIMEOUT_S:.0f} s; see {home / 'log' / 'supervisord.log'}.")
+    return "TFModel has stopped."
 
 
-def restart(environ: Mapping[str, str]) -> int:
+def restart(environ: Mapping[str, str], screen: Screen = TEXT_SCREEN) -> int:
     """Stop and start. Checks settings and journal first, so that a typing error does not take the service down."""
     try:
         settings = load(environ)
@@ -155,142 +201,61 @@ def restart(environ: Mapping[str, str]) -> int:
         check_may_send(settings)
         check_journal(settings, new_journal=False)
     except (SettingsError, JournalError) as error:
-        complain(f"Nothing was restarted. {error}")
-        return 1
-    return stop(environ) or start(environ)
-
-
-def status(environ: Mapping[str, str]) -> int:
-    """Print what is running. Returns 0 if a task could be trained now, 1 if not, and 3 if nothing is running."""
+        screen.fail(f"Nothing was restarted. {error}")
+        return ExitCode.FAILED
+    screen.say("Stopping TFModel. Running tasks go back to the queue …")
     try:
-        settings = load(environ)
-    except SettingsError as error:
-        complain(str(error))
-        return 1
-    supervisor = SupervisorClient(settings.home)
-    if supervisor.pid() is None:
-        if orphans := find_orphans(supervisor.socket):
-            complain(f"supervisord is gone, but its programs are still running.{_pids(orphans)} {END_ORPHANS}")
-            return 1
-        say("TFModel is not running; start it with 'python server.py start'.")
-        return 3
-    programs = supervisor.programs()
-    for program in programs:
-        say(f"{program.name:<20} {program.state:<10} {program.description}")
-    dead = [program for program in programs if program.is_dead]
-    for program in dead:
-        complain(f"The program {program.name} has ended. {_last_lines(program)}")
-    code, body = get_json(settings, "/readyz")
-    if code == 200:
-        _describe(settings, body)
-        # A program may have ended just now: the front-end notices that after some seconds.
-        return 1 if dead else 0
-    complain(str(body.get("error", "The front-end does not answer.")))
-    return 1
+        screen.say(_stop(settings.home))
+    except StopError as error:
+        screen.fail(str(error))
+        return ExitCode.FAILED
+    screen.say("Starting TFModel …")
+    return start(environ, screen=screen)
 
 
-def say(text: str) -> None:
-    """Print to stdout. Control characters are escaped, because names of files and users may contain them."""
-    print(_safe(text), flush=True)  # noqa: T201 - a command for a person
-
-
-def complain(text: str) -> None:
-    """Print to stderr, escaped like `say` does."""
-    print(_safe(text), file=sys.stderr, flush=True)  # noqa: T201
-
-
-def _safe(text: str) -> str:
-    return "\n".join(printable(line) for line in text.split("\n"))
-
-
-def get_json(settings: Settings, path: str) -> tuple[int, dict[str, Any]]:
-    """Return status and body of a GET to our own front-end. The status is 0 if it does not answer."""
-    url = f"http://{_reachable(settings.web.host)}:{settings.web.port}{path}"
-    # Calls to this machine must not go through a proxy from the environment.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(url, timeout=5) as answer:
-            return answer.status, json.load(answer)
-    except urllib.error.HTTPError as error:
-        try:
-            return error.code, json.load(error)
-        except ValueError:
-            return error.code, {}
-    except (OSError, ValueError):
-        return 0, {}
-
-
-def _reachable(host: str) -> str:
-    if host in ("0.0.0.0", ""):
-        return "127.0.0.1"
-    host = "::1" if host == "::" else host
-    return f"[{host}]" if ":" in host else host
-
-
-def _wait_until_ready(supervisor: SupervisorClient, settings: Settings) -> dict[str, Any]:
+def _wait_until_ready(supervisor: SupervisorClient, settings: Settings, screen: Screen) -> dict[str, Any]:
     give_up_at_s = time.monotonic() + START_TIMEOUT_S
     said = ""
-    pids: dict[str, set[int]] = {}
+    seen_pids: dict[str, set[int]] = {}
     while True:
-        code, body = get_json(settings, "/readyz")
+        code, body = get_json(settings.web, "/readyz")
         if code == 200:
             return body
         programs = supervisor.programs()
         dead = next((program for program in programs if program.is_dead), None)
         if dead is not None:
-            raise StartError(f"The program {dead.name} died ({dead.description}).\n{_last_lines(dead)}")
+            raise StartError(f"The program {dead.name} died ({dead.description}).\n{last_lines(dead)}")
         for program in programs:
-            pids.setdefault(program.name, set()).add(program.pid)
+            seen_pids.setdefault(program.name, set()).add(program.pid)
             # supervisord reports 0 between two starts of a program.
-            if len(pids[program.name] - {0}) >= MOST_STARTS:
-                raise StartError(f"The program {program.name} ends each time it is started.\n{_last_lines(program)}")
+            if len(seen_pids[program.name] - {0}) >= MOST_STARTS:
+                raise StartError(f"The program {program.name} ends each time it is started.\n{last_lines(program)}")
         if time.monotonic() > give_up_at_s:
-            logs = "\n".join(_last_lines(program) for program in programs)
+            logs = "\n".join(last_lines(program) for program in programs)
             raise StartError(f"Not ready after {START_TIMEOUT_S:.0f} s: {body.get('error', 'no answer')}\n{logs}")
         error = str(body.get("error", ""))
         if error and error != said and sys.stdout.isatty():
-            say(f"  … {error}")
+            screen.say(f"  … {error}")
             said = error
         time.sleep(POLL_INTERVAL_S)
 
 
 def _check_orphans(supervisor: SupervisorClient) -> None:
     if orphans := find_orphans(supervisor.socket):
-        raise StartError(f"Programs of an earlier start are running without supervisord.{_pids(orphans)} {END_ORPHANS}")
+        raise StartError(f"Programs of an earlier start are running without supervisord.{pids(orphans)} {END_ORPHANS}")
 
 
-def _pids(orphans: list[psutil.Process]) -> str:
+def pids(orphans: list[psutil.Process]) -> str:
     return f" Processes: {', '.join(str(process.pid) for process in orphans)}."
 
 
 def _check_ports(settings: Settings) -> None:
-    broker, web = settings.broker, settings.web
-    # Without [broker] host the broker uses Unix sockets and no ports.
-    keys = ("web_port", "worker_port", "publish_port", "collect_port") if broker.host else ()
-    addresses = {("web", "port"): (web.host, web.port)} | {
-        ("broker", key): (broker.host, getattr(broker, key)) for key in keys
-    }
-    for (section, key), (host, port) in addresses.items():
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("" if host == "*" else host, port))
-            except OSError as error:
-                raise StartError(
-                    f"Port {port} on {host} cannot be used: {error.strerror}{_owner_of(port)}. End that program, or "
-                    f"set [{section}] {key} in conf/tfmodel.toml (TFMODEL_{section.upper()}_{key.upper()})."
-                ) from error
-
-
-def _owner_of(port: int) -> str:
-    try:
-        for connection in psutil.net_connections("tcp"):
-            if connection.laddr and connection.laddr.port == port and connection.pid and connection.status == "LISTEN":
-                return f" by process {connection.pid} ({psutil.Process(connection.pid).name()})"
-    except psutil.Error:
-        pass
-    return ""
+    for port in ports_of(settings):
+        if reason := why_unusable(port):
+            raise StartError(
+                f"Port {port.number} on {port.host} cannot be used: {reason}{owner_words(port)}. End that program, or "
+                f"set [{port.section}] {port.key} in conf/tfmodel.toml ({port.variable})."
+            )
 
 
 def _make_data_roots(settings: Settings) -> None:
@@ -302,7 +267,7 @@ def _make_data_roots(settings: Settings) -> None:
             raise StartError(f"[web] data_roots names {root}, which is not a folder; create it or correct the setting.")
 
 
-def _last_lines(program: ProgramInfo) -> str:
+def last_lines(program: ProgramInfo) -> str:
     try:
         lines = program.log.read_text(errors="replace").splitlines()[-LOG_LINES:]
     except OSError:
@@ -310,21 +275,32 @@ def _last_lines(program: ProgramInfo) -> str:
     return "\n".join([f"Last lines of {program.log}:", *(f"    {line}" for line in lines)])
 
 
-def _describe(settings: Settings, ready: dict[str, Any]) -> None:
-    say(f"TFModel is ready at http://{_reachable(settings.web.host)}:{settings.web.port}")
-    say(f"  workers  {ready.get('workers', 0)}")
-    say(f"  logs     {settings.log_dir}")
-    say(f"  photos   {', '.join(str(root) for root in settings.web.allowed_roots())}")
+def describe(settings: Settings, ready: dict[str, Any], screen: Screen) -> None:
+    """Say that the service is ready, and where everything is. ready: the answer of /readyz."""
+    roots = [str(root) for root in settings.web.allowed_roots()]
+    screen.say(f"TFModel is ready at {address_of(settings.web)}")
+    screen.say(f"  workers  {ready.get('workers', 0)}")
+    screen.say(f"  logs     {settings.log_dir}")
+    screen.say(f"  photos   {', '.join(roots)}")
+    screen.document(
+        {
+            "ready": True,
+            "url": address_of(settings.web),
+            "workers": ready.get("workers", 0),
+            "logs": str(settings.log_dir),
+            "dataRoots": roots,
+        }
+    )
 
 
-def _stop_quietly(supervisor: SupervisorClient) -> None:
+def _stop_quietly(supervisor: SupervisorClient, screen: Screen) -> None:
     try:
         stopped = supervisor.shutdown(STOP_TIMEOUT_S)
     except SupervisorError as error:
-        complain(str(error))
+        screen.complain(str(error))
         return
     if stopped:
         # A supervisord that was killed leaves its socket behind, which would confuse the next start.
         supervisor.socket.unlink(missing_ok=True)
     else:
-        complain("Not everything could be stopped; try 'python server.py stop'.")
+        screen.complain("Not everything could be stopped; try 'python server.py stop'.")

@@ -2,44 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
 from pathlib import Path
 
 from broker.journal_copy import back_up
 from broker.journal_copy import restore as put_back
 from broker.journal_file import JournalError
 from conf.settings import SettingsError, load
-from service.commands import complain, say
+from service.exit_codes import ExitCode
+from service.screen import TEXT_SCREEN, Screen
 from service.supervisor_client import SupervisorClient
 
 
-def backup(environ: Mapping[str, str], file: Path, overwrite: bool) -> int:
-    """Copy the journal. The service may be running."""
+def backup(
+    file: Path,
+    /,
+    *,
+    force: bool = False,
+    screen: Screen = TEXT_SCREEN,
+) -> int:
+    """Copy the journal to a file.
+
+    The service may be running.
+
+    Parameters
+    ----------
+    file
+        where the copy is written
+    force
+        overwrite FILE
+    """
     try:
-        journal = load(environ).broker.journal_path
-        contents = back_up(journal, file.absolute(), overwrite)
+        journal = load(os.environ).broker.journal_path
+        contents = back_up(journal, file.absolute(), force)
     except (SettingsError, JournalError) as error:
-        complain(str(error))
-        return 1
-    say(f"The journal is backed up to {file}, and the copy is sound: {contents}.")
-    say("It has every task. It does not have photos, models, settings, tokens or keys.")
-    return 0
+        screen.fail(str(error))
+        return ExitCode.FAILED
+    screen.say(f"The journal is backed up to {file}, and the copy is sound: {contents}.")
+    screen.say("It has every task. It does not have photos, models, settings, tokens or keys.")
+    screen.document({"file": str(file.absolute()), "contents": str(contents)})
+    return ExitCode.OK
 
 
-def restore(environ: Mapping[str, str], file: Path) -> int:
-    """Replace the journal by a backup. The service must be stopped."""
+def restore(file: Path, /, *, screen: Screen = TEXT_SCREEN) -> int:
+    """Replace the journal by a backup.
+
+    The service must be stopped.
+
+    Parameters
+    ----------
+    file
+        the backup
+    """
     try:
-        settings = load(environ)
+        settings = load(os.environ)
         if SupervisorClient(settings.home).pid() is not None:
             # The front-end must be stopped too, because it has the tasks in memory and would not notice the change.
-            complain("The service is running; stop it with 'python server.py stop', restore, and start it again.")
-            return 1
+            screen.fail("The service is running; stop it with 'python server.py stop', restore, and start it again.")
+            return ExitCode.FAILED
         contents, aside = put_back(file.absolute(), settings.broker.journal_path)
     except (SettingsError, JournalError) as error:
-        complain(str(error))
-        return 1
-    say(f"{settings.broker.journal_path} is restored from {file}: {contents}.")
-    say("It lacks the tasks that were posted after the backup. Tasks that had not ended then are trained again.")
+        screen.fail(str(error))
+        return ExitCode.FAILED
+    screen.say(f"{settings.broker.journal_path} is restored from {file}: {contents}.")
+    screen.say("It lacks the tasks that were posted after the backup. Tasks that had not ended then are trained again.")
     if aside is not None:
-        say(f"The previous journal is kept as {aside}.")
-    return 0
+        screen.say(f"The previous journal is kept as {aside}.")
+    screen.document(
+        {
+            "journal": str(settings.broker.journal_path),
+            "contents": str(contents),
+            "previous": str(aside) if aside is not None else None,
+        }
+    )
+    return ExitCode.OK

@@ -2,61 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
 
 from conf.settings import SettingsError, load
-from conf.webhook_secrets import WebhookSecretError, create_secret, end_rotation, read_secrets, rotate_secret
-from service.commands import complain, say
+from conf.webhook_secrets import WebhookSecretError, create_secret, read_secrets, rotate_secret
+from conf.webhook_secrets import end_rotation as forget_older
+from service.exit_codes import ExitCode
+from service.screen import TEXT_SCREEN, Screen
+
+ERRORS = (SettingsError, WebhookSecretError)
 
 
-def create(environ: Mapping[str, str]) -> int:
-    """Make the first secret and print only it to stdout, so that a script can read it."""
+def create(*, screen: Screen = TEXT_SCREEN) -> int:
+    """Make the first secret that webhooks are signed with."""
     try:
-        say(create_secret(load(environ).webhook_secret_file))
-    except (SettingsError, WebhookSecretError) as error:
-        return _failed(error)
-    complain("Give it to the receivers, which check the signatures of webhooks with it (docs/webhooks.md).")
-    return 0
+        secret = create_secret(load(os.environ).webhook_secret_file)
+    except ERRORS as error:
+        return _failed(error, screen)
+    _show_new(secret, screen)
+    screen.complain("Give it to the receivers, which check the signatures of webhooks with it (docs/webhooks.md).")
+    return ExitCode.OK
 
 
-def rotate(environ: Mapping[str, str]) -> int:
-    """Make a second secret and print only it. From now on, webhooks carry a signature of each."""
+def rotate(*, screen: Screen = TEXT_SCREEN) -> int:
+    """Make a second secret. From now on, webhooks carry a signature of each."""
     try:
-        say(rotate_secret(load(environ).webhook_secret_file))
-    except (SettingsError, WebhookSecretError) as error:
-        return _failed(error)
-    complain(
+        secret = rotate_secret(load(os.environ).webhook_secret_file)
+    except ERRORS as error:
+        return _failed(error, screen)
+    _show_new(secret, screen)
+    screen.complain(
         "Webhooks are now signed with both secrets. When all receivers have the new one, run "
         "'python server.py webhook-secret end-rotation'."
     )
-    return 0
+    return ExitCode.OK
 
 
-def finish_rotation(environ: Mapping[str, str]) -> int:
+def end_rotation(*, screen: Screen = TEXT_SCREEN) -> int:
     """Forget the older of two secrets."""
     try:
-        end_rotation(load(environ).webhook_secret_file)
-    except (SettingsError, WebhookSecretError) as error:
-        return _failed(error)
-    say("The older secret is forgotten. Webhooks are signed with the newer one alone.")
-    return 0
+        forget_older(load(os.environ).webhook_secret_file)
+    except ERRORS as error:
+        return _failed(error, screen)
+    said = "The older secret is forgotten. Webhooks are signed with the newer one alone."
+    screen.say(said)
+    screen.document({"message": said})
+    return ExitCode.OK
 
 
-def show(environ: Mapping[str, str]) -> int:
+def show(*, screen: Screen = TEXT_SCREEN) -> int:
     """Print the secrets, the newest first."""
     try:
-        found = read_secrets(load(environ).webhook_secret_file)
-    except (SettingsError, WebhookSecretError) as error:
-        return _failed(error)
+        found = read_secrets(load(os.environ).webhook_secret_file)
+    except ERRORS as error:
+        return _failed(error, screen)
     if not found:
-        complain("There is no secret yet; make one with 'python server.py webhook-secret create'.")
-        return 1
+        screen.fail("There is no secret yet; make one with 'python server.py webhook-secret create'.")
+        return ExitCode.FAILED
     for each in found:
-        say(each.secret)
-        complain(f"made {each.created_at}")
-    return 0
+        screen.say(each.secret)
+        screen.complain(f"made {each.created_at}")
+    screen.document({"secrets": [{"secret": each.secret, "createdAt": each.created_at} for each in found]})
+    return ExitCode.OK
 
 
-def _failed(error: Exception) -> int:
-    complain(str(error))
-    return 1
+def _show_new(secret: str, screen: Screen) -> None:
+    # A script reads the secret from stdout, so nothing else is printed there.
+    screen.say(secret)
+    screen.document({"secret": secret})
+
+
+def _failed(error: Exception, screen: Screen) -> int:
+    screen.fail(str(error))
+    return ExitCode.FAILED

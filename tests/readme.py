@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import urllib.parse
+from pathlib import Path
 from typing import NamedTuple
 
 from conf.settings import ROOT
@@ -23,9 +24,9 @@ class Call(NamedTuple):
     fields: dict[str, str]
 
 
-def code_blocks() -> list[tuple[str, str]]:
+def code_blocks(document: Path = README) -> list[tuple[str, str]]:
     """(language, text) of each block, in order."""
-    return re.findall(r"^```([a-z]*)\n(.*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL)
+    return re.findall(r"^```([a-z]*)\n(.*?)^```$", document.read_text(), re.MULTILINE | re.DOTALL)
 
 
 def commands() -> list[list[str]]:

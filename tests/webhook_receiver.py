@@ -35,6 +35,13 @@ class Received(msgspec.Struct, frozen=True):
         return self.reaction in (200, 204, "lie")
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A sender that was killed has cut its connection, which is no news here."""
+
+
 class Receiver:
     """Use as a context manager. react: called for each request, in any thread."""
 
@@ -44,8 +51,7 @@ class Receiver:
         self.headers = headers or {}
         self.received: list[Received] = []
         self.ended = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), self._handler())
 
     def __enter__(self) -> Receiver:
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
@@ -75,7 +81,10 @@ class Receiver:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+                length = int(self.headers.get("Content-Length", "0"))
+                body = self.rfile.read(length)
+                if len(body) < length:
+                    return  # The sender was killed in the middle of its request.
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 reaction = receiver.react(Received(self.path, headers, body, 0))
                 receiver.received.append(Received(self.path, headers, body, reaction))

@@ -10,7 +10,7 @@ from web.api.live import EventList, EventsQuery, TaskEventsQuery
 from web.api.original import BriefTask, PostedFolder, TaskById
 from web.api.predictions import PicturesToPredict, Predictions
 from web.api.projects import ProjectQuery, ProjectView
-from web.api.tasks import CheckView, NewTask, RetryTask, TaskList, TaskListQuery, TaskView
+from web.api.tasks import CheckView, NewTask, RetryTask, TaskList, TaskListQuery, TaskQuery, TaskView
 from web.api.webhooks import DeadLetter, TestResults, WebhookOverview, WebhooksQuery, WebhookTest
 from web.api.workers import WorkerList
 from web.calls.artifacts import ArtifactHandler, ArtifactsHandler, ArtifactZipHandler
@@ -99,8 +99,9 @@ ROUTES = (
             "GET": Call(
                 name="getTask",
                 summary="the whole task: phase, expected end, metrics, options, earlier attempts, report on the folder",
+                query=TaskQuery,
                 answers={200: TaskView},
-                errors=ONE_TASK,
+                errors=("unknown_task", *LIVE),
             ),
             "DELETE": Call(
                 name="cancelTask",

@@ -20,7 +20,7 @@ UNIT = ROOT / "conf" / "tfmodel.service"
 CONTAINERFILE = ROOT / "Containerfile"
 COMPOSE = ROOT / "compose.yaml"
 #: What the service is made of.
-PARTS = ("protocol", "conf", "broker", "trainer_worker", "web", "service", "server.py", "supervisord.conf")
+PARTS = ("protocol", "conf", "broker", "trainer_worker", "web", "service", "clients", "server.py", "supervisord.conf")
 FOREGROUND = ["server.py", "start", "--foreground"]
 PORT = load({}).web.port
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from conf.settings import ROOT
+from service.command_line import command_names
 
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "clients").rglob("*.md")])
 CHOICES = ROOT / "docs" / "choices.md"
 MOST_CHARACTERS = 120
 #: Our own words for what the field has a word for.
@@ -129,6 +130,6 @@ def test_settings_that_are_named_exist(document: Path) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=names)
 def test_commands_of_the_server_that_are_named_exist(document: Path) -> None:
-    known = set(re.findall(r"add_parser\(\s*\"([a-z]+)\"", (ROOT / "server.py").read_text()))
-    for command in re.findall(r"python\s+server\.py ([a-z]+)", document.read_text()):
+    known = command_names()
+    for command in re.findall(r"python\s+server\.py ([a-z][a-z-]*)", document.read_text()):
         assert command in known, f"{names(document)}: python server.py {command}"

@@ -42,7 +42,9 @@ def test_the_trains_type_says_what_is_looked_for(tmp_path: Path) -> None:
 
     assert check(tmp_path).returncode == 1
     assert check(tmp_path, "--type", "segmentation").returncode == 0
-    assert "invalid choice" in check(tmp_path, "--type", "sculpture").stderr
+    refused = check(tmp_path, "--type", "sculpture")
+    assert refused.returncode == 2
+    assert 'Choose from: "classification", "segmentation"' in refused.stderr
 
 
 def test_programs_get_the_report_as_json(tmp_path: Path) -> None:

@@ -65,6 +65,12 @@ class ScriptedWorker:
                 heard.append(message)
         raise AssertionError(f"no {kind.__name__} within {TIMEOUT_S:.0f} s; heard: {heard[-3:]!r}")
 
+    def heard(self, within_ms: int) -> Any:
+        """The next message of any kind; None if there is none within that time."""
+        if not self._dealer.poll(within_ms):
+            return None
+        return wire.decode(self._dealer.recv_multipart(), m.BrokerToWorker)
+
     def hears_nothing(self, within_s: float) -> bool:
         return not self._dealer.poll(int(within_s * 1000))
 

@@ -1,0 +1,178 @@
+"""The calls that are one request each, or one request a page. A call's parameters are those of the HTTP call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypedDict
+
+import msgspec
+
+from tfmodel_client.awaited_types import Project, Queue, ServerInfo, TrainTypeList
+from tfmodel_client.paths import path_of, query_of
+from tfmodel_client.retrying import KEY, ask, new_id
+from tfmodel_client.steps import Give, ItemPlan, Plan, Request
+from tfmodel_client.types import (
+    ArtifactList,
+    Check,
+    EpochPage,
+    EpochRecord,
+    Task,
+    TaskList,
+    TaskSummary,
+    Worker,
+    WorkerList,
+)
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from tfmodel_client.types import TaskFilters
+
+
+class SubmissionExtras(TypedDict, total=False):
+    """What `submit` takes beside the folder. A missing one is left to the server."""
+
+    options: Mapping[str, object]
+    metadata: Mapping[str, str]
+    webhook: str
+    key: str
+
+
+def submit(
+    user_id: str, project_id: str, project_dir: str, train_type: str, **more: Unpack[SubmissionExtras]
+) -> Plan[Task]:
+    """Post a folder for training.
+
+    project_dir: as the server sees it. train_type: such as "classification".
+    options: those of the trainType, by their names in docs/options.md. metadata: up to 20 strings that the task keeps.
+    webhook: the URL that is told of each event, where the server allows its host. key: the Idempotency-Key; two calls
+    with one key make one task. Without it every call makes a task, however often it is tried.
+    """
+    key = more.pop("key", "") or new_id()
+    return ask(_post("/v1/tasks", key, _fields(user_id, project_id, project_dir, train_type, more)), Task)
+
+
+def check(
+    user_id: str, project_id: str, project_dir: str, train_type: str, options: Mapping[str, object] | None = None
+) -> Plan[Check]:
+    """What a training would find in a folder. No task is made."""
+    more: SubmissionExtras = {"options": options or {}}
+    return ask(_post("/v1/check", new_id(), _fields(user_id, project_id, project_dir, train_type, more)), Check)
+
+
+def task(task_id: str) -> Plan[Task]:
+    """A task as it is now."""
+    return ask(Request("GET", path_of("v1", "tasks", task_id)), Task)
+
+
+def task_page(**filters: Unpack[TaskFilters]) -> Plan[TaskList]:
+    """One page of the list of tasks; its `next` is the `cursor` of the page behind it, "" at the end."""
+    return ask(Request("GET", "/v1/tasks", query_of(filters)), TaskList)
+
+
+def tasks(**filters: Unpack[TaskFilters]) -> ItemPlan[TaskSummary]:
+    """All tasks that the filters let through, page after page. `limit` is the size of a page."""
+    while True:
+        page = yield from task_page(**filters)
+        yield from map(Give, page.tasks)
+        if not page.next:
+            return
+        filters["cursor"] = page.next
+
+
+def stop(task_id: str) -> Plan[Task]:
+    """End a training early and keep its best model so far."""
+    return ask(_post(path_of("v1", "tasks", task_id, "stop"), new_id()), Task)
+
+
+def cancel(task_id: str) -> Plan[Task]:
+    """End a task without a model."""
+    return ask(Request("DELETE", path_of("v1", "tasks", task_id)), Task)
+
+
+def retry(
+    task_id: str,
+    options: Mapping[str, object] | None = None,
+    metadata: Mapping[str, str] | None = None,
+    key: str = "",
+) -> Plan[Task]:
+    """A new task with the fields of one that has ended.
+
+    options: those to change; None as a value stands for the default. metadata: in place of the earlier task's.
+    key: as for `submit`.
+    """
+    fields = {"options": options or {}, **({} if metadata is None else {"metadata": metadata})}
+    return ask(_post(path_of("v1", "tasks", task_id, "retry"), key or new_id(), fields), Task)
+
+
+def epochs(task_id: str) -> ItemPlan[EpochRecord]:
+    """What each epoch of a task's training came to so far."""
+    after = 0
+    while True:
+        query = query_of({"after": after})
+        page = yield from ask(Request("GET", path_of("v1", "tasks", task_id, "metrics"), query), EpochPage)
+        yield from map(Give, page.epochs)
+        if not page.epochs:
+            return
+        after = page.next
+
+
+def artifacts(task_id: str) -> Plan[ArtifactList]:
+    """The files of a task's model. While the task trains, those of the best model so far, if there is one."""
+    return ask(Request("GET", path_of("v1", "tasks", task_id, "artifacts")), ArtifactList)
+
+
+def project(user_id: str, project_id: str) -> Plan[Project]:
+    """A project: its tasks, its latest model, and what the gate between versions has decided."""
+    return ask(Request("GET", path_of("v1", "projects", user_id, project_id)), Project)
+
+
+def workers() -> Plan[WorkerList]:
+    """The registered workers."""
+    return ask(Request("GET", "/v1/workers"), WorkerList)
+
+
+def drain(name: str) -> Plan[Worker]:
+    """Give a worker no new tasks. The one that it trains goes on to its end."""
+    return ask(_post(path_of("v1", "workers", name, "drain"), new_id()), Worker)
+
+
+def undrain(name: str) -> Plan[Worker]:
+    """Give a worker tasks again."""
+    return ask(Request("DELETE", path_of("v1", "workers", name, "drain")), Worker)
+
+
+def queue() -> Plan[Queue]:
+    """The waiting tasks in the order in which they will start, as far as is known now."""
+    return ask(Request("GET", "/v1/queue"), Queue)
+
+
+def train_types() -> Plan[TrainTypeList]:
+    """The kinds of model that this server trains, each with the JSON Schema of its options."""
+    return ask(Request("GET", "/v1/train-types"), TrainTypeList)
+
+
+def server() -> Plan[ServerInfo]:
+    """The version of the server, its limits and its features."""
+    return ask(Request("GET", "/v1/server"), ServerInfo)
+
+
+def _post(path: str, key: str, fields: Mapping[str, object] | None = None) -> Request:
+    return Request(
+        "POST",
+        path,
+        headers={KEY: key, **({"Content-Type": "application/json"} if fields is not None else {})},
+        body=msgspec.json.encode(fields) if fields is not None else b"",
+    )
+
+
+def _fields(
+    user_id: str, project_id: str, project_dir: str, train_type: str, more: SubmissionExtras
+) -> dict[str, object]:
+    unknown = more.keys() - SubmissionExtras.__annotations__.keys()
+    if unknown:
+        raise TypeError(
+            f"submit takes no {', '.join(sorted(unknown))}; it takes {', '.join(SubmissionExtras.__annotations__)}."
+        )
+    named = {"userId": user_id, "projectId": project_id, "projectDir": project_dir, "trainType": train_type}
+    return named | {name: value for name, value in more.items() if value}

@@ -1,0 +1,178 @@
+"""All commands of `python server.py`, and how one is called.
+
+Each command is named here with the function that carries it out. The module of a function is imported only when its
+command is called, so that `status` does not wait for the imports of the front-end.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from cyclopts import App, CycloptsError, Group, Parameter
+
+from service.command_error import CommandError
+from service.exit_codes import ExitCode
+from service.screen import TEXT_SCREEN, Screen
+
+PROGRAM = "python server.py"
+
+SERVICE = Group("The service on this machine", sort_key=1)
+TASKS = Group("Tasks", sort_key=2)
+WORKERS = Group("Workers and queue", sort_key=3)
+MODELS = Group("Models", sort_key=4)
+OTHER = Group("Other", sort_key=5)
+
+
+class Command(NamedTuple):
+    """function: as module:name. summary: the first line of its docstring, for the list of commands."""
+
+    name: str
+    function: str
+    group: Group
+    summary: str
+
+
+COMMANDS = (
+    Command("start", "service.commands:start_command", SERVICE, "Start the service."),
+    Command("stop", "service.commands:stop_command", SERVICE, "Stop the service."),
+    Command("restart", "service.commands:restart_command", SERVICE, "Stop, then start."),
+    Command("status", "service.status_command:status_command", SERVICE, "Show what is running."),
+    Command("run", "service.run_command:run", SERVICE, "Run the front-end alone, in the foreground."),
+    Command("doctor", "service.doctor_command:doctor", SERVICE, "Look for what could keep the service from working."),
+    Command("backup", "service.journal_commands:backup", SERVICE, "Copy the journal to a file."),
+    Command("restore", "service.journal_commands:restore", SERVICE, "Replace the journal by a backup."),
+    Command("check", "service.folder_command:check", TASKS, "Say what a training would find in a folder."),
+    Command("train", "service.train_command:train", TASKS, "Train a model on a folder, and show how it goes."),
+    Command("tasks", "service.task_list_command:tasks", TASKS, "List tasks."),
+    Command("show", "service.task_commands:show", TASKS, "Show a task."),
+    Command("logs", "service.task_commands:logs", TASKS, "Print the log of a task."),
+    Command("stop-task", "service.task_commands:stop_task", TASKS, "End a training early, and keep its best model."),
+    Command("cancel", "service.task_commands:cancel", TASKS, "Cancel a task, and drop what it has made."),
+    Command("retry", "service.task_commands:retry", TASKS, "Post an ended task again, as a new task."),
+    Command("queue", "service.worker_commands:queue", WORKERS, "List the tasks that wait."),
+    Command("predict", "service.predict_command:predict", MODELS, "Say what a model sees in pictures."),
+    Command("export", "service.export_command:export", MODELS, "Download the files of a model."),
+    Command("completion", "service.completion_command:completion", OTHER, "Print the completion script for a shell."),
+)
+#: The commands that have commands of their own: group, summary, and their functions by the second word.
+COMMAND_GROUPS: dict[str, tuple[Group, str, dict[str, str]]] = {
+    "token": (
+        SERVICE,
+        "Create, list or revoke tokens for the HTTP API.",
+        {
+            "create": "service.token_commands:create",
+            "list": "service.token_commands:show",
+            "revoke": "service.token_commands:revoke",
+        },
+    ),
+    "webhook-secret": (
+        SERVICE,
+        "Make, change or show the secrets that webhooks are signed with.",
+        {
+            "create": "service.webhook_commands:create",
+            "rotate": "service.webhook_commands:rotate",
+            "end-rotation": "service.webhook_commands:end_rotation",
+            "show": "service.webhook_commands:show",
+        },
+    ),
+    "workers": (
+        WORKERS,
+        "List the workers, or drain one.",
+        {
+            "list": "service.worker_commands:workers",
+            "drain": "service.worker_commands:drain",
+            "undrain": "service.worker_commands:undrain",
+        },
+    ),
+}
+#: What a command of COMMAND_GROUPS does without a second word.
+DEFAULT_SECOND_WORDS = {"workers": "list"}
+HELP_FLAGS = ("--help", "-h")
+
+
+def command_names() -> list[str]:
+    """Of all commands, without second words."""
+    return [command.name for command in COMMANDS] + list(COMMAND_GROUPS)
+
+
+def command_line(with_summaries: bool = False) -> App:
+    """All commands. with_summaries: as the list of commands needs them; otherwise --help shows the whole docstring."""
+    app = _app(
+        "server.py",
+        help=f"{PROGRAM}: operate TFModel, a training server for websites, and train models with it.",
+        usage=f"Usage: {PROGRAM} COMMAND [OPTIONS]",
+        default_parameter=Parameter(negative="", show_default=False),
+    )
+    app["--help"].group = OTHER
+    for command in COMMANDS:
+        summary = command.summary if with_summaries else None
+        app.command(command.function, name=command.name, group=command.group, help=summary)
+    for name, (group, summary, functions) in COMMAND_GROUPS.items():
+        nested = _app(name, help=summary, group=group)
+        for second_word, function in functions.items():
+            nested.command(function, name=second_word)
+        app.command(nested)
+    return app
+
+
+def _app(name: str, **settings: Any) -> App:
+    return App(name=name, version_flags=(), help_format="markdown", print_error=False, exit_on_error=False, **settings)
+
+
+def main(words: Sequence[str]) -> int:
+    """Carry out the command that these words name. Returns the exit code."""
+    try:
+        return _call(_with_second_word(list(words)))
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output, such as `head`, has seen enough. Python must not complain about it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+
+
+def _with_second_word(words: list[str]) -> list[str]:
+    """The words, with the second one of a command that can do without."""
+    rest = words[1:]
+    lacks_one = not rest or (rest[0].startswith("-") and not set(HELP_FLAGS) & set(rest))
+    if words and words[0] in DEFAULT_SECOND_WORDS and lacks_one:
+        return [words[0], DEFAULT_SECOND_WORDS[words[0]], *rest]
+    return words
+
+
+def _call(words: list[str]) -> int:
+    lists_commands = not words or words[0] in HELP_FLAGS
+    if not lists_commands and words[0] not in command_names():
+        return _bad_command_line(words, _unknown_command(words[0]))
+    try:
+        command, bound, _ = command_line(lists_commands).parse_args(words)
+    except CycloptsError as error:
+        error.verbose = False
+        return _bad_command_line(words, f"{error} '{PROGRAM} {words[0]} --help' says what it takes.")
+    except ImportError as error:
+        # Raised by the library, from the error of the module that could not be imported.
+        Screen(json="--json" in words).fail(f"{error.__cause__ or error}. '{PROGRAM} doctor' says what is missing.")
+        return ExitCode.FAILED
+    bound.apply_defaults()
+    screen = next((value for value in bound.arguments.values() if isinstance(value, Screen)), TEXT_SCREEN)
+    try:
+        result = command(*bound.args, **bound.kwargs)
+    except CommandError as error:
+        screen.fail(str(error), error.code, error.fields)
+        return error.exit_code
+    return result if isinstance(result, int) else ExitCode.OK
+
+
+def _unknown_command(word: str) -> str:
+    similar = difflib.get_close_matches(word, command_names(), n=1)
+    meant = f" Did you mean {similar[0]!r}?" if similar else ""
+    return f"There is no command {word!r}.{meant} '{PROGRAM} --help' lists all commands."
+
+
+def _bad_command_line(words: list[str], error: str) -> int:
+    Screen(json="--json" in words).fail(error, "bad_command_line")
+    return ExitCode.BAD_COMMAND_LINE

