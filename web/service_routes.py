@@ -11,6 +11,7 @@ from web.calls.monitoring import HealthHandler, MetricsHandler, ReadyHandler
 from web.calls.queue import QueueHandler
 from web.calls.server import ServerHandler
 from web.calls.train_types import TrainTypesHandler
+from web.monitoring import CONTENT_TYPE
 from web.route import Call, Media, Route
 
 SERVICE_ROUTES = (
@@ -57,7 +58,7 @@ SERVICE_ROUTES = (
                 name="getMetrics",
                 summary="figures for Prometheus: queue, workers, failures, recoveries, seconds of each stage, HTTP",
                 any_query=True,
-                answers={200: Media("text/plain; version=1.0.0; charset=utf-8", "the text format of Prometheus")},
+                answers={200: Media(CONTENT_TYPE, "the text format of Prometheus")},
                 errors=("user_not_allowed",),
             )
         },
