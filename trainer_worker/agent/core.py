@@ -171,7 +171,7 @@ class AgentCore:
         self.work = Work(start, clock, self._now_s)
         self._next_progress_s = self._now_s
         self._next_heartbeat_s = self._now_s
-        self._out.append(Note("action=task.taken task=%s attempt=%d", key))
+        self._out.append(Note("action=task.taken task=%s attempt=%d request=%s", (*key, start.spec.request_id)))
         if self._leave_by_s is not None:
             self._end_work(m.Result(*key, handed_back=True))
 
@@ -253,7 +253,8 @@ class AgentCore:
         self.work = None
         self._last_published = None
         self._next_heartbeat_s = self._now_s
-        self._out.append(Note("action=task.%s task=%s attempt=%d rung=%s", (_outcome(result), *key, work.rung)))
+        values = (_outcome(result), *key, work.rung, work.start.spec.request_id)
+        self._out.append(Note("action=task.%s task=%s attempt=%d rung=%s request=%s", values))
 
     def _retire(self, process: TrainerProcess) -> None:
         process.state = ProcessState.RETIRING
