@@ -41,7 +41,7 @@ def test_a_large_body_needs_a_token_and_others_are_asked_later() -> None:
     with pytest.raises(Refusal) as refusal:
         limits().of("POST", "/v1/tasks/x/predict", "")
 
-    assert refusal.value.body["code"] == "unauthorized"
+    assert refusal.value.problem.code == "unauthorized"
     assert limits().of("POST", "/v1/tasks", "").most_bytes == 100
 
 
@@ -52,7 +52,7 @@ def test_large_bodies_share_a_bound() -> None:
     with pytest.raises(Refusal) as refusal:
         door.take(1)
 
-    assert (refusal.value.body["code"], refusal.value.headers) == ("predict_busy", {"Retry-After": "2"})
+    assert (refusal.value.problem.code, refusal.value.headers) == ("predict_busy", {"Retry-After": "2"})
     door.give_back(LARGE_BYTES)
     door.take(LARGE_BYTES)
 
@@ -60,5 +60,5 @@ def test_large_bodies_share_a_bound() -> None:
 def test_the_refusal_says_which_setting_it_is() -> None:
     large, usual = limits().of("POST", PATHS[0].replace("([^/]+)", "x"), "Bearer good"), usual_limit(100)
 
-    assert "[web] max_predict_body_mb" in large.refusal(2000).body["error"]
-    assert "[web] max_body_bytes" in usual.refusal(101).body["error"]
+    assert "[web] max_predict_body_mb" in large.refusal(2000).problem.error
+    assert "[web] max_body_bytes" in usual.refusal(101).problem.error

@@ -52,9 +52,9 @@ def test_the_best_model_so_far_answers_while_a_task_is_trained() -> None:
     for other in (cancelled, training(1), Task(make_spec(hex_id(1))), *files):
         with pytest.raises(Refusal) as refusal:
             model_of(other)
-        assert refusal.value.body["code"] == "no_model"
-        assert refusal.value.body["state"] == other.state.value
-        assert ("exports=tflite" in refusal.value.body["error"]) is (other in files)
+        assert refusal.value.problem.code == "no_model"
+        assert refusal.value.problem.state == other.state.value
+        assert ("exports=tflite" in refusal.value.problem.error) is (other in files)
 
 
 def test_a_project_answers_with_the_newest_promoted_model() -> None:
@@ -74,4 +74,4 @@ def test_before_a_model_is_promoted_the_best_so_far_answers() -> None:
     for none in ([], tasks[:1], tasks[2:]):
         with pytest.raises(Refusal) as refusal:
             latest_of(none)
-        assert refusal.value.body["code"] == "no_model"
+        assert refusal.value.problem.code == "no_model"
