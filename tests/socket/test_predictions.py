@@ -99,6 +99,25 @@ def test_pictures_may_come_as_base64_or_lie_in_the_project(programs: Programs, t
     assert (refused["code"], "label" in refused) == ("bad_picture", False)
 
 
+@pytest.mark.door(24)
+def test_a_model_that_was_taken_over_runs_if_the_journal_knows_its_bytes(
+    programs: Programs, worker: ScriptedWorker, task_id: str
+) -> None:
+    """Its hash comes from a manifest in the folder, which a stranger may have written."""
+    own, other = colour_classifier(unknown_below=0.5), colour_classifier(unknown_below=0.1)
+    copy = done_task(programs, worker, own, trained={"taken_over_from": task_id})
+    copy_of_copy = done_task(programs, worker, own, trained={"taken_over_from": copy})
+    for good in (copy, copy_of_copy):
+        assert predict(programs, f"/v1/tasks/{good}", form(plain(RED))).status == 200
+    foreign = [
+        done_task(programs, worker, other, trained={"taken_over_from": task_id}),
+        done_task(programs, worker, own, trained={"taken_over_from": "0" * 32}),
+    ]
+    foreign.append(done_task(programs, worker, other, trained={"taken_over_from": foreign[0]}))
+    for bad in foreign:
+        check(predict(programs, f"/v1/tasks/{bad}", form(plain(RED))), 409, "model_unusable")
+
+
 def test_a_segmenter_answers_with_a_mask_and_shares(programs: Programs, worker: ScriptedWorker) -> None:
     picture = Image.new("RGB", (SIDE * 3, SIDE), GREEN)
     picture.paste(RED, (0, 0, SIDE, SIDE))
