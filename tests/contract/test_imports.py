@@ -96,6 +96,8 @@ PURE_FILES = (
     *("web/webhooks/letter.py", "web/webhooks/receivers.py", "web/webhooks/retries.py", "web/webhooks/views.py"),
     *("web/webhooks/delivery.py", "conf/webhook_url.py", "conf/webhook_addresses.py", "conf/webhook_settings.py"),
     *("protocol/messages.py", "protocol/task.py", "protocol/errors.py", "protocol/options.py", "protocol/bounds.py"),
+    *("web/accept.py", "web/openapi.py", "web/openapi_schemas.py", "web/limits.py", "web/calls/train_types.py"),
+    *("protocol/layouts.py", "protocol/version.py", "web/api/problem.py", "web/api/examples.py", "web/api/tags.py"),
     *("protocol/project_layout.py", "protocol/events.py", "protocol/artifact.py", "protocol/metadata.py"),
     *("protocol/task_filter.py", "protocol/message.py", "protocol/pipe_messages.py", "protocol/queries.py"),
 )
