@@ -139,13 +139,13 @@ def test_a_task_without_a_model_has_nothing_to_show_yet(client: Client, worker: 
     task_id = submit(client)
     worker.receive(m.Start)
     assert list(client.epochs(task_id)) == []
-    assert list(client.log(task_id)) == []
-    with pytest.raises(errors.NotFoundError) as found:
-        client.artifacts(task_id)
-    assert found.value.code == "no_artifact"
-    with pytest.raises(errors.TFModelError) as refused:
+    with pytest.raises(errors.NotFoundError) as no_log:
+        list(client.log(task_id))
+    assert no_log.value.code == "no_log"
+    with pytest.raises(errors.TFModelError) as no_model:
         client.predict(b"no picture", task_id=task_id)
-    assert refused.value.code == "no_model"
+    assert no_model.value.code == "no_model"
+    assert client.artifacts(task_id).artifacts == ()
     client.cancel(task_id)
 
 
