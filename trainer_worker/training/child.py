@@ -28,8 +28,8 @@ from typing import cast
 import msgspec
 import psutil
 
-from conf.logs import set_up_logging
 from conf.log_request import logged_request
+from conf.logs import set_up_logging
 from protocol import messages as m
 from protocol import pipe_messages as piped
 from protocol import wire

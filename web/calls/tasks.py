@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 
-from protocol import messages as m
 from protocol import queries as q
 from protocol.task import TaskSpec
 from protocol.task_filter import TaskFilter
