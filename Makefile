@@ -10,7 +10,7 @@ help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 # A stamp is made when its installation is complete; a newer requirements file makes it stale.
-$(VENV)/installed: requirements.txt
+$(VENV)/installed: requirements.txt clients/python/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "TFModel needs Python 3.11, 3.12 or 3.13; say which with: make PYTHON=python3.12")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing TensorFlow and the rest into $(VENV); this takes a minute or two, once."

@@ -1,10 +1,11 @@
 """How fast the HTTP API is compared with bare Tornado in the same run, and how soon an idle worker starts.
 
-    python -m benchmarks.api                   all parts, about three minutes
+    python -m benchmarks.api                   all parts, some minutes
     python -m benchmarks.api --part http       requests a second
     python -m benchmarks.api --part start      from POST to the worker's start
     python -m benchmarks.api --part fan-out    2,000 listeners of one task (benchmarks.fan_out)
     python -m benchmarks.api --part lists      pages out of 100,000 tasks (benchmarks.task_lists)
+    python -m benchmarks.api --part predict    pictures a second, compared with LiteRT alone (benchmarks.predict)
 
 Targets: GET reaches at least 0.85 of the requests a second of a bare handler. POST, which is answered when the task is
 on disk, reaches at least 0.5 of a bare handler that reads the same form. The worker starts at most 20 ms after the POST
@@ -26,7 +27,9 @@ from pathlib import Path
 import zmq
 
 from benchmarks.fan_out import LISTENERS, fan_out_part
-from benchmarks.http_requests import Measured, form, get_request, load, machine, post_request
+from benchmarks.http_load import Measured, loaded
+from benchmarks.http_requests import form, get_request, machine, post_request
+from benchmarks.predict import predict_part
 from benchmarks.service_processes import ServiceProcesses, free_ports
 from benchmarks.task_lists import lists_part
 from demo.digits_data import make_digits_project
@@ -34,7 +37,7 @@ from protocol import messages as m
 from protocol import wire
 
 TARGET_GET, TARGET_POST, TARGET_START_MS = 0.85, 0.5, 20.0
-PARTS = ("http", "start", "fan-out", "lists")
+PARTS = ("http", "start", "fan-out", "lists", "predict")
 CONNECTIONS = (16, 64)
 POLLED_TASKS = 100
 USERS = 50
@@ -64,7 +67,7 @@ def http_part(folder: Path, rounds: int, seconds: float) -> None:
             ports = {"bare Tornado": bare_port, "TFModel": service.ports["WEB_PORT"]}
             service.wait_for_port(bare_port, READY_TIMEOUT_S)
             for port in ports.values():
-                load(port, 16, 0.5, gets)  # to warm up
+                loaded(port, 16, 0.5, gets)  # to warm up
             print(f"\n{'':<5}{'':<14}{'connections':>12}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}{'ratio':>8}")
             for name, requests, target in (("GET", gets, TARGET_GET), ("POST", posts, TARGET_POST)):
                 for connections in CONNECTIONS:
@@ -85,7 +88,7 @@ def compare(name: str, ports: dict[str, int], requests: list[str], target: float
     found: dict[str, list[Measured]] = {server: [] for server in ports}
     for _ in range(effort.rounds):
         for server, port in ports.items():
-            found[server].append(load(port, effort.connections, effort.seconds, requests))
+            found[server].append(loaded(port, effort.connections, effort.seconds, requests))
     bare, ours = found.values()
     ratios = [a["requests_per_s"] / b["requests_per_s"] for a, b in zip(ours, bare, strict=True)]
     for server, measured in found.items():
@@ -184,6 +187,8 @@ def main() -> None:
         print(machine(Path(folder)))
         if "http" in parts:
             http_part(parts["http"], arguments.rounds, arguments.seconds)
+        if "predict" in parts:
+            predict_part(parts["predict"], arguments.rounds, arguments.seconds)
         if "start" in parts:
             start_part(parts["start"], arguments.samples)
         if "lists" in parts:

@@ -21,19 +21,24 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.http_requests import form, get_request, load, machine, post_request
+from benchmarks.http_load import loaded
+from benchmarks.http_requests import form, get_request, machine, post_request
 from benchmarks.reporting_worker import ReportingWorker
 from benchmarks.service_processes import ServiceProcesses, free_ports
 from benchmarks.stream_listeners import Arrivals
 from conf.settings import ROOT
 
-TARGET_DELAY_S, TARGET_GET, TARGET_POST = 1.0, 0.8, 0.5
+TARGET_DELAY_S = 1.0
+#: The share of the requests a second of bare Tornado.
+TARGETS = {"GET": 0.8, "POST": 0.5}
+CALLS = tuple(TARGETS)
+QUIET = "nothing else"
 LISTENERS = 2000
 CONNECTIONS = 16
 USERS = 50
 READY_TIMEOUT_S = 60.0
 #: How long delays are measured while nothing else is asked.
-QUIET_S = 10.0
+QUIET_S = 6.0
 UNLIMITED = "10000000"
 
 
@@ -60,49 +65,106 @@ class Listeners:
         return arrivals
 
 
+def processor_s(pid: int) -> float:
+    """The processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def resident_mb(pid: int) -> float:
     """The memory of a process that lies in RAM."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-class Phase:
-    """A time in which the delays of updates are counted. Use as a context manager."""
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """What is measured: the front-end and its process, bare Tornado, the task, and requests by method."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    port: int
+    web_pid: int
+    bare_port: int
+    task_id: str
+    requests: dict[str, list[str]]
 
-    def __enter__(self) -> None:
-        self._began_s = time.monotonic()
 
-    def __exit__(self, *_: object) -> None:
-        self._ended_s = time.monotonic()
+@dataclasses.dataclass
+class Found:
+    """What one round has found. rates: requests a second by server and method. delays_ms: by what else was going on."""
 
-    def print_delays(self, arrivals: Arrivals, count: int) -> None:
-        """Print a row: from a report of the worker until its update had reached the first and the last listener."""
-        own = [arrived for sent, arrived in arrivals.items() if self._began_s < float(sent) < self._ended_s - 1.0]
-        complete_ms = [last_s * 1000 for _, last_s, seen in own if seen == count]
-        first_ms = statistics.median(first_s * 1000 for first_s, _, _ in own)
-        percentiles = statistics.quantiles(complete_ms, n=100)
+    rates: dict[tuple[str, str], float] = dataclasses.field(default_factory=dict)
+    delays_ms: dict[str, list[float]] = dataclasses.field(default_factory=dict)
+    first_ms: dict[str, list[float]] = dataclasses.field(default_factory=dict)
+    incomplete: int = 0
+    connected_s: float = 0.0
+    memory_kb: float = 0.0
+    processor: float = 0.0
+
+
+def rate(place: Place, port: int, call: str, seconds: float) -> float:
+    return loaded(port, CONNECTIONS, seconds, place.requests[call])["requests_per_s"]
+
+
+def measure(place: Place, count: int, seconds: float) -> Found:
+    """One round: bare Tornado, the front-end alone, and the front-end with listeners."""
+    found = Found()
+    for server, port in (("bare", place.bare_port), ("alone", place.port)):
+        for call in CALLS:
+            found.rates[server, call] = rate(place, port, call, seconds)
+    before_mb, began_s = resident_mb(place.web_pid), time.monotonic()
+    listeners = Listeners(place.port, count, f"/v1/tasks/{place.task_id}/events")
+    found.connected_s = time.monotonic() - began_s
+    spans = {QUIET: (time.monotonic(), time.monotonic() + QUIET_S)}
+    used_s = processor_s(place.web_pid)
+    time.sleep(QUIET_S)
+    found.processor = (processor_s(place.web_pid) - used_s) / QUIET_S
+    found.memory_kb = (resident_mb(place.web_pid) - before_mb) * 1024 / count
+    for call in CALLS:
+        began_s = time.monotonic()
+        found.rates["listeners", call] = rate(place, place.port, call, seconds)
+        spans[call] = (began_s, time.monotonic())
+    note_delays(found, listeners.leave(), spans, count)
+    return found
+
+
+def note_delays(found: Found, arrivals: Arrivals, spans: dict[str, tuple[float, float]], count: int) -> None:
+    """The last second of a span is left out: its updates may have been on their way when the next one began."""
+    for name, (began_s, ended_s) in spans.items():
+        own = [arrived for sent, arrived in arrivals.items() if began_s < float(sent) < ended_s - 1.0]
+        found.first_ms[name] = [first_s * 1000 for first_s, _, _ in own]
+        found.delays_ms[name] = [last_s * 1000 for _, last_s, seen in own if seen == count]
+        found.incomplete += len(own) - len(found.delays_ms[name])
+
+
+def print_found(rounds: list[Found], count: int) -> None:
+    connected_s = statistics.median(found.connected_s for found in rounds)
+    processor = statistics.median(found.processor for found in rounds)
+    print(f"\n{count} listeners of one task connect within {connected_s:.1f} s; medians of {len(rounds)} rounds:")
+    print(f"Memory of the front-end for each of them, in the first round: {rounds[0].memory_kb:.1f} kB.")
+    print(f"Processor of the front-end while nothing else is asked: {processor:.0%} of a core.")
+    print(f"Updates that did not reach all of them: {sum(found.incomplete for found in rounds)}.")
+    print(f"\n{'ms until':<16}{'updates':>9}{'first':>8}{'all: p50':>10}{'p99':>8}{'max':>8}{'target':>8}")
+    for name in (QUIET, *CALLS):
+        firsts = [ms for found in rounds for ms in found.first_ms[name]]
+        delays = [ms for found in rounds for ms in found.delays_ms[name]]
+        p50, p99 = (statistics.quantiles(delays, n=100, method="inclusive")[index] for index in (49, 98))
+        row = f"{name:<16}{len(delays):>9}{statistics.median(firsts):>8.0f}{p50:>10.0f}{p99:>8.0f}{max(delays):>8.0f}"
+        print(f"{row}{TARGET_DELAY_S * 1000:>8.0f}")
+    print(f"\n{'requests/s':<12}{'bare':>8}{'alone':>8}{'ratio':>7}{'listeners':>11}{'ratio':>7}{'target':>8}")
+    for call, target in TARGETS.items():
+        rates = {
+            server: statistics.median(found.rates[server, call] for found in rounds)
+            for server in ("bare", "alone", "listeners")
+        }
+        alone, listened = (
+            statistics.median(found.rates[server, call] / found.rates["bare", call] for found in rounds)
+            for server in ("alone", "listeners")
+        )
         print(
-            f"{self.name:<16}{len(own):>9}{len(own) - len(complete_ms):>12}{first_ms:>10.0f}{percentiles[49]:>10.0f}"
-            f"{percentiles[98]:>10.0f}{max(complete_ms):>10.0f}",
+            f"{call:<12}{rates['bare']:>8.0f}{rates['alone']:>8.0f}{alone:>7.2f}"
+            f"{rates['listeners']:>11.0f}{listened:>7.2f}{target:>8.1f}",
             flush=True,
         )
-
-
-class Rates:
-    """Requests a second, as the median over rounds."""
-
-    def __init__(self, rounds: int, seconds: float, requests: dict[str, list[str]]) -> None:
-        """requests: those of GET and those of POST."""
-        self._rounds = rounds
-        self._seconds = seconds
-        self._requests = requests
-
-    def of(self, port: int, call: str) -> float:
-        found = [load(port, CONNECTIONS, self._seconds, self._requests[call]) for _ in range(self._rounds)]
-        return statistics.median(measured["requests_per_s"] for measured in found)
 
 
 def fan_out_part(folder: Path, count: int, rounds: int, seconds: float) -> None:
@@ -127,55 +189,12 @@ def fan_out_part(folder: Path, count: int, rounds: int, seconds: float) -> None:
                 "GET": [get_request(answer["taskId"]) for answer in answers],
                 "POST": [post_request(form(project, user)) for user in range(USERS)],
             }
-            rates = Rates(rounds, seconds, requests)
             with service.program("bare", "-m", "benchmarks.bare_server", str(bare_port), json.dumps(answers[0])):
                 service.wait_for_port(bare_port, READY_TIMEOUT_S)
-                measure(service, web.pid, rates, Streams(bare_port, trained, count))
-
-
-@dataclasses.dataclass(frozen=True)
-class Streams:
-    """Who listens to what, and where bare Tornado is for comparison."""
-
-    bare_port: int
-    task_id: str
-    count: int
-
-
-def measure(service: ServiceProcesses, web_pid: int, rates: Rates, streams: Streams) -> None:
-    port, count = service.ports["WEB_PORT"], streams.count
-    for each in (streams.bare_port, port):
-        rates.of(each, "GET")  # to warm up
-    calls = ("GET", "POST")
-    bare = {call: rates.of(streams.bare_port, call) for call in calls}
-    alone = {call: rates.of(port, call) for call in calls}
-    before_mb = resident_mb(web_pid)
-    began_s = time.monotonic()
-    listeners = Listeners(port, count, f"/v1/tasks/{streams.task_id}/events")
-    connected_s = time.monotonic() - began_s
-    phases = {name: Phase(name) for name in ("quiet", *calls)}
-    with phases["quiet"]:
-        time.sleep(QUIET_S)
-    memory_mb = resident_mb(web_pid) - before_mb
-    listened = {}
-    for call in calls:
-        with phases[call]:
-            listened[call] = rates.of(port, call)
-    arrivals = listeners.leave()
-    bare_again = {call: rates.of(streams.bare_port, call) for call in calls}
-    print(f"\n{count} listeners of one task connected within {connected_s:.1f} s.")
-    print(f"Memory of the front-end: {memory_mb * 1024 / count:.1f} kB for each listener, {memory_mb:.0f} MB together.")
-    print(f"\n{'meanwhile':<16}{'updates':>9}{'incomplete':>12}{'first ms':>10}{'all p50':>10}{'p99':>10}{'max':>10}")
-    for phase in phases.values():
-        phase.print_delays(arrivals, count)
-    print(f"\n{'':<6}{'bare':>8}{'again':>8}{'alone':>8}{'ratio':>7}{'listeners':>11}{'ratio':>7}{'target':>8}")
-    for call, target in zip(calls, (TARGET_GET, TARGET_POST), strict=True):
-        both = statistics.mean((bare[call], bare_again[call]))
-        print(
-            f"{call:<6}{bare[call]:>8.0f}{bare_again[call]:>8.0f}{alone[call]:>8.0f}{alone[call] / both:>7.2f}"
-            f"{listened[call]:>11.0f}{listened[call] / both:>7.2f}{target:>8.1f}",
-            flush=True,
-        )
+                place = Place(service.ports["WEB_PORT"], web.pid, bare_port, trained, requests)
+                for port in (bare_port, place.port):
+                    rate(place, port, "GET", 0.5)  # to warm up
+                print_found([measure(place, count, seconds) for _ in range(rounds)], count)
 
 
 def main() -> None:

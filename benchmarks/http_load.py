@@ -2,8 +2,8 @@
 
 It runs as a process of its own, so that it shares no interpreter with the server under test:
     python -m benchmarks.http_load PORT CONNECTIONS SECONDS < requests.json
-Reads a JSON list of requests (raw HTTP, as text), sends them in turn over all connections, and prints JSON:
-{"requests_per_s", "p50_ms", "p99_ms"}. Ends with code 1 if any answer was not a 200.
+Reads a JSON list of requests (raw HTTP, as text in which each character stands for a byte), sends them in turn over all
+connections, and prints JSON: {"requests_per_s", "p50_ms", "p99_ms"}. Ends with code 1 if any answer was not a 200.
 """
 
 from __future__ import annotations
@@ -12,9 +12,14 @@ import asyncio
 import itertools
 import json
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
+
+from conf.settings import ROOT
+
+Measured = dict[str, float]
 
 HEADER_END = b"\r\n\r\n"
 LENGTH_HEADER = b"content-length:"
@@ -74,7 +79,7 @@ class Caller(asyncio.Protocol):
 async def measure(port: int, connections: int, seconds: float, requests: list[str]) -> dict[str, float]:
     """Measure for some seconds. Raises the first error of any connection."""
     loop = asyncio.get_running_loop()
-    turn = itertools.cycle([request.encode() for request in requests])
+    turn = itertools.cycle([request.encode("latin-1") for request in requests])
     latencies_s: list[float] = []
     began_s = time.perf_counter()
     callers = [
@@ -95,6 +100,18 @@ async def measure(port: int, connections: int, seconds: float, requests: list[st
         "p50_ms": percentiles[49] * 1000,
         "p99_ms": percentiles[98] * 1000,
     }
+
+
+def loaded(port: int, connections: int, seconds: float, requests: list[str]) -> Measured:
+    """The same, measured by a process of its own. RuntimeError if it fails."""
+    command = [sys.executable, "-m", "benchmarks.http_load", str(port), str(connections), str(seconds)]
+    done = subprocess.run(
+        command, cwd=ROOT, input=json.dumps(requests), capture_output=True, text=True, timeout=seconds + 60, check=False
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"The load generator failed: {done.stderr.strip()}")
+    measured: Measured = json.loads(done.stdout)
+    return measured
 
 
 def main() -> None:

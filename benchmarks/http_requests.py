@@ -1,24 +1,16 @@
-"""Requests for benchmarks of the HTTP API, and the load generator that sends them from a process of its own."""
+"""Requests for benchmarks of the HTTP API, and a line about the machine."""
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import statistics
-import subprocess
-import sys
 import time
 from pathlib import Path
 from urllib.parse import urlencode
 
 import tornado
 import zmq
-
-from conf.settings import ROOT
-
-#: What the load generator found: requests_per_s, p50_ms and p99_ms.
-Measured = dict[str, float]
 
 
 def machine(folder: Path) -> str:
@@ -53,14 +45,3 @@ def get_request(task_id: str) -> str:
 def post_request(body: str) -> str:
     head = f"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n"
     return f"{head}Content-Type: application/x-www-form-urlencoded\r\n\r\n{body}"
-
-
-def load(port: int, connections: int, seconds: float, requests: list[str]) -> Measured:
-    command = [sys.executable, "-m", "benchmarks.http_load", str(port), str(connections), str(seconds)]
-    done = subprocess.run(
-        command, cwd=ROOT, input=json.dumps(requests), capture_output=True, text=True, timeout=seconds + 60, check=False
-    )
-    if done.returncode != 0:
-        raise RuntimeError(f"The load generator failed: {done.stderr.strip()}")
-    measured: Measured = json.loads(done.stdout)
-    return measured

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Literal
 
 from conf.log_fields import TemplateError, Value, fields_of
+from conf.log_request import REQUEST_ID
 from protocol.text import printable
 
 #: The longest line, without its line break.
@@ -28,6 +29,8 @@ LEFT_OUT = " […]"
 OUR_LOGGERS = ("broker", "web", "worker", "trainer", "trainer_worker")
 
 
+#: Names the HTTP call that a line belongs to.
+REQUEST_KEY = "request"
 #: The keys that every JSON line has.
 FIXED_KEYS = ("time", "level", "program", "logger", "action")
 LogFormat = Literal["text", "json"]
@@ -44,6 +47,8 @@ class LineFormatter(logging.Formatter):
         if not is_ours(record):
             # The text is quoted, because a library may repeat parts of a request or a file that look like our keys.
             record.message = f"action=library.message logger={record.name} text={record.message!r}"
+        if request_id := request_of(record):
+            record.message += f" {REQUEST_KEY}={request_id}"
         record.asctime = self.formatTime(record, self.datefmt)
         lines = [bounded(printable(self.formatMessage(record)))]
         # exc_text, the cached trace, is not used: another handler may have written it without escaping.
@@ -73,6 +78,8 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             **self._fields(record),
         }
+        if request_id := request_of(record):
+            line[REQUEST_KEY] = request_id
         texts = [self.formatException(record.exc_info)] if record.exc_info else []
         texts += [record.stack_info] if record.stack_info else []
         safe = {key: bounded(printable(value)) if isinstance(value, str) else value for key, value in line.items()}
@@ -96,6 +103,11 @@ FORMATTERS: dict[LogFormat, type[LineFormatter] | type[JsonFormatter]] = {"text"
 def is_ours(record: logging.LogRecord) -> bool:
     """Whether the record is from our code, and not from a library."""
     return record.name.partition(".")[0] in OUR_LOGGERS
+
+
+def request_of(record: logging.LogRecord) -> str:
+    """The id of the call that the record belongs to; "" outside of calls, and if the record names a call itself."""
+    return "" if f" {REQUEST_KEY}=" in str(record.msg) else REQUEST_ID.get()
 
 
 def bounded(line: str, most: int = MOST_CHARACTERS) -> str:

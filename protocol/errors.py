@@ -54,7 +54,7 @@ FAILURE_CODES: dict[str, FailureClass] = {
 }
 
 
-#: Every code of a refused HTTP call, with its HTTP status. A test compares them with PROTOCOL.md.
+#: Every code of a refused HTTP call, with its HTTP status. A test compares them with docs/errors.md.
 REFUSAL_CODES: dict[str, int] = {
     "bad_fields": 400,
     "bad_request": 400,

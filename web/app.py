@@ -22,6 +22,7 @@ from web.broker_pulse import BrokerPulse
 from web.broker_requests import BrokerRequests
 from web.cache_feed import CacheFeed
 from web.calls.unknown_path import UnknownPathHandler
+from web.documents import make_documents
 from web.door_rules import ANY_ADDRESS, DoorRules
 from web.entrance import Entrance
 from web.folder_check import FolderChecks
@@ -75,6 +76,7 @@ def make_services(settings: Settings, requests: BrokerRequests, pulse: BrokerPul
         followers=LogFollowers(files),
         gate=TokenGate(settings.token_file, needed=web.host not in LOOPBACK_HOSTS and not web.allow_anonymous),
         monitoring=monitoring,
+        documents=make_documents(ROUTES),
         live=live,
         webhooks=Webhooks(settings, requests, cache, monitoring.webhooks),
     )

@@ -10,7 +10,6 @@ import logging
 import sys
 from collections.abc import Awaitable, Callable
 
-import msgspec
 from tornado.concurrent import future_add_done_callback
 from tornado.http1connection import HTTP1Connection
 from tornado.httputil import (
@@ -24,11 +23,13 @@ from tornado.httputil import (
 )
 from tornado.web import Application
 
+from conf.log_request import REQUEST_ID, logged_request
 from web.body_limits import BodyLimit, BodyLimits
 from web.connection import Connection, Phase
 from web.door_rules import PREFLIGHT_HEADERS, DoorRules
 from web.http_figures import PREFLIGHT, REFUSED_AT_ENTRANCE
-from web.refusal import Refusal
+from web.refusal import Refusal, encode_problem
+from web.request_id import HEADER, request_id_of
 from web.request_lines import log_refused
 
 log = logging.getLogger("web")
@@ -63,6 +64,7 @@ class Entrance(HTTPServerConnectionDelegate):
         assert isinstance(request_conn.stream, Connection)
         request_conn.stream.give_up = None
         request_conn.stream.enter(Phase.REQUEST)
+        REQUEST_ID.set("")  # A connection's task serves one request after the other.
         return _Visit(self, server_conn, request_conn, request_conn.stream)
 
 
@@ -87,12 +89,14 @@ class _Visit(HTTPMessageDelegate):
     ) -> Awaitable[None] | None:
         assert isinstance(start_line, RequestStartLine)
         self._start_line, self._headers = start_line, headers
+        self._request_id = request_id_of(headers)
+        REQUEST_ID.set(self._request_id)
         self._connection.enter(Phase.BODY)
         try:
             self._check(start_line, headers)
         except Refusal as refusal:
             self._refuse(refusal)
-            if refusal.body["code"] == "bad_request":
+            if refusal.problem.code == "bad_request":
                 self._end()  # The end of the body is not known, so it cannot be skipped.
         else:
             self._connection.give_up = self._too_slow
@@ -162,13 +166,14 @@ class _Visit(HTTPMessageDelegate):
             self._inner.on_connection_close()
 
     def _too_slow(self) -> None:
-        self._refuse(
-            Refusal(
-                "request_timeout",
-                "The body did not arrive within the time limit of this server ([web] transfer_timeout_s); send the "
-                "request again.",
+        with logged_request(self._request_id):  # The listener's timer calls this, outside of the connection's task.
+            self._refuse(
+                Refusal(
+                    "request_timeout",
+                    "The body did not arrive within the time limit of this server ([web] transfer_timeout_s); send the "
+                    "request again.",
+                )
             )
-        )
         self._end()
 
     def _refuse(self, refusal: Refusal) -> None:
@@ -179,16 +184,18 @@ class _Visit(HTTPMessageDelegate):
         log_refused(refusal.status_code, self._start_line.method, self._start_line.path, self._http.context)
         if "Expect" in self._headers:
             del self._headers["Expect"]  # Otherwise Tornado would ask the caller to send the body.
-        body = msgspec.json.encode(refusal.body)
+        body, media_type = encode_problem(refusal.problem, refusal.status_code, self._headers)
         headers = HTTPHeaders(
             {
-                "Content-Type": "application/json",
+                "Content-Type": media_type,
                 "Content-Length": str(len(body)),
+                HEADER: self._request_id,
                 **refusal.headers,
                 **self._entrance.rules.cors_headers(self._headers),
                 "Connection": "close",
             }
         )
+        headers.add("Vary", "Accept")
         line = ResponseStartLine("HTTP/1.1", refusal.status_code, http.HTTPStatus(refusal.status_code).phrase)
         self._written = self._http.write_headers(line, headers, None if self._start_line.method == "HEAD" else body)
 
@@ -199,6 +206,7 @@ class _Visit(HTTPMessageDelegate):
 
     def _answer_preflight(self) -> None:
         self._entrance.answered(PREFLIGHT, self._start_line.method, 204)
-        headers = HTTPHeaders({**self._entrance.rules.cors_headers(self._headers), **PREFLIGHT_HEADERS})
+        cors_headers = self._entrance.rules.cors_headers(self._headers)
+        headers = HTTPHeaders({**cors_headers, **PREFLIGHT_HEADERS, HEADER: self._request_id})
         self._http.write_headers(ResponseStartLine("HTTP/1.1", 204, "No Content"), headers)
         self._http.finish()

@@ -6,7 +6,6 @@ import functools
 import http
 import logging
 import re
-import secrets
 from collections.abc import Awaitable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,12 +13,15 @@ from typing import Any, TypeVar
 import msgspec
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
+from conf.log_request import REQUEST_ID
 from conf.settings import WebSettings
 from conf.tokens import TOKEN_PREFIX
 from protocol import messages as m
 from protocol.errors import no_such_task
+from web.api.problem import Problem, make_problem
 from web.broker_pulse import BrokerPulse
 from web.broker_requests import BrokerAwayError, BrokerRequests
+from web.documents import Documents
 from web.door_rules import DoorRules
 from web.folder_check import FolderChecks
 from web.forecaster import Forecaster
@@ -31,7 +33,8 @@ from web.monitoring import Monitoring
 from web.prediction.pool import PredictionPool
 from web.project_files import ProjectFiles
 from web.query import NoQuery, read_query
-from web.refusal import Refusal
+from web.refusal import Refusal, encode_problem
+from web.request_id import HEADER
 from web.request_lines import shown
 from web.route import Call
 from web.submission import Origin
@@ -48,8 +51,6 @@ CODES_BY_STATUS = {404: "unknown_path", 405: "method_not_allowed"}
 READING_METHODS = ("GET", "HEAD", "OPTIONS")
 #: The query of nearly all calls. It needs no further check.
 ONLY_A_TASK_ID = re.compile("taskId=[0-9a-f]{32}")
-#: The ids of calls that callers may choose.
-REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 #: Names under which people send a token in a URL, where it does not belong.
 TOKEN_FIELDS = frozenset(("token", "access_token", "api_key", "apikey", "api_token", "authorization", "bearer"))
 
@@ -71,6 +72,7 @@ class Services(msgspec.Struct, frozen=True):
     rules: DoorRules
     gate: TokenGate
     monitoring: Monitoring
+    documents: Documents
     live: Live
     webhooks: Webhooks
 
@@ -95,7 +97,7 @@ class JsonHandler(RequestHandler):
 
     def set_default_headers(self) -> None:
         self.set_header("Content-Type", "application/json")
-        self.set_header("X-Request-Id", self.origin.request_id)
+        self.set_header(HEADER, self.origin.request_id)
         self.clear_header("Server")
         for name, value in self.settings["rules"].cors_headers(self.request.headers).items():
             self.set_header(name, value)
@@ -105,11 +107,8 @@ class JsonHandler(RequestHandler):
 
     @functools.cached_property
     def origin(self) -> Origin:
-        """The key and the id of this call, from its headers. A call without a usable id gets a new one."""
-        headers = self.request.headers
-        given = headers.get("X-Request-Id", "")
-        request_id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
-        return Origin(headers.get("Idempotency-Key", ""), request_id)
+        """The key of this call from its header, and its id, which the Entrance has set."""
+        return Origin(self.request.headers.get("Idempotency-Key", ""), REQUEST_ID.get())
 
     def data_received(self, chunk: bytes) -> None:
         self.body += chunk
@@ -150,7 +149,7 @@ class JsonHandler(RequestHandler):
         if isinstance(error, Refusal):
             for name, value in error.headers.items():
                 self.set_header(name, value)
-            self._send_problem(error.body, status_code)
+            self._send_problem(error.problem, status_code)
         else:
             self._send_tornados_error(status_code)
 
@@ -167,11 +166,14 @@ class JsonHandler(RequestHandler):
         }
         if status_code == 405:
             self.set_header("Allow", allowed)
-        self._send_problem({"error": words.get(status_code, f"{reason}."), "code": code}, status_code)
+        self._send_problem(make_problem(code, words.get(status_code, f"{reason}.")), status_code)
 
-    def _send_problem(self, problem: dict[str, Any], status: int) -> None:
+    def _send_problem(self, problem: Problem, status: int) -> None:
         self.set_status(status)
-        self.finish(msgspec.json.encode(problem))
+        body, media_type = encode_problem(problem, status, self.request.headers)
+        self.set_header("Content-Type", media_type)
+        self.add_header("Vary", "Accept")
+        self.finish(body)
 
     def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
         """Log only our own errors, and no text from the request. The line about the answer covers refusals."""

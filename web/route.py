@@ -13,6 +13,13 @@ _PARAMETER = re.compile(r"\{(\w+)(\.\.\.)?\}")
 
 StructType = type[msgspec.Struct]
 
+#: What every call can be refused with, and what those can that need a token.
+EVERYWHERE = (
+    *("bad_fields", "bad_request", "token_in_url", "cross_site", "foreign_host", "request_timeout", "body_too_large"),
+    "internal_error",
+)
+WITH_TOKEN = ("unauthorized", "tokens_unreadable")
+
 
 class Media(msgspec.Struct, frozen=True):
     """An answer that is not JSON. type: its media type. description: what it holds.

@@ -1,6 +1,6 @@
 """The one table of all calls: routes, OpenAPI document, the clients' types and the README follow it.
 
-Every call can also be refused with one of COMMON_ERRORS.
+Every call can also be refused with the codes that web/route.py lists.
 """
 
 from __future__ import annotations
@@ -9,15 +9,13 @@ from web.api.files import ArtifactList, EpochPage, EpochQuery, LogQuery
 from web.api.live import EventList, EventsQuery, TaskEventsQuery
 from web.api.original import BriefTask, PostedFolder, TaskById
 from web.api.predictions import PicturesToPredict, Predictions
-from web.api.service import Health, Readiness
-from web.api.tasks import CheckView, NewTask, RetryTask, TaskList, TaskListQuery, TaskView
+from web.api.tasks import CheckView, NewTask, RetryTask, TaskList, TaskListQuery, TaskQuery, TaskView
 from web.api.webhooks import DeadLetter, TestResults, WebhookOverview, WebhooksQuery, WebhookTest
 from web.api.workers import WorkerList
 from web.calls.artifacts import ArtifactHandler, ArtifactsHandler, ArtifactZipHandler
 from web.calls.check import CheckHandler
 from web.calls.live import EventsHandler, TaskEventsHandler
 from web.calls.log import EpochsHandler, LogHandler
-from web.calls.monitoring import HealthHandler, MetricsHandler, ReadyHandler
 from web.calls.original import OriginalHandler
 from web.calls.predictions import PICTURE_FIELD, ProjectPredictHandler, TaskPredictHandler
 from web.calls.report import ReportHandler
@@ -26,12 +24,8 @@ from web.calls.tasks import RetryHandler, TasksHandler
 from web.calls.webhooks import DeadLetterResendHandler, WebhooksHandler, WebhookTestHandler
 from web.calls.workers import WorkersHandler
 from web.route import Call, Media, Route
+from web.service_routes import SERVICE_ROUTES
 
-#: What any call can be refused with.
-COMMON_ERRORS = (
-    *("bad_fields", "bad_request", "token_in_url", "unauthorized", "cross_site", "foreign_host", "method_not_allowed"),
-    *("request_timeout", "body_too_large", "internal_error", "tokens_unreadable"),
-)
 #: What a call that needs the broker, or names one task, can also be refused with.
 BROKER = ("broker_away",)
 ONE_TASK = ("unknown_task", *BROKER)
@@ -103,8 +97,9 @@ ROUTES = (
             "GET": Call(
                 name="getTask",
                 summary="the whole task: phase, expected end, metrics, options, earlier attempts, report on the folder",
+                query=TaskQuery,
                 answers={200: TaskView},
-                errors=ONE_TASK,
+                errors=("unknown_task", *LIVE),
             ),
             "DELETE": Call(
                 name="cancelTask",
@@ -344,41 +339,5 @@ ROUTES = (
             )
         },
     ),
-    Route(
-        "/metrics",
-        MetricsHandler,
-        {
-            "GET": Call(
-                name="getMetrics",
-                summary="figures for Prometheus: queue, workers, failures, recoveries, seconds of each stage, HTTP",
-                any_query=True,
-                answers={200: Media("text/plain; version=1.0.0; charset=utf-8", "the text format of Prometheus")},
-                errors=("user_not_allowed",),
-            )
-        },
-    ),
-    Route(
-        "/healthz",
-        HealthHandler,
-        {
-            "GET": Call(
-                name="getHealth",
-                summary="200 while the front-end runs",
-                any_query=True,
-                answers={200: Health},
-            )
-        },
-    ),
-    Route(
-        "/readyz",
-        ReadyHandler,
-        {
-            "GET": Call(
-                name="getReadiness",
-                summary="200 when a task could be trained now, otherwise what is missing",
-                any_query=True,
-                answers={200: Readiness, 503: Readiness},
-            )
-        },
-    ),
+    *SERVICE_ROUTES,
 )

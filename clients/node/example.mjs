@@ -1,4 +1,4 @@
-// From nothing to a prediction: node example.mjs FOLDER PICTURE, with the folder as the server sees it. Node 18 or newer.
+// From nothing to a prediction: node example.mjs FOLDER PICTURE, with the folder as the server sees it.
 import { readFile, writeFile } from 'node:fs/promises';
 
 const { TFMODEL_SERVER: server = 'http://127.0.0.1:2333', TFMODEL_TOKEN: token = '' } = process.env;
@@ -11,7 +11,8 @@ async function call(method, path, fields) {
   return answer.headers.get('Content-Type').startsWith('application/json') ? answer.json() : answer.arrayBuffer();
 }
 
-let task = await call('POST', '/v1/tasks', { userId: '7', projectId: '42', projectDir: folder, trainType: 'classification' });
+const fields = { userId: '7', projectId: '42', projectDir: folder, trainType: 'classification' };
+let task = await call('POST', '/v1/tasks', fields);
 while (['pending', 'processing'].includes(task.state)) {
   task = await call('GET', `/v1/tasks/${task.taskId}?wait=30&since=${task.seq}`);
   console.log(`${task.progress.toFixed(1)} % ${task.phase}`);

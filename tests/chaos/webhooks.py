@@ -227,7 +227,8 @@ class Campaign:
 
 def out_of_order(received: list[Received], facts: dict[str, list[int]]) -> list[str]:
     """The requests that came before the fact before them had been delivered."""
-    wrong, delivered = [], set()
+    wrong: list[str] = []
+    delivered: set[int] = set()
     for each in received:
         event = each.json
         of_task = facts.get(event["taskId"], [])

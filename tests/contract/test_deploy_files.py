@@ -20,7 +20,7 @@ UNIT = ROOT / "conf" / "tfmodel.service"
 CONTAINERFILE = ROOT / "Containerfile"
 COMPOSE = ROOT / "compose.yaml"
 #: What the service is made of.
-PARTS = ("protocol", "conf", "broker", "trainer_worker", "web", "service", "server.py", "supervisord.conf")
+PARTS = ("protocol", "conf", "broker", "trainer_worker", "web", "service", "clients", "server.py", "supervisord.conf")
 FOREGROUND = ["server.py", "start", "--foreground"]
 PORT = load({}).web.port
 
@@ -152,13 +152,14 @@ def test_the_image_holds_the_whole_service_and_nothing_of_a_working_copy(tmp_pat
                 else:
                     inside.mkdir(parents=True, exist_ok=True)
                     shutil.copy(source, inside)
-    assert {path.name for path in tmp_path.iterdir()} == {*PARTS, "LICENSE", "NOTICE"}
+    assert {path.name for path in tmp_path.iterdir()} == {*PARTS, "LICENSE", "NOTICE", "docs"}
+    assert [path.name for path in (tmp_path / "docs").iterdir()] == ["errors.md"], "the front-end shows this page"
     assert {path.name for path in (tmp_path / "conf").iterdir()} == {
         "tfmodel.toml",
         *(path.name for path in (ROOT / "conf").glob("*.py")),
     }
     allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
-    assert allowed == {*PARTS, "LICENSE", "NOTICE", "requirements.txt"}
+    assert allowed == {*PARTS, "LICENSE", "NOTICE", "requirements.txt", "docs/errors.md"}
     for words in (["server.py"], ["-m", "broker"], ["-m", "trainer_worker"]):
         done = subprocess.run(
             [sys.executable, *words, "--help"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False

@@ -1,4 +1,4 @@
-"""PROTOCOL.md lists exactly the messages, fields and codes that the code has."""
+"""PROTOCOL.md lists exactly the messages and fields that the code has."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import pytest
 from protocol import messages as m
 from protocol import pipe_messages as piped
 from protocol import wire
-from protocol.errors import FAILURE_CODES, REFUSAL_CODES
 
 DOCUMENT = Path(__file__).resolve().parent.parent.parent / "PROTOCOL.md"
 
@@ -66,13 +65,3 @@ def test_each_row_says_who_answers_and_what_its_loss_means() -> None:
 
 def test_the_version_is_the_codes() -> None:
     assert f"Version: `{wire.VERSION.decode()}`" in DOCUMENT.read_text()
-
-
-def test_the_codes_of_refused_calls_are_the_codes_with_their_status() -> None:
-    listed = {quoted(row[0])[0]: int(row[1]) for row in rows("Codes of refused calls")}
-    assert listed == REFUSAL_CODES
-
-
-def test_the_codes_of_failed_tasks_are_the_codes_with_their_class() -> None:
-    listed = {quoted(row[0])[0]: row[1] for row in rows("Codes of failed tasks")}
-    assert listed == {code: failure_class.value for code, failure_class in FAILURE_CODES.items()}

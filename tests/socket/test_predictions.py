@@ -131,26 +131,26 @@ def test_a_bad_picture_fails_alone(programs: Programs, task_id: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "headers", "status", "code"),
+    ("body", "headers", "refusal"),
     [
-        (form(*[plain(RED, (1, 1))] * 33), {}, 400, "bad_fields"),
-        (form(plain(RED), field="photo"), {}, 400, "bad_fields"),
-        (form(), {}, 400, "bad_fields"),
-        (b"", {"Content-Type": "text/plain"}, 415, "unsupported_media_type"),
-        (b"", {"Content-Encoding": "gzip"}, 415, "unsupported_media_type"),
-        (b"{}", JSON, 400, "bad_fields"),
-        (b'{"pictures": []}', JSON, 400, "bad_fields"),
-        (b'{"pictures": [{}]}', JSON, 400, "bad_fields"),
-        (b'{"pictures": [{"base64": "AAAA", "path": "a.png"}]}', JSON, 400, "bad_fields"),
-        (b'{"pictures": [{"base64": "no base64!"}]}', JSON, 400, "bad_fields"),
-        (b'{"pictures": [{"path": "a.png", "size": 3}]}', JSON, 400, "bad_fields"),
-        (b'{"pictures": [{"path": "missing.png"}]}', JSON, 422, "bad_picture"),
+        (form(*[plain(RED, (1, 1))] * 33), {}, (400, "bad_fields")),
+        (form(plain(RED), field="photo"), {}, (400, "bad_fields")),
+        (form(), {}, (400, "bad_fields")),
+        (b"", {"Content-Type": "text/plain"}, (415, "unsupported_media_type")),
+        (b"", {"Content-Encoding": "gzip"}, (415, "unsupported_media_type")),
+        (b"{}", JSON, (400, "bad_fields")),
+        (b'{"pictures": []}', JSON, (400, "bad_fields")),
+        (b'{"pictures": [{}]}', JSON, (400, "bad_fields")),
+        (b'{"pictures": [{"base64": "AAAA", "path": "a.png"}]}', JSON, (400, "bad_fields")),
+        (b'{"pictures": [{"base64": "no base64!"}]}', JSON, (400, "bad_fields")),
+        (b'{"pictures": [{"path": "a.png", "size": 3}]}', JSON, (400, "bad_fields")),
+        (b'{"pictures": [{"path": "missing.png"}]}', JSON, (422, "bad_picture")),
     ],
 )
 def test_what_is_no_call_is_refused_in_words(
-    programs: Programs, task_id: str, body: bytes, headers: dict[str, str], status: int, code: str
+    programs: Programs, task_id: str, body: bytes, headers: dict[str, str], refusal: tuple[int, str]
 ) -> None:
-    check(predict(programs, f"/v1/tasks/{task_id}", body, headers), status, code)
+    check(predict(programs, f"/v1/tasks/{task_id}", body, headers), *refusal)
 
 
 def test_a_body_beyond_the_limit_of_pictures_is_refused_unread(programs: Programs, task_id: str) -> None:

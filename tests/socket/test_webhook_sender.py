@@ -102,6 +102,7 @@ def test_a_plain_server_at_an_https_url_is_a_failure() -> None:
         ("-5", 0, 0),
         ("9" * 99, 1e9, 1e10),
     ],
+    ids=["seconds", "date", "word", "negative", "huge"],
 )
 def test_retry_after_is_read_as_seconds_and_as_a_date(text: str, least: float, most: float) -> None:
     with Receiver(lambda _: 503, {"Retry-After": text}) as receiver:

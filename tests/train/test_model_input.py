@@ -1,11 +1,12 @@
 """Whoever has a published folder alone gets the outputs that we got, for odd files of pictures as well.
 
 Only manifest.json and model.tflite are used: Pillow reads the picture (tests/plain_reading.py), and the interpreter of
-TensorFlow Lite runs the model.
+TensorFlow Lite runs the model. The server's own predictions need model.tflite alone, and say the same.
 """
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -16,11 +17,17 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageOps
 
-from protocol.options import ClassificationOptions, SegmentationOptions
+from protocol.options import ClassificationOptions, ExportFormat, SegmentationOptions
+from protocol.prediction import Labels, Mask, PictureAnswer
 from tests import plain_reading
 from tests.odd_pictures import scene, write_odd_pictures
 from tests.project_folders import attempt_in
 from trainer_worker.classification import train as classification
+from trainer_worker.exporting.model_use import use_of
+from trainer_worker.exporting.runtimes.tflite_models import load_content
+from trainer_worker.prediction.answering import answer
+from trainer_worker.prediction.models import LoadedModel
+from trainer_worker.project.model_files import FILES
 from trainer_worker.segmentation import train as segmentation
 from trainer_worker.segmentation.classes import UNLABELLED
 from trainer_worker.segmentation.scores import MaskTally
@@ -28,6 +35,8 @@ from trainer_worker.segmentation.scores import MaskTally
 SIDE = 64
 #: Of a probability, and of a picture's Dice. Runtimes round differently.
 TOLERANCE = 0.002
+#: The share of a mask's pixels whose probabilities may lie so close to the threshold that runtimes decide differently.
+PIXEL_TOLERANCE = 0.005
 
 
 class Published:
@@ -37,13 +46,19 @@ class Published:
         self.manifest = json.loads((folder / "manifest.json").read_text())
         self.metrics = json.loads((folder / "metrics.json").read_text())
         self.input = self.manifest["input"]
-        self._project = project
+        self.folder, self._project = folder, project
         self._interpreter = tf.lite.Interpreter(str(folder / "model.tflite"), num_threads=1)
         self._interpreter.allocate_tensors()
 
     def outputs(self, file: str) -> Any:
         picture = plain_reading.read(self._project / file, self.input)
         return plain_reading.outputs(picture, self.input, self._run)
+
+    def server_says(self, file: str, name: str = "model.tflite") -> PictureAnswer:
+        """The answer of a runtime process to the bytes of that picture."""
+        content = (self.folder / name).read_bytes()
+        model = LoadedModel(use_of(content), load_content(content, 1), len(content))
+        return answer(model, (self._project / file).read_bytes(), Path(file).name)
 
     def _run(self, picture: Any) -> Any:
         inputs, outputs = self._interpreter.get_input_details()[0], self._interpreter.get_output_details()[0]
@@ -80,7 +95,8 @@ def test_a_classifier_says_the_same_of_every_odd_picture(tmp_path: Path) -> None
     (tmp_path / "images" / "plain").mkdir()
     for number in range(6):
         scene((80, 60), 100 + number).save(tmp_path / "images" / "plain" / f"{number}.jpg")
-    options = ClassificationOptions(image_size=SIDE, epochs=1, validation_split=0.5, exports=("tflite",))
+    exports: tuple[ExportFormat, ...] = ("tflite", "tflite_float16", "tflite_int8")
+    options = ClassificationOptions(image_size=SIDE, epochs=1, validation_split=0.5, exports=exports)
     result = classification.train(attempt_in(tmp_path, options))
     published = Published(result.model_path.parent, tmp_path)
     labels = published.manifest["labels"]
@@ -90,6 +106,15 @@ def test_a_classifier_says_the_same_of_every_odd_picture(tmp_path: Path) -> None
         assert labels[int(said.argmax())] == entry["predicted"], entry["file"]
         assert float(said.max()) == pytest.approx(entry["probability"], abs=TOLERANCE), entry["file"]
         kinds.add(Path(entry["file"]).suffix)
+        # int8 is less exact by design; its own tests say by how much.
+        for name, tolerance in zip(exports, (TOLERANCE, 0.05, 1.0), strict=True):
+            served = published.server_says(entry["file"], FILES[name])
+            assert isinstance(served, Labels), (entry["file"], served)
+            assert [label.label for label in served.labels] == labels
+            told = {label.label: label.probability for label in served.labels}
+            assert told[entry["predicted"]] == pytest.approx(entry["probability"], abs=tolerance), entry["file"]
+            assert sum(told.values()) == pytest.approx(1.0, abs=0.02)
+            assert served.unknown == (max(told.values()) < published.manifest["unknown"]["threshold"])
     assert {".jpg", ".png"} <= kinds
 
 
@@ -118,11 +143,14 @@ def test_a_segmenter_draws_the_same_masks(
         tally = MaskTally(names)
         tally.add((truth > 0).astype(np.uint8) if single else truth, found.astype(np.uint8))
         assert tally.scores().dice == pytest.approx(entry["dice"], abs=TOLERANCE), entry["file"]
-    score = published.metrics["score"]
-    assert score["value"] == pytest.approx(np.mean([entry["dice"] for entry in published.metrics["held_out"]]))
-    checked = published.manifest["exports"]
-    if tiles:
-        assert (score["name"], checked["score_name"]) == ("dice", "dice_of_squares")
-    else:
-        assert (score["name"], checked["score_name"]) == ("dice", "dice")
-        assert checked["trained_model_score"] == pytest.approx(score["value"])
+        served = published.server_says(entry["file"])
+        assert isinstance(served, Mask), (entry["file"], served)
+        with Image.open(io.BytesIO(served.png)) as png:
+            assert png.size == mask.size
+            drawn = np.asarray(png)
+        classes = found.astype(np.uint8)
+        shares = np.bincount(classes.ravel(), minlength=len(names)) / classes.size
+        assert [share.label for share in served.shares] == names
+        assert [share.share for share in served.shares] == pytest.approx(shares, abs=PIXEL_TOLERANCE), entry["file"]
+        stretched = np.asarray(Image.fromarray(classes).resize(mask.size, Image.Resampling.NEAREST))
+        assert (drawn != stretched).mean() <= PIXEL_TOLERANCE, entry["file"]

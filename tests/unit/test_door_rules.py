@@ -30,7 +30,7 @@ def verdict_on(door: DoorRules, headers: HTTPHeaders, version: str = "HTTP/1.1")
         door.check(headers, version)
         door.check_length(headers, usual_limit(LIMIT_BYTES))
     except Refusal as refusal:
-        return str(refusal.body["code"])
+        return str(refusal.problem.code)
     return ""
 
 

@@ -40,8 +40,8 @@ def test_a_checker_that_breaks_is_refused_in_words(code: str) -> None:
     with pytest.raises(Refusal) as refusal:
         asyncio.run(checks(code).report(SPEC))
 
-    assert refusal.value.body["code"] == "check_failed"
-    assert "post the task without a check" in refusal.value.body["error"]
+    assert refusal.value.problem.code == "check_failed"
+    assert "post the task without a check" in refusal.value.problem.error
 
 
 def children() -> list[psutil.Process]:
@@ -101,7 +101,7 @@ def test_a_checker_that_computes_without_end_is_ended_in_words() -> None:
     with pytest.raises(Refusal, match="took too much of the processor's time") as refusal:
         asyncio.run(checks(f"{LIMITED}limit_resources(processor_s=1)\nwhile True: pass").report(SPEC))
 
-    assert refusal.value.body["code"] == "check_failed"
+    assert refusal.value.problem.code == "check_failed"
 
 
 def test_a_checker_that_takes_all_memory_is_ended_in_words() -> None:
@@ -109,4 +109,4 @@ def test_a_checker_that_takes_all_memory_is_ended_in_words() -> None:
     with pytest.raises(Refusal, match="post the task without a check") as refusal:
         asyncio.run(checks(code).report(SPEC))
 
-    assert refusal.value.body["code"] == "check_failed"
+    assert refusal.value.problem.code == "check_failed"

@@ -30,32 +30,32 @@ def test_a_body_gets_its_type() -> None:
 
 def test_no_body_is_an_empty_object() -> None:
     assert read_json(RetryTask, HTTPHeaders(), b"") == RetryTask()
-    assert refused(b"", HTTPHeaders()).body["fields"].keys() == GOOD.keys()
+    assert refused(b"", HTTPHeaders()).fields.keys() == GOOD.keys()
 
 
 def test_every_bad_field_is_named() -> None:
     body = {"userId": 7, "projectId": "", "metadata": {"a b": "x"}, "colour": "red", "options": [1]}
-    fields = refused(msgspec.json.encode(body)).body["fields"]
+    fields = refused(msgspec.json.encode(body)).fields
     assert fields.keys() == {"userId", "projectId", "projectDir", "trainType", "metadata", "colour", "options"}
 
 
 @pytest.mark.parametrize("values", [21, 500])
 def test_metadata_is_bounded(values: int) -> None:
     body = {**GOOD, "metadata": {f"m{number}": "x" for number in range(values)}}
-    assert refused(msgspec.json.encode(body)).body["fields"].keys() == {"metadata"}
-    assert refused(msgspec.json.encode({**GOOD, "metadata": {"m": "x" * 501}})).body["fields"].keys() == {"metadata"}
-    assert refused(msgspec.json.encode({**GOOD, "metadata": {"m": "a\nb"}})).body["fields"].keys() == {"metadata"}
+    assert refused(msgspec.json.encode(body)).fields.keys() == {"metadata"}
+    assert refused(msgspec.json.encode({**GOOD, "metadata": {"m": "x" * 501}})).fields.keys() == {"metadata"}
+    assert refused(msgspec.json.encode({**GOOD, "metadata": {"m": "a\nb"}})).fields.keys() == {"metadata"}
 
 
 @pytest.mark.parametrize("body", [b"[]", b"7", b'"x"', b"{", b"\xff", b"[" * 100_000, b'{"a": NaN}'])
 def test_what_is_no_object_is_refused(body: bytes) -> None:
-    assert refused(body).body["code"] == "bad_fields"
+    assert refused(body).problem.code == "bad_fields"
 
 
 def test_another_media_type_or_coding_is_refused() -> None:
-    assert refused(b"a=b", HTTPHeaders({"Content-Type": "text/plain"})).body["code"] == "unsupported_media_type"
+    assert refused(b"a=b", HTTPHeaders({"Content-Type": "text/plain"})).problem.code == "unsupported_media_type"
     gzip = HTTPHeaders({"Content-Type": "application/json", "Content-Encoding": "gzip"})
-    assert refused(b"{}", gzip).body["code"] == "unsupported_media_type"
+    assert refused(b"{}", gzip).problem.code == "unsupported_media_type"
 
 
 _json = st.recursive(
@@ -70,6 +70,6 @@ def test_any_object_is_read_or_refused_with_a_sentence(body: dict[str, object]) 
     try:
         new = read_json(NewTask, JSON, msgspec.json.encode(body))
     except Refusal as refusal:
-        assert refusal.body["fields"]  # noqa: PT017
+        assert refusal.fields  # noqa: PT017
     else:
         assert new.user_id

@@ -55,6 +55,10 @@ def in_pool(folder: Path, work: Callable[[PredictionPool], Awaitable[Any]], proc
     return result
 
 
+def runs(pid: int) -> bool:
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
 def name_of(answer: PictureAnswer) -> str:
     assert isinstance(answer, Labels)
     return answer.labels[1].label
@@ -142,8 +146,20 @@ def test_a_model_that_ends_the_process_is_refused(tmp_path: Path) -> None:
     async def work(pool: PredictionPool) -> None:
         with pytest.raises(Refusal) as refusal:
             await pool.predict(model(2, name="die"), words("ok"))
-        assert refusal.value.body["code"] == "predict_failed"
+        assert refusal.value.problem.code == "predict_failed"
         assert FATAL not in await pool.predict(model(), words("ok"))
+
+    in_pool(tmp_path, work)
+
+
+def test_processes_that_die_side_by_side_are_not_two_tries_of_a_picture(tmp_path: Path) -> None:
+    async def work(pool: PredictionPool) -> None:
+        await asyncio.gather(pool.predict(model(1), words("ok")), pool.predict(model(2), words("ok")))
+        calling = asyncio.create_task(pool.predict(model(3), words(*["ok"] * 2)))
+        await asyncio.sleep(0)  # both processes have a picture now
+        for pid in pool.pids:
+            os.kill(pid, signal.SIGKILL)
+        assert FATAL not in await calling
 
     in_pool(tmp_path, work)
 
@@ -154,7 +170,7 @@ def test_a_runtime_that_can_not_be_started_is_refused(tmp_path: Path) -> None:
             pool = PredictionPool(command, 1, limits(tmp_path))
             with pytest.raises(Refusal) as refusal:
                 await pool.predict(model(), words("ok"))
-            assert refusal.value.body["code"] == "predict_failed"
+            assert refusal.value.problem.code == "predict_failed"
             await pool.close()
 
     asyncio.run(run())
@@ -210,6 +226,7 @@ def test_processes_that_died_while_they_were_idle_cost_nothing(tmp_path: Path) -
         assert len(pool.pids) == 3
         for pid in pool.pids:
             os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not any(map(runs, pool.pids)), "the end of the processes")
         assert FATAL not in await pool.predict(model(), words("ok"))
 
     in_pool(tmp_path, work, processes=3)

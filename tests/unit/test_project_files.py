@@ -58,7 +58,7 @@ def test_a_disk_that_hangs_costs_a_caller_a_bounded_time_and_the_file_is_closed_
     async def ask() -> None:
         files = ProjectFiles([tmp_path], timeout_s=0.2)
         refusals = await asyncio.gather(*(refusal_of(files, spec) for _ in range(2 * THREADS)))
-        assert {refusal.body["code"] for refusal in refusals} == {"file_unreadable"}
+        assert {refusal.problem.code for refusal in refusals} == {"file_unreadable"}
         answers.set()
         async with ProjectFiles([tmp_path]).opened(spec, place_of(spec)) as file:
             assert file.file.read() == b"abc"
@@ -81,7 +81,7 @@ def test_too_many_files_at_once_are_refused(spec: TaskSpec, tmp_path: Path) -> N
 
         held = [asyncio.create_task(hold()) for _ in range(MOST_AT_ONCE)]
         await asyncio.sleep(0)
-        assert (await refusal_of(files, spec)).body["code"] == "file_unreadable"
+        assert (await refusal_of(files, spec)).problem.code == "file_unreadable"
         release.set()
         await asyncio.gather(*held)
         async with files.opened(spec, place_of(spec)) as file:
@@ -98,4 +98,4 @@ def test_an_error_of_the_disk_is_not_taken_for_a_missing_file(
 
     monkeypatch.setattr(Directory, "open", broken)
     refusal = asyncio.run(refusal_of(ProjectFiles([tmp_path]), spec))
-    assert (refusal.status_code, refusal.body["code"]) == (503, "file_unreadable")
+    assert (refusal.status_code, refusal.problem.code) == (503, "file_unreadable")

@@ -15,9 +15,9 @@ from web.refusal import Refusal
 def refused(arguments: dict[str, list[bytes]], kind: type = TaskListQuery) -> dict[str, str]:
     with pytest.raises(Refusal) as caught:
         read_query(kind, arguments)
-    assert caught.value.body["code"] == "bad_fields"
-    fields: dict[str, str] = caught.value.body["fields"]
-    assert all(sentence in caught.value.body["error"] for sentence in fields.values())
+    assert caught.value.problem.code == "bad_fields"
+    fields: dict[str, str] = caught.value.fields
+    assert all(sentence in caught.value.problem.error for sentence in fields.values())
     return fields
 
 
@@ -78,7 +78,7 @@ def test_any_query_is_read_or_refused_with_a_sentence(arguments: dict[str, list[
     try:
         query = read_query(TaskListQuery, arguments)
     except Refusal as refusal:
-        problems = refusal.body["fields"]
+        problems = refusal.fields
         assert problems
     else:
         assert 0 <= query.limit <= 200

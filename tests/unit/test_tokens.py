@@ -38,7 +38,7 @@ def code_for(gate: TokenGate, token: str | None) -> str:
     try:
         gate.admit("" if token is None else f"Bearer {token}")
     except Refusal as refusal:
-        return str(refusal.body["code"])
+        return str(refusal.problem.code)
     return ""
 
 

@@ -27,8 +27,8 @@ WaitOrNone = Annotated[
 class EventsQuery(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
     """Which events. Each condition that is given must hold. Without `since`, they begin with the next one."""
 
-    user_id: Annotated[str, Meta(max_length=4096)] = ""
-    project_id: Annotated[str, Meta(max_length=4096)] = ""
+    user_id: Annotated[str, Meta(max_length=4096, description="events of this user's tasks")] = ""
+    project_id: Annotated[str, Meta(max_length=4096, description="events of projects with this id")] = ""
     types: Types = ()
     since: Since = None
     wait: WaitOrNone = None

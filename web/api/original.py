@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from protocol.options import OPTIONS_BY_TRAIN_TYPE
 from protocol.task import TaskState
 
 
@@ -19,10 +20,12 @@ class TaskById(msgspec.Struct, rename="camel", kw_only=True):
 class PostedFolder(msgspec.Struct, rename="camel", kw_only=True):
     """The fields of a form. The options of the trainType stand beside them."""
 
-    user_id: str
-    project_id: str
+    user_id: Annotated[str, Meta(description="the website's user")]
+    project_id: Annotated[str, Meta(description="the website's project")]
     project_dir: Annotated[str, Meta(description="the folder with the photos, inside [web] data_roots")]
-    train_type: str
+    train_type: Annotated[
+        str, Meta(description="what kind of model", extra_json_schema={"enum": list(OPTIONS_BY_TRAIN_TYPE)})
+    ]
     request_id: Annotated[str, Meta(description="the same as the header Idempotency-Key")] = ""
     dry_run: Annotated[str, Meta(description="1: only check the folder, as POST /v1/check does")] = ""
 

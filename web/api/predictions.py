@@ -26,7 +26,10 @@ class PictureToPredict(msgspec.Struct, rename="camel", forbid_unknown_fields=Tru
 class PicturesToPredict(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
     """The pictures of one call. A multipart form with files in the field `picture` says the same."""
 
-    pictures: Annotated[list[PictureToPredict], Meta(min_length=1, max_length=MOST_PICTURES_OF_A_CALL)]
+    pictures: Annotated[
+        list[PictureToPredict],
+        Meta(min_length=1, max_length=MOST_PICTURES_OF_A_CALL, description="answered in this order"),
+    ]
 
 
 class Prediction(msgspec.Struct, frozen=True, rename="camel", kw_only=True):

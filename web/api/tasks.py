@@ -11,7 +11,7 @@ from protocol.bounds import TaskIdOrNone
 from protocol.comparison import Comparison
 from protocol.data_report import Finding
 from protocol.metadata import Metadata
-from protocol.options import OptionValue
+from protocol.options import OPTIONS_BY_TRAIN_TYPE, OptionValue
 from protocol.task import TaskState
 from protocol.task_filter import MAX_PAGE_TASKS, Cursor, TaskOrder
 
@@ -21,7 +21,13 @@ MAX_URL_CHARS = 2000
 _Field = Annotated[str, Meta(min_length=1, max_length=4096)]
 #: The options of a trainType. `GET /v1/train-types` has the schema of each one's options.
 OptionsObject = Annotated[
-    dict[str, OptionValue], Meta(description="options of the trainType; GET /v1/train-types lists them")
+    dict[str, OptionValue],
+    Meta(
+        description="options of the trainType; GET /v1/train-types lists them",
+        extra_json_schema={
+            "anyOf": [{"$ref": f"#/components/schemas/{kind.__name__}"} for kind in OPTIONS_BY_TRAIN_TYPE.values()]
+        },
+    ),
 ]
 
 
@@ -31,7 +37,10 @@ class NewTask(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_onl
     user_id: Annotated[_Field, Meta(description="the website's user; tasks are shared out fairly between users")]
     project_id: Annotated[_Field, Meta(description="the website's project")]
     project_dir: Annotated[_Field, Meta(description="the folder with the photos, inside [web] data_roots")]
-    train_type: Annotated[_Field, Meta(description="what kind of model, such as classification")]
+    train_type: Annotated[
+        _Field,
+        Meta(description="what kind of model", extra_json_schema={"enum": list(OPTIONS_BY_TRAIN_TYPE)}),
+    ]
     options: OptionsObject = {}
     metadata: Metadata = {}
     webhook: Annotated[
@@ -49,7 +58,7 @@ class RetryTask(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_o
     options: Annotated[
         dict[str, OptionValue | None], Meta(description="options to change; null stands for the default")
     ] = {}
-    metadata: Metadata | None = None
+    metadata: Annotated[Metadata | None, Meta(description="other metadata; all of it is replaced")] = None
 
 
 class TaskQuery(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
@@ -64,10 +73,10 @@ class TaskQuery(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_o
 class TaskListQuery(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
     """Which tasks to list. Each condition that is given must hold."""
 
-    user_id: Annotated[str, Meta(max_length=4096)] = ""
-    project_id: Annotated[str, Meta(max_length=4096)] = ""
+    user_id: Annotated[str, Meta(max_length=4096, description="tasks of this user")] = ""
+    project_id: Annotated[str, Meta(max_length=4096, description="tasks of projects with this id")] = ""
     state: Annotated[tuple[TaskState, ...], Meta(max_length=5, description="one or more states")] = ()
-    train_type: Annotated[str, Meta(max_length=80)] = ""
+    train_type: Annotated[str, Meta(max_length=80, description="tasks of this trainType")] = ""
     submitted_after: Annotated[str, Meta(max_length=40, description="a time as ISO 8601")] = ""
     submitted_before: Annotated[str, Meta(max_length=40, description="a time as ISO 8601")] = ""
     metadata: Annotated[Metadata, Meta(description="as metadata[name]=value, any number of them")] = {}

@@ -35,7 +35,7 @@ MOST_BYTES = 128_000_000
 IDLE_S = 180.0
 #: A process that works on one picture, or on loading a model, for so long is ended.
 PICTURE_S = 60.0
-#: How often a call is tried again when the process ends before the model is loaded.
+#: How often a picture is given to a process that ends before the model is loaded.
 MODEL_TRIES = 2
 
 
@@ -194,9 +194,9 @@ class PredictionPool:
         if model_is_ready:
             places[0].call.picture_was_fatal(places[0].number)
         else:
-            for call in {place.call for place in places}:
-                call.model_deaths += 1
-                if call.model_deaths >= MODEL_TRIES:
+            for call, number in places:
+                call.without_model[number] += 1
+                if call.without_model[number] >= MODEL_TRIES:
                     self._fail(call, _failed())
         open_places = [place for place in places if place.call in self._calls and not self._calls[place.call].done()]
         self._waiting.put_back(open_places)

@@ -6,7 +6,7 @@ to the end after each part, so it does not hold up all others.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -40,7 +40,8 @@ class PredictionCall:
         #: Pictures during which a process has ended: they are tried once more, each on its own.
         self.suspects: set[int] = set()
         self.fatal = 0
-        self.model_deaths = 0
+        #: How often a process ended that had this picture but no model yet.
+        self.without_model = Counter[int]()
 
     @property
     def left(self) -> int:

@@ -100,7 +100,6 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "task_not_started": 409,
     "token_in_url": 400,
     "tokens_unreadable": 503,
-    "too_many_followers": 429,
     "too_many_streams": 429,
     "unauthorized": 401,
     "unknown_dead_letter": 404,
@@ -600,10 +599,13 @@ class LabelShare(msgspec.Struct, frozen=True, kw_only=True):
 class TaskFilters(TypedDict, total=False):
     """Which tasks to list. Each condition that is given must hold."""
 
+    #: tasks of this user
     user_id: str
+    #: tasks of projects with this id
     project_id: str
     #: one or more states
     state: Sequence[TaskState]
+    #: tasks of this trainType
     train_type: str
     #: a time as ISO 8601
     submitted_after: str
@@ -624,7 +626,9 @@ class TaskFilters(TypedDict, total=False):
 class EventFilters(TypedDict, total=False):
     """Which events. Each condition that is given must hold. Without `since`, they begin with the next one."""
 
+    #: events of this user's tasks
     user_id: str
+    #: events of projects with this id
     project_id: str
     #: one or more types of events; all if left out
     types: Sequence[EventType]

@@ -1,0 +1,64 @@
+"""/docs in a browser: it shows the calls, makes one, and asks nobody but this server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.socket.programs import Programs
+
+
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with Programs(tmp_path_factory.mktemp("docs-page")) as running:
+        yield f"http://127.0.0.1:{running.ports['WEB_PORT']}"
+
+
+class Watched:
+    """A page and what it says and asks for."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.said: list[str] = []
+        self.asked: list[str] = []
+        page.on("console", lambda message: self.said.append(message.text))
+        page.on("pageerror", lambda error: self.said.append(str(error)))
+        page.on("request", lambda request: self.asked.append(request.url))
+
+
+@pytest.fixture
+def watched(chromium: Browser) -> Iterator[Watched]:
+    context = chromium.new_context(viewport={"width": 1280, "height": 1000})
+    yield Watched(context.new_page())
+    context.close()
+
+
+def test_it_shows_the_calls_and_makes_one(watched: Watched, origin: str, tmp_path: Path) -> None:
+    page = watched.page
+    page.goto(f"{origin}/docs")
+    call = page.locator("#operations-server-getServer")
+    expect(call).to_be_visible()
+    expect(page.locator("#operations-tasks-submitTask")).to_contain_text("/v1/tasks")
+    expect(page.locator(".auth-wrapper .authorize")).to_be_visible()
+    call.locator("button.opblock-summary-control").click()
+    call.get_by_role("button", name="Try it out").click()
+    call.get_by_role("button", name="Execute").click()
+    answer = call.locator(".live-responses-table")
+    expect(answer).to_contain_text("200")
+    expect(answer).to_contain_text('"version"')
+    page.screenshot(path=str(tmp_path / "docs.png"))
+    assert watched.said == []
+    assert watched.asked
+    assert {url for url in watched.asked if not url.startswith((f"{origin}/", "data:"))} == set()
+    assert page.evaluate("Object.keys(localStorage)") == []
+
+
+def test_the_page_of_errors_opens_at_the_code(watched: Watched, origin: str) -> None:
+    watched.page.goto(f"{origin}/docs/errors#queue_full")
+    expect(watched.page.locator("#queue_full")).to_be_in_viewport()
+    expect(watched.page.locator("main")).to_contain_text("Codes of failed tasks")
+    assert watched.said == []
+    assert {url for url in watched.asked if not url.startswith((f"{origin}/", "data:"))} == set()

@@ -1,0 +1,66 @@
+"""Event streams and tokens: one user's token shows that user's events only, and a revoked token ends its streams."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.security.test_http_tokens import bearer, make_token
+from tests.socket.event_stream import EventStream
+from tests.socket.programs import Programs
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Programs]:
+    folder = tmp_path_factory.mktemp("streams")
+    with Programs(folder, HOME=folder / "state") as running:
+        make_token(running, "website")
+        yield running
+
+
+@pytest.fixture(scope="module")
+def website(programs: Programs) -> dict[str, str]:
+    return bearer(make_token(programs, "everybody"))
+
+
+@pytest.fixture(scope="module")
+def anna(programs: Programs) -> dict[str, str]:
+    return bearer(make_token(programs, "anna", "--user", "anna"))
+
+
+def stream(programs: Programs, path: str, headers: dict[str, str]) -> EventStream:
+    return EventStream(programs.ports["WEB_PORT"], path, **headers)
+
+
+def test_a_token_of_one_user_shows_events_of_that_user_only(
+    programs: Programs, website: dict[str, str], anna: dict[str, str]
+) -> None:
+    with stream(programs, "/v1/events", anna) as events:
+        assert events.status == 200
+        bertas = programs.post(website, userId="berta").body["taskId"]
+        annas = programs.post(website).body["taskId"]
+        first = events.next()
+        assert first.data["taskId"] == annas
+    waited = programs.get(f"/v1/events?wait=0&since={int(first.id) - 2}", **anna).body
+    assert [event["taskId"] for event in waited["events"]] == [annas]
+    with stream(programs, "/v1/events?since=999999", anna) as events:
+        reset = events.next("reset")
+        assert {task["userId"] for task in reset.data["tasks"]} == {"anna"}
+    refused = programs.get("/v1/events?userId=berta&wait=0", **anna)
+    assert (refused.status, refused.body["code"]) == (403, "user_not_allowed")
+    for path in (f"/v1/tasks/{bertas}/events", f"/v1/tasks/{bertas}/events?wait=0"):
+        unknown = programs.get(path, **anna)
+        assert (unknown.status, unknown.body["code"]) == (404, "unknown_task")
+    assert programs.get("/v1/events?wait=0").status == 401
+
+
+def test_a_revoked_token_ends_its_streams(programs: Programs, website: dict[str, str]) -> None:
+    leaving = bearer(make_token(programs, "leaving", "--read-only"))
+    with stream(programs, "/v1/events", leaving) as events, stream(programs, "/v1/events", website) as others:
+        assert events.status == others.status == 200
+        assert programs.run("server.py", "token", "revoke", "leaving").returncode == 0
+        assert list(events) == []
+        assert events.was_ended_by_chunk
+        task_id = programs.post(website).body["taskId"]
+        assert others.next("task.submitted").data["taskId"] == task_id

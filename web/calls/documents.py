@@ -1,0 +1,80 @@
+"""`/openapi.json` and `/docs`: what callers and people read about the calls."""
+
+from __future__ import annotations
+
+import asyncio
+
+from web.accept import takes_gzip
+from web.json_handler import JsonHandler
+from web.refusal import Refusal
+from web.static_file import StaticFile
+
+#: The pages load scripts, styles and data from this server alone, and nothing that stands inside of a page runs.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    # A browser keeps the file and asks each time whether it is still the same.
+    "Cache-Control": "no-cache",
+}
+
+
+class DocumentHandler(JsonHandler):
+    """The base of the calls that send a file of the program. They hold no secrets, so they need no token."""
+
+    needs_token = False
+
+    async def send_file(self, file: StaticFile) -> None:
+        compress = takes_gzip(self.request.headers.get("Accept-Encoding", ""))
+        content = await asyncio.to_thread(lambda: file.compressed if compress else file.content)
+        for name, value in HEADERS.items():
+            self.set_header(name, value)
+        self.set_header("Content-Type", file.media_type)
+        self.set_header("ETag", f'"{file.sha256}{"-gzip" if compress else ""}"')
+        self.add_header("Vary", "Accept-Encoding")
+        if self.check_etag_header():
+            self.set_status(304)
+            self.clear_header("Content-Type")
+            self.finish()
+            return
+        if compress:
+            self.set_header("Content-Encoding", "gzip")
+        self.finish(content)
+
+
+class OpenApiHandler(DocumentHandler):
+    """`/openapi.json`: the OpenAPI document."""
+
+    async def get(self) -> None:
+        await self.send_file(self.services.documents.openapi)
+
+
+class CallsPageHandler(DocumentHandler):
+    """`/docs`: the page that shows the document and can make calls."""
+
+    async def get(self) -> None:
+        await self.send_file(self.services.documents.calls)
+
+
+class ErrorsPageHandler(DocumentHandler):
+    """`/docs/errors`: what each error code means."""
+
+    async def get(self) -> None:
+        await self.send_file(self.services.documents.errors)
+
+
+class AssetHandler(DocumentHandler):
+    """`/docs/assets/<name>`: the scripts and styles of these pages."""
+
+    async def get(self, name: str) -> None:
+        file = self.services.documents.assets.get(name)
+        if file is None:
+            raise Refusal("unknown_path", f"There is nothing at {self.request.path[:200]}.")
+        await self.send_file(file)

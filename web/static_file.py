@@ -1,0 +1,30 @@
+"""A file that comes with the program and is sent to browsers as it is."""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import hashlib
+from collections.abc import Callable
+
+
+class StaticFile:
+    """Its content is read, hashed and compressed once, when somebody first asks for it."""
+
+    def __init__(self, media_type: str, read: Callable[[], bytes]) -> None:
+        """read: returns the content."""
+        self.media_type = media_type
+        self._read = read
+
+    @functools.cached_property
+    def content(self) -> bytes:
+        return self._read()
+
+    @functools.cached_property
+    def compressed(self) -> bytes:
+        """With gzip. The time stamp is left out, so that the same content is always the same bytes."""
+        return gzip.compress(self.content, compresslevel=9, mtime=0)
+
+    @functools.cached_property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()
