@@ -60,6 +60,6 @@ class ReportingWorker:
                 percent += STEP_PERCENT
                 metrics = {"sent": time.monotonic(), "accuracy": 0.9, "loss": 0.1}
                 progress = m.Progress(
-                    holding.task_id, holding.attempt, percent, "train", 60.0, 3, metrics, "", 50.0, 90.0, 20
+                    holding.task_id, holding.attempt, percent, "train", 60.0, 3, metrics, 50.0, 90.0, 20
                 )
                 publisher.send_multipart(wire.encode(m.KeyedProgress(key, progress)))

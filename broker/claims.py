@@ -16,6 +16,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec.structs import replace
 
+from conf.webhook_url import why_not_allowed
 from protocol import messages as m
 from protocol.artifact import Artifact, UsableModel
 from protocol.bounds import NO_CONTROL_CHARS
@@ -26,10 +27,10 @@ from protocol.task import TaskSpec, Trained
 _no_control_chars = re.compile(NO_CONTROL_CHARS)
 
 
-def why_not_taken(spec: TaskSpec, data_roots: Sequence[str]) -> tuple[str, str]:
+def why_not_taken(spec: TaskSpec, data_roots: Sequence[str], webhook_hosts: Sequence[str] = ()) -> tuple[str, str]:
     """Return the code and the error of a refusal, or two empty strings if the task may be accepted.
 
-    data_roots: absolute folders, with links resolved.
+    data_roots: absolute folders, with links resolved. webhook_hosts: the setting [webhooks] allowed_hosts.
     """
     if spec.train_type not in OPTIONS_BY_TRAIN_TYPE:
         known = ", ".join(sorted(OPTIONS_BY_TRAIN_TYPE))
@@ -43,6 +44,10 @@ def why_not_taken(spec: TaskSpec, data_roots: Sequence[str]) -> tuple[str, str]:
         return "bad_fields", f"The options are not those of trainType={spec.train_type}: {error}."
     if (spec.priority, spec.max_seconds) != (spec.options.get("priority", 0), spec.options.get("maxSeconds", 0)):
         return "bad_fields", "The task's priority and time limit are not those of its options."
+    if spec.retry_of == spec.task_id:
+        return "bad_fields", "A task cannot be the retry of itself."
+    if spec.webhook and (why := why_not_allowed(spec.webhook, webhook_hosts)):
+        return "webhook_not_allowed", why
     if not is_plain_path(spec.project_path):
         return "bad_fields", f"The folder {spec.project_path[:200]!r} is not an absolute path without '.' and '..'."
     # A root itself is not a project, not even if it lies inside another root.

@@ -20,7 +20,7 @@ import msgspec
 from broker import answers, policy
 from broker import facts as f
 from broker.attempts import Attempts
-from broker.claims import checked_result, is_model_of, is_usable_model_of, publish_key, why_not_taken
+from broker.claims import checked_result, is_usable_model_of, publish_key, why_not_taken
 from broker.events import (
     Effect,
     Event,
@@ -61,6 +61,8 @@ class CoreSettings(msgspec.Struct, frozen=True):
     recent_tasks: int = 1000
     #: The absolute folders, with links resolved, in which project folders may lie.
     data_roots: tuple[str, ...] = ()
+    #: The setting [webhooks] allowed_hosts: to which hosts the webhook of a task may point.
+    webhook_hosts: tuple[str, ...] = ()
     #: Random bytes of this run. The workers' publish keys are derived from them.
     publish_secret: bytes = b""
 
@@ -119,8 +121,6 @@ class Core(Attempts):
             return None
         if not holder.publish_key or not hmac.compare_digest(holder.publish_key, message.publish_key):
             return None
-        if progress.model_path and not is_model_of(progress.model_path, task.spec):
-            return None
         if progress.usable is not None and not is_usable_model_of(progress.usable, task.spec):
             return None
         known = self.progress.get(progress.task_id)
@@ -137,8 +137,15 @@ class Core(Attempts):
         return ModelFound(progress) if self.models_found[task.task_id] < MAX_USABLE_MODELS else None
 
     def tick(self) -> m.Tick:
+        workers = self.workers
         return m.Tick(
-            self.seq, len(self.workers), self.workers.warm_count, self.workers.free_count, self.waiting.startable
+            self.seq,
+            len(workers),
+            workers.warm_count,
+            workers.free_count,
+            self.waiting.startable,
+            draining=workers.draining_count,
+            memory_mb=workers.memory_mb,
         )
 
     # ---- front-ends ----
@@ -150,7 +157,9 @@ class Core(Attempts):
             case m.SnapshotWanted():
                 self._snapshot(peer, message.request_id)
             case m.WorkersWanted():
-                self._effects.append(SendWeb(peer, m.Workers(message.request_id, self.workers.infos())))
+                self._effects.append(SendWeb(peer, m.Workers(message.request_id, self.workers.infos(self._now))))
+            case m.DrainWanted():
+                self._drain(peer, message)
             case EventsWanted():
                 self._effects.append(ReadEvents(peer, message))
             case TasksWanted():
@@ -172,7 +181,7 @@ class Core(Attempts):
         if known is not None:
             self._reply(peer, message.request_id, known)
             return
-        code, error = why_not_taken(spec, self.settings.data_roots)
+        code, error = why_not_taken(spec, self.settings.data_roots, self.settings.webhook_hosts)
         if code:
             self._refuse(peer, message, code, error)
             return
@@ -258,6 +267,20 @@ class Core(Attempts):
     def _reply(self, peer: bytes, request_id: int, task: Task) -> None:
         self._effects.append(SendWeb(peer, m.TaskReply(request_id, self.seq, task)))
 
+    def _drain(self, peer: bytes, request: m.DrainWanted) -> None:
+        """From now on the worker gets no task, or may get tasks again. It is told at once, and in each Pulse."""
+        worker = self.workers.by_name(request.worker)
+        if worker is None:
+            error = f"No worker of the name {request.worker} is registered; GET /v1/workers lists those that are."
+            self._effects.append(SendWeb(peer, m.Refused(request.request_id, "unknown_worker", error)))
+            return
+        worker.drain_wanted = request.on
+        self.workers.set_ready(worker, worker.ready)
+        if worker.peer is not None and worker.drain_order is not None:
+            task = self.tasks[worker.task_id] if worker.task_id else None
+            self._pulse(worker, policy.pending_order(task) if task else None)
+        self._effects.append(SendWeb(peer, m.Workers(request.request_id, (worker.info(self._now),))))
+
     # ---- workers ----
 
     def _model_found(self, progress: m.Progress) -> None:
@@ -282,6 +305,8 @@ class Core(Attempts):
             case m.Result():
                 self._result(worker, peer, message)
             case m.Heartbeat():
+                worker.draining, worker.devices = message.draining, message.devices
+                worker.memory_mb, worker.tasks_done = message.memory_mb, message.tasks_done
                 self._reconcile(worker, message.ready, message.holds)
             case m.Goodbye():
                 # The worker has sent its results first. If it still holds a task, the Start crossed with this message.
@@ -298,7 +323,7 @@ class Core(Attempts):
             self._lose(namesake, "it was restarted")
         worker = self.workers.holder(hello.worker, hello.start_id)
         self.workers.set_ready(worker, False)
-        worker.host, worker.train_types = hello.host, hello.train_types
+        worker.host, worker.train_types, worker.draining = hello.host, hello.train_types, hello.draining
         worker.publish_key = publish_key(self.settings.publish_secret, hello)
         self.workers.attach(worker, peer)
         self.workers.heard(worker, self._now.monotonic_s)
@@ -322,8 +347,11 @@ class Core(Attempts):
         else:
             self.workers.set_ready(worker, ready)
             self._dispatch()
+        self._pulse(worker, order)
+
+    def _pulse(self, worker: Worker, order: m.Stop | None) -> None:
         if worker.peer is not None:
-            self._effects.append(SendWorker(worker.peer, m.Pulse(order)))
+            self._effects.append(SendWorker(worker.peer, m.Pulse(order, worker.drain_order)))
 
     def _result(self, worker: Worker, peer: bytes, result: m.Result) -> None:
         """Accept the result if the worker holds the attempt. Any other result is only acknowledged."""

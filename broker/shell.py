@@ -179,8 +179,8 @@ class Shell:
             self._sockets.publish.send(m.TasksChanged(tuple(part)))
         for change in parts.too_large:
             self._name_too_large(change.task.task_id)
-        for record in records:
-            log_record(record)
+        for record, change in zip(records, changes, strict=True):
+            log_record(record, change.task.spec.request_id)
 
     def _carry_out(self, effect: Effect) -> None:
         match effect:
@@ -263,19 +263,20 @@ class Shell:
                 log.info("action=journal.pruned tasks=%d", pruned)
 
 
-def log_record(record: Record) -> None:
-    """Log a fact as one line with fixed keys."""
+def log_record(record: Record, request_id: str) -> None:
+    """Log a fact as one line with fixed keys. request_id: of the call that posted the task."""
     fact = record.fact
     name = type(fact).__name__.lower()
     worker = getattr(fact, "worker", None) or getattr(getattr(fact, "end", None), "worker", "")
     reason = getattr(getattr(fact, "end", None), "error", "")
     log.info(
-        "action=task.%s task=%s attempt=%s worker=%s seq=%d reason=%r",
+        "action=task.%s task=%s attempt=%s worker=%s seq=%d request=%s reason=%r",
         name,
         record.task_id,
         attempt_of(fact) or "",
         worker,
         record.seq,
+        request_id,
         reason,
     )
 

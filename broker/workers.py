@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from broker.events import Now
 from protocol.messages import Hello, WorkerInfo
 
 #: A peer with a worker's key may say Hello under many names. This limits the memory that they can take.
@@ -29,12 +30,43 @@ class Worker:
     ready: bool = False
     task_id: str | None = None
     heard_at_s: float = 0.0
+    #: What its newest message said of itself.
+    draining: bool = False
+    devices: tuple[str, ...] = ()
+    memory_mb: float = 0.0
+    tasks_done: int = 0
+    #: Whether it was told to drain (True) or to stop that (False); None if neither. It stands as long as the worker
+    #: does, so whatever order of the broker was lost or came late, the next one corrects the worker.
+    drain_wanted: bool | None = None
     #: The key that its publications must carry. It is "" until the worker has said Hello to this run of the broker.
     publish_key: str = ""
 
     @property
     def key(self) -> tuple[str, str]:
         return self.name, self.start_id
+
+    @property
+    def takes_no_task(self) -> bool:
+        return self.draining if self.drain_wanted is None else self.drain_wanted
+
+    @property
+    def drain_order(self) -> bool | None:
+        """What the worker is yet to be told; None if it does as it was told."""
+        return None if self.drain_wanted == self.draining else self.drain_wanted
+
+    def info(self, now: Now) -> WorkerInfo:
+        return WorkerInfo(
+            self.name,
+            self.host,
+            self.ready,
+            self.task_id or "",
+            self.train_types,
+            self.takes_no_task,
+            self.devices,
+            self.memory_mb,
+            self.tasks_done,
+            now.wall_s - (now.monotonic_s - self.heard_at_s),
+        )
 
 
 class WorkerTable:
@@ -59,8 +91,18 @@ class WorkerTable:
     def warm_count(self) -> int:
         return sum(worker.ready or worker.task_id is not None for worker in self._by_key.values())
 
-    def infos(self) -> tuple[WorkerInfo, ...]:
-        return tuple(WorkerInfo(w.name, w.host, w.ready, w.task_id or "", w.train_types) for w in self._by_key.values())
+    @property
+    def draining_count(self) -> int:
+        """Those that have no task and take none."""
+        return sum(worker.takes_no_task and worker.task_id is None for worker in self._by_key.values())
+
+    @property
+    def memory_mb(self) -> dict[str, float]:
+        """What the processes of each worker hold, as far as it has said so."""
+        return {worker.name: worker.memory_mb for worker in self._by_key.values() if worker.memory_mb}
+
+    def infos(self, now: Now) -> tuple[WorkerInfo, ...]:
+        return tuple(worker.info(now) for worker in self._by_key.values())
 
     def by_peer(self, peer: bytes) -> Worker | None:
         return self._by_peer.get(peer)
@@ -129,7 +171,7 @@ class WorkerTable:
         self.set_ready(worker, False)
 
     def set_ready(self, worker: Worker, ready: bool) -> None:
-        ready = ready and worker.task_id is None
+        ready = ready and worker.task_id is None and not worker.takes_no_task
         if ready == worker.ready:
             return
         worker.ready = ready

@@ -70,6 +70,7 @@ REFUSAL_CODES: dict[str, int] = {
     "unknown_destination": 404,
     "unknown_task": 404,
     "unknown_path": 404,
+    "unknown_worker": 404,
     "no_report": 404,
     "no_model": 404,
     "no_artifact": 404,

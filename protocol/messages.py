@@ -22,7 +22,6 @@ from protocol.bounds import (
     Percent,
     TaskId,
     TaskIdOrNone,
-    Text,
     TrainTypes,
     Whole,
     Word,
@@ -39,6 +38,7 @@ from protocol.task import Task, TaskSpec, Trained
 MAX_LISTED = 10_000
 #: The devices of one worker that are named.
 MAX_DEVICES = 16
+MAX_DEVICE_CHARS = 80
 #: The most kinds of dropped messages that a tick may name.
 MAX_DROPPED_KINDS = 32
 #: -1.0 means unknown.
@@ -53,13 +53,14 @@ class Holding(msgspec.Struct, frozen=True):
 
 
 #: The devices that TensorFlow sees, such as "CPU" or "NVIDIA H200".
-Devices = Annotated[tuple[Annotated[str, Meta(max_length=80)], ...], Meta(max_length=MAX_DEVICES)]
+Devices = Annotated[tuple[Annotated[str, Meta(max_length=MAX_DEVICE_CHARS)], ...], Meta(max_length=MAX_DEVICES)]
 
 
 class WorkerInfo(msgspec.Struct, frozen=True):
     """One registered worker.
 
-    ready: it could start a task now. holds: the task that it is training, or "". draining: it takes no new task.
+    ready: it could start a task now. holds: the task that it is training, or "". draining: it takes no new task, or is
+    being told so.
     memory_mb: what its processes hold. tasks_done: those that it has ended since its start, however they ended.
     heard_at_s: when it was last heard of, in seconds since the epoch.
     """
@@ -294,7 +295,7 @@ class Progress(Message, frozen=True):
     """If lost: the next one makes up for it, because all values are absolute. There are at most four a second.
 
     progress: percent from 0.0 to 99.9, which never falls within an attempt. eta_s: seconds left, or -1.0 if unknown.
-    usable: the best usable model so far, or None before there is one; model_path is its path.
+    usable: the best usable model so far, or None before there is one.
     eta_low_s, eta_high_s: a range in seconds that holds the real end in about eight of ten tasks, or -1.0 if unknown.
     epochs_max: the most epochs of this phase, or 0 if it has none.
     """
@@ -306,7 +307,6 @@ class Progress(Message, frozen=True):
     eta_s: Seconds = -1.0
     epoch: Whole = 0
     metrics: Numbers = {}
-    model_path: Text = ""
     eta_low_s: Seconds = -1.0
     eta_high_s: Seconds = -1.0
     epochs_max: Whole = 0
@@ -343,6 +343,7 @@ class Tick(Message, frozen=True):
     workers: how many are registered. warm: how many have loaded TensorFlow (they are ready or training). free: how many
     are ready and have no task. pending: tasks that would start if a worker were free. started_at_s: when this run of
     the broker began, in seconds since the epoch. dropped: how many messages it has dropped since then, by kind.
+    draining: idle workers that take no new task. memory_mb: what the processes of each worker hold, by its name.
     """
 
     seq: Whole
@@ -352,6 +353,8 @@ class Tick(Message, frozen=True):
     pending: Whole
     started_at_s: Number = 0.0
     dropped: Annotated[dict[Word, Whole], Meta(max_length=MAX_DROPPED_KINDS)] = {}
+    draining: Whole = 0
+    memory_mb: Annotated[dict[WorkerName, Number], Meta(max_length=MAX_LISTED)] = {}
 
 
 WebToBroker = (

@@ -13,7 +13,7 @@ from msgspec import Meta
 from protocol.artifact import UsableModel
 from protocol.bounds import Attempt, Number, Numbers, TaskId, Whole, Word, kept_numbers
 from protocol.message import Message
-from protocol.messages import Result
+from protocol.messages import Devices, Result
 from protocol.task import TaskSpec
 
 
@@ -34,11 +34,12 @@ class Halt(Message, frozen=True):
 
 
 class Ready(Message, frozen=True):
-    """Trainer process to agent: TensorFlow is loaded."""
+    """Trainer process to agent: TensorFlow is loaded. devices: what it computes with."""
 
     versions: Annotated[
         dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=256)]], Meta(max_length=64)
     ]
+    devices: Devices = ()
 
 
 class Report(Message, frozen=True):

@@ -11,7 +11,7 @@ from web.api.original import BriefTask, PostedFolder, TaskById
 from web.api.predictions import PicturesToPredict, Predictions
 from web.api.tasks import CheckView, NewTask, RetryTask, TaskList, TaskListQuery, TaskQuery, TaskView
 from web.api.webhooks import DeadLetter, TestResults, WebhookOverview, WebhooksQuery, WebhookTest
-from web.api.workers import WorkerList
+from web.api.workers import WorkerList, WorkerView
 from web.calls.artifacts import ArtifactHandler, ArtifactsHandler, ArtifactZipHandler
 from web.calls.check import CheckHandler
 from web.calls.live import EventsHandler, TaskEventsHandler
@@ -22,7 +22,7 @@ from web.calls.report import ReportHandler
 from web.calls.task import StopHandler, TaskHandler
 from web.calls.tasks import RetryHandler, TasksHandler
 from web.calls.webhooks import DeadLetterResendHandler, WebhooksHandler, WebhookTestHandler
-from web.calls.workers import WorkersHandler
+from web.calls.workers import DrainHandler, WorkersHandler
 from web.route import Call, Media, Route
 from web.service_routes import SERVICE_ROUTES
 
@@ -294,6 +294,26 @@ ROUTES = (
                 answers={200: WorkerList},
                 errors=BROKER,
             )
+        },
+    ),
+    Route(
+        "/v1/workers/{name}/drain",
+        DrainHandler,
+        {
+            "POST": Call(
+                name="drainWorker",
+                summary="the worker finishes its task and gets no other",
+                answers={200: WorkerView},
+                errors=("read_only_token", "unknown_worker", "user_not_allowed", *BROKER),
+                writes=True,
+            ),
+            "DELETE": Call(
+                name="undrainWorker",
+                summary="the worker may take tasks again",
+                answers={200: WorkerView},
+                errors=("read_only_token", "unknown_worker", "user_not_allowed", *BROKER),
+                writes=True,
+            ),
         },
     ),
     Route(

@@ -55,8 +55,11 @@ class ServiceFigures(Collector):
         yield _gauge("tfmodel_broker_up", "1 while the broker answers.", float(tick is not None))
         workers = GaugeMetricFamily(
             "tfmodel_workers",
-            "Registered workers: free, busy (each holds the lease of a task) or loading TensorFlow.",
+            "Registered workers: free, busy (with the lease of a task), loading TensorFlow, or idle and draining.",
             labels=["state"],
+        )
+        memory = GaugeMetricFamily(
+            "tfmodel_worker_memory_bytes", "What a worker's agent and trainer processes hold.", labels=["worker"]
         )
         startable = GaugeMetricFamily(
             "tfmodel_startable_tasks", "Waiting tasks that would start if a worker were free."
@@ -69,11 +72,14 @@ class ServiceFigures(Collector):
         if tick is not None:
             workers.add_metric(["free"], tick.free)
             workers.add_metric(["busy"], tick.warm - tick.free)
-            workers.add_metric(["loading"], tick.workers - tick.warm)
+            workers.add_metric(["loading"], tick.workers - tick.warm - tick.draining)
+            workers.add_metric(["draining"], tick.draining)
+            for worker, held_mb in tick.memory_mb.items():
+                memory.add_metric([worker], held_mb * MB)
             startable.add_metric([], tick.pending)
             for kind, label in DROPPED_KINDS.items():
                 dropped.add_metric([label], tick.dropped.get(kind, 0))
-        yield from (workers, startable, dropped)
+        yield from (workers, memory, startable, dropped)
         yield _gauge(
             "tfmodel_queue_stuck_seconds",
             "For how long tasks have been waiting although workers are free.",

@@ -56,22 +56,21 @@ def brief_view(task: Task, progress: Progress | None) -> dict[str, Any]:
 
 def workers_view(workers: Iterable[WorkerInfo], is_seen: Callable[[str], bool]) -> WorkerList:
     """The registered workers. is_seen: whether the caller may see the task with this taskId."""
-    return WorkerList(
-        tuple(
-            WorkerView(
-                name=worker.worker,
-                host=worker.host,
-                ready=worker.ready,
-                state=_state_of(worker),
-                task_id=worker.holds if worker.holds and is_seen(worker.holds) else "",
-                train_types=worker.train_types,
-                devices=worker.devices,
-                memory_mb=round(worker.memory_mb, 1),
-                tasks_done=worker.tasks_done,
-                last_heard_at=time_or_none(worker.heard_at_s),
-            )
-            for worker in workers
-        )
+    return WorkerList(tuple(worker_view(worker, is_seen) for worker in workers))
+
+
+def worker_view(worker: WorkerInfo, is_seen: Callable[[str], bool]) -> WorkerView:
+    return WorkerView(
+        name=worker.worker,
+        host=worker.host,
+        ready=worker.ready,
+        state=_state_of(worker),
+        task_id=worker.holds if worker.holds and is_seen(worker.holds) else "",
+        train_types=worker.train_types,
+        devices=worker.devices,
+        memory_mb=round(worker.memory_mb, 1),
+        tasks_done=worker.tasks_done,
+        last_heard_at=time_or_none(worker.heard_at_s),
     )
 
 
@@ -97,6 +96,8 @@ def readiness_view(tick: Tick | None, synced: bool, stuck_for_s: float, full_dis
         missing.append("the task cache is not filled yet")
     elif tick.workers == 0:
         missing.append("no worker is registered")
+    elif tick.warm == 0 and tick.draining == tick.workers:
+        missing.append("all workers are draining, so they take no new task")
     elif tick.warm == 0:
         missing.append("no worker has loaded TensorFlow yet")
     elif stuck_for_s > STUCK_AFTER_S:

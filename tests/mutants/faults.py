@@ -156,10 +156,22 @@ FAULTS = (
         "                self.outbox.clear()\n",
     ),
     Fault(
+        "a draining worker says that it is ready",
+        "trainer_worker/agent/core.py",
+        "        if self._leave_by_s is not None or self.draining or self.work is not None:\n",
+        "        if self._leave_by_s is not None or self.work is not None:\n",
+    ),
+    Fault(
+        "a worker that is told to drain gets a task until it has heard of it",
+        "broker/workers.py",
+        "        return self.draining if self.drain_wanted is None else self.drain_wanted\n",
+        "        return self.draining\n",
+    ),
+    Fault(
         "a busy worker takes a second task",
         "trainer_worker/agent/core.py",
-        "        return self._leave_by_s is None and self.work is None and self._ready_process() is not None\n",
-        "        return self._leave_by_s is None and self._ready_process() is not None\n",
+        "        if self._leave_by_s is not None or self.draining or self.work is not None:\n",
+        "        if self._leave_by_s is not None or self.draining:\n",
     ),
     Fault(
         "death of the trainer process goes unreported",

@@ -21,10 +21,13 @@ from conf.endpoints import connect_endpoints
 from conf.settings import Settings
 from protocol import messages as m
 from protocol import wire
+from protocol.artifact import Artifact, UsableModel
 from protocol.end_reason import EndReason
 from protocol.errors import Failure, FailureClass
 from protocol.message import Message
-from protocol.task import TaskSpec, Trained
+from protocol.queries import EventsWanted, TasksWanted
+from protocol.task import TaskSpec, TaskState, Trained
+from protocol.task_filter import TaskFilter
 
 Examples = dict[str, tuple[Message, ...]]
 
@@ -174,12 +177,14 @@ def _examples(project_path: str) -> Examples:
     model = f"{project_path}/models/{task_id}/model.tflite"
     trained = Trained(model, {"accuracy": 0.5}, {"head": 1.0}, end_reason=EndReason.EPOCHS)
     failure = Failure("no_images", FailureClass.DATA, "words", "trace")
-    progress = m.Progress(task_id, 1, 50.0, "train", 3.0, 1, {"loss": 0.5}, model, 1.0, 5.0)
+    usable = UsableModel(model, Artifact("model.tflite", 9, "a" * 64))
+    progress = m.Progress(task_id, 1, 50.0, "train", 3.0, 1, {"loss": 0.5}, 1.0, 5.0, 9, usable)
     holding = m.Holding(task_id, 1)
     return {
         "web": (
             *(m.Submit(1, spec), m.Lookup(2, task_id), m.Cancel(3, task_id), m.StopEarly(4, task_id)),
-            *(m.SnapshotWanted(5), m.WorkersWanted(6)),
+            *(m.SnapshotWanted(5), m.WorkersWanted(6), m.DrainWanted(7, "w9", True), EventsWanted(8, 0, task_id)),
+            TasksWanted(9, TaskFilter("u", states=(TaskState.DONE,), metadata={"order": "7"}), most=3),
         ),
         "worker": (
             m.Hello("w9", "000000000000009-00000000", "here", ("classification",), True, holding),

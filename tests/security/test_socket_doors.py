@@ -19,9 +19,10 @@ from broker.publisher import MAX_MADE_UP_TOPICS
 from conf.curve import FRONT_END, WORKER, ClientKeys, load_client_keys
 from protocol import messages as m
 from protocol import wire
+from protocol.artifact import UsableModel
 from protocol.message import Message
 from protocol.task import TaskSpec, Trained
-from tests.sample_tasks import hex_id
+from tests.sample_tasks import hex_id, make_artifact
 from tests.socket.programs import Programs
 from tests.socket.scripted_worker import ScriptedWorker
 from tests.waiting import TIMEOUT_S, wait_until
@@ -270,15 +271,17 @@ def test_forged_progress_is_not_published(programs: Programs) -> None:
             worker.connect_progress(endpoints.collect)
         model = f"{start.spec.project_path}/models/{task_id}/model.tflite"
 
+        elsewhere = UsableModel("/etc/passwd", make_artifact())
+
         def forge_until_the_truth_is_seen() -> bool:
-            forged = m.Progress(task_id, 1, 90.0, "counterfeit", model_path=model)
+            forged = m.Progress(task_id, 1, 90.0, "counterfeit", usable=UsableModel(model, make_artifact()))
             other.publish(forged)  # with a key, but another worker's
             forger.send_multipart(wire.encode(m.KeyedProgress("", forged)))
             forger.send_multipart(wire.encode(m.KeyedProgress("0" * 64, forged)))
             forger.send_multipart(wire.encode(forged))
             forger.send_multipart(wire.encode(m.Tick(10**6, 99, 99, 99, 0)))
             forger.send_multipart([b"anything", b"at", b"all"])
-            holder.publish(m.Progress(task_id, 1, 95.0, "counterfeit", model_path="/etc/passwd"))
+            holder.publish(m.Progress(task_id, 1, 95.0, "counterfeit", usable=elsewhere))
             holder.publish(m.Progress(task_id, 1, 30.0, "true"))
             return float(programs.task(task_id).body["progress"]) == 30.0
 

@@ -11,9 +11,7 @@ from tests.socket.scripted_worker import ScriptedWorker
 
 def report(worker: ScriptedWorker, start: m.Start, percent: float) -> None:
     metrics = {"accuracy": 0.5}
-    worker.publish(
-        m.Progress(start.spec.task_id, start.attempt, percent, "train", 30.0, 3, metrics, "", 20.0, 60.0, 20)
-    )
+    worker.publish(m.Progress(start.spec.task_id, start.attempt, percent, "train", 30.0, 3, metrics, 20.0, 60.0, 20))
 
 
 def next_progress(stream: EventStream, worker: ScriptedWorker, start: m.Start, from_percent: float) -> Received:

@@ -90,6 +90,9 @@ class Simulation:
             return
         for record in records:
             self._check_record(record)
+            if isinstance(record.fact, Leased):
+                holder = self.broker.holders.get(record.task_id)
+                assert holder is None or not holder.takes_no_task, f"a draining worker got {record}"
         self.journal += records
         if crash == "after_commit":
             self.restart_broker()
@@ -143,6 +146,10 @@ class Simulation:
 
     def stop_early(self, task_id: str) -> None:
         self.broker_handles(FromWeb(WEB_PEER, m.StopEarly(self._next_request(), task_id)))
+
+    def drain(self, name: str, on: bool) -> None:
+        """An operator asks for it; from then on this run of the broker must give that worker no task."""
+        self.broker_handles(FromWeb(WEB_PEER, m.DrainWanted(self._next_request(), name, on)))
 
     def _next_request(self) -> int:
         self._request_ids += 1
@@ -356,6 +363,8 @@ class Simulation:
                         self.trainer_loads(worker, number)
                     elif trainer.training is not None:
                         self.trainer_ends(worker, number)
+                if worker.core.draining:
+                    self.drain(worker.name, False)
             if not self.broker.tasks and not any(w.core.work for w in self.workers.values()):
                 break
             self.advance(0.7)

@@ -104,6 +104,10 @@ class CoresOnBadNetwork(RuleBasedStateMachine):
     def sleep_or_wake(self, data: st.DataObject, asleep: bool) -> None:
         self.pick_worker(data).asleep = asleep
 
+    @rule(name=NAMES, on=st.booleans())
+    def drain(self, name: str, on: bool) -> None:
+        self.sim.drain(name, on)
+
     @rule()
     def restart_broker(self) -> None:
         self.sim.restart_broker()

@@ -44,14 +44,24 @@ from tests.sample_tasks import hex_id, make_spec
         ({"options": {"exports": ["tflite", "exe"]}}, "bad_fields"),
         ({"priority": 100}, "bad_fields"),
         ({"max_seconds": 5}, "bad_fields"),
+        ({"retry_of": "t1"}, "bad_fields"),
+        ({"webhook": "https://elsewhere.example/"}, "webhook_not_allowed"),
+        ({"webhook": "https://shop.example\n"}, "webhook_not_allowed"),
+        ({"webhook": "file:///etc/passwd"}, "webhook_not_allowed"),
     ],
 )
 def test_a_bad_submit_is_refused_and_leaves_no_fact(changes: dict[str, Any], code: str) -> None:
-    broker = Broker(data_roots=("/projects", "/more", "/projects/a-root-inside"))
+    roots = ("/projects", "/more", "/projects/a-root-inside")
+    broker = Broker(data_roots=roots, webhook_hosts=("shop.example",))
     refused = broker.submit(**changes)
     assert isinstance(refused, m.Refused)
     assert refused.code == code
     assert broker.records == []
+
+
+def test_a_webhook_of_an_allowed_host_is_taken() -> None:
+    broker = Broker(webhook_hosts=("shop.example",))
+    assert broker.submit(webhook="https://shop.example/hook").task.spec.webhook == "https://shop.example/hook"
 
 
 def test_a_good_submit_is_taken_from_any_of_the_roots() -> None:

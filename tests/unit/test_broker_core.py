@@ -258,7 +258,7 @@ def seconds_for_100_tasks(waiting: int) -> float:
 
     def hand_back_and_take() -> None:
         for _ in range(100):
-            task = broker.core.tasks[next(iter(broker.core.workers.infos())).holds]
+            task = broker.core.tasks[next(iter(broker.core.holders))]
             broker.worker(m.Result(task.task_id, task.attempt, handed_back=True))
             broker.worker(m.Heartbeat(ready=True, holds=None))
 

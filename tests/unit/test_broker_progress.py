@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import replace
 
 from broker.facts import Record
 from protocol import messages as m
+from protocol.artifact import UsableModel
 from tests.broker_driver import TRAINED, Broker, with_running_task
+from tests.sample_tasks import make_artifact
 
 MODEL = TRAINED.model_path
+USABLE = UsableModel(MODEL, make_artifact())
 
 
 def test_the_holders_progress_is_passed_on_without_its_key() -> None:
     broker = with_running_task()
-    progress = m.Progress("t1", 1, 12.5, "train", 3.0, 1, {"loss": 0.5}, MODEL)
+    progress = m.Progress("t1", 1, 12.5, "train", 3.0, 1, {"loss": 0.5}, usable=USABLE)
     assert broker.progress(progress) == progress
     assert broker.core.progress == {"t1": progress}
     key = broker.core.holders["t1"].publish_key
@@ -71,5 +75,5 @@ def test_a_model_elsewhere_is_not_published() -> None:
         "models/t1/model.tflite",
         MODEL + "\n",
     ):
-        assert broker.progress(m.Progress("t1", 1, 50.0, model_path=path)) is None, path
+        assert broker.progress(m.Progress("t1", 1, 50.0, usable=replace(USABLE, model_path=path))) is None, path
     assert broker.core.progress == {}

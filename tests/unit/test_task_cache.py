@@ -169,7 +169,7 @@ class Publisher:
         self.handle(FromWorker(b"w1", message))
 
     def act(self, action: str, number: int) -> None:
-        held = self.core.tasks.get(self.core.workers.infos()[0].holds)
+        held = self.core.tasks.get(next(iter(self.core.holders), ""))
         if action == "submit":
             self.handle(FromWeb(b"web", m.Submit(1, make_spec(f"t{number}"))))
         elif action == "cancel":

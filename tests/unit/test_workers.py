@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from broker.events import Now
 from broker.workers import Worker, WorkerTable
 
 
@@ -82,5 +83,5 @@ def test_what_callers_see_of_a_worker() -> None:
     worker = register(table, "w1")
     worker.host = "here"
     table.hold(worker, "t1")
-    info = table.infos()[0]
+    info = table.infos(Now(7.0, 1000.0))[0]
     assert (info.worker, info.host, info.ready, info.holds) == ("w1", "here", False, "t1")

@@ -23,6 +23,7 @@ from trainer_worker.agent.events import (
     Instruction,
     Leave,
     LeaveOrdered,
+    MemorySampled,
     Note,
     Publish,
     Send,
@@ -34,7 +35,7 @@ from trainer_worker.agent.events import (
     TrainerSaid,
 )
 from trainer_worker.agent.progress_clock import ProgressClock
-from trainer_worker.agent.state import ProcessState, TrainerProcess, Work
+from trainer_worker.agent.state import ProcessState, TrainerProcess, Work, outcome_of
 
 HELLO_INTERVAL_S = 0.5
 #: After this many without a welcome (five seconds) the log says so, because a wrong address shows in no other way.
@@ -76,6 +77,11 @@ class AgentCore:
         #: Results that the broker has not acknowledged, each with its task's spec, which a Discard needs.
         self.outbox: dict[tuple[str, int], tuple[m.Result, TaskSpec]] = {}
         self.welcomed = False
+        #: Whether the broker has ordered to take no new task. It ends with this process.
+        self.draining = False
+        self._devices: tuple[str, ...] = ()
+        self._memory_mb = 0.0
+        self._tasks_done = 0
         self._ended_attempts: OrderedDict[tuple[str, int], None] = OrderedDict()
         self._interval_s = HELLO_INTERVAL_S
         self._next_heartbeat_s = 0.0
@@ -94,7 +100,9 @@ class AgentCore:
     @property
     def ready(self) -> bool:
         """Whether a task could start at once."""
-        return self._leave_by_s is None and self.work is None and self._ready_process() is not None
+        if self._leave_by_s is not None or self.draining or self.work is not None:
+            return False
+        return self._ready_process() is not None
 
     def handle(self, event: Event, now_s: float) -> list[Instruction]:
         """All instructions that follow from one event. now_s: monotonic time."""
@@ -108,6 +116,8 @@ class AgentCore:
                 self._trainer_exited(event.number, event.how)
             case LeaveOrdered():
                 self._leave()
+            case MemorySampled():
+                self._memory_mb = event.memory_mb
             case TimePassed():
                 pass
         self._keep_processes()
@@ -159,8 +169,16 @@ class AgentCore:
             case m.Pulse():
                 if message.order is not None:
                     self._order_stop(message.order)
+                if message.drain is not None and message.drain != self.draining:
+                    self._drain(message.drain)
             case m.ResultAck():
                 self._acknowledged(message)
+
+    def _drain(self, on: bool) -> None:
+        """Take no new task from now on, or take tasks again. A task that is held goes on. The broker hears of it."""
+        self.draining = on
+        self._next_heartbeat_s = self._now_s
+        self._out.append(Note("action=worker.draining on=%s", (on,)))
 
     def _take(self, start: m.Start) -> None:
         key = (start.spec.task_id, start.attempt)
@@ -171,7 +189,7 @@ class AgentCore:
         self.work = Work(start, clock, self._now_s)
         self._next_progress_s = self._now_s
         self._next_heartbeat_s = self._now_s
-        self._out.append(Note("action=task.taken task=%s attempt=%d", key))
+        self._out.append(Note("action=task.taken task=%s attempt=%d request=%s", (*key, start.spec.request_id)))
         if self._leave_by_s is not None:
             self._end_work(m.Result(*key, handed_back=True))
 
@@ -201,6 +219,7 @@ class AgentCore:
         match message:
             case piped.Ready():
                 process.state = ProcessState.READY
+                self._devices = message.devices
                 self._out.append(Note("action=trainer.ready number=%d", (number,)))
             case piped.Report():
                 if self.work is not None and self.work.number == number:
@@ -251,9 +270,11 @@ class AgentCore:
         while len(self._ended_attempts) > REMEMBERED_ATTEMPTS:
             self._ended_attempts.popitem(last=False)
         self.work = None
+        self._tasks_done += 1
         self._last_published = None
         self._next_heartbeat_s = self._now_s
-        self._out.append(Note("action=task.%s task=%s attempt=%d rung=%s", (_outcome(result), *key, work.rung)))
+        values = (outcome_of(result), *key, work.start.spec.request_id, work.rung)
+        self._out.append(Note("action=task.%s task=%s attempt=%d request=%s rung=%s", values))
 
     def _retire(self, process: TrainerProcess) -> None:
         process.state = ProcessState.RETIRING
@@ -345,16 +366,20 @@ class AgentCore:
                 # Before the welcome it would not accept them.
                 self._out += [Send(result) for result, _ in self.outbox.values()]
                 self._hellos = 0
-                self._out.append(Send(m.Heartbeat(self.ready, holds)))
+                figures = (self.draining, self._devices, self._memory_mb, self._tasks_done)
+                self._out.append(Send(m.Heartbeat(self.ready, holds, *figures)))
             else:
-                s = self.settings
-                self._hellos += 1
-                if self._hellos == HELLOS_UNTIL_NOTE:
-                    why = "The broker has not answered yet. Check its address and, over TCP, the key."
-                    self._out.append(Note("action=worker.waiting reason=%r", (why,)))
-                self._out.append(Send(m.Hello(s.worker, s.start_id, s.host, s.train_types, self.ready, holds)))
+                self._say_hello(holds)
         if self._leave_by_s is not None and (not self.outbox or self._now_s >= self._leave_by_s):
             self._out += [Send(m.Goodbye()), Leave()]
+
+    def _say_hello(self, holds: m.Holding | None) -> None:
+        s = self.settings
+        self._hellos += 1
+        if self._hellos == HELLOS_UNTIL_NOTE:
+            why = "The broker has not answered yet. Check its address and, over TCP, the key."
+            self._out.append(Note("action=worker.waiting reason=%r", (why,)))
+        self._out.append(Send(m.Hello(s.worker, s.start_id, s.host, s.train_types, self.ready, holds, self.draining)))
 
     def _leave(self) -> None:
         if self._leave_by_s is not None:
@@ -365,11 +390,3 @@ class AgentCore:
             self._end_work(m.Result(start.spec.task_id, start.attempt, handed_back=True))
         for process in self.processes.values():
             self._retire(process)
-
-
-def _outcome(result: m.Result) -> str:
-    if result.trained is not None:
-        return "trained"
-    if result.failure is not None:
-        return f"failed code={result.failure.code}"
-    return "stopped" if result.cancelled else "handed_back"

@@ -29,6 +29,12 @@ class TrainerExited(msgspec.Struct, frozen=True):
     how: str
 
 
+class MemorySampled(msgspec.Struct, frozen=True):
+    """memory_mb: what the agent and its trainer processes hold now."""
+
+    memory_mb: float
+
+
 class TimePassed(msgspec.Struct, frozen=True):
     pass
 
@@ -37,7 +43,7 @@ class LeaveOrdered(msgspec.Struct, frozen=True):
     """SIGTERM or SIGINT: hand back the attempt that is held, and leave."""
 
 
-Event = BrokerSaid | TrainerSaid | TrainerExited | TimePassed | LeaveOrdered
+Event = BrokerSaid | TrainerSaid | TrainerExited | MemorySampled | TimePassed | LeaveOrdered
 
 # ---- instructions ----
 

@@ -26,6 +26,7 @@ from trainer_worker.agent.events import (
     Instruction,
     Leave,
     LeaveOrdered,
+    MemorySampled,
     Note,
     Publish,
     Send,
@@ -36,7 +37,7 @@ from trainer_worker.agent.events import (
     TrainerExited,
     TrainerSaid,
 )
-from trainer_worker.agent.spawned_trainer import ProcessGone, SpawnedTrainer
+from trainer_worker.agent.spawned_trainer import ProcessGone, SpawnedTrainer, rss_mb
 from trainer_worker.project.retention import discard_task
 
 log = logging.getLogger("worker")
@@ -180,8 +181,8 @@ class Agent:
         now_s = time.monotonic()
         if now_s >= self._next_sample_s:
             self._next_sample_s = now_s + MEMORY_SAMPLE_INTERVAL_S
-            for trainer in self._trainers.values():
-                trainer.sample_memory()
+            memory_mb = rss_mb(os.getpid()) + sum(trainer.sample_memory() for trainer in self._trainers.values())
+            self._handle(MemorySampled(memory_mb))
 
 
 def catch_signals(agent: Agent) -> None:

@@ -70,7 +70,6 @@ class ProgressClock:
             round(eta_s, 1),
             report.epoch,
             report.metrics,
-            report.usable.model_path if report.usable else "",
             round(low_s, 1),
             round(high_s, 1),
             report.epochs_max,

@@ -77,10 +77,11 @@ class SpawnedTrainer:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, number)
 
-    def sample_memory(self) -> None:
-        """Record the peak memory, which helps to explain a kill."""
-        with contextlib.suppress(psutil.Error):
-            self._peak_rss_mb = max(self._peak_rss_mb, psutil.Process(self.pid).memory_info().rss / 2**20)
+    def sample_memory(self) -> float:
+        """The megabytes that it holds now. The peak helps to explain a kill."""
+        now_mb = rss_mb(self.pid)
+        self._peak_rss_mb = max(self._peak_rss_mb, now_mb)
+        return now_mb
 
     def end(self) -> str:
         """Close the pipe, kill and reap what is left, and return how the process ended (see describe_end)."""
@@ -94,6 +95,13 @@ class SpawnedTrainer:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         return describe_end(returncode, self._signals_sent, self._peak_rss_mb)
+
+
+def rss_mb(pid: int) -> float:
+    """The megabytes of memory that a process holds; 0.0 if there is no such process."""
+    with contextlib.suppress(psutil.Error):
+        return float(psutil.Process(pid).memory_info().rss) / 2**20
+    return 0.0
 
 
 def describe_end(returncode: int, signals_sent: list[signal.Signals], peak_rss_mb: float) -> str:

@@ -41,3 +41,12 @@ class Work:
     @property
     def holding(self) -> m.Holding:
         return m.Holding(self.start.spec.task_id, self.start.attempt)
+
+
+def outcome_of(result: m.Result) -> str:
+    """What a result says, for the log."""
+    if result.trained is not None:
+        return "trained"
+    if result.failure is not None:
+        return f"failed code={result.failure.code}"
+    return "stopped" if result.cancelled else "handed_back"

@@ -90,9 +90,9 @@ class Child:
         """Load everything, send Ready, then train every task that is ordered, until the process ends."""
         threading.Thread(target=self._read_pipe, name="pipe", daemon=True).start()
         cache_dir, threads = self._settings.cache_dir, self._settings.threads
-        versions = set_up_tensorflow(threads)
+        versions, devices = set_up_tensorflow(threads)
         trainers = load_trainers(cache_dir, threads)
-        self._send(piped.Ready(versions))
+        self._send(piped.Ready(versions, devices))
         while True:
             order = self._tasks.get()
             result = self._train(order, trainers[order.spec.train_type])
@@ -135,7 +135,13 @@ class Child:
                 return m.Result(*key, cancelled=True)
             except Exception as error:
                 failure = msgspec.structs.replace(explain(error), data=reporter.data_report.shortened())
-                log.warning("action=task.failed task=%s attempt=%d code=%s", *key, failure.code, exc_info=True)
+                log.warning(
+                    "action=task.failed task=%s attempt=%d request=%s code=%s",
+                    *key,
+                    order.spec.request_id,
+                    failure.code,
+                    exc_info=True,
+                )
                 return m.Result(*key, failure=failure)
             finally:
                 with self._lock:
@@ -284,16 +290,19 @@ def explain(error: Exception) -> Failure:
     )
 
 
-def set_up_tensorflow(threads: int) -> dict[str, str]:
-    """Set TensorFlow up for this process; returns the versions."""
+def set_up_tensorflow(threads: int) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Set TensorFlow up for this process; returns the versions and the devices that it computes with."""
     import tensorflow as tf  # not at the top, because the agent imports parts of this package
 
     tf.get_logger().setLevel(logging.ERROR)
     tf.config.threading.set_intra_op_parallelism_threads(threads)
-    for gpu in tf.config.list_physical_devices("GPU"):
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
         # TensorFlow takes memory as needed, because several workers may share a GPU.
         tf.config.experimental.set_memory_growth(gpu, True)
-    return {"python": platform.python_version(), "tensorflow": tf.__version__}
+    names = [tf.config.experimental.get_device_details(gpu).get("device_name", "GPU") for gpu in gpus]
+    devices = tuple(shortened(name, m.MAX_DEVICE_CHARS) for name in names[: m.MAX_DEVICES]) or ("CPU",)
+    return {"python": platform.python_version(), "tensorflow": tf.__version__}, devices
 
 
 def release_memory() -> None:

@@ -120,5 +120,4 @@ def progress_event(task: Task, progress: Progress, number: int, at_s: float) -> 
         metrics=progress.metrics,
         eta_seconds=progress.eta_s if progress.eta_s >= 0 else None,
         eta_range_seconds=(progress.eta_low_s, progress.eta_high_s) if progress.eta_high_s >= 0 else None,
-        model_path=progress.model_path,
     )

@@ -33,16 +33,16 @@ if TYPE_CHECKING:
         "failed",
         "cancelled",
     ]
-    Severity = Literal[
-        "info",
-        "warning",
-        "error",
-    ]
     WorkerState = Literal[
         "starting",
         "free",
         "training",
         "draining",
+    ]
+    Severity = Literal[
+        "info",
+        "warning",
+        "error",
     ]
     DestinationFormat = Literal[
         "json",
@@ -57,8 +57,8 @@ if TYPE_CHECKING:
 else:
     EventType = str
     TaskState = str
-    Severity = str
     WorkerState = str
+    Severity = str
     DestinationFormat = str
     TaskFilterSort = str
 
@@ -106,6 +106,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "unknown_destination": 404,
     "unknown_path": 404,
     "unknown_task": 404,
+    "unknown_worker": 404,
     "unsupported_media_type": 415,
     "user_not_allowed": 403,
     "webhook_not_allowed": 403,
@@ -261,6 +262,25 @@ class WorkerList(msgspec.Struct, frozen=True, kw_only=True):
     """All registered workers."""
 
     workers: tuple[Worker, ...]
+
+
+class Worker(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One registered worker."""
+
+    name: str
+    host: str
+    #: it could start a task now
+    ready: bool
+    state: WorkerState
+    #: what it trains, or empty; also empty for another user's task
+    task_id: str
+    train_types: tuple[str, ...]
+    #: what TensorFlow sees, such as CPU
+    devices: tuple[str, ...]
+    memory_mb: float
+    #: tasks that it has ended since its start, however they ended
+    tasks_done: int
+    last_heard_at: str | None
 
 
 class WebhookOverview(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -503,25 +523,6 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     cure: str = ""
     files: tuple[str, ...] = ()
     count: int = 0
-
-
-class Worker(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One registered worker."""
-
-    name: str
-    host: str
-    #: it could start a task now
-    ready: bool
-    state: WorkerState
-    #: what it trains, or empty; also empty for another user's task
-    task_id: str
-    train_types: tuple[str, ...]
-    #: what TensorFlow sees, such as CPU
-    devices: tuple[str, ...]
-    memory_mb: float
-    #: tasks that it has ended since its start, however they ended
-    tasks_done: int
-    last_heard_at: str | None
 
 
 class Destination(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
