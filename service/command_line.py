@@ -164,6 +164,8 @@ def _call(words: list[str]) -> int:
     except CommandError as error:
         screen.fail(str(error), error.code, error.fields)
         return error.exit_code
+    if not words:  # The commands were listed because none was named.
+        return ExitCode.BAD_COMMAND_LINE
     return result if isinstance(result, int) else ExitCode.OK
 
 
