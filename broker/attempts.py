@@ -52,8 +52,9 @@ class Attempts(State):
         if task.cancel_requested:
             self._record(task.task_id, f.Cancelled(task.attempt, progress))
         elif result.trained is not None:
+            percent = self.percent(task.task_id)
             for artifact in result.trained.artifacts:
-                self._record(task.task_id, f.ArtifactReady(task.attempt, artifact))
+                self._record(task.task_id, f.ArtifactReady(task.attempt, artifact, percent))
             self._record(task.task_id, f.Done(task.attempt, result.trained))
         elif result.failure is not None:
             self._fail_attempt(task, result.failure, progress)
@@ -81,8 +82,7 @@ class Attempts(State):
         """Give a worker up. Its task goes back to the queue; the attempt does not count if it never began."""
         task = self.tasks.get(worker.task_id) if worker.task_id else None
         if task is not None:
-            known = self.progress.get(task.task_id)
-            progress = known.progress if known else 0.0
+            progress = self.percent(task.task_id)
             if task.cancel_requested:
                 self._record(task.task_id, f.Cancelled(task.attempt, progress))
             elif not began:

@@ -39,7 +39,7 @@ from broker.events import (
 from broker.facts import Record
 from broker.workers import Worker
 from protocol import messages as m
-from protocol.queries import EventsWanted, TasksWanted
+from protocol.queries import EventsWanted, QueueWanted, TasksWanted
 from protocol.task import Task, TaskState
 
 #: The shortest time between two snapshots for one front-end. Ours ask at most twice a second.
@@ -164,6 +164,8 @@ class Core(Attempts):
                 self._effects.append(ReadEvents(peer, message))
             case TasksWanted():
                 self._effects.append(ReadPage(peer, message))
+            case QueueWanted():
+                self._effects.append(SendWeb(peer, answers.queue_part(message, self.waiting)))
             case m.Lookup() | m.Cancel() | m.StopEarly():
                 task = self.tasks.get(message.task_id)
                 if task is None:
@@ -217,15 +219,17 @@ class Core(Attempts):
             return False
         count = getattr(settings, setting)
         error = f"{count} {whose} are waiting, which is the limit ([broker] {setting}); post again later."
-        self._refuse(peer, message, "queue_full", error, position=len(self.waiting) + 1)
+        position = len(self.waiting) + 1
+        refused = m.Refused(message.request_id, "queue_full", error, position=position, quota=setting, quota_size=count)
+        self._effects.append(SendWeb(peer, refused))
         return True
 
-    def _refuse(self, peer: bytes, message: m.Submit, code: str, error: str, position: int = 0) -> None:
-        self._effects.append(SendWeb(peer, m.Refused(message.request_id, code, error, position=position)))
+    def _refuse(self, peer: bytes, message: m.Submit, code: str, error: str) -> None:
+        self._effects.append(SendWeb(peer, m.Refused(message.request_id, code, error)))
 
     def _cancel(self, peer: bytes, request_id: int, task: Task) -> None:
         if not task.cancel_requested:
-            task = self._record(task.task_id, f.CancelRequested())
+            task = self._record(task.task_id, f.CancelRequested(self.percent(task.task_id)))
             if task.state is TaskState.PENDING:
                 task = self._record(task.task_id, f.Cancelled(task.attempt, 0.0))
             else:
@@ -238,7 +242,7 @@ class Core(Attempts):
             self._effects.append(SendWeb(peer, m.Refused(request_id, "task_not_started", error, task)))
             return
         if not task.stop_requested:
-            task = self._record(task.task_id, f.StopRequested())
+            task = self._record(task.task_id, f.StopRequested(self.percent(task.task_id)))
             self._order_stop(task)
         self._reply(peer, request_id, task)
 
@@ -288,7 +292,9 @@ class Core(Attempts):
         task = self.tasks.get(progress.task_id)
         is_held = task is not None and task.task_id in self.holders and task.attempt == progress.attempt
         if is_held and progress.usable is not None and self.model_in(progress) is not None:
-            self._record(progress.task_id, f.ModelUsable(progress.attempt, progress.usable))
+            self._record(
+                progress.task_id, f.ModelUsable(progress.attempt, progress.usable, self.percent(progress.task_id))
+            )
 
     def _from_worker(self, peer: bytes, message: m.WorkerToBroker) -> None:
         worker = self.workers.by_peer(peer)

@@ -49,25 +49,37 @@ class Requeued(_Fact, frozen=True):
 
 
 class CancelRequested(_Fact, frozen=True):
-    pass
+    """progress: of the attempt, as far as the broker knew it. It is for the event, so that it does not go back."""
+
+    progress: Percent = 0.0
 
 
 class StopRequested(_Fact, frozen=True):
-    pass
+    """progress: as in CancelRequested."""
+
+    progress: Percent = 0.0
 
 
 class ModelUsable(_Fact, frozen=True):
-    """The attempt has published a model that can be used until a better one replaces it."""
+    """The attempt has published a model that can be used until a better one replaces it.
+
+    progress: as in CancelRequested.
+    """
 
     attempt: Attempt
     model: UsableModel
+    progress: Percent = 0.0
 
 
 class ArtifactReady(_Fact, frozen=True):
-    """A file of the model that the attempt has published. Recorded in the same commit as Done."""
+    """A file of the model that the attempt has published. Recorded in the same commit as Done.
+
+    progress: as in CancelRequested.
+    """
 
     attempt: Attempt
     artifact: Artifact
+    progress: Percent = 0.0
 
 
 class Done(_Fact, frozen=True):

@@ -26,7 +26,9 @@ def event_of(record: Record, task: Task) -> Event:
     fact, spec = record.fact, task.spec
     error = code = model_path = ""
     artifact = None
-    attempt, thread = task.attempt, task.thread
+    attempt, thread, progress = task.attempt, task.thread, task.progress
+    if isinstance(fact, f.CancelRequested | f.StopRequested | f.ModelUsable | f.ArtifactReady):
+        progress = fact.progress  # The journal has no other progress of an attempt that has not ended.
     match fact:
         case f.Requeued():
             # The task already waits for its next attempt. The event is about the one that has ended.
@@ -49,7 +51,7 @@ def event_of(record: Record, task: Task) -> Event:
         project_id=spec.project_id,
         train_type=spec.train_type,
         state=task.state.value,
-        progress=task.progress,
+        progress=progress,
         attempt=attempt,
         thread=thread,
         metadata=spec.metadata,

@@ -66,6 +66,11 @@ class State:
             self.workers.hold(holder, task.task_id)
         return task
 
+    def percent(self, task_id: str) -> float:
+        """The progress of the task's attempt, as far as it is known; 0.0 after a restart until the worker reports."""
+        known = self.progress.get(task_id)
+        return known.progress if known is not None else 0.0
+
     def _replay(self, recovered: Recovered) -> dict[str, str]:
         """Take over the content of the journal. Returns the reason for each task that had to be left out, by task id.
 

@@ -9,6 +9,7 @@ from web.api.files import ArtifactList, EpochPage, EpochQuery, LogQuery
 from web.api.live import EventList, EventsQuery, TaskEventsQuery
 from web.api.original import BriefTask, PostedFolder, TaskById
 from web.api.predictions import PicturesToPredict, Predictions
+from web.api.projects import ProjectQuery, ProjectView
 from web.api.tasks import CheckView, NewTask, RetryTask, TaskList, TaskListQuery, TaskQuery, TaskView
 from web.api.webhooks import DeadLetter, TestResults, WebhookOverview, WebhooksQuery, WebhookTest
 from web.api.workers import WorkerList, WorkerView
@@ -18,6 +19,7 @@ from web.calls.live import EventsHandler, TaskEventsHandler
 from web.calls.log import EpochsHandler, LogHandler
 from web.calls.original import OriginalHandler
 from web.calls.predictions import PICTURE_FIELD, ProjectPredictHandler, TaskPredictHandler
+from web.calls.projects import ProjectHandler
 from web.calls.report import ReportHandler
 from web.calls.task import StopHandler, TaskHandler
 from web.calls.tasks import RetryHandler, TasksHandler
@@ -252,6 +254,19 @@ ROUTES = (
                 query=EventsQuery,
                 answers={200: EVENT_STREAM},
                 errors=("user_not_allowed", *LIVE),
+            )
+        },
+    ),
+    Route(
+        "/v1/projects/{userId}/{projectId}",
+        ProjectHandler,
+        {
+            "GET": Call(
+                name="getProject",
+                summary="the model in use, how models came into use, and the tasks, page by page",
+                query=ProjectQuery,
+                answers={200: ProjectView},
+                errors=("user_not_allowed", *BROKER),
             )
         },
     ),

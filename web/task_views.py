@@ -106,5 +106,5 @@ def _seconds_left(
         return progress.eta_s, (progress.eta_low_s, progress.eta_high_s) if progress.eta_high_s >= 0 else None
     if end is None or end.high_at_s <= now_s:
         return None, None
-    low_s, middle_s, high_s = (round(max(0.0, at_s - now_s), 1) for at_s in end)
+    low_s, middle_s, high_s = (round(max(0.0, at_s - now_s), 1) for at_s in end[:3])
     return middle_s, (low_s, high_s)

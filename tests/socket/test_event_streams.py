@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -41,6 +42,7 @@ def finished_task(programs: Programs, worker: ScriptedWorker) -> str:
     task_id = programs.post_id()
     worker.finish(worker.receive(m.Start))
     worker.send(m.Heartbeat(ready=True))
+    wait_until(lambda: programs.task(task_id).body["state"] == "done", "the end of the task")
     return task_id
 
 
@@ -230,3 +232,35 @@ def test_a_bad_question_is_refused_with_a_sentence(
         assert events.headers["content-type"] == "application/json"
         problem = events.body()
     assert field in problem["error"]
+
+
+def test_a_question_for_a_task_may_wait_until_something_has_changed(programs: Programs, worker: ScriptedWorker) -> None:
+    task_id = programs.post_id()
+    start = worker.receive(m.Start)
+    seen = wait_until(lambda: processing(programs, task_id), "the start of the task")
+    path = f"/v1/tasks/{task_id}?since={seen['seq']}"
+    assert programs.get(f"{path}&wait=0.05").body["seq"] == seen["seq"]
+    assert programs.get(f"/v1/tasks/{task_id}?since={seen['seq'] - 1}&wait=60").body["seq"] == seen["seq"]
+    with EventStream(programs.ports["WEB_PORT"], f"{path}&wait=60") as waiting:
+        wait_until(lambda: open_streams(programs) == 1, "a waiting call")
+        worker.finish(start)
+        assert waiting.body()["state"] == "done"
+    assert programs.get(f"/v1/tasks/{task_id}?since=999999&wait=60").body["state"] == "done", "nothing more can happen"
+    worker.send(m.Heartbeat(ready=True))
+
+
+def processing(programs: Programs, task_id: str) -> dict[str, Any]:
+    body = programs.get(f"/v1/tasks/{task_id}").body
+    return body if body["state"] == "processing" else {}
+
+
+def test_a_waiting_call_whose_caller_is_gone_leaves_its_seat(programs: Programs) -> None:
+    task_id = programs.post_id()
+    port, seq = programs.ports["WEB_PORT"], programs.get(f"/v1/tasks/{task_id}").body["seq"]
+    paths = (f"/v1/tasks/{task_id}?since={seq}&wait=60", "/v1/events?wait=60")
+    waiting = [EventStream(port, path) for path in paths]
+    wait_until(lambda: open_streams(programs) == len(paths), "the waiting calls")
+    for each in waiting:
+        each.close()
+    wait_until(lambda: open_streams(programs) == 0, "their seats")
+    programs.call("DELETE", f"/v1/tasks/{task_id}")

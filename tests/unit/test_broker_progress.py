@@ -77,3 +77,27 @@ def test_a_model_elsewhere_is_not_published() -> None:
     ):
         assert broker.progress(m.Progress("t1", 1, 50.0, usable=replace(USABLE, model_path=path))) is None, path
     assert broker.core.progress == {}
+
+
+def test_the_events_of_an_attempt_do_not_go_back_behind_its_progress() -> None:
+    broker = with_running_task()
+    broker.progress(m.Progress("t1", 1, 40.0))
+    broker.web(m.StopEarly(2, "t1"))
+    broker.progress(m.Progress("t1", 1, 60.0, usable=USABLE))
+    broker.worker(m.Result("t1", 1, trained=replace(TRAINED, artifacts=(make_artifact(),))))
+    events = [change.event for change in broker.published]
+    assert [(event.type, event.progress) for event in events] == [
+        ("task.submitted", 0.0),
+        ("task.started", 0.0),
+        ("task.stop_requested", 40.0),
+        ("model.usable", 60.0),
+        ("artifact.ready", 60.0),
+        ("task.done", 100.0),
+    ]
+
+
+def test_a_cancelled_tasks_events_keep_its_progress() -> None:
+    broker = with_running_task()
+    broker.progress(m.Progress("t1", 1, 40.0))
+    broker.web(m.Cancel(2, "t1"))
+    assert broker.published[-1].event.progress == 40.0

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import socket
 
+import pytest
+from tornado.iostream import StreamClosedError
+
 from web.connection import FRESH_S, Connection, Phase
 
 
@@ -52,5 +55,29 @@ def test_its_clock_starts_with_the_first_byte_and_its_end_is_told_once() -> None
         connection.close()
         assert closed == [connection]
         theirs.close()
+
+    asyncio.run(run())
+
+
+def test_what_is_sent_goes_out_at_once_or_in_order_when_the_other_end_reads() -> None:
+    async def run() -> None:
+        ours, theirs = socket.socketpair()
+        connection = Connection(ours, "192.0.2.7", 100_000, lambda _: None)
+        assert connection.send(b"first ") is None
+        rest = [connection.send(b"%07d" % number + b"x" * 100_000) for number in range(20)]
+        assert rest[-1] is not None, "no buffer of a system is that large"
+        expected = b"first " + b"".join(b"%07d" % number + b"x" * 100_000 for number in range(20))
+        received = bytearray()
+        loop = asyncio.get_running_loop()
+        theirs.setblocking(False)
+        while len(received) < len(expected):
+            received += await loop.sock_recv(theirs, 1_000_000)
+        assert received == expected
+        await rest[-1]
+        theirs.close()
+        assert connection.send(b"the other end is gone") is None
+        assert connection.closed()
+        with pytest.raises(StreamClosedError):
+            connection.send(b"more")
 
     asyncio.run(run())

@@ -25,7 +25,7 @@ def test_the_first_progress_with_a_model_makes_a_fact_and_the_others_make_none()
     broker = with_running_task()
     for percent in (50.0, 51.0, 52.0):
         assert broker.progress(replace(PROGRESS, progress=percent)) is not None
-    assert facts_of(broker, ModelUsable) == [ModelUsable(1, USABLE)]
+    assert facts_of(broker, ModelUsable) == [ModelUsable(1, USABLE, 50.0)]
     assert broker.lookup().usable == USABLE
     event = broker.published[-1].event
     assert (event.type, event.state, event.thread, event.attempt) == ("model.usable", "processing", "w1", 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import random
 import re
@@ -20,7 +19,6 @@ from web.live.encoded_event import EncodedEvent
 from web.live.interest import Interest
 from web.live.reader import Reader
 from web.live.stream import Stream
-from web.live.waits import Waited
 from web.refusal import Refusal
 
 HEADERS = {
@@ -37,7 +35,6 @@ class EventsHandler(StayingHandler):
     """GET streams events. With `wait`, it answers with JSON as soon as there is one."""
 
     _stream: Stream | None = None
-    _waiting: asyncio.Task[Waited] | None = None
 
     async def get(self, task_id: str = "") -> None:
         interest = self._interest(task_id)
@@ -63,10 +60,9 @@ class EventsHandler(StayingHandler):
         await self._answer_stream(reader, first or [])
 
     def on_connection_close(self) -> None:
+        super().on_connection_close()
         if self._stream is not None:
             self._stream.awake.set()
-        if self._waiting is not None:
-            self._waiting.cancel()
 
     async def _answer_stream(self, reader: Reader, first: Sequence[EncodedEvent]) -> None:
         for name, value in HEADERS.items():
@@ -94,11 +90,9 @@ class EventsHandler(StayingHandler):
         seat = live.seats.seat(self.connection) if wait_s else contextlib.nullcontext()
         with seat:
             self.stays_open = bool(wait_s)
-            self._waiting = asyncio.create_task(live.waits.events(reader, wait_s))
-            await asyncio.wait([self._waiting])
-        if self._waiting.cancelled():
+            waited = await self.while_connected(live.waits.events(reader, wait_s))
+        if waited is None:
             return  # The caller is gone.
-        waited = self._waiting.result()
         # The events are JSON already, which takes no second encoding.
         events = cast("tuple[Event, ...]", tuple(msgspec.Raw(event.json) for event in waited.events))
         self.send(EventList(events, reader.position, waited.is_reset))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from tornado.http1connection import HTTP1Connection
 
@@ -10,9 +12,23 @@ from web.connection import Connection
 from web.json_handler import JsonHandler
 from web.refusal import Refusal
 
+Result = TypeVar("Result")
+
 
 class StayingHandler(JsonHandler):
     """The base of these calls. Each takes a seat (web/live/seats.py) for its connection, and then sets stays_open."""
+
+    _waiting: asyncio.Task[Any] | None = None
+
+    async def while_connected(self, waiting: Coroutine[Any, Any, Result]) -> Result | None:
+        """Its result. If the caller goes away before that, it is cancelled, and this returns None."""
+        self._waiting = task = asyncio.create_task(waiting)
+        await asyncio.wait([task])
+        return None if task.cancelled() else task.result()
+
+    def on_connection_close(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
 
     @property
     def connection(self) -> Connection:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import time
 
@@ -36,25 +35,16 @@ class TaskHandler(WholeTaskHandler, StayingHandler):
     """GET returns all fields of the task, at once or when it changes. DELETE cancels the task."""
 
     query: TaskQuery
-    _waiting: asyncio.Task[None] | None = None
 
     async def get(self, task_id: str) -> None:
         entry = await self.find(task_id)
         if self.query.wait and not entry.task.ended and entry.seq <= self.query.since:
             self.stays_open = True
             change = self.services.live.changed(self.connection, task_id, self.query.since, self.query.wait)
-            self._waiting = asyncio.create_task(change)
-            await asyncio.wait([self._waiting])
-            if self._waiting.cancelled():
-                return  # The caller is gone.
             with contextlib.suppress(BrokerAwayError):  # The cache has the task as it was.
-                self._waiting.result()
+                await self.while_connected(change)
             entry = await self.find(task_id)
         await self.answer(entry)
-
-    def on_connection_close(self) -> None:
-        if self._waiting is not None:
-            self._waiting.cancel()
 
     async def delete(self, task_id: str) -> None:
         await self.check_sight(task_id)

@@ -74,8 +74,8 @@ class Stream:
             self.awake.set()
             return
         self.written_at_s = time.monotonic()
-        written = self._connection.write(b"%x\r\n%b\r\n" % (len(sse), sse) if self._is_chunked else sse)
-        if self._connection.writing():
+        written = self._connection.send(b"%x\r\n%b\r\n" % (len(sse), sse) if self._is_chunked else sse)
+        if written is not None:
             self._written = written
             written.add_done_callback(self._has_written)
 
