@@ -30,6 +30,16 @@ test: $(VENV)/installed-dev lint  ## the whole suite
 test-page: $(VENV)/installed-dev browser  ## open report.html in a real Chromium
 	$(BIN)/python -m pytest tests/browser
 
+# The examples in clients/ need them. Where they can't be installed, the tests of these examples are skipped and say so.
+.PHONY: runtimes
+runtimes:
+	@for program in php:php-cli node:nodejs curl:curl jq:jq; do \
+	  command -v "$${program%:*}" >/dev/null || missing="$$missing $${program#*:}"; \
+	done; \
+	test -z "$$missing" || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	  && { apt-get update -qq; apt-get install -qq -y --no-install-recommends $$missing; } >/dev/null 2>&1; } \
+	  || echo "There is no$$missing and it can't be installed here: tests in tests/process/test_journeys.py will be skipped."
+
 # Where it can't be installed, the tests in tests/browser are skipped and say so.
 .PHONY: browser
 browser:
@@ -45,6 +55,7 @@ test-mutants: $(VENV)/installed-dev  ## plant one-line bugs and see each caught 
 
 test-chaos: $(VENV)/installed-dev  ## break the real service 300 times on purpose; writes docs/reliability.md
 	$(BIN)/python -m tests.chaos --faults 300 --write
+	$(BIN)/python -m tests.chaos.webhooks
 
 test-security: $(VENV)/installed-dev  ## try every door of SECURITY.md, then 12,000 hostile inputs; some minutes
 	$(BIN)/python -m tests.security
@@ -53,6 +64,7 @@ lint: $(VENV)/installed-dev  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
+	$(BIN)/mypy --python-version 3.10 clients/python
 
 format: $(VENV)/installed-dev  ## put the code into shape
 	$(BIN)/ruff check --fix .

@@ -6,6 +6,7 @@
     python -m benchmarks.api --part fan-out    2,000 listeners of one task (benchmarks.fan_out)
     python -m benchmarks.api --part lists      pages out of 100,000 tasks (benchmarks.task_lists)
     python -m benchmarks.api --part predict    pictures a second, compared with LiteRT alone (benchmarks.predict)
+    python -m benchmarks.api --part webhooks   webhooks a second (benchmarks.webhooks)
 
 Targets: GET reaches at least 0.85 of the requests a second of a bare handler. POST, which is answered when the task is
 on disk, reaches at least 0.5 of a bare handler that reads the same form. The worker starts at most 20 ms after the POST
@@ -32,12 +33,13 @@ from benchmarks.http_requests import form, get_request, machine, post_request
 from benchmarks.predict import predict_part
 from benchmarks.service_processes import ServiceProcesses, free_ports
 from benchmarks.task_lists import lists_part
+from benchmarks.webhooks import webhook_part
 from demo.digits_data import make_digits_project
 from protocol import messages as m
 from protocol import wire
 
 TARGET_GET, TARGET_POST, TARGET_START_MS = 0.85, 0.5, 20.0
-PARTS = ("http", "start", "fan-out", "lists", "predict")
+PARTS = ("http", "start", "fan-out", "lists", "predict", "webhooks")
 CONNECTIONS = (16, 64)
 POLLED_TASKS = 100
 USERS = 50
@@ -178,6 +180,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds for each figure")
     parser.add_argument("--seconds", type=float, default=2.0, help="length of a round")
     parser.add_argument("--samples", type=int, default=20, help="tasks for the time to start")
+    parser.add_argument("--webhooks", type=int, default=4000, help="webhooks that are delivered")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()), help="where journal and photos go")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
@@ -195,6 +198,8 @@ def main() -> None:
             lists_part(parts["lists"])
         if "fan-out" in parts:
             fan_out_part(parts["fan-out"], LISTENERS, arguments.rounds, arguments.seconds)
+        if "webhooks" in parts:
+            webhook_part(parts["webhooks"], arguments.webhooks, arguments.seconds)
 
 
 if __name__ == "__main__":

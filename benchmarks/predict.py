@@ -57,7 +57,8 @@ def predict_part(folder: Path, rounds: int, seconds: float) -> None:
         with service.program("web", "server.py", "run"):
             service.wait_for("/readyz", "pendingTasks", READY_TIMEOUT_S)
             request = request_text(task_id, body)
-            loaded(service.ports["WEB_PORT"], CLIENTS, 1.0, [request])  # to start the processes
+            answer_ms(service, task_id, body)
+            loaded(service.ports["WEB_PORT"], CLIENTS, seconds, [request])  # until both processes have the model
             ours, decoding, running = [], [], []
             for _ in range(rounds):
                 ours.append(loaded(service.ports["WEB_PORT"], CLIENTS, seconds, [request]))
@@ -103,16 +104,20 @@ def request_text(task_id: str, body: bytes) -> str:
 def cold_start_ms(service: ServiceProcesses, task_id: str, body: bytes) -> float:
     with service.program("web", "server.py", "run"):
         service.wait_for("/readyz", "pendingTasks", READY_TIMEOUT_S)
-        connection = http.client.HTTPConnection("127.0.0.1", service.ports["WEB_PORT"], timeout=30)
-        began_s = time.perf_counter()
-        connection.request("POST", f"/v1/tasks/{task_id}/predict", body, {"Content-Type": FORM})
-        answer = connection.getresponse()
-        text = answer.read()
-        took_ms = (time.perf_counter() - began_s) * 1000
-        connection.close()
-        if answer.status != 200:
-            raise RuntimeError(f"The prediction was answered with {answer.status}: {text[:500]!r}")
-        return took_ms
+        return answer_ms(service, task_id, body)
+
+
+def answer_ms(service: ServiceProcesses, task_id: str, body: bytes) -> float:
+    connection = http.client.HTTPConnection("127.0.0.1", service.ports["WEB_PORT"], timeout=30)
+    began_s = time.perf_counter()
+    connection.request("POST", f"/v1/tasks/{task_id}/predict", body, {"Content-Type": FORM})
+    answer = connection.getresponse()
+    text = answer.read()
+    took_ms = (time.perf_counter() - began_s) * 1000
+    connection.close()
+    if answer.status != 200:
+        raise RuntimeError(f"The prediction was answered with {answer.status}: {text[:500]!r}")
+    return took_ms
 
 
 def bare(model: Path, picture: Path, seconds: float, how: str) -> float:

@@ -7,9 +7,11 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from broker.queue import WaitingTasks
 from protocol import messages as m
 from protocol.bounds import PART_BYTES
 from protocol.errors import no_such_task
+from protocol.queries import QueuePart, QueuePlace, QueueWanted
 from protocol.task import ENDED_STATES, Task, TaskState
 
 SNAPSHOT_PART_TASKS = 500
@@ -21,6 +23,14 @@ LEFT_OUT = (
 
 Item = TypeVar("Item")
 _encoder = msgspec.msgpack.Encoder()
+
+
+def queue_part(request: QueueWanted, waiting: WaitingTasks) -> QueuePart:
+    """The part of the queue that was asked for."""
+    found = waiting.places(request.user_id, request.after, request.most + 1)
+    shown = found[: request.most]
+    places = tuple(QueuePlace(position, task_id) for position, task_id in shown)
+    return QueuePart(request.request_id, places, len(waiting), shown[-1][0] if len(found) > len(shown) else 0)
 
 
 def about_ended(request: m.Lookup | m.Cancel | m.StopEarly, task: Task | None, seq: int) -> m.TaskReply | m.Refused:

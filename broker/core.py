@@ -39,7 +39,7 @@ from broker.events import (
 from broker.facts import Record
 from broker.workers import Worker
 from protocol import messages as m
-from protocol.queries import EventsWanted, TasksWanted
+from protocol.queries import EventsWanted, QueueWanted, TasksWanted
 from protocol.task import Task, TaskState
 
 #: The shortest time between two snapshots for one front-end. Ours ask at most twice a second.
@@ -164,6 +164,8 @@ class Core(Attempts):
                 self._effects.append(ReadEvents(peer, message))
             case TasksWanted():
                 self._effects.append(ReadPage(peer, message))
+            case QueueWanted():
+                self._effects.append(SendWeb(peer, answers.queue_part(message, self.waiting)))
             case m.Lookup() | m.Cancel() | m.StopEarly():
                 task = self.tasks.get(message.task_id)
                 if task is None:
@@ -217,11 +219,13 @@ class Core(Attempts):
             return False
         count = getattr(settings, setting)
         error = f"{count} {whose} are waiting, which is the limit ([broker] {setting}); post again later."
-        self._refuse(peer, message, "queue_full", error, position=len(self.waiting) + 1)
+        position = len(self.waiting) + 1
+        refused = m.Refused(message.request_id, "queue_full", error, position=position, quota=setting, quota_size=count)
+        self._effects.append(SendWeb(peer, refused))
         return True
 
-    def _refuse(self, peer: bytes, message: m.Submit, code: str, error: str, position: int = 0) -> None:
-        self._effects.append(SendWeb(peer, m.Refused(message.request_id, code, error, position=position)))
+    def _refuse(self, peer: bytes, message: m.Submit, code: str, error: str) -> None:
+        self._effects.append(SendWeb(peer, m.Refused(message.request_id, code, error)))
 
     def _cancel(self, peer: bytes, request_id: int, task: Task) -> None:
         if not task.cancel_requested:

@@ -9,6 +9,7 @@ of another user's hundred tasks, and a user gains nothing by pausing.
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections import Counter
 from collections.abc import Iterable
 
@@ -37,6 +38,8 @@ class WaitingTasks:
         self._last_time_of_user: dict[str, int] = {}
         self._now = 0
         self._arrivals = 0
+        #: The waiting tasks in their order, until one is added or removed.
+        self._order: list[str] | None = None
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -61,6 +64,7 @@ class WaitingTasks:
         arrival = 0 if task.attempt > 1 else self._arrivals
         entry = (-task.spec.priority, time, arrival, task.task_id)
         self._waiting[task.task_id] = entry
+        self._order = None
         self._user_of[task.task_id] = user_id
         self._waiting_of_user[user_id] += 1
         heapq.heappush(self._heaps.setdefault(task.spec.train_type, []), entry)
@@ -69,6 +73,7 @@ class WaitingTasks:
         """Remove a task. Its heap entry stays and is dropped when its turn comes."""
         if self._waiting.pop(task_id, None) is None:
             return
+        self._order = None
         user_id = self._user_of.pop(task_id)
         self._waiting_of_user[user_id] -= 1
         if not self._waiting_of_user[user_id]:
@@ -82,6 +87,21 @@ class WaitingTasks:
     def of_user(self, user_id: str) -> int:
         """How many tasks of this user are waiting."""
         return self._waiting_of_user.get(user_id, 0)
+
+    def places(self, user_id: str, after: int, most: int) -> list[tuple[int, str]]:
+        """Up to `most` waiting tasks with their places from 1 on, in the order in which they should start.
+
+        user_id: only tasks of this user; "" for all. after: the place after which to begin. A limit on a user's running
+        tasks is left out of account: it moves the user's tasks back for an unknown time.
+        """
+        if self._order is None:
+            self._order = [entry[3] for entry in sorted(self._waiting.values())]
+        wanted = (
+            (place, task_id)
+            for place, task_id in enumerate(itertools.islice(self._order, after, None), after + 1)
+            if not user_id or self._user_of[task_id] == user_id
+        )
+        return list(itertools.islice(wanted, most))
 
     def running(self, user_id: str, change: int) -> None:
         """Record that one more task of this user is being trained (change=1), or one less (change=-1)."""

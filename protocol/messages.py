@@ -31,7 +31,7 @@ from protocol.bounds import (
 from protocol.errors import Failure
 from protocol.events import Event
 from protocol.message import Message
-from protocol.queries import EventsPart, EventsWanted, TaskPage, TasksWanted
+from protocol.queries import EventsPart, EventsWanted, QueuePart, QueueWanted, TaskPage, TasksWanted
 from protocol.task import Task, TaskSpec, Trained
 
 #: The most items in one message. The broker splits longer lists into several messages.
@@ -151,6 +151,9 @@ class Refused(Message, frozen=True):
     task: Task | None = None
     #: Only with queue_full: the position that the task would have had in the queue, counted from 1.
     position: Whole = 0
+    #: Only with queue_full: the setting that limits the waiting tasks, and its value.
+    quota: Word = ""
+    quota_size: Whole = 0
 
     def __post_init__(self) -> None:
         msgspec.structs.force_setattr(self, "error", shortened(self.error, MAX_ERROR_CHARS))
@@ -358,9 +361,18 @@ class Tick(Message, frozen=True):
 
 
 WebToBroker = (
-    Submit | Lookup | Cancel | StopEarly | SnapshotWanted | WorkersWanted | DrainWanted | TasksWanted | EventsWanted
+    Submit
+    | Lookup
+    | Cancel
+    | StopEarly
+    | SnapshotWanted
+    | WorkersWanted
+    | DrainWanted
+    | TasksWanted
+    | EventsWanted
+    | QueueWanted
 )
-BrokerToWeb = TaskReply | Refused | SnapshotPart | Workers | TaskPage | EventsPart
+BrokerToWeb = TaskReply | Refused | SnapshotPart | Workers | TaskPage | EventsPart | QueuePart
 WorkerToBroker = Hello | Heartbeat | Result | Goodbye
 BrokerToWorker = Welcome | HelloWanted | Rejected | Start | Stop | Pulse | ResultAck
 Collected = KeyedProgress

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta
 
-from protocol.bounds import TaskIdOrNone, Whole
+from protocol.bounds import TaskId, TaskIdOrNone, Text, Whole
 from protocol.events import Event
 from protocol.message import Message
 from protocol.task import Task, TaskState
@@ -39,6 +40,38 @@ class EventsWanted(Message, frozen=True):
     after: Whole
     task_id: TaskIdOrNone = ""
     most: Annotated[int, Meta(ge=1, le=MAX_EVENTS)] = MAX_EVENTS
+
+
+class QueueWanted(Message, frozen=True):
+    """If lost: repeated until the deadline of the HTTP call. It asks for the waiting tasks, in their order.
+
+    user_id: of this user alone, at their places in the whole queue; "" for those of all users. after: the place after
+    which the part begins. most: the largest number of places in the answer.
+    """
+
+    request_id: Whole
+    user_id: Text = ""
+    after: Whole = 0
+    most: Annotated[int, Meta(ge=1, le=MAX_PAGE_TASKS)] = 50
+
+
+class QueuePlace(msgspec.Struct, frozen=True, gc=False):
+    """A waiting task and its place. The task that starts next has the first one."""
+
+    position: Annotated[int, Meta(ge=1)]
+    task_id: TaskId
+
+
+class QueuePart(Message, frozen=True):
+    """If lost: the request is repeated. The answer to QueueWanted.
+
+    waiting: how many tasks of all users wait. next: the place of the last task here if more follow, otherwise 0.
+    """
+
+    request_id: Whole
+    places: Annotated[tuple[QueuePlace, ...], Meta(max_length=MAX_PAGE_TASKS)]
+    waiting: Whole
+    next: Whole
 
 
 class TaskPage(Message, frozen=True):

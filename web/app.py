@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from typing import Any
 
 import zmq
@@ -30,6 +31,7 @@ from web.forecaster import Forecaster
 from web.hashed_files import HashedFiles
 from web.http_figures import UNKNOWN_PATH
 from web.json_handler import JsonHandler, Services
+from web.limits import limits_of
 from web.listener import MAX_HEADER_BYTES, Listener
 from web.live.live import Live
 from web.live.seats import StreamSeats
@@ -77,6 +79,8 @@ def make_services(settings: Settings, requests: BrokerRequests, pulse: BrokerPul
         gate=TokenGate(settings.token_file, needed=web.host not in LOOPBACK_HOSTS and not web.allow_anonymous),
         monitoring=monitoring,
         documents=make_documents(ROUTES),
+        limits=limits_of(settings),
+        started_at_s=time.time(),
         live=live,
         webhooks=Webhooks(settings, requests, cache, monitoring.webhooks),
     )

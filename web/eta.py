@@ -36,11 +36,15 @@ UNKNOWN, UNKNOWN_AGAIN = (0.4, 1.0, 2.5), (0.03, 0.5, 2.0)
 
 
 class End(NamedTuple):
-    """When a task ends, in seconds since the epoch; between low and high about eight times in ten."""
+    """When a task ends, in seconds since the epoch; between low and high about eight times in ten.
+
+    start_at_s: when it starts or has started.
+    """
 
     low_at_s: float
     middle_at_s: float
     high_at_s: float
+    start_at_s: float
 
 
 class Kind(NamedTuple):
@@ -70,7 +74,10 @@ def forecast(
         late = past.lateness(running, workers)
         for task, wait_s in past.waits(live, workers, now_s):
             whole_s = wait_s + past.run_s(task)
-            waited = End(*(now_s + ratio * whole_s for ratio in late))
+            low, middle, high = late
+            waited = End(
+                now_s + low * whole_s, now_s + middle * whole_s, now_s + high * whole_s, now_s + middle * wait_s
+            )
             ends[task.task_id] = waited if wait_s else past.end_of_run(task, now_s)
     return ends
 
@@ -112,7 +119,9 @@ class _Past:
         """When the task ends if it runs from began_at_s on."""
         kind = self._kind(task)
         planned_s = self._plan_s(task, kind)
-        return End(*(began_at_s + ratio * planned_s for ratio in self._ranges.get(kind) or _unknown(kind)))
+        low, middle, high = self._ranges.get(kind) or _unknown(kind)
+        low_s, middle_s, high_s = low * planned_s, middle * planned_s, high * planned_s
+        return End(began_at_s + low_s, began_at_s + middle_s, began_at_s + high_s, began_at_s)
 
     def run_s(self, task: Task) -> float:
         """How long the task runs on average."""

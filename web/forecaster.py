@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from protocol.messages import Tick
 from protocol.task import Task
@@ -35,13 +35,16 @@ class Forecaster:
 
     async def end_of(self, task: Task) -> End | None:
         """When the task should end; None when that cannot be said."""
-        if task.ended:
-            return None
-        if task.task_id not in self._ends or time.monotonic() >= self._due_at_s:
+        return (await self.ends_of([task])).get(task.task_id)
+
+    async def ends_of(self, tasks: Iterable[Task]) -> dict[str, End]:
+        """The same for several tasks, by taskId. Those of which nothing can be said are left out."""
+        live = [task.task_id for task in tasks if not task.ended]
+        if live and (time.monotonic() >= self._due_at_s or any(task_id not in self._ends for task_id in live)):
             if self._under_way is None or self._under_way.done():
                 self._under_way = asyncio.create_task(self._make())
             await asyncio.wait({self._under_way}, timeout=PATIENCE_S)
-        return self._ends.get(task.task_id)
+        return {task_id: self._ends[task_id] for task_id in live if task_id in self._ends}
 
     async def _make(self) -> None:
         await asyncio.sleep(self._due_at_s - time.monotonic())

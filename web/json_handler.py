@@ -19,6 +19,7 @@ from conf.tokens import TOKEN_PREFIX
 from protocol import messages as m
 from protocol.errors import no_such_task
 from web.api.problem import Problem, make_problem
+from web.api.server import Limits
 from web.broker_pulse import BrokerPulse
 from web.broker_requests import BrokerAwayError, BrokerRequests
 from web.documents import Documents
@@ -73,6 +74,8 @@ class Services(msgspec.Struct, frozen=True):
     gate: TokenGate
     monitoring: Monitoring
     documents: Documents
+    limits: Limits
+    started_at_s: float
     live: Live
     webhooks: Webhooks
 
@@ -212,10 +215,7 @@ class JsonHandler(RequestHandler):
                 "broker_away", "The broker does not answer, so the call cannot be carried out; try again shortly."
             ) from None
         if isinstance(answer, m.Refused):
-            more: dict[str, Any] = {"state": answer.task.state.value} if answer.task else {}
-            if answer.position:
-                more["position"] = answer.position
-            raise Refusal(answer.code, answer.error, **more)
+            raise _refusal_of(answer)
         return answer
 
     async def ask_for_task(self, make: Any) -> Entry:
@@ -235,6 +235,18 @@ class JsonHandler(RequestHandler):
             await self.ask(lambda request_id: m.Lookup(request_id, task_id))
             raise Refusal("unknown_task", no_such_task(task_id))
         return entry
+
+
+def _refusal_of(answer: m.Refused) -> Refusal:
+    state = answer.task.state.value if answer.task else ""
+    refusal = Refusal(answer.code, answer.error, state=state, position=answer.position)
+    if answer.quota:
+        # After draft-ietf-httpapi-ratelimit-headers: the quota has no time window, since it is one of waiting tasks.
+        refusal.headers |= {
+            "RateLimit-Policy": f'"{answer.quota}";q={answer.quota_size}',
+            "RateLimit": f'"{answer.quota}";r=0',
+        }
+    return refusal
 
 
 def _allowed_methods(handler_class: type[RequestHandler]) -> str:

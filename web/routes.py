@@ -9,20 +9,22 @@ from web.api.files import ArtifactList, EpochPage, EpochQuery, LogQuery
 from web.api.live import EventList, EventsQuery, TaskEventsQuery
 from web.api.original import BriefTask, PostedFolder, TaskById
 from web.api.predictions import PicturesToPredict, Predictions
+from web.api.projects import ProjectQuery, ProjectView
 from web.api.tasks import CheckView, NewTask, RetryTask, TaskList, TaskListQuery, TaskQuery, TaskView
 from web.api.webhooks import DeadLetter, TestResults, WebhookOverview, WebhooksQuery, WebhookTest
-from web.api.workers import WorkerList
+from web.api.workers import WorkerList, WorkerView
 from web.calls.artifacts import ArtifactHandler, ArtifactsHandler, ArtifactZipHandler
 from web.calls.check import CheckHandler
 from web.calls.live import EventsHandler, TaskEventsHandler
 from web.calls.log import EpochsHandler, LogHandler
 from web.calls.original import OriginalHandler
 from web.calls.predictions import PICTURE_FIELD, ProjectPredictHandler, TaskPredictHandler
+from web.calls.projects import ProjectHandler
 from web.calls.report import ReportHandler
 from web.calls.task import StopHandler, TaskHandler
 from web.calls.tasks import RetryHandler, TasksHandler
 from web.calls.webhooks import DeadLetterResendHandler, WebhooksHandler, WebhookTestHandler
-from web.calls.workers import WorkersHandler
+from web.calls.workers import DrainHandler, WorkersHandler
 from web.route import Call, Media, Route
 from web.service_routes import SERVICE_ROUTES
 
@@ -256,6 +258,19 @@ ROUTES = (
         },
     ),
     Route(
+        "/v1/projects/{userId}/{projectId}",
+        ProjectHandler,
+        {
+            "GET": Call(
+                name="getProject",
+                summary="the model in use, how models came into use, and the tasks, page by page",
+                query=ProjectQuery,
+                answers={200: ProjectView},
+                errors=("user_not_allowed", *BROKER),
+            )
+        },
+    ),
+    Route(
         "/v1/projects/{userId}/{projectId}/predict",
         ProjectPredictHandler,
         {
@@ -294,6 +309,26 @@ ROUTES = (
                 answers={200: WorkerList},
                 errors=BROKER,
             )
+        },
+    ),
+    Route(
+        "/v1/workers/{name}/drain",
+        DrainHandler,
+        {
+            "POST": Call(
+                name="drainWorker",
+                summary="the worker finishes its task and gets no other",
+                answers={200: WorkerView},
+                errors=("read_only_token", "unknown_worker", "user_not_allowed", *BROKER),
+                writes=True,
+            ),
+            "DELETE": Call(
+                name="undrainWorker",
+                summary="the worker may take tasks again",
+                answers={200: WorkerView},
+                errors=("read_only_token", "unknown_worker", "user_not_allowed", *BROKER),
+                writes=True,
+            ),
         },
     ),
     Route(

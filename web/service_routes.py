@@ -2,12 +2,54 @@
 
 from __future__ import annotations
 
+from web.api.queue import QueueQuery, QueueView
+from web.api.server import ServerView
 from web.api.service import Health, Readiness
+from web.api.train_types import TrainTypeList
 from web.calls.documents import AssetHandler, CallsPageHandler, ErrorsPageHandler, OpenApiHandler
 from web.calls.monitoring import HealthHandler, MetricsHandler, ReadyHandler
+from web.calls.queue import QueueHandler
+from web.calls.server import ServerHandler
+from web.calls.train_types import TrainTypesHandler
+from web.monitoring import CONTENT_TYPE
 from web.route import Call, Media, Route
 
 SERVICE_ROUTES = (
+    Route(
+        "/v1/queue",
+        QueueHandler,
+        {
+            "GET": Call(
+                name="listQueue",
+                summary="the waiting tasks in their order, with estimated starts and ends, page by page",
+                query=QueueQuery,
+                answers={200: QueueView},
+                errors=("broker_away",),
+            )
+        },
+    ),
+    Route(
+        "/v1/train-types",
+        TrainTypesHandler,
+        {
+            "GET": Call(
+                name="listTrainTypes",
+                summary="what can be trained: JSON Schema of the options, and the layouts of folders",
+                answers={200: TrainTypeList},
+            )
+        },
+    ),
+    Route(
+        "/v1/server",
+        ServerHandler,
+        {
+            "GET": Call(
+                name="getServer",
+                summary="version, limits and features of this server",
+                answers={200: ServerView},
+            )
+        },
+    ),
     Route(
         "/metrics",
         MetricsHandler,
@@ -16,7 +58,7 @@ SERVICE_ROUTES = (
                 name="getMetrics",
                 summary="figures for Prometheus: queue, workers, failures, recoveries, seconds of each stage, HTTP",
                 any_query=True,
-                answers={200: Media("text/plain; version=1.0.0; charset=utf-8", "the text format of Prometheus")},
+                answers={200: Media(CONTENT_TYPE, "the text format of Prometheus")},
                 errors=("user_not_allowed",),
             )
         },

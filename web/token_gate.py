@@ -64,6 +64,11 @@ class TokenGate:
             )
         return Caller(found.user, found.read_only)
 
+    @property
+    def needs_tokens(self) -> bool:
+        """Whether callers need a token, as of the last call."""
+        return self._tokens is not None
+
     def knows(self, text: str) -> bool:
         """Whether the text is a valid token."""
         return self._tokens is not None and token_hash(text) in self._tokens

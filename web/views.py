@@ -56,22 +56,21 @@ def brief_view(task: Task, progress: Progress | None) -> dict[str, Any]:
 
 def workers_view(workers: Iterable[WorkerInfo], is_seen: Callable[[str], bool]) -> WorkerList:
     """The registered workers. is_seen: whether the caller may see the task with this taskId."""
-    return WorkerList(
-        tuple(
-            WorkerView(
-                name=worker.worker,
-                host=worker.host,
-                ready=worker.ready,
-                state=_state_of(worker),
-                task_id=worker.holds if worker.holds and is_seen(worker.holds) else "",
-                train_types=worker.train_types,
-                devices=worker.devices,
-                memory_mb=round(worker.memory_mb, 1),
-                tasks_done=worker.tasks_done,
-                last_heard_at=time_or_none(worker.heard_at_s),
-            )
-            for worker in workers
-        )
+    return WorkerList(tuple(worker_view(worker, is_seen) for worker in workers))
+
+
+def worker_view(worker: WorkerInfo, is_seen: Callable[[str], bool]) -> WorkerView:
+    return WorkerView(
+        name=worker.worker,
+        host=worker.host,
+        ready=worker.ready,
+        state=_state_of(worker),
+        task_id=worker.holds if worker.holds and is_seen(worker.holds) else "",
+        train_types=worker.train_types,
+        devices=worker.devices,
+        memory_mb=round(worker.memory_mb, 1),
+        tasks_done=worker.tasks_done,
+        last_heard_at=time_or_none(worker.heard_at_s),
     )
 
 

@@ -9,7 +9,7 @@ from tests.contract.test_imports import name_of, product_files
 
 WORDS = {reason.value for reason in EndReason if reason.value}
 #: Words that look like an end reason but are something else: what the agent's log says became of an attempt.
-OTHER_WORDS = {("trainer_worker/agent/core.py", "stopped")}
+OTHER_WORDS = {("trainer_worker/agent/state.py", "stopped")}
 
 
 def bare_words(code: str) -> set[str]:

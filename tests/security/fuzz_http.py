@@ -27,7 +27,7 @@ MOST_READ_BYTES = 1_000_000
 BODY = b"userId=fuzz&projectId=p&projectDir=anna%2Fflowers&trainType=classification"
 PATHS = ["/", "/?taskId=0123456789abcdef0123456789abcdef", "/v1/tasks/x", "/v1/tasks/x/stop", "/v1/workers", "/readyz"]
 PATHS += ["/v1/tasks/x/report", "/v1/tasks/x/log", "/v1/tasks/x/metrics", "/v1/tasks/x/artifacts/model.tflite"]
-PATHS += ["/v1/check"]
+PATHS += ["/v1/check", "/v1/tasks/x/predict", "/v1/projects/x/y/predict"]
 METHODS = ["GET", "POST", "HEAD", "DELETE", "OPTIONS", "PUT", "PATCH", "TRACE", "CONNECT", "get", "", "G\x00T"]
 ODD_BYTES = [
     b"\x00",

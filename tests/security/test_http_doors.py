@@ -48,6 +48,7 @@ def tasks_waiting(programs: Programs) -> int:
 
 CALLS = ["POST /", "GET /?taskId=x", "GET /v1/tasks/x", "DELETE /v1/tasks/x", "POST /v1/tasks/x/stop"]
 CALLS += ["POST /v1/check", "GET /v1/workers", "GET /healthz", "GET /readyz", "OPTIONS /", "HEAD /readyz"]
+CALLS += ["POST /v1/tasks/x/predict", "POST /v1/projects/x/y/predict"]
 CALLS += ["GET /v1/tasks/x/report", "GET /v1/tasks/x/log", "GET /v1/tasks/x/artifacts/y", "GET /nothing", "PUT /"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +11,7 @@ from protocol import messages as m
 from tests.security.raw_http import FORM, RawCaller, ask, request
 from tests.socket.programs import Answer, Programs
 from tests.socket.scripted_worker import ScriptedWorker
-from tests.waiting import wait_until
+from tests.waiting import TIMEOUT_S, wait_until
 
 
 def make_token(programs: Programs, *words: str) -> str:
@@ -156,6 +157,10 @@ def test_tokens_are_made_listed_and_revoked_while_it_runs(programs: Programs, ev
     token = make_token(programs, "guest", "--user", "carl", "--read-only")
     headers = bearer(token)
     wait_until(lambda: programs.get("/v1/workers", **headers).status == 200, "the new token to count")
+    path = f"/v1/tasks/{post_id(programs, everybody, 'carl')}/log?follow=1"
+    follower = http.client.HTTPConnection("127.0.0.1", programs.ports["WEB_PORT"], timeout=TIMEOUT_S)
+    follower.request("GET", path, headers=headers)
+    followed = follower.getresponse()
     listed = programs.run("server.py", "token", "list").stdout
     assert "guest" in listed
     assert "'carl'" in listed
@@ -163,6 +168,8 @@ def test_tokens_are_made_listed_and_revoked_while_it_runs(programs: Programs, ev
     assert programs.run("server.py", "token", "create", "guest").returncode == 1
     assert programs.run("server.py", "token", "revoke", "guest").returncode == 0
     wait_until(lambda: programs.get("/v1/workers", **headers).status == 401, "the end of the token")
+    assert (followed.status, followed.read()) == (200, b""), "the log is still sent to a token that was revoked"
+    follower.close()
     again = programs.run("server.py", "token", "revoke", "guest")
     assert (again.returncode, "no token named 'guest'" in again.stderr) == (1, True)
     assert programs.get("/v1/workers", **everybody).status == 200

@@ -32,16 +32,22 @@ def done_task(
     task_id = str(answer.body["taskId"])
     start = run_next(worker)
     assert start.spec.task_id == task_id
-    folder = Path(start.spec.project_path) / "models" / task_id
-    folder.mkdir(parents=True)
-    (folder / name).write_bytes(content)
-    artifact = Artifact(name, len(content), hashlib.sha256(content).hexdigest())
-    result = Trained(str(folder / name), {"accuracy": 0.9}, artifacts=(artifact,), **trained)
+    artifact = put_model(start, content, name)
+    path = f"{start.spec.project_path}/models/{task_id}/{name}"
+    result = Trained(path, {"accuracy": 0.9}, artifacts=(artifact,), **trained)
     worker.send(m.Result(task_id, start.attempt, trained=result))
     worker.receive(m.ResultAck)
     # The broker publishes the end of the task after it has acknowledged the result.
     wait_until(lambda: programs.get(f"/?taskId={task_id}", **headers).body["state"] == "done", "the task's end")
     return task_id
+
+
+def put_model(start: m.Start, content: bytes, name: str = "model.tflite") -> Artifact:
+    """Write a model into the folder of the task that has started."""
+    folder = Path(start.spec.project_path) / "models" / start.spec.task_id
+    folder.mkdir(parents=True)
+    (folder / name).write_bytes(content)
+    return Artifact(name, len(content), hashlib.sha256(content).hexdigest())
 
 
 def run_next(worker: ScriptedWorker) -> m.Start:

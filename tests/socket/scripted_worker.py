@@ -71,6 +71,12 @@ class ScriptedWorker:
             return None
         return wire.decode(self._dealer.recv_multipart(), m.BrokerToWorker)
 
+    def next_frames(self, within_s: float) -> list[bytes]:
+        """The next message as it came. Raises TimeoutError."""
+        if not self._dealer.poll(int(within_s * 1000)):
+            raise TimeoutError
+        return self._dealer.recv_multipart()
+
     def hears_nothing(self, within_s: float) -> bool:
         return not self._dealer.poll(int(within_s * 1000))
 

@@ -15,7 +15,7 @@ import pytest
 from tests.socket.both_clients import KINDS, either_client
 from tests.socket.client_answers import TASK_ID, event, sample, task
 from tests.socket.scripted_http import SILENCE, ScriptedHttp, answer, json_answer, stream
-from tfmodel_client import Client, errors, event_source, retrying
+from tfmodel_client import Client, errors, event_source, retrying, waiting
 from tfmodel_client.types import EventList
 
 CUT = b""
@@ -152,6 +152,21 @@ def test_wait_sees_the_end_across_cut_connections(make: Make) -> None:
     assert found.state == "done"
     assert heard == [("task.started", 0.0), ("task.progress", 50.0), ("task.done", 0.0)]
     assert [seen.headers.get("last-event-id") for seen in server.seen] == [None, "7", "8", None]
+
+
+@pytest.mark.parametrize("timeout_s", [None, 30.0], ids=["stream", "waiting calls"])
+def test_wait_outlasts_a_server_that_is_away_at_the_end_of_the_task(
+    make: Make, timeout_s: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "PAUSE_S", 0.01)
+    running, done = json_answer(task("processing", seq=8)), json_answer(task("done", seq=9))
+    last = json_answer(sample(EventList, events=[event(9, "task.done")], next=9))
+    away = [CUT] * retrying.TRIES
+    connections = [running, stream(block(9, "task.done")), *away, NO_MORE, done]
+    if timeout_s is not None:
+        connections = [running, CUT, CUT, last, done]
+    with ScriptedHttp(*connections) as server, make(server.address) as client:
+        assert client.wait(TASK_ID, on_event=lambda _: None, timeout_s=timeout_s).state == "done"
 
 
 def test_wait_looks_at_the_task_after_a_reset(make: Make) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from protocol import messages as m
+from tests.sample_scrape import Scrape
 from tests.sample_tasks import hex_id, make_spec
 from tests.socket.programs import Programs
 from tests.socket.scripted_front_end import ScriptedFrontEnd
@@ -43,3 +44,26 @@ def test_a_drained_worker_gets_no_task_also_after_a_restart_of_the_broker(tmp_pa
             worker.send(m.Heartbeat(ready=True))
             assert worker.receive(m.Start).spec.task_id == TASK
             wait_until(lambda: programs.log_of("broker").count("request=r-77") == 2, "both facts in the log")
+
+
+def test_an_operator_drains_a_worker_by_http(tmp_path: Path) -> None:
+    with Programs(tmp_path) as programs, ScriptedWorker(programs.endpoints.worker) as worker:
+        worker.join()
+        drained = programs.call("POST", "/v1/workers/w1/drain")
+        assert (drained.status, drained.body["name"], drained.body["state"]) == (200, "w1", "draining")
+        task_id = programs.post_id()
+        worker.heartbeat(ready=True)
+        assert programs.task(task_id).body["state"] == "pending"
+        worker.send(m.Heartbeat(False, None, True, ("CPU",), 512.0, 3))
+        (listed,) = programs.get("/v1/workers").body["workers"]
+        assert listed["state"] == "draining"
+        wait_until(lambda: "all workers are draining" in programs.get("/readyz").body["error"], "a tick that says so")
+        undrained = programs.call("DELETE", "/v1/workers/w1/drain")
+        assert undrained.body["state"] == "starting", "until it has said that it is ready"
+        worker.send(m.Heartbeat(True))
+        assert worker.receive(m.Start).spec.task_id == task_id
+        for name in ("nobody", "no%20name", "x" * 200):
+            refused = programs.call("POST", f"/v1/workers/{name}/drain")
+            assert (refused.status, refused.body["code"]) == (404, "unknown_worker"), name
+        scrape = Scrape(programs.ports["WEB_PORT"])
+        assert scrape.value("tfmodel_worker_memory_bytes", worker="w1") == 512.0 * 2**20

@@ -16,12 +16,14 @@ import psutil
 import pytest
 from PIL import Image
 
+from protocol import messages as m
+from protocol.artifact import UsableModel
 from protocol.comparison import Comparison
 from protocol.prediction import SentPicture
 from tests.prediction_projects import plain, sent
 from tests.runnable_tflite import SIDE, classified, colour_classifier, colour_segmenter
 from tests.security.raw_http import RawCaller, request
-from tests.socket.predicting import JSON, MULTIPART, done_task, form, predict
+from tests.socket.predicting import JSON, MULTIPART, done_task, form, predict, put_model, run_next
 from tests.socket.programs import Answer, Programs
 from tests.socket.scripted_worker import ScriptedWorker
 from tests.waiting import TIMEOUT_S, wait_until
@@ -97,6 +99,25 @@ def test_pictures_may_come_as_base64_or_lie_in_the_project(programs: Programs, t
     assert (refused["code"], "label" in refused) == ("bad_picture", False)
 
 
+@pytest.mark.door(24)
+def test_a_model_that_was_taken_over_runs_if_the_journal_knows_its_bytes(
+    programs: Programs, worker: ScriptedWorker, task_id: str
+) -> None:
+    """Its hash comes from a manifest in the folder, which a stranger may have written."""
+    own, other = colour_classifier(unknown_below=0.5), colour_classifier(unknown_below=0.1)
+    copy = done_task(programs, worker, own, trained={"taken_over_from": task_id})
+    copy_of_copy = done_task(programs, worker, own, trained={"taken_over_from": copy})
+    for good in (copy, copy_of_copy):
+        assert predict(programs, f"/v1/tasks/{good}", form(plain(RED))).status == 200
+    foreign = [
+        done_task(programs, worker, other, trained={"taken_over_from": task_id}),
+        done_task(programs, worker, own, trained={"taken_over_from": "0" * 32}),
+    ]
+    foreign.append(done_task(programs, worker, other, trained={"taken_over_from": foreign[0]}))
+    for bad in foreign:
+        check(predict(programs, f"/v1/tasks/{bad}", form(plain(RED))), 409, "model_unusable")
+
+
 def test_a_segmenter_answers_with_a_mask_and_shares(programs: Programs, worker: ScriptedWorker) -> None:
     picture = Image.new("RGB", (SIDE * 3, SIDE), GREEN)
     picture.paste(RED, (0, 0, SIDE, SIDE))
@@ -116,6 +137,7 @@ def test_a_segmenter_answers_with_a_mask_and_shares(programs: Programs, worker: 
     }
 
 
+@pytest.mark.door(24)
 def test_a_bad_picture_fails_alone(programs: Programs, task_id: str) -> None:
     path = f"/v1/tasks/{task_id}"
     huge = SentPicture("huge.png", b"x" * 20_000_001)
@@ -153,6 +175,7 @@ def test_what_is_no_call_is_refused_in_words(
     check(predict(programs, f"/v1/tasks/{task_id}", body, headers), *refusal)
 
 
+@pytest.mark.door(15)
 def test_a_body_beyond_the_limit_of_pictures_is_refused_unread(programs: Programs, task_id: str) -> None:
     with RawCaller(programs.ports["WEB_PORT"]) as caller:
         caller.send(request(f"POST /v1/tasks/{task_id}/predict HTTP/1.1", "Content-Length: 22000001"))
@@ -180,6 +203,7 @@ def test_a_task_without_a_model_says_so(programs: Programs, worker: ScriptedWork
     check(predict(programs, f"/v1/tasks/{pending}", pictures), 404, "no_model")
 
 
+@pytest.mark.door(24)
 def test_a_model_that_was_changed_in_its_folder_is_not_run(programs: Programs, worker: ScriptedWorker) -> None:
     content = colour_classifier(weights=77)
     task_id = done_task(programs, worker, content)
@@ -205,6 +229,28 @@ def test_a_project_answers_with_its_newest_promoted_model(programs: Programs, wo
     check(predict(programs, "/v1/projects/ben/latest", pictures), 404, "no_model")
 
 
+def test_a_task_with_a_time_budget_answers_before_its_end(programs: Programs, worker: ScriptedWorker) -> None:
+    content = colour_classifier(weights=9)
+    worker.connect_progress(programs.endpoints.collect)
+    worker.heartbeat(ready=False)
+    task_id = programs.post_id(projectId="budget")
+    start = run_next(worker)
+    model = put_model(start, content)
+    usable = UsableModel(f"{start.spec.project_path}/models/{task_id}/{model.name}", model)
+
+    def answer() -> Answer | None:
+        worker.publish(m.Progress(task_id, 1, 30.0, usable=usable))
+        worker.heartbeat(False, m.Holding(task_id, 1))
+        answer = predict(programs, f"/v1/tasks/{task_id}", form(plain(RED)))
+        return answer if answer.status == 200 else None
+
+    answered = wait_until(answer, "an answer of the first model")
+    assert answered is not None
+    assert (answered.body["interim"], answered.body["predictions"][0]["label"]) == (True, "red")
+    assert predict(programs, "/v1/projects/anna/budget", form(plain(RED))).body["interim"]
+    worker.finish(start)
+
+
 def runtimes(programs: Programs) -> list[psutil.Process]:
     return [
         child
@@ -213,6 +259,7 @@ def runtimes(programs: Programs) -> list[psutil.Process]:
     ]
 
 
+@pytest.mark.door(24)
 def test_killed_processes_cost_no_answer(programs: Programs, task_id: str) -> None:
     def call(number: int) -> Answer:
         return predict(programs, f"/v1/tasks/{task_id}", form(plain((number, 0, 255)), plain(RED)))
@@ -248,6 +295,7 @@ def make_token(programs: Programs, *words: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {done.stdout.strip()}"}
 
 
+@pytest.mark.door(16)
 def test_tokens_of_one_user_predict_with_that_users_models(programs: Programs, worker: ScriptedWorker) -> None:
     """The last test here: from its first token on, every call needs one."""
     everybody = make_token(programs, "website")

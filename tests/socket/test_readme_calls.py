@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 import urllib.parse
 from collections.abc import Iterator
 
 import pytest
 
 from protocol import messages as m
-from tests.readme import README, code_blocks, curl_calls
-from tests.sample_scrape import Scrape
+from tests.readme import code_blocks, curl_calls
 from tests.socket.programs import FORM_HEADERS, Answer, Programs
 from tests.socket.scripted_worker import ScriptedWorker
 from tests.waiting import wait_until
@@ -49,14 +47,3 @@ def test_the_curl_calls_answer_with_the_fields_that_are_shown(programs: Programs
         path = poll.path.replace("a999ca0c…", str(answer.body["taskId"]))
         wait_until(lambda: programs.get(path).body["state"] == shown_done["state"], "the end of the task")
         assert programs.get(path).body.keys() == shown_done.keys()
-
-
-def test_the_other_calls_exist(programs: Programs) -> None:
-    task_id = str(post(programs).body["taskId"])
-    listed = re.findall(r"^\| `(GET|DELETE|POST) (/\S+)` \|", README.read_text(), re.MULTILINE)
-    assert len(listed) == 12
-    listed.remove(("GET", "/metrics"))  # The one answer that is not JSON.
-    assert Scrape(programs.ports["WEB_PORT"]).status == 200
-    for method, path in sorted(listed, key=lambda call: call[0] == "DELETE"):
-        answer = programs.call(method, path.replace("<taskId>", task_id))
-        assert answer.body.get("code") not in ("unknown_path", "unknown_task", "method_not_allowed"), (method, path)

@@ -50,7 +50,7 @@ def ends(*tasks: Task, workers: int = 1, **pictures: int) -> dict[str, End]:
 
 
 def seconds(end: End) -> tuple[float, float, float]:
-    low_at_s, middle_at_s, high_at_s = end
+    low_at_s, middle_at_s, high_at_s, _ = end
     return low_at_s - NOW_S, middle_at_s - NOW_S, high_at_s - NOW_S
 
 

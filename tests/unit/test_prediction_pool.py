@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -14,7 +13,6 @@ from typing import Any
 import psutil
 import pytest
 
-from conf.settings import ROOT
 from protocol.artifact import Artifact
 from protocol.prediction import Labels, ModelFile, PictureAnswer, SentPicture
 from tests.prediction_projects import RUNTIME, limits, plain, published
@@ -99,6 +97,7 @@ def test_a_process_that_has_the_model_is_preferred(tmp_path: Path) -> None:
     in_pool(tmp_path, work)
 
 
+@pytest.mark.door(24)
 def test_a_picture_that_ends_the_process_costs_nobody_else_an_answer(tmp_path: Path) -> None:
     async def work(pool: PredictionPool) -> None:
         bad, good, also = await asyncio.gather(
@@ -230,38 +229,6 @@ def test_processes_that_died_while_they_were_idle_cost_nothing(tmp_path: Path) -
         assert FATAL not in await pool.predict(model(), words("ok"))
 
     in_pool(tmp_path, work, processes=3)
-
-
-FRONT_END = """
-import asyncio, sys
-from pathlib import Path
-from tests.prediction_projects import RUNTIME, limits, plain, published
-from tests.runnable_tflite import colour_classifier
-from web.prediction.pool import PredictionPool
-
-async def main():
-    root = Path(sys.argv[1])
-    pool = PredictionPool(RUNTIME, 1, limits(root))
-    await pool.predict(published(root, colour_classifier()), [plain((9, 9, 9))])
-    print(*pool.pids, flush=True)
-    await asyncio.Event().wait()
-
-asyncio.run(main())
-"""
-
-
-def test_real_processes_end_with_a_front_end_that_is_killed(tmp_path: Path) -> None:
-    front_end = subprocess.Popen(
-        [sys.executable, "-c", FRONT_END, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
-    assert front_end.stdout is not None
-    pid = int(front_end.stdout.readline())
-    assert psutil.pid_exists(pid)
-    front_end.kill()
-    front_end.wait()
-    front_end.stdout.close()
-
-    wait_until(lambda: not psutil.pid_exists(pid), "the end of the runtime process")
 
 
 def test_a_real_pool_answers_for_two_models_at_once(tmp_path: Path) -> None:

@@ -146,6 +146,7 @@ def test_grey_of_16_bits_has_the_scale_of_the_training(tmp_path: Path) -> None:
     assert [mask_of(predict(model, [sent(dim)])[0]).max() for model in (white, black)] == [1, 0]
 
 
+@pytest.mark.door(24)
 def test_bad_pictures_cost_nobody_else_an_answer(tmp_path: Path) -> None:
     bomb = plain(RED).content.replace(struct.pack(">II", 40, 30), struct.pack(">II", 30_000, 30_000))
     bomb = bomb[:29] + struct.pack(">I", zlib.crc32(bomb[12:29])) + bomb[33:]
@@ -167,6 +168,7 @@ def test_bad_pictures_cost_nobody_else_an_answer(tmp_path: Path) -> None:
     assert "megapixels" in refused[2].error
 
 
+@pytest.mark.door(1)
 def test_a_picture_of_the_project_is_read_below_it_and_through_no_link(tmp_path: Path) -> None:
     model = published(tmp_path, colour_classifier())
     project, outside = Path(model.spec.project_path), tmp_path / "outside"
@@ -190,6 +192,7 @@ def test_a_picture_of_the_project_is_read_below_it_and_through_no_link(tmp_path:
     assert all(answer.code == "bad_picture" for answer in answers[1:] if isinstance(answer, PictureRefused))
 
 
+@pytest.mark.door(24)
 def test_a_model_is_used_only_if_its_bytes_have_the_hash_of_the_journal(tmp_path: Path) -> None:
     model = published(tmp_path, colour_classifier())
     file, content = file_of(model), file_of(model).read_bytes()

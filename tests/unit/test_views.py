@@ -91,7 +91,7 @@ def test_the_whole_task_tells_where_the_training_is() -> None:
 
 
 def test_the_forecast_is_shown_until_the_training_says_more_and_never_when_it_has_passed() -> None:
-    end, waiting = End(100.0, 150.04, 200.0), Task(make_spec())
+    end, waiting = End(100.0, 150.04, 200.0, 90.0), Task(make_spec())
     view = full_view(waiting, None, end, 120.0)
     assert (view["etaSeconds"], view["etaRangeSeconds"]) == (30.0, [0.0, 80.0])
     starting = full_view(Task(make_spec(), TaskState.PROCESSING), Progress("t1", 1, 0.0), end, 90.0)

@@ -28,6 +28,7 @@ from typing import cast
 import msgspec
 import psutil
 
+from conf.log_request import logged_request
 from conf.logs import set_up_logging
 from protocol import messages as m
 from protocol import pipe_messages as piped
@@ -121,6 +122,14 @@ class Child:
                 self._early_halts[key] = halt.keep
 
     def _train(self, order: piped.Train, train: Train) -> m.Result:
+        """Train one attempt. All lines that this thread logs meanwhile name the call that posted the task."""
+        with logged_request(order.spec.request_id):
+            log.info("action=training.began task=%s attempt=%d", order.spec.task_id, order.attempt)
+            result = self._result_of(order, train)
+            log.info("action=training.ended task=%s attempt=%d", order.spec.task_id, order.attempt)
+            return result
+
+    def _result_of(self, order: piped.Train, train: Train) -> m.Result:
         key = (order.spec.task_id, order.attempt)
         pace = Pace(self._settings.cache_dir, order.spec.train_type)
         budget_s = cast(float, order.spec.options.get("timeBudget", 0)) or math.inf

@@ -63,7 +63,7 @@ class Predictions(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     task_id: Annotated[str, Meta(description="the task whose model answered")]
     train_type: str
     model: Annotated[str, Meta(description="the file in the task's model folder that answered")]
-    interim: Annotated[bool, Meta(description="whether the task is still being trained; this is its best model so far")]
+    interim: Annotated[bool, Meta(description="whether this is the best model so far of a task that is not done")]
     predictions: tuple[Prediction, ...]
 
 

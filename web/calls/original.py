@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from protocol import messages as m
 from web.calls.posting import PostingHandler
 from web.form import pop_dry_run, read_form
 from web.refusal import Refusal
@@ -30,7 +29,4 @@ class OriginalHandler(PostingHandler):
         if dry_run:
             await self.answer_check(spec)
             return
-        self.check_disk(spec.project_path)
-        # If the Idempotency-Key was used before, the broker answers with the earlier task.
-        entry = await self.ask_for_task(lambda request_id: m.Submit(request_id, spec))
-        self.finish(entry.brief_json())
+        self.finish((await self.submitted(spec)).brief_json())

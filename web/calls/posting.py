@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 
+from protocol import messages as m
 from protocol.data_report import DataReport
 from protocol.task import TaskSpec
 from web.api.tasks import NewTask
@@ -13,7 +15,10 @@ from web.free_space import free_space_mb
 from web.json_handler import JsonHandler
 from web.refusal import Refusal
 from web.submission import Problem, Submission, posted_new_task, read_new_task
+from web.task_cache import Entry
 from web.task_views import check_view
+
+log = logging.getLogger("web")
 
 
 class PostingHandler(JsonHandler):
@@ -58,6 +63,13 @@ class PostingHandler(JsonHandler):
         except asyncio.CancelledError:
             if not self._caller_is_gone:
                 raise
+
+    async def submitted(self, spec: TaskSpec) -> Entry:
+        """The new task once it is on disk, or the earlier one if the Idempotency-Key was used before."""
+        self.check_disk(spec.project_path)
+        entry = await self.ask_for_task(lambda request_id: m.Submit(request_id, spec))
+        log.info("action=web.submitted task=%s", entry.task.task_id)
+        return entry
 
     def check_disk(self, project_path: str) -> None:
         """Raise Refusal if there is too little space for a new model."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from protocol import messages as m
 from protocol import queries as q
 from protocol.prediction import (
     MOST_PICTURE_BYTES,
@@ -27,12 +28,15 @@ from web.api.predictions import (
 from web.form import JSON_TYPE, MULTIPART_TYPE, media_type_of, read_files
 from web.json_handler import JsonHandler
 from web.prediction.models import latest_of, model_of
+from web.prediction.vouched import is_vouched_for
 from web.refusal import Refusal
 
 #: The field of a multipart form whose files are the pictures.
 PICTURE_FIELD = "picture"
 #: A project with more tasks than this since its last promoted model is taken to have none in use.
 MOST_TASKS = MAX_PAGE_TASKS
+#: Of these states are the tasks that may have a model in use. A pending one has lost its worker.
+WITH_MODELS = (TaskState.DONE, TaskState.PROCESSING, TaskState.PENDING)
 
 
 class PredictingHandler(JsonHandler):
@@ -43,6 +47,7 @@ class PredictingHandler(JsonHandler):
 
     async def answer(self, model: ModelFile, pictures: Sequence[Picture], interim: bool) -> None:
         """Send what the model answers. A picture alone that gets no answer is refused as a whole."""
+        await self._refuse_foreign(model)
         small = [picture for picture in pictures if not is_too_large(picture)]
         answers: list[PictureAnswer] = []
         if small:
@@ -66,6 +71,24 @@ class PredictingHandler(JsonHandler):
                 predictions=tuple(prediction_of(name, answer) for name, answer in named),
             )
         )
+
+    async def _refuse_foreign(self, model: ModelFile) -> None:
+        task = (await self.find(model.spec.task_id)).task
+        if not await is_vouched_for(task, model.artifact, self._find_in_journal):
+            raise Refusal(
+                "model_unusable",
+                f"{model.artifact.name} was taken over from an earlier task, and the journal does not know these bytes "
+                "of that task, so the model is not run; post the folder with another seed to train it anew.",
+            )
+
+    async def _find_in_journal(self, task_id: str) -> Task | None:
+        """A task, whoever its user is. Nothing of it is told."""
+        try:
+            return (await self.ask_for_task(lambda request_id: m.Lookup(request_id, task_id))).task
+        except Refusal as refusal:
+            if refusal.problem.code == "unknown_task":
+                return None
+            raise
 
     def read_pictures(self) -> list[Picture]:
         """The pictures of the body, which is then forgotten. Raises Refusal."""
@@ -106,7 +129,7 @@ class TaskPredictHandler(PredictingHandler):
     async def post(self, task_id: str) -> None:
         pictures = self.read_pictures()
         task = (await self.find(task_id)).task
-        await self.answer(model_of(task), pictures, interim=not task.ended)
+        await self.answer(model_of(task), pictures, interim=task.trained is None)
 
 
 class ProjectPredictHandler(PredictingHandler):
@@ -116,13 +139,13 @@ class ProjectPredictHandler(PredictingHandler):
         pictures = self.read_pictures()
         model = latest_of(await self._tasks(user_id, project_id))
         task = (await self.find(model.spec.task_id)).task
-        await self.answer(model, pictures, interim=not task.ended)
+        await self.answer(model, pictures, interim=task.trained is None)
 
     async def _tasks(self, user_id: str, project_id: str) -> Sequence[Task]:
         """Those that may have a model, the newest first. Another user's project looks like one without any."""
         if not self.caller.sees(user_id):
             return ()
-        wanted = TaskFilter(user_id=user_id, project_id=project_id, states=(TaskState.DONE, TaskState.PROCESSING))
+        wanted = TaskFilter(user_id=user_id, project_id=project_id, states=WITH_MODELS)
         page = await self.ask(lambda request_id: q.TasksWanted(request_id, wanted, "-endedAt", "", MOST_TASKS))
         assert isinstance(page, q.TaskPage)
         return page.tasks

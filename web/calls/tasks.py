@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 
-from protocol import messages as m
 from protocol import queries as q
 from protocol.task import TaskSpec
 from protocol.task_filter import TaskFilter
@@ -22,8 +21,7 @@ class SubmittingHandler(PostingHandler, WholeTaskHandler):
     async def submit(self, submission: Submission) -> None:
         """Answer with the new task, or with the earlier one if the Idempotency-Key was used before."""
         spec = self.accept(*submission)
-        self.check_disk(spec.project_path)
-        entry = await self.ask_for_task(lambda request_id: m.Submit(request_id, spec))
+        entry = await self.submitted(spec)
         self.set_header("Location", f"/v1/tasks/{entry.task.task_id}")
         await self.answer(entry, 202)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Mapping, Sequence
 
 from conf.webhook_settings import WebhookSettings
 from protocol import messages as m
@@ -14,7 +14,7 @@ from protocol.events import Event
 from protocol.queries import EventsPart, EventsWanted
 from web.broker_requests import BrokerAwayError, BrokerRequests
 from web.task_cache import TaskCache
-from web.webhooks.delivery import NewDelivery, Record, Times
+from web.webhooks.delivery import Count, NewDelivery, Record, Times
 from web.webhooks.figures import WebhookFigures
 from web.webhooks.receivers import Receivers
 from web.webhooks.store import Store
@@ -50,6 +50,7 @@ class EventFeed:
         self._newest = 0
         #: Up to this fact number, what may have been missed has been reported.
         self._missed_up_to = 0
+        self._waiting: Counter[str] = Counter()
         self._wake = asyncio.Event()
 
     def take(self, message: m.Published) -> None:
@@ -61,6 +62,13 @@ class EventFeed:
             newest = message.seq
         if newest != self._newest:
             self._newest = newest
+            self._wake.set()
+
+    def counted(self, counts: Mapping[str, Count]) -> None:
+        """Learn how many deliveries of each destination wait. In between, the feed adds what it hands over."""
+        full = self._full()
+        self._waiting = Counter({name: count.waiting for name, count in counts.items()})
+        if full - self._full():
             self._wake.set()
 
     async def newest(self) -> int:
@@ -109,17 +117,17 @@ class EventFeed:
         new = await self._deliveries(part.events, here)
         times = Times(now_s, now_s + self._keep_trying_s)
         await self._store.call(Store.hand_over, [record.destination for record in here], new, part.up_to, times)
+        self._waiting.update(each.destination for each in new)
         if new:
             handed_over()
         return part.up_to > after
 
     async def _records_with_room(self) -> list[Record]:
-        counts = await self._store.call(Store.counts)
-        full = {name for name, count in counts.items() if count.waiting >= MOST_WAITING}
-        if full:
-            asyncio.get_running_loop().call_later(PAUSE_S, self._wake.set)
-        wanted = set(self._receivers.names) - full
+        wanted = set(self._receivers.names) - self._full()
         return [record for record in await self._store.call(Store.records) if record.destination in wanted]
+
+    def _full(self) -> set[str]:
+        return {name for name, waiting in self._waiting.items() if waiting >= MOST_WAITING}
 
     async def _deliveries(self, events: Sequence[Event], records: Sequence[Record]) -> list[NewDelivery]:
         """handed_over is compared for each: of several destinations, one may have been told already."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import functools
 import ssl
 import time
 from collections.abc import Callable, Sequence
@@ -31,18 +32,28 @@ class Sender:
         """keys: those of the secrets, the newest first. timeout_s: for a whole attempt."""
         self._keys = keys
         self._timeout_s = timeout_s
+        self._network = network
+        self._connections = connections
+
+    def open(self) -> None:
+        """Read the certificates now. That takes a moment, which the first webhook would have to wait for otherwise."""
+        _ = self._pool
+
+    @functools.cached_property
+    def _pool(self) -> httpcore.AsyncConnectionPool:
         # httpcore and not httpx: it takes a network of ours, and knows neither redirects nor proxies from the
         # environment, nor does it unpack compressed answers.
-        self._pool = httpcore.AsyncConnectionPool(
+        return httpcore.AsyncConnectionPool(
             ssl_context=_trusting_system_and_certifi(),
-            max_connections=connections,
+            max_connections=self._connections,
             max_keepalive_connections=KEPT_CONNECTIONS,
             keepalive_expiry=KEEP_ALIVE_S,
-            network_backend=network,
+            network_backend=self._network,
         )
 
     async def close(self) -> None:
-        await self._pool.aclose()
+        if "_pool" in self.__dict__:
+            await self._pool.aclose()
 
     async def send(self, letter: Letter) -> Outcome:
         began_s = time.monotonic()

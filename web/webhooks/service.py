@@ -39,6 +39,8 @@ LOCK_INTERVAL_S = 2.0
 PAUSE_S = 5.0
 #: How often the figures are counted, and how often old dead letters are deleted.
 COUNT_INTERVAL_S, CLEAN_INTERVAL_S = 2.0, 3600.0
+#: Counting may take a twentieth of the thread's time, however many webhooks wait.
+REST_FACTOR = 20
 SHOWN_ATTEMPTS = 50
 
 
@@ -67,6 +69,7 @@ class Webhooks:
 
     def start(self) -> None:
         if self._settings.wanted:
+            self._sender.open()
             self._figures.expect(self.receivers.names)
             self._running = asyncio.create_task(self._run())
 
@@ -173,9 +176,12 @@ class Webhooks:
                 dropped = await self._store.call(Store.drop_oldest_dead)
                 if dropped:
                     log.error("action=webhooks.dead_dropped count=%d", dropped)
+            began_s = time.monotonic()
             counts = await self._store.call(Store.counts)
+            took_s = time.monotonic() - began_s
+            self._feed.counted(counts)
             self._figures.counted({name: Count() for name in self.receivers.names} | counts)
-            await asyncio.sleep(COUNT_INTERVAL_S)
+            await asyncio.sleep(max(COUNT_INTERVAL_S, REST_FACTOR * took_s))
 
     async def _lock(self) -> int:
         """Wait until no other front-end delivers. Returns the descriptor of the lock."""

@@ -23,6 +23,7 @@ KEPT_DEAD = 10_000
 KEPT_DEAD_S = 30 * 86400.0
 #: A destination that has been missing from the settings for this long is new when it comes back.
 FORGET_AFTER_S = 7 * 86400.0
+MAX_NUMBER = 2**62
 #: How long a statement waits while another front-end writes.
 BUSY_TIMEOUT_S = 5.0
 
@@ -57,7 +58,7 @@ MIGRATIONS = (
     );
     CREATE INDEX deliveries_by_task ON deliveries (destination, task_id, number) WHERE dead_at_s IS NULL;
     CREATE INDEX deliveries_due ON deliveries (lane, try_at_s) WHERE try_at_s IS NOT NULL;
-    CREATE INDEX deliveries_dead ON deliveries (destination, number) WHERE dead_at_s IS NOT NULL;
+    CREATE INDEX deliveries_dead ON deliveries (number, destination) WHERE dead_at_s IS NOT NULL;
     CREATE TABLE attempts (
         number INTEGER PRIMARY KEY AUTOINCREMENT,
         webhook_id TEXT NOT NULL,
@@ -216,9 +217,9 @@ class Store:
     def dead(self, before: int, most: int) -> list[Delivery]:
         """Dead letters, the newest first. before: only those with a lower number; 0 for all."""
         rows = self._db.execute(
-            f"SELECT {_DELIVERY} FROM deliveries WHERE dead_at_s IS NOT NULL AND (? = 0 OR number < ?) "
+            f"SELECT {_DELIVERY} FROM deliveries WHERE dead_at_s IS NOT NULL AND number < ? "
             "ORDER BY number DESC LIMIT ?",
-            (before, before, most),
+            (before or MAX_NUMBER, most),
         )
         return [Delivery(*row) for row in rows]
 

@@ -19,5 +19,5 @@ class TrainTypeList(msgspec.Struct):
     train_types: list[Any]
 
 
-class ServerInfo(msgspec.Struct):
+class Server(msgspec.Struct):
     version: str

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 import msgspec
 
-from tfmodel_client.awaited_types import Project, Queue, ServerInfo, TrainTypeList
+from tfmodel_client.awaited_types import Project, Queue, Server, TrainTypeList
 from tfmodel_client.paths import path_of, query_of
 from tfmodel_client.retrying import KEY, ask, new_id
 from tfmodel_client.steps import Give, ItemPlan, Plan, Request
@@ -142,9 +142,9 @@ def undrain(name: str) -> Plan[Worker]:
     return ask(Request("DELETE", path_of("v1", "workers", name, "drain")), Worker)
 
 
-def queue() -> Plan[Queue]:
-    """The waiting tasks in the order in which they will start, as far as is known now."""
-    return ask(Request("GET", "/v1/queue"), Queue)
+def queue(cursor: int = 0, limit: int | None = None) -> Plan[Queue]:
+    """One page of the waiting tasks, in the order in which they start. cursor: `next` of the page before."""
+    return ask(Request("GET", "/v1/queue", query_of({"cursor": cursor or None, "limit": limit})), Queue)
 
 
 def train_types() -> Plan[TrainTypeList]:
@@ -152,9 +152,9 @@ def train_types() -> Plan[TrainTypeList]:
     return ask(Request("GET", "/v1/train-types"), TrainTypeList)
 
 
-def server() -> Plan[ServerInfo]:
+def server() -> Plan[Server]:
     """The version of the server, its limits and its features."""
-    return ask(Request("GET", "/v1/server"), ServerInfo)
+    return ask(Request("GET", "/v1/server"), Server)
 
 
 def _post(path: str, key: str, fields: Mapping[str, object] | None = None) -> Request:

@@ -85,10 +85,6 @@ class WaitTimeoutError(TFModelError, TimeoutError):
     """The task has not ended in the time that `wait` was given. It goes on."""
 
 
-class EventsLostError(TFModelError):
-    """The server has restarted its list of events, so that what happened in between can't be told."""
-
-
 class _ErrorBody(msgspec.Struct):
     error: str
     code: str = ""

@@ -32,7 +32,7 @@ SHORTEST_RECONNECT_S = 0.1
 LONGEST_RECONNECT_S = 60.0
 
 #: How much later than it was asked to the server may answer.
-ANSWER_S = 30.0
+ANSWER_S = 10.0
 
 CONTENT_TYPE = "text/event-stream"
 PROGRESS: Final = "task.progress"
@@ -82,11 +82,15 @@ class EventSource:
         return []
 
     def ask(self, wait_s: float) -> Plan[list[Event]]:
-        """The next events, without a stream: an answer comes within wait_s, with [] if nothing has happened."""
+        """The next events, without a stream: an answer comes within wait_s, with [] if nothing has happened.
+
+        Raises TFModelError; it is not tried again.
+        """
         yield Close()
         self._parser = None
         query = (*self._request.query, *query_of({"since": self._newest, "wait": round(wait_s, 3)}))
-        page = yield from ask(Request("GET", self._request.path, query, silence_s=wait_s + ANSWER_S), EventList)
+        request = Request("GET", self._request.path, query, silence_s=wait_s + ANSWER_S)
+        page = yield from ask(request, EventList, most_tries=1)
         if page.reset:
             return [self._reset(page.next)]
         self._last_event_id = str(page.next)

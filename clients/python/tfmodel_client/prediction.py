@@ -26,7 +26,7 @@ def predict(
     if (project is None) == (not task_id):
         raise ValueError("Pass either task_id or project=(userId, projectId), and not both.")
     if project is not None:
-        path = path_of("v1", "projects", *project, "predict")
+        path = path_of("v1", "projects", project[0], project[1], "predict")
     else:
         path = path_of("v1", "tasks", task_id, "predict")
     several = [pictures] if isinstance(pictures, (str, bytes, os.PathLike)) else list(pictures)

@@ -67,11 +67,11 @@ def is_safe_to_repeat(request: Request) -> bool:
     return request.method in ("GET", "DELETE") or KEY in request.headers
 
 
-def exchange(request: Request) -> Plan[Answer]:
-    """Send a request until there is a successful answer, at most TRIES times. Raises TFModelError."""
+def exchange(request: Request, most_tries: int) -> Plan[Answer]:
+    """Send a request until there is a successful answer, at most that many times. Raises TFModelError."""
     request = identified(request)
     request_id = request.headers[REQUEST_ID]
-    tries = TRIES if is_safe_to_repeat(request) else 1
+    tries = most_tries if is_safe_to_repeat(request) else 1
     for failures in range(1, tries + 1):
         try:
             answer = yield from send(request)
@@ -89,9 +89,9 @@ def exchange(request: Request) -> Plan[Answer]:
     raise AssertionError("the last try returns or raises")
 
 
-def ask(request: Request, answer_type: type[R]) -> Plan[R]:
-    """Send a request and read the JSON of its answer. Raises TFModelError."""
-    answer = yield from exchange(request)
+def ask(request: Request, answer_type: type[R], most_tries: int | None = None) -> Plan[R]:
+    """Send a request and read the JSON of its answer. most_tries: None for TRIES. Raises TFModelError."""
+    answer = yield from exchange(request, TRIES if most_tries is None else most_tries)
     return decoded(answer, answer_type)
 
 

@@ -33,16 +33,16 @@ if TYPE_CHECKING:
         "failed",
         "cancelled",
     ]
-    Severity = Literal[
-        "info",
-        "warning",
-        "error",
-    ]
     WorkerState = Literal[
         "starting",
         "free",
         "training",
         "draining",
+    ]
+    Severity = Literal[
+        "info",
+        "warning",
+        "error",
     ]
     DestinationFormat = Literal[
         "json",
@@ -57,8 +57,8 @@ if TYPE_CHECKING:
 else:
     EventType = str
     TaskState = str
-    Severity = str
     WorkerState = str
+    Severity = str
     DestinationFormat = str
     TaskFilterSort = str
 
@@ -189,8 +189,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     ended_attempts: tuple[EndedAttempt, ...]
     #: the task that this one repeats, or empty
     retry_of: str
-    #: the tasks that repeat this one
-    retried_by: tuple[str, ...] = ()
+    #: the newest tasks that repeat this one; null while the broker cannot be asked
+    retried_by: tuple[str, ...] | None = ()
     #: the X-Request-Id of the call that posted the task
     request_id: str
     #: the number of the newest event that this answer reflects
@@ -233,9 +233,23 @@ class Predictions(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     train_type: str
     #: the file in the task's model folder that answered
     model: str
-    #: whether the task is still being trained; this is its best model so far
+    #: whether this is the best model so far of a task that is not done
     interim: bool
     predictions: tuple[Prediction, ...]
+
+
+class Project(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A project as the journal knows it. One without tasks has empty lists."""
+
+    user_id: str
+    project_id: str
+    latest: LatestModel | None
+    #: of its newest finished tasks, the newest first
+    gate: tuple[GateDecision, ...]
+    #: the newest first
+    tasks: tuple[TaskSummary, ...]
+    #: the cursor of the next page of tasks; empty after the last one
+    next: str
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -262,6 +276,25 @@ class WorkerList(msgspec.Struct, frozen=True, kw_only=True):
     """All registered workers."""
 
     workers: tuple[Worker, ...]
+
+
+class Worker(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One registered worker."""
+
+    name: str
+    host: str
+    #: it could start a task now
+    ready: bool
+    state: WorkerState
+    #: what it trains, or empty; also empty for another user's task
+    task_id: str
+    train_types: tuple[str, ...]
+    #: what TensorFlow sees, such as CPU
+    devices: tuple[str, ...]
+    memory_mb: float
+    #: tasks that it has ended since its start, however they ended
+    tasks_done: int
+    last_heard_at: str | None
 
 
 class WebhookOverview(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -300,6 +333,35 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     #: of the last answer; 0 without one
     status: int
     error: str
+
+
+class Queue(msgspec.Struct, frozen=True, kw_only=True):
+    """Waiting tasks in the order in which they start, if every worker can train them."""
+
+    queue: tuple[QueueEntry, ...]
+    #: all waiting tasks, also those of other users
+    waiting: int
+    #: the cursor of the next page; 0 after the last one
+    next: int
+
+
+class TrainTypeList(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What can be trained, with which options, from which folders."""
+
+    train_types: tuple[TrainType, ...]
+
+
+class Server(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """This server."""
+
+    #: of TFModel
+    version: str
+    #: when the front-end started, as ISO 8601 in UTC
+    started_at: str
+    uptime_seconds: float
+    limits: Limits
+    features: Features
+    docs: Links
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
@@ -491,6 +553,28 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
     code: str | None = None
 
 
+class LatestModel(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The model in use: that of the last task that `models/latest` was pointed to."""
+
+    task_id: str
+    train_type: str
+    model_path: str
+    ended_at: str | None
+    metrics: dict[str, float]
+
+
+class GateDecision(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Whether a finished model came into use, and why."""
+
+    task_id: str
+    ended_at: str | None
+    promoted: bool
+    #: the task of the model that was in use before; empty if there was none
+    with_task: str
+    #: the comparison in words; empty without one
+    sentence: str
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that the owner of the folder should know.
 
@@ -504,25 +588,6 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     cure: str = ""
     files: tuple[str, ...] = ()
     count: int = 0
-
-
-class Worker(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One registered worker."""
-
-    name: str
-    host: str
-    #: it could start a task now
-    ready: bool
-    state: WorkerState
-    #: what it trains, or empty; also empty for another user's task
-    task_id: str
-    train_types: tuple[str, ...]
-    #: what TensorFlow sees, such as CPU
-    devices: tuple[str, ...]
-    memory_mb: float
-    #: tasks that it has ended since its start, however they ended
-    tasks_done: int
-    last_heard_at: str | None
 
 
 class Destination(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -577,6 +642,78 @@ class TestResult(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     took_seconds: float
 
 
+class QueueEntry(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A waiting task."""
+
+    #: 1 for the task that starts next
+    position: int
+    task_id: str
+    user_id: str
+    project_id: str
+    train_type: str
+    priority: int
+    submitted_at: str | None
+    #: null while nothing can be said, as without workers
+    estimated_start_at: str | None
+    estimated_end_at: str | None
+
+
+class TrainType(msgspec.Struct, frozen=True, kw_only=True):
+    """One kind of model."""
+
+    #: the trainType of a POST
+    name: str
+    #: JSON Schema of `options`: types, bounds, defaults and descriptions; it has no references
+    options: dict[str, Any]
+    layouts: tuple[Layout, ...]
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What the settings of this server allow."""
+
+    #: the largest body of a call, except for predictions
+    max_body_bytes: int
+    #: the largest body with pictures for a prediction
+    max_predict_body_bytes: int
+    #: the most pictures of one prediction
+    max_predict_pictures: int
+    #: the most waiting tasks; the next POST is refused with 429
+    max_pending: int
+    #: the most waiting tasks of one user
+    max_pending_per_user: int
+    #: the most tasks of one user trained at once; 0: any
+    max_running_per_user: int
+    #: the most tasks on one page of a list
+    max_page_tasks: int
+    #: the most strings in the metadata of a task
+    max_metadata: int
+    #: the most open event streams and waiting calls
+    max_streams: int
+    #: the most of them from one address
+    max_streams_per_address: int
+    #: for how long an ended task is remembered
+    keep_days: float
+
+
+class Features(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What this server is set up for."""
+
+    #: whether calls need a token
+    tokens: bool
+    #: whether there are destinations, or hosts that tasks may name
+    webhooks: bool
+    #: the trainTypes that can be posted
+    train_types: tuple[str, ...]
+
+
+class Links(msgspec.Struct, frozen=True, kw_only=True):
+    """Paths of documents on this server."""
+
+    openapi: str = "/openapi.json"
+    calls: str = "/docs"
+    errors: str = "/docs/errors"
+
+
 class Artifact(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """One file of a model folder. name: its path in that folder. Whoever knows the hash can trust the file."""
 
@@ -595,6 +732,15 @@ class LabelShare(msgspec.Struct, frozen=True, kw_only=True):
 
     label: str
     share: float
+
+
+class Layout(msgspec.Struct, frozen=True, kw_only=True):
+    """A layout of the project folder. docs/layouts.md has them in full."""
+
+    #: as in `layout` of a report on a folder
+    name: str
+    #: what such a folder holds
+    sentence: str
 
 
 class TaskFilters(TypedDict, total=False):

@@ -8,19 +8,19 @@ from collections.abc import Callable
 
 from tfmodel_client.calls import task
 from tfmodel_client.display import display_of
-from tfmodel_client.errors import WaitTimeoutError
-from tfmodel_client.event_source import PROGRESS, RESET, EventSource
+from tfmodel_client.errors import BusyError, UnavailableError, UnreachableError, WaitTimeoutError
+from tfmodel_client.event_source import RESET, EventSource
 from tfmodel_client.events import LAST_EVENTS
 from tfmodel_client.paths import path_of
 from tfmodel_client.steps import Pause, Plan
 from tfmodel_client.types import Event, Task
 
-#: When less than this is left of the time-out, the server is asked for an answer in time. A stream of events that is
-#: silent can't be left in time, because it has a comment every 15 s only.
-LAST_STRETCH_S = 20.0
+#: When no more than this is left of the time-out, the server is asked for answers in time. A stream of events can't be
+#: left in time: it may be silent for EventSource's SILENCE_S. It is also the longest wait that the server allows.
+LAST_STRETCH_S = 60.0
 ENDED_STATES = frozenset({"done", "failed", "cancelled"})
-#: The pause between two such answers without news: the server may repeat the progress that it has told.
-PAUSE_S = 0.25
+#: The pause after the server could not be asked.
+PAUSE_S = 1.0
 
 
 def wait(task_id: str, on_event: Callable[[Event], object] | None = None, timeout_s: float | None = None) -> Plan[Task]:
@@ -42,17 +42,15 @@ def wait(task_id: str, on_event: Callable[[Event], object] | None = None, timeou
                     f"Task {task_id} has not ended within {timeout_s:g} s; it is {found.state} and goes on. Call wait "
                     "again, or cancel it."
                 )
-            if left_s > LAST_STRETCH_S:
-                events = yield from source.read()
-            else:
-                events = yield from source.ask(left_s)
-                if all(event.type == PROGRESS for event in events):
-                    yield Pause(min(PAUSE_S, left_s))
-            for event in events:
-                if event.type != RESET:
-                    display.show(event)
-            if source.is_over or any(event.type in LAST_EVENTS or event.type == RESET for event in events):
-                found = yield from task(task_id)
+            try:
+                events = yield from (source.read() if left_s > LAST_STRETCH_S else source.ask(left_s))
+                for event in events:
+                    if event.type != RESET:
+                        display.show(event)
+                if source.is_over or any(event.type in LAST_EVENTS or event.type == RESET for event in events):
+                    found = yield from task(task_id)
+            except (UnreachableError, UnavailableError, BusyError):
+                yield Pause(min(PAUSE_S, left_s))
         return found
     finally:
         display.close()

@@ -1,0 +1,104 @@
+"""How many webhooks a second one front-end delivers, and what its callers feel of it.
+
+    python -m benchmarks.api --part webhooks
+
+A fast receiver on this machine is away while thousands of tasks are posted, so that a webhook of each waits. Then it
+comes back. Measured are the webhooks that it gets in a second, and how long a GET takes before and meanwhile (one
+caller, one call after the other).
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from benchmarks.http_load import loaded
+from benchmarks.http_requests import get_request
+from benchmarks.service_processes import ServiceProcesses, free_ports
+from conf.webhook_secrets import create_secret
+
+READY_TIMEOUT_S = 90.0
+DRAIN_TIMEOUT_S = 300.0
+UNLIMITED = "10000000"
+#: The caller whose GETs are timed.
+CALLERS = 1
+
+
+def webhook_part(folder: Path, tasks: int, seconds: float) -> None:
+    """tasks: how many webhooks wait. seconds: how long GETs are timed."""
+    (port,) = free_ports(1)
+    service = ServiceProcesses(
+        folder,
+        BROKER_MAX_PENDING=UNLIMITED,
+        BROKER_MAX_PENDING_PER_USER=UNLIMITED,
+        WEBHOOKS_DESTINATIONS=json.dumps([{"name": "sink", "url": f"http://127.0.0.1:{port}/"}]),
+        WEBHOOKS_ALLOWED_PRIVATE="127.0.0.1",
+        WEBHOOKS_FIRST_RETRY_S="0.5",
+        WEBHOOKS_LONGEST_RETRY_S="0.5",
+    )
+    create_secret(folder / "state" / "var" / "webhook-secrets")
+    project = service.projects / "project-1"
+    project.mkdir()
+    with service.program("broker", "-m", "broker"), service.program("web", "server.py", "run"):
+        service.wait_for("/readyz", "pendingTasks", READY_TIMEOUT_S)
+        task_id = _post_until_handed_over(service, project, tasks)
+        gets = [get_request(task_id)]
+        web_port = service.ports["WEB_PORT"]
+        loaded(web_port, CALLERS, seconds, gets)
+        with service.program("sink", "-m", "benchmarks.webhook_sink", str(port)):
+            busy: list[dict[str, float]] = []
+            caller = threading.Thread(target=lambda: busy.append(loaded(web_port, CALLERS, seconds, gets)))
+            _wait_for(port, 1)
+            caller.start()
+            caller.join()
+            meanwhile = _stats(port)["received"]
+            stats = _wait_for(port, tasks)
+        quiet = loaded(web_port, CALLERS, seconds, gets)
+    rate = tasks / (stats["last_s"] - stats["first_s"])
+    print(f"\n{tasks} webhooks to a fast receiver: {rate:.0f} a second, {meanwhile} of them while GETs were timed")
+    for words, measured in (("nothing else to do", quiet), ("while webhooks leave", busy[0])):
+        print(f"GET, {words:<21} p50 {measured['p50_ms']:6.1f} ms   p99 {measured['p99_ms']:6.1f} ms")
+
+
+def _post_until_handed_over(service: ServiceProcesses, project: Path, tasks: int) -> str:
+    """Post that many tasks whose first event waits for the receiver. Returns a task's id."""
+    before = _waiting(service)
+    task_id = ""
+    for _ in range(tasks):
+        task_id = service.post(project)
+    give_up_at_s = time.monotonic() + DRAIN_TIMEOUT_S
+    while _waiting(service) - before < tasks:
+        if time.monotonic() > give_up_at_s:
+            raise RuntimeError(f"Only {_waiting(service)} of {tasks} webhooks wait.")
+        time.sleep(0.2)
+    return task_id
+
+
+def _waiting(service: ServiceProcesses) -> int:
+    _, body = service.call("GET", "/v1/webhooks")
+    return int(body["destinations"][0]["waiting"])
+
+
+def _wait_for(port: int, webhooks: int) -> dict[str, Any]:
+    give_up_at_s = time.monotonic() + DRAIN_TIMEOUT_S
+    while True:
+        stats = _stats(port)
+        if stats["received"] >= webhooks:
+            return stats
+        if time.monotonic() > give_up_at_s:
+            raise RuntimeError(f"Of {webhooks} webhooks, {stats['received']} have arrived.")
+        time.sleep(0.05)
+
+
+def _stats(port: int) -> dict[str, Any]:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"http://127.0.0.1:{port}/", timeout=10) as answer:
+            stats: dict[str, Any] = json.load(answer)
+            return stats
+    except OSError:
+        return {"received": 0}

@@ -1,0 +1,64 @@
+"""Which bodies may be large, and how much all large ones may take together."""
+
+from __future__ import annotations
+
+import pytest
+
+from web.body_limits import LARGE_AT_ONCE, BodyLimits, usual_limit
+from web.refusal import Refusal
+
+LARGE_BYTES = 1000
+PATHS = ("/v1/tasks/([^/]+)/predict", "/v1/projects/([^/]+)/([^/]+)/predict")
+
+
+def admit(authorization: str) -> None:
+    if authorization != "Bearer good":
+        raise Refusal("unauthorized", "Send a token.")
+
+
+def limits() -> BodyLimits:
+    return BodyLimits(usual_limit(100), LARGE_BYTES, PATHS, admit)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "most_bytes"),
+    [
+        ("POST", "/v1/tasks/x/predict", LARGE_BYTES),
+        ("POST", "/v1/tasks/x/predict?a=b", LARGE_BYTES),
+        ("POST", "/v1/projects/x/y/predict", LARGE_BYTES),
+        ("GET", "/v1/tasks/x/predict", 100),
+        ("POST", "/v1/tasks/x/predict/", 100),
+        ("POST", "/v1/tasks/x/y/predict", 100),
+        ("POST", "/?/v1/tasks/x/predict", 100),
+        ("POST", "http://host/v1/tasks/x/predict", 100),
+    ],
+)
+def test_only_calls_with_pictures_have_large_bodies(method: str, path: str, most_bytes: int) -> None:
+    assert limits().of(method, path, "Bearer good").most_bytes == most_bytes
+
+
+def test_a_large_body_needs_a_token_and_others_are_asked_later() -> None:
+    with pytest.raises(Refusal) as refusal:
+        limits().of("POST", "/v1/tasks/x/predict", "")
+
+    assert refusal.value.problem.code == "unauthorized"
+    assert limits().of("POST", "/v1/tasks", "").most_bytes == 100
+
+
+def test_large_bodies_share_a_bound() -> None:
+    door = limits()
+    for _ in range(LARGE_AT_ONCE):
+        door.take(LARGE_BYTES)
+    with pytest.raises(Refusal) as refusal:
+        door.take(1)
+
+    assert (refusal.value.problem.code, refusal.value.headers) == ("predict_busy", {"Retry-After": "2"})
+    door.give_back(LARGE_BYTES)
+    door.take(LARGE_BYTES)
+
+
+def test_the_refusal_says_which_setting_it_is() -> None:
+    large, usual = limits().of("POST", PATHS[0].replace("([^/]+)", "x"), "Bearer good"), usual_limit(100)
+
+    assert "[web] max_predict_body_mb" in large.refusal(2000).problem.error
+    assert "[web] max_body_bytes" in usual.refusal(101).problem.error

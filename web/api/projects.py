@@ -1,0 +1,49 @@
+"""A project of a user: the model in use, how models came into use, and its tasks."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from protocol.task_filter import MAX_PAGE_TASKS, Cursor
+from web.api.tasks import TaskSummary
+
+
+class ProjectQuery(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
+    """Which page of the project's tasks."""
+
+    cursor: Annotated[Cursor, Meta(description="`next` of the page before")] = ""
+    limit: Annotated[int, Meta(ge=0, le=MAX_PAGE_TASKS, description="tasks on a page")] = 50
+
+
+class LatestModel(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """The model in use: that of the last task that `models/latest` was pointed to."""
+
+    task_id: str
+    train_type: str
+    model_path: str
+    ended_at: str | None
+    metrics: dict[str, float]
+
+
+class GateDecision(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """Whether a finished model came into use, and why."""
+
+    task_id: str
+    ended_at: str | None
+    promoted: bool
+    with_task: Annotated[str, Meta(description="the task of the model that was in use before; empty if there was none")]
+    sentence: Annotated[str, Meta(description="the comparison in words; empty without one")]
+
+
+class ProjectView(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """A project as the journal knows it. One without tasks has empty lists."""
+
+    user_id: str
+    project_id: str
+    latest: LatestModel | None
+    gate: Annotated[tuple[GateDecision, ...], Meta(description="of its newest finished tasks, the newest first")]
+    tasks: Annotated[tuple[TaskSummary, ...], Meta(description="the newest first")]
+    next: Annotated[str, Meta(description="the cursor of the next page of tasks; empty after the last one")]

@@ -1,0 +1,70 @@
+"""`/v1/projects/<userId>/<projectId>`: the model in use, how models came into use, and the tasks."""
+
+from __future__ import annotations
+
+from protocol import queries as q
+from protocol.task import Task, TaskState
+from protocol.task_filter import MAX_PAGE_TASKS, TaskFilter
+from web.api.projects import GateDecision, LatestModel, ProjectQuery, ProjectView
+from web.json_handler import JsonHandler
+from web.refusal import Refusal
+from web.task_views import summary_view
+from web.views import time_or_none
+
+
+class ProjectHandler(JsonHandler):
+    """GET shows the project. All of it comes from the journal, and nothing from the folder."""
+
+    query: ProjectQuery
+
+    async def get(self, user_id: str, project_id: str) -> None:
+        if not self.caller.sees(user_id):
+            raise Refusal(
+                "user_not_allowed",
+                f"This token belongs to userId={self.caller.user!r} and cannot see the projects of {user_id[:80]!r}.",
+            )
+        query, project = self.query, TaskFilter(user_id=user_id, project_id=project_id)
+        page = await self._page(
+            lambda request_id: q.TasksWanted(request_id, project, "-submittedAt", query.cursor, query.limit)
+        )
+        finished = TaskFilter(user_id=user_id, project_id=project_id, states=(TaskState.DONE,))
+        done = await self._page(lambda request_id: q.TasksWanted(request_id, finished, "-endedAt", "", MAX_PAGE_TASKS))
+        cached = [(task, self.services.cache.get(task.task_id)) for task in page.tasks]
+        self.send(
+            ProjectView(
+                user_id=user_id,
+                project_id=project_id,
+                latest=next((_latest(task) for task in done.tasks if task.trained and task.trained.promoted), None),
+                gate=tuple(_decision(task) for task in done.tasks),
+                tasks=tuple(summary_view(task, entry.progress if entry else None) for task, entry in cached),
+                next=page.next,
+            )
+        )
+
+    async def _page(self, make: object) -> q.TaskPage:
+        page = await self.ask(make)
+        assert isinstance(page, q.TaskPage)
+        return page
+
+
+def _latest(task: Task) -> LatestModel:
+    assert task.trained is not None
+    return LatestModel(
+        task_id=task.task_id,
+        train_type=task.spec.train_type,
+        model_path=task.trained.model_path,
+        ended_at=time_or_none(task.ended_at_s),
+        metrics=task.trained.metrics,
+    )
+
+
+def _decision(task: Task) -> GateDecision:
+    assert task.trained is not None
+    comparison = task.trained.comparison
+    return GateDecision(
+        task_id=task.task_id,
+        ended_at=time_or_none(task.ended_at_s),
+        promoted=task.trained.promoted,
+        with_task=comparison.with_task if comparison else "",
+        sentence=comparison.sentence if comparison else "",
+    )
