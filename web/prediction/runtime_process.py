@@ -30,8 +30,10 @@ KILL_AFTER_S = 2.0
 END_WITHIN_S = 5.0
 #: What is kept of its last words, for the log.
 LAST_WORDS_BYTES = 4096
-#: The runtime's own notes are dropped, and the libraries' threads, which would take of its limited memory.
-ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "2"}
+#: How LiteRT begins a line that is no complaint.
+NOTE = "INFO: "
+#: Without further threads of libraries, which would take of its limited memory.
+ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}
 
 
 class RuntimeDiedError(Exception):
@@ -135,7 +137,8 @@ class RuntimeProcess:
         self.kill()
         await self._process.wait()
         await self._listening
-        words = self._last_words.decode(errors="replace").strip().splitlines()[-1:]
+        lines = self._last_words.decode(errors="replace").strip().splitlines()
+        words = [line for line in lines if not line.startswith(NOTE)][-1:]
         return f"{what}, exit code {self._process.returncode}, last words {words!r}"
 
     async def _listen(self) -> None:
