@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 import msgspec
 
@@ -16,7 +15,7 @@ from web.task_cache import Entry
 from web.views import brief_view, percent, time_or_none
 
 
-def task_view(entry: Entry, end: End | None = None, now_s: float = 0.0, retried_by: Sequence[str] = ()) -> TaskView:
+def task_view(entry: Entry, end: End | None = None, now_s: float = 0.0) -> TaskView:
     """All fields that a caller may see.
 
     end: the forecast of a task whose progress has no remaining time. now_s: the time now, in seconds since the epoch.
@@ -50,7 +49,6 @@ def task_view(entry: Entry, end: End | None = None, now_s: float = 0.0, retried_
             EndedAttempt(e.attempt, e.worker, e.code, e.error, time_or_none(e.at_s)) for e in task.ended_attempts
         ),
         retry_of=spec.retry_of,
-        retried_by=tuple(retried_by),
         request_id=spec.request_id,
         seq=entry.seq,
     )

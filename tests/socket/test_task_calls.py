@@ -112,6 +112,10 @@ def test_a_task_that_has_ended_is_repeated_with_changes(programs: Programs) -> N
     )
     changed = retry(programs, first, options={"epochs": 9, "seed": None}, metadata={}).body
     assert (changed["options"], changed["metadata"]) == ({"epochs": 9}, {})
+    repeated_by = programs.get(f"/v1/tasks/{first}").body["retriedBy"]
+    assert repeated_by == [changed["taskId"], same.body["taskId"]]
+    listed = programs.get(f"/v1/tasks?retryOf={first}&sort=submittedAt").body["tasks"]
+    assert [task["taskId"] for task in listed] == repeated_by[::-1]
     assert retry(programs, first, options={"epochs": 0}).body["fields"].keys() == {"options.epochs"}
     assert retry(programs, "0" * 32).status == 404
 
@@ -121,3 +125,24 @@ def test_the_worker_is_told_which_call_posted_the_task(tmp_path_factory: pytest.
         worker.join()
         submit(programs, {"X-Request-Id": "from-the-website"})
         assert worker.receive(m.Start).spec.request_id == "from-the-website"
+
+
+def test_a_list_has_pages_filters_and_counts(programs: Programs) -> None:
+    ids = [submit(programs, userId="lister", metadata={"batch": str(number % 2)}).body["taskId"] for number in range(5)]
+    programs.call("DELETE", f"/v1/tasks/{ids[0]}")
+    first = programs.get("/v1/tasks?userId=lister&limit=3").body
+    second = programs.get(f"/v1/tasks?userId=lister&limit=3&cursor={first['next']}").body
+    assert [task["taskId"] for task in first["tasks"] + second["tasks"]] == ids[::-1]
+    assert second["next"] == ""
+    assert (first["counts"]["pending"], first["counts"]["cancelled"]) == (4, 1)
+    odd = programs.get("/v1/tasks?userId=lister&metadata[batch]=1&state=pending,done").body
+    assert [task["taskId"] for task in odd["tasks"]] == [ids[3], ids[1]]
+    assert programs.get("/v1/tasks?userId=nobody").body["tasks"] == []
+
+
+@pytest.mark.parametrize(
+    "query", ["cursor=made.up", "submittedAfter=yesterday", "limit=201", "state=late", "user=anna"]
+)
+def test_a_bad_list_is_refused_with_the_field(programs: Programs, query: str) -> None:
+    answer = programs.get(f"/v1/tasks?{query}")
+    assert (answer.status, answer.body["code"]) == (400, "bad_fields")

@@ -153,7 +153,10 @@ class TaskView(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     ended_at: str | None
     ended_attempts: tuple[EndedAttempt, ...]
     retry_of: Annotated[str, Meta(description="the task that this one repeats, or empty")]
-    retried_by: Annotated[tuple[str, ...], Meta(description="the tasks that repeat this one")] = ()
+    retried_by: Annotated[
+        tuple[str, ...] | None,
+        Meta(description="the newest tasks that repeat this one; null while the broker cannot be asked"),
+    ] = ()
     request_id: Annotated[str, Meta(description="the X-Request-Id of the call that posted the task")]
     seq: Annotated[int, Meta(description="the number of the newest event that this answer reflects")]
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 import contextlib
 import time
 
+from msgspec.structs import replace
+
 from protocol import messages as m
+from protocol import queries as q
+from protocol.task import Task
+from protocol.task_filter import TaskFilter
 from web.api.tasks import TaskQuery
 from web.broker_requests import BrokerAwayError
 from web.calls.staying_open import StayingHandler
@@ -13,6 +18,9 @@ from web.eta import knows_its_end
 from web.json_handler import JsonHandler
 from web.task_cache import Entry
 from web.task_views import task_view
+
+#: How many retries of a task are named.
+MOST_RETRIES = 20
 
 
 class WholeTaskHandler(JsonHandler):
@@ -28,7 +36,21 @@ class WholeTaskHandler(JsonHandler):
         if not knows_its_end(entry.progress):
             end = await self.services.forecaster.end_of(entry.task)
             entry = self.services.cache.get(entry.task.task_id) or entry  # It may have changed meanwhile.
-        self.send(task_view(entry, None if entry.task.ended else end, time.time()), status)
+        view = task_view(entry, None if entry.task.ended else end, time.time())
+        if entry.task.ended:
+            view = replace(view, retried_by=await self._retries_of(entry.task))
+        self.send(view, status)
+
+    async def _retries_of(self, task: Task) -> tuple[str, ...] | None:
+        """The newest tasks that repeat this one. None if the broker does not answer: the rest is known without it."""
+        wanted = TaskFilter(user_id=task.spec.user_id, retry_of=task.task_id)
+        try:
+            page = await self.services.requests.request(
+                lambda request_id: q.TasksWanted(request_id, wanted, most=MOST_RETRIES)
+            )
+        except BrokerAwayError:
+            return None
+        return tuple(retry.task_id for retry in page.tasks) if isinstance(page, q.TaskPage) else None
 
 
 class TaskHandler(WholeTaskHandler, StayingHandler):

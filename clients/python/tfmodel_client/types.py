@@ -189,8 +189,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     ended_attempts: tuple[EndedAttempt, ...]
     #: the task that this one repeats, or empty
     retry_of: str
-    #: the tasks that repeat this one
-    retried_by: tuple[str, ...] = ()
+    #: the newest tasks that repeat this one; null while the broker cannot be asked
+    retried_by: tuple[str, ...] | None = ()
     #: the X-Request-Id of the call that posted the task
     request_id: str
     #: the number of the newest event that this answer reflects
