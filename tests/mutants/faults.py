@@ -245,4 +245,46 @@ FAULTS = (
         " and now_s - self.since_s >= FRESH_S\n",
         "\n",
     ),
+    Fault(
+        "webhooks of a task overtake each other",
+        "web/webhooks/store.py",
+        "                        None if before else times.now_s,\n",
+        "                        times.now_s,\n",
+    ),
+    Fault(
+        "a webhook that failed counts as delivered",
+        "web/webhooks/retries.py",
+        "return 200 <= self.status < 300",
+        "return self.status > 0",
+    ),
+    Fault(
+        "only the first address of a receiver is checked",
+        "web/webhooks/guarded_network.py",
+        "        for address in addresses:\n            if why",
+        "        for address in addresses[:1]:\n            if why",
+    ),
+    Fault(
+        "a webhook connects to the name and not to the checked address",
+        "web/webhooks/guarded_network.py",
+        "self._network.connect_tcp(address, port",
+        "self._network.connect_tcp(host, port",
+    ),
+    Fault(
+        "an IPv6 address hides a private one",
+        "conf/webhook_addresses.py",
+        "    if address.ipv4_mapped is not None:\n        return address.ipv4_mapped\n",
+        "    if address.ipv4_mapped is not None:\n        return ipaddress.IPv4Address(1 << 24)\n",
+    ),
+    Fault(
+        "the place in the journal is noted and the webhooks are not",
+        "web/webhooks/event_feed.py",
+        "[record.destination for record in here], new, part.up_to, times)",
+        "[record.destination for record in here], new[1:], part.up_to, times)",
+    ),
+    Fault(
+        "the time of a webhook is not signed",
+        "web/webhooks/letter.py",
+        'f"{letter.webhook_id}.{int(at_s)}.".encode()',
+        'f"{letter.webhook_id}.0.".encode()',
+    ),
 )
