@@ -73,8 +73,8 @@ def test_a_task_is_cancelled_and_posted_again(programs: Programs) -> None:
     assert f"The task {task_id} is cancelled." in called(programs, "cancel", task_id).stdout
     repeated = document(programs, "retry", task_id)
     assert (repeated["retryOf"], repeated["state"], repeated["userId"]) == (task_id, "pending", "again")
-    shown = called(programs, "show", repeated["taskId"])
-    assert f"  repeats  {task_id}\n" in shown.stdout
+    assert f"  repeats  {task_id}\n" in called(programs, "show", repeated["taskId"]).stdout
+    assert f"  repeated by  {repeated['taskId']}\n" in called(programs, "show", task_id).stdout
 
 
 def test_workers_are_listed_and_drained(programs: Programs) -> None:
