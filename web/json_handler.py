@@ -121,11 +121,15 @@ class JsonHandler(RequestHandler):
         method = self.request.method or ""
         call = self.calls.get("GET" if method == "HEAD" else method)
         if self.request.query and not (method in READING_METHODS and ONLY_A_TASK_ID.fullmatch(self.request.query)):
-            self._check_query()
+            self._refuse_tokens_in_url()
         if self.needs_token and method != "OPTIONS":
             self.caller = self.services.gate.admit(self.request.headers.get("Authorization", ""))
             if self.caller.read_only and call is not None and call.writes:
                 raise Refusal("read_only_token", "This token may only read; use one that may also write.")
+        if call is None and self.calls and method != "OPTIONS":
+            raise HTTPError(405)
+        if self.request.query and method not in READING_METHODS:
+            self._refuse_fields_in_url()
         if call is not None and not call.any_query:
             self.query = read_query(call.query or NoQuery, self.request.query_arguments)
 
@@ -184,21 +188,22 @@ class JsonHandler(RequestHandler):
             where = f"{self.request.method} {shown(self.request.uri or '')}"
             log.error("action=web.error call=%r", where, exc_info=value)
 
-    def _check_query(self) -> None:
-        fields = self.request.query_arguments
-        for name, values in fields.items():
+    def _refuse_tokens_in_url(self) -> None:
+        for name, values in self.request.query_arguments.items():
             if name.lower() in TOKEN_FIELDS or any(self._is_token(value) for value in values):
                 raise Refusal(
                     "token_in_url",
                     "A token does not belong in a URL, because proxies and browsers store URLs; send it in the header "
                     "'Authorization: Bearer <token>'. If this token was real, revoke it and make a new one.",
                 )
-        if self.request.method not in READING_METHODS:
-            raise Refusal(
-                "bad_fields",
-                f"Fields came in the URL ({', '.join(fields)[:200]}); send them in the body, and a URL without '?'.",
-                fields={name: f"{name} came in the URL; send it in the body." for name in fields},
-            )
+
+    def _refuse_fields_in_url(self) -> None:
+        fields = self.request.query_arguments
+        raise Refusal(
+            "bad_fields",
+            f"Fields came in the URL ({', '.join(fields)[:200]}); send them in the body, and a URL without '?'.",
+            fields={name: f"{name} came in the URL; send it in the body." for name in fields},
+        )
 
     def _is_token(self, value: bytes) -> bool:
         text = value.decode("utf-8", "replace").strip()

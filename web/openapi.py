@@ -18,6 +18,7 @@ from web.refusal import JSON_TYPE, PROBLEM_TYPE
 from web.route import EVERYWHERE, WITH_TOKEN, Call, Media, Route, StructType
 
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
+EVENT_STREAM_TYPE = "text/event-stream"
 #: Calls with this code take the header Idempotency-Key.
 KEY_CODE = "key_reused"
 
@@ -197,6 +198,9 @@ def _responses(call: Call, needs_token: bool) -> Schema:
     responses: dict[int, Schema] = {}
     for status, answer in call.answers.items():
         responses[status] = _response(status, _meaning(answer, status), _content(answer))
+    if call.instead:
+        content = responses[200]["content"][JSON_TYPE]
+        content["schema"] = {"anyOf": [content["schema"], reference(call.instead)]}
     codes = {*EVERYWHERE, *(WITH_TOKEN if needs_token else ()), *call.errors}
     for status, grouped in _by_status(codes).items():
         refused = _response(status, _codes_in_words(grouped), _problem_content(grouped))
@@ -229,7 +233,9 @@ def _content(answer: StructType | Media | None) -> Schema:
         return {}
     if not isinstance(answer, Media):
         return {JSON_TYPE: {"schema": reference(answer)}}
-    content: Schema = {answer.type: {"schema": {"type": "string"} if answer.type.startswith("text/") else {}}}
+    # OpenAPI 3.1 has no schema for the events of a stream, and none is needed for bytes.
+    is_text = answer.type.startswith("text/") and answer.type != EVENT_STREAM_TYPE
+    content: Schema = {answer.type: {"schema": {"type": "string"} if is_text else {}}}
     if answer.json is not None:
         content[JSON_TYPE] = {"schema": reference(answer.json)}
     return content

@@ -36,7 +36,7 @@ def kinds_of(routes: Iterable[Route]) -> list[StructType]:
     kinds: list[StructType] = [*OPTIONS_BY_TRAIN_TYPE.values()]
     for route in routes:
         for call in route.calls.values():
-            kinds += [call.body] if call.body else []
+            kinds += [kind for kind in (call.body, call.instead) if kind]
             for answer in call.answers.values():
                 kind = answer.json if isinstance(answer, Media) else answer
                 kinds += [kind] if kind else []

@@ -60,7 +60,10 @@ def read_query(kind: type[Kind], arguments: Mapping[str, Sequence[bytes]], ignor
 
 def _typed(field: msgspec.structs.FieldInfo, value: Any, problems: dict[str, str]) -> Any:
     try:
-        return msgspec.to_builtins(msgspec.convert(value, field.type, strict=False))
+        typed = msgspec.to_builtins(msgspec.convert(value, field.type, strict=False))
+        if typed is None:
+            raise msgspec.ValidationError("A query cannot say null; leave the field out.")
+        return typed
     except (msgspec.ValidationError, UnicodeEncodeError) as error:
         name = field.encode_name
         if isinstance(value, dict):

@@ -41,7 +41,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     JSON body; such a body may have [web] max_predict_body_mb. answers: by status, the type of the JSON, Media, or None
     for no body. errors: the codes that this call can be refused with, beside those that every call can. any_query:
     whether fields that the query does not have are ignored, not refused. writes: whether a token that may only read is
-    refused, because the call changes something or is work for the server.
+    refused, because the call changes something or is work for the server. instead: the type of the JSON that is sent
+    with 200 if a field of the body asks for it.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     form: bool = False
     files: str = ""
     errors: tuple[str, ...] = ()
+    instead: StructType | None = None
     any_query: bool = False
     writes: bool = False
 

@@ -65,6 +65,7 @@ ROUTES = (
                 body=PostedFolder,
                 form=True,
                 answers={200: BriefTask},
+                instead=CheckView,
                 errors=(*POSTING, "check_failed"),
                 writes=True,
             ),

@@ -26,7 +26,7 @@ def test_one_id_leads_through_all_logs(service: ServiceUnderTest) -> None:
         "worker": ("task.taken", "task.failed"),
         "trainer": ("training.began", "task.failed", "training.ended"),
     }
-    lines = [line for name in ("web", "broker", "trainer_worker_0") for line in service.log(name).splitlines()]
+    lines = [line for name in ("server", "broker", "trainer_worker_0") for line in service.log(name).splitlines()]
     for program, expected in actions.items():
         of_program = [line for line in lines if f" {program} action=" in line and task_id in line]
         named = {action for line in of_program for action in re.findall(r"action=(\S+) ", line) if REQUEST_ID in line}

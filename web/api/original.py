@@ -10,6 +10,9 @@ from msgspec import UNSET, Meta, UnsetType
 from protocol.options import OPTIONS_BY_TRAIN_TYPE
 from protocol.task import TaskState
 
+#: What stands for the text of a form's field in JSON. A list of texts becomes one text with commas.
+_FormText = str | float | bool | list[str]
+
 
 class TaskById(msgspec.Struct, rename="camel", kw_only=True):
     """Which task."""
@@ -20,14 +23,12 @@ class TaskById(msgspec.Struct, rename="camel", kw_only=True):
 class PostedFolder(msgspec.Struct, rename="camel", kw_only=True):
     """The fields of a form. The options of the trainType stand beside them."""
 
-    user_id: Annotated[str, Meta(description="the website's user")]
-    project_id: Annotated[str, Meta(description="the website's project")]
-    project_dir: Annotated[str, Meta(description="the folder with the photos, inside [web] data_roots")]
-    train_type: Annotated[
-        str, Meta(description="what kind of model", extra_json_schema={"enum": list(OPTIONS_BY_TRAIN_TYPE)})
-    ]
-    request_id: Annotated[str, Meta(description="the same as the header Idempotency-Key")] = ""
-    dry_run: Annotated[str, Meta(description="1: only check the folder, as POST /v1/check does")] = ""
+    user_id: Annotated[_FormText, Meta(description="the website's user")]
+    project_id: Annotated[_FormText, Meta(description="the website's project")]
+    project_dir: Annotated[_FormText, Meta(description="the folder with the photos, inside [web] data_roots")]
+    train_type: Annotated[_FormText, Meta(description=f"one of {', '.join(OPTIONS_BY_TRAIN_TYPE)}")]
+    request_id: Annotated[_FormText, Meta(description="the same as the header Idempotency-Key")] = ""
+    dry_run: Annotated[_FormText, Meta(description="1: only check the folder, as POST /v1/check does")] = ""
 
 
 class BriefTask(msgspec.Struct, frozen=True, rename="camel", kw_only=True):

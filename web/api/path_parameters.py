@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from protocol.bounds import TaskId
 
-_Id = Annotated[str, Meta(min_length=1, max_length=4096)]
+_Id = Annotated[str, Meta(min_length=1)]
 
 #: By the names that stand in braces in web/routes.py.
 PATH_PARAMETERS: Mapping[str, Any] = {
