@@ -91,6 +91,12 @@ def test_workers_are_listed_and_drained(programs: Programs) -> None:
     assert (unknown.returncode, "w8" in unknown.stderr) == (ExitCode.REFUSED, True)
 
 
+def test_the_queue_shows_places(programs: Programs) -> None:
+    task_id = programs.post_id(userId="waiter")
+    assert task_id in [waiting["taskId"] for waiting in document(programs, "queue")["queue"]]
+    assert task_id[:12] in called(programs, "queue").stdout
+
+
 def test_a_server_that_does_not_run_is_said_at_once(programs: Programs) -> None:
     (port,) = free_ports(1)
     address = f"http://127.0.0.1:{port}"
