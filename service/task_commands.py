@@ -127,7 +127,7 @@ def _facts(task: Task) -> list[tuple[str, str]]:
         ("metadata", "  ".join(f"{name}={value}" for name, value in task.metadata.items())),
         ("figures", metric_words(task.metrics)),
         ("repeats", task.retry_of),
-        ("repeated by", " ".join(task.retried_by)),
+        ("repeated by", " ".join(task.retried_by or ())),
     ]
     facts += [(f"attempt {end.attempt}", f"{end.error} ({end.code})") for end in task.ended_attempts]
     return [(name, value) for name, value in facts if value]
