@@ -7,6 +7,7 @@ command is called, so that `status` does not wait for the imports of the front-e
 from __future__ import annotations
 
 import difflib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -125,6 +126,10 @@ def _app(name: str, **settings: Any) -> App:
 
 def main(words: Sequence[str]) -> int:
     """Carry out the command that these words name. Returns the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that does not know a character gets its escape instead of a traceback.
+            stream.reconfigure(errors="backslashreplace")
     try:
         return _call(_with_second_word(list(words)))
     except KeyboardInterrupt:
@@ -164,6 +169,14 @@ def _call(words: list[str]) -> int:
     except CommandError as error:
         screen.fail(str(error), error.code, error.fields)
         return error.exit_code
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        screen.fail(f"{error}.")
+        return ExitCode.FAILED
+    if not words or (words[0] in COMMAND_GROUPS and len(words) == 1):
+        # The commands were listed because none was named.
+        return ExitCode.BAD_COMMAND_LINE
     return result if isinstance(result, int) else ExitCode.OK
 
 

@@ -12,6 +12,8 @@ from tfmodel_client import Client, TFModelError
 from tfmodel_client.types import Event, Task
 
 EXIT_CODES = {"done": ExitCode.OK, "failed": ExitCode.FAILED, "cancelled": ExitCode.CANCELLED}
+#: Events are missing because the server does not keep them any more, so the end of the task may be among them.
+MISSED = "reset"
 QUESTION = """
 The training goes on while you decide:
   l  leave it running (or press Ctrl-C again)
@@ -35,10 +37,13 @@ class Follower:
         newest: Event | None = None
         while True:
             try:
-                if task.state not in EXIT_CODES:
+                while task.state not in EXIT_CODES:
                     with display_for(self._screen, newest) as display:
                         for event in self._client.events(task_id, since=seen):
-                            newest, seen = event, event.id
+                            seen = event.id
+                            if event.type == MISSED:
+                                break
+                            newest = event
                             display.show(event)
                     task = self._client.task(task_id)
                 show_result(self._client, task, self._screen)

@@ -92,8 +92,11 @@ def _on_this_machine(model: Path, pictures: tuple[Path, ...]) -> list[dict[str, 
 def _by_the_server(given: str, pictures: tuple[Path, ...], server: ServerOptions) -> list[dict[str, Any]]:
     with connected(server) as client:
         answer = client.predict(list(pictures), task_id=find_task_id(client, given))
-    found: list[dict[str, Any]] = msgspec.to_builtins(answer.predictions)
-    return found
+    # The same fields as on this machine: those of labels or those of a mask.
+    return [
+        {name: value for name, value in msgspec.to_builtins(prediction).items() if value is not None}
+        for prediction in answer.predictions
+    ]
 
 
 def _write_masks(folder: Path, pictures: tuple[Path, ...], found: list[dict[str, Any]]) -> None:

@@ -104,6 +104,8 @@ class _Writer:
         lines = [f"class {client_name(kind)}(msgspec.Struct, frozen=True, kw_only=True{rename}):", *_docstring(kind)]
         for field in fields:
             hint = self._hint(field.type, client_name(kind) + _title(field.name))
+            if field.default is UNSET:  # The field may be missing in the JSON.
+                hint += " | None"
             lines += [*_comment(field.type), f"    {field.name}: {hint}{_default(field)}"]
         return "\n".join(lines) + "\n"
 
@@ -123,7 +125,7 @@ class _Writer:
             return self._hint(inner[0], name)
         if origin in (Union, types.UnionType):
             parts = [self._hint(part, name) for part in inner if part not in (UnsetType, NoneType)]
-            return " | ".join([*parts, "None"] if len(parts) < len(inner) else parts)
+            return " | ".join([*parts, "None"] if NoneType in inner else parts)
         if origin is Literal:
             return self._word_list(name, inner)
         if origin is not None:

@@ -83,7 +83,13 @@ def read_files(headers: HTTPHeaders, body: bytes, field: str, most: int) -> list
     """Return the files of a multipart form, which may all have the same field and nothing else. Raises Refusal."""
     check_coding(headers)
     arguments, files = _parts(headers.get("Content-Type", ""), body, most)
-    if others := [name for name in (*arguments, *files) if name != field or name in arguments]:
+    if field in arguments:
+        raise Refusal(
+            "bad_fields",
+            f"{field} came as text; send it as a file, which has a file name.",
+            fields={field: "It came as text."},
+        )
+    if others := [name for name in (*arguments, *files) if name != field]:
         raise Refusal(
             "bad_fields",
             f"The form has {', '.join(others)[:200]}; send files in the field {field} and nothing else.",
@@ -96,7 +102,8 @@ def _parts(content_type: str, body: bytes, most: int) -> tuple[dict[str, list[by
     """The texts and the files of a multipart form, by their fields."""
     arguments: dict[str, list[bytes]] = {}
     files: dict[str, list[HTTPFile]] = {}
-    limits = ParseMultipartConfig(max_parts=most, max_part_header_size=MAX_PART_HEADER_BYTES)
+    # Tornado counts what stands before the first boundary as a part.
+    limits = ParseMultipartConfig(max_parts=most + 1, max_part_header_size=MAX_PART_HEADER_BYTES)
     parameters = content_type.partition(";")[2]
     try:
         parse_body_arguments(

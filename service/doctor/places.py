@@ -28,7 +28,7 @@ def look(settings: Settings) -> Iterator[Result]:
     for place in dict.fromkeys([settings.home, *settings.web.allowed_roots()]):
         if place.is_dir():
             yield _space(place, settings.web.min_free_mb)
-    yield _sockets(socket_folder(settings.run_dir))
+    yield look_at_sockets(socket_folder(settings.run_dir))
     yield _tokens(settings)
     yield _webhooks(settings)
 
@@ -63,7 +63,7 @@ def _space(folder: Path, needed_mb: int) -> Result:
     return ok("disk", words)
 
 
-def _sockets(folder: Path) -> Result:
+def look_at_sockets(folder: Path) -> Result:
     try:
         status = folder.lstat()
     except FileNotFoundError:

@@ -57,11 +57,7 @@ def _port(settings: Settings, port: Port, supervisor_pid: int | None) -> Result:
         return ok("port", f"{place} is free")
     if supervisor_pid is not None and _is_ours(port, supervisor_pid):
         return ok("port", f"{place} is held by TFModel")
-    if (
-        supervisor_pid is None
-        and port.section == "web"
-        and get_json(settings.web, "/healthz", FOREIGN_TIMEOUT_S)[0] == 200
-    ):
+    if supervisor_pid is None and port.section == "web" and _is_front_end(settings):
         return warn(
             "port",
             f"{place} is held by a front-end that was not started by 'python server.py start'{owner_words(port)}.",
@@ -72,6 +68,11 @@ def _port(settings: Settings, port: Port, supervisor_pid: int | None) -> Result:
         f"{place} cannot be used: {reason}{owner_words(port)}.",
         f"End that program, or set [{port.section}] {port.key} in conf/tfmodel.toml ({port.variable}).",
     )
+
+
+def _is_front_end(settings: Settings) -> bool:
+    status, _ = get_json(settings.web, "/healthz", FOREIGN_TIMEOUT_S)
+    return status == 200
 
 
 def _is_ours(port: Port, supervisor_pid: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -260,6 +261,33 @@ def test_starting_front_end_broker_or_agent_does_not_load_tensorflow(modules: li
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr
+
+
+def test_a_command_loads_nothing_of_the_others() -> None:
+    """`status` is typed often, and does not wait for the imports of the front-end."""
+    code = (
+        "import sys\n"
+        "from service.command_line import main\n"
+        "main([*sys.argv[2:]])\n"
+        "sys.stderr.write(str(sorted(set(sys.argv[1].split()) & sys.modules.keys())))"
+    )
+    for unwanted, *words in (
+        ("tornado httpx zmq numpy sklearn PIL", "status"),
+        ("tornado httpx zmq numpy sklearn PIL", "--help"),
+        ("tornado zmq numpy sklearn PIL", "tasks"),
+    ):
+        # With a bad setting, none of these commands gets further than its imports.
+        environ = {**os.environ, "TFMODEL_WEB_PORT": "none"}
+        done = subprocess.run(
+            [sys.executable, "-c", code, unwanted, *words],
+            cwd=ROOT,
+            env=environ,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.stderr.endswith("[]"), (words, done.stderr)
 
 
 def test_nothing_happens_when_a_file_is_imported() -> None:

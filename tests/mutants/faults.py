@@ -198,6 +198,36 @@ FAULTS = (
         "        if False:\n",
     ),
     Fault(
+        "events after a gap are given to readers",
+        "web/live/event_log.py",
+        "(event := self._ahead.pop(self.up_to + 1, None))",
+        "(event := self._ahead.pop(min(self._ahead), None))",
+    ),
+    Fault(
+        "an event that was published and fetched is given twice",
+        "web/live/event_log.py",
+        "        new = [event for event in events if self.up_to < event.id <= up_to]\n",
+        "        new = list(events)\n",
+    ),
+    Fault(
+        "a reader of another journal goes on",
+        "web/live/reader.py",
+        "        return self._generation != log.generation\n",
+        "        return False\n",
+    ),
+    Fault(
+        "progress overtakes the start of its attempt",
+        "web/live/progress_board.py",
+        "latest.seq <= up_to and now_s",
+        "now_s",
+    ),
+    Fault(
+        "a stream outlives its token",
+        "web/calls/staying_open.py",
+        "        return caller == self.caller\n",
+        "        return True\n",
+    ),
+    Fault(
         "a stranger's name for this server is answered",
         "web/door_rules.py",
         "        return name in self._names or _is_loopback(name)\n",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -68,6 +69,11 @@ def test_life_of_a_service(stopped: ServiceUnderTest) -> None:
     groups = groups_of(service.processes()) | groups_of([p for p in first if is_alive(p)])
     restarted = service.command("restart")
     assert restarted.returncode == 0, restarted.stdout + restarted.stderr
+    said = restarted.stdout.splitlines()
+    assert said[0].startswith("Stopping TFModel.")
+    assert said[1:4] == ["TFModel has stopped.", "Starting TFModel …", f"TFModel is ready at {service.address}"]
+    status = json.loads(service.command("status", "--json").stdout)
+    assert (status["ready"], status["url"], len(status["programs"])) == (True, service.address, 3)
     assert service.call("GET", "/readyz").body["ready"] is True
     assert not [process for process in first if is_alive(process)]
 

@@ -21,6 +21,8 @@ CLIENTS = REPOSITORY / "clients"
 MOST_LINES = 25
 #: What the examples call beside the calls of every server.
 CALLED = {"/v1/tasks/{taskId}/predict", "/v1/tasks/{taskId}/artifacts", "/v1/tasks/{taskId}/events"}
+#: With fewer pictures, the score of the model would need several trainings.
+PER_CLASS = 100
 #: The digit of the picture that the examples ask about. No model has seen it.
 DIGIT = 1
 
@@ -49,13 +51,13 @@ EXAMPLES = {
 @pytest.fixture(scope="module")
 def folder(started: ServiceUnderTest) -> Path:
     """One folder for all examples: the first one trains on it, and the others get its model, as nothing has changed."""
-    return make_digits_project(started.projects / "journeys")
+    return make_digits_project(started.projects / "journeys", PER_CLASS)
 
 
 @pytest.fixture(scope="module")
 def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("pictures") / "unseen.png"
-    digit_pictures(DIGIT, 1, skip=100)[0].save(path)
+    digit_pictures(DIGIT, 1, skip=PER_CLASS)[0].save(path)
     return path
 
 

@@ -40,6 +40,11 @@ def test_it_joins_works_and_leaves(service: ServiceUnderTest, project: Path, sec
         assert task["attempt"] == 1
         check_published(folder, task)
 
+    seen = {worker["name"]: worker for worker in service.call("GET", "/v1/workers").body["workers"]}["second"]
+    assert seen["devices"] == ["CPU"] or not any("CPU" in device for device in seen["devices"])
+    assert seen["memoryMb"] > 100
+    assert seen["tasksDone"] == 1
+
     family = [psutil.Process(second.pid), *psutil.Process(second.pid).children(recursive=True)]
     second.terminate()
     assert second.wait(PATIENCE_S) == 0

@@ -33,6 +33,7 @@ def stream(programs: Programs, path: str, headers: dict[str, str]) -> EventStrea
     return EventStream(programs.ports["WEB_PORT"], path, **headers)
 
 
+@pytest.mark.door(16)
 def test_a_token_of_one_user_shows_events_of_that_user_only(
     programs: Programs, website: dict[str, str], anna: dict[str, str]
 ) -> None:
@@ -55,6 +56,7 @@ def test_a_token_of_one_user_shows_events_of_that_user_only(
     assert programs.get("/v1/events?wait=0").status == 401
 
 
+@pytest.mark.door(16)
 def test_a_revoked_token_ends_its_streams(programs: Programs, website: dict[str, str]) -> None:
     leaving = bearer(make_token(programs, "leaving", "--read-only"))
     with stream(programs, "/v1/events", leaving) as events, stream(programs, "/v1/events", website) as others:

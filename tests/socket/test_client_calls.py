@@ -124,5 +124,30 @@ def test_lists(client: Client, worker: ScriptedWorker) -> None:
         client.cancel(task_id)
 
 
+def test_what_the_server_says_of_itself(client: Client, worker: ScriptedWorker) -> None:
+    assert client.server().limits.max_page_tasks > 0
+    assert "classification" in [each.name for each in client.train_types().train_types]
+    assert client.queue(limit=5).waiting == 0
+    assert client.project("anna", "flowers").project_id == "flowers"
+    assert client.drain(worker.name).name == worker.name
+    assert client.undrain(worker.name).name == worker.name
+    with pytest.raises(errors.NotFoundError):
+        client.drain("nobody")
+
+
+def test_a_task_without_a_model_has_nothing_to_show_yet(client: Client, worker: ScriptedWorker) -> None:
+    task_id = submit(client)
+    worker.receive(m.Start)
+    assert list(client.epochs(task_id)) == []
+    with pytest.raises(errors.NotFoundError) as no_log:
+        list(client.log(task_id))
+    assert no_log.value.code == "no_log"
+    with pytest.raises(errors.TFModelError) as no_model:
+        client.predict(b"no picture", task_id=task_id)
+    assert no_model.value.code == "no_model"
+    assert client.artifacts(task_id).artifacts == ()
+    client.cancel(task_id)
+
+
 def test_a_check_of_a_folder(client: Client) -> None:
     assert not client.check("anna", "flowers", "anna/flowers", "classification").trainable

@@ -48,6 +48,7 @@ def open_stream(stack: contextlib.ExitStack, programs: Programs) -> EventStream:
     return opened
 
 
+@pytest.mark.door(14)
 def test_one_stream_too_many_is_refused_and_other_calls_are_answered(crowded: Programs) -> None:
     with contextlib.ExitStack() as stack:
         opened = [open_stream(stack, crowded) for _ in range(MOST - 1)]
@@ -81,6 +82,7 @@ def test_a_silent_stream_is_no_idle_connection(crowded: Programs) -> None:
         assert events.next().data["taskId"] == task_id
 
 
+@pytest.mark.door(14)
 def test_a_caller_that_does_not_read_gets_the_newest_state_later_and_costs_no_memory(tmp_path: Path) -> None:
     with (
         Programs(tmp_path, WEB_TRANSFER_TIMEOUT_S=120) as programs,
@@ -123,6 +125,7 @@ def flood(programs: Programs, reader: EventStream, megabytes: int) -> None:
             return
 
 
+@pytest.mark.door(14)
 def test_a_caller_that_reads_nothing_at_all_is_closed(crowded: Programs) -> None:
     port = crowded.ports["WEB_PORT"]
     with socket.socket() as deaf, stream(crowded) as quick:

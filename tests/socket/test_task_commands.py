@@ -20,6 +20,7 @@ from tests.free_ports import free_ports
 from tests.runnable_tflite import colour_classifier, colour_segmenter
 from tests.socket.programs import Programs
 from tests.socket.scripted_worker import ScriptedWorker
+from tests.socket.typed_command import called
 from tests.waiting import TIMEOUT_S
 
 
@@ -29,23 +30,9 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Programs]:
         yield running
 
 
-def typed(programs: Programs, *words: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    """`python server.py …`, to its end."""
-    return subprocess.run(
-        [sys.executable, "server.py", *map(str, words)],
-        cwd=ROOT,
-        env=programs.environ | environ,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
-
-
 def document(programs: Programs, *words: str | Path) -> Any:
     """The JSON that a command prints."""
-    done = typed(programs, *words, "--json")
+    done = called(programs, *words, "--json")
     assert done.returncode == ExitCode.OK, done.stderr
     assert done.stderr == ""
     return json.loads(done.stdout)
@@ -56,13 +43,14 @@ def test_tasks_are_listed_page_by_page_and_by_filter(programs: Programs) -> None
     page = document(programs, "tasks", "--user", "lister", "--limit", "2")
     assert [task["taskId"] for task in page["tasks"]] == posted[:0:-1]
     assert (page["counts"]["pending"], bool(page["next"])) == (3, True)
-    listed = typed(programs, "tasks", "--user", "lister", "--sort", "submittedAt", "--all", "--json").stdout
+    listed = called(programs, "tasks", "--user", "lister", "--sort", "submittedAt", "--all", "--json").stdout
     assert [json.loads(line)["taskId"] for line in listed.splitlines()] == posted
-    table = typed(programs, "tasks", "--user", "lister", "--project", "p1", "--state", "pending").stdout.splitlines()
+    words = ("tasks", "--user", "lister", "--project", "p1", "--state", "pending")
+    table = programs.run("server.py", *words).stdout.splitlines()
     assert table[0].split() == ["id", "state", "progress", "type", "user", "project", "posted", "score"]
     assert table[1].split()[:6] == [posted[1][:12], "pending", "0.0", "%", "classification", "lister"]
     assert table[2] == "1 pending"
-    assert "There are no such tasks." in typed(programs, "tasks", "--user", "nobody").stdout
+    assert "There are no such tasks." in called(programs, "tasks", "--user", "nobody").stdout
 
 
 def test_a_task_is_named_by_the_beginning_of_its_id(programs: Programs) -> None:
@@ -70,79 +58,72 @@ def test_a_task_is_named_by_the_beginning_of_its_id(programs: Programs) -> None:
     shown = document(programs, "show", first)
     assert (shown["taskId"], shown["userId"]) == (first, "namer")
     unique = next(first[:length] for length in range(1, 33) if not second.startswith(first[:length]))
-    assert f"  task         {first}\n" in typed(programs, "show", unique).stdout or first in unique
-    several = typed(programs, "show", "01")
+    assert document(programs, "show", unique)["taskId"] == first
+    several = called(programs, "show", "01")
     assert several.returncode == ExitCode.REFUSED
     assert "Write more of the id." in several.stderr
-    unknown = typed(programs, "cancel", "zzz", "--json")
+    unknown = called(programs, "cancel", "zzz", "--json")
     assert (unknown.returncode, json.loads(unknown.stdout)["code"]) == (ExitCode.REFUSED, "unknown_task")
 
 
 def test_a_task_is_cancelled_and_posted_again(programs: Programs) -> None:
     task_id = programs.post_id(userId="again")
-    early = typed(programs, "stop-task", task_id, "--json")
+    early = called(programs, "stop-task", task_id, "--json")
     assert (early.returncode, json.loads(early.stdout)["code"]) == (ExitCode.REFUSED, "task_not_started")
-    assert f"The task {task_id} is cancelled." in typed(programs, "cancel", task_id).stdout
+    assert f"The task {task_id} is cancelled." in called(programs, "cancel", task_id).stdout
     repeated = document(programs, "retry", task_id)
     assert (repeated["retryOf"], repeated["state"], repeated["userId"]) == (task_id, "pending", "again")
-    shown = typed(programs, "show", task_id)
-    assert shown.returncode == ExitCode.OK
-    assert repeated["taskId"] in shown.stdout
+    shown = called(programs, "show", repeated["taskId"])
+    assert f"  repeats  {task_id}\n" in shown.stdout
 
 
 def test_workers_are_listed_and_drained(programs: Programs) -> None:
-    assert "No worker is registered" in typed(programs, "workers").stdout
+    assert "No worker is registered" in called(programs, "workers").stdout
     with ScriptedWorker(programs.endpoints.worker, "w7") as worker:
         worker.join()
         (found,) = document(programs, "workers")["workers"]
         assert found["name"] == "w7"
         assert document(programs, "workers", "drain", "w7")["state"] == "draining"
         assert document(programs, "workers", "undrain", "w7")["name"] == "w7"
-        assert "w7" in typed(programs, "workers", "list").stdout
+        assert "w7" in called(programs, "workers", "list").stdout
         worker.send(m.Goodbye())
-    unknown = typed(programs, "workers", "drain", "w8")
+    unknown = called(programs, "workers", "drain", "w8")
     assert (unknown.returncode, "w8" in unknown.stderr) == (ExitCode.REFUSED, True)
-
-
-def test_the_queue_shows_places(programs: Programs) -> None:
-    task_id = programs.post_id(userId="waiter")
-    assert task_id in [waiting["taskId"] for waiting in document(programs, "queue")["queue"]]
-    assert task_id[:12] in typed(programs, "queue").stdout
 
 
 def test_a_server_that_does_not_run_is_said_at_once(programs: Programs) -> None:
     (port,) = free_ports(1)
     address = f"http://127.0.0.1:{port}"
-    done = typed(programs, "tasks", "--server", address)
+    done = programs.run("server.py", "tasks", "--server", address)
     assert done.returncode == ExitCode.NOT_RUNNING
     assert done.stderr == (
         f"No server answers at {address}. Start it with 'python server.py start', or name another one with --server.\n"
     )
-    by_variable = typed(programs, "tasks", "--json", TFMODEL_SERVER=address)
+    by_variable = called(programs, "tasks", "--json", TFMODEL_SERVER=address)
     assert by_variable.returncode == ExitCode.NOT_RUNNING
     assert json.loads(by_variable.stdout)["code"] == "not_running"
 
 
 def test_a_token_comes_from_the_variable_or_a_file_and_is_never_shown(tmp_path: Path) -> None:
     with Programs(tmp_path / "guarded") as guarded:
-        token = json.loads(typed(guarded, "token", "create", "anna", "--user", "anna", "--json").stdout)["token"]
-        refused = typed(guarded, "workers")
+        token = json.loads(called(guarded, "token", "create", "anna", "--user", "anna", "--json").stdout)["token"]
+        refused = called(guarded, "workers")
         assert refused.returncode == ExitCode.REFUSED
         assert "TFMODEL_TOKEN" in refused.stderr
         file = tmp_path / "token"
         file.write_text(f"{token}\n")
         ways = [
-            typed(guarded, "workers", TFMODEL_TOKEN=token),
-            typed(guarded, "workers", "--token-file", file),
-            typed(guarded, "workers", "--token", token),
+            called(guarded, "workers", TFMODEL_TOKEN=token),
+            called(guarded, "workers", "--token-file", file),
+            called(guarded, "workers", "--token", token),
         ]
         assert [way.returncode for way in ways] == [ExitCode.OK] * 3
-        wrong = typed(guarded, "workers", TFMODEL_TOKEN=f"{token}x")
-        helped = typed(guarded, "workers", "list", "--help", TFMODEL_TOKEN=token)
+        wrong = called(guarded, "workers", TFMODEL_TOKEN=f"{token}x")
+        helped = called(guarded, "workers", "list", "--help", TFMODEL_TOKEN=token)
         assert "TFMODEL_TOKEN" in helped.stdout
         for done in (refused, *ways, wrong, helped):
             assert token not in done.stdout + done.stderr
-        missing = typed(guarded, "workers", "--token-file", tmp_path / "nothing")
+        missing = called(guarded, "workers", "--token-file", tmp_path / "nothing")
         assert (missing.returncode, "cannot be read" in missing.stderr) == (ExitCode.FAILED, True)
 
 
@@ -151,19 +132,19 @@ def test_a_file_of_a_model_answers_on_this_machine(programs: Programs, tmp_path:
     model.write_bytes(colour_classifier())
     Image.new("RGB", (50, 40), (250, 10, 10)).save(red)
     broken.write_bytes(b"no picture")
-    done = typed(programs, "predict", model, red, broken, "--json")
+    done = called(programs, "predict", model, red, broken, "--json")
     assert done.returncode == ExitCode.FAILED, "one picture could not be used"
     first, second = json.loads(done.stdout)["predictions"]
     assert (first["label"], first["unknown"], second["code"]) == ("red", False, "bad_picture")
 
     model.write_bytes(colour_segmenter())
-    done = typed(programs, "predict", model, red, "--masks", tmp_path)
+    done = called(programs, "predict", model, red, "--masks", tmp_path)
     assert (done.returncode, "red 100.0 %" in done.stdout) == (ExitCode.OK, True), done.stderr
     assert Image.open(tmp_path / "red_mask.png").size == (50, 40)
     assert Image.open(red).mode == "RGB", "the picture itself is left alone"
 
     model.write_bytes(b"no model")
-    done = typed(programs, "predict", model, red)
+    done = called(programs, "predict", model, red)
     assert (done.returncode, "cannot be used" in done.stderr) == (ExitCode.FAILED, True)
     assert "Traceback" not in done.stderr
 

@@ -13,7 +13,7 @@ from service.exit_codes import ExitCode
 from tests.drawn_projects import draw_classes
 from tests.socket.programs import Programs
 from tests.socket.scripted_worker import ScriptedWorker
-from tests.socket.typed_command import CTRL_C, TypedCommand, on_terminal, piped
+from tests.socket.typed_command import CTRL_C, TypedCommand, called, on_terminal, piped
 
 FOLDER = "anna/flowers"
 METRICS = {"val_accuracy": 0.913, "loss": 0.214}
@@ -94,7 +94,7 @@ def test_a_folder_that_cannot_be_trained_on_is_not_posted(programs: Programs) ->
     empty = programs.projects / "anna" / "empty"
     empty.mkdir()
     before = len(programs.get("/v1/events?wait=0&since=0").body["events"])
-    done = programs.run("server.py", "train", str(empty))
+    done = called(programs, "train", str(empty))
     assert done.returncode == ExitCode.FAILED
     assert "A training would fail" in done.stdout
     assert len(programs.get("/v1/events?wait=0&since=0").body["events"]) == before
@@ -157,17 +157,17 @@ def test_no_color_gives_plain_lines_on_a_terminal(programs: Programs, worker: Sc
 
 
 def test_bad_options_are_said_before_anything_is_posted(programs: Programs) -> None:
-    done = programs.run("server.py", "train", FOLDER, "--option", "epochs=0", "--option", "colour=red", "--json")
+    done = called(programs, "train", FOLDER, "--option", "epochs=0", "--option", "colour=red", "--json")
     assert done.returncode == ExitCode.BAD_COMMAND_LINE
     assert json.loads(done.stdout)["fields"].keys() == {"epochs", "colour"}
     for words in (("epochs",), ("epochs=1", "--option", "epochs=2")):
-        done = programs.run("server.py", "train", FOLDER, "--option", *words)
+        done = called(programs, "train", FOLDER, "--option", *words)
         assert (done.returncode, done.stdout) == (ExitCode.BAD_COMMAND_LINE, "")
         assert "epochs" in done.stderr
 
 
 def test_a_detached_task_is_only_posted(programs: Programs) -> None:
-    done = programs.run("server.py", "train", FOLDER, "--detach")
+    done = called(programs, "train", FOLDER, "--detach")
     assert done.returncode == ExitCode.OK, done.stderr
     task_id = done.stdout.split()[-1]
     assert programs.task(task_id).body["state"] == "pending"

@@ -169,8 +169,8 @@ def test_webhooks_are_for_tokens_of_all_users(tmp_path: Path) -> None:
         tokens = programs.settings.token_file
         of_anna, reading = create_token(tokens, "anna", "anna"), create_token(tokens, "reads", read_only=True)
         everyone = {"Authorization": f"Bearer {create_token(tokens, 'all')}"}
-        wait_until(lambda: programs.get("/v1/webhooks").status == 401, "the tokens to count")
         as_anna = {"Authorization": f"Bearer {of_anna}"}
+        wait_until(lambda: programs.get("/v1/webhooks", **as_anna).status == 403, "the tokens to count")
         for method, path in (
             ("GET", "/v1/webhooks"),
             ("POST", "/v1/webhooks/test"),

@@ -1,9 +1,14 @@
-"""`python server.py …` as a process that goes on while a test does something else, with or without a terminal."""
+"""`python server.py …` as a process that goes on while a test does something else, with or without a terminal.
+
+Starting Python and importing the client takes longer than most commands, so there is a way to call a command in the
+test's own process too.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import io
 import json
 import os
 import pty
@@ -15,9 +20,12 @@ import sys
 import termios
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from conf.settings import ROOT
+from service.command_line import main
 from tests.socket.programs import Programs
 from tests.waiting import TIMEOUT_S
 
@@ -28,6 +36,18 @@ TAKE_TERMINAL = (
     "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.executable, sys.argv[1:])"
 )
 WINDOW = struct.pack("HHHH", 40, 160, 0, 0)
+
+
+def called(programs: Programs, *words: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """The command in this process, to its end, without a terminal."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        mock.patch.dict(os.environ, programs.environ | environ, clear=True),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        exit_code = main([*map(str, words)])
+    return subprocess.CompletedProcess(words, exit_code, out.getvalue(), err.getvalue())
 
 
 class TypedCommand:

@@ -99,8 +99,14 @@ def test_secrets_that_others_may_read(settings: Settings) -> None:
     assert the("tokens", list(places.look(settings))).cure == f"Run 'chmod 600 {settings.token_file}'."
     settings.token_file.write_text("half a fi")
     assert the("tokens", list(places.look(settings))).verdict == Verdict.BAD
-    settings.run_dir.mkdir(mode=0o755)
-    assert the("sockets", list(places.look(settings))).verdict == Verdict.WARN
+
+
+def test_a_socket_folder_that_others_may_enter(tmp_path: Path) -> None:
+    assert places.look_at_sockets(tmp_path / "missing").verdict == Verdict.OK
+    tmp_path.chmod(0o755)
+    assert places.look_at_sockets(tmp_path).verdict == Verdict.WARN
+    (tmp_path / "file").touch()
+    assert places.look_at_sockets(tmp_path / "file").verdict == Verdict.BAD
 
 
 def test_a_damaged_journal(settings: Settings) -> None:

@@ -97,6 +97,9 @@ def test_the_log_is_bounded_and_says_what_it_has_left_out() -> None:
     kept = ids(log)
     assert kept == list(range(kept[0], 101))
     assert 10 <= len(kept) <= 20
+    assert [event.id for event in log.after(90, f"task {hex_id()}")] == list(range(91, 101))
+    assert len(list(log.after(0, "user anna"))) == len(kept)
+    assert list(log.after(0, "user berta")) == []
     assert log.kept_after == kept[0] - 1
 
 

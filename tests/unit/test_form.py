@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tornado.httputil import HTTPHeaders
 
-from web.form import FORM_TYPE, JSON_TYPE, MAX_FORM_FIELDS, read_form
+from web.form import FORM_TYPE, JSON_TYPE, MAX_FORM_FIELDS, SentFile, read_files, read_form
 from web.refusal import Refusal
 
 FIELDS = {"userId": ["anna"], "projectDir": ["Blümen & Co/=?"]}
@@ -134,3 +135,41 @@ def test_any_bytes_give_fields_or_a_refusal(content_type: str, body: bytes) -> N
     except Refusal:
         return
     assert all(isinstance(value, str) for values in fields.values() for value in values)
+
+
+def files_of(*parts: bytes, most: int = 3) -> list[SentFile]:
+    return read_files(HTTPHeaders({"Content-Type": MULTIPART}), multipart(*parts), "picture", most)
+
+
+def test_files_of_one_field_are_read_in_their_order() -> None:
+    names = ("ä.jpg", "../b.png", "c")
+    parts = [part("picture", f"content {number}", f'; filename="{name}"') for number, name in enumerate(names)]
+
+    assert files_of(*parts) == [SentFile(name, f"content {number}".encode()) for number, name in enumerate(names)]
+    assert files_of() == []
+    strange = b"--xyz\r\nContent-Disposition: form-data; name=\"picture\"; filename*=UTF-8''%ff\r\n\r\nx\r\n"
+    assert files_of(strange) == [SentFile("\ufffd", b"x")]
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ([part("picture", "text")], "as a file"),
+        ([part("photo", "x", '; filename="a.jpg"')], "photo"),
+        ([part("picture", "x", '; filename="a.jpg"'), part("userId", "anna")], "userId"),
+        ([part("picture", "x", '; filename="a.jpg"')] * 4, "at most 3"),
+        ([b'--xyz\r\nContent-Disposition: form-data; name="picture"; filename="\xff"\r\n\r\nx\r\n'], "UTF-8"),
+    ],
+)
+def test_what_is_not_files_of_one_field_is_refused(parts: list[bytes], words: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        files_of(*parts)
+
+    assert caught.value.problem.code == "bad_fields"
+    assert words in caught.value.problem.error
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_give_files_or_a_refusal(body: bytes) -> None:
+    with contextlib.suppress(Refusal):
+        read_files(HTTPHeaders({"Content-Type": MULTIPART}), body, "picture", 3)

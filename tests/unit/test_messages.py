@@ -48,6 +48,7 @@ EXAMPLES: dict[Any, list[Message]] = {
             8, TaskFilter(user_id="anna", states=(TaskState.DONE,), metadata={"plan": "pro"}), "endedAt", "c", 9
         ),
         q.EventsWanted(9, 17, T1, 100),
+        q.QueueWanted(10, "anna", 50, 20),
     ],
     m.BrokerToWeb: [
         m.TaskReply(1, 7, TASK),
@@ -56,6 +57,7 @@ EXAMPLES: dict[Any, list[Message]] = {
         m.Workers(4, (m.WorkerInfo("w1", "host", True, "", ("classification",), False, ("CPU",), 512.0, 3, 1000.5),)),
         q.TaskPage(5, 9, (TASK,), "cursor", {TaskState.DONE: 1}),
         q.EventsPart(6, 9, (make_event(3, TASK),), 3, 0),
+        q.QueuePart(7, (q.QueuePlace(1, T1),), 3, 1),
     ],
     m.WorkerToBroker: [
         m.Hello("w1", "s1", "host", ("classification",), True, m.Holding(T1, 1)),

@@ -96,3 +96,9 @@ def test_programs_get_the_same_settings_from_wherever_they_are_started(
         "TFMODEL_HOME": str(tmp_path),
         "PATH": "/bin",
     }
+
+
+def test_the_programs_do_not_get_the_token_of_the_one_who_starts_them(tmp_path: Path) -> None:
+    given = environment(settings_of(tmp_path), {"TFMODEL_TOKEN": "tfm_secret", "PATH": "/bin"})
+    assert "tfm_secret" not in given.values()
+    assert given["PATH"] == "/bin"

@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
 from web.live.encoded_event import EncodedEvent
+from web.live.interest import narrow_topics_of
 
 #: What the encoded events in memory may take.
 MOST_BYTES = 8 * 2**20
@@ -34,8 +35,9 @@ class EventLog:
     def _clear(self, up_to: int) -> None:
         #: All events after `kept_after` and up to `up_to` are here.
         self.kept_after = self.up_to = up_to
-        self._ids: list[int] = []
         self._events: list[EncodedEvent] = []
+        #: The same events by the topics of single users and tasks.
+        self._by_topic: dict[str, list[EncodedEvent]] = {}
         self._bytes = 0
         self._ahead: dict[int, EncodedEvent] = {}
 
@@ -81,10 +83,14 @@ class EventLog:
         self._newest = 0
         self._clear(0)
 
-    def after(self, position: int) -> Iterator[EncodedEvent]:
-        """The events after the position, oldest first."""
-        for index in range(bisect_right(self._ids, position), len(self._events)):
-            yield self._events[index]
+    def after(self, position: int, topic: str = "") -> Iterator[EncodedEvent]:
+        """The events of a topic after the position, oldest first. topic: as in web/live/interest.py; "" has all.
+
+        A reader of one task would otherwise look at the events of all tasks again and again.
+        """
+        events = self._by_topic.get(topic, []) if topic else self._events
+        for index in range(bisect_right(events, position, key=_number), len(events)):
+            yield events[index]
 
     def _append_what_follows(self) -> list[EncodedEvent]:
         new = []
@@ -95,8 +101,9 @@ class EventLog:
         return new
 
     def _append(self, event: EncodedEvent) -> None:
-        self._ids.append(event.id)
         self._events.append(event)
+        for topic in narrow_topics_of(event):
+            self._by_topic.setdefault(topic, []).append(event)
         self._bytes += len(event.sse)
         if self._bytes > self._most_bytes:
             self._drop_oldest()
@@ -105,10 +112,14 @@ class EventLog:
         """Make room for a while, since taking events from the beginning of a list moves all others."""
         count = 0
         while self._bytes > self._most_bytes * 9 // 10 and count < len(self._events) - 1:
-            self._bytes -= len(self._events[count].sse)
+            oldest = self._events[count]
+            self._bytes -= len(oldest.sse)
+            self.kept_after = max(self.kept_after, oldest.id)
+            for topic in narrow_topics_of(oldest):
+                del self._by_topic[topic][0]
+                if not self._by_topic[topic]:
+                    del self._by_topic[topic]
             count += 1
-        self.kept_after = max(self.kept_after, self._ids[count - 1] if count else 0)
-        del self._ids[:count]
         del self._events[:count]
 
     def _pass(self, up_to: int) -> None:
@@ -116,3 +127,7 @@ class EventLog:
         self.up_to = up_to
         if self._ahead:
             self._ahead = {number: event for number, event in self._ahead.items() if number > up_to}
+
+
+def _number(event: EncodedEvent) -> int:
+    return event.id

@@ -31,6 +31,11 @@ class Interest(msgspec.Struct, frozen=True, gc=False):
         return f"user {self.user_id}" if self.user_id else ""
 
 
-def topics_of(event: EncodedEvent) -> tuple[str, str, str]:
+def topics_of(event: EncodedEvent) -> tuple[str, ...]:
     """The topics that an event belongs to. Readers are found by topic, so an event costs only those who may want it."""
-    return "", f"user {event.user_id}", f"task {event.task_id}"
+    return "", *narrow_topics_of(event)
+
+
+def narrow_topics_of(event: EncodedEvent) -> tuple[str, ...]:
+    """The topics but for the one that has all events."""
+    return f"user {event.user_id}", f"task {event.task_id}"

@@ -41,7 +41,7 @@ class Reader:
 
         Nothing is left if the list is empty.
         """
-        found, more = self.take(log.after(self.position))
+        found, more = self.take(log.after(self.position, self.interest.topic))
         if self.ended or more:
             return found
         self.position = max(self.position, log.up_to)

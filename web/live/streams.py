@@ -13,6 +13,7 @@ from collections import deque
 from web.broker_requests import BrokerAwayError
 from web.live.catching_up import CatchingUp
 from web.live.news import News
+from web.live.reader import MOST_BYTES
 from web.live.stream import COMMENT, Stream
 
 #: How many streams are served in one turn of the event loop, so that other calls get their turn.
@@ -96,13 +97,13 @@ class Streams:
         """Send what there is to read, until the caller's socket is full."""
         reader, news = stream.reader, self._news
         while reader.is_in(news.log):
-            events = reader.read(news.log, news.board)
-            if events:
-                stream.write(b"".join([event.sse for event in events]))
+            sse = b"".join([event.sse for event in reader.read(news.log, news.board)])
+            if sse:
+                stream.write(sse)
             if reader.ended:
                 break
-            if not events or stream.is_blocked:
-                return
+            if len(sse) < MOST_BYTES or stream.is_blocked:
+                return  # Nothing is left, or the caller must read first.
         stream.awake.set()
 
     async def _catch_up(self, stream: Stream) -> None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, TypedDict
 
 import msgspec
 
-from tfmodel_client.awaited_types import Project, Queue, Server, TrainTypeList
 from tfmodel_client.paths import path_of, query_of
 from tfmodel_client.retrying import KEY, ask, new_id
 from tfmodel_client.steps import Give, ItemPlan, Plan, Request
@@ -16,9 +15,13 @@ from tfmodel_client.types import (
     Check,
     EpochPage,
     EpochRecord,
+    Project,
+    Queue,
+    Server,
     Task,
     TaskList,
     TaskSummary,
+    TrainTypeList,
     Worker,
     WorkerList,
 )
