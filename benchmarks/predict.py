@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import http.client
+import os
 import statistics
 import subprocess
 import sys
@@ -20,10 +21,11 @@ import tempfile
 import time
 from pathlib import Path
 
+import psutil
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from benchmarks.http_load import loaded
+from benchmarks.http_load import Measured, loaded
 from benchmarks.service_processes import ServiceProcesses
 from conf.settings import ROOT
 from demo.digits_data import make_digits_project
@@ -61,23 +63,50 @@ def predict_part(folder: Path, rounds: int, seconds: float) -> None:
             loaded(service.ports["WEB_PORT"], CLIENTS, seconds, [request])  # until both processes have the model
             ours, decoding, running = [], [], []
             for _ in range(rounds):
-                ours.append(loaded(service.ports["WEB_PORT"], CLIENTS, seconds, [request]))
+                ours.append(served(service.ports["WEB_PORT"], seconds, request))
                 decoding.append(bare(model, picture, seconds, "decode"))
                 running.append(bare(model, picture, seconds, "run"))
-    rates = [measured["requests_per_s"] for measured in ours]
-    p50, p99 = (statistics.median(measured[key] for measured in ours) for key in ("p50_ms", "p99_ms"))
-    ratios = [rate / base for rate, base in zip(rates, decoding, strict=True)]
-    print(f"\nPictures a second, {PROCESSES} processes, {CLIENTS} callers:")
-    print(f"{'LiteRT in a loop':<34}{statistics.median(running):>8.1f}")
-    print(f"{'LiteRT in a loop, with decoding':<34}{statistics.median(decoding):>8.1f}")
-    print(
-        f"{'POST …/predict':<34}{statistics.median(rates):>8.1f}   p50 {p50:.0f} ms, p99 {p99:.0f} ms; ratio "
-        f"{statistics.median(ratios):.2f}, target {TARGET}, rounds {min(ratios):.2f} to {max(ratios):.2f}"
-    )
+    print_rows({"LiteRT in a loop": running, "LiteRT in a loop, with decoding": decoding, "POST …/predict": ours})
     print(
         f"First answer of a front-end that has just started: {statistics.median(cold_ms):.0f} ms (median of "
-        f"{COLD_STARTS}, slowest {max(cold_ms):.0f}); it starts a process and loads the model."
+        f"{COLD_STARTS}, slowest {max(cold_ms):.0f}). It starts a process and loads the model."
     )
+
+
+def print_rows(found: dict[str, list[Measured]]) -> None:
+    print(f"\n{PROCESSES} processes, {CLIENTS} callers; load {os.getloadavg()[0]:.1f}")
+    print(f"{'':<34}{'pictures/s':>12}{'processor ms a picture':>24}")
+    for name, rounds in found.items():
+        rate, used = (statistics.median(one[key] for one in rounds) for key in ("pictures_per_s", "processor_ms"))
+        print(f"{name:<34}{rate:>12.1f}{used:>24.1f}")
+    *_, base, ours = found.values()
+    ratios = [one["pictures_per_s"] / other["pictures_per_s"] for one, other in zip(ours, base, strict=True)]
+    shares = [other["processor_ms"] / one["processor_ms"] for one, other in zip(ours, base, strict=True)]
+    p50, p99 = (statistics.median(one[key] for one in ours) for key in ("p50_ms", "p99_ms"))
+    print(
+        f"p50 {p50:.0f} ms, p99 {p99:.0f} ms. Ratio to the loop with decoding: {statistics.median(ratios):.2f} of its "
+        f"pictures a second (target {TARGET}; rounds {min(ratios):.2f} to {max(ratios):.2f}), "
+        f"{statistics.median(shares):.2f} by processor time, which other programs change less."
+    )
+
+
+def served(port: int, seconds: float, request: str) -> Measured:
+    """The front-end and its processes under load. The load generator's own processor time is not counted."""
+    before_s = processor_s()
+    measured = loaded(port, CLIENTS, seconds, [request])
+    used_s, pictures = processor_s() - before_s, measured["requests_per_s"] * seconds
+    return {
+        **measured,
+        "pictures_per_s": measured["requests_per_s"],
+        "processor_ms": used_s / pictures * 1000,
+    }
+
+
+def processor_s() -> float:
+    """What the front-end and its processes have used so far."""
+    (front_end,) = [child for child in psutil.Process().children() if "server.py" in child.cmdline()]
+    times = [process.cpu_times() for process in (front_end, *front_end.children())]
+    return sum(time.user + time.system for time in times)
 
 
 def train(service: ServiceProcesses, project: Path) -> tuple[str, Path]:
@@ -120,8 +149,8 @@ def answer_ms(service: ServiceProcesses, task_id: str, body: bytes) -> float:
     return took_ms
 
 
-def bare(model: Path, picture: Path, seconds: float, how: str) -> float:
-    """Pictures a second of PROCESSES loops together, which begin at the same time."""
+def bare(model: Path, picture: Path, seconds: float, how: str) -> Measured:
+    """PROCESSES loops together, which begin at the same time."""
     command = [sys.executable, "-m", "benchmarks.bare_runtime", str(model), str(picture), str(seconds), how]
     loops = [
         subprocess.Popen(
@@ -137,7 +166,11 @@ def bare(model: Path, picture: Path, seconds: float, how: str) -> float:
         assert loop.stdin is not None
         loop.stdin.write("go\n")
         loop.stdin.flush()
-    return sum(float(loop.communicate()[0]) for loop in loops)
+    figures = [[float(word) for word in loop.communicate()[0].split()] for loop in loops]
+    return {
+        "pictures_per_s": sum(rate for rate, _ in figures),
+        "processor_ms": statistics.mean(used_s for _, used_s in figures) * 1000,
+    }
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ import msgspec
 
 from web.refusal import Refusal
 
-#: Large bodies that may arrive at the same time, if all of them were of the largest size.
+#: Large bodies that may be held at the same time, if all of them are of the largest size.
 LARGE_AT_ONCE = 4
 
 
@@ -41,7 +41,7 @@ def usual_limit(most_bytes: int) -> BodyLimit:
 
 
 class BodyLimits:
-    """Which limit a request has, and how many bytes of large bodies have arrived that no handler has yet."""
+    """Which limit a request has, and how many bytes of large bodies are held until their calls are answered."""
 
     def __init__(
         self, usual: BodyLimit, large_bytes: int, large_paths: Iterable[str], admit: Callable[[str], Any]
@@ -63,14 +63,36 @@ class BodyLimits:
         self._admit(authorization)
         return self._large
 
+    def lease(self) -> BodyLease:
+        """For one large body."""
+        return BodyLease(self)
+
     def take(self, size: int) -> None:
-        """A part of a large body has arrived. Raises Refusal if there is no room for it."""
+        """Raises Refusal if there is no room for so many bytes."""
         if size > self._left_bytes:
             raise Refusal(
-                "predict_busy", "Too many pictures are being sent to this server at the moment; try again in a moment."
+                "predict_busy", "This server holds too many pictures for predictions already; try again in a moment."
             )
         self._left_bytes -= size
 
     def give_back(self, size: int) -> None:
         """So many bytes that were taken are no longer held."""
         self._left_bytes += size
+
+
+class BodyLease:
+    """What one large body takes of the room for all of them, from its first byte until its call has been answered."""
+
+    def __init__(self, limits: BodyLimits) -> None:
+        self._limits = limits
+        self._held_bytes = 0
+
+    def take(self, size: int) -> None:
+        """A part of the body has arrived. Raises Refusal if there is no room for it."""
+        self._limits.take(size)
+        self._held_bytes += size
+
+    def release(self) -> None:
+        """The body is no longer held. May be called again."""
+        self._limits.give_back(self._held_bytes)
+        self._held_bytes = 0

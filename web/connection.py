@@ -24,6 +24,10 @@ class Phase(enum.IntEnum):
     STREAM = 4  #: Things to happen, which it is then told about. There are limits of their own for such connections.
 
 
+def _nothing() -> None:
+    """Nothing is held for the request."""
+
+
 class Connection(IOStream):
     """A Tornado stream that knows its phase.
 
@@ -50,6 +54,8 @@ class Connection(IOStream):
         self.writing_since_s = 0.0
         #: Called if the body does not arrive in time. Without it, the connection is closed.
         self.give_up: Callable[[], None] | None = None
+        #: Called when a request has been answered, and when the connection closes.
+        self.let_go: Callable[[], None] = _nothing
         self._closed_call = closed
         self._turned_call = turned
 
@@ -59,6 +65,11 @@ class Connection(IOStream):
         self.since_s = time.monotonic()
         if turns:
             self._turned_call(self)
+
+    def answered(self) -> None:
+        """Whatever was held for the request before is not needed any more."""
+        self.let_go()
+        self.let_go = _nothing
 
     def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
         count = super().read_from_fd(buf)
@@ -87,6 +98,7 @@ class Connection(IOStream):
 
     def close_fd(self) -> None:
         super().close_fd()
+        self.answered()
         self._closed_call(self)
 
     def is_idle(self, now_s: float) -> bool:

@@ -27,6 +27,7 @@ SECTIONS = "<!-- the sections of docs/errors.md -->"
 ASSETS: Mapping[str, tuple[str, Path]] = {
     "swagger-ui-bundle.js": (SCRIPT_TYPE, STATIC / "vendor" / "swagger-ui" / "swagger-ui-bundle.js"),
     "swagger-ui.css": (CSS_TYPE, STATIC / "vendor" / "swagger-ui" / "swagger-ui.css"),
+    "calls.css": (CSS_TYPE, STATIC / "docs" / "calls.css"),
     "calls.js": (SCRIPT_TYPE, STATIC / "docs" / "calls.js"),
     "page.css": (CSS_TYPE, STATIC / "docs" / "page.css"),
 }

@@ -24,7 +24,7 @@ from tornado.httputil import (
 from tornado.web import Application
 
 from conf.log_request import REQUEST_ID, logged_request
-from web.body_limits import BodyLimit, BodyLimits
+from web.body_limits import BodyLease, BodyLimit, BodyLimits
 from web.connection import Connection, Phase
 from web.door_rules import PREFLIGHT_HEADERS, DoorRules
 from web.http_figures import PREFLIGHT, REFUSED_AT_ENTRANCE
@@ -63,6 +63,7 @@ class Entrance(HTTPServerConnectionDelegate):
         assert isinstance(request_conn, HTTP1Connection)
         assert isinstance(request_conn.stream, Connection)
         request_conn.stream.give_up = None
+        request_conn.stream.answered()
         request_conn.stream.enter(Phase.REQUEST)
         REQUEST_ID.set("")  # A connection's task serves one request after the other.
         return _Visit(self, server_conn, request_conn, request_conn.stream)
@@ -79,10 +80,11 @@ class _Visit(HTTPMessageDelegate):
         self._http = request_conn
         self._connection = connection
         self._body = bytearray()
-        self._taken_bytes = 0
+        self._lease: BodyLease | None = None
         self._inner: HTTPMessageDelegate | None = None
         self._refused = False
         self._dropped_bytes = 0
+        self._linger_bytes = LINGER_BYTES
 
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
@@ -108,12 +110,16 @@ class _Visit(HTTPMessageDelegate):
         # A body whose end is unclear is refused first, because it can't be skipped.
         rules.check_length(headers, NO_LIMIT)
         self._limit = limits.of(start_line.method, start_line.path, headers.get("Authorization", ""))
+        if self._limit.is_large:
+            self._lease = limits.lease()
+            self._connection.let_go = self._lease.release
+            self._linger_bytes = self._limit.most_bytes
         rules.check_length(headers, self._limit)
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         if self._refused:
             self._dropped_bytes += len(chunk)
-            if self._dropped_bytes > LINGER_BYTES:
+            if self._dropped_bytes > self._linger_bytes:
                 self._end()
         elif len(self._body) + len(chunk) > self._limit.most_bytes:
             self._refuse(self._limit.refusal(len(self._body) + len(chunk)))
@@ -122,19 +128,13 @@ class _Visit(HTTPMessageDelegate):
         return None
 
     def _keep(self, chunk: bytes) -> None:
-        if self._limit.is_large:
+        if self._lease is not None:
             try:
-                self._entrance.limits.take(len(chunk))
+                self._lease.take(len(chunk))
             except Refusal as refusal:
                 self._refuse(refusal)
                 return
-            self._taken_bytes += len(chunk)
         self._body += chunk
-
-    def _forget_body(self) -> None:
-        self._body = bytearray()
-        self._entrance.limits.give_back(self._taken_bytes)
-        self._taken_bytes = 0
 
     def finish(self) -> None:
         if self._refused:
@@ -150,8 +150,7 @@ class _Visit(HTTPMessageDelegate):
             # Both may return a future that slows the sender down. The body has already arrived, so ignore them.
             inner.headers_received(self._start_line, self._headers)
             if self._body:
-                body = bytes(self._body)
-                self._forget_body()
+                body, self._body = bytes(self._body), bytearray()
                 inner.data_received(body)
         except HTTPInputError as error:
             self._refuse(Refusal("bad_request", f"The request cannot be read: {error}."))
@@ -161,7 +160,6 @@ class _Visit(HTTPMessageDelegate):
         inner.finish()
 
     def on_connection_close(self) -> None:
-        self._forget_body()
         if self._inner is not None:
             self._inner.on_connection_close()
 
@@ -178,7 +176,8 @@ class _Visit(HTTPMessageDelegate):
 
     def _refuse(self, refusal: Refusal) -> None:
         self._refused = True
-        self._forget_body()
+        self._body = bytearray()
+        self._connection.answered()
         self._connection.give_up = None
         self._entrance.answered(REFUSED_AT_ENTRANCE, self._start_line.method, refusal.status_code)
         log_refused(refusal.status_code, self._start_line.method, self._start_line.path, self._http.context)

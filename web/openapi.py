@@ -160,6 +160,8 @@ def _query_parameters(query: StructType) -> list[Schema]:
             parameter["description"] = each.pop("description")
         if name in maps_of(schema):
             parameter |= {"style": "deepObject", "explode": True}
+        elif not parameter["required"]:
+            parameter["allowEmptyValue"] = True  # It means the same as leaving the field out, as in a form.
         parameters.append({**parameter, "schema": _without_null(each)})
     return parameters
 

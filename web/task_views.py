@@ -6,10 +6,11 @@ import re
 
 import msgspec
 
+from protocol.comparison import Comparison
 from protocol.data_report import DataReport
 from protocol.messages import Progress
 from protocol.task import Task
-from web.api.tasks import CheckView, EndedAttempt, FolderReport, TaskSummary, TaskView
+from web.api.tasks import CheckView, ComparisonView, EndedAttempt, FolderReport, TaskSummary, TaskView
 from web.eta import End, knows_its_end
 from web.task_cache import Entry
 from web.views import brief_view, percent, time_or_none
@@ -39,7 +40,7 @@ def task_view(entry: Entry, end: End | None = None, now_s: float = 0.0) -> TaskV
         end_reason=trained.end_reason if trained else "",
         data_report=report_view(task.data) if task.data else None,
         promoted=trained.promoted if trained else False,
-        comparison=trained.comparison if trained else None,
+        comparison=_comparison_view(trained.comparison) if trained and trained.comparison else None,
         stopped_early=trained.stopped_early if trained else False,
         cancel_requested=task.cancel_requested,
         submitted_at=time_or_none(task.submitted_at_s),
@@ -89,6 +90,10 @@ def report_view(report: DataReport) -> FolderReport:
 def check_view(report: DataReport) -> CheckView:
     """The answer to a check: the report, and whether a training could use the folder."""
     return CheckView(**msgspec.structs.asdict(report_view(report)), trainable=report.trainable)
+
+
+def _comparison_view(comparison: Comparison) -> ComparisonView:
+    return ComparisonView(**msgspec.structs.asdict(comparison))
 
 
 def _snake(name: str) -> str:

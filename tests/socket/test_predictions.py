@@ -29,6 +29,8 @@ from tests.socket.scripted_worker import ScriptedWorker
 from tests.waiting import TIMEOUT_S, wait_until
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+MULTIPART_LINE = f"Content-Type: {MULTIPART['Content-Type']}"
+UNSUPPORTED = "unsupported_media_type"
 BAD = SentPicture("bad.jpg", b"no picture")
 
 
@@ -184,6 +186,22 @@ def test_a_body_beyond_the_limit_of_pictures_is_refused_unread(programs: Program
     assert (answer.status, answer.code) == (413, "body_too_large")
     assert "max_predict_body_mb" in answer.json()["error"]
     check(programs.call("POST", f"/v1/tasks/{task_id}/stop", b"x" * 100_000, MULTIPART), 413, "body_too_large")
+
+
+@pytest.mark.door(15)
+def test_large_bodies_leave_room_when_they_are_answered_refused_or_broken_off(programs: Programs, task_id: str) -> None:
+    """Each of these takes a quarter of the room for all large bodies, and the room is needed again and again."""
+    path, padding = f"/v1/tasks/{task_id}/predict", b"\0" * 19_000_000
+    body = form(SentPicture("padded.png", plain(RED).content + padding))
+    head = f"POST {path} HTTP/1.1", MULTIPART_LINE, f"Content-Length: {len(body)}"
+    for number in range(8):
+        with RawCaller(programs.ports["WEB_PORT"]) as caller:
+            caller.send(request(*head) + body[: -number or None])
+            if number == 0:
+                assert caller.read_answer().status == 200
+    assert predict(programs, f"/v1/tasks/{task_id}", body).status == 200
+    for _ in range(5):
+        check(predict(programs, f"/v1/tasks/{task_id}", body, {"Content-Type": "text/plain"}), 415, UNSUPPORTED)
 
 
 def test_a_task_without_a_model_says_so(programs: Programs, worker: ScriptedWorker) -> None:

@@ -45,16 +45,22 @@ def test_a_large_body_needs_a_token_and_others_are_asked_later() -> None:
     assert limits().of("POST", "/v1/tasks", "").most_bytes == 100
 
 
-def test_large_bodies_share_a_bound() -> None:
+def test_large_bodies_share_a_bound_until_they_are_answered() -> None:
     door = limits()
-    for _ in range(LARGE_AT_ONCE):
-        door.take(LARGE_BYTES)
+    leases = [door.lease() for _ in range(LARGE_AT_ONCE)]
+    for lease in leases:
+        lease.take(LARGE_BYTES - 1)
+        lease.take(1)
+    other = door.lease()
     with pytest.raises(Refusal) as refusal:
-        door.take(1)
+        other.take(1)
 
     assert (refusal.value.problem.code, refusal.value.headers) == ("predict_busy", {"Retry-After": "2"})
-    door.give_back(LARGE_BYTES)
-    door.take(LARGE_BYTES)
+    leases[0].release()
+    leases[0].release()
+    other.take(LARGE_BYTES)
+    with pytest.raises(Refusal):
+        other.take(1)
 
 
 def test_the_refusal_says_which_setting_it_is() -> None:

@@ -183,7 +183,7 @@ def test_a_model_that_did_not_come_into_use_is_warned_of_first() -> None:
     trained = Trained("/p/models/t1/model.tflite", warnings=("A few pictures.",), comparison=worse)
     view = full_view(Task(make_spec(), TaskState.DONE, trained=trained), None)
     assert (view["promoted"], view["warnings"]) == (False, [sentence, "A few pictures."])
-    assert (view["comparison"]["with_task"], view["comparison"]["p_value"]) == (hex_id("t0"), 0.035)
+    assert (view["comparison"]["withTask"], view["comparison"]["pValue"]) == (hex_id("t0"), 0.035)
     better = msgspec.structs.replace(trained, comparison=msgspec.structs.replace(worse, promoted=True))
     view = full_view(Task(make_spec(), TaskState.DONE, trained=better), None)
     assert (view["promoted"], view["warnings"]) == (True, ["A few pictures."])

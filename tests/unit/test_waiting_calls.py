@@ -105,9 +105,9 @@ def test_answered_pictures_are_forgotten() -> None:
     one = call(2, size=100)
     one.answer(1, ANSWER)
 
-    assert (one.left, one.left_bytes) == (1, 100)
+    assert (one.left, one.pictures[1]) == (1, None)
     one.answer(0, PictureRefused("bad_picture", "…"))
-    assert (one.left, one.left_bytes) == (0, 0)
+    assert (one.left, one.pictures) == (0, [None, None])
 
 
 def test_a_call_that_is_over_is_not_served() -> None:

@@ -96,7 +96,8 @@ class PredictingHandler(JsonHandler):
         """The pictures of the body, which is then forgotten. Raises Refusal."""
         if len(self.body) <= READ_AT_ONCE_BYTES:
             return self._pictures()
-        return await asyncio.to_thread(self._pictures)
+        async with self.services.predictions.reading:
+            return await asyncio.to_thread(self._pictures)
 
     def _pictures(self) -> list[Picture]:
         kind = media_type_of(self.request.headers)

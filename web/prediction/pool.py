@@ -26,11 +26,10 @@ from web.refusal import Refusal
 
 log = logging.getLogger("web")
 
-#: The most pictures without an answer, of all calls, and of the calls on one user's models.
+#: The most pictures without an answer, of all calls, and of the calls on one user's models. web/body_limits.py limits
+#: their bytes.
 MOST_PICTURES = 256
 MOST_PICTURES_OF_USER = 128
-#: The most bytes of all of them.
-MOST_BYTES = 128_000_000
 #: A process that nobody has asked for so long ends.
 IDLE_S = 180.0
 #: A process that works on one picture, or on loading a model, for so long is ended.
@@ -53,6 +52,8 @@ class PredictionPool:
         self._tasks: set[asyncio.Task[None]] = set()
         self._starting = 0
         self._closed = False
+        #: Held while a large body is read, which takes several times its size.
+        self.reading = asyncio.Lock()
 
     @property
     def pids(self) -> set[int]:
@@ -90,11 +91,10 @@ class PredictionPool:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _refuse_too_many(self, call: PredictionCall) -> None:
-        pictures, bytes_left, user = Counter[str](), 0, call.model.spec.user_id
+        pictures, user = Counter[str](), call.model.spec.user_id
         for other in (*self._calls, call):
             pictures[other.model.spec.user_id] += other.left
-            bytes_left += other.left_bytes
-        if pictures.total() > MOST_PICTURES or bytes_left > MOST_BYTES:
+        if pictures.total() > MOST_PICTURES:
             raise Refusal("predict_busy", "Too many pictures wait for predictions already; try again in a moment.")
         if pictures[user] > MOST_PICTURES_OF_USER:
             raise Refusal(

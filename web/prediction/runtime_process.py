@@ -28,10 +28,14 @@ from protocol.prediction import (
 KILL_AFTER_S = 2.0
 #: A process whose input was closed ends by itself; it is killed if that takes longer.
 END_WITHIN_S = 5.0
+#: What is written to it at once.
+PART_BYTES = 256 * 1024
 #: What is kept of its last words, for the log.
 LAST_WORDS_BYTES = 4096
-#: The runtime's own notes are dropped, and the libraries' threads, which would take of its limited memory.
-ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "2"}
+#: How LiteRT begins a line that is no complaint.
+NOTE = "INFO: "
+#: Without further threads of libraries, which would take of its limited memory.
+ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}
 
 
 class RuntimeDiedError(Exception):
@@ -61,7 +65,8 @@ class RuntimeProcess:
             start_new_session=True,
         )
         runtime = cls(process, limits)
-        runtime._send(limits)
+        with contextlib.suppress(ConnectionError):  # it has ended already, which the first order will notice
+            await runtime._send(limits)
         return runtime
 
     @property
@@ -81,9 +86,7 @@ class RuntimeProcess:
         """All answers to an order, each as soon as it is known. Raises RuntimeDiedError; the process is dead then."""
         try:
             async with asyncio.timeout(self._step_s):
-                self._send(order)
-                assert self._process.stdin is not None
-                await self._process.stdin.drain()
+                await self._send(order)
                 first = await self._next()
             yield first
             if isinstance(first, ModelRefused):
@@ -116,9 +119,14 @@ class RuntimeProcess:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
 
-    def _send(self, message: RuntimeLimits | Order) -> None:
+    async def _send(self, message: RuntimeLimits | Order) -> None:
+        """In parts, because asyncio copies what the pipe does not take at once."""
         assert self._process.stdin is not None
-        self._process.stdin.writelines(framed(message))
+        for part in framed(message):
+            view = memoryview(part)
+            for start in range(0, len(part), PART_BYTES):
+                self._process.stdin.write(view[start : start + PART_BYTES])
+                await self._process.stdin.drain()
 
     async def _next(self) -> RuntimeAnswer:
         assert self._process.stdout is not None
@@ -135,7 +143,8 @@ class RuntimeProcess:
         self.kill()
         await self._process.wait()
         await self._listening
-        words = self._last_words.decode(errors="replace").strip().splitlines()[-1:]
+        lines = self._last_words.decode(errors="replace").strip().splitlines()
+        words = [line for line in lines if not line.startswith(NOTE)][-1:]
         return f"{what}, exit code {self._process.returncode}, last words {words!r}"
 
     async def _listen(self) -> None:

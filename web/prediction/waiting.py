@@ -48,10 +48,6 @@ class PredictionCall:
         """How many pictures have no answer yet."""
         return sum(answer is None for answer in self.answers)
 
-    @property
-    def left_bytes(self) -> int:
-        return sum(_size(picture) for picture in self.pictures)
-
     def answer(self, number: int, answer: PictureAnswer) -> None:
         """Note the answer, and forget the picture."""
         self.answers[number] = answer

@@ -460,24 +460,25 @@ class FolderReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     skipped_files: int
 
 
-class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """The comparison that decides whether models/latest moves to the new model.
+class Comparison(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """How a new model did beside the one in use, on the held-out pictures that both have."""
 
-    with_task: the task that made the earlier model. pictures: how many are held out by both models and have the same
-    label or mask as then. now_only_right, before_only_right: those of them that only one model has right; for masks,
-    those on which its Dice is higher. score_now, score_before: the mean score on these pictures; None without any.
-    p_value: the probability of a result at least this bad for the new model if both were equally good.
-    promoted: whether models/latest was moved. sentence: all of it in words.
-    """
-
+    #: the task that made the model in use
     with_task: str
+    #: how many pictures both models were scored on
     pictures: int
+    #: pictures that only the new model has right, or better
     now_only_right: int
+    #: the same of the earlier one
     before_only_right: int
+    #: how often chance alone would make the new model look this bad
     p_value: float
+    #: its mean score on these pictures; null without any
     score_now: float | None
     score_before: float | None
+    #: whether models/latest was moved
     promoted: bool
+    #: all of it in words
     sentence: str
 
 
