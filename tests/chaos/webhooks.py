@@ -103,7 +103,7 @@ class Campaign:
         self._stack = contextlib.ExitStack()
         self._lock = threading.Lock()
         self._calm = False
-        self._kill_at: set[int] = set()
+        self._kill_at: list[int] = []
         self._requests = 0
         self.account = Account()
         began_s = time.monotonic()
@@ -140,7 +140,7 @@ class Campaign:
     def run(self, tasks: int, kills: int) -> Account:
         """kills: of the front-end between send and note, and as many of the broker at any moment."""
         with self._lock:
-            self._kill_at = set(self._random.sample(range(1, FACTS_A_TASK * tasks), kills))
+            self._kill_at = sorted(self._random.sample(range(1, FACTS_A_TASK * tasks), kills))
         broker_kills = set(self._random.sample(range(tasks), min(tasks, kills)))
         for number in range(tasks):
             self._post(number)
@@ -162,7 +162,8 @@ class Campaign:
         """Kill the front-end when the request is here, and before it can note the answer."""
         with self._lock:
             self._requests += 1
-            if self._requests in self._kill_at and not self._dead_front_end.is_set():
+            if self._kill_at and self._requests >= self._kill_at[0] and not self._dead_front_end.is_set():
+                del self._kill_at[0]
                 self.programs.kill("web")
                 self._dead_front_end.set()
                 self.account.kills += 1
