@@ -30,7 +30,7 @@ from tests.socket.programs import Programs
 from tests.socket.scripted_worker import ScriptedWorker
 from tests.waiting import wait_until
 from tests.webhook_receiver import Reaction, Received, Receiver
-from web.broker_requests import REPEAT_INTERVAL_S
+from web.broker_link.broker_requests import REPEAT_INTERVAL_S
 
 #: Back-off in place of the real one. Receivers are down for DOWN_S, which is to LONGEST_RETRY_S as hours to an hour.
 SETTINGS = {"WEBHOOKS_FIRST_RETRY_S": 0.05, "WEBHOOKS_LONGEST_RETRY_S": 0.4, "WEBHOOKS_TIMEOUT_S": 0.4}

@@ -14,7 +14,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from protocol.errors import REFUSAL_CODES
 from web.api.examples import EXAMPLES
 from web.api.tags import TAGS, tag_of
-from web.openapi import openapi_document
+from web.documents.openapi import openapi_document
 from web.route import Call
 from web.routes import ROUTES
 

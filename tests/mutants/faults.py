@@ -187,13 +187,13 @@ FAULTS = (
     ),
     Fault(
         "old publications replace newer tasks",
-        "web/task_cache.py",
+        "web/broker_link/task_cache.py",
         "        if entry is not None and entry.seq >= seq:\n            return\n",
         "",
     ),
     Fault(
         "gaps are not noticed",
-        "web/task_cache.py",
+        "web/broker_link/task_cache.py",
         "        if change.seq > self.seq + 1:\n",
         "        if False:\n",
     ),
@@ -229,19 +229,19 @@ FAULTS = (
     ),
     Fault(
         "a stranger's name for this server is answered",
-        "web/door_rules.py",
+        "web/door/door_rules.py",
         "        return name in self._names or _is_loopback(name)\n",
         "        return True\n",
     ),
     Fault(
         "a token list that has gone opens the door",
-        "web/token_gate.py",
+        "web/door/token_gate.py",
         "        elif self._needed:\n",
         "        elif False:\n",
     ),
     Fault(
         "a fresh connection goes before half a request",
-        "web/connection.py",
+        "web/door/connection.py",
         " and now_s - self.since_s >= FRESH_S\n",
         "\n",
     ),

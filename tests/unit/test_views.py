@@ -16,10 +16,10 @@ from protocol.errors import Failure, FailureClass
 from protocol.messages import Progress, Tick, WorkerInfo
 from protocol.task import ENDED_STATES, AttemptEnd, Task, TaskState, Trained
 from tests.sample_tasks import hex_id, make_artifact, make_spec
-from web.eta import End
-from web.task_cache import Entry
-from web.task_views import check_view, task_view
-from web.views import brief_view, readiness_view, workers_view
+from web.answers.task_views import check_view, task_view
+from web.answers.views import brief_view, readiness_view, workers_view
+from web.broker_link.task_cache import Entry
+from web.forecast.eta import End
 
 
 def full_view(task: Task, progress: Progress | None, end: End | None = None, now_s: float = 0.0) -> dict[str, Any]:
