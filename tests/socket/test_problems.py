@@ -77,3 +77,10 @@ def test_a_call_without_a_usable_id_gets_one(given: str) -> None:
     request_id = answer_to("GET", "/healthz", {}, headers).headers["X-Request-Id"]
     assert request_id != given
     assert re.fullmatch("[0-9a-f]{16}", request_id)
+
+
+@pytest.mark.parametrize("path", ["/v1/workers", "/v1/workers?limit=3"])
+def test_a_method_that_a_path_does_not_take_is_told_from_a_bad_field(path: str) -> None:
+    response = answer_to("PUT", path, {}, {})
+    assert (response.status_code, response.json()["code"]) == (405, "method_not_allowed")
+    assert "GET" in response.headers["Allow"]

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from protocol.task import TaskState
 from web.answers.refusal import Refusal
+from web.api.live import EventsQuery
 from web.api.tasks import TaskListQuery
 from web.reading.query import NoQuery, read_query
 
@@ -82,3 +83,10 @@ def test_any_query_is_read_or_refused_with_a_sentence(arguments: dict[str, list[
         assert problems
     else:
         assert 0 <= query.limit <= 200
+
+
+@pytest.mark.parametrize("word", [b"null", b"NULL"])
+def test_null_is_a_word_and_not_a_missing_field(word: bytes) -> None:
+    with pytest.raises(Refusal) as caught:
+        read_query(EventsQuery, {"wait": [word]})
+    assert caught.value.fields.keys() == {"wait"}
