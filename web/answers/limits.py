@@ -14,7 +14,7 @@ def limits_of(settings: Settings) -> Limits:
     web, broker = settings.web, settings.broker
     return Limits(
         max_body_bytes=web.max_body_bytes,
-        max_predict_body_bytes=web.max_predict_body_mb * 1024**2,
+        max_predict_body_bytes=web.max_predict_body_bytes,
         max_predict_pictures=MOST_PICTURES_OF_A_CALL,
         max_pending=broker.max_pending,
         max_pending_per_user=broker.max_pending_per_user,
