@@ -41,7 +41,7 @@ class LogHandler(FileHandler, StayingHandler):
         if self.request.method == "HEAD":
             await self.send_parts(task.task_id, parts, None, _HEADERS)
             return
-        with followers.turn(), self.services.live.seats.seat(self.connection):
+        with followers.turn(), self.services.live.slots.slot(self.connection):
             self.stays_open = True
             await self.send_parts(task.task_id, parts, None, _HEADERS)
 

@@ -28,7 +28,7 @@ from web.api.predictions import (
 )
 from web.json_handler import JsonHandler
 from web.prediction.models import latest_of, model_of
-from web.prediction.vouched import is_vouched_for
+from web.prediction.provenance import was_written_by_worker
 from web.reading.form import JSON_TYPE, MULTIPART_TYPE, media_type_of, read_files
 
 #: The field of a multipart form whose files are the pictures.
@@ -76,7 +76,7 @@ class PredictingHandler(JsonHandler):
 
     async def _refuse_foreign(self, model: ModelFile) -> None:
         task = (await self.find(model.spec.task_id)).task
-        if not await is_vouched_for(task, model.artifact, self._find_in_journal):
+        if not await was_written_by_worker(task, model.artifact, self._find_in_journal):
             raise Refusal(
                 "model_unusable",
                 f"{model.artifact.name} was taken over from an earlier task, and the journal does not know these bytes "

@@ -104,7 +104,7 @@ class Deliveries:
 
     async def _outcome(self, delivery: Delivery) -> Outcome:
         try:
-            return await self._sender.send(self._receivers.letter(delivery))
+            return await self._sender.send(self._receivers.message_of(delivery))
         except Exception as error:
             # Whatever it is, it must cost no more than this delivery, which is tried again later.
             log.exception("action=webhook.error webhook=%s destination=%s", delivery.webhook_id, delivery.destination)
