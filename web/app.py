@@ -40,11 +40,12 @@ from web.files.log_follower import LogFollowers
 from web.files.project_files import ProjectFiles
 from web.folder_check import FolderChecks
 from web.forecast.forecaster import Forecaster
-from web.json_handler import JsonHandler, Services
+from web.json_handler import JsonHandler
 from web.live.live import Live
 from web.live.stream_slots import StreamSlots
 from web.prediction.pool import PICTURE_S, PredictionPool
 from web.routes import ROUTES
+from web.services import Services
 from web.webhooks.service import Webhooks
 
 log = logging.getLogger("web")
@@ -87,7 +88,7 @@ def make_services(settings: Settings, requests: BrokerRequests, pulse: BrokerPul
 
 
 def _runtime_limits(web: WebSettings) -> RuntimeLimits:
-    """Those of each runtime process. All of them together have the settings' memory and this machine's cores."""
+    """The limits of each runtime process. All processes share the settings' memory and this machine's cores."""
     return RuntimeLimits(
         allowed_roots=tuple(map(str, web.allowed_roots())),
         models_bytes=web.predict_memory_mb * 1024**2 // web.predict_processes,

@@ -25,12 +25,14 @@ WRITING = ("read_only_token",)
 class Media(msgspec.Struct, frozen=True):
     """An answer that is not JSON. type: its media type. description: what it holds.
 
-    json: the JSON that is sent instead if the query asks for it; None if it is never sent.
+    json: the JSON that is sent instead if the query asks for it; None if it is never sent. events: the types of the
+    events of a stream.
     """
 
     type: str
     description: str
     json: StructType | None = None
+    events: tuple[StructType, ...] = ()
 
 
 class Call(msgspec.Struct, frozen=True):

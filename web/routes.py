@@ -5,8 +5,9 @@ web/route.py explains the columns, and lists the codes with which every call can
 
 from __future__ import annotations
 
+from protocol.events import Event
 from web.api.files import ArtifactList, EpochPage, EpochQuery, LogQuery
-from web.api.live import EventList, EventsQuery, TaskEventsQuery
+from web.api.live import EventList, EventsQuery, Reset, TaskEventsQuery
 from web.api.original import BriefTask, PostedFolder, TaskById
 from web.api.predictions import PicturesToPredict, Predictions
 from web.api.projects import ProjectQuery, ProjectView
@@ -45,7 +46,12 @@ POSTING = (
     *("queue_full", "disk_nearly_full", "webhook_not_allowed", *BROKER),
 )
 LIVE = ("too_many_streams", *BROKER)
-EVENT_STREAM = Media("text/event-stream", "an Event, or a Reset, as the data of each server-sent event", json=EventList)
+EVENT_STREAM = Media(
+    "text/event-stream",
+    "an Event, or a Reset, as the data of each server-sent event",
+    json=EventList,
+    events=(Event, Reset),
+)
 CHECKING = (
     *("project_dir_not_allowed", "user_not_allowed", "unsupported_media_type", "queue_full"),
     *("webhook_not_allowed", "check_failed"),
@@ -119,7 +125,7 @@ ROUTES = (
         get=Call("getProject", "the model in use, how models came into use, and the tasks, page by page",
             {200: ProjectView}, query=ProjectQuery, errors=("user_not_allowed", *BROKER))),
     Route("/v1/projects/{userId}/{projectId}/predict", ProjectPredictHandler,
-        post=Call("predictWithProject", "the same by the model that the project uses",
+        post=Call("predictWithProject", "what the model that the project uses says of pictures",
             {200: Predictions}, body=PicturesToPredict, files=PICTURE_FIELD, errors=PREDICTING)),
     Route("/v1/check", CheckHandler,
         post=Call("checkFolder", "what a training would find in the folder, within a second or so; makes no task",

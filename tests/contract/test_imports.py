@@ -94,7 +94,7 @@ PURE_FILES = (
     *("web/answers/views.py", "web/answers/task_views.py", "web/answers/accept.py", "web/answers/limits.py"),
     *("web/live/encoded_event.py", "web/live/interest.py", "web/live/event_log.py", "web/live/progress_board.py"),
     *("web/live/reader.py", "web/live/subscribers.py", "web/live/state_event.py"),
-    *("web/prediction/waiting.py", "web/prediction/models.py", "web/door/body_limits.py"),
+    *("web/prediction/picture_queue.py", "web/prediction/models.py", "web/door/body_limits.py"),
     *("web/webhooks/webhook_message.py", "web/webhooks/receivers.py", "web/webhooks/retries.py"),
     *("web/webhooks/views.py", "web/webhooks/delivery.py", "conf/webhook_url.py", "conf/webhook_addresses.py"),
     "conf/webhook_settings.py",

@@ -10,7 +10,7 @@ from web.api.server import Limits
 
 
 def limits_of(settings: Settings) -> Limits:
-    """Those of the settings of this machine. A broker on another machine should have the same."""
+    """The limits in this machine's settings. A broker on another machine should have the same settings."""
     web, broker = settings.web, settings.broker
     return Limits(
         max_body_bytes=web.max_body_bytes,

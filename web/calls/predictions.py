@@ -33,11 +33,11 @@ from web.reading.form import JSON_TYPE, MULTIPART_TYPE, media_type_of, read_file
 
 #: The field of a multipart form whose files are the pictures.
 PICTURE_FIELD = "picture"
-#: To read a body of 30 MB takes 0.1 s. A larger body than this is read in a thread, while other calls go on.
+#: A body that is larger than this is read in a thread, while other calls go on. Reading 30 MB takes 0.1 s.
 READ_AT_ONCE_BYTES = 1_000_000
 #: A project with more tasks than this since its last promoted model is taken to have none in use.
 MOST_TASKS = MAX_PAGE_TASKS
-#: Of these states are the tasks that may have a model in use. A pending one has lost its worker.
+#: The states of tasks that may have a model in use. A pending task has one if it has lost its worker.
 WITH_MODELS = (TaskState.DONE, TaskState.PROCESSING, TaskState.PENDING)
 
 
@@ -84,7 +84,7 @@ class PredictingHandler(JsonHandler):
             )
 
     async def _find_in_journal(self, task_id: str) -> Task | None:
-        """A task, whoever its user is. Nothing of it is told."""
+        """A task of any user, for a decision alone: the caller is told nothing of it. None if it is unknown."""
         try:
             return (await self.ask_for_task(lambda request_id: m.Lookup(request_id, task_id))).task
         except Refusal as refusal:

@@ -1,4 +1,4 @@
-"""What the calls share whose answer goes on for as long as something happens."""
+"""The base of calls that stay open: streams, long polls, and logs that are followed."""
 
 from __future__ import annotations
 

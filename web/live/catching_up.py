@@ -1,4 +1,4 @@
-"""Gives a reader what the log no longer has: the events from the broker's journal, or the state as it is."""
+"""Serves a reader whose position is no longer in the log: with events from the broker's journal, or with the state."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class CatchingUp:
         if is_more or reader.ended:
             return found
         if page.up_to <= before and not found and before < feed.log.kept_after:
-            raise BrokerAwayError  # It does not know how far it has told.
+            raise BrokerAwayError  # The broker's answer does not advance.
         reader.verify(page.up_to)
         entry = feed.cache.get(task_id)
         if entry is not None and entry.task.ended and entry.seq <= reader.position:

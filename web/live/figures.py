@@ -1,4 +1,4 @@
-"""What monitoring is told about streams."""
+"""The figures about streams, for monitoring."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is told of an event, and where: the destinations of the settings, and the URLs of tasks. Pure."""
+"""Which receivers are told of an event, and at which URL: destinations of the settings, and URLs of tasks. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The webhooks of one front-end: who delivers, from its start to its end, and what the HTTP calls ask of it."""
+"""The webhooks of one front-end: starts and ends the delivery, and answers the HTTP calls about webhooks."""
 
 from __future__ import annotations
 
