@@ -24,7 +24,7 @@ from service.task_ids import find_task_id
 MODEL_SUFFIX = ".tflite"
 #: Loading the runtime takes a second, and a picture of many tiles takes minutes.
 LOCAL_TIMEOUT_S = 600.0
-#: The runtime's own notes are of no use to the one who typed the command.
+#: The runtime's own notes are of no use to the person who typed the command.
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 #: Labels that are shown of a picture, the likeliest first.
 MOST_LABELS = 3
@@ -49,7 +49,7 @@ def predict(
         the folder for the masks of a segmentation, such as NAME_mask.png for NAME.jpg
     """
     if not pictures:
-        raise CommandError("No picture is named; write the files behind the model.", ExitCode.BAD_COMMAND_LINE)
+        raise CommandError("No picture is named; write the files after the model.", ExitCode.BAD_COMMAND_LINE)
     missing = [str(path) for path in pictures if not path.is_file()]
     if missing:
         raise CommandError(f"These are no files: {', '.join(missing)}.", ExitCode.BAD_COMMAND_LINE)

@@ -88,7 +88,7 @@ def connected(options: ServerOptions) -> Iterator[Client]:
 
 
 def command_error(error: TFModelError, address: str) -> CommandError:
-    """What an error of the client means to the one who typed the command."""
+    """The error of a command for an error of the client, with what the person who typed the command can do."""
     if isinstance(error, UnreachableError):
         return _not_running(address)
     if isinstance(error, NotAuthenticatedError):

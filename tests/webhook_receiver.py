@@ -39,7 +39,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A sender that was killed has cut its connection, which is no news here."""
+        """A sender that was killed has cut its connection, which is no error here."""
 
 
 class Receiver:

@@ -1,16 +1,20 @@
-"""Client and AsyncClient behind one face, so that every test runs with both."""
+"""Client and AsyncClient with one interface, so that every test runs with both."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any, cast
 
 from tfmodel_client import AsyncClient, Client
 
 KINDS = ("Client", "AsyncClient")
+
+#: Makes a client for an address. Further arguments are those of Client.
+Make = Callable[..., AbstractContextManager[Client]]
 
 
 class _Awaited:

@@ -8,10 +8,10 @@ import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
+from tests.waiting import TIMEOUT_S
+
 #: Keeps the connection open without sending a byte, until the server is closed.
 SILENCE = None
-#: Longer than any step of a test takes.
-TIMEOUT_S = 60.0
 
 
 class Seen(NamedTuple):
@@ -28,8 +28,7 @@ Answer = bytes | Callable[[Seen], bytes] | None
 
 
 def answer(status: int, body: bytes, length: int | None = None, **headers: str) -> bytes:
-    """An answer as it goes over the line. length: what Content-Length says where it is to promise more than comes."""
-    length = len(body) if length is None else length
+    """An answer as it goes over the line. length: of Content-Length, if it is not to be that of the body."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     fields = {
         "Content-Type": "application/json",

@@ -1,34 +1,21 @@
-"""The Python client's downloads: gone on with after a cut, checked against their hashes, and never half in place."""
+"""The Python client's downloads: resumed after a cut, checked against their hashes, and never half in place."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
-from tests.socket.both_clients import KINDS, either_client
+from tests.socket.both_clients import Make
 from tests.socket.client_answers import TASK_ID, artifacts, sha256
 from tests.socket.scripted_http import Answer, ScriptedHttp, Seen, answer, json_answer
-from tfmodel_client import Client, errors, retrying
+from tfmodel_client import Client, errors
+
+pytestmark = pytest.mark.usefixtures("short_pauses")
 
 CUT = b""
 MODEL = bytes(range(256)) * 400
 LISTED = json_answer(artifacts(model__tflite=MODEL))
-
-Make = Callable[..., AbstractContextManager[Client]]
-
-
-@pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retrying, "FIRST_PAUSE_S", 0.01)
-
-
-@pytest.fixture(params=KINDS)
-def make(request: pytest.FixtureRequest) -> Make:
-    """Makes a client of either kind."""
-    return lambda address, **settings: either_client(request.param, address, **settings)
 
 
 def serving(data: bytes, cut_after: int | None = None, ranges: bool = True) -> Answer:

@@ -5,36 +5,23 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from tests.free_ports import free_ports
-from tests.socket.both_clients import KINDS, either_client
+from tests.socket.both_clients import Make
 from tests.socket.client_answers import TASK_ID, sample, task
 from tests.socket.scripted_http import SILENCE, ScriptedHttp, answer, json_answer
 from tfmodel_client import AsyncClient, Client, errors, retrying
 from tfmodel_client.types import Predictions, TaskList, TaskSummary
 
+pytestmark = pytest.mark.usefixtures("short_pauses")
+
 #: A connection that ends before the answer.
 CUT = b""
 DONE = json_answer(task("done"))
 BUSY = json_answer({"error": "100 tasks are waiting.", "code": "queue_full"}, 429, Retry_After="0")
-
-Make = Callable[..., AbstractContextManager[Client]]
-
-
-@pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retrying, "FIRST_PAUSE_S", 0.01)
-
-
-@pytest.fixture(params=KINDS)
-def make(request: pytest.FixtureRequest) -> Make:
-    """Makes a client of either kind."""
-    return lambda address, **settings: either_client(request.param, address, **settings)
 
 
 def test_a_call_is_tried_again_until_it_is_answered(make: Make) -> None:

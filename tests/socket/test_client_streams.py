@@ -6,34 +6,20 @@ import io
 import json
 import sys
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
 
-from tests.socket.both_clients import KINDS, either_client
+from tests.socket.both_clients import Make
 from tests.socket.client_answers import TASK_ID, event, sample, task
 from tests.socket.scripted_http import SILENCE, ScriptedHttp, answer, json_answer, stream
 from tfmodel_client import Client, errors, event_source, retrying, waiting
 from tfmodel_client.types import EventList
 
+pytestmark = pytest.mark.usefixtures("short_pauses")
+
 CUT = b""
 NO_MORE = b"HTTP/1.1 204 No Content\r\n\r\n"
-
-Make = Callable[..., AbstractContextManager[Client]]
-
-
-@pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retrying, "FIRST_PAUSE_S", 0.01)
-    monkeypatch.setattr(event_source, "RECONNECT_S", 0.01)
-
-
-@pytest.fixture(params=KINDS)
-def make(request: pytest.FixtureRequest) -> Make:
-    """Makes a client of either kind."""
-    return lambda address, **settings: either_client(request.param, address, **settings)
 
 
 def block(number: int, kind: str = "task.started", **changes: Any) -> str:

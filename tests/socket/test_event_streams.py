@@ -254,7 +254,7 @@ def processing(programs: Programs, task_id: str) -> dict[str, Any]:
     return body if body["state"] == "processing" else {}
 
 
-def test_a_waiting_call_whose_caller_is_gone_leaves_its_seat(programs: Programs) -> None:
+def test_a_waiting_call_whose_caller_is_gone_leaves_its_slot(programs: Programs) -> None:
     task_id = programs.post_id()
     port, seq = programs.ports["WEB_PORT"], programs.get(f"/v1/tasks/{task_id}").body["seq"]
     paths = (f"/v1/tasks/{task_id}?since={seq}&wait=60", "/v1/events?wait=60")
@@ -262,5 +262,5 @@ def test_a_waiting_call_whose_caller_is_gone_leaves_its_seat(programs: Programs)
     wait_until(lambda: open_streams(programs) == len(paths), "the waiting calls")
     for each in waiting:
         each.close()
-    wait_until(lambda: open_streams(programs) == 0, "their seats")
+    wait_until(lambda: open_streams(programs) == 0, "their slots")
     programs.call("DELETE", f"/v1/tasks/{task_id}")

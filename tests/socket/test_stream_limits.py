@@ -66,7 +66,7 @@ def test_one_stream_too_many_is_refused_and_other_calls_are_answered(crowded: Pr
         events = [next(iter(each)) for each in opened[:-1]]
         assert {event.type for event in events} == {"task.submitted"}
         opened[0].close()
-        wait_until(lambda: streams(crowded) == MOST - 1, "the seat of a reader that has gone")
+        wait_until(lambda: streams(crowded) == MOST - 1, "the slot of a reader that has gone")
         open_stream(stack, crowded)
         assert streams(crowded) == MOST
     wait_until(lambda: streams(crowded) == 0, "no streams")

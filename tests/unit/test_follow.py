@@ -85,7 +85,7 @@ def test_a_wish_that_cannot_be_granted_is_said_and_the_task_is_shown_again(
     server = Server([an_event(5, "task.started"), KeyboardInterrupt], [an_event(6, "task.done", "done")])
     assert follow(server, monkeypatch, "s\n") == ExitCode.OK
     assert "The task has not started." in capsys.readouterr().err
-    assert server.since == [4, 5], "it goes on behind what was shown"
+    assert server.since == [4, 5], "it continues after what was shown"
 
 
 def test_the_end_of_the_input_leaves_the_task_running(

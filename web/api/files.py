@@ -19,7 +19,7 @@ class ArtifactView(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     size_bytes: int
     sha256: Annotated[str, Meta(description="64 hexadecimal digits; the ETag of the file")]
     media_type: str
-    score: Annotated[float | UnsetType, Meta(description="of an export format: its score on the held-out pictures")] = (
+    score: Annotated[float | UnsetType, Meta(description="the score of an export format on the held-out pictures")] = (
         UNSET
     )
     score_name: Annotated[str | UnsetType, Meta(description="what the score is called")] = UNSET

@@ -37,7 +37,7 @@ class Prediction(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
     name: Annotated[str, Meta(description="the file name, or the path, or the name that was sent")]
     label: Annotated[str | UnsetType, Meta(description="the likeliest label")] = UNSET
-    probability: Annotated[float | UnsetType, Meta(description="of that label, calibrated")] = UNSET
+    probability: Annotated[float | UnsetType, Meta(description="the calibrated probability of that label")] = UNSET
     unknown: Annotated[bool | UnsetType, Meta(description="whether the picture probably shows none of the labels")] = (
         UNSET
     )
@@ -48,13 +48,14 @@ class Prediction(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
         bytes | UnsetType,
         Meta(description="a PNG as base64, of the picture's size; each pixel's palette index is its class's number"),
     ] = UNSET
-    width: Annotated[int | UnsetType, Meta(description="of the mask, in pixels")] = UNSET
-    height: Annotated[int | UnsetType, Meta(description="of the mask, in pixels")] = UNSET
+    width: Annotated[int | UnsetType, Meta(description="the width of the mask in pixels")] = UNSET
+    height: Annotated[int | UnsetType, Meta(description="the height of the mask in pixels")] = UNSET
     shares: Annotated[
-        tuple[LabelShare, ...] | UnsetType, Meta(description="of the picture's pixels, in the order of labels.txt")
+        tuple[LabelShare, ...] | UnsetType,
+        Meta(description="the share of each label in the picture's pixels, in the order of labels.txt"),
     ] = UNSET
     error: Annotated[str | UnsetType, Meta(description="why this picture has no answer")] = UNSET
-    code: Annotated[str | UnsetType, Meta(description="the same as a stable word")] = UNSET
+    code: Annotated[str | UnsetType, Meta(description="why this picture has no answer, as a stable word")] = UNSET
 
 
 class Predictions(msgspec.Struct, frozen=True, rename="camel", kw_only=True):

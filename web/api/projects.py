@@ -44,6 +44,9 @@ class ProjectView(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     user_id: str
     project_id: str
     latest: LatestModel | None
-    gate: Annotated[tuple[GateDecision, ...], Meta(description="of its newest finished tasks, the newest first")]
-    tasks: Annotated[tuple[TaskSummary, ...], Meta(description="the newest first")]
+    gate: Annotated[
+        tuple[GateDecision, ...],
+        Meta(description="whether the model of each of the newest finished tasks came into use, the newest first"),
+    ]
+    tasks: Annotated[tuple[TaskSummary, ...], Meta(description="a page of its tasks, the newest first")]
     next: Annotated[str, Meta(description="the cursor of the next page of tasks; empty after the last one")]

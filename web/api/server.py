@@ -20,8 +20,10 @@ class Limits(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     max_page_tasks: Annotated[int, Meta(description="the most tasks on one page of a list")]
     max_metadata: Annotated[int, Meta(description="the most strings in the metadata of a task")]
     max_streams: Annotated[int, Meta(description="the most open event streams and waiting calls")]
-    max_streams_per_address: Annotated[int, Meta(description="the most of them from one address")]
-    keep_days: Annotated[float, Meta(description="for how long an ended task is remembered")]
+    max_streams_per_address: Annotated[
+        int, Meta(description="the most open event streams and waiting calls of one address")
+    ]
+    keep_days: Annotated[float, Meta(description="how many days an ended task is remembered")]
 
 
 class Features(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
@@ -43,7 +45,7 @@ class Links(msgspec.Struct, frozen=True, rename="camel"):
 class ServerView(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """This server."""
 
-    version: Annotated[str, Meta(description="of TFModel")]
+    version: Annotated[str, Meta(description="the version of TFModel")]
     started_at: Annotated[str, Meta(description="when the front-end started, as ISO 8601 in UTC")]
     uptime_seconds: float
     limits: Limits

@@ -103,7 +103,9 @@ class FolderReport(msgspec.Struct, frozen=True, rename="camel"):
     pictures: int
     counts: Annotated[dict[str, int], Meta(description="pictures of each class")]
     split: Annotated[dict[str, int], Meta(description="pictures of each part of the folder's own split")]
-    findings: Annotated[tuple[Finding, ...], Meta(description="the gravest first")]
+    findings: Annotated[
+        tuple[Finding, ...], Meta(description="what the owner of the folder should know, the gravest first")
+    ]
     skipped_files: Annotated[int, Meta(description="files that may be pictures and are not used")]
 
 
@@ -119,12 +121,12 @@ class ComparisonView(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     with_task: Annotated[str, Meta(description="the task that made the model in use")]
     pictures: Annotated[int, Meta(description="how many pictures both models were scored on")]
     now_only_right: Annotated[int, Meta(description="pictures that only the new model has right, or better")]
-    before_only_right: Annotated[int, Meta(description="the same of the earlier one")]
+    before_only_right: Annotated[int, Meta(description="pictures that only the earlier model has right, or better")]
     p_value: Annotated[float, Meta(description="how often chance alone would make the new model look this bad")]
     score_now: Annotated[float | None, Meta(description="its mean score on these pictures; null without any")]
     score_before: float | None
     promoted: Annotated[bool, Meta(description="whether models/latest was moved")]
-    sentence: Annotated[str, Meta(description="all of it in words")]
+    sentence: Annotated[str, Meta(description="the comparison in words")]
 
 
 class TaskView(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
@@ -141,7 +143,9 @@ class TaskView(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     model_path: Annotated[
         str | UnsetType, Meta(description="the file for the website; of a done task, or the best so far")
     ] = UNSET
-    warnings: Annotated[tuple[str, ...] | UnsetType, Meta(description="for the person with the photos")] = UNSET
+    warnings: Annotated[
+        tuple[str, ...] | UnsetType, Meta(description="sentences for the person who has the photos")
+    ] = UNSET
     skipped_files: int | UnsetType = UNSET
     error: Annotated[str | UnsetType, Meta(description="why the task failed, in words")] = UNSET
     code: Annotated[str | UnsetType, Meta(description="why the task failed, as a stable word")] = UNSET

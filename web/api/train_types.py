@@ -11,7 +11,7 @@ from msgspec import Meta
 class LayoutView(msgspec.Struct, frozen=True, rename="camel"):
     """A layout of the project folder. docs/layouts.md has them in full."""
 
-    name: Annotated[str, Meta(description="as in `layout` of a report on a folder")]
+    name: Annotated[str, Meta(description="the name that reports on folders have in `layout`")]
     sentence: Annotated[str, Meta(description="what such a folder holds")]
 
 

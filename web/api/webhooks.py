@@ -27,10 +27,10 @@ class DestinationView(msgspec.Struct, frozen=True, rename="camel"):
     origin: Annotated[str, Meta(description="scheme, host and port of its URL; empty for the URLs of tasks")]
     events: tuple[EventType, ...]
     format: Literal["json", "form"]
-    user_id: Annotated[str, Meta(description="it is told of this user's tasks alone; empty for all")]
+    user_id: Annotated[str, Meta(description="the only user whose tasks it is told of; empty for all users")]
     waiting: Annotated[int, Meta(description="webhooks that are not delivered yet")]
     dead: Annotated[int, Meta(description="webhooks that were given up")]
-    lag: Annotated[int, Meta(description="facts of the journal that have not been looked at yet for it")]
+    lag: Annotated[int, Meta(description="how many facts of the journal have not been looked at yet for it")]
     last_success_at: str | None
     last_failure_at: str | None
     last_error: str
@@ -45,14 +45,14 @@ class AttemptView(msgspec.Struct, frozen=True, rename="camel"):
     event_type: EventType
     at: str
     took_seconds: float
-    status: Annotated[int, Meta(description="of the receiver's answer; 0 without one")]
+    status: Annotated[int, Meta(description="the status of the receiver's answer; 0 without an answer")]
     error: Annotated[str, Meta(description="why it failed; empty if it was delivered")]
 
 
 class DeadLetter(msgspec.Struct, frozen=True, rename="camel"):
     """A webhook that was given up. It can be sent again."""
 
-    id: Annotated[int, Meta(description="for /v1/webhooks/dead-letters/{id}/resend")]
+    id: Annotated[int, Meta(description="the number to send it again by /v1/webhooks/dead-letters/{id}/resend")]
     webhook_id: str
     destination: str
     task_id: str
@@ -61,7 +61,7 @@ class DeadLetter(msgspec.Struct, frozen=True, rename="camel"):
     created_at: str
     died_at: str
     attempts: int
-    status: Annotated[int, Meta(description="of the last answer; 0 without one")]
+    status: Annotated[int, Meta(description="the status of the last answer; 0 without an answer")]
     error: str
 
 
@@ -70,8 +70,8 @@ class WebhookOverview(msgspec.Struct, frozen=True, rename="camel"):
 
     delivers: Annotated[bool, Meta(description="whether this front-end is the one that delivers")]
     destinations: tuple[DestinationView, ...]
-    attempts: Annotated[tuple[AttemptView, ...], Meta(description="the newest first")]
-    dead_letters: Annotated[tuple[DeadLetter, ...], Meta(description="the newest first")]
+    attempts: Annotated[tuple[AttemptView, ...], Meta(description="the newest attempts, the newest first")]
+    dead_letters: Annotated[tuple[DeadLetter, ...], Meta(description="a page of the dead letters, the newest first")]
     next: Annotated[int, Meta(description="the cursor of the next page; 0 after the last one")]
 
 
@@ -88,7 +88,7 @@ class TestResult(msgspec.Struct, frozen=True, rename="camel"):
 
     destination: str
     delivered: bool
-    status: Annotated[int, Meta(description="of the answer; 0 without one")]
+    status: Annotated[int, Meta(description="the status of the answer; 0 without an answer")]
     error: Annotated[str, Meta(description="why it failed; empty if it was delivered")]
     answer: Annotated[str, Meta(description="the beginning of the answer's body")]
     took_seconds: float

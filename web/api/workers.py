@@ -16,9 +16,9 @@ class WorkerView(msgspec.Struct, frozen=True, rename="camel"):
 
     name: str
     host: str
-    ready: Annotated[bool, Meta(description="it could start a task now")]
+    ready: Annotated[bool, Meta(description="whether it could start a task now")]
     state: WorkerState
-    task_id: Annotated[str, Meta(description="what it trains, or empty; also empty for another user's task")]
+    task_id: Annotated[str, Meta(description="the task that it trains, or empty; also empty for another user's task")]
     train_types: tuple[str, ...]
     devices: Annotated[tuple[str, ...], Meta(description="what TensorFlow sees, such as CPU")]
     memory_mb: float

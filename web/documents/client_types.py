@@ -84,7 +84,7 @@ class _Writer:
         for kind in answer_types():
             self._need(kind)
         classes: list[str] = []
-        while len(classes) < len(self._kinds):  # A class may need others, which come behind it.
+        while len(classes) < len(self._kinds):  # A class may need others, which are added after it.
             classes.append(self._struct(list(self._kinds.values())[len(classes)]))
         mappings = [self._typed_dict(name, kind) for name, kind in filters()]
         return "\n\n".join([f"{HEAD}\n{self._word_lists()}\n{_statuses()}", *classes, *mappings])

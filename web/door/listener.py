@@ -54,7 +54,7 @@ class Listener:
         self._server = server
         self._settings = settings
         self._loop = asyncio.get_running_loop()
-        #: The open connections but for streams, which StreamSeats limits.
+        #: The open connections but for streams, which StreamSlots limits.
         self._connections: set[Connection] = set()
         self._streams: set[Connection] = set()
         self._count_by_address: Counter[str] = Counter()

@@ -18,7 +18,7 @@ class Span(NamedTuple):
 
 
 class UnsatisfiableError(Exception):
-    """The range lies behind the end of the file."""
+    """The range begins after the end of the file."""
 
 
 def requested_span(header: str, size_bytes: int) -> Span | None:

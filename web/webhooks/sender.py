@@ -41,7 +41,7 @@ class Sender:
 
     @functools.cached_property
     def _pool(self) -> httpcore.AsyncConnectionPool:
-        # httpcore and not httpx: it takes a network of ours, and knows neither redirects nor proxies from the
+        # httpcore and not httpx: it takes our own network backend, and knows neither redirects nor proxies from the
         # environment, nor does it unpack compressed answers.
         return httpcore.AsyncConnectionPool(
             ssl_context=_trusting_system_and_certifi(),

@@ -150,7 +150,7 @@ class Webhooks:
                         errors.exceptions[0],
                     )
                 except* Exception:
-                    # A fault of ours: what the store has is intact, so begin again from there.
+                    # A bug in this program. The store is intact, so begin again from what it has.
                     log.exception("action=webhooks.error")
                 await asyncio.sleep(PAUSE_S)
         finally:

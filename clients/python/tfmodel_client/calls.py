@@ -69,7 +69,7 @@ def task(task_id: str) -> Plan[Task]:
 
 
 def task_page(**filters: Unpack[TaskFilters]) -> Plan[TaskList]:
-    """One page of the list of tasks; its `next` is the `cursor` of the page behind it, "" at the end."""
+    """One page of the list of tasks; its `next` is the `cursor` of the next page, "" at the end."""
     return ask(Request("GET", "/v1/tasks", query_of(filters)), TaskList)
 
 

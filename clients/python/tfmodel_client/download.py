@@ -133,13 +133,13 @@ class _FileDownload:
             if failures == TRIES or asked_s > LONGEST_PAUSE_S:
                 raise UnreachableError(
                     f"{self._part.size_bytes:,} of {self._file.size_bytes:,} bytes of {self._file.name} came. {lost} "
-                    "The next download goes on behind them.",
+                    "The next download continues after them.",
                     request_id=self._request.headers[REQUEST_ID],
                 )
             yield Pause(max(asked_s, pause_s(failures)))
 
     def _read_on(self) -> Plan[float]:
-        """Read behind the bytes so far. Returns the pause that the server asks for if it can't send now, else 0.0."""
+        """Read what follows these bytes. Returns the pause that the server asks for if it can't send now, else 0.0."""
         part, request = self._part, self._request
         if part.size_bytes:
             request = with_headers(request, Range=f"bytes={part.size_bytes}-", If_Range=f'"{self._file.sha256}"')

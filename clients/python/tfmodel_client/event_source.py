@@ -49,7 +49,7 @@ class EventSource:
     def __init__(self, path: str, query: Iterable[tuple[str, str]], since: int) -> None:
         """since: the number of the last event that the caller has."""
         self._request = identified(Request("GET", path, tuple(query), {"Accept": CONTENT_TYPE}, silence_s=SILENCE_S))
-        #: Sent back to the server, so that it goes on behind this event.
+        #: Sent back to the server, so that it continues after this event.
         self._last_event_id = str(since)
         #: The number of the newest fact that the caller has.
         self._newest = since
@@ -73,7 +73,7 @@ class EventSource:
                 self._failures = 0
                 return self._take(self._parser, piece)
         except ConnectionLostError:
-            pass  # The next connection goes on behind the last event that came whole.
+            pass  # The next connection continues after the last event that came whole.
         self._parser = None
         self._failures += 1
         yield Close()

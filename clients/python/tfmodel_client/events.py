@@ -23,10 +23,10 @@ def events(task_id: str = "", since: int | None = None, **filters: Unpack[EventF
     """What happens to tasks, live. Lost connections are made again for ever, and no fact is missed or comes twice.
 
     task_id: for the events of one task, from its first one to its last one, with which they end. Without it, those of
-    all tasks from now on, which never end. since: the id of the last event that the caller has, to go on behind it.
+    all tasks from now on, which never end. since: the id of the last event that the caller has, to continue after it.
 
     An event of type "reset" says that events were missed because the server does not keep them any more: look at the
-    tasks as they are then. The events go on behind it.
+    tasks as they are then. The events continue after it.
     """
     path = path_of("v1", "tasks", task_id, "events") if task_id else path_of("v1", "events")
     query = query_of(filters)

@@ -32,7 +32,7 @@ from tfmodel_client.steps import (
 def log(task_id: str, follow: bool = False) -> ItemPlan[str]:
     """The lines of a task's log, without their line ends. follow: wait for more of them until the task has ended.
 
-    A lost connection is made again, and the log goes on behind the last byte: for ever with `follow`, else for some
+    A lost connection is made again, and the log continues after the last byte: for ever with `follow`, else for some
     seconds.
     """
     request = identified(Request("GET", path_of("v1", "tasks", task_id, "log"), silence_s=SILENCE_S))

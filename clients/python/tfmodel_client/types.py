@@ -157,7 +157,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     train_type: str
     #: the file for the website; of a done task, or the best so far
     model_path: str | None = None
-    #: for the person with the photos
+    #: sentences for the person who has the photos
     warnings: tuple[str, ...] | None = None
     skipped_files: int | None = None
     #: why the task failed, in words
@@ -244,9 +244,9 @@ class Project(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     user_id: str
     project_id: str
     latest: LatestModel | None
-    #: of its newest finished tasks, the newest first
+    #: whether the model of each of the newest finished tasks came into use, the newest first
     gate: tuple[GateDecision, ...]
-    #: the newest first
+    #: a page of its tasks, the newest first
     tasks: tuple[TaskSummary, ...]
     #: the cursor of the next page of tasks; empty after the last one
     next: str
@@ -264,7 +264,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     counts: dict[str, int]
     #: pictures of each part of the folder's own split
     split: dict[str, int]
-    #: the gravest first
+    #: what the owner of the folder should know, the gravest first
     findings: tuple[Finding, ...]
     #: files that may be pictures and are not used
     skipped_files: int
@@ -283,10 +283,10 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     name: str
     host: str
-    #: it could start a task now
+    #: whether it could start a task now
     ready: bool
     state: WorkerState
-    #: what it trains, or empty; also empty for another user's task
+    #: the task that it trains, or empty; also empty for another user's task
     task_id: str
     train_types: tuple[str, ...]
     #: what TensorFlow sees, such as CPU
@@ -303,9 +303,9 @@ class WebhookOverview(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
     #: whether this front-end is the one that delivers
     delivers: bool
     destinations: tuple[Destination, ...]
-    #: the newest first
+    #: the newest attempts, the newest first
     attempts: tuple[Attempt, ...]
-    #: the newest first
+    #: a page of the dead letters, the newest first
     dead_letters: tuple[DeadLetter, ...]
     #: the cursor of the next page; 0 after the last one
     next: int
@@ -320,7 +320,7 @@ class TestResults(msgspec.Struct, frozen=True, kw_only=True):
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A webhook that was given up. It can be sent again."""
 
-    #: for /v1/webhooks/dead-letters/{id}/resend
+    #: the number to send it again by /v1/webhooks/dead-letters/{id}/resend
     id: int
     webhook_id: str
     destination: str
@@ -330,7 +330,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     created_at: str
     died_at: str
     attempts: int
-    #: of the last answer; 0 without one
+    #: the status of the last answer; 0 without an answer
     status: int
     error: str
 
@@ -354,7 +354,7 @@ class TrainTypeList(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 class Server(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """This server."""
 
-    #: of TFModel
+    #: the version of TFModel
     version: str
     #: when the front-end started, as ISO 8601 in UTC
     started_at: str
@@ -454,7 +454,7 @@ class FolderReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     counts: dict[str, int]
     #: pictures of each part of the folder's own split
     split: dict[str, int]
-    #: the gravest first
+    #: what the owner of the folder should know, the gravest first
     findings: tuple[Finding, ...]
     #: files that may be pictures and are not used
     skipped_files: int
@@ -469,7 +469,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     pictures: int
     #: pictures that only the new model has right, or better
     now_only_right: int
-    #: the same of the earlier one
+    #: pictures that only the earlier model has right, or better
     before_only_right: int
     #: how often chance alone would make the new model look this bad
     p_value: float
@@ -478,7 +478,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     score_before: float | None
     #: whether models/latest was moved
     promoted: bool
-    #: all of it in words
+    #: the comparison in words
     sentence: str
 
 
@@ -501,7 +501,7 @@ class ArtifactFile(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     #: 64 hexadecimal digits; the ETag of the file
     sha256: str
     media_type: str
-    #: of an export format: its score on the held-out pictures
+    #: the score of an export format on the held-out pictures
     score: float | None = None
     #: what the score is called
     score_name: str | None = None
@@ -534,7 +534,7 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     #: the likeliest label
     label: str | None = None
-    #: of that label, calibrated
+    #: the calibrated probability of that label
     probability: float | None = None
     #: whether the picture probably shows none of the labels
     unknown: bool | None = None
@@ -542,15 +542,15 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
     labels: tuple[LabelProbability, ...] | None = None
     #: a PNG as base64, of the picture's size; each pixel's palette index is its class's number
     mask: bytes | None = None
-    #: of the mask, in pixels
+    #: the width of the mask in pixels
     width: int | None = None
-    #: of the mask, in pixels
+    #: the height of the mask in pixels
     height: int | None = None
-    #: of the picture's pixels, in the order of labels.txt
+    #: the share of each label in the picture's pixels, in the order of labels.txt
     shares: tuple[LabelShare, ...] | None = None
     #: why this picture has no answer
     error: str | None = None
-    #: the same as a stable word
+    #: why this picture has no answer, as a stable word
     code: str | None = None
 
 
@@ -600,13 +600,13 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     origin: str
     events: tuple[EventType, ...]
     format: DestinationFormat
-    #: it is told of this user's tasks alone; empty for all
+    #: the only user whose tasks it is told of; empty for all users
     user_id: str
     #: webhooks that are not delivered yet
     waiting: int
     #: webhooks that were given up
     dead: int
-    #: facts of the journal that have not been looked at yet for it
+    #: how many facts of the journal have not been looked at yet for it
     lag: int
     last_success_at: str | None
     last_failure_at: str | None
@@ -623,7 +623,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     event_type: EventType
     at: str
     took_seconds: float
-    #: of the receiver's answer; 0 without one
+    #: the status of the receiver's answer; 0 without an answer
     status: int
     #: why it failed; empty if it was delivered
     error: str
@@ -634,7 +634,7 @@ class TestResult(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     destination: str
     delivered: bool
-    #: of the answer; 0 without one
+    #: the status of the answer; 0 without an answer
     status: int
     #: why it failed; empty if it was delivered
     error: str
@@ -690,9 +690,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     max_metadata: int
     #: the most open event streams and waiting calls
     max_streams: int
-    #: the most of them from one address
+    #: the most open event streams and waiting calls of one address
     max_streams_per_address: int
-    #: for how long an ended task is remembered
+    #: how many days an ended task is remembered
     keep_days: float
 
 
@@ -738,7 +738,7 @@ class LabelShare(msgspec.Struct, frozen=True, kw_only=True):
 class Layout(msgspec.Struct, frozen=True, kw_only=True):
     """A layout of the project folder. docs/layouts.md has them in full."""
 
-    #: as in `layout` of a report on a folder
+    #: the name that reports on folders have in `layout`
     name: str
     #: what such a folder holds
     sentence: str
