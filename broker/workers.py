@@ -30,7 +30,7 @@ class Worker:
     ready: bool = False
     task_id: str | None = None
     heard_at_s: float = 0.0
-    #: What its newest message said of itself.
+    #: What the newest message of the worker says about it.
     draining: bool = False
     devices: tuple[str, ...] = ()
     memory_mb: float = 0.0
@@ -51,7 +51,7 @@ class Worker:
 
     @property
     def drain_order(self) -> bool | None:
-        """What the worker is yet to be told; None if it does as it was told."""
+        """The order to drain, or to end that, which the worker does not follow yet; None if it follows the order."""
         return None if self.drain_wanted == self.draining else self.drain_wanted
 
     def info(self, now: Now) -> WorkerInfo:

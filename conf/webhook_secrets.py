@@ -92,12 +92,12 @@ def end_rotation(file: Path) -> None:
 
 
 def check_may_send(settings: Settings) -> None:
-    """Raise SettingsError if webhooks are wanted and there is no usable secret to sign them with."""
+    """Raise SettingsError if there are receivers and no usable secret to sign them with."""
     try:
         found = read_secrets(settings.webhook_secret_file)
     except WebhookSecretError as error:
         raise SettingsError(str(error)) from error
-    if settings.webhooks.wanted and not found:
+    if settings.webhooks.have_receivers and not found:
         raise SettingsError(
             "[webhooks] names receivers, but there is no secret to sign webhooks with; make one with "
             "'python server.py webhook-secret create'."

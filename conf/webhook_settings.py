@@ -46,8 +46,8 @@ class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     keep_trying_s: Seconds
 
     @property
-    def wanted(self) -> bool:
-        """Whether anybody is told of anything."""
+    def have_receivers(self) -> bool:
+        """Whether there are destinations, or hosts that tasks may name."""
         return bool(self.destinations or self.allowed_hosts)
 
 

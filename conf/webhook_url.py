@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+#: The longest URL of a webhook.
 MAX_URL_CHARS = 2000
 DEFAULT_PORTS = {"http": 80, "https": 443}
 #: One pattern reads the whole URL, so that no two parsers can disagree about which host it names.

@@ -86,7 +86,10 @@ def _webhooks(settings: Settings) -> Result:
         check_may_send(settings)
     except SettingsError as error:
         return bad("webhooks", str(error), "")
-    return ok("webhooks", "They can be signed" if settings.webhooks.wanted else "None are sent")
+    has_receivers = settings.webhooks.have_receivers
+    return ok(
+        "webhooks", "There is a secret to sign them" if has_receivers else "No receiver is named, so none are sent"
+    )
 
 
 def _tokens(settings: Settings) -> Result:

@@ -83,7 +83,7 @@ class PlannedStage:
 
 @dataclass(frozen=True)
 class Epoch:
-    """An epoch that has ended. metrics: what it came to.
+    """An epoch that has ended. metrics: those at its end.
 
     number: counted from 1. most: how many epochs the training has if nothing ends it early.
     part: the name of the part of the stage that this training is, see Attempt.part; "" if it is the whole stage.

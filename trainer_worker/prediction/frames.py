@@ -19,7 +19,7 @@ class Frames:
 
     @classmethod
     def of_this_process(cls) -> Frames:
-        """On standard input and output. What libraries print goes to standard error instead."""
+        """Frames on standard input and output. What libraries print goes to standard error instead."""
         writer = os.fdopen(os.dup(1), "wb")
         os.dup2(2, 1)
         return cls(os.fdopen(0, "rb", closefd=False), writer)

@@ -27,7 +27,7 @@ class AttemptLog:
     """The Reporter (trainer_worker.attempt.job) that a trainer gets."""
 
     def __init__(self, reporter: PipeReporter, log: TaskLog, order: Train) -> None:
-        """reporter: what is reported goes on to it."""
+        """reporter: gets everything that is reported here."""
         self._reporter, self._log, self._order = reporter, log, order
         self._began_s = time.monotonic()
         self._stage, self._stage_began_s = "", 0.0

@@ -181,7 +181,7 @@ class Child:
     def _trained_in(
         self, project: ProjectFolder, order: piped.Train, train: Train, reporters: tuple[PipeReporter, AttemptLog]
     ) -> Trained:
-        """reporters: the one that sends, and the one for the trainer, which also writes the log."""
+        """reporters: one that sends to the agent, and one for the trainer, which also writes the log."""
         reporter, logged = reporters
         job = make_job(order, project, self._settings, self._work_dir)
         tell = functools.partial(reporter.step, 0.0)

@@ -7,15 +7,13 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from conf.webhook_url import MAX_URL_CHARS
 from protocol.bounds import TaskIdOrNone
 from protocol.data_report import Finding
 from protocol.metadata import Metadata
 from protocol.options import OPTIONS_BY_TRAIN_TYPE, OptionValue
 from protocol.task import TaskState
 from protocol.task_filter import MAX_PAGE_TASKS, Cursor, TaskOrder
-
-#: The longest URL of a webhook.
-MAX_URL_CHARS = 2000
 
 _Field = Annotated[str, Meta(min_length=1, max_length=4096)]
 #: The options of a trainType. `GET /v1/train-types` has the schema of each one's options.

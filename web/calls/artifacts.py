@@ -36,7 +36,7 @@ class ArtifactsHandler(FileHandler):
             return False
 
     async def _scores(self, task: Task, artifacts: Sequence[Artifact]) -> Scores:
-        """From the manifest of the model, if it is the one that the journal knows."""
+        """The scores in the manifest of the model; none if it is not the manifest that the journal knows."""
         files = self.services.files
         for artifact in artifacts:
             if artifact.name == MANIFEST:

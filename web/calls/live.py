@@ -102,11 +102,8 @@ class EventsHandler(StayingHandler):
         if not isinstance(self.query, EventsQuery):
             return Interest(task_id, types=types)
         user_id = self.query.user_id
-        if user_id and not self.caller.sees(user_id):
-            raise Refusal(
-                "user_not_allowed",
-                f"This token belongs to userId={self.caller.user!r} and cannot read the events of {user_id[:80]!r}.",
-            )
+        if user_id:
+            self.caller.check_sees(user_id, "read the events of")
         return Interest(task_id, user_id or self.caller.user, self.query.project_id, types)
 
     def _since(self) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from web.answers.refusal import RETRY_AFTER_S, Refusal
+from web.answers.refusal import RETRY_AFTER_S
 from web.answers.views import readiness_view
 from web.api.service import Health
 from web.figures.free_space import free_space_mb
@@ -38,11 +38,6 @@ class MetricsHandler(JsonHandler):
     """`/metrics`: figures for Prometheus. They cover the tasks of all users."""
 
     def get(self) -> None:
-        if self.caller.user:
-            raise Refusal(
-                "user_not_allowed",
-                f"This token belongs to userId={self.caller.user!r}, and the figures here cover all users; use a token "
-                "for all users, such as one from 'python server.py token create monitoring --read-only'.",
-            )
+        self.caller.check_sees_all("the figures here cover all users")
         self.set_header("Content-Type", CONTENT_TYPE)
         self.finish(self.services.monitoring.text())

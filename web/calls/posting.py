@@ -45,12 +45,7 @@ class PostingHandler(JsonHandler):
                 " ".join(problem.error for problem in problems)[:4000],
                 fields={problem.field: problem.error for problem in problems},
             )
-        if not self.caller.sees(spec.user_id):
-            raise Refusal(
-                "user_not_allowed",
-                f"This token belongs to userId={self.caller.user!r} and cannot post a task for {spec.user_id[:80]!r}; "
-                "send the userId of the token, or use another token.",
-            )
+        self.caller.check_sees(spec.user_id, "post a task for")
         if spec.webhook and (why := self.services.webhooks.why_not_allowed(spec.webhook)):
             raise Refusal("webhook_not_allowed", why, fields={"webhook": why})
         return spec

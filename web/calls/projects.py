@@ -5,7 +5,6 @@ from __future__ import annotations
 from protocol import queries as q
 from protocol.task import Task, TaskState
 from protocol.task_filter import MAX_PAGE_TASKS, TaskFilter
-from web.answers.refusal import Refusal
 from web.answers.task_views import summary_view
 from web.answers.views import time_or_none
 from web.api.projects import GateDecision, LatestModel, ProjectQuery, ProjectView
@@ -18,11 +17,7 @@ class ProjectHandler(JsonHandler):
     query: ProjectQuery
 
     async def get(self, user_id: str, project_id: str) -> None:
-        if not self.caller.sees(user_id):
-            raise Refusal(
-                "user_not_allowed",
-                f"This token belongs to userId={self.caller.user!r} and cannot see the projects of {user_id[:80]!r}.",
-            )
+        self.caller.check_sees(user_id, "see the projects of")
         query, project = self.query, TaskFilter(user_id=user_id, project_id=project_id)
         page = await self._page(
             lambda request_id: q.TasksWanted(request_id, project, "-submittedAt", query.cursor, query.limit)

@@ -21,7 +21,7 @@ class StayingHandler(JsonHandler):
     _waiting: asyncio.Task[Any] | None = None
 
     async def while_connected(self, waiting: Coroutine[Any, Any, Result]) -> Result | None:
-        """Its result. If the caller goes away before that, it is cancelled, and this returns None."""
+        """Return the result of the coroutine, or None if the caller goes away before: it is cancelled then."""
         self._waiting = task = asyncio.create_task(waiting)
         await asyncio.wait([task])
         return None if task.cancelled() else task.result()

@@ -57,11 +57,8 @@ class TasksHandler(SubmittingHandler):
 
     def _visible_user(self, user_id: str) -> str:
         """The user whose tasks are listed. A token of one user lists that user's tasks."""
-        if user_id and not self.caller.sees(user_id):
-            raise Refusal(
-                "user_not_allowed",
-                f"This token belongs to userId={self.caller.user!r} and cannot list the tasks of {user_id[:80]!r}.",
-            )
+        if user_id:
+            self.caller.check_sees(user_id, "list the tasks of")
         return user_id or self.caller.user
 
 

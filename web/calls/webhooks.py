@@ -8,6 +8,7 @@ from web.answers.refusal import Refusal
 from web.api.webhooks import TestResults, WebhooksQuery, WebhookTest
 from web.json_handler import JsonHandler
 from web.webhooks.service import WebhooksUnavailableError
+from web.webhooks.store import MAX_NUMBER
 from web.webhooks.views import dead_letter_view, overview_view, result_view
 
 _UNAVAILABLE = "The file of the webhooks cannot be used now; the server's log says why. Try again shortly."
@@ -18,12 +19,7 @@ class WebhookHandler(JsonHandler):
 
     def prepare(self) -> None:
         super().prepare()
-        if self.caller.user:
-            raise Refusal(
-                "user_not_allowed",
-                f"This token belongs to userId={self.caller.user!r}, and webhooks cover all users; use a token for all "
-                "users.",
-            )
+        self.caller.check_sees_all("webhooks cover all users")
 
 
 class WebhooksHandler(WebhookHandler):
@@ -65,7 +61,7 @@ class DeadLetterResendHandler(WebhookHandler):
         number = int(dead_letter_id) if dead_letter_id.isascii() and dead_letter_id.isdecimal() else -1
         webhooks = self.services.webhooks
         try:
-            found = await webhooks.resend(number) if 0 < number < 2**62 else None
+            found = await webhooks.resend(number) if 0 < number < MAX_NUMBER else None
         except WebhooksUnavailableError as error:
             raise Refusal("webhooks_unavailable", _UNAVAILABLE) from error
         if found is None:

@@ -32,12 +32,7 @@ class DrainHandler(JsonHandler):
 
     def prepare(self) -> None:
         super().prepare()
-        if self.caller.user:
-            raise Refusal(
-                "user_not_allowed",
-                f"This token belongs to userId={self.caller.user!r}, and workers train for all users; use a token for "
-                "all users.",
-            )
+        self.caller.check_sees_all("workers train for all users")
 
     async def post(self, name: str) -> None:
         await self._drain(name, on=True)

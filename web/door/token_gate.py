@@ -26,6 +26,24 @@ class Caller(msgspec.Struct, frozen=True, gc=False):
     def sees(self, user_id: str) -> bool:
         return not self.user or self.user == user_id
 
+    def check_sees(self, user_id: str, what: str) -> None:
+        """Raise Refusal if the caller may not see this user's tasks. what: such as "post a task for"."""
+        if not self.sees(user_id):
+            raise Refusal(
+                "user_not_allowed",
+                f"This token belongs to userId={self.user!r} and cannot {what} {user_id[:80]!r}; send the userId of "
+                "the token, or use another token.",
+            )
+
+    def check_sees_all(self, why: str) -> None:
+        """Raise Refusal if the caller may see the tasks of one user only. why: why that is not enough."""
+        if self.user:
+            raise Refusal(
+                "user_not_allowed",
+                f"This token belongs to userId={self.user!r}, and {why}; use a token for all users, such as one from "
+                "'python server.py token create NAME'.",
+            )
+
 
 ANYBODY = Caller()
 LOOK_INTERVAL_S = 0.1

@@ -61,7 +61,7 @@ class PredictionPool:
         return {process.pid for process in (*self._idle, *self._busy)}
 
     async def predict(self, model: ModelFile, pictures: Sequence[Picture]) -> list[PictureAnswer]:
-        """One answer for each picture. Raises Refusal predict_busy, predict_failed, or what is wrong with the model.
+        """One answer for each picture. Raises Refusal predict_busy, predict_failed, or one about the model.
 
         If the caller is cancelled, pictures that still wait are dropped.
         """
@@ -118,7 +118,7 @@ class PredictionPool:
             self._run(self._serve(process, self._queue.take(len(self._idle) + len(self._busy))))
 
     def _free_process(self, model: ModelFile) -> RuntimeProcess | None:
-        """One that has the model if possible, else the one with the fewest models."""
+        """A free process that has the model if possible, else the one with the fewest models."""
         for process in [process for process in self._idle if process.has_ended()]:
             log.warning("action=prediction.process_died pid=%d how='it ended while it was idle'", process.pid)
             self._idle.pop(process).cancel()

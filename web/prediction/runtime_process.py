@@ -74,7 +74,7 @@ class RuntimeProcess:
         return self._process.pid
 
     def has_ended(self) -> bool:
-        """Asks the system, because the event loop may not have been told yet."""
+        """Whether the process has ended. The system is asked, because the event loop may not know yet."""
         if self._process.returncode is not None:
             return True
         try:
@@ -139,7 +139,7 @@ class RuntimeProcess:
         return answer
 
     async def _end_of(self, what: str) -> str:
-        """Make sure that it has ended. Returns what is said of that in the log."""
+        """Make sure that it has ended. Returns a description of its end for the log."""
         self.kill()
         await self._process.wait()
         await self._listening
@@ -148,7 +148,7 @@ class RuntimeProcess:
         return f"{what}, exit code {self._process.returncode}, last words {words!r}"
 
     async def _listen(self) -> None:
-        """Read what it complains about, so that it never waits for a reader, and keep the end."""
+        """Read its standard error, so that it never waits for a reader, and keep the end."""
         assert self._process.stderr is not None
         while part := await self._process.stderr.read(LAST_WORDS_BYTES):
             self._last_words = (self._last_words + part)[-LAST_WORDS_BYTES:]

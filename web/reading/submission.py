@@ -16,11 +16,12 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from conf.machine import running_system
+from conf.webhook_url import MAX_URL_CHARS
 from protocol.metadata import Metadata
 from protocol.options import OPTIONS_BY_TRAIN_TYPE, OptionValue, check_options, read_options
 from protocol.project_layout import worker_folder
 from protocol.task import TaskSpec
-from web.api.tasks import MAX_URL_CHARS, NewTask
+from web.api.tasks import NewTask
 from web.reading.path_hints import path_hint
 
 REQUIRED_FIELDS = ("userId", "projectId", "projectDir", "trainType")

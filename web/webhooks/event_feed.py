@@ -130,7 +130,7 @@ class EventFeed:
         return {name for name, waiting in self._waiting.items() if waiting >= MOST_WAITING}
 
     async def _deliveries(self, events: Sequence[Event], records: Sequence[Record]) -> list[NewDelivery]:
-        """handed_over is compared for each: of several destinations, one may have been told already."""
+        """The new deliveries for these events. A destination that is further than the others gets no event twice."""
         known = {record.destination: record.handed_over for record in records}
         new: list[NewDelivery] = []
         for event in events:

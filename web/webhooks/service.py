@@ -68,7 +68,7 @@ class Webhooks:
         self._running: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        if self._settings.wanted:
+        if self._settings.have_receivers:
             self._sender.open()
             self._figures.expect(self.receivers.names)
             self._running = asyncio.create_task(self._run())
@@ -95,7 +95,7 @@ class Webhooks:
 
     async def overview(self, before: int, most: int) -> Overview:
         """before: dead letters with a lower number than this; 0 for the newest. Raises WebhooksUnavailableError."""
-        if not self._settings.wanted and not self._path.exists():
+        if not self._settings.have_receivers and not self._path.exists():
             return Overview(False, self._newest, [], {}, [], [])
         try:
             return Overview(
