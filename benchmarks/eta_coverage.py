@@ -6,7 +6,7 @@
 Users post tasks of all sizes, one or many at once, and sometimes for folders that have been trained before. The
 broker's real queue orders them for 1, 2 and 4 workers; at midday more is posted than these can do. How long a task runs
 differs from its plan: the plan is wrong, the machine's speed drifts over hours, and each task has an error of its own.
-web/eta.py forecasts with what the front-end would know at the time.
+web/forecast/eta.py forecasts with what the front-end would know at the time.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ import msgspec
 from broker.queue import WaitingTasks
 from protocol.messages import Progress
 from protocol.task import Task, TaskSpec, TaskState, Trained
-from web.eta import RECENT_TASKS, End, forecast
+from web.forecast.eta import RECENT_TASKS, End, forecast
 
 TARGET = 0.8
-#: Not those on which the constants of web/eta.py were chosen.
+#: Not those on which the constants of web/forecast/eta.py were chosen.
 SEEDS = range(11, 21)
 DAY_S = 86_400.0
 USERS = 8

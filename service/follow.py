@@ -49,6 +49,8 @@ class Follower:
                 show_result(self._client, task, self._screen)
                 return EXIT_CODES[task.state]
             except KeyboardInterrupt:
+                if task.state in EXIT_CODES:
+                    raise
                 if not self._may_ask or self._leaves(task_id):
                     return self._left_running(task_id)
 

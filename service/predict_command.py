@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -74,7 +75,7 @@ def _on_this_machine(model: Path, pictures: tuple[Path, ...]) -> list[dict[str, 
         done = subprocess.run(
             command,
             cwd=ROOT,
-            env={**os.environ, **ENVIRONMENT},
+            env={**_without_token(os.environ), **ENVIRONMENT},
             capture_output=True,
             text=True,
             timeout=LOCAL_TIMEOUT_S,
@@ -87,6 +88,11 @@ def _on_this_machine(model: Path, pictures: tuple[Path, ...]) -> list[dict[str, 
         raise CommandError(f"{model} cannot be used: {last}")
     found: list[dict[str, Any]] = json.loads(done.stdout)
     return found
+
+
+def _without_token(environ: Mapping[str, str]) -> dict[str, str]:
+    """A process that loads a file of unknown origin needs no secret."""
+    return {name: value for name, value in environ.items() if name != "TFMODEL_TOKEN"}
 
 
 def _by_the_server(given: str, pictures: tuple[Path, ...], server: ServerOptions) -> list[dict[str, Any]]:

@@ -42,13 +42,23 @@ class Bar:
     def __init__(self, newest: Event | None) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+        from rich.table import Column
+
+        def narrowest(width: int) -> Column:
+            """A column that keeps this width on a narrow terminal, where the last column is cut off instead."""
+            return Column(min_width=width, no_wrap=True)
 
         self._progress = Progress(
-            TextColumn("{task.description:<24}", markup=False),
-            BarColumn(bar_width=30),
-            TextColumn("{task.percentage:>5.1f} %", markup=False),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[left]}  {task.fields[metrics]}", style="dim", markup=False),
+            TextColumn("{task.description:<20}", markup=False, table_column=narrowest(20)),
+            BarColumn(bar_width=30, table_column=narrowest(10)),
+            TextColumn("{task.percentage:>5.1f} %", markup=False, table_column=narrowest(7)),
+            TimeElapsedColumn(table_column=narrowest(7)),
+            TextColumn(
+                "{task.fields[left]}  {task.fields[metrics]}",
+                style="dim",
+                markup=False,
+                table_column=Column(no_wrap=True, overflow="ellipsis"),
+            ),
             console=Console(highlight=False, markup=False, emoji=False),
         )
         self._row = self._progress.add_task("waiting for a worker", total=100.0, left="", metrics="")

@@ -13,7 +13,7 @@ from conf.tokens import check_may_listen
 from conf.webhook_secrets import check_may_send
 from service.exit_codes import ExitCode
 from web.app import serve
-from web.request_lines import guard_logs
+from web.door.request_lines import guard_logs
 
 
 def run() -> int:

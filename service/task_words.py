@@ -22,8 +22,8 @@ def phase_words(event: Event) -> str:
     if event.type in REQUESTS:
         return REQUESTS[event.type]
     words = event.phase or "starting"
-    if event.epoch:
-        words += f", epoch {event.epoch}" + (f" of {event.epochs_max}" if event.epochs_max else "")
+    if event.epochs_max:  # Other phases than trainings have none.
+        words += f", epoch {event.epoch} of {event.epochs_max}"
     return words
 
 

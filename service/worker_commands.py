@@ -86,3 +86,5 @@ def queue(*, screen: Screen = TEXT_SCREEN, server: ServerOptions = OWN_SERVER) -
             for waiting in found.queue
         ],
     )
+    if found.next:
+        screen.say(f"{found.waiting} tasks wait; these are the first {len(found.queue)}.")

@@ -20,8 +20,8 @@ from protocol.queries import EventsPart, EventsWanted
 from protocol.task import Task, TaskSpec
 from tests.waiting import TIMEOUT_S
 from tests.webhook_receiver import Receiver
-from web.broker_requests import BrokerAwayError, BrokerRequests
-from web.task_cache import TaskCache
+from web.broker_link.broker_requests import BrokerAwayError, BrokerRequests
+from web.broker_link.task_cache import TaskCache
 from web.webhooks.figures import WebhookFigures
 from web.webhooks.service import Webhooks
 

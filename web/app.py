@@ -18,33 +18,33 @@ from conf.curve import ClientKeys
 from conf.endpoints import connect_endpoints
 from conf.settings import LOOPBACK_HOSTS, Settings, WebSettings
 from protocol.prediction import RuntimeLimits
-from web.body_limits import BodyLimits, usual_limit
-from web.broker_pulse import BrokerPulse
-from web.broker_requests import BrokerRequests
-from web.cache_feed import CacheFeed
+from web.answers.limits import limits_of
+from web.broker_link.broker_pulse import BrokerPulse
+from web.broker_link.broker_requests import BrokerRequests
+from web.broker_link.cache_feed import CacheFeed
+from web.broker_link.publications import Publications
+from web.broker_link.task_cache import TaskCache
 from web.calls.unknown_path import UnknownPathHandler
-from web.documents import make_documents
-from web.door_rules import ANY_ADDRESS, DoorRules
-from web.entrance import Entrance
+from web.documents.pages import make_documents
+from web.door.body_limits import BodyLimits, usual_limit
+from web.door.door_rules import ANY_ADDRESS, DoorRules
+from web.door.entrance import Entrance
+from web.door.listener import MAX_HEADER_BYTES, Listener
+from web.door.request_lines import shown
+from web.door.token_gate import TokenGate
+from web.figures.http_figures import UNKNOWN_PATH
+from web.figures.monitoring import Monitoring
+from web.figures.service_figures import ServiceFigures
+from web.files.hashed_files import HashedFiles
+from web.files.log_follower import LogFollowers
+from web.files.project_files import ProjectFiles
 from web.folder_check import FolderChecks
-from web.forecaster import Forecaster
-from web.hashed_files import HashedFiles
-from web.http_figures import UNKNOWN_PATH
+from web.forecast.forecaster import Forecaster
 from web.json_handler import JsonHandler, Services
-from web.limits import limits_of
-from web.listener import MAX_HEADER_BYTES, Listener
 from web.live.live import Live
 from web.live.seats import StreamSeats
-from web.log_follower import LogFollowers
-from web.monitoring import Monitoring
 from web.prediction.pool import PICTURE_S, PredictionPool
-from web.project_files import ProjectFiles
-from web.publications import Publications
-from web.request_lines import shown
 from web.routes import ROUTES
-from web.service_figures import ServiceFigures
-from web.task_cache import TaskCache
-from web.token_gate import TokenGate
 from web.webhooks.service import Webhooks
 
 log = logging.getLogger("web")

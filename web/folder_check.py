@@ -22,7 +22,7 @@ from conf.settings import ROOT
 from protocol.data_report import DataReport
 from protocol.folder_check import CheckOrder
 from protocol.task import TaskSpec
-from web.refusal import Refusal
+from web.answers.refusal import Refusal
 
 log = logging.getLogger("web")
 

@@ -18,29 +18,29 @@ from conf.settings import WebSettings
 from conf.tokens import TOKEN_PREFIX
 from protocol import messages as m
 from protocol.errors import no_such_task
+from web.answers.refusal import Refusal, encode_problem
 from web.api.problem import Problem, make_problem
 from web.api.server import Limits
-from web.broker_pulse import BrokerPulse
-from web.broker_requests import BrokerAwayError, BrokerRequests
-from web.documents import Documents
-from web.door_rules import DoorRules
+from web.broker_link.broker_pulse import BrokerPulse
+from web.broker_link.broker_requests import BrokerAwayError, BrokerRequests
+from web.broker_link.task_cache import Entry, TaskCache
+from web.documents.pages import Documents
+from web.door.door_rules import DoorRules
+from web.door.request_id import HEADER
+from web.door.request_lines import shown
+from web.door.token_gate import ANYBODY, Caller, TokenGate
+from web.figures.monitoring import Monitoring
+from web.files.hashed_files import HashedFiles
+from web.files.log_follower import LogFollowers
+from web.files.project_files import ProjectFiles
 from web.folder_check import FolderChecks
-from web.forecaster import Forecaster
-from web.hashed_files import HashedFiles
-from web.json_body import read_json
+from web.forecast.forecaster import Forecaster
 from web.live.live import Live
-from web.log_follower import LogFollowers
-from web.monitoring import Monitoring
 from web.prediction.pool import PredictionPool
-from web.project_files import ProjectFiles
-from web.query import NoQuery, read_query
-from web.refusal import Refusal, encode_problem
-from web.request_id import HEADER
-from web.request_lines import shown
+from web.reading.json_body import read_json
+from web.reading.query import NoQuery, read_query
+from web.reading.submission import Origin
 from web.route import Call
-from web.submission import Origin
-from web.task_cache import Entry, TaskCache
-from web.token_gate import ANYBODY, Caller, TokenGate
 from web.webhooks.service import Webhooks
 
 Kind = TypeVar("Kind", bound=msgspec.Struct)
@@ -80,7 +80,7 @@ class Services(msgspec.Struct, frozen=True):
     webhooks: Webhooks
 
 
-# The Entrance has already collected the body (web/entrance.py). This decorator keeps Tornado from parsing it as a form.
+# The Entrance (web/door/entrance.py) has already collected the body. This decorator keeps Tornado from parsing it.
 @stream_request_body
 class JsonHandler(RequestHandler):
     """The base of all handlers. A call that works without a token sets needs_token to False."""

@@ -11,7 +11,7 @@ from web.calls.monitoring import HealthHandler, MetricsHandler, ReadyHandler
 from web.calls.queue import QueueHandler
 from web.calls.server import ServerHandler
 from web.calls.train_types import TrainTypesHandler
-from web.monitoring import CONTENT_TYPE
+from web.figures.monitoring import CONTENT_TYPE
 from web.route import Call, Media, Route
 
 SERVICE_ROUTES = (

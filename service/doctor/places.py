@@ -12,7 +12,7 @@ from conf.socket_folder import socket_folder
 from conf.tokens import TokenError, check_may_listen, read_tokens
 from conf.webhook_secrets import check_may_send
 from service.doctor.result import Result, bad, ok, warn
-from web.free_space import free_space_mb
+from web.figures.free_space import free_space_mb
 
 #: Below this many times [web] min_free_mb, space will soon be short.
 FEW_TIMES_MIN_FREE = 5.0

@@ -42,6 +42,7 @@ def test_it_shows_the_calls_and_makes_one(watched: Watched, origin: str, tmp_pat
     call = page.locator("#operations-server-getServer")
     expect(call).to_be_visible()
     expect(page.locator("#operations-tasks-submitTask")).to_contain_text("/v1/tasks")
+    expect(page.locator("#operations-server-getServerHeaders")).to_be_hidden()
     expect(page.locator(".auth-wrapper .authorize")).to_be_visible()
     call.locator("button.opblock-summary-control").click()
     call.get_by_role("button", name="Try it out").click()

@@ -30,11 +30,13 @@ from tests.socket.programs import Programs
 from tests.socket.scripted_worker import ScriptedWorker
 from tests.waiting import wait_until
 from tests.webhook_receiver import Reaction, Received, Receiver
-from web.broker_requests import REPEAT_INTERVAL_S
+from web.broker_link.broker_requests import REPEAT_INTERVAL_S
 
 #: Back-off in place of the real one. Receivers are down for DOWN_S, which is to LONGEST_RETRY_S as hours to an hour.
 SETTINGS = {"WEBHOOKS_FIRST_RETRY_S": 0.05, "WEBHOOKS_LONGEST_RETRY_S": 0.4, "WEBHOOKS_TIMEOUT_S": 0.4}
 DOWN_S = 2.0
+#: Each task is submitted, started and done.
+FACTS_A_TASK = 3
 MOODS: tuple[Reaction, ...] = (200, 200, 204, "lie", 500, 503, 302, "close", "hang", "drip")
 POLL_MS = 20
 
@@ -138,7 +140,7 @@ class Campaign:
     def run(self, tasks: int, kills: int) -> Account:
         """kills: of the front-end between send and note, and as many of the broker at any moment."""
         with self._lock:
-            self._kill_at = set(self._random.sample(range(1, 4 * tasks), kills))
+            self._kill_at = set(self._random.sample(range(1, FACTS_A_TASK * tasks), kills))
         broker_kills = set(self._random.sample(range(tasks), min(tasks, kills)))
         for number in range(tasks):
             self._post(number)
@@ -189,12 +191,15 @@ class Campaign:
     def _finish(self, tasks: int) -> None:
         with self._lock:
             self._calm = True
-            self._kill_at = set()
-        self._restart_front_end()
         wait_until(lambda: self._ended_tasks() >= tasks, "the end of all tasks")
         facts = self._facts()
+
+        def arrived() -> bool:
+            self._restart_front_end()
+            return not any(self._missing(facts).values())
+
         with contextlib.suppress(AssertionError):
-            wait_until(lambda: all(not missing for missing in self._missing(facts).values()), "all facts to arrive")
+            wait_until(arrived, "all facts to arrive")
         self.account.facts = sum(map(len, facts.values()))
         for name, receiver in self.receivers.items():
             self.account.requests += len(receiver.received)

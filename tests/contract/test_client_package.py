@@ -18,8 +18,8 @@ from tfmodel_client import AsyncClient, Client
 from tfmodel_client.calls import SubmissionExtras
 from tfmodel_client.paths import camel
 from tfmodel_client.version import VERSION
-from web import client_types
 from web.api.tasks import NewTask
+from web.documents import client_types
 from web.routes import ROUTES
 
 CLIENT = ROOT / "clients" / "python"
@@ -32,7 +32,7 @@ def project() -> dict[str, Any]:
 
 
 def test_the_types_are_those_of_the_table() -> None:
-    assert client_types.PATH.read_text() == client_types.written(), "run: python -m web.client_types"
+    assert client_types.PATH.read_text() == client_types.written(), "run: python -m web.documents.client_types"
 
 
 def test_every_path_that_the_client_calls_is_in_the_table() -> None:

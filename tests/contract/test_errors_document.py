@@ -7,7 +7,7 @@ import re
 import pytest
 
 from protocol.errors import FAILURE_CODES, REFUSAL_CODES
-from web.documents import ERRORS, error_page
+from web.documents.pages import ERRORS, error_page
 
 SECTIONS = dict(re.findall(r"^### `(\w+)`\n\n(.*?)(?=^#|\Z)", ERRORS.read_text(), re.MULTILINE | re.DOTALL))
 CODES = {**REFUSAL_CODES, **FAILURE_CODES}

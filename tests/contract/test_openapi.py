@@ -14,7 +14,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from protocol.errors import REFUSAL_CODES
 from web.api.examples import EXAMPLES
 from web.api.tags import TAGS, tag_of
-from web.openapi import openapi_document
+from web.documents.openapi import openapi_document
 from web.route import Call
 from web.routes import ROUTES
 
@@ -83,3 +83,9 @@ def test_patterns_are_those_of_javascript() -> None:
     patterns = re.findall(r'"pattern":"(.*?)(?<!\\)"', msgspec.json.encode(DOCUMENT).decode())
     assert patterns
     assert not [pattern for pattern in patterns if r"\A" in pattern or r"\Z" in pattern]
+
+
+def test_names_of_fields_are_written_alike() -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+    names = [(kind, name) for kind, schema in schemas.items() for name in schema.get("properties", {})]
+    assert [each for each in names if not re.fullmatch("[a-z][A-Za-z0-9]*", each[1])] == []

@@ -8,7 +8,7 @@ from conf.settings import ROOT, load
 from demo.recipes import RECIPES
 from service.command_line import command_names
 from tests.readme import COMMANDS, OUTPUTS, README, code_blocks, commands
-from web.readme_table import with_table
+from web.documents.readme_table import with_table
 
 
 def test_every_code_block_is_marked_as_commands_or_output() -> None:
@@ -44,7 +44,7 @@ def test_the_first_output_is_what_start_prints() -> None:
 
 def test_the_table_of_calls_is_made_from_the_table_of_routes() -> None:
     text = README.read_text()
-    assert text == with_table(text), "run `python -m web.readme_table`"
+    assert text == with_table(text), "run `python -m web.documents.readme_table`"
 
 
 def test_the_measured_figures_stand_in_the_benchmarks() -> None:

@@ -23,7 +23,7 @@ def test_one_id_leads_through_all_logs(service: ServiceUnderTest) -> None:
     actions = {
         "web": ("web.submitted",),
         "broker": ("task.submitted", "task.leased", "task.failed"),
-        "worker": ("task.taken", "task.failed"),
+        "worker.trainer_worker_0": ("task.taken", "task.failed"),
         "trainer": ("training.began", "task.failed", "training.ended"),
     }
     lines = [line for name in ("server", "broker", "trainer_worker_0") for line in service.log(name).splitlines()]

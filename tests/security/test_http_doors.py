@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import urllib.parse
 from collections.abc import Iterator
 
@@ -10,6 +11,7 @@ import pytest
 from protocol.errors import REFUSAL_CODES
 from tests.security.raw_http import FORM, RawAnswer, RawCaller, ask, request
 from tests.socket.programs import Programs
+from web.routes import ROUTES
 
 APP = "https://app.example.com"
 GOOD = {"userId": "anna", "projectId": "flowers", "projectDir": "anna/flowers", "trainType": "classification"}
@@ -46,10 +48,14 @@ def tasks_waiting(programs: Programs) -> int:
 
 # ---- other people's web pages ----
 
-CALLS = ["POST /", "GET /?taskId=x", "GET /v1/tasks/x", "DELETE /v1/tasks/x", "POST /v1/tasks/x/stop"]
-CALLS += ["POST /v1/check", "GET /v1/workers", "GET /healthz", "GET /readyz", "OPTIONS /", "HEAD /readyz"]
-CALLS += ["POST /v1/tasks/x/predict", "POST /v1/projects/x/y/predict"]
-CALLS += ["GET /v1/tasks/x/report", "GET /v1/tasks/x/log", "GET /v1/tasks/x/artifacts/y", "GET /nothing", "PUT /"]
+#: All calls of the table, and some that are none.
+CALLS = [f"{method} {re.sub('{.*?}', 'x', route.template)}" for route in ROUTES for method in route.calls] + [
+    "OPTIONS /",
+    "HEAD /readyz",
+    "GET /nothing",
+    "PUT /",
+    "PUT /v1/tasks?limit=3",
+]
 
 
 @pytest.mark.door(13)

@@ -14,11 +14,11 @@ from protocol import messages as m
 from protocol.task import Task, TaskSpec, TaskState
 from tests.free_ports import free_ports
 from web.app import make_server, make_services
-from web.broker_pulse import BrokerPulse
-from web.broker_requests import BrokerRequests
+from web.broker_link.broker_pulse import BrokerPulse
+from web.broker_link.broker_requests import BrokerRequests
+from web.broker_link.task_cache import TaskCache
+from web.door.listener import Listener
 from web.folder_check import FolderChecks
-from web.listener import Listener
-from web.task_cache import TaskCache
 
 FORM = "Content-Type: application/x-www-form-urlencoded\r\n"
 

@@ -13,7 +13,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from protocol.errors import REFUSAL_CODES
 from tests.security.raw_http import ask
 from tests.socket.programs import Programs
-from web.documents import ASSETS, STATIC
+from web.documents.pages import ASSETS, STATIC
 
 PAGES = ("/docs", "/docs/errors")
 FILES = ("/openapi.json", *PAGES, *(f"/docs/assets/{name}" for name in ASSETS))

@@ -12,7 +12,7 @@ from protocol.task import Trained
 from tests.socket.programs import Programs
 from tests.socket.scripted_worker import ScriptedWorker
 from tests.waiting import wait_until
-from web.eta import LEAST_TASKS, UNKNOWN, plan_s
+from web.forecast.eta import LEAST_TASKS, UNKNOWN, plan_s
 
 
 def make_folder(programs: Programs, name: str, pictures: int) -> str:

@@ -10,7 +10,7 @@ import pytest
 from protocol.task import Task, TaskState
 from tests.socket.front_end import FORM, OneTaskBroker, exchange, front_end, task
 from tests.waiting import TIMEOUT_S
-from web.task_cache import TaskCache
+from web.broker_link.task_cache import TaskCache
 
 
 def ask(request: str, cache: TaskCache | None = None, known: Task | None = None) -> tuple[int, Any]:

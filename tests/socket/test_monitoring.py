@@ -17,7 +17,7 @@ from tests.socket.front_end import OneTaskBroker, front_end, task
 from tests.socket.programs import Programs
 from tests.socket.scripted_worker import ScriptedWorker
 from tests.waiting import wait_until
-from web.task_cache import TaskCache
+from web.broker_link.task_cache import TaskCache
 
 KIND = {"train_type": "classification"}
 

@@ -13,7 +13,7 @@ from tests.socket.documented_answer import Document, check_documented
 from tests.socket.programs import Programs
 from tests.socket.stub_trainer import ENDLESS, StubTrainer
 from tests.waiting import wait_until
-from web.openapi import openapi_document
+from web.documents.openapi import openapi_document
 from web.routes import ROUTES
 
 #: What the example is answered where the stub of a trainer has left no files, and there is no webhook.

@@ -12,7 +12,7 @@ import pytest
 from protocol.errors import REFUSAL_CODES
 from protocol.task import TaskState
 from tests.socket.front_end import OneTaskBroker, front_end, task
-from web.task_cache import TaskCache
+from web.broker_link.task_cache import TaskCache
 
 KNOWN = task("0" * 32, TaskState.DONE)
 PROBLEM = "application/problem+json"

@@ -11,8 +11,8 @@ import zmq
 from protocol import messages as m
 from protocol import wire
 from tests.waiting import TIMEOUT_S
-from web.broker_pulse import BrokerPulse
-from web.publications import Publications
+from web.broker_link.broker_pulse import BrokerPulse
+from web.broker_link.publications import Publications
 
 
 def test_a_listener_that_fails_keeps_nothing_from_the_others(caplog: pytest.LogCaptureFixture) -> None:

@@ -18,8 +18,8 @@ from tests.drawn_projects import draw_classes
 from tests.socket.front_end import FORM, OneTaskBroker, exchange, front_end, task
 from tests.waiting import TIMEOUT_S
 from web.app import CHECKER
+from web.broker_link.task_cache import TaskCache
 from web.folder_check import FolderChecks
-from web.task_cache import TaskCache
 
 HEALTH = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 Seen = TypeVar("Seen")

@@ -73,8 +73,8 @@ def test_a_task_is_cancelled_and_posted_again(programs: Programs) -> None:
     assert f"The task {task_id} is cancelled." in called(programs, "cancel", task_id).stdout
     repeated = document(programs, "retry", task_id)
     assert (repeated["retryOf"], repeated["state"], repeated["userId"]) == (task_id, "pending", "again")
-    shown = called(programs, "show", repeated["taskId"])
-    assert f"  repeats  {task_id}\n" in shown.stdout
+    assert f"  repeats  {task_id}\n" in called(programs, "show", repeated["taskId"]).stdout
+    assert f"  repeated by  {repeated['taskId']}\n" in called(programs, "show", task_id).stdout
 
 
 def test_workers_are_listed_and_drained(programs: Programs) -> None:
@@ -89,6 +89,12 @@ def test_workers_are_listed_and_drained(programs: Programs) -> None:
         worker.send(m.Goodbye())
     unknown = called(programs, "workers", "drain", "w8")
     assert (unknown.returncode, "w8" in unknown.stderr) == (ExitCode.REFUSED, True)
+
+
+def test_the_queue_shows_places(programs: Programs) -> None:
+    task_id = programs.post_id(userId="waiter")
+    assert task_id in [waiting["taskId"] for waiting in document(programs, "queue")["queue"]]
+    assert task_id[:12] in called(programs, "queue").stdout
 
 
 def test_a_server_that_does_not_run_is_said_at_once(programs: Programs) -> None:

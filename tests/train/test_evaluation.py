@@ -23,7 +23,7 @@ from trainer_worker.layouts.layout import Part
 from trainer_worker.optimization.epochs import History
 from trainer_worker.pictures.images import PictureReader
 from trainer_worker.pictures.user_files import UserFiles
-from web.eta import UNKNOWN, plan_s
+from web.forecast.eta import UNKNOWN, plan_s
 
 SIZE, PICTURES, FOLDS = 64, 60, 4
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from web.accept import prefers, qualities, takes_gzip
+from web.answers.accept import prefers, qualities, takes_gzip
 
 PROBLEM, JSON = "application/problem+json", "application/json"
 

@@ -11,7 +11,7 @@ from protocol.artifact import Artifact, UsableModel
 from protocol.task import Task, TaskState, Trained
 from tests.sample_tasks import hex_id, make_spec
 from trainer_worker.project.model_files import FILES, MANIFEST
-from web.artifacts import artifacts_of, media_type, scores_in, views_of
+from web.files.artifacts import artifacts_of, media_type, scores_in, views_of
 
 FIRST = Artifact("model.tflite", 3, hashlib.sha256(b"one").hexdigest())
 FINAL = Artifact("model.tflite", 3, hashlib.sha256(b"two").hexdigest())

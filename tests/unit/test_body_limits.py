@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from web.body_limits import LARGE_AT_ONCE, BodyLimits, usual_limit
-from web.refusal import Refusal
+from web.answers.refusal import Refusal
+from web.door.body_limits import LARGE_AT_ONCE, BodyLimits, usual_limit
 
 LARGE_BYTES = 1000
 PATHS = ("/v1/tasks/([^/]+)/predict", "/v1/projects/([^/]+)/([^/]+)/predict")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from web.byte_range import Span, UnsatisfiableError, is_known, requested_span
+from web.files.byte_range import Span, UnsatisfiableError, is_known, requested_span
 
 
 def sent(header: str, content: bytes) -> bytes | None:

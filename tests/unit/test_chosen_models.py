@@ -9,8 +9,8 @@ from protocol.artifact import Artifact, UsableModel
 from protocol.comparison import Comparison
 from protocol.task import Task, TaskState, Trained
 from tests.sample_tasks import hex_id, make_spec
+from web.answers.refusal import Refusal
 from web.prediction.models import latest_of, model_of
-from web.refusal import Refusal
 
 FILES = ("labels.txt", "model.tflite", "model_float16.tflite", "model_int8.tflite", "model.keras")
 

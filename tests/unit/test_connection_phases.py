@@ -8,7 +8,7 @@ import socket
 import pytest
 from tornado.iostream import StreamClosedError
 
-from web.connection import FRESH_S, Connection, Phase
+from web.door.connection import FRESH_S, Connection, Phase
 
 
 def test_the_idle_go_first_then_halves_of_requests_and_last_what_is_being_answered() -> None:

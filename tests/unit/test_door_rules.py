@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from tornado.httputil import HTTPHeaders
 
-from web.body_limits import usual_limit
-from web.door_rules import MAX_REMEMBERED_HOSTS, DoorRules
-from web.refusal import Refusal
+from web.answers.refusal import Refusal
+from web.door.body_limits import usual_limit
+from web.door.door_rules import MAX_REMEMBERED_HOSTS, DoorRules
 
 APP = "https://app.example.com"
 LIMIT_BYTES = 1000

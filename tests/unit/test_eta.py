@@ -12,7 +12,7 @@ from protocol.end_reason import EndReason
 from protocol.messages import Progress
 from protocol.task import AttemptEnd, Task, TaskSpec, TaskState, Trained
 from tests.sample_tasks import make_spec
-from web.eta import ASSUMED_PICTURES, LEAST_TASKS, NEWEST_TASKS, UNKNOWN, UNKNOWN_AGAIN, End, forecast, plan_s
+from web.forecast.eta import ASSUMED_PICTURES, LEAST_TASKS, NEWEST_TASKS, UNKNOWN, UNKNOWN_AGAIN, End, forecast, plan_s
 
 NOW_S = 1_000_000.0
 #: When the first tasks had ended, and the seconds from one to the next.

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from web.file_names import MOST_NAME_CHARS, attachment, file_name
+from web.files.file_names import MOST_NAME_CHARS, attachment, file_name
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ import pytest
 
 from tests.sample_tasks import make_spec
 from tests.waiting import TIMEOUT_S
+from web.answers.refusal import Refusal
 from web.folder_check import MOST_AT_ONCE, MOST_WAITING, FolderChecks
-from web.refusal import Refusal
 
 SPEC = make_spec("t1")
 

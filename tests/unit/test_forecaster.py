@@ -13,10 +13,10 @@ from msgspec.structs import replace
 from protocol.messages import Tick
 from protocol.task import Task, TaskState
 from tests.sample_tasks import make_spec
-from web import forecaster
-from web.eta import End, forecast
-from web.forecaster import COUNTING_S, Forecaster
-from web.task_cache import TaskCache
+from web.broker_link.task_cache import TaskCache
+from web.forecast import forecaster
+from web.forecast.eta import End, forecast
+from web.forecast.forecaster import COUNTING_S, Forecaster
 
 TICK = Tick(1, 1, 1, 1, 1)
 
@@ -98,7 +98,7 @@ def test_counting_ends_in_time_and_the_newest_come_first(tmp_path: Path, monkeyp
         return 7
 
     monkeypatch.setattr(forecaster, "count_pictures", slow_count)
-    monkeypatch.setattr("web.forecaster.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("web.forecast.forecaster.time.monotonic", lambda: clock[0])
     asked = Forecaster(cache, lambda: TICK)
     asked.make(cache.entries(), workers=1)
     assert asked.pictures == {tasks[2].task_id: 7, tasks[1].task_id: 7}

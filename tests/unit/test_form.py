@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tornado.httputil import HTTPHeaders
 
-from web.form import FORM_TYPE, JSON_TYPE, MAX_FORM_FIELDS, SentFile, read_files, read_form
-from web.refusal import Refusal
+from web.answers.refusal import Refusal
+from web.reading.form import FORM_TYPE, JSON_TYPE, MAX_FORM_FIELDS, SentFile, read_files, read_form
 
 FIELDS = {"userId": ["anna"], "projectDir": ["Blümen & Co/=?"]}
 

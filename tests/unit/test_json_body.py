@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tornado.httputil import HTTPHeaders
 
+from web.answers.refusal import Refusal
 from web.api.tasks import NewTask, RetryTask
-from web.json_body import read_json
-from web.refusal import Refusal
+from web.reading.json_body import read_json
 
 GOOD = {"userId": "anna", "projectId": "flowers", "projectDir": "anna/flowers", "trainType": "classification"}
 JSON = HTTPHeaders({"Content-Type": "application/json; charset=utf-8"})

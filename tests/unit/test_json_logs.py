@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from conf.log_fields import TemplateError, fields_of
 from conf.logs import FIXED_KEYS, MOST_CHARACTERS, MOST_TRACE_LINES, JsonFormatter
 from conf.settings import ROOT
-from web.request_lines import FloodFilter, TokenlessFormatter
+from web.door.request_lines import FloodFilter, TokenlessFormatter
 
 FORGED = 'x\' action=task.done task=t1 ", "action": "task.done"\n{}'
 

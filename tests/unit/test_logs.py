@@ -9,7 +9,8 @@ import sys
 
 import pytest
 
-from conf.logs import INDENT, MOST_CHARACTERS, MOST_TRACE_LINES, LineFormatter
+from conf.log_request import logged_request
+from conf.logs import FORMATTERS, INDENT, MOST_CHARACTERS, MOST_TRACE_LINES, LineFormatter, LogFormat
 from conf.settings import ROOT
 from protocol.text import printable
 from tests.waiting import TIMEOUT_S
@@ -126,3 +127,18 @@ def test_what_python_itself_says_takes_the_same_way(code: str) -> None:
     assert "task=t1" in done.stderr
     assert not [line for line in lines if line.startswith("2026-11-29T10:00:00.000")]
     assert all(RECORD.match(line) or line.startswith(INDENT) for line in lines), done.stderr
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_lines_of_a_call_name_it_once(log_format: LogFormat) -> None:
+    formatter = FORMATTERS[log_format]("web")
+
+    def line(message: str, *values: object) -> str:
+        return formatter.format(logging.LogRecord("web", logging.INFO, "", 0, message, values, None))
+
+    with logged_request("shop-1"):
+        lines = [line("action=web.answered path=%r", "/x"), line("action=task.done request=%s", "shop-2")]
+    lines.append(line("action=web.stopped"))
+    assert ["shop-1" in each for each in lines] == [True, False, False]
+    assert "shop-2" in lines[1]
+    assert [each.count("request") for each in lines] == [1, 1, 0]

@@ -13,9 +13,9 @@ import pytest
 from protocol.project_layout import MODELS
 from protocol.task import TaskSpec
 from tests.sample_tasks import hex_id, make_spec
-from web import model_zip
-from web.model_zip import Member, size_of_zip, zip_parts
-from web.project_files import PART_BYTES, Place, open_file
+from web.files import model_zip
+from web.files.model_zip import Member, size_of_zip, zip_parts
+from web.files.project_files import PART_BYTES, Place, open_file
 
 AT = datetime.datetime(2026, 11, 29, 20, 0, 0, tzinfo=datetime.UTC)
 FILES = {"model.tflite": b"x" * (3 * PART_BYTES + 5), "labels.txt": b"", "saved_model/saved_model.pb": b"graph"}

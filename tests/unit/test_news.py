@@ -12,14 +12,14 @@ from protocol.queries import EventsPart, EventsWanted
 from protocol.task import Task, TaskState
 from tests.sample_tasks import changed, hex_id, make_event, make_spec
 from tests.waiting import TIMEOUT_S
-from web.broker_requests import BrokerAwayError, BrokerRequests
+from web.broker_link.broker_requests import BrokerAwayError, BrokerRequests
+from web.broker_link.task_cache import TaskCache
 from web.live.catching_up import CatchingUp
 from web.live.interest import Interest
 from web.live.news import News
 from web.live.past_events import PastEvents
 from web.live.reader import Reader
 from web.live.waits import Waits
-from web.task_cache import TaskCache
 
 ONE = hex_id("one")
 

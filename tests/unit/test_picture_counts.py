@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from web import picture_counts
-from web.picture_counts import MOST_LEVELS, count_pictures
+from web.forecast import picture_counts
+from web.forecast.picture_counts import MOST_LEVELS, count_pictures
 
 
 def fill(folder: Path, *names: str) -> None:

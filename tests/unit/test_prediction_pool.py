@@ -19,11 +19,11 @@ from tests.prediction_projects import RUNTIME, limits, plain, published
 from tests.runnable_tflite import classified, colour_classifier
 from tests.sample_tasks import hex_id, make_spec
 from tests.waiting import TIMEOUT_S, wait_until
+from web.answers.refusal import Refusal
 from web.prediction import pool as pool_file
 from web.prediction import runtime_process
 from web.prediction.pool import PredictionPool
 from web.prediction.waiting import FATAL, MOST_FATAL_PICTURES, NOT_TRIED
-from web.refusal import Refusal
 
 
 def model(number: int = 1, name: str = "model.tflite", user_id: str = "anna") -> ModelFile:

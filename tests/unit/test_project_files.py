@@ -16,9 +16,9 @@ from conf.directory import Directory
 from protocol.project_layout import MODELS, REPORT
 from protocol.task import TaskSpec
 from tests.sample_tasks import hex_id, make_spec
-from web import project_files
-from web.project_files import MOST_AT_ONCE, THREADS, OpenFile, Place, ProjectFiles
-from web.refusal import Refusal
+from web.answers.refusal import Refusal
+from web.files import project_files
+from web.files.project_files import MOST_AT_ONCE, THREADS, OpenFile, Place, ProjectFiles
 
 
 @pytest.fixture

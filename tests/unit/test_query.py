@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.task import TaskState
+from web.answers.refusal import Refusal
 from web.api.tasks import TaskListQuery
-from web.query import NoQuery, read_query
-from web.refusal import Refusal
+from web.reading.query import NoQuery, read_query
 
 
 def refused(arguments: dict[str, list[bytes]], kind: type = TaskListQuery) -> dict[str, str]:

@@ -6,8 +6,8 @@ import logging
 
 import pytest
 
-from web.listener import caller_of
-from web.request_lines import FloodFilter, TokenlessFormatter, shown
+from web.door.listener import caller_of
+from web.door.request_lines import FloodFilter, TokenlessFormatter, shown
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conf.machine import running_system
-from web.submission import MAX_FIELD_LENGTH, FoundFolder, Origin, Problem, read_submission, resolve_project_dir
+from web.reading.submission import MAX_FIELD_LENGTH, FoundFolder, Origin, Problem, read_submission, resolve_project_dir
 
 GOOD = {"userId": "anna", "projectId": "flowers", "projectDir": "anna/flowers", "trainType": "classification"}
 

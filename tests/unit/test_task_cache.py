@@ -12,7 +12,7 @@ from broker.events import FromWeb, FromWorker, Now, Publish, SendWeb
 from protocol import messages as m
 from protocol.task import Task, TaskState, Trained
 from tests.sample_tasks import changed, make_spec
-from web.task_cache import TICKS_UNTIL_ANEW, TaskCache
+from web.broker_link.task_cache import TICKS_UNTIL_ANEW, TaskCache
 
 
 def task(task_id: str = "t1", state: TaskState = TaskState.PROCESSING, attempt: int = 1) -> Task:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from protocol.messages import SnapshotPart, TaskChanged, Tick
 from protocol.task import Task, TaskSpec, TaskState
 from tests.sample_tasks import make_event
-from web.task_cache import TaskCache
+from web.broker_link.task_cache import TaskCache
 
 
 def task(task_id: str, state: TaskState = TaskState.PENDING) -> Task:

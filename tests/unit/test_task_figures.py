@@ -12,9 +12,9 @@ from protocol.data_report import DataReport
 from protocol.errors import Failure, FailureClass
 from protocol.task import AttemptEnd, Task, TaskState, Trained
 from tests.sample_tasks import changed, make_spec
-from web.task_cache import TICKS_UNTIL_ANEW, TaskCache
-from web.task_figures import BROKER_RESTARTED, MOST_STAGES, OTHER, TaskFigures
-from web.waiting_tasks import WaitingTasks
+from web.broker_link.task_cache import TICKS_UNTIL_ANEW, TaskCache
+from web.figures.task_figures import BROKER_RESTARTED, MOST_STAGES, OTHER, TaskFigures
+from web.forecast.waiting_tasks import WaitingTasks
 
 KIND = {"train_type": "classification"}
 

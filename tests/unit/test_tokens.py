@@ -18,9 +18,9 @@ from conf.tokens import (
     revoke_token,
     token_hash,
 )
-from web import token_gate
-from web.refusal import Refusal
-from web.token_gate import ANYBODY, Caller, TokenGate
+from web.answers.refusal import Refusal
+from web.door import token_gate
+from web.door.token_gate import ANYBODY, Caller, TokenGate
 
 
 @pytest.fixture

@@ -16,10 +16,10 @@ from protocol.errors import Failure, FailureClass
 from protocol.messages import Progress, Tick, WorkerInfo
 from protocol.task import ENDED_STATES, AttemptEnd, Task, TaskState, Trained
 from tests.sample_tasks import hex_id, make_artifact, make_spec
-from web.eta import End
-from web.task_cache import Entry
-from web.task_views import check_view, task_view
-from web.views import brief_view, readiness_view, workers_view
+from web.answers.task_views import check_view, task_view
+from web.answers.views import brief_view, readiness_view, workers_view
+from web.broker_link.task_cache import Entry
+from web.forecast.eta import End
 
 
 def full_view(task: Task, progress: Progress | None, end: End | None = None, now_s: float = 0.0) -> dict[str, Any]:
@@ -183,7 +183,7 @@ def test_a_model_that_did_not_come_into_use_is_warned_of_first() -> None:
     trained = Trained("/p/models/t1/model.tflite", warnings=("A few pictures.",), comparison=worse)
     view = full_view(Task(make_spec(), TaskState.DONE, trained=trained), None)
     assert (view["promoted"], view["warnings"]) == (False, [sentence, "A few pictures."])
-    assert (view["comparison"]["with_task"], view["comparison"]["p_value"]) == (hex_id("t0"), 0.035)
+    assert (view["comparison"]["withTask"], view["comparison"]["pValue"]) == (hex_id("t0"), 0.035)
     better = msgspec.structs.replace(trained, comparison=msgspec.structs.replace(worse, promoted=True))
     view = full_view(Task(make_spec(), TaskState.DONE, trained=better), None)
     assert (view["promoted"], view["warnings"]) == (True, ["A few pictures."])

@@ -85,7 +85,7 @@ class PipeReporter:
 
     def enter(self, stage: str) -> None:
         self._index = next(i for i, planned in enumerate(self._stages) if planned.name == stage)
-        self._fraction = 0.0
+        self._fraction, self._epochs_max = 0.0, 0
         self._stage_began_s = time.monotonic()
         self.step(0.0)
 

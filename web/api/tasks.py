@@ -8,7 +8,6 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from protocol.bounds import TaskIdOrNone
-from protocol.comparison import Comparison
 from protocol.data_report import Finding
 from protocol.metadata import Metadata
 from protocol.options import OPTIONS_BY_TRAIN_TYPE, OptionValue
@@ -114,6 +113,20 @@ class CheckView(FolderReport, frozen=True, rename="camel"):
     trainable: Annotated[bool, Meta(description="false if a training would fail")]
 
 
+class ComparisonView(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """How a new model did beside the one in use, on the held-out pictures that both have."""
+
+    with_task: Annotated[str, Meta(description="the task that made the model in use")]
+    pictures: Annotated[int, Meta(description="how many pictures both models were scored on")]
+    now_only_right: Annotated[int, Meta(description="pictures that only the new model has right, or better")]
+    before_only_right: Annotated[int, Meta(description="the same of the earlier one")]
+    p_value: Annotated[float, Meta(description="how often chance alone would make the new model look this bad")]
+    score_now: Annotated[float | None, Meta(description="its mean score on these pictures; null without any")]
+    score_before: float | None
+    promoted: Annotated[bool, Meta(description="whether models/latest was moved")]
+    sentence: Annotated[str, Meta(description="all of it in words")]
+
+
 class TaskView(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """All of a task. Times are ISO 8601 in UTC; null means "not yet"."""
 
@@ -145,7 +158,7 @@ class TaskView(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     end_reason: str
     data_report: FolderReport | None
     promoted: Annotated[bool, Meta(description="whether models/latest was pointed to this model")]
-    comparison: Comparison | None
+    comparison: ComparisonView | None
     stopped_early: bool
     cancel_requested: bool
     submitted_at: str | None

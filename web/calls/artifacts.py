@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from protocol.artifact import Artifact
 from protocol.project_layout import MANIFEST
 from protocol.task import Task
+from web.answers.refusal import Refusal
 from web.api.files import ArtifactList
-from web.artifacts import Scores, artifacts_of, media_type, place_of, scores_in, views_of
-from web.byte_range import Span, UnsatisfiableError, etag_of, is_known, requested_span
 from web.calls.file_answer import FileHandler
-from web.file_names import attachment, file_name
-from web.model_zip import Member, size_of_zip, zip_parts
-from web.project_files import NoFileError
-from web.refusal import Refusal
+from web.files.artifacts import Scores, artifacts_of, media_type, place_of, scores_in, views_of
+from web.files.byte_range import Span, UnsatisfiableError, etag_of, is_known, requested_span
+from web.files.file_names import attachment, file_name
+from web.files.model_zip import Member, size_of_zip, zip_parts
+from web.files.project_files import NoFileError
 
 
 class ArtifactsHandler(FileHandler):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from web.accept import takes_gzip
+from web.answers.accept import takes_gzip
+from web.answers.refusal import Refusal
+from web.answers.static_file import StaticFile
 from web.json_handler import JsonHandler
-from web.refusal import Refusal
-from web.static_file import StaticFile
 
 #: The pages load scripts, styles and data from this server alone, and nothing that stands inside of a page runs.
 CONTENT_SECURITY_POLICY = (

@@ -12,14 +12,14 @@ import msgspec
 from tornado.iostream import StreamClosedError
 
 from protocol.events import Event
+from web.answers.refusal import Refusal
 from web.api.live import EventList, EventsQuery
-from web.broker_requests import BrokerAwayError
+from web.broker_link.broker_requests import BrokerAwayError
 from web.calls.staying_open import StayingHandler
 from web.live.encoded_event import EncodedEvent
 from web.live.interest import Interest
 from web.live.reader import Reader
 from web.live.stream import Stream
-from web.refusal import Refusal
 
 HEADERS = {
     "Content-Type": "text/event-stream",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from protocol.project_layout import EPOCHS, KEPT, MOST_EPOCHS_BYTES, TASKS
 from protocol.task import Task
+from web.answers.refusal import Refusal
 from web.api.files import EpochPage, EpochQuery, LogQuery
 from web.calls.file_answer import FileHandler
 from web.calls.staying_open import StayingHandler
-from web.epoch_page import epochs_after
+from web.files.epoch_page import epochs_after
+from web.files.log_follower import log_place
+from web.files.project_files import NoFileError, OpenFile, Place
 from web.json_handler import JsonHandler
-from web.log_follower import log_place
-from web.project_files import NoFileError, OpenFile, Place
-from web.refusal import Refusal
 
 _HEADERS = {"Content-Type": "text/plain; charset=utf-8", "Content-Disposition": 'inline; filename="log.txt"'}
 

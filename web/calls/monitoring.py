@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from web.answers.refusal import RETRY_AFTER_S, Refusal
+from web.answers.views import readiness_view
 from web.api.service import Health
-from web.free_space import free_space_mb
+from web.figures.free_space import free_space_mb
+from web.figures.monitoring import CONTENT_TYPE
 from web.json_handler import JsonHandler
-from web.monitoring import CONTENT_TYPE
-from web.refusal import RETRY_AFTER_S, Refusal
-from web.views import readiness_view
 
 
 class HealthHandler(JsonHandler):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from web.answers.refusal import Refusal
 from web.calls.posting import PostingHandler
-from web.form import pop_dry_run, read_form
-from web.refusal import Refusal
-from web.submission import read_submission
+from web.reading.form import pop_dry_run, read_form
+from web.reading.submission import read_submission
 
 
 class OriginalHandler(PostingHandler):

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from protocol import messages as m
 from protocol.data_report import DataReport
 from protocol.task import TaskSpec
+from web.answers.refusal import Refusal
+from web.answers.task_views import check_view
 from web.api.tasks import NewTask
-from web.form import JSON_TYPE, media_type_of, read_form
-from web.free_space import free_space_mb
+from web.broker_link.task_cache import Entry
+from web.figures.free_space import free_space_mb
 from web.json_handler import JsonHandler
-from web.refusal import Refusal
-from web.submission import Problem, Submission, posted_new_task, read_new_task
-from web.task_cache import Entry
-from web.task_views import check_view
+from web.reading.form import JSON_TYPE, media_type_of, read_form
+from web.reading.submission import Problem, Submission, posted_new_task, read_new_task
 
 log = logging.getLogger("web")
 

@@ -18,6 +18,7 @@ from protocol.prediction import (
 )
 from protocol.task import Task, TaskState
 from protocol.task_filter import MAX_PAGE_TASKS, TaskFilter
+from web.answers.refusal import Refusal
 from web.api.predictions import (
     MOST_PICTURES_OF_A_CALL,
     PicturesToPredict,
@@ -25,11 +26,10 @@ from web.api.predictions import (
     Predictions,
     prediction_of,
 )
-from web.form import JSON_TYPE, MULTIPART_TYPE, media_type_of, read_files
 from web.json_handler import JsonHandler
 from web.prediction.models import latest_of, model_of
 from web.prediction.vouched import is_vouched_for
-from web.refusal import Refusal
+from web.reading.form import JSON_TYPE, MULTIPART_TYPE, media_type_of, read_files
 
 #: The field of a multipart form whose files are the pictures.
 PICTURE_FIELD = "picture"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from protocol import queries as q
 from protocol.task import Task, TaskState
 from protocol.task_filter import MAX_PAGE_TASKS, TaskFilter
+from web.answers.refusal import Refusal
+from web.answers.task_views import summary_view
+from web.answers.views import time_or_none
 from web.api.projects import GateDecision, LatestModel, ProjectQuery, ProjectView
 from web.json_handler import JsonHandler
-from web.refusal import Refusal
-from web.task_views import summary_view
-from web.views import time_or_none
 
 
 class ProjectHandler(JsonHandler):

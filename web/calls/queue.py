@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from protocol import queries as q
 from protocol.events import iso
+from web.answers.views import time_or_none
 from web.api.queue import QueueEntry, QueueQuery, QueueView
-from web.eta import End
+from web.broker_link.task_cache import Entry
+from web.forecast.eta import End
 from web.json_handler import JsonHandler
-from web.task_cache import Entry
-from web.views import time_or_none
 
 
 class QueueHandler(JsonHandler):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from protocol.project_layout import MODELS, MOST_REPORT_BYTES, REPORT
 from protocol.task import TaskState
+from web.answers.refusal import Refusal
 from web.calls.file_answer import FileHandler
-from web.project_files import NoFileError, Place
-from web.refusal import Refusal
+from web.files.project_files import NoFileError, Place
 
 #: A report needs its own styles and the pictures inside of it.
 _HEADERS = {

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 from tornado.http1connection import HTTP1Connection
 
-from web.connection import Connection
+from web.answers.refusal import Refusal
+from web.door.connection import Connection
 from web.json_handler import JsonHandler
-from web.refusal import Refusal
 
 Result = TypeVar("Result")
 

@@ -11,13 +11,13 @@ from protocol import messages as m
 from protocol import queries as q
 from protocol.task import Task
 from protocol.task_filter import TaskFilter
+from web.answers.task_views import task_view
 from web.api.tasks import TaskQuery
-from web.broker_requests import BrokerAwayError
+from web.broker_link.broker_requests import BrokerAwayError
+from web.broker_link.task_cache import Entry
 from web.calls.staying_open import StayingHandler
-from web.eta import knows_its_end
+from web.forecast.eta import knows_its_end
 from web.json_handler import JsonHandler
-from web.task_cache import Entry
-from web.task_views import task_view
 
 #: How many retries of a task are named.
 MOST_RETRIES = 20

@@ -7,12 +7,12 @@ import datetime
 from protocol import queries as q
 from protocol.task import TaskSpec
 from protocol.task_filter import TaskFilter
+from web.answers.refusal import Refusal
+from web.answers.task_views import summary_view
 from web.api.tasks import NewTask, RetryTask, TaskList, TaskListQuery
 from web.calls.posting import PostingHandler
 from web.calls.task import WholeTaskHandler
-from web.refusal import Refusal
-from web.submission import Submission, read_new_task
-from web.task_views import summary_view
+from web.reading.submission import Submission, read_new_task
 
 
 class SubmittingHandler(PostingHandler, WholeTaskHandler):

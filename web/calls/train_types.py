@@ -5,8 +5,8 @@ from __future__ import annotations
 from protocol.layouts import ALL, LAYOUTS
 from protocol.options import OPTIONS_BY_TRAIN_TYPE
 from web.api.train_types import LayoutView, TrainTypeList, TrainTypeView
+from web.documents.openapi_schemas import components
 from web.json_handler import JsonHandler
-from web.openapi_schemas import components
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+from web.answers.refusal import Refusal
 from web.api.webhooks import TestResults, WebhooksQuery, WebhookTest
 from web.json_handler import JsonHandler
-from web.refusal import Refusal
 from web.webhooks.service import WebhooksUnavailableError
 from web.webhooks.views import dead_letter_view, overview_view, result_view
 

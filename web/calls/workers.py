@@ -6,9 +6,9 @@ import msgspec
 
 from protocol import messages as m
 from protocol.bounds import WorkerName
+from web.answers.refusal import Refusal
+from web.answers.views import worker_view, workers_view
 from web.json_handler import JsonHandler
-from web.refusal import Refusal
-from web.views import worker_view, workers_view
 
 
 class WorkersHandler(JsonHandler):

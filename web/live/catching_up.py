@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from web.broker_requests import BrokerAwayError
+from web.broker_link.broker_requests import BrokerAwayError
 from web.live.encoded_event import EncodedEvent
 from web.live.news import News
 from web.live.reader import Reader

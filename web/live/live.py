@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from web.broker_requests import BrokerRequests
-from web.connection import Connection
+from web.broker_link.broker_requests import BrokerRequests
+from web.broker_link.task_cache import TaskCache
+from web.door.connection import Connection
 from web.live.catching_up import CatchingUp
 from web.live.interest import Interest
 from web.live.news import News
@@ -15,7 +16,6 @@ from web.live.reader import Reader
 from web.live.seats import StreamSeats
 from web.live.streams import Streams
 from web.live.waits import Waits
-from web.task_cache import TaskCache
 
 #: How long the end of the front-end waits for callers to be told that their streams end.
 END_TIMEOUT_S = 2.0

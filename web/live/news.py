@@ -8,13 +8,13 @@ import time
 from protocol import messages as m
 from protocol.events import LAST_EVENTS
 from protocol.queries import MAX_EVENTS
-from web.broker_requests import BrokerAwayError
+from web.broker_link.broker_requests import BrokerAwayError
+from web.broker_link.task_cache import TaskCache
 from web.live.audience import Audience
 from web.live.encoded_event import EncodedEvent, encoded
 from web.live.event_log import EventLog
 from web.live.past_events import PastEvents
 from web.live.progress_board import ProgressBoard
-from web.task_cache import TaskCache
 
 #: How often the board is asked for progress that came too soon after the one before.
 SHOW_INTERVAL_S = 0.1

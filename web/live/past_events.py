@@ -7,7 +7,7 @@ import asyncio
 import msgspec
 
 from protocol.queries import EventsPart, EventsWanted
-from web.broker_requests import BrokerAwayError, BrokerRequests
+from web.broker_link.broker_requests import BrokerAwayError, BrokerRequests
 from web.live.encoded_event import EncodedEvent, encoded
 
 #: The most events of a page for a reader. It is small, because each slow reader may hold one page in memory.

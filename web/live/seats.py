@@ -7,8 +7,8 @@ import contextlib
 from collections import Counter
 from collections.abc import Iterator
 
-from web.connection import Connection, Phase
-from web.refusal import Refusal
+from web.answers.refusal import Refusal
+from web.door.connection import Connection, Phase
 
 
 class StreamSeats:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from web.broker_link.task_cache import Entry, TaskCache
 from web.live.interest import Interest
-from web.task_cache import Entry, TaskCache
 
 #: What the tasks of one state event may take. Those beyond are left out, which the event says.
 MOST_TASKS = 500

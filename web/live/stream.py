@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from tornado.iostream import StreamClosedError
 
-from web.connection import Connection
+from web.door.connection import Connection
 from web.live.reader import Reader
 
 #: What the system may hold for a caller that does not read. By default it holds megabytes of news that grow old.

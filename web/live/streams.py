@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections import deque
 
-from web.broker_requests import BrokerAwayError
+from web.broker_link.broker_requests import BrokerAwayError
 from web.live.catching_up import CatchingUp
 from web.live.news import News
 from web.live.reader import MOST_BYTES

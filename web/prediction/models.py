@@ -7,8 +7,8 @@ from pathlib import PurePosixPath
 
 from protocol.prediction import ModelFile
 from protocol.task import Task, TaskState
-from web.artifacts import artifacts_of
-from web.refusal import Refusal
+from web.answers.refusal import Refusal
+from web.files.artifacts import artifacts_of
 
 #: The files that can answer, if modelPath names none of them: the most exact one first.
 TFLITE_FILES = ("model.tflite", "model_float16.tflite", "model_int8.tflite")

@@ -20,14 +20,14 @@ from protocol.prediction import (
     PictureAnswer,
     RuntimeLimits,
 )
+from web.answers.refusal import Refusal
 from web.prediction.runtime_process import RuntimeDiedError, RuntimeProcess
 from web.prediction.waiting import Place, PredictionCall, WaitingCalls
-from web.refusal import Refusal
 
 log = logging.getLogger("web")
 
-#: The most pictures without an answer, of all calls, and of the calls on one user's models. web/body_limits.py limits
-#: their bytes.
+#: The most pictures without an answer, of all calls, and of the calls on one user's models.
+#: web/door/body_limits.py limits their bytes.
 MOST_PICTURES = 256
 MOST_PICTURES_OF_USER = 128
 #: A process that nobody has asked for so long ends.

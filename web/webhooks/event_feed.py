@@ -12,8 +12,8 @@ from conf.webhook_settings import WebhookSettings
 from protocol import messages as m
 from protocol.events import Event
 from protocol.queries import EventsPart, EventsWanted
-from web.broker_requests import BrokerAwayError, BrokerRequests
-from web.task_cache import TaskCache
+from web.broker_link.broker_requests import BrokerAwayError, BrokerRequests
+from web.broker_link.task_cache import TaskCache
 from web.webhooks.delivery import Count, NewDelivery, Record, Times
 from web.webhooks.figures import WebhookFigures
 from web.webhooks.receivers import Receivers

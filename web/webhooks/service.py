@@ -17,8 +17,8 @@ from conf.webhook_addresses import AddressRules
 from conf.webhook_url import why_not_allowed
 from protocol import messages as m
 from protocol.events import iso
-from web.broker_requests import BrokerRequests
-from web.task_cache import TaskCache
+from web.broker_link.broker_requests import BrokerRequests
+from web.broker_link.task_cache import TaskCache
 from web.webhooks.deliveries import MOST_AT_ONCE, Deliveries
 from web.webhooks.delivery import Count, Delivery, Overview, Times
 from web.webhooks.event_feed import EventFeed

@@ -88,8 +88,8 @@ def summary(event: Event) -> str:
     words = [event.state if event.type == "task.progress" else event.type]
     if event.phase:
         words.append(event.phase)
-    if event.epoch:
-        words.append(f"epoch {event.epoch}" + (f" of {event.epochs_max}" if event.epochs_max else ""))
+    if event.epochs_max:  # Other phases than trainings have none.
+        words.append(f"epoch {event.epoch} of {event.epochs_max}")
     words += [f"{name} {value:.3g}" for name, value in list(event.metrics.items())[:3]]
     if event.artifact is not None:
         words.append(event.artifact.name)

@@ -1,0 +1,107 @@
+"""What monitoring is told about broker, workers, cache and disk. It is read at each scrape."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from prometheus_client import Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from web.broker_link.broker_pulse import BrokerPulse
+from web.broker_link.task_cache import TaskCache
+from web.figures.free_space import free_space_mb
+
+MB = 2**20
+#: The kinds of messages that the broker counts and drops, with their names as labels.
+DROPPED_KINDS = {
+    "broker.bad_frame": "bad_frame",
+    "broker.bad_subscription": "bad_subscription",
+    "broker.unsent": "unsent",
+    "broker.progress_dropped": "progress",
+    "broker.read_dropped": "read",
+}
+
+
+class ServiceFigures(Collector):
+    """bad_messages: the number of unreadable messages so far, by the name of the socket."""
+
+    def __init__(self, pulse: BrokerPulse, cache: TaskCache, roots: Sequence[Path], min_free_mb: int) -> None:
+        self._pulse = pulse
+        self._cache = cache
+        self._roots = roots
+        self._min_free_mb = min_free_mb
+        self.bad_messages: dict[str, Callable[[], int]] = {}
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._broker()
+        yield from self._front_end()
+        yield _gauge(
+            "tfmodel_data_root_free_bytes",
+            "Free space of the data root that has least of it.",
+            min((free_space_mb(root) for root in self._roots if root.is_dir()), default=math.inf) * MB,
+        )
+        yield _gauge(
+            "tfmodel_data_root_min_free_bytes",
+            "With less free space a task is refused ([web] min_free_mb).",
+            self._min_free_mb * MB,
+        )
+
+    def _broker(self) -> Iterator[Metric]:
+        """Figures of the broker's newest tick. While the broker is away, there are no workers to tell about."""
+        tick = self._pulse.tick
+        yield _gauge("tfmodel_broker_up", "1 while the broker answers.", float(tick is not None))
+        workers = GaugeMetricFamily(
+            "tfmodel_workers",
+            "Registered workers: free, busy (with the lease of a task), loading TensorFlow, or idle and draining.",
+            labels=["state"],
+        )
+        memory = GaugeMetricFamily(
+            "tfmodel_worker_memory_bytes", "What a worker's agent and trainer processes hold.", labels=["worker"]
+        )
+        startable = GaugeMetricFamily(
+            "tfmodel_startable_tasks", "Waiting tasks that would start if a worker were free."
+        )
+        dropped = CounterMetricFamily(
+            "tfmodel_broker_dropped_messages",
+            "Messages that the broker could not read, send or believe, since it started.",
+            labels=["kind"],
+        )
+        if tick is not None:
+            workers.add_metric(["free"], tick.free)
+            workers.add_metric(["busy"], tick.warm - tick.free)
+            workers.add_metric(["loading"], tick.workers - tick.warm - tick.draining)
+            workers.add_metric(["draining"], tick.draining)
+            for worker, held_mb in tick.memory_mb.items():
+                memory.add_metric([worker], held_mb * MB)
+            startable.add_metric([], tick.pending)
+            for kind, label in DROPPED_KINDS.items():
+                dropped.add_metric([label], tick.dropped.get(kind, 0))
+        yield from (workers, memory, startable, dropped)
+        yield _gauge(
+            "tfmodel_queue_stuck_seconds",
+            "For how long tasks have been waiting although workers are free.",
+            self._pulse.stuck_for_s,
+        )
+
+    def _front_end(self) -> Iterator[Metric]:
+        cache = self._cache
+        yield _gauge("tfmodel_task_cache_synced", "1 if the cache has all tasks of the broker.", float(cache.synced))
+        yield _gauge("tfmodel_task_cache_entries", "Tasks in the cache, ended ones included.", len(cache))
+        snapshots = CounterMetricFamily(
+            "tfmodel_task_cache_snapshots",
+            "Snapshots taken. There is one at the start, and one each time that publications were missed.",
+        )
+        snapshots.add_metric([], cache.snapshots)
+        bad = CounterMetricFamily(
+            "tfmodel_bad_messages", "Messages of the broker that the front-end could not read.", labels=["socket"]
+        )
+        for socket, count in self.bad_messages.items():
+            bad.add_metric([socket], count())
+        yield from (snapshots, bad)
+
+
+def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, text, value=value)

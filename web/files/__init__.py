@@ -1,0 +1,1 @@
+"""The files of a task that callers get: reports, artifacts, logs and epochs."""

@@ -1,0 +1,65 @@
+"""Makes the forecast anew while somebody asks for it, in a thread and for a bounded share of one processor."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+
+from protocol.messages import Tick
+from protocol.task import Task
+from web.broker_link.task_cache import Entry, TaskCache
+from web.forecast.eta import End, forecast
+from web.forecast.picture_counts import count_pictures
+
+#: The longest that an answer waits for a new forecast. What is not there by then is left out.
+PATIENCE_S = 0.2
+#: A forecast serves all tasks until it is as old as this many times the seconds that it took.
+REST_FACTOR = 20
+#: Before a forecast, folders are counted for this long. Further ones have to wait for the next forecast.
+COUNTING_S = 0.1
+
+
+class Forecaster:
+    """Create inside a running event loop."""
+
+    def __init__(self, cache: TaskCache, tick: Callable[[], Tick | None]) -> None:
+        """tick: the broker's newest, None while it is away."""
+        self._cache = cache
+        self._tick = tick
+        #: By taskId, of the live tasks whose folders have been counted.
+        self.pictures: dict[str, int] = {}
+        self._ends: dict[str, End] = {}
+        self._due_at_s = 0.0
+        self._under_way: asyncio.Task[None] | None = None
+
+    async def end_of(self, task: Task) -> End | None:
+        """When the task should end; None when that cannot be said."""
+        return (await self.ends_of([task])).get(task.task_id)
+
+    async def ends_of(self, tasks: Iterable[Task]) -> dict[str, End]:
+        """The same for several tasks, by taskId. Those of which nothing can be said are left out."""
+        live = [task.task_id for task in tasks if not task.ended]
+        if live and (time.monotonic() >= self._due_at_s or any(task_id not in self._ends for task_id in live)):
+            if self._under_way is None or self._under_way.done():
+                self._under_way = asyncio.create_task(self._make())
+            await asyncio.wait({self._under_way}, timeout=PATIENCE_S)
+        return {task_id: self._ends[task_id] for task_id in live if task_id in self._ends}
+
+    async def _make(self) -> None:
+        await asyncio.sleep(self._due_at_s - time.monotonic())
+        began_s, tick, entries = time.monotonic(), self._tick(), self._cache.entries()
+        self._ends = await asyncio.to_thread(self.make, entries, tick.workers if tick else 0)
+        ended_s = time.monotonic()
+        self._due_at_s = ended_s + REST_FACTOR * (ended_s - began_s)
+
+    def make(self, entries: list[Entry], workers: int) -> dict[str, End]:
+        """Count what is uncounted, then forecast. Runs in a thread."""
+        live = {entry.task.task_id: entry.task for entry in entries if not entry.task.ended}
+        counts = {task_id: count for task_id, count in self.pictures.items() if task_id in live}
+        until_s = time.monotonic() + COUNTING_S
+        for task_id, task in reversed(live.items()):  # the newest first: they are asked for more than the others
+            if task_id not in counts and time.monotonic() < until_s:
+                counts[task_id] = count_pictures(task.spec.project_path)
+        self.pictures = counts
+        return forecast([(entry.task, entry.progress) for entry in entries], workers, counts, time.time())
