@@ -28,16 +28,16 @@ from web.api.predictions import (
 )
 from web.json_handler import JsonHandler
 from web.prediction.models import latest_of, model_of
-from web.prediction.vouched import is_vouched_for
+from web.prediction.provenance import was_written_by_worker
 from web.reading.form import JSON_TYPE, MULTIPART_TYPE, media_type_of, read_files
 
 #: The field of a multipart form whose files are the pictures.
 PICTURE_FIELD = "picture"
-#: To read a body of 30 MB takes 0.1 s. A larger body than this is read in a thread, while other calls go on.
+#: A body that is larger than this is read in a thread, while other calls go on. Reading 30 MB takes 0.1 s.
 READ_AT_ONCE_BYTES = 1_000_000
 #: A project with more tasks than this since its last promoted model is taken to have none in use.
 MOST_TASKS = MAX_PAGE_TASKS
-#: Of these states are the tasks that may have a model in use. A pending one has lost its worker.
+#: The states of tasks that may have a model in use. A pending task has one if it has lost its worker.
 WITH_MODELS = (TaskState.DONE, TaskState.PROCESSING, TaskState.PENDING)
 
 
@@ -76,7 +76,7 @@ class PredictingHandler(JsonHandler):
 
     async def _refuse_foreign(self, model: ModelFile) -> None:
         task = (await self.find(model.spec.task_id)).task
-        if not await is_vouched_for(task, model.artifact, self._find_in_journal):
+        if not await was_written_by_worker(task, model.artifact, self._find_in_journal):
             raise Refusal(
                 "model_unusable",
                 f"{model.artifact.name} was taken over from an earlier task, and the journal does not know these bytes "
@@ -84,7 +84,7 @@ class PredictingHandler(JsonHandler):
             )
 
     async def _find_in_journal(self, task_id: str) -> Task | None:
-        """A task, whoever its user is. Nothing of it is told."""
+        """A task of any user, for a decision alone: the caller is told nothing of it. None if it is unknown."""
         try:
             return (await self.ask_for_task(lambda request_id: m.Lookup(request_id, task_id))).task
         except Refusal as refusal:
