@@ -224,8 +224,14 @@ FAULTS = (
     Fault(
         "a stream outlives its token",
         "web/calls/staying_open.py",
-        "        return caller == self.caller\n",
-        "        return True\n",
+        "            return False\n",
+        "            return True\n",
+    ),
+    Fault(
+        "a waiting call outlives its token",
+        "web/calls/staying_open.py",
+        "        self._admit_again()\n        return task.result()\n",
+        "        return task.result()\n",
     ),
     Fault(
         "a stranger's name for this server is answered",

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from protocol.task import TaskState
 from web.answers.refusal import Refusal
+from web.api.files import LogQuery
 from web.api.live import EventsQuery
 from web.api.tasks import TaskListQuery
 from web.reading.query import NoQuery, read_query
@@ -53,6 +54,18 @@ def test_every_bad_field_is_named_with_what_is_allowed() -> None:
     assert "pending, processing, done, failed, cancelled" in fields["state"]
     assert "-submittedAt" in fields["sort"]
     assert "userId" in fields["colour"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "allowed"),
+    [
+        (EventsQuery, "since", "it takes a whole number from 0"),
+        (EventsQuery, "wait", "it takes a number from 0 to 60"),
+        (LogQuery, "follow", "it takes true or false"),
+    ],
+)
+def test_a_field_that_may_be_left_out_says_what_it_takes_as_well(kind: type, name: str, allowed: str) -> None:
+    assert allowed in refused({name: [b"many"]}, kind)[name]
 
 
 @pytest.mark.parametrize("limit", [b"-1", b"201", b"1.5", b"nan"])

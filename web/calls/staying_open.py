@@ -21,10 +21,16 @@ class StayingHandler(JsonHandler):
     _waiting: asyncio.Task[Any] | None = None
 
     async def while_connected(self, waiting: Coroutine[Any, Any, Result]) -> Result | None:
-        """Return the result of the coroutine, or None if the caller goes away before: it is cancelled then."""
+        """Return the result of the coroutine, or None if the caller goes away before: it is cancelled then.
+
+        Raises Refusal if the caller's token was revoked meanwhile.
+        """
         self._waiting = task = asyncio.create_task(waiting)
         await asyncio.wait([task])
-        return None if task.cancelled() else task.result()
+        if task.cancelled():
+            return None
+        self._admit_again()
+        return task.result()
 
     def on_connection_close(self) -> None:
         if self._waiting is not None:
@@ -40,7 +46,13 @@ class StayingHandler(JsonHandler):
     def may_go_on(self) -> bool:
         """Whether the caller's token is still valid."""
         try:
-            caller = self.services.gate.admit(self.request.headers.get("Authorization", ""))
+            self._admit_again()
         except Refusal:
             return False
-        return caller == self.caller
+        return True
+
+    def _admit_again(self) -> None:
+        """Raise Refusal if the caller's token is not valid any more, or has other rights than before."""
+        caller = self.services.gate.admit(self.request.headers.get("Authorization", ""))
+        if caller != self.caller:
+            raise Refusal("unauthorized", "The rights of this token were changed during the call; make the call again.")
