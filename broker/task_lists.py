@@ -206,7 +206,7 @@ def _by_end(wanted: TaskFilter) -> Source:
 
 
 def _conditions(wanted: TaskFilter) -> list[Condition]:
-    """Those of the columns that every index has; that of the user first."""
+    """The conditions on columns that every index has, the one on the user first."""
     conditions: list[Condition] = []
     for text, value in (
         ("listed.user_id = ?", wanted.user_id),

@@ -98,7 +98,7 @@ HELP_FLAGS = ("--help", "-h")
 
 
 def command_names() -> list[str]:
-    """Of all commands, without second words."""
+    """The first words of all commands."""
     return [command.name for command in COMMANDS] + list(COMMAND_GROUPS)
 
 

@@ -48,8 +48,9 @@ class Runtime:
             self._frames.write(answered)
 
     def _begin_step(self) -> None:
-        """From now on, the system ends this process if the step takes too long: also in C code, and also if the
-        front-end, which would kill it too, has gone."""
+        """Have the system end this process if the step takes too long. That works in C code, too, and if the front-end,
+        which would also kill the process, has gone.
+        """
         signal.setitimer(signal.ITIMER_REAL, self._limits.picture_s)
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""What the calls share that look through the tasks of a project."""
+"""The base of the calls that read lists of tasks from the broker."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST_PAGES = 20
 
 
 class ListingHandler(JsonHandler):
-    """The base of these calls."""
+    """Reads lists page by page."""
 
     async def page(
         self, wanted: TaskFilter, order: TaskOrder, cursor: str = "", most: int = MAX_PAGE_TASKS

@@ -120,7 +120,7 @@ class RuntimeProcess:
                 self._process.kill()
 
     async def _send(self, message: RuntimeLimits | Order) -> None:
-        """In parts, because asyncio copies what the pipe does not take at once."""
+        """Write a message in parts, because asyncio copies what the pipe does not take at once."""
         assert self._process.stdin is not None
         for part in framed(message):
             view = memoryview(part)
