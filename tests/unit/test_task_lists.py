@@ -237,12 +237,12 @@ def test_a_task_that_cannot_be_read_is_left_out_and_named_once(
 
 
 @pytest.mark.parametrize("few", [0, 500])
-@pytest.mark.parametrize("column", ["submitted_at_s", "ended_at_s"])
+@pytest.mark.parametrize("column", ["submitted_at_s", "ended_at_s", "task_id"])
 @pytest.mark.parametrize("damage", ["a text", b"\xff"])
-def test_a_time_that_is_no_number_costs_its_own_task_alone(
+def test_a_damaged_row_costs_its_own_task_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, column: str, damage: str | bytes, few: int
 ) -> None:
-    """SQLite keeps a value of any kind in a column of numbers."""
+    """SQLite keeps a value of any kind in any column."""
     monkeypatch.setattr(task_lists, "FEW_TASKS", few)
     tasks = [make_task(number, random.Random(1)) for number in range(6)]
     with Journal(tmp_path / "j") as journal, closing(open_to_read(journal.path)) as db:
