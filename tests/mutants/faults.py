@@ -289,8 +289,8 @@ FAULTS = (
     ),
     Fault(
         "the time of a webhook is not signed",
-        "web/webhooks/letter.py",
-        'f"{letter.webhook_id}.{int(at_s)}.".encode()',
-        'f"{letter.webhook_id}.0.".encode()',
+        "web/webhooks/webhook_message.py",
+        'f"{message.webhook_id}.{int(at_s)}.".encode()',
+        'f"{message.webhook_id}.0.".encode()',
     ),
 )

@@ -179,12 +179,13 @@ def test_what_is_no_call_is_refused_in_words(
 
 @pytest.mark.door(15)
 def test_a_body_beyond_the_limit_of_pictures_is_refused_unread(programs: Programs, task_id: str) -> None:
+    limit_bytes = programs.get("/v1/server").body["limits"]["maxPredictBodyBytes"]
     with RawCaller(programs.ports["WEB_PORT"]) as caller:
-        caller.send(request(f"POST /v1/tasks/{task_id}/predict HTTP/1.1", "Content-Length: 22000001"))
+        caller.send(request(f"POST /v1/tasks/{task_id}/predict HTTP/1.1", f"Content-Length: {limit_bytes + 1}"))
         answer = caller.read_answer()
 
     assert (answer.status, answer.code) == (413, "body_too_large")
-    assert "max_predict_body_mb" in answer.json()["error"]
+    assert f"the limit is {limit_bytes} ([web] max_predict_body_mb)" in answer.json()["error"]
     check(programs.call("POST", f"/v1/tasks/{task_id}/stop", b"x" * 100_000, MULTIPART), 413, "body_too_large")
 
 

@@ -84,7 +84,6 @@ def test_only_a_map_has_keys_and_only_plain_ones(name: str) -> None:
 
 def test_a_call_without_a_query_takes_none() -> None:
     assert "this call takes none" in refused({"x": [b"1"]}, NoQuery)["x"]
-    assert isinstance(read_query(NoQuery, {"x": [b"1"]}, ignore_others=True), NoQuery)
 
 
 @given(st.dictionaries(st.text(max_size=12), st.lists(st.binary(max_size=12), min_size=1, max_size=3), max_size=4))

@@ -27,12 +27,12 @@ from web.api.predictions import (
 )
 from web.calls.listing import ListingHandler
 from web.prediction.models import in_use, model_of
-from web.prediction.vouched import is_vouched_for
+from web.prediction.provenance import was_written_by_worker
 from web.reading.form import JSON_TYPE, MULTIPART_TYPE, media_type_of, read_files
 
 #: The field of a multipart form whose files are the pictures.
 PICTURE_FIELD = "picture"
-#: To read a body of 30 MB takes 0.1 s. A larger body than this is read in a thread, while other calls go on.
+#: A body that is larger than this is read in a thread, while other calls go on. Reading 30 MB takes 0.1 s.
 READ_AT_ONCE_BYTES = 1_000_000
 #: Where the model of a project is looked for: among finished tasks, then in those that are trained, and then in those
 #: that have lost their worker, which are the oldest pending ones.
@@ -78,7 +78,7 @@ class PredictingHandler(ListingHandler):
 
     async def _refuse_foreign(self, model: ModelFile) -> None:
         task = (await self.find(model.spec.task_id)).task
-        if not await is_vouched_for(task, model.artifact, self._find_in_journal):
+        if not await was_written_by_worker(task, model.artifact, self._find_in_journal):
             raise Refusal(
                 "model_unusable",
                 f"{model.artifact.name} was taken over from an earlier task, and the journal does not know these bytes "
@@ -86,7 +86,7 @@ class PredictingHandler(ListingHandler):
             )
 
     async def _find_in_journal(self, task_id: str) -> Task | None:
-        """A task, whoever its user is. Nothing of it is told."""
+        """A task of any user, for a decision alone: the caller is told nothing of it. None if it is unknown."""
         try:
             return (await self.ask_for_task(lambda request_id: m.Lookup(request_id, task_id))).task
         except Refusal as refusal:

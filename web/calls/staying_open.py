@@ -1,4 +1,4 @@
-"""What the calls share whose answer goes on for as long as something happens."""
+"""The base of calls that stay open: streams, long polls, and logs that are followed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 
 
 class StayingHandler(JsonHandler):
-    """The base of these calls. Each takes a seat (web/live/seats.py) for its connection, and then sets stays_open."""
+    """The base of these calls. Each takes a slot for its connection (web/live/stream_slots.py) and sets stays_open."""
 
     _waiting: asyncio.Task[Any] | None = None
 

@@ -15,7 +15,7 @@ from web.api.path_parameters import PATH_PARAMETERS
 from web.api.problem import Problem, ProblemDetails
 from web.api.tags import TAGS, tag_of
 from web.documents.openapi_schemas import Schema, components, form_of, kinds_of, maps_of, reference, schema_of
-from web.route import EVERYWHERE, WITH_TOKEN, Call, Media, Route, StructType
+from web.route import EVERYWHERE, WITH_TOKEN, WRITING, Call, Media, Route, StructType
 
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 EVENT_STREAM_TYPE = "text/event-stream"
@@ -203,7 +203,7 @@ def _responses(call: Call, needs_token: bool) -> Schema:
     if call.instead:
         content = responses[200]["content"][JSON_TYPE]
         content["schema"] = {"anyOf": [content["schema"], reference(call.instead)]}
-    codes = {*EVERYWHERE, *(WITH_TOKEN if needs_token else ()), *call.errors}
+    codes = {*EVERYWHERE, *(WITH_TOKEN if needs_token else ()), *(WRITING if call.writes else ()), *call.errors}
     for status, grouped in _by_status(codes).items():
         refused = _response(status, _codes_in_words(grouped), _problem_content(grouped))
         if status in responses:
