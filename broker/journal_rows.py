@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 from broker.facts import Fact, Record
+from protocol.bounds import TaskId
 from protocol.task import Task
 
 # JSON is read as bytes, because SQLite's driver would raise an error of its own for text that is not UTF-8.
@@ -16,6 +20,10 @@ REPLACE_METADATA = "INSERT OR REPLACE INTO task_metadata VALUES (?, ?, ?, ?, ?, 
 
 FactRow = tuple[int, float, str, bytes]
 
+#: The first second of the year 10000, in which the times that callers see end.
+_END_OF_TIME_S = 253_402_300_800
+_Columns = tuple[int, Annotated[float, Meta(ge=0, lt=_END_OF_TIME_S)], TaskId]
+
 _encoder = msgspec.json.Encoder()
 _fact_decoder = msgspec.json.Decoder(Fact)
 _task_decoder = msgspec.json.Decoder(Task)
@@ -26,9 +34,13 @@ def fact_row(record: Record) -> tuple[int, float, str, str]:
 
 
 def record_of(row: FactRow) -> Record:
-    """Raises msgspec.DecodeError if the fact cannot be read."""
-    seq, at_s, task_id, fact = row
-    return Record(seq, at_s, task_id, _fact_decoder.decode(fact))
+    """Raises msgspec.DecodeError if the fact cannot be read.
+
+    SQLite keeps any value in any column. A time that is a text would reach all front-ends, and they would refuse it
+    together with all other tasks.
+    """
+    seq, at_s, task_id = msgspec.convert(row[:3], _Columns)
+    return Record(seq, at_s, task_id, _fact_decoder.decode(row[3]))
 
 
 def task_row(task: Task) -> tuple[object, ...]:

@@ -137,7 +137,9 @@ def test_a_start_that_died_before_it_wrote_anything_is_still_the_first(tmp_path:
 def test_a_task_of_which_a_bit_has_flipped_is_left_out_and_the_others_are_served(path: Path) -> None:
     run_sql(path, f"UPDATE tasks SET task = CAST(x'7bff00' AS TEXT), state = 'done' WHERE task_id = '{task_id(1)}'")
     run_sql(path, f"UPDATE facts SET fact = CAST(x'7bff00' AS TEXT) WHERE task_id = '{task_id(2)}'")
+    run_sql(path, f"UPDATE facts SET at_s = 'a text' WHERE task_id = '{task_id(3)}'")
+    run_sql(path, f"UPDATE facts SET at_s = 1e300 WHERE task_id = '{task_id(4)}'")
     with Journal(path) as journal:
         assert journal.task(task_id(1)) is None
         assert journal.recent_ended(10) == []
-        assert {record.task_id for record in journal.live_records()} == {task_id(number) for number in range(3, 301)}
+        assert {record.task_id for record in journal.live_records()} == {task_id(number) for number in range(5, 301)}

@@ -236,6 +236,24 @@ def test_a_task_that_cannot_be_read_is_left_out_and_named_once(
     assert caplog.text.count("action=journal.task_left_out") == 2
 
 
+@pytest.mark.parametrize("few", [0, 500])
+@pytest.mark.parametrize("column", ["submitted_at_s", "ended_at_s", "task_id"])
+@pytest.mark.parametrize("damage", ["a text", b"\xff"])
+def test_a_damaged_row_costs_its_own_task_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, column: str, damage: str | bytes, few: int
+) -> None:
+    """SQLite keeps a value of any kind in any column."""
+    monkeypatch.setattr(task_lists, "FEW_TASKS", few)
+    tasks = [make_task(number, random.Random(1)) for number in range(6)]
+    with Journal(tmp_path / "j") as journal, closing(open_to_read(journal.path)) as db:
+        journal.append([], tasks)
+        with closing(sqlite3.connect(journal.path)) as other, other:
+            other.execute(f"UPDATE tasks SET {column} = ? WHERE task_id = ?", (damage, hex_id(2)))
+        for order in ORDERS:
+            found = [task.task_id for page in pages(TaskLists(db), TaskFilter(), order, 2) for task in page.tasks]
+            assert sorted(found) == sorted(hex_id(n) for n in (0, 1, 3, 4, 5))
+
+
 def test_lists_are_read_from_indexes_that_have_all_they_need(many: Many) -> None:
     """A search through the big records would take a second where there are many tasks."""
     lists = many.lists
