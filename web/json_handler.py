@@ -16,6 +16,7 @@ from tornado.web import HTTPError, RequestHandler, stream_request_body
 from conf.log_request import REQUEST_ID
 from conf.settings import WebSettings
 from conf.tokens import TOKEN_PREFIX
+from conf.tracing import Traces
 from protocol import messages as m
 from protocol.errors import no_such_task
 from web.answers.refusal import Refusal, encode_problem
@@ -78,6 +79,7 @@ class Services(msgspec.Struct, frozen=True):
     started_at_s: float
     live: Live
     webhooks: Webhooks
+    traces: Traces | None
 
 
 # The Entrance (web/door/entrance.py) has already collected the body. This decorator keeps Tornado from parsing it.
