@@ -169,7 +169,7 @@ class JsonHandler(RequestHandler):
         allowed = _allowed_methods(type(self))
         words = {
             400: "The request cannot be read; send percent-encoded UTF-8.",
-            404: f"There is nothing at {self.request.path[:200]}; the calls are described in the README.",
+            404: f"There is nothing at {self.request.path[:200]}; /docs lists the calls.",
             405: f"{self.request.method} is not possible at {self.request.path[:200]}; use {allowed}.",
             500: "There was an error inside the server, which is in its log; try again, or tell the operator.",
         }
