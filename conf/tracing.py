@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 EXPORTER = "OTEL_TRACES_EXPORTER"
+#: In seconds since the epoch, shortly before the nanoseconds need more than 64 bits.
+LATEST_S = 18e9
 #: How long a program that ends waits for its last spans to be sent.
 CLOSE_TIMEOUT_S = 2.0
 #: The SDK logs every failed export. Our log has one of its lines in this time.
@@ -82,7 +84,8 @@ def mark_failed(span: Span, code: str) -> None:
 
 
 def nanoseconds(at_s: float) -> int:
-    return int(at_s * 1e9)
+    """The time as OpenTelemetry has it: nanoseconds in 64 bits. Other times would make their whole batch unreadable."""
+    return int(min(max(at_s, 0.0), LATEST_S) * 1e9)
 
 
 # ---- at the start ----
@@ -114,6 +117,7 @@ def set_up_traces(environ: Mapping[str, str], program: str) -> Traces | None:
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     except (ValueError, OSError) as error:
         raise SettingsError(f"An OTEL_ variable of the environment is not allowed: {error}.") from error
+    logging.getLogger(program).info("action=traces.on")
     return Traces(provider, program)
 
 

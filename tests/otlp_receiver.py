@@ -75,7 +75,7 @@ class OtlpReceiver:
 
 def read_spans(body: bytes) -> list[ReceivedSpan]:
     return [
-        _received(str(_values(resource.resource.attributes)["service.name"]), span)
+        _received(str(_values(resource.resource.attributes).get("service.name", "")), span)
         for resource in ExportTraceServiceRequest.FromString(body).resource_spans
         for scope in resource.scope_spans
         for span in scope.spans

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from msgspec.structs import replace
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -21,6 +22,7 @@ from protocol import messages as m
 from protocol.errors import Failure, FailureClass
 from protocol.pipe_messages import Report, StageBegan
 from tests.agent_driver import TRAINED, of, training
+from tests.otlp_receiver import read_spans
 from tests.sample_tasks import hex_id, make_spec
 from trainer_worker.agent import events as agent
 from trainer_worker.agent.attempt_spans import record_attempt
@@ -233,6 +235,15 @@ def test_every_stage_reaches_the_agent_however_short_it_is() -> None:
     assert [stage.stage for stage in sent[-1].stages] == ["starting", "features", "train", "publish"]
     times_s = [stage.at_s for stage in sent[-1].stages]
     assert times_s == sorted(times_s)
+
+
+def test_times_that_no_span_can_have_harm_nothing() -> None:
+    recorded = Recorded()
+    start = m.Start(make_spec(traceparent=TRACEPARENT), 1, queued_at_s=-1e300)
+    stages = (StageBegan("starting", 1e300), StageBegan("train", -1e300))
+    record_attempt(recorded.traces, agent.AttemptOver(start, m.Result("t1", 1, cancelled=True), 1e300, stages))
+    sent = encode_spans(list(recorded.spans.values())).SerializeToString()
+    assert {span.name for span in read_spans(sent)} == {"queue", "starting", "train", "attempt"}
 
 
 # ---- a collector that is away ----
