@@ -22,7 +22,7 @@ TYPE_OF_FACT: dict[type[f.Fact], EventType] = {
 
 
 def event_of(record: Record, task: Task) -> Event:
-    """The event that a fact is for callers. task: as it is after the fact."""
+    """The event that callers see for a fact. task: as it is after the fact."""
     fact, spec = record.fact, task.spec
     error = code = model_path = ""
     artifact = None

@@ -88,7 +88,7 @@ class JournalReader:
                     message: m.BrokerToWeb
                     message = past.part(read.request) if isinstance(read, ReadEvents) else lists.page(read.request)
                 except Exception as error:  # Whatever is wrong with one request, the thread serves the others.
-                    log.exception("action=journal.read_failed request=%s", type(read.request).__name__)
+                    log.exception("action=journal.read_failed message=%s", type(read.request).__name__)
                     message = m.Refused(read.request.request_id, "internal_error", f"{FAILED} ({type(error).__name__})")
                 finally:
                     if db.in_transaction:

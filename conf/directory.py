@@ -1,8 +1,8 @@
 """One directory, held by its descriptor. Nothing in it is read, written, renamed or removed through a link.
 
-The system looks a path up again at every call, so whoever can write to a folder could put a link into the path between
-two calls. A descriptor stays with the directory that was opened. Every method takes the name of one entry, opens it
-relative to the descriptor and refuses links, so no call can leave the directory.
+The system looks a path up again at every call, so everybody who can write to a folder could put a link into the path
+between two calls. A descriptor stays with the directory that was opened. Every method takes the name of one entry,
+opens it relative to the descriptor and refuses links, so no call can leave the directory.
 """
 
 from __future__ import annotations

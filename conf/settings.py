@@ -88,6 +88,10 @@ class WebSettings(_Section, frozen=True, kw_only=True):
     cached_tasks: Count
     min_free_mb: Annotated[int, Meta(ge=0)]
 
+    @property
+    def max_predict_body_bytes(self) -> int:
+        return self.max_predict_body_mb * 1024**2
+
     def allowed_roots(self) -> list[Path]:
         """The absolute folders, with links resolved, in which project folders may lie."""
         return [Path(root).resolve() for root in self.data_roots]

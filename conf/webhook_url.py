@@ -13,7 +13,7 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 _URL = re.compile(
     r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?"
     r"(?P<path>/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?(?P<query>\?[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
 HOW_A_URL_LOOKS = (
     "write it as https://host/path, in ASCII, without a user name, password, fragment or blanks (a path or host in "

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from demo.recipes import Score
+from service.task_words import size_words
 
 #: Shorter stages are left out of the table.
 SHORTEST_STAGE_S = 0.1
@@ -32,7 +33,7 @@ def print_result(console: Console, task: dict[str, Any], folder: Path, score: Sc
     for number, (name, took_s) in enumerate(stages.items()):
         table.add_row("stages" if number == 0 else "", name, f"{took_s:.1f} s")
     for number, (name, size_bytes) in enumerate(_sizes(manifest["files"]).items()):
-        table.add_row("files" if number == 0 else "", name, _size(size_bytes))
+        table.add_row("files" if number == 0 else "", name, size_words(size_bytes))
     console.print(table)
 
 
@@ -43,12 +44,6 @@ def _sizes(files: list[dict[str, Any]]) -> dict[str, int]:
         top, separator, _ = file["path"].partition("/")
         sizes[top + separator] += file["size_bytes"]
     return dict(sorted(sizes.items()))
-
-
-def _size(size_bytes: int) -> str:
-    if size_bytes >= 1e6:
-        return f"{size_bytes / 1e6:.1f} MB"
-    return f"{size_bytes / 1e3:.1f} kB" if size_bytes >= 1e3 else f"{size_bytes} B"
 
 
 def print_predictions(console: Console, train_type: str, rows: list[dict[str, Any]]) -> None:

@@ -18,7 +18,7 @@ Sha256 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z", max_length=64)]
 
 
 class Artifact(msgspec.Struct, frozen=True, gc=False, rename="camel"):
-    """One file of a model folder. name: its path in that folder. Whoever knows the hash can trust the file."""
+    """One file of a model folder. name: its path in that folder. A file with this hash can be trusted."""
 
     name: ArtifactName
     size_bytes: Whole

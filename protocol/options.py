@@ -172,6 +172,12 @@ def allowed_values(field_type: Any) -> str:
     info = msgspec.inspect.type_info(field_type)
     if isinstance(info, msgspec.inspect.Metadata):
         info = info.type
+    if isinstance(info, msgspec.inspect.UnionType) and info.includes_none:
+        return allowed_values(next(kind for kind in get_args(bare) if kind is not type(None)))
+    if isinstance(info, msgspec.inspect.BoolType):
+        return "true or false"
+    if isinstance(info, msgspec.inspect.DictType):
+        return f"an object of at most {info.max_length} values" if info.max_length else "an object"
     if isinstance(info, msgspec.inspect.VarTupleType):
         return f"one or more of {', '.join(_words_of(get_args(bare)[0]))}, with commas between"
     if isinstance(info, msgspec.inspect.ListType):

@@ -3,8 +3,8 @@
 A runtime process (trainer_worker/prediction) reads frames from its input and writes frames to its output. A frame is
 the length of a message, as four bytes, and the message in msgpack. The first frame holds RuntimeLimits, each of the
 others an Order. The process answers an Order with ModelReady or ModelRefused. After ModelReady there is one answer for
-each picture, in the order of the pictures and as soon as it is known. So whoever reads knows what the process was busy
-with when it died.
+each picture, in the order of the pictures and as soon as it is known. So the front-end knows which picture the process
+was busy with when it died.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ Message = TypeVar("Message")
 
 
 def framed(message: msgspec.Struct) -> tuple[bytes, bytes]:
-    """The two parts of a frame."""
+    """The two parts of a frame: the length, and the message."""
     body = msgspec.msgpack.encode(message)
     return HEAD.pack(len(body)), body
 

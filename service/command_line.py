@@ -6,11 +6,13 @@ command is called, so that `status` does not wait for the imports of the front-e
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import io
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from cyclopts import App, CycloptsError, Group, Parameter
@@ -126,6 +128,7 @@ def _app(name: str, **settings: Any) -> App:
 
 def main(words: Sequence[str]) -> int:
     """Carry out the command that these words name. Returns the exit code."""
+    _open_missing_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A terminal that does not know a character gets its escape instead of a traceback.
@@ -135,9 +138,30 @@ def main(words: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output, such as `head`, has seen enough. Python must not complain about it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader of our output, such as `head`, has seen enough.
+        _drop_output()
         return ExitCode.OK
+    except OSError as error:
+        # Not even the error could be printed, for example because stdout is a file on a disk that is full.
+        _drop_output()
+        with contextlib.suppress(OSError):
+            print(f"{error}.", file=sys.stderr)  # noqa: T201 - a command for a person
+        return ExitCode.FAILED
+
+
+def _open_missing_streams() -> None:
+    """Python has no object for a stream that the caller has closed, as by `>&-`. Nothing comes from it or goes there.
+
+    Without this, the first file or connection that is opened would be taken for the missing stream.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 - open as long as the process
+
+
+def _drop_output() -> None:
+    """Send what is left in the buffer of stdout nowhere, so that Python doesn't complain about it at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _with_second_word(words: list[str]) -> list[str]:
@@ -169,6 +193,13 @@ def _call(words: list[str]) -> int:
     except CommandError as error:
         screen.fail(str(error), error.code, error.fields)
         return error.exit_code
+    except UnicodeEncodeError as error:
+        # Words that are not UTF-8 reach Python in a form that cannot be sent.
+        sentence = (
+            f"{error.object[:200]!r} is not UTF-8, so it cannot be sent; write it in UTF-8, or rename the folder."
+        )
+        screen.fail(sentence, "bad_command_line")
+        return ExitCode.BAD_COMMAND_LINE
     except BrokenPipeError:
         raise
     except OSError as error:

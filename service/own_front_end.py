@@ -1,4 +1,4 @@
-"""The front-end of this machine, as the settings describe it: its address, and calls that need no token."""
+"""Calls to the front-end of this machine that need no token. The settings say where it listens."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from typing import Any
 
 from conf.settings import WebSettings
 
+#: A front-end that runs answers these calls at once.
+TIMEOUT_S = 5.0
+
 
 def address_of(web: WebSettings) -> str:
     return f"http://{_reachable(web.host)}:{web.port}"
 
 
-def get_json(web: WebSettings, path: str, timeout_s: float = 5.0) -> tuple[int, dict[str, Any]]:
+def get_json(web: WebSettings, path: str, timeout_s: float = TIMEOUT_S) -> tuple[int, dict[str, Any]]:
     """Return status and body of a GET to our own front-end. The status is 0 if it does not answer."""
-    # Calls to this machine must not go through a proxy from the environment.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"{address_of(web)}{path}", timeout=timeout_s) as answer:
+        with _opened(web, path, timeout_s) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         try:
@@ -33,12 +34,17 @@ def get_json(web: WebSettings, path: str, timeout_s: float = 5.0) -> tuple[int, 
 
 def server_time_s(web: WebSettings) -> float | None:
     """The time that our own front-end has, in whole seconds since the epoch. None if it does not answer."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"{address_of(web)}/healthz", timeout=5) as answer:
+        with _opened(web, "/healthz") as answer:
             return email.utils.parsedate_to_datetime(answer.headers["Date"]).timestamp()
     except (OSError, ValueError, TypeError):
         return None
+
+
+def _opened(web: WebSettings, path: str, timeout_s: float = TIMEOUT_S) -> Any:
+    """The answer to a GET. Calls to this machine must not go through a proxy from the environment."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    return opener.open(f"{address_of(web)}{path}", timeout=timeout_s)
 
 
 def _reachable(host: str) -> str:

@@ -20,7 +20,7 @@ from protocol.text import printable
 class Screen:
     """Where a command prints, and its option --json.
 
-    With --json, stdout has one JSON document, or one JSON object a line where the command says that it streams, and
+    With --json, stdout has one JSON document, or one JSON object a line if the command says that it streams, and
     nothing else. All text is escaped, because names of files and users may hold control characters.
     """
 

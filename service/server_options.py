@@ -1,4 +1,4 @@
-"""Which server a command calls, with which token; and what its errors mean to the one who typed the command."""
+"""The options that name the server and the token of a command; and its errors as sentences for people."""
 
 from __future__ import annotations
 

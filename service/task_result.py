@@ -46,7 +46,7 @@ def show_result(client: Client, task: Task, screen: Screen) -> None:
 
 
 def _files_of(client: Client, task: Task) -> Sequence[ModelFile]:
-    """The files of the model. None if it has no model, or its files can't be listed: that is no reason to fail."""
+    """The files of the model. Empty if there is no model or its files can't be listed, which is no reason to fail."""
     if task.state != "done":
         return []
     try:

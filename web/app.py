@@ -41,11 +41,12 @@ from web.files.log_follower import LogFollowers
 from web.files.project_files import ProjectFiles
 from web.folder_check import FolderChecks
 from web.forecast.forecaster import Forecaster
-from web.json_handler import JsonHandler, Services
+from web.json_handler import JsonHandler
 from web.live.live import Live
-from web.live.seats import StreamSeats
+from web.live.stream_slots import StreamSlots
 from web.prediction.pool import PICTURE_S, PredictionPool
 from web.routes import ROUTES
+from web.services import Services
 from web.webhooks.service import Webhooks
 
 log = logging.getLogger("web")
@@ -60,10 +61,10 @@ def make_services(
     settings: Settings, requests: BrokerRequests, pulse: BrokerPulse, cache: TaskCache, traces: Traces | None = None
 ) -> Services:
     web = settings.web
-    live = Live(cache, requests, StreamSeats(web.max_streams, web.max_streams_per_address))
+    live = Live(cache, requests, StreamSlots(web.max_streams, web.max_streams_per_address))
     files = ProjectFiles(web.allowed_roots())
     monitoring = Monitoring(ServiceFigures(pulse, cache, web.allowed_roots(), web.min_free_mb))
-    monitoring.add_streams(live.seats, live.catching_up)
+    monitoring.add_streams(live.slots, live.catching_up)
     cache.report_changes_to(monitoring.tasks.changed)
     pulse.report_restarts_to(monitoring.tasks.broker_restarted)
     return Services(
@@ -91,7 +92,7 @@ def make_services(
 
 
 def _runtime_limits(web: WebSettings) -> RuntimeLimits:
-    """Those of each runtime process. All of them together have the settings' memory and this machine's cores."""
+    """The limits of each runtime process. All processes share the settings' memory and this machine's cores."""
     return RuntimeLimits(
         allowed_roots=tuple(map(str, web.allowed_roots())),
         models_bytes=web.predict_memory_mb * 1024**2 // web.predict_processes,
@@ -119,9 +120,7 @@ def make_server(services: Services) -> HTTPServer:
     )
     web = services.settings
     large_paths = [route.pattern for route in ROUTES if any(call.files for call in route.calls.values())]
-    limits = BodyLimits(
-        usual_limit(web.max_body_bytes), web.max_predict_body_mb * 1_000_000, large_paths, services.gate.admit
-    )
+    limits = BodyLimits(usual_limit(web.max_body_bytes), web.max_predict_body_bytes, large_paths, services.gate.admit)
     entrance = Entrance(application, services.rules, limits, services.monitoring.http.counted)
     # The entrance limits bodies and explains a refusal. Tornado's own limit only closes the connection.
     return HTTPServer(entrance, max_header_size=MAX_HEADER_BYTES, max_body_size=sys.maxsize)
@@ -135,7 +134,7 @@ async def serve(settings: Settings, keys: ClientKeys | None, traces: Traces | No
     endpoints = connect_endpoints(settings)
     requests, pulse = BrokerRequests(context, endpoints.web, keys, web.request_timeout_s), BrokerPulse()
     services = make_services(settings, requests, pulse, cache, traces)
-    listeners = [CacheFeed(cache, requests).take, pulse.take, services.live.news.take, services.webhooks.take]
+    listeners = [CacheFeed(cache, requests).take, pulse.take, services.live.feed.take, services.webhooks.take]
     publications = Publications(context, endpoints.publish, keys, listeners)
     services.monitoring.service.bad_messages |= {
         "requests": lambda: requests.bad_messages,

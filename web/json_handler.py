@@ -1,4 +1,4 @@
-"""What all HTTP calls share: the services that they use, the check of tokens, and answers and errors as JSON."""
+"""The base of all handlers: the checks before a call, its answer or refusal as JSON, and questions to the broker."""
 
 from __future__ import annotations
 
@@ -6,43 +6,27 @@ import functools
 import http
 import logging
 import re
-from collections.abc import Awaitable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Awaitable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from conf.log_request import REQUEST_ID
-from conf.settings import WebSettings
-from conf.tokens import TOKEN_PREFIX
-from conf.tracing import Traces
 from protocol import messages as m
 from protocol.errors import no_such_task
 from web.answers.refusal import Refusal, encode_problem
 from web.api.problem import Problem, make_problem
-from web.api.server import Limits
-from web.broker_link.broker_pulse import BrokerPulse
-from web.broker_link.broker_requests import BrokerAwayError, BrokerRequests
-from web.broker_link.task_cache import Entry, TaskCache
-from web.documents.pages import Documents
-from web.door.door_rules import DoorRules
+from web.broker_link.broker_requests import BrokerAwayError
+from web.broker_link.task_cache import Entry
 from web.door.request_id import HEADER
 from web.door.request_lines import shown
-from web.door.token_gate import ANYBODY, Caller, TokenGate
-from web.figures.monitoring import Monitoring
-from web.files.hashed_files import HashedFiles
-from web.files.log_follower import LogFollowers
-from web.files.project_files import ProjectFiles
-from web.folder_check import FolderChecks
-from web.forecast.forecaster import Forecaster
-from web.live.live import Live
-from web.prediction.pool import PredictionPool
+from web.door.token_gate import ANYBODY, Caller
 from web.reading.json_body import read_json
 from web.reading.query import NoQuery, read_query
 from web.reading.submission import Origin
 from web.route import Call
-from web.webhooks.service import Webhooks
+from web.services import Services
 
 Kind = TypeVar("Kind", bound=msgspec.Struct)
 
@@ -53,33 +37,6 @@ CODES_BY_STATUS = {404: "unknown_path", 405: "method_not_allowed"}
 READING_METHODS = ("GET", "HEAD", "OPTIONS")
 #: The query of nearly all calls. It needs no further check.
 ONLY_A_TASK_ID = re.compile("taskId=[0-9a-f]{32}")
-#: Names under which people send a token in a URL, where it does not belong.
-TOKEN_FIELDS = frozenset(("token", "access_token", "api_key", "apikey", "api_token", "authorization", "bearer"))
-
-
-class Services(msgspec.Struct, frozen=True):
-    """What the handlers use."""
-
-    settings: WebSettings
-    allowed_roots: Sequence[Path]
-    requests: BrokerRequests
-    pulse: BrokerPulse
-    cache: TaskCache
-    forecaster: Forecaster
-    checks: FolderChecks
-    predictions: PredictionPool
-    files: ProjectFiles
-    hashed: HashedFiles
-    followers: LogFollowers
-    rules: DoorRules
-    gate: TokenGate
-    monitoring: Monitoring
-    documents: Documents
-    limits: Limits
-    started_at_s: float
-    live: Live
-    webhooks: Webhooks
-    traces: Traces | None
 
 
 # The Entrance (web/door/entrance.py) has already collected the body. This decorator keeps Tornado from parsing it.
@@ -123,7 +80,7 @@ class JsonHandler(RequestHandler):
         method = self.request.method or ""
         call = self.calls.get("GET" if method == "HEAD" else method)
         if self.request.query and not (method in READING_METHODS and ONLY_A_TASK_ID.fullmatch(self.request.query)):
-            self._refuse_tokens_in_url()
+            self.services.gate.refuse_tokens_in_url(self.request.query_arguments)
         if self.needs_token and method != "OPTIONS":
             self.caller = self.services.gate.admit(self.request.headers.get("Authorization", ""))
             if self.caller.read_only and call is not None and call.writes:
@@ -190,15 +147,6 @@ class JsonHandler(RequestHandler):
             where = f"{self.request.method} {shown(self.request.uri or '')}"
             log.error("action=web.error call=%r", where, exc_info=value)
 
-    def _refuse_tokens_in_url(self) -> None:
-        for name, values in self.request.query_arguments.items():
-            if name.lower() in TOKEN_FIELDS or any(self._is_token(value) for value in values):
-                raise Refusal(
-                    "token_in_url",
-                    "A token does not belong in a URL, because proxies and browsers store URLs; send it in the header "
-                    "'Authorization: Bearer <token>'. If this token was real, revoke it and make a new one.",
-                )
-
     def _refuse_fields_in_url(self) -> None:
         fields = self.request.query_arguments
         raise Refusal(
@@ -206,10 +154,6 @@ class JsonHandler(RequestHandler):
             f"Fields came in the URL ({', '.join(fields)[:200]}); send them in the body, and a URL without '?'.",
             fields={name: f"{name} came in the URL; send it in the body." for name in fields},
         )
-
-    def _is_token(self, value: bytes) -> bool:
-        text = value.decode("utf-8", "replace").strip()
-        return text.startswith(TOKEN_PREFIX) or self.services.gate.knows(text)
 
     # ---- the broker ----
 

@@ -1,4 +1,4 @@
-"""What the table of routes is made of."""
+"""What the table of routes (web/routes.py) is made of: calls, media types and routes."""
 
 from __future__ import annotations
 
@@ -13,43 +13,47 @@ _PARAMETER = re.compile(r"\{(\w+)(\.\.\.)?\}")
 
 StructType = type[msgspec.Struct]
 
-#: What every call can be refused with, and what those can that need a token.
+#: The codes that every call can be refused with, those of calls that need a token, and those of calls that write.
 EVERYWHERE = (
     *("bad_fields", "bad_request", "token_in_url", "cross_site", "foreign_host", "request_timeout", "body_too_large"),
     "internal_error",
 )
 WITH_TOKEN = ("unauthorized", "tokens_unreadable")
+WRITING = ("read_only_token",)
 
 
 class Media(msgspec.Struct, frozen=True):
     """An answer that is not JSON. type: its media type. description: what it holds.
 
-    json: the JSON that is sent instead if the query asks for it; None if it is never sent.
+    json: the JSON that is sent instead if the query asks for it; None if it is never sent. events: the types of the
+    events of a stream.
     """
 
     type: str
     description: str
     json: StructType | None = None
+    events: tuple[StructType, ...] = ()
 
 
-class Call(msgspec.Struct, frozen=True, kw_only=True):
+class Call(msgspec.Struct, frozen=True):
     """One method of a path.
 
     name: the name of the call in the OpenAPI document and the clients. summary: one line for the documents.
-    query: the type of the query; None if it has none. body: the type of the JSON body; form: whether the same fields
-    may also come as a form or multipart form. files: the field of a multipart form that may hold files, instead of a
-    JSON body; such a body may have [web] max_predict_body_mb. answers: by status, the type of the JSON, Media, or None
-    for no body. errors: the codes that this call can be refused with, beside those that every call can. any_query:
-    whether fields that the query does not have are ignored, not refused. writes: whether a token that may only read is
-    refused, because the call changes something or is work for the server. instead: the type of the JSON that is sent
-    with 200 if a field of the body asks for it.
+    answers: by status, the type of the JSON, Media, or None for an answer without a body. instead: the type of the JSON
+    that is sent with 200 if a field of the body asks for it. errors: the codes that this call can be refused with,
+    beside those that every call can.
+    query: the type of the query; None if the call takes none. any_query: whether unknown fields of the query are
+    ignored, not refused.
+    body: the type of the JSON body. form: whether its fields may also come as a form. files: the field of a multipart
+    form that holds files and replaces the JSON body; such a body may have [web] max_predict_body_mb.
+    writes: whether a token that may only read is refused, because the call changes something or makes work.
     """
 
     name: str
     summary: str
-    answers: Mapping[int, type[msgspec.Struct] | Media | None]
-    query: type[msgspec.Struct] | None = None
-    body: type[msgspec.Struct] | None = None
+    answers: Mapping[int, StructType | Media | None]
+    query: StructType | None = None
+    body: StructType | None = None
     form: bool = False
     files: str = ""
     errors: tuple[str, ...] = ()
@@ -59,14 +63,22 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Route(msgspec.Struct, frozen=True):
-    """A path, the handler of its calls, and the calls by method. HEAD comes with GET, and OPTIONS with every path.
+    """A path, the handler of its calls, and one call for each method. HEAD comes with GET, and OPTIONS with every path.
 
     template: the path; a name in braces stands for one part of it.
     """
 
     template: str
     handler: type[RequestHandler]
-    calls: Mapping[str, Call]
+    get: Call | None = None
+    post: Call | None = None
+    delete: Call | None = None
+
+    @property
+    def calls(self) -> dict[str, Call]:
+        """The calls by method."""
+        by_method = {"GET": self.get, "POST": self.post, "DELETE": self.delete}
+        return {method: call for method, call in by_method.items() if call is not None}
 
     @property
     def pattern(self) -> str:

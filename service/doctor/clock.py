@@ -1,4 +1,4 @@
-"""The clock of this machine: on it rest the times of tasks, retention and the back-off of webhooks."""
+"""The part of the doctor that looks at the clock. Times of tasks, retention and pauses of webhooks depend on it."""
 
 from __future__ import annotations
 

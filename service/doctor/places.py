@@ -1,4 +1,4 @@
-"""The folders that the service writes to, the space that is left, and the rights of secret files."""
+"""The part of the doctor that looks at folders, free space, and the rights of secret files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the doctor says of one thing."""
+"""One line of the doctor: its topic, verdict, sentence and cure."""
 
 from __future__ import annotations
 

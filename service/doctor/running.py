@@ -1,4 +1,4 @@
-"""What runs: supervisord and its programs, and whoever holds the ports."""
+"""The part of the doctor that looks at what runs: supervisord, its programs, and the owners of the ports."""
 
 from __future__ import annotations
 

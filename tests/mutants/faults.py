@@ -224,8 +224,14 @@ FAULTS = (
     Fault(
         "a stream outlives its token",
         "web/calls/staying_open.py",
-        "        return caller == self.caller\n",
-        "        return True\n",
+        "            return False\n",
+        "            return True\n",
+    ),
+    Fault(
+        "a waiting call outlives its token",
+        "web/calls/staying_open.py",
+        "        self._admit_again()\n        return task.result()\n",
+        "        return task.result()\n",
     ),
     Fault(
         "a stranger's name for this server is answered",
@@ -283,8 +289,8 @@ FAULTS = (
     ),
     Fault(
         "the time of a webhook is not signed",
-        "web/webhooks/letter.py",
-        'f"{letter.webhook_id}.{int(at_s)}.".encode()',
-        'f"{letter.webhook_id}.0.".encode()',
+        "web/webhooks/webhook_message.py",
+        'f"{message.webhook_id}.{int(at_s)}.".encode()',
+        'f"{message.webhook_id}.0.".encode()',
     ),
 )

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import re
 from collections.abc import Iterator
 
 import pytest
 
-from tests.security.test_http_tokens import bearer, make_token
+from tests.security.raw_http import ask
+from tests.security.test_http_tokens import bearer, lines_of, make_token
 from tests.socket.event_stream import EventStream
-from tests.socket.programs import Programs
+from tests.socket.programs import Answer, Programs
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +70,26 @@ def test_a_revoked_token_ends_its_streams(programs: Programs, website: dict[str,
         assert events.was_ended_by_chunk
         task_id = programs.post(website).body["taskId"]
         assert others.next("task.submitted").data["taskId"] == task_id
+
+
+@pytest.mark.door(16)
+def test_a_waiting_call_tells_nothing_to_a_revoked_token(programs: Programs, website: dict[str, str]) -> None:
+    """The event for which it waits may happen when the token has long been revoked."""
+    waiting_token = bearer(make_token(programs, "waiting"))
+    task_id = programs.post(website).body["taskId"]
+    seq = programs.get(f"/v1/tasks/{task_id}", **website).body["seq"]
+    paths = [f"{path}?wait=60&since={seq}" for path in ("/v1/events", f"/v1/tasks/{task_id}")]
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        calls = [pool.submit(programs.get, path, **waiting_token) for path in paths]
+        wait_until(lambda: open_calls(programs, website) == len(paths), "the waiting calls")
+        assert programs.run("server.py", "token", "revoke", "waiting").returncode == 0
+        wait_until(lambda: programs.get("/v1/queue", **waiting_token).status == 401, "a revoked token")
+        programs.call("DELETE", f"/v1/tasks/{task_id}", sent=website)
+        answers: list[Answer] = [call.result() for call in calls]
+    assert [(answer.status, answer.body["code"]) for answer in answers] == [(401, "unauthorized")] * len(paths)
+
+
+def open_calls(programs: Programs, headers: dict[str, str]) -> int:
+    """How many streams and waiting calls are open."""
+    figures = ask(programs.ports["WEB_PORT"], "GET /metrics HTTP/1.1", *lines_of(headers)).body
+    return int(float(re.findall(r"^tfmodel_streams (.*)$", figures.decode(), re.MULTILINE)[0]))

@@ -179,12 +179,13 @@ def test_what_is_no_call_is_refused_in_words(
 
 @pytest.mark.door(15)
 def test_a_body_beyond_the_limit_of_pictures_is_refused_unread(programs: Programs, task_id: str) -> None:
+    limit_bytes = programs.get("/v1/server").body["limits"]["maxPredictBodyBytes"]
     with RawCaller(programs.ports["WEB_PORT"]) as caller:
-        caller.send(request(f"POST /v1/tasks/{task_id}/predict HTTP/1.1", "Content-Length: 22000001"))
+        caller.send(request(f"POST /v1/tasks/{task_id}/predict HTTP/1.1", f"Content-Length: {limit_bytes + 1}"))
         answer = caller.read_answer()
 
     assert (answer.status, answer.code) == (413, "body_too_large")
-    assert "max_predict_body_mb" in answer.json()["error"]
+    assert f"the limit is {limit_bytes} ([web] max_predict_body_mb)" in answer.json()["error"]
     check(programs.call("POST", f"/v1/tasks/{task_id}/stop", b"x" * 100_000, MULTIPART), 413, "body_too_large")
 
 
@@ -245,6 +246,25 @@ def test_a_project_answers_with_its_newest_promoted_model(programs: Programs, wo
     answer = predict(programs, path, pictures)
     assert (answer.status, answer.body["taskId"]) == (200, newer)
     check(predict(programs, "/v1/projects/ben/latest", pictures), 404, "no_model")
+
+
+def test_a_project_finds_its_model_behind_many_tasks(programs: Programs, worker: ScriptedWorker) -> None:
+    """A page of tasks has a limit of bytes, so a few tasks with much metadata make pages of their own."""
+    used = done_task(programs, worker, colour_classifier(weights=4), projectId="behind")
+    worse = Comparison(used, 20, 0, 9, 0.01, 0.5, 0.9, promoted=False, sentence="It is worse.")
+    metadata = {f"{number}": "\u20ac" * 500 for number in range(20)}
+    new = {"userId": "anna", "projectId": "behind", "projectDir": "anna/flowers", "trainType": "classification"}
+    body = json.dumps({**new, "metadata": metadata}).encode()
+    later = [str(programs.call("POST", "/v1/tasks", body, JSON).body["taskId"]) for _ in range(80)]
+    for _ in later[:40]:
+        worker.finish(run_next(worker), comparison=worse)
+    ended = f"/v1/tasks/{later[39]}"
+    wait_until(lambda: programs.get(ended).body["state"] == "done", "the end of the last task")
+
+    assert predict(programs, "/v1/projects/anna/behind", form(plain(RED))).body["taskId"] == used
+    assert programs.get("/v1/projects/anna/behind").body["latest"]["taskId"] == used
+    for task_id in later[40:]:
+        programs.call("DELETE", f"/v1/tasks/{task_id}")
 
 
 def test_a_task_with_a_time_budget_answers_before_its_end(programs: Programs, worker: ScriptedWorker) -> None:

@@ -173,3 +173,29 @@ def test_a_reader_that_has_seen_enough_is_no_error(programs: Programs) -> None:
     finally:
         os.close(writer)
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "redirected", "exit_code", "said"),
+    [
+        ("tasks", ">&- <&-", ExitCode.OK, ""),
+        ("tasks --json", ">/dev/full", ExitCode.FAILED, "[Errno 28] No space left on device.\n"),
+    ],
+)
+def test_a_stream_that_is_closed_or_full_is_no_traceback(
+    programs: Programs, words: str, redirected: str, exit_code: ExitCode, said: str
+) -> None:
+    programs.post_id()
+    command = f'exec "{sys.executable}" server.py {words} {redirected}'
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=ROOT, env=programs.environ, capture_output=True, timeout=TIMEOUT_S, check=False
+    )
+    assert (done.returncode, done.stderr.decode(), done.stdout) == (exit_code, said, b"")
+
+
+def test_words_that_are_not_utf_8_are_refused_in_words(programs: Programs) -> None:
+    folder = programs.projects / os.fsdecode(b"flowers-\xff")
+    folder.mkdir()
+    for words in (("tasks", "--user", "\udcff"), ("train", folder, "--type", "classification")):
+        done = called(programs, *words)
+        assert (done.returncode, "is not UTF-8" in done.stderr) == (ExitCode.BAD_COMMAND_LINE, True)

@@ -11,9 +11,9 @@ import pytest
 from conf.webhook_addresses import AddressRules
 from tests.webhook_receiver import Reaction, Receiver
 from web.webhooks.guarded_network import GuardedNetwork, Resolve, SystemResolver
-from web.webhooks.letter import Letter
 from web.webhooks.retries import Outcome
 from web.webhooks.sender import Sender
+from web.webhooks.webhook_message import WebhookMessage
 
 #: For receivers that do not answer. All others have time, however busy the machine is.
 SHORT_S, LONG_S = 0.5, 60.0
@@ -27,7 +27,8 @@ async def attempt(
     sender = Sender(network, lambda: [KEY], timeout_s, connections=4)
     sender.open()
     try:
-        return [await sender.send(Letter(url, "evt_1_x", b'{"a": 1}', "application/json")) for _ in range(times)]
+        message = WebhookMessage(url, "evt_1_x", b'{"a": 1}', "application/json")
+        return [await sender.send(message) for _ in range(times)]
     finally:
         await sender.close()
 

@@ -10,7 +10,7 @@ from protocol.comparison import Comparison
 from protocol.task import Task, TaskState, Trained
 from tests.sample_tasks import hex_id, make_spec
 from web.answers.refusal import Refusal
-from web.prediction.models import latest_of, model_of
+from web.prediction.models import in_use, model_of
 
 FILES = ("labels.txt", "model.tflite", "model_float16.tflite", "model_int8.tflite", "model.keras")
 
@@ -57,21 +57,19 @@ def test_the_best_model_so_far_answers_while_a_task_is_trained() -> None:
         assert ("exports=tflite" in refusal.value.problem.error) is (other in files)
 
 
-def test_a_project_answers_with_the_newest_promoted_model() -> None:
+def test_a_project_uses_the_newest_promoted_model() -> None:
     worse, newest, older = (
         done("worse", "model.tflite", *FILES, promoted=False),
         done("newest", "model.tflite", *FILES),
         done("older", "model.tflite", *FILES),
     )
 
-    assert latest_of([training("now", "model.tflite"), worse, newest, older]).spec == newest.spec
+    assert in_use([worse, newest, older]) is newest
 
 
-def test_before_a_model_is_promoted_the_best_so_far_answers() -> None:
+def test_the_best_so_far_of_a_training_may_be_used() -> None:
     tasks = [training("later"), training("now", "model.tflite"), done("worse", "model.tflite", *FILES, promoted=False)]
 
-    assert latest_of(tasks).spec == tasks[1].spec
+    assert in_use(tasks) is tasks[1]
     for none in ([], tasks[:1], tasks[2:]):
-        with pytest.raises(Refusal) as refusal:
-            latest_of(none)
-        assert refusal.value.problem.code == "no_model"
+        assert in_use(none) is None

@@ -22,8 +22,8 @@ from tests.waiting import TIMEOUT_S, wait_until
 from web.answers.refusal import Refusal
 from web.prediction import pool as pool_file
 from web.prediction import runtime_process
+from web.prediction.picture_queue import FATAL, MOST_FATAL_PICTURES, NOT_TRIED
 from web.prediction.pool import PredictionPool
-from web.prediction.waiting import FATAL, MOST_FATAL_PICTURES, NOT_TRIED
 
 
 def model(number: int = 1, name: str = "model.tflite", user_id: str = "anna") -> ModelFile:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conf.machine import running_system
-from web.reading.submission import MAX_FIELD_LENGTH, FoundFolder, Origin, Problem, read_submission, resolve_project_dir
+from web.reading.submission import MAX_FIELD_LENGTH, BadField, FoundFolder, Origin, read_submission, resolve_project_dir
 
 GOOD = {"userId": "anna", "projectId": "flowers", "projectDir": "anna/flowers", "trainType": "classification"}
 
@@ -26,7 +26,7 @@ def form(**fields: str) -> dict[str, list[str]]:
     return {name: [value] for name, value in {**GOOD, **fields}.items()}
 
 
-def problems_of(fields: Mapping[str, Sequence[str]], root: Path) -> dict[str, Problem]:
+def problems_of(fields: Mapping[str, Sequence[str]], root: Path) -> dict[str, BadField]:
     spec, problems = read_submission(fields, [root])
     assert spec is None
     assert problems
@@ -83,9 +83,9 @@ def test_a_field_that_came_twice_or_too_long_is_refused(root: Path) -> None:
 # ---- projectDir ----
 
 
-def refused(text: str, *roots: Path) -> Problem:
+def refused(text: str, *roots: Path) -> BadField:
     problem = resolve_project_dir(text, roots)
-    assert isinstance(problem, Problem), f"{text!r} was resolved to {problem}"
+    assert isinstance(problem, BadField), f"{text!r} was resolved to {problem}"
     return problem
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from conf.settings import ROOT
 from conf.webhook_secrets import create_secret, read_secrets, rotate_secret
-from web.webhooks.letter import Letter, headers_of
+from web.webhooks.webhook_message import WebhookMessage, headers_of
 
 BODY = '{"userId": "Zoë", "state": "done"}'.encode()
 #: By language: the program that runs it, and what makes the snippet read its case from stdin and print true or false.
@@ -58,14 +58,14 @@ def judged(language: str, folder: Path, headers: dict[str, str], secret: str, bo
 def test_a_snippet_tells_genuine_webhooks_from_others(language: str, tmp_path: Path) -> None:
     file = tmp_path / "secrets"
     old, new = create_secret(file), rotate_secret(file)
-    letter = Letter("https://shop.example.com/", "evt_1_x", BODY, "application/json")
+    message = WebhookMessage("https://shop.example.com/", "evt_1_x", BODY, "application/json")
     keys = [each.key() for each in read_secrets(file)]
-    headers = dict(headers_of(letter, keys, time.time()))
+    headers = dict(headers_of(message, keys, time.time()))
     assert judged(language, tmp_path, headers, old) == judged(language, tmp_path, headers, new) == "true"
     stranger = create_secret(tmp_path / "other")
     assert judged(language, tmp_path, headers, stranger) == "false"
     assert judged(language, tmp_path, headers, new, BODY + b" ") == "false"
-    late = dict(headers_of(letter, keys, time.time() - 3600))
+    late = dict(headers_of(message, keys, time.time() - 3600))
     assert judged(language, tmp_path, late, new) == "false"
 
 

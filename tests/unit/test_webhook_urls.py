@@ -37,6 +37,8 @@ def test_a_url_is_read_into_its_parts(url: str, origin: str, target: str) -> Non
             "https://[::1/",
             " https://shop.example.com/",
         ),
+        # Letters beyond ASCII that are equal to "s" and "k" where case is ignored.
+        *("http\u017f://shop.example.com/", "https://boo\u212as.example.com/"),
         *("https://shop.example.com\n", "https://.example.com/", "https://shop.example.com/" + "x" * MAX_URL_CHARS),
     ],
 )

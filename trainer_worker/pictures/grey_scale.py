@@ -76,7 +76,7 @@ def _brightest_of(reader: PictureReader, path: Path) -> tuple[bool, float] | Non
                 image.load()
                 return is_float(image), brightest(image)
     except (UnreadableImageError, RefusedFileError):
-        return None  # whoever reads it for the training says so
+        return None  # The code that reads it for the training reports it.
 
 
 def _may_be_deep(reader: PictureReader, path: Path) -> bool:

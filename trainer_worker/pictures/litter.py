@@ -1,6 +1,6 @@
 """Names that no user means as pictures: what systems and programs leave behind, and files of other kinds.
 
-This is the only list of such names. Whoever lists a project's folder asks it.
+This is the only list of such names. Code that lists a project's folder asks it.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import resource
 
 from trainer_worker.prediction.answering import BUDGET_BYTES
 
-#: For Python, numpy, Pillow and LiteRT, whose libraries are mapped, and for a picture and its answer as they travel.
+#: The memory for Python, for the mapped libraries of numpy, Pillow and LiteRT, and for a picture and its answer.
 OWN_BYTES = 1024**3
 
 

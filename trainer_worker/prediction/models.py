@@ -48,7 +48,7 @@ class Models:
 
     @property
     def hashes(self) -> tuple[str, ...]:
-        """Of the loaded models, the one that answered last at the end."""
+        """The hashes of the loaded models. The one that answered last is at the end."""
         return tuple(self._loaded)
 
     def get(self, file: ModelFile) -> LoadedModel:

@@ -1,6 +1,6 @@
 """What a section of the report is made of. Each block says what to show; the macro of its name in blocks.html shows it.
 
-All texts are plain text, whoever wrote them: the templates escape them.
+All texts are plain text, even those of strangers: the templates escape them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """From a model's probabilities to the class of each pixel. Trainings and predictions both decide here.
 
-No TensorFlow: whoever calls says how the model is run.
+This file needs no TensorFlow, because the caller passes a function that runs the model.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Writes what happens in one attempt into the log of its task, and passes it on to the agent.
 
-Strangers read the log: the person who posted the task, and whoever can read the folder. Sentences that are meant for
-the caller stand in it, and never a stack trace.
+The log is read by the person who posted the task, and by everybody who can read the folder. It holds sentences that are
+meant for callers, and never a stack trace.
 """
 
 from __future__ import annotations

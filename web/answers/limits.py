@@ -10,11 +10,11 @@ from web.api.server import Limits
 
 
 def limits_of(settings: Settings) -> Limits:
-    """Those of the settings of this machine. A broker on another machine should have the same."""
+    """The limits in this machine's settings. A broker on another machine should have the same settings."""
     web, broker = settings.web, settings.broker
     return Limits(
         max_body_bytes=web.max_body_bytes,
-        max_predict_body_bytes=web.max_predict_body_mb * 1024**2,
+        max_predict_body_bytes=web.max_predict_body_bytes,
         max_predict_pictures=MOST_PICTURES_OF_A_CALL,
         max_pending=broker.max_pending,
         max_pending_per_user=broker.max_pending_per_user,

@@ -12,7 +12,6 @@ class StaticFile:
     """Its content is read, hashed and compressed once, when somebody first asks for it."""
 
     def __init__(self, media_type: str, read: Callable[[], bytes]) -> None:
-        """read: returns the content."""
         self.media_type = media_type
         self._read = read
 

@@ -72,7 +72,7 @@ class EventsHandler(StayingHandler):
             return
         self.set_header("Connection", "close")
         live = self.services.live
-        with live.seats.seat(self.connection), contextlib.suppress(StreamClosedError):
+        with live.slots.slot(self.connection), contextlib.suppress(StreamClosedError):
             self.stays_open = True
             self.write(f"retry: {random.randint(*RETRY_MS)}\n\n")
             await self.flush()
@@ -87,10 +87,10 @@ class EventsHandler(StayingHandler):
 
     async def _answer_waiting(self, reader: Reader) -> None:
         live, wait_s = self.services.live, self.query.wait
-        seat = live.seats.seat(self.connection) if wait_s else contextlib.nullcontext()
-        with seat:
+        slot = live.slots.slot(self.connection) if wait_s else contextlib.nullcontext()
+        with slot:
             self.stays_open = bool(wait_s)
-            waited = await self.while_connected(live.waits.events(reader, wait_s))
+            waited = await self.while_connected(live.long_polls.events(reader, wait_s))
         if waited is None:
             return  # The caller is gone.
         # The events are JSON already, which takes no second encoding.

@@ -41,19 +41,20 @@ class LogHandler(FileHandler, StayingHandler):
         if self.request.method == "HEAD":
             await self.send_parts(task.task_id, parts, None, _HEADERS)
             return
-        with followers.turn(), self.services.live.seats.seat(self.connection):
+        with followers.turn(), self.services.live.slots.slot(self.connection):
             self.stays_open = True
             await self.send_parts(task.task_id, parts, None, _HEADERS)
 
     async def _has_ended(self) -> bool:
-        """Whether nothing more is to be sent: the task has ended, or the caller is gone or may not read any more."""
+        """Whether to end the answer: the task has ended, the caller is gone, or the token has been revoked."""
         if self.connection.closed() or not self.may_go_on():
             return True
         entry = self.services.cache.get(self._task_id)
         try:
             return (entry or await self.find(self._task_id)).task.ended
         except Refusal as refusal:
-            return refusal.status_code < 500  # it is forgotten; while the broker is away, nobody knows
+            # A task that is forgotten has ended. While the broker is away, the task may go on.
+            return refusal.status_code < 500
 
 
 class EpochsHandler(JsonHandler):

@@ -1,4 +1,4 @@
-"""What the calls that name a project folder share."""
+"""The base of the calls that post a project folder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from web.door.traceparent import incoming_traceparent
 from web.figures.free_space import free_space_mb
 from web.json_handler import JsonHandler
 from web.reading.form import JSON_TYPE, media_type_of, read_form
-from web.reading.submission import Problem, Submission, posted_new_task, read_new_task
+from web.reading.submission import BadField, Submission, posted_new_task, read_new_task
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
@@ -44,7 +44,7 @@ class PostingHandler(JsonHandler):
             return read_new_task(self.read_body(NewTask), roots, self.origin)
         return posted_new_task(read_form(self.request.headers, self.body), roots, self.origin)
 
-    def accept(self, spec: TaskSpec | None, problems: Sequence[Problem]) -> TaskSpec:
+    def accept(self, spec: TaskSpec | None, problems: Sequence[BadField]) -> TaskSpec:
         """The task. Raises Refusal that names every problem, or for another user's token."""
         if spec is None:
             # The code project_dir_not_allowed is only used if nothing else is wrong.

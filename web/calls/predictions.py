@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Sequence
 
 from protocol import messages as m
-from protocol import queries as q
 from protocol.prediction import (
     MOST_PICTURE_BYTES,
     FolderPicture,
@@ -17,7 +16,7 @@ from protocol.prediction import (
     SentPicture,
 )
 from protocol.task import Task, TaskState
-from protocol.task_filter import MAX_PAGE_TASKS, TaskFilter
+from protocol.task_filter import TaskOrder
 from web.answers.refusal import Refusal
 from web.api.predictions import (
     MOST_PICTURES_OF_A_CALL,
@@ -26,22 +25,25 @@ from web.api.predictions import (
     Predictions,
     prediction_of,
 )
-from web.json_handler import JsonHandler
-from web.prediction.models import latest_of, model_of
-from web.prediction.vouched import is_vouched_for
+from web.calls.listing import ListingHandler
+from web.prediction.models import in_use, model_of
+from web.prediction.provenance import was_written_by_worker
 from web.reading.form import JSON_TYPE, MULTIPART_TYPE, media_type_of, read_files
 
 #: The field of a multipart form whose files are the pictures.
 PICTURE_FIELD = "picture"
-#: To read a body of 30 MB takes 0.1 s. A larger body than this is read in a thread, while other calls go on.
+#: A body that is larger than this is read in a thread, while other calls go on. Reading 30 MB takes 0.1 s.
 READ_AT_ONCE_BYTES = 1_000_000
-#: A project with more tasks than this since its last promoted model is taken to have none in use.
-MOST_TASKS = MAX_PAGE_TASKS
-#: Of these states are the tasks that may have a model in use. A pending one has lost its worker.
-WITH_MODELS = (TaskState.DONE, TaskState.PROCESSING, TaskState.PENDING)
+#: Where the model of a project is looked for: among finished tasks, then in those that are trained, and then in those
+#: that have lost their worker, which are the oldest pending ones.
+WITH_MODELS: tuple[tuple[TaskState, TaskOrder], ...] = (
+    (TaskState.DONE, "-endedAt"),
+    (TaskState.PROCESSING, "-submittedAt"),
+    (TaskState.PENDING, "submittedAt"),
+)
 
 
-class PredictingHandler(JsonHandler):
+class PredictingHandler(ListingHandler):
     """The base of both calls. If the caller goes away, pictures that still wait are dropped."""
 
     _predicting: asyncio.Task[list[PictureAnswer]] | None = None
@@ -76,7 +78,7 @@ class PredictingHandler(JsonHandler):
 
     async def _refuse_foreign(self, model: ModelFile) -> None:
         task = (await self.find(model.spec.task_id)).task
-        if not await is_vouched_for(task, model.artifact, self._find_in_journal):
+        if not await was_written_by_worker(task, model.artifact, self._find_in_journal):
             raise Refusal(
                 "model_unusable",
                 f"{model.artifact.name} was taken over from an earlier task, and the journal does not know these bytes "
@@ -84,7 +86,7 @@ class PredictingHandler(JsonHandler):
             )
 
     async def _find_in_journal(self, task_id: str) -> Task | None:
-        """A task, whoever its user is. Nothing of it is told."""
+        """A task of any user, for a decision alone: the caller is told nothing of it. None if it is unknown."""
         try:
             return (await self.ask_for_task(lambda request_id: m.Lookup(request_id, task_id))).task
         except Refusal as refusal:
@@ -145,18 +147,17 @@ class ProjectPredictHandler(PredictingHandler):
 
     async def post(self, user_id: str, project_id: str) -> None:
         pictures = await self.read_pictures()
-        model = latest_of(await self._tasks(user_id, project_id))
-        task = (await self.find(model.spec.task_id)).task
-        await self.answer(model, pictures, interim=task.trained is None)
+        task = await self._task_in_use(user_id, project_id)
+        await self.answer(model_of(task), pictures, interim=task.trained is None)
 
-    async def _tasks(self, user_id: str, project_id: str) -> Sequence[Task]:
-        """Those that may have a model, the newest first. Another user's project looks like one without any."""
-        if not self.caller.sees(user_id):
-            return ()
-        wanted = TaskFilter(user_id=user_id, project_id=project_id, states=WITH_MODELS)
-        page = await self.ask(lambda request_id: q.TasksWanted(request_id, wanted, "-endedAt", "", MOST_TASKS))
-        assert isinstance(page, q.TaskPage)
-        return page.tasks
+    async def _task_in_use(self, user_id: str, project_id: str) -> Task:
+        """The task whose model the project uses. Raises Refusal. Another user's project looks like one without any."""
+        if self.caller.sees(user_id):
+            for state, order in WITH_MODELS:
+                async for page in self.pages_of((user_id, project_id), state, order):
+                    if (task := in_use(page.tasks)) is not None:
+                        return task
+        raise Refusal("no_model", "This project has no model in use; post its folder, and wait until the task is done.")
 
 
 TOO_LARGE = PictureRefused(

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from protocol import queries as q
 from protocol.task import Task, TaskState
-from protocol.task_filter import MAX_PAGE_TASKS, TaskFilter
+from protocol.task_filter import TaskFilter
 from web.answers.refusal import Refusal
 from web.answers.task_views import summary_view
 from web.answers.views import time_or_none
 from web.api.projects import GateDecision, LatestModel, ProjectQuery, ProjectView
-from web.json_handler import JsonHandler
+from web.calls.listing import ListingHandler
+from web.prediction.models import in_use
 
 
-class ProjectHandler(JsonHandler):
+class ProjectHandler(ListingHandler):
     """GET shows the project. All of it comes from the journal, and nothing from the folder."""
 
     query: ProjectQuery
@@ -24,27 +24,25 @@ class ProjectHandler(JsonHandler):
                 f"This token belongs to userId={self.caller.user!r} and cannot see the projects of {user_id[:80]!r}.",
             )
         query, project = self.query, TaskFilter(user_id=user_id, project_id=project_id)
-        page = await self._page(
-            lambda request_id: q.TasksWanted(request_id, project, "-submittedAt", query.cursor, query.limit)
-        )
-        finished = TaskFilter(user_id=user_id, project_id=project_id, states=(TaskState.DONE,))
-        done = await self._page(lambda request_id: q.TasksWanted(request_id, finished, "-endedAt", "", MAX_PAGE_TASKS))
+        page = await self.page(project, "-submittedAt", query.cursor, query.limit)
+        gate: tuple[GateDecision, ...] = ()
+        used: Task | None = None
+        async for done in self.pages_of((user_id, project_id), TaskState.DONE, "-endedAt"):
+            gate = gate or tuple(map(_decision, done.tasks))
+            used = in_use(done.tasks)
+            if used is not None:
+                break
         cached = [(task, self.services.cache.get(task.task_id)) for task in page.tasks]
         self.send(
             ProjectView(
                 user_id=user_id,
                 project_id=project_id,
-                latest=next((_latest(task) for task in done.tasks if task.trained and task.trained.promoted), None),
-                gate=tuple(_decision(task) for task in done.tasks),
+                latest=_latest(used) if used is not None else None,
+                gate=gate,
                 tasks=tuple(summary_view(task, entry.progress if entry else None) for task, entry in cached),
                 next=page.next,
             )
         )
-
-    async def _page(self, make: object) -> q.TaskPage:
-        page = await self.ask(make)
-        assert isinstance(page, q.TaskPage)
-        return page
 
 
 def _latest(task: Task) -> LatestModel:

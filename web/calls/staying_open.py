@@ -1,4 +1,4 @@
-"""What the calls share whose answer goes on for as long as something happens."""
+"""The base of calls that stay open: streams, long polls, and logs that are followed."""
 
 from __future__ import annotations
 
@@ -16,15 +16,21 @@ Result = TypeVar("Result")
 
 
 class StayingHandler(JsonHandler):
-    """The base of these calls. Each takes a seat (web/live/seats.py) for its connection, and then sets stays_open."""
+    """The base of these calls. Each takes a slot for its connection (web/live/stream_slots.py) and sets stays_open."""
 
     _waiting: asyncio.Task[Any] | None = None
 
     async def while_connected(self, waiting: Coroutine[Any, Any, Result]) -> Result | None:
-        """Its result. If the caller goes away before that, it is cancelled, and this returns None."""
+        """Its result. If the caller goes away before that, it is cancelled, and this returns None.
+
+        Raises Refusal if the caller's token was revoked meanwhile.
+        """
         self._waiting = task = asyncio.create_task(waiting)
         await asyncio.wait([task])
-        return None if task.cancelled() else task.result()
+        if task.cancelled():
+            return None
+        self._admit_again()
+        return task.result()
 
     def on_connection_close(self) -> None:
         if self._waiting is not None:
@@ -40,7 +46,13 @@ class StayingHandler(JsonHandler):
     def may_go_on(self) -> bool:
         """Whether the caller's token is still valid."""
         try:
-            caller = self.services.gate.admit(self.request.headers.get("Authorization", ""))
+            self._admit_again()
         except Refusal:
             return False
-        return caller == self.caller
+        return True
+
+    def _admit_again(self) -> None:
+        """Raise Refusal if the caller's token is not valid any more, or has other rights than before."""
+        caller = self.services.gate.admit(self.request.headers.get("Authorization", ""))
+        if caller != self.caller:
+            raise Refusal("unauthorized", "The rights of this token were changed during the call; make the call again.")

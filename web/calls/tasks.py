@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import datetime
 
-from protocol import queries as q
 from protocol.task import TaskSpec
 from protocol.task_filter import TaskFilter
 from web.answers.refusal import Refusal
 from web.answers.task_views import summary_view
 from web.api.tasks import NewTask, RetryTask, TaskList, TaskListQuery
+from web.calls.listing import ListingHandler
 from web.calls.posting import PostingHandler
 from web.calls.task import WholeTaskHandler
 from web.reading.submission import Submission, read_new_task
@@ -26,7 +26,7 @@ class SubmittingHandler(PostingHandler, WholeTaskHandler):
         await self.answer(entry, 202)
 
 
-class TasksHandler(SubmittingHandler):
+class TasksHandler(SubmittingHandler, ListingHandler):
     """POST makes a task. GET lists tasks, page by page."""
 
     query: TaskListQuery
@@ -46,10 +46,7 @@ class TasksHandler(SubmittingHandler):
             metadata=query.metadata,
             retry_of=query.retry_of,
         )
-        page = await self.ask(
-            lambda request_id: q.TasksWanted(request_id, wanted, query.sort, query.cursor, query.limit)
-        )
-        assert isinstance(page, q.TaskPage)
+        page = await self.page(wanted, query.sort, query.cursor, query.limit)
         cache = self.services.cache
         entries = [(task, cache.get(task.task_id)) for task in page.tasks]
         tasks = tuple(summary_view(task, entry.progress if entry else None) for task, entry in entries)

@@ -69,7 +69,7 @@ def filters() -> Iterator[tuple[str, Kind]]:
     """The queries that the client passes on, and their names there."""
     for name, template in (("TaskFilters", "/v1/tasks"), ("EventFilters", "/v1/events")):
         for route in ROUTES:
-            if route.template == template and (query := route.calls["GET"].query) is not None:
+            if route.template == template and route.get and (query := route.get.query):
                 yield name, query
 
 

@@ -40,6 +40,7 @@ def kinds_of(routes: Iterable[Route]) -> list[StructType]:
             for answer in call.answers.values():
                 kind = answer.json if isinstance(answer, Media) else answer
                 kinds += [kind] if kind else []
+                kinds += answer.events if isinstance(answer, Media) else ()
     return kinds
 
 

@@ -12,6 +12,6 @@ CHOSEN = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 def request_id_of(headers: HTTPHeaders) -> str:
-    """The caller's id; a new one if the header is missing, repeated or has other characters."""
+    """The id that the caller chose; a new one if the header is missing, repeated or has other characters."""
     given = headers.get(HEADER, "")
     return given if CHOSEN.fullmatch(given) else secrets.token_hex(8)

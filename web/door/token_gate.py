@@ -6,11 +6,12 @@ import hmac
 import logging
 import os
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
-from conf.tokens import Token, TokenError, read_tokens, token_hash
+from conf.tokens import TOKEN_PREFIX, Token, TokenError, read_tokens, token_hash
 from web.answers.refusal import Refusal
 
 log = logging.getLogger("web")
@@ -28,6 +29,8 @@ class Caller(msgspec.Struct, frozen=True, gc=False):
 
 ANYBODY = Caller()
 LOOK_INTERVAL_S = 0.1
+#: Names under which people send a token in a URL, where it does not belong.
+TOKEN_FIELDS = frozenset(("token", "access_token", "api_key", "apikey", "api_token", "authorization", "bearer"))
 
 
 class TokenGate:
@@ -69,9 +72,19 @@ class TokenGate:
         """Whether callers need a token, as of the last call."""
         return self._tokens is not None
 
-    def knows(self, text: str) -> bool:
-        """Whether the text is a valid token."""
-        return self._tokens is not None and token_hash(text) in self._tokens
+    def refuse_tokens_in_url(self, fields: Mapping[str, Sequence[bytes]]) -> None:
+        """Raise Refusal if a field of a query is a token, or has a name under which tokens are sent."""
+        for name, values in fields.items():
+            if name.lower() in TOKEN_FIELDS or any(self._is_token(value) for value in values):
+                raise Refusal(
+                    "token_in_url",
+                    "A token does not belong in a URL, because proxies and browsers store URLs; send it in the header "
+                    "'Authorization: Bearer <token>'. If this token was real, revoke it and make a new one.",
+                )
+
+    def _is_token(self, value: bytes) -> bool:
+        text = value.decode("utf-8", "replace").strip()
+        return text.startswith(TOKEN_PREFIX) or (self._tokens is not None and token_hash(text) in self._tokens)
 
     def _look_at_file(self) -> None:
         try:

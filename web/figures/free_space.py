@@ -12,5 +12,5 @@ def free_space_mb(folder: str | Path) -> float:
     try:
         status = os.statvfs(folder)
     except OSError:
-        return math.inf  # The folder is gone or unreadable. Whoever needs it reports that.
+        return math.inf  # The folder is gone or unreadable. The code that opens it reports that.
     return status.f_bavail * status.f_frsize / 2**20

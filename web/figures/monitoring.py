@@ -15,7 +15,7 @@ from web.figures.service_figures import ServiceFigures
 from web.figures.task_figures import TaskFigures
 from web.live.catching_up import CatchingUp
 from web.live.figures import StreamFigures
-from web.live.seats import StreamSeats
+from web.live.stream_slots import StreamSlots
 from web.webhooks.figures import WebhookFigures
 
 #: Every version of Prometheus reads this one.
@@ -41,8 +41,8 @@ class Monitoring:
         self.webhooks = WebhookFigures(self._registry)
         ProcessCollector(namespace="tfmodel", registry=self._registry)
 
-    def add_streams(self, seats: StreamSeats, catching_up: CatchingUp) -> None:
-        self._registry.register(StreamFigures(seats, catching_up))
+    def add_streams(self, slots: StreamSlots, catching_up: CatchingUp) -> None:
+        self._registry.register(StreamFigures(slots, catching_up))
 
     def text(self) -> bytes:
         return generate_latest(self._registry)

@@ -15,7 +15,7 @@ _DECODER = msgspec.json.Decoder(EpochRecord)
 
 
 def epochs_after(content: bytes, after: int, limit: int) -> EpochPage:
-    """The epochs of up to `limit` lines behind the first `after` ones. content: of the file as it is now.
+    """The epochs in up to `limit` lines that follow the first `after` ones. content: the file as it is now.
 
     A last line that has no end yet is still being written. If there are fewer lines than `after`, another attempt has
     begun a new file, and `next` is back at its end.

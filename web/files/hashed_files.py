@@ -1,8 +1,8 @@
 """Checks that a file is the one that the journal knows, before a byte of it is sent.
 
-Whoever can write to a project folder can change a model after it was trained. A file is therefore hashed first: once
-it has begun to be sent, it is too late for an error. Hashing takes some seconds for a gigabyte, and is remembered until
-the file changes.
+Everybody who can write to a project folder can change a model after it was trained. A file is therefore hashed first:
+once the first bytes are sent, it is too late for an error. Hashing takes some seconds for a gigabyte, and its result is
+remembered until the file changes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Events that have left the front-end's memory, by pages from the broker's journal."""
+"""Reads events that have left the front-end's memory, page by page, from the broker's journal."""
 
 from __future__ import annotations
 

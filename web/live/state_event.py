@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import msgspec
 
+from web.api.live import Reset
+from web.api.original import BriefTask
 from web.broker_link.task_cache import Entry, TaskCache
 from web.live.interest import Interest
 
@@ -57,5 +61,6 @@ class StateEvents:
 
 def _sse(number: int, tasks: tuple[list[msgspec.Raw], bool]) -> bytes:
     listed, truncated = tasks
-    data = msgspec.json.encode({"type": "reset", "id": number, "tasks": listed, "truncated": truncated})
+    # The tasks are JSON already.
+    data = msgspec.json.encode(Reset(number, cast("tuple[BriefTask, ...]", tuple(listed)), truncated))
     return b"id: %d\nevent: reset\ndata: %b\n\n" % (number, data)

@@ -13,7 +13,7 @@ from tornado.iostream import StreamClosedError
 from web.door.connection import Connection
 from web.live.reader import Reader
 
-#: What the system may hold for a caller that does not read. By default it holds megabytes of news that grow old.
+#: The system's send buffer for a caller that does not read. By default it would hold megabytes of outdated events.
 SEND_BUFFER_BYTES = 32 * 1024
 #: A line that is no event. It keeps proxies from closing a silent connection.
 COMMENT = b": \n\n"

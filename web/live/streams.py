@@ -12,7 +12,7 @@ from collections import deque
 
 from web.broker_link.broker_requests import BrokerAwayError
 from web.live.catching_up import CatchingUp
-from web.live.news import News
+from web.live.live_feed import LiveFeed
 from web.live.reader import MOST_BYTES
 from web.live.stream import COMMENT, Stream
 
@@ -27,8 +27,8 @@ BROKER_AWAY_PAUSE_S = 1.0
 class Streams:
     """Create it inside a running event loop."""
 
-    def __init__(self, news: News, catching_up: CatchingUp) -> None:
-        self._news = news
+    def __init__(self, feed: LiveFeed, catching_up: CatchingUp) -> None:
+        self._feed = feed
         self._catching_up = catching_up
         self._told: deque[Stream] = deque()
         self._open: dict[Stream, None] = {}
@@ -41,10 +41,10 @@ class Streams:
 
     async def run(self, stream: Stream) -> None:
         """Send events to the stream until its caller is gone, its task has ended, or the front-end stops."""
-        reader, log = stream.reader, self._news.log
+        reader, log = stream.reader, self._feed.log
         self._open[stream] = None
-        self._news.audience.add(stream)
-        self._news.show_progress_of(reader.interest.task_id)
+        self._feed.subscribers.add(stream)
+        self._feed.show_progress_of(reader.interest.task_id)
         if self._sweep_timer is None:
             self._sweep_timer = self._loop.call_later(SWEEP_INTERVAL_S, self._sweep)
         try:
@@ -54,7 +54,7 @@ class Streams:
                 else:
                     await self._catch_up(stream)
         finally:
-            self._news.audience.remove(stream)
+            self._feed.subscribers.remove(stream)
             del self._open[stream]
 
     def tell(self, stream: Stream) -> None:
@@ -95,9 +95,9 @@ class Streams:
 
     def _serve(self, stream: Stream) -> None:
         """Send what there is to read, until the caller's socket is full."""
-        reader, news = stream.reader, self._news
-        while reader.is_in(news.log):
-            sse = b"".join([event.sse for event in reader.read(news.log, news.board)])
+        reader, feed = stream.reader, self._feed
+        while reader.is_in(feed.log):
+            sse = b"".join([event.sse for event in reader.read(feed.log, feed.board)])
             if sse:
                 stream.write(sse)
             if reader.ended:
@@ -125,7 +125,7 @@ class Streams:
                 stream.end()
             elif not stream.is_blocked:
                 if stream.is_following and not stream.is_told:
-                    stream.reader.skip(self._news.log)  # It has read all that concerns it.
+                    stream.reader.skip(self._feed.log)  # It has read all that concerns it.
                 if now_s - stream.written_at_s >= COMMENT_INTERVAL_S:
                     stream.write(COMMENT)
         self._sweep_timer = self._loop.call_later(SWEEP_INTERVAL_S, self._sweep) if self._open else None

@@ -40,17 +40,13 @@ def _named(task: Task) -> str:
     return PurePosixPath(path).name
 
 
-def latest_of(tasks: Iterable[Task]) -> ModelFile:
-    """The model that a project uses. tasks: those of the project that are done or being trained, the newest first.
+def in_use(tasks: Iterable[Task]) -> Task | None:
+    """The first of these tasks whose model a project may use: one that was promoted, or the best so far of a training.
 
-    That is the newest model that was promoted; before there is one, the best so far of a task that is being trained.
-    Raises Refusal no_model.
+    None if there is no such task.
     """
-    known = list(tasks)
-    for task in known:
-        if task.trained is not None and task.trained.promoted:
-            return model_of(task)
-    for task in known:
-        if task.trained is None and task.usable is not None:
-            return model_of(task)
-    raise Refusal("no_model", "This project has no model in use; post its folder, and wait until the task is done.")
+    return next((task for task in tasks if _may_be_used(task)), None)
+
+
+def _may_be_used(task: Task) -> bool:
+    return task.trained.promoted if task.trained is not None else task.usable is not None

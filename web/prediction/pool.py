@@ -21,8 +21,8 @@ from protocol.prediction import (
     RuntimeLimits,
 )
 from web.answers.refusal import Refusal
+from web.prediction.picture_queue import PictureQueue, PredictionCall, QueuedPicture
 from web.prediction.runtime_process import RuntimeDiedError, RuntimeProcess
-from web.prediction.waiting import Place, PredictionCall, WaitingCalls
 
 log = logging.getLogger("web")
 
@@ -30,11 +30,11 @@ log = logging.getLogger("web")
 #: web/door/body_limits.py limits their bytes.
 MOST_PICTURES = 256
 MOST_PICTURES_OF_USER = 128
-#: A process that nobody has asked for so long ends.
+#: A process ends when it has been idle for this long.
 IDLE_S = 180.0
-#: A process that works on one picture, or on loading a model, for so long is ended.
+#: A process is ended when it has worked for this long on one picture, or on loading a model.
 PICTURE_S = 60.0
-#: How often a picture is given to a process that ends before the model is loaded.
+#: How many processes may end while they load the model for a picture, before its call is refused.
 MODEL_TRIES = 2
 
 
@@ -45,7 +45,7 @@ class PredictionPool:
         self._most_processes = processes
         self._limits = limits
         self._idle_s = idle_s
-        self._waiting = WaitingCalls()
+        self._queue = PictureQueue()
         self._calls: dict[PredictionCall, asyncio.Future[None]] = {}
         self._idle: dict[RuntimeProcess, asyncio.TimerHandle] = {}
         self._busy: set[RuntimeProcess] = set()
@@ -57,7 +57,7 @@ class PredictionPool:
 
     @property
     def pids(self) -> set[int]:
-        """Of all processes that run."""
+        """The ids of all processes that run."""
         return {process.pid for process in (*self._idle, *self._busy)}
 
     async def predict(self, model: ModelFile, pictures: Sequence[Picture]) -> list[PictureAnswer]:
@@ -68,13 +68,13 @@ class PredictionPool:
         call = PredictionCall(model, pictures)
         self._refuse_too_many(call)
         done = self._calls[call] = asyncio.get_running_loop().create_future()
-        self._waiting.add(call)
+        self._queue.add(call)
         self._hand_out()
         try:
             await done
         finally:
             del self._calls[call]
-            self._waiting.remove(call)
+            self._queue.remove(call)
         return [answer for answer in call.answers if answer is not None]
 
     async def close(self) -> None:
@@ -106,8 +106,8 @@ class PredictionPool:
 
     def _hand_out(self) -> None:
         """Give waiting pictures to free processes, and start a process if there is none."""
-        while self._waiting and not self._closed:
-            process = self._free_process(self._waiting.next_model())
+        while self._queue and not self._closed:
+            process = self._free_process(self._queue.next_model())
             if process is None:
                 if self._starting + len(self._idle) + len(self._busy) < self._most_processes:
                     self._starting += 1
@@ -115,7 +115,7 @@ class PredictionPool:
                 return
             self._idle.pop(process).cancel()
             self._busy.add(process)
-            self._run(self._serve(process, self._waiting.take(len(self._idle) + len(self._busy))))
+            self._run(self._serve(process, self._queue.take(len(self._idle) + len(self._busy))))
 
     def _free_process(self, model: ModelFile) -> RuntimeProcess | None:
         """One that has the model if possible, else the one with the fewest models."""
@@ -146,26 +146,26 @@ class PredictionPool:
         self._rest(process)
         self._hand_out()
 
-    async def _serve(self, process: RuntimeProcess, places: Sequence[Place]) -> None:
-        model = places[0].call.model
-        order = Order(model, tuple(place.picture for place in places))
+    async def _serve(self, process: RuntimeProcess, taken: Sequence[QueuedPicture]) -> None:
+        model = taken[0].call.model
+        order = Order(model, tuple(each.picture for each in taken))
         answered, model_is_ready = 0, False
         try:
             async for answer in process.answers(order):
                 if isinstance(answer, ModelReady):
                     model_is_ready = True
                 elif isinstance(answer, ModelRefused):
-                    for call in {place.call for place in places}:
+                    for call in {each.call for each in taken}:
                         self._fail(call, Refusal(answer.code, answer.error))
                 else:
-                    call, number = places[answered]
+                    call, number = taken[answered]
                     answered += 1
                     call.answer(number, answer)
                     self._note_progress(call)
         except RuntimeDiedError as error:
             task_id = model.spec.task_id
             log.warning("action=prediction.process_died pid=%d task=%s how=%r", process.pid, task_id, str(error))
-            self._try_again(places[answered:], model_is_ready)
+            self._try_again(taken[answered:], model_is_ready)
         else:
             self._rest(process)
         finally:
@@ -189,18 +189,18 @@ class PredictionPool:
 
     # ---- calls ----
 
-    def _try_again(self, places: Sequence[Place], model_is_ready: bool) -> None:
-        """A process died. places: its pictures without an answer, of which it was busy with the first."""
+    def _try_again(self, taken: Sequence[QueuedPicture], model_is_ready: bool) -> None:
+        """A process died. taken: its pictures without an answer, of which it was busy with the first."""
         if model_is_ready:
-            places[0].call.picture_was_fatal(places[0].number)
+            taken[0].call.picture_was_fatal(taken[0].number)
         else:
-            for call, number in places:
+            for call, number in taken:
                 call.without_model[number] += 1
                 if call.without_model[number] >= MODEL_TRIES:
                     self._fail(call, _failed())
-        open_places = [place for place in places if place.call in self._calls and not self._calls[place.call].done()]
-        self._waiting.put_back(open_places)
-        for call in {place.call for place in open_places}:
+        still_open = [each for each in taken if each.call in self._calls and not self._calls[each.call].done()]
+        self._queue.put_back(still_open)
+        for call in {each.call for each in still_open}:
             self._note_progress(call)
 
     def _note_progress(self, call: PredictionCall) -> None:
@@ -208,7 +208,7 @@ class PredictionPool:
             self._calls[call].set_result(None)
 
     def _fail(self, call: PredictionCall, refusal: Refusal) -> None:
-        self._waiting.remove(call)
+        self._queue.remove(call)
         if call in self._calls and not self._calls[call].done():
             self._calls[call].set_exception(refusal)
 

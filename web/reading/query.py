@@ -18,17 +18,14 @@ Kind = TypeVar("Kind", bound=msgspec.Struct)
 
 
 class NoQuery(msgspec.Struct):
-    """Of a call that takes no query."""
+    """The query of a call that takes none."""
 
 
 _KEY = re.compile(r"(?P<name>\w+)\[(?P<key>[^\]]{0,80})\]")
 
 
-def read_query(kind: type[Kind], arguments: Mapping[str, Sequence[bytes]], ignore_others: bool = False) -> Kind:
-    """Return the query. Raises Refusal bad_fields that names every bad field.
-
-    ignore_others: whether fields that `kind` does not have are ignored.
-    """
+def read_query(kind: type[Kind], arguments: Mapping[str, Sequence[bytes]]) -> Kind:
+    """Return the query. Raises Refusal bad_fields that names every bad field."""
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
     values: dict[str, Any] = {}
     problems: dict[str, str] = {}
@@ -40,9 +37,8 @@ def read_query(kind: type[Kind], arguments: Mapping[str, Sequence[bytes]], ignor
         if isinstance(info, msgspec.inspect.Metadata):
             info = info.type
         if field is None or isinstance(info, msgspec.inspect.DictType) != bool(keyed):
-            if not ignore_others:
-                takes = f"it takes {', '.join(fields)}" if fields else "this call takes none"
-                problems[name[:80]] = f"{name[:80]} is not a field of this URL; {takes}."
+            takes = f"it takes {', '.join(fields)}" if fields else "this call takes none"
+            problems[name[:80]] = f"{name[:80]} is not a field of this URL; {takes}."
         elif keyed:
             values.setdefault(keyed["name"], {})[keyed["key"]] = texts[-1]
         elif isinstance(info, msgspec.inspect.VarTupleType):

@@ -44,7 +44,7 @@ class FoundFolder(msgspec.Struct, frozen=True):
     inode: int = 0
 
 
-class Problem(msgspec.Struct, frozen=True):
+class BadField(msgspec.Struct, frozen=True):
     """A bad field. code: the code of the refusal, if all problems have the same one."""
 
     field: str
@@ -70,11 +70,11 @@ class _Parts(msgspec.Struct):
 
     fields: dict[str, str]
     options: dict[str, OptionValue]
-    problems: list[Problem]
+    problems: list[BadField]
     more: dict[str, Any]
 
 
-Submission = tuple[TaskSpec | None, list[Problem]]
+Submission = tuple[TaskSpec | None, list[BadField]]
 
 
 def read_submission(
@@ -89,7 +89,7 @@ def read_submission(
     if single.get("trainType") in OPTIONS_BY_TRAIN_TYPE:
         extra = {name: value for name, value in single.items() if name not in (*REQUIRED_FIELDS, KEY_FIELD)}
         options, option_problems = read_options(single["trainType"], extra)
-        problems += [Problem(problem.field, problem.error) for problem in option_problems]
+        problems += [BadField(problem.field, problem.error) for problem in option_problems]
     return _make_spec(_Parts(single, options, problems, {}), allowed_roots, origin)
 
 
@@ -102,7 +102,7 @@ def posted_new_task(fields: Mapping[str, Sequence[str]], allowed_roots: Sequence
     try:
         more = msgspec.convert({"metadata": metadata, "webhook": webhook}, _More)
     except msgspec.ValidationError as error:
-        return None, [*problems, Problem("metadata", f"metadata or webhook is not allowed: {error}.")]
+        return None, [*problems, BadField("metadata", f"metadata or webhook is not allowed: {error}.")]
     return (replace(spec, metadata=more.metadata, webhook=more.webhook) if spec else None), problems
 
 
@@ -123,7 +123,7 @@ def read_new_task(new: NewTask, allowed_roots: Sequence[Path], origin: Origin, r
     options: dict[str, OptionValue] = {}
     if new.train_type in OPTIONS_BY_TRAIN_TYPE:
         options, option_problems = check_options(new.train_type, new.options)
-        problems += [Problem(f"options.{problem.field}", problem.error) for problem in option_problems]
+        problems += [BadField(f"options.{problem.field}", problem.error) for problem in option_problems]
     more = {"metadata": new.metadata, "webhook": new.webhook, "retry_of": retry_of}
     return _make_spec(_Parts(single, options, problems, more), allowed_roots, origin)
 
@@ -132,17 +132,17 @@ def _make_spec(parts: _Parts, allowed_roots: Sequence[Path], origin: Origin) -> 
     single, problems, options = parts.fields, parts.problems, parts.options
     for name in REQUIRED_FIELDS:
         if not single.get(name) and all(problem.field != name for problem in problems):
-            problems.append(Problem(name, f"{name} is missing; send it as a field of the body."))
+            problems.append(BadField(name, f"{name} is missing; send it as a field of the body."))
     train_type = single.get("trainType", "")
     if train_type and train_type not in OPTIONS_BY_TRAIN_TYPE:
         known = ", ".join(sorted(OPTIONS_BY_TRAIN_TYPE))
-        problems.append(Problem("trainType", f"trainType={train_type[:80]!r} is not known; send one of {known}."))
+        problems.append(BadField("trainType", f"trainType={train_type[:80]!r} is not known; send one of {known}."))
     request_key, key_problem = _request_key(origin.request_key, single.get(KEY_FIELD, ""))
     problems += key_problem
     folder = FoundFolder("")
     if single.get("projectDir"):
         found = resolve_project_dir(single["projectDir"], allowed_roots)
-        if isinstance(found, Problem):
+        if isinstance(found, BadField):
             problems.append(found)
         else:
             folder = found
@@ -177,7 +177,7 @@ def new_task_id() -> str:
     return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
 
 
-def resolve_project_dir(text: str, allowed_roots: Sequence[Path]) -> FoundFolder | Problem:
+def resolve_project_dir(text: str, allowed_roots: Sequence[Path]) -> FoundFolder | BadField:
     """Find the project folder inside an allowed root. A relative path is tried from each root."""
     # Strings, because Path objects take too much of a POST's time (docs/choices.md, "What makes a POST cheap").
     prefixes = tuple(os.path.join(root, "") for root in allowed_roots)  # noqa: PTH118
@@ -195,45 +195,45 @@ def resolve_project_dir(text: str, allowed_roots: Sequence[Path]) -> FoundFolder
             root = max((prefix for prefix in prefixes if path.startswith(prefix)), key=len)
             if own := worker_folder(path[len(root) :].split("/")):
                 error = f"projectDir={text[:200]!r} lies in {own}/, where the worker keeps what belongs to a project"
-                return Problem("projectDir", f"{error}; post the project's folder, or choose another name.")
+                return BadField("projectDir", f"{error}; post the project's folder, or choose another name.")
             return FoundFolder(path, status.st_dev, status.st_ino)
     if hint := path_hint(text):
-        return Problem("projectDir", f"projectDir={text[:200]!r} {hint}.")
+        return BadField("projectDir", f"projectDir={text[:200]!r} {hint}.")
     if not inside:
         roots = ", ".join(map(str, allowed_roots))
-        return Problem(
+        return BadField(
             "projectDir",
             f"projectDir={text[:200]!r} does not lie inside an allowed folder ({roots}); "
             "move it there, or add its parent to [web] data_roots in conf/tfmodel.toml.",
             "project_dir_not_allowed",
         )
-    return Problem("projectDir", f"projectDir={text[:200]!r} is not an existing folder; upload the photos first.")
+    return BadField("projectDir", f"projectDir={text[:200]!r} is not an existing folder; upload the photos first.")
 
 
-def _request_key(header: str, field: str) -> tuple[str, list[Problem]]:
+def _request_key(header: str, field: str) -> tuple[str, list[BadField]]:
     if header and field and header != field:
         error = f"The header Idempotency-Key and the field {KEY_FIELD} differ; send one of them."
-        return "", [Problem(KEY_FIELD, error)]
+        return "", [BadField(KEY_FIELD, error)]
     key = header or field
     if len(key) > MAX_KEY_LENGTH:
-        return "", [Problem(KEY_FIELD, f"The key has {len(key)} characters; at most {MAX_KEY_LENGTH} are allowed.")]
+        return "", [BadField(KEY_FIELD, f"The key has {len(key)} characters; at most {MAX_KEY_LENGTH} are allowed.")]
     if UNPRINTABLE.search(key):
-        return "", [Problem(KEY_FIELD, f"The key {key[:80]!r} has control characters; send it without them.")]
+        return "", [BadField(KEY_FIELD, f"The key {key[:80]!r} has control characters; send it without them.")]
     return key, []
 
 
-def _single_values(fields: Mapping[str, Sequence[str]]) -> tuple[dict[str, str], list[Problem]]:
+def _single_values(fields: Mapping[str, Sequence[str]]) -> tuple[dict[str, str], list[BadField]]:
     single: dict[str, str] = {}
-    problems: list[Problem] = []
+    problems: list[BadField] = []
     for name, values in fields.items():
         if len(values) > 1:
-            problems.append(Problem(name, f"{name} came {len(values)} times; send it once."))
+            problems.append(BadField(name, f"{name} came {len(values)} times; send it once."))
         elif len(values[0]) > MAX_FIELD_LENGTH:
             error = f"{name} has {len(values[0])} characters; at most {MAX_FIELD_LENGTH} are allowed."
-            problems.append(Problem(name, error))
+            problems.append(BadField(name, error))
         elif UNPRINTABLE.search(name + values[0]):
             error = f"{name}={values[0][:80]!r} has control characters or is not UTF-8; send plain text in UTF-8."
-            problems.append(Problem(name, error))
+            problems.append(BadField(name, error))
         else:
             single[name] = values[0].strip() if name != "projectDir" else values[0]
     return single, problems

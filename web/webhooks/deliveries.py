@@ -20,8 +20,8 @@ from web.webhooks.store_thread import StoreThread
 
 log = logging.getLogger("web")
 
-#: Attempts under way: to one lane, to a lane whose last attempt failed, and in all. There are at most 48 lanes, so
-#: those whose receivers hang leave at least 16 attempts to the others.
+#: The most attempts under way in one lane, in a lane whose last attempt failed, and in all lanes together. There are at
+#: most 48 lanes, so receivers that hang leave at least 16 attempts to the others.
 MOST_OF_A_LANE, MOST_IN_TROUBLE, MOST_AT_ONCE = 8, 1, 64
 #: The longest pause between two looks into the store. Another front-end may have sent a dead letter again.
 LOOK_INTERVAL_S = 2.0
@@ -74,7 +74,7 @@ class Deliveries:
     async def _start_due(self) -> float:
         """Start the attempts whose time has come. Returns after how many seconds to look again."""
         now_s = time.time()
-        # Each lane has its turn at being the first to get a place.
+        # The lanes take turns at being the first to get a place.
         self._lanes = [*self._lanes[1:], *self._lanes[:1]]
         room = {lane: self._limit(lane) - self._in_lane[lane] for lane in self._lanes}
         # Those under way are still due in the store, so as many more are asked for.
@@ -104,7 +104,7 @@ class Deliveries:
 
     async def _outcome(self, delivery: Delivery) -> Outcome:
         try:
-            return await self._sender.send(self._receivers.letter(delivery))
+            return await self._sender.send(self._receivers.message_of(delivery))
         except Exception as error:
             # Whatever it is, it must cost no more than this delivery, which is tried again later.
             log.exception("action=webhook.error webhook=%s destination=%s", delivery.webhook_id, delivery.destination)

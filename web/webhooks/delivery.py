@@ -1,4 +1,4 @@
-"""What is known of webhooks that are on their way, dead or delivered."""
+"""The records of webhooks: deliveries that are under way or dead, attempts, and how each destination is doing."""
 
 from __future__ import annotations
 

@@ -168,7 +168,7 @@ class EventFeed:
 
 
 class TaskUrls:
-    """The webhooks of tasks. An event does not carry it, because it is shown to others."""
+    """The URLs to which tasks send their webhooks. Events do not carry them, because events are shown to others."""
 
     def __init__(self, requests: BrokerRequests, cache: TaskCache) -> None:
         self._requests = requests
@@ -176,7 +176,7 @@ class TaskUrls:
         self._known: OrderedDict[str, str] = OrderedDict()
 
     async def of(self, task_id: str) -> str:
-        """ "" if the task has none, or is no longer known. Waits until the broker answers."""
+        """The URL of the task's webhook; "" if it has none or is no longer known. Waits until the broker answers."""
         if task_id not in self._known:
             self._known[task_id] = await self._find(task_id)
             if len(self._known) > REMEMBERED_URLS:

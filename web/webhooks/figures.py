@@ -1,4 +1,4 @@
-"""What monitoring is told about webhooks."""
+"""The figures about webhooks, for monitoring."""
 
 from __future__ import annotations
 

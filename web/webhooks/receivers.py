@@ -1,4 +1,4 @@
-"""Who is told of an event, and where: the destinations of the settings, and the URLs of tasks. Pure."""
+"""Which receivers are told of an event, and at which URL: destinations of the settings, and URLs of tasks. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from conf.webhook_settings import OF_TASKS, SENT_EVENTS, Destination, WebhookSet
 from conf.webhook_url import parse_origin, parse_url, why_not_allowed
 from protocol.events import Event
 from web.webhooks.delivery import Delivery, NewDelivery
-from web.webhooks.letter import CONTENT_TYPES, Letter, TestEvent, body_of, body_of_test, webhook_id
+from web.webhooks.webhook_message import CONTENT_TYPES, TestEvent, WebhookMessage, body_of, body_of_test, webhook_id
 
 
 class Receivers:
@@ -30,19 +30,19 @@ class Receivers:
             new.append(_new(event, OF_TASKS, _lane_of_tasks(parse_url(task_url).origin), task_url))
         return new
 
-    def letter(self, delivery: Delivery) -> Letter:
+    def message_of(self, delivery: Delivery) -> WebhookMessage:
         if delivery.destination == OF_TASKS:
-            return Letter(delivery.url, delivery.webhook_id, delivery.event, CONTENT_TYPES["json"])
+            return WebhookMessage(delivery.url, delivery.webhook_id, delivery.event, CONTENT_TYPES["json"])
         destination = self.destinations[delivery.destination]
         body = delivery.event
         if destination.format != "json":
             body = body_of(msgspec.json.decode(body, type=Event), destination.format)
-        return Letter(destination.url, delivery.webhook_id, body, CONTENT_TYPES[destination.format])
+        return WebhookMessage(destination.url, delivery.webhook_id, body, CONTENT_TYPES[destination.format])
 
-    def test_letter(self, name: str, test_id: str, at: str) -> Letter:
+    def test_message(self, name: str, test_id: str, at: str) -> WebhookMessage:
         destination = self.destinations[name]
         body = body_of_test(TestEvent(at, name), destination.format)
-        return Letter(destination.url, test_id, body, CONTENT_TYPES[destination.format])
+        return WebhookMessage(destination.url, test_id, body, CONTENT_TYPES[destination.format])
 
 
 def _wants(destination: Destination, event: Event) -> bool:

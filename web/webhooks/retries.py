@@ -1,4 +1,4 @@
-"""What one attempt came to, and what happens next: it is over, it is tried again, or it is given up. Pure."""
+"""The outcome of an attempt, and what follows: nothing, another attempt, or a dead letter. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MOST_RETRY_AFTER_S = 3600.0
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What one attempt came to.
+    """The outcome of one attempt.
 
     status: of the answer; 0 without one. error: a sentence; "" if it was delivered. answer: the beginning of the body.
     """

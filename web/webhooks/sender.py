@@ -13,8 +13,8 @@ import certifi
 import httpcore
 
 from web.webhooks.guarded_network import ForbiddenAddressError, GuardedNetwork
-from web.webhooks.letter import Letter, headers_of
 from web.webhooks.retries import Outcome
+from web.webhooks.webhook_message import WebhookMessage, headers_of
 
 #: What is read of an answer's body.
 MOST_ANSWER_BYTES = 2048
@@ -55,13 +55,13 @@ class Sender:
         if "_pool" in self.__dict__:
             await self._pool.aclose()
 
-    async def send(self, letter: Letter) -> Outcome:
+    async def send(self, message: WebhookMessage) -> Outcome:
         began_s = time.monotonic()
         status, answer, retry_after_s, error = 0, b"", 0.0, ""
         try:
             async with asyncio.timeout(self._timeout_s):
-                headers = headers_of(letter, self._keys(), time.time())
-                async with self._pool.stream("POST", letter.url, headers=headers, content=letter.body) as response:
+                headers = headers_of(message, self._keys(), time.time())
+                async with self._pool.stream("POST", message.url, headers=headers, content=message.body) as response:
                     status, retry_after_s = response.status, _retry_after_s(response)
                     async for part in response.aiter_stream():
                         answer += part[: MOST_ANSWER_BYTES - len(answer)]

@@ -1,4 +1,4 @@
-"""The webhooks of one front-end: who delivers, from its start to its end, and what the HTTP calls ask of it."""
+"""The webhooks of one front-end: starts and ends the delivery, and answers the HTTP calls about webhooks."""
 
 from __future__ import annotations
 
@@ -112,8 +112,8 @@ class Webhooks:
     async def test(self, name: str) -> Outcome:
         """Send a test to a destination of the settings. It is not repeated."""
         now_s = time.time()
-        letter = self.receivers.test_letter(name, f"test_{secrets.token_hex(8)}", iso(now_s))
-        return await self._sender.send(letter)
+        message = self.receivers.test_message(name, f"test_{secrets.token_hex(8)}", iso(now_s))
+        return await self._sender.send(message)
 
     async def resend(self, number: int) -> Delivery | None:
         """Send a dead letter again. Returns it, or None if there is none. Raises WebhooksUnavailableError."""

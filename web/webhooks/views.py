@@ -7,6 +7,7 @@ from typing import cast
 from conf.webhook_settings import SENT_EVENTS
 from conf.webhook_url import parse_url
 from protocol.events import EventType, iso
+from web.answers.views import time_or_none
 from web.api.webhooks import AttemptView, DeadLetter, DestinationView, TestResult, WebhookOverview
 from web.webhooks.delivery import Count, Delivery, Overview, Record
 from web.webhooks.receivers import Receivers
@@ -50,8 +51,8 @@ def _destination(name: str, receivers: Receivers, record: Record | None, overvie
         waiting=count.waiting,
         dead=count.dead,
         lag=max(0, overview.newest - record.handed_over) if record else 0,
-        last_success_at=_time(record.last_success_at_s) if record else None,
-        last_failure_at=_time(record.last_failure_at_s) if record else None,
+        last_success_at=time_or_none(record.last_success_at_s) if record else None,
+        last_failure_at=time_or_none(record.last_failure_at_s) if record else None,
         last_error=record.last_error if record else "",
     )
 
@@ -74,7 +75,3 @@ def dead_letter_view(delivery: Delivery) -> DeadLetter:
 
 def result_view(name: str, outcome: Outcome) -> TestResult:
     return TestResult(name, outcome.delivered, outcome.status, outcome.error, outcome.answer, round(outcome.took_s, 3))
-
-
-def _time(at_s: float) -> str | None:
-    return iso(at_s) if at_s else None

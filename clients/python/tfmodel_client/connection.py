@@ -1,4 +1,4 @@
-"""What both clients hand to httpx: where the server is, and how a request of ours becomes one of httpx's."""
+"""What both clients pass to httpx: the address of the server, and requests in httpx's form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Downloads the files of a model: each is gone on with after an interruption, and checked against its SHA-256."""
+"""Downloads the files of a model. Each download resumes after an interruption, and is checked against its SHA-256."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def download(
 
 
 def _nobody(name: str, so_far_bytes: int, all_bytes: int) -> None:
-    """Nobody wants to know."""
+    """The callback of callers that pass none."""
 
 
 def _chosen(listed: Collection[ArtifactFile], names: Collection[str] | None, task_id: str) -> list[ArtifactFile]:

@@ -42,11 +42,11 @@ class BadRequestError(TFModelError):
 
 
 class NotAuthenticatedError(TFModelError):
-    """The server needs a token, and has got none that is valid."""
+    """The server needs a token, and the call has none that is valid."""
 
 
 class NotAllowedError(TFModelError):
-    """The caller may not do this: the token, the folder or the address of the call stands against it."""
+    """The caller may not do this, because of the token, the folder or the address of the call."""
 
 
 class NotFoundError(TFModelError):

@@ -41,6 +41,6 @@ def events(task_id: str = "", since: int | None = None, **filters: Unpack[EventF
 
 
 def _newest(path: str, query: Pairs) -> Plan[int]:
-    """The number of the newest event. Whoever begins there misses nothing, even if the first connection breaks."""
+    """The number of the newest event. A reader that begins there misses nothing if the first connection breaks."""
     page = yield from ask(Request("GET", path, (*query, ("wait", "0"))), EventList)
     return page.next

@@ -1,4 +1,4 @@
-"""A file on its way here: written under a temporary name, gone on with later, and renamed when its hash is right."""
+"""A file that is being downloaded: written under a temporary name, resumed later, and renamed if its hash is right."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
-#: The bytes that are hashed at once when an earlier part is gone on with.
+#: The bytes that are hashed at once when an earlier download is resumed.
 BLOCK_BYTES = 1024 * 1024
 
 
@@ -32,7 +32,7 @@ class PartialFile:
             return False
 
     def open(self) -> None:
-        """Go on behind what an earlier download has left; make the folders that are missing."""
+        """Resume after the bytes of an earlier download. Folders that are missing are made."""
         self._target.parent.mkdir(parents=True, exist_ok=True)
         self.close()
         self._file = self.path.open("a+b")

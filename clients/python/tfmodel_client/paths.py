@@ -1,4 +1,4 @@
-"""Puts names of callers into paths, queries and bodies of requests."""
+"""Puts the caller's names and values into paths and queries of requests."""
 
 from __future__ import annotations
 

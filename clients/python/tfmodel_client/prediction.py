@@ -1,4 +1,4 @@
-"""Has a task's model look at pictures."""
+"""The call that has a model predict pictures."""
 
 from __future__ import annotations
 

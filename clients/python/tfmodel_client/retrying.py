@@ -24,7 +24,7 @@ TRIES = 5
 FIRST_PAUSE_S = 0.25
 #: The longest pause between two tries. A server that asks for a longer one is not asked again.
 LONGEST_PAUSE_S = 30.0
-#: Answers that say: not now.
+#: The statuses of answers after which the call may be tried again.
 PASSING_STATUSES = frozenset({429, 502, 503, 504})
 
 

@@ -716,7 +716,7 @@ class Links(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Artifact(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One file of a model folder. name: its path in that folder. Whoever knows the hash can trust the file."""
+    """One file of a model folder. name: its path in that folder. A file with this hash can be trusted."""
 
     name: str
     size_bytes: int

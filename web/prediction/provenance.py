@@ -1,8 +1,8 @@
-"""Whether the journal vouches for the bytes of a model.
+"""Where the bytes of a model come from: whether the journal shows that a worker wrote them.
 
-A worker takes an unchanged model over from an earlier task and reports the hashes that the manifest in the folder
-names. Whoever can write to the folder can write that manifest. Such a hash counts only if the journal has it of the
-earlier task as well, and of the attempt that wrote the file in the end.
+If a folder is unchanged, a worker takes over the model of an earlier task and reports the hashes that stand in the
+manifest in the folder. Everybody who can write to the folder can write that manifest. So such a hash counts only if the
+journal also has it for the earlier task, and so on back to the task whose worker wrote the file.
 """
 
 from __future__ import annotations
@@ -16,8 +16,11 @@ from protocol.task import Task
 MOST_STEPS = 100
 
 
-async def is_vouched_for(task: Task, artifact: Artifact, find: Callable[[str], Awaitable[Task | None]]) -> bool:
-    """Whether a worker has written this artifact of a task itself. find: a task of the journal; None if unknown."""
+async def was_written_by_worker(task: Task, artifact: Artifact, find: Callable[[str], Awaitable[Task | None]]) -> bool:
+    """Whether the journal shows that a worker has written this artifact of the task.
+
+    find: returns a task of the journal, or None if the journal does not have it.
+    """
     for _ in range(MOST_STEPS):
         if task.trained is None:
             return task.usable is not None and task.usable.artifact == artifact

@@ -1,4 +1,4 @@
-"""Calls that wait until there is something to read, for those who cannot read a stream."""
+"""Long polls: calls that wait until there is something to read, for callers that cannot read a stream."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import msgspec
 from web.live.catching_up import CatchingUp
 from web.live.encoded_event import EncodedEvent
 from web.live.interest import Interest
-from web.live.news import News
+from web.live.live_feed import LiveFeed
 from web.live.reader import Reader
 
 
-class Waited(msgspec.Struct, frozen=True):
-    """What a waiting call has got. is_reset: events were missed that are no longer kept."""
+class Polled(msgspec.Struct, frozen=True):
+    """What a long poll has read. is_reset: events were missed that are no longer kept."""
 
     events: list[EncodedEvent]
     is_reset: bool = False
 
 
-class _Waiting:
+class _LongPoll:
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
         self.awake = asyncio.Event()
@@ -30,39 +30,39 @@ class _Waiting:
         self.awake.set()
 
 
-class Waits:
-    def __init__(self, news: News, catching_up: CatchingUp) -> None:
-        self._news = news
+class LongPolls:
+    def __init__(self, feed: LiveFeed, catching_up: CatchingUp) -> None:
+        self._feed = feed
         self._catching_up = catching_up
-        self._open: dict[_Waiting, None] = {}
+        self._open: dict[_LongPoll, None] = {}
         self._is_closing = False
 
     def __len__(self) -> int:
         return len(self._open)
 
-    async def events(self, reader: Reader, wait_s: float) -> Waited:
+    async def events(self, reader: Reader, wait_s: float) -> Polled:
         """Return as soon as there is something to read, or with nothing after wait_s. Raises BrokerAwayError."""
-        loop, news = asyncio.get_running_loop(), self._news
+        loop, feed = asyncio.get_running_loop(), self._feed
         give_up_at_s = loop.time() + wait_s
-        waiting = _Waiting(reader)
-        news.audience.add(waiting)
+        waiting = _LongPoll(reader)
+        feed.subscribers.add(waiting)
         self._open[waiting] = None
         try:
             while True:
                 waiting.awake.clear()
-                is_in = reader.is_in(news.log)
-                events = reader.read(news.log, news.board) if is_in else await self._catching_up.read_past(reader)
+                is_in = reader.is_in(feed.log)
+                events = reader.read(feed.log, feed.board) if is_in else await self._catching_up.read_past(reader)
                 if events is None:
                     await self._catching_up.reset(reader)
-                    return Waited([], is_reset=True)
+                    return Polled([], is_reset=True)
                 left_s = give_up_at_s - loop.time()
                 if events or reader.ended or self._is_closing or left_s <= 0:
-                    return Waited(events)
+                    return Polled(events)
                 if is_in:
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(waiting.awake.wait(), left_s)
         finally:
-            news.audience.remove(waiting)
+            feed.subscribers.remove(waiting)
             del self._open[waiting]
 
     async def changed(self, task_id: str, since: int, wait_s: float) -> None:
@@ -71,8 +71,8 @@ class Waits:
         A new progress counts as well if it comes while this waits. Returns at once if `since` is so long ago that the
         events since then are not in memory: the caller shows the state as it is anyway.
         """
-        reader = Reader(Interest(task_id), since, self._news.log, seen=self._news.board.version)
-        if reader.is_in(self._news.log):
+        reader = Reader(Interest(task_id), since, self._feed.log, seen=self._feed.board.version)
+        if reader.is_in(self._feed.log):
             await self.events(reader, wait_s)
 
     def close(self) -> None:

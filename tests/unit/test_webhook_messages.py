@@ -20,8 +20,8 @@ from conf.webhook_secrets import (
     rotate_secret,
 )
 from protocol.events import Event
-from web.webhooks.letter import Letter, TestEvent, body_of, body_of_test, headers_of, webhook_id
 from web.webhooks.secret_keys import SecretKeys
+from web.webhooks.webhook_message import TestEvent, WebhookMessage, body_of, body_of_test, headers_of, webhook_id
 
 EVENT = Event(
     id=17,
@@ -39,14 +39,14 @@ EVENT = Event(
 )
 
 
-def letter(body: bytes) -> Letter:
-    return Letter("https://shop.example.com/", webhook_id(EVENT, "website"), body, "application/json")
+def message(body: bytes) -> WebhookMessage:
+    return WebhookMessage("https://shop.example.com/", webhook_id(EVENT, "website"), body, "application/json")
 
 
 def test_the_library_of_the_specification_accepts_our_signatures(tmp_path: Path) -> None:
     secret = create_secret(tmp_path / "secrets")
     body = body_of(EVENT, "json")
-    headers = dict(headers_of(letter(body), [each.key() for each in read_secrets(tmp_path / "secrets")], time.time()))
+    headers = dict(headers_of(message(body), [each.key() for each in read_secrets(tmp_path / "secrets")], time.time()))
     assert Webhook(secret).verify(body, headers) == msgspec.json.decode(body)
     for changed in (body + b" ", body.replace(b"anna", b"eve")):
         with pytest.raises(WebhookVerificationError):
@@ -63,12 +63,12 @@ def test_during_a_rotation_receivers_with_either_secret_accept_a_webhook(tmp_pat
     new = rotate_secret(file)
     assert [each.secret for each in read_secrets(file)] == [new, old]
     body = body_of(EVENT, "json")
-    headers = dict(headers_of(letter(body), [each.key() for each in read_secrets(file)], time.time()))
+    headers = dict(headers_of(message(body), [each.key() for each in read_secrets(file)], time.time()))
     assert headers["webhook-signature"].count("v1,") == 2
     for secret in (old, new):
         Webhook(secret).verify(body, headers)
     end_rotation(file)
-    headers = dict(headers_of(letter(body), [each.key() for each in read_secrets(file)], time.time()))
+    headers = dict(headers_of(message(body), [each.key() for each in read_secrets(file)], time.time()))
     Webhook(new).verify(body, headers)
     with pytest.raises(WebhookVerificationError):
         Webhook(old).verify(body, headers)

@@ -7,14 +7,14 @@ from typing import Any
 from protocol.artifact import Artifact
 from protocol.prediction import MOST_PICTURES, Labels, ModelFile, PictureRefused, SentPicture
 from tests.sample_tasks import hex_id, make_spec
-from web.prediction.waiting import (
+from web.prediction.picture_queue import (
     FATAL,
     MOST_FATAL_PICTURES,
     MOST_ORDER_BYTES,
     NOT_TRIED,
-    Place,
+    PictureQueue,
     PredictionCall,
-    WaitingCalls,
+    QueuedPicture,
 )
 
 ANSWER = Labels((), unknown=False)
@@ -28,14 +28,14 @@ def call(pictures: int, task: int = 1, size: int = 1) -> PredictionCall:
     return PredictionCall(model(task), [SentPicture(str(number), b"x" * size) for number in range(pictures)])
 
 
-def waiting(*calls: PredictionCall) -> WaitingCalls:
-    line = WaitingCalls()
+def waiting(*calls: PredictionCall) -> PictureQueue:
+    line = PictureQueue()
     for one in calls:
         line.add(one)
     return line
 
 
-def numbers(places: list[Place], *calls: PredictionCall) -> list[tuple[int, int]]:
+def numbers(places: list[QueuedPicture], *calls: PredictionCall) -> list[tuple[int, int]]:
     return [(calls.index(place.call), place.number) for place in places]
 
 

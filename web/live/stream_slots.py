@@ -1,4 +1,4 @@
-"""How many calls may stay open to be sent what happens. They have limits of their own, apart from other connections."""
+"""Limits how many streams and waiting calls may be open. These are not counted among the other connections."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from web.answers.refusal import Refusal
 from web.door.connection import Connection, Phase
 
 
-class StreamSeats:
+class StreamSlots:
     def __init__(self, most: int, most_per_address: int) -> None:
         self._most = most
         self._most_per_address = most_per_address
         self._count_by_address: Counter[str] = Counter()
         self.taken = 0
-        #: Set while no seat is taken.
-        self.are_free = asyncio.Event()
-        self.are_free.set()
+        #: Set while no slot is taken.
+        self.all_free = asyncio.Event()
+        self.all_free.set()
 
     @contextlib.contextmanager
-    def seat(self, connection: Connection) -> Iterator[None]:
+    def slot(self, connection: Connection) -> Iterator[None]:
         """While the context lasts, the connection counts as a stream. Raises Refusal if there are too many."""
         address = connection.address
         if self.taken >= self._most:
@@ -33,7 +33,7 @@ class StreamSeats:
                 "max_streams_per_address",
             )
         self.taken += 1
-        self.are_free.clear()
+        self.all_free.clear()
         self._count_by_address[address] += 1
         connection.enter(Phase.STREAM)
         try:
@@ -44,7 +44,7 @@ class StreamSeats:
             if not self._count_by_address[address]:
                 del self._count_by_address[address]
             if not self.taken:
-                self.are_free.set()
+                self.all_free.set()
             connection.enter(Phase.ANSWER)
 
 

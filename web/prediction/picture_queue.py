@@ -1,4 +1,4 @@
-"""Calls that wait for a runtime process, and which of their pictures go to the next one. Pure.
+"""The queue of pictures that wait for a runtime process, and which of them go to the next one. Pure.
 
 Pictures for the same model go together. The call that has waited longest goes first, but a call with many pictures goes
 to the end after each part, so it does not hold up all others.
@@ -40,7 +40,7 @@ class PredictionCall:
         #: Pictures during which a process has ended: they are tried once more, each on its own.
         self.suspects: set[int] = set()
         self.fatal = 0
-        #: How often a process ended that had this picture but no model yet.
+        #: By picture, how often a process that had been given it ended before the model was loaded.
         self.without_model = Counter[int]()
 
     @property
@@ -67,8 +67,8 @@ class PredictionCall:
             self.waiting.clear()
 
 
-class Place(NamedTuple):
-    """A picture of a call."""
+class QueuedPicture(NamedTuple):
+    """A picture, named by its call and its number in it."""
 
     call: PredictionCall
     number: int
@@ -80,7 +80,7 @@ class Place(NamedTuple):
         return picture
 
 
-class WaitingCalls:
+class PictureQueue:
     def __init__(self) -> None:
         self._calls: deque[PredictionCall] = deque()
 
@@ -95,9 +95,9 @@ class WaitingCalls:
         if call.waiting:
             self._calls.append(call)
 
-    def put_back(self, places: Sequence[Place]) -> None:
+    def put_back(self, taken: Sequence[QueuedPicture]) -> None:
         """Pictures that were taken and got no answer, through no fault of theirs or for a second try, go first."""
-        for call, number in reversed(places):
+        for call, number in reversed(taken):
             if call.answers[number] is None:
                 call.waiting.appendleft(number)
                 if call not in self._calls:
@@ -110,11 +110,11 @@ class WaitingCalls:
         if call in self._calls:
             self._calls.remove(call)
 
-    def take(self, processes: int) -> list[Place]:
+    def take(self, processes: int) -> list[QueuedPicture]:
         """The pictures that go to the next of so many processes: a fair part of those that wait for the same model."""
         first = self._calls[0]
         if first.waiting[0] in first.suspects:
-            taken = [Place(first, first.waiting.popleft())]
+            taken = [QueuedPicture(first, first.waiting.popleft())]
         else:
             taken = self._fair_part(first.model, processes)
         self._forget_the_served()
@@ -125,26 +125,26 @@ class WaitingCalls:
     def _forget_the_served(self) -> None:
         self._calls = deque(call for call in self._calls if call.waiting)
 
-    def _fair_part(self, model: ModelFile, processes: int) -> list[Place]:
+    def _fair_part(self, model: ModelFile, processes: int) -> list[QueuedPicture]:
         same = [call for call in self._calls if call.model == model]
         most = min(MOST_PICTURES, -(-sum(len(call.waiting) for call in same) // max(1, processes)))
-        taken: list[Place] = []
+        taken: list[QueuedPicture] = []
         size = 0
-        for place in self._unsuspected(same):
-            size += _size(place.picture)
+        for each in self._unsuspected(same):
+            size += _size(each.picture)
             if taken and (len(taken) == most or size > MOST_ORDER_BYTES):
                 break
-            taken.append(place)
+            taken.append(each)
         for call, number in taken:
             call.waiting.remove(number)
         return taken
 
     @staticmethod
-    def _unsuspected(calls: Sequence[PredictionCall]) -> Iterator[Place]:
+    def _unsuspected(calls: Sequence[PredictionCall]) -> Iterator[QueuedPicture]:
         for call in calls:
             for number in call.waiting:
                 if number not in call.suspects:
-                    yield Place(call, number)
+                    yield QueuedPicture(call, number)
 
 
 def _size(picture: Picture | None) -> int:

@@ -1,6 +1,6 @@
-"""What is sent: the id, the body and the signatures of one webhook. Pure.
+"""The message that a webhook sends: its id, its body and its signatures. Pure.
 
-The form is that of the Standard Webhooks specification (https://www.standardwebhooks.com).
+The format is that of the Standard Webhooks specification (https://www.standardwebhooks.com).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CONTENT_TYPES: dict[Format, str] = {"json": "application/json", "form": "applica
 
 
 class TestEvent(msgspec.Struct, frozen=True, rename="camel"):
-    """The body of a test. It has the type of no event, so no receiver takes it for news of a task."""
+    """The body of a test. It has the type of no event, so no receiver takes it for an event of a task."""
 
     __test__ = False  # pytest would take its name for that of a test
 
@@ -31,7 +31,7 @@ class TestEvent(msgspec.Struct, frozen=True, rename="camel"):
     message: str = "This is a test. It is about no task."
 
 
-class Letter(msgspec.Struct, frozen=True):
+class WebhookMessage(msgspec.Struct, frozen=True):
     """One webhook, ready to be sent. webhook_id: the same in all attempts."""
 
     url: str
@@ -70,14 +70,14 @@ def body_of_test(test: TestEvent, form: Format) -> bytes:
     return urlencode({"taskId": "", "modelPath": "", "progress": "0.0", "state": "test"}).encode()
 
 
-def headers_of(letter: Letter, keys: Iterable[bytes], at_s: float) -> list[tuple[str, str]]:
+def headers_of(message: WebhookMessage, keys: Iterable[bytes], at_s: float) -> list[tuple[str, str]]:
     """The headers of one attempt. keys: of the secrets, the newest first. at_s: the time of the attempt."""
-    signed = f"{letter.webhook_id}.{int(at_s)}.".encode() + letter.body
+    signed = f"{message.webhook_id}.{int(at_s)}.".encode() + message.body
     signatures = (base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode() for key in keys)
     return [
-        ("Content-Type", letter.content_type),
+        ("Content-Type", message.content_type),
         ("User-Agent", "TFModel"),
-        ("webhook-id", letter.webhook_id),
+        ("webhook-id", message.webhook_id),
         ("webhook-timestamp", str(int(at_s))),
         ("webhook-signature", " ".join(f"v1,{signature}" for signature in signatures)),
     ]

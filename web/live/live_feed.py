@@ -1,4 +1,4 @@
-"""Takes what the broker publishes into the log and onto the board, and tells those who listen."""
+"""Puts what the broker publishes into the log and onto the progress board, and tells the subscribers."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from protocol.events import LAST_EVENTS
 from protocol.queries import MAX_EVENTS
 from web.broker_link.broker_requests import BrokerAwayError
 from web.broker_link.task_cache import TaskCache
-from web.live.audience import Audience
 from web.live.encoded_event import EncodedEvent, encoded
 from web.live.event_log import EventLog
 from web.live.past_events import PastEvents
 from web.live.progress_board import ProgressBoard
+from web.live.subscribers import Subscribers
 
 #: How often the board is asked for progress that came too soon after the one before.
 SHOW_INTERVAL_S = 0.1
@@ -22,7 +22,7 @@ SHOW_INTERVAL_S = 0.1
 ENDS_OF_ATTEMPTS = LAST_EVENTS | {"attempt.lost"}
 
 
-class News:
+class LiveFeed:
     """Pass `take` to Publications as a listener, after that of the cache. Create it inside a running event loop."""
 
     def __init__(self, cache: TaskCache, past: PastEvents) -> None:
@@ -30,7 +30,7 @@ class News:
         self.past = past
         self.log = EventLog()
         self.board = ProgressBoard()
-        self.audience = Audience()
+        self.subscribers = Subscribers()
         self._loop = asyncio.get_running_loop()
         self._filling: asyncio.Task[None] | None = None
         self._show_timer: asyncio.TimerHandle | None = None
@@ -75,7 +75,7 @@ class News:
             self._show()
 
     def _show(self) -> None:
-        self.audience.tell(self.board.show(self.log.up_to, self._loop.time(), time.time()))
+        self.subscribers.tell(self.board.show(self.log.up_to, self._loop.time(), time.time()))
         if self.board.waiting and self._show_timer is None:
             self._show_timer = self._loop.call_later(SHOW_INTERVAL_S, self._show_late)
 
@@ -87,7 +87,7 @@ class News:
         for event in new:
             if event.type in ENDS_OF_ATTEMPTS:
                 self.board.drop(event.task_id, event.attempt)
-        self.audience.tell(new)
+        self.subscribers.tell(new)
         if self.board.waiting:
             self._show()
 
@@ -110,4 +110,4 @@ class News:
     def _start_anew(self) -> None:
         self.log.start_anew()
         self.board.clear()
-        self.audience.tell_everybody()
+        self.subscribers.tell_everybody()

@@ -16,10 +16,10 @@ from web.broker_link.broker_requests import BrokerAwayError, BrokerRequests
 from web.broker_link.task_cache import TaskCache
 from web.live.catching_up import CatchingUp
 from web.live.interest import Interest
-from web.live.news import News
+from web.live.live_feed import LiveFeed
+from web.live.long_polls import LongPolls
 from web.live.past_events import PastEvents
 from web.live.reader import Reader
-from web.live.waits import Waits
 
 ONE = hex_id("one")
 
@@ -56,14 +56,14 @@ class Broker:
 
 
 class FrontEnd:
-    """Cache and news as a front-end has them, fed by hand."""
+    """Cache and live feed as a front-end has them, filled by hand."""
 
     def __init__(self, broker: Broker) -> None:
         self.broker = broker
         self.cache = TaskCache(100)
-        self.news = News(self.cache, PastEvents(cast(BrokerRequests, broker)))
-        self.catching_up = CatchingUp(self.news)
-        self.waits = Waits(self.news, self.catching_up)
+        self.feed = LiveFeed(self.cache, PastEvents(cast(BrokerRequests, broker)))
+        self.catching_up = CatchingUp(self.feed)
+        self.long_polls = LongPolls(self.feed, self.catching_up)
 
     def take(self, message: m.Published) -> None:
         match message:
@@ -74,7 +74,7 @@ class FrontEnd:
                 self.cache.apply_progress(message)
             case m.Tick():
                 self.cache.apply_tick(message)
-        self.news.take(message)
+        self.feed.take(message)
 
     def tick(self) -> None:
         self.take(m.Tick(self.broker.seq, 0, 0, 0, 0))
@@ -83,10 +83,10 @@ class FrontEnd:
         self.cache.apply_snapshot(m.SnapshotPart(1, self.broker.seq, tasks, (), first=True, last=True))
 
     def reader(self, since: int, task_id: str = "") -> Reader:
-        return Reader(Interest(task_id), since, self.news.log)
+        return Reader(Interest(task_id), since, self.feed.log)
 
     async def next_ids(self, reader: Reader, wait_s: float = TIMEOUT_S) -> list[int]:
-        return [event.id for event in (await self.waits.events(reader, wait_s)).events]
+        return [event.id for event in (await self.long_polls.events(reader, wait_s)).events]
 
 
 def run(test: Callable[[FrontEnd], Coroutine[None, None, None]]) -> None:
@@ -97,7 +97,7 @@ def run(test: Callable[[FrontEnd], Coroutine[None, None, None]]) -> None:
         try:
             await test(front_end)
         finally:
-            front_end.news.close()
+            front_end.feed.close()
 
     asyncio.run(asyncio.wait_for(with_front_end(), TIMEOUT_S))
 
@@ -159,9 +159,9 @@ def test_a_reader_who_missed_deleted_events_gets_the_state_and_one_of_a_known_ta
         for _ in range(3):
             broker.record()
         broker.kept_after = 2
-        front_end.news.log.start_anew()
-        front_end.news.log.notice(5000)
-        front_end.news.log.fill([], 5000, kept_after=0)
+        front_end.feed.log.start_anew()
+        front_end.feed.log.notice(5000)
+        front_end.feed.log.fill([], 5000, kept_after=0)
         front_end.cache.seq = 5000
         assert await catching_up.read_past(front_end.reader(1)) is None
         found = await catching_up.read_past(front_end.reader(1, ONE))
@@ -188,12 +188,12 @@ def test_the_progress_of_a_new_attempt_is_shown_after_the_events_between() -> No
         assert await front_end.next_ids(reader, 0.05) == []
         broker.is_away = False
         front_end.tick()
-        found = (await front_end.waits.events(reader, TIMEOUT_S)).events
+        found = (await front_end.long_polls.events(reader, TIMEOUT_S)).events
         assert [(event.type, event.id, event.attempt) for event in found][:2] == [
             *(("task.submitted", 2, 2), ("task.started", 3, 2)),
         ]
         if len(found) == 2:
-            found = (await front_end.waits.events(reader, TIMEOUT_S)).events
+            found = (await front_end.long_polls.events(reader, TIMEOUT_S)).events
         assert (found[-1].type, found[-1].id, found[-1].attempt) == ("task.progress", 3, 2)
 
     run(test)
@@ -202,7 +202,7 @@ def test_the_progress_of_a_new_attempt_is_shown_after_the_events_between() -> No
 def test_a_change_of_a_task_ends_a_wait_and_a_change_of_another_one_does_not() -> None:
     async def test(front_end: FrontEnd) -> None:
         front_end.take(front_end.broker.record())
-        waiting = asyncio.create_task(front_end.waits.changed(ONE, 1, TIMEOUT_S))
+        waiting = asyncio.create_task(front_end.long_polls.changed(ONE, 1, TIMEOUT_S))
         await asyncio.sleep(0)
         front_end.take(front_end.broker.record(task_id=hex_id("two")))
         for _ in range(5):
@@ -210,6 +210,6 @@ def test_a_change_of_a_task_ends_a_wait_and_a_change_of_another_one_does_not() -
         assert not waiting.done()
         front_end.take(front_end.broker.record(TaskState.DONE))
         await waiting
-        await front_end.waits.changed(ONE, 1, TIMEOUT_S)  # It has changed already.
+        await front_end.long_polls.changed(ONE, 1, TIMEOUT_S)  # It has changed already.
 
     run(test)

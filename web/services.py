@@ -1,0 +1,52 @@
+"""The services that handlers use. web/app.py makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from conf.settings import WebSettings
+from conf.tracing import Traces
+from web.api.server import Limits
+from web.broker_link.broker_pulse import BrokerPulse
+from web.broker_link.broker_requests import BrokerRequests
+from web.broker_link.task_cache import TaskCache
+from web.documents.pages import Documents
+from web.door.door_rules import DoorRules
+from web.door.token_gate import TokenGate
+from web.figures.monitoring import Monitoring
+from web.files.hashed_files import HashedFiles
+from web.files.log_follower import LogFollowers
+from web.files.project_files import ProjectFiles
+from web.folder_check import FolderChecks
+from web.forecast.forecaster import Forecaster
+from web.live.live import Live
+from web.prediction.pool import PredictionPool
+from web.webhooks.service import Webhooks
+
+
+class Services(msgspec.Struct, frozen=True):
+    """One of each for the whole front-end."""
+
+    settings: WebSettings
+    allowed_roots: Sequence[Path]
+    requests: BrokerRequests
+    pulse: BrokerPulse
+    cache: TaskCache
+    forecaster: Forecaster
+    checks: FolderChecks
+    predictions: PredictionPool
+    files: ProjectFiles
+    hashed: HashedFiles
+    followers: LogFollowers
+    rules: DoorRules
+    gate: TokenGate
+    monitoring: Monitoring
+    documents: Documents
+    limits: Limits
+    started_at_s: float
+    live: Live
+    webhooks: Webhooks
+    traces: Traces | None
