@@ -43,7 +43,8 @@ class Attempts(State):
 
     def _send_start(self, worker: Worker, task: Task) -> None:
         if worker.peer is not None:
-            self._effects.append(SendWorker(worker.peer, m.Start(task.spec, task.attempt, task.batch_divisor)))
+            start = m.Start(task.spec, task.attempt, task.batch_divisor, task.queued_at_s)
+            self._effects.append(SendWorker(worker.peer, start))
 
     # ---- the end ----
 

@@ -35,9 +35,9 @@ def why_not_taken(spec: TaskSpec, data_roots: Sequence[str], webhook_hosts: Sequ
     if spec.train_type not in OPTIONS_BY_TRAIN_TYPE:
         known = ", ".join(sorted(OPTIONS_BY_TRAIN_TYPE))
         return "bad_fields", f"trainType={spec.train_type!r} is not known to the broker; it is one of {known}."
-    texts = (spec.user_id, spec.project_id, spec.project_dir, spec.request_key)
+    texts = (spec.user_id, spec.project_id, spec.project_dir, spec.request_key, spec.traceparent)
     if not _no_control_chars.search("".join(texts)):
-        return "bad_fields", "userId, projectId, projectDir and the key must not hold control characters."
+        return "bad_fields", "userId, projectId, projectDir, the key and the trace must not hold control characters."
     try:
         typed_options(spec.train_type, spec.options)
     except msgspec.ValidationError as error:

@@ -61,6 +61,8 @@ WorkerName = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._-]{0,80}\Z", max_length
 KnownName = Annotated[str, Meta(max_length=MAX_NAME_CHARS)]
 #: A word without blanks: a code, a phase, a trainType, or a random value in hexadecimal digits.
 Word = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._-]*\Z", max_length=MAX_WORD_CHARS)]
+#: The W3C header traceparent in version 00, or "" for none. Whoever uses it checks its form.
+TraceParent = Annotated[str, Meta(max_length=55)]
 Error = Annotated[str, Meta(max_length=MAX_ERROR_CHARS)]
 AttemptError = Annotated[str, Meta(max_length=MAX_ATTEMPT_ERROR_CHARS)]
 Trace = Annotated[str, Meta(max_length=MAX_TRACE_CHARS)]

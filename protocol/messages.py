@@ -251,11 +251,15 @@ class Rejected(Message, frozen=True):
 
 
 class Start(Message, frozen=True):
-    """If lost: sent again at the worker's next heartbeat, which shows that it does not hold its lease."""
+    """If lost: sent again at the worker's next heartbeat, which shows that it does not hold its lease.
+
+    queued_at_s: when the task came into the queue, or back into it, in seconds since the epoch.
+    """
 
     spec: TaskSpec
     attempt: Attempt
     batch_divisor: Annotated[int, Meta(ge=1, le=2**62)] = 1
+    queued_at_s: Number = 0.0
 
 
 class Stop(Message, frozen=True):

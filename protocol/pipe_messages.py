@@ -42,12 +42,24 @@ class Ready(Message, frozen=True):
     devices: Devices = ()
 
 
+class StageBegan(msgspec.Struct, frozen=True):
+    """A stage of an attempt. at_s: in seconds since the epoch. It lasts until the next one begins."""
+
+    stage: Word
+    at_s: Number
+
+
+#: The most stages of an attempt that are told to the agent.
+MAX_STAGES = 64
+
+
 class Report(Message, frozen=True):
     """Trainer process to agent: how far the training is.
 
     phase_end: the percentage at the end of this phase. phase_expected_s: the seconds that the phase is expected to
     take. With them the agent can raise the percentage while a phase reports nothing. remaining_s: seconds left.
     epochs_max: the most epochs of the training, or 0. usable: the best usable model so far, or None.
+    stages: those that have begun, in order. Traces show them.
     """
 
     progress: Number
@@ -61,6 +73,7 @@ class Report(Message, frozen=True):
     remaining_high_s: Number = -1.0
     epochs_max: Whole = 0
     usable: UsableModel | None = None
+    stages: Annotated[tuple[StageBegan, ...], Meta(max_length=MAX_STAGES)] = ()
 
     def __post_init__(self) -> None:
         msgspec.structs.force_setattr(self, "metrics", kept_numbers(self.metrics))

@@ -27,6 +27,7 @@ from protocol.bounds import (
     TaskId,
     TaskIdOrNone,
     Text,
+    TraceParent,
     Warnings,
     Whole,
     Word,
@@ -66,6 +67,7 @@ class TaskSpec(msgspec.Struct, frozen=True, gc=False):
     seen_on: the system on which seen_device was read (conf/machine.py).
     request_id: the X-Request-Id of the call that posted the task; every log line about the task names it.
     retry_of: the task whose spec this one repeats, or "". webhook: the URL that is told of this task's events, or "".
+    traceparent: the span of an OpenTelemetry trace that the spans of the worker are children of, or "".
     """
 
     task_id: TaskId
@@ -85,13 +87,16 @@ class TaskSpec(msgspec.Struct, frozen=True, gc=False):
     metadata: Metadata = {}
     retry_of: TaskIdOrNone = ""
     webhook: Text = ""
+    traceparent: TraceParent = ""
 
     def same_request(self, other: TaskSpec) -> bool:
-        """Whether both requests are the same. Ids, and the folder's device and inode, do not matter."""
+        """Whether both requests are the same. Ids, the folder's device and inode, and the trace do not matter."""
         return self._asked() == other._asked()
 
     def _asked(self) -> TaskSpec:
-        return msgspec.structs.replace(self, task_id="", seen_on="", seen_device="", seen_inode="", request_id="")
+        return msgspec.structs.replace(
+            self, task_id="", seen_on="", seen_device="", seen_inode="", request_id="", traceparent=""
+        )
 
 
 class Trained(msgspec.Struct, frozen=True, gc=False):
@@ -180,6 +185,11 @@ class Task(msgspec.Struct, frozen=True, gc=False):
     @property
     def task_id(self) -> str:
         return self.spec.task_id
+
+    @property
+    def queued_at_s(self) -> float:
+        """When the task came into the queue, or last came back into it."""
+        return self.ended_attempts[-1].at_s if self.ended_attempts else self.submitted_at_s
 
     @property
     def ended(self) -> bool:

@@ -10,6 +10,7 @@ from conf.curve import FRONT_END, local_client_keys
 from conf.logs import set_up_logging
 from conf.settings import SettingsError, exit_bad_settings, load_or_exit
 from conf.tokens import check_may_listen
+from conf.tracing import set_up_traces
 from conf.webhook_secrets import check_may_send
 from service.exit_codes import ExitCode
 from web.app import serve
@@ -27,7 +28,8 @@ def run() -> int:
     try:
         check_may_listen(settings)
         check_may_send(settings)
-        asyncio.run(serve(settings, local_client_keys(settings, FRONT_END)))
+        traces = set_up_traces(os.environ, "web")
+        asyncio.run(serve(settings, local_client_keys(settings, FRONT_END), traces))
     except SettingsError as error:
         exit_bad_settings(str(error))
     except OSError as error:

@@ -77,6 +77,10 @@ class Broker:
         assert isinstance(reply, m.TaskReply)
         return reply.task
 
+    def start_of(self, attempt: int = 1, batch_divisor: int = 1) -> m.Start:
+        """The Start that is due for task t1 now."""
+        return m.Start(make_spec(), attempt, batch_divisor, self.lookup().queued_at_s)
+
 
 def with_running_task(**settings: Any) -> Broker:
     broker = Broker(**settings)

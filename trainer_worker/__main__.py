@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import logging
 import os
 import re
@@ -15,6 +16,8 @@ from conf.curve import WORKER, load_client_keys, local_client_keys
 from conf.endpoints import connect_endpoints
 from conf.logs import set_up_logging
 from conf.settings import Settings, SettingsError, exit_bad_settings, load_or_exit
+from conf.tracing import set_up_traces
+from trainer_worker.agent.attempt_spans import record_attempt
 from trainer_worker.agent.core import AgentCore, AgentSettings
 from trainer_worker.agent.loop import Agent, catch_signals
 from trainer_worker.agent.name_lock import NameTakenError, take_name
@@ -36,6 +39,7 @@ def run(settings: Settings, name: str, start_id: str, broker: str) -> None:
         # Keys are only made on the broker's own machine. The broker would not accept keys that were made elsewhere.
         keys = load_client_keys(settings.broker.curve_path, WORKER) if broker else local_client_keys(settings, WORKER)
         endpoint = broker or connect_endpoints(settings).worker
+        traces = set_up_traces(os.environ, "worker")
     except SettingsError as error:
         exit_bad_settings(str(error))
     core = AgentCore(
@@ -64,9 +68,13 @@ def run(settings: Settings, name: str, start_id: str, broker: str) -> None:
         log_format=settings.log.format,
     )
     agent = Agent(core, zmq.Context(), endpoint, keys, lambda: SpawnedTrainer(trainer_settings))
+    if traces is not None:
+        agent.attempt_over = functools.partial(record_attempt, traces)
     catch_signals(agent)
     log.info("action=worker.started name=%s broker=%s pid=%d", name, endpoint, os.getpid())
     agent.run()
+    if traces is not None:
+        traces.close()
     log.info("action=worker.left name=%s", name)
 
 

@@ -17,6 +17,7 @@ from tornado.web import Application, RequestHandler
 from conf.curve import ClientKeys
 from conf.endpoints import connect_endpoints
 from conf.settings import LOOPBACK_HOSTS, Settings, WebSettings
+from conf.tracing import Traces
 from protocol.prediction import RuntimeLimits
 from web.answers.limits import limits_of
 from web.broker_link.broker_pulse import BrokerPulse
@@ -56,7 +57,9 @@ CHECKER = (sys.executable, "-m", "trainer_worker.checking")
 RUNTIME = (sys.executable, "-m", "trainer_worker.prediction")
 
 
-def make_services(settings: Settings, requests: BrokerRequests, pulse: BrokerPulse, cache: TaskCache) -> Services:
+def make_services(
+    settings: Settings, requests: BrokerRequests, pulse: BrokerPulse, cache: TaskCache, traces: Traces | None = None
+) -> Services:
     web = settings.web
     live = Live(cache, requests, StreamSlots(web.max_streams, web.max_streams_per_address))
     files = ProjectFiles(web.allowed_roots())
@@ -84,6 +87,7 @@ def make_services(settings: Settings, requests: BrokerRequests, pulse: BrokerPul
         started_at_s=time.time(),
         live=live,
         webhooks=Webhooks(settings, requests, cache, monitoring.webhooks),
+        traces=traces,
     )
 
 
@@ -122,14 +126,14 @@ def make_server(services: Services) -> HTTPServer:
     return HTTPServer(entrance, max_header_size=MAX_HEADER_BYTES, max_body_size=sys.maxsize)
 
 
-async def serve(settings: Settings, keys: ClientKeys | None) -> None:
+async def serve(settings: Settings, keys: ClientKeys | None, traces: Traces | None = None) -> None:
     """Serve until SIGTERM or SIGINT. Raises OSError if the address cannot be used."""
     web = settings.web
     cache = TaskCache(web.cached_tasks)
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     endpoints = connect_endpoints(settings)
     requests, pulse = BrokerRequests(context, endpoints.web, keys, web.request_timeout_s), BrokerPulse()
-    services = make_services(settings, requests, pulse, cache)
+    services = make_services(settings, requests, pulse, cache, traces)
     listeners = [CacheFeed(cache, requests).take, pulse.take, services.live.feed.take, services.webhooks.take]
     publications = Publications(context, endpoints.publish, keys, listeners)
     services.monitoring.service.bad_messages |= {
@@ -161,6 +165,8 @@ async def serve(settings: Settings, keys: ClientKeys | None) -> None:
     publications.close()
     requests.close()
     context.destroy(linger=0)
+    if traces is not None:
+        traces.close()
     log.info("action=web.stopped")
 
 

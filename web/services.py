@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from conf.settings import WebSettings
+from conf.tracing import Traces
 from web.api.server import Limits
 from web.broker_link.broker_pulse import BrokerPulse
 from web.broker_link.broker_requests import BrokerRequests
@@ -48,3 +49,4 @@ class Services(msgspec.Struct, frozen=True):
     started_at_s: float
     live: Live
     webhooks: Webhooks
+    traces: Traces | None

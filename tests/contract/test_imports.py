@@ -146,8 +146,8 @@ def all_imports(file: Path) -> set[str]:
 
 def at_module_level(file: Path) -> set[str]:
     """Imports that run when the file is imported: all but those inside functions and `if TYPE_CHECKING`."""
-    found: list[ast.stmt] = []
-    pending = list(ast.parse(file.read_text()).body)
+    found: list[ast.AST] = []
+    pending: list[ast.AST] = list(ast.parse(file.read_text()).body)
     while pending:
         node = pending.pop()
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -155,8 +155,8 @@ def at_module_level(file: Path) -> set[str]:
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
             continue
         found.append(node)
-        pending += [child for child in ast.walk(node) if isinstance(child, ast.stmt) and child is not node]
-    return imported(found)
+        pending += ast.iter_child_nodes(node)
+    return imported(iter(found))
 
 
 @pytest.mark.parametrize("part", MAY_IMPORT)
@@ -212,6 +212,14 @@ def test_tensorflow_is_imported_by_the_trainer_process_only() -> None:
             assert not packages(loads) & TENSORFLOW, name_of(file)
         if room in ROOMS_WITHOUT_TENSORFLOW:
             assert not {room_of(module) for module in loads} & with_tensorflow, name_of(file)
+
+
+def test_opentelemetry_is_imported_only_where_traces_are_on() -> None:
+    """It is not part of requirements.txt, so an import at module level would end the program."""
+    users = {name_of(file) for file in product_files() if "opentelemetry" in packages(all_imports(file))}
+    assert users == {"conf/tracing.py", "web/calls/posting.py"}
+    for name in users:
+        assert "opentelemetry" not in packages(at_module_level(ROOT / name)), name
 
 
 def test_what_scores_an_export_has_none_of_the_code_that_trained_it() -> None:

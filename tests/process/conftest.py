@@ -7,17 +7,26 @@ from pathlib import Path
 
 import pytest
 
+from tests.otlp_receiver import OtlpReceiver
 from tests.process.service_under_test import ServiceUnderTest, service_copy
 from tests.process.small_projects import make_digits_project
 
 
 @pytest.fixture(scope="session")
-def started() -> Iterator[ServiceUnderTest]:
+def collector() -> Iterator[OtlpReceiver]:
+    """Has the traces of the shared service."""
+    with OtlpReceiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="session")
+def started(collector: OtlpReceiver) -> Iterator[ServiceUnderTest]:
     # It trains more tasks than a trainer process does by default, and a test must not meet the moment of replacement.
     # On a busy machine an agent may be silent for longer than the default lease, and a step of a training may take
     # longer than a cancelled one gets by default before it is killed.
     patient = {"BROKER_LEASE_TTL_S": "60", "WORKER_STOP_GRACE_S": "60"}
     with service_copy(WORKER_TASKS_PER_PROCESS="1000", **patient) as service:
+        service.environ |= collector.environ
         done = service.command("start")
         assert done.returncode == 0, done.stdout + done.stderr
         yield service

@@ -115,9 +115,12 @@ class ServiceUnderTest:
     def address(self) -> str:
         return f"http://127.0.0.1:{self.ports['WEB_PORT']}"
 
-    def call(self, method: str, path: str, form: dict[str, str] | None = None) -> Answer:
+    def call(
+        self, method: str, path: str, form: dict[str, str] | None = None, sent: dict[str, str] | None = None
+    ) -> Answer:
+        """sent: headers."""
         data = urllib.parse.urlencode(form).encode() if form is not None else None
-        request = urllib.request.Request(self.address + path, data=data, method=method)
+        request = urllib.request.Request(self.address + path, data=data, method=method, headers=sent or {})
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(request, timeout=60) as answer:
@@ -127,10 +130,10 @@ class ServiceUnderTest:
         except OSError as error:
             return Answer(0, {"error": repr(error)})
 
-    def post(self, project_dir: Path, train_type: str, **options: Any) -> str:
-        """The taskId of a new task."""
+    def post(self, project_dir: Path, train_type: str, sent: dict[str, str] | None = None, **options: Any) -> str:
+        """The taskId of a new task. sent: headers."""
         fields = {"userId": "u1", "projectId": "p1", "projectDir": str(project_dir), "trainType": train_type}
-        answer = self.call("POST", "/", fields | {name: str(value) for name, value in options.items()})
+        answer = self.call("POST", "/", fields | {name: str(value) for name, value in options.items()}, sent)
         assert answer.status == 200, answer
         return str(answer.body["taskId"])
 

@@ -1,4 +1,4 @@
-"""What a task has left over HTTP: its log, its epochs, and the files of its model."""
+"""What a task has left: over HTTP its log, its epochs and the files of its model, and its trace."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import urllib.request
 import zipfile
 from typing import Any
 
-from tests.process.service_under_test import ServiceUnderTest
+from tests.otlp_receiver import OtlpReceiver
+from tests.process.service_under_test import ServiceUnderTest, wait_until
 
 
 def fetch(service: ServiceUnderTest, path: str) -> bytes:
@@ -59,3 +60,25 @@ def check_downloads(service: ServiceUnderTest, task_id: str) -> None:
     assert next(file["score"] for file in listed if file["name"] == "model.tflite") > 0
     with zipfile.ZipFile(io.BytesIO(fetch(service, f"/v1/tasks/{task_id}/artifacts.zip"))) as packed:
         assert {name: hashlib.sha256(packed.read(name)).hexdigest() for name in packed.namelist()} == hashes
+
+
+def check_trace(service: ServiceUnderTest, task_id: str, collector: OtlpReceiver, trace_id: str) -> None:
+    """Asserts that one trace leads from the POST of a done task through the queue to each stage of its training."""
+    spans = wait_until(lambda: collector.trace(trace_id), lambda found: "attempt" in found and "POST /" in found)
+    task = service.task(task_id)
+    stages = ["starting", *task["stageSeconds"]]
+    assert spans.keys() == {"POST /", "queue", "attempt", *stages}
+    call, queue, attempt = spans["POST /"], spans["queue"], spans["attempt"]
+    assert (call.service, attempt.service) == ("tfmodel-web", "tfmodel-worker")
+    assert {queue.parent_id, attempt.parent_id} == {call.span_id}
+    assert {spans[stage].parent_id for stage in stages} == {attempt.span_id}
+    assert call.began_ns < queue.began_ns <= queue.ended_ns == attempt.began_ns
+    ends_ns = [spans[stage].ended_ns for stage in stages]
+    assert ends_ns == [*(spans[stage].began_ns for stage in stages[1:]), attempt.ended_ns]
+    for stage, seconds in task["stageSeconds"].items():
+        took_s = (spans[stage].ended_ns - spans[stage].began_ns) / 1e9
+        assert took_s >= seconds - 0.1, stage
+    assert (attempt.attributes["tfmodel.outcome"], attempt.is_error) == ("trained", False)
+    for span in spans.values():
+        assert span.attributes["tfmodel.task.id"] == task_id
+        assert str(service.projects) not in str(span), "a trace tells no paths"

@@ -12,10 +12,11 @@ import numpy as np
 from PIL import Image
 
 from demo.segmentation_data import make_segmentation_project
+from tests.otlp_receiver import OtlpReceiver
 from tests.process.published_models import accuracy_on_unseen_digits, check_published, tflite_outputs
 from tests.process.service_under_test import PATIENCE_S, ServiceUnderTest, pause
 from tests.process.small_projects import SIDE_PX, make_digits_project
-from tests.process.task_records import check_downloads, check_story, epochs_of, log_of
+from tests.process.task_records import check_downloads, check_story, check_trace, epochs_of, log_of
 
 SAMPLE_INTERVAL_S = 0.1
 #: Of the cross-validation of a small project.
@@ -23,6 +24,8 @@ FOLDS = {"fold1", "fold2", "fold3", "fold4"}
 #: The target is two seconds. A machine that runs other things beside the tests gets a third one; where they slow the
 #: whole training down, a standstill may grow with it.
 LONGEST_STANDSTILL_S, LONGEST_STANDSTILL_SHARE = 3.0, 0.2
+#: Of the trace in which a website posts a task.
+TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 EIGHT_FIELDS = {
     "taskId": str,
     "progress": float,
@@ -41,8 +44,9 @@ class Sample(NamedTuple):
     progress: float
 
 
-def test_classification(service: ServiceUnderTest, project: Path, tmp_path: Path) -> None:
-    task_id = service.post(project, "classification", imageSize=SIDE_PX, epochs=3)
+def test_classification(service: ServiceUnderTest, collector: OtlpReceiver, project: Path, tmp_path: Path) -> None:
+    sent = {"traceparent": f"00-{TRACE_ID}-b7ad6b7169203331-01"}
+    task_id = service.post(project, "classification", sent, imageSize=SIDE_PX, epochs=3)
     samples = sample_progress(service, task_id)
     check_progress(samples)
     brief = service.call("GET", f"/?taskId={task_id}").body
@@ -52,6 +56,7 @@ def test_classification(service: ServiceUnderTest, project: Path, tmp_path: Path
     assert accuracy_on_unseen_digits(folder, tmp_path, seen=20) >= 0.8  # chance: 0.5
     check_story(service, task_id, ("features", "train", "cross_validate", "export", "publish"), FOLDS)
     check_downloads(service, task_id)
+    check_trace(service, task_id, collector, TRACE_ID)
 
 
 def test_segmentation(service: ServiceUnderTest, tmp_path: Path) -> None:

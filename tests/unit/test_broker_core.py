@@ -11,7 +11,6 @@ from protocol import messages as m
 from protocol.task import TaskState
 from tests.broker_driver import TRAINED, TTL_S, Broker, failed, with_running_task
 from tests.processor_time import least_processor_s
-from tests.sample_tasks import make_spec
 
 # ---- the main road ----
 
@@ -33,8 +32,11 @@ def test_a_task_waits_for_the_first_ready_worker() -> None:
     assert broker.submit().task.state is TaskState.PENDING
     broker.hello(ready=False)
     assert broker.lookup().state is TaskState.PENDING
+    submitted_at_s = 1e9 + broker.now_s
+    broker.now_s += 30
     sent = broker.worker(m.Heartbeat(ready=True, holds=None))
-    assert m.Start(make_spec(), 1) in sent
+    assert broker.start_of(1) in sent
+    assert broker.lookup().queued_at_s == submitted_at_s
 
 
 def test_a_worker_gets_one_task_at_a_time() -> None:
@@ -90,7 +92,7 @@ def test_rule_1_a_result_is_acknowledged_whatever_attempt_it_names() -> None:
 def test_rule_2_a_worker_that_does_not_hold_its_lease_gets_its_start_again() -> None:
     broker = with_running_task()
     sent = broker.worker(m.Heartbeat(ready=True, holds=None))
-    assert sent == [m.Start(make_spec(), 1), m.Pulse()]
+    assert sent == [broker.start_of(1), m.Pulse()]
 
 
 def test_rule_3_a_worker_that_holds_what_the_broker_does_not_know_is_stopped() -> None:
@@ -186,7 +188,7 @@ def test_out_of_memory_comes_back_with_half_the_batch() -> None:
     broker = with_running_task()
     broker.worker(failed("out_of_memory"))
     sent = broker.worker(m.Heartbeat(ready=True, holds=None))
-    assert m.Start(make_spec(), 2, batch_divisor=2) in sent
+    assert broker.start_of(2, batch_divisor=2) in sent
 
 
 def test_a_failed_task_says_why_and_how_far_it_got() -> None:

@@ -6,7 +6,6 @@ from broker.events import TimePassed
 from protocol import messages as m
 from protocol.task import TaskState
 from tests.broker_driver import TRAINED, TTL_S, Broker, with_running_task
-from tests.sample_tasks import make_spec
 
 # ---- leases ----
 
@@ -16,7 +15,9 @@ def test_a_silent_workers_task_goes_to_another_as_the_next_attempt() -> None:
     sent = broker.wait(TTL_S + 1)
     assert sent == []
     assert (broker.lookup().state, broker.lookup().attempt, broker.lookup().thread) == (TaskState.PENDING, 2, "")
-    assert m.Start(make_spec(), 2) in broker.hello("w2", "s2")
+    assert 1e9 + broker.now_s - 1 <= broker.lookup().queued_at_s <= 1e9 + broker.now_s
+    broker.now_s += 50
+    assert broker.start_of(2) in broker.hello("w2", "s2")
 
 
 def test_any_message_keeps_the_lease() -> None:
@@ -94,7 +95,7 @@ def test_goodbye_unregisters_at_once() -> None:
 def test_a_restarted_worker_supersedes_its_older_self() -> None:
     broker = with_running_task()
     sent = broker.worker(m.Hello("w1", "s2", "here", ("classification",), True), b"new")
-    assert m.Start(make_spec(), 2) in sent
+    assert broker.start_of(2) in sent
     older = broker.worker(m.Hello("w1", "s1", "here", ("classification",), True), b"w1")
     assert isinstance(older[0], m.Rejected)
     assert "--name" in older[0].error

@@ -16,6 +16,7 @@ from protocol import pipe_messages as piped
 from protocol.errors import Failure, FailureClass
 from protocol.task import TaskSpec
 from trainer_worker.agent.events import (
+    AttemptOver,
     BrokerSaid,
     ConnectProgress,
     Discard,
@@ -224,6 +225,7 @@ class AgentCore:
             case piped.Report():
                 if self.work is not None and self.work.number == number:
                     self.work.clock.update(message, self._now_s)
+                    self.work.stages = message.stages
             case piped.Ended():
                 self._training_ended(process, message)
 
@@ -269,6 +271,7 @@ class AgentCore:
         self._ended_attempts[key] = None
         while len(self._ended_attempts) > REMEMBERED_ATTEMPTS:
             self._ended_attempts.popitem(last=False)
+        self._out.append(AttemptOver(work.start, result, self._now_s - work.began_at_s, work.stages))
         self.work = None
         self._tasks_done += 1
         self._last_published = None

@@ -84,6 +84,15 @@ class Discard(msgspec.Struct, frozen=True):
     spec: TaskSpec
 
 
+class AttemptOver(msgspec.Struct, frozen=True):
+    """The attempt has ended. ran_s: the seconds since a trainer process, or at first the agent, took it."""
+
+    start: m.Start
+    result: m.Result
+    ran_s: float
+    stages: tuple[piped.StageBegan, ...] = ()
+
+
 class Leave(msgspec.Struct, frozen=True):
     """Everything has been sent; end the program."""
 
@@ -95,4 +104,4 @@ class Note(msgspec.Struct, frozen=True):
     values: tuple[Any, ...] = ()
 
 
-Instruction = Send | Publish | ConnectProgress | Spawn | Tell | Terminate | Discard | Leave | Note
+Instruction = Send | Publish | ConnectProgress | Spawn | Tell | Terminate | Discard | AttemptOver | Leave | Note

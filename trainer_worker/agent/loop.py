@@ -19,6 +19,7 @@ from protocol import wire
 from protocol.message import Message
 from trainer_worker.agent.core import AgentCore
 from trainer_worker.agent.events import (
+    AttemptOver,
     BrokerSaid,
     ConnectProgress,
     Discard,
@@ -71,6 +72,8 @@ class Agent:
         self._collect_endpoint = ""
         self._trainers: dict[int, SpawnedTrainer] = {}
         self._leaving = False
+        #: Told of every attempt that has ended, if traces are kept.
+        self.attempt_over: Callable[[AttemptOver], None] | None = None
         self._next_sample_s = 0.0
         self._poller = zmq.Poller()
         self._poller.register(self._dealer, zmq.POLLIN)
@@ -154,6 +157,9 @@ class Agent:
                     self._trainers[instruction.number].terminate(instruction.force)
             case Discard():
                 discard_task(instruction.spec, self._core.settings.data_roots)
+            case AttemptOver():
+                if self.attempt_over is not None:
+                    self.attempt_over(instruction)
             case Leave():
                 self._leaving = True
             case Note():

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from protocol import messages as m
 from protocol.errors import Failure
+from protocol.pipe_messages import StageBegan
 from trainer_worker.agent.progress_clock import ProgressClock
 
 
@@ -37,6 +38,8 @@ class Work:
     rung: str = ""
     #: The failure to report, once the trainer process was killed because it took too long.
     overdue: Failure | None = None
+    #: The stages of the training that have begun.
+    stages: tuple[StageBegan, ...] = ()
 
     @property
     def holding(self) -> m.Holding:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 from protocol.artifact import UsableModel
 from protocol.data_report import DataReport
-from protocol.pipe_messages import Report
+from protocol.pipe_messages import MAX_STAGES, Report, StageBegan
 from trainer_worker.attempt.job import Cancelled, Epoch, PlannedStage
 
 REPORT_INTERVAL_S = 0.25
@@ -45,6 +45,7 @@ class PipeReporter:
         self._budget_s = budget_s
         self._stages: list[PlannedStage] = [PlannedStage("starting", 1.0)]
         self._index = 0
+        self._entered: tuple[StageBegan, ...] = (StageBegan("starting", time.time()),)
         self._stage_began_s = time.monotonic()
         self._fraction = 0.0
         self._floor_percent = 0.0
@@ -87,6 +88,7 @@ class PipeReporter:
         self._index = next(i for i, planned in enumerate(self._stages) if planned.name == stage)
         self._fraction, self._epochs_max = 0.0, 0
         self._stage_began_s = time.monotonic()
+        self._entered = (*self._entered, StageBegan(stage, time.time()))[:MAX_STAGES]
         self.step(0.0)
 
     def step(self, fraction: float, **metrics: float) -> None:
@@ -151,6 +153,7 @@ class PipeReporter:
             metrics=self._metrics,
             epochs_max=self._epochs_max,
             usable=self._usable,
+            stages=self._entered,
         )
         with self._wake:
             self._slot = report
@@ -176,10 +179,8 @@ class PipeReporter:
                 self._send(report)
             except OSError:
                 return
-            with self._wake:
+            with self._wake:  # At the end, what came meanwhile is sent at once.
                 self._wake.wait_for(lambda: self._closed, timeout=REPORT_INTERVAL_S)
-                if self._closed:
-                    return
 
 
 def _floats(metrics: dict[str, float]) -> dict[str, float]:

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
+from conf.tracing import end_call
 from protocol import messages as m
 from protocol.data_report import DataReport
 from protocol.task import TaskSpec
@@ -13,10 +18,14 @@ from web.answers.refusal import Refusal
 from web.answers.task_views import check_view
 from web.api.tasks import NewTask
 from web.broker_link.task_cache import Entry
+from web.door.traceparent import incoming_traceparent
 from web.figures.free_space import free_space_mb
 from web.json_handler import JsonHandler
 from web.reading.form import JSON_TYPE, media_type_of, read_form
 from web.reading.submission import BadField, Submission, posted_new_task, read_new_task
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
 
 log = logging.getLogger("web")
 
@@ -25,6 +34,7 @@ class PostingHandler(JsonHandler):
     """Calls that name a folder to train on."""
 
     _check: asyncio.Task[DataReport] | None = None
+    _span: Span | None = None
     _caller_is_gone = False
 
     def read_posted(self) -> Submission:
@@ -62,7 +72,10 @@ class PostingHandler(JsonHandler):
     async def submitted(self, spec: TaskSpec) -> Entry:
         """The new task once it is on disk, or the earlier one if the Idempotency-Key was used before."""
         self.check_disk(spec.project_path)
-        entry = await self.ask_for_task(lambda request_id: m.Submit(request_id, spec))
+        traced = self._traced(spec)
+        entry = await self.ask_for_task(lambda request_id: m.Submit(request_id, traced))
+        if self._span is not None:
+            self._span.set_attribute("tfmodel.task.id", entry.task.task_id)
         log.info("action=web.submitted task=%s", entry.task.task_id)
         return entry
 
@@ -76,6 +89,25 @@ class PostingHandler(JsonHandler):
                 f"Only {free_mb:.0f} MB are free at {project_path}, and {needed_mb} MB are needed "
                 "([web] min_free_mb); free some space and post again.",
             )
+
+    def _traced(self, spec: TaskSpec) -> TaskSpec:
+        """The spec with the span that those of the worker are children of: this call's, or the caller's."""
+        incoming = incoming_traceparent(self.request.headers)
+        traces = self.services.traces
+        if traces is None:
+            return replace(spec, traceparent=incoming) if incoming else spec
+        attributes = {
+            "http.request.method": "POST",
+            "http.route": self.route,
+            "tfmodel.train_type": spec.train_type,
+        }
+        began_s = time.time() - self.request.request_time()
+        self._span = traces.begin(f"POST {self.route}", incoming, began_s, attributes, is_call=True)
+        return replace(spec, traceparent=traces.traceparent_of(self._span))
+
+    def on_finish(self) -> None:
+        if self._span is not None:
+            end_call(self._span, self.get_status())
 
     def on_connection_close(self) -> None:
         self._caller_is_gone = True

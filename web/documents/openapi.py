@@ -19,8 +19,18 @@ from web.route import EVERYWHERE, WITH_TOKEN, WRITING, Call, Media, Route, Struc
 
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 EVENT_STREAM_TYPE = "text/event-stream"
-#: Calls with this code take the header Idempotency-Key.
+#: Calls with this code make a task, and take these headers.
 KEY_CODE = "key_reused"
+TASK_HEADERS = {
+    "Idempotency-Key": {
+        "description": "For 24 hours the same key of the same user means the same task.",
+        "schema": {"type": "string", "maxLength": 200},
+    },
+    "traceparent": {
+        "description": "The caller's span after W3C Trace Context. The spans of the task become its children.",
+        "schema": {"type": "string"},
+    },
+}
 
 INFO = {
     "title": "TFModel",
@@ -114,14 +124,7 @@ def _operation(route: Route, call: Call) -> Schema:
     needs_token = bool(getattr(route.handler, "needs_token", True))
     parameters = _query_parameters(call.query) if call.query else []
     if KEY_CODE in call.errors:
-        parameters.append(
-            {
-                "name": "Idempotency-Key",
-                "in": "header",
-                "description": "For 24 hours the same key of the same user means the same task.",
-                "schema": {"type": "string", "maxLength": 200},
-            }
-        )
+        parameters += [{"name": name, "in": "header", **header} for name, header in TASK_HEADERS.items()]
     operation: Schema = {
         "operationId": call.name,
         "summary": call.summary[0].upper() + call.summary[1:],

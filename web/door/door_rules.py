@@ -31,7 +31,9 @@ OWN_SITES = ("same-origin", "none")
 
 PREFLIGHT_HEADERS = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST, DELETE",
-    "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, X-Request-Id",
+    "Access-Control-Allow-Headers": (
+        "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, traceparent, X-Request-Id"
+    ),
     "Access-Control-Max-Age": "600",
 }
 EXPOSED_HEADERS = (
