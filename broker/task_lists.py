@@ -223,7 +223,7 @@ def _conditions(wanted: TaskFilter) -> list[Condition]:
         ("listed.submitted_at_s > ?", wanted.submitted_after_s),
         ("listed.submitted_at_s < ?", wanted.submitted_before_s),
     ):
-        if value:
+        if value not in ("", None):
             conditions.append((text, (value,)))
     return conditions
 

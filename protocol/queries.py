@@ -58,7 +58,7 @@ class QueueWanted(Message, frozen=True):
 class QueuePlace(msgspec.Struct, frozen=True, gc=False):
     """A waiting task and its place. The task that starts next has the first one."""
 
-    position: Annotated[int, Meta(ge=1)]
+    position: Annotated[int, Meta(ge=1, le=2**62)]
     task_id: TaskId
 
 

@@ -21,15 +21,15 @@ Cursor = Annotated[str, Meta(max_length=200, pattern=r"\A[A-Za-z0-9_.~-]*\Z")]
 class TaskFilter(msgspec.Struct, frozen=True):
     """A task is listed if it meets all of these conditions. An empty field sets none.
 
-    submitted_after_s, submitted_before_s: seconds since the epoch; 0.0 sets no condition. metadata: the task has all of
-    these values. retry_of: the task is a retry of this one.
+    submitted_after_s, submitted_before_s: seconds since the epoch; None sets no condition. metadata: the task has all
+    of these values. retry_of: the task is a retry of this one.
     """
 
     user_id: Text = ""
     project_id: Text = ""
     states: Annotated[tuple[TaskState, ...], Meta(max_length=5)] = ()
     train_type: KnownName = ""
-    submitted_after_s: Number = 0.0
-    submitted_before_s: Number = 0.0
+    submitted_after_s: Number | None = None
+    submitted_before_s: Number | None = None
     metadata: Metadata = {}
     retry_of: TaskIdOrNone = ""

@@ -146,3 +146,9 @@ def test_a_list_has_pages_filters_and_counts(programs: Programs) -> None:
 def test_a_bad_list_is_refused_with_the_field(programs: Programs, query: str) -> None:
     answer = programs.get(f"/v1/tasks?{query}")
     assert (answer.status, answer.body["code"]) == (400, "bad_fields")
+
+
+def test_a_time_at_the_beginning_of_the_epoch_is_a_time(programs: Programs) -> None:
+    submit(programs)
+    assert programs.get("/v1/tasks?submittedBefore=1970-01-01T00:00:00Z").body["tasks"] == []
+    assert programs.get("/v1/tasks?submittedAfter=1970-01-01T00:00:00Z").body["tasks"]

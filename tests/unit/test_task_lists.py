@@ -81,8 +81,8 @@ def meeting(tasks: list[Task], wanted: TaskFilter) -> list[Task]:
         and wanted.train_type in ("", task.spec.train_type)
         and wanted.retry_of in ("", task.spec.retry_of)
         and wanted.metadata.items() <= task.spec.metadata.items()
-        and (not wanted.submitted_after_s or task.submitted_at_s > wanted.submitted_after_s)
-        and (not wanted.submitted_before_s or task.submitted_at_s < wanted.submitted_before_s)
+        and (wanted.submitted_after_s is None or task.submitted_at_s > wanted.submitted_after_s)
+        and (wanted.submitted_before_s is None or task.submitted_at_s < wanted.submitted_before_s)
     ]
 
 
@@ -118,8 +118,8 @@ FILTERS = st.builds(
     project_id=maybe("flowers", "none"),
     states=st.lists(st.sampled_from(STATES), max_size=3).map(tuple),
     train_type=maybe("segmentation"),
-    submitted_after_s=st.sampled_from([0.0, 0.0, 1002.0]),
-    submitted_before_s=st.sampled_from([0.0, 0.0, 1005.0]),
+    submitted_after_s=st.sampled_from([None, None, 0.0, 1002.0]),
+    submitted_before_s=st.sampled_from([None, None, 0.0, 1005.0]),
     metadata=st.dictionaries(st.sampled_from(["order", "shop", "size"]), st.sampled_from("xyz"), max_size=2),
     retry_of=maybe(RETRIED),
 )

@@ -91,10 +91,10 @@ def as_new_task(spec: TaskSpec) -> NewTask:
     )
 
 
-def seconds_of(field: str, text: str) -> float:
-    """The time in seconds since the epoch; 0.0 for "". Raises Refusal if it is no time."""
+def seconds_of(field: str, text: str) -> float | None:
+    """The time in seconds since the epoch; None for "". Raises Refusal if it is no time."""
     if not text:
-        return 0.0
+        return None
     try:
         at = datetime.datetime.fromisoformat(text)
         return (at if at.tzinfo else at.replace(tzinfo=datetime.UTC)).timestamp()
