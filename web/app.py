@@ -159,6 +159,7 @@ async def serve(settings: Settings, keys: ClientKeys | None, traces: Traces | No
     listener.close()
     services.followers.close()
     await services.live.close()
+    await listener.finish_answers()
     await server.close_all_connections()
     await services.predictions.close()
     await services.webhooks.close()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
 import signal
+import socket
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,10 @@ from broker.journal import Journal
 from protocol import messages as m
 from protocol.task import TaskState
 from tests.sample_tasks import hex_id
+from tests.security.raw_http import RawCaller, request
 from tests.socket.programs import Programs
 from tests.socket.scripted_worker import ScriptedWorker
-from tests.waiting import wait_until
+from tests.waiting import TIMEOUT_S, wait_until
 
 
 def progress_of(programs: Programs, task_id: str) -> float:
@@ -159,3 +162,23 @@ def test_the_story_of_a_task_is_told_beside_a_running_broker(tmp_path: Path) -> 
         assert story.returncode == 0
         assert [name for name in ("Submitted", "CancelRequested", "Cancelled") if f'"{name}"' not in story.stdout] == []
         assert programs.run("-m", "broker", "story", "nope").returncode == 1
+
+
+def test_a_front_end_that_is_asked_to_stop_answers_the_calls_under_way(tmp_path: Path) -> None:
+    with Programs(tmp_path) as programs, RawCaller(programs.ports["WEB_PORT"]) as caller:
+        os.kill(programs.pid("broker"), signal.SIGSTOP)
+        caller.send(request("GET /v1/workers HTTP/1.1"))
+        assert programs.get("/healthz").status == 200  # Calls are read in the order in which they arrive.
+        os.kill(programs.pid("web"), signal.SIGTERM)
+        wait_until(lambda: not listens(programs), "a front-end that accepts no connection")
+        os.kill(programs.pid("broker"), signal.SIGCONT)
+        assert caller.read_answer().status == 200
+        assert programs.wait_for_exit("web") == 0
+
+
+def listens(programs: Programs) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", programs.ports["WEB_PORT"]), TIMEOUT_S).close()
+    except ConnectionRefusedError:
+        return False
+    return True

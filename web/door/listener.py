@@ -31,6 +31,9 @@ BACKLOG = 512
 #: How long no connection is accepted after descriptors or memory ran out.
 NO_ROOM_PAUSE_S = 1.0
 LONGEST_SWEEP_INTERVAL_S = 1.0
+#: How long a front-end that is told to end still answers the calls under way. supervisord waits longer than this.
+ANSWERS_TIMEOUT_S = 4.0
+ANSWERS_CHECK_INTERVAL_S = 0.02
 #: Descriptors for everything else: the sockets to the broker, the log, and files that are read.
 RESERVED_DESCRIPTORS = 64
 MAX_HEADER_BYTES = 32_768
@@ -77,6 +80,15 @@ class Listener:
         for listening in self._sockets:
             self._loop.remove_reader(listening)
             listening.close()
+
+    async def finish_answers(self) -> None:
+        """Wait until the calls under way are answered, for ANSWERS_TIMEOUT_S at the most."""
+        give_up_at_s = self._loop.time() + ANSWERS_TIMEOUT_S
+        while self._is_answering() and self._loop.time() < give_up_at_s:  # noqa: ASYNC110 - an event would cost each call
+            await asyncio.sleep(ANSWERS_CHECK_INTERVAL_S)
+
+    def _is_answering(self) -> bool:
+        return any(connection.phase is Phase.ANSWER for connection in self._connections)
 
     # ---- taking in ----
 
