@@ -31,10 +31,13 @@ from tests.waiting import TIMEOUT_S
 
 CTRL_C = b"\x03"
 MEANWHILE_S = 0.1
-#: Rows, columns and two sizes in pixels that nobody reads.
-TAKE_TERMINAL = (
-    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.executable, sys.argv[1:])"
+#: Starts a program that SIGINT can interrupt, even if the tests themselves were started with SIGINT ignored, as a
+#: shell starts a command in the background. On a terminal, Ctrl-C goes to the process that the terminal belongs to.
+START = (
+    "import fcntl, os, signal, sys, termios; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "os.isatty(0) and fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.executable, sys.argv[1:])"
 )
+#: Rows, columns and two sizes in pixels that nobody reads.
 WINDOW = struct.pack("HHHH", 40, 160, 0, 0)
 
 
@@ -123,12 +126,8 @@ def _running(
     programs: Programs, words: tuple[str, ...], environ: dict[str, str], stdin: int, output: int
 ) -> Iterator[subprocess.Popen[bytes]]:
     inherited = {name: value for name, value in programs.environ.items() if name != "NO_COLOR"}
-    command = [sys.executable, "server.py", *words]
-    if stdin == output:
-        # Ctrl-C goes to the process that the terminal belongs to.
-        command = [sys.executable, "-c", TAKE_TERMINAL, *command]
     process = subprocess.Popen(
-        command,
+        [sys.executable, "-c", START, sys.executable, "server.py", *words],
         cwd=ROOT,
         env=inherited | {"TERM": "xterm-256color"} | environ,
         stdin=stdin,
