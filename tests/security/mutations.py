@@ -81,7 +81,7 @@ def _list_anew(path: Path) -> None:
 def _changed(text: bytes, chance: random.Random) -> bytes:
     try:
         value = copy.deepcopy(json.loads(text))
-    except ValueError:  # another mutation has damaged it before
+    except (ValueError, RecursionError):  # another mutation has damaged it before, or nested it too deeply
         return text[: chance.randrange(len(text) + 1)]
     places = list(_places(value))
     holder, key = chance.choice(places)
