@@ -89,7 +89,7 @@ class JsonHandler(RequestHandler):
             raise HTTPError(405)
         if self.request.query and method not in READING_METHODS:
             self._refuse_fields_in_url()
-        if call is not None and not call.any_query:
+        if call is not None and not call.any_query and (call.query or self.request.query):
             self.query = read_query(call.query or NoQuery, self.request.query_arguments)
 
     def read_body(self, kind: type[Kind]) -> Kind:
