@@ -34,6 +34,7 @@ def answer(status: int, body: bytes, length: int | None = None, **headers: str) 
         "Content-Type": "application/json",
         **named,
         "Content-Length": str(len(body) if length is None else length),
+        "Connection": "close",  # Otherwise a client may send its next request into the connection that is being closed.
     }
     head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     return f"HTTP/1.1 {status} X\r\n{head}\r\n".encode() + body
@@ -45,7 +46,8 @@ def json_answer(body: object, status: int = 200, **headers: str) -> bytes:
 
 def stream(*blocks: str, ends: bool = False) -> bytes:
     """A stream of events in chunks. ends: with the last chunk; without it the connection breaks."""
-    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n"
+    head += b"Connection: close\r\n\r\n"
     chunks = b"".join(f"{len(block.encode()):x}\r\n{block}\r\n".encode() for block in blocks)
     return head + chunks + (b"0\r\n\r\n" if ends else b"")
 
