@@ -13,5 +13,9 @@ MetadataName = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"\A[A-Z
 MetadataValue = Annotated[str, Meta(max_length=MAX_METADATA_VALUE_CHARS, pattern=r"\A[^\x00-\x1f\x7f-\x9f\ufffd]*\Z")]
 Metadata = Annotated[
     dict[MetadataName, MetadataValue],
-    Meta(max_length=MAX_METADATA, description=f"up to {MAX_METADATA} strings of the caller's own"),
+    Meta(
+        max_length=MAX_METADATA,
+        description=f"up to {MAX_METADATA} texts of the caller's own, of up to {MAX_METADATA_VALUE_CHARS} characters "
+        "each, under names of 1 to 40 letters, digits, '.', '_' or '-'",
+    ),
 ]

@@ -177,7 +177,8 @@ def allowed_values(field_type: Any) -> str:
     if isinstance(info, msgspec.inspect.BoolType):
         return "true or false"
     if isinstance(info, msgspec.inspect.DictType):
-        return f"an object of at most {info.max_length} values" if info.max_length else "an object"
+        described = [meta.description for meta in getattr(field_type, "__metadata__", ()) if meta.description]
+        return described[0] if described else "an object"
     if isinstance(info, msgspec.inspect.VarTupleType):
         return f"one or more of {', '.join(_words_of(get_args(bare)[0]))}, with commas between"
     if isinstance(info, msgspec.inspect.ListType):

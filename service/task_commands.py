@@ -16,14 +16,13 @@ from service.task_words import local_time, metric_words
 from tfmodel_client.types import Task
 
 TaskId = Annotated[str, Parameter(help="the id of the task, or its beginning")]
-Follow = bool
 
 
 def show(
     task_id: TaskId,
     /,
     *,
-    follow: Follow = False,
+    follow: bool = False,
     screen: Screen = TEXT_SCREEN,
     server: ServerOptions = OWN_SERVER,
 ) -> int:
@@ -51,7 +50,7 @@ def logs(
     task_id: TaskId,
     /,
     *,
-    follow: Follow = False,
+    follow: bool = False,
     screen: Screen = TEXT_SCREEN,
     server: ServerOptions = OWN_SERVER,
 ) -> None:
@@ -89,7 +88,7 @@ def retry(
     task_id: TaskId,
     /,
     *,
-    follow: Follow = False,
+    follow: bool = False,
     screen: Screen = TEXT_SCREEN,
     server: ServerOptions = OWN_SERVER,
 ) -> int:

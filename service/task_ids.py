@@ -8,7 +8,7 @@ from service.command_error import CommandError
 from service.exit_codes import ExitCode
 from tfmodel_client import Client
 
-#: The beginning of an id is looked for in so many of the newest tasks.
+#: How many of the newest tasks are searched for an id with the given beginning.
 NEWEST_TASKS = 200
 #: What lists show of an id. Ids begin with the time, so those of one hour have the first characters in common.
 SHORT_ID_CHARS = 12

@@ -65,9 +65,9 @@ class Journal:
 
     async def request(self, make: Callable[[int], m.WebToBroker]) -> m.BrokerToWeb:
         await asyncio.sleep(0)
+        self.asked += 1
         if self.away:
             raise BrokerAwayError
-        self.asked += 1
         message = make(1)
         if isinstance(message, m.Lookup):
             url = self.urls.get(message.task_id)

@@ -206,7 +206,8 @@ def test_while_the_broker_is_away_nothing_is_missed(tmp_path: Path, monkeypatch:
                 await started(place)
                 journal.away = True
                 place.add(1, *LIFE)
-                await asyncio.sleep(0.05)
+                asked = journal.asked
+                await place.until(lambda: journal.asked > asked + 1, "a front-end that asks in vain")
                 assert receiver.received == []
                 journal.away = False
                 await place.until_quiet()

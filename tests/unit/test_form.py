@@ -172,4 +172,4 @@ def test_what_is_not_files_of_one_field_is_refused(parts: list[bytes], words: st
 @given(st.binary(max_size=400))
 def test_any_bytes_give_files_or_a_refusal(body: bytes) -> None:
     with contextlib.suppress(Refusal):
-        read_files(HTTPHeaders({"Content-Type": MULTIPART}), body, "picture", 3)
+        assert len(read_files(HTTPHeaders({"Content-Type": MULTIPART}), body, "picture", 3)) <= 3

@@ -73,3 +73,10 @@ def test_any_object_is_read_or_refused_with_a_sentence(body: dict[str, object]) 
         assert refusal.fields  # noqa: PT017
     else:
         assert new.user_id
+
+
+def test_a_refusal_has_no_regular_expression_to_be_decoded() -> None:
+    for bad in ({"metadata": {"a b": "x"}}, {"metadata": {"a": "\n"}}, {"metadata": {"a": "x" * 501}}):
+        error = refused(msgspec.json.encode({**GOOD, **bad})).problem.error
+        assert "regex" not in error
+        assert "up to 20 texts" in error

@@ -75,5 +75,6 @@ def test_every_other_mistake_is_named_too(key: str, value: str) -> None:
 
 def test_a_private_receiver_may_be_named() -> None:
     given = json.dumps([{**GOOD, "url": "http://localhost:8000/"}])
-    load({"TFMODEL_WEBHOOKS_DESTINATIONS": given, "TFMODEL_WEBHOOKS_ALLOWED_PRIVATE": "localhost"})
-    load({"TFMODEL_WEBHOOKS_DESTINATIONS": given, "TFMODEL_WEBHOOKS_ALLOWED_PRIVATE": "127.0.0.0/8"})
+    for named in ("localhost", "127.0.0.0/8"):
+        settings = load({"TFMODEL_WEBHOOKS_DESTINATIONS": given, "TFMODEL_WEBHOOKS_ALLOWED_PRIVATE": named})
+        assert [each.url for each in settings.webhooks.destinations] == ["http://localhost:8000/"]

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from conf.machine import running_system
 from conf.webhook_url import MAX_URL_CHARS
 from protocol.metadata import Metadata
-from protocol.options import OPTIONS_BY_TRAIN_TYPE, OptionValue, check_options, read_options
+from protocol.options import OPTIONS_BY_TRAIN_TYPE, OptionValue, allowed_values, check_options, read_options
 from protocol.project_layout import worker_folder
 from protocol.task import TaskSpec
 from web.api.tasks import NewTask
@@ -103,13 +103,18 @@ def posted_new_task(fields: Mapping[str, Sequence[str]], allowed_roots: Sequence
     try:
         more = msgspec.convert({"metadata": metadata, "webhook": webhook}, _More)
     except msgspec.ValidationError as error:
-        return None, [*problems, BadField("metadata", f"metadata or webhook is not allowed: {error}.")]
+        field, kind = ("metadata", Metadata) if "metadata" in str(error) else ("webhook", WebhookUrl)
+        return None, [*problems, BadField(field, f"{field} is not allowed; it takes {allowed_values(kind)}.")]
     return (replace(spec, metadata=more.metadata, webhook=more.webhook) if spec else None), problems
+
+
+#: The URL of a form. Its type in JSON is that of NewTask.
+WebhookUrl = Annotated[str, Meta(max_length=MAX_URL_CHARS)]
 
 
 class _More(msgspec.Struct):
     metadata: Metadata
-    webhook: Annotated[str, Meta(max_length=MAX_URL_CHARS)]
+    webhook: WebhookUrl
 
 
 def read_new_task(new: NewTask, allowed_roots: Sequence[Path], origin: Origin, retry_of: str = "") -> Submission:

@@ -405,7 +405,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     progress: float
     attempt: int
     thread: str = ""
-    #: up to 20 strings of the caller's own
+    #: up to 20 texts of the caller's own, of up to 500 characters each, under names of 1 to 40 letters, digits, '.',
+    #: '_' or '-'
     metadata: dict[str, str] = {}
     phase: str = ""
     epoch: int = 0
@@ -759,7 +760,8 @@ class TaskFilters(TypedDict, total=False):
     submitted_after: str
     #: a time as ISO 8601
     submitted_before: str
-    #: up to 20 strings of the caller's own
+    #: up to 20 texts of the caller's own, of up to 500 characters each, under names of 1 to 40 letters, digits, '.',
+    #: '_' or '-'
     metadata: Mapping[str, str]
     #: the tasks that repeat this one
     retry_of: str
