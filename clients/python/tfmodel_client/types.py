@@ -459,6 +459,8 @@ class TaskSummary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     metadata: dict[str, str]
     phase: str
     attempt: int
+    #: seconds until the task ends, at least and at most; null if unknown, and after its end
+    eta_range_seconds: tuple[float, float] | None
     metrics: dict[str, float]
     error: str
     code: str
@@ -802,6 +804,8 @@ class TaskFilters(TypedDict, total=False):
     metadata: Mapping[str, str]
     #: the tasks that repeat this one
     retry_of: str
+    #: tasks whose taskId, userId or projectId begins with this; capital letters matter
+    search: str
     #: a minus means the newest first
     sort: TaskFilterSort
     #: `next` of the page before
