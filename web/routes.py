@@ -20,7 +20,7 @@ from web.api.webhooks import DeadLetter, TestResults, WebhookOverview, WebhooksQ
 from web.api.workers import WorkerList, WorkerView
 from web.calls.artifacts import ArtifactHandler, ArtifactsHandler, ArtifactZipHandler
 from web.calls.check import CheckHandler
-from web.calls.documents import AssetHandler, CallsPageHandler, ErrorsPageHandler, OpenApiHandler
+from web.calls.documents import CallsPageHandler, ErrorsPageHandler, OpenApiHandler, StaticHandler
 from web.calls.live import EventsHandler, TaskEventsHandler
 from web.calls.log import EpochsHandler, LogHandler
 from web.calls.monitoring import HealthHandler, MetricsHandler, ReadyHandler
@@ -65,7 +65,7 @@ PREDICTING = (
 # fmt: off
 ROUTES = (
     Route("/", OriginalHandler,
-        get=Call("pollTask", "the eight fields of a task, as the original API has them",
+        get=Call("pollTask", "the eight fields of a task, as the original API has them; a browser gets the page",
             {200: BriefTask}, query=TaskById, any_query=True, errors=ONE_TASK),
         post=Call("postFolder", "train on a folder, as the original API does it",
             {200: BriefTask}, body=PostedFolder, form=True, instead=CheckView, errors=(*POSTING, "check_failed"),
@@ -179,8 +179,8 @@ ROUTES = (
     Route("/docs/errors", ErrorsPageHandler,
         get=Call("getErrorDocs", "what each error code means, and what to do",
             {200: Media("text/html; charset=utf-8", "the page"), 304: None}, any_query=True)),
-    Route("/docs/assets/{asset}", AssetHandler,
-        get=Call("getDocsAsset", "the scripts and styles of these pages",
+    Route("/static/{version}/{name...}", StaticHandler,
+        get=Call("getStaticFile", "the scripts and styles of the pages",
             {200: Media("*/*", "the file"), 304: None}, any_query=True, errors=("unknown_path",))),
 )
 # fmt: on
