@@ -94,6 +94,7 @@ REFUSAL_CODES: dict[str, int] = {
     "queue_full": 429,
     "too_many_streams": 429,
     "predict_busy": 429,
+    "thumbnails_busy": 429,
     "internal_error": 500,
     "broker_away": 503,
     "check_failed": 503,

@@ -13,7 +13,7 @@ import signal
 import sys
 from pathlib import Path
 
-from protocol.prediction import LabelProbability, Labels, ModelReady, Order, RuntimeLimits, SentPicture
+from protocol.prediction import LabelProbability, Labels, ModelFile, Order, Ready, RuntimeLimits, SentPicture
 from trainer_worker.prediction.frames import Frames
 
 
@@ -22,10 +22,11 @@ def main() -> None:
     assert frames.read(RuntimeLimits) is not None
     loaded: list[str] = []
     while (order := frames.read(Order)) is not None:
-        if order.model.artifact.name == "die":
+        assert isinstance(order.work, ModelFile)
+        if order.work.artifact.name == "die":
             os.abort()
-        loaded.append(order.model.artifact.sha256)
-        frames.write(ModelReady(tuple(loaded)))
+        loaded.append(order.work.artifact.sha256)
+        frames.write(Ready(tuple(loaded)))
         for picture in order.pictures:
             assert isinstance(picture, SentPicture)
             obey(picture.content.decode(), folder / picture.name)

@@ -44,7 +44,7 @@ from web.forecast.forecaster import Forecaster
 from web.json_handler import JsonHandler
 from web.live.live import Live
 from web.live.stream_slots import StreamSlots
-from web.prediction.pool import PICTURE_S, PredictionPool
+from web.prediction.pool import PICTURE_S, THUMBNAIL_S, RuntimePool
 from web.routes import ROUTES
 from web.services import Services
 from web.webhooks.service import Webhooks
@@ -75,7 +75,7 @@ def make_services(
         cache=cache,
         forecaster=Forecaster(cache, lambda: pulse.tick),
         checks=FolderChecks(CHECKER, web.allowed_roots()),
-        predictions=PredictionPool(RUNTIME, web.predict_processes, _runtime_limits(web)),
+        runtimes=RuntimePool(RUNTIME, web.predict_processes, _runtime_limits(web)),
         rules=DoorRules(web.host, web.allowed_hosts, web.allowed_origins),
         files=files,
         hashed=HashedFiles(files),
@@ -98,6 +98,7 @@ def _runtime_limits(web: WebSettings) -> RuntimeLimits:
         models_bytes=web.predict_memory_mb * 1024**2 // web.predict_processes,
         threads=max(1, len(os.sched_getaffinity(0)) // web.predict_processes),
         picture_s=PICTURE_S,
+        thumbnail_s=THUMBNAIL_S,
     )
 
 
@@ -161,7 +162,7 @@ async def serve(settings: Settings, keys: ClientKeys | None, traces: Traces | No
     await services.live.close()
     await listener.finish_answers()
     await server.close_all_connections()
-    await services.predictions.close()
+    await services.runtimes.close()
     await services.webhooks.close()
     publications.close()
     requests.close()

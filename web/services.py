@@ -23,7 +23,7 @@ from web.files.project_files import ProjectFiles
 from web.folder_check import FolderChecks
 from web.forecast.forecaster import Forecaster
 from web.live.live import Live
-from web.prediction.pool import PredictionPool
+from web.prediction.pool import RuntimePool
 from web.webhooks.service import Webhooks
 
 
@@ -37,7 +37,7 @@ class Services(msgspec.Struct, frozen=True):
     cache: TaskCache
     forecaster: Forecaster
     checks: FolderChecks
-    predictions: PredictionPool
+    runtimes: RuntimePool
     files: ProjectFiles
     hashed: HashedFiles
     followers: LogFollowers

@@ -11,8 +11,8 @@ from protocol.prediction import (
     FolderPicture,
     ModelFile,
     Picture,
-    PictureAnswer,
     PictureRefused,
+    PredictionAnswer,
     SentPicture,
 )
 from protocol.task import Task, TaskState
@@ -46,16 +46,16 @@ WITH_MODELS: tuple[tuple[TaskState, TaskOrder], ...] = (
 class PredictingHandler(ListingHandler):
     """The base of both calls. If the caller goes away, pictures that still wait are dropped."""
 
-    _predicting: asyncio.Task[list[PictureAnswer]] | None = None
+    _predicting: asyncio.Task[list[PredictionAnswer]] | None = None
     _caller_is_gone = False
 
     async def answer(self, model: ModelFile, pictures: Sequence[Picture], interim: bool) -> None:
         """Send what the model answers. A picture alone that gets no answer is refused as a whole."""
         await self._refuse_foreign(model)
         small = [picture for picture in pictures if not is_too_large(picture)]
-        answers: list[PictureAnswer] = []
+        answers: list[PredictionAnswer] = []
         if small:
-            self._predicting = asyncio.create_task(self.services.predictions.predict(model, small))
+            self._predicting = asyncio.create_task(self.services.runtimes.predict(model, small))
             try:
                 answers = await self._predicting
             except asyncio.CancelledError:
@@ -98,7 +98,7 @@ class PredictingHandler(ListingHandler):
         """The pictures of the body, which is then forgotten. Raises Refusal."""
         if len(self.body) <= READ_AT_ONCE_BYTES:
             return self._pictures()
-        async with self.services.predictions.reading:
+        async with self.services.runtimes.reading:
             return await asyncio.to_thread(self._pictures)
 
     def _pictures(self) -> list[Picture]:
