@@ -25,6 +25,7 @@ from web.broker_link.broker_requests import BrokerRequests
 from web.broker_link.cache_feed import CacheFeed
 from web.broker_link.publications import Publications
 from web.broker_link.task_cache import TaskCache
+from web.browsing.thumbnail_cache import ThumbnailCache
 from web.calls.unknown_path import UnknownPathHandler
 from web.documents.pages import make_documents
 from web.door.body_limits import BodyLimits, usual_limit
@@ -78,6 +79,8 @@ def make_services(
         runtimes=RuntimePool(RUNTIME, web.predict_processes, _runtime_limits(web)),
         rules=DoorRules(web.host, web.allowed_hosts, web.allowed_origins),
         files=files,
+        browsed=ProjectFiles(web.allowed_roots()),
+        thumbnails=ThumbnailCache(),
         hashed=HashedFiles(files),
         followers=LogFollowers(files),
         gate=TokenGate(settings.token_file, needed=web.host not in LOOPBACK_HOSTS and not web.allow_anonymous),

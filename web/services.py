@@ -13,6 +13,7 @@ from web.api.server import Limits
 from web.broker_link.broker_pulse import BrokerPulse
 from web.broker_link.broker_requests import BrokerRequests
 from web.broker_link.task_cache import TaskCache
+from web.browsing.thumbnail_cache import ThumbnailCache
 from web.documents.pages import Documents
 from web.door.door_rules import DoorRules
 from web.door.token_gate import TokenGate
@@ -28,7 +29,7 @@ from web.webhooks.service import Webhooks
 
 
 class Services(msgspec.Struct, frozen=True):
-    """One of each for the whole front-end."""
+    """One of each for the whole front-end. browsed: has threads of its own, so a slow folder holds up no download."""
 
     settings: WebSettings
     allowed_roots: Sequence[Path]
@@ -39,6 +40,8 @@ class Services(msgspec.Struct, frozen=True):
     checks: FolderChecks
     runtimes: RuntimePool
     files: ProjectFiles
+    browsed: ProjectFiles
+    thumbnails: ThumbnailCache
     hashed: HashedFiles
     followers: LogFollowers
     rules: DoorRules

@@ -47,7 +47,8 @@ class ShownMasks:
         masks = self.predictor.of_files(folders, self.scored.pairs[picked], lambda done: None)
         for number, (truth, found) in zip(picked, masks, strict=True):
             path = folders.pairs[self.scored.pairs[number]].picture
-            picture = read_rgb(folders.reader, path, shown_size(*truth.shape, side_px=SIDE_PX))
+            height, width = truth.shape
+            picture = read_rgb(folders.reader, path, shown_size(height, width, SIDE_PX))
             dice = self.scored.scores.dice_per_image[number]
             overlay = Overlay(folders.name_of(path), dice, picture, truth, found)
             overlays.append(overlay.scaled(image_size(folders.reader, path)))
