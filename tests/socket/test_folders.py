@@ -81,6 +81,7 @@ def test_a_large_folder_comes_page_by_page(programs: Programs) -> None:
     assert names == [*(f"class-{number}" for number in range(7)), *(f"{number}.jpg" for number in range(7))]
 
 
+@pytest.mark.door(25)
 def test_what_is_no_folder_is_refused_with_a_sentence(programs: Programs) -> None:
     draw(programs.projects / "dora" / "1.jpg")
     (programs.projects / "dora" / "away").symlink_to("/etc")
@@ -139,6 +140,7 @@ def test_what_is_no_picture_is_refused_with_a_sentence(programs: Programs) -> No
     check(look(programs, "thumbnails"), 400, "bad_fields")
 
 
+@pytest.mark.door(25)
 def test_pictures_of_a_task_are_named_as_in_its_report(programs: Programs) -> None:
     project = programs.projects / "gina" / "flowers"
     draw(project / "roses" / "a rose ü.jpg", (640, 480))
@@ -170,6 +172,7 @@ def test_many_thumbnails_come_while_a_browser_waits(programs: Programs) -> None:
 # ---- tokens: the last tests, because from here on every call needs one ----
 
 
+@pytest.mark.door(25)
 def test_a_token_of_one_user_sees_only_what_that_user_has_uploaded(programs: Programs) -> None:
     everybody = f"Authorization: {bearer(make_token(programs, 'website', '--read-only'))['Authorization']}"
     anna = f"Authorization: {bearer(make_token(programs, 'anna', '--user', 'anna'))['Authorization']}"
