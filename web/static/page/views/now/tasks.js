@@ -22,7 +22,7 @@ export const Tasks = ({ tasks, query }) => html`
 
 /** @param {{tasks: Schemas["TaskSummary"][]}} props */
 const Table = ({ tasks }) => html`
-  <div class="wide" tabindex="0" role="region" aria-labelledby="tasks"><table class="tasks">
+  <div class="wide" tabindex="0" role="group" aria-labelledby="tasks"><table class="tasks">
     <thead><tr>
       <th scope="col">${t("now.task")}</th><th scope="col">${t("now.state")}</th>
       <th scope="col">${t("now.progress")}</th><th scope="col">${t("now.score")}</th>
