@@ -1,7 +1,7 @@
 """A service with something to see in every view: real broker and front-end, scripted workers, tasks in all states.
 
-    with PopulatedService(folder) as service:
-        service.origin, service.tasks["done"]
+with PopulatedService(folder) as service:
+    service.origin, service.tasks["done"]
 """
 
 from __future__ import annotations
@@ -91,7 +91,16 @@ class PopulatedService(contextlib.ExitStack):
         task_id = start.spec.task_id
         metrics = {"loss": 0.42, "accuracy": 0.87}
         progress = m.Progress(
-            task_id, start.attempt, percent, "train", 240.0, 7, metrics, eta_low_s=180.0, eta_high_s=300.0, epochs_max=30
+            task_id,
+            start.attempt,
+            percent,
+            "train",
+            240.0,
+            7,
+            metrics,
+            eta_low_s=180.0,
+            eta_high_s=300.0,
+            epochs_max=30,
         )
 
         def is_seen() -> bool:
