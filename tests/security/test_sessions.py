@@ -15,7 +15,7 @@ from tests.security.raw_http import RawCaller, request
 from tests.socket.programs import Answer, Programs
 from tests.waiting import TIMEOUT_S, wait_until
 
-pytestmark = pytest.mark.door(25)
+pytestmark = pytest.mark.door(26)
 
 APP = "https://app.example.com"
 JSON = {"Content-Type": "application/json"}

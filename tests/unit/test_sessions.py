@@ -15,7 +15,7 @@ from web.door import token_gate
 from web.door.session_cookie import LIFETIME_S, cookie_value
 from web.door.token_gate import ANYBODY, Caller
 
-pytestmark = pytest.mark.door(25)
+pytestmark = pytest.mark.door(26)
 
 
 @pytest.fixture
