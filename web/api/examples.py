@@ -19,5 +19,6 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "checkFolder": _FOLDER,
     "predictWithTask": {"pictures": [{"path": "roses/1.jpg"}]},
     "predictWithProject": {"pictures": [{"path": "roses/1.jpg", "name": "a rose"}]},
+    "beginUpload": {"userId": "7", "projectId": "43", "label": "roses", "name": "1.jpg", "sizeBytes": 52000},
     "testWebhooks": {"destination": "shop"},
 }
