@@ -15,14 +15,16 @@ from web.api.projects import ProjectQuery, ProjectView
 from web.api.queue import QueueQuery, QueueView
 from web.api.server import ServerView
 from web.api.service import Health, Readiness
+from web.api.session import NewSession, SessionView
 from web.api.tasks import CheckView, NewTask, RetryTask, TaskList, TaskListQuery, TaskQuery, TaskView
+from web.api.tokens import TokenList
 from web.api.train_types import TrainTypeList
 from web.api.uploads import NewUpload, ProjectUploads, UploadsQuery, UploadView
 from web.api.webhooks import DeadLetter, TestResults, WebhookOverview, WebhooksQuery, WebhookTest
 from web.api.workers import WorkerList, WorkerView
 from web.calls.artifacts import ArtifactHandler, ArtifactsHandler, ArtifactZipHandler
 from web.calls.check import CheckHandler
-from web.calls.documents import AssetHandler, CallsPageHandler, ErrorsPageHandler, OpenApiHandler
+from web.calls.documents import CallsPageHandler, ErrorsPageHandler, OpenApiHandler, StaticHandler
 from web.calls.folders import FoldersHandler
 from web.calls.live import EventsHandler, TaskEventsHandler
 from web.calls.log import EpochsHandler, LogHandler
@@ -33,9 +35,11 @@ from web.calls.projects import ProjectHandler
 from web.calls.queue import QueueHandler
 from web.calls.report import ReportHandler
 from web.calls.server import ServerHandler
+from web.calls.session import SessionHandler
 from web.calls.task import StopHandler, TaskHandler
 from web.calls.tasks import RetryHandler, TasksHandler
 from web.calls.thumbnails import TaskPictureHandler, ThumbnailHandler
+from web.calls.tokens import TokensHandler
 from web.calls.train_types import TrainTypesHandler
 from web.calls.uploads import OFFSET_HEADER, RAW_TYPE, UploadHandler, UploadsHandler
 from web.calls.webhooks import DeadLetterResendHandler, WebhooksHandler, WebhookTestHandler
@@ -73,7 +77,7 @@ UPLOADING = ("user_not_allowed", "uploads_off", "disk_nearly_full", "uploads_una
 # fmt: off
 ROUTES = (
     Route("/", OriginalHandler,
-        get=Call("pollTask", "the eight fields of a task, as the original API has them",
+        get=Call("pollTask", "the eight fields of a task, as the original API has them; a browser gets the page",
             {200: BriefTask}, query=TaskById, any_query=True, errors=ONE_TASK),
         post=Call("postFolder", "train on a folder, as the original API does it",
             {200: BriefTask}, body=PostedFolder, form=True, instead=CheckView, errors=(*POSTING, "check_failed"),
@@ -190,6 +194,17 @@ ROUTES = (
     Route("/v1/server", ServerHandler,
         get=Call("getServer", "version, limits and features of this server",
             {200: ServerView})),
+    Route("/v1/tokens", TokensHandler,
+        get=Call("listTokens", "the tokens of this server with their rights, without their secrets",
+            {200: TokenList}, errors=("user_not_allowed",))),
+    Route("/v1/session", SessionHandler,
+        get=Call("getSession", "who the caller is, and whether a token is needed; needs none",
+            {200: SessionView}, errors=("tokens_unreadable",)),
+        post=Call("signIn", "exchange a token for a cookie, with which a browser's page makes all calls for a week",
+            {200: SessionView}, body=NewSession,
+            errors=("unauthorized", "unsupported_media_type", "tokens_unreadable")),
+        delete=Call("signOut", "remove that cookie from the browser",
+            {200: SessionView}, errors=("tokens_unreadable",))),
     Route("/metrics", MetricsHandler,
         get=Call("getMetrics",
             "figures for Prometheus: queue, workers, failures, recoveries, seconds of each stage, HTTP",
@@ -210,8 +225,8 @@ ROUTES = (
     Route("/docs/errors", ErrorsPageHandler,
         get=Call("getErrorDocs", "what each error code means, and what to do",
             {200: Media("text/html; charset=utf-8", "the page"), 304: None}, any_query=True)),
-    Route("/docs/assets/{asset}", AssetHandler,
-        get=Call("getDocsAsset", "the scripts and styles of these pages",
+    Route("/static/{version}/{name...}", StaticHandler,
+        get=Call("getStaticFile", "the scripts and styles of the pages",
             {200: Media("*/*", "the file"), 304: None}, any_query=True, errors=("unknown_path",))),
 )
 # fmt: on

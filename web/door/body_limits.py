@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
+from tornado.httputil import HTTPHeaders
 
 from web.answers.refusal import Refusal
 
@@ -64,19 +65,19 @@ def limit_of_parts(most_bytes: int) -> BodyLimit:
 class BodyLimits:
     """Which limit a request has, and how many bytes of large bodies are held until their calls are answered."""
 
-    def __init__(self, usual: BodyLimit, large: Mapping[str, BodyLimit], admit: Callable[[str], Any]) -> None:
-        """large: by regular expressions of the paths that take large bodies by POST. admit: raises Refusal for an
-        Authorization header that is not admitted."""
+    def __init__(self, usual: BodyLimit, large: Mapping[str, BodyLimit], admit: Callable[[HTTPHeaders], Any]) -> None:
+        """large: by regular expressions of the paths that take large bodies by POST. admit: raises Refusal for the
+        headers of a caller who is not admitted."""
         self._usual = usual
         self._large = [(re.compile(path), limit) for path, limit in large.items()]
         self._admit = admit
         self._left_bytes = {limit: limit.room_bytes for limit in large.values()}
 
-    def of(self, method: str, path: str, authorization: str) -> BodyLimit:
+    def of(self, method: str, path: str, headers: HTTPHeaders) -> BodyLimit:
         """The limit of a request. Raises Refusal if it may send a large body, but not to this caller's token."""
         limit = self._limit_of(path.partition("?")[0]) if method == "POST" else self._usual
         if limit.is_large:
-            self._admit(authorization)
+            self._admit(headers)
         return limit
 
     def _limit_of(self, path: str) -> BodyLimit:
