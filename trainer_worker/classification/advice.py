@@ -83,8 +83,8 @@ def advise(data: Dataset, together: np.ndarray, seed: int, tell: Callable[[], No
 
 
 def _suspect_labels(suspects: Suspects, part: Part, data: Dataset) -> list[dict[str, Any]]:
-    """Entries of `suspect_labels` in metrics.json."""
-    labels, classes = data.folders.labels, data.folders.classes
+    """Entries of `suspect_labels` in metrics.json, without the pictures whose label a person has looked at."""
+    labels, classes, looked_at = data.folders.labels, data.folders.classes, data.folders.looked_at
     return [
         {
             "file": data.folders.name_of(row),
@@ -105,6 +105,7 @@ def _suspect_labels(suspects: Suspects, part: Part, data: Dataset) -> list[dict[
                 strict=True,
             )
         )
+        if data.folders.name_of(row) not in looked_at
     ]
 
 
