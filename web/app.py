@@ -36,6 +36,7 @@ from web.door.token_gate import TokenGate
 from web.figures.http_figures import UNKNOWN_PATH
 from web.figures.monitoring import Monitoring
 from web.figures.service_figures import ServiceFigures
+from web.files.corrections import CorrectionFiles
 from web.files.hashed_files import HashedFiles
 from web.files.log_follower import LogFollowers
 from web.files.project_files import ProjectFiles
@@ -78,6 +79,7 @@ def make_services(
         predictions=PredictionPool(RUNTIME, web.predict_processes, _runtime_limits(web)),
         rules=DoorRules(web.host, web.allowed_hosts, web.allowed_origins),
         files=files,
+        corrections=CorrectionFiles(files),
         hashed=HashedFiles(files),
         followers=LogFollowers(files),
         gate=TokenGate(settings.token_file, needed=web.host not in LOOPBACK_HOSTS and not web.allow_anonymous),

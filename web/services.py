@@ -17,6 +17,7 @@ from web.documents.pages import Documents
 from web.door.door_rules import DoorRules
 from web.door.token_gate import TokenGate
 from web.figures.monitoring import Monitoring
+from web.files.corrections import CorrectionFiles
 from web.files.hashed_files import HashedFiles
 from web.files.log_follower import LogFollowers
 from web.files.project_files import ProjectFiles
@@ -39,6 +40,7 @@ class Services(msgspec.Struct, frozen=True):
     checks: FolderChecks
     predictions: PredictionPool
     files: ProjectFiles
+    corrections: CorrectionFiles
     hashed: HashedFiles
     followers: LogFollowers
     rules: DoorRules

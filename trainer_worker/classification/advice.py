@@ -119,7 +119,8 @@ def _labels_look_wrong(suspects: Sequence[dict[str, Any]]) -> Finding:
         "labels_look_wrong",
         Severity.WARNING,
         f"{pictures} as if the label were wrong: {first}.",
-        "Look at them, and move those that are wrong into their right class. metrics.json lists them.",
+        "Look at them, and move those that are wrong into their right class, or name them in corrections.csv. "
+        "metrics.json lists them.",
         [entry["file"] for entry in suspects],
     )
 

@@ -10,6 +10,7 @@ TAGS: Mapping[str, str] = {
     "projects": "A project of a user: its model in use and its tasks.",
     "events": "What happens, as it happens.",
     "check": "What a training would find in a folder.",
+    "corrections": "What a person has said of single pictures of a folder.",
     "queue": "What waits, and until when.",
     "workers": "The processes that train.",
     "webhooks": "What is told to other servers.",
