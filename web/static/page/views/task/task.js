@@ -65,7 +65,7 @@ const Heading = ({ task }) => html`
   <header class="task-heading">
     <h1>${task.projectId}</h1>
     <p class="row"><${StateTag} state=${task.state} />
-      <span>${named("kind", task.trainType)}</span>
+      <span>${named("train_type", task.trainType)}</span>
       <span class="muted">${t("task.of_user", { user: task.userId })}</span></p>
   </header>`;
 
