@@ -16,7 +16,7 @@ export function Actions({ task, reload }) {
   if (who?.readOnly) return null;
   const hasEnded = !["pending", "processing"].includes(task.state);
   return html`
-    <div class="row actions" role="group" aria-label=${t("task.actions")}>
+    <div class="row task-actions">
       ${hasEnded ? html`<${TrainAgain} task=${task} /><${MakeLatest} task=${task} />`
         : html`<${Stop} task=${task} reload=${reload} /><${Cancel} task=${task} reload=${reload} />`}
     </div>`;

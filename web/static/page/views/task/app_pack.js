@@ -34,7 +34,7 @@ export function AppPack({ url, sizeBytes }) {
 function Texts({ url, title, members }) {
   const [isOpen, setIsOpen] = useState(false);
   if (members.length === 0) return null;
-  return html`<details class="texts" onToggle=${(/** @type {any} */ event) => setIsOpen(event.target.open)}>
+  return html`<details class="task-texts" onToggle=${(/** @type {any} */ event) => setIsOpen(event.target.open)}>
     <summary>${title}</summary>
     ${isOpen && members.map((member) => html`<${OneText} key=${member.name} url=${url} member=${member} />`)}</details>`;
 }
@@ -51,6 +51,6 @@ function OneText({ url, member }) {
   if (trouble) return html`<${Trouble} error=${trouble} retry=${read} />`;
   if (text === null) return html`<${Busy} />`;
   return html`
-    <div class="row text-name"><code>${member.name}</code> <${CopyButton} text=${text} what=${member.name} /></div>
+    <div class="row task-text-name"><code>${member.name}</code> <${CopyButton} text=${text} what=${member.name} /></div>
     <pre tabindex="0" role="region" aria-label=${member.name}><code>${text}</code></pre>`;
 }

@@ -20,7 +20,7 @@ export function Attempts({ task }) {
           ${row.error && html`<br /><span class="muted small">${row.error}</span>`}</td></tr>`)}
       </tbody></table></div>`}
     ${stages.length > 0 && html`<section><h2>${t("task.stages")}</h2>
-      <dl class="facts">${stages.map(([name, seconds]) => html`
+      <dl class="task-facts">${stages.map(([name, seconds]) => html`
         <dt>${named("phase", name.replace(/^first_/, ""))}</dt><dd>${duration(Math.round(seconds * 10) / 10)}</dd>`)}</dl></section>`}`;
 }
 

@@ -10,9 +10,9 @@ export function Course({ task }) {
   const charts = useMemo(() => chartsOf(records), [records]);
   if (charts.length === 0) return null;
   return html`
-    <section><h2>${t("task.course")}</h2>
+    <section><h2>${task.state === "processing" ? t("task.course") : t("task.course_was")}</h2>
       <p class="muted small">${t("task.course_means")}</p>
-      <div class="curves">${charts.map(({ stage, isLoss, xs, lines }) => html`
+      <div class="task-curves">${charts.map(({ stage, isLoss, xs, lines }) => html`
         <${Curve} key=${`${stage} ${isLoss}`} title=${titleOf(stage, isLoss)} xLabel=${t("task.epoch")} xs=${xs} lines=${lines}
           asPercent=${!isLoss} />`)}
       </div>

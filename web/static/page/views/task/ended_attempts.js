@@ -14,7 +14,7 @@ export function EndedAttempts({ task }) {
   const ended = task.endedAttempts.filter((each) => task.state !== "failed" || each.attempt < task.attempt);
   if (ended.length === 0) return null;
   return html`
-    <ul class="happened">${ended.slice(-MOST_TOLD).map((each) => html`
+    <ul class="task-happened">${ended.slice(-MOST_TOLD).map((each) => html`
       <li key=${each.attempt}>${inWords(each)} ${wentOn(task, each.attempt)}</li>`)}
       ${ended.length > MOST_TOLD && html`<li><a href=${link(["tasks", task.taskId, "attempts"])}>
         ${t("task.all_attempts", { count: ended.length })}</a></li>`}

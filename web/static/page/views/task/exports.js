@@ -24,7 +24,7 @@ export function Exports({ manifest, artifacts }) {
   const scoreName = named("metric", facts.score_name);
   return html`
     <section><h2>${t("task.formats")}</h2>
-      <div class="wide" tabindex="0" role="region" aria-label=${t("task.formats")}><table>
+      <div class="wide" tabindex="0" role="region" aria-label=${t("task.formats")}><table class="task-formats">
         <thead><tr><th scope="col">${t("task.format")}</th><th scope="col">${t("task.size")}</th><th scope="col">${scoreName}</th>
           <th scope="col">${t("task.speed")}</th><th scope="col">${t("task.file")}</th></tr></thead>
         <tbody>${facts.formats.map((format) => html`<${Row} key=${format.format} format=${format} artifacts=${artifacts} />`)}

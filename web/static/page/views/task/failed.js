@@ -25,7 +25,7 @@ export function Failed({ task }) {
   const code = task.code ?? "";
   const findings = (task.dataReport?.findings ?? []).filter((finding) => finding.severity !== "info");
   return html`
-    <section class="failure" aria-labelledby="failure-title">
+    <section class="task-failure" aria-labelledby="failure-title">
       <h2 id="failure-title">${t("task.failed")}</h2>
       <p class="reason">${task.error}</p>
       <p>${named("at_fault", AT_FAULT[code] ?? "folder")}
@@ -34,7 +34,7 @@ export function Failed({ task }) {
         ${" "}<a href=${link(["tasks", task.taskId, "log"])}>${t("task.see_log")}</a></p>
     </section>
     ${findings.length > 0 && html`<section><h2>${t("task.findings")}</h2>
-      <ul class="findings">${findings.map((finding) => html`<${OneFinding} finding=${finding} />`)}</ul></section>`}`;
+      <ul class="task-findings">${findings.map((finding) => html`<${OneFinding} finding=${finding} />`)}</ul></section>`}`;
 }
 
 /** @param {{finding: Finding}} props */

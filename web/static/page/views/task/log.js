@@ -24,13 +24,13 @@ export function Log({ task }) {
   if (!isRead) return html`<${Busy} />`;
   const look = (/** @type {any} */ event) => setIsFollowing(isAtEnd(event.target));
   return html`
-    <div class="row log-tools">
+    <div class="row task-log-tools">
       ${isRunning && html`<label><input type="checkbox" role="switch" checked=${isFollowing}
         onChange=${(/** @type {any} */ event) => setIsFollowing(event.target.checked)} />${t("task.follow")}</label>`}
       <a href=${address(`v1/tasks/${task.taskId}/log`)} download="log.txt">${t("task.whole_log")}</a>
       ${leftOut && html`<span class="muted small">${t("task.log_cut")}</span>`}
     </div>
-    <pre class="log" ref=${place} tabindex="0" role="region" aria-label=${t("task.log")} onScroll=${look}>${lines}</pre>`;
+    <pre class="task-log" ref=${place} tabindex="0" role="region" aria-label=${t("task.log")} onScroll=${look}>${lines}</pre>`;
 }
 
 /** @param {HTMLElement} place */

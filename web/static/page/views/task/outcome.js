@@ -9,13 +9,13 @@ import { useProject } from "./project.js";
 
 /** @param {{task: TaskView}} props */
 export const Outcome = ({ task }) => html`
-  <section class="outcome card" aria-labelledby="outcome-title">
+  <section class="task-outcome card" aria-labelledby="outcome-title">
     <h2 id="outcome-title">${t("task.is_done")}</h2>
-    ${scoresOf(task.metrics).map((score, place) => html`<p class=${place === 0 ? "headline" : ""}>${inWords(score)}</p>`)}
+    ${scoresOf(task.metrics).map((score, place) => html`<p class=${place === 0 ? "task-headline" : ""}>${inWords(score)}</p>`)}
     <p><${WhetherInUse} task=${task} /></p>
     <p class="muted small" title=${fullTime(task.endedAt)}>${t("task.done_at", { time: time(task.endedAt) })}
       ${" "}${task.endReason && named("end_reason", task.endReason)}</p>
-    <ul class="next">
+    <ul class="task-next">
       <li><a href=${link(["try", task.taskId])}>${t("task.try")}</a></li>
       <li><a href=${link(["tasks", task.taskId, "report"])}>${t("task.to_report")}</a></li>
       <li><a href=${address(`v1/tasks/${task.taskId}/artifacts.zip`)} download>${t("task.download")}</a></li>
@@ -27,7 +27,7 @@ export const Outcome = ({ task }) => html`
 
 /** @param {{warnings: readonly string[]}} props */
 const Warnings = ({ warnings }) => warnings.length === 0 ? null : html`
-  <section class="warnings" aria-labelledby="warnings-title"><h2 id="warnings-title">${t("task.mind", { count: warnings.length })}</h2>
+  <section class="task-warnings" aria-labelledby="warnings-title"><h2 id="warnings-title">${t("task.mind", { count: warnings.length })}</h2>
     <ul>${warnings.map((warning) => html`<li>${warning}</li>`)}</ul></section>`;
 
 /** @param {{task: TaskView}} props */

@@ -10,13 +10,13 @@ import { durationRange, named, t, time } from "../../words.js";
 
 /** @param {{task: TaskView}} props */
 export const Running = ({ task }) => html`
-  <section class="now card" aria-label=${t("task.now")}>
-    <p class="going">${goingOn(task)}</p>
+  <section class="task-now card" aria-label=${t("task.now")}>
+    <p class="unseen" role="status">${stageOf(task)}</p>
+    <p class="task-going">${goingOn(task)}</p>
     <${Bar} progress=${task.progress} label=${t("task.progress")} />
     <p>${timeLeft(task)}</p>
     <p class="muted small"><${WhoTrains} task=${task} /></p>
     ${task.modelPath && html`<p>${t("task.first_model")} <a href=${link(["try", task.taskId])}>${t("task.try")}</a></p>`}
-    <p class="unseen" role="status">${stageOf(task)}</p>
   </section>`;
 
 /** The stage of the training in plain words. @param {TaskView} task */
@@ -35,7 +35,7 @@ function goingOn(task) {
 }
 
 /** @param {TaskView} task */
-export function timeLeft(task) {
+function timeLeft(task) {
   if (!task.etaRangeSeconds) return t("task.time_unknown");
   const [low, high] = task.etaRangeSeconds;
   return high < 10 ? t("task.seconds_left") : t("task.time_left", { range: durationRange([low, high]) });

@@ -18,24 +18,23 @@ export function Settings({ task }) {
         : trouble ? html`<${Trouble} error=${trouble} retry=${reload} />` : html`<${Busy} />`}</section>
     <section><h2>${t("task.about")}</h2><${Facts} task=${task} /></section>
     ${Object.keys(task.metadata).length > 0 && html`<section><h2>${t("task.metadata")}</h2>
-      <dl class="facts">${Object.entries(task.metadata).map(([name, value]) => html`
+      <dl class="task-facts">${Object.entries(task.metadata).map(([name, value]) => html`
         <dt>${name}</dt><dd>${value}</dd>`)}</dl></section>`}`;
 }
 
 /** @param {{schema: import("../../parts/options.js").OptionsSchema, given: Record<string, any>}} props */
 const OptionTable = ({ schema, given }) => html`
-  <div class="wide" tabindex="0" role="region" aria-label=${t("task.options")}><table class="option-table">
-    <thead><tr><th scope="col">${t("task.option")}</th><th scope="col">${t("task.value")}</th>
-      <th scope="col">${t("task.meaning")}</th></tr></thead>
+  <div class="wide" tabindex="0" role="region" aria-label=${t("task.options")}><table class="task-options">
+    <thead><tr><th scope="col">${t("task.option")}</th><th scope="col">${t("task.value")}</th></tr></thead>
     <tbody>${Object.entries(schema.properties).map(([name, option]) => html`<tr key=${name}>
-      <th scope="row">${named("option", name)}<br /><code class="small">${name}</code></th>
+      <th scope="row">${named("option", name)} <code class="small">${name}</code><br />
+        <span class="muted small">${option.description}</span></th>
       <td>${name in given ? html`<strong>${shownOption(given[name])}</strong>`
-        : html`<span class="muted">${t("task.default_value", { value: shownOption(option.default) })}</span>`}</td>
-      <td class="muted small">${option.description}</td></tr>`)}
+        : html`<span class="muted">${t("task.default_value", { value: shownOption(option.default) })}</span>`}</td></tr>`)}
     </tbody></table></div>`;
 
 /** @param {{task: TaskView}} props */
-const Facts = ({ task }) => html`<dl class="facts">
+const Facts = ({ task }) => html`<dl class="task-facts">
   <dt>${t("task.id")}</dt><dd><code>${task.taskId}</code> <${CopyButton} text=${task.taskId} what=${t("task.id")} /></dd>
   <dt>${t("task.user")}</dt><dd>${task.userId}</dd>
   <dt>${t("task.folder")}</dt><dd><code>${task.projectDir}</code></dd>

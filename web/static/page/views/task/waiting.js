@@ -2,9 +2,8 @@
 import { useEvents } from "../../events.js";
 import { useLoaded } from "../../loading.js";
 import { html, useEffect } from "../../preact.js";
-import { duration, number, t } from "../../words.js";
+import { duration, durationRange, number, t } from "../../words.js";
 import { useSoon } from "./use_task.js";
-import { timeLeft } from "./running.js";
 
 /** @typedef {import("../../api.js").Schemas["QueueView"]} QueueView */
 /** @typedef {import("../../api.js").Schemas["WorkerList"]} WorkerList */
@@ -34,11 +33,12 @@ export function Waiting({ task }) {
   }, [reloadSoon]);
   const able = workers.data?.workers.filter((each) => each.trainTypes.includes(task.trainType));
   return html`
-    <section class="now card" aria-label=${t("task.now")}>
-      <p class="going">${queue.data ? placeOf(task.taskId, queue.data) : t("task.waits")}</p>
-      ${able?.length === 0 ? html`<p>${t("task.no_worker")}</p>`
-        : html`<p>${queue.data && startOf(task.taskId, queue.data)} ${task.etaRangeSeconds && timeLeft(task)}</p>`}
+    <section class="task-now card" aria-label=${t("task.now")}>
       <p class="unseen" role="status">${t("task.waits")}</p>
+      <p class="task-going">${queue.data ? placeOf(task.taskId, queue.data) : t("task.waits")}</p>
+      ${able?.length === 0 ? html`<p>${t("task.no_worker")}</p>`
+        : html`<p>${queue.data && startOf(task.taskId, queue.data)} 
+          ${task.etaRangeSeconds && t("task.done_in", { range: durationRange(task.etaRangeSeconds) })}</p>`}
     </section>`;
 }
 
