@@ -95,6 +95,7 @@ PURE_FILES = (
     *("web/live/encoded_event.py", "web/live/interest.py", "web/live/event_log.py", "web/live/progress_board.py"),
     *("web/live/reader.py", "web/live/subscribers.py", "web/live/state_event.py"),
     *("web/prediction/picture_queue.py", "web/prediction/models.py", "web/door/body_limits.py"),
+    "web/door/session_cookie.py",
     *("web/webhooks/webhook_message.py", "web/webhooks/receivers.py", "web/webhooks/retries.py"),
     *("web/webhooks/views.py", "web/webhooks/delivery.py", "conf/webhook_url.py", "conf/webhook_addresses.py"),
     "conf/webhook_settings.py",

@@ -384,6 +384,9 @@ class Server(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     uptime_seconds: float
     limits: Limits
     features: Features
+    #: the data roots, in the order of the settings
+    disks: tuple[Disk, ...]
+    versions: Versions
     docs: Links
 
 
@@ -779,6 +782,28 @@ class Features(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     webhooks: bool
     #: the trainTypes that can be posted
     train_types: tuple[str, ...]
+
+
+class Disk(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A data root and the space of its disk."""
+
+    #: a folder of [web] data_roots
+    path: str
+    #: what can still be written; null if the folder is missing or does not answer
+    free_bytes: int | None
+    #: the size of the disk; null as well then
+    total_bytes: int | None
+    #: with less free space a task is refused
+    min_free_bytes: int
+
+
+class Versions(msgspec.Struct, frozen=True, kw_only=True):
+    """What the front-end runs on."""
+
+    python: str
+    tornado: str
+    pyzmq: str
+    msgspec: str
 
 
 class Links(msgspec.Struct, frozen=True, kw_only=True):
