@@ -205,6 +205,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     promoted: bool
     comparison: Comparison | None
     stopped_early: bool
+    #: whether somebody asked to end the training and keep its model
+    stop_requested: bool
     cancel_requested: bool
     submitted_at: str | None
     started_at: str | None
