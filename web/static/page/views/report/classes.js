@@ -1,6 +1,7 @@
 // Each class with its range, and whether there are enough photos to tell.
 import { html, useState } from "../../preact.js";
 import { percent, t } from "../../words.js";
+import { DataTable } from "./data_table.js";
 import { Meter } from "./meter.js";
 import { useMore } from "./more.js";
 import { finite } from "./record.js";
@@ -56,21 +57,20 @@ export function Classes({ metrics }) {
   const wanted = search.trim().toLowerCase();
   const { shown, button } = useMore(all.filter((row) => row.label.toLowerCase().includes(wanted)), MOST_CLASSES);
   const isOfMasks = !Array.isArray(metrics.per_class);
+  const figures = isOfMasks ? [t("report.overlap")] : [t("report.found"), t("report.right_when_named")];
+  const heads = [t("report.class"), ...figures, t("report.verdict")];
   return html`
     <${Section} name="classes" title=${t("report.classes")}>
       <p class="muted small">${isOfMasks ? t("report.classes_help_masks") : t("report.classes_help")}</p>
       ${all.length > SEARCHED_FROM && html`<label class="search">${t("report.find_class")}
         <input type="search" value=${search} onInput=${(/** @type {any} */ event) => setSearch(event.target.value)} /></label>`}
       ${shown.length === 0 ? html`<p role="status">${t("report.no_such_class", { search })}</p>` : html`
-        <div class="wide" tabindex="0" role="region" aria-label=${t("report.classes")}><table class="classes">
-          <thead><tr><th scope="col">${t("report.class")}</th><th scope="col">${isOfMasks ? t("report.overlap") : t("report.found")}</th>
-            ${!isOfMasks && html`<th scope="col">${t("report.right_when_named")}</th>`}<th scope="col">${t("report.verdict")}</th></tr></thead>
-          <tbody>${shown.map((row) => html`<tr key=${row.label}>
+        <${DataTable} title=${t("report.classes")} heads=${heads}>
+          ${shown.map((row) => html`<tr key=${row.label}>
             <th scope="row"><bdi class="name" title=${row.label}>${row.label}</bdi><span class="muted">${row.size}</span></th>
             <td>${row.value === null ? t("report.not_tested") : html`<${Meter} ...${row} />`}</td>
             ${!isOfMasks && html`<td>${row.right ? html`<${Meter} ...${row.right} />` : t("report.never_named")}</td>`}
-            <td>${row.verdict}</td></tr>`)}</tbody>
-        </table></div>`}
+            <td>${row.verdict}</td></tr>`)}<//>`}
       ${button}
     <//>`;
 }

@@ -44,7 +44,8 @@ function MostOften({ labels, matrix, mixUps, unit, open }) {
       const named = { truth: labels[truth], answer: labels[answer] };
       const text = unit === "photos" ? t("report.taken_for", { ...named, count, total })
         : t("report.taken_for_pixels", { ...named, share: share(count / total) });
-      return html`<li>${open ? html`<button type="button" class="plain" onClick=${() => open(truth, answer)}>${text}</button>` : text}</li>`;
+      return html`<li>${open ? html`
+        <button type="button" class="plain" onClick=${() => open(truth, answer)}>${text}</button>` : text}</li>`;
     })}</ul>`;
 }
 

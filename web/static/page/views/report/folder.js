@@ -1,6 +1,8 @@
 // How the folder was understood: its layout, the photos of each class, what was left out, and what else was found.
 import { html } from "../../preact.js";
 import { named, number, t } from "../../words.js";
+import { DataTable } from "./data_table.js";
+import { Track } from "./meter.js";
 import { useMore } from "./more.js";
 import { NamedFiles } from "./named_files.js";
 import { Section } from "./section.js";
@@ -37,11 +39,9 @@ function ClassCounts({ counts }) {
   if (all.length < 2) return null;
   return html`
     <h3>${t("report.photos_of_class")}</h3>
-    <div class="wide" tabindex="0" role="region" aria-label=${t("report.photos_of_class")}><table class="counts">
-      <thead><tr><th scope="col">${t("report.class")}</th><th scope="col">${t("report.photos_head")}</th></tr></thead>
-      <tbody>${shown.map(([label, count]) => html`<tr key=${label}><th scope="row"><bdi class="name" title=${label}>${label}</bdi></th>
-        <td><span class="meter"><span class="track" aria-hidden="true"><span class="fill" style=${{ width: `${(100 * count) / most}%` }}></span></span>
-          <span class="figure">${number(count)}</span></span></td></tr>`)}</tbody></table></div>
+    <${DataTable} title=${t("report.photos_of_class")} heads=${[t("report.class"), t("report.photos_head")]}>
+      ${shown.map(([label, count]) => html`<tr key=${label}><th scope="row"><bdi class="name" title=${label}>${label}</bdi></th>
+        <td><span class="meter"><${Track} value=${count / most} /><span class="figure">${number(count)}</span></span></td></tr>`)}<//>
     ${button}`;
 }
 
@@ -51,9 +51,8 @@ function Skipped({ skipped }) {
   if (skipped.length === 0) return null;
   return html`
     <h3>${t("report.skipped")}</h3>
-    <div class="wide" tabindex="0" role="region" aria-label=${t("report.skipped")}><table>
-      <thead><tr><th scope="col">${t("report.file")}</th><th scope="col">${t("report.reason")}</th></tr></thead>
-      <tbody>${shown.map(({ file, reason }) => html`<tr key=${file}><th scope="row" class="file">${file}</th><td>${reason}</td></tr>`)}</tbody>
-    </table></div>
+    <${DataTable} title=${t("report.skipped")} heads=${[t("report.file"), t("report.reason")]}>
+      ${shown.map(({ file, reason }) => html`
+        <tr key=${file}><th scope="row" class="file">${file}</th><td>${reason}</td></tr>`)}<//>
     ${button}`;
 }

@@ -35,7 +35,8 @@ function Pictures({ task, masks }) {
         <input type="range" min="0" max=${stops.length - 1} step=${STEP} value=${position} aria-valuetext=${inWords(stops, position)}
           onInput=${(/** @type {any} */ event) => setPosition(Number(event.target.value))} /></label>
       <div class="stops" role="group" aria-label=${t("report.slider")}>${stops.map((stop, place) => html`
-        <button type="button" class="secondary small" aria-pressed=${position === place} onClick=${() => setPosition(place)}>${stop}</button>`)}
+        <button type="button" class="secondary small" aria-pressed=${position === place}
+          onClick=${() => setPosition(place)}>${stop}</button>`)}
       </div>
       <${Legend} masks=${masks} />
     </div>
