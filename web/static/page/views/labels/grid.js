@@ -56,21 +56,17 @@ function columnsOf(list) {
 function Option({ taskId, photo, saver, isHere, choose, open }) {
   const [isMissing, setIsMissing] = useState(false);
   const decision = saver.decisionOf(photo.file);
-  const said = decisionInWords(decision);
-  const isUnsaved = saver.unsaved.has(photo.file);
   const refusal = saver.refused.get(photo.file);
-  const name = [
-    photo.file, photo.label && t("labels.label_now", { label: photo.label }), whyInWords(photo), said,
-    isUnsaved && t("labels.unsaved"), refusal,
-  ].filter(Boolean).join(". ");
   return html`
-    <li role="option" aria-selected=${isHere} aria-label=${name} tabindex=${isHere ? 0 : -1} title=${photo.file}
+    <li role="option" aria-selected=${isHere} tabindex=${isHere ? 0 : -1} title=${photo.file}
       class=${decision ? `decided ${decision.action}` : ""} onClick=${choose} onDblClick=${open} onFocus=${isHere ? null : choose}>
       ${isMissing ? html`<span class="missing">${t("parts.no_photo", { name: photo.file })}</span>`
-        : html`<img src=${taskPhoto(taskId, photo.file)} alt="" loading="lazy" decoding="async" onError=${() => setIsMissing(true)} />`}
-      <span class="now">${photo.label && html`<bdi>${photo.label}</bdi>`}</span>
-      <span class="decision">${decision ? said : photo.likely && t("labels.likely", { likely: photo.likely })}</span>
-      ${isUnsaved && html`<span class="unsaved">${t("labels.unsaved")}</span>`}
+        : html`<img src=${taskPhoto(taskId, photo.file)} alt=${photo.file}
+            loading="lazy" decoding="async" onError=${() => setIsMissing(true)} />`}
+      ${photo.label && html`<span class="now">${t("labels.label_now", { label: photo.label })}</span>`}
+      <span class="why">${whyInWords(photo)}</span>
+      <span class=${decision ? "decision" : "unseen"}>${decisionInWords(decision)}</span>
+      ${saver.unsaved.has(photo.file) && html`<span class="unsaved">${t("labels.unsaved")}</span>`}
       ${refusal && html`<span class="refused">${refusal}</span>`}
     </li>`;
 }

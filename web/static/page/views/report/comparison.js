@@ -20,7 +20,7 @@ export function ComparisonPart({ task, comparison }) {
   return html`
     <${Section} name="comparison" title=${t("report.comparison")}>
       <p>${comparison.sentence}</p>
-      <dl class="facts">${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
+      <dl class="figures">${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
       <p class="row"><a href=${link(["tasks", before])}>${t("report.to_model_before")}</a>
         <a href=${link(["compare"], { tasks: `${before},${task.taskId}` })}>${t("report.compare_them")}</a></p>
     <//>`;

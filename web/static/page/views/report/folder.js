@@ -18,7 +18,7 @@ export function Folder({ task, metrics }) {
   return html`
     <${Section} name="folder" title=${t("report.folder")}>
       ${report?.rule && html`<p>${report.rule}</p>`}
-      <dl class="facts">
+      <dl class="figures">
         ${report && html`<div><dt>${t("report.photos_found")}</dt><dd>${number(report.pictures)}</dd></div>`}
         ${split.map(([name, count]) => html`<div><dt>${named("split", name)}</dt><dd>${number(count)}</dd></div>`)}
         <div><dt>${t("report.left_out")}</dt><dd>${number(report?.skippedFiles ?? metrics?.skipped?.length ?? 0)}</dd></div>

@@ -32,7 +32,7 @@ function InWords({ task, metrics, score }) {
       </div>
     </div>
     <${Scale} score=${score} baseline=${baselineOf(task, metrics)} />
-    <dl class="facts">${factsOf(task, metrics, score).map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
+    <dl class="figures">${factsOf(task, metrics, score).map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
 }
 
 /** What a model would score that learned nothing. @param {import("./record.js").Task} task

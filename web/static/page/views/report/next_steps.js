@@ -19,7 +19,7 @@ export function NextSteps({ task, metrics, route, sections }) {
     <${Section} name="next" title=${t("report.next")}>
       ${shown.length === 0 ? html`<p class="good">${metrics ? t("report.nothing_stands_out") : t("report.nothing_found")}</p>`
         : html`<ol class="steps">${shown.map((step) => html`
-            <li class=${step.tone}>
+            <li class=${`step-${step.tone}`}>
               <p><strong>${step.text}</strong></p>
               ${step.cure && html`<p>${step.cure}</p>`}
               <p class="row">
