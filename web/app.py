@@ -25,6 +25,7 @@ from web.broker_link.broker_requests import BrokerRequests
 from web.broker_link.cache_feed import CacheFeed
 from web.broker_link.publications import Publications
 from web.broker_link.task_cache import TaskCache
+from web.browsing.thumbnail_cache import ThumbnailCache
 from web.calls.unknown_path import UnknownPathHandler
 from web.documents.pages import make_documents
 from web.door.body_limits import BodyLimits, usual_limit
@@ -32,6 +33,7 @@ from web.door.door_rules import ANY_ADDRESS, DoorRules
 from web.door.entrance import Entrance
 from web.door.listener import MAX_HEADER_BYTES, Listener
 from web.door.request_lines import shown
+from web.door.session_cookie import cookie_name
 from web.door.token_gate import TokenGate
 from web.figures.http_figures import UNKNOWN_PATH
 from web.figures.monitoring import Monitoring
@@ -44,7 +46,7 @@ from web.forecast.forecaster import Forecaster
 from web.json_handler import JsonHandler
 from web.live.live import Live
 from web.live.stream_slots import StreamSlots
-from web.prediction.pool import PICTURE_S, PredictionPool
+from web.prediction.pool import PICTURE_S, THUMBNAIL_S, RuntimePool
 from web.routes import ROUTES
 from web.services import Services
 from web.webhooks.service import Webhooks
@@ -65,6 +67,8 @@ def make_services(
     files = ProjectFiles(web.allowed_roots())
     monitoring = Monitoring(ServiceFigures(pulse, cache, web.allowed_roots(), web.min_free_mb))
     monitoring.add_streams(live.slots, live.catching_up)
+    rules = DoorRules(web.host, web.allowed_hosts, web.allowed_origins)
+    guarded = web.host not in LOOPBACK_HOSTS and not web.allow_anonymous
     cache.report_changes_to(monitoring.tasks.changed)
     pulse.report_restarts_to(monitoring.tasks.broker_restarted)
     return Services(
@@ -75,12 +79,14 @@ def make_services(
         cache=cache,
         forecaster=Forecaster(cache, lambda: pulse.tick),
         checks=FolderChecks(CHECKER, web.allowed_roots()),
-        predictions=PredictionPool(RUNTIME, web.predict_processes, _runtime_limits(web)),
-        rules=DoorRules(web.host, web.allowed_hosts, web.allowed_origins),
+        runtimes=RuntimePool(RUNTIME, web.predict_processes, _runtime_limits(web)),
+        rules=rules,
         files=files,
+        browsed=ProjectFiles(web.allowed_roots()),
+        thumbnails=ThumbnailCache(),
         hashed=HashedFiles(files),
         followers=LogFollowers(files),
-        gate=TokenGate(settings.token_file, needed=web.host not in LOOPBACK_HOSTS and not web.allow_anonymous),
+        gate=TokenGate(settings.token_file, guarded, cookie_name(web.port), rules.is_own),
         monitoring=monitoring,
         documents=make_documents(ROUTES),
         limits=limits_of(settings),
@@ -98,6 +104,7 @@ def _runtime_limits(web: WebSettings) -> RuntimeLimits:
         models_bytes=web.predict_memory_mb * 1024**2 // web.predict_processes,
         threads=max(1, len(os.sched_getaffinity(0)) // web.predict_processes),
         picture_s=PICTURE_S,
+        thumbnail_s=THUMBNAIL_S,
     )
 
 
@@ -161,7 +168,7 @@ async def serve(settings: Settings, keys: ClientKeys | None, traces: Traces | No
     await services.live.close()
     await listener.finish_answers()
     await server.close_all_connections()
-    await services.predictions.close()
+    await services.runtimes.close()
     await services.webhooks.close()
     publications.close()
     requests.close()

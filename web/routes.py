@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from protocol.events import Event
 from web.api.files import ArtifactList, EpochPage, EpochQuery, LogQuery
+from web.api.folders import FolderListing, FolderQuery, PictureQuery, ThumbnailQuery
 from web.api.live import EventList, EventsQuery, Reset, TaskEventsQuery
 from web.api.original import BriefTask, PostedFolder, TaskById
 from web.api.predictions import PicturesToPredict, Predictions
@@ -14,13 +15,16 @@ from web.api.projects import ProjectQuery, ProjectView
 from web.api.queue import QueueQuery, QueueView
 from web.api.server import ServerView
 from web.api.service import Health, Readiness
+from web.api.session import NewSession, SessionView
 from web.api.tasks import CheckView, NewTask, RetryTask, TaskList, TaskListQuery, TaskQuery, TaskView
+from web.api.tokens import TokenList
 from web.api.train_types import TrainTypeList
 from web.api.webhooks import DeadLetter, TestResults, WebhookOverview, WebhooksQuery, WebhookTest
 from web.api.workers import WorkerList, WorkerView
 from web.calls.artifacts import ArtifactHandler, ArtifactsHandler, ArtifactZipHandler
 from web.calls.check import CheckHandler
 from web.calls.documents import CallsPageHandler, ErrorsPageHandler, OpenApiHandler, StaticHandler
+from web.calls.folders import FoldersHandler
 from web.calls.live import EventsHandler, TaskEventsHandler
 from web.calls.log import EpochsHandler, LogHandler
 from web.calls.monitoring import HealthHandler, MetricsHandler, ReadyHandler
@@ -30,8 +34,11 @@ from web.calls.projects import ProjectHandler
 from web.calls.queue import QueueHandler
 from web.calls.report import ReportHandler
 from web.calls.server import ServerHandler
+from web.calls.session import SessionHandler
 from web.calls.task import StopHandler, TaskHandler
 from web.calls.tasks import RetryHandler, TasksHandler
+from web.calls.thumbnails import TaskPictureHandler, ThumbnailHandler
+from web.calls.tokens import TokensHandler
 from web.calls.train_types import TrainTypesHandler
 from web.calls.webhooks import DeadLetterResendHandler, WebhooksHandler, WebhookTestHandler
 from web.calls.workers import DrainHandler, WorkersHandler
@@ -60,6 +67,8 @@ PREDICTING = (
     *("no_model", "model_changed", "model_unusable", "unsupported_media_type", "bad_picture", "picture_too_large"),
     *("predict_busy", "predict_failed", *ONE_TASK),
 )
+JPEG = Media("image/jpeg", "the small copy of the picture")
+SHOWING = (*("no_picture", "bad_picture", "picture_too_large", "thumbnails_busy", "predict_failed", "file_unreadable"),)
 
 # Two or three lines a call keep the table on a few screens; the formatter would give each argument a line of its own.
 # fmt: off
@@ -103,6 +112,9 @@ ROUTES = (
         get=Call("getArtifact", "a file of the model; takes Range and If-Range, and its ETag is its SHA-256",
             {200: Media("*/*", "the file"), 206: Media("*/*", "the part of the file that Range asks for"), 304: None},
             errors=("no_artifact", "artifact_changed", "range_not_satisfiable", "file_unreadable", *ONE_TASK))),
+    Route("/v1/tasks/{taskId}/pictures/{name...}", TaskPictureHandler,
+        get=Call("getTaskPicture", "a small copy of a picture in the task's project folder, named as in metrics.json",
+            {200: JPEG, 304: None}, query=PictureQuery, errors=(*SHOWING, *ONE_TASK))),
     Route("/v1/tasks/{taskId}/log", LogHandler,
         get=Call("getLog", "what the training has said so far, in sentences; with follow=1 until it ends",
             {200: Media("text/plain; charset=utf-8", "log.txt of the task")}, query=LogQuery,
@@ -127,6 +139,12 @@ ROUTES = (
     Route("/v1/projects/{userId}/{projectId}/predict", ProjectPredictHandler,
         post=Call("predictWithProject", "what the model that the project uses says of pictures",
             {200: Predictions}, body=PicturesToPredict, files=PICTURE_FIELD, errors=PREDICTING)),
+    Route("/v1/folders", FoldersHandler,
+        get=Call("listFolder", "the folders and pictures in a folder below the data roots, page by page",
+            {200: FolderListing}, query=FolderQuery, errors=("path_not_allowed", "no_folder", "file_unreadable"))),
+    Route("/v1/thumbnails", ThumbnailHandler,
+        get=Call("getThumbnail", "a small copy of a picture below the data roots, upright",
+            {200: JPEG, 304: None}, query=ThumbnailQuery, errors=("path_not_allowed", *SHOWING))),
     Route("/v1/check", CheckHandler,
         post=Call("checkFolder", "what a training would find in the folder, within a second or so; makes no task",
             {200: CheckView}, body=NewTask, form=True, errors=CHECKING, writes=True)),
@@ -159,6 +177,17 @@ ROUTES = (
     Route("/v1/server", ServerHandler,
         get=Call("getServer", "version, limits and features of this server",
             {200: ServerView})),
+    Route("/v1/tokens", TokensHandler,
+        get=Call("listTokens", "the tokens of this server with their rights, without their secrets",
+            {200: TokenList}, errors=("user_not_allowed",))),
+    Route("/v1/session", SessionHandler,
+        get=Call("getSession", "who the caller is, and whether a token is needed; needs none",
+            {200: SessionView}, errors=("tokens_unreadable",)),
+        post=Call("signIn", "exchange a token for a cookie, with which a browser's page makes all calls for a week",
+            {200: SessionView}, body=NewSession,
+            errors=("unauthorized", "unsupported_media_type", "tokens_unreadable")),
+        delete=Call("signOut", "remove that cookie from the browser",
+            {200: SessionView}, errors=("tokens_unreadable",))),
     Route("/metrics", MetricsHandler,
         get=Call("getMetrics",
             "figures for Prometheus: queue, workers, failures, recoveries, seconds of each stage, HTTP",

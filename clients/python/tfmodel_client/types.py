@@ -82,10 +82,13 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "model_changed": 409,
     "model_unusable": 409,
     "no_artifact": 404,
+    "no_folder": 404,
     "no_log": 404,
     "no_model": 404,
+    "no_picture": 404,
     "no_report": 404,
     "not_ready": 503,
+    "path_not_allowed": 403,
     "picture_too_large": 413,
     "predict_busy": 429,
     "predict_failed": 503,
@@ -98,6 +101,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "task_left_out": 409,
     "task_not_ended": 409,
     "task_not_started": 409,
+    "thumbnails_busy": 429,
     "token_in_url": 400,
     "tokens_unreadable": 503,
     "too_many_streams": 429,
@@ -252,6 +256,23 @@ class Project(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     next: str
 
 
+class FolderListing(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A page of a folder: first the folders in it by name, then the pictures by name."""
+
+    #: the absolute path; empty for the list of the data roots
+    path: str
+    #: the path of the folder above; null at the top
+    parent: str | None
+    folders: tuple[ListedFolder, ...]
+    pictures: tuple[ListedPicture, ...]
+    #: files in the folder that are no pictures, and links
+    other_files: int
+    #: whether the folder has so many entries that the rest is left out
+    cut_off: bool
+    #: the cursor of the next page; empty after the last one
+    next: str
+
+
 class Check(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What a training would find in the folder."""
 
@@ -364,6 +385,31 @@ class Server(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     docs: Links
 
 
+class TokenList(msgspec.Struct, frozen=True, kw_only=True):
+    """The tokens of this server in the order in which they were made. None are needed while there are none."""
+
+    tokens: tuple[Token, ...]
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Who the caller is to this server, by a cookie or by a token in the header."""
+
+    #: whether this server has tokens, so that other calls need one
+    needed: bool
+    #: whether the request came with a token or a session that counts
+    signed_in: bool
+    #: the name of the token, or empty
+    token_name: str
+    #: the only user whose tasks the caller may see; empty for those of all users
+    user_id: str
+    #: whether the token may only read
+    read_only: bool
+    #: whether the caller may post, cancel, stop and change things
+    may_write: bool
+    #: when the session ends, as ISO 8601 in UTC; null without a session
+    expires_at: str | None
+
+
 class Health(msgspec.Struct, frozen=True, kw_only=True):
     """The front-end is alive."""
 
@@ -434,6 +480,8 @@ class TaskSummary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     metadata: dict[str, str]
     phase: str
     attempt: int
+    #: seconds until the task ends, at least and at most; null if unknown, and after its end
+    eta_range_seconds: tuple[float, float] | None
     metrics: dict[str, float]
     error: str
     code: str
@@ -577,6 +625,29 @@ class GateDecision(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     sentence: str
 
 
+class ListedFolder(msgspec.Struct, frozen=True, kw_only=True):
+    """A folder in a folder. What lies deeper is not counted."""
+
+    name: str
+    #: the absolute path
+    path: str
+    #: how many pictures lie in it directly
+    pictures: int
+    #: how many folders lie in it directly
+    folders: int
+    #: whether there are more: counting ends at a limit
+    more: bool
+
+
+class ListedPicture(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A file that may be a picture, by its name."""
+
+    name: str
+    #: the absolute path
+    path: str
+    size_bytes: int
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that the owner of the folder should know.
 
@@ -716,6 +787,18 @@ class Links(msgspec.Struct, frozen=True, kw_only=True):
     errors: str = "/docs/errors"
 
 
+class Token(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What is known of a token. Nobody can read the token itself again."""
+
+    name: str
+    #: the only user whose tasks it gives access to; empty for all users
+    user_id: str
+    #: whether it may only read
+    read_only: bool
+    #: when it was made, as ISO 8601 in UTC
+    created_at: str
+
+
 class Artifact(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """One file of a model folder. name: its path in that folder. A file with this hash can be trusted."""
 
@@ -765,6 +848,8 @@ class TaskFilters(TypedDict, total=False):
     metadata: Mapping[str, str]
     #: the tasks that repeat this one
     retry_of: str
+    #: tasks whose taskId, userId or projectId begins with this; capital letters matter
+    search: str
     #: a minus means the newest first
     sort: TaskFilterSort
     #: `next` of the page before

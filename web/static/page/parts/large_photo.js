@@ -1,6 +1,9 @@
 // One photo as large as the window allows. Escape closes it; the arrow keys lead to the one before and the next one.
 import { html, useEffect, useRef, useState } from "../preact.js";
 import { t } from "../words.js";
+import { styleSheet } from "./style_sheet.js";
+
+await styleSheet("large_photo");
 
 /**
  * @param {{src: string, name: string, close: () => void, previous?: (() => void) | null, next?: (() => void) | null,
