@@ -4,6 +4,7 @@ import { useLoaded } from "../../loading.js";
 import { Empty, Shown } from "../../parts/states.js";
 import { styleSheet } from "../../parts/style_sheet.js";
 import { html, useEffect } from "../../preact.js";
+import { useRoute } from "../../router.js";
 import { durationRange, t } from "../../words.js";
 import { CalibrationPart } from "./calibration.js";
 import { Classes } from "./classes.js";
@@ -27,8 +28,9 @@ await styleSheet("report");
 /** @typedef {import("./record.js").Metrics} Metrics */
 /** @typedef {import("./section.js").Route} Route */
 
-/** @param {{task: Task, route: Route}} props */
-export function Report({ task, route }) {
+/** @param {{task: Task}} props */
+export function Report({ task }) {
+  const route = useRoute();
   const loaded = useLoaded(task.state === "done" ? `v1/tasks/${task.taskId}/artifacts/metrics.json` : null);
   if (task.state !== "done") return html`<${WithoutModel} task=${task} route=${route} />`;
   return html`<${Shown} of=${loaded} what=${t("report.loading")}>${(/** @type {Metrics} */ metrics) => html`
