@@ -33,6 +33,7 @@ from trainer_worker.project.model_files import FILES, HELD_OUT, LABELS, METRICS,
 from trainer_worker.project.model_folder import ModelFolder
 from trainer_worker.publishing.app_pack import FinishedModel, add_app_pack, label_model
 from trainer_worker.publishing.kind import Kind
+from trainer_worker.publishing.mask_file import add_masks
 from trainer_worker.publishing.report_file import add_report, no_overlays
 from trainer_worker.reporting.overlays import Overlay
 
@@ -86,7 +87,8 @@ class Publication:
     proof: what every file must reproduce.
     scores: how it did on each held-out picture; this decides whether it comes into use (project/gate.py).
     describe: from what the export has come to and its warnings to metrics.json and what is special in manifest.json.
-    overlays: makes held-out pictures with their masks for report.html; called only for a final model.
+    overlays: makes held-out pictures with their masks for report.html and held_out_masks.json; called only for a final
+    model.
     """
 
     kind: Kind
@@ -134,7 +136,9 @@ class Publication:
             model = FinishedModel(self.kind, work, manifest, metrics, job.files)
             _add_app_pack(model, attempt.threads)
             if not interim:
-                add_report(model, self.overlays, attempt.threads)
+                shown = functools.cache(self.overlays)
+                add_report(model, shown, attempt.threads)
+                add_masks(model, shown)
                 stages.enter("publish")
             stages.leave()
             manifest["stage_seconds"] = dict(stages.seconds)

@@ -20,6 +20,8 @@ PALETTE = (
     *((0, 158, 115), (230, 159, 0), (86, 180, 233)),
     *((204, 121, 167), (240, 228, 66), (150, 150, 150)),
 )
+#: Each further round of the palette is this much darker, so that no two classes have the same colour.
+DARKER = 0.85
 MISSED, EXTRA = (213, 94, 0), (0, 114, 178)
 #: How much of a coloured pixel is colour; the rest is the photo.
 TINT = 0.6
@@ -74,8 +76,10 @@ class Overlay:
 
 
 def colour_of(number: int) -> tuple[int, int, int]:
-    """The colour of a class from 1 on."""
-    return PALETTE[(number - 1) % len(PALETTE)]
+    """The colour of a class from 1 on. Classes up to MAX_CLASSES have different ones."""
+    turn, place = divmod(number - 1, len(PALETTE))
+    red, green, blue = (round(channel * DARKER**turn) for channel in PALETTE[place])
+    return red, green, blue
 
 
 def css(colour: tuple[int, int, int]) -> str:
