@@ -25,6 +25,7 @@ from web.broker_link.broker_requests import BrokerRequests
 from web.broker_link.cache_feed import CacheFeed
 from web.broker_link.publications import Publications
 from web.broker_link.task_cache import TaskCache
+from web.browsing.thumbnail_cache import ThumbnailCache
 from web.calls.unknown_path import UnknownPathHandler
 from web.documents.pages import make_documents
 from web.door.body_limits import BodyLimits, usual_limit
@@ -44,7 +45,7 @@ from web.forecast.forecaster import Forecaster
 from web.json_handler import JsonHandler
 from web.live.live import Live
 from web.live.stream_slots import StreamSlots
-from web.prediction.pool import PICTURE_S, PredictionPool
+from web.prediction.pool import PICTURE_S, THUMBNAIL_S, RuntimePool
 from web.routes import ROUTES
 from web.services import Services
 from web.webhooks.service import Webhooks
@@ -75,9 +76,11 @@ def make_services(
         cache=cache,
         forecaster=Forecaster(cache, lambda: pulse.tick),
         checks=FolderChecks(CHECKER, web.allowed_roots()),
-        predictions=PredictionPool(RUNTIME, web.predict_processes, _runtime_limits(web)),
+        runtimes=RuntimePool(RUNTIME, web.predict_processes, _runtime_limits(web)),
         rules=DoorRules(web.host, web.allowed_hosts, web.allowed_origins),
         files=files,
+        browsed=ProjectFiles(web.allowed_roots()),
+        thumbnails=ThumbnailCache(),
         hashed=HashedFiles(files),
         followers=LogFollowers(files),
         gate=TokenGate(settings.token_file, needed=web.host not in LOOPBACK_HOSTS and not web.allow_anonymous),
@@ -98,6 +101,7 @@ def _runtime_limits(web: WebSettings) -> RuntimeLimits:
         models_bytes=web.predict_memory_mb * 1024**2 // web.predict_processes,
         threads=max(1, len(os.sched_getaffinity(0)) // web.predict_processes),
         picture_s=PICTURE_S,
+        thumbnail_s=THUMBNAIL_S,
     )
 
 
@@ -161,7 +165,7 @@ async def serve(settings: Settings, keys: ClientKeys | None, traces: Traces | No
     await services.live.close()
     await listener.finish_answers()
     await server.close_all_connections()
-    await services.predictions.close()
+    await services.runtimes.close()
     await services.webhooks.close()
     publications.close()
     requests.close()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from protocol.events import Event
 from web.api.files import ArtifactList, EpochPage, EpochQuery, LogQuery
+from web.api.folders import FolderListing, FolderQuery, PictureQuery, ThumbnailQuery
 from web.api.live import EventList, EventsQuery, Reset, TaskEventsQuery
 from web.api.original import BriefTask, PostedFolder, TaskById
 from web.api.predictions import PicturesToPredict, Predictions
@@ -21,6 +22,7 @@ from web.api.workers import WorkerList, WorkerView
 from web.calls.artifacts import ArtifactHandler, ArtifactsHandler, ArtifactZipHandler
 from web.calls.check import CheckHandler
 from web.calls.documents import CallsPageHandler, ErrorsPageHandler, OpenApiHandler, StaticHandler
+from web.calls.folders import FoldersHandler
 from web.calls.live import EventsHandler, TaskEventsHandler
 from web.calls.log import EpochsHandler, LogHandler
 from web.calls.monitoring import HealthHandler, MetricsHandler, ReadyHandler
@@ -32,6 +34,7 @@ from web.calls.report import ReportHandler
 from web.calls.server import ServerHandler
 from web.calls.task import StopHandler, TaskHandler
 from web.calls.tasks import RetryHandler, TasksHandler
+from web.calls.thumbnails import TaskPictureHandler, ThumbnailHandler
 from web.calls.train_types import TrainTypesHandler
 from web.calls.webhooks import DeadLetterResendHandler, WebhooksHandler, WebhookTestHandler
 from web.calls.workers import DrainHandler, WorkersHandler
@@ -60,6 +63,8 @@ PREDICTING = (
     *("no_model", "model_changed", "model_unusable", "unsupported_media_type", "bad_picture", "picture_too_large"),
     *("predict_busy", "predict_failed", *ONE_TASK),
 )
+JPEG = Media("image/jpeg", "the small copy of the picture")
+SHOWING = (*("no_picture", "bad_picture", "picture_too_large", "thumbnails_busy", "predict_failed", "file_unreadable"),)
 
 # Two or three lines a call keep the table on a few screens; the formatter would give each argument a line of its own.
 # fmt: off
@@ -103,6 +108,9 @@ ROUTES = (
         get=Call("getArtifact", "a file of the model; takes Range and If-Range, and its ETag is its SHA-256",
             {200: Media("*/*", "the file"), 206: Media("*/*", "the part of the file that Range asks for"), 304: None},
             errors=("no_artifact", "artifact_changed", "range_not_satisfiable", "file_unreadable", *ONE_TASK))),
+    Route("/v1/tasks/{taskId}/pictures/{name...}", TaskPictureHandler,
+        get=Call("getTaskPicture", "a small copy of a picture in the task's project folder, named as in metrics.json",
+            {200: JPEG, 304: None}, query=PictureQuery, errors=(*SHOWING, *ONE_TASK))),
     Route("/v1/tasks/{taskId}/log", LogHandler,
         get=Call("getLog", "what the training has said so far, in sentences; with follow=1 until it ends",
             {200: Media("text/plain; charset=utf-8", "log.txt of the task")}, query=LogQuery,
@@ -127,6 +135,12 @@ ROUTES = (
     Route("/v1/projects/{userId}/{projectId}/predict", ProjectPredictHandler,
         post=Call("predictWithProject", "what the model that the project uses says of pictures",
             {200: Predictions}, body=PicturesToPredict, files=PICTURE_FIELD, errors=PREDICTING)),
+    Route("/v1/folders", FoldersHandler,
+        get=Call("listFolder", "the folders and pictures in a folder below the data roots, page by page",
+            {200: FolderListing}, query=FolderQuery, errors=("path_not_allowed", "no_folder", "file_unreadable"))),
+    Route("/v1/thumbnails", ThumbnailHandler,
+        get=Call("getThumbnail", "a small copy of a picture below the data roots, upright",
+            {200: JPEG, 304: None}, query=ThumbnailQuery, errors=("path_not_allowed", *SHOWING))),
     Route("/v1/check", CheckHandler,
         post=Call("checkFolder", "what a training would find in the folder, within a second or so; makes no task",
             {200: CheckView}, body=NewTask, form=True, errors=CHECKING, writes=True)),

@@ -13,6 +13,7 @@ from web.api.server import Limits
 from web.broker_link.broker_pulse import BrokerPulse
 from web.broker_link.broker_requests import BrokerRequests
 from web.broker_link.task_cache import TaskCache
+from web.browsing.thumbnail_cache import ThumbnailCache
 from web.documents.pages import Documents
 from web.door.door_rules import DoorRules
 from web.door.token_gate import TokenGate
@@ -23,12 +24,12 @@ from web.files.project_files import ProjectFiles
 from web.folder_check import FolderChecks
 from web.forecast.forecaster import Forecaster
 from web.live.live import Live
-from web.prediction.pool import PredictionPool
+from web.prediction.pool import RuntimePool
 from web.webhooks.service import Webhooks
 
 
 class Services(msgspec.Struct, frozen=True):
-    """One of each for the whole front-end."""
+    """One of each for the whole front-end. browsed: has threads of its own, so a slow folder holds up no download."""
 
     settings: WebSettings
     allowed_roots: Sequence[Path]
@@ -37,8 +38,10 @@ class Services(msgspec.Struct, frozen=True):
     cache: TaskCache
     forecaster: Forecaster
     checks: FolderChecks
-    predictions: PredictionPool
+    runtimes: RuntimePool
     files: ProjectFiles
+    browsed: ProjectFiles
+    thumbnails: ThumbnailCache
     hashed: HashedFiles
     followers: LogFollowers
     rules: DoorRules

@@ -72,7 +72,7 @@ def test_another_users_task_looks_like_none(
         ("DELETE", "/v1/tasks/{}"),
         ("POST", "/v1/tasks/{}/stop"),
         *(("GET", f"/v1/tasks/{{}}/{part}") for part in ("report", "log", "log?follow=1", "metrics", "artifacts")),
-        *(("GET", f"/v1/tasks/{{}}/{part}") for part in ("artifacts.zip", "artifacts/model.tflite")),
+        *(("GET", f"/v1/tasks/{{}}/{part}") for part in ("artifacts.zip", "artifacts/model.tflite", "pictures/1.jpg")),
     ]
     for method, path in calls:
         theirs = programs.call(method, path.format(other), sent=anna)

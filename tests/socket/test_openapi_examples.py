@@ -22,6 +22,8 @@ REFUSED = {
     "getArtifact": "no_artifact",
     "getArtifactsZip": "no_artifact",
     "getLog": "no_log",
+    "getTaskPicture": "no_picture",
+    "getThumbnail": "path_not_allowed",
     "predictWithTask": "no_model",
     "predictWithProject": "no_model",
     "testWebhooks": "unknown_destination",

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from protocol.data_report import Severity
 from protocol.errors import TrainingError
+from protocol.litter import may_be_picture
 from tests.project_trees import tree_of
 from trainer_worker.layouts.archives import look_into_archives, unpack
 from trainer_worker.layouts.class_folders import recognise_classes
 from trainer_worker.layouts.tree import walk
-from trainer_worker.pictures.litter import may_be_picture
 from trainer_worker.pictures.user_files import UserFiles
 
 FOLDERS = (

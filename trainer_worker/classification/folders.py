@@ -16,6 +16,7 @@ from protocol.data_report import (
     gravest_first,
 )
 from protocol.errors import TrainingError
+from protocol.litter import NO_PICTURES_BUT_LIKE_THEM, suffix_of
 from trainer_worker.layouts.class_findings import taken_for_pictures
 from trainer_worker.layouts.class_folders import recognise_classes
 from trainer_worker.layouts.layout import ClassLayout, Part
@@ -24,7 +25,6 @@ from trainer_worker.layouts.tree import Tree, walk
 from trainer_worker.pictures.decoding_budget import DecodingBudget
 from trainer_worker.pictures.grey_scale import with_grey_scale
 from trainer_worker.pictures.images import PictureReader, UnreadableImageError
-from trainer_worker.pictures.litter import NO_PICTURES_BUT_LIKE_THEM, suffix_of
 from trainer_worker.pictures.user_files import SkippedFile, UserFiles
 
 MIN_IMAGES_PER_CLASS = 2

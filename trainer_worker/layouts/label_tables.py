@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from protocol.data_report import Finding, Severity, finding
+from protocol.litter import suffix_of
 from protocol.text import printable
 from trainer_worker.layouts.tree import Tree
-from trainer_worker.pictures.litter import suffix_of
 from trainer_worker.pictures.user_files import RefusedFileError
 
 #: A project with more tables than this is read only in part.

@@ -9,6 +9,8 @@ TAGS: Mapping[str, str] = {
     "tasks": "Train on a folder, follow the training, take the model.",
     "projects": "A project of a user: its model in use and its tasks.",
     "events": "What happens, as it happens.",
+    "folders": "Folders below the data roots.",
+    "thumbnails": "Small copies of pictures.",
     "check": "What a training would find in a folder.",
     "queue": "What waits, and until when.",
     "workers": "The processes that train.",

@@ -82,10 +82,13 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "model_changed": 409,
     "model_unusable": 409,
     "no_artifact": 404,
+    "no_folder": 404,
     "no_log": 404,
     "no_model": 404,
+    "no_picture": 404,
     "no_report": 404,
     "not_ready": 503,
+    "path_not_allowed": 403,
     "picture_too_large": 413,
     "predict_busy": 429,
     "predict_failed": 503,
@@ -98,6 +101,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "task_left_out": 409,
     "task_not_ended": 409,
     "task_not_started": 409,
+    "thumbnails_busy": 429,
     "token_in_url": 400,
     "tokens_unreadable": 503,
     "too_many_streams": 429,
@@ -249,6 +253,23 @@ class Project(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     #: a page of its tasks, the newest first
     tasks: tuple[TaskSummary, ...]
     #: the cursor of the next page of tasks; empty after the last one
+    next: str
+
+
+class FolderListing(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A page of a folder: first the folders in it by name, then the pictures by name."""
+
+    #: the absolute path; empty for the list of the data roots
+    path: str
+    #: the path of the folder above; null at the top
+    parent: str | None
+    folders: tuple[ListedFolder, ...]
+    pictures: tuple[ListedPicture, ...]
+    #: files in the folder that are no pictures, and links
+    other_files: int
+    #: whether the folder has so many entries that the rest is left out
+    cut_off: bool
+    #: the cursor of the next page; empty after the last one
     next: str
 
 
@@ -575,6 +596,29 @@ class GateDecision(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     with_task: str
     #: the comparison in words; empty without one
     sentence: str
+
+
+class ListedFolder(msgspec.Struct, frozen=True, kw_only=True):
+    """A folder in a folder. What lies deeper is not counted."""
+
+    name: str
+    #: the absolute path
+    path: str
+    #: how many pictures lie in it directly
+    pictures: int
+    #: how many folders lie in it directly
+    folders: int
+    #: whether there are more: counting ends at a limit
+    more: bool
+
+
+class ListedPicture(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A file that may be a picture, by its name."""
+
+    name: str
+    #: the absolute path
+    path: str
+    size_bytes: int
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
