@@ -77,17 +77,13 @@ function Shutter({ label, video, isReady, onPhoto }) {
   newest.current = onPhoto;
   useEffect(() => {
     if (!isHeld) return undefined;
-    let isWanted = true;
     const take = async () => {
       const photo = video.current && (await photoOf(video.current));
-      if (photo && isWanted) newest.current(photo);
+      if (photo) newest.current(photo);
     };
     take();
     const timer = setInterval(take, PICTURE_EVERY_MS);
-    return () => {
-      isWanted = false;
-      clearInterval(timer);
-    };
+    return () => clearInterval(timer);
   }, [isHeld]);
   /** @param {KeyboardEvent} event */
   const onKeyDown = (event) => {

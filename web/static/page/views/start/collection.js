@@ -25,19 +25,18 @@ let lastKey = 0;
 
 export const forgetCollection = () => collection.set(NOTHING);
 
-/** A new class with a name that is still free. @param {string} [label] @returns {number} its key */
-export function addClass(label = "") {
-  const { classes } = collection.get();
-  let count = classes.length;
-  while (!label || (count > classes.length && classes.some((each) => each.label === label))) {
-    count += 1;
-    label = t("start.class_number", { count });
-    if (!classes.some((each) => each.label === label)) break;
-    label = "";
-  }
+/** A new class; without a label it gets one that is still free. @param {string} [label] @returns {number} its key */
+export function addClass(label = freeLabel()) {
   lastKey += 1;
-  change({ classes: [...classes, { key: lastKey, label, photos: [] }] });
+  change({ classes: [...collection.get().classes, { key: lastKey, label, photos: [] }] });
   return lastKey;
+}
+
+function freeLabel() {
+  const labels = collection.get().classes.map((each) => each.label);
+  let count = labels.length + 1;
+  while (labels.includes(t("start.class_number", { count }))) count += 1;
+  return t("start.class_number", { count });
 }
 
 /** @param {number} key @param {string} label */

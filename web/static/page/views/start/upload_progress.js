@@ -1,9 +1,9 @@
 // The upload that runs in this page: it goes on while other views are shown.
 import { OutOfTouch } from "../../api.js";
 import { makeStore } from "../../store.js";
+import { collection } from "./collection.js";
 import { PhotoUpload, afterFailure, pauseBeforeRetry } from "./uploader.js";
 
-/** @typedef {import("./collection.js").PhotoClass} PhotoClass */
 /** @typedef {import("./uploader.js").Project} Project */
 /** @typedef {{stored: number, duplicates: number, refused: number}} Outcome */
 
@@ -42,26 +42,32 @@ let redraw;
 /** Whether the photo needs no upload any more. @param {number} photo its key */
 export const hasEnded = (photo) => ended.has(photo);
 
-/**
- * Upload all photos of these classes that were not uploaded yet.
- *
- * @param {Project} project
- * @param {PhotoClass[]} classes
- */
-export async function startUpload(project, classes) {
-  const waiting = classes.flatMap(({ key, label, photos }) =>
-    photos.filter((photo) => !ended.has(photo.key)).map((photo) => ({ key, upload: new PhotoUpload(project, label, photo) })));
-  const size = waiting.reduce((sum, { upload }) => sum + upload.photo.file.size, 0);
+/** Upload all collected photos that were not uploaded yet, those that are added meanwhile among them.
+ * @param {Project} project */
+export async function startUpload(project) {
   stopper = new AbortController();
   const { signal } = stopper;
-  say({ state: "running", project, total: ended.size + waiting.length, totalBytes: endedBytes + size, trouble: null });
-  addEventListener("beforeunload", askBeforeLeaving);
-  const sendOneByOne = async () => {
-    for (let next = waiting.shift(); next && !signal.aborted; next = waiting.shift()) await sendOne(next, signal);
+  /** @type {Set<number>} */
+  const taken = new Set(ended);
+  /** @type {{key: number, label: string, photo: import("./collection.js").Photo}[]} */
+  let waiting = [];
+  const next = () => {
+    if (waiting.length === 0) {
+      waiting = collection.get().classes.flatMap(({ key, label, photos }) =>
+        photos.filter((photo) => !taken.has(photo.key)).map((photo) => ({ key, label, photo }))).reverse();
+    }
+    const one = waiting.pop();
+    if (!one) return null;
+    taken.add(one.photo.key);
+    return { key: one.key, upload: new PhotoUpload(project, one.label.trim(), one.photo) };
   };
+  const sendOneByOne = async () => {
+    for (let one = next(); one && !signal.aborted; one = next()) await sendOne(one, signal);
+  };
+  addEventListener("beforeunload", askBeforeLeaving);
+  say({ state: "running", project, trouble: null }, true);
   await Promise.all(Array.from({ length: AT_ONCE }, sendOneByOne));
-  removeEventListener("beforeunload", askBeforeLeaving);
-  if (!signal.aborted) say({ state: "finished" }, true);
+  if (!signal.aborted) stop({ state: "finished" });
 }
 
 /** The upload stays where it is. `startUpload` goes on. */
@@ -80,6 +86,7 @@ export function forgetUpload() {
 function stop(said) {
   stopper.abort();
   underWay.clear();
+  removeEventListener("beforeunload", askBeforeLeaving);
   say(said, true);
 }
 
@@ -125,7 +132,9 @@ function say(changed, atOnce = false) {
   const show = () => {
     redraw = undefined;
     const sending = [...underWay].reduce((sum, upload) => sum + upload.sentBytes, 0);
-    uploadProgress.set({ ...current, ended: ended.size, sentBytes: endedBytes + sending });
+    const photos = collection.get().classes.flatMap((each) => each.photos);
+    const totalBytes = photos.reduce((sum, { file }) => sum + file.size, 0);
+    uploadProgress.set({ ...current, ended: ended.size, total: photos.length, totalBytes, sentBytes: endedBytes + sending });
   };
   if (atOnce) {
     clearTimeout(redraw);

@@ -37,8 +37,8 @@ export class PhotoUpload {
     this.label = label;
     this.photo = photo;
     this.sentBytes = 0;
-    /** @type {UploadView | null} */
-    this.view = null;
+    /** @type {string | undefined} */
+    this.digest = undefined;
   }
 
   /**
@@ -56,7 +56,6 @@ export class PhotoUpload {
       view = await this.#sendPart(view, signal);
     }
     this.sentBytes = this.photo.file.size;
-    this.view = view;
     return view;
   }
 
