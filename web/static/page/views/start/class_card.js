@@ -35,7 +35,8 @@ export function ClassCard({ of, others, stored, isUploading, mostBytes, outcome 
         <${Thumbnails} of=${of} isFixed=${isUploading} /><//>
       ${isFilming ? html`<${Camera} label=${of.label} close=${() => setIsFilming(false)}
           onPhoto=${(/** @type {File} */ file) => addToClass(of.key, [file], Infinity)} />`
-        : html`<div class="row"><button type="button" class="secondary small" onClick=${() => setIsFilming(true)}>${t("start.camera")}</button>
+        : html`<div class="row"><button type="button" class="secondary small" onClick=${() => setIsFilming(true)}>
+            ${t("start.camera")}</button>
           <button type="button" class="plain small" disabled=${isUploading} onClick=${() => removeClass(of.key)}>
             ${t("start.remove_class")}</button></div>`}
     </li>`;

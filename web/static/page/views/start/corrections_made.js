@@ -19,7 +19,8 @@ export function CorrectionsMade({ corrections }) {
   const none = (/** @type {string} */ picture) => ({ picture, action: /** @type {const} */ ("none") });
   return html`
     ${trouble && html`<${Trouble} error=${trouble} />`}
-    <div role="status">${last && html`<p class="state good">${t("start.said", { count: last.changes.length, what: inWords(last.changes[0]) })}
+    <div role="status">${last && html`<p class="state good">
+      ${t("start.said", { count: last.changes.length, what: inWords(last.changes[0]) })}
       ${" "}<button type="button" class="plain" disabled=${isBusy} onClick=${undo}>${t("start.undo")}</button></p>`}</div>
     ${made.length > 0 && html`<details class="corrections"><summary>${t("start.corrections", { count: made.length })}</summary>
       <p class="muted small">${t("start.corrections_are")}</p>

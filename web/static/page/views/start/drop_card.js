@@ -8,9 +8,9 @@ import { DropZone } from "./drop_zone.js";
 import { LimitsInWords, UploadsOff, useUploadLimits } from "./upload_limits.js";
 
 export function DropCard() {
-  const { limits, whyNot } = useUploadLimits();
+  const limits = useUploadLimits();
   const { classes } = useStore(collection);
-  if (whyNot) return html`<${UploadsOff} why=${whyNot} />`;
+  if (limits && !limits.enabled) return html`<${UploadsOff} />`;
   /** @param {import("./dropped_files.js").FoundFile[]} found */
   const onFound = (found) => {
     addFound(found, limits?.maxPictureBytes ?? Infinity);

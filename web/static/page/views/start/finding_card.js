@@ -25,7 +25,8 @@ export function FindingCard({ finding, folder, labels, corrections }) {
         : pictures.length > 0 && html`<ul class="photos small-photos">${pictures.map((name) => html`<li key=${name}>
             <${Photo} src=${folderPhoto(`${folder}/${name}`)} name=${name}>${name}<//></li>`)}</ul>`}
       ${others.length > 0 && html`<ul class="small names">${others.map((name) => html`<li key=${name}><bdi>${name}</bdi></li>`)}</ul>`}
-      ${count > files.length && files.length > 0 && html`<p class="muted small">${t("start.first_files", { shown: files.length, count })}</p>`}
+      ${count > files.length && files.length > 0 && html`<p class="muted small">
+        ${t("start.first_files", { shown: files.length, count })}</p>`}
     </article>`;
 }
 
@@ -46,15 +47,18 @@ function Cures({ pictures, folder, labels, corrections }) {
   return html`
     <ul class="photos small-photos">${pictures.map((name) => html`<li key=${name}>
       <${Photo} src=${folderPhoto(`${folder}/${name}`)} name=${name}><label class="pick">
-        <input type="checkbox" checked=${chosen.includes(name)} onChange=${() => toggle(name)} /> <bdi>${name}</bdi></label><//></li>`)}</ul>
+        <input type="checkbox" checked=${chosen.includes(name)} onChange=${() => toggle(name)} />
+        <bdi>${name}</bdi></label><//></li>`)}</ul>
     <div class="row cures">
       <button type="button" class="secondary small" disabled=${isOff} onClick=${() => say("exclude")}>
         ${t("start.exclude", { count: chosen.length })}</button>
-      <button type="button" class="secondary small" disabled=${isOff} onClick=${() => say("keep")}>${t("start.keep", { count: chosen.length })}</button>
+      <button type="button" class="secondary small" disabled=${isOff} onClick=${() => say("keep")}>
+        ${t("start.keep", { count: chosen.length })}</button>
       ${labels.length > 0 && html`<label class="move"><span class="unseen">${t("start.move_to")}</span>
         <select value=${label} onChange=${(/** @type {any} */ event) => setLabel(event.target.value)}>
           <option value="">${t("start.move_to")}</option>
           ${labels.map((each) => html`<option key=${each} value=${each}>${each}</option>`)}</select></label>
-        <button type="button" class="secondary small" disabled=${isOff || !label} onClick=${() => say("label", label)}>${t("start.move")}</button>`}
+        <button type="button" class="secondary small" disabled=${isOff || !label} onClick=${() => say("label", label)}>
+          ${t("start.move")}</button>`}
     </div>`;
 }

@@ -14,7 +14,8 @@ export function FolderReport({ report, folder, corrections }) {
   const count = labels.length;
   const isTrainable = report.trainable;
   return html`
-    <p class=${`state ${isTrainable ? "good" : "trouble"}`} role="status"><strong>${t(isTrainable ? "start.trainable" : "start.not_trainable")}</strong>
+    <p class=${`state ${isTrainable ? "good" : "trouble"}`} role="status">
+      <strong>${t(isTrainable ? "start.trainable" : "start.not_trainable")}</strong>
       ${" "}${count > 0 ? t("start.pictures_in_classes", { pictures: report.pictures, classes: count })
         : t("start.count_pictures", { count: report.pictures })}</p>
     ${report.rule && html`<p>${t("start.understood")} ${report.rule}</p>`}
@@ -29,7 +30,8 @@ function Counts({ counts }) {
   const most = Math.max(...all.map(([, count]) => count), 1);
   /** @param {[string, number][]} some */
   const table = (some) => html`
-    <table class="counts"><thead class="unseen"><tr><th scope="col">${t("start.class_name")}</th><th scope="col">${t("start.photos")}</th></tr></thead>
+    <table class="counts"><thead class="unseen"><tr><th scope="col">${t("start.class_name")}</th>
+      <th scope="col">${t("start.photos")}</th></tr></thead>
       <tbody>${some.map(([label, count]) => html`<tr key=${label}><th scope="row"><bdi>${label}</bdi></th>
         <td><span class="count-bar"><span class="fill" style=${{ width: `${(100 * count) / most}%` }}></span></span>
           <span class="figure">${number(count)}</span></td></tr>`)}</tbody></table>`;

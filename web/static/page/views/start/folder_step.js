@@ -21,11 +21,12 @@ import { useCorrections } from "./use_corrections.js";
 export function FolderStep({ query }) {
   const types = useLoaded("v1/train-types");
   const above = query.folder.slice(0, query.folder.lastIndexOf("/"));
-  return html`
+  return html`<div class="step">
     <p class="lead"><span class="path">${query.folder}</span> <a href=${link(["start"], { at: above })}>${t("start.other_folder")}</a></p>
     <${Uploaded} folder=${query.folder} />
     <${Shown} of=${types}>${(/** @type {{trainTypes: TrainTypeView[]}} */ { trainTypes }) => html`
-      <${Checked} query=${query} trainTypes=${trainTypes} />`}<//>`;
+      <${Checked} query=${query} trainTypes=${trainTypes} />`}<//>
+  </div>`;
 }
 
 /** What this page has just uploaded into the folder. @param {{folder: string}} props */
@@ -54,7 +55,7 @@ function Checked({ query, trainTypes }) {
   const checked = checks[chosen];
   /** @param {Record<string, string>} changed */
   const remember = (changed) => go(["start"], { ...query, ...changed }, { replace: true });
-  return html`
+  return html`<div>
     <h2>${t("start.what_to_train")}</h2>
     <${TrainTypeCards} trainTypes=${trainTypes} checks=${checks} chosen=${chosen} fit=${fit} isByPerson=${Boolean(query.trainType)}
       choose=${(/** @type {string} */ name) => remember({ trainType: name })} />
@@ -63,6 +64,7 @@ function Checked({ query, trainTypes }) {
     ${!checked && html`<${Busy} what=${t("start.checking")} />`}
     ${checked?.report && html`<${FolderReport} report=${checked.report} folder=${query.folder} corrections=${corrections} />`}
     <${CorrectionsMade} folder=${query.folder} corrections=${corrections} />
-    ${trainType && checked && html`<${StartForm} key=${trainType.name} trainType=${trainType} report=${checked.report} folder=${query.folder}
-      project=${project} remember=${remember} />`}`;
+    ${trainType && checked && html`<${StartForm} key=${trainType.name} trainType=${trainType} report=${checked.report}
+      folder=${query.folder} project=${project} remember=${remember} />`}
+  </div>`;
 }

@@ -33,9 +33,11 @@ export function Start({ route }) {
 
 /** Where the photos are: on the server, or with the person. @param {{at: string}} props at: the folder that is open */
 const Ways = ({ at }) => html`
-  <p class="lead">${t("start.lead")}</p>
-  <div class="ways">
-    <section class="card" aria-labelledby="way-drop"><h2 id="way-drop">${t("start.way_drop")}</h2><${DropCard} /></section>
-    <section class="card" aria-labelledby="way-folder"><h2 id="way-folder">${t("start.way_folder")}</h2>
-      <${FolderBrowser} at=${at} /></section>
+  <div class="step">
+    <p class="lead">${t("start.lead")}</p>
+    <div class="ways">
+      <section class="card" aria-labelledby="way-drop"><h2 id="way-drop">${t("start.way_drop")}</h2><${DropCard} /></section>
+      <section class="card" aria-labelledby="way-folder"><h2 id="way-folder">${t("start.way_folder")}</h2>
+        <${FolderBrowser} at=${at} /></section>
+    </div>
   </div>`;

@@ -42,7 +42,7 @@ export function StartForm({ trainType, report, folder, project, remember }) {
   const refused = trouble instanceof ApiError ? trouble.fields : {};
   return html`
     <h2>${t("start.begin")}</h2>
-    <form class="start-form" onSubmit=${submit}>
+    <form class="start-form card" onSubmit=${submit}>
       <${ProjectFields} ...${project} onChange=${remember} refused=${refused} />
       <${OptionFields} schema=${schema} drafts=${drafts} onDrafts=${setDrafts} refused=${refusedOptions(trouble)} />
       ${trouble && html`<${Trouble} error=${trouble} />`}

@@ -12,7 +12,7 @@ export function TrainTypeCards({ trainTypes, checks, chosen, fit, isByPerson, ch
   const guess = !isKnown ? t("start.checking") : fit ? t("start.looks_like", { what: named("train_type_folder", fit) })
     : t(trainTypes.some(({ name }) => checks[name].report?.trainable) ? "start.fits_several" : "start.fits_none");
   return html`
-    <p role="status" class=${fit ? "guess" : "muted"}>${guess}${isByPerson && fit && fit !== chosen ? ` ${t("start.other_chosen")}` : ""}</p>
+    <p role="status" class=${fit ? "guess" : "muted"}>${guess} ${isByPerson && fit && fit !== chosen && t("start.other_chosen")}</p>
     <fieldset class="cards train-types"><legend class="unseen">${t("start.what_to_train")}</legend>
       ${trainTypes.map(({ name }) => html`
       <label key=${name} class=${`card ${name === chosen ? "chosen" : ""}`}>

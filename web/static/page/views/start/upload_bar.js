@@ -19,6 +19,7 @@ export function UploadBar({ project, collected, limits, before }) {
   const progress = useStore(uploadProgress);
   const waiting = collected.classes.flatMap(({ photos }) => photos.filter((photo) => !hasEnded(photo.key)));
   const size = waiting.reduce((sum, { file }) => sum + file.size, 0);
+  if (waiting.length === 0 && progress.state === "idle") return null;
   const isRunning = progress.state === "running" || progress.state === "away";
   const whyNot = isRunning ? "" : whyNotYet(collected, waiting.length, size, project, limits, before);
   const start = () => startUpload({ userId: project.userId.trim(), projectId: project.projectId.trim() });
@@ -65,7 +66,8 @@ function Progress({ progress }) {
   const share = progress.totalBytes ? (100 * progress.sentBytes) / progress.totalBytes : 100;
   const told = Math.floor(share / TOLD_STEP) * TOLD_STEP;
   const facts = [
-    t("start.uploaded_of", { ended: progress.ended, total: progress.total, sent: bytes(progress.sentBytes), size: bytes(progress.totalBytes) }),
+    t("start.uploaded_of", { ended: progress.ended, total: progress.total, sent: bytes(progress.sentBytes),
+      size: bytes(progress.totalBytes) }),
     progress.duplicates ? t("start.count_duplicates", { count: progress.duplicates }) : "",
     progress.refused.length ? t("start.count_refused", { count: progress.refused.length }) : "",
   ];

@@ -1,19 +1,12 @@
 // What the server takes of photos that are uploaded, and why it takes none.
-import { ApiError } from "../../api.js";
 import { useLoaded } from "../../loading.js";
-import { Trouble } from "../../parts/states.js";
+import { Empty } from "../../parts/states.js";
 import { html } from "../../preact.js";
-import { session } from "../../session.js";
-import { useStore } from "../../store.js";
 import { bytes, t } from "../../words.js";
 import { KINDS_IN_WORDS } from "./picture_kinds.js";
-import { USUAL_USER } from "./project_fields.js";
 
-/** @typedef {{maxPictureBytes: number, maxPictures: number, maxProjectBytes: number}} Limits */
-/**
- * @typedef {{projectDir: string, labels: {label: string, pictures: number}[], pictures: number, sizeBytes: number,
- *   limits: Limits}} UploadedView
- */
+/** @typedef {import("../../api.js").Schemas["UploadLimits"]} Limits */
+/** @typedef {import("../../api.js").Schemas["ProjectUploads"]} UploadedView */
 
 /**
  * The photos that a project has on the server already.
@@ -24,16 +17,14 @@ import { USUAL_USER } from "./project_fields.js";
 export const useUploaded = (userId, projectId) =>
   useLoaded(userId && projectId ? "v1/uploads" : null, { userId, projectId });
 
-/** limits: null until they are known. whyNot: why nothing can be uploaded. */
+/** What the server takes; null until it is known. @returns {Limits | null} */
 export function useUploadLimits() {
-  const { data, trouble } = useUploaded(useStore(session)?.userId || USUAL_USER, "photos");
-  return { limits: data?.limits ?? null, whyNot: trouble instanceof ApiError && data === null ? trouble : null };
+  const { data } = useLoaded("v1/server");
+  return /** @type {import("../../api.js").Schemas["ServerView"] | null} */ (data)?.limits.uploads ?? null;
 }
 
-/** @param {{why: Error}} props */
-export const UploadsOff = ({ why }) => html`
-  <${Trouble} error=${why} />
-  <p class="muted small">${t("start.uploads_off")}</p>`;
+/** Nothing can be uploaded, and what to do instead. */
+export const UploadsOff = () => html`<${Empty}><p>${t("start.uploads_off")}</p><//>`;
 
 /** @param {{limits: Limits}} props */
 export const LimitsInWords = ({ limits }) => html`<p class="muted small">${t("start.limits", {

@@ -1,4 +1,5 @@
 // The step in which photos are collected by class and uploaded.
+import { ApiError } from "../../api.js";
 import { Shown } from "../../parts/states.js";
 import { html, useEffect } from "../../preact.js";
 import { go, link } from "../../router.js";
@@ -21,7 +22,7 @@ export function UploadStep({ query }) {
   const collected = useStore(collection);
   const progress = useStore(uploadProgress);
   const project = useProject(query, collected.source);
-  const { limits, whyNot } = useUploadLimits();
+  const limits = useUploadLimits();
   const uploaded = useUploaded(project.userId, project.projectId);
   /** @param {Record<string, string>} changed */
   const remember = (changed) => go(["start", "upload"], { ...query, ...changed }, { replace: true });
@@ -32,7 +33,7 @@ export function UploadStep({ query }) {
   useEffect(() => {
     if (progress.state === "finished" && progress.refused.length === 0 && progress.projectDir) toFolder(progress.projectDir, project);
   }, [progress.state]);
-  if (whyNot) return html`<${UploadsOff} why=${whyNot} /><p><a href=${link(["start"])}>${t("start.other_way")}</a></p>`;
+  if (limits && !limits.enabled) return html`<${UploadsOff} /><p><a href=${link(["start"])}>${t("start.other_way")}</a></p>`;
   const isUploading = progress.state === "running" || progress.state === "away";
   const before = /** @type {import("./upload_limits.js").UploadedView | null} */ (uploaded.data);
   const mostBytes = limits?.maxPictureBytes ?? Infinity;
@@ -41,13 +42,15 @@ export function UploadStep({ query }) {
     forgetCollection();
     go(["start", "upload"]);
   };
-  return html`
+  return html`<div class="step">
     <p class="lead">${t("start.collect_lead")} <a href=${link(["start"])}>${t("start.other_way")}</a></p>
-    <${ProjectFields} ...${project} onChange=${remember} isFixed=${progress.state !== "idle"} />
-    <${Shown} of=${uploaded}>${() => null}<//>
+    <${ProjectFields} ...${project} onChange=${remember} isFixed=${isUploading || progress.ended > 0}
+      refused=${progress.trouble instanceof ApiError ? progress.trouble.fields : {}} />
+    <div><${Shown} of=${uploaded}>${() => null}<//></div>
     ${before && before.pictures > 0 && progress.state === "idle" && html`<div class="state stale" role="status"><p>
       ${t("start.has_before", { count: before.pictures })} <a href=${link(["start"], { ...project, folder: before.projectDir })}>
-      ${t("start.train_on_them")}</a> <button type="button" class="plain" onClick=${startAnew}>${t("start.other_project")}</button></p></div>`}
+      ${t("start.train_on_them")}</a> <button type="button" class="plain" onClick=${startAnew}>
+      ${t("start.other_project")}</button></p></div>`}
     <${DropZone} onFound=${(/** @type {any} */ found) => addFound(found, mostBytes)} label=${t("start.drop_here")} withFolders>
       <p><strong>${t("start.drop_here")}</strong> <span class="muted small">${t("start.drop_how")}</span></p><//>
     <${LeftOutFiles} collected=${collected} />
@@ -59,5 +62,6 @@ export function UploadStep({ query }) {
       <li class="add-class"><button type="button" class="secondary" onClick=${() => addClass()}>${t("start.add_class")}</button></li>
     </ul>
     <${UploadBar} project=${project} collected=${collected} limits=${limits} before=${before} />
-    ${limits && html`<${LimitsInWords} limits=${limits} />`}`;
+    ${limits && html`<${LimitsInWords} limits=${limits} />`}
+  </div>`;
 }

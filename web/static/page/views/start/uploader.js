@@ -4,13 +4,12 @@ import { ApiError, OutOfTouch, get, post, request, address } from "../../api.js"
 /** @typedef {import("./collection.js").Photo} Photo */
 /** @typedef {{userId: string, projectId: string}} Project */
 
-/**
- * @typedef {{uploadId: string, projectDir: string, picture: string, state: "open" | "stored" | "duplicate",
- *   offset: number, sizeBytes: number, chunkBytes: number, duplicateOf: string}} UploadView
- */
+/** @typedef {import("../../api.js").Schemas["UploadView"]} UploadView */
 
-/** These refusals are about all photos, so the others need not be tried. By HTTP status. */
+/** These refusals are about all photos, so the others need not be tried. By HTTP status and by code. */
 const ABOUT_ALL = [401, 403, 404, 405, 507];
+const ABOUT_ALL_CODES = ["disk_nearly_full"];
+const ABOUT_PROJECT = ["userId", "projectId"];
 /** The server has too much to do, or restarts. */
 const LATER = [429, 502, 503, 504];
 const PAUSE_MS = 1000;
@@ -37,6 +36,7 @@ export class PhotoUpload {
     this.label = label;
     this.photo = photo;
     this.sentBytes = 0;
+    this.uploadId = "";
     /** @type {string | undefined} */
     this.digest = undefined;
   }
@@ -50,6 +50,7 @@ export class PhotoUpload {
    */
   async send(signal, onProgress) {
     let view = await this.#found(signal);
+    this.uploadId = view.uploadId;
     while (view.state === "open") {
       this.sentBytes = view.offset;
       onProgress();
@@ -62,6 +63,14 @@ export class PhotoUpload {
   /** @param {AbortSignal} signal @returns {Promise<UploadView>} */
   async #found(signal) {
     const { file } = this.photo;
+    if (this.uploadId) {
+      try {
+        return await get(`v1/uploads/${this.uploadId}`, {}, signal);
+      } catch (error) {
+        // The server has forgotten it, as it does after a day.
+        if (!(error instanceof ApiError && error.status === 404)) throw error;
+      }
+    }
     this.digest ??= await sha256(file);
     return post("v1/uploads", {
       ...this.project, label: this.label, name: file.name, sizeBytes: file.size,
@@ -97,7 +106,8 @@ export class PhotoUpload {
 export function afterFailure(error) {
   if (error instanceof OutOfTouch) return "wait";
   if (!(error instanceof ApiError)) return "refused"; // The browser cannot read the file any more.
-  if (LATER.includes(error.status)) return "wait";
+  if (ABOUT_ALL_CODES.includes(error.code) || ABOUT_PROJECT.some((name) => name in error.fields)) return "stop";
+  if (LATER.includes(error.status) || error.code === "unknown_upload") return "wait";
   return ABOUT_ALL.includes(error.status) ? "stop" : "refused";
 }
 

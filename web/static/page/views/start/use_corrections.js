@@ -60,7 +60,8 @@ export function useCorrections(projectDir, project, onChanged) {
   return {
     made, last, trouble, isBusy,
     async apply(changes) {
-      const before = changes.map(({ picture }) => made.find((each) => each.picture === picture) ?? { picture, action: /** @type {const} */ ("none") });
+      const before = changes.map(({ picture }) =>
+        made.find((each) => each.picture === picture) ?? { picture, action: /** @type {const} */ ("none") });
       if (await send(changes)) setLast({ changes, before });
     },
     async undo() {
