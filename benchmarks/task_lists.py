@@ -168,6 +168,11 @@ def measure_lists(broker: Asker, process: psutil.Process) -> None:
         "metadata of all": TaskFilter(metadata={"website": "shop"}),
         "metadata and user": TaskFilter(metadata={"website": "shop"}, user_id="largest"),
         "two metadata values": TaskFilter(metadata={"order": "77", "website": "shop"}),
+        "a search for none": TaskFilter(search="nobody"),
+        "a search for a few": TaskFilter(search="project-77"),
+        "a search for half of all": TaskFilter(search="large"),
+        "a search for all": TaskFilter(search="00"),
+        "a search in a user": TaskFilter(search="project-7", user_id="largest"),
         "retries of a task": TaskFilter(retry_of=f"{1:032x}"),
     }
     orders: tuple[TaskOrder, ...] = ("-submittedAt", "submittedAt", "-endedAt", "endedAt")

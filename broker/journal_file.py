@@ -86,6 +86,10 @@ MIGRATIONS = (
     SELECT task_id, given.key, given.value, user_id, project_id, state, submitted_at_s, ended_at_s, train_type
     FROM (SELECT * FROM tasks WHERE json_valid(task)) AS t, json_each(t.task, '$.spec.metadata') AS given;
     """,
+    """
+    CREATE INDEX tasks_by_project
+    ON tasks (project_id, state, submitted_at_s, task_id, user_id, train_type, ended_at_s);
+    """,
 )
 
 MADE = b"A journal has been created beside this file. No broker starts without it.\n"

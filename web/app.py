@@ -33,6 +33,7 @@ from web.door.door_rules import ANY_ADDRESS, DoorRules
 from web.door.entrance import Entrance
 from web.door.listener import MAX_HEADER_BYTES, Listener
 from web.door.request_lines import shown
+from web.door.session_cookie import cookie_name
 from web.door.token_gate import TokenGate
 from web.figures.http_figures import UNKNOWN_PATH
 from web.figures.monitoring import Monitoring
@@ -66,6 +67,8 @@ def make_services(
     files = ProjectFiles(web.allowed_roots())
     monitoring = Monitoring(ServiceFigures(pulse, cache, web.allowed_roots(), web.min_free_mb))
     monitoring.add_streams(live.slots, live.catching_up)
+    rules = DoorRules(web.host, web.allowed_hosts, web.allowed_origins)
+    guarded = web.host not in LOOPBACK_HOSTS and not web.allow_anonymous
     cache.report_changes_to(monitoring.tasks.changed)
     pulse.report_restarts_to(monitoring.tasks.broker_restarted)
     return Services(
@@ -77,13 +80,13 @@ def make_services(
         forecaster=Forecaster(cache, lambda: pulse.tick),
         checks=FolderChecks(CHECKER, web.allowed_roots()),
         runtimes=RuntimePool(RUNTIME, web.predict_processes, _runtime_limits(web)),
-        rules=DoorRules(web.host, web.allowed_hosts, web.allowed_origins),
+        rules=rules,
         files=files,
         browsed=ProjectFiles(web.allowed_roots()),
         thumbnails=ThumbnailCache(),
         hashed=HashedFiles(files),
         followers=LogFollowers(files),
-        gate=TokenGate(settings.token_file, needed=web.host not in LOOPBACK_HOSTS and not web.allow_anonymous),
+        gate=TokenGate(settings.token_file, guarded, cookie_name(web.port), rules.is_own),
         monitoring=monitoring,
         documents=make_documents(ROUTES),
         limits=limits_of(settings),

@@ -15,7 +15,9 @@ from web.api.projects import ProjectQuery, ProjectView
 from web.api.queue import QueueQuery, QueueView
 from web.api.server import ServerView
 from web.api.service import Health, Readiness
+from web.api.session import NewSession, SessionView
 from web.api.tasks import CheckView, NewTask, RetryTask, TaskList, TaskListQuery, TaskQuery, TaskView
+from web.api.tokens import TokenList
 from web.api.train_types import TrainTypeList
 from web.api.webhooks import DeadLetter, TestResults, WebhookOverview, WebhooksQuery, WebhookTest
 from web.api.workers import WorkerList, WorkerView
@@ -32,9 +34,11 @@ from web.calls.projects import ProjectHandler
 from web.calls.queue import QueueHandler
 from web.calls.report import ReportHandler
 from web.calls.server import ServerHandler
+from web.calls.session import SessionHandler
 from web.calls.task import StopHandler, TaskHandler
 from web.calls.tasks import RetryHandler, TasksHandler
 from web.calls.thumbnails import TaskPictureHandler, ThumbnailHandler
+from web.calls.tokens import TokensHandler
 from web.calls.train_types import TrainTypesHandler
 from web.calls.webhooks import DeadLetterResendHandler, WebhooksHandler, WebhookTestHandler
 from web.calls.workers import DrainHandler, WorkersHandler
@@ -173,6 +177,17 @@ ROUTES = (
     Route("/v1/server", ServerHandler,
         get=Call("getServer", "version, limits and features of this server",
             {200: ServerView})),
+    Route("/v1/tokens", TokensHandler,
+        get=Call("listTokens", "the tokens of this server with their rights, without their secrets",
+            {200: TokenList}, errors=("user_not_allowed",))),
+    Route("/v1/session", SessionHandler,
+        get=Call("getSession", "who the caller is, and whether a token is needed; needs none",
+            {200: SessionView}, errors=("tokens_unreadable",)),
+        post=Call("signIn", "exchange a token for a cookie, with which a browser's page makes all calls for a week",
+            {200: SessionView}, body=NewSession,
+            errors=("unauthorized", "unsupported_media_type", "tokens_unreadable")),
+        delete=Call("signOut", "remove that cookie from the browser",
+            {200: SessionView}, errors=("tokens_unreadable",))),
     Route("/metrics", MetricsHandler,
         get=Call("getMetrics",
             "figures for Prometheus: queue, workers, failures, recoveries, seconds of each stage, HTTP",

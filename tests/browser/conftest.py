@@ -11,6 +11,8 @@ from playwright.sync_api import Browser, sync_playwright
 
 #: It asks nobody for anything by itself. Chromium's sandbox refuses to run as root, as tests in containers do.
 ARGUMENTS = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+#: A camera that shows a moving pattern, and that every page may use.
+ARGUMENTS += ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,10 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.watched_page import WatchedPage
+from tests.browser.watched_page import THEMES, WatchedPage
 from tests.socket.programs import Programs
 
 MOST_BYTES = 150_000
-THEMES = ("light", "dark")
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from typing import Any
 from playwright.sync_api import BrowserContext, Page
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text()
+THEMES = ("light", "dark")
 #: A browser writes a line of its own for every answer of 400 and above, which says nothing about the page.
 OF_THE_BROWSER = "Failed to load resource"
 

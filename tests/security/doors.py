@@ -31,4 +31,5 @@ DOORS: dict[int, str] = {
     23: "No webhook reaches this machine or a private network unless it is named, however a URL leads there.",
     24: "A model answers only if its bytes have the hash of the journal; no picture harms the answer to another one.",
     25: "Folders and pictures are shown from below the data roots only, to callers who may see them, through no link.",
+    26: "A browser's session is worth no more than its token, and counts only for pages of this server.",
 }

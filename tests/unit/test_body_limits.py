@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tornado.httputil import HTTPHeaders
 
 from web.answers.refusal import Refusal
 from web.door.body_limits import LARGE_AT_ONCE, BodyLimits, usual_limit
@@ -11,8 +12,11 @@ LARGE_BYTES = 1000
 PATHS = ("/v1/tasks/([^/]+)/predict", "/v1/projects/([^/]+)/([^/]+)/predict")
 
 
-def admit(authorization: str) -> None:
-    if authorization != "Bearer good":
+GOOD = HTTPHeaders({"Authorization": "Bearer good"})
+
+
+def admit(headers: HTTPHeaders) -> None:
+    if headers.get("Authorization") != "Bearer good":
         raise Refusal("unauthorized", "Send a token.")
 
 
@@ -34,15 +38,15 @@ def limits() -> BodyLimits:
     ],
 )
 def test_only_calls_with_pictures_have_large_bodies(method: str, path: str, most_bytes: int) -> None:
-    assert limits().of(method, path, "Bearer good").most_bytes == most_bytes
+    assert limits().of(method, path, GOOD).most_bytes == most_bytes
 
 
 def test_a_large_body_needs_a_token_and_others_are_asked_later() -> None:
     with pytest.raises(Refusal) as refusal:
-        limits().of("POST", "/v1/tasks/x/predict", "")
+        limits().of("POST", "/v1/tasks/x/predict", HTTPHeaders())
 
     assert refusal.value.problem.code == "unauthorized"
-    assert limits().of("POST", "/v1/tasks", "").most_bytes == 100
+    assert limits().of("POST", "/v1/tasks", HTTPHeaders()).most_bytes == 100
 
 
 def test_large_bodies_share_a_bound_until_they_are_answered() -> None:
@@ -64,7 +68,7 @@ def test_large_bodies_share_a_bound_until_they_are_answered() -> None:
 
 
 def test_the_refusal_says_which_setting_it_is() -> None:
-    large, usual = limits().of("POST", PATHS[0].replace("([^/]+)", "x"), "Bearer good"), usual_limit(100)
+    large, usual = limits().of("POST", PATHS[0].replace("([^/]+)", "x"), GOOD), usual_limit(100)
 
     assert "[web] max_predict_body_mb" in large.refusal(2000).problem.error
     assert "[web] max_body_bytes" in usual.refusal(101).problem.error

@@ -19,5 +19,6 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "checkFolder": _FOLDER,
     "predictWithTask": {"pictures": [{"path": "roses/1.jpg"}]},
     "predictWithProject": {"pictures": [{"path": "roses/1.jpg", "name": "a rose"}]},
+    "signIn": {"token": "tfm_7mZ2cVtq0Yx1bJ9hRk3dPs5uLw8nAeGfTyQiMo4xVzE"},
     "testWebhooks": {"destination": "shop"},
 }

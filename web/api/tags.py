@@ -16,6 +16,8 @@ TAGS: Mapping[str, str] = {
     "workers": "The processes that train.",
     "webhooks": "What is told to other servers.",
     "train-types": "What can be trained, and with which options.",
+    "session": "Sign in by a page, and sign out.",
+    "tokens": "Who may call this server.",
     "server": "This server: its version, its limits, whether it is well.",
     "original": "The two calls of the original API.",
     "documents": "This document, and pages for people.",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from protocol.task import Task, TaskState
 from protocol.task_filter import TaskFilter
-from web.answers.task_views import summary_view
 from web.answers.views import time_or_none
 from web.api.projects import GateDecision, LatestModel, ProjectQuery, ProjectView
 from web.calls.listing import ListingHandler
@@ -27,14 +26,13 @@ class ProjectHandler(ListingHandler):
             used = in_use(done.tasks)
             if used is not None:
                 break
-        cached = [(task, self.services.cache.get(task.task_id)) for task in page.tasks]
         self.send(
             ProjectView(
                 user_id=user_id,
                 project_id=project_id,
                 latest=_latest(used) if used is not None else None,
                 gate=gate,
-                tasks=tuple(summary_view(task, entry.progress if entry else None) for task, entry in cached),
+                tasks=await self.summaries(page.tasks),
                 next=page.next,
             )
         )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
+from tornado.httputil import HTTPHeaders
 
 from web.answers.refusal import Refusal
 
@@ -44,10 +45,10 @@ class BodyLimits:
     """Which limit a request has, and how many bytes of large bodies are held until their calls are answered."""
 
     def __init__(
-        self, usual: BodyLimit, large_bytes: int, large_paths: Iterable[str], admit: Callable[[str], Any]
+        self, usual: BodyLimit, large_bytes: int, large_paths: Iterable[str], admit: Callable[[HTTPHeaders], Any]
     ) -> None:
-        """large_paths: regular expressions of the paths that take large bodies by POST. admit: raises Refusal for an
-        Authorization header that is not admitted."""
+        """large_paths: regular expressions of the paths that take large bodies by POST. admit: raises Refusal for the
+        headers of a caller who is not admitted."""
         self._usual = usual
         self._large = BodyLimit(
             large_bytes, "max_predict_body_mb", "send fewer or smaller pictures in one call", is_large=True
@@ -56,11 +57,11 @@ class BodyLimits:
         self._admit = admit
         self._left_bytes = LARGE_AT_ONCE * large_bytes
 
-    def of(self, method: str, path: str, authorization: str) -> BodyLimit:
-        """The limit of a request. Raises Refusal if it may send a large body, but not to this caller's token."""
+    def of(self, method: str, path: str, headers: HTTPHeaders) -> BodyLimit:
+        """The limit of a request. Raises Refusal if it would be a large one, but the caller is not admitted."""
         if method != "POST" or not self._paths.fullmatch(path.partition("?")[0]):
             return self._usual
-        self._admit(authorization)
+        self._admit(headers)
         return self._large
 
     def lease(self) -> BodyLease:

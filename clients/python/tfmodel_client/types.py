@@ -385,6 +385,31 @@ class Server(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     docs: Links
 
 
+class TokenList(msgspec.Struct, frozen=True, kw_only=True):
+    """The tokens of this server in the order in which they were made. None are needed while there are none."""
+
+    tokens: tuple[Token, ...]
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Who the caller is to this server, by a cookie or by a token in the header."""
+
+    #: whether this server has tokens, so that other calls need one
+    needed: bool
+    #: whether the request came with a token or a session that counts
+    signed_in: bool
+    #: the name of the token, or empty
+    token_name: str
+    #: the only user whose tasks the caller may see; empty for those of all users
+    user_id: str
+    #: whether the token may only read
+    read_only: bool
+    #: whether the caller may post, cancel, stop and change things
+    may_write: bool
+    #: when the session ends, as ISO 8601 in UTC; null without a session
+    expires_at: str | None
+
+
 class Health(msgspec.Struct, frozen=True, kw_only=True):
     """The front-end is alive."""
 
@@ -455,6 +480,8 @@ class TaskSummary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     metadata: dict[str, str]
     phase: str
     attempt: int
+    #: seconds until the task ends, at least and at most; null if unknown, and after its end
+    eta_range_seconds: tuple[float, float] | None
     metrics: dict[str, float]
     error: str
     code: str
@@ -760,6 +787,18 @@ class Links(msgspec.Struct, frozen=True, kw_only=True):
     errors: str = "/docs/errors"
 
 
+class Token(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What is known of a token. Nobody can read the token itself again."""
+
+    name: str
+    #: the only user whose tasks it gives access to; empty for all users
+    user_id: str
+    #: whether it may only read
+    read_only: bool
+    #: when it was made, as ISO 8601 in UTC
+    created_at: str
+
+
 class Artifact(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """One file of a model folder. name: its path in that folder. A file with this hash can be trusted."""
 
@@ -809,6 +848,8 @@ class TaskFilters(TypedDict, total=False):
     metadata: Mapping[str, str]
     #: the tasks that repeat this one
     retry_of: str
+    #: tasks whose taskId, userId or projectId begins with this; capital letters matter
+    search: str
     #: a minus means the newest first
     sort: TaskFilterSort
     #: `next` of the page before

@@ -2,6 +2,7 @@
 import { signedOut } from "./api.js";
 import { epoch, listen } from "./events.js";
 import { OutOfTouchBar } from "./parts/out_of_touch_bar.js";
+import { styleSheet } from "./parts/style_sheet.js";
 import { Busy, Trouble } from "./parts/states.js";
 import { html, useEffect, useErrorBoundary, useState } from "./preact.js";
 import { link, useRoute } from "./router.js";
@@ -68,13 +69,13 @@ function LoadedView({ view, route }) {
   const [error, forget] = useErrorBoundary((found) => console.error(found));
   useEffect(() => {
     let isWanted = true;
-    view.load().then(
-      (found) => isWanted && setComponent(() => found),
+    Promise.all([view.load(), view.style && styleSheet(view.style)]).then(
+      ([found]) => isWanted && setComponent(() => found),
       (failure) => isWanted && setTrouble(failure),
     );
     return () => void (isWanted = false);
   }, [view]);
   if (error) return html`<${Trouble} error=${error} retry=${forget} />`;
   if (trouble) return html`<${Trouble} error=${trouble} retry=${() => location.reload()} />`;
-  return component ? html`<${component} route=${route} />` : html`<${Busy} />`;
+  return component ? html`<${component} route=${route} />` : html`<h1>${t(view.title)}</h1><${Busy} />`;
 }

@@ -2,7 +2,7 @@
 import { get, post, remove, signedOut } from "./api.js";
 import { makeStore } from "./store.js";
 
-/** @typedef {{needed: boolean, signedIn: boolean, tokenName: string, userId: string, readOnly: boolean, mayWrite: boolean}} Session */
+/** @typedef {import("./api.js").Schemas["SessionView"]} Session */
 
 /** Null until it is known. */
 export const session = makeStore(/** @type {Session | null} */ (null));
