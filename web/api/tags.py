@@ -12,6 +12,7 @@ TAGS: Mapping[str, str] = {
     "folders": "Folders below the data roots.",
     "thumbnails": "Small copies of pictures.",
     "check": "What a training would find in a folder.",
+    "corrections": "What a person has said of single pictures of a folder.",
     "queue": "What waits, and until when.",
     "workers": "The processes that train.",
     "webhooks": "What is told to other servers.",
