@@ -22,12 +22,12 @@ from protocol.corrections import (
     spellings,
 )
 from protocol.data_report import Finding, Severity, finding
+from protocol.litter import may_be_picture
 from protocol.text import as_utf8, printable
 from trainer_worker.layouts.layout import LabelledFile, MaskedFile, MaskLayout, Part, UnusedFile
 from trainer_worker.layouts.name_lists import some_of
 from trainer_worker.layouts.picture_index import name_of
 from trainer_worker.layouts.tree import Tree, comparable
-from trainer_worker.pictures.litter import may_be_picture
 from trainer_worker.pictures.user_files import RefusedFileError
 
 LEFT_OUT = f"{CORRECTIONS_FILE} leaves it out"

@@ -9,7 +9,8 @@ import { named, t } from "../../words.js";
  */
 export function TrainTypeCards({ trainTypes, checks, chosen, fit, isByPerson, choose }) {
   const isKnown = trainTypes.every(({ name }) => checks[name]);
-  const guess = !isKnown ? t("start.checking") : fit ? t("start.looks_like", { what: named("train_type_folder", fit) })
+  const isFound = trainTypes.every(({ name }) => checks[name]?.report);
+  const guess = !isKnown ? t("start.checking") : !isFound ? t("start.not_checked") : fit ? t("start.looks_like", { what: named("train_type_folder", fit) })
     : t(trainTypes.some(({ name }) => checks[name].report?.trainable) ? "start.fits_several" : "start.fits_none");
   return html`
     <p role="status" class=${fit ? "guess" : "muted"}>${guess} ${isByPerson && fit && fit !== chosen && t("start.other_chosen")}</p>
