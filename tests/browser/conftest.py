@@ -7,12 +7,17 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from tests.waiting import TIMEOUT_S
 
 #: It asks nobody for anything by itself. Chromium's sandbox refuses to run as root, as tests in containers do.
 ARGUMENTS = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 #: A camera that shows a moving pattern, and that every page may use.
 ARGUMENTS += ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+
+
+expect.set_options(timeout=TIMEOUT_S * 1000)
 
 
 @pytest.fixture(scope="module")

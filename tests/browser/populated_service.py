@@ -58,7 +58,8 @@ class PopulatedService(contextlib.ExitStack):
         self.tasks["cancelled"] = self._post("birds")
         self.programs.call("DELETE", f"/v1/tasks/{self.tasks['cancelled']}")
         self.tasks["training"] = self._training(worker)
-        self.tasks["waiting"] = [self._post(name) for name in ("mushrooms", "shells")][0]
+        self.tasks["waiting"] = self._post("mushrooms")
+        self._post("shells")
 
     def _worker(self, name: str) -> ScriptedWorker:
         worker = self.enter_context(ScriptedWorker(self.programs.endpoints.worker, name))

@@ -2,7 +2,7 @@
 import { touch } from "../events.js";
 import { html, useEffect, useState } from "../preact.js";
 import { useStore } from "../store.js";
-import { ago, t } from "../words.js";
+import { t, time } from "../words.js";
 
 /** A stream that is cut and back within this time is nothing to tell. */
 const PATIENCE_MS = 1500;
@@ -17,5 +17,5 @@ export function OutOfTouchBar() {
     return () => clearTimeout(timer);
   }, [state]);
   return html`<div class="touch" role="status">${isTold && state === "away"
-    ? html`<p>${t("states.away_since", { ago: ago(new Date(since).toISOString()) })}</p>` : null}</div>`;
+    ? html`<p>${t("states.away_since", { time: time(new Date(since).toISOString()) })}</p>` : null}</div>`;
 }
