@@ -26,6 +26,7 @@ from web.folder_check import FolderChecks
 from web.forecast.forecaster import Forecaster
 from web.live.live import Live
 from web.prediction.pool import RuntimePool
+from web.uploads.service import Uploads
 from web.webhooks.service import Webhooks
 
 
@@ -53,5 +54,6 @@ class Services(msgspec.Struct, frozen=True):
     limits: Limits
     started_at_s: float
     live: Live
+    uploads: Uploads
     webhooks: Webhooks
     traces: Traces | None

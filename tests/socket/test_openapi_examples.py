@@ -23,6 +23,8 @@ REFUSED = {
     "getArtifactsZip": "no_artifact",
     "getLog": "no_log",
     "getTaskPicture": "no_picture",
+    "getUpload": "unknown_upload",
+    "sendPart": "unsupported_media_type",
     "getThumbnail": "path_not_allowed",
     "predictWithTask": "no_model",
     "predictWithProject": "no_model",
