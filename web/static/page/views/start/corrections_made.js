@@ -13,7 +13,7 @@ function inWords({ action, label }) {
   return t(action === "exclude" ? "start.excluded" : "start.kept");
 }
 
-/** @param {{folder: string, corrections: import("./use_corrections.js").Corrections}} props */
+/** @param {{corrections: import("./use_corrections.js").Corrections}} props */
 export function CorrectionsMade({ corrections }) {
   const { made, last, trouble, isBusy, apply, undo } = corrections;
   const none = (/** @type {string} */ picture) => ({ picture, action: /** @type {const} */ ("none") });

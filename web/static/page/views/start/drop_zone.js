@@ -33,7 +33,7 @@ export function DropZone({ onFound, label, children, withFolders = false, isSmal
     setIsOver(true);
   }
   return html`
-    <div class=${`drop ${isOver ? "over" : ""} ${isSmall ? "small-drop" : ""}`} role="group" aria-label=${label} aria-busy=${isBusy}
+    <div class=${`drop-place ${isOver ? "over" : ""} ${isSmall ? "small-drop" : ""}`} role="group" aria-label=${label} aria-busy=${isBusy}
       onDragOver=${onDragOver} onDragLeave=${() => setIsOver(false)} onDrop=${onDrop}>
       ${children}
       <div class="row">

@@ -32,9 +32,9 @@ function Counts({ counts }) {
   const table = (some) => html`
     <table class="counts"><thead class="unseen"><tr><th scope="col">${t("start.class_name")}</th>
       <th scope="col">${t("start.photos")}</th></tr></thead>
-      <tbody>${some.map(([label, count]) => html`<tr key=${label}><th scope="row"><bdi>${label}</bdi></th>
-        <td><span class="count-bar"><span class="fill" style=${{ width: `${(100 * count) / most}%` }}></span></span>
-          <span class="figure">${number(count)}</span></td></tr>`)}</tbody></table>`;
+      <tbody>${some.map(([label, count]) => html`<tr key=${label}><th scope="row"><bdi title=${label}>${label}</bdi></th>
+        <td><span class="measure"><span class="count-bar"><span class="fill" style=${{ width: `${(100 * count) / most}%` }}></span></span>
+          <span class="figure">${number(count)}</span></span></td></tr>`)}</tbody></table>`;
   return html`
     ${table(all.slice(0, FIRST_CLASSES))}
     ${all.length > FIRST_CLASSES && html`<details><summary>${t("start.other_classes", { count: all.length - FIRST_CLASSES })}</summary>

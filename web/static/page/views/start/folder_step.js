@@ -31,7 +31,7 @@ export function FolderStep({ query }) {
 
 /** What this page has just uploaded into the folder. @param {{folder: string}} props */
 function Uploaded({ folder }) {
-  const { state, projectDir, stored, duplicates, refused } = useStore(uploadProgress);
+  const { state, project, projectDir, stored, duplicates, refused } = useStore(uploadProgress);
   if (state !== "finished" || projectDir !== folder) return null;
   const facts = [
     t("start.count_uploaded", { count: stored }),
@@ -39,7 +39,7 @@ function Uploaded({ folder }) {
     refused.length ? t("start.count_refused", { count: refused.length }) : "",
   ];
   return html`<p class="state good" role="status">${facts.filter(Boolean).join(" · ")}
-    <a href=${link(["start", "upload"])}>${t("start.add_more")}</a></p>`;
+    ${" "}<a href=${link(["start", "upload"], project ?? {})}>${t("start.add_more")}</a></p>`;
 }
 
 /** @param {{query: Record<string, string>, trainTypes: TrainTypeView[]}} props */
@@ -62,8 +62,8 @@ function Checked({ query, trainTypes }) {
     <h2>${t("start.found")}</h2>
     ${checked?.trouble && html`<${Trouble} error=${checked.trouble} retry=${checkAgain} />`}
     ${!checked && html`<${Busy} what=${t("start.checking")} />`}
+    <${CorrectionsMade} corrections=${corrections} />
     ${checked?.report && html`<${FolderReport} report=${checked.report} folder=${query.folder} corrections=${corrections} />`}
-    <${CorrectionsMade} folder=${query.folder} corrections=${corrections} />
     ${trainType && checked && html`<${StartForm} key=${trainType.name} trainType=${trainType} report=${checked.report}
       folder=${query.folder} project=${project} remember=${remember} />`}
   </div>`;

@@ -23,12 +23,13 @@ export function Start({ route }) {
     events.forEach((name) => addEventListener(name, refuse));
     return () => events.forEach((name) => removeEventListener(name, refuse));
   }, []);
-  return html`
+  return html`<div class="start-view">
     <h1>${t("start.title")}</h1>
     ${who?.readOnly ? html`<div class="state trouble"><p>${t("start.read_only")}</p></div>`
       : isUpload ? html`<${UploadStep} query=${query} />`
       : query.folder ? html`<${FolderStep} key=${query.folder} query=${query} />`
-      : html`<${Ways} at=${query.at ?? ""} />`}`;
+      : html`<${Ways} at=${query.at ?? ""} />`}
+  </div>`;
 }
 
 /** Where the photos are: on the server, or with the person. @param {{at: string}} props at: the folder that is open */

@@ -8,12 +8,8 @@ import { named, t } from "../../words.js";
  *   fit: the only trainType that the folder fits. isByPerson: whether a person has chosen, and not the page.
  */
 export function TrainTypeCards({ trainTypes, checks, chosen, fit, isByPerson, choose }) {
-  const isKnown = trainTypes.every(({ name }) => checks[name]);
-  const isFound = trainTypes.every(({ name }) => checks[name]?.report);
-  const guess = !isKnown ? t("start.checking") : !isFound ? t("start.not_checked") : fit ? t("start.looks_like", { what: named("train_type_folder", fit) })
-    : t(trainTypes.some(({ name }) => checks[name].report?.trainable) ? "start.fits_several" : "start.fits_none");
   return html`
-    <p role="status" class=${fit ? "guess" : "muted"}>${guess} ${isByPerson && fit && fit !== chosen && t("start.other_chosen")}</p>
+    <p role="status" class=${fit ? "guess" : "muted"}>${guessOf(trainTypes.map(({ name }) => checks[name]), fit)} ${isByPerson && fit && fit !== chosen && t("start.other_chosen")}</p>
     <fieldset class="cards train-types"><legend class="unseen">${t("start.what_to_train")}</legend>
       ${trainTypes.map(({ name }) => html`
       <label key=${name} class=${`card ${name === chosen ? "chosen" : ""}`}>
@@ -29,4 +25,12 @@ function fitOf(checked) {
   if (!checked) return t("start.checking");
   if (!checked.report) return "";
   return t(checked.report.trainable ? "start.folder_fits" : "start.folder_does_not_fit");
+}
+
+/** What the folder looks like. @param {(import("./checks.js").Checked | undefined)[]} checks @param {string} fit */
+function guessOf(checks, fit) {
+  if (checks.some((checked) => !checked)) return t("start.checking");
+  if (fit) return t("start.looks_like", { what: named("train_type_folder", fit) });
+  if (checks.some((checked) => !checked?.report)) return t("start.not_checked");
+  return t(checks.some((checked) => checked?.report?.trainable) ? "start.fits_several" : "start.fits_none");
 }

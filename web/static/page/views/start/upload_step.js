@@ -1,7 +1,7 @@
 // The step in which photos are collected by class and uploaded.
 import { ApiError } from "../../api.js";
 import { Shown } from "../../parts/states.js";
-import { html, useEffect } from "../../preact.js";
+import { html, useEffect, useRef } from "../../preact.js";
 import { go, link } from "../../router.js";
 import { useStore } from "../../store.js";
 import { t } from "../../words.js";
@@ -30,8 +30,12 @@ export function UploadStep({ query }) {
   useEffect(() => {
     if (query.projectId === undefined) remember({ projectId: collected.source || newName() });
   }, [query.projectId]);
+  const shown = useRef(progress.state);
   useEffect(() => {
-    if (progress.state === "finished" && progress.refused.length === 0 && progress.projectDir) toFolder(progress.projectDir, project);
+    // Not for a person who comes back to an upload that was finished before.
+    const hasJustEnded = progress.state === "finished" && shown.current !== "finished";
+    shown.current = progress.state;
+    if (hasJustEnded && progress.refused.length === 0 && progress.projectDir) toFolder(progress.projectDir, project);
   }, [progress.state]);
   if (limits && !limits.enabled) return html`<${UploadsOff} /><p><a href=${link(["start"])}>${t("start.other_way")}</a></p>`;
   const isUploading = progress.state === "running" || progress.state === "away";
@@ -52,7 +56,8 @@ export function UploadStep({ query }) {
       ${t("start.train_on_them")}</a> <button type="button" class="plain" onClick=${startAnew}>
       ${t("start.other_project")}</button></p></div>`}
     <${DropZone} onFound=${(/** @type {any} */ found) => addFound(found, mostBytes)} label=${t("start.drop_here")} withFolders>
-      <p><strong>${t("start.drop_here")}</strong> <span class="muted small">${t("start.drop_how")}</span></p><//>
+      <p><strong>${t("start.drop_here")}</strong></p>
+      <p class="muted small">${t("start.drop_how")}</p><//>
     <${LeftOutFiles} collected=${collected} />
     <h2>${t("start.classes")}</h2>
     <ul class="cards class-cards">${collected.classes.map((each) => html`<${ClassCard} key=${each.key} of=${each}
