@@ -36,6 +36,7 @@ from web.door.listener import MAX_HEADER_BYTES, Listener
 from web.door.request_lines import shown
 from web.door.session_cookie import cookie_name
 from web.door.token_gate import TokenGate
+from web.figures.disks import Disks
 from web.figures.http_figures import UNKNOWN_PATH
 from web.figures.monitoring import Monitoring
 from web.figures.service_figures import ServiceFigures
@@ -68,7 +69,8 @@ def make_services(
     web = settings.web
     live = Live(cache, requests, StreamSlots(web.max_streams, web.max_streams_per_address))
     files = ProjectFiles(web.allowed_roots())
-    monitoring = Monitoring(ServiceFigures(pulse, cache, web.allowed_roots(), web.min_free_mb))
+    disks = Disks(web.allowed_roots())
+    monitoring = Monitoring(ServiceFigures(pulse, cache, disks, web.min_free_mb))
     monitoring.add_streams(live.slots, live.catching_up)
     rules = DoorRules(web.host, web.allowed_hosts, web.allowed_origins)
     guarded = web.host not in LOOPBACK_HOSTS and not web.allow_anonymous
@@ -80,6 +82,7 @@ def make_services(
         requests=requests,
         pulse=pulse,
         cache=cache,
+        disks=disks,
         forecaster=Forecaster(cache, lambda: pulse.tick),
         checks=FolderChecks(CHECKER, web.allowed_roots()),
         runtimes=RuntimePool(RUNTIME, web.predict_processes, _runtime_limits(web)),

@@ -202,7 +202,7 @@ ROUTES = (
         get=Call("listTrainTypes", "what can be trained: JSON Schema of the options, and the layouts of folders",
             {200: TrainTypeList})),
     Route("/v1/server", ServerHandler,
-        get=Call("getServer", "version, limits and features of this server",
+        get=Call("getServer", "versions, limits, features and free disk space of this server",
             {200: ServerView})),
     Route("/v1/tokens", TokensHandler,
         get=Call("listTokens", "the tokens of this server with their rights, without their secrets",

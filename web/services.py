@@ -17,6 +17,7 @@ from web.browsing.thumbnail_cache import ThumbnailCache
 from web.documents.pages import Documents
 from web.door.door_rules import DoorRules
 from web.door.token_gate import TokenGate
+from web.figures.disks import Disks
 from web.figures.monitoring import Monitoring
 from web.files.corrections import CorrectionFiles
 from web.files.hashed_files import HashedFiles
@@ -38,6 +39,7 @@ class Services(msgspec.Struct, frozen=True):
     requests: BrokerRequests
     pulse: BrokerPulse
     cache: TaskCache
+    disks: Disks
     forecaster: Forecaster
     checks: FolderChecks
     runtimes: RuntimePool

@@ -90,14 +90,15 @@ def test_what_a_person_has_written_stays_and_what_cannot_be_understood_is_said(
     ("body", "fields"),
     [
         ({"changes": []}, {"changes"}),
-        ({"changes": [{"picture": "a.jpg", "action": "delete"}]}, {"changes"}),
+        ({"changes": [KEEP, {"picture": "a.jpg", "action": "delete"}]}, {"changes[1].action"}),
+        ({"changes": [{"picture": "a.jpg"}]}, {"changes[0]"}),
         ({"changes": [{"picture": "a.jpg", "action": "label"}]}, {"changes[0].label"}),
         (
             {"changes": [{"picture": "a.jpg", "action": "label"}, KEEP, {**KEEP, "label": "cat"}], "projectDir": "x"},
             {"changes[0].label", "changes[2].label", "projectDir"},
         ),
-        ({"changes": [{"picture": "\0", "action": "keep"}]}, {"changes"}),
-        ({"changes": [{"picture": " ", "action": "keep"}]}, {"changes"}),
+        ({"changes": [{"picture": "\0", "action": "keep"}]}, {"changes[0].picture"}),
+        ({"changes": [{"picture": " ", "action": "keep"}]}, {"changes[0].picture"}),
         ({"changes": [{"picture": str(number), "action": "keep"} for number in range(501)]}, {"changes"}),
         ({"projectDir": "nowhere"}, {"projectDir"}),
         ({"projectDir": "a\0b"}, {"projectDir"}),

@@ -223,7 +223,7 @@ def test_a_project_has_a_limit_that_counts_what_is_on_its_way(programs: Programs
     check(begin(programs, 10, projectId="many", name="60.jpg"), 507, "project_full")
 
 
-@pytest.mark.door(28)
+@pytest.mark.door(27)
 def test_no_upload_leads_through_a_link_or_over_a_file(programs: Programs, tmp_path: Path) -> None:
     uploads = programs.projects / "uploads"
     content = jpeg(9)
@@ -275,7 +275,7 @@ def test_old_uploads_are_forgotten_with_what_has_arrived(programs: Programs) -> 
 # ---- tokens: the last tests, because from here on every call needs one ----
 
 
-@pytest.mark.door(28)
+@pytest.mark.door(27)
 def test_tokens_upload_for_their_own_user_and_only_if_they_may_write(programs: Programs) -> None:
     anna = bearer(make_token(programs, "anna", "--user", "anna"))
     ben = bearer(make_token(programs, "ben", "--user", "ben"))

@@ -37,6 +37,26 @@ class Features(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     train_types: Annotated[tuple[str, ...], Meta(description="the trainTypes that can be posted")]
 
 
+class Disk(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """A data root and the space of its disk."""
+
+    path: Annotated[str, Meta(description="a folder of [web] data_roots")]
+    free_bytes: Annotated[
+        int | None, Meta(description="what can still be written; null if the folder is missing or does not answer")
+    ]
+    total_bytes: Annotated[int | None, Meta(description="the size of the disk; null as well then")]
+    min_free_bytes: Annotated[int, Meta(description="with less free space a task is refused")]
+
+
+class Versions(msgspec.Struct, frozen=True, kw_only=True):
+    """What the front-end runs on."""
+
+    python: str
+    tornado: str
+    pyzmq: str
+    msgspec: str
+
+
 class Links(msgspec.Struct, frozen=True, rename="camel"):
     """Paths of documents on this server."""
 
@@ -53,4 +73,6 @@ class ServerView(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     uptime_seconds: float
     limits: Limits
     features: Features
+    disks: Annotated[tuple[Disk, ...], Meta(description="the data roots, in the order of the settings")]
+    versions: Versions
     docs: Links

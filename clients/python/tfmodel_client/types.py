@@ -205,6 +205,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     promoted: bool
     comparison: Comparison | None
     stopped_early: bool
+    #: whether somebody asked to end the training and keep its model
+    stop_requested: bool
     cancel_requested: bool
     submitted_at: str | None
     started_at: str | None
@@ -443,6 +445,9 @@ class Server(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     uptime_seconds: float
     limits: Limits
     features: Features
+    #: the data roots, in the order of the settings
+    disks: tuple[Disk, ...]
+    versions: Versions
     docs: Links
 
 
@@ -870,6 +875,28 @@ class Features(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     webhooks: bool
     #: the trainTypes that can be posted
     train_types: tuple[str, ...]
+
+
+class Disk(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A data root and the space of its disk."""
+
+    #: a folder of [web] data_roots
+    path: str
+    #: what can still be written; null if the folder is missing or does not answer
+    free_bytes: int | None
+    #: the size of the disk; null as well then
+    total_bytes: int | None
+    #: with less free space a task is refused
+    min_free_bytes: int
+
+
+class Versions(msgspec.Struct, frozen=True, kw_only=True):
+    """What the front-end runs on."""
+
+    python: str
+    tornado: str
+    pyzmq: str
+    msgspec: str
 
 
 class Links(msgspec.Struct, frozen=True, kw_only=True):
