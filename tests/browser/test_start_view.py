@@ -26,6 +26,8 @@ DROP = """(element, files) => {
     for (const [name, bytes] of files) given.items.add(new File([new Uint8Array(bytes)], name));
     element.dispatchEvent(new DragEvent("drop", {dataTransfer: given, bubbles: true, cancelable: true}));
 }"""
+#: The browser shows it, and the server takes no such pictures.
+DRAWING = b'<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40"><circle cx="20" cy="20" r="9"/></svg>'
 UNENCRYPTED = "Object.defineProperty(navigator, 'mediaDevices', {value: undefined})"
 
 
@@ -252,24 +254,36 @@ def test_an_upload_goes_on_after_the_server_was_away(context: BrowserContext, pr
     expect(page.get_by_text("3 photos uploaded")).to_be_visible()
     project = programs.projects / "uploads" / "me" / "cut"
     assert {path.name: path.read_bytes() for path in project.glob("*/*.png")} == photos
+    watched.check()
 
 
-def test_an_upload_is_paused_and_ended(context: BrowserContext, programs: Programs) -> None:
+def test_an_upload_can_be_paused_and_tells_what_was_not_taken(context: BrowserContext, programs: Programs) -> None:
     watched = WatchedPage(context, origin_of(programs))
     page = watched.open("/start/upload?projectId=paused")
     page.locator(".drop-place input:not([webkitdirectory])").first.set_input_files(
-        {"name": "1.png", "mimeType": "image/png", "buffer": large_photo(1)}
+        [
+            {"name": "1.png", "mimeType": "image/png", "buffer": photo(1)[1]},
+            {"name": "drawing.png", "mimeType": "image/svg+xml", "buffer": DRAWING},
+        ]
     )
     held: list[Route] = []
     page.route("**/v1/uploads/*", lambda route: held.append(route))
-    page.get_by_role("button", name="Upload one photo").click()
+    page.get_by_role("button", name="Upload 2 photos").click()
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    with page.expect_event("dialog") as asked:
+        page.close(run_before_unload=True)
+    assert asked.value.type == "beforeunload"
+    asked.value.dismiss()
     page.get_by_role("button", name="Pause").click()
-    expect(page.get_by_text("The upload is paused.")).to_be_attached()
     page.unroute("**/v1/uploads/*")
     page.get_by_role("button", name="End the upload").click()
+    expect(page.get_by_role("dialog")).to_contain_text("stay on the server")
     page.get_by_role("button", name="Leave it as it is").click()
     page.get_by_role("button", name="Go on").click()
-    expect(page.get_by_text("one photo uploaded")).to_be_visible()
+    expect(page.get_by_text("drawing.png: drawing.png does not begin as a")).to_be_visible()
+    assert watched.violations() == []
+    page.get_by_role("button", name="Check the photos").click()
+    expect(page.get_by_text("This can't be trained yet.")).to_be_visible()
     watched.check()
 
 

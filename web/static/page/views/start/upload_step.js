@@ -1,7 +1,7 @@
 // The step in which photos are collected by class and uploaded.
 import { ApiError } from "../../api.js";
 import { Shown } from "../../parts/states.js";
-import { html, useEffect, useRef } from "../../preact.js";
+import { html, useEffect, useRef, useState } from "../../preact.js";
 import { go, link } from "../../router.js";
 import { useStore } from "../../store.js";
 import { t } from "../../words.js";
@@ -13,6 +13,9 @@ import { ProjectFields, useProject } from "./project_fields.js";
 import { UploadBar, toFolder } from "./upload_bar.js";
 import { LimitsInWords, UploadsOff, useUploadLimits, useUploaded } from "./upload_limits.js";
 import { uploadProgress } from "./upload_progress.js";
+
+/** Cards that are shown at first. */
+const FIRST_CLASSES = 100;
 
 /** The name of a project that was given none: no other has it. */
 const newName = () => t("start.new_project", { moment: new Date().toISOString().slice(0, 19).replace("T", " ").replaceAll(":", ".") });
@@ -30,6 +33,7 @@ export function UploadStep({ query }) {
   useEffect(() => {
     if (query.projectId === undefined) remember({ projectId: collected.source || newName() });
   }, []);
+  const [isAll, setIsAll] = useState(false);
   const shown = useRef(progress.state);
   useEffect(() => {
     // Not for a person who comes back to an upload that was finished before.
@@ -42,6 +46,11 @@ export function UploadStep({ query }) {
   const isUploading = progress.state === "running" || progress.state === "away";
   const before = /** @type {import("./upload_limits.js").UploadedView | null} */ (uploaded.data);
   const mostBytes = limits?.maxPictureBytes ?? Infinity;
+  const addOne = () => {
+    addClass();
+    setIsAll(true); // The new card is the last one.
+  };
+  const shownClasses = isAll ? collected.classes : collected.classes.slice(0, FIRST_CLASSES);
   return html`<div class="step">
     <p class="lead">${t("start.collect_lead")} <a href=${link(["start"])}>${t("start.other_way")}</a></p>
     <${ProjectFields} ...${project} onChange=${change} isFixed=${isUploading || progress.ended > 0}
@@ -56,11 +65,13 @@ export function UploadStep({ query }) {
       <p class="muted small">${t("start.drop_how")}</p><//>
     <${LeftOutFiles} collected=${collected} />
     <h2>${t("start.classes")}</h2>
-    <ul class="cards class-cards">${collected.classes.map((each) => html`<${ClassCard} key=${each.key} of=${each}
+    <ul class="cards class-cards">${shownClasses.map((each) => html`<${ClassCard} key=${each.key} of=${each}
       others=${collected.classes.filter((other) => other !== each).map((other) => other.label.trim())} isUploading=${isUploading}
       stored=${before?.labels.find(({ label }) => label === each.label)?.pictures ?? 0} mostBytes=${mostBytes}
       outcome=${progress.byClass[each.key]} />`)}
-      <li class="add-class"><button type="button" class="secondary" onClick=${() => addClass()}>${t("start.add_class")}</button></li>
+      ${shownClasses.length < collected.classes.length && html`<li class="add-class"><button type="button" class="secondary"
+        onClick=${() => setIsAll(true)}>${t("start.all_classes", { count: collected.classes.length })}</button></li>`}
+      <li class="add-class"><button type="button" class="secondary" onClick=${addOne}>${t("start.add_class")}</button></li>
     </ul>
     <${UploadBar} project=${project} collected=${collected} limits=${limits} before=${before} />
     ${limits && html`<${LimitsInWords} limits=${limits} />`}
