@@ -158,6 +158,11 @@ class Directory:
         here = self._descriptor
         os.rename(_checked(old), _checked(new), src_dir_fd=here, dst_dir_fd=here)
 
+    def link_into(self, name: str, other: Directory, new: str) -> None:
+        """Give a file of this directory a second name, in another directory. FileExistsError if it is taken there."""
+        names = _checked(name), _checked(new)
+        os.link(*names, src_dir_fd=self._descriptor, dst_dir_fd=other._descriptor, follow_symlinks=False)
+
     def exchange(self, one: str, other: str) -> bool:
         """Swap two entries in one step (Linux's renameat2). False if the system or the file system can't."""
         try:

@@ -20,6 +20,7 @@ from web.api.session import NewSession, SessionView
 from web.api.tasks import CheckView, NewTask, RetryTask, TaskList, TaskListQuery, TaskQuery, TaskView
 from web.api.tokens import TokenList
 from web.api.train_types import TrainTypeList
+from web.api.uploads import NewUpload, ProjectUploads, UploadsQuery, UploadView
 from web.api.webhooks import DeadLetter, TestResults, WebhookOverview, WebhooksQuery, WebhookTest
 from web.api.workers import WorkerList, WorkerView
 from web.calls.artifacts import ArtifactHandler, ArtifactsHandler, ArtifactZipHandler
@@ -42,6 +43,7 @@ from web.calls.tasks import RetryHandler, TasksHandler
 from web.calls.thumbnails import TaskPictureHandler, ThumbnailHandler
 from web.calls.tokens import TokensHandler
 from web.calls.train_types import TrainTypesHandler
+from web.calls.uploads import OFFSET_HEADER, RAW_TYPE, UploadHandler, UploadsHandler
 from web.calls.webhooks import DeadLetterResendHandler, WebhooksHandler, WebhookTestHandler
 from web.calls.workers import DrainHandler, WorkersHandler
 from web.figures.monitoring import CONTENT_TYPE
@@ -72,6 +74,7 @@ PREDICTING = (
 )
 JPEG = Media("image/jpeg", "the small copy of the picture")
 SHOWING = (*("no_picture", "bad_picture", "picture_too_large", "thumbnails_busy", "predict_failed", "file_unreadable"),)
+UPLOADING = ("user_not_allowed", "uploads_off", "disk_nearly_full", "uploads_unavailable")
 
 # Two or three lines a call keep the table on a few screens; the formatter would give each argument a line of its own.
 # fmt: off
@@ -148,6 +151,20 @@ ROUTES = (
     Route("/v1/thumbnails", ThumbnailHandler,
         get=Call("getThumbnail", "a small copy of a picture below the data roots, upright",
             {200: JPEG, 304: None}, query=ThumbnailQuery, errors=("path_not_allowed", *SHOWING))),
+    Route("/v1/uploads", UploadsHandler,
+        get=Call("getUploads", "what lies in the folder of an uploaded project: classes, pictures, limits",
+            {200: ProjectUploads}, query=UploadsQuery, errors=UPLOADING),
+        post=Call("beginUpload", "begin to upload a picture into a class of a project, unless it is there already",
+            {201: UploadView}, body=NewUpload, writes=True,
+            errors=("unsupported_media_type", "picture_too_large", "project_full", "uploads_busy", *UPLOADING))),
+    Route("/v1/uploads/{uploadId}", UploadHandler,
+        get=Call("getUpload", "how far an upload is, to go on after an interruption",
+            {200: UploadView}, errors=("unknown_upload", "bad_picture", *UPLOADING)),
+        post=Call("sendPart", "the next part of a picture; with the last one it is put into its project",
+            {200: UploadView}, raw=RAW_TYPE, writes=True,
+            headers={OFFSET_HEADER: "how many bytes have arrived; the part begins there"},
+            errors=("unknown_upload", "wrong_offset", "bad_picture", "unsupported_media_type", "uploads_busy",
+                *UPLOADING))),
     Route("/v1/check", CheckHandler,
         post=Call("checkFolder", "what a training would find in the folder, within a second or so; makes no task",
             {200: CheckView}, body=NewTask, form=True, errors=CHECKING, writes=True)),
@@ -185,7 +202,7 @@ ROUTES = (
         get=Call("listTrainTypes", "what can be trained: JSON Schema of the options, and the layouts of folders",
             {200: TrainTypeList})),
     Route("/v1/server", ServerHandler,
-        get=Call("getServer", "version, limits and features of this server",
+        get=Call("getServer", "versions, limits, features and free disk space of this server",
             {200: ServerView})),
     Route("/v1/tokens", TokensHandler,
         get=Call("listTokens", "the tokens of this server with their rights, without their secrets",

@@ -17,6 +17,7 @@ from web.browsing.thumbnail_cache import ThumbnailCache
 from web.documents.pages import Documents
 from web.door.door_rules import DoorRules
 from web.door.token_gate import TokenGate
+from web.figures.disks import Disks
 from web.figures.monitoring import Monitoring
 from web.files.corrections import CorrectionFiles
 from web.files.hashed_files import HashedFiles
@@ -26,6 +27,7 @@ from web.folder_check import FolderChecks
 from web.forecast.forecaster import Forecaster
 from web.live.live import Live
 from web.prediction.pool import RuntimePool
+from web.uploads.service import Uploads
 from web.webhooks.service import Webhooks
 
 
@@ -37,6 +39,7 @@ class Services(msgspec.Struct, frozen=True):
     requests: BrokerRequests
     pulse: BrokerPulse
     cache: TaskCache
+    disks: Disks
     forecaster: Forecaster
     checks: FolderChecks
     runtimes: RuntimePool
@@ -53,5 +56,6 @@ class Services(msgspec.Struct, frozen=True):
     limits: Limits
     started_at_s: float
     live: Live
+    uploads: Uploads
     webhooks: Webhooks
     traces: Traces | None

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
+from tests.browser.chromium import Chromium
 from tests.browser.watched_page import THEMES, WatchedPage
 from tests.socket.programs import Programs
 
@@ -21,8 +22,8 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_it_shows_what_happens_now(chromium: Browser, origin: str, theme: str) -> None:
-    with chromium.new_context(color_scheme=theme) as context:  # type: ignore[arg-type]
+def test_it_shows_what_happens_now(chromium: Chromium, origin: str, theme: str) -> None:
+    with chromium.new_context(color_scheme=theme) as context:
         watched = WatchedPage(context, origin)
         page = watched.open()
         expect(page.get_by_role("heading", level=1)).to_have_text("Now")
@@ -31,7 +32,7 @@ def test_it_shows_what_happens_now(chromium: Browser, origin: str, theme: str) -
         watched.check()
 
 
-def test_it_is_small(chromium: Browser, origin: str) -> None:
+def test_it_is_small(chromium: Chromium, origin: str) -> None:
     with chromium.new_context() as context:
         watched = WatchedPage(context, origin)
         sizes: list[int] = []

@@ -6,8 +6,9 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, expect
+from playwright.sync_api import BrowserContext, expect
 
+from tests.browser.chromium import Chromium
 from tests.browser.populated_service import PopulatedService
 from tests.browser.watched_page import THEMES, WatchedPage
 
@@ -21,15 +22,17 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PopulatedServi
 
 
 @pytest.fixture
-def context(chromium: Browser) -> Iterator[BrowserContext]:
+def context(chromium: Chromium) -> Iterator[BrowserContext]:
     with chromium.new_context(viewport={"width": 1280, "height": 900}) as context:
         yield context
 
 
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("width", [360, 1280, 2560])
-def test_it_shows_workers_queue_and_tasks(chromium: Browser, service: PopulatedService, theme: str, width: int) -> None:
-    with chromium.new_context(color_scheme=theme, viewport={"width": width, "height": 900}) as context:  # type: ignore[arg-type]
+def test_it_shows_workers_queue_and_tasks(
+    chromium: Chromium, service: PopulatedService, theme: str, width: int
+) -> None:
+    with chromium.new_context(color_scheme=theme, viewport={"width": width, "height": 900}) as context:
         watched = WatchedPage(context, service.origin)
         page = watched.open("/now")
         expect(page.locator(".card")).to_contain_text("trainer_worker_0")

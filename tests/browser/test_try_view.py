@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
+from tests.browser.chromium import Chromium
 from tests.browser.populated_service import PopulatedService
 from tests.browser.watched_page import THEMES, WatchedPage
 from tests.prediction_projects import plain
@@ -28,7 +29,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PopulatedServi
 
 
 @pytest.fixture
-def context(chromium: Browser) -> Iterator[BrowserContext]:
+def context(chromium: Chromium) -> Iterator[BrowserContext]:
     with chromium.new_context(viewport={"width": 1280, "height": 900}, permissions=["camera"]) as context:
         yield context
 
@@ -48,9 +49,9 @@ def choose(page: Page, *files: Path) -> None:
 
 @pytest.mark.parametrize("theme", THEMES)
 def test_pictures_are_answered_and_a_bad_one_costs_no_other(
-    chromium: Browser, service: PopulatedService, files: dict[str, Path], theme: str
+    chromium: Chromium, service: PopulatedService, files: dict[str, Path], theme: str
 ) -> None:
-    with chromium.new_context(color_scheme=theme, viewport={"width": 360, "height": 800}) as context:  # type: ignore[arg-type]
+    with chromium.new_context(color_scheme=theme, viewport={"width": 360, "height": 800}) as context:
         watched = WatchedPage(context, service.origin)
         page = watched.open("/try")
         expect(page.get_by_role("link", name="flowers")).to_have_count(2)
@@ -107,7 +108,7 @@ def test_the_camera_is_asked_about_again_and_again(context: BrowserContext, serv
     watched.check()
 
 
-def test_a_camera_that_is_not_allowed_is_explained(chromium: Browser, service: PopulatedService) -> None:
+def test_a_camera_that_is_not_allowed_is_explained(chromium: Chromium, service: PopulatedService) -> None:
     with chromium.new_context() as context:
         watched = WatchedPage(context, service.origin)
         page = watched.page

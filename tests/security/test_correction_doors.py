@@ -70,7 +70,7 @@ def looping_link(place: Path, elsewhere: Path) -> None:
     place.symlink_to(place.name)
 
 
-@pytest.mark.door(27)
+@pytest.mark.door(28)
 @pytest.mark.parametrize(
     "plant", [link_to_file, link_to_nothing, link_within, folder, pipe, device, huge_file, looping_link]
 )
@@ -88,7 +88,7 @@ def test_whatever_lies_in_its_place_is_neither_read_nor_changed(
     assert snapshot(tmp_path) == before
 
 
-@pytest.mark.door(27)
+@pytest.mark.door(28)
 def test_a_folder_on_the_way_that_became_a_link_is_not_entered(files: CorrectionFiles, project: Path) -> None:
     project.rename(project.with_name("bert"))
     project.symlink_to("bert")
@@ -99,7 +99,7 @@ def test_a_folder_on_the_way_that_became_a_link_is_not_entered(files: Correction
     assert not (project / CORRECTIONS_FILE).exists()
 
 
-@pytest.mark.door(27)
+@pytest.mark.door(28)
 def test_rows_only_choose_among_the_pictures_and_classes_that_are_there(project: Path, tmp_path: Path) -> None:
     (tmp_path / "root" / "bert").mkdir()
     (tmp_path / "root" / "bert" / "1.png").write_bytes((project / "images" / "rose" / "0.png").read_bytes())
@@ -118,7 +118,7 @@ def test_rows_only_choose_among_the_pictures_and_classes_that_are_there(project:
     assert f": {len(rows)}." in found.sentence
 
 
-@pytest.mark.door(27)
+@pytest.mark.door(28)
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "\r=", "\uff1d"])
 def test_a_name_is_never_a_formula_and_still_means_its_picture(
     files: CorrectionFiles, project: Path, start: str

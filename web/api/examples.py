@@ -27,5 +27,6 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "predictWithTask": {"pictures": [{"path": "roses/1.jpg"}]},
     "predictWithProject": {"pictures": [{"path": "roses/1.jpg", "name": "a rose"}]},
     "signIn": {"token": "tfm_7mZ2cVtq0Yx1bJ9hRk3dPs5uLw8nAeGfTyQiMo4xVzE"},
+    "beginUpload": {"userId": "7", "projectId": "43", "label": "roses", "name": "1.jpg", "sizeBytes": 52000},
     "testWebhooks": {"destination": "shop"},
 }

@@ -11,6 +11,7 @@ TAGS: Mapping[str, str] = {
     "events": "What happens, as it happens.",
     "folders": "Folders below the data roots.",
     "thumbnails": "Small copies of pictures.",
+    "uploads": "Photos for a new project, sent part by part.",
     "check": "What a training would find in a folder.",
     "corrections": "What a person has said of single pictures of a folder.",
     "queue": "What waits, and until when.",

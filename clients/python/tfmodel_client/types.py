@@ -33,6 +33,11 @@ if TYPE_CHECKING:
         "failed",
         "cancelled",
     ]
+    UploadState = Literal[
+        "open",
+        "stored",
+        "duplicate",
+    ]
     WorkerState = Literal[
         "starting",
         "free",
@@ -62,6 +67,7 @@ if TYPE_CHECKING:
 else:
     EventType = str
     TaskState = str
+    UploadState = str
     WorkerState = str
     Severity = str
     Action = str
@@ -100,6 +106,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "predict_busy": 429,
     "predict_failed": 503,
     "project_dir_not_allowed": 403,
+    "project_full": 507,
     "queue_full": 429,
     "range_not_satisfiable": 416,
     "read_only_token": 403,
@@ -117,11 +124,16 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "unknown_destination": 404,
     "unknown_path": 404,
     "unknown_task": 404,
+    "unknown_upload": 404,
     "unknown_worker": 404,
     "unsupported_media_type": 415,
+    "uploads_busy": 429,
+    "uploads_off": 403,
+    "uploads_unavailable": 503,
     "user_not_allowed": 403,
     "webhook_not_allowed": 403,
     "webhooks_unavailable": 503,
+    "wrong_offset": 409,
 }
 
 
@@ -193,6 +205,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     promoted: bool
     comparison: Comparison | None
     stopped_early: bool
+    #: whether somebody asked to end the training and keep its model
+    stop_requested: bool
     cancel_requested: bool
     submitted_at: str | None
     started_at: str | None
@@ -278,6 +292,38 @@ class FolderListing(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     cut_off: bool
     #: the cursor of the next page; empty after the last one
     next: str
+
+
+class ProjectUploads(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What lies in the folder of an uploaded project."""
+
+    project_dir: str
+    #: the classes by name
+    labels: tuple[LabelUploads, ...]
+    #: of all classes together
+    pictures: int
+    #: of all pictures together
+    size_bytes: int
+    limits: UploadLimits
+
+
+class Upload(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A picture on its way."""
+
+    #: for the calls that send its parts; empty if nothing is to be sent
+    upload_id: str
+    #: the folder of the project, to be posted when all have arrived
+    project_dir: str
+    #: where it lies in projectDir; empty until it is stored
+    picture: str
+    state: UploadState
+    #: how many bytes have arrived; the next part begins there
+    offset: int
+    size_bytes: int
+    #: the largest part that one call may send
+    chunk_bytes: int
+    #: the same picture in projectDir, if it is a duplicate; else empty
+    duplicate_of: str
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -399,6 +445,9 @@ class Server(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     uptime_seconds: float
     limits: Limits
     features: Features
+    #: the data roots, in the order of the settings
+    disks: tuple[Disk, ...]
+    versions: Versions
     docs: Links
 
 
@@ -665,6 +714,26 @@ class ListedPicture(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     size_bytes: int
 
 
+class LabelUploads(msgspec.Struct, frozen=True, kw_only=True):
+    """A class of an uploaded project."""
+
+    label: str
+    pictures: int
+
+
+class UploadLimits(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What may be uploaded."""
+
+    #: whether this server takes pictures
+    enabled: bool
+    #: the largest picture
+    max_picture_bytes: int
+    #: the most pictures of a project
+    max_pictures: int
+    #: the most that the pictures of a project have together
+    max_project_bytes: int
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that the owner of the folder should know.
 
@@ -777,6 +846,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     max_predict_body_bytes: int
     #: the most pictures of one prediction
     max_predict_pictures: int
+    #: what may be uploaded into a new project
+    uploads: UploadLimits
     #: the most waiting tasks; the next POST is refused with 429
     max_pending: int
     #: the most waiting tasks of one user
@@ -804,6 +875,28 @@ class Features(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     webhooks: bool
     #: the trainTypes that can be posted
     train_types: tuple[str, ...]
+
+
+class Disk(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A data root and the space of its disk."""
+
+    #: a folder of [web] data_roots
+    path: str
+    #: what can still be written; null if the folder is missing or does not answer
+    free_bytes: int | None
+    #: the size of the disk; null as well then
+    total_bytes: int | None
+    #: with less free space a task is refused
+    min_free_bytes: int
+
+
+class Versions(msgspec.Struct, frozen=True, kw_only=True):
+    """What the front-end runs on."""
+
+    python: str
+    tornado: str
+    pyzmq: str
+    msgspec: str
 
 
 class Links(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,7 +12,9 @@ export const VIEWS = {
   now: { title: "now.title", load: async () => (await import("./now/now.js")).Now, inMenu: true },
   start: { title: "start.title", load: async () => (await import("./start/start.js")).Start, inMenu: true },
   try: { title: "try.title", load: async () => (await import("./try/try.js")).Try, style: "try", inMenu: true },
-  compare: { title: "compare.title", load: async () => (await import("./compare/compare.js")).Compare, inMenu: true },
+  compare: {
+    title: "compare.title", load: async () => (await import("./compare/compare.js")).Compare, style: "compare", inMenu: true,
+  },
   server: { title: "server.title", load: async () => (await import("./server/server.js")).Server, inMenu: true },
   tasks: { title: "task.title", load: async () => (await import("./task/task.js")).Task, inMenu: false },
   labels: { title: "labels.title", load: async () => (await import("./labels/labels.js")).Labels, inMenu: false },

@@ -1,14 +1,12 @@
 // One task in the list.
 import { Bar } from "../../parts/bar.js";
+import { headlineOf } from "../../parts/score.js";
 import { StateTag } from "../../parts/state_tag.js";
 import { html } from "../../preact.js";
 import { link } from "../../router.js";
 import { durationRange, fullTime, named, percent, t, time } from "../../words.js";
 
 /** @typedef {import("../../api.js").Schemas} Schemas */
-
-/** The headline of each trainType: the name of the metric that its score has. */
-const HEADLINES = ["accuracy", "dice"];
 
 /** @param {{task: Schemas["TaskSummary"]}} props */
 export const TaskRow = ({ task }) => html`
@@ -36,6 +34,6 @@ function Progress({ task }) {
 
 /** @param {Schemas["TaskSummary"]} task */
 function scoreOf(task) {
-  const name = HEADLINES.find((headline) => headline in task.metrics);
-  return name && task.state === "done" ? t("now.score_is", { name, value: percent(task.metrics[name], 1) }) : "";
+  const score = task.state === "done" ? headlineOf(task.metrics) : null;
+  return score ? t("now.score_is", { name: score.name, value: percent(score.value, 1) }) : "";
 }
