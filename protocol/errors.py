@@ -83,6 +83,7 @@ REFUSAL_CODES: dict[str, int] = {
     "method_not_allowed": 405,
     "request_timeout": 408,
     "artifact_changed": 409,
+    "corrections_unusable": 409,
     "destination_left": 409,
     "key_reused": 409,
     "task_ended": 409,

@@ -40,6 +40,7 @@ from web.figures.disks import Disks
 from web.figures.http_figures import UNKNOWN_PATH
 from web.figures.monitoring import Monitoring
 from web.figures.service_figures import ServiceFigures
+from web.files.corrections import CorrectionFiles
 from web.files.hashed_files import HashedFiles
 from web.files.log_follower import LogFollowers
 from web.files.project_files import ProjectFiles
@@ -87,6 +88,7 @@ def make_services(
         runtimes=RuntimePool(RUNTIME, web.predict_processes, _runtime_limits(web)),
         rules=rules,
         files=files,
+        corrections=CorrectionFiles(files),
         browsed=ProjectFiles(web.allowed_roots()),
         thumbnails=ThumbnailCache(),
         hashed=HashedFiles(files),

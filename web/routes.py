@@ -6,6 +6,7 @@ web/route.py explains the columns, and lists the codes with which every call can
 from __future__ import annotations
 
 from protocol.events import Event
+from web.api.corrections import ChangeCorrections, CorrectionsQuery, CorrectionsView
 from web.api.files import ArtifactList, EpochPage, EpochQuery, LogQuery
 from web.api.folders import FolderListing, FolderQuery, PictureQuery, ThumbnailQuery
 from web.api.live import EventList, EventsQuery, Reset, TaskEventsQuery
@@ -24,6 +25,7 @@ from web.api.webhooks import DeadLetter, TestResults, WebhookOverview, WebhooksQ
 from web.api.workers import WorkerList, WorkerView
 from web.calls.artifacts import ArtifactHandler, ArtifactsHandler, ArtifactZipHandler
 from web.calls.check import CheckHandler
+from web.calls.corrections import CorrectionsHandler
 from web.calls.documents import CallsPageHandler, ErrorsPageHandler, OpenApiHandler, StaticHandler
 from web.calls.folders import FoldersHandler
 from web.calls.live import EventsHandler, TaskEventsHandler
@@ -65,6 +67,7 @@ CHECKING = (
     *("project_dir_not_allowed", "user_not_allowed", "unsupported_media_type", "queue_full"),
     *("webhook_not_allowed", "check_failed"),
 )
+CORRECTING = ("project_dir_not_allowed", "user_not_allowed", "corrections_unusable", "file_unreadable")
 PREDICTING = (
     *("no_model", "model_changed", "model_unusable", "unsupported_media_type", "bad_picture", "picture_too_large"),
     *("predict_busy", "predict_failed", *ONE_TASK),
@@ -165,6 +168,13 @@ ROUTES = (
     Route("/v1/check", CheckHandler,
         post=Call("checkFolder", "what a training would find in the folder, within a second or so; makes no task",
             {200: CheckView}, body=NewTask, form=True, errors=CHECKING, writes=True)),
+    Route("/v1/corrections", CorrectionsHandler,
+        get=Call("getCorrections", "what a person has said of single pictures of the folder, in its corrections.csv",
+            {200: CorrectionsView}, query=CorrectionsQuery, errors=CORRECTING),
+        post=Call("changeCorrections",
+            "leave pictures out, move them to another class, or confirm their label; trainings respect it",
+            {200: CorrectionsView}, body=ChangeCorrections,
+            errors=(*CORRECTING, "unsupported_media_type", "disk_nearly_full"), writes=True)),
     Route("/v1/workers", WorkersHandler,
         get=Call("listWorkers", "the workers, their devices, and what each of them trains",
             {200: WorkerList}, errors=BROKER)),

@@ -19,6 +19,7 @@ from web.door.door_rules import DoorRules
 from web.door.token_gate import TokenGate
 from web.figures.disks import Disks
 from web.figures.monitoring import Monitoring
+from web.files.corrections import CorrectionFiles
 from web.files.hashed_files import HashedFiles
 from web.files.log_follower import LogFollowers
 from web.files.project_files import ProjectFiles
@@ -43,6 +44,7 @@ class Services(msgspec.Struct, frozen=True):
     checks: FolderChecks
     runtimes: RuntimePool
     files: ProjectFiles
+    corrections: CorrectionFiles
     browsed: ProjectFiles
     thumbnails: ThumbnailCache
     hashed: HashedFiles

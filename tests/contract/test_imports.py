@@ -105,7 +105,13 @@ PURE_FILES = (
     *("web/documents/openapi.py", "web/documents/openapi_schemas.py", "web/calls/train_types.py"),
     *("protocol/layouts.py", "protocol/version.py", "web/api/problem.py", "web/api/examples.py", "web/api/tags.py"),
     *("protocol/project_layout.py", "protocol/events.py", "protocol/artifact.py", "protocol/metadata.py"),
-    *("protocol/task_filter.py", "protocol/message.py", "protocol/pipe_messages.py", "protocol/queries.py"),
+    *(
+        "protocol/task_filter.py",
+        "protocol/corrections.py",
+        "protocol/message.py",
+        "protocol/pipe_messages.py",
+        "protocol/queries.py",
+    ),
 )
 IMPURE = {"time", "random", "socket", "sqlite3", "subprocess", "logging", "os", "threading", "asyncio", "uuid", "zmq"}
 

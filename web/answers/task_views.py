@@ -42,6 +42,7 @@ def task_view(entry: Entry, end: End | None = None, now_s: float = 0.0) -> TaskV
         promoted=trained.promoted if trained else False,
         comparison=_comparison_view(trained.comparison) if trained and trained.comparison else None,
         stopped_early=trained.stopped_early if trained else False,
+        stop_requested=task.stop_requested,
         cancel_requested=task.cancel_requested,
         submitted_at=time_or_none(task.submitted_at_s),
         started_at=time_or_none(task.started_at_s),

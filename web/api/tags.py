@@ -13,6 +13,7 @@ TAGS: Mapping[str, str] = {
     "thumbnails": "Small copies of pictures.",
     "uploads": "Photos for a new project, sent part by part.",
     "check": "What a training would find in a folder.",
+    "corrections": "What a person has said of single pictures of a folder.",
     "queue": "What waits, and until when.",
     "workers": "The processes that train.",
     "webhooks": "What is told to other servers.",

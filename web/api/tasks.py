@@ -169,6 +169,7 @@ class TaskView(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     promoted: Annotated[bool, Meta(description="whether models/latest was pointed to this model")]
     comparison: ComparisonView | None
     stopped_early: bool
+    stop_requested: Annotated[bool, Meta(description="whether somebody asked to end the training and keep its model")]
     cancel_requested: bool
     submitted_at: str | None
     started_at: str | None

@@ -43,7 +43,9 @@ class BodyLimit(msgspec.Struct, frozen=True):
 
 def usual_limit(most_bytes: int) -> BodyLimit:
     """For all calls without pictures."""
-    return BodyLimit(most_bytes, "[web] max_body_bytes", "post the folder's path, not the photos")
+    return BodyLimit(
+        most_bytes, "[web] max_body_bytes", "send less in one call, and of photos only the path of their folder"
+    )
 
 
 #: Large bodies of a kind that may be held at the same time, if all of them are of the largest size.

@@ -49,6 +49,11 @@ if TYPE_CHECKING:
         "warning",
         "error",
     ]
+    Action = Literal[
+        "label",
+        "exclude",
+        "keep",
+    ]
     DestinationFormat = Literal[
         "json",
         "form",
@@ -65,6 +70,7 @@ else:
     UploadState = str
     WorkerState = str
     Severity = str
+    Action = str
     DestinationFormat = str
     TaskFilterSort = str
 
@@ -77,6 +83,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "body_too_large": 413,
     "broker_away": 503,
     "check_failed": 503,
+    "corrections_unusable": 409,
     "cross_site": 403,
     "destination_left": 409,
     "disk_nearly_full": 503,
@@ -198,6 +205,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     promoted: bool
     comparison: Comparison | None
     stopped_early: bool
+    #: whether somebody asked to end the training and keep its model
+    stop_requested: bool
     cancel_requested: bool
     submitted_at: str | None
     started_at: str | None
@@ -335,6 +344,16 @@ class Check(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     skipped_files: int
     #: false if a training would fail
     trainable: bool
+
+
+class Corrections(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The content of corrections.csv. Whether pictures and classes of these names exist is said by a check."""
+
+    project_dir: str
+    #: one for each picture, the newest last
+    corrections: tuple[Correction, ...]
+    #: rows that somebody has written and that can't be understood, at most 20 of them
+    problems: tuple[str, ...]
 
 
 class WorkerList(msgspec.Struct, frozen=True, kw_only=True):
@@ -728,6 +747,16 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     cure: str = ""
     files: tuple[str, ...] = ()
     count: int = 0
+
+
+class Correction(msgspec.Struct, frozen=True, kw_only=True):
+    """What corrections.csv says of one picture."""
+
+    #: as the row names it; a person may have written it in another spelling
+    picture: str
+    action: Action
+    #: the class, if the action is label; else empty
+    label: str
 
 
 class Destination(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -36,7 +36,11 @@ export async function loadWords() {
  */
 export function t(message, values = {}) {
   const [view, name] = message.split(".");
-  const text = words[view]?.[name] ?? message;
+  return filled(words[view]?.[name] ?? message, values);
+}
+
+/** @param {string} text @param {Record<string, string | number>} values */
+function filled(text, values) {
   const chosen = text.replace(/\{(\w+)\|([^|]*)\|((?:[^{}]|\{\w+\})*)\}/g, (_, key, one, other) =>
     plurals.select(Number(values[key])) === "one" ? one : other);
   return chosen.replace(/\{(\w+)\}/g, (whole, key) => {
@@ -50,8 +54,12 @@ export function t(message, values = {}) {
  *
  * @param {keyof Words} view
  * @param {string} name
+ * @param {Record<string, string | number>} [values] of the message
  */
-export const named = (view, name) => words[view]?.[name] ?? name.replaceAll("_", " ");
+export const named = (view, name, values = {}) => filled(words[view]?.[name] ?? name.replaceAll("_", " "), values);
+
+/** Whether there is a message of that name. @param {keyof Words} view @param {string} name */
+export const isNamed = (view, name) => words[view]?.[name] !== undefined;
 
 /** @param {number} value @param {Intl.NumberFormatOptions} [options] */
 export const number = (value, options) => new Intl.NumberFormat(language, options).format(value);

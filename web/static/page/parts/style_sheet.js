@@ -4,7 +4,8 @@
 const loaded = new Map();
 
 /**
- * Load look/<name>.css once. The promise ends when the style sheet is in force.
+ * Load look/<name>.css once. The promise ends when the style sheet is in force. A style sheet of another folder is named
+ * by its path from look/.
  *
  * @param {string} name
  * @returns {Promise<void>}
