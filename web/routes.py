@@ -235,7 +235,7 @@ ROUTES = (
     Route("/docs/errors", ErrorsPageHandler,
         get=Call("getErrorDocs", "what each error code means, and what to do",
             {200: Media("text/html; charset=utf-8", "the page"), 304: None}, any_query=True)),
-    Route("/static/{version}/{name...}", StaticHandler,
+    Route("/static/{version}/{file...}", StaticHandler,
         get=Call("getStaticFile", "the scripts and styles of the pages",
             {200: Media("*/*", "the file"), 304: None}, any_query=True, errors=("unknown_path",))),
 )

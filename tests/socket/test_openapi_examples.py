@@ -23,7 +23,6 @@ REFUSED = {
     "getArtifactsZip": "no_artifact",
     "getLog": "no_log",
     "getTaskPicture": "no_picture",
-    "getStaticFile": "unknown_path",
     "getUpload": "unknown_upload",
     "sendPart": "unsupported_media_type",
     "getThumbnail": "path_not_allowed",
