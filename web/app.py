@@ -45,6 +45,7 @@ from web.json_handler import JsonHandler
 from web.live.live import Live
 from web.live.stream_slots import StreamSlots
 from web.prediction.pool import PICTURE_S, PredictionPool
+from web.promotions import Promotions
 from web.routes import ROUTES
 from web.services import Services
 from web.webhooks.service import Webhooks
@@ -53,6 +54,8 @@ log = logging.getLogger("web")
 
 #: Looks into one folder. The front-end starts it and imports nothing of it.
 CHECKER = (sys.executable, "-m", "trainer_worker.checking")
+#: Makes an earlier model the one in use. The same holds for it.
+PROMOTER = (sys.executable, "-m", "trainer_worker.promoting")
 #: Runs models on pictures. The same holds for it.
 RUNTIME = (sys.executable, "-m", "trainer_worker.prediction")
 
@@ -75,6 +78,7 @@ def make_services(
         cache=cache,
         forecaster=Forecaster(cache, lambda: pulse.tick),
         checks=FolderChecks(CHECKER, web.allowed_roots()),
+        promotions=Promotions(PROMOTER, web.allowed_roots()),
         predictions=PredictionPool(RUNTIME, web.predict_processes, _runtime_limits(web)),
         rules=DoorRules(web.host, web.allowed_hosts, web.allowed_origins),
         files=files,

@@ -30,7 +30,7 @@ from web.calls.projects import ProjectHandler
 from web.calls.queue import QueueHandler
 from web.calls.report import ReportHandler
 from web.calls.server import ServerHandler
-from web.calls.task import StopHandler, TaskHandler
+from web.calls.task import PromoteHandler, StopHandler, TaskHandler
 from web.calls.tasks import RetryHandler, TasksHandler
 from web.calls.train_types import TrainTypesHandler
 from web.calls.webhooks import DeadLetterResendHandler, WebhooksHandler, WebhookTestHandler
@@ -87,6 +87,9 @@ ROUTES = (
     Route("/v1/tasks/{taskId}/retry", RetryHandler,
         post=Call("retryTask", "a new task like this one, which has ended; options and metadata may be changed",
             {202: TaskView}, body=RetryTask, errors=("unknown_task", "task_not_ended", *POSTING), writes=True)),
+    Route("/v1/tasks/{taskId}/promote", PromoteHandler,
+        post=Call("promoteTask", "make the model of this done task the one in use, which `models/latest` names",
+            {200: TaskView}, errors=("no_model", "model_changed", "promote_failed", *ONE_TASK), writes=True)),
     Route("/v1/tasks/{taskId}/report", ReportHandler,
         get=Call("getReport", "the report on the finished model, a web page for people; pass its headers on too",
             {200: Media("text/html; charset=utf-8", "report.html of the model")},

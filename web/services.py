@@ -24,6 +24,7 @@ from web.folder_check import FolderChecks
 from web.forecast.forecaster import Forecaster
 from web.live.live import Live
 from web.prediction.pool import PredictionPool
+from web.promotions import Promotions
 from web.webhooks.service import Webhooks
 
 
@@ -37,6 +38,7 @@ class Services(msgspec.Struct, frozen=True):
     cache: TaskCache
     forecaster: Forecaster
     checks: FolderChecks
+    promotions: Promotions
     predictions: PredictionPool
     files: ProjectFiles
     hashed: HashedFiles

@@ -56,6 +56,7 @@ ROOMS = {
     "optimization": {"project", "attempt"},
     "exporting": {"project"},
     "checking": {"pictures", "layouts", "project", "publishing", "training"},
+    "promoting": {"project"},
     "prediction": {"pictures", "project", "exporting", "segmentation"},
     "reporting": {"pictures"},
     "publishing": {"pictures", "layouts", "project", "attempt", "backbones", "exporting", "reporting"},
@@ -66,7 +67,7 @@ ROOMS = {
     "__main__.py": {"pictures", "training", "agent"},
 }
 #: Rooms in which nothing imports TensorFlow, nor a room that does. What is imported inside of functions does not count.
-ROOMS_WITHOUT_TENSORFLOW = ("scores", "pictures", "layouts", "project", "attempt", "reporting", "agent")
+ROOMS_WITHOUT_TENSORFLOW = ("scores", "pictures", "layouts", "project", "attempt", "reporting", "promoting", "agent")
 TENSORFLOW = {"tensorflow", "keras"}
 
 #: Pure files: no clock, randomness, socket, database, process or log.
@@ -76,6 +77,7 @@ PURE_FILES = (
         "broker/answers.py",
         "broker/happened.py",
         "broker/attempts.py",
+        "broker/promotions.py",
         "broker/list_cursor.py",
         "broker/request_keys.py",
         "broker/events.py",
@@ -103,6 +105,7 @@ PURE_FILES = (
     *("protocol/layouts.py", "protocol/version.py", "web/api/problem.py", "web/api/examples.py", "web/api/tags.py"),
     *("protocol/project_layout.py", "protocol/events.py", "protocol/artifact.py", "protocol/metadata.py"),
     *("protocol/task_filter.py", "protocol/message.py", "protocol/pipe_messages.py", "protocol/queries.py"),
+    "protocol/promotion.py",
 )
 IMPURE = {"time", "random", "socket", "sqlite3", "subprocess", "logging", "os", "threading", "asyncio", "uuid", "zmq"}
 

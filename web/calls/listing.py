@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from protocol import queries as q
-from protocol.task import TaskState
+from protocol.task import Task, TaskState
 from protocol.task_filter import MAX_PAGE_TASKS, TaskFilter, TaskOrder
 from web.json_handler import JsonHandler
 
@@ -23,6 +23,12 @@ class ListingHandler(JsonHandler):
         page = await self.ask(lambda request_id: q.TasksWanted(request_id, wanted, order, cursor, most))
         assert isinstance(page, q.TaskPage)
         return page
+
+    async def task_in_use(self, user_id: str, project_id: str) -> Task | None:
+        """The task whose finished model the project uses; None if it uses none. Raises Refusal."""
+        page = await self.ask(lambda request_id: q.InUseWanted(request_id, user_id, project_id))
+        assert isinstance(page, q.TaskPage)
+        return page.tasks[0] if page.tasks else None
 
     async def pages_of(self, project: tuple[str, str], state: TaskState, order: TaskOrder) -> AsyncIterator[q.TaskPage]:
         """The tasks of a project in one state, page after page. project: userId and projectId. Raises Refusal."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         "task.done",
         "task.failed",
         "task.cancelled",
+        "model.promoted",
         "reset",
     ]
     TaskState = Literal[
@@ -90,6 +91,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "predict_busy": 429,
     "predict_failed": 503,
     "project_dir_not_allowed": 403,
+    "promote_failed": 503,
     "queue_full": 429,
     "range_not_satisfiable": 416,
     "read_only_token": 403,
@@ -180,6 +182,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     data_report: FolderReport | None
     #: whether models/latest was pointed to this model
     promoted: bool
+    #: when that was last done, by the gate or by a person
+    promoted_at: str | None
     comparison: Comparison | None
     stopped_early: bool
     cancel_requested: bool
@@ -390,8 +394,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     at: the time in UTC, as ISO 8601. state, progress (percent), attempt and thread: those of the task after the event.
     The fields below stand only where they apply: phase, epoch, epochs_max, metrics and the remaining seconds with
-    task.progress; model_path with model.usable and task.done; artifact with artifact.ready; error and code with
-    attempt.lost and task.failed.
+    task.progress; model_path with model.usable, task.done and model.promoted; artifact with artifact.ready; error and
+    code with attempt.lost and task.failed.
     """
 
     id: int
@@ -556,21 +560,29 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LatestModel(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The model in use: that of the last task that `models/latest` was pointed to."""
+    """The model in use: that of the last task that `models/latest` was pointed to, by the gate or by a person."""
 
     task_id: str
     train_type: str
     model_path: str
     ended_at: str | None
+    in_use_since: str | None
+    #: whether a person has made it the one in use
+    by_person: bool
     metrics: dict[str, float]
 
 
 class GateDecision(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Whether a finished model came into use, and why."""
+    """Whether a finished model came into use, and why: by the gate at its end, or later by a person."""
 
     task_id: str
     ended_at: str | None
+    #: whether it came into use, then or later
     promoted: bool
+    #: when it last came into use; null if it never did
+    promoted_at: str | None
+    #: whether a person has made it the one in use
+    by_person: bool
     #: the task of the model that was in use before; empty if there was none
     with_task: str
     #: the comparison in words; empty without one
