@@ -116,7 +116,7 @@ class Simulation:
                     self._web_receives(effect.message)
                 case ReadEnded(peer, m.Promote() as request):
                     self.broker_handles(EndedFound(peer, request, self._ended_in_journal.get(request.task_id)))
-                case ReadEnded(_, request):
+                case ReadEnded(_, m.Lookup() | m.Cancel() | m.StopEarly() as request):
                     task = self._ended_in_journal.get(request.task_id)
                     self._web_receives(about_ended(request, task, self.broker.seq))
 

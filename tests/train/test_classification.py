@@ -18,6 +18,7 @@ from sklearn.datasets import load_digits
 from protocol.end_reason import EndReason
 from protocol.errors import TrainingError
 from protocol.options import ClassificationOptions
+from tests.documented_fields import metrics_fields, misfits
 from tests.picture_reading import read_rgb
 from tests.project_folders import open_project
 from tests.sample_tasks import hex_id
@@ -154,6 +155,7 @@ def test_the_folder_holds_what_was_promised(trained: TrainingResult, project: Pa
     assert manifest["model_file"] == "model.tflite"
     assert metrics["skipped"][0]["file"] == "images/digit3/broken.png"
     assert metrics["skipped"][0]["reason"]
+    assert misfits(metrics, metrics_fields("classification")) == []
 
 
 def test_the_metrics_agree_with_each_other(trained: TrainingResult) -> None:
