@@ -6,6 +6,7 @@ web/route.py explains the columns, and lists the codes with which every call can
 from __future__ import annotations
 
 from protocol.events import Event
+from web.api.compare import CompareQuery, CompareView
 from web.api.files import ArtifactList, EpochPage, EpochQuery, LogQuery
 from web.api.live import EventList, EventsQuery, Reset, TaskEventsQuery
 from web.api.original import BriefTask, PostedFolder, TaskById
@@ -20,6 +21,7 @@ from web.api.webhooks import DeadLetter, TestResults, WebhookOverview, WebhooksQ
 from web.api.workers import WorkerList, WorkerView
 from web.calls.artifacts import ArtifactHandler, ArtifactsHandler, ArtifactZipHandler
 from web.calls.check import CheckHandler
+from web.calls.compare import CompareHandler
 from web.calls.documents import AssetHandler, CallsPageHandler, ErrorsPageHandler, OpenApiHandler
 from web.calls.live import EventsHandler, TaskEventsHandler
 from web.calls.log import EpochsHandler, LogHandler
@@ -130,6 +132,10 @@ ROUTES = (
     Route("/v1/projects/{userId}/{projectId}/predict", ProjectPredictHandler,
         post=Call("predictWithProject", "what the model that the project uses says of pictures",
             {200: Predictions}, body=PicturesToPredict, files=PICTURE_FIELD, errors=PREDICTING)),
+    Route("/v1/compare", CompareHandler,
+        get=Call("compareTasks", "score differences of tasks with intervals, and the pictures on which they disagree",
+            {200: CompareView}, query=CompareQuery,
+            errors=("no_artifact", "artifact_changed", "file_unreadable", *ONE_TASK))),
     Route("/v1/check", CheckHandler,
         post=Call("checkFolder", "what a training would find in the folder, within a second or so; makes no task",
             {200: CheckView}, body=NewTask, form=True, errors=CHECKING, writes=True)),

@@ -256,6 +256,22 @@ class Project(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     next: str
 
 
+class Compare(msgspec.Struct, frozen=True, kw_only=True):
+    """The tasks on the pictures that all of them have held out, with the same label or mask."""
+
+    tasks: tuple[str, ...]
+    #: the name of the score; empty if the tasks have different ones
+    measure: str
+    #: how many common pictures there are
+    pictures: int
+    scores: tuple[ComparedScore, ...]
+    differences: tuple[ScoreDifference, ...]
+    #: at most 200; those on which the scores differ most come first
+    disagreements: tuple[Disagreement, ...]
+    #: on how many pictures the tasks disagree
+    disagreeing: int
+
+
 class Check(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What a training would find in the folder."""
 
@@ -589,6 +605,45 @@ class GateDecision(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     sentence: str
 
 
+class ComparedScore(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The score of one task on the common pictures, with its 95 % interval; null without pictures."""
+
+    task_id: str
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+class ScoreDifference(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """How much higher the score of a task is than that of another one."""
+
+    task_id: str
+    #: the task that it is compared with
+    against: str
+    #: from -1 to 1; null without pictures
+    value: float | None
+    #: 95 % interval; null with fewer than 5 pictures
+    low: float | None
+    high: float | None
+    #: pictures that only this task has right; of masks, better
+    now_only_right: int
+    #: pictures that only the other one has right; of masks, better
+    before_only_right: int
+    #: the difference in words
+    sentence: str
+
+
+class Disagreement(msgspec.Struct, frozen=True, kw_only=True):
+    """A common picture on which the tasks disagree."""
+
+    #: as the project of the first task names it
+    picture: str
+    #: its label; empty for masks
+    truth: str
+    #: by the taskId
+    answers: dict[str, TaskAnswer]
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that the owner of the folder should know.
 
@@ -746,6 +801,15 @@ class LabelShare(msgspec.Struct, frozen=True, kw_only=True):
 
     label: str
     share: float
+
+
+class TaskAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What one task says of a picture."""
+
+    #: the label that it gives; empty for masks
+    label: str
+    #: 1 if it is right and else 0; of a mask its Dice
+    score: float
 
 
 class Layout(msgspec.Struct, frozen=True, kw_only=True):
