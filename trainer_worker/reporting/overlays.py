@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from trainer_worker.reporting.picture_book import shown_size
+from trainer_worker.pictures.small_jpegs import shown_size
+from trainer_worker.reporting.picture_book import SIDE_PX
 
 #: A report shows this many pictures with their masks.
 MOST_OVERLAYS = 6
@@ -45,7 +46,7 @@ class Overlay:
 
     def scaled(self, size: tuple[int, int]) -> Overlay:
         """The same at the size of the page. size: (height, width) of the file, whose shape all arrays get."""
-        width_and_height = shown_size(*size)[::-1]
+        width_and_height = shown_size(*size, SIDE_PX)[::-1]
         picture = Image.fromarray(self.picture).resize(width_and_height, Image.Resampling.BILINEAR)
         masks = [Image.fromarray(mask).resize(width_and_height, Image.Resampling.NEAREST) for mask in self.masks]
         return Overlay(self.file, self.score, np.asarray(picture), *map(np.asarray, masks))

@@ -15,10 +15,9 @@ import msgspec
 from web.api.compare import (
     MOST_DISAGREEMENTS,
     ComparedScore,
-    CompareView,
+    ComparedTasks,
     Disagreement,
     ScoreDifference,
-    TaskAnswer,
 )
 
 #: The quantile of the standard normal distribution that leaves 2.5 % above.
@@ -74,7 +73,7 @@ def judged(task_id: str, held_out: bytes, metrics: bytes) -> Judged:
     return Judged(task_id, scores.measure, answers)
 
 
-def compared(tasks: Sequence[Judged]) -> CompareView:
+def compared(tasks: Sequence[Judged]) -> ComparedTasks:
     """tasks: two or more; each is compared with the first one."""
     first, *others = tasks
     measure = first.measure if all(task.measure == first.measure for task in others) else ""
@@ -86,7 +85,7 @@ def compared(tasks: Sequence[Judged]) -> CompareView:
     scores = [[task.answers[content].score for content in common] for task in tasks]
     apart = [content for content in common if _disagree(measure, [task.answers[content] for task in tasks])]
     apart.sort(key=lambda content: -_spread([task.answers[content].score for task in tasks]))
-    return CompareView(
+    return ComparedTasks(
         tasks=tuple(task.task_id for task in tasks),
         measure=measure,
         pictures=len(common),
@@ -119,7 +118,7 @@ def newcombe(both: int, now_only: int, before_only: int, neither: int) -> tuple[
     now, before = (both + now_only) / of, (both + before_only) / of
     (now_low, now_high), (before_low, before_high) = wilson(both + now_only, of), wilson(both + before_only, of)
     margins = (both + now_only) * (before_only + neither) * (both + before_only) * (now_only + neither)
-    product = both * neither - now_only * before_only
+    product = float(both * neither - now_only * before_only)
     if product > 0:
         product = max(product - of / 2, 0.0)
     correlation = product / math.sqrt(margins) if margins else 0.0
@@ -206,10 +205,10 @@ def _spread(scores: Sequence[float]) -> float:
 
 
 def _disagreement(measure: str, content: str, tasks: Sequence[Judged]) -> Disagreement:
-    answers = {task.task_id: task.answers[content] for task in tasks}
-    first = answers[tasks[0].task_id]
+    first, by_label = tasks[0].answers[content], measure == ACCURACY
+    said = {task.task_id: task.answers[content] for task in tasks}
     return Disagreement(
         picture=first.file,
-        truth=first.truth if measure == ACCURACY else "",
-        answers={task_id: TaskAnswer(label=said.label, score=said.score) for task_id, said in answers.items()},
+        truth=first.truth if by_label else "",
+        answers={task_id: answer.label if by_label else answer.score for task_id, answer in said.items()},
     )

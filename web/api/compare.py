@@ -48,22 +48,18 @@ class ScoreDifference(msgspec.Struct, frozen=True, rename="camel", kw_only=True)
     sentence: Annotated[str, Meta(description="the difference in words")]
 
 
-class TaskAnswer(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """What one task says of a picture."""
-
-    label: Annotated[str, Meta(description="the label that it gives; empty for masks")]
-    score: Annotated[float, Meta(description="1 if it is right and else 0; of a mask its Dice")]
-
-
 class Disagreement(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """A common picture on which the tasks disagree."""
 
     picture: Annotated[str, Meta(description="as the project of the first task names it")]
     truth: Annotated[str, Meta(description="its label; empty for masks")]
-    answers: Annotated[dict[str, TaskAnswer], Meta(description="by the taskId")]
+    answers: Annotated[
+        dict[str, str | float],
+        Meta(description="what each task says, by the taskId: the label that it gives; of a mask its Dice"),
+    ]
 
 
-class CompareView(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+class ComparedTasks(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """The tasks on the pictures that all of them have held out, with the same label or mask."""
 
     tasks: tuple[str, ...]

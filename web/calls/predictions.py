@@ -11,8 +11,8 @@ from protocol.prediction import (
     FolderPicture,
     ModelFile,
     Picture,
-    PictureAnswer,
     PictureRefused,
+    PredictionAnswer,
     SentPicture,
 )
 from protocol.task import Task, TaskState
@@ -25,6 +25,7 @@ from web.api.predictions import (
     Predictions,
     prediction_of,
 )
+from web.calls.abandonable import AbandonableHandler
 from web.calls.listing import ListingHandler
 from web.prediction.models import first_usable, model_of
 from web.prediction.provenance import was_written_by_worker
@@ -42,25 +43,16 @@ WITH_MODELS: tuple[tuple[TaskState, TaskOrder], ...] = (
 )
 
 
-class PredictingHandler(ListingHandler):
+class PredictingHandler(ListingHandler, AbandonableHandler):
     """The base of both calls. If the caller goes away, pictures that still wait are dropped."""
-
-    _predicting: asyncio.Task[list[PictureAnswer]] | None = None
-    _caller_is_gone = False
 
     async def answer(self, model: ModelFile, pictures: Sequence[Picture], interim: bool) -> None:
         """Send what the model answers. A picture alone that gets no answer is refused as a whole."""
         await self._refuse_foreign(model)
         small = [picture for picture in pictures if not is_too_large(picture)]
-        answers: list[PictureAnswer] = []
+        answers: list[PredictionAnswer] = []
         if small:
-            self._predicting = asyncio.create_task(self.services.predictions.predict(model, small))
-            try:
-                answers = await self._predicting
-            except asyncio.CancelledError:
-                if self._caller_is_gone:
-                    return
-                raise
+            answers = await self.while_caller_waits(self.services.runtimes.predict(model, small))
         given = iter(answers)
         named = [(picture.name, TOO_LARGE if is_too_large(picture) else next(given)) for picture in pictures]
         if len(named) == 1 and isinstance(refused := named[0][1], PictureRefused):
@@ -97,7 +89,7 @@ class PredictingHandler(ListingHandler):
         """The pictures of the body, which is then forgotten. Raises Refusal."""
         if len(self.body) <= READ_AT_ONCE_BYTES:
             return self._pictures()
-        async with self.services.predictions.reading:
+        async with self.services.runtimes.reading:
             return await asyncio.to_thread(self._pictures)
 
     def _pictures(self) -> list[Picture]:
@@ -125,11 +117,6 @@ class PredictingHandler(ListingHandler):
                 fields={PICTURE_FIELD: "It is missing."},
             )
         return [SentPicture(file.name[:255], file.content) for file in files]
-
-    def on_connection_close(self) -> None:
-        self._caller_is_gone = True
-        if self._predicting is not None:
-            self._predicting.cancel()
 
 
 class TaskPredictHandler(PredictingHandler):

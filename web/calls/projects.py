@@ -6,7 +6,6 @@ from msgspec.structs import replace
 
 from protocol.task import Task, TaskState
 from protocol.task_filter import TaskFilter
-from web.answers.task_views import summary_view
 from web.answers.views import time_or_none
 from web.api.projects import GateDecision, LatestModel, ProjectQuery, ProjectView
 from web.calls.listing import ListingHandler
@@ -23,14 +22,13 @@ class ProjectHandler(ListingHandler):
         page = await self.page(project, "-submittedAt", query.cursor, query.limit)
         done = await self.page(replace(project, states=(TaskState.DONE,)), "-endedAt")
         used = await self.task_in_use(user_id, project_id)
-        cached = [(task, self.services.cache.get(task.task_id)) for task in page.tasks]
         self.send(
             ProjectView(
                 user_id=user_id,
                 project_id=project_id,
                 latest=_latest(used) if used is not None else None,
                 gate=tuple(map(_decision, done.tasks)),
-                tasks=tuple(summary_view(task, entry.progress if entry else None) for task, entry in cached),
+                tasks=await self.summaries(page.tasks),
                 next=page.next,
             )
         )

@@ -1,0 +1,18 @@
+// What the settings of the server allow.
+import { html } from "../../preact.js";
+import { bytes, named, number, t } from "../../words.js";
+
+/** @param {{limits: import("../../api.js").Schemas["Limits"]}} props */
+export const Limits = ({ limits }) => html`
+  <section aria-labelledby="limits"><h2 id="limits">${t("server.limits")}</h2>
+    <p class="muted">${t("server.limits_where")}</p>
+    <dl class="facts">${Object.entries(limits).map(([name, value]) => html`
+      <div><dt>${named("limit", name)}</dt><dd>${shown(name, value)}</dd></div>`)}
+    </dl></section>`;
+
+/** @param {string} name @param {number} value */
+function shown(name, value) {
+  if (name.endsWith("Bytes")) return bytes(value);
+  if (name === "maxRunningPerUser" && value === 0) return t("server.any_number");
+  return number(value);
+}
