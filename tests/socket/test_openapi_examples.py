@@ -27,6 +27,8 @@ REFUSED = {
     "getUpload": "unknown_upload",
     "sendPart": "unsupported_media_type",
     "getThumbnail": "path_not_allowed",
+    "promoteTask": "no_model",
+    "compareTasks": "no_artifact",
     "predictWithTask": "no_model",
     "predictWithProject": "no_model",
     "testWebhooks": "unknown_destination",
@@ -37,6 +39,8 @@ REFUSED = {
 #: Calls for a task that is being trained. All others are made for one that is done.
 FOR_A_RUNNING_TASK = ("stopTask", "cancelTask")
 QUERIES = {"streamEvents": {"wait": "0"}}
+#: Fields of queries that do not name tasks.
+QUERY_VALUES = {"projectDir": "flowers", "userId": "7", "projectId": "42", "path": ""}
 
 DOCUMENT: Document = msgspec.json.decode(msgspec.json.encode(openapi_document(ROUTES)))
 CALLS = [
@@ -67,6 +71,11 @@ def make_task(server: httpx.Client, state: str) -> str:
     return task_id
 
 
+def make_tasks(server: httpx.Client, field: str) -> str:
+    """What a field of a query takes that names one done task, or several."""
+    return ",".join(make_task(server, "done") for _ in range(2 if field == "tasks" else 1))
+
+
 @pytest.mark.parametrize(("path", "method", "operation"), CALLS)
 def test_the_example_is_answered_as_documented(
     server: httpx.Client, path: str, method: str, operation: dict[str, Any]
@@ -79,8 +88,8 @@ def test_the_example_is_answered_as_documented(
             value = make_task(server, "processing" if name in FOR_A_RUNNING_TASK else "done")
         path = path.replace(f"{{{parameter['name']}}}", value)
     for parameter in operation["parameters"]:
-        if parameter["required"] if parameter["in"] == "query" else False:
-            query[parameter["name"]] = make_task(server, "done")
+        if parameter["in"] == "query" and parameter["required"]:
+            query[parameter["name"]] = QUERY_VALUES.get(parameter["name"]) or make_tasks(server, parameter["name"])
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("example")
     answer = server.request(method, path, params=query, json=body)
 
