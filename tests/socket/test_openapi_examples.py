@@ -26,6 +26,8 @@ REFUSED = {
     "getUpload": "unknown_upload",
     "sendPart": "unsupported_media_type",
     "getThumbnail": "path_not_allowed",
+    "promoteTask": "no_model",
+    "compareTasks": "no_artifact",
     "predictWithTask": "no_model",
     "predictWithProject": "no_model",
     "testWebhooks": "unknown_destination",
@@ -36,6 +38,8 @@ REFUSED = {
 #: Calls for a task that is being trained. All others are made for one that is done.
 FOR_A_RUNNING_TASK = ("stopTask", "cancelTask")
 QUERIES = {"streamEvents": {"wait": "0"}}
+#: Fields of queries that do not name tasks.
+QUERY_VALUES = {"projectDir": "flowers", "userId": "7", "projectId": "42", "path": ""}
 
 DOCUMENT: Document = msgspec.json.decode(msgspec.json.encode(openapi_document(ROUTES)))
 CALLS = [
@@ -66,6 +70,11 @@ def make_task(server: httpx.Client, state: str) -> str:
     return task_id
 
 
+def make_tasks(server: httpx.Client, field: str) -> str:
+    """What a field of a query takes that names one done task, or several."""
+    return ",".join(make_task(server, "done") for _ in range(2 if field == "tasks" else 1))
+
+
 @pytest.mark.parametrize(("path", "method", "operation"), CALLS)
 def test_the_example_is_answered_as_documented(
     server: httpx.Client, path: str, method: str, operation: dict[str, Any]
@@ -81,6 +90,7 @@ def test_the_example_is_answered_as_documented(
         if parameter["in"] == "query" and parameter["required"]:
             examples = parameter["schema"].get("examples")
             query[parameter["name"]] = examples[0] if examples else make_task(server, "done")
+            query[parameter["name"]] = QUERY_VALUES.get(parameter["name"]) or make_tasks(server, parameter["name"])
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("example")
     answer = server.request(method, path, params=query, json=body)
 
