@@ -22,6 +22,7 @@ from conf.directory import Directory
 from protocol.litter import may_be_picture
 from protocol.picture_kinds import START_BYTES
 from protocol.project_layout import worker_folder
+from protocol.text import is_text
 from web.browsing.visible_folders import UPLOADS
 from web.uploads.upload_names import numbered
 from web.uploads.upload_store import Upload
@@ -146,7 +147,7 @@ class UploadFolders:
         found: dict[str, list[int]] = {}
         with suppress(FileNotFoundError), self._project(user_id, project_id) as project:
             for label in sorted(project.names()):
-                if label.startswith(".") or worker_folder(("", label)):
+                if label.startswith(".") or worker_folder(("", label)) or not is_text(label):
                     continue
                 with suppress(OSError), project.folder(label) as folder:
                     found[label] = _sizes_of_pictures(folder)
@@ -188,9 +189,13 @@ def _give_name(incoming: Directory, upload_id: str, folder: Directory, name: str
         if error.errno not in _NO_LINKS:
             raise
         with incoming.open(upload_id, MOST_FILE_BYTES) as source, folder.create(name) as copy:
-            shutil.copyfileobj(source, copy, READ_BYTES)
-            copy.flush()
-            os.fsync(copy.fileno())
+            try:
+                shutil.copyfileobj(source, copy, READ_BYTES)
+                copy.flush()
+                os.fsync(copy.fileno())
+            except OSError:
+                folder.remove(name)  # Half a picture would be trained on.
+                raise
 
 
 def _has_content(folder: Directory, name: str, upload: Upload) -> bool:
