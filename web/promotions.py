@@ -6,9 +6,10 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from protocol.promotion import Promotion, PromotionOrder
-from protocol.task import Task
+from protocol.task import Task, TaskSpec
 from web.answers.refusal import Refusal
 from web.files.artifacts import artifacts_of
 from web.worker_process import NoAnswerError, TooLongError, ask_worker_process
@@ -30,6 +31,13 @@ class Promotions:
         self._timeout_s = timeout_s
         self._allowed_roots = tuple(map(str, allowed_roots))
         self._turns = asyncio.Semaphore(MOST_AT_ONCE)
+        #: By userId and projectId. A lock lives as long as somebody waits for it or holds it.
+        self._of_projects: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+
+    def turn(self, spec: TaskSpec) -> asyncio.Lock:
+        """Held from the switch to its fact in the journal. Otherwise two calls could end with the link of the one and
+        the fact of the other."""
+        return self._of_projects.setdefault((spec.user_id, spec.project_id), asyncio.Lock())
 
     async def switch_to(self, task: Task) -> None:
         """Point models/latest to the finished model of the task. Raises Refusal model_changed or promote_failed."""

@@ -6,6 +6,7 @@ import functools
 import io
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,15 @@ def test_what_stopped_between_link_and_journal_is_mended_by_the_same_call(
     link.symlink_to(second)  # by hand, which the journal can't know
     assert promote(programs, first).status == 200
     assert (latest(programs, project), len(promoted_events(programs, first))) == (first, 1)
+
+
+def test_promotions_at_the_same_time_end_with_one_model_for_all(
+    programs: Programs, worker: ScriptedWorker, project: dict[str, str]
+) -> None:
+    tasks = [finish_task(programs, worker, lay, **project) for _ in range(3)]
+    with ThreadPoolExecutor(9) as callers:
+        assert {answer.status for answer in callers.map(functools.partial(promote, programs), tasks * 3)} == {200}
+    assert shown(programs, project)["latest"]["taskId"] == latest(programs, project)
 
 
 def test_a_promotion_outlives_the_broker_and_the_front_end(

@@ -92,11 +92,14 @@ class PromoteHandler(WholeTaskHandler, ListingHandler):
                 "that is done.",
                 state=task.state.value,
             )
-        await self.services.promotions.switch_to(task)
-        used = await self.task_in_use(task.spec.user_id, task.spec.project_id)
-        if used is None or used.task_id != task_id:
-            before_s = task.promoted_at_s
-            entry = await self.ask_for_task(lambda request_id: m.Promote(request_id, task_id, before_s))
+        async with self.services.promotions.turn(task.spec):
+            await self.services.promotions.switch_to(task)
+            used = await self.task_in_use(task.spec.user_id, task.spec.project_id)
+            if used is None or used.task_id != task_id:
+                # Another call may have promoted the task while this one waited for its turn.
+                entry = await self.ask_for_task(lambda request_id: m.Lookup(request_id, task_id))
+                before_s = entry.task.promoted_at_s
+                entry = await self.ask_for_task(lambda request_id: m.Promote(request_id, task_id, before_s))
         await self.answer(entry)
 
 
