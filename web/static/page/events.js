@@ -1,5 +1,5 @@
 // What happens on the server, for the components of this tab.
-import { address } from "./api.js";
+import { address, signedOut } from "./api.js";
 import { TaskStream } from "./event_source.js";
 import { useEffect, useRef } from "./preact.js";
 import { makeStore } from "./store.js";
@@ -32,7 +32,9 @@ export function listen() {
   if (isListening) return;
   isListening = true;
   const tell = "SharedWorker" in window ? throughWorker() : byItself();
-  const look = () => tell(document.visibilityState === "visible" ? "visible" : "hidden");
+  // Without a session every try would be refused.
+  const look = () => tell(document.visibilityState === "visible" && !signedOut.get() ? "visible" : "hidden");
+  signedOut.subscribe(look);
   document.addEventListener("visibilitychange", look);
   addEventListener("pageshow", look);
   addEventListener("pagehide", () => tell("gone"));

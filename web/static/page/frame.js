@@ -4,6 +4,7 @@ import { epoch, listen, touch } from "./events.js";
 import { OutOfTouchBar } from "./parts/out_of_touch_bar.js";
 import { styleSheet } from "./parts/style_sheet.js";
 import { Busy, Trouble } from "./parts/states.js";
+import { own } from "./own.js";
 import { html, useEffect, useErrorBoundary, useState } from "./preact.js";
 import { link, useRoute } from "./router.js";
 import { readSession, session, signOut } from "./session.js";
@@ -17,7 +18,7 @@ export function Frame() {
   const isSignedOut = useStore(signedOut);
   const isKnown = useStore(session) !== null;
   const name = route.path[0] ?? FIRST_VIEW;
-  const view = VIEWS[name];
+  const view = own(VIEWS, name);
   useEffect(() => {
     if (isKnown && !isSignedOut) listen();
   }, [isKnown, isSignedOut]);
@@ -47,9 +48,10 @@ function skipToMain(event) {
 /** How long to wait until the server is asked again who looks at the page. */
 const PAUSE_MS = 2000;
 
-/** Ask who looks at the page, at first and whenever events begin anew: the token may have been revoked since. */
+/** Ask who looks at the page, at first and whenever events end or begin anew: the token may have been revoked since. */
 function useSessionChecks() {
   const current = useStore(epoch);
+  const isAway = useStore(touch).state === "away";
   useEffect(() => {
     /** @type {ReturnType<typeof setTimeout>} */
     let timer;
@@ -59,7 +61,7 @@ function useSessionChecks() {
     });
     ask();
     return () => clearTimeout(timer);
-  }, [current]);
+  }, [current, isAway]);
 }
 
 /** @param {{current: string}} props */

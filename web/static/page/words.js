@@ -1,4 +1,5 @@
 // What the page says. All words are in words/<language>.json; numbers and times are written by Intl.
+import { own } from "./own.js";
 
 /** @typedef {typeof import("./words/en.json")} Words */
 /**
@@ -56,10 +57,10 @@ function filled(text, values) {
  * @param {string} name
  * @param {Record<string, string | number>} [values] of the message
  */
-export const named = (view, name, values = {}) => filled(words[view]?.[name] ?? name.replaceAll("_", " "), values);
+export const named = (view, name, values = {}) => filled(own(words[view], name) ?? name.replaceAll("_", " "), values);
 
 /** Whether there is a message of that name. @param {keyof Words} view @param {string} name */
-export const isNamed = (view, name) => words[view]?.[name] !== undefined;
+export const isNamed = (view, name) => own(words[view], name) !== undefined;
 
 /** @param {number} value @param {Intl.NumberFormatOptions} [options] */
 export const number = (value, options) => new Intl.NumberFormat(language, options).format(value);

@@ -1,4 +1,5 @@
 // What the owner of the photos should do next, the most urgent first. Pure.
+import { own } from "../../own.js";
 import { t } from "../../words.js";
 
 /** @typedef {import("./record.js").Finding} Finding */
@@ -61,7 +62,7 @@ const ofFinding = (finding) => ({
   tone: finding.severity === "error" ? "bad" : finding.severity === "warning" ? "warn" : "plain",
   text: finding.sentence,
   cure: finding.cure ?? "",
-  see: SHOWN_IN[finding.code] ?? "",
+  see: own(SHOWN_IN, finding.code) ?? "",
   fix: finding.code === "labels_look_wrong",
   finding,
 });

@@ -52,7 +52,7 @@ function Checked({ query, trainTypes }) {
   const { project, change } = useProject(query, lastPart(query.folder), remember);
   const corrections = useCorrections(query.folder, project, () => setVersion((count) => count + 1));
   const fit = bestFit(names, checks);
-  const chosen = query.trainType || fit || (names.every((name) => checks[name]) ? names[0] : "");
+  const chosen = (names.includes(query.trainType) && query.trainType) || fit || (names.every((name) => checks[name]) ? names[0] : "");
   const trainType = trainTypes.find(({ name }) => name === chosen);
   const checked = checks[chosen];
   return html`<div>

@@ -1,5 +1,6 @@
 // The view of one task: its heading, what can be done with it, and its tabs. Each tab has an address of its own.
 import { ApiError } from "../../api.js";
+import { own } from "../../own.js";
 import { Empty, Shown } from "../../parts/states.js";
 import { StateTag } from "../../parts/state_tag.js";
 import { styleSheet } from "../../parts/style_sheet.js";
@@ -38,7 +39,7 @@ const FIRST = "overview";
 /** @param {{route: import("../../router.js").Route}} props */
 export function Task({ route }) {
   const [, taskId = "", tab = FIRST] = route.path;
-  return html`<${OneTask} key=${taskId} taskId=${taskId} tab=${tab in TABS ? tab : FIRST} />`;
+  return html`<${OneTask} key=${taskId} taskId=${taskId} tab=${own(TABS, tab) ? tab : FIRST} />`;
 }
 
 /** @param {{taskId: string, tab: string}} props */
