@@ -27,6 +27,7 @@ from trainer_worker.segmentation import train as segmentation
 
 #: So many digits are scored by a held-out part. Where folds are needed, no training continues from the last one.
 WITHOUT_FOLDS = 240
+pytestmark = pytest.mark.usefixtures("saved_each_epoch")
 
 
 class PowerCutError(Exception):

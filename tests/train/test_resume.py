@@ -27,6 +27,7 @@ from trainer_worker.segmentation.skip_features import SkipFeatures
 from trainer_worker.segmentation.unet_training import MaskedFeatures, fit_decoder
 
 SIZE = 64
+pytestmark = pytest.mark.usefixtures("saved_each_epoch")
 
 
 class PowerCutError(Exception):
