@@ -25,7 +25,7 @@ demo: $(VENV)/installed  ## train a model on real images through the running ser
 	@$(BIN)/python -m demo $(TYPE)
 
 test: $(VENV)/installed-dev lint  ## the whole suite
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-page: $(VENV)/installed-dev browser  ## open report.html in a real Chromium
 	$(BIN)/python -m pytest tests/browser

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterator
+
 import pytest
 
+from trainer_worker.classification import features
 from trainer_worker.optimization import epochs
+
+
+@pytest.fixture(scope="session", autouse=True)
+def converted_once() -> Iterator[None]:
+    """A backbone is converted once for all caches: that takes three seconds of processor time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(features, "_convert", functools.cache(features._convert))
+        yield
 
 
 @pytest.fixture
