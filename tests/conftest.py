@@ -38,8 +38,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def in_order(items: list[pytest.Item]) -> list[pytest.Item]:
     """The files whose tests compute and those whose tests wait, by turns; then those that take no time.
 
-    Two processes take one file after the other. So one of them computes while the other waits, and at the end neither
-    is left with a long file.
+    The processes of pytest-xdist take one file after the other. So some of them compute while others wait, and at the
+    end none is left with a long file.
     """
     files: dict[Path, list[pytest.Item]] = {}
     for item in items:

@@ -142,6 +142,7 @@ def test_classification_begins_anew_when_pictures_came(tmp_path: Path) -> None:
     with pytest.raises(PowerCutError):
         classification.train(Attempt(job, CuttingReporter("train", cut_at=10), tmp_path / "cache", 2))
     write_digits(project, range(60, 66))
-    again = CuttingReporter()
-    classification.train(Attempt(job, again, tmp_path / "cache", 2))
+    again = CuttingReporter("train", cut_at=10)
+    with pytest.raises(PowerCutError):
+        classification.train(Attempt(job, again, tmp_path / "cache", 2))
     assert again.epochs[0] == 1
