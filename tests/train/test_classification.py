@@ -32,7 +32,7 @@ SIZE = 64
 
 
 class RecordingReporter(SilentReporter):
-    """Notes what it is told; asks to stop, or cancels, at a step that the test chooses."""
+    """Notes what it is told; asks to stop, or cancels, in a phase that the test chooses. A request to stop stays."""
 
     def __init__(self, stop_in: str = "", cancel_in: str = "") -> None:
         self.plans: list[list[str]] = []
@@ -59,7 +59,7 @@ class RecordingReporter(SilentReporter):
 
     @property
     def stop_requested(self) -> bool:
-        return self._stop_in in self.phases  # a request stays
+        return self._stop_in in self.phases
 
 
 def write_digits(root: Path, per_class: int, classes: Sequence[int] = range(10), shuffled: bool = False) -> Path:
@@ -335,8 +335,8 @@ def test_a_stop_while_the_score_is_made_is_said_and_leaves_the_model_as_it_was(t
     """The score comes from simpler models then, so a copy of this model isn't all that the next task should get."""
     project = write_digits(tmp_path, per_class=15, classes=(0, 1))
     whole = read(run(project, cache_dir, RecordingReporter(), "t1", epochs=3), "metrics.json")
-    reporter = RecordingReporter(stop_in="cross_validate")
-    result = run(project, cache_dir, reporter, "t2", epochs=3, promote="always")
+    stopping = RecordingReporter(stop_in="cross_validate")
+    result = run(project, cache_dir, stopping, "t2", epochs=3, promote="always")
 
     stopped = read(result, "metrics.json")
     assert result.end_reason is EndReason.STOPPED
@@ -348,7 +348,6 @@ def test_a_stop_while_the_score_is_made_is_said_and_leaves_the_model_as_it_was(t
 
 def test_a_rate_that_breaks_the_training_leaves_the_regression_and_says_so(tmp_path: Path, cache_dir: Path) -> None:
     project = write_digits(tmp_path, per_class=40, classes=(0, 1))
-
     result = run(project, cache_dir, RecordingReporter(), learning_rate=1.0)
 
     manifest = read(result, "manifest.json")
