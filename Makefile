@@ -29,13 +29,13 @@ demo: $(VENV)/installed  ## train a model on real images through the running ser
 test: $(VENV)/installed-dev lint  ## the whole suite
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
-test-page: $(VENV)/installed-dev browser  ## open report.html in a real Chromium
+test-page: $(VENV)/installed-dev browser  ## the page, report.html and /docs in a real Chromium
 	$(BIN)/python -m pytest tests/browser
 
 # The examples in clients/ need them. Where they can't be installed, the tests of these examples are skipped and say so.
 .PHONY: runtimes
 runtimes:
-	@for program in php:php-cli node:nodejs curl:curl jq:jq; do \
+	@for program in php:php-cli node:nodejs npm:npm curl:curl jq:jq; do \
 	  command -v "$${program%:*}" >/dev/null || missing="$$missing $${program#*:}"; \
 	done; \
 	test -z "$$missing" || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
@@ -67,6 +67,8 @@ lint: $(VENV)/installed-dev  ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/mypy --python-version 3.10 clients/python
+	@if command -v npm >/dev/null; then bash tests/javascript/check_types.sh $(CURDIR)/$(BIN)/python; \
+	  else echo "There is no npm: the types of the page's scripts are not checked."; fi
 
 format: $(VENV)/installed-dev  ## put the code into shape
 	$(BIN)/ruff check --fix .

@@ -13,7 +13,7 @@ import random
 import sqlite3
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -64,7 +64,7 @@ def lists_part(folder: Path, tasks: int = TASKS) -> None:
     old.unlink()
     with service.program("broker", "-m", "broker") as process, Asker(service.endpoints.web) as broker:
         broker.ask(m.WorkersWanted)
-        measure_lists(broker, psutil.Process(process.pid))
+        measure_lists(broker, psutil.Process(process.pid), made_up_filters())
         measure_events(broker)
 
 
@@ -146,12 +146,9 @@ class Asker:
         return self.receive()
 
 
-def measure_lists(broker: Asker, process: psutil.Process) -> None:
-    """Print a row for each filter: the time of the first pages, from the question to the decoded answer.
-
-    The broker's processor time for a page shows how much of that other programs on the machine have added.
-    """
-    filters = {
+def made_up_filters() -> dict[str, TaskFilter]:
+    """Filters that all, many, few or none of the tasks meet, with and without an index of their own."""
+    return {
         "all tasks": TaskFilter(),
         "state done": TaskFilter(states=(TaskState.DONE,)),
         "state pending": TaskFilter(states=(TaskState.PENDING,)),
@@ -168,8 +165,21 @@ def measure_lists(broker: Asker, process: psutil.Process) -> None:
         "metadata of all": TaskFilter(metadata={"website": "shop"}),
         "metadata and user": TaskFilter(metadata={"website": "shop"}, user_id="largest"),
         "two metadata values": TaskFilter(metadata={"order": "77", "website": "shop"}),
+        "a search for none": TaskFilter(search="nobody"),
+        "a search for a few": TaskFilter(search="project-771"),
+        "a search for a hundredth": TaskFilter(search="project-77"),
+        "a search for half of all": TaskFilter(search="large"),
+        "a search for all": TaskFilter(search="00"),
+        "a search in a user": TaskFilter(search="project-7", user_id="largest"),
         "retries of a task": TaskFilter(retry_of=f"{1:032x}"),
     }
+
+
+def measure_lists(broker: Asker, process: psutil.Process, filters: Mapping[str, TaskFilter]) -> None:
+    """Print a row for each filter: the time of the first pages, from the question to the decoded answer.
+
+    The broker's processor time for a page shows how much of that other programs on the machine have added.
+    """
     orders: tuple[TaskOrder, ...] = ("-submittedAt", "submittedAt", "-endedAt", "endedAt")
     print(f"\n{'':<26}{'sort':<14}{'tasks':>8}{'p50 ms':>9}{'max ms':>9}{'CPU ms':>9}  pages of {PAGE_TASKS}")
     slowest = most_used = 0.0

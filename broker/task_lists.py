@@ -13,7 +13,8 @@ import itertools
 import logging
 import math
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -24,7 +25,7 @@ from broker.past_events import newest_seq
 from protocol import messages as m
 from protocol.bounds import PART_BYTES
 from protocol.data_report import DataReport
-from protocol.queries import TaskPage, TasksWanted
+from protocol.queries import InUseWanted, TaskPage, TasksWanted
 from protocol.task import ENDED_STATES, Task, TaskState
 from protocol.task_filter import TaskFilter, TaskOrder
 
@@ -33,6 +34,12 @@ log = logging.getLogger("broker")
 #: So many tasks of a state are read at once and sorted here. More of them are read page by page.
 FEW_TASKS = 500
 COLUMNS = "ended_at_s, submitted_at_s, task_id"
+#: The columns that a search looks at, and the indexes that begin with them. That of task_id is the table itself.
+SEARCHED = {
+    "task_id": "",
+    "user_id": "INDEXED BY tasks_by_user",
+    "project_id": "INDEXED BY tasks_by_project",
+}
 
 #: SQLite keeps any value in any column, and orders texts and bytes behind all numbers. A task whose row has such a time
 #: or an id that no cursor can hold is shown in no list. It is counted, because this condition would make counting take
@@ -51,8 +58,8 @@ _encoder = msgspec.msgpack.Encoder()
 class Source(msgspec.Struct, frozen=True):
     """An index with the tasks of a filter, ordered by state and then by submission.
 
-    equal: the conditions that the index answers before it comes to the state. rest: the conditions that are checked at
-    each of its entries.
+    index: "" to find the tasks by their ids, in no order. equal: the conditions that the index answers before it comes
+    to the state. rest: the conditions that are checked at each of its entries.
     """
 
     index: str
@@ -63,10 +70,11 @@ class Source(msgspec.Struct, frozen=True):
     def query(self, columns: str, more: str, *more_values: object) -> tuple[str, tuple[object, ...]]:
         """SQL and its values. more: what follows these conditions."""
         conditions = [*self.equal, *self.rest]
+        indexed = f"INDEXED BY {self.index}" if self.index else ""
         texts = " ".join(f"{text} AND" for text, _ in conditions)
         values = [value for _, values in conditions for value in values]
         return (
-            f"SELECT {columns} FROM {self.table} AS listed INDEXED BY {self.index} WHERE {texts} {more}",
+            f"SELECT {columns} FROM {self.table} AS listed {indexed} WHERE {texts} {more}",
             (*values, *more_values),
         )
 
@@ -86,18 +94,18 @@ class TaskLists:
                 return m.Refused(request.request_id, "bad_fields", place)
             after = place
         source = _source(wanted)
+        searched = self._searched(wanted, order) if wanted.search else None
         counts: dict[TaskState, int] = {}
         streams: list[Iterable[Place]] = []
         for state in TaskState:
             is_shown = request.most > 0 and (state in wanted.states or not wanted.states)
-            few = self._few(source, state, order) if is_shown else []
-            if is_shown and len(few) <= FEW_TASKS:
-                counts[state] = len(few)
-                streams.append(_beyond(after, few, order))
-                continue
-            counts[state] = self._count(source, state)
-            if is_shown:
-                streams.append(self._stream(source, state, request, after))
+            few = searched[state] if searched is not None else None
+            if is_shown and not wanted.search:
+                few = self._few(source, state, order)
+            counts[state] = len(few) if few is not None else self._count(source, state)
+            if is_shown and counts[state]:
+                stream = self._stream(source, state, request, after) if few is None else _beyond(after, few, order)
+                streams.append(stream)
         # Each stream has one more than the page, so this many of all of them are in the right order.
         merged = heapq.merge(*streams, reverse=order.startswith("-"))
         places = list(itertools.islice(merged, request.most + 1))
@@ -105,17 +113,51 @@ class TaskLists:
         rest = cursor_after(places[used - 1], wanted, order) if 0 < used < len(places) else ""
         return TaskPage(request.request_id, newest_seq(self._db), tuple(tasks), rest, counts)
 
+    def in_use(self, request: InUseWanted) -> TaskPage:
+        """The tasks whose models came into use in a project, the last one first."""
+        rows = self._db.execute(
+            "SELECT 0.0, submitted_at_s, task_id FROM tasks AS listed INDEXED BY tasks_in_use "
+            f"WHERE user_id = ? AND project_id = ? AND in_use_since_s > 0 AND {IS_SOUND} "
+            "ORDER BY in_use_since_s DESC, task_id DESC LIMIT ?",
+            (request.user_id, request.project_id, request.most),
+        )
+        tasks, _ = self._tasks([Place(*row) for row in rows])
+        return TaskPage(request.request_id, newest_seq(self._db), tuple(tasks), "", {})
+
     def _count(self, source: Source, state: TaskState) -> int:
         row = self._db.execute(*source.query("count(*)", "state = ?", state.value)).fetchone()
         return int(row[0])
 
-    def _few(self, source: Source, state: TaskState, order: TaskOrder) -> list[Place]:
-        """All tasks in this state if they are few, in any order; else more than FEW_TASKS.
+    def _searched(self, wanted: TaskFilter, order: TaskOrder) -> dict[TaskState, list[Place]] | None:
+        """All tasks that a search finds, by state and in any order. None if one of its indexes has too many of them.
+
+        Each of the three columns that are searched begins an index, so what begins with a text lies together there.
+        """
+        ids: set[str] = set()
+        for column, index in SEARCHED.items():
+            found = self._db.execute(
+                f"SELECT task_id FROM tasks {index} WHERE {column} >= ? AND {column} < ? LIMIT ?",
+                (wanted.search, _beyond_prefix(wanted.search), FEW_TASKS + 1),
+            ).fetchall()
+            if len(found) > FEW_TASKS:
+                return None
+            ids.update(task_id for (task_id,) in found if isinstance(task_id, str))
+        places: dict[TaskState, list[Place]] = {state: [] for state in TaskState}
+        among = ("listed.task_id IN (SELECT value FROM json_each(?))", (msgspec.json.encode(sorted(ids)).decode(),))
+        source = Source("", "tasks", (among,), _all_conditions(wanted))
+        for state, *row in self._db.execute(*source.query(f"state, {COLUMNS}", IS_SOUND)):
+            if state in places:
+                places[TaskState(state)].append(_place(row, TaskState(state), order))
+        return places
+
+    def _few(self, source: Source, state: TaskState, order: TaskOrder) -> list[Place] | None:
+        """All tasks in this state, in any order. None if they are more than FEW_TASKS.
 
         For a filter that few tasks meet, this one look through the index gives both their number and the page.
         """
         query = source.query(COLUMNS, f"state = ? AND {IS_SOUND} LIMIT ?", state.value, FEW_TASKS + 1)
-        return [_place(row, state, order) for row in self._db.execute(*query)]
+        found = [_place(row, state, order) for row in self._db.execute(*query)]
+        return found if len(found) <= FEW_TASKS else None
 
     def _stream(self, source: Source, state: TaskState, request: TasksWanted, after: Place | None) -> Iterator[Place]:
         """The next of the many tasks in this state, in the order of the list."""
@@ -173,10 +215,10 @@ def listed(task: Task) -> Task:
     return replace(task, trained=trained, failure=failure)
 
 
-def _place(row: tuple[float, float, str], state: TaskState, order: TaskOrder) -> Place:
+def _place(row: Sequence[Any], state: TaskState, order: TaskOrder) -> Place:
     if not order.endswith("endedAt"):
-        return Place(0.0, *row[1:])
-    return Place(*row) if state in ENDED_STATES else Place(math.inf, *row[1:])
+        return Place(0.0, row[1], row[2])
+    return Place(row[0] if state in ENDED_STATES else math.inf, row[1], row[2])
 
 
 def _beyond(after: Place | None, places: list[Place], order: TaskOrder) -> list[Place]:
@@ -200,6 +242,8 @@ def _source(wanted: TaskFilter) -> Source:
         equal = [("listed.name = ? AND listed.value = ?", metadata.pop(0))]
     elif wanted.user_id:
         index, equal = "tasks_by_user", [conditions.pop(0)]
+    elif wanted.project_id:
+        index, equal = "tasks_by_project", [conditions.pop(0)]
     else:
         index = "tasks_by_time"
     return Source(index, table, tuple(equal), (*conditions, *map(_has, metadata)))
@@ -207,14 +251,19 @@ def _source(wanted: TaskFilter) -> Source:
 
 def _by_end(wanted: TaskFilter) -> Source:
     """The index of ended tasks in the order of their end. For many tasks, checking them is cheaper than sorting."""
+    return Source("tasks_by_end", "tasks", (), _all_conditions(wanted))
+
+
+def _all_conditions(wanted: TaskFilter) -> tuple[Condition, ...]:
+    """All conditions but that of the state, for an index that answers none of them by itself."""
     conditions = [*_conditions(wanted), *map(_has, sorted(wanted.metadata.items()))]
     if wanted.retry_of:
         conditions.append(("listed.retry_of = ?", (wanted.retry_of,)))
-    return Source("tasks_by_end", "tasks", (), tuple(conditions))
+    return tuple(conditions)
 
 
 def _conditions(wanted: TaskFilter) -> list[Condition]:
-    """The conditions on columns that every index has, the one on the user first."""
+    """The conditions on columns that every index has: first the one on the user, then the one on the project."""
     conditions: list[Condition] = []
     for text, value in (
         ("listed.user_id = ?", wanted.user_id),
@@ -225,7 +274,22 @@ def _conditions(wanted: TaskFilter) -> list[Condition]:
     ):
         if value not in ("", None):
             conditions.append((text, (value,)))
+    if wanted.search:
+        bounds = (wanted.search, _beyond_prefix(wanted.search))
+        columns = ("listed.task_id", "listed.user_id", "listed.project_id")
+        # A comparison takes half as long as LIKE or substr, for which SQLite would copy each text.
+        anyone = " OR ".join(f"({column} >= ? AND {column} < ?)" for column in columns)
+        conditions.append((f"({anyone})", bounds * len(columns)))
     return conditions
+
+
+def _beyond_prefix(prefix: str) -> str | bytes:
+    """What comes directly after all texts that begin with this one, as SQLite orders them: by their code points."""
+    kept = prefix.rstrip("\U0010ffff")
+    if not kept:
+        return b""  # All bytes come after all texts.
+    following = ord(kept[-1]) + 1
+    return kept[:-1] + chr(0xE000 if following == 0xD800 else following)
 
 
 def _has(metadata: tuple[str, str]) -> Condition:

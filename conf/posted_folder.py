@@ -34,7 +34,7 @@ class Obstacle(enum.Enum):
 
 
 class PostedFolderError(Exception):
-    """The project folder of a task was not opened. The caller makes a sentence for its reader from `obstacle`.
+    """A folder inside a data root was not opened. The caller makes a sentence for its reader from `obstacle`.
 
     inside: the name of the worker's folder that it lies in, if that is the obstacle.
     """
@@ -51,32 +51,52 @@ def open_posted_folder(spec: TaskSpec, allowed_roots: Sequence[Path]) -> Directo
     allowed_roots: from this process's own settings, absolute and with links resolved. The message is not trusted.
     Raises PostedFolderError, and OSError for an error of the disk.
     """
-    path = Path(spec.project_path)
-    roots_above = [root for root in allowed_roots if path != root and path.is_relative_to(root)]
-    root = max(roots_above, key=lambda root: len(root.parts), default=None)
-    if root is None or ".." in path.parts or "\0" in spec.project_path:
-        raise PostedFolderError(Obstacle.OUTSIDE_ROOTS)
-    steps = path.relative_to(root).parts
-    if inside := worker_folder(steps):
-        raise PostedFolderError(Obstacle.OF_THE_WORKER, inside)
-    try:
-        directory = _walk(root, steps)
-    except FileNotFoundError as error:
-        raise PostedFolderError(Obstacle.MISSING) from error
-    except PermissionError as error:
-        raise PostedFolderError(Obstacle.FORBIDDEN) from error
-    except OSError as error:
-        if error.errno not in (errno.ENOTDIR, errno.ELOOP):
-            raise
-        raise PostedFolderError(Obstacle.REDIRECTED) from error
+    directory = open_inside_roots(spec.project_path, allowed_roots)
     if not _is_the_one_seen(directory.own_status(), spec):
         directory.close()
         raise PostedFolderError(Obstacle.REPLACED)
     return directory
 
 
+def open_inside_roots(path: str, allowed_roots: Sequence[Path], or_root: bool = False) -> Directory:
+    """Open a folder that lies inside one of the allowed roots, without following any link below the root.
+
+    path: absolute. allowed_roots: see open_posted_folder. or_root: whether it may also be a root itself.
+    Raises PostedFolderError, and OSError for an error of the disk.
+    """
+    root, steps = steps_below(path, [root for root in allowed_roots if or_root or Path(path) != root])
+    if inside := worker_folder(steps):
+        raise PostedFolderError(Obstacle.OF_THE_WORKER, inside)
+    try:
+        return _walk(root, steps)
+    except FileNotFoundError as error:
+        raise PostedFolderError(Obstacle.MISSING) from error
+    except PermissionError as error:
+        raise PostedFolderError(Obstacle.FORBIDDEN) from error
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise PostedFolderError(Obstacle.MISSING) from error
+        if error.errno not in (errno.ENOTDIR, errno.ELOOP):
+            raise
+        raise PostedFolderError(Obstacle.REDIRECTED) from error
+
+
+def steps_below(path: str, allowed_roots: Sequence[Path]) -> tuple[Path, tuple[str, ...]]:
+    """The innermost allowed root that the path lies in or is, and the names from there to the path.
+
+    Raises PostedFolderError for a path that lies in none, or that is not plain.
+    """
+    place = Path(path)
+    root = max(filter(place.is_relative_to, allowed_roots), key=lambda root: len(root.parts), default=None)
+    if root is None or ".." in place.parts or "\0" in path:
+        raise PostedFolderError(Obstacle.OUTSIDE_ROOTS)
+    return root, place.relative_to(root).parts
+
+
 def _walk(root: Path, steps: Sequence[str]) -> Directory:
     """Open the folder below an allowed root. Each step is relative to the folder before, so no link is followed."""
+    if not steps:
+        return Directory.at(root)
     descriptor = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     for number, step in enumerate(steps, start=1):
         flags = _LAST_STEP_FLAGS if number == len(steps) else _STEP_FLAGS

@@ -23,8 +23,13 @@ from conf.settings import LOOPBACK_HOSTS, Settings, SettingsError
 TOKEN_PREFIX = "tfm_"
 RANDOM_BYTES = 32
 
+#: The names of the cookies with which browsers stay signed in begin with this.
+SESSION_COOKIE_PREFIX = "tfmodel_"
+
 #: Matches a token, or a long enough beginning of one.
 _TOKEN_LIKE = re.compile(re.escape(TOKEN_PREFIX) + r"[A-Za-z0-9_-]{8,}")
+#: Matches the cookie of a session. Its value is as good as a token.
+_COOKIE_LIKE = re.compile(rf"({SESSION_COOKIE_PREFIX}[0-9]+=)[A-Za-z0-9._-]+")
 
 
 class TokenError(Exception):
@@ -50,8 +55,10 @@ def token_hash(token: str) -> str:
 
 
 def redact(text: str) -> str:
-    """Cut everything in the text that looks like a token, so that the text may be logged."""
-    return _TOKEN_LIKE.sub(f"{TOKEN_PREFIX}…", text) if TOKEN_PREFIX in text else text
+    """Cut everything in the text that looks like a token or a session, so that the text may be logged."""
+    if TOKEN_PREFIX in text:
+        text = _TOKEN_LIKE.sub(f"{TOKEN_PREFIX}…", text)
+    return _COOKIE_LIKE.sub(r"\1…", text) if SESSION_COOKIE_PREFIX in text else text
 
 
 def read_tokens(file: Path) -> list[Token] | None:

@@ -1,10 +1,10 @@
-"""What the front-end and a runtime process say to each other: which model is to answer for which pictures.
+"""What the front-end and a runtime process say to each other: what is to be done with which pictures.
 
 A runtime process (trainer_worker/prediction) reads frames from its input and writes frames to its output. A frame is
 the length of a message, as four bytes, and the message in msgpack. The first frame holds RuntimeLimits, each of the
-others an Order. The process answers an Order with ModelReady or ModelRefused. After ModelReady there is one answer for
-each picture, in the order of the pictures and as soon as it is known. So the front-end knows which picture the process
-was busy with when it died.
+others an Order: a model is to answer for pictures, or thumbnails are to be made of them. The process answers an Order
+with Ready or ModelRefused. After Ready there is one answer for each picture, in the order of the pictures and as soon
+as it is known. So the front-end knows which picture the process was busy with when it died.
 """
 
 from __future__ import annotations
@@ -23,30 +23,52 @@ from protocol.task import TaskSpec
 HEAD = struct.Struct(">I")
 #: The largest file of a picture, sent or in a project folder.
 MOST_PICTURE_BYTES = 20_000_000
+#: The largest file of which a thumbnail is made.
+MOST_SHOWN_BYTES = 200_000_000
+MOST_THUMBNAIL_PX = 1024
 #: The pictures of one Order.
 MOST_PICTURES = 8
 #: An answer holds one mask at most, which is a PNG of at most 100 megapixels in few colours.
 MOST_ANSWER_BYTES = 128 * 1024**2
 
 
-class ModelFile(msgspec.Struct, frozen=True):
-    """A .tflite file in the model folder of a task, and the hash that the journal has of it."""
+class ModelFile(msgspec.Struct, frozen=True, tag="model"):
+    """The work of predicting: a .tflite file in the model folder of a task, and the hash that the journal has of it."""
 
     spec: TaskSpec
     artifact: Artifact
 
 
+class Thumbnails(msgspec.Struct, frozen=True, tag="thumbnails"):
+    """The work of making small JPEGs, whose longer side has at most side_px.
+
+    spec: the task in whose project folder the pictures lie; None if they are named by their absolute paths.
+    """
+
+    side_px: Annotated[int, Meta(ge=1, le=MOST_THUMBNAIL_PX)]
+    spec: TaskSpec | None = None
+
+
+Work = ModelFile | Thumbnails
+
+
 class RuntimeLimits(msgspec.Struct, frozen=True):
-    """allowed_roots: the folders that projects must lie in, absolute and with links resolved.
+    """allowed_roots: the folders that pictures and projects must lie in, absolute and with links resolved.
 
     models_bytes: the memory for models that are kept loaded. threads: that run a model. picture_s: the seconds after
-    which a process that still works on one picture, or on loading a model, ends itself.
+    which a process that still predicts for one picture, or loads a model, ends itself. thumbnail_s: the same for the
+    thumbnail of one picture.
     """
 
     allowed_roots: tuple[str, ...]
     models_bytes: Whole
     threads: Annotated[int, Meta(ge=1, le=1024)]
     picture_s: Annotated[float, Meta(gt=0)]
+    thumbnail_s: Annotated[float, Meta(gt=0)]
+
+    def step_s(self, work: Work) -> float:
+        """The limit for one step of that work."""
+        return self.thumbnail_s if isinstance(work, Thumbnails) else self.picture_s
 
 
 class SentPicture(msgspec.Struct, frozen=True, tag="sent"):
@@ -57,7 +79,7 @@ class SentPicture(msgspec.Struct, frozen=True, tag="sent"):
 
 
 class FolderPicture(msgspec.Struct, frozen=True, tag="folder"):
-    """A picture in the project folder of the model's task. name: its path in that folder."""
+    """A picture on the disk. name: its path in the project folder of the work's task, or absolute if there is none."""
 
     name: Text
 
@@ -66,12 +88,12 @@ Picture = SentPicture | FolderPicture
 
 
 class Order(msgspec.Struct, frozen=True):
-    model: ModelFile
+    work: Work
     pictures: Annotated[tuple[Picture, ...], Meta(min_length=1, max_length=MOST_PICTURES)]
 
 
-class ModelReady(msgspec.Struct, frozen=True, tag="ready"):
-    """The model is loaded. loaded: the hashes of all models that the process holds now."""
+class Ready(msgspec.Struct, frozen=True, tag="ready"):
+    """The pictures are next. loaded: the hashes of all models that the process holds now."""
 
     loaded: tuple[Sha256, ...]
 
@@ -118,6 +140,10 @@ class Mask(msgspec.Struct, frozen=True, tag="mask"):
     shares: tuple[LabelShare, ...]
 
 
+class Thumbnail(msgspec.Struct, frozen=True, tag="thumbnail"):
+    jpeg: bytes
+
+
 class PictureRefused(msgspec.Struct, frozen=True, tag="picture_refused"):
     """A picture that gets no answer. code: one of REFUSAL_CODES."""
 
@@ -125,8 +151,10 @@ class PictureRefused(msgspec.Struct, frozen=True, tag="picture_refused"):
     error: Error
 
 
-PictureAnswer = Labels | Mask | PictureRefused
-RuntimeAnswer = ModelReady | ModelRefused | Labels | Mask | PictureRefused
+PredictionAnswer = Labels | Mask | PictureRefused
+ThumbnailAnswer = Thumbnail | PictureRefused
+PictureAnswer = Labels | Mask | Thumbnail | PictureRefused
+RuntimeAnswer = Ready | ModelRefused | Labels | Mask | Thumbnail | PictureRefused
 
 Message = TypeVar("Message")
 

@@ -22,7 +22,7 @@ class TaskFilter(msgspec.Struct, frozen=True):
     """A task is listed if it meets all of these conditions. An empty field sets none.
 
     submitted_after_s, submitted_before_s: seconds since the epoch; None sets no condition. metadata: the task has all
-    of these values. retry_of: the task is a retry of this one.
+    of these values. retry_of: the task is a retry of this one. search: the task's id, user or project begins with it.
     """
 
     user_id: Text = ""
@@ -33,3 +33,4 @@ class TaskFilter(msgspec.Struct, frozen=True):
     submitted_before_s: Number | None = None
     metadata: Metadata = {}
     retry_of: TaskIdOrNone = ""
+    search: Text = ""

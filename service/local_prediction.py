@@ -18,6 +18,7 @@ from trainer_worker.exporting.runtimes.tflite_models import load_content
 from trainer_worker.prediction.answering import answer
 from trainer_worker.prediction.limits import limit_resources
 from trainer_worker.prediction.models import LoadedModel
+from trainer_worker.prediction.one_picture import OnePicture
 from web.api.predictions import Prediction, prediction_of
 
 #: A model may take this many times the bytes of its file.
@@ -35,7 +36,7 @@ def predictions(model: Path, pictures: list[Path]) -> list[Prediction]:
             error = f"It has more than {MOST_PICTURE_BYTES // 10**6} MB; send a smaller one."
             found.append(Prediction(name=path.name, error=error, code="bad_picture"))
         else:
-            found.append(prediction_of(path.name, answer(loaded, path.read_bytes(), path.name)))
+            found.append(prediction_of(path.name, answer(loaded, OnePicture.sent(path.read_bytes()), path.name)))
     return found
 
 

@@ -34,6 +34,7 @@ class WantedTasks:
     after: Annotated[str, Parameter(help="only tasks that were posted after this time, as ISO 8601")] = ""
     before: Annotated[str, Parameter(help="only tasks that were posted before this time")] = ""
     metadata: Annotated[NameValues, Parameter(help="only tasks that have this name=value; may be repeated")] = ()
+    search: Annotated[str, Parameter(help="only tasks whose id, userId or projectId begins with this")] = ""
     sort: Annotated[TaskOrder, Parameter(show_default=True, help="a minus means the newest first")] = "-submittedAt"
 
     def filters(self) -> TaskFilters:
@@ -51,6 +52,8 @@ class WantedTasks:
             filters["submitted_after"] = self.after
         if self.before:
             filters["submitted_before"] = self.before
+        if self.search:
+            filters["search"] = self.search
         if self.metadata:
             filters["metadata"] = name_values(self.metadata, "--metadata")
         return filters

@@ -33,8 +33,8 @@ def file_of(model: ModelFile) -> Path:
     return Path(model.spec.project_path) / "models" / model.spec.task_id / model.artifact.name
 
 
-def limits(root: Path, picture_s: float = 60.0, models_mb: int = 64) -> RuntimeLimits:
-    return RuntimeLimits((str(root.resolve()),), models_mb * MEGABYTE, 1, picture_s)
+def limits(root: Path, picture_s: float = 60.0, models_mb: int = 64, thumbnail_s: float = 60.0) -> RuntimeLimits:
+    return RuntimeLimits((str(root.resolve()),), models_mb * MEGABYTE, 1, picture_s, thumbnail_s)
 
 
 def plain(colour: tuple[int, int, int], size: tuple[int, int] = (40, 30), name: str = "plain.png") -> SentPicture:

@@ -3,7 +3,7 @@
 The content of a picture is a word: "die" ends the process, "die-once" does so unless a file of the picture's name lies
 in FOLDER, "stop" makes it hang so that no timer of its own runs, and "nonsense" writes what is no answer. A model
 called "die" ends it while it is loaded. All other pictures get the process id and the number of pictures that came with
-them.
+them. For thumbnails the word is the picture's name, and the thumbnail is the process id.
 """
 
 from __future__ import annotations
@@ -13,7 +13,16 @@ import signal
 import sys
 from pathlib import Path
 
-from protocol.prediction import LabelProbability, Labels, ModelReady, Order, RuntimeLimits, SentPicture
+from protocol.prediction import (
+    FolderPicture,
+    LabelProbability,
+    Labels,
+    ModelFile,
+    Order,
+    Ready,
+    RuntimeLimits,
+    Thumbnail,
+)
 from trainer_worker.prediction.frames import Frames
 
 
@@ -22,12 +31,16 @@ def main() -> None:
     assert frames.read(RuntimeLimits) is not None
     loaded: list[str] = []
     while (order := frames.read(Order)) is not None:
-        if order.model.artifact.name == "die":
-            os.abort()
-        loaded.append(order.model.artifact.sha256)
-        frames.write(ModelReady(tuple(loaded)))
+        if isinstance(order.work, ModelFile):
+            if order.work.artifact.name == "die":
+                os.abort()
+            loaded.append(order.work.artifact.sha256)
+        frames.write(Ready(tuple(loaded)))
         for picture in order.pictures:
-            assert isinstance(picture, SentPicture)
+            if isinstance(picture, FolderPicture):
+                obey(picture.name, folder / "mark")
+                frames.write(Thumbnail(str(os.getpid()).encode()))
+                continue
             obey(picture.content.decode(), folder / picture.name)
             label = LabelProbability(str(os.getpid()), float(len(order.pictures)))
             frames.write(Labels((label, LabelProbability(picture.name, 0.0)), unknown=False))

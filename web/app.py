@@ -20,22 +20,27 @@ from conf.settings import LOOPBACK_HOSTS, Settings, WebSettings
 from conf.tracing import Traces
 from protocol.prediction import RuntimeLimits
 from web.answers.limits import limits_of
+from web.api.uploads import CHUNK_BYTES
 from web.broker_link.broker_pulse import BrokerPulse
 from web.broker_link.broker_requests import BrokerRequests
 from web.broker_link.cache_feed import CacheFeed
 from web.broker_link.publications import Publications
 from web.broker_link.task_cache import TaskCache
+from web.browsing.thumbnail_cache import ThumbnailCache
 from web.calls.unknown_path import UnknownPathHandler
 from web.documents.pages import make_documents
-from web.door.body_limits import BodyLimits, usual_limit
+from web.door.body_limits import BodyLimit, BodyLimits, limit_of_parts, limit_of_pictures, usual_limit
 from web.door.door_rules import ANY_ADDRESS, DoorRules
 from web.door.entrance import Entrance
 from web.door.listener import MAX_HEADER_BYTES, Listener
 from web.door.request_lines import shown
+from web.door.session_cookie import cookie_name
 from web.door.token_gate import TokenGate
+from web.figures.disks import Disks
 from web.figures.http_figures import UNKNOWN_PATH
 from web.figures.monitoring import Monitoring
 from web.figures.service_figures import ServiceFigures
+from web.files.corrections import CorrectionFiles
 from web.files.hashed_files import HashedFiles
 from web.files.log_follower import LogFollowers
 from web.files.project_files import ProjectFiles
@@ -44,15 +49,19 @@ from web.forecast.forecaster import Forecaster
 from web.json_handler import JsonHandler
 from web.live.live import Live
 from web.live.stream_slots import StreamSlots
-from web.prediction.pool import PICTURE_S, PredictionPool
+from web.prediction.pool import PICTURE_S, THUMBNAIL_S, RuntimePool
+from web.promotions import Promotions
 from web.routes import ROUTES
 from web.services import Services
+from web.uploads.service import Uploads
 from web.webhooks.service import Webhooks
 
 log = logging.getLogger("web")
 
 #: Looks into one folder. The front-end starts it and imports nothing of it.
 CHECKER = (sys.executable, "-m", "trainer_worker.checking")
+#: Makes an earlier model the one in use. The same holds for it.
+PROMOTER = (sys.executable, "-m", "trainer_worker.promoting")
 #: Runs models on pictures. The same holds for it.
 RUNTIME = (sys.executable, "-m", "trainer_worker.prediction")
 
@@ -63,8 +72,11 @@ def make_services(
     web = settings.web
     live = Live(cache, requests, StreamSlots(web.max_streams, web.max_streams_per_address))
     files = ProjectFiles(web.allowed_roots())
-    monitoring = Monitoring(ServiceFigures(pulse, cache, web.allowed_roots(), web.min_free_mb))
+    disks = Disks(web.allowed_roots())
+    monitoring = Monitoring(ServiceFigures(pulse, cache, disks, web.min_free_mb))
     monitoring.add_streams(live.slots, live.catching_up)
+    rules = DoorRules(web.host, web.allowed_hosts, web.allowed_origins)
+    guarded = web.host not in LOOPBACK_HOSTS and not web.allow_anonymous
     cache.report_changes_to(monitoring.tasks.changed)
     pulse.report_restarts_to(monitoring.tasks.broker_restarted)
     return Services(
@@ -73,19 +85,25 @@ def make_services(
         requests=requests,
         pulse=pulse,
         cache=cache,
+        disks=disks,
         forecaster=Forecaster(cache, lambda: pulse.tick),
         checks=FolderChecks(CHECKER, web.allowed_roots()),
-        predictions=PredictionPool(RUNTIME, web.predict_processes, _runtime_limits(web)),
-        rules=DoorRules(web.host, web.allowed_hosts, web.allowed_origins),
+        promotions=Promotions(PROMOTER, web.allowed_roots()),
+        runtimes=RuntimePool(RUNTIME, web.predict_processes, _runtime_limits(web)),
+        rules=rules,
         files=files,
+        corrections=CorrectionFiles(files),
+        browsed=ProjectFiles(web.allowed_roots()),
+        thumbnails=ThumbnailCache(),
         hashed=HashedFiles(files),
         followers=LogFollowers(files),
-        gate=TokenGate(settings.token_file, needed=web.host not in LOOPBACK_HOSTS and not web.allow_anonymous),
+        gate=TokenGate(settings.token_file, guarded, cookie_name(web.port), rules.is_own),
         monitoring=monitoring,
         documents=make_documents(ROUTES),
         limits=limits_of(settings),
         started_at_s=time.time(),
         live=live,
+        uploads=Uploads(settings),
         webhooks=Webhooks(settings, requests, cache, monitoring.webhooks),
         traces=traces,
     )
@@ -98,6 +116,7 @@ def _runtime_limits(web: WebSettings) -> RuntimeLimits:
         models_bytes=web.predict_memory_mb * 1024**2 // web.predict_processes,
         threads=max(1, len(os.sched_getaffinity(0)) // web.predict_processes),
         picture_s=PICTURE_S,
+        thumbnail_s=THUMBNAIL_S,
     )
 
 
@@ -119,11 +138,18 @@ def make_server(services: Services) -> HTTPServer:
         rules=services.rules,
     )
     web = services.settings
-    large_paths = [route.pattern for route in ROUTES if any(call.files for call in route.calls.values())]
-    limits = BodyLimits(usual_limit(web.max_body_bytes), web.max_predict_body_bytes, large_paths, services.gate.admit)
+    limits = BodyLimits(usual_limit(web.max_body_bytes), _large_bodies(web), services.gate.admit)
     entrance = Entrance(application, services.rules, limits, services.monitoring.http.counted)
     # The entrance limits bodies and explains a refusal. Tornado's own limit only closes the connection.
     return HTTPServer(entrance, max_header_size=MAX_HEADER_BYTES, max_body_size=sys.maxsize)
+
+
+def _large_bodies(web: WebSettings) -> dict[str, BodyLimit]:
+    """The limits of the calls that take pictures, by the patterns of their paths."""
+    pictures, parts = limit_of_pictures(web.max_predict_body_bytes), limit_of_parts(CHUNK_BYTES)
+    calls = [(route.pattern, call) for route in ROUTES for call in route.calls.values()]
+    of_pictures = {pattern: pictures for pattern, call in calls if call.files}
+    return {**of_pictures, **{pattern: parts for pattern, call in calls if call.raw}}
 
 
 async def serve(settings: Settings, keys: ClientKeys | None, traces: Traces | None = None) -> None:
@@ -161,7 +187,8 @@ async def serve(settings: Settings, keys: ClientKeys | None, traces: Traces | No
     await services.live.close()
     await listener.finish_answers()
     await server.close_all_connections()
-    await services.predictions.close()
+    await services.runtimes.close()
+    services.uploads.close()
     await services.webhooks.close()
     publications.close()
     requests.close()

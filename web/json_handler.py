@@ -82,7 +82,7 @@ class JsonHandler(RequestHandler):
         if self.request.query and not (method in READING_METHODS and ONLY_A_TASK_ID.fullmatch(self.request.query)):
             self.services.gate.refuse_tokens_in_url(self.request.query_arguments)
         if self.needs_token and method != "OPTIONS":
-            self.caller = self.services.gate.admit(self.request.headers.get("Authorization", ""))
+            self.caller = self.services.gate.admit(self.request.headers)
             if self.caller.read_only and call is not None and call.writes:
                 raise Refusal("read_only_token", "This token may only read; use one that may also write.")
         if call is None and self.calls and method != "OPTIONS":

@@ -6,7 +6,10 @@ web/route.py explains the columns, and lists the codes with which every call can
 from __future__ import annotations
 
 from protocol.events import Event
+from web.api.compare import ComparedTasks, CompareQuery
+from web.api.corrections import ChangeCorrections, CorrectionsQuery, CorrectionsView
 from web.api.files import ArtifactList, EpochPage, EpochQuery, LogQuery
+from web.api.folders import FolderListing, FolderQuery, PictureQuery, ThumbnailQuery
 from web.api.live import EventList, EventsQuery, Reset, TaskEventsQuery
 from web.api.original import BriefTask, PostedFolder, TaskById
 from web.api.predictions import PicturesToPredict, Predictions
@@ -14,13 +17,19 @@ from web.api.projects import ProjectQuery, ProjectView
 from web.api.queue import QueueQuery, QueueView
 from web.api.server import ServerView
 from web.api.service import Health, Readiness
+from web.api.session import NewSession, SessionView
 from web.api.tasks import CheckView, NewTask, RetryTask, TaskList, TaskListQuery, TaskQuery, TaskView
+from web.api.tokens import TokenList
 from web.api.train_types import TrainTypeList
+from web.api.uploads import NewUpload, ProjectUploads, UploadsQuery, UploadView
 from web.api.webhooks import DeadLetter, TestResults, WebhookOverview, WebhooksQuery, WebhookTest
 from web.api.workers import WorkerList, WorkerView
 from web.calls.artifacts import ArtifactHandler, ArtifactsHandler, ArtifactZipHandler
 from web.calls.check import CheckHandler
-from web.calls.documents import AssetHandler, CallsPageHandler, ErrorsPageHandler, OpenApiHandler
+from web.calls.compare import CompareHandler
+from web.calls.corrections import CorrectionsHandler
+from web.calls.documents import CallsPageHandler, ErrorsPageHandler, OpenApiHandler, StaticHandler
+from web.calls.folders import FoldersHandler
 from web.calls.live import EventsHandler, TaskEventsHandler
 from web.calls.log import EpochsHandler, LogHandler
 from web.calls.monitoring import HealthHandler, MetricsHandler, ReadyHandler
@@ -30,9 +39,13 @@ from web.calls.projects import ProjectHandler
 from web.calls.queue import QueueHandler
 from web.calls.report import ReportHandler
 from web.calls.server import ServerHandler
-from web.calls.task import StopHandler, TaskHandler
+from web.calls.session import SessionHandler
+from web.calls.task import PromoteHandler, StopHandler, TaskHandler
 from web.calls.tasks import RetryHandler, TasksHandler
+from web.calls.thumbnails import TaskPictureHandler, ThumbnailHandler
+from web.calls.tokens import TokensHandler
 from web.calls.train_types import TrainTypesHandler
+from web.calls.uploads import OFFSET_HEADER, RAW_TYPE, UploadHandler, UploadsHandler
 from web.calls.webhooks import DeadLetterResendHandler, WebhooksHandler, WebhookTestHandler
 from web.calls.workers import DrainHandler, WorkersHandler
 from web.figures.monitoring import CONTENT_TYPE
@@ -56,16 +69,20 @@ CHECKING = (
     *("project_dir_not_allowed", "user_not_allowed", "unsupported_media_type", "queue_full"),
     *("webhook_not_allowed", "check_failed"),
 )
+CORRECTING = ("project_dir_not_allowed", "user_not_allowed", "corrections_unusable", "file_unreadable")
 PREDICTING = (
     *("no_model", "model_changed", "model_unusable", "unsupported_media_type", "bad_picture", "picture_too_large"),
     *("predict_busy", "predict_failed", *ONE_TASK),
 )
+JPEG = Media("image/jpeg", "the small copy of the picture")
+SHOWING = (*("no_picture", "bad_picture", "picture_too_large", "thumbnails_busy", "predict_failed", "file_unreadable"),)
+UPLOADING = ("user_not_allowed", "uploads_off", "disk_nearly_full", "uploads_unavailable")
 
 # Two or three lines a call keep the table on a few screens; the formatter would give each argument a line of its own.
 # fmt: off
 ROUTES = (
     Route("/", OriginalHandler,
-        get=Call("pollTask", "the eight fields of a task, as the original API has them",
+        get=Call("pollTask", "the eight fields of a task, as the original API has them; a browser gets the page",
             {200: BriefTask}, query=TaskById, any_query=True, errors=ONE_TASK),
         post=Call("postFolder", "train on a folder, as the original API does it",
             {200: BriefTask}, body=PostedFolder, form=True, instead=CheckView, errors=(*POSTING, "check_failed"),
@@ -87,6 +104,9 @@ ROUTES = (
     Route("/v1/tasks/{taskId}/retry", RetryHandler,
         post=Call("retryTask", "a new task like this one, which has ended; options and metadata may be changed",
             {202: TaskView}, body=RetryTask, errors=("unknown_task", "task_not_ended", *POSTING), writes=True)),
+    Route("/v1/tasks/{taskId}/promote", PromoteHandler,
+        post=Call("promoteTask", "make the model of this done task the one in use, which `models/latest` names",
+            {200: TaskView}, errors=("no_model", "model_changed", "promote_failed", *ONE_TASK), writes=True)),
     Route("/v1/tasks/{taskId}/report", ReportHandler,
         get=Call("getReport", "the report on the finished model, a web page for people; pass its headers on too",
             {200: Media("text/html; charset=utf-8", "report.html of the model")},
@@ -103,6 +123,9 @@ ROUTES = (
         get=Call("getArtifact", "a file of the model; takes Range and If-Range, and its ETag is its SHA-256",
             {200: Media("*/*", "the file"), 206: Media("*/*", "the part of the file that Range asks for"), 304: None},
             errors=("no_artifact", "artifact_changed", "range_not_satisfiable", "file_unreadable", *ONE_TASK))),
+    Route("/v1/tasks/{taskId}/pictures/{name...}", TaskPictureHandler,
+        get=Call("getTaskPicture", "a small copy of a picture in the task's project folder, named as in metrics.json",
+            {200: JPEG, 304: None}, query=PictureQuery, errors=(*SHOWING, *ONE_TASK))),
     Route("/v1/tasks/{taskId}/log", LogHandler,
         get=Call("getLog", "what the training has said so far, in sentences; with follow=1 until it ends",
             {200: Media("text/plain; charset=utf-8", "log.txt of the task")}, query=LogQuery,
@@ -127,9 +150,40 @@ ROUTES = (
     Route("/v1/projects/{userId}/{projectId}/predict", ProjectPredictHandler,
         post=Call("predictWithProject", "what the model that the project uses says of pictures",
             {200: Predictions}, body=PicturesToPredict, files=PICTURE_FIELD, errors=PREDICTING)),
+    Route("/v1/compare", CompareHandler,
+        get=Call("compareTasks", "score differences of tasks with intervals, and the pictures on which they disagree",
+            {200: ComparedTasks}, query=CompareQuery,
+            errors=("no_artifact", "artifact_changed", "file_unreadable", *ONE_TASK))),
+    Route("/v1/folders", FoldersHandler,
+        get=Call("listFolder", "the folders and pictures in a folder below the data roots, page by page",
+            {200: FolderListing}, query=FolderQuery, errors=("path_not_allowed", "no_folder", "file_unreadable"))),
+    Route("/v1/thumbnails", ThumbnailHandler,
+        get=Call("getThumbnail", "a small copy of a picture below the data roots, upright",
+            {200: JPEG, 304: None}, query=ThumbnailQuery, errors=("path_not_allowed", *SHOWING))),
+    Route("/v1/uploads", UploadsHandler,
+        get=Call("getUploads", "what lies in the folder of an uploaded project: classes, pictures, limits",
+            {200: ProjectUploads}, query=UploadsQuery, errors=UPLOADING),
+        post=Call("beginUpload", "begin to upload a picture into a class of a project, unless it is there already",
+            {201: UploadView}, body=NewUpload, writes=True,
+            errors=("unsupported_media_type", "picture_too_large", "project_full", "uploads_busy", *UPLOADING))),
+    Route("/v1/uploads/{uploadId}", UploadHandler,
+        get=Call("getUpload", "how far an upload is, to go on after an interruption",
+            {200: UploadView}, errors=("unknown_upload", "bad_picture", *UPLOADING)),
+        post=Call("sendPart", "the next part of a picture; with the last one it is put into its project",
+            {200: UploadView}, raw=RAW_TYPE, writes=True,
+            headers={OFFSET_HEADER: "how many bytes have arrived; the part begins there"},
+            errors=("unknown_upload", "wrong_offset", "bad_picture", "unsupported_media_type", "uploads_busy",
+                *UPLOADING))),
     Route("/v1/check", CheckHandler,
         post=Call("checkFolder", "what a training would find in the folder, within a second or so; makes no task",
             {200: CheckView}, body=NewTask, form=True, errors=CHECKING, writes=True)),
+    Route("/v1/corrections", CorrectionsHandler,
+        get=Call("getCorrections", "what a person has said of single pictures of the folder, in its corrections.csv",
+            {200: CorrectionsView}, query=CorrectionsQuery, errors=CORRECTING),
+        post=Call("changeCorrections",
+            "leave pictures out, move them to another class, or confirm their label; trainings respect it",
+            {200: CorrectionsView}, body=ChangeCorrections,
+            errors=(*CORRECTING, "unsupported_media_type", "disk_nearly_full"), writes=True)),
     Route("/v1/workers", WorkersHandler,
         get=Call("listWorkers", "the workers, their devices, and what each of them trains",
             {200: WorkerList}, errors=BROKER)),
@@ -157,8 +211,19 @@ ROUTES = (
         get=Call("listTrainTypes", "what can be trained: JSON Schema of the options, and the layouts of folders",
             {200: TrainTypeList})),
     Route("/v1/server", ServerHandler,
-        get=Call("getServer", "version, limits and features of this server",
+        get=Call("getServer", "versions, limits, features and free disk space of this server",
             {200: ServerView})),
+    Route("/v1/tokens", TokensHandler,
+        get=Call("listTokens", "the tokens of this server with their rights, without their secrets",
+            {200: TokenList}, errors=("user_not_allowed",))),
+    Route("/v1/session", SessionHandler,
+        get=Call("getSession", "who the caller is, and whether a token is needed; needs none",
+            {200: SessionView}, errors=("tokens_unreadable",)),
+        post=Call("signIn", "exchange a token for a cookie, with which a browser's page makes all calls for a week",
+            {200: SessionView}, body=NewSession,
+            errors=("unauthorized", "unsupported_media_type", "tokens_unreadable")),
+        delete=Call("signOut", "remove that cookie from the browser",
+            {200: SessionView}, errors=("tokens_unreadable",))),
     Route("/metrics", MetricsHandler,
         get=Call("getMetrics",
             "figures for Prometheus: queue, workers, failures, recoveries, seconds of each stage, HTTP",
@@ -179,8 +244,8 @@ ROUTES = (
     Route("/docs/errors", ErrorsPageHandler,
         get=Call("getErrorDocs", "what each error code means, and what to do",
             {200: Media("text/html; charset=utf-8", "the page"), 304: None}, any_query=True)),
-    Route("/docs/assets/{asset}", AssetHandler,
-        get=Call("getDocsAsset", "the scripts and styles of these pages",
+    Route("/static/{version}/{file...}", StaticHandler,
+        get=Call("getStaticFile", "the scripts and styles of the pages",
             {200: Media("*/*", "the file"), 304: None}, any_query=True, errors=("unknown_path",))),
 )
 # fmt: on

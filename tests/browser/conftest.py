@@ -1,26 +1,41 @@
-"""The Chromium of this system, started once for each file of tests."""
+"""A browser that is started once for each file of tests."""
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
-#: It asks nobody for anything by itself. Chromium's sandbox refuses to run as root, as tests in containers do.
-ARGUMENTS = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+from tests.browser.chromium import HOW_TO_GET_IT, Chromium, launch
+from tests.waiting import TIMEOUT_S
+
+HAS_FAILED = pytest.StashKey[bool]()
+
+expect.set_options(timeout=TIMEOUT_S * 1000)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.when == "call":
+        item.stash[HAS_FAILED] = report.failed
+    return report
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.skip("There is no chromium on the PATH; `make test-page` installs it where it can (Debian, as root).")
+def browser() -> Iterator[Browser]:
     # While Playwright is open, an event loop runs in this thread, and tests of other files could not start their own.
-    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *sandbox])
-        yield browser
-        browser.close()
+        started = launch(playwright)
+        if started is None:
+            pytest.skip(HOW_TO_GET_IT)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def chromium(browser: Browser, tmp_path: Path, request: pytest.FixtureRequest) -> Chromium:
+    """A test that fails leaves a trace of what the browser did in its temporary folder."""
+    return Chromium(browser, tmp_path, lambda: request.node.stash.get(HAS_FAILED, False))

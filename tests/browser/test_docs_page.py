@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import expect
 
+from tests.browser.chromium import Chromium
+from tests.browser.watched_page import WatchedPage
 from tests.socket.programs import Programs
 
 
@@ -17,26 +19,13 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"http://127.0.0.1:{running.ports['WEB_PORT']}"
 
 
-class Watched:
-    """A page and what it says and asks for."""
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-        self.said: list[str] = []
-        self.asked: list[str] = []
-        page.on("console", lambda message: self.said.append(message.text))
-        page.on("pageerror", lambda error: self.said.append(str(error)))
-        page.on("request", lambda request: self.asked.append(request.url))
-
-
 @pytest.fixture
-def watched(chromium: Browser) -> Iterator[Watched]:
-    context = chromium.new_context(viewport={"width": 1280, "height": 1000})
-    yield Watched(context.new_page())
-    context.close()
+def watched(chromium: Chromium, origin: str) -> Iterator[WatchedPage]:
+    with chromium.new_context(viewport={"width": 1280, "height": 1000}) as context:
+        yield WatchedPage(context, origin)
 
 
-def test_it_shows_the_calls_and_makes_one(watched: Watched, origin: str, tmp_path: Path) -> None:
+def test_it_shows_the_calls_and_makes_one(watched: WatchedPage, origin: str, tmp_path: Path) -> None:
     page = watched.page
     page.goto(f"{origin}/docs")
     call = page.locator("#operations-server-getServer")
@@ -51,15 +40,13 @@ def test_it_shows_the_calls_and_makes_one(watched: Watched, origin: str, tmp_pat
     expect(answer).to_contain_text("200")
     expect(answer).to_contain_text('"version"')
     page.screenshot(path=str(tmp_path / "docs.png"))
-    assert watched.said == []
     assert watched.asked
-    assert {url for url in watched.asked if not url.startswith((f"{origin}/", "data:"))} == set()
+    watched.check()
     assert page.evaluate("Object.keys(localStorage)") == []
 
 
-def test_the_page_of_errors_opens_at_the_code(watched: Watched, origin: str) -> None:
+def test_the_page_of_errors_opens_at_the_code(watched: WatchedPage, origin: str) -> None:
     watched.page.goto(f"{origin}/docs/errors#queue_full")
     expect(watched.page.locator("#queue_full")).to_be_in_viewport()
     expect(watched.page.locator("main")).to_contain_text("Codes of failed tasks")
-    assert watched.said == []
-    assert {url for url in watched.asked if not url.startswith((f"{origin}/", "data:"))} == set()
+    watched.check()

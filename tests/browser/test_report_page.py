@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 from collections.abc import Callable
@@ -9,8 +10,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
+from tests.browser.chromium import Chromium
 from tests.report_material import HOSTILE, PLAIN, classifier, segmenter
 from trainer_worker.classification.report import PARTS
 from trainer_worker.reporting.report import render_report
@@ -32,13 +34,13 @@ def written(folder: Path, train_type: str, labels: list[str]) -> Path:
 
 
 @pytest.fixture
-def opened(chromium: Browser, tmp_path: Path) -> Any:
+def opened(chromium: Chromium, tmp_path: Path) -> Any:
     """Opens the report of such a model at a width and in a colour scheme, and notes all that it says and asks for."""
-    contexts = []
+    contexts = contextlib.ExitStack()
 
     def open_report(train_type: str, labels: list[str], width: int = WIDE, scheme: Scheme = "light") -> Page:
-        context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        contexts.append(context)
+        viewport = {"width": width, "height": 900}
+        context = contexts.enter_context(chromium.new_context(viewport=viewport, color_scheme=scheme))
         page = context.new_page()
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error)))
@@ -49,9 +51,8 @@ def opened(chromium: Browser, tmp_path: Path) -> Any:
     said: list[str] = []
     asked: list[str] = []
     open_report.said, open_report.asked = said, asked  # type: ignore[attr-defined]
-    yield open_report
-    for context in contexts:
-        context.close()
+    with contexts:
+        yield open_report
 
 
 Open = Callable[..., Page]
@@ -160,7 +161,7 @@ def test_links_lead_to_their_section(opened: Open) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_model_that_is_not_in_use_says_so_on_the_first_screen(
-    chromium: Browser, tmp_path: Path, scheme: Scheme
+    chromium: Chromium, tmp_path: Path, scheme: Scheme
 ) -> None:
     made = classifier(tmp_path, PLAIN)
     held_back = {**made.metrics["comparison"], "promoted": False, "sentence": "This model is worse."}

@@ -8,6 +8,7 @@ import pytest
 
 from protocol.errors import FAILURE_CODES, REFUSAL_CODES
 from web.documents.pages import ERRORS, error_page
+from web.documents.pages import SECTIONS as PLACE
 
 SECTIONS = dict(re.findall(r"^### `(\w+)`\n\n(.*?)(?=^#|\Z)", ERRORS.read_text(), re.MULTILINE | re.DOTALL))
 CODES = {**REFUSAL_CODES, **FAILURE_CODES}
@@ -38,7 +39,7 @@ def test_sections_stand_in_the_order_of_the_codes_by_status() -> None:
 
 
 def test_the_page_has_an_anchor_for_each_code_and_nothing_that_runs() -> None:
-    page = error_page(ERRORS).decode()
+    page = error_page(ERRORS, PLACE).decode()
     for code in CODES:
         assert f'id="{code}"' in page
     assert "<script" not in page

@@ -56,6 +56,7 @@ ROOMS = {
     "optimization": {"project", "attempt"},
     "exporting": {"project"},
     "checking": {"pictures", "layouts", "project", "publishing", "training"},
+    "promoting": {"project"},
     "prediction": {"pictures", "project", "exporting", "segmentation"},
     "reporting": {"pictures"},
     "publishing": {"pictures", "layouts", "project", "attempt", "backbones", "exporting", "reporting"},
@@ -66,7 +67,7 @@ ROOMS = {
     "__main__.py": {"pictures", "training", "agent"},
 }
 #: Rooms in which nothing imports TensorFlow, nor a room that does. What is imported inside of functions does not count.
-ROOMS_WITHOUT_TENSORFLOW = ("scores", "pictures", "layouts", "project", "attempt", "reporting", "agent")
+ROOMS_WITHOUT_TENSORFLOW = ("scores", "pictures", "layouts", "project", "attempt", "reporting", "promoting", "agent")
 TENSORFLOW = {"tensorflow", "keras"}
 
 #: Pure files: no clock, randomness, socket, database, process or log.
@@ -76,6 +77,7 @@ PURE_FILES = (
         "broker/answers.py",
         "broker/happened.py",
         "broker/attempts.py",
+        "broker/promotions.py",
         "broker/list_cursor.py",
         "broker/request_keys.py",
         "broker/events.py",
@@ -92,9 +94,13 @@ PURE_FILES = (
     *("web/broker_link/task_cache.py", "web/forecast/eta.py", "web/door/door_rules.py", "web/route.py"),
     *("web/reading/path_hints.py", "web/reading/form.py", "web/reading/query.py", "web/reading/json_body.py"),
     *("web/answers/views.py", "web/answers/task_views.py", "web/answers/accept.py", "web/answers/limits.py"),
+    "web/answers/paired_scores.py",
     *("web/live/encoded_event.py", "web/live/interest.py", "web/live/event_log.py", "web/live/progress_board.py"),
     *("web/live/reader.py", "web/live/subscribers.py", "web/live/state_event.py"),
     *("web/prediction/picture_queue.py", "web/prediction/models.py", "web/door/body_limits.py"),
+    *("web/uploads/upload_names.py", "web/uploads/upload_requests.py", "web/browsing/thumbnail_cache.py"),
+    *("protocol/litter.py", "protocol/picture_kinds.py", "protocol/prediction.py"),
+    "web/door/session_cookie.py",
     *("web/webhooks/webhook_message.py", "web/webhooks/receivers.py", "web/webhooks/retries.py"),
     *("web/webhooks/views.py", "web/webhooks/delivery.py", "conf/webhook_url.py", "conf/webhook_addresses.py"),
     "conf/webhook_settings.py",
@@ -102,7 +108,14 @@ PURE_FILES = (
     *("web/documents/openapi.py", "web/documents/openapi_schemas.py", "web/calls/train_types.py"),
     *("protocol/layouts.py", "protocol/version.py", "web/api/problem.py", "web/api/examples.py", "web/api/tags.py"),
     *("protocol/project_layout.py", "protocol/events.py", "protocol/artifact.py", "protocol/metadata.py"),
-    *("protocol/task_filter.py", "protocol/message.py", "protocol/pipe_messages.py", "protocol/queries.py"),
+    *(
+        "protocol/task_filter.py",
+        "protocol/corrections.py",
+        "protocol/message.py",
+        "protocol/pipe_messages.py",
+        "protocol/queries.py",
+    ),
+    "protocol/promotion.py",
 )
 IMPURE = {"time", "random", "socket", "sqlite3", "subprocess", "logging", "os", "threading", "asyncio", "uuid", "zmq"}
 
@@ -236,7 +249,7 @@ def test_only_one_room_touches_what_the_worker_keeps_in_a_project() -> None:
         if isinstance(node, ast.Constant) and node.value in ("models", ".tfmodel")
     }
     # Litter is told by its name. All others take the names from protocol/project_layout.py.
-    assert named <= {"trainer_worker/pictures/litter.py"}
+    assert named == set()
     users = {name_of(file) for file in python_files("trainer_worker") if "protocol.project_layout" in all_imports(file)}
     assert users
     # layouts/tree.py tells the user's folders from ours.

@@ -13,10 +13,11 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from protocol.errors import REFUSAL_CODES
 from tests.security.raw_http import ask
 from tests.socket.programs import Programs
-from web.documents.pages import ASSETS, STATIC
+from web.documents.static_files import STATIC, StaticFiles
 
 PAGES = ("/docs", "/docs/errors")
-FILES = ("/openapi.json", *PAGES, *(f"/docs/assets/{name}" for name in ASSETS))
+STATIC_FILES = ("page/main.js", "page/words/en.json", "vendor/swagger-ui/swagger-ui.css")
+FILES = ("/openapi.json", *PAGES, *(f"/{StaticFiles().address}/{name}" for name in STATIC_FILES))
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,7 @@ def test_files_need_no_token_and_let_no_other_origin_in(port: int, path: str) ->
     answer = get(port, path)
     assert answer.status_code == 200
     policy = answer.headers["Content-Security-Policy"]
-    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; ")
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; ")
     assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -69,12 +70,12 @@ def test_a_file_is_sent_compressed_and_only_once(port: int, path: str) -> None:
     ["../../app.py", "..%2f..%2fapp.py", "%2e%2e/%2e%2e/app.py", "vendor/swagger-ui/LICENSE", "page.css%00", "."],
 )
 def test_no_other_file_can_be_had(port: int, path: str) -> None:
-    answer = ask(port, f"GET /docs/assets/{path} HTTP/1.1")
+    answer = ask(port, f"GET /static/0/{path} HTTP/1.1")
     assert (answer.status, answer.code) == (404, "unknown_path")
 
 
 def test_the_table_names_files_of_the_static_folder_only() -> None:
-    assert all(path.resolve().is_relative_to(STATIC) and path.is_file() for _, path in ASSETS.values())
+    assert all((STATIC / name).resolve().is_relative_to(STATIC) for name in StaticFiles().names())
 
 
 def test_the_page_of_errors_has_a_section_where_refusals_point_to(port: int) -> None:

@@ -71,6 +71,14 @@ def test_a_waiting_task_has_a_range_that_knows_its_folder_and_what_is_ahead(tmp_
         first_low_s, first_high_s = known_range(programs, behind)
         assert first_low_s > low_s + 5.0
         assert first_high_s > high_s + 20.0
+        for path in ("/v1/tasks?sort=submittedAt", "/v1/projects/anna/flowers"):
+            ranges = {task["taskId"]: task["etaRangeSeconds"] for task in programs.get(path).body["tasks"]}
+            assert ranges[lonely] == [550.0, 700.0]
+            assert ranges[waiting] == pytest.approx([low_s, high_s], abs=30.0)
+            assert ranges[behind] == pytest.approx([first_low_s, first_high_s], abs=30.0)
+        programs.call("DELETE", f"/v1/tasks/{waiting}")
+        (ended,) = programs.get("/v1/tasks?state=cancelled").body["tasks"]
+        assert (ended["taskId"], ended["etaRangeSeconds"]) == (waiting, None)
         assert programs.call("DELETE", f"/v1/tasks/{behind}").body["etaRangeSeconds"] is None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import platform
 from collections.abc import Iterator
 
 import msgspec
@@ -54,6 +55,11 @@ def test_every_form_that_the_schema_allows_is_taken(programs: Programs, tokens: 
 
 def test_the_server_tells_its_version_and_limits(programs: Programs, tokens: dict[str, dict[str, str]]) -> None:
     server = programs.get("/v1/server", **tokens["anna"]).body
+    (disk,) = server["disks"]
+    assert (disk["path"], disk["minFreeBytes"]) == (str(programs.projects), 2**20)
+    assert 0 < disk["freeBytes"] < disk["totalBytes"]
+    assert server["versions"].keys() == {"python", "tornado", "pyzmq", "msgspec"}
+    assert server["versions"]["python"] == platform.python_version()
     assert server["version"] == VERSION
     assert server["uptimeSeconds"] >= 0
     assert datetime.datetime.fromisoformat(server["startedAt"]).tzinfo is not None

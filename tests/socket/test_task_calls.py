@@ -140,6 +140,22 @@ def test_a_list_has_pages_filters_and_counts(programs: Programs) -> None:
     assert programs.get("/v1/tasks?userId=nobody").body["tasks"] == []
 
 
+def test_a_search_finds_tasks_by_the_beginning_of_what_people_know_them_by(programs: Programs) -> None:
+    by_user = submit(programs, userId="searcher", projectId="roses").body["taskId"]
+    by_project = submit(programs, userId="another", projectId="search me").body["taskId"]
+
+    def found(query: str) -> list[str]:
+        page = programs.get(f"/v1/tasks?{query}").body
+        assert sum(page["counts"].values()) == len(page["tasks"])
+        return [task["taskId"] for task in page["tasks"]]
+
+    assert found("search=search") == [by_project, by_user]
+    assert found("search=search%20") == [by_project]
+    assert found("search=search&userId=searcher") == [by_user]
+    assert found(f"search={by_user}") == [by_user]
+    assert found("search=Search") == found("search=earch") == found("search=%25") == []
+
+
 @pytest.mark.parametrize(
     "query", ["cursor=made.up", "submittedAfter=yesterday", "limit=201", "state=late", "user=anna"]
 )

@@ -45,6 +45,8 @@ def test_tasks_are_listed_page_by_page_and_by_filter(programs: Programs) -> None
     assert (page["counts"]["pending"], bool(page["next"])) == (3, True)
     listed = called(programs, "tasks", "--user", "lister", "--sort", "submittedAt", "--all", "--json").stdout
     assert [json.loads(line)["taskId"] for line in listed.splitlines()] == posted
+    found = document(programs, "tasks", "--search", "list")["tasks"]
+    assert [task["taskId"] for task in found] == posted[::-1]
     words = ("tasks", "--user", "lister", "--project", "p1", "--state", "pending")
     table = programs.run("server.py", *words).stdout.splitlines()
     assert table[0].split() == ["id", "state", "progress", "type", "user", "project", "posted", "score"]

@@ -27,6 +27,7 @@ from trainer_worker.exporting.model_use import use_of
 from trainer_worker.exporting.runtimes.tflite_models import load_content
 from trainer_worker.prediction.answering import answer
 from trainer_worker.prediction.models import LoadedModel
+from trainer_worker.prediction.one_picture import OnePicture
 from trainer_worker.project.model_files import FILES
 from trainer_worker.segmentation import train as segmentation
 from trainer_worker.segmentation.classes import UNLABELLED
@@ -58,7 +59,7 @@ class Published:
         """The answer of a runtime process to the bytes of that picture."""
         content = (self.folder / name).read_bytes()
         model = LoadedModel(use_of(content), load_content(content, 1), len(content))
-        return answer(model, (self._project / file).read_bytes(), Path(file).name)
+        return answer(model, OnePicture.sent((self._project / file).read_bytes()), Path(file).name)
 
     def _run(self, picture: Any) -> Any:
         inputs, outputs = self._interpreter.get_input_details()[0], self._interpreter.get_output_details()[0]

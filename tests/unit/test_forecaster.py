@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from protocol.messages import Tick
 from protocol.task import Task, TaskState
 from tests.sample_tasks import make_spec
+from tests.waiting import TIMEOUT_S
 from web.broker_link.task_cache import TaskCache
 from web.forecast import forecaster
 from web.forecast.eta import End, forecast
@@ -124,3 +125,45 @@ def test_an_ended_task_is_not_forecast(tmp_path: Path) -> None:
         return await Forecaster(cache, lambda: TICK).end_of(ended)
 
     assert asyncio.run(run()) is None
+
+
+def test_nobody_waits_for_a_forecast_that_has_to_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A forecast of very many tasks takes seconds. New tasks come all the time, and lists of them must stay quick."""
+    cache, tasks = make_cache(tmp_path, 1)
+    monkeypatch.setattr(forecaster, "PATIENCE_S", TIMEOUT_S)
+
+    async def run() -> tuple[dict[str, End], dict[str, End]]:
+        asked = Forecaster(cache, lambda: TICK)
+        before = await asked.ends_of(tasks)
+        asked._due_at_s += 2 * TIMEOUT_S
+        new = Task(make_spec("new", project_path=str(tmp_path)))
+        cache.put(new, 2)
+        async with asyncio.timeout(TIMEOUT_S / 2):
+            return before, await asked.ends_of([*tasks, new])
+
+    before, after = asyncio.run(run())
+    assert before.keys() == after.keys() == {tasks[0].task_id}
+
+
+def test_nobody_waits_again_for_what_the_last_forecast_could_not_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, tasks = make_cache(tmp_path, 1)
+    made = []
+
+    def nothing(*_: Any) -> dict[str, End]:
+        made.append(1)
+        return {}
+
+    monkeypatch.setattr(forecaster, "forecast", nothing)
+
+    async def run() -> None:
+        asked = Forecaster(cache, lambda: None)
+        for _ in range(3):
+            assert await asked.ends_of(tasks) == {}
+            asked._due_at_s += TIMEOUT_S
+            assert asked._under_way is not None
+            assert asked._under_way.done(), "another forecast has been ordered"
+
+    asyncio.run(run())
+    assert made == [1]

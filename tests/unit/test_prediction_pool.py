@@ -23,7 +23,7 @@ from web.answers.refusal import Refusal
 from web.prediction import pool as pool_file
 from web.prediction import runtime_process
 from web.prediction.picture_queue import FATAL, MOST_FATAL_PICTURES, NOT_TRIED
-from web.prediction.pool import PredictionPool
+from web.prediction.pool import RuntimePool
 
 
 def model(number: int = 1, name: str = "model.tflite", user_id: str = "anna") -> ModelFile:
@@ -35,12 +35,12 @@ def words(*contents: str) -> list[SentPicture]:
     return [SentPicture(f"{number}.png", content.encode()) for number, content in enumerate(contents)]
 
 
-def in_pool(folder: Path, work: Callable[[PredictionPool], Awaitable[Any]], processes: int = 2, **more: Any) -> Any:
+def in_pool(folder: Path, work: Callable[[RuntimePool], Awaitable[Any]], processes: int = 2, **more: Any) -> Any:
     """Run `work` on a pool of scripted processes; afterwards none of them is left."""
 
     async def run() -> Any:
         script = (sys.executable, "-m", "tests.scripted_runtime", str(folder))
-        pool = PredictionPool(script, processes, limits(folder, more.pop("picture_s", 60.0)), **more)
+        pool = RuntimePool(script, processes, limits(folder, more.pop("picture_s", 60.0)), **more)
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 return await work(pool)
@@ -74,7 +74,7 @@ def process_of(answer: PictureAnswer) -> str:
 
 
 def test_calls_share_processes_and_get_their_own_answers_in_order(tmp_path: Path) -> None:
-    async def work(pool: PredictionPool) -> None:
+    async def work(pool: RuntimePool) -> None:
         calls = [pool.predict(model(), words(*["ok"] * (1 + number % 3))) for number in range(20)]
         answers = await asyncio.gather(*calls)
         for number, answered in enumerate(answers):
@@ -86,7 +86,7 @@ def test_calls_share_processes_and_get_their_own_answers_in_order(tmp_path: Path
 
 
 def test_a_process_that_has_the_model_is_preferred(tmp_path: Path) -> None:
-    async def work(pool: PredictionPool) -> None:
+    async def work(pool: RuntimePool) -> None:
         first, second = await asyncio.gather(pool.predict(model(1), words("ok")), pool.predict(model(2), words("ok")))
         if process_of(first[0]) == process_of(second[0]):
             pytest.skip("one process was quick enough for both")
@@ -99,7 +99,7 @@ def test_a_process_that_has_the_model_is_preferred(tmp_path: Path) -> None:
 
 @pytest.mark.door(24)
 def test_a_picture_that_ends_the_process_costs_nobody_else_an_answer(tmp_path: Path) -> None:
-    async def work(pool: PredictionPool) -> None:
+    async def work(pool: RuntimePool) -> None:
         bad, good, also = await asyncio.gather(
             pool.predict(model(), words("ok", "die", "ok")),
             pool.predict(model(), words("ok", "ok")),
@@ -112,7 +112,7 @@ def test_a_picture_that_ends_the_process_costs_nobody_else_an_answer(tmp_path: P
 
 
 def test_a_process_that_dies_once_costs_time_only(tmp_path: Path) -> None:
-    async def work(pool: PredictionPool) -> None:
+    async def work(pool: RuntimePool) -> None:
         assert FATAL not in await pool.predict(model(), words("ok", "die-once", "ok"))
 
     in_pool(tmp_path, work, processes=1)
@@ -121,7 +121,7 @@ def test_a_process_that_dies_once_costs_time_only(tmp_path: Path) -> None:
 def test_many_hostile_pictures_of_a_call_end_few_processes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "web")
 
-    async def work(pool: PredictionPool) -> None:
+    async def work(pool: RuntimePool) -> None:
         answers = await pool.predict(model(), words(*["die"] * 32))
         assert answers == [FATAL] * MOST_FATAL_PICTURES + [NOT_TRIED] * (32 - MOST_FATAL_PICTURES)
 
@@ -133,7 +133,7 @@ def test_many_hostile_pictures_of_a_call_end_few_processes(tmp_path: Path, caplo
 def test_a_process_that_hangs_or_lies_is_killed(tmp_path: Path, word: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runtime_process, "KILL_AFTER_S", 0.1)
 
-    async def work(pool: PredictionPool) -> None:
+    async def work(pool: RuntimePool) -> None:
         bad, good = await asyncio.gather(pool.predict(model(), words(word)), pool.predict(model(), words("ok")))
         assert bad == [FATAL]
         assert FATAL not in good
@@ -142,7 +142,7 @@ def test_a_process_that_hangs_or_lies_is_killed(tmp_path: Path, word: str, monke
 
 
 def test_a_model_that_ends_the_process_is_refused(tmp_path: Path) -> None:
-    async def work(pool: PredictionPool) -> None:
+    async def work(pool: RuntimePool) -> None:
         with pytest.raises(Refusal) as refusal:
             await pool.predict(model(2, name="die"), words("ok"))
         assert refusal.value.problem.code == "predict_failed"
@@ -152,7 +152,7 @@ def test_a_model_that_ends_the_process_is_refused(tmp_path: Path) -> None:
 
 
 def test_processes_that_die_side_by_side_are_not_two_tries_of_a_picture(tmp_path: Path) -> None:
-    async def work(pool: PredictionPool) -> None:
+    async def work(pool: RuntimePool) -> None:
         await asyncio.gather(pool.predict(model(1), words("ok")), pool.predict(model(2), words("ok")))
         calling = asyncio.create_task(pool.predict(model(3), words(*["ok"] * 2)))
         await asyncio.sleep(0)  # both processes have a picture now
@@ -166,7 +166,7 @@ def test_processes_that_die_side_by_side_are_not_two_tries_of_a_picture(tmp_path
 def test_a_runtime_that_can_not_be_started_is_refused(tmp_path: Path) -> None:
     async def run() -> None:
         for command in ([str(tmp_path / "missing")], [sys.executable, "-c", "raise SystemExit(3)"]):
-            pool = PredictionPool(command, 1, limits(tmp_path))
+            pool = RuntimePool(command, 1, limits(tmp_path))
             with pytest.raises(Refusal) as refusal:
                 await pool.predict(model(), words("ok"))
             assert refusal.value.problem.code == "predict_failed"
@@ -181,7 +181,7 @@ def test_too_many_pictures_are_refused_and_those_of_one_user_first(
     monkeypatch.setattr(pool_file, "MOST_PICTURES", 6)
     monkeypatch.setattr(pool_file, "MOST_PICTURES_OF_USER", 4)
 
-    async def work(pool: PredictionPool) -> None:
+    async def work(pool: RuntimePool) -> None:
         anna = asyncio.create_task(pool.predict(model(), words(*["ok"] * 3)))
         await asyncio.sleep(0)
         for user, count, words_of_refusal in (("anna", 2, "of this user"), ("ben", 4, "Too many")):
@@ -195,7 +195,7 @@ def test_too_many_pictures_are_refused_and_those_of_one_user_first(
 
 
 def test_a_caller_who_goes_away_drops_what_still_waits(tmp_path: Path) -> None:
-    async def work(pool: PredictionPool) -> None:
+    async def work(pool: RuntimePool) -> None:
         gone = asyncio.create_task(pool.predict(model(), words(*["ok"] * 32)))
         await asyncio.sleep(0)
         gone.cancel()
@@ -208,7 +208,7 @@ def test_a_caller_who_goes_away_drops_what_still_waits(tmp_path: Path) -> None:
 
 
 def test_an_idle_process_ends_and_another_one_is_started_when_it_is_needed(tmp_path: Path) -> None:
-    async def work(pool: PredictionPool) -> None:
+    async def work(pool: RuntimePool) -> None:
         (before,) = await pool.predict(model(), words("ok"))
         (pid,) = pool.pids
         await asyncio.to_thread(wait_until, lambda: not psutil.pid_exists(pid), "the end of the idle process")
@@ -220,7 +220,7 @@ def test_an_idle_process_ends_and_another_one_is_started_when_it_is_needed(tmp_p
 
 
 def test_processes_that_died_while_they_were_idle_cost_nothing(tmp_path: Path) -> None:
-    async def work(pool: PredictionPool) -> None:
+    async def work(pool: RuntimePool) -> None:
         await asyncio.gather(*(pool.predict(model(number), words(*["ok"] * 8)) for number in range(4)))
         assert len(pool.pids) == 3
         for pid in pool.pids:
@@ -235,7 +235,7 @@ def test_a_real_pool_answers_for_two_models_at_once(tmp_path: Path) -> None:
     models = [published(tmp_path, colour_classifier(weights=number), task=number) for number in (100, 200)]
 
     async def run() -> None:
-        pool = PredictionPool(RUNTIME, 2, limits(tmp_path))
+        pool = RuntimePool(RUNTIME, 2, limits(tmp_path))
         colours = [(number, 100, 200) for number in range(0, 240, 20)]
         calls = [pool.predict(models[number % 2], [plain(colour)]) for number, colour in enumerate(colours)]
         for colour, (answer,) in zip(colours, await asyncio.gather(*calls), strict=True):

@@ -20,12 +20,12 @@ from protocol.prediction import (
     Labels,
     Mask,
     ModelFile,
-    ModelReady,
     ModelRefused,
     Order,
     Picture,
     PictureAnswer,
     PictureRefused,
+    Ready,
     RuntimeAnswer,
     SentPicture,
 )
@@ -261,7 +261,7 @@ def test_models_that_answered_least_recently_make_room_for_others(tmp_path: Path
     answered = ask(tmp_path, *orders, models_mb=20)
 
     hashes = [model.artifact.sha256 for model in models]
-    held = [[hashes.index(loaded) for loaded in first.loaded] for first, _ in answered if isinstance(first, ModelReady)]
+    held = [[hashes.index(loaded) for loaded in first.loaded] for first, _ in answered if isinstance(first, Ready)]
     assert held == [[0], [0, 1], [1, 0], [0, 2], [2, 0]]
 
 

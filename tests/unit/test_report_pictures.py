@@ -10,11 +10,12 @@ from PIL import Image
 
 from tests.report_reading import pixels_of
 from trainer_worker.pictures.images import PictureReader
+from trainer_worker.pictures.small_jpegs import shown_size
 from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.reporting import picture_book
 from trainer_worker.reporting.blocks import Picture
 from trainer_worker.reporting.overlays import EXTRA, MISSED, MOST_OVERLAYS, Overlay, colour_of, pick
-from trainer_worker.reporting.picture_book import MOST_CHARS, SIDE_PX, PictureBook, shown_size
+from trainer_worker.reporting.picture_book import MOST_CHARS, SIDE_PX, PictureBook
 
 RED, GREEN = (200, 30, 30), (30, 200, 30)
 
@@ -87,7 +88,7 @@ def test_the_work_has_an_end_and_jpegs_cost_less(tmp_path: Path, monkeypatch: py
 
 @pytest.mark.parametrize("size", [(1, 5000), (5000, 1), (3, 2)])
 def test_every_shape_can_be_shown(size: tuple[int, int]) -> None:
-    height, width = shown_size(*size)
+    height, width = shown_size(*size, SIDE_PX)
 
     assert 1 <= height <= max(size)
     assert 1 <= width <= SIDE_PX

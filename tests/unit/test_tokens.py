@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from tornado.httputil import HTTPHeaders
 
 from conf.settings import SettingsError, load
 from conf.tokens import (
@@ -18,6 +19,7 @@ from conf.tokens import (
     revoke_token,
     token_hash,
 )
+from tests.token_gates import bearer, make_gate
 from web.answers.refusal import Refusal
 from web.door import token_gate
 from web.door.token_gate import ANYBODY, Caller, TokenGate
@@ -36,7 +38,7 @@ def look_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
 def code_for(gate: TokenGate, token: str | None) -> str:
     """The refusal's code; "" when the token is let in."""
     try:
-        gate.admit("" if token is None else f"Bearer {token}")
+        gate.admit(HTTPHeaders() if token is None else bearer(f"Bearer {token}"))
     except Refusal as refusal:
         return str(refusal.problem.code)
     return ""
@@ -127,14 +129,14 @@ def test_tokens_made_at_the_same_moment_are_all_kept(file: Path) -> None:
 
 @pytest.mark.door(16)
 def test_changes_count_without_a_restart(file: Path) -> None:
-    gate = TokenGate(file, needed=False)
-    assert gate.admit("") == ANYBODY
+    gate = make_gate(file)
+    assert gate.admit(HTTPHeaders()) == ANYBODY
     token = create_token(file, "website", "anna")
     assert code_for(gate, None) == "unauthorized"
-    assert gate.admit(f"bearer  {token} ") == Caller("anna", False)
+    assert gate.admit(bearer(f"bearer  {token} ")) == Caller("anna", False, "website")
     for wrong in (f"Basic {token}", token, f"Bearer {token}x", f"Bearer {token[:-1]}", "Bearer ", "Bearer \udcff"):
         with pytest.raises(Refusal):
-            gate.admit(wrong)
+            gate.admit(bearer(wrong))
     revoke_token(file, "website")
     assert code_for(gate, token) == "unauthorized"
 
@@ -142,7 +144,7 @@ def test_changes_count_without_a_restart(file: Path) -> None:
 @pytest.mark.door(16)
 @pytest.mark.parametrize("content", [b"", b"{}", b"[", b"null", b"[1]", b"\xff", b"[" * 100_000, b'[{"name": "a"}]'])
 def test_a_damaged_file_lets_nobody_in(file: Path, content: bytes) -> None:
-    gate = TokenGate(file, needed=False)
+    gate = make_gate(file)
     token = create_token(file, "website")
     assert code_for(gate, token) == ""
     good = file.read_bytes()
@@ -165,19 +167,19 @@ def test_an_unknown_field_lets_nobody_in(file: Path) -> None:
 def test_a_file_that_others_may_write_to_or_that_is_none_lets_nobody_in(file: Path) -> None:
     token = create_token(file, "website")
     file.chmod(0o666)
-    assert code_for(TokenGate(file, needed=False), token) == "tokens_unreadable"
+    assert code_for(make_gate(file), token) == "tokens_unreadable"
     file.chmod(0o600)
     real = file.rename(file.with_name("real.json"))
     file.symlink_to(real)
-    assert code_for(TokenGate(file, needed=False), token) == "tokens_unreadable"
+    assert code_for(make_gate(file), token) == "tokens_unreadable"
     file.unlink()
     os.mkfifo(file)
-    assert code_for(TokenGate(file, needed=False), token) == "tokens_unreadable"
+    assert code_for(make_gate(file), token) == "tokens_unreadable"
 
 
 @pytest.mark.door(16)
 def test_a_file_that_has_gone_lets_nobody_in(file: Path) -> None:
-    gate = TokenGate(file, needed=False)
+    gate = make_gate(file)
     token = create_token(file, "website")
     assert code_for(gate, token) == ""
     file.unlink()
@@ -186,7 +188,7 @@ def test_a_file_that_has_gone_lets_nobody_in(file: Path) -> None:
 
 @pytest.mark.door(16)
 def test_beyond_this_machine_no_file_lets_nobody_in(file: Path) -> None:
-    assert code_for(TokenGate(file, needed=True), None) == "tokens_unreadable"
+    assert code_for(make_gate(file, needed=True), None) == "tokens_unreadable"
 
 
 # ---- at the start ----
@@ -224,4 +226,5 @@ def test_a_token_file_that_cannot_be_used_stops_the_start(tmp_path: Path) -> Non
 def test_what_looks_like_a_token_is_cut_short_in_logs(file: Path) -> None:
     token = create_token(file, "website")
     assert redact(f"x {token} y {token}") == "x tfm_… y tfm_…"
+    assert redact("Cookie: a=b; tfmodel_2333=web.1764547200.0f0f; c=d") == "Cookie: a=b; tfmodel_2333=…; c=d"
     assert redact("nothing to hide") == "nothing to hide"

@@ -8,6 +8,7 @@ import msgspec
 
 from protocol.data_report import DataReport, Finding, gravest_first
 from protocol.errors import TrainingError
+from protocol.litter import suffix_of
 from trainer_worker.checking.headers import header_findings
 from trainer_worker.layouts.archives import look_into_archives
 from trainer_worker.layouts.layout import LabelledFile, MaskedFile, MaskFile, ObjectMasks
@@ -16,7 +17,6 @@ from trainer_worker.layouts.tree import walk
 from trainer_worker.pictures.contents import content_hashes
 from trainer_worker.pictures.headers import read_headers
 from trainer_worker.pictures.images import PictureReader
-from trainer_worker.pictures.litter import suffix_of
 from trainer_worker.project.folder import ProjectFolder
 from trainer_worker.project.trained_pictures import (
     SeenPicture,

@@ -11,10 +11,10 @@ from typing import TypeVar
 
 import msgspec
 
+from protocol.litter import may_be_picture
 from trainer_worker.layouts.layout import Outline, Part
 from trainer_worker.layouts.mask_words import folded, folder_meaning
 from trainer_worker.layouts.tree import MAX_SMALL_FILE_BYTES, Tree
-from trainer_worker.pictures.litter import may_be_picture
 from trainer_worker.pictures.user_files import RefusedFileError
 
 #: All that is read of a project together. LabelMe's files may hold the pictures themselves.

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from protocol.data_report import Severity, finding
+from protocol.litter import ARCHIVE_SUFFIXES, LABEL_SUFFIXES, may_be_picture, suffix_of
 from protocol.text import printable
 from trainer_worker.layouts.row import LayoutRow
 from trainer_worker.layouts.tree import MAX_SMALL_FILE_BYTES, Tree, comparable
@@ -26,7 +27,6 @@ from trainer_worker.layouts.zip_listing import (
     opened_zip,
     refused_archive,
 )
-from trainer_worker.pictures.litter import ARCHIVE_SUFFIXES, LABEL_SUFFIXES, may_be_picture, suffix_of
 from trainer_worker.pictures.user_files import RefusedFileError, SkippedFile, UserFiles
 
 _CHUNK_BYTES = 1024**2

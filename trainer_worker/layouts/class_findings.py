@@ -6,12 +6,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 from protocol.data_report import Finding, Severity, finding
+from protocol.litter import ARCHIVE_SUFFIXES, NO_PICTURES_BUT_LIKE_THEM, suffix_of
 from protocol.text import printable
 from trainer_worker.layouts.layout import Part
 from trainer_worker.layouts.name_lists import some_of
 from trainer_worker.layouts.part_names import SET_ASIDE_WORDS, part_of
 from trainer_worker.layouts.picture_index import PictureIndex, folder_of, name_of
-from trainer_worker.pictures.litter import ARCHIVE_SUFFIXES, NO_PICTURES_BUT_LIKE_THEM, suffix_of
 from trainer_worker.pictures.text_files import LABELS_FILE
 
 #: Names of folders that programs propose, or that people give to what they have not sorted yet.

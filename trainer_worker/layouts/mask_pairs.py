@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from protocol.data_report import Finding, Severity, finding
 from protocol.errors import TrainingError
+from protocol.litter import may_be_picture
 from trainer_worker.layouts.layout import Mask, MaskedFile, MaskFile, ObjectMasks, UnusedFile
 from trainer_worker.layouts.mask_words import FolderMeaning, folder_meaning, has_mask_affix
 from trainer_worker.layouts.name_matching import Matches, NamedFile, NameMatching, named_file
 from trainer_worker.layouts.row import LayoutRow
 from trainer_worker.layouts.tree import Tree
-from trainer_worker.pictures.litter import may_be_picture
 
 #: A mask may be saved as an array as well.
 ARRAY_SUFFIX = ".npy"

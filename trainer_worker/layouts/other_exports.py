@@ -6,11 +6,11 @@ import posixpath
 import re
 
 from protocol.errors import TrainingError
+from protocol.litter import suffix_of
 from protocol.text import printable
 from trainer_worker.layouts.class_lists import box_lists
 from trainer_worker.layouts.picture_index import PictureIndex, name_of
 from trainer_worker.layouts.row import LayoutRow
-from trainer_worker.pictures.litter import suffix_of
 from trainer_worker.pictures.user_files import RefusedFileError
 
 IMAGE_NAMES = frozenset({"images", "image", "imgs", "img", "jpegimages", "leftimg8bit", "photos", "pictures"})

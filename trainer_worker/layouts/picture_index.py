@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 
+from protocol.litter import may_be_picture
 from trainer_worker.layouts.tree import Tree
-from trainer_worker.pictures.litter import may_be_picture
 
 
 def name_of(path: str) -> str:

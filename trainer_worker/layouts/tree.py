@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from protocol.bounds import is_task_id
 from protocol.data_report import Finding, Severity, finding
 from protocol.errors import TrainingError
+from protocol.litter import is_litter_file, is_litter_folder
 from protocol.project_layout import LATEST, MODELS
-from trainer_worker.pictures.litter import is_litter_file, is_litter_folder
 from trainer_worker.pictures.user_files import LEAVES_PROJECT, Entry, RefusedFileError, SkippedFile, UserFiles
 
 MAX_ENTRIES = 1_000_000

@@ -6,10 +6,10 @@ import re
 from collections import Counter
 
 from protocol.errors import TrainingError
+from protocol.litter import ARCHIVE_SUFFIXES, suffix_of
 from trainer_worker.layouts.label_tables import tables_of
 from trainer_worker.layouts.name_lists import skipped_sentence, some_of
 from trainer_worker.layouts.picture_index import PictureIndex, name_of
-from trainer_worker.pictures.litter import ARCHIVE_SUFFIXES, suffix_of
 
 _FIRST_WORD = re.compile(r"[^\W\d_]+")
 _MOST_PREFIXES = 100

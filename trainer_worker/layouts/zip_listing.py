@@ -16,9 +16,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from protocol.errors import TrainingError
+from protocol.litter import ARCHIVE_SUFFIXES, is_litter_file, is_litter_folder, suffix_of
 from protocol.text import printable
 from trainer_worker.layouts.tree import MAX_DEPTH, comparable
-from trainer_worker.pictures.litter import ARCHIVE_SUFFIXES, is_litter_file, is_litter_folder, suffix_of
 from trainer_worker.pictures.user_files import MAX_FILE_BYTES, RefusedFileError, SkippedFile, UserFiles
 
 MAX_ARCHIVE_BYTES = 20 * 1024**3

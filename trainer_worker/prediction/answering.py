@@ -1,4 +1,7 @@
-"""From a picture to the model's answer. A picture becomes the input exactly as in the training of the model."""
+"""From a picture to the model's answer, or to a thumbnail.
+
+A picture becomes the model's input exactly as in its training.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,16 @@ import numpy as np
 from PIL import Image
 
 from protocol.bounds import MAX_ERROR_CHARS, shortened
-from protocol.prediction import LabelProbability, Labels, LabelShare, Mask, PictureAnswer, PictureRefused
+from protocol.prediction import (
+    LabelProbability,
+    Labels,
+    LabelShare,
+    Mask,
+    PictureRefused,
+    PredictionAnswer,
+    Thumbnail,
+    ThumbnailAnswer,
+)
 from protocol.text import as_utf8
 from trainer_worker.pictures.decoding_budget import MOST_BYTES_OF_A_PICTURE, UNLIMITED, DecodingBudget
 from trainer_worker.pictures.grey_scale import scale_of
@@ -22,8 +34,9 @@ from trainer_worker.pictures.images import (
     read_rgb,
     rgb_bytes,
 )
+from trainer_worker.pictures.small_jpegs import jpeg_of, shown_size
 from trainer_worker.prediction.models import LoadedModel
-from trainer_worker.prediction.sent_files import SentFile
+from trainer_worker.prediction.one_picture import OnePicture
 from trainer_worker.segmentation.decisions import decide, decide_by_tiles
 from trainer_worker.segmentation.tiles import tiled_size
 
@@ -31,19 +44,39 @@ from trainer_worker.segmentation.tiles import tiled_size
 BUDGET_BYTES = MOST_BYTES_OF_A_PICTURE
 #: A mask compresses well at any level, and at this one quickly.
 PNG_LEVEL = 1
+#: Of the JPEG of a thumbnail.
+THUMBNAIL_QUALITY = 80
 #: Bytes of a palette: three for each of 256 classes.
 PALETTE_BYTES = 768
 
 
-def answer(model: LoadedModel, content: bytes, name: str) -> PictureAnswer:
+def answer(model: LoadedModel, picture: OnePicture, name: str) -> PredictionAnswer:
     """name: of the picture, for messages."""
-    reader = PictureReader(SentFile(content), DecodingBudget(BUDGET_BYTES), scale_of(model.use.grey_scale))
-    path = Path("/") / (as_utf8(name).replace("\0", "").split("/")[-1] or "picture")
+    reader = PictureReader(picture, DecodingBudget(BUDGET_BYTES), scale_of(model.use.grey_scale))
+    path = path_for_messages(name)
     try:
         return _mask(model, reader, path) if model.use.is_mask else _labels(model, reader, path)
     except UnreadableImageError as error:
-        sentence = f"The picture can't be used: {error.reason}."
-        return PictureRefused("bad_picture", shortened(sentence, MAX_ERROR_CHARS))
+        return unusable(error)
+
+
+def thumbnail(side_px: int, picture: OnePicture, name: str) -> ThumbnailAnswer:
+    """A small JPEG of the picture, upright. name: of the picture, for messages."""
+    reader, path = PictureReader(picture, DecodingBudget(BUDGET_BYTES)), path_for_messages(name)
+    try:
+        pixels = read_rgb(reader, path, shown_size(*image_size(reader, path), side_px))
+    except UnreadableImageError as error:
+        return unusable(error)
+    return Thumbnail(jpeg_of(pixels, THUMBNAIL_QUALITY))
+
+
+def path_for_messages(name: str) -> Path:
+    return Path("/") / (as_utf8(name).replace("\0", "").split("/")[-1] or "picture")
+
+
+def unusable(error: UnreadableImageError) -> PictureRefused:
+    sentence = f"The picture can't be used: {error.reason}."
+    return PictureRefused("bad_picture", shortened(sentence, MAX_ERROR_CHARS))
 
 
 def _labels(model: LoadedModel, reader: PictureReader, path: Path) -> Labels:

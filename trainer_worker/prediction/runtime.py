@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 from conf.posted_folder import PostedFolderError
 from protocol.prediction import (
     MOST_PICTURE_BYTES,
-    FolderPicture,
-    ModelReady,
+    MOST_SHOWN_BYTES,
+    ModelFile,
     ModelRefused,
     Order,
     Picture,
     PictureAnswer,
     PictureRefused,
+    Ready,
     RuntimeLimits,
+    SentPicture,
+    Thumbnails,
+    Work,
 )
-from trainer_worker.prediction.answering import answer
+from protocol.task import TaskSpec
+from trainer_worker.prediction.answering import answer, thumbnail
 from trainer_worker.prediction.frames import Frames
 from trainer_worker.prediction.models import LoadedModel, Models, RefusedModelError
-from trainer_worker.project.posted_files import OwnFolderError, read_picture
+from trainer_worker.prediction.one_picture import OnePicture
+from trainer_worker.project.posted_files import OwnFolderError, open_picture
 
 
 class Runtime:
@@ -32,40 +40,31 @@ class Runtime:
 
     def obey(self, order: Order) -> None:
         """Write the answers to an order. Raises OSError if nobody reads them any more."""
-        self._begin_step()
-        try:
-            model = self._models.get(order.model)
-        except RefusedModelError as error:
-            self._frames.write(ModelRefused(error.code, str(error)))
-            return
-        finally:
-            self._end_step()
-        self._frames.write(ModelReady(self._models.hashes))
+        step_s = self._limits.step_s(order.work)
+        model: LoadedModel | None = None
+        if isinstance(order.work, ModelFile):
+            try:
+                with _step(step_s):
+                    model = self._models.get(order.work)
+            except RefusedModelError as error:
+                self._frames.write(ModelRefused(error.code, str(error)))
+                return
+        self._frames.write(Ready(self._models.hashes))
         for picture in order.pictures:
-            self._begin_step()
-            answered = self._answer(model, order, picture)
-            self._end_step()
+            with _step(step_s):
+                answered = self._answer(model, order.work, picture)
             self._frames.write(answered)
 
-    def _begin_step(self) -> None:
-        """Have the system end this process if the step takes too long. That works in C code, too, and if the front-end,
-        which would also kill the process, has gone.
-        """
-        signal.setitimer(signal.ITIMER_REAL, self._limits.picture_s)
-
-    @staticmethod
-    def _end_step() -> None:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-
-    def _answer(self, model: LoadedModel, order: Order, picture: Picture) -> PictureAnswer:
+    def _answer(self, model: LoadedModel | None, work: Work, picture: Picture) -> PictureAnswer:
+        most_bytes = MOST_SHOWN_BYTES if isinstance(work, Thumbnails) else MOST_PICTURE_BYTES
         try:
-            if isinstance(picture, FolderPicture):
-                content = read_picture(order.model.spec, picture.name, MOST_PICTURE_BYTES, self._roots)
-            else:
-                content = picture.content
-            return answer(model, content, picture.name)
+            opened = self._opened(picture, work.spec, most_bytes)
+            if isinstance(work, Thumbnails):
+                return thumbnail(work.side_px, opened, picture.name)
+            assert model is not None
+            return answer(model, opened, picture.name)
         except MemoryError:
-            return PictureRefused("picture_too_large", "The picture takes too much memory; send it smaller.")
+            return PictureRefused("picture_too_large", "The picture takes too much memory; save it smaller.")
         except OwnFolderError:
             return PictureRefused(
                 "bad_picture",
@@ -73,10 +72,28 @@ class Runtime:
                 "projectDir, without '..'. The folders models and .tfmodel hold no pictures.",
             )
         except PostedFolderError:
-            return PictureRefused("bad_picture", "The project folder is not where it was posted; send the picture.")
+            return PictureRefused("bad_picture", "The picture's folder is not where it was, so it is not read.")
         except OSError as error:
             return PictureRefused(
                 "bad_picture",
                 f"The picture can't be read ({error.strerror or 'it was replaced'}): path names no regular file of at "
-                f"most {MOST_PICTURE_BYTES // 10**6} MB in the project folder, or it leads through a link.",
+                f"most {most_bytes // 10**6} MB, or it leads through a link.",
             )
+
+    def _opened(self, picture: Picture, spec: TaskSpec | None, most_bytes: int) -> OnePicture:
+        if isinstance(picture, SentPicture):
+            return OnePicture.sent(picture.content)
+        with open_picture(spec, picture.name, most_bytes, self._roots) as file:
+            return OnePicture.opened(file)
+
+
+@contextlib.contextmanager
+def _step(step_s: float) -> Iterator[None]:
+    """Have the system end this process if the step takes too long. That works in C code, too, and if the front-end,
+    which would also kill the process, has gone.
+    """
+    signal.setitimer(signal.ITIMER_REAL, step_s)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)

@@ -13,6 +13,7 @@ from protocol.text import as_utf8
 LABELS = "labels.txt"
 METRICS = "metrics.json"
 HELD_OUT = "held_out.json"
+HELD_OUT_MASKS = "held_out_masks.json"
 APP_PACK = "app_pack.zip"
 
 #: Each export format's name in the model folder.
@@ -30,7 +31,8 @@ _IN_SAVED_MODEL = re.compile(
     + r"/(saved_model\.pb|fingerprint\.pb|variables/variables\.(index|data-[0-9]{5}-of-[0-9]{5})"
     + r"|assets/[A-Za-z0-9_-]{1,64})"
 )
-_SINGLE_FILES = frozenset({*FILES.values(), LABELS, METRICS, HELD_OUT, APP_PACK, REPORT} - {FILES["saved_model"]})
+_BESIDE = (LABELS, METRICS, HELD_OUT, HELD_OUT_MASKS, APP_PACK, REPORT)
+_SINGLE_FILES = frozenset({*FILES.values(), *_BESIDE} - {FILES["saved_model"]})
 
 
 def is_model_file(path: str) -> bool:

@@ -1,16 +1,17 @@
-"""Reads one file of a project for a prediction: a model whose hash is known, or a picture of the user's.
+"""Opens one file of a project for the runtime process: a model whose hash is known, or a picture of the user's.
 
 Everything is opened by descriptors and never through a link, also not through one that stays inside the project.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
-from conf.directory import Directory
-from conf.posted_folder import open_posted_folder
+from conf.posted_folder import open_inside_roots, open_posted_folder
 from protocol.artifact import Artifact
 from protocol.project_layout import MODELS, worker_folder
 from protocol.task import TaskSpec
@@ -41,25 +42,21 @@ def read_model(spec: TaskSpec, artifact: Artifact, allowed_roots: Sequence[Path]
     return content
 
 
-def read_picture(spec: TaskSpec, path: str, most_bytes: int, allowed_roots: Sequence[Path]) -> bytes:
-    """The bytes of a file in the project folder. path: relative to it.
+def open_picture(spec: TaskSpec | None, path: str, most_bytes: int, allowed_roots: Sequence[Path]) -> BinaryIO:
+    """A picture on the disk, opened.
 
-    Raises OwnFolderError, PostedFolderError, and OSError for what is missing, a link, not a regular file or too large.
+    path: relative to the project folder of that task; without a task it is absolute. Raises OwnFolderError,
+    PostedFolderError, and OSError for what is missing, a link, not a regular file or too large.
     """
-    steps = PurePosixPath(path).parts
+    place = PurePosixPath(path)
+    if spec is None:
+        with open_inside_roots(str(place.parent), allowed_roots, or_root=True) as folder:
+            return folder.open(place.name, most_bytes)
+    steps = place.parts
     if not steps or steps[0] == "/" or ".." in steps or worker_folder(("", *steps)):
         raise OwnFolderError
-    with open_posted_folder(spec, allowed_roots) as project:
-        return _read_below(project, steps, most_bytes)
-
-
-def _read_below(folder: Directory, steps: Sequence[str], most_bytes: int) -> bytes:
-    *folders, name = steps
-    opened: list[Directory] = []
-    try:
-        for step in folders:
-            opened.append((opened[-1] if opened else folder).folder(step))
-        return (opened[-1] if opened else folder).read(name, most_bytes)
-    finally:
-        for directory in opened:
-            directory.close()
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(open_posted_folder(spec, allowed_roots))
+        for step in steps[:-1]:
+            folder = stack.enter_context(folder.folder(step))
+        return folder.open(steps[-1], most_bytes)

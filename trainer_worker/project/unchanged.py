@@ -21,10 +21,10 @@ from typing import Any
 import msgspec
 
 from protocol.end_reason import EndReason
+from protocol.litter import LABEL_SUFFIXES, may_be_picture, suffix_of
 from protocol.options import WITHOUT_INFLUENCE
 from trainer_worker.layouts.tree import Tree, walk
 from trainer_worker.pictures.contents import content_hashes, sha256_of
-from trainer_worker.pictures.litter import LABEL_SUFFIXES, may_be_picture, suffix_of
 from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.project.gate import Gate
 from trainer_worker.project.held_out import read_held_out

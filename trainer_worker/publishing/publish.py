@@ -33,6 +33,7 @@ from trainer_worker.project.model_files import FILES, HELD_OUT, LABELS, METRICS,
 from trainer_worker.project.model_folder import ModelFolder
 from trainer_worker.publishing.app_pack import FinishedModel, add_app_pack, label_model
 from trainer_worker.publishing.kind import Kind
+from trainer_worker.publishing.mask_file import add_masks
 from trainer_worker.publishing.report_file import add_report, no_overlays
 from trainer_worker.reporting.overlays import Overlay
 
@@ -86,7 +87,8 @@ class Publication:
     proof: what every file must reproduce.
     scores: how it did on each held-out picture; this decides whether it comes into use (project/gate.py).
     describe: from what the export has come to and its warnings to metrics.json and what is special in manifest.json.
-    overlays: makes held-out pictures with their masks for report.html; called only for a final model.
+    overlays: makes held-out pictures with their masks for report.html and held_out_masks.json; called only for a final
+    model.
     """
 
     kind: Kind
@@ -117,12 +119,14 @@ class Publication:
             comparison = None if interim else job.gate.compare(self.scores)
             verdict = {"comparison": msgspec.to_builtins(comparison)}
             of_data = {"data_report": msgspec.to_builtins(data_report)}
-            metrics = {**metrics, "backbone": self.chosen.facts(), **of_data, **verdict}
+            facts = _facts_of(job, self.chosen)
+            made_of = {name: facts[name] for name in ("backbone", "options", "versions")}
+            metrics = {**metrics, **made_of, **of_data, **verdict}
             (work / METRICS).write_text(json_text(metrics), "utf-8")
             if not interim and len(scores := self.scores.encoded()) <= MOST_BYTES:
                 (work / HELD_OUT).write_bytes(scores)
             manifest = {
-                **_facts_of(job, self.chosen),
+                **facts,
                 "labels": list(self.labels),
                 **manifest,
                 "data_report": msgspec.to_builtins(data_report.shortened()),
@@ -134,7 +138,9 @@ class Publication:
             model = FinishedModel(self.kind, work, manifest, metrics, job.files)
             _add_app_pack(model, attempt.threads)
             if not interim:
-                add_report(model, self.overlays, attempt.threads)
+                shown = functools.cache(self.overlays)
+                add_report(model, shown, attempt.threads)
+                add_masks(model, shown)
                 stages.enter("publish")
             stages.leave()
             manifest["stage_seconds"] = dict(stages.seconds)

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from trainer_worker.reporting.picture_book import shown_size
+from trainer_worker.pictures.small_jpegs import shown_size
+from trainer_worker.reporting.picture_book import SIDE_PX
 
 #: A report shows this many pictures with their masks.
 MOST_OVERLAYS = 6
@@ -20,6 +21,8 @@ PALETTE = (
     *((0, 158, 115), (230, 159, 0), (86, 180, 233)),
     *((204, 121, 167), (240, 228, 66), (150, 150, 150)),
 )
+#: Each further round of the palette is this much darker, so that no two classes have the same colour.
+DARKER = 0.85
 MISSED, EXTRA = (213, 94, 0), (0, 114, 178)
 #: How much of a coloured pixel is colour; the rest is the photo.
 TINT = 0.6
@@ -43,7 +46,7 @@ class Overlay:
 
     def scaled(self, size: tuple[int, int]) -> Overlay:
         """The same at the size of the page. size: (height, width) of the file, whose shape all arrays get."""
-        width_and_height = shown_size(*size)[::-1]
+        width_and_height = shown_size(*size, SIDE_PX)[::-1]
         picture = Image.fromarray(self.picture).resize(width_and_height, Image.Resampling.BILINEAR)
         masks = [Image.fromarray(mask).resize(width_and_height, Image.Resampling.NEAREST) for mask in self.masks]
         return Overlay(self.file, self.score, np.asarray(picture), *map(np.asarray, masks))
@@ -74,8 +77,10 @@ class Overlay:
 
 
 def colour_of(number: int) -> tuple[int, int, int]:
-    """The colour of a class from 1 on."""
-    return PALETTE[(number - 1) % len(PALETTE)]
+    """The colour of a class from 1 on. Classes up to MAX_CLASSES have different ones."""
+    turn, place = divmod(number - 1, len(PALETTE))
+    red, green, blue = (round(channel * DARKER**turn) for channel in PALETTE[place])
+    return red, green, blue
 
 
 def css(colour: tuple[int, int, int]) -> str:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from trainer_worker.pictures.images import PictureReader, UnreadableImageError, image_size, read_rgb
+from trainer_worker.pictures.small_jpegs import jpeg_of, shown_size
 from trainer_worker.reporting.blocks import Picture
 
 #: The longer side of a picture on the page. It is shown at up to this many CSS pixels.
@@ -51,7 +50,7 @@ class PictureBook:
 
     def picture(self, pixels: npt.NDArray[np.uint8]) -> Picture:
         """pixels: uint8 (h, w, 3), of the size in which it is shown."""
-        source = jpeg_uri(pixels)
+        source = "data:image/jpeg;base64," + base64.b64encode(jpeg_of(pixels, QUALITY)).decode("ascii")
         if len(source) > self._chars_left:
             return Picture()
         self._chars_left -= len(source)
@@ -67,7 +66,7 @@ class PictureBook:
         if cost > self._pixels_left:
             return None
         self._pixels_left -= cost
-        return shown_size(height, width)
+        return shown_size(height, width, SIDE_PX)
 
     def _read(self, file: str, size: tuple[int, int] | None) -> npt.NDArray[np.uint8] | None:
         try:
@@ -77,15 +76,3 @@ class PictureBook:
 
     def _path(self, file: str) -> Path:
         return self._reader.files.project_dir / file
-
-
-def shown_size(height: int, width: int, side_px: int = SIDE_PX) -> tuple[int, int]:
-    """(height, width) of a picture on the page. Small pictures keep their size; thin ones keep at least a pixel."""
-    factor = min(1.0, side_px / max(height, width))
-    return max(1, round(height * factor)), max(1, round(width * factor))
-
-
-def jpeg_uri(pixels: npt.NDArray[np.uint8]) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=QUALITY)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -21,6 +21,7 @@ import numpy as np
 
 from protocol.data_report import DataReport, Finding, gravest_first
 from protocol.errors import TrainingError
+from protocol.litter import NO_PICTURES_BUT_LIKE_THEM, suffix_of
 from trainer_worker.layouts.class_findings import taken_for_pictures
 from trainer_worker.layouts.layout import Drawing, MaskedFile, MaskFile, MaskLayout, ObjectMasks, Part
 from trainer_worker.layouts.mask_pairs import ARRAY_SUFFIX
@@ -31,7 +32,6 @@ from trainer_worker.pictures.decoding_budget import UNLIMITED, DecodingBudget
 from trainer_worker.pictures.grey_scale import with_grey_scale
 from trainer_worker.pictures.images import PictureReader, UnreadableImageError, image_size, read_rgb, rgb_bytes
 from trainer_worker.pictures.likeness import Thumbnail, thumbnail
-from trainer_worker.pictures.litter import NO_PICTURES_BUT_LIKE_THEM, suffix_of
 from trainer_worker.pictures.user_files import SkippedFile, UserFiles
 from trainer_worker.segmentation.classes import (
     FOREGROUND_OR_NOT,

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from trainer_worker.pictures.images import image_size, read_rgb
+from trainer_worker.pictures.small_jpegs import shown_size
 from trainer_worker.reporting.overlays import Overlay, pick
-from trainer_worker.reporting.picture_book import shown_size
+from trainer_worker.reporting.picture_book import SIDE_PX
 from trainer_worker.segmentation.predictions import MaskPredictor
 from trainer_worker.segmentation.record import ScoredMasks, TrainedSegmenter
 
@@ -46,7 +47,8 @@ class ShownMasks:
         masks = self.predictor.of_files(folders, self.scored.pairs[picked], lambda done: None)
         for number, (truth, found) in zip(picked, masks, strict=True):
             path = folders.pairs[self.scored.pairs[number]].picture
-            picture = read_rgb(folders.reader, path, shown_size(*truth.shape))
+            height, width = truth.shape
+            picture = read_rgb(folders.reader, path, shown_size(height, width, SIDE_PX))
             dice = self.scored.scores.dice_per_image[number]
             overlay = Overlay(folders.name_of(path), dice, picture, truth, found)
             overlays.append(overlay.scaled(image_size(folders.reader, path)))

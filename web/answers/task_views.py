@@ -39,9 +39,11 @@ def task_view(entry: Entry, end: End | None = None, now_s: float = 0.0) -> TaskV
         stage_seconds=trained.stage_seconds if trained else {},
         end_reason=trained.end_reason if trained else "",
         data_report=report_view(task.data) if task.data else None,
-        promoted=trained.promoted if trained else False,
+        promoted=task.in_use_since_s > 0,
+        promoted_at=time_or_none(task.in_use_since_s),
         comparison=_comparison_view(trained.comparison) if trained and trained.comparison else None,
         stopped_early=trained.stopped_early if trained else False,
+        stop_requested=task.stop_requested,
         cancel_requested=task.cancel_requested,
         submitted_at=time_or_none(task.submitted_at_s),
         started_at=time_or_none(task.started_at_s),
@@ -55,9 +57,10 @@ def task_view(entry: Entry, end: End | None = None, now_s: float = 0.0) -> TaskV
     )
 
 
-def summary_view(task: Task, progress: Progress | None) -> TaskSummary:
-    """A task in a list."""
+def summary_view(task: Task, progress: Progress | None, end: End | None = None, now_s: float = 0.0) -> TaskSummary:
+    """A task in a list. end, now_s: the same as in `task_view`."""
     spec = task.spec
+    _, eta_range_s = (None, None) if task.ended else _seconds_left(progress, end, now_s)
     return TaskSummary(
         task_id=spec.task_id,
         progress=percent(task, progress),
@@ -70,6 +73,7 @@ def summary_view(task: Task, progress: Progress | None) -> TaskSummary:
         metadata=spec.metadata,
         phase=progress.phase if progress and not task.ended else "",
         attempt=task.attempt,
+        eta_range_seconds=eta_range_s,
         metrics=task.trained.metrics if task.trained else {},
         error=task.failure.error if task.failure else "",
         code=task.failure.code if task.failure else "",

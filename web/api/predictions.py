@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from protocol.prediction import LabelProbability, Labels, LabelShare, Mask, PictureAnswer, PictureRefused
+from protocol.prediction import LabelProbability, Labels, LabelShare, Mask, PictureRefused, PredictionAnswer
 
 #: The most pictures of one call.
 MOST_PICTURES_OF_A_CALL = 32
@@ -68,7 +68,7 @@ class Predictions(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     predictions: tuple[Prediction, ...]
 
 
-def prediction_of(name: str, answer: PictureAnswer) -> Prediction:
+def prediction_of(name: str, answer: PredictionAnswer) -> Prediction:
     """What callers get for the answer of a runtime process."""
     match answer:
         case Labels(labels=labels, unknown=unknown):

@@ -7,6 +7,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from web.api.uploads import UploadLimits
+
 
 class Limits(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """What the settings of this server allow."""
@@ -14,6 +16,7 @@ class Limits(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     max_body_bytes: Annotated[int, Meta(description="the largest body of a call, except for predictions")]
     max_predict_body_bytes: Annotated[int, Meta(description="the largest body with pictures for a prediction")]
     max_predict_pictures: Annotated[int, Meta(description="the most pictures of one prediction")]
+    uploads: Annotated[UploadLimits, Meta(description="what may be uploaded into a new project")]
     max_pending: Annotated[int, Meta(description="the most waiting tasks; the next POST is refused with 429")]
     max_pending_per_user: Annotated[int, Meta(description="the most waiting tasks of one user")]
     max_running_per_user: Annotated[int, Meta(description="the most tasks of one user trained at once; 0: any")]
@@ -34,6 +37,26 @@ class Features(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     train_types: Annotated[tuple[str, ...], Meta(description="the trainTypes that can be posted")]
 
 
+class Disk(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """A data root and the space of its disk."""
+
+    path: Annotated[str, Meta(description="a folder of [web] data_roots")]
+    free_bytes: Annotated[
+        int | None, Meta(description="what can still be written; null if the folder is missing or does not answer")
+    ]
+    total_bytes: Annotated[int | None, Meta(description="the size of the disk; null as well then")]
+    min_free_bytes: Annotated[int, Meta(description="with less free space a task is refused")]
+
+
+class Versions(msgspec.Struct, frozen=True, kw_only=True):
+    """What the front-end runs on."""
+
+    python: str
+    tornado: str
+    pyzmq: str
+    msgspec: str
+
+
 class Links(msgspec.Struct, frozen=True, rename="camel"):
     """Paths of documents on this server."""
 
@@ -50,4 +73,6 @@ class ServerView(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     uptime_seconds: float
     limits: Limits
     features: Features
+    disks: Annotated[tuple[Disk, ...], Meta(description="the data roots, in the order of the settings")]
+    versions: Versions
     docs: Links

@@ -78,6 +78,13 @@ class TaskListQuery(msgspec.Struct, rename="camel", forbid_unknown_fields=True, 
     submitted_before: Annotated[str, Meta(max_length=40, description="a time as ISO 8601")] = ""
     metadata: Annotated[Metadata, Meta(description="as metadata[name]=value, any number of them")] = {}
     retry_of: Annotated[TaskIdOrNone, Meta(description="the tasks that repeat this one")] = ""
+    search: Annotated[
+        str,
+        Meta(
+            max_length=4096,
+            description="tasks whose taskId, userId or projectId begins with this; capital letters matter",
+        ),
+    ] = ""
     sort: Annotated[TaskOrder, Meta(description="a minus means the newest first")] = "-submittedAt"
     cursor: Annotated[Cursor, Meta(description="`next` of the page before")] = ""
     limit: Annotated[int, Meta(ge=0, le=MAX_PAGE_TASKS, description="tasks on a page; 0 for the counts alone")] = 50
@@ -160,8 +167,10 @@ class TaskView(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     end_reason: str
     data_report: FolderReport | None
     promoted: Annotated[bool, Meta(description="whether models/latest was pointed to this model")]
+    promoted_at: Annotated[str | None, Meta(description="when that was last done, by the gate or by a person")]
     comparison: ComparisonView | None
     stopped_early: bool
+    stop_requested: Annotated[bool, Meta(description="whether somebody asked to end the training and keep its model")]
     cancel_requested: bool
     submitted_at: str | None
     started_at: str | None
@@ -190,6 +199,10 @@ class TaskSummary(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     metadata: dict[str, str]
     phase: str
     attempt: int
+    eta_range_seconds: Annotated[
+        tuple[float, float] | None,
+        Meta(description="seconds until the task ends, at least and at most; null if unknown, and after its end"),
+    ]
     metrics: dict[str, float]
     error: str
     code: str

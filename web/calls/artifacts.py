@@ -60,9 +60,7 @@ class ArtifactHandler(FileHandler):
             raise Refusal("no_artifact", _no_artifact(task, name), state=task.state.value)
         etag = etag_of(artifact.sha256)
         if is_known(self.request.headers.get("If-None-Match", ""), etag):
-            self.set_header("ETag", etag)
-            self.clear_header("Content-Type")
-            self.set_status(304)
+            self.send_not_modified(etag)
             return
         files = self.services.files
         try:

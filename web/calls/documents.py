@@ -1,4 +1,4 @@
-"""`/openapi.json` and `/docs`: what callers and people read about the calls."""
+"""The page at `/`, `/openapi.json` and `/docs`: what people and programs read about this server, and its files."""
 
 from __future__ import annotations
 
@@ -10,20 +10,24 @@ from web.answers.static_file import StaticFile
 from web.json_handler import JsonHandler
 
 #: The pages load scripts, styles and data from this server alone, and nothing that stands inside of a page runs.
+#: "blob:" is for pictures that a person has chosen and that are shown before they are sent.
 CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
+    "worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Permissions-Policy": "camera=(self)",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
-    # A browser keeps the file and asks each time whether it is still the same.
-    "Cache-Control": "no-cache",
 }
+#: A browser keeps the file and asks each time whether it is still the same.
+ASK_AGAIN = "no-cache"
+#: A browser keeps the file for a year and does not ask. Another content has another address.
+KEEP = "public, max-age=31536000, immutable"
 
 
 class DocumentHandler(JsonHandler):
@@ -31,11 +35,13 @@ class DocumentHandler(JsonHandler):
 
     needs_token = False
 
-    async def send_file(self, file: StaticFile) -> None:
+    async def send_file(self, file: StaticFile, keep: str = ASK_AGAIN) -> None:
+        """keep: the header Cache-Control."""
         compress = takes_gzip(self.request.headers.get("Accept-Encoding", ""))
         content = await asyncio.to_thread(lambda: file.compressed if compress else file.content)
         for name, value in HEADERS.items():
             self.set_header(name, value)
+        self.set_header("Cache-Control", keep)
         self.set_header("Content-Type", file.media_type)
         self.set_header("ETag", f'"{file.sha256}{"-gzip" if compress else ""}"')
         self.add_header("Vary", "Accept-Encoding")
@@ -70,11 +76,13 @@ class ErrorsPageHandler(DocumentHandler):
         await self.send_file(self.services.documents.errors)
 
 
-class AssetHandler(DocumentHandler):
-    """`/docs/assets/<name>`: the scripts and styles of these pages."""
+class StaticHandler(DocumentHandler):
+    """`/static/<version>/<name>`: the scripts and styles of these pages."""
 
-    async def get(self, name: str) -> None:
-        file = self.services.documents.assets.get(name)
+    async def get(self, version: str, name: str) -> None:
+        static = self.services.documents.static
+        file = static.get(name)
         if file is None:
             raise Refusal("unknown_path", f"There is nothing at {self.request.path[:200]}.")
-        await self.send_file(file)
+        # A page that was opened before an update asks for the version of that time and gets the newest file.
+        await self.send_file(file, KEEP if version == static.version else ASK_AGAIN)

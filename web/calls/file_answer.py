@@ -34,6 +34,17 @@ _HEADERS = {
 class FileHandler(JsonHandler):
     """The base of the calls that send a file."""
 
+    def set_file_headers(self, headers: Mapping[str, str]) -> None:
+        """The headers of every file, and those of this one."""
+        for name, value in {**_HEADERS, **headers}.items():
+            self.set_header(name, value)
+
+    def send_not_modified(self, etag: str) -> None:
+        """The caller has the file already."""
+        self.set_header("ETag", etag)
+        self.clear_header("Content-Type")
+        self.set_status(304)
+
     async def send_parts(
         self,
         task_id: str,
@@ -46,8 +57,7 @@ class FileHandler(JsonHandler):
         size_bytes: of all parts; None if it is not known. If the parts raise OSError, or the caller has gone, the
         connection is ended. The headers have promised more by then, so the caller sees that something is missing.
         """
-        for name, value in {**_HEADERS, **headers}.items():
-            self.set_header(name, value)
+        self.set_file_headers(headers)
         if size_bytes is not None:
             self.set_header("Content-Length", size_bytes)
         try:

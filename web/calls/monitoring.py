@@ -5,7 +5,6 @@ from __future__ import annotations
 from web.answers.refusal import RETRY_AFTER_S
 from web.answers.views import readiness_view
 from web.api.service import Health
-from web.figures.free_space import free_space_mb
 from web.figures.monitoring import CONTENT_TYPE
 from web.json_handler import JsonHandler
 
@@ -24,9 +23,10 @@ class ReadyHandler(JsonHandler):
 
     needs_token = False
 
-    def get(self) -> None:
-        services, needed_mb = self.services, self.services.settings.min_free_mb
-        full = [root for root in services.allowed_roots if root.is_dir() and free_space_mb(root) < needed_mb]
+    async def get(self) -> None:
+        services, needed_bytes = self.services, self.services.settings.min_free_mb * 2**20
+        spaces = await services.disks.look()
+        full = [root for root, space in spaces.items() if space is not None and space.free_bytes < needed_bytes]
         pulse = services.pulse
         view = readiness_view(pulse.tick, services.cache.synced, pulse.stuck_for_s, [str(root) for root in full])
         if not view.ready:
@@ -37,7 +37,8 @@ class ReadyHandler(JsonHandler):
 class MetricsHandler(JsonHandler):
     """`/metrics`: figures for Prometheus. They cover the tasks of all users."""
 
-    def get(self) -> None:
+    async def get(self) -> None:
         self.caller.check_sees_all("the figures here cover all users")
+        await self.services.disks.look()
         self.set_header("Content-Type", CONTENT_TYPE)
         self.finish(self.services.monitoring.text())

@@ -11,8 +11,8 @@ from protocol.prediction import (
     FolderPicture,
     ModelFile,
     Picture,
-    PictureAnswer,
     PictureRefused,
+    PredictionAnswer,
     SentPicture,
 )
 from protocol.task import Task, TaskState
@@ -25,8 +25,9 @@ from web.api.predictions import (
     Predictions,
     prediction_of,
 )
+from web.calls.abandonable import AbandonableHandler
 from web.calls.listing import ListingHandler
-from web.prediction.models import in_use, model_of
+from web.prediction.models import first_usable, model_of
 from web.prediction.provenance import was_written_by_worker
 from web.reading.form import JSON_TYPE, MULTIPART_TYPE, media_type_of, read_files
 
@@ -34,34 +35,24 @@ from web.reading.form import JSON_TYPE, MULTIPART_TYPE, media_type_of, read_file
 PICTURE_FIELD = "picture"
 #: A body that is larger than this is read in a thread, while other calls go on. Reading 30 MB takes 0.1 s.
 READ_AT_ONCE_BYTES = 1_000_000
-#: Where the model of a project is looked for: among finished tasks, then in those that are trained, and then in those
+#: Where the model of a project is looked for that uses no finished one: in tasks that are trained, and then in those
 #: that have lost their worker, which are the oldest pending ones.
 WITH_MODELS: tuple[tuple[TaskState, TaskOrder], ...] = (
-    (TaskState.DONE, "-endedAt"),
     (TaskState.PROCESSING, "-submittedAt"),
     (TaskState.PENDING, "submittedAt"),
 )
 
 
-class PredictingHandler(ListingHandler):
+class PredictingHandler(ListingHandler, AbandonableHandler):
     """The base of both calls. If the caller goes away, pictures that still wait are dropped."""
-
-    _predicting: asyncio.Task[list[PictureAnswer]] | None = None
-    _caller_is_gone = False
 
     async def answer(self, model: ModelFile, pictures: Sequence[Picture], interim: bool) -> None:
         """Send what the model answers. A picture alone that gets no answer is refused as a whole."""
         await self._refuse_foreign(model)
         small = [picture for picture in pictures if not is_too_large(picture)]
-        answers: list[PictureAnswer] = []
+        answers: list[PredictionAnswer] = []
         if small:
-            self._predicting = asyncio.create_task(self.services.predictions.predict(model, small))
-            try:
-                answers = await self._predicting
-            except asyncio.CancelledError:
-                if self._caller_is_gone:
-                    return
-                raise
+            answers = await self.while_caller_waits(self.services.runtimes.predict(model, small))
         given = iter(answers)
         named = [(picture.name, TOO_LARGE if is_too_large(picture) else next(given)) for picture in pictures]
         if len(named) == 1 and isinstance(refused := named[0][1], PictureRefused):
@@ -98,7 +89,7 @@ class PredictingHandler(ListingHandler):
         """The pictures of the body, which is then forgotten. Raises Refusal."""
         if len(self.body) <= READ_AT_ONCE_BYTES:
             return self._pictures()
-        async with self.services.predictions.reading:
+        async with self.services.runtimes.reading:
             return await asyncio.to_thread(self._pictures)
 
     def _pictures(self) -> list[Picture]:
@@ -127,11 +118,6 @@ class PredictingHandler(ListingHandler):
             )
         return [SentPicture(file.name[:255], file.content) for file in files]
 
-    def on_connection_close(self) -> None:
-        self._caller_is_gone = True
-        if self._predicting is not None:
-            self._predicting.cancel()
-
 
 class TaskPredictHandler(PredictingHandler):
     """`/v1/tasks/<taskId>/predict`: POST has the task's model answer, or the best so far while it is trained."""
@@ -153,9 +139,11 @@ class ProjectPredictHandler(PredictingHandler):
     async def _task_in_use(self, user_id: str, project_id: str) -> Task:
         """The task whose model the project uses. Raises Refusal. Another user's project looks like one without any."""
         if self.caller.sees(user_id):
+            if (finished := await self.task_in_use(user_id, project_id)) is not None:
+                return finished
             for state, order in WITH_MODELS:
                 async for page in self.pages_of((user_id, project_id), state, order):
-                    if (task := in_use(page.tasks)) is not None:
+                    if (task := first_usable(page.tasks)) is not None:
                         return task
         raise Refusal("no_model", "This project has no model in use; post its folder, and wait until the task is done.")
 

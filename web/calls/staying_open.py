@@ -53,6 +53,6 @@ class StayingHandler(JsonHandler):
 
     def _admit_again(self) -> None:
         """Raise Refusal if the caller's token is not valid any more, or has other rights than before."""
-        caller = self.services.gate.admit(self.request.headers.get("Authorization", ""))
+        caller = self.services.gate.admit(self.request.headers)
         if caller != self.caller:
             raise Refusal("unauthorized", "The rights of this token were changed during the call; make the call again.")

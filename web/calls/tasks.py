@@ -7,7 +7,6 @@ import datetime
 from protocol.task import TaskSpec
 from protocol.task_filter import TaskFilter
 from web.answers.refusal import Refusal
-from web.answers.task_views import summary_view
 from web.api.tasks import NewTask, RetryTask, TaskList, TaskListQuery
 from web.calls.listing import ListingHandler
 from web.calls.posting import PostingHandler
@@ -45,12 +44,10 @@ class TasksHandler(SubmittingHandler, ListingHandler):
             submitted_before_s=seconds_of("submittedBefore", query.submitted_before),
             metadata=query.metadata,
             retry_of=query.retry_of,
+            search=query.search,
         )
         page = await self.page(wanted, query.sort, query.cursor, query.limit)
-        cache = self.services.cache
-        entries = [(task, cache.get(task.task_id)) for task in page.tasks]
-        tasks = tuple(summary_view(task, entry.progress if entry else None) for task, entry in entries)
-        self.send(TaskList(tasks, page.next, page.counts))
+        self.send(TaskList(await self.summaries(page.tasks), page.next, page.counts))
 
     def _visible_user(self, user_id: str) -> str:
         """The user whose tasks are listed. A token of one user lists that user's tasks."""

@@ -32,13 +32,13 @@ OWN_SITES = ("same-origin", "none")
 PREFLIGHT_HEADERS = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST, DELETE",
     "Access-Control-Allow-Headers": (
-        "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, traceparent, X-Request-Id"
+        "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, traceparent, Upload-Offset, X-Request-Id"
     ),
     "Access-Control-Max-Age": "600",
 }
 EXPOSED_HEADERS = (
     "Retry-After, WWW-Authenticate, Allow, Location, X-Request-Id, RateLimit, RateLimit-Policy, ETag, "
-    "Content-Disposition, Content-Range"
+    "Content-Disposition, Content-Range, Upload-Offset"
 )
 
 
@@ -110,8 +110,7 @@ class DoorRules:
     def _check_origin(self, origins: list[str], sites: list[str], headers: HTTPHeaders) -> None:
         if len(origins) == 1 and origins[0] in self._origins:
             return
-        own = not origins or (len(origins) == 1 and _is_own(origins[0], headers.get("Host", "")))
-        if own and all(site in OWN_SITES for site in sites):
+        if self.is_own(headers):
             return
         came = f"Origin: {origins[0]}" if origins else f"Sec-Fetch-Site: {sites[0]}"
         raise Refusal(
@@ -120,6 +119,12 @@ class DoorRules:
             "server; let your back-end call it, or add the origin of the page to [web] allowed_origins in "
             "conf/tfmodel.toml.",
         )
+
+    def is_own(self, headers: HTTPHeaders) -> bool:
+        """Whether a browser would send this request for a page of this server. Other programs send neither header."""
+        origins, sites = headers.get_list("Origin"), headers.get_list("Sec-Fetch-Site")
+        own = not origins or (len(origins) == 1 and _is_own(origins[0], headers.get("Host", "")))
+        return own and all(site in OWN_SITES for site in sites)
 
     def check_length(self, headers: HTTPHeaders, limit: BodyLimit) -> None:
         """Raise Refusal if it is unclear where the body ends, or if it is longer than the limit."""

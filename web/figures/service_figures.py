@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -12,7 +11,7 @@ from prometheus_client.registry import Collector
 
 from web.broker_link.broker_pulse import BrokerPulse
 from web.broker_link.task_cache import TaskCache
-from web.figures.free_space import free_space_mb
+from web.figures.disks import Disks
 
 MB = 2**20
 #: The kinds of messages that the broker counts and drops, with their names as labels.
@@ -28,10 +27,10 @@ DROPPED_KINDS = {
 class ServiceFigures(Collector):
     """bad_messages: the number of unreadable messages so far, by the name of the socket."""
 
-    def __init__(self, pulse: BrokerPulse, cache: TaskCache, roots: Sequence[Path], min_free_mb: int) -> None:
+    def __init__(self, pulse: BrokerPulse, cache: TaskCache, disks: Disks, min_free_mb: int) -> None:
         self._pulse = pulse
         self._cache = cache
-        self._roots = roots
+        self._disks = disks
         self._min_free_mb = min_free_mb
         self.bad_messages: dict[str, Callable[[], int]] = {}
 
@@ -41,7 +40,7 @@ class ServiceFigures(Collector):
         yield _gauge(
             "tfmodel_data_root_free_bytes",
             "Free space of the data root that has least of it.",
-            min((free_space_mb(root) for root in self._roots if root.is_dir()), default=math.inf) * MB,
+            min((space.free_bytes for space in self._disks.spaces.values() if space), default=math.inf),
         )
         yield _gauge(
             "tfmodel_data_root_min_free_bytes",

@@ -30,6 +30,8 @@ class Forecaster:
         #: By taskId, of the live tasks whose folders have been counted.
         self.pictures: dict[str, int] = {}
         self._ends: dict[str, End] = {}
+        #: The live tasks of the last forecast, also those of which nothing could be said.
+        self._looked_at: frozenset[str] = frozenset()
         self._due_at_s = 0.0
         self._under_way: asyncio.Task[None] | None = None
 
@@ -40,10 +42,12 @@ class Forecaster:
     async def ends_of(self, tasks: Iterable[Task]) -> dict[str, End]:
         """The same for several tasks, by taskId. Those of which nothing can be said are left out."""
         live = [task.task_id for task in tasks if not task.ended]
-        if live and (time.monotonic() >= self._due_at_s or any(task_id not in self._ends for task_id in live)):
+        rest_s = self._due_at_s - time.monotonic()
+        if live and (rest_s <= 0.0 or not self._looked_at.issuperset(live)):
             if self._under_way is None or self._under_way.done():
                 self._under_way = asyncio.create_task(self._make())
-            await asyncio.wait({self._under_way}, timeout=PATIENCE_S)
+            if rest_s < PATIENCE_S:
+                await asyncio.wait({self._under_way}, timeout=PATIENCE_S)
         return {task_id: self._ends[task_id] for task_id in live if task_id in self._ends}
 
     async def _make(self) -> None:
@@ -62,4 +66,6 @@ class Forecaster:
             if task_id not in counts and time.monotonic() < until_s:
                 counts[task_id] = count_pictures(task.spec.project_path)
         self.pictures = counts
-        return forecast([(entry.task, entry.progress) for entry in entries], workers, counts, time.time())
+        ends = forecast([(entry.task, entry.progress) for entry in entries], workers, counts, time.time())
+        self._looked_at = frozenset(live)
+        return ends

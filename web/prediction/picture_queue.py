@@ -1,7 +1,8 @@
 """The queue of pictures that wait for a runtime process, and which of them go to the next one. Pure.
 
-Pictures for the same model go together. The call that has waited longest goes first, but a call with many pictures goes
-to the end after each part, so it does not hold up all others.
+Predictions and thumbnails take turns. Of each kind, the call that has waited longest goes first, but a call with many
+pictures goes to the end after each part, so it does not hold up all others. Pictures for the same model go together,
+and so do thumbnails of one size.
 """
 
 from __future__ import annotations
@@ -10,7 +11,15 @@ from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from protocol.prediction import MOST_PICTURES, ModelFile, Picture, PictureAnswer, PictureRefused, SentPicture
+from protocol.prediction import (
+    MOST_PICTURES,
+    Picture,
+    PictureAnswer,
+    PictureRefused,
+    SentPicture,
+    Thumbnails,
+    Work,
+)
 
 #: The bytes of the pictures that go to a process at once, unless a single one has more.
 MOST_ORDER_BYTES = 32_000_000
@@ -29,11 +38,11 @@ NOT_TRIED = PictureRefused(
 )
 
 
-class PredictionCall:
+class PictureCall:
     """One call with its pictures. answers: None where there is none yet."""
 
-    def __init__(self, model: ModelFile, pictures: Sequence[Picture]) -> None:
-        self.model = model
+    def __init__(self, work: Work, pictures: Sequence[Picture]) -> None:
+        self.work = work
         self.pictures: list[Picture | None] = list(pictures)
         self.answers: list[PictureAnswer | None] = [None] * len(pictures)
         self.waiting = deque(range(len(pictures)))
@@ -70,7 +79,7 @@ class PredictionCall:
 class QueuedPicture(NamedTuple):
     """A picture, named by its call and its number in it."""
 
-    call: PredictionCall
+    call: PictureCall
     number: int
 
     @property
@@ -82,16 +91,19 @@ class QueuedPicture(NamedTuple):
 
 class PictureQueue:
     def __init__(self) -> None:
-        self._calls: deque[PredictionCall] = deque()
+        self._calls: deque[PictureCall] = deque()
+        self._served_last: type[Work] | None = None
 
     def __bool__(self) -> bool:
         return bool(self._calls)
 
-    def next_model(self) -> ModelFile:
-        """The model of the call whose turn it is."""
-        return self._calls[0].model
+    def next_call(self, thumbnails_too: bool = True) -> PictureCall | None:
+        """The call whose turn it is. thumbnails_too: whether it may be one for thumbnails."""
+        allowed = [call for call in self._calls if thumbnails_too or not isinstance(call.work, Thumbnails)]
+        others = (call for call in allowed if type(call.work) is not self._served_last)
+        return next(others, allowed[0] if allowed else None)
 
-    def add(self, call: PredictionCall) -> None:
+    def add(self, call: PictureCall) -> None:
         if call.waiting:
             self._calls.append(call)
 
@@ -104,29 +116,33 @@ class PictureQueue:
                     self._calls.appendleft(call)
         self._forget_the_served()
 
-    def remove(self, call: PredictionCall) -> None:
+    def remove(self, call: PictureCall) -> None:
         """The call is over."""
         call.waiting.clear()
         if call in self._calls:
             self._calls.remove(call)
 
-    def take(self, processes: int) -> list[QueuedPicture]:
-        """The pictures that go to the next of so many processes: a fair part of those that wait for the same model."""
-        first = self._calls[0]
+    def take(self, first: PictureCall, processes: int) -> list[QueuedPicture]:
+        """The pictures that go to the next of so many processes: a fair part of those with the same work as this call.
+
+        first: from next_call.
+        """
+        self._served_last = type(first.work)
         if first.waiting[0] in first.suspects:
             taken = [QueuedPicture(first, first.waiting.popleft())]
         else:
-            taken = self._fair_part(first.model, processes)
+            taken = self._fair_part(first, processes)
         self._forget_the_served()
-        if self._calls and self._calls[0] is first:
-            self._calls.rotate(-1)
+        if first.waiting:
+            self._calls.remove(first)
+            self._calls.append(first)
         return taken
 
     def _forget_the_served(self) -> None:
         self._calls = deque(call for call in self._calls if call.waiting)
 
-    def _fair_part(self, model: ModelFile, processes: int) -> list[QueuedPicture]:
-        same = [call for call in self._calls if call.model == model]
+    def _fair_part(self, first: PictureCall, processes: int) -> list[QueuedPicture]:
+        same = [first, *(call for call in self._calls if call is not first and call.work == first.work)]
         most = min(MOST_PICTURES, -(-sum(len(call.waiting) for call in same) // max(1, processes)))
         taken: list[QueuedPicture] = []
         size = 0
@@ -140,7 +156,7 @@ class PictureQueue:
         return taken
 
     @staticmethod
-    def _unsuspected(calls: Sequence[PredictionCall]) -> Iterator[QueuedPicture]:
+    def _unsuspected(calls: Sequence[PictureCall]) -> Iterator[QueuedPicture]:
         for call in calls:
             for number in call.waiting:
                 if number not in call.suspects:

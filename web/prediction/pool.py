@@ -1,4 +1,4 @@
-"""A pool of runtime processes, which answer for the pictures of many calls at once.
+"""A pool of runtime processes, which predict for the pictures of many calls at once, and make thumbnails of others.
 
 Processes are started when they are needed and end when they have been idle for a while. A process that dies, or takes
 too long, costs only the picture that it was busy with: that one is tried again on its own, and all others elsewhere.
@@ -12,33 +12,43 @@ from collections import Counter
 from collections.abc import Coroutine, Sequence
 
 from protocol.prediction import (
+    FolderPicture,
     ModelFile,
-    ModelReady,
     ModelRefused,
     Order,
     Picture,
     PictureAnswer,
+    PredictionAnswer,
+    Ready,
     RuntimeLimits,
+    Thumbnail,
+    ThumbnailAnswer,
+    Thumbnails,
+    Work,
 )
 from web.answers.refusal import Refusal
-from web.prediction.picture_queue import PictureQueue, PredictionCall, QueuedPicture
+from web.prediction.picture_queue import PictureCall, PictureQueue, QueuedPicture
 from web.prediction.runtime_process import RuntimeDiedError, RuntimeProcess
 
 log = logging.getLogger("web")
 
-#: The most pictures without an answer, of all calls, and of the calls on one user's models.
+#: The most pictures that wait for predictions, of all calls, and of the calls on one user's models.
 #: web/door/body_limits.py limits their bytes.
 MOST_PICTURES = 256
 MOST_PICTURES_OF_USER = 128
+#: The most pictures that wait for thumbnails. A browser asks for six at a time.
+MOST_WAITING_THUMBNAILS = 128
 #: A process ends when it has been idle for this long.
 IDLE_S = 180.0
-#: A process is ended when it has worked for this long on one picture, or on loading a model.
+#: A process is ended when it has predicted for one picture, or loaded a model, for this long, and the same for a
+#: thumbnail.
 PICTURE_S = 60.0
+THUMBNAIL_S = 10.0
 #: How many processes may end while they load the model for a picture, before its call is refused.
 MODEL_TRIES = 2
 
 
-class PredictionPool:
+class RuntimePool:
     def __init__(self, command: Sequence[str], processes: int, limits: RuntimeLimits, idle_s: float = IDLE_S) -> None:
         """command: starts a runtime process in the code's folder. processes: the most at once."""
         self._command = command
@@ -46,9 +56,9 @@ class PredictionPool:
         self._limits = limits
         self._idle_s = idle_s
         self._queue = PictureQueue()
-        self._calls: dict[PredictionCall, asyncio.Future[None]] = {}
+        self._calls: dict[PictureCall, asyncio.Future[None]] = {}
         self._idle: dict[RuntimeProcess, asyncio.TimerHandle] = {}
-        self._busy: set[RuntimeProcess] = set()
+        self._busy: dict[RuntimeProcess, Work] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._starting = 0
         self._closed = False
@@ -60,13 +70,26 @@ class PredictionPool:
         """The ids of all processes that run."""
         return {process.pid for process in (*self._idle, *self._busy)}
 
-    async def predict(self, model: ModelFile, pictures: Sequence[Picture]) -> list[PictureAnswer]:
+    async def predict(self, model: ModelFile, pictures: Sequence[Picture]) -> list[PredictionAnswer]:
         """One answer for each picture. Raises Refusal predict_busy, predict_failed, or one about the model.
 
         If the caller is cancelled, pictures that still wait are dropped.
         """
-        call = PredictionCall(model, pictures)
-        self._refuse_too_many(call)
+        call = PictureCall(model, pictures)
+        self._refuse_too_many(call, model.spec.user_id)
+        return [answer for answer in await self._answers(call) if not isinstance(answer, Thumbnail)]
+
+    async def thumbnail(self, work: Thumbnails, name: str) -> ThumbnailAnswer:
+        """The thumbnail of a picture on the disk. name: see FolderPicture. Raises Refusal predict_failed or
+        thumbnails_busy."""
+        waiting = sum(isinstance(call.work, Thumbnails) for call in self._calls)
+        if waiting >= MOST_WAITING_THUMBNAILS:
+            raise Refusal("thumbnails_busy", "Too many pictures wait to be shown already; try again in a moment.")
+        (answer,) = await self._answers(PictureCall(work, [FolderPicture(name)]))
+        assert isinstance(answer, ThumbnailAnswer)
+        return answer
+
+    async def _answers(self, call: PictureCall) -> list[PictureAnswer]:
         done = self._calls[call] = asyncio.get_running_loop().create_future()
         self._queue.add(call)
         self._hand_out()
@@ -90,10 +113,11 @@ class PredictionPool:
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _refuse_too_many(self, call: PredictionCall) -> None:
-        pictures, user = Counter[str](), call.model.spec.user_id
+    def _refuse_too_many(self, call: PictureCall, user: str) -> None:
+        pictures = Counter[str]()
         for other in (*self._calls, call):
-            pictures[other.model.spec.user_id] += other.left
+            if isinstance(other.work, ModelFile):
+                pictures[other.work.spec.user_id] += other.left
         if pictures.total() > MOST_PICTURES:
             raise Refusal("predict_busy", "Too many pictures wait for predictions already; try again in a moment.")
         if pictures[user] > MOST_PICTURES_OF_USER:
@@ -106,28 +130,31 @@ class PredictionPool:
 
     def _hand_out(self) -> None:
         """Give waiting pictures to free processes, and start a process if there is none."""
-        while self._queue and not self._closed:
-            process = self._free_process(self._queue.next_model())
+        while not self._closed and (call := self._queue.next_call(self._may_show())) is not None:
+            process = self._free_process(call.work)
             if process is None:
                 if self._starting + len(self._idle) + len(self._busy) < self._most_processes:
                     self._starting += 1
                     self._run(self._start())
                 return
             self._idle.pop(process).cancel()
-            self._busy.add(process)
-            self._run(self._serve(process, self._queue.take(len(self._idle) + len(self._busy))))
+            self._busy[process] = call.work
+            self._run(self._serve(process, self._queue.take(call, len(self._idle) + len(self._busy))))
 
-    def _free_process(self, model: ModelFile) -> RuntimeProcess | None:
-        """A free process that has the model if possible, else the one with the fewest models."""
+    def _may_show(self) -> bool:
+        """Whether one more process may make thumbnails. If there are several, one is left to predictions, which would
+        otherwise wait behind pictures that take long to open."""
+        showing = sum(isinstance(work, Thumbnails) for work in self._busy.values())
+        return showing < max(1, self._most_processes - 1)
+
+    def _free_process(self, work: Work) -> RuntimeProcess | None:
+        """A free process that has the model if possible, else the one with the fewest models. For thumbnails, any."""
         for process in [process for process in self._idle if process.has_ended()]:
             log.warning("action=prediction.process_died pid=%d how='it ended while it was idle'", process.pid)
             self._idle.pop(process).cancel()
             self._run(process.end())
-        return min(
-            self._idle,
-            key=lambda process: (model.artifact.sha256 not in process.loaded, len(process.loaded)),
-            default=None,
-        )
+        wanted = work.artifact.sha256 if isinstance(work, ModelFile) else ""
+        return min(self._idle, key=lambda process: (wanted not in process.loaded, len(process.loaded)), default=None)
 
     async def _start(self) -> None:
         try:
@@ -147,13 +174,13 @@ class PredictionPool:
         self._hand_out()
 
     async def _serve(self, process: RuntimeProcess, taken: Sequence[QueuedPicture]) -> None:
-        model = taken[0].call.model
-        order = Order(model, tuple(each.picture for each in taken))
-        answered, model_is_ready = 0, False
+        work = taken[0].call.work
+        order = Order(work, tuple(each.picture for each in taken))
+        answered, is_ready = 0, False
         try:
             async for answer in process.answers(order):
-                if isinstance(answer, ModelReady):
-                    model_is_ready = True
+                if isinstance(answer, Ready):
+                    is_ready = True
                 elif isinstance(answer, ModelRefused):
                     for call in {each.call for each in taken}:
                         self._fail(call, Refusal(answer.code, answer.error))
@@ -163,13 +190,13 @@ class PredictionPool:
                     call.answer(number, answer)
                     self._note_progress(call)
         except RuntimeDiedError as error:
-            task_id = model.spec.task_id
+            task_id = work.spec.task_id if work.spec is not None else ""
             log.warning("action=prediction.process_died pid=%d task=%s how=%r", process.pid, task_id, str(error))
-            self._try_again(taken[answered:], model_is_ready)
+            self._try_again(taken[answered:], is_ready)
         else:
             self._rest(process)
         finally:
-            self._busy.discard(process)
+            del self._busy[process]
         self._hand_out()
 
     def _rest(self, process: RuntimeProcess) -> None:
@@ -189,9 +216,9 @@ class PredictionPool:
 
     # ---- calls ----
 
-    def _try_again(self, taken: Sequence[QueuedPicture], model_is_ready: bool) -> None:
+    def _try_again(self, taken: Sequence[QueuedPicture], is_ready: bool) -> None:
         """A process died. taken: its pictures without an answer, of which it was busy with the first."""
-        if model_is_ready:
+        if is_ready:
             taken[0].call.picture_was_fatal(taken[0].number)
         else:
             for call, number in taken:
@@ -203,11 +230,11 @@ class PredictionPool:
         for call in {each.call for each in still_open}:
             self._note_progress(call)
 
-    def _note_progress(self, call: PredictionCall) -> None:
+    def _note_progress(self, call: PictureCall) -> None:
         if call in self._calls and not self._calls[call].done() and not call.left:
             self._calls[call].set_result(None)
 
-    def _fail(self, call: PredictionCall, refusal: Refusal) -> None:
+    def _fail(self, call: PictureCall, refusal: Refusal) -> None:
         self._queue.remove(call)
         if call in self._calls and not self._calls[call].done():
             self._calls[call].set_exception(refusal)
@@ -216,6 +243,6 @@ class PredictionPool:
 def _failed() -> Refusal:
     return Refusal(
         "predict_failed",
-        "The process that runs the model ended or took too long, so there is no prediction; try again, and tell the "
-        "operator if it happens again. The reason is in the server's log.",
+        "The process that opens pictures and runs models ended or took too long; try again, and tell the operator if "
+        "it happens again. The reason is in the server's log.",
     )

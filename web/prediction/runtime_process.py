@@ -14,11 +14,19 @@ from conf.settings import ROOT
 from protocol.prediction import (
     HEAD,
     MOST_ANSWER_BYTES,
-    ModelReady,
+    Labels,
+    Mask,
+    ModelFile,
     ModelRefused,
     Order,
+    PictureAnswer,
+    PictureRefused,
+    Ready,
     RuntimeAnswer,
     RuntimeLimits,
+    Thumbnail,
+    Thumbnails,
+    Work,
     framed,
     unframed,
 )
@@ -36,6 +44,11 @@ LAST_WORDS_BYTES = 4096
 NOTE = "INFO: "
 #: Without further threads of libraries, which would take of its limited memory.
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}
+#: What each work may be answered with.
+ANSWERS: dict[type[Work], tuple[type[PictureAnswer], ...]] = {
+    ModelFile: (Labels, Mask, PictureRefused),
+    Thumbnails: (Thumbnail, PictureRefused),
+}
 
 
 class RuntimeDiedError(Exception):
@@ -47,7 +60,7 @@ class RuntimeProcess:
 
     def __init__(self, process: asyncio.subprocess.Process, limits: RuntimeLimits) -> None:
         self._process = process
-        self._step_s = limits.picture_s + KILL_AFTER_S
+        self._limits = limits
         self._last_words = b""
         self._listening = asyncio.create_task(self._listen())
         self.loaded: tuple[str, ...] = ()
@@ -84,21 +97,24 @@ class RuntimeProcess:
 
     async def answers(self, order: Order) -> AsyncIterator[RuntimeAnswer]:
         """All answers to an order, each as soon as it is known. Raises RuntimeDiedError; the process is dead then."""
+        step_s = self._limits.step_s(order.work) + KILL_AFTER_S
         try:
-            async with asyncio.timeout(self._step_s):
+            async with asyncio.timeout(step_s):
                 await self._send(order)
                 first = await self._next()
+            if not isinstance(first, Ready | ModelRefused):
+                raise msgspec.ValidationError(f"a {type(first).__name__} out of turn")
             yield first
             if isinstance(first, ModelRefused):
                 return
-            if not isinstance(first, ModelReady):
-                raise RuntimeDiedError("it wrote an answer out of turn")
             for _ in order.pictures:
-                async with asyncio.timeout(self._step_s):
+                async with asyncio.timeout(step_s):
                     answer = await self._next()
+                if not isinstance(answer, ANSWERS[type(order.work)]):
+                    raise msgspec.ValidationError(f"a {type(answer).__name__} to {type(order.work).__name__}")
                 yield answer
         except TimeoutError as error:
-            raise RuntimeDiedError(await self._end_of(f"it took more than {self._step_s:g} s for one step")) from error
+            raise RuntimeDiedError(await self._end_of(f"it took more than {step_s:g} s for one step")) from error
         except (OSError, asyncio.IncompleteReadError) as error:
             raise RuntimeDiedError(await self._end_of("it ended")) from error
         except msgspec.MsgspecError as error:
@@ -134,7 +150,7 @@ class RuntimeProcess:
         if size > MOST_ANSWER_BYTES:
             raise msgspec.ValidationError(f"an answer of {size} bytes")
         answer: RuntimeAnswer = unframed(await self._process.stdout.readexactly(size), RuntimeAnswer)  # type: ignore[arg-type]
-        if isinstance(answer, ModelReady):
+        if isinstance(answer, Ready):
             self.loaded = answer.loaded
         return answer
 

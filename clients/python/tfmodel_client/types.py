@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         "task.done",
         "task.failed",
         "task.cancelled",
+        "model.promoted",
         "reset",
     ]
     TaskState = Literal[
@@ -32,6 +33,11 @@ if TYPE_CHECKING:
         "done",
         "failed",
         "cancelled",
+    ]
+    UploadState = Literal[
+        "open",
+        "stored",
+        "duplicate",
     ]
     WorkerState = Literal[
         "starting",
@@ -43,6 +49,11 @@ if TYPE_CHECKING:
         "info",
         "warning",
         "error",
+    ]
+    Action = Literal[
+        "label",
+        "exclude",
+        "keep",
     ]
     DestinationFormat = Literal[
         "json",
@@ -57,8 +68,10 @@ if TYPE_CHECKING:
 else:
     EventType = str
     TaskState = str
+    UploadState = str
     WorkerState = str
     Severity = str
+    Action = str
     DestinationFormat = str
     TaskFilterSort = str
 
@@ -71,6 +84,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "body_too_large": 413,
     "broker_away": 503,
     "check_failed": 503,
+    "corrections_unusable": 409,
     "cross_site": 403,
     "destination_left": 409,
     "disk_nearly_full": 503,
@@ -82,14 +96,19 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "model_changed": 409,
     "model_unusable": 409,
     "no_artifact": 404,
+    "no_folder": 404,
     "no_log": 404,
     "no_model": 404,
+    "no_picture": 404,
     "no_report": 404,
     "not_ready": 503,
+    "path_not_allowed": 403,
     "picture_too_large": 413,
     "predict_busy": 429,
     "predict_failed": 503,
     "project_dir_not_allowed": 403,
+    "project_full": 507,
+    "promote_failed": 503,
     "queue_full": 429,
     "range_not_satisfiable": 416,
     "read_only_token": 403,
@@ -98,6 +117,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "task_left_out": 409,
     "task_not_ended": 409,
     "task_not_started": 409,
+    "thumbnails_busy": 429,
     "token_in_url": 400,
     "tokens_unreadable": 503,
     "too_many_streams": 429,
@@ -106,11 +126,16 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "unknown_destination": 404,
     "unknown_path": 404,
     "unknown_task": 404,
+    "unknown_upload": 404,
     "unknown_worker": 404,
     "unsupported_media_type": 415,
+    "uploads_busy": 429,
+    "uploads_off": 403,
+    "uploads_unavailable": 503,
     "user_not_allowed": 403,
     "webhook_not_allowed": 403,
     "webhooks_unavailable": 503,
+    "wrong_offset": 409,
 }
 
 
@@ -180,8 +205,12 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     data_report: FolderReport | None
     #: whether models/latest was pointed to this model
     promoted: bool
+    #: when that was last done, by the gate or by a person
+    promoted_at: str | None
     comparison: Comparison | None
     stopped_early: bool
+    #: whether somebody asked to end the training and keep its model
+    stop_requested: bool
     cancel_requested: bool
     submitted_at: str | None
     started_at: str | None
@@ -252,6 +281,71 @@ class Project(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     next: str
 
 
+class ComparedTasks(msgspec.Struct, frozen=True, kw_only=True):
+    """The tasks on the pictures that all of them have held out, with the same label or mask."""
+
+    tasks: tuple[str, ...]
+    #: the name of the score; empty if the tasks have different ones
+    measure: str
+    #: how many common pictures there are
+    pictures: int
+    scores: tuple[ComparedScore, ...]
+    differences: tuple[ScoreDifference, ...]
+    #: at most 200; those on which the scores differ most come first
+    disagreements: tuple[Disagreement, ...]
+    #: on how many pictures the tasks disagree
+    disagreeing: int
+
+
+class FolderListing(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A page of a folder: first the folders in it by name, then the pictures by name."""
+
+    #: the absolute path; empty for the list of the data roots
+    path: str
+    #: the path of the folder above; null at the top
+    parent: str | None
+    folders: tuple[ListedFolder, ...]
+    pictures: tuple[ListedPicture, ...]
+    #: files in the folder that are no pictures, and links
+    other_files: int
+    #: whether the folder has so many entries that the rest is left out
+    cut_off: bool
+    #: the cursor of the next page; empty after the last one
+    next: str
+
+
+class ProjectUploads(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What lies in the folder of an uploaded project."""
+
+    project_dir: str
+    #: the classes by name
+    labels: tuple[LabelUploads, ...]
+    #: of all classes together
+    pictures: int
+    #: of all pictures together
+    size_bytes: int
+    limits: UploadLimits
+
+
+class Upload(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A picture on its way."""
+
+    #: for the calls that send its parts; empty if nothing is to be sent
+    upload_id: str
+    #: the folder of the project, to be posted when all have arrived
+    project_dir: str
+    #: where it lies in projectDir; empty until it is stored
+    picture: str
+    state: UploadState
+    #: how many bytes have arrived; the next part begins there
+    offset: int
+    size_bytes: int
+    #: the largest part that one call may send
+    chunk_bytes: int
+    #: the same picture in projectDir, if it is a duplicate; else empty
+    duplicate_of: str
+
+
 class Check(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What a training would find in the folder."""
 
@@ -270,6 +364,16 @@ class Check(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     skipped_files: int
     #: false if a training would fail
     trainable: bool
+
+
+class Corrections(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The content of corrections.csv. Whether pictures and classes of these names exist is said by a check."""
+
+    project_dir: str
+    #: one for each picture, the newest last
+    corrections: tuple[Correction, ...]
+    #: rows that somebody has written and that can't be understood, at most 20 of them
+    problems: tuple[str, ...]
 
 
 class WorkerList(msgspec.Struct, frozen=True, kw_only=True):
@@ -361,7 +465,35 @@ class Server(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     uptime_seconds: float
     limits: Limits
     features: Features
+    #: the data roots, in the order of the settings
+    disks: tuple[Disk, ...]
+    versions: Versions
     docs: Links
+
+
+class TokenList(msgspec.Struct, frozen=True, kw_only=True):
+    """The tokens of this server in the order in which they were made. None are needed while there are none."""
+
+    tokens: tuple[Token, ...]
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Who the caller is to this server, by a cookie or by a token in the header."""
+
+    #: whether this server has tokens, so that other calls need one
+    needed: bool
+    #: whether the request came with a token or a session that counts
+    signed_in: bool
+    #: the name of the token, or empty
+    token_name: str
+    #: the only user whose tasks the caller may see; empty for those of all users
+    user_id: str
+    #: whether the token may only read
+    read_only: bool
+    #: whether the caller may post, cancel, stop and change things
+    may_write: bool
+    #: when the session ends, as ISO 8601 in UTC; null without a session
+    expires_at: str | None
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
@@ -390,8 +522,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     at: the time in UTC, as ISO 8601. state, progress (percent), attempt and thread: those of the task after the event.
     The fields below stand only where they apply: phase, epoch, epochs_max, metrics and the remaining seconds with
-    task.progress; model_path with model.usable and task.done; artifact with artifact.ready; error and code with
-    attempt.lost and task.failed.
+    task.progress; model_path with model.usable, task.done and model.promoted; artifact with artifact.ready; error and
+    code with attempt.lost and task.failed.
     """
 
     id: int
@@ -434,6 +566,8 @@ class TaskSummary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     metadata: dict[str, str]
     phase: str
     attempt: int
+    #: seconds until the task ends, at least and at most; null if unknown, and after its end
+    eta_range_seconds: tuple[float, float] | None
     metrics: dict[str, float]
     error: str
     code: str
@@ -556,25 +690,115 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LatestModel(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The model in use: that of the last task that `models/latest` was pointed to."""
+    """The model in use: that of the last task that `models/latest` was pointed to, by the gate or by a person."""
 
     task_id: str
     train_type: str
     model_path: str
     ended_at: str | None
+    in_use_since: str | None
+    #: whether a person has made it the one in use
+    by_person: bool
     metrics: dict[str, float]
 
 
 class GateDecision(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Whether a finished model came into use, and why."""
+    """Whether a finished model came into use, and why: by the gate at its end, or later by a person."""
 
     task_id: str
     ended_at: str | None
+    #: whether it came into use, then or later
     promoted: bool
+    #: when it last came into use; null if it never did
+    promoted_at: str | None
+    #: whether a person has made it the one in use
+    by_person: bool
     #: the task of the model that was in use before; empty if there was none
     with_task: str
     #: the comparison in words; empty without one
     sentence: str
+
+
+class ComparedScore(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The score of one task on the common pictures, with its 95 % interval; null without pictures."""
+
+    task_id: str
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+class ScoreDifference(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """How much higher the score of a task is than that of another one."""
+
+    task_id: str
+    #: the task that it is compared with
+    against: str
+    #: from -1 to 1; null without pictures
+    value: float | None
+    #: 95 % interval; null with fewer than 5 pictures
+    low: float | None
+    high: float | None
+    #: pictures that only this task has right; of masks, better
+    now_only_right: int
+    #: pictures that only the other one has right; of masks, better
+    before_only_right: int
+    #: the difference in words
+    sentence: str
+
+
+class Disagreement(msgspec.Struct, frozen=True, kw_only=True):
+    """A common picture on which the tasks disagree."""
+
+    #: as the project of the first task names it
+    picture: str
+    #: its label; empty for masks
+    truth: str
+    #: what each task says, by the taskId: the label that it gives; of a mask its Dice
+    answers: dict[str, str | float]
+
+
+class ListedFolder(msgspec.Struct, frozen=True, kw_only=True):
+    """A folder in a folder. What lies deeper is not counted."""
+
+    name: str
+    #: the absolute path
+    path: str
+    #: how many pictures lie in it directly
+    pictures: int
+    #: how many folders lie in it directly
+    folders: int
+    #: whether there are more: counting ends at a limit
+    more: bool
+
+
+class ListedPicture(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A file that may be a picture, by its name."""
+
+    name: str
+    #: the absolute path
+    path: str
+    size_bytes: int
+
+
+class LabelUploads(msgspec.Struct, frozen=True, kw_only=True):
+    """A class of an uploaded project."""
+
+    label: str
+    pictures: int
+
+
+class UploadLimits(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What may be uploaded."""
+
+    #: whether this server takes pictures
+    enabled: bool
+    #: the largest picture
+    max_picture_bytes: int
+    #: the most pictures of a project
+    max_pictures: int
+    #: the most that the pictures of a project have together
+    max_project_bytes: int
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -590,6 +814,16 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     cure: str = ""
     files: tuple[str, ...] = ()
     count: int = 0
+
+
+class Correction(msgspec.Struct, frozen=True, kw_only=True):
+    """What corrections.csv says of one picture."""
+
+    #: as the row names it; a person may have written it in another spelling
+    picture: str
+    action: Action
+    #: the class, if the action is label; else empty
+    label: str
 
 
 class Destination(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -679,6 +913,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     max_predict_body_bytes: int
     #: the most pictures of one prediction
     max_predict_pictures: int
+    #: what may be uploaded into a new project
+    uploads: UploadLimits
     #: the most waiting tasks; the next POST is refused with 429
     max_pending: int
     #: the most waiting tasks of one user
@@ -708,12 +944,46 @@ class Features(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     train_types: tuple[str, ...]
 
 
+class Disk(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A data root and the space of its disk."""
+
+    #: a folder of [web] data_roots
+    path: str
+    #: what can still be written; null if the folder is missing or does not answer
+    free_bytes: int | None
+    #: the size of the disk; null as well then
+    total_bytes: int | None
+    #: with less free space a task is refused
+    min_free_bytes: int
+
+
+class Versions(msgspec.Struct, frozen=True, kw_only=True):
+    """What the front-end runs on."""
+
+    python: str
+    tornado: str
+    pyzmq: str
+    msgspec: str
+
+
 class Links(msgspec.Struct, frozen=True, kw_only=True):
     """Paths of documents on this server."""
 
     openapi: str = "/openapi.json"
     calls: str = "/docs"
     errors: str = "/docs/errors"
+
+
+class Token(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What is known of a token. Nobody can read the token itself again."""
+
+    name: str
+    #: the only user whose tasks it gives access to; empty for all users
+    user_id: str
+    #: whether it may only read
+    read_only: bool
+    #: when it was made, as ISO 8601 in UTC
+    created_at: str
 
 
 class Artifact(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -765,6 +1035,8 @@ class TaskFilters(TypedDict, total=False):
     metadata: Mapping[str, str]
     #: the tasks that repeat this one
     retry_of: str
+    #: tasks whose taskId, userId or projectId begins with this; capital letters matter
+    search: str
     #: a minus means the newest first
     sort: TaskFilterSort
     #: `next` of the page before

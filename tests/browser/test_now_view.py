@@ -1,0 +1,115 @@
+"""The view of what happens now: lists, filters in the address, changes as they happen, and a server that goes away."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import BrowserContext, expect
+
+from tests.browser.chromium import Chromium
+from tests.browser.populated_service import PopulatedService
+from tests.browser.watched_page import THEMES, WatchedPage
+
+TABS = 10
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PopulatedService]:
+    with PopulatedService(tmp_path_factory.mktemp("now-view")) as running:
+        yield running
+
+
+@pytest.fixture
+def context(chromium: Chromium) -> Iterator[BrowserContext]:
+    with chromium.new_context(viewport={"width": 1280, "height": 900}) as context:
+        yield context
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("width", [360, 1280, 2560])
+def test_it_shows_workers_queue_and_tasks(
+    chromium: Chromium, service: PopulatedService, theme: str, width: int
+) -> None:
+    with chromium.new_context(color_scheme=theme, viewport={"width": width, "height": 900}) as context:
+        watched = WatchedPage(context, service.origin)
+        page = watched.open("/now")
+        expect(page.locator(".card")).to_contain_text("trainer_worker_0")
+        expect(page.locator(".queue")).to_contain_text("mushrooms")
+        herbs = page.get_by_role("row").filter(has_text="herbs")
+        expect(herbs).to_contain_text("41%")
+        expect(herbs).to_contain_text("3 to 5 minutes left")
+        expect(page.get_by_role("row").filter(has_text="roses")).to_contain_text("one class only")
+        expect(page.get_by_role("row").filter(has_text="leaves")).to_contain_text("86")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert watched.violations() == []
+        watched.check()
+
+
+def test_the_address_keeps_filter_and_search(context: BrowserContext, service: PopulatedService) -> None:
+    watched = WatchedPage(context, service.origin)
+    page = watched.open("/now")
+    tasks = page.locator(".tasks tbody tr")
+    expect(tasks).to_have_count(8)
+    page.get_by_role("link", name="failed 1").click()
+    expect(tasks).to_have_count(1)
+    page.reload()
+    expect(tasks).to_have_count(1)
+    expect(page.get_by_role("link", name="failed 1")).to_have_attribute("aria-current", "true")
+    page.go_back()
+    expect(tasks).to_have_count(8)
+    page.get_by_role("searchbox").fill("leav")
+    expect(tasks).to_have_count(1)
+    assert page.url.endswith("#/now?search=leav")
+    page.get_by_role("searchbox").fill("nothing like it")
+    expect(page.get_by_text("No task fits.")).to_be_visible()
+    page.get_by_role("link", name="Show all tasks").click()
+    expect(tasks).to_have_count(8)
+    watched.check()
+
+
+def test_ten_tabs_all_show_what_happens(context: BrowserContext, service: PopulatedService) -> None:
+    tabs = [WatchedPage(context, service.origin) for _ in range(TABS)]
+    for tab in tabs:
+        tab.open("/now?state=pending&sort=-submittedAt")
+        expect(tab.page.locator(".tasks tbody tr")).to_have_count(2)
+    name = "<script>alert(1)</script>"
+    task_id = service.programs.post_id(projectId=name, projectDir="anna/birds")
+    for tab in tabs:
+        expect(tab.page.locator(".tasks tbody tr").first).to_contain_text(name)
+    service.programs.call("DELETE", f"/v1/tasks/{task_id}")
+    for tab in tabs:
+        expect(tab.page.locator(".tasks tbody tr")).to_have_count(2)
+        tab.check()
+    streams = [tab for tab in tabs if any("/v1/events" in url for url in tab.asked)]
+    assert streams == []  # The shared worker asks for them, and no tab does.
+
+
+def test_a_server_that_goes_away_is_said_and_comes_back_by_itself(
+    context: BrowserContext, service: PopulatedService
+) -> None:
+    watched = WatchedPage(context, service.origin)
+    page = watched.open("/now")
+    expect(page.locator(".tasks tbody tr")).to_have_count(9)
+    assert service.programs.stop("web", signal.SIGTERM) == 0
+    expect(page.locator(".touch")).to_contain_text("The server does not answer")
+    expect(page.locator(".tasks tbody tr")).to_have_count(9)
+    assert watched.violations() == []
+    service.programs.start("web")
+    expect(page.locator(".touch")).to_be_empty()
+    service.programs.wait_synced()
+    task_id = service.programs.post_id(projectId="after", projectDir="anna/birds")
+    expect(page.locator(".tasks tbody tr").first).to_contain_text("after")
+    service.programs.call("DELETE", f"/v1/tasks/{task_id}")
+
+
+def test_a_bar_moves_without_a_reload(context: BrowserContext, service: PopulatedService) -> None:
+    watched = WatchedPage(context, service.origin)
+    page = watched.open("/now?state=processing")
+    bar = page.locator(".tasks progress")
+    expect(bar).to_have_attribute("value", "41")
+    service.report_progress(63.0)
+    expect(bar).to_have_attribute("value", "63")
+    expect(page.locator(".card progress")).to_have_attribute("value", "63")
+    watched.check()

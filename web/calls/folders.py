@@ -1,0 +1,47 @@
+"""`/v1/folders`: what lies below the data roots, for a person who chooses a folder."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+import msgspec
+
+from conf.posted_folder import PostedFolderError
+from web.answers.refusal import Refusal
+from web.api.folders import FolderListing
+from web.browsing.folder_listing import list_folder, list_roots
+from web.browsing.visible_folders import VisibleFolders, no_folder
+from web.json_handler import JsonHandler
+
+NOTHING = FolderListing(path="", parent=None, folders=(), pictures=(), other_files=0, cut_off=False, next="")
+
+
+class FoldersHandler(JsonHandler):
+    """GET lists a folder, page by page."""
+
+    async def get(self) -> None:
+        visible = VisibleFolders(self.services.allowed_roots, self.caller)
+        path = self.query.path or (str(visible.top) if visible.top else "")
+        if path:
+            visible.check(path)
+            path = str(PurePosixPath(path))
+        try:
+            listing = await self._listing(path, visible)
+        except PostedFolderError as error:
+            if self.query.path:
+                raise no_folder(path, error) from error
+            listing = NOTHING  # nothing was uploaded yet
+        except OSError as error:
+            reason = "its disk does not answer in time" if isinstance(error, TimeoutError) else str(error.strerror)
+            raise Refusal(
+                "file_unreadable", f"The folder can't be read now ({reason}); try again in a moment."
+            ) from error
+        self.send(msgspec.structs.replace(listing, parent=visible.parent(listing.path)))
+
+    async def _listing(self, path: str, visible: VisibleFolders) -> FolderListing:
+        roots, query = self.services.allowed_roots, self.query
+        if visible.has_none:
+            return NOTHING
+        if not path:
+            return await self.services.browsed.run(list_roots, roots)
+        return await self.services.browsed.run(list_folder, path, roots, query.cursor, query.limit)

@@ -1,0 +1,124 @@
+// Calls of the API of this server. Their types come from its OpenAPI document (see tests/javascript).
+import { makeStore } from "./store.js";
+
+/** @typedef {import("./api_types").components["schemas"]} Schemas */
+
+/** Where the server is. A proxy may serve it below a path, so it is found from the address of this file. */
+export const SERVER = new URL("../../../", import.meta.url);
+
+/** Whether a call was refused because nobody is signed in. The frame then shows the form to sign in. */
+export const signedOut = makeStore(false);
+
+/** A refusal of the server: a sentence for people (message), a stable word (code), and the HTTP status. */
+export class ApiError extends Error {
+  /**
+   * @param {number} status
+   * @param {{error: string, code: string, fields?: Record<string, string>, docs?: string}} problem
+   */
+  constructor(status, problem) {
+    super(problem.error);
+    this.name = "ApiError";
+    this.status = status;
+    this.code = problem.code;
+    this.fields = problem.fields ?? {};
+    this.docs = problem.docs ?? "";
+  }
+}
+
+/** The server did not answer at all. */
+export class OutOfTouch extends Error {
+  constructor() {
+    super("the server does not answer");
+    this.name = "OutOfTouch";
+  }
+}
+
+/**
+ * The address of a path of the API, such as "v1/tasks". Empty, null and undefined values of the query are left out.
+ *
+ * @param {string} path
+ * @param {Record<string, string | number | boolean | null | undefined>} [query]
+ */
+export function address(path, query = {}) {
+  const url = new URL(path, SERVER);
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== "" && value !== null && value !== undefined) url.searchParams.set(name, String(value));
+  }
+  return url.href;
+}
+
+/** A part of a path, such as the name of a file, which may have slashes: each of its parts is escaped.
+ * @param {string} name */
+export const escaped = (name) => name.split("/").map(encodeURIComponent).join("/");
+
+/**
+ * Throws ApiError, OutOfTouch, or the AbortError of `signal`.
+ *
+ * @param {string} url
+ * @param {RequestInit} [options]
+ * @returns {Promise<Response>}
+ */
+export async function request(url, options = {}) {
+  /** @type {Response} */
+  let answer;
+  try {
+    answer = await fetch(url, { credentials: "same-origin", ...options });
+  } catch (error) {
+    if (options.signal?.aborted) throw error;
+    throw new OutOfTouch();
+  }
+  if (answer.ok) return answer;
+  if (answer.status === 401) signedOut.set(true);
+  throw new ApiError(answer.status, await problemOf(answer));
+}
+
+/** @param {Response} answer */
+async function problemOf(answer) {
+  try {
+    return await answer.json();
+  } catch {
+    // A proxy in front of the server answers with pages of its own.
+    return { error: `${answer.status} ${answer.statusText}`.trim(), code: "no_json" };
+  }
+}
+
+/**
+ * @template T
+ * @param {string} path
+ * @param {Record<string, string | number | boolean | null | undefined>} [query]
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<T>}
+ */
+export async function get(path, query, signal) {
+  return (await request(address(path, query), { signal })).json();
+}
+
+/**
+ * @template T
+ * @param {string} path
+ * @param {object | FormData | null} [body] an object is sent as JSON
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<T>}
+ */
+export async function post(path, body = null, signal) {
+  /** @type {RequestInit} */
+  const options = { method: "POST", signal };
+  if (body instanceof FormData) {
+    options.body = body;
+  } else if (body !== null) {
+    options.body = JSON.stringify(body);
+    options.headers = { "Content-Type": "application/json" };
+  }
+  const answer = await request(address(path), options);
+  return answer.status === 204 ? /** @type {T} */ (null) : answer.json();
+}
+
+/**
+ * @template T
+ * @param {string} path
+ * @returns {Promise<T>}
+ */
+export async function remove(path) {
+  const answer = await request(address(path), { method: "DELETE" });
+  return answer.status === 204 ? /** @type {T} */ (null) : answer.json();
+}

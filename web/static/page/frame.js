@@ -1,0 +1,95 @@
+// The frame around every view: menu, whether the server is in touch, and the view itself.
+import { signedOut } from "./api.js";
+import { epoch, listen, touch } from "./events.js";
+import { OutOfTouchBar } from "./parts/out_of_touch_bar.js";
+import { styleSheet } from "./parts/style_sheet.js";
+import { Busy, Trouble } from "./parts/states.js";
+import { html, useEffect, useErrorBoundary, useState } from "./preact.js";
+import { link, useRoute } from "./router.js";
+import { readSession, session, signOut } from "./session.js";
+import { useStore } from "./store.js";
+import { SignIn } from "./views/sign_in.js";
+import { FIRST_VIEW, VIEWS } from "./views/views.js";
+import { t } from "./words.js";
+
+export function Frame() {
+  const route = useRoute();
+  const isSignedOut = useStore(signedOut);
+  const isKnown = useStore(session) !== null;
+  const name = route.path[0] ?? FIRST_VIEW;
+  const view = VIEWS[name];
+  useEffect(() => {
+    if (isKnown && !isSignedOut) listen();
+  }, [isKnown, isSignedOut]);
+  useSessionChecks();
+  useEffect(() => {
+    document.title = `${view ? t(view.title) : t("frame.nothing_here")} · TFModel`;
+  }, [view]);
+  return html`
+    <a class="skip" href="#main" onClick=${skipToMain}>${t("frame.skip")}</a>
+    <header><${Menu} current=${name} /></header>
+    <${OutOfTouchBar} />
+    <main id="main" tabindex="-1">
+      ${isSignedOut ? html`<${SignIn} />` : !isKnown ? html`<${Busy} />`
+        : view ? html`<${LoadedView} key=${name} view=${view} route=${route} />` : html`<${NothingHere} />`}
+    </main>`;
+}
+
+const NothingHere = () => html`
+  <h1>${t("frame.nothing_here")}</h1><p><a href=${link([FIRST_VIEW])}>${t("frame.to_start")}</a></p>`;
+
+/** The fragment of the address belongs to the router, so the link cannot just name the place. @param {Event} event */
+function skipToMain(event) {
+  event.preventDefault();
+  document.getElementById("main")?.focus();
+}
+
+/** How long to wait until the server is asked again who looks at the page. */
+const PAUSE_MS = 2000;
+
+/** Ask who looks at the page, at first and whenever events begin anew: the token may have been revoked since. */
+function useSessionChecks() {
+  const current = useStore(epoch);
+  useEffect(() => {
+    /** @type {ReturnType<typeof setTimeout>} */
+    let timer;
+    const ask = () => readSession().catch(() => {
+      if (session.get() === null) touch.set({ state: "away", since: Date.now() });
+      timer = setTimeout(ask, PAUSE_MS);
+    });
+    ask();
+    return () => clearTimeout(timer);
+  }, [current]);
+}
+
+/** @param {{current: string}} props */
+function Menu({ current }) {
+  const who = useStore(session);
+  return html`
+    <nav aria-label=${t("frame.menu")}>
+      <a class="brand" href=${link([FIRST_VIEW])}>TFModel</a>
+      <ul>${Object.entries(VIEWS).filter(([, view]) => view.inMenu).map(([name, view]) => html`
+        <li><a href=${link([name])} aria-current=${name === current ? "page" : null}>${t(view.title)}</a></li>`)}
+      </ul>
+      ${who?.signedIn && html`<span class="who">${t("frame.signed_in", { name: who.tokenName })}
+        <button type="button" class="plain" onClick=${signOut}>${t("frame.sign_out")}</button></span>`}
+    </nav>`;
+}
+
+/** @param {{view: import("./views/views.js").View, route: import("./router.js").Route}} props */
+function LoadedView({ view, route }) {
+  const [component, setComponent] = useState(/** @type {Function | null} */ (null));
+  const [trouble, setTrouble] = useState(/** @type {Error | null} */ (null));
+  const [error, forget] = useErrorBoundary((found) => console.error(found));
+  useEffect(() => {
+    let isWanted = true;
+    Promise.all([view.load(), view.style && styleSheet(view.style)]).then(
+      ([found]) => isWanted && setComponent(() => found),
+      (failure) => isWanted && setTrouble(failure),
+    );
+    return () => void (isWanted = false);
+  }, [view]);
+  if (error) return html`<${Trouble} error=${error} retry=${forget} />`;
+  if (trouble) return html`<${Trouble} error=${trouble} retry=${() => location.reload()} />`;
+  return component ? html`<${component} route=${route} />` : html`<h1>${t(view.title)}</h1><${Busy} />`;
+}

@@ -1,0 +1,2 @@
+// The types of uplot.js, for the linter.
+export { default } from "uplot";

@@ -1,0 +1,58 @@
+// The view that compares the models of a project.
+import { get } from "../../api.js";
+import { useLoaded } from "../../loading.js";
+import { Shown, Trouble } from "../../parts/states.js";
+import { html, useEffect, useState } from "../../preact.js";
+import { go, link } from "../../router.js";
+import { t } from "../../words.js";
+import { Choice } from "./choice.js";
+import { Curves } from "./curves.js";
+import { Differences } from "./differences.js";
+import { Gate } from "./gate.js";
+import { Projects } from "./projects.js";
+import { SideBySide } from "./side_by_side.js";
+
+/** @typedef {import("../../api.js").Schemas} Schemas */
+/** @typedef {import("../../router.js").Route} Route */
+
+/** `#/compare` lists projects, and `#/compare/<userId>/<projectId>?tasks=…,…` compares tasks of one.
+ * @param {{route: Route}} props */
+export function Compare({ route }) {
+  const [, userId, projectId] = route.path;
+  const tasks = (route.query.tasks ?? "").split(",").filter(Boolean);
+  return html`
+    <h1>${t("compare.title")}</h1>
+    ${userId && projectId ? html`<${Project} userId=${userId} projectId=${projectId} chosen=${tasks} />`
+      : tasks.length > 0 ? html`<${ProjectOf} tasks=${tasks} />` : html`<${Projects} />`}`;
+}
+
+/** Finds the project of a task, for links that know only the task. @param {{tasks: string[]}} props */
+function ProjectOf({ tasks }) {
+  const [trouble, setTrouble] = useState(/** @type {Error | null} */ (null));
+  useEffect(() => {
+    const found = /** @type {Promise<Schemas["TaskView"]>} */ (get(`v1/tasks/${encodeURIComponent(tasks[0])}`));
+    found.then(
+      ({ userId, projectId }) => go(["compare", userId, projectId], { tasks: tasks.join(",") }, { replace: true }), setTrouble);
+  }, [tasks[0]]);
+  return trouble ? html`<${Trouble} error=${trouble} />` : null;
+}
+
+/** @param {{userId: string, projectId: string, chosen: string[]}} props */
+function Project({ userId, projectId, chosen }) {
+  /** @type {import("../../loading.js").Loaded<Schemas["ProjectView"]>} */
+  const project = useLoaded(`v1/projects/${encodeURIComponent(userId)}/${encodeURIComponent(projectId)}`, { limit: 200 });
+  const choose = (/** @type {string[]} */ tasks) =>
+    go(["compare", userId, projectId], { tasks: tasks.join(",") }, { replace: true });
+  return html`
+    <p>${t("compare.project", { project: projectId, user: userId })} <a class="small" href=${link(["compare"])}>
+      ${t("compare.other_project")}</a></p>
+    <${Shown} of=${project}>${(/** @type {Schemas["ProjectView"]} */ view) => html`
+      <${Choice} project=${view} chosen=${chosen} choose=${choose} />
+      ${chosen.length > 1 ? html`
+        <${SideBySide} key=${`side ${chosen}`} tasks=${chosen} latest=${view.latest?.taskId ?? ""} reload=${project.reload} />
+        <${Differences} key=${`differences ${chosen}`} tasks=${chosen} />
+        <${Curves} key=${`curves ${chosen}`} tasks=${chosen} />`
+        : html`<p class="state empty">${t("compare.choose_two")}</p>`}
+      <${Gate} gate=${view.gate} />`}
+    <//>`;
+}

@@ -1,0 +1,76 @@
+// The view of what happens: workers, the queue, and tasks.
+import { useEvents } from "../../events.js";
+import { useLoaded } from "../../loading.js";
+import { html, useEffect, useRef } from "../../preact.js";
+import { t } from "../../words.js";
+import { Queue } from "./queue.js";
+import { Tasks } from "./tasks.js";
+import { Workers } from "./workers.js";
+
+/** @typedef {import("../../api.js").Schemas} Schemas */
+
+/** Facts can come by the hundred a second. The lists are read again at most this often. */
+const RELOAD_MS = 1000;
+const QUEUE_SHOWN = 5;
+/** The parts of the address that are the query of /v1/tasks. */
+const FILTERS = ["search", "userId", "projectId", "state", "sort", "cursor"];
+
+/** @param {{route: import("../../router.js").Route}} props */
+export function Now({ route }) {
+  /** @type {Record<string, string>} */
+  const query = Object.fromEntries(FILTERS.map((name) => [name, route.query[name] ?? ""]));
+  /** @type {import("../../loading.js").Loaded<Schemas["WorkerList"]>} */
+  const workers = useLoaded("v1/workers");
+  /** @type {import("../../loading.js").Loaded<Schemas["QueueView"]>} */
+  const queue = useLoaded("v1/queue", { limit: QUEUE_SHOWN });
+  /** @type {import("../../loading.js").Loaded<Schemas["TaskList"]>} */
+  const tasks = useLoaded("v1/tasks", query);
+  const reloadSoon = useSometimes(() => {
+    workers.reload();
+    queue.reload();
+    tasks.reload();
+  });
+  useEvents((event) => {
+    if (event.type === "task.progress") tasks.change((list) => withProgress(list, event));
+    else reloadSoon();
+  });
+  return html`
+    <h1>${t("now.title")}</h1>
+    <div class="now-top">
+      <${Workers} workers=${workers} tasks=${tasks.data?.tasks ?? []} />
+      <${Queue} queue=${queue} />
+    </div>
+    <${Tasks} tasks=${tasks} query=${query} />`;
+}
+
+/**
+ * @param {Schemas["TaskList"]} list
+ * @param {import("../../events.js").TaskEvent} event
+ */
+function withProgress(list, event) {
+  const row = list.tasks.findIndex((task) => task.taskId === event.taskId);
+  if (row < 0) return list;
+  const task = list.tasks[row];
+  const changed = {
+    ...task, progress: event.progress, phase: event.phase ?? task.phase, attempt: event.attempt,
+    etaRangeSeconds: event.etaRangeSeconds ?? task.etaRangeSeconds,
+  };
+  return { ...list, tasks: list.tasks.with(row, changed) };
+}
+
+/** A function that calls `act` at once, but not more often than once in RELOAD_MS. @param {() => void} act */
+function useSometimes(act) {
+  const newest = useRef(act);
+  newest.current = act;
+  const timer = useRef(/** @type {ReturnType<typeof setTimeout> | undefined} */ (undefined));
+  const last = useRef(0);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  return () => {
+    if (timer.current !== undefined) return;
+    timer.current = setTimeout(() => {
+      timer.current = undefined;
+      last.current = Date.now();
+      newest.current();
+    }, Math.max(0, last.current + RELOAD_MS - Date.now()));
+  };
+}

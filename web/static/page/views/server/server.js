@@ -1,0 +1,56 @@
+// The view of the server: is it well, what it allows, its disks, webhooks and tokens.
+import { SERVER } from "../../api.js";
+import { useLoaded } from "../../loading.js";
+import { Shown } from "../../parts/states.js";
+import { html } from "../../preact.js";
+import { ago, fullTime, named, t } from "../../words.js";
+import { Disks } from "./disks.js";
+import { Limits } from "./limits.js";
+import { Tokens } from "./tokens.js";
+import { Webhooks } from "./webhooks.js";
+
+/** @typedef {import("../../api.js").Schemas} Schemas */
+/** @typedef {import("../../loading.js").Loaded<Schemas["ServerView"]>} LoadedServer */
+
+export function Server() {
+  /** @type {LoadedServer} */
+  const server = useLoaded("v1/server");
+  return html`
+    <h1>${t("server.title")}</h1>
+    <${Health} />
+    <${Shown} of=${server}>${(/** @type {Schemas["ServerView"]} */ view) => html`
+      <${Versions} server=${view} />
+      <${Disks} disks=${view.disks} />
+      <${Limits} limits=${view.limits} />`}
+    <//>
+    <${Webhooks} />
+    <${Tokens} />
+    <section aria-labelledby="documents"><h2 id="documents">${t("server.documents")}</h2>
+      <ul>
+        <li><a href=${new URL("docs", SERVER).href}>${t("server.docs")}</a></li>
+        <li><a href=${new URL("docs/errors", SERVER).href}>${t("server.error_docs")}</a></li>
+        <li><a href=${new URL("openapi.json", SERVER).href}>${t("server.openapi")}</a></li>
+        <li><a href=${new URL("metrics", SERVER).href}>${t("server.metrics")}</a></li>
+      </ul></section>`;
+}
+
+/** Whether a task could be trained now. The answer of /readyz is 503 if not, and says what is missing. */
+function Health() {
+  /** @type {import("../../loading.js").Loaded<Schemas["Readiness"]>} */
+  const ready = useLoaded("readyz");
+  const { data, trouble } = ready;
+  if (trouble && "status" in trouble && trouble.status === 503) {
+    return html`<div class="state away"><p>${t("server.not_ready", { why: trouble.message })}</p></div>`;
+  }
+  return html`<${Shown} of=${ready}>${() => html`<p class="well">${data && t("server.ready")}</p>`}<//>`;
+}
+
+/** @param {{server: Schemas["ServerView"]}} props */
+const Versions = ({ server }) => html`
+  <section aria-labelledby="versions"><h2 id="versions">${t("server.versions")}</h2>
+    <dl class="facts">
+      <div><dt>TFModel</dt><dd>${server.version}</dd></div>
+      ${Object.entries(server.versions).map(([name, version]) => html`
+        <div><dt>${named("package", name)}</dt><dd>${version}</dd></div>`)}
+      <div><dt>${t("server.started")}</dt><dd title=${fullTime(server.startedAt)}>${ago(server.startedAt)}</dd></div>
+    </dl></section>`;

@@ -1,0 +1,58 @@
+// What a waiting task waits for: its place in the queue, and when it starts.
+import { useEvents } from "../../events.js";
+import { useLoaded } from "../../loading.js";
+import { html, useEffect } from "../../preact.js";
+import { duration, durationRange, number, t } from "../../words.js";
+import { useSoon } from "./use_task.js";
+
+/** @typedef {import("../../api.js").Schemas["QueueView"]} QueueView */
+/** @typedef {import("../../api.js").Schemas["WorkerList"]} WorkerList */
+
+/** The part of the queue that is looked at. A place behind it is told as "more than". */
+const MOST_PLACES = 200;
+/** The queue moves when any task comes or goes, which may happen many times a second. */
+const REREAD_MS = 2000;
+/** Without events the estimates change as well. */
+const REREAD_ANYWAY_MS = 15_000;
+
+/** @param {{task: import("./use_task.js").TaskView}} props */
+export function Waiting({ task }) {
+  const queue = /** @type {import("../../loading.js").Loaded<QueueView>} */ (useLoaded("v1/queue", { limit: MOST_PLACES }));
+  const workers = /** @type {import("../../loading.js").Loaded<WorkerList>} */ (useLoaded("v1/workers"));
+  const reload = () => {
+    queue.reload();
+    workers.reload();
+  };
+  const reloadSoon = useSoon(reload, REREAD_MS);
+  useEvents((event) => {
+    if (event.type !== "task.progress") reloadSoon();
+  });
+  useEffect(() => {
+    const timer = setInterval(reloadSoon, REREAD_ANYWAY_MS);
+    return () => clearInterval(timer);
+  }, [reloadSoon]);
+  const able = workers.data?.workers.filter((each) => each.trainTypes.includes(task.trainType));
+  return html`
+    <section class="task-now card" aria-label=${t("task.now")}>
+      <p class="unseen" role="status">${t("task.waits")}</p>
+      <p class="task-going">${queue.data ? placeOf(task.taskId, queue.data) : t("task.waits")}</p>
+      ${able?.length === 0 ? html`<p>${t("task.no_worker")}</p>`
+        : html`<p>${queue.data && startOf(task.taskId, queue.data)} 
+          ${task.etaRangeSeconds && t("task.done_in", { range: durationRange(task.etaRangeSeconds) })}</p>`}
+    </section>`;
+}
+
+/** @param {string} taskId @param {QueueView} queue */
+function placeOf(taskId, queue) {
+  const entry = queue.queue.find((each) => each.taskId === taskId);
+  if (entry) return entry.position === 1 ? t("task.is_next") : t("task.place", { place: entry.position });
+  return queue.next ? t("task.place_after", { count: number(MOST_PLACES) }) : t("task.waits");
+}
+
+/** @param {string} taskId @param {QueueView} queue */
+function startOf(taskId, queue) {
+  const startsAt = queue.queue.find((each) => each.taskId === taskId)?.estimatedStartAt;
+  if (!startsAt) return "";
+  const leftS = (Date.parse(startsAt) - Date.now()) / 1000;
+  return leftS < 10 ? t("task.starts_soon") : t("task.starts_in", { duration: duration(leftS) });
+}

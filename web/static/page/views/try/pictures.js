@@ -1,0 +1,81 @@
+// Pictures that a person gives, and what the model says of them, the newest first.
+import { useRef, useState, html } from "../../preact.js";
+import { ApiError, post } from "../../api.js";
+import { t } from "../../words.js";
+import { Answer } from "./answer.js";
+import { Camera } from "./camera.js";
+import { PictureInput } from "./picture_input.js";
+
+/** @typedef {import("../../api.js").Schemas} Schemas */
+/** @typedef {Schemas["Prediction"]} Prediction */
+/**
+ * A picture and its answer; both are null until the answer has come or was refused.
+ *
+ * @typedef {{key: number, name: string, url: string, prediction: Prediction | null, trouble: Error | null}} Tried
+ */
+
+/** So many pictures are sent in one call, so that the first answers come soon. */
+const BATCH = 4;
+/** Older pictures are forgotten, because each holds memory. */
+const MOST_KEPT = 60;
+
+/** @param {{task: Schemas["TaskView"]}} props */
+export function Pictures({ task }) {
+  const [tried, setTried] = useState(/** @type {Tried[]} */ ([]));
+  const [isCamera, setIsCamera] = useState(false);
+  const nextKey = useRef(0);
+
+  /** @param {File[]} files */
+  async function add(files) {
+    const added = files.map((file) => ({
+      key: nextKey.current++, name: file.name, url: URL.createObjectURL(file), prediction: null, trouble: null,
+    }));
+    setTried((before) => kept([...added, ...before]));
+    for (let first = 0; first < files.length; first += BATCH) {
+      const some = added.slice(first, first + BATCH);
+      const answers = await predict(task.taskId, files.slice(first, first + BATCH));
+      setTried((before) => before.map((each) => {
+        const row = some.findIndex(({ key }) => key === each.key);
+        return row < 0 ? each : { ...each, ...answers[row] };
+      }));
+    }
+  }
+
+  return html`
+    <${PictureInput} add=${add}>
+      <button type="button" class="secondary" aria-pressed=${isCamera ? "true" : "false"}
+        onClick=${() => setIsCamera(!isCamera)}>${isCamera ? t("try.camera_off") : t("try.camera_on")}</button>
+    <//>
+    ${isCamera && html`<${Camera} task=${task} keep=${(/** @type {File} */ file) => add([file])} />`}
+    <p class="unseen" role="status">${t("try.answered", { count: tried.filter((each) => each.prediction).length })}</p>
+    <ul class="answers plain">${tried.map((each) => html`<li key=${each.key}><${Answer} tried=${each} /></li>`)}</ul>`;
+}
+
+/** The newest pictures. The memory of the others is given back. @param {Tried[]} tried */
+function kept(tried) {
+  for (const each of tried.slice(MOST_KEPT)) URL.revokeObjectURL(each.url);
+  return tried.slice(0, MOST_KEPT);
+}
+
+/**
+ * What the model says of each file. One bad picture does not spoil the others.
+ *
+ * @param {string} taskId
+ * @param {File[]} files
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<{prediction: Prediction | null, trouble: Error | null}[]>}
+ */
+export async function predict(taskId, files, signal) {
+  const form = new FormData();
+  for (const file of files) form.append("picture", file, file.name);
+  try {
+    const answer = /** @type {Schemas["Predictions"]} */ (await post(`v1/tasks/${taskId}/predict`, form, signal));
+    return answer.predictions.map((prediction) => ({
+      prediction: prediction.error ? null : prediction,
+      trouble: prediction.error ? new ApiError(400, { error: prediction.error, code: prediction.code ?? "" }) : null,
+    }));
+  } catch (error) {
+    const trouble = error instanceof Error ? error : new Error(String(error));
+    return files.map(() => ({ prediction: null, trouble }));
+  }
+}

@@ -1,0 +1,133 @@
+// What the page says. All words are in words/<language>.json; numbers and times are written by Intl.
+
+/** @typedef {typeof import("./words/en.json")} Words */
+/**
+ * The name of a message, such as "now.title".
+ *
+ * @typedef {{[View in keyof Words & string]: `${View}.${keyof Words[View] & string}`}[keyof Words & string]} Message
+ */
+
+/** The languages that there is a file for. The first one is the usual one. */
+const LANGUAGES = ["en"];
+
+/** @type {Record<string, Record<string, string>>} */
+let words = {};
+export let language = LANGUAGES[0];
+/** @type {Intl.PluralRules} */
+let plurals;
+
+/** Load the words of the best language that there is for this browser. */
+export async function loadWords() {
+  const wanted = navigator.languages.map((each) => each.slice(0, 2));
+  language = wanted.find((each) => LANGUAGES.includes(each)) ?? LANGUAGES[0];
+  const answer = await fetch(new URL(`words/${language}.json`, import.meta.url));
+  words = await answer.json();
+  plurals = new Intl.PluralRules(language);
+  document.documentElement.lang = language;
+}
+
+/**
+ * A message with its values. In a message, `{name}` stands for a value, and `{count|one photo|{count} photos}` for one
+ * of several forms, in the order one, other.
+ *
+ * @param {Message} message
+ * @param {Record<string, string | number>} [values]
+ * @returns {string}
+ */
+export function t(message, values = {}) {
+  const [view, name] = message.split(".");
+  return filled(words[view]?.[name] ?? message, values);
+}
+
+/** @param {string} text @param {Record<string, string | number>} values */
+function filled(text, values) {
+  const chosen = text.replace(/\{(\w+)\|([^|]*)\|((?:[^{}]|\{\w+\})*)\}/g, (_, key, one, other) =>
+    plurals.select(Number(values[key])) === "one" ? one : other);
+  return chosen.replace(/\{(\w+)\}/g, (whole, key) => {
+    const value = values[key];
+    return value === undefined ? whole : typeof value === "number" ? number(value) : value;
+  });
+}
+
+/**
+ * The message of a name that the server made, such as a state or a phase; the name itself if there is no message.
+ *
+ * @param {keyof Words} view
+ * @param {string} name
+ * @param {Record<string, string | number>} [values] of the message
+ */
+export const named = (view, name, values = {}) => filled(words[view]?.[name] ?? name.replaceAll("_", " "), values);
+
+/** Whether there is a message of that name. @param {keyof Words} view @param {string} name */
+export const isNamed = (view, name) => words[view]?.[name] !== undefined;
+
+/** @param {number} value @param {Intl.NumberFormatOptions} [options] */
+export const number = (value, options) => new Intl.NumberFormat(language, options).format(value);
+
+/** A share of 0 to 1 as percent. @param {number} share @param {number} [digits] */
+export const percent = (share, digits = 0) =>
+  number(share, { style: "percent", minimumFractionDigits: digits, maximumFractionDigits: digits });
+
+/** The end of a taskId, to tell tasks from each other. All tasks of an hour begin alike. @param {string} taskId */
+export const shortId = (taskId) => taskId.slice(-6);
+
+/** @param {number} size */
+export function bytes(size) {
+  const units = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
+  const step = size < 1000 ? 0 : Math.min(Math.floor(Math.log10(size) / 3), units.length - 1);
+  const digits = step && size / 1000 ** step < 10 ? 1 : 0;
+  const unitDisplay = step ? "short" : "long";
+  return number(size / 1000 ** step, { style: "unit", unit: units[step], unitDisplay, maximumFractionDigits: digits });
+}
+
+/** A time of the server (ISO 8601): the time of day if it is of today, else date and time.
+ * @param {string | null | undefined} iso */
+export function time(iso) {
+  if (!iso) return "";
+  const at = new Date(iso);
+  const today = at.toDateString() === new Date().toDateString();
+  /** @type {Intl.DateTimeFormatOptions} */
+  const day = { day: "numeric", month: "short", year: sameYear(at) ? undefined : "numeric" };
+  return new Intl.DateTimeFormat(language, { ...(today ? {} : day), hour: "2-digit", minute: "2-digit" }).format(at);
+}
+
+/** @param {Date} at */
+const sameYear = (at) => at.getFullYear() === new Date().getFullYear();
+
+/** Date and time to the second, for a title. @param {string | null | undefined} iso */
+export const fullTime = (iso) =>
+  iso ? new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" }).format(new Date(iso)) : "";
+
+/** The unit in which people would give so many seconds. @param {number} seconds @returns {[number, string]} */
+function inUnits(seconds) {
+  if (seconds < 60) return [seconds, "second"];
+  if (seconds < 5400) return [seconds / 60, "minute"];
+  if (seconds < 172800) return [seconds / 3600, "hour"];
+  return [seconds / 86400, "day"];
+}
+
+/** A length of time in its largest sensible unit: "40 seconds", "3 minutes", "1.5 hours". @param {number} seconds */
+export function duration(seconds) {
+  const [value, unit] = inUnits(seconds);
+  const digits = (unit === "hour" || unit === "day") && value < 10 ? 1 : 0;
+  return number(value, { style: "unit", unit, unitDisplay: "long", maximumFractionDigits: digits });
+}
+
+/** A range of times: "3 to 5 minutes". @param {readonly [number, number] | number[]} range seconds */
+export function durationRange([low, high]) {
+  const [most, unit] = inUnits(high);
+  const least = low / (high / most || 1);
+  const digits = (unit === "hour" || unit === "day") && most < 10 ? 1 : 0;
+  const from = number(least, { maximumFractionDigits: digits });
+  const to = number(most, { maximumFractionDigits: digits });
+  if (from === to) return t("words.about", { duration: duration(high) });
+  const end = number(most, { style: "unit", unit, unitDisplay: "long", maximumFractionDigits: digits });
+  return t("words.range", { from, to: end });
+}
+
+/** How long ago a time was: "3 minutes ago". @param {string} iso */
+export function ago(iso) {
+  const [value, unit] = inUnits(Math.max(0, (Date.now() - Date.parse(iso)) / 1000));
+  const format = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
+  return format.format(-Math.round(value), /** @type {Intl.RelativeTimeFormatUnit} */ (unit));
+}
