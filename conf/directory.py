@@ -86,15 +86,15 @@ class Directory:
 
     def open(self, name: str, most_bytes: int) -> BinaryIO:
         """Open a regular file of at most most_bytes to read it. UnexpectedEntryError for any other entry."""
-        file = open(os.open(_checked(name), _FILE_FLAGS, dir_fd=self._descriptor), "rb")  # noqa: SIM115
+        descriptor = os.open(_checked(name), _FILE_FLAGS, dir_fd=self._descriptor)
         try:
-            status = os.fstat(file.fileno())
+            status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode) or status.st_size > most_bytes:
                 raise UnexpectedEntryError(errno.EINVAL, f"not a regular file of at most {most_bytes} bytes", name)
+            return open(descriptor, "rb")  # of a folder it would fail and leave the descriptor open
         except BaseException:
-            file.close()
+            os.close(descriptor)
             raise
-        return file
 
     def read(self, name: str, most_bytes: int) -> bytes:
         """The content of a regular file of at most most_bytes."""
@@ -134,13 +134,21 @@ class Directory:
         return open(descriptor, "ab", buffering=0)
 
     def replace(self, name: str, parts: Iterable[bytes], synced: bool) -> None:
-        """Write a file in place of the entry of that name. A crash leaves all of the old content or all of the new.
+        """Write a file in place of the entry of that name, also of a folder: where we keep files, it is not ours.
 
-        synced: the content reaches the disk before the file gets its name, so this also holds for a power cut.
+        For the rest see `write_whole`.
         """
         with contextlib.suppress(FileNotFoundError):
-            if stat.S_ISDIR(self.status(name).st_mode):  # where we keep files, a folder is nothing of ours
+            if stat.S_ISDIR(self.status(name).st_mode):
                 self.remove(name)
+        self.write_whole(name, parts, synced)
+
+    def write_whole(self, name: str, parts: Iterable[bytes], synced: bool) -> None:
+        """Write a file in place of any entry of that name but a folder, which raises IsADirectoryError.
+
+        A crash leaves all of the old content or all of the new. synced: the content reaches the disk before the file
+        gets its name, so this also holds for a power cut.
+        """
         with whole_file(Path(_checked(name)), self._descriptor, synced=synced) as file:
             for part in parts:
                 file.write(part)
@@ -149,6 +157,11 @@ class Directory:
         """Like os.rename: a file replaces a file, and a folder replaces only an empty folder."""
         here = self._descriptor
         os.rename(_checked(old), _checked(new), src_dir_fd=here, dst_dir_fd=here)
+
+    def link_into(self, name: str, other: Directory, new: str) -> None:
+        """Give a file of this directory a second name, in another directory. FileExistsError if it is taken there."""
+        names = _checked(name), _checked(new)
+        os.link(*names, src_dir_fd=self._descriptor, dst_dir_fd=other._descriptor, follow_symlinks=False)
 
     def exchange(self, one: str, other: str) -> bool:
         """Swap two entries in one step (Linux's renameat2). False if the system or the file system can't."""

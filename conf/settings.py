@@ -85,6 +85,10 @@ class WebSettings(_Section, frozen=True, kw_only=True):
     max_predict_body_mb: Annotated[int, Meta(ge=1, le=100)]
     predict_processes: Annotated[int, Meta(ge=1, le=64)]
     predict_memory_mb: Annotated[int, Meta(ge=16)]
+    uploads: bool
+    max_upload_mb: Annotated[int, Meta(ge=1, le=1000)]
+    max_upload_pictures: Annotated[int, Meta(ge=1, le=1_000_000)]
+    max_upload_project_mb: Annotated[int, Meta(ge=1)]
     cached_tasks: Count
     min_free_mb: Annotated[int, Meta(ge=0)]
 
@@ -188,6 +192,11 @@ class Settings(_Section, frozen=True, kw_only=True):
     def webhook_file(self) -> Path:
         """The SQLite file with the webhooks that are on their way."""
         return self.home / "var" / "webhooks.sqlite3"
+
+    @property
+    def upload_file(self) -> Path:
+        """The SQLite file that remembers which pictures were uploaded. Without it, a picture may be stored twice."""
+        return self.home / "var" / "uploads.sqlite3"
 
     @property
     def worker_roots(self) -> list[Path]:

@@ -168,7 +168,7 @@ class OptionProblem(msgspec.Struct, frozen=True):
 
 def allowed_values(field_type: Any) -> str:
     """Describe the allowed values of a field, for example "a whole number from 1 to 512"."""
-    bare = _without_metadata(field_type)
+    bare = without_metadata(field_type)
     info = msgspec.inspect.type_info(field_type)
     if isinstance(info, msgspec.inspect.Metadata):
         info = info.type
@@ -179,6 +179,8 @@ def allowed_values(field_type: Any) -> str:
     if isinstance(info, msgspec.inspect.DictType):
         described = [meta.description for meta in getattr(field_type, "__metadata__", ()) if meta.description]
         return described[0] if described else "an object"
+    if isinstance(info, msgspec.inspect.StructType):
+        return f"an object with {', '.join(field.encode_name for field in info.fields)}"
     if isinstance(info, msgspec.inspect.VarTupleType):
         return f"one or more of {', '.join(_words_of(get_args(bare)[0]))}, with commas between"
     if isinstance(info, msgspec.inspect.ListType):
@@ -197,7 +199,7 @@ def allowed_values(field_type: Any) -> str:
     return "text"
 
 
-def _without_metadata(field_type: Any) -> Any:
+def without_metadata(field_type: Any) -> Any:
     while hasattr(field_type, "__metadata__"):
         field_type = field_type.__origin__
     return field_type
@@ -205,7 +207,7 @@ def _without_metadata(field_type: Any) -> Any:
 
 def _words_of(field_type: Any) -> list[str]:
     """The words that a literal or an enumeration takes, in their order."""
-    bare = _without_metadata(field_type)
+    bare = without_metadata(field_type)
     if isinstance(bare, type) and issubclass(bare, enum.Enum):
         return [str(member.value) for member in bare]
     return [str(word) for word in get_args(bare)]

@@ -18,3 +18,13 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def decoded_table(content: bytes) -> str:
+    """The text of a table that a person has saved: UTF-8, or UTF-16 as some spreadsheets write it.
+
+    Raises UnicodeDecodeError.
+    """
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return content.decode("utf-16")
+    return content.decode("utf-8-sig")

@@ -20,6 +20,7 @@ from conf.settings import LOOPBACK_HOSTS, Settings, WebSettings
 from conf.tracing import Traces
 from protocol.prediction import RuntimeLimits
 from web.answers.limits import limits_of
+from web.api.uploads import CHUNK_BYTES
 from web.broker_link.broker_pulse import BrokerPulse
 from web.broker_link.broker_requests import BrokerRequests
 from web.broker_link.cache_feed import CacheFeed
@@ -28,7 +29,7 @@ from web.broker_link.task_cache import TaskCache
 from web.browsing.thumbnail_cache import ThumbnailCache
 from web.calls.unknown_path import UnknownPathHandler
 from web.documents.pages import make_documents
-from web.door.body_limits import BodyLimits, usual_limit
+from web.door.body_limits import BodyLimit, BodyLimits, limit_of_parts, limit_of_pictures, usual_limit
 from web.door.door_rules import ANY_ADDRESS, DoorRules
 from web.door.entrance import Entrance
 from web.door.listener import MAX_HEADER_BYTES, Listener
@@ -39,6 +40,7 @@ from web.figures.disks import Disks
 from web.figures.http_figures import UNKNOWN_PATH
 from web.figures.monitoring import Monitoring
 from web.figures.service_figures import ServiceFigures
+from web.files.corrections import CorrectionFiles
 from web.files.hashed_files import HashedFiles
 from web.files.log_follower import LogFollowers
 from web.files.project_files import ProjectFiles
@@ -50,6 +52,7 @@ from web.live.stream_slots import StreamSlots
 from web.prediction.pool import PICTURE_S, THUMBNAIL_S, RuntimePool
 from web.routes import ROUTES
 from web.services import Services
+from web.uploads.service import Uploads
 from web.webhooks.service import Webhooks
 
 log = logging.getLogger("web")
@@ -85,6 +88,7 @@ def make_services(
         runtimes=RuntimePool(RUNTIME, web.predict_processes, _runtime_limits(web)),
         rules=rules,
         files=files,
+        corrections=CorrectionFiles(files),
         browsed=ProjectFiles(web.allowed_roots()),
         thumbnails=ThumbnailCache(),
         hashed=HashedFiles(files),
@@ -95,6 +99,7 @@ def make_services(
         limits=limits_of(settings),
         started_at_s=time.time(),
         live=live,
+        uploads=Uploads(settings),
         webhooks=Webhooks(settings, requests, cache, monitoring.webhooks),
         traces=traces,
     )
@@ -129,11 +134,18 @@ def make_server(services: Services) -> HTTPServer:
         rules=services.rules,
     )
     web = services.settings
-    large_paths = [route.pattern for route in ROUTES if any(call.files for call in route.calls.values())]
-    limits = BodyLimits(usual_limit(web.max_body_bytes), web.max_predict_body_bytes, large_paths, services.gate.admit)
+    limits = BodyLimits(usual_limit(web.max_body_bytes), _large_bodies(web), services.gate.admit)
     entrance = Entrance(application, services.rules, limits, services.monitoring.http.counted)
     # The entrance limits bodies and explains a refusal. Tornado's own limit only closes the connection.
     return HTTPServer(entrance, max_header_size=MAX_HEADER_BYTES, max_body_size=sys.maxsize)
+
+
+def _large_bodies(web: WebSettings) -> dict[str, BodyLimit]:
+    """The limits of the calls that take pictures, by the patterns of their paths."""
+    pictures, parts = limit_of_pictures(web.max_predict_body_bytes), limit_of_parts(CHUNK_BYTES)
+    calls = [(route.pattern, call) for route in ROUTES for call in route.calls.values()]
+    of_pictures = {pattern: pictures for pattern, call in calls if call.files}
+    return {**of_pictures, **{pattern: parts for pattern, call in calls if call.raw}}
 
 
 async def serve(settings: Settings, keys: ClientKeys | None, traces: Traces | None = None) -> None:
@@ -172,6 +184,7 @@ async def serve(settings: Settings, keys: ClientKeys | None, traces: Traces | No
     await listener.finish_answers()
     await server.close_all_connections()
     await services.runtimes.close()
+    services.uploads.close()
     await services.webhooks.close()
     publications.close()
     requests.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import msgspec
 from tornado.web import RequestHandler
@@ -45,7 +46,8 @@ class Call(msgspec.Struct, frozen=True):
     query: the type of the query; None if the call takes none. any_query: whether unknown fields of the query are
     ignored, not refused.
     body: the type of the JSON body. form: whether its fields may also come as a form. files: the field of a multipart
-    form that holds files and replaces the JSON body; such a body may have [web] max_predict_body_mb.
+    form that holds files and replaces the JSON body. raw: the media type of a body that is bytes as they are. What
+    such bodies may have says web/door/body_limits.py. headers: headers that the call needs, with their meaning.
     writes: whether a token that may only read is refused, because the call changes something or makes work.
     """
 
@@ -56,6 +58,8 @@ class Call(msgspec.Struct, frozen=True):
     body: StructType | None = None
     form: bool = False
     files: str = ""
+    raw: str = ""
+    headers: Mapping[str, str] = MappingProxyType({})
     errors: tuple[str, ...] = ()
     instead: StructType | None = None
     any_query: bool = False

@@ -6,6 +6,7 @@ web/route.py explains the columns, and lists the codes with which every call can
 from __future__ import annotations
 
 from protocol.events import Event
+from web.api.corrections import ChangeCorrections, CorrectionsQuery, CorrectionsView
 from web.api.files import ArtifactList, EpochPage, EpochQuery, LogQuery
 from web.api.folders import FolderListing, FolderQuery, PictureQuery, ThumbnailQuery
 from web.api.live import EventList, EventsQuery, Reset, TaskEventsQuery
@@ -19,10 +20,12 @@ from web.api.session import NewSession, SessionView
 from web.api.tasks import CheckView, NewTask, RetryTask, TaskList, TaskListQuery, TaskQuery, TaskView
 from web.api.tokens import TokenList
 from web.api.train_types import TrainTypeList
+from web.api.uploads import NewUpload, ProjectUploads, UploadsQuery, UploadView
 from web.api.webhooks import DeadLetter, TestResults, WebhookOverview, WebhooksQuery, WebhookTest
 from web.api.workers import WorkerList, WorkerView
 from web.calls.artifacts import ArtifactHandler, ArtifactsHandler, ArtifactZipHandler
 from web.calls.check import CheckHandler
+from web.calls.corrections import CorrectionsHandler
 from web.calls.documents import CallsPageHandler, ErrorsPageHandler, OpenApiHandler, StaticHandler
 from web.calls.folders import FoldersHandler
 from web.calls.live import EventsHandler, TaskEventsHandler
@@ -40,6 +43,7 @@ from web.calls.tasks import RetryHandler, TasksHandler
 from web.calls.thumbnails import TaskPictureHandler, ThumbnailHandler
 from web.calls.tokens import TokensHandler
 from web.calls.train_types import TrainTypesHandler
+from web.calls.uploads import OFFSET_HEADER, RAW_TYPE, UploadHandler, UploadsHandler
 from web.calls.webhooks import DeadLetterResendHandler, WebhooksHandler, WebhookTestHandler
 from web.calls.workers import DrainHandler, WorkersHandler
 from web.figures.monitoring import CONTENT_TYPE
@@ -63,12 +67,14 @@ CHECKING = (
     *("project_dir_not_allowed", "user_not_allowed", "unsupported_media_type", "queue_full"),
     *("webhook_not_allowed", "check_failed"),
 )
+CORRECTING = ("project_dir_not_allowed", "user_not_allowed", "corrections_unusable", "file_unreadable")
 PREDICTING = (
     *("no_model", "model_changed", "model_unusable", "unsupported_media_type", "bad_picture", "picture_too_large"),
     *("predict_busy", "predict_failed", *ONE_TASK),
 )
 JPEG = Media("image/jpeg", "the small copy of the picture")
 SHOWING = (*("no_picture", "bad_picture", "picture_too_large", "thumbnails_busy", "predict_failed", "file_unreadable"),)
+UPLOADING = ("user_not_allowed", "uploads_off", "disk_nearly_full", "uploads_unavailable")
 
 # Two or three lines a call keep the table on a few screens; the formatter would give each argument a line of its own.
 # fmt: off
@@ -145,9 +151,30 @@ ROUTES = (
     Route("/v1/thumbnails", ThumbnailHandler,
         get=Call("getThumbnail", "a small copy of a picture below the data roots, upright",
             {200: JPEG, 304: None}, query=ThumbnailQuery, errors=("path_not_allowed", *SHOWING))),
+    Route("/v1/uploads", UploadsHandler,
+        get=Call("getUploads", "what lies in the folder of an uploaded project: classes, pictures, limits",
+            {200: ProjectUploads}, query=UploadsQuery, errors=UPLOADING),
+        post=Call("beginUpload", "begin to upload a picture into a class of a project, unless it is there already",
+            {201: UploadView}, body=NewUpload, writes=True,
+            errors=("unsupported_media_type", "picture_too_large", "project_full", "uploads_busy", *UPLOADING))),
+    Route("/v1/uploads/{uploadId}", UploadHandler,
+        get=Call("getUpload", "how far an upload is, to go on after an interruption",
+            {200: UploadView}, errors=("unknown_upload", "bad_picture", *UPLOADING)),
+        post=Call("sendPart", "the next part of a picture; with the last one it is put into its project",
+            {200: UploadView}, raw=RAW_TYPE, writes=True,
+            headers={OFFSET_HEADER: "how many bytes have arrived; the part begins there"},
+            errors=("unknown_upload", "wrong_offset", "bad_picture", "unsupported_media_type", "uploads_busy",
+                *UPLOADING))),
     Route("/v1/check", CheckHandler,
         post=Call("checkFolder", "what a training would find in the folder, within a second or so; makes no task",
             {200: CheckView}, body=NewTask, form=True, errors=CHECKING, writes=True)),
+    Route("/v1/corrections", CorrectionsHandler,
+        get=Call("getCorrections", "what a person has said of single pictures of the folder, in its corrections.csv",
+            {200: CorrectionsView}, query=CorrectionsQuery, errors=CORRECTING),
+        post=Call("changeCorrections",
+            "leave pictures out, move them to another class, or confirm their label; trainings respect it",
+            {200: CorrectionsView}, body=ChangeCorrections,
+            errors=(*CORRECTING, "unsupported_media_type", "disk_nearly_full"), writes=True)),
     Route("/v1/workers", WorkersHandler,
         get=Call("listWorkers", "the workers, their devices, and what each of them trains",
             {200: WorkerList}, errors=BROKER)),

@@ -19,6 +19,7 @@ from web.door.door_rules import DoorRules
 from web.door.token_gate import TokenGate
 from web.figures.disks import Disks
 from web.figures.monitoring import Monitoring
+from web.files.corrections import CorrectionFiles
 from web.files.hashed_files import HashedFiles
 from web.files.log_follower import LogFollowers
 from web.files.project_files import ProjectFiles
@@ -26,6 +27,7 @@ from web.folder_check import FolderChecks
 from web.forecast.forecaster import Forecaster
 from web.live.live import Live
 from web.prediction.pool import RuntimePool
+from web.uploads.service import Uploads
 from web.webhooks.service import Webhooks
 
 
@@ -42,6 +44,7 @@ class Services(msgspec.Struct, frozen=True):
     checks: FolderChecks
     runtimes: RuntimePool
     files: ProjectFiles
+    corrections: CorrectionFiles
     browsed: ProjectFiles
     thumbnails: ThumbnailCache
     hashed: HashedFiles
@@ -53,5 +56,6 @@ class Services(msgspec.Struct, frozen=True):
     limits: Limits
     started_at_s: float
     live: Live
+    uploads: Uploads
     webhooks: Webhooks
     traces: Traces | None

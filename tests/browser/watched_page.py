@@ -34,9 +34,10 @@ class WatchedPage:
 
     def check(self) -> None:
         said = [text for text in self.said if OF_THE_BROWSER not in text]
-        assert said == []
+        assert not said, f"the page wrote to the console: {said}"
         own = (f"{self.origin}/", "data:", f"blob:{self.origin}/")
-        assert [url for url in self.asked if not url.startswith(own)] == []
+        foreign = [url for url in self.asked if not url.startswith(own)]
+        assert not foreign, f"the page asked others: {foreign}"
 
     def violations(self) -> list[str]:
         """What axe-core finds wrong with the page as it is now: rule, element, and what to do."""

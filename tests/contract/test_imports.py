@@ -95,6 +95,8 @@ PURE_FILES = (
     *("web/live/encoded_event.py", "web/live/interest.py", "web/live/event_log.py", "web/live/progress_board.py"),
     *("web/live/reader.py", "web/live/subscribers.py", "web/live/state_event.py"),
     *("web/prediction/picture_queue.py", "web/prediction/models.py", "web/door/body_limits.py"),
+    *("web/uploads/upload_names.py", "web/uploads/upload_requests.py", "web/browsing/thumbnail_cache.py"),
+    *("protocol/litter.py", "protocol/picture_kinds.py", "protocol/prediction.py"),
     "web/door/session_cookie.py",
     *("web/webhooks/webhook_message.py", "web/webhooks/receivers.py", "web/webhooks/retries.py"),
     *("web/webhooks/views.py", "web/webhooks/delivery.py", "conf/webhook_url.py", "conf/webhook_addresses.py"),
@@ -103,7 +105,13 @@ PURE_FILES = (
     *("web/documents/openapi.py", "web/documents/openapi_schemas.py", "web/calls/train_types.py"),
     *("protocol/layouts.py", "protocol/version.py", "web/api/problem.py", "web/api/examples.py", "web/api/tags.py"),
     *("protocol/project_layout.py", "protocol/events.py", "protocol/artifact.py", "protocol/metadata.py"),
-    *("protocol/task_filter.py", "protocol/message.py", "protocol/pipe_messages.py", "protocol/queries.py"),
+    *(
+        "protocol/task_filter.py",
+        "protocol/corrections.py",
+        "protocol/message.py",
+        "protocol/pipe_messages.py",
+        "protocol/queries.py",
+    ),
 )
 IMPURE = {"time", "random", "socket", "sqlite3", "subprocess", "logging", "os", "threading", "asyncio", "uuid", "zmq"}
 

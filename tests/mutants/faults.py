@@ -246,6 +246,12 @@ FAULTS = (
         "        elif False:\n",
     ),
     Fault(
+        "a session counts for pages of other origins",
+        "web/door/token_gate.py",
+        "        if session is None or not self._is_own(headers):\n",
+        "        if session is None:\n",
+    ),
+    Fault(
         "a fresh connection goes before half a request",
         "web/door/connection.py",
         " and now_s - self.since_s >= FRESH_S\n",

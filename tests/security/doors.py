@@ -32,4 +32,6 @@ DOORS: dict[int, str] = {
     24: "A model answers only if its bytes have the hash of the journal; no picture harms the answer to another one.",
     25: "Folders and pictures are shown from below the data roots only, to callers who may see them, through no link.",
     26: "A browser's session is worth no more than its token, and counts only for pages of this server.",
+    27: "An upload stores what begins as a picture, in a folder of its own user, through no link and over no file.",
+    28: "Corrections are written to corrections.csv of their folder alone, through no link, and never as a formula.",
 }

@@ -154,7 +154,18 @@ def _change_ours(project: Path, neighbour: Path, chance: random.Random) -> Itera
 def _add_odd_things(project: Path, neighbour: Path, chance: random.Random) -> Iterator[None]:
     """Links, pipes, sockets, endless files and damaged pictures where pictures, masks and lists are looked for."""
     places = ("images", "images/red", "images/blue", "masks", ".")
-    names = ("odd.png", "a.png", "0.png", "0_mask.png", "labels_info.txt", "classes.txt", "green", "images", "masks")
+    names = (
+        "odd.png",
+        "a.png",
+        "0.png",
+        "0_mask.png",
+        "labels_info.txt",
+        "classes.txt",
+        "corrections.csv",
+        "green",
+        "images",
+        "masks",
+    )
     for _ in range(chance.choice((1, 2, 5))):
         place = project / chance.choice(places) / chance.choice(names)
         if place.parent.is_dir() and not place.parent.is_symlink():

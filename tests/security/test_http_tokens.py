@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -246,6 +247,27 @@ def test_no_log_holds_a_token_wherever_it_was_sent(programs: Programs, everybody
     assert "tfm_…" in log
     assert token[8:20] not in log
     assert token[8:20] not in programs.log_of("broker")
+
+
+@pytest.mark.door(16)
+def test_a_token_corrects_for_its_own_user_and_not_at_all_if_it_may_only_read(
+    programs: Programs, anna: dict[str, str], looker: dict[str, str]
+) -> None:
+    def correct(headers: dict[str, str], user: str) -> Answer:
+        changes = [{"picture": "rose/1.jpg", "action": "exclude"}]
+        body = {"userId": user, "projectId": "p", "projectDir": "anna/flowers", "changes": changes}
+        sent = {**headers, "Content-Type": "application/json"}
+        return programs.call("POST", "/v1/corrections", json.dumps(body).encode(), sent)
+
+    def read(headers: dict[str, str], user: str) -> Answer:
+        return programs.get(f"/v1/corrections?userId={user}&projectDir=anna/flowers", **headers)
+
+    check(correct(anna, "bert"), 403, "user_not_allowed")
+    check(read(anna, "bert"), 403, "user_not_allowed")
+    check(correct(looker, "anna"), 403, "read_only_token")
+    assert not (programs.projects / "anna" / "flowers" / "corrections.csv").exists()
+    assert correct(anna, "anna").status == 200
+    assert len(read(looker, "anna").body["corrections"]) == 1
 
 
 # ---- beyond this machine ----

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,23 @@ def test_classes_that_are_recognised_without_fail_need_nothing(tmp_path: Path) -
     assert advice.learning_curve["sentence"].startswith("More photos like these would change little")
     assert not any(entry["named"] for entry in advice.suspect_labels)
     assert [found.code for found in advice.findings] == ["more_pictures"]
+
+
+def test_pictures_that_a_person_has_looked_at_are_named_no_more(tmp_path: Path) -> None:
+    data = drawn_dataset(tmp_path, {"ant": 60, "bee": 60}, apart=3.0)
+    rows, wrong = [3, 14, 33, 41, 70, 80, 90, 100], data.folders.classes.copy()
+    wrong[rows] = 1 - wrong[rows]
+    data = replace(data, folders=replace(data.folders, classes=wrong))
+    names = [data.folders.name_of(row) for row in rows]
+    advice = advice_for(data)
+    assert {entry["file"] for entry in advice.suspect_labels if entry["named"]} == set(names)
+    looked_at = replace(data, folders=replace(data.folders, looked_at=frozenset(names[:7])))
+    advice = advice_for(looked_at)
+    assert not {entry["file"] for entry in advice.suspect_labels} & set(names[:7])
+    (found,) = (one for one in advice.findings if one.code == "labels_look_wrong")
+    assert (found.count, found.files) == (1, (names[7],))
+    everything = replace(data, folders=replace(data.folders, looked_at=frozenset(names)))
+    assert [one.code for one in advice_for(everything).findings] == ["more_pictures"]
 
 
 def test_a_handful_of_pictures_gets_no_advice(tmp_path: Path) -> None:

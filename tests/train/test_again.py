@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,10 @@ def task(project: Path, task_id: str, **options: Any) -> dict[str, Any]:
     folder = classification.train(Attempt(job, SilentReporter(), project.parent / "cache", 2)).model_path.parent
     texts = [(folder / name).read_text() for name in ("metrics.json", "manifest.json")]
     return {**json.loads(texts[0]), **json.loads(texts[1])}
+
+
+def files_of(project: Path) -> list[Path]:
+    return sorted(path.relative_to(project) for path in (project / "images").rglob("*.png"))
 
 
 @pytest.mark.slow
@@ -63,8 +68,28 @@ def test_a_few_more_photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     third = task(project, "third", seed=2)
     assert third["continued_from"] is None, "another seed trains from the start, on the same features"
     assert {digit_file(Path(), int(name[:-4])).as_posix() for name in read} <= held_out[1]
-    (project / "images" / "1" / "1.png").unlink()
-    assert task(project, "fourth", seed=2)["continued_from"] is None, "what was taken back must be forgotten"
+
+    read.clear()
+    scored = {entry["file"] for entry in third["held_out"]}
+    excluded, moved = (next(path for path in sorted(scored) if path.startswith(f"images/{label}/")) for label in "01")
+    kept = next(path for path in map(str, files_of(project)) if path not in scored)
+    rows = [f"{excluded},exclude,", f"{moved},label,2", f"{kept},keep,"]
+    (project / "corrections.csv").write_text("\n".join(["picture,action,label", *rows, ""]))
+    fourth = task(project, "fourth", seed=2)
+    assert fourth["continued_from"] == hex_id("third"), "nothing was taken back of what has trained"
+    assert not read
+    counts = Counter(path.parent.name for path in files_of(project))
+    counts.subtract("01")
+    assert fourth["images_per_class"] == {**counts, "2": counts["2"] + 1}
+    assert [entry["file"] for entry in fourth["skipped"]] == [excluded]
+    entries = {entry["file"]: entry["truth"] for entry in fourth["held_out"]}
+    assert entries.keys() == scored - {excluded}
+    assert entries[moved] == "2"
+    assert not {entry["file"] for entry in fourth["suspect_labels"]} & {moved, kept}
+    (said,) = (found for found in fourth["data_report"]["findings"] if found["code"] == "corrections")
+    assert said["sentence"] == (
+        "corrections.csv leaves out 1 picture, moves 1 picture to another class and confirms 1 picture."
+    )
 
 
 @pytest.mark.slow

@@ -31,13 +31,17 @@ TEXTS = st.one_of(
     st.text(alphabet='file,label\n;\t012.jpgcatdog"', max_size=80),
     st.sampled_from(["image,label\n1.jpg,cat\n2.jpg,dog\n", "name,index\ncat,0\ndog,1\n", "0 0.1 0.1 0.2 0.2\n"]),
 )
+ACTIONS = st.sampled_from(["label,cat", "label,Dog", "label,bird", "exclude", "keep", "label", "drop"])
+ROWS = st.lists(st.builds("{},{}".format, PATHS, ACTIONS), max_size=8)
 
 
 @settings(max_examples=400, deadline=None)
-@given(paths=st.lists(PATHS, max_size=30, unique=True), text=TEXTS)
-def test_recognition_ends_in_a_layout_or_a_sentence(paths: list[str], text: str) -> None:
+@given(paths=st.lists(PATHS, max_size=30, unique=True), text=TEXTS, rows=ROWS)
+def test_recognition_ends_in_a_layout_or_a_sentence(paths: list[str], text: str, rows: list[str]) -> None:
     folders = {path[: path.rfind("/")] for path in paths if "/" in path}
     texts = {path: text for path in paths if path.endswith((".txt", ".csv", ".json", ".xml"))}
+    if rows:
+        texts["corrections.csv"] = "\n".join(["picture,action,label", *rows])
     tree = tree_of([path for path in paths if path not in texts], texts=texts)
     assert not folders & set(paths)
     try:
@@ -47,8 +51,11 @@ def test_recognition_ends_in_a_layout_or_a_sentence(paths: list[str], text: str)
     used = [picture.path for picture in layout.pictures]
     assert len(used) == len(set(used))
     assert set(layout.labels) == {picture.label for picture in layout.pictures}
-    candidates = [path for path in paths if may_be_picture(path.rpartition("/")[2])]
-    if len(used) < len(candidates):
+    excluded = {file.path for file in layout.unused}
+    assert not excluded & set(used)
+    candidates = {path for path in paths if may_be_picture(path.rpartition("/")[2])}
+    assert excluded | set(used) <= candidates
+    if len(used) + len(excluded) < len(candidates):
         assert any(found.severity is not Severity.INFO and found.count for found in layout.findings)
 
 

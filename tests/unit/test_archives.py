@@ -256,3 +256,16 @@ def test_a_list_of_entries_that_claims_gigabytes_is_not_read(project: Path) -> N
     files = UserFiles.at(project.resolve())
     with pytest.raises(TrainingError, match="its list of files has more than 32 MB"):
         look_into_archives(files, walk(files))
+
+
+def test_pictures_in_zips_are_corrected_by_the_names_that_they_have_there(project: Path, tmp_path: Path) -> None:
+    write_zip(project / "pets.zip", *names("cat/", 4), *names("dog/"), "corrections.csv")
+    rows = "picture,action,label\npets/cat/0.jpg,exclude,\npets/cat/1.jpg,label,dog\n"
+    (project / "corrections.csv").write_text(rows)
+    layout = looked_at(project)
+    assert counts(layout) == {"cat": 2, "dog": 4}
+    assert codes(layout) == {"corrections", "corrections_elsewhere"}
+    folders = scan_class_folders(UserFiles.at(unpacked(project, tmp_path / "into")))
+    assert folders.counts() == {"cat": 2, "dog": 4}
+    assert [skip.file for skip in folders.skipped] == ["pets/cat/0.jpg"]
+    assert folders.looked_at == {"pets/cat/1.jpg"}

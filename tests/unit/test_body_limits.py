@@ -6,13 +6,12 @@ import pytest
 from tornado.httputil import HTTPHeaders
 
 from web.answers.refusal import Refusal
-from web.door.body_limits import LARGE_AT_ONCE, BodyLimits, usual_limit
+from web.door.body_limits import FORMS_AT_ONCE, BodyLimits, limit_of_parts, limit_of_pictures, usual_limit
 
 LARGE_BYTES = 1000
 PATHS = ("/v1/tasks/([^/]+)/predict", "/v1/projects/([^/]+)/([^/]+)/predict")
-
-
 GOOD = HTTPHeaders({"Authorization": "Bearer good"})
+PARTS, PART_BYTES = "/v1/uploads/([^/]+)", 500
 
 
 def admit(headers: HTTPHeaders) -> None:
@@ -21,7 +20,8 @@ def admit(headers: HTTPHeaders) -> None:
 
 
 def limits() -> BodyLimits:
-    return BodyLimits(usual_limit(100), LARGE_BYTES, PATHS, admit)
+    large = {path: limit_of_pictures(LARGE_BYTES) for path in PATHS} | {PARTS: limit_of_parts(PART_BYTES)}
+    return BodyLimits(usual_limit(100), large, admit)
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,8 @@ def limits() -> BodyLimits:
         ("POST", "/v1/tasks/x/predict", LARGE_BYTES),
         ("POST", "/v1/tasks/x/predict?a=b", LARGE_BYTES),
         ("POST", "/v1/projects/x/y/predict", LARGE_BYTES),
+        ("POST", "/v1/uploads/x", PART_BYTES),
+        ("POST", "/v1/uploads", 100),
         ("GET", "/v1/tasks/x/predict", 100),
         ("POST", "/v1/tasks/x/predict/", 100),
         ("POST", "/v1/tasks/x/y/predict", 100),
@@ -49,17 +51,18 @@ def test_a_large_body_needs_a_token_and_others_are_asked_later() -> None:
     assert limits().of("POST", "/v1/tasks", HTTPHeaders()).most_bytes == 100
 
 
-def test_large_bodies_share_a_bound_until_they_are_answered() -> None:
-    door = limits()
-    leases = [door.lease() for _ in range(LARGE_AT_ONCE)]
+def test_large_bodies_of_a_kind_share_a_bound_until_they_are_answered() -> None:
+    door, pictures = limits(), limit_of_pictures(LARGE_BYTES)
+    leases = [door.lease(pictures) for _ in range(FORMS_AT_ONCE)]
     for lease in leases:
         lease.take(LARGE_BYTES - 1)
         lease.take(1)
-    other = door.lease()
+    other = door.lease(pictures)
     with pytest.raises(Refusal) as refusal:
         other.take(1)
 
     assert (refusal.value.problem.code, refusal.value.headers) == ("predict_busy", {"Retry-After": "2"})
+    door.lease(limit_of_parts(PART_BYTES)).take(PART_BYTES)
     leases[0].release()
     leases[0].release()
     other.take(LARGE_BYTES)

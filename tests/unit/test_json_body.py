@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tornado.httputil import HTTPHeaders
 
 from web.answers.refusal import Refusal
+from web.api.corrections import ChangeCorrections
 from web.api.tasks import NewTask, RetryTask
 from web.reading.json_body import read_json
 
@@ -80,3 +81,24 @@ def test_a_refusal_has_no_regular_expression_to_be_decoded() -> None:
         error = refused(msgspec.json.encode({**GOOD, **bad})).problem.error
         assert "regex" not in error
         assert "up to 20 texts" in error
+
+
+@pytest.mark.parametrize(
+    ("change", "place", "words"),
+    [
+        ({"picture": "a", "action": "Keep"}, "changes[1].action", "one of label, exclude, keep, none"),
+        ({"picture": 7, "action": "keep"}, "changes[1].picture", "a text of at most 4096 characters"),
+        ({"action": "keep"}, "changes[1]", "an object with picture, action, label"),
+        ({"picture": "a", "action": "keep", "x": 1}, "changes[1]", "an object with picture, action, label"),
+        ("a", "changes[1]", "an object with picture, action, label"),
+    ],
+)
+def test_a_bad_part_of_a_list_is_named_with_what_it_takes(change: object, place: str, words: str) -> None:
+    body = {"userId": "a", "projectId": "p", "projectDir": "d"}
+    changes = [{"picture": "a", "action": "keep"}, change]
+    with pytest.raises(Refusal) as caught:
+        read_json(ChangeCorrections, JSON, msgspec.json.encode({**body, "changes": changes}))
+    assert caught.value.fields.keys() == {place}
+    assert caught.value.fields[place].startswith(f"{place}=")
+    assert words in caught.value.fields[place]
+    assert "$" not in caught.value.fields[place]

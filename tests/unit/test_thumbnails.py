@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import signal
 import struct
 import sys
 import zlib
@@ -34,7 +35,7 @@ from web.prediction import pool as pool_file
 from web.prediction import runtime_process
 from web.prediction.picture_queue import FATAL
 from web.prediction.pool import RuntimePool
-from web.prediction.runtime_process import RuntimeProcess
+from web.prediction.runtime_process import RuntimeDiedError, RuntimeProcess
 
 
 def thumbnails(root: Path, work: Thumbnails, names: Sequence[str]) -> list[RuntimeAnswer]:
@@ -109,20 +110,27 @@ def test_pictures_are_opened_below_the_data_roots_through_no_link_and_within_lim
 
 
 @pytest.mark.door(25)
-def test_a_picture_that_takes_too_long_ends_only_its_own_process(tmp_path: Path) -> None:
+def test_a_process_that_works_on_a_picture_for_too_long_ends_itself(tmp_path: Path) -> None:
     Image.new("L", (9900, 9900)).save(tmp_path / "slow.png", compress_level=1)
-    Image.new("RGB", (100, 100)).save(tmp_path / "quick.png")
 
     async def run() -> None:
-        pool = RuntimePool(RUNTIME, 1, limits(tmp_path, thumbnail_s=0.15))
-        slow, quick = await asyncio.gather(
-            *(pool.thumbnail(Thumbnails(64), f"{tmp_path}/{name}.png") for name in ("slow", "quick"))
-        )
-        assert slow == FATAL
-        assert isinstance(quick, Thumbnail)
-        await pool.close()
+        process = await RuntimeProcess.start(RUNTIME, limits(tmp_path, thumbnail_s=0.01))
+        order = Order(Thumbnails(64), (FolderPicture(f"{tmp_path}/slow.png"),))
+        with pytest.raises(RuntimeDiedError, match=f"exit code -{signal.SIGALRM:d}"):
+            assert [answer async for answer in process.answers(order)] == []
+        await process.end()
 
     asyncio.run(run())
+
+
+@pytest.mark.door(25)
+def test_a_picture_that_ends_its_process_costs_nobody_else_a_thumbnail(tmp_path: Path) -> None:
+    async def work(pool: RuntimePool) -> None:
+        names = ("ok", "die", "ok", "ok")
+        answers = await asyncio.gather(*(pool.thumbnail(Thumbnails(64), name) for name in names))
+        assert [answer == FATAL for answer in answers] == [False, True, False, False]
+
+    in_pool(tmp_path, work, processes=1)
 
 
 @pytest.mark.door(25)

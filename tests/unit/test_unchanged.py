@@ -37,6 +37,17 @@ def mark(project: Path, **changes: Any) -> str:
     return fingerprint(read_contents(UserFiles.at(project)), "classification", {**OPTIONS, **changes})
 
 
+def test_a_correction_makes_another_folder_until_it_is_taken_back(project: Path) -> None:
+    before = mark(project)
+    (project / "corrections.csv").write_text("picture,action,label\nimages/cat/1.png,exclude,\n")
+    corrected = mark(project)
+    assert corrected == mark(project) != before
+    (project / "corrections.csv").write_text("picture,action,label\nimages/cat/1.png,label,dog\n")
+    assert mark(project) not in (before, corrected)
+    (project / "corrections.csv").unlink()
+    assert mark(project) == before
+
+
 def publish(project: Path, task_id: str, scores: HeldOutScores | None = None, **more: Any) -> Path:
     with open_project(project) as opened, ModelFolder(opened, task_id, 1) as folder:
         folder.add("model.tflite", io.BytesIO(b"a model"))

@@ -83,8 +83,8 @@ def advise(data: Dataset, together: np.ndarray, seed: int, tell: Callable[[], No
 
 
 def _suspect_labels(suspects: Suspects, part: Part, data: Dataset) -> list[dict[str, Any]]:
-    """Entries of `suspect_labels` in metrics.json."""
-    labels, classes = data.folders.labels, data.folders.classes
+    """Entries of `suspect_labels` in metrics.json, without the pictures whose label a person has looked at."""
+    labels, classes, looked_at = data.folders.labels, data.folders.classes, data.folders.looked_at
     return [
         {
             "file": data.folders.name_of(row),
@@ -105,6 +105,7 @@ def _suspect_labels(suspects: Suspects, part: Part, data: Dataset) -> list[dict[
                 strict=True,
             )
         )
+        if data.folders.name_of(row) not in looked_at
     ]
 
 
@@ -118,7 +119,8 @@ def _labels_look_wrong(suspects: Sequence[dict[str, Any]]) -> Finding:
         "labels_look_wrong",
         Severity.WARNING,
         f"{pictures} as if the label were wrong: {first}.",
-        "Look at them, and move those that are wrong into their right class. metrics.json lists them.",
+        "Look at them, and move those that are wrong into their right class, or name them in corrections.csv. "
+        "metrics.json lists them.",
         [entry["file"] for entry in suspects],
     )
 

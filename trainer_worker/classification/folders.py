@@ -40,7 +40,8 @@ class ClassFolders:
 
     parts: int8 (n,), the part of the caller's own split that each belongs to, see PART_NUMBERS. reader: reads them.
     layout: the layout's name and rule. findings: what its owner should know of the folder. skipped: what can't be a
-    picture, such as links that lead out of the project.
+    picture, such as links that lead out of the project, and what a person has left out. looked_at: names of pictures
+    (see name_of) whose label a person has given or confirmed.
     """
 
     labels: tuple[str, ...]
@@ -51,6 +52,7 @@ class ClassFolders:
     layout: tuple[str, str] = ("", "")
     findings: tuple[Finding, ...] = ()
     skipped: tuple[SkippedFile, ...] = ()
+    looked_at: frozenset[str] = frozenset()
 
     def only(self, rows: np.ndarray) -> ClassFolders:
         """The same labels with these files only."""
@@ -124,7 +126,8 @@ def class_folders(layout: ClassLayout, tree: Tree, reader: PictureReader) -> Cla
         reader,
         (layout.name, layout.rule),
         layout.findings,
-        skipped=(*tree.skipped, *named),
+        skipped=(*tree.skipped, *(SkippedFile(file.path, file.reason) for file in layout.unused), *named),
+        looked_at=layout.looked_at,
     )
 
 
@@ -177,4 +180,4 @@ def _too_few(folders: ClassFolders, numbers: np.ndarray, unreadable: Iterable[Un
     left_out = [*map(str, unreadable), *(f"{skip.file}: {skip.reason}" for skip in folders.skipped)]
     if not left_out:
         return f"{text} Add images."
-    return f"{text} Not read: {some_of(left_out, '; ')}. Replace these files, or add images."
+    return f"{text} Not used: {some_of(left_out, '; ')}. Replace these files, or add images."

@@ -19,6 +19,7 @@ from trainer_worker.layouts.annotation_files import AnnotationFiles, PictureName
 from trainer_worker.layouts.class_findings import folder_findings
 from trainer_worker.layouts.class_lists import findings_about_lists, rows_of_lists
 from trainer_worker.layouts.completed_classes import completed
+from trainer_worker.layouts.corrections import set_aside_corrections
 from trainer_worker.layouts.layout import ClassLayout, LabelledFile, Part
 from trainer_worker.layouts.masks_as_classes import refuse_masks_as_classes
 from trainer_worker.layouts.name_lists import some_of
@@ -69,8 +70,10 @@ class _Found:
 def recognise_classes(tree: Tree) -> ClassLayout:
     """The classes of a project, or a TrainingError that says what is unclear and how to change it.
 
-    Raises no_images, bad_labels_info, layout_unclear, layout_unsupported. A class with too few pictures is no error.
+    Raises no_images, bad_labels_info, layout_unclear, layout_unsupported, and too_few_classes where corrections leave
+    too little. Otherwise a class with too few pictures is no error.
     """
+    tree, corrections = set_aside_corrections(tree)
     index = PictureIndex(tree)
     refuse_folders_of_other_exports(index, "")
     if not index.paths:
@@ -79,9 +82,9 @@ def recognise_classes(tree: Tree) -> ClassLayout:
     refuse_folders_of_other_exports(index, root)
     found = _split(index, root) or _class_folders(index, root)
     if found is None or len({label for label, _, _ in found.classes}) < 2:
-        listed = rows_of_lists(index, root)
+        listed = rows_of_lists(index, root, corrections.decided)
         if listed is not None:
-            return completed(index, listed, (root,), {})
+            return completed(index, listed, (root,), {}, corrections)
         refuse_other_labels(index)
         if found is None or labels_in_names(index):
             raise no_class_folders(index)
@@ -98,7 +101,7 @@ def recognise_classes(tree: Tree) -> ClassLayout:
     findings = (*folder_findings(index, found.classes), *findings_about_lists(index, rows))
     empty = {comparable(name_of(folder)): folder for root in found.roots for folder in _empty_classes(index, root)}
     layout = ClassLayout(found.name, rule, (), rows, findings, tuple(lists))
-    return completed(index, layout, found.roots, empty)
+    return completed(index, layout, found.roots, empty, corrections)
 
 
 def _split_by_lists(index: PictureIndex, rows: tuple[LabelledFile, ...]) -> tuple[tuple[LabelledFile, ...], list[str]]:

@@ -64,10 +64,11 @@ class _Listed:
     refused: str = ""
 
 
-def rows_of_lists(index: PictureIndex, root: str) -> ClassLayout | None:
+def rows_of_lists(index: PictureIndex, root: str, decided: Set[str]) -> ClassLayout | None:
     """The classes that lists give to pictures; None where no list names any of them.
 
-    root: the folder that may hold the parts of a split. Raises TrainingError layout_unclear, layout_unsupported.
+    root: the folder that may hold the parts of a split. decided: pictures that need no row, because a person has said
+    elsewhere what becomes of them. Raises TrainingError layout_unclear, layout_unsupported.
     """
     pictures = ListedPictures(index.paths)
     tables = tables_of(index.tree)
@@ -101,7 +102,7 @@ def rows_of_lists(index: PictureIndex, root: str) -> ClassLayout | None:
     )
     _refuse_values(rows, listed.lists)
     rule = f"Found no class folders; {some_of(listed.lists)} gives the class of each picture."
-    findings = (*_findings(index, listed, conflicting), *tables.damage_findings(Severity.WARNING))
+    findings = (*_findings(index, listed, conflicting, decided), *tables.damage_findings(Severity.WARNING))
     return ClassLayout("class_list", rule, (), rows, findings, tuple(listed.lists))
 
 
@@ -248,7 +249,8 @@ def _refuse_values(rows: Sequence[LabelledFile], lists: Sequence[str]) -> None:
         )
 
 
-def _findings(index: PictureIndex, listed: _Listed, conflicting: Sequence[str]) -> Iterator[Finding]:
+def _findings(index: PictureIndex, listed: _Listed, conflicting: Sequence[str], decided: Set[str]) -> Iterator[Finding]:
+    """What is wrong with the lists. Nothing is said of the class of a picture that is decided elsewhere."""
     if listed.missing:
         sentence = f"Rows of {some_of(listed.lists)} whose picture is missing: {len(listed.missing)}."
         yield finding(
@@ -258,14 +260,14 @@ def _findings(index: PictureIndex, listed: _Listed, conflicting: Sequence[str]) 
         sentence = f"Rows of {some_of(listed.lists)} that fit several pictures of the same name: {len(listed.unclear)}."
         cure = "Write their folders into the list."
         yield finding("rows_with_several_files", Severity.WARNING, sentence, cure, listed.unclear)
-    if listed.without_one_class:
-        files = listed.without_one_class
+    if files := [path for path in listed.without_one_class if path not in decided]:
         sentence = f"Pictures to which {some_of(listed.lists)} gives no class, or several, are left out: {len(files)}."
         yield finding("rows_without_class", Severity.WARNING, sentence, "Give each of them one class.", files)
-    if conflicting:
+    if conflicting := [path for path in conflicting if path not in decided]:
         sentence = f"Pictures that are listed twice, with different classes, are left out: {len(conflicting)}."
         yield finding("conflicting_rows", Severity.WARNING, sentence, "Keep only the right row.", conflicting)
-    without = [path for path in index.paths if path not in listed.labels and path not in listed.without_one_class]
+    named = {*listed.labels, *listed.without_one_class, *decided}
+    without = [path for path in index.paths if path not in named]
     if without:
         sentence = f"Pictures that {some_of(listed.lists)} does not list are left out: {len(without)}."
         yield finding("files_without_row", Severity.WARNING, sentence, "Add rows for them.", without)

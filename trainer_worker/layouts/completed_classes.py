@@ -7,22 +7,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from protocol.data_report import Finding, Severity, finding
+from protocol.errors import TrainingError
 from trainer_worker.layouts.class_findings import left_out_findings, other_file_findings
+from trainer_worker.layouts.corrections import LEFT_OUT, CorrectedClasses, Corrections
 from trainer_worker.layouts.labels_info import label_order
-from trainer_worker.layouts.layout import ClassLayout, LabelledFile, Part
+from trainer_worker.layouts.layout import ClassLayout, LabelledFile, Part, UnusedFile
 from trainer_worker.layouts.name_lists import some_of
 from trainer_worker.layouts.picture_index import PictureIndex
 
 
-def completed(index: PictureIndex, layout: ClassLayout, roots: Sequence[str], empty: Mapping[str, str]) -> ClassLayout:
-    """The layout with its labels in order, its pictures sorted, and all findings.
+def completed(
+    index: PictureIndex, layout: ClassLayout, roots: Sequence[str], empty: Mapping[str, str], corrections: Corrections
+) -> ClassLayout:
+    """The corrected layout with its labels in order, its pictures sorted, and all findings.
 
     roots: folders in which class folders lie. empty: class folders without pictures, by label.
-    Raises TrainingError bad_labels_info.
+    Raises TrainingError bad_labels_info, and too_few_classes where corrections leave too little.
     """
-    findings = [*index.tree.findings, *layout.findings]
     labelled, split = _usable_split(layout.pictures)
-    pictures = _without_classes_that_only_score(labelled, findings)
+    corrected = corrections.of_classes(labelled, empty)
+    findings = [*index.tree.findings, *layout.findings, *corrected.findings]
+    pictures = _without_classes_that_only_score(corrected.pictures, findings)
     counts = Counter(picture.label for picture in pictures)
     unused = {label: folder for label, folder in empty.items() if label not in counts}
     if unused:
@@ -30,15 +35,36 @@ def completed(index: PictureIndex, layout: ClassLayout, roots: Sequence[str], em
         cure = "Put pictures into them, or delete them."
         findings.append(finding("empty_classes", Severity.WARNING, sentence, cure, sorted(unused.values())))
     above = [folder for root in roots for folder in _above(root)]
-    labels, about_order = label_order(index.tree, {**dict.fromkeys(empty, 0), **counts}, above)
+    without = dict.fromkeys([*empty, *corrected.emptied], 0)
+    labels, about_order = label_order(index.tree, {**without, **counts}, above)
+    _refuse_too_few(labels, layout, corrected)
     findings += [*about_order, *_alike_classes(labels), *_split_findings(pictures, labels, split)]
     used = [picture.path for picture in pictures]
     if layout.name != "class_list":
-        findings += left_out_findings(index, [*used, *(picture.path for picture in layout.pictures)], above)
+        known = [*used, *(picture.path for picture in layout.pictures), *corrected.excluded]
+        findings += left_out_findings(index, known, above)
     findings += other_file_findings(index, used, layout.label_files)
     position = {label: number for number, label in enumerate(labels)}
     ordered = tuple(sorted(pictures, key=lambda picture: (position[picture.label], picture.path)))
-    return replace(layout, labels=tuple(labels), pictures=ordered, findings=tuple(findings))
+    return replace(
+        layout,
+        labels=tuple(labels),
+        pictures=ordered,
+        findings=tuple(findings),
+        unused=tuple(UnusedFile(path, LEFT_OUT) for path in corrected.excluded),
+        looked_at=corrected.looked_at,
+    )
+
+
+def _refuse_too_few(labels: Sequence[str], layout: ClassLayout, corrected: CorrectedClasses) -> None:
+    """Raise too_few_classes if corrections have left fewer than two classes to train on."""
+    if len(labels) < 2 <= len({picture.label for picture in layout.pictures}) and corrected.sentence:
+        left = f"only the class {some_of(labels)}" if labels else "no class"
+        raise TrainingError(
+            "too_few_classes",
+            f"{corrected.sentence} That leaves {left} with pictures to train on, and classification needs at least "
+            "two. Take back some of its rows, or add pictures.",
+        )
 
 
 def _usable_split(pictures: Sequence[LabelledFile]) -> tuple[Sequence[LabelledFile], bool]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from protocol.data_report import Finding, Severity, finding
 from protocol.litter import suffix_of
-from protocol.text import printable
+from protocol.text import decoded_table, printable
 from trainer_worker.layouts.tree import Tree
 from trainer_worker.pictures.user_files import RefusedFileError
 
@@ -107,8 +107,10 @@ def tables_of(tree: Tree) -> Tables:
 
 def read_table(path: str, content: bytes) -> Table:
     """The table, whose first line is the header. Raises DamagedTableError."""
-    text = _text(content)
-    lines = text.splitlines()
+    try:
+        lines = decoded_table(content).splitlines()
+    except UnicodeDecodeError as error:
+        raise DamagedTableError("it is not UTF-8 text") from error
     first = next((line for line in lines if line.strip()), "")
     delimiter = max(DELIMITERS, key=lambda sign: (_known(first, sign), first.count(sign)))
     try:
@@ -120,17 +122,6 @@ def read_table(path: str, content: bytes) -> Table:
     header = rows[0] if rows else []
     width = len(header)
     return Table(path, tuple(header), tuple(tuple((row + [""] * width)[:width]) for row in rows[1:]))
-
-
-def _text(content: bytes) -> str:
-    for encoding in ("utf-16", "utf-8-sig"):
-        if encoding == "utf-16" and content[:2] not in (b"\xff\xfe", b"\xfe\xff"):
-            continue
-        try:
-            return content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise DamagedTableError("it is not UTF-8 text")
 
 
 def _known(line: str, delimiter: str) -> int:

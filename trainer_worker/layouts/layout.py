@@ -40,12 +40,21 @@ class LabelledFile:
 
 
 @dataclass(frozen=True)
+class UnusedFile:
+    """A picture or a mask that is left out, and the reason in plain words."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class ClassLayout:
     """Pictures with one class each.
 
     name: the layout's row in table.py. rule: how it was recognised, as a sentence for the report. labels: in the order
     of the model's outputs. pictures: sorted by class, then by path. label_files: small files that the labels
-    or the split come from.
+    or the split come from. unused: pictures that a person has left out. looked_at: paths of pictures whose label a
+    person has given or confirmed.
     """
 
     name: str
@@ -54,6 +63,8 @@ class ClassLayout:
     pictures: tuple[LabelledFile, ...]
     findings: tuple[Finding, ...] = ()
     label_files: tuple[str, ...] = ()
+    unused: tuple[UnusedFile, ...] = ()
+    looked_at: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -130,14 +141,6 @@ class MaskedFile:
     path: str
     mask: Mask
     part: Part = Part.ANY
-
-
-@dataclass(frozen=True)
-class UnusedFile:
-    """A picture or a mask that is left out, and the reason in plain words."""
-
-    path: str
-    reason: str
 
 
 @dataclass(frozen=True)

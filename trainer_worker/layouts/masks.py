@@ -13,6 +13,7 @@ from protocol.data_report import Finding, Severity, finding
 from protocol.errors import TrainingError
 from trainer_worker.layouts import coco, label_studio, labelme, mask_class_lists, mask_pairs, supervisely, via, yolo
 from trainer_worker.layouts.annotation_files import AnnotationError, AnnotationFiles, PictureNames, as_json
+from trainer_worker.layouts.corrections import set_aside_corrections
 from trainer_worker.layouts.drawn_masks import DrawnMasks, boxes_only
 from trainer_worker.layouts.layout import MaskLayout, Part
 from trainer_worker.layouts.mask_pairs import Candidates, Pairs, candidates, pair_masks
@@ -43,36 +44,42 @@ def recognise_masks(tree: Tree) -> MaskLayout:
 
     Raises TrainingError: no_images, no_masks, layout_unclear, layout_unsupported, bad_classes.
     """
+    tree, corrections = set_aside_corrections(tree)
+    layout = corrections.of_masks(_with_split(_recognised(tree), tree))
+    rule = f"{layout.rule}{_split_sentence({picture.part for picture in layout.pictures})}"
+    return dataclasses.replace(layout, rule=rule, findings=(*tree.findings, *layout.findings))
+
+
+def _recognised(tree: Tree) -> MaskLayout:
     files = AnnotationFiles(tree)
     if brushes := label_studio.brush_masks(tree):
         exports = _kinds_of_json(files).get("label_studio", [])
-        return _of_whole_tree(label_studio.recognise_label_studio(brushes, files, exports), tree)
+        return label_studio.recognise_label_studio(brushes, files, exports)
     found = candidates(tree)
     if not found.files or not found.pictures:
         raise _no_images(tree, found)
     pairs = pair_masks(found)
     if pairs is not None:
-        return _of_whole_tree(_of_pairs(pairs, files), tree)
+        return _of_pairs(pairs, files)
     layout = _of_annotations(files, found)
     if layout is None:
         raise _no_masks(tree, found)
-    return _of_whole_tree(layout, tree)
+    return layout
 
 
-def _of_whole_tree(layout: MaskLayout, tree: Tree) -> MaskLayout:
-    """Add the findings of the walk, and the split that folders such as ds_train/ and ds_val/ make together."""
+def _with_split(layout: MaskLayout, tree: Tree) -> MaskLayout:
+    """Add the split that folders such as ds_train/ and ds_val/ make together."""
     split: dict[str, Part] = {}
     for parent in ("", *tree.folders):
         folders = {posixpath.basename(folder): folder for folder in tree.folders_in(parent)}
         split |= {folders[name]: part for name, part in parts_of(folders).items()}
-    pictures = layout.pictures
-    if split:
-        pictures = tuple(
-            picture if picture.part else dataclasses.replace(picture, part=_part_around(picture.path, split))
-            for picture in pictures
-        )
-    rule = f"{layout.rule}{_split_sentence({picture.part for picture in pictures})}"
-    return dataclasses.replace(layout, rule=rule, pictures=pictures, findings=(*tree.findings, *layout.findings))
+    if not split:
+        return layout
+    pictures = tuple(
+        picture if picture.part else dataclasses.replace(picture, part=_part_around(picture.path, split))
+        for picture in layout.pictures
+    )
+    return dataclasses.replace(layout, pictures=pictures)
 
 
 def _split_sentence(parts: set[Part]) -> str:

@@ -2,8 +2,9 @@
 
     projectDir/.tfmodel/last/classification.checkpoint
 
-A training continues only if labels and options are those of the last training and every picture of it is still there
-under the same label. The pictures that were held out then stay held out (see gate.py).
+A training continues only if labels and options are those of the last training and every picture that trained it is
+still there under the same label. The pictures that were held out then stay held out (see gate.py). The weights know
+nothing of them, so they may have been corrected or taken away.
 """
 
 from __future__ import annotations
@@ -84,7 +85,8 @@ def recall(
     facts, weights = loaded
     now = dict(zip(contents, classes.tolist(), strict=True))
     new = len(now.keys() - facts.classes.keys())
-    changed = any(now.get(content) != label for content, label in facts.classes.items())
+    trained = facts.classes.keys() - set(facts.held_out)
+    changed = any(now.get(content) != facts.classes[content] for content in trained)
     if changed or new > MAX_NEW_SHARE * len(now) or not _can_be_split(facts, contents, classes):
         return None
     return LastTraining(facts.task_id, facts.classes, frozenset(facts.held_out), weights)

@@ -17,8 +17,16 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     },
     "retryTask": {"options": {"epochs": 40, "seed": None}},
     "checkFolder": _FOLDER,
+    "changeCorrections": {
+        **{name: _FOLDER[name] for name in ("userId", "projectId", "projectDir")},
+        "changes": [
+            {"picture": "roses/1.jpg", "action": "label", "label": "tulips"},
+            {"picture": "roses/2.jpg", "action": "exclude"},
+        ],
+    },
     "predictWithTask": {"pictures": [{"path": "roses/1.jpg"}]},
     "predictWithProject": {"pictures": [{"path": "roses/1.jpg", "name": "a rose"}]},
     "signIn": {"token": "tfm_7mZ2cVtq0Yx1bJ9hRk3dPs5uLw8nAeGfTyQiMo4xVzE"},
+    "beginUpload": {"userId": "7", "projectId": "43", "label": "roses", "name": "1.jpg", "sizeBytes": 52000},
     "testWebhooks": {"destination": "shop"},
 }

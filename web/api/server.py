@@ -7,6 +7,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from web.api.uploads import UploadLimits
+
 
 class Limits(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """What the settings of this server allow."""
@@ -14,6 +16,7 @@ class Limits(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     max_body_bytes: Annotated[int, Meta(description="the largest body of a call, except for predictions")]
     max_predict_body_bytes: Annotated[int, Meta(description="the largest body with pictures for a prediction")]
     max_predict_pictures: Annotated[int, Meta(description="the most pictures of one prediction")]
+    uploads: Annotated[UploadLimits, Meta(description="what may be uploaded into a new project")]
     max_pending: Annotated[int, Meta(description="the most waiting tasks; the next POST is refused with 429")]
     max_pending_per_user: Annotated[int, Meta(description="the most waiting tasks of one user")]
     max_running_per_user: Annotated[int, Meta(description="the most tasks of one user trained at once; 0: any")]

@@ -30,6 +30,16 @@ if TYPE_CHECKING:
 log = logging.getLogger("web")
 
 
+def refusal_of_fields(problems: Sequence[BadField]) -> Refusal:
+    """Names every problem. The code project_dir_not_allowed is only used if nothing else is wrong."""
+    codes = {problem.code for problem in problems}
+    return Refusal(
+        codes.pop() if len(codes) == 1 else "bad_fields",
+        " ".join(problem.error for problem in problems)[:4000],
+        fields={problem.field: problem.error for problem in problems},
+    )
+
+
 class PostingHandler(JsonHandler):
     """Calls that name a folder to train on."""
 
@@ -47,14 +57,7 @@ class PostingHandler(JsonHandler):
     def accept(self, spec: TaskSpec | None, problems: Sequence[BadField]) -> TaskSpec:
         """The task. Raises Refusal that names every problem, or for another user's token."""
         if spec is None:
-            # The code project_dir_not_allowed is only used if nothing else is wrong.
-            codes = {problem.code for problem in problems}
-            code = codes.pop() if len(codes) == 1 else "bad_fields"
-            raise Refusal(
-                code,
-                " ".join(problem.error for problem in problems)[:4000],
-                fields={problem.field: problem.error for problem in problems},
-            )
+            raise refusal_of_fields(problems)
         self.caller.check_sees(spec.user_id, "post a task for")
         if spec.webhook and (why := self.services.webhooks.why_not_allowed(spec.webhook)):
             raise Refusal("webhook_not_allowed", why, fields={"webhook": why})

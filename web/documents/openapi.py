@@ -125,6 +125,7 @@ def _operation(route: Route, call: Call) -> Schema:
     parameters = _query_parameters(call.query) if call.query else []
     if KEY_CODE in call.errors:
         parameters += [{"name": name, "in": "header", **header} for name, header in TASK_HEADERS.items()]
+    parameters += [_needed_header(name, description) for name, description in call.headers.items()]
     operation: Schema = {
         "operationId": call.name,
         "summary": call.summary[0].upper() + call.summary[1:],
@@ -133,10 +134,17 @@ def _operation(route: Route, call: Call) -> Schema:
     }
     if call.body:
         operation["requestBody"] = _request_body(call.body, call)
+    elif call.raw:
+        operation["requestBody"] = {"required": True, "content": {call.raw: {}}}
     operation["responses"] = _responses(call, needs_token)
     if not needs_token:
         operation["security"] = []
     return operation
+
+
+def _needed_header(name: str, description: str) -> Schema:
+    schema = {"type": "string"}
+    return {"name": name, "in": "header", "required": True, "description": description, "schema": schema}
 
 
 def _head_of(operation: Schema) -> Schema:

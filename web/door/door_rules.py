@@ -32,13 +32,13 @@ OWN_SITES = ("same-origin", "none")
 PREFLIGHT_HEADERS = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST, DELETE",
     "Access-Control-Allow-Headers": (
-        "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, traceparent, X-Request-Id"
+        "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, traceparent, Upload-Offset, X-Request-Id"
     ),
     "Access-Control-Max-Age": "600",
 }
 EXPOSED_HEADERS = (
     "Retry-After, WWW-Authenticate, Allow, Location, X-Request-Id, RateLimit, RateLimit-Policy, ETag, "
-    "Content-Disposition, Content-Range"
+    "Content-Disposition, Content-Range, Upload-Offset"
 )
 
 

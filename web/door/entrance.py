@@ -111,7 +111,7 @@ class _Visit(HTTPMessageDelegate):
         rules.check_length(headers, NO_LIMIT)
         self._limit = limits.of(start_line.method, start_line.path, headers)
         if self._limit.is_large:
-            self._lease = limits.lease()
+            self._lease = limits.lease(self._limit)
             self._connection.let_go = self._lease.release
             self._linger_bytes = self._limit.most_bytes
         rules.check_length(headers, self._limit)

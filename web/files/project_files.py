@@ -146,6 +146,10 @@ class ProjectFiles:
         finally:
             self._pool.submit(parts.close)  # fails if it still waits for a disk; it then ends when nobody refers to it
 
+    def start(self, work: Callable[Args, Result], *args: Args.args, **more: Args.kwargs) -> Future[Result]:
+        """Begin work that waits for a disk, for callers that must know when it ends, however long it takes."""
+        return self._pool.submit(work, *args, **more)
+
     async def run(self, work: Callable[Args, Result], *args: Args.args, **more: Args.kwargs) -> Result:
         """The result of work that waits for a disk. Raises TimeoutError, which is an OSError, if it takes too long."""
         return await self._in_time(self._pool.submit(work, *args, **more))

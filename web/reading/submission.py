@@ -174,6 +174,19 @@ def _make_spec(parts: _Parts, allowed_roots: Sequence[Path], origin: Origin) -> 
     return spec, []
 
 
+def read_folder(texts: Mapping[str, str], allowed_roots: Sequence[Path]) -> tuple[FoundFolder, list[BadField]]:
+    """The folder of a call that makes no task, and every problem with its texts. texts: by field, with projectDir."""
+    single, problems = _single_values({name: [text] for name, text in texts.items()})
+    folder = FoundFolder("")
+    if "projectDir" in single:
+        found = resolve_project_dir(single["projectDir"], allowed_roots)
+        if isinstance(found, BadField):
+            problems.append(found)
+        else:
+            folder = found
+    return folder, problems
+
+
 def new_task_id() -> str:
     """Return 32 hexadecimal digits: the time in milliseconds and 80 random bits, as in a ULID (github.com/ulid/spec).
 

@@ -10,13 +10,13 @@ import time
 from collections import Counter
 
 from conf.webhook_settings import WebhookSettings
+from web.own_thread import OwnThread
 from web.webhooks.delivery import Delivery
 from web.webhooks.figures import WebhookFigures
 from web.webhooks.receivers import Receivers
 from web.webhooks.retries import Outcome, next_try_s, spread_s
 from web.webhooks.sender import Sender
 from web.webhooks.store import Store
-from web.webhooks.store_thread import StoreThread
 
 log = logging.getLogger("web")
 
@@ -34,7 +34,7 @@ class Deliveries:
 
     def __init__(
         self,
-        store: StoreThread,
+        store: OwnThread[Store],
         sender: Sender,
         receivers: Receivers,
         settings: WebhookSettings,

@@ -14,11 +14,11 @@ from protocol.events import Event
 from protocol.queries import EventsPart, EventsWanted
 from web.broker_link.broker_requests import BrokerAwayError, BrokerRequests
 from web.broker_link.task_cache import TaskCache
+from web.own_thread import OwnThread
 from web.webhooks.delivery import Count, NewDelivery, Record, Times
 from web.webhooks.figures import WebhookFigures
 from web.webhooks.receivers import Receivers
 from web.webhooks.store import Store
-from web.webhooks.store_thread import StoreThread
 
 log = logging.getLogger("web")
 
@@ -38,7 +38,7 @@ class EventFeed:
         self,
         requests: BrokerRequests,
         cache: TaskCache,
-        store: StoreThread,
+        store: OwnThread[Store],
         receivers: Receivers,
         settings: WebhookSettings,
     ) -> None:

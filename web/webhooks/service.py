@@ -19,6 +19,7 @@ from protocol import messages as m
 from protocol.events import iso
 from web.broker_link.broker_requests import BrokerRequests
 from web.broker_link.task_cache import TaskCache
+from web.own_thread import OwnThread
 from web.webhooks.deliveries import MOST_AT_ONCE, Deliveries
 from web.webhooks.delivery import Count, Delivery, Overview, Times
 from web.webhooks.event_feed import EventFeed
@@ -29,7 +30,6 @@ from web.webhooks.retries import Outcome
 from web.webhooks.secret_keys import SecretKeys
 from web.webhooks.sender import Sender
 from web.webhooks.store import Store
-from web.webhooks.store_thread import StoreThread
 
 log = logging.getLogger("web")
 
@@ -56,7 +56,7 @@ class Webhooks:
         self._path = settings.webhook_file
         self._figures = figures
         self.receivers = Receivers(settings.webhooks)
-        self._store = StoreThread(settings.webhook_file)
+        self._store = OwnThread("webhooks", lambda: Store(settings.webhook_file))
         network = GuardedNetwork(AddressRules(settings.webhooks.allowed_private), SystemResolver())
         keys = SecretKeys(settings.webhook_secret_file)
         # Tests by POST come on top of the attempts under way.

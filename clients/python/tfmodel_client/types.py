@@ -33,6 +33,11 @@ if TYPE_CHECKING:
         "failed",
         "cancelled",
     ]
+    UploadState = Literal[
+        "open",
+        "stored",
+        "duplicate",
+    ]
     WorkerState = Literal[
         "starting",
         "free",
@@ -43,6 +48,11 @@ if TYPE_CHECKING:
         "info",
         "warning",
         "error",
+    ]
+    Action = Literal[
+        "label",
+        "exclude",
+        "keep",
     ]
     DestinationFormat = Literal[
         "json",
@@ -57,8 +67,10 @@ if TYPE_CHECKING:
 else:
     EventType = str
     TaskState = str
+    UploadState = str
     WorkerState = str
     Severity = str
+    Action = str
     DestinationFormat = str
     TaskFilterSort = str
 
@@ -71,6 +83,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "body_too_large": 413,
     "broker_away": 503,
     "check_failed": 503,
+    "corrections_unusable": 409,
     "cross_site": 403,
     "destination_left": 409,
     "disk_nearly_full": 503,
@@ -93,6 +106,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "predict_busy": 429,
     "predict_failed": 503,
     "project_dir_not_allowed": 403,
+    "project_full": 507,
     "queue_full": 429,
     "range_not_satisfiable": 416,
     "read_only_token": 403,
@@ -110,11 +124,16 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "unknown_destination": 404,
     "unknown_path": 404,
     "unknown_task": 404,
+    "unknown_upload": 404,
     "unknown_worker": 404,
     "unsupported_media_type": 415,
+    "uploads_busy": 429,
+    "uploads_off": 403,
+    "uploads_unavailable": 503,
     "user_not_allowed": 403,
     "webhook_not_allowed": 403,
     "webhooks_unavailable": 503,
+    "wrong_offset": 409,
 }
 
 
@@ -275,6 +294,38 @@ class FolderListing(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     next: str
 
 
+class ProjectUploads(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What lies in the folder of an uploaded project."""
+
+    project_dir: str
+    #: the classes by name
+    labels: tuple[LabelUploads, ...]
+    #: of all classes together
+    pictures: int
+    #: of all pictures together
+    size_bytes: int
+    limits: UploadLimits
+
+
+class Upload(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A picture on its way."""
+
+    #: for the calls that send its parts; empty if nothing is to be sent
+    upload_id: str
+    #: the folder of the project, to be posted when all have arrived
+    project_dir: str
+    #: where it lies in projectDir; empty until it is stored
+    picture: str
+    state: UploadState
+    #: how many bytes have arrived; the next part begins there
+    offset: int
+    size_bytes: int
+    #: the largest part that one call may send
+    chunk_bytes: int
+    #: the same picture in projectDir, if it is a duplicate; else empty
+    duplicate_of: str
+
+
 class Check(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What a training would find in the folder."""
 
@@ -293,6 +344,16 @@ class Check(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     skipped_files: int
     #: false if a training would fail
     trainable: bool
+
+
+class Corrections(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The content of corrections.csv. Whether pictures and classes of these names exist is said by a check."""
+
+    project_dir: str
+    #: one for each picture, the newest last
+    corrections: tuple[Correction, ...]
+    #: rows that somebody has written and that can't be understood, at most 20 of them
+    problems: tuple[str, ...]
 
 
 class WorkerList(msgspec.Struct, frozen=True, kw_only=True):
@@ -653,6 +714,26 @@ class ListedPicture(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     size_bytes: int
 
 
+class LabelUploads(msgspec.Struct, frozen=True, kw_only=True):
+    """A class of an uploaded project."""
+
+    label: str
+    pictures: int
+
+
+class UploadLimits(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What may be uploaded."""
+
+    #: whether this server takes pictures
+    enabled: bool
+    #: the largest picture
+    max_picture_bytes: int
+    #: the most pictures of a project
+    max_pictures: int
+    #: the most that the pictures of a project have together
+    max_project_bytes: int
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that the owner of the folder should know.
 
@@ -666,6 +747,16 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     cure: str = ""
     files: tuple[str, ...] = ()
     count: int = 0
+
+
+class Correction(msgspec.Struct, frozen=True, kw_only=True):
+    """What corrections.csv says of one picture."""
+
+    #: as the row names it; a person may have written it in another spelling
+    picture: str
+    action: Action
+    #: the class, if the action is label; else empty
+    label: str
 
 
 class Destination(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -755,6 +846,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     max_predict_body_bytes: int
     #: the most pictures of one prediction
     max_predict_pictures: int
+    #: what may be uploaded into a new project
+    uploads: UploadLimits
     #: the most waiting tasks; the next POST is refused with 429
     max_pending: int
     #: the most waiting tasks of one user

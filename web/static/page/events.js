@@ -25,8 +25,12 @@ function take(said) {
   if (said.missed && said.state === "live") epoch.set(epoch.get() + 1);
 }
 
-/** Start to listen. Called once. */
+let isListening = false;
+
+/** Start to listen, if that has not happened yet. */
 export function listen() {
+  if (isListening) return;
+  isListening = true;
   const tell = "SharedWorker" in window ? throughWorker() : byItself();
   const look = () => tell(document.visibilityState === "visible" ? "visible" : "hidden");
   document.addEventListener("visibilitychange", look);

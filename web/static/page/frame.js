@@ -1,6 +1,6 @@
 // The frame around every view: menu, whether the server is in touch, and the view itself.
 import { signedOut } from "./api.js";
-import { epoch, listen } from "./events.js";
+import { epoch, listen, touch } from "./events.js";
 import { OutOfTouchBar } from "./parts/out_of_touch_bar.js";
 import { styleSheet } from "./parts/style_sheet.js";
 import { Busy, Trouble } from "./parts/states.js";
@@ -15,11 +15,12 @@ import { t } from "./words.js";
 export function Frame() {
   const route = useRoute();
   const isSignedOut = useStore(signedOut);
+  const isKnown = useStore(session) !== null;
   const name = route.path[0] ?? FIRST_VIEW;
   const view = VIEWS[name];
   useEffect(() => {
-    if (!isSignedOut) listen();
-  }, [isSignedOut]);
+    if (isKnown && !isSignedOut) listen();
+  }, [isKnown, isSignedOut]);
   useSessionChecks();
   useEffect(() => {
     document.title = `${view ? t(view.title) : t("frame.nothing_here")} · TFModel`;
@@ -29,7 +30,7 @@ export function Frame() {
     <header><${Menu} current=${name} /></header>
     <${OutOfTouchBar} />
     <main id="main" tabindex="-1">
-      ${isSignedOut ? html`<${SignIn} />` : view ? html`<${LoadedView} key=${name} view=${view} route=${route} />`
+      ${isSignedOut ? html`<${SignIn} />` : !isKnown ? html`<${Busy} />` : view ? html`<${LoadedView} key=${name} view=${view} route=${route} />`
         : html`<h1>${t("frame.nothing_here")}</h1><p><a href=${link([FIRST_VIEW])}>${t("frame.to_start")}</a></p>`}
     </main>`;
 }
@@ -40,11 +41,21 @@ function skipToMain(event) {
   document.getElementById("main")?.focus();
 }
 
-/** Whenever the stream of events begins anew, the token may have been revoked in the meantime. */
+/** How long to wait until the server is asked again who looks at the page. */
+const PAUSE_MS = 2000;
+
+/** Ask who looks at the page, at first and whenever events begin anew: the token may have been revoked since. */
 function useSessionChecks() {
   const current = useStore(epoch);
   useEffect(() => {
-    if (current > 0) readSession().catch(() => {});
+    /** @type {ReturnType<typeof setTimeout>} */
+    let timer;
+    const ask = () => readSession().catch(() => {
+      if (session.get() === null) touch.set({ state: "away", since: Date.now() });
+      timer = setTimeout(ask, PAUSE_MS);
+    });
+    ask();
+    return () => clearTimeout(timer);
   }, [current]);
 }
 

@@ -14,16 +14,19 @@ export const folderPhoto = (path, size = 160) => address("v1/thumbnails", { path
 /**
  * A photo with a caption. Where the photo is gone or unreadable, its name stands in its place.
  *
- * @param {{src: string, name: string, children?: unknown, href?: string}} props children: the caption
+ * @param {{src: string, name: string, children?: unknown, href?: string, open?: () => void}} props children: the caption.
+ *   open: shows it large
  */
-export function Photo({ src, name, children, href }) {
+export function Photo({ src, name, children, href, open }) {
   const [isMissing, setIsMissing] = useState(false);
   const picture = isMissing
     ? html`<span class="missing">${t("parts.no_photo", { name })}</span>`
     : html`<img src=${src} alt=${name} loading="lazy" decoding="async" onError=${() => setIsMissing(true)} />`;
   return html`
     <figure class="photo">
-      ${href ? html`<a href=${href}>${picture}</a>` : picture}
+      ${href ? html`<a href=${href}>${picture}</a>`
+        : open ? html`<button type="button" class="bare" title=${t("parts.show_large")} onClick=${open}>${picture}</button>`
+        : picture}
       ${children && html`<figcaption>${children}</figcaption>`}
     </figure>`;
 }

@@ -19,10 +19,12 @@ export function SignIn() {
       setIsBusy(false);
     }
   }
+  // Browsers that keep passwords want a name to keep this one under.
   return html`
     <form class="sign-in" onSubmit=${submit}>
       <h1>${t("sign_in.title")}</h1>
       <p>${t("sign_in.why")}</p>
+      <input type="text" autocomplete="username" value="TFModel" hidden readonly />
       <label>${t("sign_in.token")}
         <input type="password" name="token" autocomplete="current-password" required value=${token}
           aria-invalid=${trouble ? "true" : null} aria-describedby="sign-in-help"

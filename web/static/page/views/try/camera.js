@@ -1,4 +1,5 @@
 // A webcam whose picture is asked about several times a second.
+import { snapshot, useWebcam } from "../../parts/webcam.js";
 import { html, useEffect, useRef, useState } from "../../preact.js";
 import { number, t } from "../../words.js";
 import { LabelBars } from "./label_bars.js";
@@ -10,21 +11,20 @@ import { predict } from "./pictures.js";
 
 /** The longest side of a picture that is sent. Models look at less. */
 const SIDE_PX = 480;
-const QUALITY = 0.85;
 /** The pause after a call that failed. */
 const PAUSE_MS = 1000;
 
 /** @param {{task: Schemas["TaskView"], keep: (file: File) => void}} props keep: a photo that a person wants to keep */
 export function Camera({ task, keep }) {
   const video = useRef(/** @type {HTMLVideoElement | null} */ (null));
-  const trouble = useCamera(video);
+  const trouble = useWebcam(video);
   const { seen, rate, refusal } = usePredictions(video, task.taskId);
   if (trouble) return html`<div class="state trouble" role="alert"><p>${trouble}</p></div>`;
   return html`
     <section class="camera card" aria-label=${t("try.camera")}>
       <div><video ref=${video} autoplay playsinline muted aria-label=${t("try.camera")}></video>
         <p class="row"><button type="button" class="secondary small" disabled=${!seen} onClick=${async () => {
-          if (video.current) keep(await snapshot(video.current, t("try.snapshot")));
+          if (video.current) keep(await snapshot(video.current, t("try.snapshot"), SIDE_PX));
         }}>${t("try.keep")}</button>
         <span class="muted small">${rate > 0 ? t("try.rate", { rate: number(rate, { maximumFractionDigits: 1 }) }) : ""}</span></p></div>
       <div>${refusal ? html`<p class="bad" role="alert">${refusal}</p>`
@@ -33,36 +33,6 @@ export function Camera({ task, keep }) {
         : html`<${LabelBars} prediction=${seen.prediction} />`}</div>
     </section>`;
 }
-
-/** Show the camera in a video. Returns why that is not possible. @param {{current: HTMLVideoElement | null}} video */
-function useCamera(video) {
-  const [trouble, setTrouble] = useState("");
-  useEffect(() => {
-    /** @type {MediaStream | null} */
-    let stream = null;
-    let isWanted = true;
-    if (!navigator.mediaDevices) {
-      setTrouble(t("try.camera_insecure"));
-      return undefined;
-    }
-    navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 640 } } }).then(
-      (found) => {
-        stream = found;
-        if (isWanted && video.current) video.current.srcObject = found;
-        else stop(found);
-      },
-      (error) => isWanted && setTrouble(error.name === "NotAllowedError" ? t("try.camera_forbidden") : t("try.camera_missing")),
-    );
-    return () => {
-      isWanted = false;
-      if (stream) stop(stream);
-    };
-  }, []);
-  return trouble;
-}
-
-/** @param {MediaStream} stream */
-const stop = (stream) => stream.getTracks().forEach((track) => track.stop());
 
 /** Ask about one picture after the other, each as soon as the one before is answered. A hidden tab asks nothing.
  * @param {{current: HTMLVideoElement | null}} video @param {string} taskId */
@@ -88,7 +58,7 @@ async function watch(video, taskId, signal, setState) {
     await new Promise((resolve) => requestAnimationFrame(resolve)); // It does not come while the tab is hidden.
     if (!video.current?.videoWidth) continue;
     const began = performance.now();
-    const file = await snapshot(video.current, "camera.jpg");
+    const file = await snapshot(video.current, "camera.jpg", SIDE_PX);
     const [{ prediction, trouble }] = await predict(taskId, [file], signal);
     if (signal.aborted) return;
     if (trouble) {
@@ -104,15 +74,4 @@ async function watch(video, taskId, signal, setState) {
       return { seen: { prediction, url }, rate: before.rate ? 0.8 * before.rate + 0.2 * rate : rate, refusal: "" };
     });
   }
-}
-
-/** What the video shows now, as a JPEG. @param {HTMLVideoElement} video @param {string} name @returns {Promise<File>} */
-async function snapshot(video, name) {
-  const scale = Math.min(1, SIDE_PX / Math.max(video.videoWidth, video.videoHeight));
-  const canvas = document.createElement("canvas");
-  canvas.width = Math.round(video.videoWidth * scale);
-  canvas.height = Math.round(video.videoHeight * scale);
-  canvas.getContext("2d")?.drawImage(video, 0, 0, canvas.width, canvas.height);
-  const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", QUALITY));
-  return new File([/** @type {Blob} */ (/** @type {unknown} */ (blob))], name, { type: "image/jpeg" });
 }

@@ -1,0 +1,74 @@
+"""Signing in with a token, and the view of the server: health, disks, limits and tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import BrowserContext, expect
+
+from tests.browser.chromium import Chromium
+from tests.browser.watched_page import THEMES, WatchedPage
+from tests.socket.programs import Programs
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, str]]:
+    """The origin of a server with tokens, a token that may do everything, and one that may only read."""
+    with Programs(tmp_path_factory.mktemp("server-view")) as running:
+        made = [
+            running.run("server.py", "token", "create", *words)
+            for words in (["operator"], ["visitor", "--read-only", "--user", "anna"])
+        ]
+        assert all(each.returncode == 0 for each in made), made
+        tokens = [next(word for word in each.stdout.split() if word.startswith("tfm_")) for each in made]
+        yield f"http://127.0.0.1:{running.ports['WEB_PORT']}", tokens[0], tokens[1]
+
+
+@pytest.fixture
+def context(chromium: Chromium) -> Iterator[BrowserContext]:
+    with chromium.new_context(viewport={"width": 1280, "height": 900}) as context:
+        yield context
+
+
+def sign_in(watched: WatchedPage, token: str) -> None:
+    field = watched.page.get_by_label("Token")
+    field.fill(token)
+    field.press("Enter")
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_a_token_opens_the_page(chromium: Chromium, guarded: tuple[str, str, str], theme: str) -> None:
+    origin, token, _ = guarded
+    with chromium.new_context(color_scheme=theme, viewport={"width": 360, "height": 800}) as context:
+        watched = WatchedPage(context, origin)
+        page = watched.open("/server")
+        expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+        assert watched.violations() == []
+        sign_in(watched, "tfm_wrong")
+        expect(page.get_by_role("alert")).to_be_visible()
+        assert watched.violations() == []
+        sign_in(watched, token)
+        expect(page.locator(".disk")).to_contain_text("free")
+        expect(page.get_by_role("row").filter(has_text="visitor")).to_contain_text("look only")
+        assert page.evaluate("document.cookie") == ""
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert watched.violations() == []
+        page.reload()
+        expect(page.locator(".disk")).to_be_visible()
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+        watched.check()
+
+
+def test_someone_who_may_only_look_at_one_users_tasks(context: BrowserContext, guarded: tuple[str, str, str]) -> None:
+    origin, _, token = guarded
+    watched = WatchedPage(context, origin)
+    page = watched.open("/server")
+    sign_in(watched, token)
+    expect(page.get_by_text("Signed in as visitor")).to_be_visible()
+    expect(page.locator("section").filter(has_text="Tokens").get_by_role("alert")).to_contain_text("anna")
+    assert watched.violations() == []
+    watched.open("/now")
+    expect(page.get_by_text("Nothing has been trained yet.")).to_be_visible()
+    watched.check()

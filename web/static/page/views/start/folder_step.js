@@ -1,0 +1,70 @@
+// The step for a folder: what was found in it, what to train, and the start.
+import { useLoaded } from "../../loading.js";
+import { Busy, Shown, Trouble } from "../../parts/states.js";
+import { html, useState } from "../../preact.js";
+import { go, link } from "../../router.js";
+import { useStore } from "../../store.js";
+import { t } from "../../words.js";
+import { bestFit, useChecks } from "./checks.js";
+import { CorrectionsMade } from "./corrections_made.js";
+import { lastPart } from "./crumbs.js";
+import { FolderReport } from "./folder_report.js";
+import { useProject } from "./project_fields.js";
+import { StartForm } from "./start_form.js";
+import { TrainTypeCards } from "./train_type_cards.js";
+import { uploadProgress } from "./upload_progress.js";
+import { useCorrections } from "./use_corrections.js";
+
+/** @typedef {import("../../api.js").Schemas["TrainTypeView"]} TrainTypeView */
+
+/** @param {{query: Record<string, string>}} props folder, and as far as they were given: trainType, userId, projectId */
+export function FolderStep({ query }) {
+  const types = useLoaded("v1/train-types");
+  const above = query.folder.slice(0, query.folder.lastIndexOf("/"));
+  return html`<div class="step">
+    <p class="lead"><span class="path">${query.folder}</span> <a href=${link(["start"], { at: above })}>${t("start.other_folder")}</a></p>
+    <${Uploaded} folder=${query.folder} />
+    <${Shown} of=${types}>${(/** @type {{trainTypes: TrainTypeView[]}} */ { trainTypes }) => html`
+      <${Checked} query=${query} trainTypes=${trainTypes} />`}<//>
+  </div>`;
+}
+
+/** What this page has just uploaded into the folder. @param {{folder: string}} props */
+function Uploaded({ folder }) {
+  const { state, project, projectDir, stored, duplicates, refused } = useStore(uploadProgress);
+  if (state !== "finished" || projectDir !== folder) return null;
+  const facts = [
+    t("start.count_uploaded", { count: stored }),
+    duplicates ? t("start.count_duplicates", { count: duplicates }) : "",
+    refused.length ? t("start.count_refused", { count: refused.length }) : "",
+  ];
+  return html`<p class="state good" role="status">${facts.filter(Boolean).join(" · ")}
+    ${" "}<a href=${link(["start", "upload"], project ?? {})}>${t("start.add_more")}</a></p>`;
+}
+
+/** @param {{query: Record<string, string>, trainTypes: TrainTypeView[]}} props */
+function Checked({ query, trainTypes }) {
+  const [version, setVersion] = useState(0);
+  const names = trainTypes.map(({ name }) => name);
+  const { checks, checkAgain } = useChecks(query.folder, names, version);
+  const project = useProject(query, lastPart(query.folder));
+  const corrections = useCorrections(query.folder, project, () => setVersion((count) => count + 1));
+  const fit = bestFit(names, checks);
+  const chosen = query.trainType || fit || (names.every((name) => checks[name]) ? names[0] : "");
+  const trainType = trainTypes.find(({ name }) => name === chosen);
+  const checked = checks[chosen];
+  /** @param {Record<string, string>} changed */
+  const remember = (changed) => go(["start"], { ...query, ...changed }, { replace: true });
+  return html`<div>
+    <h2>${t("start.what_to_train")}</h2>
+    <${TrainTypeCards} trainTypes=${trainTypes} checks=${checks} chosen=${chosen} fit=${fit} isByPerson=${Boolean(query.trainType)}
+      choose=${(/** @type {string} */ name) => remember({ trainType: name })} />
+    <h2>${t("start.found")}</h2>
+    ${checked?.trouble && html`<${Trouble} error=${checked.trouble} retry=${checkAgain} />`}
+    ${!checked && html`<${Busy} what=${t("start.checking")} />`}
+    <${CorrectionsMade} corrections=${corrections} />
+    ${checked?.report && html`<${FolderReport} report=${checked.report} folder=${query.folder} corrections=${corrections} />`}
+    ${trainType && checked && html`<${StartForm} key=${trainType.name} trainType=${trainType} report=${checked.report}
+      folder=${query.folder} project=${project} remember=${remember} />`}
+  </div>`;
+}
