@@ -94,10 +94,6 @@ class UploadFolders:
         with self._incoming() as folder:
             return folder.status(upload_id).st_size
 
-    def start_of(self, upload_id: str) -> bytes:
-        with self._incoming() as folder, folder.open(upload_id, MOST_FILE_BYTES) as file:
-            return file.read(START_BYTES)
-
     def arrived(self, upload_id: str) -> Arrived:
         """Bring the bytes to the disk, and hash them."""
         with self._incoming() as folder, folder.open(upload_id, MOST_FILE_BYTES) as file:
