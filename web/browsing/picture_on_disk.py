@@ -1,5 +1,7 @@
-"""Looks at a picture on the disk without reading it. Runs in a thread; the runtime process opens it later, and checks
-all of this again."""
+"""Gets the status of a picture on the disk without reading it. Runs in a thread.
+
+The runtime process opens the picture later, and checks the path again.
+"""
 
 from __future__ import annotations
 
@@ -18,17 +20,19 @@ from web.files.byte_range import etag_of
 
 
 def status_at(path: str, roots: Sequence[Path]) -> os.stat_result:
-    """Of a picture by its absolute path. Raises PostedFolderError, and OSError unless it is a regular file."""
+    """The status of the picture at this absolute path. Raises PostedFolderError, and OSError if it is no regular file."""
     place = PurePosixPath(path)
     with open_inside_roots(str(place.parent), roots, or_root=True) as folder:
         return _regular(folder.status(place.name))
 
 
 def status_in_project(spec: TaskSpec, name: str, roots: Sequence[Path]) -> os.stat_result:
-    """Of a picture in the project folder of a task. Raises PostedFolderError, and OSError unless it is a regular file
-    of the user's."""
+    """The status of a picture in the project folder of a task. name: its path in that folder.
+
+    Raises PostedFolderError, and OSError for what is no regular file or lies where TFModel keeps its own files.
+    """
     steps = PurePosixPath(name).parts
-    if worker_folder(("", *steps)) or len(name) > MAX_FIELD_CHARS:  # a message to the runtime process has this bound
+    if worker_folder(("", *steps)) or len(name) > MAX_FIELD_CHARS:  # the longest name in an Order
         raise FileNotFoundError(name)
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(open_posted_folder(spec, roots))

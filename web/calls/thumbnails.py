@@ -1,4 +1,4 @@
-"""Small copies of pictures: `/v1/thumbnails` by their path, `/v1/tasks/<taskId>/pictures/<name>` for those of a task.
+"""`/v1/thumbnails` and `/v1/tasks/{taskId}/pictures/{name}`: small copies of pictures, by path or of a task's folder.
 
 The front-end only looks at the file's status. A runtime process, with limits on memory and time, opens the picture.
 """
@@ -16,8 +16,9 @@ from web.browsing.visible_folders import VisibleFolders
 from web.calls.abandonable import AbandonableHandler
 from web.calls.file_answer import FileHandler
 from web.files.byte_range import is_known
+from web.files.project_files import PASSING_ERRORS
 
-#: For so long a browser shows a picture again without asking. After it, an ETag spares decoding it again.
+#: How long a browser shows a picture again without asking. Later it asks with the ETag, so nothing is decoded again.
 MAX_AGE_S = 300
 
 
@@ -25,7 +26,7 @@ class PictureHandler(FileHandler, AbandonableHandler):
     """The base of both calls."""
 
     async def show(self, work: Thumbnails, name: str, looking: Awaitable[os.stat_result]) -> None:
-        """Send the thumbnail. looking: gets the status of the file."""
+        """Send the thumbnail of a picture. looking: gives the status of its file."""
         etag = etag_of_thumbnail(await self._status(name, looking), work.side_px)
         headers = {
             "Content-Type": "image/jpeg",
@@ -52,9 +53,12 @@ class PictureHandler(FileHandler, AbandonableHandler):
             return await looking
         except TimeoutError as error:
             raise Refusal(
-                "file_unreadable", "The picture's disk does not answer in time; try again in a moment."
+                "file_unreadable", "The disk of the picture does not answer in time; try again in a moment."
             ) from error
         except (PostedFolderError, OSError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno in PASSING_ERRORS:
+                words = f"The picture can't be read now ({os.strerror(error.errno)}); try again in a moment."
+                raise Refusal("file_unreadable", words) from error
             in_zip = ".zip/" in name.lower()
             reason = "it lies in a zip, and pictures in zips are not shown" if in_zip else "it is missing, or is a link"
             raise Refusal("no_picture", f"There is no picture {name[:200]!r} to be shown: {reason}.") from error

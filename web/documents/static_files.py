@@ -20,9 +20,9 @@ MEDIA_TYPES = {
     ".json": "application/json",
     ".svg": "image/svg+xml",
 }
-#: What stands in the HTML files in place of the address of this folder.
+#: The HTML files have this in place of the address of the folder.
 ADDRESS = "{static}"
-#: What stands in them in place of the tags that load all scripts of the page at once.
+#: The HTML files have this in place of the tags that load all scripts of the page at once.
 PRELOADS = "<!-- preload {entry} -->"
 _PRELOADS = re.compile(re.escape(PRELOADS).replace(re.escape("{entry}"), r"(\S+)"))
 #: An import that a browser follows before it runs a script. `import(…)` is not one.
@@ -69,7 +69,7 @@ class StaticFiles:
         return f'<link rel="modulepreload" href="{self.address}/{name}">'
 
     def _imported_by(self, entry: str) -> Iterator[str]:
-        """The script and all that it imports, so that a browser asks for all of them without waiting for each other."""
+        """The script and all scripts that it imports, directly or not, so that a browser can ask for them at once."""
         seen, waiting = {entry}, [entry]
         while waiting:
             name = waiting.pop(0)

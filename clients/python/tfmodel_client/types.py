@@ -367,12 +367,12 @@ class Check(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Corrections(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The content of corrections.csv. Whether pictures and classes of these names exist is said by a check."""
+    """The content of corrections.csv. Only a check says whether pictures and classes of these names exist."""
 
     project_dir: str
     #: one for each picture, the newest last
     corrections: tuple[Correction, ...]
-    #: rows that somebody has written and that can't be understood, at most 20 of them
+    #: why rows that somebody wrote by hand can't be understood; at most 20 of them
     problems: tuple[str, ...]
 
 
@@ -759,7 +759,7 @@ class Disagreement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ListedFolder(msgspec.Struct, frozen=True, kw_only=True):
-    """A folder in a folder. What lies deeper is not counted."""
+    """A folder in the listed folder. Only what lies in it directly is counted."""
 
     name: str
     #: the absolute path
@@ -768,7 +768,7 @@ class ListedFolder(msgspec.Struct, frozen=True, kw_only=True):
     pictures: int
     #: how many folders lie in it directly
     folders: int
-    #: whether there are more: counting ends at a limit
+    #: whether there may be more, because counting has ended at a limit
     more: bool
 
 
@@ -817,9 +817,9 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Correction(msgspec.Struct, frozen=True, kw_only=True):
-    """What corrections.csv says of one picture."""
+    """The correction of one picture in corrections.csv."""
 
-    #: as the row names it; a person may have written it in another spelling
+    #: the picture's path as the row has it, which a person may have spelled otherwise
     picture: str
     action: Action
     #: the class, if the action is label; else empty
