@@ -12,15 +12,17 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from conf.posted_folder import open_inside_roots, open_posted_folder
+from conf.posted_folder import PostedFolderError, open_inside_roots, open_posted_folder
 from protocol.bounds import MAX_FIELD_CHARS
 from protocol.project_layout import worker_folder
 from protocol.task import TaskSpec
+from web.answers.refusal import Refusal
 from web.files.byte_range import etag_of
+from web.files.project_files import PASSING_ERRORS
 
 
 def status_at(path: str, roots: Sequence[Path]) -> os.stat_result:
-    """The status of the picture at this absolute path. Raises PostedFolderError, and OSError if it is no regular file."""
+    """The status of the picture at an absolute path. Raises PostedFolderError, and OSError if it is no regular file."""
     place = PurePosixPath(path)
     with open_inside_roots(str(place.parent), roots, or_root=True) as folder:
         return _regular(folder.status(place.name))
@@ -39,6 +41,18 @@ def status_in_project(spec: TaskSpec, name: str, roots: Sequence[Path]) -> os.st
         for step in steps[:-1]:
             folder = stack.enter_context(folder.folder(step))
         return _regular(folder.status(steps[-1]))
+
+
+def no_picture(name: str, error: PostedFolderError | OSError | ValueError) -> Refusal:
+    """The refusal of a picture whose status can't be got."""
+    if isinstance(error, TimeoutError):
+        return Refusal("file_unreadable", "The disk of the picture does not answer in time; try again in a moment.")
+    if isinstance(error, OSError) and error.errno in PASSING_ERRORS:
+        words = f"The picture can't be read now ({os.strerror(error.errno)}); try again in a moment."
+        return Refusal("file_unreadable", words)
+    in_zip = ".zip/" in name.lower()
+    reason = "it lies in a zip, and pictures in zips are not shown" if in_zip else "it is missing, or is a link"
+    return Refusal("no_picture", f"There is no picture {name[:200]!r} to be shown: {reason}.")
 
 
 def etag_of_thumbnail(status: os.stat_result, side_px: int) -> str:

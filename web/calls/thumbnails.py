@@ -11,12 +11,11 @@ from collections.abc import Awaitable
 from conf.posted_folder import PostedFolderError
 from protocol.prediction import PictureRefused, Thumbnails
 from web.answers.refusal import Refusal
-from web.browsing.picture_on_disk import etag_of_thumbnail, status_at, status_in_project
+from web.browsing.picture_on_disk import etag_of_thumbnail, no_picture, status_at, status_in_project
 from web.browsing.visible_folders import VisibleFolders
 from web.calls.abandonable import AbandonableHandler
 from web.calls.file_answer import FileHandler
 from web.files.byte_range import is_known
-from web.files.project_files import PASSING_ERRORS
 
 #: How long a browser shows a picture again without asking. Later it asks with the ETag, so nothing is decoded again.
 MAX_AGE_S = 300
@@ -51,17 +50,8 @@ class PictureHandler(FileHandler, AbandonableHandler):
     async def _status(self, name: str, looking: Awaitable[os.stat_result]) -> os.stat_result:
         try:
             return await looking
-        except TimeoutError as error:
-            raise Refusal(
-                "file_unreadable", "The disk of the picture does not answer in time; try again in a moment."
-            ) from error
         except (PostedFolderError, OSError, ValueError) as error:
-            if isinstance(error, OSError) and error.errno in PASSING_ERRORS:
-                words = f"The picture can't be read now ({os.strerror(error.errno)}); try again in a moment."
-                raise Refusal("file_unreadable", words) from error
-            in_zip = ".zip/" in name.lower()
-            reason = "it lies in a zip, and pictures in zips are not shown" if in_zip else "it is missing, or is a link"
-            raise Refusal("no_picture", f"There is no picture {name[:200]!r} to be shown: {reason}.") from error
+            raise no_picture(name, error) from error
 
 
 class ThumbnailHandler(PictureHandler):
