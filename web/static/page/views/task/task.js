@@ -38,7 +38,11 @@ const FIRST = "overview";
 /** @param {{route: import("../../router.js").Route}} props */
 export function Task({ route }) {
   const [, taskId = "", tab = FIRST] = route.path;
-  return html`<${OneTask} key=${taskId} taskId=${taskId} tab=${tab in TABS ? tab : FIRST} />`;
+  if (!taskId) {
+    return html`<h1>${t("task.title")}</h1>
+      <${Empty}><p>${t("task.which")}</p><p><a href=${link(["now"])}>${t("task.all_tasks")}</a></p><//>`;
+  }
+  return html`<${OneTask} key=${taskId} taskId=${taskId} tab=${Object.hasOwn(TABS, tab) ? tab : FIRST} />`;
 }
 
 /** @param {{taskId: string, tab: string}} props */
