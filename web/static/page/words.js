@@ -122,7 +122,7 @@ export function durationRange([low, high]) {
   const to = number(most, { maximumFractionDigits: digits });
   if (from === to) return t("words.about", { duration: duration(high) });
   const end = number(most, { style: "unit", unit, unitDisplay: "long", maximumFractionDigits: digits });
-  return t("words.range", { from, to: end });
+  return Number(least.toFixed(digits)) === 0 ? t("words.below", { to: end }) : t("words.range", { from, to: end });
 }
 
 /** How long ago a time was: "3 minutes ago". @param {string} iso */
