@@ -264,8 +264,15 @@ def test_it_says_what_it_is_for_where_there_is_nothing_to_fix(watched: WatchedPa
     expect(page.get_by_role("alert")).to_be_visible()
 
 
-@pytest.mark.parametrize("width", [PHONE_PX, DESK_PX])
-@pytest.mark.parametrize(("project", "theme"), [("flowers", "light"), ("flowers", "dark"), ("odd", "dark")])
+@pytest.mark.parametrize(
+    ("project", "theme", "width"),
+    [
+        ("flowers", "light", DESK_PX),
+        ("flowers", "dark", PHONE_PX),
+        ("odd", "light", PHONE_PX),
+        ("odd", "dark", DESK_PX),
+    ],
+)
 def test_axe_finds_no_barrier(chromium: Browser, service: Service, project: str, theme: str, width: int) -> None:
     options = {"viewport": {"width": width, "height": 900}, "color_scheme": theme}
     with signed_in(chromium, service, **options) as watched:
