@@ -14,14 +14,14 @@ export const folderPhoto = (path, size = 160) => address("v1/thumbnails", { path
 /**
  * A photo with a caption. Where the photo is gone or unreadable, its name stands in its place.
  *
- * @param {{src: string, name: string, children?: unknown, href?: string, open?: () => void}} props children: the caption.
- *   open: shows it large
+ * @param {{src: string, name: string, children?: unknown, href?: string, open?: () => void, isNamed?: boolean}} props
+ *   children: the caption. open: shows it large. isNamed: the caption has the name, so a screen reader need not say it twice
  */
-export function Photo({ src, name, children, href, open }) {
+export function Photo({ src, name, children, href, open, isNamed = false }) {
   const [isMissing, setIsMissing] = useState(false);
   const picture = isMissing
     ? html`<span class="missing">${t("parts.no_photo", { name })}</span>`
-    : html`<img src=${src} alt=${name} loading="lazy" decoding="async" onError=${() => setIsMissing(true)} />`;
+    : html`<img src=${src} alt=${isNamed ? "" : name} loading="lazy" decoding="async" onError=${() => setIsMissing(true)} />`;
   return html`
     <figure class="photo">
       ${href ? html`<a href=${href}>${picture}</a>`

@@ -29,9 +29,13 @@ function Shutter({ label, video, isReady, onPhoto }) {
   newest.current = onPhoto;
   useEffect(() => {
     if (!isHeld) return undefined;
+    let isTaking = false;
     const take = async () => {
+      if (isTaking) return;
+      isTaking = true;
       const moment = new Date().toISOString().replace(/\D/g, "");
       if (video.current) newest.current(await snapshot(video.current, `camera-${moment}.jpg`));
+      isTaking = false;
     };
     take();
     const timer = setInterval(take, PICTURE_EVERY_MS);

@@ -13,5 +13,6 @@ export function FilePicture({ file }) {
   }, [file]);
   // Browsers show no TIFF, for example, although the server reads it.
   if (isUnseen) return html`<span class="missing" title=${file.name}>${t("start.no_preview", { name: file.name })}</span>`;
-  return src ? html`<img src=${src} alt=${file.name} title=${file.name} decoding="async" onError=${() => setIsUnseen(true)} />` : null;
+  return src ? html`<img src=${src} alt=${file.name} title=${file.name} loading="lazy" decoding="async"
+    onError=${() => setIsUnseen(true)} />` : null;
 }

@@ -23,7 +23,7 @@ export function FindingCard({ finding, folder, labels, corrections }) {
       <p><span class=${`tag ${severity}`}>${named("severity", severity)}</span> ${sentence} ${cure}</p>
       ${hasCures ? html`<${Cures} pictures=${pictures} folder=${folder} labels=${labels} corrections=${corrections} />`
         : pictures.length > 0 && html`<ul class="photos small-photos">${pictures.map((name) => html`<li key=${name}>
-            <${Photo} src=${folderPhoto(`${folder}/${name}`)} name=${name}>${name}<//></li>`)}</ul>`}
+            <${Photo} src=${folderPhoto(`${folder}/${name}`)} name=${name} isNamed>${name}<//></li>`)}</ul>`}
       ${others.length > 0 && html`<ul class="small names">${others.map((name) => html`<li key=${name}><bdi>${name}</bdi></li>`)}</ul>`}
       ${count > files.length && files.length > 0 && html`<p class="muted small">
         ${t("start.first_files", { shown: files.length, count })}</p>`}
@@ -46,7 +46,7 @@ function Cures({ pictures, folder, labels, corrections }) {
   const toggle = (name) => setUnchosen(unchosen.includes(name) ? unchosen.filter((each) => each !== name) : [...unchosen, name]);
   return html`
     <ul class="photos small-photos">${pictures.map((name) => html`<li key=${name}>
-      <${Photo} src=${folderPhoto(`${folder}/${name}`)} name=${name}><label class="pick">
+      <${Photo} src=${folderPhoto(`${folder}/${name}`)} name=${name} isNamed><label class="pick">
         <input type="checkbox" checked=${chosen.includes(name)} onChange=${() => toggle(name)} />
         <bdi>${name}</bdi></label><//></li>`)}</ul>
     <div class="row cures">

@@ -5,6 +5,8 @@ import { FindingCard } from "./finding_card.js";
 
 /** Classes whose bars are shown at first. */
 const FIRST_CLASSES = 12;
+/** A report counts the pictures of so many classes. */
+const MOST_COUNTED = 1000;
 
 /**
  * @param {{report: import("./checks.js").CheckView, folder: string, corrections: import("./use_corrections.js").Corrections}} props
@@ -16,7 +18,8 @@ export function FolderReport({ report, folder, corrections }) {
   return html`
     <p class=${`state ${isTrainable ? "good" : "trouble"}`} role="status">
       <strong>${t(isTrainable ? "start.trainable" : "start.not_trainable")}</strong>
-      ${" "}${count > 0 ? t("start.pictures_in_classes", { pictures: report.pictures, classes: count })
+      ${" "}${count >= MOST_COUNTED ? t("start.pictures_in_many_classes", { pictures: report.pictures, classes: count })
+        : count > 0 ? t("start.pictures_in_classes", { pictures: report.pictures, classes: count })
         : t("start.count_pictures", { count: report.pictures })}</p>
     ${report.rule && html`<p>${t("start.understood")} ${report.rule}</p>`}
     ${report.findings.map((finding, row) => html`<${FindingCard} key=${`${finding.code} ${row}`} finding=${finding} folder=${folder}

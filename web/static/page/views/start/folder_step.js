@@ -47,14 +47,14 @@ function Checked({ query, trainTypes }) {
   const [version, setVersion] = useState(0);
   const names = trainTypes.map(({ name }) => name);
   const { checks, checkAgain } = useChecks(query.folder, names, version);
-  const project = useProject(query, lastPart(query.folder));
+  /** @param {Record<string, string>} changed */
+  const remember = (changed) => go(["start"], { ...query, ...changed }, { replace: true });
+  const { project, change } = useProject(query, lastPart(query.folder), remember);
   const corrections = useCorrections(query.folder, project, () => setVersion((count) => count + 1));
   const fit = bestFit(names, checks);
   const chosen = query.trainType || fit || (names.every((name) => checks[name]) ? names[0] : "");
   const trainType = trainTypes.find(({ name }) => name === chosen);
   const checked = checks[chosen];
-  /** @param {Record<string, string>} changed */
-  const remember = (changed) => go(["start"], { ...query, ...changed }, { replace: true });
   return html`<div>
     <h2>${t("start.what_to_train")}</h2>
     <${TrainTypeCards} trainTypes=${trainTypes} checks=${checks} chosen=${chosen} fit=${fit} isByPerson=${Boolean(query.trainType)}
@@ -65,6 +65,6 @@ function Checked({ query, trainTypes }) {
     <${CorrectionsMade} corrections=${corrections} />
     ${checked?.report && html`<${FolderReport} report=${checked.report} folder=${query.folder} corrections=${corrections} />`}
     ${trainType && checked && html`<${StartForm} key=${trainType.name} trainType=${trainType} report=${checked.report}
-      folder=${query.folder} project=${project} remember=${remember} />`}
+      folder=${query.folder} project=${project} change=${change} />`}
   </div>`;
 }

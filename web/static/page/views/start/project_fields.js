@@ -1,5 +1,5 @@
 // To whom the photos belong, and what the project is called. Both are kept in the address.
-import { html } from "../../preact.js";
+import { html, useState } from "../../preact.js";
 import { session } from "../../session.js";
 import { useStore } from "../../store.js";
 import { t } from "../../words.js";
@@ -8,14 +8,25 @@ import { t } from "../../words.js";
 export const USUAL_USER = "me";
 
 /**
- * userId and projectId by the address, or else the usual ones. A token of one user allows no other.
+ * userId and projectId as they were typed, or else by the address, or else the usual ones. A token of one user allows no
+ * other.
  *
  * @param {Record<string, string>} query
  * @param {string} usualProject
+ * @param {(changed: Record<string, string>) => void} remember puts what was typed into the address
  */
-export function useProject(query, usualProject) {
+export function useProject(query, usualProject, remember) {
   const own = useStore(session)?.userId ?? "";
-  return { userId: own || (query.userId ?? USUAL_USER), projectId: query.projectId ?? usualProject };
+  // An address has no empty values, but a field that a person fills anew is empty for a moment.
+  const [typed, setTyped] = useState(/** @type {Record<string, string>} */ ({}));
+  const named = { userId: USUAL_USER, projectId: usualProject, ...query, ...typed };
+  return {
+    project: { userId: own || named.userId, projectId: named.projectId },
+    change(/** @type {Record<string, string>} */ changed) {
+      setTyped({ ...typed, ...changed });
+      remember(changed);
+    },
+  };
 }
 
 /**

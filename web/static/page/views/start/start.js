@@ -1,6 +1,6 @@
 // The view that starts a training: choose a folder or drop photos, see what is found in them, and begin.
 import { styleSheet } from "../../parts/style_sheet.js";
-import { html, useEffect } from "../../preact.js";
+import { html, useEffect, useRef } from "../../preact.js";
 import { session } from "../../session.js";
 import { useStore } from "../../store.js";
 import { t } from "../../words.js";
@@ -16,6 +16,13 @@ export function Start({ route }) {
   const who = useStore(session);
   const { path, query } = route;
   const isUpload = path[1] === "upload";
+  const step = isUpload ? "upload" : query.folder ? `folder ${query.folder}` : "ways";
+  const shown = useRef(step);
+  useEffect(() => {
+    // The link that led here is gone, and with it the focus.
+    if (shown.current !== step) document.getElementById("main")?.focus();
+    shown.current = step;
+  }, [step]);
   useEffect(() => {
     // A photo that is dropped beside its place must not replace the page.
     const refuse = (/** @type {DragEvent} */ event) => event.preventDefault();

@@ -10,10 +10,10 @@ import { ProjectFields } from "./project_fields.js";
 
 /**
  * @param {{trainType: import("./folder_step.js").TrainTypeView, report: import("./checks.js").CheckView | null, folder: string,
- *   project: import("./uploader.js").Project, remember: (changed: Record<string, string>) => void}} props
+ *   project: import("./uploader.js").Project, change: (changed: Record<string, string>) => void}} props
  *   report: null where the folder could not be checked; the training will look itself
  */
-export function StartForm({ trainType, report, folder, project, remember }) {
+export function StartForm({ trainType, report, folder, project, change }) {
   const [drafts, setDrafts] = useState(/** @type {import("../../parts/options.js").Drafts} */ ({}));
   const [trouble, setTrouble] = useState(/** @type {Error | null} */ (null));
   const [isBusy, setIsBusy] = useState(false);
@@ -43,7 +43,7 @@ export function StartForm({ trainType, report, folder, project, remember }) {
   return html`
     <h2>${t("start.begin")}</h2>
     <form class="start-form card" onSubmit=${submit}>
-      <${ProjectFields} ...${project} onChange=${remember} refused=${refused} />
+      <${ProjectFields} ...${project} onChange=${change} refused=${refused} />
       <${OptionFields} schema=${schema} drafts=${drafts} onDrafts=${setDrafts} refused=${refusedOptions(trouble)} />
       ${trouble && html`<${Trouble} error=${trouble} />`}
       <p id="what-happens">${isTrainable ? t("start.what_happens", { folder })

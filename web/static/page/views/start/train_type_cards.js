@@ -8,8 +8,9 @@ import { named, t } from "../../words.js";
  *   fit: the only trainType that the folder fits. isByPerson: whether a person has chosen, and not the page.
  */
 export function TrainTypeCards({ trainTypes, checks, chosen, fit, isByPerson, choose }) {
+  const guess = guessOf(trainTypes.map(({ name }) => checks[name]), fit);
   return html`
-    <p role="status" class=${fit ? "guess" : "muted"}>${guessOf(trainTypes.map(({ name }) => checks[name]), fit)} ${isByPerson && fit && fit !== chosen && t("start.other_chosen")}</p>
+    <p role="status" class=${fit ? "guess" : "muted"}>${guess} ${isByPerson && fit && fit !== chosen && t("start.other_chosen")}</p>
     <fieldset class="cards train-types"><legend class="unseen">${t("start.what_to_train")}</legend>
       ${trainTypes.map(({ name }) => html`
       <label key=${name} class=${`card ${name === chosen ? "chosen" : ""}`}>
