@@ -22,7 +22,6 @@ from tests.socket.scripted_worker import ScriptedWorker
 from tests.waiting import wait_until
 
 PHONE_PX, DESK_PX = 360, 1280
-THEMES = ("light", "dark")
 ERROR = "There are not enough classes."
 CURE = "Make a folder for each class."
 
@@ -230,16 +229,6 @@ def test_two_thousand_classes_are_searched(watched: WatchedPage, service: Servic
     assert page.locator("script", has_text="alert").count() == 0
 
 
-@pytest.mark.parametrize("name", ["classifier", "segmenter", "odd", "failed"])
-def test_nothing_stands_beside_a_phones_screen(chromium: Browser, service: Service, name: str) -> None:
-    with chromium.new_context(viewport={"width": PHONE_PX, "height": 800}) as context:
-        watched = WatchedPage(context, service.origin)
-        page = opened(watched, getattr(service, name))
-        expect(page.get_by_role("heading", name="How your folder was read")).to_be_attached()
-        assert page.evaluate("document.documentElement.scrollWidth") == PHONE_PX
-        watched.check()
-
-
 def test_without_a_model_it_says_why_and_shows_the_folder(watched: WatchedPage, service: Service) -> None:
     page = opened(watched, service.failed)
     expect(page.get_by_text("The training failed, so there is no model to report on.")).to_be_visible()
@@ -256,15 +245,26 @@ def test_without_a_model_it_says_why_and_shows_the_folder(watched: WatchedPage, 
     expect(page.get_by_text("The report will stand here when the training is done.")).to_be_visible()
 
 
-SEEN = [(name, theme) for name in ("classifier", "segmenter") for theme in THEMES]
-SEEN += [("odd", "dark"), ("failed", "light"), ("waiting", "dark")]
+SEEN = [
+    ("classifier", "light", DESK_PX),
+    ("classifier", "dark", PHONE_PX),
+    ("segmenter", "light", PHONE_PX),
+    ("segmenter", "dark", DESK_PX),
+    ("odd", "dark", PHONE_PX),
+    ("failed", "light", PHONE_PX),
+    ("waiting", "dark", PHONE_PX),
+]
 
 
-@pytest.mark.parametrize(("name", "theme"), SEEN)
-def test_axe_finds_no_barrier(chromium: Browser, service: Service, name: str, theme: str) -> None:
-    with chromium.new_context(color_scheme=theme) as context:  # type: ignore[arg-type]
+@pytest.mark.parametrize(("name", "theme", "width"), SEEN)
+def test_it_fits_the_screen_and_axe_finds_no_barrier(
+    chromium: Browser, service: Service, name: str, theme: str, width: int
+) -> None:
+    viewport = {"width": width, "height": 800}
+    with chromium.new_context(viewport=viewport, color_scheme=theme) as context:  # type: ignore[arg-type]
         watched = WatchedPage(context, service.origin)
         page = watched.open(f"/tasks/{getattr(service, name)}/report")
-        expect(page.locator(".report-part, .empty").first).to_be_visible()
+        expect(page.locator(".report-part, .empty").last).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") == width
         watched.check()
         assert watched.violations() == []
