@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, FilePayload, Locator, Page, Route, expect
 
 from tests.browser.watched_page import THEMES, WatchedPage
 from tests.drawn_projects import draw_classes, draw_pairs
@@ -62,6 +62,10 @@ def large_photo(seed: int) -> bytes:
     file = io.BytesIO()
     Image.frombytes("RGB", (800, 800), random.Random(seed).randbytes(800 * 800 * 3)).save(file, "png")
     return file.getvalue()
+
+
+def payload(name: str, content: bytes, mime_type: str = "image/png") -> FilePayload:
+    return {"name": name, "mimeType": mime_type, "buffer": content}
 
 
 def drop(place: Locator, *files: tuple[str, bytes]) -> None:
@@ -213,6 +217,10 @@ def test_a_folder_of_folders_becomes_classes_and_a_reload_skips_what_is_stored(
     page.locator("input[webkitdirectory]").set_input_files(mine)
     expect(page.get_by_label("Name of the project")).to_have_value("pets")
     expect(card(page, "cat").locator("img")).to_have_count(3)
+    card(page, "cat").get_by_label("Name of the class").fill("cats/and dogs")
+    expect(page.get_by_text("The name becomes a folder")).to_be_visible()
+    expect(page.get_by_role("button", name="Upload 6 photos")).to_be_disabled()
+    page.get_by_label("Name of the class").first.fill("cat")
     page.get_by_text("One file is left out").click()
     expect(page.get_by_text("pets/images/beside.png")).to_be_visible()
     card(page, "dog").get_by_role("button", name="Remove 2.png").click()
@@ -235,9 +243,7 @@ def test_an_upload_goes_on_after_the_server_was_away(context: BrowserContext, pr
     for label, (name, content) in zip(("a", "b", "c"), photos.items(), strict=True):
         page.get_by_role("button", name="Add a class").click()
         page.get_by_label("Name of the class").last.fill(label)
-        page.locator(".class-card input[type=file]").last.set_input_files(
-            {"name": name, "mimeType": "image/png", "buffer": content}
-        )
+        page.locator(".class-card input[type=file]").last.set_input_files(payload(name, content))
     second_parts: list[str] = []
 
     def kill_at_a_second_part(route: Route) -> None:
@@ -262,8 +268,8 @@ def test_an_upload_can_be_paused_and_tells_what_was_not_taken(context: BrowserCo
     page = watched.open("/start/upload?projectId=paused")
     page.locator(".drop-place input:not([webkitdirectory])").first.set_input_files(
         [
-            {"name": "1.png", "mimeType": "image/png", "buffer": photo(1)[1]},
-            {"name": "drawing.png", "mimeType": "image/svg+xml", "buffer": DRAWING},
+            payload(*photo(1)),
+            payload("drawing.png", DRAWING, "image/svg+xml"),
         ]
     )
     held: list[Route] = []
