@@ -74,6 +74,8 @@ def open_inside_roots(path: str, allowed_roots: Sequence[Path], or_root: bool = 
     except PermissionError as error:
         raise PostedFolderError(Obstacle.FORBIDDEN) from error
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise PostedFolderError(Obstacle.MISSING) from error
         if error.errno not in (errno.ENOTDIR, errno.ELOOP):
             raise
         raise PostedFolderError(Obstacle.REDIRECTED) from error

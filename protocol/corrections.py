@@ -107,8 +107,12 @@ class CorrectionsTable:
         return replace(table, rows=tuple(rows), header=header)
 
     def corrections(self) -> list[Correction]:
-        """The last one about each picture, as the rows name it."""
-        last = {row.correction.picture: row.correction for row in self.rows if row.correction is not None}
+        """The last one about each picture, as the rows name it, in the order of the rows."""
+        last: dict[str, Correction] = {}
+        for row in self.rows:
+            if row.correction is not None:
+                last.pop(row.correction.picture, None)
+                last[row.correction.picture] = row.correction
         return list(last.values())
 
     def problems(self) -> list[str]:

@@ -25,7 +25,14 @@ FOLDER = ROOT / "docs" / "screenshots"
 SIZES = {"phone": (360, 780), "laptop": (1280, 800), "wide": (2560, 1300)}
 #: Longer pages are cut here.
 MOST_PIXELS_HIGH = 2600
-COLOURS = 128
+COLOURS = 256
+
+
+#: Pictures are usually loaded when they come into view. These are loaded at once, and waited for.
+ALL_PICTURES = """Promise.all([...document.images].map((image) => {
+    image.loading = "eager";
+    return image.decode().catch(() => {});
+}))"""
 
 
 class Shot(msgspec.Struct, frozen=True):
@@ -54,7 +61,7 @@ SHOTS: Mapping[str, Shot] = {
     "report": Shot("/tasks/{done}/report", "main h2"),
     "report-masks": Shot("/tasks/{masks}/report", "main h2"),
     "try": Shot("/try/{done}", ".drop", _give_pictures),
-    "compare": Shot("/compare/anna/flowers?tasks={second},{done}", ".plot canvas"),
+    "compare": Shot("/compare/anna/flowers?tasks={second},{done}", ".side"),
     "start": Shot("/start", "main h2"),
     "labels": Shot("/labels/{done}", "main img"),
     "server": Shot("/server", ".disk"),
@@ -72,7 +79,13 @@ def take(browser: Browser, service: PopulatedService, name: str) -> None:
                 page.goto(f"{service.origin}/#{shot.fragment.format(**service.tasks)}")
                 expect(page.locator(shot.ready).first).to_be_visible()
                 shot.act(page, service)
-                page.wait_for_load_state("networkidle")
+                page.evaluate(ALL_PICTURES)
+                # Curves are drawn when they come into view.
+                for curve in page.locator(".plot:visible").all():
+                    curve.scroll_into_view_if_needed()
+                    expect(curve.locator("canvas")).to_be_visible()
+                page.evaluate("scrollTo(0, 0)")
+                expect(page.locator("[aria-busy=true]")).to_have_count(0)
                 whole = Image.open(io.BytesIO(page.screenshot(full_page=True, animations="disabled"))).convert("RGB")
                 cut = whole.crop((0, 0, whole.width, min(whole.height, MOST_PIXELS_HIGH)))
                 cut.quantize(COLOURS).save(FOLDER / f"{name}-{size}-{theme}.png", optimize=True)

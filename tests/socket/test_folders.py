@@ -90,6 +90,7 @@ def test_what_is_no_folder_is_refused_with_a_sentence(programs: Programs) -> Non
         (f"{programs.projects}/../..", "path_not_allowed", "absolute path"),
         ("dora", "path_not_allowed", "absolute path"),
         (f"{programs.projects}/none", "no_folder", "does not exist"),
+        (f"{programs.projects}/{'x' * 300}", "no_folder", "does not exist"),
         (f"{programs.projects}/dora/away", "no_folder", "link"),
         (f"{programs.projects}/dora/away/ssl", "no_folder", "link"),
         (f"{programs.projects}/dora/1.jpg", "no_folder", "link or is no folder"),
@@ -150,7 +151,7 @@ def test_pictures_of_a_task_are_named_as_in_its_report(programs: Programs) -> No
     task_id = programs.post_id(userId="gina", projectDir="gina/flowers")
 
     assert shown(look(programs, f"tasks/{task_id}/pictures/roses/a rose ü.jpg")).size == (320, 240)
-    for name in ("none.jpg", "models/x/1.jpg", "link.jpg", "../other.jpg", "/etc/passwd", "roses"):
+    for name in ("none.jpg", "models/x/1.jpg", "link.jpg", "../other.jpg", "/etc/passwd", "roses", "x" * 5000):
         check(look(programs, f"tasks/{task_id}/pictures/{name}"), 404, "no_picture")
     project.rename(project.with_name("before"))
     draw(project / "roses" / "a rose ü.jpg")

@@ -249,3 +249,9 @@ def test_masks_with_a_split_of_their_own_lose_a_part_with_a_sentence() -> None:
     assert {picture.part for picture in layout.pictures} == {"train"}
     assert "test scores" not in layout.rule
     assert "test" in sentence(layout, "part_corrected_away")
+
+
+def test_long_names_leave_room_for_the_reason() -> None:
+    rows = [f"{'x' * 4000}{number}.jpg,exclude" for number in range(3)]
+    said = sentence(recognise_classes(corrected(*rows)), "corrections_not_used")
+    assert said.count("there is no such picture") == 3

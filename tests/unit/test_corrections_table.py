@@ -129,7 +129,7 @@ def test_a_change_keeps_what_others_have_written() -> None:
 
 def test_later_rows_count_and_a_new_one_is_the_latest() -> None:
     table = CorrectionsTable.read(b"a.jpg,keep\nb.jpg,keep\na.jpg,exclude\n")
-    assert [one.action for one in table.corrections()] == [Action.EXCLUDE, Action.KEEP]
+    assert table.corrections() == [Correction("b.jpg", Action.KEEP), Correction("a.jpg", Action.EXCLUDE)]
     keep = Correction("a.jpg", Action.KEEP)
     assert table.changed({"a.jpg": keep}).corrections() == [Correction("b.jpg", Action.KEEP), keep]
 

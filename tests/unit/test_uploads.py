@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import hashlib
 import os
@@ -12,11 +13,13 @@ from typing import Any
 import pytest
 
 from conf.directory import Directory
+from conf.settings import load
 from protocol.picture_kinds import starts_as_picture
 from web.answers.refusal import Refusal
 from web.api.uploads import NewUpload, UploadLimits
 from web.door.token_gate import ANYBODY
 from web.uploads import upload_desk
+from web.uploads.service import Uploads
 from web.uploads.upload_desk import UploadDesk
 from web.uploads.upload_folders import UploadFolders
 from web.uploads.upload_names import MOST_BYTES, MOST_CHARS, BadNameError, numbered, part_of_id, part_of_path
@@ -107,6 +110,27 @@ def test_what_is_on_its_way_is_reserved_on_the_disk(desk: UploadDesk, disk: Disk
     assert code_of(refusal) == "disk_nearly_full"
     disk.free_mb = 502.5
     begin(desk, MB, project_id="other")
+
+
+def test_a_server_may_take_no_uploads_and_says_when_it_can_not(tmp_path: Path) -> None:
+    environ = {"TFMODEL_HOME": str(tmp_path), "TFMODEL_WEB_DATA_ROOTS": str(tmp_path / "missing")}
+    new = NewUpload(user_id="anna", project_id="p", label="roses", name="1.jpg", size_bytes=10)
+
+    async def refused(uploads: Uploads) -> str:
+        try:
+            with pytest.raises(Refusal) as refusal:
+                await uploads.call(UploadDesk.begin, new, names_of(new))
+            return code_of(refusal)
+        finally:
+            uploads.close()
+
+    assert asyncio.run(refused(Uploads(load({**environ, "TFMODEL_WEB_UPLOADS": "false"})))) == "uploads_off"
+    assert asyncio.run(refused(Uploads(load(environ)))) == "uploads_unavailable"
+    (tmp_path / "missing").mkdir()
+    (tmp_path / "damaged" / "var").mkdir(parents=True)
+    (tmp_path / "damaged" / "var" / "uploads.sqlite3").write_bytes(b"no database" * 100)
+    damaged = Uploads(load({**environ, "TFMODEL_HOME": str(tmp_path / "damaged")}))
+    assert asyncio.run(refused(damaged)) == "uploads_unavailable"
 
 
 def test_silent_uploads_give_way_and_busy_ones_do_not(desk: UploadDesk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from protocol.bounds import shortened
 from protocol.corrections import (
     CORRECTIONS_FILE,
     MOST_CORRECTIONS_BYTES,
@@ -32,6 +33,8 @@ from trainer_worker.pictures.user_files import RefusedFileError
 
 LEFT_OUT = f"{CORRECTIONS_FILE} leaves it out"
 _MOST_EXPLAINED = 5
+#: A sentence about several pictures holds this much of each name.
+_MOST_CHARS_OF_NAME = 100
 
 
 class _Said(NamedTuple):
@@ -86,11 +89,13 @@ class Corrections:
                 rows.pop(path, None)
                 effect.excluded.append(path)
             elif correction.action is Action.KEEP and now is None:
-                effect.problems.append(f"line {line} keeps {path}, which has no class")
+                effect.problems.append(f"line {line} keeps {_brief(path)}, which has no class")
             elif correction.action is Action.KEEP:
                 effect.kept.append(path)
             elif label is None:
-                effect.problems.append(f"line {line} moves {path} to {correction.label!r}, which is no class")
+                effect.problems.append(
+                    f"line {line} moves {_brief(path)} to {_brief(correction.label)!r}, which is no class"
+                )
             else:
                 rows[path] = dataclasses.replace(now, label=label) if now else LabelledFile(path, label)
                 (effect.kept if now and now.label == label else effect.moved).append(path)
@@ -113,11 +118,11 @@ class Corrections:
         for path, (line, correction) in self.said.items():
             if correction.action is Action.LABEL:
                 effect.problems.append(
-                    f"line {line} gives {path} a class, but a picture with a mask has none; correct its mask, or "
-                    "exclude it"
+                    f"line {line} gives {_brief(path)} a class, but a picture with a mask has none; correct its mask, "
+                    "or exclude it"
                 )
             elif path not in used and path not in unused:
-                effect.problems.append(f"line {line} names {path}, which is no picture with a mask")
+                effect.problems.append(f"line {line} names {_brief(path)}, which is no picture with a mask")
             elif path in used:
                 (effect.excluded if correction.action is Action.EXCLUDE else effect.kept).append(path)
         gone = set(effect.excluded)
@@ -253,14 +258,14 @@ def _understood(table: CorrectionsTable, paths: Sequence[str], about_file: Seque
         found = pictures.find(name)
         if len(found) != 1:
             which = "several pictures have that name" if found else "there is no such picture"
-            problems.append(f"line {row.line} names {name}, but {which}")
+            problems.append(f"line {row.line} names {_brief(name)}, but {which}")
             continue
         earlier = said.pop(found[0], None)
         if earlier and (earlier.correction.action, earlier.correction.label) != (
             row.correction.action,
             row.correction.label,
         ):
-            contradicting[found[0]] = f"{found[0]} (lines {earlier.line} and {row.line})"
+            contradicting[found[0]] = f"{_brief(found[0])} (lines {earlier.line} and {row.line})"
         said[found[0]] = _Said(row.line, row.correction)
     findings = list(about_file)
     if contradicting:
@@ -293,6 +298,10 @@ def _lost_parts(
     )
     cure = "Take back some of its rows, or put other pictures into that part."
     return [finding("part_corrected_away", Severity.WARNING, sentence, cure)]
+
+
+def _brief(name: str) -> str:
+    return shortened(name, _MOST_CHARS_OF_NAME)
 
 
 def _pictures(paths: Sequence[str]) -> str:

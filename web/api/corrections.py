@@ -13,6 +13,8 @@ from protocol.corrections import Action
 MOST_CHANGES = 500
 
 _Field = Annotated[str, Meta(min_length=1, max_length=4096)]
+#: Percent-encoded, two such texts fit into a URL that the front-end reads.
+_InUrl = Annotated[str, Meta(min_length=1, max_length=1024)]
 _Picture = Annotated[
     str,
     Meta(
@@ -27,9 +29,9 @@ _Picture = Annotated[
 class CorrectionsQuery(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
     """Whose folder, and which."""
 
-    user_id: Annotated[_Field, Meta(description="the website's user", examples=["7"])]
+    user_id: Annotated[_InUrl, Meta(description="the website's user", examples=["7"])]
     project_dir: Annotated[
-        _Field, Meta(description="the folder with the photos, inside [web] data_roots", examples=["flowers"])
+        _InUrl, Meta(description="the folder with the photos, inside [web] data_roots", examples=["flowers"])
     ]
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from conf.posted_folder import open_inside_roots, open_posted_folder
+from protocol.bounds import MAX_FIELD_CHARS
 from protocol.project_layout import worker_folder
 from protocol.task import TaskSpec
 from web.files.byte_range import etag_of
@@ -27,7 +28,7 @@ def status_in_project(spec: TaskSpec, name: str, roots: Sequence[Path]) -> os.st
     """Of a picture in the project folder of a task. Raises PostedFolderError, and OSError unless it is a regular file
     of the user's."""
     steps = PurePosixPath(name).parts
-    if worker_folder(("", *steps)):
+    if worker_folder(("", *steps)) or len(name) > MAX_FIELD_CHARS:  # a message to the runtime process has this bound
         raise FileNotFoundError(name)
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(open_posted_folder(spec, roots))

@@ -30,10 +30,13 @@ export function Frame() {
     <header><${Menu} current=${name} /></header>
     <${OutOfTouchBar} />
     <main id="main" tabindex="-1">
-      ${isSignedOut ? html`<${SignIn} />` : !isKnown ? html`<${Busy} />` : view ? html`<${LoadedView} key=${name} view=${view} route=${route} />`
-        : html`<h1>${t("frame.nothing_here")}</h1><p><a href=${link([FIRST_VIEW])}>${t("frame.to_start")}</a></p>`}
+      ${isSignedOut ? html`<${SignIn} />` : !isKnown ? html`<${Busy} />`
+        : view ? html`<${LoadedView} key=${name} view=${view} route=${route} />` : html`<${NothingHere} />`}
     </main>`;
 }
+
+const NothingHere = () => html`
+  <h1>${t("frame.nothing_here")}</h1><p><a href=${link([FIRST_VIEW])}>${t("frame.to_start")}</a></p>`;
 
 /** The fragment of the address belongs to the router, so the link cannot just name the place. @param {Event} event */
 function skipToMain(event) {

@@ -68,12 +68,16 @@ export const number = (value, options) => new Intl.NumberFormat(language, option
 export const percent = (share, digits = 0) =>
   number(share, { style: "percent", minimumFractionDigits: digits, maximumFractionDigits: digits });
 
+/** The end of a taskId, to tell tasks from each other. All tasks of an hour begin alike. @param {string} taskId */
+export const shortId = (taskId) => taskId.slice(-6);
+
 /** @param {number} size */
 export function bytes(size) {
   const units = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
   const step = size < 1000 ? 0 : Math.min(Math.floor(Math.log10(size) / 3), units.length - 1);
   const digits = step && size / 1000 ** step < 10 ? 1 : 0;
-  return number(size / 1000 ** step, { style: "unit", unit: units[step], maximumFractionDigits: digits });
+  const unitDisplay = step ? "short" : "long";
+  return number(size / 1000 ** step, { style: "unit", unit: units[step], unitDisplay, maximumFractionDigits: digits });
 }
 
 /** A time of the server (ISO 8601): the time of day if it is of today, else date and time.

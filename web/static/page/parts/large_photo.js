@@ -12,7 +12,11 @@ await styleSheet("large_photo");
 export function LargePhoto({ src, name, close, previous = null, next = null, children }) {
   const dialog = useRef(/** @type {HTMLDialogElement | null} */ (null));
   const [missing, setMissing] = useState("");
-  useEffect(() => dialog.current?.showModal(), []);
+  const closer = useRef(/** @type {HTMLButtonElement | null} */ (null));
+  useEffect(() => {
+    dialog.current?.showModal();
+    closer.current?.focus();
+  }, []);
   /** @param {KeyboardEvent} event */
   function onKeyDown(event) {
     const act = event.key === "ArrowLeft" ? previous : event.key === "ArrowRight" ? next : null;
@@ -30,7 +34,7 @@ export function LargePhoto({ src, name, close, previous = null, next = null, chi
       <footer class="row">
         <button type="button" class="secondary" aria-disabled=${!previous} onClick=${previous}>${t("parts.previous_photo")}</button>
         <button type="button" class="secondary" aria-disabled=${!next} onClick=${next}>${t("parts.next_photo")}</button>
-        <button type="button" autofocus onClick=${() => dialog.current?.close()}>${t("parts.close")}</button>
+        <button type="button" ref=${closer} onClick=${() => dialog.current?.close()}>${t("parts.close")}</button>
       </footer>
     </dialog>`;
 }

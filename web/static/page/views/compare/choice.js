@@ -1,7 +1,7 @@
 // The finished tasks of a project, of which a person chooses those to compare.
 import { headlineOf } from "../../parts/score.js";
 import { html } from "../../preact.js";
-import { percent, t, time } from "../../words.js";
+import { percent, shortId, t, time } from "../../words.js";
 
 /** @typedef {import("../../api.js").Schemas} Schemas */
 
@@ -25,7 +25,7 @@ export function Choice({ project, chosen, choose }) {
 }
 
 /** @param {Schemas["TaskSummary"]} task */
-const nameOf = (task) => t("compare.ended", { time: time(task.endedAt), id: task.taskId.slice(0, 8) });
+const nameOf = (task) => t("compare.ended", { time: time(task.endedAt), id: shortId(task.taskId) });
 
 /** @param {Schemas["TaskSummary"]} task */
 function scoreOf(task) {

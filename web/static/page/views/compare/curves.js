@@ -2,7 +2,7 @@
 import { get } from "../../api.js";
 import { Curve } from "../../parts/curve.js";
 import { html, useEffect, useMemo, useState } from "../../preact.js";
-import { t } from "../../words.js";
+import { shortId, t } from "../../words.js";
 
 /** @typedef {import("../../api.js").Schemas["EpochPage"]["epochs"]} Epochs */
 
@@ -49,7 +49,7 @@ function linesOf(tasks, epochs, name) {
   const xs = [...new Set(whole.flat().map((each) => each.epoch))].sort((one, other) => one - other);
   const lines = whole.map((ofTask, row) => {
     const byEpoch = new Map(ofTask.map((each) => [each.epoch, each.metrics?.[name] ?? null]));
-    return { label: tasks[row].slice(0, 8), values: xs.map((x) => byEpoch.get(x) ?? null) };
+    return { label: shortId(tasks[row]), values: xs.map((x) => byEpoch.get(x) ?? null) };
   });
   return { xs, lines: lines.filter((line) => line.values.some((value) => value !== null)) };
 }

@@ -3,7 +3,7 @@ import { useLoaded } from "../../loading.js";
 import { Photo, taskPhoto } from "../../parts/photo.js";
 import { Shown } from "../../parts/states.js";
 import { html } from "../../preact.js";
-import { number, percent, t } from "../../words.js";
+import { number, percent, shortId, t } from "../../words.js";
 
 /** @typedef {import("../../api.js").Schemas} Schemas */
 /** @typedef {Schemas["ComparedTasks"]} Compared */
@@ -39,7 +39,7 @@ function Disagreements({ found, tasks }) {
       <li key=${picture}><${Photo} src=${taskPhoto(tasks[0], picture)} name=${picture}>
         <span>${t("compare.truth", { label: truth })}</span>
         ${tasks.map((taskId) => html`<br /><span class=${answers[taskId] === truth ? "good" : "bad"}>
-          ${taskId.slice(0, 8)}: ${shownAnswer(answers[taskId])}</span>`)}<//></li>`)}</ul>
+          ${shortId(taskId)}: ${shownAnswer(answers[taskId])}</span>`)}<//></li>`)}</ul>
     ${found.disagreements.length > shown.length && html`<p class="muted">${t("compare.first_of", {
       count: shown.length, all: found.disagreements.length })}</p>`}`;
 }

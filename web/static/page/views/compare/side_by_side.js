@@ -8,7 +8,7 @@ import { html } from "../../preact.js";
 import { link } from "../../router.js";
 import { session } from "../../session.js";
 import { useStore } from "../../store.js";
-import { percent, t, time } from "../../words.js";
+import { percent, shortId, t, time } from "../../words.js";
 
 /** @typedef {import("../../api.js").Schemas} Schemas */
 /** @typedef {Schemas["TaskView"]} Task */
@@ -25,7 +25,7 @@ export function SideBySide({ tasks, latest, reload }) {
     <section aria-labelledby="side"><h2 id="side">${t("compare.side")}</h2>
       <div class="wide" tabindex="0" role="group" aria-labelledby="side"><table class="side">
         <thead><tr><td></td>${views.map((task) => html`<th scope="col"><a href=${link(["tasks", task.taskId])}>
-          ${task.taskId.slice(0, 8)}</a></th>`)}</tr></thead>
+          ${shortId(task.taskId)}</a></th>`)}</tr></thead>
         <tbody>
           <${Row} label=${t("compare.score")} values=${views.map(scoreOf)} />
           <${Row} label=${t("compare.trained")} values=${views.map((task) => time(task.endedAt))} />

@@ -3,7 +3,7 @@ import { Bar } from "../../parts/bar.js";
 import { Empty, Shown } from "../../parts/states.js";
 import { html } from "../../preact.js";
 import { link } from "../../router.js";
-import { ago, bytes, named, t } from "../../words.js";
+import { ago, bytes, named, shortId, t } from "../../words.js";
 
 /** @typedef {import("../../api.js").Schemas} Schemas */
 
@@ -43,7 +43,7 @@ function Worker({ worker, task }) {
 /** @param {{worker: Schemas["WorkerView"], task: Schemas["TaskSummary"] | undefined}} props */
 function WorkOf({ worker, task }) {
   if (!worker.taskId) return worker.state === "training" ? html`<p class="small">${t("now.of_another")}</p>` : null;
-  const name = task?.projectId ?? worker.taskId.slice(0, 8);
+  const name = task?.projectId ?? shortId(worker.taskId);
   return html`
     <p class="small"><a href=${link(["tasks", worker.taskId])}>${t("now.working_on", { task: name })}</a></p>
     ${task && html`<${Bar} progress=${task.progress} />`}`;

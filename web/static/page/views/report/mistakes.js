@@ -45,7 +45,7 @@ export function Suspects({ task, metrics }) {
     <${Section} name="suspects" title=${t("report.suspects")}>
       <p class=${named.length ? "" : "good"}>${named.length ? t("report.suspects_named", { count: named.length })
         : photos.length ? t("report.suspects_doubted") : t("report.no_suspects")}</p>
-      <p><a role="button" class=${named.length ? "" : "secondary"} href=${link(["labels", task.taskId])}>${t("report.fix_labels")}</a></p>
+      <p><a class="button" href=${link(["labels", task.taskId])}>${t("report.fix_labels")}</a></p>
       <${PhotoGrid} taskId=${task.taskId} photos=${photos} />
     <//>`;
 }

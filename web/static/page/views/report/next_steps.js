@@ -23,7 +23,7 @@ export function NextSteps({ task, metrics, route, sections }) {
               <p><strong>${step.text}</strong></p>
               ${step.cure && html`<p>${step.cure}</p>`}
               <p class="row">
-                ${step.fix && metrics && html`<a role="button" href=${link(["labels", task.taskId])}>${t("report.fix_labels")}</a>`}
+                ${step.fix && metrics && html`<a class="button" href=${link(["labels", task.taskId])}>${t("report.fix_labels")}</a>`}
                 ${sections.includes(step.see) && html`<${ToSection} route=${route} name=${step.see}>${t("report.show_me")}<//>`}
               </p>
               ${step.finding && html`<${NamedFiles} taskId=${task.taskId} finding=${step.finding} />`}
