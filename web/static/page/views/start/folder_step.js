@@ -1,7 +1,7 @@
 // The step for a folder: what was found in it, what to train, and the start.
 import { useLoaded } from "../../loading.js";
 import { Busy, Shown, Trouble } from "../../parts/states.js";
-import { html, useState } from "../../preact.js";
+import { html } from "../../preact.js";
 import { go, link } from "../../router.js";
 import { useStore } from "../../store.js";
 import { t } from "../../words.js";
@@ -44,15 +44,14 @@ function Uploaded({ folder }) {
 
 /** @param {{query: Record<string, string>, trainTypes: TrainTypeView[]}} props */
 function Checked({ query, trainTypes }) {
-  const [version, setVersion] = useState(0);
   const names = trainTypes.map(({ name }) => name);
-  const { checks, checkAgain } = useChecks(query.folder, names, version);
+  const { checks, check } = useChecks(query.folder, names);
   /** @param {Record<string, string>} changed */
   const remember = (changed) => go(["start"], { ...query, ...changed }, { replace: true });
   const { project, change } = useProject(query, lastPart(query.folder), remember);
-  const corrections = useCorrections(query.folder, project, () => setVersion((count) => count + 1));
   const fit = bestFit(names, checks);
   const chosen = query.trainType || fit || (names.every((name) => checks[name]) ? names[0] : "");
+  const corrections = useCorrections(query.folder, project, () => check([chosen]));
   const trainType = trainTypes.find(({ name }) => name === chosen);
   const checked = checks[chosen];
   return html`<div>
@@ -60,10 +59,11 @@ function Checked({ query, trainTypes }) {
     <${TrainTypeCards} trainTypes=${trainTypes} checks=${checks} chosen=${chosen} fit=${fit} isByPerson=${Boolean(query.trainType)}
       choose=${(/** @type {string} */ name) => remember({ trainType: name })} />
     <h2>${t("start.found")}</h2>
-    ${checked?.trouble && html`<${Trouble} error=${checked.trouble} retry=${checkAgain} />`}
+    ${checked?.trouble && html`<${Trouble} error=${checked.trouble} retry=${() => check([chosen])} />`}
     ${!checked && html`<${Busy} what=${t("start.checking")} />`}
     <${CorrectionsMade} corrections=${corrections} />
-    ${checked?.report && html`<${FolderReport} report=${checked.report} folder=${query.folder} corrections=${corrections} />`}
+    ${checked?.report && html`<${FolderReport} report=${checked.report} trainType=${chosen} folder=${query.folder}
+      corrections=${corrections} />`}
     ${trainType && checked && html`<${StartForm} key=${trainType.name} trainType=${trainType} report=${checked.report}
       folder=${query.folder} project=${project} change=${change} />`}
   </div>`;
