@@ -95,9 +95,10 @@ class Attempts(State):
 
     # ---- facts ----
 
-    def _record(self, task_id: str, fact: f.Fact) -> Task:
+    def _record(self, task_id: str, fact: f.Fact, ended: Task | None = None) -> Task:
+        """ended: as in State.apply."""
         record = Record(self.seq + 1, self._now.wall_s, task_id, fact)
-        task = self.apply(record)
+        task = self.apply(record, ended)
         self._records.append(record)
         self._effects.append(Publish(m.TaskChanged(record.seq, task, event_of(record, task))))
         return task

@@ -19,10 +19,10 @@ import msgspec
 
 from broker import answers, policy
 from broker import facts as f
-from broker.attempts import Attempts
 from broker.claims import checked_result, is_usable_model_of, publish_key, why_not_taken
 from broker.events import (
     Effect,
+    EndedFound,
     Event,
     FromWeb,
     FromWorker,
@@ -31,15 +31,17 @@ from broker.events import (
     Now,
     ReadEnded,
     ReadEvents,
+    ReadInUse,
     ReadPage,
     Recovered,
     SendWeb,
     SendWorker,
 )
 from broker.facts import Record
+from broker.promotions import Promotions
 from broker.workers import Worker
 from protocol import messages as m
-from protocol.queries import EventsWanted, QueueWanted, TasksWanted
+from protocol.queries import EventsWanted, InUseWanted, QueueWanted, TasksWanted
 from protocol.task import Task, TaskState
 
 #: The shortest time between two snapshots for one front-end. Ours ask at most twice a second.
@@ -67,7 +69,7 @@ class CoreSettings(msgspec.Struct, frozen=True):
     publish_secret: bytes = b""
 
 
-class Core(Attempts):
+class Core(Promotions):
     """Call `recover` once, then `handle` for each event."""
 
     def __init__(self, settings: CoreSettings) -> None:
@@ -97,6 +99,8 @@ class Core(Attempts):
             self._from_worker(event.peer, event.message)
         elif isinstance(event, ModelFound):
             self._model_found(event.progress)
+        elif isinstance(event, EndedFound):
+            self._promote(event.peer, event.request, event.task)
         else:
             self._expire()
             self.request_keys.forget_old(now.wall_s)
@@ -164,8 +168,12 @@ class Core(Attempts):
                 self._effects.append(ReadEvents(peer, message))
             case TasksWanted():
                 self._effects.append(ReadPage(peer, message))
+            case InUseWanted():
+                self._effects.append(ReadInUse(peer, message))
             case QueueWanted():
                 self._effects.append(SendWeb(peer, answers.queue_part(message, self.waiting)))
+            case m.Promote():
+                self._promote_known(peer, message)
             case m.Lookup() | m.Cancel() | m.StopEarly():
                 task = self.tasks.get(message.task_id)
                 if task is None:

@@ -13,12 +13,13 @@ from protocol.messages import (
     Cancel,
     Lookup,
     Progress,
+    Promote,
     StopEarly,
     TaskChanged,
     WebToBroker,
     WorkerToBroker,
 )
-from protocol.queries import EventsWanted, TasksWanted
+from protocol.queries import EventsWanted, InUseWanted, TasksWanted
 from protocol.task import Task
 
 
@@ -58,11 +59,19 @@ class ModelFound(msgspec.Struct, frozen=True):
     progress: Progress
 
 
+class EndedFound(msgspec.Struct, frozen=True):
+    """The journal's answer to a ReadEnded whose request may change the task. task: None if the journal has none."""
+
+    peer: bytes
+    request: Promote
+    task: Task | None
+
+
 class TimePassed(msgspec.Struct, frozen=True):
     """A deadline may have passed."""
 
 
-Event = FromWeb | FromWorker | ModelFound | TimePassed
+Event = FromWeb | FromWorker | ModelFound | EndedFound | TimePassed
 
 
 class SendWeb(msgspec.Struct, frozen=True):
@@ -82,10 +91,13 @@ class Publish(msgspec.Struct, frozen=True):
 
 
 class ReadEnded(msgspec.Struct, frozen=True):
-    """Read the task from the journal, because it is not in memory, and answer with `answers.about_ended`."""
+    """Read the task from the journal, because it is not in memory, and answer with `answers.about_ended`.
+
+    A Promote comes back to the core as EndedFound instead, since it is going to be recorded.
+    """
 
     peer: bytes
-    request: Lookup | Cancel | StopEarly
+    request: Lookup | Cancel | StopEarly | Promote
 
 
 class ReadEvents(msgspec.Struct, frozen=True):
@@ -102,10 +114,17 @@ class ReadPage(msgspec.Struct, frozen=True):
     request: TasksWanted
 
 
+class ReadInUse(msgspec.Struct, frozen=True):
+    """Read from the journal which models a project has used, and answer with TaskPage."""
+
+    peer: bytes
+    request: InUseWanted
+
+
 class LeftOut(msgspec.Struct, frozen=True):
     """Log that a snapshot lacks this task, because the task is too large for a message."""
 
     task_id: str
 
 
-Effect = SendWeb | SendWorker | Publish | ReadEnded | ReadEvents | ReadPage | LeftOut
+Effect = SendWeb | SendWorker | Publish | ReadEnded | ReadEvents | ReadPage | ReadInUse | LeftOut

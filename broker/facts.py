@@ -10,6 +10,7 @@ The life of a task:
     StopRequested                               sets a flag, while the task is being trained
     ModelUsable                                 a task with a time budget has a model, while it is being trained
     ArtifactReady                               one file of the model, just before Done
+    ModelPromoted                               a person has made the model the one in use, at any time after Done
 
 NEXT_STATES below is the same as a table. A fact that it does not have for the task's state is refused.
 """
@@ -82,6 +83,10 @@ class ArtifactReady(_Fact, frozen=True):
     progress: Percent = 0.0
 
 
+class ModelPromoted(_Fact, frozen=True):
+    """A person has pointed models/latest to the model of this task. The link was switched before this is recorded."""
+
+
 class Done(_Fact, frozen=True):
     attempt: Attempt
     trained: Trained
@@ -111,6 +116,7 @@ Fact = (
     | Done
     | Failed
     | Cancelled
+    | ModelPromoted
 )
 
 
@@ -128,6 +134,7 @@ NEXT_STATES: dict[tuple[TaskState | None, type[Fact]], TaskState] = {
     (TaskState.PROCESSING, Done): TaskState.DONE,
     (TaskState.PROCESSING, Failed): TaskState.FAILED,
     (TaskState.PROCESSING, Cancelled): TaskState.CANCELLED,
+    (TaskState.DONE, ModelPromoted): TaskState.DONE,
 }
 
 
@@ -175,6 +182,8 @@ def evolve(task: Task | None, record: Record) -> Task:
             return replace(task, state=state, usable=fact.model)
         case ArtifactReady():
             return task  # Done brings the whole list.
+        case ModelPromoted():
+            return replace(task, state=state, promoted_at_s=at_s)
         case Done():
             return replace(task, state=state, progress=100.0, trained=fact.trained, ended_at_s=at_s)
         case Failed():

@@ -18,6 +18,7 @@ TYPE_OF_FACT: dict[type[f.Fact], EventType] = {
     f.Done: "task.done",
     f.Failed: "task.failed",
     f.Cancelled: "task.cancelled",
+    f.ModelPromoted: "model.promoted",
 }
 
 
@@ -42,6 +43,8 @@ def event_of(record: Record, task: Task) -> Event:
             artifact = fact.artifact
         case f.Done():
             model_path = fact.trained.model_path
+        case f.ModelPromoted() if task.trained is not None:
+            model_path = task.trained.model_path
     return Event(
         id=record.seq,
         type=TYPE_OF_FACT[type(fact)],

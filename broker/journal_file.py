@@ -90,6 +90,15 @@ MIGRATIONS = (
     CREATE INDEX tasks_by_project
     ON tasks (project_id, state, submitted_at_s, task_id, user_id, train_type, ended_at_s);
     """,
+    # When the model of a task last came into use, see Task.in_use_since_s. Until now only the gate decided that.
+    """
+    ALTER TABLE tasks ADD COLUMN in_use_since_s REAL NOT NULL DEFAULT 0;
+    UPDATE tasks SET in_use_since_s = ended_at_s
+    WHERE state = 'done' AND json_valid(task) AND json_extract(task, '$.trained') IS NOT NULL
+    AND coalesce(json_extract(task, '$.trained.comparison.promoted'), 1);
+    CREATE INDEX tasks_in_use ON tasks (user_id, project_id, in_use_since_s, task_id, submitted_at_s, ended_at_s)
+    WHERE in_use_since_s > 0;
+    """,
 )
 
 MADE = b"A journal has been created beside this file. No broker starts without it.\n"

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from broker.events import ReadEvents, ReadPage, SendWeb
+from broker.events import ReadEvents, ReadInUse, ReadPage, SendWeb
 from broker.journal_file import open_to_read
 from broker.past_events import PastEvents
 from broker.task_lists import TaskLists
@@ -28,7 +28,7 @@ MAX_WAITING = 1000
 CACHE_KB = 32 * 1024
 FAILED = "The broker could not read its journal; the operator finds the reason in the broker's log."
 
-Read = ReadEvents | ReadPage
+Read = ReadEvents | ReadPage | ReadInUse
 
 
 class JournalReader:
@@ -85,8 +85,7 @@ class JournalReader:
                 try:
                     # One transaction, so that all queries of an answer see the same facts.
                     db.execute("BEGIN")
-                    message: m.BrokerToWeb
-                    message = past.part(read.request) if isinstance(read, ReadEvents) else lists.page(read.request)
+                    message = _answer(read, past, lists)
                 except Exception as error:  # Whatever is wrong with one request, the thread serves the others.
                     log.exception("action=journal.read_failed message=%s", type(read.request).__name__)
                     message = m.Refused(read.request.request_id, "internal_error", f"{FAILED} ({type(error).__name__})")
@@ -96,3 +95,13 @@ class JournalReader:
                 self._answers.put(SendWeb(read.peer, message))
                 with contextlib.suppress(BlockingIOError):  # The pipe is full, so the loop is going to wake up anyway.
                     os.write(self._wake_write, b"!")
+
+
+def _answer(read: Read, past: PastEvents, lists: TaskLists) -> m.BrokerToWeb:
+    match read:
+        case ReadEvents(request=events):
+            return past.part(events)
+        case ReadInUse(request=in_use):
+            return lists.in_use(in_use)
+        case ReadPage(request=page):
+            return lists.page(page)

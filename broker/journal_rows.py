@@ -15,7 +15,7 @@ from protocol.task import Task
 SELECT_FACTS = "SELECT seq, at_s, task_id, CAST(fact AS BLOB) FROM facts"
 SELECT_TASKS = "SELECT task_id, CAST(task AS BLOB) FROM tasks"
 
-REPLACE_TASK = "INSERT OR REPLACE INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+REPLACE_TASK = "INSERT OR REPLACE INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 REPLACE_METADATA = "INSERT OR REPLACE INTO task_metadata VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 FactRow = tuple[int, float, str, bytes]
@@ -57,6 +57,7 @@ def task_row(task: Task) -> tuple[object, ...]:
         _encoder.encode(task).decode(),
         spec.train_type,
         spec.retry_of,
+        task.in_use_since_s,
     )
 
 

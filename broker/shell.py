@@ -20,6 +20,7 @@ from broker.answers import Parts, about_ended
 from broker.core import Core
 from broker.events import (
     Effect,
+    EndedFound,
     Event,
     FromWeb,
     FromWorker,
@@ -28,6 +29,7 @@ from broker.events import (
     Publish,
     ReadEnded,
     ReadEvents,
+    ReadInUse,
     ReadPage,
     SendWeb,
     SendWorker,
@@ -75,6 +77,8 @@ class Shell:
         self._tally = tally
         self._named_too_large: set[str] = set()
         self._stopping = False
+        #: What the core has asked the journal for, to be handled in the next round.
+        self._found: list[EndedFound] = []
         self._started_at_s = time.time()
         self._next_tick_s = 0.0
         self._next_prune_s = 0.0
@@ -103,7 +107,8 @@ class Shell:
             if self._reader.fileno() in ready:
                 for answer in self._reader.answers():
                     self._send(self._sockets.web, answer.peer, answer.message)
-            events: list[Event] = []
+            events: list[Event] = [*self._found]
+            self._found.clear()
             if self._sockets.collect in ready:
                 self._pass_progress_on(events)
             if self._sockets.worker in ready:
@@ -130,6 +135,8 @@ class Shell:
 
         It is at most a quarter of a lease, because the core takes a longer interval for a pause of this process.
         """
+        if self._found:
+            return 0
         now_s = time.monotonic()
         until_s = min(self._next_tick_s, now_s + self._core.settings.lease_ttl_s / 4)
         deadline_s = self._core.next_deadline()
@@ -190,10 +197,13 @@ class Shell:
                 self._send(self._sockets.worker, effect.peer, effect.message)
             case LeftOut():
                 self._name_too_large(effect.task_id)
-            case ReadEnded():
-                answer = about_ended(effect.request, self._journal.task(effect.request.task_id), self._core.seq)
-                self._send(self._sockets.web, effect.peer, answer)
-            case ReadEvents() | ReadPage():
+            case ReadEnded(peer, request):
+                task = self._journal.task(request.task_id)
+                if isinstance(request, m.Promote):
+                    self._found.append(EndedFound(peer, request, task))
+                else:
+                    self._send(self._sockets.web, peer, about_ended(request, task, self._core.seq))
+            case ReadEvents() | ReadPage() | ReadInUse():
                 if not self._reader.ask(effect):
                     self._tally.add("broker.read_dropped", "too many requests for lists or past events")
 

@@ -34,12 +34,12 @@ class State:
         self.request_keys = RequestKeys()
         self._recent_tasks = recent_tasks
 
-    def apply(self, record: Record) -> Task:
-        """Apply the fact and return the task as it is then.
+    def apply(self, record: Record, ended: Task | None = None) -> Task:
+        """Apply the fact and return the task as it is then. ended: the task, if the fact is about one that has ended.
 
         Raises ValueError for a fact that cannot follow. Nothing has changed then.
         """
-        before = self.tasks.get(record.task_id)
+        before = ended or self.tasks.get(record.task_id) or self.recent.get(record.task_id)
         task = evolve(before, record)
         if isinstance(record.fact, f.Leased):
             self._refuse_second_lease(record.fact, record)

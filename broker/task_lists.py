@@ -25,7 +25,7 @@ from broker.past_events import newest_seq
 from protocol import messages as m
 from protocol.bounds import PART_BYTES
 from protocol.data_report import DataReport
-from protocol.queries import TaskPage, TasksWanted
+from protocol.queries import InUseWanted, TaskPage, TasksWanted
 from protocol.task import ENDED_STATES, Task, TaskState
 from protocol.task_filter import TaskFilter, TaskOrder
 
@@ -112,6 +112,17 @@ class TaskLists:
         tasks, used = self._tasks(places[: request.most])
         rest = cursor_after(places[used - 1], wanted, order) if 0 < used < len(places) else ""
         return TaskPage(request.request_id, newest_seq(self._db), tuple(tasks), rest, counts)
+
+    def in_use(self, request: InUseWanted) -> TaskPage:
+        """The tasks whose models came into use in a project, the last one first."""
+        rows = self._db.execute(
+            "SELECT 0.0, submitted_at_s, task_id FROM tasks AS listed INDEXED BY tasks_in_use "
+            f"WHERE user_id = ? AND project_id = ? AND in_use_since_s > 0 AND {IS_SOUND} "
+            "ORDER BY in_use_since_s DESC, task_id DESC LIMIT ?",
+            (request.user_id, request.project_id, request.most),
+        )
+        tasks, _ = self._tasks([Place(*row) for row in rows])
+        return TaskPage(request.request_id, newest_seq(self._db), tuple(tasks), "", {})
 
     def _count(self, source: Source, state: TaskState) -> int:
         row = self._db.execute(*source.query("count(*)", "state = ?", state.value)).fetchone()

@@ -10,11 +10,12 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import fcntl
 import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -195,6 +196,26 @@ class Directory:
                     shutil.rmtree(name, ignore_errors=True, dir_fd=self._descriptor)
             else:
                 os.unlink(_checked(name), dir_fd=self._descriptor)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[bool]:
+        """Hold a lock on the directory (flock). Gives False, at once, if another opener of the directory holds it.
+
+        It only keeps our own processes apart: whoever may open the directory may lock it. So nobody waits for it. A
+        file system without locks counts as one on which nobody holds any.
+        """
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        except OSError:
+            yield True
+            return
+        try:
+            yield True
+        finally:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def sync(self) -> None:
         """Wait until the names of the entries are on the disk."""

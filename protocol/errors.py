@@ -110,6 +110,7 @@ REFUSAL_CODES: dict[str, int] = {
     "file_unreadable": 503,
     "not_ready": 503,
     "predict_failed": 503,
+    "promote_failed": 503,
     "tokens_unreadable": 503,
     "uploads_unavailable": 503,
     "webhooks_unavailable": 503,

@@ -29,10 +29,11 @@ EventType = Literal[
     "task.done",
     "task.failed",
     "task.cancelled",
+    "model.promoted",
 ]
 EVENT_TYPES: tuple[EventType, ...] = get_args(EventType)
-#: After one of these, nothing more happens to the task.
-LAST_EVENTS: frozenset[EventType] = frozenset({"task.done", "task.failed", "task.cancelled"})
+#: A task that one of these is told of has ended. After the first one only model.promoted may follow, at any time.
+LAST_EVENTS: frozenset[EventType] = frozenset({"task.done", "task.failed", "task.cancelled", "model.promoted"})
 
 
 class Event(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
@@ -40,8 +41,8 @@ class Event(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults
 
     at: the time in UTC, as ISO 8601. state, progress (percent), attempt and thread: those of the task after the event.
     The fields below stand only where they apply: phase, epoch, epochs_max, metrics and the remaining seconds with
-    task.progress; model_path with model.usable and task.done; artifact with artifact.ready; error and code with
-    attempt.lost and task.failed.
+    task.progress; model_path with model.usable, task.done and model.promoted; artifact with artifact.ready; error and
+    code with attempt.lost and task.failed.
     """
 
     id: Whole

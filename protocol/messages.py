@@ -31,7 +31,7 @@ from protocol.bounds import (
 from protocol.errors import Failure
 from protocol.events import Event
 from protocol.message import Message
-from protocol.queries import EventsPart, EventsWanted, QueuePart, QueueWanted, TaskPage, TasksWanted
+from protocol.queries import EventsPart, EventsWanted, InUseWanted, QueuePart, QueueWanted, TaskPage, TasksWanted
 from protocol.task import Task, TaskSpec, Trained
 
 #: The most items in one message. The broker splits longer lists into several messages.
@@ -106,6 +106,18 @@ class StopEarly(Message, frozen=True):
 
     request_id: Whole
     task_id: TaskId
+
+
+class Promote(Message, frozen=True):
+    """If lost: repeated until the deadline of the HTTP call. models/latest names the model of this done task now.
+
+    before_s: the task's promoted_at_s, as the front-end knows it. If the broker has another one, it has recorded this
+    already, and a repeated message changes nothing.
+    """
+
+    request_id: Whole
+    task_id: TaskId
+    before_s: Number
 
 
 class SnapshotWanted(Message, frozen=True):
@@ -369,12 +381,14 @@ WebToBroker = (
     | Lookup
     | Cancel
     | StopEarly
+    | Promote
     | SnapshotWanted
     | WorkersWanted
     | DrainWanted
     | TasksWanted
     | EventsWanted
     | QueueWanted
+    | InUseWanted
 )
 BrokerToWeb = TaskReply | Refused | SnapshotPart | Workers | TaskPage | EventsPart | QueuePart
 WorkerToBroker = Hello | Heartbeat | Result | Goodbye

@@ -30,6 +30,18 @@ class TasksWanted(Message, frozen=True):
     most: Annotated[int, Meta(ge=0, le=MAX_PAGE_TASKS)] = 50
 
 
+class InUseWanted(Message, frozen=True):
+    """If lost: repeated until the deadline of the HTTP call. It asks which models a project has used, and uses now.
+
+    Answered by TaskPage with the tasks that made them, the one whose model came into use last first, and no counts.
+    """
+
+    request_id: Whole
+    user_id: Text
+    project_id: Text
+    most: Annotated[int, Meta(ge=1, le=MAX_PAGE_TASKS)] = 1
+
+
 class EventsWanted(Message, frozen=True):
     """If lost: repeated until the deadline of the HTTP call. It asks for the events after fact number `after`.
 
@@ -75,7 +87,7 @@ class QueuePart(Message, frozen=True):
 
 
 class TaskPage(Message, frozen=True):
-    """If lost: the request is repeated. The answer to TasksWanted.
+    """If lost: the request is repeated. The answer to TasksWanted and InUseWanted.
 
     tasks: without the report on their folder and without traces, so that a page fits into a message. next: the cursor
     of the next page, or "" after the last one. counts: how many tasks meet the conditions, by state, whatever states

@@ -133,7 +133,7 @@ class Trained(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def promoted(self) -> bool:
-        """Whether models/latest was pointed to this model."""
+        """Whether the gate pointed models/latest to this model."""
         return self.comparison is None or self.comparison.promoted
 
 
@@ -163,6 +163,7 @@ class Task(msgspec.Struct, frozen=True, gc=False):
     progress: the percentage at which the task ended; 0.0 until then.
     batch_divisor: the trainer divides its batch size by this number. It doubles each time memory runs out.
     usable: the best model so far of a task that is being trained within a time budget, once there is one.
+    promoted_at_s: when a person last pointed models/latest to the model of this task.
     Times are seconds since the epoch; 0.0 means "not yet".
     """
 
@@ -181,6 +182,7 @@ class Task(msgspec.Struct, frozen=True, gc=False):
     failure: Failure | None = None
     ended_attempts: Annotated[tuple[AttemptEnd, ...], Meta(max_length=MAX_ENDED_ATTEMPTS)] = ()
     usable: UsableModel | None = None
+    promoted_at_s: Number = 0.0
 
     @property
     def task_id(self) -> str:
@@ -196,6 +198,15 @@ class Task(msgspec.Struct, frozen=True, gc=False):
         return self.state in ENDED_STATES
 
     @property
+    def in_use_since_s(self) -> float:
+        """When models/latest was last pointed to this task's model, by the gate or by a person; 0.0 if it never was.
+
+        Of all tasks of a project, the one with the latest time has made the model in use.
+        """
+        by_gate_s = self.ended_at_s if self.trained is not None and self.trained.promoted else 0.0
+        return max(by_gate_s, self.promoted_at_s)
+
+    @property
     def data(self) -> DataReport | None:
         """What was found in the folder; None before the end of the task, and where nobody looked."""
         if self.trained is not None:
@@ -206,6 +217,7 @@ class Task(msgspec.Struct, frozen=True, gc=False):
     def warnings(self) -> Sequence[str]:
         """What the person with the pictures should read, once the task has ended."""
         if self.trained is not None:
-            compared = self.trained.comparison
+            # Once a person has chosen the model, it is no longer true that it is not in use.
+            compared = self.trained.comparison if not self.promoted_at_s else None
             return [*(compared.warnings if compared else ()), *self.trained.warnings]
         return self.failure.data.warnings() if self.failure is not None else ()

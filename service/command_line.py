@@ -56,6 +56,7 @@ COMMANDS = (
     Command("stop-task", "service.task_commands:stop_task", TASKS, "End a training early, and keep its best model."),
     Command("cancel", "service.task_commands:cancel", TASKS, "Cancel a task, and drop what it has made."),
     Command("retry", "service.task_commands:retry", TASKS, "Post an ended task again, as a new task."),
+    Command("promote", "service.task_commands:promote", TASKS, "Make the model of a task the one in use."),
     Command("queue", "service.worker_commands:queue", WORKERS, "List the tasks that wait."),
     Command("predict", "service.predict_command:predict", MODELS, "Say what a model sees in pictures."),
     Command("export", "service.export_command:export", MODELS, "Download the files of a model."),

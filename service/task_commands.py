@@ -1,4 +1,4 @@
-"""`python server.py show | logs | stop-task | cancel | retry`: one task."""
+"""`python server.py show | logs | stop-task | cancel | retry | promote`: one task."""
 
 from __future__ import annotations
 
@@ -107,6 +107,14 @@ def retry(
             return Follower(client, screen, may_ask=True).run(task)
         screen.document(task)
         return ExitCode.OK
+
+
+def promote(task_id: TaskId, /, *, screen: Screen = TEXT_SCREEN, server: ServerOptions = OWN_SERVER) -> None:
+    """Make the model of a task the one in use."""
+    with connected(server) as client:
+        task = client.promote(find_task_id(client, task_id))
+        screen.document(task)
+        screen.say(f"models/latest names the model of task {task.task_id}.")
 
 
 def _facts(task: Task) -> list[tuple[str, str]]:

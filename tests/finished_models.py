@@ -100,7 +100,9 @@ def lay_classifier(project: Path, task_id: str, seed: int = 1, compared: Compari
     outputs = _answers(project, model, [photo.file for photo in held_out]).astype(np.float64)
     outputs[seed - 1 :: 17] = outputs[seed - 1 :: 17][:, ::-1]  # some mistakes are of this model alone
     truth = np.array([FRUITS.index(photo.label) for photo in held_out])
-    answers = records.Answers(FRUITS, [photo.file for photo in held_out], truth, outputs)
+    names = [photo.file for photo in held_out]
+    contents = _hashes(project, names)
+    answers = records.Answers(FRUITS, names, contents, truth, outputs)
     folder = records.Folder(
         dict.fromkeys(FRUITS, PHOTOS_OF_CLASS),
         len(photos.all),
@@ -113,7 +115,7 @@ def lay_classifier(project: Path, task_id: str, seed: int = 1, compared: Compari
     record = records.classifier(answers, folder, {name: len(content) for name, content in files.items()}, compared)
     right = (outputs.argmax(axis=1) == truth).astype(float)
     labels = [photo.label for photo in held_out]
-    scores = HeldOutScores.of("accuracy", _hashes(project, answers.files), labels, right.tolist())
+    scores = HeldOutScores.of("accuracy", contents, labels, right.tolist())
     return _published(project, task_id, _Model(CLASSIFICATION, record, files, scores))
 
 
@@ -125,10 +127,11 @@ def lay_segmenter(project: Path, task_id: str, compared: Comparison | None = Non
     truth = np.stack([_scaled_mask(project / name_of_mask(file)) for file in held_out])
     files = {name: colour_segmenter(labels=PARTS) for name in ("tflite", "tflite_float16")}
     sizes = {name: len(content) for name, content in files.items()}
-    record = records.segmenter(PARTS, held_out, (truth, predicted), sizes, compared)
+    contents = dict(zip(held_out, _hashes(project, held_out), strict=True))
+    record = records.segmenter(PARTS, contents, (truth, predicted), sizes, compared)
     dice = [entry["dice"] for entry in record.metrics["held_out"]]
     masks = [hashlib.sha256(mask.tobytes()).hexdigest() for mask in truth]
-    scores = HeldOutScores.of("dice", _hashes(project, held_out), masks, dice)
+    scores = HeldOutScores.of("dice", list(contents.values()), masks, dice)
     squares = _squares(project, held_out)
     overlays = [
         Overlay(held_out[row], dice[row], squares[row], truth[row], predicted[row]).scaled(PHOTO_SIZE[::-1])

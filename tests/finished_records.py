@@ -56,11 +56,14 @@ class Record:
 
 @dataclass(frozen=True)
 class Answers:
-    """What a classifier answered for its held-out pictures. files: names in the project. truth: int64 (n,), class
-    numbers. probabilities: (n, labels)."""
+    """What a classifier answered for its held-out pictures.
+
+    files: names in the project. contents: their SHA-256. truth: int64 (n,), class numbers. probabilities: (n, labels).
+    """
 
     labels: Sequence[str]
     files: Sequence[str]
+    contents: Sequence[str]
     truth: npt.NDArray[np.int64]
     probabilities: npt.NDArray[np.float64]
 
@@ -70,11 +73,14 @@ class Answers:
         return [
             {
                 "file": file,
+                "sha256": content,
                 "truth": self.labels[true],
                 "predicted": self.labels[int(given.argmax())],
                 "probability": float(given.max()),
             }
-            for file, true, given in zip(self.files, self.truth, self.probabilities, strict=True)
+            for file, content, true, given in zip(
+                self.files, self.contents, self.truth, self.probabilities, strict=True
+            )
         ]
 
 
@@ -144,12 +150,15 @@ def classifier(answers: Answers, folder: Folder, sizes: Mapping[str, int], compa
 
 def segmenter(
     labels: Sequence[str],
-    files: Sequence[str],
+    files: Mapping[str, str],
     masks: tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]],
     sizes: Mapping[str, int],
     compared: Comparison | None,
 ) -> Record:
-    """files: the held-out pictures. masks: their true and predicted ones, class numbers (n, S, S) each."""
+    """files: the SHA-256 of each held-out picture by its name.
+
+    masks: their true and predicted ones, class numbers (n, S, S) each.
+    """
     truth, predicted = masks
     scores = score_class_masks(truth, predicted, labels)
     most_common = score_class_masks(truth, np.ones_like(truth), labels)
@@ -170,7 +179,10 @@ def segmenter(
         "confusion_matrix": scores.confusion,
         "images": {"train": pictures - len(files), "held_out": len(files)},
         "exports": exports.report(),
-        "held_out": [{"file": file, DICE: dice} for file, dice in zip(files, scores.dice_per_image, strict=True)],
+        "held_out": [
+            {"file": file, "sha256": content, DICE: dice}
+            for (file, content), dice in zip(files.items(), scores.dice_per_image, strict=True)
+        ],
         "copies": [],
         "mask_values": "The pixels of a mask are the numbers of the classes in classes.txt.",
         "grey_scale": {},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from pathlib import Path
 
@@ -40,7 +41,8 @@ def lay_odd_classifier(project: Path, task_id: str) -> Trained:
     truth = np.array([true for true, _ in answered])
     outputs = np.full((len(answered), CLASSES), (1 - SURE) / (CLASSES - 1))
     outputs[np.arange(len(answered)), [answer for _, answer in answered]] = SURE
-    answers = records.Answers(LABELS, files, truth, outputs)
+    contents = [hashlib.sha256((project / file).read_bytes()).hexdigest() for file in files]
+    answers = records.Answers(LABELS, files, contents, truth, outputs)
     folder = records.Folder(dict.fromkeys(LABELS, 1), CLASSES, len(files))
     record = records.classifier(answers, folder, {"tflite": SIDE_PX}, None)
     return publish_record(project, task_id, record)

@@ -50,6 +50,7 @@ from web.json_handler import JsonHandler
 from web.live.live import Live
 from web.live.stream_slots import StreamSlots
 from web.prediction.pool import PICTURE_S, THUMBNAIL_S, RuntimePool
+from web.promotions import Promotions
 from web.routes import ROUTES
 from web.services import Services
 from web.uploads.service import Uploads
@@ -59,6 +60,8 @@ log = logging.getLogger("web")
 
 #: Looks into one folder. The front-end starts it and imports nothing of it.
 CHECKER = (sys.executable, "-m", "trainer_worker.checking")
+#: Makes an earlier model the one in use. The same holds for it.
+PROMOTER = (sys.executable, "-m", "trainer_worker.promoting")
 #: Runs models on pictures. The same holds for it.
 RUNTIME = (sys.executable, "-m", "trainer_worker.prediction")
 
@@ -85,6 +88,7 @@ def make_services(
         disks=disks,
         forecaster=Forecaster(cache, lambda: pulse.tick),
         checks=FolderChecks(CHECKER, web.allowed_roots()),
+        promotions=Promotions(PROMOTER, web.allowed_roots()),
         runtimes=RuntimePool(RUNTIME, web.predict_processes, _runtime_limits(web)),
         rules=rules,
         files=files,

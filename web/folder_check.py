@@ -1,28 +1,18 @@
-"""Checks a folder without training on it, in a process of its own.
-
-A folder may be slow, huge or hostile, so the front-end never looks into one itself. The checker process has limits on
-its time and memory; nothing that happens in it harms the front-end.
-"""
+"""Checks a folder without training on it, in a process of its own, which has limits on its time and memory."""
 
 from __future__ import annotations
 
 import asyncio
-import asyncio.subprocess
-import contextlib
 import logging
-import os
-import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
-
-from conf.settings import ROOT
 from protocol.data_report import DataReport
 from protocol.folder_check import CheckOrder
 from protocol.task import TaskSpec
 from web.answers.refusal import Refusal
+from web.worker_process import NoAnswerError, TooLongError, ask_worker_process
 
 log = logging.getLogger("web")
 
@@ -33,8 +23,6 @@ MOST_WAITING = 20
 TIMEOUT_S = 20.0
 #: Headers of pictures are read until so long after the start of the process. The answer should come within a second.
 HEADERS_S = 0.7
-#: Threads for linear algebra, of which the checker does none. Each would take of the process's limited memory.
-ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 
 
 class FolderChecks:
@@ -60,33 +48,12 @@ class FolderChecks:
             self._waiting -= 1
 
     async def _run(self, order: CheckOrder) -> DataReport:
-        process = await asyncio.create_subprocess_exec(
-            *self._command,
-            cwd=ROOT,
-            env={**os.environ, **ONE_THREAD},
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,
-        )
         try:
-            async with asyncio.timeout(self._timeout_s):
-                answer, errors = await process.communicate(msgspec.json.encode(order))
-        except TimeoutError as error:
-            raise _too_long(f"more than {self._timeout_s:g} s") from error
-        finally:
-            # Also when the caller has gone: nobody waits for the answer any more.
-            if process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                await process.wait()
-        if process.returncode == -signal.SIGXCPU:
-            raise _too_long("too much of the processor's time")
-        try:
-            return msgspec.json.decode(answer, type=DataReport)
-        except msgspec.MsgspecError as error:
-            last_words = errors.decode(errors="replace").strip().splitlines()[-1:]
-            log.warning("action=check.failed exit_code=%s words=%r", process.returncode, last_words)
+            return await ask_worker_process(self._command, order, DataReport, self._timeout_s)
+        except TooLongError as error:
+            raise _too_long(str(error)) from error
+        except NoAnswerError as error:
+            log.warning("action=check.failed exit_code=%s words=%r", error.exit_code, error.last_words)
             raise Refusal(
                 "check_failed", "The folder could not be checked; post the task without a check, and tell the operator."
             ) from error

@@ -6,6 +6,7 @@ web/route.py explains the columns, and lists the codes with which every call can
 from __future__ import annotations
 
 from protocol.events import Event
+from web.api.compare import ComparedTasks, CompareQuery
 from web.api.corrections import ChangeCorrections, CorrectionsQuery, CorrectionsView
 from web.api.files import ArtifactList, EpochPage, EpochQuery, LogQuery
 from web.api.folders import FolderListing, FolderQuery, PictureQuery, ThumbnailQuery
@@ -25,6 +26,7 @@ from web.api.webhooks import DeadLetter, TestResults, WebhookOverview, WebhooksQ
 from web.api.workers import WorkerList, WorkerView
 from web.calls.artifacts import ArtifactHandler, ArtifactsHandler, ArtifactZipHandler
 from web.calls.check import CheckHandler
+from web.calls.compare import CompareHandler
 from web.calls.corrections import CorrectionsHandler
 from web.calls.documents import CallsPageHandler, ErrorsPageHandler, OpenApiHandler, StaticHandler
 from web.calls.folders import FoldersHandler
@@ -38,7 +40,7 @@ from web.calls.queue import QueueHandler
 from web.calls.report import ReportHandler
 from web.calls.server import ServerHandler
 from web.calls.session import SessionHandler
-from web.calls.task import StopHandler, TaskHandler
+from web.calls.task import PromoteHandler, StopHandler, TaskHandler
 from web.calls.tasks import RetryHandler, TasksHandler
 from web.calls.thumbnails import TaskPictureHandler, ThumbnailHandler
 from web.calls.tokens import TokensHandler
@@ -102,6 +104,9 @@ ROUTES = (
     Route("/v1/tasks/{taskId}/retry", RetryHandler,
         post=Call("retryTask", "a new task like this one, which has ended; options and metadata may be changed",
             {202: TaskView}, body=RetryTask, errors=("unknown_task", "task_not_ended", *POSTING), writes=True)),
+    Route("/v1/tasks/{taskId}/promote", PromoteHandler,
+        post=Call("promoteTask", "make the model of this done task the one in use, which `models/latest` names",
+            {200: TaskView}, errors=("no_model", "model_changed", "promote_failed", *ONE_TASK), writes=True)),
     Route("/v1/tasks/{taskId}/report", ReportHandler,
         get=Call("getReport", "the report on the finished model, a web page for people; pass its headers on too",
             {200: Media("text/html; charset=utf-8", "report.html of the model")},
@@ -145,6 +150,10 @@ ROUTES = (
     Route("/v1/projects/{userId}/{projectId}/predict", ProjectPredictHandler,
         post=Call("predictWithProject", "what the model that the project uses says of pictures",
             {200: Predictions}, body=PicturesToPredict, files=PICTURE_FIELD, errors=PREDICTING)),
+    Route("/v1/compare", CompareHandler,
+        get=Call("compareTasks", "score differences of tasks with intervals, and the pictures on which they disagree",
+            {200: ComparedTasks}, query=CompareQuery,
+            errors=("no_artifact", "artifact_changed", "file_unreadable", *ONE_TASK))),
     Route("/v1/folders", FoldersHandler,
         get=Call("listFolder", "the folders and pictures in a folder below the data roots, page by page",
             {200: FolderListing}, query=FolderQuery, errors=("path_not_allowed", "no_folder", "file_unreadable"))),
@@ -235,7 +244,7 @@ ROUTES = (
     Route("/docs/errors", ErrorsPageHandler,
         get=Call("getErrorDocs", "what each error code means, and what to do",
             {200: Media("text/html; charset=utf-8", "the page"), 304: None}, any_query=True)),
-    Route("/static/{version}/{name...}", StaticHandler,
+    Route("/static/{version}/{file...}", StaticHandler,
         get=Call("getStaticFile", "the scripts and styles of the pages",
             {200: Media("*/*", "the file"), 304: None}, any_query=True, errors=("unknown_path",))),
 )

@@ -27,6 +27,7 @@ from web.folder_check import FolderChecks
 from web.forecast.forecaster import Forecaster
 from web.live.live import Live
 from web.prediction.pool import RuntimePool
+from web.promotions import Promotions
 from web.uploads.service import Uploads
 from web.webhooks.service import Webhooks
 
@@ -42,6 +43,7 @@ class Services(msgspec.Struct, frozen=True):
     disks: Disks
     forecaster: Forecaster
     checks: FolderChecks
+    promotions: Promotions
     runtimes: RuntimePool
     files: ProjectFiles
     corrections: CorrectionFiles

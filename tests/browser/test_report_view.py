@@ -89,17 +89,20 @@ def opened(watched: WatchedPage, task_id: str, query: str = "") -> Page:
     return page
 
 
-
 def test_it_says_how_good_the_model_is_and_what_to_do(watched: WatchedPage, service: Service) -> None:
     page = opened(watched, service.classifier)
 
     headline = page.get_by_role("region", name="How good it is")
     expect(headline).to_contain_text("80%")
     expect(headline).to_contain_text("60 photos scored the model. That is enough to tell.")
-    expect(headline.get_by_role("img")).to_have_attribute("aria-label", re.compile("measured: 80%; likely .* 68 to 89%"))
+    expect(headline.get_by_role("img")).to_have_attribute(
+        "aria-label", re.compile("measured: 80%; likely .* 68 to 89%")
+    )
     steps = page.locator(".steps > li")
     expect(steps.first).to_contain_text("2 pictures look as if the label were wrong.")
-    expect(steps.first.get_by_role("link", name="Fix labels")).to_have_attribute("href", f"#/labels/{service.classifier}")
+    expect(steps.first.get_by_role("link", name="Fix labels")).to_have_attribute(
+        "href", f"#/labels/{service.classifier}"
+    )
     report = page.get_by_role("link", name="To print or send")
     expect(report).to_have_attribute("href", f"{service.origin}/v1/tasks/{service.classifier}/report")
     page.get_by_role("link", name="Would more photos help?").click()
@@ -194,9 +197,11 @@ def test_a_slider_lays_masks_over_the_photos(watched: WatchedPage, service: Serv
     page.keyboard.press("ArrowRight")
     expect(slider).to_have_attribute("aria-valuetext", "between Photo and Truth")
     page.get_by_role("button", name="Difference", exact=True).click()
-    assert 0 < colored(page, 0)
+    assert colored(page, 0) > 0
     expect(page.get_by_role("list", name="Colours")).to_contain_text("stem")
-    expect(page.get_by_role("region", name="Photo by photo, the worst first").locator("li").first).to_contain_text("67%")
+    expect(page.get_by_role("region", name="Photo by photo, the worst first").locator("li").first).to_contain_text(
+        "67%"
+    )
     expect(page.get_by_text("8 photos scored the model. That is not enough to tell.")).to_be_visible()
 
 

@@ -56,6 +56,7 @@ ROOMS = {
     "optimization": {"project", "attempt"},
     "exporting": {"project"},
     "checking": {"pictures", "layouts", "project", "publishing", "training"},
+    "promoting": {"project"},
     "prediction": {"pictures", "project", "exporting", "segmentation"},
     "reporting": {"pictures"},
     "publishing": {"pictures", "layouts", "project", "attempt", "backbones", "exporting", "reporting"},
@@ -66,7 +67,7 @@ ROOMS = {
     "__main__.py": {"pictures", "training", "agent"},
 }
 #: Rooms in which nothing imports TensorFlow, nor a room that does. What is imported inside of functions does not count.
-ROOMS_WITHOUT_TENSORFLOW = ("scores", "pictures", "layouts", "project", "attempt", "reporting", "agent")
+ROOMS_WITHOUT_TENSORFLOW = ("scores", "pictures", "layouts", "project", "attempt", "reporting", "promoting", "agent")
 TENSORFLOW = {"tensorflow", "keras"}
 
 #: Pure files: no clock, randomness, socket, database, process or log.
@@ -76,6 +77,7 @@ PURE_FILES = (
         "broker/answers.py",
         "broker/happened.py",
         "broker/attempts.py",
+        "broker/promotions.py",
         "broker/list_cursor.py",
         "broker/request_keys.py",
         "broker/events.py",
@@ -92,6 +94,7 @@ PURE_FILES = (
     *("web/broker_link/task_cache.py", "web/forecast/eta.py", "web/door/door_rules.py", "web/route.py"),
     *("web/reading/path_hints.py", "web/reading/form.py", "web/reading/query.py", "web/reading/json_body.py"),
     *("web/answers/views.py", "web/answers/task_views.py", "web/answers/accept.py", "web/answers/limits.py"),
+    "web/answers/paired_scores.py",
     *("web/live/encoded_event.py", "web/live/interest.py", "web/live/event_log.py", "web/live/progress_board.py"),
     *("web/live/reader.py", "web/live/subscribers.py", "web/live/state_event.py"),
     *("web/prediction/picture_queue.py", "web/prediction/models.py", "web/door/body_limits.py"),
@@ -112,6 +115,7 @@ PURE_FILES = (
         "protocol/pipe_messages.py",
         "protocol/queries.py",
     ),
+    "protocol/promotion.py",
 )
 IMPURE = {"time", "random", "socket", "sqlite3", "subprocess", "logging", "os", "threading", "asyncio", "uuid", "zmq"}
 

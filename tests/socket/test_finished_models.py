@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import http.client
 import io
@@ -15,6 +16,7 @@ import pytest
 
 from protocol.prediction import SentPicture
 from tests.finished_models import FRUITS, PARTS, finish_task, lay_classifier, lay_segmenter
+from tests.sample_tasks import hex_id
 from tests.socket.predicting import form, predict
 from tests.socket.programs import Programs
 from tests.socket.scripted_worker import ScriptedWorker
@@ -29,14 +31,18 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Programs]:
 
 
 @pytest.fixture(scope="module")
-def tasks(programs: Programs) -> dict[str, str]:
-    with ScriptedWorker(programs.endpoints.worker) as worker:
-        worker.join()
-        leaves = {"projectId": "leaves", "projectDir": "anna/leaves", "trainType": "segmentation"}
-        return {
-            "classifier": finish_task(programs, worker, lay_classifier),
-            "segmenter": finish_task(programs, worker, lay_segmenter, **leaves),
-        }
+def worker(programs: Programs) -> Iterator[ScriptedWorker]:
+    with ScriptedWorker(programs.endpoints.worker) as joined:
+        yield joined.join()
+
+
+@pytest.fixture(scope="module")
+def tasks(programs: Programs, worker: ScriptedWorker) -> dict[str, str]:
+    leaves = {"projectId": "leaves", "projectDir": "anna/leaves", "trainType": "segmentation"}
+    return {
+        "classifier": finish_task(programs, worker, lay_classifier),
+        "segmenter": finish_task(programs, worker, lay_segmenter, **leaves),
+    }
 
 
 def file_of(programs: Programs, task_id: str, name: str) -> bytes:
@@ -87,6 +93,36 @@ def test_the_segmenter_has_the_masks_of_its_worst_pictures(programs: Programs, t
     assert (masks["labels"], len(shown)) == (list(PARTS), 5)  # the worst four, and one in the middle
     assert shown[0]["score"] == min(entry["dice"] for entry in held_out)
     assert {picture["picture"] for picture in shown} <= {entry["file"] for entry in held_out}
+
+
+def test_two_versions_are_compared(programs: Programs, worker: ScriptedWorker, tasks: dict[str, str]) -> None:
+    first = tasks["classifier"]
+    second = finish_task(programs, worker, functools.partial(lay_classifier, seed=2))
+    answer = programs.get(f"/v1/compare?tasks={first},{second}")
+    assert answer.status == 200, answer
+    (difference,) = answer.body["differences"]
+    assert (answer.body["pictures"], answer.body["measure"], difference["against"]) == (60, "accuracy", first)
+    assert difference["low"] < difference["value"] < difference["high"]
+    apart = answer.body["disagreements"]
+    assert len(apart) == answer.body["disagreeing"] > 3
+    assert all(len(set(each["answers"].values())) == 2 for each in apart)
+    assert (programs.projects / "anna" / "flowers" / apart[0]["picture"]).is_file()
+
+
+def test_what_cannot_be_compared_is_refused(programs: Programs, worker: ScriptedWorker, tasks: dict[str, str]) -> None:
+    first, waiting = tasks["classifier"], programs.post_id()
+    refusals = {
+        f"{first}": (400, "bad_fields"),
+        f"{first},{first}": (400, "bad_fields"),
+        f"{first},{tasks['segmenter']}": (400, "bad_fields"),
+        f"{first},x": (400, "bad_fields"),
+        f"{first},{hex_id('none')}": (404, "unknown_task"),
+        f"{first},{waiting}": (404, "no_artifact"),
+    }
+    for named, expected in refusals.items():
+        answer = programs.get(f"/v1/compare?tasks={named}")
+        assert (answer.status, answer.body["code"]) == expected, answer
+    programs.call("DELETE", f"/v1/tasks/{waiting}")
 
 
 def _sent(path: Path) -> SentPicture:

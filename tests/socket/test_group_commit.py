@@ -122,3 +122,28 @@ def test_a_journal_whose_facts_do_not_fit_is_served_without_that_task(
     assert core.seq == 3
     assert "action=journal.task_left_out" in caplog.text
     assert f"fact 3, Done of attempt 1, cannot follow: task {misfit} is pending in attempt 1" in caplog.text
+
+
+def test_a_task_that_is_only_in_the_journal_is_read_promoted_and_recorded(tmp_path: Path) -> None:
+    task_id = hex_id("old")
+    old = Task(spec(task_id), TaskState.DONE, progress=100.0, trained=Trained("/dir/models/x"), ended_at_s=5.0)
+    with sockets() as (bound, web, _), Journal(tmp_path / "journal.sqlite3") as journal:
+        newer = Task(spec(hex_id("newer")), TaskState.CANCELLED, ended_at_s=9.0)
+        journal.append([Record(1, 1.0, task_id, Submitted(old.spec))], [old, newer])
+        shell = Shell(Core(CoreSettings(recent_tasks=1, data_roots=("/",))), journal, bound, 30.0 * 365 * 60, Tally())
+        web.send_multipart(wire.encode(m.Promote(1, task_id, 0.0)))
+
+        def stop_when_answered() -> None:
+            web.poll(TIMEOUT_MS)
+            shell.stop()
+
+        thread = threading.Thread(target=stop_when_answered)
+        thread.start()
+        shell.run()
+        thread.join(TIMEOUT_S)
+        reply = wire.decode(web.recv_multipart(), m.BrokerToWeb)
+        stored = journal.task(task_id)
+    assert isinstance(reply, m.TaskReply)
+    assert (reply.task, reply.seq) == (stored, 2)
+    assert stored is not None
+    assert stored.promoted_at_s > 0

@@ -1,8 +1,8 @@
 """The broker's core and real agent cores on a simulated network, journal and clock.
 
-Messages wait in a bag until a test delivers one, delivers it twice, or drops it; the broker may crash
-between its decision and its commit, or between its commit and its sends; workers boot, die, sleep and
-come back. Nothing here is random or timed: a test (Hypothesis, or a seeded generator) makes each choice.
+Messages wait in a bag until a test delivers one, delivers it twice, or drops it; the broker may crash between its
+decision and its commit, or between its commit and its sends; workers boot, die, sleep and come back. Nothing here is
+random or timed: a test (Hypothesis, or a seeded generator) makes each choice.
 """
 
 from __future__ import annotations
@@ -12,8 +12,19 @@ from dataclasses import dataclass, field
 
 from broker.answers import about_ended
 from broker.core import Core, CoreSettings
-from broker.events import Event, FromWeb, FromWorker, Now, ReadEnded, Recovered, SendWeb, SendWorker, TimePassed
-from broker.facts import ArtifactReady, Cancelled, Done, Failed, Leased, ModelUsable, Record
+from broker.events import (
+    EndedFound,
+    Event,
+    FromWeb,
+    FromWorker,
+    Now,
+    ReadEnded,
+    Recovered,
+    SendWeb,
+    SendWorker,
+    TimePassed,
+)
+from broker.facts import ArtifactReady, Cancelled, Done, Failed, Leased, ModelPromoted, ModelUsable, Record
 from protocol import messages as m
 from protocol import pipe_messages as piped
 from protocol.artifact import Artifact, UsableModel
@@ -103,12 +114,16 @@ class Simulation:
                     self.network.append(Envelope(effect.peer, effect.message, to_broker=False))
                 case SendWeb():
                     self._web_receives(effect.message)
-                case ReadEnded():
-                    task = self._ended_in_journal.get(effect.request.task_id)
-                    self._web_receives(about_ended(effect.request, task, self.broker.seq))
+                case ReadEnded(peer, m.Promote() as request):
+                    self.broker_handles(EndedFound(peer, request, self._ended_in_journal.get(request.task_id)))
+                case ReadEnded(_, m.Lookup() | m.Cancel() | m.StopEarly() as request):
+                    task = self._ended_in_journal.get(request.task_id)
+                    self._web_receives(about_ended(request, task, self.broker.seq))
 
     def _check_record(self, record: Record) -> None:
         assert record.task_id != self._stale_task, f"a stale result gave {record}"
+        if isinstance(record.fact, ModelPromoted):
+            self._ended_in_journal[record.task_id] = self.broker.recent[record.task_id]
         if isinstance(record.fact, Done | Failed | Cancelled):
             assert record.task_id not in self._ended_in_journal, f"{record.task_id} ended twice"
             self._ended_in_journal[record.task_id] = self.broker.recent[record.task_id]
@@ -146,6 +161,15 @@ class Simulation:
 
     def stop_early(self, task_id: str) -> None:
         self.broker_handles(FromWeb(WEB_PEER, m.StopEarly(self._next_request(), task_id)))
+
+    def promote(self, task_id: str, crash: str = "") -> None:
+        """A person chooses the task's model, and the message arrives twice."""
+        known = self._ended_in_journal.get(task_id)
+        message = m.Promote(self._next_request(), task_id, known.promoted_at_s if known else 0.0)
+        self.broker_handles(FromWeb(WEB_PEER, message), crash)
+        recorded = len(self.journal)
+        self.broker_handles(FromWeb(WEB_PEER, message))
+        assert crash == "before_commit" or len(self.journal) == recorded, "recorded twice"
 
     def drain(self, name: str, on: bool) -> None:
         """An operator asks for it; from then on this run of the broker must give that worker no task."""

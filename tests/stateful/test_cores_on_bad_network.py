@@ -53,6 +53,11 @@ class CoresOnBadNetwork(RuleBasedStateMachine):
         self.sim.stop_early(data.draw(st.sampled_from(self.submitted)))
 
     @precondition(lambda self: self.submitted)
+    @rule(data=st.data(), crash=CRASHES)
+    def promote(self, data: st.DataObject, crash: str) -> None:
+        self.sim.promote(data.draw(st.sampled_from(self.submitted)), crash)
+
+    @precondition(lambda self: self.submitted)
     @rule(data=st.data(), attempt=st.integers(1, 3))
     def stranger(self, data: st.DataObject, attempt: int) -> None:
         task_id = data.draw(st.sampled_from(self.submitted))

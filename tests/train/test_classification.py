@@ -18,6 +18,7 @@ from sklearn.datasets import load_digits
 from protocol.end_reason import EndReason
 from protocol.errors import TrainingError
 from protocol.options import ClassificationOptions
+from tests.documented_fields import metrics_fields, misfits
 from tests.picture_reading import read_rgb
 from tests.project_folders import open_project
 from tests.sample_tasks import hex_id
@@ -64,8 +65,7 @@ class RecordingReporter(SilentReporter):
 
 def write_digits(root: Path, per_class: int, classes: Sequence[int] = range(10), shuffled: bool = False) -> Path:
     """Digits as PNG files in class folders; shuffled: in folders drawn at random, so nothing can be learned."""
-    digits = load_digits()
-    rng = np.random.default_rng(0)
+    digits, rng = load_digits(), np.random.default_rng(0)
     for index, label in enumerate(classes):
         rows = np.flatnonzero(digits.target == label)[:per_class]
         for number, row in enumerate(rows):
@@ -133,16 +133,8 @@ def test_the_folder_holds_what_was_promised(trained: TrainingResult, project: Pa
 
     assert folder == project / "models" / hex_id("t1")
     assert trained.model_path == folder / "model.tflite"
-    names = {
-        "model.keras",
-        "saved_model",
-        "model.tflite",
-        "labels.txt",
-        "metrics.json",
-        "manifest.json",
-        "app_pack.zip",
-        "report.html",
-    }
+    names = {"model.keras", "saved_model", "model.tflite", "labels.txt"}
+    names |= {"metrics.json", "manifest.json", "app_pack.zip", "report.html"}
     assert names <= {path.name for path in folder.iterdir()}
     labels = [f"digit{9 - index}" for index in range(10)]
     assert (folder / "labels.txt").read_text().splitlines() == labels == manifest["labels"] == metrics["labels"]
@@ -154,6 +146,7 @@ def test_the_folder_holds_what_was_promised(trained: TrainingResult, project: Pa
     assert manifest["model_file"] == "model.tflite"
     assert metrics["skipped"][0]["file"] == "images/digit3/broken.png"
     assert metrics["skipped"][0]["reason"]
+    assert misfits(metrics, metrics_fields("classification")) == []
 
 
 def test_the_metrics_agree_with_each_other(trained: TrainingResult) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import io
 import json
 import shutil
 from collections.abc import Sequence
@@ -18,6 +20,7 @@ from demo.segmentation_data import make_segmentation_project
 from protocol.end_reason import EndReason
 from protocol.errors import TrainingError
 from protocol.options import SegmentationOptions
+from tests.documented_fields import mask_fields, metrics_fields, misfits
 from tests.picture_reading import read_mask, read_rgb
 from tests.project_folders import open_project, read_manifest
 from tests.report_reading import ReportReader, pixels_of
@@ -141,6 +144,10 @@ def test_it_learns_and_wrong_masks_do_not(trained: tuple[TrainingResult, Recordi
     assert wrong["dice"] < right["dice"] - 0.2
 
 
+def test_every_field_of_the_metrics_is_documented(trained: tuple[TrainingResult, RecordingReporter]) -> None:
+    assert misfits(metrics_of(trained[0]), metrics_fields("segmentation")) == []
+
+
 def test_the_report_shows_the_masks_that_the_exported_file_draws(
     trained: tuple[TrainingResult, RecordingReporter],
 ) -> None:
@@ -154,11 +161,17 @@ def test_the_report_shows_the_masks_that_the_exported_file_draws(
     found = load_predictor(model, THREADS)(read_rgb(path, (SIDE, SIDE))[None])[0, ..., 0] > 0.5
     true = read_mask(model.parents[2] / "masks" / f"{path.stem}_mask.png", (SIDE, SIDE)) > 0
     plain = pixels_of(photo["src"]).astype(int)
-    for shown, mask in ((truth, true), (prediction, found)):
+    masks = json.loads((model.parent / "held_out_masks.json").read_text("utf-8"))
+    assert (misfits(masks, mask_fields()), masks["labels"]) == ([], ["background", "foreground"])
+    numbers = masks["pictures"][0]
+    assert numbers["picture"] == worst["file"]
+    for shown, mask, encoded in ((truth, true, numbers["truth"]), (prediction, found, numbers["predicted"])):
         tinted = np.abs(pixels_of(shown["src"]).astype(int) - plain).max(axis=-1) > 20
         height, width = tinted.shape
         expected = np.asarray(Image.fromarray(mask).resize((width, height), Image.Resampling.NEAREST))
         assert (tinted == expected).mean() > 0.9
+        drawn = np.asarray(Image.open(io.BytesIO(base64.b64decode(encoded)))) > 0
+        assert (drawn == expected).mean() > 0.99
     coloured = np.ptp(pixels_of(difference["src"]).astype(int), axis=-1) > 60
     assert coloured.mean() == pytest.approx((true != found).mean(), abs=0.05)
 

@@ -6,11 +6,10 @@ import msgspec
 import pytest
 
 from protocol.artifact import Artifact, UsableModel
-from protocol.comparison import Comparison
 from protocol.task import Task, TaskState, Trained
 from tests.sample_tasks import hex_id, make_spec
 from web.answers.refusal import Refusal
-from web.prediction.models import in_use, model_of
+from web.prediction.models import first_usable, model_of
 
 FILES = ("labels.txt", "model.tflite", "model_float16.tflite", "model_int8.tflite", "model.keras")
 
@@ -19,9 +18,8 @@ def artifact(name: str) -> Artifact:
     return Artifact(name, 10, f"{FILES.index(name):064x}")
 
 
-def done(task: object, path: str, *names: str, promoted: bool = True) -> Task:
-    comparison = Comparison(hex_id("other"), 20, 0, 9, 0.01, 0.5, 0.9, promoted, "It is worse.")
-    trained = Trained(f"/p/models/x/{path}", artifacts=tuple(map(artifact, names)), comparison=comparison)
+def done(task: object, path: str, *names: str) -> Task:
+    trained = Trained(f"/p/models/x/{path}", artifacts=tuple(map(artifact, names)))
     return Task(make_spec(hex_id(task)), TaskState.DONE, trained=trained)
 
 
@@ -57,19 +55,9 @@ def test_the_best_model_so_far_answers_while_a_task_is_trained() -> None:
         assert ("exports=tflite" in refusal.value.problem.error) is (other in files)
 
 
-def test_a_project_uses_the_newest_promoted_model() -> None:
-    worse, newest, older = (
-        done("worse", "model.tflite", *FILES, promoted=False),
-        done("newest", "model.tflite", *FILES),
-        done("older", "model.tflite", *FILES),
-    )
-
-    assert in_use([worse, newest, older]) is newest
-
-
 def test_the_best_so_far_of_a_training_may_be_used() -> None:
-    tasks = [training("later"), training("now", "model.tflite"), done("worse", "model.tflite", *FILES, promoted=False)]
+    tasks = [training("later"), training("now", "model.tflite")]
 
-    assert in_use(tasks) is tasks[1]
-    for none in ([], tasks[:1], tasks[2:]):
-        assert in_use(none) is None
+    assert first_usable(tasks) is tasks[1]
+    for none in ([], tasks[:1]):
+        assert first_usable(none) is None

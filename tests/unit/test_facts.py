@@ -19,6 +19,7 @@ from broker.facts import (
     Fact,
     Failed,
     Leased,
+    ModelPromoted,
     ModelUsable,
     Record,
     Requeued,
@@ -54,6 +55,7 @@ def fact_of(kind: type[Fact], attempt: int) -> Fact:
         Done: Done(attempt, Trained(MODEL)),
         Failed: Failed(end(attempt), failure, 40.0),
         Cancelled: Cancelled(attempt, 40.0),
+        ModelPromoted: ModelPromoted(),
     }
     return made[kind]
 
@@ -78,6 +80,7 @@ EXPECTED: dict[type[Fact], dict[str | None, str]] = {
     Done: {"processing": "done"},
     Failed: {"processing": "failed"},
     Cancelled: {"pending": "cancelled", "processing": "cancelled"},
+    ModelPromoted: {"done": "done"},
 }
 
 

@@ -49,6 +49,8 @@ EXAMPLES: dict[Any, list[Message]] = {
         ),
         q.EventsWanted(9, 17, T1, 100),
         q.QueueWanted(10, "anna", 50, 20),
+        q.InUseWanted(11, "anna", "flowers", 5),
+        m.Promote(12, T1, 1000.5),
     ],
     m.BrokerToWeb: [
         m.TaskReply(1, 7, TASK),

@@ -22,6 +22,7 @@ from broker.facts import (
     Fact,
     Failed,
     Leased,
+    ModelPromoted,
     ModelUsable,
     Record,
     Requeued,
@@ -86,6 +87,7 @@ class History:
             Done: Done(attempt, Trained(f"/p/models/{task_id}/model.tflite", {"accuracy": 0.5})),
             Failed: Failed(end, Failure("worker_lost", FailureClass.LOST, "Lost.", trace="secret"), 40.0),
             Cancelled: Cancelled(attempt, 12.5),
+            ModelPromoted: ModelPromoted(),
         }
         return made[kind]
 

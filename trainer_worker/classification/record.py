@@ -95,11 +95,12 @@ def describe_training(trained: TrainedClassifier, scores: ClassScores, exports: 
 
 
 def _answers(data: Dataset, evaluation: Evaluation) -> list[dict[str, Any]]:
-    """For each picture of the evaluation its file, its label, and what a model answered."""
+    """For each picture of the evaluation its file, its content, its label, and what a model answered."""
     labels = data.folders.labels
     return [
         {
             "file": data.folders.name_of(row),
+            "sha256": data.contents[row],
             "truth": labels[data.folders.classes[row]],
             "predicted": labels[int(given.argmax())],
             "probability": float(given.max()),

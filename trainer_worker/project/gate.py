@@ -20,7 +20,7 @@ from protocol.comparison import Comparison
 from trainer_worker.project.continuation import LastTraining
 from trainer_worker.project.folder import ProjectFolder
 from trainer_worker.project.held_out import HeldOutScores, read_held_out
-from trainer_worker.project.latest import latest_task
+from trainer_worker.project.latest import came_into_use, latest_task
 from trainer_worker.project.manifest import ForeignManifestError, Manifest, read_manifest
 from trainer_worker.project.models import finished_models, is_whole
 from trainer_worker.scores.paired_test import PairedTest, paired_test
@@ -86,8 +86,8 @@ class Gate:
     def _in_use(self) -> tuple[Manifest, HeldOutScores | None] | None:
         """The finished model of this trainType that is in use, and its scores.
 
-        It is the one that models/latest names. If that is damaged or of another trainType, it is the newest one of
-        this trainType that was promoted.
+        It is the one that models/latest names. If that is damaged or of another trainType, it is the one of this
+        trainType that came into use last.
         """
         with contextlib.suppress(OSError), self.project.models() as models:
             for task_id in self._candidates(models):
@@ -102,9 +102,7 @@ class Gate:
     def _candidates(self, models: Directory) -> Iterator[str]:
         if latest := latest_task(models):
             yield latest
-        for model in finished_models(models):
-            if model.manifest.promoted:
-                yield model.task_id
+        yield from (model.task_id for model in came_into_use(models, finished_models(models)))
 
 
 def _shared(now: HeldOutScores | None, before: HeldOutScores | None) -> list[tuple[float, float]]:

@@ -2,6 +2,11 @@
 
 It is switched after a model's folder has got its final name. A worker that is killed in between leaves the link where
 it was; the next attempt at the task switches it then (finish_switch).
+
+A person may choose an earlier model as well (promotion.py). Then a second link, .chosen-<trainType>, names that model
+too. It is needed once models/latest names a model of another trainType, because the next training is compared with the
+model of its own trainType that came into use last. The manifests alone don't tell that one: a finished model's files
+never change.
 """
 
 from __future__ import annotations
@@ -22,10 +27,14 @@ log = logging.getLogger(__name__)
 
 def latest_task(models: Directory) -> str:
     """The task whose model models/latest names; "" if there is no such link."""
-    with contextlib.suppress(OSError):
-        target = models.link_target(LATEST)
-        return target if is_task_id(target) else ""
-    return ""
+    return _named_by(models, LATEST)
+
+
+def choose(models: Directory, manifest: Manifest) -> None:
+    """Point models/latest to a finished model that a person has chosen. Raises OSError."""
+    models.point_link(_chosen(manifest.train_type), manifest.task_id)
+    models.point_link(LATEST, manifest.task_id)
+    models.sync()
 
 
 def switch_latest(models: Directory, task_id: str) -> None:
@@ -50,13 +59,38 @@ def finish_publication(project: ProjectFolder, manifest: Manifest) -> None:
         finish_switch(models, manifest)
 
 
-def in_use(models: Directory, finished: Sequence[FinishedModel]) -> set[str]:
-    """The tasks whose models must stay: the one that latest names, and the newest promoted one of each trainType.
+def came_into_use(models: Directory, finished: Sequence[FinishedModel]) -> list[FinishedModel]:
+    """Those of the finished models that were promoted or chosen, the one that came into use last first.
 
-    finished: all finished models, the newest first.
+    finished: all finished models of the project.
     """
-    newest: dict[str, str] = {}
-    for model in finished:
-        if model.manifest.promoted:
-            newest.setdefault(model.manifest.train_type, model.task_id)
-    return {latest_task(models), *newest.values()}
+    since_s = {model.task_id: model.written_at_s for model in finished if model.manifest.promoted}
+    for train_type in {model.manifest.train_type for model in finished}:
+        chosen = _chosen(train_type)
+        if task_id := _named_by(models, chosen):
+            since_s[task_id] = max(since_s.get(task_id, 0.0), models.status(chosen).st_mtime)
+    used = [model for model in finished if model.task_id in since_s]
+    return sorted(used, key=lambda model: since_s[model.task_id], reverse=True)
+
+
+def in_use(models: Directory, finished: Sequence[FinishedModel]) -> set[str]:
+    """The tasks whose models must stay: that of latest, and of each trainType the one that came into use last.
+
+    finished: all finished models.
+    """
+    last: dict[str, str] = {}
+    for model in came_into_use(models, finished):
+        last.setdefault(model.manifest.train_type, model.task_id)
+    return {latest_task(models), *last.values()}
+
+
+def _chosen(train_type: str) -> str:
+    return f".chosen-{train_type}"
+
+
+def _named_by(models: Directory, link: str) -> str:
+    """The task whose model a link names; "" if there is no such link."""
+    with contextlib.suppress(OSError):
+        target = models.link_target(link)
+        return target if is_task_id(target) else ""
+    return ""

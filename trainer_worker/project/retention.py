@@ -16,7 +16,7 @@ from protocol.task import TaskSpec
 from trainer_worker.project.checkpoints import Checkpoints
 from trainer_worker.project.feature_cache import trim_features
 from trainer_worker.project.folder import ProjectFolder, admit
-from trainer_worker.project.latest import in_use, latest_task
+from trainer_worker.project.latest import came_into_use, in_use, latest_task
 from trainer_worker.project.model_folder import PARTIAL
 from trainer_worker.project.models import finished_models
 
@@ -58,15 +58,24 @@ def tidy_project(project: ProjectFolder, keep_models: int) -> None:
     removed: list[str] = []
     with contextlib.suppress(OSError), project.models() as models:
         if keep_models:
-            finished = finished_models(models)
-            used = in_use(models, finished)
-            removed = [model.task_id for model in finished[keep_models:] if model.task_id not in used]
-            for task_id in removed:
-                models.remove(task_id)
+            removed = _remove_old_models(models, keep_models)
         for name in filter(PARTIAL.fullmatch, models.names()):
             if _is_stale(models, name):
                 models.remove(name)
         _tidy_tasks(project, models, removed)
+
+
+def _remove_old_models(models: Directory, keep_models: int) -> list[str]:
+    """The tasks of the removed models. None is removed while a person chooses one: the next training tidies again."""
+    with models.locked() as is_locked:
+        if not is_locked:
+            return []
+        finished = finished_models(models)
+        used = in_use(models, finished)
+        removed = [model.task_id for model in finished[keep_models:] if model.task_id not in used]
+        for task_id in removed:
+            models.remove(task_id)
+    return removed
 
 
 def _tidy_tasks(project: ProjectFolder, models: Directory, removed: Sequence[str]) -> None:
@@ -90,9 +99,9 @@ def _discard_model(models: Directory, task_id: str) -> None:
     with contextlib.suppress(OSError):
         if latest_task(models) == task_id:
             models.remove(LATEST)
-            newest = next((model for model in finished_models(models) if model.manifest.promoted), None)
-            if newest is not None:
-                models.point_link(LATEST, newest.task_id)
+            used = came_into_use(models, finished_models(models))
+            if used:
+                models.point_link(LATEST, used[0].task_id)
 
 
 def _is_stale(folder: Directory, name: str) -> bool:

@@ -119,12 +119,14 @@ class Publication:
             comparison = None if interim else job.gate.compare(self.scores)
             verdict = {"comparison": msgspec.to_builtins(comparison)}
             of_data = {"data_report": msgspec.to_builtins(data_report)}
-            metrics = {**metrics, "backbone": self.chosen.facts(), **of_data, **verdict}
+            facts = _facts_of(job, self.chosen)
+            made_of = {name: facts[name] for name in ("backbone", "options", "versions")}
+            metrics = {**metrics, **made_of, **of_data, **verdict}
             (work / METRICS).write_text(json_text(metrics), "utf-8")
             if not interim and len(scores := self.scores.encoded()) <= MOST_BYTES:
                 (work / HELD_OUT).write_bytes(scores)
             manifest = {
-                **_facts_of(job, self.chosen),
+                **facts,
                 "labels": list(self.labels),
                 **manifest,
                 "data_report": msgspec.to_builtins(data_report.shortened()),

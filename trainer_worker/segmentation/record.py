@@ -83,7 +83,9 @@ def describe_training(trained: TrainedSegmenter, scored: ScoredMasks, exports: d
         "confusion_matrix": scores.confusion,
         "images": {"train": len(split.train), "held_out": len(split.held_out)},
         "exports": exports,
-        "held_out": [{"file": files[row], scored.name: dice} for row, dice in held_out],
+        "held_out": [
+            {"file": files[row], "sha256": trained.data.contents[row], scored.name: dice} for row, dice in held_out
+        ],
         "copies": copy_groups(trained.data.copies),
         "mask_values": folders.rule.sentence,
         "grey_scale": folders.reader.grey.facts,

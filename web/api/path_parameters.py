@@ -23,6 +23,7 @@ PATH_PARAMETERS: Mapping[str, Any] = {
         str, Meta(pattern=r"\A[0-9]{1,18}\Z", description="the `id` of a dead letter", examples=["17"])
     ],
     "version": Annotated[_Id, Meta(description="a hash of all these files", examples=["0123456789abcdef"])],
+    "file": Annotated[_Id, Meta(description="a path below web/static", examples=["page/main.js"])],
     "uploadId": Annotated[
         _Id, Meta(description="the `uploadId` of the upload", examples=["5f0c2a91d7e84b3f9a6c1d20e4b75f38"])
     ],

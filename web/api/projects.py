@@ -19,21 +19,25 @@ class ProjectQuery(msgspec.Struct, rename="camel", forbid_unknown_fields=True, k
 
 
 class LatestModel(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """The model in use: that of the last task that `models/latest` was pointed to."""
+    """The model in use: that of the last task that `models/latest` was pointed to, by the gate or by a person."""
 
     task_id: str
     train_type: str
     model_path: str
     ended_at: str | None
+    in_use_since: str | None
+    by_person: Annotated[bool, Meta(description="whether a person has made it the one in use")]
     metrics: dict[str, float]
 
 
 class GateDecision(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """Whether a finished model came into use, and why."""
+    """Whether a finished model came into use, and why: by the gate at its end, or later by a person."""
 
     task_id: str
     ended_at: str | None
-    promoted: bool
+    promoted: Annotated[bool, Meta(description="whether it came into use, then or later")]
+    promoted_at: Annotated[str | None, Meta(description="when it last came into use; null if it never did")]
+    by_person: Annotated[bool, Meta(description="whether a person has made it the one in use")]
     with_task: Annotated[str, Meta(description="the task of the model that was in use before; empty if there was none")]
     sentence: Annotated[str, Meta(description="the comparison in words; empty without one")]
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 TAGS: Mapping[str, str] = {
     "tasks": "Train on a folder, follow the training, take the model.",
     "projects": "A project of a user: its model in use and its tasks.",
+    "compare": "Finished tasks beside each other.",
     "events": "What happens, as it happens.",
     "folders": "Folders below the data roots.",
     "thumbnails": "Small copies of pictures.",

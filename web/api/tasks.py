@@ -167,6 +167,7 @@ class TaskView(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     end_reason: str
     data_report: FolderReport | None
     promoted: Annotated[bool, Meta(description="whether models/latest was pointed to this model")]
+    promoted_at: Annotated[str | None, Meta(description="when that was last done, by the gate or by a person")]
     comparison: ComparisonView | None
     stopped_early: bool
     stop_requested: Annotated[bool, Meta(description="whether somebody asked to end the training and keep its model")]

@@ -80,7 +80,7 @@ class BrokerRequests:
         """
         request_id = next(self._request_ids)
         message = make(request_id)
-        if isinstance(message, m.Lookup | m.Cancel | m.StopEarly) and not is_task_id(message.task_id):
+        if isinstance(message, m.Lookup | m.Cancel | m.StopEarly | m.Promote) and not is_task_id(message.task_id):
             # The broker would refuse the whole message, since this is not a task id.
             error = f"There is no task {message.task_id[:80]!r}; a taskId has 32 hexadecimal digits."
             return m.Refused(request_id, "unknown_task", error)

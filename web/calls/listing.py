@@ -28,6 +28,12 @@ class ListingHandler(JsonHandler):
         assert isinstance(page, q.TaskPage)
         return page
 
+    async def task_in_use(self, user_id: str, project_id: str) -> Task | None:
+        """The task whose finished model the project uses; None if it uses none. Raises Refusal."""
+        page = await self.ask(lambda request_id: q.InUseWanted(request_id, user_id, project_id))
+        assert isinstance(page, q.TaskPage)
+        return page.tasks[0] if page.tasks else None
+
     async def summaries(self, tasks: Sequence[Task]) -> tuple[TaskSummary, ...]:
         """The tasks of a page as callers get them, with what is known of their progress and their ends."""
         cached = [(task, self.services.cache.get(task.task_id)) for task in tasks]

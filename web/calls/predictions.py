@@ -27,7 +27,7 @@ from web.api.predictions import (
 )
 from web.calls.abandonable import AbandonableHandler
 from web.calls.listing import ListingHandler
-from web.prediction.models import in_use, model_of
+from web.prediction.models import first_usable, model_of
 from web.prediction.provenance import was_written_by_worker
 from web.reading.form import JSON_TYPE, MULTIPART_TYPE, media_type_of, read_files
 
@@ -35,10 +35,9 @@ from web.reading.form import JSON_TYPE, MULTIPART_TYPE, media_type_of, read_file
 PICTURE_FIELD = "picture"
 #: A body that is larger than this is read in a thread, while other calls go on. Reading 30 MB takes 0.1 s.
 READ_AT_ONCE_BYTES = 1_000_000
-#: Where the model of a project is looked for: among finished tasks, then in those that are trained, and then in those
+#: Where the model of a project is looked for that uses no finished one: in tasks that are trained, and then in those
 #: that have lost their worker, which are the oldest pending ones.
 WITH_MODELS: tuple[tuple[TaskState, TaskOrder], ...] = (
-    (TaskState.DONE, "-endedAt"),
     (TaskState.PROCESSING, "-submittedAt"),
     (TaskState.PENDING, "submittedAt"),
 )
@@ -140,9 +139,11 @@ class ProjectPredictHandler(PredictingHandler):
     async def _task_in_use(self, user_id: str, project_id: str) -> Task:
         """The task whose model the project uses. Raises Refusal. Another user's project looks like one without any."""
         if self.caller.sees(user_id):
+            if (finished := await self.task_in_use(user_id, project_id)) is not None:
+                return finished
             for state, order in WITH_MODELS:
                 async for page in self.pages_of((user_id, project_id), state, order):
-                    if (task := in_use(page.tasks)) is not None:
+                    if (task := first_usable(page.tasks)) is not None:
                         return task
         raise Refusal("no_model", "This project has no model in use; post its folder, and wait until the task is done.")
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from protocol.task import Task, TaskState
 from protocol.task_filter import TaskFilter
 from web.answers.views import time_or_none
 from web.api.projects import GateDecision, LatestModel, ProjectQuery, ProjectView
 from web.calls.listing import ListingHandler
-from web.prediction.models import in_use
 
 
 class ProjectHandler(ListingHandler):
@@ -19,19 +20,14 @@ class ProjectHandler(ListingHandler):
         self.caller.check_sees(user_id, "see the projects of")
         query, project = self.query, TaskFilter(user_id=user_id, project_id=project_id)
         page = await self.page(project, "-submittedAt", query.cursor, query.limit)
-        gate: tuple[GateDecision, ...] = ()
-        used: Task | None = None
-        async for done in self.pages_of((user_id, project_id), TaskState.DONE, "-endedAt"):
-            gate = gate or tuple(map(_decision, done.tasks))
-            used = in_use(done.tasks)
-            if used is not None:
-                break
+        done = await self.page(replace(project, states=(TaskState.DONE,)), "-endedAt")
+        used = await self.task_in_use(user_id, project_id)
         self.send(
             ProjectView(
                 user_id=user_id,
                 project_id=project_id,
                 latest=_latest(used) if used is not None else None,
-                gate=gate,
+                gate=tuple(map(_decision, done.tasks)),
                 tasks=await self.summaries(page.tasks),
                 next=page.next,
             )
@@ -45,6 +41,8 @@ def _latest(task: Task) -> LatestModel:
         train_type=task.spec.train_type,
         model_path=task.trained.model_path,
         ended_at=time_or_none(task.ended_at_s),
+        in_use_since=time_or_none(task.in_use_since_s),
+        by_person=task.promoted_at_s > 0,
         metrics=task.trained.metrics,
     )
 
@@ -55,7 +53,9 @@ def _decision(task: Task) -> GateDecision:
     return GateDecision(
         task_id=task.task_id,
         ended_at=time_or_none(task.ended_at_s),
-        promoted=task.trained.promoted,
+        promoted=task.in_use_since_s > 0,
+        promoted_at=time_or_none(task.in_use_since_s),
+        by_person=task.promoted_at_s > 0,
         with_task=comparison.with_task if comparison else "",
         sentence=comparison.sentence if comparison else "",
     )

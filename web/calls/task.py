@@ -11,10 +11,12 @@ from protocol import messages as m
 from protocol import queries as q
 from protocol.task import Task
 from protocol.task_filter import TaskFilter
+from web.answers.refusal import Refusal
 from web.answers.task_views import task_view
 from web.api.tasks import TaskQuery
 from web.broker_link.broker_requests import BrokerAwayError
 from web.broker_link.task_cache import Entry
+from web.calls.listing import ListingHandler
 from web.calls.staying_open import StayingHandler
 from web.forecast.eta import knows_its_end
 from web.json_handler import JsonHandler
@@ -71,6 +73,31 @@ class TaskHandler(WholeTaskHandler, StayingHandler):
     async def delete(self, task_id: str) -> None:
         await self.check_sight(task_id)
         await self.answer(await self.ask_for_task(lambda request_id: m.Cancel(request_id, task_id)))
+
+
+class PromoteHandler(WholeTaskHandler, ListingHandler):
+    """`…/promote`: POST makes the model of a done task the one that its project uses.
+
+    The link is switched first, and then the broker records it. If something stops in between, the journal still names
+    the model before, and the same call again mends that.
+    """
+
+    async def post(self, task_id: str) -> None:
+        entry = await self.find(task_id)
+        task = entry.task
+        if task.trained is None or not task.trained.artifacts:
+            raise Refusal(
+                "no_model",
+                f"The task is {task.state.value} and has no finished model that could be made the latest; name a task "
+                "that is done.",
+                state=task.state.value,
+            )
+        await self.services.promotions.switch_to(task)
+        used = await self.task_in_use(task.spec.user_id, task.spec.project_id)
+        if used is None or used.task_id != task_id:
+            before_s = task.promoted_at_s
+            entry = await self.ask_for_task(lambda request_id: m.Promote(request_id, task_id, before_s))
+        await self.answer(entry)
 
 
 class StopHandler(WholeTaskHandler):

@@ -10,7 +10,7 @@ from web.routes import ROUTES
 
 README = ROOT / "README.md"
 #: README explains the two calls of the original API above the table, and files of pages are nothing to call.
-LEFT_OUT = ("/", "/static/{version}/{name...}")
+LEFT_OUT = ("/", "/static/{version}/{file...}")
 HEAD = "| more calls | |\n|---|---|\n"
 LAST_ROW = "| `HEAD`, `OPTIONS` | HEAD answers like GET without the body; OPTIONS lists the methods of a path |\n"
 

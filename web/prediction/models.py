@@ -40,13 +40,6 @@ def _named(task: Task) -> str:
     return PurePosixPath(path).name
 
 
-def in_use(tasks: Iterable[Task]) -> Task | None:
-    """The first of these tasks whose model a project may use: one that was promoted, or the best so far of a training.
-
-    None if there is no such task.
-    """
-    return next((task for task in tasks if _may_be_used(task)), None)
-
-
-def _may_be_used(task: Task) -> bool:
-    return task.trained.promoted if task.trained is not None else task.usable is not None
+def first_usable(tasks: Iterable[Task]) -> Task | None:
+    """The first of these tasks that has a usable model before its end; None if none of them has."""
+    return next((task for task in tasks if task.usable is not None), None)

@@ -144,6 +144,7 @@ class AsyncClient:
     wait = _call(wait)
     events = _items(events)
     stop = _call(calls.stop)
+    promote = _call(calls.promote)
     cancel = _call(calls.cancel)
     retry = _call(calls.retry)
     log = _items(log)

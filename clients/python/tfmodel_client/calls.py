@@ -88,6 +88,11 @@ def stop(task_id: str) -> Plan[Task]:
     return ask(_post(path_of("v1", "tasks", task_id, "stop"), new_id()), Task)
 
 
+def promote(task_id: str) -> Plan[Task]:
+    """Make the model of a done task the one that its project uses."""
+    return ask(_post(path_of("v1", "tasks", task_id, "promote"), new_id()), Task)
+
+
 def cancel(task_id: str) -> Plan[Task]:
     """End a task without a model."""
     return ask(Request("DELETE", path_of("v1", "tasks", task_id)), Task)

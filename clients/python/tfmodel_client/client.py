@@ -137,6 +137,7 @@ class Client:
     wait = _call(wait)
     events = _items(events)
     stop = _call(calls.stop)
+    promote = _call(calls.promote)
     cancel = _call(calls.cancel)
     retry = _call(calls.retry)
     log = _items(log)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from tfmodel_client.types import EventFilters
 
-#: After one of these, nothing more happens to a task.
-LAST_EVENTS = frozenset({"task.done", "task.failed", "task.cancelled"})
+#: A task that one of these is told of has ended. After the first one only model.promoted may follow, at any time.
+LAST_EVENTS = frozenset({"task.done", "task.failed", "task.cancelled", "model.promoted"})
 
 
 def events(task_id: str = "", since: int | None = None, **filters: Unpack[EventFilters]) -> ItemPlan[Event]:

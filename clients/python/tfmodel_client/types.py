@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         "task.done",
         "task.failed",
         "task.cancelled",
+        "model.promoted",
         "reset",
     ]
     TaskState = Literal[
@@ -107,6 +108,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "predict_failed": 503,
     "project_dir_not_allowed": 403,
     "project_full": 507,
+    "promote_failed": 503,
     "queue_full": 429,
     "range_not_satisfiable": 416,
     "read_only_token": 403,
@@ -203,6 +205,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     data_report: FolderReport | None
     #: whether models/latest was pointed to this model
     promoted: bool
+    #: when that was last done, by the gate or by a person
+    promoted_at: str | None
     comparison: Comparison | None
     stopped_early: bool
     #: whether somebody asked to end the training and keep its model
@@ -275,6 +279,22 @@ class Project(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     tasks: tuple[TaskSummary, ...]
     #: the cursor of the next page of tasks; empty after the last one
     next: str
+
+
+class ComparedTasks(msgspec.Struct, frozen=True, kw_only=True):
+    """The tasks on the pictures that all of them have held out, with the same label or mask."""
+
+    tasks: tuple[str, ...]
+    #: the name of the score; empty if the tasks have different ones
+    measure: str
+    #: how many common pictures there are
+    pictures: int
+    scores: tuple[ComparedScore, ...]
+    differences: tuple[ScoreDifference, ...]
+    #: at most 200; those on which the scores differ most come first
+    disagreements: tuple[Disagreement, ...]
+    #: on how many pictures the tasks disagree
+    disagreeing: int
 
 
 class FolderListing(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -502,8 +522,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     at: the time in UTC, as ISO 8601. state, progress (percent), attempt and thread: those of the task after the event.
     The fields below stand only where they apply: phase, epoch, epochs_max, metrics and the remaining seconds with
-    task.progress; model_path with model.usable and task.done; artifact with artifact.ready; error and code with
-    attempt.lost and task.failed.
+    task.progress; model_path with model.usable, task.done and model.promoted; artifact with artifact.ready; error and
+    code with attempt.lost and task.failed.
     """
 
     id: int
@@ -670,25 +690,72 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LatestModel(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The model in use: that of the last task that `models/latest` was pointed to."""
+    """The model in use: that of the last task that `models/latest` was pointed to, by the gate or by a person."""
 
     task_id: str
     train_type: str
     model_path: str
     ended_at: str | None
+    in_use_since: str | None
+    #: whether a person has made it the one in use
+    by_person: bool
     metrics: dict[str, float]
 
 
 class GateDecision(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Whether a finished model came into use, and why."""
+    """Whether a finished model came into use, and why: by the gate at its end, or later by a person."""
 
     task_id: str
     ended_at: str | None
+    #: whether it came into use, then or later
     promoted: bool
+    #: when it last came into use; null if it never did
+    promoted_at: str | None
+    #: whether a person has made it the one in use
+    by_person: bool
     #: the task of the model that was in use before; empty if there was none
     with_task: str
     #: the comparison in words; empty without one
     sentence: str
+
+
+class ComparedScore(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The score of one task on the common pictures, with its 95 % interval; null without pictures."""
+
+    task_id: str
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+class ScoreDifference(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """How much higher the score of a task is than that of another one."""
+
+    task_id: str
+    #: the task that it is compared with
+    against: str
+    #: from -1 to 1; null without pictures
+    value: float | None
+    #: 95 % interval; null with fewer than 5 pictures
+    low: float | None
+    high: float | None
+    #: pictures that only this task has right; of masks, better
+    now_only_right: int
+    #: pictures that only the other one has right; of masks, better
+    before_only_right: int
+    #: the difference in words
+    sentence: str
+
+
+class Disagreement(msgspec.Struct, frozen=True, kw_only=True):
+    """A common picture on which the tasks disagree."""
+
+    #: as the project of the first task names it
+    picture: str
+    #: its label; empty for masks
+    truth: str
+    #: what each task says, by the taskId: the label that it gives; of a mask its Dice
+    answers: dict[str, str | float]
 
 
 class ListedFolder(msgspec.Struct, frozen=True, kw_only=True):
