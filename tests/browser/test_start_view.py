@@ -164,6 +164,19 @@ def test_refusals_stand_at_their_fields(context: BrowserContext, programs: Progr
     watched.check()
 
 
+def test_a_folder_that_is_not_there_or_not_allowed_is_explained(context: BrowserContext, programs: Programs) -> None:
+    watched = WatchedPage(context, origin_of(programs))
+    page = watched.open(folder_step(programs.projects / "nowhere"))
+    expect(page.get_by_role("alert")).to_contain_text("is not an existing folder")
+    expect(page.get_by_role("button", name="Start training")).to_have_count(0)
+    watched.open("/start?at=/etc")
+    expect(page.get_by_role("alert")).to_contain_text("/etc")
+    expect(page.get_by_role("button", name="Use the folder")).to_have_count(0)
+    page.get_by_label("Where you are").get_by_role("link", name="projects").click()
+    expect(page.get_by_role("link", name=re.compile("^nuclei"))).to_be_visible()
+    watched.check()
+
+
 def test_a_finding_is_cured_with_a_click_and_the_cure_taken_back(context: BrowserContext, programs: Programs) -> None:
     project = draw_classes(programs.projects / "damaged", {"rose": 20, "tulip": 20})
     broken = project / "images" / "rose" / "0.png"

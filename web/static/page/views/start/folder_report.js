@@ -11,7 +11,8 @@ const FIRST_CLASSES = 12;
 const MOST_COUNTED = 1000;
 
 /**
- * @param {{report: import("./checks.js").CheckView, trainType: string, folder: string, corrections: import("./use_corrections.js").Corrections}} props
+ * @param {{report: import("./checks.js").CheckView, trainType: string, folder: string,
+ *   corrections: import("./use_corrections.js").Corrections}} props
  */
 export function FolderReport({ report, trainType, folder, corrections }) {
   const labels = Object.keys(report.counts);

@@ -1,4 +1,5 @@
 // The step for a folder: what was found in it, what to train, and the start.
+import { ApiError } from "../../api.js";
 import { useLoaded } from "../../loading.js";
 import { Busy, Shown, Trouble } from "../../parts/states.js";
 import { html } from "../../preact.js";
@@ -14,6 +15,9 @@ import { StartForm } from "./start_form.js";
 import { TrainTypeCards } from "./train_type_cards.js";
 import { uploadProgress } from "./upload_progress.js";
 import { useCorrections } from "./use_corrections.js";
+
+/** HTTP statuses of a folder that is not there or not allowed. */
+const REFUSED = [400, 403, 404];
 
 /** @typedef {import("../../api.js").Schemas["TrainTypeView"]} TrainTypeView */
 
@@ -54,6 +58,8 @@ function Checked({ query, trainTypes }) {
   const corrections = useCorrections(query.folder, project, () => check([chosen]));
   const trainType = trainTypes.find(({ name }) => name === chosen);
   const checked = checks[chosen];
+  // There is no such folder, or nothing may be trained there: nothing of what follows would help.
+  const isRefused = checked?.trouble instanceof ApiError && REFUSED.includes(checked.trouble.status);
   return html`<div>
     <h2>${t("start.what_to_train")}</h2>
     <${TrainTypeCards} trainTypes=${trainTypes} checks=${checks} chosen=${chosen} fit=${fit} isByPerson=${Boolean(query.trainType)}
@@ -61,10 +67,10 @@ function Checked({ query, trainTypes }) {
     <h2>${t("start.found")}</h2>
     ${checked?.trouble && html`<${Trouble} error=${checked.trouble} retry=${() => check([chosen])} />`}
     ${!checked && html`<${Busy} what=${t("start.checking")} />`}
-    <${CorrectionsMade} corrections=${corrections} />
+    ${!isRefused && html`<${CorrectionsMade} corrections=${corrections} />`}
     ${checked?.report && html`<${FolderReport} report=${checked.report} trainType=${chosen} folder=${query.folder}
       corrections=${corrections} />`}
-    ${trainType && checked && html`<${StartForm} key=${trainType.name} trainType=${trainType} report=${checked.report}
+    ${trainType && checked && !isRefused && html`<${StartForm} key=${trainType.name} trainType=${trainType} report=${checked.report}
       folder=${query.folder} project=${project} change=${change} />`}
   </div>`;
 }
