@@ -24,8 +24,10 @@ $(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt requirements-trace
 demo: $(VENV)/installed  ## train a model on real images through the running service (TYPE=segmentation for the other kind)
 	@$(BIN)/python -m demo $(TYPE)
 
+# Three processes on two cores, because a third of the time of a process goes into waiting. tests/conftest.py has the
+# order of the files.
 test: $(VENV)/installed-dev lint  ## the whole suite
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 test-page: $(VENV)/installed-dev browser  ## the page, report.html and /docs in a real Chromium
 	$(BIN)/python -m pytest tests/browser

@@ -48,9 +48,16 @@ function filled(text, values) {
     plurals.select(Number(values[key])) === "one" ? one : other);
   return chosen.replace(/\{(\w+)\}/g, (whole, key) => {
     const value = values[key];
-    return value === undefined ? whole : typeof value === "number" ? number(value) : value;
+    return value === undefined ? whole : typeof value === "number" ? number(value) : printable(value);
   });
 }
+
+/** Control characters, and marks that turn the direction of writing. */
+const UNPRINTABLE = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+/** A name that a stranger has chosen, for a sentence: one such mark in it would turn the rest of the sentence around.
+ * @param {string} text */
+const printable = (text) => text.replace(UNPRINTABLE, (mark) => `\\u${mark.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
 /**
  * The message of a name that the server made, such as a state or a phase; the name itself if there is no message.
@@ -125,7 +132,7 @@ export function durationRange([low, high]) {
   const to = number(most, { maximumFractionDigits: digits });
   if (from === to) return t("words.about", { duration: duration(high) });
   const end = number(most, { style: "unit", unit, unitDisplay: "long", maximumFractionDigits: digits });
-  return t("words.range", { from, to: end });
+  return Number(least.toFixed(digits)) === 0 ? t("words.below", { to: end }) : t("words.range", { from, to: end });
 }
 
 /** How long ago a time was: "3 minutes ago". @param {string} iso */

@@ -17,6 +17,7 @@ export function Differences({ tasks }) {
   return html`
     <section aria-labelledby="differences"><h2 id="differences">${t("compare.differences")}</h2>
       <${Shown} of=${compared}>${(/** @type {Compared} */ found) => html`
+        <p class="muted">${t("compare.common", { count: found.pictures })}</p>
         <ul class="plain">${found.differences.map((each) => html`<li key=${`${each.taskId} ${each.against}`}>
           <p><b>${signed(each.value)}</b>${" "}<span class="muted">
             ${t("compare.range", { low: signed(each.low), high: signed(each.high) })}</span> ${each.sentence}</p></li>`)}</ul>
@@ -34,14 +35,14 @@ function Disagreements({ found, tasks }) {
   if (found.disagreements.length === 0) return html`<p class="muted">${t("compare.agree")}</p>`;
   const shown = found.disagreements.slice(0, FIRST_SHOWN);
   return html`
-    <h3>${t("compare.disagree", { count: found.disagreements.length })}</h3>
+    <h3>${t("compare.disagree", { count: found.disagreeing })}</h3>
     <ul class="photos">${shown.map(({ picture, truth, answers }) => html`
       <li key=${picture}><${Photo} src=${taskPhoto(tasks[0], picture)} name=${picture}>
-        <span>${t("compare.truth", { label: truth })}</span>
-        ${tasks.map((taskId) => html`<br /><span class=${answers[taskId] === truth ? "good" : "bad"}>
+        ${truth && html`<span>${t("compare.truth", { label: truth })}</span>`}
+        ${tasks.map((taskId) => html`<br /><span class=${!truth ? "" : answers[taskId] === truth ? "good" : "bad"}>
           ${shortId(taskId)}: ${shownAnswer(answers[taskId])}</span>`)}<//></li>`)}</ul>
-    ${found.disagreements.length > shown.length && html`<p class="muted">${t("compare.first_of", {
-      count: shown.length, all: found.disagreements.length })}</p>`}`;
+    ${found.disagreeing > shown.length && html`<p class="muted">${t("compare.first_of", {
+      count: shown.length, all: found.disagreeing })}</p>`}`;
 }
 
 /** A label, or the Dice of a mask. @param {string | number | undefined} answer */

@@ -10,6 +10,6 @@ export const Gate = ({ gate }) => html`
     <ol class="plain">${gate.map((each) => html`<li class="decision" key=${`${each.taskId} ${each.endedAt}`}>
       <p><span class=${`tag ${each.promoted ? "done" : ""}`}>${each.promoted ? t("compare.came_into_use") : t("compare.did_not")}</span>
         ${" "}<a href=${link(["tasks", each.taskId])}>${shortId(each.taskId)}</a>
-        ${" "}<span class="muted small">${time(each.endedAt)}</span></p>
-      <p class="small">${each.sentence || t("compare.first")}</p></li>`)}</ol>
+        ${" "}<span class="muted small">${time(each.promotedAt ?? each.endedAt)}</span></p>
+      <p class="small">${each.byPerson ? t("compare.by_person") : each.sentence || t("compare.first")}</p></li>`)}</ol>
   </section>`;

@@ -1,6 +1,6 @@
 // The view of one task: its heading, what can be done with it, and its tabs. Each tab has an address of its own.
 import { ApiError } from "../../api.js";
-import { Empty, Shown } from "../../parts/states.js";
+import { Shown } from "../../parts/states.js";
 import { StateTag } from "../../parts/state_tag.js";
 import { styleSheet } from "../../parts/style_sheet.js";
 import { Tabs } from "../../parts/tabs.js";
@@ -26,8 +26,7 @@ const loadReport = async () => (await import("../report/report.js")).Report;
 /** @type {Record<string, (task: TaskView) => unknown>} */
 const TABS = {
   overview: (task) => html`<${Overview} task=${task} />`,
-  report: (task) => task.state === "done" ? html`<${Later} load=${loadReport} task=${task} />`
-    : html`<${Empty}><p>${hasEnded(task) ? t("task.no_report") : t("task.report_later")}</p><//>`,
+  report: (task) => html`<${Later} load=${loadReport} task=${task} />`,
   files: (task) => html`<${Files} task=${task} />`,
   options: (task) => html`<${Settings} task=${task} />`,
   attempts: (task) => html`<${Attempts} task=${task} />`,
@@ -59,9 +58,6 @@ function OneTask({ taskId, tab }) {
       ${TABS[tab](task)}`}<//>
     ${isUnknown && html`<p><a href=${link(["now"])}>${t("task.all_tasks")}</a></p>`}`;
 }
-
-/** @param {TaskView} task */
-const hasEnded = (task) => !["pending", "processing"].includes(task.state);
 
 /** @param {string} taskId */
 const tabsOf = (taskId) => Object.keys(TABS).map((name) => ({
