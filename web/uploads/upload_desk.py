@@ -109,12 +109,12 @@ class UploadDesk:
 
     def overview(self, user_id: str, project_id: str) -> ProjectUploads:
         """What lies in the folder of a project."""
-        sizes = self._folders.count(user_id, project_id)
+        found = self._folders.count(user_id, project_id)
         return ProjectUploads(
             project_dir=str(self._folders.path_of(user_id, project_id)),
-            labels=tuple(LabelUploads(label, len(each)) for label, each in sizes.items()),
-            pictures=sum(map(len, sizes.values())),
-            size_bytes=sum(map(sum, sizes.values())),
+            labels=tuple(LabelUploads(label, each.pictures) for label, each in found.items()),
+            pictures=sum(each.pictures for each in found.values()),
+            size_bytes=sum(each.size_bytes for each in found.values()),
             limits=self._limits,
         )
 

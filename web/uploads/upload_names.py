@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from pathlib import Path
 
 from protocol.litter import is_litter_folder
 from protocol.project_layout import KEPT, MODELS
 
+#: The folder in the first data root for the pictures that callers send.
+UPLOADS = "uploads"
 MOST_CHARS, MOST_BYTES = 100, 255
-#: Control characters, what stands for bytes that are not UTF-8, lone surrogates, and what turns text around.
+#: Control characters, marks that change the direction of text, and what stands for bytes that are not UTF-8.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufffd\ud800-\udfff]")
 
 
@@ -44,6 +47,11 @@ def part_of_id(text: str) -> str:
     if part != text:
         raise BadNameError("is not in the form NFC of Unicode, so it would share its folder with another id")
     return part
+
+
+def folder_of_user(root: Path, user_id: str) -> Path:
+    """The folder of all projects that a user has uploaded. root: the first data root. Raises BadNameError."""
+    return root / UPLOADS / part_of_id(user_id)
 
 
 def numbered(name: str, number: int) -> str:
