@@ -197,7 +197,6 @@ def _give_name(incoming: Directory, upload_id: str, folder: Directory, name: str
                 copy.flush()
                 os.fsync(copy.fileno())
             except OSError:
-from protocol.text import is_text
                 folder.remove(name)  # half a picture must not stay in the project
                 raise
 
