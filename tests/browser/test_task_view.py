@@ -155,7 +155,7 @@ def test_a_task_is_watched_from_the_queue_over_a_lost_worker_to_its_model(
         expect(page.get_by_text("Worker worker_of_hedge, since")).to_be_visible()
         training.report(4, 30.0)
         expect(page.get_by_text("training, epoch 4 of at most 30")).to_be_visible()
-        expect(page.get_by_text("About 3 to 5 minutes left.")).to_be_visible()
+        expect(page.get_by_text("Time left: 3 to 5 minutes.")).to_be_visible()
         training.report(5, 40.0)
         page.reload()
         expect(page.get_by_text("training, epoch 5 of at most 30")).to_be_visible()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
+import struct
+import urllib.parse
 from collections.abc import Iterator
 
 import pytest
@@ -24,6 +27,19 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Programs]:
 
 def check(answer: RawAnswer, status: int, code: str) -> None:
     assert (answer.status, answer.code) == (status, code), answer
+
+
+def test_a_caller_that_goes_away_is_no_error(programs: Programs) -> None:
+    picture = draw(programs.projects / "gone" / "1.png", (1000, 1000))
+    Image.effect_noise((1000, 1000), 90).save(picture)
+    address = "127.0.0.1", programs.ports["WEB_PORT"]
+    path = f"/v1/thumbnails?size=1024&path={urllib.parse.quote(str(picture))}"
+    for _ in range(60):
+        with socket.create_connection(address) as caller:
+            caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # ends it by a reset
+            caller.sendall(f"GET {path} HTTP/1.1\r\nHost: {address[0]}:{address[1]}\r\n\r\n".encode() * 2)
+    assert look(programs, "thumbnails", path=picture, size=1024).status == 200
+    assert "web.error" not in programs.log_of("web")
 
 
 # ---- folders ----

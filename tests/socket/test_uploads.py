@@ -172,7 +172,7 @@ def test_what_can_not_be_stored_is_refused_with_its_field(programs: Programs) ->
         ("name", "photo.heic", ".jpg"),
         ("name", ".hidden.jpg", "dot"),
         ("label", "a/b", "slash"),
-        ("label", "models", "keeps for itself"),
+        ("label", "models", "uses itself"),
         ("label", "x" * 101, "100"),
         ("label", "", "empty"),
         ("projectId", "..", "dot"),

@@ -18,6 +18,7 @@ from conf.directory import Directory
 from conf.posted_folder import PostedFolderError, open_inside_roots, steps_below
 from protocol.litter import is_litter_file, is_litter_folder, may_be_picture
 from protocol.project_layout import worker_folder
+from protocol.text import is_text
 from web.api.folders import FolderListing, ListedFolder, ListedPicture
 
 #: The most entries of a folder that are looked at. Sorting a million names takes about two seconds.
@@ -110,7 +111,7 @@ class _Entries:
 
     def _key(self, entry: os.DirEntry[str]) -> _Key | None:
         name = entry.name
-        if not _is_text(name):
+        if not is_text(name):
             self.other_files += 1
         elif entry.is_dir(follow_symlinks=False):
             if not (name.startswith(".") or is_litter_folder(name) or worker_folder((*self._steps, name))):
@@ -122,15 +123,6 @@ class _Entries:
         else:
             self.other_files += 1
         return None
-
-
-def _is_text(name: str) -> bool:
-    """Whether JSON can hold the name. One that is not UTF-8 has lone surrogates."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _listed_folder(folder: Directory, path: str, steps: Sequence[str], name: str, budget: _Budget) -> ListedFolder:

@@ -45,7 +45,7 @@ class PictureHandler(FileHandler, AbandonableHandler):
             jpeg = answer.jpeg
             self.services.thumbnails.put(etag, jpeg)
         self.set_file_headers(headers)
-        await self.finish(jpeg)
+        self.finish(jpeg)  # A caller that has gone is no error.
 
     async def _status(self, name: str, looking: Awaitable[os.stat_result]) -> os.stat_result:
         try:

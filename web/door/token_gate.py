@@ -183,13 +183,13 @@ class TokenGate:
             seen = None
         if seen == self._seen:
             return
-        self._seen = seen
         try:
             self._take(read_tokens(self._file))
             self._trouble = ""
         except TokenError as error:
             self._trouble = str(error)
             log.error("action=web.tokens_unreadable reason='%s Until then every call is refused.'", error)
+        self._seen = seen
 
     def _take(self, tokens: list[Token] | None) -> None:
         if tokens is not None:

@@ -26,12 +26,15 @@ MB = 1024**2
 FORGET_AFTER_S = 86400.0
 #: One that has been silent for this long makes room for others, if there are too many.
 GIVES_WAY_AFTER_S = 600.0
-#: The most open uploads of one project, and of all projects.
+#: The most open uploads of one project, of one user, and of all. So one user alone can't keep the others out.
 MOST_OPEN = 64
+MOST_OPEN_OF_USER = 128
 MOST_OPEN_OF_ALL = 512
 #: How often forgotten uploads are looked for, and how often the time of an upload's last part is noted.
 TIDY_EVERY_S = 600.0
 TOUCH_EVERY_S = 60.0
+#: How often a full project is looked through for pictures that were removed.
+LOOK_EVERY_S = 5.0
 
 
 class UploadDesk:
@@ -47,6 +50,8 @@ class UploadDesk:
         self._store, self._folders, self._limits = store, folders, limits
         self._free_mb, self._min_free_mb = free_mb, min_free_mb
         self._tidied_at_s = 0.0
+        #: When a full project was last looked through. Time as time.monotonic() has it.
+        self._looked_at_s: dict[tuple[str, str], float] = {}
 
     def close(self) -> None:
         self._store.close()
@@ -96,7 +101,7 @@ class UploadDesk:
         except WrongOffsetError as error:
             raise _wrong_offset(error.offset) from error
         now_s = time.time()
-        if now_s - upload.touched_at_s > TOUCH_EVERY_S:
+        if _apart_s(now_s, upload.touched_at_s) > TOUCH_EVERY_S:
             upload = replace(upload, touched_at_s=now_s)
             self._store.save(upload)
         if arrived_bytes == upload.size_bytes:
@@ -210,9 +215,7 @@ class UploadDesk:
     def _refuse_too_much(self, upload: Upload) -> None:
         """Raise Refusal if the project or the disk has no room. Open uploads count like stored ones."""
         if self._is_full(upload):
-            for stored in self._store.stored(upload.user_id, upload.project_id):
-                if not self._folders.has(stored):  # somebody has removed it from the folder
-                    self._store.remove(stored.upload_id)
+            self._forget_removed(upload.user_id, upload.project_id)
             if self._is_full(upload):
                 limits = self._limits
                 raise Refusal(
@@ -231,6 +234,16 @@ class UploadDesk:
                 "upload it again.",
             )
 
+    def _forget_removed(self, user_id: str, project_id: str) -> None:
+        """Forget pictures that somebody has removed from the folder. Looking for thousands takes a while."""
+        now_s = time.monotonic()
+        if now_s < self._looked_at_s.get((user_id, project_id), 0.0) + LOOK_EVERY_S:
+            return
+        for stored in self._store.stored(user_id, project_id):
+            if not self._folders.has(stored):
+                self._store.remove(stored.upload_id)
+        self._looked_at_s[user_id, project_id] = time.monotonic()
+
     def _is_full(self, upload: Upload) -> bool:
         total = self._store.total(upload.user_id, upload.project_id)
         too_large = total.size_bytes + upload.size_bytes > self._limits.max_project_bytes
@@ -239,27 +252,36 @@ class UploadDesk:
     def _make_room(self, upload: Upload, now_s: float) -> None:
         """Let silent uploads give way if too many are on their way."""
         open_ones = self._store.open_ones()
-        own = [each for each in open_ones if (each.user_id, each.project_id) == (upload.user_id, upload.project_id)]
-        for group, most in ((own, MOST_OPEN), (open_ones, MOST_OPEN_OF_ALL)):
+        of_user = [each for each in open_ones if each.user_id == upload.user_id]
+        of_project = [each for each in of_user if each.project_id == upload.project_id]
+        groups = ((of_project, MOST_OPEN), (of_user, MOST_OPEN_OF_USER), (open_ones, MOST_OPEN_OF_ALL))
+        for group, most in groups:
             if len(group) < most:
                 continue
-            if now_s - group[0].touched_at_s < GIVES_WAY_AFTER_S:
+            silent = max(group, key=lambda each: _apart_s(now_s, each.touched_at_s))
+            if _apart_s(now_s, silent.touched_at_s) < GIVES_WAY_AFTER_S:
                 raise Refusal(
                     "uploads_busy",
                     f"{most} uploads are open already; finish some of them before you begin others.",
                 )
-            self._drop(group[0])
+            self._drop(silent)
 
     def _tidy(self, now_s: float) -> None:
         """Forget uploads that were given up."""
-        if now_s - self._tidied_at_s < TIDY_EVERY_S:
+        if _apart_s(now_s, self._tidied_at_s) < TIDY_EVERY_S:
             return
         self._tidied_at_s = now_s
+        self._looked_at_s.clear()
         for upload in self._store.open_ones():
-            if now_s - upload.touched_at_s > FORGET_AFTER_S:
+            if _apart_s(now_s, upload.touched_at_s) > FORGET_AFTER_S:
                 self._drop(upload)
         self._store.forget_duplicates(now_s - FORGET_AFTER_S)
         self._folders.remove_all_but({upload.upload_id for upload in self._store.open_ones()})
+
+
+def _apart_s(now_s: float, then_s: float) -> float:
+    """How far apart two times are. A clock that was set back must not keep an upload for years."""
+    return abs(now_s - then_s)
 
 
 def _unknown(upload_id: str) -> Refusal:

@@ -23,6 +23,7 @@ from conf.directory import Directory
 from protocol.litter import may_be_picture
 from protocol.picture_kinds import START_BYTES
 from protocol.project_layout import worker_folder
+from protocol.text import is_text
 from web.uploads.upload_names import UPLOADS, numbered
 from web.uploads.upload_store import Total, Upload
 
@@ -145,7 +146,7 @@ class UploadFolders:
         found: dict[str, Total] = {}
         with suppress(FileNotFoundError), self._below((UPLOADS, user_id, project_id), make=False) as project:
             for label in sorted(project.names()):
-                if label.startswith(".") or worker_folder(("", label)):
+                if label.startswith(".") or worker_folder(("", label)) or not is_text(label):
                     continue
                 with suppress(OSError), project.folder(label) as folder:
                     looked_at, found[label] = _pictures_in(folder, most)

@@ -17,9 +17,9 @@ export function Frame() {
   const isSignedOut = useStore(signedOut);
   const isKnown = useStore(session) !== null;
   const name = route.path[0] ?? FIRST_VIEW;
-  const view = VIEWS[name];
+  const view = Object.hasOwn(VIEWS, name) ? VIEWS[name] : undefined;
   useEffect(() => {
-    if (isKnown && !isSignedOut) listen();
+    if (isKnown) listen(!isSignedOut);
   }, [isKnown, isSignedOut]);
   useSessionChecks();
   useEffect(() => {
@@ -47,9 +47,10 @@ function skipToMain(event) {
 /** How long to wait until the server is asked again who looks at the page. */
 const PAUSE_MS = 2000;
 
-/** Ask who looks at the page, at first and whenever events begin anew: the token may have been revoked since. */
+/** Ask who looks at the page, at first, whenever events begin anew, and when they end: the token may have been revoked. */
 function useSessionChecks() {
   const current = useStore(epoch);
+  const { state } = useStore(touch);
   useEffect(() => {
     /** @type {ReturnType<typeof setTimeout>} */
     let timer;
@@ -59,7 +60,7 @@ function useSessionChecks() {
     });
     ask();
     return () => clearTimeout(timer);
-  }, [current]);
+  }, [current, state === "away"]);
 }
 
 /** @param {{current: string}} props */
