@@ -69,7 +69,7 @@ class StaticFiles:
         return f'<link rel="modulepreload" href="{self.address}/{name}">'
 
     def _imported_by(self, entries: list[str]) -> Iterator[str]:
-        """The scripts and all that they import, so that a browser asks for all of them without waiting for each other."""
+        """The scripts and all that they import, so that a browser asks for all of them at once."""
         seen, waiting = set(entries), list(entries)
         while waiting:
             name = waiting.pop(0)

@@ -1,6 +1,6 @@
 // The view of one task: its heading, what can be done with it, and its tabs. Each tab has an address of its own.
 import { ApiError } from "../../api.js";
-import { Shown } from "../../parts/states.js";
+import { Empty, Shown } from "../../parts/states.js";
 import { StateTag } from "../../parts/state_tag.js";
 import { styleSheet } from "../../parts/style_sheet.js";
 import { Tabs } from "../../parts/tabs.js";
