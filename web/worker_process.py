@@ -53,6 +53,17 @@ async def start_worker_process(command: Sequence[str]) -> asyncio.subprocess.Pro
     )
 
 
+def kill(process: asyncio.subprocess.Process) -> None:
+    """End a process that still runs, and all processes that it has started.
+
+    Process.kill() may take the exit code of a process that has just ended. The thread in which asyncio waits for the
+    code would then report 255.
+    """
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
 async def last_words_of(process: asyncio.subprocess.Process) -> str:
     """Read the standard error of a process, so that it never waits for a reader, and return the end of it."""
     assert process.stderr is not None
@@ -79,10 +90,8 @@ async def ask_worker_process(
         raise TooLongError(f"more than {timeout_s:g} s") from error
     finally:
         # This also runs when the caller has gone, because nobody waits for the answer any more.
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+        kill(process)
+        await process.wait()
     if process.returncode == -signal.SIGXCPU:
         raise TooLongError("too much of the processor's time")
     try:

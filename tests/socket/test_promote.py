@@ -213,9 +213,7 @@ def test_a_token_that_may_only_read_and_another_user_are_refused(
 ) -> None:
     task_id = finish_task(programs, worker, lay, **project)
     tokens = {
-        name: {
-            "Authorization": f"Bearer {programs.run('server.py', 'token', 'create', name, *words).stdout.split()[-1]}"
-        }
+        name: programs.make_token(name, *words)
         for name, words in {"reader": ["--read-only"], "ben": ["--user", "ben"], "anna": ["--user", "anna"]}.items()
     }
     wait_until(lambda: programs.get(f"/v1/tasks/{task_id}").status == 401, "that tokens are needed")

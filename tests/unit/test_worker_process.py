@@ -6,12 +6,14 @@ import asyncio
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import msgspec
 import pytest
 
 from web import worker_process
-from web.worker_process import NoAnswerError, TooLongError, ask_worker_process
+from web.worker_process import NoAnswerError, TooLongError, ask_worker_process, kill
 
 
 class Word(msgspec.Struct):
@@ -55,3 +57,12 @@ while True:
 def test_a_process_that_is_too_slow_ends() -> None:
     with pytest.raises(TooLongError, match=r"more than 0\.2 s"):
         ask("import time; time.sleep(1000)", timeout_s=0.2)
+
+
+def test_killing_a_process_that_has_just_ended_leaves_its_exit_code_to_the_event_loop() -> None:
+    pid = os.posix_spawn(sys.executable, [sys.executable, "-c", "raise SystemExit(7)"], os.environ, setsid=True)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+
+    kill(cast("asyncio.subprocess.Process", SimpleNamespace(pid=pid, returncode=None)))
+
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7

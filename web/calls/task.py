@@ -1,4 +1,4 @@
-"""`/v1/tasks/<taskId>`: one task, and the orders to it."""
+"""`/v1/tasks/{taskId}`: one task, and the orders to it."""
 
 from __future__ import annotations
 

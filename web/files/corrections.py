@@ -43,7 +43,7 @@ class CorrectionFiles:
         self._turns = Turns()
 
     async def table(self, project_path: str) -> CorrectionsTable:
-        """What the file says; an empty table if there is none. project_path: absolute, with links resolved.
+        """The rows of the file; an empty table if there is none. project_path: absolute, with links resolved.
 
         Raises Refusal corrections_unusable, file_unreadable, bad_fields.
         """

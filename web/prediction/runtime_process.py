@@ -29,7 +29,7 @@ from protocol.prediction import (
     framed,
     unframed,
 )
-from web.worker_process import last_words_of, start_worker_process
+from web.worker_process import kill, last_words_of, start_worker_process
 
 #: The process ends itself when a step takes longer than RuntimeLimits.picture_s. If it can't, it is killed this much
 #: later.
@@ -117,9 +117,7 @@ class RuntimeProcess:
         await self._process.wait()
 
     def kill(self) -> None:
-        if self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
+        kill(self._process)
 
     async def _send(self, message: RuntimeLimits | Order) -> None:
         """Write a message in parts, because asyncio copies what the pipe does not take at once."""

@@ -34,14 +34,14 @@ def part_of_path(text: str) -> str:
     if _UNPRINTABLE.search(text):
         raise BadNameError("has control characters or invisible ones, or is not UTF-8; send plain text")
     if "/" in text or "\\" in text:
-        raise BadNameError("has a slash, but becomes the name of one folder or file; send it without")
+        raise BadNameError("has a slash, but is to be the name of one folder or file; send it without slashes")
     if text.startswith("."):
-        raise BadNameError("begins with a dot, and such files are hidden; send another name")
+        raise BadNameError("begins with a dot, as hidden files do; send another name")
     part = unicodedata.normalize("NFC", text)
     if len(part) > MOST_CHARS or len(part.encode()) > MOST_BYTES:
         raise BadNameError(f"is longer than {MOST_CHARS} characters or {MOST_BYTES} bytes; send a shorter name")
     if part in (MODELS, KEPT, CORRECTIONS_FILE) or is_litter_folder(part):
-        raise BadNameError("is a name that TFModel or a system keeps for itself; send another name")
+        raise BadNameError("is a name that TFModel or an operating system uses itself; send another name")
     return part
 
 
