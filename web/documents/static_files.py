@@ -20,9 +20,9 @@ MEDIA_TYPES = {
     ".json": "application/json",
     ".svg": "image/svg+xml",
 }
-#: What stands in the HTML files in place of the address of this folder.
+#: The HTML files have this in place of the address of the folder.
 ADDRESS = "{static}"
-#: What stands in them in place of the tags that load all scripts of the page at once.
+#: The HTML files have this in place of the tags that load all scripts of the page at once.
 PRELOADS = "<!-- preload {entries} -->"
 _PRELOADS = re.compile(re.escape(PRELOADS).replace(re.escape("{entries}"), r"([^>]+)"))
 #: An import that a browser follows before it runs a script. `import(…)` is not one.
@@ -69,7 +69,7 @@ class StaticFiles:
         return f'<link rel="modulepreload" href="{self.address}/{name}">'
 
     def _imported_by(self, entries: list[str]) -> Iterator[str]:
-        """The scripts and all that they import, so that a browser asks for all of them at once."""
+        """The scripts and all that they import, directly or not, so that a browser can ask for them at once."""
         seen, waiting = set(entries), list(entries)
         while waiting:
             name = waiting.pop(0)
