@@ -98,7 +98,8 @@ class PromoteHandler(WholeTaskHandler, ListingHandler):
             used = await self.task_in_use(task.spec.user_id, task.spec.project_id)
             if used is None or used.task_id != task_id:
                 # While this call waited for its turn, another one may have promoted the task.
-                before_s = (await self.find(task_id)).task.promoted_at_s
+                entry = await self.ask_for_task(lambda request_id: m.Lookup(request_id, task_id))
+                before_s = entry.task.promoted_at_s
                 entry = await self.ask_for_task(lambda request_id: m.Promote(request_id, task_id, before_s))
         await self.answer(entry)
 

@@ -90,7 +90,9 @@ function LoadedView({ view, route }) {
     );
     return () => void (isWanted = false);
   }, [view]);
-  if (error) return html`<${Trouble} error=${error} retry=${forget} />`;
+  // What failed at one address may well work at the next one.
+  useEffect(() => error && forget(), [route]);
+  if (error) return html`<h1>${t(view.title)}</h1><${Trouble} error=${error} retry=${forget} />`;
   if (trouble) return html`<${Trouble} error=${trouble} retry=${() => location.reload()} />`;
   return component ? html`<${component} route=${route} />` : html`<h1>${t(view.title)}</h1><${Busy} />`;
 }
