@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TYPE ?= classification
 
-.PHONY: demo test test-page test-sim test-mutants test-chaos test-security lint format clean help
+.PHONY: demo test test-page screenshots test-sim test-mutants test-chaos test-security lint format clean help
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -24,11 +24,16 @@ $(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt requirements-trace
 demo: $(VENV)/installed  ## train a model on real images through the running service (TYPE=segmentation for the other kind)
 	@$(BIN)/python -m demo $(TYPE)
 
+# Three processes on two cores, because a third of the time of a process goes into waiting. tests/conftest.py has the
+# order of the files.
 test: $(VENV)/installed-dev lint  ## the whole suite
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 test-page: $(VENV)/installed-dev browser  ## the page, report.html and /docs in a real Chromium
 	$(BIN)/python -m pytest tests/browser
+
+screenshots: $(VENV)/installed-dev browser  ## every view of the page at three sizes and in two themes, into docs/screenshots
+	$(BIN)/python -m tests.browser.screenshots
 
 # The examples in clients/ need them. Where they can't be installed, the tests of these examples are skipped and say so.
 .PHONY: runtimes

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import psutil
 
+from service.process_end import wait_for_end
+
 
 def find_orphans(socket: Path) -> list[psutil.Process]:
     """Find the programs of the supervisord that listened at `socket`, by a variable that it sets in their environment.
@@ -32,8 +34,8 @@ def end_orphans(orphans: list[psutil.Process], timeout_s: float) -> None:
     for process in orphans:
         with contextlib.suppress(psutil.Error):
             process.terminate()
-    _, alive = psutil.wait_procs(orphans, timeout=timeout_s)
+    alive = wait_for_end(orphans, timeout_s)
     for process in alive:
         with contextlib.suppress(psutil.Error):
             process.kill()
-    psutil.wait_procs(alive, timeout=timeout_s)
+    wait_for_end(alive, timeout_s)

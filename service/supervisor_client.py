@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
 from conf.settings import ROOT
+from service.process_end import is_running, wait_for_end
 from service.supervisor_config import socket_of
 
 #: supervisord comes up in a second, and on a very busy machine in half a minute.
@@ -111,15 +113,13 @@ class SupervisorClient:
         if pid is None:
             return True
         try:
+            process = psutil.Process(pid)
             self._call("shutdown")
+        except psutil.NoSuchProcess:
+            return True
         except SupervisorError:
-            return not _alive(pid)
-        give_up_at_s = time.monotonic() + timeout_s
-        while _alive(pid):
-            if time.monotonic() > give_up_at_s:
-                return False
-            time.sleep(0.05)
-        return True
+            return not is_running(process)
+        return not wait_for_end([process], timeout_s)
 
 
 def supervisord_command(config: Path) -> list[str]:
@@ -130,13 +130,3 @@ def supervisord_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """Return `environ` with this Python first in PATH: supervisord.conf starts the programs with `python3`."""
     path = os.pathsep.join([str(Path(sys.executable).parent), environ.get("PATH", "")])
     return {**environ, "PATH": path}
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -206,8 +206,7 @@ def test_a_refused_decision_is_said_and_harms_no_other(watched: WatchedPage, ser
     page = opened(watched, service.tasks["flowers"])
 
     def answer(route: Route) -> None:
-        posted = route.request.post_data_json if route.request.method == "POST" else {"changes": []}
-        if any(change["action"] == "exclude" for change in posted["changes"]):
+        if '"exclude"' in (route.request.post_data or ""):
             problem = {"error": "There is no such picture.", "code": "bad_fields"}
             route.fulfill(status=400, content_type="application/json", body=json.dumps(problem))
         else:
@@ -264,11 +263,18 @@ def test_it_says_what_it_is_for_where_there_is_nothing_to_fix(watched: WatchedPa
     expect(page.get_by_role("alert")).to_be_visible()
 
 
-@pytest.mark.parametrize("width", [PHONE_PX, DESK_PX])
-@pytest.mark.parametrize(("project", "theme"), [("flowers", "light"), ("flowers", "dark"), ("odd", "dark")])
+@pytest.mark.parametrize(
+    ("project", "theme", "width"),
+    [
+        ("flowers", "light", DESK_PX),
+        ("flowers", "dark", PHONE_PX),
+        ("odd", "light", PHONE_PX),
+        ("odd", "dark", DESK_PX),
+    ],
+)
 def test_axe_finds_no_barrier(chromium: Browser, service: Service, project: str, theme: str, width: int) -> None:
-    options = {"viewport": {"width": width, "height": 900}, "color_scheme": theme}
-    with signed_in(chromium, service, **options) as watched:
+    viewport = {"width": width, "height": 900}
+    with signed_in(chromium, service, viewport=viewport, color_scheme=theme) as watched:
         page = opened(watched, service.tasks[project])
         page.get_by_role("option").first.click()
         page.keyboard.press("k")

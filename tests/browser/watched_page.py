@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text()
 THEMES = ("light", "dark")
 #: A browser writes a line of its own for every answer of 400 and above, which says nothing about the page.
 OF_THE_BROWSER = "Failed to load resource"
+#: The traces of Playwright copy pictures with such addresses, which the page's policy forbids. The page itself makes no
+#: calls to them.
+OF_THE_TRACE = "Connecting to 'blob:"
 
 
 class WatchedPage:
@@ -33,16 +37,17 @@ class WatchedPage:
         return self.page
 
     def check(self) -> None:
-        said = [text for text in self.said if OF_THE_BROWSER not in text]
+        said = [text for text in self.said if OF_THE_BROWSER not in text and OF_THE_TRACE not in text]
         assert not said, f"the page wrote to the console: {said}"
         own = (f"{self.origin}/", "data:", f"blob:{self.origin}/")
         foreign = [url for url in self.asked if not url.startswith(own)]
         assert not foreign, f"the page asked others: {foreign}"
 
-    def violations(self) -> list[str]:
-        """What axe-core finds wrong with the page as it is now: rule, element, and what to do."""
-        self.page.evaluate(AXE)
-        found: dict[str, Any] = self.page.evaluate("axe.run()")
+    def violations(self, options: Mapping[str, Any] | None = None) -> list[str]:
+        """What axe-core finds wrong with the page as it is now: rule, element, and what to do. options: of axe.run."""
+        if not self.page.evaluate("'axe' in window"):
+            self.page.evaluate(AXE)
+        found: dict[str, Any] = self.page.evaluate("(options) => axe.run(options)", options or {})
         return [
             f"{rule['id']}: {node['html'][:200]} ({json.dumps(node['any'] or node['all'] or node['none'])[:400]})"
             for rule in found["violations"]

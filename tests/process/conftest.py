@@ -20,11 +20,17 @@ def collector() -> Iterator[OtlpReceiver]:
 
 
 @pytest.fixture(scope="session")
-def started(collector: OtlpReceiver) -> Iterator[ServiceUnderTest]:
+def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The worker's cache of all services here: only the first one converts the backbone."""
+    return str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def started(collector: OtlpReceiver, cache_dir: str) -> Iterator[ServiceUnderTest]:
     # It trains more tasks than a trainer process does by default, and a test must not meet the moment of replacement.
     # On a busy machine an agent may be silent for longer than the default lease, and a step of a training may take
     # longer than a cancelled one gets by default before it is killed.
-    patient = {"BROKER_LEASE_TTL_S": "60", "WORKER_STOP_GRACE_S": "60"}
+    patient = {"BROKER_LEASE_TTL_S": "60", "WORKER_STOP_GRACE_S": "60", "WORKER_CACHE_DIR": cache_dir}
     with service_copy(WORKER_TASKS_PER_PROCESS="1000", **patient) as service:
         service.environ |= collector.environ
         done = service.command("start")
@@ -40,9 +46,9 @@ def service(started: ServiceUnderTest) -> ServiceUnderTest:
 
 
 @pytest.fixture
-def stopped() -> Iterator[ServiceUnderTest]:
+def stopped(cache_dir: str) -> Iterator[ServiceUnderTest]:
     """A service of the test's own, not started; one trainer process is enough for it."""
-    with service_copy(WORKER_KEEP_SPARE="false") as service:
+    with service_copy(WORKER_KEEP_SPARE="false", WORKER_CACHE_DIR=cache_dir) as service:
         yield service
 
 

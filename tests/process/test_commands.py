@@ -132,10 +132,10 @@ def test_a_broker_that_dies_again_and_again(stopped: ServiceUnderTest) -> None:
 
 
 def test_a_worker_that_dies(stopped: ServiceUnderTest) -> None:
-    (stopped.root / "var").mkdir()
-    (stopped.root / "var" / "cache").write_text("not a folder")
-    done = stopped.command("start")
-    check_failed_start(stopped, done, "The program trainer_worker_0", "Last lines of", "var/cache")
+    cache = stopped.root / "cache"
+    cache.write_text("not a folder")
+    done = stopped.command("start", WORKER_CACHE_DIR=str(cache))
+    check_failed_start(stopped, done, "The program trainer_worker_0", "Last lines of", str(cache))
 
 
 def _program(process: psutil.Process) -> list[str]:

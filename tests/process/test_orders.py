@@ -43,7 +43,7 @@ def test_a_stopped_task_keeps_its_model(service: ServiceUnderTest, project: Path
     task_id = service.post(project, "classification", imageSize=SIDE_PX, epochs=1000, batchSize=1)
     service.wait_for_phase(task_id, "features", "train")
     answer = service.call("POST", f"/v1/tasks/{task_id}/stop", {})
-    assert answer.status == 200, answer
+    assert (answer.status, answer.body["stopRequested"]) == (200, True)
     task = service.wait_for_end(task_id)
     assert task["stoppedEarly"] is True
     assert task["progress"] == 100.0

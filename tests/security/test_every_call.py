@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
-from tests.security.test_http_tokens import bearer, make_token
 from tests.socket.programs import Programs
 from tests.waiting import TIMEOUT_S, wait_until
 from web.api.examples import EXAMPLES
@@ -83,9 +82,9 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Programs]:
 def tokens(programs: Programs) -> dict[str, dict[str, str]]:
     """Headers by the name of the token."""
     made = {
-        "website": bearer(make_token(programs, "website")),
-        "anna": bearer(make_token(programs, "anna", "--user", "anna")),
-        "looker": bearer(make_token(programs, "looker", "--read-only")),
+        "website": programs.make_token("website"),
+        "anna": programs.make_token("anna", "--user", "anna"),
+        "looker": programs.make_token("looker", "--read-only"),
     }
     wait_until(lambda: programs.get("/v1/workers", **made["looker"]).status == 200, "the tokens to count")
     return made

@@ -12,7 +12,6 @@ import pytest
 from PIL import Image
 
 from tests.security.raw_http import RawAnswer
-from tests.security.test_http_tokens import bearer, make_token
 from tests.socket.browsing import draw, listed, look, shown
 from tests.socket.programs import Programs
 
@@ -110,7 +109,7 @@ def test_what_is_no_folder_is_refused_with_a_sentence(programs: Programs) -> Non
         (f"{programs.projects}/dora/away", "no_folder", "link"),
         (f"{programs.projects}/dora/away/ssl", "no_folder", "link"),
         (f"{programs.projects}/dora/1.jpg", "no_folder", "link or is no folder"),
-        (f"{programs.projects}/dora/.tfmodel", "no_folder", "worker"),
+        (f"{programs.projects}/dora/.tfmodel", "no_folder", "TFModel keeps"),
     ):
         answer = look(programs, "folders", path=path)
         assert (answer.code, words in answer.json()["error"]) == (code, True), (path, answer)
@@ -191,9 +190,9 @@ def test_many_thumbnails_come_while_a_browser_waits(programs: Programs) -> None:
 
 @pytest.mark.door(25)
 def test_a_token_of_one_user_sees_only_what_that_user_has_uploaded(programs: Programs) -> None:
-    everybody = f"Authorization: {bearer(make_token(programs, 'website', '--read-only'))['Authorization']}"
-    anna = f"Authorization: {bearer(make_token(programs, 'anna', '--user', 'anna'))['Authorization']}"
-    odd = f"Authorization: {bearer(make_token(programs, 'odd', '--user', '../x'))['Authorization']}"
+    everybody = f"Authorization: {programs.make_token('website', '--read-only')['Authorization']}"
+    anna = f"Authorization: {programs.make_token('anna', '--user', 'anna')['Authorization']}"
+    odd = f"Authorization: {programs.make_token('odd', '--user', '../x')['Authorization']}"
     theirs = draw(programs.projects / "anna" / "flowers" / "1.jpg")
     assert listed(programs, "", anna)["folders"] == []
     own = draw(programs.projects / "uploads" / "anna" / "p" / "roses" / "1.jpg")

@@ -103,20 +103,17 @@ def test_a_plain_server_at_an_https_url_is_a_failure() -> None:
         assert "cannot be reached" in outcome_of(receiver.url.replace("http:", "https:")).error
 
 
-@pytest.mark.parametrize(
-    ("text", "least", "most"),
-    [
-        ("7", 7, 7),
-        (formatdate(time.time() + 900, usegmt=True), 600, 900),
-        ("soon", 0, 0),
-        ("-5", 0, 0),
-        ("9" * 99, 1e9, 1e10),
-    ],
-    ids=["seconds", "date", "word", "negative", "huge"],
-)
-def test_retry_after_is_read_as_seconds_and_as_a_date(text: str, least: float, most: float) -> None:
+@pytest.mark.parametrize(("text", "seconds"), [("7", 7), ("soon", 0), ("-5", 0)], ids=["seconds", "word", "negative"])
+def test_retry_after_is_read_as_seconds(text: str, seconds: float) -> None:
     with Receiver(lambda _: 503, {"Retry-After": text}) as receiver:
-        assert least <= outcome_of(receiver.url).retry_after_s <= most
+        assert outcome_of(receiver.url).retry_after_s == seconds
+
+
+def test_retry_after_is_read_as_a_date_and_may_be_huge() -> None:
+    with Receiver(lambda _: 503, {"Retry-After": formatdate(time.time() + 900, usegmt=True)}) as receiver:
+        assert 600 <= outcome_of(receiver.url).retry_after_s <= 900
+    with Receiver(lambda _: 503, {"Retry-After": "9" * 99}) as receiver:
+        assert 1e9 <= outcome_of(receiver.url).retry_after_s <= 1e10
 
 
 @pytest.mark.door(23)

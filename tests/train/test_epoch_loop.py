@@ -17,12 +17,14 @@ from protocol.end_reason import EndReason
 from protocol.options import ClassificationOptions
 from tests.project_folders import attempt_in
 from trainer_worker.attempt.job import Epoch, SilentReporter
+from trainer_worker.optimization import epochs
 from trainer_worker.optimization.adam import Adam
 from trainer_worker.optimization.epochs import Course, EpochLoop, History, Learner
 from trainer_worker.optimization.learning_rate import RateSchedule
 
 EPOCHS, STEPS = 4, 3
 ROWS = range(6)
+pytestmark = pytest.mark.usefixtures("saved_each_epoch")
 
 
 class CutError(Exception):
@@ -141,3 +143,17 @@ def test_a_resumed_training_that_breaks_begins_anew(tmp_path: Path) -> None:
     assert (history.end_reason, watcher.epochs) == (EndReason.CONVERGED, [1, 2, 3, 4])
     assert history == run(whole, tmp_path / "whole", Watcher())
     np.testing.assert_array_equal(line.network.get_weights(), whole.network.get_weights())
+
+
+def test_short_epochs_are_saved_once_in_a_while_and_the_last_one_always(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(epochs, "CHECKPOINT_INTERVAL_S", 3600.0)
+    with pytest.raises(CutError):
+        run(Line(), tmp_path, Watcher(cut_after=3 * STEPS + 1))
+    watcher = Watcher()
+    run(Line(), tmp_path, watcher)
+    assert watcher.epochs == [1, 2, 3, 4]  # nothing was left to continue from
+    again = Watcher()
+    assert len(run(Line(), tmp_path, again).epochs) == EPOCHS
+    assert again.epochs == []

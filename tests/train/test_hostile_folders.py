@@ -23,10 +23,12 @@ from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import Epoch, Job, SilentReporter
 from trainer_worker.classification import train as classification
 from trainer_worker.exporting.scoring import ScoringProcess
+from trainer_worker.optimization import epochs
 from trainer_worker.segmentation import train as segmentation
 
 #: So many digits are scored by a held-out part. Where folds are needed, no training continues from the last one.
 WITHOUT_FOLDS = 240
+pytestmark = pytest.mark.usefixtures("saved_each_epoch")
 
 
 class PowerCutError(Exception):
@@ -67,15 +69,27 @@ def at_random(path: Path) -> None:
     mutate(path, path.parent, random.Random(7))
 
 
+@pytest.fixture(scope="module")
+def cut_off(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project that was trained once, got more pictures, and lost its second training."""
+    folder = tmp_path_factory.mktemp("cut_off")
+    project = folder / "project"
+    write_digits(project, range(WITHOUT_FOLDS))
+    classification.train(Attempt(job_on(project, folder / "work", "first"), SilentReporter(), folder / "cache", 2))
+    write_digits(project, range(WITHOUT_FOLDS, WITHOUT_FOLDS + 6))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(epochs, "CHECKPOINT_INTERVAL_S", 0.0)
+        with pytest.raises(PowerCutError):
+            classification.train(Attempt(job_on(project, folder / "work"), CuttingReporter(), folder / "cache", 2))
+    return project
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("damage", [huge_values, no_numbers, at_random])
-def test_a_classifier_is_trained_whatever_was_kept(tmp_path: Path, damage: Callable[[Path], None]) -> None:
-    project = tmp_path / "project"
-    write_digits(project, range(WITHOUT_FOLDS))
-    classification.train(Attempt(job_on(project, tmp_path / "work", "first"), SilentReporter(), tmp_path / "cache", 2))
-    write_digits(project, range(WITHOUT_FOLDS, WITHOUT_FOLDS + 6))
-    with pytest.raises(PowerCutError):
-        classification.train(Attempt(job_on(project, tmp_path / "work"), CuttingReporter(), tmp_path / "cache", 2))
+def test_a_classifier_is_trained_whatever_was_kept(
+    tmp_path: Path, cut_off: Path, damage: Callable[[Path], None]
+) -> None:
+    project = Path(shutil.copytree(cut_off, tmp_path / "project", symlinks=True))
     kept = [path for path in sorted((project / ".tfmodel").rglob("*.*")) if path.is_file()]
     assert {path.name for path in kept} >= {"classification.checkpoint", "more.checkpoint"}
     for path in kept:

@@ -27,6 +27,7 @@ from trainer_worker.segmentation.skip_features import SkipFeatures
 from trainer_worker.segmentation.unet_training import MaskedFeatures, fit_decoder
 
 SIZE = 64
+pytestmark = pytest.mark.usefixtures("saved_each_epoch")
 
 
 class PowerCutError(Exception):
@@ -141,6 +142,7 @@ def test_classification_begins_anew_when_pictures_came(tmp_path: Path) -> None:
     with pytest.raises(PowerCutError):
         classification.train(Attempt(job, CuttingReporter("train", cut_at=10), tmp_path / "cache", 2))
     write_digits(project, range(60, 66))
-    again = CuttingReporter()
-    classification.train(Attempt(job, again, tmp_path / "cache", 2))
+    again = CuttingReporter("train", cut_at=10)
+    with pytest.raises(PowerCutError):
+        classification.train(Attempt(job, again, tmp_path / "cache", 2))
     assert again.epochs[0] == 1

@@ -151,6 +151,7 @@ class StoppingReporter(SilentReporter):
             raise CutError
 
 
+@pytest.mark.usefixtures("saved_each_epoch")
 def test_a_checkpoint_can_be_used_by_a_machine_of_another_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use_bfloat16(monkeypatch, True)
     decoder, _ = decoder_with_features()

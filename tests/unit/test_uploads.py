@@ -185,6 +185,55 @@ def test_a_file_system_without_second_names_takes_copies(
         assert (Path(view.project_dir) / view.picture).read_bytes() == content
 
 
+def test_no_half_picture_stays_if_the_disk_is_full_in_the_middle_of_a_copy(
+    desk: UploadDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_links(*_: object) -> None:
+        raise OSError(errno.EPERM, "no links")
+
+    def full(_: object, copy: Any, __: int) -> None:
+        copy.write(PICTURE[:50])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Directory, "link_into", no_links)
+    upload_id = begin(desk)
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "copyfileobj", full)
+        with pytest.raises(OSError, match="No space"):
+            desk.append(upload_id, ANYBODY, 0, PICTURE)
+    assert not list((tmp_path / "root" / "uploads" / "anna" / "p" / "roses").iterdir())
+    assert desk.look(upload_id, ANYBODY).picture == "roses/1.jpg"
+
+
+def test_the_names_of_new_folders_are_on_the_disk_before_a_picture_is_stored(
+    desk: UploadDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload_id, synced = begin(desk), list[str]()
+    plain = Directory.sync
+
+    def noted(folder: Directory) -> None:
+        synced.append(os.path.realpath(f"/proc/self/fd/{folder.fileno()}"))
+        plain(folder)
+
+    monkeypatch.setattr(Directory, "sync", noted)
+    assert desk.append(upload_id, ANYBODY, 0, PICTURE).state == "stored"
+    uploads = tmp_path / "root" / "uploads"
+    folders = (uploads, uploads / "anna", uploads / "anna" / "p", uploads / "anna" / "p" / "roses")
+    assert synced == [str(folder.resolve()) for folder in folders]
+
+
+def test_counting_what_lies_in_a_project_ends_at_a_limit(tmp_path: Path) -> None:
+    folder = tmp_path / "uploads" / "anna" / "p"
+    for label in ("a", "b", "c"):
+        (folder / label).mkdir(parents=True)
+        for number in range(3):
+            (folder / label / f"{number}.jpg").write_bytes(PICTURE)
+
+    found = UploadFolders(tmp_path).count("anna", "p", most=4)
+    assert {label: each.pictures for label, each in found.items()} == {"a": 3, "b": 1}
+    assert UploadFolders(tmp_path).count("anna", "p")["c"].size_bytes == 3 * len(PICTURE)
+
+
 def test_what_does_not_fit_on_the_disk_leaves_the_offset_as_it_was(
     desk: UploadDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -83,6 +83,33 @@ class Classifier:
     head: Any
     run_tail: Any
 
+    @functools.cached_property
+    def trainee(self) -> Trainee:
+        """The copy of the tail that all trainings of this classifier use, one after the other."""
+        return Trainee(self.tail)
+
+
+class Trainee:
+    """A copy of a classifier's tail that learns, with its optimizer and its compiled step.
+
+    step: (trunk maps, one-hot classes, dropout factors of the pooled features) -> (loss, counts of pictures).
+    The counts are those of the pictures that were classified correctly, and of all pictures: int32 (2,).
+    Copying and compiling take as long as a training on a few pictures, and a cross-validation trains five times.
+    """
+
+    def __init__(self, tail: Any) -> None:
+        self.network = copy_of_tail(tail)
+        self.optimizer = Adam(self.network.trainable_variables)
+        self._adjustment = tf.Variable(tf.zeros(tail.output_shape[-1]), trainable=False)
+        self.step = _compile_step(self.network, self.optimizer, self._adjustment)
+
+    def begin(self, tail: Any, adjustment: np.ndarray) -> None:
+        """Begin a training with the weights of the tail. adjustment: see logit_adjustment."""
+        self.network.set_weights(tail.get_weights())
+        self._adjustment.assign(adjustment)
+        for variable in self.optimizer.state:
+            variable.assign(tf.zeros_like(variable))
+
 
 @dataclass(frozen=True)
 class LabelledFeatures:
@@ -188,8 +215,7 @@ def fit(
     """
     options = attempt.job.options
     fit_head(classifier, features.pooled[rows], features.classes[rows], START_C)
-    tail = copy_of_tail(classifier.tail)
-    learner = _learner(tail, features, Drawing(rows, options.batch_size, dropout_for(len(rows))), rows)
+    learner = _learner(classifier, features, Drawing(rows, options.batch_size, dropout_for(len(rows))), rows)
     epochs, steps = planned_epochs(len(rows), options), math.ceil(len(rows) / options.batch_size)
     rate = RateSchedule(options.learning_rate, epochs * steps, WARM_UP_STEPS)
     history = EpochLoop(learner, Course("fit", rows.tolist(), epochs, steps, rate, end_by_s), attempt).run()
@@ -198,7 +224,7 @@ def fit(
     if history.end_reason is EndReason.DIVERGED or history.steps < LEAST_STEPS:
         fit_head(classifier, features.pooled[rows], features.classes[rows])
     else:
-        classifier.tail.set_weights(tail.get_weights())
+        classifier.tail.set_weights(learner.network.get_weights())
     return history
 
 
@@ -214,14 +240,13 @@ def fit_more(
     random = np.random.default_rng(options.seed)
     count = min(len(known), max(REHEARSED_A_NEW_PICTURE * len(new), REHEARSED_BATCHES * options.batch_size))
     rows = np.concatenate([new, random.choice(known, count, replace=False)])
-    tail = copy_of_tail(classifier.tail)
     trained = np.concatenate([new, known])
-    learner = _learner(tail, features, Drawing(rows, options.batch_size, dropout_for(len(trained))), trained)
+    learner = _learner(classifier, features, Drawing(rows, options.batch_size, dropout_for(len(trained))), trained)
     epochs, steps = min(options.epochs, EPOCHS_OVER_NEW) if len(new) else 0, math.ceil(len(rows) / options.batch_size)
     rate = RateSchedule(RATE_SHARE_OVER_NEW * options.learning_rate, epochs * steps, WARM_UP_STEPS)
     history = EpochLoop(learner, Course("more", rows.tolist(), epochs, steps, rate), attempt).run()
     if history.end_reason is not EndReason.DIVERGED:
-        classifier.tail.set_weights(tail.get_weights())
+        classifier.tail.set_weights(learner.network.get_weights())
     return history
 
 
@@ -256,26 +281,23 @@ class Drawing:
             yield np.stack(maps), one_hot[features.classes[batch]], kept.astype(np.float32) / (1 - dropout)
 
 
-def _learner(tail: Any, features: LabelledFeatures, drawing: Drawing, trained: np.ndarray) -> Learner:
-    """tail: the copy of the classifier's tail that learns. trained: all rows that train it, now or in earlier tasks."""
-    optimizer, labels = Adam(tail.trainable_variables), tail.output_shape[-1]
+def _learner(classifier: Classifier, features: LabelledFeatures, drawing: Drawing, trained: np.ndarray) -> Learner:
+    """trained: all rows that train the classifier, now or in earlier tasks."""
+    trainee, labels = classifier.trainee, classifier.head.units
+    trainee.begin(classifier.tail, logit_adjustment(features.classes[trained], labels))
     return Learner(
-        network=tail,
-        optimizer=optimizer,
+        network=trainee.network,
+        optimizer=trainee.optimizer,
         batches=functools.partial(drawing.batches, features, labels),
-        step=_compile_step(tail, optimizer, logit_adjustment(features.classes[trained], labels)),
+        step=trainee.step,
         score_name="training_accuracy",
         score_of=lambda counts: float(counts[0] / counts[1]),
         breaks_above=DIVERGED_ABOVE * math.log(labels),
     )
 
 
-def _compile_step(tail: Any, optimizer: Adam, adjustment: np.ndarray) -> Any:
-    """(trunk maps, one-hot classes, dropout factors of the pooled features) -> (loss, counts of pictures).
-
-    adjustment: float32 (labels,). The loss is that of the logits without it, so training doesn't undo it.
-    The counts are those of the pictures that were classified correctly, and of all pictures: int32 (2,).
-    """
+def _compile_step(tail: Any, optimizer: Adam, adjustment: tf.Variable) -> Any:
+    """The step of a Trainee. The loss is that of the logits without the adjustment, so training doesn't undo it."""
     head = tail.layers[-1]
     pool = keras.Model(tail.input, head.input)
 

@@ -23,6 +23,10 @@ from trainer_worker.optimization.learning_rate import RateSchedule
 from trainer_worker.optimization.muon import Muon
 from trainer_worker.project.checkpoints import RandomState
 
+#: A lost attempt repeats at most this much and one epoch. With few pictures an epoch takes a tenth of a second, and
+#: writing a checkpoint to the disk takes half as long.
+CHECKPOINT_INTERVAL_S = 5.0
+
 
 @dataclass(frozen=True)
 class Learner:
@@ -120,8 +124,9 @@ class EpochLoop:
     def run(self, between_steps: Callable[[History], None] = lambda history: None) -> History:
         """Train the epochs that are left; returns what happened. between_steps: called before each step.
 
-        Each finished epoch leaves a checkpoint. A later attempt with the same course continues from it, and ends with
-        the same weights. If it diverges then, the checkpoint was damaged, and the training begins anew.
+        A finished epoch leaves a checkpoint if the last one is CHECKPOINT_INTERVAL_S old, and the last epoch always
+        does. A later attempt with the same course continues from it, and ends with the same weights. If it diverges
+        then, the checkpoint was damaged, and the training begins anew.
         """
         fresh, fresh_random = self._arrays(), RandomState.of(self._random)
         resumed = self._resume()
@@ -134,6 +139,7 @@ class EpochLoop:
 
     def _train(self, history: History, between_steps: Callable[[History], None]) -> History:
         begun_s, good = time.monotonic(), self._learner.network.get_weights()
+        saved_s = begun_s
         while len(history.epochs) < self._course.epochs:
             losses, counts = self._epoch(history, begun_s, between_steps)
             weights = self._learner.network.get_weights()
@@ -148,7 +154,9 @@ class EpochLoop:
                 good = weights
             if len(losses) < self._course.steps_of_epoch:
                 return history
-            self._save(history)
+            if len(history.epochs) == self._course.epochs or time.monotonic() - saved_s >= CHECKPOINT_INTERVAL_S:
+                self._save(history)
+                saved_s = time.monotonic()
         return history
 
     def _epoch(

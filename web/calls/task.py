@@ -1,4 +1,4 @@
-"""`/v1/tasks/<taskId>`: one task, and the orders to it."""
+"""`/v1/tasks/{taskId}`: one task, and the orders to it."""
 
 from __future__ import annotations
 
@@ -92,11 +92,12 @@ class PromoteHandler(WholeTaskHandler, ListingHandler):
                 "that is done.",
                 state=task.state.value,
             )
-        async with self.services.promotions.turn(task.spec):
-            await self.services.promotions.switch_to(task)
+        promotions = self.services.promotions
+        async with promotions.turn(task):
+            await promotions.switch_to(task)
             used = await self.task_in_use(task.spec.user_id, task.spec.project_id)
             if used is None or used.task_id != task_id:
-                # Another call may have promoted the task while this one waited for its turn.
+                # While this call waited for its turn, another one may have promoted the task.
                 entry = await self.ask_for_task(lambda request_id: m.Lookup(request_id, task_id))
                 before_s = entry.task.promoted_at_s
                 entry = await self.ask_for_task(lambda request_id: m.Promote(request_id, task_id, before_s))

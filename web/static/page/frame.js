@@ -4,7 +4,6 @@ import { epoch, listen, touch } from "./events.js";
 import { OutOfTouchBar } from "./parts/out_of_touch_bar.js";
 import { styleSheet } from "./parts/style_sheet.js";
 import { Busy, Trouble } from "./parts/states.js";
-import { own } from "./own.js";
 import { html, useEffect, useErrorBoundary, useState } from "./preact.js";
 import { link, useRoute } from "./router.js";
 import { readSession, session, signOut } from "./session.js";
@@ -18,9 +17,9 @@ export function Frame() {
   const isSignedOut = useStore(signedOut);
   const isKnown = useStore(session) !== null;
   const name = route.path[0] ?? FIRST_VIEW;
-  const view = own(VIEWS, name);
+  const view = Object.hasOwn(VIEWS, name) ? VIEWS[name] : undefined;
   useEffect(() => {
-    if (isKnown && !isSignedOut) listen();
+    if (isKnown) listen(!isSignedOut);
   }, [isKnown, isSignedOut]);
   useSessionChecks();
   useEffect(() => {
@@ -48,10 +47,10 @@ function skipToMain(event) {
 /** How long to wait until the server is asked again who looks at the page. */
 const PAUSE_MS = 2000;
 
-/** Ask who looks at the page, at first and whenever events end or begin anew: the token may have been revoked since. */
+/** Ask who looks at the page, at first, whenever events begin anew, and when they end: the token may have been revoked. */
 function useSessionChecks() {
   const current = useStore(epoch);
-  const isAway = useStore(touch).state === "away";
+  const { state } = useStore(touch);
   useEffect(() => {
     /** @type {ReturnType<typeof setTimeout>} */
     let timer;
@@ -61,7 +60,7 @@ function useSessionChecks() {
     });
     ask();
     return () => clearTimeout(timer);
-  }, [current, isAway]);
+  }, [current, state === "away"]);
 }
 
 /** @param {{current: string}} props */
@@ -91,7 +90,9 @@ function LoadedView({ view, route }) {
     );
     return () => void (isWanted = false);
   }, [view]);
-  if (error) return html`<${Trouble} error=${error} retry=${forget} />`;
+  // What failed at one address may well work at the next one.
+  useEffect(() => error && forget(), [route]);
+  if (error) return html`<h1>${t(view.title)}</h1><${Trouble} error=${error} retry=${forget} />`;
   if (trouble) return html`<${Trouble} error=${trouble} retry=${() => location.reload()} />`;
   return component ? html`<${component} route=${route} />` : html`<h1>${t(view.title)}</h1><${Busy} />`;
 }

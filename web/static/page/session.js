@@ -7,6 +7,10 @@ import { makeStore } from "./store.js";
 /** Null until it is known. */
 export const session = makeStore(/** @type {Session | null} */ (null));
 
+/** The other tabs have the same cookie, so they are told when somebody signs in or out. */
+const tabs = new BroadcastChannel("session");
+tabs.onmessage = () => void readSession().catch(() => {}); // A tab that cannot ask now asks when the server is back.
+
 export async function readSession() {
   const found = /** @type {Session} */ (await get("v1/session"));
   signedOut.set(found.needed && !found.signedIn);
@@ -17,9 +21,11 @@ export async function readSession() {
 export async function signIn(token) {
   session.set(await post("v1/session", { token }));
   signedOut.set(false);
+  tabs.postMessage("signed in");
 }
 
 export async function signOut() {
   await remove("v1/session");
   await readSession();
+  tabs.postMessage("signed out");
 }

@@ -1,5 +1,4 @@
 // What the page says. All words are in words/<language>.json; numbers and times are written by Intl.
-import { own } from "./own.js";
 
 /** @typedef {typeof import("./words/en.json")} Words */
 /**
@@ -37,8 +36,11 @@ export async function loadWords() {
  */
 export function t(message, values = {}) {
   const [view, name] = message.split(".");
-  return filled(words[view]?.[name] ?? message, values);
+  return filled(found(view, name) ?? message, values);
 }
+
+/** The text of a message. A server may send any name, even "constructor". @param {string} view @param {string} name */
+const found = (view, name) => (Object.hasOwn(words[view] ?? {}, name) ? words[view][name] : undefined);
 
 /** @param {string} text @param {Record<string, string | number>} values */
 function filled(text, values) {
@@ -46,9 +48,16 @@ function filled(text, values) {
     plurals.select(Number(values[key])) === "one" ? one : other);
   return chosen.replace(/\{(\w+)\}/g, (whole, key) => {
     const value = values[key];
-    return value === undefined ? whole : typeof value === "number" ? number(value) : value;
+    return value === undefined ? whole : typeof value === "number" ? number(value) : printable(value);
   });
 }
+
+/** Control characters, and marks that turn the direction of writing. */
+const UNPRINTABLE = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+/** A name that a stranger has chosen, for a sentence: one such mark in it would turn the rest of the sentence around.
+ * @param {string} text */
+const printable = (text) => text.replace(UNPRINTABLE, (mark) => `\\u${mark.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
 /**
  * The message of a name that the server made, such as a state or a phase; the name itself if there is no message.
@@ -57,10 +66,10 @@ function filled(text, values) {
  * @param {string} name
  * @param {Record<string, string | number>} [values] of the message
  */
-export const named = (view, name, values = {}) => filled(own(words[view], name) ?? name.replaceAll("_", " "), values);
+export const named = (view, name, values = {}) => filled(found(view, name) ?? name.replaceAll("_", " "), values);
 
 /** Whether there is a message of that name. @param {keyof Words} view @param {string} name */
-export const isNamed = (view, name) => own(words[view], name) !== undefined;
+export const isNamed = (view, name) => found(view, name) !== undefined;
 
 /** @param {number} value @param {Intl.NumberFormatOptions} [options] */
 export const number = (value, options) => new Intl.NumberFormat(language, options).format(value);
@@ -123,7 +132,7 @@ export function durationRange([low, high]) {
   const to = number(most, { maximumFractionDigits: digits });
   if (from === to) return t("words.about", { duration: duration(high) });
   const end = number(most, { style: "unit", unit, unitDisplay: "long", maximumFractionDigits: digits });
-  return t("words.range", { from, to: end });
+  return Number(least.toFixed(digits)) === 0 ? t("words.below", { to: end }) : t("words.range", { from, to: end });
 }
 
 /** How long ago a time was: "3 minutes ago". @param {string} iso */

@@ -11,6 +11,8 @@ import { language, number, t } from "../words.js";
 /** A canvas is drawn again at most this often. */
 const REDRAW_MS = 250;
 const HEIGHT_PX = 220;
+/** What is counted, such as epochs, has nothing between two whole numbers. */
+const WHOLE_STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
 const COLORS = ["--line-1", "--line-2", "--line-3", "--line-4", "--line-5"];
 
 /** @param {string} token */
@@ -107,21 +109,22 @@ function usePlot(place, isSeen, shown) {
 const dataOf = ({ xs, lines }) => [xs, ...lines.map((line) => line.values)];
 
 /**
- * @param {{xLabel: string, lines: Line[], asPercent: boolean}} shown
+ * @param {{xLabel: string, xs: number[], lines: Line[], asPercent: boolean}} shown
  * @param {number} width
  * @returns {import("uplot").Options}
  */
-function options({ xLabel, lines, asPercent }, width) {
+function options({ xLabel, xs, lines, asPercent }, width) {
   const axis = { stroke: ofLook("--text"), grid: { stroke: ofLook("--border"), width: 1 }, ticks: { stroke: ofLook("--border") } };
   const format = new Intl.NumberFormat(language, asPercent ? { style: "percent" } : { maximumSignificantDigits: 3 });
   /** @param {number | null} value */
   const shown = (value) => (value === null || value === undefined ? "–" : format.format(value));
+  const steps = xs.every(Number.isInteger) ? WHOLE_STEPS : undefined;
   return {
     width,
     height: HEIGHT_PX,
     scales: { x: { time: false } },
     legend: { live: true },
-    axes: [{ ...axis, label: xLabel, labelSize: 20 }, { ...axis, size: 56, values: (_, values) => values.map(shown) }],
+    axes: [{ ...axis, label: xLabel, labelSize: 20, incrs: steps }, { ...axis, size: 56, values: (_, values) => values.map(shown) }],
     series: [
       { label: xLabel },
       ...lines.map((line, row) => ({

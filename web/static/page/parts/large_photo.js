@@ -26,7 +26,7 @@ export function LargePhoto({ src, name, close, previous = null, next = null, chi
   }
   return html`
     <dialog class="large-photo" ref=${dialog} onClose=${close} onKeyDown=${onKeyDown} aria-label=${name}>
-      <figure>
+      <div class="sheet"><figure>
         ${missing === src ? html`<p class="missing">${t("parts.no_photo", { name })}</p>`
           : html`<img src=${src} alt=${name} onError=${() => setMissing(src)} />`}
         <figcaption>${children}</figcaption>
@@ -35,6 +35,6 @@ export function LargePhoto({ src, name, close, previous = null, next = null, chi
         <button type="button" class="secondary" aria-disabled=${!previous} onClick=${previous}>${t("parts.previous_photo")}</button>
         <button type="button" class="secondary" aria-disabled=${!next} onClick=${next}>${t("parts.next_photo")}</button>
         <button type="button" ref=${closer} onClick=${() => dialog.current?.close()}>${t("parts.close")}</button>
-      </footer>
+      </footer></div>
     </dialog>`;
 }

@@ -1,11 +1,11 @@
 // The view that compares the models of a project.
 import { get } from "../../api.js";
 import { useLoaded } from "../../loading.js";
-import { Shown, Trouble } from "../../parts/states.js";
+import { Busy, Shown, Trouble } from "../../parts/states.js";
 import { html, useEffect, useState } from "../../preact.js";
-import { go, link } from "../../router.js";
+import { go, isPart, link } from "../../router.js";
 import { t } from "../../words.js";
-import { Choice } from "./choice.js";
+import { Choice, MOST_TASKS } from "./choice.js";
 import { Curves } from "./curves.js";
 import { Differences } from "./differences.js";
 import { Gate } from "./gate.js";
@@ -19,7 +19,7 @@ import { SideBySide } from "./side_by_side.js";
  * @param {{route: Route}} props */
 export function Compare({ route }) {
   const [, userId, projectId] = route.path;
-  const tasks = (route.query.tasks ?? "").split(",").filter(Boolean);
+  const tasks = [...new Set((route.query.tasks ?? "").split(",").filter(isPart))].slice(0, MOST_TASKS);
   return html`
     <h1>${t("compare.title")}</h1>
     ${userId && projectId ? html`<${Project} userId=${userId} projectId=${projectId} chosen=${tasks} />`
@@ -34,7 +34,7 @@ function ProjectOf({ tasks }) {
     found.then(
       ({ userId, projectId }) => go(["compare", userId, projectId], { tasks: tasks.join(",") }, { replace: true }), setTrouble);
   }, [tasks[0]]);
-  return trouble ? html`<${Trouble} error=${trouble} />` : null;
+  return trouble ? html`<${Trouble} error=${trouble} />` : html`<${Busy} />`;
 }
 
 /** @param {{userId: string, projectId: string, chosen: string[]}} props */

@@ -69,7 +69,7 @@ export function Desk({ taskId, photos, labels, saver, mayWrite }) {
       ${mayWrite && html`<${TrainAgain} taskId=${taskId} saver=${saver} />`}
     </div>
     <p class="unseen" role="status">${said}</p>
-    <p class="small muted">${mayWrite ? t("labels.help") : t("labels.read_only")}</p>
+    <p class="small muted">${!mayWrite ? t("labels.read_only") : keys.size ? t("labels.help") : t("labels.help_many")}</p>
     <div class="desk">
       <${Grid} ...${{ taskId, photos, saver, at, press, list }} select=${setAt} />
       <${Panel} ...${{ taskId, photo, labels, keys, mayWrite, field, decide, undo }} decision=${saver.decisionOf(photo.file)}

@@ -16,8 +16,8 @@ export function Panel({ taskId, photo, labels, keys, decision, mayWrite, canUndo
       <img class="preview" src=${taskPhoto(taskId, photo.file, 640)} alt=${photo.file} />
       <div class="what">
         <p class="file small muted" title=${photo.file}>${photo.file}</p>
-        ${photo.label && html`<p>${t("labels.label_now", { label: photo.label })}</p>`}
-        <p>${whyInWords(photo)}</p>
+        ${photo.label && html`<p title=${photo.label}>${t("labels.label_now", { label: photo.label })}</p>`}
+        <p title=${photo.likely}>${whyInWords(photo)}</p>
         <p class=${decision ? "verdict good" : "verdict"}>${decisionInWords(decision)}</p>
       </div>
       ${mayWrite && html`<div class="keys">

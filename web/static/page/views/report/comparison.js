@@ -15,7 +15,7 @@ export function ComparisonPart({ task, comparison }) {
     [t("report.compared_on"), t("report.photos", { count: pictures })],
     [t("report.now_only"), number(comparison.now_only_right)],
     [t("report.before_only"), number(comparison.before_only_right)],
-    [t("report.in_use"), task.promoted ? t("report.this_model") : t("report.model_before")],
+    [t("report.came_into_use"), task.promoted ? t("report.yes") : t("report.stayed_before")],
   ];
   return html`
     <${Section} name="comparison" title=${t("report.comparison")}>

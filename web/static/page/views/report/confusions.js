@@ -3,7 +3,7 @@ import { html, useMemo, useState } from "../../preact.js";
 import { go } from "../../router.js";
 import { number, t } from "../../words.js";
 import { CellPhotos } from "./cell_photos.js";
-import { share } from "./figures.js";
+import { share, shortened } from "./figures.js";
 import { Matrix } from "./matrix.js";
 import { foundClasses, mixUpsOf, MOST_SHOWN, shownClasses } from "./mix_ups.js";
 import { isClassifier } from "./record.js";
@@ -41,7 +41,7 @@ function MostOften({ labels, matrix, mixUps, unit, open }) {
     <p>${t("report.most_often")}</p>
     <ul class="mix-ups">${mixUps.slice(0, MOST_SAID).map(({ truth, answer, count }) => {
       const total = matrix[truth].reduce((sum, each) => sum + each, 0);
-      const named = { truth: labels[truth], answer: labels[answer] };
+      const named = { truth: shortened(labels[truth]), answer: shortened(labels[answer]) };
       const text = unit === "photos" ? t("report.taken_for", { ...named, count, total })
         : t("report.taken_for_pixels", { ...named, share: share(count / total) });
       return html`<li>${open ? html`

@@ -6,6 +6,8 @@ import { finite } from "./record.js";
 const FINE_FROM_PICTURES = 1000;
 /** What floating point may add to a whole number of percent. */
 const ROUNDING = 1e-9;
+/** Characters of a name in a sentence. */
+const LONGEST_NAME = 60;
 
 /**
  * A share of 0 to 1. Only a share of exactly 0 or 1 is written as 0 % or 100 %.
@@ -23,6 +25,9 @@ export function share(value, pictures = 0) {
   if (rounded === 1 && known < 1) return t("report.more_than", { share: percent(1 - least, digits) });
   return percent(known, digits);
 }
+
+/** The name of a class in a sentence. The longest ones would hide what is said. @param {string} label */
+export const shortened = (label) => (label.length > LONGEST_NAME ? `${label.slice(0, LONGEST_NAME - 1)}…` : label);
 
 /** An interval of a share, rounded outwards: "87 to 94 %"; "" where there is none.
  * @param {number | null | undefined} low @param {number | null | undefined} high */

@@ -2,17 +2,16 @@
 import { html } from "../../preact.js";
 import { duration, number, t } from "../../words.js";
 import { share, shareRange } from "./figures.js";
-import { finite, isClassifier } from "./record.js";
+import { finite, isClassifier, isHeldBack } from "./record.js";
 import { ToSection } from "./section.js";
 
 /** @param {{task: import("./record.js").Task, metrics: import("./record.js").Metrics, route: import("./section.js").Route}} props */
 export function Headline({ task, metrics, route }) {
   const { score } = metrics;
-  const isHeldBack = metrics.comparison?.promoted === false && !task.promoted;
   return html`
     <section class="card headline" aria-labelledby="report-headline">
       <h2 id="report-headline">${t("report.headline")}</h2>
-      ${isHeldBack && html`<p class="state stale">${t("report.held_back")}
+      ${isHeldBack(task, metrics) && html`<p class="state stale">${t("report.held_back")}
         <${ToSection} route=${route} name="comparison">${t("report.see_comparison")}<//></p>`}
       ${score ? html`<${InWords} task=${task} metrics=${metrics} score=${score} />` : html`<p>${metrics.headline}</p>`}
     </section>`;

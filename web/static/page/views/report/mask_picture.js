@@ -1,6 +1,6 @@
 // One photo with its masks over it.
 import { taskPhoto } from "../../parts/photo.js";
-import { html, useEffect, useRef, useState } from "../../preact.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "../../preact.js";
 import { percent, t } from "../../words.js";
 import { share } from "./figures.js";
 import { layersOf } from "./mask_layers.js";
@@ -25,7 +25,7 @@ export function MaskPicture({ taskId, picture, masks, position }) {
     );
     return () => void (isWanted = false);
   }, [picture, masks]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (canvas.current && layers) draw(canvas.current, layers, position);
   }, [layers, position]);
   const said = [

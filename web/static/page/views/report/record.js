@@ -43,5 +43,9 @@ export const mistakesOf = (metrics) =>
     .filter((answer) => answer.truth !== answer.predicted)
     .sort((one, other) => other.probability - one.probability || one.file.localeCompare(other.file));
 
+/** Whether the model before stayed in use, and nobody has decided otherwise since.
+ * @param {Task} task @param {Metrics | null} metrics */
+export const isHeldBack = (task, metrics) => metrics?.comparison?.promoted === false && !task.promoted;
+
 /** A number that can be shown, or null. @param {unknown} value @returns {number | null} */
 export const finite = (value) => (typeof value === "number" && Number.isFinite(value) ? value : null);

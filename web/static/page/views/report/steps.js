@@ -1,6 +1,6 @@
 // What the owner of the photos should do next, the most urgent first. Pure.
-import { own } from "../../own.js";
 import { t } from "../../words.js";
+import { isHeldBack } from "./record.js";
 
 /** @typedef {import("./record.js").Finding} Finding */
 /**
@@ -38,7 +38,7 @@ export function nextSteps(task, metrics) {
   const findings = task.dataReport?.findings ?? [];
   const serious = findings.filter((finding) => finding.severity !== "info").sort((one, other) => placeOf(one) - placeOf(other));
   const steps = [
-    ...ofModel(metrics),
+    ...ofModel(task, metrics),
     ...serious.map(ofFinding),
     ...otherWarnings(task, metrics, serious),
     ...findings.filter((finding) => WORTH_DOING.includes(finding.code) && finding.severity === "info").map(ofFinding),
@@ -62,15 +62,15 @@ const ofFinding = (finding) => ({
   tone: finding.severity === "error" ? "bad" : finding.severity === "warning" ? "warn" : "plain",
   text: finding.sentence,
   cure: finding.cure ?? "",
-  see: own(SHOWN_IN, finding.code) ?? "",
+  see: Object.hasOwn(SHOWN_IN, finding.code) ? SHOWN_IN[finding.code] : "",
   fix: finding.code === "labels_look_wrong",
   finding,
 });
 
-/** @param {import("./record.js").Metrics | null} metrics */
-function ofModel(metrics) {
+/** @param {import("./record.js").Task} task @param {import("./record.js").Metrics | null} metrics */
+function ofModel(task, metrics) {
   const steps = [];
-  if (metrics?.comparison?.promoted === false) steps.push(step("warn", t("report.before_better"), t("report.use_anyway"), "comparison"));
+  if (isHeldBack(task, metrics)) steps.push(step("warn", t("report.before_better"), t("report.use_anyway"), "comparison"));
   if (metrics?.score?.enough === false) {
     steps.push(step("warn", t("report.few_scored", { count: metrics.score.pictures }), t("report.add_photos")));
   }

@@ -1,7 +1,7 @@
 // What the server finds in a folder, for each trainType that it knows.
 import { OutOfTouch, post } from "../../api.js";
 import { epoch } from "../../events.js";
-import { useEffect, useState } from "../../preact.js";
+import { useEffect, useRef, useState } from "../../preact.js";
 import { session } from "../../session.js";
 import { useStore } from "../../store.js";
 import { lastPart } from "./crumbs.js";
@@ -13,38 +13,38 @@ import { USUAL_USER } from "./project_fields.js";
 const RETRY_MS = 2000;
 
 /**
- * The checks of all trainTypes. A check that is not there yet is missing.
+ * checks: by trainType; one that is not there yet is missing. check: looks at the folder again for these trainTypes.
  *
  * @param {string} folder
- * @param {readonly string[]} trainTypes
- * @param {number} version the folder is checked again when it changes
+ * @param {readonly string[]} trainTypes all of them
  */
-export function useChecks(folder, trainTypes, version) {
+export function useChecks(folder, trainTypes) {
   const userId = useStore(session)?.userId || USUAL_USER;
-  const touched = useStore(epoch);
+  const inTouch = useStore(epoch);
   const [checks, setChecks] = useState(/** @type {Record<string, Checked>} */ ({}));
-  const [tries, setTries] = useState(0);
+  const running = useRef(/** @type {Record<string, AbortController>} */ ({}));
+  const retry = useRef(/** @type {ReturnType<typeof setTimeout> | undefined} */ (undefined));
+  /** @param {readonly string[]} names */
+  const check = (names) => names.forEach((trainType) => {
+    running.current[trainType]?.abort();
+    const { signal } = (running.current[trainType] = new AbortController());
+    post("v1/check", { userId, projectId: lastPart(folder), projectDir: folder, trainType }, signal).then(
+      (report) => setChecks((all) => ({ ...all, [trainType]: { report: /** @type {CheckView} */ (report), trouble: null } })),
+      (trouble) => {
+        if (signal.aborted) return;
+        setChecks((all) => ({ ...all, [trainType]: { report: all[trainType]?.report ?? null, trouble } }));
+        if (trouble instanceof OutOfTouch) retry.current = setTimeout(() => check([trainType]), RETRY_MS);
+      },
+    );
+  });
   useEffect(() => {
-    const controller = new AbortController();
-    /** @type {ReturnType<typeof setTimeout> | undefined} */
-    let timer;
-    for (const trainType of trainTypes) {
-      const task = { userId, projectId: lastPart(folder), projectDir: folder, trainType };
-      post("v1/check", task, controller.signal).then(
-        (report) => setChecks((all) => ({ ...all, [trainType]: { report: /** @type {CheckView} */ (report), trouble: null } })),
-        (trouble) => {
-          if (controller.signal.aborted) return;
-          setChecks((all) => ({ ...all, [trainType]: { report: all[trainType]?.report ?? null, trouble } }));
-          if (trouble instanceof OutOfTouch) timer ??= setTimeout(() => setTries((count) => count + 1), RETRY_MS);
-        },
-      );
-    }
+    check(trainTypes);
     return () => {
-      controller.abort();
-      clearTimeout(timer);
+      Object.values(running.current).forEach((controller) => controller.abort());
+      clearTimeout(retry.current);
     };
-  }, [folder, trainTypes.join(), version, userId, touched, tries]);
-  return { checks, checkAgain: () => setTries((count) => count + 1) };
+  }, [folder, trainTypes.join(), userId, inTouch]);
+  return { checks, check };
 }
 
 /**

@@ -2,7 +2,7 @@
 import { html, useState } from "../../preact.js";
 import { t } from "../../words.js";
 import { Camera } from "./camera.js";
-import { addToClass, removeClass, removePhoto, renameClass } from "./collection.js";
+import { addToClass, isGoodName, removeClass, removePhoto, renameClass } from "./collection.js";
 import { DropZone } from "./drop_zone.js";
 import { FilePicture } from "./file_picture.js";
 import { hasEnded } from "./upload_progress.js";
@@ -17,8 +17,7 @@ const SHOWN = 12;
 export function ClassCard({ of, others, stored, isUploading, mostBytes, outcome }) {
   const [isFilming, setIsFilming] = useState(false);
   const ended = of.photos.filter((photo) => hasEnded(photo.key)).length;
-  const isTwice = others.includes(of.label.trim());
-  const isUnnamed = of.label.trim() === "";
+  const trouble = troubleOf(of.label.trim(), others);
   const id = `class-${of.key}`;
   /** @param {import("./dropped_files.js").FoundFile[]} found */
   const add = (found) => addToClass(of.key, found.map(({ file }) => file), mostBytes);
@@ -26,10 +25,9 @@ export function ClassCard({ of, others, stored, isUploading, mostBytes, outcome 
     <li class="card class-card" aria-label=${of.label}>
       <label>${t("start.class_name")}
         <input value=${of.label} maxlength="100" readonly=${isUploading || ended > 0} autocomplete="off"
-          aria-invalid=${isTwice || isUnnamed ? "true" : null} aria-describedby=${`${id}-hint`}
+          aria-invalid=${trouble ? "true" : null} aria-describedby=${`${id}-hint`}
           onInput=${(/** @type {any} */ event) => renameClass(of.key, event.target.value)} /></label>
-      <p class="small ${isTwice || isUnnamed ? "refused" : "muted"}" id=${`${id}-hint`}>
-        ${isTwice ? t("start.class_twice") : isUnnamed ? t("start.class_unnamed") : countsOf(of.photos.length, stored, outcome)}</p>
+      <p class="small ${trouble ? "refused" : "muted"}" id=${`${id}-hint`}>${trouble || countsOf(of.photos.length, stored, outcome)}</p>
       ${ended > 0 && html`<progress max=${of.photos.length} value=${ended} aria-label=${t("start.progress_of", { label: of.label })} />`}
       <${DropZone} onFound=${add} label=${t("start.drop_for", { label: of.label })} isSmall>
         <${Thumbnails} of=${of} isFixed=${isUploading} /><//>
@@ -40,6 +38,13 @@ export function ClassCard({ of, others, stored, isUploading, mostBytes, outcome 
           <button type="button" class="plain small" disabled=${isUploading} onClick=${() => removeClass(of.key)}>
             ${t("start.remove_class")}</button></div>`}
     </li>`;
+}
+
+/** What is wrong with the name of a class; "" if nothing is. @param {string} label @param {string[]} others */
+function troubleOf(label, others) {
+  if (!label) return t("start.class_unnamed");
+  if (!isGoodName(label)) return t("start.class_bad_name");
+  return others.includes(label) ? t("start.class_twice") : "";
 }
 
 /** @param {number} photos @param {number} stored @param {import("./upload_progress.js").Outcome} [outcome] */

@@ -21,6 +21,11 @@ import { sortIntoClasses } from "./sort_into_classes.js";
 const NOTHING = { classes: [], leftOut: [], source: "", parts: [], masks: [] };
 export const collection = makeStore(NOTHING);
 
+const MOST_NAME_CHARS = 100;
+
+/** Whether the server takes the name of a class, which becomes the name of a folder. @param {string} label */
+export const isGoodName = (label) => label.length <= MOST_NAME_CHARS && !/^\.|[/\\]/.test(label);
+
 let lastKey = 0;
 
 export const forgetCollection = () => collection.set(NOTHING);

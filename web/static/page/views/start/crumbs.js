@@ -6,20 +6,21 @@
 export const lastPart = (path) => path.slice(path.lastIndexOf("/") + 1);
 
 /**
- * The folders from the data root to this one; without a path, or for one that lies nowhere below, just the place itself.
+ * The places from the top to this folder. isBelow: whether it lies below a data root, so that it can be a project.
  *
  * @param {{path: string, folders: readonly {name: string, path: string}[]}} top the list of the data roots
  * @param {string} path
- * @returns {Crumb[]}
+ * @returns {{crumbs: Crumb[], isBelow: boolean}}
  */
 export function crumbsOf(top, path) {
   const roots = top.path ? [{ name: lastPart(top.path), path: top.path }] : top.folders;
-  if (!path) return [];
+  if (!path) return { crumbs: [], isBelow: false };
   const root = roots.find((each) => path === each.path || path.startsWith(`${each.path}/`));
-  const first = root ?? { name: path, path };
-  const crumbs = [{ name: first.name, path: first.path }];
-  for (const part of path.slice(first.path.length).split("/").filter(Boolean)) {
+  const above = top.path || roots.length === 1 ? [] : [{ name: "/", path: "" }];
+  if (!root) return { crumbs: [above[0] ?? roots[0], { name: path, path }], isBelow: false };
+  const crumbs = [{ name: root.name, path: root.path }];
+  for (const part of path.slice(root.path.length).split("/").filter(Boolean)) {
     crumbs.push({ name: part, path: `${crumbs[crumbs.length - 1].path}/${part}` });
   }
-  return top.path || roots.length === 1 ? crumbs : [{ name: "/", path: "" }, ...crumbs];
+  return { crumbs: [...above, ...crumbs], isBelow: crumbs.length > 1 };
 }

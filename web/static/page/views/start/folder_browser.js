@@ -24,7 +24,7 @@ function Inside({ top, at }) {
   // The server lists its only folder of photos by itself for a user who has one; a list of one says nothing.
   const only = top.path || (top.folders.length === 1 ? top.folders[0].path : "");
   const path = at || only;
-  const crumbs = crumbsOf(top, path);
+  const { crumbs, isBelow } = crumbsOf(top, path);
   const current = crumbs[crumbs.length - 1];
   const heading = useRef(/** @type {HTMLElement | null} */ (null));
   const shown = useRef(path);
@@ -38,11 +38,11 @@ function Inside({ top, at }) {
     <nav class="crumbs" aria-label=${t("start.crumbs")}><ol>${crumbs.map(({ name, path: its }) => html`
       <li key=${its}>${its === path ? html`<strong ref=${heading} tabindex="-1" aria-current="page">${name}</strong>`
         : html`<a href=${link(["start"], { at: its })}>${name}</a>`}</li>`)}</ol></nav>
-    ${crumbs.length > 1 ? html`<p class="use"><a role="button" href=${link(["start"], { folder: path })}>
+    ${isBelow ? html`<p class="use"><a role="button" href=${link(["start"], { folder: path })}>
         ${t("start.use_folder", { name: current.name })}</a></p>`
       : html`<p class="muted small">${t("start.open_folder")}</p>`}
     <div class="browser" onKeyDown=${(/** @type {KeyboardEvent} */ event) => walk(event, crumbs)}>
-      <${FolderPage} key=${path} path=${path} isTop=${crumbs.length <= 1} />
+      <${FolderPage} key=${path} path=${path} isTop=${!isBelow} />
     </div>`;
 }
 

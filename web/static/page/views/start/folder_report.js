@@ -3,15 +3,18 @@ import { html } from "../../preact.js";
 import { number, t } from "../../words.js";
 import { FindingCard } from "./finding_card.js";
 
+/** Only in these trainings does a picture have one class, so that it can be moved to another. */
+const WITH_LABELS = ["classification"];
 /** Classes whose bars are shown at first. */
 const FIRST_CLASSES = 12;
 /** A report counts the pictures of so many classes. */
 const MOST_COUNTED = 1000;
 
 /**
- * @param {{report: import("./checks.js").CheckView, folder: string, corrections: import("./use_corrections.js").Corrections}} props
+ * @param {{report: import("./checks.js").CheckView, trainType: string, folder: string,
+ *   corrections: import("./use_corrections.js").Corrections}} props
  */
-export function FolderReport({ report, folder, corrections }) {
+export function FolderReport({ report, trainType, folder, corrections }) {
   const labels = Object.keys(report.counts);
   const count = labels.length;
   const isTrainable = report.trainable;
@@ -23,7 +26,7 @@ export function FolderReport({ report, folder, corrections }) {
         : t("start.count_pictures", { count: report.pictures })}</p>
     ${report.rule && html`<p>${t("start.understood")} ${report.rule}</p>`}
     ${report.findings.map((finding, row) => html`<${FindingCard} key=${`${finding.code} ${row}`} finding=${finding} folder=${folder}
-      labels=${labels} corrections=${corrections} />`)}
+      labels=${WITH_LABELS.includes(trainType) ? labels : []} corrections=${corrections} />`)}
     ${count > 0 && html`<h3>${t("start.class_counts")}</h3><${Counts} counts=${report.counts} />`}`;
 }
 

@@ -1,7 +1,8 @@
 // The step for a folder: what was found in it, what to train, and the start.
+import { ApiError } from "../../api.js";
 import { useLoaded } from "../../loading.js";
 import { Busy, Shown, Trouble } from "../../parts/states.js";
-import { html, useState } from "../../preact.js";
+import { html } from "../../preact.js";
 import { go, link } from "../../router.js";
 import { useStore } from "../../store.js";
 import { t } from "../../words.js";
@@ -14,6 +15,9 @@ import { StartForm } from "./start_form.js";
 import { TrainTypeCards } from "./train_type_cards.js";
 import { uploadProgress } from "./upload_progress.js";
 import { useCorrections } from "./use_corrections.js";
+
+/** HTTP statuses of a folder that is not there or not allowed. */
+const REFUSED = [400, 403, 404];
 
 /** @typedef {import("../../api.js").Schemas["TrainTypeView"]} TrainTypeView */
 
@@ -44,27 +48,29 @@ function Uploaded({ folder }) {
 
 /** @param {{query: Record<string, string>, trainTypes: TrainTypeView[]}} props */
 function Checked({ query, trainTypes }) {
-  const [version, setVersion] = useState(0);
   const names = trainTypes.map(({ name }) => name);
-  const { checks, checkAgain } = useChecks(query.folder, names, version);
+  const { checks, check } = useChecks(query.folder, names);
   /** @param {Record<string, string>} changed */
   const remember = (changed) => go(["start"], { ...query, ...changed }, { replace: true });
   const { project, change } = useProject(query, lastPart(query.folder), remember);
-  const corrections = useCorrections(query.folder, project, () => setVersion((count) => count + 1));
   const fit = bestFit(names, checks);
   const chosen = (names.includes(query.trainType) && query.trainType) || fit || (names.every((name) => checks[name]) ? names[0] : "");
+  const corrections = useCorrections(query.folder, project, () => check([chosen]));
   const trainType = trainTypes.find(({ name }) => name === chosen);
   const checked = checks[chosen];
+  // There is no such folder, or nothing may be trained there: nothing of what follows would help.
+  const isRefused = checked?.trouble instanceof ApiError && REFUSED.includes(checked.trouble.status);
   return html`<div>
     <h2>${t("start.what_to_train")}</h2>
     <${TrainTypeCards} trainTypes=${trainTypes} checks=${checks} chosen=${chosen} fit=${fit} isByPerson=${Boolean(query.trainType)}
       choose=${(/** @type {string} */ name) => remember({ trainType: name })} />
     <h2>${t("start.found")}</h2>
-    ${checked?.trouble && html`<${Trouble} error=${checked.trouble} retry=${checkAgain} />`}
+    ${checked?.trouble && html`<${Trouble} error=${checked.trouble} retry=${() => check([chosen])} />`}
     ${!checked && html`<${Busy} what=${t("start.checking")} />`}
-    <${CorrectionsMade} corrections=${corrections} />
-    ${checked?.report && html`<${FolderReport} report=${checked.report} folder=${query.folder} corrections=${corrections} />`}
-    ${trainType && checked && html`<${StartForm} key=${trainType.name} trainType=${trainType} report=${checked.report}
+    ${!isRefused && html`<${CorrectionsMade} corrections=${corrections} />`}
+    ${checked?.report && html`<${FolderReport} report=${checked.report} trainType=${chosen} folder=${query.folder}
+      corrections=${corrections} />`}
+    ${trainType && checked && !isRefused && html`<${StartForm} key=${trainType.name} trainType=${trainType} report=${checked.report}
       folder=${query.folder} project=${project} change=${change} />`}
   </div>`;
 }

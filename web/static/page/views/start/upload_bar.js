@@ -5,8 +5,8 @@ import { html } from "../../preact.js";
 import { go } from "../../router.js";
 import { useStore } from "../../store.js";
 import { bytes, t } from "../../words.js";
-import { forgetCollection } from "./collection.js";
-import { forgetUpload, hasEnded, pauseUpload, startUpload, uploadProgress } from "./upload_progress.js";
+import { forgetCollection, isGoodName } from "./collection.js";
+import { forgetUpload, hasEnded as isDone, pauseUpload, startUpload, uploadProgress } from "./upload_progress.js";
 
 /** Progress is told to screen readers in steps of this many percent. */
 const TOLD_STEP = 25;
@@ -17,11 +17,12 @@ const TOLD_STEP = 25;
  */
 export function UploadBar({ project, collected, limits, before }) {
   const progress = useStore(uploadProgress);
-  const waiting = collected.classes.flatMap(({ photos }) => photos.filter((photo) => !hasEnded(photo.key)));
+  const waiting = collected.classes.flatMap(({ photos }) => photos.filter((photo) => !isDone(photo.key)));
   const size = waiting.reduce((sum, { file }) => sum + file.size, 0);
   if (waiting.length === 0 && progress.state === "idle") return null;
   const isRunning = progress.state === "running" || progress.state === "away";
-  const whyNot = isRunning ? "" : whyNotYet(collected, waiting.length, size, project, limits, before);
+  const hasEnded = progress.state === "finished";
+  const whyNot = isRunning || (hasEnded && waiting.length === 0) ? "" : whyNotYet(collected, waiting.length, size, project, limits, before);
   const start = () => startUpload({ userId: project.userId.trim(), projectId: project.projectId.trim() });
   const cancel = async () => {
     forgetUpload();
@@ -35,10 +36,11 @@ export function UploadBar({ project, collected, limits, before }) {
           : waiting.length > 0 && html`<button type="button" disabled=${Boolean(whyNot)} aria-describedby="upload-why" onClick=${start}>
               ${t(progress.state === "paused" || progress.state === "stopped" ? "start.go_on" : "start.upload_photos",
                 { count: waiting.length, size: bytes(size) })}</button>`}
-        ${progress.state === "finished" && progress.projectDir && html`<button type="button"
+        ${hasEnded && progress.projectDir && html`<button type="button"
           onClick=${() => toFolder(progress.projectDir, project)}>${t("start.next")}</button>`}
-        ${progress.state !== "idle" && html`<${Ask} label=${t("start.cancel_upload")} title=${t("start.cancel_title")}
-          consequence=${t("start.cancel_consequence", { count: progress.stored })} act=${cancel} isDangerous />`}
+        ${progress.state !== "idle" && html`<${Ask} label=${t(hasEnded ? "start.other_project" : "start.cancel_upload")}
+          title=${t("start.cancel_title")} consequence=${t("start.cancel_consequence", { count: progress.stored })} act=${cancel}
+          isDangerous=${!hasEnded} />`}
       </div>
       <p id="upload-why" class="muted small">${whyNot || (waiting.length && progress.state === "idle" ? t("start.upload_how") : "")}</p>
     </section>`;
@@ -53,7 +55,7 @@ function whyNotYet({ classes }, count, size, { userId, projectId }, limits, befo
   const labels = classes.map(({ label }) => label.trim());
   if (count === 0) return t("start.nothing_to_upload");
   if (!userId.trim() || !projectId.trim()) return t("start.name_project");
-  if (labels.includes("") || new Set(labels).size < labels.length) return t("start.name_classes");
+  if (labels.includes("") || new Set(labels).size < labels.length || !labels.every(isGoodName)) return t("start.name_classes");
   const pictures = count + (before?.pictures ?? 0);
   if (limits && pictures > limits.maxPictures) return t("start.too_many", { count: pictures, most: limits.maxPictures });
   const total = size + (before?.sizeBytes ?? 0);

@@ -13,7 +13,7 @@ import { TrainAgain } from "./train_again.js";
 /** @param {{task: TaskView, reload: () => void}} props */
 export function Actions({ task, reload }) {
   const who = useStore(session);
-  if (who?.readOnly) return null;
+  if (who?.mayWrite === false) return null;
   const hasEnded = !["pending", "processing"].includes(task.state);
   return html`
     <div class="row task-actions">

@@ -1,6 +1,5 @@
 // Why a task failed, first and large, and what to do about it.
 import { SERVER } from "../../api.js";
-import { own } from "../../own.js";
 import { html } from "../../preact.js";
 import { link } from "../../router.js";
 import { named, t, time } from "../../words.js";
@@ -29,7 +28,7 @@ export function Failed({ task }) {
     <section class="task-failure" aria-labelledby="failure-title">
       <h2 id="failure-title">${t("task.failed")}</h2>
       <p class="reason">${task.error}</p>
-      <p>${named("at_fault", own(AT_FAULT, code) ?? "folder")}
+      <p>${named("at_fault", Object.hasOwn(AT_FAULT, code) ? AT_FAULT[code] : "folder")}
         ${" "}<a href=${new URL(`docs/errors#${code}`, SERVER).href}>${t("task.more_about", { code })}</a></p>
       <p class="muted small">${t("task.failed_at", { time: time(task.endedAt), attempts: task.attempt })}
         ${" "}<a href=${link(["tasks", task.taskId, "log"])}>${t("task.see_log")}</a></p>

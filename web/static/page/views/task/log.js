@@ -1,5 +1,5 @@
 // The log of a task. While it is trained, new lines are shown as they are written.
-import { address } from "../../api.js";
+import { ApiError, address } from "../../api.js";
 import { Busy, Empty, Trouble } from "../../parts/states.js";
 import { html, useEffect, useMemo, useRef, useState } from "../../preact.js";
 import { t } from "../../words.js";
@@ -30,6 +30,7 @@ export function Log({ task }) {
       <a href=${address(`v1/tasks/${task.taskId}/log`)} download="log.txt">${t("task.whole_log")}</a>
       ${leftOut && html`<span class="muted small">${t("task.log_cut")}</span>`}
     </div>
+    ${trouble instanceof ApiError && html`<${Trouble} error=${trouble} />`}
     <pre class="task-log" ref=${place} tabindex="0" role="region" aria-label=${t("task.log")} onScroll=${look}>${lines}</pre>`;
 }
 

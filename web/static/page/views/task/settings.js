@@ -27,8 +27,8 @@ const OptionTable = ({ schema, given }) => html`
   <div class="wide" tabindex="0" role="region" aria-label=${t("task.options")}><table class="task-options">
     <thead><tr><th scope="col">${t("task.option")}</th><th scope="col">${t("task.value")}</th></tr></thead>
     <tbody>${Object.entries(schema.properties).map(([name, option]) => html`<tr key=${name}>
-      <th scope="row">${named("option", name)} <code class="small">${name}</code><br />
-        <span class="muted small">${option.description}</span></th>
+      <th scope="row">${named("option", name)} <code class="small">${name}</code>
+        <p class="muted small">${option.description}</p></th>
       <td>${name in given ? html`<strong>${shownOption(given[name])}</strong>`
         : html`<span class="muted">${t("task.default_value", { value: shownOption(option.default) })}</span>`}</td></tr>`)}
     </tbody></table></div>`;

@@ -1,6 +1,5 @@
 // The view of one task: its heading, what can be done with it, and its tabs. Each tab has an address of its own.
 import { ApiError } from "../../api.js";
-import { own } from "../../own.js";
 import { Empty, Shown } from "../../parts/states.js";
 import { StateTag } from "../../parts/state_tag.js";
 import { styleSheet } from "../../parts/style_sheet.js";
@@ -27,8 +26,7 @@ const loadReport = async () => (await import("../report/report.js")).Report;
 /** @type {Record<string, (task: TaskView) => unknown>} */
 const TABS = {
   overview: (task) => html`<${Overview} task=${task} />`,
-  report: (task) => task.state === "done" ? html`<${Later} load=${loadReport} task=${task} />`
-    : html`<${Empty}><p>${hasEnded(task) ? t("task.no_report") : t("task.report_later")}</p><//>`,
+  report: (task) => html`<${Later} load=${loadReport} task=${task} />`,
   files: (task) => html`<${Files} task=${task} />`,
   options: (task) => html`<${Settings} task=${task} />`,
   attempts: (task) => html`<${Attempts} task=${task} />`,
@@ -39,7 +37,11 @@ const FIRST = "overview";
 /** @param {{route: import("../../router.js").Route}} props */
 export function Task({ route }) {
   const [, taskId = "", tab = FIRST] = route.path;
-  return html`<${OneTask} key=${taskId} taskId=${taskId} tab=${own(TABS, tab) ? tab : FIRST} />`;
+  if (!taskId) {
+    return html`<h1>${t("task.title")}</h1>
+      <${Empty}><p>${t("task.which")}</p><p><a href=${link(["now"])}>${t("task.all_tasks")}</a></p><//>`;
+  }
+  return html`<${OneTask} key=${taskId} taskId=${taskId} tab=${Object.hasOwn(TABS, tab) ? tab : FIRST} />`;
 }
 
 /** @param {{taskId: string, tab: string}} props */
@@ -56,9 +58,6 @@ function OneTask({ taskId, tab }) {
       ${TABS[tab](task)}`}<//>
     ${isUnknown && html`<p><a href=${link(["now"])}>${t("task.all_tasks")}</a></p>`}`;
 }
-
-/** @param {TaskView} task */
-const hasEnded = (task) => !["pending", "processing"].includes(task.state);
 
 /** @param {string} taskId */
 const tabsOf = (taskId) => Object.keys(TABS).map((name) => ({

@@ -21,7 +21,7 @@ export function Try({ route }) {
 /** @param {{taskId: string}} props */
 function OneModel({ taskId }) {
   /** @type {import("../../loading.js").Loaded<Schemas["TaskView"]>} */
-  const task = useLoaded(`v1/tasks/${taskId}`);
+  const task = useLoaded(`v1/tasks/${encodeURIComponent(taskId)}`);
   return html`
     <${Shown} of=${task}>${(/** @type {Schemas["TaskView"]} */ view) => html`
       <p>${t("try.model_of")} <a href=${link(["tasks", taskId])}>${view.projectId}</a>
