@@ -60,7 +60,7 @@ def test_a_person_puts_the_earlier_model_into_use(chromium: Chromium, service: P
         expect(in_use.nth(0)).to_have_text("in use")
         in_use.nth(1).get_by_role("button", name="Make this one the latest").click()
         question = page.get_by_role("dialog")
-        expect(question).to_contain_text("Whoever asks for the model of flowers gets this one.")
+        expect(question).to_contain_text("Use this model for flowers?")
         assert watched.violations() == []
         page.keyboard.press("Escape")
         expect(question).to_have_count(0)

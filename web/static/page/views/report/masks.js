@@ -1,5 +1,5 @@
 // Masks over held-out photos, with one slider for all of them: photo, truth, prediction, difference.
-import { ApiError } from "../../api.js";
+import { ApiError, taskPath } from "../../api.js";
 import { useLoaded } from "../../loading.js";
 import { Shown } from "../../parts/states.js";
 import { html, useState } from "../../preact.js";
@@ -14,7 +14,7 @@ const PREDICTION = 2;
 
 /** @param {{task: import("./record.js").Task}} props */
 export function Masks({ task }) {
-  const loaded = useLoaded(`v1/tasks/${task.taskId}/artifacts/held_out_masks.json`);
+  const loaded = useLoaded(taskPath(task.taskId, "artifacts/held_out_masks.json"));
   const isMissing = loaded.trouble instanceof ApiError && loaded.trouble.code === "no_artifact";
   return html`
     <${Section} name="masks" title=${t("report.masks")}>

@@ -62,7 +62,7 @@ const ofFinding = (finding) => ({
   tone: finding.severity === "error" ? "bad" : finding.severity === "warning" ? "warn" : "plain",
   text: finding.sentence,
   cure: finding.cure ?? "",
-  see: SHOWN_IN[finding.code] ?? "",
+  see: Object.hasOwn(SHOWN_IN, finding.code) ? SHOWN_IN[finding.code] : "",
   fix: finding.code === "labels_look_wrong",
   finding,
 });

@@ -28,8 +28,8 @@ export function Failed({ task }) {
     <section class="task-failure" aria-labelledby="failure-title">
       <h2 id="failure-title">${t("task.failed")}</h2>
       <p class="reason">${task.error}</p>
-      <p>${named("at_fault", AT_FAULT[code] ?? "folder")}
-        ${" "}<a href=${new URL(`docs/errors#${code}`, SERVER).href}>${t("task.more_about", { code })}</a></p>
+      <p>${named("at_fault", Object.hasOwn(AT_FAULT, code) ? AT_FAULT[code] : "folder")}
+        ${" "}<a href=${new URL(`docs/errors#${encodeURIComponent(code)}`, SERVER).href}>${t("task.more_about", { code })}</a></p>
       <p class="muted small">${t("task.failed_at", { time: time(task.endedAt), attempts: task.attempt })}
         ${" "}<a href=${link(["tasks", task.taskId, "log"])}>${t("task.see_log")}</a></p>
     </section>

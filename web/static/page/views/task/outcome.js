@@ -1,5 +1,5 @@
 // What came of a finished task: its score in words, what to mind, and what to do next.
-import { address } from "../../api.js";
+import { address, taskPath } from "../../api.js";
 import { html } from "../../preact.js";
 import { link } from "../../router.js";
 import { fullTime, isNamed, named, number, percent, t, time } from "../../words.js";
@@ -18,7 +18,7 @@ export const Outcome = ({ task }) => html`
     <ul class="task-next">
       <li><a href=${link(["try", task.taskId])}>${t("task.try")}</a></li>
       <li><a href=${link(["tasks", task.taskId, "report"])}>${t("task.to_report")}</a></li>
-      <li><a href=${address(`v1/tasks/${task.taskId}/artifacts.zip`)} download>${t("task.download")}</a></li>
+      <li><a href=${address(taskPath(task.taskId, "artifacts.zip"))} download>${t("task.download")}</a></li>
       ${task.trainType === "classification" && html`<li><a href=${link(["labels", task.taskId])}>${t("task.fix_labels")}</a></li>`}
       <li><a href=${link(["compare"], { tasks: task.taskId })}>${t("task.compare")}</a></li>
     </ul>

@@ -37,7 +37,7 @@ const FIRST = "overview";
 /** @param {{route: import("../../router.js").Route}} props */
 export function Task({ route }) {
   const [, taskId = "", tab = FIRST] = route.path;
-  return html`<${OneTask} key=${taskId} taskId=${taskId} tab=${tab in TABS ? tab : FIRST} />`;
+  return html`<${OneTask} key=${taskId} taskId=${taskId} tab=${Object.hasOwn(TABS, tab) ? tab : FIRST} />`;
 }
 
 /** @param {{taskId: string, tab: string}} props */

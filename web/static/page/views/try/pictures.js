@@ -1,6 +1,6 @@
 // Pictures that a person gives, and what the model says of them, the newest first.
-import { useRef, useState, html } from "../../preact.js";
-import { ApiError, post } from "../../api.js";
+import { ApiError, post, taskPath } from "../../api.js";
+import { html, useEffect, useRef, useState } from "../../preact.js";
 import { t } from "../../words.js";
 import { Answer } from "./answer.js";
 import { Camera } from "./camera.js";
@@ -24,6 +24,13 @@ export function Pictures({ task }) {
   const [tried, setTried] = useState(/** @type {Tried[]} */ ([]));
   const [isCamera, setIsCamera] = useState(false);
   const nextKey = useRef(0);
+  const leaving = useRef(new AbortController());
+  const newest = useRef(tried);
+  newest.current = tried;
+  useEffect(() => () => {
+    leaving.current.abort();
+    for (const each of newest.current) URL.revokeObjectURL(each.url);
+  }, []);
 
   /** @param {File[]} files */
   async function add(files) {
@@ -33,7 +40,8 @@ export function Pictures({ task }) {
     setTried((before) => kept([...added, ...before]));
     for (let first = 0; first < files.length; first += BATCH) {
       const some = added.slice(first, first + BATCH);
-      const answers = await predict(task.taskId, files.slice(first, first + BATCH));
+      const answers = await predict(task.taskId, files.slice(first, first + BATCH), leaving.current.signal);
+      if (leaving.current.signal.aborted) return;
       setTried((before) => before.map((each) => {
         const row = some.findIndex(({ key }) => key === each.key);
         return row < 0 ? each : { ...each, ...answers[row] };
@@ -69,7 +77,7 @@ export async function predict(taskId, files, signal) {
   const form = new FormData();
   for (const file of files) form.append("picture", file, file.name);
   try {
-    const answer = /** @type {Schemas["Predictions"]} */ (await post(`v1/tasks/${taskId}/predict`, form, signal));
+    const answer = /** @type {Schemas["Predictions"]} */ (await post(taskPath(taskId, "predict"), form, signal));
     return answer.predictions.map((prediction) => ({
       prediction: prediction.error ? null : prediction,
       trouble: prediction.error ? new ApiError(400, { error: prediction.error, code: prediction.code ?? "" }) : null,
