@@ -23,7 +23,7 @@ COMPOSED = {
         for view in re.findall(r"^  (\w+): \{ title", (PAGE / "views/views.js").read_text(), re.MULTILINE)
     ),
 }
-#: The sheets of views, and the class of the element that a view stands in. Sheets stay loaded when another view is shown.
+#: The sheets of views, and the class of the element that a view stands in. A sheet stays when another view is shown.
 OF_A_VIEW = {"now", "start", "try", "compare", "server", "labels"}
 SCOPES = {**{name: f".{name}-view" for name in OF_A_VIEW}, "task": ".tasks-view", "report": ".report"}
 
@@ -58,7 +58,8 @@ def test_each_token_is_defined_and_used() -> None:
 @pytest.mark.parametrize(("name", "scope"), SCOPES.items())
 def test_all_rules_of_a_view_stand_below_its_class(name: str, scope: str) -> None:
     text = without_comments((LOOK / f"{name}.css").read_text()).strip()
-    assert text.startswith(f"{scope} {{") and text.endswith("\n}")
+    assert text.startswith(f"{scope} {{")
+    assert text.endswith("\n}")
     assert [line for line in text.splitlines()[1:-1] if line and not line.startswith("  ")] == []
 
 

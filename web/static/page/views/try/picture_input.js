@@ -37,7 +37,7 @@ export function PictureInput({ add, children }) {
       <p class="row">
         <button type="button" onClick=${() => input.current?.click()}>${t("try.choose")}</button>
         ${children}</p>
-      <input ref=${input} class="unseen" type="file" accept="image/*" multiple tabindex="-1" aria-label=${t("try.choose")}
+      <input ref=${input} hidden type="file" accept="image/*" multiple aria-label=${t("try.choose")}
         onChange=${chosen} />
     </div>`;
 }
