@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TYPE ?= classification
 
-.PHONY: demo test test-page test-sim test-mutants test-chaos test-security lint format clean help
+.PHONY: demo test test-page screenshots test-sim test-mutants test-chaos test-security lint format clean help
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -31,6 +31,9 @@ test: $(VENV)/installed-dev lint  ## the whole suite
 
 test-page: $(VENV)/installed-dev browser  ## the page, report.html and /docs in a real Chromium
 	$(BIN)/python -m pytest tests/browser
+
+screenshots: $(VENV)/installed-dev browser  ## every view of the page at three sizes and in two themes, into docs/screenshots
+	$(BIN)/python -m tests.browser.screenshots
 
 # The examples in clients/ need them. Where they can't be installed, the tests of these examples are skipped and say so.
 .PHONY: runtimes

@@ -89,10 +89,11 @@ class Directory:
         """Open a regular file of at most most_bytes to read it. UnexpectedEntryError for any other entry."""
         descriptor = os.open(_checked(name), _FILE_FLAGS, dir_fd=self._descriptor)
         try:
+            # The kind is checked before open() is called, which refuses a folder but leaves its descriptor open.
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode) or status.st_size > most_bytes:
                 raise UnexpectedEntryError(errno.EINVAL, f"not a regular file of at most {most_bytes} bytes", name)
-            return open(descriptor, "rb")  # of a folder it would fail and leave the descriptor open
+            return open(descriptor, "rb")
         except BaseException:
             os.close(descriptor)
             raise
@@ -135,17 +136,14 @@ class Directory:
         return open(descriptor, "ab", buffering=0)
 
     def replace(self, name: str, parts: Iterable[bytes], synced: bool) -> None:
-        """Write a file in place of the entry of that name, also of a folder: where we keep files, it is not ours.
-
-        For the rest see `write_whole`.
-        """
+        """Like `write_whole`, but a folder of that name is removed. Where we keep files, no folder is ours."""
         with contextlib.suppress(FileNotFoundError):
             if stat.S_ISDIR(self.status(name).st_mode):
                 self.remove(name)
         self.write_whole(name, parts, synced)
 
     def write_whole(self, name: str, parts: Iterable[bytes], synced: bool) -> None:
-        """Write a file in place of any entry of that name but a folder, which raises IsADirectoryError.
+        """Write a file in place of the entry of that name. Raises IsADirectoryError if that is a folder.
 
         A crash leaves all of the old content or all of the new. synced: the content reaches the disk before the file
         gets its name, so this also holds for a power cut.
@@ -201,8 +199,8 @@ class Directory:
     def locked(self) -> Iterator[bool]:
         """Hold a lock on the directory (flock). Gives False, at once, if another opener of the directory holds it.
 
-        It only keeps our own processes apart: whoever may open the directory may lock it. So nobody waits for it. A
-        file system without locks counts as one on which nobody holds any.
+        The lock only keeps our own processes apart. Whoever may open the directory may lock it for ever, so nobody
+        waits for it. On a file system without locks, it is always given.
         """
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

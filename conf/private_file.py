@@ -12,8 +12,8 @@ from pathlib import Path
 from conf.whole_file import whole_file
 
 MAX_FILE_BYTES = 1_000_000
-#: The bits of a file's mode that allow other users to write to it.
-WRITABLE_BY_OTHERS = 0o022
+#: The bits of a file's mode that allow other users to write to it, or everybody to read it.
+OPEN_TO_OTHERS = 0o026
 
 
 class PrivateFile:
@@ -27,7 +27,7 @@ class PrivateFile:
     def read(self) -> bytes | None:
         """Return the content, or None if there is no file.
 
-        Raises the error if the file cannot be read, or may have been written by another user.
+        Raises the error if the file cannot be read, or others may have read or written it.
         """
         file = f"The {self._noun} {self.path}"
         try:
@@ -37,17 +37,21 @@ class PrivateFile:
             return None
         except OSError as error:
             raise self._error(f"{file} cannot be opened ({error.strerror}).") from error
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):  # open() would fail for a folder, and leave the descriptor open
+            os.close(descriptor)
+            raise self._error(f"{file} is not a regular file; move it away.")
         with open(descriptor, "rb") as opened:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise self._error(f"{file} is not a regular file; move it away.")
             if status.st_uid not in trusted:
                 raise self._error(
                     f"{file} belongs to user id {status.st_uid}, who is neither the service's user nor the owner of "
                     f"its folder; move it away and {self._cure}."
                 )
-            if status.st_mode & WRITABLE_BY_OTHERS:
-                raise self._error(f"Others may write to the {self._noun} {self.path}; run 'chmod 600 {self.path}'.")
+            if status.st_mode & OPEN_TO_OTHERS:
+                raise self._error(
+                    f"Others may read or write the {self._noun} {self.path}; run 'chmod 600 {self.path}', and "
+                    f"{self._cure} if somebody may have done so."
+                )
             try:
                 content = opened.read(MAX_FILE_BYTES + 1)
             except OSError as error:

@@ -1,4 +1,4 @@
-"""corrections.csv in a project folder: what a person has said of single pictures. Pure: from bytes to rows and back.
+"""corrections.csv in a project folder: a person's corrections of single pictures. Pure: from bytes to rows and back.
 
     picture,action,label
     images/cat/3.jpg,label,dog

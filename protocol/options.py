@@ -182,7 +182,9 @@ def allowed_values(field_type: Any) -> str:
     if isinstance(info, msgspec.inspect.StructType):
         return f"an object with {', '.join(field.encode_name for field in info.fields)}"
     if isinstance(info, msgspec.inspect.VarTupleType):
-        return f"one or more of {', '.join(_words_of(get_args(bare)[0]))}, with commas between"
+        if choices := _words_of(get_args(bare)[0]):
+            return f"one or more of {', '.join(choices)}, with commas between"
+        return f"{info.min_length or 0} to {info.max_length or 'any number of'} values, with commas between"
     if isinstance(info, msgspec.inspect.ListType):
         return f"a list of {info.min_length or 0} to {info.max_length} items" if info.max_length else "a list"
     if isinstance(info, msgspec.inspect.LiteralType | msgspec.inspect.EnumType):

@@ -8,6 +8,15 @@ def as_utf8(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
+def is_text(name: str) -> bool:
+    """Whether JSON can hold the name of a file. One that is not UTF-8 has lone surrogates."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def printable(text: str) -> str:
     """Return `text` on one line, without characters that a terminal would interpret or a reader could misread.
 

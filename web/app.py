@@ -27,6 +27,7 @@ from web.broker_link.cache_feed import CacheFeed
 from web.broker_link.publications import Publications
 from web.broker_link.task_cache import TaskCache
 from web.browsing.thumbnail_cache import ThumbnailCache
+from web.calls.compare import MOST_AT_ONCE
 from web.calls.unknown_path import UnknownPathHandler
 from web.documents.pages import make_documents
 from web.door.body_limits import BodyLimit, BodyLimits, limit_of_parts, limit_of_pictures, usual_limit
@@ -95,6 +96,7 @@ def make_services(
         corrections=CorrectionFiles(files),
         browsed=ProjectFiles(web.allowed_roots()),
         thumbnails=ThumbnailCache(),
+        comparing=asyncio.Semaphore(MOST_AT_ONCE),
         hashed=HashedFiles(files),
         followers=LogFollowers(files),
         gate=TokenGate(settings.token_file, guarded, cookie_name(web.port), rules.is_own),

@@ -1,4 +1,4 @@
-"""Calls an object in a thread of its own, one call after the other, so that the event loop never waits for a disk."""
+"""Gives an object a thread of its own, in which it is called, so that the event loop never waits for a disk."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ Kind = TypeVar("Kind", bound=Closable)
 
 
 class OwnThread(Generic[Kind]):
+    """Calls the object once at a time. Later calls wait for earlier ones."""
+
     def __init__(self, name: str, make: Callable[[], Kind]) -> None:
         """make: makes the object, at the first call and in the thread. If it raises, the next call tries again."""
         self._make = make

@@ -46,8 +46,8 @@ class Call(msgspec.Struct, frozen=True):
     query: the type of the query; None if the call takes none. any_query: whether unknown fields of the query are
     ignored, not refused.
     body: the type of the JSON body. form: whether its fields may also come as a form. files: the field of a multipart
-    form that holds files and replaces the JSON body. raw: the media type of a body that is bytes as they are. What
-    such bodies may have says web/door/body_limits.py. headers: headers that the call needs, with their meaning.
+    form that holds files and replaces the JSON body. raw: the media type of a body that is taken as it is.
+    web/door/body_limits.py limits both of these. headers: the headers that the call needs, with their meaning.
     writes: whether a token that may only read is refused, because the call changes something or makes work.
     """
 

@@ -75,7 +75,7 @@ PREDICTING = (
     *("predict_busy", "predict_failed", *ONE_TASK),
 )
 JPEG = Media("image/jpeg", "the small copy of the picture")
-SHOWING = (*("no_picture", "bad_picture", "picture_too_large", "thumbnails_busy", "predict_failed", "file_unreadable"),)
+SHOWING = ("no_picture", "bad_picture", "picture_too_large", "thumbnails_busy", "predict_failed", "file_unreadable")
 UPLOADING = ("user_not_allowed", "uploads_off", "disk_nearly_full", "uploads_unavailable")
 
 # Two or three lines a call keep the table on a few screens; the formatter would give each argument a line of its own.
@@ -178,7 +178,7 @@ ROUTES = (
         post=Call("checkFolder", "what a training would find in the folder, within a second or so; makes no task",
             {200: CheckView}, body=NewTask, form=True, errors=CHECKING, writes=True)),
     Route("/v1/corrections", CorrectionsHandler,
-        get=Call("getCorrections", "what a person has said of single pictures of the folder, in its corrections.csv",
+        get=Call("getCorrections", "a person's corrections of single pictures of the folder, from its corrections.csv",
             {200: CorrectionsView}, query=CorrectionsQuery, errors=CORRECTING),
         post=Call("changeCorrections",
             "leave pictures out, move them to another class, or confirm their label; trainings respect it",

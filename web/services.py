@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -33,7 +34,11 @@ from web.webhooks.service import Webhooks
 
 
 class Services(msgspec.Struct, frozen=True):
-    """One of each for the whole front-end. browsed: has threads of its own, so a slow folder holds up no download."""
+    """One of each for the whole front-end.
+
+    browsed: has threads of its own, so that a slow folder holds up no download. comparing: held while the files of
+    tasks are read and compared, because they may take much memory.
+    """
 
     settings: WebSettings
     allowed_roots: Sequence[Path]
@@ -49,6 +54,7 @@ class Services(msgspec.Struct, frozen=True):
     corrections: CorrectionFiles
     browsed: ProjectFiles
     thumbnails: ThumbnailCache
+    comparing: asyncio.Semaphore
     hashed: HashedFiles
     followers: LogFollowers
     rules: DoorRules

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +40,11 @@ class WatchedPage:
         foreign = [url for url in self.asked if not url.startswith(own)]
         assert not foreign, f"the page asked others: {foreign}"
 
-    def violations(self) -> list[str]:
-        """What axe-core finds wrong with the page as it is now: rule, element, and what to do."""
-        self.page.evaluate(AXE)
-        found: dict[str, Any] = self.page.evaluate("axe.run()")
+    def violations(self, options: Mapping[str, Any] | None = None) -> list[str]:
+        """What axe-core finds wrong with the page as it is now: rule, element, and what to do. options: of axe.run."""
+        if not self.page.evaluate("'axe' in window"):
+            self.page.evaluate(AXE)
+        found: dict[str, Any] = self.page.evaluate("(options) => axe.run(options)", options or {})
         return [
             f"{rule['id']}: {node['html'][:200]} ({json.dumps(node['any'] or node['all'] or node['none'])[:400]})"
             for rule in found["violations"]

@@ -133,3 +133,9 @@ def test_commands_of_the_server_that_are_named_exist(document: Path) -> None:
     known = command_names()
     for command in re.findall(r"python\s+server\.py ([a-z][a-z-]*)", document.read_text()):
         assert command in known, f"{names(document)}: python server.py {command}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=names)
+def test_parts_of_a_url_that_stand_for_something_have_braces(document: Path) -> None:
+    """As in OpenAPI. Angle brackets are for folders on the disk."""
+    assert re.findall(r"(?:/v1/|…/)[^\s`]*<[^\s`]*", document.read_text()) == []

@@ -15,10 +15,13 @@ from protocol.errors import REFUSAL_CODES
 from web.api.examples import EXAMPLES
 from web.api.tags import TAGS, tag_of
 from web.documents.openapi import openapi_document
+from web.door.listener import MAX_HEADER_BYTES
 from web.route import Call
 from web.routes import ROUTES
 
 DOCUMENT: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(openapi_document(ROUTES)))
+#: A percent-encoded character of four bytes, and what is left to other parts of the request line and to headers.
+BYTES_OF_CHARACTER, BYTES_OF_HEADERS = 12, 8192
 CALLS: dict[str, Call] = {call.name: call for route in ROUTES for call in route.calls.values()}
 
 
@@ -89,3 +92,11 @@ def test_names_of_fields_are_written_alike() -> None:
     schemas = DOCUMENT["components"]["schemas"]
     names = [(kind, name) for kind, schema in schemas.items() for name in schema.get("properties", {})]
     assert [each for each in names if not re.fullmatch("[a-z][A-Za-z0-9]*", each[1])] == []
+
+
+def test_any_two_texts_of_a_query_fit_into_a_url() -> None:
+    """A longer request line would be closed without an answer."""
+    for _, path, operation in operations():
+        texts = [each["schema"] for each in operation["parameters"] if each["in"] == "query"]
+        longest = sorted(each.get("maxLength", 0) for each in texts if each.get("type") == "string")[-2:]
+        assert BYTES_OF_CHARACTER * sum(longest) + BYTES_OF_HEADERS <= MAX_HEADER_BYTES, (path, longest)

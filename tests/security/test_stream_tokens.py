@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.security.raw_http import ask
-from tests.security.test_http_tokens import bearer, lines_of, make_token
+from tests.security.test_http_tokens import lines_of
 from tests.socket.event_stream import EventStream
 from tests.socket.programs import Answer, Programs
 from tests.waiting import wait_until
@@ -19,18 +19,18 @@ from tests.waiting import wait_until
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Programs]:
     folder = tmp_path_factory.mktemp("streams")
     with Programs(folder, HOME=folder / "state") as running:
-        make_token(running, "website")
+        running.make_token("website")
         yield running
 
 
 @pytest.fixture(scope="module")
 def website(programs: Programs) -> dict[str, str]:
-    return bearer(make_token(programs, "everybody"))
+    return programs.make_token("everybody")
 
 
 @pytest.fixture(scope="module")
 def anna(programs: Programs) -> dict[str, str]:
-    return bearer(make_token(programs, "anna", "--user", "anna"))
+    return programs.make_token("anna", "--user", "anna")
 
 
 def stream(programs: Programs, path: str, headers: dict[str, str]) -> EventStream:
@@ -62,7 +62,7 @@ def test_a_token_of_one_user_shows_events_of_that_user_only(
 
 @pytest.mark.door(16)
 def test_a_revoked_token_ends_its_streams(programs: Programs, website: dict[str, str]) -> None:
-    leaving = bearer(make_token(programs, "leaving", "--read-only"))
+    leaving = programs.make_token("leaving", "--read-only")
     with stream(programs, "/v1/events", leaving) as events, stream(programs, "/v1/events", website) as others:
         assert events.status == others.status == 200
         assert programs.run("server.py", "token", "revoke", "leaving").returncode == 0
@@ -75,7 +75,7 @@ def test_a_revoked_token_ends_its_streams(programs: Programs, website: dict[str,
 @pytest.mark.door(16)
 def test_a_waiting_call_tells_nothing_to_a_revoked_token(programs: Programs, website: dict[str, str]) -> None:
     """The event for which it waits may happen when the token has long been revoked."""
-    waiting_token = bearer(make_token(programs, "waiting"))
+    waiting_token = programs.make_token("waiting")
     task_id = programs.post(website).body["taskId"]
     seq = programs.get(f"/v1/tasks/{task_id}", **website).body["seq"]
     paths = [f"{path}?wait=60&since={seq}" for path in ("/v1/events", f"/v1/tasks/{task_id}")]

@@ -134,6 +134,12 @@ class Programs:
             check=False,
         )
 
+    def make_token(self, *words: str) -> dict[str, str]:
+        """`token create` with these words. Returns the headers of a call that is made with the token."""
+        done = self.run("server.py", "token", "create", *words)
+        assert done.returncode == 0, done.stderr
+        return {"Authorization": f"Bearer {done.stdout.strip()}"}
+
     def log_of(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text()
 

@@ -1,4 +1,4 @@
-"""GET /v1/tasks/<taskId> gives a range for the end before the start: real front-end, real broker, scripted worker."""
+"""GET /v1/tasks/{taskId} gives a range for the end before the start: real front-end, real broker, scripted worker."""
 
 from __future__ import annotations
 

@@ -134,14 +134,8 @@ def test_the_call_is_a_post(programs: Programs) -> None:
 # ---- tokens ----
 
 
-def token(guarded: Programs, *words: str) -> dict[str, str]:
-    made = guarded.run("server.py", "token", "create", *words)
-    assert made.returncode == 0, made.stderr
-    return {"Authorization": f"Bearer {made.stdout.strip()}"}
-
-
 def test_a_users_token_checks_in_its_own_name_only(guarded: Programs) -> None:
-    anna = token(guarded, "anna", "--user", "anna")
+    anna = guarded.make_token("anna", "--user", "anna")
     assert check(guarded, anna).status == 200
     for answer in (check(guarded, anna, userId="bert"), guarded.post(anna, userId="bert", dryRun="1")):
         assert (answer.status, answer.body["code"]) == (403, "user_not_allowed")
@@ -150,6 +144,6 @@ def test_a_users_token_checks_in_its_own_name_only(guarded: Programs) -> None:
 
 def test_a_token_that_may_only_read_checks_nothing(guarded: Programs) -> None:
     """A check is work for the server, and shows a folder rather than a task."""
-    looker = token(guarded, "looker", "--read-only")
+    looker = guarded.make_token("looker", "--read-only")
     for answer in (check(guarded, looker), guarded.post(looker, dryRun="1")):
         assert (answer.status, answer.body["code"]) == (403, "read_only_token")

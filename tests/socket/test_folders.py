@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import socket
+import struct
+import urllib.parse
 from collections.abc import Iterator
 
 import pytest
 from PIL import Image
 
 from tests.security.raw_http import RawAnswer
-from tests.security.test_http_tokens import bearer, make_token
 from tests.socket.browsing import draw, listed, look, shown
 from tests.socket.programs import Programs
 
@@ -25,6 +27,19 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Programs]:
 
 def check(answer: RawAnswer, status: int, code: str) -> None:
     assert (answer.status, answer.code) == (status, code), answer
+
+
+def test_a_caller_that_goes_away_is_no_error(programs: Programs) -> None:
+    picture = draw(programs.projects / "gone" / "1.png", (1000, 1000))
+    Image.effect_noise((1000, 1000), 90).save(picture)
+    address = "127.0.0.1", programs.ports["WEB_PORT"]
+    path = f"/v1/thumbnails?size=1024&path={urllib.parse.quote(str(picture))}"
+    for _ in range(60):
+        with socket.create_connection(address) as caller:
+            caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # ends it by a reset
+            caller.sendall(f"GET {path} HTTP/1.1\r\nHost: {address[0]}:{address[1]}\r\n\r\n".encode() * 2)
+    assert look(programs, "thumbnails", path=picture, size=1024).status == 200
+    assert "web.error" not in programs.log_of("web")
 
 
 # ---- folders ----
@@ -175,9 +190,9 @@ def test_many_thumbnails_come_while_a_browser_waits(programs: Programs) -> None:
 
 @pytest.mark.door(25)
 def test_a_token_of_one_user_sees_only_what_that_user_has_uploaded(programs: Programs) -> None:
-    everybody = f"Authorization: {bearer(make_token(programs, 'website', '--read-only'))['Authorization']}"
-    anna = f"Authorization: {bearer(make_token(programs, 'anna', '--user', 'anna'))['Authorization']}"
-    odd = f"Authorization: {bearer(make_token(programs, 'odd', '--user', '../x'))['Authorization']}"
+    everybody = f"Authorization: {programs.make_token('website', '--read-only')['Authorization']}"
+    anna = f"Authorization: {programs.make_token('anna', '--user', 'anna')['Authorization']}"
+    odd = f"Authorization: {programs.make_token('odd', '--user', '../x')['Authorization']}"
     theirs = draw(programs.projects / "anna" / "flowers" / "1.jpg")
     assert listed(programs, "", anna)["folders"] == []
     own = draw(programs.projects / "uploads" / "anna" / "p" / "roses" / "1.jpg")

@@ -35,7 +35,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Programs]:
 
 @pytest.fixture(scope="module")
 def token(guarded: Programs) -> str:
-    return guarded.run("server.py", "token", "create", "website").stdout.strip()
+    return guarded.make_token("website")["Authorization"].removeprefix("Bearer ")
 
 
 def check_refused(answer: Answer, status: int, code: str) -> None:

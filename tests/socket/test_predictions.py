@@ -327,17 +327,11 @@ def test_processes_end_with_the_front_end(tmp_path: Path) -> None:
             wait_until(lambda: not process.is_running(), "the end of the runtime process")  # noqa: B023
 
 
-def make_token(programs: Programs, *words: str) -> dict[str, str]:
-    done = programs.run("server.py", "token", "create", *words)
-    assert done.returncode == 0, done.stderr
-    return {"Authorization": f"Bearer {done.stdout.strip()}"}
-
-
 @pytest.mark.door(16)
 def test_tokens_of_one_user_predict_with_that_users_models(programs: Programs, worker: ScriptedWorker) -> None:
     """The last test here: from its first token on, every call needs one."""
-    everybody = make_token(programs, "website")
-    reader, ben = make_token(programs, "reader", "--read-only"), make_token(programs, "ben", "--user", "ben")
+    everybody = programs.make_token("website")
+    reader, ben = programs.make_token("reader", "--read-only"), programs.make_token("ben", "--user", "ben")
     task_id = done_task(programs, worker, colour_classifier(weights=5), headers=everybody, projectId="tokens")
     pictures, path = form(plain(RED)), f"/v1/tasks/{task_id}"
 

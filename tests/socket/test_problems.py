@@ -84,3 +84,11 @@ def test_a_method_that_a_path_does_not_take_is_told_from_a_bad_field(path: str) 
     response = answer_to("PUT", path, {}, {})
     assert (response.status_code, response.json()["code"]) == (405, "method_not_allowed")
     assert "GET" in response.headers["Allow"]
+
+
+def test_a_name_that_is_not_utf8_is_refused_with_a_sentence() -> None:
+    """JSON can hold half of a surrogate pair, and UTF-8 cannot, so the refusal can't repeat it."""
+    sent = {"content": b'{"userId": "7", "\\ud800": "x"}', "headers": {"Content-Type": "application/json"}}
+    response = answer_to("POST", "/", sent, {})
+    assert (response.status_code, response.json()["code"]) == (400, "bad_fields")
+    assert "?" in response.json()["fields"]

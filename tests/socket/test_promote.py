@@ -6,6 +6,7 @@ import functools
 import io
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,18 @@ def test_what_stopped_between_link_and_journal_is_mended_by_the_same_call(
     assert (latest(programs, project), len(promoted_events(programs, first))) == (first, 1)
 
 
+def test_of_several_promotions_at_once_link_and_journal_name_the_same_model(
+    programs: Programs, worker: ScriptedWorker, project: dict[str, str]
+) -> None:
+    models = [finish_task(programs, worker, lay, **project) for _ in range(2)]
+
+    with ThreadPoolExecutor(6) as callers:
+        answers = list(callers.map(functools.partial(promote, programs), models * 3))
+
+    assert {answer.status for answer in answers} == {200}
+    assert latest(programs, project) == shown(programs, project)["latest"]["taskId"]
+
+
 def test_a_promotion_outlives_the_broker_and_the_front_end(
     programs: Programs, worker: ScriptedWorker, project: dict[str, str]
 ) -> None:
@@ -200,9 +213,7 @@ def test_a_token_that_may_only_read_and_another_user_are_refused(
 ) -> None:
     task_id = finish_task(programs, worker, lay, **project)
     tokens = {
-        name: {
-            "Authorization": f"Bearer {programs.run('server.py', 'token', 'create', name, *words).stdout.split()[-1]}"
-        }
+        name: programs.make_token(name, *words)
         for name, words in {"reader": ["--read-only"], "ben": ["--user", "ben"], "anna": ["--user", "anna"]}.items()
     }
     wait_until(lambda: programs.get(f"/v1/tasks/{task_id}").status == 401, "that tokens are needed")

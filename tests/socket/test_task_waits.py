@@ -1,4 +1,4 @@
-"""`GET /v1/tasks/<taskId>?wait=…&since=…`: the task as soon as something has happened to it."""
+"""`GET /v1/tasks/{taskId}?wait=…&since=…`: the task as soon as something has happened to it."""
 
 from __future__ import annotations
 

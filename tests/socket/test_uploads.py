@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.security.test_http_tokens import bearer, make_token
 from tests.socket.browsing import listed, look, shown
 from tests.socket.programs import Answer, Programs
 from tests.waiting import wait_until
@@ -173,7 +172,7 @@ def test_what_can_not_be_stored_is_refused_with_its_field(programs: Programs) ->
         ("name", "photo.heic", ".jpg"),
         ("name", ".hidden.jpg", "dot"),
         ("label", "a/b", "slash"),
-        ("label", "models", "keeps for itself"),
+        ("label", "models", "uses itself"),
         ("label", "x" * 101, "100"),
         ("label", "", "empty"),
         ("projectId", "..", "dot"),
@@ -277,9 +276,9 @@ def test_old_uploads_are_forgotten_with_what_has_arrived(programs: Programs) -> 
 
 @pytest.mark.door(27)
 def test_tokens_upload_for_their_own_user_and_only_if_they_may_write(programs: Programs) -> None:
-    anna = bearer(make_token(programs, "anna", "--user", "anna"))
-    ben = bearer(make_token(programs, "ben", "--user", "ben"))
-    looker = bearer(make_token(programs, "looker", "--read-only"))
+    anna = programs.make_token("anna", "--user", "anna")
+    ben = programs.make_token("ben", "--user", "ben")
+    looker = programs.make_token("looker", "--read-only")
     content = jpeg(1)
     wait_until(lambda: begin(programs, content).status == 401, "the tokens")
     check(begin(programs, content, looker), 403, "read_only_token")

@@ -60,7 +60,7 @@ def test_a_change_that_outlasts_its_caller_is_not_lost_by_the_next_one(
         assert [one.picture for one in table.corrections()] == ["a.jpg", "c.jpg"]
         del caught  # its traceback keeps what the call had
         gc.collect()
-        assert not files._turns, "nothing is kept for a folder that nobody changes"
+        assert not files._turns._locks, "nothing is kept for a folder that nobody changes"
 
     asyncio.run(tried())
     assert (project / CORRECTIONS_FILE).read_text().splitlines()[1:] == ["a.jpg,exclude,", "c.jpg,exclude,"]

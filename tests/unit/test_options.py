@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Meta
 
+from protocol.bounds import TaskId
 from protocol.options import (
     BACKBONES,
     EXPORT_FORMATS,
     OPTIONS_BY_TRAIN_TYPE,
+    allowed_values,
     options_table,
     read_options,
     typed_options,
@@ -142,3 +147,10 @@ def test_the_table_for_the_documents_names_every_option_with_meaning(train_type:
     known = {field.encode_name for field in msgspec.structs.fields(OPTIONS_BY_TRAIN_TYPE[train_type])}
     assert {row[0] for row in rows} == known
     assert all(allowed and default and meaning for _, allowed, default, meaning in rows)
+
+
+def test_a_list_without_fixed_words_is_described_by_its_length() -> None:
+    assert allowed_values(Annotated[tuple[TaskId, ...], Meta(min_length=2, max_length=4)]) == (
+        "2 to 4 values, with commas between"
+    )
+    assert allowed_values(tuple[Literal["a", "b"], ...]) == "one or more of a, b, with commas between"

@@ -86,11 +86,11 @@ def test_pictures_with_another_truth_do_not_count_and_too_few_say_nothing() -> N
     before, relabelled = classifier(FIRST, ["cat"] * 10), classifier(SECOND, ["cat"] * 10, truth="dog")
     none = compared([before, relabelled])
     assert (none.pictures, none.differences[0].value, none.scores[0].value) == (0, None, None)
-    assert none.differences[0].sentence.startswith("None of the held-out pictures")
+    assert none.differences[0].sentence.startswith("This task has no held-out pictures in common")
 
     few = compared([before, classifier(SECOND, ["dog"] * 10, begin=6)])
     assert (few.pictures, few.differences[0].value, few.differences[0].low) == (4, -1.0, None)
-    assert few.differences[0].sentence.startswith("Only 4 of the held-out pictures")
+    assert few.differences[0].sentence.startswith("This task has 4 held-out pictures in common")
     other = compared([before, segmenter(SECOND, [0.5] * 10)])
     assert (other.measure, other.pictures) == ("", 0)
 
@@ -102,7 +102,7 @@ def test_masks_are_compared_by_their_dice() -> None:
     assert difference.value == pytest.approx(0.8 / 6)
     assert (difference.low, difference.high) == pytest.approx(mean_interval([0.1, 0.1, 0.0, 0.1, 0.0, 0.5]))
     assert (difference.now_only_right, difference.before_only_right) == (4, 0)
-    assert difference.sentence.startswith("Nobody can tell")
+    assert difference.sentence.startswith("Too close to call")
     assert [each.picture for each in view.disagreements] == ["5.jpg", "0.jpg", "1.jpg", "3.jpg"]
     assert (view.disagreements[0].truth, view.disagreements[0].answers) == ("", {FIRST: 0.4, SECOND: 0.9})
 

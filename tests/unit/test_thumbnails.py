@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 import os
 import signal
@@ -30,6 +31,7 @@ from tests.sample_tasks import hex_id, make_spec
 from tests.unit.test_prediction_pool import model, process_of, words
 from tests.waiting import TIMEOUT_S
 from web.answers.refusal import Refusal
+from web.browsing.picture_on_disk import no_picture
 from web.browsing.thumbnail_cache import ThumbnailCache
 from web.prediction import pool as pool_file
 from web.prediction import runtime_process
@@ -190,3 +192,18 @@ def test_the_cache_keeps_what_was_asked_for_last_and_is_bounded() -> None:
     cache.put("huge", b"x" * 101)
     assert cache.get("huge") is None
     assert cache.get("3") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "code", "words"),
+    [
+        ("/photos/1.jpg", FileNotFoundError(2, "missing"), "no_picture", "is missing"),
+        ("/photos/a.zip/1.jpg", NotADirectoryError(20, "a file"), "no_picture", "in zips are not shown"),
+        ("/photos/1.jpg", OSError(errno.EIO, "damaged"), "file_unreadable", "Input/output error"),
+        ("/photos/1.jpg", TimeoutError(), "file_unreadable", "does not answer"),
+    ],
+)
+def test_a_disk_that_fails_is_not_told_as_a_missing_picture(name: str, error: OSError, code: str, words: str) -> None:
+    refusal = no_picture(name, error)
+    assert refusal.problem.code == code
+    assert words in refusal.problem.error

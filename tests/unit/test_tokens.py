@@ -175,6 +175,20 @@ def test_a_file_that_others_may_write_to_or_that_is_none_lets_nobody_in(file: Pa
     file.unlink()
     os.mkfifo(file)
     assert code_for(make_gate(file), token) == "tokens_unreadable"
+    file.unlink()
+    file.mkdir()
+    gate, descriptors = make_gate(file), len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - it is no place
+    for _ in range(2):
+        assert code_for(gate, token) == "tokens_unreadable"
+    assert len(os.listdir("/proc/self/fd")) == descriptors  # noqa: PTH208
+
+
+@pytest.mark.door(26)
+def test_a_file_that_everybody_may_read_lets_nobody_in(file: Path) -> None:
+    """Its hashes sign sessions."""
+    token = create_token(file, "website")
+    file.chmod(0o644)
+    assert code_for(make_gate(file), token) == "tokens_unreadable"
 
 
 @pytest.mark.door(16)

@@ -6,6 +6,8 @@ import asyncio
 import errno
 import hashlib
 import os
+import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,7 @@ from web.uploads.upload_desk import UploadDesk
 from web.uploads.upload_folders import UploadFolders
 from web.uploads.upload_names import MOST_BYTES, MOST_CHARS, BadNameError, numbered, part_of_id, part_of_path
 from web.uploads.upload_requests import names_of
-from web.uploads.upload_store import UploadStore
+from web.uploads.upload_store import Upload, UploadStore
 
 MB = 1024**2
 LIMITS = UploadLimits(enabled=True, max_picture_bytes=MB, max_pictures=100, max_project_bytes=100 * MB)
@@ -63,6 +65,7 @@ def code_of(refusal: pytest.ExceptionInfo[Refusal]) -> str:
     "text",
     [
         *("", " ", "a ", "..", ".", ".tfmodel", "models", "@eaDir", "__MACOSX", "a/b", "a\\b", "a\0", "a\nb"),
+        *("roses\u200b", "\ufeffroses", "\u061croses", "roses\u2028", "corrections.csv"),
         *("\ud800", "\ufffd", "\u202egpj.exe", "a" * (MOST_CHARS + 1), "\U0001f339" * 64, "e\u0301" * (MOST_CHARS + 1)),
     ],
 )
@@ -182,6 +185,55 @@ def test_a_file_system_without_second_names_takes_copies(
         assert (Path(view.project_dir) / view.picture).read_bytes() == content
 
 
+def test_no_half_picture_stays_if_the_disk_is_full_in_the_middle_of_a_copy(
+    desk: UploadDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_links(*_: object) -> None:
+        raise OSError(errno.EPERM, "no links")
+
+    def full(_: object, copy: Any, __: int) -> None:
+        copy.write(PICTURE[:50])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Directory, "link_into", no_links)
+    upload_id = begin(desk)
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "copyfileobj", full)
+        with pytest.raises(OSError, match="No space"):
+            desk.append(upload_id, ANYBODY, 0, PICTURE)
+    assert not list((tmp_path / "root" / "uploads" / "anna" / "p" / "roses").iterdir())
+    assert desk.look(upload_id, ANYBODY).picture == "roses/1.jpg"
+
+
+def test_the_names_of_new_folders_are_on_the_disk_before_a_picture_is_stored(
+    desk: UploadDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload_id, synced = begin(desk), list[str]()
+    plain = Directory.sync
+
+    def noted(folder: Directory) -> None:
+        synced.append(os.path.realpath(f"/proc/self/fd/{folder.fileno()}"))
+        plain(folder)
+
+    monkeypatch.setattr(Directory, "sync", noted)
+    assert desk.append(upload_id, ANYBODY, 0, PICTURE).state == "stored"
+    uploads = tmp_path / "root" / "uploads"
+    folders = (uploads, uploads / "anna", uploads / "anna" / "p", uploads / "anna" / "p" / "roses")
+    assert synced == [str(folder.resolve()) for folder in folders]
+
+
+def test_counting_what_lies_in_a_project_ends_at_a_limit(tmp_path: Path) -> None:
+    folder = tmp_path / "uploads" / "anna" / "p"
+    for label in ("a", "b", "c"):
+        (folder / label).mkdir(parents=True)
+        for number in range(3):
+            (folder / label / f"{number}.jpg").write_bytes(PICTURE)
+
+    found = UploadFolders(tmp_path).count("anna", "p", most=4)
+    assert {label: each.pictures for label, each in found.items()} == {"a": 3, "b": 1}
+    assert UploadFolders(tmp_path).count("anna", "p")["c"].size_bytes == 3 * len(PICTURE)
+
+
 def test_what_does_not_fit_on_the_disk_leaves_the_offset_as_it_was(
     desk: UploadDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,3 +265,93 @@ def test_what_does_not_fit_on_the_disk_leaves_the_offset_as_it_was(
             desk.append(upload_id, ANYBODY, 50, PICTURE[50:])
     assert desk.look(upload_id, ANYBODY).offset == 50
     assert desk.append(upload_id, ANYBODY, 50, PICTURE[50:]).state == "stored"
+
+
+def test_one_user_does_not_keep_the_others_out(desk: UploadDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upload_desk, "MOST_OPEN_OF_USER", 3)
+    for number in range(3):
+        begin(desk, project_id=str(number))
+    with pytest.raises(Refusal) as refusal:
+        begin(desk, project_id="one more")
+    assert code_of(refusal) == "uploads_busy"
+    begin(desk, user_id="ben")
+
+
+def test_a_clock_that_was_set_back_keeps_nobody_out(desk: UploadDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Uploads that were begun in the future, as it was thought then, give way like other silent ones."""
+    monkeypatch.setattr(upload_desk, "MOST_OPEN", 2)
+    now_s = time.time()
+    with monkeypatch.context() as ahead:
+        ahead.setattr(time, "time", lambda: now_s + 10 * 365 * 86400)
+        first = begin(desk, project_id="old")
+        begin(desk)
+        begin(desk)
+    begin(desk)
+    with pytest.raises(Refusal) as refusal:
+        desk.look(first, ANYBODY)
+    assert code_of(refusal) == "unknown_upload"
+
+
+def test_a_full_project_is_looked_through_once_in_a_while(desk: UploadDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With thousands of pictures it takes so long that all other uploads would wait for it."""
+    looked: list[str] = []
+    plain = UploadFolders.has
+
+    def has(folders: UploadFolders, upload: Upload) -> bool:
+        looked.append(upload.name)
+        return plain(folders, upload)
+
+    monkeypatch.setattr(UploadFolders, "has", has)
+    full = LIMITS.max_pictures
+    for number in range(full):
+        desk._store.save(stored_one(number))
+    for number in range(2):
+        begin(desk, name=f"{number}.jpg")  # All were removed from the folder, so there is room again.
+    assert len(looked) == full
+    for number in range(full):
+        desk._store.save(stored_one(number))
+    for _ in range(3):
+        with pytest.raises(Refusal) as refusal:
+            begin(desk)
+        assert code_of(refusal) == "project_full"
+    assert len(looked) == full
+
+
+def stored_one(number: int) -> Upload:
+    """A picture that was stored, and removed from its folder by somebody."""
+    names = {"user_id": "anna", "project_id": "p", "label": "roses", "name": f"{number}.jpg"}
+    return Upload(
+        upload_id=f"{number:032}",
+        size_bytes=1,
+        sha256=f"{number:064}",
+        state="stored",
+        picture="roses/gone.jpg",
+        touched_at_s=0,
+        **names,
+    )
+
+
+def test_half_a_copy_is_no_picture(desk: UploadDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk is full while a picture is copied, on a file system that has no second names."""
+
+    def no_links(*_: object) -> None:
+        raise OSError(errno.EPERM, "no links")
+
+    def half(source: Any, copy: Any, _: int) -> None:
+        copy.write(source.read(20))
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Directory, "link_into", no_links)
+    upload_id = begin(desk)
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "copyfileobj", half)
+        with pytest.raises(OSError, match="No space"):
+            desk.append(upload_id, ANYBODY, 0, PICTURE)
+    view = desk.look(upload_id, ANYBODY)
+    assert (view.state, view.picture) == ("stored", "roses/1.jpg")
+
+
+def test_a_folder_whose_name_is_not_text_is_no_class(desk: UploadDesk, tmp_path: Path) -> None:
+    desk.append(begin(desk), ANYBODY, 0, PICTURE)
+    os.mkdir(os.fsencode(tmp_path / "root" / "uploads" / "anna" / "p") + b"/\xff")  # noqa: PTH102 - bytes
+    assert [each.label for each in desk.overview("anna", "p").labels] == ["roses"]

@@ -303,10 +303,6 @@ def _empty_classes(index: PictureIndex, root: str) -> list[str]:
     ]
 
 
-def _some_files(paths: Sequence[str]) -> str:
-    return printable(", ".join(paths[:10])) + (f" and {len(paths) - 10} more" if len(paths) > 10 else "")
-
-
 def _named(folders: Sequence[str]) -> str:
     return some_of([f"{folder}/" for folder in folders])
 

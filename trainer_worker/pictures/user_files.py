@@ -16,7 +16,7 @@ import io
 import os
 import stat
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -55,13 +55,6 @@ class SkippedFile:
 
     file: str
     reason: str
-
-
-def skipped_warnings(skipped: Sequence[SkippedFile]) -> list[str]:
-    """The warning about skipped files, if there are any."""
-    if len(skipped) == 1:
-        return ["One file was skipped; metrics.json names it."]
-    return [f"{len(skipped)} files were skipped; metrics.json lists them."] if skipped else []
 
 
 class Entry(NamedTuple):
@@ -132,13 +125,6 @@ class UserFiles:
             status = os.fstat(number)
             kind = _kind(status.st_mode)
             return Place(kind, _real(number), status.st_size if kind == "file" else 0)
-
-    def has_folder(self, path: Path) -> bool:
-        """Whether there is such a folder inside the project."""
-        try:
-            return self.find(path).kind == "folder"
-        except RefusedFileError:
-            return False
 
     def entries(self, folder: Path) -> list[Entry]:
         """The entries of a folder, sorted by name. Raises RefusedFileError if it is missing or outside the project."""

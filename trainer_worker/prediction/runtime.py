@@ -89,8 +89,9 @@ class Runtime:
 
 @contextlib.contextmanager
 def _step(step_s: float) -> Iterator[None]:
-    """Have the system end this process if the step takes too long. That works in C code, too, and if the front-end,
-    which would also kill the process, has gone.
+    """Have the system end this process if the step takes longer than step_s.
+
+    This also works while C code runs, and after the front-end, which would kill the process as well, has ended.
     """
     signal.setitimer(signal.ITIMER_REAL, step_s)
     try:

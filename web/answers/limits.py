@@ -30,7 +30,7 @@ def limits_of(settings: Settings) -> Limits:
 
 
 def upload_limits(web: WebSettings) -> UploadLimits:
-    """What callers may upload."""
+    """The limits of uploads."""
     return UploadLimits(
         enabled=web.uploads,
         max_picture_bytes=web.max_upload_mb * 1024**2,

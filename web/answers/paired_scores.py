@@ -1,7 +1,7 @@
 """Compares finished tasks on the held-out pictures that all of them have. Pure.
 
-Pictures are known by the SHA-256 of their files, so they may have been renamed. One whose label or mask differs
-between the tasks is left out, because the models would be judged by different truths.
+A picture is recognised by the SHA-256 of its file, so it may have been renamed. A picture whose label or mask differs
+between the tasks is left out, because the models would be compared with different truths.
 """
 
 from __future__ import annotations
@@ -22,15 +22,18 @@ from web.api.compare import (
 
 #: The quantile of the standard normal distribution that leaves 2.5 % above.
 Z = 1.959964
-#: With fewer pictures no interval says anything; the gate between versions has the same bound.
+#: With fewer pictures, an interval says nothing. The gate, which decides what comes into use, has the same bound.
 LEAST_PICTURES = 5
 ACCURACY = "accuracy"
-#: Answers of segmenters differ if their Dice differs by more.
+#: Two segmenters disagree on a picture if their Dice scores differ by more than this.
 SAME_DICE = 0.01
 
 
 class Answer(NamedTuple):
-    """What a task says of one picture. truth: its label, or the SHA-256 of its mask. label: "" for masks."""
+    """A task's answer for one picture. truth: the picture's label, or the SHA-256 of its mask.
+
+    label: the predicted label; "" for masks. score: 1 or 0 for a right or wrong label, or the Dice of a mask.
+    """
 
     file: str
     truth: str
@@ -39,7 +42,7 @@ class Answer(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """A task with its held-out pictures, by their SHA-256."""
+    """A task with its answers for its held-out pictures, by their SHA-256."""
 
     task_id: str
     measure: str
@@ -99,28 +102,30 @@ def compared(tasks: Sequence[Judged]) -> ComparedTasks:
     )
 
 
-def wilson(right: int, of: int) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson, 1927). of: more than 0."""
-    share, spread = right / of, Z**2 / of
+def wilson(right: int, pictures: int) -> tuple[float, float]:
+    """The 95 % interval of the share of right answers (Wilson, 1927). pictures: more than 0."""
+    share, spread = right / pictures, Z**2 / pictures
     middle = (share + spread / 2) / (1 + spread)
     half = math.sqrt(share * (1 - share) * spread + (spread / 2) ** 2) / (1 + spread)
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def newcombe(both: int, now_only: int, before_only: int, neither: int) -> tuple[float, float]:
-    """The 95 % interval of the difference of two shares of the same pictures: now minus before.
+    """The 95 % interval of the difference between two shares of right answers for the same pictures: now minus before.
 
     It is the hybrid score interval with a corrected correlation, method 10 of Newcombe: Improved confidence intervals
     for the difference between binomial proportions based on paired data, Statistics in Medicine 17 (1998), 2635-2650.
     The sum of the counts is more than 0.
     """
-    of = both + now_only + before_only + neither
-    now, before = (both + now_only) / of, (both + before_only) / of
-    (now_low, now_high), (before_low, before_high) = wilson(both + now_only, of), wilson(both + before_only, of)
+    pictures = both + now_only + before_only + neither
+    now, before = (both + now_only) / pictures, (both + before_only) / pictures
+    (now_low, now_high), (before_low, before_high) = (
+        wilson(right, pictures) for right in (both + now_only, both + before_only)
+    )
     margins = (both + now_only) * (before_only + neither) * (both + before_only) * (now_only + neither)
     product = float(both * neither - now_only * before_only)
     if product > 0:
-        product = max(product - of / 2, 0.0)
+        product = max(product - pictures / 2, 0.0)
     correlation = product / math.sqrt(margins) if margins else 0.0
     below, above = (
         math.sqrt(max(0.0, one**2 - 2 * correlation * one * other + other**2))
@@ -180,10 +185,9 @@ def _difference(tasks: tuple[str, str], measure: str, now: Sequence[float], befo
 def _sentence(against: str, pictures: int, value: float | None, interval: tuple[float | None, float | None]) -> str:
     low, high = interval
     if value is None or low is None or high is None:
-        some = f"Only {pictures}" if pictures else "None"
         return (
-            f"{some} of the held-out pictures are the same in both tasks, with the same label or mask. That is too few "
-            f"to compare it with task {against}."
+            f"This task has {pictures or 'no'} held-out picture{'s' if pictures != 1 else ''} in common with task "
+            f"{against}, with the same label or mask. That is too few to compare them."
         )
     points = f"{100 * abs(value):.1f} points"
     known = f"(95 % interval {100 * low:+.1f} to {100 * high:+.1f}, {pictures} pictures)"
@@ -191,7 +195,7 @@ def _sentence(against: str, pictures: int, value: float | None, interval: tuple[
         return f"Better than task {against} by {points} {known}."
     if high < 0:
         return f"Worse than task {against} by {points} {known}."
-    return f"Nobody can tell whether it is better or worse than task {against}: it scores {100 * value:+.1f} {known}."
+    return f"Too close to call: the score differs from that of task {against} by {100 * value:+.1f} points {known}."
 
 
 def _disagree(measure: str, answers: Sequence[Answer]) -> bool:

@@ -1,4 +1,4 @@
-"""Finished tasks beside each other, on the held-out pictures that all of them have."""
+"""Compares finished tasks on the held-out pictures that all of them have."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from msgspec import Meta
 
 from protocol.bounds import TaskId
 
-#: So many tasks are compared at once.
+#: The most tasks of one comparison.
 MOST_TASKS = 4
-#: So many pictures on which they disagree are named.
+#: The most pictures on which the tasks disagree that are named.
 MOST_DISAGREEMENTS = 200
 
 _Tasks = Annotated[
@@ -21,7 +21,7 @@ _Tasks = Annotated[
 
 
 class CompareQuery(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
-    """Which tasks to compare."""
+    """The tasks that are to be compared."""
 
     tasks: _Tasks
 
@@ -36,31 +36,31 @@ class ComparedScore(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class ScoreDifference(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """How much higher the score of a task is than that of another one."""
+    """By how much the score of a task is higher than the score of another task."""
 
     task_id: str
     against: Annotated[str, Meta(description="the task that it is compared with")]
     value: Annotated[float | None, Meta(description="from -1 to 1; null without pictures")]
     low: Annotated[float | None, Meta(description="95 % interval; null with fewer than 5 pictures")]
     high: float | None
-    now_only_right: Annotated[int, Meta(description="pictures that only this task has right; of masks, better")]
-    before_only_right: Annotated[int, Meta(description="pictures that only the other one has right; of masks, better")]
+    now_only_right: Annotated[int, Meta(description="pictures that only this task has right, or of masks better")]
+    before_only_right: Annotated[int, Meta(description="the same for the other task")]
     sentence: Annotated[str, Meta(description="the difference in words")]
 
 
 class Disagreement(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """A common picture on which the tasks disagree."""
 
-    picture: Annotated[str, Meta(description="as the project of the first task names it")]
+    picture: Annotated[str, Meta(description="its name in the project of the first task")]
     truth: Annotated[str, Meta(description="its label; empty for masks")]
     answers: Annotated[
         dict[str, str | float],
-        Meta(description="what each task says, by the taskId: the label that it gives; of a mask its Dice"),
+        Meta(description="the answer of each task, by its taskId: the predicted label, or the Dice of a mask"),
     ]
 
 
 class ComparedTasks(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """The tasks on the pictures that all of them have held out, with the same label or mask."""
+    """The scores of the tasks on the pictures that all of them have held out, with the same label or mask."""
 
     tasks: tuple[str, ...]
     measure: Annotated[str, Meta(description="the name of the score; empty if the tasks have different ones")]

@@ -1,4 +1,4 @@
-"""Corrections of single pictures: what a person has said of them, and changes of that."""
+"""Corrections of single pictures by a person, and changes to them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ import msgspec
 from msgspec import Meta
 
 from protocol.corrections import Action
+from web.api.url_text import UrlText
 
 #: The most changes of one call.
 MOST_CHANGES = 500
 
 _Field = Annotated[str, Meta(min_length=1, max_length=4096)]
-#: Percent-encoded, two such texts fit into a URL that the front-end reads.
-_InUrl = Annotated[str, Meta(min_length=1, max_length=1024)]
 _Picture = Annotated[
     str,
     Meta(
@@ -27,23 +26,24 @@ _Picture = Annotated[
 
 
 class CorrectionsQuery(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
-    """Whose folder, and which."""
+    """The folder whose corrections are wanted."""
 
-    user_id: Annotated[_InUrl, Meta(description="the website's user", examples=["7"])]
+    user_id: Annotated[UrlText, Meta(min_length=1, description="the website's user", examples=["7"])]
     project_dir: Annotated[
-        _InUrl, Meta(description="the folder with the photos, inside [web] data_roots", examples=["flowers"])
+        UrlText,
+        Meta(min_length=1, description="the folder with the photos, inside [web] data_roots", examples=["flowers"]),
     ]
 
 
 class CorrectionChange(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
-    """What is to become of one picture."""
+    """A change to the correction of one picture."""
 
     picture: _Picture
     action: Annotated[
         Literal["label", "exclude", "keep", "none"],
         Meta(
-            description="label: it shows the class `label`; exclude: it is not used; keep: its label is right; none: "
-            "take back what was said of it"
+            description="label: the picture shows the class `label`; exclude: the picture is not used; keep: its label "
+            "is right; none: remove its correction"
         ),
     ]
     label: Annotated[
@@ -64,19 +64,21 @@ class ChangeCorrections(msgspec.Struct, rename="camel", forbid_unknown_fields=Tr
 
 
 class CorrectionView(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """What corrections.csv says of one picture."""
+    """The correction of one picture in corrections.csv."""
 
-    picture: Annotated[str, Meta(description="as the row names it; a person may have written it in another spelling")]
+    picture: Annotated[
+        str, Meta(description="the picture's path as the row has it, which a person may have spelled otherwise")
+    ]
     action: Action
     label: Annotated[str, Meta(description="the class, if the action is label; else empty")]
 
 
 class CorrectionsView(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """The content of corrections.csv. Whether pictures and classes of these names exist is said by a check."""
+    """The content of corrections.csv. Only a check says whether pictures and classes of these names exist."""
 
     project_dir: str
     corrections: Annotated[tuple[CorrectionView, ...], Meta(description="one for each picture, the newest last")]
     problems: Annotated[
         tuple[str, ...],
-        Meta(description="rows that somebody has written and that can't be understood, at most 20 of them"),
+        Meta(description="why rows that somebody wrote by hand can't be understood; at most 20 of them"),
     ]

@@ -8,35 +8,38 @@ import msgspec
 from msgspec import Meta
 
 from protocol.prediction import MOST_THUMBNAIL_PX
+from web.api.url_text import UrlText
 
-MOST_PATH_CHARS = 4096
 #: The most folders and pictures on one page.
 MOST_LISTED = 500
 LEAST_THUMBNAIL_PX = 64
 
 ThumbnailSize = Annotated[
-    int, Meta(ge=LEAST_THUMBNAIL_PX, le=MOST_THUMBNAIL_PX, description="the longest side in pixels; never enlarged")
+    int,
+    Meta(
+        ge=LEAST_THUMBNAIL_PX,
+        le=MOST_THUMBNAIL_PX,
+        description="the longest side in pixels; a smaller picture keeps its size",
+    ),
 ]
 
 
 class FolderQuery(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
-    """Which folder, and which page of it."""
+    """The folder that is wanted, and the page of it."""
 
-    path: Annotated[
-        str, Meta(max_length=MOST_PATH_CHARS, description="the absolute path; empty for the folders at the top")
-    ] = ""
+    path: Annotated[UrlText, Meta(description="the absolute path; empty for the folders at the top")] = ""
     cursor: Annotated[str, Meta(max_length=1000, description="`next` of the page before")] = ""
     limit: Annotated[int, Meta(ge=1, le=MOST_LISTED, description="the most folders and pictures on the page")] = 100
 
 
 class ListedFolder(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """A folder in a folder. What lies deeper is not counted."""
+    """A folder in the listed folder. Only what lies in it directly is counted."""
 
     name: str
     path: Annotated[str, Meta(description="the absolute path")]
     pictures: Annotated[int, Meta(description="how many pictures lie in it directly")]
     folders: Annotated[int, Meta(description="how many folders lie in it directly")]
-    more: Annotated[bool, Meta(description="whether there are more: counting ends at a limit")]
+    more: Annotated[bool, Meta(description="whether there may be more, because counting has ended at a limit")]
 
 
 class ListedPicture(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
@@ -60,13 +63,13 @@ class FolderListing(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class ThumbnailQuery(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
-    """Which picture, and how large."""
+    """The picture that is wanted, and its size."""
 
-    path: Annotated[str, Meta(min_length=1, max_length=MOST_PATH_CHARS, description="the absolute path of a picture")]
+    path: Annotated[UrlText, Meta(min_length=1, description="the absolute path of a picture")]
     size: ThumbnailSize = 160
 
 
 class PictureQuery(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
-    """How large."""
+    """The size that is wanted."""
 
     size: ThumbnailSize = 320

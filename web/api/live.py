@@ -10,6 +10,7 @@ from msgspec import Meta
 from protocol.bounds import Whole
 from protocol.events import EVENT_TYPES, Event, EventType
 from web.api.original import BriefTask
+from web.api.url_text import UrlText
 
 Types = Annotated[
     tuple[EventType, ...], Meta(max_length=len(EVENT_TYPES), description="one or more types of events; all if left out")
@@ -27,8 +28,8 @@ WaitOrNone = Annotated[
 class EventsQuery(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
     """Which events. Each condition that is given must hold. Without `since`, they begin with the next one."""
 
-    user_id: Annotated[str, Meta(max_length=4096, description="events of this user's tasks")] = ""
-    project_id: Annotated[str, Meta(max_length=4096, description="events of projects with this id")] = ""
+    user_id: Annotated[UrlText, Meta(description="events of this user's tasks")] = ""
+    project_id: Annotated[UrlText, Meta(description="events of projects with this id")] = ""
     types: Types = ()
     since: Since = None
     wait: WaitOrNone = None

@@ -9,6 +9,8 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from protocol.text import as_utf8
+
 #: The page with a section for each code.
 ERROR_PAGE = "/docs/errors"
 
@@ -37,12 +39,16 @@ class ProblemDetails(Problem, frozen=True, rename="camel", kw_only=True):
 def make_problem(
     code: str, error: str, fields: Mapping[str, str] | None = None, state: str = "", position: int = 0
 ) -> Problem:
-    """fields: a sentence for each field at fault. state: that of the task in question. position: see Problem."""
+    """fields: a sentence for each field at fault. state: that of the task in question. position: see Problem.
+
+    A name that came with the call may hold what UTF-8 cannot, and is then shown with question marks.
+    """
+    fields = {as_utf8(name): as_utf8(words) for name, words in (fields or {}).items()}
     return Problem(
-        error=error,
+        error=as_utf8(error),
         code=code,
-        field=next(iter(fields)) if fields and len(fields) == 1 else UNSET,
-        fields=dict(fields) if fields else UNSET,
+        field=next(iter(fields)) if len(fields) == 1 else UNSET,
+        fields=fields or UNSET,
         docs=f"{ERROR_PAGE}#{code}",
         state=state or UNSET,
         position=position or UNSET,

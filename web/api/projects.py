@@ -35,7 +35,7 @@ class GateDecision(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
     task_id: str
     ended_at: str | None
-    promoted: Annotated[bool, Meta(description="whether it came into use, then or later")]
+    promoted: Annotated[bool, Meta(description="whether it came into use, at its end or later")]
     promoted_at: Annotated[str | None, Meta(description="when it last came into use; null if it never did")]
     by_person: Annotated[bool, Meta(description="whether a person has made it the one in use")]
     with_task: Annotated[str, Meta(description="the task of the model that was in use before; empty if there was none")]

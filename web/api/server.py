@@ -44,12 +44,12 @@ class Disk(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     free_bytes: Annotated[
         int | None, Meta(description="what can still be written; null if the folder is missing or does not answer")
     ]
-    total_bytes: Annotated[int | None, Meta(description="the size of the disk; null as well then")]
+    total_bytes: Annotated[int | None, Meta(description="the size of the disk; null if freeBytes is null")]
     min_free_bytes: Annotated[int, Meta(description="with less free space a task is refused")]
 
 
 class Versions(msgspec.Struct, frozen=True, kw_only=True):
-    """What the front-end runs on."""
+    """The versions of Python and of the libraries that the front-end runs on."""
 
     python: str
     tornado: str

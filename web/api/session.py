@@ -17,10 +17,10 @@ class NewSession(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_
 
 
 class SessionView(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """Who the caller is to this server, by a cookie or by a token in the header."""
+    """Who the caller is, as the cookie of a session or a token in the header tells."""
 
     needed: Annotated[bool, Meta(description="whether this server has tokens, so that other calls need one")]
-    signed_in: Annotated[bool, Meta(description="whether the request came with a token or a session that counts")]
+    signed_in: Annotated[bool, Meta(description="whether the request came with a valid token or session")]
     token_name: Annotated[str, Meta(description="the name of the token, or empty")]
     user_id: Annotated[
         str, Meta(description="the only user whose tasks the caller may see; empty for those of all users")

@@ -14,6 +14,7 @@ from protocol.metadata import Metadata
 from protocol.options import OPTIONS_BY_TRAIN_TYPE, OptionValue
 from protocol.task import TaskState
 from protocol.task_filter import MAX_PAGE_TASKS, Cursor, TaskOrder
+from web.api.url_text import UrlText
 
 _Field = Annotated[str, Meta(min_length=1, max_length=4096)]
 #: The options of a trainType. `GET /v1/train-types` has the schema of each one's options.
@@ -70,8 +71,8 @@ class TaskQuery(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_o
 class TaskListQuery(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
     """Which tasks to list. Each condition that is given must hold."""
 
-    user_id: Annotated[str, Meta(max_length=4096, description="tasks of this user")] = ""
-    project_id: Annotated[str, Meta(max_length=4096, description="tasks of projects with this id")] = ""
+    user_id: Annotated[UrlText, Meta(description="tasks of this user")] = ""
+    project_id: Annotated[UrlText, Meta(description="tasks of projects with this id")] = ""
     state: Annotated[tuple[TaskState, ...], Meta(max_length=5, description="one or more states")] = ()
     train_type: Annotated[str, Meta(max_length=80, description="tasks of this trainType")] = ""
     submitted_after: Annotated[str, Meta(max_length=40, description="a time as ISO 8601")] = ""
@@ -79,11 +80,8 @@ class TaskListQuery(msgspec.Struct, rename="camel", forbid_unknown_fields=True, 
     metadata: Annotated[Metadata, Meta(description="as metadata[name]=value, any number of them")] = {}
     retry_of: Annotated[TaskIdOrNone, Meta(description="the tasks that repeat this one")] = ""
     search: Annotated[
-        str,
-        Meta(
-            max_length=4096,
-            description="tasks whose taskId, userId or projectId begins with this; capital letters matter",
-        ),
+        UrlText,
+        Meta(description="tasks whose taskId, userId or projectId begins with this; capital letters matter"),
     ] = ""
     sort: Annotated[TaskOrder, Meta(description="a minus means the newest first")] = "-submittedAt"
     cursor: Annotated[Cursor, Meta(description="`next` of the page before")] = ""

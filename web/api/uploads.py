@@ -7,22 +7,22 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-#: What one call may send of a picture.
+#: The largest part of a picture that one call may send.
 CHUNK_BYTES = 1024**2
 MOST_FIELD_CHARS = 400
 
-#: open: parts are missing. stored: it lies in the project. duplicate: the class has the same picture already.
+#: open: parts are missing. stored: the picture lies in the project. duplicate: the class already has the same picture.
 UploadState = Literal["open", "stored", "duplicate"]
 Sha256 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 
 
 class UploadLimits(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """What may be uploaded."""
+    """Whether pictures may be uploaded, and the bounds."""
 
     enabled: Annotated[bool, Meta(description="whether this server takes pictures")]
     max_picture_bytes: Annotated[int, Meta(description="the largest picture")]
     max_pictures: Annotated[int, Meta(description="the most pictures of a project")]
-    max_project_bytes: Annotated[int, Meta(description="the most that the pictures of a project have together")]
+    max_project_bytes: Annotated[int, Meta(description="the most bytes of all pictures of a project")]
 
 
 class NewUpload(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
@@ -35,16 +35,16 @@ class NewUpload(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_o
     size_bytes: Annotated[int, Meta(ge=1, le=2**53, description="the size of the file")]
     sha256: Annotated[
         Sha256 | UnsetType,
-        Meta(description="the SHA-256 of the file, 64 hexadecimal digits; then a duplicate need not be sent at all"),
+        Meta(description="the SHA-256 of the file, 64 hexadecimal digits; with it, a duplicate need not be sent"),
     ] = UNSET
 
 
 class UploadView(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """A picture on its way."""
+    """An upload, and how far it is."""
 
     upload_id: Annotated[str, Meta(description="for the calls that send its parts; empty if nothing is to be sent")]
     project_dir: Annotated[str, Meta(description="the folder of the project, to be posted when all have arrived")]
-    picture: Annotated[str, Meta(description="where it lies in projectDir; empty until it is stored")]
+    picture: Annotated[str, Meta(description="its path in projectDir; empty until it is stored")]
     state: UploadState
     offset: Annotated[int, Meta(description="how many bytes have arrived; the next part begins there")]
     size_bytes: int
@@ -53,7 +53,7 @@ class UploadView(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class UploadsQuery(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
-    """Which project."""
+    """The project that is wanted."""
 
     user_id: Annotated[str, Meta(max_length=MOST_FIELD_CHARS, description="the website's user")]
     project_id: Annotated[str, Meta(max_length=MOST_FIELD_CHARS, description="the project")]

@@ -18,19 +18,23 @@ from conf.directory import Directory
 from conf.posted_folder import PostedFolderError, open_inside_roots, steps_below
 from protocol.litter import is_litter_file, is_litter_folder, may_be_picture
 from protocol.project_layout import worker_folder
+from protocol.text import is_text
 from web.api.folders import FolderListing, ListedFolder, ListedPicture
 
-#: The entries of a folder that are looked at. Sorting a million names takes about two seconds.
+#: The most entries of a folder that are looked at. Sorting a million names takes about two seconds.
 MOST_ENTRIES = 1_000_000
-#: The entries that are looked at to count what one folder of a page has, and for a whole page.
+#: The most entries that are looked at to count what one folder on a page holds, and what all folders on it hold.
 MOST_COUNTED = 10_000
 MOST_COUNTED_OF_PAGE = 200_000
-#: After this time the folders that are left on the page are not counted.
+#: After this time, the contents of the folders that are left on the page are not counted.
 COUNTING_S = 2.0
 
 
 class _Key(NamedTuple):
-    """The place of an entry: folders first, then by name in any case. rank: 0 for folders, 1 for pictures."""
+    """The place of an entry in the order: folders first, then by name, whatever its capitals.
+
+    rank: 0 for folders, 1 for pictures.
+    """
 
     rank: int
     folded: str
@@ -38,7 +42,7 @@ class _Key(NamedTuple):
 
 
 class _Budget:
-    """What is left to count on a page."""
+    """How many entries may still be looked at to count the folders of a page, and until when."""
 
     def __init__(self) -> None:
         self.entries = MOST_COUNTED_OF_PAGE
@@ -50,9 +54,9 @@ class _Budget:
 
 
 def list_folder(path: str, roots: Sequence[Path], cursor: str, limit: int) -> FolderListing:
-    """A page of a folder that is a data root or lies in one. parent is None.
+    """Return one page of a data root, or of a folder below one. `parent` of the page is None, for the caller to set.
 
-    cursor: `next` of the page before, or "". Raises PostedFolderError and OSError.
+    cursor: `next` of the page before; "" for the first page. Raises PostedFolderError and OSError.
     """
     after = _key_of(cursor)
     with open_inside_roots(path, roots, or_root=True) as folder:
@@ -86,7 +90,7 @@ def list_roots(roots: Sequence[Path]) -> FolderListing:
 
 
 class _Entries:
-    """The folders and pictures of a folder, in any order. Counts the other files while it is iterated."""
+    """The folders and pictures of a folder, in any order. It counts the other files while it is iterated."""
 
     def __init__(self, folder: Directory, steps: Sequence[str], most: int = MOST_ENTRIES) -> None:
         """steps: the names from a data root down to the folder."""
@@ -107,7 +111,7 @@ class _Entries:
 
     def _key(self, entry: os.DirEntry[str]) -> _Key | None:
         name = entry.name
-        if not _is_text(name):
+        if not is_text(name):
             self.other_files += 1
         elif entry.is_dir(follow_symlinks=False):
             if not (name.startswith(".") or is_litter_folder(name) or worker_folder((*self._steps, name))):
@@ -119,15 +123,6 @@ class _Entries:
         else:
             self.other_files += 1
         return None
-
-
-def _is_text(name: str) -> bool:
-    """Whether JSON can hold the name. One that is not UTF-8 has lone surrogates."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _listed_folder(folder: Directory, path: str, steps: Sequence[str], name: str, budget: _Budget) -> ListedFolder:

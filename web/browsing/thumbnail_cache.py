@@ -1,4 +1,4 @@
-"""The thumbnails that were made last, so that a page that is opened again costs nothing."""
+"""Keeps the thumbnails that were asked for last, so that opening a page again costs nothing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ MOST_BYTES = 16 * 1024**2
 
 
 class ThumbnailCache:
-    """By ETag, which names the content of the picture and the size. Those asked for last stay."""
+    """JPEGs by their ETags, which differ for each content and size. The ones that were asked for last stay."""
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most_bytes = most_bytes

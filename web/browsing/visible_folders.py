@@ -8,19 +8,14 @@ from pathlib import Path, PurePosixPath
 from conf.posted_folder import Obstacle, PostedFolderError
 from web.answers.refusal import Refusal
 from web.door.token_gate import Caller
-from web.uploads.upload_names import BadNameError, part_of_id
-
-#: The folder in the first data root for the pictures that callers send.
-UPLOADS = "uploads"
-
-
-def folder_of_user(roots: Sequence[Path], user_id: str) -> Path:
-    """Where the projects of a user lie that were uploaded. Raises BadNameError."""
-    return roots[0] / UPLOADS / part_of_id(user_id)
+from web.uploads.upload_names import BadNameError, folder_of_user
 
 
 class VisibleFolders:
-    """top: the only folder into which the caller may look; None for all data roots."""
+    """top: the only folder into which the caller may look, or None if the caller may look into all data roots.
+
+    has_none: whether there is no folder at all, because the caller's userId can't be the name of one.
+    """
 
     def __init__(self, roots: Sequence[Path], caller: Caller) -> None:
         self._roots = roots
@@ -28,7 +23,7 @@ class VisibleFolders:
         self.has_none = False
         if caller.user:
             try:
-                self.top = folder_of_user(roots, caller.user)
+                self.top = folder_of_user(roots[0], caller.user)
             except BadNameError:
                 self.has_none = True
 
@@ -60,11 +55,11 @@ class VisibleFolders:
 
 
 def no_folder(path: str, error: PostedFolderError) -> Refusal:
-    """For a folder that can't be opened."""
+    """The refusal of a folder that can't be opened."""
     reasons = {
         Obstacle.FORBIDDEN: "may not be read by this server; change the rights of the folder",
-        Obstacle.OF_THE_WORKER: "holds what the worker keeps in a project, and no pictures of the user's",
+        Obstacle.OF_THE_WORKER: "holds only files that TFModel keeps in a project; list the project folder instead",
         Obstacle.REDIRECTED: "leads through a link or is no folder; send the path of the folder itself",
     }
-    reason = reasons.get(error.obstacle, "does not exist (any more); look at the folder above")
+    reason = reasons.get(error.obstacle, "does not exist, or not any more; list the folder above it")
     return Refusal("no_folder", f"path={path[:200]!r} {reason}.")

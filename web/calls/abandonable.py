@@ -14,13 +14,13 @@ Result = TypeVar("Result")
 
 
 class AbandonableHandler(JsonHandler):
-    """A browser that scrolls on, for example, drops the calls for pictures that are out of sight."""
+    """For example, a browser that scrolls on drops its calls for the pictures that have left the screen."""
 
     _working: asyncio.Task[Any] | None = None
     _caller_is_gone = False
 
     async def while_caller_waits(self, work: Coroutine[Any, Any, Result]) -> Result:
-        """The result of the work. If the caller goes away, the work is cancelled and the call ends here."""
+        """The result of the work. If the caller goes away, the work is cancelled, and Finish ends the call."""
         self._working = task = asyncio.create_task(work)
         try:
             return await task

@@ -1,4 +1,4 @@
-"""`/v1/tasks/<taskId>/artifacts`: the files of a task's model, one by one and as a zip."""
+"""`/v1/tasks/{taskId}/artifacts`: the files of a task's model, one by one and as a zip."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class ArtifactsHandler(FileHandler):
 
 
 class ArtifactHandler(FileHandler):
-    """`…/artifacts/<name>`: GET sends a file, or a part of it."""
+    """`…/artifacts/{name}`: GET sends a file, or a part of it."""
 
     async def get(self, task_id: str, name: str) -> None:
         task = (await self.find(task_id)).task

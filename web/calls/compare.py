@@ -17,6 +17,8 @@ from web.files.project_files import NoFileError
 HELD_OUT, METRICS = "held_out.json", "metrics.json"
 #: A larger file is not read into memory. That of 100,000 held-out pictures has 25 MB.
 MOST_BYTES = 64 * 1024**2
+#: The most calls that hold such files at the same time.
+MOST_AT_ONCE = 2
 
 
 class CompareHandler(FileHandler):
@@ -32,8 +34,10 @@ class CompareHandler(FileHandler):
                 raise self._unlike(f"Task {task.task_id} has another userId or trainType than {tasks[0].task_id}")
         if len({task.task_id for task in tasks}) < len(tasks):
             raise self._unlike("A task came twice")
-        # One after the other: each may have many megabytes.
-        self.send(compared([await self._judged(task) for task in tasks]))
+        # The files of one task may have many megabytes, so one is read after the other, and for few calls at a time.
+        async with self.services.comparing:
+            held_out = [await self._judged(task) for task in tasks]
+            self.send(await asyncio.to_thread(compared, held_out))
 
     async def _judged(self, task: Task) -> Judged:
         held_out, metrics = await self._read(task, HELD_OUT), await self._read(task, METRICS)
@@ -41,7 +45,8 @@ class CompareHandler(FileHandler):
             return await asyncio.to_thread(judged, task.task_id, held_out, metrics)
         except msgspec.MsgspecError:
             raise Refusal(
-                "no_artifact", f"Task {task.task_id} was trained by a release whose files can't be compared."
+                "no_artifact",
+                f"Task {task.task_id} was trained by a release whose files can't be compared; train its folder again.",
             ) from None
 
     async def _read(self, task: Task, name: str) -> bytes:
@@ -51,7 +56,8 @@ class CompareHandler(FileHandler):
             what = "has none" if artifact is None else "has one that is too large to be read"
             raise Refusal(
                 "no_artifact",
-                f"Tasks are compared by their {name}, and task {task.task_id} ({task.state.value}) {what}.",
+                f"Tasks are compared by their {name}, and task {task.task_id} ({task.state.value}) {what}; name tasks "
+                "that are done.",
                 state=task.state.value,
             )
         files = self.services.files

@@ -1,4 +1,4 @@
-"""`/v1/corrections`: what a person has said of single pictures of a folder."""
+"""`/v1/corrections`: a person's corrections of single pictures of a folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST_PROBLEMS = 20
 
 
 class CorrectionsHandler(JsonHandler):
-    """GET says what corrections.csv says, and POST changes it."""
+    """GET sends the rows of corrections.csv, and POST changes them."""
 
     query: CorrectionsQuery
 
@@ -58,7 +58,7 @@ def _problems(changes: Sequence[CorrectionChange]) -> Iterator[BadField]:
         if change.action == "label" and not change.label.strip():
             yield BadField(field, f"{field} is missing; send the class that the picture shows.")
         elif change.action != "label" and change.label:
-            yield BadField(field, f"{field} goes with the action label only; leave it out.")
+            yield BadField(field, f"{field} is only allowed with the action label; leave it out.")
 
 
 def _correction(change: CorrectionChange) -> Correction | None:

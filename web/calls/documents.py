@@ -1,4 +1,4 @@
-"""The page at `/`, `/openapi.json` and `/docs`: what people and programs read about this server, and its files."""
+"""The page at `/`, its files, `/openapi.json` and `/docs`: what people and programs read about this server."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HEADERS = {
 }
 #: A browser keeps the file and asks each time whether it is still the same.
 ASK_AGAIN = "no-cache"
-#: A browser keeps the file for a year and does not ask. Another content has another address.
+#: A browser keeps the file for a year and does not ask again, because a changed file has another address.
 KEEP = "public, max-age=31536000, immutable"
 
 

@@ -1,4 +1,4 @@
-"""`/v1/events` and `/v1/tasks/<taskId>/events`: what happens, as a stream of server-sent events or by waiting calls."""
+"""`/v1/events` and `/v1/tasks/{taskId}/events`: what happens, as a stream of server-sent events or by waiting calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/v1/tasks/<taskId>/log` and `…/metrics`: what a task has written while it was trained."""
+"""`/v1/tasks/{taskId}/log` and `…/metrics`: what a task has written while it was trained."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/`: the two calls of the original API, which stay as they are, and for browsers the page."""
+"""`/`: the two calls of the original API, which never change, and the page for browsers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from web.reading.submission import read_submission
 class OriginalHandler(PostingHandler, DocumentHandler):
     """GET answers with the eight fields of a task, POST makes one from the fields of a form.
 
-    A GET without taskId by a browser that is to show a page gets the page for people.
+    A GET without taskId that asks for HTML, as a browser does, is answered with the page for people.
     """
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Sequence
@@ -12,15 +11,14 @@ from msgspec.structs import replace
 
 from conf.tracing import end_call
 from protocol import messages as m
-from protocol.data_report import DataReport
 from protocol.task import TaskSpec
 from web.answers.refusal import Refusal
 from web.answers.task_views import check_view
 from web.api.tasks import NewTask
 from web.broker_link.task_cache import Entry
+from web.calls.abandonable import AbandonableHandler
 from web.door.traceparent import incoming_traceparent
 from web.figures.free_space import free_space_mb
-from web.json_handler import JsonHandler
 from web.reading.form import JSON_TYPE, media_type_of, read_form
 from web.reading.submission import BadField, Submission, posted_new_task, read_new_task
 
@@ -40,12 +38,10 @@ def refusal_of_fields(problems: Sequence[BadField]) -> Refusal:
     )
 
 
-class PostingHandler(JsonHandler):
+class PostingHandler(AbandonableHandler):
     """Calls that name a folder to train on."""
 
-    _check: asyncio.Task[DataReport] | None = None
     _span: Span | None = None
-    _caller_is_gone = False
 
     def read_posted(self) -> Submission:
         """The task that the body asks for: JSON with nested options, or a form."""
@@ -65,12 +61,7 @@ class PostingHandler(JsonHandler):
 
     async def answer_check(self, spec: TaskSpec) -> None:
         """Answer with what is found in the folder; no task is made. If the caller goes away, the check ends."""
-        self._check = asyncio.create_task(self.services.checks.report(spec))
-        try:
-            self.send(check_view(await self._check))
-        except asyncio.CancelledError:
-            if not self._caller_is_gone:
-                raise
+        self.send(check_view(await self.while_caller_waits(self.services.checks.report(spec))))
 
     async def submitted(self, spec: TaskSpec) -> Entry:
         """The new task once it is on disk, or the earlier one if the Idempotency-Key was used before."""
@@ -111,8 +102,3 @@ class PostingHandler(JsonHandler):
     def on_finish(self) -> None:
         if self._span is not None:
             end_call(self._span, self.get_status())
-
-    def on_connection_close(self) -> None:
-        self._caller_is_gone = True
-        if self._check is not None:
-            self._check.cancel()

@@ -120,7 +120,7 @@ class PredictingHandler(ListingHandler, AbandonableHandler):
 
 
 class TaskPredictHandler(PredictingHandler):
-    """`/v1/tasks/<taskId>/predict`: POST has the task's model answer, or the best so far while it is trained."""
+    """`/v1/tasks/{taskId}/predict`: POST has the task's model answer, or the best so far while it is trained."""
 
     async def post(self, task_id: str) -> None:
         pictures = await self.read_pictures()
@@ -129,7 +129,7 @@ class TaskPredictHandler(PredictingHandler):
 
 
 class ProjectPredictHandler(PredictingHandler):
-    """`/v1/projects/<userId>/<projectId>/predict`: POST has the model answer that the project uses."""
+    """`/v1/projects/{userId}/{projectId}/predict`: POST has the model answer that the project uses."""
 
     async def post(self, user_id: str, project_id: str) -> None:
         pictures = await self.read_pictures()

@@ -1,4 +1,4 @@
-"""`/v1/projects/<userId>/<projectId>`: the model in use, how models came into use, and the tasks."""
+"""`/v1/projects/{userId}/{projectId}`: the model in use, how models came into use, and the tasks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/v1/tasks/<taskId>/report`: the report on a model, the only answer that is a web page."""
+"""`/v1/tasks/{taskId}/report`: the report on a model, the only answer that is a web page."""
 
 from __future__ import annotations
 

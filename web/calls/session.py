@@ -1,4 +1,4 @@
-"""`/v1/session`: a page signs in, sees as whom, and signs out."""
+"""`/v1/session`: a page signs in, learns who is signed in, and signs out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from web.json_handler import JsonHandler
 
 
 class SessionHandler(JsonHandler):
-    """GET tells who the caller is. POST gives a token's session to a browser, and DELETE takes it back."""
+    """GET tells who the caller is. POST exchanges a token for a session's cookie, and DELETE removes the cookie."""
 
     needs_token = False
 
@@ -39,7 +39,7 @@ class SessionHandler(JsonHandler):
         self._answer(self.services.gate.caller_of(HTTPHeaders()))
 
     def _check_is_own(self) -> None:
-        """Raise Refusal for a page of [web] allowed_origins. It calls with a token, and may not change who we know."""
+        """Raise Refusal for a page of [web] allowed_origins. Such a page calls with a token, and needs no session."""
         if not self.services.rules.is_own(self.request.headers):
             raise Refusal(
                 "cross_site",
@@ -52,7 +52,7 @@ class SessionHandler(JsonHandler):
         return cookie_name(self.services.settings.port)
 
     def _attributes(self) -> dict[str, Any]:
-        # A proxy may have taken the request by https, and only the browser knows that.
+        # If a proxy has received the request by https, only the Origin that the browser sends shows that.
         is_secure = self.request.headers.get("Origin", "").startswith("https:")
         return {"path": "/", "httponly": True, "samesite": "Strict", "secure": is_secure}
 

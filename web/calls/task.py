@@ -1,4 +1,4 @@
-"""`/v1/tasks/<taskId>`: one task, and the orders to it."""
+"""`/v1/tasks/{taskId}`: one task, and the orders to it."""
 
 from __future__ import annotations
 
@@ -92,11 +92,15 @@ class PromoteHandler(WholeTaskHandler, ListingHandler):
                 "that is done.",
                 state=task.state.value,
             )
-        await self.services.promotions.switch_to(task)
-        used = await self.task_in_use(task.spec.user_id, task.spec.project_id)
-        if used is None or used.task_id != task_id:
-            before_s = task.promoted_at_s
-            entry = await self.ask_for_task(lambda request_id: m.Promote(request_id, task_id, before_s))
+        promotions = self.services.promotions
+        async with promotions.turn(task):
+            await promotions.switch_to(task)
+            used = await self.task_in_use(task.spec.user_id, task.spec.project_id)
+            if used is None or used.task_id != task_id:
+                # While this call waited for its turn, another one may have promoted the task.
+                entry = await self.ask_for_task(lambda request_id: m.Lookup(request_id, task_id))
+                before_s = entry.task.promoted_at_s
+                entry = await self.ask_for_task(lambda request_id: m.Promote(request_id, task_id, before_s))
         await self.answer(entry)
 
 

@@ -57,7 +57,7 @@ class TasksHandler(SubmittingHandler, ListingHandler):
 
 
 class RetryHandler(SubmittingHandler):
-    """`/v1/tasks/<taskId>/retry`: POST makes a new task like one that has ended."""
+    """`/v1/tasks/{taskId}/retry`: POST makes a new task like one that has ended."""
 
     async def post(self, task_id: str) -> None:
         entry = await self.find(task_id)

@@ -1,4 +1,4 @@
-"""Small copies of pictures: `/v1/thumbnails` by their path, `/v1/tasks/<taskId>/pictures/<name>` for those of a task.
+"""`/v1/thumbnails` and `/v1/tasks/{taskId}/pictures/{name}`: small copies of pictures, by path or of a task's folder.
 
 The front-end only looks at the file's status. A runtime process, with limits on memory and time, opens the picture.
 """
@@ -11,13 +11,13 @@ from collections.abc import Awaitable
 from conf.posted_folder import PostedFolderError
 from protocol.prediction import PictureRefused, Thumbnails
 from web.answers.refusal import Refusal
-from web.browsing.picture_on_disk import etag_of_thumbnail, status_at, status_in_project
+from web.browsing.picture_on_disk import etag_of_thumbnail, no_picture, status_at, status_in_project
 from web.browsing.visible_folders import VisibleFolders
 from web.calls.abandonable import AbandonableHandler
 from web.calls.file_answer import FileHandler
 from web.files.byte_range import is_known
 
-#: For so long a browser shows a picture again without asking. After it, an ETag spares decoding it again.
+#: How long a browser shows a picture again without asking. Later it asks with the ETag, so nothing is decoded again.
 MAX_AGE_S = 300
 
 
@@ -25,7 +25,7 @@ class PictureHandler(FileHandler, AbandonableHandler):
     """The base of both calls."""
 
     async def show(self, work: Thumbnails, name: str, looking: Awaitable[os.stat_result]) -> None:
-        """Send the thumbnail. looking: gets the status of the file."""
+        """Send the thumbnail of a picture. looking: gives the status of its file."""
         etag = etag_of_thumbnail(await self._status(name, looking), work.side_px)
         headers = {
             "Content-Type": "image/jpeg",
@@ -45,19 +45,13 @@ class PictureHandler(FileHandler, AbandonableHandler):
             jpeg = answer.jpeg
             self.services.thumbnails.put(etag, jpeg)
         self.set_file_headers(headers)
-        await self.finish(jpeg)
+        self.finish(jpeg)  # A caller that has gone is no error.
 
     async def _status(self, name: str, looking: Awaitable[os.stat_result]) -> os.stat_result:
         try:
             return await looking
-        except TimeoutError as error:
-            raise Refusal(
-                "file_unreadable", "The picture's disk does not answer in time; try again in a moment."
-            ) from error
         except (PostedFolderError, OSError, ValueError) as error:
-            in_zip = ".zip/" in name.lower()
-            reason = "it lies in a zip, and pictures in zips are not shown" if in_zip else "it is missing, or is a link"
-            raise Refusal("no_picture", f"There is no picture {name[:200]!r} to be shown: {reason}.") from error
+            raise no_picture(name, error) from error
 
 
 class ThumbnailHandler(PictureHandler):

@@ -36,7 +36,7 @@ class UploadsHandler(JsonHandler):
 
 
 class UploadHandler(JsonHandler):
-    """`/v1/uploads/<uploadId>`: POST adds a part. GET tells how far the upload is."""
+    """`/v1/uploads/{uploadId}`: POST adds a part. GET tells how far the upload is."""
 
     async def post(self, upload_id: str) -> None:
         part, self.body = self.body, b""

@@ -22,8 +22,10 @@ SECTIONS = "<!-- the sections of docs/errors.md -->"
 
 
 class Documents(msgspec.Struct, frozen=True):
-    """openapi: the document. page: the page for people at `/`. calls, errors: the pages below `/docs`. static: the
-    files that these pages load."""
+    """openapi: the document. page: the page for people at `/`. calls, errors: the pages below `/docs`.
+
+    static: the files that these pages load.
+    """
 
     openapi: StaticFile
     page: StaticFile

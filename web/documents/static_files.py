@@ -20,11 +20,11 @@ MEDIA_TYPES = {
     ".json": "application/json",
     ".svg": "image/svg+xml",
 }
-#: What stands in the HTML files in place of the address of this folder.
+#: The HTML files have this in place of the address of the folder.
 ADDRESS = "{static}"
-#: What stands in them in place of the tags that load all scripts of the page at once.
-PRELOADS = "<!-- preload {entry} -->"
-_PRELOADS = re.compile(re.escape(PRELOADS).replace(re.escape("{entry}"), r"(\S+)"))
+#: The HTML files have this in place of the tags that load all scripts of the page at once.
+PRELOADS = "<!-- preload {entries} -->"
+_PRELOADS = re.compile(re.escape(PRELOADS).replace(re.escape("{entries}"), r"([^>]+)"))
 #: An import that a browser follows before it runs a script. `import(…)` is not one.
 _IMPORT = re.compile(r"""^(?:import|export)\b[^"'()]*["'](\.[^"']+)["']""", re.MULTILINE)
 
@@ -62,15 +62,15 @@ class StaticFiles:
     def html(self, name: str) -> bytes:
         """An HTML file of the folder, with the addresses of the other files."""
         text = (self._folder / name).read_text("utf-8")
-        text = _PRELOADS.sub(lambda found: "\n".join(map(self._preload, self._imported_by(found[1]))), text)
+        text = _PRELOADS.sub(lambda found: "\n".join(map(self._preload, self._imported_by(found[1].split()))), text)
         return text.replace(ADDRESS, self.address).encode()
 
     def _preload(self, name: str) -> str:
         return f'<link rel="modulepreload" href="{self.address}/{name}">'
 
-    def _imported_by(self, entry: str) -> Iterator[str]:
-        """The script and all that it imports, so that a browser asks for all of them without waiting for each other."""
-        seen, waiting = {entry}, [entry]
+    def _imported_by(self, entries: list[str]) -> Iterator[str]:
+        """The scripts and all that they import, directly or not, so that a browser can ask for them at once."""
+        seen, waiting = set(entries), list(entries)
         while waiting:
             name = waiting.pop(0)
             yield name

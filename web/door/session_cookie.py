@@ -19,21 +19,21 @@ from tornado.httputil import HTTPHeaders
 
 from conf.tokens import SESSION_COOKIE_PREFIX, Token
 
-#: A browser stays signed in for so long.
+#: How long a browser stays signed in.
 LIFETIME_S = 7 * 24 * 3600
 
 _VALUE = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]{0,63})\.(?P<end>[0-9]{1,12})\.(?P<signature>[0-9a-f]{64})")
 
 
 class Session(NamedTuple):
-    """What a cookie claims. It counts only if `is_of` says so."""
+    """What a cookie claims. Only `is_of` tells whether the claim is true."""
 
     token_name: str
     expires_at_s: int
     signature: str
 
     def is_of(self, token: Token, now_s: float) -> bool:
-        """Whether a server that has this token has made the session, and it has not ended."""
+        """Whether the session was signed with this token and has not ended."""
         genuine = hmac.compare_digest(self.signature, _signature(token, self.expires_at_s))
         return genuine and self.token_name == token.name and now_s < self.expires_at_s
 
@@ -49,9 +49,9 @@ def cookie_value(token: Token, expires_at_s: int) -> str:
 
 
 def claimed_session(headers: HTTPHeaders, cookie: str) -> Session | None:
-    """The session that a request claims to have. None without a well-formed cookie of this name, or with two of them.
+    """The session that a request claims to have; None if it does not have exactly one well-formed cookie of this name.
 
-    The second one may come from another program on this host, which can set cookies for us.
+    Of two cookies, one may have been set by another program on this host, and nobody can tell which one.
     """
     pairs = (part.strip().partition("=") for part in ";".join(headers.get_list("Cookie")).split(";"))
     values = [value for name, _, value in pairs if name == cookie]

@@ -92,7 +92,7 @@ class TokenGate:
         return caller
 
     def caller_of(self, headers: HTTPHeaders) -> Caller | None:
-        """The same, with None for a caller who is not admitted. Raises Refusal if the tokens cannot be read."""
+        """Like `admit`, but None for a caller who is not admitted. Raises Refusal if the tokens cannot be read."""
         self._look()
         if self._tokens is None:
             return ANYBODY
@@ -109,7 +109,7 @@ class TokenGate:
     def sign_in(self, text: str) -> tuple[Caller, str]:
         """Return the caller whose token this is, and the value of the cookie for a new session.
 
-        The cookie is "" if this server has no tokens. Raises Refusal if it is another text.
+        The cookie is "" if this server has no tokens. Raises Refusal if the text is not one of its tokens.
         """
         # Wrong tokens are neither counted nor slowed down. A token has 256 random bits, which nobody guesses, and every
         # other call tells as quickly whether a token is right.
@@ -118,7 +118,10 @@ class TokenGate:
             return ANYBODY, ""
         token = self._token_of(text)
         if token is None:
-            raise Refusal("unauthorized", "This is no token of this server; ask its operator for one.")
+            raise Refusal(
+                "unauthorized",
+                "This is not a token of this server; send the whole token, or ask the operator for one.",
+            )
         ends_at_s = int(time.time()) + LIFETIME_S
         return Caller(token.user, token.read_only, token.name, ends_at_s), cookie_value(token, ends_at_s)
 
@@ -180,13 +183,13 @@ class TokenGate:
             seen = None
         if seen == self._seen:
             return
-        self._seen = seen
         try:
             self._take(read_tokens(self._file))
             self._trouble = ""
         except TokenError as error:
             self._trouble = str(error)
             log.error("action=web.tokens_unreadable reason='%s Until then every call is refused.'", error)
+        self._seen = seen
 
     def _take(self, tokens: list[Token] | None) -> None:
         if tokens is not None:

@@ -11,22 +11,22 @@ from pathlib import Path
 
 from web.figures.free_space import Space, space_of
 
-#: The longest that an answer waits for a disk.
+#: How long a call waits for the disks.
 PATIENCE_S = 0.5
 
 
 class Disks:
-    """Create it anywhere, and look inside a running event loop."""
+    """Create it anywhere, and call `look` inside a running event loop."""
 
     def __init__(self, folders: Sequence[Path]) -> None:
         self._folders = folders
-        #: One for each folder at most, so that a disk that does not answer holds one thread.
+        #: At most one read for each folder, so that a disk that does not answer holds one thread only.
         self._under_way: dict[Path, asyncio.Task[Space | None]] = {}
-        #: What the last look has found; None for a folder that is missing or whose disk has not answered in time.
+        #: What `look` found last; None for a folder that is missing or whose disk did not answer in time.
         self.spaces: Mapping[Path, Space | None] = {}
 
     async def look(self) -> Mapping[Path, Space | None]:
-        """Read the space of each folder now. Waits for PATIENCE_S at the most."""
+        """Read the space of each folder, within PATIENCE_S."""
         for folder in self._folders:
             before = self._under_way.get(folder)
             if before is None or before.done():

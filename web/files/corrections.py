@@ -12,7 +12,6 @@ import os
 import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from weakref import WeakValueDictionary
 
 from conf.directory import Directory, UnexpectedEntryError
 from conf.posted_folder import PostedFolderError, open_inside_roots
@@ -26,6 +25,7 @@ from protocol.corrections import (
 from protocol.errors import is_disk_full
 from web.answers.refusal import Refusal
 from web.files.project_files import ProjectFiles
+from web.turns import Turns
 
 #: The longest that a call waits for earlier changes of the same folder, and then for its own.
 TIMEOUT_S = 10.0
@@ -40,11 +40,10 @@ class CorrectionFiles:
     def __init__(self, files: ProjectFiles, timeout_s: float = TIMEOUT_S) -> None:
         self._files = files
         self._timeout_s = timeout_s
-        #: By the path of the folder. A lock lives as long as somebody waits for it or holds it.
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._turns = Turns()
 
     async def table(self, project_path: str) -> CorrectionsTable:
-        """What the file says; an empty table if there is none. project_path: absolute, with links resolved.
+        """The rows of the file; an empty table if there is none. project_path: absolute, with links resolved.
 
         Raises Refusal corrections_unusable, file_unreadable, bad_fields.
         """
@@ -55,7 +54,7 @@ class CorrectionFiles:
 
     async def change(self, project_path: str, changes: Changes) -> CorrectionsTable:
         """The table after the changes, which are on the disk. Raises the same, and Refusal disk_nearly_full."""
-        turn = self._turns.setdefault(project_path, asyncio.Lock())
+        turn = self._turns.of(project_path)
         try:
             async with asyncio.timeout(self._timeout_s):
                 await turn.acquire()

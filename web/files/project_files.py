@@ -28,8 +28,8 @@ PART_BYTES = 256 * 1024
 #: The longest that a caller waits for a free thread and the disk: to open a file, and then for each part.
 TIMEOUT_S = 10.0
 
-#: Errors of the disk or of this process. All others mean that there is no file that may be sent.
-_PASSING_ERRORS = (errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+#: Errors of the disk or of this process, which may pass. All others mean that there is no file that may be sent.
+PASSING_ERRORS = (errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 Result = TypeVar("Result")
 Args = ParamSpec("Args")
@@ -118,7 +118,7 @@ class ProjectFiles:
             opening.add_done_callback(_close_late)
             raise _unreadable("the disk of the project folder does not answer") from error
         except OSError as error:
-            if error.errno in _PASSING_ERRORS:
+            if error.errno in PASSING_ERRORS:
                 raise _unreadable(f"it can't be read ({os.strerror(error.errno)})") from error
             largest = f"{place.most_bytes / 1024**2:.0f} MB"
             words = f"{place.name} is missing, may not be read, or is not a regular file of at most {largest}"

@@ -40,9 +40,9 @@ MOST_PICTURES_OF_USER = 128
 MOST_WAITING_THUMBNAILS = 128
 #: A process ends when it has been idle for this long.
 IDLE_S = 180.0
-#: A process is ended when it has predicted for one picture, or loaded a model, for this long, and the same for a
-#: thumbnail.
+#: A process is ended when one prediction, or loading a model, takes longer than this.
 PICTURE_S = 60.0
+#: A process is ended when one thumbnail takes longer than this.
 THUMBNAIL_S = 10.0
 #: How many processes may end while they load the model for a picture, before its call is refused.
 MODEL_TRIES = 2
@@ -80,8 +80,10 @@ class RuntimePool:
         return [answer for answer in await self._answers(call) if not isinstance(answer, Thumbnail)]
 
     async def thumbnail(self, work: Thumbnails, name: str) -> ThumbnailAnswer:
-        """The thumbnail of a picture on the disk. name: see FolderPicture. Raises Refusal predict_failed or
-        thumbnails_busy."""
+        """The thumbnail of a picture on the disk. name: see FolderPicture.
+
+        Raises Refusal predict_failed or thumbnails_busy.
+        """
         waiting = sum(isinstance(call.work, Thumbnails) for call in self._calls)
         if waiting >= MOST_WAITING_THUMBNAILS:
             raise Refusal("thumbnails_busy", "Too many pictures wait to be shown already; try again in a moment.")
@@ -142,8 +144,11 @@ class RuntimePool:
             self._run(self._serve(process, self._queue.take(call, len(self._idle) + len(self._busy))))
 
     def _may_show(self) -> bool:
-        """Whether one more process may make thumbnails. If there are several, one is left to predictions, which would
-        otherwise wait behind pictures that take long to open."""
+        """Whether one more process may make thumbnails.
+
+        If there are several processes, one is left to predictions, which would otherwise wait behind pictures that take
+        long to open.
+        """
         showing = sum(isinstance(work, Thumbnails) for work in self._busy.values())
         return showing < max(1, self._most_processes - 1)
 

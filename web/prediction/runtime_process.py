@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 
-from conf.settings import ROOT
 from protocol.prediction import (
     HEAD,
     MOST_ANSWER_BYTES,
@@ -30,21 +29,18 @@ from protocol.prediction import (
     framed,
     unframed,
 )
+from web.worker_process import kill, last_words_of, start_worker_process
 
 #: The process ends itself when a step takes longer than RuntimeLimits.picture_s. If it can't, it is killed this much
 #: later.
 KILL_AFTER_S = 2.0
 #: A process whose input was closed ends by itself; it is killed if that takes longer.
 END_WITHIN_S = 5.0
-#: What is written to it at once.
+#: How much of a message is written to the process at once.
 PART_BYTES = 256 * 1024
-#: What is kept of its last words, for the log.
-LAST_WORDS_BYTES = 4096
 #: How LiteRT begins a line that is no complaint.
 NOTE = "INFO: "
-#: Without further threads of libraries, which would take of its limited memory.
-ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}
-#: What each work may be answered with.
+#: The answers that each kind of work allows for a picture.
 ANSWERS: dict[type[Work], tuple[type[PictureAnswer], ...]] = {
     ModelFile: (Labels, Mask, PictureRefused),
     Thumbnails: (Thumbnail, PictureRefused),
@@ -61,23 +57,13 @@ class RuntimeProcess:
     def __init__(self, process: asyncio.subprocess.Process, limits: RuntimeLimits) -> None:
         self._process = process
         self._limits = limits
-        self._last_words = b""
-        self._listening = asyncio.create_task(self._listen())
+        self._listening = asyncio.create_task(last_words_of(process))
         self.loaded: tuple[str, ...] = ()
 
     @classmethod
     async def start(cls, command: Sequence[str], limits: RuntimeLimits) -> RuntimeProcess:
         """Start a process in the code's folder. Raises OSError."""
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            cwd=ROOT,
-            env={**os.environ, **ENVIRONMENT},
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,
-        )
-        runtime = cls(process, limits)
+        runtime = cls(await start_worker_process(command), limits)
         with contextlib.suppress(ConnectionError):  # it has ended already, which the first order will notice
             await runtime._send(limits)
         return runtime
@@ -131,9 +117,7 @@ class RuntimeProcess:
         await self._process.wait()
 
     def kill(self) -> None:
-        if self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
+        kill(self._process)
 
     async def _send(self, message: RuntimeLimits | Order) -> None:
         """Write a message in parts, because asyncio copies what the pipe does not take at once."""
@@ -158,13 +142,6 @@ class RuntimeProcess:
         """Make sure that it has ended. Returns a description of its end for the log."""
         self.kill()
         await self._process.wait()
-        await self._listening
-        lines = self._last_words.decode(errors="replace").strip().splitlines()
+        lines = (await self._listening).splitlines()
         words = [line for line in lines if not line.startswith(NOTE)][-1:]
         return f"{what}, exit code {self._process.returncode}, last words {words!r}"
-
-    async def _listen(self) -> None:
-        """Read its standard error, so that it never waits for a reader, and keep the end."""
-        assert self._process.stderr is not None
-        while part := await self._process.stderr.read(LAST_WORDS_BYTES):
-            self._last_words = (self._last_words + part)[-LAST_WORDS_BYTES:]

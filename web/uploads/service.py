@@ -21,7 +21,7 @@ from web.uploads.upload_store import UploadStore
 
 log = logging.getLogger("web")
 
-#: The longest that a caller waits for the disk. What it has sent may still be stored; it can ask how far the upload is.
+#: How long a caller waits for the disk. A part may still be added after that, so the caller asks how far the upload is.
 TIMEOUT_S = 10.0
 
 Given = ParamSpec("Given")
@@ -29,6 +29,8 @@ Result = TypeVar("Result")
 
 
 class Uploads:
+    """Whether pictures may be uploaded, and the desk that takes them."""
+
     def __init__(self, settings: Settings) -> None:
         self.limits = upload_limits(settings.web)
         root = settings.web.allowed_roots()[0]

@@ -1,7 +1,7 @@
 """Takes uploads: says what is to be sent, adds the parts, and puts a picture into its project when all have arrived.
 
-Runs in one thread, one call after the other. So two callers who send the same picture can't mix their parts, and what
-one of them has reserved is known to the next. All methods raise Refusal, sqlite3.Error and OSError.
+All calls run in one thread, one after the other. So two callers who send the same picture can't mix their parts, and
+space that was reserved for one is not given to another. All methods raise Refusal, sqlite3.Error and OSError.
 """
 
 from __future__ import annotations
@@ -26,12 +26,15 @@ MB = 1024**2
 FORGET_AFTER_S = 86400.0
 #: One that has been silent for this long makes room for others, if there are too many.
 GIVES_WAY_AFTER_S = 600.0
-#: Uploads on their way of one project, and of all.
+#: The most open uploads of one project, of one user, and of all. So one user alone can't keep the others out.
 MOST_OPEN = 64
+MOST_OPEN_OF_USER = 128
 MOST_OPEN_OF_ALL = 512
-#: How often old uploads are looked for, and how often it is noted that one is not silent.
+#: How often forgotten uploads are looked for, and how often the time of an upload's last part is noted.
 TIDY_EVERY_S = 600.0
 TOUCH_EVERY_S = 60.0
+#: How often a full project is looked through for pictures that were removed.
+LOOK_EVERY_S = 5.0
 
 
 class UploadDesk:
@@ -43,10 +46,12 @@ class UploadDesk:
         free_mb: Callable[[], float],
         min_free_mb: int,
     ) -> None:
-        """free_mb: tells how much space is free in the data root. min_free_mb: is left free."""
+        """free_mb: tells how much space is free in the data root. min_free_mb: how much has to stay free."""
         self._store, self._folders, self._limits = store, folders, limits
         self._free_mb, self._min_free_mb = free_mb, min_free_mb
         self._tidied_at_s = 0.0
+        #: When a full project was last looked through. Time as time.monotonic() has it.
+        self._looked_at_s: dict[tuple[str, str], float] = {}
 
     def close(self) -> None:
         self._store.close()
@@ -96,7 +101,7 @@ class UploadDesk:
         except WrongOffsetError as error:
             raise _wrong_offset(error.offset) from error
         now_s = time.time()
-        if now_s - upload.touched_at_s > TOUCH_EVERY_S:
+        if _apart_s(now_s, upload.touched_at_s) > TOUCH_EVERY_S:
             upload = replace(upload, touched_at_s=now_s)
             self._store.save(upload)
         if arrived_bytes == upload.size_bytes:
@@ -109,12 +114,12 @@ class UploadDesk:
 
     def overview(self, user_id: str, project_id: str) -> ProjectUploads:
         """What lies in the folder of a project."""
-        sizes = self._folders.count(user_id, project_id)
+        found = self._folders.count(user_id, project_id)
         return ProjectUploads(
             project_dir=str(self._folders.path_of(user_id, project_id)),
-            labels=tuple(LabelUploads(label, len(each)) for label, each in sizes.items()),
-            pictures=sum(map(len, sizes.values())),
-            size_bytes=sum(map(sum, sizes.values())),
+            labels=tuple(LabelUploads(label, each.pictures) for label, each in found.items()),
+            pictures=sum(each.pictures for each in found.values()),
+            size_bytes=sum(each.size_bytes for each in found.values()),
             limits=self._limits,
         )
 
@@ -128,8 +133,8 @@ class UploadDesk:
             self._drop(upload)
             raise Refusal(
                 "bad_picture",
-                "The bytes that have arrived do not have the SHA-256 that the upload was begun with, so they were "
-                "dropped; begin a new upload of this picture.",
+                "The bytes that have arrived have another SHA-256 than the one that the upload was begun with, so they "
+                "were deleted; begin a new upload of this picture.",
             )
         upload = replace(upload, sha256=arrived.sha256, touched_at_s=time.time())
         if (other := self._stored_already(upload)) is not None:
@@ -152,7 +157,7 @@ class UploadDesk:
         return None
 
     def _begun_before(self, upload: Upload) -> Upload | None:
-        """The same picture under the same name, of which a part may have arrived. Its hash says that it is the same."""
+        """An open upload of the same picture under the same name, as its hash tells. Parts of it may have arrived."""
         for other in self._store.same_content(upload):
             if (other.state, other.name, other.size_bytes) == ("open", upload.name, upload.size_bytes):
                 return other
@@ -208,11 +213,9 @@ class UploadDesk:
     # ---- limits ----
 
     def _refuse_too_much(self, upload: Upload) -> None:
-        """Pictures of the project that are on their way count like stored ones, so their space is reserved."""
+        """Raise Refusal if the project or the disk has no room. Open uploads count like stored ones."""
         if self._is_full(upload):
-            for stored in self._store.stored(upload.user_id, upload.project_id):
-                if not self._folders.has(stored):  # somebody has removed it from the folder
-                    self._store.remove(stored.upload_id)
+            self._forget_removed(upload.user_id, upload.project_id)
             if self._is_full(upload):
                 limits = self._limits
                 raise Refusal(
@@ -226,10 +229,20 @@ class UploadDesk:
         if free_mb < self._min_free_mb:
             raise Refusal(
                 "disk_nearly_full",
-                f"With this picture and those on their way, only {max(0.0, free_mb):.0f} MB would be free where "
+                f"With this picture and the open uploads, only {max(0.0, free_mb):.0f} MB would be free where "
                 f"uploads lie, and {self._min_free_mb} MB are needed ([web] min_free_mb); free some space and "
                 "upload it again.",
             )
+
+    def _forget_removed(self, user_id: str, project_id: str) -> None:
+        """Forget pictures that somebody has removed from the folder. Looking for thousands takes a while."""
+        now_s = time.monotonic()
+        if now_s < self._looked_at_s.get((user_id, project_id), 0.0) + LOOK_EVERY_S:
+            return
+        for stored in self._store.stored(user_id, project_id):
+            if not self._folders.has(stored):
+                self._store.remove(stored.upload_id)
+        self._looked_at_s[user_id, project_id] = time.monotonic()
 
     def _is_full(self, upload: Upload) -> bool:
         total = self._store.total(upload.user_id, upload.project_id)
@@ -239,26 +252,36 @@ class UploadDesk:
     def _make_room(self, upload: Upload, now_s: float) -> None:
         """Let silent uploads give way if too many are on their way."""
         open_ones = self._store.open_ones()
-        own = [each for each in open_ones if (each.user_id, each.project_id) == (upload.user_id, upload.project_id)]
-        for group, most in ((own, MOST_OPEN), (open_ones, MOST_OPEN_OF_ALL)):
+        of_user = [each for each in open_ones if each.user_id == upload.user_id]
+        of_project = [each for each in of_user if each.project_id == upload.project_id]
+        groups = ((of_project, MOST_OPEN), (of_user, MOST_OPEN_OF_USER), (open_ones, MOST_OPEN_OF_ALL))
+        for group, most in groups:
             if len(group) < most:
                 continue
-            if now_s - group[0].touched_at_s < GIVES_WAY_AFTER_S:
+            silent = max(group, key=lambda each: _apart_s(now_s, each.touched_at_s))
+            if _apart_s(now_s, silent.touched_at_s) < GIVES_WAY_AFTER_S:
                 raise Refusal(
-                    "uploads_busy", f"{most} pictures are on their way already; send these first, and try again then."
+                    "uploads_busy",
+                    f"{most} uploads are open already; finish some of them before you begin others.",
                 )
-            self._drop(group[0])
+            self._drop(silent)
 
     def _tidy(self, now_s: float) -> None:
         """Forget uploads that were given up."""
-        if now_s - self._tidied_at_s < TIDY_EVERY_S:
+        if _apart_s(now_s, self._tidied_at_s) < TIDY_EVERY_S:
             return
         self._tidied_at_s = now_s
+        self._looked_at_s.clear()
         for upload in self._store.open_ones():
-            if now_s - upload.touched_at_s > FORGET_AFTER_S:
+            if _apart_s(now_s, upload.touched_at_s) > FORGET_AFTER_S:
                 self._drop(upload)
         self._store.forget_duplicates(now_s - FORGET_AFTER_S)
         self._folders.remove_all_but({upload.upload_id for upload in self._store.open_ones()})
+
+
+def _apart_s(now_s: float, then_s: float) -> float:
+    """How far apart two times are. A clock that was set back must not keep an upload for years."""
+    return abs(now_s - then_s)
 
 
 def _unknown(upload_id: str) -> Refusal:

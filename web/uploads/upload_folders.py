@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import itertools
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -22,18 +23,18 @@ from conf.directory import Directory
 from protocol.litter import may_be_picture
 from protocol.picture_kinds import START_BYTES
 from protocol.project_layout import worker_folder
-from web.browsing.visible_folders import UPLOADS
-from web.uploads.upload_names import numbered
-from web.uploads.upload_store import Upload
+from protocol.text import is_text
+from web.uploads.upload_names import UPLOADS, numbered
+from web.uploads.upload_store import Total, Upload
 
 INCOMING = ".incoming"
 MOST_FILE_BYTES = 1024**3
 #: Names that are tried for a picture whose name is taken.
 MOST_NUMBERS = 10_000
 READ_BYTES = 1024**2
-#: The entries of a class that are counted.
+#: How many entries of a project are looked at to count its pictures. The folder may have been filled by others.
 MOST_COUNTED = 1_000_000
-#: A file system that has no second names for files.
+#: The errors of a file system on which a file can't have two names.
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.EXDEV, errno.EMLINK, errno.ENOSYS)
 
 
@@ -76,7 +77,7 @@ class UploadFolders:
             folder.create(upload_id).close()
 
     def append(self, upload_id: str, offset: int, part: bytes) -> int:
-        """Add a part and return how many bytes there are then. Raises WrongOffsetError, and adds all or nothing."""
+        """Add a part, all of it or nothing, and return how many bytes have arrived. Raises WrongOffsetError."""
         with self._incoming() as folder, folder.append_to(upload_id) as file:
             size_bytes = os.fstat(file.fileno()).st_size
             if size_bytes != offset:
@@ -94,10 +95,6 @@ class UploadFolders:
         with self._incoming() as folder:
             return folder.status(upload_id).st_size
 
-    def start_of(self, upload_id: str) -> bytes:
-        with self._incoming() as folder, folder.open(upload_id, MOST_FILE_BYTES) as file:
-            return file.read(START_BYTES)
-
     def arrived(self, upload_id: str) -> Arrived:
         """Bring the bytes to the disk, and hash them."""
         with self._incoming() as folder, folder.open(upload_id, MOST_FILE_BYTES) as file:
@@ -111,7 +108,7 @@ class UploadFolders:
             folder.remove(upload_id)
 
     def remove_all_but(self, upload_ids: set[str]) -> None:
-        """What nobody knows of any more, for example after the file of the uploads was lost."""
+        """Remove parts of uploads that nobody knows, for example because the file of the uploads was lost."""
         with self._incoming() as folder:
             for name in set(folder.names()) - upload_ids:
                 folder.remove(name)
@@ -119,7 +116,7 @@ class UploadFolders:
     # ---- what is stored ----
 
     def place(self, upload: Upload) -> Placed:
-        """Give the picture its name in the folder of its class. upload: with its hash."""
+        """Give the picture its name in the folder of its class. upload: its sha256 is known."""
         with self._incoming() as incoming, self._label(upload, make=True) as folder:
             for number in range(1, MOST_NUMBERS):
                 name = upload.name if number == 1 else numbered(upload.name, number)
@@ -135,62 +132,73 @@ class UploadFolders:
         raise FileExistsError(errno.EEXIST, "too many pictures have this name", upload.name)
 
     def has(self, upload: Upload) -> bool:
-        """Whether a stored picture still lies where it was put, as far as its size tells."""
+        """Whether a picture of the same size still lies where the stored picture was put."""
         name = upload.picture.rpartition("/")[2]
         with suppress(OSError), self._label(upload) as folder, folder.open(name, MOST_FILE_BYTES) as file:
             return os.fstat(file.fileno()).st_size == upload.size_bytes
         return False
 
-    def count(self, user_id: str, project_id: str) -> dict[str, list[int]]:
-        """The sizes of the pictures of each class, in the folder as it is now. {} if there is no folder."""
-        found: dict[str, list[int]] = {}
-        with suppress(FileNotFoundError), self._project(user_id, project_id) as project:
+    def count(self, user_id: str, project_id: str, most: int = MOST_COUNTED) -> dict[str, Total]:
+        """The pictures of each class, in the folder as it is now. It is empty if there is no folder.
+
+        most: after so many entries, no more pictures are counted and no more classes are named.
+        """
+        found: dict[str, Total] = {}
+        with suppress(FileNotFoundError), self._below((UPLOADS, user_id, project_id), make=False) as project:
             for label in sorted(project.names()):
-                if label.startswith(".") or worker_folder(("", label)):
+                if label.startswith(".") or worker_folder(("", label)) or not is_text(label):
                     continue
                 with suppress(OSError), project.folder(label) as folder:
-                    found[label] = _sizes_of_pictures(folder)
+                    looked_at, found[label] = _pictures_in(folder, most)
+                    most -= looked_at
+                if most <= 0:
+                    break
         return found
 
-    @contextmanager
-    def _incoming(self) -> Iterator[Directory]:
-        with (
-            Directory.at(self._root) as root,
-            root.make_folder(UPLOADS) as uploads,
-            uploads.make_folder(INCOMING) as incoming,
-        ):
-            yield incoming
+    def _incoming(self) -> AbstractContextManager[Directory]:
+        return self._below((UPLOADS, INCOMING), make=True)
+
+    def _label(self, upload: Upload, make: bool = False) -> AbstractContextManager[Directory]:
+        return self._below((UPLOADS, upload.user_id, upload.project_id, upload.label), make)
 
     @contextmanager
-    def _project(self, user_id: str, project_id: str, make: bool = False) -> Iterator[Directory]:
+    def _below(self, steps: Sequence[str], make: bool) -> Iterator[Directory]:
+        """The folder at the end of these steps from the data root.
+
+        make: create the folders that are missing.
+        """
         with ExitStack() as stack:
             folder = stack.enter_context(Directory.at(self._root))
-            for name in (UPLOADS, user_id, project_id):
-                folder = stack.enter_context(folder.make_folder(name) if make else folder.folder(name))
+            for name in steps:
+                folder = stack.enter_context(_made(folder, name) if make else folder.folder(name))
             yield folder
 
-    @contextmanager
-    def _label(self, upload: Upload, make: bool = False) -> Iterator[Directory]:
-        with (
-            self._project(upload.user_id, upload.project_id, make) as project,
-            project.make_folder(upload.label) if make else project.folder(upload.label) as folder,
-        ):
-            if make:
-                project.sync()
-            yield folder
+
+def _made(parent: Directory, name: str) -> Directory:
+    """Open a folder. A new one has its name on the disk, so that no power cut takes it with the pictures in it."""
+    try:
+        return parent.folder(name)
+    except FileNotFoundError:
+        made = parent.make_folder(name)
+        parent.sync()
+        return made
 
 
 def _give_name(incoming: Directory, upload_id: str, folder: Directory, name: str) -> None:
-    """FileExistsError if the name is taken."""
+    """Raises FileExistsError if the name is taken."""
     try:
         incoming.link_into(upload_id, folder, name)
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
         with incoming.open(upload_id, MOST_FILE_BYTES) as source, folder.create(name) as copy:
-            shutil.copyfileobj(source, copy, READ_BYTES)
-            copy.flush()
-            os.fsync(copy.fileno())
+            try:
+                shutil.copyfileobj(source, copy, READ_BYTES)
+                copy.flush()
+                os.fsync(copy.fileno())
+            except OSError:
+                folder.remove(name)  # half a picture must not stay in the project
+                raise
 
 
 def _has_content(folder: Directory, name: str, upload: Upload) -> bool:
@@ -201,18 +209,17 @@ def _has_content(folder: Directory, name: str, upload: Upload) -> bool:
 
 
 def _sha256(file: BinaryIO) -> str:
-    digest = hashlib.sha256()
-    while part := file.read(READ_BYTES):
-        digest.update(part)
-    return digest.hexdigest()
+    # The type BinaryIO does not say that files have readinto().
+    return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
 
 
-def _sizes_of_pictures(folder: Directory) -> list[int]:
-    sizes = []
+def _pictures_in(folder: Directory, most: int) -> tuple[int, Total]:
+    """How many entries were looked at, most of them at the most, and the pictures among them."""
+    looked_at = pictures = size_bytes = 0
     with os.scandir(folder.fileno()) as entries:
-        for number, entry in enumerate(entries):
-            if number >= MOST_COUNTED:
-                break
+        for entry in itertools.islice(entries, most):
+            looked_at += 1
             if entry.is_file(follow_symlinks=False) and may_be_picture(entry.name):
-                sizes.append(entry.stat(follow_symlinks=False).st_size)
-    return sizes
+                pictures += 1
+                size_bytes += entry.stat(follow_symlinks=False).st_size
+    return looked_at, Total(pictures, size_bytes)

@@ -7,13 +7,20 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from pathlib import Path
 
+from protocol.corrections import CORRECTIONS_FILE
 from protocol.litter import is_litter_folder
 from protocol.project_layout import KEPT, MODELS
 
+#: The folder in the first data root for the pictures that callers send.
+UPLOADS = "uploads"
 MOST_CHARS, MOST_BYTES = 100, 255
-#: Control characters, what stands for bytes that are not UTF-8, lone surrogates, and what turns text around.
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufffd\ud800-\udfff]")
+#: Control characters, what stands for bytes that are not UTF-8, lone surrogates, what turns text around, and what
+#: nobody sees, because two classes would look like one. U+200C and U+200D stay: some languages are written with them.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufffd\ud800-\udfff]"
+)
 
 
 class BadNameError(ValueError):
@@ -25,16 +32,16 @@ def part_of_path(text: str) -> str:
     if not text or text != text.strip():
         raise BadNameError("is empty, or begins or ends with a space; send a plain name")
     if _UNPRINTABLE.search(text):
-        raise BadNameError("has control characters, or is not UTF-8; send plain text")
+        raise BadNameError("has control characters or invisible ones, or is not UTF-8; send plain text")
     if "/" in text or "\\" in text:
-        raise BadNameError("has a slash, but becomes the name of one folder or file; send it without")
+        raise BadNameError("has a slash, but is to be the name of one folder or file; send it without slashes")
     if text.startswith("."):
-        raise BadNameError("begins with a dot, and such files are hidden; send another name")
+        raise BadNameError("begins with a dot, as hidden files do; send another name")
     part = unicodedata.normalize("NFC", text)
     if len(part) > MOST_CHARS or len(part.encode()) > MOST_BYTES:
         raise BadNameError(f"is longer than {MOST_CHARS} characters or {MOST_BYTES} bytes; send a shorter name")
-    if part in (MODELS, KEPT) or is_litter_folder(part):
-        raise BadNameError("is the name of a folder that TFModel or a system keeps for itself; send another name")
+    if part in (MODELS, KEPT, CORRECTIONS_FILE) or is_litter_folder(part):
+        raise BadNameError("is a name that TFModel or an operating system uses itself; send another name")
     return part
 
 
@@ -44,6 +51,11 @@ def part_of_id(text: str) -> str:
     if part != text:
         raise BadNameError("is not in the form NFC of Unicode, so it would share its folder with another id")
     return part
+
+
+def folder_of_user(root: Path, user_id: str) -> Path:
+    """The folder of all projects that a user has uploaded. root: the first data root. Raises BadNameError."""
+    return root / UPLOADS / part_of_id(user_id)
 
 
 def numbered(name: str, number: int) -> str:

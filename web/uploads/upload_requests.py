@@ -12,7 +12,7 @@ from web.uploads.upload_names import BadNameError, part_of_id, part_of_path
 
 
 class Names(NamedTuple):
-    """Each is one part of a path."""
+    """The names of the folders and of the file. Each is one part of a path."""
 
     user_id: str
     project_id: str

@@ -6,8 +6,6 @@ written without waiting for the disk: after a power cut an upload may have to be
 
 from __future__ import annotations
 
-import os
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -15,10 +13,11 @@ from typing import NamedTuple
 import msgspec
 
 from web.api.uploads import UploadState
+from web.state_file import open_state_file
 
-BUSY_TIMEOUT_S = 5.0
-VERSION = 1
-_TABLE = """
+#: Entry n converts a file of version n to version n + 1. Never change one that was released.
+MIGRATIONS = (
+    """
     CREATE TABLE uploads (
         upload_id TEXT PRIMARY KEY,
         user_id TEXT NOT NULL,
@@ -33,7 +32,8 @@ _TABLE = """
     ) WITHOUT ROWID;
     CREATE INDEX uploads_by_content ON uploads (user_id, project_id, label, sha256);
     CREATE INDEX uploads_on_their_way ON uploads (touched_at_s) WHERE state != 'stored';
-"""
+    """,
+)
 
 
 class Upload(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,12 +55,14 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Total(NamedTuple):
-    """Of the stored and the open uploads of a project."""
+    """How many pictures there are, and how many bytes they have together."""
 
     pictures: int
     size_bytes: int
 
 
+#: SQLite uses the index uploads_on_their_way only for a query that repeats its condition.
+_NOT_STORED = "state != 'stored'"
 _COLUMNS = ", ".join(Upload.__struct_fields__)
 
 
@@ -68,21 +70,7 @@ class UploadStore:
     """Raises sqlite3.Error if the file cannot be used."""
 
     def __init__(self, path: Path) -> None:
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        self._db = sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
-        try:
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=NORMAL")
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            if version > VERSION:
-                raise sqlite3.DatabaseError(f"{path} was written by a newer release")
-            if not version:
-                self._db.executescript(f"BEGIN IMMEDIATE; {_TABLE} PRAGMA user_version = {VERSION}; COMMIT;")
-        except sqlite3.Error:
-            self._db.close()
-            raise
+        self._db = open_state_file(path, MIGRATIONS)
 
     def close(self) -> None:
         self._db.close()
@@ -110,15 +98,16 @@ class UploadStore:
 
     def open_ones(self) -> list[Upload]:
         """All uploads on their way, the one that was silent longest first."""
-        return list(self._found("state != 'stored' AND state = 'open' ORDER BY touched_at_s"))
+        return list(self._found(f"{_NOT_STORED} AND state = 'open' ORDER BY touched_at_s"))
 
     def forget_duplicates(self, before_s: float) -> None:
-        """Of uploads that ended as duplicates before this time, nothing needs to be known any more."""
+        """Forget the uploads that ended as duplicates before this time."""
         self._db.execute(
-            "DELETE FROM uploads WHERE state != 'stored' AND state = 'duplicate' AND touched_at_s < ?", (before_s,)
+            f"DELETE FROM uploads WHERE {_NOT_STORED} AND state = 'duplicate' AND touched_at_s < ?", (before_s,)
         )
 
     def total(self, user_id: str, project_id: str) -> Total:
+        """The stored and the open uploads of a project."""
         row = self._db.execute(
             "SELECT COUNT(*), COALESCE(SUM(size_bytes), 0) FROM uploads "
             "WHERE user_id = ? AND project_id = ? AND state != 'duplicate'",

@@ -7,12 +7,11 @@ waiting for the disk (synchronous=NORMAL): what a power cut takes from it is sen
 from __future__ import annotations
 
 import math
-import os
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from web.state_file import open_state_file
 from web.webhooks.delivery import Attempt, Count, Delivery, Look, NewDelivery, Record, Times
 from web.webhooks.retries import Outcome
 
@@ -24,8 +23,6 @@ KEPT_DEAD_S = 30 * 86400.0
 #: A destination that has been missing from the settings for this long is new when it comes back.
 FORGET_AFTER_S = 7 * 86400.0
 MAX_NUMBER = 2**62
-#: How long a statement waits while another front-end writes.
-BUSY_TIMEOUT_S = 5.0
 
 #: Entry n converts a file of version n to version n + 1. Never change one that was released.
 MIGRATIONS = (
@@ -85,22 +82,7 @@ class Store:
     """
 
     def __init__(self, path: Path) -> None:
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            # Only its owner may read it. SQLite gives its companions the same mode.
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        self._db = sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
-        try:
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=NORMAL")
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            if version > len(MIGRATIONS):
-                raise sqlite3.DatabaseError(f"{path} was written by a newer release")
-            for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
-                self._db.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
-        except sqlite3.Error:
-            self._db.close()
-            raise
+        self._db = open_state_file(path, MIGRATIONS)
 
     def close(self) -> None:
         self._db.close()

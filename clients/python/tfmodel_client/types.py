@@ -282,7 +282,7 @@ class Project(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class ComparedTasks(msgspec.Struct, frozen=True, kw_only=True):
-    """The tasks on the pictures that all of them have held out, with the same label or mask."""
+    """The scores of the tasks on the pictures that all of them have held out, with the same label or mask."""
 
     tasks: tuple[str, ...]
     #: the name of the score; empty if the tasks have different ones
@@ -328,13 +328,13 @@ class ProjectUploads(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Upload(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A picture on its way."""
+    """An upload, and how far it is."""
 
     #: for the calls that send its parts; empty if nothing is to be sent
     upload_id: str
     #: the folder of the project, to be posted when all have arrived
     project_dir: str
-    #: where it lies in projectDir; empty until it is stored
+    #: its path in projectDir; empty until it is stored
     picture: str
     state: UploadState
     #: how many bytes have arrived; the next part begins there
@@ -367,12 +367,12 @@ class Check(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Corrections(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The content of corrections.csv. Whether pictures and classes of these names exist is said by a check."""
+    """The content of corrections.csv. Only a check says whether pictures and classes of these names exist."""
 
     project_dir: str
     #: one for each picture, the newest last
     corrections: tuple[Correction, ...]
-    #: rows that somebody has written and that can't be understood, at most 20 of them
+    #: why rows that somebody wrote by hand can't be understood; at most 20 of them
     problems: tuple[str, ...]
 
 
@@ -478,11 +478,11 @@ class TokenList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Who the caller is to this server, by a cookie or by a token in the header."""
+    """Who the caller is, as the cookie of a session or a token in the header tells."""
 
     #: whether this server has tokens, so that other calls need one
     needed: bool
-    #: whether the request came with a token or a session that counts
+    #: whether the request came with a valid token or session
     signed_in: bool
     #: the name of the token, or empty
     token_name: str
@@ -707,7 +707,7 @@ class GateDecision(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     task_id: str
     ended_at: str | None
-    #: whether it came into use, then or later
+    #: whether it came into use, at its end or later
     promoted: bool
     #: when it last came into use; null if it never did
     promoted_at: str | None
@@ -729,7 +729,7 @@ class ComparedScore(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class ScoreDifference(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """How much higher the score of a task is than that of another one."""
+    """By how much the score of a task is higher than the score of another task."""
 
     task_id: str
     #: the task that it is compared with
@@ -739,9 +739,9 @@ class ScoreDifference(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
     #: 95 % interval; null with fewer than 5 pictures
     low: float | None
     high: float | None
-    #: pictures that only this task has right; of masks, better
+    #: pictures that only this task has right, or of masks better
     now_only_right: int
-    #: pictures that only the other one has right; of masks, better
+    #: the same for the other task
     before_only_right: int
     #: the difference in words
     sentence: str
@@ -750,16 +750,16 @@ class ScoreDifference(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
 class Disagreement(msgspec.Struct, frozen=True, kw_only=True):
     """A common picture on which the tasks disagree."""
 
-    #: as the project of the first task names it
+    #: its name in the project of the first task
     picture: str
     #: its label; empty for masks
     truth: str
-    #: what each task says, by the taskId: the label that it gives; of a mask its Dice
+    #: the answer of each task, by its taskId: the predicted label, or the Dice of a mask
     answers: dict[str, str | float]
 
 
 class ListedFolder(msgspec.Struct, frozen=True, kw_only=True):
-    """A folder in a folder. What lies deeper is not counted."""
+    """A folder in the listed folder. Only what lies in it directly is counted."""
 
     name: str
     #: the absolute path
@@ -768,7 +768,7 @@ class ListedFolder(msgspec.Struct, frozen=True, kw_only=True):
     pictures: int
     #: how many folders lie in it directly
     folders: int
-    #: whether there are more: counting ends at a limit
+    #: whether there may be more, because counting has ended at a limit
     more: bool
 
 
@@ -789,7 +789,7 @@ class LabelUploads(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UploadLimits(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What may be uploaded."""
+    """Whether pictures may be uploaded, and the bounds."""
 
     #: whether this server takes pictures
     enabled: bool
@@ -797,7 +797,7 @@ class UploadLimits(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     max_picture_bytes: int
     #: the most pictures of a project
     max_pictures: int
-    #: the most that the pictures of a project have together
+    #: the most bytes of all pictures of a project
     max_project_bytes: int
 
 
@@ -817,9 +817,9 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Correction(msgspec.Struct, frozen=True, kw_only=True):
-    """What corrections.csv says of one picture."""
+    """The correction of one picture in corrections.csv."""
 
-    #: as the row names it; a person may have written it in another spelling
+    #: the picture's path as the row has it, which a person may have spelled otherwise
     picture: str
     action: Action
     #: the class, if the action is label; else empty
@@ -951,14 +951,14 @@ class Disk(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     path: str
     #: what can still be written; null if the folder is missing or does not answer
     free_bytes: int | None
-    #: the size of the disk; null as well then
+    #: the size of the disk; null if freeBytes is null
     total_bytes: int | None
     #: with less free space a task is refused
     min_free_bytes: int
 
 
 class Versions(msgspec.Struct, frozen=True, kw_only=True):
-    """What the front-end runs on."""
+    """The versions of Python and of the libraries that the front-end runs on."""
 
     python: str
     tornado: str

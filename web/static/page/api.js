@@ -1,10 +1,14 @@
 // Calls of the API of this server. Their types come from its OpenAPI document (see tests/javascript).
 import { makeStore } from "./store.js";
+import { t } from "./words.js";
 
 /** @typedef {import("./api_types").components["schemas"]} Schemas */
 
 /** Where the server is. A proxy may serve it below a path, so it is found from the address of this file. */
 export const SERVER = new URL("../../../", import.meta.url);
+
+/** A server closes the connection on a longer one, which looks as if it did not answer. In characters. */
+const LONGEST_ADDRESS = 16_000;
 
 /** Whether a call was refused because nobody is signed in. The frame then shows the form to sign in. */
 export const signedOut = makeStore(false);
@@ -63,6 +67,9 @@ export const taskPath = (taskId, rest = "") => `v1/tasks/${encodeURIComponent(ta
  * @returns {Promise<Response>}
  */
 export async function request(url, options = {}) {
+  if (url.length > LONGEST_ADDRESS) {
+    throw new ApiError(414, { error: t("states.long_address", { most: LONGEST_ADDRESS }), code: "long_address" });
+  }
   /** @type {Response} */
   let answer;
   try {

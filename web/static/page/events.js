@@ -25,14 +25,20 @@ function take(said) {
   if (said.missed && said.state === "live") epoch.set(epoch.get() + 1);
 }
 
-let isListening = false;
+let isWanted = false;
+/** Tells the stream whether somebody looks at this tab. @type {(() => void) | null} */
+let look = null;
 
-/** Start to listen, if that has not happened yet. */
-export function listen() {
-  if (isListening) return;
-  isListening = true;
+/** Listen, or stop to listen, as when nobody is signed in. @param {boolean} wanted */
+export function listen(wanted) {
+  isWanted = wanted;
+  if (look) look();
+  else if (wanted) begin();
+}
+
+function begin() {
   const tell = "SharedWorker" in window ? throughWorker() : byItself();
-  const look = () => tell(document.visibilityState === "visible" ? "visible" : "hidden");
+  look = () => tell(isWanted && document.visibilityState === "visible" ? "visible" : "hidden");
   document.addEventListener("visibilitychange", look);
   addEventListener("pageshow", look);
   addEventListener("pagehide", () => tell("gone"));

@@ -19,7 +19,7 @@ export function Frame() {
   const name = route.path[0] ?? FIRST_VIEW;
   const view = Object.hasOwn(VIEWS, name) ? VIEWS[name] : undefined;
   useEffect(() => {
-    if (isKnown && !isSignedOut) listen();
+    if (isKnown) listen(!isSignedOut);
   }, [isKnown, isSignedOut]);
   useSessionChecks();
   useEffect(() => {
@@ -48,9 +48,10 @@ function skipToMain(event) {
 /** How long to wait until the server is asked again who looks at the page. */
 const PAUSE_MS = 2000;
 
-/** Ask who looks at the page, at first and whenever events begin anew: the token may have been revoked since. */
+/** Ask who looks at the page, at first, whenever events begin anew, and when they end: the token may have been revoked. */
 function useSessionChecks() {
   const current = useStore(epoch);
+  const { state } = useStore(touch);
   useEffect(() => {
     let isWanted = true;
     /** @type {ReturnType<typeof setTimeout>} */
@@ -65,7 +66,7 @@ function useSessionChecks() {
       isWanted = false;
       clearTimeout(timer);
     };
-  }, [current]);
+  }, [current, state === "away"]);
 }
 
 /** @param {{current: string}} props */
@@ -86,7 +87,9 @@ function Menu({ current }) {
 function LoadedView({ view, route }) {
   const { data: component, trouble } = useOnce(view.load, [view]);
   const [error, forget] = useErrorBoundary((found) => console.error(found));
-  if (error) return html`<${Trouble} error=${error} retry=${forget} />`;
+  // What failed at one address may well work at the next one.
+  useEffect(() => error && forget(), [route]);
+  if (error) return html`<h1>${t(view.title)}</h1><${Trouble} error=${error} retry=${forget} />`;
   if (trouble) return html`<${Trouble} error=${trouble} retry=${() => location.reload()} />`;
   return component ? html`<${component} route=${route} />` : html`<h1>${t(view.title)}</h1><${Busy} />`;
 }

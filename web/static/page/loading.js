@@ -55,14 +55,23 @@ export function useLoaded(path, query, { keeps = false } = {}) {
   const current = useStore(epoch);
   const { state } = useStore(touch);
   const reading = useRef(/** @type {AbortController | null} */ (null));
+  const isShown = useRef(false);
 
   const reload = useCallback(() => {
-    reading.current?.abort();
     if (!question) return;
+    const earlier = reading.current;
     const controller = (reading.current = new AbortController());
+    // While there is nothing to show, the earlier reading goes on until this one has its answer. Events begin just after
+    // a view is first shown, and a person should not wait for the second reading then.
+    if (isShown.current) earlier?.abort();
+    else controller.signal.addEventListener("abort", () => earlier?.abort());
     const [itsPath, itsQuery] = JSON.parse(question);
     get(itsPath, itsQuery, controller.signal).then(
-      (data) => setAnswer({ question, data: /** @type {T} */ (data), trouble: null, readAt: Date.now() }),
+      (data) => {
+        earlier?.abort();
+        isShown.current = true;
+        setAnswer({ question, data: /** @type {T} */ (data), trouble: null, readAt: Date.now() });
+      },
       (error) => {
         if (controller.signal.aborted) return;
         setAnswer((before) => ({ ...(before.question === question ? before : { data: null, readAt: 0 }), question, trouble: error }));
@@ -70,7 +79,10 @@ export function useLoaded(path, query, { keeps = false } = {}) {
     );
   }, [question]);
   useEffect(reload, [reload, current]);
-  useEffect(() => () => reading.current?.abort(), []);
+  useEffect(() => () => {
+    isShown.current = false;
+    reading.current?.abort();
+  }, [reload]);
   // The events tell when the server is back. A page that never had them tries again by itself.
   useEffect(() => {
     if (!(answer.trouble instanceof OutOfTouch)) return undefined;

@@ -9,9 +9,12 @@ import { makeStore, useStore } from "./store.js";
 
 /** @returns {Route} */
 function read() {
-  const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
-  return { path: path.split("/").filter(Boolean).map(decoded), query: Object.fromEntries(new URLSearchParams(query)) };
+  const [, path, query = ""] = /** @type {string[]} */ (/^#?\/?([^?]*)\??(.*)$/s.exec(location.hash));
+  return { path: path.split("/").map(decoded).filter(isPart), query: Object.fromEntries(new URLSearchParams(query)) };
 }
+
+/** In an address of the API, "." and ".." would lead to another call. @param {string} part */
+export const isPart = (part) => part !== "" && part !== "." && part !== "..";
 
 /** @param {string} part */
 function decoded(part) {

@@ -10,6 +10,10 @@ export const session = makeStore(/** @type {Session | null} */ (null));
 /** Whether the person may start, stop and change things. It counts as yes until the server has said otherwise. */
 export const useMayWrite = () => useStore(session)?.mayWrite ?? true;
 
+/** The other tabs have the same cookie, so they are told when somebody signs in or out. */
+const tabs = new BroadcastChannel("session");
+tabs.onmessage = () => void readSession().catch(() => {}); // A tab that cannot ask now asks when the server is back.
+
 export async function readSession() {
   const found = /** @type {Session} */ (await get("v1/session"));
   signedOut.set(found.needed && !found.signedIn);
@@ -20,6 +24,7 @@ export async function readSession() {
 export async function signIn(token) {
   session.set(await post("v1/session", { token }));
   signedOut.set(false);
+  tabs.postMessage("signed in");
 }
 
 /** Ends the session. Where the server does not answer, the page says so at its top, and the person stays signed in. */
@@ -27,6 +32,7 @@ export async function signOut() {
   try {
     await remove("v1/session");
     await readSession();
+    tabs.postMessage("signed out");
   } catch (error) {
     if (!(error instanceof ApiError || error instanceof OutOfTouch)) throw error;
   }

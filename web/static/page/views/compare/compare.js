@@ -4,9 +4,9 @@ import { useLoaded } from "../../loading.js";
 import { Empty, Shown } from "../../parts/states.js";
 import { styleSheet } from "../../parts/style_sheet.js";
 import { html, useEffect } from "../../preact.js";
-import { go, link } from "../../router.js";
+import { go, isPart, link } from "../../router.js";
 import { t } from "../../words.js";
-import { Choice } from "./choice.js";
+import { Choice, MOST_TASKS } from "./choice.js";
 import { Curves } from "./curves.js";
 import { Differences } from "./differences.js";
 import { Gate } from "./gate.js";
@@ -22,7 +22,7 @@ await styleSheet("compare");
  * @param {{route: Route}} props */
 export function Compare({ route }) {
   const [, userId, projectId] = route.path;
-  const tasks = (route.query.tasks ?? "").split(",").filter(Boolean);
+  const tasks = [...new Set((route.query.tasks ?? "").split(",").filter(isPart))].slice(0, MOST_TASKS);
   return html`
     <h1>${t("compare.title")}</h1>
     ${userId && projectId ? html`<${Project} userId=${userId} projectId=${projectId} chosen=${tasks} />`

@@ -1,6 +1,6 @@
 // The view of one task: its heading, what can be done with it, and its tabs. Each tab has an address of its own.
 import { ApiError } from "../../api.js";
-import { Shown } from "../../parts/states.js";
+import { Empty, Shown } from "../../parts/states.js";
 import { StateTag } from "../../parts/state_tag.js";
 import { styleSheet } from "../../parts/style_sheet.js";
 import { Tabs } from "../../parts/tabs.js";
@@ -37,6 +37,10 @@ const FIRST = "overview";
 /** @param {{route: import("../../router.js").Route}} props */
 export function Task({ route }) {
   const [, taskId = "", tab = FIRST] = route.path;
+  if (!taskId) {
+    return html`<h1>${t("task.title")}</h1>
+      <${Empty}><p>${t("task.which")}</p><p><a href=${link(["now"])}>${t("task.all_tasks")}</a></p><//>`;
+  }
   return html`<${OneTask} key=${taskId} taskId=${taskId} tab=${Object.hasOwn(TABS, tab) ? tab : FIRST} />`;
 }
 

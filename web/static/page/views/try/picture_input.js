@@ -37,8 +37,7 @@ export function PictureInput({ add, children }) {
       <p class="row">
         <button type="button" onClick=${() => input.current?.click()}>${t("try.choose")}</button>
         ${children}</p>
-      <input ref=${input} hidden type="file" accept="image/*" multiple aria-label=${t("try.choose")}
-        onChange=${chosen} />
+      <input ref=${input} type="file" hidden accept="image/*" multiple aria-label=${t("try.choose")} onChange=${chosen} />
     </div>`;
 }
 

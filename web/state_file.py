@@ -1,0 +1,39 @@
+"""Opens the SQLite files in which the front-end notes what is on its way.
+
+They are written without waiting for the disk (synchronous=NORMAL): a power cut may take the last notes, but it does not
+damage a file.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+#: How long a statement waits while another front-end writes.
+BUSY_TIMEOUT_S = 5.0
+
+
+def open_state_file(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
+    """Open the file, create it if it is missing, and convert one of an earlier release.
+
+    migrations: entry n is a script that converts a file of version n to version n + 1. Raises sqlite3.Error.
+    """
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # Only its owner may read it. SQLite gives its companions the same mode.
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    db = sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
+    try:
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=NORMAL")
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if version > len(migrations):
+            raise sqlite3.DatabaseError(f"{path} was written by a newer release")
+        for number, script in enumerate(migrations[version:], start=version + 1):
+            db.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db
