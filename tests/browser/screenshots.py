@@ -60,7 +60,7 @@ SHOTS: Mapping[str, Shot] = {
     "task-files": Shot("/tasks/{done}/files", "main table"),
     "report": Shot("/tasks/{done}/report", "main h2"),
     "report-masks": Shot("/tasks/{masks}/report", "main h2"),
-    "try": Shot("/try/{done}", ".drop", _give_pictures),
+    "try": Shot("/try/{done}", ".drop-place", _give_pictures),
     "compare": Shot("/compare/anna/flowers?tasks={second},{done}", ".side"),
     "start": Shot("/start", "main h2"),
     "labels": Shot("/labels/{done}", "main img"),

@@ -24,7 +24,7 @@ def test_two_models_of_a_project_side_by_side(chromium: Chromium, service: Popul
         watched = WatchedPage(context, service.origin)
         page = watched.open("/compare")
         page.get_by_role("link", name="flowers").click()
-        expect(page.locator(".side")).to_contain_text("for new photos between")
+        expect(page.locator(".side")).to_contain_text("for new photos")
         expect(page.get_by_role("heading", name="photos on which they disagree")).to_be_visible()
         expect(page.locator(".photos img").first).to_be_visible()
         expect(page.get_by_role("region", name="How models came into use").get_by_role("listitem")).to_have_count(2)

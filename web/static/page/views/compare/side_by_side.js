@@ -9,6 +9,7 @@ import { Shown } from "../../parts/states.js";
 import { html } from "../../preact.js";
 import { link } from "../../router.js";
 import { useMayWrite } from "../../session.js";
+import { shareRange } from "../../shares.js";
 import { named, percent, shortId, t, time } from "../../words.js";
 
 /** @typedef {import("../../api.js").Schemas} Schemas */
@@ -46,10 +47,8 @@ const Row = ({ label, values }) => html`<tr><th scope="row">${label}</th>${value
 function scoreOf(task) {
   const score = headlineOf(task.metrics);
   if (!score) return t("compare.no_score");
-  const { value, low, high } = score;
-  const shown = percent(value, 1);
-  if (low === undefined || high === undefined) return shown;
-  return t("compare.score_range", { score: shown, low: percent(low), high: percent(high) });
+  const range = shareRange(score.low, score.high);
+  return range ? t("compare.score_range", { score: percent(score.value, 1), range }) : percent(score.value, 1);
 }
 
 /** An option in words. @param {Task} task @param {string} name */

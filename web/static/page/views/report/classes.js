@@ -1,10 +1,10 @@
 // Each class with its range, and whether there are enough photos to tell.
 import { DataTable } from "../../parts/data_table.js";
 import { html, useState } from "../../preact.js";
+import { finite } from "../../shares.js";
 import { percent, t } from "../../words.js";
 import { Meter } from "./meter.js";
 import { useMore } from "./more.js";
-import { finite } from "./record.js";
 import { Section } from "./section.js";
 
 const MOST_CLASSES = 20;

@@ -1,8 +1,8 @@
 // How the training went.
 import { Curve } from "../../parts/curve.js";
 import { html, useMemo } from "../../preact.js";
+import { finite } from "../../shares.js";
 import { named, t } from "../../words.js";
-import { finite } from "./record.js";
 import { Section } from "./section.js";
 
 /** What an epoch has besides curves. */

@@ -22,13 +22,6 @@ export function Start({ route }) {
     if (shown.current !== step) document.getElementById("main")?.focus();
     shown.current = step;
   }, [step]);
-  useEffect(() => {
-    // A photo that is dropped beside its place must not replace the page.
-    const refuse = (/** @type {DragEvent} */ event) => event.preventDefault();
-    const events = /** @type {const} */ (["dragover", "drop"]);
-    events.forEach((name) => addEventListener(name, refuse));
-    return () => events.forEach((name) => removeEventListener(name, refuse));
-  }, []);
   return html`
     <h1>${t("start.title")}</h1>
     ${!mayWrite ? html`<div class="state trouble"><p>${t("start.read_only")}</p></div>`

@@ -2,7 +2,8 @@
 import { address, taskPath } from "../../api.js";
 import { html } from "../../preact.js";
 import { link } from "../../router.js";
-import { fullTime, isNamed, named, number, percent, t, time } from "../../words.js";
+import { share, shareRange } from "../../shares.js";
+import { fullTime, isNamed, named, t, time } from "../../words.js";
 import { useProject } from "./project.js";
 
 /** @typedef {import("./use_task.js").TaskView} TaskView */
@@ -47,7 +48,7 @@ const scoresOf = (metrics) => Object.keys(metrics)
 
 /** @param {{name: string, value: number, low: number, high: number}} score */
 function inWords({ name, value, low, high }) {
-  const values = { score: percent(value), low: number(Math.round(low * 100)), high: percent(high), ofTen: Math.round(value * 10) };
+  const values = { score: share(value), range: shareRange(low, high), ofTen: Math.round(value * 10) };
   if (isNamed("score_in_words", name)) return named("score_in_words", name, values);
   return t("task.score", { name: named("metric", name), ...values });
 }

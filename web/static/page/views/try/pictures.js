@@ -1,10 +1,10 @@
 // Pictures that a person gives, and what the model says of them, the newest first.
 import { ApiError, post, taskPath } from "../../api.js";
+import { DropPlace } from "../../parts/drop_place.js";
 import { html, useEffect, useRef, useState } from "../../preact.js";
 import { t } from "../../words.js";
 import { Answer } from "./answer.js";
 import { Camera } from "./camera.js";
-import { PictureInput } from "./picture_input.js";
 
 /** @typedef {import("../../api.js").Schemas} Schemas */
 /** @typedef {Schemas["Prediction"]} Prediction */
@@ -49,14 +49,31 @@ export function Pictures({ task }) {
     }
   }
 
+  usePasted(add);
+  const camera = html`<button type="button" class="secondary" aria-pressed=${isCamera ? "true" : "false"}
+    onClick=${() => setIsCamera(!isCamera)}>${isCamera ? t("try.camera_off") : t("try.camera_on")}</button>`;
   return html`
-    <${PictureInput} add=${add}>
-      <button type="button" class="secondary" aria-pressed=${isCamera ? "true" : "false"}
-        onClick=${() => setIsCamera(!isCamera)}>${isCamera ? t("try.camera_off") : t("try.camera_on")}</button>
-    <//>
+    <${DropPlace} label=${t("try.drop")} buttons=${camera}
+      onFound=${(/** @type {import("../../parts/dropped_files.js").FoundFile[]} */ found) => add(found.map(({ file }) => file))}>
+      <p>${t("try.drop")}</p><//>
     ${isCamera && html`<${Camera} task=${task} keep=${(/** @type {File} */ file) => add([file])} />`}
     <p class="unseen" role="status">${t("try.answered", { count: tried.filter((each) => each.prediction).length })}</p>
     <ul class="answers plain">${tried.map((each) => html`<li key=${each.key}><${Answer} tried=${each} /></li>`)}</ul>`;
+}
+
+/** Take the pictures that a person pastes into the page. @param {(files: File[]) => void} add */
+function usePasted(add) {
+  const newest = useRef(add);
+  newest.current = add;
+  useEffect(() => {
+    /** @param {ClipboardEvent} event */
+    const paste = (event) => {
+      const files = [...(event.clipboardData?.files ?? [])];
+      if (files.length) newest.current(files);
+    };
+    addEventListener("paste", paste);
+    return () => removeEventListener("paste", paste);
+  }, []);
 }
 
 /** The newest pictures. The memory of the others is given back. @param {Tried[]} tried */
