@@ -198,6 +198,11 @@ class Task(msgspec.Struct, frozen=True, gc=False):
         return self.state in ENDED_STATES
 
     @property
+    def promoted(self) -> bool:
+        """Whether models/latest was pointed to this task's model, by the gate or by a person."""
+        return self.promoted_at_s > 0 or (self.trained is not None and self.trained.promoted)
+
+    @property
     def in_use_since_s(self) -> float:
         """When models/latest was last pointed to this task's model, by the gate or by a person; 0.0 if it never was.
 

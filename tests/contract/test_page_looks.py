@@ -24,7 +24,7 @@ COMPOSED = {
     ),
 }
 #: The sheets of views, and the class of the element that a view stands in. A sheet stays when another view is shown.
-OF_A_VIEW = {"now", "start", "try", "compare", "server", "labels"}
+OF_A_VIEW = ("now", "start", "try", "compare", "server", "labels")
 SCOPES = {**{name: f".{name}-view" for name in OF_A_VIEW}, "task": ".tasks-view", "report": ".report"}
 
 

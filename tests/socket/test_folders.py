@@ -109,7 +109,7 @@ def test_what_is_no_folder_is_refused_with_a_sentence(programs: Programs) -> Non
         (f"{programs.projects}/dora/away", "no_folder", "link"),
         (f"{programs.projects}/dora/away/ssl", "no_folder", "link"),
         (f"{programs.projects}/dora/1.jpg", "no_folder", "link or is no folder"),
-        (f"{programs.projects}/dora/.tfmodel", "no_folder", "worker"),
+        (f"{programs.projects}/dora/.tfmodel", "no_folder", "TFModel keeps"),
     ):
         answer = look(programs, "folders", path=path)
         assert (answer.code, words in answer.json()["error"]) == (code, True), (path, answer)

@@ -39,7 +39,7 @@ def task_view(entry: Entry, end: End | None = None, now_s: float = 0.0) -> TaskV
         stage_seconds=trained.stage_seconds if trained else {},
         end_reason=trained.end_reason if trained else "",
         data_report=report_view(task.data) if task.data else None,
-        promoted=task.in_use_since_s > 0,
+        promoted=task.promoted,
         promoted_at=time_or_none(task.in_use_since_s),
         comparison=_comparison_view(trained.comparison) if trained and trained.comparison else None,
         stopped_early=trained.stopped_early if trained else False,

@@ -53,7 +53,7 @@ def _decision(task: Task) -> GateDecision:
     return GateDecision(
         task_id=task.task_id,
         ended_at=time_or_none(task.ended_at_s),
-        promoted=task.in_use_since_s > 0,
+        promoted=task.promoted,
         promoted_at=time_or_none(task.in_use_since_s),
         by_person=task.promoted_at_s > 0,
         with_task=comparison.with_task if comparison else "",
