@@ -24,7 +24,7 @@ def test_two_models_of_a_project_side_by_side(chromium: Chromium, service: Popul
         watched = WatchedPage(context, service.origin)
         page = watched.open("/compare")
         page.get_by_role("link", name="flowers").click()
-        expect(page.locator(".side")).to_contain_text("for new photos between")
+        expect(page.locator(".side")).to_contain_text("for new photos")
         expect(page.get_by_role("heading", name="photos on which they disagree")).to_be_visible()
         expect(page.locator(".photos img").first).to_be_visible()
         expect(page.get_by_role("region", name="How models came into use").get_by_role("listitem")).to_have_count(2)
@@ -60,7 +60,7 @@ def test_a_person_puts_the_earlier_model_into_use(chromium: Chromium, service: P
         expect(in_use.nth(0)).to_have_text("in use")
         in_use.nth(1).get_by_role("button", name="Make this one the latest").click()
         question = page.get_by_role("dialog")
-        expect(question).to_contain_text("Whoever asks for the model of flowers gets this one.")
+        expect(question).to_contain_text("Use this model for flowers?")
         assert watched.violations() == []
         page.keyboard.press("Escape")
         expect(question).to_have_count(0)

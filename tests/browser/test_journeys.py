@@ -110,7 +110,7 @@ def test_from_the_start_to_a_prediction_by_keyboard_alone(
     page.keyboard.press("Enter")
     tab_to(page, page.get_by_role("listitem").filter(has_text="flowers").get_by_role("link").first)
     page.keyboard.press("Enter")
-    tab_to(page, page.get_by_role("button", name="Choose pictures"))
+    tab_to(page, page.get_by_role("button", name="Choose photos"))
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Enter")
     chooser.value.set_files(picture)
@@ -170,9 +170,9 @@ def test_back_leads_through_all_views_and_an_address_leads_to_the_same_place(
         expect(heading).to_have_text(title)
     other = WatchedPage(context, service.origin)
     other.open(f"/compare/anna/flowers?tasks={second},{done}")
-    expect(other.page.locator(".side thead th")).to_have_count(2)
+    expect(other.page.locator(".side thead a")).to_have_count(2)
     other.page.reload()
-    expect(other.page.locator(".side thead th")).to_have_count(2)
+    expect(other.page.locator(".side thead a")).to_have_count(2)
     watched.check()
     other.check()
 
@@ -195,7 +195,7 @@ def test_no_name_breaks_a_view(context: BrowserContext, odd_tasks: tuple[str, li
         f"/now?userId={LONG_USER}": ".tasks tbody tr",
         f"/tasks/{done[0]}": "main h1",
         f"/tasks/{done[0]}/options": "main table",
-        f"/try/{done[0]}": ".drop",
+        f"/try/{done[0]}": ".drop-place",
         "/compare": ".cards",
         f"/compare/{LONG_USER}/{urllib.parse.quote(SCRIPT, safe='')}?tasks={','.join(done)}": ".side",
     }

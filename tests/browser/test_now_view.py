@@ -6,7 +6,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import BrowserContext, expect
+from playwright.sync_api import BrowserContext, Route, expect
 
 from tests.browser.chromium import Chromium
 from tests.browser.populated_service import PopulatedService
@@ -69,6 +69,26 @@ def test_the_address_keeps_filter_and_search(context: BrowserContext, service: P
     watched.check()
 
 
+def test_the_rows_before_stay_until_those_of_a_new_filter_are_there(
+    context: BrowserContext, service: PopulatedService
+) -> None:
+    watched = WatchedPage(context, service.origin)
+    page = watched.open("/now")
+    tasks = page.locator(".tasks tbody tr")
+    expect(tasks).to_have_count(8)
+    held: list[Route] = []
+    page.route("**/v1/tasks?*", lambda route: held.append(route))
+    page.get_by_role("link", name="failed 1").click()
+    table = page.get_by_role("region", name="Table: Tasks")
+    expect(table).to_have_attribute("aria-busy", "true")
+    expect(tasks).to_have_count(8)
+    for route in held:
+        route.continue_()
+    expect(tasks).to_have_count(1)
+    expect(table).to_have_attribute("aria-busy", "false")
+    watched.check()
+
+
 def test_ten_tabs_all_show_what_happens(context: BrowserContext, service: PopulatedService) -> None:
     tabs = [WatchedPage(context, service.origin) for _ in range(TABS)]
     for tab in tabs:
@@ -95,6 +115,7 @@ def test_a_server_that_goes_away_is_said_and_comes_back_by_itself(
     assert service.programs.stop("web", signal.SIGTERM) == 0
     expect(page.locator(".touch")).to_contain_text("The server does not answer")
     expect(page.locator(".tasks tbody tr")).to_have_count(9)
+    expect(page.locator(".stale")).to_have_count(0)  # The bar says it for all parts at once.
     assert watched.violations() == []
     service.programs.start("web")
     expect(page.locator(".touch")).to_be_empty()

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, FilePayload, Locator, Page, Route, expect
 
+from tests.browser.given_files import drop
 from tests.browser.watched_page import WatchedPage
 from tests.drawn_projects import draw_classes, draw_pairs
 from tests.prediction_projects import plain
@@ -19,12 +20,6 @@ from tests.socket.programs import Programs
 
 WIDE, PHONE = 1280, 360
 HOSTILE = "<script>alert(1)<script>"
-#: Sends files as a person drops them on an element. Playwright itself can only choose files.
-DROP = """(element, files) => {
-    const given = new DataTransfer();
-    for (const [name, bytes] of files) given.items.add(new File([new Uint8Array(bytes)], name));
-    element.dispatchEvent(new DragEvent("drop", {dataTransfer: given, bubbles: true, cancelable: true}));
-}"""
 #: The browser shows it, and the server takes no such pictures.
 DRAWING = b'<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40"><circle cx="20" cy="20" r="9"/></svg>'
 UNENCRYPTED = "Object.defineProperty(navigator, 'mediaDevices', {value: undefined})"
@@ -65,10 +60,6 @@ def large_photo(number: int) -> bytes:
 
 def payload(name: str, content: bytes, mime_type: str = "image/png") -> FilePayload:
     return {"name": name, "mimeType": mime_type, "buffer": content}
-
-
-def drop(place: Locator, *files: tuple[str, bytes]) -> None:
-    place.evaluate(DROP, [[name, list(content)] for name, content in files])
 
 
 def card(page: Page, label: str) -> Locator:
@@ -142,7 +133,7 @@ def test_the_guess_is_said_and_another_choice_says_what_is_missing(context: Brow
     expect(page.get_by_text("This folder looks like photos with masks.")).to_be_visible()
     expect(page.get_by_role("button", name="Start training")).to_be_enabled()
     page.get_by_role("radio", name="Name what a photo shows").check()
-    expect(page.get_by_text("This can't be trained yet.")).to_be_visible()
+    expect(page.get_by_text("This cannot be trained yet.")).to_be_visible()
     expect(page.locator(".finding").first).to_contain_text("must be solved")
     expect(page.get_by_role("button", name="Start training")).to_be_disabled()
     page.reload()
@@ -307,7 +298,7 @@ def test_an_upload_can_be_paused_and_tells_what_was_not_taken(context: BrowserCo
     expect(page.get_by_text("drawing.png: drawing.png does not begin as a")).to_be_visible()
     assert watched.violations() == []
     page.get_by_role("button", name="Check the photos").click()
-    expect(page.get_by_text("This can't be trained yet.")).to_be_visible()
+    expect(page.get_by_text("This cannot be trained yet.")).to_be_visible()
     watched.check()
 
 

@@ -9,17 +9,12 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.chromium import Chromium
+from tests.browser.given_files import drop
 from tests.browser.populated_service import PopulatedService
 from tests.browser.watched_page import THEMES, WatchedPage
 from tests.prediction_projects import plain
 
 RED, BLUE = (215, 60, 50), (80, 70, 200)
-#: Sends a file as a person drops it. Playwright itself can only choose files.
-DROP = """([element, name, bytes]) => {
-    const given = new DataTransfer();
-    given.items.add(new File([new Uint8Array(bytes)], name));
-    element.dispatchEvent(new DragEvent("drop", {dataTransfer: given, bubbles: true}));
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -71,9 +66,7 @@ def test_pictures_are_answered_and_a_bad_one_costs_no_other(
 def test_a_picture_can_be_dropped(context: BrowserContext, service: PopulatedService, files: dict[str, Path]) -> None:
     watched = WatchedPage(context, service.origin)
     page = watched.open(f"/try/{service.tasks['done']}")
-    drop = page.locator(".drop")
-    expect(drop).to_be_visible()
-    page.evaluate(DROP, [drop.element_handle(), "red.png", list(files["red.png"].read_bytes())])
+    drop(page.locator(".drop-place"), ("red.png", files["red.png"].read_bytes()))
     expect(page.locator(".answer .verdict")).to_contain_text("apple")
     watched.check()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,12 @@ AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text()
 THEMES = ("light", "dark")
 #: A browser writes a line of its own for every answer of 400 and above, which says nothing about the page.
 OF_THE_BROWSER = "Failed to load resource"
-#: The traces of Playwright copy pictures with such addresses, which the page's policy forbids. The page itself makes no
-#: calls to them.
-OF_THE_TRACE = "Connecting to 'blob:"
+#: Playwright's tracing fetches the pictures that a person has given, which the policy of the page forbids. The page
+#: itself shows such a picture and never fetches it.
+OF_TRACING = re.compile(
+    r"Connecting to 'blob:[^']+' violates the following Content Security Policy directive: \"connect-src 'self'\"\. "
+    r"The request has been blocked\.\s*"
+)
 
 
 class WatchedPage:
@@ -37,7 +41,7 @@ class WatchedPage:
         return self.page
 
     def check(self) -> None:
-        said = [text for text in self.said if OF_THE_BROWSER not in text and OF_THE_TRACE not in text]
+        said = [text for text in self.said if OF_THE_BROWSER not in text and not OF_TRACING.fullmatch(text)]
         assert not said, f"the page wrote to the console: {said}"
         own = (f"{self.origin}/", "data:", f"blob:{self.origin}/")
         foreign = [url for url in self.asked if not url.startswith(own)]

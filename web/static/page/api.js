@@ -55,6 +55,10 @@ export function address(path, query = {}) {
  * @param {string} name */
 export const escaped = (name) => name.split("/").map(encodeURIComponent).join("/");
 
+/** The path of a task, or of something that it has, such as "log" or "artifacts/metrics.json".
+ * @param {string} taskId @param {string} [rest] */
+export const taskPath = (taskId, rest = "") => `v1/tasks/${encodeURIComponent(taskId)}${rest && `/${escaped(rest)}`}`;
+
 /**
  * Throws ApiError, OutOfTouch, or the AbortError of `signal`.
  *

@@ -1,10 +1,10 @@
 // The frame around every view: menu, whether the server is in touch, and the view itself.
 import { signedOut } from "./api.js";
 import { epoch, listen, touch } from "./events.js";
+import { useOnce } from "./loading.js";
 import { OutOfTouchBar } from "./parts/out_of_touch_bar.js";
-import { styleSheet } from "./parts/style_sheet.js";
 import { Busy, Trouble } from "./parts/states.js";
-import { html, useEffect, useErrorBoundary, useState } from "./preact.js";
+import { html, useEffect, useErrorBoundary } from "./preact.js";
 import { link, useRoute } from "./router.js";
 import { readSession, session, signOut } from "./session.js";
 import { useStore } from "./store.js";
@@ -31,7 +31,8 @@ export function Frame() {
     <${OutOfTouchBar} />
     <main id="main" tabindex="-1">
       ${isSignedOut ? html`<${SignIn} />` : !isKnown ? html`<${Busy} />`
-        : view ? html`<${LoadedView} key=${name} view=${view} route=${route} />` : html`<${NothingHere} />`}
+        : view ? html`<div class=${`${name}-view`}><${LoadedView} key=${name} view=${view} route=${route} /></div>`
+        : html`<${NothingHere} />`}
     </main>`;
 }
 
@@ -52,14 +53,19 @@ function useSessionChecks() {
   const current = useStore(epoch);
   const { state } = useStore(touch);
   useEffect(() => {
+    let isWanted = true;
     /** @type {ReturnType<typeof setTimeout>} */
     let timer;
     const ask = () => readSession().catch(() => {
+      if (!isWanted) return;
       if (session.get() === null) touch.set({ state: "away", since: Date.now() });
       timer = setTimeout(ask, PAUSE_MS);
     });
     ask();
-    return () => clearTimeout(timer);
+    return () => {
+      isWanted = false;
+      clearTimeout(timer);
+    };
   }, [current, state === "away"]);
 }
 
@@ -79,17 +85,8 @@ function Menu({ current }) {
 
 /** @param {{view: import("./views/views.js").View, route: import("./router.js").Route}} props */
 function LoadedView({ view, route }) {
-  const [component, setComponent] = useState(/** @type {Function | null} */ (null));
-  const [trouble, setTrouble] = useState(/** @type {Error | null} */ (null));
+  const { data: component, trouble } = useOnce(view.load, [view]);
   const [error, forget] = useErrorBoundary((found) => console.error(found));
-  useEffect(() => {
-    let isWanted = true;
-    Promise.all([view.load(), view.style && styleSheet(view.style)]).then(
-      ([found]) => isWanted && setComponent(() => found),
-      (failure) => isWanted && setTrouble(failure),
-    );
-    return () => void (isWanted = false);
-  }, [view]);
   // What failed at one address may well work at the next one.
   useEffect(() => error && forget(), [route]);
   if (error) return html`<h1>${t(view.title)}</h1><${Trouble} error=${error} retry=${forget} />`;

@@ -6,12 +6,37 @@ import { useStore } from "./store.js";
 
 /**
  * data: the newest that was read; null before that. trouble: why the newest reading failed; null if it did not.
- * isStale: the server does not answer, so `data` is what it was at `readAt` (milliseconds since 1970).
+ * isStale: this reading did not reach the server, so `data` is what it was at `readAt` (milliseconds since 1970).
+ * isOfBefore: `data` answers the query before, while the answer to the new one is being read.
  *
  * @template T
- * @typedef {{data: T | null, trouble: Error | null, isStale: boolean, readAt: number, reload: () => void,
- *   change: (change: (data: T) => T) => void}} Loaded
+ * @typedef {{data: T | null, trouble: Error | null, isStale: boolean, isOfBefore: boolean, readAt: number,
+ *   reload: () => void, change: (change: (data: T) => T) => void}} Loaded
  */
+
+/**
+ * Something that is loaded once, such as a script or a part of a file, and again when `reload` is called. What comes
+ * after the component is gone, or after `inputs` have changed, does not count.
+ *
+ * @template T
+ * @param {() => Promise<T>} load
+ * @param {unknown[]} inputs what `load` depends on
+ * @returns {{data: T | null, trouble: Error | null, reload: () => void}}
+ */
+export function useOnce(load, inputs) {
+  const [answer, setAnswer] = useState(/** @type {{data: T | null, trouble: Error | null}} */ ({ data: null, trouble: null }));
+  const [tries, setTries] = useState(0);
+  useEffect(() => {
+    let isWanted = true;
+    setAnswer({ data: null, trouble: null });
+    load().then(
+      (data) => isWanted && setAnswer({ data, trouble: null }),
+      (trouble) => isWanted && setAnswer({ data: null, trouble }),
+    );
+    return () => void (isWanted = false);
+  }, [...inputs, tries]);
+  return { ...answer, reload: () => setTries(tries + 1) };
+}
 
 /**
  * Read a path of the API, and read it again after the server was out of touch, and when `reload` is called.
@@ -19,9 +44,10 @@ import { useStore } from "./store.js";
  * @template T
  * @param {string | null} path null: nothing is read yet
  * @param {Record<string, string | number | boolean | null | undefined>} [query]
+ * @param {{keeps?: boolean}} [options] keeps: the data of the query before is shown until that of a new query is there
  * @returns {Loaded<T>}
  */
-export function useLoaded(path, query) {
+export function useLoaded(path, query, { keeps = false } = {}) {
   const question = path === null ? "" : JSON.stringify([path, query ?? {}]);
   const [answer, setAnswer] = useState(
     /** @type {{question: string, data: T | null, trouble: Error | null, readAt: number}} */
@@ -67,7 +93,9 @@ export function useLoaded(path, query) {
     (/** @type {(data: T) => T} */ how) => setAnswer((now) => (now.data === null ? now : { ...now, data: how(now.data) })), []);
 
   const isOurs = answer.question === question;
+  const isOfBefore = keeps && !isOurs && answer.data !== null;
   const trouble = isOurs ? answer.trouble : null;
-  const isAway = trouble instanceof OutOfTouch || state === "away";
-  return { data: isOurs ? answer.data : null, trouble, isStale: isAway, readAt: answer.readAt, reload, change };
+  // While the events are away, the bar at the top of the page says so for all parts at once.
+  const isStale = trouble instanceof OutOfTouch && state !== "away";
+  return { data: isOurs || isOfBefore ? answer.data : null, trouble, isStale, isOfBefore, readAt: answer.readAt, reload, change };
 }

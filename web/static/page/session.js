@@ -1,11 +1,14 @@
 // Who looks at the page: whether this server needs a token, and what the token allows.
-import { get, post, remove, signedOut } from "./api.js";
-import { makeStore } from "./store.js";
+import { ApiError, OutOfTouch, get, post, remove, signedOut } from "./api.js";
+import { makeStore, useStore } from "./store.js";
 
 /** @typedef {import("./api.js").Schemas["SessionView"]} Session */
 
 /** Null until it is known. */
 export const session = makeStore(/** @type {Session | null} */ (null));
+
+/** Whether the person may start, stop and change things. It counts as yes until the server has said otherwise. */
+export const useMayWrite = () => useStore(session)?.mayWrite ?? true;
 
 /** The other tabs have the same cookie, so they are told when somebody signs in or out. */
 const tabs = new BroadcastChannel("session");
@@ -24,8 +27,13 @@ export async function signIn(token) {
   tabs.postMessage("signed in");
 }
 
+/** Ends the session. Where the server does not answer, the page says so at its top, and the person stays signed in. */
 export async function signOut() {
-  await remove("v1/session");
-  await readSession();
-  tabs.postMessage("signed out");
+  try {
+    await remove("v1/session");
+    await readSession();
+    tabs.postMessage("signed out");
+  } catch (error) {
+    if (!(error instanceof ApiError || error instanceof OutOfTouch)) throw error;
+  }
 }

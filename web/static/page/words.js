@@ -36,11 +36,13 @@ export async function loadWords() {
  */
 export function t(message, values = {}) {
   const [view, name] = message.split(".");
-  return filled(found(view, name) ?? message, values);
+  return filled(messageOf(view, name) ?? message, values);
 }
 
-/** The text of a message. A server may send any name, even "constructor". @param {string} view @param {string} name */
-const found = (view, name) => (Object.hasOwn(words[view] ?? {}, name) ? words[view][name] : undefined);
+/** A name may come from the server or a stranger, so "constructor" must not find what every object inherits.
+ * @param {string} view @param {string} name @returns {string | undefined} */
+const messageOf = (view, name) =>
+  Object.hasOwn(words, view) && Object.hasOwn(words[view], name) ? words[view][name] : undefined;
 
 /** @param {string} text @param {Record<string, string | number>} values */
 function filled(text, values) {
@@ -66,10 +68,10 @@ const printable = (text) => text.replace(UNPRINTABLE, (mark) => `\\u${mark.charC
  * @param {string} name
  * @param {Record<string, string | number>} [values] of the message
  */
-export const named = (view, name, values = {}) => filled(found(view, name) ?? name.replaceAll("_", " "), values);
+export const named = (view, name, values = {}) => filled(messageOf(view, name) ?? name.replaceAll("_", " "), values);
 
 /** Whether there is a message of that name. @param {keyof Words} view @param {string} name */
-export const isNamed = (view, name) => found(view, name) !== undefined;
+export const isNamed = (view, name) => messageOf(view, name) !== undefined;
 
 /** @param {number} value @param {Intl.NumberFormatOptions} [options] */
 export const number = (value, options) => new Intl.NumberFormat(language, options).format(value);

@@ -1,6 +1,7 @@
 // Curves with a table of the same figures. uPlot is loaded when the first one is seen.
 import { html, useEffect, useRef, useState } from "../preact.js";
 import { language, number, t } from "../words.js";
+import { DataTable } from "./data_table.js";
 
 /**
  * label: what the line shows. values: one for each x; null where there is none. color: the name of a token.
@@ -41,11 +42,9 @@ function Figures({ xLabel, xs, lines, asPercent }) {
   const shown = (value) => (value === null || value === undefined ? "" : number(value, style));
   const title = lines.map((line) => line.label).join(", ");
   return html`
-    <div class="wide" tabindex="0" role="region" aria-label=${t("parts.table_of", { title })}><table>
-      <thead><tr><th scope="col">${xLabel}</th>${lines.map((line) => html`<th scope="col">${line.label}</th>`)}</tr></thead>
-      <tbody>${xs.map((x, row) => html`<tr><th scope="row">${number(x)}</th>
-        ${lines.map((line) => html`<td>${shown(line.values[row])}</td>`)}</tr>`)}
-      </tbody></table></div>`;
+    <${DataTable} title=${title} heads=${[xLabel, ...lines.map((line) => line.label)]}>
+      ${xs.map((x, row) => html`<tr><th scope="row">${number(x)}</th>
+        ${lines.map((line) => html`<td>${shown(line.values[row])}</td>`)}</tr>`)}<//>`;
 }
 
 /** Whether an element has come into view. @param {{current: Element | null}} place */

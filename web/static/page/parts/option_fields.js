@@ -1,6 +1,7 @@
 // The fields of a form for the options of a trainType, drawn from their JSON Schema (see options.js).
 import { html } from "../preact.js";
-import { named, number, t } from "../words.js";
+import { named, t } from "../words.js";
+import { shownOption } from "./shown_option.js";
 import { styleSheet } from "./style_sheet.js";
 
 /** @typedef {import("./options.js").OptionSchema} OptionSchema */
@@ -87,11 +88,3 @@ const Choices = ({ id, choices, chosen, change }) => html`<div class="choices">$
     onChange=${(/** @type {any} */ event) => change(
       choices.filter((each) => (each === choice ? event.target.checked : chosen.includes(each))))} />
     ${named("choice", choice)}</label>`)}</div>`;
-
-/** The value of an option in words. @param {OptionValue} value */
-export function shownOption(value) {
-  if (Array.isArray(value)) return value.map((each) => named("choice", each)).join(", ");
-  if (typeof value === "number") return number(value, { maximumSignificantDigits: 10 });
-  if (typeof value === "boolean") return value ? t("options.yes") : t("options.no");
-  return named("choice", value);
-}

@@ -1,12 +1,12 @@
 // A photo as a small picture, which the server makes.
-import { address, escaped } from "../api.js";
+import { address, taskPath } from "../api.js";
 import { html, useState } from "../preact.js";
 import { t } from "../words.js";
 
 /** The address of a small copy of a picture in the project folder of a task.
  * @param {string} taskId @param {string} name as in metrics.json @param {number} [size] of the longest side in pixels */
 export const taskPhoto = (taskId, name, size = 320) =>
-  address(`v1/tasks/${taskId}/pictures/${escaped(name)}`, { size });
+  address(taskPath(taskId, `pictures/${name}`), { size });
 
 /** The address of a small copy of a picture in a data root. @param {string} path @param {number} [size] */
 export const folderPhoto = (path, size = 160) => address("v1/thumbnails", { path, size });

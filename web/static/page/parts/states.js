@@ -1,4 +1,4 @@
-// The states of data that is shown: loading, empty, refused, and as it was before the server was out of touch.
+// The states of data that is shown: loading, empty, refused, and as it was when the server last answered.
 import { ApiError, OutOfTouch, SERVER } from "../api.js";
 import { html } from "../preact.js";
 import { t, time } from "../words.js";
@@ -27,13 +27,14 @@ export function Trouble({ error, retry }) {
  * Loaded data by its state. `children` draws the data.
  *
  * @template T
- * @param {{of: import("../loading.js").Loaded<T>, what?: string, children: (data: T) => unknown}} props
+ * @param {{of: Pick<import("../loading.js").Loaded<T>, "data" | "trouble" | "reload"> & {isStale?: boolean, readAt?: number},
+ *   what?: string, children: (data: T) => unknown}} props what: said while it is read for the first time
  */
 export function Shown({ of, what, children }) {
-  const { data, trouble, isStale, readAt, reload } = of;
+  const { data, trouble, isStale = false, readAt = 0, reload } = of;
   if (data === null) return trouble ? html`<${Trouble} error=${trouble} retry=${reload} />` : html`<${Busy} what=${what} />`;
   return html`
     ${isStale ? html`<p class="state stale">${t("states.stale", { time: time(new Date(readAt).toISOString()) })}</p>`
-      : trouble && html`<${Trouble} error=${trouble} retry=${reload} />`}
+      : trouble && !(trouble instanceof OutOfTouch) && html`<${Trouble} error=${trouble} retry=${reload} />`}
     ${children(data)}`;
 }

@@ -52,6 +52,7 @@ export async function snapshot(video, name, side_px = WIDTH_PX) {
   canvas.width = Math.round(video.videoWidth * scale);
   canvas.height = Math.round(video.videoHeight * scale);
   canvas.getContext("2d")?.drawImage(video, 0, 0, canvas.width, canvas.height);
-  const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", JPEG_QUALITY));
-  return new File([/** @type {Blob} */ (/** @type {unknown} */ (blob))], name, { type: "image/jpeg" });
+  const blob = /** @type {Blob} */ (await new Promise((resolve, reject) => canvas.toBlob(
+    (made) => (made ? resolve(made) : reject(new Error("the browser cannot write a JPEG"))), "image/jpeg", JPEG_QUALITY)));
+  return new File([blob], name, { type: "image/jpeg" });
 }

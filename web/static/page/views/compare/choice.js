@@ -1,7 +1,8 @@
 // The finished tasks of a project, of which a person chooses those to compare.
 import { headlineOf } from "../../parts/score.js";
+import { Empty } from "../../parts/states.js";
 import { html } from "../../preact.js";
-import { percent, shortId, t, time } from "../../words.js";
+import { named, percent, shortId, t, time } from "../../words.js";
 
 /** @typedef {import("../../api.js").Schemas} Schemas */
 
@@ -11,7 +12,7 @@ export const MOST_TASKS = 4;
 /** @param {{project: Schemas["ProjectView"], chosen: string[], choose: (tasks: string[]) => void}} props */
 export function Choice({ project, chosen, choose }) {
   const done = project.tasks.filter((task) => task.state === "done");
-  if (done.length < 2) return html`<p class="state empty">${t("compare.too_few")}</p>`;
+  if (done.length < 2) return html`<${Empty}><p>${t("compare.too_few")}</p><//>`;
   /** @param {string} taskId */
   const toggle = (taskId) => choose(chosen.includes(taskId) ? chosen.filter((each) => each !== taskId) : [...chosen, taskId]);
   return html`
@@ -19,7 +20,7 @@ export function Choice({ project, chosen, choose }) {
       ${done.map((task) => html`
         <label key=${task.taskId}><input type="checkbox" checked=${chosen.includes(task.taskId)}
           disabled=${!chosen.includes(task.taskId) && chosen.length >= MOST_TASKS} onChange=${() => toggle(task.taskId)} />
-          ${nameOf(task)} <span class="muted small">${task.trainType} · ${scoreOf(task)}</span>
+          ${nameOf(task)} <span class="muted small">${named("train_type", task.trainType)} · ${scoreOf(task)}</span>
           ${project.latest?.taskId === task.taskId && html` <span class="tag done">${t("compare.in_use")}</span>`}</label>`)}
     </fieldset>`;
 }

@@ -1,8 +1,9 @@
 // The view that compares the models of a project.
-import { get } from "../../api.js";
+import { taskPath } from "../../api.js";
 import { useLoaded } from "../../loading.js";
-import { Busy, Shown, Trouble } from "../../parts/states.js";
-import { html, useEffect, useState } from "../../preact.js";
+import { Empty, Shown } from "../../parts/states.js";
+import { styleSheet } from "../../parts/style_sheet.js";
+import { html, useEffect } from "../../preact.js";
 import { go, isPart, link } from "../../router.js";
 import { t } from "../../words.js";
 import { Choice, MOST_TASKS } from "./choice.js";
@@ -11,6 +12,8 @@ import { Differences } from "./differences.js";
 import { Gate } from "./gate.js";
 import { Projects } from "./projects.js";
 import { SideBySide } from "./side_by_side.js";
+
+await styleSheet("compare");
 
 /** @typedef {import("../../api.js").Schemas} Schemas */
 /** @typedef {import("../../router.js").Route} Route */
@@ -28,13 +31,12 @@ export function Compare({ route }) {
 
 /** Finds the project of a task, for links that know only the task. @param {{tasks: string[]}} props */
 function ProjectOf({ tasks }) {
-  const [trouble, setTrouble] = useState(/** @type {Error | null} */ (null));
+  /** @type {import("../../loading.js").Loaded<Schemas["TaskView"]>} */
+  const task = useLoaded(taskPath(tasks[0]));
   useEffect(() => {
-    const found = /** @type {Promise<Schemas["TaskView"]>} */ (get(`v1/tasks/${encodeURIComponent(tasks[0])}`));
-    found.then(
-      ({ userId, projectId }) => go(["compare", userId, projectId], { tasks: tasks.join(",") }, { replace: true }), setTrouble);
-  }, [tasks[0]]);
-  return trouble ? html`<${Trouble} error=${trouble} />` : html`<${Busy} />`;
+    if (task.data) go(["compare", task.data.userId, task.data.projectId], { tasks: tasks.join(",") }, { replace: true });
+  }, [task.data]);
+  return html`<${Shown} of=${task}>${() => null}<//>`;
 }
 
 /** @param {{userId: string, projectId: string, chosen: string[]}} props */
@@ -52,7 +54,7 @@ function Project({ userId, projectId, chosen }) {
         <${SideBySide} key=${`side ${chosen}`} tasks=${chosen} latest=${view.latest?.taskId ?? ""} reload=${project.reload} />
         <${Differences} key=${`differences ${chosen}`} tasks=${chosen} />
         <${Curves} key=${`curves ${chosen}`} tasks=${chosen} />`
-        : html`<p class="state empty">${t("compare.choose_two")}</p>`}
+        : html`<${Empty}><p>${t("compare.choose_two")}</p><//>`}
       <${Gate} gate=${view.gate} />`}
     <//>`;
 }

@@ -1,8 +1,8 @@
 // The course of the compared trainings as curves over each other.
-import { get } from "../../api.js";
+import { get, taskPath } from "../../api.js";
 import { Curve } from "../../parts/curve.js";
 import { html, useEffect, useMemo, useState } from "../../preact.js";
-import { shortId, t } from "../../words.js";
+import { named, shortId, t } from "../../words.js";
 
 /** @typedef {import("../../api.js").Schemas["EpochPage"]["epochs"]} Epochs */
 
@@ -25,8 +25,8 @@ export function Curves({ tasks }) {
     <section aria-labelledby="curves"><h2 id="curves">${t("compare.curves")}</h2>
       <label class="row"><span>${t("compare.figure")}</span>
         <select value=${name} onChange=${(/** @type {any} */ event) => setChosen(event.target.value)}>
-          ${names.map((each) => html`<option value=${each}>${each.replaceAll("_", " ")}</option>`)}</select></label>
-      <${Curve} title=${t("compare.curve_of", { name: name.replaceAll("_", " ") })} xLabel=${t("compare.epoch")}
+          ${names.map((each) => html`<option value=${each}>${named("metric", each)}</option>`)}</select></label>
+      <${Curve} title=${t("compare.curve_of", { name: named("metric", name) })} xLabel=${t("compare.epoch")}
         xs=${xs} lines=${lines} asPercent=${!name.includes("loss")} />
     </section>`;
 }
@@ -35,7 +35,7 @@ export function Curves({ tasks }) {
 async function readEpochs(taskId) {
   try {
     const page = /** @type {{epochs: Epochs}} */ (
-      await get(`v1/tasks/${encodeURIComponent(taskId)}/metrics`, { limit: MOST_EPOCHS }));
+      await get(taskPath(taskId, "metrics"), { limit: MOST_EPOCHS }));
     return page.epochs;
   } catch {
     return [];

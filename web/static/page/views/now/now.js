@@ -1,7 +1,8 @@
 // The view of what happens: workers, the queue, and tasks.
 import { useEvents } from "../../events.js";
 import { useLoaded } from "../../loading.js";
-import { html, useEffect, useRef } from "../../preact.js";
+import { html } from "../../preact.js";
+import { useThrottled } from "../../throttle.js";
 import { t } from "../../words.js";
 import { Queue } from "./queue.js";
 import { Tasks } from "./tasks.js";
@@ -9,7 +10,7 @@ import { Workers } from "./workers.js";
 
 /** @typedef {import("../../api.js").Schemas} Schemas */
 
-/** Facts can come by the hundred a second. The lists are read again at most this often. */
+/** The lists are read again at most this often. */
 const RELOAD_MS = 1000;
 const QUEUE_SHOWN = 5;
 /** The parts of the address that are the query of /v1/tasks. */
@@ -24,12 +25,12 @@ export function Now({ route }) {
   /** @type {import("../../loading.js").Loaded<Schemas["QueueView"]>} */
   const queue = useLoaded("v1/queue", { limit: QUEUE_SHOWN });
   /** @type {import("../../loading.js").Loaded<Schemas["TaskList"]>} */
-  const tasks = useLoaded("v1/tasks", query);
-  const reloadSoon = useSometimes(() => {
+  const tasks = useLoaded("v1/tasks", query, { keeps: true });
+  const reloadSoon = useThrottled(() => {
     workers.reload();
     queue.reload();
     tasks.reload();
-  });
+  }, RELOAD_MS);
   useEvents((event) => {
     if (event.type === "task.progress") tasks.change((list) => withProgress(list, event));
     else reloadSoon();
@@ -56,21 +57,4 @@ function withProgress(list, event) {
     etaRangeSeconds: event.etaRangeSeconds ?? task.etaRangeSeconds,
   };
   return { ...list, tasks: list.tasks.with(row, changed) };
-}
-
-/** A function that calls `act` at once, but not more often than once in RELOAD_MS. @param {() => void} act */
-function useSometimes(act) {
-  const newest = useRef(act);
-  newest.current = act;
-  const timer = useRef(/** @type {ReturnType<typeof setTimeout> | undefined} */ (undefined));
-  const last = useRef(0);
-  useEffect(() => () => clearTimeout(timer.current), []);
-  return () => {
-    if (timer.current !== undefined) return;
-    timer.current = setTimeout(() => {
-      timer.current = undefined;
-      last.current = Date.now();
-      newest.current();
-    }, Math.max(0, last.current + RELOAD_MS - Date.now()));
-  };
 }

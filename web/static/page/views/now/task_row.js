@@ -16,7 +16,7 @@ export const TaskRow = ({ task }) => html`
     <td class="progress"><${Progress} task=${task} /></td>
     <td>${scoreOf(task)}</td>
     <td class="name"><a href=${link(["now"], { userId: task.userId })}>${task.userId}</a></td>
-    <td class="muted">${task.trainType}</td>
+    <td class="muted">${named("train_type", task.trainType)}</td>
     <td class="muted" title=${fullTime(task.endedAt ?? task.submittedAt)}>${task.endedAt
       ? t("now.ended", { time: time(task.endedAt) }) : t("now.submitted", { time: time(task.submittedAt) })}</td>
   </tr>`;
@@ -35,5 +35,5 @@ function Progress({ task }) {
 /** @param {Schemas["TaskSummary"]} task */
 function scoreOf(task) {
   const score = task.state === "done" ? headlineOf(task.metrics) : null;
-  return score ? t("now.score_is", { name: score.name, value: percent(score.value, 1) }) : "";
+  return score ? t("now.score_is", { name: named("metric", score.name), value: percent(score.value, 1) }) : "";
 }

@@ -1,4 +1,5 @@
 // The list of tasks, with its filters and pages.
+import { DataTable } from "../../parts/data_table.js";
 import { Empty, Shown } from "../../parts/states.js";
 import { html } from "../../preact.js";
 import { link } from "../../router.js";
@@ -15,21 +16,16 @@ export const Tasks = ({ tasks, query }) => html`
     <h2 id="tasks">${t("now.tasks")}</h2>
     <${Filters} query=${query} counts=${tasks.data?.counts ?? null} />
     <${Shown} of=${tasks}>${(/** @type {Schemas["TaskList"]} */ list) => html`
-      ${list.tasks.length === 0 ? html`<${NoTasks} query=${query} />` : html`<${Table} tasks=${list.tasks} />`}
+      ${list.tasks.length === 0 ? html`<${NoTasks} query=${query} />` : html`<${Table} tasks=${list.tasks} isBusy=${tasks.isOfBefore} />`}
       <${Pages} list=${list} query=${query} />`}
     <//>
   </section>`;
 
-/** @param {{tasks: Schemas["TaskSummary"][]}} props */
-const Table = ({ tasks }) => html`
-  <div class="wide" tabindex="0" role="group" aria-labelledby="tasks"><table class="tasks">
-    <thead><tr>
-      <th scope="col">${t("now.task")}</th><th scope="col">${t("now.state")}</th>
-      <th scope="col">${t("now.progress")}</th><th scope="col">${t("now.score")}</th>
-      <th scope="col">${t("now.user")}</th><th scope="col">${t("now.kind")}</th><th scope="col">${t("now.when")}</th>
-    </tr></thead>
-    <tbody>${tasks.map((task) => html`<${TaskRow} key=${task.taskId} task=${task} />`)}</tbody>
-  </table></div>`;
+/** @param {{tasks: Schemas["TaskSummary"][], isBusy: boolean}} props */
+const Table = ({ tasks, isBusy }) => html`
+  <${DataTable} title=${t("now.tasks")} name="tasks" isBusy=${isBusy} heads=${[t("now.task"), t("now.state"), t("now.progress"),
+    t("now.score"), t("now.user"), t("now.kind"), t("now.when")]}>
+    ${tasks.map((task) => html`<${TaskRow} key=${task.taskId} task=${task} />`)}<//>`;
 
 /** @param {{query: Query}} props */
 function NoTasks({ query }) {
@@ -43,7 +39,8 @@ function NoTasks({ query }) {
 function Pages({ list, query }) {
   if (!list.next && !query.cursor) return null;
   const states = query.state ? query.state.split(",") : Object.keys(list.counts);
-  const all = states.reduce((sum, state) => sum + (/** @type {Record<string, number>} */ (list.counts)[state] ?? 0), 0);
+  const counts = new Map(Object.entries(list.counts));
+  const all = states.reduce((sum, state) => sum + (counts.get(state) ?? 0), 0);
   return html`
     <nav class="row pages" aria-label=${t("now.later")}>
       <span class="muted">${t("now.cut_off", { count: list.tasks.length, all })}</span>

@@ -2,8 +2,7 @@
 import { Curve } from "../../parts/curve.js";
 import { html, useMemo } from "../../preact.js";
 import { number, percent, t } from "../../words.js";
-import { share } from "./figures.js";
-import { finite } from "./record.js";
+import { finite, share } from "../../shares.js";
 import { Section } from "./section.js";
 
 /** @param {{metrics: import("./record.js").Metrics, calibration: import("./record.js").Calibration}} props */

@@ -2,7 +2,7 @@
 import { html, useEffect, useMemo, useRef } from "../../preact.js";
 import { go } from "../../router.js";
 import { t } from "../../words.js";
-import { share } from "./figures.js";
+import { share } from "../../shares.js";
 import { PhotoGrid } from "./photo_grid.js";
 import { answersOf } from "./record.js";
 

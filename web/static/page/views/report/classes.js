@@ -1,10 +1,10 @@
 // Each class with its range, and whether there are enough photos to tell.
+import { DataTable } from "../../parts/data_table.js";
 import { html, useState } from "../../preact.js";
+import { finite } from "../../shares.js";
 import { percent, t } from "../../words.js";
-import { DataTable } from "./data_table.js";
 import { Meter } from "./meter.js";
 import { useMore } from "./more.js";
-import { finite } from "./record.js";
 import { Section } from "./section.js";
 
 const MOST_CLASSES = 20;
@@ -65,7 +65,7 @@ export function Classes({ metrics }) {
       ${all.length > SEARCHED_FROM && html`<label class="search">${t("report.find_class")}
         <input type="search" value=${search} onInput=${(/** @type {any} */ event) => setSearch(event.target.value)} /></label>`}
       ${shown.length === 0 ? html`<p role="status">${t("report.no_such_class", { search })}</p>` : html`
-        <${DataTable} title=${t("report.classes")} heads=${heads}>
+        <${DataTable} name="data" title=${t("report.classes")} heads=${heads}>
           ${shown.map((row) => html`<tr key=${row.label}>
             <th scope="row"><bdi class="name" title=${row.label}>${row.label}</bdi><span class="muted">${row.size}</span></th>
             <td>${row.value === null ? t("report.not_tested") : html`<${Meter} ...${row} />`}</td>

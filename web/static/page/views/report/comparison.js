@@ -2,7 +2,7 @@
 import { html } from "../../preact.js";
 import { link } from "../../router.js";
 import { number, t } from "../../words.js";
-import { share } from "./figures.js";
+import { share } from "../../shares.js";
 import { Section } from "./section.js";
 
 /** @param {{task: import("./record.js").Task, comparison: import("./record.js").Comparison}} props */

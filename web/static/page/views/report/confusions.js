@@ -3,7 +3,7 @@ import { html, useMemo, useState } from "../../preact.js";
 import { go } from "../../router.js";
 import { number, t } from "../../words.js";
 import { CellPhotos } from "./cell_photos.js";
-import { share, shortened } from "./figures.js";
+import { share, shortened } from "../../shares.js";
 import { Matrix } from "./matrix.js";
 import { foundClasses, mixUpsOf, MOST_SHOWN, shownClasses } from "./mix_ups.js";
 import { isClassifier } from "./record.js";

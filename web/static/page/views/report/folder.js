@@ -1,7 +1,7 @@
 // How the folder was understood: its layout, the photos of each class, what was left out, and what else was found.
+import { DataTable } from "../../parts/data_table.js";
 import { html } from "../../preact.js";
 import { named, number, t } from "../../words.js";
-import { DataTable } from "./data_table.js";
 import { Track } from "./meter.js";
 import { useMore } from "./more.js";
 import { NamedFiles } from "./named_files.js";
@@ -39,7 +39,7 @@ function ClassCounts({ counts }) {
   if (all.length < 2) return null;
   return html`
     <h3>${t("report.photos_of_class")}</h3>
-    <${DataTable} title=${t("report.photos_of_class")} heads=${[t("report.class"), t("report.photos_head")]}>
+    <${DataTable} name="data" title=${t("report.photos_of_class")} heads=${[t("report.class"), t("report.photos_head")]}>
       ${shown.map(([label, count]) => html`<tr key=${label}><th scope="row"><bdi class="name" title=${label}>${label}</bdi></th>
         <td><span class="meter"><${Track} value=${count / most} /><span class="figure">${number(count)}</span></span></td></tr>`)}<//>
     ${button}`;
@@ -51,7 +51,7 @@ function Skipped({ skipped }) {
   if (skipped.length === 0) return null;
   return html`
     <h3>${t("report.skipped")}</h3>
-    <${DataTable} title=${t("report.skipped")} heads=${[t("report.file"), t("report.reason")]}>
+    <${DataTable} name="data" title=${t("report.skipped")} heads=${[t("report.file"), t("report.reason")]}>
       ${shown.map(({ file, reason }) => html`
         <tr key=${file}><th scope="row" class="file">${file}</th><td>${reason}</td></tr>`)}<//>
     ${button}`;

@@ -1,8 +1,8 @@
 // How good the model is: the score in words, its range, and whether the photos are enough to tell.
 import { html } from "../../preact.js";
 import { duration, number, t } from "../../words.js";
-import { share, shareRange } from "./figures.js";
-import { finite, isClassifier, isHeldBack } from "./record.js";
+import { finite, share, shareRange } from "../../shares.js";
+import { isClassifier, isHeldBack } from "./record.js";
 import { ToSection } from "./section.js";
 
 /** @param {{task: import("./record.js").Task, metrics: import("./record.js").Metrics, route: import("./section.js").Route}} props */

@@ -1,8 +1,8 @@
 // Whether more photos would help, and of which classes.
 import { Curve } from "../../parts/curve.js";
 import { html, useMemo } from "../../preact.js";
+import { finite } from "../../shares.js";
 import { t } from "../../words.js";
-import { finite } from "./record.js";
 import { Section } from "./section.js";
 
 /** @param {{learning: import("./record.js").Learning}} props */

@@ -1,4 +1,5 @@
 // Masks of held_out_masks.json as coloured layers that can be laid over their photo.
+import { colorAt, pixelsOf } from "../../parts/mask_png.js";
 
 /**
  * A mask is a PNG in base64, drawn in the colours of its labels: as a number for each pixel it is found by its colour.
@@ -30,16 +31,8 @@ const rgb = (color) => Number.parseInt(color.slice(1), 16);
  * @param {Map<number, number>} numbers by colour
  */
 async function numbersOf(base64, { width, height }, numbers) {
-  const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
-  const options = /** @type {const} */ ({ colorSpaceConversion: "none", premultiplyAlpha: "none" });
-  const bitmap = await createImageBitmap(new Blob([bytes], { type: "image/png" }), options);
-  const canvas = new OffscreenCanvas(width, height);
-  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d", { willReadFrequently: true }));
-  context.drawImage(bitmap, 0, 0);
-  bitmap.close();
-  const { data } = context.getImageData(0, 0, width, height);
-  return Uint8Array.from({ length: width * height }, (_, pixel) =>
-    numbers.get((data[4 * pixel] << 16) | (data[4 * pixel + 1] << 8) | data[4 * pixel + 2]) ?? UNLABELLED);
+  const { data } = await pixelsOf(base64);
+  return Uint8Array.from({ length: width * height }, (_, pixel) => numbers.get(colorAt(data, pixel)) ?? UNLABELLED);
 }
 
 /**

@@ -2,7 +2,7 @@
 import { taskPhoto } from "../../parts/photo.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../../preact.js";
 import { percent, t } from "../../words.js";
-import { share } from "./figures.js";
+import { share } from "../../shares.js";
 import { layersOf } from "./mask_layers.js";
 
 /** How much of a coloured pixel is colour; the rest is the photo. */
@@ -21,7 +21,7 @@ export function MaskPicture({ taskId, picture, masks, position }) {
     let isWanted = true;
     layersOf(picture, masks.colors).then(
       (found) => isWanted && setLayers(found),
-      () => isWanted && setTrouble(t("report.mask_unreadable")),
+      () => isWanted && setTrouble(t("parts.mask_unreadable")),
     );
     return () => void (isWanted = false);
   }, [picture, masks]);

@@ -1,7 +1,7 @@
 // The overlap of each held-out picture, the worst first.
 import { html } from "../../preact.js";
 import { t } from "../../words.js";
-import { share } from "./figures.js";
+import { share } from "../../shares.js";
 import { PhotoGrid } from "./photo_grid.js";
 import { Section } from "./section.js";
 

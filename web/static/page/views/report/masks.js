@@ -1,6 +1,7 @@
 // Masks over held-out photos, with one slider for all of them: photo, truth, prediction, difference.
-import { ApiError } from "../../api.js";
+import { ApiError, taskPath } from "../../api.js";
 import { useLoaded } from "../../loading.js";
+import { Legend } from "../../parts/legend.js";
 import { Shown } from "../../parts/states.js";
 import { html, useState } from "../../preact.js";
 import { t } from "../../words.js";
@@ -14,7 +15,7 @@ const PREDICTION = 2;
 
 /** @param {{task: import("./record.js").Task}} props */
 export function Masks({ task }) {
-  const loaded = useLoaded(`v1/tasks/${task.taskId}/artifacts/held_out_masks.json`);
+  const loaded = useLoaded(taskPath(task.taskId, "artifacts/held_out_masks.json"));
   const isMissing = loaded.trouble instanceof ApiError && loaded.trouble.code === "no_artifact";
   return html`
     <${Section} name="masks" title=${t("report.masks")}>
@@ -38,7 +39,7 @@ function Pictures({ task, masks }) {
         <button type="button" class="secondary small" aria-pressed=${position === place}
           onClick=${() => setPosition(place)}>${stop}</button>`)}
       </div>
-      <${Legend} masks=${masks} />
+      <${Colours} masks=${masks} />
     </div>
     <div class="masks">${masks.pictures.map((picture) => html`
       <${MaskPicture} key=${picture.picture} taskId=${task.taskId} ...${{ picture, masks, position }} />`)}</div>`;
@@ -52,12 +53,11 @@ function inWords(stops, position) {
 }
 
 /** @param {{masks: import("./mask_layers.js").ShownMasks}} props */
-function Legend({ masks }) {
+function Colours({ masks }) {
   const entries = [
     ...masks.labels.map((label, number) => ({ label, color: masks.colors[number] })).slice(1),
     { label: t("report.missed"), color: MISSED },
     { label: t("report.extra"), color: EXTRA },
   ];
-  return html`<ul class="legend small" aria-label=${t("report.colours")}>${entries.map(({ label, color }) => html`
-    <li><span class="chip" style=${{ background: color }}></span><bdi>${label}</bdi></li>`)}</ul>`;
+  return html`<${Legend} title=${t("parts.colours")} entries=${entries} />`;
 }

@@ -1,7 +1,7 @@
 // The table of mix-ups. One stop of the tabulator key; the arrow keys move between its cells.
 import { html, useRef, useState } from "../../preact.js";
 import { number, t } from "../../words.js";
-import { share } from "./figures.js";
+import { share } from "../../shares.js";
 
 /** The strongest colour of a cell, in percent. With more, its number would be hard to read. */
 const MOST_COLOR = 45;

@@ -1,7 +1,7 @@
 // A share as a bar with its range, and in figures.
 import { html } from "../../preact.js";
 import { t } from "../../words.js";
-import { share, shareRange } from "./figures.js";
+import { share, shareRange } from "../../shares.js";
 
 /** The bar alone. @param {{value: number, low?: number | null, high?: number | null}} props */
 export const Track = ({ value, low = null, high = null }) => html`

@@ -2,7 +2,7 @@
 import { html } from "../../preact.js";
 import { link } from "../../router.js";
 import { t } from "../../words.js";
-import { share } from "./figures.js";
+import { share } from "../../shares.js";
 import { PhotoGrid } from "./photo_grid.js";
 import { answersOf, mistakesOf } from "./record.js";
 import { Section } from "./section.js";

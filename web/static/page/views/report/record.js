@@ -46,6 +46,3 @@ export const mistakesOf = (metrics) =>
 /** Whether the model before stayed in use, and nobody has decided otherwise since.
  * @param {Task} task @param {Metrics | null} metrics */
 export const isHeldBack = (task, metrics) => metrics?.comparison?.promoted === false && !task.promoted;
-
-/** A number that can be shown, or null. @param {unknown} value @returns {number | null} */
-export const finite = (value) => (typeof value === "number" && Number.isFinite(value) ? value : null);

@@ -1,5 +1,5 @@
 // The report on a task: how good its model is, what to do next, and why.
-import { address } from "../../api.js";
+import { address, taskPath } from "../../api.js";
 import { useLoaded } from "../../loading.js";
 import { Empty, Shown } from "../../parts/states.js";
 import { styleSheet } from "../../parts/style_sheet.js";
@@ -31,10 +31,10 @@ await styleSheet("report");
 /** @param {{task: Task}} props */
 export function Report({ task }) {
   const route = useRoute();
-  const loaded = useLoaded(task.state === "done" ? `v1/tasks/${task.taskId}/artifacts/metrics.json` : null);
-  if (task.state !== "done") return html`<${WithoutModel} task=${task} route=${route} />`;
-  return html`<${Shown} of=${loaded} what=${t("report.loading")}>${(/** @type {Metrics} */ metrics) => html`
-    <${OfModel} task=${task} metrics=${metrics} route=${route} />`}<//>`;
+  const loaded = useLoaded(task.state === "done" ? taskPath(task.taskId, "artifacts/metrics.json") : null);
+  return html`<div class="report">${task.state !== "done" ? html`<${WithoutModel} task=${task} route=${route} />`
+    : html`<${Shown} of=${loaded} what=${t("report.loading")}>${(/** @type {Metrics} */ metrics) => html`
+      <${OfModel} task=${task} metrics=${metrics} route=${route} />`}<//>`}</div>`;
 }
 
 /** What there is to say before a model is done, or where there is none. @param {{task: Task, route: Route}} props */
@@ -89,12 +89,10 @@ function OfModel({ task, metrics, route }) {
   }, [route.query.section]);
   const sections = sectionsOf(task, metrics, route);
   return html`
-    <div class="report">
-      <${Headline} ...${{ task, metrics, route }} />
-      <nav class="contents" aria-label=${t("report.contents")}><ul>${[["next", t("report.next")], ...sections].map(([name, title]) => html`
-        <li><${ToSection} route=${route} name=${name}>${title}<//></li>`)}
-        <li><a href=${address(`v1/tasks/${task.taskId}/report`)} target="_blank" rel="noopener">${t("report.printable")}</a></li></ul></nav>
-      <${NextSteps} ...${{ task, metrics, route }} sections=${sections.map(([name]) => name)} />
-      ${sections.map(([, , section]) => section)}
-    </div>`;
+    <${Headline} ...${{ task, metrics, route }} />
+    <nav class="contents" aria-label=${t("report.contents")}><ul>${[["next", t("report.next")], ...sections].map(([name, title]) => html`
+      <li><${ToSection} route=${route} name=${name}>${title}<//></li>`)}
+      <li><a href=${address(taskPath(task.taskId, "report"))} target="_blank" rel="noopener">${t("report.printable")}</a></li></ul></nav>
+    <${NextSteps} ...${{ task, metrics, route }} sections=${sections.map(([name]) => name)} />
+    ${sections.map(([, , section]) => section)}`;
 }

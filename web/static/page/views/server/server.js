@@ -2,12 +2,15 @@
 import { SERVER } from "../../api.js";
 import { useLoaded } from "../../loading.js";
 import { Shown } from "../../parts/states.js";
+import { styleSheet } from "../../parts/style_sheet.js";
 import { html } from "../../preact.js";
 import { ago, fullTime, named, t } from "../../words.js";
 import { Disks } from "./disks.js";
 import { Limits } from "./limits.js";
 import { Tokens } from "./tokens.js";
 import { Webhooks } from "./webhooks.js";
+
+await styleSheet("server");
 
 /** @typedef {import("../../api.js").Schemas} Schemas */
 /** @typedef {import("../../loading.js").Loaded<Schemas["ServerView"]>} LoadedServer */

@@ -2,10 +2,10 @@
 import { post } from "../../api.js";
 import { useLoaded } from "../../loading.js";
 import { Ask } from "../../parts/ask.js";
+import { DataTable } from "../../parts/data_table.js";
 import { Shown } from "../../parts/states.js";
 import { html } from "../../preact.js";
-import { session } from "../../session.js";
-import { useStore } from "../../store.js";
+import { useMayWrite } from "../../session.js";
 import { ago, duration, t, time } from "../../words.js";
 
 /** @typedef {import("../../api.js").Schemas} Schemas */
@@ -41,19 +41,16 @@ function Destination({ of }) {
 
 /** @param {{attempts: Overview["attempts"]}} props */
 const Attempts = ({ attempts }) => html`
-  <h3 id="attempts">${t("server.attempts")}</h3>
-  <div class="wide" tabindex="0" role="group" aria-labelledby="attempts"><table>
-    <thead><tr><th scope="col">${t("server.at")}</th><th scope="col">${t("server.to")}</th>
-      <th scope="col">${t("server.event")}</th><th scope="col">${t("server.answer")}</th>
-      <th scope="col">${t("server.took")}</th></tr></thead>
-    <tbody>${attempts.map((attempt) => html`<tr><td>${time(attempt.at)}</td><td>${attempt.destination}</td>
+  <h3>${t("server.attempts")}</h3>
+  <${DataTable} title=${t("server.attempts")}
+    heads=${[t("server.at"), t("server.to"), t("server.event"), t("server.answer"), t("server.took")]}>
+    ${attempts.map((attempt) => html`<tr><td>${time(attempt.at)}</td><td>${attempt.destination}</td>
       <td>${attempt.eventType}</td><td class=${attempt.error ? "bad" : ""}>${attempt.error || attempt.status}</td>
-      <td>${duration(attempt.tookSeconds)}</td></tr>`)}
-    </tbody></table></div>`;
+      <td>${duration(attempt.tookSeconds)}</td></tr>`)}<//>`;
 
 /** @param {{letters: Overview["deadLetters"], reload: () => void}} props */
 function DeadLetters({ letters, reload }) {
-  const mayWrite = useStore(session)?.mayWrite ?? true;
+  const mayWrite = useMayWrite();
   return html`
     <h3>${t("server.dead_letters")}</h3>
     <ul class="plain">${letters.map((letter) => html`<li class="row">

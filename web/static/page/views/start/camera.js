@@ -34,8 +34,11 @@ function Shutter({ label, video, isReady, onPhoto }) {
       if (isTaking) return;
       isTaking = true;
       const moment = new Date().toISOString().replace(/\D/g, "");
-      if (video.current) newest.current(await snapshot(video.current, `camera-${moment}.jpg`));
-      isTaking = false;
+      try {
+        if (video.current) newest.current(await snapshot(video.current, `camera-${moment}.jpg`));
+      } finally {
+        isTaking = false;
+      }
     };
     take();
     const timer = setInterval(take, PICTURE_EVERY_MS);

@@ -23,7 +23,6 @@ export function useChecks(folder, trainTypes) {
   const inTouch = useStore(epoch);
   const [checks, setChecks] = useState(/** @type {Record<string, Checked>} */ ({}));
   const running = useRef(/** @type {Record<string, AbortController>} */ ({}));
-  const retry = useRef(/** @type {ReturnType<typeof setTimeout> | undefined} */ (undefined));
   /** @param {readonly string[]} names */
   const check = (names) => names.forEach((trainType) => {
     running.current[trainType]?.abort();
@@ -33,16 +32,15 @@ export function useChecks(folder, trainTypes) {
       (trouble) => {
         if (signal.aborted) return;
         setChecks((all) => ({ ...all, [trainType]: { report: all[trainType]?.report ?? null, trouble } }));
-        if (trouble instanceof OutOfTouch) retry.current = setTimeout(() => check([trainType]), RETRY_MS);
+        if (!(trouble instanceof OutOfTouch)) return;
+        const timer = setTimeout(() => check([trainType]), RETRY_MS);
+        signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
       },
     );
   });
   useEffect(() => {
     check(trainTypes);
-    return () => {
-      Object.values(running.current).forEach((controller) => controller.abort());
-      clearTimeout(retry.current);
-    };
+    return () => Object.values(running.current).forEach((controller) => controller.abort());
   }, [folder, trainTypes.join(), userId, inTouch]);
   return { checks, check };
 }

@@ -3,7 +3,7 @@ import { html, useState } from "../../preact.js";
 import { t } from "../../words.js";
 import { Camera } from "./camera.js";
 import { addToClass, isGoodName, removeClass, removePhoto, renameClass } from "./collection.js";
-import { DropZone } from "./drop_zone.js";
+import { DropPlace } from "../../parts/drop_place.js";
 import { FilePicture } from "./file_picture.js";
 import { hasEnded } from "./upload_progress.js";
 
@@ -19,7 +19,7 @@ export function ClassCard({ of, others, stored, isUploading, mostBytes, outcome 
   const ended = of.photos.filter((photo) => hasEnded(photo.key)).length;
   const trouble = troubleOf(of.label.trim(), others);
   const id = `class-${of.key}`;
-  /** @param {import("./dropped_files.js").FoundFile[]} found */
+  /** @param {import("../../parts/dropped_files.js").FoundFile[]} found */
   const add = (found) => addToClass(of.key, found.map(({ file }) => file), mostBytes);
   return html`
     <li class="card class-card" aria-label=${of.label}>
@@ -29,7 +29,7 @@ export function ClassCard({ of, others, stored, isUploading, mostBytes, outcome 
           onInput=${(/** @type {any} */ event) => renameClass(of.key, event.target.value)} /></label>
       <p class="small ${trouble ? "refused" : "muted"}" id=${`${id}-hint`}>${trouble || countsOf(of.photos.length, stored, outcome)}</p>
       ${ended > 0 && html`<progress max=${of.photos.length} value=${ended} aria-label=${t("start.progress_of", { label: of.label })} />`}
-      <${DropZone} onFound=${add} label=${t("start.drop_for", { label: of.label })} isSmall>
+      <${DropPlace} onFound=${add} label=${t("start.drop_for", { label: of.label })} isSmall>
         <${Thumbnails} of=${of} isFixed=${isUploading} /><//>
       ${isFilming ? html`<${Camera} label=${of.label} close=${() => setIsFilming(false)}
           onPhoto=${(/** @type {File} */ file) => addToClass(of.key, [file], Infinity)} />`

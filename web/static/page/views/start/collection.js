@@ -2,10 +2,10 @@
 // They stay while another view is shown; a reload of the page loses those that were not uploaded.
 import { makeStore } from "../../store.js";
 import { t } from "../../words.js";
-import { looksLikePicture } from "./picture_kinds.js";
+import { looksLikePicture } from "../../parts/picture_kinds.js";
 import { sortIntoClasses } from "./sort_into_classes.js";
 
-/** @typedef {import("./dropped_files.js").FoundFile} FoundFile */
+/** @typedef {import("../../parts/dropped_files.js").FoundFile} FoundFile */
 /** @typedef {{key: number, file: File}} Photo */
 /** @typedef {{key: number, label: string, photos: Photo[]}} PhotoClass */
 

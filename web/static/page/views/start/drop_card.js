@@ -4,14 +4,14 @@ import { go, link } from "../../router.js";
 import { useStore } from "../../store.js";
 import { t } from "../../words.js";
 import { addClass, addFound, collection } from "./collection.js";
-import { DropZone } from "./drop_zone.js";
+import { DropPlace } from "../../parts/drop_place.js";
 import { LimitsInWords, UploadsOff, useUploadLimits } from "./upload_limits.js";
 
 export function DropCard() {
   const limits = useUploadLimits();
   const { classes } = useStore(collection);
   if (limits && !limits.enabled) return html`<${UploadsOff} />`;
-  /** @param {import("./dropped_files.js").FoundFile[]} found */
+  /** @param {import("../../parts/dropped_files.js").FoundFile[]} found */
   const onFound = (found) => {
     addFound(found, limits?.maxPictureBytes ?? Infinity);
     go(["start", "upload"]);
@@ -22,7 +22,7 @@ export function DropCard() {
   };
   return html`
     ${classes.length > 0 && html`<p><a href=${link(["start", "upload"])}>${t("start.go_on_collecting")}</a></p>`}
-    <${DropZone} onFound=${onFound} label=${t("start.way_drop")} withFolders>
+    <${DropPlace} onFound=${onFound} label=${t("start.way_drop")} withFolders>
       <p><strong>${t("start.drop_here")}</strong></p>
       <p class="muted small">${t("start.drop_how")}</p><//>
     <p class="by-camera"><button type="button" class="secondary" onClick=${startEmpty}>${t("start.empty_classes")}</button></p>

@@ -2,7 +2,7 @@
 import { Photo, folderPhoto } from "../../parts/photo.js";
 import { html, useState } from "../../preact.js";
 import { named, t } from "../../words.js";
-import { looksLikePicture } from "./picture_kinds.js";
+import { looksLikePicture } from "../../parts/picture_kinds.js";
 
 /** Findings that tell what the corrections do already. */
 const ABOUT_CORRECTIONS = ["corrections"];

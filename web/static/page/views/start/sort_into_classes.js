@@ -1,7 +1,7 @@
 // Which class each dropped file belongs to, by the folder that it lies in.
-import { looksLikePicture } from "./picture_kinds.js";
+import { looksLikePicture } from "../../parts/picture_kinds.js";
 
-/** @typedef {import("./dropped_files.js").FoundFile} FoundFile */
+/** @typedef {import("../../parts/dropped_files.js").FoundFile} FoundFile */
 /** @typedef {{name: string, why: "no_picture" | "in_no_class" | "too_large"}} LeftOut */
 
 /**

@@ -1,8 +1,7 @@
 // The view that starts a training: choose a folder or drop photos, see what is found in them, and begin.
 import { styleSheet } from "../../parts/style_sheet.js";
 import { html, useEffect, useRef } from "../../preact.js";
-import { session } from "../../session.js";
-import { useStore } from "../../store.js";
+import { useMayWrite } from "../../session.js";
 import { t } from "../../words.js";
 import { FolderBrowser } from "./folder_browser.js";
 import { FolderStep } from "./folder_step.js";
@@ -13,7 +12,7 @@ await styleSheet("start");
 
 /** @param {{route: import("../../router.js").Route}} props */
 export function Start({ route }) {
-  const who = useStore(session);
+  const mayWrite = useMayWrite();
   const { path, query } = route;
   const isUpload = path[1] === "upload";
   const step = isUpload ? "upload" : query.folder ? `folder ${query.folder}` : "ways";
@@ -23,20 +22,12 @@ export function Start({ route }) {
     if (shown.current !== step) document.getElementById("main")?.focus();
     shown.current = step;
   }, [step]);
-  useEffect(() => {
-    // A photo that is dropped beside its place must not replace the page.
-    const refuse = (/** @type {DragEvent} */ event) => event.preventDefault();
-    const events = /** @type {const} */ (["dragover", "drop"]);
-    events.forEach((name) => addEventListener(name, refuse));
-    return () => events.forEach((name) => removeEventListener(name, refuse));
-  }, []);
-  return html`<div class="start-view">
+  return html`
     <h1>${t("start.title")}</h1>
-    ${who?.readOnly ? html`<div class="state trouble"><p>${t("start.read_only")}</p></div>`
+    ${!mayWrite ? html`<div class="state trouble"><p>${t("start.read_only")}</p></div>`
       : isUpload ? html`<${UploadStep} query=${query} />`
       : query.folder ? html`<${FolderStep} key=${query.folder} query=${query} />`
-      : html`<${Ways} at=${query.at ?? ""} />`}
-  </div>`;
+      : html`<${Ways} at=${query.at ?? ""} />`}`;
 }
 
 /** Where the photos are: on the server, or with the person. @param {{at: string}} props at: the folder that is open */

@@ -3,7 +3,7 @@ import { useLoaded } from "../../loading.js";
 import { Empty } from "../../parts/states.js";
 import { html } from "../../preact.js";
 import { bytes, t } from "../../words.js";
-import { KINDS_IN_WORDS } from "./picture_kinds.js";
+import { KINDS_IN_WORDS } from "../../parts/picture_kinds.js";
 
 /** @typedef {import("../../api.js").Schemas["UploadLimits"]} Limits */
 /** @typedef {import("../../api.js").Schemas["ProjectUploads"]} UploadedView */

@@ -7,7 +7,7 @@ import { useStore } from "../../store.js";
 import { t } from "../../words.js";
 import { ClassCard } from "./class_card.js";
 import { addClass, addFound, collection } from "./collection.js";
-import { DropZone } from "./drop_zone.js";
+import { DropPlace } from "../../parts/drop_place.js";
 import { LeftOutFiles } from "./left_out_files.js";
 import { ProjectFields, useProject } from "./project_fields.js";
 import { UploadBar, toFolder } from "./upload_bar.js";
@@ -60,7 +60,7 @@ export function UploadStep({ query }) {
       ${t("start.has_before", { count: before.pictures })} <a href=${link(["start"], { ...project, folder: before.projectDir })}>
       ${t("start.train_on_them")}</a> <button type="button" class="plain" onClick=${() => change({ projectId: newName() })}>
       ${t("start.other_project")}</button></p></div>`}
-    <${DropZone} onFound=${(/** @type {any} */ found) => addFound(found, mostBytes)} label=${t("start.drop_here")} withFolders>
+    <${DropPlace} onFound=${(/** @type {any} */ found) => addFound(found, mostBytes)} label=${t("start.drop_here")} withFolders>
       <p><strong>${t("start.drop_here")}</strong></p>
       <p class="muted small">${t("start.drop_how")}</p><//>
     <${LeftOutFiles} collected=${collected} />

@@ -1,9 +1,9 @@
 // What can be done with a task now. What cannot be done is not shown.
-import { post, remove } from "../../api.js";
+import { post, remove, taskPath } from "../../api.js";
 import { Ask } from "../../parts/ask.js";
+import { Promote } from "../../parts/promote.js";
 import { html } from "../../preact.js";
-import { session } from "../../session.js";
-import { useStore } from "../../store.js";
+import { useMayWrite } from "../../session.js";
 import { t } from "../../words.js";
 import { useProject } from "./project.js";
 import { TrainAgain } from "./train_again.js";
@@ -12,8 +12,8 @@ import { TrainAgain } from "./train_again.js";
 
 /** @param {{task: TaskView, reload: () => void}} props */
 export function Actions({ task, reload }) {
-  const who = useStore(session);
-  if (who?.mayWrite === false) return null;
+  const mayWrite = useMayWrite();
+  if (!mayWrite) return null;
   const hasEnded = !["pending", "processing"].includes(task.state);
   return html`
     <div class="row task-actions">
@@ -26,7 +26,7 @@ export function Actions({ task, reload }) {
 function Stop({ task, reload }) {
   if (task.state !== "processing" || task.cancelRequested || task.stopRequested) return null;
   return html`<${Ask} label=${t("task.stop")} title=${t("task.stop_question")} consequence=${t("task.stop_means")}
-    act=${() => post(`v1/tasks/${task.taskId}/stop`).then(reload)} />`;
+    act=${() => post(taskPath(task.taskId, "stop")).then(reload)} />`;
 }
 
 /** @param {{task: TaskView, reload: () => void}} props */
@@ -36,7 +36,7 @@ function Cancel({ task, reload }) {
   return html`
     ${task.stopRequested && html`<p class="muted">${t("task.being_stopped")}</p>`}
     <${Ask} label=${t("task.cancel")} title=${t("task.cancel_question")} consequence=${means} isDangerous
-      act=${() => remove(`v1/tasks/${task.taskId}`).then(reload)} />`;
+      act=${() => remove(taskPath(task.taskId)).then(reload)} />`;
 }
 
 /** @param {{task: TaskView}} props */
@@ -44,6 +44,5 @@ function MakeLatest({ task }) {
   const project = useProject(task);
   const isLatest = project.data?.latest?.taskId === task.taskId;
   if (task.state !== "done" || !project.data || isLatest) return null;
-  return html`<${Ask} label=${t("task.promote")} title=${t("task.promote_question", { project: task.projectId })}
-    consequence=${t("task.promote_means")} act=${() => post(`v1/tasks/${task.taskId}/promote`).then(project.reload)} />`;
+  return html`<${Promote} task=${task} reload=${project.reload} />`;
 }

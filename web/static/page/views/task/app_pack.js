@@ -1,7 +1,8 @@
 // The programs of the app pack, to copy into an app, and the card of the model.
+import { useOnce } from "../../loading.js";
 import { CopyButton } from "../../parts/copy_button.js";
-import { Busy, Trouble } from "../../parts/states.js";
-import { html, useEffect, useState } from "../../preact.js";
+import { Shown } from "../../parts/states.js";
+import { html, useState } from "../../preact.js";
 import { named, t } from "../../words.js";
 import { membersOf, textOf } from "./zip_reader.js";
 
@@ -13,21 +14,12 @@ const CARD = "MODEL_CARD.md";
 
 /** @param {{url: string, sizeBytes: number}} props url: of app_pack.zip */
 export function AppPack({ url, sizeBytes }) {
-  const [members, setMembers] = useState(/** @type {Member[] | null} */ (null));
-  const [trouble, setTrouble] = useState(/** @type {Error | null} */ (null));
-  const read = () => {
-    setTrouble(null);
-    membersOf(url, sizeBytes).then(setMembers, setTrouble);
-  };
-  useEffect(read, [url]);
-  if (trouble) return html`<${Trouble} error=${trouble} retry=${read} />`;
-  if (members === null) return html`<${Busy} />`;
-  const card = members.filter((member) => member.name === CARD);
-  return html`
+  const read = useOnce(() => membersOf(url, sizeBytes), [url, sizeBytes]);
+  return html`<${Shown} of=${read}>${(/** @type {Member[]} */ members) => html`
     <p>${t("task.pack_means")} <a href=${url} download>${t("task.pack_download")}</a></p>
     ${LANGUAGES.map((folder) => html`<${Texts} key=${folder} url=${url} title=${named("language", folder)}
       members=${members.filter((member) => member.name.startsWith(`${folder}/`))} />`)}
-    <${Texts} url=${url} title=${t("task.card")} members=${card} />`;
+    <${Texts} url=${url} title=${t("task.card")} members=${members.filter((member) => member.name === CARD)} />`}<//>`;
 }
 
 /** Texts that are read when somebody unfolds them. @param {{url: string, title: string, members: Member[]}} props */
@@ -41,16 +33,8 @@ function Texts({ url, title, members }) {
 
 /** @param {{url: string, member: Member}} props */
 function OneText({ url, member }) {
-  const [text, setText] = useState(/** @type {string | null} */ (null));
-  const [trouble, setTrouble] = useState(/** @type {Error | null} */ (null));
-  const read = () => {
-    setTrouble(null);
-    textOf(url, member).then(setText, setTrouble);
-  };
-  useEffect(read, [url, member.name]);
-  if (trouble) return html`<${Trouble} error=${trouble} retry=${read} />`;
-  if (text === null) return html`<${Busy} />`;
-  return html`
+  const read = useOnce(() => textOf(url, member), [url, member.name]);
+  return html`<${Shown} of=${read}>${(/** @type {string} */ text) => html`
     <div class="row task-text-name"><code>${member.name}</code> <${CopyButton} text=${text} what=${member.name} /></div>
-    <pre tabindex="0" role="region" aria-label=${member.name}><code>${text}</code></pre>`;
+    <pre tabindex="0" role="region" aria-label=${member.name}><code>${text}</code></pre>`}<//>`;
 }

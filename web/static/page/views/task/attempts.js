@@ -1,4 +1,5 @@
 // The attempts at a task, what ended each, and how long the stages of the finished one took.
+import { DataTable } from "../../parts/data_table.js";
 import { Empty } from "../../parts/states.js";
 import { html } from "../../preact.js";
 import { duration, fullTime, named, t, time } from "../../words.js";
@@ -12,13 +13,11 @@ export function Attempts({ task }) {
   const stages = Object.entries(task.stageSeconds);
   return html`
     ${rows.length === 0 ? html`<${Empty}><p>${t("task.no_attempt")}</p><//>` : html`
-    <div class="wide" tabindex="0" role="region" aria-label=${t("task.attempts")}><table>
-      <thead><tr><th scope="col">${t("task.attempt_number")}</th><th scope="col">${t("task.attempt_worker")}</th>
-        <th scope="col">${t("task.attempt_ended")}</th><th scope="col">${t("task.attempt_how")}</th></tr></thead>
-      <tbody>${rows.map((row) => html`<tr key=${row.attempt}><th scope="row">${row.attempt}</th><td>${row.worker}</td>
+    <${DataTable} title=${t("task.attempts")}
+      heads=${[t("task.attempt_number"), t("task.attempt_worker"), t("task.attempt_ended"), t("task.attempt_how")]}>
+      ${rows.map((row) => html`<tr key=${row.attempt}><th scope="row">${row.attempt}</th><td>${row.worker}</td>
         <td title=${fullTime(row.endedAt)}>${time(row.endedAt)}</td><td>${row.how}
-          ${row.error && html`<br /><span class="muted small">${row.error}</span>`}</td></tr>`)}
-      </tbody></table></div>`}
+          ${row.error && html`<br /><span class="muted small">${row.error}</span>`}</td></tr>`)}<//>`}
     ${stages.length > 0 && html`<section><h2>${t("task.stages")}</h2>
       <dl class="task-facts">${stages.map(([name, seconds]) => html`
         <dt>${named("phase", name.replace(/^first_/, ""))}</dt><dd>${duration(Math.round(seconds * 10) / 10)}</dd>`)}</dl></section>`}`;

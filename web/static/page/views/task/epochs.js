@@ -1,10 +1,10 @@
 // The epochs of a task as they end, and the curves that they make.
-import { get } from "../../api.js";
+import { get, taskPath } from "../../api.js";
 import { epoch, useEvents } from "../../events.js";
 import { useEffect, useRef, useState } from "../../preact.js";
 import { useStore } from "../../store.js";
+import { useThrottled } from "../../throttle.js";
 import { isNamed, named, t } from "../../words.js";
-import { useSoon } from "./use_task.js";
 
 /** @typedef {import("../../api.js").Schemas["EpochPage"]} EpochPage */
 /** @typedef {EpochPage["epochs"][number]} EpochRecord */
@@ -41,7 +41,7 @@ export function useEpochs(taskId) {
   };
   useEffect(read, [taskId, missed]);
   useEffect(() => () => reading.current?.abort(), []);
-  const readSoon = useSoon(read, REREAD_MS);
+  const readSoon = useThrottled(read, REREAD_MS);
   const last = useRef("");
   useEvents((event) => {
     const mark = event.type === "task.progress" ? `${event.attempt} ${event.phase} ${event.epoch}` : event.type;
@@ -60,7 +60,7 @@ export function useEpochs(taskId) {
  * @returns {Promise<{added: EpochRecord[], next: number, isNew: boolean}>}
  */
 async function readOn(taskId, after, signal) {
-  const path = `v1/tasks/${encodeURIComponent(taskId)}/metrics`;
+  const path = taskPath(taskId, "metrics");
   /** @type {EpochRecord[]} */
   const added = [];
   for (;;) {

@@ -1,7 +1,9 @@
 // The formats in which a model was written: how large, how good and how quick each file is.
 import { request } from "../../api.js";
+import { useOnce } from "../../loading.js";
+import { DataTable } from "../../parts/data_table.js";
 import { Trouble } from "../../parts/states.js";
-import { html, useEffect, useState } from "../../preact.js";
+import { html } from "../../preact.js";
 import { bytes, named, number, percent, t } from "../../words.js";
 import { fileAddress } from "./files.js";
 
@@ -12,23 +14,17 @@ import { fileAddress } from "./files.js";
 
 /** @param {{manifest: Artifact, artifacts: readonly Artifact[]}} props */
 export function Exports({ manifest, artifacts }) {
-  const [facts, setFacts] = useState(/** @type {ExportFacts | null} */ (null));
-  const [trouble, setTrouble] = useState(/** @type {Error | null} */ (null));
-  const read = () => {
-    setTrouble(null);
-    request(fileAddress(manifest)).then((answer) => answer.json()).then((found) => setFacts(found.exports ?? null), setTrouble);
-  };
-  useEffect(read, [manifest.sha256]);
-  if (trouble) return html`<${Trouble} error=${trouble} retry=${read} />`;
+  /** @type {{data: {exports?: ExportFacts} | null, trouble: Error | null, reload: () => void}} */
+  const read = useOnce(async () => (await request(fileAddress(manifest))).json(), [manifest.sha256]);
+  if (read.trouble) return html`<${Trouble} error=${read.trouble} retry=${read.reload} />`;
+  const facts = read.data?.exports;
   if (!facts) return null;
   const scoreName = named("metric", facts.score_name);
   return html`
     <section><h2>${t("task.formats")}</h2>
-      <div class="wide" tabindex="0" role="region" aria-label=${t("task.formats")}><table class="task-formats">
-        <thead><tr><th scope="col">${t("task.format")}</th><th scope="col">${t("task.size")}</th><th scope="col">${scoreName}</th>
-          <th scope="col">${t("task.speed")}</th><th scope="col">${t("task.file")}</th></tr></thead>
-        <tbody>${facts.formats.map((format) => html`<${Row} key=${format.format} format=${format} artifacts=${artifacts} />`)}
-        </tbody></table></div>
+      <${DataTable} title=${t("task.formats")} name="task-formats"
+        heads=${[t("task.format"), t("task.size"), scoreName, t("task.speed"), t("task.file")]}>
+        ${facts.formats.map((format) => html`<${Row} key=${format.format} format=${format} artifacts=${artifacts} />`)}<//>
       ${facts.not_written.length > 0 && html`<ul class="small">${facts.not_written.map(({ format, reason }) => html`
         <li>${t("task.not_written", { format: named("choice", format), reason })}</li>`)}</ul>`}
     </section>`;

@@ -1,7 +1,8 @@
 // The files of a task's model: its formats with their scores, the app pack, and every single file.
-import { ApiError, address } from "../../api.js";
+import { ApiError, address, taskPath } from "../../api.js";
 import { useLoaded } from "../../loading.js";
 import { CopyButton } from "../../parts/copy_button.js";
+import { DataTable } from "../../parts/data_table.js";
 import { Empty, Shown } from "../../parts/states.js";
 import { html, useEffect } from "../../preact.js";
 import { bytes, t } from "../../words.js";
@@ -19,11 +20,11 @@ export const fileAddress = (artifact) => address(artifact.url.replace(/^\//, "")
 /** @param {{task: TaskView}} props */
 export function Files({ task }) {
   const listed = /** @type {import("../../loading.js").Loaded<ArtifactList>} */ (
-    useLoaded(`v1/tasks/${encodeURIComponent(task.taskId)}/artifacts`));
+    useLoaded(taskPath(task.taskId, "artifacts")));
   // An interim model and the finished one have other files.
   useEffect(listed.reload, [task.state, task.modelPath]);
   if (listed.trouble instanceof ApiError && listed.trouble.code === "no_artifact") return html`<${NoFiles} task=${task} />`;
-  return html`<${Shown} of=${{ ...listed, isStale: false }}>${(/** @type {ArtifactList} */ list) =>
+  return html`<${Shown} of=${listed}>${(/** @type {ArtifactList} */ list) =>
     list.artifacts.length === 0 ? html`<${NoFiles} task=${task} />` : html`<${Listed} task=${task} list=${list} />`}<//>`;
 }
 
@@ -40,7 +41,7 @@ function Listed({ task, list }) {
   const [manifest, pack, labels] = [file("manifest.json"), file("app_pack.zip"), file("labels.txt")];
   return html`
     ${list.interim && html`<p class="state stale">${t("task.files_interim")}</p>`}
-    <p class="row"><a href=${address(`v1/tasks/${task.taskId}/artifacts.zip`)} role="button" download>${t("task.download")}</a>
+    <p class="row"><a href=${address(taskPath(task.taskId, "artifacts.zip"))} role="button" download>${t("task.download")}</a>
       ${labels && html`<a href=${fileAddress(labels)} download>${t("task.labels_file")}</a>`}</p>
     ${manifest && html`<${Exports} manifest=${manifest} artifacts=${list.artifacts} />`}
     ${pack && html`<section><h2>${t("task.pack")}</h2>
@@ -50,11 +51,9 @@ function Listed({ task, list }) {
 
 /** @param {{artifacts: readonly Artifact[]}} props */
 const AllFiles = ({ artifacts }) => html`
-  <div class="wide" tabindex="0" role="region" aria-label=${t("task.all_files")}><table>
-    <thead><tr><th scope="col">${t("task.file")}</th><th scope="col">${t("task.size")}</th><th scope="col">SHA-256</th></tr></thead>
-    <tbody>${artifacts.map((artifact) => html`<tr key=${artifact.name}>
+  <${DataTable} title=${t("task.all_files")} heads=${[t("task.file"), t("task.size"), "SHA-256"]}>
+    ${artifacts.map((artifact) => html`<tr key=${artifact.name}>
       <th scope="row"><a href=${fileAddress(artifact)} download>${artifact.name}</a></th>
       <td class="number">${bytes(artifact.sizeBytes)}</td>
       <td class="hash"><code title=${artifact.sha256}>${artifact.sha256.slice(0, 12)}…</code>
-        <${CopyButton} text=${artifact.sha256} what=${t("task.hash_of", { name: artifact.name })} /></td></tr>`)}
-    </tbody></table></div>`;
+        <${CopyButton} text=${artifact.sha256} what=${t("task.hash_of", { name: artifact.name })} /></td></tr>`)}<//>`;

@@ -1,5 +1,5 @@
 // The log of a task. While it is trained, new lines are shown as they are written.
-import { ApiError, address } from "../../api.js";
+import { ApiError, address, taskPath } from "../../api.js";
 import { Busy, Empty, Trouble } from "../../parts/states.js";
 import { html, useEffect, useMemo, useRef, useState } from "../../preact.js";
 import { t } from "../../words.js";
@@ -27,7 +27,7 @@ export function Log({ task }) {
     <div class="row task-log-tools">
       ${isRunning && html`<label><input type="checkbox" role="switch" checked=${isFollowing}
         onChange=${(/** @type {any} */ event) => setIsFollowing(event.target.checked)} />${t("task.follow")}</label>`}
-      <a href=${address(`v1/tasks/${task.taskId}/log`)} download="log.txt">${t("task.whole_log")}</a>
+      <a href=${address(taskPath(task.taskId, "log"))} download="log.txt">${t("task.whole_log")}</a>
       ${leftOut && html`<span class="muted small">${t("task.log_cut")}</span>`}
     </div>
     ${trouble instanceof ApiError && html`<${Trouble} error=${trouble} />`}

@@ -1,5 +1,5 @@
 // The log of a task as it is written: read from where it was left, for as long as somebody looks.
-import { ApiError, address, request } from "../../api.js";
+import { ApiError, address, request, taskPath } from "../../api.js";
 import { epoch } from "../../events.js";
 import { useEffect, useRef, useState } from "../../preact.js";
 import { useStore } from "../../store.js";
@@ -69,7 +69,7 @@ export function useLog(taskId, { isWanted, isRunning }) {
  * @param {() => void} onMore
  */
 async function readLog(taskId, follow, signal, place, onMore) {
-  const url = address(`v1/tasks/${encodeURIComponent(taskId)}/log`, { offset: place.offset, follow: follow ? "1" : null });
+  const url = address(taskPath(taskId, "log"), { offset: place.offset, follow: follow ? "1" : null });
   const { body } = await request(url, { signal });
   const reader = body?.getReader();
   for (;;) {

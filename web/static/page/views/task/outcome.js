@@ -1,8 +1,9 @@
 // What came of a finished task: its score in words, what to mind, and what to do next.
-import { address } from "../../api.js";
+import { address, taskPath } from "../../api.js";
 import { html } from "../../preact.js";
 import { link } from "../../router.js";
-import { fullTime, isNamed, named, number, percent, t, time } from "../../words.js";
+import { share, shareRange } from "../../shares.js";
+import { fullTime, isNamed, named, t, time } from "../../words.js";
 import { useProject } from "./project.js";
 
 /** @typedef {import("./use_task.js").TaskView} TaskView */
@@ -18,7 +19,7 @@ export const Outcome = ({ task }) => html`
     <ul class="task-next">
       <li><a href=${link(["try", task.taskId])}>${t("task.try")}</a></li>
       <li><a href=${link(["tasks", task.taskId, "report"])}>${t("task.to_report")}</a></li>
-      <li><a href=${address(`v1/tasks/${task.taskId}/artifacts.zip`)} download>${t("task.download")}</a></li>
+      <li><a href=${address(taskPath(task.taskId, "artifacts.zip"))} download>${t("task.download")}</a></li>
       ${task.trainType === "classification" && html`<li><a href=${link(["labels", task.taskId])}>${t("task.fix_labels")}</a></li>`}
       <li><a href=${link(["compare"], { tasks: task.taskId })}>${t("task.compare")}</a></li>
     </ul>
@@ -47,7 +48,7 @@ const scoresOf = (metrics) => Object.keys(metrics)
 
 /** @param {{name: string, value: number, low: number, high: number}} score */
 function inWords({ name, value, low, high }) {
-  const values = { score: percent(value), low: number(Math.round(low * 100)), high: percent(high), ofTen: Math.round(value * 10) };
+  const values = { score: share(value), range: shareRange(low, high), ofTen: Math.round(value * 10) };
   if (isNamed("score_in_words", name)) return named("score_in_words", name, values);
   return t("task.score", { name: named("metric", name), ...values });
 }

@@ -1,6 +1,7 @@
 // With which options a task is trained, and who asked for it when.
 import { CopyButton } from "../../parts/copy_button.js";
-import { shownOption } from "../../parts/option_fields.js";
+import { DataTable } from "../../parts/data_table.js";
+import { shownOption } from "../../parts/shown_option.js";
 import { Busy, Trouble } from "../../parts/states.js";
 import { html } from "../../preact.js";
 import { link } from "../../router.js";
@@ -24,14 +25,12 @@ export function Settings({ task }) {
 
 /** @param {{schema: import("../../parts/options.js").OptionsSchema, given: Record<string, any>}} props */
 const OptionTable = ({ schema, given }) => html`
-  <div class="wide" tabindex="0" role="region" aria-label=${t("task.options")}><table class="task-options">
-    <thead><tr><th scope="col">${t("task.option")}</th><th scope="col">${t("task.value")}</th></tr></thead>
-    <tbody>${Object.entries(schema.properties).map(([name, option]) => html`<tr key=${name}>
+  <${DataTable} title=${t("task.options")} name="task-options" heads=${[t("task.option"), t("task.value")]}>
+    ${Object.entries(schema.properties).map(([name, option]) => html`<tr key=${name}>
       <th scope="row">${named("option", name)} <code class="small">${name}</code>
         <p class="muted small">${option.description}</p></th>
-      <td>${name in given ? html`<strong>${shownOption(given[name])}</strong>`
-        : html`<span class="muted">${t("task.default_value", { value: shownOption(option.default) })}</span>`}</td></tr>`)}
-    </tbody></table></div>`;
+      <td>${Object.hasOwn(given, name) ? html`<strong>${shownOption(given[name])}</strong>`
+        : html`<span class="muted">${t("task.default_value", { value: shownOption(option.default) })}</span>`}</td></tr>`)}<//>`;
 
 /** @param {{task: TaskView}} props */
 const Facts = ({ task }) => html`<dl class="task-facts">

@@ -1,5 +1,5 @@
 // A new task like one that has ended, with other options if wanted.
-import { post } from "../../api.js";
+import { post, taskPath } from "../../api.js";
 import { useLoaded } from "../../loading.js";
 import { Ask } from "../../parts/ask.js";
 import { OptionFields } from "../../parts/option_fields.js";
@@ -28,7 +28,7 @@ export function TrainAgain({ task }) {
   async function act() {
     const options = schema ? changedOptions(schema, drafts, task.options) : {};
     try {
-      const made = /** @type {TaskView} */ (await post(`v1/tasks/${task.taskId}/retry`, { options }));
+      const made = /** @type {TaskView} */ (await post(taskPath(task.taskId, "retry"), { options }));
       go(["tasks", made.taskId]);
     } catch (error) {
       setRefused(refusedOptions(error));

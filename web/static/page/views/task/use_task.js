@@ -1,19 +1,20 @@
 // One task as it is now: read once, and kept up to date by events.
+import { taskPath } from "../../api.js";
 import { useEvents } from "../../events.js";
 import { useLoaded } from "../../loading.js";
-import { useCallback, useEffect, useRef } from "../../preact.js";
+import { useThrottled } from "../../throttle.js";
 
 /** @typedef {import("../../api.js").Schemas["TaskView"]} TaskView */
 /** @typedef {import("../../events.js").TaskEvent} TaskEvent */
 /** @typedef {import("../../loading.js").Loaded<TaskView>} LoadedTask */
 
-/** Facts often come several at once, as when a task ends. They are answered by one reading. */
-const GATHER_MS = 50;
+/** Several events often come at once, as when a task ends. The task is read again at most this often. */
+const REREAD_MS = 200;
 
 /** @param {string} taskId @returns {LoadedTask} */
 export function useTask(taskId) {
-  const task = /** @type {LoadedTask} */ (useLoaded(`v1/tasks/${encodeURIComponent(taskId)}`));
-  const reloadSoon = useSoon(task.reload, GATHER_MS);
+  const task = /** @type {LoadedTask} */ (useLoaded(taskPath(taskId)));
+  const reloadSoon = useThrottled(task.reload, REREAD_MS);
   useEvents((event) => {
     if (event.type === "task.progress") task.change((before) => withProgress(before, event));
     else reloadSoon();
@@ -36,23 +37,4 @@ function withProgress(task, event) {
     etaSeconds: event.etaSeconds ?? null,
     etaRangeSeconds: event.etaRangeSeconds ?? null,
   };
-}
-
-/**
- * A function that calls `act` once, `pauseMs` after it was first called.
- *
- * @param {() => void} act
- * @param {number} pauseMs
- */
-export function useSoon(act, pauseMs) {
-  const newest = useRef(act);
-  newest.current = act;
-  const timer = useRef(/** @type {ReturnType<typeof setTimeout> | undefined} */ (undefined));
-  useEffect(() => () => clearTimeout(timer.current), []);
-  return useCallback(() => {
-    timer.current ??= setTimeout(() => {
-      timer.current = undefined;
-      newest.current();
-    }, pauseMs);
-  }, [pauseMs]);
 }

@@ -2,8 +2,8 @@
 import { useEvents } from "../../events.js";
 import { useLoaded } from "../../loading.js";
 import { html, useEffect } from "../../preact.js";
+import { useThrottled } from "../../throttle.js";
 import { duration, durationRange, number, t } from "../../words.js";
-import { useSoon } from "./use_task.js";
 
 /** @typedef {import("../../api.js").Schemas["QueueView"]} QueueView */
 /** @typedef {import("../../api.js").Schemas["WorkerList"]} WorkerList */
@@ -23,7 +23,7 @@ export function Waiting({ task }) {
     queue.reload();
     workers.reload();
   };
-  const reloadSoon = useSoon(reload, REREAD_MS);
+  const reloadSoon = useThrottled(reload, REREAD_MS);
   useEvents((event) => {
     if (event.type !== "task.progress") reloadSoon();
   });

@@ -40,9 +40,14 @@ function usePredictions(video, taskId) {
   const [state, setState] = useState({ seen: /** @type {Seen | null} */ (null), rate: 0, refusal: "" });
   useEffect(() => {
     const controller = new AbortController();
-    watch(video, taskId, controller.signal, setState);
+    watch(video, taskId, controller.signal, setState).catch(
+      (error) => controller.signal.aborted || setState((before) => ({ ...before, refusal: String(error.message ?? error) })));
     return () => controller.abort();
   }, [taskId]);
+  const url = state.seen?.url;
+  useEffect(() => () => {
+    if (url) URL.revokeObjectURL(url);
+  }, [url]);
   return state;
 }
 
@@ -68,10 +73,8 @@ async function watch(video, taskId, signal, setState) {
     }
     if (!prediction) continue;
     const rate = 1000 / (performance.now() - began);
-    setState((before) => {
-      if (before.seen) URL.revokeObjectURL(before.seen.url);
-      const url = prediction.mask ? URL.createObjectURL(file) : "";
-      return { seen: { prediction, url }, rate: before.rate ? 0.8 * before.rate + 0.2 * rate : rate, refusal: "" };
-    });
+    const url = prediction.mask ? URL.createObjectURL(file) : "";
+    setState((before) => (
+      { seen: { prediction, url }, rate: before.rate ? 0.8 * before.rate + 0.2 * rate : rate, refusal: "" }));
   }
 }

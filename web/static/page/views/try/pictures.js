@@ -1,10 +1,10 @@
 // Pictures that a person gives, and what the model says of them, the newest first.
-import { useRef, useState, html } from "../../preact.js";
-import { ApiError, post } from "../../api.js";
+import { ApiError, post, taskPath } from "../../api.js";
+import { DropPlace } from "../../parts/drop_place.js";
+import { html, useEffect, useRef, useState } from "../../preact.js";
 import { t } from "../../words.js";
 import { Answer } from "./answer.js";
 import { Camera } from "./camera.js";
-import { PictureInput } from "./picture_input.js";
 
 /** @typedef {import("../../api.js").Schemas} Schemas */
 /** @typedef {Schemas["Prediction"]} Prediction */
@@ -24,6 +24,13 @@ export function Pictures({ task }) {
   const [tried, setTried] = useState(/** @type {Tried[]} */ ([]));
   const [isCamera, setIsCamera] = useState(false);
   const nextKey = useRef(0);
+  const leaving = useRef(new AbortController());
+  const newest = useRef(tried);
+  newest.current = tried;
+  useEffect(() => () => {
+    leaving.current.abort();
+    for (const each of newest.current) URL.revokeObjectURL(each.url);
+  }, []);
 
   /** @param {File[]} files */
   async function add(files) {
@@ -33,7 +40,8 @@ export function Pictures({ task }) {
     setTried((before) => kept([...added, ...before]));
     for (let first = 0; first < files.length; first += BATCH) {
       const some = added.slice(first, first + BATCH);
-      const answers = await predict(task.taskId, files.slice(first, first + BATCH));
+      const answers = await predict(task.taskId, files.slice(first, first + BATCH), leaving.current.signal);
+      if (leaving.current.signal.aborted) return;
       setTried((before) => before.map((each) => {
         const row = some.findIndex(({ key }) => key === each.key);
         return row < 0 ? each : { ...each, ...answers[row] };
@@ -41,14 +49,31 @@ export function Pictures({ task }) {
     }
   }
 
+  usePasted(add);
+  const camera = html`<button type="button" class="secondary" aria-pressed=${isCamera ? "true" : "false"}
+    onClick=${() => setIsCamera(!isCamera)}>${isCamera ? t("try.camera_off") : t("try.camera_on")}</button>`;
   return html`
-    <${PictureInput} add=${add}>
-      <button type="button" class="secondary" aria-pressed=${isCamera ? "true" : "false"}
-        onClick=${() => setIsCamera(!isCamera)}>${isCamera ? t("try.camera_off") : t("try.camera_on")}</button>
-    <//>
+    <${DropPlace} label=${t("try.drop")} buttons=${camera}
+      onFound=${(/** @type {import("../../parts/dropped_files.js").FoundFile[]} */ found) => add(found.map(({ file }) => file))}>
+      <p>${t("try.drop")}</p><//>
     ${isCamera && html`<${Camera} task=${task} keep=${(/** @type {File} */ file) => add([file])} />`}
     <p class="unseen" role="status">${t("try.answered", { count: tried.filter((each) => each.prediction).length })}</p>
     <ul class="answers plain">${tried.map((each) => html`<li key=${each.key}><${Answer} tried=${each} /></li>`)}</ul>`;
+}
+
+/** Take the pictures that a person pastes into the page. @param {(files: File[]) => void} add */
+function usePasted(add) {
+  const newest = useRef(add);
+  newest.current = add;
+  useEffect(() => {
+    /** @param {ClipboardEvent} event */
+    const paste = (event) => {
+      const files = [...(event.clipboardData?.files ?? [])];
+      if (files.length) newest.current(files);
+    };
+    addEventListener("paste", paste);
+    return () => removeEventListener("paste", paste);
+  }, []);
 }
 
 /** The newest pictures. The memory of the others is given back. @param {Tried[]} tried */
@@ -69,7 +94,7 @@ export async function predict(taskId, files, signal) {
   const form = new FormData();
   for (const file of files) form.append("picture", file, file.name);
   try {
-    const answer = /** @type {Schemas["Predictions"]} */ (await post(`v1/tasks/${taskId}/predict`, form, signal));
+    const answer = /** @type {Schemas["Predictions"]} */ (await post(taskPath(taskId, "predict"), form, signal));
     return answer.predictions.map((prediction) => ({
       prediction: prediction.error ? null : prediction,
       trouble: prediction.error ? new ApiError(400, { error: prediction.error, code: prediction.code ?? "" }) : null,

@@ -1,11 +1,15 @@
 // The view that tries a model on pictures of one's own.
+import { taskPath } from "../../api.js";
 import { useLoaded } from "../../loading.js";
-import { Shown } from "../../parts/states.js";
+import { Empty, Shown } from "../../parts/states.js";
+import { styleSheet } from "../../parts/style_sheet.js";
 import { html } from "../../preact.js";
 import { link } from "../../router.js";
 import { t } from "../../words.js";
 import { Models } from "./models.js";
 import { Pictures } from "./pictures.js";
+
+await styleSheet("try");
 
 /** @typedef {import("../../api.js").Schemas} Schemas */
 
@@ -21,7 +25,7 @@ export function Try({ route }) {
 /** @param {{taskId: string}} props */
 function OneModel({ taskId }) {
   /** @type {import("../../loading.js").Loaded<Schemas["TaskView"]>} */
-  const task = useLoaded(`v1/tasks/${encodeURIComponent(taskId)}`);
+  const task = useLoaded(taskPath(taskId));
   return html`
     <${Shown} of=${task}>${(/** @type {Schemas["TaskView"]} */ view) => html`
       <p>${t("try.model_of")} <a href=${link(["tasks", taskId])}>${view.projectId}</a>
@@ -34,5 +38,5 @@ function OneModel({ taskId }) {
 
 /** @param {{task: Schemas["TaskView"]}} props */
 const NoModel = ({ task }) => html`
-  <div class="state empty"><p>${task.state === "pending" ? t("try.not_yet") : t("try.no_model")}</p>
-    <p><a href=${link(["tasks", task.taskId])}>${t("try.see_task")}</a></p></div>`;
+  <${Empty}><p>${task.state === "pending" ? t("try.not_yet") : t("try.no_model")}</p>
+    <p><a href=${link(["tasks", task.taskId])}>${t("try.see_task")}</a></p><//>`;

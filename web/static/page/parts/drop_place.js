@@ -1,19 +1,32 @@
 // A place for dropped files, with buttons that choose them instead.
-import { html, useRef, useState } from "../../preact.js";
-import { t } from "../../words.js";
+import { html, useEffect, useRef, useState } from "../preact.js";
+import { t } from "../words.js";
 import { chosenFiles, droppedFiles } from "./dropped_files.js";
 import { ACCEPTED } from "./picture_kinds.js";
 
 /** @typedef {import("./dropped_files.js").FoundFile} FoundFile */
 
+/** A photo that is dropped beside its place must not replace the page. @param {DragEvent} event */
+const refuse = (event) => event.preventDefault();
+
 /**
- * @param {{onFound: (found: FoundFile[]) => void, label: string, children?: unknown, withFolders?: boolean,
- *   isSmall?: boolean}} props
- *   label: what is chosen, for those who cannot see the place. withFolders: whether folders can be chosen as well.
+ * @param {{onFound: (found: FoundFile[]) => void, label: string, children?: unknown, buttons?: unknown,
+ *   withFolders?: boolean, isSmall?: boolean}} props
+ *   label: what is chosen, for those who cannot see the place. buttons: further ones beside those that choose files.
+ *   withFolders: whether folders can be chosen as well.
  */
-export function DropZone({ onFound, label, children, withFolders = false, isSmall = false }) {
+export function DropPlace({ onFound, label, children, buttons, withFolders = false, isSmall = false }) {
   const [isOver, setIsOver] = useState(false);
   const [isBusy, setIsBusy] = useState(false);
+  const [trouble, setTrouble] = useState("");
+  useEffect(() => {
+    addEventListener("dragover", refuse);
+    addEventListener("drop", refuse);
+    return () => {
+      removeEventListener("dragover", refuse);
+      removeEventListener("drop", refuse);
+    };
+  }, []);
   /** @param {DragEvent} event */
   async function onDrop(event) {
     event.preventDefault();
@@ -21,8 +34,11 @@ export function DropZone({ onFound, label, children, withFolders = false, isSmal
     setIsOver(false);
     if (!event.dataTransfer) return;
     setIsBusy(true);
+    setTrouble("");
     try {
       onFound(await droppedFiles(event.dataTransfer));
+    } catch {
+      setTrouble(t("parts.cannot_read_drop")); // A file was moved or deleted since, or the browser may not read it.
     } finally {
       setIsBusy(false);
     }
@@ -37,9 +53,11 @@ export function DropZone({ onFound, label, children, withFolders = false, isSmal
       onDragOver=${onDragOver} onDragLeave=${() => setIsOver(false)} onDrop=${onDrop}>
       ${children}
       <div class="row">
-        <${FileButton} onFound=${onFound} label=${t("start.choose_photos")} isSmall=${isSmall} />
-        ${withFolders && html`<${FileButton} onFound=${onFound} label=${t("start.choose_folder")} isFolder />`}
+        <${FileButton} onFound=${onFound} label=${t("parts.choose_photos")} isSmall=${isSmall} />
+        ${withFolders && html`<${FileButton} onFound=${onFound} label=${t("parts.choose_folder")} isFolder />`}
+        ${buttons}
       </div>
+      ${trouble && html`<p class="refused" role="alert">${trouble}</p>`}
     </div>`;
 }
 
