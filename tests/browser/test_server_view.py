@@ -2,26 +2,46 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
 from tests.browser.chromium import Chromium
 from tests.browser.watched_page import THEMES, WatchedPage
 from tests.socket.programs import Programs
+from tests.waiting import wait_until
+
+
+def is_open(port: int) -> bool:
+    with contextlib.suppress(httpx.TransportError):
+        return httpx.get(f"http://127.0.0.1:{port}/healthz").is_success
+    return False
 
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, str]]:
     """The origin of a server with tokens, a token that may do everything, and one that may only read."""
-    with Programs(tmp_path_factory.mktemp("server-view")) as running:
+    folder = tmp_path_factory.mktemp("server-view")
+    destinations = '[{"name": "website", "url": "http://127.0.0.1:9/hook"}]'
+    with Programs(
+        folder, start=False, WEBHOOKS_DESTINATIONS=destinations, WEBHOOKS_ALLOWED_PRIVATE="127.0.0.1"
+    ) as running:
         made = [
-            running.run("server.py", "token", "create", *words)
-            for words in (["operator"], ["visitor", "--read-only", "--user", "anna"])
+            running.run("server.py", *words)
+            for words in (
+                ["webhook-secret", "create"],
+                ["token", "create", "operator"],
+                ["token", "create", "visitor", "--read-only", "--user", "anna"],
+            )
         ]
         assert all(each.returncode == 0 for each in made), made
-        tokens = [next(word for word in each.stdout.split() if word.startswith("tfm_")) for each in made]
+        running.start("broker")
+        running.start("web")
+        wait_until(lambda: is_open(running.ports["WEB_PORT"]), "the front-end")
+        tokens = [next(word for word in each.stdout.split() if word.startswith("tfm_")) for each in made[1:]]
         yield f"http://127.0.0.1:{running.ports['WEB_PORT']}", tokens[0], tokens[1]
 
 
@@ -71,4 +91,22 @@ def test_someone_who_may_only_look_at_one_users_tasks(context: BrowserContext, g
     assert watched.violations() == []
     watched.open("/now")
     expect(page.get_by_text("Nothing has been trained yet.")).to_be_visible()
+    watched.check()
+
+
+def test_a_webhook_that_does_not_arrive_is_shown_with_its_reason(
+    context: BrowserContext, guarded: tuple[str, str, str]
+) -> None:
+    origin, token, _ = guarded
+    folder = {"userId": "anna", "projectId": "flowers", "projectDir": "anna/flowers", "trainType": "classification"}
+    with httpx.Client(base_url=origin, headers={"Authorization": f"Bearer {token}"}) as client:
+        assert client.post("/", data=folder).status_code == 200
+        wait_until(lambda: client.get("/v1/webhooks").json()["attempts"], "an attempt to deliver a webhook")
+    watched = WatchedPage(context, origin)
+    page = watched.open("/server")
+    sign_in(watched, token)
+    webhooks = page.get_by_role("region", name="Webhooks")
+    expect(webhooks.locator(".card")).to_contain_text("website")
+    expect(webhooks.get_by_role("row").filter(has_text="task.submitted").locator(".bad").first).not_to_be_empty()
+    assert watched.violations() == []
     watched.check()
