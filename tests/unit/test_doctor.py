@@ -95,8 +95,13 @@ def test_folders_that_are_missing_or_closed(settings: Settings, environ: dict[st
 def test_secrets_that_others_may_read(settings: Settings) -> None:
     create_token(settings.token_file, "website")
     assert the("tokens", list(places.look(settings))).verdict == Verdict.OK
-    settings.token_file.chmod(0o644)
+    settings.token_file.chmod(0o640)
     assert the("tokens", list(places.look(settings))).cure == f"Run 'chmod 600 {settings.token_file}'."
+    settings.token_file.chmod(0o644)
+    refused = the("tokens", list(places.look(settings)))
+    assert refused.verdict == Verdict.BAD
+    assert f"chmod 600 {settings.token_file}" in refused.sentence
+    settings.token_file.chmod(0o600)
     settings.token_file.write_text("half a fi")
     assert the("tokens", list(places.look(settings))).verdict == Verdict.BAD
 
