@@ -24,6 +24,11 @@ class StaticFile:
         """With gzip. The time stamp is left out, so that the same content is always the same bytes."""
         return gzip.compress(self.content, compresslevel=9, mtime=0)
 
+    def kept(self, compressed: bool) -> bytes | None:
+        """The content if it has been asked for before, so that it is at hand without reading or compressing."""
+        found: bytes | None = vars(self).get("compressed" if compressed else "content")
+        return found
+
     @functools.cached_property
     def sha256(self) -> str:
         return hashlib.sha256(self.content).hexdigest()

@@ -38,7 +38,9 @@ class DocumentHandler(JsonHandler):
     async def send_file(self, file: StaticFile, keep: str = ASK_AGAIN) -> None:
         """keep: the header Cache-Control."""
         compress = takes_gzip(self.request.headers.get("Accept-Encoding", ""))
-        content = await asyncio.to_thread(lambda: file.compressed if compress else file.content)
+        content = file.kept(compress)
+        if content is None:
+            content = await asyncio.to_thread(lambda: file.compressed if compress else file.content)
         for name, value in HEADERS.items():
             self.set_header(name, value)
         self.set_header("Cache-Control", keep)
