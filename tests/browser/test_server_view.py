@@ -70,6 +70,7 @@ def test_a_token_opens_the_page(chromium: Chromium, guarded: tuple[str, str, str
         assert watched.violations() == []
         sign_in(watched, token)
         expect(page.locator(".disk")).to_contain_text("free")
+        expect(page.locator("main :is(h1, h2)").first).to_have_text("Server")
         expect(page.get_by_role("row").filter(has_text="visitor")).to_contain_text("look only")
         assert page.evaluate("document.cookie") == ""
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -18,14 +18,15 @@ await styleSheet("server");
 export function Server() {
   /** @type {LoadedServer} */
   const server = useLoaded("v1/server");
+  // Parts whose number of elements changes have an element of their own: Preact would put them after their neighbours.
   return html`
     <h1>${t("server.title")}</h1>
-    <${Health} />
-    <${Shown} of=${server}>${(/** @type {Schemas["ServerView"]} */ view) => html`
+    <div><${Health} /></div>
+    <div><${Shown} of=${server}>${(/** @type {Schemas["ServerView"]} */ view) => html`
       <${Versions} server=${view} />
       <${Disks} disks=${view.disks} />
       <${Limits} limits=${view.limits} />`}
-    <//>
+    <//></div>
     <${Webhooks} />
     <${Tokens} />
     <section aria-labelledby="documents"><h2 id="documents">${t("server.documents")}</h2>
