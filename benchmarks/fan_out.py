@@ -11,6 +11,7 @@ makes two updates of. Listeners, load generator, broker and front-end are proces
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import os
@@ -19,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.http_load import loaded
@@ -167,15 +169,9 @@ def print_found(rounds: list[Found], count: int) -> None:
         )
 
 
-def fan_out_part(folder: Path, count: int, rounds: int, seconds: float) -> None:
-    """Measure delays, memory, and the requests a second with and without listeners."""
-    service = ServiceProcesses(
-        folder,
-        BROKER_MAX_PENDING=UNLIMITED,
-        BROKER_MAX_PENDING_PER_USER=UNLIMITED,
-        WEB_MAX_STREAMS=str(count + 100),
-        WEB_MAX_STREAMS_PER_ADDRESS=str(count + 100),
-    )
+@contextlib.contextmanager
+def running_place(service: ServiceProcesses) -> Iterator[Place]:
+    """A broker, a front-end, a worker that reports progress of one task, and a bare Tornado beside them, all warm."""
     project = service.projects / "project-1"
     project.mkdir()
     bare_port = free_ports(1)[0]
@@ -194,7 +190,20 @@ def fan_out_part(folder: Path, count: int, rounds: int, seconds: float) -> None:
                 place = Place(service.ports["WEB_PORT"], web.pid, bare_port, trained, requests)
                 for port in (bare_port, place.port):
                     rate(place, port, "GET", 0.5)  # to warm up
-                print_found([measure(place, count, seconds) for _ in range(rounds)], count)
+                yield place
+
+
+def fan_out_part(folder: Path, count: int, rounds: int, seconds: float) -> None:
+    """Measure delays, memory, and the requests a second with and without listeners."""
+    service = ServiceProcesses(
+        folder,
+        BROKER_MAX_PENDING=UNLIMITED,
+        BROKER_MAX_PENDING_PER_USER=UNLIMITED,
+        WEB_MAX_STREAMS=str(count + 100),
+        WEB_MAX_STREAMS_PER_ADDRESS=str(count + 100),
+    )
+    with running_place(service) as place:
+        print_found([measure(place, count, seconds) for _ in range(rounds)], count)
 
 
 def main() -> None:

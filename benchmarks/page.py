@@ -12,7 +12,6 @@ one stream of all events, as its shared worker reads it; that is the most that a
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
 import tempfile
@@ -20,10 +19,9 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from benchmarks.fan_out import CALLS, READY_TIMEOUT_S, UNLIMITED, USERS, Listeners, Place, rate
-from benchmarks.http_requests import form, get_request, machine, post_request
-from benchmarks.reporting_worker import ReportingWorker
-from benchmarks.service_processes import ServiceProcesses, free_ports
+from benchmarks.fan_out import CALLS, READY_TIMEOUT_S, UNLIMITED, Listeners, Place, rate, running_place
+from benchmarks.http_requests import machine
+from benchmarks.service_processes import ServiceProcesses
 from tests.browser.chromium import HOW_TO_GET_IT, launch
 from tests.browser.first_view import usable_after_ms
 
@@ -52,25 +50,8 @@ def interactive_part(folder: Path) -> None:
 def open_part(folder: Path, rounds: int, seconds: float) -> None:
     """Measure in interleaved rounds: bare Tornado, no pages, and pages."""
     service = ServiceProcesses(folder, BROKER_MAX_PENDING=UNLIMITED, BROKER_MAX_PENDING_PER_USER=UNLIMITED)
-    project = service.projects / "project-1"
-    project.mkdir()
-    bare_port = free_ports(1)[0]
-    with service.program("broker", "-m", "broker"), service.program("web", "server.py", "run") as web:
-        service.wait_for("/readyz", "pendingTasks", READY_TIMEOUT_S)
-        with ReportingWorker(service.endpoints):
-            trained = service.post(project)
-            service.wait_for(f"/?taskId={trained}", "progress", READY_TIMEOUT_S)
-            answers = [service.call("POST", "/", form(project, user))[1] for user in range(USERS)]
-            requests = {
-                "GET": [get_request(answer["taskId"]) for answer in answers],
-                "POST": [post_request(form(project, user)) for user in range(USERS)],
-            }
-            with service.program("bare", "-m", "benchmarks.bare_server", str(bare_port), json.dumps(answers[0])):
-                service.wait_for_port(bare_port, READY_TIMEOUT_S)
-                place = Place(service.ports["WEB_PORT"], web.pid, bare_port, trained, requests)
-                for port in (bare_port, place.port):
-                    rate(place, port, "GET", 0.5)  # to warm up
-                print_shares([one_round(place, seconds) for _ in range(rounds)])
+    with running_place(service) as place:
+        print_shares([one_round(place, seconds) for _ in range(rounds)])
 
 
 def one_round(place: Place, seconds: float) -> dict[tuple[str, str], float]:
