@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from conf.settings import BrokerSettings, Settings
+from conf.broker_settings import BrokerSettings
+from conf.settings import Settings
 from conf.socket_folder import open_socket_folder
 
 IPC = "ipc://"

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import re
 import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Any, NoReturn
 
 import msgspec
-from msgspec import Meta
 
+from conf import broker_settings, web_settings, webhook_settings
+from conf.broker_settings import BrokerSettings
 from conf.logs import LogFormat
-from conf.webhook_settings import WebhookSettings, why_bad
+from conf.section import Section
+from conf.web_settings import WebSettings
+from conf.webhook_settings import WebhookSettings
+from conf.worker_settings import WorkerSettings
 
 #: The folder of the code. Nothing is written there unless it is the state folder too (see Settings.home).
 ROOT = Path(__file__).resolve().parent.parent
@@ -22,10 +24,6 @@ DEFAULT_FILE = ROOT / "conf" / "tfmodel.toml"
 
 #: The exit code for bad settings (EX_CONFIG in sysexits.h). supervisord does not restart a program after it.
 EXIT_BAD_SETTINGS = 78
-
-Port = Annotated[int, Meta(ge=1, le=65535)]
-Seconds = Annotated[float, Meta(gt=0, le=86400)]
-Count = Annotated[int, Meta(ge=1)]
 
 #: The keys that hold paths.
 PATH_KEYS = (
@@ -43,118 +41,20 @@ NO_SETTINGS = ("TFMODEL_SETTINGS", "TFMODEL_HOME", "TFMODEL_SERVER", "TFMODEL_TO
 
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
-#: A name or an address, without a port: "tfmodel.example.com", "192.0.2.7", "[2001:db8::7]".
-HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
-#: An origin as browsers send it: in lower case, with a port only if it is not the default port of the scheme.
-ORIGIN = re.compile(
-    r"(http(?!.*:80\Z)|https(?!.*:443\Z))://([a-z0-9]([a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:[0-9]{1,5})?"
-)
-
 
 class SettingsError(Exception):
     """A setting is unknown or bad. The message names the key, the value and what is allowed."""
 
 
-class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    pass
-
-
-class ServiceSettings(_Section, frozen=True, kw_only=True):
+class ServiceSettings(Section, frozen=True, kw_only=True):
     state_dir: str
 
 
-class LogSettings(_Section, frozen=True, kw_only=True):
+class LogSettings(Section, frozen=True, kw_only=True):
     format: LogFormat
 
 
-class WebSettings(_Section, frozen=True, kw_only=True):
-    host: Annotated[str, Meta(min_length=1)]
-    port: Port
-    data_roots: Annotated[list[Annotated[str, Meta(min_length=1)]], Meta(min_length=1)]
-    allow_anonymous: bool
-    allowed_hosts: list[str]
-    allowed_origins: list[str]
-    request_timeout_s: Seconds
-    idle_timeout_s: Seconds
-    transfer_timeout_s: Seconds
-    max_connections: Annotated[int, Meta(ge=10, le=100_000)]
-    max_connections_per_address: Annotated[int, Meta(ge=1, le=100_000)]
-    max_streams: Annotated[int, Meta(ge=1, le=100_000)]
-    max_streams_per_address: Annotated[int, Meta(ge=1, le=100_000)]
-    max_body_bytes: Annotated[int, Meta(ge=1024, le=100_000_000)]
-    max_predict_body_mb: Annotated[int, Meta(ge=1, le=100)]
-    predict_processes: Annotated[int, Meta(ge=1, le=64)]
-    predict_memory_mb: Annotated[int, Meta(ge=16)]
-    uploads: bool
-    max_upload_mb: Annotated[int, Meta(ge=1, le=1000)]
-    max_upload_pictures: Annotated[int, Meta(ge=1, le=1_000_000)]
-    max_upload_project_mb: Annotated[int, Meta(ge=1)]
-    cached_tasks: Count
-    min_free_mb: Annotated[int, Meta(ge=0)]
-
-    @property
-    def max_predict_body_bytes(self) -> int:
-        return self.max_predict_body_mb * 1024**2
-
-    def allowed_roots(self) -> list[Path]:
-        """The absolute folders, with links resolved, in which project folders may lie."""
-        return [Path(root).resolve() for root in self.data_roots]
-
-
-class BrokerSettings(_Section, frozen=True, kw_only=True):
-    #: "" means Unix sockets in the state folder's run/. Any other value is the address for TCP with CURVE keys.
-    host: str
-    web_port: Port
-    worker_port: Port
-    publish_port: Port
-    collect_port: Port
-    curve_dir: Annotated[str, Meta(min_length=1)]
-    journal: Annotated[str, Meta(min_length=1)]
-    keep_days: Annotated[float, Meta(gt=0)]
-    max_pending: Count
-    max_pending_per_user: Count
-    max_running_per_user: Annotated[int, Meta(ge=0)]
-    max_attempts: Annotated[int, Meta(ge=1, le=100)]
-    heartbeat_interval_s: Seconds
-    lease_ttl_s: Seconds
-
-    @property
-    def journal_path(self) -> Path:
-        return Path(self.journal)
-
-    @property
-    def curve_path(self) -> Path:
-        return Path(self.curve_dir)
-
-
-class WorkerSettings(_Section, frozen=True, kw_only=True):
-    broker: Annotated[str, Meta(pattern=r"^$|^tcp://.+:\d+$")]
-    data_roots: list[Annotated[str, Meta(min_length=1)]]
-    cache_dir: Annotated[str, Meta(min_length=1)]
-    weights_dir: Annotated[str, Meta(min_length=1)]
-    threads: Annotated[int, Meta(ge=0, le=1024)]
-    tasks_per_process: Count
-    keep_spare: bool
-    memory_limit_mb: Annotated[int, Meta(ge=1000)]
-    stop_grace_s: Seconds
-    kill_grace_s: Seconds
-    stall_limit_s: Seconds
-    keep_models: Annotated[int, Meta(ge=0)]
-
-    @property
-    def cache_path(self) -> Path:
-        return Path(self.cache_dir)
-
-    @property
-    def weights_path(self) -> Path:
-        return Path(self.weights_dir)
-
-    @property
-    def thread_count(self) -> int:
-        return self.threads or len(os.sched_getaffinity(0))
-
-
-class Settings(_Section, frozen=True, kw_only=True):
+class Settings(Section, frozen=True, kw_only=True):
     """All sections. Their paths are absolute: `load` has joined relative ones to the state folder."""
 
     service: ServiceSettings
@@ -345,12 +245,16 @@ def _below(home: str, path: str) -> str:
 
 
 def _check_together(settings: Settings) -> None:
-    """Check the rules that span several keys: ports differ, and a lease lasts at least two heartbeat intervals.
+    """Check the rules that span several keys of a section, and that the ports of all sections differ.
 
     conf/tokens.py checks whether the front-end may listen beyond this machine, because that depends on the tokens.
     """
-    _check_callers(settings.web)
-    if trouble := why_bad(settings.webhooks):
+    troubles = (
+        web_settings.why_bad(settings.web),
+        broker_settings.why_bad(settings.broker),
+        webhook_settings.why_bad(settings.webhooks),
+    )
+    for trouble in filter(None, troubles):
         raise SettingsError(trouble)
     broker = settings.broker
     ports: dict[int, str] = {}
@@ -361,25 +265,3 @@ def _check_together(settings: Settings) -> None:
         if port in ports:
             raise SettingsError(f"{key} and {ports[port]} are both {port}; give each a port of its own.")
         ports[port] = key
-    if broker.lease_ttl_s < 2 * broker.heartbeat_interval_s:
-        raise SettingsError(
-            f"[broker] lease_ttl_s = {broker.lease_ttl_s} must be at least twice "
-            f"heartbeat_interval_s = {broker.heartbeat_interval_s}, or one lost heartbeat loses the task."
-        )
-
-
-def _check_callers(web: WebSettings) -> None:
-    """Check that the allowed hosts and origins have the form in which requests name them."""
-    for host in web.allowed_hosts:
-        if not HOST.fullmatch(host):
-            raise SettingsError(
-                f"[web] allowed_hosts = {web.allowed_hosts!r} is not allowed: {host!r} is not a name or an address "
-                "without a port, such as tfmodel.example.com, 192.0.2.7 or [2001:db8::7]."
-            )
-    for origin in web.allowed_origins:
-        if not ORIGIN.fullmatch(origin):
-            raise SettingsError(
-                f"[web] allowed_origins = {web.allowed_origins!r} is not allowed: {origin!r} is not an origin as "
-                "browsers send it, such as https://app.example.com: in lower case, with a port only if it is not the "
-                "default port, and with nothing after it."
-            )

@@ -8,7 +8,7 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
-from conf.settings import WebSettings
+from conf.web_settings import WebSettings
 
 ANSWER_TIMEOUT_S = 10.0
 #: The address at which a server is reached that listens on all addresses of a family.

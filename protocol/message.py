@@ -1,8 +1,11 @@
-"""The base of all messages."""
+"""The base of all messages, and the limit that they share."""
 
 from __future__ import annotations
 
 import msgspec
+
+#: The most items in one message. The broker splits longer lists into several messages.
+MAX_LISTED = 10_000
 
 
 class Message(msgspec.Struct, frozen=True, tag=True, tag_field="type", gc=False):

@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-from conf.settings import WebSettings
+from conf.web_settings import WebSettings
 
 #: A front-end that runs answers these calls at once.
 TIMEOUT_S = 5.0

@@ -16,8 +16,9 @@ from tornado.web import Application, RequestHandler
 
 from conf.curve import ClientKeys
 from conf.endpoints import connect_endpoints
-from conf.settings import LOOPBACK_HOSTS, Settings, WebSettings
+from conf.settings import LOOPBACK_HOSTS, Settings
 from conf.tracing import Traces
+from conf.web_settings import WebSettings
 from protocol.prediction import RuntimeLimits
 from web.answers.limits import limits_of
 from web.api.uploads import CHUNK_BYTES

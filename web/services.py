@@ -8,8 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from conf.settings import WebSettings
 from conf.tracing import Traces
+from conf.web_settings import WebSettings
 from web.api.server import Limits
 from web.broker_link.broker_pulse import BrokerPulse
 from web.broker_link.broker_requests import BrokerRequests

@@ -104,6 +104,8 @@ PURE_FILES = (
     *("web/webhooks/webhook_message.py", "web/webhooks/receivers.py", "web/webhooks/retries.py"),
     *("web/webhooks/views.py", "web/webhooks/delivery.py", "conf/webhook_url.py", "conf/webhook_addresses.py"),
     "conf/webhook_settings.py",
+    *("protocol/front_end_messages.py", "protocol/worker_messages.py", "protocol/publications.py"),
+    *("conf/section.py", "conf/broker_settings.py"),
     *("protocol/messages.py", "protocol/task.py", "protocol/errors.py", "protocol/options.py", "protocol/bounds.py"),
     *("web/documents/openapi.py", "web/documents/openapi_schemas.py", "web/calls/train_types.py"),
     *("protocol/layouts.py", "protocol/version.py", "web/api/problem.py", "web/api/examples.py", "web/api/tags.py"),

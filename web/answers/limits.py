@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from conf.settings import Settings, WebSettings
+from conf.settings import Settings
+from conf.web_settings import WebSettings
 from protocol.metadata import MAX_METADATA
 from protocol.task_filter import MAX_PAGE_TASKS
 from web.api.predictions import MOST_PICTURES_OF_A_CALL

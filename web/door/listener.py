@@ -20,7 +20,7 @@ from collections.abc import Iterable, Sequence
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
-from conf.settings import WebSettings
+from conf.web_settings import WebSettings
 from web.door.connection import Connection, Phase
 
 log = logging.getLogger("web")

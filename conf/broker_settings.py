@@ -1,0 +1,46 @@
+"""The section [broker] of the settings: where it listens, what it keeps, and its limits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
+
+from conf.section import Count, Port, Seconds, Section
+
+
+class BrokerSettings(Section, frozen=True, kw_only=True):
+    #: "" means Unix sockets in the state folder's run/. Any other value is the address for TCP with CURVE keys.
+    host: str
+    web_port: Port
+    worker_port: Port
+    publish_port: Port
+    collect_port: Port
+    curve_dir: Annotated[str, Meta(min_length=1)]
+    journal: Annotated[str, Meta(min_length=1)]
+    keep_days: Annotated[float, Meta(gt=0)]
+    max_pending: Count
+    max_pending_per_user: Count
+    max_running_per_user: Annotated[int, Meta(ge=0)]
+    max_attempts: Annotated[int, Meta(ge=1, le=100)]
+    heartbeat_interval_s: Seconds
+    lease_ttl_s: Seconds
+
+    @property
+    def journal_path(self) -> Path:
+        return Path(self.journal)
+
+    @property
+    def curve_path(self) -> Path:
+        return Path(self.curve_dir)
+
+
+def why_bad(broker: BrokerSettings) -> str:
+    """What is wrong with the section, as a sentence that names the key; "" if it is fine."""
+    if broker.lease_ttl_s < 2 * broker.heartbeat_interval_s:
+        return (
+            f"[broker] lease_ttl_s = {broker.lease_ttl_s} must be at least twice "
+            f"heartbeat_interval_s = {broker.heartbeat_interval_s}, or one lost heartbeat loses the task."
+        )
+    return ""

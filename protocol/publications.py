@@ -1,0 +1,85 @@
+"""What is published over PUB and SUB. Every message may be lost. protocol/messages.py has the unions."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from protocol.artifact import UsableModel
+from protocol.bounds import Attempt, Number, Numbers, Percent, TaskId, Whole, Word, WorkerName
+from protocol.events import Event
+from protocol.message import MAX_LISTED, Message
+from protocol.task import Task
+
+#: The most kinds of dropped messages that a tick may name.
+MAX_DROPPED_KINDS = 32
+#: -1.0 means unknown.
+Seconds = Annotated[float, Meta(ge=-1.0, le=1e9)]
+
+
+class Progress(Message, frozen=True):
+    """If lost: the next one makes up for it, because all values are absolute. There are at most four a second.
+
+    progress: percent from 0.0 to 99.9, which never falls within an attempt. eta_s: seconds left, or -1.0 if unknown.
+    usable: the best usable model so far, or None before there is one.
+    eta_low_s, eta_high_s: a range in seconds that holds the real end in about eight of ten tasks, or -1.0 if unknown.
+    epochs_max: the most epochs of this phase, or 0 if it has none.
+    """
+
+    task_id: TaskId
+    attempt: Attempt
+    progress: Percent
+    phase: Word = ""
+    eta_s: Seconds = -1.0
+    epoch: Whole = 0
+    metrics: Numbers = {}
+    eta_low_s: Seconds = -1.0
+    eta_high_s: Seconds = -1.0
+    epochs_max: Whole = 0
+    usable: UsableModel | None = None
+
+
+class KeyedProgress(Message, frozen=True):
+    """If lost: as for Progress. The agent sends it, and the broker publishes its `progress` without the key.
+
+    publish_key: from Welcome. The broker drops progress unless it comes from the worker that holds the attempt.
+    """
+
+    publish_key: Word
+    progress: Progress
+
+
+class TaskChanged(msgspec.Struct, frozen=True, gc=False):
+    """The task as it is after fact number `seq`, and the event that this fact is for callers."""
+
+    seq: Whole
+    task: Task
+    event: Event
+
+
+class TasksChanged(Message, frozen=True):
+    """If lost: the front-end sees a gap in the numbers and asks for a snapshot. All changes of one commit."""
+
+    changes: Annotated[tuple[TaskChanged, ...], Meta(max_length=MAX_LISTED)]
+
+
+class Tick(Message, frozen=True):
+    """If lost: the next one comes within a second. It shows that the broker is alive, and how far its facts go.
+
+    workers: how many are registered. warm: how many have loaded TensorFlow (they are ready or training). free: how many
+    are ready and have no task. pending: tasks that would start if a worker were free. started_at_s: when this run of
+    the broker began, in seconds since the epoch. dropped: how many messages it has dropped since then, by kind.
+    draining: idle workers that take no new task. memory_mb: what the processes of each worker hold, by its name.
+    """
+
+    seq: Whole
+    workers: Whole
+    warm: Whole
+    free: Whole
+    pending: Whole
+    started_at_s: Number = 0.0
+    dropped: Annotated[dict[Word, Whole], Meta(max_length=MAX_DROPPED_KINDS)] = {}
+    draining: Whole = 0
+    memory_mb: Annotated[dict[WorkerName, Number], Meta(max_length=MAX_LISTED)] = {}

@@ -1,0 +1,145 @@
+"""What workers and the broker say to each other over ROUTER and DEALER. protocol/messages.py has the unions."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from protocol.bounds import Attempt, Error, Host, Number, Percent, TaskId, TrainTypes, Whole, Word, WorkerName
+from protocol.errors import Failure
+from protocol.message import Message
+from protocol.task import TaskSpec, Trained
+
+#: The devices of one worker that are named.
+MAX_DEVICES = 16
+MAX_DEVICE_CHARS = 80
+
+#: The devices that TensorFlow sees, such as "CPU" or "NVIDIA H200".
+Devices = Annotated[tuple[Annotated[str, Meta(max_length=MAX_DEVICE_CHARS)], ...], Meta(max_length=MAX_DEVICES)]
+
+
+class Holding(msgspec.Struct, frozen=True):
+    """The attempt that a worker says it holds."""
+
+    task_id: TaskId
+    attempt: Attempt
+
+
+# ---- worker to broker (DEALER to ROUTER) ----
+
+
+class Hello(Message, frozen=True):
+    """If lost: the agent repeats it until the broker answers with Welcome. It registers the worker."""
+
+    worker: WorkerName
+    start_id: Word
+    host: Host
+    train_types: TrainTypes
+    ready: bool = False
+    holds: Holding | None = None
+    draining: bool = False
+
+
+class Heartbeat(Message, frozen=True):
+    """If lost: the next one says the same. A lease outlives several lost heartbeats."""
+
+    ready: bool
+    holds: Holding | None = None
+    draining: bool = False
+    devices: Devices = ()
+    memory_mb: Number = 0.0
+    tasks_done: Whole = 0
+
+
+class Result(Message, frozen=True):
+    """If lost: repeated at every heartbeat until it is acknowledged. Exactly one of these outcomes is set:
+
+    trained: the task is finished and its files are in place. failure: the attempt failed. cancelled: the worker stopped
+    as it was told to. handed_back: the worker is leaving. The task goes back to the queue, and this attempt does not
+    count towards the limit.
+    """
+
+    task_id: TaskId
+    attempt: Attempt
+    trained: Trained | None = None
+    failure: Failure | None = None
+    cancelled: bool = False
+    handed_back: bool = False
+    progress: Percent = 0.0
+
+
+class Goodbye(Message, frozen=True):
+    """If lost: the broker gives the worker up when its lease expires."""
+
+
+# ---- broker to worker ----
+
+
+class Welcome(Message, frozen=True):
+    """If lost: the agent says Hello again. It tells the agent how often to send heartbeats and where to publish.
+
+    progress_port: 0 if the broker listens at Unix sockets. The agent then publishes at the socket beside the worker's.
+    publish_key: identifies this worker to this run of the broker. The worker's progress must carry it.
+    """
+
+    heartbeat_interval_s: Annotated[float, Meta(gt=0.0, le=86400.0)]
+    lease_ttl_s: Annotated[float, Meta(gt=0.0, le=86400.0)]
+    progress_port: Annotated[int, Meta(ge=0, le=65535)]
+    publish_key: Word = ""
+
+
+class HelloWanted(Message, frozen=True):
+    """If lost: sent again at the next message from this worker, which the broker does not know."""
+
+
+class Rejected(Message, frozen=True):
+    """If lost: sent again at the next Hello. The worker must not go on, for example because its name is taken."""
+
+    error: Error
+
+
+class Start(Message, frozen=True):
+    """If lost: sent again at the worker's next heartbeat, which shows that it does not hold its lease.
+
+    queued_at_s: when the task came into the queue, or back into it, in seconds since the epoch.
+    """
+
+    spec: TaskSpec
+    attempt: Attempt
+    batch_divisor: Annotated[int, Meta(ge=1, le=2**62)] = 1
+    queued_at_s: Number = 0.0
+
+
+class Stop(Message, frozen=True):
+    """If lost: repeated in the answer to every heartbeat that still holds the attempt.
+
+    keep: end early, but export the best model so far. unknown: the worker does not hold the lease of this attempt.
+    """
+
+    task_id: TaskId
+    attempt: Attempt
+    keep: bool = False
+    unknown: bool = False
+
+
+class Pulse(Message, frozen=True):
+    """If lost: the next heartbeat brings another one. The answer to a heartbeat, with the order that is pending.
+
+    drain: whether the worker shall drain; None if that is not to change.
+    """
+
+    order: Stop | None = None
+    drain: bool | None = None
+
+
+class ResultAck(Message, frozen=True):
+    """If lost: the worker repeats the result, and this is sent again.
+
+    discard: the task was cancelled meanwhile, so the worker removes the model that it has published.
+    """
+
+    task_id: TaskId
+    attempt: Attempt
+    discard: bool = False
