@@ -40,6 +40,7 @@ from broker.journal_rows import (
     task_row,
 )
 from broker.past_events import newest_seq
+from conf.folder_sync import make_folders
 from protocol.task import ENDED_STATES, Task, TaskState
 
 log = logging.getLogger("broker")
@@ -57,7 +58,7 @@ class Journal:
         self.path = path
         self._unreadable: set[str] = set()
         try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folders(path.parent, 0o700)
             self._lock_fd = hold_lock(path)
         except OSError as error:
             raise JournalError(f"Cannot open the journal {path}: {error}") from error
