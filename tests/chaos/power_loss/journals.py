@@ -15,9 +15,10 @@ import msgspec
 from broker.core import Core, CoreSettings
 from broker.events import Now
 from broker.facts import Cancelled, Record, Submitted, evolve
-from broker.journal import Journal
-from broker.journal_copy import back_up, restore
-from broker.journal_file import MIGRATIONS, JournalError, examine
+from broker.journal import Journal, JournalError
+from broker.sqlite_journal.backup import back_up, restore
+from broker.sqlite_journal.file import MIGRATIONS, examine
+from broker.sqlite_journal.journal import SqliteJournal
 from protocol import messages as m
 from protocol.errors import Failure, FailureClass
 from protocol.task import Task, TaskState
@@ -39,7 +40,7 @@ def look_into(journal: Path, marks: Sequence[str]) -> Iterator[Problem]:
     "waiting" and "held" are states that pass.
     """
     try:
-        with Journal(journal) as opened:
+        with SqliteJournal(journal) as opened:
             core = Core(CoreSettings(data_roots=("/",)))
             left_out = core.recover(opened.recovered(1000, 0.0), Now(NEW_S, NEW_S))
             known = {task_id: task.state for task_id, task in core.tasks.items()}
@@ -136,7 +137,7 @@ class Migration:
             db.commit()
 
     def act(self, folder: Path) -> None:
-        Journal(folder / JOURNAL).close()
+        SqliteJournal(folder / JOURNAL).close()
         mark("open")
 
     def problems(self, folder: Path, marks: Sequence[str]) -> Iterator[Problem]:
@@ -169,12 +170,12 @@ class Pruning:
     def prepare(self, folder: Path) -> None:
         journal = folder / JOURNAL
         journal.parent.mkdir()
-        with Journal(journal) as opened:
+        with SqliteJournal(journal) as opened:
             for number in range(TASKS_A_LIFE):
                 _submit_and_end(opened, number, OLD_S)
 
     def act(self, folder: Path) -> None:
-        with Journal(folder / JOURNAL) as opened:
+        with SqliteJournal(folder / JOURNAL) as opened:
             _submit_and_end(opened, TASKS_A_LIFE, NEW_S)
             mark(f"numbered {opened.last_seq()}")
             mark(f"cancelled {hex_id(TASKS_A_LIFE)}")
@@ -190,7 +191,7 @@ class Pruning:
         if found:
             return
         given = max([0, *(int(words.split()[1]) for words in marks if words.startswith("numbered"))])
-        with Journal(journal) as opened:
+        with SqliteJournal(journal) as opened:
             if opened.last_seq() < given:
                 yield Problem("lost", f"fact {given} was written, and the next one would be {opened.last_seq() + 1}")
         with closing(sqlite3.connect(journal)) as db:
@@ -219,12 +220,12 @@ class BackupAndRestore:
 
     def prepare(self, folder: Path) -> None:
         (folder / JOURNAL).parent.mkdir()
-        with Journal(folder / JOURNAL) as opened:
+        with SqliteJournal(folder / JOURNAL) as opened:
             _submit_and_end(opened, 1, OLD_S)
 
     def act(self, folder: Path) -> None:
         journal, backup = folder / JOURNAL, folder / "backup.sqlite3"
-        with Journal(journal) as opened:
+        with SqliteJournal(journal) as opened:
             _submit_and_end(opened, 2, OLD_S)
             mark("written 2")
             back_up(journal, backup, overwrite=False)

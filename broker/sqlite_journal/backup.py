@@ -14,10 +14,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from broker.journal_file import (
-    BrokenJournalError,
-    JournalContents,
-    JournalError,
+from broker.journal import BrokenJournalError, JournalContents, JournalError
+from broker.sqlite_journal.file import (
     examine,
     hold_lock,
     is_blank,
@@ -25,6 +23,7 @@ from broker.journal_file import (
     note_made,
     open_to_read,
 )
+from conf.folder_sync import make_folders, sync_folder
 
 #: A copy has this name until it is complete and checked.
 UNFINISHED = ".tfmodel-{pid}.unfinished"
@@ -52,7 +51,7 @@ def back_up(journal: Path, target: Path, overwrite: bool) -> JournalContents:
         with _unfinished(target.parent) as copy:
             contents = _copy(journal, copy)
             copy.replace(target)
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
     except (OSError, sqlite3.Error) as error:
         raise JournalError(f"No backup was written to {target}: {error}.") from error
     return contents
@@ -72,12 +71,12 @@ def restore(backup: Path, journal: Path) -> tuple[JournalContents, Path | None]:
     except BrokenJournalError as error:
         raise JournalError(f"Nothing was restored: {error.finding} Name another backup.") from error
     try:
-        journal.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folders(journal.parent, 0o700)
         with _held(journal) as lock_fd, _unfinished(journal.parent) as copy:
             _copy(backup, copy)
             aside = _set_aside(journal)
             copy.replace(journal)
-            _sync_folder(journal.parent)
+            sync_folder(journal.parent)
             note_made(lock_fd)
     except (OSError, sqlite3.Error) as error:
         raise JournalError(f"The journal {journal} could not be restored: {error}.") from error
@@ -91,7 +90,7 @@ def begin_anew(journal: Path) -> Path | None:
     enough to lose a working journal.
     """
     try:
-        journal.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folders(journal.parent, 0o700)
         with _held(journal) as lock_fd:
             if not is_blank(journal) and (contents := _contents_if_sound(journal)) is not None:
                 raise JournalError(
@@ -197,7 +196,7 @@ def _set_aside(journal: Path) -> Path | None:
             left.unlink(missing_ok=True)
         elif left.exists():
             left.rename(aside.with_name(aside.name + companion))
-    _sync_folder(journal.parent)
+    sync_folder(journal.parent)
     return aside
 
 
@@ -205,11 +204,3 @@ def _same_place(journal: Path, other: Path) -> bool:
     """Whether `other` is the journal, one of its companions or its lock."""
     names = [journal.name, *(journal.name + ending for ending in (*COMPANIONS, "-journal", ".lock"))]
     return any(other.resolve() == journal.with_name(name).resolve() for name in names)
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
