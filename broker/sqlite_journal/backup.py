@@ -22,6 +22,7 @@ from broker.sqlite_journal.file import (
     is_damage,
     note_made,
     open_to_read,
+    refuse_damaged_log,
 )
 from conf.folder_sync import make_folders, sync_folder
 
@@ -47,6 +48,7 @@ def back_up(journal: Path, target: Path, overwrite: bool) -> JournalContents:
         raise JournalError(f"{target} is {kind}; name a file to write the backup to.")
     if os.path.lexists(target) and not overwrite:
         raise JournalError(f"{target} exists already; choose another name, or overwrite it with --force.")
+    refuse_damaged_log(journal)
     try:
         with _unfinished(target.parent) as copy:
             contents = _copy(journal, copy)
@@ -67,7 +69,7 @@ def restore(backup: Path, journal: Path) -> tuple[JournalContents, Path | None]:
     if _same_place(journal, backup):
         raise JournalError(f"{backup} is the journal itself; name a backup of it.")
     try:
-        contents = examine(backup, "integrity_check")
+        contents = examine(backup)
     except BrokenJournalError as error:
         raise JournalError(f"Nothing was restored: {error.finding} Name another backup.") from error
     try:
@@ -123,7 +125,7 @@ def _copy(source: Path, copy: Path) -> JournalContents:
             raise JournalError(f"{source} is damaged ({error}) and was not copied.") from error
         raise
     try:
-        contents = examine(copy, "integrity_check")
+        contents = examine(copy)
     except BrokenJournalError as error:
         raise JournalError(
             f"{source} was copied, but the copy is not sound and was removed. {error.finding}"

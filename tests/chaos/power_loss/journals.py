@@ -45,7 +45,7 @@ def look_into(journal: Path, marks: Sequence[str]) -> Iterator[Problem]:
             left_out = core.recover(opened.recovered(1000, 0.0), Now(NEW_S, NEW_S))
             known = {task_id: task.state for task_id, task in core.tasks.items()}
             ended = {task.task_id: task.state for task in opened.recent_ended(1000)}
-        examine(journal, "integrity_check")
+        examine(journal)
     except (JournalError, sqlite3.Error) as error:
         yield Problem("torn", f"no broker starts: {error}")
         return
