@@ -88,6 +88,10 @@ class Journal(ABC):
         """
 
     @abstractmethod
+    def note_pruned(self, up_to: int) -> None:
+        """Record that facts up to this number may be missing. The next fact has a higher number."""
+
+    @abstractmethod
     def open_view(self) -> JournalView:
         """A view with a connection of its own, for another thread."""
 

@@ -25,7 +25,7 @@ HIGHEST_GAP = """
     WHERE earlier.seq IS NULL AND later.seq > 1
 """
 LIVE = tuple(state.value for state in TaskState if state not in ENDED_STATES)
-ENDED = tuple(state.value for state in ENDED_STATES)
+ENDED = tuple(state.value for state in TaskState if state in ENDED_STATES)
 #: Room for the indexes of some 100,000 tasks.
 CACHE_KB = 32 * 1024
 
@@ -115,12 +115,13 @@ class SqliteView:
 
     def recent_ended(self, most: int) -> Sequence[TaskRow]:
         return self._db.execute(
-            f"{SELECT_TASKS} WHERE state IN ({marks(ENDED)}) ORDER BY ended_at_s DESC LIMIT ?", (*ENDED, most)
+            f"{SELECT_TASKS} WHERE state IN ({marks(ENDED)}) ORDER BY ended_at_s DESC, task_id DESC LIMIT ?",
+            (*ENDED, most),
         ).fetchall()
 
     def keyed_since(self, submitted_after_s: float) -> Iterable[TaskRow]:
         return self._db.execute(
-            f"{SELECT_TASKS} WHERE request_key != '' AND submitted_at_s > ? ORDER BY submitted_at_s",
+            f"{SELECT_TASKS} WHERE request_key != '' AND submitted_at_s > ? ORDER BY submitted_at_s, task_id",
             (submitted_after_s,),
         )
 
