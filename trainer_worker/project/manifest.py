@@ -19,6 +19,7 @@ from protocol.comparison import Comparison
 from protocol.data_report import DataReport
 from protocol.end_reason import EndReason
 from trainer_worker.project.model_files import FILES, MANIFEST, is_model_file
+from trainer_worker.project.sealed_json import unsealed
 
 #: A manifest of a thousand classes with a warning for each has 0.2 MB, and a TFLite file has at most 2 GB.
 MOST_MANIFEST_BYTES = 8 * 1024**2
@@ -53,8 +54,8 @@ class Manifest(msgspec.Struct, frozen=True):
     """The fields of a manifest that we read.
 
     promoted: whether models/latest was to be pointed to this model when it was published (see gate.py).
-    content: the whole manifest as plain JSON values, for a copy of the model. itself: manifest.json as a file. Both are
-    set by read_manifest.
+    content: the manifest as plain JSON values without its checksum, for a copy of the model. itself: manifest.json as a
+    file. Both are set by read_manifest.
     """
 
     task_id: TaskId
@@ -93,7 +94,7 @@ def read_manifest(folder: Directory, task_id: str) -> Manifest | None:
     """The manifest in a model's folder; None if there is none. Raises ForeignManifestError, also for another task's."""
     try:
         text = folder.read(MANIFEST, MOST_MANIFEST_BYTES)
-        content = msgspec.json.decode(text)
+        content = unsealed(text)
         manifest = msgspec.convert(content, Manifest)
         if manifest.task_id != task_id or not _is_plain(content, MOST_NESTED):
             raise ValueError("it belongs to another task, or has values that we do not write")

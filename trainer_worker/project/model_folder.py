@@ -27,7 +27,6 @@ from protocol.bounds import refuse_other_than_task_id
 from protocol.project_layout import MODELS
 from trainer_worker.pictures.contents import sha256_of
 from trainer_worker.project.folder import ProjectFolder
-from trainer_worker.project.json_text import json_text
 from trainer_worker.project.latest import finish_switch, switch_latest
 from trainer_worker.project.manifest import ListedFile, Manifest, manifest_artifact
 from trainer_worker.project.model_files import MANIFEST, is_model_file
@@ -37,6 +36,7 @@ from trainer_worker.project.models import (
     finished_and_intact,
     nothing,
 )
+from trainer_worker.project.sealed_json import sealed_text
 
 PARTIAL = re.compile(r"\.([0-9a-f]{32})\.[0-9]+(\.replaced)?\.partial")
 
@@ -107,15 +107,15 @@ class ModelFolder:
     def publish(self, manifest: dict[str, Any]) -> Path:
         """Write the manifest, move the folder to `models/<taskId>/` and return its path.
 
-        manifest: without task_id and `files` (path, size_bytes and sha256 of each file), which are added here. Unless
-        it says that the model is not `promoted`, models/latest is pointed to it.
+        manifest: without task_id, `files` (path, size_bytes and sha256 of each file) and checksum, which are added
+        here. Unless it says that the model is not `promoted`, models/latest is pointed to it.
         Raises AlreadyPublishedError if another attempt has published the model. A finished model is never replaced.
         """
         files = [msgspec.to_builtins(file) for file in self._files]
         with self._disk_errors():
             self._project.refuse_if_gone()
             self._refuse_if_published()
-            text = json_text({**manifest, "task_id": self._task_id, "files": files}).encode()
+            text = sealed_text({**manifest, "task_id": self._task_id, "files": files}).encode()
             self._folder.replace(MANIFEST, [text], synced=True)
             self._move_into_place()
             self._models.sync()
