@@ -36,6 +36,8 @@ def open_state_file(path: Path, migrations: Sequence[str]) -> sqlite3.Connection
         # Only its owner may read it. SQLite gives its companions the same mode.
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
     db = sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
+    # A flipped bit may leave a text that is not UTF-8. The checksum of its row finds it.
+    db.text_factory = lambda text: text.decode("utf-8", "surrogateescape")
     try:
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=NORMAL")
@@ -48,6 +50,9 @@ def open_state_file(path: Path, migrations: Sequence[str]) -> sqlite3.Connection
         (finding,) = db.execute("PRAGMA integrity_check(1)").fetchone()
         if finding != "ok":
             raise sqlite3.DatabaseError(f"{path} is damaged ({finding}); stop the service and delete the file")
+    except UnicodeDecodeError as error:  # in a message of SQLite about a damaged table
+        db.close()
+        raise sqlite3.DatabaseError(f"{path} is damaged; stop the service and delete the file") from error
     except sqlite3.Error:
         db.close()
         raise

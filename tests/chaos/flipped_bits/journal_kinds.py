@@ -50,7 +50,7 @@ def make_stopped(folder: Path) -> Sequence[Path]:
 
 def make_killed(folder: Path) -> Sequence[Path]:
     journal = _fill(folder / "running.sqlite3")
-    for ending in ("", "-wal"):
+    for ending in ("", "-wal", ".lock"):
         shutil.copy(folder / f"running.sqlite3{ending}", folder / (NAME + ending))
     journal.close()
     for path in folder.glob("running.sqlite3*"):
