@@ -39,7 +39,7 @@ def binaries() -> Path | None:
 
 
 class PostgresServer:
-    """folder: with the data of an earlier server; None for a new one.
+    """folder: for its data, or with those of an earlier server. Its caller removes it. None: a temporary one.
 
     settings: of the server, beyond those that make it fast. Without fsync=on it loses its data in a power loss.
     """
@@ -58,7 +58,8 @@ class PostgresServer:
         self._settings = {"fsync": "off", "full_page_writes": "off", "max_connections": "50", **settings}
         self._numbers = itertools.count(1)
         self.process: subprocess.Popen[bytes] | None = None
-        atexit.register(self.remove)
+        if folder is None:
+            atexit.register(self.remove)
         data = self.folder / "data"
         if not data.exists():
             self._make(data)
