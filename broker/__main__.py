@@ -16,7 +16,8 @@ from typing import NoReturn
 import msgspec
 import zmq
 
-from broker.core import Core, CoreSettings
+from broker.core import Core
+from broker.core_settings import CoreSettings
 from broker.endpoints import bind_sockets
 from broker.journal import BrokenJournalError, JournalError
 from broker.journal_store import journal_store, read_story
