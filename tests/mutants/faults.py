@@ -46,6 +46,18 @@ FAULTS = (
         "if was_made and is_blank(path):",
         "if False:",
     ),
+    Fault(
+        "two brokers write to one database",
+        "broker/postgres_journal/journal.py",
+        "if row is None or not row[0]:",
+        "if row is None:",
+    ),
+    Fault(
+        "a long text is found by how it begins",
+        "broker/postgres_journal/lists.py",
+        "if len(data) > KEPT_BYTES:",
+        "if False:",
+    ),
     Fault("stale attempt accepted", "broker/core.py", " and task.attempt == result.attempt:", ":"),
     Fault(
         "another worker's result counts",
