@@ -141,8 +141,7 @@ class Core(Fleet):
             case m.SnapshotWanted():
                 self._snapshot(peer, message.request_id)
             case m.WorkersWanted():
-                pools = self.offers.pools(self._now.monotonic_s)
-                self._effects.append(SendWeb(peer, m.Workers(message.request_id, self._worker_infos(), pools)))
+                self._list_workers(peer, message)
             case m.DrainWanted():
                 self._drain(peer, message)
             case m.PoolsReported():

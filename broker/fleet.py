@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from broker import policy
+from broker import answers, policy
 from broker.events import SendWeb, SendWorker
 from broker.submissions import Submissions
 from broker.workers import Worker
@@ -33,10 +33,13 @@ class Fleet(Submissions):
         waiting = tuple(
             m.Waiting(kind.train_type, kind.needs, count) for kind, count in self.waiting.startable_by_kind.items()
         )
-        self._effects.append(SendWeb(peer, m.Demand(report.request_id, waiting, self._worker_infos())))
+        workers, more = answers.as_many_as_fit(self.workers.infos(self._now))
+        self._effects.append(SendWeb(peer, m.Demand(report.request_id, waiting, workers, more)))
 
-    def _worker_infos(self) -> tuple[m.WorkerInfo, ...]:
-        return self.workers.infos(self._now)
+    def _list_workers(self, peer: bytes, request: m.WorkersWanted) -> None:
+        workers, more = answers.as_many_as_fit(self.workers.infos(self._now))
+        pools = self.offers.pools(self._now.monotonic_s)
+        self._effects.append(SendWeb(peer, m.Workers(request.request_id, workers, pools, more)))
 
     def _describe(self, worker: Worker, train_types: tuple[str, ...], labels: Mapping[str, str]) -> None:
         self.workers.describe(worker, train_types, labels)

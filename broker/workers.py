@@ -17,7 +17,7 @@ from protocol.messages import Hello, WorkerInfo
 Offer = tuple[tuple[str, ...], tuple[tuple[str, str], ...]]
 
 #: A peer with a worker's key may say Hello under many names. This limits the memory that they can take.
-MAX_WORKERS = 2000
+MAX_WORKERS = 10_000
 
 
 @dataclass(slots=True)

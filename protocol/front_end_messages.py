@@ -178,12 +178,14 @@ class SnapshotPart(Message, frozen=True):
 class Workers(Message, frozen=True):
     """If lost: the request is repeated. The answer to WorkersWanted.
 
-    pools: those of the cluster's newest report; () if there is none.
+    pools: those of the cluster's newest report; () if there is none. more: how many workers did not fit into the
+    message.
     """
 
     request_id: Whole
     workers: Annotated[tuple[WorkerInfo, ...], Meta(max_length=MAX_LISTED)]
     pools: Pools = ()
+    more: Whole = 0
 
 
 class Waiting(msgspec.Struct, frozen=True, gc=False):
@@ -195,8 +197,12 @@ class Waiting(msgspec.Struct, frozen=True, gc=False):
 
 
 class Demand(Message, frozen=True):
-    """If lost: the controller of the cluster reports again. What waits, and which workers there are."""
+    """If lost: the controller of the cluster reports again. What waits, and which workers there are.
+
+    more: how many workers did not fit into the message.
+    """
 
     request_id: Whole
     waiting: Annotated[tuple[Waiting, ...], Meta(max_length=MAX_LISTED)]
     workers: Annotated[tuple[WorkerInfo, ...], Meta(max_length=MAX_LISTED)]
+    more: Whole = 0

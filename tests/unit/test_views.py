@@ -13,7 +13,7 @@ from protocol.artifact import UsableModel
 from protocol.comparison import Comparison
 from protocol.data_report import DataReport, Severity, finding
 from protocol.errors import Failure, FailureClass
-from protocol.messages import Progress, Tick, WorkerInfo
+from protocol.messages import Progress, Tick, WorkerInfo, Workers
 from protocol.task import ENDED_STATES, AttemptEnd, Task, TaskState, Trained
 from tests.sample_tasks import hex_id, make_artifact, make_spec
 from web.answers.task_views import check_view, task_view
@@ -111,7 +111,7 @@ def test_no_answer_holds_a_bare_nan() -> None:
 
 
 def test_a_workers_task_is_shown_to_those_who_may_know_of_it() -> None:
-    workers = [WorkerInfo("w1", "here", True, "t1", ()), WorkerInfo("w2", "there", False, "", ())]
+    workers = Workers(1, (WorkerInfo("w1", "here", True, "t1", ()), WorkerInfo("w2", "there", False, "", ())))
     hidden, shown = workers_view(workers, lambda _: False), workers_view(workers, lambda _: True)
     assert [(worker.name, worker.ready, worker.task_id) for worker in hidden.workers] == [
         ("w1", True, ""),
@@ -132,7 +132,7 @@ def test_a_workers_task_is_shown_to_those_who_may_know_of_it() -> None:
 )
 def test_a_worker_has_one_state(ready: bool, holds: str, draining: bool, state: str) -> None:
     info = WorkerInfo("w1", "here", ready, holds, (), draining)
-    assert workers_view([info], lambda _: True).workers[0].state == state
+    assert workers_view(Workers(1, (info,)), lambda _: True).workers[0].state == state
 
 
 READY = Tick(seq=9, workers=3, warm=2, free=1, pending=0)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from msgspec.structs import replace
 
 from protocol.events import iso
-from protocol.messages import Progress, Tick, WorkerInfo
+from protocol.messages import Progress, Tick, WorkerInfo, Workers
 from protocol.task import Task, TaskState
 from web.api.service import Readiness
 from web.api.workers import WorkerList, WorkerState, WorkerView
@@ -54,9 +54,9 @@ def brief_view(task: Task, progress: Progress | None) -> dict[str, Any]:
     return view
 
 
-def workers_view(workers: Iterable[WorkerInfo], is_seen: Callable[[str], bool]) -> WorkerList:
+def workers_view(answer: Workers, is_seen: Callable[[str], bool]) -> WorkerList:
     """The registered workers. is_seen: whether the caller may see the task with this taskId."""
-    return WorkerList(tuple(worker_view(worker, is_seen) for worker in workers))
+    return WorkerList(tuple(worker_view(worker, is_seen) for worker in answer.workers), answer.more)
 
 
 def worker_view(worker: WorkerInfo, is_seen: Callable[[str], bool]) -> WorkerView:

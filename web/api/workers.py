@@ -30,3 +30,4 @@ class WorkerList(msgspec.Struct, frozen=True, rename="camel"):
     """All registered workers."""
 
     workers: tuple[WorkerView, ...]
+    more: Annotated[int, Meta(description="workers that did not fit into the answer")]

@@ -381,6 +381,8 @@ class WorkerList(msgspec.Struct, frozen=True, kw_only=True):
     """All registered workers."""
 
     workers: tuple[Worker, ...]
+    #: workers that did not fit into the answer
+    more: int
 
 
 class Worker(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
