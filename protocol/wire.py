@@ -21,7 +21,7 @@ from protocol.bounds import Whole
 from protocol.message import Message
 
 #: The number is raised with each change that the previous version cannot read. Other versions are refused.
-VERSION = b"TFM3"
+VERSION = b"TFM4"
 #: The form of the first frame in every version.
 ANY_VERSION = re.compile(rb"TFM[1-9][0-9]{0,3}")
 
