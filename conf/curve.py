@@ -71,15 +71,15 @@ def make_keys(curve_dir: Path) -> None:
 
 def broker_keys(settings: Settings) -> tuple[bytes, bytes]:
     """Return the broker's pair (public, secret), generated at the first start. Raises SettingsError if that fails."""
-    _make_missing_keys(settings.broker.curve_path)
+    _make_missing_keys(settings)
     return _load(settings.broker.curve_path, "broker")
 
 
 def local_client_keys(settings: Settings, role: str) -> ClientKeys | None:
-    """Return the keys of a program on the broker's machine. None if the broker uses Unix sockets, which need none."""
-    if not settings.broker.host:
+    """Return the keys of a program that finds the broker in [broker]. None for Unix sockets, which need none."""
+    if not (settings.broker.host or settings.broker.addresses):
         return None
-    _make_missing_keys(settings.broker.curve_path)
+    _make_missing_keys(settings)
     return load_client_keys(settings.broker.curve_path, role)
 
 
@@ -92,8 +92,10 @@ def load_client_keys(curve_dir: Path, role: str) -> ClientKeys:
     return ClientKeys(broker_public, *_load(curve_dir / role, role))
 
 
-def _make_missing_keys(curve_dir: Path) -> None:
-    if (curve_dir / "broker.key").exists():
+def _make_missing_keys(settings: Settings) -> None:
+    """Make the keys at the first start. With [broker] addresses only a person does, because all brokers share them."""
+    curve_dir = settings.broker.curve_path
+    if settings.broker.addresses or (curve_dir / "broker.key").exists():
         return
     try:
         make_keys(curve_dir)
@@ -143,5 +145,7 @@ def _unreadable(folder: Path, error: object) -> SettingsError:
     return SettingsError(
         f"[broker] curve_dir: cannot read the keys in {folder} ({error}). The broker's machine makes all keys at its "
         "first start over TCP, or by 'python server.py keys make'. A worker on another machine gets its keys by what "
-        "'python server.py join-command' prints on the broker's machine."
+        "'python server.py join-command' prints on the broker's machine. With "
+        "[broker] addresses, run 'python server.py keys make' once and copy the folder: all brokers use the same keys, "
+        "and a front-end needs broker.key and the folder front_end/."
     )

@@ -261,7 +261,7 @@ def _check_together(settings: Settings) -> None:
     broker = settings.broker
     ports: dict[int, str] = {}
     keys = ("web.port", "broker.web_port", "broker.worker_port", "broker.publish_port", "broker.collect_port")
-    for key in keys if broker.host else ():
+    for key in keys if broker.host or broker.addresses else ():
         section, name = key.split(".")
         port = getattr(getattr(settings, section), name)
         if port in ports:

@@ -105,3 +105,24 @@ def test_a_second_pair_is_refused_in_words(tmp_path: Path) -> None:
     assert "holds keys already" in done.stderr
     assert "Traceback" not in done.stderr
     assert (tmp_path / "keys" / "broker.key_secret").read_bytes() == before
+
+
+def test_with_several_brokers_no_program_makes_keys_of_its_own(tmp_path: Path) -> None:
+    """Each machine would make other keys, and front-ends could then talk to one broker only."""
+    several = load(
+        {"TFMODEL_HOME": str(tmp_path), "TFMODEL_BROKER_HOST": "192.0.2.1", "TFMODEL_BROKER_ADDRESSES": "192.0.2.1,db"}
+    )
+    elsewhere = load({"TFMODEL_HOME": str(tmp_path), "TFMODEL_BROKER_ADDRESSES": "192.0.2.1"})
+    for refused in (
+        lambda: broker_keys(several),
+        lambda: local_client_keys(several, FRONT_END),
+        lambda: local_client_keys(elsewhere, FRONT_END),
+    ):
+        with pytest.raises(SettingsError, match="all brokers use the same keys"):
+            refused()
+    assert not several.broker.curve_path.exists()
+    make_keys(several.broker.curve_path)
+    public, _ = broker_keys(several)
+    found = local_client_keys(elsewhere, FRONT_END)
+    assert found is not None
+    assert found.broker_public == public
