@@ -10,9 +10,13 @@ from msgspec import Meta
 
 from conf.section import Count, Seconds, Section
 
+_ADDRESS = r"tcp://[^\s,]+:\d+"
+#: The addresses of one broker or several, separated by commas.
+BROKERS = rf"^{_ADDRESS}(\s*,\s*{_ADDRESS})*$"
+
 
 class WorkerSettings(Section, frozen=True, kw_only=True):
-    broker: Annotated[str, Meta(pattern=r"^$|^tcp://.+:\d+$")]
+    broker: Annotated[str, Meta(pattern=rf"^$|{BROKERS}")]
     data_roots: list[Annotated[str, Meta(min_length=1)]]
     cache_dir: Annotated[str, Meta(min_length=1)]
     weights_dir: Annotated[str, Meta(min_length=1)]
@@ -36,3 +40,8 @@ class WorkerSettings(Section, frozen=True, kw_only=True):
     @property
     def thread_count(self) -> int:
         return self.threads or len(os.sched_getaffinity(0))
+
+
+def listed_brokers(text: str) -> tuple[str, ...]:
+    """The addresses in a text that matches BROKERS, each once; () for ""."""
+    return tuple(dict.fromkeys(address.strip() for address in text.split(",") if address.strip()))

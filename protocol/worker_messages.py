@@ -106,9 +106,14 @@ class HelloWanted(Message, frozen=True):
 
 
 class Rejected(Message, frozen=True):
-    """If lost: sent again at the next Hello. The worker must not go on, for example because its name is taken."""
+    """If lost: sent again at the next Hello. The worker must not go on, for example because its name is taken.
+
+    for_good: only a person can help, so the worker ends. Otherwise it goes on saying Hello. Programs of every version
+    read this message, so its fields never change (PROTOCOL.md, "Versions").
+    """
 
     error: Error
+    for_good: bool = False
 
 
 class Start(Message, frozen=True):

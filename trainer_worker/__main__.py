@@ -1,4 +1,4 @@
-"""`python -m trainer_worker [--name NAME] [--broker tcp://HOST:PORT]`: one worker, until SIGTERM."""
+"""`python -m trainer_worker [--name NAME] [--broker tcp://HOST:PORT,…]`: one worker, until SIGTERM."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from conf.endpoints import connect_endpoints
 from conf.logs import set_up_logging
 from conf.settings import Settings, SettingsError, exit_bad_settings, load_or_exit
 from conf.tracing import set_up_traces
+from conf.worker_settings import BROKERS, listed_brokers
 from trainer_worker.agent.attempt_spans import record_attempt
 from trainer_worker.agent.core import AgentCore
 from trainer_worker.agent.loop import Agent, catch_signals
@@ -33,13 +34,13 @@ NAME_PATTERN = r"[A-Za-z0-9._-]{1,80}"
 
 
 def run(settings: Settings, name: str, start_id: str, broker: str) -> None:
-    """Work until SIGTERM or SIGINT. broker: tcp://HOST:PORT of another machine, or "" for this machine's broker."""
+    """Work until SIGTERM or SIGINT. broker: as [worker] broker."""
     set_up_logging(f"worker.{name}", settings.log.format)
     worker, roots = settings.worker, tuple(settings.worker_roots)
     try:
         # Keys are only made on the broker's own machine. The broker would not accept keys that were made elsewhere.
         keys = load_client_keys(settings.broker.curve_path, WORKER) if broker else local_client_keys(settings, WORKER)
-        endpoint = broker or connect_endpoints(settings).worker
+        endpoints = listed_brokers(broker) or tuple(each.worker for each in connect_endpoints(settings))
         traces = set_up_traces(os.environ, "worker")
     except SettingsError as error:
         exit_bad_settings(str(error))
@@ -68,11 +69,11 @@ def run(settings: Settings, name: str, start_id: str, broker: str) -> None:
         decoding_bytes=bytes_for(worker.memory_limit_mb * 2**20),
         log_format=settings.log.format,
     )
-    agent = Agent(core, zmq.Context(), endpoint, keys, lambda: SpawnedTrainer(trainer_settings))
+    agent = Agent(core, zmq.Context(), endpoints, keys, lambda: SpawnedTrainer(trainer_settings))
     if traces is not None:
         agent.attempt_over = functools.partial(record_attempt, traces)
     catch_signals(agent)
-    log.info("action=worker.started name=%s broker=%s pid=%d", name, endpoint, os.getpid())
+    log.info("action=worker.started name=%s broker=%s pid=%d", name, ",".join(endpoints), os.getpid())
     agent.run()
     if traces is not None:
         traces.close()
@@ -82,13 +83,16 @@ def run(settings: Settings, name: str, start_id: str, broker: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m trainer_worker", description=__doc__)
     parser.add_argument("--name", default=f"{socket.gethostname()}-{os.getpid()}", help="shown as a task's thread")
-    parser.add_argument("--broker", default="", metavar="tcp://HOST:PORT", help="a broker on another machine")
+    parser.add_argument("--broker", default="", metavar="tcp://HOST:PORT,…", help="brokers on other machines")
     arguments = parser.parse_args()
     settings = load_or_exit(os.environ)
     if not re.fullmatch(NAME_PATTERN, arguments.name):
         exit_bad_settings(f"--name {arguments.name!r}: a name is 1 to 80 letters, digits, dots, dashes or underscores.")
-    if arguments.broker and not re.fullmatch(r"tcp://.+:\d+", arguments.broker):
-        exit_bad_settings(f"--broker {arguments.broker!r} should look like tcp://192.0.2.1:2335.")
+    if arguments.broker and not re.search(BROKERS, arguments.broker):
+        exit_bad_settings(
+            f"--broker {arguments.broker!r} should look like tcp://192.0.2.1:2335, or like two such addresses with a "
+            "comma between them."
+        )
     try:
         start_id = take_name(settings.run_dir, arguments.name)
     except NameTakenError:

@@ -37,6 +37,8 @@ ZMQ_FILES = {
     "web/broker_link/message_reader.py",
     "web/app.py",
     "conf/curve.py",
+    "conf/key_rotation.py",
+    "conf/worker_keys.py",
     "conf/sockets.py",
 }
 
@@ -80,6 +82,7 @@ PURE_FILES = (
         "broker/promotions.py",
         "broker/list_cursor.py",
         "broker/request_keys.py",
+        "broker/releases.py",
         "broker/events.py",
         "broker/state.py",
         "broker/claims.py",
