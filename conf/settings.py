@@ -10,8 +10,9 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from conf import broker_settings, web_settings, webhook_settings
+from conf import broker_settings, cluster_settings, web_settings, webhook_settings
 from conf.broker_settings import BrokerSettings
+from conf.cluster_settings import ClusterSettings
 from conf.logs import LogFormat
 from conf.section import Section
 from conf.web_settings import WebSettings
@@ -65,6 +66,7 @@ class Settings(Section, frozen=True, kw_only=True):
     broker: BrokerSettings
     worker: WorkerSettings
     webhooks: WebhookSettings
+    cluster: ClusterSettings
 
     @property
     def home(self) -> Path:
@@ -133,6 +135,7 @@ def load(environ: Mapping[str, str], file: Path | None = None) -> Settings:
         broker=_section("broker", merged["broker"], BrokerSettings),
         worker=_section("worker", merged["worker"], WorkerSettings),
         webhooks=_section("webhooks", merged["webhooks"], WebhookSettings),
+        cluster=_section("cluster", merged["cluster"], ClusterSettings),
     )
     _check_together(settings)
     return settings
@@ -255,6 +258,7 @@ def _check_together(settings: Settings) -> None:
         web_settings.why_bad(settings.web),
         broker_settings.why_bad(settings.broker),
         webhook_settings.why_bad(settings.webhooks),
+        cluster_settings.why_bad(settings.cluster),
     )
     for trouble in filter(None, troubles):
         raise SettingsError(trouble)
