@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from conf import broker_settings, web_settings, webhook_settings
+from conf import broker_settings, web_settings, webhook_settings, worker_settings
 from conf.broker_settings import BrokerSettings
 from conf.logs import LogFormat
 from conf.section import Section
@@ -254,6 +254,7 @@ def _check_together(settings: Settings) -> None:
     troubles = (
         web_settings.why_bad(settings.web),
         broker_settings.why_bad(settings.broker),
+        worker_settings.why_bad(settings.worker),
         webhook_settings.why_bad(settings.webhooks),
     )
     for trouble in filter(None, troubles):
