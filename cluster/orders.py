@@ -33,9 +33,8 @@ def order_maker(settings: Settings) -> Callable[[PoolSettings, str], AgentOrder]
         own = {"TFMODEL_WORKER_THREADS": str(max(1, int(pool.num_cpus)))}
         if pool.memory_mb >= LEAST_MEMORY_MB:
             own["TFMODEL_WORKER_MEMORY_LIMIT_MB"] = str(pool.memory_mb)
-        if pool.labels:
-            own["TFMODEL_WORKER_LABELS"] = ",".join(f"{label}={value}" for label, value in sorted(pool.labels.items()))
-        words = (*arguments, "--name", name, "--pool", pool.name)
+        labels = [word for label, value in sorted(pool.labels.items()) for word in ("--label", f"{label}={value}")]
+        words = (*arguments, "--name", name, "--pool", pool.name, *labels)
         return AgentOrder(name, words, {**shared, **own, **pool.environment}, keys)
 
     return make

@@ -62,10 +62,10 @@ def _unix(settings: Settings) -> Endpoints:
 
 
 def _tcp(broker: BrokerSettings, host: str) -> Endpoints:
-    address = f"tcp://[{host}]" if ":" in host else f"tcp://{host}"
-    return Endpoints(
-        f"{address}:{broker.web_port}",
-        f"{address}:{broker.worker_port}",
-        f"{address}:{broker.publish_port}",
-        f"{address}:{broker.collect_port}",
-    )
+    ports = (broker.web_port, broker.worker_port, broker.publish_port, broker.collect_port)
+    return Endpoints(*(tcp_address(host, port) for port in ports))
+
+
+def tcp_address(host: str, port: int) -> str:
+    """As ZeroMQ takes it. host: a name or an address, of IPv6 as well."""
+    return f"tcp://[{host}]:{port}" if ":" in host else f"tcp://{host}:{port}"

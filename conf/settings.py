@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from conf import broker_settings, cluster_settings, web_settings, webhook_settings
+from conf import broker_settings, cluster_settings, web_settings, webhook_settings, worker_settings
 from conf.broker_settings import BrokerSettings
 from conf.cluster_settings import ClusterSettings
 from conf.logs import LogFormat
@@ -257,6 +257,7 @@ def _check_together(settings: Settings) -> None:
     troubles = (
         web_settings.why_bad(settings.web),
         broker_settings.why_bad(settings.broker),
+        worker_settings.why_bad(settings.worker),
         webhook_settings.why_bad(settings.webhooks),
         cluster_settings.why_bad(settings.cluster),
     )

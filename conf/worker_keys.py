@@ -13,8 +13,8 @@ import hashlib
 import zmq
 from zmq.utils import z85
 
-from conf.curve import ClientKeys
-from conf.settings import SettingsError
+from conf.curve import WORKER, ClientKeys, load_client_keys
+from conf.settings import Settings, SettingsError
 
 VARIABLE = "TFMODEL_KEYS"
 PREFIX = "tfk1_"
@@ -48,6 +48,14 @@ def keys_of_text(text: str) -> ClientKeys:
         )
     secret = z85.encode(content[KEY_BYTES:])
     return ClientKeys(z85.encode(content[:KEY_BYTES]), zmq.curve_public(secret), secret)
+
+
+def remote_keys(settings: Settings, text: str) -> ClientKeys:
+    """The keys of a worker whose broker is on another machine: those of the text, or of [broker] curve_dir without one.
+
+    Nothing is made, because a broker does not admit keys that were made elsewhere. Raises SettingsError.
+    """
+    return keys_of_text(text) if text else load_client_keys(settings.broker.curve_path, WORKER)
 
 
 def _checksum(content: bytes) -> bytes:

@@ -39,6 +39,7 @@ class WorkerInfo(msgspec.Struct, frozen=True):
     being told so.
     memory_mb: what its processes hold. tasks_done: those that it has ended since its start, however they ended.
     heard_at_s: when it was last heard of, in seconds since the epoch. labels, pool, versions: as in Hello.
+    clock_skew_s: as in Heartbeat.
     """
 
     worker: WorkerName
@@ -54,6 +55,7 @@ class WorkerInfo(msgspec.Struct, frozen=True):
     labels: Labels = {}
     pool: Word = ""
     versions: Versions = {}
+    clock_skew_s: Number = 0.0
 
 
 # ---- front-end to broker (DEALER to ROUTER) ----

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from conf.curve import WORKER, local_client_keys
+from conf.endpoints import tcp_address
 from conf.settings import Settings, SettingsError, load
 from conf.worker_keys import VARIABLE, keys_as_text
 from protocol.version import TENSORFLOW_SERIES, VERSION
@@ -78,34 +79,39 @@ def _join(settings: Settings, address: str) -> Join:
             "conf/tfmodel.toml (TFMODEL_BROKER_HOST) to an address of this machine, such as "
             f"{next(iter(own_addresses()), '192.0.2.7')}, or to 0.0.0.0 for all of them, restart, and run this again."
         )
-    warnings = []
-    host = address or broker.host
-    if host in EVERY_ADDRESS:
-        others = own_addresses()
-        if not others:
-            raise SettingsError("This machine has no address that others can reach; name one with --address.")
-        host = others[0]
-        if others[1:]:
-            warnings.append(
-                f"this machine has several addresses ({', '.join(others)}); if the other machine does not reach "
-                f"{host}, name another one with --address."
-            )
-    if is_loopback(host):
-        warnings.append(
-            f"[broker] host = {broker.host!r} is reached from this machine only, unless a tunnel leads to it; set it "
-            "to an address that the other machine can reach."
-        )
+    hosts, warnings = _reachable(settings, address)
     roots = [str(root) for root in settings.web.allowed_roots()]
     if odd := [root for root in roots if "," in root]:
         warnings.append(f"a comma in {odd[0]} cannot be told from the next folder; set [worker] data_roots there.")
     variables = {
-        "TFMODEL_BROKER": f"tcp://[{host}]:{broker.worker_port}"
-        if ":" in host
-        else f"tcp://{host}:{broker.worker_port}",
+        "TFMODEL_BROKER": ",".join(tcp_address(host, broker.worker_port) for host in hosts),
         VARIABLE: keys_as_text(keys),
         "TFMODEL_WORKER_DATA_ROOTS": ",".join(roots),
     }
     return Join(variables, roots, warnings)
+
+
+def _reachable(settings: Settings, address: str) -> tuple[list[str], list[str]]:
+    """The hosts at which the other machine finds the broker, or all brokers, and what to warn of."""
+    broker = settings.broker
+    hosts = [address] if address else broker.addresses or [broker.host]
+    warnings = []
+    if hosts[0] in EVERY_ADDRESS:
+        hosts = own_addresses()
+        if not hosts:
+            raise SettingsError("This machine has no address that others can reach; name one with --address.")
+        if hosts[1:]:
+            warnings.append(
+                f"this machine has several addresses ({', '.join(hosts)}); if the other machine does not reach "
+                f"{hosts[0]}, name another one with --address."
+            )
+        hosts = hosts[:1]
+    for host in filter(is_loopback, hosts):
+        warnings.append(
+            f"{host} is reached from this machine only, unless a tunnel leads to it; set [broker] host to an address "
+            "that the other machine can reach."
+        )
+    return hosts, warnings
 
 
 def _conditions(settings: Settings, join: Join) -> str:

@@ -27,7 +27,7 @@ from trainer_worker.agent.events import (
     Instruction,
     Leave,
     LeaveOrdered,
-    MemorySampled,
+    MachineSampled,
     Note,
     Publish,
     Send,
@@ -84,8 +84,11 @@ class Agent:
         """Handle SIGTERM and SIGINT: wake the loop, which hands back what it holds and ends."""
         os.write(self._wake_write, b"!")
 
-    def run(self) -> None:
-        """Run until told to leave. No trainer process is left behind."""
+    def run(self) -> str:
+        """Run until told to leave. No trainer process is left behind.
+
+        Returns why the broker has refused this worker for good, or "" if it was told to leave in another way.
+        """
         try:
             self._handle(TimePassed())
             while not self._leaving:
@@ -95,6 +98,7 @@ class Agent:
                 trainer.terminate(force=True)
                 trainer.end()
             self._context.destroy(linger=LINGER_MS)
+        return self._core.refused
 
     def _round(self) -> None:
         wait_s = self._core.next_deadline() - time.monotonic()
@@ -188,7 +192,7 @@ class Agent:
         if now_s >= self._next_sample_s:
             self._next_sample_s = now_s + MEMORY_SAMPLE_INTERVAL_S
             memory_mb = rss_mb(os.getpid()) + sum(trainer.sample_memory() for trainer in self._trainers.values())
-            self._handle(MemorySampled(memory_mb))
+            self._handle(MachineSampled(memory_mb, time.time()))
 
 
 def catch_signals(agent: Agent) -> None:
