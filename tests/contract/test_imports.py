@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "trainer_worker": {"protocol", "conf"},
     "web": {"protocol", "conf"},
     "service": {"protocol", "conf", "broker", "trainer_worker", "web"},
+    "cluster": {"protocol", "conf"},
     "server.py": {"protocol", "conf", "broker", "trainer_worker", "web", "service"},
 }
 
@@ -36,6 +37,8 @@ ZMQ_FILES = {
     "web/broker_link/publications.py",
     "web/broker_link/message_reader.py",
     "web/app.py",
+    "cluster/__main__.py",
+    "cluster/broker_link.py",
     "conf/curve.py",
     "conf/key_rotation.py",
     "conf/worker_keys.py",
@@ -122,6 +125,7 @@ PURE_FILES = (
         "protocol/queries.py",
     ),
     *("protocol/promotion.py", "protocol/labels.py", "protocol/pools.py"),
+    *("cluster/controller.py", "cluster/pool.py", "conf/cluster_settings.py"),
     *("broker/offers.py", "broker/submissions.py", "broker/fleet.py", "broker/core_settings.py"),
     *("trainer_worker/agent/processes.py", "trainer_worker/agent/settings.py"),
 )
