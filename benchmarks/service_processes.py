@@ -48,7 +48,7 @@ class ServiceProcesses:
     @property
     def endpoints(self) -> Endpoints:
         """Where the broker is reached."""
-        return connect_endpoints(load(self._environ))
+        return connect_endpoints(load(self._environ))[0]
 
     @property
     def address(self) -> str:

@@ -1,4 +1,4 @@
-"""`python -m broker [run | story TASK | keys FOLDER]`: run the broker, print a task's history, or make CURVE keys."""
+"""`python -m broker [run | story TASK]`: run the broker, or print a task's history."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ from broker.journal import Journal, read_story
 from broker.journal_file import BrokenJournalError, JournalError, examine, is_damage
 from broker.shell import Shell
 from broker.tally import Tally
-from conf.curve import make_keys
 from conf.endpoints import bind_endpoints
 from conf.logs import set_up_logging
 from conf.settings import EXIT_BAD_SETTINGS, Settings, SettingsError, exit_bad_settings, load_or_exit
@@ -127,14 +126,7 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("run", help="serve (the default)")
     commands.add_parser("story", help="print what has happened to a task").add_argument("task")
-    commands.add_parser("keys", help="make the CURVE keys for [broker] curve_dir").add_argument("folder", type=Path)
     arguments = parser.parse_args()
-    if arguments.command == "keys":
-        try:
-            make_keys(arguments.folder)
-        except OSError as error:
-            sys.exit(f"No keys were made: {error}")
-        return
     settings = load_or_exit(os.environ)
     if arguments.command == "story":
         sys.exit(print_story(settings, arguments.task))

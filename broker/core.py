@@ -37,6 +37,7 @@ from broker.events import (
 )
 from broker.facts import Record
 from broker.fleet import Fleet
+from broker.releases import why_unfit
 from broker.workers import Worker
 from protocol import messages as m
 from protocol.queries import EventsWanted, InUseWanted, QueueWanted, TasksWanted
@@ -220,7 +221,7 @@ class Core(Fleet):
         if worker is None:
             # The broker has restarted or the connection is new, so it is not known which worker this is.
             if not isinstance(message, m.Goodbye):
-                self._effects.append(SendWorker(peer, m.HelloWanted()))
+                self._effects.append(SendWorker(peer, m.HelloWanted(self._now.wall_s)))
             return
         self.workers.heard(worker, self._now.monotonic_s)
         match message:
@@ -229,6 +230,7 @@ class Core(Fleet):
             case m.Heartbeat():
                 worker.draining, worker.devices = message.draining, message.devices
                 worker.memory_mb, worker.tasks_done = message.memory_mb, message.tasks_done
+                worker.clock_skew_s = message.clock_skew_s
                 self._describe(worker, worker.train_types, message.labels)
                 self._reconcile(worker, message.ready, message.holds)
             case m.Goodbye():
@@ -236,6 +238,9 @@ class Core(Fleet):
                 self._lose(worker, "it left", began=False)
 
     def _hello(self, peer: bytes, hello: m.Hello) -> None:
+        if unfit := why_unfit(hello.versions):
+            self._effects.append(SendWorker(peer, m.Rejected(unfit, for_good=True)))
+            return
         error = self.workers.why_not_welcome(hello, peer)
         if error:
             self._effects.append(SendWorker(peer, m.Rejected(error)))
@@ -253,7 +258,8 @@ class Core(Fleet):
         self.workers.attach(worker, peer)
         self.workers.heard(worker, self._now.monotonic_s)
         s = self.settings
-        welcome = m.Welcome(s.heartbeat_interval_s, s.lease_ttl_s, s.progress_port, worker.publish_key)
+        times = (s.heartbeat_interval_s, s.lease_ttl_s)
+        welcome = m.Welcome(*times, s.progress_port, worker.publish_key, self._now.wall_s)
         self._effects.append(SendWorker(peer, welcome))
         self._reconcile(worker, hello.ready, hello.holds)
 

@@ -39,6 +39,7 @@ from broker.facts import Record, attempt_of
 from broker.journal import Journal
 from broker.journal_reader import JournalReader
 from broker.publisher import Publisher
+from broker.releases import why_other_version
 from broker.request_keys import REQUEST_KEY_TTL_S
 from broker.tally import Tally
 from protocol import messages as m
@@ -156,15 +157,23 @@ class Shell:
                 out.append(wrap(peer, wire.decode(frames, union)))
             except wire.WireError as error:
                 self._tally.add("broker.bad_frame", error)
-                if socket is self._sockets.web:
-                    self._refuse(peer, frames, error)
+                self._answer_unread(socket, peer, frames, error)
 
-    def _refuse(self, peer: bytes, frames: list[bytes], error: wire.WireError) -> None:
-        """Tell a front-end which field of its request is bad. Without an answer it would repeat the request in vain."""
-        request_id = wire.request_id_of(frames)
-        if request_id is not None:
-            answer = m.Refused(request_id, "bad_fields", f"The broker does not take the request: {error}.")
-            self._send(self._sockets.web, peer, answer)
+    def _answer_unread(
+        self, socket: zmq.Socket[bytes], peer: bytes, frames: list[bytes], error: wire.WireError
+    ) -> None:
+        """Say why a message was not read, as far as the peer can understand it. It would repeat the message in vain.
+
+        A front-end is told which field of its request is bad. A peer of another version is told so in its own version.
+        """
+        version = error.version if isinstance(error, wire.OtherVersionError) else wire.VERSION
+        if socket is self._sockets.web:
+            request_id = wire.request_id_of(frames)
+            if request_id is not None:
+                answer = m.Refused(request_id, "bad_fields", f"The broker does not take the request: {error}.")
+                self._send(socket, peer, answer, version)
+        elif version != wire.VERSION:
+            self._send(socket, peer, m.Rejected(why_other_version(version), for_good=True), version)
 
     def _round(self, events: list[Event]) -> None:
         """Handle all events, record their facts in one commit (group commit), then carry out the effects."""
@@ -207,9 +216,9 @@ class Shell:
                 if not self._reader.ask(effect):
                     self._tally.add("broker.read_dropped", "too many requests for lists or past events")
 
-    def _send(self, socket: zmq.Socket[bytes], peer: bytes, message: Message) -> None:
+    def _send(self, socket: zmq.Socket[bytes], peer: bytes, message: Message, version: bytes = wire.VERSION) -> None:
         """Send to a peer that may be gone. The protocol repeats what gets lost here."""
-        frames = wire.encode(message)
+        frames = wire.encode(message, version)
         if len(frames[1]) > wire.MAX_PAYLOAD_BYTES:
             self._tally.add("broker.unsent", f"a {type(message).__name__} of {len(frames[1])} bytes")
             return

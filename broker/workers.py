@@ -43,6 +43,8 @@ class Worker:
     devices: tuple[str, ...] = ()
     memory_mb: float = 0.0
     tasks_done: int = 0
+    #: By how much the worker's clock is ahead of the broker's.
+    clock_skew_s: float = 0.0
     #: Whether it was told to drain (True) or to stop that (False); None if neither. It stands as long as the worker
     #: does, so whatever order of the broker was lost or came late, the next one corrects the worker.
     drain_wanted: bool | None = None
@@ -83,6 +85,7 @@ class Worker:
             dict(self.labels),
             self.pool,
             dict(self.versions),
+            self.clock_skew_s,
         )
 
 

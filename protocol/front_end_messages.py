@@ -10,7 +10,7 @@ from msgspec import Meta
 from protocol.bounds import (
     MAX_ERROR_CHARS,
     Error,
-    Host,
+    HostOrNone,
     KnownName,
     Number,
     TaskId,
@@ -36,13 +36,14 @@ class WorkerInfo(msgspec.Struct, frozen=True):
     """One registered worker.
 
     ready: it could start a task now. holds: the task that it is training, or "". draining: it takes no new task, or is
-    being told so.
+    being told so. host: "" after a restart of the broker, until the worker has said Hello to it.
     memory_mb: what its processes hold. tasks_done: those that it has ended since its start, however they ended.
     heard_at_s: when it was last heard of, in seconds since the epoch. labels, pool, versions: as in Hello.
+    clock_skew_s: as in Heartbeat.
     """
 
     worker: WorkerName
-    host: Host
+    host: HostOrNone
     ready: bool
     holds: TaskIdOrNone
     train_types: TrainTypes
@@ -54,6 +55,7 @@ class WorkerInfo(msgspec.Struct, frozen=True):
     labels: Labels = {}
     pool: Word = ""
     versions: Versions = {}
+    clock_skew_s: Number = 0.0
 
 
 # ---- front-end to broker (DEALER to ROUTER) ----

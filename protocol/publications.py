@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from protocol.artifact import UsableModel
-from protocol.bounds import Attempt, Number, Numbers, Percent, TaskId, Whole, Word, WorkerName
+from protocol.bounds import NO_CONTROL_CHARS, Attempt, Number, Numbers, Percent, TaskId, Whole, Word, WorkerName
 from protocol.events import Event
 from protocol.message import MAX_LISTED, Message
 from protocol.pools import Pools
@@ -18,6 +18,8 @@ from protocol.task import Task
 MAX_DROPPED_KINDS = 32
 #: -1.0 means unknown.
 Seconds = Annotated[float, Meta(ge=-1.0, le=1e9)]
+#: The name of a machine. It is "" if no other broker can lead.
+Leader = Annotated[str, Meta(max_length=255, pattern=NO_CONTROL_CHARS)]
 
 
 class Progress(Message, frozen=True):
@@ -74,6 +76,8 @@ class Tick(Message, frozen=True):
     the broker began, in seconds since the epoch. dropped: how many messages it has dropped since then, by kind.
     draining: idle workers that take no new task. memory_mb: what the processes of each worker hold, by its name.
     pools: those of the cluster's newest report; () if there is none.
+    term: how often the leadership had changed when this broker began to lead. It is 0 if no other broker can lead.
+    leader: the machine of this broker.
     """
 
     seq: Whole
@@ -86,3 +90,5 @@ class Tick(Message, frozen=True):
     draining: Whole = 0
     memory_mb: Annotated[dict[WorkerName, Number], Meta(max_length=MAX_LISTED)] = {}
     pools: Pools = ()
+    term: Whole = 0
+    leader: Leader = ""

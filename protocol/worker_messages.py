@@ -53,7 +53,10 @@ class Hello(Message, frozen=True):
 
 
 class Heartbeat(Message, frozen=True):
-    """If lost: the next one says the same. A lease outlives several lost heartbeats."""
+    """If lost: the next one says the same. A lease outlives several lost heartbeats.
+
+    clock_skew_s: by how much the worker's clock is ahead of the broker's, as the worker has measured it.
+    """
 
     ready: bool
     holds: Holding | None = None
@@ -62,6 +65,7 @@ class Heartbeat(Message, frozen=True):
     memory_mb: Number = 0.0
     tasks_done: Whole = 0
     labels: Labels = {}
+    clock_skew_s: Number = 0.0
 
 
 class Result(Message, frozen=True):
@@ -93,22 +97,34 @@ class Welcome(Message, frozen=True):
 
     progress_port: 0 if the broker listens at Unix sockets. The agent then publishes at the socket beside the worker's.
     publish_key: identifies this worker to this run of the broker. The worker's progress must carry it.
+    at_s: the broker's clock, in seconds since the epoch. Nothing depends on it; the worker warns if its own differs.
     """
 
     heartbeat_interval_s: Annotated[float, Meta(gt=0.0, le=86400.0)]
     lease_ttl_s: Annotated[float, Meta(gt=0.0, le=86400.0)]
     progress_port: Annotated[int, Meta(ge=0, le=65535)]
     publish_key: Word = ""
+    at_s: Number = 0.0
 
 
 class HelloWanted(Message, frozen=True):
-    """If lost: sent again at the next message from this worker, which the broker does not know."""
+    """If lost: sent again at the next message from this worker, which the broker does not know.
+
+    at_s: the broker's clock, in seconds since the epoch.
+    """
+
+    at_s: Number = 0.0
 
 
 class Rejected(Message, frozen=True):
-    """If lost: sent again at the next Hello. The worker must not go on, for example because its name is taken."""
+    """If lost: sent again at the next Hello. The worker must not go on, for example because its name is taken.
+
+    for_good: only a person can help, so the worker ends. Otherwise it goes on saying Hello. Programs of every version
+    read this message, so its fields never change (PROTOCOL.md, "Versions").
+    """
 
     error: Error
+    for_good: bool = False
 
 
 class Start(Message, frozen=True):

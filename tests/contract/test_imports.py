@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "trainer_worker": {"protocol", "conf"},
     "web": {"protocol", "conf"},
     "service": {"protocol", "conf", "broker", "trainer_worker", "web"},
+    "cluster": {"protocol", "conf"},
     "server.py": {"protocol", "conf", "broker", "trainer_worker", "web", "service"},
 }
 
@@ -36,7 +37,11 @@ ZMQ_FILES = {
     "web/broker_link/publications.py",
     "web/broker_link/message_reader.py",
     "web/app.py",
+    "cluster/__main__.py",
+    "cluster/broker_link.py",
     "conf/curve.py",
+    "conf/key_rotation.py",
+    "conf/worker_keys.py",
     "conf/sockets.py",
 }
 
@@ -80,12 +85,14 @@ PURE_FILES = (
         "broker/promotions.py",
         "broker/list_cursor.py",
         "broker/request_keys.py",
+        "broker/releases.py",
         "broker/events.py",
         "broker/state.py",
         "broker/claims.py",
     ),
     *("trainer_worker/agent/core.py", "trainer_worker/agent/events.py", "trainer_worker/agent/state.py"),
-    "trainer_worker/agent/progress_clock.py",
+    *("trainer_worker/agent/progress_clock.py", "trainer_worker/agent/machine.py"),
+    "trainer_worker/agent/gpu_names.py",
     *("trainer_worker/backbones/choice.py", "trainer_worker/scores/paired_test.py", "protocol/comparison.py"),
     "trainer_worker/scores/calibration.py",
     *("trainer_worker/segmentation/mask_values.py", "trainer_worker/segmentation/mask_levels.py"),
@@ -118,6 +125,7 @@ PURE_FILES = (
         "protocol/queries.py",
     ),
     *("protocol/promotion.py", "protocol/labels.py", "protocol/pools.py"),
+    *("cluster/controller.py", "cluster/pool.py", "conf/cluster_settings.py"),
     *("broker/offers.py", "broker/submissions.py", "broker/fleet.py", "broker/core_settings.py"),
     *("trainer_worker/agent/processes.py", "trainer_worker/agent/settings.py"),
 )

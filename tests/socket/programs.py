@@ -69,7 +69,7 @@ class Programs:
     @property
     def endpoints(self) -> Endpoints:
         """Where the broker is reached."""
-        return connect_endpoints(self.settings)
+        return connect_endpoints(self.settings)[0]
 
     def __enter__(self) -> Programs:
         if not self._start_both:

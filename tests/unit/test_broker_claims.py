@@ -99,7 +99,7 @@ def test_a_models_place_is_its_own_tasks_folder() -> None:
 
 def test_a_result_of_a_peer_that_never_said_hello_is_not_even_acknowledged() -> None:
     broker = with_running_task()
-    assert broker.worker(m.Result("t1", 1, cancelled=True), b"stranger") == [m.HelloWanted()]
+    assert broker.worker(m.Result("t1", 1, cancelled=True), b"stranger") == [m.HelloWanted(broker.wall_s)]
     assert broker.lookup().state is TaskState.PROCESSING
 
 
@@ -114,7 +114,7 @@ def test_a_result_of_a_worker_that_does_not_hold_the_attempt_is_acknowledged_and
 def test_after_a_restart_the_holder_says_hello_and_its_result_counts() -> None:
     broker = Broker(with_running_task().records)
     result = m.Result("t1", 1, trained=TRAINED)
-    assert broker.worker(result, b"new") == [m.HelloWanted()]
+    assert broker.worker(result, b"new") == [m.HelloWanted(broker.wall_s)]
     broker.worker(m.Hello("w1", "s1", "here", ("classification",), True), b"new")
     assert m.ResultAck("t1", 1) in broker.worker(result, b"new")
     assert broker.lookup().state is TaskState.DONE

@@ -19,7 +19,7 @@ from trainer_worker.agent.events import (
     Instruction,
     Leave,
     LeaveOrdered,
-    MemorySampled,
+    MachineSampled,
     Note,
     Publish,
     Send,
@@ -29,6 +29,7 @@ from trainer_worker.agent.events import (
     TrainerExited,
     TrainerSaid,
 )
+from trainer_worker.agent.machine import Machine
 from trainer_worker.agent.processes import RESPAWN_DELAY_S, Processes
 from trainer_worker.agent.progress_clock import ProgressClock
 from trainer_worker.agent.settings import AgentSettings
@@ -57,8 +58,7 @@ class AgentCore(Processes):
         self.welcomed = False
         #: Whether the broker has ordered to take no new task. It ends with this process.
         self.draining = False
-        self._devices: tuple[str, ...] = ()
-        self._memory_mb = 0.0
+        self.machine = Machine(settings.labels, settings.gpu)
         self._tasks_done = 0
         self._ended_attempts: OrderedDict[tuple[str, int], None] = OrderedDict()
         self._interval_s = HELLO_INTERVAL_S
@@ -66,6 +66,8 @@ class AgentCore(Processes):
         self._next_progress_s = 0.0
         self._said_ready = False
         self._rejected = ""
+        #: Why the broker has refused this worker for good; "" if it has not. The process then ends with exit code 78.
+        self.refused = ""
         self._hellos = 0
         self._last_published: m.Progress | None = None
         self._publish_key = ""
@@ -89,8 +91,8 @@ class AgentCore(Processes):
                 self._trainer_exited(event.number, event.how)
             case LeaveOrdered():
                 self._leave()
-            case MemorySampled():
-                self._memory_mb = event.memory_mb
+            case MachineSampled():
+                self._out += self.machine.sampled(event, now_s)
             case TimePassed():
                 pass
         self._keep_processes()
@@ -120,6 +122,7 @@ class AgentCore(Processes):
                 self.welcomed, self._rejected = True, ""
                 self._interval_s = message.heartbeat_interval_s
                 self._publish_key = message.publish_key
+                self.machine.broker_clock(message.at_s, self._now_s)
                 self._out.append(ConnectProgress(message.progress_port))
                 # Results that waited for this welcome go out at once.
                 wait_s = 0.0 if self.outbox else self._interval_s
@@ -133,7 +136,9 @@ class AgentCore(Processes):
                 if message.error != self._rejected:
                     self._out.append(Note("action=worker.rejected reason=%r", (message.error,)))
                 self._rejected = message.error
-                if self.work is not None:  # A worker that may not register holds no lease.
+                if message.for_good:
+                    self._give_up(message.error)
+                elif self.work is not None:  # A worker that may not register holds no lease.
                     self._order_stop(m.Stop(self.work.holding.task_id, self.work.holding.attempt, unknown=True))
             case m.Start():
                 self._take(message)
@@ -203,7 +208,7 @@ class AgentCore(Processes):
         match message:
             case piped.Ready():
                 process.state = ProcessState.READY
-                self._devices = message.devices
+                self._out += self.machine.sees(message.devices)
                 self._out.append(Note("action=trainer.ready number=%d", (number,)))
             case piped.Report():
                 if self.work is not None and self.work.number == number:
@@ -328,15 +333,24 @@ class AgentCore(Processes):
                 # Before the welcome it would not accept them.
                 self._out += [Send(result) for result, _ in self.outbox.values()]
                 self._hellos = 0
-                figures = (
-                    *(self.draining, self._devices, self._memory_mb, self._tasks_done),
-                    dict(self.settings.labels),
-                )
-                self._out.append(Send(m.Heartbeat(self.ready, holds, *figures)))
+                self._out.append(Send(self._heartbeat(holds)))
             else:
                 self._say_hello(holds)
         if self._leave_by_s is not None and (not self.outbox or self._now_s >= self._leave_by_s):
             self._out += [Send(m.Goodbye()), Leave()]
+
+    def _heartbeat(self, holds: m.Holding | None) -> m.Heartbeat:
+        machine = self.machine
+        return m.Heartbeat(
+            self.ready,
+            holds,
+            self.draining,
+            machine.devices,
+            machine.memory_mb,
+            self._tasks_done,
+            machine.labels,
+            machine.clock_skew_s,
+        )
 
     def _say_hello(self, holds: m.Holding | None) -> None:
         s = self.settings
@@ -344,9 +358,15 @@ class AgentCore(Processes):
         if self._hellos == HELLOS_UNTIL_NOTE:
             why = "The broker has not answered yet. Check its address and, over TCP, the key."
             self._out.append(Note("action=worker.waiting reason=%r", (why,)))
-        described = (dict(s.labels), s.pool, dict(s.versions))
+        described = (self.machine.labels, s.pool, dict(s.versions))
         who = (s.worker, s.start_id, s.host, s.train_types)
         self._out.append(Send(m.Hello(*who, self.ready, holds, self.draining, *described)))
+
+    def _give_up(self, error: str) -> None:
+        """Leave, because the broker does not take this worker as it is. It takes no results from it either."""
+        self.refused = error
+        self._leave()
+        self.outbox.clear()
 
     def _leave(self) -> None:
         if self._leave_by_s is not None:
