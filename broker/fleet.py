@@ -9,6 +9,7 @@ from broker.events import SendWeb, SendWorker
 from broker.submissions import Submissions
 from broker.workers import Worker
 from protocol import messages as m
+from protocol.labels import satisfy
 
 
 class Fleet(Submissions):
@@ -26,6 +27,15 @@ class Fleet(Submissions):
             task = self.tasks[worker.task_id] if worker.task_id else None
             self._pulse(worker, policy.pending_order(task) if task else None)
         self._effects.append(SendWeb(peer, m.Workers(request.request_id, (worker.info(self._now),))))
+
+    def _overdue(self) -> int:
+        """How many waiting tasks a free worker could start."""
+        free = self.workers.first_free()
+        return sum(
+            count
+            for kind, count in self.waiting.startable_by_kind.items()
+            if any(kind.train_type in worker.train_types and satisfy(worker.labels, kind.needs) for worker in free)
+        )
 
     def _report_pools(self, peer: bytes, report: m.PoolsReported) -> None:
         """Remember what the cluster may start, and tell its controller what waits."""

@@ -75,7 +75,8 @@ class Tick(Message, frozen=True):
     are ready and have no task. pending: tasks that would start if a worker were free. started_at_s: when this run of
     the broker began, in seconds since the epoch. dropped: how many messages it has dropped since then, by kind.
     draining: idle workers that take no new task. memory_mb: what the processes of each worker hold, by its name.
-    pools: those of the cluster's newest report; () if there is none.
+    pools: those of the cluster's newest report; () if there is none. overdue: waiting tasks that a free worker could
+    start; a broker without faults gives them out at once.
     term: how often the leadership had changed when this broker began to lead. It is 0 if no other broker can lead.
     leader: the machine of this broker.
     """
@@ -90,5 +91,6 @@ class Tick(Message, frozen=True):
     draining: Whole = 0
     memory_mb: Annotated[dict[WorkerName, Number], Meta(max_length=MAX_LISTED)] = {}
     pools: Pools = ()
+    overdue: Whole = 0
     term: Whole = 0
     leader: Leader = ""

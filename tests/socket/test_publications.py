@@ -16,7 +16,7 @@ from web.broker_link.publications import Publications
 
 
 def test_a_listener_that_fails_keeps_nothing_from_the_others(caplog: pytest.LogCaptureFixture) -> None:
-    pulse, tick = BrokerPulse(), m.Tick(1, 2, 2, 1, 3)
+    pulse, tick = BrokerPulse(), m.Tick(1, 2, 2, 1, 3, overdue=3)
 
     def broken(_: m.Published) -> None:
         raise RuntimeError("no room")

@@ -13,7 +13,7 @@ from protocol.artifact import UsableModel
 from protocol.comparison import Comparison
 from protocol.data_report import DataReport, Severity, finding
 from protocol.errors import Failure, FailureClass
-from protocol.messages import Progress, Tick, WorkerInfo, Workers
+from protocol.messages import PoolInfo, Progress, Tick, WorkerInfo, Workers
 from protocol.task import ENDED_STATES, AttemptEnd, Task, TaskState, Trained
 from tests.sample_tasks import hex_id, make_artifact, make_spec
 from web.answers.task_views import check_view, task_view
@@ -150,7 +150,7 @@ def test_a_ready_service_says_so_with_its_counts() -> None:
         (READY, False, 0.0, [], "cache is not filled"),
         (Tick(9, 0, 0, 0, 0), True, 0.0, [], "no worker is registered"),
         (Tick(9, 1, 0, 0, 0), True, 0.0, [], "no worker has loaded TensorFlow"),
-        (Tick(9, 1, 1, 1, 4), True, 16.0, [], "4 tasks are waiting although 1 workers are free"),
+        (Tick(9, 1, 1, 1, 5, overdue=4), True, 16.0, [], "4 tasks are waiting although workers that could start them"),
         (READY, True, 0.0, ["/a", "/b"], "the disk of /a is nearly full, so no new task is accepted; the disk of /b"),
     ],
 )
@@ -161,6 +161,13 @@ def test_what_is_missing_is_said(
     assert (view["ready"], view["code"]) == (False, "not_ready")
     assert words in view["error"]
     assert ("workers" in view) == (tick is not None)
+
+
+def test_a_service_whose_cluster_may_start_workers_is_ready_without_one() -> None:
+    """Otherwise nobody could post the task for which a worker is started."""
+    tick = Tick(9, 0, 0, 0, 0, pools=(PoolInfo("cpu", max_workers=3),))
+    assert readiness_view(tick, True, 0.0, []).ready
+    assert not readiness_view(Tick(9, 0, 0, 0, 0, pools=(PoolInfo("cpu"),)), True, 0.0, []).ready, "it may start none"
 
 
 def test_an_ended_task_shows_what_was_found_in_its_folder() -> None:

@@ -85,7 +85,8 @@ def _state_of(worker: WorkerInfo) -> WorkerState:
 def readiness_view(tick: Tick | None, synced: bool, stuck_for_s: float, full_disks: Sequence[str]) -> Readiness:
     """Whether a task could be trained now, and if not, what is missing.
 
-    tick: the broker's newest tick, or None while the broker does not answer. synced: whether the task cache is filled.
+    tick: the broker's newest tick, or None while the broker does not answer. A pool of the cluster that may start a
+    worker counts like one that has. synced: whether the task cache is filled.
     stuck_for_s: for how many seconds tasks have been waiting although workers are free. full_disks: the data roots with
     too little free space for a new task.
     """
@@ -94,14 +95,16 @@ def readiness_view(tick: Tick | None, synced: bool, stuck_for_s: float, full_dis
         missing.append("the broker is not answering")
     elif not synced:
         missing.append("the task cache is not filled yet")
+    elif any(pool.max_workers for pool in tick.pools):
+        pass  # The cluster starts a worker when a task waits for one.
     elif tick.workers == 0:
         missing.append("no worker is registered")
     elif tick.warm == 0 and tick.draining == tick.workers:
         missing.append("all workers are draining, so they take no new task")
     elif tick.warm == 0:
         missing.append("no worker has loaded TensorFlow yet")
-    elif stuck_for_s > STUCK_AFTER_S:
-        missing.append(f"{tick.pending} tasks are waiting although {tick.free} workers are free")
+    if tick is not None and stuck_for_s > STUCK_AFTER_S:
+        missing.append(f"{tick.overdue} tasks are waiting although workers that could start them are free")
     missing += [f"the disk of {root} is nearly full, so no new task is accepted" for root in full_disks]
     view = Readiness(ready=not missing)
     if missing:

@@ -81,7 +81,7 @@ class ServiceFigures(Collector):
         yield from (workers, memory, startable, dropped)
         yield _gauge(
             "tfmodel_queue_stuck_seconds",
-            "For how long tasks have been waiting although workers are free.",
+            "For how long tasks have been waiting although workers that could start them are free.",
             self._pulse.stuck_for_s,
         )
 
