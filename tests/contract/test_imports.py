@@ -117,7 +117,7 @@ PURE_FILES = (
         "protocol/pipe_messages.py",
         "protocol/queries.py",
     ),
-    "protocol/promotion.py",
+    *("protocol/promotion.py", "protocol/project_url.py"),
 )
 IMPURE = {"time", "random", "socket", "sqlite3", "subprocess", "logging", "os", "threading", "asyncio", "uuid", "zmq"}
 
