@@ -10,13 +10,15 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from conf import broker_settings, web_settings, webhook_settings
+from conf import broker_settings, web_settings, webhook_settings, worker_settings
 from conf.broker_settings import BrokerSettings
+from conf.data_roots import Root, folders_of, read_roots
 from conf.logs import LogFormat
 from conf.section import Section
 from conf.web_settings import WebSettings
 from conf.webhook_settings import WebhookSettings
 from conf.worker_settings import WorkerSettings
+from protocol.project_url import is_project_url
 
 #: The folder of the code. Nothing is written there unless it is the state folder too (see Settings.home).
 ROOT = Path(__file__).resolve().parent.parent
@@ -99,10 +101,14 @@ class Settings(Section, frozen=True, kw_only=True):
         return self.home / "var" / "uploads.sqlite3"
 
     @property
+    def all_worker_roots(self) -> list[Root]:
+        """The folders and URLs in which this machine's workers accept project folders."""
+        return read_roots(self.worker.data_roots or self.web.data_roots)
+
+    @property
     def worker_roots(self) -> list[Path]:
-        """The absolute folders, with links resolved, in which this machine's workers accept project folders."""
-        roots = self.worker.data_roots or self.web.data_roots
-        return [Path(root).resolve() for root in roots]
+        """Those of them that are folders of this machine: absolute and with links resolved."""
+        return folders_of(self.all_worker_roots)
 
 
 def load(environ: Mapping[str, str], file: Path | None = None) -> Settings:
@@ -240,8 +246,11 @@ def _home(state_dir: str) -> Path:
 
 
 def _below(home: str, path: str) -> str:
-    """Join the two paths. An empty path stays empty, because it has its own meaning or is refused later."""
-    return str(Path(home, path)) if path else path
+    """Join the two paths. An empty path stays empty, because it has its own meaning or is refused later.
+
+    The URL of a data root stays as it is.
+    """
+    return str(Path(home, path)) if path and not is_project_url(path) else path
 
 
 def _check_together(settings: Settings) -> None:
@@ -252,6 +261,7 @@ def _check_together(settings: Settings) -> None:
     troubles = (
         web_settings.why_bad(settings.web),
         broker_settings.why_bad(settings.broker),
+        worker_settings.why_bad(settings.worker),
         webhook_settings.why_bad(settings.webhooks),
     )
     for trouble in filter(None, troubles):

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from conf import data_roots
 from conf.section import Count, Seconds, Section
 
 
@@ -36,3 +37,8 @@ class WorkerSettings(Section, frozen=True, kw_only=True):
     @property
     def thread_count(self) -> int:
         return self.threads or len(os.sched_getaffinity(0))
+
+
+def why_bad(worker: WorkerSettings) -> str:
+    """What is wrong with the data roots, as a sentence that names the key; "" if they are fine."""
+    return data_roots.why_bad("[worker] data_roots", worker.data_roots)
