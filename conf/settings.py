@@ -10,11 +10,12 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from conf import broker_settings, web_settings, webhook_settings, worker_settings
+from conf import broker_settings, storage_settings, web_settings, webhook_settings, worker_settings
 from conf.broker_settings import BrokerSettings
 from conf.data_roots import Root, folders_of, read_roots
 from conf.logs import LogFormat
 from conf.section import Section
+from conf.storage_settings import StorageSettings
 from conf.web_settings import WebSettings
 from conf.webhook_settings import WebhookSettings
 from conf.worker_settings import WorkerSettings
@@ -64,6 +65,7 @@ class Settings(Section, frozen=True, kw_only=True):
     web: WebSettings
     broker: BrokerSettings
     worker: WorkerSettings
+    storage: StorageSettings
     webhooks: WebhookSettings
 
     @property
@@ -136,6 +138,7 @@ def load(environ: Mapping[str, str], file: Path | None = None) -> Settings:
         web=_section("web", merged["web"], WebSettings),
         broker=_section("broker", merged["broker"], BrokerSettings),
         worker=_section("worker", merged["worker"], WorkerSettings),
+        storage=_section("storage", merged["storage"], StorageSettings),
         webhooks=_section("webhooks", merged["webhooks"], WebhookSettings),
     )
     _check_together(settings)
@@ -262,6 +265,7 @@ def _check_together(settings: Settings) -> None:
         web_settings.why_bad(settings.web),
         broker_settings.why_bad(settings.broker),
         worker_settings.why_bad(settings.worker),
+        storage_settings.why_bad(settings.storage),
         webhook_settings.why_bad(settings.webhooks),
     )
     for trouble in filter(None, troubles):

@@ -17,14 +17,14 @@ _ENDPOINT = r"^$|^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?$|^https?://\[[0-9A-Fa-f:
 
 
 class StorageSettings(Section, frozen=True, kw_only=True):
-    endpoint: Annotated[str, Meta(pattern=_ENDPOINT)] = ""
-    region: Annotated[str, Meta(pattern=r"^[a-z0-9-]{0,64}$")] = ""
-    allow_http: bool = False
-    serve: Literal["proxy", "signed"] = "proxy"
-    signed_url_ttl_s: Annotated[float, Meta(ge=1, le=604_800)] = 300.0
-    max_connections: Annotated[int, Meta(ge=1, le=256)] = 16
-    timeout_s: Seconds = 30.0
-    cache_mb: Annotated[int, Meta(ge=1)] = 20_000
+    endpoint: Annotated[str, Meta(pattern=_ENDPOINT)]
+    region: Annotated[str, Meta(pattern=r"^[a-z0-9-]{0,64}$")]
+    allow_http: bool
+    serve: Literal["proxy", "signed"]
+    signed_url_ttl_s: Annotated[float, Meta(ge=1, le=604_800)]
+    max_connections: Annotated[int, Meta(ge=1, le=256)]
+    timeout_s: Seconds
+    cache_mb: Annotated[int, Meta(ge=1)]
 
 
 def why_bad(storage: StorageSettings) -> str:

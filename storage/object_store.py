@@ -7,7 +7,7 @@ URL that the store was opened for, so no call reaches anything outside it.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -72,7 +72,7 @@ class ObjectStore:
             for chunk in self._reading.list(prefix or None, chunk_size=1000):
                 yield from (info for info in map(_info, chunk) if info.name)
 
-    def list_folder(self, prefix: str = "") -> tuple[list[str], list[ObjectInfo]]:
+    def list_folder(self, prefix: str = "") -> tuple[Sequence[str], Sequence[ObjectInfo]]:
         """The folders and the objects directly in the folder `prefix`, by their whole names, sorted."""
         with self._errors(prefix):
             listed = self._reading.list_with_delimiter(prefix or None)
@@ -127,7 +127,8 @@ class ObjectStore:
         import obstore
 
         with self._errors(name):
-            return obstore.sign(self._reading, "GET", name, timedelta(seconds=ttl_s))  # type: ignore[arg-type]
+            signed: str = obstore.sign(self._reading, "GET", name, timedelta(seconds=ttl_s))
+            return signed
 
     def status(self, name: str) -> ObjectInfo | None:
         """The object as a listing would show it; None if there is none."""

@@ -19,8 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from conf.settings import load
 from conf.storage_settings import StorageSettings
 from protocol.project_url import ProjectUrl
 from storage.object_store import ObjectStore, open_store
@@ -38,7 +40,8 @@ class ObjectServer:
     endpoint: str
 
     def settings(self, **changes: Any) -> StorageSettings:
-        return StorageSettings(**{"endpoint": self.endpoint, "allow_http": True, "timeout_s": 5.0, **changes})
+        given = {"endpoint": self.endpoint, "allow_http": True, "timeout_s": 5.0, **changes}
+        return msgspec.structs.replace(load({}).storage, **given)
 
     def store(self, prefix: str = "", **changes: Any) -> ObjectStore:
         return open_store(ProjectUrl("s3", BUCKET, prefix), self.settings(**changes))

@@ -17,11 +17,12 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 MAY_IMPORT = {
     "protocol": set(),
     "conf": {"protocol"},
-    "broker": {"protocol", "conf"},
-    "trainer_worker": {"protocol", "conf"},
-    "web": {"protocol", "conf"},
-    "service": {"protocol", "conf", "broker", "trainer_worker", "web"},
-    "server.py": {"protocol", "conf", "broker", "trainer_worker", "web", "service"},
+    "storage": {"protocol", "conf"},
+    "broker": {"protocol", "conf", "storage"},
+    "trainer_worker": {"protocol", "conf", "storage"},
+    "web": {"protocol", "conf", "storage"},
+    "service": {"protocol", "conf", "storage", "broker", "trainer_worker", "web"},
+    "server.py": {"protocol", "conf", "storage", "broker", "trainer_worker", "web", "service"},
 }
 
 #: The only files that touch ZeroMQ.

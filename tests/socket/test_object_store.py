@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -118,7 +118,7 @@ def test_a_server_that_is_away_is_said_and_tried_again_only_for_a_while() -> Non
 def refusals(server: ObjectServer) -> Iterator[StorageError]:
     """What every kind of call says when the server refuses the credentials."""
     store = server.store("secret")
-    calls = [
+    calls: list[Callable[[], object]] = [
         lambda: list(store.list()),
         lambda: store.list_folder(),
         lambda: store.get("a.jpg"),
