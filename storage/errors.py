@@ -33,6 +33,10 @@ class BadNameError(StorageError):
     """An object has a name that no file can have. One such object makes its whole listing unreadable."""
 
 
+class TooLargeError(StorageError):
+    """An object has more bytes than its reader takes."""
+
+
 _STATUS = re.compile(r"status code: ([0-9]{3})")
 #: The server's own word for the error, such as NoSuchBucket. Only this short form is taken from its answer.
 _CODE = re.compile(r"<Code>([A-Za-z0-9]{1,40})</Code>")

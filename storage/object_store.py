@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from conf.storage_settings import StorageSettings
 from protocol.project_url import ProjectUrl
-from storage.errors import MissingObjectError, StorageError, explained
+from storage.errors import MissingObjectError, StorageError, TooLargeError, explained
 
 if TYPE_CHECKING:
     import obstore.store
@@ -82,9 +82,17 @@ class ObjectStore:
         marked = {prefix.rstrip("/"), *folders}
         return folders, [info for info in objects if info.name not in marked]
 
-    def get(self, name: str, span: tuple[int, int] | None = None) -> bytes:
-        """The content of an object. span: (first byte, byte after the last one) of the part that is wanted."""
-        return b"".join(self.stream(name, span=span))
+    def get(self, name: str, span: tuple[int, int] | None = None, most_bytes: int | None = None) -> bytes:
+        """The content of an object. span: (first byte, byte after the last one) of the part that is wanted.
+
+        most_bytes: raise TooLargeError for an object with more.
+        """
+        parts: list[bytes] = []
+        for part in self.stream(name, span=span):
+            parts.append(part)
+            if most_bytes is not None and sum(map(len, parts)) > most_bytes:
+                raise TooLargeError(f"{self.url.file(name)} has more than {most_bytes} bytes.")
+        return b"".join(parts)
 
     def stream(self, name: str, etag: str = "", span: tuple[int, int] | None = None) -> Iterator[bytes]:
         """The content in chunks of about CHUNK_BYTES. etag: raise ConflictError if the object has changed since."""
@@ -110,6 +118,12 @@ class ObjectStore:
         mode: Any = "create" if if_absent else {"e_tag": if_etag} if if_etag else "overwrite"
         with self._errors(name):
             put = self._writing.put(name, content, mode=mode, chunk_size=PART_BYTES, max_concurrency=_PARTS_AT_ONCE)
+        return put["e_tag"] or ""
+
+    async def put_async(self, name: str, file: Path) -> str:
+        """Like `put` of a file without a condition, for a caller that writes many objects at once."""
+        with self._errors(name):
+            put = await self._writing.put_async(name, file, chunk_size=PART_BYTES, max_concurrency=_PARTS_AT_ONCE)
         return put["e_tag"] or ""
 
     def copy(self, name: str, new: str) -> None:
