@@ -63,7 +63,7 @@ def run(settings: Settings) -> None:
             max_pending_per_user=broker.max_pending_per_user,
             max_running_per_user=broker.max_running_per_user,
             progress_port=broker.collect_port if broker.host else 0,
-            data_roots=tuple(map(str, settings.web.allowed_roots())),
+            data_roots=tuple(map(str, settings.web.roots())),
             webhook_hosts=tuple(settings.webhooks.allowed_hosts),
             publish_secret=secrets.token_bytes(32),
         )

@@ -10,14 +10,17 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from conf import broker_settings, cluster_settings, web_settings, webhook_settings, worker_settings
+from conf import broker_settings, cluster_settings, storage_settings, web_settings, webhook_settings, worker_settings
 from conf.broker_settings import BrokerSettings
 from conf.cluster_settings import ClusterSettings
+from conf.data_roots import Root, folders_of, read_roots
 from conf.logs import LogFormat
 from conf.section import Section
+from conf.storage_settings import StorageSettings
 from conf.web_settings import WebSettings
 from conf.webhook_settings import WebhookSettings
 from conf.worker_settings import WorkerSettings
+from protocol.project_url import is_project_url
 
 #: The folder of the code. Nothing is written there unless it is the state folder too (see Settings.home).
 ROOT = Path(__file__).resolve().parent.parent
@@ -65,6 +68,7 @@ class Settings(Section, frozen=True, kw_only=True):
     web: WebSettings
     broker: BrokerSettings
     worker: WorkerSettings
+    storage: StorageSettings
     webhooks: WebhookSettings
     cluster: ClusterSettings
 
@@ -103,10 +107,14 @@ class Settings(Section, frozen=True, kw_only=True):
         return self.home / "var" / "uploads.sqlite3"
 
     @property
+    def all_worker_roots(self) -> list[Root]:
+        """The folders and URLs in which this machine's workers accept project folders."""
+        return read_roots(self.worker.data_roots or self.web.data_roots)
+
+    @property
     def worker_roots(self) -> list[Path]:
-        """The absolute folders, with links resolved, in which this machine's workers accept project folders."""
-        roots = self.worker.data_roots or self.web.data_roots
-        return [Path(root).resolve() for root in roots]
+        """Those of them that are folders of this machine: absolute and with links resolved."""
+        return folders_of(self.all_worker_roots)
 
 
 def load(environ: Mapping[str, str], file: Path | None = None) -> Settings:
@@ -134,6 +142,7 @@ def load(environ: Mapping[str, str], file: Path | None = None) -> Settings:
         web=_section("web", merged["web"], WebSettings),
         broker=_section("broker", merged["broker"], BrokerSettings),
         worker=_section("worker", merged["worker"], WorkerSettings),
+        storage=_section("storage", merged["storage"], StorageSettings),
         webhooks=_section("webhooks", merged["webhooks"], WebhookSettings),
         cluster=_section("cluster", merged["cluster"], ClusterSettings),
     )
@@ -245,8 +254,11 @@ def _home(state_dir: str) -> Path:
 
 
 def _below(home: str, path: str) -> str:
-    """Join the two paths. An empty path stays empty, because it has its own meaning or is refused later."""
-    return str(Path(home, path)) if path else path
+    """Join the two paths. An empty path stays empty, because it has its own meaning or is refused later.
+
+    The URL of a data root stays as it is.
+    """
+    return str(Path(home, path)) if path and not is_project_url(path) else path
 
 
 def _check_together(settings: Settings) -> None:
@@ -258,6 +270,7 @@ def _check_together(settings: Settings) -> None:
         web_settings.why_bad(settings.web),
         broker_settings.why_bad(settings.broker),
         worker_settings.why_bad(settings.worker),
+        storage_settings.why_bad(settings.storage),
         webhook_settings.why_bad(settings.webhooks),
         cluster_settings.why_bad(settings.cluster),
     )

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from conf import data_roots
 from conf.section import Count, Seconds, Section
 from protocol.labels import labels_of
 
@@ -64,7 +65,7 @@ def why_bad(worker: WorkerSettings) -> str:
         return f"[worker] labels: {error}"
     if {AUTO, ALL} & set(worker.named_devices):
         return f'[worker] devices = {worker.devices!r}: "{AUTO}" and "{ALL}" stand alone, without other devices.'
-    return ""
+    return data_roots.why_bad("[worker] data_roots", worker.data_roots)
 
 
 def listed_brokers(text: str) -> tuple[str, ...]:

@@ -17,12 +17,13 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 MAY_IMPORT = {
     "protocol": set(),
     "conf": {"protocol"},
-    "broker": {"protocol", "conf"},
-    "trainer_worker": {"protocol", "conf"},
-    "web": {"protocol", "conf"},
-    "service": {"protocol", "conf", "broker", "trainer_worker", "web"},
-    "cluster": {"protocol", "conf"},
-    "server.py": {"protocol", "conf", "broker", "trainer_worker", "web", "service"},
+    "storage": {"protocol", "conf"},
+    "broker": {"protocol", "conf", "storage"},
+    "trainer_worker": {"protocol", "conf", "storage"},
+    "web": {"protocol", "conf", "storage"},
+    "service": {"protocol", "conf", "storage", "broker", "trainer_worker", "web"},
+    "cluster": {"protocol", "conf", "storage"},
+    "server.py": {"protocol", "conf", "storage", "broker", "trainer_worker", "web", "service"},
 }
 
 #: The only files that touch ZeroMQ.
@@ -128,6 +129,7 @@ PURE_FILES = (
     *("cluster/controller.py", "cluster/pool.py", "conf/cluster_settings.py"),
     *("broker/offers.py", "broker/submissions.py", "broker/fleet.py", "broker/core_settings.py"),
     *("trainer_worker/agent/processes.py", "trainer_worker/agent/settings.py"),
+    *("protocol/promotion.py", "protocol/project_url.py"),
 )
 IMPURE = {"time", "random", "socket", "sqlite3", "subprocess", "logging", "os", "threading", "asyncio", "uuid", "zmq"}
 

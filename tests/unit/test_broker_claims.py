@@ -72,6 +72,47 @@ def test_a_good_submit_is_taken_from_any_of_the_roots() -> None:
     assert broker.submit("t2", project_path="/more/x").task.state is TaskState.PENDING
 
 
+BUCKET = ("s3://photos/users", "gs://more")
+
+
+@pytest.mark.parametrize("url", ["s3://photos/users/anna", "gs://more/x"])
+def test_a_project_in_object_storage_is_taken_below_its_root(url: str) -> None:
+    assert Broker(data_roots=BUCKET).submit(project_path=url).task.state is TaskState.PENDING
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("s3://photos/users", "project_dir_not_allowed"),
+        ("s3://photos/usersx/anna", "project_dir_not_allowed"),
+        ("s3://other/users/anna", "project_dir_not_allowed"),
+        ("gs://photos/users/anna", "project_dir_not_allowed"),
+        ("s3://photos/users/../anna", "bad_fields"),
+        ("s3://photos/users/anna/", "bad_fields"),
+        ("S3://photos/users/anna", "bad_fields"),
+        ("s3://key:secret@photos/users/anna", "bad_fields"),
+        ("s3://photos/users/anna?X-Amz-Signature=1", "bad_fields"),
+    ],
+)
+def test_a_project_elsewhere_in_object_storage_is_refused(url: str, code: str) -> None:
+    refused = Broker(data_roots=BUCKET).submit(project_path=url)
+    assert isinstance(refused, m.Refused)
+    assert refused.code == code
+
+
+def test_a_model_in_object_storage_lies_in_its_own_tasks_folder() -> None:
+    spec = make_spec("t1", project_path="s3://photos/users/anna")
+    models = f"{spec.project_path}/models"
+    assert is_model_of(f"{models}/{spec.task_id}/model.tflite", spec)
+    for path in (
+        f"{models}/{spec.task_id}/../x",
+        f"{models}/{hex_id('t2')}/model.tflite",
+        f"s3://other/models/{spec.task_id}/model.tflite",
+        f"/models/{spec.task_id}/model.tflite",
+    ):
+        assert not is_model_of(path, spec)
+
+
 @pytest.mark.parametrize(("path", "folder", "below"), [("/a/b", "/a", True), ("/a", "/a", False), ("/ab", "/a", False)])
 def test_below_means_inside(path: str, folder: str, below: bool) -> None:
     assert lies_below(path, folder) is below
