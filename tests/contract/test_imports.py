@@ -98,7 +98,7 @@ PURE_FILES = (
     *("web/broker_link/task_cache.py", "web/forecast/eta.py", "web/door/door_rules.py", "web/route.py"),
     *("web/reading/path_hints.py", "web/reading/form.py", "web/reading/query.py", "web/reading/json_body.py"),
     *("web/answers/views.py", "web/answers/task_views.py", "web/answers/accept.py", "web/answers/limits.py"),
-    "web/answers/paired_scores.py",
+    *("web/answers/paired_scores.py", "web/answers/waiting.py"),
     *("web/live/encoded_event.py", "web/live/interest.py", "web/live/event_log.py", "web/live/progress_board.py"),
     *("web/live/reader.py", "web/live/subscribers.py", "web/live/state_event.py"),
     *("web/prediction/picture_queue.py", "web/prediction/models.py", "web/door/body_limits.py"),
