@@ -37,6 +37,7 @@ ZMQ_FILES = {
     "web/broker_link/message_reader.py",
     "web/app.py",
     "conf/curve.py",
+    "conf/broker_probe.py",
     "conf/key_rotation.py",
     "conf/worker_keys.py",
     "conf/sockets.py",
