@@ -30,7 +30,7 @@ def join(worker: ScriptedWorker, labels: dict[str, str]) -> None:
 
 
 def test_a_task_waits_for_what_it_needs_says_so_and_starts_there(programs: Programs) -> None:
-    with ScriptedWorker(programs.endpoints[0].worker, "plain") as plain:
+    with ScriptedWorker(programs.endpoints.worker, "plain") as plain:
         join(plain, {})
         task_id = programs.post_id(needs="gpu=a100")
         view = wait_until(
@@ -38,7 +38,7 @@ def test_a_task_waits_for_what_it_needs_says_so_and_starts_there(programs: Progr
         )
         assert view["waitingFor"].startswith("No worker that trains classification with gpu=a100 is registered")
         assert view["options"] == {"needs": ["gpu=a100"]}
-        with ScriptedWorker(programs.endpoints[0].worker, "gpu") as gpu:
+        with ScriptedWorker(programs.endpoints.worker, "gpu") as gpu:
             join(gpu, {"gpu": "a100", "room": "2"})
             start = gpu.receive(m.Start)
             assert start.spec.needs == ("gpu=a100",)
