@@ -42,7 +42,7 @@ def test_a_task_waits_for_what_it_needs_says_so_and_starts_there(programs: Progr
             join(gpu, {"gpu": "a100", "room": "2"})
             start = gpu.receive(m.Start)
             assert start.spec.needs == ("gpu=a100",)
-            assert programs.get(f"/v1/tasks/{task_id}").body["waitingFor"] == ""
+            wait_until(lambda: not programs.get(f"/v1/tasks/{task_id}").body["waitingFor"], "a task that lacks nothing")
             workers = {each["name"]: each for each in programs.get("/v1/workers").body["workers"]}
             assert workers["gpu"]["labels"] == {"gpu": "a100", "room": "2"}
             assert workers["gpu"]["versions"] == {"tfmodel": "0.1.0", "tensorflow": "2.21.0"}
