@@ -132,6 +132,7 @@ class Core(Fleet):
             memory_mb=workers.memory_mb,
             pools=self.offers.pools(self._now.monotonic_s),
             overdue=self._overdue(),
+            unmet=self._unmet(),
         )
 
     # ---- front-ends ----

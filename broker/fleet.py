@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 
 from broker import answers, policy
@@ -50,6 +51,16 @@ class Fleet(Submissions):
         workers, more = answers.as_many_as_fit(self.workers.infos(self._now))
         pools = self.offers.pools(self._now.monotonic_s)
         self._effects.append(SendWeb(peer, m.Workers(request.request_id, workers, pools, more)))
+
+    def _unmet(self) -> tuple[m.UnmetNeeds, ...]:
+        """The kinds of waiting tasks that no registered worker can train."""
+        offers = self.workers.offers
+        kinds = (
+            m.UnmetNeeds(kind.train_type, kind.needs)
+            for kind in self.waiting.startable_by_kind
+            if not any(kind.train_type in types and satisfy(dict(labels), kind.needs) for types, labels in offers)
+        )
+        return tuple(itertools.islice(kinds, m.MAX_UNMET))
 
     def _describe(self, worker: Worker, train_types: tuple[str, ...], labels: Mapping[str, str]) -> None:
         self.workers.describe(worker, train_types, labels)

@@ -101,8 +101,6 @@ def test_no_secret_stands_in_the_files() -> None:
     for file in (*KUBERNETES.iterdir(), *COMPOSE.iterdir()):
         found = re.search(r"(?i)(secret_access_key|password|TFMODEL_KEYS)\s*[:=]\s*[^…\s]", file.read_text())
         assert found is None, file.name
-            file.name
-        )
     assert "Secret" not in {document["kind"] for document in written()}
 
 
