@@ -8,7 +8,6 @@ import logging
 import os
 import secrets
 import signal
-import sqlite3
 import sys
 import time
 from pathlib import Path
@@ -19,8 +18,8 @@ import zmq
 
 from broker.core import Core, CoreSettings
 from broker.endpoints import bind_sockets
-from broker.journal import Journal, read_story
-from broker.journal_file import BrokenJournalError, JournalError, examine, is_damage
+from broker.journal import BrokenJournalError, JournalError
+from broker.journal_store import journal_store, read_story
 from broker.shell import Shell
 from broker.tally import Tally
 from conf.curve import make_keys
@@ -42,7 +41,8 @@ def run(settings: Settings) -> None:
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     tally = Tally()
     try:
-        journal = Journal(broker.journal_path)
+        store = journal_store(broker)
+        journal = store.open()
         sockets = bind_sockets(context, settings, tally)
     except BrokenJournalError as error:
         give_up(error)
@@ -74,29 +74,24 @@ def run(settings: Settings) -> None:
     log.info("action=broker.listening worker=%s pid=%d", bind_endpoints(settings).worker, os.getpid())
     try:
         shell.run()
-    except sqlite3.Error as error:
+    except JournalError as error:
         # The state in memory is ahead of the journal now. End at once and answer nobody. The next start replays the
         # journal.
-        log.critical("action=broker.journal_failed path=%r", str(broker.journal_path), exc_info=True)
-        end_without_journal(broker.journal_path, error)
+        log.critical("action=broker.journal_failed path=%r", store.shown, exc_info=True)
+        end_without_journal(error)
     journal.close()
     context.destroy(linger=200)
     log.info("action=broker.stopped")
 
 
-def end_without_journal(path: Path, error: sqlite3.Error) -> NoReturn:
-    """End after the journal has failed. supervisord starts the broker again only if the file is sound.
+def end_without_journal(error: JournalError) -> NoReturn:
+    """End after the journal has failed. supervisord starts the broker again unless only a person can help.
 
     With a damaged file the broker would fail at the same page again. It would also write to a file that should be
     rescued first.
     """
-    if is_damage(error):
-        try:
-            examine(path)
-        except BrokenJournalError as broken:
-            give_up(broken)
-        except JournalError:
-            pass  # The file cannot be read now. The next start checks it again.
+    if isinstance(error, BrokenJournalError):
+        give_up(error)
     os._exit(1)
 
 
@@ -109,7 +104,7 @@ def give_up(error: BrokenJournalError) -> NoReturn:
 def print_story(settings: Settings, task_id: str) -> int:
     """Print the facts of a task in order, one per line. Returns the exit code."""
     try:
-        records = read_story(settings.broker.journal_path, task_id)
+        records = read_story(journal_store(settings.broker), task_id)
     except JournalError as error:
         print(printable(str(error)), file=sys.stderr)  # noqa: T201 - a command for a person
         return 1

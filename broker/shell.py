@@ -71,7 +71,7 @@ class Shell:
     def __init__(self, core: Core, journal: Journal, sockets: Sockets, keep_days: float, tally: Tally) -> None:
         self._core = core
         self._journal = journal
-        self._reader = JournalReader(journal.path)
+        self._reader = JournalReader(journal.open_view)
         self._sockets = sockets
         self._keep_s = keep_days * DAY_S
         self._tally = tally
@@ -92,7 +92,7 @@ class Shell:
         self._stopping = True
 
     def run(self) -> None:
-        """Replay the journal, then serve until `stop`. After a sqlite3.Error the caller must end the process."""
+        """Replay the journal, then serve until `stop`. After a JournalError the caller must end the process."""
         self._replay()
         try:
             self._serve()

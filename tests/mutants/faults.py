@@ -25,7 +25,7 @@ FAULTS = (
     Fault(
         "a failed commit is survived",
         "broker/__main__.py",
-        "        end_without_journal(broker.journal_path, error)\n",
+        "        end_without_journal(error)\n",
         "        pass\n",
     ),
     Fault(
@@ -40,7 +40,12 @@ FAULTS = (
         "bounded(printable(self.formatMessage(record)))",
         "bounded(self.formatMessage(record))",
     ),
-    Fault("a vanished journal is made anew", "broker/journal_file.py", "if was_made and is_blank(path):", "if False:"),
+    Fault(
+        "a vanished journal is made anew",
+        "broker/sqlite_journal/file.py",
+        "if was_made and is_blank(path):",
+        "if False:",
+    ),
     Fault("stale attempt accepted", "broker/core.py", " and task.attempt == result.attempt:", ":"),
     Fault(
         "another worker's result counts",
@@ -68,7 +73,7 @@ FAULTS = (
     ),
     Fault(
         "a deleted fact goes unmentioned",
-        "broker/journal.py",
+        "broker/sqlite_journal/journal.py",
         "UPDATE pruned SET up_to = max(up_to, (",
         "UPDATE pruned SET up_to = min(up_to, (",
     ),

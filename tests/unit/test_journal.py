@@ -12,8 +12,11 @@ import pytest
 from broker.core import Core, CoreSettings
 from broker.events import FromWeb, FromWorker, Now
 from broker.facts import Record, Submitted, evolve
-from broker.journal import PRUNED_A_CALL, Journal, read_story
-from broker.journal_file import MIGRATIONS, JournalError
+from broker.journal import PRUNED_A_CALL, JournalError
+from broker.journal_store import read_story
+from broker.sqlite_journal.file import MIGRATIONS
+from broker.sqlite_journal.journal import SqliteJournal
+from broker.sqlite_journal.store import SqliteStore
 from protocol import messages as m
 from protocol.errors import Failure, FailureClass
 from protocol.task import Task, TaskState, Trained
@@ -34,7 +37,7 @@ def model_of(task_id: str) -> str:
 class Recorder:
     """A core whose facts go to a journal, as the shell does it."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: SqliteJournal) -> None:
         self.core = Core(CoreSettings(data_roots=("/",)))
         self.journal = journal
         self.now_s = 1000.0
@@ -68,9 +71,9 @@ def live(recorder: Recorder) -> Recorder:
 
 
 def test_what_was_appended_is_there_after_reopening(path: Path) -> None:
-    with Journal(path) as journal:
+    with SqliteJournal(path) as journal:
         live(Recorder(journal))
-    with Journal(path) as journal:
+    with SqliteJournal(path) as journal:
         done = journal.task(DONE)
         assert done is not None
         assert (done.state, done.trained) == (TaskState.DONE, Trained(model_of(DONE), {"accuracy": 0.5}))
@@ -78,28 +81,28 @@ def test_what_was_appended_is_there_after_reopening(path: Path) -> None:
 
 
 def test_a_crash_right_after_append_loses_nothing(path: Path, tmp_path: Path) -> None:
-    with Journal(path) as journal:
+    with SqliteJournal(path) as journal:
         live(Recorder(journal))
         # The files as they lie on disk now, without the courtesy of a close.
         copy = tmp_path / "copy.sqlite3"
         for suffix in ("", "-wal"):
             copy.with_name(copy.name + suffix).write_bytes(path.with_name(path.name + suffix).read_bytes())
         seq = journal.last_seq()
-    with Journal(copy) as crashed:
+    with SqliteJournal(copy) as crashed:
         assert crashed.last_seq() == seq
         assert {record.task_id for record in crashed.live_records()} == {AGAIN, WAITING}
 
 
 def test_every_commit_is_synced_before_append_returns(path: Path) -> None:
-    with Journal(path) as journal:
+    with SqliteJournal(path) as journal:
         pragmas = [journal._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
     assert pragmas == ["wal", 2]
 
 
 def test_replay_gives_what_the_broker_had_in_memory(path: Path) -> None:
-    with Journal(path) as journal:
+    with SqliteJournal(path) as journal:
         before = live(Recorder(journal)).core
-    with Journal(path) as journal:
+    with SqliteJournal(path) as journal:
         core = Core(CoreSettings(data_roots=("/",)))
         assert core.recover(journal.recovered(100, 0.0), Now(2000.0, 2000.0)) == {}
     assert (core.tasks, dict(core.recent), core.seq) == (before.tasks, dict(before.recent), before.seq)
@@ -107,38 +110,38 @@ def test_replay_gives_what_the_broker_had_in_memory(path: Path) -> None:
 
 def test_a_failed_append_writes_nothing(path: Path) -> None:
     records = [Record(seq, 1.0, hex_id(3 + seq), Submitted(make_spec(hex_id(3 + seq)))) for seq in (1, 2)]
-    with Journal(path) as journal:
+    with SqliteJournal(path) as journal:
         journal.append(records[:1], [evolve(None, records[0])])
-        with pytest.raises(sqlite3.Error):
+        with pytest.raises(JournalError):
             journal.append([records[1], records[0]], [])
         assert journal.last_seq() == 1
         assert [record.task_id for record in journal.live_records()] == [T1]
 
 
 def test_a_second_broker_is_refused_until_the_first_has_gone(path: Path) -> None:
-    with Journal(path), pytest.raises(JournalError, match="Another broker is using the journal"):
-        Journal(path)
-    Journal(path).close()
+    with SqliteJournal(path), pytest.raises(JournalError, match="Another broker is using the journal"):
+        SqliteJournal(path)
+    SqliteJournal(path).close()
 
 
 def test_a_journal_of_a_newer_release_is_refused(path: Path) -> None:
-    Journal(path).close()
+    SqliteJournal(path).close()
     db = sqlite3.connect(path)
     db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
     db.close()
     with pytest.raises(JournalError, match="newer release"):
-        Journal(path)
+        SqliteJournal(path)
 
 
 def test_a_file_that_is_no_journal_is_refused(path: Path) -> None:
     path.parent.mkdir()
     path.write_text("not a database, but long enough to be looked at " * 20)
     with pytest.raises(JournalError, match="damaged or is no SQLite file"):
-        Journal(path)
+        SqliteJournal(path)
 
 
 def test_pruning_forgets_ended_tasks_only_and_keeps_the_count_of_facts(path: Path) -> None:
-    with Journal(path) as journal:
+    with SqliteJournal(path) as journal:
         recorder = live(Recorder(journal))
         recorder.now_s = 2000.0
         recorder.submit(LATE)
@@ -150,12 +153,12 @@ def test_pruning_forgets_ended_tasks_only_and_keeps_the_count_of_facts(path: Pat
         assert {record.task_id for record in journal.live_records()} == {AGAIN, WAITING}
         assert journal.prune(ended_before_s=3000.0) == 1
         assert journal.last_seq() == seq
-    with Journal(path) as journal:
+    with SqliteJournal(path) as journal:
         assert journal.last_seq() == seq, "numbers must never be given twice"
 
 
 def test_pruning_goes_in_bites_that_do_not_hold_the_broker_up(path: Path) -> None:
-    with Journal(path) as journal:
+    with SqliteJournal(path) as journal:
         ended = [Task(make_spec(hex_id(n)), TaskState.DONE, ended_at_s=1.0) for n in range(PRUNED_A_CALL + 1)]
         journal.append([], ended)
         assert journal.prune(2.0) == PRUNED_A_CALL
@@ -164,28 +167,28 @@ def test_pruning_goes_in_bites_that_do_not_hold_the_broker_up(path: Path) -> Non
 
 
 def test_the_newest_ended_tasks_come_oldest_first(path: Path) -> None:
-    with Journal(path) as journal:
+    with SqliteJournal(path) as journal:
         journal.append([], [Task(make_spec(hex_id(n)), TaskState.DONE, ended_at_s=float(n)) for n in (3, 1, 2)])
         assert [task.task_id for task in journal.recent_ended(2)] == [hex_id(2), hex_id(3)]
 
 
 def test_the_story_of_a_task_reads_in_order_beside_a_running_broker(path: Path) -> None:
-    with Journal(path) as journal:
+    with SqliteJournal(path) as journal:
         live(Recorder(journal))
-        story = read_story(path, AGAIN)
+        story = read_story(SqliteStore(path), AGAIN)
         assert [type(record.fact).__name__ for record in story] == ["Submitted", "Leased", "Requeued"]
-        assert read_story(path, "never") == []
+        assert read_story(SqliteStore(path), "never") == []
 
 
 def test_no_story_without_a_journal(path: Path) -> None:
-    with pytest.raises(JournalError, match="Cannot read"):
-        read_story(path, T1)
+    with pytest.raises(JournalError, match="unable to open"):
+        read_story(SqliteStore(path), T1)
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
 def test_a_number_that_json_cannot_hold_does_not_make_the_journal_unreadable(path: Path, number: float) -> None:
     trained = Trained(model_of(T1), {"accuracy": 0.5, "loss": number}, {"head": number})
-    with Journal(path) as journal:
+    with SqliteJournal(path) as journal:
         recorder = Recorder(journal)
         recorder.worker(m.Hello("w1", "s1", "here", ("classification",), True))
         recorder.submit(T1)
@@ -193,7 +196,7 @@ def test_a_number_that_json_cannot_hold_does_not_make_the_journal_unreadable(pat
         recorder.submit(LATE)
         recorder.worker(m.Heartbeat(True, None))
         recorder.worker(m.Result(LATE, 1, failure=Failure("no_images", FailureClass.DATA, "x"), progress=number))
-    with Journal(path) as journal:
+    with SqliteJournal(path) as journal:
         states = {task.task_id: (task.state, task.progress) for task in journal.recent_ended(10)}
         assert states[T1] == (TaskState.DONE, 100.0)
         assert states[LATE][0] is TaskState.FAILED
@@ -207,7 +210,7 @@ def test_a_number_that_json_cannot_hold_does_not_make_the_journal_unreadable(pat
 
 def test_a_record_beyond_all_bounds_keeps_its_own_task_out_and_no_other(path: Path) -> None:
     """As an earlier release may have written it, or somebody's hand."""
-    with Journal(path) as journal:
+    with SqliteJournal(path) as journal:
         live(Recorder(journal))
     db = sqlite3.connect(path)
     for table, column in (("facts", "fact"), ("tasks", "task")):
@@ -217,11 +220,11 @@ def test_a_record_beyond_all_bounds_keeps_its_own_task_out_and_no_other(path: Pa
         )
     db.commit()
     db.close()
-    with Journal(path) as journal:
+    with SqliteJournal(path) as journal:
         core = Core(CoreSettings())
         assert core.recover(journal.recovered(100, 0.0), Now(2000.0, 2000.0)) == {}
         assert core.tasks.keys() == {AGAIN}
         assert [task.task_id for task in journal.recent_ended(10)] == [GONE]
         assert journal.task(DONE) is None
     with pytest.raises(JournalError, match="length <= 4096"):
-        read_story(path, DONE)
+        read_story(SqliteStore(path), DONE)

@@ -31,10 +31,10 @@ from broker.facts import (
     evolve,
 )
 from broker.happened import event_of
-from broker.journal import Journal
-from broker.journal_file import open_to_read
 from broker.journal_rows import FactRow, record_of
 from broker.past_events import PastEvents
+from broker.sqlite_journal.journal import SqliteJournal
+from broker.sqlite_journal.view import SqliteView
 from protocol.artifact import UsableModel
 from protocol.bounds import PART_BYTES
 from protocol.errors import Failure, FailureClass
@@ -122,9 +122,9 @@ def test_what_is_read_back_is_what_was_published(
     history = History()
     for task_id, kinds in steps:
         history.add_any(task_id, kinds)
-    with TemporaryDirectory() as folder, Journal(Path(folder) / "j") as journal:
+    with TemporaryDirectory() as folder, SqliteJournal(Path(folder) / "j") as journal:
         journal.append(history.records, history.tasks.values())
-        with closing(open_to_read(journal.path)) as db:
+        with closing(SqliteView.of_file(journal.path)) as db:
             past = PastEvents(db)
             for task_id in ("", *TASKS):
                 parts = list(read_all(past, task_id, most, after))
@@ -135,7 +135,7 @@ def test_what_is_read_back_is_what_was_published(
                 assert {part.kept_after for part in parts} == {0}
 
 
-def tell_a_long_story(journal: Journal, tasks: int) -> History:
+def tell_a_long_story(journal: SqliteJournal, tasks: int) -> History:
     history = History()
     for number in range(tasks):
         for kind in (Submitted, Leased, Requeued, Leased, StopRequested, ArtifactReady, Done):
@@ -145,7 +145,7 @@ def tell_a_long_story(journal: Journal, tasks: int) -> History:
 
 
 def test_deleted_facts_are_said_to_be_missing(path: Path) -> None:
-    with Journal(path) as journal, closing(open_to_read(path)) as db:
+    with SqliteJournal(path) as journal, closing(SqliteView.of_file(path)) as db:
         history = tell_a_long_story(journal, 3)
         past = PastEvents(db)
         assert past.part(EventsWanted(1, 0)).kept_after == 0
@@ -156,7 +156,7 @@ def test_deleted_facts_are_said_to_be_missing(path: Path) -> None:
         assert list(part.events) == history.events[7:]
         assert journal.prune(ended_at_s[2] + 1) == 2
         assert past.part(EventsWanted(1, 0)) == EventsPart(1, 21, (), 21, 21)
-    with Journal(path), closing(open_to_read(path)) as db:
+    with SqliteJournal(path), closing(SqliteView.of_file(path)) as db:
         assert PastEvents(db).part(EventsWanted(1, 3, hex_id(0))) == EventsPart(1, 21, (), 21, 21)
 
 
@@ -175,12 +175,12 @@ def test_deleted_facts_are_said_to_be_missing(path: Path) -> None:
 def test_facts_that_cannot_be_read_keep_nobody_from_the_others(
     path: Path, damage: str, left_out: set[int], caplog: pytest.LogCaptureFixture
 ) -> None:
-    with Journal(path) as journal:
+    with SqliteJournal(path) as journal:
         history = tell_a_long_story(journal, 3)
     with closing(sqlite3.connect(path)) as db, db:
         db.execute(damage)
-    with closing(open_to_read(path)) as db:
-        past = PastEvents(db)
+    with closing(SqliteView.of_file(path)) as view:
+        past = PastEvents(view)
         read = {event.id: event for event in past.part(EventsWanted(1, 0)).events}
         past.part(EventsWanted(1, 0))
     assert read == {event.id: event for event in history.events if event.id not in left_out}
@@ -188,7 +188,7 @@ def test_facts_that_cannot_be_read_keep_nobody_from_the_others(
 
 
 def test_a_part_fits_into_a_message(path: Path) -> None:
-    with Journal(path) as journal, closing(open_to_read(path)) as db:
+    with SqliteJournal(path) as journal, closing(SqliteView.of_file(path)) as db:
         records = []
         for seq in range(1, 41):
             metadata = {f"name{number}": "x" * 500 for number in range(20)}
@@ -204,7 +204,7 @@ def test_a_part_fits_into_a_message(path: Path) -> None:
 
 
 def test_a_reader_gets_a_part_when_the_time_is_up(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with Journal(path) as journal, closing(open_to_read(path)) as db:
+    with SqliteJournal(path) as journal, closing(SqliteView.of_file(path)) as db:
         history = tell_a_long_story(journal, 2)
         monkeypatch.setattr(past_events, "READ_LIMIT_S", -1.0)
         parts = list(read_all(PastEvents(db)))
@@ -221,7 +221,7 @@ def test_a_task_that_was_handed_back_a_thousand_times_costs_no_more_than_another
         history.add_any(TASKS[0], [Leased])
         history.add_any(TASKS[0], [Requeued])
     history.add_any(TASKS[0], [CancelRequested])
-    with Journal(path) as journal, closing(open_to_read(path)) as db:
+    with SqliteJournal(path) as journal, closing(SqliteView.of_file(path)) as db:
         journal.append(history.records, history.tasks.values())
         decoded: list[FactRow] = []
 

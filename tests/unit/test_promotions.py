@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from broker.events import EndedFound, ReadEnded
 from broker.facts import ModelPromoted, Record, Submitted
-from broker.journal import Journal
-from broker.journal_file import open_to_read
+from broker.sqlite_journal.journal import SqliteJournal
+from broker.sqlite_journal.view import SqliteView
 from broker.task_lists import TaskLists
 from protocol import messages as m
 from protocol.comparison import Comparison
@@ -118,9 +118,9 @@ def test_the_journal_finds_the_models_that_a_project_has_used(tmp_path: Path) ->
         done("of another user", 50.0, user_id="ben"),
         replace(done("failed", 60.0), state=TaskState.FAILED, trained=None),
     ]
-    with Journal(tmp_path / "j") as journal:
+    with SqliteJournal(tmp_path / "j") as journal:
         journal.append([Record(1, 1.0, tasks[0].task_id, Submitted(tasks[0].spec))], tasks)
-        with closing(open_to_read(journal.path)) as db:
+        with closing(SqliteView.of_file(journal.path)) as db:
             page = TaskLists(db).in_use(InUseWanted(7, "anna", "flowers", 10))
             newest = TaskLists(db).in_use(InUseWanted(8, "anna", "flowers"))
     assert [task.task_id for task in page.tasks] == [hex_id(name) for name in ("chosen", "second", "first")]

@@ -18,11 +18,12 @@ from msgspec.structs import replace
 
 from broker import task_lists
 from broker.facts import Record, Submitted, evolve
-from broker.journal import Journal
-from broker.journal_file import MIGRATIONS, open_to_read
-from broker.journal_rows import fact_row, task_row
+from broker.journal_rows import fact_json
 from broker.list_cursor import Place, cursor_after, place_in
 from broker.past_events import PastEvents
+from broker.sqlite_journal.file import MIGRATIONS
+from broker.sqlite_journal.journal import SqliteJournal, task_row
+from broker.sqlite_journal.view import SqliteView
 from broker.task_lists import TaskLists, listed
 from protocol import messages as m
 from protocol import wire
@@ -43,6 +44,7 @@ class Many:
     """Tasks in a journal, and the lists of them."""
 
     tasks: list[Task]
+    view: SqliteView
     lists: TaskLists
 
 
@@ -103,10 +105,10 @@ def pages(lists: TaskLists, wanted: TaskFilter, order: TaskOrder, most: int) -> 
 def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Many]:
     chance = random.Random(5)
     tasks = [make_task(number, chance) for number in range(150)]
-    with Journal(tmp_path_factory.mktemp("many") / "j") as journal:
+    with SqliteJournal(tmp_path_factory.mktemp("many") / "j") as journal:
         journal.append([], tasks)
-        with closing(open_to_read(journal.path)) as db:
-            yield Many(tasks, TaskLists(db))
+        with closing(SqliteView.of_file(journal.path)) as db:
+            yield Many(tasks, db, TaskLists(db))
 
 
 def maybe(*values: str) -> st.SearchStrategy[str]:
@@ -155,7 +157,7 @@ def test_tasks_that_come_meanwhile_hide_none_and_show_none_twice(
     monkeypatch.setattr(task_lists, "FEW_TASKS", few)
     chance = random.Random(3)
     first = [make_task(number, chance) for number in range(30)]
-    with Journal(tmp_path / "j") as journal, closing(open_to_read(journal.path)) as db:
+    with SqliteJournal(tmp_path / "j") as journal, closing(SqliteView.of_file(journal.path)) as db:
         journal.append([], first)
         shown: list[str] = []
         for number, page in enumerate(pages(TaskLists(db), TaskFilter(), order, 4)):
@@ -213,7 +215,7 @@ def test_a_page_fits_into_a_message_and_the_next_goes_on_there(tmp_path: Path) -
         Task(make_spec(hex_id(number), metadata=metadata, project_dir="d" * 4096), submitted_at_s=float(number + 1))
         for number in range(200)
     ]
-    with Journal(tmp_path / "j") as journal, closing(open_to_read(journal.path)) as db:
+    with SqliteJournal(tmp_path / "j") as journal, closing(SqliteView.of_file(journal.path)) as db:
         journal.append([], tasks)
         found = list(pages(TaskLists(db), TaskFilter(), "submittedAt", 200))
     assert [task for page in found for task in page.tasks] == tasks
@@ -226,7 +228,7 @@ def test_a_task_that_cannot_be_read_is_left_out_and_named_once(
 ) -> None:
     chance = random.Random(1)
     tasks = [replace(make_task(number, chance), submitted_at_s=float(number + 1)) for number in range(6)]
-    with Journal(tmp_path / "j") as journal, closing(open_to_read(journal.path)) as db:
+    with SqliteJournal(tmp_path / "j") as journal, closing(SqliteView.of_file(journal.path)) as db:
         journal.append([], tasks)
         for text in ("{", "7"):
             with closing(sqlite3.connect(journal.path)) as other, other:
@@ -247,7 +249,7 @@ def test_a_damaged_row_costs_its_own_task_alone(
     """SQLite keeps a value of any kind in any column."""
     monkeypatch.setattr(task_lists, "FEW_TASKS", few)
     tasks = [make_task(number, random.Random(1)) for number in range(6)]
-    with Journal(tmp_path / "j") as journal, closing(open_to_read(journal.path)) as db:
+    with SqliteJournal(tmp_path / "j") as journal, closing(SqliteView.of_file(journal.path)) as db:
         journal.append([], tasks)
         with closing(sqlite3.connect(journal.path)) as other, other:
             other.execute(f"UPDATE tasks SET {column} = ? WHERE task_id = ?", (damage, hex_id(2)))
@@ -264,7 +266,7 @@ def test_lists_are_read_from_indexes_that_have_all_they_need(
     monkeypatch.setattr(task_lists, "FEW_TASKS", few)
     lists = many.lists
     statements: list[str] = []
-    lists._db.set_trace_callback(statements.append)
+    many.view._db.set_trace_callback(statements.append)
     try:
         for wanted in (
             TaskFilter(),
@@ -282,11 +284,11 @@ def test_lists_are_read_from_indexes_that_have_all_they_need(
             for order in ORDERS:
                 lists.page(TasksWanted(1, wanted, order))
     finally:
-        lists._db.set_trace_callback(None)
+        many.view._db.set_trace_callback(None)
     queries = {text for text in statements if " listed " in text}
     assert queries
     for text in queries:
-        plan = [row[3] for row in lists._db.execute(f"EXPLAIN QUERY PLAN {text}")]
+        plan = [row[3] for row in many.view._db.execute(f"EXPLAIN QUERY PLAN {text}")]
         ways = ("COVERING INDEX", "PRIMARY KEY (task_id=?)")
         assert all(any(way in step for way in ways) for step in plan if "listed" in step), (text, plan)
         assert not any("TEMP B-TREE" in step for step in plan), (text, plan)
@@ -317,7 +319,7 @@ def test_a_search_finds_what_begins_with_it_whatever_its_letters(tmp_path: Path,
         "%",
     )
     tasks = [Task(make_spec(hex_id(number), name, project_id="p")) for number, name in enumerate(names)]
-    with Journal(tmp_path / "j") as journal, closing(open_to_read(journal.path)) as db:
+    with SqliteJournal(tmp_path / "j") as journal, closing(SqliteView.of_file(journal.path)) as db:
         journal.append([], tasks)
         (page,) = pages(TaskLists(db), TaskFilter(search=search), "submittedAt", 50)
     assert {task.spec.user_id for task in page.tasks} == found
@@ -325,13 +327,13 @@ def test_a_search_finds_what_begins_with_it_whatever_its_letters(tmp_path: Path,
 
 def test_metadata_of_pruned_tasks_goes_with_them(tmp_path: Path) -> None:
     spec = make_spec(hex_id(1), metadata={"order": "x"})
-    with Journal(tmp_path / "j") as journal, closing(open_to_read(journal.path)) as db:
+    with SqliteJournal(tmp_path / "j") as journal, closing(SqliteView.of_file(journal.path)) as db:
         journal.append([], [Task(spec, TaskState.DONE, submitted_at_s=1.0, ended_at_s=2.0)])
         page = TaskLists(db).page(TasksWanted(1, TaskFilter(metadata={"order": "x"})))
         assert isinstance(page, TaskPage)
         assert page.counts[TaskState.DONE] == 1
         assert journal.prune(3.0) == 1
-        assert db.execute("SELECT count(*) FROM task_metadata").fetchone() == (0,)
+        assert db._db.execute("SELECT count(*) FROM task_metadata").fetchone() == (0,)
 
 
 @pytest.mark.parametrize(("pruned", "kept_after"), [((), 0), ((2, 3), 3), ((9, 10), 10), ((1, 2, 4), 4)])
@@ -346,13 +348,13 @@ def test_a_journal_of_the_first_version_gets_what_lists_need(
             spec = make_spec(hex_id(seq), metadata={"order": str(seq % 2)}, retry_of=RETRIED if seq == 5 else "")
             record = Record(seq, float(seq), spec.task_id, Submitted(spec))
             task = evolve(None, record)
-            db.execute("INSERT INTO facts VALUES (?, ?, ?, ?)", fact_row(record))
+            db.execute("INSERT INTO facts VALUES (?, ?, ?, ?)", (seq, record.at_s, spec.task_id, fact_json(record)))
             db.execute("INSERT INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?)", task_row(task)[:8])
             tasks.append(task)
         db.execute("INSERT INTO tasks VALUES ('bad', 'anna', 'p', 'done', '', 1.0, 2.0, x'ff00')")
         db.execute("INSERT INTO tasks VALUES ('worse', 'anna', 'p', 'done', '', 1.0, 2.0, '{')")
         db.executemany("DELETE FROM facts WHERE seq = ?", [(seq,) for seq in pruned])
-    with Journal(path), closing(open_to_read(path)) as db:
+    with SqliteJournal(path), closing(SqliteView.of_file(path)) as db:
         lists = TaskLists(db)
         for wanted in (
             TaskFilter(train_type="classification"),
