@@ -18,11 +18,12 @@ import zmq
 
 from broker.core import Core, CoreSettings
 from broker.endpoints import bind_sockets
-from broker.journal import BrokenJournalError, JournalError
+from broker.journal import BrokenJournalError, JournalError, LeadershipLostError
 from broker.journal_store import journal_store, read_story
 from broker.shell import Shell
+from broker.standby import Standby
 from broker.tally import Tally
-from conf.curve import make_keys
+from conf.curve import broker_keys, make_keys
 from conf.endpoints import bind_endpoints
 from conf.logs import set_up_logging
 from conf.settings import EXIT_BAD_SETTINGS, Settings, SettingsError, exit_bad_settings, load_or_exit
@@ -35,14 +36,17 @@ JOURNAL_RETRY_S = 2.0
 
 
 def run(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT."""
+    """Serve until SIGTERM or SIGINT. If another broker leads, stand by until it ends."""
     set_up_logging("broker", settings.log.format)
     broker = settings.broker
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     tally = Tally()
     try:
+        if broker.host:
+            broker_keys(settings)  # If they cannot be read, a broker that stands by should say so at once.
         store = journal_store(broker)
-        journal = store.open()
+        journal = store.open(Standby().wait)
+        journal.report_loss_to(end_without_leadership)
         sockets = bind_sockets(context, settings, tally)
     except BrokenJournalError as error:
         give_up(error)
@@ -74,14 +78,26 @@ def run(settings: Settings) -> None:
     log.info("action=broker.listening worker=%s pid=%d", bind_endpoints(settings).worker, os.getpid())
     try:
         shell.run()
+    except LeadershipLostError as error:
+        end_without_leadership(error)
     except JournalError as error:
         # The state in memory is ahead of the journal now. End at once and answer nobody. The next start replays the
         # journal.
         log.critical("action=broker.journal_failed path=%r", store.shown, exc_info=True)
         end_without_journal(error)
-    journal.close()
     context.destroy(linger=200)
+    journal.close()  # From now on another broker can lead.
     log.info("action=broker.stopped")
+
+
+def end_without_leadership(error: LeadershipLostError) -> NoReturn:
+    """End at once and answer nobody, because another broker may lead. supervisord starts this one again to stand by.
+
+    The thread that watches the leadership calls this too, since the main thread may hang in the lost connection. Its
+    sockets would stay open meanwhile, and front-ends and workers would send it a share of their messages.
+    """
+    log.critical("action=broker.leadership_lost reason=%r", str(error))
+    os._exit(1)
 
 
 def end_without_journal(error: JournalError) -> NoReturn:

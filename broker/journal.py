@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Self
 
 import msgspec
@@ -23,6 +23,10 @@ from protocol.task import Task
 log = logging.getLogger("broker")
 
 PRUNED_A_CALL = 500
+
+#: It is called as long as another broker leads, with the machine of that broker. It returns when it is time to look
+#: again, or raises.
+Wait = Callable[[str], None]
 
 
 class JournalError(Exception):
@@ -38,6 +42,15 @@ class BrokenJournalError(JournalError):
     def __init__(self, finding: str, cure: str = "") -> None:
         super().__init__(f"{finding} {cure}" if cure else finding)
         self.finding = finding
+
+
+class LeadershipLostError(JournalError):
+    """Another broker may write the journal now. This process must end, and answer nobody any more."""
+
+
+def refuse_to_wait(leader: str) -> None:
+    """A Wait for a program that needs the journal at once."""
+    raise JournalError(f"A broker on {leader} is using the journal; stop it first.")
 
 
 class JournalContents(msgspec.Struct, frozen=True):
@@ -60,6 +73,8 @@ class Journal(ABC):
 
     #: What the writer itself reads, over its own connection.
     view: JournalView
+    #: Rises each time that a broker begins to lead. It is 0 for a journal that only one broker can use.
+    term = 0
 
     def __init__(self) -> None:
         self._unreadable: set[str] = set()
@@ -86,6 +101,17 @@ class Journal(ABC):
 
         The highest number of a deleted fact is kept, so that readers of past events learn what they may have missed.
         """
+
+    @abstractmethod
+    def confirm(self) -> None:
+        """Return if this process certainly is still the only writer. Raises LeadershipLostError otherwise.
+
+        `append` does not need it. It is for answers that need no commit.
+        """
+
+    @abstractmethod
+    def report_loss_to(self, take: Callable[[LeadershipLostError], None]) -> None:
+        """take: called by another thread if this process is no longer the only writer. The caller's may hang then."""
 
     @abstractmethod
     def open_view(self) -> JournalView:

@@ -3,12 +3,14 @@
     wait → receive up to DRAIN_MESSAGES → core.handle each → append all facts in one commit → send
 
 A round sends nothing before its commit. If the commit fails, the process ends: its state is then ahead of the journal,
-and the next start replays the journal.
+and the next start replays the journal. A round that has nothing to commit sends nothing before it is sure that this
+broker still leads.
 """
 
 from __future__ import annotations
 
 import logging
+import platform
 import time
 from collections.abc import Callable
 from typing import Any
@@ -80,6 +82,7 @@ class Shell:
         #: What the core has asked the journal for, to be handled in the next round.
         self._found: list[EndedFound] = []
         self._started_at_s = time.time()
+        self._leader = platform.node() if journal.term else ""
         self._next_tick_s = 0.0
         self._next_prune_s = 0.0
         self._poller = zmq.Poller()
@@ -105,6 +108,7 @@ class Shell:
             if self._sockets.publish.socket in ready:
                 self._read_subscriptions()
             if self._reader.fileno() in ready:
+                self._journal.confirm()
                 for answer in self._reader.answers():
                     self._send(self._sockets.web, answer.peer, answer.message)
             events: list[Event] = [*self._found]
@@ -179,6 +183,8 @@ class Shell:
         if records:
             # The last change of each task counts. The core may no longer have a task, if very many ended at once.
             self._journal.append(records, {change.task.task_id: change.task for change in changes}.values())
+        # This process may have been stopped meanwhile. Then what it knows may be old, and its leases may have ended.
+        self._journal.confirm()
         for effect in effects:
             self._carry_out(effect)
         parts = Parts(changes, PUBLISHED_CHANGES)
@@ -258,7 +264,13 @@ class Shell:
 
     def _tick(self) -> m.Tick:
         """The core's figures, with those that only this process knows."""
-        return msgspec.structs.replace(self._core.tick(), started_at_s=self._started_at_s, dropped=self._tally.counts)
+        return msgspec.structs.replace(
+            self._core.tick(),
+            started_at_s=self._started_at_s,
+            dropped=self._tally.counts,
+            term=self._journal.term,
+            leader=self._leader,
+        )
 
     def _housekeeping(self) -> None:
         now_s = time.monotonic()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from broker.journal import JournalContents, JournalError
+from broker.journal import JournalContents, JournalError, Wait, refuse_to_wait
 from broker.sqlite_journal.backup import back_up, begin_anew, restore
 from broker.sqlite_journal.file import CURES, examine, is_blank, refuse_unreadable, refuse_vanished
 from broker.sqlite_journal.journal import SqliteJournal
@@ -21,7 +21,7 @@ class SqliteStore:
         self.path = path
         self.shown = str(path)
 
-    def open(self) -> SqliteJournal:
+    def open(self, wait: Wait = refuse_to_wait) -> SqliteJournal:
         return SqliteJournal(self.path)
 
     def open_view(self) -> SqliteView:
