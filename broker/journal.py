@@ -114,6 +114,10 @@ class Journal(ABC):
         """take: called by another thread if this process is no longer the only writer. The caller's may hang then."""
 
     @abstractmethod
+    def note_pruned(self, up_to: int) -> None:
+        """Record that facts up to this number may be missing. The next fact has a higher number."""
+
+    @abstractmethod
     def open_view(self) -> JournalView:
         """A view with a connection of its own, for another thread."""
 

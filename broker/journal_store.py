@@ -9,11 +9,14 @@ from typing import Protocol
 import msgspec
 
 from broker.facts import Record
-from broker.journal import Journal, JournalContents, JournalError, Wait, refuse_to_wait
+from broker.journal import BrokenJournalError, Journal, JournalContents, JournalError, Wait, refuse_to_wait
 from broker.journal_rows import record_of
 from broker.journal_view import JournalView
 from broker.sqlite_journal.store import SqliteStore
 from conf.broker_settings import BrokerSettings
+
+MISSING_PACKAGE = "[broker] journal is a PostgreSQL URL, which needs a package that is not installed ({error})."
+INSTALL = "Run 'pip install -r requirements-cluster.txt'."
 
 
 class JournalStore(Protocol):
@@ -63,7 +66,13 @@ class JournalStore(Protocol):
 
 def journal_store(broker: BrokerSettings) -> JournalStore:
     """The place that the settings name. Raises BrokenJournalError if a package for it is missing."""
-    return SqliteStore(broker.journal_path)
+    if not broker.journal_is_database:
+        return SqliteStore(broker.journal_path)
+    try:
+        from broker.postgres_journal.store import PostgresStore
+    except ImportError as error:
+        raise BrokenJournalError(MISSING_PACKAGE.format(error=error), INSTALL) from error
+    return PostgresStore(broker.journal)
 
 
 def read_story(store: JournalStore, task_id: str) -> list[Record]:

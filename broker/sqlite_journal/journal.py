@@ -23,7 +23,7 @@ from broker.sqlite_journal.file import (
     refuse_unreadable,
     refuse_vanished,
 )
-from broker.sqlite_journal.view import ENDED, SqliteView, marks
+from broker.sqlite_journal.view import ENDED, SqliteView
 from protocol.task import Task
 
 INSERT_FACT = "INSERT INTO facts (seq, at_s, task_id, fact) VALUES (?, ?, ?, ?)"
@@ -78,10 +78,13 @@ class SqliteJournal(Journal):
 
     def prune(self, ended_before_s: float) -> int:
         with self._transaction():
-            rows = self._db.execute(
-                f"SELECT task_id FROM tasks WHERE state IN ({marks(ENDED)}) AND ended_at_s < ? LIMIT ?",
-                (*ENDED, ended_before_s, PRUNED_A_CALL),
-            ).fetchall()
+            rows: list[tuple[str]] = []
+            for state in ENDED:
+                rows += self._db.execute(
+                    "SELECT task_id FROM tasks WHERE state = ? AND ended_at_s < ? "
+                    "ORDER BY ended_at_s, submitted_at_s, task_id LIMIT ?",
+                    (state, ended_before_s, PRUNED_A_CALL - len(rows)),
+                )
             self._db.executemany(
                 "UPDATE pruned SET up_to = max(up_to, (SELECT coalesce(max(seq), 0) FROM facts WHERE task_id = ?))",
                 rows,
@@ -90,6 +93,10 @@ class SqliteJournal(Journal):
             self._db.executemany("DELETE FROM tasks WHERE task_id = ?", rows)
             self._db.executemany("DELETE FROM task_metadata WHERE task_id = ?", rows)
         return len(rows)
+
+    def note_pruned(self, up_to: int) -> None:
+        with self._transaction():
+            self._db.execute("UPDATE pruned SET up_to = max(up_to, ?)", (up_to,))
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

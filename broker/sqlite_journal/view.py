@@ -20,7 +20,7 @@ SELECT_FACTS = "SELECT seq, at_s, task_id, CAST(fact AS BLOB) FROM facts"
 SELECT_TASKS = "SELECT task_id, CAST(task AS BLOB) FROM tasks"
 
 LIVE = tuple(state.value for state in TaskState if state not in ENDED_STATES)
-ENDED = tuple(state.value for state in ENDED_STATES)
+ENDED = tuple(state.value for state in TaskState if state in ENDED_STATES)
 #: Room for the indexes of some 100,000 tasks.
 CACHE_KB = 32 * 1024
 
@@ -59,7 +59,7 @@ class SqliteView:
 
     def newest_seq(self) -> int:
         row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'facts'").fetchone()
-        return int(row[0]) if row else 0
+        return max(int(row[0]) if row else 0, self.pruned_up_to())
 
     def pruned_up_to(self) -> int:
         return int(self._db.execute("SELECT up_to FROM pruned").fetchone()[0])
@@ -91,12 +91,13 @@ class SqliteView:
 
     def recent_ended(self, most: int) -> Sequence[TaskRow]:
         return self._db.execute(
-            f"{SELECT_TASKS} WHERE state IN ({marks(ENDED)}) ORDER BY ended_at_s DESC LIMIT ?", (*ENDED, most)
+            f"{SELECT_TASKS} WHERE state IN ({marks(ENDED)}) ORDER BY ended_at_s DESC, task_id DESC LIMIT ?",
+            (*ENDED, most),
         ).fetchall()
 
     def keyed_since(self, submitted_after_s: float) -> Iterable[TaskRow]:
         return self._db.execute(
-            f"{SELECT_TASKS} WHERE request_key != '' AND submitted_at_s > ? ORDER BY submitted_at_s",
+            f"{SELECT_TASKS} WHERE request_key != '' AND submitted_at_s > ? ORDER BY submitted_at_s, task_id",
             (submitted_after_s,),
         )
 

@@ -12,9 +12,11 @@ import pytest
 
 from broker.facts import Record, Submitted, evolve
 from broker.journal import BrokenJournalError, JournalError
+from broker.journal_store import read_story
 from broker.sqlite_journal.backup import begin_anew
 from broker.sqlite_journal.file import MIGRATIONS, examine, lock_path
 from broker.sqlite_journal.journal import SqliteJournal
+from broker.sqlite_journal.store import SqliteStore
 from tests.sample_tasks import make_spec
 
 
@@ -144,3 +146,25 @@ def test_a_task_of_which_a_bit_has_flipped_is_left_out_and_the_others_are_served
         assert journal.task(task_id(1)) is None
         assert journal.recent_ended(10) == []
         assert {record.task_id for record in journal.live_records()} == {task_id(number) for number in range(5, 301)}
+
+
+def test_a_crash_right_after_append_loses_nothing(path: Path, tmp_path: Path) -> None:
+    with SqliteJournal(path) as journal:
+        journal.append([Record(301, 1.0, task_id(301), Submitted(make_spec(task_id(301))))], [])
+        # The files as they lie on disk now, without the courtesy of a close.
+        copy = tmp_path / "copy.sqlite3"
+        for suffix in ("", "-wal"):
+            copy.with_name(copy.name + suffix).write_bytes(path.with_name(path.name + suffix).read_bytes())
+    with SqliteJournal(copy) as crashed:
+        assert crashed.last_seq() == 301
+
+
+def test_every_commit_is_synced_before_append_returns(path: Path) -> None:
+    with SqliteJournal(path) as journal:
+        pragmas = [journal._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
+    assert pragmas == ["wal", 2]
+
+
+def test_no_story_without_a_journal(tmp_path: Path) -> None:
+    with pytest.raises(JournalError, match="unable to open"):
+        read_story(SqliteStore(tmp_path / "none"), task_id(1))
