@@ -1,4 +1,7 @@
-"""`python -m broker [run | story TASK | keys FOLDER]`: run the broker, print a task's history, or make CURVE keys."""
+"""`python -m broker [run | leader | story TASK | keys FOLDER]`: run the broker, or say which one leads.
+
+`story` prints a task's history, and `keys` makes the CURVE keys.
+"""
 
 from __future__ import annotations
 
@@ -132,10 +135,25 @@ def print_story(settings: Settings, task_id: str) -> int:
     return 0 if records else 1
 
 
+def print_leader(settings: Settings) -> int:
+    """Print which broker leads. Returns the exit code: 0 if one does."""
+    if not settings.broker.journal_is_database:
+        print("The journal is a file, which only one broker can use, so none stands by.")  # noqa: T201
+        return 1
+    try:
+        leader = journal_store(settings.broker).leader()
+    except JournalError as error:
+        print(printable(str(error)), file=sys.stderr)  # noqa: T201
+        return 1
+    print(printable(f"{leader}." if leader is not None else "No broker has ever led."))  # noqa: T201
+    return 0 if leader is not None and leader.leads else 1
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m broker", description=__doc__)
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("run", help="serve (the default)")
+    commands.add_parser("leader", help="say which of several brokers leads")
     commands.add_parser("story", help="print what has happened to a task").add_argument("task")
     commands.add_parser("keys", help="make the CURVE keys for [broker] curve_dir").add_argument("folder", type=Path)
     arguments = parser.parse_args()
@@ -146,6 +164,8 @@ def main() -> None:
             sys.exit(f"No keys were made: {error}")
         return
     settings = load_or_exit(os.environ)
+    if arguments.command == "leader":
+        sys.exit(print_leader(settings))
     if arguments.command == "story":
         sys.exit(print_story(settings, arguments.task))
     run(settings)

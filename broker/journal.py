@@ -7,6 +7,7 @@ is derived from them in the same transaction, for look-ups and lists.
 
 from __future__ import annotations
 
+import datetime
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
@@ -50,7 +51,7 @@ class LeadershipLostError(JournalError):
 
 def refuse_to_wait(leader: str) -> None:
     """A Wait for a program that needs the journal at once."""
-    raise JournalError(f"A broker on {leader} is using the journal; stop it first.")
+    raise JournalError(f"Another broker is using the journal, on {leader}; stop it first, or set [broker] journal.")
 
 
 class JournalContents(msgspec.Struct, frozen=True):
@@ -62,6 +63,26 @@ class JournalContents(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         return f"{self.tasks} tasks, of which {self.live} have not ended"
+
+
+class Leader(msgspec.Struct, frozen=True):
+    """The broker that led last.
+
+    term: rises each time that a broker begins to lead. since_s: when it began, in seconds since the epoch. leads:
+    whether it still does.
+    """
+
+    term: int
+    host: str
+    pid: int
+    since_s: float
+    leads: bool
+
+    def __str__(self) -> str:
+        since = datetime.datetime.fromtimestamp(self.since_s).isoformat(sep=" ", timespec="seconds")
+        if self.leads:
+            return f"The broker on {self.host} (process {self.pid}) leads since {since}, in term {self.term}"
+        return f"No broker leads now; the last one, on {self.host}, began at {since}, in term {self.term}"
 
 
 class Journal(ABC):

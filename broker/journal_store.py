@@ -9,7 +9,15 @@ from typing import Protocol
 import msgspec
 
 from broker.facts import Record
-from broker.journal import BrokenJournalError, Journal, JournalContents, JournalError, Wait, refuse_to_wait
+from broker.journal import (
+    BrokenJournalError,
+    Journal,
+    JournalContents,
+    JournalError,
+    Leader,
+    Wait,
+    refuse_to_wait,
+)
 from broker.journal_rows import record_of
 from broker.journal_view import JournalView
 from broker.sqlite_journal.store import SqliteStore
@@ -38,6 +46,9 @@ class JournalStore(Protocol):
 
     def open_view(self) -> JournalView:
         """Open it for reading, also while a broker runs."""
+
+    def leader(self) -> Leader | None:
+        """Which broker leads, or led last. None if only one broker can use the journal, or if none ever did."""
 
     def is_blank(self) -> bool:
         """Whether no journal has been created."""

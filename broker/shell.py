@@ -9,7 +9,9 @@ broker still leads.
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import platform
 import time
 from collections.abc import Callable
@@ -89,10 +91,15 @@ class Shell:
         for socket in (sockets.web, sockets.worker, sockets.publish.socket, sockets.collect):
             self._poller.register(socket, zmq.POLLIN)
         self._poller.register(self._reader.fileno(), zmq.POLLIN)
+        # A signal does not end ZeroMQ's poll, which Python takes up again.
+        self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._poller.register(self._wake_read, zmq.POLLIN)
 
     def stop(self) -> None:
         """End the loop after the current round. A signal handler may call this."""
         self._stopping = True
+        with contextlib.suppress(OSError):  # It is not the first signal: the loop has ended.
+            os.write(self._wake_write, b"!")
 
     def run(self) -> None:
         """Replay the journal, then serve until `stop`. After a JournalError the caller must end the process."""
@@ -101,6 +108,8 @@ class Shell:
             self._serve()
         finally:
             self._reader.close()
+            os.close(self._wake_read)
+            os.close(self._wake_write)
 
     def _serve(self) -> None:
         while not self._stopping:
@@ -183,7 +192,7 @@ class Shell:
         if records:
             # The last change of each task counts. The core may no longer have a task, if very many ended at once.
             self._journal.append(records, {change.task.task_id: change.task for change in changes}.values())
-        # This process may have been stopped meanwhile. Then what it knows may be old, and its leases may have ended.
+        # This process may have been stopped meanwhile, and another broker may lead.
         self._journal.confirm()
         for effect in effects:
             self._carry_out(effect)

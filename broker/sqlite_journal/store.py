@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from broker.journal import JournalContents, JournalError, Wait, refuse_to_wait
+from broker.journal import JournalContents, JournalError, Leader, Wait, refuse_to_wait
 from broker.sqlite_journal.backup import back_up, begin_anew, restore
 from broker.sqlite_journal.file import CURES, examine, is_blank, refuse_unreadable, refuse_vanished
 from broker.sqlite_journal.journal import SqliteJournal
@@ -26,6 +26,9 @@ class SqliteStore:
 
     def open_view(self) -> SqliteView:
         return SqliteView.of_file(self.path)
+
+    def leader(self) -> Leader | None:
+        return None
 
     def is_blank(self) -> bool:
         return is_blank(self.path)

@@ -17,10 +17,18 @@ FAULTS = (
         "answer before commit",
         "broker/shell.py",
         "            self._journal.append(records, {change.task.task_id: change.task for change in changes}.values())\n"
+        "        # This process may have been stopped meanwhile, and another broker may lead.\n"
+        "        self._journal.confirm()\n"
         "        for effect in effects:\n            self._carry_out(effect)\n",
         "            pass\n"
         "        for effect in effects:\n            self._carry_out(effect)\n"
         "        self._journal.append(records, {change.task.task_id: change.task for change in changes}.values())\n",
+    ),
+    Fault(
+        "an answer of a broker that may no longer lead",
+        "broker/shell.py",
+        "        self._journal.confirm()\n        for effect in effects:\n",
+        "        for effect in effects:\n",
     ),
     Fault(
         "a failed commit is survived",
