@@ -22,8 +22,8 @@ import zmq
 
 from benchmarks.service_processes import ServiceProcesses
 from broker.facts import Done, Fact, Leased, Record, Submitted, evolve
-from broker.journal import Journal
-from broker.journal_file import MIGRATIONS, open_journal
+from broker.sqlite_journal.file import MIGRATIONS, open_journal
+from broker.sqlite_journal.journal import SqliteJournal
 from protocol import messages as m
 from protocol import wire
 from protocol.data_report import DataReport
@@ -75,7 +75,7 @@ def fill(path: Path, tasks: int) -> None:
     records: list[Record] = []
     written: list[Task] = []
     first_at_s = time.time() - tasks * INTERVAL_S
-    with Journal(path) as journal:
+    with SqliteJournal(path) as journal:
         for number in range(tasks):
             at_s = first_at_s + number * INTERVAL_S
             spec = made_up_spec(number)

@@ -3,12 +3,16 @@
     wait → receive up to DRAIN_MESSAGES → core.handle each → append all facts in one commit → send
 
 A round sends nothing before its commit. If the commit fails, the process ends: its state is then ahead of the journal,
-and the next start replays the journal.
+and the next start replays the journal. A round that has nothing to commit sends nothing before it is sure that this
+broker still leads.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
+import platform
 import time
 from collections.abc import Callable
 from typing import Any
@@ -72,7 +76,7 @@ class Shell:
     def __init__(self, core: Core, journal: Journal, sockets: Sockets, keep_days: float, tally: Tally) -> None:
         self._core = core
         self._journal = journal
-        self._reader = JournalReader(journal.path)
+        self._reader = JournalReader(journal.open_view)
         self._sockets = sockets
         self._keep_s = keep_days * DAY_S
         self._tally = tally
@@ -81,24 +85,32 @@ class Shell:
         #: What the core has asked the journal for, to be handled in the next round.
         self._found: list[EndedFound] = []
         self._started_at_s = time.time()
+        self._leader = platform.node() if journal.term else ""
         self._next_tick_s = 0.0
         self._next_prune_s = 0.0
         self._poller = zmq.Poller()
         for socket in (sockets.web, sockets.worker, sockets.publish.socket, sockets.collect):
             self._poller.register(socket, zmq.POLLIN)
         self._poller.register(self._reader.fileno(), zmq.POLLIN)
+        # A signal does not end ZeroMQ's poll, which Python takes up again.
+        self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._poller.register(self._wake_read, zmq.POLLIN)
 
     def stop(self) -> None:
         """End the loop after the current round. A signal handler may call this."""
         self._stopping = True
+        with contextlib.suppress(OSError):  # It is not the first signal: the loop has ended.
+            os.write(self._wake_write, b"!")
 
     def run(self) -> None:
-        """Replay the journal, then serve until `stop`. After a sqlite3.Error the caller must end the process."""
+        """Replay the journal, then serve until `stop`. After a JournalError the caller must end the process."""
         self._replay()
         try:
             self._serve()
         finally:
             self._reader.close()
+            os.close(self._wake_read)
+            os.close(self._wake_write)
 
     def _serve(self) -> None:
         while not self._stopping:
@@ -106,6 +118,7 @@ class Shell:
             if self._sockets.publish.socket in ready:
                 self._read_subscriptions()
             if self._reader.fileno() in ready:
+                self._journal.confirm()
                 for answer in self._reader.answers():
                     self._send(self._sockets.web, answer.peer, answer.message)
             events: list[Event] = [*self._found]
@@ -188,6 +201,8 @@ class Shell:
         if records:
             # The last change of each task counts. The core may no longer have a task, if very many ended at once.
             self._journal.append(records, {change.task.task_id: change.task for change in changes}.values())
+        # This process may have been stopped meanwhile, and another broker may lead.
+        self._journal.confirm()
         for effect in effects:
             self._carry_out(effect)
         parts = Parts(changes, PUBLISHED_CHANGES)
@@ -267,7 +282,13 @@ class Shell:
 
     def _tick(self) -> m.Tick:
         """The core's figures, with those that only this process knows."""
-        return msgspec.structs.replace(self._core.tick(), started_at_s=self._started_at_s, dropped=self._tally.counts)
+        return msgspec.structs.replace(
+            self._core.tick(),
+            started_at_s=self._started_at_s,
+            dropped=self._tally.counts,
+            term=self._journal.term,
+            leader=self._leader,
+        )
 
     def _housekeeping(self) -> None:
         now_s = time.monotonic()

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from conf import broker_settings, cluster_settings, storage_settings, web_settings, webhook_settings, worker_settings
-from conf.broker_settings import BrokerSettings
+from conf.broker_settings import BrokerSettings, is_url
 from conf.cluster_settings import ClusterSettings
 from conf.data_roots import Root, folders_of, read_roots
 from conf.logs import LogFormat
@@ -38,6 +38,9 @@ PATH_KEYS = (
     ("worker", "cache_dir"),
     ("worker", "weights_dir"),
 )
+
+#: Those that may hold a URL instead.
+MAY_BE_URLS = (("broker", "journal"),)
 
 #: Variables that name no key of a section. TFMODEL_SERVER and TFMODEL_TOKEN are options of the commands that call a
 #: server. TFMODEL_KEYS has the keys of a worker on another machine (conf/worker_keys.py).
@@ -241,7 +244,7 @@ def _make_absolute(merged: dict[str, dict[str, Any]]) -> None:
     for section, key in PATH_KEYS:
         value = merged[section][key]
         if isinstance(value, str):
-            merged[section][key] = _below(home, value)
+            merged[section][key] = value if (section, key) in MAY_BE_URLS and is_url(value) else _below(home, value)
         elif isinstance(value, list):
             merged[section][key] = [_below(home, path) if isinstance(path, str) else path for path in value]
 

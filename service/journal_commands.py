@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from broker.journal_copy import back_up
-from broker.journal_copy import restore as put_back
-from broker.journal_file import JournalError
+from broker.journal import JournalError
+from broker.journal_store import journal_store
 from conf.settings import SettingsError, load
 from service.exit_codes import ExitCode
 from service.screen import TEXT_SCREEN, Screen
@@ -33,8 +32,8 @@ def backup(
         overwrite FILE
     """
     try:
-        journal = load(os.environ).broker.journal_path
-        contents = back_up(journal, file.absolute(), force)
+        store = journal_store(load(os.environ).broker)
+        contents = store.back_up(file.absolute(), force)
     except (SettingsError, JournalError) as error:
         screen.fail(str(error))
         return ExitCode.FAILED
@@ -60,17 +59,18 @@ def restore(file: Path, /, *, screen: Screen = TEXT_SCREEN) -> int:
             # The front-end must be stopped too, because it has the tasks in memory and would not notice the change.
             screen.fail("The service is running; stop it with 'python server.py stop', restore, and start it again.")
             return ExitCode.FAILED
-        contents, aside = put_back(file.absolute(), settings.broker.journal_path)
+        store = journal_store(settings.broker)
+        contents, aside = store.restore(file.absolute())
     except (SettingsError, JournalError) as error:
         screen.fail(str(error))
         return ExitCode.FAILED
-    screen.say(f"{settings.broker.journal_path} is restored from {file}: {contents}.")
+    screen.say(f"{store.shown} is restored from {file}: {contents}.")
     screen.say("It lacks the tasks that were posted after the backup. Tasks that had not ended then are trained again.")
     if aside is not None:
         screen.say(f"The previous journal is kept as {aside}.")
     screen.document(
         {
-            "journal": str(settings.broker.journal_path),
+            "journal": store.shown,
             "contents": str(contents),
             "previous": str(aside) if aside is not None else None,
         }

@@ -86,6 +86,9 @@ PURE_FILES = (
         "broker/attempts.py",
         "broker/promotions.py",
         "broker/list_cursor.py",
+        "broker/postgres_journal/keys.py",
+        "broker/postgres_journal/lists.py",
+        "broker/sqlite_journal/lists.py",
         "broker/request_keys.py",
         "broker/releases.py",
         "broker/events.py",
@@ -133,6 +136,9 @@ PURE_FILES = (
     *("protocol/promotion.py", "protocol/project_url.py"),
 )
 IMPURE = {"time", "random", "socket", "sqlite3", "subprocess", "logging", "os", "threading", "asyncio", "uuid", "zmq"}
+
+#: The kinds of journals, and the modules that they are read and written with.
+JOURNALS = {"broker/sqlite_journal": "sqlite3", "broker/postgres_journal": "psycopg"}
 
 #: Made by a command, so nobody reads it from top to bottom.
 GENERATED = {"clients/python/tfmodel_client/types.py"}
@@ -248,6 +254,23 @@ def test_opentelemetry_is_imported_only_where_traces_are_on() -> None:
     assert users == {"conf/tracing.py", "web/calls/posting.py"}
     for name in users:
         assert "opentelemetry" not in packages(at_module_level(ROOT / name)), name
+
+
+def test_only_the_store_knows_which_kind_of_journal_there_is() -> None:
+    """Neither kind knows the other, and the rest of the broker and all commands see only what both have."""
+    for file in product_files():
+        imports = all_imports(file)
+        own = next((kind for kind in JOURNALS if name_of(file).startswith(f"{kind}/")), "")
+        known = {kind for kind in JOURNALS for module in imports if module.startswith(kind.replace("/", "."))}
+        allowed = set(JOURNALS) if name_of(file) == "broker/journal_store.py" else {own}
+        assert known <= allowed, name_of(file)
+        drivers = {driver for kind, driver in JOURNALS.items() if kind != own and driver in packages(imports)}
+        assert not drivers or name_of(file).startswith("web/"), f"{name_of(file)}: the front-end has files of its own"
+
+
+def test_the_driver_of_postgresql_is_loaded_for_a_journal_there_alone() -> None:
+    """It is not part of requirements.txt."""
+    assert "broker.postgres_journal.store" not in at_module_level(ROOT / "broker" / "journal_store.py")
 
 
 def test_what_scores_an_export_has_none_of_the_code_that_trained_it() -> None:

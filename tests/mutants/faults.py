@@ -17,15 +17,23 @@ FAULTS = (
         "answer before commit",
         "broker/shell.py",
         "            self._journal.append(records, {change.task.task_id: change.task for change in changes}.values())\n"
+        "        # This process may have been stopped meanwhile, and another broker may lead.\n"
+        "        self._journal.confirm()\n"
         "        for effect in effects:\n            self._carry_out(effect)\n",
         "            pass\n"
         "        for effect in effects:\n            self._carry_out(effect)\n"
         "        self._journal.append(records, {change.task.task_id: change.task for change in changes}.values())\n",
     ),
     Fault(
+        "an answer of a broker that may no longer lead",
+        "broker/shell.py",
+        "        self._journal.confirm()\n        for effect in effects:\n",
+        "        for effect in effects:\n",
+    ),
+    Fault(
         "a failed commit is survived",
         "broker/__main__.py",
-        "        end_without_journal(broker.journal_path, error)\n",
+        "        end_without_journal(error)\n",
         "        pass\n",
     ),
     Fault(
@@ -40,7 +48,12 @@ FAULTS = (
         "bounded(printable(self.formatMessage(record)))",
         "bounded(self.formatMessage(record))",
     ),
-    Fault("a vanished journal is made anew", "broker/journal_file.py", "if was_made and is_blank(path):", "if False:"),
+    Fault(
+        "a vanished journal is made anew",
+        "broker/sqlite_journal/file.py",
+        "if was_made and is_blank(path):",
+        "if False:",
+    ),
     Fault("stale attempt accepted", "broker/core.py", " and task.attempt == result.attempt:", ":"),
     Fault(
         "another worker's result counts",
@@ -68,7 +81,7 @@ FAULTS = (
     ),
     Fault(
         "a deleted fact goes unmentioned",
-        "broker/journal.py",
+        "broker/sqlite_journal/journal.py",
         "UPDATE pruned SET up_to = max(up_to, (",
         "UPDATE pruned SET up_to = min(up_to, (",
     ),

@@ -94,9 +94,13 @@ class Programs:
 
     def start(self, name: str) -> None:
         """Start "broker" or "web"; it writes its log to the folder."""
+        self._start(name, name, self.environ)
+
+    def _start(self, name: str, command: str, environ: dict[str, str]) -> None:
+        """command: one of COMMANDS."""
         with (self.folder / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(
-                [sys.executable, *COMMANDS[name]], cwd=ROOT, env=self.environ, stdin=subprocess.DEVNULL, stderr=log
+                [sys.executable, *COMMANDS[command]], cwd=ROOT, env=environ, stdin=subprocess.DEVNULL, stderr=log
             )
 
     def pid(self, name: str) -> int:

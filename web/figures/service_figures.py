@@ -68,7 +68,17 @@ class ServiceFigures(Collector):
             "Messages that the broker could not read, send or believe, since it started.",
             labels=["kind"],
         )
+        term = GaugeMetricFamily(
+            "tfmodel_broker_term",
+            "Rises each time that a broker begins to lead. 0 if the journal is a file, which only one broker can use.",
+            labels=["host"],
+        )
+        started = GaugeMetricFamily(
+            "tfmodel_broker_start_time_seconds", "When the broker began, or began to lead, since the epoch."
+        )
         if tick is not None:
+            term.add_metric([tick.leader], tick.term)
+            started.add_metric([], tick.started_at_s)
             workers.add_metric(["free"], tick.free)
             workers.add_metric(["busy"], tick.warm - tick.free)
             workers.add_metric(["loading"], tick.workers - tick.warm - tick.draining)
@@ -78,7 +88,7 @@ class ServiceFigures(Collector):
             startable.add_metric([], tick.pending)
             for kind, label in DROPPED_KINDS.items():
                 dropped.add_metric([label], tick.dropped.get(kind, 0))
-        yield from (workers, memory, startable, dropped)
+        yield from (term, started, workers, memory, startable, dropped)
         yield _gauge(
             "tfmodel_queue_stuck_seconds",
             "For how long tasks have been waiting although workers that could start them are free.",

@@ -14,10 +14,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from broker.journal_file import (
-    BrokenJournalError,
-    JournalContents,
-    JournalError,
+from broker.journal import BrokenJournalError, JournalContents, JournalError
+from broker.sqlite_journal.file import (
     examine,
     hold_lock,
     is_blank,

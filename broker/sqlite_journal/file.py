@@ -13,8 +13,7 @@ import stat
 from contextlib import closing
 from pathlib import Path
 
-import msgspec
-
+from broker.journal import BrokenJournalError, JournalContents, JournalError
 from protocol.task import ENDED_STATES
 
 #: Entry n of the migrations converts a file of version n to version n + 1. Never change one that was released.
@@ -109,32 +108,6 @@ CURES = (
     "'python server.py start --new-journal' (the present files are kept under another name)."
 )
 _ENDED_STATES = tuple(state.value for state in ENDED_STATES)
-
-
-class JournalError(Exception):
-    """The journal cannot be used now. Waiting may help: another broker uses it, or the disk is full."""
-
-
-class BrokenJournalError(JournalError):
-    """The journal cannot be used until a person has done what the message says.
-
-    finding: the message without the cure. For a damaged backup, the cure is another one.
-    """
-
-    def __init__(self, finding: str, cure: str = "") -> None:
-        super().__init__(f"{finding} {cure}" if cure else finding)
-        self.finding = finding
-
-
-class JournalContents(msgspec.Struct, frozen=True):
-    """The content of a sound journal. live: how many tasks are waiting or being trained."""
-
-    version: int
-    tasks: int
-    live: int
-
-    def __str__(self) -> str:
-        return f"{self.tasks} tasks, of which {self.live} have not ended"
 
 
 def is_blank(path: Path) -> bool:
@@ -247,6 +220,21 @@ def is_damage(error: sqlite3.Error) -> bool:
 
 def damaged(path: Path, finding: str) -> BrokenJournalError:
     return BrokenJournalError(f"{path} is damaged or is no SQLite file ({finding}).", CURES)
+
+
+def failure(path: Path, error: sqlite3.Error) -> JournalError:
+    """The error for the rest of the broker, to be raised in place of SQLite's.
+
+    It says that a person must help only if the file is not sound. A damaged page in memory passes with the process.
+    """
+    if is_damage(error):
+        try:
+            examine(path)
+        except BrokenJournalError as broken:
+            return broken
+        except JournalError:
+            pass  # The file cannot be read now. The next start checks it again.
+    return JournalError(f"Cannot use the journal {path}: {error}")
 
 
 def refuse_unreadable(path: Path) -> None:
