@@ -190,11 +190,11 @@ class Journal(ABC):
     def _tasks(self, rows: Iterable[TaskRow]) -> list[Task]:
         """Decode the rows. Tasks that cannot be read are logged and left out."""
         tasks = []
-        for task_id, text in rows:
+        for row in rows:
             try:
-                tasks.append(task_of(text))
+                tasks.append(task_of(row))
             except msgspec.DecodeError as error:
-                self._name_unreadable(task_id, error)
+                self._name_unreadable(row[0], error)
         return tasks
 
     def _name_unreadable(self, task_id: str, error: msgspec.DecodeError) -> None:

@@ -45,6 +45,7 @@ from broker.journal_reader import JournalReader
 from broker.publisher import Publisher
 from broker.releases import why_other_version
 from broker.request_keys import REQUEST_KEY_TTL_S
+from broker.scrub import Scrub
 from broker.tally import Tally
 from protocol import messages as m
 from protocol import wire
@@ -77,6 +78,7 @@ class Shell:
         self._core = core
         self._journal = journal
         self._reader = JournalReader(journal.open_view)
+        self._scrub = Scrub(journal.open_view)
         self._sockets = sockets
         self._keep_s = keep_days * DAY_S
         self._tally = tally
@@ -105,9 +107,11 @@ class Shell:
     def run(self) -> None:
         """Replay the journal, then serve until `stop`. After a JournalError the caller must end the process."""
         self._replay()
+        self._scrub.start()
         try:
             self._serve()
         finally:
+            self._scrub.close()
             self._reader.close()
             os.close(self._wake_read)
             os.close(self._wake_write)
@@ -292,6 +296,7 @@ class Shell:
 
     def _housekeeping(self) -> None:
         now_s = time.monotonic()
+        self._scrub.refuse_broken()
         if now_s >= self._next_tick_s:
             self._next_tick_s = now_s + TICK_INTERVAL_S
             self._sockets.publish.send(self._tick())

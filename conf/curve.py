@@ -21,6 +21,7 @@ import msgspec
 import zmq
 import zmq.auth
 
+from conf.folder_sync import make_folders, sync_folder, sync_tree
 from conf.settings import Settings, SettingsError
 
 FRONT_END, WORKER = "front_end", "worker"
@@ -53,7 +54,7 @@ def make_keys(curve_dir: Path) -> None:
     """
     if (curve_dir / "broker.key").exists():
         raise FileExistsError(f"{curve_dir} holds keys already")
-    curve_dir.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folders(curve_dir.parent, 0o700)
     filled = Path(tempfile.mkdtemp(prefix=f".{curve_dir.name}-", dir=curve_dir.parent))  # mode 0700
     try:
         _write_pair(filled, "broker")
@@ -61,12 +62,15 @@ def make_keys(curve_dir: Path) -> None:
             (filled / role).mkdir(mode=0o700)
             _write_pair(filled / role, role)
         _give_to_owner(filled, curve_dir.parent)
+        # A power cut must not leave the folder with empty files: nobody would make new keys then.
+        sync_tree(filled)
         try:
             filled.rename(curve_dir)
         except OSError as error:
             raise FileExistsError(f"{curve_dir} is not empty; it holds keys already, or other files") from error
     finally:
         shutil.rmtree(filled, ignore_errors=True)
+    sync_folder(curve_dir.parent)
 
 
 def broker_keys(settings: Settings) -> tuple[bytes, bytes]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from conf.folder_sync import make_folders
 from conf.whole_file import whole_file
 
 MAX_FILE_BYTES = 1_000_000
@@ -71,7 +72,7 @@ class PrivateFile:
         """Hold a lock, so that changes are made one after the other. Raises the error if its folder is not writable."""
         folder = self.path.parent
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folders(folder, 0o700)
             lock = self.path.with_name(self.path.name + ".lock")
             descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:

@@ -11,6 +11,8 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
+from conf.folder_sync import make_folders
+
 #: How long a statement waits while another front-end writes.
 BUSY_TIMEOUT_S = 5.0
 
@@ -21,7 +23,7 @@ def open_state_file(path: Path, migrations: Sequence[str]) -> sqlite3.Connection
     migrations: entry n is a script that converts a file of version n to version n + 1. Raises sqlite3.Error.
     """
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folders(path.parent, 0o700)
         # Only its owner may read it. SQLite gives its companions the same mode.
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
     db = sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_S, check_same_thread=False)

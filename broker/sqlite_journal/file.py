@@ -14,6 +14,8 @@ from contextlib import closing
 from pathlib import Path
 
 from broker.journal import BrokenJournalError, JournalContents, JournalError
+from broker.journal_seal import sealed
+from broker.sqlite_journal.wal import DamagedWalError, look_for_damage
 from protocol.task import ENDED_STATES
 
 #: Entry n of the migrations converts a file of version n to version n + 1. Never change one that was released.
@@ -98,6 +100,11 @@ MIGRATIONS = (
     CREATE INDEX tasks_in_use ON tasks (user_id, project_id, in_use_since_s, task_id, submitted_at_s, ended_at_s)
     WHERE in_use_since_s > 0;
     """,
+    # Each fact and each task gets the seal of journal_seal.py. A text that is not UTF-8 must not stop the others.
+    """
+    UPDATE facts SET fact = CAST(sealed(CAST(fact AS BLOB), seq || ' ' || as_float(at_s) || ' ' || task_id) AS TEXT);
+    UPDATE tasks SET task = CAST(sealed(CAST(task AS BLOB), task_id) AS TEXT);
+    """,
 )
 
 MADE = b"A journal has been created beside this file. No broker starts without it.\n"
@@ -164,6 +171,10 @@ def open_journal(path: Path) -> sqlite3.Connection:
     if is_blank(path):
         # Only its owner may read it. SQLite gives its companions the same mode.
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    try:
+        look_for_damage(path)
+    except DamagedWalError as error:
+        raise BrokenJournalError(f"{path}-wal {error}.", CURES) from error
     # isolation_level=None: Python's driver must not begin transactions by itself.
     db = sqlite3.connect(path, isolation_level=None)
     try:
@@ -171,6 +182,8 @@ def open_journal(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")
         version = db.execute("PRAGMA user_version").fetchone()[0]
+        db.create_function("sealed", 2, sealed, deterministic=True)
+        db.create_function("as_float", 1, lambda number: repr(float(number)), deterministic=True)
         for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
             db.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
     except sqlite3.Error as error:
@@ -190,16 +203,29 @@ def open_to_read(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
 
 
-def examine(path: Path, check: str = "quick_check") -> JournalContents:
-    """Read the whole file at `path`. Raises BrokenJournalError if it is not a sound journal.
+def refuse_damaged_log(path: Path) -> None:
+    """Raise BrokenJournalError if the write-ahead log of a journal that nobody is using is damaged."""
+    if not path.exists():
+        return
+    try:
+        lock_fd = hold_lock(path)
+    except (JournalError, OSError):
+        return  # A broker is using it, or only a process with more rights can.
+    try:
+        look_for_damage(path)
+    except DamagedWalError as error:
+        raise BrokenJournalError(f"{path}-wal {error}.", CURES) from error
+    finally:
+        os.close(lock_fd)
 
-    check: SQLite's `quick_check`, or `integrity_check`, which also compares the indexes and takes much longer.
-    """
+
+def examine(path: Path) -> JournalContents:
+    """Read the whole file at `path`, with its indexes. Raises BrokenJournalError if it is not a sound journal."""
     refuse_unreadable(path)
     try:
         with closing(open_to_read(path)) as db:
             version = _refuse_foreign(db, path)
-            (finding,) = db.execute(f"PRAGMA {check}(1)").fetchone()
+            (finding,) = db.execute("PRAGMA integrity_check(1)").fetchone()
             if finding != "ok":
                 raise damaged(path, finding)
             (tasks,) = db.execute("SELECT count(*) FROM tasks").fetchone()

@@ -24,6 +24,7 @@ from broker.sqlite_journal.file import (
     refuse_vanished,
 )
 from broker.sqlite_journal.view import ENDED, SqliteView
+from conf.folder_sync import make_folders
 from protocol.task import Task
 
 INSERT_FACT = "INSERT INTO facts (seq, at_s, task_id, fact) VALUES (?, ?, ?, ?)"
@@ -37,7 +38,7 @@ class SqliteJournal(Journal):
         super().__init__()
         self.path = path
         try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folders(path.parent, 0o700)
             self._lock_fd = hold_lock(path)
         except OSError as error:
             raise JournalError(f"Cannot open the journal {path}: {error}") from error

@@ -117,11 +117,10 @@ class ModelFolder:
             self._refuse_if_published()
             text = json_text({**manifest, "task_id": self._task_id, "files": files}).encode()
             self._folder.replace(MANIFEST, [text], synced=True)
-            self._folder.sync()
             self._move_into_place()
+            self._models.sync()
             if manifest.get("promoted", True):
                 switch_latest(self._models, self._task_id)
-            self._models.sync()
         self._remove_other_partials()
         self.manifest = manifest_artifact(text)
         return self._project.path / MODELS / self._task_id

@@ -1,7 +1,10 @@
 """The files of the uploads: parts that have arrived, and the pictures of the projects that are made of them.
 
-    <first data root>/uploads/.incoming/<uploadId>                   what has arrived of a picture
-    <first data root>/uploads/<userId>/<projectId>/<label>/<name>    a stored picture
+    <first data root>/uploads/.incoming/<uploadId>.<run of the machine>     what has arrived of a picture
+    <first data root>/uploads/<userId>/<projectId>/<label>/<name>           a stored picture
+
+Parts are not synced when they arrive. After a power cut a file may have its full size and yet lack some of them, so
+what arrived before the machine was started again is not used.
 
 Other programs may change these folders at any moment. Everything is reached by descriptors from the data root down, so
 no link is followed, and no file is written over.
@@ -20,6 +23,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from conf.directory import Directory
+from conf.machine import running_system
 from protocol.litter import may_be_picture
 from protocol.picture_kinds import START_BYTES
 from protocol.project_layout import worker_folder
@@ -63,9 +67,10 @@ class Placed(NamedTuple):
 class UploadFolders:
     """All methods raise OSError."""
 
-    def __init__(self, root: Path) -> None:
-        """root: the data root, with links resolved."""
+    def __init__(self, root: Path, system: str = "") -> None:
+        """root: the data root, with links resolved. system: names this run of the machine; "" to find that out."""
         self._root = root
+        self._system = hashlib.sha256((system or running_system()).encode()).hexdigest()[:16]
 
     def path_of(self, user_id: str, project_id: str) -> Path:
         return self._root / UPLOADS / user_id / project_id
@@ -74,11 +79,11 @@ class UploadFolders:
 
     def create(self, upload_id: str) -> None:
         with self._incoming() as folder:
-            folder.create(upload_id).close()
+            folder.create(self._part(upload_id)).close()
 
     def append(self, upload_id: str, offset: int, part: bytes) -> int:
         """Add a part, all of it or nothing, and return how many bytes have arrived. Raises WrongOffsetError."""
-        with self._incoming() as folder, folder.append_to(upload_id) as file:
+        with self._incoming() as folder, folder.append_to(self._part(upload_id)) as file:
             size_bytes = os.fstat(file.fileno()).st_size
             if size_bytes != offset:
                 raise WrongOffsetError(size_bytes)
@@ -93,11 +98,11 @@ class UploadFolders:
 
     def size_of(self, upload_id: str) -> int:
         with self._incoming() as folder:
-            return folder.status(upload_id).st_size
+            return folder.status(self._part(upload_id)).st_size
 
     def arrived(self, upload_id: str) -> Arrived:
         """Bring the bytes to the disk, and hash them."""
-        with self._incoming() as folder, folder.open(upload_id, MOST_FILE_BYTES) as file:
+        with self._incoming() as folder, folder.open(self._part(upload_id), MOST_FILE_BYTES) as file:
             os.fsync(file.fileno())
             start = file.read(START_BYTES)
             file.seek(0)
@@ -105,12 +110,12 @@ class UploadFolders:
 
     def remove(self, upload_id: str) -> None:
         with self._incoming() as folder:
-            folder.remove(upload_id)
+            folder.remove(self._part(upload_id))
 
     def remove_all_but(self, upload_ids: set[str]) -> None:
-        """Remove parts of uploads that nobody knows, for example because the file of the uploads was lost."""
+        """Remove parts of uploads that nobody knows or that came before the machine was started again."""
         with self._incoming() as folder:
-            for name in set(folder.names()) - upload_ids:
+            for name in set(folder.names()) - set(map(self._part, upload_ids)):
                 folder.remove(name)
 
     # ---- what is stored ----
@@ -121,13 +126,13 @@ class UploadFolders:
             for number in range(1, MOST_NUMBERS):
                 name = upload.name if number == 1 else numbered(upload.name, number)
                 try:
-                    _give_name(incoming, upload.upload_id, folder, name)
+                    _give_name(incoming, self._part(upload.upload_id), folder, name)
                     folder.sync()
                     return Placed(name, is_duplicate=False)
                 except FileExistsError:
                     if _has_content(folder, name, upload):
                         # If the same file has that name, an earlier try got as far as here.
-                        own = folder.status(name).st_ino == incoming.status(upload.upload_id).st_ino
+                        own = folder.status(name).st_ino == incoming.status(self._part(upload.upload_id)).st_ino
                         return Placed(name, is_duplicate=not own)
         raise FileExistsError(errno.EEXIST, "too many pictures have this name", upload.name)
 
@@ -155,6 +160,9 @@ class UploadFolders:
                     break
         return found
 
+    def _part(self, upload_id: str) -> str:
+        return f"{upload_id}.{self._system}"
+
     def _incoming(self) -> AbstractContextManager[Directory]:
         return self._below((UPLOADS, INCOMING), make=True)
 
@@ -170,28 +178,18 @@ class UploadFolders:
         with ExitStack() as stack:
             folder = stack.enter_context(Directory.at(self._root))
             for name in steps:
-                folder = stack.enter_context(_made(folder, name) if make else folder.folder(name))
+                folder = stack.enter_context(folder.make_folder(name) if make else folder.folder(name))
             yield folder
 
 
-def _made(parent: Directory, name: str) -> Directory:
-    """Open a folder. A new one has its name on the disk, so that no power cut takes it with the pictures in it."""
-    try:
-        return parent.folder(name)
-    except FileNotFoundError:
-        made = parent.make_folder(name)
-        parent.sync()
-        return made
-
-
-def _give_name(incoming: Directory, upload_id: str, folder: Directory, name: str) -> None:
+def _give_name(incoming: Directory, part: str, folder: Directory, name: str) -> None:
     """Raises FileExistsError if the name is taken."""
     try:
-        incoming.link_into(upload_id, folder, name)
+        incoming.link_into(part, folder, name)
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        with incoming.open(upload_id, MOST_FILE_BYTES) as source, folder.create(name) as copy:
+        with incoming.open(part, MOST_FILE_BYTES) as source, folder.create(name) as copy:
             try:
                 shutil.copyfileobj(source, copy, READ_BYTES)
                 copy.flush()
