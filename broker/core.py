@@ -38,7 +38,7 @@ from broker.events import (
     SendWorker,
 )
 from broker.facts import Record
-from broker.promotions import Promotions
+from broker.help import Help
 from broker.workers import Worker
 from protocol import messages as m
 from protocol.queries import EventsWanted, InUseWanted, QueueWanted, TasksWanted
@@ -69,7 +69,7 @@ class CoreSettings(msgspec.Struct, frozen=True):
     publish_secret: bytes = b""
 
 
-class Core(Promotions):
+class Core(Help):
     """Call `recover` once, then `handle` for each event."""
 
     def __init__(self, settings: CoreSettings) -> None:
@@ -291,7 +291,7 @@ class Core(Promotions):
         if worker.peer is not None and worker.drain_order is not None:
             task = self.tasks[worker.task_id] if worker.task_id else None
             self._pulse(worker, policy.pending_order(task) if task else None)
-        self._effects.append(SendWeb(peer, m.Workers(request.request_id, (worker.info(self._now),))))
+        self._effects.append(SendWeb(peer, m.Workers(request.request_id, (self.workers.info(worker, self._now),))))
 
     # ---- workers ----
 
@@ -321,7 +321,9 @@ class Core(Promotions):
             case m.Heartbeat():
                 worker.draining, worker.devices = message.draining, message.devices
                 worker.memory_mb, worker.tasks_done = message.memory_mb, message.tasks_done
-                self._reconcile(worker, message.ready, message.holds)
+                self._reconcile(worker, message)
+            case m.HelpOver():
+                self._help_over(worker, message)
             case m.Goodbye():
                 # The worker has sent its results first. If it still holds a task, the Start crossed with this message.
                 self._lose(worker, "it left", began=False)
@@ -344,11 +346,11 @@ class Core(Promotions):
         s = self.settings
         welcome = m.Welcome(s.heartbeat_interval_s, s.lease_ttl_s, s.progress_port, worker.publish_key)
         self._effects.append(SendWorker(peer, welcome))
-        self._reconcile(worker, hello.ready, hello.holds)
+        self._reconcile(worker, hello)
 
-    def _reconcile(self, worker: Worker, ready: bool, holds: m.Holding | None) -> None:
+    def _reconcile(self, worker: Worker, said: m.Hello | m.Heartbeat) -> None:
         """Compare what the worker says with the broker's state, and send what corrects a difference."""
-        order = None
+        order, holds = None, said.holds
         if holds is not None:
             task = self.tasks.get(holds.task_id)
             is_its_lease = task is not None and worker.task_id == task.task_id and task.attempt == holds.attempt
@@ -359,13 +361,17 @@ class Core(Promotions):
         elif worker.task_id is not None:
             self._send_start(worker, self.tasks[worker.task_id])
         else:
-            self.workers.set_ready(worker, ready)
+            self.workers.set_ready(worker, said.ready)
             self._dispatch()
+        if isinstance(said, m.Heartbeat):
+            self._hear_of_help(worker, said)
         self._pulse(worker, order)
 
     def _pulse(self, worker: Worker, order: m.Stop | None) -> None:
         if worker.peer is not None:
-            self._effects.append(SendWorker(worker.peer, m.Pulse(order, worker.drain_order)))
+            helpers = self.workers.help.count(worker.task_id or "")
+            pulse = m.Pulse(order, worker.drain_order, self._helps(worker), helpers)
+            self._effects.append(SendWorker(worker.peer, pulse))
 
     def _result(self, worker: Worker, peer: bytes, result: m.Result) -> None:
         """Accept the result if the worker holds the attempt. Any other result is only acknowledged."""

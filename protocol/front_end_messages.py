@@ -32,7 +32,8 @@ class WorkerInfo(msgspec.Struct, frozen=True):
     ready: it could start a task now. holds: the task that it is training, or "". draining: it takes no new task, or is
     being told so.
     memory_mb: what its processes hold. tasks_done: those that it has ended since its start, however they ended.
-    heard_at_s: when it was last heard of, in seconds since the epoch.
+    heard_at_s: when it was last heard of, in seconds since the epoch. helping: the task that it helps another worker
+    with, or "".
     """
 
     worker: WorkerName
@@ -45,6 +46,7 @@ class WorkerInfo(msgspec.Struct, frozen=True):
     memory_mb: Number = 0.0
     tasks_done: Whole = 0
     heard_at_s: Number = 0.0
+    helping: TaskIdOrNone = ""
 
 
 # ---- front-end to broker (DEALER to ROUTER) ----

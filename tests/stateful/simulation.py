@@ -29,6 +29,7 @@ from protocol import messages as m
 from protocol import pipe_messages as piped
 from protocol.artifact import Artifact, UsableModel
 from protocol.errors import FAILURE_CODES, Failure
+from protocol.options import OptionValue
 from protocol.task import Task, TaskSpec, TaskState, Trained
 from trainer_worker.agent import events as agent
 from trainer_worker.agent.core import AgentCore, AgentSettings
@@ -50,10 +51,11 @@ class Envelope:
 
 @dataclass
 class SimTrainer:
-    """A trainer process: what it was told to train, and whether it was asked to stop."""
+    """A trainer process: what it was told to train or to help, and whether it was asked to stop."""
 
     ready: bool = False
     training: piped.Train | None = None
+    helping: piped.ComputeFeatures | None = None
     halted: bool = False
 
 
@@ -151,8 +153,10 @@ class Simulation:
     # ---- callers ----
 
     def submit(self, user: str, priority: int, crash: str = "", task_id: str = "") -> str:
+        """A task with priority 1 may have one helper, one with priority 2 may have two."""
         task_id = task_id or f"t{len(self.promised)}-{self._next_request()}"
-        spec = TaskSpec(task_id, user, "p", "/p", "/p", "classification", {}, priority)
+        options: dict[str, OptionValue] = {"workers": 1 + priority}
+        spec = TaskSpec(task_id, user, "p", "/p", "/p", "classification", options, priority)
         self.broker_handles(FromWeb(WEB_PEER, m.Submit(self._next_request(), spec)), crash)
         return task_id
 
@@ -186,7 +190,7 @@ class Simulation:
         envelope = self.network.pop(index)
         for copy in range(copies):
             if envelope.to_broker:
-                assert isinstance(envelope.message, m.Hello | m.Heartbeat | m.Result | m.Goodbye)
+                assert isinstance(envelope.message, m.Hello | m.Heartbeat | m.Result | m.HelpOver | m.Goodbye)
                 self._expect_no_end_by(envelope.peer, envelope.message)
                 self.broker_handles(FromWorker(envelope.peer, envelope.message), crash if copy == 0 else "")
                 self._stale_task = ""
@@ -273,7 +277,13 @@ class Simulation:
             case agent.Tell(number=number, message=piped.Train() as train):
                 trainer = worker.trainers[number]
                 assert trainer.training is None, "two tasks in one trainer process"
+                assert trainer.helping is None, "a task in a trainer process that helps"
                 trainer.training, trainer.halted = train, False
+            case agent.Tell(number=number, message=piped.ComputeFeatures() as order):
+                trainer = worker.trainers[number]
+                assert trainer.training is None, "help in a trainer process that trains"
+                assert worker.core.work is None, "help although there is a task"
+                trainer.helping, trainer.halted = order, False
             case agent.Tell(number=number, message=piped.Halt() as halt):
                 worker.trainers[number].halted = not halt.keep
             case agent.Terminate():
@@ -301,6 +311,19 @@ class Simulation:
             self.trained_by[train.spec.task_id] += 1
             result = m.Result(*key, trained=Trained(f"/p/models/{key[0]}/model.tflite", artifacts=ARTIFACTS))
         self.worker_handles(worker, agent.TrainerSaid(number, piped.Ended(result, 100.0)))
+
+    def trainer_wants_helpers(self, worker: SimWorker, number: int, count: int) -> None:
+        """The training is in a stage that others could help with, or no more (0)."""
+        report = piped.Report(1.0, "features", 30.0, 2.0, 9.0, helpers_wanted=count)
+        self.worker_handles(worker, agent.TrainerSaid(number, report))
+
+    def help_ends(self, worker: SimWorker, number: int) -> None:
+        """Nothing is left to help with, or the helping process does as it was told."""
+        trainer = worker.trainers[number]
+        order, trainer.helping = trainer.helping, None
+        assert order is not None
+        ended = piped.HelpEnded(order.spec.task_id, order.attempt, 9, 100.0)
+        self.worker_handles(worker, agent.TrainerSaid(number, ended))
 
     def trainer_finds_a_model(self, worker: SimWorker, number: int) -> None:
         """An interim model is published, and the next progress names it."""
@@ -336,8 +359,26 @@ class Simulation:
         waiting = {task.task_id for task in core.tasks.values() if task.state is TaskState.PENDING}
         assert all(task_id in core.waiting for task_id in waiting)
         assert len(core.waiting) == len(waiting)
+        self._check_help()
         known = core.tasks.keys() | self._ended_in_journal.keys()
         assert self.promised <= known, f"promised and gone: {self.promised - known}"
+
+    def _check_help(self) -> None:
+        """Only free workers help, only tasks that are being trained, and never more of them than were allowed."""
+        core = self.broker
+        assert not core.workers.free_count or not core.waiting.startable, "a free worker has no task although one waits"
+        helped: Counter[str] = Counter()
+        for info in core.workers.infos(self._now()):
+            if info.helping:
+                assert info.ready, f"{info.worker} helps although it is not free"
+                helped[info.helping] += 1
+        for task_id, count in helped.items():
+            task = core.tasks[task_id]
+            assert task.state is TaskState.PROCESSING, f"{task_id} is helped although nobody trains it"
+            assert count == core.workers.help.count(task_id)
+            most = task.spec.options["workers"]
+            assert isinstance(most, int)
+            assert count < most, f"{count} helpers for {task_id}, which may have {most} workers"
 
     def check_replay(self) -> None:
         """What a fresh broker would know is what this one knows, and attempts rose one by one."""
@@ -387,14 +428,17 @@ class Simulation:
                         self.trainer_loads(worker, number)
                     elif trainer.training is not None:
                         self.trainer_ends(worker, number)
+                    elif trainer.helping is not None and trainer.halted:
+                        self.help_ends(worker, number)
                 if worker.core.draining:
                     self.drain(worker.name, False)
-            if not self.broker.tasks and not any(w.core.work for w in self.workers.values()):
+            if not self.broker.tasks and not any(w.core.work or w.core.help.given for w in self.workers.values()):
                 break
             self.advance(0.7)
         self.check()
         self.check_replay()
         left = {task_id: (task.state, task.attempt, task.thread) for task_id, task in self.broker.tasks.items()}
         assert not left, f"never ended: {left}"
+        assert not any(worker.core.help.given for worker in self.workers.values()), "help that never ended"
         for task_id in self.cancel_promised:
             assert self._ended_in_journal[task_id].state is TaskState.CANCELLED, f"{task_id}: cancel was promised"
