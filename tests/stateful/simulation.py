@@ -8,7 +8,6 @@ random or timed: a test (Hypothesis, or a seeded generator) makes each choice.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 
 from broker.answers import about_ended
 from broker.core import Core, CoreSettings
@@ -31,42 +30,13 @@ from protocol.artifact import Artifact, UsableModel
 from protocol.errors import FAILURE_CODES, Failure
 from protocol.options import OptionValue
 from protocol.task import Task, TaskSpec, TaskState, Trained
+from tests.stateful.simulated_parts import Envelope, SimTrainer, SimWorker, check_help
 from trainer_worker.agent import events as agent
 from trainer_worker.agent.core import AgentCore, AgentSettings
 
 ARTIFACTS = (Artifact("model.tflite", 9, "a" * 64), Artifact("labels.txt", 5, "b" * 64))
 SETTINGS = CoreSettings(max_pending=50, recent_tasks=10_000, data_roots=("/",))
 WEB_PEER = b"web"
-
-
-@dataclass
-class Envelope:
-    """One message in flight. to_broker: whether `message` travels to the broker or to `peer`."""
-
-    peer: bytes
-    message: object
-    to_broker: bool
-    from_web: bool = False
-
-
-@dataclass
-class SimTrainer:
-    """A trainer process: what it was told to train or to help, and whether it was asked to stop."""
-
-    ready: bool = False
-    training: piped.Train | None = None
-    helping: piped.ComputeFeatures | None = None
-    halted: bool = False
-
-
-@dataclass
-class SimWorker:
-    name: str
-    core: AgentCore
-    peer: bytes
-    trainers: dict[int, SimTrainer] = field(default_factory=dict)
-    asleep: bool = False
-    leaving: bool = False
 
 
 class Simulation:
@@ -359,26 +329,9 @@ class Simulation:
         waiting = {task.task_id for task in core.tasks.values() if task.state is TaskState.PENDING}
         assert all(task_id in core.waiting for task_id in waiting)
         assert len(core.waiting) == len(waiting)
-        self._check_help()
+        check_help(core, self._now())
         known = core.tasks.keys() | self._ended_in_journal.keys()
         assert self.promised <= known, f"promised and gone: {self.promised - known}"
-
-    def _check_help(self) -> None:
-        """Only free workers help, only tasks that are being trained, and never more of them than were allowed."""
-        core = self.broker
-        assert not core.workers.free_count or not core.waiting.startable, "a free worker has no task although one waits"
-        helped: Counter[str] = Counter()
-        for info in core.workers.infos(self._now()):
-            if info.helping:
-                assert info.ready, f"{info.worker} helps although it is not free"
-                helped[info.helping] += 1
-        for task_id, count in helped.items():
-            task = core.tasks[task_id]
-            assert task.state is TaskState.PROCESSING, f"{task_id} is helped although nobody trains it"
-            assert count == core.workers.help.count(task_id)
-            most = task.spec.options["workers"]
-            assert isinstance(most, int)
-            assert count < most, f"{count} helpers for {task_id}, which may have {most} workers"
 
     def check_replay(self) -> None:
         """What a fresh broker would know is what this one knows, and attempts rose one by one."""

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from protocol import messages as m
-from tests.stateful.simulation import Simulation, SimWorker
+from tests.stateful.simulated_parts import SimWorker
+from tests.stateful.simulation import Simulation
 
 #: `make test-sim` raises this; a step is one rule.
 EXAMPLES = int(os.environ.get("SIM_EXAMPLES", "300"))

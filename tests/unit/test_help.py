@@ -101,14 +101,14 @@ def test_nobody_is_asked_while_a_task_waits_for_that_worker() -> None:
 
 def test_help_ends_with_the_wish_with_the_attempt_and_with_the_worker_that_holds_it() -> None:
     broker = with_large_task(workers=2, names=("w2",))
-    for end in (
-        lambda: want(broker, 0),
-        lambda: broker.worker(m.Result("t1", 1, handed_back=True)),
-    ):
-        want(broker, 1)
-        assert helpers(broker) == {"w2": "t1"}
-        end()
-        assert "t1" not in helpers(broker).values()
+    want(broker, 1)
+    assert helpers(broker) == {"w2": "t1"}
+    want(broker, 0)
+    assert helpers(broker) == {}
+    want(broker, 1)
+    assert helpers(broker) == {"w2": "t1"}
+    broker.worker(m.Result("t1", 1, handed_back=True))
+    assert helpers(broker) == {}
     assert beat(broker, "w2", helps=T1)[-1].helps is None
 
     broker = with_large_task(workers=2, names=("w2",))
@@ -215,15 +215,20 @@ def test_help_that_does_not_end_is_killed_and_the_process_replaced() -> None:
 
 
 def test_help_that_ended_by_itself_is_over_for_good() -> None:
-    for end in (
-        agent.TrainerSaid(1, piped.HelpEnded("t1", 1, 40, 500.0)),
-        agent.TrainerExited(1, "was killed by SIGKILL"),
-    ):
-        driver = helping()
-        assert sent(m.HelpOver, driver.handle(end)) == [m.HelpOver("t1", 1)]
-        again = driver.broker(m.Help(make_spec("t1"), 1, 1))
-        assert sent(m.HelpOver, again) == [m.HelpOver("t1", 1)]
-        assert of(agent.Tell, again) == []
+    driver = helping()
+    assert sent(m.HelpOver, driver.trainer(1, piped.HelpEnded("t1", 1, 40, 500.0))) == [m.HelpOver("t1", 1)]
+    again = driver.broker(m.Help(make_spec("t1"), 1, 1))
+    assert sent(m.HelpOver, again) == [m.HelpOver("t1", 1)]
+    assert of(agent.Tell, again) == []
+
+
+def test_a_helper_that_was_killed_helps_once_more() -> None:
+    driver = helping()
+    killed = "was killed by SIGKILL"
+    assert sent(m.HelpOver, driver.handle(agent.TrainerExited(1, killed))) == []
+    (tell,) = of(agent.Tell, driver.broker(m.Help(make_spec("t1"), 1, 1)))
+    assert tell.number == 2
+    assert sent(m.HelpOver, driver.handle(agent.TrainerExited(2, killed))) == [m.HelpOver("t1", 1)]
 
 
 def test_a_worker_that_trains_drains_or_is_not_ready_ignores_a_late_order() -> None:

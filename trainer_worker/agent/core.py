@@ -265,7 +265,7 @@ class AgentCore:
         if self._processes.find(number) is None:
             return
         self._out += self._processes.exited(number, how, self._now_s)
-        self._out += self.help.ended(number, how)
+        self._out += self.help.ended(number, how, died=True)
         work = self.work
         if work is None or work.number != number:
             return

@@ -14,8 +14,10 @@ from protocol import pipe_messages as piped
 from trainer_worker.agent.events import Instruction, Note, Send, Tell
 from trainer_worker.agent.state import ProcessState, TrainerProcess
 
-#: How many attempts are remembered that this worker can't help any more.
+#: How many attempts are remembered that this worker can't help any more, or in whose help a process died.
 REMEMBERED_ATTEMPTS = 1000
+#: After so many deaths of a helping process, pictures of that folder are probably the reason.
+MOST_DEATHS = 2
 
 
 @dataclass(slots=True)
@@ -36,7 +38,8 @@ class Help:
 
     def __init__(self) -> None:
         self.given: Given | None = None
-        self._over: OrderedDict[m.Holding, None] = OrderedDict()
+        #: How often a process died helping; MOST_DEATHS as well if nothing is left to do.
+        self._deaths: OrderedDict[m.Holding, int] = OrderedDict()
 
     @property
     def helps(self) -> m.Holding | None:
@@ -47,7 +50,7 @@ class Help:
     def ordered(self, order: m.Help) -> list[Instruction]:
         """The broker asks for help. An earlier help has to end first; the broker asks again."""
         holding = m.Holding(order.spec.task_id, order.attempt)
-        if holding in self._over:
+        if self._deaths.get(holding, 0) >= MOST_DEATHS:
             return [Send(m.HelpOver(holding.task_id, holding.attempt))]
         if self.given is None:
             self.given = Given(order)
@@ -83,8 +86,11 @@ class Help:
             return None
         return given.number
 
-    def ended(self, number: int, how: str) -> list[Instruction]:
-        """That process does not help any more. If nobody told it to end, this worker is not to be asked again."""
+    def ended(self, number: int, how: str, died: bool = False) -> list[Instruction]:
+        """That process does not help any more.
+
+        If nobody told it to end, this worker is not to be asked again; if it died, it may be asked once more.
+        """
         given = self.given
         if given is None or given.number != number:
             return []
@@ -93,10 +99,10 @@ class Help:
         said: list[Instruction] = [Note("action=help.ended task=%s attempt=%d how=%r", (*key, how))]
         if given.halted_at_s is not None:
             return said
-        self._over[given.holding] = None
-        while len(self._over) > REMEMBERED_ATTEMPTS:
-            self._over.popitem(last=False)
-        return [*said, Send(m.HelpOver(*key))]
+        self._deaths[given.holding] = self._deaths.get(given.holding, 0) + 1 if died else MOST_DEATHS
+        while len(self._deaths) > REMEMBERED_ATTEMPTS:
+            self._deaths.popitem(last=False)
+        return [*said, Send(m.HelpOver(*key))] if self._deaths[given.holding] >= MOST_DEATHS else said
 
 
 def _key(holding: m.Holding) -> tuple[str, int]:

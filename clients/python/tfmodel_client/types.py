@@ -197,6 +197,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     epoch: int
     #: the most epochs of this phase, 0 if it has none
     epochs_max: int
+    #: how many other workers help with its features now
+    helpers: int
     eta_seconds: float | None
     eta_range_seconds: tuple[float, float] | None
     metrics: dict[str, float]
@@ -392,6 +394,8 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     state: WorkerState
     #: the task that it trains, or empty; also empty for another user's task
     task_id: str
+    #: the task of another worker that it helps with, or empty; also empty for another user's
+    helping: str
     train_types: tuple[str, ...]
     #: what TensorFlow sees, such as CPU
     devices: tuple[str, ...]
