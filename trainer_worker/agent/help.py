@@ -64,7 +64,10 @@ class Help:
         given.number, process.state = process.number, ProcessState.HELPING
         order = given.order
         return [
-            Note("action=help.began task=%s attempt=%d place=%d", (*_key(given.holding), order.place)),
+            Note(
+                "action=help.began task=%s attempt=%d place=%d number=%d",
+                (*_key(given.holding), order.place, process.number),
+            ),
             Tell(process.number, piped.ComputeFeatures(order.spec, order.attempt, order.place)),
         ]
 
