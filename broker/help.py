@@ -8,13 +8,14 @@ stays in the list of the free ones, and gets a task like any of them.
 from __future__ import annotations
 
 from broker.events import SendWorker
-from broker.promotions import Promotions
+from broker.submissions import Submissions
 from broker.workers import Worker
 from protocol import messages as m
+from protocol.labels import satisfy
 from protocol.task import Task
 
 
-class Help(Promotions):
+class Help(Submissions):
     def _hear_of_help(self, worker: Worker, heartbeat: m.Heartbeat) -> None:
         """Note what a worker says of help: how many helpers its attempt wants, and whom it helps itself."""
         task = self.tasks.get(worker.task_id) if worker.task_id else None
@@ -50,12 +51,13 @@ class Help(Promotions):
                 self._send_help(helper, task)
 
     def _one_who_can_help(self, task: Task) -> Worker | None:
-        """A free worker whose features are the same as the holder's: another kind of device computes others."""
-        holder, table = self.holders[task.task_id], self.workers.help
-        for worker in self.workers.free_for(task.spec.train_type):
+        """A free worker that could train the task as well, and computes the same features as the holder."""
+        table = self.workers.help
+        for worker in self.workers.free():
             if table.task_of(worker.key) or table.is_done(task.task_id, worker.key):
                 continue
-            if set(worker.devices) == set(holder.devices):
+            could_train = task.spec.train_type in worker.train_types and satisfy(worker.labels, task.spec.needs)
+            if could_train and _computes_as(worker) == _computes_as(self.holders[task.task_id]):
                 return worker
         return None
 
@@ -68,6 +70,11 @@ class Help(Promotions):
         """The attempt that the worker helps by order of this broker."""
         task_id = self.workers.help.task_of(worker.key)
         return m.Holding(task_id, self.tasks[task_id].attempt) if task_id else None
+
+
+def _computes_as(worker: Worker) -> tuple[set[str], str]:
+    """What the features of a picture depend on: the kinds of devices and TensorFlow's version."""
+    return set(worker.devices), worker.versions.get("tensorflow", "")
 
 
 def _most_helpers(task: Task, wanted: int) -> int:

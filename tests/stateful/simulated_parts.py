@@ -1,4 +1,7 @@
-"""What the simulation consists of, and what must always hold for the help between its workers."""
+"""What the simulation consists of: messages in flight, workers and their trainer processes.
+
+`check_help` says what must always hold for the help between workers.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from dataclasses import dataclass, field
 from broker.core import Core
 from broker.events import Now
 from protocol import pipe_messages as piped
+from protocol.labels import satisfy
 from protocol.task import TaskState
 from trainer_worker.agent.core import AgentCore
 
@@ -31,6 +35,12 @@ class SimTrainer:
     helping: piped.ComputeFeatures | None = None
     halted: bool = False
 
+    def end_help(self) -> piped.HelpEnded:
+        """Nothing is left to help with, or the process does as it was told."""
+        order, self.helping = self.helping, None
+        assert order is not None
+        return piped.HelpEnded(order.spec.task_id, order.attempt, 9, 100.0)
+
 
 @dataclass
 class SimWorker:
@@ -44,11 +54,14 @@ class SimWorker:
 
 def check_help(core: Core, now: Now) -> None:
     """Only free workers help, only tasks that are being trained, and never more of them than were allowed."""
-    assert not core.workers.free_count or not core.waiting.startable, "a free worker has no task although one waits"
+    for worker in core.workers.free():
+        waiting = core.waiting.first(worker.train_types, worker.labels)
+        assert waiting is None, f"{worker.name} is free although {waiting} waits"
     helped: Counter[str] = Counter()
     for info in core.workers.infos(now):
         if info.helping:
             assert info.ready, f"{info.worker} helps although it is not free"
+            assert satisfy(info.labels, core.tasks[info.helping].spec.needs)
             helped[info.helping] += 1
     for task_id, count in helped.items():
         task = core.tasks[task_id]

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import Counter
 
 from broker.answers import about_ended
-from broker.core import Core, CoreSettings
+from broker.core import Core
+from broker.core_settings import CoreSettings
 from broker.events import (
     EndedFound,
     Event,
@@ -28,15 +29,19 @@ from protocol import messages as m
 from protocol import pipe_messages as piped
 from protocol.artifact import Artifact, UsableModel
 from protocol.errors import FAILURE_CODES, Failure
+from protocol.labels import satisfy
 from protocol.options import OptionValue
 from protocol.task import Task, TaskSpec, TaskState, Trained
 from tests.stateful.simulated_parts import Envelope, SimTrainer, SimWorker, check_help
 from trainer_worker.agent import events as agent
-from trainer_worker.agent.core import AgentCore, AgentSettings
+from trainer_worker.agent.core import AgentCore
+from trainer_worker.agent.settings import AgentSettings
 
 ARTIFACTS = (Artifact("model.tflite", 9, "a" * 64), Artifact("labels.txt", 5, "b" * 64))
 SETTINGS = CoreSettings(max_pending=50, recent_tasks=10_000, data_roots=("/",))
 WEB_PEER = b"web"
+#: The workers that have what some tasks need.
+WITH_GPU = ("w1", "new")
 
 
 class Simulation:
@@ -76,6 +81,8 @@ class Simulation:
             if isinstance(record.fact, Leased):
                 holder = self.broker.holders.get(record.task_id)
                 assert holder is None or not holder.takes_no_task, f"a draining worker got {record}"
+                task = self.broker.tasks.get(record.task_id)
+                assert holder is None or task is None or satisfy(holder.labels, task.spec.needs), f"misplaced: {record}"
         self.journal += records
         if crash == "after_commit":
             self.restart_broker()
@@ -122,10 +129,10 @@ class Simulation:
 
     # ---- callers ----
 
-    def submit(self, user: str, priority: int, crash: str = "", task_id: str = "") -> str:
+    def submit(self, user: str, priority: int, crash: str = "", task_id: str = "", needs: tuple[str, ...] = ()) -> str:
         """A task with priority 1 may have one helper, one with priority 2 may have two."""
         task_id = task_id or f"t{len(self.promised)}-{self._next_request()}"
-        options: dict[str, OptionValue] = {"workers": 1 + priority}
+        options: dict[str, OptionValue] = {"needs": list(needs), "workers": 1 + priority}
         spec = TaskSpec(task_id, user, "p", "/p", "/p", "classification", options, priority)
         self.broker_handles(FromWeb(WEB_PEER, m.Submit(self._next_request(), spec)), crash)
         return task_id
@@ -145,9 +152,9 @@ class Simulation:
         self.broker_handles(FromWeb(WEB_PEER, message))
         assert crash == "before_commit" or len(self.journal) == recorded, "recorded twice"
 
-    def drain(self, name: str, on: bool) -> None:
+    def drain(self, name: str, on: bool, hand_back: bool = False) -> None:
         """An operator asks for it; from then on this run of the broker must give that worker no task."""
-        self.broker_handles(FromWeb(WEB_PEER, m.DrainWanted(self._next_request(), name, on)))
+        self.broker_handles(FromWeb(WEB_PEER, m.DrainWanted(self._next_request(), name, on, hand_back)))
 
     def _next_request(self) -> int:
         self._request_ids += 1
@@ -215,7 +222,8 @@ class Simulation:
         """Start a worker; an older one of that name is dead first (its name is locked on its machine)."""
         self.workers.pop(name, None)
         self._starts += 1
-        settings = AgentSettings(name, f"start{self._starts:04}", "host", ("classification",))
+        labels = {"gpu": "a100"} if name in WITH_GPU else {}
+        settings = AgentSettings(name, f"start{self._starts:04}", "host", ("classification",), labels=labels)
         worker = SimWorker(name, AgentCore(settings), self._new_peer())
         self.workers[name] = worker
         self.worker_handles(worker, agent.TimePassed())
@@ -251,8 +259,7 @@ class Simulation:
                 trainer.training, trainer.halted = train, False
             case agent.Tell(number=number, message=piped.ComputeFeatures() as order):
                 trainer = worker.trainers[number]
-                assert trainer.training is None, "help in a trainer process that trains"
-                assert worker.core.work is None, "help although there is a task"
+                assert trainer.training is worker.core.work is None, "help although there is a task"
                 trainer.helping, trainer.halted = order, False
             case agent.Tell(number=number, message=piped.Halt() as halt):
                 worker.trainers[number].halted = not halt.keep
@@ -283,17 +290,11 @@ class Simulation:
         self.worker_handles(worker, agent.TrainerSaid(number, piped.Ended(result, 100.0)))
 
     def trainer_wants_helpers(self, worker: SimWorker, number: int, count: int) -> None:
-        """The training is in a stage that others could help with, or no more (0)."""
-        report = piped.Report(1.0, "features", 30.0, 2.0, 9.0, helpers_wanted=count)
-        self.worker_handles(worker, agent.TrainerSaid(number, report))
+        wish = piped.Report(1.0, "features", 30.0, 2.0, 9.0, helpers_wanted=count)
+        self.worker_handles(worker, agent.TrainerSaid(number, wish))
 
     def help_ends(self, worker: SimWorker, number: int) -> None:
-        """Nothing is left to help with, or the helping process does as it was told."""
-        trainer = worker.trainers[number]
-        order, trainer.helping = trainer.helping, None
-        assert order is not None
-        ended = piped.HelpEnded(order.spec.task_id, order.attempt, 9, 100.0)
-        self.worker_handles(worker, agent.TrainerSaid(number, ended))
+        self.worker_handles(worker, agent.TrainerSaid(number, worker.trainers[number].end_help()))
 
     def trainer_finds_a_model(self, worker: SimWorker, number: int) -> None:
         """An interim model is published, and the next progress names it."""
@@ -372,6 +373,8 @@ class Simulation:
         """A fair network and willing workers: every task that was promised must end."""
         for worker in self.workers.values():
             worker.asleep = False
+        if not any(worker.name in WITH_GPU and not worker.leaving for worker in self.workers.values()):
+            self.boot_worker("new")
         for _ in range(rounds):
             while self.network:
                 self.deliver(0)
@@ -392,6 +395,6 @@ class Simulation:
         self.check_replay()
         left = {task_id: (task.state, task.attempt, task.thread) for task_id, task in self.broker.tasks.items()}
         assert not left, f"never ended: {left}"
-        assert not any(worker.core.help.given for worker in self.workers.values()), "help that never ended"
+        assert not any(w.core.help.given for w in self.workers.values()), "help that never ended"
         for task_id in self.cancel_promised:
             assert self._ended_in_journal[task_id].state is TaskState.CANCELLED, f"{task_id}: cancel was promised"

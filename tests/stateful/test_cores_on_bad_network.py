@@ -23,6 +23,9 @@ KINDS = ("Start", "Stop", "Result", "ResultAck", "Hello", "Welcome", "HelloWante
 CODES = st.sampled_from(["", "", "no_images", "out_of_memory", "trainer_error"])
 
 
+NEEDS = st.sampled_from([(), (), ("gpu",), ("gpu=a100",)])
+
+
 class CoresOnBadNetwork(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
@@ -34,9 +37,9 @@ class CoresOnBadNetwork(RuleBasedStateMachine):
     def pick_worker(self, data: st.DataObject) -> SimWorker:
         return self.sim.workers[data.draw(st.sampled_from(sorted(self.sim.workers)))]
 
-    @rule(user=st.sampled_from("abc"), priority=st.integers(0, 2), crash=CRASHES)
-    def submit(self, user: str, priority: int, crash: str) -> None:
-        self.submitted.append(self.sim.submit(user, priority, crash))
+    @rule(user=st.sampled_from("abc"), priority=st.integers(0, 2), crash=CRASHES, needs=NEEDS)
+    def submit(self, user: str, priority: int, crash: str, needs: tuple[str, ...]) -> None:
+        self.submitted.append(self.sim.submit(user, priority, crash, needs=needs))
 
     @precondition(lambda self: self.submitted)
     @rule(data=st.data())
@@ -110,9 +113,9 @@ class CoresOnBadNetwork(RuleBasedStateMachine):
     def sleep_or_wake(self, data: st.DataObject, asleep: bool) -> None:
         self.pick_worker(data).asleep = asleep
 
-    @rule(name=NAMES, on=st.booleans())
-    def drain(self, name: str, on: bool) -> None:
-        self.sim.drain(name, on)
+    @rule(name=NAMES, on=st.booleans(), hand_back=st.booleans())
+    def drain(self, name: str, on: bool, hand_back: bool) -> None:
+        self.sim.drain(name, on, hand_back)
 
     @rule()
     def restart_broker(self) -> None:

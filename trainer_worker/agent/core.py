@@ -1,13 +1,8 @@
-"""The agent's decisions. `handle(event, now_s)` returns instructions. Pure: no socket, process, clock or logging.
-
-The agent keeps one trainer process that trains and one spare that has already loaded TensorFlow. A task therefore
-never waits for TensorFlow to load, even if the process that would have trained it has just been replaced.
-"""
+"""The agent's decisions. `handle(event, now_s)` returns instructions. Pure: no socket, process, clock or logging."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from pathlib import Path
 
 import msgspec
 
@@ -36,8 +31,9 @@ from trainer_worker.agent.events import (
 )
 from trainer_worker.agent.help import Help
 from trainer_worker.agent.limits import next_rung, why_overdue
-from trainer_worker.agent.processes import Processes
+from trainer_worker.agent.processes import RESPAWN_DELAY_S, Processes
 from trainer_worker.agent.progress_clock import ProgressClock
+from trainer_worker.agent.settings import AgentSettings
 from trainer_worker.agent.state import ProcessState, TrainerProcess, Work, outcome_of
 
 HELLO_INTERVAL_S = 0.5
@@ -52,27 +48,11 @@ RETIRING_CLASSES = (FailureClass.RESOURCES, FailureClass.TRAINER)
 REMEMBERED_ATTEMPTS = 1000
 
 
-class AgentSettings(msgspec.Struct, frozen=True):
-    worker: str
-    start_id: str
-    host: str
-    train_types: tuple[str, ...]
-    tasks_per_process: int = 20
-    memory_limit_mb: float = 12_000
-    stop_grace_s: float = 10.0
-    kill_grace_s: float = 2.0
-    stall_limit_s: float = 900.0
-    keep_spare: bool = True
-    #: Project folders must lie inside one of these folders, see project/folder.py.
-    data_roots: tuple[Path, ...] = ()
-
-
-class AgentCore:
+class AgentCore(Processes):
     def __init__(self, settings: AgentSettings) -> None:
-        self.settings = settings
+        super().__init__(settings)
         self.work: Work | None = None
         self.help = Help()
-        self._processes = Processes(2 if settings.keep_spare else 1)
         #: Results that the broker has not acknowledged, each with its task's spec, which a Discard needs.
         self.outbox: dict[tuple[str, int], tuple[m.Result, TaskSpec]] = {}
         self.welcomed = False
@@ -85,21 +65,18 @@ class AgentCore:
         self._interval_s = HELLO_INTERVAL_S
         self._next_heartbeat_s = 0.0
         self._next_progress_s = 0.0
-        self._leave_by_s: float | None = None
         self._said_ready = False
         self._rejected = ""
         self._hellos = 0
         self._last_published: m.Progress | None = None
         self._publish_key = ""
-        self._now_s = 0.0
-        self._out: list[Instruction] = []
 
     @property
     def ready(self) -> bool:
         """Whether a task could start at once; where help has to end for it, at the next picture."""
         if self._leave_by_s is not None or self.draining or self.work is not None:
             return False
-        return self._processes.can_work
+        return any(p.state in (ProcessState.READY, ProcessState.HELPING) for p in self.processes.values())
 
     def handle(self, event: Event, now_s: float) -> list[Instruction]:
         """All instructions that follow from one event. now_s: monotonic time."""
@@ -117,9 +94,7 @@ class AgentCore:
                 self._memory_mb = event.memory_mb
             case TimePassed():
                 pass
-        self._out += self._processes.retire_hanging(now_s)
-        if self._leave_by_s is None:
-            self._out += self._processes.keep(now_s)
+        self._keep_processes()
         self._give_work()
         self._watch_time()
         self._climb_stop_ladder()
@@ -132,8 +107,9 @@ class AgentCore:
         deadlines = [self._next_heartbeat_s]
         if self.work is not None:
             deadlines.append(self._next_progress_s)
-        spawn_s = self._processes.next_deadline()
-        return min([*deadlines, spawn_s] if spawn_s is not None else deadlines)
+        if not self.processes:
+            deadlines.append(self._next_spawn_s)
+        return min(deadlines)
 
     # ---- broker ----
 
@@ -177,6 +153,8 @@ class AgentCore:
             self._order_stop(pulse.order)
         if pulse.drain is not None and pulse.drain != self.draining:
             self._drain(pulse.drain)
+        if pulse.hand_back:
+            self._hand_back()
         if pulse.helps != self.help.helps:
             self._out += self.help.end(self._now_s)
         if self.work is not None and self.work.clock.helpers != pulse.helpers:
@@ -190,6 +168,15 @@ class AgentCore:
         self._next_heartbeat_s = self._now_s
         self._out.append(Note("action=worker.draining on=%s", (on,)))
 
+    def _hand_back(self) -> None:
+        """Give the task back to the queue. Its process is killed, since it could go on for seconds otherwise."""
+        work = self.work
+        if work is None:
+            return
+        if work.number is not None and work.number in self.processes:
+            self._retire(self.processes[work.number])
+        self._end_work(m.Result(work.start.spec.task_id, work.start.attempt, handed_back=True))
+
     def _take(self, start: m.Start) -> None:
         key = (start.spec.task_id, start.attempt)
         if self.work is not None or key in self._ended_attempts:
@@ -202,7 +189,7 @@ class AgentCore:
         self._next_heartbeat_s = self._now_s
         self._out.append(Note("action=task.taken task=%s attempt=%d request=%s", (*key, start.spec.request_id)))
         if self._leave_by_s is not None:
-            self._end_work(m.Result(*key, handed_back=True))
+            self._hand_back()
 
     def _order_stop(self, order: m.Stop) -> None:
         work = self.work
@@ -224,7 +211,7 @@ class AgentCore:
     # ---- trainer processes ----
 
     def _trainer_said(self, number: int, message: piped.TrainerToAgent) -> None:
-        process = self._processes.find(number)
+        process = self.processes.get(number)
         if process is None:
             return
         match message:
@@ -245,7 +232,7 @@ class AgentCore:
                 if process.state is ProcessState.HELPING:
                     process.state = ProcessState.READY
                 if self._is_worn_out(process, message.rss_mb):
-                    self._out += self._processes.retire(process)
+                    self._retire(process)
                 self._out += self.help.ended(number, f"computed {message.pictures} pictures")
 
     def _is_worn_out(self, process: TrainerProcess, rss_mb: float) -> bool:
@@ -254,17 +241,20 @@ class AgentCore:
         return process.tasks_done >= self.settings.tasks_per_process or rss_mb > self.settings.memory_limit_mb
 
     def _training_ended(self, process: TrainerProcess, ended: piped.Ended) -> None:
-        failure = ended.result.failure
-        worn_out = self._is_worn_out(process, ended.rss_mb)
+        worn_out, failure = self._is_worn_out(process, ended.rss_mb), ended.result.failure
         if worn_out or (failure is not None and failure.failure_class in RETIRING_CLASSES):
-            self._out += self._processes.retire(process)
+            self._retire(process)
         if self.work is not None and self.work.number == process.number:
             self._end_work(ended.result)
 
     def _trainer_exited(self, number: int, how: str) -> None:
-        if self._processes.find(number) is None:
+        process = self.processes.pop(number, None)
+        if process is None:
             return
-        self._out += self._processes.exited(number, how, self._now_s)
+        if process.state is ProcessState.STARTING:
+            self._next_spawn_s = self._now_s + RESPAWN_DELAY_S
+        if process.state is not ProcessState.RETIRING:
+            self._out.append(Note("action=trainer.exited number=%d how=%r", (number, how)))
         self._out += self.help.ended(number, how, died=True)
         work = self.work
         if work is None or work.number != number:
@@ -300,7 +290,7 @@ class AgentCore:
         self._out.append(Note("action=task.%s task=%s attempt=%d request=%s rung=%s", values))
 
     def _give_work(self) -> None:
-        process = self._processes.ready
+        process = self._ready_process()
         if self.work is not None and self.work.number is None and process is not None:
             self.work.number = process.number
             self.work.began_at_s = self._now_s
@@ -329,9 +319,9 @@ class AgentCore:
         if work is not None and work.number is not None and rung:
             work.rung = rung
             self._out.append(Terminate(work.number, force=rung == "SIGKILL"))
-        helping = self._processes.find(self.help.overdue(self._now_s, settings.stop_grace_s) or 0)
+        helping = self.processes.get(self.help.overdue(self._now_s, settings.stop_grace_s) or 0)
         if helping is not None and helping.state is ProcessState.HELPING:
-            self._out += self._processes.retire(helping)
+            self._retire(helping)
 
     # ---- speaking ----
 
@@ -357,8 +347,12 @@ class AgentCore:
                 # Before the welcome it would not accept them.
                 self._out += [Send(result) for result, _ in self.outbox.values()]
                 self._hellos = 0
-                wanted = self.work.helpers_wanted if self.work is not None else 0
-                figures = (self.draining, self._devices, self._memory_mb, self._tasks_done, wanted, self.help.helps)
+                figures = (
+                    *(self.draining, self._devices, self._memory_mb, self._tasks_done),
+                    dict(self.settings.labels),
+                    self.work.helpers_wanted if self.work is not None else 0,
+                    self.help.helps,
+                )
                 self._out.append(Send(m.Heartbeat(self.ready, holds, *figures)))
             else:
                 self._say_hello(holds)
@@ -371,13 +365,14 @@ class AgentCore:
         if self._hellos == HELLOS_UNTIL_NOTE:
             why = "The broker has not answered yet. Check its address and, over TCP, the key."
             self._out.append(Note("action=worker.waiting reason=%r", (why,)))
-        self._out.append(Send(m.Hello(s.worker, s.start_id, s.host, s.train_types, self.ready, holds, self.draining)))
+        described = (dict(s.labels), s.pool, dict(s.versions))
+        who = (s.worker, s.start_id, s.host, s.train_types)
+        self._out.append(Send(m.Hello(*who, self.ready, holds, self.draining, *described)))
 
     def _leave(self) -> None:
         if self._leave_by_s is not None:
             return
         self._leave_by_s = self._now_s + LEAVE_TIMEOUT_S
-        if self.work is not None:
-            start = self.work.start
-            self._end_work(m.Result(start.spec.task_id, start.attempt, handed_back=True))
-        self._out += self._processes.retire_all()
+        self._hand_back()
+        for process in self.processes.values():
+            self._retire(process)
