@@ -21,7 +21,8 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 from benchmarks.http_load import Measured, loaded
-from benchmarks.http_requests import form, machine, post_request
+from benchmarks.http_requests import form, post_request
+from benchmarks.machine import describe_machine
 from benchmarks.service_processes import ServiceProcesses
 from benchmarks.task_lists import PAGE_TASKS, TASKS, fill, made_up_filters
 from broker.facts import Record, Submitted, evolve
@@ -181,7 +182,7 @@ def main() -> None:
     finally:
         if server is not None:
             server.remove()
-    print(machine())
+    print(describe_machine())
 
 
 if __name__ == "__main__":

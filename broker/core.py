@@ -234,7 +234,9 @@ class Core(Fleet):
                 worker.memory_mb, worker.tasks_done = message.memory_mb, message.tasks_done
                 worker.clock_skew_s = message.clock_skew_s
                 self._describe(worker, worker.train_types, message.labels)
-                self._reconcile(worker, message.ready, message.holds)
+                self._reconcile(worker, message)
+            case m.HelpOver():
+                self._help_over(worker, message)
             case m.Goodbye():
                 # The worker has sent its results first. If it still holds a task, the Start crossed with this message.
                 self._lose(worker, "it left", began=False)
@@ -263,11 +265,11 @@ class Core(Fleet):
         times = (s.heartbeat_interval_s, s.lease_ttl_s)
         welcome = m.Welcome(*times, s.progress_port, worker.publish_key, self._now.wall_s)
         self._effects.append(SendWorker(peer, welcome))
-        self._reconcile(worker, hello.ready, hello.holds)
+        self._reconcile(worker, hello)
 
-    def _reconcile(self, worker: Worker, ready: bool, holds: m.Holding | None) -> None:
+    def _reconcile(self, worker: Worker, said: m.Hello | m.Heartbeat) -> None:
         """Compare what the worker says with the broker's state, and send what corrects a difference."""
-        order = None
+        order, holds = None, said.holds
         if holds is not None:
             task = self.tasks.get(holds.task_id)
             is_its_lease = task is not None and worker.task_id == task.task_id and task.attempt == holds.attempt
@@ -278,8 +280,10 @@ class Core(Fleet):
         elif worker.task_id is not None:
             self._send_start(worker, self.tasks[worker.task_id])
         else:
-            self.workers.set_ready(worker, ready)
+            self.workers.set_ready(worker, said.ready)
             self._dispatch()
+        if isinstance(said, m.Heartbeat):
+            self._hear_of_help(worker, said)
         self._pulse(worker, order)
 
     def _result(self, worker: Worker, peer: bytes, result: m.Result) -> None:

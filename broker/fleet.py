@@ -7,13 +7,13 @@ from collections.abc import Mapping
 
 from broker import answers, policy
 from broker.events import SendWeb, SendWorker
-from broker.submissions import Submissions
+from broker.help import Help
 from broker.workers import Worker
 from protocol import messages as m
 from protocol.labels import satisfy
 
 
-class Fleet(Submissions):
+class Fleet(Help):
     def _drain(self, peer: bytes, request: m.DrainWanted) -> None:
         """From now on the worker gets no task, or may get tasks again. It is told at once, and in each Pulse."""
         worker = self.workers.by_name(request.worker)
@@ -27,7 +27,7 @@ class Fleet(Submissions):
         if worker.drain_order is not None or worker.hand_back_why:
             task = self.tasks[worker.task_id] if worker.task_id else None
             self._pulse(worker, policy.pending_order(task) if task else None)
-        self._effects.append(SendWeb(peer, m.Workers(request.request_id, (worker.info(self._now),))))
+        self._effects.append(SendWeb(peer, m.Workers(request.request_id, (self.workers.info(worker, self._now),))))
 
     def _overdue(self) -> int:
         """How many waiting tasks a free worker could start."""
@@ -70,4 +70,6 @@ class Fleet(Submissions):
         """Answer a heartbeat, with all orders that the worker has yet to carry out."""
         if worker.peer is not None:
             hand_back = bool(worker.hand_back_why) and worker.task_id is not None
-            self._effects.append(SendWorker(worker.peer, m.Pulse(order, worker.drain_order, hand_back)))
+            helpers = self.workers.help.count(worker.task_id or "")
+            pulse = m.Pulse(order, worker.drain_order, hand_back, self._helps(worker), helpers)
+            self._effects.append(SendWorker(worker.peer, pulse))

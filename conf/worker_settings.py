@@ -38,6 +38,7 @@ class WorkerSettings(Section, frozen=True, kw_only=True):
     kill_grace_s: Seconds
     stall_limit_s: Seconds
     keep_models: Annotated[int, Meta(ge=0)]
+    share_above_pictures: Annotated[int, Meta(ge=0)]
 
     @property
     def cache_path(self) -> Path:

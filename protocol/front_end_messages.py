@@ -38,7 +38,8 @@ class WorkerInfo(msgspec.Struct, frozen=True):
     ready: it could start a task now. holds: the task that it is training, or "". draining: it takes no new task, or is
     being told so. host: "" after a restart of the broker, until the worker has said Hello to it.
     memory_mb: what its processes hold. tasks_done: those that it has ended since its start, however they ended.
-    heard_at_s: when it was last heard of, in seconds since the epoch. labels, pool, versions: as in Hello.
+    heard_at_s: when it was last heard of, in seconds since the epoch. labels, pool, versions: as in Hello. helping: the
+    task that it helps another worker with, or "".
     clock_skew_s: as in Heartbeat.
     """
 
@@ -56,6 +57,7 @@ class WorkerInfo(msgspec.Struct, frozen=True):
     pool: Word = ""
     versions: Versions = {}
     clock_skew_s: Number = 0.0
+    helping: TaskIdOrNone = ""
 
 
 # ---- front-end to broker (DEALER to ROUTER) ----

@@ -107,6 +107,12 @@ from protocol.worker_messages import (
     HelloWanted as HelloWanted,
 )
 from protocol.worker_messages import (
+    Help as Help,
+)
+from protocol.worker_messages import (
+    HelpOver as HelpOver,
+)
+from protocol.worker_messages import (
     Holding as Holding,
 )
 from protocol.worker_messages import (
@@ -150,7 +156,7 @@ WebToBroker = (
     | InUseWanted
 )
 BrokerToWeb = TaskReply | Refused | SnapshotPart | Workers | Demand | TaskPage | EventsPart | QueuePart
-WorkerToBroker = Hello | Heartbeat | Result | Goodbye
-BrokerToWorker = Welcome | HelloWanted | Rejected | Start | Stop | Pulse | ResultAck
+WorkerToBroker = Hello | Heartbeat | Result | HelpOver | Goodbye
+BrokerToWorker = Welcome | HelloWanted | Rejected | Start | Stop | Help | Pulse | ResultAck
 Collected = KeyedProgress
 Published = Progress | TasksChanged | Tick

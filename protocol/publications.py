@@ -42,7 +42,7 @@ class Progress(Message, frozen=True):
     progress: percent from 0.0 to 99.9, which never falls within an attempt. eta_s: seconds left, or -1.0 if unknown.
     usable: the best usable model so far, or None before there is one.
     eta_low_s, eta_high_s: a range in seconds that holds the real end in about eight of ten tasks, or -1.0 if unknown.
-    epochs_max: the most epochs of this phase, or 0 if it has none.
+    epochs_max: the most epochs of this phase, or 0 if it has none. helpers: how many other workers help the attempt.
     """
 
     task_id: TaskId
@@ -56,6 +56,7 @@ class Progress(Message, frozen=True):
     eta_high_s: Seconds = -1.0
     epochs_max: Whole = 0
     usable: UsableModel | None = None
+    helpers: Whole = 0
 
 
 class KeyedProgress(Message, frozen=True):

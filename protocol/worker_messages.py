@@ -11,6 +11,7 @@ from protocol.bounds import Attempt, Error, Host, Number, Percent, TaskId, Train
 from protocol.errors import Failure
 from protocol.labels import Labels
 from protocol.message import Message
+from protocol.options import MAX_TASK_WORKERS
 from protocol.task import TaskSpec, Trained
 
 #: The devices of one worker that are named.
@@ -56,6 +57,8 @@ class Heartbeat(Message, frozen=True):
     """If lost: the next one says the same. A lease outlives several lost heartbeats.
 
     clock_skew_s: by how much the worker's clock is ahead of the broker's, as the worker has measured it.
+    helpers_wanted: how many other workers the held attempt could use now. helps: the attempt that this worker helps.
+    A worker that helps is still ready for a task.
     """
 
     ready: bool
@@ -66,6 +69,8 @@ class Heartbeat(Message, frozen=True):
     tasks_done: Whole = 0
     labels: Labels = {}
     clock_skew_s: Number = 0.0
+    helpers_wanted: Annotated[int, Meta(ge=0, lt=MAX_TASK_WORKERS)] = 0
+    helps: Holding | None = None
 
 
 class Result(Message, frozen=True):
@@ -83,6 +88,16 @@ class Result(Message, frozen=True):
     cancelled: bool = False
     handed_back: bool = False
     progress: Percent = 0.0
+
+
+class HelpOver(Message, frozen=True):
+    """If lost: the broker asks this worker for the same help again, and the worker says it again.
+
+    The worker can't help this attempt any more: nothing is left to do, or it can't use the project folder.
+    """
+
+    task_id: TaskId
+    attempt: Attempt
 
 
 class Goodbye(Message, frozen=True):
@@ -151,16 +166,31 @@ class Stop(Message, frozen=True):
     unknown: bool = False
 
 
+class Help(Message, frozen=True):
+    """If lost: sent again at the worker's next heartbeat, which shows that it does not help.
+
+    The worker is asked to compute features for an attempt that another worker holds. place: a number from 1 on that no
+    other helper of the attempt has, so that all of them begin in different places.
+    """
+
+    spec: TaskSpec
+    attempt: Attempt
+    place: Annotated[int, Meta(ge=1, lt=MAX_TASK_WORKERS)]
+
+
 class Pulse(Message, frozen=True):
     """If lost: the next heartbeat brings another one. The answer to a heartbeat, with the order that is pending.
 
     drain: whether the worker shall drain; None if that is not to change. hand_back: whether it shall also give the task
-    that it holds back to the queue, at once.
+    that it holds back to the queue, at once. helps: the attempt that the worker may help; it ends any other help.
+    helpers: how many workers help the attempt that this worker holds.
     """
 
     order: Stop | None = None
     drain: bool | None = None
     hand_back: bool = False
+    helps: Holding | None = None
+    helpers: Whole = 0
 
 
 class ResultAck(Message, frozen=True):

@@ -90,6 +90,7 @@ def run(settings: Settings, launch: Launch, start_id: str) -> None:
         threads=worker.thread_count,
         keep_models=worker.keep_models,
         allowed_roots=roots,
+        share_above_pictures=worker.share_above_pictures,
         decoding_bytes=bytes_for(worker.memory_limit_mb * 2**20),
         log_format=settings.log.format,
     )

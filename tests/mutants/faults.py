@@ -194,9 +194,27 @@ FAULTS = (
     ),
     Fault(
         "the stop ladder has no second rung",
+        "trainer_worker/agent/limits.py",
+        '        return "SIGTERM"\n',
+        '        return ""\n',
+    ),
+    Fault(
+        "more helpers than were allowed",
+        "broker/help.py",
+        "    return min(wanted, workers - 1)\n",
+        "    return wanted\n",
+    ),
+    Fault(
+        "help outlives its attempt",
+        "broker/workers.py",
+        "            self.help.end(holder.task_id)\n",
+        "            pass\n",
+    ),
+    Fault(
+        "a task does not end help",
         "trainer_worker/agent/core.py",
-        '            work.rung = "SIGTERM"\n            self._out.append(Terminate(work.number))\n',
-        '            work.rung = "SIGTERM"\n',
+        "        self._out += self.help.end(self._now_s)\n        clock",
+        "        clock",
     ),
     Fault(
         "old publications replace newer tasks",

@@ -31,6 +31,7 @@ def started(collector: OtlpReceiver, cache_dir: str) -> Iterator[ServiceUnderTes
     # On a busy machine an agent may be silent for longer than the default lease, and a step of a training may take
     # longer than a cancelled one gets by default before it is killed.
     patient = {"BROKER_LEASE_TTL_S": "60", "WORKER_STOP_GRACE_S": "60", "WORKER_CACHE_DIR": cache_dir}
+    patient["WORKER_SHARE_ABOVE_PICTURES"] = "200"  # test_help.py has a folder of that size
     with service_copy(WORKER_TASKS_PER_PROCESS="1000", **patient) as service:
         service.environ |= collector.environ
         done = service.command("start")

@@ -152,7 +152,7 @@ def test_no_error_shows_the_password(own_server: PostgresServer, caplog: pytest.
         f"anna:{SECRET}@127.0.0.1:{own_server.port}/postgres?unknown=1",
     ):
         with pytest.raises(JournalError) as refused:
-            PostgresJournal(PostgresStore(f"postgresql://{place}")._place)
+            PostgresStore(f"postgresql://{place}").open()
         said.append(str(refused.value))
     assert "password authentication failed" in said[1]
     assert "permission denied" in said[2]

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from conf.logs import LogFormat
+from trainer_worker.attempt.job import SHARE_ABOVE_PICTURES
 from trainer_worker.pictures.decoding_budget import DEFAULT_BYTES
 
 
@@ -15,7 +16,7 @@ class TrainerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """keep_models: how many finished models stay in a project folder; 0 for all. threads: how many to compute with.
 
     allowed_roots: project folders must lie inside one of these, see project/folder.py. decoding_bytes: the memory that
-    all threads together may take for decoding pictures.
+    all threads together may take for decoding pictures. share_above_pictures: see Job.
     """
 
     cache_dir: Path
@@ -24,6 +25,7 @@ class TrainerSettings(msgspec.Struct, frozen=True, kw_only=True):
     keep_models: int = 0
     allowed_roots: tuple[Path, ...] = ()
     decoding_bytes: int = DEFAULT_BYTES
+    share_above_pictures: int = SHARE_ABOVE_PICTURES
     log_format: LogFormat = "text"
 
     def packed(self) -> str:

@@ -66,6 +66,7 @@ def worker_view(worker: WorkerInfo, is_seen: Callable[[str], bool]) -> WorkerVie
         ready=worker.ready,
         state=_state_of(worker),
         task_id=worker.holds if worker.holds and is_seen(worker.holds) else "",
+        helping=worker.helping if worker.helping and is_seen(worker.helping) else "",
         train_types=worker.train_types,
         devices=worker.devices,
         memory_mb=round(worker.memory_mb, 1),

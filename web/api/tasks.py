@@ -161,6 +161,7 @@ class TaskView(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     waiting_for: Annotated[
         str, Meta(description="what a waiting task lacks, such as a worker with its needs; or empty")
     ] = ""
+    helpers: Annotated[int, Meta(description="how many other workers help with its features now")]
     eta_seconds: float | None
     eta_range_seconds: tuple[float, float] | None
     metrics: dict[str, float]

@@ -19,6 +19,9 @@ class WorkerView(msgspec.Struct, frozen=True, rename="camel"):
     ready: Annotated[bool, Meta(description="whether it could start a task now")]
     state: WorkerState
     task_id: Annotated[str, Meta(description="the task that it trains, or empty; also empty for another user's task")]
+    helping: Annotated[
+        str, Meta(description="the task of another worker that it helps with, or empty; also empty for another user's")
+    ]
     train_types: tuple[str, ...]
     devices: Annotated[tuple[str, ...], Meta(description="what TensorFlow sees, such as CPU")]
     memory_mb: float

@@ -200,6 +200,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     epochs_max: int
     #: what a waiting task lacks, such as a worker with its needs; or empty
     waiting_for: str = ""
+    #: how many other workers help with its features now
+    helpers: int
     eta_seconds: float | None
     eta_range_seconds: tuple[float, float] | None
     metrics: dict[str, float]
@@ -397,6 +399,8 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     state: WorkerState
     #: the task that it trains, or empty; also empty for another user's task
     task_id: str
+    #: the task of another worker that it helps with, or empty; also empty for another user's
+    helping: str
     train_types: tuple[str, ...]
     #: what TensorFlow sees, such as CPU
     devices: tuple[str, ...]

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import msgspec
 
-from broker.core import Core, CoreSettings
+from broker.core import Core
+from broker.core_settings import CoreSettings
 from broker.events import Now
 from broker.facts import Cancelled, Record, Submitted, evolve
 from broker.journal import Journal, JournalError
