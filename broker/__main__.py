@@ -19,7 +19,8 @@ from typing import NoReturn
 import msgspec
 import zmq
 
-from broker.core import Core, CoreSettings
+from broker.core import Core
+from broker.core_settings import CoreSettings
 from broker.endpoints import bind_sockets
 from broker.journal import BrokenJournalError, JournalError, LeadershipLostError
 from broker.journal_store import journal_store, read_story

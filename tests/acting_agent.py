@@ -17,8 +17,9 @@ from protocol import pipe_messages as piped
 from protocol.message import Message
 from protocol.messages import Result
 from protocol.task import Trained
-from trainer_worker.agent.core import AgentCore, AgentSettings
+from trainer_worker.agent.core import AgentCore
 from trainer_worker.agent.loop import Agent
+from trainer_worker.agent.settings import AgentSettings
 from trainer_worker.agent.spawned_trainer import ProcessGone, SpawnedTrainer
 
 TRAIN_TYPES = ("classification", "segmentation")

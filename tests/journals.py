@@ -8,7 +8,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from broker.core import Core, CoreSettings
+from broker.core import Core
+from broker.core_settings import CoreSettings
 from broker.events import FromWeb, FromWorker, Now
 from broker.journal import Journal
 from broker.journal_store import JournalStore

@@ -56,7 +56,7 @@ BROKER = ("broker_away",)
 ONE_TASK = ("unknown_task", *BROKER)
 POSTING = (
     *("project_dir_not_allowed", "user_not_allowed", "unsupported_media_type", "key_reused"),
-    *("queue_full", "disk_nearly_full", "webhook_not_allowed", *BROKER),
+    *("queue_full", "disk_nearly_full", "webhook_not_allowed", "needs_unmet", *BROKER),
 )
 LIVE = ("too_many_streams", *BROKER)
 EVENT_STREAM = Media(

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import zmq
 
-from broker.core import Core, CoreSettings
+from broker.core import Core
+from broker.core_settings import CoreSettings
 from broker.endpoints import bind_sockets
 from broker.journal import LeadershipLostError
 from broker.shell import Shell

@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from broker.core import Core, CoreSettings
+from broker.core import Core
+from broker.core_settings import CoreSettings
 from broker.events import Now
 from broker.facts import Record, Submitted, evolve
 from broker.journal import PRUNED_A_CALL, JournalError

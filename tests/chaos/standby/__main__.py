@@ -20,7 +20,6 @@ from tests.chaos.standby.programs import StandbyPrograms
 from tests.chaos.standby.report import report
 from tests.postgres_server import PostgresServer
 
-
 #: Other tests are more patient. Here a lease that ends too early or a call that is answered too late must show.
 REAL_SETTINGS = {"BROKER_LEASE_TTL_S": 10, "WEB_REQUEST_TIMEOUT_S": 5}
 
