@@ -21,9 +21,9 @@ from broker.journal import (
 from broker.journal_rows import record_of
 from broker.journal_view import JournalView
 from broker.sqlite_journal.store import SqliteStore
-from conf.broker_settings import BrokerSettings
+from conf.broker_settings import BrokerSettings, is_url
 
-MISSING_PACKAGE = "[broker] journal is a PostgreSQL URL, which needs a package that is not installed ({error})."
+MISSING_PACKAGE = "A journal in PostgreSQL needs a package that is not installed ({error})."
 INSTALL = "Run 'pip install -r requirements-cluster.txt'."
 
 
@@ -77,13 +77,18 @@ class JournalStore(Protocol):
 
 def journal_store(broker: BrokerSettings) -> JournalStore:
     """The place that the settings name. Raises BrokenJournalError if a package for it is missing."""
-    if not broker.journal_is_database:
-        return SqliteStore(broker.journal_path)
+    return store_at(broker.journal)
+
+
+def store_at(place: str) -> JournalStore:
+    """The journal at a path or URL, written as in the settings."""
+    if not is_url(place):
+        return SqliteStore(Path(place))
     try:
         from broker.postgres_journal.store import PostgresStore
     except ImportError as error:
         raise BrokenJournalError(MISSING_PACKAGE.format(error=error), INSTALL) from error
-    return PostgresStore(broker.journal)
+    return PostgresStore(place)
 
 
 def read_story(store: JournalStore, task_id: str) -> list[Record]:

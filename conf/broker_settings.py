@@ -60,15 +60,22 @@ def is_url(journal: str) -> bool:
     return "://" in journal
 
 
-def why_bad(broker: BrokerSettings) -> str:
-    """What is wrong with the section, as a sentence that names the key; "" if it is fine."""
-    if broker.journal_is_database and not DATABASE_URL.fullmatch(broker.journal):
+def why_bad_journal(journal: str) -> str:
+    """What is wrong with the place of a journal, as sentences; "" if it is fine."""
+    if is_url(journal) and not DATABASE_URL.fullmatch(journal):
         # It may hold a password, so it is not shown.
         return (
-            "[broker] journal is not a URL of PostgreSQL: it must be postgresql://USER@HOST:PORT/DATABASE, or the path "
-            "of an SQLite file. In a user name or a password, write the characters @ : / ? # and % as %40 %3A %2F %3F "
-            "%23 and %25."
+            "It must be the URL of a PostgreSQL database, as postgresql://USER@HOST:PORT/DATABASE, or the path of an "
+            "SQLite file. In a user name or a password, write the characters @ : / ? # and % as %40 %3A %2F %3F %23 "
+            "and %25."
         )
+    return ""
+
+
+def why_bad(broker: BrokerSettings) -> str:
+    """What is wrong with the section, as a sentence that names the key; "" if it is fine."""
+    if trouble := why_bad_journal(broker.journal):
+        return f"[broker] journal is not allowed. {trouble}"
     if broker.lease_ttl_s < 2 * broker.heartbeat_interval_s:
         return (
             f"[broker] lease_ttl_s = {broker.lease_ttl_s} must be at least twice "

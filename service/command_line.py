@@ -83,6 +83,7 @@ COMMAND_GROUPS: dict[str, tuple[Group, str, dict[str, str]]] = {
             "show": "service.webhook_commands:show",
         },
     ),
+    "journal": (SERVICE, "Move the journal to another place.", {"copy": "service.journal_commands:copy"}),
     "workers": (
         WORKERS,
         "List the workers, or drain one.",

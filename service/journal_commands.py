@@ -1,4 +1,4 @@
-"""`python server.py backup FILE | restore FILE`. Each function returns the exit code of the program."""
+"""`python server.py backup FILE | restore FILE | journal copy SOURCE`. Each function returns the exit code."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import os
 from pathlib import Path
 
 from broker.journal import JournalError
-from broker.journal_store import journal_store
+from broker.journal_copying import copy_journal
+from broker.journal_store import journal_store, store_at
+from conf.broker_settings import why_bad_journal
 from conf.settings import SettingsError, load
 from service.exit_codes import ExitCode
 from service.screen import TEXT_SCREEN, Screen
@@ -74,5 +76,39 @@ def restore(file: Path, /, *, screen: Screen = TEXT_SCREEN) -> int:
             "contents": str(contents),
             "previous": str(aside) if aside is not None else None,
         }
+    )
+    return ExitCode.OK
+
+
+def copy(source: str, /, *, screen: Screen = TEXT_SCREEN) -> int:
+    """Copy a journal into the empty one that [broker] journal names.
+
+    The service must be stopped. It moves a journal from an SQLite file to PostgreSQL, or back. The copy is compared
+    with its source.
+
+    Parameters
+    ----------
+    source
+        the path or URL of the present journal
+    """
+    try:
+        settings = load(os.environ)
+        if trouble := why_bad_journal(source):
+            raise SettingsError(trouble)
+        if SupervisorClient(settings.home).pid() is not None:
+            screen.fail("The service is running; stop it with 'python server.py stop', copy, and start it again.")
+            return ExitCode.FAILED
+        target = journal_store(settings.broker)
+        copied = copy_journal(store_at(source), target)
+    except (SettingsError, JournalError) as error:
+        screen.fail(str(error))
+        return ExitCode.FAILED
+    screen.say(
+        f"{target.shown} has {copied.facts} facts of {copied.tasks} tasks, and they are the same as in the source."
+    )
+    for task_id in copied.left_out:
+        screen.say(f"Task {task_id} was left out, because the source cannot be read there.")
+    screen.document(
+        {"journal": target.shown, "facts": copied.facts, "tasks": copied.tasks, "leftOut": list(copied.left_out)}
     )
     return ExitCode.OK

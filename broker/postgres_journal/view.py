@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, LiteralString
 
+from broker.journal import JournalError
 from broker.journal_rows import FactRow, TaskRow
 from broker.journal_view import PlaceRow, Stretch
 from broker.postgres_journal import lists
 from broker.postgres_journal.connection import Connection, Place
+from broker.postgres_journal.migrations import version_of
 from protocol.task import ENDED_STATES, TaskState
 from protocol.task_filter import TaskFilter
 
@@ -31,9 +33,18 @@ class PostgresView:
     @classmethod
     def of_place(cls, place: Place) -> PostgresView:
         connection = place.connect("reader")
-        # An index-only scan is right for all lists, also before the planner has figures of the tables.
-        with place.errors():
-            connection.execute("SELECT set_config('enable_seqscan', 'off', false)")
+        # A plan that fits all values of a query would be a bad one for most of them.
+        connection.prepare_threshold = None
+        # Reading an index alone is right for all lists, also before the planner has figures of the tables.
+        try:
+            with place.errors():
+                connection.execute("SET enable_seqscan = off")
+                connection.execute("SET enable_bitmapscan = off")
+                if version_of(connection, place) == 0:
+                    raise JournalError(f"There is no journal at {place.shown} (schema {place.schema}).")
+        except JournalError:
+            connection.close()
+            raise
         return cls(connection, place)
 
     def close(self) -> None:
