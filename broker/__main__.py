@@ -42,6 +42,7 @@ def run(settings: Settings) -> None:
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     tally = Tally()
     try:
+        endpoints = bind_endpoints(settings)
         if broker.host:
             broker_keys(settings)  # If they cannot be read, a broker that stands by should say so at once.
         store = journal_store(broker)
@@ -75,7 +76,7 @@ def run(settings: Settings) -> None:
     shell = Shell(core, journal, sockets, broker.keep_days, tally)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: shell.stop())
-    log.info("action=broker.listening worker=%s pid=%d", bind_endpoints(settings).worker, os.getpid())
+    log.info("action=broker.listening worker=%s pid=%d", endpoints.worker, os.getpid())
     try:
         shell.run()
     except LeadershipLostError as error:

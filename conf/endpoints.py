@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from conf.broker_settings import BrokerSettings
-from conf.settings import Settings
+from conf.settings import Settings, SettingsError
 from conf.socket_folder import open_socket_folder
 
 IPC = "ipc://"
@@ -31,6 +31,11 @@ class Endpoints(msgspec.Struct, frozen=True):
 
 def bind_endpoints(settings: Settings) -> Endpoints:
     """Where the broker listens. Creates the folder of the Unix sockets. Raises SettingsError if that fails."""
+    if settings.broker.addresses and not settings.broker.host:
+        raise SettingsError(
+            "[broker] host is empty, but with addresses the brokers are reached over TCP. Set host to the address at "
+            "which this machine's broker listens, or start no broker here: 'python server.py run' is a front-end alone."
+        )
     return _tcp(settings.broker, settings.broker.host) if settings.broker.host else _unix(settings)
 
 

@@ -80,10 +80,10 @@ class PostgresStore:
                 )
             db.answer_limit_s = LONG_LIMIT_S
             db.execute("SELECT set_config('statement_timeout', %s, false)", [f"{LONG_LIMIT_S * 1000:.0f}"])
-            # Taking the length of each text reads all of them.
-            db.execute("SELECT sum(octet_length(fact)) FROM facts")
+            # Counting the characters of each text reads all of them, and the server checks what it reads.
+            db.execute("SELECT sum(char_length(fact)) FROM facts")
             row = db.execute(
-                "SELECT count(*), count(*) FILTER (WHERE state = ANY(%s)), sum(octet_length(task)) FROM tasks", [LIVE]
+                "SELECT count(*), count(*) FILTER (WHERE state = ANY(%s)), sum(char_length(task)) FROM tasks", [LIVE]
             ).fetchone()
         assert row is not None
         return JournalContents(version, row[0], row[1])

@@ -54,6 +54,24 @@ FAULTS = (
         "if was_made and is_blank(path):",
         "if False:",
     ),
+    Fault(
+        "two brokers lead over one database",
+        "broker/postgres_journal/leadership.py",
+        "            if row is not None and row[0]:\n",
+        "            if row is not None:\n",
+    ),
+    Fault(
+        "a commit of an earlier leader",
+        "broker/postgres_journal/journal.py",
+        '                self._db.execute("SELECT hold_term(%s)", [self.term])\n',
+        "",
+    ),
+    Fault(
+        "a long text is found by how it begins",
+        "broker/postgres_journal/lists.py",
+        "if len(data) > KEPT_BYTES:",
+        "if False:",
+    ),
     Fault("stale attempt accepted", "broker/core.py", " and task.attempt == result.attempt:", ":"),
     Fault(
         "another worker's result counts",

@@ -87,3 +87,8 @@ def test_a_worker_is_told_one_broker_or_several() -> None:
 def test_a_list_of_brokers_that_cannot_be_read_is_refused(text: str) -> None:
     with pytest.raises(SettingsError, match=r"\[worker\] broker"):
         load({"TFMODEL_WORKER_BROKER": text})
+
+
+def test_a_broker_that_nobody_could_reach_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"\[broker\] host is empty"):
+        bind_endpoints(settings(tmp_path, ADDRESSES="192.0.2.7"))

@@ -10,12 +10,14 @@ from contextlib import closing
 
 import pytest
 
+from broker.__main__ import print_leader
 from broker.facts import Record, Submitted, evolve
 from broker.journal import JournalError, LeadershipLostError
 from broker.journal_store import journal_store
 from conf.settings import load
 from service.doctor import journal as doctor
 from tests.breakable_proxy import BreakableProxy
+from tests.free_ports import free_ports
 from tests.postgres_server import server_or_skip
 from tests.sample_tasks import hex_id, make_spec
 from tests.waiting import TIMEOUT_S, wait_until
@@ -92,7 +94,7 @@ def test_a_second_broker_waits_and_leads_as_soon_as_the_first_one_closes(store: 
         submit(second, 1)
     found = store.leader()
     assert found is not None
-    assert heard == [found.host] * 3
+    assert set(heard) == {found.host}
     assert found.term == 2
     wait_until(lambda: not is_led(store), "the end of the second broker's session")
 
@@ -228,3 +230,24 @@ def test_the_doctor_names_the_leader(url: str, store: PostgresStore, tmp_path_fa
     assert words[0].startswith("The broker on ")
     assert "leads since" in words[0]
     assert any("No broker leads now" in result.sentence for result in doctor.look(settings) if result.topic == "leader")
+
+
+def test_the_command_says_who_leads_and_shows_no_password(
+    url: str, store: PostgresStore, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = {"TFMODEL_HOME": str(tmp_path_factory.mktemp("home"))}
+
+    def said(**environ: str) -> tuple[int, str]:
+        code = print_leader(load(home | environ))
+        printed = capsys.readouterr()
+        return code, printed.out + printed.err
+
+    assert said() == (1, "The journal is a file, which only one broker can use, so none stands by.\n")
+    assert said(TFMODEL_BROKER_JOURNAL=url) == (1, "No broker has ever led.\n")
+    with store.open():
+        code, words = said(TFMODEL_BROKER_JOURNAL=url)
+        assert (code, "leads since" in words) == (0, True)
+    (closed,) = free_ports(1)
+    code, words = said(TFMODEL_BROKER_JOURNAL=f"postgresql://anna:s3cret@127.0.0.1:{closed}/tfmodel")
+    assert (code, "s3cret" in words) == (1, False)
+    assert "Cannot connect" in words

@@ -1,6 +1,6 @@
 """`python -m tests.chaos.standby [--faults N] [--seed S] [--write]`: break brokers, their database and its connections.
 
-Two real brokers over a real PostgreSQL, each behind a proxy of its own, a real front-end, and four real agents whose
+Two real brokers over a real PostgreSQL, each behind a proxy of its own, a real front-end, and real agents whose
 trainers only wait. A website posts tasks with keys, repeats each until it is accepted, and often posts it once more.
 In the end the journal, the website and a reader of the event stream are compared.
 """
@@ -13,12 +13,15 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.chaos.page import write_part
+from tests.chaos.document import write_part
 from tests.chaos.standby.campaign import Campaign
 from tests.chaos.standby.faults import FAULTS
 from tests.chaos.standby.programs import StandbyPrograms
-from tests.chaos.standby.report import HEADING, report
+from tests.chaos.standby.report import report
 from tests.postgres_server import PostgresServer
+
+#: Other tests are more patient. Here a lease that ends too early or a call that is answered too late must show.
+REAL_SETTINGS = {"BROKER_LEASE_TTL_S": 10, "WEB_REQUEST_TIMEOUT_S": 5}
 
 
 def say(line: str) -> None:
@@ -34,7 +37,10 @@ def main() -> None:
     began_s = time.monotonic()
     # fsync on, as in production: the server is ended as by a crash.
     database = PostgresServer(fsync="on", full_page_writes="on")
-    with tempfile.TemporaryDirectory() as folder, StandbyPrograms(Path(folder), database) as programs:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        StandbyPrograms(Path(folder), database, **REAL_SETTINGS) as programs,
+    ):
         with Campaign(programs, arguments.seed) as campaign:
             campaign.run([FAULTS[number % len(FAULTS)] for number in range(arguments.faults)], say)
             account = campaign.finish()
@@ -42,7 +48,7 @@ def main() -> None:
     say(text)
     say("all is well" if account.well else f"NOT well: {account}")
     if arguments.write:
-        write_part(HEADING, text)
+        write_part("standby", text)
     sys.exit(not account.well)
 
 

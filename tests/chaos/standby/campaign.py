@@ -21,8 +21,8 @@ from tests.chaos.standby.programs import HOSTS, StandbyPrograms
 from tests.socket.event_stream import EventStream
 from tests.waiting import wait_until
 
-WORKERS = 4
-TRAIN_S = 0.6
+WORKERS = 6
+TRAIN_S = 0.4
 #: So many threads of the website post at the same time, each with this pause after a task. That is a little less than
 #: what the workers can train.
 POSTERS = 3

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
+
+from benchmarks.machine import describe_machine
 from tests.chaos.campaign import percentile
-from tests.chaos.page import run_on, table_row
+from tests.chaos.document import table
 from tests.chaos.standby.campaign import TRAIN_S, WORKERS, Account, Campaign
 from tests.chaos.standby.faults import FAULTS
 
-HEADING = "A standby broker"
-INTRODUCTION = f"""## {HEADING}
+INTRODUCTION = f"""## A standby broker
 
 `python -m tests.chaos.standby --write` writes this part. Two brokers share a journal in PostgreSQL. Each has a proxy of
 its own in front of the database, which can reset or freeze its connections. A website posts tasks with an
@@ -35,15 +37,13 @@ def report(campaign: Campaign, account: Account, minutes: float) -> str:
         "events that the reader missed, got twice or out of order": f"**{len(account.unheard)}**",
         "attempts beyond the first of a task": account.attempts_beyond_first,
         "starts of a broker that had ended": campaign.programs.restarts,
-        **run_on(),
+        "date": datetime.date.today().isoformat(),
+        "machine": describe_machine(),
     }
-    lines = [INTRODUCTION, "| | |", "|---|---|", *(table_row(*item) for item in totals.items()), ""]
-    lines += [table_row(*COLUMNS), "|---" * len(COLUMNS) + "|"]
+    rows = []
     for fault in FAULTS:
         took_s = tallies[fault.name].took_s
         if took_s:
             times = [f"{value:.1f} s" for value in (percentile(took_s, 50), percentile(took_s, 90), max(took_s))]
-            lines.append(
-                table_row(fault.name, len(took_s), *times, f"{fault.within_s:.0f} s", tallies[fault.name].late)
-            )
-    return "\n".join([*lines, ""])
+            rows.append((fault.name, len(took_s), *times, f"{fault.within_s:.0f} s", tallies[fault.name].late))
+    return "\n".join([INTRODUCTION, table(("", ""), list(totals.items())), "", table(COLUMNS, rows), ""])
