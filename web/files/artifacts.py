@@ -16,7 +16,7 @@ from protocol.artifact import Artifact
 from protocol.project_layout import MODELS
 from protocol.task import Task, TaskState
 from web.api.files import ArtifactView
-from web.files.project_files import Place
+from web.files.open_file import Place
 
 #: A TFLite file has at most 2 GB. The worker writes no larger file than this.
 MOST_ARTIFACT_BYTES = 4 * 1024**3
