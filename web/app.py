@@ -86,7 +86,8 @@ def make_services(
     live = Live(cache, requests, StreamSlots(web.max_streams, web.max_streams_per_address))
     reading = Threads("files")
     copies_folder = settings.home / "var" / "storage-copies"
-    roots = _data_roots(settings, reading, copies_folder)
+    stores = ObjectStores(urls_of(web.roots()), settings.storage)
+    roots = _data_roots(settings, reading, stores, copies_folder)
     files = ProjectFiles(roots, reading)
     disks = Disks(web.allowed_roots())
     monitoring = Monitoring(ServiceFigures(pulse, cache, disks, web.min_free_mb))
@@ -119,13 +120,13 @@ def make_services(
         limits=limits_of(settings),
         started_at_s=time.time(),
         live=live,
-        uploads=Uploads(settings),
+        uploads=Uploads(settings, stores),
         webhooks=Webhooks(settings, requests, cache, monitoring.webhooks),
         traces=traces,
     )
 
 
-def _data_roots(settings: Settings, reading: Threads, copies_folder: Path) -> DataRoots:
+def _data_roots(settings: Settings, reading: Threads, stores: ObjectStores, copies_folder: Path) -> DataRoots:
     """The folders of this machine and those in object storage, each with threads of its own.
 
     So a storage service that hangs holds up nothing that lies on this machine.
@@ -134,7 +135,6 @@ def _data_roots(settings: Settings, reading: Threads, copies_folder: Path) -> Da
     storing = Threads("storage", STORAGE_THREADS, late=storage_away)
     looking = Threads("storage-browsing", STORAGE_THREADS, late=storage_away)
     copies = ObjectCopies(copies_folder, web.storage_copies_mb * 1024**2, storing)
-    stores = ObjectStores(urls_of(web.roots()), settings.storage)
     return DataRoots(
         texts,
         LocalFolders(web.allowed_roots(), reading, Threads("browsing"), texts),

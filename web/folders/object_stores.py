@@ -55,9 +55,10 @@ class ObjectStores:
         steps = steps_below(url, root) or ()
         if inside := worker_folder(steps):
             raise PostedFolderError(Obstacle.OF_THE_WORKER, inside)
-        return StoredPlace(self._store(root), "/".join(steps))
+        return StoredPlace(self.store(root), "/".join(steps))
 
-    def _store(self, root: ProjectUrl) -> ObjectStore:
+    def store(self, root: ProjectUrl) -> ObjectStore:
+        """The store of a data root. Raises StorageError if it can't be opened."""
         with self._lock:
             if root not in self._stores:
                 self._stores[root] = open_store(root, self._settings)
