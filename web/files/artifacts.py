@@ -70,6 +70,11 @@ def media_type(name: str) -> str:
     return _MEDIA.get(posixpath.splitext(name)[1], _OTHER_MEDIA)
 
 
+def is_only_saved(name: str) -> bool:
+    """Whether browsers only save the file. The others are small, and pages read them or show them."""
+    return media_type(name) in (_OTHER_MEDIA, "application/zip")
+
+
 def scores_in(manifest: bytes) -> Scores:
     """The scores that a manifest tells. manifest: one whose hash is in the journal, so the worker has written it."""
     try:

@@ -81,6 +81,12 @@ class ProjectFiles:
         with _explained(place):
             return await folders.threads.run(folders.size_of, spec, place)
 
+    async def address_of(self, spec: TaskSpec, place: Place, size_bytes: int) -> str:
+        """Where a caller gets the file; "" if we send it. See Folders.address_of. Raises the same."""
+        folders = self._roots.of(spec.project_path)
+        with _explained(place):
+            return await folders.threads.run(folders.address_of, spec, place, size_bytes)
+
     @contextlib.asynccontextmanager
     async def lent(self, spec: TaskSpec, place: Place) -> AsyncIterator[Lent]:
         """A file that is opened again while it is lent. Raises the same."""

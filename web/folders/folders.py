@@ -91,6 +91,13 @@ class Folders(ABC):
         """The size in bytes of a file of a task's project."""
 
     @abstractmethod
+    def address_of(self, spec: TaskSpec, place: Place, size_bytes: int) -> str:
+        """The URL at which a caller gets a file of this size, if the settings want that; "" if we send it.
+
+        It is a secret and is valid for a short time.
+        """
+
+    @abstractmethod
     def lent(self, spec: TaskSpec, place: Place) -> AbstractAsyncContextManager[Lent]:
         """A file of a task's project. Raises OSError."""
 

@@ -16,6 +16,8 @@ from storage.object_store import ObjectStore, open_store
 
 #: A caller waits for an answer. After this long, a request to the storage is tried again or given up.
 TIMEOUT_S = 5.0
+#: Callers wait for an answer, and may call again. Storage that is busy is therefore asked once more only.
+RETRIES = 1
 
 
 class StoredPlace(NamedTuple):
@@ -34,6 +36,8 @@ class ObjectStores:
 
     def __init__(self, roots: Sequence[ProjectUrl], settings: StorageSettings) -> None:
         self.roots = list(roots)
+        #: How long signed URLs are valid; 0.0 if files are sent by the front-end.
+        self.signed_for_s = settings.signed_url_ttl_s if settings.serve == "signed" else 0.0
         self._settings = msgspec.structs.replace(settings, timeout_s=min(settings.timeout_s, TIMEOUT_S))
         self._stores: dict[ProjectUrl, ObjectStore] = {}
         self._lock = threading.Lock()
@@ -61,5 +65,5 @@ class ObjectStores:
         """The store of a data root. Raises StorageError if it can't be opened."""
         with self._lock:
             if root not in self._stores:
-                self._stores[root] = open_store(root, self._settings)
+                self._stores[root] = open_store(root, self._settings, RETRIES)
             return self._stores[root]
