@@ -179,7 +179,7 @@ def open_store(url: ProjectUrl, settings: StorageSettings, retries: int = RETRIE
     reading = {**client, "read_timeout": silent_limit, "timeout": _READING_LIMIT}
     writing = {**client, "timeout": silent_limit * _SENDING_FACTOR}
     first_s, longest_s = _PAUSES_S
-    retries = {
+    retrying = {
         "max_retries": retries,
         "retry_timeout": silent_limit * max(1, retries),
         "backoff": {
@@ -190,7 +190,7 @@ def open_store(url: ProjectUrl, settings: StorageSettings, retries: int = RETRIE
     }
 
     def opened(limits: dict[str, Any]) -> obstore.store.ObjectStore:
-        with_all: dict[str, Any] = {"prefix": url.prefix or None, "client_options": limits, "retry_config": retries}
+        with_all: dict[str, Any] = {"prefix": url.prefix or None, "client_options": limits, "retry_config": retrying}
         match url.scheme:
             case "gs":
                 return clients.GCSStore(url.container, **with_all)

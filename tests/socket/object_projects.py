@@ -100,7 +100,7 @@ def object_service(folder: Path, **settings: object) -> Iterator[Service]:
     with moto() as server, contextlib.closing(StorageProxy(server.endpoint)) as proxy:
         os.environ.update(credentials)
         try:
-            given = {
+            given: dict[str, Any] = {
                 "WEB_DATA_ROOTS": f"{ROOT},{folder / 'projects'}",
                 "STORAGE_ENDPOINT": proxy.endpoint,
                 "STORAGE_ALLOW_HTTP": "true",

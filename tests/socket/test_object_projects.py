@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import json
@@ -15,7 +16,8 @@ from urllib.parse import quote
 import pytest
 
 from protocol.corrections import Action, Correction
-from tests.object_servers import BUCKET, refuse_missing_packages
+from protocol.project_url import ProjectUrl
+from tests.object_servers import BUCKET, SECRET, refuse_missing_packages
 from tests.security.raw_http import RawAnswer
 from tests.socket.browsing import listed, look, shown
 from tests.socket.object_projects import PUBLICATION, ROOT, Service, object_service
@@ -164,8 +166,6 @@ def test_a_model_answers_only_with_the_hash_of_the_journal_and_also_while_the_st
     assert [each["name"] for each in found] == [each["path"] for each in pictures]
     assert [each.get("label") for each in found[:2]] == ["apple", "pear"]
     assert [each.get("code") for each in found[2:]] == ["bad_picture"] * 3
-    import base64
-
     photo = base64.b64encode(service.server.read("users/anna/flowers/images/pear/001.jpg")).decode()
     with service.proxy.that("hangs"):
         own = service.ask(f"POST /v1/tasks/{task_id}/predict", body={"pictures": [{"base64": photo}]})
@@ -184,7 +184,8 @@ def test_folders_are_listed_page_by_page(service: Service, task_id: str) -> None
     assert (listed(service.programs, f"{ROOT}/")["path"], listed(service.programs, ROOT)["parent"]) == (ROOT, "")
     service.put_file("anna/flowers/images/apple/notes.txt", b"x")
     service.put_file("anna/flowers/images/apple/.DS_Store", b"x")
-    pages, cursor = [], ""
+    pages: list[list[dict[str, Any]]] = []
+    cursor = ""
     while not pages or cursor:
         page = listed(service.programs, f"{PROJECT}/images/apple", limit=15, cursor=cursor or None)
         pages.append(page["pictures"])
@@ -231,7 +232,7 @@ def test_corrections_are_read_and_changed(service: Service, task_id: str) -> Non
 
 
 def test_writers_of_corrections_lose_none_of_each_others_rows(service: Service) -> None:
-    place = ObjectStores([_root()], service.server.settings()).place(f"{ROOT}/anna/crowded")
+    place = ObjectStores([ProjectUrl.parse_root(ROOT)], service.server.settings()).place(f"{ROOT}/anna/crowded")
 
     def write(number: int) -> None:
         name = f"{number}.jpg"
@@ -323,15 +324,7 @@ def test_a_connection_that_is_cut_gives_a_whole_file_or_none(service: Service, t
 
 
 def test_no_credential_is_in_an_answer_a_log_or_the_journal(service: Service, task_id: str) -> None:
-    from tests.object_servers import SECRET
-
     logs = service.programs.log_of("web") + service.programs.log_of("broker")
     assert SECRET not in logs
     assert SECRET.encode() not in service.programs.journal.read_bytes()
     assert SECRET not in json.dumps(service.programs.get("/v1/server").body)
-
-
-def _root() -> Any:
-    from protocol.project_url import ProjectUrl
-
-    return ProjectUrl.parse_root(ROOT)
