@@ -55,23 +55,41 @@ class Service:
 
     def finish(self, project: str) -> str:
         """The id of a task with a finished classifier. project: such as "anna/flowers", relative to ROOT."""
-        self.put_file(f"{project}/images/apple/000.jpg", b"soon replaced by a photo")
-        self.worker.heartbeat(ready=False)
-        answer = self.programs.post(projectDir=f"{ROOT}/{project}", projectId=project.replace("/", "-"))
-        assert answer.status == 200, answer
-        start = run_next(self.worker)
+        start = self._started(project, {})
         task_id = start.spec.task_id
-        assert task_id == answer.body["taskId"]
         laid = self.folder / task_id
         laid.mkdir()
         trained = published(lay_classifier(laid, task_id), laid, start.spec.project_path)
         for file in laid.rglob("*"):
             if file.is_file():
                 self.put_file(f"{project}/{file.relative_to(laid)}", file.read_bytes())
+        return self._ended(start, trained, {})
+
+    def finish_with(self, project: str, content: bytes, headers: dict[str, str]) -> str:
+        """The same for a model that is only a file model.tflite with this content."""
+        start = self._started(project, headers)
+        model = f"models/{start.spec.task_id}"
+        self.put_file(f"{project}/{model}/{PUBLICATION}/model.tflite", content)
+        self.put_file(f"{project}/{model}/manifest.json", json.dumps({"folder": PUBLICATION}).encode())
+        artifact = Artifact("model.tflite", len(content), hashlib.sha256(content).hexdigest())
+        path = f"{start.spec.project_path}/{model}/{PUBLICATION}/model.tflite"
+        return self._ended(start, Trained(path, {"accuracy": 0.9}, artifacts=(artifact,)), headers)
+
+    def _started(self, project: str, headers: dict[str, str]) -> m.Start:
+        self.put_file(f"{project}/images/apple/000.jpg", b"soon replaced by a photo")
+        posted = {"projectDir": f"{ROOT}/{project}", "projectId": project.replace("/", "-")}
+        answer = self.programs.post(headers, **posted)
+        assert answer.status == 200, answer
+        start = run_next(self.worker)
+        assert start.spec.task_id == answer.body["taskId"]
+        return start
+
+    def _ended(self, start: m.Start, trained: Trained, headers: dict[str, str]) -> str:
+        task_id = start.spec.task_id
         self.worker.send(m.Result(task_id, start.attempt, trained=trained))
         self.worker.receive(m.ResultAck)
         self.worker.heartbeat(ready=False)
-        wait_until(lambda: self.programs.task(task_id).body["state"] == "done", "the task's end")
+        wait_until(lambda: self.programs.get(f"/?taskId={task_id}", **headers).body["state"] == "done", "its end")
         return task_id
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from conf.posted_folder import Obstacle, PostedFolderError
 from web.answers.refusal import Refusal
 from web.door.token_gate import Caller
-from web.folders.plain_places import above, is_inside, plain_place
+from web.folders.plain_places import above, is_inside, plain_place, shown_place
 from web.uploads.upload_names import BadNameError, folder_of_user
 
 
@@ -35,8 +35,9 @@ class VisibleFolders:
             listed = ", ".join(tops) or "none"
             raise Refusal(
                 "path_not_allowed",
-                f"path={path[:200]!r} does not lie in a folder that you may look into ({listed}); send the absolute "
-                "path of a folder or picture in there. GET /v1/folders without a path lists what is at the top.",
+                f"path={shown_place(path)} does not lie in a folder that you may look into ({listed}); send the "
+                "absolute path of a folder or picture in there. GET /v1/folders without a path lists what is at the "
+                "top.",
                 fields={"path": "It lies outside of the folders that you may look into."},
             )
         return place

@@ -18,6 +18,13 @@ def plain_place(text: str) -> str:
     return "" if ".." in place.parts or "\0" in text or not place.is_absolute() else str(place)
 
 
+def shown_place(text: str) -> str:
+    """The text for a message. Of a bad URL hardly anything is shown, because there may be a password in it."""
+    if is_project_url(text) and not plain_place(text):
+        return repr(f"{text.partition(':')[0]}://…")
+    return repr(text[:200])
+
+
 def is_inside(place: str, folder: str) -> bool:
     """Whether a plain place is the folder or lies below it."""
     return place == folder or place.startswith(f"{folder.rstrip('/')}/")
