@@ -180,6 +180,12 @@ def test_folders_are_listed_page_by_page(service: Service, task_id: str) -> None
     assert [each["path"] for each in top["folders"]] == [ROOT, str(service.programs.projects)]
     project = listed(service.programs, PROJECT)
     assert [each["name"] for each in project["folders"]] == ["images"], "the worker's own folders are not shown"
+    counted = listed(service.programs, f"{PROJECT}/images")["folders"]
+    assert [(each["name"], each["pictures"], each["more"]) for each in counted][1:] == [
+        ("pear", 40, False),
+        ("plum", 41, False),
+    ]
+    assert (project["folders"][0]["folders"], project["folders"][0]["pictures"]) == (3, 0)
     assert (project["path"], project["parent"]) == (PROJECT, f"{ROOT}/anna")
     assert (listed(service.programs, f"{ROOT}/")["path"], listed(service.programs, ROOT)["parent"]) == (ROOT, "")
     service.put_file("anna/flowers/images/apple/notes.txt", b"x")
