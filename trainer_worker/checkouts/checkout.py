@@ -19,7 +19,7 @@ from typing import NamedTuple, Protocol
 from conf.directory import Directory
 from protocol.errors import TrainingError
 from protocol.project_layout import KEPT, LAST, MANIFEST, MODELS, TASKS
-from storage.errors import ConflictError, MissingObjectError
+from storage.errors import ConflictError, MissingObjectError, UnreachableError
 from storage.model_places import MOST_MANIFEST_BYTES
 from storage.object_store import ObjectInfo, ObjectStore
 from storage.transfers import carry_out, fetch
@@ -32,7 +32,7 @@ from trainer_worker.project.model_files import HELD_OUT
 from trainer_worker.project.origin import Tell
 from trainer_worker.project.unchanged import is_read
 
-#: If objects change while they are read, the project is listed again, up to this many times.
+#: If objects change while they are read, or a listing breaks off, the project is listed again, up to this many times.
 _MOST_LISTINGS = 3
 
 
@@ -92,7 +92,8 @@ class Checkout:
         tell = functools.partial(watcher.step, 0)
         self.list_objects("", tell)
         if not (self.objects.files or self.objects.models):
-            raise MissingObjectError(f"There is no object below {self.store.url}.")
+            sentence = f"There is no object below {self.store.url}; upload the photos, and then post the task again."
+            raise TrainingError("project_dir_missing", sentence)
         models = self._bring_manifests(tell)
         wanted = [
             *(Wanted(path, info, is_read(path)) for path, info in self.objects.files.items()),
@@ -114,6 +115,7 @@ class Checkout:
         found: list[ObjectInfo] = []
 
         async def listing() -> None:
+            found.clear()
             async for infos in self.store.list_async(prefix):
                 found.extend(infos)
                 if len(found) > MAX_ENTRIES:
@@ -122,7 +124,13 @@ class Checkout:
                         f"The project holds more than {MAX_ENTRIES:,} objects. Post a folder with fewer.",
                     )
 
-        carry_out([listing], 1, tell)
+        for listed in range(_MOST_LISTINGS):
+            try:
+                carry_out([listing], 1, tell)
+                break
+            except UnreachableError:  # the client does not ask again for a page that broke off
+                if listed == _MOST_LISTINGS - 1:
+                    raise
         self.objects = sorted_out(found, _tells_case(self.place))
 
     def read(self, wanted: Iterable[Wanted], moved: Callable[[int], None]) -> None:
