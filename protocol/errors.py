@@ -113,6 +113,7 @@ REFUSAL_CODES: dict[str, int] = {
     "not_ready": 503,
     "predict_failed": 503,
     "promote_failed": 503,
+    "storage_away": 503,
     "tokens_unreadable": 503,
     "uploads_unavailable": 503,
     "webhooks_unavailable": 503,

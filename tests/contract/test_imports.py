@@ -104,7 +104,7 @@ PURE_FILES = (
     *("trainer_worker/segmentation/mask_rule.py", "trainer_worker/segmentation/class_hints.py"),
     *("trainer_worker/segmentation/unlisted_rule.py", "trainer_worker/segmentation/listed_rule.py"),
     *("web/broker_link/task_cache.py", "web/forecast/eta.py", "web/door/door_rules.py", "web/route.py"),
-    *("web/reading/path_hints.py", "web/reading/form.py", "web/reading/query.py", "web/reading/json_body.py"),
+    *("web/folders/path_hints.py", "web/reading/form.py", "web/reading/query.py", "web/reading/json_body.py"),
     *("web/answers/views.py", "web/answers/task_views.py", "web/answers/accept.py", "web/answers/limits.py"),
     "web/answers/paired_scores.py",
     *("web/live/encoded_event.py", "web/live/interest.py", "web/live/event_log.py", "web/live/progress_board.py"),

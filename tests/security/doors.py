@@ -34,4 +34,6 @@ DOORS: dict[int, str] = {
     26: "A browser's session is worth no more than its token, and counts only for pages of this server.",
     27: "An upload stores what begins as a picture, in a folder of its own user, through no link and over no file.",
     28: "Corrections are written to corrections.csv of their folder alone, through no link, and never as a formula.",
+    29: "A project in object storage lies below a data root, and no caller chooses the server that is asked.",
+    30: "No credential of object storage reaches an answer, a log or the journal.",
 }
