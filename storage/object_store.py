@@ -72,6 +72,12 @@ class ObjectStore:
             for chunk in self._reading.list(prefix or None, chunk_size=1000):
                 yield from (info for info in map(_info, chunk) if info.name)
 
+    async def list_async(self, prefix: str = "") -> AsyncIterator[Sequence[ObjectInfo]]:
+        """Like `list`, page by page, for a caller that may be told to stop."""
+        with self._errors(prefix):
+            async for chunk in self._reading.list(prefix or None, chunk_size=1000):
+                yield [info for info in map(_info, chunk) if info.name]
+
     def list_folder(self, prefix: str = "") -> tuple[Sequence[str], Sequence[ObjectInfo]]:
         """The folders and the objects directly in the folder `prefix`, by their whole names, sorted."""
         with self._errors(prefix):

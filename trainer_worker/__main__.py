@@ -13,12 +13,14 @@ import sys
 import zmq
 
 from conf.curve import WORKER, load_client_keys, local_client_keys
+from conf.data_roots import folders_of, urls_of
 from conf.endpoints import connect_endpoints
 from conf.logs import set_up_logging
 from conf.settings import Settings, SettingsError, exit_bad_settings, load_or_exit
 from conf.tracing import set_up_traces
 from trainer_worker.agent.attempt_spans import record_attempt
 from trainer_worker.agent.core import AgentCore, AgentSettings
+from trainer_worker.agent.discarding import Discarding
 from trainer_worker.agent.loop import Agent, catch_signals
 from trainer_worker.agent.name_lock import NameTakenError, take_name
 from trainer_worker.agent.spawned_trainer import SpawnedTrainer
@@ -34,7 +36,7 @@ NAME_PATTERN = r"[A-Za-z0-9._-]{1,80}"
 def run(settings: Settings, name: str, start_id: str, broker: str) -> None:
     """Work until SIGTERM or SIGINT. broker: tcp://HOST:PORT of another machine, or "" for this machine's broker."""
     set_up_logging(f"worker.{name}", settings.log.format)
-    worker, roots = settings.worker, tuple(settings.worker_roots)
+    worker, roots = settings.worker, settings.all_worker_roots
     try:
         # Keys are only made on the broker's own machine. The broker would not accept keys that were made elsewhere.
         keys = load_client_keys(settings.broker.curve_path, WORKER) if broker else local_client_keys(settings, WORKER)
@@ -54,7 +56,6 @@ def run(settings: Settings, name: str, start_id: str, broker: str) -> None:
             kill_grace_s=worker.kill_grace_s,
             stall_limit_s=worker.stall_limit_s,
             keep_spare=worker.keep_spare,
-            data_roots=roots,
         )
     )
     worker.cache_path.mkdir(parents=True, exist_ok=True)
@@ -63,11 +64,14 @@ def run(settings: Settings, name: str, start_id: str, broker: str) -> None:
         weights_dir=worker.weights_path,
         threads=worker.thread_count,
         keep_models=worker.keep_models,
-        allowed_roots=roots,
+        allowed_roots=tuple(folders_of(roots)),
+        url_roots=tuple(map(str, urls_of(roots))),
+        storage=settings.storage,
         decoding_bytes=bytes_for(worker.memory_limit_mb * 2**20),
         log_format=settings.log.format,
     )
     agent = Agent(core, zmq.Context(), endpoint, keys, lambda: SpawnedTrainer(trainer_settings))
+    agent.discard = Discarding(trainer_settings.folders())
     if traces is not None:
         agent.attempt_over = functools.partial(record_attempt, traces)
     catch_signals(agent)

@@ -7,7 +7,6 @@ never waits for TensorFlow to load, even if the process that would have trained 
 from __future__ import annotations
 
 from collections import OrderedDict
-from pathlib import Path
 
 import msgspec
 
@@ -66,8 +65,6 @@ class AgentSettings(msgspec.Struct, frozen=True):
     kill_grace_s: float = 2.0
     stall_limit_s: float = 900.0
     keep_spare: bool = True
-    #: Project folders must lie inside one of these folders, see project/folder.py.
-    data_roots: tuple[Path, ...] = ()
 
 
 class AgentCore:
