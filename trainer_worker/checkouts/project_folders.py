@@ -29,6 +29,7 @@ from trainer_worker.checkouts.object_origin import ObjectOrigin
 from trainer_worker.checkouts.shelf import Shelf
 from trainer_worker.checkouts.stored_models import StoredModels
 from trainer_worker.project.folder import ProjectFolder, admit, of_the_worker, outside_roots
+from trainer_worker.project.origin import nothing
 from trainer_worker.project.retention import discard_task
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,12 @@ class ProjectFolders(Protocol):
 
     def check_out(self, spec: TaskSpec, watcher: Watcher) -> AbstractContextManager[ProjectFolder]:
         """The project of a task, with all that a training reads and keeps."""
+
+    def look_into(self, spec: TaskSpec) -> AbstractContextManager[ProjectFolder]:
+        """The same for a caller that only reads."""
+
+    def models_of(self, spec: TaskSpec) -> AbstractContextManager[ProjectFolder]:
+        """The models of the project. The files of its user may be missing."""
 
     def discard(self, spec: TaskSpec) -> None:
         """Remove what a cancelled task has left. Whatever prevents that is logged."""
@@ -61,6 +68,12 @@ class LocalFolders:
     def check_out(self, spec: TaskSpec, watcher: Watcher) -> AbstractContextManager[ProjectFolder]:
         return admit(spec, self.roots)
 
+    def look_into(self, spec: TaskSpec) -> AbstractContextManager[ProjectFolder]:
+        return admit(spec, self.roots)
+
+    def models_of(self, spec: TaskSpec) -> AbstractContextManager[ProjectFolder]:
+        return admit(spec, self.roots)
+
     def discard(self, spec: TaskSpec) -> None:
         discard_task(spec, self.roots)
 
@@ -75,14 +88,36 @@ class ObjectFolders:
 
     @contextlib.contextmanager
     def check_out(self, spec: TaskSpec, watcher: Watcher) -> Iterator[ProjectFolder]:
+        with self._brought(spec, watcher) as checkout, KeptFiles(checkout, spec.task_id), opened(checkout) as project:
+            yield project
+
+    @contextlib.contextmanager
+    def look_into(self, spec: TaskSpec) -> Iterator[ProjectFolder]:
+        with self._brought(spec, Unwatched()) as checkout, opened(checkout) as project:
+            yield project
+
+    @contextlib.contextmanager
+    def models_of(self, spec: TaskSpec) -> Iterator[ProjectFolder]:
         store = self._admit(spec)
-        shelf = Shelf(self.cache_dir, self.settings.cache_mb * 1024**2)
+        with self._shelf().taken(str(store.url)) as place:
+            with self._disk_errors(place), as_training_errors():
+                checkout = Checkout(place, store, self.settings.max_connections)
+                checkout.bring_models(nothing)
+            with opened(checkout) as project:
+                yield project
+
+    @contextlib.contextmanager
+    def _brought(self, spec: TaskSpec, watcher: Watcher) -> Iterator[Checkout]:
+        """The copy of a whole project, as the storage has it now."""
+        store, shelf = self._admit(spec), self._shelf()
         with shelf.taken(str(store.url)) as place:
             with self._disk_errors(place), as_training_errors():
                 checkout = Checkout(place, store, self.settings.max_connections)
                 checkout.bring(spec.task_id, watcher, lambda whole, more: shelf.make_room(place, whole, more))
-            with KeptFiles(checkout, spec.task_id), opened(checkout) as project:
-                yield project
+            yield checkout
+
+    def _shelf(self) -> Shelf:
+        return Shelf(self.cache_dir, self.settings.cache_mb * 1024**2)
 
     def discard(self, spec: TaskSpec) -> None:
         try:
@@ -142,6 +177,12 @@ class AllFolders:
 
     def check_out(self, spec: TaskSpec, watcher: Watcher) -> AbstractContextManager[ProjectFolder]:
         return self._of(spec).check_out(spec, watcher)
+
+    def look_into(self, spec: TaskSpec) -> AbstractContextManager[ProjectFolder]:
+        return self._of(spec).look_into(spec)
+
+    def models_of(self, spec: TaskSpec) -> AbstractContextManager[ProjectFolder]:
+        return self._of(spec).models_of(spec)
 
     def discard(self, spec: TaskSpec) -> None:
         with contextlib.suppress(TrainingError):
