@@ -38,6 +38,7 @@ class WebSettings(Section, frozen=True, kw_only=True):
     max_predict_body_mb: Annotated[int, Meta(ge=1, le=100)]
     predict_processes: Annotated[int, Meta(ge=1, le=64)]
     predict_memory_mb: Annotated[int, Meta(ge=16)]
+    storage_copies_mb: Annotated[int, Meta(ge=16)]
     uploads: bool
     max_upload_mb: Annotated[int, Meta(ge=1, le=1000)]
     max_upload_pictures: Annotated[int, Meta(ge=1, le=1_000_000)]

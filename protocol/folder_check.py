@@ -13,8 +13,8 @@ from protocol.task import TaskSpec
 class CheckOrder(msgspec.Struct, frozen=True):
     """spec: as a POST would have made it, so the folder is admitted as a worker admits it.
 
-    allowed_roots: the folders that projects must lie in, absolute and with links resolved. headers_until_s: when the
-    reading of headers ends, by time.monotonic(), which all processes of a machine share.
+    allowed_roots: the folders that projects must lie in, absolute and with links resolved, and URLs.
+    headers_until_s: when the reading of headers ends, by time.monotonic(), which all processes of a machine share.
     """
 
     spec: TaskSpec

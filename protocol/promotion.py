@@ -18,7 +18,7 @@ from protocol.task import TaskSpec
 class PromotionOrder(msgspec.Struct, frozen=True):
     """spec: of the task whose model is to be used. artifacts: the files of its model, as the journal has them.
 
-    allowed_roots: the folders that projects must lie in, absolute and with links resolved.
+    allowed_roots: the folders that projects must lie in, absolute and with links resolved, and URLs.
     """
 
     spec: TaskSpec

@@ -26,7 +26,7 @@ _PARTS_AT_ONCE = 4
 #: What a stream gives at once, and holds in memory.
 CHUNK_BYTES = 1024**2
 #: A request may be tried this often again, after pauses that grow from the first to the second of these.
-_RETRIES = 5
+RETRIES = 5
 _PAUSES_S = (0.2, 5.0)
 #: A request that sends something may take this many times `timeout_s`. One that only reads may take as long as it
 #: wants, as long as it is never silent for `timeout_s`.
@@ -71,6 +71,12 @@ class ObjectStore:
         with self._errors(prefix):
             for chunk in self._reading.list(prefix or None, chunk_size=1000):
                 yield from (info for info in map(_info, chunk) if info.name)
+
+    async def list_async(self, prefix: str = "") -> AsyncIterator[Sequence[ObjectInfo]]:
+        """Like `list`, page by page, for a caller that may be told to stop."""
+        with self._errors(prefix):
+            async for chunk in self._reading.list(prefix or None, chunk_size=1000):
+                yield [info for info in map(_info, chunk) if info.name]
 
     def list_folder(self, prefix: str = "") -> tuple[Sequence[str], Sequence[ObjectInfo]]:
         """The folders and the objects directly in the folder `prefix`, by their whole names, sorted."""
@@ -163,9 +169,10 @@ class ObjectStore:
             raise explained(error, self.url.file(name) if name else str(self.url)) from None
 
 
-def open_store(url: ProjectUrl, settings: StorageSettings) -> ObjectStore:
+def open_store(url: ProjectUrl, settings: StorageSettings, retries: int = RETRIES) -> ObjectStore:
     """Open a project, or a data root. Nothing is sent yet, so wrong credentials show at the first call.
 
+    retries: how often a request is tried again before a call fails.
     Raises StorageNotInstalledError, and StorageError if the environment lacks what the client needs.
     """
     try:
@@ -178,9 +185,9 @@ def open_store(url: ProjectUrl, settings: StorageSettings) -> ObjectStore:
     reading = {**client, "read_timeout": silent_limit, "timeout": _READING_LIMIT}
     writing = {**client, "timeout": silent_limit * _SENDING_FACTOR}
     first_s, longest_s = _PAUSES_S
-    retries = {
-        "max_retries": _RETRIES,
-        "retry_timeout": silent_limit * _RETRIES,
+    retrying = {
+        "max_retries": retries,
+        "retry_timeout": silent_limit * max(1, retries),
         "backoff": {
             "init_backoff": timedelta(seconds=first_s),
             "max_backoff": timedelta(seconds=longest_s),
@@ -189,7 +196,7 @@ def open_store(url: ProjectUrl, settings: StorageSettings) -> ObjectStore:
     }
 
     def opened(limits: dict[str, Any]) -> obstore.store.ObjectStore:
-        with_all: dict[str, Any] = {"prefix": url.prefix or None, "client_options": limits, "retry_config": retries}
+        with_all: dict[str, Any] = {"prefix": url.prefix or None, "client_options": limits, "retry_config": retrying}
         match url.scheme:
             case "gs":
                 return clients.GCSStore(url.container, **with_all)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -50,7 +51,7 @@ async def fetch(store: ObjectStore, info: ObjectInfo, file: Path, moved: Callabl
     moved: told of the bytes that have come, also of those that were there. Raises ConflictError if the object is not
     the listed one any more, UnreachableError, and OSError. What has come by then stays in the file.
     """
-    with _GrowingFile(file, info.size_bytes) as grown:
+    with _growing(file, info.size_bytes) as grown:
         had_bytes = grown.size_bytes
         moved(had_bytes)
         if had_bytes < info.size_bytes:
@@ -70,21 +71,22 @@ async def fetch(store: ObjectStore, info: ObjectInfo, file: Path, moved: Callabl
             )
 
 
+@contextlib.contextmanager
+def _growing(path: Path, most_bytes: int) -> Iterator[_GrowingFile]:
+    """The file with what has come of an object so far. most_bytes: a longer file is of another one, and is emptied."""
+    with open(path, "ab") as file:
+        grown = _GrowingFile(file)
+        if grown.size_bytes > most_bytes:
+            grown.empty()
+        yield grown
+
+
 class _GrowingFile:
-    """What has come of an object. A context manager: leaving it closes the file."""
+    """What has come of an object."""
 
-    def __init__(self, path: Path, most_bytes: int) -> None:
-        """most_bytes: a longer file is not a part of this object and is emptied."""
-        self._file: BinaryIO = open(path, "ab")
-        self.size_bytes = self._file.tell()
-        if self.size_bytes > most_bytes:
-            self.empty()
-
-    def __enter__(self) -> _GrowingFile:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.size_bytes = file.tell()
 
     def add(self, chunk: bytes) -> None:
         self._file.write(chunk)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import zmq
 
 from conf.curve import WORKER, local_client_keys
+from conf.data_roots import folders_of, urls_of
 from conf.endpoints import connect_endpoints
 from conf.logs import set_up_logging
 from conf.settings import Settings, SettingsError, exit_bad_settings, load_or_exit
@@ -24,6 +25,7 @@ from conf.worker_settings import BROKERS, listed_brokers
 from protocol.labels import labels_of
 from trainer_worker.agent.attempt_spans import record_attempt
 from trainer_worker.agent.core import AgentCore
+from trainer_worker.agent.discarding import Discarding
 from trainer_worker.agent.gpu_names import gpu_label
 from trainer_worker.agent.gpus import ORDER, VISIBLE, visible_gpus
 from trainer_worker.agent.loop import Agent, catch_signals
@@ -57,7 +59,7 @@ class Launch(NamedTuple):
 def run(settings: Settings, launch: Launch, start_id: str) -> None:
     """Work until SIGTERM or SIGINT. Ends the process if the broker refuses this worker for good."""
     name, broker = launch.name, launch.broker
-    worker, roots = settings.worker, tuple(settings.worker_roots)
+    worker, roots = settings.worker, settings.all_worker_roots
     try:
         keys = remote_keys(settings, launch.keys) if broker else local_client_keys(settings, WORKER)
         endpoints = listed_brokers(broker) or tuple(each.worker for each in connect_endpoints(settings))
@@ -76,7 +78,6 @@ def run(settings: Settings, launch: Launch, start_id: str) -> None:
             kill_grace_s=worker.kill_grace_s,
             stall_limit_s=worker.stall_limit_s,
             keep_spare=worker.keep_spare,
-            data_roots=roots,
             labels=launch.labels,
             pool=launch.pool,
             gpu=gpu_label([gpu.name for gpu in visible_gpus(os.environ)]),
@@ -89,12 +90,15 @@ def run(settings: Settings, launch: Launch, start_id: str) -> None:
         weights_dir=worker.weights_path,
         threads=worker.thread_count,
         keep_models=worker.keep_models,
-        allowed_roots=roots,
+        allowed_roots=tuple(folders_of(roots)),
+        url_roots=tuple(map(str, urls_of(roots))),
+        storage=settings.storage,
         share_above_pictures=worker.share_above_pictures,
         decoding_bytes=bytes_for(worker.memory_limit_mb * 2**20),
         log_format=settings.log.format,
     )
     agent = Agent(core, zmq.Context(), endpoints, keys, lambda: SpawnedTrainer(trainer_settings))
+    agent.discard = Discarding(trainer_settings.folders())
     if traces is not None:
         agent.attempt_over = functools.partial(record_attempt, traces)
     catch_signals(agent)

@@ -6,8 +6,8 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
+from conf.data_roots import Root
 from protocol.data_report import DataReport
 from protocol.folder_check import CheckOrder
 from protocol.task import TaskSpec
@@ -28,7 +28,7 @@ HEADERS_S = 0.7
 class FolderChecks:
     """Runs the checker for one call after the other."""
 
-    def __init__(self, command: Sequence[str], allowed_roots: Sequence[Path], timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(self, command: Sequence[str], allowed_roots: Sequence[Root], timeout_s: float = TIMEOUT_S) -> None:
         """command: starts a checker in the code's folder, which reads a CheckOrder and writes a DataReport."""
         self._command = command
         self._timeout_s = timeout_s

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 
+from conf.data_roots import Root
 from protocol.promotion import Promotion, PromotionOrder
 from protocol.task import Task
 from web.answers.refusal import Refusal
@@ -25,7 +25,7 @@ TIMEOUT_S = 60.0
 class Promotions:
     """Runs a process for each call, and MOST_AT_ONCE of them side by side."""
 
-    def __init__(self, command: Sequence[str], allowed_roots: Sequence[Path], timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(self, command: Sequence[str], allowed_roots: Sequence[Root], timeout_s: float = TIMEOUT_S) -> None:
         """command: starts a process in the code's folder that reads a PromotionOrder and writes a Promotion."""
         self._command = command
         self._timeout_s = timeout_s

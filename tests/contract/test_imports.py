@@ -59,22 +59,33 @@ ROOMS = {
     "layouts": {"pictures"},
     "project": {"scores", "pictures", "layouts"},
     "attempt": {"pictures", "layouts", "project"},
+    "checkouts": {"layouts", "project"},
     "backbones": {"pictures", "attempt"},
     "optimization": {"project", "attempt"},
     "exporting": {"project"},
-    "checking": {"pictures", "layouts", "project", "publishing", "training"},
-    "promoting": {"project"},
+    "checking": {"pictures", "layouts", "project", "checkouts", "publishing", "training"},
+    "promoting": {"project", "checkouts"},
     "prediction": {"pictures", "project", "exporting", "segmentation"},
     "reporting": {"pictures"},
     "publishing": {"pictures", "layouts", "project", "attempt", "backbones", "exporting", "reporting"},
     "classification": OF_A_TRAIN_TYPE,
     "segmentation": OF_A_TRAIN_TYPE,
-    "training": {"pictures", "layouts", "project", "attempt", "backbones", "publishing"},
-    "agent": {"project", "training"},
+    "training": {"pictures", "layouts", "project", "checkouts", "attempt", "backbones", "publishing"},
+    "agent": {"checkouts", "training"},
     "__main__.py": {"pictures", "training", "agent"},
 }
 #: Rooms in which nothing imports TensorFlow, nor a room that does. What is imported inside of functions does not count.
-ROOMS_WITHOUT_TENSORFLOW = ("scores", "pictures", "layouts", "project", "attempt", "reporting", "promoting", "agent")
+ROOMS_WITHOUT_TENSORFLOW = (
+    "scores",
+    "pictures",
+    "layouts",
+    "project",
+    "attempt",
+    "reporting",
+    "promoting",
+    "agent",
+    "checkouts",
+)
 TENSORFLOW = {"tensorflow", "keras"}
 
 #: Pure files: no clock, randomness, socket, database, process or log.
@@ -107,7 +118,7 @@ PURE_FILES = (
     *("trainer_worker/segmentation/mask_rule.py", "trainer_worker/segmentation/class_hints.py"),
     *("trainer_worker/segmentation/unlisted_rule.py", "trainer_worker/segmentation/listed_rule.py"),
     *("web/broker_link/task_cache.py", "web/forecast/eta.py", "web/door/door_rules.py", "web/route.py"),
-    *("web/reading/path_hints.py", "web/reading/form.py", "web/reading/query.py", "web/reading/json_body.py"),
+    *("web/folders/path_hints.py", "web/reading/form.py", "web/reading/query.py", "web/reading/json_body.py"),
     *("web/answers/views.py", "web/answers/task_views.py", "web/answers/accept.py", "web/answers/limits.py"),
     *("web/answers/paired_scores.py", "web/answers/waiting.py"),
     *("web/live/encoded_event.py", "web/live/interest.py", "web/live/event_log.py", "web/live/progress_board.py"),
@@ -293,8 +304,10 @@ def test_only_one_room_touches_what_the_worker_keeps_in_a_project() -> None:
     assert named == set()
     users = {name_of(file) for file in python_files("trainer_worker") if "protocol.project_layout" in all_imports(file)}
     assert users
-    # layouts/tree.py tells the user's folders from ours.
-    assert {Path(name).parent.as_posix() for name in users} - {"trainer_worker/project"} <= {"trainer_worker/layouts"}
+    # layouts/tree.py tells the user's folders from ours. The copies that checkouts/ makes are the worker's own, so
+    # nobody else can put a link there.
+    others = {"trainer_worker/layouts", "trainer_worker/checkouts"}
+    assert {Path(name).parent.as_posix() for name in users} - {"trainer_worker/project"} <= others
 
 
 def test_the_room_of_projects_writes_and_removes_nothing_by_path() -> None:

@@ -35,4 +35,6 @@ DOORS: dict[int, str] = {
     27: "An upload stores what begins as a picture, in a folder of its own user, through no link and over no file.",
     28: "Corrections are written to corrections.csv of their folder alone, through no link, and never as a formula.",
     29: "The keys of a worker are in its agent's environment alone: in no argument, log, trace or child process.",
+    30: "A project in object storage lies below a data root, and no caller chooses the server that is asked.",
+    31: "No credential of object storage reaches an answer, a log or the journal.",
 }

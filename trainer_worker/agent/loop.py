@@ -17,6 +17,7 @@ from conf.sockets import connect_all, connecting_socket
 from protocol import messages as m
 from protocol import wire
 from protocol.message import Message
+from protocol.task import TaskSpec
 from trainer_worker.agent.core import AgentCore
 from trainer_worker.agent.events import (
     AttemptOver,
@@ -39,7 +40,6 @@ from trainer_worker.agent.events import (
     TrainerSaid,
 )
 from trainer_worker.agent.spawned_trainer import ProcessGone, SpawnedTrainer, rss_mb
-from trainer_worker.project.retention import discard_task
 
 log = logging.getLogger("worker")
 
@@ -74,6 +74,8 @@ class Agent:
         self._leaving = False
         #: Told of every attempt that has ended, if traces are kept.
         self.attempt_over: Callable[[AttemptOver], None] | None = None
+        #: Removes what a cancelled task has left.
+        self.discard: Callable[[TaskSpec], None] = lambda spec: None
         self._next_sample_s = 0.0
         self._poller = zmq.Poller()
         self._poller.register(self._dealer, zmq.POLLIN)
@@ -160,7 +162,7 @@ class Agent:
                 if instruction.number in self._trainers:
                     self._trainers[instruction.number].terminate(instruction.force)
             case Discard():
-                discard_task(instruction.spec, self._core.settings.data_roots)
+                self.discard(instruction.spec)
             case AttemptOver():
                 if self.attempt_over is not None:
                     self.attempt_over(instruction)

@@ -11,20 +11,28 @@ from pathlib import Path
 from conf.directory import Directory
 from conf.posted_folder import Obstacle, PostedFolderError, open_posted_folder
 from protocol.bounds import refuse_other_than_task_id
+from protocol.data_report import Finding
 from protocol.errors import TrainingError, is_disk_full
 from protocol.project_layout import KEPT, MODELS
 from protocol.task import TaskSpec
 from trainer_worker.pictures.user_files import UserFiles
+from trainer_worker.project.origin import LocalOrigin, Origin
 
 
 class ProjectFolder:
     """The only way to models/ and .tfmodel/. A context manager: leaving it closes the descriptor.
 
-    path: used in messages and for `modelPath`. All files, the user's and our own, are reached by descriptor.
+    path: used in messages. All files, the user's and our own, are reached by descriptor.
+    origin: where the project lies for good; that is this folder, or object storage.
+    findings: what was found when the project was brought here, for the report on the folder.
     """
 
-    def __init__(self, path: Path, directory: Directory) -> None:
+    findings: Sequence[Finding] = ()
+
+    def __init__(self, path: Path, directory: Directory, origin: Origin | None = None) -> None:
+        """origin: None for a project that lies in this folder."""
         self.path = path
+        self.origin = origin or LocalOrigin(path)
         self._directory = directory
 
     @classmethod
@@ -140,15 +148,9 @@ def admit(spec: TaskSpec, allowed_roots: Sequence[Path]) -> ProjectFolder:
 def _refusal(path: Path, error: PostedFolderError, allowed_roots: Sequence[Path]) -> TrainingError:
     match error.obstacle:
         case Obstacle.OUTSIDE_ROOTS:
-            roots = ", ".join(map(str, allowed_roots))
-            return TrainingError(
-                "project_dir_changed",
-                f"projectDir {path} does not lie inside a folder that the worker may use ({roots}), so nothing was "
-                "read or written; set [worker] data_roots on the worker's machine, and post the task again.",
-            )
+            return outside_roots(str(path), allowed_roots)
         case Obstacle.OF_THE_WORKER:
-            inside = f"{error.inside}/"
-            return _changed(f"projectDir {path} lies in {inside}, where the worker keeps what belongs to a project")
+            return of_the_worker(str(path), error.inside)
         case Obstacle.MISSING:
             return _missing(path)
         case Obstacle.FORBIDDEN:
@@ -158,6 +160,19 @@ def _refusal(path: Path, error: PostedFolderError, allowed_roots: Sequence[Path]
             return _changed(f"{path} now leads through a link or a file")
         case Obstacle.REPLACED:
             return _changed(f"{path} is not the folder that was there when the task was posted")
+
+
+def outside_roots(project: str, allowed_roots: Sequence[object]) -> TrainingError:
+    roots = ", ".join(map(str, allowed_roots))
+    return TrainingError(
+        "project_dir_changed",
+        f"projectDir {project} does not lie inside a folder that the worker may use ({roots}), so nothing was "
+        "read or written; set [worker] data_roots on the worker's machine, and post the task again.",
+    )
+
+
+def of_the_worker(project: str, inside: str) -> TrainingError:
+    return _changed(f"projectDir {project} lies in {inside}/, where the worker keeps what belongs to a project")
 
 
 def _folder_below(directory: Directory, name: str, make: bool) -> Directory:

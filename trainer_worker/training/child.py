@@ -48,13 +48,20 @@ from trainer_worker.attempt.work_folder import take_work_dir
 from trainer_worker.backbones.weights_files import find_weights_file
 from trainer_worker.pictures.user_files import LEAVES_PROJECT, RefusedFileError, UserFiles
 from trainer_worker.project.continuation import last_training
-from trainer_worker.project.folder import ProjectFolder, admit
+from trainer_worker.project.folder import ProjectFolder
 from trainer_worker.project.latest import finish_publication
-from trainer_worker.project.models import AlreadyPublishedError, finished_model, trained
+from trainer_worker.project.models import (
+    AlreadyPublishedError,
+    finished_model,
+    manifest_of,
+    model_path,
+    trained,
+)
 from trainer_worker.project.retention import checkpoints_of, tidy_project
 from trainer_worker.project.task_log import TaskLog
 from trainer_worker.project.unchanged import FolderContents, fingerprint, read_contents, take_over
 from trainer_worker.training.attempt_log import AttemptLog
+from trainer_worker.training.download import Download
 from trainer_worker.training.folder_changes import FolderChanges
 from trainer_worker.training.help_reporter import HelpReporter
 from trainer_worker.training.pace import Pace
@@ -78,6 +85,7 @@ class Child:
         self._pipe = pipe
         self._send_lock = threading.Lock()
         self._settings = settings
+        self._folders = settings.folders()
         self._orders: queue.SimpleQueue[piped.Train | piped.ComputeFeatures] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._reporter: PipeReporter | HelpReporter | None = None
@@ -158,7 +166,7 @@ class Child:
         spec, reporter = order.spec, HelpReporter()
         with self._held((spec.task_id, order.attempt), reporter), contextlib.suppress(Cancelled):
             try:
-                with admit(spec, self._settings.allowed_roots) as project:
+                with self._folders.look_into(spec) as project:
                     job = make_job(piped.Train(spec, order.attempt), project, self._settings)
                     attempt = Attempt(job, reporter, self._settings.cache_dir, self._settings.threads)
                     load_helper(spec.train_type)(attempt, order.place)
@@ -184,11 +192,15 @@ class Child:
 
     def _trained(self, order: piped.Train, train: Train, reporter: PipeReporter) -> Trained:
         task_id = order.spec.task_id
-        with admit(order.spec, self._settings.allowed_roots) as project, TaskLog(project, task_id) as task_log:
+        download = Download(reporter)
+        with self._folders.check_out(order.spec, download) as project, TaskLog(project, task_id) as task_log:
             log_of_attempt = AttemptLog(reporter, task_log, order)
             log_of_attempt.begun()
+            if came := download.ended():
+                log_of_attempt.note(came)
             try:
                 result = self._trained_in(project, order, train, (reporter, log_of_attempt))
+                result = msgspec.structs.replace(result, stage_seconds={**download.seconds, **result.stage_seconds})
             except Cancelled:
                 log_of_attempt.cancelled()
                 raise
@@ -225,8 +237,10 @@ class Child:
             if copy is not None:
                 return trained(project, copy)
             with archives_unpacked(job, tell) as ready:
-                attempt = Attempt(ready, logged, self._settings.cache_dir, self._settings.threads)
-                attempt.news = changes.findings()
+                attempt = Attempt(
+                    ready, logged, self._settings.cache_dir, self._settings.threads, began_s=reporter.began_s
+                )
+                attempt.news = [*project.findings, *changes.findings()]
                 result = train(attempt)
         except AlreadyPublishedError as error:
             return trained(project, error.manifest)
@@ -235,8 +249,9 @@ class Child:
         changes.remember()
         job.checkpoints.clear()
         tidy_project(project, self._settings.keep_models)
+        manifest = manifest_of(project, job.task_id)
         return Trained(
-            str(result.model_path),
+            model_path(project, manifest) if manifest is not None else str(result.model_path),
             result.metrics,
             result.stage_seconds,
             result.end_reason,

@@ -114,6 +114,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "range_not_satisfiable": 416,
     "read_only_token": 403,
     "request_timeout": 408,
+    "storage_away": 503,
     "task_ended": 409,
     "task_left_out": 409,
     "task_not_ended": 409,
