@@ -8,13 +8,16 @@ from __future__ import annotations
 import contextlib
 import logging
 import shutil
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from conf.data_roots import Root, folders_of, urls_of
+import msgspec
+
+from conf.data_roots import Root, folders_of, given_roots, urls_of
 from conf.directory import Directory
 from conf.storage_settings import StorageSettings
 from protocol.bounds import refuse_other_than_task_id
@@ -29,6 +32,7 @@ from trainer_worker.checkouts.object_origin import ObjectOrigin
 from trainer_worker.checkouts.shelf import Shelf
 from trainer_worker.checkouts.stored_models import StoredModels
 from trainer_worker.project.folder import ProjectFolder, admit, of_the_worker, outside_roots
+from trainer_worker.project.origin import nothing
 from trainer_worker.project.retention import discard_task
 
 log = logging.getLogger(__name__)
@@ -39,6 +43,12 @@ class ProjectFolders(Protocol):
 
     def check_out(self, spec: TaskSpec, watcher: Watcher) -> AbstractContextManager[ProjectFolder]:
         """The project of a task, with all that a training reads and keeps."""
+
+    def look_at(self, spec: TaskSpec) -> AbstractContextManager[ProjectFolder]:
+        """The project for a check of its names. Of pictures only the headers can be had, see Origin.bring_heads."""
+
+    def models_of(self, spec: TaskSpec) -> AbstractContextManager[ProjectFolder]:
+        """The project with its models, but perhaps without its photos."""
 
     def discard(self, spec: TaskSpec) -> None:
         """Remove what a cancelled task has left. Whatever prevents that is logged."""
@@ -59,6 +69,12 @@ class LocalFolders:
     roots: Sequence[Path]
 
     def check_out(self, spec: TaskSpec, watcher: Watcher) -> AbstractContextManager[ProjectFolder]:
+        return admit(spec, self.roots)
+
+    def look_at(self, spec: TaskSpec) -> AbstractContextManager[ProjectFolder]:
+        return admit(spec, self.roots)
+
+    def models_of(self, spec: TaskSpec) -> AbstractContextManager[ProjectFolder]:
         return admit(spec, self.roots)
 
     def discard(self, spec: TaskSpec) -> None:
@@ -83,6 +99,29 @@ class ObjectFolders:
                 checkout.bring(spec.task_id, watcher, lambda whole, more: shelf.make_room(place, whole, more))
             with KeptFiles(checkout, spec.task_id), opened(checkout) as project:
                 yield project
+
+    @contextlib.contextmanager
+    def look_at(self, spec: TaskSpec) -> Iterator[ProjectFolder]:
+        with self._passing(spec) as checkout:
+            with as_training_errors():
+                checkout.bring_names(nothing)
+            with opened(checkout) as project:
+                yield project
+
+    @contextlib.contextmanager
+    def models_of(self, spec: TaskSpec) -> Iterator[ProjectFolder]:
+        with self._passing(spec) as checkout:
+            with as_training_errors():
+                checkout.bring_models(nothing)
+            with opened(checkout) as project:
+                yield project
+
+    @contextlib.contextmanager
+    def _passing(self, spec: TaskSpec) -> Iterator[Checkout]:
+        """An empty copy that is removed afterwards."""
+        store = self._admit(spec)
+        with tempfile.TemporaryDirectory(prefix="tfmodel-", dir=self.cache_dir) as place:
+            yield Checkout(Path(place), store, self.settings.max_connections)
 
     def discard(self, spec: TaskSpec) -> None:
         try:
@@ -132,6 +171,12 @@ def opened(checkout: Checkout) -> Iterator[ProjectFolder]:
         yield project
 
 
+def folders_for(roots: Sequence[str], storage: Mapping[str, Any]) -> AllFolders:
+    """The projects for a short process, which another process has told its settings."""
+    settings = msgspec.convert(storage, StorageSettings) if storage else None
+    return AllFolders(given_roots(roots), settings, Path(tempfile.gettempdir()))
+
+
 @dataclass(frozen=True)
 class AllFolders:
     """Projects of both kinds of places. roots: where projects may lie. settings: None if none of them is a URL."""
@@ -142,6 +187,12 @@ class AllFolders:
 
     def check_out(self, spec: TaskSpec, watcher: Watcher) -> AbstractContextManager[ProjectFolder]:
         return self._of(spec).check_out(spec, watcher)
+
+    def look_at(self, spec: TaskSpec) -> AbstractContextManager[ProjectFolder]:
+        return self._of(spec).look_at(spec)
+
+    def models_of(self, spec: TaskSpec) -> AbstractContextManager[ProjectFolder]:
+        return self._of(spec).models_of(spec)
 
     def discard(self, spec: TaskSpec) -> None:
         with contextlib.suppress(TrainingError):
