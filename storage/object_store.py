@@ -112,6 +112,9 @@ class ObjectStore:
         with self._errors(name):
             span = {"offset": start} if start else None
             found = await self._reading.get_async(name, options=_get_options(etag, span))
+            if found.meta["size"] <= CHUNK_BYTES:
+                yield bytes(await found.bytes_async())
+                return
             async for chunk in found.stream(min_chunk_size=CHUNK_BYTES):
                 yield bytes(chunk)
 

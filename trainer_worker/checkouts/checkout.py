@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from conf.directory import Directory
+from protocol.bounds import is_task_id
 from protocol.errors import TrainingError
 from protocol.litter import LABEL_SUFFIXES, suffix_of
 from protocol.project_layout import KEPT, LAST, MANIFEST, MODELS, TASKS
@@ -168,14 +169,20 @@ class Checkout:
             self._place(part, each)
 
         transfers = (functools.partial(bring, each) for each in wanted)
-        carry_out(transfers, self.connections, lambda: moved(done_bytes))
+        try:
+            carry_out(transfers, self.connections, lambda: moved(done_bytes))
+        finally:
+            self.record.close()
 
     def _place(self, part: Path, wanted: Wanted) -> None:
         target = self.folder / wanted.path
-        target.parent.mkdir(parents=True, exist_ok=True)
         changed_at_ns = int(wanted.info.modified_at_s * 1e9)
         os.utime(part, ns=(changed_at_ns, changed_at_ns))
-        part.replace(target)
+        try:
+            part.replace(target)
+        except FileNotFoundError:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            part.replace(target)
         self.record.add(wanted.path, wanted.info, wanted.whole)
 
     # ---- models ----
@@ -225,9 +232,7 @@ class Checkout:
 
     def _models_in_copy(self) -> set[str]:
         with contextlib.suppress(FileNotFoundError):
-            return {
-                entry.name for entry in (self.folder / MODELS).iterdir() if entry.is_dir() and not entry.is_symlink()
-            }
+            return {entry.name for entry in (self.folder / MODELS).iterdir() if is_task_id(entry.name)}
         return set()
 
     def _bring_links(self) -> None:
