@@ -37,4 +37,6 @@ DOORS: dict[int, str] = {
     29: "The keys of a worker are in its agent's environment alone: in no argument, log, trace or child process.",
     30: "A project in object storage lies below a data root, and no caller chooses the server that is asked.",
     31: "No credential of object storage reaches an answer, a log or the journal.",
+    32: "The name of an object leads nowhere but into its own project's copy; one that no folder can hold is said.",
+    33: "An attempt that comes too late changes no file of the model that another one has published.",
 }

@@ -46,6 +46,7 @@ from trainer_worker.attempt.job import Cancelled, Job, PlannedStage
 from trainer_worker.attempt.unpacked_archives import archives_unpacked
 from trainer_worker.attempt.work_folder import take_work_dir
 from trainer_worker.backbones.weights_files import find_weights_file
+from trainer_worker.checkouts.project_folders import Unwatched
 from trainer_worker.pictures.user_files import LEAVES_PROJECT, RefusedFileError, UserFiles
 from trainer_worker.project.continuation import last_training
 from trainer_worker.project.folder import ProjectFolder
@@ -166,7 +167,7 @@ class Child:
         spec, reporter = order.spec, HelpReporter()
         with self._held((spec.task_id, order.attempt), reporter), contextlib.suppress(Cancelled):
             try:
-                with self._folders.look_into(spec) as project:
+                with self._folders.check_out(spec, Unwatched()) as project:
                     job = make_job(piped.Train(spec, order.attempt), project, self._settings)
                     attempt = Attempt(job, reporter, self._settings.cache_dir, self._settings.threads)
                     load_helper(spec.train_type)(attempt, order.place)
