@@ -69,6 +69,8 @@ test-chaos: $(VENV)/installed-dev  ## break the real service 300 times on purpos
 	$(BIN)/python -m tests.chaos --faults 300 --write
 	$(BIN)/python -m tests.chaos.webhooks
 	$(BIN)/python -m tests.chaos.standby --write
+	$(BIN)/python -m tests.chaos.power_loss --write
+	$(BIN)/python -m tests.chaos.flipped_bits --write
 
 test-security: $(VENV)/installed-dev  ## try every door of SECURITY.md, then 12,000 hostile inputs; some minutes
 	$(BIN)/python -m tests.security

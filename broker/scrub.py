@@ -50,7 +50,7 @@ class Scrub:
         while not self._ended.is_set():
             try:
                 with closing(self._open_view()) as view:
-                    self._read(view)
+                    read_all(view, lambda: self._ended.wait(PAUSE_S))
             except BrokenJournalError as error:
                 self._broken = error
                 return
@@ -58,17 +58,22 @@ class Scrub:
                 log.warning("action=journal.not_scrubbed reason=%r", str(error))
             self._ended.wait(INTERVAL_S)
 
-    def _read(self, view: JournalView) -> None:
-        view.check_whole()
-        seq = damaged = read = 0
-        while not self._ended.wait(PAUSE_S):
-            with view.snapshot():
-                rows = list(view.facts_after(seq, ROWS))
-                damaged += _damaged_rows(view, rows, MOST_NAMED - damaged)
-            if not rows:
-                log.info("action=journal.scrubbed facts=%d damaged=%d", read, damaged)
-                return
-            seq, read = rows[-1][0], read + len(rows)
+
+def read_all(view: JournalView, is_ended: Callable[[], bool]) -> None:
+    """Read the whole journal, and name damaged rows in the log. Raises BrokenJournalError if more is damaged.
+
+    is_ended: asked before each part; it may wait.
+    """
+    view.check_whole()
+    seq = damaged = read = 0
+    while not is_ended():
+        with view.snapshot():
+            rows = list(view.facts_after(seq, ROWS))
+            damaged += _damaged_rows(view, rows, MOST_NAMED - damaged)
+        if not rows:
+            log.info("action=journal.scrubbed facts=%d damaged=%d", read, damaged)
+            return
+        seq, read = rows[-1][0], read + len(rows)
 
 
 def _damaged_rows(view: JournalView, rows: list[FactRow], most_named: int) -> int:

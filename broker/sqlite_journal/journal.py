@@ -18,6 +18,7 @@ from broker.journal_rows import fact_json, task_json
 from broker.sqlite_journal.file import (
     failure,
     hold_lock,
+    is_of_this_run,
     note_made,
     open_journal,
     refuse_unreadable,
@@ -45,7 +46,7 @@ class SqliteJournal(Journal):
         try:
             refuse_unreadable(path)
             refuse_vanished(path)
-            self._db = open_journal(path)
+            self._db = open_journal(path, is_of_this_run(self._lock_fd))
             note_made(self._lock_fd)
         except (OSError, sqlite3.Error) as error:
             os.close(self._lock_fd)

@@ -35,10 +35,11 @@ class DamagedWalError(Exception):
     """The text continues the name of the file."""
 
 
-def look_for_damage(journal: Path) -> None:
+def look_for_damage(journal: Path, is_of_this_run: bool) -> None:
     """Raise DamagedWalError if SQLite would silently drop transactions that had been acknowledged.
 
-    Call it before SQLite opens the journal, while no other process writes to it.
+    Call it before SQLite opens the journal, while no other process writes to it. is_of_this_run: whether the machine
+    has run all the time since the log was written. Then no power cut can have torn it.
     """
     path = journal.with_name(journal.name + "-wal")
     try:
@@ -46,9 +47,9 @@ def look_for_damage(journal: Path) -> None:
     except FileNotFoundError:
         return
     end = end_of(content)
-    if end.later_commits > 1:
+    if end.later_commits > (0 if is_of_this_run else 1):
         raise DamagedWalError(
-            f"is damaged behind frame {end.good_frames}, and {end.later_commits} later transactions would be lost"
+            f"is damaged behind frame {end.good_frames}, and {end.later_commits} transactions would be lost"
         )
     if end.later_commits:
         log.warning(

@@ -142,3 +142,24 @@ def test_numbers_are_not_given_twice_if_the_counter_is_damaged(killed: Path) -> 
         db.commit()
     with SqliteJournal(killed) as journal:
         assert journal.last_seq() == COMMITS
+
+
+def test_without_a_power_cut_the_last_transaction_is_not_dropped_either(killed: Path, tmp_path: Path) -> None:
+    """The machine has run all the time, so only a flipped bit can have changed it."""
+    killed.with_name(killed.name + ".lock").write_bytes((tmp_path / "journal.sqlite3.lock").read_bytes())
+    log = killed.with_name(killed.name + "-wal")
+    log.write_bytes(flipped(log.read_bytes(), 8 * (log.stat().st_size - 100)))
+    with pytest.raises(BrokenJournalError, match="1 transactions would be lost"):
+        SqliteJournal(killed)
+
+
+def test_an_id_that_is_no_text_any_more_costs_its_own_task_only(killed: Path) -> None:
+    """The driver would refuse the whole answer, and the broker would be started again and again."""
+    with SqliteJournal(killed):
+        pass
+    bad_id = "task_id = CAST(x'ff' || substr(task_id, 2) AS TEXT)"
+    with closing(sqlite3.connect(killed)) as db:
+        db.execute(f"UPDATE facts SET {bad_id} WHERE task_id = ?", (hex_id(2),))
+        db.execute(f"UPDATE tasks SET {bad_id} WHERE task_id = ?", (hex_id(2),))
+        db.commit()
+    assert tasks_in(killed) == COMMITS - 1

@@ -26,8 +26,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from conf.whole_file import whole_file
 from trainer_worker.backbones.backbone import TRUNK_STRIDE, Backbone
+from trainer_worker.backbones.checked_file import read_checked, write_checked
 from trainer_worker.classification.variations import PLAIN, Variation
 from trainer_worker.pictures.batches import Batching, read_batches
 from trainer_worker.pictures.images import Box, PictureReader, UnreadableImageError, read_rgb
@@ -205,15 +205,13 @@ def cache_file(backbone: Backbone, image_size: int, cache_dir: Path) -> Path:
 
 def _cached_interpreter(backbone: Backbone, image_size: int, cache_dir: Path) -> Any:
     path = cache_file(backbone, image_size, cache_dir)
-    # A file that is missing, or was damaged by a crash or a full disk, is made anew.
-    with contextlib.suppress(OSError, ValueError):
-        return _interpreter(path.read_bytes())
-    content = _convert(backbone, image_size)
-    # The cache only saves seconds, so a task does not fail if it cannot be written.
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(path) as file:
-            file.write(content)
+    content = read_checked(path)
+    if content is None:
+        content = _convert(backbone, image_size)
+        # The cache only saves seconds, so a task does not fail if it cannot be written.
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_checked(path, content)
     return _interpreter(content)
 
 

@@ -10,6 +10,7 @@ may be missing, but never wrong. Users may delete all of it at any time, and two
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import stat
 import zlib
@@ -26,6 +27,9 @@ LIMIT_BYTES = 1024**3
 #: must not overflow in what is computed from them.
 MOST_VALUE = 1e6
 FEATURES = "features"
+
+log = logging.getLogger(__name__)
+
 _CHECKSUM_BYTES = 4
 
 
@@ -56,6 +60,7 @@ class FeatureCache:
             return None
         values = memoryview(stored)[:-_CHECKSUM_BYTES]
         if len(stored) != size_bytes or zlib.crc32(values) != int.from_bytes(stored[-_CHECKSUM_BYTES:]):
+            log.warning("action=features.ignored picture=%s reason='their checksum does not fit'", content)
             return None
         numbers = np.frombuffer(values, np.float32)
         if not np.abs(numbers).max(initial=0.0) <= MOST_VALUE:  # written so that NaN is refused too

@@ -116,7 +116,9 @@ class Disk:
                 return [(folder, change.name, None)]
         into = self._by_inode[change.other]
         other = into.seen.get(change.new_name) if change.kind is Kind.EXCHANGE else None
-        return [(into, change.new_name, folder.seen[change.name]), (folder, change.name, other)]
+        # A file that C's fopen has made is not recorded. PostgreSQL keeps only caches in such files.
+        renamed = folder.seen.get(change.name) or Entry(Kind.CREATE, 0o600, changed=self._number)
+        return [(into, change.new_name, renamed), (folder, change.name, other)]
 
     def _rename(self, change: NameChange) -> None:
         self.unsynced_names.append(change)

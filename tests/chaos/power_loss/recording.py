@@ -59,6 +59,9 @@ class Recorder:
         """log: the file of the records, which must lie elsewhere."""
         self.folder, self.log = folder.resolve(), log.resolve()
         self._library = log.with_suffix(".so")
+        # A server may run as another user.
+        self.log.touch(0o666)
+        self.log.chmod(0o666)
         subprocess.run(
             ["cc", "-shared", "-fPIC", "-O1", "-o", str(self._library), str(SOURCE)], check=True, capture_output=True
         )

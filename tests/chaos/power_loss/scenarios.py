@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.chaos.power_loss.front_end_files import Correcting, Uploading, Webhooks
 from tests.chaos.power_loss.journals import BackupAndRestore, Migration, Pruning, ServingBroker
+from tests.chaos.power_loss.postgres import CAN_SERVE, ServingPostgres
 from tests.chaos.power_loss.projects import KeptForLater, Publishing
 from tests.chaos.power_loss.scenario import Scenario
 from tests.chaos.power_loss.secret_files import Keys, Tokens, WebhookSecrets
@@ -21,4 +22,5 @@ SCENARIOS: tuple[Scenario, ...] = (
     Tokens(),
     WebhookSecrets(),
     Keys(),
+    *((ServingPostgres(),) if CAN_SERVE else ()),
 )
