@@ -250,24 +250,34 @@ class _Figures:
 
 
 def _reason(rules: Rules, backoff: Backoff, of: _Figures, now_s: float) -> str:
-    """The decision as a sentence or two."""
-    waits = "No task waits." if not of.pending else f"Waiting tasks: {of.pending}."
+    """The decision in a few sentences."""
+    waits = f"Waiting tasks: {of.pending}." if of.pending else "No task waits."
+    failed = f" Failed starts: {backoff.failures}. The last one: {backoff.last}." if backoff.failures else ""
+    return f"{waits} {_action(rules, backoff, of, now_s)}{failed}"
+
+
+def _action(rules: Rules, backoff: Backoff, of: _Figures, now_s: float) -> str:
+    """What is done, and if nothing is, why."""
+    lacking = max(rules.min_workers, min(rules.max_workers, of.busy + of.pending)) - of.active
     if of.start:
-        why = waits if of.pending else f"min_workers is {rules.min_workers}."
-        return f"{why} Starting {_workers(of.start)}, beside {of.active} that run or start."
+        return f"Starting {_workers(of.start)}; running or starting already: {of.active}."
+    if (of.drain or of.withdrawn) and of.active > rules.max_workers:
+        fewer = _workers(of.drain + of.withdrawn)
+        return f"Draining {fewer}: there are {of.active}, and max_workers is {rules.max_workers}."
     if of.drain or of.withdrawn:
-        if of.active > rules.max_workers:
-            return f"{_workers(of.active)} run, and max_workers is {rules.max_workers}. Draining {of.drain}."
-        return f"{waits} Idle for {rules.idle_s:.0f} s: draining {of.drain}, withdrawing {of.withdrawn} not yet placed."
-    if backoff.failures and of.active < min(rules.max_workers, max(rules.min_workers, of.busy + of.pending)):
+        return (
+            f"Draining {_workers(of.drain)} after {rules.idle_s:.0f} s idle; not placed and given up: {of.withdrawn}."
+        )
+    if lacking > 0 and backoff.failures:
         wait_s = max(0.0, backoff.retry_at_s - now_s)
-        again = f"The next try is in {wait_s:.0f} s."
-        return f"{waits} Failed starts: {backoff.failures}. {again} The last one: {backoff.last}."
+        return f"The next start is tried in {wait_s:.0f} s."
+    if lacking > 0:
+        return f"Workers that leave still count, and max_workers is {rules.max_workers}."
     if of.pending and of.active >= rules.max_workers:
-        return f"{waits} {_workers(of.active)} run or start, which is max_workers."
+        return f"Running or starting: {of.active}, which is max_workers."
     if of.surplus > 0:
-        return f"{waits} {_workers(of.surplus)} more than needed; each is drained after {rules.idle_s:.0f} s idle."
-    return f"{waits} {of.busy} of {_workers(of.active)} are training."
+        return f"Not needed: {_workers(of.surplus)}, drained after {rules.idle_s:.0f} s idle."
+    return f"Running or starting: {of.active}. Training: {of.busy}."
 
 
 def _workers(count: int) -> str:

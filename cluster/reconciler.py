@@ -17,7 +17,7 @@ import msgspec
 
 from cluster.agent_actor import AgentOrder
 from cluster.broker_link import BrokerAwayError
-from cluster.controller import Decision, Member, Memory, Phase, decide, pending_by_pool
+from cluster.controller import Decision, Member, Memory, Phase, Track, decide, pending_by_pool
 from cluster.place import Place
 from cluster.pool import Pool, pool_of, worker_name
 from protocol import messages as m
@@ -25,6 +25,9 @@ from protocol.bounds import shortened
 from protocol.pools import MAX_REASON_CHARS
 
 log = logging.getLogger("cluster")
+
+#: Ray places an actor within a moment if there is room. After this long it is asked why it has not.
+PLACED_WITHIN_S = 3.0
 
 
 class Places(Protocol):
@@ -89,7 +92,7 @@ class Reconciler:
                 )
                 self._memories[pool.name] = decision.memory
                 self._carry_out(pool, decision, workers)
-                self._infos[pool.name] = self._told(pool, decision, members)
+                self._infos[pool.name] = self._told(pool, decision, members, now_s)
         except BrokerAwayError as error:
             log.warning("action=cluster.broker_away reason=%r", str(error))
             reason = f"The broker is away, so nothing is started or drained: {error}."
@@ -135,10 +138,10 @@ class Reconciler:
                 log.info("action=cluster.preempted worker=%s task=%s", name, worker.holds)
                 self._link.drain(name, "preempted")
 
-    def _told(self, pool: Pool, decision: Decision, members: list[Member]) -> m.PoolInfo:
+    def _told(self, pool: Pool, decision: Decision, members: list[Member], now_s: float) -> m.PoolInfo:
         phases = [member.phase for member in members]
         reason = decision.reason
-        if Phase.UNPLACED in phases:
+        if any(_waits_for_place(track, now_s) for track in decision.memory.tracks.values()):
             reason = f"{reason} {self._places.why_unplaced(pool)}"
         draining = phases.count(Phase.DRAINING) + phases.count(Phase.DRAINED)
         before = self._infos.get(pool.name)
@@ -152,6 +155,10 @@ class Reconciler:
             reason=shortened(reason, MAX_REASON_CHARS),
             at_s=time.time() if acted or before is None else before.at_s,
         )
+
+
+def _waits_for_place(track: Track, now_s: float) -> bool:
+    return track.phase is Phase.UNPLACED and now_s - track.at_s >= PLACED_WITHIN_S
 
 
 def phase_of(place: Place, worker: m.WorkerInfo | None) -> Phase:

@@ -87,10 +87,13 @@ class ControllerProcess:
 
     # ---- what the broker says ----
 
+    def pools(self) -> tuple[m.PoolInfo, ...]:
+        """() before the first report."""
+        return self._front_end.ask(m.Workers, m.WorkersWanted).pools
+
     def pool(self) -> m.PoolInfo | None:
-        """The only pool; None before the first report."""
-        answer = self._front_end.ask(m.Workers, m.WorkersWanted)
-        return answer.pools[0] if answer.pools else None
+        """The first pool."""
+        return next(iter(self.pools()), None)
 
     def workers(self) -> dict[str, m.WorkerInfo]:
         return {info.worker: info for info in self._front_end.ask(m.Workers, m.WorkersWanted).workers}
@@ -112,6 +115,23 @@ class ControllerProcess:
             lambda: task if (task := self.task(task_id)).state is state else None,
             f"{state} of a task; pool: {self.pool()}; workers: {self.workers()}; log:\n{self.log[-2000:]}",
         )
+
+    def wait_for_attempt(self, task_id: str, attempt: int) -> None:
+        """Until a worker trains this attempt."""
+        wait_until(
+            lambda: (task := self.task(task_id)).attempt == attempt and task.state is TaskState.PROCESSING,
+            f"attempt {attempt} of the task; pool: {self.pool()}; workers: {self.workers()}",
+        )
+
+    def wait_for_reason(self, words: str) -> None:
+        """Until a pool gives these words as the reason for its size."""
+        seen: list[str] = []
+
+        def look() -> bool:
+            seen[:] = [pool.reason for pool in self.pools()]
+            return any(words in reason for reason in seen)
+
+        wait_until(look, f"a pool that says {words!r}")
 
     def wait_for_busy(self, count: int) -> set[str]:
         """The names of the workers that train, once there are that many."""
@@ -139,6 +159,10 @@ class ControllerProcess:
             if AGENT in words and "cluster.tied_process" not in words and self._is_ours(process):
                 found[words[words.index("--name") + 1]] = process.info["pid"]
         return found
+
+    def raylet_of(self, worker: str) -> int:
+        """The process of Ray that keeps the node where the worker runs, as Ray tells the node's processes."""
+        return int(psutil.Process(self.agents()[worker]).environ()["RAY_RAYLET_PID"])
 
     def _is_ours(self, process: psutil.Process) -> bool:
         try:

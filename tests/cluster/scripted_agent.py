@@ -64,7 +64,7 @@ class ScriptedAgent:
                 self._hear(wire.decode(self._dealer.recv_multipart(), m.BrokerToWorker))
         self._hand_back()
         self._send(m.Goodbye())
-        zmq.Context.instance().term()
+        zmq.Context.instance().destroy(linger=1000)
 
     def _send(self, message: m.WorkerToBroker) -> None:
         self._dealer.send_multipart(wire.encode(message))
@@ -74,7 +74,7 @@ class ScriptedAgent:
             self._finish()
         ready = self._holds is None and not self._draining
         if self._welcomed:
-            self._send(m.Heartbeat(ready, self._holds, self._draining))
+            self._send(m.Heartbeat(ready, self._holds, self._draining, labels=self._hello.labels))
         else:
             self._send(m.Hello(**{name: getattr(self._hello, name) for name in self._hello.__struct_fields__}))
 
