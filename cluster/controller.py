@@ -56,11 +56,16 @@ class Rules:
 
 @dataclass(frozen=True)
 class Member:
-    """One worker of a pool, as it is now. ended: how its agent has ended, in words, if its phase is GONE."""
+    """One worker of a pool, as it is now.
+
+    ended: how it has ended, in words, if its phase is GONE. lost: its actor has ended, for example with its node, so
+    its agent did not end by itself.
+    """
 
     name: str
     phase: Phase
     ended: str = ""
+    lost: bool = False
 
 
 @dataclass(frozen=True)
@@ -179,6 +184,11 @@ def decide(rules: Rules, memory: Memory, pending: int, members: Sequence[Member]
     return Decision(wanted, start, tuple(drain), tuple(sorted(end)), reason, after)
 
 
+def with_started(memory: Memory, names: Iterable[str], now_s: float) -> Memory:
+    """These workers were started, so if they are never seen, their starts have failed."""
+    return replace(memory, tracks={**memory.tracks, **{name: Track(Phase.UNPLACED, now_s) for name in names}})
+
+
 def _tracked(before: Mapping[str, Track], members: Sequence[Member], now_s: float) -> dict[str, Track]:
     tracks = {}
     for member in members:
@@ -196,9 +206,13 @@ def _is_overdue(track: Track, rules: Rules, now_s: float) -> bool:
 def _failed(before: Mapping[str, Track], tracks: Mapping[str, Track], members: Sequence[Member]) -> list[str]:
     """Why workers have ended that nobody had asked to: in words, one for each.
 
-    A registered one that vanishes with its node is no failed start. One whose agent ends by itself counts as one.
+    A registered one that is lost with its node is no failed start. One whose agent ends by itself counts as one.
     """
-    ended = {member.name: member.ended for member in members if member.phase is Phase.GONE}
+    ended = {
+        member.name: member.ended
+        for member in members
+        if member.phase is Phase.GONE and not (member.lost and tracks[member.name].registered)
+    }
     unasked = {name: track for name, track in before.items() if not track.ending and track.phase not in LEAVING}
     failed = [
         f"{name}: {ended[name] or 'its agent has ended'}"
