@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -110,9 +109,9 @@ class ControllerProcess:
     def finish(self, task_id: str) -> None:
         self._front_end.ask(m.TaskReply, lambda number: m.StopEarly(number, task_id))
 
-    def wait_for_state(self, task_id: str, state: TaskState) -> Task:
-        return wait_until(
-            lambda: task if (task := self.task(task_id)).state is state else None,
+    def wait_for_state(self, task_id: str, state: TaskState) -> None:
+        wait_until(
+            lambda: self.task(task_id).state is state,
             f"{state} of a task; pool: {self.pool()}; workers: {self.workers()}; log:\n{self.log[-2000:]}",
         )
 
@@ -135,19 +134,22 @@ class ControllerProcess:
 
     def wait_for_busy(self, count: int) -> set[str]:
         """The names of the workers that train, once there are that many."""
-        return wait_until(
-            lambda: (
-                names if len(names := {name for name, info in self.workers().items() if info.holds}) == count else None
-            ),
-            f"{count} busy workers; pool: {self.pool()}; log:\n{self.log[-2000:] if Path(self._log).exists() else ''}",
-        )
+        wait_until(lambda: len(self._busy()) == count, f"{count} busy workers; pool: {self.pool()}")
+        return self._busy()
+
+    def _busy(self) -> set[str]:
+        return {name for name, info in self.workers().items() if info.holds}
 
     def wait_for_pool(self, **counts: int) -> m.PoolInfo:
-        def look() -> m.PoolInfo | None:
-            pool = self.pool()
-            return pool if pool and all(getattr(pool, name) == count for name, count in counts.items()) else None
+        """The first pool, once it has these counts."""
+        seen: list[m.PoolInfo] = []
 
-        return wait_until(look, f"a pool with {counts}; now: {self.pool()}")
+        def look() -> bool:
+            seen[:] = self.pools()[:1]
+            return bool(seen) and all(getattr(seen[0], name) == count for name, count in counts.items())
+
+        wait_until(look, f"a pool with {counts}; at first: {self.pool()}")
+        return seen[0]
 
     # ---- processes ----
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from ray._raylet import GcsClient
+from ray._raylet import GcsClient  # type: ignore[attr-defined]
 from ray.cluster_utils import Cluster
 from ray.core.generated.autoscaler_pb2 import DrainNodeReason
 
@@ -68,6 +68,18 @@ class RayNodes:
     def add(self) -> str:
         """Returns the id of the new node."""
         return str(self._cluster.add_node(**self._resources).node_id)
+
+    def kill_head(self) -> None:
+        """SIGKILL for all of Ray's processes of the head. Its nodes then end by themselves."""
+        self._cluster.remove_node(self._cluster.head_node, allow_graceful=False)
+
+    def start_anew(self) -> None:
+        """Another cluster, with one node, in place of the one whose head was killed."""
+        for node in list(self._cluster.worker_nodes):
+            self._cluster.remove_node(node, allow_graceful=False)
+        self._cluster = Cluster()
+        self.start_head()
+        self.add()
 
     def node_of(self, raylet_pid: int) -> str:
         """The id of the node that this raylet keeps."""
