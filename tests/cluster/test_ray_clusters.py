@@ -70,6 +70,13 @@ UNUSED = {
 }
 
 
+AUTOSCALER_VARIABLES = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_FAKE_CLUSTER": "1",
+    "AUTOSCALER_UPDATE_INTERVAL_S": "1",
+}
+
+
 @contextmanager
 def autoscaling_cluster(most: int) -> Iterator[str]:
     """The address of a Ray cluster whose autoscaler starts up to so many nodes of one CPU on this machine.
@@ -86,7 +93,13 @@ def autoscaling_cluster(most: int) -> Iterator[str]:
         "cluster_name": "test",
         "max_workers": most,
         "idle_timeout_minutes": 0.03,
-        "provider": {"type": "fake_multinode", "gcs_address": address, "launch_multiple": True},
+        "provider": {
+            "type": "fake_multinode",
+            "gcs_address": address,
+            # All nodes have one address here, so Ray has to tell them by their ids.
+            "use_node_id_as_ip": True,
+            "launch_multiple": True,
+        },
         "available_node_types": {
             "ray.head.default": {"resources": {"CPU": 0}, "node_config": {}, "min_workers": 0, "max_workers": 0},
             "cpu": {**node, "min_workers": 0, "max_workers": most},
@@ -103,12 +116,7 @@ def autoscaling_cluster(most: int) -> Iterator[str]:
     ]
     head = subprocess.Popen(
         words,
-        env={
-            **os.environ,
-            "RAY_USAGE_STATS_ENABLED": "0",
-            "RAY_FAKE_CLUSTER": "1",
-            "AUTOSCALER_UPDATE_INTERVAL_S": "1",
-        },
+        env={**os.environ, **AUTOSCALER_VARIABLES},
         stdin=subprocess.DEVNULL,
         stdout=(folder / "ray.log").open("w"),
         stderr=subprocess.STDOUT,
@@ -118,7 +126,6 @@ def autoscaling_cluster(most: int) -> Iterator[str]:
         assert head.poll() is None, (folder / "ray.log").read_text()
         yield address
     finally:
-        print(subprocess.run(f"tail -c 6000 {folder}/session_latest/logs/monitor.log; tail -c 2000 {folder}/session_latest/logs/monitor.out; ls {folder}/session_latest/logs", shell=True, capture_output=True, text=True).stdout)
         for process in psutil.process_iter(["cmdline"]):
             if any(str(folder) in word for word in process.info["cmdline"] or []):
                 process.kill()
