@@ -30,7 +30,7 @@ Order = Literal["go on", "down", "down now"]
 MISSING_RAY = "Ray is not installed. Run: pip install -r requirements-cluster.txt"
 #: How long the broker may take for an answer, and a controller that was killed to free its place.
 ANSWER_TIMEOUT_S = 5.0
-HANDOVER_TIMEOUT_S = 20.0
+HANDOVER_TIMEOUT_S = 8.0
 DOWN_INTERVAL_S = 0.5
 
 

@@ -56,11 +56,16 @@ class Rules:
 
 @dataclass(frozen=True)
 class Member:
-    """One worker of a pool, as it is now. ended: how its agent has ended, in words, if its phase is GONE."""
+    """One worker of a pool, as it is now.
+
+    ended: how it has ended, in words, if its phase is GONE. lost: its actor has ended, for example with its node, so
+    its agent did not end by itself.
+    """
 
     name: str
     phase: Phase
     ended: str = ""
+    lost: bool = False
 
 
 @dataclass(frozen=True)
@@ -179,6 +184,11 @@ def decide(rules: Rules, memory: Memory, pending: int, members: Sequence[Member]
     return Decision(wanted, start, tuple(drain), tuple(sorted(end)), reason, after)
 
 
+def with_started(memory: Memory, names: Iterable[str], now_s: float) -> Memory:
+    """These workers were started, so if they are never seen, their starts have failed."""
+    return replace(memory, tracks={**memory.tracks, **{name: Track(Phase.UNPLACED, now_s) for name in names}})
+
+
 def _tracked(before: Mapping[str, Track], members: Sequence[Member], now_s: float) -> dict[str, Track]:
     tracks = {}
     for member in members:
@@ -196,9 +206,13 @@ def _is_overdue(track: Track, rules: Rules, now_s: float) -> bool:
 def _failed(before: Mapping[str, Track], tracks: Mapping[str, Track], members: Sequence[Member]) -> list[str]:
     """Why workers have ended that nobody had asked to: in words, one for each.
 
-    A registered one that vanishes with its node is no failed start. One whose agent ends by itself counts as one.
+    A registered one that is lost with its node is no failed start. One whose agent ends by itself counts as one.
     """
-    ended = {member.name: member.ended for member in members if member.phase is Phase.GONE}
+    ended = {
+        member.name: member.ended
+        for member in members
+        if member.phase is Phase.GONE and not (member.lost and tracks[member.name].registered)
+    }
     unasked = {name: track for name, track in before.items() if not track.ending and track.phase not in LEAVING}
     failed = [
         f"{name}: {ended[name] or 'its agent has ended'}"
@@ -250,24 +264,34 @@ class _Figures:
 
 
 def _reason(rules: Rules, backoff: Backoff, of: _Figures, now_s: float) -> str:
-    """The decision as a sentence or two."""
-    waits = "No task waits." if not of.pending else f"Waiting tasks: {of.pending}."
+    """The decision in a few sentences."""
+    waits = f"Waiting tasks: {of.pending}." if of.pending else "No task waits."
+    failed = f" Failed starts: {backoff.failures}. The last one: {backoff.last}." if backoff.failures else ""
+    return f"{waits} {_action(rules, backoff, of, now_s)}{failed}"
+
+
+def _action(rules: Rules, backoff: Backoff, of: _Figures, now_s: float) -> str:
+    """What is done, and if nothing is, why."""
+    lacking = max(rules.min_workers, min(rules.max_workers, of.busy + of.pending)) - of.active
     if of.start:
-        why = waits if of.pending else f"min_workers is {rules.min_workers}."
-        return f"{why} Starting {_workers(of.start)}, beside {of.active} that run or start."
+        return f"Starting {_workers(of.start)}; running or starting already: {of.active}."
+    if (of.drain or of.withdrawn) and of.active > rules.max_workers:
+        fewer = _workers(of.drain + of.withdrawn)
+        return f"Draining {fewer}: there are {of.active}, and max_workers is {rules.max_workers}."
     if of.drain or of.withdrawn:
-        if of.active > rules.max_workers:
-            return f"{_workers(of.active)} run, and max_workers is {rules.max_workers}. Draining {of.drain}."
-        return f"{waits} Idle for {rules.idle_s:.0f} s: draining {of.drain}, withdrawing {of.withdrawn} not yet placed."
-    if backoff.failures and of.active < min(rules.max_workers, max(rules.min_workers, of.busy + of.pending)):
+        return (
+            f"Draining {_workers(of.drain)} after {rules.idle_s:.0f} s idle; not placed and given up: {of.withdrawn}."
+        )
+    if lacking > 0 and backoff.failures:
         wait_s = max(0.0, backoff.retry_at_s - now_s)
-        again = f"The next try is in {wait_s:.0f} s."
-        return f"{waits} Failed starts: {backoff.failures}. {again} The last one: {backoff.last}."
+        return f"The next start is tried in {wait_s:.0f} s."
+    if lacking > 0:
+        return f"Workers that leave still count, and max_workers is {rules.max_workers}."
     if of.pending and of.active >= rules.max_workers:
-        return f"{waits} {_workers(of.active)} run or start, which is max_workers."
+        return f"Running or starting: {of.active}, which is max_workers."
     if of.surplus > 0:
-        return f"{waits} {_workers(of.surplus)} more than needed; each is drained after {rules.idle_s:.0f} s idle."
-    return f"{waits} {of.busy} of {_workers(of.active)} are training."
+        return f"Not needed: {_workers(of.surplus)}, drained after {rules.idle_s:.0f} s idle."
+    return f"Running or starting: {of.active}. Training: {of.busy}."
 
 
 def _workers(count: int) -> str:

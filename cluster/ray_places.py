@@ -46,7 +46,9 @@ class RayPlaces:
         """All workers that have an actor in our namespace, by their names."""
         names = {name for name in list_named_actors() if pool_of(name)}
         for name in self._known.keys() - names:
-            del self._known[name]
+            # One that has just died is shown once, with the reason that its last answer gives.
+            if self._known[name].place.died:
+                del self._known[name]
         for name in names - self._known.keys():
             with contextlib.suppress(ValueError):  # It has ended since the list was made.
                 self._known[name] = _Known(ray.get_actor(name))

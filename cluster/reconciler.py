@@ -17,7 +17,7 @@ import msgspec
 
 from cluster.agent_actor import AgentOrder
 from cluster.broker_link import BrokerAwayError
-from cluster.controller import Decision, Member, Memory, Phase, decide, pending_by_pool
+from cluster.controller import Decision, Member, Memory, Phase, Track, decide, pending_by_pool, with_started
 from cluster.place import Place
 from cluster.pool import Pool, pool_of, worker_name
 from protocol import messages as m
@@ -25,6 +25,9 @@ from protocol.bounds import shortened
 from protocol.pools import MAX_REASON_CHARS
 
 log = logging.getLogger("cluster")
+
+#: Ray places an actor within a moment if there is room. After this long it is asked why it has not.
+PLACED_WITHIN_S = 3.0
 
 
 class Places(Protocol):
@@ -80,7 +83,7 @@ class Reconciler:
             pending = pending_by_pool(demand.waiting, labels)
             for pool in self._pools_with(places):
                 members = [
-                    Member(name, phase_of(place, workers.get(name)), place.ended)
+                    Member(name, phase_of(place, workers.get(name)), place.ended, bool(place.died))
                     for name, place in places.items()
                     if pool_of(name) == pool.name
                 ]
@@ -88,8 +91,9 @@ class Reconciler:
                     pool.rules, self._memories.get(pool.name, Memory()), pending.get(pool.name, 0), members, now_s
                 )
                 self._memories[pool.name] = decision.memory
-                self._carry_out(pool, decision, workers)
-                self._infos[pool.name] = self._told(pool, decision, members)
+                started = self._carry_out(pool, decision, workers)
+                self._memories[pool.name] = with_started(decision.memory, started, now_s)
+                self._infos[pool.name] = self._told(pool, decision, members, now_s)
         except BrokerAwayError as error:
             log.warning("action=cluster.broker_away reason=%r", str(error))
             reason = f"The broker is away, so nothing is started or drained: {error}."
@@ -103,7 +107,8 @@ class Reconciler:
             del self._infos[gone]
         return [*self._pools.values(), *(Pool(name, rules) for name in sorted(filter(None, named)))]
 
-    def _carry_out(self, pool: Pool, decision: Decision, workers: Mapping[str, m.WorkerInfo]) -> None:
+    def _carry_out(self, pool: Pool, decision: Decision, workers: Mapping[str, m.WorkerInfo]) -> list[str]:
+        """Returns the names of the workers that were started."""
         for name in decision.end:
             self._places.end(name)
         for name in decision.drain:
@@ -112,8 +117,8 @@ class Reconciler:
             for name in decision.memory.tracks:
                 if name in workers and workers[name].holds:
                     self._link.drain(name, "handed_back")
-        for _ in range(decision.start):
-            name = worker_name(pool.name, secrets.randbits(32))
+        started = [worker_name(pool.name, secrets.randbits(32)) for _ in range(decision.start)]
+        for name in started:
             self._places.start(pool, self._make_order(pool, name))
         if decision.start or decision.drain:
             log.info(
@@ -124,6 +129,7 @@ class Reconciler:
                 ",".join(decision.drain),
                 decision.reason,
             )
+        return started
 
     def _leave_nodes(self, places: Mapping[str, Place], workers: Mapping[str, m.WorkerInfo]) -> None:
         """Have the workers on nodes that Ray is about to take away hand back their tasks, while there is time."""
@@ -135,10 +141,10 @@ class Reconciler:
                 log.info("action=cluster.preempted worker=%s task=%s", name, worker.holds)
                 self._link.drain(name, "preempted")
 
-    def _told(self, pool: Pool, decision: Decision, members: list[Member]) -> m.PoolInfo:
+    def _told(self, pool: Pool, decision: Decision, members: list[Member], now_s: float) -> m.PoolInfo:
         phases = [member.phase for member in members]
         reason = decision.reason
-        if Phase.UNPLACED in phases:
+        if any(_waits_for_place(track, now_s) for track in decision.memory.tracks.values()):
             reason = f"{reason} {self._places.why_unplaced(pool)}"
         draining = phases.count(Phase.DRAINING) + phases.count(Phase.DRAINED)
         before = self._infos.get(pool.name)
@@ -152,6 +158,10 @@ class Reconciler:
             reason=shortened(reason, MAX_REASON_CHARS),
             at_s=time.time() if acted or before is None else before.at_s,
         )
+
+
+def _waits_for_place(track: Track, now_s: float) -> bool:
+    return track.phase is Phase.UNPLACED and now_s - track.at_s >= PLACED_WITHIN_S
 
 
 def phase_of(place: Place, worker: m.WorkerInfo | None) -> Phase:

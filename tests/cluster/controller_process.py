@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -87,10 +86,13 @@ class ControllerProcess:
 
     # ---- what the broker says ----
 
+    def pools(self) -> tuple[m.PoolInfo, ...]:
+        """() before the first report."""
+        return self._front_end.ask(m.Workers, m.WorkersWanted).pools
+
     def pool(self) -> m.PoolInfo | None:
-        """The only pool; None before the first report."""
-        answer = self._front_end.ask(m.Workers, m.WorkersWanted)
-        return answer.pools[0] if answer.pools else None
+        """The first pool."""
+        return next(iter(self.pools()), None)
 
     def workers(self) -> dict[str, m.WorkerInfo]:
         return {info.worker: info for info in self._front_end.ask(m.Workers, m.WorkersWanted).workers}
@@ -107,27 +109,47 @@ class ControllerProcess:
     def finish(self, task_id: str) -> None:
         self._front_end.ask(m.TaskReply, lambda number: m.StopEarly(number, task_id))
 
-    def wait_for_state(self, task_id: str, state: TaskState) -> Task:
-        return wait_until(
-            lambda: task if (task := self.task(task_id)).state is state else None,
+    def wait_for_state(self, task_id: str, state: TaskState) -> None:
+        wait_until(
+            lambda: self.task(task_id).state is state,
             f"{state} of a task; pool: {self.pool()}; workers: {self.workers()}; log:\n{self.log[-2000:]}",
         )
 
-    def wait_for_busy(self, count: int) -> set[str]:
-        """The names of the workers that train, once there are that many."""
-        return wait_until(
-            lambda: (
-                names if len(names := {name for name, info in self.workers().items() if info.holds}) == count else None
-            ),
-            f"{count} busy workers; pool: {self.pool()}; log:\n{self.log[-2000:] if Path(self._log).exists() else ''}",
+    def wait_for_attempt(self, task_id: str, attempt: int) -> None:
+        """Until a worker trains this attempt."""
+        wait_until(
+            lambda: (task := self.task(task_id)).attempt == attempt and task.state is TaskState.PROCESSING,
+            f"attempt {attempt} of the task; pool: {self.pool()}; workers: {self.workers()}",
         )
 
-    def wait_for_pool(self, **counts: int) -> m.PoolInfo:
-        def look() -> m.PoolInfo | None:
-            pool = self.pool()
-            return pool if pool and all(getattr(pool, name) == count for name, count in counts.items()) else None
+    def wait_for_reason(self, words: str) -> None:
+        """Until a pool gives these words as the reason for its size."""
+        seen: list[str] = []
 
-        return wait_until(look, f"a pool with {counts}; now: {self.pool()}")
+        def look() -> bool:
+            seen[:] = [pool.reason for pool in self.pools()]
+            return any(words in reason for reason in seen)
+
+        wait_until(look, f"a pool that says {words!r}")
+
+    def wait_for_busy(self, count: int) -> set[str]:
+        """The names of the workers that train, once there are that many."""
+        wait_until(lambda: len(self._busy()) == count, f"{count} busy workers; pool: {self.pool()}")
+        return self._busy()
+
+    def _busy(self) -> set[str]:
+        return {name for name, info in self.workers().items() if info.holds}
+
+    def wait_for_pool(self, **counts: int) -> m.PoolInfo:
+        """The first pool, once it has these counts."""
+        seen: list[m.PoolInfo] = []
+
+        def look() -> bool:
+            seen[:] = self.pools()[:1]
+            return bool(seen) and all(getattr(seen[0], name) == count for name, count in counts.items())
+
+        wait_until(look, f"a pool with {counts}; at first: {self.pool()}")
+        return seen[0]
 
     # ---- processes ----
 
@@ -139,6 +161,10 @@ class ControllerProcess:
             if AGENT in words and "cluster.tied_process" not in words and self._is_ours(process):
                 found[words[words.index("--name") + 1]] = process.info["pid"]
         return found
+
+    def raylet_of(self, worker: str) -> int:
+        """The process of Ray that keeps the node where the worker runs, as Ray tells the node's processes."""
+        return int(psutil.Process(self.agents()[worker]).environ()["RAY_RAYLET_PID"])
 
     def _is_ours(self, process: psutil.Process) -> bool:
         try:

@@ -34,7 +34,8 @@ class ScriptedAgent:
         settings = load(os.environ)
         keys_text = os.environ.get(VARIABLE, "")
         keys = keys_of_text(keys_text) if keys_text else local_client_keys(settings, WORKER)
-        self._dealer: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._dealer = self._context.socket(zmq.DEALER)
         self._dealer.linger = 1000
         if keys is not None:
             keys.protect(self._dealer)
@@ -64,7 +65,7 @@ class ScriptedAgent:
                 self._hear(wire.decode(self._dealer.recv_multipart(), m.BrokerToWorker))
         self._hand_back()
         self._send(m.Goodbye())
-        zmq.Context.instance().term()
+        self._context.destroy(linger=1000)
 
     def _send(self, message: m.WorkerToBroker) -> None:
         self._dealer.send_multipart(wire.encode(message))
@@ -74,7 +75,7 @@ class ScriptedAgent:
             self._finish()
         ready = self._holds is None and not self._draining
         if self._welcomed:
-            self._send(m.Heartbeat(ready, self._holds, self._draining))
+            self._send(m.Heartbeat(ready, self._holds, self._draining, labels=self._hello.labels))
         else:
             self._send(m.Hello(**{name: getattr(self._hello, name) for name in self._hello.__struct_fields__}))
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from conf.curve import FRONT_END, ClientKeys, local_client_keys
 from conf.endpoints import Endpoints, connect_endpoints
 from conf.settings import ROOT, Settings, load
 from conf.socket_folder import socket_folder
@@ -70,6 +71,11 @@ class Programs:
     def endpoints(self) -> Endpoints:
         """Where the broker is reached."""
         return connect_endpoints(self.settings)[0]
+
+    @property
+    def front_end_keys(self) -> ClientKeys | None:
+        """None at Unix sockets."""
+        return local_client_keys(self.settings, FRONT_END)
 
     def __enter__(self) -> Programs:
         if not self._start_both:

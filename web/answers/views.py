@@ -8,10 +8,10 @@ from typing import Any
 from msgspec.structs import replace
 
 from protocol.events import iso
-from protocol.messages import Progress, Tick, WorkerInfo, Workers
+from protocol.messages import PoolInfo, Progress, Tick, WorkerInfo, Workers
 from protocol.task import Task, TaskState
 from web.api.service import Readiness
-from web.api.workers import WorkerList, WorkerState, WorkerView
+from web.api.workers import PoolView, WorkerList, WorkerState, WorkerView
 
 #: If tasks wait this long although workers are free, something is wrong.
 STUCK_AFTER_S = 15.0
@@ -54,9 +54,32 @@ def brief_view(task: Task, progress: Progress | None) -> dict[str, Any]:
     return view
 
 
-def workers_view(answer: Workers, is_seen: Callable[[str], bool]) -> WorkerList:
-    """The registered workers. is_seen: whether the caller may see the task with this taskId."""
-    return WorkerList(tuple(worker_view(worker, is_seen) for worker in answer.workers), answer.more)
+def workers_view(answer: Workers, is_seen: Callable[[str], bool], sees_all: bool) -> WorkerList:
+    """The registered workers and the cluster's pools.
+
+    is_seen: whether the caller may see the task with this taskId. sees_all: whether the caller sees all users' tasks; a
+    pool's reason may repeat what a program has said on a node.
+    """
+    return WorkerList(
+        tuple(worker_view(worker, is_seen) for worker in answer.workers),
+        answer.more,
+        tuple(_pool_view(pool, pool.reason if sees_all else "") for pool in answer.pools),
+    )
+
+
+def _pool_view(pool: PoolInfo, reason: str) -> PoolView:
+    return PoolView(
+        name=pool.name,
+        labels=pool.labels,
+        wanted=pool.wanted,
+        starting=pool.starting,
+        running=pool.running,
+        draining=pool.draining,
+        min_workers=pool.min_workers,
+        max_workers=pool.max_workers,
+        reason=reason,
+        decided_at=time_or_none(pool.at_s),
+    )
 
 
 def worker_view(worker: WorkerInfo, is_seen: Callable[[str], bool]) -> WorkerView:
@@ -89,23 +112,22 @@ def _state_of(worker: WorkerInfo) -> WorkerState:
 def readiness_view(tick: Tick | None, synced: bool, stuck_for_s: float, full_disks: Sequence[str]) -> Readiness:
     """Whether a task could be trained now, and if not, what is missing.
 
-    tick: the broker's newest tick, or None while the broker does not answer. A pool of the cluster that may start a
-    worker counts like one that has. synced: whether the task cache is filled.
-    stuck_for_s: for how many seconds tasks have been waiting although workers are free. full_disks: the data roots with
-    too little free space for a new task.
+    tick: the broker's newest tick, or None while the broker does not answer. synced: whether the task cache is filled.
+    stuck_for_s: for how many seconds tasks have been waiting although workers that could start them are free.
+    full_disks: the data roots with too little free space for a new task.
     """
     missing = []
+    # Workers that the cluster starts when a task comes are as good as those that are there.
+    can_start = tick is not None and any(pool.max_workers for pool in tick.pools)
     if tick is None:
         missing.append("the broker is not answering")
     elif not synced:
         missing.append("the task cache is not filled yet")
-    elif any(pool.max_workers for pool in tick.pools):
-        pass  # The cluster starts a worker when a task waits for one.
-    elif tick.workers == 0:
+    elif tick.workers == 0 and not can_start:
         missing.append("no worker is registered")
-    elif tick.warm == 0 and tick.draining == tick.workers:
+    elif tick.warm == 0 and tick.draining == tick.workers and not can_start:
         missing.append("all workers are draining, so they take no new task")
-    elif tick.warm == 0:
+    elif tick.warm == 0 and not can_start:
         missing.append("no worker has loaded TensorFlow yet")
     if tick is not None and stuck_for_s > STUCK_AFTER_S:
         missing.append(f"{tick.overdue} tasks are waiting although workers that could start them are free")

@@ -383,11 +383,12 @@ class Corrections(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class WorkerList(msgspec.Struct, frozen=True, kw_only=True):
-    """All registered workers."""
+    """All registered workers, and the pools of the cluster, if one is used."""
 
     workers: tuple[Worker, ...]
     #: workers that did not fit into the answer
     more: int
+    pools: tuple[Pool, ...] = ()
 
 
 class Worker(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -840,6 +841,25 @@ class Correction(msgspec.Struct, frozen=True, kw_only=True):
     action: Action
     #: the class, if the action is label; else empty
     label: str
+
+
+class Pool(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A pool of equal workers, which the cluster's controller starts and ends as tasks need them."""
+
+    name: str
+    #: what its workers have, for tasks with needs
+    labels: dict[str, str]
+    #: the workers that the controller aims for
+    wanted: int
+    starting: int
+    #: those that have registered, draining ones included
+    running: int
+    draining: int
+    min_workers: int
+    max_workers: int
+    #: why it has that many workers; empty for a token that sees one user's tasks only
+    reason: str
+    decided_at: str | None
 
 
 class Destination(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
