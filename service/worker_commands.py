@@ -10,6 +10,7 @@ from service.screen import TEXT_SCREEN, Screen
 from service.server_options import OWN_SERVER, ServerOptions, connected
 from service.task_ids import SHORT_ID_CHARS
 from service.task_words import local_time
+from tfmodel_client.types import Worker
 
 WorkerName = Annotated[str, Parameter(help="the name of the worker, as 'workers' lists it")]
 
@@ -29,7 +30,7 @@ def workers(*, screen: Screen = TEXT_SCREEN, server: ServerOptions = OWN_SERVER)
                 worker.name,
                 worker.host,
                 worker.state,
-                worker.task_id[:SHORT_ID_CHARS],
+                worker.task_id[:SHORT_ID_CHARS] or _help_of(worker),
                 ", ".join(worker.devices),
                 f"{worker.memory_mb:,.0f} MB" if worker.memory_mb else "",
                 str(worker.tasks_done),
@@ -38,6 +39,10 @@ def workers(*, screen: Screen = TEXT_SCREEN, server: ServerOptions = OWN_SERVER)
             for worker in found.workers
         ],
     )
+
+
+def _help_of(worker: Worker) -> str:
+    return f"helps {worker.helping[:SHORT_ID_CHARS]}" if worker.helping else ""
 
 
 def drain(name: WorkerName, /, *, screen: Screen = TEXT_SCREEN, server: ServerOptions = OWN_SERVER) -> None:
