@@ -7,6 +7,9 @@ stays in the list of the free ones, and gets a task like any of them.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
+
 from broker.events import SendWorker
 from broker.submissions import Submissions
 from broker.workers import Worker
@@ -17,49 +20,39 @@ from protocol.task import Task
 
 class Help(Submissions):
     def _hear_of_help(self, worker: Worker, heartbeat: m.Heartbeat) -> None:
-        """Note what a worker says of help: how many helpers its attempt wants, and whom it helps itself."""
-        task = self.tasks.get(worker.task_id) if worker.task_id else None
-        holds_it = task is not None and heartbeat.holds == m.Holding(task.task_id, task.attempt)
-        if task is not None and worker.task_id is not None:
-            self.workers.want_helpers(worker, _most_helpers(task, heartbeat.helpers_wanted) if holds_it else 0)
+        """Compare what a worker says of help with what it was asked for, and ask others for what it wants.
+
+        Call this when tasks have been handed out: a worker that is still free then has none to start.
+        """
         helped = self._helps(worker)
         if helped is not None and heartbeat.helps != helped:
             self._send_help(worker, self.tasks[helped.task_id])  # the order was lost
-        self._ask_for_help()
+        task = self.tasks.get(worker.task_id) if worker.task_id else None
+        if task is not None and heartbeat.holds == m.Holding(task.task_id, task.attempt):
+            self._ask_for_help(worker, task, _most_helpers(task, heartbeat.helpers_wanted))
+
+    def _ask_for_help(self, holder: Worker, task: Task, most: int) -> None:
+        """Ask free workers until `most` of them help the attempt, or end the help of those beyond."""
+        table = self.workers.help
+        table.shrink(task.task_id, most)
+        missing = most - table.count(task.task_id)
+        for helper in list(itertools.islice(self._who_can_help(holder, task), missing)):
+            self.workers.begin_help(helper, task.task_id)
+            self._send_help(helper, task)
+
+    def _who_can_help(self, holder: Worker, task: Task) -> Iterator[Worker]:
+        """The free workers that could train the task as well, compute the same features, and help nobody."""
+        table = self.workers.help
+        for worker in self.workers.free():
+            could_train = task.spec.train_type in worker.train_types and satisfy(worker.labels, task.spec.needs)
+            is_asked = table.task_of(worker.key) or table.is_done(task.task_id, worker.key)
+            if could_train and not is_asked and _computes_as(worker) == _computes_as(holder):
+                yield worker
 
     def _help_over(self, worker: Worker, message: m.HelpOver) -> None:
         task = self.tasks.get(message.task_id)
         if task is not None and task.task_id in self.holders and task.attempt == message.attempt:
             self.workers.help.done(task.task_id, worker.key)
-            self._ask_for_help()
-
-    def _ask_for_help(self) -> None:
-        """Ask free workers that help nobody, as long as an attempt wants more of them.
-
-        Tasks are handed out first, so a worker that is still free then has none to start.
-        """
-        workers = self.workers
-        for task_id in list(workers.wanting):
-            if workers.free_count <= len(workers.help):
-                return
-            task = self.tasks[task_id]
-            while workers.help.count(task_id) < workers.wanting[task_id]:
-                helper = self._one_who_can_help(task)
-                if helper is None:
-                    break
-                workers.begin_help(helper, task_id)
-                self._send_help(helper, task)
-
-    def _one_who_can_help(self, task: Task) -> Worker | None:
-        """A free worker that could train the task as well, and computes the same features as the holder."""
-        table = self.workers.help
-        for worker in self.workers.free():
-            if table.task_of(worker.key) or table.is_done(task.task_id, worker.key):
-                continue
-            could_train = task.spec.train_type in worker.train_types and satisfy(worker.labels, task.spec.needs)
-            if could_train and _computes_as(worker) == _computes_as(self.holders[task.task_id]):
-                return worker
-        return None
 
     def _send_help(self, worker: Worker, task: Task) -> None:
         if worker.peer is not None:

@@ -103,8 +103,6 @@ class WorkerTable:
         self._free: dict[Offer, OrderedDict[tuple[str, str], Worker]] = {}
         self._free_count = 0
         self.help = HelpTable()
-        #: How many helpers each attempt wants, by task, for those that want any.
-        self.wanting: dict[str, int] = {}
 
     def __len__(self) -> int:
         return len(self._by_key)
@@ -240,15 +238,6 @@ class WorkerTable:
 
     # ---- help ----
 
-    def want_helpers(self, holder: Worker, count: int) -> None:
-        """Set how many helpers the attempt wants that this worker holds."""
-        assert holder.task_id is not None
-        if count:
-            self.wanting[holder.task_id] = count
-        else:
-            self.wanting.pop(holder.task_id, None)
-        self.help.shrink(holder.task_id, count)
-
     def free(self) -> Iterator[Worker]:
         """All free workers, also those that help."""
         return (worker for group in self._free.values() for worker in group.values())
@@ -261,5 +250,4 @@ class WorkerTable:
     def _end_help_for(self, holder: Worker) -> None:
         """The attempt that the worker holds, if any, is over."""
         if holder.task_id is not None:
-            self.wanting.pop(holder.task_id, None)
             self.help.end(holder.task_id)

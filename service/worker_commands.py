@@ -10,6 +10,7 @@ from service.screen import TEXT_SCREEN, Screen
 from service.server_options import OWN_SERVER, ServerOptions, connected
 from service.task_ids import SHORT_ID_CHARS
 from service.task_words import local_time
+from tfmodel_client.types import Worker
 
 #: A clock that is off by more than this is worth a word.
 MOST_SKEW_S = 5.0
@@ -32,7 +33,7 @@ def workers(*, screen: Screen = TEXT_SCREEN, server: ServerOptions = OWN_SERVER)
                 worker.name,
                 worker.host,
                 worker.state,
-                worker.task_id[:SHORT_ID_CHARS],
+                worker.task_id[:SHORT_ID_CHARS] or _help_of(worker),
                 ", ".join(worker.devices),
                 ", ".join(f"{name}={value}" for name, value in worker.labels.items()),
                 f"{worker.memory_mb:,.0f} MB" if worker.memory_mb else "",
@@ -47,6 +48,10 @@ def workers(*, screen: Screen = TEXT_SCREEN, server: ServerOptions = OWN_SERVER)
             screen.complain(
                 f"The clock of {worker.name} differs from the broker's by {worker.clock_skew_seconds:,.0f} s."
             )
+
+
+def _help_of(worker: Worker) -> str:
+    return f"helps {worker.helping[:SHORT_ID_CHARS]}" if worker.helping else ""
 
 
 def drain(name: WorkerName, /, *, screen: Screen = TEXT_SCREEN, server: ServerOptions = OWN_SERVER) -> None:

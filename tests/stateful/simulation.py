@@ -259,8 +259,7 @@ class Simulation:
                 trainer.training, trainer.halted = train, False
             case agent.Tell(number=number, message=piped.ComputeFeatures() as order):
                 trainer = worker.trainers[number]
-                assert trainer.training is None, "help although there is a task"
-                assert worker.core.work is None, "help although there is a task"
+                assert (trainer.training, worker.core.work) == (None, None), "help although there is a task"
                 trainer.helping, trainer.halted = order, False
             case agent.Tell(number=number, message=piped.Halt() as halt):
                 worker.trainers[number].halted = not halt.keep

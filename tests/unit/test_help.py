@@ -125,6 +125,8 @@ def test_a_worker_that_can_do_nothing_more_is_not_asked_again_for_that_attempt()
     want(broker, 1)
     (first,) = helpers(broker)
     broker.worker(m.HelpOver("t1", 1), first.encode())
+    assert helpers(broker) == {}
+    want(broker, 1)
     (second,) = helpers(broker)
     assert second != first
     broker.worker(m.HelpOver("t1", 1), second.encode())
@@ -140,6 +142,7 @@ def test_a_draining_worker_and_one_that_went_silent_help_no_more() -> None:
     assert helpers(broker) == {}
     broker.web(m.DrainWanted(6, "w2", False))
     beat(broker, "w2")
+    want(broker, 1)
     assert helpers(broker) == {"w2": "t1"}
     broker.worker(m.Goodbye(), b"w2")
     assert helpers(broker) == {}
@@ -151,6 +154,7 @@ def test_after_a_restart_of_the_broker_help_goes_on_at_the_next_heartbeats() -> 
     again = Broker(broker.records)
     again.hello(ready=False, holds=T1)
     again.hello("w2")
+    beat(again, "w2")
     want(again, 1)
     assert beat(again, "w2", helps=T1)[-1].helps == T1
     assert asked(beat(again, "w2", helps=T1)) == []

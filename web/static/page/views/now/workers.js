@@ -22,7 +22,7 @@ export const Workers = ({ workers, tasks }) => html`
       ? html`<${Empty}><p>${t("now.no_workers")}</p><//>`
       : html`<ul class="cards plain">${list.workers.map((worker) => html`
           <${Worker} key=${worker.name} worker=${worker}
-            task=${tasks.find((task) => task.taskId === worker.taskId)} />`)}</ul>`}
+            task=${tasks.find((task) => task.taskId === (worker.taskId || worker.helping))} />`)}</ul>`}
     <//>
   </section>`;
 
@@ -47,9 +47,11 @@ function Worker({ worker, task }) {
 
 /** @param {{worker: Schemas["WorkerView"], task: Schemas["TaskSummary"] | undefined}} props */
 function WorkOf({ worker, task }) {
-  if (!worker.taskId) return worker.state === "training" ? html`<p class="small">${t("now.of_another")}</p>` : null;
-  const name = task?.projectId ?? shortId(worker.taskId);
+  const taskId = worker.taskId || worker.helping;
+  if (!taskId) return worker.state === "training" ? html`<p class="small">${t("now.of_another")}</p>` : null;
+  const name = task?.projectId ?? shortId(taskId);
+  const words = t(worker.taskId ? "now.working_on" : "now.helping_with", { task: name });
   return html`
-    <p class="small"><a href=${link(["tasks", worker.taskId])}>${t("now.working_on", { task: name })}</a></p>
-    ${task && html`<${Bar} progress=${task.progress} />`}`;
+    <p class="small"><a href=${link(["tasks", taskId])}>${words}</a></p>
+    ${task && worker.taskId && html`<${Bar} progress=${task.progress} />`}`;
 }
