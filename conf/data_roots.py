@@ -21,6 +21,11 @@ def read_roots(texts: Iterable[str]) -> list[Root]:
     return [ProjectUrl.parse_root(text) if is_project_url(text) else Path(text).resolve() for text in texts]
 
 
+def given_roots(texts: Iterable[str]) -> list[Root]:
+    """The data roots that another process has read already and gives by their texts."""
+    return [ProjectUrl.parse_root(text) if is_project_url(text) else Path(text) for text in texts]
+
+
 def folders_of(roots: Iterable[Root]) -> list[Path]:
     return [root for root in roots if isinstance(root, Path)]
 

@@ -112,8 +112,17 @@ class ObjectStore:
         with self._errors(name):
             span = {"offset": start} if start else None
             found = await self._reading.get_async(name, options=_get_options(etag, span))
+            if found.meta["size"] <= CHUNK_BYTES:
+                yield bytes(await found.bytes_async())
+                return
             async for chunk in found.stream(min_chunk_size=CHUNK_BYTES):
                 yield bytes(chunk)
+
+    async def head_async(self, name: str, etag: str, size_bytes: int) -> bytes:
+        """The first bytes of an object. etag: as for `stream`."""
+        with self._errors(name):
+            found = await self._reading.get_async(name, options=_get_options(etag, (0, size_bytes)))
+            return bytes(await found.bytes_async())
 
     def put(self, name: str, content: bytes | Path, if_absent: bool = False, if_etag: str = "") -> str:
         """Write an object, whole or not at all, and return its ETag.

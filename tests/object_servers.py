@@ -6,6 +6,7 @@ moto takes every credential; rclone takes only its own. rclone does not honour c
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import logging
 import os
@@ -75,6 +76,10 @@ def plain_client(endpoint: str) -> Any:
     return boto3.client(
         "s3", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id=KEY, aws_secret_access_key=SECRET
     )
+
+
+def are_installed(*packages: str) -> bool:
+    return all(importlib.util.find_spec(package) for package in packages)
 
 
 def refuse_missing_packages() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import secrets
@@ -23,7 +24,9 @@ from tests.object_servers import KEY, SECRET, ObjectServer, moto
 from tests.sample_tasks import hex_id
 from tests.waiting import wait_until
 from trainer_worker.checkouts.object_origin import ObjectOrigin
+from trainer_worker.project.gate import Gate
 from trainer_worker.project.latest import choose, finish_publication, latest_task
+from trainer_worker.project.model_folder import ModelFolder
 from trainer_worker.project.models import AlreadyPublishedError, finished_model, model_path
 from trainer_worker.project.retention import tidy_project
 
@@ -124,6 +127,24 @@ def test_of_two_publishers_at_once_one_wins(
     assert published(server, prefix) == f"weights of t1, attempt {winner}"
     assert len(folders(server, prefix)) == 1
     assert latest(server, prefix) == T1
+
+
+def test_what_others_published_is_looked_at_while_a_model_is_written(
+    server: ObjectServer, make: Make, prefix: str
+) -> None:
+    """The gate compares with the model in use when the files of the new one are about to be written."""
+    server.fill(prefix, {"models/cats/1.jpg": b"a class may be called so"})
+    with make("one").project(prefix, "t1") as one:
+        with ModelFolder(one, T1, 1) as folder:
+            with make("two").project(prefix, "t2") as two:
+                publish(two, "t2", metrics={"accuracy": 0.5})
+            compared = Gate(one, "classification").compare(None)
+            assert compared is not None
+            assert compared.with_task == hex_id("t2")
+            folder.add("model.tflite", io.BytesIO(b"weights"))
+            folder.publish({"model_file": "model.tflite"})
+        assert (one.path / "models" / "cats" / "1.jpg").exists()
+    assert published(server, prefix) == "weights"
 
 
 def test_an_interim_model_is_replaced_and_a_finished_one_is_not(server: ObjectServer, make: Make, prefix: str) -> None:

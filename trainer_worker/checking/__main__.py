@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import time
 
 import msgspec
 
@@ -13,21 +12,17 @@ from protocol.errors import TrainingError
 from protocol.folder_check import CheckOrder
 from trainer_worker.checking.folder import check_folder
 from trainer_worker.checking.limits import limit_resources
-from trainer_worker.checkouts.ordered_folders import ordered_folders
+from trainer_worker.checkouts.project_folders import folders_for
 from trainer_worker.training.registry import load_kind
 
 MOST_ORDER_BYTES = 1024**2
-#: Headers are read for this long at least.
-LEAST_HEADERS_S = 0.2
 
 
 def check(order: CheckOrder) -> DataReport:
     """The report on the folder of the order, which is admitted as a worker admits it."""
     try:
-        with ordered_folders(order.allowed_roots).look_into(order.spec) as project:
-            # A project in object storage has been copied by now, which may have taken all of that time.
-            headers_until_s = max(order.headers_until_s, time.monotonic() + LEAST_HEADERS_S)
-            return check_folder(load_kind(order.spec.train_type), project, headers_until_s)
+        with folders_for(order.allowed_roots, order.storage).look_at(order.spec) as project:
+            return check_folder(load_kind(order.spec.train_type), project, order.headers_until_s)
     except TrainingError as error:
         return DataReport(findings=(error.finding(),))
 

@@ -12,12 +12,14 @@ import functools
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from conf.directory import Directory
+from protocol.bounds import is_task_id
 from protocol.errors import TrainingError
+from protocol.litter import LABEL_SUFFIXES, suffix_of
 from protocol.project_layout import KEPT, LAST, MANIFEST, MODELS, TASKS
 from storage.errors import ConflictError, MissingObjectError, UnreachableError
 from storage.model_places import MOST_MANIFEST_BYTES
@@ -91,9 +93,7 @@ class Checkout:
     def _bring(self, task_id: str, watcher: Watcher, make_room: MakeRoom) -> None:
         tell = functools.partial(watcher.step, 0)
         self.list_objects("", tell)
-        if not (self.objects.files or self.objects.models):
-            sentence = f"There is no object below {self.store.url}; upload the photos, and then post the task again."
-            raise TrainingError("project_dir_missing", sentence)
+        self._refuse_nothing()
         models = self._bring_manifests(tell)
         wanted = [
             *(Wanted(path, info, is_read(path)) for path, info in self.objects.files.items()),
@@ -105,10 +105,28 @@ class Checkout:
         size_bytes = sum(each.info.size_bytes for each in missing if each.whole)
         make_room(sum(each.info.size_bytes for each in wanted if each.whole), size_bytes)
         watcher.planned(sum(each.whole for each in missing), size_bytes)
-        self.read(missing, watcher.step)
+        self._fill(missing, watcher.step)
+        self.record.keep_only({each.path for each in wanted})
+
+    def bring_names(self, tell: Tell) -> None:
+        """Bring what tells the layout, and for pictures empty space of their size."""
+        self.list_objects("", tell)
+        self._refuse_nothing()
+        wanted = [
+            *(Wanted(path, info, suffix_of(path) in LABEL_SUFFIXES) for path, info in self.objects.files.items()),
+            *(Wanted(path, info) for path, info in self.objects.kept.items() if _is_for(path, "")),
+        ]
+        self._fill(wanted, lambda done_bytes: tell())
+
+    def _fill(self, wanted: Sequence[Wanted], moved: Callable[[int], None]) -> None:
+        self.read([each for each in wanted if not self.record.has(*each)], moved)
         for folder in self.objects.folders:
             (self.folder / folder).mkdir(parents=True, exist_ok=True)
-        self.record.keep_only({each.path for each in wanted})
+
+    def _refuse_nothing(self) -> None:
+        if not (self.objects.files or self.objects.models):
+            sentence = f"There is no object below {self.store.url}; upload the photos, and then post the task again."
+            raise TrainingError("project_dir_missing", sentence)
 
     def list_objects(self, prefix: str, tell: Tell) -> None:
         """List what is below `prefix`: "" for the whole project, or MODELS."""
@@ -151,14 +169,20 @@ class Checkout:
             self._place(part, each)
 
         transfers = (functools.partial(bring, each) for each in wanted)
-        carry_out(transfers, self.connections, lambda: moved(done_bytes))
+        try:
+            carry_out(transfers, self.connections, lambda: moved(done_bytes))
+        finally:
+            self.record.close()
 
     def _place(self, part: Path, wanted: Wanted) -> None:
         target = self.folder / wanted.path
-        target.parent.mkdir(parents=True, exist_ok=True)
         changed_at_ns = int(wanted.info.modified_at_s * 1e9)
         os.utime(part, ns=(changed_at_ns, changed_at_ns))
-        part.replace(target)
+        try:
+            part.replace(target)
+        except FileNotFoundError:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            part.replace(target)
         self.record.add(wanted.path, wanted.info, wanted.whole)
 
     # ---- models ----
@@ -208,9 +232,7 @@ class Checkout:
 
     def _models_in_copy(self) -> set[str]:
         with contextlib.suppress(FileNotFoundError):
-            return {
-                entry.name for entry in (self.folder / MODELS).iterdir() if entry.is_dir() and not entry.is_symlink()
-            }
+            return {entry.name for entry in (self.folder / MODELS).iterdir() if is_task_id(entry.name)}
         return set()
 
     def _bring_links(self) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Collection
 from pathlib import Path
 
 from protocol.project_layout import MODELS
 from storage.model_places import file_of_model, new_publication
 from storage.transfers import carry_out
-from trainer_worker.checkouts.checkout import Checkout
+from trainer_worker.checkouts.checkout import Checkout, Wanted
 from trainer_worker.checkouts.failures import as_training_errors
+from trainer_worker.checkouts.heads import bring_heads
 from trainer_worker.checkouts.stored_models import StoredModels
-from trainer_worker.project.origin import Tell
+from trainer_worker.project.origin import Groups, Tell
 
 
 class ObjectOrigin:
@@ -37,6 +39,17 @@ class ObjectOrigin:
     def bring_model(self, task_id: str, tell: Tell) -> None:
         with as_training_errors():
             self._checkout.bring_model(task_id, tell)
+
+    def bring_heads(self, groups: Groups, until_s: float) -> Groups:
+        with as_training_errors():
+            return bring_heads(self._checkout, groups, until_s)
+
+    def bring_whole(self, paths: Collection[str]) -> list[str]:
+        wanted = [Wanted(path, self._checkout.objects.files[path]) for path in paths]
+        missing = [each for each in wanted if not self._checkout.record.has(*each)]
+        with as_training_errors():
+            self._checkout.read(missing, lambda done_bytes: None)
+        return [each.path for each in missing]
 
     def send_files(self, task_id: str, publication: str, folder: Path, tell: Tell) -> None:
         store, model = self._checkout.store, f"{MODELS}/{task_id}"

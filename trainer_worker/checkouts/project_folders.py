@@ -8,13 +8,16 @@ from __future__ import annotations
 import contextlib
 import logging
 import shutil
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from conf.data_roots import Root, folders_of, urls_of
+import msgspec
+
+from conf.data_roots import Root, folders_of, given_roots, urls_of
 from conf.directory import Directory
 from conf.storage_settings import StorageSettings
 from protocol.bounds import refuse_other_than_task_id
@@ -41,11 +44,11 @@ class ProjectFolders(Protocol):
     def check_out(self, spec: TaskSpec, watcher: Watcher) -> AbstractContextManager[ProjectFolder]:
         """The project of a task, with all that a training reads and keeps."""
 
-    def look_into(self, spec: TaskSpec) -> AbstractContextManager[ProjectFolder]:
-        """The same for a caller that only reads."""
+    def look_at(self, spec: TaskSpec) -> AbstractContextManager[ProjectFolder]:
+        """The project for a check of its names. Of pictures only the headers can be had, see Origin.bring_heads."""
 
     def models_of(self, spec: TaskSpec) -> AbstractContextManager[ProjectFolder]:
-        """The models of the project. The files of its user may be missing."""
+        """The project with its models, but perhaps without its photos."""
 
     def discard(self, spec: TaskSpec) -> None:
         """Remove what a cancelled task has left. Whatever prevents that is logged."""
@@ -68,7 +71,7 @@ class LocalFolders:
     def check_out(self, spec: TaskSpec, watcher: Watcher) -> AbstractContextManager[ProjectFolder]:
         return admit(spec, self.roots)
 
-    def look_into(self, spec: TaskSpec) -> AbstractContextManager[ProjectFolder]:
+    def look_at(self, spec: TaskSpec) -> AbstractContextManager[ProjectFolder]:
         return admit(spec, self.roots)
 
     def models_of(self, spec: TaskSpec) -> AbstractContextManager[ProjectFolder]:
@@ -88,36 +91,37 @@ class ObjectFolders:
 
     @contextlib.contextmanager
     def check_out(self, spec: TaskSpec, watcher: Watcher) -> Iterator[ProjectFolder]:
-        with self._brought(spec, watcher) as checkout, KeptFiles(checkout, spec.task_id), opened(checkout) as project:
-            yield project
+        store = self._admit(spec)
+        shelf = Shelf(self.cache_dir, self.settings.cache_mb * 1024**2)
+        with shelf.taken(str(store.url)) as place:
+            with self._disk_errors(place), as_training_errors():
+                checkout = Checkout(place, store, self.settings.max_connections)
+                checkout.bring(spec.task_id, watcher, lambda whole, more: shelf.make_room(place, whole, more))
+            with KeptFiles(checkout, spec.task_id), opened(checkout) as project:
+                yield project
 
     @contextlib.contextmanager
-    def look_into(self, spec: TaskSpec) -> Iterator[ProjectFolder]:
-        with self._brought(spec, Unwatched()) as checkout, opened(checkout) as project:
-            yield project
+    def look_at(self, spec: TaskSpec) -> Iterator[ProjectFolder]:
+        with self._passing(spec) as checkout:
+            with as_training_errors():
+                checkout.bring_names(nothing)
+            with opened(checkout) as project:
+                yield project
 
     @contextlib.contextmanager
     def models_of(self, spec: TaskSpec) -> Iterator[ProjectFolder]:
-        store = self._admit(spec)
-        with self._shelf().taken(str(store.url)) as place:
-            with self._disk_errors(place), as_training_errors():
-                checkout = Checkout(place, store, self.settings.max_connections)
+        with self._passing(spec) as checkout:
+            with as_training_errors():
                 checkout.bring_models(nothing)
             with opened(checkout) as project:
                 yield project
 
     @contextlib.contextmanager
-    def _brought(self, spec: TaskSpec, watcher: Watcher) -> Iterator[Checkout]:
-        """The copy of a whole project, as the storage has it now."""
-        store, shelf = self._admit(spec), self._shelf()
-        with shelf.taken(str(store.url)) as place:
-            with self._disk_errors(place), as_training_errors():
-                checkout = Checkout(place, store, self.settings.max_connections)
-                checkout.bring(spec.task_id, watcher, lambda whole, more: shelf.make_room(place, whole, more))
-            yield checkout
-
-    def _shelf(self) -> Shelf:
-        return Shelf(self.cache_dir, self.settings.cache_mb * 1024**2)
+    def _passing(self, spec: TaskSpec) -> Iterator[Checkout]:
+        """An empty copy that is removed afterwards."""
+        store = self._admit(spec)
+        with tempfile.TemporaryDirectory(prefix="tfmodel-", dir=self.cache_dir) as place:
+            yield Checkout(Path(place), store, self.settings.max_connections)
 
     def discard(self, spec: TaskSpec) -> None:
         try:
@@ -167,6 +171,12 @@ def opened(checkout: Checkout) -> Iterator[ProjectFolder]:
         yield project
 
 
+def folders_for(roots: Sequence[str], storage: Mapping[str, Any]) -> AllFolders:
+    """The projects for a short process, which another process has told its settings."""
+    settings = msgspec.convert(storage, StorageSettings) if storage else None
+    return AllFolders(given_roots(roots), settings, Path(tempfile.gettempdir()))
+
+
 @dataclass(frozen=True)
 class AllFolders:
     """Projects of both kinds of places. roots: where projects may lie. settings: None if none of them is a URL."""
@@ -178,8 +188,8 @@ class AllFolders:
     def check_out(self, spec: TaskSpec, watcher: Watcher) -> AbstractContextManager[ProjectFolder]:
         return self._of(spec).check_out(spec, watcher)
 
-    def look_into(self, spec: TaskSpec) -> AbstractContextManager[ProjectFolder]:
-        return self._of(spec).look_into(spec)
+    def look_at(self, spec: TaskSpec) -> AbstractContextManager[ProjectFolder]:
+        return self._of(spec).look_at(spec)
 
     def models_of(self, spec: TaskSpec) -> AbstractContextManager[ProjectFolder]:
         return self._of(spec).models_of(spec)

@@ -8,6 +8,7 @@ A line is added when its file has its place. A worker that is killed in between 
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import threading
 from collections.abc import Collection
@@ -38,6 +39,7 @@ class Record:
         self._file, self._folder = file, folder
         self._entries: dict[str, Entry] = {}
         self._lock = threading.Lock()
+        self._lines: io.FileIO | None = None
         with contextlib.suppress(OSError):
             for line in file.read_bytes().splitlines():
                 # The last line may be torn.
@@ -68,8 +70,9 @@ class Record:
         entry = Entry(path, info.name, info.etag, status.st_size, status.st_mtime_ns, whole)
         with self._lock:
             self._entries[path] = entry
-            with open(self._file, "ab") as file:
-                file.write(msgspec.json.encode(entry) + b"\n")
+            if self._lines is None:
+                self._lines = open(self._file, "ab", buffering=0)  # noqa: SIM115 - closed by close()
+            self._lines.write(msgspec.json.encode(entry) + b"\n")
 
     def paths(self) -> list[str]:
         return list(self._entries)
@@ -83,3 +86,10 @@ class Record:
             self._entries = {path: entry for path, entry in self._entries.items() if path in paths}
             with whole_file(self._file, synced=False) as file:
                 file.writelines(msgspec.json.encode(entry) + b"\n" for entry in self._entries.values())
+        self.close()
+
+    def close(self) -> None:
+        with self._lock:
+            if self._lines is not None:
+                self._lines.close()
+            self._lines = None

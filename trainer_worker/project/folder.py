@@ -85,10 +85,10 @@ class ProjectFolder:
                     "instead.",
                 )
             if not stat.S_ISDIR(mode):
-                raise _not_a_folder(self.path / MODELS)
+                raise _not_a_folder(self.origin.shown(MODELS))
             writable = self._directory.is_writable(MODELS)
         if not writable:
-            raise _not_writable(self.path)
+            raise _not_writable(self.origin.shown(MODELS))
 
     def refuse_if_gone(self) -> None:
         """Raise TrainingError project_dir_missing or project_dir_changed if the path no longer leads to this folder."""
@@ -119,15 +119,15 @@ class ProjectFolder:
         if gone := self.reason_if_gone():
             return gone
         if number in (errno.EACCES, errno.EPERM, errno.EROFS):
-            return _not_writable(self.path)
+            return _not_writable(self.origin.shown(MODELS))
         if number in (errno.ENOENT, errno.ENOTEMPTY):
             sentence = (
-                f"{self.path}/{MODELS} was changed while the model was being written there, so the model was not kept; "
-                "leave that folder alone until the task has ended, and post the task again."
+                f"{self.origin.shown(MODELS)} was changed while the model was being written there, so the model was "
+                "not kept; leave that folder alone until the task has ended, and post the task again."
             )
             return TrainingError("project_dir_changed", sentence)
         if number in (errno.EEXIST, errno.ENOTDIR, errno.ELOOP):
-            return _not_a_folder(self.path / MODELS)
+            return _not_a_folder(self.origin.shown(MODELS))
         return None
 
 
@@ -190,12 +190,12 @@ def _missing(path: Path) -> TrainingError:
     return TrainingError("project_dir_missing", sentence)
 
 
-def _not_writable(project: Path) -> TrainingError:
-    sentence = f"The worker may not write to {project}/{MODELS}; give its user the right to write there."
+def _not_writable(models: str) -> TrainingError:
+    sentence = f"The worker may not write to {models}; give its user the right to write there."
     return TrainingError("project_dir_not_writable", sentence)
 
 
-def _not_a_folder(path: Path) -> TrainingError:
+def _not_a_folder(path: str) -> TrainingError:
     sentence = f"{path} is not a folder; move it away so that models can be stored there."
     return TrainingError("project_dir_not_writable", sentence)
 

@@ -7,12 +7,14 @@ must reach the storage as well. Both are an Origin.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from protocol.project_layout import MODELS
 
+#: Paths of files that belong together, such as a picture and its mask.
+Groups = Sequence[Sequence[str]]
 #: Called often while something long goes on; what it raises ends that.
 Tell = Callable[[], None]
 
@@ -41,6 +43,15 @@ class Origin(Protocol):
 
     def bring_model(self, task_id: str, tell: Tell) -> None:
         """Bring all files of a model into the folder. Before, some of them may be empty space of the right size."""
+
+    def bring_heads(self, groups: Groups, until_s: float) -> Groups:
+        """Bring the beginnings of pictures, until the monotonic time until_s. Returns the groups that are there.
+
+        groups: paths, those of a group together. A project that was only looked at has empty space for pictures.
+        """
+
+    def bring_whole(self, paths: Collection[str]) -> list[str]:
+        """Bring the whole of files of the user's. Returns those that were not there."""
 
     def send_files(self, task_id: str, publication: str, folder: Path, tell: Tell) -> None:
         """Send all files below a folder of this machine. No reader sees them before `commit`."""
@@ -82,6 +93,12 @@ class LocalOrigin:
     def refresh_models(self, tell: Tell) -> None: ...
 
     def bring_model(self, task_id: str, tell: Tell) -> None: ...
+
+    def bring_heads(self, groups: Groups, until_s: float) -> Groups:
+        return groups
+
+    def bring_whole(self, paths: Collection[str]) -> list[str]:
+        return []
 
     def send_files(self, task_id: str, publication: str, folder: Path, tell: Tell) -> None: ...
 

@@ -9,7 +9,7 @@ import msgspec
 
 from protocol.errors import TrainingError
 from protocol.promotion import Promotion, PromotionOrder
-from trainer_worker.checkouts.ordered_folders import ordered_folders
+from trainer_worker.checkouts.project_folders import folders_for
 from trainer_worker.project.promotion import promote
 
 MOST_ORDER_BYTES = 1024**2
@@ -22,7 +22,7 @@ GONE = (
 def carry_out(order: PromotionOrder) -> Promotion:
     """The folder of the order is admitted as a worker admits it."""
     try:
-        with ordered_folders(order.allowed_roots).models_of(order.spec) as project:
+        with folders_for(order.allowed_roots, order.storage).models_of(order.spec) as project:
             return promote(project, order.spec.task_id, order.artifacts)
     except TrainingError as error:
         if error.code in ("project_dir_missing", "project_dir_changed"):
