@@ -20,11 +20,14 @@ from web.api.folders import FolderListing, ListedFolder, ListedPicture
 from web.browsing.folder_listing import EntryKey, cursor_of, key_at
 from web.folders.object_stores import StoredPlace
 from web.folders.plain_places import below
+from web.forecast.picture_counts import NOT_PICTURES
 
 #: The most objects of one folder that are counted, which one request lists.
 MOST_COUNTED = 1000
 #: After this time, the contents of the folders that are left on the page are not counted.
 COUNTING_S = 2.0
+#: The most objects of a project that are counted for a forecast. A thousand take one request.
+MOST_FORECAST = 20_000
 
 
 def list_objects(place: StoredPlace, path: str, cursor: str, limit: int) -> FolderListing:
@@ -54,6 +57,23 @@ def list_objects(place: StoredPlace, path: str, cursor: str, limit: int) -> Fold
         cut_off=False,
         next=cursor_of(shown[-1]) if len(page) > limit else "",
     )
+
+
+def count_objects(project: StoredPlace) -> int:
+    """Pictures in images/ and below; without that folder, those in the other folders of the project."""
+    for name in ("images", ""):
+        names = (info.name.removeprefix(project.file("")) for info in project.store.list(project.file(name)))
+        counted = sum(_may_be_trained_on(each) for each in itertools.islice(names, MOST_FORECAST))
+        if counted:
+            return counted
+    return 0
+
+
+def _may_be_trained_on(name: str) -> bool:
+    """name: in the project."""
+    steps = name.split("/")
+    is_hidden = any(step.startswith(".") for step in steps)
+    return len(steps) > 1 and steps[0].lower() not in NOT_PICTURES and not is_hidden and may_be_picture(name)
 
 
 def _counted(place: StoredPlace, name: str, path: str, ends_at_s: float) -> ListedFolder:
