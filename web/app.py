@@ -54,6 +54,7 @@ from web.folders.local_folders import LocalFolders
 from web.folders.object_copies import ObjectCopies
 from web.folders.object_folders import ObjectFolders
 from web.folders.object_stores import ObjectStores
+from web.folders.picture_counter import PictureCounter
 from web.folders.storage_answers import storage_away
 from web.folders.threads import Threads
 from web.forecast.forecaster import Forecaster
@@ -103,7 +104,7 @@ def make_services(
         pulse=pulse,
         cache=cache,
         disks=disks,
-        forecaster=Forecaster(cache, lambda: pulse.tick),
+        forecaster=Forecaster(cache, lambda: pulse.tick, PictureCounter(roots).count),
         checks=FolderChecks(CHECKER, web.roots(), storage=settings.storage),
         promotions=Promotions(PROMOTER, web.roots(), storage=settings.storage),
         runtimes=RuntimePool(RUNTIME, web.predict_processes, _runtime_limits(web, copies_folder)),

@@ -145,6 +145,33 @@ def test_a_file_with_other_bytes_is_not_sent_and_one_that_is_gone_is_said_to_be(
     assert service.ask(f"GET {url}").body == right
 
 
+def test_an_earlier_model_is_made_the_one_in_use(service: Service, task_id: str) -> None:
+    key = "users/anna/flowers/models/latest"
+    service.server.fill("users/anna/flowers/models", {"latest": b"nothing that we would have written"})
+    answer = service.ask(f"POST /v1/tasks/{task_id}/promote")
+    assert answer.status == 200, answer
+    named = json.loads(service.server.read(key))
+    assert named == {"task_id": task_id, "model_path": service.programs.get(f"/v1/tasks/{task_id}").body["modelPath"]}
+    assert service.programs.get("/v1/projects/anna/anna-flowers").body["latest"]["taskId"] == task_id
+    model = key_of(task_id, "labels.txt")
+    right = service.server.read(f"users/{model}")
+    service.put_file(model, b"x" * len(right))
+    check(service.ask(f"POST /v1/tasks/{task_id}/promote"), 409, "model_changed")
+    service.put_file(model, right)
+    assert json.loads(service.server.read(key)) == named
+
+
+def test_a_project_is_checked(service: Service, task_id: str) -> None:
+    fields = {"userId": "anna", "projectId": "p", "projectDir": PROJECT, "trainType": "classification"}
+    before = service.server.names("users/anna/flowers")
+    answer = service.ask("POST /v1/check", body=fields)
+    assert answer.status == 200, answer
+    report = answer.json()
+    assert (report["trainable"], report["counts"]) == (True, {"apple": 40, "pear": 40, "plum": 40}), report
+    assert service.server.names("users/anna/flowers") == before, "a check leaves nothing in the storage"
+    check(service.ask("POST /v1/check", body={**fields, "projectDir": f"{ROOT}/anna/none"}), 400, "bad_fields")
+
+
 # ---- predictions ----
 
 
@@ -180,6 +207,12 @@ def test_folders_are_listed_page_by_page(service: Service, task_id: str) -> None
     assert [each["path"] for each in top["folders"]] == [ROOT, str(service.programs.projects)]
     project = listed(service.programs, PROJECT)
     assert [each["name"] for each in project["folders"]] == ["images"], "the worker's own folders are not shown"
+    counted = listed(service.programs, f"{PROJECT}/images")["folders"]
+    assert [(each["name"], each["pictures"], each["more"]) for each in counted][1:] == [
+        ("pear", 40, False),
+        ("plum", 41, False),
+    ]
+    assert (project["folders"][0]["folders"], project["folders"][0]["pictures"]) == (3, 0)
     assert (project["path"], project["parent"]) == (PROJECT, f"{ROOT}/anna")
     assert (listed(service.programs, f"{ROOT}/")["path"], listed(service.programs, ROOT)["parent"]) == (ROOT, "")
     service.put_file("anna/flowers/images/apple/notes.txt", b"x")

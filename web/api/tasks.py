@@ -34,7 +34,7 @@ class NewTask(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_onl
 
     user_id: Annotated[_Field, Meta(description="the website's user; tasks are shared out fairly between users")]
     project_id: Annotated[_Field, Meta(description="the website's project")]
-    project_dir: Annotated[_Field, Meta(description="the folder with the photos, inside [web] data_roots")]
+    project_dir: Annotated[_Field, Meta(description="the folder with the photos, or its URL, inside [web] data_roots")]
     train_type: Annotated[
         _Field,
         Meta(description="what kind of model", extra_json_schema={"enum": list(OPTIONS_BY_TRAIN_TYPE)}),

@@ -23,7 +23,7 @@ class DataRoots:
     async def find(self, text: str, in_thread: bool = False) -> FoundFolder | BadField:
         """The folder that a projectDir names. in_thread: also where that is nearly always quick."""
         folders = self.of(text)
-        if folders.finds_at_once and not in_thread:
+        if folders.answers_at_once and not in_thread:
             return folders.find(text)
         return await folders.threads.run(folders.find, text)
 

@@ -52,7 +52,8 @@ class Folders(ABC):
     """The project folders of one kind of place.
 
     threads: for files, and for finding folders. browsing: for looking around, so that a slow folder holds up no
-    download. finds_at_once: whether a folder is found so soon that a thread would take longer.
+    download. answers_at_once: whether a folder is found, and its pictures are counted, so soon that a thread would take
+    longer.
 
     Calls that are not asynchronous run in these threads. Beside what they name they raise PostedFolderError, OSError,
     and Refusal where the place does not answer.
@@ -60,11 +61,15 @@ class Folders(ABC):
 
     threads: Threads
     browsing: Threads
-    finds_at_once: bool
+    answers_at_once: bool
 
     @abstractmethod
     def find(self, text: str) -> FoundFolder | BadField:
         """The folder that a projectDir names."""
+
+    @abstractmethod
+    def count_pictures(self, path: str) -> int:
+        """About how many pictures a project has, for forecasts. 0 if it can't be looked into."""
 
     @abstractmethod
     async def top(self) -> Sequence[ListedFolder]:

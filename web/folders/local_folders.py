@@ -23,10 +23,11 @@ from web.folders.folders import AtHand, Changes, Folders, Lent, NamedPicture, Se
 from web.folders.found_folder import BadField, FoundFolder
 from web.folders.path_hints import path_hint
 from web.folders.threads import Threads
+from web.forecast.picture_counts import count_pictures
 
 
 class LocalFolders(Folders):
-    finds_at_once = True
+    answers_at_once = True
 
     def __init__(self, roots: Sequence[Path], threads: Threads, browsing: Threads, named: Sequence[str] = ()) -> None:
         """roots: absolute, with links resolved. named: all data roots, for messages."""
@@ -36,6 +37,9 @@ class LocalFolders(Folders):
 
     def find(self, text: str) -> FoundFolder | BadField:
         return find_folder(text, self._roots, self._named)
+
+    def count_pictures(self, path: str) -> int:
+        return count_pictures(path)
 
     async def top(self) -> Sequence[ListedFolder]:
         return await self.browsing.run(list_roots, self._roots)

@@ -30,12 +30,12 @@ from protocol.prediction import (
 from protocol.project_layout import MODELS, worker_folder
 from protocol.project_url import ProjectUrl, innermost_root, worker_folder_of
 from protocol.task import TaskSpec
-from storage.errors import BadNameError, MissingObjectError
+from storage.errors import BadNameError, MissingObjectError, StorageError
 from storage.model_places import find_file_of_model
 from storage.object_store import ObjectInfo, ObjectStore
 from web.answers.refusal import Refusal
 from web.api.folders import FolderListing, ListedFolder
-from web.browsing.object_listing import list_objects
+from web.browsing.object_listing import count_objects, list_objects
 from web.files.open_file import Content, OpenFile, Place
 from web.folders.corrections_in_storage import change_table, read_table
 from web.folders.folders import AtHand, Changes, Folders, Lent, NamedPicture, SeenPicture
@@ -52,7 +52,7 @@ MOST_KNOWN_MODELS = 1000
 
 
 class ObjectFolders(Folders):
-    finds_at_once = False
+    answers_at_once = False
 
     def __init__(
         self, stores: ObjectStores, copies: ObjectCopies, threads: Threads, browsing: Threads, named: Sequence[str]
@@ -85,6 +85,12 @@ class ObjectFolders(Folders):
             except BadNameError as error:
                 return BadField("projectDir", str(error))
         return FoundFolder(str(url), str(url)) if is_there else missing_folder(str(url))
+
+    def count_pictures(self, path: str) -> int:
+        try:
+            return count_objects(self._stores.place(path))
+        except (PostedFolderError, StorageError):
+            return 0
 
     async def top(self) -> Sequence[ListedFolder]:
         """What lies in them is not counted, so that the storage need not answer for the other data roots to show."""
