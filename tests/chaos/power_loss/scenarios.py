@@ -24,3 +24,6 @@ SCENARIOS: tuple[Scenario, ...] = (
     Keys(),
     *((ServingPostgres(),) if CAN_SERVE else ()),
 )
+
+#: Scenarios that take seconds for each state, and after how many of their changes the power is cut.
+MOST_CUTS = {ServingPostgres.name: 8}
