@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 import time
-from typing import IO, Literal
+from typing import IO, TYPE_CHECKING, Literal
 
 import zmq
 
@@ -21,6 +21,10 @@ from conf.endpoints import connect_endpoints
 from conf.logs import set_up_logging
 from conf.settings import ROOT, Settings, SettingsError, exit_bad_settings, load_or_exit
 from protocol.text import printable
+
+if TYPE_CHECKING:
+    from cluster.desk import OwnDesk
+    from cluster.reconciler import Reconciler
 
 log = logging.getLogger("cluster")
 
@@ -52,6 +56,8 @@ def connect(settings: Settings) -> None:
 
 def up(settings: Settings, order: Order) -> int:
     """Be the controller until SIGTERM or SIGINT; the workers then go on."""
+    from ray.exceptions import RayError
+
     from cluster.desk import OwnDesk
     from cluster.orders import order_maker
     from cluster.ray_places import RayPlaces
@@ -75,10 +81,23 @@ def up(settings: Settings, order: Order) -> int:
     reconciler = Reconciler(
         pools_of(settings.cluster), RayPlaces(), link, lambda pool, name: make(by_name[pool.name], name)
     )
+    log.info("action=cluster.up pools=%s pid=%d", ",".join(by_name), os.getpid())
+    try:
+        serve(reconciler, desk, order, settings.cluster.interval_s)
+    except RayError as error:
+        # What is started again finds all workers. Ray itself may need to be started again first.
+        log.critical("action=cluster.ray_failed reason=%r", str(error))
+        return 1
+    link.close()
+    context.destroy(linger=0)
+    return 0
+
+
+def serve(reconciler: Reconciler, desk: OwnDesk, order: Order, interval_s: float) -> None:
+    """Make rounds until SIGTERM or SIGINT, or until all workers have gone after an order to go down."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    log.info("action=cluster.up pools=%s pid=%d", ",".join(by_name), os.getpid())
     while not stop.is_set():
         if order != "go on":
             reconciler.wind_down(hand_back=order == "down now")
@@ -87,11 +106,8 @@ def up(settings: Settings, order: Order) -> int:
         order = told if told != "go on" else order
         if order != "go on" and not reconciler.workers_left:
             log.info("action=cluster.down")
-            break
-        stop.wait(settings.cluster.interval_s)
-    link.close()
-    context.destroy(linger=0)
-    return 0
+            return
+        stop.wait(interval_s)
 
 
 def status() -> int:

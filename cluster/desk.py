@@ -11,13 +11,15 @@ from typing import Any, Literal
 
 import msgspec
 import ray
-from ray.exceptions import RayError
+from ray.exceptions import RayActorError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from protocol.pools import PoolInfo
 
 DESK = "controller"
 ANSWER_TIMEOUT_S = 10.0
+#: Ray starts a process for the desk. On a very busy machine that takes long.
+PLACING_TIMEOUT_S = 60.0
 RETRY_INTERVAL_S = 0.5
 
 #: What a controller is told: to go on, to drain all workers and end, or to do so and have tasks handed back.
@@ -62,19 +64,18 @@ class OwnDesk:
         give_up_at_s = time.monotonic() + timeout_s
         while True:
             try:
-                handle = make.remote(who)
-                holder, _ = ray.get(handle.read.remote(), timeout=ANSWER_TIMEOUT_S)
-                if holder == who:
-                    return cls(handle)
-            except (ValueError, RayError):
-                pass  # The name is taken.
+                handle = make.remote(who)  # ValueError: the name is taken.
+                ray.get(handle.read.remote(), timeout=PLACING_TIMEOUT_S)
+                return cls(handle)
+            except (ValueError, RayActorError):
+                pass
             if time.monotonic() >= give_up_at_s:
                 return None
             time.sleep(RETRY_INTERVAL_S)
 
     def put(self, pools: tuple[PoolInfo, ...]) -> Order:
-        """Raises RayError if Ray is in trouble."""
-        order: Order = ray.get(self._handle.put.remote(msgspec.json.encode(pools)), timeout=ANSWER_TIMEOUT_S)
+        """Raises RayError if the desk has ended, or if Ray does not answer."""
+        order: Order = ray.get(self._handle.put.remote(msgspec.json.encode(pools)), timeout=PLACING_TIMEOUT_S)
         return order
 
 
