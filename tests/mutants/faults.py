@@ -309,8 +309,8 @@ FAULTS = (
     Fault(
         "webhooks of a task overtake each other",
         "web/webhooks/store.py",
-        "                        None if before else times.now_s,\n",
-        "                        times.now_s,\n",
+        "None if before else times.now_s, row_checksum(",
+        "times.now_s, row_checksum(",
     ),
     Fault(
         "a webhook that failed counts as delivered",
