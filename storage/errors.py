@@ -41,6 +41,8 @@ _STATUS = re.compile(r"status code: ([0-9]{3})")
 #: The server's own word for the error, such as NoSuchBucket. Only this short form is taken from its answer.
 _CODE = re.compile(r"<Code>([A-Za-z0-9]{1,40})</Code>")
 _BAD_PATH = re.compile(r"""[Pp]ath "(.*?)"(: Encountered| contained)""", re.DOTALL)
+#: Asked for the credentials of the machine where the environment has none.
+_METADATA_SERVER = "169.254.169.254"
 _TIMED_OUT = re.compile(r"timed ?out|operation timed", re.IGNORECASE)
 
 
@@ -57,6 +59,11 @@ def explained(error: BaseException, place: str) -> StorageError:
             f"Below {place} there is an object with a name that no file can have: {name[:300]!r}. It has an empty "
             'name, ".", ".." or a control character between its slashes; rename or delete it.'
         )
+    if "must be specified" in text or _METADATA_SERVER in text or "token request" in text:
+        return DeniedError(
+            f"There are no credentials to reach {place}: neither in the environment of this process (AWS_…, GOOGLE_…, "
+            "AZURE_…), nor by a role of its machine."
+        )
     if code == "NoSuchBucket":
         return MissingObjectError(f"The bucket of {place} does not exist; check its name and [storage] endpoint.")
     if isinstance(error, FileNotFoundError) or status == 404:
@@ -67,11 +74,6 @@ def explained(error: BaseException, place: str) -> StorageError:
         return DeniedError(
             f"Object storage does not allow access to {place}{said}; give this process credentials that may read and "
             "write there, by its environment or the role of its machine."
-        )
-    if "must be specified" in text or "Missing" in text.partition("Debug source:")[2][:200]:
-        return DeniedError(
-            f"The environment of this process lacks what is needed to reach {place}; set the variables of your "
-            "provider (AWS_…, GOOGLE_…, AZURE_STORAGE_ACCOUNT_NAME and the like)."
         )
     return UnreachableError(f"Object storage failed for {place}: {_reason(text, status, said)}; try again later.")
 

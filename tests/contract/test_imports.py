@@ -53,7 +53,7 @@ ROOMS = {
     "layouts": {"pictures"},
     "project": {"scores", "pictures", "layouts"},
     "attempt": {"pictures", "layouts", "project"},
-    "checkouts": {"layouts", "project"},
+    "checkouts": {"pictures", "layouts", "project"},
     "backbones": {"pictures", "attempt"},
     "optimization": {"project", "attempt"},
     "exporting": {"project"},

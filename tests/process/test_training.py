@@ -72,7 +72,7 @@ def test_a_project_in_object_storage(
     files = {path.relative_to(photos).as_posix(): path.read_bytes() for path in photos.rglob("*.png")}
     object_server.fill("users/42/digits", files)
     url = f"s3://{BUCKET}/users/42/digits"
-    task_id = service.post(url, "classification", imageSize=SIDE_PX, epochs=2, exports="tflite,saved_model")
+    task_id = service.post(url, "classification", imageSize=SIDE_PX, epochs=1, exports="tflite,saved_model")
     service.wait_for_end(task_id)
     brief = service.call("GET", f"/?taskId={task_id}").body
     assert brief["projectDir"] == url
@@ -89,7 +89,7 @@ def test_a_project_in_object_storage(
     assert "24 files with " in log
     assert "have come from object storage" in log
     assert service.task(task_id)["stageSeconds"]["download"] > 0
-    again = service.post(url, "classification", imageSize=SIDE_PX, epochs=2, exports="tflite,saved_model")
+    again = service.post(url, "classification", imageSize=SIDE_PX, epochs=1, exports="tflite,saved_model")
     service.wait_for_end(again)
     assert f"The model is that of task {task_id}" in log_of(service, again)
     assert "have come from object storage" not in log_of(service, again), "nothing has changed"

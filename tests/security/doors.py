@@ -36,4 +36,6 @@ DOORS: dict[int, str] = {
     28: "Corrections are written to corrections.csv of their folder alone, through no link, and never as a formula.",
     29: "A project in object storage lies below a data root, and no caller chooses the server that is asked.",
     30: "No credential of object storage reaches an answer, a log or the journal.",
+    31: "The name of an object leads nowhere but into its own project's copy; one that no folder can hold is said.",
+    32: "An attempt that comes too late changes no file of the model that another one has published.",
 }

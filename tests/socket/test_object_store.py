@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import sys
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,8 +19,9 @@ from storage.errors import (
     MissingObjectError,
     StorageError,
     UnreachableError,
+    explained,
 )
-from storage.object_store import PART_BYTES
+from storage.object_store import PART_BYTES, StorageNotInstalledError
 from tests.free_ports import free_ports
 from tests.object_servers import BUCKET, KEY, SECRET, ObjectServer, moto, rclone
 
@@ -132,6 +134,7 @@ def refusals(server: ObjectServer) -> Iterator[StorageError]:
         yield refused.value
 
 
+@pytest.mark.door(30)
 @pytest.mark.parametrize("kind", ["moto", "rclone"])
 def test_a_wrong_secret_is_refused_and_shown_nowhere(
     kind: str,
@@ -169,3 +172,20 @@ def test_rclone_takes_the_right_secret(tmp_path: Path) -> None:
         store.put("b.jpg", b"1")
         assert [info.name for info in store.list()] == ["b.jpg"]
         assert store.get("b.jpg") == b"1"
+
+
+def test_missing_credentials_are_said() -> None:
+    """As the client says it that finds nothing in the environment, and then asks the machine."""
+    text = (
+        "Generic S3 error: Error performing PUT http://169.254.169.254/latest/api/token in 2s, after 1 retries - HTTP "
+        "error: error sending request"
+    )
+    error = explained(RuntimeError(text), "s3://photos/a")
+    assert isinstance(error, DeniedError)
+    assert "no credentials to reach s3://photos/a" in str(error)
+
+
+def test_without_the_package_it_is_said_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "obstore.store", None)
+    with pytest.raises(StorageNotInstalledError, match=r"run: pip install -r requirements-cluster\.txt"):
+        ObjectServer("http://127.0.0.1:1").store("a")
