@@ -21,6 +21,13 @@ $(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt requirements-trace
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
+# The tests of what runs past one machine need it; without it they are skipped and say so.
+.PHONY: cluster-packages
+cluster-packages: $(VENV)/installed-cluster
+$(VENV)/installed-cluster: $(VENV)/installed-dev requirements-cluster.txt requirements-cluster-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-cluster-dev.txt
+	@touch $@
+
 demo: $(VENV)/installed  ## train a model on real images through the running service (TYPE=segmentation for the other kind)
 	@$(BIN)/python -m demo $(TYPE)
 

@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.machine import describe_machine
-from broker.core import Core, CoreSettings
+from broker.core import Core
+from broker.core_settings import CoreSettings
 from broker.events import Event, FromWeb, FromWorker, Now, TimePassed
 from broker.facts import Record
 from broker.journal import Journal

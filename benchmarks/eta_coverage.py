@@ -135,7 +135,7 @@ def post(day: Day, user: str, number: int, make_forecast: Forecast) -> None:
 
 def start(day: Day) -> None:
     """Give the next tasks in the queue to the workers that are free."""
-    while len(day.running) < day.workers and (task_id := day.queue.first(tuple(REAL_COSTS_S))):
+    while len(day.running) < day.workers and (task_id := day.queue.first(tuple(REAL_COSTS_S), {})):
         task = day.pending.pop(task_id)
         day.queue.start(task_id)
         started = msgspec.structs.replace(task, state=TaskState.PROCESSING, started_at_s=day.now_s)

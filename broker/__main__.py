@@ -17,7 +17,8 @@ from typing import NoReturn
 import msgspec
 import zmq
 
-from broker.core import Core, CoreSettings
+from broker.core import Core
+from broker.core_settings import CoreSettings
 from broker.endpoints import bind_sockets
 from broker.journal import Journal, read_story
 from broker.journal_file import BrokenJournalError, JournalError, examine, is_damage

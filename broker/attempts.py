@@ -16,6 +16,12 @@ from protocol import messages as m
 from protocol.errors import Failure, FailureClass
 from protocol.task import AttemptEnd, Task
 
+#: How an attempt that does not count has ended: its code, and the sentence for the task's story.
+HAND_BACKS = {
+    "handed_back": "its worker handed it back.",
+    "preempted": "its worker's machine was taken away, and the task was handed back.",
+}
+
 
 class Attempts(State):
     def __init__(self, max_attempts: int, max_running_per_user: int, recent_tasks: int) -> None:
@@ -31,8 +37,8 @@ class Attempts(State):
     def _dispatch(self) -> None:
         """Give waiting tasks to free workers until no task can start."""
         while len(self.waiting):
-            for train_types, worker in self.workers.free_groups():
-                task_id = self.waiting.first(train_types)
+            for worker in self.workers.first_free():
+                task_id = self.waiting.first(worker.train_types, worker.labels)
                 if task_id is not None:
                     task = self.tasks[task_id]
                     task = self._record(task_id, f.Leased(task.attempt, worker.name, worker.start_id))
@@ -63,7 +69,9 @@ class Attempts(State):
             self._hand_back(task)
 
     def _hand_back(self, task: Task) -> None:
-        end = self._attempt_end(task, "handed_back", "its worker handed it back.", counted=False)
+        """Put the task back into the queue. The attempt does not count, because neither task nor worker is at fault."""
+        code = self.holders[task.task_id].hand_back_why or "handed_back"
+        end = self._attempt_end(task, code, HAND_BACKS[code], counted=False)
         self._record(task.task_id, f.Requeued(end, task.batch_divisor))
         self._dispatch()
 
@@ -80,13 +88,16 @@ class Attempts(State):
         return AttemptEnd(task.attempt, task.thread, code, error, self._now.wall_s, counted)
 
     def _lose(self, worker: Worker, why: str, began: bool = True) -> None:
-        """Give a worker up. Its task goes back to the queue; the attempt does not count if it never began."""
+        """Give a worker up. Its task goes back to the queue.
+
+        The attempt does not count if it never began, or if the worker had been told to give it back.
+        """
         task = self.tasks.get(worker.task_id) if worker.task_id else None
         if task is not None:
             progress = self.percent(task.task_id)
             if task.cancel_requested:
                 self._record(task.task_id, f.Cancelled(task.attempt, progress))
-            elif not began:
+            elif not began or worker.hand_back_why:
                 self._hand_back(task)
             else:
                 error = f"worker {worker.name} was lost: {why}."

@@ -15,11 +15,10 @@ from __future__ import annotations
 
 import hmac
 
-import msgspec
-
 from broker import answers, policy
 from broker import facts as f
-from broker.claims import checked_result, is_usable_model_of, publish_key, why_not_taken
+from broker.claims import checked_result, is_usable_model_of, publish_key
+from broker.core_settings import CoreSettings
 from broker.events import (
     Effect,
     EndedFound,
@@ -29,7 +28,6 @@ from broker.events import (
     LeftOut,
     ModelFound,
     Now,
-    ReadEnded,
     ReadEvents,
     ReadInUse,
     ReadPage,
@@ -38,7 +36,7 @@ from broker.events import (
     SendWorker,
 )
 from broker.facts import Record
-from broker.promotions import Promotions
+from broker.fleet import Fleet
 from broker.workers import Worker
 from protocol import messages as m
 from protocol.queries import EventsWanted, InUseWanted, QueueWanted, TasksWanted
@@ -50,31 +48,11 @@ SNAPSHOT_INTERVAL_S = 0.25
 MAX_USABLE_MODELS = 20
 
 
-class CoreSettings(msgspec.Struct, frozen=True):
-    lease_ttl_s: float = 10.0
-    heartbeat_interval_s: float = 2.0
-    max_attempts: int = 3
-    max_pending: int = 100_000
-    max_pending_per_user: int = 10_000
-    #: 0 means no limit.
-    max_running_per_user: int = 0
-    progress_port: int = 0
-    #: How many ended tasks are kept in memory for snapshots. Older ones are read from the journal.
-    recent_tasks: int = 1000
-    #: The absolute folders, with links resolved, in which project folders may lie.
-    data_roots: tuple[str, ...] = ()
-    #: The setting [webhooks] allowed_hosts: to which hosts the webhook of a task may point.
-    webhook_hosts: tuple[str, ...] = ()
-    #: Random bytes of this run. The workers' publish keys are derived from them.
-    publish_secret: bytes = b""
-
-
-class Core(Promotions):
+class Core(Fleet):
     """Call `recover` once, then `handle` for each event."""
 
     def __init__(self, settings: CoreSettings) -> None:
-        super().__init__(settings.max_attempts, settings.max_running_per_user, settings.recent_tasks)
-        self.settings = settings
+        super().__init__(settings)
         self._checked_at_s = 0.0
         self._snapshot_at_s: dict[bytes, float] = {}
 
@@ -85,6 +63,7 @@ class Core(Promotions):
         """
         left_out = self._replay(recovered)
         self._checked_at_s = now.monotonic_s
+        self.offers.begin(now.monotonic_s)
         self.workers.hear_all(now.monotonic_s)
         return left_out
 
@@ -150,6 +129,7 @@ class Core(Promotions):
             self.waiting.startable,
             draining=workers.draining_count,
             memory_mb=workers.memory_mb,
+            pools=self.offers.pools(self._now.monotonic_s),
         )
 
     # ---- front-ends ----
@@ -161,9 +141,12 @@ class Core(Promotions):
             case m.SnapshotWanted():
                 self._snapshot(peer, message.request_id)
             case m.WorkersWanted():
-                self._effects.append(SendWeb(peer, m.Workers(message.request_id, self.workers.infos(self._now))))
+                pools = self.offers.pools(self._now.monotonic_s)
+                self._effects.append(SendWeb(peer, m.Workers(message.request_id, self._worker_infos(), pools)))
             case m.DrainWanted():
                 self._drain(peer, message)
+            case m.PoolsReported():
+                self._report_pools(peer, message)
             case EventsWanted():
                 self._effects.append(ReadEvents(peer, message))
             case TasksWanted():
@@ -174,66 +157,16 @@ class Core(Promotions):
                 self._effects.append(SendWeb(peer, answers.queue_part(message, self.waiting)))
             case m.Promote():
                 self._promote_known(peer, message)
-            case m.Lookup() | m.Cancel() | m.StopEarly():
+            case m.Lookup():
+                self._look_up(peer, message)
+            case m.Cancel() | m.StopEarly():
                 task = self.tasks.get(message.task_id)
                 if task is None:
                     self._answer_from_memory_or_journal(peer, message)
-                elif isinstance(message, m.Lookup):
-                    self._reply(peer, message.request_id, task)
                 elif isinstance(message, m.Cancel):
                     self._cancel(peer, message.request_id, task)
                 else:
                     self._stop_early(peer, message.request_id, task)
-
-    def _submit(self, peer: bytes, message: m.Submit) -> None:
-        spec = message.spec
-        known = self.tasks.get(spec.task_id) or self.recent.get(spec.task_id)
-        if known is not None:
-            self._reply(peer, message.request_id, known)
-            return
-        code, error = why_not_taken(spec, self.settings.data_roots, self.settings.webhook_hosts)
-        if code:
-            self._refuse(peer, message, code, error)
-            return
-        if self._asked_before(peer, message) or self._queue_is_full(peer, message):
-            return
-        self._record(spec.task_id, f.Submitted(spec))
-        self._dispatch()
-        self._reply(peer, message.request_id, self.tasks[spec.task_id])
-
-    def _asked_before(self, peer: bytes, message: m.Submit) -> bool:
-        """Answer a request whose key is known: with its task for the same request, with a refusal for another one."""
-        spec = message.spec
-        before = self.request_keys.find(spec, self._now.wall_s)
-        if before is None:
-            return False
-        if before.same_request(spec):
-            self._from_web(peer, m.Lookup(message.request_id, before.task_id))
-        else:
-            error = (
-                f"The key {spec.request_key!r} was used for another request of this user (task {before.task_id}); "
-                "use a new key for a new task."
-            )
-            self._refuse(peer, message, "key_reused", error)
-        return True
-
-    def _queue_is_full(self, peer: bytes, message: m.Submit) -> bool:
-        settings, user_id = self.settings, message.spec.user_id
-        if len(self.waiting) >= settings.max_pending:
-            whose, setting = "tasks", "max_pending"
-        elif self.waiting.of_user(user_id) >= settings.max_pending_per_user:
-            whose, setting = f"tasks of userId={user_id[:80]}", "max_pending_per_user"
-        else:
-            return False
-        count = getattr(settings, setting)
-        error = f"{count} {whose} are waiting, which is the limit ([broker] {setting}); post again later."
-        position = len(self.waiting) + 1
-        refused = m.Refused(message.request_id, "queue_full", error, position=position, quota=setting, quota_size=count)
-        self._effects.append(SendWeb(peer, refused))
-        return True
-
-    def _refuse(self, peer: bytes, message: m.Submit, code: str, error: str) -> None:
-        self._effects.append(SendWeb(peer, m.Refused(message.request_id, code, error)))
 
     def _cancel(self, peer: bytes, request_id: int, task: Task) -> None:
         if not task.cancel_requested:
@@ -260,13 +193,6 @@ class Core(Promotions):
         if holder.peer is not None and order is not None:
             self._effects.append(SendWorker(holder.peer, order))
 
-    def _answer_from_memory_or_journal(self, peer: bytes, request: m.Lookup | m.Cancel | m.StopEarly) -> None:
-        ended = self.recent.get(request.task_id)
-        if ended is None:
-            self._effects.append(ReadEnded(peer, request))
-        else:
-            self._effects.append(SendWeb(peer, answers.about_ended(request, ended, self.seq)))
-
     def _snapshot(self, peer: bytes, request_id: int) -> None:
         if peer in self._snapshot_at_s:
             return
@@ -275,23 +201,6 @@ class Core(Promotions):
         for part in answers.snapshot_parts(request_id, self.seq, parts, self.progress):
             self._effects.append(SendWeb(peer, part))
         self._effects += [LeftOut(task.task_id) for task in parts.too_large]
-
-    def _reply(self, peer: bytes, request_id: int, task: Task) -> None:
-        self._effects.append(SendWeb(peer, m.TaskReply(request_id, self.seq, task)))
-
-    def _drain(self, peer: bytes, request: m.DrainWanted) -> None:
-        """From now on the worker gets no task, or may get tasks again. It is told at once, and in each Pulse."""
-        worker = self.workers.by_name(request.worker)
-        if worker is None:
-            error = f"No worker of the name {request.worker} is registered; GET /v1/workers lists those that are."
-            self._effects.append(SendWeb(peer, m.Refused(request.request_id, "unknown_worker", error)))
-            return
-        worker.drain_wanted = request.on
-        self.workers.set_ready(worker, worker.ready)
-        if worker.peer is not None and worker.drain_order is not None:
-            task = self.tasks[worker.task_id] if worker.task_id else None
-            self._pulse(worker, policy.pending_order(task) if task else None)
-        self._effects.append(SendWeb(peer, m.Workers(request.request_id, (worker.info(self._now),))))
 
     # ---- workers ----
 
@@ -321,6 +230,7 @@ class Core(Promotions):
             case m.Heartbeat():
                 worker.draining, worker.devices = message.draining, message.devices
                 worker.memory_mb, worker.tasks_done = message.memory_mb, message.tasks_done
+                self._describe(worker, worker.train_types, message.labels)
                 self._reconcile(worker, message.ready, message.holds)
             case m.Goodbye():
                 # The worker has sent its results first. If it still holds a task, the Start crossed with this message.
@@ -337,7 +247,9 @@ class Core(Promotions):
             self._lose(namesake, "it was restarted")
         worker = self.workers.holder(hello.worker, hello.start_id)
         self.workers.set_ready(worker, False)
-        worker.host, worker.train_types, worker.draining = hello.host, hello.train_types, hello.draining
+        worker.host, worker.draining = hello.host, hello.draining
+        worker.pool, worker.versions = hello.pool, hello.versions
+        self._describe(worker, hello.train_types, hello.labels)
         worker.publish_key = publish_key(self.settings.publish_secret, hello)
         self.workers.attach(worker, peer)
         self.workers.heard(worker, self._now.monotonic_s)
@@ -362,10 +274,6 @@ class Core(Promotions):
             self.workers.set_ready(worker, ready)
             self._dispatch()
         self._pulse(worker, order)
-
-    def _pulse(self, worker: Worker, order: m.Stop | None) -> None:
-        if worker.peer is not None:
-            self._effects.append(SendWorker(worker.peer, m.Pulse(order, worker.drain_order)))
 
     def _result(self, worker: Worker, peer: bytes, result: m.Result) -> None:
         """Accept the result if the worker holds the attempt. Any other result is only acknowledged."""

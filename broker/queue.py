@@ -11,16 +11,25 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
 
+from protocol.labels import satisfy
 from protocol.task import Task
 
 #: (minus priority, virtual start time, order of arrival, task_id)
 _Entry = tuple[int, int, int, str]
 
 
+class TaskKind(NamedTuple):
+    """What a worker must be able to train, and what it must have (see protocol/labels.py)."""
+
+    train_type: str
+    needs: tuple[str, ...]
+
+
 class WaitingTasks:
-    """One heap for each trainType. Adding, removing and starting a task take O(log n) at most.
+    """One heap for each kind of task. Adding, removing and starting a task take O(log n) at most.
 
     If a user already has as many running tasks as allowed when the turn of the user's next task comes, that task is
     parked. Each time a running task of the user ends, one parked task returns to its heap.
@@ -29,12 +38,15 @@ class WaitingTasks:
     def __init__(self, max_running_per_user: int = 0) -> None:
         """max_running_per_user: 0 means no limit."""
         self._max_running = max_running_per_user
-        self._heaps: dict[str, list[_Entry]] = {}
+        self._heaps: dict[TaskKind, list[_Entry]] = {}
         self._waiting: dict[str, _Entry] = {}
+        self._kind_of: dict[str, TaskKind] = {}
+        self._startable: Counter[TaskKind] = Counter()
         self._user_of: dict[str, str] = {}
         self._waiting_of_user: Counter[str] = Counter()
         self._running_of_user: Counter[str] = Counter()
-        self._parked: dict[str, list[tuple[_Entry, str]]] = {}
+        self._parked: dict[str, list[_Entry]] = {}
+        self._parked_ids: set[str] = set()
         self._last_time_of_user: dict[str, int] = {}
         self._now = 0
         self._arrivals = 0
@@ -47,7 +59,12 @@ class WaitingTasks:
     @property
     def startable(self) -> int:
         """How many tasks a free worker could start. The parked ones first wait until a task of their user ends."""
-        return len(self._waiting) - sum(map(len, self._parked.values()))
+        return len(self._waiting) - len(self._parked_ids)
+
+    @property
+    def startable_by_kind(self) -> Mapping[TaskKind, int]:
+        """The same for each kind of task that waits."""
+        return self._startable
 
     def __contains__(self, task_id: str) -> bool:
         return task_id in self._waiting
@@ -67,13 +84,19 @@ class WaitingTasks:
         self._order = None
         self._user_of[task.task_id] = user_id
         self._waiting_of_user[user_id] += 1
-        heapq.heappush(self._heaps.setdefault(task.spec.train_type, []), entry)
+        self._kind_of[task.task_id] = kind = TaskKind(task.spec.train_type, task.spec.needs)
+        self._make_startable(entry, kind)
 
     def remove(self, task_id: str) -> None:
         """Remove a task. Its heap entry stays and is dropped when its turn comes."""
         if self._waiting.pop(task_id, None) is None:
             return
         self._order = None
+        kind = self._kind_of.pop(task_id)
+        if task_id in self._parked_ids:
+            self._parked_ids.discard(task_id)
+        else:
+            self._count(kind, -1)
         user_id = self._user_of.pop(task_id)
         self._waiting_of_user[user_id] -= 1
         if not self._waiting_of_user[user_id]:
@@ -111,9 +134,10 @@ class WaitingTasks:
         if change < 0:
             self._unpark_one(user_id)
 
-    def first(self, train_types: Iterable[str]) -> str | None:
-        """The task that a worker for these trainTypes should start next. It stays in the queue."""
-        heads = [entry for entry in map(self._head, train_types) if entry is not None]
+    def first(self, train_types: Collection[str], labels: Mapping[str, str]) -> str | None:
+        """The task that a worker for these trainTypes with these labels should start next. It stays in the queue."""
+        kinds = [kind for kind in self._heaps if kind.train_type in train_types and satisfy(labels, kind.needs)]
+        heads = [entry for entry in map(self._head, kinds) if entry is not None]
         return min(heads)[3] if heads else None
 
     def start(self, task_id: str) -> None:
@@ -126,18 +150,28 @@ class WaitingTasks:
             # A virtual time in the past has no effect any more. Without this the table would grow with every user.
             self._last_time_of_user = {u: t for u, t in self._last_time_of_user.items() if t >= self._now}
 
+    def _make_startable(self, entry: _Entry, kind: TaskKind) -> None:
+        heapq.heappush(self._heaps.setdefault(kind, []), entry)
+        self._count(kind, 1)
+
+    def _count(self, kind: TaskKind, change: int) -> None:
+        self._startable[kind] += change
+        if not self._startable[kind]:
+            del self._startable[kind]
+
     def _unpark_one(self, user_id: str) -> None:
         parked = self._parked.get(user_id, [])
         while parked:
-            entry, train_type = heapq.heappop(parked)
+            entry = heapq.heappop(parked)
             if self._waiting.get(entry[3]) == entry:
-                heapq.heappush(self._heaps.setdefault(train_type, []), entry)
+                self._parked_ids.discard(entry[3])
+                self._make_startable(entry, self._kind_of[entry[3]])
                 break
         if not parked:
             self._parked.pop(user_id, None)
 
-    def _head(self, train_type: str) -> _Entry | None:
-        heap = self._heaps.get(train_type, [])
+    def _head(self, kind: TaskKind) -> _Entry | None:
+        heap = self._heaps[kind]
         while heap:
             entry = heap[0]
             if self._waiting.get(entry[3]) != entry:
@@ -146,5 +180,8 @@ class WaitingTasks:
             user_id = self._user_of[entry[3]]
             if not self._max_running or self._running_of_user[user_id] < self._max_running:
                 return entry
-            heapq.heappush(self._parked.setdefault(user_id, []), (heapq.heappop(heap), train_type))
+            heapq.heappush(self._parked.setdefault(user_id, []), heapq.heappop(heap))
+            self._parked_ids.add(entry[3])
+            self._count(kind, -1)
+        del self._heaps[kind]
         return None

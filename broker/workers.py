@@ -6,10 +6,15 @@ Times are monotonic seconds.
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
 from broker.events import Now
 from protocol.messages import Hello, WorkerInfo
+
+#: What the workers of a group share: their trainTypes, and their labels in the order of their names.
+Offer = tuple[tuple[str, ...], tuple[tuple[str, str], ...]]
 
 #: A peer with a worker's key may say Hello under many names. This limits the memory that they can take.
 MAX_WORKERS = 2000
@@ -27,6 +32,9 @@ class Worker:
     peer: bytes | None = None
     host: str = ""
     train_types: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    pool: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
     ready: bool = False
     task_id: str | None = None
     heard_at_s: float = 0.0
@@ -38,12 +46,18 @@ class Worker:
     #: Whether it was told to drain (True) or to stop that (False); None if neither. It stands as long as the worker
     #: does, so whatever order of the broker was lost or came late, the next one corrects the worker.
     drain_wanted: bool | None = None
+    #: Why it was told to give its task back; "" if it was not.
+    hand_back_why: Literal["", "handed_back", "preempted"] = ""
     #: The key that its publications must carry. It is "" until the worker has said Hello to this run of the broker.
     publish_key: str = ""
 
     @property
     def key(self) -> tuple[str, str]:
         return self.name, self.start_id
+
+    @property
+    def offer(self) -> Offer:
+        return self.train_types, tuple(sorted(self.labels.items()))
 
     @property
     def takes_no_task(self) -> bool:
@@ -66,6 +80,9 @@ class Worker:
             self.memory_mb,
             self.tasks_done,
             now.wall_s - (now.monotonic_s - self.heard_at_s),
+            dict(self.labels),
+            self.pool,
+            dict(self.versions),
         )
 
 
@@ -76,8 +93,8 @@ class WorkerTable:
         self._by_key: OrderedDict[tuple[str, str], Worker] = OrderedDict()
         self._by_peer: dict[bytes, Worker] = {}
         self._by_name: dict[str, Worker] = {}
-        #: Free workers, grouped by the trainTypes that they can train. In each group, the longest idle one comes first.
-        self._free: dict[tuple[str, ...], OrderedDict[tuple[str, str], Worker]] = {}
+        #: Free workers, grouped by what they offer. In each group, the longest idle one comes first.
+        self._free: dict[Offer, OrderedDict[tuple[str, str], Worker]] = {}
         self._free_count = 0
 
     def __len__(self) -> int:
@@ -175,7 +192,7 @@ class WorkerTable:
         if ready == worker.ready:
             return
         worker.ready = ready
-        group = self._free.setdefault(worker.train_types, OrderedDict())
+        group = self._free.setdefault(worker.offer, OrderedDict())
         if ready:
             group[worker.key] = worker
             self._free_count += 1
@@ -183,8 +200,20 @@ class WorkerTable:
             del group[worker.key]
             self._free_count -= 1
             if not group:
-                del self._free[worker.train_types]
+                del self._free[worker.offer]
 
-    def free_groups(self) -> list[tuple[tuple[str, ...], Worker]]:
-        """For each group of free workers with the same trainTypes, the one that has been idle longest."""
-        return [(train_types, next(iter(group.values()))) for train_types, group in self._free.items()]
+    def describe(self, worker: Worker, train_types: tuple[str, ...], labels: Mapping[str, str]) -> None:
+        """Take over what the worker says that it can train, and what it has."""
+        if (worker.train_types, worker.labels) != (train_types, labels):
+            ready = worker.ready
+            self.set_ready(worker, False)  # Its group depends on both.
+            worker.train_types, worker.labels = train_types, labels
+            self.set_ready(worker, ready)
+
+    def first_free(self) -> list[Worker]:
+        """Of each group of free workers that offer the same, the one that has been idle longest.
+
+        Those with the fewest labels come first, so that a task that needs nothing leaves the others free.
+        """
+        groups = sorted(self._free.items(), key=lambda item: len(item[0][1]))
+        return [next(iter(group.values())) for _, group in groups]

@@ -88,6 +88,7 @@ REFUSAL_CODES: dict[str, int] = {
     "corrections_unusable": 409,
     "destination_left": 409,
     "key_reused": 409,
+    "needs_unmet": 409,
     "task_ended": 409,
     "task_left_out": 409,
     "task_not_ended": 409,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -11,6 +11,7 @@ from protocol.bounds import (
     MAX_ERROR_CHARS,
     Error,
     Host,
+    KnownName,
     Number,
     TaskId,
     TaskIdOrNone,
@@ -20,10 +21,15 @@ from protocol.bounds import (
     WorkerName,
     shortened,
 )
+from protocol.labels import Labels, Needs
 from protocol.message import MAX_LISTED, Message
+from protocol.pools import Pools
 from protocol.publications import Progress
 from protocol.task import Task, TaskSpec
-from protocol.worker_messages import Devices
+from protocol.worker_messages import Devices, Versions
+
+#: How the attempt of a worker that gives its task back has ended.
+HandBackReason = Literal["handed_back", "preempted"]
 
 
 class WorkerInfo(msgspec.Struct, frozen=True):
@@ -32,7 +38,7 @@ class WorkerInfo(msgspec.Struct, frozen=True):
     ready: it could start a task now. holds: the task that it is training, or "". draining: it takes no new task, or is
     being told so.
     memory_mb: what its processes hold. tasks_done: those that it has ended since its start, however they ended.
-    heard_at_s: when it was last heard of, in seconds since the epoch.
+    heard_at_s: when it was last heard of, in seconds since the epoch. labels, pool, versions: as in Hello.
     """
 
     worker: WorkerName
@@ -45,6 +51,9 @@ class WorkerInfo(msgspec.Struct, frozen=True):
     memory_mb: Number = 0.0
     tasks_done: Whole = 0
     heard_at_s: Number = 0.0
+    labels: Labels = {}
+    pool: Word = ""
+    versions: Versions = {}
 
 
 # ---- front-end to broker (DEALER to ROUTER) ----
@@ -105,12 +114,26 @@ class WorkersWanted(Message, frozen=True):
 class DrainWanted(Message, frozen=True):
     """If lost: repeated until the deadline of the HTTP call. The worker takes no new task, or (on=False) does again.
 
+    hand_back: the worker also gives the task that it holds back to the queue, at once. why: "preempted" if its machine
+    is being taken away; the task's story then says so.
     Answered by Workers with this worker alone, or by Refused.
     """
 
     request_id: Whole
     worker: WorkerName
     on: bool
+    hand_back: bool = False
+    why: HandBackReason = "handed_back"
+
+
+class PoolsReported(Message, frozen=True):
+    """If lost: the controller of the cluster reports again within seconds. It says what it starts, and asks for what.
+
+    Answered by Demand.
+    """
+
+    request_id: Whole
+    pools: Pools
 
 
 # ---- broker to front-end ----
@@ -153,7 +176,27 @@ class SnapshotPart(Message, frozen=True):
 
 
 class Workers(Message, frozen=True):
-    """If lost: the request is repeated. The answer to WorkersWanted."""
+    """If lost: the request is repeated. The answer to WorkersWanted.
+
+    pools: those of the cluster's newest report; () if there is none.
+    """
 
     request_id: Whole
+    workers: Annotated[tuple[WorkerInfo, ...], Meta(max_length=MAX_LISTED)]
+    pools: Pools = ()
+
+
+class Waiting(msgspec.Struct, frozen=True, gc=False):
+    """How many waiting tasks of one trainType with the same needs would start if a worker for them were free."""
+
+    train_type: KnownName
+    needs: Needs
+    count: Whole
+
+
+class Demand(Message, frozen=True):
+    """If lost: the controller of the cluster reports again. What waits, and which workers there are."""
+
+    request_id: Whole
+    waiting: Annotated[tuple[Waiting, ...], Meta(max_length=MAX_LISTED)]
     workers: Annotated[tuple[WorkerInfo, ...], Meta(max_length=MAX_LISTED)]

@@ -11,10 +11,19 @@ from protocol.front_end_messages import (
     Cancel as Cancel,
 )
 from protocol.front_end_messages import (
+    Demand as Demand,
+)
+from protocol.front_end_messages import (
     DrainWanted as DrainWanted,
 )
 from protocol.front_end_messages import (
+    HandBackReason as HandBackReason,
+)
+from protocol.front_end_messages import (
     Lookup as Lookup,
+)
+from protocol.front_end_messages import (
+    PoolsReported as PoolsReported,
 )
 from protocol.front_end_messages import (
     Promote as Promote,
@@ -38,6 +47,9 @@ from protocol.front_end_messages import (
     TaskReply as TaskReply,
 )
 from protocol.front_end_messages import (
+    Waiting as Waiting,
+)
+from protocol.front_end_messages import (
     WorkerInfo as WorkerInfo,
 )
 from protocol.front_end_messages import (
@@ -47,6 +59,7 @@ from protocol.front_end_messages import (
     WorkersWanted as WorkersWanted,
 )
 from protocol.message import MAX_LISTED as MAX_LISTED
+from protocol.pools import PoolInfo as PoolInfo
 from protocol.publications import (
     MAX_DROPPED_KINDS as MAX_DROPPED_KINDS,
 )
@@ -109,6 +122,9 @@ from protocol.worker_messages import (
     Stop as Stop,
 )
 from protocol.worker_messages import (
+    Versions as Versions,
+)
+from protocol.worker_messages import (
     Welcome as Welcome,
 )
 
@@ -121,12 +137,13 @@ WebToBroker = (
     | SnapshotWanted
     | WorkersWanted
     | DrainWanted
+    | PoolsReported
     | TasksWanted
     | EventsWanted
     | QueueWanted
     | InUseWanted
 )
-BrokerToWeb = TaskReply | Refused | SnapshotPart | Workers | TaskPage | EventsPart | QueuePart
+BrokerToWeb = TaskReply | Refused | SnapshotPart | Workers | Demand | TaskPage | EventsPart | QueuePart
 WorkerToBroker = Hello | Heartbeat | Result | Goodbye
 BrokerToWorker = Welcome | HelloWanted | Rejected | Start | Stop | Pulse | ResultAck
 Collected = KeyedProgress

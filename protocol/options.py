@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from protocol.bounds import Number
+from protocol.labels import MAX_NEEDS, Need
 
 _OptionText = Annotated[str, Meta(max_length=64)]
 #: The value of an option in a message. These bounds only limit its size; those of each option are checked separately.
@@ -47,9 +48,9 @@ BACKBONES: tuple[str, ...] = get_args(BackboneName)
 
 #: When models/latest is pointed to the new model.
 Promote = Literal["unless_worse", "always"]
-#: These options say when a task is trained, for how long, and what becomes of the model. The same folder gives the same
-#: model whatever they are.
-WITHOUT_INFLUENCE = frozenset({"priority", "maxSeconds", "promote"})
+#: These options say when and where a task is trained, for how long, and what becomes of the model. The same folder
+#: gives the same model whatever they are.
+WITHOUT_INFLUENCE = frozenset({"priority", "maxSeconds", "promote", "needs"})
 
 
 #: The imageSize for which costs are planned.
@@ -132,6 +133,13 @@ class TrainingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             "chance, than the model that latest names, on the held-out pictures that both have"
         ),
     ] = "unless_worse"
+    needs: Annotated[
+        tuple[Need, ...],
+        Meta(
+            max_length=MAX_NEEDS,
+            description="labels that the worker must have, such as gpu or gpu=a100; any worker will do by default",
+        ),
+    ] = ()
 
 
 class ClassificationOptions(TrainingOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -177,14 +185,14 @@ def allowed_values(field_type: Any) -> str:
     if isinstance(info, msgspec.inspect.BoolType):
         return "true or false"
     if isinstance(info, msgspec.inspect.DictType):
-        described = [meta.description for meta in getattr(field_type, "__metadata__", ()) if meta.description]
-        return described[0] if described else "an object"
+        return next(iter(_described(field_type)), "an object")
     if isinstance(info, msgspec.inspect.StructType):
         return f"an object with {', '.join(field.encode_name for field in info.fields)}"
     if isinstance(info, msgspec.inspect.VarTupleType):
         if choices := _words_of(get_args(bare)[0]):
             return f"one or more of {', '.join(choices)}, with commas between"
-        return f"{info.min_length or 0} to {info.max_length or 'any number of'} values, with commas between"
+        each = ", each ".join(["", *_described(get_args(bare)[0])])
+        return f"{info.min_length or 0} to {info.max_length or 'any number of'} values, with commas between{each}"
     if isinstance(info, msgspec.inspect.ListType):
         return f"a list of {info.min_length or 0} to {info.max_length} items" if info.max_length else "a list"
     if isinstance(info, msgspec.inspect.LiteralType | msgspec.inspect.EnumType):
@@ -199,6 +207,10 @@ def allowed_values(field_type: Any) -> str:
     if isinstance(info, msgspec.inspect.StrType) and info.max_length is not None:
         return f"a text of at most {info.max_length} characters" + (" of a fixed form" if info.pattern else "")
     return "text"
+
+
+def _described(field_type: Any) -> list[str]:
+    return [meta.description for meta in getattr(field_type, "__metadata__", ()) if meta.description]
 
 
 def without_metadata(field_type: Any) -> Any:
@@ -309,5 +321,5 @@ def options_table(train_type: str) -> list[tuple[str, str, str, str]]:
 
 def _in_words(default: Any) -> str:
     if isinstance(default, tuple):
-        return ",".join(default)
+        return ",".join(default) or "none"
     return default if isinstance(default, str) else f"{default:g}"

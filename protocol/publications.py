@@ -11,6 +11,7 @@ from protocol.artifact import UsableModel
 from protocol.bounds import Attempt, Number, Numbers, Percent, TaskId, Whole, Word, WorkerName
 from protocol.events import Event
 from protocol.message import MAX_LISTED, Message
+from protocol.pools import Pools
 from protocol.task import Task
 
 #: The most kinds of dropped messages that a tick may name.
@@ -72,6 +73,7 @@ class Tick(Message, frozen=True):
     are ready and have no task. pending: tasks that would start if a worker were free. started_at_s: when this run of
     the broker began, in seconds since the epoch. dropped: how many messages it has dropped since then, by kind.
     draining: idle workers that take no new task. memory_mb: what the processes of each worker hold, by its name.
+    pools: those of the cluster's newest report; () if there is none.
     """
 
     seq: Whole
@@ -83,3 +85,4 @@ class Tick(Message, frozen=True):
     dropped: Annotated[dict[Word, Whole], Meta(max_length=MAX_DROPPED_KINDS)] = {}
     draining: Whole = 0
     memory_mb: Annotated[dict[WorkerName, Number], Meta(max_length=MAX_LISTED)] = {}
+    pools: Pools = ()

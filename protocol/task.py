@@ -89,6 +89,12 @@ class TaskSpec(msgspec.Struct, frozen=True, gc=False):
     webhook: Text = ""
     traceparent: TraceParent = ""
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What the worker must have, see protocol/labels.py: sorted, and each once."""
+        given = self.options.get("needs", ())
+        return tuple(sorted(set(given))) if isinstance(given, list | tuple) else ()
+
     def same_request(self, other: TaskSpec) -> bool:
         """Whether both requests are the same. Ids, the folder's device and inode, and the trace do not matter."""
         return self._asked() == other._asked()

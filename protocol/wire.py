@@ -17,7 +17,7 @@ from protocol.bounds import Whole
 from protocol.message import Message
 
 #: The number is raised with each change that the previous version cannot read. Other versions are refused.
-VERSION = b"TFM3"
+VERSION = b"TFM4"
 
 
 class WireError(Exception):

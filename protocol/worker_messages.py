@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from protocol.bounds import Attempt, Error, Host, Number, Percent, TaskId, TrainTypes, Whole, Word, WorkerName
 from protocol.errors import Failure
+from protocol.labels import Labels
 from protocol.message import Message
 from protocol.task import TaskSpec, Trained
 
@@ -18,6 +19,8 @@ MAX_DEVICE_CHARS = 80
 
 #: The devices that TensorFlow sees, such as "CPU" or "NVIDIA H200".
 Devices = Annotated[tuple[Annotated[str, Meta(max_length=MAX_DEVICE_CHARS)], ...], Meta(max_length=MAX_DEVICES)]
+#: The version of each program that must fit, by its name in lower case.
+Versions = Annotated[dict[Word, Word], Meta(max_length=8)]
 
 
 class Holding(msgspec.Struct, frozen=True):
@@ -31,7 +34,11 @@ class Holding(msgspec.Struct, frozen=True):
 
 
 class Hello(Message, frozen=True):
-    """If lost: the agent repeats it until the broker answers with Welcome. It registers the worker."""
+    """If lost: the agent repeats it until the broker answers with Welcome. It registers the worker.
+
+    labels: what the worker has, see protocol/labels.py. pool: the pool of the cluster that started it, or "". versions:
+    of the programs that must fit together, such as {"tensorflow": "2.21.0"}.
+    """
 
     worker: WorkerName
     start_id: Word
@@ -40,6 +47,9 @@ class Hello(Message, frozen=True):
     ready: bool = False
     holds: Holding | None = None
     draining: bool = False
+    labels: Labels = {}
+    pool: Word = ""
+    versions: Versions = {}
 
 
 class Heartbeat(Message, frozen=True):
@@ -51,14 +61,15 @@ class Heartbeat(Message, frozen=True):
     devices: Devices = ()
     memory_mb: Number = 0.0
     tasks_done: Whole = 0
+    labels: Labels = {}
 
 
 class Result(Message, frozen=True):
     """If lost: repeated at every heartbeat until it is acknowledged. Exactly one of these outcomes is set:
 
     trained: the task is finished and its files are in place. failure: the attempt failed. cancelled: the worker stopped
-    as it was told to. handed_back: the worker is leaving. The task goes back to the queue, and this attempt does not
-    count towards the limit.
+    as it was told to. handed_back: the worker is leaving, or was told to give the task up. The task goes back to the
+    queue, and this attempt does not count towards the limit.
     """
 
     task_id: TaskId
@@ -127,11 +138,13 @@ class Stop(Message, frozen=True):
 class Pulse(Message, frozen=True):
     """If lost: the next heartbeat brings another one. The answer to a heartbeat, with the order that is pending.
 
-    drain: whether the worker shall drain; None if that is not to change.
+    drain: whether the worker shall drain; None if that is not to change. hand_back: whether it shall also give the task
+    that it holds back to the queue, at once.
     """
 
     order: Stop | None = None
     drain: bool | None = None
+    hand_back: bool = False
 
 
 class ResultAck(Message, frozen=True):

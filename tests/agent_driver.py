@@ -9,7 +9,8 @@ from protocol import pipe_messages as piped
 from protocol.task import Trained
 from tests.sample_tasks import make_spec
 from trainer_worker.agent import events as agent
-from trainer_worker.agent.core import AgentCore, AgentSettings
+from trainer_worker.agent.core import AgentCore
+from trainer_worker.agent.settings import AgentSettings
 
 Kind = TypeVar("Kind")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from broker.core import Core, CoreSettings
+from broker.core import Core
+from broker.core_settings import CoreSettings
 from broker.events import Event, FromWeb, FromWorker, Now, Publish, Recovered, SendWeb, SendWorker, TimePassed
 from broker.facts import Record
 from protocol import messages as m

@@ -19,10 +19,11 @@ from conf.logs import set_up_logging
 from conf.settings import Settings, SettingsError, exit_bad_settings, load_or_exit
 from conf.tracing import set_up_traces
 from trainer_worker.agent.attempt_spans import record_attempt
-from trainer_worker.agent.core import AgentCore, AgentSettings
+from trainer_worker.agent.core import AgentCore
 from trainer_worker.agent.discarding import Discarding
 from trainer_worker.agent.loop import Agent, catch_signals
 from trainer_worker.agent.name_lock import NameTakenError, take_name
+from trainer_worker.agent.settings import AgentSettings
 from trainer_worker.agent.spawned_trainer import SpawnedTrainer
 from trainer_worker.pictures.decoding_budget import bytes_for
 from trainer_worker.training.registry import train_types

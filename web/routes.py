@@ -58,7 +58,7 @@ READING = ("file_unreadable", "storage_away")
 ONE_TASK = ("unknown_task", *BROKER)
 POSTING = (
     *("project_dir_not_allowed", "user_not_allowed", "unsupported_media_type", "key_reused"),
-    *("queue_full", "disk_nearly_full", "webhook_not_allowed", "storage_away", *BROKER),
+    *("queue_full", "disk_nearly_full", "webhook_not_allowed", "needs_unmet", "storage_away", *BROKER),
 )
 LIVE = ("too_many_streams", *BROKER)
 EVENT_STREAM = Media(

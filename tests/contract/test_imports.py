@@ -136,6 +136,9 @@ PURE_FILES = (
         "protocol/queries.py",
     ),
     *("protocol/promotion.py", "protocol/project_url.py"),
+    *("protocol/promotion.py", "protocol/labels.py", "protocol/pools.py"),
+    *("broker/offers.py", "broker/submissions.py", "broker/fleet.py", "broker/core_settings.py"),
+    *("trainer_worker/agent/processes.py", "trainer_worker/agent/settings.py"),
 )
 IMPURE = {"time", "random", "socket", "sqlite3", "subprocess", "logging", "os", "threading", "asyncio", "uuid", "zmq"}
 

@@ -105,8 +105,8 @@ FAULTS = (
     Fault(
         "leases end right after a restart of the broker",
         "broker/core.py",
-        "        self._checked_at_s = now.monotonic_s\n        self.workers.hear_all(now.monotonic_s)\n",
-        "        self._checked_at_s = now.monotonic_s\n",
+        "        self.offers.begin(now.monotonic_s)\n        self.workers.hear_all(now.monotonic_s)\n",
+        "        self.offers.begin(now.monotonic_s)\n",
     ),
     Fault(
         "a paused broker gives its workers up",
@@ -128,13 +128,13 @@ FAULTS = (
     ),
     Fault(
         "the same task twice for one taskId",
-        "broker/core.py",
+        "broker/submissions.py",
         "        known = self.tasks.get(spec.task_id) or self.recent.get(spec.task_id)\n",
         "        known = self.recent.get(spec.task_id)\n",
     ),
     Fault("a dead start takes the name", "broker/workers.py", "hello.start_id < namesake.start_id", "False"),
     Fault("attempt not raised", "broker/facts.py", "attempt=fact.end.attempt + 1,", "attempt=fact.end.attempt,"),
-    Fault("hand-back counted", "broker/attempts.py", '"its worker handed it back.", counted=False)', '"handed back")'),
+    Fault("hand-back counted", "broker/attempts.py", "HAND_BACKS[code], counted=False)", "HAND_BACKS[code])"),
     Fault("endless attempts", "broker/policy.py", "if of_this_class < limit and len(", "if True or len("),
     Fault(
         "a lease does not leave the queue",

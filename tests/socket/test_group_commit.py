@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import zmq
 
-from broker.core import Core, CoreSettings
+from broker.core import Core
+from broker.core_settings import CoreSettings
 from broker.facts import Done, Record, Submitted, evolve
 from broker.journal import Journal
 from broker.publisher import Publisher

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import zmq
 
-from broker.core import Core, CoreSettings
+from broker.core import Core
+from broker.core_settings import CoreSettings
 from broker.journal import Journal
 from broker.publisher import Publisher
 from broker.shell import Shell, Sockets

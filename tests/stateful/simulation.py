@@ -8,10 +8,10 @@ random or timed: a test (Hypothesis, or a seeded generator) makes each choice.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 
 from broker.answers import about_ended
-from broker.core import Core, CoreSettings
+from broker.core import Core
+from broker.core_settings import CoreSettings
 from broker.events import (
     EndedFound,
     Event,
@@ -29,42 +29,18 @@ from protocol import messages as m
 from protocol import pipe_messages as piped
 from protocol.artifact import Artifact, UsableModel
 from protocol.errors import FAILURE_CODES, Failure
+from protocol.labels import satisfy
 from protocol.task import Task, TaskSpec, TaskState, Trained
+from tests.stateful.simulated_parts import Envelope, SimTrainer, SimWorker
 from trainer_worker.agent import events as agent
-from trainer_worker.agent.core import AgentCore, AgentSettings
+from trainer_worker.agent.core import AgentCore
+from trainer_worker.agent.settings import AgentSettings
 
 ARTIFACTS = (Artifact("model.tflite", 9, "a" * 64), Artifact("labels.txt", 5, "b" * 64))
 SETTINGS = CoreSettings(max_pending=50, recent_tasks=10_000, data_roots=("/",))
 WEB_PEER = b"web"
-
-
-@dataclass
-class Envelope:
-    """One message in flight. to_broker: whether `message` travels to the broker or to `peer`."""
-
-    peer: bytes
-    message: object
-    to_broker: bool
-    from_web: bool = False
-
-
-@dataclass
-class SimTrainer:
-    """A trainer process: what it was told to train, and whether it was asked to stop."""
-
-    ready: bool = False
-    training: piped.Train | None = None
-    halted: bool = False
-
-
-@dataclass
-class SimWorker:
-    name: str
-    core: AgentCore
-    peer: bytes
-    trainers: dict[int, SimTrainer] = field(default_factory=dict)
-    asleep: bool = False
-    leaving: bool = False
+#: The workers that have what some tasks need.
+WITH_GPU = ("w1", "new")
 
 
 class Simulation:
@@ -104,6 +80,8 @@ class Simulation:
             if isinstance(record.fact, Leased):
                 holder = self.broker.holders.get(record.task_id)
                 assert holder is None or not holder.takes_no_task, f"a draining worker got {record}"
+                task = self.broker.tasks.get(record.task_id)
+                assert holder is None or task is None or satisfy(holder.labels, task.spec.needs), f"misplaced: {record}"
         self.journal += records
         if crash == "after_commit":
             self.restart_broker()
@@ -150,9 +128,9 @@ class Simulation:
 
     # ---- callers ----
 
-    def submit(self, user: str, priority: int, crash: str = "", task_id: str = "") -> str:
+    def submit(self, user: str, priority: int, crash: str = "", task_id: str = "", needs: tuple[str, ...] = ()) -> str:
         task_id = task_id or f"t{len(self.promised)}-{self._next_request()}"
-        spec = TaskSpec(task_id, user, "p", "/p", "/p", "classification", {}, priority)
+        spec = TaskSpec(task_id, user, "p", "/p", "/p", "classification", {"needs": list(needs)}, priority)
         self.broker_handles(FromWeb(WEB_PEER, m.Submit(self._next_request(), spec)), crash)
         return task_id
 
@@ -171,9 +149,9 @@ class Simulation:
         self.broker_handles(FromWeb(WEB_PEER, message))
         assert crash == "before_commit" or len(self.journal) == recorded, "recorded twice"
 
-    def drain(self, name: str, on: bool) -> None:
+    def drain(self, name: str, on: bool, hand_back: bool = False) -> None:
         """An operator asks for it; from then on this run of the broker must give that worker no task."""
-        self.broker_handles(FromWeb(WEB_PEER, m.DrainWanted(self._next_request(), name, on)))
+        self.broker_handles(FromWeb(WEB_PEER, m.DrainWanted(self._next_request(), name, on, hand_back)))
 
     def _next_request(self) -> int:
         self._request_ids += 1
@@ -241,7 +219,8 @@ class Simulation:
         """Start a worker; an older one of that name is dead first (its name is locked on its machine)."""
         self.workers.pop(name, None)
         self._starts += 1
-        settings = AgentSettings(name, f"start{self._starts:04}", "host", ("classification",))
+        labels = {"gpu": "a100"} if name in WITH_GPU else {}
+        settings = AgentSettings(name, f"start{self._starts:04}", "host", ("classification",), labels=labels)
         worker = SimWorker(name, AgentCore(settings), self._new_peer())
         self.workers[name] = worker
         self.worker_handles(worker, agent.TimePassed())
@@ -378,6 +357,8 @@ class Simulation:
         """A fair network and willing workers: every task that was promised must end."""
         for worker in self.workers.values():
             worker.asleep = False
+        if not any(worker.name in WITH_GPU and not worker.leaving for worker in self.workers.values()):
+            self.boot_worker("new")
         for _ in range(rounds):
             while self.network:
                 self.deliver(0)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from protocol import messages as m
-from tests.stateful.simulation import Simulation, SimWorker
+from tests.stateful.simulated_parts import SimWorker
+from tests.stateful.simulation import Simulation
 
 #: `make test-sim` raises this; a step is one rule.
 EXAMPLES = int(os.environ.get("SIM_EXAMPLES", "300"))
@@ -20,6 +21,9 @@ CRASHES = st.sampled_from(["", "", "", "before_commit", "after_commit"])
 NAMES = st.sampled_from(["w1", "w2", "w3"])
 KINDS = ("Start", "Stop", "Result", "ResultAck", "Hello", "Welcome", "HelloWanted", "Goodbye")
 CODES = st.sampled_from(["", "", "no_images", "out_of_memory", "trainer_error"])
+
+
+NEEDS = st.sampled_from([(), (), ("gpu",), ("gpu=a100",)])
 
 
 class CoresOnBadNetwork(RuleBasedStateMachine):
@@ -33,9 +37,9 @@ class CoresOnBadNetwork(RuleBasedStateMachine):
     def pick_worker(self, data: st.DataObject) -> SimWorker:
         return self.sim.workers[data.draw(st.sampled_from(sorted(self.sim.workers)))]
 
-    @rule(user=st.sampled_from("abc"), priority=st.integers(0, 2), crash=CRASHES)
-    def submit(self, user: str, priority: int, crash: str) -> None:
-        self.submitted.append(self.sim.submit(user, priority, crash))
+    @rule(user=st.sampled_from("abc"), priority=st.integers(0, 2), crash=CRASHES, needs=NEEDS)
+    def submit(self, user: str, priority: int, crash: str, needs: tuple[str, ...]) -> None:
+        self.submitted.append(self.sim.submit(user, priority, crash, needs=needs))
 
     @precondition(lambda self: self.submitted)
     @rule(data=st.data())
@@ -109,9 +113,9 @@ class CoresOnBadNetwork(RuleBasedStateMachine):
     def sleep_or_wake(self, data: st.DataObject, asleep: bool) -> None:
         self.pick_worker(data).asleep = asleep
 
-    @rule(name=NAMES, on=st.booleans())
-    def drain(self, name: str, on: bool) -> None:
-        self.sim.drain(name, on)
+    @rule(name=NAMES, on=st.booleans(), hand_back=st.booleans())
+    def drain(self, name: str, on: bool, hand_back: bool) -> None:
+        self.sim.drain(name, on, hand_back)
 
     @rule()
     def restart_broker(self) -> None:

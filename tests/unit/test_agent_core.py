@@ -12,7 +12,8 @@ from protocol.errors import Failure, FailureClass
 from tests.agent_driver import GRACE_S, HEARTBEAT_S, KILL_S, TRAINED, Driver, of, sent, training, warm
 from tests.sample_tasks import make_spec
 from trainer_worker.agent import events as agent
-from trainer_worker.agent.core import HELLO_INTERVAL_S, LEAVE_TIMEOUT_S, RESPAWN_DELAY_S
+from trainer_worker.agent.core import HELLO_INTERVAL_S, LEAVE_TIMEOUT_S
+from trainer_worker.agent.processes import RESPAWN_DELAY_S
 
 # ---- hello and heartbeats ----
 

@@ -6,7 +6,7 @@ from protocol import messages as m
 from protocol import pipe_messages as piped
 from tests.agent_driver import Driver, warm
 from trainer_worker.agent import events as agent
-from trainer_worker.agent.core import START_LIMIT_S
+from trainer_worker.agent.processes import START_LIMIT_S
 
 
 def test_a_rejected_worker_stops_training() -> None:

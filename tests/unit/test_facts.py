@@ -8,7 +8,8 @@ from typing import get_args
 import pytest
 
 from broker.answers import about_ended
-from broker.core import Core, CoreSettings
+from broker.core import Core
+from broker.core_settings import CoreSettings
 from broker.events import Now, Recovered
 from broker.facts import (
     NEXT_STATES,
@@ -158,7 +159,7 @@ def test_a_task_that_is_left_out_while_it_is_trained_frees_its_worker_and_its_us
         (OTHER, Submitted(make_spec(OTHER))),
     ]
     assert core.recover(Recovered(numbered(facts)), NOW).keys() == {TASK}
-    assert core.waiting.first(["classification"]) == OTHER
+    assert core.waiting.first(["classification"], {}) == OTHER
     worker = core.workers.by_name("w1")
     assert worker is not None
     assert worker.task_id is None

@@ -9,7 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from broker.core import Core, CoreSettings
+from broker.core import Core
+from broker.core_settings import CoreSettings
 from broker.events import FromWeb, FromWorker, Now
 from broker.facts import Record, Submitted, evolve
 from broker.journal import PRUNED_A_CALL, Journal, read_story

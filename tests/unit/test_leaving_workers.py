@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from broker.core import Core, CoreSettings
+from broker.core import Core
+from broker.core_settings import CoreSettings
 from broker.events import FromWeb, FromWorker, Now, Recovered
 from protocol import messages as m
 from protocol.task import TaskSpec, TaskState

@@ -35,6 +35,8 @@ RESULT = m.Result(
     T1, 1, trained=Trained("/p/model.tflite", {"accuracy": 0.9}, {"export": 1.5}, EndReason.STOPPED), progress=99.0
 )
 
+POOL = m.PoolInfo("gpu", {"gpu": "a100"}, 0, 4, 2, 1, 1, 0, "Two tasks wait.", 1000.5)
+
 EXAMPLES: dict[Any, list[Message]] = {
     m.WebToBroker: [
         m.Submit(1, make_spec(T1)),
@@ -51,6 +53,7 @@ EXAMPLES: dict[Any, list[Message]] = {
         q.QueueWanted(10, "anna", 50, 20),
         q.InUseWanted(11, "anna", "flowers", 5),
         m.Promote(12, T1, 1000.5),
+        m.PoolsReported(13, (POOL,)),
     ],
     m.BrokerToWeb: [
         m.TaskReply(1, 7, TASK),
@@ -60,6 +63,7 @@ EXAMPLES: dict[Any, list[Message]] = {
         q.TaskPage(5, 9, (TASK,), "cursor", {TaskState.DONE: 1}),
         q.EventsPart(6, 9, (make_event(3, TASK),), 3, 0),
         q.QueuePart(7, (q.QueuePlace(1, T1),), 3, 1),
+        m.Demand(8, (m.Waiting("classification", ("gpu",), 3),), (m.WorkerInfo("w1", "host", True, "", ()),)),
     ],
     m.WorkerToBroker: [
         m.Hello("w1", "s1", "host", ("classification",), True, m.Holding(T1, 1)),
@@ -77,7 +81,7 @@ EXAMPLES: dict[Any, list[Message]] = {
         m.ResultAck(T1, 1, True),
     ],
     m.Collected: [m.KeyedProgress("0" * 64, PROGRESS)],
-    m.Published: [PROGRESS, m.TasksChanged((changed(3, TASK),)), m.Tick(3, 2, 1, 1, 4)],
+    m.Published: [PROGRESS, m.TasksChanged((changed(3, TASK),)), m.Tick(3, 2, 1, 1, 4, pools=(POOL,))],
     piped.AgentToTrainer: [piped.Train(make_spec(T1), 1, 2), piped.Halt(1, T1, True)],
     piped.TrainerToAgent: [
         piped.Ready({"tensorflow": "2"}),

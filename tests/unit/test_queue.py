@@ -19,8 +19,8 @@ def add(waiting: WaitingTasks, task_id: str, user_id: str = "anna", attempt: int
     waiting.add(Task(make_spec(task_id, user_id, **more), attempt=attempt))
 
 
-def take(waiting: WaitingTasks, train_types: tuple[str, ...] = ANY) -> str:
-    task_id = waiting.first(train_types)
+def take(waiting: WaitingTasks, train_types: tuple[str, ...] = ANY, labels: dict[str, str] | None = None) -> str:
+    task_id = waiting.first(train_types, labels or {})
     assert task_id is not None
     waiting.start(task_id)
     return task_id
@@ -35,7 +35,7 @@ def test_first_come_first_served_for_one_user() -> None:
     for name in ("c", "a", "b"):
         add(waiting, name)
     assert drain(waiting) == ["c", "a", "b"]
-    assert waiting.first(ANY) is None
+    assert waiting.first(ANY, {}) is None
 
 
 def test_higher_priority_goes_first_whoever_posts_it() -> None:
@@ -92,8 +92,8 @@ def test_a_worker_gets_only_what_it_can_train() -> None:
     waiting = WaitingTasks()
     add(waiting, "first")
     add(waiting, "second", train_type="segmentation")
-    assert waiting.first(("segmentation",)) == "second"
-    assert waiting.first(("detection",)) is None
+    assert waiting.first(("segmentation",), {}) == "second"
+    assert waiting.first(("detection",), {}) is None
     assert drain(waiting) == ["first", "second"]
 
 

@@ -20,7 +20,7 @@ def queue_of(*users: str, priorities: dict[int, int] | None = None) -> WaitingTa
 def started(waiting: WaitingTasks) -> list[str]:
     """The order in which a worker really gets them."""
     order = []
-    while (task_id := waiting.first(["classification"])) is not None:
+    while (task_id := waiting.first(["classification"], {})) is not None:
         order.append(task_id)
         waiting.start(task_id)
     return order

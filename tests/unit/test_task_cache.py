@@ -7,7 +7,8 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker.core import Core, CoreSettings
+from broker.core import Core
+from broker.core_settings import CoreSettings
 from broker.events import FromWeb, FromWorker, Now, Publish, SendWeb
 from protocol import messages as m
 from protocol.task import Task, TaskState, Trained

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from protocol import messages as m
-from trainer_worker.agent.core import AgentCore, AgentSettings
+from trainer_worker.agent.core import AgentCore
 from trainer_worker.agent.events import BrokerSaid, Note, Send, TimePassed
+from trainer_worker.agent.settings import AgentSettings
 
 SETTINGS = AgentSettings("w", "s1", "host", ("classification",))
 WELCOME = BrokerSaid(m.Welcome(2.0, 10.0, 2337))

@@ -118,7 +118,7 @@ def test_whatever_happens_nothing_that_may_start_is_forgotten(limit: int, events
     for number, (event, user) in enumerate(events):
         act(waiting, model, running, event, user, number)
         may_start = {u for u in model if model[u] and (not limit or running[u] < limit)}
-        first = waiting.first(ANY)
+        first = waiting.first(ANY, {})
         assert (first is None) == (not may_start)
         assert first is None or first[0] in may_start
         assert len(waiting) == sum(map(len, model.values()))
@@ -136,7 +136,7 @@ def act(waiting: WaitingTasks, model: dict[str, list[str]], running: dict[str, i
     elif event == "end" and running[user]:
         running[user] -= 1
         waiting.running(user, -1)
-    elif event == "take" and (task_id := waiting.first(ANY)) is not None:
+    elif event == "take" and (task_id := waiting.first(ANY, {})) is not None:
         owner = task_id[0]
         model[owner].remove(task_id)
         running[owner] += 1

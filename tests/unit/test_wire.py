@@ -40,7 +40,7 @@ def test_a_message_comes_back_as_it_was() -> None:
 
 
 def test_another_version_is_refused_with_both_versions_and_what_to_do() -> None:
-    with pytest.raises(wire.WireError, match=r"TFM9.*TFM3.*same release"):
+    with pytest.raises(wire.WireError, match=r"TFM9.*TFM4.*same release"):
         wire.decode([b"TFM9", wire.pack(m.Goodbye())], m.WorkerToBroker)
 
 

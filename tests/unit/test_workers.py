@@ -18,9 +18,9 @@ def test_a_worker_is_free_from_ready_until_it_holds_a_task() -> None:
     worker = register(table, "w1")
     assert table.free_count == 0
     table.set_ready(worker, True)
-    assert table.free_groups() == [(("classification",), worker)]
+    assert table.first_free() == [worker]
     table.hold(worker, "t1")
-    assert table.free_groups() == []
+    assert table.first_free() == []
     assert (table.free_count, table.warm_count) == (0, 1)
 
 
@@ -38,7 +38,7 @@ def test_the_longest_idle_worker_of_each_kind_comes_first() -> None:
     other = register(table, "w3", ("segmentation",))
     for worker in (second, first, other):
         table.set_ready(worker, True)
-    assert dict(table.free_groups()) == {("classification",): second, ("segmentation",): other}
+    assert table.first_free() == [second, other]
 
 
 def test_the_worker_that_was_silent_for_longest_expires_first() -> None:

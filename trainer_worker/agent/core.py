@@ -1,8 +1,4 @@
-"""The agent's decisions. `handle(event, now_s)` returns instructions. Pure: no socket, process, clock or logging.
-
-The agent keeps one trainer process that trains and one spare that has already loaded TensorFlow. A task therefore
-never waits for TensorFlow to load, even if the process that would have trained it has just been replaced.
-"""
+"""The agent's decisions. `handle(event, now_s)` returns instructions. Pure: no socket, process, clock or logging."""
 
 from __future__ import annotations
 
@@ -27,14 +23,15 @@ from trainer_worker.agent.events import (
     Note,
     Publish,
     Send,
-    Spawn,
     Tell,
     Terminate,
     TimePassed,
     TrainerExited,
     TrainerSaid,
 )
+from trainer_worker.agent.processes import RESPAWN_DELAY_S, Processes
 from trainer_worker.agent.progress_clock import ProgressClock
+from trainer_worker.agent.settings import AgentSettings
 from trainer_worker.agent.state import ProcessState, TrainerProcess, Work, outcome_of
 
 HELLO_INTERVAL_S = 0.5
@@ -42,9 +39,6 @@ HELLO_INTERVAL_S = 0.5
 HELLOS_UNTIL_NOTE = 10
 PROGRESS_INTERVAL_S = 0.25
 LEAVE_TIMEOUT_S = 3.0
-RESPAWN_DELAY_S = 5.0
-#: Loading TensorFlow takes seconds, and the first start also converts a backbone. A process that takes longer hangs.
-START_LIMIT_S = 180.0
 #: The trainer process is replaced after a failure of these classes, because its memory or state may be at fault. Bad
 #: photos or options say nothing against the process, and posting them must not cost other users the warm process.
 RETIRING_CLASSES = (FailureClass.RESOURCES, FailureClass.TRAINER)
@@ -54,24 +48,10 @@ TIME_LIMIT_GRACE_S = 300.0
 REMEMBERED_ATTEMPTS = 1000
 
 
-class AgentSettings(msgspec.Struct, frozen=True):
-    worker: str
-    start_id: str
-    host: str
-    train_types: tuple[str, ...]
-    tasks_per_process: int = 20
-    memory_limit_mb: float = 12_000
-    stop_grace_s: float = 10.0
-    kill_grace_s: float = 2.0
-    stall_limit_s: float = 900.0
-    keep_spare: bool = True
-
-
-class AgentCore:
+class AgentCore(Processes):
     def __init__(self, settings: AgentSettings) -> None:
-        self.settings = settings
+        super().__init__(settings)
         self.work: Work | None = None
-        self.processes: dict[int, TrainerProcess] = {}
         #: Results that the broker has not acknowledged, each with its task's spec, which a Discard needs.
         self.outbox: dict[tuple[str, int], tuple[m.Result, TaskSpec]] = {}
         self.welcomed = False
@@ -84,16 +64,11 @@ class AgentCore:
         self._interval_s = HELLO_INTERVAL_S
         self._next_heartbeat_s = 0.0
         self._next_progress_s = 0.0
-        self._next_spawn_s = 0.0
-        self._leave_by_s: float | None = None
-        self._spawned = 0
         self._said_ready = False
         self._rejected = ""
         self._hellos = 0
         self._last_published: m.Progress | None = None
         self._publish_key = ""
-        self._now_s = 0.0
-        self._out: list[Instruction] = []
 
     @property
     def ready(self) -> bool:
@@ -169,6 +144,8 @@ class AgentCore:
                     self._order_stop(message.order)
                 if message.drain is not None and message.drain != self.draining:
                     self._drain(message.drain)
+                if message.hand_back:
+                    self._hand_back()
             case m.ResultAck():
                 self._acknowledged(message)
 
@@ -177,6 +154,15 @@ class AgentCore:
         self.draining = on
         self._next_heartbeat_s = self._now_s
         self._out.append(Note("action=worker.draining on=%s", (on,)))
+
+    def _hand_back(self) -> None:
+        """Give the task back to the queue. Its process is killed, since it could go on for seconds otherwise."""
+        work = self.work
+        if work is None:
+            return
+        if work.number is not None and work.number in self.processes:
+            self._retire(self.processes[work.number])
+        self._end_work(m.Result(work.start.spec.task_id, work.start.attempt, handed_back=True))
 
     def _take(self, start: m.Start) -> None:
         key = (start.spec.task_id, start.attempt)
@@ -189,7 +175,7 @@ class AgentCore:
         self._next_heartbeat_s = self._now_s
         self._out.append(Note("action=task.taken task=%s attempt=%d request=%s", (*key, start.spec.request_id)))
         if self._leave_by_s is not None:
-            self._end_work(m.Result(*key, handed_back=True))
+            self._hand_back()
 
     def _order_stop(self, order: m.Stop) -> None:
         work = self.work
@@ -276,30 +262,6 @@ class AgentCore:
         values = (outcome_of(result), *key, work.start.spec.request_id, work.rung)
         self._out.append(Note("action=task.%s task=%s attempt=%d request=%s rung=%s", values))
 
-    def _retire(self, process: TrainerProcess) -> None:
-        process.state = ProcessState.RETIRING
-        self._out.append(Terminate(process.number, force=True))
-
-    def _ready_process(self) -> TrainerProcess | None:
-        ready = (p for p in self.processes.values() if p.state is ProcessState.READY)
-        return min(ready, key=lambda p: p.number, default=None)
-
-    def _keep_processes(self) -> None:
-        """Keep one process to train in and, once that is ready, a spare. Replace one that does not get ready."""
-        for process in list(self.processes.values()):
-            hangs = self._now_s - process.spawned_at_s >= START_LIMIT_S
-            if process.state is ProcessState.STARTING and hangs:
-                self._out.append(Note("action=trainer.start_hangs number=%d", (process.number,)))
-                self._retire(process)
-        if self._leave_by_s is not None or self._now_s < self._next_spawn_s:
-            return
-        living = [p for p in self.processes.values() if p.state is not ProcessState.RETIRING]
-        starting = any(p.state is ProcessState.STARTING for p in living)
-        if not starting and len(living) < (2 if self.settings.keep_spare else 1):
-            self._spawned += 1
-            self.processes[self._spawned] = TrainerProcess(self._spawned, self._now_s)
-            self._out.append(Spawn(self._spawned))
-
     def _give_work(self) -> None:
         process = self._ready_process()
         if self.work is not None and self.work.number is None and process is not None:
@@ -366,7 +328,10 @@ class AgentCore:
                 # Before the welcome it would not accept them.
                 self._out += [Send(result) for result, _ in self.outbox.values()]
                 self._hellos = 0
-                figures = (self.draining, self._devices, self._memory_mb, self._tasks_done)
+                figures = (
+                    *(self.draining, self._devices, self._memory_mb, self._tasks_done),
+                    dict(self.settings.labels),
+                )
                 self._out.append(Send(m.Heartbeat(self.ready, holds, *figures)))
             else:
                 self._say_hello(holds)
@@ -379,14 +344,14 @@ class AgentCore:
         if self._hellos == HELLOS_UNTIL_NOTE:
             why = "The broker has not answered yet. Check its address and, over TCP, the key."
             self._out.append(Note("action=worker.waiting reason=%r", (why,)))
-        self._out.append(Send(m.Hello(s.worker, s.start_id, s.host, s.train_types, self.ready, holds, self.draining)))
+        described = (dict(s.labels), s.pool, dict(s.versions))
+        who = (s.worker, s.start_id, s.host, s.train_types)
+        self._out.append(Send(m.Hello(*who, self.ready, holds, self.draining, *described)))
 
     def _leave(self) -> None:
         if self._leave_by_s is not None:
             return
         self._leave_by_s = self._now_s + LEAVE_TIMEOUT_S
-        if self.work is not None:
-            start = self.work.start
-            self._end_work(m.Result(start.spec.task_id, start.attempt, handed_back=True))
+        self._hand_back()
         for process in self.processes.values():
             self._retire(process)

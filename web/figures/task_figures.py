@@ -16,7 +16,8 @@ from web.forecast.waiting_tasks import WaitingTasks
 
 #: A label's value that stands for all names which are not known here, so that no peer can make up new series.
 OTHER = "other"
-HANDED_BACK = "handed_back"
+#: The codes of attempts that do not count.
+HAND_BACKS = ("handed_back", "preempted")
 BROKER_RESTARTED = "broker_restarted"
 #: Stage names come from workers. Ours have a dozen.
 MOST_STAGES = 30
@@ -94,7 +95,7 @@ class TaskFigures:
         for end in after.ended_attempts:
             is_last = after.state is TaskState.FAILED and end.attempt == after.attempt
             if end.attempt >= before.attempt and not is_last:
-                known = end.code in FAILURE_CODES or end.code == HANDED_BACK
+                known = end.code in FAILURE_CODES or end.code in HAND_BACKS
                 self._recoveries.labels(end.code if known else OTHER).inc()
 
     def _count_end(self, task: Task) -> None:
@@ -144,7 +145,7 @@ def _recoveries_counter(registry: CollectorRegistry) -> Counter:
         ["cause"],
         registry=registry,
     )
-    for cause in (*FAILURE_CODES, HANDED_BACK, BROKER_RESTARTED):
+    for cause in (*FAILURE_CODES, *HAND_BACKS, BROKER_RESTARTED):
         recoveries.labels(cause)
     return recoveries
 

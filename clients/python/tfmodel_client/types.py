@@ -95,6 +95,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "method_not_allowed": 405,
     "model_changed": 409,
     "model_unusable": 409,
+    "needs_unmet": 409,
     "no_artifact": 404,
     "no_folder": 404,
     "no_log": 404,

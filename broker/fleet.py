@@ -1,0 +1,49 @@
+"""The workers as a whole: orders to drain, what they offer, and the pools of the cluster's controller. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from broker import policy
+from broker.events import SendWeb, SendWorker
+from broker.submissions import Submissions
+from broker.workers import Worker
+from protocol import messages as m
+
+
+class Fleet(Submissions):
+    def _drain(self, peer: bytes, request: m.DrainWanted) -> None:
+        """From now on the worker gets no task, or may get tasks again. It is told at once, and in each Pulse."""
+        worker = self.workers.by_name(request.worker)
+        if worker is None:
+            error = f"No worker of the name {request.worker} is registered; GET /v1/workers lists those that are."
+            self._effects.append(SendWeb(peer, m.Refused(request.request_id, "unknown_worker", error)))
+            return
+        worker.drain_wanted = request.on
+        worker.hand_back_why = request.why if request.on and request.hand_back else ""
+        self.workers.set_ready(worker, worker.ready)
+        if worker.drain_order is not None or worker.hand_back_why:
+            task = self.tasks[worker.task_id] if worker.task_id else None
+            self._pulse(worker, policy.pending_order(task) if task else None)
+        self._effects.append(SendWeb(peer, m.Workers(request.request_id, (worker.info(self._now),))))
+
+    def _report_pools(self, peer: bytes, report: m.PoolsReported) -> None:
+        """Remember what the cluster may start, and tell its controller what waits."""
+        self.offers.report(report.pools, self._now.monotonic_s)
+        waiting = tuple(
+            m.Waiting(kind.train_type, kind.needs, count) for kind, count in self.waiting.startable_by_kind.items()
+        )
+        self._effects.append(SendWeb(peer, m.Demand(report.request_id, waiting, self._worker_infos())))
+
+    def _worker_infos(self) -> tuple[m.WorkerInfo, ...]:
+        return self.workers.infos(self._now)
+
+    def _describe(self, worker: Worker, train_types: tuple[str, ...], labels: Mapping[str, str]) -> None:
+        self.workers.describe(worker, train_types, labels)
+        self.offers.see(worker.offer, self._now.monotonic_s)
+
+    def _pulse(self, worker: Worker, order: m.Stop | None) -> None:
+        """Answer a heartbeat, with all orders that the worker has yet to carry out."""
+        if worker.peer is not None:
+            hand_back = bool(worker.hand_back_why) and worker.task_id is not None
+            self._effects.append(SendWorker(worker.peer, m.Pulse(order, worker.drain_order, hand_back)))

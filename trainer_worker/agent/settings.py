@@ -1,0 +1,28 @@
+"""The settings of the agent's core. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+
+class AgentSettings(msgspec.Struct, frozen=True):
+    worker: str
+    start_id: str
+    host: str
+    train_types: tuple[str, ...]
+    tasks_per_process: int = 20
+    memory_limit_mb: float = 12_000
+    stop_grace_s: float = 10.0
+    kill_grace_s: float = 2.0
+    stall_limit_s: float = 900.0
+    keep_spare: bool = True
+    #: Project folders must lie inside one of these folders, see project/folder.py.
+    data_roots: tuple[Path, ...] = ()
+    #: What this worker has, see protocol/labels.py.
+    labels: Mapping[str, str] = {}
+    #: The pool of the cluster that started it, or "".
+    pool: str = ""
+    versions: Mapping[str, str] = {}
