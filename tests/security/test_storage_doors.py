@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
+from tests.fault_proxy import Fault
 from tests.object_servers import BUCKET, KEY, SECRET, refuse_missing_packages
 from tests.socket.object_projects import ROOT, Service, object_service
 from tests.socket.test_uploads import jpeg
@@ -68,7 +69,7 @@ def operator(service: Service) -> dict[str, str]:
 @pytest.mark.parametrize("url", HOSTILE, ids=range(len(HOSTILE)))
 def test_a_hostile_url_is_refused_and_no_server_is_asked(service: Service, operator: dict[str, str], url: str) -> None:
     header = f"Authorization: {operator['Authorization']}"
-    with service.proxy.that("works"):
+    with service.proxy.always(Fault()):
         fields = {"userId": "anna", "projectId": "p", "projectDir": url, "trainType": "classification"}
         answers = [
             service.ask("POST /v1/tasks", header, body=fields),
@@ -79,7 +80,7 @@ def test_a_hostile_url_is_refused_and_no_server_is_asked(service: Service, opera
         ]
         if url.rstrip("/") != ROOT:
             answers.append(service.ask(f"GET /v1/folders?path={quote(url)}/..", header))
-        assert service.proxy.connections == 0
+        assert service.proxy.seen == []
     for answer in answers:
         assert answer.status in (400, 403, 404), answer
         assert SECRET not in answer.body.decode()
