@@ -131,6 +131,7 @@ class Core(Fleet):
             draining=workers.draining_count,
             memory_mb=workers.memory_mb,
             pools=self.offers.pools(self._now.monotonic_s),
+            unmet=self._unmet(),
         )
 
     # ---- front-ends ----

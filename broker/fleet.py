@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 
 from broker import policy
@@ -9,6 +10,7 @@ from broker.events import SendWeb, SendWorker
 from broker.submissions import Submissions
 from broker.workers import Worker
 from protocol import messages as m
+from protocol.labels import satisfy
 
 
 class Fleet(Submissions):
@@ -34,6 +36,16 @@ class Fleet(Submissions):
             m.Waiting(kind.train_type, kind.needs, count) for kind, count in self.waiting.startable_by_kind.items()
         )
         self._effects.append(SendWeb(peer, m.Demand(report.request_id, waiting, self._worker_infos())))
+
+    def _unmet(self) -> tuple[m.UnmetNeeds, ...]:
+        """The kinds of waiting tasks that no registered worker can train."""
+        offers = self.workers.offers
+        kinds = (
+            m.UnmetNeeds(kind.train_type, kind.needs)
+            for kind in self.waiting.startable_by_kind
+            if not any(kind.train_type in types and satisfy(dict(labels), kind.needs) for types, labels in offers)
+        )
+        return tuple(itertools.islice(kinds, m.MAX_UNMET))
 
     def _worker_infos(self) -> tuple[m.WorkerInfo, ...]:
         return self.workers.infos(self._now)

@@ -121,6 +121,11 @@ class WorkerTable:
         """What the processes of each worker hold, as far as it has said so."""
         return {worker.name: worker.memory_mb for worker in self._by_key.values() if worker.memory_mb}
 
+    @property
+    def offers(self) -> set[Offer]:
+        """What the registered workers offer, each once."""
+        return {worker.offer for worker in self._by_key.values()}
+
     def infos(self, now: Now) -> tuple[WorkerInfo, ...]:
         return tuple(worker.info(now) for worker in self._by_key.values())
 

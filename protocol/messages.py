@@ -64,6 +64,9 @@ from protocol.publications import (
     MAX_DROPPED_KINDS as MAX_DROPPED_KINDS,
 )
 from protocol.publications import (
+    MAX_UNMET as MAX_UNMET,
+)
+from protocol.publications import (
     KeyedProgress as KeyedProgress,
 )
 from protocol.publications import (
@@ -77,6 +80,9 @@ from protocol.publications import (
 )
 from protocol.publications import (
     Tick as Tick,
+)
+from protocol.publications import (
+    UnmetNeeds as UnmetNeeds,
 )
 from protocol.queries import EventsPart, EventsWanted, InUseWanted, QueuePart, QueueWanted, TaskPage, TasksWanted
 from protocol.worker_messages import (

@@ -8,14 +8,28 @@ import msgspec
 from msgspec import Meta
 
 from protocol.artifact import UsableModel
-from protocol.bounds import NO_CONTROL_CHARS, Attempt, Number, Numbers, Percent, TaskId, Whole, Word, WorkerName
+from protocol.bounds import (
+    NO_CONTROL_CHARS,
+    Attempt,
+    KnownName,
+    Number,
+    Numbers,
+    Percent,
+    TaskId,
+    Whole,
+    Word,
+    WorkerName,
+)
 from protocol.events import Event
+from protocol.labels import Needs
 from protocol.message import MAX_LISTED, Message
 from protocol.pools import Pools
 from protocol.task import Task
 
 #: The most kinds of dropped messages that a tick may name.
 MAX_DROPPED_KINDS = 32
+#: The most kinds of waiting tasks that a tick says lack a worker.
+MAX_UNMET = 32
 #: -1.0 means unknown.
 Seconds = Annotated[float, Meta(ge=-1.0, le=1e9)]
 #: The name of a machine. It is "" if no other broker can lead.
@@ -68,6 +82,13 @@ class TasksChanged(Message, frozen=True):
     changes: Annotated[tuple[TaskChanged, ...], Meta(max_length=MAX_LISTED)]
 
 
+class UnmetNeeds(msgspec.Struct, frozen=True, gc=False):
+    """Tasks of this trainType with these needs wait, and no registered worker can train them."""
+
+    train_type: KnownName
+    needs: Needs
+
+
 class Tick(Message, frozen=True):
     """If lost: the next one comes within a second. It shows that the broker is alive, and how far its facts go.
 
@@ -75,7 +96,7 @@ class Tick(Message, frozen=True):
     are ready and have no task. pending: tasks that would start if a worker were free. started_at_s: when this run of
     the broker began, in seconds since the epoch. dropped: how many messages it has dropped since then, by kind.
     draining: idle workers that take no new task. memory_mb: what the processes of each worker hold, by its name.
-    pools: those of the cluster's newest report; () if there is none.
+    pools: those of the cluster's newest report; () if there is none. unmet: what waiting tasks lack a worker for.
     term: how often the leadership had changed when this broker began to lead. It is 0 if no other broker can lead.
     leader: the machine of this broker.
     """
@@ -90,5 +111,6 @@ class Tick(Message, frozen=True):
     draining: Whole = 0
     memory_mb: Annotated[dict[WorkerName, Number], Meta(max_length=MAX_LISTED)] = {}
     pools: Pools = ()
+    unmet: Annotated[tuple[UnmetNeeds, ...], Meta(max_length=MAX_UNMET)] = ()
     term: Whole = 0
     leader: Leader = ""

@@ -34,4 +34,5 @@ DOORS: dict[int, str] = {
     26: "A browser's session is worth no more than its token, and counts only for pages of this server.",
     27: "An upload stores what begins as a picture, in a folder of its own user, through no link and over no file.",
     28: "Corrections are written to corrections.csv of their folder alone, through no link, and never as a formula.",
+    29: "The keys of a worker are in its agent's environment alone: in no argument, log, trace or child process.",
 }

@@ -81,7 +81,11 @@ EXAMPLES: dict[Any, list[Message]] = {
         m.ResultAck(T1, 1, True),
     ],
     m.Collected: [m.KeyedProgress("0" * 64, PROGRESS)],
-    m.Published: [PROGRESS, m.TasksChanged((changed(3, TASK),)), m.Tick(3, 2, 1, 1, 4, pools=(POOL,))],
+    m.Published: [
+        PROGRESS,
+        m.TasksChanged((changed(3, TASK),)),
+        m.Tick(3, 2, 1, 1, 4, pools=(POOL,), unmet=(m.UnmetNeeds("classification", ("gpu",)),)),
+    ],
     piped.AgentToTrainer: [piped.Train(make_spec(T1), 1, 2), piped.Halt(1, T1, True)],
     piped.TrainerToAgent: [
         piped.Ready({"tensorflow": "2"}),

@@ -356,7 +356,7 @@ class AgentCore(Processes):
         s = self.settings
         self._hellos += 1
         if self._hellos == HELLOS_UNTIL_NOTE:
-            why = "The broker has not answered yet. Check its address and, over TCP, the key."
+            why = "The broker has not answered yet. 'python server.py doctor' says what is wrong with address or key."
             self._out.append(Note("action=worker.waiting reason=%r", (why,)))
         described = (self.machine.labels, s.pool, dict(s.versions))
         who = (s.worker, s.start_id, s.host, s.train_types)

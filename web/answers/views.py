@@ -95,6 +95,9 @@ def worker_view(worker: WorkerInfo, is_seen: Callable[[str], bool]) -> WorkerVie
         memory_mb=round(worker.memory_mb, 1),
         tasks_done=worker.tasks_done,
         last_heard_at=time_or_none(worker.heard_at_s),
+        labels=worker.labels,
+        versions=worker.versions,
+        clock_skew_seconds=round(worker.clock_skew_s, 1),
     )
 
 

@@ -24,6 +24,9 @@ class WorkerView(msgspec.Struct, frozen=True, rename="camel"):
     memory_mb: float
     tasks_done: Annotated[int, Meta(description="tasks that it has ended since its start, however they ended")]
     last_heard_at: str | None
+    labels: Annotated[dict[str, str], Meta(description="what it has; tasks may ask for it by the option needs")]
+    versions: Annotated[dict[str, str], Meta(description="of tfmodel, tensorflow and python on its machine")]
+    clock_skew_seconds: Annotated[float, Meta(description="by how much its clock is ahead of the broker's")]
 
 
 class PoolView(msgspec.Struct, frozen=True, rename="camel"):

@@ -198,6 +198,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     epoch: int
     #: the most epochs of this phase, 0 if it has none
     epochs_max: int
+    #: what a waiting task lacks, such as a worker with its needs; or empty
+    waiting_for: str = ""
     eta_seconds: float | None
     eta_range_seconds: tuple[float, float] | None
     metrics: dict[str, float]
@@ -401,6 +403,12 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     #: tasks that it has ended since its start, however they ended
     tasks_done: int
     last_heard_at: str | None
+    #: what it has; tasks may ask for it by the option needs
+    labels: dict[str, str]
+    #: of tfmodel, tensorflow and python on its machine
+    versions: dict[str, str]
+    #: by how much its clock is ahead of the broker's
+    clock_skew_seconds: float
 
 
 class WebhookOverview(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

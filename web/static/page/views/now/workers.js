@@ -3,12 +3,14 @@ import { Bar } from "../../parts/bar.js";
 import { Empty, Shown } from "../../parts/states.js";
 import { html } from "../../preact.js";
 import { link } from "../../router.js";
-import { ago, bytes, named, shortId, t } from "../../words.js";
+import { ago, bytes, duration, named, shortId, t } from "../../words.js";
 
 /** @typedef {import("../../api.js").Schemas} Schemas */
 
 /** A worker that was not heard of for this long is worth a word. */
 const SILENT_MS = 10_000;
+/** So is a clock that is off by more than this. */
+const MOST_SKEW_S = 5;
 
 /**
  * @param {{workers: import("../../loading.js").Loaded<Schemas["WorkerList"]>, tasks: Schemas["TaskSummary"][]}} props
@@ -29,6 +31,7 @@ function Worker({ worker, task }) {
   const isSilent = worker.lastHeardAt && Date.now() - Date.parse(worker.lastHeardAt) > SILENT_MS;
   const facts = [
     worker.host, worker.devices.join(", "), worker.memoryMb ? t("now.memory", { size: bytes(worker.memoryMb * 1e6) }) : "",
+    Object.entries(worker.labels).map(([name, value]) => `${name}=${value}`).join(", "),
     t("now.tasks_done", { count: worker.tasksDone }), isSilent ? t("now.heard", { ago: ago(worker.lastHeardAt ?? "") }) : "",
   ];
   return html`
@@ -36,6 +39,8 @@ function Worker({ worker, task }) {
       <p class="row"><b>${worker.name}</b><span class=${`tag ${worker.state === "training" ? "processing" : ""}`}>
         ${named("worker", worker.state)}</span></p>
       <p class="muted small">${facts.filter(Boolean).join(" · ")}</p>
+      ${Math.abs(worker.clockSkewSeconds) > MOST_SKEW_S
+        && html`<p class="small">${t("now.clock_off", { duration: duration(Math.abs(worker.clockSkewSeconds)) })}</p>`}
       <${WorkOf} worker=${worker} task=${task} />
     </li>`;
 }
