@@ -364,7 +364,7 @@ def test_a_connection_that_is_cut_gives_a_whole_file_or_none(service: Service, t
 # ---- secrets ----
 
 
-@pytest.mark.door(30)
+@pytest.mark.door(31)
 def test_no_credential_is_in_an_answer_a_log_or_the_journal(service: Service, task_id: str) -> None:
     logs = service.programs.log_of("web") + service.programs.log_of("broker")
     assert SECRET not in logs

@@ -21,8 +21,10 @@ class AgentSettings(msgspec.Struct, frozen=True):
     keep_spare: bool = True
     #: Project folders must lie inside one of these folders, see project/folder.py.
     data_roots: tuple[Path, ...] = ()
-    #: What this worker has, see protocol/labels.py.
+    #: What this worker has, see protocol/labels.py. The agent adds the label "gpu" if it is not here.
     labels: Mapping[str, str] = {}
+    #: The label "gpu" as the driver of the GPU has it, or "". It counts until TensorFlow says what it sees.
+    gpu: str = ""
     #: The pool of the cluster that started it, or "".
     pool: str = ""
     versions: Mapping[str, str] = {}
