@@ -55,7 +55,7 @@ def many(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             yield Many(tasks, TaskLists(view))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(wanted=FILTERS, order=st.sampled_from(ORDERS), most=st.integers(1, 200), few=st.sampled_from([0, 3, 20, 500]))
 def test_the_pages_are_the_list(many: Many, wanted: TaskFilter, order: TaskOrder, most: int, few: int) -> None:
     tasks, lists = many.tasks, many.lists
