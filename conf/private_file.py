@@ -78,7 +78,7 @@ class PrivateFile:
         except OSError as error:
             raise self._error(f"{folder} cannot be written to ({error.strerror}).") from error
         try:
-            _give_to_owner(descriptor, folder)
+            give_to_owner(descriptor, folder)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
         finally:
@@ -88,13 +88,13 @@ class PrivateFile:
         """Replace the file as a whole. Its mode is set before anything is written into it."""
         try:
             with whole_file(self.path, mode=0o600) as opened:
-                _give_to_owner(opened.fileno(), self.path.parent)
+                give_to_owner(opened.fileno(), self.path.parent)
                 opened.write(content)
         except OSError as error:
             raise self._error(f"The {self._noun} {self.path} cannot be written ({error.strerror}).") from error
 
 
-def _give_to_owner(descriptor: int, folder: Path) -> None:
+def give_to_owner(descriptor: int, folder: Path) -> None:
     """Give the file to the owner of its folder: the service must be able to read what root has made."""
     if os.geteuid() == 0:
         owner = folder.stat()

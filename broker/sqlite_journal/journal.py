@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from broker.facts import Record
-from broker.journal import PRUNED_A_CALL, Journal, JournalError
+from broker.journal import PRUNED_A_CALL, Journal, JournalError, LeadershipLostError
 from broker.journal_rows import fact_json, task_json
 from broker.sqlite_journal.file import (
     failure,
@@ -59,6 +59,12 @@ class SqliteJournal(Journal):
     def close(self) -> None:
         self._db.close()
         os.close(self._lock_fd)
+
+    def confirm(self) -> None:
+        """The lock of the file is this process's own until it ends."""
+
+    def report_loss_to(self, take: Callable[[LeadershipLostError], None]) -> None:
+        pass
 
     def open_view(self) -> SqliteView:
         return SqliteView.of_file(self.path)

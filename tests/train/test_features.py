@@ -80,7 +80,7 @@ def test_unreadable_files_keep_their_place(extractor: FeatureExtractor, photos: 
 def test_stopping_midway_leaves_the_extractor_usable(extractor: FeatureExtractor, photos: list[Path]) -> None:
     outcomes = extractor.of_files(READER, photos)
     next(outcomes)
-    outcomes.close()  # type: ignore[attr-defined]
+    outcomes.close()
 
     assert len(list(extractor.of_files(READER, photos))) == len(photos)
 

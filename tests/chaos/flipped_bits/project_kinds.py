@@ -10,8 +10,10 @@ from pathlib import Path
 import msgspec
 
 from protocol.artifact import Artifact
+from protocol.prediction import ModelFile
 from tests.chaos.flipped_bits.flipping import FoundError, Kind
 from tests.chaos.power_loss.projects import FIRST, PROJECT, KeptForLater
+from tests.local_roots import project_files
 from tests.project_folders import open_project
 from tests.sample_tasks import make_spec
 from trainer_worker.backbones.checked_file import read_checked, write_checked
@@ -20,13 +22,13 @@ from trainer_worker.project.feature_cache import FeatureCache
 from trainer_worker.project.held_out import HeldOutScores, read_held_out
 from trainer_worker.project.model_folder import ModelFolder
 from trainer_worker.project.models import finished_models, manifest_of
-from trainer_worker.project.posted_files import ChangedFileError, read_model
+from trainer_worker.project.posted_files import ChangedFileError, PlacesToRead, read_model
 from trainer_worker.project.promotion import promote
 from trainer_worker.project.retention import checkpoints_of
 from trainer_worker.project.trained_pictures import SeenPicture, recall_pictures, remember_pictures
 from web.answers.refusal import Refusal
 from web.files.hashed_files import HashedFiles
-from web.files.project_files import Content, OpenFile, ProjectFiles
+from web.files.open_file import Content, OpenFile
 
 KEPT = KeptForLater()
 WEIGHTS = bytes(range(256)) * 8
@@ -157,14 +159,15 @@ def read_served(folder: Path) -> Iterator[Hashable]:
 
 async def _check(folder: Path, artifact: Artifact) -> None:
     with (folder / PROJECT / "models" / FIRST / artifact.name).open("rb") as file:
-        await HashedFiles(ProjectFiles((folder,))).check(OpenFile(file, Content.of(file)), artifact)
+        await HashedFiles(project_files(folder)).check(OpenFile(file, Content.of(file)), artifact)
 
 
 def read_predicting(folder: Path) -> Iterator[Hashable]:
     """A runtime process loads the model for a prediction."""
     artifact = msgspec.json.decode((folder / "artifact").read_bytes(), type=Artifact)
     try:
-        yield read_model(make_spec(FIRST, project_path=str(folder / PROJECT)), artifact, [folder])
+        file = ModelFile(make_spec(FIRST, project_path=str(folder / PROJECT)), artifact)
+        yield read_model(file, PlacesToRead((folder,)))
     except ChangedFileError as error:
         raise FoundError("the model is not used") from error
 

@@ -13,7 +13,7 @@ from tests.chaos.power_loss.scenario import Problem
 from web.answers.refusal import Refusal
 from web.api.uploads import NewUpload, UploadLimits
 from web.door.token_gate import Caller
-from web.files.corrections import change_table, read_table
+from web.folders.corrections_on_disk import change_table, read_table
 from web.uploads.upload_desk import UploadDesk
 from web.uploads.upload_folders import UploadFolders
 from web.uploads.upload_requests import Names
