@@ -8,7 +8,7 @@ import time
 log = logging.getLogger("broker")
 
 #: How often to look whether the other broker still leads. SIGTERM ends the process meanwhile.
-LOOK_INTERVAL_S = 0.5
+LOOK_INTERVAL_S = 0.25
 
 
 class Standby:

@@ -49,6 +49,24 @@ FAULTS = (
         "bounded(self.formatMessage(record))",
     ),
     Fault(
+        "a worker that does not fit is welcome",
+        "broker/core.py",
+        "        if unfit := why_unfit(hello.versions):\n",
+        "        if (unfit := why_unfit(hello.versions)) and not hello.worker:\n",
+    ),
+    Fault(
+        "keys with a wrong character are taken",
+        "conf/worker_keys.py",
+        " or checksum != _checksum(content):",
+        ":",
+    ),
+    Fault(
+        "a GPU that TensorFlow cannot use is promised",
+        "trainer_worker/agent/machine.py",
+        "        suggested, self._gpu = self._gpu, gpu_label(devices)\n",
+        "        suggested = self._gpu\n",
+    ),
+    Fault(
         "a vanished journal is made anew",
         "broker/sqlite_journal/file.py",
         "if was_made and is_blank(path):",
@@ -309,8 +327,8 @@ FAULTS = (
     Fault(
         "webhooks of a task overtake each other",
         "web/webhooks/store.py",
-        "                        None if before else times.now_s,\n",
-        "                        times.now_s,\n",
+        "None if before else times.now_s, row_checksum(",
+        "times.now_s, row_checksum(",
     ),
     Fault(
         "a webhook that failed counts as delivered",

@@ -35,6 +35,10 @@ class SimTrainer:
     helping: piped.ComputeFeatures | None = None
     halted: bool = False
 
+    def begin_help(self, order: piped.ComputeFeatures) -> None:
+        assert self.training is None, "help in a trainer process that trains"
+        self.helping, self.halted = order, False
+
     def end_help(self) -> piped.HelpEnded:
         """Nothing is left to help with, or the process does as it was told."""
         order, self.helping = self.helping, None

@@ -120,6 +120,7 @@ class Simulation:
 
     def _web_receives(self, message: m.BrokerToWeb) -> None:
         """What a caller was told is true on disk; checked the moment it is sent."""
+        assert not isinstance(message, m.Refused) or message.code != "bad_fields", message
         if isinstance(message, m.TaskReply):
             in_journal = {record.task_id for record in self.journal}
             assert message.task.task_id in in_journal, "answered before commit"
@@ -132,7 +133,7 @@ class Simulation:
     def submit(self, user: str, priority: int, crash: str = "", task_id: str = "", needs: tuple[str, ...] = ()) -> str:
         """A task with priority 1 may have one helper, one with priority 2 may have two."""
         task_id = task_id or f"t{len(self.promised)}-{self._next_request()}"
-        options: dict[str, OptionValue] = {"needs": list(needs), "workers": 1 + priority}
+        options: dict[str, OptionValue] = {"needs": list(needs), "workers": 1 + priority, "priority": priority}
         spec = TaskSpec(task_id, user, "p", "/p", "/p", "classification", options, priority)
         self.broker_handles(FromWeb(WEB_PEER, m.Submit(self._next_request(), spec)), crash)
         return task_id
@@ -258,9 +259,8 @@ class Simulation:
                 assert trainer.helping is None, "a task in a trainer process that helps"
                 trainer.training, trainer.halted = train, False
             case agent.Tell(number=number, message=piped.ComputeFeatures() as order):
-                trainer = worker.trainers[number]
-                assert (trainer.training, worker.core.work) == (None, None), "help although there is a task"
-                trainer.helping, trainer.halted = order, False
+                assert worker.core.work is None, "help although there is a task"
+                worker.trainers[number].begin_help(order)
             case agent.Tell(number=number, message=piped.Halt() as halt):
                 worker.trainers[number].halted = not halt.keep
             case agent.Terminate():

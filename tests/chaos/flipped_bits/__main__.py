@@ -32,9 +32,9 @@ AFTER = """
 
 Two things have no checksum of ours: the photos themselves, which are the user's, and the copy of a model that a website
 has already taken. Nor have files that people write, such as the settings. A journal in PostgreSQL has the same
-checksums in its rows. Its pages have their own if the server was set up by `initdb --data-checksums` or `pg_checksums --enable`;
-`python server.py doctor` says if they are missing. The broker reads the whole journal after each start and once a day,
-so that a flipped bit is found while there still is a backup without it.
+checksums in its rows. Its pages have their own if the server was set up by `initdb --data-checksums` or
+`pg_checksums --enable`; `python server.py doctor` says if they are missing. The broker reads the whole journal after
+each start and once a day, so that a flipped bit is found while there still is a backup without it.
 """
 
 

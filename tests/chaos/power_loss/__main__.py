@@ -67,9 +67,8 @@ def main() -> None:
         is_well &= not (account.lost or account.torn) and all(found[: 2 if scenario.needs_synced_folders else 1])
         rows.append((scenario.name, len(trial.changes), *_figures(account), *found))
         _say(scenario.name, account, found)
-    text = WORDS + table(HEADINGS, rows)
-    if arguments.write:
-        write_part("power cuts", text)
+        if arguments.write:
+            write_part("power cuts", WORDS + table(HEADINGS, rows))
     sys.exit(not is_well)
 
 

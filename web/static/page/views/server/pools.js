@@ -12,7 +12,7 @@ export function Pools() {
   if (!data || data.pools.length === 0) return null;
   return html`
     <section aria-labelledby="pools"><h2 id="pools">${t("server.pools")}</h2>
-      <div class="wide"><table>
+      <div class="wide" role="group" tabindex="0" aria-labelledby="pools"><table>
         <thead><tr><th scope="col">${t("server.pool")}</th>${COUNTS.map((count) => html`
           <th scope="col" class="number">${named("pool", count)}</th>`)}
           <th scope="col" class="number">${t("server.pool_range")}</th>
