@@ -19,7 +19,7 @@ from broker.core import Core
 from broker.core_settings import CoreSettings
 from broker.events import Event, FromWeb, FromWorker, Now, TimePassed
 from broker.facts import Record
-from broker.journal import Journal
+from broker.sqlite_journal.journal import SqliteJournal
 from protocol import messages as m
 from protocol.task import TaskSpec, TaskState, Trained
 
@@ -84,13 +84,13 @@ def compare() -> tuple[Bench, list[tuple[str, float, float]]]:
 def restart_seconds(bench: Bench, folder: Path) -> float:
     """Seconds from opening a journal with all these facts until the core could answer."""
     path = folder / "journal.sqlite3"
-    with Journal(path) as journal:
+    with SqliteJournal(path) as journal:
         tasks = {**bench.core.recent, **bench.core.tasks}
         known = [record for record in bench.records if record.task_id in tasks]
         journal.append(known, list(tasks.values()))
     began_s = time.perf_counter()
     core = Core(bench.core.settings)
-    with Journal(path) as journal:
+    with SqliteJournal(path) as journal:
         left_out = core.recover(journal.recovered(core.settings.recent_tasks, 0.0), Now(0.0, 0.0))
     took_s = time.perf_counter() - began_s
     assert not left_out, left_out

@@ -23,7 +23,8 @@ import zmq
 from benchmarks.service_processes import ServiceProcesses
 from broker.facts import Done, Fact, Leased, Record, Submitted, evolve
 from broker.journal import Journal
-from broker.journal_file import MIGRATIONS, open_journal
+from broker.sqlite_journal.file import MIGRATIONS, open_journal
+from broker.sqlite_journal.journal import SqliteJournal
 from protocol import messages as m
 from protocol import wire
 from protocol.data_report import DataReport
@@ -54,7 +55,8 @@ def lists_part(folder: Path, tasks: int = TASKS) -> None:
     service = ServiceProcesses(folder)
     journal = folder / "journal.sqlite3"
     began_s = time.perf_counter()
-    fill(journal, tasks)
+    with SqliteJournal(journal) as opened:
+        fill(opened, tasks)
     print(f"\nA journal of {tasks} tasks, {journal.stat().st_size / 2**20:.0f} MB, filled in {passed(began_s):.0f} s.")
     old = folder / "old.sqlite3"
     make_first_version(journal, old)
@@ -68,27 +70,26 @@ def lists_part(folder: Path, tasks: int = TASKS) -> None:
         measure_events(broker)
 
 
-def fill(path: Path, tasks: int) -> None:
+def fill(journal: Journal, tasks: int) -> None:
     """Write tasks of all kinds with three facts each, without the work of a broker."""
     chance = random.Random(7)
     seqs = itertools.count(1)
     records: list[Record] = []
     written: list[Task] = []
     first_at_s = time.time() - tasks * INTERVAL_S
-    with Journal(path) as journal:
-        for number in range(tasks):
-            at_s = first_at_s + number * INTERVAL_S
-            spec = made_up_spec(number)
-            facts: list[Fact] = [Submitted(spec), Leased(1, f"worker-{number % 8}", "s1"), Done(1, TRAINED)]
-            task = None
-            for fact in facts if chance.random() < 0.98 else facts[:1]:
-                record = Record(next(seqs), at_s + 60.0 * isinstance(fact, Done), spec.task_id, fact)
-                task = evolve(task, record)
-                records.append(record)
-            written += [task] if task else []
-            if len(written) == COMMITTED_TASKS or number == tasks - 1:
-                journal.append(records, written)
-                records, written = [], []
+    for number in range(tasks):
+        at_s = first_at_s + number * INTERVAL_S
+        spec = made_up_spec(number)
+        facts: list[Fact] = [Submitted(spec), Leased(1, f"worker-{number % 8}", "s1"), Done(1, TRAINED)]
+        task = None
+        for fact in facts if chance.random() < 0.98 else facts[:1]:
+            record = Record(next(seqs), at_s + 60.0 * isinstance(fact, Done), spec.task_id, fact)
+            task = evolve(task, record)
+            records.append(record)
+        written += [task] if task else []
+        if len(written) == COMMITTED_TASKS or number == tasks - 1:
+            journal.append(records, written)
+            records, written = [], []
 
 
 def made_up_spec(number: int) -> TaskSpec:

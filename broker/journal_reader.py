@@ -1,6 +1,6 @@
 """Reads lists and events from the journal in a thread of its own, so that a long answer delays no task.
 
-The thread has its own connection to SQLite, which sees everything that was committed before the request was passed on.
+The thread has a connection of its own, which sees everything that was committed before the request was passed on.
 """
 
 from __future__ import annotations
@@ -10,12 +10,10 @@ import logging
 import os
 import queue
 import threading
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 from broker.events import ReadEvents, ReadInUse, ReadPage, SendWeb
-from broker.journal_file import open_to_read
+from broker.journal_view import JournalView
 from broker.past_events import PastEvents
 from broker.task_lists import TaskLists
 from protocol import messages as m
@@ -24,8 +22,6 @@ log = logging.getLogger("broker")
 
 #: Requests beyond these are dropped. Front-ends repeat theirs until their time is up.
 MAX_WAITING = 1000
-#: Room for the indexes of some 100,000 tasks.
-CACHE_KB = 32 * 1024
 FAILED = "The broker could not read its journal; the operator finds the reason in the broker's log."
 
 Read = ReadEvents | ReadPage | ReadInUse
@@ -34,8 +30,8 @@ Read = ReadEvents | ReadPage | ReadInUse
 class JournalReader:
     """Wait until `fileno` can be read, then send `answers`. The thread begins with the first request."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, open_view: Callable[[], JournalView]) -> None:
+        self._open_view = open_view
         self._wanted: queue.Queue[Read | None] = queue.Queue()
         self._answers: queue.SimpleQueue[SendWeb] = queue.SimpleQueue()
         #: Requests that wait or are being answered: a repeated one needs no second answer.
@@ -78,30 +74,41 @@ class JournalReader:
         os.close(self._wake_write)
 
     def _serve(self) -> None:
-        with closing(open_to_read(self._path)) as db:
-            db.execute(f"PRAGMA cache_size = -{CACHE_KB}")
-            past, lists = PastEvents(db), TaskLists(db)
-            while (read := self._wanted.get()) is not None:
-                try:
-                    # One transaction, so that all queries of an answer see the same facts.
-                    db.execute("BEGIN")
-                    message = _answer(read, past, lists)
-                except Exception as error:  # Whatever is wrong with one request, the thread serves the others.
-                    log.exception("action=journal.read_failed message=%s", type(read.request).__name__)
-                    message = m.Refused(read.request.request_id, "internal_error", f"{FAILED} ({type(error).__name__})")
-                finally:
-                    if db.in_transaction:
-                        db.execute("ROLLBACK")
-                self._answers.put(SendWeb(read.peer, message))
-                with contextlib.suppress(BlockingIOError):  # The pipe is full, so the loop is going to wake up anyway.
-                    os.write(self._wake_write, b"!")
+        connection: _Connection | None = None
+        while (read := self._wanted.get()) is not None:
+            try:
+                if connection is None:
+                    connection = _Connection(self._open_view())
+                message = connection.answer(read)
+            except Exception as error:  # Whatever is wrong with one request, the thread serves the others.
+                log.exception("action=journal.read_failed message=%s", type(read.request).__name__)
+                message = m.Refused(read.request.request_id, "internal_error", f"{FAILED} ({type(error).__name__})")
+                # The connection may be lost, so the next request gets a new one.
+                if connection is not None:
+                    connection.close()
+                    connection = None
+            self._answers.put(SendWeb(read.peer, message))
+            with contextlib.suppress(BlockingIOError):  # The pipe is full, so the loop is going to wake up anyway.
+                os.write(self._wake_write, b"!")
+        if connection is not None:
+            connection.close()
 
 
-def _answer(read: Read, past: PastEvents, lists: TaskLists) -> m.BrokerToWeb:
-    match read:
-        case ReadEvents(request=events):
-            return past.part(events)
-        case ReadInUse(request=in_use):
-            return lists.in_use(in_use)
-        case ReadPage(request=page):
-            return lists.page(page)
+class _Connection:
+    def __init__(self, view: JournalView) -> None:
+        self._view = view
+        self._past, self._lists = PastEvents(view), TaskLists(view)
+
+    def answer(self, read: Read) -> m.BrokerToWeb:
+        with self._view.snapshot():
+            match read:
+                case ReadEvents(request=events):
+                    return self._past.part(events)
+                case ReadInUse(request=in_use):
+                    return self._lists.in_use(in_use)
+                case ReadPage(request=page):
+                    return self._lists.page(page)
+
+    def close(self) -> None:
+        with contextlib.suppress(Exception):  # of a connection that is lost
+            self._view.close()

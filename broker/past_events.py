@@ -9,16 +9,16 @@ with three.
 from __future__ import annotations
 
 import logging
-import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 import msgspec
 
 from broker import facts as f
 from broker.facts import Record, evolve
 from broker.happened import event_of
-from broker.journal_rows import SELECT_FACTS, FactRow, record_of
+from broker.journal_rows import FactRow, record_of
+from broker.journal_view import JournalView
 from protocol.bounds import PART_BYTES
 from protocol.events import Event
 from protocol.queries import EventsPart, EventsWanted
@@ -35,8 +35,8 @@ _encoder = msgspec.msgpack.Encoder()
 
 
 class PastEvents:
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
+    def __init__(self, view: JournalView) -> None:
+        self._view = view
         self._named: set[str] = set()
 
     def part(self, wanted: EventsWanted) -> EventsPart:
@@ -44,7 +44,7 @@ class PastEvents:
 
         Facts that cannot be read, or do not fit, are left out and named in the log.
         """
-        seq, kept_after = newest_seq(self._db), pruned_up_to(self._db)
+        seq, kept_after = self._view.newest_seq(), self._view.pruned_up_to()
         give_up_at_s = time.monotonic() + READ_LIMIT_S
         tasks: dict[str, Task] = {}
         events: list[Event] = []
@@ -64,13 +64,10 @@ class PastEvents:
                 up_to = max(seq, wanted.after)
         return EventsPart(wanted.request_id, seq, tuple(events), up_to, kept_after)
 
-    def _rows(self, wanted: EventsWanted) -> Iterator[FactRow]:
+    def _rows(self, wanted: EventsWanted) -> Iterable[FactRow]:
         if wanted.task_id:
-            return self._db.execute(
-                f"{SELECT_FACTS} WHERE task_id = ? AND seq > ? ORDER BY seq LIMIT ?",
-                (wanted.task_id, wanted.after, wanted.most),
-            )
-        return self._db.execute(f"{SELECT_FACTS} WHERE seq > ? ORDER BY seq LIMIT ?", (wanted.after, wanted.most))
+            return self._view.facts_of(wanted.task_id, wanted.after, wanted.most)
+        return self._view.facts_after(wanted.after, wanted.most)
 
     def _event(self, row: FactRow, tasks: dict[str, Task]) -> Event | None:
         """The event of a fact. tasks: as they were after their last fact that this part has handled."""
@@ -96,8 +93,7 @@ class PastEvents:
 
     def _spec(self, record: Record) -> TaskSpec:
         """What the caller of the fact's task asked for, from the task's first fact."""
-        rows = self._db.execute(f"{SELECT_FACTS} WHERE task_id = ? ORDER BY seq LIMIT 1", (record.task_id,))
-        for row in rows:
+        for row in self._view.facts_of(record.task_id, most=1):
             first = record_of(row).fact
             if isinstance(first, f.Submitted) and first.spec.task_id == record.task_id:
                 return first.spec
@@ -105,11 +101,8 @@ class PastEvents:
 
     def _task_before(self, spec: TaskSpec, record: Record) -> Task:
         """The task as it was before the fact, rebuilt from the newest fact that says where its attempt stands."""
-        rows = self._db.execute(
-            f"{SELECT_FACTS} WHERE task_id = ? AND seq < ? ORDER BY seq DESC", (record.task_id, record.seq)
-        )
         later: list[Record] = []
-        for row in rows:
+        for row in self._view.facts_before(record.task_id, record.seq):
             earlier = record_of(row)
             task = _begun(spec, earlier)
             if task is None:
@@ -128,17 +121,6 @@ class PastEvents:
         self._named.add(task_id)
         reason = f"the fact cannot be told as an event: {error}"
         log.error("action=journal.event_left_out task=%r seq=%s reason=%r", task_id, seq, reason)
-
-
-def newest_seq(db: sqlite3.Connection) -> int:
-    """The number of the newest fact ever written, even if it has been pruned; 0 for a new journal."""
-    row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'facts'").fetchone()
-    return int(row[0]) if row else 0
-
-
-def pruned_up_to(db: sqlite3.Connection) -> int:
-    """The highest number of a fact that has been deleted; 0 if none has."""
-    return int(db.execute("SELECT up_to FROM pruned").fetchone()[0])
 
 
 def _begun(spec: TaskSpec, record: Record) -> Task | None:

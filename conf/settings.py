@@ -10,8 +10,9 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from conf import broker_settings, storage_settings, web_settings, webhook_settings, worker_settings
-from conf.broker_settings import BrokerSettings
+from conf import broker_settings, cluster_settings, storage_settings, web_settings, webhook_settings, worker_settings
+from conf.broker_settings import BrokerSettings, is_url
+from conf.cluster_settings import ClusterSettings
 from conf.data_roots import Root, folders_of, read_roots
 from conf.logs import LogFormat
 from conf.section import Section
@@ -38,9 +39,14 @@ PATH_KEYS = (
     ("worker", "weights_dir"),
 )
 
+#: Those that may hold a URL instead.
+MAY_BE_URLS = (("broker", "journal"),)
+
 #: Variables that name no key of a section. TFMODEL_SERVER and TFMODEL_TOKEN are options of the commands that call a
-#: server.
-NO_SETTINGS = ("TFMODEL_SETTINGS", "TFMODEL_HOME", "TFMODEL_SERVER", "TFMODEL_TOKEN")
+#: server. TFMODEL_KEYS has the keys of a worker on another machine (conf/worker_keys.py).
+NO_SETTINGS = ("TFMODEL_SETTINGS", "TFMODEL_SERVER", "TFMODEL_TOKEN", "TFMODEL_KEYS")
+#: Short names of variables that are written often, with the section and the key that they set.
+SHORT_NAMES = {"TFMODEL_HOME": ("service", "state_dir"), "TFMODEL_BROKER": ("worker", "broker")}
 
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
@@ -67,6 +73,7 @@ class Settings(Section, frozen=True, kw_only=True):
     worker: WorkerSettings
     storage: StorageSettings
     webhooks: WebhookSettings
+    cluster: ClusterSettings
 
     @property
     def home(self) -> Path:
@@ -140,6 +147,7 @@ def load(environ: Mapping[str, str], file: Path | None = None) -> Settings:
         worker=_section("worker", merged["worker"], WorkerSettings),
         storage=_section("storage", merged["storage"], StorageSettings),
         webhooks=_section("webhooks", merged["webhooks"], WebhookSettings),
+        cluster=_section("cluster", merged["cluster"], ClusterSettings),
     )
     _check_together(settings)
     return settings
@@ -200,7 +208,7 @@ def _section(name: str, values: dict[str, Any], section_type: type[Any]) -> Any:
 def _apply_environment(merged: dict[str, dict[str, Any]], environ: Mapping[str, str]) -> None:
     """Apply the variables TFMODEL_<SECTION>_<KEY>. An unknown TFMODEL_ variable is an error, like an unknown key."""
     for variable, text in environ.items():
-        if not variable.startswith("TFMODEL_") or variable in NO_SETTINGS:
+        if not variable.startswith("TFMODEL_") or variable in NO_SETTINGS or variable in SHORT_NAMES:
             continue
         section, _, key = variable.removeprefix("TFMODEL_").lower().partition("_")
         if key not in merged.get(section, {}):
@@ -211,9 +219,9 @@ def _apply_environment(merged: dict[str, dict[str, Any]], environ: Mapping[str, 
             merged[section][key] = [part.strip() for part in text.split(",") if part.strip()]
         else:
             merged[section][key] = text
-    # TFMODEL_HOME is the short name of the variable that operators set most often.
-    if "TFMODEL_HOME" in environ:
-        merged["service"]["state_dir"] = environ["TFMODEL_HOME"]
+    for variable, (section, key) in SHORT_NAMES.items():
+        if variable in environ:
+            merged[section][key] = environ[variable]
 
 
 def _tables(variable: str, text: str) -> list[Any]:
@@ -236,7 +244,7 @@ def _make_absolute(merged: dict[str, dict[str, Any]]) -> None:
     for section, key in PATH_KEYS:
         value = merged[section][key]
         if isinstance(value, str):
-            merged[section][key] = _below(home, value)
+            merged[section][key] = value if (section, key) in MAY_BE_URLS and is_url(value) else _below(home, value)
         elif isinstance(value, list):
             merged[section][key] = [_below(home, path) if isinstance(path, str) else path for path in value]
 
@@ -267,13 +275,14 @@ def _check_together(settings: Settings) -> None:
         worker_settings.why_bad(settings.worker),
         storage_settings.why_bad(settings.storage),
         webhook_settings.why_bad(settings.webhooks),
+        cluster_settings.why_bad(settings.cluster),
     )
     for trouble in filter(None, troubles):
         raise SettingsError(trouble)
     broker = settings.broker
     ports: dict[int, str] = {}
     keys = ("web.port", "broker.web_port", "broker.worker_port", "broker.publish_port", "broker.collect_port")
-    for key in keys if broker.host else ():
+    for key in keys if broker.host or broker.addresses else ():
         section, name = key.split(".")
         port = getattr(getattr(settings, section), name)
         if port in ports:

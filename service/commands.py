@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 
-from broker.journal_file import JournalError
+from broker.journal import JournalError
 from conf.settings import ROOT, Settings, SettingsError, load, load_home
 from conf.tokens import check_may_listen
 from conf.webhook_secrets import check_may_send

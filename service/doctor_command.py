@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 
 from conf.settings import SettingsError, load
-from service.doctor import clock, devices, journal, places, running, storage, versions
+from service.doctor import clock, devices, far_broker, journal, places, running, storage, versions
 from service.doctor.result import Result, Verdict, bad, ok
 from service.exit_codes import ExitCode
 from service.screen import TEXT_SCREEN, Screen
@@ -48,4 +48,5 @@ def _look(quick: bool) -> Iterator[Result]:
     yield from journal.look(settings)
     yield from clock.look(settings)
     yield from running.look(settings)
+    yield from far_broker.look(settings)
     yield from devices.look(settings, quick)

@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from broker.journal_copy import begin_anew
-from broker.journal_file import (
-    CURES,
-    BrokenJournalError,
-    JournalError,
-    examine,
-    is_blank,
-    refuse_unreadable,
-    refuse_vanished,
-)
+from broker.journal import BrokenJournalError
+from broker.journal_store import journal_store
 from conf.directory import Directory
 from conf.settings import Settings
 from protocol.project_layout import MODELS
@@ -31,30 +22,22 @@ MOST_MODELS = 20
 def check_journal(settings: Settings, new_journal: bool) -> str:
     """Raise JournalError if the journal is damaged, foreign, unreadable or missing. The message says what to do.
 
-    A journal counts as missing if the lock file or a model shows that there was one. new_journal: the operator wants an
-    empty journal. The old one is then moved aside. Returns a sentence about that for the operator, or "".
+    A journal counts as missing if a model, or the lock file beside an SQLite file, shows that there was one.
+    new_journal: the operator wants an empty journal. The old one is then moved aside. Returns a sentence about that for
+    the operator, or "".
     """
-    path = settings.broker.journal_path
+    store = journal_store(settings.broker)
     if new_journal:
-        aside = begin_anew(path)
-        return f"The old journal is kept as {aside}." if aside else ""
-    refuse_unreadable(path)
-    refuse_vanished(path)
-    if is_blank(path):
+        return store.begin_anew()
+    store.check()
+    if store.is_blank():
         model = find_model(settings.web.allowed_roots())
         if model is not None:
             raise BrokenJournalError(
-                f"There is no journal at {path}, but there are models ({model}). The journal is lost, or it was "
+                f"There is no journal at {store.shown}, but there are models ({model}). The journal is lost, or it was "
                 "elsewhere before ([broker] journal, TFMODEL_HOME).",
-                CURES,
+                store.cures,
             )
-        return ""
-    examine(path)
-    if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
-        raise JournalError(
-            f"User {os.geteuid()} may not write to the journal {path} or its folder; start TFModel as the user that "
-            "they belong to."
-        )
     return ""
 
 

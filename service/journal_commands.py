@@ -1,13 +1,14 @@
-"""`python server.py backup FILE | restore FILE`. Each function returns the exit code of the program."""
+"""`python server.py backup FILE | restore FILE | journal copy SOURCE`. Each function returns the exit code."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from broker.journal_copy import back_up
-from broker.journal_copy import restore as put_back
-from broker.journal_file import JournalError
+from broker.journal import JournalError
+from broker.journal_copying import copy_journal
+from broker.journal_store import journal_store, store_at
+from conf.broker_settings import why_bad_journal
 from conf.settings import SettingsError, load
 from service.exit_codes import ExitCode
 from service.screen import TEXT_SCREEN, Screen
@@ -33,8 +34,8 @@ def backup(
         overwrite FILE
     """
     try:
-        journal = load(os.environ).broker.journal_path
-        contents = back_up(journal, file.absolute(), force)
+        store = journal_store(load(os.environ).broker)
+        contents = store.back_up(file.absolute(), force)
     except (SettingsError, JournalError) as error:
         screen.fail(str(error))
         return ExitCode.FAILED
@@ -60,19 +61,54 @@ def restore(file: Path, /, *, screen: Screen = TEXT_SCREEN) -> int:
             # The front-end must be stopped too, because it has the tasks in memory and would not notice the change.
             screen.fail("The service is running; stop it with 'python server.py stop', restore, and start it again.")
             return ExitCode.FAILED
-        contents, aside = put_back(file.absolute(), settings.broker.journal_path)
+        store = journal_store(settings.broker)
+        contents, aside = store.restore(file.absolute())
     except (SettingsError, JournalError) as error:
         screen.fail(str(error))
         return ExitCode.FAILED
-    screen.say(f"{settings.broker.journal_path} is restored from {file}: {contents}.")
+    screen.say(f"{store.shown} is restored from {file}: {contents}.")
     screen.say("It lacks the tasks that were posted after the backup. Tasks that had not ended then are trained again.")
     if aside is not None:
         screen.say(f"The previous journal is kept as {aside}.")
     screen.document(
         {
-            "journal": str(settings.broker.journal_path),
+            "journal": store.shown,
             "contents": str(contents),
             "previous": str(aside) if aside is not None else None,
         }
+    )
+    return ExitCode.OK
+
+
+def copy(source: str, /, *, screen: Screen = TEXT_SCREEN) -> int:
+    """Copy a journal into the empty one that [broker] journal names.
+
+    The service must be stopped. It moves a journal from an SQLite file to PostgreSQL, or back. The copy is compared
+    with its source.
+
+    Parameters
+    ----------
+    source
+        the path or URL of the present journal
+    """
+    try:
+        settings = load(os.environ)
+        if trouble := why_bad_journal(source):
+            raise SettingsError(trouble)
+        if SupervisorClient(settings.home).pid() is not None:
+            screen.fail("The service is running; stop it with 'python server.py stop', copy, and start it again.")
+            return ExitCode.FAILED
+        target = journal_store(settings.broker)
+        copied = copy_journal(store_at(source), target)
+    except (SettingsError, JournalError) as error:
+        screen.fail(str(error))
+        return ExitCode.FAILED
+    screen.say(
+        f"{target.shown} has {copied.facts} facts of {copied.tasks} tasks, and they are the same as in the source."
+    )
+    for task_id in copied.left_out:
+        screen.say(f"Task {task_id} was left out, because the source cannot be read there.")
+    screen.document(
+        {"journal": target.shown, "facts": copied.facts, "tasks": copied.tasks, "leftOut": list(copied.left_out)}
     )
     return ExitCode.OK

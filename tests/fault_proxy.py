@@ -19,7 +19,8 @@ class Fault:
 
     status: is answered in place of the server, with retry_after_s as its header. cut_after_bytes: of the answer's body;
     then the connection breaks. bytes_a_second: how fast the answer comes. lost_answer: the server gets the request, and
-    the connection breaks before its answer.
+    the connection breaks before its answer. hangs_until: nothing is answered before this is set, and then the
+    connection breaks.
     """
 
     status: int = 0
@@ -27,6 +28,7 @@ class Fault:
     cut_after_bytes: int | None = None
     bytes_a_second: int = 0
     lost_answer: bool = False
+    hangs_until: threading.Event | None = None
 
 
 #: Gets the method and the path; None lets the request pass.
@@ -41,6 +43,18 @@ class FaultProxy:
     plan: Plan = lambda method, path: None
     seen: list[tuple[str, str]] = field(default_factory=list)
     sent_bytes: int = 0
+
+    @contextlib.contextmanager
+    def always(self, fault: Fault) -> Iterator[None]:
+        """Break all requests inside of the block. `seen` is empty at its beginning."""
+        before, self.plan = self.plan, lambda method, path: fault
+        self.seen.clear()
+        try:
+            yield
+        finally:
+            self.plan = before
+            if fault.hangs_until is not None:
+                fault.hangs_until.set()
 
     def first(self, count: int, fault: Fault, method: str = "GET", part: str = "") -> None:
         """Break the next `count` requests of a method whose path has this part, and let all others pass."""
@@ -65,6 +79,10 @@ class _Handler(BaseHTTPRequestHandler):
         proxy.seen.append((self.command, self.path))
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         fault = proxy.plan(self.command, self.path) or Fault()
+        if fault.hangs_until is not None:
+            fault.hangs_until.wait()
+            self._break()
+            return
         if fault.status:
             self._refuse(fault)
             return

@@ -192,11 +192,12 @@ async def serve(settings: Settings, keys: ClientKeys | None, traces: Traces | No
     web = settings.web
     cache = TaskCache(web.cached_tasks)
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    endpoints = connect_endpoints(settings)
-    requests, pulse = BrokerRequests(context, endpoints.web, keys, web.request_timeout_s), BrokerPulse()
+    brokers = connect_endpoints(settings)
+    requests = BrokerRequests(context, [each.web for each in brokers], keys, web.request_timeout_s)
+    pulse = BrokerPulse()
     services = make_services(settings, requests, pulse, cache, traces)
     listeners = [CacheFeed(cache, requests).take, pulse.take, services.live.feed.take, services.webhooks.take]
-    publications = Publications(context, endpoints.publish, keys, listeners)
+    publications = Publications(context, [each.publish for each in brokers], keys, listeners)
     services.monitoring.service.bad_messages |= {
         "requests": lambda: requests.bad_messages,
         "publications": lambda: publications.bad_messages,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime
-import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from pathlib import Path
 
-from broker.journal_file import open_to_read
+from broker.journal import JournalError
+from broker.journal_store import journal_store
+from conf.broker_settings import BrokerSettings
 from conf.settings import ROOT, Settings
 from service.doctor.result import Result, bad, ok, warn
 from service.own_front_end import server_time_s
@@ -25,7 +25,7 @@ def look(settings: Settings) -> Iterator[Result]:
     now_s = time.time()
     now = datetime.datetime.fromtimestamp(now_s).astimezone()
     words = f"It is {now:%Y-%m-%d %H:%M:%S} {now.tzname()} (UTC{now:%z})"
-    newest_s = newest_fact_s(settings.broker.journal_path)
+    newest_s = newest_fact_s(settings.broker)
     if newest_s is not None and newest_s > now_s + MOST_AHEAD_S:
         yield bad("clock", f"{words}, but the journal's newest fact is {newest_s - now_s:,.0f} s in the future.", CURE)
     elif now_s < (ROOT / "requirements.txt").stat().st_mtime:
@@ -42,9 +42,8 @@ def look(settings: Settings) -> Iterator[Result]:
         yield ok("clock", "The front-end has the same time")
 
 
-def newest_fact_s(journal: Path) -> float | None:
+def newest_fact_s(broker: BrokerSettings) -> float | None:
     """When the newest fact was recorded, in seconds since the epoch. None if there is none, or no sound journal."""
-    with suppress(sqlite3.Error), closing(open_to_read(journal)) as db:
-        row = db.execute("SELECT at_s FROM facts ORDER BY seq DESC LIMIT 1").fetchone()
-        return float(row[0]) if row else None
+    with suppress(JournalError), closing(journal_store(broker).open_view()) as view, view.snapshot():
+        return view.newest_at_s()
     return None

@@ -4,22 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from broker.journal_file import JournalError, examine, is_blank
+from broker.journal import JournalError
+from broker.journal_store import journal_store
 from conf.settings import Settings
-from service.doctor.result import Result, bad, ok
+from service.doctor.result import Result, bad, ok, warn
 from service.journal_check import check_journal
 from service.supervisor_client import SupervisorClient
 
 
 def look(settings: Settings) -> Iterator[Result]:
-    path = settings.broker.journal_path
     try:
-        if SupervisorClient(settings.home).pid() is None:
+        store = journal_store(settings.broker)
+        is_running = SupervisorClient(settings.home).pid() is not None
+        if not is_running:
             check_journal(settings, new_journal=False)
-        if is_blank(path):
-            yield ok("journal", f"There is none yet; the first start makes {path}")
-            return
-        yield ok("journal", f"{path} is sound: {examine(path)}")
+        if store.is_blank():
+            yield ok("journal", f"There is none yet; the first start makes {store.shown}")
+        else:
+            yield ok("journal", f"{store.shown} is sound: {store.examine()}")
+        leader = store.leader()
+        if leader is not None and (leader.leads or not is_running):
+            yield ok("leader", str(leader))
+        elif leader is not None:
+            yield warn(
+                "leader", f"{leader}.", "The end of log/broker.log says why this machine's broker does not lead."
+            )
+        for concern in store.concerns():
+            yield warn("journal", concern, "")
     except JournalError as error:
         # The message says what to do.
         yield bad("journal", str(error), "")

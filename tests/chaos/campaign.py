@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from broker.facts import Cancelled, Done, Failed, Requeued
-from broker.journal import read_story
+from broker.journal_store import read_story
+from broker.sqlite_journal.store import SqliteStore
 from tests.chaos import faults as f
 from tests.chaos.surroundings import PROJECTS, Surroundings
 from tests.chaos.website import Website
@@ -159,7 +160,7 @@ class Account:
 
 
 def account_for(campaign: Campaign) -> Account:
-    journal = campaign.service.root / "var" / "journal.sqlite3"
+    journal = SqliteStore(campaign.service.root / "var" / "journal.sqlite3")
     lost, twice, wrong, again = set(), set(), set(), 0
     for task_id in campaign.website.accepted:
         facts = [record.fact for record in read_story(journal, task_id)]

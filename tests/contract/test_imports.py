@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.contract.pure_files import PURE_FILES
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 #: Each part of the program, and what it may import of the others.
@@ -22,6 +24,7 @@ MAY_IMPORT = {
     "trainer_worker": {"protocol", "conf", "storage"},
     "web": {"protocol", "conf", "storage"},
     "service": {"protocol", "conf", "storage", "broker", "trainer_worker", "web"},
+    "cluster": {"protocol", "conf", "storage"},
     "server.py": {"protocol", "conf", "storage", "broker", "trainer_worker", "web", "service"},
 }
 
@@ -37,7 +40,12 @@ ZMQ_FILES = {
     "web/broker_link/publications.py",
     "web/broker_link/message_reader.py",
     "web/app.py",
+    "cluster/__main__.py",
+    "cluster/broker_link.py",
     "conf/curve.py",
+    "conf/broker_probe.py",
+    "conf/key_rotation.py",
+    "conf/worker_keys.py",
     "conf/sockets.py",
 }
 
@@ -82,59 +90,10 @@ ROOMS_WITHOUT_TENSORFLOW = (
 )
 TENSORFLOW = {"tensorflow", "keras"}
 
-#: Pure files: no clock, randomness, socket, database, process or log.
-PURE_FILES = (
-    *("broker/core.py", "broker/policy.py", "broker/queue.py", "broker/workers.py", "broker/facts.py"),
-    *(
-        "broker/answers.py",
-        "broker/happened.py",
-        "broker/attempts.py",
-        "broker/promotions.py",
-        "broker/list_cursor.py",
-        "broker/request_keys.py",
-        "broker/events.py",
-        "broker/state.py",
-        "broker/claims.py",
-    ),
-    *("trainer_worker/agent/core.py", "trainer_worker/agent/events.py", "trainer_worker/agent/state.py"),
-    "trainer_worker/agent/progress_clock.py",
-    *("trainer_worker/backbones/choice.py", "trainer_worker/scores/paired_test.py", "protocol/comparison.py"),
-    "trainer_worker/scores/calibration.py",
-    *("trainer_worker/segmentation/mask_values.py", "trainer_worker/segmentation/mask_levels.py"),
-    *("trainer_worker/segmentation/mask_rule.py", "trainer_worker/segmentation/class_hints.py"),
-    *("trainer_worker/segmentation/unlisted_rule.py", "trainer_worker/segmentation/listed_rule.py"),
-    *("web/broker_link/task_cache.py", "web/forecast/eta.py", "web/door/door_rules.py", "web/route.py"),
-    *("web/folders/path_hints.py", "web/reading/form.py", "web/reading/query.py", "web/reading/json_body.py"),
-    *("web/answers/views.py", "web/answers/task_views.py", "web/answers/accept.py", "web/answers/limits.py"),
-    "web/answers/paired_scores.py",
-    *("web/live/encoded_event.py", "web/live/interest.py", "web/live/event_log.py", "web/live/progress_board.py"),
-    *("web/live/reader.py", "web/live/subscribers.py", "web/live/state_event.py"),
-    *("web/prediction/picture_queue.py", "web/prediction/models.py", "web/door/body_limits.py"),
-    *("web/uploads/upload_names.py", "web/uploads/upload_requests.py", "web/browsing/thumbnail_cache.py"),
-    *("protocol/litter.py", "protocol/picture_kinds.py", "protocol/prediction.py"),
-    "web/door/session_cookie.py",
-    *("web/webhooks/webhook_message.py", "web/webhooks/receivers.py", "web/webhooks/retries.py"),
-    *("web/webhooks/views.py", "web/webhooks/delivery.py", "conf/webhook_url.py", "conf/webhook_addresses.py"),
-    "conf/webhook_settings.py",
-    *("protocol/front_end_messages.py", "protocol/worker_messages.py", "protocol/publications.py"),
-    *("conf/section.py", "conf/broker_settings.py"),
-    *("protocol/messages.py", "protocol/task.py", "protocol/errors.py", "protocol/options.py", "protocol/bounds.py"),
-    *("web/documents/openapi.py", "web/documents/openapi_schemas.py", "web/calls/train_types.py"),
-    *("protocol/layouts.py", "protocol/version.py", "web/api/problem.py", "web/api/examples.py", "web/api/tags.py"),
-    *("protocol/project_layout.py", "protocol/events.py", "protocol/artifact.py", "protocol/metadata.py"),
-    *(
-        "protocol/task_filter.py",
-        "protocol/corrections.py",
-        "protocol/message.py",
-        "protocol/pipe_messages.py",
-        "protocol/queries.py",
-    ),
-    *("protocol/promotion.py", "protocol/project_url.py"),
-    *("protocol/promotion.py", "protocol/labels.py", "protocol/pools.py"),
-    *("broker/offers.py", "broker/submissions.py", "broker/fleet.py", "broker/core_settings.py"),
-    *("trainer_worker/agent/processes.py", "trainer_worker/agent/settings.py"),
-)
 IMPURE = {"time", "random", "socket", "sqlite3", "subprocess", "logging", "os", "threading", "asyncio", "uuid", "zmq"}
+
+#: The kinds of journals, and the modules that they are read and written with.
+JOURNALS = {"broker/sqlite_journal": "sqlite3", "broker/postgres_journal": "psycopg"}
 
 #: Made by a command, so nobody reads it from top to bottom.
 GENERATED = {"clients/python/tfmodel_client/types.py"}
@@ -250,6 +209,23 @@ def test_opentelemetry_is_imported_only_where_traces_are_on() -> None:
     assert users == {"conf/tracing.py", "web/calls/posting.py"}
     for name in users:
         assert "opentelemetry" not in packages(at_module_level(ROOT / name)), name
+
+
+def test_only_the_store_knows_which_kind_of_journal_there_is() -> None:
+    """Neither kind knows the other, and the rest of the broker and all commands see only what both have."""
+    for file in product_files():
+        imports = all_imports(file)
+        own = next((kind for kind in JOURNALS if name_of(file).startswith(f"{kind}/")), "")
+        known = {kind for kind in JOURNALS for module in imports if module.startswith(kind.replace("/", "."))}
+        allowed = set(JOURNALS) if name_of(file) == "broker/journal_store.py" else {own}
+        assert known <= allowed, name_of(file)
+        drivers = {driver for kind, driver in JOURNALS.items() if kind != own and driver in packages(imports)}
+        assert not drivers or name_of(file).startswith("web/"), f"{name_of(file)}: the front-end has files of its own"
+
+
+def test_the_driver_of_postgresql_is_loaded_for_a_journal_there_alone() -> None:
+    """It is not part of requirements.txt."""
+    assert "broker.postgres_journal.store" not in at_module_level(ROOT / "broker" / "journal_store.py")
 
 
 def test_what_scores_an_export_has_none_of_the_code_that_trained_it() -> None:

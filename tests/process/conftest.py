@@ -42,6 +42,7 @@ def started(collector: OtlpReceiver, cache_dir: str, object_server: ObjectServer
     # On a busy machine an agent may be silent for longer than the default lease, and a step of a training may take
     # longer than a cancelled one gets by default before it is killed.
     patient = {"BROKER_LEASE_TTL_S": "60", "WORKER_STOP_GRACE_S": "60", "WORKER_CACHE_DIR": cache_dir}
+    patient["WORKER_SHARE_ABOVE_PICTURES"] = "200"  # test_help.py has a folder of that size
     if object_server is not None:
         roots = f"projects,s3://{BUCKET}/users"
         patient |= {"WEB_DATA_ROOTS": roots, "STORAGE_ENDPOINT": object_server.endpoint, "STORAGE_ALLOW_HTTP": "true"}

@@ -11,8 +11,8 @@ import sys
 import psutil
 import pytest
 
-from broker.journal import Journal
-from broker.journal_file import lock_path
+from broker.sqlite_journal.file import lock_path
+from broker.sqlite_journal.journal import SqliteJournal
 from tests.process.service_under_test import COMMAND_TIMEOUT_S, ServiceUnderTest, is_alive, wait_until, words_of
 
 EXIT_BAD_SETTINGS = 78
@@ -124,7 +124,7 @@ def test_each_program_exits_over_a_bad_setting(stopped: ServiceUnderTest) -> Non
 
 def test_a_broker_that_dies_again_and_again(stopped: ServiceUnderTest) -> None:
     journal = stopped.root / "var" / "journal.sqlite3"
-    Journal(journal).close()
+    SqliteJournal(journal).close()
     lock_path(journal).unlink()
     lock_path(journal).mkdir()
     done = stopped.command("start")

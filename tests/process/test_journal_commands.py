@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from broker.facts import Record, Submitted, evolve
-from broker.journal import Journal
-from broker.journal_copy import UNFINISHED
-from broker.journal_file import examine, lock_path
+from broker.sqlite_journal.backup import UNFINISHED
+from broker.sqlite_journal.file import examine, lock_path
+from broker.sqlite_journal.journal import SqliteJournal
 from tests.process.service_under_test import PATIENCE_S, ServiceUnderTest, pause, wait_until
 from tests.sample_tasks import make_spec
 
@@ -109,14 +109,14 @@ def kill_a_backup(service: ServiceUnderTest, target: Path, number: signal.Signal
         if code == -number and not target.exists():
             return
         assert code in (0, -number)
-        assert examine(target, "integrity_check").tasks == MANY_TASKS
+        assert examine(target).tasks == MANY_TASKS
         target.unlink()
     pytest.fail("each of 20 backups was finished before it could be killed")
 
 
 @pytest.mark.door(18)
 def test_a_killed_backup_leaves_no_half_file(stopped: ServiceUnderTest, journal: Path, tmp_path: Path) -> None:
-    with Journal(journal) as opened:
+    with SqliteJournal(journal) as opened:
         records = [
             Record(seq, 1.0, f"{seq:032x}", Submitted(make_spec(f"{seq:032x}"))) for seq in range(1, MANY_TASKS + 1)
         ]

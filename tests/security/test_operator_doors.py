@@ -21,8 +21,8 @@ from PIL import Image
 
 from broker.__main__ import end_without_journal
 from broker.facts import Record, Submitted, evolve
-from broker.journal import Journal
-from broker.journal_file import MIGRATIONS
+from broker.sqlite_journal.file import MIGRATIONS, failure
+from broker.sqlite_journal.journal import SqliteJournal
 from conf.logs import INDENT, MOST_CHARACTERS
 from conf.settings import EXIT_BAD_SETTINGS
 from protocol.task import Task, TaskState
@@ -149,7 +149,7 @@ def test_what_the_service_writes_for_itself_is_closed_to_others(running: Service
 
 
 def write_journal(path: Path) -> None:
-    with Journal(path) as journal:
+    with SqliteJournal(path) as journal:
         records = [Record(seq, 1.0, f"{seq:032x}", Submitted(make_spec(f"{seq:032x}"))) for seq in range(1, 301)]
         journal.append(records, [evolve(None, record) for record in records])
 
@@ -239,7 +239,7 @@ def test_a_journal_that_breaks_under_a_running_broker_ends_it_for_good(tmp_path:
     with Programs(tmp_path, start=False) as programs:
         # More than the broker holds in memory, so that asking for the oldest reads the file.
         ended = [Task(make_spec(f"{n:032x}"), TaskState.DONE, ended_at_s=time.time()) for n in range(MANY_TASKS)]
-        with Journal(programs.journal) as journal:
+        with SqliteJournal(programs.journal) as journal:
             journal.append([], ended)
         programs.start("broker")
         programs.start("web")
@@ -261,5 +261,5 @@ def test_a_journal_that_fails_and_is_sound_ends_the_broker_for_a_new_try(tmp_pat
         error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT if "malformed" in str(error) else sqlite3.SQLITE_FULL
         child = os.fork()
         if child == 0:
-            end_without_journal(path, error)
+            end_without_journal(failure(path, error))
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1

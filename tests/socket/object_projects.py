@@ -16,13 +16,13 @@ from msgspec.structs import replace
 from protocol import messages as m
 from protocol.artifact import Artifact
 from protocol.task import Trained
+from tests.fault_proxy import FaultProxy, fault_proxy
 from tests.finished_models import lay_classifier
 from tests.object_servers import BUCKET, KEY, SECRET, ObjectServer, moto
 from tests.security.raw_http import RawAnswer, RawCaller
 from tests.socket.predicting import run_next
 from tests.socket.programs import Programs
 from tests.socket.scripted_worker import ScriptedWorker
-from tests.storage_proxy import StorageProxy
 from tests.waiting import wait_until
 
 ROOT = f"s3://{BUCKET}/users"
@@ -38,7 +38,7 @@ class Service:
     programs: Programs
     worker: ScriptedWorker
     server: ObjectServer
-    proxy: StorageProxy
+    proxy: FaultProxy
     folder: Path
 
     def ask(self, line: str, *lines: str, body: bytes | dict[str, Any] = b"") -> RawAnswer:
@@ -115,7 +115,7 @@ def object_service(folder: Path, **settings: object) -> Iterator[Service]:
     """settings: as for Programs."""
     credentials = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_REGION": "us-east-1"}
     before = {name: os.environ.get(name) for name in credentials}
-    with moto() as server, contextlib.closing(StorageProxy(server.endpoint)) as proxy:
+    with moto() as server, fault_proxy(server.endpoint) as proxy:
         os.environ.update(credentials)
         try:
             given: dict[str, Any] = {

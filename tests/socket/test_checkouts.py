@@ -98,7 +98,7 @@ def test_files_that_no_training_reads_are_not_moved(server: ObjectServer, worker
         assert any(finding.code == "litter" for finding in walk(project.files).findings)
 
 
-@pytest.mark.door(31)
+@pytest.mark.door(32)
 def test_names_that_a_folder_cannot_hold_are_left_out_and_said(
     server: ObjectServer, worker: ObjectWorker, prefix: str
 ) -> None:
@@ -111,7 +111,7 @@ def test_names_that_a_folder_cannot_hold_are_left_out_and_said(
         assert (finding.code, finding.files) == ("objects_left_out", ("both", f"{'ü' * 128}.jpg"))
 
 
-@pytest.mark.door(31)
+@pytest.mark.door(32)
 @pytest.mark.parametrize("name", ["../../escaped.jpg", "/etc/escaped.jpg", "a/../../escaped.jpg", "a/./escaped.jpg"])
 def test_a_name_that_leads_elsewhere_stops_its_own_task_only(
     server: ObjectServer, worker: ObjectWorker, prefix: str, tmp_path: Path, name: str

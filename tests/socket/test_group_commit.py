@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -14,9 +13,10 @@ import zmq
 from broker.core import Core
 from broker.core_settings import CoreSettings
 from broker.facts import Done, Record, Submitted, evolve
-from broker.journal import Journal
+from broker.journal import JournalError
 from broker.publisher import Publisher
 from broker.shell import Shell, Sockets
+from broker.sqlite_journal.journal import SqliteJournal
 from broker.tally import Tally
 from protocol import messages as m
 from protocol import wire
@@ -28,11 +28,11 @@ TASKS = 10
 TIMEOUT_MS = int(TIMEOUT_S * 1000)
 
 
-class FailingJournal(Journal):
+class FailingJournal(SqliteJournal):
     """As with a disk that is full."""
 
     def append(self, records: Sequence[Record], tasks: Iterable[Task]) -> None:
-        raise sqlite3.OperationalError("disk I/O error")
+        raise JournalError("disk I/O error")
 
 
 @contextlib.contextmanager
@@ -69,7 +69,7 @@ def test_more_tasks_end_in_one_round_than_are_kept(tmp_path: Path) -> None:
             web.send_multipart(wire.encode(m.Cancel(2 * number + 1, task_id)))
 
         def serve() -> None:
-            with Journal(tmp_path / "journal.sqlite3") as journal:
+            with SqliteJournal(tmp_path / "journal.sqlite3") as journal:
                 shells.append(
                     Shell(
                         Core(CoreSettings(recent_tasks=3, data_roots=("/",))),
@@ -91,7 +91,7 @@ def test_more_tasks_end_in_one_round_than_are_kept(tmp_path: Path) -> None:
             shells[0].stop()
             thread.join(TIMEOUT_S)
     assert all(isinstance(answer, m.TaskReply) for answer in answers)
-    with Journal(tmp_path / "journal.sqlite3") as journal:
+    with SqliteJournal(tmp_path / "journal.sqlite3") as journal:
         stored = [journal.task(task_id) for task_id in ids]
     assert all(task is not None and task.state is TaskState.CANCELLED for task in stored)
 
@@ -100,7 +100,7 @@ def test_a_commit_that_fails_ends_the_loop_before_anyone_is_told(tmp_path: Path)
     with sockets() as (bound, web, subscriber), FailingJournal(tmp_path / "journal.sqlite3") as journal:
         web.send_multipart(wire.encode(m.Submit(1, spec(hex_id()))))
         shell = Shell(Core(CoreSettings(data_roots=("/",))), journal, bound, keep_days=30.0, tally=Tally())
-        with pytest.raises(sqlite3.OperationalError):
+        with pytest.raises(JournalError):
             shell.run()
         # What has been sent over inproc is there at once.
         assert not web.poll(0), wire.decode(web.recv_multipart(), m.BrokerToWeb)
@@ -113,7 +113,7 @@ def test_a_journal_whose_facts_do_not_fit_is_served_without_that_task(
     misfit, other = hex_id("t1"), hex_id("t2")
     submitted = [Record(seq, 1.0, name, Submitted(spec(name))) for seq, name in ((1, misfit), (2, other))]
     core = Core(CoreSettings())
-    with sockets() as (bound, _, _), Journal(tmp_path / "journal.sqlite3") as journal:
+    with sockets() as (bound, _, _), SqliteJournal(tmp_path / "journal.sqlite3") as journal:
         journal.append(submitted, [evolve(None, record) for record in submitted])
         journal.append([Record(3, 2.0, misfit, Done(1, Trained("/dir/model.tflite")))], [])
         shell = Shell(core, journal, bound, keep_days=30.0, tally=Tally())
@@ -128,7 +128,7 @@ def test_a_journal_whose_facts_do_not_fit_is_served_without_that_task(
 def test_a_task_that_is_only_in_the_journal_is_read_promoted_and_recorded(tmp_path: Path) -> None:
     task_id = hex_id("old")
     old = Task(spec(task_id), TaskState.DONE, progress=100.0, trained=Trained("/dir/models/x"), ended_at_s=5.0)
-    with sockets() as (bound, web, _), Journal(tmp_path / "journal.sqlite3") as journal:
+    with sockets() as (bound, web, _), SqliteJournal(tmp_path / "journal.sqlite3") as journal:
         newer = Task(spec(hex_id("newer")), TaskState.CANCELLED, ended_at_s=9.0)
         journal.append([Record(1, 1.0, task_id, Submitted(old.spec))], [old, newer])
         shell = Shell(Core(CoreSettings(recent_tasks=1, data_roots=("/",))), journal, bound, 30.0 * 365 * 60, Tally())

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import io
 import json
+import threading
 import time
 import zipfile
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ import pytest
 
 from protocol.corrections import Action, Correction
 from protocol.project_url import ProjectUrl
+from tests.fault_proxy import Fault
 from tests.object_servers import BUCKET, SECRET, refuse_missing_packages
 from tests.security.raw_http import RawAnswer
 from tests.socket.browsing import listed, look, shown
@@ -26,6 +28,12 @@ from web.folders.corrections_in_storage import change_table, read_table
 from web.folders.object_stores import ObjectStores
 
 PROJECT = f"{ROOT}/anna/flowers"
+BUSY = Fault(status=503)
+
+
+def hanging() -> Fault:
+    """Storage that takes requests and answers none."""
+    return Fault(hangs_until=threading.Event())
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +202,7 @@ def test_a_model_answers_only_with_the_hash_of_the_journal_and_also_while_the_st
     assert [each.get("label") for each in found[:2]] == ["apple", "pear"]
     assert [each.get("code") for each in found[2:]] == ["bad_picture"] * 3
     photo = base64.b64encode(service.server.read("users/anna/flowers/images/pear/001.jpg")).decode()
-    with service.proxy.that("hangs"):
+    with service.proxy.always(hanging()):
         own = service.ask(f"POST /v1/tasks/{task_id}/predict", body={"pictures": [{"base64": photo}]})
     assert (own.status, own.json()["predictions"][0]["label"]) == (200, "pear")
 
@@ -319,7 +327,7 @@ def test_storage_that_hangs_or_is_busy_costs_its_own_callers_an_answer_and_other
         fields = {"userId": "anna", "projectId": "p", "projectDir": PROJECT, "trainType": "classification"}
         return service.ask("POST /v1/tasks", body=fields)
 
-    with service.proxy.that("hangs"), ThreadPoolExecutor(40) as pool:
+    with service.proxy.always(hanging()), ThreadPoolExecutor(40) as pool:
         # More calls than there are threads for the storage.
         asked = [pool.submit(service.ask, call) for call in calls for _ in range(4)]
         posted = [pool.submit(post, PROJECT) for _ in range(4)]
@@ -337,7 +345,7 @@ def test_storage_that_hangs_or_is_busy_costs_its_own_callers_an_answer_and_other
             assert answer.headers["retry-after"]
             assert service.proxy.endpoint not in answer.body.decode()
     assert service.ask(f"GET {calls[2].removeprefix('GET ')}").status == 200
-    with service.proxy.that("busy"):
+    with service.proxy.always(BUSY):
         check(post(PROJECT), 503, "storage_away")
     assert post(PROJECT).status == 202
 
@@ -346,7 +354,7 @@ def test_a_connection_that_is_cut_gives_a_whole_file_or_none(service: Service, t
     url, key = f"/v1/tasks/{task_id}/artifacts/model_float16.tflite", key_of(task_id, "model_float16.tflite")
     right = service.server.read(f"users/{key}")
     service.put_file(key, right)  # a new time, and the same bytes
-    with service.proxy.that("cuts", cut_after_bytes=50_000):
+    with service.proxy.always(Fault(cut_after_bytes=50_000)):
         cut = service.ask(f"GET {url}")
     assert cut.status in (200, 503), cut
     assert cut.status != 200 or cut.body == right
@@ -356,7 +364,7 @@ def test_a_connection_that_is_cut_gives_a_whole_file_or_none(service: Service, t
 # ---- secrets ----
 
 
-@pytest.mark.door(30)
+@pytest.mark.door(31)
 def test_no_credential_is_in_an_answer_a_log_or_the_journal(service: Service, task_id: str) -> None:
     logs = service.programs.log_of("web") + service.programs.log_of("broker")
     assert SECRET not in logs

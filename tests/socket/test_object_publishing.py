@@ -83,7 +83,7 @@ def latest(server: ObjectServer, prefix: str) -> str:
     return str(json.loads(server.read(f"{prefix}/models/latest"))["task_id"])
 
 
-@pytest.mark.door(32)
+@pytest.mark.door(33)
 def test_a_late_attempt_cannot_overwrite_the_winner(server: ObjectServer, make: Make, prefix: str) -> None:
     with make("zombie").project(prefix) as zombie:
         with make("winner").project(prefix) as winner:
@@ -96,7 +96,7 @@ def test_a_late_attempt_cannot_overwrite_the_winner(server: ObjectServer, make: 
     assert len(folders(server, prefix)) == 1, "the late attempt left files behind"
 
 
-@pytest.mark.door(32)
+@pytest.mark.door(33)
 def test_of_two_publishers_at_once_one_wins(
     server: ObjectServer, make: Make, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

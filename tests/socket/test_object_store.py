@@ -134,7 +134,7 @@ def refusals(server: ObjectServer) -> Iterator[StorageError]:
         yield refused.value
 
 
-@pytest.mark.door(30)
+@pytest.mark.door(31)
 @pytest.mark.parametrize("kind", ["moto", "rclone"])
 def test_a_wrong_secret_is_refused_and_shown_nowhere(
     kind: str,

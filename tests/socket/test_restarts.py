@@ -10,7 +10,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from broker.journal import Journal
+from broker.sqlite_journal.journal import SqliteJournal
 from protocol import messages as m
 from protocol.task import TaskState
 from tests.sample_tasks import hex_id
@@ -42,7 +42,7 @@ def test_a_task_that_was_answered_is_in_the_journal(tmp_path: Path) -> None:
         answer = programs.post(epochs="7")
         programs.kill("broker")
         task_id = answer.body["taskId"]
-        with Journal(programs.journal) as journal:
+        with SqliteJournal(programs.journal) as journal:
             task = journal.task(task_id)
         assert task is not None
         assert (task.state, task.spec.options) == (TaskState.PENDING, {"epochs": 7})

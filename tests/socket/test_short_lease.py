@@ -9,9 +9,9 @@ import zmq
 
 from broker.core import Core
 from broker.core_settings import CoreSettings
-from broker.journal import Journal
 from broker.publisher import Publisher
 from broker.shell import Shell, Sockets
+from broker.sqlite_journal.journal import SqliteJournal
 from broker.tally import Tally
 from protocol import messages as m
 from protocol import wire
@@ -38,7 +38,7 @@ def test_a_silent_worker_with_a_short_lease_is_given_up(tmp_path: Path) -> None:
     started = threading.Event()
 
     def serve() -> None:
-        with Journal(tmp_path / "journal.sqlite3") as journal:
+        with SqliteJournal(tmp_path / "journal.sqlite3") as journal:
             shells.append(Shell(core, journal, four, keep_days=30.0, tally=Tally()))
             started.set()
             shells[0].run()

@@ -11,6 +11,7 @@ from broker.claims import is_model_of, is_plain_path, lies_below
 from broker.core import SNAPSHOT_INTERVAL_S
 from broker.events import LeftOut, SendWeb, TimePassed
 from protocol import messages as m
+from protocol import wire
 from protocol.bounds import MAX_ENDED_ATTEMPTS, PART_BYTES
 from protocol.errors import Failure, FailureClass
 from protocol.task import TaskState, Trained
@@ -139,7 +140,7 @@ def test_a_models_place_is_its_own_tasks_folder() -> None:
 
 def test_a_result_of_a_peer_that_never_said_hello_is_not_even_acknowledged() -> None:
     broker = with_running_task()
-    assert broker.worker(m.Result("t1", 1, cancelled=True), b"stranger") == [m.HelloWanted()]
+    assert broker.worker(m.Result("t1", 1, cancelled=True), b"stranger") == [m.HelloWanted(broker.wall_s)]
     assert broker.lookup().state is TaskState.PROCESSING
 
 
@@ -154,7 +155,7 @@ def test_a_result_of_a_worker_that_does_not_hold_the_attempt_is_acknowledged_and
 def test_after_a_restart_the_holder_says_hello_and_its_result_counts() -> None:
     broker = Broker(with_running_task().records)
     result = m.Result("t1", 1, trained=TRAINED)
-    assert broker.worker(result, b"new") == [m.HelloWanted()]
+    assert broker.worker(result, b"new") == [m.HelloWanted(broker.wall_s)]
     broker.worker(m.Hello("w1", "s1", "here", ("classification",), True), b"new")
     assert m.ResultAck("t1", 1) in broker.worker(result, b"new")
     assert broker.lookup().state is TaskState.DONE
@@ -209,6 +210,19 @@ def test_so_many_workers_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(broker.hello("w0")[0], m.Welcome), "who is known may come again"
     broker.wait(TTL_S + 1)
     assert isinstance(broker.hello("w9")[0], m.Welcome), "the silent ones made room"
+
+
+def test_a_list_of_workers_that_is_too_large_for_a_message_says_how_many_are_left_out() -> None:
+    devices = tuple(f"{number:080}" for number in range(m.MAX_DEVICES))
+    broker = Broker()
+    for number in range(3000):
+        name = f"{number:080}"
+        broker.hello(name)
+        broker.worker(m.Heartbeat(True, devices=devices), name.encode())
+    answer = broker.web(m.WorkersWanted(4))
+    assert 0 < answer.more < 3000
+    assert len(answer.workers) + answer.more == 3000
+    assert len(wire.encode(answer)[1]) <= wire.MAX_PAYLOAD_BYTES
 
 
 def test_what_front_ends_are_sent_does_not_tell_a_workers_start_id() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from broker.journal import Journal
+from broker.sqlite_journal.journal import SqliteJournal
 from conf.settings import ROOT, Settings, load
 from conf.tokens import create_token
 from service.doctor import clock, devices, journal, places, running, versions
@@ -116,7 +116,7 @@ def test_a_socket_folder_that_others_may_enter(tmp_path: Path) -> None:
 
 def test_a_damaged_journal(settings: Settings) -> None:
     path = settings.broker.journal_path
-    Journal(path).close()
+    SqliteJournal(path).close()
     (sound,) = journal.look(settings)
     assert (sound.verdict, "0 tasks" in sound.sentence) == (Verdict.OK, True)
     path.write_bytes(b"no journal at all" * 1000)

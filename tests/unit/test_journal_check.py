@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from broker.journal import Journal
-from broker.journal_file import JournalError
+from broker.journal import JournalError
+from broker.sqlite_journal.journal import SqliteJournal
 from conf.settings import Settings, load
 from service.journal_check import MOST_MODELS, check_journal, find_model
 
@@ -42,7 +42,7 @@ def test_models_without_a_journal_stop_a_start(settings: Settings, tmp_path: Pat
     for words in (str(model), "server.py restore", "--new-journal"):
         assert words in str(refused.value)
     assert check_journal(settings, new_journal=True) == ""
-    Journal(settings.broker.journal_path).close()
+    SqliteJournal(settings.broker.journal_path).close()
     assert check_journal(settings, new_journal=False) == ""
 
 
@@ -63,7 +63,7 @@ def test_the_search_for_models_follows_no_link_and_ends(tmp_path: Path) -> None:
 
 
 def test_a_journal_that_cannot_be_written_to_stops_a_start(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    Journal(settings.broker.journal_path).close()
+    SqliteJournal(settings.broker.journal_path).close()
     monkeypatch.setattr(os, "access", lambda path, mode: mode == os.R_OK)
     with pytest.raises(JournalError, match="may not write"):
         check_journal(settings, new_journal=False)

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from broker.facts import Record, Submitted, evolve
-from broker.journal import Journal
-from broker.journal_copy import UNFINISHED_PATTERN, back_up, restore
-from broker.journal_file import MIGRATIONS, JournalError, examine
+from broker.journal import JournalError
+from broker.sqlite_journal.backup import UNFINISHED_PATTERN, back_up, restore
+from broker.sqlite_journal.file import MIGRATIONS, examine
+from broker.sqlite_journal.journal import SqliteJournal
 from tests.sample_tasks import make_spec
 
 
@@ -21,21 +22,21 @@ def task_id(number: int) -> str:
     return f"{number:032x}"
 
 
-def add(journal: Journal, *seqs: int) -> None:
+def add(journal: SqliteJournal, *seqs: int) -> None:
     records = [Record(seq, 1.0, task_id(seq), Submitted(make_spec(task_id(seq)))) for seq in seqs]
     journal.append(records, [evolve(None, record) for record in records])
 
 
 def live(path: Path) -> set[int]:
     """The numbers of the tasks that have not ended."""
-    with Journal(path) as journal:
+    with SqliteJournal(path) as journal:
         return {int(record.task_id, 16) for record in journal.live_records()}
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "var" / "journal.sqlite3"
-    with Journal(path) as journal:
+    with SqliteJournal(path) as journal:
         add(journal, 1, 2)
     return path
 
@@ -51,7 +52,7 @@ def backup(tmp_path: Path, path: Path) -> Path:
 
 def test_a_backup_beside_a_broker_holds_what_lies_in_the_write_ahead_log(path: Path, tmp_path: Path) -> None:
     target = tmp_path / "copy"
-    with Journal(path) as journal:
+    with SqliteJournal(path) as journal:
         add(journal, 3)
         assert path.with_name(path.name + "-wal").stat().st_size > 0
         contents = back_up(path, target, overwrite=False)
@@ -121,7 +122,7 @@ def test_what_a_killed_backup_left_is_removed_and_what_another_one_writes_is_not
 
 
 def test_a_restored_journal_is_the_backup_and_the_present_one_is_kept(path: Path, backup: Path) -> None:
-    with Journal(path) as journal:
+    with SqliteJournal(path) as journal:
         add(journal, 3)
     contents, aside = restore(backup, path)
     assert contents.tasks == 2
@@ -134,7 +135,7 @@ def test_a_restored_journal_is_the_backup_and_the_present_one_is_kept(path: Path
 
 def test_the_write_ahead_log_of_the_old_journal_never_meets_the_new_one(path: Path, backup: Path) -> None:
     wal = path.with_name(path.name + "-wal")
-    with Journal(path) as journal:
+    with SqliteJournal(path) as journal:
         add(journal, 3)
         copies = {file: file.read_bytes() for file in (path, wal)}
     for file, content in copies.items():  # as a killed broker leaves them
@@ -146,7 +147,7 @@ def test_the_write_ahead_log_of_the_old_journal_never_meets_the_new_one(path: Pa
 
 
 def test_a_log_without_its_journal_is_no_danger_to_the_restored_one(path: Path, backup: Path) -> None:
-    with Journal(path) as journal:
+    with SqliteJournal(path) as journal:
         add(journal, 3)
         left = path.with_name(path.name + "-wal").read_bytes()
     path.unlink()
@@ -156,7 +157,7 @@ def test_a_log_without_its_journal_is_no_danger_to_the_restored_one(path: Path, 
 
 
 def test_nothing_is_restored_under_a_running_broker(path: Path, backup: Path) -> None:
-    with Journal(path) as journal:
+    with SqliteJournal(path) as journal:
         with pytest.raises(JournalError, match="Another broker"):
             restore(backup, path)
         add(journal, 3)

@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 
 from broker.facts import Record, Submitted, evolve
-from broker.journal import Journal
-from broker.journal_copy import begin_anew
-from broker.journal_file import MIGRATIONS, BrokenJournalError, JournalError, examine, lock_path
+from broker.journal import BrokenJournalError, JournalError
+from broker.journal_store import read_story
+from broker.sqlite_journal.backup import begin_anew
+from broker.sqlite_journal.file import MIGRATIONS, examine, lock_path
+from broker.sqlite_journal.journal import SqliteJournal
+from broker.sqlite_journal.store import SqliteStore
 from tests.sample_tasks import make_spec
 
 
@@ -25,7 +28,7 @@ def task_id(number: int) -> str:
 def path(tmp_path: Path) -> Path:
     """A sound journal of 300 tasks, in a folder whose name means something in a URI."""
     path = tmp_path / "50%41? #state" / "journal.sqlite3"
-    with Journal(path) as journal:
+    with SqliteJournal(path) as journal:
         records = [Record(seq, 1.0, task_id(seq), Submitted(make_spec(task_id(seq)))) for seq in range(1, 301)]
         journal.append(records, [evolve(None, record) for record in records])
     return path
@@ -84,7 +87,7 @@ def test_a_broken_journal_is_refused_with_what_to_do_and_left_as_it_is(path: Pat
         assert str(path) in str(refused.value)
     if breakage not in ("half of it", "pages overwritten"):  # found by reading it from end to end, at `server.py start`
         with pytest.raises(BrokenJournalError, match=words) as refused:
-            Journal(path)
+            SqliteJournal(path)
         assert str(path) in str(refused.value)
     assert (path.read_bytes() if path.is_file() else None) == before
 
@@ -93,7 +96,7 @@ def test_a_broken_journal_is_refused_with_what_to_do_and_left_as_it_is(path: Pat
 def test_an_operator_can_begin_anew_and_keeps_what_was_there(path: Path, breakage: str) -> None:
     BREAKAGES[breakage][0](path)
     begin_anew(path)
-    with Journal(path) as journal:
+    with SqliteJournal(path) as journal:
         assert journal.last_seq() == 0
     kept = [file for file in path.parent.glob("journal.sqlite3.until-*") if not file.name.endswith(("-wal", "-shm"))]
     assert len(kept) == (0 if breakage == "removed" else 1)
@@ -106,7 +109,7 @@ def test_a_sound_journal_is_not_given_up_by_a_word_on_a_command_line(path: Path)
 
 
 def test_a_journal_that_a_broker_holds_is_not_given_up(path: Path) -> None:
-    with Journal(path), pytest.raises(JournalError, match="Another broker"):
+    with SqliteJournal(path), pytest.raises(JournalError, match="Another broker"):
         begin_anew(path)
 
 
@@ -118,7 +121,7 @@ def test_a_journal_of_another_user_is_refused(path: Path, monkeypatch: pytest.Mo
 
 def test_a_first_start_makes_a_journal_for_its_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "var" / "journal.sqlite3"
-    with Journal(path) as journal:
+    with SqliteJournal(path) as journal:
         journal.append([Record(1, 1.0, task_id(1), Submitted(make_spec(task_id(1))))], [])
         modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
     assert set(modes) == {path.name, path.name + "-wal", path.name + "-shm", lock_path(path).name}
@@ -130,7 +133,7 @@ def test_a_start_that_died_before_it_wrote_anything_is_still_the_first(tmp_path:
     path = tmp_path / "journal.sqlite3"
     path.touch()
     lock_path(path).touch()
-    Journal(path).close()
+    SqliteJournal(path).close()
     assert examine(path).tasks == 0
 
 
@@ -139,7 +142,29 @@ def test_a_task_of_which_a_bit_has_flipped_is_left_out_and_the_others_are_served
     run_sql(path, f"UPDATE facts SET fact = CAST(x'7bff00' AS TEXT) WHERE task_id = '{task_id(2)}'")
     run_sql(path, f"UPDATE facts SET at_s = 'a text' WHERE task_id = '{task_id(3)}'")
     run_sql(path, f"UPDATE facts SET at_s = 1e300 WHERE task_id = '{task_id(4)}'")
-    with Journal(path) as journal:
+    with SqliteJournal(path) as journal:
         assert journal.task(task_id(1)) is None
         assert journal.recent_ended(10) == []
         assert {record.task_id for record in journal.live_records()} == {task_id(number) for number in range(5, 301)}
+
+
+def test_a_crash_right_after_append_loses_nothing(path: Path, tmp_path: Path) -> None:
+    with SqliteJournal(path) as journal:
+        journal.append([Record(301, 1.0, task_id(301), Submitted(make_spec(task_id(301))))], [])
+        # The files as they lie on disk now, without the courtesy of a close.
+        copy = tmp_path / "copy.sqlite3"
+        for suffix in ("", "-wal"):
+            copy.with_name(copy.name + suffix).write_bytes(path.with_name(path.name + suffix).read_bytes())
+    with SqliteJournal(copy) as crashed:
+        assert crashed.last_seq() == 301
+
+
+def test_every_commit_is_synced_before_append_returns(path: Path) -> None:
+    with SqliteJournal(path) as journal:
+        pragmas = [journal._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
+    assert pragmas == ["wal", 2]
+
+
+def test_no_story_without_a_journal(tmp_path: Path) -> None:
+    with pytest.raises(JournalError, match="unable to open"):
+        read_story(SqliteStore(tmp_path / "none"), task_id(1))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings
@@ -16,80 +14,30 @@ from broker import past_events
 from broker.facts import (
     NEXT_STATES,
     ArtifactReady,
-    Cancelled,
     CancelRequested,
     Done,
     Fact,
-    Failed,
     Leased,
-    ModelPromoted,
-    ModelUsable,
     Record,
     Requeued,
     StopRequested,
     Submitted,
     evolve,
 )
-from broker.happened import event_of
-from broker.journal import Journal
-from broker.journal_file import open_to_read
+from broker.journal import Journal, JournalError
 from broker.journal_rows import FactRow, record_of
+from broker.journal_store import JournalStore
 from broker.past_events import PastEvents
-from protocol.artifact import UsableModel
 from protocol.bounds import PART_BYTES
-from protocol.errors import Failure, FailureClass
-from protocol.events import Event
 from protocol.queries import EventsPart, EventsWanted
-from protocol.task import AttemptEnd, Task, TaskState, Trained
-from tests.sample_tasks import hex_id, make_artifact, make_spec
+from protocol.task import TaskState
+from tests.journal_histories import History
+from tests.journals import JOURNALS, new_store, run_sql, temporary_store
+from tests.sample_tasks import hex_id, make_spec
 
 TASKS = [hex_id(number) for number in range(4)]
-
-
-class History:
-    """Tasks, their facts, and the events that were published for them."""
-
-    def __init__(self) -> None:
-        self.tasks: dict[str, Task] = {}
-        self.records: list[Record] = []
-        self.events: list[Event] = []
-
-    def add(self, task_id: str, fact: Fact) -> None:
-        seq = len(self.records) + 1
-        record = Record(seq, 1000.0 + seq / 8, task_id, fact)
-        self.tasks[task_id] = task = evolve(self.tasks.get(task_id), record)
-        self.records.append(record)
-        self.events.append(event_of(record, task))
-
-    def add_any(self, task_id: str, kinds: list[type[Fact]]) -> None:
-        """Add the first kind of fact that can follow, if one can."""
-        state = self.tasks[task_id].state if task_id in self.tasks else None
-        for kind in kinds:
-            if (state, kind) in NEXT_STATES:
-                self.add(task_id, self._fact(kind, task_id))
-                return
-
-    def _fact(self, kind: type[Fact], task_id: str) -> Fact:
-        task = self.tasks.get(task_id)
-        number, attempt = len(self.records), task.attempt if task else 1
-        worker = task.thread if task else ""
-        if kind is Submitted:
-            return Submitted(make_spec(task_id, f"user{number % 3}", metadata={"order": str(number)}))
-        end = AttemptEnd(attempt, worker, "worker_lost", f"It was lost ({number}).", 5.0)
-        model = UsableModel(f"/p/models/{task_id}/model.tflite", make_artifact(f"{number}.tflite"))
-        made: dict[type[Fact], Fact] = {
-            Leased: Leased(attempt, f"w{number}", "s1"),
-            Requeued: Requeued(end, 2),
-            CancelRequested: CancelRequested(),
-            StopRequested: StopRequested(),
-            ModelUsable: ModelUsable(attempt, model),
-            ArtifactReady: ArtifactReady(attempt, make_artifact(f"{number}.bin")),
-            Done: Done(attempt, Trained(f"/p/models/{task_id}/model.tflite", {"accuracy": 0.5})),
-            Failed: Failed(end, Failure("worker_lost", FailureClass.LOST, "Lost.", trace="secret"), 40.0),
-            Cancelled: Cancelled(attempt, 12.5),
-            ModelPromoted: ModelPromoted(),
-        }
-        return made[kind]
+#: SQLite keeps any value in any column. PostgreSQL refuses these.
+ONLY_IN_SQLITE = ("UPDATE facts SET fact = x'ff00' WHERE seq = 11", "UPDATE facts SET at_s = 'noon' WHERE seq = 10")
 
 
 #: What may happen next: of the kinds in this order, the first that can follow.
@@ -97,9 +45,9 @@ KINDS = st.permutations([kind for _, kind in NEXT_STATES]).map(lambda kinds: [*k
 STEPS = st.lists(st.tuples(st.sampled_from(TASKS), KINDS), max_size=40)
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "journal.sqlite3"
+@pytest.fixture(params=JOURNALS)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> JournalStore:
+    return new_store(request.param, tmp_path)
 
 
 def read_all(past: PastEvents, task_id: str = "", most: int = 1000, after: int = 0) -> Iterator[EventsPart]:
@@ -114,18 +62,19 @@ def read_all(past: PastEvents, task_id: str = "", most: int = 1000, after: int =
         after = part.up_to
 
 
+@pytest.mark.parametrize("kind", JOURNALS)
 @settings(max_examples=30, deadline=None)
 @given(steps=STEPS, most=st.integers(1, 7), after=st.integers(0, 40))
 def test_what_is_read_back_is_what_was_published(
-    steps: list[tuple[str, list[type[Fact]]]], most: int, after: int
+    kind: str, steps: list[tuple[str, list[type[Fact]]]], most: int, after: int
 ) -> None:
     history = History()
     for task_id, kinds in steps:
         history.add_any(task_id, kinds)
-    with TemporaryDirectory() as folder, Journal(Path(folder) / "j") as journal:
+    with temporary_store(kind) as store, store.open() as journal:
         journal.append(history.records, history.tasks.values())
-        with closing(open_to_read(journal.path)) as db:
-            past = PastEvents(db)
+        with closing(store.open_view()) as view:
+            past = PastEvents(view)
             for task_id in ("", *TASKS):
                 parts = list(read_all(past, task_id, most, after))
                 expected = [e for e in history.events if e.id > after and task_id in ("", e.task_id)]
@@ -144,20 +93,21 @@ def tell_a_long_story(journal: Journal, tasks: int) -> History:
     return history
 
 
-def test_deleted_facts_are_said_to_be_missing(path: Path) -> None:
-    with Journal(path) as journal, closing(open_to_read(path)) as db:
+def test_deleted_facts_are_said_to_be_missing(store: JournalStore) -> None:
+    with store.open() as journal, closing(store.open_view()) as view:
         history = tell_a_long_story(journal, 3)
-        past = PastEvents(db)
+        past = PastEvents(view)
         assert past.part(EventsWanted(1, 0)).kept_after == 0
         ended_at_s = [history.tasks[hex_id(number)].ended_at_s for number in range(3)]
         assert journal.prune(ended_at_s[1]) == 1
         part = past.part(EventsWanted(1, 0))
-        assert (part.kept_after, part.seq, part.up_to) == (7, 21, 21)
-        assert list(part.events) == history.events[7:]
+        assert (part.kept_after, part.seq) == (7, 21)
+        # On a busy machine, a part may end early.
+        assert [event for part in read_all(past) for event in part.events] == history.events[7:]
         assert journal.prune(ended_at_s[2] + 1) == 2
         assert past.part(EventsWanted(1, 0)) == EventsPart(1, 21, (), 21, 21)
-    with Journal(path), closing(open_to_read(path)) as db:
-        assert PastEvents(db).part(EventsWanted(1, 3, hex_id(0))) == EventsPart(1, 21, (), 21, 21)
+    with store.open(), closing(store.open_view()) as view:
+        assert PastEvents(view).part(EventsWanted(1, 3, hex_id(0))) == EventsPart(1, 21, (), 21, 21)
 
 
 @pytest.mark.parametrize(
@@ -173,22 +123,25 @@ def test_deleted_facts_are_said_to_be_missing(path: Path) -> None:
     ],
 )
 def test_facts_that_cannot_be_read_keep_nobody_from_the_others(
-    path: Path, damage: str, left_out: set[int], caplog: pytest.LogCaptureFixture
+    store: JournalStore, damage: str, left_out: set[int], caplog: pytest.LogCaptureFixture
 ) -> None:
-    with Journal(path) as journal:
+    with store.open() as journal:
         history = tell_a_long_story(journal, 3)
-    with closing(sqlite3.connect(path)) as db, db:
-        db.execute(damage)
-    with closing(open_to_read(path)) as db:
-        past = PastEvents(db)
-        read = {event.id: event for event in past.part(EventsWanted(1, 0)).events}
-        past.part(EventsWanted(1, 0))
+    try:
+        run_sql(store, damage)
+    except JournalError:
+        assert damage in ONLY_IN_SQLITE
+        return
+    with closing(store.open_view()) as view:
+        past = PastEvents(view)
+        for _ in range(2):
+            read = {event.id: event for part in read_all(past) for event in part.events}
     assert read == {event.id: event for event in history.events if event.id not in left_out}
     assert 1 <= caplog.text.count("action=journal.event_left_out") <= 2, "once for each task"
 
 
-def test_a_part_fits_into_a_message(path: Path) -> None:
-    with Journal(path) as journal, closing(open_to_read(path)) as db:
+def test_a_part_fits_into_a_message(store: JournalStore) -> None:
+    with store.open() as journal, closing(store.open_view()) as view:
         records = []
         for seq in range(1, 41):
             metadata = {f"name{number}": "x" * 500 for number in range(20)}
@@ -197,23 +150,23 @@ def test_a_part_fits_into_a_message(path: Path) -> None:
         journal.append(records, [evolve(None, record) for record in records])
         more = [Record(seq, 2.0, hex_id((seq - 1) % 40 + 1), CancelRequested()) for seq in range(41, 401)]
         journal.append(more, [])
-        parts = list(read_all(PastEvents(db)))
+        parts = list(read_all(PastEvents(view)))
     assert [event.id for part in parts for event in part.events] == list(range(1, 401))
     assert len(parts) > 4
     assert all(sum(len(past_events._encoder.encode(e)) for e in part.events) <= PART_BYTES for part in parts)
 
 
-def test_a_reader_gets_a_part_when_the_time_is_up(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with Journal(path) as journal, closing(open_to_read(path)) as db:
+def test_a_reader_gets_a_part_when_the_time_is_up(store: JournalStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    with store.open() as journal, closing(store.open_view()) as view:
         history = tell_a_long_story(journal, 2)
         monkeypatch.setattr(past_events, "READ_LIMIT_S", -1.0)
-        parts = list(read_all(PastEvents(db)))
+        parts = list(read_all(PastEvents(view)))
     assert [len(part.events) for part in parts] == [1] * 14
     assert [part.events[0] for part in parts] == history.events
 
 
 def test_a_task_that_was_handed_back_a_thousand_times_costs_no_more_than_another(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+    store: JournalStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     history = History()
     history.add_any(TASKS[0], [Submitted])
@@ -221,7 +174,7 @@ def test_a_task_that_was_handed_back_a_thousand_times_costs_no_more_than_another
         history.add_any(TASKS[0], [Leased])
         history.add_any(TASKS[0], [Requeued])
     history.add_any(TASKS[0], [CancelRequested])
-    with Journal(path) as journal, closing(open_to_read(path)) as db:
+    with store.open() as journal, closing(store.open_view()) as view:
         journal.append(history.records, history.tasks.values())
         decoded: list[FactRow] = []
 
@@ -230,7 +183,7 @@ def test_a_task_that_was_handed_back_a_thousand_times_costs_no_more_than_another
             return record_of(row)
 
         monkeypatch.setattr(past_events, "record_of", count)
-        part = PastEvents(db).part(EventsWanted(1, 2001))
+        part = PastEvents(view).part(EventsWanted(1, 2001))
     assert list(part.events) == history.events[2001:]
     assert len(decoded) == 3, "the fact, the first one of the task, and the one before"
     assert part.events[0].state == TaskState.PENDING

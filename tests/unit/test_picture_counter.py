@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 
 from protocol.project_url import ProjectUrl
 from protocol.task import Task
+from tests.fault_proxy import Fault, fault_proxy
 from tests.local_roots import local_roots
 from tests.object_servers import BUCKET, KEY, SECRET, moto
 from tests.sample_tasks import make_spec
-from tests.storage_proxy import StorageProxy
 from tests.waiting import wait_until
 from web.folders.data_roots import DataRoots
 from web.folders.object_copies import ObjectCopies
@@ -30,8 +31,7 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_counts_come_when_they_are_there(tmp_path: Path) -> None:
-    with moto() as server:
-        proxy = StorageProxy(server.endpoint)
+    with moto() as server, fault_proxy(server.endpoint) as proxy:
         server.fill("users/a", {"images/x/1.jpg": b"", "images/x/2.png": b"", "images/x/.3.jpg": b"", "4.jpg": b""})
         server.fill("users/b", {"x/1.jpg": b"", "masks/1.png": b"", "models/1.jpg": b"", "1.jpg": b"", "x/2.txt": b""})
         threads = Threads("test-storage")
@@ -39,7 +39,7 @@ def test_counts_come_when_they_are_there(tmp_path: Path) -> None:
         folders = ObjectFolders(stores, ObjectCopies(tmp_path, 10**6, threads), threads, threads, [str(ROOT)])
         counter = PictureCounter(DataRoots([str(ROOT)], local_roots(tmp_path).of("/"), folders))
         tasks = [Task(make_spec(name, project_path=f"{ROOT}/{name}")) for name in ("a", "b", "none")]
-        with proxy.that("hangs"):
+        with proxy.always(Fault(hangs_until=threading.Event())):
             assert [counter.count(task) for task in tasks] == [None, None, None]
             wait_until(lambda: counter.count(tasks[0]) is not None, "the end of a count")
             assert counter.count(tasks[0]) == 0, "nothing is known of a project whose storage hangs"
@@ -49,4 +49,3 @@ def test_counts_come_when_they_are_there(tmp_path: Path) -> None:
         (tmp_path / "images").mkdir()
         (tmp_path / "images" / "1.jpg").touch()
         assert counter.count(Task(make_spec("l", project_path=str(tmp_path)))) == 1
-        proxy.close()

@@ -6,18 +6,18 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
 from broker.events import EndedFound, ReadEnded
 from broker.facts import ModelPromoted, Record, Submitted
-from broker.journal import Journal
-from broker.journal_file import open_to_read
 from broker.task_lists import TaskLists
 from protocol import messages as m
 from protocol.comparison import Comparison
 from protocol.queries import InUseWanted
 from protocol.task import Task, TaskState, Trained
 from tests.broker_driver import TRAINED, Broker, with_running_task
+from tests.journals import JOURNALS, new_store
 from tests.sample_tasks import hex_id, make_spec
 
 WORSE = Comparison("t0", 20, 0, 9, 0.01, 0.5, 0.9, False, "It is worse, so models/latest was not moved to it.")
@@ -108,7 +108,8 @@ def done(name: str, ended_at_s: float, promoted_at_s: float = 0.0, **more: Any) 
     return Task(spec, TaskState.DONE, trained=trained, ended_at_s=ended_at_s, promoted_at_s=promoted_at_s)
 
 
-def test_the_journal_finds_the_models_that_a_project_has_used(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", JOURNALS)
+def test_the_journal_finds_the_models_that_a_project_has_used(tmp_path: Path, kind: str) -> None:
     tasks = [
         done("first", 10.0),
         done("second", 20.0),
@@ -118,11 +119,12 @@ def test_the_journal_finds_the_models_that_a_project_has_used(tmp_path: Path) ->
         done("of another user", 50.0, user_id="ben"),
         replace(done("failed", 60.0), state=TaskState.FAILED, trained=None),
     ]
-    with Journal(tmp_path / "j") as journal:
+    store = new_store(kind, tmp_path)
+    with store.open() as journal:
         journal.append([Record(1, 1.0, tasks[0].task_id, Submitted(tasks[0].spec))], tasks)
-        with closing(open_to_read(journal.path)) as db:
-            page = TaskLists(db).in_use(InUseWanted(7, "anna", "flowers", 10))
-            newest = TaskLists(db).in_use(InUseWanted(8, "anna", "flowers"))
+        with closing(store.open_view()) as view:
+            page = TaskLists(view).in_use(InUseWanted(7, "anna", "flowers", 10))
+            newest = TaskLists(view).in_use(InUseWanted(8, "anna", "flowers"))
     assert [task.task_id for task in page.tasks] == [hex_id(name) for name in ("chosen", "second", "first")]
     assert [task.task_id for task in newest.tasks] == [hex_id("chosen")]
     assert (page.request_id, page.next, page.seq) == (7, "", 1)

@@ -78,7 +78,7 @@ def test_relative_paths_start_beside_the_code() -> None:
 def test_an_unknown_section_key_or_variable_is_named_with_what_there_is(tmp_path: Path) -> None:
     error = error_of({}, write(tmp_path, "[wbe]\nport = 1\n"))
     assert "[wbe]" in error
-    assert "broker, log, service, storage, web, webhooks, worker" in error
+    assert "broker, cluster, log, service, storage, web, webhooks, worker" in error
     error = error_of({}, write(tmp_path, "[web]\nprot = 1\n"))
     assert "'prot'" in error
     assert "port" in error

@@ -163,7 +163,7 @@ def test_silent_uploads_give_way_and_busy_ones_do_not(desk: UploadDesk, monkeypa
 def test_an_upload_whose_last_answer_was_lost_is_not_stored_twice(desk: UploadDesk, tmp_path: Path) -> None:
     """The process may have ended after the picture had its name and before that was noted."""
     upload_id = begin(desk)
-    part = tmp_path / "root" / "uploads" / ".incoming" / upload_id
+    (part,) = (tmp_path / "root" / "uploads" / ".incoming").glob(f"{upload_id}.*")
     part.write_bytes(PICTURE)
     stored = tmp_path / "root" / "uploads" / "anna" / "p" / "roses"
     stored.mkdir(parents=True)

@@ -18,8 +18,10 @@ class AgentSettings(msgspec.Struct, frozen=True):
     kill_grace_s: float = 2.0
     stall_limit_s: float = 900.0
     keep_spare: bool = True
-    #: What this worker has, see protocol/labels.py.
+    #: What this worker has, see protocol/labels.py. The agent adds the label "gpu" if it is not here.
     labels: Mapping[str, str] = {}
+    #: The label "gpu" as the driver of the GPU has it, or "". It counts until TensorFlow says what it sees.
+    gpu: str = ""
     #: The pool of the cluster that started it, or "".
     pool: str = ""
     versions: Mapping[str, str] = {}

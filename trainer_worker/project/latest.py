@@ -42,16 +42,21 @@ def choose(project: ProjectFolder, models: Directory, manifest: Manifest) -> Non
 
 
 def switch_latest(project: ProjectFolder, models: Directory, task_id: str) -> None:
-    """Point models/latest to a model. On a file system without links there is none, and the model is used by path."""
+    """Point models/latest to a model, whose name is on the disk.
+
+    On a file system without links there is none, and the model is used by path.
+    """
     try:
         if project.origin.point(LATEST, task_id, even_back=False):
             models.point_link(LATEST, task_id)
+            models.sync()
     except OSError as error:
         log.warning("action=model.latest_not_switched task=%s error=%r", task_id, str(error))
 
 
 def finish_switch(project: ProjectFolder, models: Directory, manifest: Manifest) -> None:
     """Switch the link to a published model, if its manifest says so and no newer model has the link."""
+    models.sync()  # The attempt that has published it may have ended before it did this.
     latest = latest_task(models)
     newer_s = written_at_s(models, latest) if latest else 0.0
     if manifest.promoted and written_at_s(models, manifest.task_id) >= newer_s:

@@ -20,6 +20,7 @@ from protocol.data_report import DataReport
 from protocol.end_reason import EndReason
 from storage.model_places import MOST_MANIFEST_BYTES, Publication
 from trainer_worker.project.model_files import FILES, MANIFEST, is_model_file
+from trainer_worker.project.sealed_json import unsealed
 
 #: A TFLite file has at most 2 GB.
 MOST_FILE_BYTES = 4 * 1024**3
@@ -54,8 +55,8 @@ class Manifest(msgspec.Struct, frozen=True):
 
     folder: in object storage, the folder of the files in that of the model (storage/model_places.py).
     promoted: whether models/latest was to be pointed to this model when it was published (see gate.py).
-    content: the whole manifest as plain JSON values, for a copy of the model. itself: manifest.json as a file. Both are
-    set by read_manifest.
+    content: the manifest as plain JSON values without its checksum, for a copy of the model. itself: manifest.json as a
+    file. Both are set by read_manifest.
     """
 
     task_id: TaskId
@@ -105,7 +106,7 @@ def read_manifest(folder: Directory, task_id: str) -> Manifest | None:
 def decoded_manifest(text: bytes, task_id: str) -> Manifest:
     """The manifest with this content. Raises ForeignManifestError, also for another task's."""
     try:
-        content = msgspec.json.decode(text)
+        content = unsealed(text)
         manifest = msgspec.convert(content, Manifest)
         if manifest.task_id != task_id or not _is_plain(content, MOST_NESTED):
             raise ValueError("it belongs to another task, or has values that we do not write")

@@ -28,12 +28,12 @@ from protocol.errors import TrainingError
 from protocol.project_layout import MODELS
 from trainer_worker.pictures.contents import sha256_of
 from trainer_worker.project.folder import ProjectFolder
-from trainer_worker.project.json_text import json_text
 from trainer_worker.project.latest import finish_switch, switch_latest
 from trainer_worker.project.manifest import ListedFile, Manifest, manifest_artifact
 from trainer_worker.project.model_files import MANIFEST, is_model_file
 from trainer_worker.project.models import AlreadyPublishedError, finished_and_intact
 from trainer_worker.project.origin import Tell, nothing
+from trainer_worker.project.sealed_json import sealed_text
 
 PARTIAL = re.compile(r"\.([0-9a-f]{32})\.[0-9]+(\.replaced)?\.partial")
 
@@ -106,8 +106,8 @@ class ModelFolder:
     def publish(self, manifest: dict[str, Any], tell: Tell = nothing) -> Path:
         """Write the manifest, move the folder to `models/<taskId>/` and return its path.
 
-        manifest: without task_id, `folder` and `files` (path, size_bytes and sha256 of each file), which are added
-        here. Unless it says that the model is not `promoted`, models/latest is pointed to it.
+        manifest: without task_id, `folder`, `files` (path, size_bytes and sha256 of each file) and checksum, which are
+        added here. Unless it says that the model is not `promoted`, models/latest is pointed to it.
         Raises AlreadyPublishedError if another attempt has published the model. A finished model is never replaced.
         """
         files = [msgspec.to_builtins(file) for file in self._files]
@@ -120,16 +120,15 @@ class ModelFolder:
             self._refuse_if_published()
             origin.send_files(self._task_id, self.publication, self._project.path / MODELS / self._partial, tell)
             of_model = {name: value for name, value in manifest.items() if name != "folder"}
-            text = json_text({**of_model, **placed}).encode()
+            text = sealed_text({**of_model, **placed}).encode()
             self._folder.replace(MANIFEST, [text], synced=True)
-            self._folder.sync()
             if not origin.commit(self._task_id, text):
                 self._refuse_what_others_published(tell)
             self._move_into_place()
+            self._models.sync()
             origin.settled(self._task_id)
             if manifest.get("promoted", True):
                 switch_latest(self._project, self._models, self._task_id)
-            self._models.sync()
         self._remove_other_partials()
         self.manifest = manifest_artifact(text)
         return self._project.path / MODELS / self._task_id

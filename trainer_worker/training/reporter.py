@@ -56,6 +56,7 @@ class PipeReporter:
         self._epoch, self._epochs_max = 0, 0
         self._metrics: dict[str, float] = {}
         self._usable: UsableModel | None = None
+        self._helpers_wanted = 0
         self.data_report = DataReport()
         self._cancelled = threading.Event()
         self._stop = threading.Event()
@@ -98,7 +99,7 @@ class PipeReporter:
 
     def enter(self, stage: str) -> None:
         self._index = next(i for i, planned in enumerate(self._stages) if planned.name == stage)
-        self._fraction, self._epochs_max = 0.0, 0
+        self._fraction, self._epochs_max, self._helpers_wanted = 0.0, 0, 0
         self._stage_began_s = time.monotonic()
         self._entered = (*self._entered, StageBegan(stage, time.time()))[:MAX_STAGES]
         self.step(0.0)
@@ -126,6 +127,10 @@ class PipeReporter:
 
     def note(self, sentence: str) -> None:
         """Notes are for the log (see AttemptLog)."""
+
+    def want_helpers(self, count: int) -> None:
+        self._helpers_wanted = count
+        self._put()
 
     @property
     def stop_requested(self) -> bool:
@@ -167,6 +172,7 @@ class PipeReporter:
             epochs_max=self._epochs_max,
             usable=self._usable,
             stages=self._entered,
+            helpers_wanted=self._helpers_wanted,
         )
         with self._wake:
             self._slot = report

@@ -11,6 +11,7 @@ from conf.data_roots import Root
 from conf.logs import LogFormat
 from conf.storage_settings import StorageSettings
 from protocol.project_url import ProjectUrl
+from trainer_worker.attempt.job import SHARE_ABOVE_PICTURES
 from trainer_worker.checkouts.project_folders import AllFolders
 from trainer_worker.pictures.decoding_budget import DEFAULT_BYTES
 
@@ -20,7 +21,7 @@ class TrainerSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     allowed_roots, url_roots: projects must lie inside one of these folders, see project/folder.py, or below one of
     these URLs. storage: how those are reached. decoding_bytes: the memory that all threads together may take for
-    decoding pictures.
+    decoding pictures. share_above_pictures: see Job.
     """
 
     cache_dir: Path
@@ -31,6 +32,7 @@ class TrainerSettings(msgspec.Struct, frozen=True, kw_only=True):
     url_roots: tuple[str, ...] = ()
     storage: StorageSettings | None = None
     decoding_bytes: int = DEFAULT_BYTES
+    share_above_pictures: int = SHARE_ABOVE_PICTURES
     log_format: LogFormat = "text"
 
     def folders(self) -> AllFolders:

@@ -158,6 +158,10 @@ class TaskView(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     phase: Annotated[str, Meta(description="the stage of the training, such as features, train or export")]
     epoch: int
     epochs_max: Annotated[int, Meta(description="the most epochs of this phase, 0 if it has none")]
+    waiting_for: Annotated[
+        str, Meta(description="what a waiting task lacks, such as a worker with its needs; or empty")
+    ] = ""
+    helpers: Annotated[int, Meta(description="how many other workers help with its features now")]
     eta_seconds: float | None
     eta_range_seconds: tuple[float, float] | None
     metrics: dict[str, float]

@@ -32,7 +32,7 @@ def change_table(project_path: str, allowed_roots: Sequence[Path], changes: Chan
             folder.write_whole(CORRECTIONS_FILE, [content], synced=True)
         elif before.header or before.rows:
             folder.remove(CORRECTIONS_FILE)
-        folder.sync()
+            folder.sync()
         return table
 
 

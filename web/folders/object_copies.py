@@ -1,6 +1,6 @@
 """Copies of objects on a disk of this machine, so that they are opened, hashed and read like any other file.
 
-A copy is named by the object and its ETag, so it never changes. Those that were used last stay, as far as the space for
+A copy belongs to an object and its ETag, so it never changes. Those that were used last stay, as far as the space for
 them goes. What is lent stays in any case. A copy that several callers want is fetched once.
 """
 
@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import hashlib
 import logging
+import secrets
 import shutil
 import threading
 from collections import OrderedDict
@@ -73,7 +74,8 @@ class ObjectCopies:
     def _begun(self, key: str, store: ObjectStore, info: ObjectInfo) -> _Copy:
         """Make room, and begin to fetch the object. Raises Refusal."""
         self._make_room(info)
-        copy = self._copies[key] = _Copy(self._folder / key, info.size_bytes)
+        # A name of its own: an earlier copy of the same object may be removed only now.
+        copy = self._copies[key] = _Copy(self._folder / secrets.token_hex(16), info.size_bytes)
         copy.ready = asyncio.create_task(self._fetch(key, copy, store, info))
         copy.ready.add_done_callback(_noticed)
         return copy

@@ -1,7 +1,10 @@
 """The pictures of uploaded projects below a data root on this machine.
 
-    <first data root>/uploads/.incoming/<uploadId>                   what has arrived of a picture
-    <first data root>/uploads/<userId>/<projectId>/<label>/<name>    a stored picture
+    <first data root>/uploads/.incoming/<uploadId>.<run of the machine>     what has arrived of a picture
+    <first data root>/uploads/<userId>/<projectId>/<label>/<name>           a stored picture
+
+Parts are not synced when they arrive. After a power cut a file may have its full size and yet lack some of them, so
+what arrived before the machine was started again is not used.
 
 Other programs may change these folders at any moment. Everything is reached by descriptors from the data root down, so
 no link is followed, and no file is written over.
@@ -34,26 +37,27 @@ _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.EXDEV, errno.EMLINK, errno.ENO
 class UploadFolders(UploadedPictures):
     """All methods raise OSError."""
 
-    def __init__(self, root: Path) -> None:
-        """root: the data root, with links resolved."""
+    def __init__(self, root: Path, system: str = "") -> None:
+        """root: the data root, with links resolved. system: names this run of the machine; "" to find that out."""
         self._root = root
-        self.incoming = Incoming(root, (UPLOADS, INCOMING))
+        self.incoming = Incoming(root, (UPLOADS, INCOMING), system)
 
     def path_of(self, user_id: str, project_id: str) -> str:
         return str(self._root / UPLOADS / user_id / project_id)
 
     def place(self, upload: Upload) -> Placed:
         with self.incoming.folder() as incoming, self._label(upload, make=True) as folder:
+            part = self.incoming.name_of(upload.upload_id)
             for number in range(1, MOST_NUMBERS):
                 name = upload.name if number == 1 else numbered(upload.name, number)
                 try:
-                    _give_name(incoming, upload.upload_id, folder, name)
+                    _give_name(incoming, part, folder, name)
                     folder.sync()
                     return Placed(name, is_duplicate=False)
                 except FileExistsError:
                     if _has_content(folder, name, upload):
                         # If the same file has that name, an earlier try got as far as here.
-                        own = folder.status(name).st_ino == incoming.status(upload.upload_id).st_ino
+                        own = folder.status(name).st_ino == incoming.status(part).st_ino
                         return Placed(name, is_duplicate=not own)
         raise FileExistsError(errno.EEXIST, "too many pictures have this name", upload.name)
 
@@ -80,14 +84,14 @@ class UploadFolders(UploadedPictures):
         return opened_below(self._root, (UPLOADS, upload.user_id, upload.project_id, upload.label), make)
 
 
-def _give_name(incoming: Directory, upload_id: str, folder: Directory, name: str) -> None:
+def _give_name(incoming: Directory, part: str, folder: Directory, name: str) -> None:
     """Raises FileExistsError if the name is taken."""
     try:
-        incoming.link_into(upload_id, folder, name)
+        incoming.link_into(part, folder, name)
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        with incoming.open(upload_id, MOST_FILE_BYTES) as source, folder.create(name) as copy:
+        with incoming.open(part, MOST_FILE_BYTES) as source, folder.create(name) as copy:
             try:
                 shutil.copyfileobj(source, copy, READ_BYTES)
                 copy.flush()
