@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import LiteralString
 
 from broker.facts import Record
@@ -90,6 +90,9 @@ class PostgresJournal(Journal):
             )
 
     def close(self) -> None:
+        # The server ends a session some time after its connection, and the next broker may be quicker.
+        with suppress(JournalError), self.place.errors():
+            self._db.execute("SELECT pg_advisory_unlock_all()")
         self._db.close()
 
     def open_view(self) -> PostgresView:
