@@ -68,6 +68,9 @@ test-mutants: $(VENV)/installed-dev  ## plant one-line bugs and see each caught 
 test-chaos: $(VENV)/installed-dev  ## break the real service 300 times on purpose; writes docs/reliability.md
 	$(BIN)/python -m tests.chaos --faults 300 --write
 	$(BIN)/python -m tests.chaos.webhooks
+	$(BIN)/python -m tests.chaos.standby --write
+	$(BIN)/python -m tests.chaos.power_loss --write
+	$(BIN)/python -m tests.chaos.flipped_bits --write
 
 test-security: $(VENV)/installed-dev  ## try every door of SECURITY.md, then 12,000 hostile inputs; some minutes
 	$(BIN)/python -m tests.security

@@ -23,7 +23,8 @@ from pathlib import Path
 import psutil
 
 from benchmarks.http_load import Measured, loaded
-from benchmarks.http_requests import form, machine, post_request
+from benchmarks.http_requests import form, post_request
+from benchmarks.machine import describe_machine
 from benchmarks.service_processes import ServiceProcesses
 from benchmarks.task_lists import PAGE_TASKS, TASKS, fill, made_up_filters
 from broker.facts import Record, Submitted, evolve
@@ -202,7 +203,7 @@ def main() -> None:
                     commits_part(stores)
                 else:
                     lists_part(stores, arguments.tasks)
-                print(machine(Path(folder)), flush=True)
+                print(describe_machine(), flush=True)
     finally:
         if server is not None:
             server.remove()

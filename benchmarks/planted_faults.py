@@ -15,8 +15,9 @@ from benchmarks.recipes import copy_class_folders
 from protocol.data_report import DataReport
 from protocol.options import ClassificationOptions
 from trainer_worker.backbones.efficientnet_lite import LITE0
+from trainer_worker.classification.cached_features import CachedFeatures
 from trainer_worker.classification.dataset import Dataset, read_dataset
-from trainer_worker.classification.features import CachedFeatures, FeatureExtractor
+from trainer_worker.classification.features import FeatureExtractor
 from trainer_worker.classification.folders import scan_class_folders
 from trainer_worker.classification.splitting import split_dataset
 from trainer_worker.pictures.copies import find_copies

@@ -41,14 +41,14 @@ class ServiceProcesses:
             **settings,
         }
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("TFMODEL_")}
-        self._environ = inherited | {f"TFMODEL_{name}": value for name, value in own.items()}
+        self.environ = inherited | {f"TFMODEL_{name}": value for name, value in own.items()}
         # Calls to this machine must not go through a proxy from the environment.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     @property
     def endpoints(self) -> Endpoints:
         """Where the broker is reached."""
-        return connect_endpoints(load(self._environ))
+        return connect_endpoints(load(self.environ))[0]
 
     @property
     def address(self) -> str:
@@ -59,7 +59,7 @@ class ServiceProcesses:
         """Run `python words` while the context lasts. Its log is folder/name.log."""
         with (self.folder / f"{name}.log").open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, *words], cwd=ROOT, env=self._environ, stdout=log, stderr=subprocess.STDOUT
+                [sys.executable, *words], cwd=ROOT, env=self.environ, stdout=log, stderr=subprocess.STDOUT
             )
         try:
             yield process

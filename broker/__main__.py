@@ -1,4 +1,4 @@
-"""`python -m broker [run | story TASK | keys FOLDER]`: run the broker, print a task's history, or make CURVE keys."""
+"""`python -m broker [run | leader | story TASK]`: run the broker, say which one leads, or print a task's history."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import secrets
 import signal
 import sys
 import time
-from pathlib import Path
 from typing import NoReturn
 
 import msgspec
@@ -19,11 +18,12 @@ import zmq
 from broker.core import Core
 from broker.core_settings import CoreSettings
 from broker.endpoints import bind_sockets
-from broker.journal import BrokenJournalError, JournalError
+from broker.journal import BrokenJournalError, JournalError, LeadershipLostError
 from broker.journal_store import journal_store, read_story
 from broker.shell import Shell
+from broker.standby import Standby
 from broker.tally import Tally
-from conf.curve import make_keys
+from conf.curve import broker_keys
 from conf.endpoints import bind_endpoints
 from conf.logs import set_up_logging
 from conf.settings import EXIT_BAD_SETTINGS, Settings, SettingsError, exit_bad_settings, load_or_exit
@@ -36,14 +36,18 @@ JOURNAL_RETRY_S = 2.0
 
 
 def run(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT."""
+    """Serve until SIGTERM or SIGINT. If another broker leads, stand by until it ends."""
     set_up_logging("broker", settings.log.format)
     broker = settings.broker
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     tally = Tally()
     try:
+        endpoints = bind_endpoints(settings)
+        if broker.host:
+            broker_keys(settings)  # If they cannot be read, a broker that stands by should say so at once.
         store = journal_store(broker)
-        journal = store.open()
+        journal = store.open(Standby().wait)
+        journal.report_loss_to(end_without_leadership)
         sockets = bind_sockets(context, settings, tally)
     except BrokenJournalError as error:
         give_up(error)
@@ -64,7 +68,7 @@ def run(settings: Settings) -> None:
             max_pending_per_user=broker.max_pending_per_user,
             max_running_per_user=broker.max_running_per_user,
             progress_port=broker.collect_port if broker.host else 0,
-            data_roots=tuple(map(str, settings.web.allowed_roots())),
+            data_roots=tuple(map(str, settings.web.roots())),
             webhook_hosts=tuple(settings.webhooks.allowed_hosts),
             publish_secret=secrets.token_bytes(32),
         )
@@ -72,17 +76,29 @@ def run(settings: Settings) -> None:
     shell = Shell(core, journal, sockets, broker.keep_days, tally)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: shell.stop())
-    log.info("action=broker.listening worker=%s pid=%d", bind_endpoints(settings).worker, os.getpid())
+    log.info("action=broker.listening worker=%s pid=%d", endpoints.worker, os.getpid())
     try:
         shell.run()
+    except LeadershipLostError as error:
+        end_without_leadership(error)
     except JournalError as error:
         # The state in memory is ahead of the journal now. End at once and answer nobody. The next start replays the
         # journal.
         log.critical("action=broker.journal_failed path=%r", store.shown, exc_info=True)
         end_without_journal(error)
-    journal.close()
     context.destroy(linger=200)
+    journal.close()  # From now on another broker can lead.
     log.info("action=broker.stopped")
+
+
+def end_without_leadership(error: LeadershipLostError) -> NoReturn:
+    """End at once and answer nobody, because another broker may lead. supervisord starts this one again to stand by.
+
+    The thread that watches the leadership calls this too, since the main thread may hang in the lost connection. Its
+    sockets would stay open meanwhile, and front-ends and workers would send it a share of their messages.
+    """
+    log.critical("action=broker.leadership_lost reason=%r", str(error))
+    os._exit(1)
 
 
 def end_without_journal(error: JournalError) -> NoReturn:
@@ -117,20 +133,30 @@ def print_story(settings: Settings, task_id: str) -> int:
     return 0 if records else 1
 
 
+def print_leader(settings: Settings) -> int:
+    """Print which broker leads. Returns the exit code: 0 if one does."""
+    if not settings.broker.journal_is_database:
+        print("The journal is a file, which only one broker can use, so none stands by.")  # noqa: T201
+        return 1
+    try:
+        leader = journal_store(settings.broker).leader()
+    except JournalError as error:
+        print(printable(str(error)), file=sys.stderr)  # noqa: T201
+        return 1
+    print(printable(f"{leader}." if leader is not None else "No broker has ever led."))  # noqa: T201
+    return 0 if leader is not None and leader.leads else 1
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m broker", description=__doc__)
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("run", help="serve (the default)")
+    commands.add_parser("leader", help="say which of several brokers leads")
     commands.add_parser("story", help="print what has happened to a task").add_argument("task")
-    commands.add_parser("keys", help="make the CURVE keys for [broker] curve_dir").add_argument("folder", type=Path)
     arguments = parser.parse_args()
-    if arguments.command == "keys":
-        try:
-            make_keys(arguments.folder)
-        except OSError as error:
-            sys.exit(f"No keys were made: {error}")
-        return
     settings = load_or_exit(os.environ)
+    if arguments.command == "leader":
+        sys.exit(print_leader(settings))
     if arguments.command == "story":
         sys.exit(print_story(settings, arguments.task))
     run(settings)

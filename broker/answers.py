@@ -9,7 +9,7 @@ import msgspec
 
 from broker.queue import WaitingTasks
 from protocol import messages as m
-from protocol.bounds import PART_BYTES
+from protocol.bounds import MAX_PAYLOAD_BYTES, PART_BYTES
 from protocol.errors import no_such_task
 from protocol.queries import QueuePart, QueuePlace, QueueWanted
 from protocol.task import ENDED_STATES, Task, TaskState
@@ -52,6 +52,19 @@ def about_ended(request: m.Lookup | m.Cancel | m.StopEarly, task: Task | None, s
         return m.Refused(request.request_id, "task_left_out", LEFT_OUT, task)
     error = f"The task has ended already: it is {task.state.value}."
     return m.Refused(request.request_id, "task_ended", error, task)
+
+
+def as_many_as_fit(infos: tuple[m.WorkerInfo, ...]) -> tuple[tuple[m.WorkerInfo, ...], int]:
+    """The workers that one message has room for, and how many are left out.
+
+    Ten thousand workers of ours fit. Only long names or many devices can make them too large together.
+    """
+    room_bytes = MAX_PAYLOAD_BYTES - PART_BYTES
+    for number, info in enumerate(infos):
+        room_bytes -= len(_encoder.encode(info))
+        if room_bytes < 0:
+            return infos[:number], len(infos) - number
+    return infos, 0
 
 
 class Parts(Generic[Item]):

@@ -22,6 +22,7 @@ from protocol.artifact import Artifact, UsableModel
 from protocol.bounds import NO_CONTROL_CHARS
 from protocol.errors import FAILURE_CODES, Failure, FailureClass
 from protocol.options import OPTIONS_BY_TRAIN_TYPE, typed_options
+from protocol.project_url import ProjectUrl, is_project_url
 from protocol.task import TaskSpec, Trained
 
 _no_control_chars = re.compile(NO_CONTROL_CHARS)
@@ -30,7 +31,7 @@ _no_control_chars = re.compile(NO_CONTROL_CHARS)
 def why_not_taken(spec: TaskSpec, data_roots: Sequence[str], webhook_hosts: Sequence[str] = ()) -> tuple[str, str]:
     """Return the code and the error of a refusal, or two empty strings if the task may be accepted.
 
-    data_roots: absolute folders, with links resolved. webhook_hosts: the setting [webhooks] allowed_hosts.
+    data_roots: absolute folders, with links resolved, and URLs. webhook_hosts: the setting [webhooks] allowed_hosts.
     """
     if spec.train_type not in OPTIONS_BY_TRAIN_TYPE:
         known = ", ".join(sorted(OPTIONS_BY_TRAIN_TYPE))
@@ -48,8 +49,11 @@ def why_not_taken(spec: TaskSpec, data_roots: Sequence[str], webhook_hosts: Sequ
         return "bad_fields", "A task cannot be the retry of itself."
     if spec.webhook and (why := why_not_allowed(spec.webhook, webhook_hosts)):
         return "webhook_not_allowed", why
-    if not is_plain_path(spec.project_path):
-        return "bad_fields", f"The folder {spec.project_path[:200]!r} is not an absolute path without '.' and '..'."
+    if not is_plain_place(spec.project_path):
+        return (
+            "bad_fields",
+            f"The folder {spec.project_path[:200]!r} is neither an absolute path without '.' and '..' nor a plain URL.",
+        )
     # A root itself is not a project, not even if it lies inside another root.
     if spec.project_path in data_roots or not any(lies_below(spec.project_path, root) for root in data_roots):
         return (
@@ -57,6 +61,16 @@ def why_not_taken(spec: TaskSpec, data_roots: Sequence[str], webhook_hosts: Sequ
             f"{spec.project_path[:200]!r} does not lie inside the broker's [web] data_roots ({', '.join(data_roots)}).",
         )
     return "", ""
+
+
+def is_plain_place(place: str) -> bool:
+    """Whether this is a plain path, or the normal text of a URL of object storage."""
+    if not is_project_url(place):
+        return is_plain_path(place)
+    try:
+        return str(ProjectUrl.parse(place)) == place
+    except ValueError:
+        return False
 
 
 def is_plain_path(path: str) -> bool:
@@ -75,8 +89,9 @@ def lies_below(path: str, folder: str) -> bool:
 
 
 def is_model_of(path: str, spec: TaskSpec) -> bool:
-    """Whether the path is inside the model folder of this task."""
-    return is_plain_path(path) and lies_below(path, f"{spec.project_path}/models/{spec.task_id}")
+    """Whether the path is inside the model folder of this task. The project itself was checked at the submit."""
+    inside = path.removeprefix(spec.project_path)
+    return is_plain_path(inside) and lies_below(path, f"{spec.project_path}/models/{spec.task_id}")
 
 
 def is_usable_model_of(model: UsableModel, spec: TaskSpec) -> bool:

@@ -37,6 +37,7 @@ from broker.events import (
 )
 from broker.facts import Record
 from broker.fleet import Fleet
+from broker.releases import why_unfit
 from broker.workers import Worker
 from protocol import messages as m
 from protocol.queries import EventsWanted, InUseWanted, QueueWanted, TasksWanted
@@ -130,6 +131,8 @@ class Core(Fleet):
             draining=workers.draining_count,
             memory_mb=workers.memory_mb,
             pools=self.offers.pools(self._now.monotonic_s),
+            overdue=self._overdue(),
+            unmet=self._unmet(),
         )
 
     # ---- front-ends ----
@@ -141,8 +144,7 @@ class Core(Fleet):
             case m.SnapshotWanted():
                 self._snapshot(peer, message.request_id)
             case m.WorkersWanted():
-                pools = self.offers.pools(self._now.monotonic_s)
-                self._effects.append(SendWeb(peer, m.Workers(message.request_id, self._worker_infos(), pools)))
+                self._list_workers(peer, message)
             case m.DrainWanted():
                 self._drain(peer, message)
             case m.PoolsReported():
@@ -221,7 +223,7 @@ class Core(Fleet):
         if worker is None:
             # The broker has restarted or the connection is new, so it is not known which worker this is.
             if not isinstance(message, m.Goodbye):
-                self._effects.append(SendWorker(peer, m.HelloWanted()))
+                self._effects.append(SendWorker(peer, m.HelloWanted(self._now.wall_s)))
             return
         self.workers.heard(worker, self._now.monotonic_s)
         match message:
@@ -230,13 +232,19 @@ class Core(Fleet):
             case m.Heartbeat():
                 worker.draining, worker.devices = message.draining, message.devices
                 worker.memory_mb, worker.tasks_done = message.memory_mb, message.tasks_done
+                worker.clock_skew_s = message.clock_skew_s
                 self._describe(worker, worker.train_types, message.labels)
-                self._reconcile(worker, message.ready, message.holds)
+                self._reconcile(worker, message)
+            case m.HelpOver():
+                self._help_over(worker, message)
             case m.Goodbye():
                 # The worker has sent its results first. If it still holds a task, the Start crossed with this message.
                 self._lose(worker, "it left", began=False)
 
     def _hello(self, peer: bytes, hello: m.Hello) -> None:
+        if unfit := why_unfit(hello.versions):
+            self._effects.append(SendWorker(peer, m.Rejected(unfit, for_good=True)))
+            return
         error = self.workers.why_not_welcome(hello, peer)
         if error:
             self._effects.append(SendWorker(peer, m.Rejected(error)))
@@ -254,13 +262,14 @@ class Core(Fleet):
         self.workers.attach(worker, peer)
         self.workers.heard(worker, self._now.monotonic_s)
         s = self.settings
-        welcome = m.Welcome(s.heartbeat_interval_s, s.lease_ttl_s, s.progress_port, worker.publish_key)
+        times = (s.heartbeat_interval_s, s.lease_ttl_s)
+        welcome = m.Welcome(*times, s.progress_port, worker.publish_key, self._now.wall_s)
         self._effects.append(SendWorker(peer, welcome))
-        self._reconcile(worker, hello.ready, hello.holds)
+        self._reconcile(worker, hello)
 
-    def _reconcile(self, worker: Worker, ready: bool, holds: m.Holding | None) -> None:
+    def _reconcile(self, worker: Worker, said: m.Hello | m.Heartbeat) -> None:
         """Compare what the worker says with the broker's state, and send what corrects a difference."""
-        order = None
+        order, holds = None, said.holds
         if holds is not None:
             task = self.tasks.get(holds.task_id)
             is_its_lease = task is not None and worker.task_id == task.task_id and task.attempt == holds.attempt
@@ -271,8 +280,10 @@ class Core(Fleet):
         elif worker.task_id is not None:
             self._send_start(worker, self.tasks[worker.task_id])
         else:
-            self.workers.set_ready(worker, ready)
+            self.workers.set_ready(worker, said.ready)
             self._dispatch()
+        if isinstance(said, m.Heartbeat):
+            self._hear_of_help(worker, said)
         self._pulse(worker, order)
 
     def _result(self, worker: Worker, peer: bytes, result: m.Result) -> None:

@@ -7,9 +7,10 @@ is derived from them in the same transaction, for look-ups and lists.
 
 from __future__ import annotations
 
+import datetime
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Self
 
 import msgspec
@@ -23,6 +24,10 @@ from protocol.task import Task
 log = logging.getLogger("broker")
 
 PRUNED_A_CALL = 500
+
+#: It is called as long as another broker leads, with the machine of that broker. It returns when it is time to look
+#: again, or raises.
+Wait = Callable[[str], None]
 
 
 class JournalError(Exception):
@@ -40,6 +45,15 @@ class BrokenJournalError(JournalError):
         self.finding = finding
 
 
+class LeadershipLostError(JournalError):
+    """Another broker may write the journal now. This process must end, and answer nobody any more."""
+
+
+def refuse_to_wait(leader: str) -> None:
+    """A Wait for a program that needs the journal at once."""
+    raise JournalError(f"Another broker is using the journal, on {leader}; stop it first, or set [broker] journal.")
+
+
 class JournalContents(msgspec.Struct, frozen=True):
     """The content of a sound journal. live: how many tasks are waiting or being trained."""
 
@@ -51,6 +65,26 @@ class JournalContents(msgspec.Struct, frozen=True):
         return f"{self.tasks} tasks, of which {self.live} have not ended"
 
 
+class Leader(msgspec.Struct, frozen=True):
+    """The broker that led last.
+
+    term: rises each time that a broker begins to lead. since_s: when it began, in seconds since the epoch. leads:
+    whether it still does.
+    """
+
+    term: int
+    host: str
+    pid: int
+    since_s: float
+    leads: bool
+
+    def __str__(self) -> str:
+        since = datetime.datetime.fromtimestamp(self.since_s).isoformat(sep=" ", timespec="seconds")
+        if self.leads:
+            return f"The broker on {self.host} (process {self.pid}) leads since {since}, in term {self.term}"
+        return f"No broker leads now; the last one, on {self.host}, began at {since}, in term {self.term}"
+
+
 class Journal(ABC):
     """The only writer of a journal. Use it as a context manager, or call `close`.
 
@@ -60,6 +94,8 @@ class Journal(ABC):
 
     #: What the writer itself reads, over its own connection.
     view: JournalView
+    #: Rises each time that a broker begins to lead. It is 0 for a journal that only one broker can use.
+    term = 0
 
     def __init__(self) -> None:
         self._unreadable: set[str] = set()
@@ -86,6 +122,17 @@ class Journal(ABC):
 
         The highest number of a deleted fact is kept, so that readers of past events learn what they may have missed.
         """
+
+    @abstractmethod
+    def confirm(self) -> None:
+        """Return if this process certainly is still the only writer. Raises LeadershipLostError otherwise.
+
+        `append` does not need it. It is for answers that need no commit.
+        """
+
+    @abstractmethod
+    def report_loss_to(self, take: Callable[[LeadershipLostError], None]) -> None:
+        """take: called by another thread if this process is no longer the only writer. The caller's may hang then."""
 
     @abstractmethod
     def note_pruned(self, up_to: int) -> None:
@@ -143,11 +190,11 @@ class Journal(ABC):
     def _tasks(self, rows: Iterable[TaskRow]) -> list[Task]:
         """Decode the rows. Tasks that cannot be read are logged and left out."""
         tasks = []
-        for task_id, text in rows:
+        for row in rows:
             try:
-                tasks.append(task_of(text))
+                tasks.append(task_of(row))
             except msgspec.DecodeError as error:
-                self._name_unreadable(task_id, error)
+                self._name_unreadable(row[0], error)
         return tasks
 
     def _name_unreadable(self, task_id: str, error: msgspec.DecodeError) -> None:

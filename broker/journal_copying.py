@@ -120,10 +120,10 @@ def _tasks(view: JournalView, task_ids: tuple[str, ...]) -> Iterator[tuple[list[
     for start in range(0, len(task_ids), PART):
         part = task_ids[start : start + PART]
         tasks, missing = [], set(part)
-        for task_id, text in view.tasks(part):
+        for row in view.tasks(part):
             try:
-                tasks.append(task_of(text))
+                tasks.append(task_of(row))
             except msgspec.DecodeError:
                 continue
-            missing.discard(task_id)
+            missing.discard(row[0])
         yield tasks, missing

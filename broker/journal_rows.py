@@ -1,4 +1,4 @@
-"""The JSON in the rows of a journal: how facts and tasks are written and read."""
+"""The JSON in the rows of a journal: how facts and tasks are written and read, with the seal of journal_seal.py."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from broker.facts import Fact, Record
+from broker.journal_seal import sealed, unsealed
 from protocol.bounds import TaskId
 from protocol.task import Task
 
@@ -26,11 +27,16 @@ _task_decoder = msgspec.json.Decoder(Task)
 
 
 def fact_json(record: Record) -> str:
-    return _encoder.encode(record.fact).decode()
+    return sealed(_encoder.encode(record.fact), beside_fact(record.seq, record.at_s, record.task_id)).decode()
 
 
 def task_json(task: Task) -> str:
-    return _encoder.encode(task).decode()
+    return sealed(_encoder.encode(task), task.task_id).decode()
+
+
+def beside_fact(seq: int, at_s: float, task_id: str) -> str:
+    """The columns that the seal of a fact covers."""
+    return f"{seq} {float(at_s)!r} {task_id}"
 
 
 def record_of(row: FactRow) -> Record:
@@ -40,9 +46,10 @@ def record_of(row: FactRow) -> Record:
     together with all other tasks.
     """
     seq, at_s, task_id = msgspec.convert(row[:3], _Columns)
-    return Record(seq, at_s, task_id, _fact_decoder.decode(row[3]))
+    return Record(seq, at_s, task_id, _fact_decoder.decode(unsealed(row[3], beside_fact(seq, at_s, task_id))))
 
 
-def task_of(text: bytes | str) -> Task:
+def task_of(row: TaskRow) -> Task:
     """Raises msgspec.DecodeError if the task cannot be read."""
-    return _task_decoder.decode(text)
+    task_id, text = row
+    return _task_decoder.decode(unsealed(text, str(task_id)))

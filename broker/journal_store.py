@@ -9,7 +9,15 @@ from typing import Protocol
 import msgspec
 
 from broker.facts import Record
-from broker.journal import BrokenJournalError, Journal, JournalContents, JournalError
+from broker.journal import (
+    BrokenJournalError,
+    Journal,
+    JournalContents,
+    JournalError,
+    Leader,
+    Wait,
+    refuse_to_wait,
+)
 from broker.journal_rows import record_of
 from broker.journal_view import JournalView
 from broker.sqlite_journal.store import SqliteStore
@@ -30,11 +38,17 @@ class JournalStore(Protocol):
     @property
     def cures(self) -> str: ...
 
-    def open(self) -> Journal:
-        """Open it for the only writer. Creates the journal if there has never been one, and migrates its tables."""
+    def open(self, wait: Wait = refuse_to_wait) -> Journal:
+        """Open it for the only writer. Creates the journal if there has never been one, and migrates its tables.
+
+        wait: what to do while another broker leads. Where only one broker can ever lead, it is not called.
+        """
 
     def open_view(self) -> JournalView:
         """Open it for reading, also while a broker runs."""
+
+    def leader(self) -> Leader | None:
+        """Which broker leads, or led last. None if only one broker can use the journal, or if none ever did."""
 
     def is_blank(self) -> bool:
         """Whether no journal has been created."""

@@ -44,6 +44,9 @@ class JournalView(Protocol):
         Errors of the database inside become JournalErrors.
         """
 
+    def check_whole(self) -> None:
+        """Read what has no seal (journal_seal.py), such as indexes. Raises BrokenJournalError if it is damaged."""
+
     def newest_seq(self) -> int:
         """The number of the newest fact ever written, even if it has been pruned; 0 for a new journal."""
 

@@ -3,12 +3,16 @@
     wait → receive up to DRAIN_MESSAGES → core.handle each → append all facts in one commit → send
 
 A round sends nothing before its commit. If the commit fails, the process ends: its state is then ahead of the journal,
-and the next start replays the journal.
+and the next start replays the journal. A round that has nothing to commit sends nothing before it is sure that this
+broker still leads.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
+import platform
 import time
 from collections.abc import Callable
 from typing import Any
@@ -39,7 +43,9 @@ from broker.facts import Record, attempt_of
 from broker.journal import Journal
 from broker.journal_reader import JournalReader
 from broker.publisher import Publisher
+from broker.releases import why_other_version
 from broker.request_keys import REQUEST_KEY_TTL_S
+from broker.scrub import Scrub
 from broker.tally import Tally
 from protocol import messages as m
 from protocol import wire
@@ -72,6 +78,7 @@ class Shell:
         self._core = core
         self._journal = journal
         self._reader = JournalReader(journal.open_view)
+        self._scrub = Scrub(journal.open_view)
         self._sockets = sockets
         self._keep_s = keep_days * DAY_S
         self._tally = tally
@@ -80,24 +87,34 @@ class Shell:
         #: What the core has asked the journal for, to be handled in the next round.
         self._found: list[EndedFound] = []
         self._started_at_s = time.time()
+        self._leader = platform.node() if journal.term else ""
         self._next_tick_s = 0.0
         self._next_prune_s = 0.0
         self._poller = zmq.Poller()
         for socket in (sockets.web, sockets.worker, sockets.publish.socket, sockets.collect):
             self._poller.register(socket, zmq.POLLIN)
         self._poller.register(self._reader.fileno(), zmq.POLLIN)
+        # A signal does not end ZeroMQ's poll, which Python takes up again.
+        self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._poller.register(self._wake_read, zmq.POLLIN)
 
     def stop(self) -> None:
         """End the loop after the current round. A signal handler may call this."""
         self._stopping = True
+        with contextlib.suppress(OSError):  # It is not the first signal: the loop has ended.
+            os.write(self._wake_write, b"!")
 
     def run(self) -> None:
         """Replay the journal, then serve until `stop`. After a JournalError the caller must end the process."""
         self._replay()
+        self._scrub.start()
         try:
             self._serve()
         finally:
+            self._scrub.close()
             self._reader.close()
+            os.close(self._wake_read)
+            os.close(self._wake_write)
 
     def _serve(self) -> None:
         while not self._stopping:
@@ -105,6 +122,7 @@ class Shell:
             if self._sockets.publish.socket in ready:
                 self._read_subscriptions()
             if self._reader.fileno() in ready:
+                self._journal.confirm()
                 for answer in self._reader.answers():
                     self._send(self._sockets.web, answer.peer, answer.message)
             events: list[Event] = [*self._found]
@@ -156,15 +174,23 @@ class Shell:
                 out.append(wrap(peer, wire.decode(frames, union)))
             except wire.WireError as error:
                 self._tally.add("broker.bad_frame", error)
-                if socket is self._sockets.web:
-                    self._refuse(peer, frames, error)
+                self._answer_unread(socket, peer, frames, error)
 
-    def _refuse(self, peer: bytes, frames: list[bytes], error: wire.WireError) -> None:
-        """Tell a front-end which field of its request is bad. Without an answer it would repeat the request in vain."""
-        request_id = wire.request_id_of(frames)
-        if request_id is not None:
-            answer = m.Refused(request_id, "bad_fields", f"The broker does not take the request: {error}.")
-            self._send(self._sockets.web, peer, answer)
+    def _answer_unread(
+        self, socket: zmq.Socket[bytes], peer: bytes, frames: list[bytes], error: wire.WireError
+    ) -> None:
+        """Say why a message was not read, as far as the peer can understand it. It would repeat the message in vain.
+
+        A front-end is told which field of its request is bad. A peer of another version is told so in its own version.
+        """
+        version = error.version if isinstance(error, wire.OtherVersionError) else wire.VERSION
+        if socket is self._sockets.web:
+            request_id = wire.request_id_of(frames)
+            if request_id is not None:
+                answer = m.Refused(request_id, "bad_fields", f"The broker does not take the request: {error}.")
+                self._send(socket, peer, answer, version)
+        elif version != wire.VERSION:
+            self._send(socket, peer, m.Rejected(why_other_version(version), for_good=True), version)
 
     def _round(self, events: list[Event]) -> None:
         """Handle all events, record their facts in one commit (group commit), then carry out the effects."""
@@ -179,6 +205,8 @@ class Shell:
         if records:
             # The last change of each task counts. The core may no longer have a task, if very many ended at once.
             self._journal.append(records, {change.task.task_id: change.task for change in changes}.values())
+        # This process may have been stopped meanwhile, and another broker may lead.
+        self._journal.confirm()
         for effect in effects:
             self._carry_out(effect)
         parts = Parts(changes, PUBLISHED_CHANGES)
@@ -207,9 +235,9 @@ class Shell:
                 if not self._reader.ask(effect):
                     self._tally.add("broker.read_dropped", "too many requests for lists or past events")
 
-    def _send(self, socket: zmq.Socket[bytes], peer: bytes, message: Message) -> None:
+    def _send(self, socket: zmq.Socket[bytes], peer: bytes, message: Message, version: bytes = wire.VERSION) -> None:
         """Send to a peer that may be gone. The protocol repeats what gets lost here."""
-        frames = wire.encode(message)
+        frames = wire.encode(message, version)
         if len(frames[1]) > wire.MAX_PAYLOAD_BYTES:
             self._tally.add("broker.unsent", f"a {type(message).__name__} of {len(frames[1])} bytes")
             return
@@ -258,10 +286,17 @@ class Shell:
 
     def _tick(self) -> m.Tick:
         """The core's figures, with those that only this process knows."""
-        return msgspec.structs.replace(self._core.tick(), started_at_s=self._started_at_s, dropped=self._tally.counts)
+        return msgspec.structs.replace(
+            self._core.tick(),
+            started_at_s=self._started_at_s,
+            dropped=self._tally.counts,
+            term=self._journal.term,
+            leader=self._leader,
+        )
 
     def _housekeeping(self) -> None:
         now_s = time.monotonic()
+        self._scrub.refuse_broken()
         if now_s >= self._next_tick_s:
             self._next_tick_s = now_s + TICK_INTERVAL_S
             self._sockets.publish.send(self._tick())

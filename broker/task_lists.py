@@ -110,9 +110,10 @@ class TaskLists:
         numbers = {place.task_id: number for number, place in enumerate(places)}
         tasks: list[Task] = []
         size_bytes = 0
-        for task_id, text in self._view.tasks(list(numbers)):
+        for row in self._view.tasks(list(numbers)):
+            task_id = row[0]
             try:
-                task = listed(task_of(text))
+                task = listed(task_of(row))
             except msgspec.DecodeError as error:
                 self._name_left_out(task_id, error)
                 continue

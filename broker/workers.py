@@ -6,18 +6,19 @@ Times are monotonic seconds.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from broker.events import Now
+from broker.help_table import HelpTable
 from protocol.messages import Hello, WorkerInfo
 
 #: What the workers of a group share: their trainTypes, and their labels in the order of their names.
 Offer = tuple[tuple[str, ...], tuple[tuple[str, str], ...]]
 
 #: A peer with a worker's key may say Hello under many names. This limits the memory that they can take.
-MAX_WORKERS = 2000
+MAX_WORKERS = 10_000
 
 
 @dataclass(slots=True)
@@ -43,6 +44,8 @@ class Worker:
     devices: tuple[str, ...] = ()
     memory_mb: float = 0.0
     tasks_done: int = 0
+    #: By how much the worker's clock is ahead of the broker's.
+    clock_skew_s: float = 0.0
     #: Whether it was told to drain (True) or to stop that (False); None if neither. It stands as long as the worker
     #: does, so whatever order of the broker was lost or came late, the next one corrects the worker.
     drain_wanted: bool | None = None
@@ -68,7 +71,8 @@ class Worker:
         """The order to drain, or to end that, which the worker does not follow yet; None if it follows the order."""
         return None if self.drain_wanted == self.draining else self.drain_wanted
 
-    def info(self, now: Now) -> WorkerInfo:
+    def info(self, now: Now, helping: str = "") -> WorkerInfo:
+        """helping: the task that it helps another worker with."""
         return WorkerInfo(
             self.name,
             self.host,
@@ -83,6 +87,8 @@ class Worker:
             dict(self.labels),
             self.pool,
             dict(self.versions),
+            self.clock_skew_s,
+            helping,
         )
 
 
@@ -96,6 +102,7 @@ class WorkerTable:
         #: Free workers, grouped by what they offer. In each group, the longest idle one comes first.
         self._free: dict[Offer, OrderedDict[tuple[str, str], Worker]] = {}
         self._free_count = 0
+        self.help = HelpTable()
 
     def __len__(self) -> int:
         return len(self._by_key)
@@ -118,8 +125,16 @@ class WorkerTable:
         """What the processes of each worker hold, as far as it has said so."""
         return {worker.name: worker.memory_mb for worker in self._by_key.values() if worker.memory_mb}
 
+    @property
+    def offers(self) -> set[Offer]:
+        """What the registered workers offer, each once."""
+        return {worker.offer for worker in self._by_key.values()}
+
     def infos(self, now: Now) -> tuple[WorkerInfo, ...]:
-        return tuple(worker.info(now) for worker in self._by_key.values())
+        return tuple(self.info(worker, now) for worker in self._by_key.values())
+
+    def info(self, worker: Worker, now: Now) -> WorkerInfo:
+        return worker.info(now, self.help.task_of(worker.key))
 
     def by_peer(self, peer: bytes) -> Worker | None:
         return self._by_peer.get(peer)
@@ -176,6 +191,7 @@ class WorkerTable:
 
     def remove(self, worker: Worker) -> None:
         self.set_ready(worker, False)
+        self._end_help_for(worker)
         self._by_key.pop(worker.key, None)
         if worker.peer is not None:
             self._by_peer.pop(worker.peer, None)
@@ -184,6 +200,7 @@ class WorkerTable:
 
     def hold(self, worker: Worker, task_id: str | None) -> None:
         """Set the task that the worker holds. None: it holds none. It counts as free only after it has said so."""
+        self._end_help_for(worker)
         worker.task_id = task_id
         self.set_ready(worker, False)
 
@@ -197,6 +214,7 @@ class WorkerTable:
             group[worker.key] = worker
             self._free_count += 1
         else:
+            self.help.leave(worker.key)
             del group[worker.key]
             self._free_count -= 1
             if not group:
@@ -217,3 +235,19 @@ class WorkerTable:
         """
         groups = sorted(self._free.items(), key=lambda item: len(item[0][1]))
         return [next(iter(group.values())) for _, group in groups]
+
+    # ---- help ----
+
+    def free(self) -> Iterator[Worker]:
+        """All free workers, also those that help."""
+        return (worker for group in self._free.values() for worker in group.values())
+
+    def begin_help(self, worker: Worker, task_id: str) -> None:
+        """A free worker helps the task from now on. Tasks go to other free workers of its group before it."""
+        self.help.join(task_id, worker.key)
+        self._free[worker.offer].move_to_end(worker.key)
+
+    def _end_help_for(self, holder: Worker) -> None:
+        """The attempt that the worker holds, if any, is over."""
+        if holder.task_id is not None:
+            self.help.end(holder.task_id)

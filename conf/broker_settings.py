@@ -10,6 +10,9 @@ from msgspec import Meta
 
 from conf.section import Count, Port, Seconds, Section
 
+#: A name or an address of a machine, without scheme and port. An IPv6 address has at least two colons.
+HOST = r"^([A-Za-z0-9._-]+|[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f.:]*)$"
+MAX_ADDRESSES = 16
 _PART = r"(?:[^@:/?#%\s]|%[0-9A-Fa-f]{2})"
 _HOST = r"(?:[A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\]|(?:%2[fF][^@:/?#\s]*))(?::[0-9]{1,5})?"
 #: What PostgreSQL's library takes as well. It reads a character that should have been escaped as the end of a part, and
@@ -22,6 +25,8 @@ DATABASE_URL = re.compile(
 class BrokerSettings(Section, frozen=True, kw_only=True):
     #: "" means Unix sockets in the state folder's run/. Any other value is the address for TCP with CURVE keys.
     host: str
+    #: The hosts of all brokers that may lead, for programs that connect to them. Their ports are those below.
+    addresses: Annotated[list[Annotated[str, Meta(pattern=HOST)]], Meta(max_length=MAX_ADDRESSES)]
     web_port: Port
     worker_port: Port
     publish_port: Port

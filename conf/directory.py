@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from conf.folder_sync import sync_opened_folder
 from conf.whole_file import whole_file
 
 _DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -80,9 +81,10 @@ class Directory:
         return Directory(os.open(_checked(name), _DIRECTORY_FLAGS, dir_fd=self._descriptor))
 
     def make_folder(self, name: str) -> Directory:
-        """Open a folder of this directory, and create it if there is none."""
+        """Open a folder of this directory. If there is none, it is created, and its name is on the disk then."""
         with contextlib.suppress(FileExistsError):
             os.mkdir(_checked(name), dir_fd=self._descriptor)
+            self.sync()
         return self.folder(name)
 
     def open(self, name: str, most_bytes: int) -> BinaryIO:
@@ -145,8 +147,8 @@ class Directory:
     def write_whole(self, name: str, parts: Iterable[bytes], synced: bool) -> None:
         """Write a file in place of the entry of that name. Raises IsADirectoryError if that is a folder.
 
-        A crash leaves all of the old content or all of the new. synced: the content reaches the disk before the file
-        gets its name, so this also holds for a power cut.
+        A crash leaves all of the old content or all of the new. synced: so does a power cut, and once this returns, it
+        leaves the new content.
         """
         with whole_file(Path(_checked(name)), self._descriptor, synced=synced) as file:
             for part in parts:
@@ -217,7 +219,7 @@ class Directory:
 
     def sync(self) -> None:
         """Wait until the names of the entries are on the disk."""
-        os.fsync(self._descriptor)
+        sync_opened_folder(self._descriptor)
 
 
 def _checked(name: str) -> str:

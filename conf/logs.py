@@ -26,7 +26,7 @@ MOST_TRACE_LINES = 60
 INDENT = "    "
 LEFT_OUT = " […]"
 #: The first part of our loggers' names. Our messages are `action=… key=value`; those of libraries are sentences.
-OUR_LOGGERS = ("broker", "web", "worker", "trainer", "trainer_worker")
+OUR_LOGGERS = ("broker", "cluster", "web", "worker", "trainer", "trainer_worker")
 
 
 #: Names the HTTP call that a line belongs to.

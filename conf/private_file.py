@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from conf.folder_sync import make_folders
 from conf.whole_file import whole_file
 
 MAX_FILE_BYTES = 1_000_000
@@ -71,13 +72,13 @@ class PrivateFile:
         """Hold a lock, so that changes are made one after the other. Raises the error if its folder is not writable."""
         folder = self.path.parent
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folders(folder, 0o700)
             lock = self.path.with_name(self.path.name + ".lock")
             descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise self._error(f"{folder} cannot be written to ({error.strerror}).") from error
         try:
-            _give_to_owner(descriptor, folder)
+            give_to_owner(descriptor, folder)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
         finally:
@@ -87,13 +88,13 @@ class PrivateFile:
         """Replace the file as a whole. Its mode is set before anything is written into it."""
         try:
             with whole_file(self.path, mode=0o600) as opened:
-                _give_to_owner(opened.fileno(), self.path.parent)
+                give_to_owner(opened.fileno(), self.path.parent)
                 opened.write(content)
         except OSError as error:
             raise self._error(f"The {self._noun} {self.path} cannot be written ({error.strerror}).") from error
 
 
-def _give_to_owner(descriptor: int, folder: Path) -> None:
+def give_to_owner(descriptor: int, folder: Path) -> None:
     """Give the file to the owner of its folder: the service must be able to read what root has made."""
     if os.geteuid() == 0:
         owner = folder.stat()

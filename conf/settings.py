@@ -10,13 +10,17 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from conf import broker_settings, web_settings, webhook_settings
+from conf import broker_settings, cluster_settings, storage_settings, web_settings, webhook_settings, worker_settings
 from conf.broker_settings import BrokerSettings, is_url
+from conf.cluster_settings import ClusterSettings
+from conf.data_roots import Root, folders_of, read_roots
 from conf.logs import LogFormat
 from conf.section import Section
+from conf.storage_settings import StorageSettings
 from conf.web_settings import WebSettings
 from conf.webhook_settings import WebhookSettings
 from conf.worker_settings import WorkerSettings
+from protocol.project_url import is_project_url
 
 #: The folder of the code. Nothing is written there unless it is the state folder too (see Settings.home).
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,8 +43,10 @@ PATH_KEYS = (
 MAY_BE_URLS = (("broker", "journal"),)
 
 #: Variables that name no key of a section. TFMODEL_SERVER and TFMODEL_TOKEN are options of the commands that call a
-#: server.
-NO_SETTINGS = ("TFMODEL_SETTINGS", "TFMODEL_HOME", "TFMODEL_SERVER", "TFMODEL_TOKEN")
+#: server. TFMODEL_KEYS has the keys of a worker on another machine (conf/worker_keys.py).
+NO_SETTINGS = ("TFMODEL_SETTINGS", "TFMODEL_SERVER", "TFMODEL_TOKEN", "TFMODEL_KEYS")
+#: Short names of variables that are written often, with the section and the key that they set.
+SHORT_NAMES = {"TFMODEL_HOME": ("service", "state_dir"), "TFMODEL_BROKER": ("worker", "broker")}
 
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
@@ -65,7 +71,9 @@ class Settings(Section, frozen=True, kw_only=True):
     web: WebSettings
     broker: BrokerSettings
     worker: WorkerSettings
+    storage: StorageSettings
     webhooks: WebhookSettings
+    cluster: ClusterSettings
 
     @property
     def home(self) -> Path:
@@ -102,10 +110,14 @@ class Settings(Section, frozen=True, kw_only=True):
         return self.home / "var" / "uploads.sqlite3"
 
     @property
+    def all_worker_roots(self) -> list[Root]:
+        """The folders and URLs in which this machine's workers accept project folders."""
+        return read_roots(self.worker.data_roots or self.web.data_roots)
+
+    @property
     def worker_roots(self) -> list[Path]:
-        """The absolute folders, with links resolved, in which this machine's workers accept project folders."""
-        roots = self.worker.data_roots or self.web.data_roots
-        return [Path(root).resolve() for root in roots]
+        """Those of them that are folders of this machine: absolute and with links resolved."""
+        return folders_of(self.all_worker_roots)
 
 
 def load(environ: Mapping[str, str], file: Path | None = None) -> Settings:
@@ -133,7 +145,9 @@ def load(environ: Mapping[str, str], file: Path | None = None) -> Settings:
         web=_section("web", merged["web"], WebSettings),
         broker=_section("broker", merged["broker"], BrokerSettings),
         worker=_section("worker", merged["worker"], WorkerSettings),
+        storage=_section("storage", merged["storage"], StorageSettings),
         webhooks=_section("webhooks", merged["webhooks"], WebhookSettings),
+        cluster=_section("cluster", merged["cluster"], ClusterSettings),
     )
     _check_together(settings)
     return settings
@@ -194,7 +208,7 @@ def _section(name: str, values: dict[str, Any], section_type: type[Any]) -> Any:
 def _apply_environment(merged: dict[str, dict[str, Any]], environ: Mapping[str, str]) -> None:
     """Apply the variables TFMODEL_<SECTION>_<KEY>. An unknown TFMODEL_ variable is an error, like an unknown key."""
     for variable, text in environ.items():
-        if not variable.startswith("TFMODEL_") or variable in NO_SETTINGS:
+        if not variable.startswith("TFMODEL_") or variable in NO_SETTINGS or variable in SHORT_NAMES:
             continue
         section, _, key = variable.removeprefix("TFMODEL_").lower().partition("_")
         if key not in merged.get(section, {}):
@@ -205,9 +219,9 @@ def _apply_environment(merged: dict[str, dict[str, Any]], environ: Mapping[str, 
             merged[section][key] = [part.strip() for part in text.split(",") if part.strip()]
         else:
             merged[section][key] = text
-    # TFMODEL_HOME is the short name of the variable that operators set most often.
-    if "TFMODEL_HOME" in environ:
-        merged["service"]["state_dir"] = environ["TFMODEL_HOME"]
+    for variable, (section, key) in SHORT_NAMES.items():
+        if variable in environ:
+            merged[section][key] = environ[variable]
 
 
 def _tables(variable: str, text: str) -> list[Any]:
@@ -243,8 +257,11 @@ def _home(state_dir: str) -> Path:
 
 
 def _below(home: str, path: str) -> str:
-    """Join the two paths. An empty path stays empty, because it has its own meaning or is refused later."""
-    return str(Path(home, path)) if path else path
+    """Join the two paths. An empty path stays empty, because it has its own meaning or is refused later.
+
+    The URL of a data root stays as it is.
+    """
+    return str(Path(home, path)) if path and not is_project_url(path) else path
 
 
 def _check_together(settings: Settings) -> None:
@@ -255,14 +272,17 @@ def _check_together(settings: Settings) -> None:
     troubles = (
         web_settings.why_bad(settings.web),
         broker_settings.why_bad(settings.broker),
+        worker_settings.why_bad(settings.worker),
+        storage_settings.why_bad(settings.storage),
         webhook_settings.why_bad(settings.webhooks),
+        cluster_settings.why_bad(settings.cluster),
     )
     for trouble in filter(None, troubles):
         raise SettingsError(trouble)
     broker = settings.broker
     ports: dict[int, str] = {}
     keys = ("web.port", "broker.web_port", "broker.worker_port", "broker.publish_port", "broker.collect_port")
-    for key in keys if broker.host else ():
+    for key in keys if broker.host or broker.addresses else ():
         section, name = key.split(".")
         port = getattr(getattr(settings, section), name)
         if port in ports:

@@ -8,6 +8,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from conf import data_roots
+from conf.data_roots import Root, folders_of, read_roots
 from conf.section import Count, Port, Seconds, Section
 
 #: A name or an address, without a port: "tfmodel.example.com", "192.0.2.7", "[2001:db8::7]".
@@ -36,6 +38,7 @@ class WebSettings(Section, frozen=True, kw_only=True):
     max_predict_body_mb: Annotated[int, Meta(ge=1, le=100)]
     predict_processes: Annotated[int, Meta(ge=1, le=64)]
     predict_memory_mb: Annotated[int, Meta(ge=16)]
+    storage_copies_mb: Annotated[int, Meta(ge=16)]
     uploads: bool
     max_upload_mb: Annotated[int, Meta(ge=1, le=1000)]
     max_upload_pictures: Annotated[int, Meta(ge=1, le=1_000_000)]
@@ -47,13 +50,19 @@ class WebSettings(Section, frozen=True, kw_only=True):
     def max_predict_body_bytes(self) -> int:
         return self.max_predict_body_mb * 1024**2
 
+    def roots(self) -> list[Root]:
+        """The data roots in their order: folders of this machine and URLs of object storage."""
+        return read_roots(self.data_roots)
+
     def allowed_roots(self) -> list[Path]:
-        """The absolute folders, with links resolved, in which project folders may lie."""
-        return [Path(root).resolve() for root in self.data_roots]
+        """The absolute folders, with links resolved, in which project folders of this machine may lie."""
+        return folders_of(self.roots())
 
 
 def why_bad(web: WebSettings) -> str:
-    """What is wrong with the allowed hosts and origins, as a sentence that names the key; "" if they are fine."""
+    """What is wrong with data roots, allowed hosts and origins, as a sentence that names the key; "" if nothing is."""
+    if trouble := data_roots.why_bad("[web] data_roots", web.data_roots):
+        return trouble
     for host in web.allowed_hosts:
         if not HOST.fullmatch(host):
             return (

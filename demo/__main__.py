@@ -39,7 +39,13 @@ def run(recipe: Recipe, console: Console) -> None:
 
 
 def show(recipe: Recipe, settings: Settings, website: Website, console: Console) -> None:
-    project = settings.web.allowed_roots()[0] / recipe.folder
+    roots = settings.web.allowed_roots()
+    if not roots:
+        raise DemoError(
+            "[web] data_roots has only URLs of object storage, and the demo draws its photos into a folder of this "
+            "machine; name a folder as well."
+        )
+    project = roots[0] / recipe.folder
     lay_out(recipe, project)
     console.print(f"[bold]{recipe.images} {recipe.what}[/bold]", highlight=False)
     console.print(str(project), style="dim", soft_wrap=True, highlight=False)

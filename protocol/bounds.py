@@ -56,6 +56,8 @@ Whole = Annotated[int, Meta(ge=0, le=2**62)]
 Text = Annotated[str, Meta(max_length=MAX_FIELD_CHARS)]
 RequestKey = Annotated[str, Meta(max_length=MAX_KEY_CHARS)]
 Host = Annotated[str, Meta(min_length=1, max_length=255, pattern=NO_CONTROL_CHARS)]
+#: "" means that it is not known.
+HostOrNone = Annotated[str, Meta(max_length=255, pattern=NO_CONTROL_CHARS)]
 WorkerName = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._-]{0,80}\Z", max_length=MAX_NAME_CHARS)]
 #: The name of a worker or a trainType. Its characters have been checked elsewhere.
 KnownName = Annotated[str, Meta(max_length=MAX_NAME_CHARS)]

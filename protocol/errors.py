@@ -3,7 +3,7 @@
 class                   what is at fault                            is it tried again?
 FailureClass.DATA       the photos or their folder                  no
 FailureClass.REQUEST    the options                                 no
-FailureClass.RESOURCES  memory or disk ran out                      once; after out_of_memory with half the batch size
+FailureClass.RESOURCES  memory or disk ran out, storage is away     once; after out_of_memory with half the batch size
 FailureClass.LOST       the worker or trainer process disappeared   up to `[broker] max_attempts` attempts
 FailureClass.TRAINER    TFModel or TensorFlow raised an exception   once
 """
@@ -42,10 +42,12 @@ FAILURE_CODES: dict[str, FailureClass] = {
     "bad_classes": FailureClass.DATA,
     "bad_masks": FailureClass.DATA,
     "too_few_images": FailureClass.DATA,
+    "storage_denied": FailureClass.DATA,
     "unsupported_option": FailureClass.REQUEST,
     "time_limit": FailureClass.REQUEST,
     "out_of_memory": FailureClass.RESOURCES,
     "disk_full": FailureClass.RESOURCES,
+    "storage_unreachable": FailureClass.RESOURCES,
     "trainer_killed": FailureClass.LOST,
     "trainer_stalled": FailureClass.LOST,
     "worker_lost": FailureClass.LOST,
@@ -112,6 +114,7 @@ REFUSAL_CODES: dict[str, int] = {
     "not_ready": 503,
     "predict_failed": 503,
     "promote_failed": 503,
+    "storage_away": 503,
     "tokens_unreadable": 503,
     "uploads_unavailable": 503,
     "webhooks_unavailable": 503,

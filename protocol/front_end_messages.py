@@ -10,7 +10,7 @@ from msgspec import Meta
 from protocol.bounds import (
     MAX_ERROR_CHARS,
     Error,
-    Host,
+    HostOrNone,
     KnownName,
     Number,
     TaskId,
@@ -36,13 +36,15 @@ class WorkerInfo(msgspec.Struct, frozen=True):
     """One registered worker.
 
     ready: it could start a task now. holds: the task that it is training, or "". draining: it takes no new task, or is
-    being told so.
+    being told so. host: "" after a restart of the broker, until the worker has said Hello to it.
     memory_mb: what its processes hold. tasks_done: those that it has ended since its start, however they ended.
-    heard_at_s: when it was last heard of, in seconds since the epoch. labels, pool, versions: as in Hello.
+    heard_at_s: when it was last heard of, in seconds since the epoch. labels, pool, versions: as in Hello. helping: the
+    task that it helps another worker with, or "".
+    clock_skew_s: as in Heartbeat.
     """
 
     worker: WorkerName
-    host: Host
+    host: HostOrNone
     ready: bool
     holds: TaskIdOrNone
     train_types: TrainTypes
@@ -54,6 +56,8 @@ class WorkerInfo(msgspec.Struct, frozen=True):
     labels: Labels = {}
     pool: Word = ""
     versions: Versions = {}
+    clock_skew_s: Number = 0.0
+    helping: TaskIdOrNone = ""
 
 
 # ---- front-end to broker (DEALER to ROUTER) ----
@@ -178,12 +182,14 @@ class SnapshotPart(Message, frozen=True):
 class Workers(Message, frozen=True):
     """If lost: the request is repeated. The answer to WorkersWanted.
 
-    pools: those of the cluster's newest report; () if there is none.
+    pools: those of the cluster's newest report; () if there is none. more: how many workers did not fit into the
+    message.
     """
 
     request_id: Whole
     workers: Annotated[tuple[WorkerInfo, ...], Meta(max_length=MAX_LISTED)]
     pools: Pools = ()
+    more: Whole = 0
 
 
 class Waiting(msgspec.Struct, frozen=True, gc=False):
@@ -195,8 +201,12 @@ class Waiting(msgspec.Struct, frozen=True, gc=False):
 
 
 class Demand(Message, frozen=True):
-    """If lost: the controller of the cluster reports again. What waits, and which workers there are."""
+    """If lost: the controller of the cluster reports again. What waits, and which workers there are.
+
+    more: how many workers did not fit into the message.
+    """
 
     request_id: Whole
     waiting: Annotated[tuple[Waiting, ...], Meta(max_length=MAX_LISTED)]
     workers: Annotated[tuple[WorkerInfo, ...], Meta(max_length=MAX_LISTED)]
+    more: Whole = 0

@@ -6,18 +6,22 @@ with a value ("gpu=a100": only this one).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from typing import Annotated
 
 from msgspec import Meta
 
 MAX_LABELS = 16
 MAX_NEEDS = 4
+MAX_VALUE_CHARS = 31
+#: The label that a worker gives itself, with the name of its GPU.
+GPU = "gpu"
 _NAME = r"[a-z][a-z0-9_-]{0,31}"
 _VALUE = r"[A-Za-z0-9._-]{1,31}"
 
 LabelName = Annotated[str, Meta(pattern=rf"\A{_NAME}\Z", max_length=32)]
-LabelValue = Annotated[str, Meta(pattern=rf"\A{_VALUE}\Z", max_length=31)]
+LabelValue = Annotated[str, Meta(pattern=rf"\A{_VALUE}\Z", max_length=MAX_VALUE_CHARS)]
 Labels = Annotated[dict[LabelName, LabelValue], Meta(max_length=MAX_LABELS)]
 Need = Annotated[
     str,
@@ -28,6 +32,21 @@ Need = Annotated[
     ),
 ]
 Needs = Annotated[tuple[Need, ...], Meta(max_length=MAX_NEEDS)]
+
+
+def labels_of(texts: Iterable[str]) -> dict[str, str]:
+    """The labels that these texts of the form name=value are. Raises ValueError, with a sentence."""
+    labels: dict[str, str] = {}
+    for text in texts:
+        if not re.fullmatch(rf"{_NAME}={_VALUE}", text):
+            raise ValueError(f"{text[:80]!r} is no label; write name=value, with a name in lower case, as in gpu=a100.")
+        name, _, value = text.partition("=")
+        if labels.get(name, value) != value:
+            raise ValueError(f"the label {name} has the values {labels[name]} and {value}; give it one.")
+        labels[name] = value
+    if len(labels) > MAX_LABELS:
+        raise ValueError(f"{len(labels)} labels are too many; at most {MAX_LABELS} are allowed.")
+    return labels
 
 
 def satisfy(labels: Mapping[str, str], needs: Collection[str]) -> bool:

@@ -64,6 +64,9 @@ from protocol.publications import (
     MAX_DROPPED_KINDS as MAX_DROPPED_KINDS,
 )
 from protocol.publications import (
+    MAX_UNMET as MAX_UNMET,
+)
+from protocol.publications import (
     KeyedProgress as KeyedProgress,
 )
 from protocol.publications import (
@@ -77,6 +80,9 @@ from protocol.publications import (
 )
 from protocol.publications import (
     Tick as Tick,
+)
+from protocol.publications import (
+    UnmetNeeds as UnmetNeeds,
 )
 from protocol.queries import EventsPart, EventsWanted, InUseWanted, QueuePart, QueueWanted, TaskPage, TasksWanted
 from protocol.worker_messages import (
@@ -99,6 +105,12 @@ from protocol.worker_messages import (
 )
 from protocol.worker_messages import (
     HelloWanted as HelloWanted,
+)
+from protocol.worker_messages import (
+    Help as Help,
+)
+from protocol.worker_messages import (
+    HelpOver as HelpOver,
 )
 from protocol.worker_messages import (
     Holding as Holding,
@@ -144,7 +156,7 @@ WebToBroker = (
     | InUseWanted
 )
 BrokerToWeb = TaskReply | Refused | SnapshotPart | Workers | Demand | TaskPage | EventsPart | QueuePart
-WorkerToBroker = Hello | Heartbeat | Result | Goodbye
-BrokerToWorker = Welcome | HelloWanted | Rejected | Start | Stop | Pulse | ResultAck
+WorkerToBroker = Hello | Heartbeat | Result | HelpOver | Goodbye
+BrokerToWorker = Welcome | HelloWanted | Rejected | Start | Stop | Help | Pulse | ResultAck
 Collected = KeyedProgress
 Published = Progress | TasksChanged | Tick

@@ -50,7 +50,9 @@ BACKBONES: tuple[str, ...] = get_args(BackboneName)
 Promote = Literal["unless_worse", "always"]
 #: These options say when and where a task is trained, for how long, and what becomes of the model. The same folder
 #: gives the same model whatever they are.
-WITHOUT_INFLUENCE = frozenset({"priority", "maxSeconds", "promote", "needs"})
+WITHOUT_INFLUENCE = frozenset({"priority", "maxSeconds", "promote", "needs", "workers"})
+#: The most workers of one task.
+MAX_TASK_WORKERS = 64
 
 
 #: The imageSize for which costs are planned.
@@ -146,6 +148,16 @@ class ClassificationOptions(TrainingOptions, frozen=True, kw_only=True, forbid_u
     """Options of trainType=classification."""
 
     planned_cost: ClassVar[PlannedCost] = PlannedCost(fixed_s=4.5, s_per_picture=0.03, few_pictures=200, few_s=14.0)
+
+    workers: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=MAX_TASK_WORKERS,
+            description="the most workers that compute the features of a large folder together; the others help as "
+            "long as they have no task of their own, and the model is the same",
+        ),
+    ] = 1
 
 
 class SegmentationOptions(TrainingOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):

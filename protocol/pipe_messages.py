@@ -14,6 +14,7 @@ from protocol.artifact import UsableModel
 from protocol.bounds import Attempt, Number, Numbers, TaskId, Whole, Word, kept_numbers
 from protocol.message import Message
 from protocol.messages import Devices, Result
+from protocol.options import MAX_TASK_WORKERS
 from protocol.task import TaskSpec
 
 
@@ -25,8 +26,18 @@ class Train(Message, frozen=True):
     batch_divisor: Annotated[int, Meta(ge=1, le=2**62)] = 1
 
 
+class ComputeFeatures(Message, frozen=True):
+    """Agent to trainer process: help an attempt of another worker. place: see protocol.messages.Help."""
+
+    spec: TaskSpec
+    attempt: Attempt
+    place: Annotated[int, Meta(ge=1, lt=MAX_TASK_WORKERS)]
+
+
 class Halt(Message, frozen=True):
-    """Agent to trainer process: end this attempt at the next batch. keep: export the best model so far."""
+    """Agent to trainer process: end this attempt, or the help for it, at the next batch. keep: export the best model so
+    far.
+    """
 
     attempt: Attempt
     task_id: TaskId
@@ -59,7 +70,7 @@ class Report(Message, frozen=True):
     phase_end: the percentage at the end of this phase. phase_expected_s: the seconds that the phase is expected to
     take. With them the agent can raise the percentage while a phase reports nothing. remaining_s: seconds left.
     epochs_max: the most epochs of the training, or 0. usable: the best usable model so far, or None.
-    stages: those that have begun, in order. Traces show them.
+    stages: those that have begun, in order. Traces show them. helpers_wanted: see protocol.messages.Heartbeat.
     """
 
     progress: Number
@@ -74,9 +85,19 @@ class Report(Message, frozen=True):
     epochs_max: Whole = 0
     usable: UsableModel | None = None
     stages: Annotated[tuple[StageBegan, ...], Meta(max_length=MAX_STAGES)] = ()
+    helpers_wanted: Annotated[int, Meta(ge=0, lt=MAX_TASK_WORKERS)] = 0
 
     def __post_init__(self) -> None:
         msgspec.structs.force_setattr(self, "metrics", kept_numbers(self.metrics))
+
+
+class HelpEnded(Message, frozen=True):
+    """Trainer process to agent: the help is over. pictures: how many it has computed. rss_mb: as in Ended."""
+
+    task_id: TaskId
+    attempt: Attempt
+    pictures: Whole
+    rss_mb: Number
 
 
 class Ended(Message, frozen=True):
@@ -86,5 +107,5 @@ class Ended(Message, frozen=True):
     rss_mb: Number
 
 
-AgentToTrainer = Train | Halt
-TrainerToAgent = Ready | Report | Ended
+AgentToTrainer = Train | ComputeFeatures | Halt
+TrainerToAgent = Ready | Report | Ended | HelpEnded

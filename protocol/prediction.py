@@ -33,10 +33,14 @@ MOST_ANSWER_BYTES = 128 * 1024**2
 
 
 class ModelFile(msgspec.Struct, frozen=True, tag="model"):
-    """The work of predicting: a .tflite file in the model folder of a task, and the hash that the journal has of it."""
+    """The work of predicting: a .tflite file in the model folder of a task, and the hash that the journal has of it.
+
+    copy: the absolute path of a copy of the file, if the project lies in object storage; else "".
+    """
 
     spec: TaskSpec
     artifact: Artifact
+    copy: Text = ""
 
 
 class Thumbnails(msgspec.Struct, frozen=True, tag="thumbnails"):
@@ -55,12 +59,14 @@ Work = ModelFile | Thumbnails
 class RuntimeLimits(msgspec.Struct, frozen=True):
     """allowed_roots: the folders that pictures and projects must lie in, absolute and with links resolved.
 
+    copies: the folder that copies of objects must lie in; "" if there are none.
     models_bytes: the memory for models that are kept loaded. threads: that run a model. picture_s: the seconds after
     which a process that still predicts for one picture, or loads a model, ends itself. thumbnail_s: the same for the
     thumbnail of one picture.
     """
 
     allowed_roots: tuple[str, ...]
+    copies: Text
     models_bytes: Whole
     threads: Annotated[int, Meta(ge=1, le=1024)]
     picture_s: Annotated[float, Meta(gt=0)]
@@ -79,9 +85,13 @@ class SentPicture(msgspec.Struct, frozen=True, tag="sent"):
 
 
 class FolderPicture(msgspec.Struct, frozen=True, tag="folder"):
-    """A picture on the disk. name: its path in the project folder of the work's task, or absolute if there is none."""
+    """A picture on the disk. name: its path in the project folder of the work's task, or absolute if there is none.
+
+    copy: as for ModelFile.
+    """
 
     name: Text
+    copy: Text = ""
 
 
 Picture = SentPicture | FolderPicture

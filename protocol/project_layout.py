@@ -10,6 +10,8 @@ MODELS, KEPT = "models", ".tfmodel"
 LATEST = "latest"
 #: Lists the files of a model; in its folder.
 MANIFEST = "manifest.json"
+#: The folder in .tfmodel/ with what the next training of the project goes on from.
+LAST = "last"
 #: A model's report for people, in its folder. The front-end serves it.
 REPORT = "report.html"
 #: A longer report is neither published nor served. Reports have 3 MB at most.

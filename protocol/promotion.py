@@ -5,7 +5,7 @@ The process reads a PromotionOrder on its input, and writes a Promotion as JSON 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -18,12 +18,14 @@ from protocol.task import TaskSpec
 class PromotionOrder(msgspec.Struct, frozen=True):
     """spec: of the task whose model is to be used. artifacts: the files of its model, as the journal has them.
 
-    allowed_roots: the folders that projects must lie in, absolute and with links resolved.
+    allowed_roots: the folders that projects must lie in, absolute and with links resolved, and URLs. storage: the
+    section [storage] of the settings, for projects below the URLs.
     """
 
     spec: TaskSpec
     artifacts: Artifacts
     allowed_roots: tuple[str, ...]
+    storage: dict[str, Any] = {}
 
 
 class Promotion(msgspec.Struct, frozen=True):

@@ -8,16 +8,32 @@ import msgspec
 from msgspec import Meta
 
 from protocol.artifact import UsableModel
-from protocol.bounds import Attempt, Number, Numbers, Percent, TaskId, Whole, Word, WorkerName
+from protocol.bounds import (
+    NO_CONTROL_CHARS,
+    Attempt,
+    KnownName,
+    Number,
+    Numbers,
+    Percent,
+    TaskId,
+    Whole,
+    Word,
+    WorkerName,
+)
 from protocol.events import Event
+from protocol.labels import Needs
 from protocol.message import MAX_LISTED, Message
 from protocol.pools import Pools
 from protocol.task import Task
 
 #: The most kinds of dropped messages that a tick may name.
 MAX_DROPPED_KINDS = 32
+#: The most kinds of waiting tasks that a tick says lack a worker.
+MAX_UNMET = 32
 #: -1.0 means unknown.
 Seconds = Annotated[float, Meta(ge=-1.0, le=1e9)]
+#: The name of a machine. It is "" if no other broker can lead.
+Leader = Annotated[str, Meta(max_length=255, pattern=NO_CONTROL_CHARS)]
 
 
 class Progress(Message, frozen=True):
@@ -26,7 +42,7 @@ class Progress(Message, frozen=True):
     progress: percent from 0.0 to 99.9, which never falls within an attempt. eta_s: seconds left, or -1.0 if unknown.
     usable: the best usable model so far, or None before there is one.
     eta_low_s, eta_high_s: a range in seconds that holds the real end in about eight of ten tasks, or -1.0 if unknown.
-    epochs_max: the most epochs of this phase, or 0 if it has none.
+    epochs_max: the most epochs of this phase, or 0 if it has none. helpers: how many other workers help the attempt.
     """
 
     task_id: TaskId
@@ -40,6 +56,7 @@ class Progress(Message, frozen=True):
     eta_high_s: Seconds = -1.0
     epochs_max: Whole = 0
     usable: UsableModel | None = None
+    helpers: Whole = 0
 
 
 class KeyedProgress(Message, frozen=True):
@@ -66,6 +83,13 @@ class TasksChanged(Message, frozen=True):
     changes: Annotated[tuple[TaskChanged, ...], Meta(max_length=MAX_LISTED)]
 
 
+class UnmetNeeds(msgspec.Struct, frozen=True, gc=False):
+    """Tasks of this trainType with these needs wait, and no registered worker can train them."""
+
+    train_type: KnownName
+    needs: Needs
+
+
 class Tick(Message, frozen=True):
     """If lost: the next one comes within a second. It shows that the broker is alive, and how far its facts go.
 
@@ -73,7 +97,11 @@ class Tick(Message, frozen=True):
     are ready and have no task. pending: tasks that would start if a worker were free. started_at_s: when this run of
     the broker began, in seconds since the epoch. dropped: how many messages it has dropped since then, by kind.
     draining: idle workers that take no new task. memory_mb: what the processes of each worker hold, by its name.
-    pools: those of the cluster's newest report; () if there is none.
+    pools: those of the cluster's newest report; () if there is none. overdue: waiting tasks that a free worker could
+    start; a broker without faults gives them out at once.
+    unmet: what waiting tasks lack a worker for.
+    term: how often the leadership had changed when this broker began to lead. It is 0 if no other broker can lead.
+    leader: the machine of this broker.
     """
 
     seq: Whole
@@ -86,3 +114,7 @@ class Tick(Message, frozen=True):
     draining: Whole = 0
     memory_mb: Annotated[dict[WorkerName, Number], Meta(max_length=MAX_LISTED)] = {}
     pools: Pools = ()
+    overdue: Whole = 0
+    unmet: Annotated[tuple[UnmetNeeds, ...], Meta(max_length=MAX_UNMET)] = ()
+    term: Whole = 0
+    leader: Leader = ""

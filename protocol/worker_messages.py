@@ -11,6 +11,7 @@ from protocol.bounds import Attempt, Error, Host, Number, Percent, TaskId, Train
 from protocol.errors import Failure
 from protocol.labels import Labels
 from protocol.message import Message
+from protocol.options import MAX_TASK_WORKERS
 from protocol.task import TaskSpec, Trained
 
 #: The devices of one worker that are named.
@@ -53,7 +54,12 @@ class Hello(Message, frozen=True):
 
 
 class Heartbeat(Message, frozen=True):
-    """If lost: the next one says the same. A lease outlives several lost heartbeats."""
+    """If lost: the next one says the same. A lease outlives several lost heartbeats.
+
+    clock_skew_s: by how much the worker's clock is ahead of the broker's, as the worker has measured it.
+    helpers_wanted: how many other workers the held attempt could use now. helps: the attempt that this worker helps.
+    A worker that helps is still ready for a task.
+    """
 
     ready: bool
     holds: Holding | None = None
@@ -62,6 +68,9 @@ class Heartbeat(Message, frozen=True):
     memory_mb: Number = 0.0
     tasks_done: Whole = 0
     labels: Labels = {}
+    clock_skew_s: Number = 0.0
+    helpers_wanted: Annotated[int, Meta(ge=0, lt=MAX_TASK_WORKERS)] = 0
+    helps: Holding | None = None
 
 
 class Result(Message, frozen=True):
@@ -81,6 +90,16 @@ class Result(Message, frozen=True):
     progress: Percent = 0.0
 
 
+class HelpOver(Message, frozen=True):
+    """If lost: the broker asks this worker for the same help again, and the worker says it again.
+
+    The worker can't help this attempt any more: nothing is left to do, or it can't use the project folder.
+    """
+
+    task_id: TaskId
+    attempt: Attempt
+
+
 class Goodbye(Message, frozen=True):
     """If lost: the broker gives the worker up when its lease expires."""
 
@@ -93,22 +112,34 @@ class Welcome(Message, frozen=True):
 
     progress_port: 0 if the broker listens at Unix sockets. The agent then publishes at the socket beside the worker's.
     publish_key: identifies this worker to this run of the broker. The worker's progress must carry it.
+    at_s: the broker's clock, in seconds since the epoch. Nothing depends on it; the worker warns if its own differs.
     """
 
     heartbeat_interval_s: Annotated[float, Meta(gt=0.0, le=86400.0)]
     lease_ttl_s: Annotated[float, Meta(gt=0.0, le=86400.0)]
     progress_port: Annotated[int, Meta(ge=0, le=65535)]
     publish_key: Word = ""
+    at_s: Number = 0.0
 
 
 class HelloWanted(Message, frozen=True):
-    """If lost: sent again at the next message from this worker, which the broker does not know."""
+    """If lost: sent again at the next message from this worker, which the broker does not know.
+
+    at_s: the broker's clock, in seconds since the epoch.
+    """
+
+    at_s: Number = 0.0
 
 
 class Rejected(Message, frozen=True):
-    """If lost: sent again at the next Hello. The worker must not go on, for example because its name is taken."""
+    """If lost: sent again at the next Hello. The worker must not go on, for example because its name is taken.
+
+    for_good: only a person can help, so the worker ends. Otherwise it goes on saying Hello. Programs of every version
+    read this message, so its fields never change (PROTOCOL.md, "Versions").
+    """
 
     error: Error
+    for_good: bool = False
 
 
 class Start(Message, frozen=True):
@@ -135,16 +166,31 @@ class Stop(Message, frozen=True):
     unknown: bool = False
 
 
+class Help(Message, frozen=True):
+    """If lost: sent again at the worker's next heartbeat, which shows that it does not help.
+
+    The worker is asked to compute features for an attempt that another worker holds. place: a number from 1 on that no
+    other helper of the attempt has, so that all of them begin in different places.
+    """
+
+    spec: TaskSpec
+    attempt: Attempt
+    place: Annotated[int, Meta(ge=1, lt=MAX_TASK_WORKERS)]
+
+
 class Pulse(Message, frozen=True):
     """If lost: the next heartbeat brings another one. The answer to a heartbeat, with the order that is pending.
 
     drain: whether the worker shall drain; None if that is not to change. hand_back: whether it shall also give the task
-    that it holds back to the queue, at once.
+    that it holds back to the queue, at once. helps: the attempt that the worker may help; it ends any other help.
+    helpers: how many workers help the attempt that this worker holds.
     """
 
     order: Stop | None = None
     drain: bool | None = None
     hand_back: bool = False
+    helps: Holding | None = None
+    helpers: Whole = 0
 
 
 class ResultAck(Message, frozen=True):

@@ -57,6 +57,9 @@ COMMANDS = (
     Command("cancel", "service.task_commands:cancel", TASKS, "Cancel a task, and drop what it has made."),
     Command("retry", "service.task_commands:retry", TASKS, "Post an ended task again, as a new task."),
     Command("promote", "service.task_commands:promote", TASKS, "Make the model of a task the one in use."),
+    Command(
+        "join-command", "service.join_command:join_command", WORKERS, "Print what starts a worker on another machine."
+    ),
     Command("queue", "service.worker_commands:queue", WORKERS, "List the tasks that wait."),
     Command("predict", "service.predict_command:predict", MODELS, "Say what a model sees in pictures."),
     Command("export", "service.export_command:export", MODELS, "Download the files of a model."),
@@ -71,6 +74,16 @@ COMMAND_GROUPS: dict[str, tuple[Group, str, dict[str, str]]] = {
             "create": "service.token_commands:create",
             "list": "service.token_commands:show",
             "revoke": "service.token_commands:revoke",
+        },
+    ),
+    "keys": (
+        SERVICE,
+        "Show or change the keys with which programs reach the broker over TCP.",
+        {
+            "show": "service.key_commands:show",
+            "make": "service.key_commands:make",
+            "rotate": "service.key_commands:rotate_pair",
+            "end-rotation": "service.key_commands:end_rotation_of",
         },
     ),
     "webhook-secret": (
@@ -95,7 +108,7 @@ COMMAND_GROUPS: dict[str, tuple[Group, str, dict[str, str]]] = {
     ),
 }
 #: What a command of COMMAND_GROUPS does without a second word.
-DEFAULT_SECOND_WORDS = {"workers": "list"}
+DEFAULT_SECOND_WORDS = {"keys": "show", "workers": "list"}
 HELP_FLAGS = ("--help", "-h")
 
 

@@ -277,7 +277,7 @@ def last_lines(program: ProgramInfo) -> str:
 
 def describe(settings: Settings, ready: dict[str, Any], screen: Screen) -> None:
     """Say that the service is ready, and where everything is. ready: the answer of /readyz."""
-    roots = [str(root) for root in settings.web.allowed_roots()]
+    roots = [str(root) for root in settings.web.roots()]
     screen.say(f"TFModel is ready at {address_of(settings.web)}")
     screen.say(f"  workers  {ready.get('workers', 0)}")
     screen.say(f"  logs     {settings.log_dir}")

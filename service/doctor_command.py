@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 
 from conf.settings import SettingsError, load
-from service.doctor import clock, devices, journal, places, running, versions
+from service.doctor import clock, devices, far_broker, journal, places, running, storage, versions
 from service.doctor.result import Result, Verdict, bad, ok
 from service.exit_codes import ExitCode
 from service.screen import TEXT_SCREEN, Screen
@@ -44,7 +44,9 @@ def _look(quick: bool) -> Iterator[Result]:
         return
     yield ok("settings", "All settings are allowed")
     yield from places.look(settings)
+    yield from storage.look(settings)
     yield from journal.look(settings)
     yield from clock.look(settings)
     yield from running.look(settings)
+    yield from far_broker.look(settings)
     yield from devices.look(settings, quick)

@@ -83,8 +83,9 @@ def derived_config(tracked: str, home: Path) -> str:
 def environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of supervisord and its programs. It makes all of them use the same settings."""
     given = {**environ, "TFMODEL_HOME": str(settings.home)}
-    # A secret of the one who typed `start`; the programs don't need it.
-    given.pop("TFMODEL_TOKEN", None)
+    # These are for the one who typed `start`, and for a worker of another machine's broker. No program here needs them.
+    for name in ("TFMODEL_TOKEN", "TFMODEL_KEYS", "TFMODEL_BROKER"):
+        given.pop(name, None)
     if "TFMODEL_SETTINGS" in given:
         given["TFMODEL_SETTINGS"] = os.path.abspath(given["TFMODEL_SETTINGS"])  # noqa: PTH100 - links stay
     return given

@@ -10,6 +10,10 @@ from service.screen import TEXT_SCREEN, Screen
 from service.server_options import OWN_SERVER, ServerOptions, connected
 from service.task_ids import SHORT_ID_CHARS
 from service.task_words import local_time
+from tfmodel_client.types import Worker
+
+#: A clock that is off by more than this is worth a word.
+MOST_SKEW_S = 5.0
 
 WorkerName = Annotated[str, Parameter(help="the name of the worker, as 'workers' lists it")]
 
@@ -23,14 +27,15 @@ def workers(*, screen: Screen = TEXT_SCREEN, server: ServerOptions = OWN_SERVER)
         screen.say("No worker is registered; 'python server.py status' shows why.")
         return
     screen.table(
-        ("name", "host", "state", "task", "devices", "memory", "tasks done", "last heard"),
+        ("name", "host", "state", "task", "devices", "labels", "memory", "tasks done", "last heard"),
         [
             (
                 worker.name,
                 worker.host,
                 worker.state,
-                worker.task_id[:SHORT_ID_CHARS],
+                worker.task_id[:SHORT_ID_CHARS] or _help_of(worker),
                 ", ".join(worker.devices),
+                ", ".join(f"{name}={value}" for name, value in worker.labels.items()),
                 f"{worker.memory_mb:,.0f} MB" if worker.memory_mb else "",
                 str(worker.tasks_done),
                 local_time(worker.last_heard_at),
@@ -38,6 +43,15 @@ def workers(*, screen: Screen = TEXT_SCREEN, server: ServerOptions = OWN_SERVER)
             for worker in found.workers
         ],
     )
+    for worker in found.workers:
+        if abs(worker.clock_skew_seconds) > MOST_SKEW_S:
+            screen.complain(
+                f"The clock of {worker.name} differs from the broker's by {worker.clock_skew_seconds:,.0f} s."
+            )
+
+
+def _help_of(worker: Worker) -> str:
+    return f"helps {worker.helping[:SHORT_ID_CHARS]}" if worker.helping else ""
 
 
 def drain(name: WorkerName, /, *, screen: Screen = TEXT_SCREEN, server: ServerOptions = OWN_SERVER) -> None:

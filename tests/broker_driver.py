@@ -28,8 +28,13 @@ class Broker:
         self.published: list[m.TaskChanged] = []
         self.effects: list[Any] = []
 
+    @property
+    def wall_s(self) -> float:
+        """Its clock, in seconds since the epoch."""
+        return 1e9 + self.now_s
+
     def _now(self) -> Now:
-        return Now(self.now_s, 1e9 + self.now_s)
+        return Now(self.now_s, self.wall_s)
 
     def handle(self, event: Event) -> list[Any]:
         """The messages that this event causes to be sent, publications apart."""

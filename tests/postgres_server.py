@@ -39,13 +39,16 @@ def binaries() -> Path | None:
 
 
 class PostgresServer:
-    """settings: of the server, beyond those that make it fast. Without fsync=on it loses its data in a power loss."""
+    """folder: for its data, or with those of an earlier server. Its caller removes it. None: a temporary one.
 
-    def __init__(self, **settings: str) -> None:
+    settings: of the server, beyond those that make it fast. Without fsync=on it loses its data in a power loss.
+    """
+
+    def __init__(self, folder: Path | None = None, **settings: str) -> None:
         found = binaries()
         assert found is not None
         self._bin = found
-        self.folder = Path(tempfile.mkdtemp(prefix="postgres"))
+        self.folder = folder or Path(tempfile.mkdtemp(prefix="postgres"))
         self._user: dict[str, Any] = {}
         if os.geteuid() == 0:
             other = pwd.getpwnam(OTHER_USER)
@@ -55,16 +58,33 @@ class PostgresServer:
         self._settings = {"fsync": "off", "full_page_writes": "off", "max_connections": "50", **settings}
         self._numbers = itertools.count(1)
         self.process: subprocess.Popen[bytes] | None = None
-        atexit.register(self.remove)
+        if folder is None:
+            atexit.register(self.remove)
         data = self.folder / "data"
+        if not data.exists():
+            self._make(data)
+        self.start()
+
+    def _make(self, data: Path) -> None:
         subprocess.run(
-            [found / "initdb", "-D", data, "-U", "postgres", "-E", "UTF8", "--locale=C", "--no-sync", "-A", "trust"],
+            [
+                self._bin / "initdb",
+                "-D",
+                data,
+                "-U",
+                "postgres",
+                "-E",
+                "UTF8",
+                "--locale=C",
+                "--no-sync",
+                "-A",
+                "trust",
+            ],
             check=True,
             capture_output=True,
             cwd=self.folder,
             **self._user,
         )
-        self.start()
 
     def start(self) -> None:
         """Start it and wait until it takes connections."""

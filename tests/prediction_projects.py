@@ -34,7 +34,7 @@ def file_of(model: ModelFile) -> Path:
 
 
 def limits(root: Path, picture_s: float = 60.0, models_mb: int = 64, thumbnail_s: float = 60.0) -> RuntimeLimits:
-    return RuntimeLimits((str(root.resolve()),), models_mb * MEGABYTE, 1, picture_s, thumbnail_s)
+    return RuntimeLimits((str(root.resolve()),), "", models_mb * MEGABYTE, 1, picture_s, thumbnail_s)
 
 
 def plain(colour: tuple[int, int, int], size: tuple[int, int] = (40, 30), name: str = "plain.png") -> SentPicture:

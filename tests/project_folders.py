@@ -13,6 +13,7 @@ from trainer_worker.attempt.job import Job, Reporter, SilentReporter
 from trainer_worker.project.checkpoints import Checkpoints
 from trainer_worker.project.folder import ProjectFolder
 from trainer_worker.project.retention import checkpoints_of
+from trainer_worker.project.sealed_json import sealed_text
 
 
 def open_project(path: Path) -> ProjectFolder:
@@ -38,6 +39,15 @@ def facts_of(checkpoint: Path) -> dict[str, Any]:
     content = checkpoint.read_bytes()
     facts: dict[str, Any] = json.loads(content[8 : 8 + int.from_bytes(content[:8])])
     return facts
+
+
+def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
+    """With the checksum that fits, unless the manifest has numbers that have none."""
+    try:
+        text = sealed_text(manifest)
+    except (OverflowError, ValueError):
+        text = json.dumps(manifest)
+    (folder / "manifest.json").write_text(text)
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import zmq
@@ -15,6 +16,7 @@ from tornado.httpserver import HTTPServer
 from tornado.web import Application, RequestHandler
 
 from conf.curve import ClientKeys
+from conf.data_roots import urls_of
 from conf.endpoints import connect_endpoints
 from conf.settings import LOOPBACK_HOSTS, Settings
 from conf.tracing import Traces
@@ -47,6 +49,14 @@ from web.files.hashed_files import HashedFiles
 from web.files.log_follower import LogFollowers
 from web.files.project_files import ProjectFiles
 from web.folder_check import FolderChecks
+from web.folders.data_roots import DataRoots
+from web.folders.local_folders import LocalFolders
+from web.folders.object_copies import ObjectCopies
+from web.folders.object_folders import ObjectFolders
+from web.folders.object_stores import ObjectStores
+from web.folders.picture_counter import PictureCounter
+from web.folders.storage_answers import storage_away
+from web.folders.threads import Threads
 from web.forecast.forecaster import Forecaster
 from web.json_handler import JsonHandler
 from web.live.live import Live
@@ -66,6 +76,8 @@ CHECKER = (sys.executable, "-m", "trainer_worker.checking")
 PROMOTER = (sys.executable, "-m", "trainer_worker.promoting")
 #: Runs models on pictures. The same holds for it.
 RUNTIME = (sys.executable, "-m", "trainer_worker.prediction")
+#: Threads that wait for object storage: for files, and as many again for browsing.
+STORAGE_THREADS = 8
 
 
 def make_services(
@@ -73,7 +85,11 @@ def make_services(
 ) -> Services:
     web = settings.web
     live = Live(cache, requests, StreamSlots(web.max_streams, web.max_streams_per_address))
-    files = ProjectFiles(web.allowed_roots())
+    reading = Threads("files")
+    copies_folder = settings.home / "var" / "storage-copies"
+    stores = ObjectStores(urls_of(web.roots()), settings.storage)
+    roots = _data_roots(settings, reading, stores, copies_folder)
+    files = ProjectFiles(roots, reading)
     disks = Disks(web.allowed_roots())
     monitoring = Monitoring(ServiceFigures(pulse, cache, disks, web.min_free_mb))
     monitoring.add_streams(live.slots, live.catching_up)
@@ -83,19 +99,18 @@ def make_services(
     pulse.report_restarts_to(monitoring.tasks.broker_restarted)
     return Services(
         settings=web,
-        allowed_roots=web.allowed_roots(),
+        roots=roots,
         requests=requests,
         pulse=pulse,
         cache=cache,
         disks=disks,
-        forecaster=Forecaster(cache, lambda: pulse.tick),
-        checks=FolderChecks(CHECKER, web.allowed_roots()),
-        promotions=Promotions(PROMOTER, web.allowed_roots()),
-        runtimes=RuntimePool(RUNTIME, web.predict_processes, _runtime_limits(web)),
+        forecaster=Forecaster(cache, lambda: pulse.tick, PictureCounter(roots).count),
+        checks=FolderChecks(CHECKER, web.roots(), storage=settings.storage),
+        promotions=Promotions(PROMOTER, web.roots(), storage=settings.storage),
+        runtimes=RuntimePool(RUNTIME, web.predict_processes, _runtime_limits(web, copies_folder)),
         rules=rules,
         files=files,
-        corrections=CorrectionFiles(files),
-        browsed=ProjectFiles(web.allowed_roots()),
+        corrections=CorrectionFiles(roots),
         thumbnails=ThumbnailCache(),
         comparing=asyncio.Semaphore(MOST_AT_ONCE),
         hashed=HashedFiles(files),
@@ -106,16 +121,33 @@ def make_services(
         limits=limits_of(settings),
         started_at_s=time.time(),
         live=live,
-        uploads=Uploads(settings),
+        uploads=Uploads(settings, stores),
         webhooks=Webhooks(settings, requests, cache, monitoring.webhooks),
         traces=traces,
     )
 
 
-def _runtime_limits(web: WebSettings) -> RuntimeLimits:
+def _data_roots(settings: Settings, reading: Threads, stores: ObjectStores, copies_folder: Path) -> DataRoots:
+    """The folders of this machine and those in object storage, each with threads of its own.
+
+    So a storage service that hangs holds up nothing that lies on this machine.
+    """
+    web, texts = settings.web, list(map(str, settings.web.roots()))
+    storing = Threads("storage", STORAGE_THREADS, late=storage_away)
+    looking = Threads("storage-browsing", STORAGE_THREADS, late=storage_away)
+    copies = ObjectCopies(copies_folder, web.storage_copies_mb * 1024**2, storing)
+    return DataRoots(
+        texts,
+        LocalFolders(web.allowed_roots(), reading, Threads("browsing"), texts),
+        ObjectFolders(stores, copies, storing, looking, texts),
+    )
+
+
+def _runtime_limits(web: WebSettings, copies_folder: Path) -> RuntimeLimits:
     """The limits of each runtime process. All processes share the settings' memory and this machine's cores."""
     return RuntimeLimits(
         allowed_roots=tuple(map(str, web.allowed_roots())),
+        copies=str(copies_folder) if urls_of(web.roots()) else "",
         models_bytes=web.predict_memory_mb * 1024**2 // web.predict_processes,
         threads=max(1, len(os.sched_getaffinity(0)) // web.predict_processes),
         picture_s=PICTURE_S,
@@ -160,11 +192,12 @@ async def serve(settings: Settings, keys: ClientKeys | None, traces: Traces | No
     web = settings.web
     cache = TaskCache(web.cached_tasks)
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    endpoints = connect_endpoints(settings)
-    requests, pulse = BrokerRequests(context, endpoints.web, keys, web.request_timeout_s), BrokerPulse()
+    brokers = connect_endpoints(settings)
+    requests = BrokerRequests(context, [each.web for each in brokers], keys, web.request_timeout_s)
+    pulse = BrokerPulse()
     services = make_services(settings, requests, pulse, cache, traces)
     listeners = [CacheFeed(cache, requests).take, pulse.take, services.live.feed.take, services.webhooks.take]
-    publications = Publications(context, endpoints.publish, keys, listeners)
+    publications = Publications(context, [each.publish for each in brokers], keys, listeners)
     services.monitoring.service.bad_messages |= {
         "requests": lambda: requests.bad_messages,
         "publications": lambda: publications.bad_messages,

@@ -6,8 +6,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
+import msgspec
+
+from conf.data_roots import Root
+from conf.storage_settings import StorageSettings
 from protocol.data_report import DataReport
 from protocol.folder_check import CheckOrder
 from protocol.task import TaskSpec
@@ -28,11 +31,18 @@ HEADERS_S = 0.7
 class FolderChecks:
     """Runs the checker for one call after the other."""
 
-    def __init__(self, command: Sequence[str], allowed_roots: Sequence[Path], timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        allowed_roots: Sequence[Root],
+        timeout_s: float = TIMEOUT_S,
+        storage: StorageSettings | None = None,
+    ) -> None:
         """command: starts a checker in the code's folder, which reads a CheckOrder and writes a DataReport."""
         self._command = command
         self._timeout_s = timeout_s
         self._allowed_roots = tuple(map(str, allowed_roots))
+        self._storage = msgspec.to_builtins(storage) if storage is not None else {}
         self._turns = asyncio.Semaphore(MOST_AT_ONCE)
         self._waiting = 0
 
@@ -43,7 +53,9 @@ class FolderChecks:
         self._waiting += 1
         try:
             async with self._turns:
-                return await self._run(CheckOrder(spec, self._allowed_roots, time.monotonic() + HEADERS_S))
+                return await self._run(
+                    CheckOrder(spec, self._allowed_roots, time.monotonic() + HEADERS_S, self._storage)
+                )
         finally:
             self._waiting -= 1
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 
+import msgspec
+
+from conf.data_roots import Root
+from conf.storage_settings import StorageSettings
 from protocol.promotion import Promotion, PromotionOrder
 from protocol.task import Task
 from web.answers.refusal import Refusal
@@ -25,11 +28,18 @@ TIMEOUT_S = 60.0
 class Promotions:
     """Runs a process for each call, and MOST_AT_ONCE of them side by side."""
 
-    def __init__(self, command: Sequence[str], allowed_roots: Sequence[Path], timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        allowed_roots: Sequence[Root],
+        timeout_s: float = TIMEOUT_S,
+        storage: StorageSettings | None = None,
+    ) -> None:
         """command: starts a process in the code's folder that reads a PromotionOrder and writes a Promotion."""
         self._command = command
         self._timeout_s = timeout_s
         self._allowed_roots = tuple(map(str, allowed_roots))
+        self._storage = msgspec.to_builtins(storage) if storage is not None else {}
         self._free = asyncio.Semaphore(MOST_AT_ONCE)
         self._turns = Turns()
 
@@ -43,7 +53,7 @@ class Promotions:
 
     async def switch_to(self, task: Task) -> None:
         """Point models/latest to the finished model of the task. Raises Refusal model_changed or promote_failed."""
-        order = PromotionOrder(task.spec, artifacts_of(task), self._allowed_roots)
+        order = PromotionOrder(task.spec, artifacts_of(task), self._allowed_roots, self._storage)
         try:
             async with self._free:
                 done = await ask_worker_process(self._command, order, Promotion, self._timeout_s)

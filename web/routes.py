@@ -53,10 +53,12 @@ from web.route import Call, Media, Route
 
 #: What a call that needs the broker, or names one task, can also be refused with.
 BROKER = ("broker_away",)
+#: What a call that reads from a project folder can also be refused with.
+READING = ("file_unreadable", "storage_away")
 ONE_TASK = ("unknown_task", *BROKER)
 POSTING = (
     *("project_dir_not_allowed", "user_not_allowed", "unsupported_media_type", "key_reused"),
-    *("queue_full", "disk_nearly_full", "webhook_not_allowed", "needs_unmet", *BROKER),
+    *("queue_full", "disk_nearly_full", "webhook_not_allowed", "needs_unmet", "storage_away", *BROKER),
 )
 LIVE = ("too_many_streams", *BROKER)
 EVENT_STREAM = Media(
@@ -67,16 +69,16 @@ EVENT_STREAM = Media(
 )
 CHECKING = (
     *("project_dir_not_allowed", "user_not_allowed", "unsupported_media_type", "queue_full"),
-    *("webhook_not_allowed", "check_failed"),
+    *("webhook_not_allowed", "check_failed", "storage_away"),
 )
-CORRECTING = ("project_dir_not_allowed", "user_not_allowed", "corrections_unusable", "file_unreadable")
+CORRECTING = ("project_dir_not_allowed", "user_not_allowed", "corrections_unusable", *READING)
 PREDICTING = (
     *("no_model", "model_changed", "model_unusable", "unsupported_media_type", "bad_picture", "picture_too_large"),
-    *("predict_busy", "predict_failed", *ONE_TASK),
+    *("predict_busy", "predict_failed", *READING, *ONE_TASK),
 )
 JPEG = Media("image/jpeg", "the small copy of the picture")
-SHOWING = ("no_picture", "bad_picture", "picture_too_large", "thumbnails_busy", "predict_failed", "file_unreadable")
-UPLOADING = ("user_not_allowed", "uploads_off", "disk_nearly_full", "uploads_unavailable")
+SHOWING = ("no_picture", "bad_picture", "picture_too_large", "thumbnails_busy", "predict_failed", *READING)
+UPLOADING = ("user_not_allowed", "uploads_off", "disk_nearly_full", "uploads_unavailable", "storage_away")
 
 # Two or three lines a call keep the table on a few screens; the formatter would give each argument a line of its own.
 # fmt: off
@@ -110,29 +112,30 @@ ROUTES = (
     Route("/v1/tasks/{taskId}/report", ReportHandler,
         get=Call("getReport", "the report on the finished model, a web page for people; pass its headers on too",
             {200: Media("text/html; charset=utf-8", "report.html of the model")},
-            errors=("no_report", "file_unreadable", *ONE_TASK))),
+            errors=("no_report", *READING, *ONE_TASK))),
     Route("/v1/tasks/{taskId}/artifacts", ArtifactsHandler,
         get=Call("listArtifacts",
             "the files of the model with sizes, hashes and scores; before the end, the best so far",
-            {200: ArtifactList}, errors=("file_unreadable", *ONE_TASK))),
+            {200: ArtifactList}, errors=(*READING, *ONE_TASK))),
     Route("/v1/tasks/{taskId}/artifacts.zip", ArtifactZipHandler,
         get=Call("getArtifactsZip", "all files of the model as one zip",
             {200: Media("application/zip", "the files of the model")},
-            errors=("no_artifact", "artifact_changed", "file_unreadable", *ONE_TASK))),
+            errors=("no_artifact", "artifact_changed", *READING, *ONE_TASK))),
     Route("/v1/tasks/{taskId}/artifacts/{name...}", ArtifactHandler,
         get=Call("getArtifact", "a file of the model; takes Range and If-Range, and its ETag is its SHA-256",
-            {200: Media("*/*", "the file"), 206: Media("*/*", "the part of the file that Range asks for"), 304: None},
-            errors=("no_artifact", "artifact_changed", "range_not_satisfiable", "file_unreadable", *ONE_TASK))),
+            {200: Media("*/*", "the file"), 206: Media("*/*", "the part of the file that Range asks for"), 304: None,
+                307: None},
+            errors=("no_artifact", "artifact_changed", "range_not_satisfiable", *READING, *ONE_TASK))),
     Route("/v1/tasks/{taskId}/pictures/{name...}", TaskPictureHandler,
         get=Call("getTaskPicture", "a small copy of a picture in the task's project folder, named as in metrics.json",
             {200: JPEG, 304: None}, query=PictureQuery, errors=(*SHOWING, *ONE_TASK))),
     Route("/v1/tasks/{taskId}/log", LogHandler,
         get=Call("getLog", "what the training has said so far, in sentences; with follow=1 until it ends",
             {200: Media("text/plain; charset=utf-8", "log.txt of the task")}, query=LogQuery,
-            errors=("no_log", "too_many_streams", "file_unreadable", *ONE_TASK))),
+            errors=("no_log", "too_many_streams", *READING, *ONE_TASK))),
     Route("/v1/tasks/{taskId}/metrics", EpochsHandler,
         get=Call("listEpochs", "loss and score of each epoch, while the task is trained and afterwards",
-            {200: EpochPage}, query=EpochQuery, errors=("no_log", "file_unreadable", *ONE_TASK))),
+            {200: EpochPage}, query=EpochQuery, errors=("no_log", *READING, *ONE_TASK))),
     Route("/v1/tasks/{taskId}/events", TaskEventsHandler,
         get=Call("streamTaskEvents",
             "what happens to the task, as a stream that ends with the task; with `wait`, as JSON",
@@ -153,10 +156,10 @@ ROUTES = (
     Route("/v1/compare", CompareHandler,
         get=Call("compareTasks", "score differences of tasks with intervals, and the pictures on which they disagree",
             {200: ComparedTasks}, query=CompareQuery,
-            errors=("no_artifact", "artifact_changed", "file_unreadable", *ONE_TASK))),
+            errors=("no_artifact", "artifact_changed", *READING, *ONE_TASK))),
     Route("/v1/folders", FoldersHandler,
         get=Call("listFolder", "the folders and pictures in a folder below the data roots, page by page",
-            {200: FolderListing}, query=FolderQuery, errors=("path_not_allowed", "no_folder", "file_unreadable"))),
+            {200: FolderListing}, query=FolderQuery, errors=("path_not_allowed", "no_folder", *READING))),
     Route("/v1/thumbnails", ThumbnailHandler,
         get=Call("getThumbnail", "a small copy of a picture below the data roots, upright",
             {200: JPEG, 304: None}, query=ThumbnailQuery, errors=("path_not_allowed", *SHOWING))),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from pathlib import Path
 
 import msgspec
 
@@ -25,6 +23,7 @@ from web.files.hashed_files import HashedFiles
 from web.files.log_follower import LogFollowers
 from web.files.project_files import ProjectFiles
 from web.folder_check import FolderChecks
+from web.folders.data_roots import DataRoots
 from web.forecast.forecaster import Forecaster
 from web.live.live import Live
 from web.prediction.pool import RuntimePool
@@ -36,12 +35,11 @@ from web.webhooks.service import Webhooks
 class Services(msgspec.Struct, frozen=True):
     """One of each for the whole front-end.
 
-    browsed: has threads of its own, so that a slow folder holds up no download. comparing: held while the files of
-    tasks are read and compared, because they may take much memory.
+    comparing: held while the files of tasks are read and compared, because they may take much memory.
     """
 
     settings: WebSettings
-    allowed_roots: Sequence[Path]
+    roots: DataRoots
     requests: BrokerRequests
     pulse: BrokerPulse
     cache: TaskCache
@@ -52,7 +50,6 @@ class Services(msgspec.Struct, frozen=True):
     runtimes: RuntimePool
     files: ProjectFiles
     corrections: CorrectionFiles
-    browsed: ProjectFiles
     thumbnails: ThumbnailCache
     comparing: asyncio.Semaphore
     hashed: HashedFiles

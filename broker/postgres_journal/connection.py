@@ -14,7 +14,7 @@ from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 
-from broker.journal import BrokenJournalError, JournalError
+from broker.journal import BrokenJournalError, JournalError, LeadershipLostError
 
 #: How long a server may take to accept a connection. With several hosts in the URL, each of them.
 CONNECT_LIMIT_S = 5
@@ -33,7 +33,10 @@ KEEPALIVES: dict[str, Any] = {
     "tcp_user_timeout": 10_000,
 }
 DEFAULT_SCHEMA = "tfmodel"
-OLDEST_SERVER = 130_000
+#: The setting idle_session_timeout came with this version (leadership.py).
+OLDEST_SERVER = 140_000
+#: The SQLSTATE of hold_term in migrations.py.
+OTHER_TERM = "TF001"
 #: Errors that no waiting and no new connection mends.
 PERSONS_CASES = (
     errors.UndefinedTable,
@@ -126,7 +129,7 @@ class Place:
         if connection.info.server_version < OLDEST_SERVER:
             raise BrokenJournalError(
                 f"{self.shown} is PostgreSQL {connection.info.server_version // 10_000}.",
-                "Version 13 or newer is needed.",
+                "Version 14 or newer is needed.",
             )
         calls = ", ".join("set_config(%s, %s, false)" for _ in session)
         values = [text for item in session.items() for text in item]
@@ -151,6 +154,8 @@ class Place:
         try:
             yield
         except psycopg.Error as error:
+            if error.sqlstate == OTHER_TERM:
+                raise LeadershipLostError(f"The commit was refused: {one_line(error)}.") from error
             finding = f"The journal {self.shown} failed: {one_line(error)}"
             if isinstance(error, PERSONS_CASES):
                 raise BrokenJournalError(finding, "An administrator of the database can help.") from error

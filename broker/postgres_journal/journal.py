@@ -1,22 +1,24 @@
 """The writer of a journal in PostgreSQL.
 
 A commit costs one exchange with the server for any number of facts: all its statements are sent at once (pipeline
-mode). The connection holds an advisory lock, so a second broker is refused, and the lock ends with the connection.
+mode). The first of them compares the term, so that a broker that no longer leads cannot write.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import LiteralString
 
 from broker.facts import Record
-from broker.journal import PRUNED_A_CALL, Journal, JournalError
+from broker.journal import PRUNED_A_CALL, Journal, JournalError, LeadershipLostError
 from broker.journal_rows import fact_json, task_json
 from broker.postgres_journal.connection import Connection, Place
 from broker.postgres_journal.durability import concerns
 from broker.postgres_journal.keys import key_of
+from broker.postgres_journal.leader import begin_term, end_writer_before
+from broker.postgres_journal.leadership import Leadership
 from broker.postgres_journal.migrations import migrate
 from broker.postgres_journal.view import ENDED, PostgresView
 from protocol.task import Task
@@ -59,41 +61,46 @@ REPLACE_METADATA: LiteralString = """
 
 
 class PostgresJournal(Journal):
-    def __init__(self, place: Place) -> None:
-        """Connect, and create or migrate the tables. Raises JournalError if that is impossible."""
+    def __init__(self, place: Place, leadership: Leadership) -> None:
+        """Connect, create or migrate the tables, and begin a term. Raises JournalError if that is impossible.
+
+        leadership: it belongs to this object from now on.
+        """
         super().__init__()
         self.place = place
+        self._leadership = leadership
         self._db = place.connect("broker")
         try:
             with place.errors():
-                self._lead()
+                self._set_durable()
+                end_writer_before(self._db)
                 migrate(self._db, place)
+                self.term = begin_term(self._db)
                 for concern in concerns(self._db):
                     log.warning("action=journal.endangered reason=%r", concern)
         except BaseException:
             self._db.close()
             raise
+        leadership.begin_term(self.term)
+        log.info("action=broker.leads term=%d journal=%r", self.term, place.shown)
         self.view = PostgresView(self._db, place)
 
-    def _lead(self) -> None:
-        """Become the only writer for as long as the connection lasts."""
-        # A setting of the server, the database or the user may be weaker. "remote_apply" is stronger.
+    def _set_durable(self) -> None:
+        """A setting of the server, the database or the user may be weaker. "remote_apply" is stronger."""
         self._db.execute(
             "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') <> %s",
             ["remote_apply"],
         )
-        row = self._db.execute("SELECT pg_try_advisory_lock(%s)", [self.place.lock_key]).fetchone()
-        if row is None or not row[0]:
-            raise JournalError(
-                f"Another broker is using the journal {self.place.shown} (schema {self.place.schema}); stop it first, "
-                "or set [broker] journal."
-            )
 
     def close(self) -> None:
-        # The server ends a session some time after its connection, and the next broker may be quicker.
-        with suppress(JournalError), self.place.errors():
-            self._db.execute("SELECT pg_advisory_unlock_all()")
         self._db.close()
+        self._leadership.close()
+
+    def confirm(self) -> None:
+        self._leadership.confirm()
+
+    def report_loss_to(self, take: Callable[[LeadershipLostError], None]) -> None:
+        self._leadership.report_loss_to(take)
 
     def open_view(self) -> PostgresView:
         return PostgresView.of_place(self.place)
@@ -142,8 +149,16 @@ class PostgresJournal(Journal):
 
         An error of a statement is raised at the end, too.
         """
-        with self.place.errors(), self._db.pipeline(), self._db.transaction():
-            yield self._db
+        try:
+            with self.place.errors(), self._db.pipeline(), self._db.transaction():
+                self._db.execute("SELECT hold_term(%s)", [self.term])
+                yield self._db
+        except LeadershipLostError:
+            raise
+        except JournalError:
+            # A broker that has begun to lead ends our session. Then that is the reason to tell.
+            self._leadership.confirm()
+            raise
 
 
 def _columns(rows: Sequence[tuple[object, ...]]) -> list[list[object]]:

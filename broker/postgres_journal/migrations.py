@@ -79,6 +79,29 @@ MIGRATIONS = (
 
     CREATE INDEX metadata_in_state ON task_metadata (name, value_key, state, user_key, project_key, train_key);
 
+    -- Which broker leads. Its writing session is that of the database's process `backend`.
+    CREATE TABLE leader (
+        term bigint NOT NULL,
+        host text NOT NULL,
+        pid integer NOT NULL,
+        since timestamptz NOT NULL,
+        backend integer NOT NULL,
+        backend_start timestamptz NOT NULL
+    );
+    INSERT INTO leader VALUES (0, '', 0, now(), 0, now());
+    -- Each commit begins with this, so that a broker of an earlier term cannot write, and no term begins meanwhile.
+    CREATE FUNCTION hold_term(mine bigint) RETURNS void LANGUAGE plpgsql AS $hold$
+    DECLARE
+        present leader;
+    BEGIN
+        SELECT * INTO present FROM leader FOR SHARE;
+        IF present.term IS DISTINCT FROM mine THEN
+            RAISE EXCEPTION 'a broker on % leads in term %, and the term of this one was %',
+                present.host, present.term, mine USING ERRCODE = 'TF001';
+        END IF;
+    END
+    $hold$;
+
     -- Index-only scans need a fresh visibility map, and the planner fresh figures.
     ALTER TABLE tasks SET (
         autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.02,

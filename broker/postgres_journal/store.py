@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from broker.journal import BrokenJournalError, JournalContents, JournalError
+from broker.journal import BrokenJournalError, JournalContents, JournalError, Leader, Wait, refuse_to_wait
 from broker.postgres_journal.connection import LONG_LIMIT_S, Connection, Place, UnreachableError
 from broker.postgres_journal.durability import concerns
 from broker.postgres_journal.journal import PostgresJournal
+from broker.postgres_journal.leader import leader_of
+from broker.postgres_journal.leadership import lead
 from broker.postgres_journal.migrations import version_of
 from broker.postgres_journal.view import LIVE, PostgresView
 
@@ -34,20 +36,32 @@ class PostgresStore:
         self._place = Place(url)
         self.shown = self._place.shown
 
-    def open(self) -> PostgresJournal:
+    def open(self, wait: Wait = refuse_to_wait) -> PostgresJournal:
         """As JournalStore says. Waits for a server that cannot be reached, for as long as that takes."""
         say_at_s = time.monotonic()
         while True:
             try:
-                return PostgresJournal(self._place)
+                return self._open(wait)
             except UnreachableError as error:
                 if time.monotonic() >= say_at_s:
                     log.warning("action=journal.awaited reason=%r", f"{error} The broker waits for it.")
                     say_at_s = time.monotonic() + SAY_INTERVAL_S
                 time.sleep(RETRY_S)
 
+    def _open(self, wait: Wait) -> PostgresJournal:
+        leadership = lead(self._place, wait)
+        try:
+            return PostgresJournal(self._place, leadership)
+        except BaseException:
+            leadership.close()
+            raise
+
     def open_view(self) -> PostgresView:
         return PostgresView.of_place(self._place)
+
+    def leader(self) -> Leader | None:
+        with self.connected() as db:
+            return leader_of(db, self._place)
 
     def is_blank(self) -> bool:
         with self.connected() as db:
@@ -85,7 +99,7 @@ class PostgresStore:
                 f"rename its schema first: ALTER SCHEMA {self._place.schema} RENAME TO …"
             )
         # The tables are made now, so that the next start finds a journal.
-        PostgresJournal(self._place).close()
+        self.open().close()
         return ""
 
     def back_up(self, target: Path, overwrite: bool) -> JournalContents:

@@ -22,7 +22,9 @@ from broker.sqlite_journal.file import (
     is_damage,
     note_made,
     open_to_read,
+    refuse_damaged_log,
 )
+from conf.folder_sync import make_folders, sync_folder
 
 #: A copy has this name until it is complete and checked.
 UNFINISHED = ".tfmodel-{pid}.unfinished"
@@ -46,11 +48,12 @@ def back_up(journal: Path, target: Path, overwrite: bool) -> JournalContents:
         raise JournalError(f"{target} is {kind}; name a file to write the backup to.")
     if os.path.lexists(target) and not overwrite:
         raise JournalError(f"{target} exists already; choose another name, or overwrite it with --force.")
+    refuse_damaged_log(journal)
     try:
         with _unfinished(target.parent) as copy:
             contents = _copy(journal, copy)
             copy.replace(target)
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
     except (OSError, sqlite3.Error) as error:
         raise JournalError(f"No backup was written to {target}: {error}.") from error
     return contents
@@ -66,16 +69,16 @@ def restore(backup: Path, journal: Path) -> tuple[JournalContents, Path | None]:
     if _same_place(journal, backup):
         raise JournalError(f"{backup} is the journal itself; name a backup of it.")
     try:
-        contents = examine(backup, "integrity_check")
+        contents = examine(backup)
     except BrokenJournalError as error:
         raise JournalError(f"Nothing was restored: {error.finding} Name another backup.") from error
     try:
-        journal.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folders(journal.parent, 0o700)
         with _held(journal) as lock_fd, _unfinished(journal.parent) as copy:
             _copy(backup, copy)
             aside = _set_aside(journal)
             copy.replace(journal)
-            _sync_folder(journal.parent)
+            sync_folder(journal.parent)
             note_made(lock_fd)
     except (OSError, sqlite3.Error) as error:
         raise JournalError(f"The journal {journal} could not be restored: {error}.") from error
@@ -89,7 +92,7 @@ def begin_anew(journal: Path) -> Path | None:
     enough to lose a working journal.
     """
     try:
-        journal.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folders(journal.parent, 0o700)
         with _held(journal) as lock_fd:
             if not is_blank(journal) and (contents := _contents_if_sound(journal)) is not None:
                 raise JournalError(
@@ -122,7 +125,7 @@ def _copy(source: Path, copy: Path) -> JournalContents:
             raise JournalError(f"{source} is damaged ({error}) and was not copied.") from error
         raise
     try:
-        contents = examine(copy, "integrity_check")
+        contents = examine(copy)
     except BrokenJournalError as error:
         raise JournalError(
             f"{source} was copied, but the copy is not sound and was removed. {error.finding}"
@@ -195,7 +198,7 @@ def _set_aside(journal: Path) -> Path | None:
             left.unlink(missing_ok=True)
         elif left.exists():
             left.rename(aside.with_name(aside.name + companion))
-    _sync_folder(journal.parent)
+    sync_folder(journal.parent)
     return aside
 
 
@@ -203,11 +206,3 @@ def _same_place(journal: Path, other: Path) -> bool:
     """Whether `other` is the journal, one of its companions or its lock."""
     names = [journal.name, *(journal.name + ending for ending in (*COMPANIONS, "-journal", ".lock"))]
     return any(other.resolve() == journal.with_name(name).resolve() for name in names)
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

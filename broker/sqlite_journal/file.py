@@ -14,6 +14,9 @@ from contextlib import closing
 from pathlib import Path
 
 from broker.journal import BrokenJournalError, JournalContents, JournalError
+from broker.journal_seal import sealed
+from broker.sqlite_journal.wal import DamagedWalError, look_for_damage
+from conf.machine import running_system
 from protocol.task import ENDED_STATES
 
 #: Entry n of the migrations converts a file of version n to version n + 1. Never change one that was released.
@@ -98,6 +101,11 @@ MIGRATIONS = (
     CREATE INDEX tasks_in_use ON tasks (user_id, project_id, in_use_since_s, task_id, submitted_at_s, ended_at_s)
     WHERE in_use_since_s > 0;
     """,
+    # Each fact and each task gets the seal of journal_seal.py. A text that is not UTF-8 must not stop the others.
+    """
+    UPDATE facts SET fact = CAST(sealed(CAST(fact AS BLOB), seq || ' ' || as_float(at_s) || ' ' || task_id) AS TEXT);
+    UPDATE tasks SET task = CAST(sealed(CAST(task AS BLOB), task_id) AS TEXT);
+    """,
 )
 
 MADE = b"A journal has been created beside this file. No broker starts without it.\n"
@@ -140,10 +148,20 @@ def hold_lock(path: Path) -> int:
 
 
 def note_made(lock_fd: int) -> None:
-    """Record in the lock file that a journal has been created."""
+    """Record in the lock file that a journal has been created, and in which run of the machine it is used."""
     if os.fstat(lock_fd).st_size == 0:
         os.pwrite(lock_fd, MADE, 0)
         os.fsync(lock_fd)
+    os.pwrite(lock_fd, _this_run(), len(MADE))
+
+
+def is_of_this_run(lock_fd: int) -> bool:
+    """Whether the machine has run all the time since a broker has last used the journal."""
+    return os.pread(lock_fd, len(_this_run()), len(MADE)) == _this_run()
+
+
+def _this_run() -> bytes:
+    return f"{running_system()}\n".encode()
 
 
 def refuse_vanished(path: Path) -> None:
@@ -156,23 +174,34 @@ def refuse_vanished(path: Path) -> None:
         raise BrokenJournalError(f"The journal {path} has vanished. It held all tasks.", CURES)
 
 
-def open_journal(path: Path) -> sqlite3.Connection:
+def open_journal(path: Path, is_of_this_run: bool = False) -> sqlite3.Connection:
     """Open the journal for its only writer. Creates the file if there is none, and migrates its tables.
 
+    is_of_this_run: whether the machine has run all the time since the journal was last used.
     Raises BrokenJournalError if the file is not a journal or is damaged, and sqlite3.Error if it cannot be used now.
     """
     if is_blank(path):
         # Only its owner may read it. SQLite gives its companions the same mode.
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    try:
+        look_for_damage(path, is_of_this_run)
+    except DamagedWalError as error:
+        raise BrokenJournalError(f"{path}-wal {error}.", CURES) from error
     # isolation_level=None: Python's driver must not begin transactions by itself.
     db = sqlite3.connect(path, isolation_level=None)
+    db.text_factory = readable
     try:
         _refuse_foreign(db, path, may_be_empty=True)
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")
         version = db.execute("PRAGMA user_version").fetchone()[0]
+        db.create_function("sealed", 2, sealed, deterministic=True)
+        db.create_function("as_float", 1, lambda number: repr(float(number)), deterministic=True)
         for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
             db.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
+    except UnicodeDecodeError as error:
+        db.close()
+        raise damaged(path, "its tables have names that are no text") from error
     except sqlite3.Error as error:
         db.close()
         if is_damage(error):
@@ -187,24 +216,46 @@ def open_journal(path: Path) -> sqlite3.Connection:
 def open_to_read(path: Path) -> sqlite3.Connection:
     """Open the journal for reading, also while a broker runs. Raises sqlite3.Error if there is no file."""
     # as_uri() escapes the characters that have a meaning in a URI.
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    db.text_factory = readable
+    return db
 
 
-def examine(path: Path, check: str = "quick_check") -> JournalContents:
-    """Read the whole file at `path`. Raises BrokenJournalError if it is not a sound journal.
+def readable(text: bytes) -> str:
+    """A text of the file. A flipped bit may leave one that is not UTF-8, and only its own row may suffer from that."""
+    return text.decode("utf-8", "surrogateescape")
 
-    check: SQLite's `quick_check`, or `integrity_check`, which also compares the indexes and takes much longer.
-    """
+
+def refuse_damaged_log(path: Path) -> None:
+    """Raise BrokenJournalError if the write-ahead log of a journal that nobody is using is damaged."""
+    if not path.exists():
+        return
+    try:
+        lock_fd = hold_lock(path)
+    except (JournalError, OSError):
+        return  # A broker is using it, or only a process with more rights can.
+    try:
+        look_for_damage(path, is_of_this_run(lock_fd))
+    except DamagedWalError as error:
+        raise BrokenJournalError(f"{path}-wal {error}.", CURES) from error
+    finally:
+        os.close(lock_fd)
+
+
+def examine(path: Path) -> JournalContents:
+    """Read the whole file at `path`, with its indexes. Raises BrokenJournalError if it is not a sound journal."""
     refuse_unreadable(path)
     try:
         with closing(open_to_read(path)) as db:
             version = _refuse_foreign(db, path)
-            (finding,) = db.execute(f"PRAGMA {check}(1)").fetchone()
+            (finding,) = db.execute("PRAGMA integrity_check(1)").fetchone()
             if finding != "ok":
                 raise damaged(path, finding)
             (tasks,) = db.execute("SELECT count(*) FROM tasks").fetchone()
             marks = ", ".join("?" * len(_ENDED_STATES))
             (live,) = db.execute(f"SELECT count(*) FROM tasks WHERE state NOT IN ({marks})", _ENDED_STATES).fetchone()
+    except UnicodeDecodeError as error:  # in a message of SQLite about a damaged table
+        raise damaged(path, "its tables have names that are no text") from error
     except sqlite3.Error as error:
         if is_damage(error):
             raise damaged(path, str(error)) from error

@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from broker.facts import Record
-from broker.journal import PRUNED_A_CALL, Journal, JournalError
+from broker.journal import PRUNED_A_CALL, Journal, JournalError, LeadershipLostError
 from broker.journal_rows import fact_json, task_json
 from broker.sqlite_journal.file import (
     failure,
     hold_lock,
+    is_of_this_run,
     note_made,
     open_journal,
     refuse_unreadable,
     refuse_vanished,
 )
 from broker.sqlite_journal.view import ENDED, SqliteView
+from conf.folder_sync import make_folders
 from protocol.task import Task
 
 INSERT_FACT = "INSERT INTO facts (seq, at_s, task_id, fact) VALUES (?, ?, ?, ?)"
@@ -37,14 +39,14 @@ class SqliteJournal(Journal):
         super().__init__()
         self.path = path
         try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folders(path.parent, 0o700)
             self._lock_fd = hold_lock(path)
         except OSError as error:
             raise JournalError(f"Cannot open the journal {path}: {error}") from error
         try:
             refuse_unreadable(path)
             refuse_vanished(path)
-            self._db = open_journal(path)
+            self._db = open_journal(path, is_of_this_run(self._lock_fd))
             note_made(self._lock_fd)
         except (OSError, sqlite3.Error) as error:
             os.close(self._lock_fd)
@@ -57,6 +59,12 @@ class SqliteJournal(Journal):
     def close(self) -> None:
         self._db.close()
         os.close(self._lock_fd)
+
+    def confirm(self) -> None:
+        """The lock of the file is this process's own until it ends."""
+
+    def report_loss_to(self, take: Callable[[LeadershipLostError], None]) -> None:
+        pass
 
     def open_view(self) -> SqliteView:
         return SqliteView.of_file(self.path)

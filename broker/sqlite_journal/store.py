@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from broker.journal import JournalContents, JournalError
+from broker.journal import JournalContents, JournalError, Leader, Wait, refuse_to_wait
 from broker.sqlite_journal.backup import back_up, begin_anew, restore
-from broker.sqlite_journal.file import CURES, examine, is_blank, refuse_unreadable, refuse_vanished
+from broker.sqlite_journal.file import CURES, examine, is_blank, refuse_damaged_log, refuse_unreadable, refuse_vanished
 from broker.sqlite_journal.journal import SqliteJournal
 from broker.sqlite_journal.view import SqliteView
 
@@ -21,11 +21,14 @@ class SqliteStore:
         self.path = path
         self.shown = str(path)
 
-    def open(self) -> SqliteJournal:
+    def open(self, wait: Wait = refuse_to_wait) -> SqliteJournal:
         return SqliteJournal(self.path)
 
     def open_view(self) -> SqliteView:
         return SqliteView.of_file(self.path)
+
+    def leader(self) -> Leader | None:
+        return None
 
     def is_blank(self) -> bool:
         return is_blank(self.path)
@@ -35,6 +38,7 @@ class SqliteStore:
         refuse_vanished(self.path)
         if self.is_blank():
             return
+        refuse_damaged_log(self.path)
         examine(self.path)
         if not (os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)):
             raise JournalError(

@@ -11,7 +11,7 @@ from typing import Any
 from broker.journal_rows import FactRow, TaskRow
 from broker.journal_view import PlaceRow, Stretch
 from broker.sqlite_journal import lists
-from broker.sqlite_journal.file import failure, open_to_read
+from broker.sqlite_journal.file import damaged, failure, open_to_read
 from protocol.task import ENDED_STATES, TaskState
 from protocol.task_filter import TaskFilter
 
@@ -19,6 +19,11 @@ from protocol.task_filter import TaskFilter
 SELECT_FACTS = "SELECT seq, at_s, task_id, CAST(fact AS BLOB) FROM facts"
 SELECT_TASKS = "SELECT task_id, CAST(task AS BLOB) FROM tasks"
 
+#: The highest number of a fact that is not there, although later ones are. Only deleting makes such gaps.
+HIGHEST_GAP = """
+    SELECT coalesce(max(later.seq) - 1, 0) FROM facts AS later LEFT JOIN facts AS earlier ON earlier.seq = later.seq - 1
+    WHERE earlier.seq IS NULL AND later.seq > 1
+"""
 LIVE = tuple(state.value for state in TaskState if state not in ENDED_STATES)
 ENDED = tuple(state.value for state in TaskState if state in ENDED_STATES)
 #: Room for the indexes of some 100,000 tasks.
@@ -57,12 +62,31 @@ class SqliteView:
         except sqlite3.Error as error:
             raise failure(self._path, error) from error
 
+    def check_whole(self) -> None:
+        with self.snapshot():
+            (finding,) = self._db.execute("PRAGMA integrity_check(1)").fetchone()
+            ((gap,),) = self._db.execute(HIGHEST_GAP)
+            pruned, newest = self.pruned_up_to(), self.newest_seq()
+        if finding == "ok" and not gap <= pruned <= newest:
+            finding = f"facts up to {gap} are missing of {newest}, and those up to {pruned} count as deleted"
+        if finding != "ok":
+            raise damaged(self._path, finding)
+
     def newest_seq(self) -> int:
         row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'facts'").fetchone()
-        return max(int(row[0]) if row else 0, self.pruned_up_to())
+        ((highest,),) = self._db.execute("SELECT coalesce(max(seq), 0) FROM facts")
+        # If SQLite's own number were damaged, facts would get numbers that are given already.
+        return max(self._number(row[0]) if row else 0, self._number(highest), self.pruned_up_to())
 
     def pruned_up_to(self) -> int:
-        return int(self._db.execute("SELECT up_to FROM pruned").fetchone()[0])
+        row = self._db.execute("SELECT up_to FROM pruned").fetchone()
+        return self._number(row[0] if row else None)
+
+    def _number(self, value: object) -> int:
+        """SQLite keeps any value in any column, so a flipped bit can make nothing of a number, or a text."""
+        if not isinstance(value, int):
+            raise damaged(self._path, f"a number of a fact is {value!r}")
+        return value
 
     def newest_at_s(self) -> float | None:
         row = self._db.execute("SELECT at_s FROM facts ORDER BY seq DESC LIMIT 1").fetchone()

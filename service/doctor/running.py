@@ -52,6 +52,8 @@ def _programs(settings: Settings, supervisor: SupervisorClient, pid: int | None)
 def _port(settings: Settings, port: Port, supervisor_pid: int | None) -> Result:
     place = f"Port {port.number} on {port.host}"
     if not (reason := why_unusable(port)):
+        if supervisor_pid is not None and port.section == "broker" and settings.broker.journal_is_database:
+            return ok("port", f"{place} is free, as it is while this machine's broker stands by")
         if supervisor_pid is not None:
             return warn("port", f"{place} is free, although TFModel is running.", "Run 'python server.py status'.")
         return ok("port", f"{place} is free")

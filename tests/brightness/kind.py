@@ -76,6 +76,7 @@ def _foresee(tree: Tree, layout: Layout, reader: PictureReader, headers: Headers
 KIND = Kind(
     train_type="brightness",
     trainer="tests.brightness.train",
+    helper="",
     recognise=_recognise,
     foresee=_foresee,
     headline="mean_error",

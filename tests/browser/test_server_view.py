@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 
 import httpx
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
+from protocol import messages as m
 from tests.browser.chromium import Chromium
 from tests.browser.watched_page import THEMES, WatchedPage
 from tests.socket.programs import Programs
+from tests.socket.scripted_front_end import ScriptedFrontEnd
 from tests.waiting import wait_until
 
 
@@ -22,27 +25,33 @@ def is_open(port: int) -> bool:
 
 
 @pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, str]]:
-    """The origin of a server with tokens, a token that may do everything, and one that may only read."""
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Programs]:
+    """They are not started yet."""
     folder = tmp_path_factory.mktemp("server-view")
     destinations = '[{"name": "website", "url": "http://127.0.0.1:9/hook"}]'
     with Programs(
         folder, start=False, WEBHOOKS_DESTINATIONS=destinations, WEBHOOKS_ALLOWED_PRIVATE="127.0.0.1"
     ) as running:
-        made = [
-            running.run("server.py", *words)
-            for words in (
-                ["webhook-secret", "create"],
-                ["token", "create", "operator"],
-                ["token", "create", "visitor", "--read-only", "--user", "anna"],
-            )
-        ]
-        assert all(each.returncode == 0 for each in made), made
-        running.start("broker")
-        running.start("web")
-        wait_until(lambda: is_open(running.ports["WEB_PORT"]), "the front-end")
-        tokens = [next(word for word in each.stdout.split() if word.startswith("tfm_")) for each in made[1:]]
-        yield f"http://127.0.0.1:{running.ports['WEB_PORT']}", tokens[0], tokens[1]
+        yield running
+
+
+@pytest.fixture(scope="module")
+def guarded(programs: Programs) -> tuple[str, str, str]:
+    """The origin of a server with tokens, a token that may do everything, and one that may only read."""
+    made = [
+        programs.run("server.py", *words)
+        for words in (
+            ["webhook-secret", "create"],
+            ["token", "create", "operator"],
+            ["token", "create", "visitor", "--read-only", "--user", "anna"],
+        )
+    ]
+    assert all(each.returncode == 0 for each in made), made
+    programs.start("broker")
+    programs.start("web")
+    wait_until(lambda: is_open(programs.ports["WEB_PORT"]), "the front-end")
+    tokens = [next(word for word in each.stdout.split() if word.startswith("tfm_")) for each in made[1:]]
+    return f"http://127.0.0.1:{programs.ports['WEB_PORT']}", tokens[0], tokens[1]
 
 
 @pytest.fixture
@@ -58,8 +67,13 @@ def sign_in(watched: WatchedPage, token: str) -> None:
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_a_token_opens_the_page(chromium: Chromium, guarded: tuple[str, str, str], theme: str) -> None:
+def test_a_token_opens_the_page(
+    chromium: Chromium, programs: Programs, guarded: tuple[str, str, str], theme: str
+) -> None:
     origin, token, _ = guarded
+    with ScriptedFrontEnd(programs.endpoints.web) as controller:
+        pool = m.PoolInfo("gpu", {}, 0, 4, 3, 2, 1, 0, "No node of the Ray cluster has CPU=1, GPU=1.", time.time())
+        controller.ask(m.Demand, lambda number: m.PoolsReported(number, (pool,)))
     with chromium.new_context(color_scheme=theme, viewport={"width": 360, "height": 800}) as context:
         watched = WatchedPage(context, origin)
         page = watched.open("/server")
@@ -71,6 +85,7 @@ def test_a_token_opens_the_page(chromium: Chromium, guarded: tuple[str, str, str
         sign_in(watched, token)
         expect(page.locator(".disk")).to_contain_text("free")
         expect(page.locator("main :is(h1, h2)").first).to_have_text("Server")
+        expect(page.get_by_role("row").filter(has_text="gpu")).to_contain_text("No node of the Ray cluster")
         expect(page.get_by_role("row").filter(has_text="visitor")).to_contain_text("look only")
         assert page.evaluate("document.cookie") == ""
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

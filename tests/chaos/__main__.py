@@ -7,10 +7,10 @@ import sys
 import time
 
 from tests.chaos.campaign import Campaign, account_for, integrity
+from tests.chaos.document import write_part
 from tests.chaos.faults import FAULTS
 from tests.chaos.report import write_report
 from tests.chaos.surroundings import running_service
-from tests.process.service_under_test import REPOSITORY
 
 
 def say(line: str) -> None:
@@ -34,8 +34,7 @@ def main() -> None:
     for task_id, facts in account.stories.items():
         say("\n  ".join([task_id, *facts]))
     if arguments.write:
-        (REPOSITORY / "docs").mkdir(exist_ok=True)
-        (REPOSITORY / "docs" / "reliability.md").write_text(page)
+        write_part("campaign", page)
     sys.exit(bool(account.lost or account.ended_twice or account.wrong_state))
 
 

@@ -10,9 +10,11 @@ import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tests.chaos.surroundings import CAN_CUT_CABLE, CAN_MOUNT, CAN_STEP_CLOCK, Surroundings
+from tests.cable import CAN_LAY_CABLE
+from tests.chaos.surroundings import CAN_MOUNT, Surroundings
 from tests.chaos.website import Website
 from tests.process.service_under_test import ServiceUnderTest
+from tests.wall_clock import CAN_STEP_CLOCK
 
 WORKER = "trainer_worker:trainer_worker_0"
 
@@ -167,7 +169,7 @@ CLOCK_FAULTS = (
 _ALLOWED = (
     (PROCESS_FAULTS, True),
     (DISK_FAULTS, CAN_MOUNT),
-    (NETWORK_FAULTS, CAN_CUT_CABLE),
+    (NETWORK_FAULTS, CAN_LAY_CABLE),
     (CLOCK_FAULTS, CAN_STEP_CLOCK),
 )
 FAULTS = tuple(fault for group, allowed in _ALLOWED for fault in group if allowed)

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
-import struct
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,84 +14,31 @@ from pathlib import Path
 
 import psutil
 
+from tests.cable import CAN_LAY_CABLE, Cable
 from tests.process.service_under_test import ServiceUnderTest, service_copy
 from tests.process.small_projects import make_digits_project
+from tests.wall_clock import CAN_STEP_CLOCK, WallClock
 
 #: There is room for the digits and dozens of models, but a fault can fill it in a moment.
 PROJECTS_MB, JOURNAL_MB = 2048, 192
 #: How many project folders there are in the data root: p0, p1, …
 PROJECTS = 3
-CLOCK_SOURCE = Path(__file__).with_name("wall_clock.c")
 
 CAN_MOUNT = psutil.LINUX and os.geteuid() == 0
-CAN_CUT_CABLE = CAN_MOUNT and shutil.which("ip") is not None
-CAN_STEP_CLOCK = psutil.LINUX and shutil.which("cc") is not None
 
 
-class Cable:
-    """A virtual cable between this host and a network namespace. To TCP, the namespace is another host."""
-
-    def __init__(self) -> None:
-        number = os.getpid() % 250
-        self.namespace = f"tfm{number}"
-        self.near_address, self._far_address = f"10.213.{number}.1", f"10.213.{number}.2"
-        self._near_end, self._far_end = f"tfmn{number}", f"tfmf{number}"
-
-    @contextlib.contextmanager
-    def laid(self) -> Iterator[Cable]:
-        _run("ip", "netns", "add", self.namespace)
-        try:
-            far_end = ("peer", "name", self._far_end, "netns", self.namespace)
-            _run("ip", "link", "add", self._near_end, "type", "veth", *far_end)
-            _run("ip", "addr", "add", f"{self.near_address}/30", "dev", self._near_end)
-            _run("ip", "-n", self.namespace, "addr", "add", f"{self._far_address}/30", "dev", self._far_end)
-            _run("ip", "-n", self.namespace, "link", "set", self._far_end, "up")
-            self.mend()
-            yield self
-        finally:
-            subprocess.run(["ip", "link", "del", self._near_end], check=False, capture_output=True)
-            _run("ip", "netns", "del", self.namespace)
-
-    def cut(self) -> None:
-        """Drop all packets. Neither side notices, so connections stay open."""
-        _run("ip", "link", "set", self._near_end, "down")
-
-    def mend(self) -> None:
-        _run("ip", "link", "set", self._near_end, "up")
-
-    def move_worker(self, service: ServiceUnderTest) -> None:
-        """Make the worker run in the namespace. Call this before the service starts."""
-        service.environ |= {"TFMODEL_BROKER_HOST": "0.0.0.0"}
-        # A worker on another host does not make keys, so the broker's keys must exist when it starts.
-        made = service.program("-m", "broker", "keys", "var/keys")
-        assert made.returncode == 0, made.stdout + made.stderr
-        command = "python3 -m trainer_worker"
-        endpoint = f"tcp://{self.near_address}:{service.ports['BROKER_WORKER_PORT']}"
-        conf = service.root / "supervisord.conf"
-        text = conf.read_text()
-        assert text.count(command) == 1, "supervisord.conf does not start its workers as this test expects"
-        conf.write_text(text.replace(command, f"ip netns exec {self.namespace} {command} --broker {endpoint}"))
-
-
-class WallClock:
-    """A wall clock for the service alone (wall_clock.c). It can step, and the monotonic clock does not change."""
-
-    def __init__(self, folder: Path) -> None:
-        self._library, self._offset_file = folder / "wall_clock.so", folder / "clock_offset"
-        _run("cc", "-shared", "-fPIC", "-O1", "-o", str(self._library), str(CLOCK_SOURCE))
-        self._offset_file.write_bytes(struct.pack("q", 0))
-
-    def set_offset(self, seconds: int) -> None:
-        """Step the clock of all programs to this offset from the machine's time.
-
-        The file is changed in place, because the programs have mapped it into their memory.
-        """
-        with self._offset_file.open("r+b") as file:
-            file.write(struct.pack("q", seconds))
-
-    def wind(self, service: ServiceUnderTest) -> None:
-        """Make all programs of the service use this clock. Call this before the service starts."""
-        service.environ |= {"LD_PRELOAD": str(self._library), "TFM_CLOCK_OFFSET": str(self._offset_file)}
+def move_worker(cable: Cable, service: ServiceUnderTest) -> None:
+    """Make the worker run at the far end of the cable. Call this before the service starts."""
+    service.environ |= {"TFMODEL_BROKER_HOST": cable.near_address}
+    # A worker on another host does not make keys, so the broker's keys must exist when it starts.
+    made = service.program("server.py", "keys", "make")
+    assert made.returncode == 0, made.stdout + made.stderr
+    command = "python3 -m trainer_worker"
+    endpoint = f"tcp://{cable.near_address}:{service.ports['BROKER_WORKER_PORT']}"
+    conf = service.root / "supervisord.conf"
+    text = conf.read_text()
+    assert text.count(command) == 1, "supervisord.conf does not start its workers as this test expects"
+    conf.write_text(text.replace(command, f"{' '.join(cable.inside(command))} --broker {endpoint}"))
 
 
 @dataclass(frozen=True)
@@ -129,12 +74,12 @@ def _surroundings_of(service: ServiceUnderTest) -> Iterator[Surroundings]:
         if CAN_MOUNT:
             stack.enter_context(_small_file_system(service.projects, PROJECTS_MB))
             stack.enter_context(_small_file_system(service.root / "var", JOURNAL_MB))
-        if CAN_CUT_CABLE:
+        if CAN_LAY_CABLE:
             cable = stack.enter_context(Cable().laid())
-            cable.move_worker(service)
+            move_worker(cable, service)
         if CAN_STEP_CLOCK:
             clock = WallClock(service.root)
-            clock.wind(service)
+            service.environ |= clock.environ
         yield Surroundings(service, cable, clock)
 
 

@@ -20,7 +20,10 @@ UNIT = ROOT / "conf" / "tfmodel.service"
 CONTAINERFILE = ROOT / "Containerfile"
 COMPOSE = ROOT / "compose.yaml"
 #: What the service is made of.
-PARTS = ("protocol", "conf", "broker", "trainer_worker", "web", "service", "clients", "server.py", "supervisord.conf")
+PARTS = (
+    *("protocol", "conf", "storage", "broker", "trainer_worker", "web", "service"),
+    *("clients", "server.py", "supervisord.conf"),
+)
 FOREGROUND = ["server.py", "start", "--foreground"]
 PORT = load({}).web.port
 
@@ -159,7 +162,8 @@ def test_the_image_holds_the_whole_service_and_nothing_of_a_working_copy(tmp_pat
         *(path.name for path in (ROOT / "conf").glob("*.py")),
     }
     allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
-    assert allowed == {*PARTS, "LICENSE", "NOTICE", "requirements.txt", "requirements-traces.txt", "docs/errors.md"}
+    requirements = {"requirements.txt", "requirements-traces.txt", "requirements-cluster.txt"}
+    assert allowed == {*PARTS, *requirements, "LICENSE", "NOTICE", "docs/errors.md"}
     for words in (["server.py"], ["-m", "broker"], ["-m", "trainer_worker"]):
         done = subprocess.run(
             [sys.executable, *words, "--help"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False

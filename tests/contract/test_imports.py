@@ -11,17 +11,21 @@ from pathlib import Path
 
 import pytest
 
+from tests.contract.pure_files import PURE_FILES
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 #: Each part of the program, and what it may import of the others.
 MAY_IMPORT = {
     "protocol": set(),
     "conf": {"protocol"},
-    "broker": {"protocol", "conf"},
-    "trainer_worker": {"protocol", "conf"},
-    "web": {"protocol", "conf"},
-    "service": {"protocol", "conf", "broker", "trainer_worker", "web"},
-    "server.py": {"protocol", "conf", "broker", "trainer_worker", "web", "service"},
+    "storage": {"protocol", "conf"},
+    "broker": {"protocol", "conf", "storage"},
+    "trainer_worker": {"protocol", "conf", "storage"},
+    "web": {"protocol", "conf", "storage"},
+    "service": {"protocol", "conf", "storage", "broker", "trainer_worker", "web"},
+    "cluster": {"protocol", "conf", "storage"},
+    "server.py": {"protocol", "conf", "storage", "broker", "trainer_worker", "web", "service"},
 }
 
 #: The only files that touch ZeroMQ.
@@ -36,7 +40,12 @@ ZMQ_FILES = {
     "web/broker_link/publications.py",
     "web/broker_link/message_reader.py",
     "web/app.py",
+    "cluster/__main__.py",
+    "cluster/broker_link.py",
     "conf/curve.py",
+    "conf/broker_probe.py",
+    "conf/key_rotation.py",
+    "conf/worker_keys.py",
     "conf/sockets.py",
 }
 
@@ -52,78 +61,35 @@ ROOMS = {
     "layouts": {"pictures"},
     "project": {"scores", "pictures", "layouts"},
     "attempt": {"pictures", "layouts", "project"},
+    "checkouts": {"pictures", "layouts", "project"},
     "backbones": {"pictures", "attempt"},
     "optimization": {"project", "attempt"},
     "exporting": {"project"},
-    "checking": {"pictures", "layouts", "project", "publishing", "training"},
-    "promoting": {"project"},
+    "checking": {"pictures", "layouts", "project", "checkouts", "publishing", "training"},
+    "promoting": {"project", "checkouts"},
     "prediction": {"pictures", "project", "exporting", "segmentation"},
     "reporting": {"pictures"},
     "publishing": {"pictures", "layouts", "project", "attempt", "backbones", "exporting", "reporting"},
     "classification": OF_A_TRAIN_TYPE,
     "segmentation": OF_A_TRAIN_TYPE,
-    "training": {"pictures", "layouts", "project", "attempt", "backbones", "publishing"},
-    "agent": {"project", "training"},
+    "training": {"pictures", "layouts", "project", "checkouts", "attempt", "backbones", "publishing"},
+    "agent": {"checkouts", "training"},
     "__main__.py": {"pictures", "training", "agent"},
 }
 #: Rooms in which nothing imports TensorFlow, nor a room that does. What is imported inside of functions does not count.
-ROOMS_WITHOUT_TENSORFLOW = ("scores", "pictures", "layouts", "project", "attempt", "reporting", "promoting", "agent")
+ROOMS_WITHOUT_TENSORFLOW = (
+    "scores",
+    "pictures",
+    "layouts",
+    "project",
+    "attempt",
+    "reporting",
+    "promoting",
+    "agent",
+    "checkouts",
+)
 TENSORFLOW = {"tensorflow", "keras"}
 
-#: Pure files: no clock, randomness, socket, database, process or log.
-PURE_FILES = (
-    *("broker/core.py", "broker/policy.py", "broker/queue.py", "broker/workers.py", "broker/facts.py"),
-    *(
-        "broker/answers.py",
-        "broker/happened.py",
-        "broker/attempts.py",
-        "broker/promotions.py",
-        "broker/list_cursor.py",
-        "broker/postgres_journal/keys.py",
-        "broker/postgres_journal/lists.py",
-        "broker/sqlite_journal/lists.py",
-        "broker/request_keys.py",
-        "broker/events.py",
-        "broker/state.py",
-        "broker/claims.py",
-    ),
-    *("trainer_worker/agent/core.py", "trainer_worker/agent/events.py", "trainer_worker/agent/state.py"),
-    "trainer_worker/agent/progress_clock.py",
-    *("trainer_worker/backbones/choice.py", "trainer_worker/scores/paired_test.py", "protocol/comparison.py"),
-    "trainer_worker/scores/calibration.py",
-    *("trainer_worker/segmentation/mask_values.py", "trainer_worker/segmentation/mask_levels.py"),
-    *("trainer_worker/segmentation/mask_rule.py", "trainer_worker/segmentation/class_hints.py"),
-    *("trainer_worker/segmentation/unlisted_rule.py", "trainer_worker/segmentation/listed_rule.py"),
-    *("web/broker_link/task_cache.py", "web/forecast/eta.py", "web/door/door_rules.py", "web/route.py"),
-    *("web/reading/path_hints.py", "web/reading/form.py", "web/reading/query.py", "web/reading/json_body.py"),
-    *("web/answers/views.py", "web/answers/task_views.py", "web/answers/accept.py", "web/answers/limits.py"),
-    "web/answers/paired_scores.py",
-    *("web/live/encoded_event.py", "web/live/interest.py", "web/live/event_log.py", "web/live/progress_board.py"),
-    *("web/live/reader.py", "web/live/subscribers.py", "web/live/state_event.py"),
-    *("web/prediction/picture_queue.py", "web/prediction/models.py", "web/door/body_limits.py"),
-    *("web/uploads/upload_names.py", "web/uploads/upload_requests.py", "web/browsing/thumbnail_cache.py"),
-    *("protocol/litter.py", "protocol/picture_kinds.py", "protocol/prediction.py"),
-    "web/door/session_cookie.py",
-    *("web/webhooks/webhook_message.py", "web/webhooks/receivers.py", "web/webhooks/retries.py"),
-    *("web/webhooks/views.py", "web/webhooks/delivery.py", "conf/webhook_url.py", "conf/webhook_addresses.py"),
-    "conf/webhook_settings.py",
-    *("protocol/front_end_messages.py", "protocol/worker_messages.py", "protocol/publications.py"),
-    *("conf/section.py", "conf/broker_settings.py"),
-    *("protocol/messages.py", "protocol/task.py", "protocol/errors.py", "protocol/options.py", "protocol/bounds.py"),
-    *("web/documents/openapi.py", "web/documents/openapi_schemas.py", "web/calls/train_types.py"),
-    *("protocol/layouts.py", "protocol/version.py", "web/api/problem.py", "web/api/examples.py", "web/api/tags.py"),
-    *("protocol/project_layout.py", "protocol/events.py", "protocol/artifact.py", "protocol/metadata.py"),
-    *(
-        "protocol/task_filter.py",
-        "protocol/corrections.py",
-        "protocol/message.py",
-        "protocol/pipe_messages.py",
-        "protocol/queries.py",
-    ),
-    *("protocol/promotion.py", "protocol/labels.py", "protocol/pools.py"),
-    *("broker/offers.py", "broker/submissions.py", "broker/fleet.py", "broker/core_settings.py"),
-    *("trainer_worker/agent/processes.py", "trainer_worker/agent/settings.py"),
-)
 IMPURE = {"time", "random", "socket", "sqlite3", "subprocess", "logging", "os", "threading", "asyncio", "uuid", "zmq"}
 
 #: The kinds of journals, and the modules that they are read and written with.
@@ -279,8 +245,10 @@ def test_only_one_room_touches_what_the_worker_keeps_in_a_project() -> None:
     assert named == set()
     users = {name_of(file) for file in python_files("trainer_worker") if "protocol.project_layout" in all_imports(file)}
     assert users
-    # layouts/tree.py tells the user's folders from ours.
-    assert {Path(name).parent.as_posix() for name in users} - {"trainer_worker/project"} <= {"trainer_worker/layouts"}
+    # layouts/tree.py tells the user's folders from ours. The copies that checkouts/ makes are the worker's own, so
+    # nobody else can put a link there.
+    others = {"trainer_worker/layouts", "trainer_worker/checkouts"}
+    assert {Path(name).parent.as_posix() for name in users} - {"trainer_worker/project"} <= others
 
 
 def test_the_room_of_projects_writes_and_removes_nothing_by_path() -> None:

@@ -13,7 +13,7 @@ def test_the_document_lists_every_option_as_the_code_has_it() -> None:
     segmentation = {row[0]: row for row in options_table("segmentation")}
     classification = options_table("classification")
     rows = [
-        f"| `{name}` | {allowed} | {default} | {segmentation.pop(name)[2]} | {meaning} |"
+        f"| `{name}` | {allowed} | {default} | {segmentation.pop(name, ('', '', '–'))[2]} | {meaning} |"
         for name, allowed, default, meaning in classification
     ]
     rows += [

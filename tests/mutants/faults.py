@@ -17,10 +17,18 @@ FAULTS = (
         "answer before commit",
         "broker/shell.py",
         "            self._journal.append(records, {change.task.task_id: change.task for change in changes}.values())\n"
+        "        # This process may have been stopped meanwhile, and another broker may lead.\n"
+        "        self._journal.confirm()\n"
         "        for effect in effects:\n            self._carry_out(effect)\n",
         "            pass\n"
         "        for effect in effects:\n            self._carry_out(effect)\n"
         "        self._journal.append(records, {change.task.task_id: change.task for change in changes}.values())\n",
+    ),
+    Fault(
+        "an answer of a broker that may no longer lead",
+        "broker/shell.py",
+        "        self._journal.confirm()\n        for effect in effects:\n",
+        "        for effect in effects:\n",
     ),
     Fault(
         "a failed commit is survived",
@@ -41,16 +49,40 @@ FAULTS = (
         "bounded(self.formatMessage(record))",
     ),
     Fault(
+        "a worker that does not fit is welcome",
+        "broker/core.py",
+        "        if unfit := why_unfit(hello.versions):\n",
+        "        if (unfit := why_unfit(hello.versions)) and not hello.worker:\n",
+    ),
+    Fault(
+        "keys with a wrong character are taken",
+        "conf/worker_keys.py",
+        " or checksum != _checksum(content):",
+        ":",
+    ),
+    Fault(
+        "a GPU that TensorFlow cannot use is promised",
+        "trainer_worker/agent/machine.py",
+        "        suggested, self._gpu = self._gpu, gpu_label(devices)\n",
+        "        suggested = self._gpu\n",
+    ),
+    Fault(
         "a vanished journal is made anew",
         "broker/sqlite_journal/file.py",
         "if was_made and is_blank(path):",
         "if False:",
     ),
     Fault(
-        "two brokers write to one database",
+        "two brokers lead over one database",
+        "broker/postgres_journal/leadership.py",
+        "            if row is not None and row[0]:\n",
+        "            if row is not None:\n",
+    ),
+    Fault(
+        "a commit of an earlier leader",
         "broker/postgres_journal/journal.py",
-        "if row is None or not row[0]:",
-        "if row is None:",
+        '                self._db.execute("SELECT hold_term(%s)", [self.term])\n',
+        "",
     ),
     Fault(
         "a long text is found by how it begins",
@@ -198,9 +230,27 @@ FAULTS = (
     ),
     Fault(
         "the stop ladder has no second rung",
+        "trainer_worker/agent/limits.py",
+        '        return "SIGTERM"\n',
+        '        return ""\n',
+    ),
+    Fault(
+        "more helpers than were allowed",
+        "broker/help.py",
+        "    return min(wanted, workers - 1)\n",
+        "    return wanted\n",
+    ),
+    Fault(
+        "help outlives its attempt",
+        "broker/workers.py",
+        "            self.help.end(holder.task_id)\n",
+        "            pass\n",
+    ),
+    Fault(
+        "a task does not end help",
         "trainer_worker/agent/core.py",
-        '            work.rung = "SIGTERM"\n            self._out.append(Terminate(work.number))\n',
-        '            work.rung = "SIGTERM"\n',
+        "        self._out += self.help.end(self._now_s)\n        clock",
+        "        clock",
     ),
     Fault(
         "old publications replace newer tasks",
@@ -277,8 +327,8 @@ FAULTS = (
     Fault(
         "webhooks of a task overtake each other",
         "web/webhooks/store.py",
-        "                        None if before else times.now_s,\n",
-        "                        times.now_s,\n",
+        "None if before else times.now_s, row_checksum(",
+        "times.now_s, row_checksum(",
     ),
     Fault(
         "a webhook that failed counts as delivered",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.object_servers import BUCKET, KEY, SECRET, ObjectServer, are_installed, moto
 from tests.otlp_receiver import OtlpReceiver
 from tests.process.service_under_test import ServiceUnderTest, service_copy
 from tests.process.small_projects import make_digits_project
@@ -26,13 +27,27 @@ def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="session")
-def started(collector: OtlpReceiver, cache_dir: str) -> Iterator[ServiceUnderTest]:
+def object_server() -> Iterator[ObjectServer | None]:
+    """Object storage with a data root of the shared service; None where the packages for it are not installed."""
+    if not are_installed("obstore", "moto"):
+        yield None
+        return
+    with moto() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def started(collector: OtlpReceiver, cache_dir: str, object_server: ObjectServer | None) -> Iterator[ServiceUnderTest]:
     # It trains more tasks than a trainer process does by default, and a test must not meet the moment of replacement.
     # On a busy machine an agent may be silent for longer than the default lease, and a step of a training may take
     # longer than a cancelled one gets by default before it is killed.
     patient = {"BROKER_LEASE_TTL_S": "60", "WORKER_STOP_GRACE_S": "60", "WORKER_CACHE_DIR": cache_dir}
+    patient["WORKER_SHARE_ABOVE_PICTURES"] = "200"  # test_help.py has a folder of that size
+    if object_server is not None:
+        roots = f"projects,s3://{BUCKET}/users"
+        patient |= {"WEB_DATA_ROOTS": roots, "STORAGE_ENDPOINT": object_server.endpoint, "STORAGE_ALLOW_HTTP": "true"}
     with service_copy(WORKER_TASKS_PER_PROCESS="1000", **patient) as service:
-        service.environ |= collector.environ
+        service.environ |= collector.environ | {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
         done = service.command("start")
         assert done.returncode == 0, done.stdout + done.stderr
         yield service

@@ -130,7 +130,7 @@ class ServiceUnderTest:
         except OSError as error:
             return Answer(0, {"error": repr(error)})
 
-    def post(self, project_dir: Path, train_type: str, sent: dict[str, str] | None = None, **options: Any) -> str:
+    def post(self, project_dir: Path | str, train_type: str, sent: dict[str, str] | None = None, **options: Any) -> str:
         """The taskId of a new task. sent: headers."""
         fields = {"userId": "u1", "projectId": "p1", "projectDir": str(project_dir), "trainType": train_type}
         answer = self.call("POST", "/", fields | {name: str(value) for name, value in options.items()}, sent)

@@ -109,7 +109,7 @@ def kill_a_backup(service: ServiceUnderTest, target: Path, number: signal.Signal
         if code == -number and not target.exists():
             return
         assert code in (0, -number)
-        assert examine(target, "integrity_check").tasks == MANY_TASKS
+        assert examine(target).tasks == MANY_TASKS
         target.unlink()
     pytest.fail("each of 20 backups was finished before it could be killed")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
@@ -9,9 +10,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from demo.segmentation_data import make_segmentation_project
+from tests.object_servers import BUCKET, SECRET, ObjectServer
 from tests.otlp_receiver import OtlpReceiver
 from tests.process.published_models import accuracy_on_unseen_digits, check_published, tflite_outputs
 from tests.process.service_under_test import PATIENCE_S, ServiceUnderTest, pause
@@ -57,6 +60,46 @@ def test_classification(service: ServiceUnderTest, collector: OtlpReceiver, proj
     check_story(service, task_id, ("features", "train", "cross_validate", "export", "publish"), FOLDS)
     check_downloads(service, task_id)
     check_trace(service, task_id, collector, TRACE_ID)
+
+
+def test_a_project_in_object_storage(
+    service: ServiceUnderTest, object_server: ObjectServer | None, cache_dir: str, tmp_path: Path
+) -> None:
+    """Photos, model, report and log lie in the bucket, and callers get all of them as from a folder."""
+    if object_server is None:
+        pytest.skip("obstore or moto is not installed; pip install -r requirements-cluster-dev.txt")
+    photos = make_digits_project(tmp_path / "digits", per_class=12)
+    files = {path.relative_to(photos).as_posix(): path.read_bytes() for path in photos.rglob("*.png")}
+    object_server.fill("users/42/digits", files)
+    url = f"s3://{BUCKET}/users/42/digits"
+    task_id = service.post(url, "classification", imageSize=SIDE_PX, epochs=1, exports="tflite,saved_model")
+    service.wait_for_end(task_id)
+    brief = service.call("GET", f"/?taskId={task_id}").body
+    assert brief["projectDir"] == url
+    assert brief["modelPath"].startswith(f"{url}/models/{task_id}/")
+    key = brief["modelPath"].removeprefix(f"s3://{BUCKET}/")
+    (tmp_path / "model").mkdir()
+    for name in ("model.tflite", "labels.txt"):
+        (tmp_path / "model" / name).write_bytes(object_server.read(f"{key.rpartition('/')[0]}/{name}"))
+    assert accuracy_on_unseen_digits(tmp_path / "model", tmp_path, seen=12) >= 0.8  # chance: 0.5
+    latest = json.loads(object_server.read("users/42/digits/models/latest"))
+    assert latest == {"task_id": task_id, "model_path": brief["modelPath"]}
+    check_downloads(service, task_id)
+    log = log_of(service, task_id)
+    assert "24 files with " in log
+    assert "have come from object storage" in log
+    assert service.task(task_id)["stageSeconds"]["download"] > 0
+    again = service.post(url, "classification", imageSize=SIDE_PX, epochs=1, exports="tflite,saved_model")
+    service.wait_for_end(again)
+    assert f"The model is that of task {task_id}" in log_of(service, again)
+    assert "have come from object storage" not in log_of(service, again), "nothing has changed"
+    stored = {name: object_server.read(name) for name in object_server.names("users/42/")}
+    logs = [path.read_bytes() for path in (service.home / "log").iterdir()]
+    assert not any(SECRET.encode() in content for content in (*stored.values(), *logs))
+    told = [content for name, content in stored.items() if name.endswith((".json", ".txt", ".html"))]
+    assert not any(cache_dir.encode() in content for content in told), (
+        "where the worker keeps its copy is its own affair"
+    )
 
 
 def test_segmentation(service: ServiceUnderTest, tmp_path: Path) -> None:

@@ -34,4 +34,9 @@ DOORS: dict[int, str] = {
     26: "A browser's session is worth no more than its token, and counts only for pages of this server.",
     27: "An upload stores what begins as a picture, in a folder of its own user, through no link and over no file.",
     28: "Corrections are written to corrections.csv of their folder alone, through no link, and never as a formula.",
+    29: "The keys of a worker are in its agent's environment alone: in no argument, log, trace or child process.",
+    30: "A project in object storage lies below a data root, and no caller chooses the server that is asked.",
+    31: "No credential of object storage reaches an answer, a log or the journal.",
+    32: "The name of an object leads nowhere but into its own project's copy; one that no folder can hold is said.",
+    33: "An attempt that comes too late changes no file of the model that another one has published.",
 }

@@ -53,7 +53,7 @@ def fuzz_sockets(
     chance = random.Random(seed)
     not_answering = 0
     examples = _examples(project_path)
-    endpoints = connect_endpoints(settings)
+    (endpoints,) = connect_endpoints(settings)
     with contextlib.ExitStack() as stack:
         senders = {
             name: stack.enter_context(_Sender(name, getattr(endpoints, name), settings)) for name in SOCKET_KINDS

@@ -12,13 +12,13 @@ import pytest
 
 from protocol.corrections import CORRECTIONS_FILE, Action, Correction
 from tests.drawn_projects import draw_classes
+from tests.local_roots import correction_files
 from tests.security.outside import snapshot
 from trainer_worker.layouts.class_folders import recognise_classes
 from trainer_worker.layouts.tree import walk
 from trainer_worker.pictures.user_files import UserFiles
 from web.answers.refusal import Refusal
 from web.files.corrections import CorrectionFiles
-from web.files.project_files import ProjectFiles
 
 SECRET = "picture,action,label\nsecret-of-bert.jpg,keep,\n"
 CHANGE = {"images/rose/0.png": Correction("images/rose/0.png", Action.EXCLUDE)}
@@ -31,7 +31,7 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def files(project: Path) -> CorrectionFiles:
-    return CorrectionFiles(ProjectFiles([project.parent]))
+    return correction_files(project.parent)
 
 
 def link_to_file(place: Path, elsewhere: Path) -> None:

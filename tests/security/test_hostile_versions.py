@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from protocol.task import Task, TaskState, Trained
+from tests.project_folders import write_manifest
 from tests.sample_tasks import hex_id
 from tests.security.mutations import HUGE_BYTES, ODD_VALUES
 from tests.security.project_worker import ProjectWorker, make_project, spec_of
@@ -57,7 +58,7 @@ def rewrite(project: Path, content: bytes) -> None:
     for file in manifest["files"]:
         if file["path"] == "held_out.json":
             file |= {"size_bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    write_manifest(folder, manifest)
 
 
 def test_a_worse_model_is_not_promoted_and_the_result_says_so(worker: ProjectWorker, project: Path) -> None:
@@ -158,7 +159,7 @@ def test_scores_that_name_every_picture_leave_half_of_each_class_to_train_on(
 def test_odd_values_in_the_verdict_of_a_manifest_fail_nothing(
     worker: ProjectWorker, project: Path, field: str, value: object
 ) -> None:
-    path = project / "models" / FIRST / "manifest.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {field: value}))
+    folder = project / "models" / FIRST
+    write_manifest(folder, json.loads((folder / "manifest.json").read_text()) | {field: value})
     train_again(worker, project)
     discard_task(spec_of(project, "second"), [worker.root])

@@ -15,6 +15,7 @@ import pytest
 from conf.directory import Directory
 from protocol.errors import FailureClass
 from protocol.task import TaskSpec
+from tests.project_folders import write_manifest
 from tests.sample_tasks import hex_id, make_spec
 from tests.security.exchanges import swap_for_a_link, swap_for_another, swap_parent_for_a_link
 from tests.security.project_worker import ProjectWorker, make_project, spec_of
@@ -145,7 +146,7 @@ def test_a_manifest_that_we_would_not_write_means_train(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     folder, manifest = finished(worker, project)
-    (folder / "manifest.json").write_text(json.dumps(manifest | change))
+    write_manifest(folder, manifest | change)
     (folder / "evil").symlink_to(victims / "secret.txt")
     caplog.clear()
     result = worker.run(spec_of(project))
@@ -206,7 +207,7 @@ def test_a_model_that_was_put_there_for_a_waiting_task_is_not_handed_out(
     """The taskId is known from the POST's answer on."""
     folder, manifest = finished(worker, project)
     planted = shutil.copytree(folder, project / "models" / hex_id("t1"))
-    (planted / "manifest.json").write_text(json.dumps(manifest | {"task_id": hex_id("t1"), "fingerprint": ""}))
+    write_manifest(planted, manifest | {"task_id": hex_id("t1"), "fingerprint": ""})
     (planted / "model.tflite").unlink()
     (planted / "model.tflite").symlink_to(victims / "secret.txt")
     result = worker.run(spec_of(project))

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from conf.curve import FRONT_END, ClientKeys, local_client_keys
 from conf.endpoints import Endpoints, connect_endpoints
 from conf.settings import ROOT, Settings, load
 from conf.socket_folder import socket_folder
@@ -69,7 +70,12 @@ class Programs:
     @property
     def endpoints(self) -> Endpoints:
         """Where the broker is reached."""
-        return connect_endpoints(self.settings)
+        return connect_endpoints(self.settings)[0]
+
+    @property
+    def front_end_keys(self) -> ClientKeys | None:
+        """None at Unix sockets."""
+        return local_client_keys(self.settings, FRONT_END)
 
     def __enter__(self) -> Programs:
         if not self._start_both:
@@ -94,9 +100,13 @@ class Programs:
 
     def start(self, name: str) -> None:
         """Start "broker" or "web"; it writes its log to the folder."""
+        self._start(name, name, self.environ)
+
+    def _start(self, name: str, command: str, environ: dict[str, str]) -> None:
+        """command: one of COMMANDS."""
         with (self.folder / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(
-                [sys.executable, *COMMANDS[name]], cwd=ROOT, env=self.environ, stdin=subprocess.DEVNULL, stderr=log
+                [sys.executable, *COMMANDS[command]], cwd=ROOT, env=environ, stdin=subprocess.DEVNULL, stderr=log
             )
 
     def pid(self, name: str) -> int:

@@ -48,6 +48,9 @@ class ScriptedFrontEnd:
         message: m.BrokerToWeb = wire.decode(self._dealer.recv_multipart(), m.BrokerToWeb)
         return message
 
+    def hears_nothing(self, within_ms: int) -> bool:
+        return not self._dealer.poll(within_ms)
+
     def ask(self, kind: type[Kind], make: Callable[[int], m.WebToBroker]) -> Kind:
         """The answer to a request, which must be of this kind."""
         self.send(make)

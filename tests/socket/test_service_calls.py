@@ -48,8 +48,7 @@ def test_every_form_that_the_schema_allows_is_taken(programs: Programs, tokens: 
         Draft202012Validator.check_schema(schema)
         assert "$ref" not in msgspec.json.encode(schema).decode()
         assert all(option["description"] for option in schema["properties"].values())
-        # An option without a default is one that may be left out.
-        defaults = {name: each["default"] for name, each in schema["properties"].items() if "default" in each}
+        defaults = {name: option["default"] for name, option in schema["properties"].items()}
         assert typed_options(each["name"], defaults) == OPTIONS_BY_TRAIN_TYPE[each["name"]]()
         assert each["layouts"]
 

@@ -15,12 +15,12 @@ from protocol import messages as m
 from protocol import wire
 from tests.socket.programs import Programs
 from tests.socket.scripted_worker import ScriptedWorker
-from tests.waiting import wait_until
+from tests.waiting import TIMEOUT_S, wait_until
 
 BAD_FRAMES: list[list[bytes]] = [
     [b""],
     [b"", b"", b"", b"", b""],
-    [b"TFM9", wire.pack(m.Goodbye())],
+    [b"TFMX", wire.pack(m.Goodbye())],
     [wire.VERSION, b""],
     [wire.VERSION, b"\xc1 not msgpack"],
     [wire.VERSION, b"\x91" * 5000],
@@ -52,6 +52,33 @@ def test_a_worker_that_speaks_nonsense_harms_nothing(programs: Programs) -> None
         assert stranger.join() is stranger, "and it may still learn to speak"
 
 
+def test_a_worker_of_another_version_is_told_so_in_its_own(programs: Programs) -> None:
+    with ScriptedWorker(programs.endpoints.worker) as other:
+        other.send_frames([b"TFM9", msgpack.packb({"type": "Hello", "what": "nobody knows yet"})])
+        version, payload = other.next_frames(within_s=TIMEOUT_S)
+        answer = msgpack.unpackb(payload)
+        assert (version, answer["type"], answer["for_good"]) == (b"TFM9", "Rejected", True)
+        assert "TFM9" in answer["error"]
+        assert "same release" in answer["error"]
+        assert other.join() is other, "after an update it is welcome"
+
+
+def test_a_front_end_of_another_version_is_told_so_in_its_own(programs: Programs) -> None:
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    try:
+        other = context.socket(zmq.DEALER)
+        other.linger = 0
+        other.connect(programs.endpoints.web)
+        other.send_multipart([b"TFM9", msgpack.packb({"type": "Ask", "request_id": 7, "more": [1, 2]})])
+        assert other.poll(int(TIMEOUT_S * 1000))
+        version, payload = other.recv_multipart()
+        answer = msgpack.unpackb(payload)
+        assert (version, answer["type"], answer["request_id"]) == (b"TFM9", "Refused", 7)
+        assert "same release" in answer["error"]
+    finally:
+        context.destroy(linger=0)
+
+
 @pytest.mark.parametrize("name", ["web", "collect", "publish"])
 def test_nonsense_at_the_other_sockets_harms_nothing(programs: Programs, name: str) -> None:
     kinds = {"web": zmq.DEALER, "collect": zmq.PUB, "publish": zmq.XSUB}
@@ -78,10 +105,10 @@ def test_bytes_that_are_no_zeromq_harm_nothing(programs: Programs) -> None:
 
 def test_keys_are_never_overwritten(tmp_path: Path) -> None:
     with Programs(tmp_path, start=False) as programs:
-        keys = tmp_path / "keys"
-        assert programs.run("-m", "broker", "keys", str(keys)).returncode == 0
+        keys = programs.settings.broker.curve_path
+        assert programs.run("server.py", "keys", "make").returncode == 0
         before = {file.name: file.read_bytes() for file in keys.rglob("*.key*")}
-        again = programs.run("-m", "broker", "keys", str(keys))
+        again = programs.run("server.py", "keys", "make")
         assert again.returncode != 0
         assert re.search("holds keys already", again.stderr)
         assert {file.name: file.read_bytes() for file in keys.rglob("*.key*")} == before
@@ -96,4 +123,4 @@ def test_a_folder_without_keys_stops_every_program_with_the_key_named(tmp_path: 
         done = programs.run(*program)
         assert done.returncode == 78
         assert "[broker] curve_dir" in done.stderr
-        assert "python -m broker keys" in done.stderr
+        assert "server.py keys make" in done.stderr

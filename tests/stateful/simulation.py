@@ -30,8 +30,9 @@ from protocol import pipe_messages as piped
 from protocol.artifact import Artifact, UsableModel
 from protocol.errors import FAILURE_CODES, Failure
 from protocol.labels import satisfy
+from protocol.options import OptionValue
 from protocol.task import Task, TaskSpec, TaskState, Trained
-from tests.stateful.simulated_parts import Envelope, SimTrainer, SimWorker
+from tests.stateful.simulated_parts import Envelope, SimTrainer, SimWorker, check_help
 from trainer_worker.agent import events as agent
 from trainer_worker.agent.core import AgentCore
 from trainer_worker.agent.settings import AgentSettings
@@ -119,6 +120,7 @@ class Simulation:
 
     def _web_receives(self, message: m.BrokerToWeb) -> None:
         """What a caller was told is true on disk; checked the moment it is sent."""
+        assert not isinstance(message, m.Refused) or message.code != "bad_fields", message
         if isinstance(message, m.TaskReply):
             in_journal = {record.task_id for record in self.journal}
             assert message.task.task_id in in_journal, "answered before commit"
@@ -129,8 +131,10 @@ class Simulation:
     # ---- callers ----
 
     def submit(self, user: str, priority: int, crash: str = "", task_id: str = "", needs: tuple[str, ...] = ()) -> str:
+        """A task with priority 1 may have one helper, one with priority 2 may have two."""
         task_id = task_id or f"t{len(self.promised)}-{self._next_request()}"
-        spec = TaskSpec(task_id, user, "p", "/p", "/p", "classification", {"needs": list(needs)}, priority)
+        options: dict[str, OptionValue] = {"needs": list(needs), "workers": 1 + priority, "priority": priority}
+        spec = TaskSpec(task_id, user, "p", "/p", "/p", "classification", options, priority)
         self.broker_handles(FromWeb(WEB_PEER, m.Submit(self._next_request(), spec)), crash)
         return task_id
 
@@ -164,7 +168,7 @@ class Simulation:
         envelope = self.network.pop(index)
         for copy in range(copies):
             if envelope.to_broker:
-                assert isinstance(envelope.message, m.Hello | m.Heartbeat | m.Result | m.Goodbye)
+                assert isinstance(envelope.message, m.Hello | m.Heartbeat | m.Result | m.HelpOver | m.Goodbye)
                 self._expect_no_end_by(envelope.peer, envelope.message)
                 self.broker_handles(FromWorker(envelope.peer, envelope.message), crash if copy == 0 else "")
                 self._stale_task = ""
@@ -252,7 +256,11 @@ class Simulation:
             case agent.Tell(number=number, message=piped.Train() as train):
                 trainer = worker.trainers[number]
                 assert trainer.training is None, "two tasks in one trainer process"
+                assert trainer.helping is None, "a task in a trainer process that helps"
                 trainer.training, trainer.halted = train, False
+            case agent.Tell(number=number, message=piped.ComputeFeatures() as order):
+                assert worker.core.work is None, "help although there is a task"
+                worker.trainers[number].begin_help(order)
             case agent.Tell(number=number, message=piped.Halt() as halt):
                 worker.trainers[number].halted = not halt.keep
             case agent.Terminate():
@@ -280,6 +288,13 @@ class Simulation:
             self.trained_by[train.spec.task_id] += 1
             result = m.Result(*key, trained=Trained(f"/p/models/{key[0]}/model.tflite", artifacts=ARTIFACTS))
         self.worker_handles(worker, agent.TrainerSaid(number, piped.Ended(result, 100.0)))
+
+    def trainer_wants_helpers(self, worker: SimWorker, number: int, count: int) -> None:
+        wish = piped.Report(1.0, "features", 30.0, 2.0, 9.0, helpers_wanted=count)
+        self.worker_handles(worker, agent.TrainerSaid(number, wish))
+
+    def help_ends(self, worker: SimWorker, number: int) -> None:
+        self.worker_handles(worker, agent.TrainerSaid(number, worker.trainers[number].end_help()))
 
     def trainer_finds_a_model(self, worker: SimWorker, number: int) -> None:
         """An interim model is published, and the next progress names it."""
@@ -315,6 +330,7 @@ class Simulation:
         waiting = {task.task_id for task in core.tasks.values() if task.state is TaskState.PENDING}
         assert all(task_id in core.waiting for task_id in waiting)
         assert len(core.waiting) == len(waiting)
+        check_help(core, self._now())
         known = core.tasks.keys() | self._ended_in_journal.keys()
         assert self.promised <= known, f"promised and gone: {self.promised - known}"
 
@@ -368,14 +384,17 @@ class Simulation:
                         self.trainer_loads(worker, number)
                     elif trainer.training is not None:
                         self.trainer_ends(worker, number)
+                    elif trainer.helping is not None and trainer.halted:
+                        self.help_ends(worker, number)
                 if worker.core.draining:
                     self.drain(worker.name, False)
-            if not self.broker.tasks and not any(w.core.work for w in self.workers.values()):
+            if not self.broker.tasks and not any(w.core.work or w.core.help.given for w in self.workers.values()):
                 break
             self.advance(0.7)
         self.check()
         self.check_replay()
         left = {task_id: (task.state, task.attempt, task.thread) for task_id, task in self.broker.tasks.items()}
         assert not left, f"never ended: {left}"
+        assert not any(w.core.help.given for w in self.workers.values()), "help that never ended"
         for task_id in self.cancel_promised:
             assert self._ended_in_journal[task_id].state is TaskState.CANCELLED, f"{task_id}: cancel was promised"

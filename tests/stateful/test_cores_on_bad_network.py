@@ -19,7 +19,7 @@ STEPS = int(os.environ.get("SIM_STEPS", "80"))
 
 CRASHES = st.sampled_from(["", "", "", "before_commit", "after_commit"])
 NAMES = st.sampled_from(["w1", "w2", "w3"])
-KINDS = ("Start", "Stop", "Result", "ResultAck", "Hello", "Welcome", "HelloWanted", "Goodbye")
+KINDS = ("Start", "Stop", "Result", "ResultAck", "Hello", "Welcome", "HelloWanted", "Goodbye", "Help", "HelpOver")
 CODES = st.sampled_from(["", "", "no_images", "out_of_memory", "trainer_error"])
 
 
@@ -122,8 +122,13 @@ class CoresOnBadNetwork(RuleBasedStateMachine):
         self.sim.restart_broker()
 
     @precondition(lambda self: any(w.trainers for w in self.sim.workers.values()))
-    @rule(data=st.data(), what=st.sampled_from(["load", "end", "end", "die", "find"]), code=CODES)
-    def trainer(self, data: st.DataObject, what: str, code: str) -> None:
+    @rule(
+        data=st.data(),
+        what=st.sampled_from(["load", "end", "end", "die", "find", "want"]),
+        code=CODES,
+        count=st.integers(0, 3),
+    )
+    def trainer(self, data: st.DataObject, what: str, code: str, count: int) -> None:
         worker, number = data.draw(
             st.sampled_from([(w, n) for w in self.sim.workers.values() for n in w.trainers]), label="trainer"
         )
@@ -134,6 +139,10 @@ class CoresOnBadNetwork(RuleBasedStateMachine):
             self.sim.trainer_loads(worker, number)
         elif what == "end" and trainer.training is not None:
             self.sim.trainer_ends(worker, number, code)
+        elif what == "end" and trainer.helping is not None:
+            self.sim.help_ends(worker, number)
+        elif what == "want" and trainer.training is not None:
+            self.sim.trainer_wants_helpers(worker, number, count)
         elif what == "find" and trainer.training is not None:
             self.sim.trainer_finds_a_model(worker, number)
         elif what == "die":

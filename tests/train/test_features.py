@@ -11,6 +11,7 @@ from sklearn.datasets import load_sample_image
 
 from tests.picture_reading import READER, read_rgb
 from trainer_worker.backbones.backbone import Backbone
+from trainer_worker.backbones.checked_file import read_checked
 from trainer_worker.backbones.efficientnet_lite import LITE0, LITE1
 from trainer_worker.classification import features
 from trainer_worker.classification.features import FeatureExtractor, PictureFeatures, cache_file
@@ -79,7 +80,7 @@ def test_unreadable_files_keep_their_place(extractor: FeatureExtractor, photos: 
 def test_stopping_midway_leaves_the_extractor_usable(extractor: FeatureExtractor, photos: list[Path]) -> None:
     outcomes = extractor.of_files(READER, photos)
     next(outcomes)
-    outcomes.close()  # type: ignore[attr-defined]
+    outcomes.close()
 
     assert len(list(extractor.of_files(READER, photos))) == len(photos)
 
@@ -87,21 +88,24 @@ def test_stopping_midway_leaves_the_extractor_usable(extractor: FeatureExtractor
 def test_the_conversion_is_cached_and_a_damaged_file_made_anew(
     extractor: FeatureExtractor, cache_dir: Path, photos: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = cache_file(LITE0, SIZE, cache_dir).read_bytes()
+    whole, content = cache_file(LITE0, SIZE, cache_dir).read_bytes(), read_checked(cache_file(LITE0, SIZE, cache_dir))
+    assert content is not None
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 1
     conversions: list[int] = []
 
     def convert(backbone: Backbone, image_size: int) -> bytes:
         conversions.append(image_size)
-        return whole
+        return content
 
     monkeypatch.setattr(features, "_convert", convert)
     FeatureExtractor(LITE0, SIZE, 1, cache_dir)
     assert conversions == []
-    for damaged in (b"", whole[: len(whole) // 2]):
+    for damaged in (b"", whole[: len(whole) // 2], bytes(flipped)):
         cache_file(LITE0, SIZE, cache_dir).write_bytes(damaged)
         assert len(list(FeatureExtractor(LITE0, SIZE, 1, cache_dir).of_files(READER, photos[:2]))) == 2
         assert cache_file(LITE0, SIZE, cache_dir).read_bytes() == whole
-    assert conversions == [SIZE, SIZE]
+    assert conversions == [SIZE, SIZE, SIZE]
     assert [path.name for path in cache_dir.iterdir()] == [cache_file(LITE0, SIZE, cache_dir).name]
 
 

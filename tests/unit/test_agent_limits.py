@@ -6,7 +6,7 @@ from protocol import messages as m
 from protocol import pipe_messages as piped
 from tests.agent_driver import GRACE_S, Driver, of, sent, training, warm
 from trainer_worker.agent import events as agent
-from trainer_worker.agent.core import TIME_LIMIT_GRACE_S
+from trainer_worker.agent.limits import TIME_LIMIT_GRACE_S
 from trainer_worker.agent.processes import START_LIMIT_S
 
 STALL_S = 60.0

@@ -11,6 +11,7 @@ from broker.claims import is_model_of, is_plain_path, lies_below
 from broker.core import SNAPSHOT_INTERVAL_S
 from broker.events import LeftOut, SendWeb, TimePassed
 from protocol import messages as m
+from protocol import wire
 from protocol.bounds import MAX_ENDED_ATTEMPTS, PART_BYTES
 from protocol.errors import Failure, FailureClass
 from protocol.task import TaskState, Trained
@@ -71,6 +72,47 @@ def test_a_good_submit_is_taken_from_any_of_the_roots() -> None:
     assert broker.submit("t2", project_path="/more/x").task.state is TaskState.PENDING
 
 
+BUCKET = ("s3://photos/users", "gs://more")
+
+
+@pytest.mark.parametrize("url", ["s3://photos/users/anna", "gs://more/x"])
+def test_a_project_in_object_storage_is_taken_below_its_root(url: str) -> None:
+    assert Broker(data_roots=BUCKET).submit(project_path=url).task.state is TaskState.PENDING
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("s3://photos/users", "project_dir_not_allowed"),
+        ("s3://photos/usersx/anna", "project_dir_not_allowed"),
+        ("s3://other/users/anna", "project_dir_not_allowed"),
+        ("gs://photos/users/anna", "project_dir_not_allowed"),
+        ("s3://photos/users/../anna", "bad_fields"),
+        ("s3://photos/users/anna/", "bad_fields"),
+        ("S3://photos/users/anna", "bad_fields"),
+        ("s3://key:secret@photos/users/anna", "bad_fields"),
+        ("s3://photos/users/anna?X-Amz-Signature=1", "bad_fields"),
+    ],
+)
+def test_a_project_elsewhere_in_object_storage_is_refused(url: str, code: str) -> None:
+    refused = Broker(data_roots=BUCKET).submit(project_path=url)
+    assert isinstance(refused, m.Refused)
+    assert refused.code == code
+
+
+def test_a_model_in_object_storage_lies_in_its_own_tasks_folder() -> None:
+    spec = make_spec("t1", project_path="s3://photos/users/anna")
+    models = f"{spec.project_path}/models"
+    assert is_model_of(f"{models}/{spec.task_id}/model.tflite", spec)
+    for path in (
+        f"{models}/{spec.task_id}/../x",
+        f"{models}/{hex_id('t2')}/model.tflite",
+        f"s3://other/models/{spec.task_id}/model.tflite",
+        f"/models/{spec.task_id}/model.tflite",
+    ):
+        assert not is_model_of(path, spec)
+
+
 @pytest.mark.parametrize(("path", "folder", "below"), [("/a/b", "/a", True), ("/a", "/a", False), ("/ab", "/a", False)])
 def test_below_means_inside(path: str, folder: str, below: bool) -> None:
     assert lies_below(path, folder) is below
@@ -98,7 +140,7 @@ def test_a_models_place_is_its_own_tasks_folder() -> None:
 
 def test_a_result_of_a_peer_that_never_said_hello_is_not_even_acknowledged() -> None:
     broker = with_running_task()
-    assert broker.worker(m.Result("t1", 1, cancelled=True), b"stranger") == [m.HelloWanted()]
+    assert broker.worker(m.Result("t1", 1, cancelled=True), b"stranger") == [m.HelloWanted(broker.wall_s)]
     assert broker.lookup().state is TaskState.PROCESSING
 
 
@@ -113,7 +155,7 @@ def test_a_result_of_a_worker_that_does_not_hold_the_attempt_is_acknowledged_and
 def test_after_a_restart_the_holder_says_hello_and_its_result_counts() -> None:
     broker = Broker(with_running_task().records)
     result = m.Result("t1", 1, trained=TRAINED)
-    assert broker.worker(result, b"new") == [m.HelloWanted()]
+    assert broker.worker(result, b"new") == [m.HelloWanted(broker.wall_s)]
     broker.worker(m.Hello("w1", "s1", "here", ("classification",), True), b"new")
     assert m.ResultAck("t1", 1) in broker.worker(result, b"new")
     assert broker.lookup().state is TaskState.DONE
@@ -168,6 +210,19 @@ def test_so_many_workers_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(broker.hello("w0")[0], m.Welcome), "who is known may come again"
     broker.wait(TTL_S + 1)
     assert isinstance(broker.hello("w9")[0], m.Welcome), "the silent ones made room"
+
+
+def test_a_list_of_workers_that_is_too_large_for_a_message_says_how_many_are_left_out() -> None:
+    devices = tuple(f"{number:080}" for number in range(m.MAX_DEVICES))
+    broker = Broker()
+    for number in range(3000):
+        name = f"{number:080}"
+        broker.hello(name)
+        broker.worker(m.Heartbeat(True, devices=devices), name.encode())
+    answer = broker.web(m.WorkersWanted(4))
+    assert 0 < answer.more < 3000
+    assert len(answer.workers) + answer.more == 3000
+    assert len(wire.encode(answer)[1]) <= wire.MAX_PAYLOAD_BYTES
 
 
 def test_what_front_ends_are_sent_does_not_tell_a_workers_start_id() -> None:

@@ -113,7 +113,8 @@ def test_rule_4_a_pending_order_rides_on_every_answer() -> None:
 
 
 def test_a_worker_that_is_unknown_is_asked_for_its_hello() -> None:
-    assert Broker().worker(m.Heartbeat(ready=True, holds=None)) == [m.HelloWanted()]
+    broker = Broker()
+    assert broker.worker(m.Heartbeat(ready=True, holds=None)) == [m.HelloWanted(broker.wall_s)]
 
 
 # ---- cancel and stop ----

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from broker.events import TimePassed
 from protocol import messages as m
+from protocol import wire
 from protocol.task import TaskState
 from tests.broker_driver import TRAINED, TTL_S, Broker, with_running_task
 
@@ -56,6 +59,14 @@ def test_after_a_restart_a_worker_has_a_full_time_to_live_to_speak_up() -> None:
     assert not any(isinstance(message, m.Stop | m.Start) for message in sent)
     broker.wait(TTL_S - 1)
     assert (broker.lookup().state, broker.lookup().attempt) == (TaskState.PROCESSING, 1)
+
+
+def test_after_a_restart_a_worker_that_has_not_spoken_yet_can_be_listed() -> None:
+    broker = Broker(with_running_task().records)
+    (info,) = broker.web(m.WorkersWanted(1)).workers
+    assert (info.worker, info.holds, info.host) == ("w1", "t1", "")
+    answer = m.Workers(1, (replace(info, holds=""),))  # Ids of tasks are longer than in these tests.
+    assert wire.decode(wire.encode(answer), m.BrokerToWeb) == answer
 
 
 def test_the_next_deadline_is_the_oldest_workers() -> None:

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from protocol.corrections import CORRECTIONS_FILE, Action, Correction, CorrectionsTable
+from tests.local_roots import correction_files
 from web.answers.refusal import Refusal
-from web.files import corrections as corrections_module
-from web.files.corrections import Changes, CorrectionFiles
-from web.files.project_files import ProjectFiles
+from web.files.corrections import CorrectionFiles
+from web.folders import corrections_on_disk, local_folders
+from web.folders.folders import Changes
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def refusal_of(files: CorrectionFiles, project: Path) -> Refusal:
 def test_a_change_that_outlasts_its_caller_is_not_lost_by_the_next_one(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    began, go_on, change = threading.Event(), threading.Event(), corrections_module.change_table
+    began, go_on, change = threading.Event(), threading.Event(), corrections_on_disk.change_table
 
     def slowly(path: str, roots: Sequence[Path], changes: Changes) -> CorrectionsTable:
         began.set()
@@ -46,15 +47,15 @@ def test_a_change_that_outlasts_its_caller_is_not_lost_by_the_next_one(
         return change(path, roots, changes)
 
     async def tried() -> None:
-        files = CorrectionFiles(ProjectFiles([project.parent]), timeout_s=0.2)
-        monkeypatch.setattr(corrections_module, "change_table", slowly)
+        files = correction_files(project.parent, timeout_s=0.2)
+        monkeypatch.setattr(local_folders, "change_table", slowly)
         for name in ("a.jpg", "b.jpg"):  # the second waits for its turn in vain
             with pytest.raises(Refusal) as caught:
                 await files.change(str(project), exclude(name))
             assert caught.value.problem.code == "file_unreadable"
         assert began.is_set()
         go_on.set()
-        patient = CorrectionFiles(ProjectFiles([project.parent]))
+        patient = correction_files(project.parent)
         patient._turns = files._turns
         table = await patient.change(str(project), exclude("c.jpg"))
         assert [one.picture for one in table.corrections()] == ["a.jpg", "c.jpg"]
@@ -85,13 +86,13 @@ def test_an_error_of_the_disk_leaves_the_file_as_it_was(
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(os, "fsync", fail)
-    assert refusal_of(CorrectionFiles(ProjectFiles([project.parent])), project).problem.code == code
+    assert refusal_of(correction_files(project.parent), project).problem.code == code
     assert [path.name for path in project.iterdir()] == [CORRECTIONS_FILE]
     assert (project / CORRECTIONS_FILE).read_text() == "b.jpg,keep\n"
 
 
 def test_a_file_that_would_grow_too_large_stays_as_it_was(project: Path) -> None:
     (project / CORRECTIONS_FILE).write_text("b.jpg,keep\n" * 50_000)
-    refusal = refusal_of(CorrectionFiles(ProjectFiles([project.parent])), project)
+    refusal = refusal_of(correction_files(project.parent), project)
     assert (refusal.problem.code, "more than 50,000 rows" in str(refusal)) == ("corrections_unusable", True)
     assert (project / CORRECTIONS_FILE).stat().st_size == 11 * 50_000

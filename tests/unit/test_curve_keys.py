@@ -33,7 +33,7 @@ def test_secrets_are_readable_for_their_owner_only(tmp_path: Path) -> None:
 
 
 def test_a_folder_made_for_keys_is_closed_to_others_whatever_the_umask(tmp_path: Path) -> None:
-    """`python -m broker keys` may be the first command of all. The journal and the tokens will lie beside the keys."""
+    """`server.py keys make` may be the first command of all. Journal and tokens will lie beside the keys."""
     before = os.umask(0o000)
     try:
         make_keys(tmp_path / "var" / "keys")
@@ -83,7 +83,7 @@ def test_a_worker_elsewhere_needs_two_things_and_makes_none(tmp_path: Path) -> N
     assert load_client_keys(copied, WORKER) == load_client_keys(tmp_path / "keys", WORKER)
     with pytest.raises(SettingsError, match="front_end"):
         load_client_keys(copied, FRONT_END)
-    with pytest.raises(SettingsError, match=r"python -m broker keys"):
+    with pytest.raises(SettingsError, match=r"server.py keys make"):
         load_client_keys(tmp_path / "nowhere", WORKER)
     assert not (tmp_path / "nowhere").exists()
 
@@ -98,9 +98,31 @@ def test_a_secret_that_others_may_read_is_refused(tmp_path: Path) -> None:
 def test_a_second_pair_is_refused_in_words(tmp_path: Path) -> None:
     make_keys(tmp_path / "keys")
     before = (tmp_path / "keys" / "broker.key_secret").read_bytes()
-    command = [sys.executable, "-m", "broker", "keys", str(tmp_path / "keys")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    command = [sys.executable, "server.py", "keys", "make"]
+    environ = {**os.environ, "TFMODEL_BROKER_CURVE_DIR": str(tmp_path / "keys")}
+    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert "holds keys already" in done.stderr
     assert "Traceback" not in done.stderr
     assert (tmp_path / "keys" / "broker.key_secret").read_bytes() == before
+
+
+def test_with_several_brokers_no_program_makes_keys_of_its_own(tmp_path: Path) -> None:
+    """Each machine would make other keys, and front-ends could then talk to one broker only."""
+    several = load(
+        {"TFMODEL_HOME": str(tmp_path), "TFMODEL_BROKER_HOST": "192.0.2.1", "TFMODEL_BROKER_ADDRESSES": "192.0.2.1,db"}
+    )
+    elsewhere = load({"TFMODEL_HOME": str(tmp_path), "TFMODEL_BROKER_ADDRESSES": "192.0.2.1"})
+    for refused in (
+        lambda: broker_keys(several),
+        lambda: local_client_keys(several, FRONT_END),
+        lambda: local_client_keys(elsewhere, FRONT_END),
+    ):
+        with pytest.raises(SettingsError, match="all brokers use the same keys"):
+            refused()
+    assert not several.broker.curve_path.exists()
+    make_keys(several.broker.curve_path)
+    public, _ = broker_keys(several)
+    found = local_client_keys(elsewhere, FRONT_END)
+    assert found is not None
+    assert found.broker_public == public

@@ -128,7 +128,7 @@ def test_a_drained_agent_finishes_its_task_and_says_so_to_a_new_broker() -> None
 def test_a_heartbeat_says_devices_memory_and_tasks_done() -> None:
     driver = warm()
     driver.trainer(2, piped.Ready({}, ("NVIDIA H200",)))
-    driver.handle(agent.MemorySampled(812.5))
+    driver.handle(agent.MachineSampled(812.5))
     driver.start()
     driver.ended(1, m.Result("t1", 1, cancelled=True))
     (heartbeat, *_) = sent(m.Heartbeat, driver.wait(HEARTBEAT_S))

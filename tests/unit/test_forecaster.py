@@ -18,8 +18,13 @@ from web.broker_link.task_cache import TaskCache
 from web.forecast import forecaster
 from web.forecast.eta import End, forecast
 from web.forecast.forecaster import COUNTING_S, Forecaster
+from web.forecast.picture_counts import count_pictures
 
 TICK = Tick(1, 1, 1, 1, 1)
+
+
+def pictures_of(task: Task) -> int:
+    return count_pictures(task.spec.project_path)
 
 
 def make_cache(folder: Path, count: int) -> tuple[TaskCache, list[Task]]:
@@ -41,7 +46,7 @@ def test_many_who_ask_at_once_share_a_forecast(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(forecaster, "forecast", counted)
 
     async def run() -> list[End | None]:
-        asked = Forecaster(cache, lambda: TICK)
+        asked = Forecaster(cache, lambda: TICK, pictures_of)
         return await asyncio.gather(*map(asked.end_of, tasks))
 
     assert all(asyncio.run(run()))
@@ -62,7 +67,7 @@ def test_a_forecast_that_takes_long_holds_up_neither_the_event_loop_nor_the_answ
     monkeypatch.setattr(forecaster, "PATIENCE_S", 0.01)
 
     async def run() -> tuple[End | None, End | None]:
-        asked = Forecaster(cache, lambda: TICK)
+        asked = Forecaster(cache, lambda: TICK, pictures_of)
         early = await asked.end_of(tasks[0])
         go_on.set()
         monkeypatch.setattr(forecaster, "PATIENCE_S", 10.0)
@@ -78,7 +83,7 @@ def test_folders_are_counted_once_and_forgotten_with_their_tasks(tmp_path: Path)
     (tmp_path / "images" / "a.jpg").touch()
     cache, tasks = make_cache(tmp_path, 1)
 
-    asked = Forecaster(cache, lambda: TICK)
+    asked = Forecaster(cache, lambda: TICK, pictures_of)
     asked.make(cache.entries(), workers=1)
     (tmp_path / "images" / "b.jpg").touch()
     later = Task(make_spec("later", project_path=str(tmp_path)))
@@ -94,13 +99,12 @@ def test_counting_ends_in_time_and_the_newest_come_first(tmp_path: Path, monkeyp
     cache, tasks = make_cache(tmp_path, 3)
     clock = [100.0]
 
-    def slow_count(project_path: str) -> int:
+    def slow_count(task: Task) -> int:
         clock[0] += 0.6 * COUNTING_S
         return 7
 
-    monkeypatch.setattr(forecaster, "count_pictures", slow_count)
     monkeypatch.setattr("web.forecast.forecaster.time.monotonic", lambda: clock[0])
-    asked = Forecaster(cache, lambda: TICK)
+    asked = Forecaster(cache, lambda: TICK, slow_count)
     asked.make(cache.entries(), workers=1)
     assert asked.pictures == {tasks[2].task_id: 7, tasks[1].task_id: 7}
     asked.make(cache.entries(), workers=1)
@@ -112,7 +116,7 @@ def test_nothing_is_said_of_a_waiting_task_without_broker_or_worker(tmp_path: Pa
     cache, tasks = make_cache(tmp_path, 1)
 
     async def run() -> End | None:
-        return await Forecaster(cache, lambda: tick).end_of(tasks[0])
+        return await Forecaster(cache, lambda: tick, pictures_of).end_of(tasks[0])
 
     assert asyncio.run(run()) is None
 
@@ -122,7 +126,7 @@ def test_an_ended_task_is_not_forecast(tmp_path: Path) -> None:
     ended = Task(make_spec("t9"), TaskState.DONE)
 
     async def run() -> End | None:
-        return await Forecaster(cache, lambda: TICK).end_of(ended)
+        return await Forecaster(cache, lambda: TICK, pictures_of).end_of(ended)
 
     assert asyncio.run(run()) is None
 
@@ -133,7 +137,7 @@ def test_nobody_waits_for_a_forecast_that_has_to_rest(tmp_path: Path, monkeypatc
     monkeypatch.setattr(forecaster, "PATIENCE_S", TIMEOUT_S)
 
     async def run() -> tuple[dict[str, End], dict[str, End]]:
-        asked = Forecaster(cache, lambda: TICK)
+        asked = Forecaster(cache, lambda: TICK, pictures_of)
         before = await asked.ends_of(tasks)
         asked._due_at_s += 2 * TIMEOUT_S
         new = Task(make_spec("new", project_path=str(tmp_path)))
@@ -158,7 +162,7 @@ def test_nobody_waits_again_for_what_the_last_forecast_could_not_say(
     monkeypatch.setattr(forecaster, "forecast", nothing)
 
     async def run() -> None:
-        asked = Forecaster(cache, lambda: None)
+        asked = Forecaster(cache, lambda: None, pictures_of)
         for _ in range(3):
             assert await asked.ends_of(tasks) == {}
             asked._due_at_s += TIMEOUT_S

@@ -69,6 +69,7 @@ EXAMPLES: dict[Any, list[Message]] = {
         m.Hello("w1", "s1", "host", ("classification",), True, m.Holding(T1, 1)),
         m.Heartbeat(False, m.Holding(T1, 1)),
         RESULT,
+        m.HelpOver(T1, 1),
         m.Goodbye(),
     ],
     m.BrokerToWorker: [
@@ -77,16 +78,27 @@ EXAMPLES: dict[Any, list[Message]] = {
         m.Rejected("The name is taken."),
         m.Start(make_spec(T1), 2, 2),
         m.Stop(T1, 1, True, True),
+        m.Help(make_spec(T1), 1, 2),
+        m.Pulse(helps=m.Holding(T1, 2), helpers=3),
         m.Pulse(m.Stop(T1, 1)),
         m.ResultAck(T1, 1, True),
     ],
     m.Collected: [m.KeyedProgress("0" * 64, PROGRESS)],
-    m.Published: [PROGRESS, m.TasksChanged((changed(3, TASK),)), m.Tick(3, 2, 1, 1, 4, pools=(POOL,))],
-    piped.AgentToTrainer: [piped.Train(make_spec(T1), 1, 2), piped.Halt(1, T1, True)],
+    m.Published: [
+        PROGRESS,
+        m.TasksChanged((changed(3, TASK),)),
+        m.Tick(3, 2, 1, 1, 4, pools=(POOL,), unmet=(m.UnmetNeeds("classification", ("gpu",)),)),
+    ],
+    piped.AgentToTrainer: [
+        piped.Train(make_spec(T1), 1, 2),
+        piped.ComputeFeatures(make_spec(T1), 1, 2),
+        piped.Halt(1, T1, True),
+    ],
     piped.TrainerToAgent: [
         piped.Ready({"tensorflow": "2"}),
         piped.Report(1.0, "features", 30.0, 2.0, 9.0, 1, {"loss": 1.0}, 8.0, 10.0, 20, USABLE),
         piped.Ended(RESULT, 512.0),
+        piped.HelpEnded(T1, 1, 700, 512.0),
     ],
 }
 

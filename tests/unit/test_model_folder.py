@@ -180,9 +180,10 @@ def test_the_manifest_is_last_and_everything_is_synced_before_the_rename(
     publish(tmp_path)
     at = events.index(f"rename to {T1}")
     synced = {"sync manifest.json", "sync model.tflite", "sync saved_model", "sync saved_model.pb"}
-    assert synced | {f"sync .{T1}.1.partial", "rename to manifest.json"} == set(events[:at])
+    made = {f"sync {tmp_path.name}", "sync models", f"sync .{T1}.1.partial"}
+    assert synced | made | {"rename to manifest.json"} == set(events[:at])
     assert events[at - 3 : at] == ["sync manifest.json", "rename to manifest.json", f"sync .{T1}.1.partial"]
-    assert events[at + 1 :] == ["rename to latest", "sync models"]
+    assert events[at + 1 :] == ["sync models", "rename to latest", "sync models"]
 
 
 @pytest.mark.parametrize(

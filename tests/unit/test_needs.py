@@ -165,6 +165,16 @@ def test_the_controller_is_told_what_waits_and_which_workers_there_are() -> None
     assert [(info.worker, info.holds) for info in demand.workers] == [("plain", "t0")]
 
 
+def test_a_free_worker_that_lacks_what_the_waiting_tasks_need_is_no_fault() -> None:
+    broker = Broker()
+    broker.hello("plain")
+    broker.submit(**GPU)
+    tick = broker.core.tick()
+    assert (tick.pending, tick.free, tick.overdue) == (1, 1, 0)
+    broker.core.workers.describe(broker.core.workers.first_free()[0], ("classification",), A100)
+    assert broker.core.tick().overdue == 1, "a fault: the task should have been given out"
+
+
 def test_a_worker_that_is_told_to_hand_its_task_back_does_and_the_attempt_does_not_count() -> None:
     broker = Broker()
     broker.hello("w1")

@@ -15,10 +15,13 @@ import pytest
 from conf.directory import Directory
 from protocol.project_layout import MODELS, REPORT
 from protocol.task import TaskSpec
+from tests.local_roots import project_files
 from tests.sample_tasks import hex_id, make_spec
 from web.answers.refusal import Refusal
-from web.files import project_files
-from web.files.project_files import MOST_AT_ONCE, THREADS, OpenFile, Place, ProjectFiles
+from web.files.open_file import OpenFile, Place
+from web.files.project_files import MOST_AT_ONCE, ProjectFiles
+from web.folders import local_folders
+from web.folders.threads import THREADS
 
 
 @pytest.fixture
@@ -45,7 +48,7 @@ async def refusal_of(files: ProjectFiles, spec: TaskSpec) -> Refusal:
 def test_a_disk_that_hangs_costs_a_caller_a_bounded_time_and_the_file_is_closed_later(
     spec: TaskSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers, opened = threading.Event(), project_files.open_file
+    answers, opened = threading.Event(), local_folders.open_file
     kept: list[OpenFile] = []
 
     def hanging(spec: TaskSpec, roots: Sequence[Path], place: Place) -> OpenFile:
@@ -53,16 +56,16 @@ def test_a_disk_that_hangs_costs_a_caller_a_bounded_time_and_the_file_is_closed_
         kept.append(opened(spec, roots, place))
         return kept[-1]
 
-    monkeypatch.setattr(project_files, "open_file", hanging)
+    monkeypatch.setattr(local_folders, "open_file", hanging)
 
     async def ask() -> None:
-        files = ProjectFiles([tmp_path], timeout_s=0.2)
+        files = project_files(tmp_path, timeout_s=0.2)
         refusals = await asyncio.gather(*(refusal_of(files, spec) for _ in range(2 * THREADS)))
         assert {refusal.problem.code for refusal in refusals} == {"file_unreadable"}
         answers.set()
-        async with ProjectFiles([tmp_path]).opened(spec, place_of(spec)) as file:
+        async with project_files(tmp_path).opened(spec, place_of(spec)) as file:
             assert file.file.read() == b"abc"
-        files._pool.shutdown(wait=True)
+        files._threads._pool.shutdown(wait=True)
 
     asyncio.run(ask())
     # Calls that found no free thread have opened nothing, nor have those whose thread was late on a busy machine.
@@ -72,7 +75,7 @@ def test_a_disk_that_hangs_costs_a_caller_a_bounded_time_and_the_file_is_closed_
 
 def test_too_many_files_at_once_are_refused(spec: TaskSpec, tmp_path: Path) -> None:
     async def ask() -> None:
-        files = ProjectFiles([tmp_path])
+        files = project_files(tmp_path)
         release = asyncio.Event()
 
         async def hold() -> None:
@@ -97,5 +100,5 @@ def test_an_error_of_the_disk_is_not_taken_for_a_missing_file(
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     monkeypatch.setattr(Directory, "open", broken)
-    refusal = asyncio.run(refusal_of(ProjectFiles([tmp_path]), spec))
+    refusal = asyncio.run(refusal_of(project_files(tmp_path), spec))
     assert (refusal.status_code, refusal.problem.code) == (503, "file_unreadable")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import subprocess
@@ -77,7 +78,7 @@ def test_relative_paths_start_beside_the_code() -> None:
 def test_an_unknown_section_key_or_variable_is_named_with_what_there_is(tmp_path: Path) -> None:
     error = error_of({}, write(tmp_path, "[wbe]\nport = 1\n"))
     assert "[wbe]" in error
-    assert "broker, log, service, web, webhooks, worker" in error
+    assert "broker, cluster, log, service, storage, web, webhooks, worker" in error
     error = error_of({}, write(tmp_path, "[web]\nprot = 1\n"))
     assert "'prot'" in error
     assert "port" in error
@@ -188,6 +189,31 @@ def test_a_worker_accepts_the_front_ends_roots_unless_it_has_its_own(tmp_path: P
     assert load({"TFMODEL_WEB_DATA_ROOTS": "/a,/b"}).worker_roots == [Path("/a"), Path("/b")]
     own = {"TFMODEL_WEB_DATA_ROOTS": "/a", "TFMODEL_WORKER_DATA_ROOTS": "/c"}
     assert load(own).worker_roots == [Path("/c")]
+
+
+def test_data_roots_may_be_folders_and_urls() -> None:
+    pytest.importorskip("obstore", reason="obstore is not installed; pip install -r requirements-cluster.txt")
+    settings = load({"TFMODEL_WEB_DATA_ROOTS": "/a,s3://photos/users/", "TFMODEL_HOME": "/srv/tfmodel"})
+    assert list(map(str, settings.web.roots())) == ["/a", "s3://photos/users"]
+    assert settings.web.allowed_roots() == settings.worker_roots == [Path("/a")]
+    assert settings.all_worker_roots == settings.web.roots()
+
+
+@pytest.mark.parametrize(
+    "url", ["s3://", "s3://ab", "s3://key:secret@photos", "s3://photos/../x", "s3://photos/a?b", "S3://photos"]
+)
+@pytest.mark.parametrize("section", ["WEB", "WORKER"])
+def test_a_bad_url_of_a_data_root_is_named_without_a_secret(url: str, section: str) -> None:
+    error = error_of({f"TFMODEL_{section}_DATA_ROOTS": f"/a,{url}"})
+    assert f"[{section.lower()}] data_roots" in error
+    assert "secret" not in error
+
+
+def test_object_storage_needs_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    error = error_of({"TFMODEL_WEB_DATA_ROOTS": "s3://photos/users"})
+    assert "s3://photos/users" in error
+    assert "pip install -r requirements-cluster.txt" in error
 
 
 def test_a_state_folder_that_is_no_text_is_named(tmp_path: Path) -> None:

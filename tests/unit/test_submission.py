@@ -10,7 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conf.machine import running_system
-from web.reading.submission import MAX_FIELD_LENGTH, BadField, FoundFolder, Origin, read_submission, resolve_project_dir
+from web.folders.found_folder import BadField, FoundFolder
+from web.folders.local_folders import find_folder
+from web.reading.submission import MAX_FIELD_LENGTH, NOTHING_SAID, Origin, Submission, read_submission
 
 GOOD = {"userId": "anna", "projectId": "flowers", "projectDir": "anna/flowers", "trainType": "classification"}
 
@@ -26,15 +28,21 @@ def form(**fields: str) -> dict[str, list[str]]:
     return {name: [value] for name, value in {**GOOD, **fields}.items()}
 
 
+def submission(fields: Mapping[str, Sequence[str]], root: Path, origin: Origin = NOTHING_SAID) -> Submission:
+    draft = read_submission(fields, origin)
+    text = draft.project_dir
+    return draft.finished(find_folder(text, [root], str(root)) if text else None)
+
+
 def problems_of(fields: Mapping[str, Sequence[str]], root: Path) -> dict[str, BadField]:
-    spec, problems = read_submission(fields, [root])
+    spec, problems = submission(fields, root)
     assert spec is None
     assert problems
     return {problem.field: problem for problem in problems}
 
 
 def test_a_good_form_becomes_a_task(root: Path) -> None:
-    spec, problems = read_submission(form(epochs="3", exports="onnx,tflite", userId=" anna "), [root])
+    spec, problems = submission(form(epochs="3", exports="onnx,tflite", userId=" anna "), root)
     assert problems == []
     assert spec is not None
     assert (spec.user_id, spec.project_id, spec.train_type) == ("anna", "flowers", "classification")
@@ -43,7 +51,7 @@ def test_a_good_form_becomes_a_task(root: Path) -> None:
 
 
 def test_each_post_is_a_task_of_its_own(root: Path) -> None:
-    ids = {spec.task_id for spec in (read_submission(form(), [root])[0] for _ in range(5)) if spec}
+    ids = {spec.task_id for spec in (submission(form(), root)[0] for _ in range(5)) if spec}
     assert len(ids) == 5
 
 
@@ -84,13 +92,13 @@ def test_a_field_that_came_twice_or_too_long_is_refused(root: Path) -> None:
 
 
 def refused(text: str, *roots: Path) -> BadField:
-    problem = resolve_project_dir(text, roots)
+    problem = find_folder(text, roots, ", ".join(map(str, roots)))
     assert isinstance(problem, BadField), f"{text!r} was resolved to {problem}"
     return problem
 
 
 def found(text: str, *roots: Path) -> str:
-    folder = resolve_project_dir(text, roots)
+    folder = find_folder(text, roots, ", ".join(map(str, roots)))
     assert isinstance(folder, FoundFolder), f"{text!r} was refused: {folder}"
     return folder.path
 
@@ -104,14 +112,14 @@ def test_absolute_and_relative_folders_inside_a_root_are_found(root: Path, tmp_p
 
 
 def test_the_task_says_which_folder_was_seen(root: Path) -> None:
-    spec, _ = read_submission(form(), [root])
+    spec, _ = submission(form(), root)
     assert spec is not None
     status = (root / "anna" / "flowers").stat()
     assert (spec.seen_device, spec.seen_inode) == (str(status.st_dev), str(status.st_ino))
     assert spec.seen_on == running_system()
     (root / "anna" / "flowers").rename(root / "anna" / "old")
     (root / "anna" / "flowers").mkdir()
-    again, _ = read_submission(form(), [root])
+    again, _ = submission(form(), root)
     assert again is not None
     assert again.seen_inode != spec.seen_inode
     assert again.same_request(spec), "the same request under its Idempotency-Key"
@@ -153,7 +161,7 @@ def test_a_project_may_be_called_models(root: Path) -> None:
 
 
 def test_a_key_from_the_header_with_control_characters_is_named_beside_other_problems(root: Path) -> None:
-    _, problems = read_submission(form(userId=""), [root], Origin("a\tb\x80"))
+    _, problems = submission(form(userId=""), root, Origin("a\tb\x80"))
     assert {problem.field for problem in problems} == {"userId", "requestId"}
 
 
@@ -219,7 +227,7 @@ def test_a_path_that_this_machine_cannot_have_gets_an_answer_that_fits(root: Pat
 @pytest.mark.parametrize("name", ["~photos", "a\\b", "http:", "$x", "C:", "a%20b"])
 def test_a_folder_that_exists_is_taken_whatever_its_name(root: Path, name: str) -> None:
     (root / name).mkdir()
-    found = resolve_project_dir(name, [root])
+    found = find_folder(name, [root], str(root))
     assert isinstance(found, FoundFolder)
     assert found.path == str(root / name)
 
@@ -231,7 +239,7 @@ def test_half_a_character_is_refused_as_what_is_no_utf8(root: Path) -> None:
 
 
 def test_an_empty_option_means_its_default(root: Path) -> None:
-    spec, problems = read_submission(form(epochs="", exports=" "), [root])
+    spec, problems = submission(form(epochs="", exports=" "), root)
     assert problems == []
     assert spec is not None
     assert spec.options == {}
@@ -240,7 +248,7 @@ def test_an_empty_option_means_its_default(root: Path) -> None:
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(st.sampled_from("./ab~*\\é") | st.characters(codec="utf-8"), max_size=40))
 def test_no_text_finds_a_folder_outside(root: Path, text: str) -> None:
-    spec, _ = read_submission(form(projectDir=text), [root])
+    spec, _ = submission(form(projectDir=text), root)
     assert spec is None or Path(spec.project_path).is_relative_to(root)
 
 

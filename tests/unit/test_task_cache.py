@@ -220,3 +220,22 @@ def test_any_crossing_ends_in_the_same_state(
     assert held == truth
     assert len(cache) == len(truth)
     assert cache.seq == publisher.core.seq
+
+
+def test_the_parts_of_two_brokers_snapshots_are_not_mixed() -> None:
+    """While the leadership passes on, both may answer. Each snapshot has both tasks, in two parts."""
+    cache = TaskCache(10)
+    cache.apply_snapshot(snapshot(5, task("t1"), task("t2")))
+    of_old = [
+        m.SnapshotPart(2, 5, (task("t1"),), (), True, False),
+        m.SnapshotPart(2, 5, (task("t2"),), (), False, True),
+    ]
+    of_new = [
+        m.SnapshotPart(3, 6, (task("t1"),), (), True, False),
+        m.SnapshotPart(3, 6, (task("t2"),), (), False, True),
+    ]
+    assert [cache.apply_snapshot(part) for part in (of_old[0], of_new[0], of_old[1])] == [False, False, False]
+    assert cache.get("t1") is not None
+    assert cache.get("t2") is not None
+    assert cache.apply_snapshot(of_new[1])
+    assert cache.seq == 6

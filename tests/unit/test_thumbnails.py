@@ -129,7 +129,7 @@ def test_a_process_that_works_on_a_picture_for_too_long_ends_itself(tmp_path: Pa
 def test_a_picture_that_ends_its_process_costs_nobody_else_a_thumbnail(tmp_path: Path) -> None:
     async def work(pool: RuntimePool) -> None:
         names = ("ok", "die", "ok", "ok")
-        answers = await asyncio.gather(*(pool.thumbnail(Thumbnails(64), name) for name in names))
+        answers = await asyncio.gather(*(pool.thumbnail(Thumbnails(64), FolderPicture(name)) for name in names))
         assert [answer == FATAL for answer in answers] == [False, True, False, False]
 
     in_pool(tmp_path, work, processes=1)
@@ -140,7 +140,9 @@ def test_thumbnails_that_hang_leave_a_process_to_predictions(tmp_path: Path, mon
     monkeypatch.setattr(runtime_process, "KILL_AFTER_S", 0.1)
 
     async def work(pool: RuntimePool) -> None:
-        hanging = [asyncio.create_task(pool.thumbnail(Thumbnails(64 + number), "stop")) for number in range(3)]
+        hanging = [
+            asyncio.create_task(pool.thumbnail(Thumbnails(64 + number), FolderPicture("stop"))) for number in range(3)
+        ]
         await asyncio.sleep(0)
         for _ in range(5):
             assert FATAL not in await pool.predict(model(), words("ok"))
@@ -153,7 +155,7 @@ def test_thumbnails_that_hang_leave_a_process_to_predictions(tmp_path: Path, mon
 
 def test_thumbnails_of_one_size_share_orders_and_predictions_take_turns_with_them(tmp_path: Path) -> None:
     async def work(pool: RuntimePool) -> None:
-        shown = [pool.thumbnail(Thumbnails(64), "ok") for _ in range(30)]
+        shown = [pool.thumbnail(Thumbnails(64), FolderPicture("ok")) for _ in range(30)]
         told = [pool.predict(model(), words("ok")) for _ in range(5)]
         answers = await asyncio.gather(*shown, *told)
         assert all(isinstance(answer, Thumbnail) for answer in answers[:30])
@@ -168,10 +170,10 @@ def test_too_many_thumbnails_are_refused_and_hold_up_no_prediction(
     monkeypatch.setattr(pool_file, "MOST_WAITING_THUMBNAILS", 2)
 
     async def work(pool: RuntimePool) -> None:
-        waiting = [asyncio.create_task(pool.thumbnail(Thumbnails(64), "ok")) for _ in range(2)]
+        waiting = [asyncio.create_task(pool.thumbnail(Thumbnails(64), FolderPicture("ok"))) for _ in range(2)]
         await asyncio.sleep(0)
         with pytest.raises(Refusal) as refusal:
-            await pool.thumbnail(Thumbnails(64), "ok")
+            await pool.thumbnail(Thumbnails(64), FolderPicture("ok"))
         assert (refusal.value.problem.code, refusal.value.status_code) == ("thumbnails_busy", 429)
         assert FATAL not in await pool.predict(model(), words("ok"))
         await asyncio.gather(*waiting)

@@ -20,3 +20,8 @@ def test_without_a_budget_there_is_no_end() -> None:
     budget = TimeBudget(0.0)
     assert not budget.is_limited
     assert budget.by_s(0.25, 10.0) == math.inf
+
+
+def test_what_came_before_the_training_counts() -> None:
+    """Such as the download of the photos."""
+    assert TimeBudget(100.0, began_s=20.0).by_s(0.5) == 70.0

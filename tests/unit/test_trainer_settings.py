@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from conf.settings import load
 from trainer_worker.training.settings import TrainerSettings
 
 
@@ -14,6 +15,8 @@ def test_they_arrive_as_they_were() -> None:
         threads=2,
         keep_models=3,
         allowed_roots=(Path("/srv/Fotos für alle"), Path("/mnt/b")),
+        url_roots=("s3://photos/users",),
+        storage=load({}).storage,
         decoding_bytes=2**30,
     )
     assert TrainerSettings.unpacked(settings.packed()) == settings

@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 
 from conf.directory import Directory
-from conf.settings import load
+from conf.settings import Settings, load
 from protocol.picture_kinds import starts_as_picture
 from web.answers.refusal import Refusal
 from web.api.uploads import NewUpload, UploadLimits
 from web.door.token_gate import ANYBODY
+from web.folders.object_stores import ObjectStores
 from web.uploads import upload_desk
 from web.uploads.service import Uploads
 from web.uploads.upload_desk import UploadDesk
@@ -49,6 +50,10 @@ def desk(tmp_path: Path, disk: Disk) -> Iterator[UploadDesk]:
     made = UploadDesk(UploadStore(tmp_path / "var" / "uploads.sqlite3"), folders, LIMITS, lambda: disk.free_mb, 500)
     yield made
     made.close()
+
+
+def uploads_of(settings: Settings) -> Uploads:
+    return Uploads(settings, ObjectStores([], settings.storage))
 
 
 def begin(desk: UploadDesk, size_bytes: int = len(PICTURE), **changes: Any) -> str:
@@ -127,12 +132,12 @@ def test_a_server_may_take_no_uploads_and_says_when_it_can_not(tmp_path: Path) -
         finally:
             uploads.close()
 
-    assert asyncio.run(refused(Uploads(load({**environ, "TFMODEL_WEB_UPLOADS": "false"})))) == "uploads_off"
-    assert asyncio.run(refused(Uploads(load(environ)))) == "uploads_unavailable"
+    assert asyncio.run(refused(uploads_of(load({**environ, "TFMODEL_WEB_UPLOADS": "false"})))) == "uploads_off"
+    assert asyncio.run(refused(uploads_of(load(environ)))) == "uploads_unavailable"
     (tmp_path / "missing").mkdir()
     (tmp_path / "damaged" / "var").mkdir(parents=True)
     (tmp_path / "damaged" / "var" / "uploads.sqlite3").write_bytes(b"no database" * 100)
-    damaged = Uploads(load({**environ, "TFMODEL_HOME": str(tmp_path / "damaged")}))
+    damaged = uploads_of(load({**environ, "TFMODEL_HOME": str(tmp_path / "damaged")}))
     assert asyncio.run(refused(damaged)) == "uploads_unavailable"
 
 
@@ -158,7 +163,7 @@ def test_silent_uploads_give_way_and_busy_ones_do_not(desk: UploadDesk, monkeypa
 def test_an_upload_whose_last_answer_was_lost_is_not_stored_twice(desk: UploadDesk, tmp_path: Path) -> None:
     """The process may have ended after the picture had its name and before that was noted."""
     upload_id = begin(desk)
-    part = tmp_path / "root" / "uploads" / ".incoming" / upload_id
+    (part,) = (tmp_path / "root" / "uploads" / ".incoming").glob(f"{upload_id}.*")
     part.write_bytes(PICTURE)
     stored = tmp_path / "root" / "uploads" / "anna" / "p" / "roses"
     stored.mkdir(parents=True)

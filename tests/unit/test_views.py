@@ -13,7 +13,7 @@ from protocol.artifact import UsableModel
 from protocol.comparison import Comparison
 from protocol.data_report import DataReport, Severity, finding
 from protocol.errors import Failure, FailureClass
-from protocol.messages import Progress, Tick, WorkerInfo
+from protocol.messages import PoolInfo, Progress, Tick, WorkerInfo, Workers
 from protocol.task import ENDED_STATES, AttemptEnd, Task, TaskState, Trained
 from tests.sample_tasks import hex_id, make_artifact, make_spec
 from web.answers.task_views import check_view, task_view
@@ -111,8 +111,8 @@ def test_no_answer_holds_a_bare_nan() -> None:
 
 
 def test_a_workers_task_is_shown_to_those_who_may_know_of_it() -> None:
-    workers = [WorkerInfo("w1", "here", True, "t1", ()), WorkerInfo("w2", "there", False, "", ())]
-    hidden, shown = workers_view(workers, lambda _: False), workers_view(workers, lambda _: True)
+    workers = Workers(1, (WorkerInfo("w1", "here", True, "t1", ()), WorkerInfo("w2", "there", False, "", ())))
+    hidden, shown = (workers_view(workers, seen, True) for seen in (lambda _: False, lambda _: True))
     assert [(worker.name, worker.ready, worker.task_id) for worker in hidden.workers] == [
         ("w1", True, ""),
         ("w2", False, ""),
@@ -132,7 +132,7 @@ def test_a_workers_task_is_shown_to_those_who_may_know_of_it() -> None:
 )
 def test_a_worker_has_one_state(ready: bool, holds: str, draining: bool, state: str) -> None:
     info = WorkerInfo("w1", "here", ready, holds, (), draining)
-    assert workers_view([info], lambda _: True).workers[0].state == state
+    assert workers_view(Workers(1, (info,)), lambda _: True, True).workers[0].state == state
 
 
 READY = Tick(seq=9, workers=3, warm=2, free=1, pending=0)
@@ -143,6 +143,25 @@ def test_a_ready_service_says_so_with_its_counts() -> None:
     assert msgspec.to_builtins(readiness_view(READY, True, 0.0, [])) == {"ready": True, **counts}
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_cluster_that_may_start_a_worker_is_ready(workers: int) -> None:
+    """A probe must not take the front-end away while the cluster has scaled to zero, or back from it."""
+    tick = Tick(9, workers, 0, 0, 1, draining=workers, pools=(PoolInfo("cpu", max_workers=3),))
+    assert readiness_view(tick, True, 0.0, []).ready
+    none = msgspec.structs.replace(tick, pools=(PoolInfo("cpu", max_workers=0),))
+    assert not readiness_view(none, True, 0.0, []).ready
+
+
+def test_the_reason_of_a_pool_is_for_callers_who_see_all_tasks() -> None:
+    pool = PoolInfo("gpu", {"gpu": "a100"}, 0, 4, 2, 1, 1, 0, "Failed starts: 1.", 3.0)
+    (seen,), (hidden,) = (
+        workers_view(Workers(1, (), (pool,)), lambda _: True, sees_all).pools for sees_all in (True, False)
+    )
+    assert (seen.reason, hidden.reason) == ("Failed starts: 1.", "")
+    assert (seen.wanted, seen.starting, seen.running, seen.max_workers, seen.labels) == (2, 1, 1, 4, {"gpu": "a100"})
+    assert seen.decided_at == "1970-01-01T00:00:03.000+00:00"
+
+
 @pytest.mark.parametrize(
     ("tick", "synced", "stuck_for_s", "full_disks", "words"),
     [
@@ -150,7 +169,7 @@ def test_a_ready_service_says_so_with_its_counts() -> None:
         (READY, False, 0.0, [], "cache is not filled"),
         (Tick(9, 0, 0, 0, 0), True, 0.0, [], "no worker is registered"),
         (Tick(9, 1, 0, 0, 0), True, 0.0, [], "no worker has loaded TensorFlow"),
-        (Tick(9, 1, 1, 1, 4), True, 16.0, [], "4 tasks are waiting although 1 workers are free"),
+        (Tick(9, 1, 1, 1, 5, overdue=4), True, 16.0, [], "4 tasks are waiting although workers that could start them"),
         (READY, True, 0.0, ["/a", "/b"], "the disk of /a is nearly full, so no new task is accepted; the disk of /b"),
     ],
 )

@@ -19,7 +19,7 @@ from trainer_worker.agent.events import (
     Instruction,
     Leave,
     LeaveOrdered,
-    MemorySampled,
+    MachineSampled,
     Note,
     Publish,
     Send,
@@ -29,6 +29,9 @@ from trainer_worker.agent.events import (
     TrainerExited,
     TrainerSaid,
 )
+from trainer_worker.agent.help import Help
+from trainer_worker.agent.limits import next_rung, why_overdue
+from trainer_worker.agent.machine import Machine
 from trainer_worker.agent.processes import RESPAWN_DELAY_S, Processes
 from trainer_worker.agent.progress_clock import ProgressClock
 from trainer_worker.agent.settings import AgentSettings
@@ -42,8 +45,6 @@ LEAVE_TIMEOUT_S = 3.0
 #: The trainer process is replaced after a failure of these classes, because its memory or state may be at fault. Bad
 #: photos or options say nothing against the process, and posting them must not cost other users the warm process.
 RETIRING_CLASSES = (FailureClass.RESOURCES, FailureClass.TRAINER)
-#: How long a training may run beyond its maxSeconds to export the best model so far.
-TIME_LIMIT_GRACE_S = 300.0
 #: How many ended attempts are remembered, so that a late copy of their Start does not begin them again.
 REMEMBERED_ATTEMPTS = 1000
 
@@ -52,13 +53,13 @@ class AgentCore(Processes):
     def __init__(self, settings: AgentSettings) -> None:
         super().__init__(settings)
         self.work: Work | None = None
+        self.help = Help()
         #: Results that the broker has not acknowledged, each with its task's spec, which a Discard needs.
         self.outbox: dict[tuple[str, int], tuple[m.Result, TaskSpec]] = {}
         self.welcomed = False
         #: Whether the broker has ordered to take no new task. It ends with this process.
         self.draining = False
-        self._devices: tuple[str, ...] = ()
-        self._memory_mb = 0.0
+        self.machine = Machine(settings.labels, settings.gpu)
         self._tasks_done = 0
         self._ended_attempts: OrderedDict[tuple[str, int], None] = OrderedDict()
         self._interval_s = HELLO_INTERVAL_S
@@ -66,16 +67,18 @@ class AgentCore(Processes):
         self._next_progress_s = 0.0
         self._said_ready = False
         self._rejected = ""
+        #: Why the broker has refused this worker for good; "" if it has not. The process then ends with exit code 78.
+        self.refused = ""
         self._hellos = 0
         self._last_published: m.Progress | None = None
         self._publish_key = ""
 
     @property
     def ready(self) -> bool:
-        """Whether a task could start at once."""
+        """Whether a task could start at once; where help has to end for it, at the next picture."""
         if self._leave_by_s is not None or self.draining or self.work is not None:
             return False
-        return self._ready_process() is not None
+        return any(p.state in (ProcessState.READY, ProcessState.HELPING) for p in self.processes.values())
 
     def handle(self, event: Event, now_s: float) -> list[Instruction]:
         """All instructions that follow from one event. now_s: monotonic time."""
@@ -89,8 +92,8 @@ class AgentCore(Processes):
                 self._trainer_exited(event.number, event.how)
             case LeaveOrdered():
                 self._leave()
-            case MemorySampled():
-                self._memory_mb = event.memory_mb
+            case MachineSampled():
+                self._out += self.machine.sampled(event, now_s)
             case TimePassed():
                 pass
         self._keep_processes()
@@ -120,6 +123,7 @@ class AgentCore(Processes):
                 self.welcomed, self._rejected = True, ""
                 self._interval_s = message.heartbeat_interval_s
                 self._publish_key = message.publish_key
+                self.machine.broker_clock(message.at_s, self._now_s)
                 self._out.append(ConnectProgress(message.progress_port))
                 # Results that waited for this welcome go out at once.
                 wait_s = 0.0 if self.outbox else self._interval_s
@@ -133,21 +137,35 @@ class AgentCore(Processes):
                 if message.error != self._rejected:
                     self._out.append(Note("action=worker.rejected reason=%r", (message.error,)))
                 self._rejected = message.error
-                if self.work is not None:  # A worker that may not register holds no lease.
+                if message.for_good:
+                    self._give_up(message.error)
+                elif self.work is not None:  # A worker that may not register holds no lease.
                     self._order_stop(m.Stop(self.work.holding.task_id, self.work.holding.attempt, unknown=True))
             case m.Start():
                 self._take(message)
             case m.Stop():
                 self._order_stop(message)
+            case m.Help():
+                if self.ready:
+                    self._out += self.help.ordered(message)
             case m.Pulse():
-                if message.order is not None:
-                    self._order_stop(message.order)
-                if message.drain is not None and message.drain != self.draining:
-                    self._drain(message.drain)
-                if message.hand_back:
-                    self._hand_back()
+                self._follow(message)
             case m.ResultAck():
                 self._acknowledged(message)
+
+    def _follow(self, pulse: m.Pulse) -> None:
+        if pulse.order is not None:
+            self._order_stop(pulse.order)
+        if pulse.drain is not None and pulse.drain != self.draining:
+            self._drain(pulse.drain)
+        if pulse.hand_back:
+            self._hand_back()
+        if pulse.helps != self.help.helps:
+            self._out += self.help.end(self._now_s)
+        if self.work is not None and self.work.clock.helpers != pulse.helpers:
+            self.work.clock.helpers = pulse.helpers
+            values = (self.work.start.spec.task_id, self.work.start.attempt, pulse.helpers)
+            self._out.append(Note("action=task.helped task=%s attempt=%d helpers=%d", values))
 
     def _drain(self, on: bool) -> None:
         """Take no new task from now on, or take tasks again. A task that is held goes on. The broker hears of it."""
@@ -169,6 +187,7 @@ class AgentCore(Processes):
         if self.work is not None or key in self._ended_attempts:
             # A late copy, or the agent is busy. If the broker still wants this attempt, it sends the Start again.
             return
+        self._out += self.help.end(self._now_s)
         clock = ProgressClock(*key, self._now_s)
         self.work = Work(start, clock, self._now_s)
         self._next_progress_s = self._now_s
@@ -203,19 +222,31 @@ class AgentCore(Processes):
         match message:
             case piped.Ready():
                 process.state = ProcessState.READY
-                self._devices = message.devices
+                self._out += self.machine.sees(message.devices)
                 self._out.append(Note("action=trainer.ready number=%d", (number,)))
             case piped.Report():
                 if self.work is not None and self.work.number == number:
                     self.work.clock.update(message, self._now_s)
                     self.work.stages = message.stages
+                    if message.helpers_wanted != self.work.helpers_wanted:
+                        self.work.helpers_wanted = message.helpers_wanted
+                        self._next_heartbeat_s = self._now_s
             case piped.Ended():
                 self._training_ended(process, message)
+            case piped.HelpEnded():
+                if process.state is ProcessState.HELPING:
+                    process.state = ProcessState.READY
+                if self._is_worn_out(process, message.rss_mb):
+                    self._retire(process)
+                self._out += self.help.ended(number, f"computed {message.pictures} pictures")
+
+    def _is_worn_out(self, process: TrainerProcess, rss_mb: float) -> bool:
+        """Count a task of the process. Whether it was the last one, also because of the memory that is still held."""
+        process.tasks_done += 1
+        return process.tasks_done >= self.settings.tasks_per_process or rss_mb > self.settings.memory_limit_mb
 
     def _training_ended(self, process: TrainerProcess, ended: piped.Ended) -> None:
-        process.tasks_done += 1
-        worn_out = process.tasks_done >= self.settings.tasks_per_process or ended.rss_mb > self.settings.memory_limit_mb
-        failure = ended.result.failure
+        worn_out, failure = self._is_worn_out(process, ended.rss_mb), ended.result.failure
         if worn_out or (failure is not None and failure.failure_class in RETIRING_CLASSES):
             self._retire(process)
         if self.work is not None and self.work.number == process.number:
@@ -229,6 +260,7 @@ class AgentCore(Processes):
             self._next_spawn_s = self._now_s + RESPAWN_DELAY_S
         if process.state is not ProcessState.RETIRING:
             self._out.append(Note("action=trainer.exited number=%d how=%r", (number, how)))
+        self._out += self.help.ended(number, how, died=True)
         work = self.work
         if work is None or work.number != number:
             return
@@ -270,39 +302,31 @@ class AgentCore(Processes):
             self.work.clock.begin(self._now_s)
             start = self.work.start
             self._out.append(Tell(process.number, piped.Train(start.spec, start.attempt, start.batch_divisor)))
+        elif self.work is None and process is not None:
+            self._out += self.help.give_to(process)
 
     def _watch_time(self) -> None:
         """Stop a training at its time limit, and kill one that does not stop or has taken no step for long."""
         work = self.work
         if work is None or work.number is None or work.overdue is not None:
             return
-        spec, ran_s = work.start.spec, self._now_s - work.began_at_s
-        if spec.max_seconds and ran_s >= spec.max_seconds + TIME_LIMIT_GRACE_S:
-            error = f"The training did not end within {TIME_LIMIT_GRACE_S:.0f} s after maxSeconds={spec.max_seconds}."
-            work.overdue = Failure("time_limit", FailureClass.REQUEST, error)
-        elif work.clock.silent_s(self._now_s) >= self.settings.stall_limit_s:
-            error = f"the training took no step for {self.settings.stall_limit_s:.0f} s and was killed."
-            work.overdue = Failure("trainer_stalled", FailureClass.LOST, error)
-        elif spec.max_seconds and ran_s >= spec.max_seconds and work.halt is None:
-            self._order_stop(m.Stop(spec.task_id, work.start.attempt, keep=True))
+        spec = work.start.spec
+        work.overdue = why_overdue(work, self._now_s, self.settings.stall_limit_s)
         if work.overdue is not None:
             self._out.append(Terminate(work.number, force=True))
+        elif spec.max_seconds and self._now_s - work.began_at_s >= spec.max_seconds and work.halt is None:
+            self._order_stop(m.Stop(spec.task_id, work.start.attempt, keep=True))
 
     def _climb_stop_ladder(self) -> None:
-        """After the Halt message, which is sent when the stop is ordered, send SIGTERM and then SIGKILL.
-
-        A stop that keeps the best model so far gets neither, because the export takes time.
-        """
-        work = self.work
-        if work is None or work.halt is None or work.halt.keep or work.number is None:
-            return
-        waited_s = self._now_s - work.halted_at_s
-        if waited_s >= self.settings.stop_grace_s and work.rung == "":
-            work.rung = "SIGTERM"
-            self._out.append(Terminate(work.number))
-        elif waited_s >= self.settings.stop_grace_s + self.settings.kill_grace_s and work.rung == "SIGTERM":
-            work.rung = "SIGKILL"
-            self._out.append(Terminate(work.number, force=True))
+        """Send SIGTERM and then SIGKILL to a training that does not stop, and SIGKILL where help does not end."""
+        work, settings = self.work, self.settings
+        rung = next_rung(work, self._now_s, settings.stop_grace_s, settings.kill_grace_s) if work else ""
+        if work is not None and work.number is not None and rung:
+            work.rung = rung
+            self._out.append(Terminate(work.number, force=rung == "SIGKILL"))
+        helping = self.processes.get(self.help.overdue(self._now_s, settings.stop_grace_s) or 0)
+        if helping is not None and helping.state is ProcessState.HELPING:
+            self._retire(helping)
 
     # ---- speaking ----
 
@@ -328,25 +352,42 @@ class AgentCore(Processes):
                 # Before the welcome it would not accept them.
                 self._out += [Send(result) for result, _ in self.outbox.values()]
                 self._hellos = 0
-                figures = (
-                    *(self.draining, self._devices, self._memory_mb, self._tasks_done),
-                    dict(self.settings.labels),
-                )
-                self._out.append(Send(m.Heartbeat(self.ready, holds, *figures)))
+                self._out.append(Send(self._heartbeat(holds)))
             else:
                 self._say_hello(holds)
         if self._leave_by_s is not None and (not self.outbox or self._now_s >= self._leave_by_s):
             self._out += [Send(m.Goodbye()), Leave()]
 
+    def _heartbeat(self, holds: m.Holding | None) -> m.Heartbeat:
+        machine = self.machine
+        return m.Heartbeat(
+            self.ready,
+            holds,
+            self.draining,
+            machine.devices,
+            machine.memory_mb,
+            self._tasks_done,
+            machine.labels,
+            machine.clock_skew_s,
+            self.work.helpers_wanted if self.work is not None else 0,
+            self.help.helps,
+        )
+
     def _say_hello(self, holds: m.Holding | None) -> None:
         s = self.settings
         self._hellos += 1
         if self._hellos == HELLOS_UNTIL_NOTE:
-            why = "The broker has not answered yet. Check its address and, over TCP, the key."
+            why = "The broker has not answered yet. 'python server.py doctor' says what is wrong with address or key."
             self._out.append(Note("action=worker.waiting reason=%r", (why,)))
-        described = (dict(s.labels), s.pool, dict(s.versions))
+        described = (self.machine.labels, s.pool, dict(s.versions))
         who = (s.worker, s.start_id, s.host, s.train_types)
         self._out.append(Send(m.Hello(*who, self.ready, holds, self.draining, *described)))
+
+    def _give_up(self, error: str) -> None:
+        """Leave, because the broker does not take this worker as it is. It takes no results from it either."""
+        self.refused = error
+        self._leave()
+        self.outbox.clear()
 
     def _leave(self) -> None:
         if self._leave_by_s is not None:

@@ -29,10 +29,11 @@ class TrainerExited(msgspec.Struct, frozen=True):
     how: str
 
 
-class MemorySampled(msgspec.Struct, frozen=True):
-    """memory_mb: what the agent and its trainer processes hold now."""
+class MachineSampled(msgspec.Struct, frozen=True):
+    """memory_mb: what the agent and its trainer processes hold now. wall_s: the clock, in seconds since the epoch."""
 
     memory_mb: float
+    wall_s: float = 0.0
 
 
 class TimePassed(msgspec.Struct, frozen=True):
@@ -43,7 +44,7 @@ class LeaveOrdered(msgspec.Struct, frozen=True):
     """SIGTERM or SIGINT: hand back the attempt that is held, and leave."""
 
 
-Event = BrokerSaid | TrainerSaid | TrainerExited | MemorySampled | TimePassed | LeaveOrdered
+Event = BrokerSaid | TrainerSaid | TrainerExited | MachineSampled | TimePassed | LeaveOrdered
 
 # ---- instructions ----
 

@@ -7,16 +7,17 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import zmq
 
 from conf.curve import ClientKeys
 from conf.endpoints import collect_endpoint
-from conf.sockets import connecting_socket
+from conf.sockets import connect_all, connecting_socket
 from protocol import messages as m
 from protocol import wire
 from protocol.message import Message
+from protocol.task import TaskSpec
 from trainer_worker.agent.core import AgentCore
 from trainer_worker.agent.events import (
     AttemptOver,
@@ -27,7 +28,7 @@ from trainer_worker.agent.events import (
     Instruction,
     Leave,
     LeaveOrdered,
-    MemorySampled,
+    MachineSampled,
     Note,
     Publish,
     Send,
@@ -39,7 +40,6 @@ from trainer_worker.agent.events import (
     TrainerSaid,
 )
 from trainer_worker.agent.spawned_trainer import ProcessGone, SpawnedTrainer, rss_mb
-from trainer_worker.project.retention import discard_task
 
 log = logging.getLogger("worker")
 
@@ -56,24 +56,26 @@ class Agent:
         self,
         core: AgentCore,
         context: zmq.Context[zmq.Socket[bytes]],
-        endpoint: str,
+        endpoints: Sequence[str],
         keys: ClientKeys | None,
         spawn: Callable[[], SpawnedTrainer],
     ) -> None:
-        """endpoint: the broker's worker socket. keys: None at a Unix socket. spawn: starts a trainer process."""
+        """endpoints: all brokers' sockets for workers. keys: None at a Unix socket. spawn: starts a trainer process."""
         self._core = core
-        self._endpoint = endpoint
+        self._endpoints = endpoints
         self._spawn = spawn
         self._keys = keys
         self._context = context
         self._dealer = self._socket(zmq.DEALER)
-        self._dealer.connect(endpoint)
+        connect_all(self._dealer, endpoints)
         self._publisher: zmq.Socket[bytes] | None = None
-        self._collect_endpoint = ""
+        self._progress_port: int | None = None
         self._trainers: dict[int, SpawnedTrainer] = {}
         self._leaving = False
         #: Told of every attempt that has ended, if traces are kept.
         self.attempt_over: Callable[[AttemptOver], None] | None = None
+        #: Removes what a cancelled task has left.
+        self.discard: Callable[[TaskSpec], None] = lambda spec: None
         self._next_sample_s = 0.0
         self._poller = zmq.Poller()
         self._poller.register(self._dealer, zmq.POLLIN)
@@ -84,8 +86,11 @@ class Agent:
         """Handle SIGTERM and SIGINT: wake the loop, which hands back what it holds and ends."""
         os.write(self._wake_write, b"!")
 
-    def run(self) -> None:
-        """Run until told to leave. No trainer process is left behind."""
+    def run(self) -> str:
+        """Run until told to leave. No trainer process is left behind.
+
+        Returns why the broker has refused this worker for good, or "" if it was told to leave in another way.
+        """
         try:
             self._handle(TimePassed())
             while not self._leaving:
@@ -95,6 +100,7 @@ class Agent:
                 trainer.terminate(force=True)
                 trainer.end()
             self._context.destroy(linger=LINGER_MS)
+        return self._core.refused
 
     def _round(self) -> None:
         wait_s = self._core.next_deadline() - time.monotonic()
@@ -156,7 +162,7 @@ class Agent:
                 if instruction.number in self._trainers:
                     self._trainers[instruction.number].terminate(instruction.force)
             case Discard():
-                discard_task(instruction.spec, self._core.settings.data_roots)
+                self.discard(instruction.spec)
             case AttemptOver():
                 if self.attempt_over is not None:
                     self.attempt_over(instruction)
@@ -171,14 +177,14 @@ class Agent:
             socket.send_multipart(wire.encode(message), zmq.NOBLOCK)
 
     def _connect_progress(self, port: int) -> None:
-        endpoint = collect_endpoint(self._endpoint, port)
-        if endpoint == self._collect_endpoint:
+        """Publish at the broker that sent the Welcome. It is the only one that listens, so the others get nothing."""
+        if port == self._progress_port:
             return
         if self._publisher is not None:
             self._publisher.close()
         self._publisher = self._socket(zmq.PUB)
-        self._publisher.connect(endpoint)
-        self._collect_endpoint = endpoint
+        connect_all(self._publisher, [collect_endpoint(endpoint, port) for endpoint in self._endpoints])
+        self._progress_port = port
 
     def _socket(self, kind: int) -> zmq.Socket[bytes]:
         return connecting_socket(self._context, kind, self._keys, HIGH_WATER_MARK, LINGER_MS)
@@ -188,7 +194,7 @@ class Agent:
         if now_s >= self._next_sample_s:
             self._next_sample_s = now_s + MEMORY_SAMPLE_INTERVAL_S
             memory_mb = rss_mb(os.getpid()) + sum(trainer.sample_memory() for trainer in self._trainers.values())
-            self._handle(MemorySampled(memory_mb))
+            self._handle(MachineSampled(memory_mb, time.time()))
 
 
 def catch_signals(agent: Agent) -> None:

@@ -37,6 +37,8 @@ class ProgressClock:
         #: How far away the goal was when the clock began to move the percentage; 0.0 while reports move it.
         self._span = 0.0
         self._goal = 0.0
+        #: How many other workers help the attempt.
+        self.helpers = 0
 
     def update(self, report: Report, now_s: float) -> None:
         self._report = report
@@ -74,6 +76,7 @@ class ProgressClock:
             round(high_s, 1),
             report.epochs_max,
             report.usable,
+            self.helpers,
         )
 
     def _fill_in(self, passed_s: float) -> None:

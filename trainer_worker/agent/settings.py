@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import msgspec
 
@@ -19,10 +18,10 @@ class AgentSettings(msgspec.Struct, frozen=True):
     kill_grace_s: float = 2.0
     stall_limit_s: float = 900.0
     keep_spare: bool = True
-    #: Project folders must lie inside one of these folders, see project/folder.py.
-    data_roots: tuple[Path, ...] = ()
-    #: What this worker has, see protocol/labels.py.
+    #: What this worker has, see protocol/labels.py. The agent adds the label "gpu" if it is not here.
     labels: Mapping[str, str] = {}
+    #: The label "gpu" as the driver of the GPU has it, or "". It counts until TensorFlow says what it sees.
+    gpu: str = ""
     #: The pool of the cluster that started it, or "".
     pool: str = ""
     versions: Mapping[str, str] = {}

@@ -14,6 +14,7 @@ from trainer_worker.agent.progress_clock import ProgressClock
 class ProcessState(enum.Enum):
     STARTING = enum.auto()
     READY = enum.auto()
+    HELPING = enum.auto()
     RETIRING = enum.auto()
 
 
@@ -40,6 +41,7 @@ class Work:
     overdue: Failure | None = None
     #: The stages of the training that have begun.
     stages: tuple[StageBegan, ...] = ()
+    helpers_wanted: int = 0
 
     @property
     def holding(self) -> m.Holding:

@@ -19,19 +19,22 @@ class Attempt:
 
     job: what was asked for, with the project's folder. checkpoints: what earlier attempts left to continue from.
     reporter: hears how far the training is. stages: times the stages and tells the reporter of them.
-    budget: the caller's time budget. It runs from the creation of this value.
+    budget: the caller's time budget.
     cache_dir: where a trainer may keep files from task to task, such as a converted backbone.
     threads: how many threads decode pictures, compute features and check the exports.
     """
 
-    def __init__(self, job: Job, reporter: Reporter, cache_dir: Path, threads: int) -> None:
+    def __init__(
+        self, job: Job, reporter: Reporter, cache_dir: Path, threads: int, began_s: float | None = None
+    ) -> None:
+        """began_s: when the time budget began, in monotonic seconds; by default it begins now."""
         self.job = job
         self.reporter = reporter
         self.cache_dir = cache_dir
         self.threads = threads
         self.checkpoints = job.checkpoints
         self.stages = Stages(reporter)
-        self.budget = TimeBudget(job.options.time_budget)
+        self.budget = TimeBudget(job.options.time_budget, began_s=began_s)
         self.data_report = DataReport()
         #: What has changed in the folder since its last model; part of every report.
         self.news: Sequence[Finding] = ()

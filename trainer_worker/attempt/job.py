@@ -20,6 +20,9 @@ from trainer_worker.project.gate import Gate
 from trainer_worker.project.models import manifest_of
 from trainer_worker.project.retention import checkpoints_of
 
+#: The default of [worker] share_above_pictures (docs/choices.md, "Helpers, not parts of a task").
+SHARE_ABOVE_PICTURES = 5000
+
 
 @dataclass(frozen=True)
 class Job:
@@ -30,6 +33,7 @@ class Job:
     weights_file: the weights of a backbone that does not come with a package (see backbones/weights_files.py).
     work_dir: where models are written and checked; None for the system's temporary folder (see work_folder.py).
     decoding_bytes: the memory that all threads together may take for decoding pictures.
+    share_above_pictures: a folder with more pictures than this is worth the help of other workers.
     unpacked: what the project's archives were unpacked to, if they stand in place of pictures (unpacked_archives.py).
     """
 
@@ -42,6 +46,7 @@ class Job:
     weights_file: Path | None = None
     work_dir: Path | None = None
     decoding_bytes: int = DEFAULT_BYTES
+    share_above_pictures: int = SHARE_ABOVE_PICTURES
     unpacked: UserFiles | None = None
 
     @property
@@ -126,6 +131,9 @@ class Reporter(Protocol):
     def note(self, sentence: str) -> None:
         """A sentence for the log of the task, which the person who posted it reads."""
 
+    def want_helpers(self, count: int) -> None:
+        """The current stage could use the help of that many other workers. The next stage begins with none."""
+
     @property
     def stop_requested(self) -> bool:
         """Whether the caller has asked to stop early and to keep what was learned so far. Ask before every batch."""
@@ -147,6 +155,8 @@ class SilentReporter:
     def usable(self, model: UsableModel) -> None: ...
 
     def note(self, sentence: str) -> None: ...
+
+    def want_helpers(self, count: int) -> None: ...
 
     @property
     def stop_requested(self) -> bool:

@@ -13,10 +13,13 @@ READING_SHARE = 0.6
 
 
 class TimeBudget:
-    """A time budget that runs from the creation of this value; 0 s is no limit. Times are monotonic seconds."""
+    """A time budget; 0 s is no limit. Times are monotonic seconds."""
 
-    def __init__(self, budget_s: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._began_s = clock()
+    def __init__(
+        self, budget_s: float, clock: Callable[[], float] = time.monotonic, began_s: float | None = None
+    ) -> None:
+        """began_s: when it began; by default it begins now."""
+        self._began_s = clock() if began_s is None else began_s
         self.is_limited = budget_s > 0
         self._budget_s = budget_s or math.inf
 

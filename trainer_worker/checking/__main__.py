@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-from pathlib import Path
 
 import msgspec
 
@@ -13,7 +12,7 @@ from protocol.errors import TrainingError
 from protocol.folder_check import CheckOrder
 from trainer_worker.checking.folder import check_folder
 from trainer_worker.checking.limits import limit_resources
-from trainer_worker.project.folder import admit
+from trainer_worker.checkouts.project_folders import folders_for
 from trainer_worker.training.registry import load_kind
 
 MOST_ORDER_BYTES = 1024**2
@@ -22,7 +21,7 @@ MOST_ORDER_BYTES = 1024**2
 def check(order: CheckOrder) -> DataReport:
     """The report on the folder of the order, which is admitted as a worker admits it."""
     try:
-        with admit(order.spec, [Path(root) for root in order.allowed_roots]) as project:
+        with folders_for(order.allowed_roots, order.storage).look_at(order.spec) as project:
             return check_folder(load_kind(order.spec.train_type), project, order.headers_until_s)
     except TrainingError as error:
         return DataReport(findings=(error.finding(),))

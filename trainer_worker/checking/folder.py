@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -15,7 +15,7 @@ from trainer_worker.layouts.layout import LabelledFile, MaskedFile, MaskFile, Ob
 from trainer_worker.layouts.mask_pairs import ARRAY_SUFFIX
 from trainer_worker.layouts.tree import walk
 from trainer_worker.pictures.contents import content_hashes
-from trainer_worker.pictures.headers import read_headers
+from trainer_worker.pictures.headers import Headers, read_headers
 from trainer_worker.pictures.images import PictureReader
 from trainer_worker.project.folder import ProjectFolder
 from trainer_worker.project.trained_pictures import (
@@ -46,14 +46,31 @@ def check_folder(kind: Kind, project: ProjectFolder, headers_until_s: float) -> 
     reader = PictureReader(files)
     # Pictures inside archives are looked at when a training unpacks them.
     groups = [_headers_of(picture) for picture in layout.pictures if picture.path in on_disk.files]
-    headers = read_headers(reader, groups, headers_until_s)
+    headers = _headers(project, reader, groups, headers_until_s)
     report = kind.foresee(tree, layout, reader, headers)
-    found = [*report.findings, *header_findings(headers, (picture.path for picture in layout.pictures))]
+    found = [
+        *project.findings,
+        *report.findings,
+        *header_findings(headers, (picture.path for picture in layout.pictures)),
+    ]
     if tree is on_disk:  # what is in archives is not compared
         found += _news(kind, project, seen_pictures(tree, layout))
     return msgspec.structs.replace(
         report, skipped=report.skipped + len(headers.unreadable), findings=gravest_first(found)
     )
+
+
+def _headers(project: ProjectFolder, reader: PictureReader, groups: Sequence[Sequence[str]], until_s: float) -> Headers:
+    """The headers of pictures, as far as there is time. Of a project in object storage their beginnings come first."""
+    ready = project.origin.bring_heads(groups, until_s)
+    headers = read_headers(reader, ready, until_s)
+    headers.unread += sum(map(len, groups)) - sum(map(len, ready))
+    # A picture may have a megabyte before its size.
+    if whole := project.origin.bring_whole(list(headers.unreadable)):
+        again = read_headers(reader, [[path] for path in whole], until_s)
+        headers.seen.update(again.seen)
+        headers.unreadable = {path: error for path, error in headers.unreadable.items() if path not in again.seen}
+    return headers
 
 
 def _news(kind: Kind, project: ProjectFolder, seen: Mapping[str, SeenPicture]) -> list[Finding]:
@@ -62,7 +79,12 @@ def _news(kind: Kind, project: ProjectFolder, seen: Mapping[str, SeenPicture]) -
     if before is None:
         return []
     files = project.files
-    news = what_is_new(before, seen, lambda paths: content_hashes(files, [files.project_dir / path for path in paths]))
+
+    def hashes(paths: Sequence[str]) -> Sequence[str]:
+        project.origin.bring_whole(paths)
+        return content_hashes(files, [files.project_dir / path for path in paths])
+
+    news = what_is_new(before, seen, hashes)
     return [news_finding(before, news)]
 
 

@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from trainer_worker.classification.features import CachedFeatures, PictureFeatures
+from trainer_worker.classification.cached_features import CachedFeatures
+from trainer_worker.classification.features import PictureFeatures
 from trainer_worker.classification.folders import ClassFolders, keep_trainable
 from trainer_worker.pictures.contents import content_hashes
 from trainer_worker.pictures.images import UnreadableImageError

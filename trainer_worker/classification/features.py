@@ -16,7 +16,7 @@ import hashlib
 import queue
 import warnings
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,14 +26,12 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from conf.whole_file import whole_file
 from trainer_worker.backbones.backbone import TRUNK_STRIDE, Backbone
-from trainer_worker.classification.variations import PLAIN, Variation, variation_of
+from trainer_worker.backbones.checked_file import read_checked, write_checked
+from trainer_worker.classification.variations import PLAIN, Variation
 from trainer_worker.pictures.batches import Batching, read_batches
-from trainer_worker.pictures.images import PictureReader, UnreadableImageError, read_rgb
+from trainer_worker.pictures.images import Box, PictureReader, UnreadableImageError, read_rgb
 from trainer_worker.pictures.likeness import THUMBNAIL_SIDE_PX, thumbnail
-from trainer_worker.project.feature_cache import FeatureCache
-from trainer_worker.project.folder import ProjectFolder
 
 GPU_BATCH_SIZE = 64
 LOOK_AHEAD_PER_THREAD = 4
@@ -55,11 +53,11 @@ class PictureFeatures(NamedTuple):
     thumbnail: np.ndarray
 
 
-#: Names of the views in the cache. A view gets a new name when the code makes another view from the same content.
-PLAIN_VIEW, VARIED_VIEW = "plain", "varied1"
-
 #: The features of a file, or why it could not be read.
 Outcome = PictureFeatures | UnreadableImageError
+
+#: A file, and which part of its picture to take.
+View = tuple[Path, Variation]
 
 
 class FeatureExtractor:
@@ -96,15 +94,19 @@ class FeatureExtractor:
 
     def of_files(
         self, reader: PictureReader, paths: Sequence[Path], variations: Sequence[Variation] | None = None
-    ) -> Iterator[Outcome]:
-        """One outcome for each path, in order. variations: one for each path; None for plain pictures.
+    ) -> Generator[Outcome, None, None]:
+        """One outcome for each path, in order. variations: one for each path; None for plain pictures."""
+        return self.of_views(reader, zip(paths, variations or [PLAIN] * len(paths), strict=True))
 
-        Decodes and computes a few pictures ahead of the caller; closing the iterator stops that.
+    def of_views(self, reader: PictureReader, views: Iterable[View]) -> Generator[Outcome, None, None]:
+        """One outcome for each view, in order.
+
+        Takes views from the iterable when it can begin with them, and so decodes and computes a few pictures ahead of
+        the caller; closing the generator stops that.
         """
-        variations = variations or [PLAIN] * len(paths)
         if self._network is not None:
-            return self._of_files_in_batches(reader, paths, variations)
-        return self._in_threads(functools.partial(self._of_file, reader), list(zip(paths, variations, strict=True)))
+            return self._of_views_in_batches(reader, views)
+        return self._in_threads(functools.partial(self._of_view, reader), views)
 
     def of_pictures(self, pictures: np.ndarray) -> Iterator[PictureFeatures]:
         """Features of uint8 RGB pictures (n, S, S, 3), in order."""
@@ -113,8 +115,8 @@ class FeatureExtractor:
             return (features for batch in batches for features in self._of_batch(batch))
         return self._in_threads(self._of_picture, pictures)
 
-    def _of_file(self, reader: PictureReader, wanted: tuple[Path, Variation]) -> Outcome:
-        path, variation = wanted
+    def _of_view(self, reader: PictureReader, view: View) -> Outcome:
+        path, variation = view
         try:
             picture = read_rgb(reader, path, (self.image_size, self.image_size), variation.box)
         except UnreadableImageError as error:
@@ -131,7 +133,7 @@ class FeatureExtractor:
         finally:
             self._interpreters.put(interpreter)
 
-    def _in_threads(self, work: Callable[[Any], Any], items: Sequence[Any] | np.ndarray) -> Iterator[Any]:
+    def _in_threads(self, work: Callable[[Any], Any], items: Iterable[Any]) -> Generator[Any, None, None]:
         waiting: deque[Future[Any]] = deque()
         with ThreadPoolExecutor(self.threads) as pool:
             try:
@@ -145,21 +147,25 @@ class FeatureExtractor:
                 for future in waiting:
                     future.cancel()
 
-    def _of_files_in_batches(
-        self, reader: PictureReader, paths: Sequence[Path], variations: Sequence[Variation]
-    ) -> Iterator[Outcome]:
+    def _of_views_in_batches(self, reader: PictureReader, views: Iterable[View]) -> Generator[Outcome, None, None]:
         unreadable: dict[int, UnreadableImageError] = {}
-        wanted = [(path, variation.box) for path, variation in zip(paths, variations, strict=True)]
+        is_mirrored: list[bool] = []
+
+        def boxes() -> Iterator[tuple[Path, Box]]:
+            for path, variation in views:
+                is_mirrored.append(variation.mirrored)
+                yield path, variation.box
+
         batching = Batching((self.image_size, self.image_size), GPU_BATCH_SIZE, self.threads)
         position = 0
-        for indexes, pictures in read_batches(reader, wanted, batching, unreadable.__setitem__):
-            mirrored = np.array([variations[index].mirrored for index in indexes])
+        for indexes, pictures in read_batches(reader, boxes(), batching, unreadable.__setitem__):
+            mirrored = np.array([is_mirrored[index] for index in indexes])
             pictures[mirrored] = pictures[mirrored, :, ::-1]
             for index, features in zip(indexes, self._of_batch(pictures), strict=True):
                 yield from (unreadable[skipped] for skipped in range(position, index))
                 yield features
                 position = index + 1
-        yield from (unreadable[skipped] for skipped in range(position, len(paths)))
+        yield from (unreadable[skipped] for skipped in range(position, len(is_mirrored)))
 
     def _of_batch(self, pictures: np.ndarray) -> list[PictureFeatures]:
         trunk, pooled = self._network(tf.constant(pictures.astype(np.float32)))
@@ -171,33 +177,6 @@ class FeatureExtractor:
 def kept_extractor(backbone: Backbone, image_size: int, threads: int, cache_dir: Path) -> FeatureExtractor:
     """Kept from task to task: it holds no data of a task, and a website's tasks rarely change backbone or size."""
     return FeatureExtractor(backbone, image_size, threads, cache_dir)
-
-
-class CachedFeatures:
-    """The features of a project's pictures, taken from its cache or else computed and cached."""
-
-    def __init__(self, extractor: FeatureExtractor, project: ProjectFolder) -> None:
-        self._extractor = extractor
-        self._cache = FeatureCache(project, extractor.engine, extractor.shapes)
-
-    def of_files(
-        self, reader: PictureReader, paths: Sequence[Path], contents: Sequence[str], varied: bool = False
-    ) -> Generator[Outcome, None, None]:
-        """See FeatureExtractor.of_files. contents: the SHA-256 of each file, or "". varied: views by variation_of."""
-        view = (VARIED_VIEW if varied else PLAIN_VIEW) + reader.grey.view
-        found = [self._cache.load(content, view) if content else None for content in contents]
-        missing = [
-            (path, variation_of(content) if varied else PLAIN)
-            for path, content, arrays in zip(paths, contents, found, strict=True)
-            if arrays is None
-        ]
-        paths, variations = [path for path, _ in missing], [variation for _, variation in missing]
-        computed = self._extractor.of_files(reader, paths, variations)
-        for content, arrays in zip(contents, found, strict=True):
-            outcome = next(computed) if arrays is None else PictureFeatures(*arrays)
-            if arrays is None and content and isinstance(outcome, PictureFeatures):
-                self._cache.save(content, view, outcome)
-            yield outcome
 
 
 def _outputs(interpreter: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -226,15 +205,13 @@ def cache_file(backbone: Backbone, image_size: int, cache_dir: Path) -> Path:
 
 def _cached_interpreter(backbone: Backbone, image_size: int, cache_dir: Path) -> Any:
     path = cache_file(backbone, image_size, cache_dir)
-    # A file that is missing, or was damaged by a crash or a full disk, is made anew.
-    with contextlib.suppress(OSError, ValueError):
-        return _interpreter(path.read_bytes())
-    content = _convert(backbone, image_size)
-    # The cache only saves seconds, so a task does not fail if it cannot be written.
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(path) as file:
-            file.write(content)
+    content = read_checked(path)
+    if content is None:
+        content = _convert(backbone, image_size)
+        # The cache only saves seconds, so a task does not fail if it cannot be written.
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_checked(path, content)
     return _interpreter(content)
 
 

@@ -8,9 +8,9 @@ from protocol.errors import TrainingError
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.time_budget import INTERIM_MODEL_SHARE
 from trainer_worker.backbones.backbone import ChosenBackbone
+from trainer_worker.classification.cached_features import CachedFeatures
 from trainer_worker.classification.dataset import balanced_order, read_dataset
 from trainer_worker.classification.evaluation import evaluate
-from trainer_worker.classification.features import CachedFeatures
 from trainer_worker.classification.fine_tuning import build_classifier, fit_head
 from trainer_worker.classification.folders import ClassFolders
 from trainer_worker.classification.plan import INTERIM_CHECKED, ClassifierPlan
@@ -31,8 +31,12 @@ def publish_interim_model(
     job, images = attempt.job, len(folders.files)
     plan = ClassifierPlan(images, job.options, chosen.backbone)
     until_s = attempt.budget.by_s(INTERIM_MODEL_SHARE, plan.interim_finishing_s())
+
+    def tell(done: int) -> None:
+        attempt.reporter.step(min(1.0, (done + features.done_ahead) / images))
+
     try:
-        data = read_dataset(folders, features, lambda done: attempt.reporter.step(done / images), until_s)
+        data = read_dataset(folders, features, tell, until_s)
         partition, report = split_dataset(data, job.options)
     except TrainingError:
         return

@@ -34,6 +34,7 @@ PRESENTATION = Presentation(
 KIND = Kind(
     train_type="classification",
     trainer="trainer_worker.classification.train",
+    helper="trainer_worker.classification.helping",
     recognise=recognise_classes,
     foresee=foresee,
     headline="accuracy",

@@ -6,8 +6,8 @@ import numpy as np
 
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.time_budget import READING_SHARE
+from trainer_worker.classification.cached_features import CachedFeatures
 from trainer_worker.classification.dataset import Dataset, read_dataset, varied_maps
-from trainer_worker.classification.features import CachedFeatures
 from trainer_worker.classification.folders import ClassFolders
 
 #: Varied views are trained on if their maps take no more memory (docs/choices.md, "Views of a picture in memory").
@@ -37,4 +37,4 @@ class Reading:
         return data.maps, varied_maps(data, rows, self._features, self._on_done, self._until_s)
 
     def _on_done(self, done: int) -> None:
-        self._reporter.step(min(1.0, done / self._views))
+        self._reporter.step(min(1.0, (done + self._features.done_ahead) / self._views))

@@ -13,8 +13,9 @@ from trainer_worker.attempt.stages import stage_name
 from trainer_worker.backbones.catalogue import choose_backbone
 from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.classification.advice import advise
+from trainer_worker.classification.cached_features import CachedFeatures
 from trainer_worker.classification.continuing import recall_training, remember_training
-from trainer_worker.classification.features import CachedFeatures, kept_extractor
+from trainer_worker.classification.features import kept_extractor
 from trainer_worker.classification.fine_tuning import build_classifier
 from trainer_worker.classification.folders import scan_class_folders
 from trainer_worker.classification.interim_model import publish_interim_model
@@ -23,6 +24,7 @@ from trainer_worker.classification.plan import ClassifierPlan
 from trainer_worker.classification.publication import publish_classifier
 from trainer_worker.classification.reading import Reading
 from trainer_worker.classification.record import TrainedClassifier, headline
+from trainer_worker.classification.shared_views import SharedViews
 from trainer_worker.classification.splitting import folds_needed, split_dataset
 from trainer_worker.exporting.checks import start_runtimes
 from trainer_worker.exporting.writing import refuse_impossible
@@ -51,7 +53,8 @@ def train(attempt: Attempt) -> TrainingResult:
     attempt.found(folders.report())
     folders = folders.in_one_grey_scale(attempt.threads, lambda: attempt.reporter.step(0.0))
     extractor = kept_extractor(chosen.backbone, options.image_size, attempt.threads, attempt.cache_dir)
-    features = CachedFeatures(extractor, job.project)
+    shared = SharedViews(attempt, chosen.backbone.name, images)
+    features = CachedFeatures(extractor, job.project, shared)
     if wants_interim:
         publish_interim_model(folders, features, chosen, attempt)
         stages.enter("features")

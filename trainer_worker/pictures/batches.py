@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -26,11 +26,11 @@ class Batching(NamedTuple):
 
 def read_batches(
     reader: PictureReader,
-    wanted: Sequence[tuple[Path, Box]],
+    wanted: Iterable[tuple[Path, Box]],
     batching: Batching,
     on_unreadable: Callable[[int, UnreadableImageError], None] | None = None,
 ) -> Iterator[tuple[list[int], Pixels]]:
-    """Decode parts of pictures in threads, ahead of the consumer, in the order of `wanted`.
+    """Decode parts of pictures in threads, ahead of the consumer, in the order of `wanted`, which is read as needed.
 
     Yields the indexes into `wanted` and their pixels, uint8 (n, height, width, 3). n is batch_size except in the last
     batch. Unreadable files are left out and passed to `on_unreadable`, in order and in the consumer's thread; without

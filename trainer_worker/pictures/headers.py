@@ -46,10 +46,9 @@ def read_headers(reader: PictureReader, groups: Sequence[Sequence[str]], until_s
     groups: paths relative to the project; those of a group, such as a picture and its mask, are read together. If there
     is no time for all groups, those that are read are a random sample, so that every class has its share.
     """
-    order = random.Random(0).sample(groups, len(groups))
     found = Headers()
     done = 0
-    for group in order:
+    for group in in_sample_order(groups):
         if done >= LEAST_READ and time.monotonic() >= until_s:
             break
         for path in group:
@@ -62,6 +61,11 @@ def read_headers(reader: PictureReader, groups: Sequence[Sequence[str]], until_s
     return Headers(
         dict(sorted(found.seen.items())), dict(sorted(found.unreadable.items())), sum(map(len, groups)) - done
     )
+
+
+def in_sample_order(groups: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
+    """The groups in the order in which they are read, which is random but always the same."""
+    return random.Random(0).sample(groups, len(groups))
 
 
 def _header(picture: OpenPicture) -> Header:

@@ -15,11 +15,17 @@ from conf.posted_folder import PostedFolderError
 from protocol.prediction import ModelFile, RuntimeLimits
 from trainer_worker.exporting.model_use import ModelUse, UnusableModelError, use_of
 from trainer_worker.exporting.runtimes.tflite_models import load_content
-from trainer_worker.project.posted_files import ChangedFileError, read_model
+from trainer_worker.project.posted_files import ChangedFileError, PlacesToRead, read_model
 
 #: A loaded model takes at least this many times the bytes of its file: the file itself, and its weights packed for the
 #: processor. What the process has grown by is more exact, unless the system gave it memory that an earlier model freed.
 LEAST_MEMORY_OF_FILE = 2.0
+
+
+def places_of(limits: RuntimeLimits) -> PlacesToRead:
+    """Where models and pictures may lie."""
+    roots = tuple(map(Path, limits.allowed_roots))
+    return PlacesToRead(roots, Path(limits.copies) if limits.copies else None)
 
 
 class RefusedModelError(Exception):
@@ -43,7 +49,7 @@ class Models:
 
     def __init__(self, limits: RuntimeLimits) -> None:
         self._limits = limits
-        self._roots = [Path(root) for root in limits.allowed_roots]
+        self._places = places_of(limits)
         self._loaded: OrderedDict[str, LoadedModel] = OrderedDict()
 
     @property
@@ -84,7 +90,7 @@ class Models:
     def _read(self, file: ModelFile) -> bytes:
         name = file.artifact.name
         try:
-            return read_model(file.spec, file.artifact, self._roots)
+            return read_model(file, self._places)
         except ChangedFileError as error:
             raise RefusedModelError(
                 "model_changed",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 
 from conf.posted_folder import PostedFolderError
 from protocol.prediction import (
@@ -26,7 +25,7 @@ from protocol.prediction import (
 from protocol.task import TaskSpec
 from trainer_worker.prediction.answering import answer, thumbnail
 from trainer_worker.prediction.frames import Frames
-from trainer_worker.prediction.models import LoadedModel, Models, RefusedModelError
+from trainer_worker.prediction.models import LoadedModel, Models, RefusedModelError, places_of
 from trainer_worker.prediction.one_picture import OnePicture
 from trainer_worker.project.posted_files import OwnFolderError, open_picture
 
@@ -34,7 +33,7 @@ from trainer_worker.project.posted_files import OwnFolderError, open_picture
 class Runtime:
     def __init__(self, limits: RuntimeLimits, frames: Frames) -> None:
         self._limits = limits
-        self._roots = [Path(root) for root in limits.allowed_roots]
+        self._places = places_of(limits)
         self._frames = frames
         self._models = Models(limits)
 
@@ -83,7 +82,7 @@ class Runtime:
     def _opened(self, picture: Picture, spec: TaskSpec | None, most_bytes: int) -> OnePicture:
         if isinstance(picture, SentPicture):
             return OnePicture.sent(picture.content)
-        with open_picture(spec, picture.name, most_bytes, self._roots) as file:
+        with open_picture(spec, picture, most_bytes, self._places) as file:
             return OnePicture.opened(file)
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from msgspec import Meta
 
 from protocol.bounds import TaskId
+from protocol.project_layout import LAST
 from trainer_worker.project.checkpoints import Checkpoints
 from trainer_worker.project.folder import ProjectFolder
 from trainer_worker.project.manifest import Sha256
@@ -58,7 +59,7 @@ class LastTraining:
 
 def last_training(project: ProjectFolder) -> Checkpoints:
     """The place of a folder's last training."""
-    return Checkpoints(project, "last")
+    return Checkpoints(project, LAST)
 
 
 def remember(project: ProjectFolder, terms: Mapping[str, Any], training: LastTraining) -> None:

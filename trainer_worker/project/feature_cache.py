@@ -10,6 +10,7 @@ may be missing, but never wrong. Users may delete all of it at any time, and two
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import stat
 import zlib
@@ -26,6 +27,9 @@ LIMIT_BYTES = 1024**3
 #: must not overflow in what is computed from them.
 MOST_VALUE = 1e6
 FEATURES = "features"
+
+log = logging.getLogger(__name__)
+
 _CHECKSUM_BYTES = 4
 
 
@@ -37,8 +41,8 @@ class FeatureCache:
 
     def __init__(self, project: ProjectFolder, engine: str, shapes: Sequence[tuple[int, ...]]) -> None:
         """engine: names all that a feature depends on besides the picture. shapes: those of the arrays, in order."""
+        self.engine = engine
         self._project = project
-        self._engine = engine
         self._shapes = shapes
         self._sizes = [int(np.prod(shape)) for shape in shapes]
 
@@ -47,7 +51,7 @@ class FeatureCache:
         size_bytes = 4 * sum(self._sizes) + _CHECKSUM_BYTES
         try:
             with (
-                self._project.kept(FEATURES, self._engine) as folder,
+                self._project.kept(FEATURES, self.engine) as folder,
                 folder.open(f"{content}.{view}", size_bytes) as file,
             ):
                 stored = file.read(size_bytes)
@@ -56,6 +60,7 @@ class FeatureCache:
             return None
         values = memoryview(stored)[:-_CHECKSUM_BYTES]
         if len(stored) != size_bytes or zlib.crc32(values) != int.from_bytes(stored[-_CHECKSUM_BYTES:]):
+            log.warning("action=features.ignored picture=%s reason='their checksum does not fit'", content)
             return None
         numbers = np.frombuffer(values, np.float32)
         if not np.abs(numbers).max(initial=0.0) <= MOST_VALUE:  # written so that NaN is refused too
@@ -63,12 +68,30 @@ class FeatureCache:
         parts = np.split(numbers, np.cumsum(self._sizes)[:-1])
         return [part.reshape(shape) for part, shape in zip(parts, self._shapes, strict=True)]
 
+    def has(self, content: str, view: str) -> bool:
+        """Whether there is a file for this picture. It is not read, so it may still be a damaged one."""
+        try:
+            with self._project.kept(FEATURES, self.engine) as folder:
+                folder.status(f"{content}.{view}")
+        except OSError:
+            return False
+        return True
+
+    def contents(self, view: str) -> set[str]:
+        """All pictures of which there is a file for this view."""
+        ending = f".{view}"
+        try:
+            with self._project.kept(FEATURES, self.engine) as folder:
+                return {name.removesuffix(ending) for name in folder.names() if name.endswith(ending)}
+        except OSError:
+            return set()
+
     def save(self, content: str, view: str, arrays: Sequence[np.ndarray]) -> None:
         """Keep the arrays. If the disk is full, the next task takes longer, but this one does not fail."""
         values = b"".join(np.ascontiguousarray(array, np.float32).tobytes() for array in arrays)
         checksum = zlib.crc32(values).to_bytes(_CHECKSUM_BYTES)
         try:
-            with self._project.kept(FEATURES, self._engine, make=True) as folder:
+            with self._project.kept(FEATURES, self.engine, make=True) as folder:
                 folder.replace(f"{content}.{view}", [values, checksum], synced=False)
         except OSError:
             self._project.refuse_if_gone()

@@ -11,20 +11,28 @@ from pathlib import Path
 from conf.directory import Directory
 from conf.posted_folder import Obstacle, PostedFolderError, open_posted_folder
 from protocol.bounds import refuse_other_than_task_id
+from protocol.data_report import Finding
 from protocol.errors import TrainingError, is_disk_full
 from protocol.project_layout import KEPT, MODELS
 from protocol.task import TaskSpec
 from trainer_worker.pictures.user_files import UserFiles
+from trainer_worker.project.origin import LocalOrigin, Origin
 
 
 class ProjectFolder:
     """The only way to models/ and .tfmodel/. A context manager: leaving it closes the descriptor.
 
-    path: used in messages and for `modelPath`. All files, the user's and our own, are reached by descriptor.
+    path: used in messages. All files, the user's and our own, are reached by descriptor.
+    origin: where the project lies for good; that is this folder, or object storage.
+    findings: what was found when the project was brought here, for the report on the folder.
     """
 
-    def __init__(self, path: Path, directory: Directory) -> None:
+    findings: Sequence[Finding] = ()
+
+    def __init__(self, path: Path, directory: Directory, origin: Origin | None = None) -> None:
+        """origin: None for a project that lies in this folder."""
         self.path = path
+        self.origin = origin or LocalOrigin(path)
         self._directory = directory
 
     @classmethod
@@ -77,10 +85,10 @@ class ProjectFolder:
                     "instead.",
                 )
             if not stat.S_ISDIR(mode):
-                raise _not_a_folder(self.path / MODELS)
+                raise _not_a_folder(self.origin.shown(MODELS))
             writable = self._directory.is_writable(MODELS)
         if not writable:
-            raise _not_writable(self.path)
+            raise _not_writable(self.origin.shown(MODELS))
 
     def refuse_if_gone(self) -> None:
         """Raise TrainingError project_dir_missing or project_dir_changed if the path no longer leads to this folder."""
@@ -111,15 +119,15 @@ class ProjectFolder:
         if gone := self.reason_if_gone():
             return gone
         if number in (errno.EACCES, errno.EPERM, errno.EROFS):
-            return _not_writable(self.path)
+            return _not_writable(self.origin.shown(MODELS))
         if number in (errno.ENOENT, errno.ENOTEMPTY):
             sentence = (
-                f"{self.path}/{MODELS} was changed while the model was being written there, so the model was not kept; "
-                "leave that folder alone until the task has ended, and post the task again."
+                f"{self.origin.shown(MODELS)} was changed while the model was being written there, so the model was "
+                "not kept; leave that folder alone until the task has ended, and post the task again."
             )
             return TrainingError("project_dir_changed", sentence)
         if number in (errno.EEXIST, errno.ENOTDIR, errno.ELOOP):
-            return _not_a_folder(self.path / MODELS)
+            return _not_a_folder(self.origin.shown(MODELS))
         return None
 
 
@@ -140,15 +148,9 @@ def admit(spec: TaskSpec, allowed_roots: Sequence[Path]) -> ProjectFolder:
 def _refusal(path: Path, error: PostedFolderError, allowed_roots: Sequence[Path]) -> TrainingError:
     match error.obstacle:
         case Obstacle.OUTSIDE_ROOTS:
-            roots = ", ".join(map(str, allowed_roots))
-            return TrainingError(
-                "project_dir_changed",
-                f"projectDir {path} does not lie inside a folder that the worker may use ({roots}), so nothing was "
-                "read or written; set [worker] data_roots on the worker's machine, and post the task again.",
-            )
+            return outside_roots(str(path), allowed_roots)
         case Obstacle.OF_THE_WORKER:
-            inside = f"{error.inside}/"
-            return _changed(f"projectDir {path} lies in {inside}, where the worker keeps what belongs to a project")
+            return of_the_worker(str(path), error.inside)
         case Obstacle.MISSING:
             return _missing(path)
         case Obstacle.FORBIDDEN:
@@ -158,6 +160,19 @@ def _refusal(path: Path, error: PostedFolderError, allowed_roots: Sequence[Path]
             return _changed(f"{path} now leads through a link or a file")
         case Obstacle.REPLACED:
             return _changed(f"{path} is not the folder that was there when the task was posted")
+
+
+def outside_roots(project: str, allowed_roots: Sequence[object]) -> TrainingError:
+    roots = ", ".join(map(str, allowed_roots))
+    return TrainingError(
+        "project_dir_changed",
+        f"projectDir {project} does not lie inside a folder that the worker may use ({roots}), so nothing was "
+        "read or written; set [worker] data_roots on the worker's machine, and post the task again.",
+    )
+
+
+def of_the_worker(project: str, inside: str) -> TrainingError:
+    return _changed(f"projectDir {project} lies in {inside}/, where the worker keeps what belongs to a project")
 
 
 def _folder_below(directory: Directory, name: str, make: bool) -> Directory:
@@ -175,12 +190,12 @@ def _missing(path: Path) -> TrainingError:
     return TrainingError("project_dir_missing", sentence)
 
 
-def _not_writable(project: Path) -> TrainingError:
-    sentence = f"The worker may not write to {project}/{MODELS}; give its user the right to write there."
+def _not_writable(models: str) -> TrainingError:
+    sentence = f"The worker may not write to {models}; give its user the right to write there."
     return TrainingError("project_dir_not_writable", sentence)
 
 
-def _not_a_folder(path: Path) -> TrainingError:
+def _not_a_folder(path: str) -> TrainingError:
     sentence = f"{path} is not a folder; move it away so that models can be stored there."
     return TrainingError("project_dir_not_writable", sentence)
 

@@ -23,6 +23,7 @@ from trainer_worker.project.held_out import HeldOutScores, read_held_out
 from trainer_worker.project.latest import came_into_use, latest_task
 from trainer_worker.project.manifest import ForeignManifestError, Manifest, read_manifest
 from trainer_worker.project.models import finished_models, is_whole
+from trainer_worker.project.origin import nothing
 from trainer_worker.scores.paired_test import PairedTest, paired_test
 
 
@@ -56,6 +57,7 @@ class Gate:
 
         scores: those of the new model; None if they are unknown.
         """
+        self.project.origin.refresh_models(nothing)
         found = self._in_use()
         if found is None:
             return None

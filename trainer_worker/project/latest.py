@@ -22,6 +22,9 @@ from trainer_worker.project.folder import ProjectFolder
 from trainer_worker.project.manifest import Manifest
 from trainer_worker.project.models import FinishedModel, written_at_s
 
+#: How the name of the second link begins.
+CHOSEN = ".chosen-"
+
 log = logging.getLogger(__name__)
 
 
@@ -30,33 +33,40 @@ def latest_task(models: Directory) -> str:
     return _named_by(models, LATEST)
 
 
-def choose(models: Directory, manifest: Manifest) -> None:
+def choose(project: ProjectFolder, models: Directory, manifest: Manifest) -> None:
     """Point models/latest to a finished model that a person has chosen. Raises OSError."""
-    models.point_link(_chosen(manifest.train_type), manifest.task_id)
-    models.point_link(LATEST, manifest.task_id)
+    for link in (_chosen(manifest.train_type), LATEST):
+        project.origin.point(link, manifest.task_id, even_back=True)
+        models.point_link(link, manifest.task_id)
     models.sync()
 
 
-def switch_latest(models: Directory, task_id: str) -> None:
-    """Point models/latest to a model. On a file system without links there is none, and the model is used by path."""
+def switch_latest(project: ProjectFolder, models: Directory, task_id: str) -> None:
+    """Point models/latest to a model, whose name is on the disk.
+
+    On a file system without links there is none, and the model is used by path.
+    """
     try:
-        models.point_link(LATEST, task_id)
+        if project.origin.point(LATEST, task_id, even_back=False):
+            models.point_link(LATEST, task_id)
+            models.sync()
     except OSError as error:
         log.warning("action=model.latest_not_switched task=%s error=%r", task_id, str(error))
 
 
-def finish_switch(models: Directory, manifest: Manifest) -> None:
+def finish_switch(project: ProjectFolder, models: Directory, manifest: Manifest) -> None:
     """Switch the link to a published model, if its manifest says so and no newer model has the link."""
+    models.sync()  # The attempt that has published it may have ended before it did this.
     latest = latest_task(models)
     newer_s = written_at_s(models, latest) if latest else 0.0
     if manifest.promoted and written_at_s(models, manifest.task_id) >= newer_s:
-        switch_latest(models, manifest.task_id)
+        switch_latest(project, models, manifest.task_id)
 
 
 def finish_publication(project: ProjectFolder, manifest: Manifest) -> None:
     """What an earlier attempt may have left undone that had published this model."""
     with contextlib.suppress(OSError), project.models() as models:
-        finish_switch(models, manifest)
+        finish_switch(project, models, manifest)
 
 
 def came_into_use(models: Directory, finished: Sequence[FinishedModel]) -> list[FinishedModel]:
@@ -85,7 +95,7 @@ def in_use(models: Directory, finished: Sequence[FinishedModel]) -> set[str]:
 
 
 def _chosen(train_type: str) -> str:
-    return f".chosen-{train_type}"
+    return f"{CHOSEN}{train_type}"
 
 
 def _named_by(models: Directory, link: str) -> str:

@@ -18,10 +18,11 @@ from protocol.bounds import TaskId
 from protocol.comparison import Comparison
 from protocol.data_report import DataReport
 from protocol.end_reason import EndReason
+from storage.model_places import MOST_MANIFEST_BYTES, Publication
 from trainer_worker.project.model_files import FILES, MANIFEST, is_model_file
+from trainer_worker.project.sealed_json import unsealed
 
-#: A manifest of a thousand classes with a warning for each has 0.2 MB, and a TFLite file has at most 2 GB.
-MOST_MANIFEST_BYTES = 8 * 1024**2
+#: A TFLite file has at most 2 GB.
 MOST_FILE_BYTES = 4 * 1024**3
 #: The manifest itself is an artifact as well.
 MOST_FILES = MAX_ARTIFACTS - 1
@@ -52,9 +53,10 @@ class ListedFile(msgspec.Struct, frozen=True):
 class Manifest(msgspec.Struct, frozen=True):
     """The fields of a manifest that we read.
 
+    folder: in object storage, the folder of the files in that of the model (storage/model_places.py).
     promoted: whether models/latest was to be pointed to this model when it was published (see gate.py).
-    content: the whole manifest as plain JSON values, for a copy of the model. itself: manifest.json as a file. Both are
-    set by read_manifest.
+    content: the manifest as plain JSON values without its checksum, for a copy of the model. itself: manifest.json as a
+    file. Both are set by read_manifest.
     """
 
     task_id: TaskId
@@ -63,6 +65,7 @@ class Manifest(msgspec.Struct, frozen=True):
     fingerprint: Annotated[str, Meta(pattern=r"^([0-9a-f]{64})?\Z")] = ""
     train_type: _Word = ""
     interim: bool = False
+    folder: Publication = ""
     taken_over_from: Annotated[str, Meta(pattern=r"^([0-9a-f]{32})?\Z")] = ""
     promoted: bool = True
     comparison: Comparison | None = None
@@ -93,14 +96,22 @@ def read_manifest(folder: Directory, task_id: str) -> Manifest | None:
     """The manifest in a model's folder; None if there is none. Raises ForeignManifestError, also for another task's."""
     try:
         text = folder.read(MANIFEST, MOST_MANIFEST_BYTES)
-        content = msgspec.json.decode(text)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ForeignManifestError(str(error)[:200]) from error
+    return decoded_manifest(text, task_id)
+
+
+def decoded_manifest(text: bytes, task_id: str) -> Manifest:
+    """The manifest with this content. Raises ForeignManifestError, also for another task's."""
+    try:
+        content = unsealed(text)
         manifest = msgspec.convert(content, Manifest)
         if manifest.task_id != task_id or not _is_plain(content, MOST_NESTED):
             raise ValueError("it belongs to another task, or has values that we do not write")
-    except FileNotFoundError:
-        return None
     # Text that is not JSON or not UTF-8 and fields out of bounds raise ValueErrors.
-    except (OSError, ValueError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise ForeignManifestError(str(error)[:200]) from error
     return msgspec.structs.replace(manifest, content=content, itself=manifest_artifact(text))
 

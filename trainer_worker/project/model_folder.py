@@ -18,25 +18,22 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 import msgspec
 
 from protocol.artifact import Artifact
 from protocol.bounds import refuse_other_than_task_id
+from protocol.errors import TrainingError
 from protocol.project_layout import MODELS
 from trainer_worker.pictures.contents import sha256_of
 from trainer_worker.project.folder import ProjectFolder
-from trainer_worker.project.json_text import json_text
 from trainer_worker.project.latest import finish_switch, switch_latest
 from trainer_worker.project.manifest import ListedFile, Manifest, manifest_artifact
 from trainer_worker.project.model_files import MANIFEST, is_model_file
-from trainer_worker.project.models import (
-    AlreadyPublishedError,
-    Tell,
-    finished_and_intact,
-    nothing,
-)
+from trainer_worker.project.models import AlreadyPublishedError, finished_and_intact
+from trainer_worker.project.origin import Tell, nothing
+from trainer_worker.project.sealed_json import sealed_text
 
 PARTIAL = re.compile(r"\.([0-9a-f]{32})\.[0-9]+(\.replaced)?\.partial")
 
@@ -55,6 +52,8 @@ class ModelFolder:
         self._task_id = task_id
         self._attempt = attempt
         self._partial = f".{task_id}.{attempt}.partial"
+        #: The folder of its files in object storage; "" on a disk.
+        self.publication = project.origin.new_publication(attempt)
         self._files: list[ListedFile] = []
         #: manifest.json as one of the model's files, once it is published.
         self.manifest: Artifact | None = None
@@ -104,27 +103,40 @@ class ModelFolder:
             self._files.append(ListedFile(path, target.tell(), sha256))
         return self._files[-1]
 
-    def publish(self, manifest: dict[str, Any]) -> Path:
+    def publish(self, manifest: dict[str, Any], tell: Tell = nothing) -> Path:
         """Write the manifest, move the folder to `models/<taskId>/` and return its path.
 
-        manifest: without task_id and `files` (path, size_bytes and sha256 of each file), which are added here. Unless
-        it says that the model is not `promoted`, models/latest is pointed to it.
+        manifest: without task_id, `folder`, `files` (path, size_bytes and sha256 of each file) and checksum, which are
+        added here. Unless it says that the model is not `promoted`, models/latest is pointed to it.
         Raises AlreadyPublishedError if another attempt has published the model. A finished model is never replaced.
         """
         files = [msgspec.to_builtins(file) for file in self._files]
+        placed = {"task_id": self._task_id, "files": files}
+        if self.publication:
+            placed["folder"] = self.publication
+        origin = self._project.origin
         with self._disk_errors():
             self._project.refuse_if_gone()
             self._refuse_if_published()
-            text = json_text({**manifest, "task_id": self._task_id, "files": files}).encode()
+            origin.send_files(self._task_id, self.publication, self._project.path / MODELS / self._partial, tell)
+            of_model = {name: value for name, value in manifest.items() if name != "folder"}
+            text = sealed_text({**of_model, **placed}).encode()
             self._folder.replace(MANIFEST, [text], synced=True)
-            self._folder.sync()
+            if not origin.commit(self._task_id, text):
+                self._refuse_what_others_published(tell)
             self._move_into_place()
-            if manifest.get("promoted", True):
-                switch_latest(self._models, self._task_id)
             self._models.sync()
+            origin.settled(self._task_id)
+            if manifest.get("promoted", True):
+                switch_latest(self._project, self._models, self._task_id)
         self._remove_other_partials()
         self.manifest = manifest_artifact(text)
         return self._project.path / MODELS / self._task_id
+
+    def location(self, file: str) -> str:
+        """The path or URL of a file of the published model."""
+        origin = self._project.origin
+        return origin.shown(f"{origin.model_folder(self._task_id, self.publication)}/{file}")
 
     @property
     def artifacts(self) -> tuple[Artifact, ...]:
@@ -136,8 +148,21 @@ class ModelFolder:
         if manifest is None:
             return
         # The other attempt may have been killed just before it switched the link.
-        finish_switch(self._models, manifest)
+        finish_switch(self._project, self._models, manifest)
         raise AlreadyPublishedError(manifest)
+
+    def _refuse_what_others_published(self, tell: Tell) -> NoReturn:
+        """Another attempt was first, on another machine."""
+        origin = self._project.origin
+        origin.refresh_models(tell)
+        origin.bring_model(self._task_id, tell)
+        self._refuse_if_published()
+        place = origin.shown(f"{MODELS}/{self._task_id}")
+        raise TrainingError(
+            "project_dir_changed",
+            f"Another attempt has published {place}, and its files have been changed since; delete them, and post the "
+            "task again.",
+        )
 
     def _move_into_place(self) -> None:
         """Move this folder to its final place. An interim model or unfinished folder there is exchanged in one step.

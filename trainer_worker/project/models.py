@@ -6,28 +6,20 @@ import contextlib
 import logging
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 from conf.directory import Directory
 from protocol.bounds import is_task_id
-from protocol.project_layout import MODELS
 from protocol.task import Trained
 from trainer_worker.pictures.contents import sha256_of
 from trainer_worker.project.folder import ProjectFolder
 from trainer_worker.project.manifest import ForeignManifestError, ListedFile, Manifest, read_manifest
 from trainer_worker.project.model_files import MANIFEST
+from trainer_worker.project.origin import Tell, nothing
 
 log = logging.getLogger(__name__)
-
-#: Called often while something long goes on; what it raises ends that.
-Tell = Callable[[], None]
-
-
-def nothing() -> None:
-    """The Tell of callers that cannot be cancelled."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +52,7 @@ def manifest_of(project: ProjectFolder, task_id: str) -> Manifest | None:
 
 def finished_model(project: ProjectFolder, task_id: str, tell: Tell = nothing) -> Manifest | None:
     """The manifest of a task's finished model; None if there is none, or if a file differs from its hash."""
+    project.origin.bring_model(task_id, tell)
     with contextlib.suppress(OSError), project.models() as models, models.folder(task_id) as folder:
         return finished_and_intact(folder, task_id, tell)
     return None
@@ -120,7 +113,7 @@ def trained(project: ProjectFolder, manifest: Manifest) -> Trained:
     # A metric that is NaN or infinite stands as null in the manifest.
     metrics = {name: value for name, value in manifest.metrics.items() if value is not None and math.isfinite(value)}
     return Trained(
-        str(model_path(project, manifest)),
+        model_path(project, manifest),
         metrics,
         manifest.stage_seconds,
         manifest.end_reason,
@@ -132,9 +125,10 @@ def trained(project: ProjectFolder, manifest: Manifest) -> Trained:
     )
 
 
-def model_path(project: ProjectFolder, manifest: Manifest) -> Path:
-    """The path of the file to hand to the user."""
-    return project.path / MODELS / manifest.task_id / manifest.model_file
+def model_path(project: ProjectFolder, manifest: Manifest) -> str:
+    """The path or URL of the file to hand to the user."""
+    folder = project.origin.model_folder(manifest.task_id, manifest.folder)
+    return project.origin.shown(f"{folder}/{manifest.model_file}")
 
 
 @contextlib.contextmanager

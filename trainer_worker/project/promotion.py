@@ -13,6 +13,7 @@ from protocol.promotion import Promotion
 from trainer_worker.project.folder import ProjectFolder
 from trainer_worker.project.latest import choose
 from trainer_worker.project.models import finished_and_intact
+from trainer_worker.project.origin import nothing
 
 _GONE = "so it can't be made the latest. Restore models/{task_id} from a backup, or train again."
 
@@ -28,6 +29,7 @@ def promote(project: ProjectFolder, task_id: str, artifacts: Collection[Artifact
             if not is_locked:
                 return _failed("Old models of this project are being removed just now; try again in a moment.")
             try:
+                project.origin.bring_model(task_id, nothing)
                 with models.folder(task_id) as folder:
                     manifest = finished_and_intact(folder, task_id)
             except (FileNotFoundError, NotADirectoryError):
@@ -37,7 +39,7 @@ def promote(project: ProjectFolder, task_id: str, artifacts: Collection[Artifact
                     "The files of the model are not the ones any more that the training has written, "
                     + _GONE.format(task_id=task_id)
                 )
-            choose(models, manifest)
+            choose(project, models, manifest)
     except FileNotFoundError:
         return _changed(f"The project has no models/ any more, {_GONE.format(task_id=task_id)}")
     except OSError as error:

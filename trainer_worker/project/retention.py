@@ -58,14 +58,15 @@ def tidy_project(project: ProjectFolder, keep_models: int) -> None:
     removed: list[str] = []
     with contextlib.suppress(OSError), project.models() as models:
         if keep_models:
-            removed = _remove_old_models(models, keep_models)
+            removed = _remove_old_models(project, models, keep_models)
         for name in filter(PARTIAL.fullmatch, models.names()):
             if _is_stale(models, name):
                 models.remove(name)
         _tidy_tasks(project, models, removed)
+    project.origin.tidy(STALE_AFTER_S)
 
 
-def _remove_old_models(models: Directory, keep_models: int) -> list[str]:
+def _remove_old_models(project: ProjectFolder, models: Directory, keep_models: int) -> list[str]:
     """The tasks of the removed models. None is removed while a person chooses one: the next training tidies again."""
     with models.locked() as is_locked:
         if not is_locked:
@@ -74,6 +75,7 @@ def _remove_old_models(models: Directory, keep_models: int) -> list[str]:
         used = in_use(models, finished)
         removed = [model.task_id for model in finished[keep_models:] if model.task_id not in used]
         for task_id in removed:
+            project.origin.remove_model(task_id)
             models.remove(task_id)
     return removed
 

@@ -17,6 +17,7 @@ from msgspec import Meta
 
 from protocol.bounds import TaskId
 from protocol.data_report import Finding, Severity, finding
+from protocol.project_layout import LAST
 from protocol.text import as_utf8
 from trainer_worker.layouts.layout import ClassLayout, Drawing, Mask, MaskFile, MaskLayout, ObjectMasks
 from trainer_worker.layouts.tree import Tree
@@ -94,12 +95,12 @@ def remember_pictures(
 ) -> None:
     """Keep what a finished training was given. made: taskId and trainType. contents: SHA-256 by path."""
     pictures = {path: _Trained(picture, contents[path]) for path, picture in seen.items() if contents.get(path)}
-    Checkpoints(project, "last").save(_NAME, TrainedPictures(*made, pictures), [])
+    Checkpoints(project, LAST).save(_NAME, TrainedPictures(*made, pictures), [])
 
 
 def recall_pictures(project: ProjectFolder, train_type: str) -> TrainedPictures | None:
     """What the last model of that trainType was trained on; None where that is unknown."""
-    loaded = Checkpoints(project, "last").load(_NAME, TrainedPictures, [])
+    loaded = Checkpoints(project, LAST).load(_NAME, TrainedPictures, [])
     return loaded[0] if loaded is not None and loaded[0].train_type == train_type else None
 
 

@@ -30,7 +30,8 @@ from trainer_worker.project.gate import Gate
 from trainer_worker.project.held_out import read_held_out
 from trainer_worker.project.manifest import Manifest
 from trainer_worker.project.model_folder import ModelFolder
-from trainer_worker.project.models import Tell, finished_models, nothing, open_listed
+from trainer_worker.project.models import finished_models, open_listed
+from trainer_worker.project.origin import Tell, nothing
 
 #: Increase this when the same folder and options would give another model than before.
 TRAINERS_VERSION = 8
@@ -49,7 +50,7 @@ class FolderContents:
 def read_contents(files: UserFiles, on_step: Callable[[float], None] = lambda fraction: None) -> FolderContents:
     """Hash the files of a project. on_step: often called with the finished fraction; its exception ends the hashing."""
     tree = walk(files, lambda: on_step(0.0))
-    read = [path for path in tree.files if _is_read(path)]
+    read = [path for path in tree.files if is_read(path)]
     hashes = content_hashes(files, [files.project_dir / path for path in read], on_step)
     return FolderContents(tree, dict(zip(read, hashes, strict=True)))
 
@@ -96,6 +97,7 @@ def _copy(gate: Gate, earlier: Manifest, task_id: str, attempt: int, tell: Tell)
     began_s = time.perf_counter()
     with ModelFolder(gate.project, task_id, attempt) as copy:
         try:
+            gate.project.origin.bring_model(earlier.task_id, tell)
             with gate.project.models() as models, models.folder(earlier.task_id) as source:
                 for file in earlier.files:
                     with open_listed(source, file) as content:
@@ -111,7 +113,7 @@ def _copy(gate: Gate, earlier: Manifest, task_id: str, attempt: int, tell: Tell)
             **{"task_id": task_id, "attempt": attempt, "taken_over_from": earlier.task_id, "stage_seconds": seconds},
             **{"promoted": promoted, "comparison": msgspec.to_builtins(comparison)},
         }
-        copy.publish({**earlier.content, **changes})
+        copy.publish({**earlier.content, **changes}, tell)
     return msgspec.structs.replace(
         earlier,
         task_id=task_id,
@@ -119,6 +121,7 @@ def _copy(gate: Gate, earlier: Manifest, task_id: str, attempt: int, tell: Tell)
         stage_seconds=seconds,
         promoted=promoted,
         comparison=comparison,
+        folder=copy.publication,
         itself=copy.manifest,
     )
 
@@ -131,6 +134,6 @@ def _content_of_weights(file: Path) -> str:
         return ""
 
 
-def _is_read(path: str) -> bool:
+def is_read(path: str) -> bool:
     """Whether a trainer may read a file of that name: as a picture, or for the labels of pictures."""
     return may_be_picture(posixpath.basename(path)) or suffix_of(path) in LABEL_SUFFIXES

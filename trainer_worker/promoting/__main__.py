@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import sys
-from pathlib import Path
 
 import msgspec
 
 from protocol.errors import TrainingError
 from protocol.promotion import Promotion, PromotionOrder
-from trainer_worker.project.folder import admit
+from trainer_worker.checkouts.project_folders import folders_for
 from trainer_worker.project.promotion import promote
 
 MOST_ORDER_BYTES = 1024**2
@@ -23,7 +22,7 @@ GONE = (
 def carry_out(order: PromotionOrder) -> Promotion:
     """The folder of the order is admitted as a worker admits it."""
     try:
-        with admit(order.spec, [Path(root) for root in order.allowed_roots]) as project:
+        with folders_for(order.allowed_roots, order.storage).models_of(order.spec) as project:
             return promote(project, order.spec.task_id, order.artifacts)
     except TrainingError as error:
         if error.code in ("project_dir_missing", "project_dir_changed"):

@@ -97,6 +97,7 @@ class Kind:
 
     trainer: the module with `train(attempt)` and `warm_up(cache_dir, threads)`. It is named here and imported by
     training/registry.py, because it loads TensorFlow and a kind doesn't.
+    helper: the module with `help_with(attempt, place)`, with which other workers help a training; "" if they can't.
     recognise: from the names in a folder to what they mean; TrainingError for what is unclear (see layouts/layout.py).
     foresee: the report that a training of this layout would begin with, as far as names and headers tell. What the
     training would refuse stands in it as an error finding with the same code and sentence.
@@ -107,6 +108,7 @@ class Kind:
 
     train_type: str
     trainer: str
+    helper: str
     recognise: Callable[[Tree], Layout]
     foresee: Callable[[Tree, Layout, PictureReader, Headers], DataReport]
     headline: str

@@ -43,13 +43,16 @@ _INTERIM_FORMAT = "tflite"
 
 @dataclass(frozen=True)
 class PublishedModel:
-    """path: the file to hand to the user. warnings: all that its manifest has.
+    """path: the file to hand to the user, on this machine. location: its path or URL, as the user gets it.
+
+    warnings: all that its manifest has.
 
     artifacts: the files of its folder.
     comparison: with the model that was in use before; None if there was none, and for an interim model.
     """
 
     path: Path
+    location: str
     warnings: tuple[str, ...]
     artifacts: tuple[Artifact, ...]
     comparison: Comparison | None = None
@@ -76,7 +79,7 @@ class PublishedModel:
         """
         inside = f"{self.path.name}/saved_model.pb"
         file = next(artifact for artifact in self.artifacts if artifact.name in (self.path.name, inside))
-        return UsableModel(as_utf8(str(self.path)), file)
+        return UsableModel(as_utf8(self.location), file)
 
 
 @dataclass(frozen=True)
@@ -144,9 +147,13 @@ class Publication:
                 stages.enter("publish")
             stages.leave()
             manifest["stage_seconds"] = dict(stages.seconds)
-            folder.add_all(work, functools.partial(attempt.reporter.step, 1.0))
-            path = folder.publish(manifest) / exports.model_file()
-            return PublishedModel(path, tuple(manifest["warnings"]), folder.artifacts, comparison)
+            tell = functools.partial(attempt.reporter.step, 1.0)
+            folder.add_all(work, tell)
+            file = exports.model_file()
+            path = folder.publish(manifest, tell) / file
+            return PublishedModel(
+                path, folder.location(file), tuple(manifest["warnings"]), folder.artifacts, comparison
+            )
 
     def _export(self, work: Path, attempt: Attempt, interim: bool) -> tuple[Exports, list[str]]:
         """Write the files into `work` and check them. Returns the result, and the warnings from labelling the files."""

@@ -52,6 +52,7 @@ CLASSES = Presentation(
 KIND = Kind(
     train_type="segmentation",
     trainer="trainer_worker.segmentation.train",
+    helper="",
     recognise=recognise_masks,
     foresee=foresee,
     headline="dice",

@@ -117,6 +117,9 @@ class AttemptLog:
     def note(self, sentence: str) -> None:
         self._log.write(sentence)
 
+    def want_helpers(self, count: int) -> None:
+        self._reporter.want_helpers(count)
+
     @property
     def stop_requested(self) -> bool:
         return self._reporter.stop_requested

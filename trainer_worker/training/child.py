@@ -21,6 +21,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import cast
@@ -45,18 +46,27 @@ from trainer_worker.attempt.job import Cancelled, Job, PlannedStage
 from trainer_worker.attempt.unpacked_archives import archives_unpacked
 from trainer_worker.attempt.work_folder import take_work_dir
 from trainer_worker.backbones.weights_files import find_weights_file
+from trainer_worker.checkouts.project_folders import Unwatched
 from trainer_worker.pictures.user_files import LEAVES_PROJECT, RefusedFileError, UserFiles
 from trainer_worker.project.continuation import last_training
-from trainer_worker.project.folder import ProjectFolder, admit
+from trainer_worker.project.folder import ProjectFolder
 from trainer_worker.project.latest import finish_publication
-from trainer_worker.project.models import AlreadyPublishedError, finished_model, trained
+from trainer_worker.project.models import (
+    AlreadyPublishedError,
+    finished_model,
+    manifest_of,
+    model_path,
+    trained,
+)
 from trainer_worker.project.retention import checkpoints_of, tidy_project
 from trainer_worker.project.task_log import TaskLog
 from trainer_worker.project.unchanged import FolderContents, fingerprint, read_contents, take_over
 from trainer_worker.training.attempt_log import AttemptLog
+from trainer_worker.training.download import Download
 from trainer_worker.training.folder_changes import FolderChanges
+from trainer_worker.training.help_reporter import HelpReporter
 from trainer_worker.training.pace import Pace
-from trainer_worker.training.registry import Train, load_kind, load_trainers
+from trainer_worker.training.registry import Train, load_helper, load_kind, load_trainers
 from trainer_worker.training.reporter import PipeReporter
 from trainer_worker.training.settings import TrainerSettings
 
@@ -76,9 +86,10 @@ class Child:
         self._pipe = pipe
         self._send_lock = threading.Lock()
         self._settings = settings
-        self._tasks: queue.SimpleQueue[piped.Train] = queue.SimpleQueue()
+        self._folders = settings.folders()
+        self._orders: queue.SimpleQueue[piped.Train | piped.ComputeFeatures] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._reporter: PipeReporter | None = None
+        self._reporter: PipeReporter | HelpReporter | None = None
         self._holding: tuple[str, int] | None = None
         self._early_halts: dict[tuple[str, int], bool] = {}
 
@@ -88,18 +99,20 @@ class Child:
         return take_work_dir(self._settings.cache_dir)
 
     def serve(self) -> None:
-        """Load everything, send Ready, then train every task that is ordered, until the process ends."""
+        """Load everything, send Ready, then do what is ordered, one after the other, until the process ends."""
         threading.Thread(target=self._read_pipe, name="pipe", daemon=True).start()
         cache_dir, threads = self._settings.cache_dir, self._settings.threads
         versions, devices = set_up_tensorflow(threads)
         trainers = load_trainers(cache_dir, threads)
         self._send(piped.Ready(versions, devices))
         while True:
-            order = self._tasks.get()
-            result = self._train(order, trainers[order.spec.train_type])
-            release_memory()
-            rss_mb = psutil.Process().memory_info().rss / 2**20
-            self._send(piped.Ended(result, rss_mb))
+            order = self._orders.get()
+            if isinstance(order, piped.Train):
+                result = self._train(order, trainers[order.spec.train_type])
+                self._send(piped.Ended(result, release_memory()))
+            else:
+                pictures = self._help(order)
+                self._send(piped.HelpEnded(order.spec.task_id, order.attempt, pictures, release_memory()))
 
     def _read_pipe(self) -> None:
         """Take orders as they come. The pipe ends when the agent does, and then this process ends too."""
@@ -108,10 +121,10 @@ class Child:
                 message = wire.unpack(self._pipe.recv_bytes(), piped.AgentToTrainer)
             except (EOFError, OSError, wire.WireError):
                 os._exit(0)
-            if isinstance(message, piped.Train):
-                self._tasks.put(message)
-            else:
+            if isinstance(message, piped.Halt):
                 self._halt(message)
+            else:
+                self._orders.put(message)
 
     def _halt(self, halt: piped.Halt) -> None:
         with self._lock:
@@ -133,11 +146,7 @@ class Child:
         key = (order.spec.task_id, order.attempt)
         pace = Pace(self._settings.cache_dir, order.spec.train_type)
         budget_s = cast(float, order.spec.options.get("timeBudget", 0)) or math.inf
-        with PipeReporter(self._send, pace.factors(), budget_s) as reporter:
-            with self._lock:
-                self._holding, self._reporter = key, reporter
-                if key in self._early_halts:
-                    reporter.halt(self._early_halts.pop(key))
+        with PipeReporter(self._send, pace.factors(), budget_s) as reporter, self._held(key, reporter):
             try:
                 return m.Result(*key, trained=self._trained(order, train, reporter))
             except Cancelled:
@@ -152,17 +161,47 @@ class Child:
                     exc_info=True,
                 )
                 return m.Result(*key, failure=failure)
-            finally:
-                with self._lock:
-                    self._holding, self._reporter = None, None
+
+    def _help(self, order: piped.ComputeFeatures) -> int:
+        """Help another worker's attempt. Returns the number of pictures. No error of it is an error of the task."""
+        spec, reporter = order.spec, HelpReporter()
+        with self._held((spec.task_id, order.attempt), reporter), contextlib.suppress(Cancelled):
+            try:
+                with self._folders.check_out(spec, Unwatched()) as project:
+                    job = make_job(piped.Train(spec, order.attempt), project, self._settings)
+                    attempt = Attempt(job, reporter, self._settings.cache_dir, self._settings.threads)
+                    load_helper(spec.train_type)(attempt, order.place)
+            except Cancelled:
+                raise
+            except Exception as error:
+                reason = f"{type(error).__name__}: {str(error)[:500]}"
+                log.warning("action=help.not_given task=%s attempt=%d reason=%r", spec.task_id, order.attempt, reason)
+        return reporter.pictures
+
+    @contextlib.contextmanager
+    def _held(self, key: tuple[str, int], reporter: PipeReporter | HelpReporter) -> Iterator[None]:
+        """In the block, orders to halt this attempt, or the help for it, go to the reporter."""
+        with self._lock:
+            self._holding, self._reporter = key, reporter
+            if key in self._early_halts:
+                reporter.halt(self._early_halts.pop(key))
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._holding, self._reporter = None, None
 
     def _trained(self, order: piped.Train, train: Train, reporter: PipeReporter) -> Trained:
         task_id = order.spec.task_id
-        with admit(order.spec, self._settings.allowed_roots) as project, TaskLog(project, task_id) as task_log:
+        download = Download(reporter)
+        with self._folders.check_out(order.spec, download) as project, TaskLog(project, task_id) as task_log:
             log_of_attempt = AttemptLog(reporter, task_log, order)
             log_of_attempt.begun()
+            if came := download.ended():
+                log_of_attempt.note(came)
             try:
                 result = self._trained_in(project, order, train, (reporter, log_of_attempt))
+                result = msgspec.structs.replace(result, stage_seconds={**download.seconds, **result.stage_seconds})
             except Cancelled:
                 log_of_attempt.cancelled()
                 raise
@@ -199,8 +238,10 @@ class Child:
             if copy is not None:
                 return trained(project, copy)
             with archives_unpacked(job, tell) as ready:
-                attempt = Attempt(ready, logged, self._settings.cache_dir, self._settings.threads)
-                attempt.news = changes.findings()
+                attempt = Attempt(
+                    ready, logged, self._settings.cache_dir, self._settings.threads, began_s=reporter.began_s
+                )
+                attempt.news = [*project.findings, *changes.findings()]
                 result = train(attempt)
         except AlreadyPublishedError as error:
             return trained(project, error.manifest)
@@ -209,8 +250,9 @@ class Child:
         changes.remember()
         job.checkpoints.clear()
         tidy_project(project, self._settings.keep_models)
+        manifest = manifest_of(project, job.task_id)
         return Trained(
-            str(result.model_path),
+            model_path(project, manifest) if manifest is not None else str(result.model_path),
             result.metrics,
             result.stage_seconds,
             result.end_reason,
@@ -264,6 +306,7 @@ def make_job(
         weights_file=find_weights_file(options.backbone, settings.weights_dir),
         work_dir=work_dir,
         decoding_bytes=settings.decoding_bytes,
+        share_above_pictures=settings.share_above_pictures,
     )
 
 
@@ -314,14 +357,18 @@ def set_up_tensorflow(threads: int) -> tuple[dict[str, str], tuple[str, ...]]:
     return {"python": platform.python_version(), "tensorflow": tf.__version__}, devices
 
 
-def release_memory() -> None:
-    """Drop the last task's graphs and return freed memory to the system (docs/choices.md, "Memory between tasks")."""
+def release_memory() -> float:
+    """Drop the last task's graphs and return freed memory to the system (docs/choices.md, "Memory between tasks").
+
+    Returns the megabytes that the process still holds.
+    """
     import tensorflow as tf
 
     tf.keras.backend.clear_session()
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):  # only glibc has malloc_trim
         ctypes.CDLL(None).malloc_trim(0)
+    return float(psutil.Process().memory_info().rss) / 2**20
 
 
 def die_with_parent(parent_pid: int) -> None:

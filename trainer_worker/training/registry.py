@@ -27,6 +27,8 @@ KIND_MODULES: Mapping[str, str] = MappingProxyType(
 )
 
 Train = Callable[[Attempt], TrainingResult]
+#: Takes an attempt of another worker and a place (see classification/helping.py).
+HelpWith = Callable[[Attempt, int], None]
 
 
 def train_types() -> tuple[str, ...]:
@@ -51,6 +53,15 @@ def load_kind(name: str) -> Kind:
     if kind.train_type != name:
         raise ValueError(f"{KIND_MODULES[name]} describes trainType={kind.train_type} instead of {name}.")
     return kind
+
+
+def load_helper(name: str) -> HelpWith:
+    """What helps the trainings of that trainType. ValueError if nothing does. Imports TensorFlow."""
+    helper = load_kind(name).helper
+    if not helper:
+        raise ValueError(f"other workers can't help a training of trainType={name}")
+    help_with: HelpWith = importlib.import_module(helper).help_with
+    return help_with
 
 
 def load_trainers(cache_dir: Path, threads: int) -> dict[str, Train]:

@@ -41,7 +41,8 @@ class PipeReporter:
         """
         self._send = send
         self._pace = pace
-        self._began_s = time.monotonic()
+        #: When the attempt began, in monotonic seconds.
+        self.began_s = time.monotonic()
         self._budget_s = budget_s
         self._stages: list[PlannedStage] = [PlannedStage("starting", 1.0)]
         self._index = 0
@@ -49,9 +50,13 @@ class PipeReporter:
         self._stage_began_s = time.monotonic()
         self._fraction = 0.0
         self._floor_percent = 0.0
+        #: Where the percent scale of the plan begins, and when its seconds do.
+        self._base_percent = 0.0
+        self._planned_from_s = self.began_s
         self._epoch, self._epochs_max = 0, 0
         self._metrics: dict[str, float] = {}
         self._usable: UsableModel | None = None
+        self._helpers_wanted = 0
         self.data_report = DataReport()
         self._cancelled = threading.Event()
         self._stop = threading.Event()
@@ -84,9 +89,17 @@ class PipeReporter:
         self._index = next((i for i, stage in enumerate(stages) if stage.name == current), 0)
         self._put()
 
+    def settle(self) -> None:
+        """Later plans share what is left of the percent scale. What was planned so far says nothing of them."""
+        self._base_percent = self._floor_percent
+        self._planned_from_s = time.monotonic()
+        self._stages, self._index, self._fraction = [PlannedStage("starting", 1.0)], 0, 0.0
+        self._metrics = {}
+        self._put()
+
     def enter(self, stage: str) -> None:
         self._index = next(i for i, planned in enumerate(self._stages) if planned.name == stage)
-        self._fraction, self._epochs_max = 0.0, 0
+        self._fraction, self._epochs_max, self._helpers_wanted = 0.0, 0, 0
         self._stage_began_s = time.monotonic()
         self._entered = (*self._entered, StageBegan(stage, time.time()))[:MAX_STAGES]
         self.step(0.0)
@@ -115,6 +128,10 @@ class PipeReporter:
     def note(self, sentence: str) -> None:
         """Notes are for the log (see AttemptLog)."""
 
+    def want_helpers(self, count: int) -> None:
+        self._helpers_wanted = count
+        self._put()
+
     @property
     def stop_requested(self) -> bool:
         return self._stop.is_set()
@@ -123,8 +140,8 @@ class PipeReporter:
 
     @property
     def seconds(self) -> tuple[float, float]:
-        """(seconds since the attempt began, seconds planned for all of it)."""
-        return time.monotonic() - self._began_s, sum(stage.expected_s for stage in self._stages)
+        """(seconds since the plan began, seconds planned for all of it)."""
+        return time.monotonic() - self._planned_from_s, sum(stage.expected_s for stage in self._stages)
 
     # ---- the slot ----
 
@@ -132,11 +149,12 @@ class PipeReporter:
         total_s = sum(stage.expected_s for stage in self._stages) or 1.0
         stage = self._stages[self._index]
         done_s = sum(earlier.expected_s for earlier in self._stages[: self._index])
-        percent = PLAN_PERCENT * (done_s + stage.expected_s * self._fraction) / total_s
-        stage_end = PLAN_PERCENT * (done_s + stage.expected_s) / total_s
+        scale = (PLAN_PERCENT - self._base_percent) / total_s
+        percent = self._base_percent + scale * (done_s + stage.expected_s * self._fraction)
+        stage_end = self._base_percent + scale * (done_s + stage.expected_s)
         self._floor_percent = max(self._floor_percent, percent)
         planned_s = self._remaining_s(stage)
-        passed_s = time.monotonic() - self._began_s
+        passed_s = time.monotonic() - self.began_s
         earliest_s, likeliest_s, latest_s = (max(0.0, at * self._budget_s - passed_s) for at in ENDS_AT_BUDGET)
         low, high = self._pace
         low_s = max(0.0, planned_s * low * (1.0 - LEAST_MARGIN) - REPORT_INTERVAL_S)
@@ -154,6 +172,7 @@ class PipeReporter:
             epochs_max=self._epochs_max,
             usable=self._usable,
             stages=self._entered,
+            helpers_wanted=self._helpers_wanted,
         )
         with self._wake:
             self._slot = report

@@ -33,6 +33,7 @@ def task_view(entry: Entry, end: End | None = None, now_s: float = 0.0) -> TaskV
         phase=progress.phase if progress else "",
         epoch=progress.epoch if progress else 0,
         epochs_max=progress.epochs_max if progress else 0,
+        helpers=progress.helpers if progress and not task.ended else 0,
         eta_seconds=eta_s,
         eta_range_seconds=eta_range_s,
         metrics=trained.metrics if trained else (progress.metrics if progress else {}),

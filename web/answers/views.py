@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from msgspec.structs import replace
 
 from protocol.events import iso
-from protocol.messages import Progress, Tick, WorkerInfo
+from protocol.messages import PoolInfo, Progress, Tick, WorkerInfo, Workers
 from protocol.task import Task, TaskState
 from web.api.service import Readiness
-from web.api.workers import WorkerList, WorkerState, WorkerView
+from web.api.workers import PoolView, WorkerList, WorkerState, WorkerView
 
 #: If tasks wait this long although workers are free, something is wrong.
 STUCK_AFTER_S = 15.0
@@ -54,9 +54,32 @@ def brief_view(task: Task, progress: Progress | None) -> dict[str, Any]:
     return view
 
 
-def workers_view(workers: Iterable[WorkerInfo], is_seen: Callable[[str], bool]) -> WorkerList:
-    """The registered workers. is_seen: whether the caller may see the task with this taskId."""
-    return WorkerList(tuple(worker_view(worker, is_seen) for worker in workers))
+def workers_view(answer: Workers, is_seen: Callable[[str], bool], sees_all: bool) -> WorkerList:
+    """The registered workers and the cluster's pools.
+
+    is_seen: whether the caller may see the task with this taskId. sees_all: whether the caller sees all users' tasks; a
+    pool's reason may repeat what a program has said on a node.
+    """
+    return WorkerList(
+        tuple(worker_view(worker, is_seen) for worker in answer.workers),
+        answer.more,
+        tuple(_pool_view(pool, pool.reason if sees_all else "") for pool in answer.pools),
+    )
+
+
+def _pool_view(pool: PoolInfo, reason: str) -> PoolView:
+    return PoolView(
+        name=pool.name,
+        labels=pool.labels,
+        wanted=pool.wanted,
+        starting=pool.starting,
+        running=pool.running,
+        draining=pool.draining,
+        min_workers=pool.min_workers,
+        max_workers=pool.max_workers,
+        reason=reason,
+        decided_at=time_or_none(pool.at_s),
+    )
 
 
 def worker_view(worker: WorkerInfo, is_seen: Callable[[str], bool]) -> WorkerView:
@@ -66,11 +89,15 @@ def worker_view(worker: WorkerInfo, is_seen: Callable[[str], bool]) -> WorkerVie
         ready=worker.ready,
         state=_state_of(worker),
         task_id=worker.holds if worker.holds and is_seen(worker.holds) else "",
+        helping=worker.helping if worker.helping and is_seen(worker.helping) else "",
         train_types=worker.train_types,
         devices=worker.devices,
         memory_mb=round(worker.memory_mb, 1),
         tasks_done=worker.tasks_done,
         last_heard_at=time_or_none(worker.heard_at_s),
+        labels=worker.labels,
+        versions=worker.versions,
+        clock_skew_seconds=round(worker.clock_skew_s, 1),
     )
 
 
@@ -86,22 +113,24 @@ def readiness_view(tick: Tick | None, synced: bool, stuck_for_s: float, full_dis
     """Whether a task could be trained now, and if not, what is missing.
 
     tick: the broker's newest tick, or None while the broker does not answer. synced: whether the task cache is filled.
-    stuck_for_s: for how many seconds tasks have been waiting although workers are free. full_disks: the data roots with
-    too little free space for a new task.
+    stuck_for_s: for how many seconds tasks have been waiting although workers that could start them are free.
+    full_disks: the data roots with too little free space for a new task.
     """
     missing = []
+    # Workers that the cluster starts when a task comes are as good as those that are there.
+    can_start = tick is not None and any(pool.max_workers for pool in tick.pools)
     if tick is None:
         missing.append("the broker is not answering")
     elif not synced:
         missing.append("the task cache is not filled yet")
-    elif tick.workers == 0:
+    elif tick.workers == 0 and not can_start:
         missing.append("no worker is registered")
-    elif tick.warm == 0 and tick.draining == tick.workers:
+    elif tick.warm == 0 and tick.draining == tick.workers and not can_start:
         missing.append("all workers are draining, so they take no new task")
-    elif tick.warm == 0:
+    elif tick.warm == 0 and not can_start:
         missing.append("no worker has loaded TensorFlow yet")
-    elif stuck_for_s > STUCK_AFTER_S:
-        missing.append(f"{tick.pending} tasks are waiting although {tick.free} workers are free")
+    if tick is not None and stuck_for_s > STUCK_AFTER_S:
+        missing.append(f"{tick.overdue} tasks are waiting although workers that could start them are free")
     missing += [f"the disk of {root} is nearly full, so no new task is accepted" for root in full_disks]
     view = Readiness(ready=not missing)
     if missing:

@@ -31,7 +31,11 @@ class CorrectionsQuery(msgspec.Struct, rename="camel", forbid_unknown_fields=Tru
     user_id: Annotated[UrlText, Meta(min_length=1, description="the website's user", examples=["7"])]
     project_dir: Annotated[
         UrlText,
-        Meta(min_length=1, description="the folder with the photos, inside [web] data_roots", examples=["flowers"]),
+        Meta(
+            min_length=1,
+            description="the folder with the photos, or its URL, inside [web] data_roots",
+            examples=["flowers"],
+        ),
     ]
 
 
@@ -56,7 +60,7 @@ class ChangeCorrections(msgspec.Struct, rename="camel", forbid_unknown_fields=Tr
 
     user_id: Annotated[_Field, Meta(description="the website's user")]
     project_id: Annotated[_Field, Meta(description="the website's project")]
-    project_dir: Annotated[_Field, Meta(description="the folder with the photos, inside [web] data_roots")]
+    project_dir: Annotated[_Field, Meta(description="the folder with the photos, or its URL, inside [web] data_roots")]
     changes: Annotated[
         list[CorrectionChange],
         Meta(min_length=1, max_length=MOST_CHANGES, description="all of them are made, or none"),

@@ -27,7 +27,7 @@ ThumbnailSize = Annotated[
 class FolderQuery(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
     """The folder that is wanted, and the page of it."""
 
-    path: Annotated[UrlText, Meta(description="the absolute path; empty for the folders at the top")] = ""
+    path: Annotated[UrlText, Meta(description="the absolute path, or a URL; empty for the folders at the top")] = ""
     cursor: Annotated[str, Meta(max_length=1000, description="`next` of the page before")] = ""
     limit: Annotated[int, Meta(ge=1, le=MOST_LISTED, description="the most folders and pictures on the page")] = 100
 
@@ -65,7 +65,7 @@ class FolderListing(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 class ThumbnailQuery(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
     """The picture that is wanted, and its size."""
 
-    path: Annotated[UrlText, Meta(min_length=1, description="the absolute path of a picture")]
+    path: Annotated[UrlText, Meta(min_length=1, description="the absolute path or the URL of a picture")]
     size: ThumbnailSize = 160
 
 

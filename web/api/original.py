@@ -25,7 +25,9 @@ class PostedFolder(msgspec.Struct, rename="camel", kw_only=True):
 
     user_id: Annotated[_FormText, Meta(description="the website's user")]
     project_id: Annotated[_FormText, Meta(description="the website's project")]
-    project_dir: Annotated[_FormText, Meta(description="the folder with the photos, inside [web] data_roots")]
+    project_dir: Annotated[
+        _FormText, Meta(description="the folder with the photos, or its URL, inside [web] data_roots")
+    ]
     train_type: Annotated[_FormText, Meta(description=f"one of {', '.join(OPTIONS_BY_TRAIN_TYPE)}")]
     request_id: Annotated[_FormText | None, Meta(description="the same as the header Idempotency-Key")] = ""
     dry_run: Annotated[_FormText | None, Meta(description="1: only check the folder, as POST /v1/check does")] = ""

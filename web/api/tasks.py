@@ -34,7 +34,7 @@ class NewTask(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_onl
 
     user_id: Annotated[_Field, Meta(description="the website's user; tasks are shared out fairly between users")]
     project_id: Annotated[_Field, Meta(description="the website's project")]
-    project_dir: Annotated[_Field, Meta(description="the folder with the photos, inside [web] data_roots")]
+    project_dir: Annotated[_Field, Meta(description="the folder with the photos, or its URL, inside [web] data_roots")]
     train_type: Annotated[
         _Field,
         Meta(description="what kind of model", extra_json_schema={"enum": list(OPTIONS_BY_TRAIN_TYPE)}),
@@ -158,6 +158,10 @@ class TaskView(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     phase: Annotated[str, Meta(description="the stage of the training, such as features, train or export")]
     epoch: int
     epochs_max: Annotated[int, Meta(description="the most epochs of this phase, 0 if it has none")]
+    waiting_for: Annotated[
+        str, Meta(description="what a waiting task lacks, such as a worker with its needs; or empty")
+    ] = ""
+    helpers: Annotated[int, Meta(description="how many other workers help with its features now")]
     eta_seconds: float | None
     eta_range_seconds: tuple[float, float] | None
     metrics: dict[str, float]

@@ -31,7 +31,7 @@ class BrokerPulse:
 
     @property
     def stuck_for_s(self) -> float:
-        """For how many seconds tasks have been waiting although workers are free."""
+        """For how many seconds tasks have been waiting although workers that could start them are free."""
         return time.monotonic() - self._stuck_since_s if self._stuck_since_s is not None else 0.0
 
     def take(self, message: m.Published) -> None:
@@ -40,7 +40,7 @@ class BrokerPulse:
         if self._tick is not None and self._tick.started_at_s != message.started_at_s:
             self._report_restart()
         self._tick, self._ticked_at_s = message, time.monotonic()
-        if not (message.pending and message.free):
+        if not message.overdue:
             self._stuck_since_s = None
         elif self._stuck_since_s is None:
             self._stuck_since_s = self._ticked_at_s

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import zmq
 
 from conf.curve import ClientKeys
-from conf.sockets import connecting_socket
+from conf.sockets import connect_all, connecting_socket
 from protocol import messages as m
 from protocol import wire
 from protocol.bounds import is_task_id
@@ -41,9 +41,13 @@ class BrokerRequests:
     """Create it inside a running event loop, then call `start`."""
 
     def __init__(
-        self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str, keys: ClientKeys | None, timeout_s: float
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        endpoints: Sequence[str],
+        keys: ClientKeys | None,
+        timeout_s: float,
     ) -> None:
-        """endpoint: the broker's socket for front-ends. timeout_s: how long a request waits for its answer."""
+        """endpoints: the sockets for front-ends of all brokers. timeout_s: how long a request waits for its answer."""
         self._timeout_s = timeout_s
         self._request_ids = itertools.count(1)
         self._waiting: dict[int, _Request] = {}
@@ -52,7 +56,7 @@ class BrokerRequests:
         self.bad_messages = 0
         self._take_snapshot_part: Callable[[m.SnapshotPart], None] = lambda _: None
         dealer = connecting_socket(context, zmq.DEALER, keys, QUEUED_MESSAGES, linger_ms=0)
-        dealer.connect(endpoint)
+        connect_all(dealer, endpoints)
         self._loop = asyncio.get_running_loop()
         self._dealer = MessageReader(self._loop, dealer, self._answered)
 

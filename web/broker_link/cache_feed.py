@@ -44,7 +44,6 @@ class CacheFeed:
             self._requests.ask_for_snapshot()
 
     def _take_part(self, part: m.SnapshotPart) -> None:
-        self._cache.apply_snapshot(part)
-        if part.last:
+        if self._cache.apply_snapshot(part):
             self._asked_at_s = 0.0
             log.info("action=cache.synced seq=%d tasks=%d", part.seq, len(self._cache))

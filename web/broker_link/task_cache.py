@@ -41,6 +41,8 @@ class TaskCache:
         self._capacity = capacity
         self._entries: dict[str, Entry] = {}
         self._ended: OrderedDict[str, None] = OrderedDict()
+        #: The request that the parts of the present snapshot answer, and the tasks that they had so far.
+        self._snapshot_request = 0
         self._snapshot_ids: set[str] = set()
         self._ticks_behind = 0
         #: The number of the newest fact that was missed; 0 if none is missing.
@@ -125,10 +127,17 @@ class TaskCache:
             entry.progress = progress
             entry.json = None
 
-    def apply_snapshot(self, part: SnapshotPart) -> None:
-        """Apply one part of a snapshot. After the last part the cache is complete."""
+    def apply_snapshot(self, part: SnapshotPart) -> bool:
+        """Apply one part of a snapshot. Returns True after the last part: the cache is complete then.
+
+        While the leadership passes from one broker to another, the parts of two snapshots may come in turns. Only those
+        of the one that began last count.
+        """
         if part.first:
+            self._snapshot_request = part.request_id
             self._snapshot_ids.clear()
+        elif part.request_id != self._snapshot_request:
+            return False
         for task in part.tasks:
             self._snapshot_ids.add(task.task_id)
             self.put(task, part.seq)
@@ -141,6 +150,7 @@ class TaskCache:
             self.snapshots += 1
             if part.seq >= self._missed_up_to:
                 self._missed_up_to = 0
+        return part.last
 
     def _forget_live_tasks_outside(self, seq: int) -> None:
         """Drop live tasks that the snapshot lacks. They ended long ago, so GET must ask the broker about them."""

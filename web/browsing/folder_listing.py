@@ -30,7 +30,7 @@ MOST_COUNTED_OF_PAGE = 200_000
 COUNTING_S = 2.0
 
 
-class _Key(NamedTuple):
+class EntryKey(NamedTuple):
     """The place of an entry in the order: folders first, then by name, whatever its capitals.
 
     rank: 0 for folders, 1 for pictures.
@@ -39,6 +39,26 @@ class _Key(NamedTuple):
     rank: int
     folded: str
     name: str
+
+    @classmethod
+    def of_folder(cls, name: str) -> EntryKey:
+        return cls(0, name.casefold(), name)
+
+    @classmethod
+    def of_picture(cls, name: str) -> EntryKey:
+        return cls(1, name.casefold(), name)
+
+
+def cursor_of(key: EntryKey) -> str:
+    """`next` of a page that ends with this entry."""
+    return f"{key.rank}{key.name}"
+
+
+def key_at(cursor: str) -> EntryKey | None:
+    """The last entry of the page before; None for the first page."""
+    if not cursor:
+        return None
+    return EntryKey.of_folder(cursor[1:]) if cursor[0] == "0" else EntryKey.of_picture(cursor[1:])
 
 
 class _Budget:
@@ -58,7 +78,7 @@ def list_folder(path: str, roots: Sequence[Path], cursor: str, limit: int) -> Fo
 
     cursor: `next` of the page before; "" for the first page. Raises PostedFolderError and OSError.
     """
-    after = _key_of(cursor)
+    after = key_at(cursor)
     with open_inside_roots(path, roots, or_root=True) as folder:
         steps = steps_below(path, roots)[1]
         listing = _Entries(folder, steps)
@@ -71,11 +91,11 @@ def list_folder(path: str, roots: Sequence[Path], cursor: str, limit: int) -> Fo
             pictures=tuple(_listed_picture(folder, path, key.name) for key in shown if key.rank),
             other_files=listing.other_files,
             cut_off=listing.cut_off,
-            next=f"{shown[-1].rank}{shown[-1].name}" if len(page) > limit else "",
+            next=cursor_of(shown[-1]) if len(page) > limit else "",
         )
 
 
-def list_roots(roots: Sequence[Path]) -> FolderListing:
+def list_roots(roots: Sequence[Path]) -> list[ListedFolder]:
     """The data roots that can be opened, as the folders at the top."""
     folders, budget = [], _Budget()
     for root in roots:
@@ -84,9 +104,7 @@ def list_roots(roots: Sequence[Path]) -> FolderListing:
             open_inside_roots(str(root), roots, or_root=True) as folder,
         ):
             folders.append(_counted(folder, (), root.name or str(root), str(root), budget))
-    return FolderListing(
-        path="", parent=None, folders=tuple(folders), pictures=(), other_files=0, cut_off=False, next=""
-    )
+    return folders
 
 
 class _Entries:
@@ -99,7 +117,7 @@ class _Entries:
         self.other_files = 0
         self.cut_off = False
 
-    def __iter__(self) -> Iterator[_Key]:
+    def __iter__(self) -> Iterator[EntryKey]:
         with os.scandir(self._folder.fileno()) as entries:
             for entry in entries:
                 if self.looked_at >= self._most:
@@ -109,17 +127,17 @@ class _Entries:
                 if (key := self._key(entry)) is not None:
                     yield key
 
-    def _key(self, entry: os.DirEntry[str]) -> _Key | None:
+    def _key(self, entry: os.DirEntry[str]) -> EntryKey | None:
         name = entry.name
         if not is_text(name):
             self.other_files += 1
         elif entry.is_dir(follow_symlinks=False):
             if not (name.startswith(".") or is_litter_folder(name) or worker_folder((*self._steps, name))):
-                return _Key(0, name.casefold(), name)
+                return EntryKey.of_folder(name)
         elif is_litter_file(name):
             return None
         elif entry.is_file(follow_symlinks=False) and may_be_picture(name):
-            return _Key(1, name.casefold(), name)
+            return EntryKey.of_picture(name)
         else:
             self.other_files += 1
         return None
@@ -148,10 +166,3 @@ def _listed_picture(folder: Directory, path: str, name: str) -> ListedPicture:
     except OSError:  # removed a moment ago
         size_bytes = 0
     return ListedPicture(name=name, path=os.path.join(path, name), size_bytes=size_bytes)  # noqa: PTH118
-
-
-def _key_of(cursor: str) -> _Key | None:
-    if not cursor:
-        return None
-    name = cursor[1:]
-    return _Key(int(cursor[0] != "0"), name.casefold(), name)

@@ -18,7 +18,8 @@ from protocol.project_layout import worker_folder
 from protocol.task import TaskSpec
 from web.answers.refusal import Refusal
 from web.files.byte_range import etag_of
-from web.files.project_files import PASSING_ERRORS
+from web.files.open_file import PASSING_ERRORS
+from web.folders.folders import SeenPicture
 
 
 def status_at(path: str, roots: Sequence[Path]) -> os.stat_result:
@@ -55,10 +56,14 @@ def no_picture(name: str, error: PostedFolderError | OSError | ValueError) -> Re
     return Refusal("no_picture", f"There is no picture {name[:200]!r} to be shown: {reason}.")
 
 
-def etag_of_thumbnail(status: os.stat_result, side_px: int) -> str:
-    """The ETag of a picture's thumbnail. It changes when the file does, so nothing has to be read to know that."""
-    seen = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns, side_px)
-    return etag_of(hashlib.sha256(repr(seen).encode()).hexdigest())
+def identity_of(status: os.stat_result) -> tuple[int, ...]:
+    """What changes when the file does."""
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def etag_of_thumbnail(seen: SeenPicture, side_px: int) -> str:
+    """The ETag of a picture's thumbnail."""
+    return etag_of(hashlib.sha256(repr((*seen.identity, side_px)).encode()).hexdigest())
 
 
 def _regular(status: os.stat_result) -> os.stat_result:

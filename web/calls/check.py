@@ -9,4 +9,4 @@ class CheckHandler(PostingHandler):
     """POST takes the fields of a new task and makes none."""
 
     async def post(self) -> None:
-        await self.answer_check(self.accept(*self.read_posted()))
+        await self.answer_check(await self.accept(self.read_posted()))

@@ -14,8 +14,9 @@ from web.api.corrections import (
     CorrectionView,
 )
 from web.calls.posting import refusal_of_fields
+from web.folders.found_folder import BadField, FoundFolder
 from web.json_handler import JsonHandler
-from web.reading.submission import BadField, read_folder
+from web.reading.submission import single_values
 
 MOST_PROBLEMS = 20
 
@@ -41,15 +42,19 @@ class CorrectionsHandler(JsonHandler):
 
     async def _path_of(self, texts: Mapping[str, str], problems: Sequence[BadField]) -> str:
         """The path of projectDir with links resolved. Raises Refusal that names these problems and all others."""
-        try:
-            folder, others = await self.services.files.run(read_folder, texts, self.services.allowed_roots)
-        except TimeoutError as error:
-            raise Refusal(
-                "file_unreadable", "The disk of the project folder does not answer; try again in a moment."
-            ) from error
-        if problems or others:
-            raise refusal_of_fields([*problems, *others])
-        return folder.path
+        single, bad_texts = single_values({name: [text] for name, text in texts.items()})
+        found = None
+        if "projectDir" in single:
+            try:
+                found = await self.services.roots.find(single["projectDir"], in_thread=True)
+            except TimeoutError as error:
+                raise Refusal(
+                    "file_unreadable", "The disk of the project folder does not answer; try again in a moment."
+                ) from error
+        bad_folder = [found] if isinstance(found, BadField) else []
+        if (all_problems := [*problems, *bad_texts, *bad_folder]) or not isinstance(found, FoundFolder):
+            raise refusal_of_fields(all_problems)
+        return found.path
 
 
 def _problems(changes: Sequence[CorrectionChange]) -> Iterator[BadField]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
-
 import msgspec
 
 from conf.posted_folder import PostedFolderError
 from web.answers.refusal import Refusal
 from web.api.folders import FolderListing
-from web.browsing.folder_listing import list_folder, list_roots
 from web.browsing.visible_folders import VisibleFolders, no_folder
 from web.json_handler import JsonHandler
 
@@ -20,11 +17,8 @@ class FoldersHandler(JsonHandler):
     """GET lists a folder, page by page."""
 
     async def get(self) -> None:
-        visible = VisibleFolders(self.services.allowed_roots, self.caller)
-        path = self.query.path or (str(visible.top) if visible.top else "")
-        if path:
-            visible.check(path)
-            path = str(PurePosixPath(path))
+        visible = VisibleFolders(self.services.roots.texts, self.caller)
+        path = visible.checked(self.query.path) if self.query.path else visible.top
         try:
             listing = await self._listing(path, visible)
         except PostedFolderError as error:
@@ -39,9 +33,9 @@ class FoldersHandler(JsonHandler):
         self.send(msgspec.structs.replace(listing, parent=visible.parent(listing.path)))
 
     async def _listing(self, path: str, visible: VisibleFolders) -> FolderListing:
-        roots, query = self.services.allowed_roots, self.query
         if visible.has_none:
             return NOTHING
         if not path:
-            return await self.services.browsed.run(list_roots, roots)
-        return await self.services.browsed.run(list_folder, path, roots, query.cursor, query.limit)
+            return await self.services.roots.top()
+        folders, query = self.services.roots.of(path), self.query
+        return await folders.browsing.run(folders.list, path, query.cursor, query.limit)

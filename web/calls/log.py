@@ -10,7 +10,8 @@ from web.calls.file_answer import FileHandler
 from web.calls.staying_open import StayingHandler
 from web.files.epoch_page import epochs_after
 from web.files.log_follower import log_place
-from web.files.project_files import NoFileError, OpenFile, Place
+from web.files.open_file import OpenFile, Place
+from web.files.project_files import NoFileError
 from web.json_handler import JsonHandler
 
 _HEADERS = {"Content-Type": "text/plain; charset=utf-8", "Content-Disposition": 'inline; filename="log.txt"'}

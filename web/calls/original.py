@@ -51,7 +51,7 @@ class OriginalHandler(PostingHandler, DocumentHandler):
     async def post(self) -> None:
         fields = read_form(self.request.headers, self.body)
         dry_run = pop_dry_run(fields)
-        spec = self.accept(*read_submission(fields, self.services.allowed_roots, self.origin))
+        spec = await self.accept(read_submission(fields, self.origin))
         if dry_run:
             await self.answer_check(spec)
             return

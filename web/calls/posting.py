@@ -19,8 +19,9 @@ from web.broker_link.task_cache import Entry
 from web.calls.abandonable import AbandonableHandler
 from web.door.traceparent import incoming_traceparent
 from web.figures.free_space import free_space_mb
+from web.folders.found_folder import BadField
 from web.reading.form import JSON_TYPE, media_type_of, read_form
-from web.reading.submission import BadField, Submission, posted_new_task, read_new_task
+from web.reading.submission import Draft, posted_new_task, read_new_task
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
@@ -43,15 +44,16 @@ class PostingHandler(AbandonableHandler):
 
     _span: Span | None = None
 
-    def read_posted(self) -> Submission:
+    def read_posted(self) -> Draft:
         """The task that the body asks for: JSON with nested options, or a form."""
-        roots = self.services.allowed_roots
         if media_type_of(self.request.headers) == JSON_TYPE:
-            return read_new_task(self.read_body(NewTask), roots, self.origin)
-        return posted_new_task(read_form(self.request.headers, self.body), roots, self.origin)
+            return read_new_task(self.read_body(NewTask), self.origin)
+        return posted_new_task(read_form(self.request.headers, self.body), self.origin)
 
-    def accept(self, spec: TaskSpec | None, problems: Sequence[BadField]) -> TaskSpec:
+    async def accept(self, draft: Draft) -> TaskSpec:
         """The task. Raises Refusal that names every problem, or for another user's token."""
+        project_dir = draft.project_dir
+        spec, problems = draft.finished(await self.services.roots.find(project_dir) if project_dir else None)
         if spec is None:
             raise refusal_of_fields(problems)
         self.caller.check_sees(spec.user_id, "post a task for")

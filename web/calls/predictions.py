@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from protocol import messages as m
 from protocol.prediction import (
-    MOST_PICTURE_BYTES,
     FolderPicture,
     ModelFile,
     Picture,
@@ -29,6 +28,7 @@ from web.calls.abandonable import AbandonableHandler
 from web.calls.listing import ListingHandler
 from web.prediction.models import first_usable, model_of
 from web.prediction.provenance import was_written_by_worker
+from web.prediction.refused_pictures import without_too_large
 from web.reading.form import JSON_TYPE, MULTIPART_TYPE, media_type_of, read_files
 
 #: The field of a multipart form whose files are the pictures.
@@ -49,12 +49,8 @@ class PredictingHandler(ListingHandler, AbandonableHandler):
     async def answer(self, model: ModelFile, pictures: Sequence[Picture], interim: bool) -> None:
         """Send what the model answers. A picture alone that gets no answer is refused as a whole."""
         await self._refuse_foreign(model)
-        small = [picture for picture in pictures if not is_too_large(picture)]
-        answers: list[PredictionAnswer] = []
-        if small:
-            answers = await self.while_caller_waits(self.services.runtimes.predict(model, small))
-        given = iter(answers)
-        named = [(picture.name, TOO_LARGE if is_too_large(picture) else next(given)) for picture in pictures]
+        answers = await self.while_caller_waits(self._answers(model, pictures))
+        named = list(zip([picture.name for picture in pictures], answers, strict=True))
         if len(named) == 1 and isinstance(refused := named[0][1], PictureRefused):
             raise Refusal(refused.code, refused.error)
         self.send(
@@ -66,6 +62,19 @@ class PredictingHandler(ListingHandler, AbandonableHandler):
                 predictions=tuple(prediction_of(name, answer) for name, answer in named),
             )
         )
+
+    async def _answers(self, model: ModelFile, pictures: Sequence[Picture]) -> list[PredictionAnswer]:
+        """An answer for each picture. Only those that are not refused at once are given to a runtime process."""
+        sent = [without_too_large(picture) for picture in pictures]
+        wanted = [picture for picture in sent if not isinstance(picture, PictureRefused)]
+        if not wanted:
+            return [each for each in sent if isinstance(each, PictureRefused)]
+        folders = self.services.roots.of(model.spec.project_path)
+        async with folders.at_hand(model, wanted) as ready:
+            usable = [each for each in ready.pictures if not isinstance(each, PictureRefused)]
+            answers = iter(await self.services.runtimes.predict(ready.model, usable) if usable else ())
+        judged = iter([each if isinstance(each, PictureRefused) else next(answers) for each in ready.pictures])
+        return [each if isinstance(each, PictureRefused) else next(judged) for each in sent]
 
     async def _refuse_foreign(self, model: ModelFile) -> None:
         task = (await self.find(model.spec.task_id)).task
@@ -146,16 +155,6 @@ class ProjectPredictHandler(PredictingHandler):
                     if (task := first_usable(page.tasks)) is not None:
                         return task
         raise Refusal("no_model", "This project has no model in use; post its folder, and wait until the task is done.")
-
-
-TOO_LARGE = PictureRefused(
-    "picture_too_large",
-    f"The picture has more than {MOST_PICTURE_BYTES // 10**6} MB; save it smaller, for example as a JPEG.",
-)
-
-
-def is_too_large(picture: Picture) -> bool:
-    return isinstance(picture, SentPicture) and len(picture.content) > MOST_PICTURE_BYTES
 
 
 def _picture(number: int, sent: PictureToPredict) -> Picture:

@@ -6,7 +6,8 @@ from protocol.project_layout import MODELS, MOST_REPORT_BYTES, REPORT
 from protocol.task import TaskState
 from web.answers.refusal import Refusal
 from web.calls.file_answer import FileHandler
-from web.files.project_files import NoFileError, Place
+from web.files.open_file import Place
+from web.files.project_files import NoFileError
 
 #: A report needs its own styles and the pictures inside of it.
 _HEADERS = {

@@ -13,6 +13,7 @@ from protocol.task import Task
 from protocol.task_filter import TaskFilter
 from web.answers.refusal import Refusal
 from web.answers.task_views import task_view
+from web.answers.waiting import waiting_for
 from web.api.tasks import TaskQuery
 from web.broker_link.broker_requests import BrokerAwayError
 from web.broker_link.task_cache import Entry
@@ -39,6 +40,7 @@ class WholeTaskHandler(JsonHandler):
             end = await self.services.forecaster.end_of(entry.task)
             entry = self.services.cache.get(entry.task.task_id) or entry  # It may have changed meanwhile.
         view = task_view(entry, None if entry.task.ended else end, time.time())
+        view = replace(view, waiting_for=waiting_for(entry.task, self.services.pulse.tick))
         if entry.task.ended:
             view = replace(view, retried_by=await self._retries_of(entry.task))
         self.send(view, status)

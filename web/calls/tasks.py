@@ -11,15 +11,15 @@ from web.api.tasks import NewTask, RetryTask, TaskList, TaskListQuery
 from web.calls.listing import ListingHandler
 from web.calls.posting import PostingHandler
 from web.calls.task import WholeTaskHandler
-from web.reading.submission import Submission, read_new_task
+from web.reading.submission import Draft, read_new_task
 
 
 class SubmittingHandler(PostingHandler, WholeTaskHandler):
     """The calls that make a task."""
 
-    async def submit(self, submission: Submission) -> None:
+    async def submit(self, draft: Draft) -> None:
         """Answer with the new task, or with the earlier one if the Idempotency-Key was used before."""
-        spec = self.accept(*submission)
+        spec = await self.accept(draft)
         entry = await self.submitted(spec)
         self.set_header("Location", f"/v1/tasks/{entry.task.task_id}")
         await self.answer(entry, 202)
@@ -72,7 +72,7 @@ class RetryHandler(SubmittingHandler):
         options = {**new.options, **changes.options}
         new.options = {name: value for name, value in options.items() if value is not None}
         new.metadata = new.metadata if changes.metadata is None else changes.metadata
-        await self.submit(read_new_task(new, self.services.allowed_roots, self.origin, retry_of=task_id))
+        await self.submit(read_new_task(new, self.origin, retry_of=task_id))
 
 
 def as_new_task(spec: TaskSpec) -> NewTask:

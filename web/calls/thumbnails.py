@@ -5,17 +5,17 @@ The front-end only looks at the file's status. A runtime process, with limits on
 
 from __future__ import annotations
 
-import os
-from collections.abc import Awaitable
+import contextlib
 
 from conf.posted_folder import PostedFolderError
-from protocol.prediction import PictureRefused, Thumbnails
+from protocol.prediction import PictureRefused, ThumbnailAnswer, Thumbnails
 from web.answers.refusal import Refusal
-from web.browsing.picture_on_disk import etag_of_thumbnail, no_picture, status_at, status_in_project
+from web.browsing.picture_on_disk import etag_of_thumbnail, no_picture
 from web.browsing.visible_folders import VisibleFolders
 from web.calls.abandonable import AbandonableHandler
 from web.calls.file_answer import FileHandler
 from web.files.byte_range import is_known
+from web.folders.folders import Folders, NamedPicture, SeenPicture
 
 #: How long a browser shows a picture again without asking. Later it asks with the ETag, so nothing is decoded again.
 MAX_AGE_S = 300
@@ -24,9 +24,14 @@ MAX_AGE_S = 300
 class PictureHandler(FileHandler, AbandonableHandler):
     """The base of both calls."""
 
-    async def show(self, work: Thumbnails, name: str, looking: Awaitable[os.stat_result]) -> None:
-        """Send the thumbnail of a picture. looking: gives the status of its file."""
-        etag = etag_of_thumbnail(await self._status(name, looking), work.side_px)
+    async def show(self, folders: Folders, picture: NamedPicture) -> None:
+        """Send the thumbnail of a picture. folders: what has access to it."""
+        side_px: int = self.query.size
+        try:
+            seen = await folders.browsing.run(folders.look, picture)
+        except (PostedFolderError, OSError, ValueError) as error:
+            raise no_picture(picture.name, error) from error
+        etag = etag_of_thumbnail(seen, side_px)
         headers = {
             "Content-Type": "image/jpeg",
             "ETag": etag,
@@ -39,7 +44,7 @@ class PictureHandler(FileHandler, AbandonableHandler):
             return
         jpeg = self.services.thumbnails.get(etag)
         if jpeg is None:
-            answer = await self.while_caller_waits(self.services.runtimes.thumbnail(work, name))
+            answer = await self.while_caller_waits(self._thumbnail(folders, seen, side_px))
             if isinstance(answer, PictureRefused):
                 raise Refusal(answer.code, answer.error)
             jpeg = answer.jpeg
@@ -47,21 +52,22 @@ class PictureHandler(FileHandler, AbandonableHandler):
         self.set_file_headers(headers)
         self.finish(jpeg)  # A caller that has gone is no error.
 
-    async def _status(self, name: str, looking: Awaitable[os.stat_result]) -> os.stat_result:
-        try:
-            return await looking
-        except (PostedFolderError, OSError, ValueError) as error:
-            raise no_picture(name, error) from error
+    async def _thumbnail(self, folders: Folders, seen: SeenPicture, side_px: int) -> ThumbnailAnswer:
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                picture = await stack.enter_async_context(folders.shown(seen))
+            except OSError as error:
+                raise no_picture(seen.named.name, error) from error
+            return await self.services.runtimes.thumbnail(Thumbnails(side_px, seen.named.spec), picture)
 
 
 class ThumbnailHandler(PictureHandler):
     """GET sends a small copy of a picture below the data roots."""
 
     async def get(self) -> None:
-        path, roots = self.query.path, self.services.allowed_roots
-        VisibleFolders(roots, self.caller).check(path)
-        looking = self.services.browsed.run(status_at, path, roots)
-        await self.show(Thumbnails(self.query.size), path, looking)
+        path, roots = self.query.path, self.services.roots
+        VisibleFolders(roots.texts, self.caller).checked(path)
+        await self.show(roots.of(path), NamedPicture(path))
 
 
 class TaskPictureHandler(PictureHandler):
@@ -69,5 +75,4 @@ class TaskPictureHandler(PictureHandler):
 
     async def get(self, task_id: str, name: str) -> None:
         spec = (await self.find(task_id)).task.spec
-        looking = self.services.browsed.run(status_in_project, spec, name, self.services.allowed_roots)
-        await self.show(Thumbnails(self.query.size, spec), name, looking)
+        await self.show(self.services.roots.of(spec.project_path), NamedPicture(name, spec))

@@ -17,7 +17,7 @@ def train_type_list() -> TrainTypeList:
         tuple(
             TrainTypeView(
                 name,
-                {"$schema": DIALECT, **components([options])[options.__name__]},
+                {"$schema": DIALECT, **components([options], empty_defaults=True)[options.__name__]},
                 tuple(LayoutView(each.name, each.sentence) for each in LAYOUTS if each.train_type in (name, ALL)),
             )
             for name, options in OPTIONS_BY_TRAIN_TYPE.items()

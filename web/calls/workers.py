@@ -17,7 +17,7 @@ class WorkersHandler(JsonHandler):
     async def get(self) -> None:
         answer = await self.ask(m.WorkersWanted)
         assert isinstance(answer, m.Workers)
-        self.send(workers_view(answer.workers, self._is_seen))
+        self.send(workers_view(answer, self._is_seen, not self.caller.user))
 
     def _is_seen(self, task_id: str) -> bool:
         """Whether the caller may see the task. A token of one user only shows that user's tasks."""

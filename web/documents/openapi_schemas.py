@@ -19,10 +19,13 @@ def reference(kind: StructType) -> Schema:
     return {"$ref": REFERENCE.format(name=kind.__name__)}
 
 
-def components(kinds: Iterable[StructType]) -> dict[str, Schema]:
-    """The schemas of these types and of all types inside of them, by their names."""
+def components(kinds: Iterable[StructType], empty_defaults: bool = False) -> dict[str, Schema]:
+    """The schemas of these types and of all types inside of them, by their names.
+
+    empty_defaults: keep defaults that are empty. In an answer they would stand for fields that are left out.
+    """
     _, found = msgspec.json.schema_components(list(dict.fromkeys(kinds)), ref_template=REFERENCE)
-    return {name: _readable(schema) for name, schema in found.items()}
+    return {name: _readable(schema, empty_defaults) for name, schema in found.items()}
 
 
 def schema_of(annotation: Any) -> Schema:
@@ -65,17 +68,17 @@ def maps_of(schema: Schema) -> list[str]:
     return [name for name, each in schema["properties"].items() if each.get("type") == "object"]
 
 
-def _readable(schema: Any) -> Any:
+def _readable(schema: Any, empty_defaults: bool = False) -> Any:
     """The schema with descriptions without indents, and patterns as JavaScript has them."""
     if isinstance(schema, list | tuple):
-        return [_readable(each) for each in schema]
+        return [_readable(each, empty_defaults) for each in schema]
     if not isinstance(schema, Mapping):
         return schema
-    changed = {name: _readable(value) for name, value in schema.items()}
+    changed = {name: _readable(value, empty_defaults) for name, value in schema.items()}
     if isinstance(text := changed.get("description"), str):
         changed["description"] = " ".join(inspect.cleandoc(text).split("\n"))
     if isinstance(text := changed.get("pattern"), str):
         changed["pattern"] = text.replace(r"\A", "^").replace(r"\Z", "$")
-    if changed.get("default") in ("", [], {}):
-        del changed["default"]  # It stands for a field that is left out.
+    if not empty_defaults and changed.get("default") in ("", [], {}):
+        del changed["default"]
     return changed

@@ -14,6 +14,7 @@ from web.broker_link.task_cache import TaskCache
 from web.figures.disks import Disks
 
 MB = 2**20
+POOL_STATES = ("wanted", "starting", "running", "draining")
 #: The kinds of messages that the broker counts and drops, with their names as labels.
 DROPPED_KINDS = {
     "broker.bad_frame": "bad_frame",
@@ -63,12 +64,28 @@ class ServiceFigures(Collector):
         startable = GaugeMetricFamily(
             "tfmodel_startable_tasks", "Waiting tasks that would start if a worker were free."
         )
+        pools = GaugeMetricFamily(
+            "tfmodel_pool_workers",
+            "Workers of a pool of the cluster: wanted, starting, running (draining ones included), or draining.",
+            labels=["pool", "state"],
+        )
+        most = GaugeMetricFamily("tfmodel_pool_max_workers", "The most workers of a pool.", labels=["pool"])
         dropped = CounterMetricFamily(
             "tfmodel_broker_dropped_messages",
             "Messages that the broker could not read, send or believe, since it started.",
             labels=["kind"],
         )
+        term = GaugeMetricFamily(
+            "tfmodel_broker_term",
+            "Rises each time that a broker begins to lead. 0 if the journal is a file, which only one broker can use.",
+            labels=["host"],
+        )
+        started = GaugeMetricFamily(
+            "tfmodel_broker_start_time_seconds", "When the broker began, or began to lead, since the epoch."
+        )
         if tick is not None:
+            term.add_metric([tick.leader], tick.term)
+            started.add_metric([], tick.started_at_s)
             workers.add_metric(["free"], tick.free)
             workers.add_metric(["busy"], tick.warm - tick.free)
             workers.add_metric(["loading"], tick.workers - tick.warm - tick.draining)
@@ -76,12 +93,16 @@ class ServiceFigures(Collector):
             for worker, held_mb in tick.memory_mb.items():
                 memory.add_metric([worker], held_mb * MB)
             startable.add_metric([], tick.pending)
+            for pool in tick.pools:
+                for state in POOL_STATES:
+                    pools.add_metric([pool.name, state], getattr(pool, state))
+                most.add_metric([pool.name], pool.max_workers)
             for kind, label in DROPPED_KINDS.items():
                 dropped.add_metric([label], tick.dropped.get(kind, 0))
-        yield from (workers, memory, startable, dropped)
+        yield from (term, started, workers, memory, startable, pools, most, dropped)
         yield _gauge(
             "tfmodel_queue_stuck_seconds",
-            "For how long tasks have been waiting although workers are free.",
+            "For how long tasks have been waiting although workers that could start them are free.",
             self._pulse.stuck_for_s,
         )
 

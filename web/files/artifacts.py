@@ -16,7 +16,7 @@ from protocol.artifact import Artifact
 from protocol.project_layout import MODELS
 from protocol.task import Task, TaskState
 from web.api.files import ArtifactView
-from web.files.project_files import Place
+from web.files.open_file import Place
 
 #: A TFLite file has at most 2 GB. The worker writes no larger file than this.
 MOST_ARTIFACT_BYTES = 4 * 1024**3
@@ -68,6 +68,11 @@ def place_of(task: Task, artifact: Artifact) -> Place:
 
 def media_type(name: str) -> str:
     return _MEDIA.get(posixpath.splitext(name)[1], _OTHER_MEDIA)
+
+
+def is_only_saved(name: str) -> bool:
+    """Whether browsers only save the file. The others are small, and pages read them or show them."""
+    return media_type(name) in (_OTHER_MEDIA, "application/zip")
 
 
 def scores_in(manifest: bytes) -> Scores:

@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 from protocol.artifact import Artifact
 from web.answers.refusal import Refusal
-from web.files.project_files import Content, OpenFile, ProjectFiles
+from web.files.open_file import Content, OpenFile
+from web.files.project_files import ProjectFiles
 
 #: How many files are remembered.
 MOST_REMEMBERED = 2000

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Generator, Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from stream_zip import NO_COMPRESSION_32, NO_COMPRESSION_64, Method, ZipError, stream_zip
 
-from protocol.task import TaskSpec
-from web.files.project_files import PART_BYTES, Content, Place, open_file, read_part
+from web.files.open_file import PART_BYTES, Content, read_part
+from web.folders.folders import Lent
 
 #: Zips above this size have fields of 64 bits. The limit of the older form is 4 GiB with everything.
 MOST_PLAIN_BYTES = 2 * 1024**3
@@ -23,10 +22,10 @@ _ANY_TIME = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
 
 
 class Member(NamedTuple):
-    """A file in the zip. content: what its checksum was computed from."""
+    """A file in the zip, which is lent until the zip is made. content: what its checksum was computed from."""
 
     name: str
-    place: Place
+    lent: Lent
     content: Content
     crc32: int
 
@@ -38,9 +37,7 @@ def size_of_zip(members: Sequence[Member]) -> int:
     return sum(map(len, stream_zip(empty))) + sum(member.content.size_bytes for member in members)
 
 
-def zip_parts(
-    spec: TaskSpec, allowed_roots: Sequence[Path], members: Sequence[Member], made_at: datetime.datetime
-) -> Generator[bytes, None, None]:
+def zip_parts(members: Sequence[Member], made_at: datetime.datetime) -> Generator[bytes, None, None]:
     """The parts of the zip. To be asked in a thread.
 
     made_at: the time of all files. Raises OSError if a file has changed since its checksum was computed.
@@ -48,7 +45,7 @@ def zip_parts(
     method = _method_for(members)
 
     def content(member: Member) -> Iterator[bytes]:
-        opened = open_file(spec, allowed_roots, member.place)
+        opened = member.lent.open()
         with opened.file:
             if opened.content != member.content:
                 raise OSError(f"{member.name} was changed while the zip was being made")

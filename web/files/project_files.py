@@ -8,61 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
-from typing import BinaryIO, NamedTuple, ParamSpec, TypeVar
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
+from concurrent.futures import Future
+from typing import ParamSpec, TypeVar
 
-from conf.posted_folder import PostedFolderError, open_posted_folder
+from conf.posted_folder import PostedFolderError
 from protocol.task import TaskSpec
 from web.answers.refusal import Refusal
+from web.files.open_file import PART_BYTES, PASSING_ERRORS, OpenFile, Place, read_part
+from web.folders.data_roots import DataRoots
+from web.folders.folders import Lent
+from web.folders.threads import Threads
 
-#: Threads that open and read. A disk that hangs occupies one of them for each call until it answers.
-THREADS = 4
 #: Files that are being sent at the same time. Of each, one part is in memory.
 MOST_AT_ONCE = 100
-#: What is read at once. The next part is read when the caller has received this one.
-PART_BYTES = 256 * 1024
-#: The longest that a caller waits for a free thread and the disk: to open a file, and then for each part.
-TIMEOUT_S = 10.0
-
-#: Errors of the disk or of this process, which may pass. All others mean that there is no file that may be sent.
-PASSING_ERRORS = (errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 Result = TypeVar("Result")
 Args = ParamSpec("Args")
-
-
-class Place(NamedTuple):
-    """Where a file lies in a project folder: the folders on the way, and its name. A larger file is not opened."""
-
-    folders: tuple[str, ...]
-    name: str
-    most_bytes: int
-
-
-class Content(NamedTuple):
-    """What tells one content of a file from another, without reading it. The system sets changed_ns at every change."""
-
-    device: int
-    inode: int
-    size_bytes: int
-    modified_ns: int
-    changed_ns: int
-
-    @classmethod
-    def of(cls, file: BinaryIO) -> Content:
-        status = os.fstat(file.fileno())
-        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-
-
-class OpenFile(NamedTuple):
-    """content: as it was when the file was opened."""
-
-    file: BinaryIO
-    content: Content
 
 
 class NoFileError(Exception):
@@ -79,11 +42,10 @@ class NoFileError(Exception):
 class ProjectFiles:
     """Reads files for many callers at once."""
 
-    def __init__(self, allowed_roots: Sequence[Path], timeout_s: float = TIMEOUT_S) -> None:
-        """allowed_roots: the folders in which project folders may lie."""
-        self.allowed_roots = allowed_roots
-        self._timeout_s = timeout_s
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="files")
+    def __init__(self, roots: DataRoots, threads: Threads) -> None:
+        """threads: that read. Where a file is opened and read, it lies on a disk of this machine."""
+        self._roots = roots
+        self._threads = threads
         self._open_now = 0
 
     @contextlib.contextmanager
@@ -99,7 +61,7 @@ class ProjectFiles:
 
     @contextlib.asynccontextmanager
     async def opened(self, spec: TaskSpec, place: Place) -> AsyncIterator[OpenFile]:
-        """A file of a task's project. Raises NoFileError, or Refusal file_unreadable if the disk does not answer."""
+        """A file of a task's project. Raises NoFileError, and Refusal where its disk or storage does not answer."""
         with self.turn():
             file = await self.open(spec, place)
             try:
@@ -109,23 +71,40 @@ class ProjectFiles:
 
     async def open(self, spec: TaskSpec, place: Place) -> OpenFile:
         """Like `opened`, for callers that keep a file open for long and limit themselves. They call `close` later."""
-        opening = self._pool.submit(open_file, spec, self.allowed_roots, place)
+        with _explained(place):
+            async with self._roots.of(spec.project_path).lent(spec, place) as lent:
+                return await self._open(lent)
+
+    async def size_of(self, spec: TaskSpec, place: Place) -> int:
+        """The size of a file in bytes. Raises the same."""
+        folders = self._roots.of(spec.project_path)
+        with _explained(place):
+            return await folders.threads.run(folders.size_of, spec, place)
+
+    async def address_of(self, spec: TaskSpec, place: Place, size_bytes: int) -> str:
+        """Where a caller gets the file; "" if we send it. See Folders.address_of. Raises the same."""
+        folders = self._roots.of(spec.project_path)
+        with _explained(place):
+            return await folders.threads.run(folders.address_of, spec, place, size_bytes)
+
+    @contextlib.asynccontextmanager
+    async def lent(self, spec: TaskSpec, place: Place) -> AsyncIterator[Lent]:
+        """A file that is opened again while it is lent. Raises the same."""
+        async with contextlib.AsyncExitStack() as stack:
+            with _explained(place):
+                lent = await stack.enter_async_context(self._roots.of(spec.project_path).lent(spec, place))
+            yield lent
+
+    async def _open(self, lent: Lent) -> OpenFile:
+        opening = self._threads.start(lent.open)
         try:
-            return await self._in_time(opening)
-        except PostedFolderError as error:
-            raise NoFileError("the project folder is not where it was posted, so it is not read", True) from error
-        except TimeoutError as error:
+            return await self._threads.in_time(asyncio.wrap_future(opening))
+        except TimeoutError:
             opening.add_done_callback(_close_late)
-            raise _unreadable("the disk of the project folder does not answer") from error
-        except OSError as error:
-            if error.errno in PASSING_ERRORS:
-                raise _unreadable(f"it can't be read ({os.strerror(error.errno)})") from error
-            largest = f"{place.most_bytes / 1024**2:.0f} MB"
-            words = f"{place.name} is missing, may not be read, or is not a regular file of at most {largest}"
-            raise NoFileError(words) from error
+            raise
 
     def close(self, file: OpenFile) -> None:
-        self._pool.submit(file.file.close)  # it would wait for a thread that still reads
+        self._threads.start(file.file.close)  # it would wait for a thread that still reads
 
     async def parts(self, file: OpenFile, begin: int, end: int, is_fixed: bool = False) -> AsyncGenerator[bytes, None]:
         """The bytes of the file from `begin` to before `end`.
@@ -144,37 +123,29 @@ class ProjectFiles:
             while (part := await self.run(next, parts, None)) is not None:
                 yield part
         finally:
-            self._pool.submit(parts.close)  # fails if it still waits for a disk; it then ends when nobody refers to it
-
-    def start(self, work: Callable[Args, Result], *args: Args.args, **more: Args.kwargs) -> Future[Result]:
-        """Begin work that waits for a disk, for callers that must know when it ends, however long it takes."""
-        return self._pool.submit(work, *args, **more)
+            # This fails if the generator still waits for a disk. It then ends when nobody refers to it.
+            self._threads.start(parts.close)
 
     async def run(self, work: Callable[Args, Result], *args: Args.args, **more: Args.kwargs) -> Result:
         """The result of work that waits for a disk. Raises TimeoutError, which is an OSError, if it takes too long."""
-        return await self._in_time(self._pool.submit(work, *args, **more))
-
-    async def _in_time(self, future: Future[Result]) -> Result:
-        return await asyncio.wait_for(asyncio.wrap_future(future), self._timeout_s)
+        return await self._threads.run(work, *args, **more)
 
 
-def open_file(spec: TaskSpec, allowed_roots: Sequence[Path], place: Place) -> OpenFile:
-    """Open the file, one folder after the other and never through a link. Runs in a thread."""
-    with contextlib.ExitStack() as stack:
-        folder = stack.enter_context(open_posted_folder(spec, allowed_roots))
-        for name in place.folders:
-            folder = stack.enter_context(folder.folder(name))
-        file = folder.open(place.name, place.most_bytes)
-        return OpenFile(file, Content.of(file))
-
-
-def read_part(file: OpenFile, begin: int, size_bytes: int, is_fixed: bool = False) -> bytes:
-    """Bytes of the file. Runs in a thread. See ProjectFiles.parts."""
-    file.file.seek(begin)
-    part = file.file.read(size_bytes)
-    if not part or (is_fixed and Content.of(file.file) != file.content):
-        raise OSError(errno.EIO, "the file was changed while it was being sent")
-    return part
+@contextlib.contextmanager
+def _explained(place: Place) -> Iterator[None]:
+    """Turns errors of a file that is opened into NoFileError and Refusal file_unreadable."""
+    try:
+        yield
+    except PostedFolderError as error:
+        raise NoFileError("the project folder is not where it was posted, so it is not read", True) from error
+    except TimeoutError as error:
+        raise _unreadable("the disk of the project folder does not answer") from error
+    except OSError as error:
+        if error.errno in PASSING_ERRORS:
+            raise _unreadable(f"it can't be read ({os.strerror(error.errno)})") from error
+        largest = f"{place.most_bytes / 1024**2:.0f} MB"
+        words = f"{place.name} is missing, may not be read, or is not a regular file of at most {largest}"
+        raise NoFileError(words) from error
 
 
 def _close_late(opening: Future[OpenFile]) -> None:

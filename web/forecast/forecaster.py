@@ -10,7 +10,6 @@ from protocol.messages import Tick
 from protocol.task import Task
 from web.broker_link.task_cache import Entry, TaskCache
 from web.forecast.eta import End, forecast
-from web.forecast.picture_counts import count_pictures
 
 #: The longest that an answer waits for a new forecast. What is not there by then is left out.
 PATIENCE_S = 0.2
@@ -23,10 +22,14 @@ COUNTING_S = 0.1
 class Forecaster:
     """Create inside a running event loop."""
 
-    def __init__(self, cache: TaskCache, tick: Callable[[], Tick | None]) -> None:
-        """tick: the broker's newest, None while it is away."""
+    def __init__(self, cache: TaskCache, tick: Callable[[], Tick | None], count: Callable[[Task], int | None]) -> None:
+        """tick: the broker's newest, None while it is away.
+
+        count: counts the pictures of a task's project; None while that is not known. It is called in a thread.
+        """
         self._cache = cache
         self._tick = tick
+        self._count = count
         #: By taskId, of the live tasks whose folders have been counted.
         self.pictures: dict[str, int] = {}
         self._ends: dict[str, End] = {}
@@ -63,8 +66,9 @@ class Forecaster:
         counts = {task_id: count for task_id, count in self.pictures.items() if task_id in live}
         until_s = time.monotonic() + COUNTING_S
         for task_id, task in reversed(live.items()):  # the newest first: they are asked for more than the others
-            if task_id not in counts and time.monotonic() < until_s:
-                counts[task_id] = count_pictures(task.spec.project_path)
+            is_wanted = task_id not in counts and time.monotonic() < until_s
+            if is_wanted and (counted := self._count(task)) is not None:
+                counts[task_id] = counted
         self.pictures = counts
         ends = forecast([(entry.task, entry.progress) for entry in entries], workers, counts, time.time())
         self._looked_at = frozenset(live)

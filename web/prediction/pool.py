@@ -79,15 +79,15 @@ class RuntimePool:
         self._refuse_too_many(call, model.spec.user_id)
         return [answer for answer in await self._answers(call) if not isinstance(answer, Thumbnail)]
 
-    async def thumbnail(self, work: Thumbnails, name: str) -> ThumbnailAnswer:
-        """The thumbnail of a picture on the disk. name: see FolderPicture.
+    async def thumbnail(self, work: Thumbnails, picture: FolderPicture) -> ThumbnailAnswer:
+        """The thumbnail of a picture on the disk.
 
         Raises Refusal predict_failed or thumbnails_busy.
         """
         waiting = sum(isinstance(call.work, Thumbnails) for call in self._calls)
         if waiting >= MOST_WAITING_THUMBNAILS:
             raise Refusal("thumbnails_busy", "Too many pictures wait to be shown already; try again in a moment.")
-        (answer,) = await self._answers(PictureCall(work, [FolderPicture(name)]))
+        (answer,) = await self._answers(PictureCall(work, [picture]))
         assert isinstance(answer, ThumbnailAnswer)
         return answer
 

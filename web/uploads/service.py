@@ -6,18 +6,23 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable
-from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
+from conf.data_roots import Root
 from conf.settings import Settings
 from protocol.errors import is_disk_full
+from protocol.project_url import ProjectUrl
 from web.answers.limits import upload_limits
 from web.answers.refusal import Refusal
 from web.figures.free_space import free_space_mb
+from web.folders.object_stores import ObjectStores
 from web.own_thread import OwnThread
+from web.uploads.incoming import Incoming
 from web.uploads.upload_desk import UploadDesk
 from web.uploads.upload_folders import UploadFolders
+from web.uploads.upload_objects import UploadObjects
 from web.uploads.upload_store import UploadStore
+from web.uploads.uploaded_pictures import UploadedPictures
 
 log = logging.getLogger("web")
 
@@ -31,16 +36,19 @@ Result = TypeVar("Result")
 class Uploads:
     """Whether pictures may be uploaded, and the desk that takes them."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, stores: ObjectStores) -> None:
+        """stores: of the data roots in object storage."""
         self.limits = upload_limits(settings.web)
-        root = settings.web.allowed_roots()[0]
+        root = settings.web.roots()[0]
         min_free_mb = settings.web.min_free_mb
 
         def make_desk() -> UploadDesk:
             store = UploadStore(settings.upload_file)
-            return UploadDesk(store, UploadFolders(root), self.limits, lambda: free_space_mb(root), min_free_mb)
+            pictures = _pictures_below(root, settings, stores)
+            disk = pictures.incoming.root
+            return UploadDesk(store, pictures, self.limits, lambda: free_space_mb(disk), min_free_mb)
 
-        self._root: Path = root
+        self._root = root
         self._thread = OwnThread("uploads", make_desk)
 
     async def call(
@@ -61,6 +69,13 @@ class Uploads:
 
     def close(self) -> None:
         self._thread.close()
+
+
+def _pictures_below(root: Root, settings: Settings, stores: ObjectStores) -> UploadedPictures:
+    """root: the first data root."""
+    if not isinstance(root, ProjectUrl):
+        return UploadFolders(root)
+    return UploadObjects(root, stores, Incoming(settings.home, ("var", "uploads-incoming")))
 
 
 def _unavailable(error: Exception) -> Refusal:

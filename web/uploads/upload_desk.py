@@ -17,9 +17,10 @@ from protocol.picture_kinds import START_BYTES, starts_as_picture
 from web.answers.refusal import Refusal
 from web.api.uploads import CHUNK_BYTES, LabelUploads, NewUpload, ProjectUploads, UploadLimits, UploadView
 from web.door.token_gate import Caller
-from web.uploads.upload_folders import UploadFolders, WrongOffsetError
+from web.uploads.incoming import WrongOffsetError
 from web.uploads.upload_requests import Names
 from web.uploads.upload_store import Upload, UploadStore
+from web.uploads.uploaded_pictures import UploadedPictures
 
 MB = 1024**2
 #: An upload that has been silent for this long is forgotten, with what has arrived of it.
@@ -41,13 +42,13 @@ class UploadDesk:
     def __init__(
         self,
         store: UploadStore,
-        folders: UploadFolders,
+        pictures: UploadedPictures,
         limits: UploadLimits,
         free_mb: Callable[[], float],
         min_free_mb: int,
     ) -> None:
         """free_mb: tells how much space is free in the data root. min_free_mb: how much has to stay free."""
-        self._store, self._folders, self._limits = store, folders, limits
+        self._store, self._pictures, self._limits = store, pictures, limits
         self._free_mb, self._min_free_mb = free_mb, min_free_mb
         self._tidied_at_s = 0.0
         #: When a full project was last looked through. Time as time.monotonic() has it.
@@ -60,6 +61,7 @@ class UploadDesk:
 
     def begin(self, new: NewUpload, names: Names) -> UploadView:
         """Make room for a picture, or find that it is there already."""
+        self._pictures.path_of(names.user_id, names.project_id)
         now_s = time.time()
         self._tidy(now_s)
         upload = Upload(
@@ -79,7 +81,7 @@ class UploadDesk:
                 return self._current(before)
         self._refuse_too_much(upload)
         self._make_room(upload, now_s)
-        self._folders.create(upload.upload_id)
+        self._pictures.incoming.create(upload.upload_id)
         self._store.save(upload)
         return self._view(upload)
 
@@ -97,7 +99,7 @@ class UploadDesk:
         if not offset and len(part) >= START_BYTES:
             self._refuse_no_picture(upload, part)
         try:
-            arrived_bytes = self._folders.append(upload_id, offset, part)
+            arrived_bytes = self._pictures.incoming.append(upload_id, offset, part)
         except WrongOffsetError as error:
             raise _wrong_offset(error.offset) from error
         now_s = time.time()
@@ -114,9 +116,9 @@ class UploadDesk:
 
     def overview(self, user_id: str, project_id: str) -> ProjectUploads:
         """What lies in the folder of a project."""
-        found = self._folders.count(user_id, project_id)
+        found = self._pictures.count(user_id, project_id)
         return ProjectUploads(
-            project_dir=str(self._folders.path_of(user_id, project_id)),
+            project_dir=self._pictures.path_of(user_id, project_id),
             labels=tuple(LabelUploads(label, each.pictures) for label, each in found.items()),
             pictures=sum(each.pictures for each in found.values()),
             size_bytes=sum(each.size_bytes for each in found.values()),
@@ -127,7 +129,7 @@ class UploadDesk:
 
     def _finish(self, upload: Upload) -> Upload:
         """All parts have arrived."""
-        arrived = self._folders.arrived(upload.upload_id)
+        arrived = self._pictures.incoming.arrived(upload.upload_id)
         self._refuse_no_picture(upload, arrived.start)
         if upload.sha256 and upload.sha256 != arrived.sha256:
             self._drop(upload)
@@ -140,18 +142,18 @@ class UploadDesk:
         if (other := self._stored_already(upload)) is not None:
             ended = replace(upload, state="duplicate", picture=other.picture)
         else:
-            placed = self._folders.place(upload)
+            placed = self._pictures.place(upload)
             state = "duplicate" if placed.is_duplicate else "stored"
             ended = replace(upload, state=state, picture=f"{upload.label}/{placed.name}")
         self._store.save(ended)
-        self._folders.remove(upload.upload_id)
+        self._pictures.incoming.remove(upload.upload_id)
         return ended
 
     def _stored_already(self, upload: Upload) -> Upload | None:
         """The same picture of the same class, unless somebody has removed it since."""
         for other in self._store.same_content(upload):
             if other.state == "stored":
-                if self._folders.has(other):
+                if self._pictures.has(other):
                     return other
                 self._store.remove(other.upload_id)
         return None
@@ -174,7 +176,7 @@ class UploadDesk:
 
     def _drop(self, upload: Upload) -> None:
         self._store.remove(upload.upload_id)
-        self._folders.remove(upload.upload_id)
+        self._pictures.incoming.remove(upload.upload_id)
 
     # ---- views ----
 
@@ -189,7 +191,7 @@ class UploadDesk:
         if upload.state != "open":
             return self._view(upload)
         try:
-            arrived_bytes = self._folders.size_of(upload.upload_id)
+            arrived_bytes = self._pictures.incoming.size_of(upload.upload_id)
         except FileNotFoundError:
             self._store.remove(upload.upload_id)
             raise _unknown(upload.upload_id) from None
@@ -201,7 +203,7 @@ class UploadDesk:
         is_duplicate = upload.state == "duplicate"
         return UploadView(
             upload_id=upload.upload_id,
-            project_dir=str(self._folders.path_of(upload.user_id, upload.project_id)),
+            project_dir=self._pictures.path_of(upload.user_id, upload.project_id),
             picture="" if is_duplicate else upload.picture,
             state=upload.state,
             offset=arrived_bytes if upload.state == "open" else upload.size_bytes,
@@ -239,9 +241,8 @@ class UploadDesk:
         now_s = time.monotonic()
         if now_s < self._looked_at_s.get((user_id, project_id), 0.0) + LOOK_EVERY_S:
             return
-        for stored in self._store.stored(user_id, project_id):
-            if not self._folders.has(stored):
-                self._store.remove(stored.upload_id)
+        for removed in self._pictures.gone(self._store.stored(user_id, project_id)):
+            self._store.remove(removed.upload_id)
         self._looked_at_s[user_id, project_id] = time.monotonic()
 
     def _is_full(self, upload: Upload) -> bool:
@@ -276,7 +277,7 @@ class UploadDesk:
             if _apart_s(now_s, upload.touched_at_s) > FORGET_AFTER_S:
                 self._drop(upload)
         self._store.forget_duplicates(now_s - FORGET_AFTER_S)
-        self._folders.remove_all_but({upload.upload_id for upload in self._store.open_ones()})
+        self._pictures.incoming.remove_all_but({upload.upload_id for upload in self._store.open_ones()})
 
 
 def _apart_s(now_s: float, then_s: float) -> float:

@@ -1,7 +1,10 @@
-"""The files of the uploads: parts that have arrived, and the pictures of the projects that are made of them.
+"""The pictures of uploaded projects below a data root on this machine.
 
-    <first data root>/uploads/.incoming/<uploadId>                   what has arrived of a picture
-    <first data root>/uploads/<userId>/<projectId>/<label>/<name>    a stored picture
+    <first data root>/uploads/.incoming/<uploadId>.<run of the machine>     what has arrived of a picture
+    <first data root>/uploads/<userId>/<projectId>/<label>/<name>           a stored picture
+
+Parts are not synced when they arrive. After a power cut a file may have its full size and yet lack some of them, so
+what arrived before the machine was started again is not used.
 
 Other programs may change these folders at any moment. Everything is reached by descriptors from the data root down, so
 no link is followed, and no file is written over.
@@ -10,141 +13,63 @@ no link is followed, and no file is written over.
 from __future__ import annotations
 
 import errno
-import hashlib
 import itertools
 import os
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
 
 from conf.directory import Directory
 from protocol.litter import may_be_picture
-from protocol.picture_kinds import START_BYTES
 from protocol.project_layout import worker_folder
 from protocol.text import is_text
+from web.uploads.incoming import MOST_FILE_BYTES, Incoming, opened_below, sha256_of
 from web.uploads.upload_names import UPLOADS, numbered
 from web.uploads.upload_store import Total, Upload
+from web.uploads.uploaded_pictures import MOST_COUNTED, MOST_NUMBERS, Placed, UploadedPictures
 
 INCOMING = ".incoming"
-MOST_FILE_BYTES = 1024**3
-#: Names that are tried for a picture whose name is taken.
-MOST_NUMBERS = 10_000
 READ_BYTES = 1024**2
-#: How many entries of a project are looked at to count its pictures. The folder may have been filled by others.
-MOST_COUNTED = 1_000_000
 #: The errors of a file system on which a file can't have two names.
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.EXDEV, errno.EMLINK, errno.ENOSYS)
 
 
-class WrongOffsetError(Exception):
-    """A part does not begin where the one before has ended. offset: where that is."""
-
-    def __init__(self, offset: int) -> None:
-        super().__init__(offset)
-        self.offset = offset
-
-
-class Arrived(NamedTuple):
-    """A picture of which all parts have arrived. start: its first bytes."""
-
-    sha256: str
-    start: bytes
-
-
-class Placed(NamedTuple):
-    """name: of the picture in the folder of its class. is_duplicate: whether it lay there before."""
-
-    name: str
-    is_duplicate: bool
-
-
-class UploadFolders:
+class UploadFolders(UploadedPictures):
     """All methods raise OSError."""
 
-    def __init__(self, root: Path) -> None:
-        """root: the data root, with links resolved."""
+    def __init__(self, root: Path, system: str = "") -> None:
+        """root: the data root, with links resolved. system: names this run of the machine; "" to find that out."""
         self._root = root
+        self.incoming = Incoming(root, (UPLOADS, INCOMING), system)
 
-    def path_of(self, user_id: str, project_id: str) -> Path:
-        return self._root / UPLOADS / user_id / project_id
-
-    # ---- what has arrived ----
-
-    def create(self, upload_id: str) -> None:
-        with self._incoming() as folder:
-            folder.create(upload_id).close()
-
-    def append(self, upload_id: str, offset: int, part: bytes) -> int:
-        """Add a part, all of it or nothing, and return how many bytes have arrived. Raises WrongOffsetError."""
-        with self._incoming() as folder, folder.append_to(upload_id) as file:
-            size_bytes = os.fstat(file.fileno()).st_size
-            if size_bytes != offset:
-                raise WrongOffsetError(size_bytes)
-            rest = memoryview(part)
-            try:
-                while rest:
-                    rest = rest[file.write(rest) :]
-            except OSError:
-                file.truncate(size_bytes)
-                raise
-            return size_bytes + len(part)
-
-    def size_of(self, upload_id: str) -> int:
-        with self._incoming() as folder:
-            return folder.status(upload_id).st_size
-
-    def arrived(self, upload_id: str) -> Arrived:
-        """Bring the bytes to the disk, and hash them."""
-        with self._incoming() as folder, folder.open(upload_id, MOST_FILE_BYTES) as file:
-            os.fsync(file.fileno())
-            start = file.read(START_BYTES)
-            file.seek(0)
-            return Arrived(_sha256(file), start)
-
-    def remove(self, upload_id: str) -> None:
-        with self._incoming() as folder:
-            folder.remove(upload_id)
-
-    def remove_all_but(self, upload_ids: set[str]) -> None:
-        """Remove parts of uploads that nobody knows, for example because the file of the uploads was lost."""
-        with self._incoming() as folder:
-            for name in set(folder.names()) - upload_ids:
-                folder.remove(name)
-
-    # ---- what is stored ----
+    def path_of(self, user_id: str, project_id: str) -> str:
+        return str(self._root / UPLOADS / user_id / project_id)
 
     def place(self, upload: Upload) -> Placed:
-        """Give the picture its name in the folder of its class. upload: its sha256 is known."""
-        with self._incoming() as incoming, self._label(upload, make=True) as folder:
+        with self.incoming.folder() as incoming, self._label(upload, make=True) as folder:
+            part = self.incoming.name_of(upload.upload_id)
             for number in range(1, MOST_NUMBERS):
                 name = upload.name if number == 1 else numbered(upload.name, number)
                 try:
-                    _give_name(incoming, upload.upload_id, folder, name)
+                    _give_name(incoming, part, folder, name)
                     folder.sync()
                     return Placed(name, is_duplicate=False)
                 except FileExistsError:
                     if _has_content(folder, name, upload):
                         # If the same file has that name, an earlier try got as far as here.
-                        own = folder.status(name).st_ino == incoming.status(upload.upload_id).st_ino
+                        own = folder.status(name).st_ino == incoming.status(part).st_ino
                         return Placed(name, is_duplicate=not own)
         raise FileExistsError(errno.EEXIST, "too many pictures have this name", upload.name)
 
     def has(self, upload: Upload) -> bool:
-        """Whether a picture of the same size still lies where the stored picture was put."""
         name = upload.picture.rpartition("/")[2]
         with suppress(OSError), self._label(upload) as folder, folder.open(name, MOST_FILE_BYTES) as file:
             return os.fstat(file.fileno()).st_size == upload.size_bytes
         return False
 
     def count(self, user_id: str, project_id: str, most: int = MOST_COUNTED) -> dict[str, Total]:
-        """The pictures of each class, in the folder as it is now. It is empty if there is no folder.
-
-        most: after so many entries, no more pictures are counted and no more classes are named.
-        """
         found: dict[str, Total] = {}
-        with suppress(FileNotFoundError), self._below((UPLOADS, user_id, project_id), make=False) as project:
+        with suppress(FileNotFoundError), opened_below(self._root, (UPLOADS, user_id, project_id)) as project:
             for label in sorted(project.names()):
                 if label.startswith(".") or worker_folder(("", label)) or not is_text(label):
                     continue
@@ -155,43 +80,18 @@ class UploadFolders:
                     break
         return found
 
-    def _incoming(self) -> AbstractContextManager[Directory]:
-        return self._below((UPLOADS, INCOMING), make=True)
-
     def _label(self, upload: Upload, make: bool = False) -> AbstractContextManager[Directory]:
-        return self._below((UPLOADS, upload.user_id, upload.project_id, upload.label), make)
-
-    @contextmanager
-    def _below(self, steps: Sequence[str], make: bool) -> Iterator[Directory]:
-        """The folder at the end of these steps from the data root.
-
-        make: create the folders that are missing.
-        """
-        with ExitStack() as stack:
-            folder = stack.enter_context(Directory.at(self._root))
-            for name in steps:
-                folder = stack.enter_context(_made(folder, name) if make else folder.folder(name))
-            yield folder
+        return opened_below(self._root, (UPLOADS, upload.user_id, upload.project_id, upload.label), make)
 
 
-def _made(parent: Directory, name: str) -> Directory:
-    """Open a folder. A new one has its name on the disk, so that no power cut takes it with the pictures in it."""
-    try:
-        return parent.folder(name)
-    except FileNotFoundError:
-        made = parent.make_folder(name)
-        parent.sync()
-        return made
-
-
-def _give_name(incoming: Directory, upload_id: str, folder: Directory, name: str) -> None:
+def _give_name(incoming: Directory, part: str, folder: Directory, name: str) -> None:
     """Raises FileExistsError if the name is taken."""
     try:
-        incoming.link_into(upload_id, folder, name)
+        incoming.link_into(part, folder, name)
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        with incoming.open(upload_id, MOST_FILE_BYTES) as source, folder.create(name) as copy:
+        with incoming.open(part, MOST_FILE_BYTES) as source, folder.create(name) as copy:
             try:
                 shutil.copyfileobj(source, copy, READ_BYTES)
                 copy.flush()
@@ -204,13 +104,8 @@ def _give_name(incoming: Directory, upload_id: str, folder: Directory, name: str
 def _has_content(folder: Directory, name: str, upload: Upload) -> bool:
     with suppress(OSError), folder.open(name, upload.size_bytes) as file:
         if os.fstat(file.fileno()).st_size == upload.size_bytes:
-            return _sha256(file) == upload.sha256
+            return sha256_of(file) == upload.sha256
     return False
-
-
-def _sha256(file: BinaryIO) -> str:
-    # The type BinaryIO does not say that files have readinto().
-    return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
 
 
 def _pictures_in(folder: Directory, most: int) -> tuple[int, Total]:

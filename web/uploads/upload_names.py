@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from pathlib import Path
 
 from protocol.corrections import CORRECTIONS_FILE
 from protocol.litter import is_litter_folder
 from protocol.project_layout import KEPT, MODELS
+from web.folders.plain_places import below
 
 #: The folder in the first data root for the pictures that callers send.
 UPLOADS = "uploads"
@@ -53,9 +53,9 @@ def part_of_id(text: str) -> str:
     return part
 
 
-def folder_of_user(root: Path, user_id: str) -> Path:
+def folder_of_user(root: str, user_id: str) -> str:
     """The folder of all projects that a user has uploaded. root: the first data root. Raises BadNameError."""
-    return root / UPLOADS / part_of_id(user_id)
+    return below(root, UPLOADS, part_of_id(user_id))
 
 
 def numbered(name: str, number: int) -> str:

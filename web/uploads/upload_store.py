@@ -6,6 +6,7 @@ written without waiting for the disk: after a power cut an upload may have to be
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +14,9 @@ from typing import NamedTuple
 import msgspec
 
 from web.api.uploads import UploadState
-from web.state_file import open_state_file
+from web.state_file import open_state_file, row_checksum
+
+log = logging.getLogger("web")
 
 #: Entry n converts a file of version n to version n + 1. Never change one that was released.
 MIGRATIONS = (
@@ -32,6 +35,12 @@ MIGRATIONS = (
     ) WITHOUT ROWID;
     CREATE INDEX uploads_by_content ON uploads (user_id, project_id, label, sha256);
     CREATE INDEX uploads_on_their_way ON uploads (touched_at_s) WHERE state != 'stored';
+    """,
+    """
+    ALTER TABLE uploads ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+    UPDATE uploads SET checksum = row_checksum(
+        upload_id, user_id, project_id, label, name, size_bytes, sha256, state, picture, touched_at_s
+    );
     """,
 )
 
@@ -77,9 +86,10 @@ class UploadStore:
 
     def save(self, upload: Upload) -> None:
         """Note the upload, in place of what was noted of it before."""
-        places = ", ".join("?" * len(Upload.__struct_fields__))
+        row = msgspec.structs.astuple(upload)
+        places = ", ".join("?" * (len(row) + 1))
         self._db.execute(
-            f"INSERT OR REPLACE INTO uploads ({_COLUMNS}) VALUES ({places})", msgspec.structs.astuple(upload)
+            f"INSERT OR REPLACE INTO uploads ({_COLUMNS}, checksum) VALUES ({places})", (*row, row_checksum(*row))
         )
 
     def remove(self, upload_id: str) -> None:
@@ -116,5 +126,10 @@ class UploadStore:
         return Total(*row)
 
     def _found(self, where: str, *values: str) -> Iterator[Upload]:
-        rows = self._db.execute(f"SELECT {_COLUMNS} FROM uploads WHERE {where}", values).fetchall()
-        return (Upload(**dict(zip(Upload.__struct_fields__, row, strict=True))) for row in rows)
+        rows = self._db.execute(f"SELECT {_COLUMNS}, checksum FROM uploads WHERE {where}", values).fetchall()
+        for *row, checksum in rows:
+            if row_checksum(*row) == checksum:
+                yield Upload(**dict(zip(Upload.__struct_fields__, row, strict=True)))
+            else:
+                log.error("action=upload.forgotten upload=%r reason='its record is damaged'", row[0])
+                self._db.execute("DELETE FROM uploads WHERE upload_id = ?", (row[0],))

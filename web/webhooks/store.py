@@ -6,12 +6,15 @@ waiting for the disk (synchronous=NORMAL): what a power cut takes from it is sen
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from web.state_file import open_state_file
+import msgspec
+
+from web.state_file import open_state_file, row_checksum
 from web.webhooks.delivery import Attempt, Count, Delivery, Look, NewDelivery, Record, Times
 from web.webhooks.retries import Outcome
 
@@ -23,6 +26,9 @@ KEPT_DEAD_S = 30 * 86400.0
 #: A destination that has been missing from the settings for this long is new when it comes back.
 FORGET_AFTER_S = 7 * 86400.0
 MAX_NUMBER = 2**62
+DAMAGED = "Its record on the disk is damaged, so it was not sent; read the events of its task instead."
+
+log = logging.getLogger("web")
 
 #: Entry n converts a file of version n to version n + 1. Never change one that was released.
 MIGRATIONS = (
@@ -68,8 +74,16 @@ MIGRATIONS = (
         error TEXT NOT NULL
     );
     """,
+    """
+    ALTER TABLE deliveries ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+    UPDATE deliveries SET checksum = row_checksum(
+        webhook_id, destination, lane, url, task_id, event_id, event_type, event, created_at_s
+    );
+    """,
 )
 _DELIVERY = ", ".join(Delivery.__struct_fields__)
+#: The columns of a delivery that never change, which its checksum covers: from webhook_id to created_at_s.
+_FIXED = slice(1, 10)
 _ATTEMPT = ", ".join(Attempt.__struct_fields__)
 _RECORD = ", ".join(Record.__struct_fields__)
 
@@ -103,6 +117,7 @@ class Store:
                 )
             self._db.execute("DELETE FROM destinations WHERE seen_at_s < ?", (now_s - FORGET_AFTER_S,))
             self._db.execute(f"DELETE FROM deliveries WHERE dead_at_s < {now_s - KEPT_DEAD_S}")
+            self._mend_times(now_s)
             known = ", ".join("?" * len(lanes))
             gone = self._db.execute(
                 "UPDATE deliveries SET dead_at_s = ?, try_at_s = NULL, error = 'Its destination is no longer in the "
@@ -123,33 +138,60 @@ class Store:
                     "SELECT 1 FROM deliveries WHERE destination = ? AND task_id = ? AND dead_at_s IS NULL LIMIT 1",
                     (each.destination, each.task_id),
                 ).fetchone()
+                fixed = (*msgspec.structs.astuple(each), float(times.now_s))
                 self._db.execute(
                     "INSERT OR IGNORE INTO deliveries (webhook_id, destination, lane, url, task_id, event_id, "
-                    "event_type, event, created_at_s, give_up_at_s, try_at_s) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-                    (
-                        *(each.webhook_id, each.destination, each.lane, each.url, each.task_id, each.event_id),
-                        *(each.event_type, each.event, times.now_s, times.give_up_at_s),
-                        None if before else times.now_s,
-                    ),
+                    "event_type, event, created_at_s, give_up_at_s, try_at_s, checksum) "
+                    "VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+                    (*fixed, times.give_up_at_s, None if before else times.now_s, row_checksum(*fixed)),
                 )
             for name in destinations:
                 self._db.execute("UPDATE destinations SET handed_over = ? WHERE destination = ?", (up_to, name))
+
+    def _mend_times(self, now_s: float) -> None:
+        """Make due what no attempt would come to, because a flipped bit has changed its time.
+
+        That is what would be tried after it is given up, and what waits for an earlier event that is not there.
+        """
+        self._db.execute(
+            "UPDATE deliveries SET try_at_s = ? WHERE dead_at_s IS NULL AND (try_at_s > give_up_at_s OR try_at_s IS "
+            "NULL AND number = (SELECT MIN(number) FROM deliveries AS other WHERE other.destination = "
+            "deliveries.destination AND other.task_id = deliveries.task_id AND other.dead_at_s IS NULL))",
+            (now_s,),
+        )
 
     # ---- attempts ----
 
     def look(self, most: Mapping[str, int], now_s: float) -> Look:
         """What is due, and when to look again. most: how many deliveries to return of each lane."""
         due: list[Delivery] = []
+        damaged: list[Delivery] = []
         next_due_at_s: list[float] = []
         for lane, count in most.items():
             rows = self._db.execute(
-                f"SELECT {_DELIVERY} FROM deliveries WHERE lane = ? AND try_at_s <= ? ORDER BY try_at_s LIMIT ?",
+                f"SELECT {_DELIVERY}, checksum FROM deliveries WHERE lane = ? AND try_at_s <= ? "
+                "ORDER BY try_at_s LIMIT ?",
                 (lane, now_s, count),
             )
-            due += [Delivery(*row) for row in rows]
+            for *row, checksum in rows:
+                (due if row_checksum(*row[_FIXED]) == checksum else damaged).append(Delivery(*row))
             later = "SELECT MIN(try_at_s) FROM deliveries WHERE lane = ? AND try_at_s > ?"
             next_due_at_s += [at_s for (at_s,) in self._db.execute(later, (lane, now_s)) if at_s is not None]
+        if damaged:
+            self._set_aside(damaged, now_s)
+            next_due_at_s.append(now_s)
         return Look(due, min(next_due_at_s, default=math.inf))
+
+    def _set_aside(self, damaged: Sequence[Delivery], now_s: float) -> None:
+        """Make dead letters of deliveries that a flipped bit has changed. They are never sent."""
+        with self._transaction():
+            for delivery in damaged:
+                log.error("action=webhook.damaged number=%s task=%r", delivery.number, delivery.task_id)
+                self._db.execute(
+                    "UPDATE deliveries SET dead_at_s = ?, try_at_s = NULL, error = ? WHERE number = ?",
+                    (now_s, DAMAGED, delivery.number),
+                )
+                self._release_next(delivery, now_s)
 
     def note(self, delivery: Delivery, outcome: Outcome, now_s: float, try_again_at_s: float | None) -> None:
         """Record an attempt. try_again_at_s: None if there is no further one."""

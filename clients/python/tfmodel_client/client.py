@@ -70,7 +70,7 @@ class _Performer(Generic[T, R]):
                 return answer_of(response, response.content)
             case Open(request):
                 self._close_response()
-                self._response = self._http.send(built(self._http, request), stream=True)
+                self._response = self._http.send(built(self._http, request), stream=True, follow_redirects=True)
                 self._pieces = self._response.iter_raw()
                 return answer_of(self._response)
             case Read():

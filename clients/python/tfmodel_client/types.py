@@ -114,6 +114,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "range_not_satisfiable": 416,
     "read_only_token": 403,
     "request_timeout": 408,
+    "storage_away": 503,
     "task_ended": 409,
     "task_left_out": 409,
     "task_not_ended": 409,
@@ -198,6 +199,10 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     epoch: int
     #: the most epochs of this phase, 0 if it has none
     epochs_max: int
+    #: what a waiting task lacks, such as a worker with its needs; or empty
+    waiting_for: str = ""
+    #: how many other workers help with its features now
+    helpers: int
     eta_seconds: float | None
     eta_range_seconds: tuple[float, float] | None
     metrics: dict[str, float]
@@ -378,9 +383,12 @@ class Corrections(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class WorkerList(msgspec.Struct, frozen=True, kw_only=True):
-    """All registered workers."""
+    """All registered workers, and the pools of the cluster, if one is used."""
 
     workers: tuple[Worker, ...]
+    #: workers that did not fit into the answer
+    more: int
+    pools: tuple[Pool, ...] = ()
 
 
 class Worker(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -393,6 +401,8 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     state: WorkerState
     #: the task that it trains, or empty; also empty for another user's task
     task_id: str
+    #: the task of another worker that it helps with, or empty; also empty for another user's
+    helping: str
     train_types: tuple[str, ...]
     #: what TensorFlow sees, such as CPU
     devices: tuple[str, ...]
@@ -400,6 +410,12 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     #: tasks that it has ended since its start, however they ended
     tasks_done: int
     last_heard_at: str | None
+    #: what it has; tasks may ask for it by the option needs
+    labels: dict[str, str]
+    #: of tfmodel, tensorflow and python on its machine
+    versions: dict[str, str]
+    #: by how much its clock is ahead of the broker's
+    clock_skew_seconds: float
 
 
 class WebhookOverview(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -825,6 +841,25 @@ class Correction(msgspec.Struct, frozen=True, kw_only=True):
     action: Action
     #: the class, if the action is label; else empty
     label: str
+
+
+class Pool(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A pool of equal workers, which the cluster's controller starts and ends as tasks need them."""
+
+    name: str
+    #: what its workers have, for tasks with needs
+    labels: dict[str, str]
+    #: the workers that the controller aims for
+    wanted: int
+    starting: int
+    #: those that have registered, draining ones included
+    running: int
+    draining: int
+    min_workers: int
+    max_workers: int
+    #: why it has that many workers; empty for a token that sees one user's tasks only
+    reason: str
+    decided_at: str | None
 
 
 class Destination(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -50,7 +50,7 @@ function OptionField({ id, name, option, draft, refusal, change }) {
     "aria-describedby": refusal ? `${id}-hint ${id}-refusal` : `${id}-hint`,
     "aria-invalid": refusal ? "true" : null,
   };
-  if (option.items) {
+  if (option.items?.enum) {
     const chosen = /** @type {string[]} */ (draft);
     return html`<fieldset ...${common}><legend>${label}</legend>
       <${Choices} id=${id} choices=${option.items.enum} chosen=${chosen} change=${change} />${hint}</fieldset>`;
@@ -76,7 +76,8 @@ function Input({ id, option, draft, common, change }) {
     return html`<input type="number" id=${id} min=${option.minimum} max=${option.maximum} step=${step} value=${draft}
       placeholder=${String(option.default)} onInput=${onInput} ...${common} />`;
   }
-  return html`<input type="text" id=${id} value=${draft} maxlength=${option.maxLength} pattern=${option.pattern}
+  const text = Array.isArray(draft) ? draft.join(", ") : draft;
+  return html`<input type="text" id=${id} value=${text} maxlength=${option.maxLength} pattern=${option.pattern}
     onInput=${onInput} ...${common} />`;
 }
 

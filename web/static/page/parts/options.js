@@ -1,13 +1,14 @@
 // The options of a training as a form holds them: drafts of what a person has touched, and what is sent of them. Pure.
 
 /** A value of an option as the API has it. @typedef {string | number | boolean | string[]} OptionValue */
-/** What stands in a field: the text of an input, whether a box is checked, or the checked names of a list.
+/** What stands in a field: the text of an input, whether a box is checked, or the checked names of a list. A list of
+ * free texts stands in one input, with commas between.
  * @typedef {string | boolean | string[]} Draft */
 /**
  * The part of JSON Schema that options use.
  *
  * @typedef {{type?: string, description?: string, default: OptionValue, enum?: string[], minimum?: number,
- *   maximum?: number, multipleOf?: number, maxLength?: number, pattern?: string, items?: {enum: string[]}}} OptionSchema
+ *   maximum?: number, multipleOf?: number, maxLength?: number, pattern?: string, items?: {enum?: string[]}}} OptionSchema
  */
 /** The options of a trainType: `options` of GET /v1/train-types. @typedef {{properties: Record<string, OptionSchema>}} OptionsSchema */
 /** Options by their names. @typedef {Record<string, OptionValue>} OptionValues */
@@ -19,6 +20,7 @@ const isSame = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 /** The value of a draft. An empty field stands for the default. @param {OptionSchema} option @param {Draft} draft */
 function valueOf(option, draft) {
   if (draft === "") return option.default;
+  if (option.items && typeof draft === "string") return draft.split(",").map((each) => each.trim()).filter(Boolean);
   return option.type === "integer" || option.type === "number" ? Number(draft) : draft;
 }
 

@@ -3,12 +3,14 @@ import { Bar } from "../../parts/bar.js";
 import { Empty, Shown } from "../../parts/states.js";
 import { html } from "../../preact.js";
 import { link } from "../../router.js";
-import { ago, bytes, named, shortId, t } from "../../words.js";
+import { ago, bytes, duration, named, shortId, t } from "../../words.js";
 
 /** @typedef {import("../../api.js").Schemas} Schemas */
 
 /** A worker that was not heard of for this long is worth a word. */
 const SILENT_MS = 10_000;
+/** So is a clock that is off by more than this. */
+const MOST_SKEW_S = 5;
 
 /**
  * @param {{workers: import("../../loading.js").Loaded<Schemas["WorkerList"]>, tasks: Schemas["TaskSummary"][]}} props
@@ -20,7 +22,7 @@ export const Workers = ({ workers, tasks }) => html`
       ? html`<${Empty}><p>${t("now.no_workers")}</p><//>`
       : html`<ul class="cards plain">${list.workers.map((worker) => html`
           <${Worker} key=${worker.name} worker=${worker}
-            task=${tasks.find((task) => task.taskId === worker.taskId)} />`)}</ul>`}
+            task=${tasks.find((task) => task.taskId === (worker.taskId || worker.helping))} />`)}</ul>`}
     <//>
   </section>`;
 
@@ -29,6 +31,7 @@ function Worker({ worker, task }) {
   const isSilent = worker.lastHeardAt && Date.now() - Date.parse(worker.lastHeardAt) > SILENT_MS;
   const facts = [
     worker.host, worker.devices.join(", "), worker.memoryMb ? t("now.memory", { size: bytes(worker.memoryMb * 1e6) }) : "",
+    Object.entries(worker.labels).map(([name, value]) => `${name}=${value}`).join(", "),
     t("now.tasks_done", { count: worker.tasksDone }), isSilent ? t("now.heard", { ago: ago(worker.lastHeardAt ?? "") }) : "",
   ];
   return html`
@@ -36,15 +39,19 @@ function Worker({ worker, task }) {
       <p class="row"><b>${worker.name}</b><span class=${`tag ${worker.state === "training" ? "processing" : ""}`}>
         ${named("worker", worker.state)}</span></p>
       <p class="muted small">${facts.filter(Boolean).join(" · ")}</p>
+      ${Math.abs(worker.clockSkewSeconds) > MOST_SKEW_S
+        && html`<p class="small">${t("now.clock_off", { duration: duration(Math.abs(worker.clockSkewSeconds)) })}</p>`}
       <${WorkOf} worker=${worker} task=${task} />
     </li>`;
 }
 
 /** @param {{worker: Schemas["WorkerView"], task: Schemas["TaskSummary"] | undefined}} props */
 function WorkOf({ worker, task }) {
-  if (!worker.taskId) return worker.state === "training" ? html`<p class="small">${t("now.of_another")}</p>` : null;
-  const name = task?.projectId ?? shortId(worker.taskId);
+  const taskId = worker.taskId || worker.helping;
+  if (!taskId) return worker.state === "training" ? html`<p class="small">${t("now.of_another")}</p>` : null;
+  const name = task?.projectId ?? shortId(taskId);
+  const words = t(worker.taskId ? "now.working_on" : "now.helping_with", { task: name });
   return html`
-    <p class="small"><a href=${link(["tasks", worker.taskId])}>${t("now.working_on", { task: name })}</a></p>
-    ${task && html`<${Bar} progress=${task.progress} />`}`;
+    <p class="small"><a href=${link(["tasks", taskId])}>${words}</a></p>
+    ${task && worker.taskId && html`<${Bar} progress=${task.progress} />`}`;
 }

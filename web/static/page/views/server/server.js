@@ -7,6 +7,7 @@ import { html } from "../../preact.js";
 import { ago, fullTime, named, t } from "../../words.js";
 import { Disks } from "./disks.js";
 import { Limits } from "./limits.js";
+import { Pools } from "./pools.js";
 import { Tokens } from "./tokens.js";
 import { Webhooks } from "./webhooks.js";
 
@@ -27,6 +28,7 @@ export function Server() {
       <${Disks} disks=${view.disks} />
       <${Limits} limits=${view.limits} />`}
     <//></div>
+    <div><${Pools} /></div>
     <${Webhooks} />
     <${Tokens} />
     <section aria-labelledby="documents"><h2 id="documents">${t("server.documents")}</h2>

@@ -13,6 +13,8 @@ const AT_FAULT = /** @type {Record<string, "options" | "machine" | "software">} 
   time_limit: "options",
   out_of_memory: "machine",
   disk_full: "machine",
+  storage_unreachable: "machine",
+  storage_denied: "machine",
   trainer_killed: "machine",
   trainer_stalled: "machine",
   worker_lost: "machine",

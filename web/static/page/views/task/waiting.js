@@ -31,15 +31,26 @@ export function Waiting({ task }) {
     const timer = setInterval(reloadSoon, REREAD_ANYWAY_MS);
     return () => clearInterval(timer);
   }, [reloadSoon]);
-  const able = workers.data?.workers.filter((each) => each.trainTypes.includes(task.trainType));
+  const needs = /** @type {string[]} */ (task.options["needs"] ?? []);
+  const able = workers.data?.workers.filter((each) =>
+    each.trainTypes.includes(task.trainType) && needs.every((need) => has(each.labels, need)));
   return html`
     <section class="task-now card" aria-label=${t("task.now")}>
       <p class="unseen" role="status">${t("task.waits")}</p>
       <p class="task-going">${queue.data ? placeOf(task.taskId, queue.data) : t("task.waits")}</p>
-      ${able?.length === 0 ? html`<p>${t("task.no_worker")}</p>`
+      ${able?.length === 0 ? html`<p>${needs.length ? t("task.no_worker_with", { needs: needs.join(", ") }) : t("task.no_worker")}</p>`
         : html`<p>${queue.data && startOf(task.taskId, queue.data)} 
           ${task.etaRangeSeconds && t("task.done_in", { range: durationRange(task.etaRangeSeconds) })}</p>`}
     </section>`;
+}
+
+/**
+ * Whether a worker has what a task needs: the label, and if the need has a value, this value.
+ * @param {Record<string, string>} labels @param {string} need
+ */
+function has(labels, need) {
+  const [name, value] = need.split("=");
+  return name !== undefined && name in labels && (value === undefined || labels[name] === value);
 }
 
 /** @param {string} taskId @param {QueueView} queue */

@@ -1,0 +1,112 @@
+"""A worker as an actor of Ray: it starts `python -m trainer_worker`, and says how it is.
+
+The actor imports neither TensorFlow nor ZeroMQ. Ray keeps it where it has reserved what the pool asks for.
+"""
+
+from __future__ import annotations
+
+import collections
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+#: Where the code lies on this node.
+ROOT = Path(__file__).resolve().parent.parent
+#: An actor whose agent has ended waits this long for the controller to read how. Then it ends by itself, because it
+#: would keep its node from being removed.
+UNREAD_S = 60.0
+KEPT_LINES = 5
+MAX_LINE_CHARS = 300
+
+
+@dataclass(frozen=True)
+class AgentOrder:
+    """What to start. arguments: of Python. environment: beside the node's own. keys: for TFMODEL_KEYS, or ""."""
+
+    name: str
+    arguments: tuple[str, ...]
+    environment: dict[str, str]
+    keys: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class AgentReport:
+    """How an agent is. node_id: of its node. ended: how it has ended, in words; "" while it runs."""
+
+    node_id: str
+    pid: int
+    ended: str = ""
+
+
+class AgentActor:
+    """One agent, from the start of the actor on. Ray calls these methods one after the other."""
+
+    def __init__(self, order: AgentOrder) -> None:
+        self._order = order
+        self._process: subprocess.Popen[str] | None = None
+        self._lines: collections.deque[str] = collections.deque(maxlen=KEPT_LINES)
+        self._ended = ""
+        self._started = threading.Event()
+        # The signal at the end of a parent follows the thread that has started the child, so this thread stays.
+        threading.Thread(target=self._run, name="agent", daemon=True).start()
+        self._started.wait()
+
+    def report(self) -> AgentReport:
+        """How the agent is now."""
+        import ray
+
+        pid = self._process.pid if self._process is not None else 0
+        return AgentReport(ray.get_runtime_context().get_node_id(), pid, self._ended)
+
+    def leave(self) -> None:
+        """Have the agent hand back what it holds and end. The actor stays until it is ended, or for UNREAD_S."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGTERM)
+
+    def _run(self) -> None:
+        command = [
+            sys.executable,
+            "-m",
+            "cluster.tied_process",
+            str(os.getpid()),
+            sys.executable,
+            *self._order.arguments,
+        ]
+        try:
+            self._process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+            )
+        except OSError as error:
+            self._ended = f"it could not be started: {error}"
+            return
+        finally:
+            self._started.set()
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            self._lines.append(line.rstrip()[:MAX_LINE_CHARS])
+            sys.stderr.write(line)
+        code = self._process.wait()
+        said = f": {self._lines[-1]}" if code and self._lines else ""
+        self._ended = f"it ended with code {code}{said}"
+        time.sleep(UNREAD_S)
+        os._exit(0)
+
+    def _environment(self) -> dict[str, str]:
+        import ray
+
+        gpus = ray.get_runtime_context().get_accelerator_ids().get("GPU", [])
+        variables = {**os.environ, "CUDA_VISIBLE_DEVICES": ",".join(gpus), **self._order.environment}
+        if self._order.keys:
+            variables["TFMODEL_KEYS"] = self._order.keys
+        return variables

@@ -1,0 +1,1 @@
+"""A worker on another host: a network namespace, reached by a cable that can be slow, lossy or cut."""

@@ -1,0 +1,51 @@
+"""The pictures of projects in object storage are counted for forecasts, and no forecast waits for that."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from protocol.project_url import ProjectUrl
+from protocol.task import Task
+from tests.fault_proxy import Fault, fault_proxy
+from tests.local_roots import local_roots
+from tests.object_servers import BUCKET, KEY, SECRET, moto
+from tests.sample_tasks import make_spec
+from tests.waiting import wait_until
+from web.folders.data_roots import DataRoots
+from web.folders.object_copies import ObjectCopies
+from web.folders.object_folders import ObjectFolders
+from web.folders.object_stores import ObjectStores
+from web.folders.picture_counter import PictureCounter
+from web.folders.threads import Threads
+
+ROOT = ProjectUrl.parse_root(f"s3://{BUCKET}/users")
+
+
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_REGION": "us-east-1"}.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_counts_come_when_they_are_there(tmp_path: Path) -> None:
+    with moto() as server, fault_proxy(server.endpoint) as proxy:
+        server.fill("users/a", {"images/x/1.jpg": b"", "images/x/2.png": b"", "images/x/.3.jpg": b"", "4.jpg": b""})
+        server.fill("users/b", {"x/1.jpg": b"", "masks/1.png": b"", "models/1.jpg": b"", "1.jpg": b"", "x/2.txt": b""})
+        threads = Threads("test-storage")
+        stores = ObjectStores([ROOT], server.settings(endpoint=proxy.endpoint, timeout_s=1.0))
+        folders = ObjectFolders(stores, ObjectCopies(tmp_path, 10**6, threads), threads, threads, [str(ROOT)])
+        counter = PictureCounter(DataRoots([str(ROOT)], local_roots(tmp_path).of("/"), folders))
+        tasks = [Task(make_spec(name, project_path=f"{ROOT}/{name}")) for name in ("a", "b", "none")]
+        with proxy.always(Fault(hangs_until=threading.Event())):
+            assert [counter.count(task) for task in tasks] == [None, None, None]
+            wait_until(lambda: counter.count(tasks[0]) is not None, "the end of a count")
+            assert counter.count(tasks[0]) == 0, "nothing is known of a project whose storage hangs"
+        again = [Task(make_spec(f"{task.task_id[:4]}-2", project_path=task.spec.project_path)) for task in tasks]
+        wait_until(lambda: None not in [counter.count(task) for task in again], "all counts")
+        assert [counter.count(task) for task in again] == [2, 1, 0]
+        (tmp_path / "images").mkdir()
+        (tmp_path / "images" / "1.jpg").touch()
+        assert counter.count(Task(make_spec("l", project_path=str(tmp_path)))) == 1
