@@ -15,6 +15,7 @@ from broker.submissions import Submissions
 from broker.workers import Worker
 from protocol import messages as m
 from protocol.labels import satisfy
+from protocol.project_url import is_project_url
 from protocol.task import Task
 
 
@@ -76,6 +77,6 @@ def _most_helpers(task: Task, wanted: int) -> int:
     A project in object storage gets none: each worker has a copy of its own, and so a cache of its own.
     """
     workers = task.spec.options.get("workers", 1)
-    if not isinstance(workers, int) or "://" in task.spec.project_path:
+    if not isinstance(workers, int) or is_project_url(task.spec.project_path):
         return 0
     return min(wanted, workers - 1)

@@ -33,7 +33,7 @@ synced. The method is that of ALICE (Pillai et al., OSDI 2014) and CrashMonkey (
 - **Lost** is what a caller had been told, and is not there. **Torn** is what is half there, or what the service can't
   go on from.
 - The last two columns are controls on a disk that only pretends to sync files, or folders. They count what was lost or
-  torn there, after a quarter of the cut points, at most 50. Webhooks lose nothing without synced folders, because what
+  torn there, after fewer cut points. Webhooks lose nothing without synced folders, because what
   is missing is handed over again. The server of PostgreSQL makes all its folders before the recording begins.
 
 """
@@ -58,7 +58,7 @@ def main() -> None:
             trial = Trial(scenario, Path(folder))
         cuts = min(arguments.cuts, MOST_CUTS.get(scenario.name, arguments.cuts))
         account = trial.cut(cuts, arguments.drawn, arguments.seed)
-        few = max(2, min(cuts // 4, 50))
+        few = 2 if scenario.name in MOST_CUTS else min(cuts, 50)
         controls = [
             trial.cut(few, arguments.drawn, arguments.seed, ignores)
             for ignores in (no_file_is_synced, no_folder_is_synced)
