@@ -33,8 +33,8 @@ synced. The method is that of ALICE (Pillai et al., OSDI 2014) and CrashMonkey (
 - **Lost** is what a caller had been told, and is not there. **Torn** is what is half there, or what the service can't
   go on from.
 - The last two columns are controls on a disk that only pretends to sync files, or folders. They count what was lost or
-  torn there, after fewer cut points. Webhooks lose nothing without synced folders, because what
-  is missing is handed over again. The server of PostgreSQL makes all its folders before the recording begins.
+  torn there, after fewer cut points. Webhooks lose nothing without synced folders, because what is missing is handed
+  over again. The server of PostgreSQL makes all its folders before the recording begins.
 
 """
 
