@@ -187,5 +187,5 @@ def test_missing_credentials_are_said() -> None:
 
 def test_without_the_package_it_is_said_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "obstore.store", None)
-    with pytest.raises(StorageNotInstalledError, match=r"run: pip install -r requirements-cluster\.txt"):
+    with pytest.raises(StorageNotInstalledError, match=r"run 'pip install -r requirements-cluster\.txt'"):
         ObjectServer("http://127.0.0.1:1").store("a")

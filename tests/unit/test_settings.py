@@ -72,7 +72,7 @@ def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
 def test_relative_paths_start_beside_the_code() -> None:
     settings = load({})
     assert settings.web.allowed_roots() == [(ROOT / "projects").resolve()]
-    assert settings.broker.journal_path == ROOT / "var" / "journal.sqlite3"
+    assert Path(settings.broker.journal) == ROOT / "var" / "journal.sqlite3"
 
 
 def test_an_unknown_section_key_or_variable_is_named_with_what_there_is(tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_relative_paths_start_at_the_state_folder(tmp_path: Path) -> None:
     file = write(tmp_path, f'[service]\nstate_dir = "{tmp_path}/state"\n[web]\ndata_roots = ["photos", "/srv/more"]\n')
     settings = load({}, file)
     assert (settings.home, settings.run_dir) == (tmp_path / "state", tmp_path / "state" / "run")
-    assert settings.broker.journal_path == tmp_path / "state" / "var" / "journal.sqlite3"
+    assert Path(settings.broker.journal) == tmp_path / "state" / "var" / "journal.sqlite3"
     assert settings.worker.cache_path == tmp_path / "state" / "var" / "cache"
     assert settings.web.allowed_roots() == [tmp_path / "state" / "photos", Path("/srv/more")]
 
