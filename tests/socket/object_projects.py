@@ -24,6 +24,7 @@ from tests.socket.predicting import run_next
 from tests.socket.programs import Programs
 from tests.socket.scripted_worker import ScriptedWorker
 from tests.waiting import wait_until
+from trainer_worker.project.sealed_json import sealed_text
 
 ROOT = f"s3://{BUCKET}/users"
 JSON_TYPE = "Content-Type: application/json"
@@ -101,7 +102,7 @@ def published(trained: Trained, project: Path, url: str) -> Trained:
     (model / PUBLICATION).mkdir()
     for file in files:
         file.rename(model / PUBLICATION / file.name)
-    content = json.dumps({**json.loads(manifest.read_text()), "folder": PUBLICATION}).encode()
+    content = sealed_text({**json.loads(manifest.read_text()), "folder": PUBLICATION}).encode()
     manifest.write_bytes(content)
     artifacts = [artifact for artifact in trained.artifacts if artifact.name != manifest.name]
     own = Artifact(manifest.name, len(content), hashlib.sha256(content).hexdigest())
@@ -122,7 +123,7 @@ def object_service(folder: Path, **settings: object) -> Iterator[Service]:
                 "WEB_DATA_ROOTS": f"{ROOT},{folder / 'projects'}",
                 "STORAGE_ENDPOINT": proxy.endpoint,
                 "STORAGE_ALLOW_HTTP": "true",
-                "STORAGE_TIMEOUT_S": 3,
+                "STORAGE_TIMEOUT_S": 2,
                 **settings,
             }
             with Programs(folder, **given) as programs, ScriptedWorker(programs.endpoints.worker) as worker:

@@ -245,6 +245,18 @@ def test_old_models_are_removed_but_not_the_one_in_use(server: ObjectServer, mak
     assert T1 not in left
 
 
+def test_a_project_that_cannot_be_tidied_costs_no_task(
+    server: ObjectServer, proxy: FaultProxy, prefix: str, tmp_path: Path
+) -> None:
+    worker = ObjectWorker(ObjectServer(proxy.endpoint), tmp_path / "cache", timeout_s=0.2)
+    with worker.project(prefix) as project:
+        publish(project, "t1")
+        proxy.plan = lambda method, path: Fault(status=503)
+        tidy_project(project, keep_models=1)
+        proxy.plan = lambda method, path: None
+    assert published(server, prefix)
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path
