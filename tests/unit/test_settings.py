@@ -186,17 +186,17 @@ def test_tfmodel_home_overrides_the_state_folder_of_the_file(tmp_path: Path) -> 
 
 
 def test_a_worker_accepts_the_front_ends_roots_unless_it_has_its_own(tmp_path: Path) -> None:
-    assert load({"TFMODEL_WEB_DATA_ROOTS": "/a,/b"}).worker_roots == [Path("/a"), Path("/b")]
+    assert load({"TFMODEL_WEB_DATA_ROOTS": "/a,/b"}).worker_folders == [Path("/a"), Path("/b")]
     own = {"TFMODEL_WEB_DATA_ROOTS": "/a", "TFMODEL_WORKER_DATA_ROOTS": "/c"}
-    assert load(own).worker_roots == [Path("/c")]
+    assert load(own).worker_folders == [Path("/c")]
 
 
 def test_data_roots_may_be_folders_and_urls() -> None:
     pytest.importorskip("obstore", reason="obstore is not installed; pip install -r requirements-cluster.txt")
     settings = load({"TFMODEL_WEB_DATA_ROOTS": "/a,s3://photos/users/", "TFMODEL_HOME": "/srv/tfmodel"})
     assert list(map(str, settings.web.roots())) == ["/a", "s3://photos/users"]
-    assert settings.web.allowed_roots() == settings.worker_roots == [Path("/a")]
-    assert settings.all_worker_roots == settings.web.roots()
+    assert settings.web.allowed_roots() == settings.worker_folders == [Path("/a")]
+    assert settings.worker_roots == settings.web.roots()
 
 
 @pytest.mark.parametrize(
