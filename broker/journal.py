@@ -1,7 +1,7 @@
 """The journal: every fact in order, and each task as its facts have left it.
 
-This is all that the broker knows of it. `sqlite_journal` and `postgres_journal` each keep it in their way, and neither
-knows the other. What `append` has written is durable when it returns. The facts are the truth. What is noted of tasks
+This is all that the broker knows of it. `sqlite_journal` and `postgres_journal` implement it, and neither knows the
+other. What `append` has written is durable when it returns. The facts are the truth. What is noted of tasks
 is derived from them in the same transaction, for look-ups and lists.
 """
 
@@ -81,7 +81,7 @@ class Leader(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         since = datetime.datetime.fromtimestamp(self.since_s).isoformat(sep=" ", timespec="seconds")
         if self.leads:
-            return f"The broker on {self.host} (process {self.pid}) leads since {since}, in term {self.term}"
+            return f"The broker on {self.host} (process {self.pid}) has led since {since}, in term {self.term}"
         return f"No broker leads now; the last one, on {self.host}, began at {since}, in term {self.term}"
 
 
@@ -132,7 +132,10 @@ class Journal(ABC):
 
     @abstractmethod
     def report_loss_to(self, take: Callable[[LeadershipLostError], None]) -> None:
-        """take: called by another thread if this process is no longer the only writer. The caller's may hang then."""
+        """take: called if this process is no longer the only writer, by a thread other than the caller's.
+
+        The caller's own thread may hang in a lost connection at that time.
+        """
 
     @abstractmethod
     def note_pruned(self, up_to: int) -> None:

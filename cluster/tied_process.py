@@ -7,20 +7,20 @@ this process stands between actor and worker.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
 import sys
 
-PR_SET_PDEATHSIG = 1
+from conf.parent_process import end_with_parent
+
 #: A worker that was told to end hands back its task and is gone within a few seconds.
 END_TIMEOUT_S = 15.0
 
 
 def tie_to_parent() -> None:
     """From now on, the end of the parent brings this process a SIGTERM."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    end_with_parent(signal.SIGTERM)
 
 
 def run(parent_pid: int, command: list[str]) -> int:

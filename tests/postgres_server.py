@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import ctypes
 import functools
 import importlib.util
 import itertools
@@ -19,10 +18,9 @@ from typing import Any
 
 import pytest
 
+from conf.parent_process import end_with_parent
 from tests.free_ports import free_ports
 
-#: From prctl(2): which signal a process gets when its parent dies.
-PR_SET_PDEATHSIG = 1
 START_LIMIT_S = 60.0
 #: PostgreSQL refuses to run as root.
 OTHER_USER = "nobody"
@@ -134,7 +132,7 @@ class PostgresServer:
 
 
 def _end_with_parent() -> None:
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGQUIT))
+    end_with_parent(signal.SIGQUIT)
 
 
 @functools.cache

@@ -88,7 +88,7 @@ def test_a_killed_leader_is_followed_by_the_other_broker_and_trainings_go_on(
     assert programs.term() == term + 1
     said = programs.run("-m", "broker", "leader")
     assert said.returncode == 0
-    assert "leads since" in said.stdout
+    assert "has led since" in said.stdout
     assert f"in term {term + 1}" in said.stdout
     assert Scrape(programs.ports["WEB_PORT"]).value("tfmodel_broker_term", host=platform.node()) == term + 1
 

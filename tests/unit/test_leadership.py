@@ -228,7 +228,7 @@ def test_the_doctor_names_the_leader(url: str, store: PostgresStore, tmp_path_fa
         words = [result.sentence for result in doctor.look(settings) if result.topic == "leader"]
     assert len(words) == 1
     assert words[0].startswith("The broker on ")
-    assert "leads since" in words[0]
+    assert "has led since" in words[0]
     assert any("No broker leads now" in result.sentence for result in doctor.look(settings) if result.topic == "leader")
 
 
@@ -246,7 +246,7 @@ def test_the_command_says_who_leads_and_shows_no_password(
     assert said(TFMODEL_BROKER_JOURNAL=url) == (1, "No broker has ever led.\n")
     with store.open():
         code, words = said(TFMODEL_BROKER_JOURNAL=url)
-        assert (code, "leads since" in words) == (0, True)
+        assert (code, "has led since" in words) == (0, True)
     (closed,) = free_ports(1)
     code, words = said(TFMODEL_BROKER_JOURNAL=f"postgresql://anna:s3cret@127.0.0.1:{closed}/tfmodel")
     assert (code, "s3cret" in words) == (1, False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
 import signal
@@ -12,6 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from conf.parent_process import end_with_parent
 from conf.settings import EXIT_BAD_SETTINGS
 from conf.worker_settings import ALL, AUTO, WorkerSettings
 from trainer_worker.agent.gpus import ORDER, VISIBLE, Gpu
@@ -24,7 +24,6 @@ RESTART_DELAY_S = 5.0
 LONGEST_WAIT_S = 60.0
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 WATCHED = {*STOP_SIGNALS, signal.SIGCHLD}
-PR_SET_PDEATHSIG = 1
 
 
 class Program(NamedTuple):
@@ -117,4 +116,4 @@ class OnePerGpu:
 def _follow_parent() -> None:
     """In a new worker: take signals again, and ask Linux for a SIGTERM when the parent dies."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    end_with_parent(signal.SIGTERM)

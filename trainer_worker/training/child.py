@@ -31,6 +31,7 @@ import psutil
 
 from conf.log_request import logged_request
 from conf.logs import set_up_logging
+from conf.parent_process import end_with_parent
 from protocol import messages as m
 from protocol import pipe_messages as piped
 from protocol import wire
@@ -76,7 +77,6 @@ TRACE_LINES = 15
 #: If hashing a folder takes longer than this, it shows as progress, up to this share of the percent scale.
 COMPARED_IN_SILENCE_S = 2.0
 COMPARING_SHARE = 0.05
-PR_SET_PDEATHSIG = 1
 
 
 class Child:
@@ -373,7 +373,7 @@ def release_memory() -> float:
 
 def die_with_parent(parent_pid: int) -> None:
     """Ask Linux to kill this process when its agent dies, even while a C call keeps Python from reading the pipe."""
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_with_parent(signal.SIGKILL)
     if os.getppid() != parent_pid:
         sys.exit(0)
 

@@ -35,13 +35,6 @@ class Arrived(NamedTuple):
     start: bytes
 
 
-class Placed(NamedTuple):
-    """name: of the picture in the folder of its class. is_duplicate: whether it lay there before."""
-
-    name: str
-    is_duplicate: bool
-
-
 class Incoming:
     """All methods raise OSError."""
 
