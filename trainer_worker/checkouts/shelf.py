@@ -104,9 +104,14 @@ class Shelf:
 
 @contextlib.contextmanager
 def _locked(place: Path) -> Iterator[bool]:
-    """Hold the lock of a copy; False, at once, if another process has it."""
+    """Hold the lock of a copy; False, at once, if another process has it or has just removed the copy."""
     place.mkdir(exist_ok=True, mode=0o700)
-    with open(place / _LOCK, "ab") as lock:
+    try:
+        lock = open(place / _LOCK, "ab")  # noqa: SIM115 - the next block closes it
+    except FileNotFoundError:
+        yield False
+        return
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
