@@ -18,7 +18,7 @@ from protocol.artifact import Artifact
 from protocol.task import Trained
 from tests.fault_proxy import FaultProxy, fault_proxy
 from tests.finished_models import lay_classifier
-from tests.object_servers import BUCKET, KEY, SECRET, ObjectServer, moto
+from tests.object_servers import BUCKET, CREDENTIALS, ObjectServer, moto
 from tests.security.raw_http import RawAnswer, RawCaller
 from tests.socket.predicting import run_next
 from tests.socket.programs import Programs
@@ -114,10 +114,9 @@ def published(trained: Trained, project: Path, url: str) -> Trained:
 @contextlib.contextmanager
 def object_service(folder: Path, **settings: object) -> Iterator[Service]:
     """settings: as for Programs."""
-    credentials = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_REGION": "us-east-1"}
-    before = {name: os.environ.get(name) for name in credentials}
+    before = {name: os.environ.get(name) for name in CREDENTIALS}
     with moto() as server, fault_proxy(server.endpoint) as proxy:
-        os.environ.update(credentials)
+        os.environ.update(CREDENTIALS)
         try:
             given: dict[str, Any] = {
                 "WEB_DATA_ROOTS": f"{ROOT},{folder / 'projects'}",
