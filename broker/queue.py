@@ -15,10 +15,12 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from protocol.labels import satisfy
-from protocol.task import Task
+from protocol.task import Task, TaskSpec
 
 #: (minus priority, virtual start time, order of arrival, task_id)
 _Entry = tuple[int, int, int, str]
+#: Heaps and tables may hold this many entries of tasks that have gone, beyond twice the number of the waiting ones.
+_MOST_STALE = 1000
 
 
 class TaskKind(NamedTuple):
@@ -26,6 +28,10 @@ class TaskKind(NamedTuple):
 
     train_type: str
     needs: tuple[str, ...]
+
+
+def kind_of(spec: TaskSpec) -> TaskKind:
+    return TaskKind(spec.train_type, spec.needs)
 
 
 class WaitingTasks:
@@ -43,13 +49,15 @@ class WaitingTasks:
         self._kind_of: dict[str, TaskKind] = {}
         self._startable: Counter[TaskKind] = Counter()
         self._user_of: dict[str, str] = {}
-        self._waiting_of_user: Counter[str] = Counter()
+        self._waiting_of_kind: Counter[TaskKind] = Counter()
+        self._waiting_of_user: dict[str, Counter[TaskKind]] = {}
         self._running_of_user: Counter[str] = Counter()
         self._parked: dict[str, list[_Entry]] = {}
         self._parked_ids: set[str] = set()
         self._last_time_of_user: dict[str, int] = {}
         self._now = 0
         self._arrivals = 0
+        self._removed = 0
         #: The waiting tasks in their order, until one is added or removed.
         self._order: list[str] | None = None
 
@@ -83,12 +91,13 @@ class WaitingTasks:
         self._waiting[task.task_id] = entry
         self._order = None
         self._user_of[task.task_id] = user_id
-        self._waiting_of_user[user_id] += 1
-        self._kind_of[task.task_id] = kind = TaskKind(task.spec.train_type, task.spec.needs)
+        self._kind_of[task.task_id] = kind = kind_of(task.spec)
+        self._waiting_of_user.setdefault(user_id, Counter())[kind] += 1
+        self._waiting_of_kind[kind] += 1
         self._make_startable(entry, kind)
 
     def remove(self, task_id: str) -> None:
-        """Remove a task. Its heap entry stays and is dropped when its turn comes."""
+        """Remove a task. Its heap entry stays until its turn comes, or until there are too many of those."""
         if self._waiting.pop(task_id, None) is None:
             return
         self._order = None
@@ -98,18 +107,28 @@ class WaitingTasks:
         else:
             self._count(kind, -1)
         user_id = self._user_of.pop(task_id)
-        self._waiting_of_user[user_id] -= 1
-        if not self._waiting_of_user[user_id]:
-            del self._waiting_of_user[user_id]
+        self._count_out(user_id, kind)
         if not self._waiting:
             self._heaps.clear()
             self._parked.clear()
             self._last_time_of_user.clear()
         self._unpark_one(user_id)  # If it was the unparked one, another task of the user takes its turn.
+        self._removed += 1
+        if self._removed > _MOST_STALE + 2 * len(self._waiting):
+            self._drop_stale()
 
     def of_user(self, user_id: str) -> int:
         """How many tasks of this user are waiting."""
-        return self._waiting_of_user.get(user_id, 0)
+        return self._waiting_of_user[user_id].total() if user_id in self._waiting_of_user else 0
+
+    @property
+    def kinds(self) -> Collection[TaskKind]:
+        """The kinds of tasks that wait."""
+        return self._waiting_of_kind.keys()
+
+    def kinds_of_user(self, user_id: str) -> int:
+        """Of how many kinds the waiting tasks of this user are."""
+        return len(self._waiting_of_user.get(user_id, ()))
 
     def places(self, user_id: str, after: int, most: int) -> list[tuple[int, str]]:
         """Up to `most` waiting tasks with their places from 1 on, in the order in which they should start.
@@ -146,9 +165,6 @@ class WaitingTasks:
         if entry is not None:
             self._now = max(self._now, entry[1])
             self.remove(task_id)
-        if len(self._last_time_of_user) > 1000 + 2 * len(self._waiting):
-            # A virtual time in the past has no effect any more. Without this the table would grow with every user.
-            self._last_time_of_user = {u: t for u, t in self._last_time_of_user.items() if t >= self._now}
 
     def _make_startable(self, entry: _Entry, kind: TaskKind) -> None:
         heapq.heappush(self._heaps.setdefault(kind, []), entry)
@@ -158,6 +174,36 @@ class WaitingTasks:
         self._startable[kind] += change
         if not self._startable[kind]:
             del self._startable[kind]
+
+    def _count_out(self, user_id: str, kind: TaskKind) -> None:
+        """A waiting task of this user and kind has gone."""
+        of_user = self._waiting_of_user[user_id]
+        of_user[kind] -= 1
+        if not of_user[kind]:
+            del of_user[kind]
+        if not of_user:
+            del self._waiting_of_user[user_id]
+        self._waiting_of_kind[kind] -= 1
+        if not self._waiting_of_kind[kind]:
+            del self._waiting_of_kind[kind]
+            self._heaps.pop(kind, None)
+
+    def _drop_stale(self) -> None:
+        """Drop the entries of tasks that have gone. No turn would ever come to those behind a task that never starts.
+
+        A virtual time in the past has no effect any more. One of a user who waits for nothing is forgotten as well.
+        """
+        self._removed = 0
+        for heaps in (self._heaps.values(), self._parked.values()):
+            for heap in heaps:
+                heap[:] = [entry for entry in heap if self._waiting.get(entry[3]) == entry]
+                heapq.heapify(heap)
+        self._parked = {user_id: parked for user_id, parked in self._parked.items() if parked}
+        self._last_time_of_user = {
+            user_id: time
+            for user_id, time in self._last_time_of_user.items()
+            if time >= self._now and user_id in self._waiting_of_user
+        }
 
     def _unpark_one(self, user_id: str) -> None:
         parked = self._parked.get(user_id, [])

@@ -9,8 +9,14 @@ from broker.core_settings import CoreSettings
 from broker.events import ReadEnded, SendWeb
 from broker.offers import Offers
 from broker.promotions import Promotions
+from broker.queue import kind_of
 from protocol import messages as m
 from protocol.task import Task
+
+#: A worker is compared with each kind of waiting task, and the cluster's controller is told of each. These bound both,
+#: for all users together and for one of them.
+MAX_KINDS = 1000
+MAX_KINDS_PER_USER = 100
 
 
 class Submissions(Promotions):
@@ -30,6 +36,8 @@ class Submissions(Promotions):
             self._refuse(peer, message, code, error)
             return
         if self._asked_before(peer, message) or self._queue_is_full(peer, message):
+            return
+        if self._are_too_many_kinds(peer, message):
             return
         if unmet := self.offers.why_unmet(spec, self._now.monotonic_s):
             self._refuse(peer, message, "needs_unmet", unmet)
@@ -64,10 +72,29 @@ class Submissions(Promotions):
             return False
         count = getattr(settings, setting)
         error = f"{count} {whose} are waiting, which is the limit ([broker] {setting}); post again later."
-        position = len(self.waiting) + 1
-        refused = m.Refused(message.request_id, "queue_full", error, position=position, quota=setting, quota_size=count)
-        self._effects.append(SendWeb(peer, refused))
+        self._refuse_for_now(peer, message, error, setting, count)
         return True
+
+    def _are_too_many_kinds(self, peer: bytes, message: m.Submit) -> bool:
+        kind, user_id = kind_of(message.spec), message.spec.user_id
+        if not kind.needs or kind in self.waiting.kinds:
+            return False
+        if len(self.waiting.kinds) >= MAX_KINDS:
+            whose, count = "all tasks", MAX_KINDS
+        elif self.waiting.kinds_of_user(user_id) >= MAX_KINDS_PER_USER:
+            whose, count = f"the tasks of userId={user_id[:80]}", MAX_KINDS_PER_USER
+        else:
+            return False
+        error = f"There are {count} different needs among {whose} that wait, which is the limit; post again later."
+        self._refuse_for_now(peer, message, error, "needs", count)
+        return True
+
+    def _refuse_for_now(self, peer: bytes, message: m.Submit, error: str, quota: str, quota_size: int) -> None:
+        position = len(self.waiting) + 1
+        refused = m.Refused(
+            message.request_id, "queue_full", error, position=position, quota=quota, quota_size=quota_size
+        )
+        self._effects.append(SendWeb(peer, refused))
 
     def _refuse(self, peer: bytes, message: m.Submit, code: str, error: str) -> None:
         self._effects.append(SendWeb(peer, m.Refused(message.request_id, code, error)))

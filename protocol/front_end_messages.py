@@ -160,7 +160,7 @@ class Refused(Message, frozen=True):
     task: Task | None = None
     #: Only with queue_full: the position that the task would have had in the queue, counted from 1.
     position: Whole = 0
-    #: Only with queue_full: the setting that limits the waiting tasks, and its value.
+    #: Only with queue_full: the setting that limits the waiting tasks, or "needs", and how many it allows.
     quota: Word = ""
     quota_size: Whole = 0
 

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import errors
@@ -69,9 +68,10 @@ class Place:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        parts = urlsplit(url)
-        user, host = parts.username, parts.netloc.rpartition("@")[2]
-        self.shown = f"postgresql://{user + '@' if user else ''}{host}{parts.path}"
+        # Not by urllib, which refuses some passwords that PostgreSQL takes, and shows them in its error.
+        credentials, at, server = url.partition("://")[2].partition("?")[0].rpartition("@")
+        user = credentials.partition(":")[0]
+        self.shown = f"postgresql://{user}{at if user else ''}{server}"
         self.schema = DEFAULT_SCHEMA
         try:
             options = str(conninfo_to_dict(url).get("options") or "")
@@ -155,7 +155,7 @@ class Place:
             yield
         except psycopg.Error as error:
             if error.sqlstate == OTHER_TERM:
-                raise LeadershipLostError(f"The commit was refused: {one_line(error)}.") from error
+                raise LeadershipLostError(f"The commit was refused: {one_line(error)}") from error
             finding = f"The journal {self.shown} failed: {one_line(error)}"
             if isinstance(error, PERSONS_CASES):
                 raise BrokenJournalError(finding, "An administrator of the database can help.") from error
@@ -163,4 +163,6 @@ class Place:
 
 
 def one_line(error: psycopg.Error) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    """What the error says, as a sentence with its full stop."""
+    said = " ".join(str(error).split()) or type(error).__name__
+    return said if said.endswith((".", "?")) else f"{said}."

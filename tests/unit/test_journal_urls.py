@@ -29,6 +29,9 @@ TAKEN = (
     "postgresql://host/journal",
     "postgres://anna@host:5432/journal",
     "postgresql://anna:s3c%40ret@host/journal?sslmode=verify-full&sslrootcert=/etc/ssl/root.pem",
+    "postgresql://anna:s3c[ret@host/journal",
+    "postgresql://anna:s3c\N{ACCOUNT OF}ret@host/journal",  # its compatible form has a slash
+    "postgresql://:s3cret@host/journal",
     "postgresql://anna@[::1]:5432/journal",
     "postgresql://anna@one:5432,two:5432/journal?target_session_attrs=read-write",
     "postgresql:///journal?host=/run/postgresql&options=-csearch_path%3Dtraining",

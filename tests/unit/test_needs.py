@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from broker.offers import MAX_NAMED, REMEMBERED_S, REPORT_TTL_S
 from broker.queue import TaskKind, WaitingTasks
+from broker.submissions import MAX_KINDS, MAX_KINDS_PER_USER
 from protocol import messages as m
+from protocol import wire
 from protocol.labels import satisfy
 from protocol.options import check_options, read_options
 from protocol.task import Task, TaskState
@@ -231,3 +233,21 @@ def test_the_counts_of_what_could_start_are_those_of_a_slow_count(
         counts = waiting.startable_by_kind
         assert sum(counts.values()) == waiting.startable <= len(waiting) == len(kinds)
         assert all(0 < count <= sum(kind == one for one in kinds.values()) for kind, count in counts.items())
+
+
+def test_users_with_countless_different_needs_are_refused_and_the_controller_is_told_of_the_others() -> None:
+    broker = Broker()
+    refused = []
+    for number in range(MAX_KINDS + 200):
+        user_id = f"user{number // (MAX_KINDS_PER_USER + 10)}"
+        answer = broker.submit(f"t{number}", user_id=user_id, options={"needs": [f"room={number}"]})
+        refused += [answer] if isinstance(answer, m.Refused) else []
+    assert {(each.code, each.quota, each.quota_size) for each in refused} == {
+        ("queue_full", "needs", MAX_KINDS_PER_USER),
+        ("queue_full", "needs", MAX_KINDS),
+    }
+    assert refusal(broker, "again", user_id="other", options={"needs": ["room=0"]}) == ("", "")
+    assert refusal(broker, "plain", user_id="user0") == ("", "")
+    demand = broker.web(m.PoolsReported(1, ()))
+    assert len(demand.waiting) == MAX_KINDS + 1
+    assert wire.decode(wire.encode(demand), m.BrokerToWeb) == demand

@@ -37,7 +37,7 @@ def test_the_workers_own_objects_are_told_from_the_users() -> None:
     assert not found.odd
 
 
-@pytest.mark.door(31)
+@pytest.mark.door(32)
 @pytest.mark.parametrize(
     "name", ["../a.jpg", "a/../../b.jpg", "/etc/passwd", "a//b.jpg", "./a.jpg", "a/.", "\0.jpg", "", "x" * 256]
 )
@@ -46,6 +46,13 @@ def test_no_name_leads_out_of_the_folder(name: str) -> None:
     assert found.files.keys() == {"good.jpg"}
     assert found.odd == [name]
     assert found.findings()[0].count == 1
+
+
+def test_what_is_a_file_and_a_folder_at_once_below_the_kept_folder_is_ignored() -> None:
+    checkpoints = f".tfmodel/tasks/{T1}/checkpoints"
+    found = sorted_names(".tfmodel/last/a", ".tfmodel/last/a/b", checkpoints, f"{checkpoints}/1", "good.jpg")
+    assert found.kept.keys() == {".tfmodel/last/a/b", f"{checkpoints}/1"}
+    assert not found.odd
 
 
 def test_markers_of_folders_are_folders() -> None:

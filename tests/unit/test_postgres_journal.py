@@ -168,7 +168,7 @@ def test_no_error_shows_the_password(own_server: PostgresServer, caplog: pytest.
             PostgresStore(f"postgresql://{place}")._open(refuse_to_wait)
         said.append(str(refused.value))
     assert "password authentication failed" in said[1]
-    assert "permission denied" in said[2]
+    assert "permission denied for database postgres. An administrator" in said[2]
     for text in (*said, caplog.text):
         assert not re.search("s3cr|cr%3F", text), text
 

@@ -140,3 +140,23 @@ def seconds_per_cycle(size: int) -> float:
 def test_the_cost_does_not_grow_with_the_number_of_waiting_tasks() -> None:
     # Two hundred times the tasks; a scan would cost about two hundred times as much, a heap about twice.
     assert seconds_per_cycle(20_000) < 20 * seconds_per_cycle(100)
+
+
+def test_tasks_that_are_given_up_leave_nothing_behind() -> None:
+    waiting = WaitingTasks(max_running_per_user=1)
+    add(waiting, "stays", options={"needs": ["room=9"]})
+    for number in range(20_000):
+        add(waiting, f"t{number}", f"user{number}", options={"needs": ["room=9"]})
+        waiting.remove(f"t{number}")
+    assert sum(map(len, waiting._heaps.values())) < 3000
+    assert len(waiting._last_time_of_user) < 3000
+    assert take(waiting, labels={"room": "9"}) == "stays"
+
+
+def test_kinds_of_tasks_that_are_given_up_leave_nothing_behind() -> None:
+    waiting = WaitingTasks()
+    add(waiting, "stays")
+    for number in range(100):
+        add(waiting, f"t{number}", options={"needs": [f"room={number}"]})
+        waiting.remove(f"t{number}")
+    assert len(waiting._heaps) == len(waiting.kinds) == waiting.kinds_of_user("anna") == 1

@@ -59,7 +59,8 @@ def sorted_out(objects: Iterable[ObjectInfo], case_matters: bool = True) -> Proj
         elif steps[0] == MODELS and _is_ours(steps[1:]):
             _add_of_models(found, steps[1:], info)
         elif steps[0] == KEPT:
-            if steps[1:2] in ([LAST], [TASKS]):
+            # What is a file and a folder at once is not ours. Nothing is said, because nothing of the user's is lost.
+            if steps[1:2] in ([LAST], [TASKS]) and name not in holding:
                 found.kept[name] = info
         elif litter := _litter_folder(steps):
             found.folders.add(litter)
