@@ -16,7 +16,7 @@ from broker.journal_view import JournalView
 from protocol.task import Task, TaskState
 from protocol.task_filter import TaskFilter
 
-#: So many facts or tasks are read and written at once.
+#: The number of facts or tasks that are read and written at once.
 PART = 1000
 
 

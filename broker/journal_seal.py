@@ -15,7 +15,7 @@ import zlib
 import msgspec
 
 _HEAD = b'{"crc":"%08x",'
-#: So many bytes stand before the first member of the object that is sealed.
+#: The number of bytes before the first member of the sealed object.
 SEAL_BYTES = len(_HEAD % 0)
 
 

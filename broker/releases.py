@@ -1,4 +1,4 @@
-"""Which workers fit to this broker, by the versions that they run. Pure."""
+"""Which workers fit this broker, by the versions that they run. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from protocol.version import TENSORFLOW_SERIES, VERSION
 from protocol.wire import VERSION as WIRE_VERSION
 
-#: What a worker says about its versions: the packages of its Hello that are compared.
+#: The names in a worker's `Hello.versions` that are compared with the broker's.
 RELEASE, TENSORFLOW = "tfmodel", "tensorflow"
 
 

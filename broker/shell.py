@@ -179,7 +179,7 @@ class Shell:
     def _answer_unread(
         self, socket: zmq.Socket[bytes], peer: bytes, frames: list[bytes], error: wire.WireError
     ) -> None:
-        """Say why a message was not read, as far as the peer can understand it. It would repeat the message in vain.
+        """Say why a message was not read, as far as the peer can understand it. Otherwise it would repeat the message.
 
         A front-end is told which field of its request is bad. A peer of another version is told so in its own version.
         """

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("cluster")
 
 MISSING_RAY = f"Ray is not installed. Run '{INSTALL}'."
-#: How long the broker may take for an answer, and a controller that was killed to free its place.
+#: How long the broker may take to answer, and how long to wait for the desk of a controller that was killed.
 ANSWER_TIMEOUT_S = 5.0
 HANDOVER_TIMEOUT_S = 8.0
 DOWN_INTERVAL_S = 0.5
@@ -83,7 +83,7 @@ def up(settings: Settings, order: Order) -> int:
     try:
         serve(reconciler, desk, order, settings.cluster.interval_s)
     except RayError as error:
-        # What is started again finds all workers. Ray itself may need to be started again first.
+        # A controller that is started again finds all workers. Ray itself may have to be started first.
         log.critical("action=cluster.ray_failed reason=%r", str(error))
         return 1
     link.close()

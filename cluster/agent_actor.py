@@ -52,7 +52,7 @@ class AgentActor:
         self._lines: collections.deque[str] = collections.deque(maxlen=KEPT_LINES)
         self._ended = ""
         self._started = threading.Event()
-        # The signal at the end of a parent follows the thread that has started the child, so this thread stays.
+        # The signal of tied_process.py is sent when the thread that has started the child ends, so this thread stays.
         threading.Thread(target=self._run, name="agent", daemon=True).start()
         self._started.wait()
 

@@ -15,7 +15,7 @@ from protocol import wire
 
 #: Longer than a handshake across the world takes when one packet gets lost.
 PATIENCE_S = 4.0
-#: What went wrong, by the last of these that ZeroMQ has told of. The later ones are more telling.
+#: What went wrong, by the furthest step of the connection that ZeroMQ has reported. They stand in their order.
 STEPS = {
     zmq.Event.CONNECT_RETRIED: "Nothing answers there. Is the address right, does the broker run, and do firewalls on "
     "both machines let the port through?",

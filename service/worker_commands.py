@@ -12,7 +12,7 @@ from service.task_ids import SHORT_ID_CHARS
 from service.task_words import local_time
 from tfmodel_client.types import Worker
 
-#: A clock that is off by more than this is worth a word.
+#: A clock that is off by more than this is mentioned.
 MOST_SKEW_S = 5.0
 
 WorkerName = Annotated[str, Parameter(help="the name of the worker, as 'workers' lists it")]

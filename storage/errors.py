@@ -41,7 +41,7 @@ _STATUS = re.compile(r"status code: ([0-9]{3})")
 #: The server's own word for the error, such as NoSuchBucket. Only this short form is taken from its answer.
 _CODE = re.compile(r"<Code>([A-Za-z0-9]{1,40})</Code>")
 _BAD_PATH = re.compile(r"""[Pp]ath "(.*?)"(: Encountered| contained)""", re.DOTALL)
-#: Asked for the credentials of the machine where the environment has none.
+#: The address at which clouds give a machine its credentials. The client asks there if the environment has none.
 _METADATA_SERVER = "169.254.169.254"
 _TIMED_OUT = re.compile(r"timed ?out|operation timed", re.IGNORECASE)
 

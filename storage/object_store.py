@@ -21,10 +21,10 @@ from storage.errors import MissingObjectError, StorageError, TooLargeError, expl
 if TYPE_CHECKING:
     import obstore.store
 
-#: What is larger goes up in parts of this size, some at a time.
+#: Larger files are sent in parts of this size, _PARTS_AT_ONCE at a time.
 PART_BYTES = 8 * 1024**2
 _PARTS_AT_ONCE = 4
-#: What a stream gives at once, and holds in memory.
+#: The size of the chunks of a stream, of which it holds one in memory.
 CHUNK_BYTES = 1024**2
 #: A request may be tried this often again, after pauses that grow from the first to the second of these.
 RETRIES = 5

@@ -15,7 +15,7 @@ from psycopg.rows import TupleRow
 
 from broker.journal import BrokenJournalError, JournalError, LeadershipLostError
 
-#: How long a server may take to accept a connection. With several hosts in the URL, each of them.
+#: How long a server may take to accept a connection. If the URL has several hosts, each of them may take as long.
 CONNECT_LIMIT_S = 5
 #: How long one statement may take, and how long it may wait for a lock. The server ends it then.
 STATEMENT_LIMIT_S = 10.0

@@ -156,7 +156,7 @@ class PostgresJournal(Journal):
         except LeadershipLostError:
             raise
         except JournalError:
-            # A broker that has begun to lead ends our session. Then that is the reason to tell.
+            # If a broker that has begun to lead has ended our session, LeadershipLostError is the reason to report.
             self._leadership.confirm()
             raise
 

@@ -10,7 +10,7 @@ import hashlib
 
 KEY_BYTES = 200
 HASH_BYTES = 32
-#: So many bytes of a text stand at the beginning of its key.
+#: The number of bytes of a long text with which its key begins.
 KEPT_BYTES = KEY_BYTES - HASH_BYTES
 
 

@@ -8,7 +8,7 @@ import platform
 from broker.journal import Leader
 from broker.postgres_journal.connection import Connection, Place
 
-#: How long the writing session of the leader before may take to end.
+#: How long the session with which the earlier leader wrote may take to end.
 END_LIMIT_MS = 4000
 _HALF = 0xFFFFFFFF
 

@@ -19,7 +19,7 @@ SELECT_FACTS: LiteralString = "SELECT seq, at_s, task_id, fact FROM facts"
 
 LIVE = [state.value for state in TaskState if state not in ENDED_STATES]
 ENDED = [state.value for state in TaskState if state in ENDED_STATES]
-#: So many rows are fetched at once. A row may be large, so memory is bounded by this number.
+#: The number of rows that are fetched at once. A row may be large, so this bounds the memory.
 ROWS_AT_ONCE = 200
 
 
@@ -35,7 +35,7 @@ class PostgresView:
         connection = place.connect("reader")
         # A plan that fits all values of a query would be a bad one for most of them.
         connection.prepare_threshold = None
-        # Reading an index alone is right for all lists, also before the planner has figures of the tables.
+        # Each list can be read from an index. Without statistics of the tables, the planner may choose otherwise.
         try:
             with place.errors():
                 connection.execute("SET enable_seqscan = off")

@@ -17,7 +17,7 @@ log = logging.getLogger("broker")
 
 _HEADER = struct.Struct(">IIIIIIII")
 _FRAME = struct.Struct(">IIIIII")
-#: The last bit says in which order the words are that are summed up.
+#: The last bit of the number says whether the checksums read their words in big-endian order.
 _MAGIC = (0x377F0682, 0x377F0683)
 _MASK = 0xFFFFFFFF
 

@@ -16,7 +16,7 @@ from service.doctor.clock import CURE as SET_CLOCK
 from service.doctor.clock import MOST_SKEW_S
 from service.doctor.result import Result, bad, ok, warn
 
-#: Is this where TFMODEL_KEYS was set, and not only for the worker?
+#: The usual reason: the variables were set for the worker alone.
 TELL = "Run this with the same TFMODEL_BROKER and TFMODEL_KEYS as the worker."
 
 

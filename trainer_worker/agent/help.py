@@ -16,7 +16,7 @@ from trainer_worker.agent.state import ProcessState, TrainerProcess
 
 #: How many attempts are remembered that this worker can't help any more, or in whose help a process died.
 REMEMBERED_ATTEMPTS = 1000
-#: After so many deaths of a helping process, pictures of that folder are probably the reason.
+#: After this many deaths of a helping process, the pictures of that folder are probably the reason.
 MOST_DEATHS = 2
 
 
@@ -38,7 +38,7 @@ class Help:
 
     def __init__(self) -> None:
         self.given: Given | None = None
-        #: How often a process died helping; MOST_DEATHS as well if nothing is left to do.
+        #: How many processes died while they helped an attempt. MOST_DEATHS also means that nothing is left to do.
         self._deaths: OrderedDict[m.Holding, int] = OrderedDict()
 
     @property

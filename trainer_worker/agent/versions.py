@@ -1,4 +1,4 @@
-"""The versions of the programs that must fit to the broker's. Nothing is imported for this."""
+"""The versions of the programs that must fit the broker's. Nothing is imported to find them out."""
 
 from __future__ import annotations
 

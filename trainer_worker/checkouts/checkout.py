@@ -38,7 +38,8 @@ from trainer_worker.project.unchanged import is_read
 _MOST_LISTINGS = 3
 
 
-#: Gets the bytes that the copy will take in all, and those that it takes now. Raises TrainingError disk_full.
+#: Gets the size in bytes that the copy will have, and how many bytes of it are still to come. Raises TrainingError
+#: disk_full.
 MakeRoom = Callable[[int, int], None]
 
 
@@ -46,7 +47,7 @@ class Watcher(Protocol):
     """Hears how far a check-out is. Both calls may raise an exception, which ends it."""
 
     def planned(self, files: int, size_bytes: int) -> None:
-        """So many files with so many bytes are to be read."""
+        """files, size_bytes: how much is to be read. Called again if the project has to be listed again."""
 
     def step(self, done_bytes: int) -> None:
         """Called often, also before anything is planned."""
@@ -75,7 +76,7 @@ class Checkout:
         for folder in (self.folder, self._parts):
             folder.mkdir(exist_ok=True, mode=0o700)
         self.record = Record(place / "objects.jsonl", self.folder)
-        #: As they were listed last.
+        #: The objects of the project, as the last listing has shown them.
         self.objects = ProjectObjects()
 
     # ---- the whole project ----
@@ -160,7 +161,7 @@ class Checkout:
             done_bytes += count
 
         async def bring(each: Wanted) -> None:
-            # Of an object with another ETag nothing may be used, so the part is named by both.
+            # The bytes of an object with another ETag must not be used, so the part is named after both.
             part = self._parts / hashlib.sha256(f"{each.info.name}\0{each.info.etag}".encode()).hexdigest()
             if each.whole:
                 await fetch(self.store, each.info, part, add)

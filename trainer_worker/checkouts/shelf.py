@@ -69,7 +69,7 @@ class Shelf:
                 raise self._no_room(size_bytes)
             oldest = others.pop(0)
             if not self._remove(oldest.place):
-                # It is in use, so it has to stay. What it takes is not to be had.
+                # It is in use, so it has to stay, and its space cannot be used.
                 size_bytes += oldest.size_bytes
 
     def _others(self, mine: Path) -> list[_Copy]:

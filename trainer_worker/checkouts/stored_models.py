@@ -173,7 +173,7 @@ class StoredModels:
         return max((task_id for task_id in since_s if since_s[task_id]), key=since_s.__getitem__, default="")
 
     def tidy(self, stale_after_s: float) -> None:
-        """Remove what unfinished attempts have left and nobody has changed for so long."""
+        """Remove what unfinished attempts have left, if nobody has changed it for `stale_after_s` seconds."""
         models = sorted_out(self._store.list(MODELS)).models
         kept = sorted_out(self._store.list(KEPT)).kept
         groups = [list(files.values()) for files in models.values() if MANIFEST not in files]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-#: A run is not worth another beginning where less than this lies between it and others who are at work there.
+#: A helper begins in a run only if at least this many pictures lie between it and whoever else works there.
 LEAST_PICTURES = 16
 
 

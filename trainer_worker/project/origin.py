@@ -72,7 +72,7 @@ class Origin(Protocol):
         """Remove a model, and what is kept of its task."""
 
     def tidy(self, stale_after_s: float) -> None:
-        """Remove what unfinished attempts have left and nobody has changed for so long."""
+        """Remove what unfinished attempts have left, if nobody has changed it for `stale_after_s` seconds."""
 
 
 class LocalOrigin:

@@ -10,7 +10,7 @@ from trainer_worker.training.reporter import PipeReporter
 STAGE = "download"
 #: What is expected before anything is measured: bytes a second, and seconds for each file.
 _BYTES_A_SECOND, _FILE_S = 20e6, 0.01
-#: How long a training takes is known later. Until then this is said, with so much for each file that had to come.
+#: The plan of the training comes later. Until then, it is expected to take these seconds, and these for each file.
 _TRAINING_S, _TRAINING_FILE_S = 30.0, 0.03
 
 

@@ -13,7 +13,7 @@ from storage.errors import ConflictError, MissingObjectError
 from web.folders.folders import Changes
 from web.folders.object_stores import StoredPlace
 
-#: How often a change is tried that meets a change by somebody else.
+#: How often a change is tried again because somebody else has changed the object meanwhile.
 TRIES = 8
 
 
@@ -39,7 +39,7 @@ def change_table(project: StoredPlace, changes: Changes) -> CorrectionsTable:
         if not content and not before.etag:
             return table
         try:
-            # No storage deletes on a condition. So an object without rows stays, which means the same as none.
+            # Storage has no conditional delete. So an object without rows stays, which means the same as no object.
             project.store.put(name, content, if_absent=not before.etag, if_etag=before.etag)
             return table
         except ConflictError:

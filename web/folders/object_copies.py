@@ -74,7 +74,7 @@ class ObjectCopies:
     def _begun(self, key: str, store: ObjectStore, info: ObjectInfo) -> _Copy:
         """Make room, and begin to fetch the object. Raises Refusal."""
         self._make_room(info)
-        # A name of its own: an earlier copy of the same object may be removed only now.
+        # Each copy has a name of its own, because a thread may still be about to remove an earlier copy of the object.
         copy = self._copies[key] = _Copy(self._folder / secrets.token_hex(16), info.size_bytes)
         copy.ready = asyncio.create_task(self._fetch(key, copy, store, info))
         copy.ready.add_done_callback(_noticed)

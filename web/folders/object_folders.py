@@ -47,7 +47,7 @@ from web.folders.storage_answers import told
 from web.folders.threads import Threads
 from web.prediction.refused_pictures import NOT_IN_PROJECT, TOO_LARGE
 
-#: Hashes of models whose copies are known to have them.
+#: The most models of which it is remembered that their copies have the right hash.
 MOST_KNOWN_MODELS = 1000
 
 
@@ -137,7 +137,7 @@ class ObjectFolders(Folders):
             return ""
         with told():
             found = self._file(spec, place)
-            # Another file than the journal knows is refused where we send it ourselves.
+            # A file that differs from that in the journal gets no URL. We would refuse it when we send it ourselves.
             return found.store.sign(found.info.name, ttl_s) if found.info.size_bytes == size_bytes else ""
 
     @contextlib.asynccontextmanager

@@ -14,9 +14,9 @@ from protocol.project_layout import worker_folder
 from protocol.project_url import ProjectUrl, lies_below, steps_below
 from storage.object_store import ObjectStore, open_store
 
-#: A caller waits for an answer. After this long, a request to the storage is tried again or given up.
+#: After this long, a request to the storage is tried again or given up, because a caller waits for the answer.
 TIMEOUT_S = 5.0
-#: Callers wait for an answer, and may call again. Storage that is busy is therefore asked once more only.
+#: How often such a request is tried again. Callers may call again themselves.
 RETRIES = 1
 
 

@@ -17,7 +17,7 @@ class PictureCounter:
 
     def __init__(self, roots: DataRoots) -> None:
         self._roots = roots
-        #: By task, because the next task of a project may find more pictures there.
+        #: The counts, by task and not by project: the next task of a project may find more pictures there.
         self._counts: OrderedDict[str, Future[int]] = OrderedDict()
 
     def count(self, task: Task) -> int | None:

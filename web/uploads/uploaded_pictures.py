@@ -50,5 +50,5 @@ class UploadedPictures(ABC):
     def count(self, user_id: str, project_id: str, most: int = MOST_COUNTED) -> dict[str, Total]:
         """The pictures of each class, in the folder as it is now. It is empty if there is no folder.
 
-        most: after so many entries, no more pictures are counted and no more classes are named.
+        most: how many entries are looked at. Pictures and classes beyond them are left out.
         """
