@@ -77,7 +77,10 @@ class Place:
             options = str(conninfo_to_dict(url).get("options") or "")
         except psycopg.Error:
             # Its message may show a piece of the password.
-            raise BrokenJournalError("PostgreSQL cannot read the URL in [broker] journal.", "Correct it.") from None
+            raise BrokenJournalError(
+                "PostgreSQL's library cannot read the URL in [broker] journal.",
+                "Write it as postgresql://USER@HOST:PORT/DATABASE, with parameters that libpq knows.",
+            ) from None
         for option in options.replace("-c ", "-c").split():
             name, _, value = option.removeprefix("-c").partition("=")
             if name == "search_path" and value:
@@ -141,7 +144,10 @@ class Place:
         assert row is not None
         in_recovery, encoding = row
         if in_recovery:
-            raise UnreachableError(f"{self.shown} is a standby of PostgreSQL, which takes no changes.")
+            raise UnreachableError(
+                f"{self.shown} is a standby server of PostgreSQL, which takes no changes; name the primary one in "
+                "[broker] journal, or promote this one."
+            )
         if encoding != "UTF8":
             raise BrokenJournalError(
                 f"The database {self.shown} has the encoding {encoding}, in which not every text can be kept.",
