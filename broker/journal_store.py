@@ -98,8 +98,3 @@ def read_story(store: JournalStore, task_id: str) -> list[Record]:
             return [record_of(row) for row in view.facts_of(task_id)]
         except msgspec.DecodeError as error:
             raise JournalError(f"Cannot read the journal {store.shown}: {error}") from error
-
-
-def open_journal(broker: BrokerSettings) -> Journal:
-    """Open the journal that the settings name for its only writer. Raises JournalError if that is impossible now."""
-    return journal_store(broker).open()
