@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 
 from protocol.errors import TrainingError
+from protocol.project_url import ProjectUrl
+from storage.errors import UnreachableError
+from storage.object_store import open_store
 from tests.fault_proxy import Fault, FaultProxy, fault_proxy
 from tests.object_projects import ObjectWorker, Watching, content_of
-from tests.object_servers import KEY, SECRET, ObjectServer, moto
+from tests.object_servers import BUCKET, KEY, SECRET, ObjectServer, moto
 
 PHOTOS = {f"cats/{number}.jpg": secrets.token_bytes(20_000) for number in range(8)}
 LARGE = secrets.token_bytes(6 * 1024**2)
@@ -59,6 +62,18 @@ def test_a_listing_that_breaks_is_asked_for_again(proxy: FaultProxy, worker: Obj
     proxy.first(2, Fault(cut_after_bytes=100), "GET", "list-type")
     with worker.project("photos") as project:
         assert content_of(project.path) == PHOTOS
+
+
+def test_a_small_answer_that_trickles_is_given_up(proxy: FaultProxy) -> None:
+    """Front-ends have few threads for it. Each would be lost for as long as the answer takes."""
+    url = ProjectUrl("s3", BUCKET, "photos")
+    store = open_store(url, ObjectServer(proxy.endpoint).settings(timeout_s=0.5), retries=1)
+    with proxy.always(Fault(bytes_a_second=20)):
+        for call in (store.list_folder, lambda: store.get("cats/1.jpg"), lambda: list(store.list())):
+            began_s = time.monotonic()
+            with pytest.raises(UnreachableError):
+                call()
+            assert time.monotonic() - began_s < 5.0
 
 
 def test_a_slow_answer_is_waited_for_as_long_as_it_comes(proxy: FaultProxy, worker: ObjectWorker) -> None:
