@@ -31,12 +31,13 @@ from benchmarks.fan_out import LISTENERS, fan_out_part
 from benchmarks.http_load import Measured, loaded
 from benchmarks.http_requests import form, get_request, machine, post_request
 from benchmarks.predict import predict_part
-from benchmarks.service_processes import ServiceProcesses, free_ports
+from benchmarks.service_processes import ServiceProcesses
 from benchmarks.task_lists import lists_part
 from benchmarks.webhooks import webhook_part
 from demo.digits_data import make_digits_project
 from protocol import messages as m
 from protocol import wire
+from tests.free_ports import free_ports
 
 TARGET_GET, TARGET_POST, TARGET_START_MS = 0.85, 0.5, 20.0
 PARTS = ("http", "start", "fan-out", "lists", "predict", "webhooks")

@@ -2,6 +2,7 @@
 
     python -m benchmarks.cluster               60 tasks for each number of workers, about 10 minutes if it is quiet
     python -m benchmarks.cluster --tasks 6     the same in short
+    python -m benchmarks.cluster --seconds 2   workers that train nothing: what controller, Ray and broker cost
 
 The service, the controller, Ray and the trainings (20 digits, one thread each) are real. Each node has one CPU, so each
 has one worker. First the pool is empty, and the time from a POST to the start of its training is measured, which
@@ -27,7 +28,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 
@@ -35,6 +36,7 @@ from benchmarks.machine import describe_machine
 from benchmarks.service_processes import ServiceProcesses
 from demo.digits_data import make_digits_project
 from tests.cluster.ray_nodes import RayNodes
+from tests.cluster.scripted_agent import TASK_S
 
 TARGET_SPEED_UP = 1.5
 NODES = 3
@@ -43,6 +45,27 @@ KILL_INTERVAL_S = 20.0
 READY_TIMEOUT_S = 120.0
 TASK_TIMEOUT_S = 300.0
 POLL_INTERVAL_S = 0.2
+
+
+class Plan(NamedTuple):
+    """tasks: for each number of workers. seconds: how long a task takes without a training; None for real trainings."""
+
+    tasks: int
+    seconds: float | None
+
+    def settings(self, folder: Path, address: str, workers: int, least: int) -> dict[str, str]:
+        """For a service whose pool has at most so many workers, and at least `least`."""
+        environment = {"TFMODEL_WORKER_KEEP_SPARE": "false", TASK_S: str(self.seconds)}
+        sizes = {"min_workers": least, "max_workers": workers, "idle_s": 3.0}
+        module = "trainer_worker" if self.seconds is None else "tests.cluster.scripted_agent"
+        return {
+            "CLUSTER_ADDRESS": address,
+            "CLUSTER_NAMESPACE": folder.name,
+            "CLUSTER_POOLS": json.dumps([{"name": "cpu", **sizes, "environment": environment}]),
+            "CLUSTER_INTERVAL_S": "0.5",
+            "CLUSTER_COOL_DOWN_S": "1",
+            "CLUSTER_WORKER_COMMAND": f"-m,{module}",
+        }
 
 
 class Bench:
@@ -117,28 +140,17 @@ class Bench:
         raylets = []
         for process in psutil.process_iter(["cmdline"]):
             words = process.info["cmdline"] or []
-            if "--name" in words and words[words.index("--name") + 1] in busy and "trainer_worker" in words:
+            if "--name" in words and words[words.index("--name") + 1] in busy and "cluster.tied_process" not in words:
                 with contextlib.suppress(psutil.Error, KeyError):
                     raylets.append(int(process.environ()["RAY_RAYLET_PID"]))
         return random.choice(raylets) if raylets else None
 
 
 @contextlib.contextmanager
-def cluster(nodes: RayNodes, workers: int, least: int) -> Iterator[Bench]:
+def cluster(nodes: RayNodes, plan: Plan, workers: int, least: int) -> Iterator[Bench]:
     """A service whose pool has at most so many workers, and at least `least`."""
-    pool = {
-        **{"name": "cpu", "min_workers": least, "max_workers": workers, "idle_s": 3.0},
-        "environment": {"TFMODEL_WORKER_KEEP_SPARE": "false"},
-    }
     with tempfile.TemporaryDirectory() as folder:
-        service = ServiceProcesses(
-            Path(folder),
-            CLUSTER_ADDRESS=nodes.address,
-            CLUSTER_NAMESPACE=Path(folder).name,
-            CLUSTER_POOLS=json.dumps([pool]),
-            CLUSTER_INTERVAL_S="0.5",
-            CLUSTER_COOL_DOWN_S="1",
-        )
+        service = ServiceProcesses(Path(folder), **plan.settings(Path(folder), nodes.address, workers, least))
         with (
             service.program("broker", "-m", "broker"),
             service.program("web", "server.py", "run"),
@@ -157,22 +169,22 @@ def seconds(moment: str) -> float:
     return datetime.datetime.fromisoformat(moment).timestamp()
 
 
-def start_from_nothing(nodes: RayNodes) -> None:
-    with cluster(nodes, workers=1, least=0) as bench:
+def start_from_nothing(nodes: RayNodes, plan: Plan) -> None:
+    with cluster(nodes, plan, workers=1, least=0) as bench:
         waits = []
         for _ in range(2):
             bench.wait_for_pool(running=0, starting=0)
             (task,) = bench.wait_for_all(bench.post(1))
             waits.append(seconds(task["startedAt"]) - seconds(task["submittedAt"]))
     shown = " and ".join(f"{wait_s:.1f}" for wait_s in waits)
-    print(f"\nFrom POST on an empty pool to the start of the training: {shown} s")
+    print(f"\nFrom POST on an empty pool to the start of the training: {shown} s", flush=True)
 
 
-def work_off(nodes: RayNodes, workers: int, count: int) -> float:
+def work_off(nodes: RayNodes, plan: Plan, workers: int) -> float:
     """Print a row of the table, and return the tasks a minute."""
-    with cluster(nodes, workers, least=workers) as bench:
+    with cluster(nodes, plan, workers, least=workers) as bench:
         bench.wait_for_free(workers)
-        tasks = bench.wait_for_all(bench.post(count))
+        tasks = bench.wait_for_all(bench.post(plan.tasks))
     failed = [task for task in tasks if task["state"] != "done"]
     if failed:
         raise RuntimeError(f"A task has failed: {failed[0]['error']}")
@@ -190,10 +202,10 @@ def work_off(nodes: RayNodes, workers: int, count: int) -> float:
     return a_minute
 
 
-def kill_nodes(nodes: RayNodes, count: int) -> bool:
+def kill_nodes(nodes: RayNodes, plan: Plan) -> bool:
     """Work the tasks off while nodes die. Returns whether each task was done exactly once."""
-    killed = 0
-    with cluster(nodes, NODES, least=NODES) as bench:
+    count, killed = plan.tasks, 0
+    with cluster(nodes, plan, NODES, least=NODES) as bench:
         bench.wait_for_free(NODES)
         began_s = time.monotonic()
         task_ids = bench.post(count)
@@ -209,7 +221,8 @@ def kill_nodes(nodes: RayNodes, count: int) -> bool:
         tasks = [bench.full(task_id) for task_id in task_ids]
         models = [task["modelPath"] for task in tasks if task["state"] == "done"]
         ends = Counter(end["code"] for task in tasks for end in task["endedAttempts"])
-        once = len(set(models)) == count and all(Path(path).is_file() for path in models)
+        there = all(Path(path).is_file() for path in models) or plan.seconds is not None
+        once = len(set(models)) == count and there
     print(
         f"\n{count} tasks, {killed} nodes killed, one every {KILL_INTERVAL_S:.0f} s: {len(models)} done once, "
         f"{count - len(models)} lost or failed, in {took_s:.0f} s. Attempts that ended early: {dict(ends) or 'none'}"
@@ -220,15 +233,17 @@ def kill_nodes(nodes: RayNodes, count: int) -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tasks", type=int, default=60, help="for each number of workers (default 60)")
+    parser.add_argument("--seconds", type=float, help="train nothing; each task takes this long")
     arguments = parser.parse_args()
+    plan = Plan(arguments.tasks, arguments.seconds)
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     print(describe_machine())
     with RayNodes(NODES) as nodes:
-        start_from_nothing(nodes)
+        start_from_nothing(nodes, plan)
         print("\n| workers | tasks a minute | seconds a task | wait p50, s | wait p99, s | idle share |")
         print("|---|---|---|---|---|---|", flush=True)
-        speeds = [work_off(nodes, workers, arguments.tasks) for workers in (1, 2, 3)]
-        once = kill_nodes(nodes, arguments.tasks)
+        speeds = [work_off(nodes, plan, workers) for workers in (1, 2, 3)]
+        once = kill_nodes(nodes, plan)
     speed_up = speeds[1] / speeds[0]
     print(f"\nTwo workers beside one: {speed_up:.2f} times as many tasks (target {TARGET_SPEED_UP})")
     print(f"Load at the end: {os.getloadavg()[0]:.1f}")

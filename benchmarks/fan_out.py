@@ -26,9 +26,10 @@ from pathlib import Path
 from benchmarks.http_load import loaded
 from benchmarks.http_requests import form, get_request, machine, post_request
 from benchmarks.reporting_worker import ReportingWorker
-from benchmarks.service_processes import ServiceProcesses, free_ports
+from benchmarks.service_processes import ServiceProcesses
 from benchmarks.stream_listeners import Arrivals
 from conf.settings import ROOT
+from tests.free_ports import free_ports
 
 TARGET_DELAY_S = 1.0
 #: The share of the requests a second of bare Tornado.

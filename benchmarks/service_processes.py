@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 
 from conf.endpoints import Endpoints, connect_endpoints
 from conf.settings import ROOT, load
+from tests.free_ports import free_ports
 
 PORTS = ("WEB_PORT", "BROKER_WEB_PORT", "BROKER_WORKER_PORT", "BROKER_PUBLISH_PORT", "BROKER_COLLECT_PORT")
 END_TIMEOUT_S = 15.0
@@ -120,11 +121,3 @@ class ServiceProcesses:
     def _last_log_lines(self) -> str:
         logs = sorted(self.folder.glob("*.log"))
         return "\n".join(f"{log.name}: {line}" for log in logs for line in log.read_text().splitlines()[-LOG_LINES:])
-
-
-def free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for free in sockets:
-            free.bind(("127.0.0.1", 0))
-        return [int(free.getsockname()[1]) for free in sockets]

@@ -18,8 +18,9 @@ from typing import Any
 
 from benchmarks.http_load import loaded
 from benchmarks.http_requests import get_request
-from benchmarks.service_processes import ServiceProcesses, free_ports
+from benchmarks.service_processes import ServiceProcesses
 from conf.webhook_secrets import create_secret
+from tests.free_ports import free_ports
 
 READY_TIMEOUT_S = 90.0
 DRAIN_TIMEOUT_S = 300.0

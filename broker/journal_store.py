@@ -22,9 +22,9 @@ from broker.journal_rows import record_of
 from broker.journal_view import JournalView
 from broker.sqlite_journal.store import SqliteStore
 from conf.broker_settings import BrokerSettings, is_url
+from conf.cluster_packages import INSTALL
 
 MISSING_PACKAGE = "A journal in PostgreSQL needs a package that is not installed ({error})."
-INSTALL = "Run 'pip install -r requirements-cluster.txt'."
 
 
 class JournalStore(Protocol):
@@ -87,7 +87,7 @@ def store_at(place: str) -> JournalStore:
     try:
         from broker.postgres_journal.store import PostgresStore
     except ImportError as error:
-        raise BrokenJournalError(MISSING_PACKAGE.format(error=error), INSTALL) from error
+        raise BrokenJournalError(MISSING_PACKAGE.format(error=error), f"Run '{INSTALL}'.") from error
     return PostgresStore(place)
 
 

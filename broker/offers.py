@@ -40,7 +40,7 @@ class Offers:
         self._seen_at_s[offer] = now_s
 
     def report(self, pools: tuple[PoolInfo, ...], now_s: float) -> None:
-        """The cluster's controller reports its pools, with labels that differ from pool to pool or not."""
+        """Keep what the cluster's controller says of its pools. Several pools may have the same labels."""
         self._pools, self._reported_at_s = pools, now_s
 
     def pools(self, now_s: float) -> tuple[PoolInfo, ...]:

@@ -10,12 +10,13 @@ import socket
 import sys
 import threading
 import time
-from typing import IO, TYPE_CHECKING, Literal
+from typing import IO, TYPE_CHECKING
 
 import zmq
 
 from cluster.broker_link import BrokerLink
 from cluster.pool import pools_of
+from conf.cluster_packages import INSTALL
 from conf.curve import FRONT_END, local_client_keys
 from conf.endpoints import connect_endpoints
 from conf.logs import set_up_logging
@@ -23,15 +24,12 @@ from conf.settings import ROOT, Settings, SettingsError, exit_bad_settings, load
 from protocol.text import printable
 
 if TYPE_CHECKING:
-    from cluster.desk import OwnDesk
+    from cluster.desk import Order, OwnDesk
     from cluster.reconciler import Reconciler
 
 log = logging.getLogger("cluster")
 
-#: As in desk.py, which needs Ray.
-Order = Literal["go on", "down", "down now"]
-
-MISSING_RAY = "Ray is not installed. Run: pip install -r requirements-cluster.txt"
+MISSING_RAY = f"Ray is not installed. Run '{INSTALL}'."
 #: How long the broker may take for an answer, and a controller that was killed to free its place.
 ANSWER_TIMEOUT_S = 5.0
 HANDOVER_TIMEOUT_S = 8.0

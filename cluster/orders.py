@@ -7,8 +7,9 @@ from collections.abc import Callable
 from cluster.agent_actor import AgentOrder
 from conf.cluster_settings import LEAST_MEMORY_MB, PoolSettings
 from conf.curve import WORKER, load_client_keys
-from conf.endpoints import IPC, connect_endpoints
-from conf.settings import Settings
+from conf.endpoints import EVERY_ADDRESS, IPC, connect_endpoints
+from conf.settings import Settings, SettingsError
+from conf.storage_settings import shared_variables
 from conf.worker_keys import keys_as_text
 
 
@@ -21,6 +22,7 @@ def order_maker(settings: Settings) -> Callable[[PoolSettings, str], AgentOrder]
     arguments = (*settings.cluster.worker_command, *(("--broker", brokers) if brokers else ()))
     shared = {
         "TFMODEL_WORKER_DATA_ROOTS": ",".join(map(str, settings.worker_roots)),
+        **shared_variables(settings.storage),
         "TFMODEL_LOG_FORMAT": settings.log.format,
         # Ray has chosen the worker's GPUs, so the worker does not divide them up again.
         "TFMODEL_WORKER_DEVICES": "all",
@@ -44,8 +46,15 @@ def _brokers(settings: Settings) -> tuple[str, str]:
     """The addresses for --broker, and the text for TFMODEL_KEYS. Both are "" if the broker uses Unix sockets.
 
     Without the keys of workers on this machine the text is "" too. Then each node must have TFMODEL_KEYS itself.
+    Raises SettingsError.
     """
     given = settings.worker.broker
+    if not given and not settings.broker.addresses and settings.broker.host in EVERY_ADDRESS:
+        raise SettingsError(
+            f"[broker] host = {settings.broker.host!r} does not tell workers on other nodes where the broker is; set "
+            f"TFMODEL_BROKER to tcp://ADDRESS:{settings.broker.worker_port}, with an address of this machine that they "
+            "can reach."
+        )
     endpoints = [each.worker for each in connect_endpoints(settings)]
     if not given and endpoints[0].startswith(IPC):
         return "", ""

@@ -47,10 +47,6 @@ class BrokerSettings(Section, frozen=True, kw_only=True):
         return is_url(self.journal)
 
     @property
-    def journal_path(self) -> Path:
-        return Path(self.journal)
-
-    @property
     def curve_path(self) -> Path:
         return Path(self.curve_dir)
 

@@ -6,14 +6,14 @@ import importlib.util
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from conf.cluster_packages import INSTALL
 from protocol.project_url import ProjectUrl, is_project_url
 
 #: An absolute folder with links resolved, or a URL.
 Root = Path | ProjectUrl
 
-#: The package that reaches object storage, and how to install it.
+#: The package that reaches object storage.
 STORAGE_PACKAGE = "obstore"
-INSTALL = "pip install -r requirements-cluster.txt"
 
 
 def read_roots(texts: Iterable[str]) -> list[Root]:

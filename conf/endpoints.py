@@ -13,6 +13,8 @@ from conf.settings import Settings, SettingsError
 from conf.socket_folder import open_socket_folder
 
 IPC = "ipc://"
+#: The values of `[broker] host` with which the broker listens at all addresses of its machine.
+EVERY_ADDRESS = ("0.0.0.0", "*", "::")
 WORKER_SOCKET, COLLECT_SOCKET = "worker.sock", "collect.sock"
 
 
@@ -46,7 +48,7 @@ def connect_endpoints(settings: Settings) -> tuple[Endpoints, ...]:
         return tuple(_tcp(broker, host) for host in broker.addresses)
     if not broker.host:
         return (_unix(settings),)
-    return (_tcp(broker, "127.0.0.1" if broker.host in ("0.0.0.0", "*") else broker.host),)
+    return (_tcp(broker, "127.0.0.1" if broker.host in EVERY_ADDRESS else broker.host),)
 
 
 def collect_endpoint(worker_endpoint: str, progress_port: int) -> str:

@@ -110,14 +110,14 @@ class Settings(Section, frozen=True, kw_only=True):
         return self.home / "var" / "uploads.sqlite3"
 
     @property
-    def all_worker_roots(self) -> list[Root]:
+    def worker_roots(self) -> list[Root]:
         """The folders and URLs in which this machine's workers accept project folders."""
         return read_roots(self.worker.data_roots or self.web.data_roots)
 
     @property
-    def worker_roots(self) -> list[Path]:
+    def worker_folders(self) -> list[Path]:
         """Those of them that are folders of this machine: absolute and with links resolved."""
-        return folders_of(self.all_worker_roots)
+        return folders_of(self.worker_roots)
 
 
 def load(environ: Mapping[str, str], file: Path | None = None) -> Settings:

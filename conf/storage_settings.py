@@ -27,6 +27,16 @@ class StorageSettings(Section, frozen=True, kw_only=True):
     cache_mb: Annotated[int, Meta(ge=1)]
 
 
+def shared_variables(storage: StorageSettings) -> dict[str, str]:
+    """The variables with which a worker on another machine reaches the same storage. They hold no credentials."""
+    variables = {
+        "TFMODEL_STORAGE_ENDPOINT": storage.endpoint,
+        "TFMODEL_STORAGE_REGION": storage.region,
+        "TFMODEL_STORAGE_ALLOW_HTTP": "true" if storage.allow_http else "",
+    }
+    return {name: value for name, value in variables.items() if value}
+
+
 def why_bad(storage: StorageSettings) -> str:
     """What is wrong with the settings together, as a sentence that names the keys; "" if they are fine."""
     if storage.endpoint.startswith("http://") and not storage.allow_http:

@@ -7,13 +7,16 @@ import shlex
 from pathlib import Path
 from typing import NamedTuple
 
+from conf.cluster_packages import INSTALL
 from conf.curve import WORKER, local_client_keys
-from conf.endpoints import tcp_address
+from conf.data_roots import urls_of
+from conf.endpoints import EVERY_ADDRESS, tcp_address
 from conf.settings import Settings, SettingsError, load
+from conf.storage_settings import shared_variables
 from conf.worker_keys import VARIABLE, keys_as_text
 from protocol.version import TENSORFLOW_SERIES, VERSION
 from service.command_error import CommandError
-from service.reachable_address import EVERY_ADDRESS, is_loopback, own_addresses
+from service.reachable_address import is_loopback, own_addresses
 from service.screen import TEXT_SCREEN, Screen
 
 START = "python -m trainer_worker"
@@ -57,7 +60,7 @@ def join_command(*, address: str = "", file: Path | None = None, screen: Screen 
         command = f"set -a; . ./{shlex.quote(file.name)}; set +a; {START}"
         screen.say(command)
         screen.complain(f"Copy {file} to the other machine first; it holds a secret, and only its owner can read it.")
-    screen.complain(_conditions(settings, join))
+    screen.complain(_conditions(settings))
     screen.document(
         {
             "command": command,
@@ -80,13 +83,14 @@ def _join(settings: Settings, address: str) -> Join:
             f"{next(iter(own_addresses()), '192.0.2.7')}, or to 0.0.0.0 for all of them, restart, and run this again."
         )
     hosts, warnings = _reachable(settings, address)
-    roots = [str(root) for root in settings.web.allowed_roots()]
+    roots = [str(root) for root in settings.web.roots()]
     if odd := [root for root in roots if "," in root]:
         warnings.append(f"a comma in {odd[0]} cannot be told from the next folder; set [worker] data_roots there.")
     variables = {
         "TFMODEL_BROKER": ",".join(tcp_address(host, broker.worker_port) for host in hosts),
         VARIABLE: keys_as_text(keys),
         "TFMODEL_WORKER_DATA_ROOTS": ",".join(roots),
+        **(shared_variables(settings.storage) if urls_of(settings.web.roots()) else {}),
     }
     return Join(variables, roots, warnings)
 
@@ -114,13 +118,19 @@ def _reachable(settings: Settings, address: str) -> tuple[list[str], list[str]]:
     return hosts, warnings
 
 
-def _conditions(settings: Settings, join: Join) -> str:
+def _conditions(settings: Settings) -> str:
     """What else must be right on the other machine."""
     ports = f"{settings.broker.worker_port} and {settings.broker.collect_port}"
+    folders, urls = settings.web.allowed_roots(), urls_of(settings.web.roots())
+    same = f", and needs the same project folders at {', '.join(map(str, folders))}" if folders else ""
+    storage = (
+        f" For {', '.join(map(str, urls))} it needs '{INSTALL}' and credentials in its environment, as "
+        "docs/object-storage.md says."
+    )
     return (
         f"Run it in the folder of TFModel {VERSION} with TensorFlow {TENSORFLOW_SERIES} (pip install -r "
-        f"requirements.txt). The other machine must reach the ports {ports} of this one, and needs the same project "
-        f"folders at {', '.join(join.data_roots)}. docs/operations.md, 'Workers on other machines', has all steps."
+        f"requirements.txt). The other machine must reach the ports {ports} of this one{same}.{storage if urls else ''}"
+        " docs/operations.md, 'Workers on other machines', has all steps."
     )
 
 

@@ -9,7 +9,6 @@ import psutil
 
 #: Addresses of no host, which documents use as examples. Asking for the way there sends nothing.
 SOMEWHERE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
-EVERY_ADDRESS = ("0.0.0.0", "*", "::")
 
 
 def is_loopback(host: str) -> bool:

@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from conf.cluster_packages import INSTALL
 from conf.storage_settings import StorageSettings
 from protocol.project_url import ProjectUrl
 from storage.errors import MissingObjectError, StorageError, TooLargeError, explained
@@ -34,10 +35,7 @@ _SENDING_FACTOR = 10
 _ASKING_FACTOR = 2
 _READING_LIMIT = timedelta(days=1)
 
-INSTALL = (
-    "projectDir is a URL of object storage, and the package that reads it is not installed; "
-    "run: pip install -r requirements-cluster.txt"
-)
+NOT_INSTALLED = f"projectDir is a URL of object storage, and the package obstore is not installed; run '{INSTALL}'."
 
 
 class StorageNotInstalledError(StorageError):
@@ -197,7 +195,7 @@ def open_store(url: ProjectUrl, settings: StorageSettings, retries: int = RETRIE
     try:
         import obstore.store as clients
     except ImportError as error:
-        raise StorageNotInstalledError(INSTALL) from error
+        raise StorageNotInstalledError(NOT_INSTALLED) from error
     silent_limit = timedelta(seconds=settings.timeout_s)
     connect_limit = min(silent_limit, timedelta(seconds=10))
     client = {"allow_http": settings.allow_http, "connect_timeout": connect_limit}

@@ -37,11 +37,13 @@ Plan = Callable[[str, str], Fault | None]
 
 @dataclass
 class FaultProxy:
-    """plan: may be exchanged at any time. seen: method and path of each request. sent_bytes: bodies of answers."""
+    """plan: may be exchanged at any time. seen: method and path of each request. ranges: the headers of those that want
+    a part. sent_bytes: bodies of answers."""
 
     endpoint: str
     plan: Plan = lambda method, path: None
     seen: list[tuple[str, str]] = field(default_factory=list)
+    ranges: list[str] = field(default_factory=list)
     sent_bytes: int = 0
 
     @contextlib.contextmanager
@@ -77,6 +79,8 @@ class _Handler(BaseHTTPRequestHandler):
     def handle_any(self) -> None:
         proxy = self.server.proxy
         proxy.seen.append((self.command, self.path))
+        if wanted := self.headers.get("Range"):
+            proxy.ranges.append(wanted)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         fault = proxy.plan(self.command, self.path) or Fault()
         if fault.hangs_until is not None:

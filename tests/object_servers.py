@@ -31,6 +31,8 @@ from tests.free_ports import free_ports
 from tests.waiting import wait_until
 
 KEY, SECRET = "AKIATESTS", "a-secret-of-the-tests"
+#: The environment of a process that reaches a server of the tests.
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_REGION": "us-east-1"}
 BUCKET = "photos"
 
 
@@ -90,7 +92,10 @@ def refuse_missing_packages() -> None:
 
 @contextlib.contextmanager
 def moto() -> Iterator[ObjectServer]:
-    """moto's server in a thread of this process, with its own empty state."""
+    """moto's server in a thread of this process, with one empty bucket.
+
+    All such servers of a process share their state, so what an earlier test has left is removed here.
+    """
     refuse_missing_packages()
     from moto.server import ThreadedMotoServer
 
@@ -102,6 +107,7 @@ def moto() -> Iterator[ObjectServer]:
     try:
         host, port = server.get_host_and_port()
         started = ObjectServer(f"http://{host}:{port}")
+        urllib.request.urlopen(urllib.request.Request(f"{started.endpoint}/moto-api/reset", method="POST")).close()
         plain_client(started.endpoint).create_bucket(Bucket=BUCKET)
         yield started
     finally:

@@ -59,7 +59,7 @@ class Launch(NamedTuple):
 def run(settings: Settings, launch: Launch, start_id: str) -> None:
     """Work until SIGTERM or SIGINT. Ends the process if the broker refuses this worker for good."""
     name, broker = launch.name, launch.broker
-    worker, roots = settings.worker, settings.all_worker_roots
+    worker, roots = settings.worker, settings.worker_roots
     try:
         keys = remote_keys(settings, launch.keys) if broker else local_client_keys(settings, WORKER)
         endpoints = listed_brokers(broker) or tuple(each.worker for each in connect_endpoints(settings))

@@ -13,6 +13,7 @@ import select
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import psycopg
 
@@ -76,6 +77,9 @@ class Leadership:
         self._is_closing = True
         os.write(self._wake_write, b"!")
         self._thread.join()
+        # The server ends a session some time after its connection, and the next broker may be quicker.
+        with suppress(JournalError), self._place.errors():
+            self._connection.execute("SELECT pg_advisory_unlock_all()")
         self._connection.close()
         os.close(self._wake_read)
         os.close(self._wake_write)

@@ -25,7 +25,7 @@ def look(settings: Settings, environ: Mapping[str, str] = os.environ) -> Iterato
     if not brokers:
         yield from _own_keys(settings)
         return
-    for root in settings.worker_roots:
+    for root in settings.worker_folders:
         if not os.access(root, os.R_OK | os.W_OK | os.X_OK):
             yield bad(
                 "project folders",

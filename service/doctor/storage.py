@@ -20,7 +20,7 @@ TIMEOUT_S = 5.0
 
 def look(settings: Settings) -> Iterator[Result]:
     """One result for each URL of `[web] data_roots` and `[worker] data_roots`."""
-    for root in dict.fromkeys([*urls_of(settings.web.roots()), *urls_of(settings.all_worker_roots)]):
+    for root in dict.fromkeys([*urls_of(settings.web.roots()), *urls_of(settings.worker_roots)]):
         yield _look_at(root, settings)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.object_servers import BUCKET, KEY, SECRET, ObjectServer, are_installed, moto
+from tests.object_servers import BUCKET, CREDENTIALS, ObjectServer, are_installed, moto
 from tests.otlp_receiver import OtlpReceiver
 from tests.process.service_under_test import ServiceUnderTest, service_copy
 from tests.process.small_projects import make_digits_project
@@ -47,7 +47,7 @@ def started(collector: OtlpReceiver, cache_dir: str, object_server: ObjectServer
         roots = f"projects,s3://{BUCKET}/users"
         patient |= {"WEB_DATA_ROOTS": roots, "STORAGE_ENDPOINT": object_server.endpoint, "STORAGE_ALLOW_HTTP": "true"}
     with service_copy(WORKER_TASKS_PER_PROCESS="1000", **patient) as service:
-        service.environ |= collector.environ | {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
+        service.environ |= collector.environ | CREDENTIALS
         done = service.command("start")
         assert done.returncode == 0, done.stdout + done.stderr
         yield service

@@ -18,12 +18,13 @@ from protocol.artifact import Artifact
 from protocol.task import Trained
 from tests.fault_proxy import FaultProxy, fault_proxy
 from tests.finished_models import lay_classifier
-from tests.object_servers import BUCKET, KEY, SECRET, ObjectServer, moto
+from tests.object_servers import BUCKET, CREDENTIALS, ObjectServer, moto
 from tests.security.raw_http import RawAnswer, RawCaller
 from tests.socket.predicting import run_next
 from tests.socket.programs import Programs
 from tests.socket.scripted_worker import ScriptedWorker
 from tests.waiting import wait_until
+from trainer_worker.project.sealed_json import sealed_text
 
 ROOT = f"s3://{BUCKET}/users"
 JSON_TYPE = "Content-Type: application/json"
@@ -101,7 +102,7 @@ def published(trained: Trained, project: Path, url: str) -> Trained:
     (model / PUBLICATION).mkdir()
     for file in files:
         file.rename(model / PUBLICATION / file.name)
-    content = json.dumps({**json.loads(manifest.read_text()), "folder": PUBLICATION}).encode()
+    content = sealed_text({**json.loads(manifest.read_text()), "folder": PUBLICATION}).encode()
     manifest.write_bytes(content)
     artifacts = [artifact for artifact in trained.artifacts if artifact.name != manifest.name]
     own = Artifact(manifest.name, len(content), hashlib.sha256(content).hexdigest())
@@ -113,16 +114,15 @@ def published(trained: Trained, project: Path, url: str) -> Trained:
 @contextlib.contextmanager
 def object_service(folder: Path, **settings: object) -> Iterator[Service]:
     """settings: as for Programs."""
-    credentials = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_REGION": "us-east-1"}
-    before = {name: os.environ.get(name) for name in credentials}
+    before = {name: os.environ.get(name) for name in CREDENTIALS}
     with moto() as server, fault_proxy(server.endpoint) as proxy:
-        os.environ.update(credentials)
+        os.environ.update(CREDENTIALS)
         try:
             given: dict[str, Any] = {
                 "WEB_DATA_ROOTS": f"{ROOT},{folder / 'projects'}",
                 "STORAGE_ENDPOINT": proxy.endpoint,
                 "STORAGE_ALLOW_HTTP": "true",
-                "STORAGE_TIMEOUT_S": 3,
+                "STORAGE_TIMEOUT_S": 2,
                 **settings,
             }
             with Programs(folder, **given) as programs, ScriptedWorker(programs.endpoints.worker) as worker:

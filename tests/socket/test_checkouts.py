@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,25 +12,16 @@ import pytest
 from protocol.errors import TrainingError
 from protocol.project_layout import CHECKPOINTS, TASKS
 from tests.object_projects import ObjectWorker, Watching, content_of, publish
-from tests.object_servers import BUCKET, KEY, SECRET, ObjectServer, moto
+from tests.object_servers import BUCKET, ObjectServer
 from tests.sample_tasks import hex_id, make_spec
 from trainer_worker.layouts.tree import walk
 from trainer_worker.project.latest import latest_task
 from trainer_worker.project.models import finished_model, finished_models
 
+pytestmark = pytest.mark.usefixtures("storage_credentials")
+
+
 PHOTOS = {f"cats/{number}.jpg": secrets.token_bytes(1000 + number) for number in range(30)}
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[ObjectServer]:
-    with moto() as started:
-        yield started
-
-
-@pytest.fixture(autouse=True)
-def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
 
 
 @pytest.fixture
@@ -41,12 +31,12 @@ def prefix() -> str:
 
 
 @pytest.fixture
-def worker(server: ObjectServer, tmp_path: Path) -> ObjectWorker:
-    return ObjectWorker(server, tmp_path / "cache")
+def worker(object_server: ObjectServer, tmp_path: Path) -> ObjectWorker:
+    return ObjectWorker(object_server, tmp_path / "cache")
 
 
-def test_a_project_becomes_a_folder(server: ObjectServer, worker: ObjectWorker, prefix: str) -> None:
-    server.fill(prefix, {**PHOTOS, "corrections.csv": b"file,label\n", "cats/": b"", "dogs/": b""})
+def test_a_project_becomes_a_folder(object_server: ObjectServer, worker: ObjectWorker, prefix: str) -> None:
+    object_server.fill(prefix, {**PHOTOS, "corrections.csv": b"file,label\n", "cats/": b"", "dogs/": b""})
     watching = Watching()
     with worker.project(prefix, watcher=watching) as project:
         assert content_of(project.path) == {**PHOTOS, "corrections.csv": b"file,label\n"}
@@ -58,11 +48,11 @@ def test_a_project_becomes_a_folder(server: ObjectServer, worker: ObjectWorker, 
     assert watching.steps == sorted(watching.steps)
 
 
-def test_only_what_has_changed_moves(server: ObjectServer, worker: ObjectWorker, prefix: str) -> None:
-    server.fill(prefix, PHOTOS)
+def test_only_what_has_changed_moves(object_server: ObjectServer, worker: ObjectWorker, prefix: str) -> None:
+    object_server.fill(prefix, PHOTOS)
     assert worker.moved(prefix)[0] == len(PHOTOS)
     assert worker.moved(prefix) == (0, 0)
-    store = server.store(prefix)
+    store = object_server.store(prefix)
     store.delete("cats/0.jpg")
     store.put("cats/1.jpg", b"another one")
     store.put("cats/2.jpg/now a folder.jpg", b"new")
@@ -75,9 +65,9 @@ def test_only_what_has_changed_moves(server: ObjectServer, worker: ObjectWorker,
 
 
 def test_a_file_that_was_changed_on_the_disk_is_read_again(
-    server: ObjectServer, worker: ObjectWorker, prefix: str
+    object_server: ObjectServer, worker: ObjectWorker, prefix: str
 ) -> None:
-    server.fill(prefix, PHOTOS)
+    object_server.fill(prefix, PHOTOS)
     with worker.project(prefix) as project:
         (project.path / "cats" / "3.jpg").write_bytes(b"somebody was here")
         (project.path / "cats" / "4.jpg").unlink()
@@ -89,8 +79,12 @@ def test_a_file_that_was_changed_on_the_disk_is_read_again(
         assert not (project.path / "dogs").exists()
 
 
-def test_files_that_no_training_reads_are_not_moved(server: ObjectServer, worker: ObjectWorker, prefix: str) -> None:
-    server.fill(prefix, {"a/1.jpg": b"1", "a/film.mp4": bytes(5000), ".git/objects/ab": b"", "@eaDir/x.jpg": b"thumb"})
+def test_files_that_no_training_reads_are_not_moved(
+    object_server: ObjectServer, worker: ObjectWorker, prefix: str
+) -> None:
+    object_server.fill(
+        prefix, {"a/1.jpg": b"1", "a/film.mp4": bytes(5000), ".git/objects/ab": b"", "@eaDir/x.jpg": b"thumb"}
+    )
     watching = Watching()
     with worker.project(prefix, watcher=watching) as project:
         assert (watching.files, watching.size_bytes) == (1, 1)
@@ -100,10 +94,12 @@ def test_files_that_no_training_reads_are_not_moved(server: ObjectServer, worker
 
 @pytest.mark.door(32)
 def test_names_that_a_folder_cannot_hold_are_left_out_and_said(
-    server: ObjectServer, worker: ObjectWorker, prefix: str
+    object_server: ObjectServer, worker: ObjectWorker, prefix: str
 ) -> None:
     odd = {"both": b"a file", "both/below.jpg": b"1", f"{'ü' * 128}.jpg": b"long"}
-    server.fill(prefix, {**odd, "A.jpg": b"upper", "a.jpg": b"lower", "%2e%2e/x.jpg": b"dots", "~/y.jpg": b"home"})
+    object_server.fill(
+        prefix, {**odd, "A.jpg": b"upper", "a.jpg": b"lower", "%2e%2e/x.jpg": b"dots", "~/y.jpg": b"home"}
+    )
     with worker.project(prefix) as project:
         there = content_of(project.path)
         assert there.keys() == {"both/below.jpg", "A.jpg", "a.jpg", "%2e%2e/x.jpg", "~/y.jpg"}
@@ -114,9 +110,9 @@ def test_names_that_a_folder_cannot_hold_are_left_out_and_said(
 @pytest.mark.door(32)
 @pytest.mark.parametrize("name", ["../../escaped.jpg", "/etc/escaped.jpg", "a/../../escaped.jpg", "a/./escaped.jpg"])
 def test_a_name_that_leads_elsewhere_stops_its_own_task_only(
-    server: ObjectServer, worker: ObjectWorker, prefix: str, tmp_path: Path, name: str
+    object_server: ObjectServer, worker: ObjectWorker, prefix: str, tmp_path: Path, name: str
 ) -> None:
-    server.fill(prefix, {"a/1.jpg": b"1", name: b"gotcha"})
+    object_server.fill(prefix, {"a/1.jpg": b"1", name: b"gotcha"})
     with pytest.raises(TrainingError, match="a name that no file can have") as refused, worker.project(prefix):
         pass
     assert refused.value.code == "layout_unsupported"
@@ -124,7 +120,7 @@ def test_a_name_that_leads_elsewhere_stops_its_own_task_only(
 
 
 def test_an_empty_project_and_one_outside_the_roots_are_refused(
-    server: ObjectServer, worker: ObjectWorker, prefix: str
+    object_server: ObjectServer, worker: ObjectWorker, prefix: str
 ) -> None:
     with pytest.raises(TrainingError, match=f"There is no object below s3://{BUCKET}/{prefix}") as refused:
         worker.moved(prefix)
@@ -136,10 +132,10 @@ def test_an_empty_project_and_one_outside_the_roots_are_refused(
 
 
 def test_a_cancel_ends_it_within_a_second_and_the_next_attempt_goes_on(
-    server: ObjectServer, tmp_path: Path, prefix: str
+    object_server: ObjectServer, tmp_path: Path, prefix: str
 ) -> None:
-    server.fill(prefix, PHOTOS)
-    worker = ObjectWorker(server, tmp_path / "cache", max_connections=1)
+    object_server.fill(prefix, PHOTOS)
+    worker = ObjectWorker(object_server, tmp_path / "cache", max_connections=1)
 
     def cancel(done_bytes: int) -> None:
         if done_bytes > 3000:
@@ -157,18 +153,18 @@ def test_a_cancel_ends_it_within_a_second_and_the_next_attempt_goes_on(
 
 
 def test_a_model_is_published_whole_and_found_by_other_workers(
-    server: ObjectServer, worker: ObjectWorker, tmp_path: Path, prefix: str
+    object_server: ObjectServer, worker: ObjectWorker, tmp_path: Path, prefix: str
 ) -> None:
-    server.fill(prefix, PHOTOS)
+    object_server.fill(prefix, PHOTOS)
     with worker.project(prefix) as project:
         publish(project, "t1")
-    names = server.names(f"{prefix}/models/")
+    names = object_server.names(f"{prefix}/models/")
     (folder,) = {name.split("/")[-2] for name in names if name.endswith("model.tflite")}
-    manifest = json.loads(server.read(f"{prefix}/models/{hex_id('t1')}/manifest.json"))
+    manifest = json.loads(object_server.read(f"{prefix}/models/{hex_id('t1')}/manifest.json"))
     assert manifest["folder"] == folder
-    latest = json.loads(server.read(f"{prefix}/models/latest"))
+    latest = json.loads(object_server.read(f"{prefix}/models/latest"))
     assert latest["model_path"] == f"s3://{BUCKET}/{prefix}/models/{hex_id('t1')}/{folder}/model.tflite"
-    other = ObjectWorker(server, tmp_path / "other")
+    other = ObjectWorker(object_server, tmp_path / "other")
     with other.project(prefix, "t2") as project:
         with project.models() as models:
             assert latest_task(models) == hex_id("t1")
@@ -180,18 +176,18 @@ def test_a_model_is_published_whole_and_found_by_other_workers(
 
 
 def test_what_is_kept_of_a_task_is_there_for_its_next_attempt(
-    server: ObjectServer, worker: ObjectWorker, tmp_path: Path, prefix: str
+    object_server: ObjectServer, worker: ObjectWorker, tmp_path: Path, prefix: str
 ) -> None:
-    server.fill(prefix, PHOTOS)
+    object_server.fill(prefix, PHOTOS)
     with worker.project(prefix) as project, project.kept(TASKS, hex_id("t1"), CHECKPOINTS, make=True) as kept:
         kept.replace("epoch.checkpoint", [b"weights"], synced=False)
-    other = ObjectWorker(server, tmp_path / "other")
+    other = ObjectWorker(object_server, tmp_path / "other")
     with other.project(prefix) as project:
         with project.kept(TASKS, hex_id("t1"), CHECKPOINTS) as kept:
             assert kept.read("epoch.checkpoint", 100) == b"weights"
         with project.kept(TASKS, hex_id("t1")) as kept:
             kept.remove(CHECKPOINTS)
-    assert not server.names(f"{prefix}/.tfmodel/")
+    assert not object_server.names(f"{prefix}/.tfmodel/")
     with worker.project(prefix) as project:
         assert not (project.path / ".tfmodel" / TASKS / hex_id("t1") / CHECKPOINTS).exists()
 
@@ -199,11 +195,11 @@ def test_what_is_kept_of_a_task_is_there_for_its_next_attempt(
 # ---- room ----
 
 
-def test_the_copies_that_were_used_longest_ago_make_room(server: ObjectServer, tmp_path: Path) -> None:
-    worker = ObjectWorker(server, tmp_path / "cache", cache_mb=3)
+def test_the_copies_that_were_used_longest_ago_make_room(object_server: ObjectServer, tmp_path: Path) -> None:
+    worker = ObjectWorker(object_server, tmp_path / "cache", cache_mb=3)
     prefixes = [f"room/{secrets.token_hex(4)}" for _ in range(3)]
     for prefix in prefixes:
-        server.fill(prefix, {"a/1.jpg": bytes(1024**2)})
+        object_server.fill(prefix, {"a/1.jpg": bytes(1024**2)})
     assert worker.moved(prefixes[0])[0] == 1
     assert worker.moved(prefixes[1])[0] == 1
     assert worker.moved(prefixes[0])[0] == 0
@@ -212,10 +208,10 @@ def test_the_copies_that_were_used_longest_ago_make_room(server: ObjectServer, t
     assert worker.moved(prefixes[1])[0] == 1
 
 
-def test_a_copy_in_use_stays_and_a_project_without_room_is_refused(server: ObjectServer, tmp_path: Path) -> None:
-    worker = ObjectWorker(server, tmp_path / "cache", cache_mb=3)
+def test_a_copy_in_use_stays_and_a_project_without_room_is_refused(object_server: ObjectServer, tmp_path: Path) -> None:
+    worker = ObjectWorker(object_server, tmp_path / "cache", cache_mb=3)
     for prefix in ("held/a", "held/b"):
-        server.fill(prefix, {"a/1.jpg": bytes(2 * 1024**2)})
+        object_server.fill(prefix, {"a/1.jpg": bytes(2 * 1024**2)})
     with worker.project("held/a") as project:
         with pytest.raises(TrainingError, match=r"\[storage\] cache_mb allows 3 MB") as refused:
             worker.moved("held/b")
@@ -224,8 +220,10 @@ def test_a_copy_in_use_stays_and_a_project_without_room_is_refused(server: Objec
     assert worker.moved("held/b")[0] == 1
 
 
-def test_two_tasks_of_one_project_have_a_copy_each(server: ObjectServer, worker: ObjectWorker, prefix: str) -> None:
-    server.fill(prefix, PHOTOS)
+def test_two_tasks_of_one_project_have_a_copy_each(
+    object_server: ObjectServer, worker: ObjectWorker, prefix: str
+) -> None:
+    object_server.fill(prefix, PHOTOS)
     with worker.project(prefix, "t1") as one, worker.project(prefix, "t2") as two:
         assert one.path != two.path
         assert content_of(one.path) == content_of(two.path) == PHOTOS

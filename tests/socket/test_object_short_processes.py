@@ -8,7 +8,6 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,32 +20,17 @@ from conf.settings import ROOT as CODE
 from protocol.data_report import DataReport
 from protocol.folder_check import CheckOrder
 from protocol.promotion import Promotion, PromotionOrder
-from tests.fault_proxy import FaultProxy, fault_proxy
+from tests.fault_proxy import FaultProxy
 from tests.object_projects import ObjectWorker, publish, spec_of
-from tests.object_servers import BUCKET, KEY, SECRET, ObjectServer, moto
+from tests.object_servers import BUCKET, ObjectServer
 from tests.sample_tasks import hex_id
 from trainer_worker.project.models import manifest_of
 
+pytestmark = pytest.mark.usefixtures("storage_credentials")
+
+
 Answer = TypeVar("Answer", bound=msgspec.Struct)
 ROOTS = (f"s3://{BUCKET}",)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[ObjectServer]:
-    with moto() as started:
-        yield started
-
-
-@pytest.fixture
-def proxy(server: ObjectServer) -> Iterator[FaultProxy]:
-    with fault_proxy(server.endpoint) as started:
-        yield started
-
-
-@pytest.fixture(autouse=True)
-def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
 
 
 def ask(module: str, order: msgspec.Struct, answer: type[Answer]) -> Answer:
@@ -71,42 +55,44 @@ def picture(size: tuple[int, int], padding: int = 0) -> bytes:
     return content[:2] + segments + content[2:]
 
 
-def test_a_check_reads_headers_and_no_whole_pictures(server: ObjectServer, proxy: FaultProxy) -> None:
+def test_a_check_reads_headers_and_no_whole_pictures(object_server: ObjectServer, object_proxy: FaultProxy) -> None:
     prefix = f"check/{secrets.token_hex(4)}"
     photos = {f"{label}/{n}.jpg": picture((700, 500)) for label in ("rose", "tulip") for n in range(20)}
     photos["rose/0.jpg"] = picture((700, 500), padding=180_000)
     photos["tulip/bad.jpg"] = b"no picture at all"
-    server.fill(prefix, photos)
-    storage = msgspec.to_builtins(ObjectServer(proxy.endpoint).settings())
+    object_server.fill(prefix, photos)
+    storage = msgspec.to_builtins(ObjectServer(object_proxy.endpoint).settings())
     order = CheckOrder(spec_of(prefix), ROOTS, time.monotonic(), storage)
     report = ask("checking", order, DataReport)
     assert (report.layout, report.pictures) == ("class_folders", 40)
     assert dict(report.counts) == {"rose": 20, "tulip": 20}
     assert report.skipped == 1, report
-    assert proxy.sent_bytes < 0.5 * sum(map(len, photos.values()))
+    assert object_proxy.sent_bytes < 0.5 * sum(map(len, photos.values()))
 
 
-def test_a_check_says_what_is_wrong_with_the_place(server: ObjectServer) -> None:
-    storage = msgspec.to_builtins(server.settings())
+def test_a_check_says_what_is_wrong_with_the_place(object_server: ObjectServer) -> None:
+    storage = msgspec.to_builtins(object_server.settings())
     for path in ("none/at/all", "a/models/b"):
         report = ask("checking", CheckOrder(spec_of(path), ROOTS, time.monotonic(), storage), DataReport)
         assert report.findings[0].severity == "error"
 
 
-def test_an_earlier_model_is_made_the_latest(server: ObjectServer, tmp_path: Path) -> None:
+def test_an_earlier_model_is_made_the_latest(object_server: ObjectServer, tmp_path: Path) -> None:
     prefix = f"promote/{secrets.token_hex(4)}"
-    server.fill(prefix, {"a/1.jpg": b"1"})
-    worker = ObjectWorker(server, tmp_path)
+    object_server.fill(prefix, {"a/1.jpg": b"1"})
+    worker = ObjectWorker(object_server, tmp_path)
     for task in ("t1", "t2"):
         with worker.project(prefix, task) as project:
             publish(project, task)
             manifest = manifest_of(project, hex_id("t1"))
     assert manifest is not None
-    storage = msgspec.to_builtins(server.settings())
+    storage = msgspec.to_builtins(object_server.settings())
     order = PromotionOrder(spec_of(prefix, "t1"), manifest.artifacts, ROOTS, storage)
     assert ask("promoting", order, Promotion) == Promotion()
-    assert hex_id("t1").encode() in server.read(f"{prefix}/models/latest")
-    assert hex_id("t1").encode() in server.read(f"{prefix}/models/.chosen-classification")
-    model = next(name for name in server.names(f"{prefix}/models/{hex_id('t1')}/") if name.endswith("model.tflite"))
-    server.store().put(model, b"changed")
+    assert hex_id("t1").encode() in object_server.read(f"{prefix}/models/latest")
+    assert hex_id("t1").encode() in object_server.read(f"{prefix}/models/.chosen-classification")
+    model = next(
+        name for name in object_server.names(f"{prefix}/models/{hex_id('t1')}/") if name.endswith("model.tflite")
+    )
+    object_server.store().put(model, b"changed")
     assert ask("promoting", order, Promotion).code == "model_changed"

@@ -23,27 +23,17 @@ from storage.errors import (
 )
 from storage.object_store import PART_BYTES, StorageNotInstalledError
 from tests.free_ports import free_ports
-from tests.object_servers import BUCKET, KEY, SECRET, ObjectServer, moto, rclone
+from tests.object_servers import BUCKET, KEY, ObjectServer, moto, rclone
+
+pytestmark = pytest.mark.usefixtures("storage_credentials")
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[ObjectServer]:
-    with moto() as started:
-        yield started
-
-
-@pytest.fixture(autouse=True)
-def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-
-
-def test_objects_are_written_listed_read_and_deleted(server: ObjectServer) -> None:
-    store = server.store("a/b")
+def test_objects_are_written_listed_read_and_deleted(object_server: ObjectServer) -> None:
+    store = object_server.store("a/b")
     etag = store.put("cats/ü 1%20?.jpg", b"meow")
     store.put("top.txt", b"1")
-    server.fill("a/b", {"cats/": b"", "": b""})  # as some programs mark folders
-    server.fill("a/bc", {"other.jpg": b""})
+    object_server.fill("a/b", {"cats/": b"", "": b""})  # as some programs mark folders
+    object_server.fill("a/bc", {"other.jpg": b""})
     listed = {info.name: info for info in store.list()}
     assert listed.keys() == {"cats", "cats/ü 1%20?.jpg", "top.txt"}
     assert listed["cats/ü 1%20?.jpg"].etag == etag
@@ -58,11 +48,11 @@ def test_objects_are_written_listed_read_and_deleted(server: ObjectServer) -> No
     store.delete("top.txt")
     assert store.status("top.txt") is None
     assert store.status("copied.txt") is not None
-    assert server.read("a/b/copied.txt") == b"1"
+    assert object_server.read("a/b/copied.txt") == b"1"
 
 
-def test_only_the_first_of_two_creates(server: ObjectServer) -> None:
-    store = server.store("conditions")
+def test_only_the_first_of_two_creates(object_server: ObjectServer) -> None:
+    store = object_server.store("conditions")
     first = store.put("latest", b"1", if_absent=True)
     with pytest.raises(ConflictError, match=r"s3://photos/conditions/latest was written by somebody else"):
         store.put("latest", b"2", if_absent=True)
@@ -74,39 +64,39 @@ def test_only_the_first_of_two_creates(server: ObjectServer) -> None:
     assert b"".join(store.stream("latest", etag=second)) == b"3"
 
 
-def test_a_large_file_goes_up_in_parts(server: ObjectServer, tmp_path: Path) -> None:
+def test_a_large_file_goes_up_in_parts(object_server: ObjectServer, tmp_path: Path) -> None:
     content = secrets.token_bytes(2 * PART_BYTES + 1)
     (tmp_path / "large").write_bytes(content)
-    etag = server.store("large").put("model.bin", tmp_path / "large")
+    etag = object_server.store("large").put("model.bin", tmp_path / "large")
     assert etag.endswith('-3"')  # S3 counts the parts there
-    assert server.store("large").get("model.bin") == content
+    assert object_server.store("large").get("model.bin") == content
 
 
-def test_a_signed_url_reads_without_credentials(server: ObjectServer) -> None:
+def test_a_signed_url_reads_without_credentials(object_server: ObjectServer) -> None:
     import urllib.request
 
-    store = server.store("signed")
+    store = object_server.store("signed")
     store.put("report.html", b"<p>")
     with urllib.request.urlopen(store.sign("report.html", 60.0)) as answer:
         assert answer.read() == b"<p>"
 
 
 @pytest.mark.parametrize("name", ["a//b.jpg", "../b.jpg", "a/./b.jpg", "/b.jpg", "tab\t.jpg"])
-def test_a_name_that_no_file_can_have_is_named(server: ObjectServer, name: str) -> None:
+def test_a_name_that_no_file_can_have_is_named(object_server: ObjectServer, name: str) -> None:
     prefix = f"hostile-{secrets.token_hex(4)}"
-    server.fill(prefix, {"good.jpg": b"", name: b""})
+    object_server.fill(prefix, {"good.jpg": b"", name: b""})
     with pytest.raises(BadNameError) as refused:
-        list(server.store(prefix).list())
+        list(object_server.store(prefix).list())
     assert repr(f"{prefix}/{name}") in str(refused.value)
     assert "rename or delete it" in str(refused.value)
 
 
-def test_what_is_missing_is_said(server: ObjectServer) -> None:
+def test_what_is_missing_is_said(object_server: ObjectServer) -> None:
     with pytest.raises(MissingObjectError, match=r"There is no object s3://photos/none/a\.jpg\."):
-        server.store("none").get("a.jpg")
+        object_server.store("none").get("a.jpg")
     from storage.object_store import open_store
 
-    elsewhere = open_store(ProjectUrl.parse("s3://no-such-bucket/a"), server.settings())
+    elsewhere = open_store(ProjectUrl.parse("s3://no-such-bucket/a"), object_server.settings())
     with pytest.raises(MissingObjectError, match="The bucket of s3://no-such-bucket/a does not exist"):
         list(elsewhere.list())
 
@@ -117,9 +107,9 @@ def test_a_server_that_is_away_is_said_and_tried_again_only_for_a_while() -> Non
         away.store("a", timeout_s=0.2).get("b.jpg")
 
 
-def refusals(server: ObjectServer) -> Iterator[StorageError]:
+def refusals(object_server: ObjectServer) -> Iterator[StorageError]:
     """What every kind of call says when the server refuses the credentials."""
-    store = server.store("secret")
+    store = object_server.store("secret")
     calls: list[Callable[[], object]] = [
         lambda: list(store.list()),
         lambda: store.list_folder(),
@@ -187,5 +177,5 @@ def test_missing_credentials_are_said() -> None:
 
 def test_without_the_package_it_is_said_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "obstore.store", None)
-    with pytest.raises(StorageNotInstalledError, match=r"run: pip install -r requirements-cluster\.txt"):
+    with pytest.raises(StorageNotInstalledError, match=r"run 'pip install -r requirements-cluster\.txt'"):
         ObjectServer("http://127.0.0.1:1").store("a")

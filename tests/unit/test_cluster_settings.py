@@ -63,3 +63,27 @@ def test_a_worker_elsewhere_gets_address_labels_and_keys_and_nothing_shows_them(
     assert keys_of_text(order.keys).secret
     assert order.keys not in repr(order)
     assert "TFMODEL_HOME" not in order.environment
+
+
+def test_a_worker_elsewhere_gets_the_urls_of_object_storage_and_how_to_reach_them(tmp_path: Path) -> None:
+    pytest.importorskip("obstore", reason="obstore is not installed; pip install -r requirements-cluster.txt")
+    settings = with_pools(
+        tmp_path,
+        {"name": "cpu"},
+        TFMODEL_WEB_DATA_ROOTS=f"{tmp_path},s3://photos/users",
+        TFMODEL_STORAGE_ENDPOINT="http://192.0.2.9:9000",
+        TFMODEL_STORAGE_ALLOW_HTTP="true",
+    )
+    there = load(order_maker(settings)(settings.cluster.pools[0], "cpu-00000001").environment)
+    assert [str(root) for root in there.worker_roots] == [str(tmp_path), "s3://photos/users"]
+    assert there.storage == settings.storage
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "*", "::"])
+def test_workers_elsewhere_are_not_sent_to_their_own_machine(tmp_path: Path, host: str) -> None:
+    settings = with_pools(tmp_path, {"name": "cpu"}, TFMODEL_BROKER_HOST=host)
+    with pytest.raises(SettingsError, match="set TFMODEL_BROKER to tcp://ADDRESS:2335"):
+        order_maker(settings)
+    named = with_pools(tmp_path, {"name": "cpu"}, TFMODEL_BROKER_HOST=host, TFMODEL_BROKER="tcp://192.0.2.7:2335")
+    order = order_maker(named)(named.cluster.pools[0], "cpu-00000001")
+    assert order.arguments[2:4] == ("--broker", "tcp://192.0.2.7:2335")

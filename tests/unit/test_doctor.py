@@ -115,7 +115,7 @@ def test_a_socket_folder_that_others_may_enter(tmp_path: Path) -> None:
 
 
 def test_a_damaged_journal(settings: Settings) -> None:
-    path = settings.broker.journal_path
+    path = Path(settings.broker.journal)
     SqliteJournal(path).close()
     (sound,) = journal.look(settings)
     assert (sound.verdict, "0 tasks" in sound.sentence) == (Verdict.OK, True)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from conf.curve import WORKER, load_client_keys
+from conf.settings import load
 from conf.worker_keys import keys_of_text
 from service import join_command
 from service.command_line import main
@@ -43,6 +44,23 @@ def test_the_line_has_all_that_a_worker_elsewhere_needs(home: Path, capsys: pyte
     assert "2335 and 2337" in said.err
     assert str(home / "projects") in said.err
     assert variables["TFMODEL_KEYS"] not in said.err
+
+
+def test_a_worker_elsewhere_gets_the_urls_of_object_storage_and_how_to_reach_them(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("obstore", reason="obstore is not installed; pip install -r requirements-cluster.txt")
+    monkeypatch.setenv("TFMODEL_WEB_DATA_ROOTS", "projects,s3://photos/users")
+    monkeypatch.setenv("TFMODEL_STORAGE_ENDPOINT", "http://192.0.2.9:9000")
+    monkeypatch.setenv("TFMODEL_STORAGE_ALLOW_HTTP", "true")
+    assert main(["join-command"]) == ExitCode.OK
+    said = capsys.readouterr()
+    variables = variables_of(said.out)
+    assert variables["TFMODEL_WORKER_DATA_ROOTS"] == f"{home / 'projects'},s3://photos/users"
+    there = load({name: value for name, value in variables.items() if name != "TFMODEL_KEYS"})
+    assert (there.storage.endpoint, there.storage.allow_http) == ("http://192.0.2.9:9000", True)
+    assert [str(root) for root in there.worker_roots] == [str(home / "projects"), "s3://photos/users"]
+    assert "credentials" in said.err
 
 
 def test_a_file_takes_the_secret_instead_of_the_screen(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

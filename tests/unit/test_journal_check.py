@@ -32,7 +32,7 @@ def test_a_first_start_needs_no_word(settings: Settings, tmp_path: Path) -> None
     (tmp_path / "projects" / "flowers" / "images").mkdir(parents=True)
     make_model(tmp_path / "projects", "unfinished", manifest=False)
     assert check_journal(settings, new_journal=False) == ""
-    assert not settings.broker.journal_path.exists()
+    assert not Path(settings.broker.journal).exists()
 
 
 def test_models_without_a_journal_stop_a_start(settings: Settings, tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_models_without_a_journal_stop_a_start(settings: Settings, tmp_path: Pat
     for words in (str(model), "server.py restore", "--new-journal"):
         assert words in str(refused.value)
     assert check_journal(settings, new_journal=True) == ""
-    SqliteJournal(settings.broker.journal_path).close()
+    SqliteJournal(Path(settings.broker.journal)).close()
     assert check_journal(settings, new_journal=False) == ""
 
 
@@ -63,7 +63,7 @@ def test_the_search_for_models_follows_no_link_and_ends(tmp_path: Path) -> None:
 
 
 def test_a_journal_that_cannot_be_written_to_stops_a_start(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    SqliteJournal(settings.broker.journal_path).close()
+    SqliteJournal(Path(settings.broker.journal)).close()
     monkeypatch.setattr(os, "access", lambda path, mode: mode == os.R_OK)
     with pytest.raises(JournalError, match="may not write"):
         check_journal(settings, new_journal=False)

@@ -11,7 +11,7 @@ from protocol.project_url import ProjectUrl
 from protocol.task import Task
 from tests.fault_proxy import Fault, fault_proxy
 from tests.local_roots import local_roots
-from tests.object_servers import BUCKET, KEY, SECRET, moto
+from tests.object_servers import BUCKET, CREDENTIALS, moto
 from tests.sample_tasks import make_spec
 from tests.waiting import wait_until
 from web.folders.data_roots import DataRoots
@@ -26,7 +26,7 @@ ROOT = ProjectUrl.parse_root(f"s3://{BUCKET}/users")
 
 @pytest.fixture(autouse=True)
 def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_REGION": "us-east-1"}.items():
+    for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)
 
 

@@ -76,6 +76,16 @@ def test_a_broker_whose_connection_is_lost_writes_nothing_and_another_one_can_op
     store.open(lambda _: None).close()
 
 
+def test_a_broker_that_ends_gives_its_lock_back_at_once(store: PostgresStore) -> None:
+    key = store._place.lock_key
+    with store.connected() as other:
+        for _ in range(20):
+            store.open().close()
+            # The server ends the session of a closed connection later than this.
+            got = other.execute("SELECT pg_try_advisory_lock(%s), pg_advisory_unlock(%s)", [key, key]).fetchone()
+            assert got == (True, True)
+
+
 def test_two_schemas_of_a_database_are_two_journals() -> None:
     server = server_or_skip()
     with PostgresStore(server.new_url()).open() as one, PostgresStore(server.new_url()).open() as other:

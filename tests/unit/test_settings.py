@@ -72,7 +72,7 @@ def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
 def test_relative_paths_start_beside_the_code() -> None:
     settings = load({})
     assert settings.web.allowed_roots() == [(ROOT / "projects").resolve()]
-    assert settings.broker.journal_path == ROOT / "var" / "journal.sqlite3"
+    assert Path(settings.broker.journal) == ROOT / "var" / "journal.sqlite3"
 
 
 def test_an_unknown_section_key_or_variable_is_named_with_what_there_is(tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_relative_paths_start_at_the_state_folder(tmp_path: Path) -> None:
     file = write(tmp_path, f'[service]\nstate_dir = "{tmp_path}/state"\n[web]\ndata_roots = ["photos", "/srv/more"]\n')
     settings = load({}, file)
     assert (settings.home, settings.run_dir) == (tmp_path / "state", tmp_path / "state" / "run")
-    assert settings.broker.journal_path == tmp_path / "state" / "var" / "journal.sqlite3"
+    assert Path(settings.broker.journal) == tmp_path / "state" / "var" / "journal.sqlite3"
     assert settings.worker.cache_path == tmp_path / "state" / "var" / "cache"
     assert settings.web.allowed_roots() == [tmp_path / "state" / "photos", Path("/srv/more")]
 
@@ -186,17 +186,17 @@ def test_tfmodel_home_overrides_the_state_folder_of_the_file(tmp_path: Path) -> 
 
 
 def test_a_worker_accepts_the_front_ends_roots_unless_it_has_its_own(tmp_path: Path) -> None:
-    assert load({"TFMODEL_WEB_DATA_ROOTS": "/a,/b"}).worker_roots == [Path("/a"), Path("/b")]
+    assert load({"TFMODEL_WEB_DATA_ROOTS": "/a,/b"}).worker_folders == [Path("/a"), Path("/b")]
     own = {"TFMODEL_WEB_DATA_ROOTS": "/a", "TFMODEL_WORKER_DATA_ROOTS": "/c"}
-    assert load(own).worker_roots == [Path("/c")]
+    assert load(own).worker_folders == [Path("/c")]
 
 
 def test_data_roots_may_be_folders_and_urls() -> None:
     pytest.importorskip("obstore", reason="obstore is not installed; pip install -r requirements-cluster.txt")
     settings = load({"TFMODEL_WEB_DATA_ROOTS": "/a,s3://photos/users/", "TFMODEL_HOME": "/srv/tfmodel"})
     assert list(map(str, settings.web.roots())) == ["/a", "s3://photos/users"]
-    assert settings.web.allowed_roots() == settings.worker_roots == [Path("/a")]
-    assert settings.all_worker_roots == settings.web.roots()
+    assert settings.web.allowed_roots() == settings.worker_folders == [Path("/a")]
+    assert settings.worker_roots == settings.web.roots()
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,13 @@ import pytest
 from conf.settings import load
 from service.doctor import places, storage
 from service.doctor.result import Verdict
-from tests.object_servers import BUCKET, KEY, SECRET, moto
+from tests.object_servers import BUCKET, CREDENTIALS, SECRET, moto
 
 
 def test_each_url_is_listed_and_what_is_wrong_is_said_without_a_secret(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_REGION": "us-east-1"}.items():
+    for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)
     with moto() as server:
         environ = {

@@ -77,8 +77,10 @@ class ObjectOrigin:
 
     def remove_model(self, task_id: str) -> None:
         with as_training_errors():
-            self._stored.remove(task_id)
-            self._stored.remove_kept(task_id)
+            # Somebody may have chosen it on another machine a moment ago.
+            if not self._stored.is_named(task_id):
+                self._stored.remove(task_id)
+                self._stored.remove_kept(task_id)
 
     def tidy(self, stale_after_s: float) -> None:
         with as_training_errors():

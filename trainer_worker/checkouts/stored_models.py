@@ -98,6 +98,11 @@ class StoredModels:
             return msgspec.json.decode(content, type=Named)
         return None
 
+    def is_named(self, task_id: str) -> bool:
+        """Whether a link names this model."""
+        links = sorted_out(self._store.list_folder(MODELS)[1]).links
+        return any(named.task_id == task_id for link in links if (named := self.named_by(link)))
+
     def point(self, link: str, task_id: str, even_back: bool) -> bool:
         """Point a link to a model. even_back: also if it names a later one by now. False if it was left alone."""
         manifest = self.manifest(task_id)

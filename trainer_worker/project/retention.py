@@ -53,7 +53,15 @@ def tidy_project(project: ProjectFolder, keep_models: int) -> None:
     and features beyond their limit. Models in use stay, however old they are.
 
     The log of a task goes together with its model. The log of a task without a model goes when it is stale.
+    If object storage does not answer, more is left for the next task.
     """
+    try:
+        _tidy(project, keep_models)
+    except TrainingError as error:
+        log.warning("action=project.not_tidied reason=%r", str(error)[:500])
+
+
+def _tidy(project: ProjectFolder, keep_models: int) -> None:
     trim_features(project)
     removed: list[str] = []
     with contextlib.suppress(OSError), project.models() as models:

@@ -54,4 +54,4 @@ class WorkerList(msgspec.Struct, frozen=True, rename="camel"):
 
     workers: tuple[WorkerView, ...]
     more: Annotated[int, Meta(description="workers that did not fit into the answer")]
-    pools: tuple[PoolView, ...] = ()
+    pools: tuple[PoolView, ...]

@@ -38,7 +38,3 @@ def below(folder: str, *names: str) -> str:
 def above(place: str) -> str:
     """The folder that a place lies in."""
     return place.rpartition("/")[0] or "/"
-
-
-def last_name(place: str) -> str:
-    return place.rpartition("/")[2] or place

@@ -388,7 +388,7 @@ class WorkerList(msgspec.Struct, frozen=True, kw_only=True):
     workers: tuple[Worker, ...]
     #: workers that did not fit into the answer
     more: int
-    pools: tuple[Pool, ...] = ()
+    pools: tuple[Pool, ...]
 
 
 class Worker(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
