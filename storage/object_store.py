@@ -29,9 +29,10 @@ CHUNK_BYTES = 1024**2
 #: A request may be tried this often again, after pauses that grow from the first to the second of these.
 RETRIES = 5
 _PAUSES_S = (0.2, 5.0)
-#: A request that sends something may take this many times `timeout_s`. One that only reads may take as long as it
-#: wants, as long as it is never silent for `timeout_s`.
+#: A request that sends something may take this many times `timeout_s`, and one with a small answer this many. One that
+#: reads an object may take as long as it wants, as long as it is never silent for `timeout_s`.
 _SENDING_FACTOR = 10
+_ASKING_FACTOR = 2
 _READING_LIMIT = timedelta(days=1)
 
 NOT_INSTALLED = f"projectDir is a URL of object storage, and the package obstore is not installed; run '{INSTALL}'."
@@ -54,9 +55,16 @@ class ObjectInfo:
 class ObjectStore:
     """All calls block, and raise StorageError. Calls may come from several threads at once."""
 
-    def __init__(self, url: ProjectUrl, reading: obstore.store.ObjectStore, writing: obstore.store.ObjectStore) -> None:
-        """reading, writing: the same store with different limits on time, see open_store."""
+    def __init__(
+        self,
+        url: ProjectUrl,
+        asking: obstore.store.ObjectStore,
+        reading: obstore.store.ObjectStore,
+        writing: obstore.store.ObjectStore,
+    ) -> None:
+        """asking, reading, writing: the same store with different limits on time, see open_store."""
         self.url = url
+        self._asking = asking
         self._reading = reading
         self._writing = writing
 
@@ -67,42 +75,44 @@ class ObjectStore:
         Raises BadNameError if one of the objects has a name that no file can have.
         """
         with self._errors(prefix):
-            for chunk in self._reading.list(prefix or None, chunk_size=1000):
+            for chunk in self._asking.list(prefix or None, chunk_size=1000):
                 yield from (info for info in map(_info, chunk) if info.name)
 
     async def list_async(self, prefix: str = "") -> AsyncIterator[Sequence[ObjectInfo]]:
         """Like `list`, page by page, for a caller that may be told to stop."""
         with self._errors(prefix):
-            async for chunk in self._reading.list(prefix or None, chunk_size=1000):
+            async for chunk in self._asking.list(prefix or None, chunk_size=1000):
                 yield [info for info in map(_info, chunk) if info.name]
 
     def list_folder(self, prefix: str = "") -> tuple[Sequence[str], Sequence[ObjectInfo]]:
         """The folders and the objects directly in the folder `prefix`, by their whole names, sorted."""
         with self._errors(prefix):
-            listed = self._reading.list_with_delimiter(prefix or None)
+            listed = self._asking.list_with_delimiter(prefix or None)
             objects = sorted(map(_info, listed["objects"]), key=lambda info: info.name)
             folders = sorted(listed["common_prefixes"])
         # What is named like the folder itself, or like one in it, marks a folder: the client cut its last slash off.
         marked = {prefix.rstrip("/"), *folders}
         return folders, [info for info in objects if info.name not in marked]
 
-    def get(self, name: str, span: tuple[int, int] | None = None, most_bytes: int | None = None) -> bytes:
-        """The content of an object. span: (first byte, byte after the last one) of the part that is wanted.
+    def get(
+        self, name: str, span: tuple[int, int] | None = None, most_bytes: int | None = None, etag: str = ""
+    ) -> bytes:
+        """The content of a small object. span: (first byte, byte after the last one) of the part that is wanted.
 
-        most_bytes: raise TooLargeError for an object with more.
+        most_bytes: raise TooLargeError for an object with more. etag: as for `stream`.
         """
         parts: list[bytes] = []
-        for part in self.stream(name, span=span):
-            parts.append(part)
-            if most_bytes is not None and sum(map(len, parts)) > most_bytes:
-                raise TooLargeError(f"{self.url.file(name)} has more than {most_bytes} bytes.")
+        with self._errors(name):
+            for part in self._asking.get(name, options=_get_options(etag, span)).stream(min_chunk_size=CHUNK_BYTES):
+                parts.append(bytes(part))
+                if most_bytes is not None and sum(map(len, parts)) > most_bytes:
+                    raise TooLargeError(f"{self.url.file(name)} has more than {most_bytes} bytes.")
         return b"".join(parts)
 
-    def stream(self, name: str, etag: str = "", span: tuple[int, int] | None = None) -> Iterator[bytes]:
-        """The content in chunks of about CHUNK_BYTES. etag: raise ConflictError if the object has changed since."""
+    def stream(self, name: str, etag: str = "") -> Iterator[bytes]:
+        """The content in chunks as they arrive. etag: raise ConflictError if the object has changed since."""
         with self._errors(name):
-            found = self._reading.get(name, options=_get_options(etag, span))
-            for chunk in found.stream(min_chunk_size=CHUNK_BYTES):
+            for chunk in self._reading.get(name, options=_get_options(etag, None)).stream(min_chunk_size=1):
                 yield bytes(chunk)
 
     async def stream_async(self, name: str, etag: str = "", start: int = 0) -> AsyncIterator[bytes]:
@@ -161,7 +171,7 @@ class ObjectStore:
         """The object as a listing would show it; None if there is none."""
         try:
             with self._errors(name):
-                return _info(self._reading.head(name))
+                return _info(self._asking.head(name))
         except MissingObjectError:
             return None
 
@@ -189,6 +199,7 @@ def open_store(url: ProjectUrl, settings: StorageSettings, retries: int = RETRIE
     silent_limit = timedelta(seconds=settings.timeout_s)
     connect_limit = min(silent_limit, timedelta(seconds=10))
     client = {"allow_http": settings.allow_http, "connect_timeout": connect_limit}
+    asking = {**client, "read_timeout": silent_limit, "timeout": silent_limit * _ASKING_FACTOR}
     reading = {**client, "read_timeout": silent_limit, "timeout": _READING_LIMIT}
     writing = {**client, "timeout": silent_limit * _SENDING_FACTOR}
     first_s, longest_s = _PAUSES_S
@@ -213,7 +224,7 @@ def open_store(url: ProjectUrl, settings: StorageSettings, retries: int = RETRIE
         return clients.S3Store(url.container, **with_all, **{key: text for key, text in server.items() if text})
 
     try:
-        return ObjectStore(url, opened(reading), opened(writing))
+        return ObjectStore(url, opened(asking), opened(reading), opened(writing))
     except Exception as error:
         raise explained(error, str(url)) from None
 

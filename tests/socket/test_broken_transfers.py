@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from protocol.errors import TrainingError
+from protocol.project_url import ProjectUrl
+from storage.errors import UnreachableError
+from storage.object_store import open_store
 from tests.fault_proxy import Fault, FaultProxy
 from tests.object_projects import ObjectWorker, Watching, content_of
-from tests.object_servers import ObjectServer
+from tests.object_servers import BUCKET, ObjectServer
 
 pytestmark = pytest.mark.usefixtures("storage_credentials")
 
@@ -47,6 +50,18 @@ def test_a_listing_that_breaks_is_asked_for_again(object_proxy: FaultProxy, work
     object_proxy.first(2, Fault(cut_after_bytes=100), "GET", "list-type")
     with worker.project("photos") as project:
         assert content_of(project.path) == PHOTOS
+
+
+def test_a_small_answer_that_trickles_is_given_up(object_proxy: FaultProxy) -> None:
+    """Front-ends have few threads for it. Each would be lost for as long as the answer takes."""
+    url = ProjectUrl("s3", BUCKET, "photos")
+    store = open_store(url, ObjectServer(object_proxy.endpoint).settings(timeout_s=0.5), retries=1)
+    with object_proxy.always(Fault(bytes_a_second=20)):
+        for call in (store.list_folder, lambda: store.get("cats/1.jpg"), lambda: list(store.list())):
+            began_s = time.monotonic()
+            with pytest.raises(UnreachableError):
+                call()
+            assert time.monotonic() - began_s < 5.0
 
 
 def test_a_slow_answer_is_waited_for_as_long_as_it_comes(object_proxy: FaultProxy, worker: ObjectWorker) -> None:

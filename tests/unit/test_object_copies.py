@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -123,3 +124,28 @@ def test_a_fetch_that_fails_leaves_nothing_and_the_next_one_begins_anew(
 
     asyncio.run(run())
     assert [file.stat().st_size for file in (tmp_path / "copies").iterdir()] == [3000]
+
+
+def trickle(name: str, etag: str = "") -> Iterator[bytes]:
+    """An object that takes half a minute."""
+    for _ in range(3000):
+        time.sleep(0.01)
+        yield b"x"
+
+
+def test_a_copy_that_trickles_costs_no_thread_once_its_caller_has_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("web.folders.object_copies.TIMEOUT_S", 0.2)
+    trickling = Store()
+    trickling.stream = trickle  # type: ignore[method-assign]
+    threads = Threads("test-copies", count=1, timeout_s=0.1)
+
+    async def fetch_both() -> None:
+        copies = ObjectCopies(tmp_path / "copies", 10_000, threads)
+        with pytest.raises(Refusal):
+            await copied(copies, trickling, info("slow.jpg"))
+        ended = threads.start(lambda: "the thread is free")
+        assert await asyncio.wait_for(asyncio.wrap_future(ended), 5.0)
+
+    asyncio.run(fetch_both())

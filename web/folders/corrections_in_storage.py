@@ -56,7 +56,7 @@ def _read(project: StoredPlace) -> _Version:
         if info.size_bytes > MOST_CORRECTIONS_BYTES:
             raise CorrectionsError(f"it is larger than {MOST_CORRECTIONS_BYTES // 1024**2} MB")
         try:
-            return _Version(CorrectionsTable.read(b"".join(project.store.stream(name, info.etag))), info.etag)
+            return _Version(CorrectionsTable.read(project.store.get(name, etag=info.etag)), info.etag)
         except (ConflictError, MissingObjectError):
             continue
     raise OSError(None, "it is being changed by others all the time")

@@ -13,15 +13,16 @@ import logging
 import secrets
 import shutil
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 from storage.errors import ConflictError
-from storage.object_store import ObjectInfo, ObjectStore
+from storage.object_store import CHUNK_BYTES, ObjectInfo, ObjectStore
 from web.answers.refusal import Refusal
 from web.folders.storage_answers import told
-from web.folders.threads import Threads
+from web.folders.threads import TIMEOUT_S, Threads
 
 log = logging.getLogger("web")
 
@@ -138,7 +139,7 @@ class _Fetching:
         """False after the last part. Raises OSError and Refusal."""
         with self._lock, told():
             try:
-                part = next(self._parts, b"")
+                part = self._next_part()
             except ConflictError as error:
                 raise OSError(None, "it was replaced a moment ago") from error
             with open(self._path, "ab" if self._written_bytes else "wb") as file:
@@ -147,6 +148,16 @@ class _Fetching:
             if not part and self._written_bytes != self._info.size_bytes:
                 raise OSError(None, f"{self._written_bytes} of {self._info.size_bytes} bytes have arrived")
             return bool(part)
+
+    def _next_part(self) -> bytes:
+        """About CHUNK_BYTES; b"" at the end. Ends about when its caller stops to wait, however slow the storage is."""
+        part, give_up_at_s = bytearray(), time.monotonic() + TIMEOUT_S
+        while len(part) < CHUNK_BYTES and (chunk := next(self._parts, b"")):
+            part += chunk
+            if time.monotonic() > give_up_at_s:
+                self._parts = iter(())
+                raise TimeoutError(None, "the storage is too slow")
+        return bytes(part)
 
     def close(self) -> None:
         with self._lock:

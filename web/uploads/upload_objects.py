@@ -104,7 +104,4 @@ def _has_content(store: ObjectStore, name: str, upload: Upload) -> bool:
     info = store.status(name)
     if info is None or info.size_bytes != upload.size_bytes:
         return False
-    found = hashlib.sha256()
-    for part in store.stream(name):
-        found.update(part)
-    return found.hexdigest() == upload.sha256
+    return hashlib.sha256(store.get(name)).hexdigest() == upload.sha256
