@@ -14,8 +14,8 @@ from PIL import Image
 from tests.security.exchanges import swap_for_a_link, swap_for_another, swap_parent_for_a_link
 from tests.security.picture_worker import PictureWorker
 from tests.security.project_worker import spec_of
+from trainer_worker.checkouts import project_folders
 from trainer_worker.project.folder import ProjectFolder, admit
-from trainer_worker.training import child
 
 
 def make_pictures(folder: Path, colour: int) -> None:
@@ -56,7 +56,7 @@ def test_a_folder_that_comes_in_the_place_of_the_admitted_one_is_not_read(
         monkeypatch.setattr(os, "open", told_open)
         return admitted
 
-    monkeypatch.setattr(child, "admit", admit_and_swap)
+    monkeypatch.setattr(project_folders, "admit", admit_and_swap)
     result = worker.run(spec_of(project))
 
     assert result.failure is not None
