@@ -31,7 +31,7 @@ class ComputeFeatures(Message, frozen=True):
 
     spec: TaskSpec
     attempt: Attempt
-    place: Annotated[int, Meta(ge=1, lt=MAX_TASK_WORKERS)]
+    place: Annotated[int, Meta(ge=1, le=MAX_TASK_WORKERS - 1)]
 
 
 class Halt(Message, frozen=True):
@@ -85,7 +85,7 @@ class Report(Message, frozen=True):
     epochs_max: Whole = 0
     usable: UsableModel | None = None
     stages: Annotated[tuple[StageBegan, ...], Meta(max_length=MAX_STAGES)] = ()
-    helpers_wanted: Annotated[int, Meta(ge=0, lt=MAX_TASK_WORKERS)] = 0
+    helpers_wanted: Annotated[int, Meta(ge=0, le=MAX_TASK_WORKERS - 1)] = 0
 
     def __post_init__(self) -> None:
         msgspec.structs.force_setattr(self, "metrics", kept_numbers(self.metrics))

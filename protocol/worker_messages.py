@@ -69,7 +69,7 @@ class Heartbeat(Message, frozen=True):
     tasks_done: Whole = 0
     labels: Labels = {}
     clock_skew_s: Number = 0.0
-    helpers_wanted: Annotated[int, Meta(ge=0, lt=MAX_TASK_WORKERS)] = 0
+    helpers_wanted: Annotated[int, Meta(ge=0, le=MAX_TASK_WORKERS - 1)] = 0
     helps: Holding | None = None
 
 
@@ -175,7 +175,7 @@ class Help(Message, frozen=True):
 
     spec: TaskSpec
     attempt: Attempt
-    place: Annotated[int, Meta(ge=1, lt=MAX_TASK_WORKERS)]
+    place: Annotated[int, Meta(ge=1, le=MAX_TASK_WORKERS - 1)]
 
 
 class Pulse(Message, frozen=True):

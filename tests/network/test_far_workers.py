@@ -41,8 +41,10 @@ def programs(tmp_path_factory: pytest.TempPathFactory, cable: Cable) -> Iterator
 
 
 @pytest.fixture(autouse=True)
-def mended(cable: Cable) -> Iterator[None]:
+def mended(programs: Programs, cable: Cable) -> Iterator[None]:
+    """A sound cable, and no worker of another test, which the broker still counts as alive for a lease."""
     cable.mend()
+    wait_until(lambda: not programs.get("/v1/workers").body["workers"], "the workers of other tests to be given up")
     yield
     cable.mend()
 
