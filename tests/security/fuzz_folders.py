@@ -66,10 +66,12 @@ def fuzz_folders(inputs: int, seed: int, hostilities: Sequence[Hostility] = ()) 
                 hostile = [chance.choice(hostilities or _HOSTILITIES) for _ in range(inputs)]
                 read, not_answering = _rounds(hostile, whole, run, watch, chance)
         after = snapshot(neighbour)
-    changed = sum(before.get(path) != after.get(path) for path in before.keys() | after.keys())
+    changed = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
+    for path in changed:
+        print(f"changed: {path}", file=sys.stderr)
     return {
         "inputs": inputs,
-        "files_outside_changed": changed,
+        "files_outside_changed": len(changed),
         "files_outside_read": read,
         "not_answering": not_answering,
     }
