@@ -170,7 +170,8 @@ def _add_odd_things(project: Path, neighbour: Path, chance: random.Random) -> It
     )
     for _ in range(chance.choice((1, 2, 5))):
         place = project / chance.choice(places) / chance.choice(names)
-        if place.parent.is_dir() and not place.parent.is_symlink():
+        # An earlier odd thing may be a link on the way, and then this one would be put among the neighbour's files.
+        if place.parent.is_dir() and place.parent.resolve() == place.parent:
             _remove(place)
             chance.choice(_ODD_THINGS)(place, neighbour, chance)
     yield
