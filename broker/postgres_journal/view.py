@@ -8,12 +8,11 @@ from typing import Any, LiteralString
 
 from broker.journal import JournalError
 from broker.journal_rows import FactRow, TaskRow
-from broker.journal_view import PlaceRow, Stretch
+from broker.listed_view import ListedView
 from broker.postgres_journal import lists
 from broker.postgres_journal.connection import Connection, Place
 from broker.postgres_journal.migrations import version_of
 from protocol.task import ENDED_STATES, TaskState
-from protocol.task_filter import TaskFilter
 
 SELECT_FACTS: LiteralString = "SELECT seq, at_s, task_id, fact FROM facts"
 
@@ -23,8 +22,10 @@ ENDED = [state.value for state in TaskState if state in ENDED_STATES]
 ROWS_AT_ONCE = 200
 
 
-class PostgresView:
+class PostgresView(ListedView):
     """See JournalView. `connection` is closed with it."""
+
+    lists = lists
 
     def __init__(self, connection: Connection, place: Place) -> None:
         self._db = connection
@@ -125,28 +126,6 @@ class PostgresView:
             "SELECT task_id, task FROM tasks WHERE is_keyed AND submitted_at_s > %s ORDER BY submitted_at_s, task_id",
             submitted_after_s,
         )
-
-    def count(self, wanted: TaskFilter, state: TaskState) -> int:
-        ((count,),) = self._listed(lists.counting(wanted, state))
-        return int(count)
-
-    def places(self, wanted: TaskFilter, state: TaskState, most: int) -> Iterable[PlaceRow]:
-        return self._listed(lists.in_any_order(wanted, state, most))
-
-    def stretch(self, wanted: TaskFilter, state: TaskState, stretch: Stretch) -> Iterable[PlaceRow]:
-        return self._listed(lists.in_order(wanted, state, stretch))
-
-    def found(self, wanted: TaskFilter, most: int) -> list[tuple[str, PlaceRow]] | None:
-        ids: set[str] = set()
-        for query in lists.searching(wanted.search, most + 1):
-            rows = self._listed(query)
-            if len(rows) > most:
-                return None
-            ids.update(task_id for (task_id,) in rows)
-        return [(state, (*place,)) for state, *place in self._listed(lists.among(wanted, sorted(ids)))]
-
-    def in_use(self, user_id: str, project_id: str, most: int) -> Iterable[PlaceRow]:
-        return self._listed(lists.in_use(user_id, project_id, most))
 
     def _listed(self, query: lists.Query) -> list[Any]:
         return self._rows(query[0], *query[1])

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from broker.journal_rows import FactRow, TaskRow
-from broker.journal_view import PlaceRow, Stretch
+from broker.listed_view import ListedView
 from broker.sqlite_journal import lists
 from broker.sqlite_journal.file import damaged, failure, open_to_read
 from protocol.task import ENDED_STATES, TaskState
-from protocol.task_filter import TaskFilter
 
 # JSON is read as bytes, because SQLite's driver would raise an error of its own for text that is not UTF-8.
 SELECT_FACTS = "SELECT seq, at_s, task_id, CAST(fact AS BLOB) FROM facts"
@@ -30,8 +29,10 @@ ENDED = tuple(state.value for state in TaskState if state in ENDED_STATES)
 CACHE_KB = 32 * 1024
 
 
-class SqliteView:
+class SqliteView(ListedView):
     """See JournalView. `db` is closed with it."""
+
+    lists = lists
 
     def __init__(self, db: sqlite3.Connection, path: Path) -> None:
         self._db = db
@@ -124,28 +125,6 @@ class SqliteView:
             f"{SELECT_TASKS} WHERE request_key != '' AND submitted_at_s > ? ORDER BY submitted_at_s, task_id",
             (submitted_after_s,),
         )
-
-    def count(self, wanted: TaskFilter, state: TaskState) -> int:
-        ((count,),) = self._listed(lists.counting(wanted, state))
-        return int(count)
-
-    def places(self, wanted: TaskFilter, state: TaskState, most: int) -> Iterable[PlaceRow]:
-        return self._listed(lists.in_any_order(wanted, state, most))
-
-    def stretch(self, wanted: TaskFilter, state: TaskState, stretch: Stretch) -> Iterable[PlaceRow]:
-        return self._listed(lists.in_order(wanted, state, stretch))
-
-    def found(self, wanted: TaskFilter, most: int) -> list[tuple[str, PlaceRow]] | None:
-        ids: set[str] = set()
-        for query in lists.searching(wanted.search, most + 1):
-            rows = list(self._listed(query))
-            if len(rows) > most:
-                return None
-            ids.update(task_id for (task_id,) in rows if isinstance(task_id, str))
-        return [(state, (*place,)) for state, *place in self._listed(lists.among(wanted, sorted(ids)))]
-
-    def in_use(self, user_id: str, project_id: str, most: int) -> Iterable[PlaceRow]:
-        return self._listed(lists.in_use(user_id, project_id, most))
 
     def _listed(self, query: lists.Query) -> Iterator[Any]:
         return self._db.execute(*query)
