@@ -1,4 +1,4 @@
-"""How many workers a pool shall have: `decide(rules, memory, seen, now_s)` says which to start, drain and end. Pure.
+"""How many workers a pool shall have: `decide` says which to start, drain and end, and why. Pure.
 
 Times are monotonic seconds. The memory of a pool only makes decisions calmer: a controller that has just started has
 none, and decides from what it sees. It then takes all workers for busy or idle since that moment.
