@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.dataset_folder import dataset_folder
+from benchmarks.linked_folders import copy_class_folders
 from benchmarks.machine import describe_machine
-from benchmarks.recipes import COMPARISON, copy_class_folders
+from benchmarks.recipes import COMPARISON
 from conf.settings import ROOT
 from protocol.options import BACKBONES
 from protocol.project_layout import LATEST, MODELS

@@ -1,58 +1,142 @@
-"""Compares TFModel's trainer with recipes that people use. Runs each in a process, prints a table and the targets."""
+"""Compares TFModel's trainer with recipes that people use: what is compared, and how the command line says so."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-OURS = "tfmodel"
-RUN_TIMEOUT_S = 4 * 3600.0
+from benchmarks.code_hash import code_hash
+from benchmarks.run_results import RunKey
 
-#: For each recipe, the fields of benchmarks.recipe_process.Outcome of each seed.
-Outcomes = dict[str, list[dict[str, Any]]]
+RUN_TIMEOUT_S = 4 * 3600.0
+#: The rooms of trainer_worker/ that the room of a trainType imports from (ARCHITECTURE.md), besides its own.
+ROOMS = (
+    *("scores", "pictures", "layouts", "project", "attempt", "backbones", "optimization", "exporting", "reporting"),
+    "publishing",
+)
+
+
+def trainer_code(train_type: str) -> tuple[str, ...]:
+    """The folders with the code on which the results of a trainType depend."""
+    return "protocol", *(f"trainer_worker/{room}" for room in (*ROOMS, train_type))
 
 
 @dataclass(frozen=True)
-class Target:
-    """What tfmodel should reach: a mean first score of at least the opponent's minus `below`, in `of_time` of its time.
+class Contender:
+    """A row of the tables: a recipe with options (NAME=VALUE) that only this row has. revision: of its code."""
 
-    below: None if the score has to be higher than the opponent's. of_time: None if the time does not matter.
+    name: str
+    recipe: str
+    revision: str
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One set in one form. content: a hash of the set. pictures: how many the set has.
+
+    lay_out(split, project): fills a project folder for the split of this number. options: NAME=VALUE that suit the set.
     """
 
-    opponent: str
-    below: float | None = None
-    of_time: float | None = None
+    set_name: str
+    form: str
+    content: str
+    pictures: int
+    lay_out: Callable[[int, Path], None] = field(compare=False)
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """runs: the module that runs one recipe in a process. scores: names in an Outcome; the first one decides."""
+    """Which recipes are compared, and how.
+
+    runs: the module that runs one recipe in a process. recipes: TFModel's first. scores: names in an Outcome; the first
+    one decides. code: folders with the code of TFModel's recipe. revisions: a number for each other recipe, to be
+    raised when that recipe would give other results. shared_options: options that the other recipes know as well.
+    of_time: the share of another recipe's seconds that TFModel may take.
+    """
 
     runs: str
     recipes: tuple[str, ...]
     scores: tuple[str, ...]
-    targets: tuple[Target, ...]
+    code: tuple[str, ...]
+    revisions: Mapping[str, int]
+    shared_options: tuple[str, ...]
+    of_time: Mapping[str, float]
+
+    @property
+    def ours(self) -> str:
+        return self.recipes[0]
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--seeds", type=int, default=3, help="how many seeds, from 1 on")
+        parser.add_argument("--seeds", type=int, default=5, help="how many splits, from 1 on")
         parser.add_argument("--recipes", type=self._recipe_names, default=list(self.recipes))
+        parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="for all recipes")
+        parser.add_argument(
+            "--variant",
+            action="append",
+            default=[],
+            type=self._variant,
+            metavar="NAME:OPTION=VALUE,...",
+            help=f"a further row: {self.ours} with these options",
+        )
+        parser.add_argument("--results", type=Path, help="a file that keeps every run; runs in it are not repeated")
+        parser.add_argument("--quiet", action="store_true", help="repeat the runs that other processes disturbed")
+        parser.add_argument("--report-only", action="store_true", help="run nothing; print what --results holds")
+        parser.add_argument("--code", help=f"with --report-only: the runs of {self.ours} with this code")
         parser.add_argument("--threads", type=int, default=os.cpu_count() or 2)
         parser.add_argument("--cache-dir", type=Path, default=Path(tempfile.gettempdir()) / "tfmodel-benchmark-cache")
+
+    def check(self, parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+        """Refuse arguments that don't belong together."""
+        if arguments.report_only and not arguments.results:
+            parser.error("--report-only prints what a file holds; name it with --results")
+        if arguments.code and not arguments.report_only:
+            parser.error("--code chooses among earlier results; say --report-only")
 
     def _recipe_names(self, text: str) -> list[str]:
         names = text.split(",")
         if not set(names) <= set(self.recipes):
             raise argparse.ArgumentTypeError(f"{text!r} is not a list of some of {','.join(self.recipes)}")
         return names
+
+    def _variant(self, text: str) -> tuple[str, tuple[str, ...]]:
+        name, _, options = text.partition(":")
+        if not name or name in self.recipes or not all("=" in option for option in options.split(",")):
+            raise argparse.ArgumentTypeError(f"{text!r} is not a new name with options, such as lite2:backbone=lite2")
+        return name, tuple(options.split(","))
+
+    def contenders(self, arguments: argparse.Namespace) -> list[Contender]:
+        """The rows of the tables: recipes in their usual order, then variants."""
+        ours = arguments.code or self.code_of_ours()
+        revisions = {self.ours: ours} | {name: str(number) for name, number in self.revisions.items()}
+        named = [Contender(name, name, revisions[name]) for name in self.recipes if name in arguments.recipes]
+        return [*named, *(Contender(name, self.ours, ours, options) for name, options in arguments.variant)]
+
+    def code_of_ours(self) -> str:
+        return code_hash(self.code)
+
+    def key(self, trial: Trial, contender: Contender, split: int, arguments: argparse.Namespace) -> RunKey:
+        given = dict(text.split("=", 1) for text in (*trial.options, *arguments.option, *contender.options))
+        known = given if contender.recipe == self.ours else set(self.shared_options) & set(given)
+        return RunKey(
+            contender.recipe,
+            contender.revision,
+            tuple(f"{name}={given[name]}" for name in sorted(known)),
+            trial.content,
+            trial.form,
+            split,
+            arguments.threads,
+            arguments.smoke,
+        )
 
     def run(self, recipe: str, project: Path, flags: Sequence[str]) -> dict[str, Any]:
         """Run one recipe. Returns the fields of an Outcome; RuntimeError has the end of a failed run's output."""
@@ -64,73 +148,3 @@ class Comparison:
         lines = ended.stdout.splitlines()
         outcome: dict[str, Any] = json.loads(lines[-1]) if lines else {}
         return outcome
-
-    def report(self, lay_out: Callable[[Path], None], recipes: Sequence[str], seeds: int, flags: Sequence[str]) -> None:
-        """Run every recipe with every seed, one after the other, each in a new folder that lay_out fills."""
-        outcomes: Outcomes = {recipe: [] for recipe in recipes}
-        for seed in range(1, seeds + 1):
-            for recipe in recipes:
-                with tempfile.TemporaryDirectory() as folder:
-                    lay_out(Path(folder))
-                    outcome = self.run(recipe, Path(folder).resolve(), ["--option", f"seed={seed}", *flags])
-                outcomes[recipe].append(outcome)
-                print(f"seed {seed}, {recipe:<11}{_one_line(outcome)}", flush=True)
-                if outcome["held_out"] != outcomes[recipes[0]][-1]["held_out"]:
-                    raise RuntimeError(f"{recipe} scored other images than {recipes[0]}, so they cannot be compared")
-        self._print_table(outcomes)
-        print("\n".join(self.target_lines(outcomes)), flush=True)
-
-    def _print_table(self, outcomes: Outcomes) -> None:
-        columns = (*map(_in_words, self.scores), "seconds", "images/s", "peak memory MB")
-        print(f"\n{'mean ± deviation':<17}" + "".join(f"{column:>20}" for column in columns))
-        for recipe, runs in outcomes.items():
-            cells = (
-                *(_spread([100 * run["scores"][name] for run in runs], "%") for name in self.scores),
-                _spread([run["seconds"] for run in runs]),
-                _spread([run["images"] / run["seconds"] for run in runs]),
-                _spread([run["peak_mb"] for run in runs]),
-            )
-            print(f"{recipe:<17}" + "".join(f"{cell:>20}" for cell in cells))
-
-    def target_lines(self, outcomes: Outcomes) -> list[str]:
-        """A line for each target whose opponent was run, which says whether it is met."""
-        return [
-            self._target_line(target, outcomes[OURS], outcomes[target.opponent])
-            for target in self.targets
-            if OURS in outcomes and target.opponent in outcomes
-        ]
-
-    def _target_line(self, target: Target, our_runs: list[dict[str, Any]], their_runs: list[dict[str, Any]]) -> str:
-        decides = self.scores[0]
-        ours, theirs = (statistics.mean(run["scores"][decides] for run in runs) for runs in (our_runs, their_runs))
-        ahead = ours - theirs
-        if target.below is None:
-            wanted, holds = "above 0", ahead > 0
-        else:
-            wanted, holds = f"{-100 * target.below:+.1f}", ahead >= -target.below
-        line = f"{OURS} - {target.opponent}: {100 * ahead:+.2f} points, target {wanted}: {_verdict(holds)}"
-        if target.of_time is None:
-            return line
-        ours, theirs = (statistics.mean(run["seconds"] for run in runs) for runs in (our_runs, their_runs))
-        share = ours / theirs
-        return f"{line}; {share:.2f} of its time, target {target.of_time:.2g}: {_verdict(share <= target.of_time)}"
-
-
-def _one_line(outcome: Mapping[str, Any]) -> str:
-    scores = ", ".join(f"{_in_words(name)} {value:.4f}" for name, value in outcome["scores"].items())
-    stages = ", ".join(f"{name} {seconds:.1f}" for name, seconds in (outcome["stage_seconds"] or {}).items())
-    return f"{scores}, {outcome['seconds']:.1f} s" + (f" ({stages})" if stages else "")
-
-
-def _in_words(score: str) -> str:
-    return score.replace("_", " ")
-
-
-def _spread(values: Sequence[float], unit: str = "") -> str:
-    """Mean and standard deviation over the seeds; the mean alone if there is one seed."""
-    mean = f"{statistics.mean(values):.1f}"
-    return f"{mean} ± {statistics.stdev(values):.1f}{unit}" if len(values) > 1 else mean + unit
-
-
-def _verdict(holds: bool) -> str:
-    return "holds" if holds else "MISSED"

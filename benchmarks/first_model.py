@@ -28,8 +28,8 @@ from typing import Any
 
 from benchmarks.again import END_TIMEOUT_S, READY_TIMEOUT_S, WARM_UP_IMAGES, run_task
 from benchmarks.dataset_folder import dataset_folder
+from benchmarks.linked_folders import copy_class_folders
 from benchmarks.machine import describe_machine
-from benchmarks.recipes import copy_class_folders
 from benchmarks.segmentation_recipes import MASK_FOLDERS, copy_project
 from benchmarks.service_processes import ServiceProcesses
 from demo.digits_data import make_digits_project

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks.recipes import copy_class_folders
+from benchmarks.linked_folders import copy_class_folders
 from protocol.data_report import DataReport
 from protocol.options import ClassificationOptions
 from trainer_worker.backbones.efficientnet_lite import LITE0

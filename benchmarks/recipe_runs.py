@@ -2,15 +2,16 @@
 
     python -m benchmarks.recipe_runs RECIPE PROJECT_DIR --option seed=1 --cache-dir DIR
 
-All recipes read the same files, split them as TFModel does and score the same held-out images, which do not train any
-of them. Each recipe runs on a few digits first. The seconds therefore leave out what a process does only once (loading
-TensorFlow, also for the checks of exports, and converting the backbone), as in a worker's later tasks.
+PROJECT_DIR has train/ and test/ with class folders. All recipes train on the first and score the second. Each runs on a
+few digits first. The seconds therefore leave out what a process does only once (loading TensorFlow, also for the checks
+of exports, and converting the backbone), as in a worker's later tasks.
 """
 
 from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -32,11 +33,8 @@ from trainer_worker.classification.features import FeatureExtractor, PictureFeat
 from trainer_worker.classification.folders import ClassFolders, keep_trainable, scan_class_folders
 from trainer_worker.classification.scores import Predictions, score_classes
 from trainer_worker.pictures.batches import Batching, read_batches
-from trainer_worker.pictures.contents import content_hashes
-from trainer_worker.pictures.copies import find_copies
 from trainer_worker.pictures.images import WHOLE, UnreadableImageError
-from trainer_worker.pictures.likeness import thumbnail
-from trainer_worker.pictures.splits import Split, Wanted, stratified_split
+from trainer_worker.pictures.splits import Split
 from trainer_worker.pictures.user_files import UserFiles
 
 #: The guide's recipe: https://keras.io/guides/transfer_learning/. Its learning rate for the whole network, 1e-5, is
@@ -68,7 +66,7 @@ def guide(run: Run) -> Outcome:
     """Keras's transfer learning guide: train a head on the frozen backbone, then the whole network at a low rate."""
     began_s = time.perf_counter()
     folders, pictures = _read_pictures(run)
-    split = _split(folders, np.stack([thumbnail(picture) for picture in pictures]), run)
+    split = _split(folders)
     model, backbone = _guide_model(run.options.image_size, len(folders.labels))
     pictures_seen, classes_seen = pictures[split.train], folders.classes[split.train]
     _guide_fit(model, pictures_seen, classes_seen, None, run)
@@ -82,8 +80,8 @@ def regression(run: Run) -> Outcome:
     """Logistic regression on the frozen backbone's pooled features, its penalty chosen by cross-validation."""
     extractor = FeatureExtractor(LITE0, run.options.image_size, run.threads, run.cache_dir)
     began_s = time.perf_counter()
-    folders, features, thumbnails = _read_features(run, extractor)
-    split = _split(folders, thumbnails, run)
+    folders, features = _read_features(run, extractor)
+    split = _split(folders)
     classes = folders.classes[split.train]
     folds = max(2, min(REGRESSION_FOLDS, int(np.bincount(classes).min())))
     search = GridSearchCV(
@@ -116,18 +114,17 @@ def _read_pictures(run: Run) -> tuple[ClassFolders, np.ndarray]:
     return _trainable(folders, pictures, unreadable)
 
 
-def _read_features(run: Run, extractor: FeatureExtractor) -> tuple[ClassFolders, np.ndarray, np.ndarray]:
-    """Pooled features float32 (n, features) and thumbnails uint8 (n, 16, 16, 3) of the trainable pictures."""
+def _read_features(run: Run, extractor: FeatureExtractor) -> tuple[ClassFolders, np.ndarray]:
+    """The pooled features of the trainable pictures, float32 (n, features)."""
     folders = scan_class_folders(UserFiles.at(run.project))
     unreadable: dict[int, UnreadableImageError] = {}
     features = np.zeros((len(folders.files), extractor.backbone.features), np.float32)
-    thumbnails = np.zeros((len(folders.files), *extractor.shapes[2]), np.uint8)
     for row, outcome in enumerate(extractor.of_files(folders.reader, folders.files)):
         if isinstance(outcome, PictureFeatures):
-            features[row], thumbnails[row] = outcome.pooled, outcome.thumbnail
+            features[row] = outcome.pooled
         else:
             unreadable[row] = outcome
-    return *_trainable(folders, features, unreadable), _trainable(folders, thumbnails, unreadable)[1]
+    return _trainable(folders, features, unreadable)
 
 
 def _trainable(
@@ -140,11 +137,12 @@ def _trainable(
     return kept, inputs[[row_of[path] for path in kept.files]]
 
 
-def _split(folders: ClassFolders, thumbnails: np.ndarray, run: Run) -> Split:
-    """Training and held-out pictures, split as the trainer does it."""
-    names = [folders.name_of(row) for row in range(len(folders.files))]
-    copies = find_copies(names, content_hashes(folders.reader.files, folders.files), thumbnails)
-    return stratified_split(folders.classes, copies.together, Wanted(run.options.validation_split), run.options.seed)
+def _split(folders: ClassFolders) -> Split:
+    """What trains and what scores, as the project's own split has it."""
+    given = folders.callers_split()
+    if given is None:
+        raise ValueError("The recipes are compared on a given split. Lay the pictures out in train/ and test/.")
+    return Split(*given)
 
 
 def _guide_model(side: int, labels: int) -> tuple[keras.Model, keras.Model]:
@@ -186,11 +184,21 @@ def _outcome(outputs: np.ndarray, folders: ClassFolders, split: Split, run: Run,
     )
 
 
+def make_rehearsal(folder: Path) -> None:
+    """A few digits, the last one of each class in test/."""
+    make_digits_project(folder, REHEARSAL_IMAGES)
+    (folder / "images").rename(folder / "train")
+    for pictures in (sorted(label.iterdir()) for label in sorted((folder / "train").iterdir())):
+        target = folder / "test" / pictures[-1].parent.name / pictures[-1].name
+        target.parent.mkdir(parents=True)
+        pictures[-1].rename(target)
+
+
 if __name__ == "__main__":
     run_one(
         __doc__,
         "classification",
         {"tfmodel": tfmodel, "guide": guide, "regression": regression},
-        lambda folder: make_digits_project(folder, REHEARSAL_IMAGES),
+        make_rehearsal,
         prepare,
     )

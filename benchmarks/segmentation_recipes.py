@@ -1,6 +1,7 @@
 """TFModel's segmenter compared with a U-Net with the same encoder, trained end to end, on the same held-out pictures.
 
-    python -m benchmarks.segmentation_recipes [DATASET_DIR ...] [--drawn digits,lines,classes] [--seeds 2]
+    python -m benchmarks.segmentation_recipes [DATASET_DIR ...] [--drawn digits,lines,classes] [--results FILE]
+    python -m benchmarks.segmentation_recipes --results FILE --report-only       the tables of all that the file holds
     python -m benchmarks.segmentation_recipes --smoke        12 small drawn pictures: shows only that everything runs
 
     tfmodel    the trainer of trainType=segmentation, with its exports and their checks
@@ -9,8 +10,9 @@
 DATASET_DIR is a project folder (images/ with masks/ or labels/) and is not changed. --drawn makes folders: digits on
 photos, thin lines trained by tiles, and digits of four kinds with a classes.txt. 20 % of the pictures are held out,
 half of them for lines. Each run has a process of its own, which first runs on a few pictures. The seconds leave out
-what a worker does only once, such as loading TensorFlow. Targets: Dice is at most half a point below that of unet, in
-at most a third of its time.
+what a worker does only once, such as loading TensorFlow. Differences are paired and have 95 % intervals. Targets: Dice
+is at least that of unet, half a point less counting as equal, in at most a third of its time. A target "holds" or is
+"MISSED" if the whole interval says so.
 """
 
 from __future__ import annotations
@@ -22,9 +24,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.comparison import Comparison, Target
+from benchmarks.comparison import Comparison, Trial, trainer_code
+from benchmarks.comparison_report import set_lines
 from benchmarks.dataset_folder import dataset_folder
+from benchmarks.linked_folders import folder_hash
 from benchmarks.machine import describe_machine
+from benchmarks.measured_runs import measure, tables_of
+from benchmarks.run_results import RunResults
 from demo.segmentation_data import make_kinds_project, make_segmentation_project, make_thin_lines_project
 from trainer_worker.pictures.text_files import CLASSES_FILE
 from trainer_worker.pictures.user_files import UserFiles
@@ -34,7 +40,10 @@ COMPARISON = Comparison(
     "benchmarks.segmentation_recipe_runs",
     ("tfmodel", "unet"),
     ("dice", "iou"),
-    (Target("unet", below=0.005, of_time=1 / 3),),
+    code=trainer_code("segmentation"),
+    revisions={"unet": 1},
+    shared_options=("imageSize", "tiles", "validationSplit"),
+    of_time={"unet": 1 / 3},
 )
 DRAWN_PICTURES, DRAWN_LINES, LINES_SIDE_PX = 100, 40, 512
 SMOKE_PICTURES, SMOKE_SIZE_PX = 12, 64
@@ -71,17 +80,16 @@ def copy_project(source: Path, project: Path) -> None:
         shutil.copy(source / CLASSES_FILE, project)
 
 
-def report(source: Path, options: Sequence[str], arguments: argparse.Namespace, flags: Sequence[str]) -> None:
+def trial_of(source: Path, options: Sequence[str]) -> Trial:
     folders = scan_mask_folders(UserFiles.at(source))
-    classes = f", classes {', '.join(folders.classes.names)}" if folders.classes.listed else ""
+    listed = f", classes {', '.join(folders.classes.names)}" if folders.classes.listed else ""
     given = f"; {' '.join(options)}" if options else ""
-    print(f"\n{source.name}: {len(folders.pairs)} pictures{classes}{given}; seeds 1 to {arguments.seeds}")
-    own = [word for option in options for word in ("--option", option)]
+    print(f"{source.name}: {len(folders.pairs)} pictures{listed}{given}", flush=True)
 
-    def lay_out(project: Path) -> None:
+    def lay_out(split: int, project: Path) -> None:
         copy_project(source, project)
 
-    COMPARISON.report(lay_out, arguments.recipes, arguments.seeds, [*flags, *own])
+    return Trial(source.name, "held out", folder_hash(source), len(folders.pairs), lay_out, tuple(options))
 
 
 def _drawn_names(text: str) -> list[str]:
@@ -95,13 +103,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("datasets", type=dataset_folder, nargs="*", metavar="DATASET_DIR")
     parser.add_argument("--drawn", type=_drawn_names, default=[], help=f"some of {','.join(DRAWN)}")
-    parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="for all sets")
     COMPARISON.add_arguments(parser)
     parser.add_argument("--smoke", action="store_true", help="two minutes at most, on drawn pictures, one seed")
     arguments = parser.parse_args()
-    if not arguments.datasets and not arguments.drawn and not arguments.smoke:
+    COMPARISON.check(parser, arguments)
+    if not any((arguments.datasets, arguments.drawn, arguments.smoke, arguments.report_only)):
         parser.error("name a project folder, or say --drawn or --smoke")
-    flags = ["--threads", str(arguments.threads), "--cache-dir", str(arguments.cache_dir)]
     print(f"{describe_machine()}; {arguments.threads} threads", flush=True)
     with tempfile.TemporaryDirectory() as temporary:
         sets: list[tuple[Path, Sequence[str]]] = [(folder, ()) for folder in arguments.datasets]
@@ -111,9 +118,13 @@ def main() -> None:
         if arguments.smoke:
             make_segmentation_project(Path(temporary, "smoke"), SMOKE_PICTURES, seed=1)
             sets, arguments.seeds = [(Path(temporary, "smoke"), (f"imageSize={SMOKE_SIZE_PX}",))], 1
-            flags.append("--quick")
-        for folder, options in sets:
-            report(folder, [*options, *arguments.option], arguments, flags)
+        results = RunResults(arguments.results or Path(temporary, "results.jsonl"))
+        trials = [trial_of(folder, options) for folder, options in sets]
+        failed = [] if arguments.report_only else measure(COMPARISON, trials, arguments, results)
+        for table in tables_of(COMPARISON, trials, arguments, results):
+            print("\n".join(set_lines(table, 0.0)), flush=True)
+    if failed:
+        raise SystemExit(f"{len(failed)} runs failed.")
 
 
 if __name__ == "__main__":
