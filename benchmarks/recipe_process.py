@@ -21,6 +21,7 @@ from protocol.options import TrainingOptions, read_options, typed_options
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import Job, SilentReporter, TrainingResult
 from trainer_worker.backbones.weights_files import find_weights_file
+from trainer_worker.exporting.scoring import kept_processes
 from trainer_worker.project.folder import ProjectFolder
 
 
@@ -99,6 +100,8 @@ def run_one(
         _rehearse(recipes[given.recipe], run, make_rehearsal)
     keras.utils.set_random_seed(run.options.seed)
     outcome = recipes[given.recipe](run)
+    # Ended here, the processes that checked the exports count as a part of this run; see other_work.py.
+    kept_processes(run.threads).close()
     print(json.dumps(asdict(replace(outcome, peak_mb=_peak_mb()))))
 
 
