@@ -23,6 +23,7 @@ from trainer_worker.attempt.job import Job, SilentReporter, TrainingResult
 from trainer_worker.backbones.weights_files import find_weights_file
 from trainer_worker.exporting.scoring import kept_processes
 from trainer_worker.project.folder import ProjectFolder
+from trainer_worker.training.child import keep_what_is_loaded
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,7 @@ def run_one(
         prepare(run)
     if given.recipe not in recipes:
         return
+    keep_what_is_loaded()  # as a worker does
     if not run.quick:
         _rehearse(recipes[given.recipe], run, make_rehearsal)
     keras.utils.set_random_seed(run.options.seed)

@@ -52,8 +52,8 @@ class Format:
 _ROWS = (
     Format("keras", "write_keras", "tensorflow", 0.4, FLOAT32_DIFFERENCE, may_fail=False, packages=()),
     Format("saved_model", "write_saved_model", "tensorflow", 0.8, FLOAT32_DIFFERENCE, may_fail=False, packages=()),
-    Format("tflite", "write_tflite", "tflite", 1.6, FLOAT32_DIFFERENCE, may_fail=False, packages=()),
-    Format("tflite_float16", "write_float16", "tflite", 1.0, FLOAT16_DIFFERENCE, may_fail=True, packages=()),
+    Format("tflite", "write_tflite", "tflite", 0.5, FLOAT32_DIFFERENCE, may_fail=False, packages=()),
+    Format("tflite_float16", "write_float16", "tflite", 0.5, FLOAT16_DIFFERENCE, may_fail=True, packages=()),
     # Tested with tf2onnx 1.17.0, which writes the file, and onnx 1.23.2 and onnxruntime 1.32.0, which check it.
     Format("onnx", "write_onnx", "onnx", 4.5, FLOAT32_DIFFERENCE, may_fail=True, packages=("tf2onnx", "onnxruntime")),
     Format("tflite_int8", "write_int8", "tflite", 6.0, None, may_fail=True, packages=()),

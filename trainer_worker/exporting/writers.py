@@ -17,6 +17,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
+from tensorflow.lite.python.convert import convert_graphdef
 
 INPUT_NAME = "image"
 OUTPUT_NAME = "output"
@@ -80,15 +81,12 @@ def write_saved_model(export: Export, path: Path) -> None:
 
 
 def write_tflite(export: Export, path: Path) -> None:
-    path.write_bytes(_convert(_converter(export)))
+    path.write_bytes(_converted(export))
 
 
 def write_float16(export: Export, path: Path) -> None:
     """Weights as float16, half the size; input, output and, on a CPU, the arithmetic stay float32."""
-    converter = _converter(export)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.target_spec.supported_types = [tf.float16]
-    path.write_bytes(_convert(converter))
+    path.write_bytes(_converted(export, post_training_quantize=True, quantize_to_float16=True))
 
 
 def write_int8(export: Export, path: Path) -> None:
@@ -100,21 +98,26 @@ def write_int8(export: Export, path: Path) -> None:
             yield [picture[np.newaxis].astype(np.float32)]
             export.on_step((number + 1) / (len(calibration) + 1))
 
-    converter = _converter(export)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([export.frozen(1)])
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = pictures
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    path.write_bytes(_convert(converter))
-
-
-def _converter(export: Export) -> Any:
-    return tf.lite.TFLiteConverter.from_concrete_functions([export.frozen(1)])
-
-
-def _convert(converter: Any) -> bytes:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Statistics for quantized inputs were expected")
-        content: bytes = converter.convert()
+        content = converter.convert()
+    path.write_bytes(content)
+
+
+def _converted(export: Export, **flags: bool) -> bytes:
+    """The model for one picture at a time. flags: of TensorFlow's build_conversion_flags.
+
+    TFLiteConverter would freeze the graph once more and unpack the finished file, which takes twice as long as the
+    conversion itself (docs/choices.md, "Our own export path").
+    """
+    frozen = export.frozen(None)
+    (image,), (output,) = frozen.inputs, frozen.outputs
+    shapes = [tf.TensorShape((1, *image.shape[1:]))]
+    content: bytes = convert_graphdef(frozen.graph.as_graph_def(), [image], [output], input_shapes=shapes, **flags)
     return content
 
 

@@ -104,6 +104,7 @@ class Child:
         cache_dir, threads = self._settings.cache_dir, self._settings.threads
         versions, devices = set_up_tensorflow(threads)
         trainers = load_trainers(cache_dir, threads)
+        keep_what_is_loaded()
         self._send(piped.Ready(versions, devices))
         while True:
             order = self._orders.get()
@@ -355,6 +356,15 @@ def set_up_tensorflow(threads: int) -> tuple[dict[str, str], tuple[str, ...]]:
     names = [tf.config.experimental.get_device_details(gpu).get("device_name", "GPU") for gpu in gpus]
     devices = tuple(shortened(name, m.MAX_DEVICE_CHARS) for name in names[: m.MAX_DEVICES]) or ("CPU",)
     return {"python": platform.python_version(), "tensorflow": tf.__version__}, devices
+
+
+def keep_what_is_loaded() -> None:
+    """Let garbage collections pass over all objects that exist now (docs/choices.md, "Memory between tasks").
+
+    TensorFlow has hundreds of thousands, and each task waits for several collections.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def release_memory() -> float:

@@ -71,6 +71,7 @@ def main() -> None:
     name, fd, threads = sys.argv[1:]
     pipe = Connection(int(fd))
     runner = Runner(runtime(name), int(threads))
+    gc.freeze()  # `forget` then looks at what a file has left, and not at all objects of TensorFlow
     while True:
         try:
             message = pipe.recv()
