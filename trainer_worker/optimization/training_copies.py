@@ -12,7 +12,6 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.eager import record
 
 from trainer_worker.optimization.bfloat16 import computes_bfloat16
 
@@ -56,12 +55,12 @@ class SmallMapDepthwiseConv2D(keras.layers.DepthwiseConv2D):  # type: ignore[mis
         return self.activation(outputs + self.bias if self.use_bias else outputs)
 
 
+@tf.custom_gradient  # type: ignore[untyped-decorator]
 def _depthwise(maps: Any, kernel: Any) -> Any:
     """The depthwise convolution of maps (n, h, w, c) with a kernel (k, l, c, 1).
 
     Only the kernel's gradient differs from TensorFlow's: matrix products compute it, because TensorFlow's operation for
-    it runs on one core and takes longer. The gradient is recorded for the tape alone. tf.custom_gradient would register
-    it for good at each trace, and with it the graph and the weights of every task.
+    it runs on one core and takes longer.
     """
     strides = [1, 1, 1, 1]
 
@@ -78,10 +77,7 @@ def _depthwise(maps: Any, kernel: Any) -> Any:
         of_kernel = tf.matmul(tf.reshape(products, (maps.shape[3], -1)), connected)
         return of_maps, tf.reshape(tf.transpose(of_kernel), kernel.shape)
 
-    with record.stop_recording():
-        outputs = tf.nn.depthwise_conv2d(maps, kernel, strides, "SAME")
-    record.record_operation("SmallMapDepthwise", [outputs], [maps, kernel], gradient)
-    return outputs
+    return tf.nn.depthwise_conv2d(maps, kernel, strides, "SAME"), gradient
 
 
 def _connected_cells(height: int, width: int, kernel_height: int, kernel_width: int) -> Any:
