@@ -10,16 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from trainer_worker.optimization.bfloat16 import computes_bfloat16
-
-#: Our gradient of a depthwise kernel is used for maps of at most this many cells (h * w) and for kernels with at least
-#: this side. Its work grows with the square of the cells, and TensorFlow's own gradient is quick for 3 x 3 kernels
-#: (docs/choices.md, "Networks for training only").
-MOST_CELLS = 100
-LEAST_KERNEL = 5
 
 
 class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
@@ -39,57 +32,6 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[
         self.moving_mean.assign(mean)
         self.moving_variance.assign(variance)
         return outputs
-
-
-class SmallMapDepthwiseConv2D(keras.layers.DepthwiseConv2D):  # type: ignore[misc]
-    """A depthwise convolution whose kernel's gradient takes less time if the kernel is large and the maps are small."""
-
-    def call(self, inputs: Any) -> Any:
-        """Convolve (n, h, w, c). Only where our gradient applies and is quicker, it takes the place of Keras's."""
-        ways = (self.strides, self.dilation_rate, self.padding, self.depth_multiplier, self.data_format)
-        is_plain = ways == ((1, 1), (1, 1), "same", 1, "channels_last")
-        is_quicker = min(self.kernel_size) >= LEAST_KERNEL and inputs.shape[1] * inputs.shape[2] <= MOST_CELLS
-        if not (is_plain and is_quicker):
-            return super().call(inputs)
-        outputs = _depthwise(inputs, tf.convert_to_tensor(self.kernel))
-        return self.activation(outputs + self.bias if self.use_bias else outputs)
-
-
-@tf.custom_gradient  # type: ignore[untyped-decorator]
-def _depthwise(maps: Any, kernel: Any) -> Any:
-    """The depthwise convolution of maps (n, h, w, c) with a kernel (k, l, c, 1).
-
-    Only the kernel's gradient differs from TensorFlow's: matrix products compute it, because TensorFlow's operation for
-    it runs on one core and takes longer.
-    """
-    strides = [1, 1, 1, 1]
-
-    def gradient(of_outputs: Any) -> tuple[Any, Any]:
-        of_maps = tf.nn.depthwise_conv2d_backprop_input(tf.shape(maps), kernel, of_outputs, strides, "SAME")
-        by_channel = [
-            tf.reshape(tf.transpose(x, (3, 1, 2, 0)), (maps.shape[3], -1, tf.shape(maps)[0]))
-            for x in (maps, of_outputs)
-        ]
-        # The product of each input cell with each output cell, (c, h * w, h * w). A weight's gradient is the sum over
-        # the pairs of cells that the weight connects.
-        products = tf.matmul(by_channel[0], by_channel[1], transpose_b=True)
-        connected = _connected_cells(*maps.shape[1:3], *kernel.shape[:2])
-        of_kernel = tf.matmul(tf.reshape(products, (maps.shape[3], -1)), connected)
-        return of_maps, tf.reshape(tf.transpose(of_kernel), kernel.shape)
-
-    return tf.nn.depthwise_conv2d(maps, kernel, strides, "SAME"), gradient
-
-
-def _connected_cells(height: int, width: int, kernel_height: int, kernel_width: int) -> Any:
-    """float32 (h * w * h * w, k * l): 1 where that weight of the kernel connects the two cells, else 0."""
-
-    def along(cells: int, weights: int) -> Any:
-        distances = np.arange(cells)[:, None] - np.arange(cells)[None]
-        return distances[..., None] == np.arange(weights) - (weights - 1) // 2
-
-    rows, columns = along(height, kernel_height), along(width, kernel_width)
-    both = rows[:, None, :, None, :, None] & columns[None, :, None, :, None, :]
-    return both.reshape(-1, kernel_height * kernel_width).astype(np.float32)
 
 
 def quick_policy() -> str:
@@ -112,7 +54,7 @@ def copy_of_tail(tail: Any) -> Any:
     The copy always computes in float32, because bfloat16 takes longer for small maps (docs/choices.md, "Networks for
     training only").
     """
-    return _copy(tail, "float32", {keras.layers.DepthwiseConv2D: SmallMapDepthwiseConv2D})
+    return _copy(tail, "float32", {})
 
 
 def copy_of_encoder(encoder: Any) -> Any:
