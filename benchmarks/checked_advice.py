@@ -20,7 +20,8 @@ from benchmarks.drawn_folders import Draw, Rows, SourceSet, lay_out
 from benchmarks.honest_training import Trainer
 from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.classification.features import PictureFeatures, kept_extractor
-from trainer_worker.classification.fine_tuning import HEAD_C, HEAD_ITERATIONS
+from trainer_worker.classification.fine_tuning import HEAD_C
+from trainer_worker.classification.regression import ITERATIONS
 from trainer_worker.classification.scores import balanced_accuracy
 from trainer_worker.pictures.images import PictureReader
 from trainer_worker.pictures.user_files import UserFiles
@@ -102,7 +103,7 @@ def score_by_heads(source: SourceSet, trainer: Trainer) -> Score:
 
     def score(trained: Rows, scored: Rows) -> float:
         mean, spread = pooled[trained].mean(axis=0), pooled[trained].std(axis=0) + 1e-3
-        regression = LogisticRegression(C=HEAD_C, max_iter=HEAD_ITERATIONS, class_weight="balanced")
+        regression = LogisticRegression(C=HEAD_C, max_iter=ITERATIONS, class_weight="balanced")
         with threadpool_limits(1):
             regression.fit((pooled[trained] - mean) / spread, source.classes[trained])
         probabilities: npt.NDArray[np.float64] = regression.predict_proba((pooled[scored] - mean) / spread)

@@ -31,6 +31,7 @@ from protocol.options import ClassificationOptions
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import Job, SilentReporter
 from trainer_worker.backbones.efficientnet_lite import LITE0
+from trainer_worker.classification.dataset import FeatureView
 from trainer_worker.classification.features import FeatureExtractor, PictureFeatures
 from trainer_worker.classification.fine_tuning import LabelledFeatures, build_classifier, fit
 from trainer_worker.classification.variations import variation_of
@@ -126,8 +127,11 @@ class Training:
     def _fit(self, plain: list[Any], varied: Iterable[Any]) -> None:
         views: list[list[PictureFeatures]] = [plain, list(varied)]
         classifier = build_classifier(LITE0, SIZE, 5)
-        maps = tuple(np.stack([features.trunk for features in view]) for view in views)
-        learned = LabelledFeatures(maps, np.stack([features.pooled for features in plain]), self._classes)
+        seen = (
+            FeatureView(np.stack([picture.trunk for picture in view]), np.stack([picture.pooled for picture in view]))
+            for view in views
+        )
+        learned = LabelledFeatures(tuple(seen), self._classes)
         with tempfile.TemporaryDirectory(dir=self._folder) as folder:
             job = Job("0" * 32, 1, ProjectFolder.open(Path(folder)), "classification", ClassificationOptions())
             attempt = Attempt(job, SilentReporter(), Path(folder), self._extractor.threads)

@@ -55,7 +55,7 @@ def noted_answers() -> Iterator[list[Answers]]:
         noted.append(
             Answers(
                 *(evaluation.probabilities.astype(float), classes[rows], together, seed),
-                *(data.pooled.astype(float), classes, split.train, split.held_out),
+                *(data.plain.pooled.astype(float), classes, split.train, split.held_out),
             )
         )
         return measure_confidence(data, partition, evaluation, seed)

@@ -16,7 +16,7 @@ from tests.train.test_classification import RecordingReporter, read, run, write_
 from trainer_worker.attempt.job import Cancelled, TrainingResult
 from trainer_worker.classification import train as classification
 from trainer_worker.classification.advice import Advice, advise
-from trainer_worker.classification.dataset import Dataset
+from trainer_worker.classification.dataset import Dataset, FeatureView
 from trainer_worker.classification.folders import scan_class_folders
 from trainer_worker.pictures.user_files import UserFiles
 
@@ -49,7 +49,7 @@ def training(
 
     def noting(data: Dataset, *others: Any) -> Advice:
         names = [data.folders.name_of(row) for row in range(len(data.folders.files))]
-        noted.append(Features(names, data.folders.classes, data.pooled))
+        noted.append(Features(names, data.folders.classes, data.plain.pooled))
         return advise(data, *others)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -102,7 +102,7 @@ def drawn_dataset(project: Path, counts: dict[str, int], apart: float) -> Datase
     folders = scan_class_folders(UserFiles.at(project))
     centres = random.normal(size=(len(counts), COLUMNS)) * apart
     pooled = (centres[folders.classes] + random.normal(size=(len(folders.files), COLUMNS))).astype(np.float32)
-    return Dataset(folders, [], np.zeros((len(folders.files), 1)), pooled, np.zeros(0), [])
+    return Dataset(folders, [], FeatureView(np.zeros((len(folders.files), 1)), pooled), np.zeros(0), [])
 
 
 def advice_for(data: Dataset) -> Advice:

@@ -59,7 +59,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
         return measure_confidence(data, partition, evaluation, seed)
 
     def remember(found: TrainedClassifier, job: Job) -> None:
-        noted["remembered"] = predict(found.classifier, found.data.maps[found.partition.split.held_out])
+        noted["remembered"] = predict(found.classifier, found.data.plain.of(found.partition.split.held_out))
         remember_training(found, job)
 
     def measured(*of_answers: Any) -> Calibration:

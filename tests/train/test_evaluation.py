@@ -12,8 +12,10 @@ import pytest
 from protocol.options import ClassificationOptions
 from tests.project_folders import attempt_in
 from tests.sample_tasks import make_spec
+from tests.train.random_views import random_view
 from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.classification import evaluation
+from trainer_worker.classification.dataset import FeatureView
 from trainer_worker.classification.evaluation import CrossValidation, Evaluation
 from trainer_worker.classification.fine_tuning import Classifier, LabelledFeatures, build_classifier, fit, predict
 from trainer_worker.classification.folders import PART_NUMBERS, ClassFolders
@@ -43,11 +45,11 @@ def classifier() -> Classifier:
     return build_classifier(LITE0, SIZE, 2)
 
 
-class Maps:
+class Plain:
     """As much of a Dataset as an evaluation looks at."""
 
-    def __init__(self, maps: np.ndarray) -> None:
-        self.maps = maps
+    def __init__(self, plain: FeatureView) -> None:
+        self.plain = plain
 
 
 @pytest.mark.parametrize("budget_s", [0, 60])
@@ -56,23 +58,23 @@ def test_no_model_predicts_what_it_trained_on(
 ) -> None:
     classes, rows, folds = np.tile([0, 1], PICTURES // 2), np.arange(PICTURES), np.arange(PICTURES) // 2 % FOLDS
     folds[:2] = -1  # these train, and never score
-    maps = np.random.default_rng(0).normal(size=(PICTURES, *classifier.tail.input_shape[1:])).astype(np.float32)
-    features = LabelledFeatures((maps,), classifier.pool.predict(maps, verbose=0), classes)
-    untrained, trained_on = classifier.tail.get_weights(), []
+    plain = random_view(classifier, PICTURES, np.random.default_rng(0))
+    features = LabelledFeatures((plain,), classes)
+    untrained, trained_on = classifier.get_weights(), []
     options = ClassificationOptions(image_size=SIZE, time_budget=budget_s)
 
     def recorded_fit(classifier: Classifier, features: LabelledFeatures, rows: np.ndarray, *rest: Any) -> History:
-        assert all(map(np.array_equal, untrained, classifier.tail.get_weights())), "it begins with what another learned"
+        assert all(map(np.array_equal, untrained, classifier.get_weights())), "it begins with what another learned"
         trained_on.append(rows.tolist())
         return fit(classifier, features, rows, *rest)
 
     attempt = attempt_in(tmp_path, options)
     fit(classifier, features, rows[folds != 0], attempt)
     scored = rows[folds == 0]
-    first = Evaluation(scored, predict(classifier, maps[scored]), np.zeros(len(scored), np.int64))
-    published = classifier.tail.get_weights()
+    first = Evaluation(scored, predict(classifier, plain.of(scored)), np.zeros(len(scored), np.int64))
+    published = classifier.get_weights()
     monkeypatch.setattr(evaluation, "fit", recorded_fit)
-    found = CrossValidation(untrained, features, folds, rows).run(first, classifier, Maps(maps), attempt)  # type: ignore[arg-type]
+    found = CrossValidation(untrained, features, folds, rows).run(first, classifier, Plain(plain), attempt)  # type: ignore[arg-type]
 
     assert trained_on == [rows[folds != fold].tolist() for fold in range(1, FOLDS)]
     assert found.models == FOLDS
@@ -80,8 +82,8 @@ def test_no_model_predicts_what_it_trained_on(
     assert (np.diff(found.folds) >= 0).all()
     assert np.array_equal(found.folds, folds[found.rows])
     assert np.array_equal(found.held_out, first.probabilities)
-    assert all(map(np.array_equal, published, classifier.tail.get_weights()))
-    classifier.tail.set_weights(untrained)
+    assert all(map(np.array_equal, published, classifier.get_weights()))
+    classifier.set_weights(untrained)
 
 
 @pytest.mark.parametrize(

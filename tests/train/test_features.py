@@ -46,7 +46,9 @@ def photos(tmp_path: Path) -> list[Path]:
 def test_features_equal_those_of_the_keras_backbone(extractor: FeatureExtractor, photos: list[Path]) -> None:
     backbone = LITE0.build(SIZE)
     trunk = backbone.get_layer(LITE0.trunk_end).output
-    reference = keras.Model(backbone.input, [trunk, keras.layers.GlobalAveragePooling2D()(backbone.output)])
+    layers = [backbone.output, *(backbone.get_layer(name).output for name in LITE0.early_layers)]
+    pooled = keras.layers.Concatenate()([keras.layers.GlobalAveragePooling2D()(layer) for layer in layers])
+    reference = keras.Model(backbone.input, [trunk, pooled])
 
     for variations in ([PLAIN] * len(photos), [variation_of(path.name) for path in photos]):
         outcomes = list(extractor.of_files(READER, photos, variations))

@@ -12,6 +12,7 @@ import pytest
 
 from protocol.options import ClassificationOptions
 from tests.project_folders import attempt_in
+from tests.train.random_views import random_view
 from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.classification.fine_tuning import (
     LEAST_STEPS,
@@ -39,8 +40,7 @@ def classifier() -> Classifier:
 @pytest.fixture(scope="module")
 def features(classifier: Classifier) -> LabelledFeatures:
     random = np.random.default_rng(0)
-    maps = random.normal(size=(len(ROWS), *classifier.tail.input_shape[1:])).astype(np.float32)
-    return LabelledFeatures((maps,), classifier.pool.predict(maps, verbose=0), ROWS % 2)
+    return LabelledFeatures((random_view(classifier, len(ROWS), random),), ROWS % 2)
 
 
 def train(
@@ -55,10 +55,10 @@ def test_too_few_steps_leave_the_regression(
     classifier: Classifier, features: LabelledFeatures, tmp_path: Path, ending: str
 ) -> None:
     """The last case is the control."""
-    pretrained = classifier.tail.get_weights()
-    fit_head(classifier, features.pooled, features.classes)
+    pretrained = classifier.get_weights()
+    fit_head(classifier, features, ROWS)
     regression = predict(classifier, features.views[0])
-    classifier.tail.set_weights(pretrained)
+    classifier.set_weights(pretrained)
 
     if ending == "no time":
         history = train(classifier, features, tmp_path, end_by_s=time.monotonic())
@@ -71,7 +71,7 @@ def test_too_few_steps_leave_the_regression(
         assert (history.end_reason, history.steps) == ("epochs", 12)
 
     left = predict(classifier, features.views[0])
-    classifier.tail.set_weights(pretrained)
+    classifier.set_weights(pretrained)
     assert np.allclose(left, regression, atol=1e-6) == (history.steps < LEAST_STEPS)
 
 

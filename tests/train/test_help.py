@@ -118,7 +118,7 @@ def test_features_are_the_same_bytes_and_each_is_computed_once(tmp_path: Path, c
     assert PICTURES <= len(computed) <= PICTURES + 16
     assert set(computed) == {path.name for path in found.folders.files}
     assert cached(helped) == cached(alone)
-    np.testing.assert_array_equal(found.maps, expected.maps)
+    np.testing.assert_array_equal(found.plain.maps, expected.plain.maps)
 
 
 def test_a_helper_that_is_lost_in_the_middle_costs_a_few_pictures(tmp_path: Path, computed: list[str]) -> None:

@@ -18,9 +18,10 @@ from tests.project_folders import attempt_in, open_project
 from tests.sample_tasks import hex_id
 from tests.train.digit_projects import SIZE, write_digits
 from tests.train.published_weights import PREPROCESSING, publish_weights, random_application
+from tests.train.random_views import random_view
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import Job, SilentReporter
-from trainer_worker.backbones.backbone import STRIDES, TRUNK_STRIDE
+from trainer_worker.backbones.backbone import STRIDES
 from trainer_worker.backbones.catalogue import find_backbone
 from trainer_worker.backbones.weights_files import WEIGHTS_FILES, file_sha256
 from trainer_worker.classification import train as classification
@@ -117,11 +118,7 @@ def test_fine_tuning_changes_kernels_and_leaves_batch_statistics_and_trunk(tmp_p
     backbone = find_backbone(QUICKEST, publish_weights(QUICKEST, published, tmp_path / "weights"))
     classifier, random = build_classifier(backbone, SIZE, 2), np.random.default_rng(0)
     rows = np.arange(64)
-    side = SIZE // TRUNK_STRIDE
-    maps = random.normal(size=(len(rows), side, side, backbone.trunk_channels)).astype(np.float32)
-    features = LabelledFeatures(
-        (maps,), random.normal(size=(len(rows), backbone.features)).astype(np.float32), rows % 2
-    )
+    features = LabelledFeatures((random_view(classifier, len(rows), random),), rows % 2)
     options = ClassificationOptions(image_size=SIZE, epochs=1, batch_size=4)
 
     fit(classifier, features, rows, attempt_in(tmp_path / "project", options))

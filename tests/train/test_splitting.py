@@ -9,7 +9,7 @@ from PIL import Image
 
 from protocol.data_report import Finding, Severity
 from protocol.options import ClassificationOptions
-from trainer_worker.classification.dataset import Dataset
+from trainer_worker.classification.dataset import Dataset, FeatureView
 from trainer_worker.classification.folders import scan_class_folders
 from trainer_worker.classification.splitting import split_dataset
 from trainer_worker.pictures.user_files import UserFiles
@@ -28,7 +28,7 @@ def findings(project: Path, scenes: int, copies: int) -> dict[str, Finding]:
                 contents.append(f"{kind} {scene} {copy}")
     folders = scan_class_folders(UserFiles.at(project))
     nothing = np.zeros((len(looks), 1))
-    data = Dataset(folders, contents, nothing, nothing, np.stack(looks), [])
+    data = Dataset(folders, contents, FeatureView(nothing, nothing), np.stack(looks), [])
     _, report = split_dataset(data, ClassificationOptions())
     return {found.code: found for found in report.findings}
 

@@ -15,19 +15,19 @@ from sklearn.datasets import load_digits
 from protocol.options import ClassificationOptions
 from tests.project_folders import attempt_in
 from trainer_worker.backbones.efficientnet_lite import LITE0
-from trainer_worker.classification import fine_tuning
+from trainer_worker.classification import regression
+from trainer_worker.classification.dataset import FeatureView
 from trainer_worker.classification.fine_tuning import (
-    ADJUSTMENT,
-    START_C,
+    EARLY_SHARE,
     Classifier,
     LabelledFeatures,
     build_classifier,
     fit,
     fit_head,
-    image_weights,
-    logit_adjustment,
     predict,
+    start_head,
 )
+from trainer_worker.classification.regression import ADJUSTMENT, image_weights, logit_adjustment
 
 SIZE = 64
 #: Digits that look alike; of the first, 5 % of the training pictures.
@@ -48,7 +48,7 @@ class Uneven:
 
     def recalls(self) -> np.ndarray:
         """Share of the scored pictures of each class that are classified correctly, float (4,)."""
-        predicted = predict(self.classifier, self.features.views[0][self.scored]).argmax(axis=1)
+        predicted = predict(self.classifier, self.features.views[0].of(self.scored)).argmax(axis=1)
         truth = self.features.classes[self.scored]
         return np.array([(predicted[truth == label] == label).mean() for label in range(len(DIGITS))])
 
@@ -70,19 +70,19 @@ def uneven() -> Uneven:
     scans = ((digits.images[row] * 15).astype(np.uint8) for row in rows)
     grey = np.stack([np.asarray(Image.fromarray(scan).resize((SIZE, SIZE))) for scan in scans])
     classifier = build_classifier(LITE0, SIZE, len(DIGITS))
-    outputs = [classifier.model.get_layer(name).output for name in (LITE0.trunk_end, "pool")]
+    outputs = [classifier.model.get_layer(name).output for name in (LITE0.trunk_end, "pool", "early")]
     pictures = np.repeat(grey[..., None], 3, axis=-1).astype(np.float32)
-    maps, pooled = keras.Model(classifier.model.input, outputs).predict(pictures, verbose=0)
-    features = LabelledFeatures((maps,), pooled, np.array(classes))
-    return Uneven(classifier, classifier.tail.get_weights(), features, np.array(train), np.array(scored))
+    maps, *pooled = keras.Model(classifier.model.input, outputs).predict(pictures, verbose=0)
+    features = LabelledFeatures((FeatureView(maps, np.concatenate(pooled, axis=1)),), np.array(classes))
+    return Uneven(classifier, classifier.get_weights(), features, np.array(train), np.array(scored))
 
 
 @pytest.fixture(params=["weighted", "control"])
 def weighted(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Both ways, and without the adjustment: the control, without weights, shows that the bound below is no gift."""
-    monkeypatch.setattr(fine_tuning, "ADJUSTMENT", 0.0)
+    monkeypatch.setattr(regression, "ADJUSTMENT", 0.0)
     if request.param == "control":
-        monkeypatch.setattr(fine_tuning, "BALANCE", 0.0)
+        monkeypatch.setattr(regression, "BALANCE", 0.0)
     return bool(request.param == "weighted")
 
 
@@ -107,10 +107,10 @@ def test_the_head_finds_a_class_of_very_few_pictures(
     uneven: Uneven, adjusted: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not adjusted:  # the control
-        monkeypatch.setattr(fine_tuning, "ADJUSTMENT", 0.0)
+        monkeypatch.setattr(regression, "ADJUSTMENT", 0.0)
     train = uneven.train[TRAINED[0] - FEWEST :]
-    uneven.classifier.tail.set_weights(uneven.pretrained)
-    fit_head(uneven.classifier, uneven.features.pooled[train], uneven.features.classes[train])
+    uneven.classifier.set_weights(uneven.pretrained)
+    fit_head(uneven.classifier, uneven.features, train)
     recalls = uneven.recalls()
     assert (recalls[0] >= recalls[1:].mean() - MOST_BELOW) == adjusted
     assert recalls[1:].mean() >= OTHER_RECALL
@@ -122,21 +122,22 @@ def test_fine_tuning_keeps_the_adjustment(uneven: Uneven, tmp_path: Path, monkey
     options = ClassificationOptions(image_size=SIZE, epochs=1)
     weights = []
     for share in (0.0, ADJUSTMENT):
-        monkeypatch.setattr(fine_tuning, "ADJUSTMENT", share)
-        uneven.classifier.tail.set_weights(uneven.pretrained)
+        monkeypatch.setattr(regression, "ADJUSTMENT", share)
+        uneven.classifier.set_weights(uneven.pretrained)
         fit(uneven.classifier, uneven.features, uneven.train, attempt_in(tmp_path / str(share), options))
-        weights.append(uneven.classifier.tail.get_weights())
-    *plain, offset = weights[0]
-    *adjusted, raised = weights[1]
+        weights.append(uneven.classifier.get_weights())
+    *plain, offset, early_kernel, early_offset = weights[0]
+    *adjusted, raised, early_adjusted, early_raised = weights[1]
     expected = logit_adjustment(uneven.features.classes[uneven.train], len(DIGITS))
     assert raised - offset == pytest.approx(expected, abs=1e-2)
+    assert early_raised - early_offset == pytest.approx(EARLY_SHARE * expected, abs=1e-5)
+    assert np.array_equal(early_kernel, early_adjusted)
     assert all(np.allclose(one, other, atol=1e-2) for one, other in zip(plain, adjusted, strict=True))
 
 
 def test_the_head_finds_a_small_class(uneven: Uneven, weighted: bool) -> None:
-    uneven.classifier.tail.set_weights(uneven.pretrained)
-    pooled, classes = uneven.features.pooled[uneven.train], uneven.features.classes[uneven.train]
-    fit_head(uneven.classifier, pooled, classes, START_C)  # as a set of this size begins with
+    uneven.classifier.set_weights(uneven.pretrained)
+    start_head(uneven.classifier, uneven.features, uneven.train)
     recalls = uneven.recalls()
     assert (recalls[0] >= SMALL_RECALL) == weighted
     assert recalls[1:].mean() >= OTHER_RECALL
@@ -145,7 +146,7 @@ def test_the_head_finds_a_small_class(uneven: Uneven, weighted: bool) -> None:
 @pytest.mark.slow
 def test_fine_tuning_finds_a_small_class(uneven: Uneven, weighted: bool, tmp_path: Path) -> None:
     keras.utils.set_random_seed(1)
-    uneven.classifier.tail.set_weights(uneven.pretrained)
+    uneven.classifier.set_weights(uneven.pretrained)
     options = ClassificationOptions(image_size=SIZE, epochs=1)
     fit(uneven.classifier, uneven.features, uneven.train, attempt_in(tmp_path, options))
     recalls = uneven.recalls()

@@ -46,6 +46,13 @@ class Backbone:
     #: bfloat16").
     features_in_bfloat16: bool = False
 
+    @property
+    def early_layers(self) -> tuple[str, ...]:
+        """The layers whose pooled outputs a classifier sees besides those of the last one: those of strides 8 and 16,
+        and the end of the trunk. Fine-tuning does not change them (docs/choices.md, "Features of earlier layers").
+        """
+        return (*self.endpoints[2:4], self.trunk_end)
+
 
 @dataclass(frozen=True)
 class ChosenBackbone:

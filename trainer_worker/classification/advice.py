@@ -65,7 +65,7 @@ def advise(data: Dataset, together: np.ndarray, seed: int, tell: Callable[[], No
     curve = None
     with threadpool_limits(1):
         tell()
-        whole = Sample(reduced(data.pooled), folders.classes, len(folders.labels), folds, together)
+        whole = Sample(reduced(data.plain.pooled), folders.classes, len(folders.labels), folds, together)
         for part in parts_of(whole):
             tell()
             scores = out_of_fold(part.sample)

@@ -41,6 +41,6 @@ def measure_confidence(
     calibrated = tempered(evaluation.probabilities, calibration.temperature)
     most, right = calibrated.max(axis=1), calibrated.argmax(axis=1) == truth
     threshold = choose_threshold(most, right)
-    known = Known(data.pooled, data.folders.classes, partition.split.train, partition.split.held_out)
+    known = Known(data.plain.pooled, data.folders.classes, partition.split.train, partition.split.held_out)
     unknown = Unknown(threshold, share_kept(most, right, threshold), estimate_spotted(known, seed))
     return Confidence(calibration, unknown), dataclasses.replace(evaluation, probabilities=calibrated)

@@ -28,16 +28,16 @@ def recall_training(classifier: Classifier, data: Dataset, backbone: Backbone, j
     """
     if folds_needed(data.folders, job.options.validation_split) > 1:
         return None
-    fresh = classifier.tail.get_weights()
+    fresh = classifier.get_weights()
     last = recall(job.project, _terms(data, backbone, job), data.contents, data.folders.classes, fresh)
     if last is None:
         return None
-    classifier.tail.set_weights(last.weights)
-    some = data.maps[:: -(-len(data.maps) // WEIGHTS_TRIED_ON)]
+    classifier.set_weights(last.weights)
+    some = data.plain.of(slice(None, None, -(-len(data.contents) // WEIGHTS_TRIED_ON)))
     if np.isfinite(predict(classifier, some)).all():
         return last
     # Finite weights that give NaN: no training of ours left this file.
-    classifier.tail.set_weights(fresh)
+    classifier.set_weights(fresh)
     return None
 
 
@@ -46,7 +46,7 @@ def remember_training(trained: TrainedClassifier, job: Job) -> None:
     data = trained.data
     classes = dict(zip(data.contents, data.folders.classes.tolist(), strict=True))
     held_out = frozenset(data.contents[row] for row in trained.partition.split.held_out)
-    training = LastTraining(job.task_id, classes, held_out, trained.classifier.tail.get_weights())
+    training = LastTraining(job.task_id, classes, held_out, trained.classifier.get_weights())
     remember(job.project, _terms(data, trained.chosen.backbone, job), training)
 
 

@@ -8,6 +8,7 @@ import hashlib
 import math
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,19 +23,31 @@ from trainer_worker.pictures.user_files import SkippedFile
 LEAST_READ_OF_CLASS = 8
 
 
+class FeatureView(NamedTuple):
+    """One view of each of n pictures.
+
+    maps: their trunk maps, float32 (n, h, w, c). pooled: their pooled features, float32 (n, f); see PictureFeatures.
+    """
+
+    maps: np.ndarray
+    pooled: np.ndarray
+
+    def of(self, rows: np.ndarray | slice) -> FeatureView:
+        """The view of these pictures only."""
+        return FeatureView(self.maps[rows], self.pooled[rows])
+
+
 @dataclasses.dataclass(frozen=True)
 class Dataset:
     """The results of the feature stage, for n pictures.
 
-    contents: the SHA-256 of each picture's file. maps: their trunk maps, float32 (n, h, w, c). pooled: their pooled
-    features, float32 (n, features). thumbnails: uint8 (n, 16, 16, 3). unreadable: files that could not be read. unread:
-    the number of files that there was no time for.
+    contents: the SHA-256 of each picture's file. plain: the features of the whole pictures. thumbnails: uint8
+    (n, 16, 16, 3). unreadable: files that could not be read. unread: the number of files that there was no time for.
     """
 
     folders: ClassFolders
     contents: list[str]
-    maps: np.ndarray
-    pooled: np.ndarray
+    plain: FeatureView
     thumbnails: np.ndarray
     unreadable: list[SkippedFile]
     unread: int = 0
@@ -94,8 +107,7 @@ def read_dataset(
     return Dataset(
         kept,
         [content_of[path] for path in kept.files],
-        np.stack([row.trunk for row in rows]),
-        np.stack([row.pooled for row in rows]),
+        FeatureView(np.stack([row.trunk for row in rows]), np.stack([row.pooled for row in rows])),
         np.stack([row.thumbnail for row in rows]).astype(np.uint8),
         [SkippedFile(name_of(error.path), error.reason) for error in unreadable.values()],
         len(order) - len(looked_at),
@@ -116,20 +128,20 @@ def balanced_order(classes: np.ndarray) -> np.ndarray:
     return shuffled[np.argsort(turn[shuffled], kind="stable")]
 
 
-def varied_maps(
+def varied_view(
     data: Dataset, rows: np.ndarray, features: CachedFeatures, on_done: Callable[[int], None], until_s: float = math.inf
-) -> np.ndarray:
-    """A copy of the maps in which these rows have those of their pictures' varied views (variations.py).
+) -> FeatureView:
+    """A copy of the plain view in which these rows have the varied views of their pictures (variations.py).
 
-    until_s: as in read_dataset. Pictures that were not reached by then keep the maps of their plain view.
+    until_s: as in read_dataset. Pictures that were not reached by then keep their plain view.
     """
-    maps = data.maps.copy()
+    view = FeatureView(data.plain.maps.copy(), data.plain.pooled.copy())
     files, contents = [data.folders.files[row] for row in rows], [data.contents[row] for row in rows]
     with contextlib.closing(features.of_files(data.folders.reader, files, contents, varied=True)) as outcomes:
-        for done, (row, outcome) in enumerate(zip(rows, outcomes, strict=False), start=len(maps) + 1):
+        for done, (row, outcome) in enumerate(zip(rows, outcomes, strict=False), start=len(data.contents) + 1):
             if isinstance(outcome, PictureFeatures):  # else the file has gone meanwhile, and its plain view is used
-                maps[row] = outcome.trunk
+                view.maps[row], view.pooled[row] = outcome.trunk, outcome.pooled
             on_done(done)
             if time.monotonic() >= until_s:
                 break
-    return maps
+    return view

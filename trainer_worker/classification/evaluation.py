@@ -46,14 +46,14 @@ class Evaluation:
 def evaluate(classifier: Classifier, data: Dataset, split: Split) -> Evaluation:
     """The predictions of a trained classifier for its held-out pictures."""
     rows = split.held_out
-    return Evaluation(rows, predict(classifier, data.maps[rows]), np.zeros(len(rows), dtype=np.int64))
+    return Evaluation(rows, predict(classifier, data.plain.of(rows)), np.zeros(len(rows), dtype=np.int64))
 
 
 @dataclass(frozen=True)
 class CrossValidation:
     """The other folds of a classifier's evaluation.
 
-    untrained: the tail's weights before the training. features: what the published model was trained on.
+    untrained: the classifier's weights before the training. features: what the published model was trained on.
     folds: for each row the number of its fold, see splits.folds_of. trained: the rows that may train, int64 (n,).
     """
 
@@ -68,7 +68,7 @@ class CrossValidation:
         The classifier has its own weights again afterwards. Where the caller has a time budget or has asked to stop,
         the models are the head's regression alone. They score a little lower.
         """
-        published = classifier.tail.get_weights()
+        published = classifier.get_weights()
         parts = [first]
         models = int(self.folds.max())
         end_by_s = 0.0 if attempt.budget.is_limited else np.inf
@@ -76,12 +76,12 @@ class CrossValidation:
             scored = np.flatnonzero(self.folds == fold)
             if not len(scored):
                 continue
-            classifier.tail.set_weights(self.untrained)
+            classifier.set_weights(self.untrained)
             part = attempt.part(f"fold{fold}", (fold - 1) / models, fold / models)
             fit(classifier, self.features, self.trained[self.folds[self.trained] != fold], part, end_by_s)
-            found = predict(classifier, data.maps[scored])
+            found = predict(classifier, data.plain.of(scored))
             parts.append(Evaluation(scored, found, np.full(len(scored), fold, dtype=np.int64)))
-        classifier.tail.set_weights(published)
+        classifier.set_weights(published)
         return Evaluation(
             np.concatenate([part.rows for part in parts]),
             np.concatenate([part.probabilities for part in parts]),

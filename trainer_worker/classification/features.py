@@ -1,7 +1,8 @@
 """The feature stage: pictures through the frozen backbone.
 
 Three things are kept of each picture: the feature map in front of the last blocks, so that those blocks can be
-fine-tuned without running the rest again, the pooled features at the end, and a thumbnail, so that copies are found.
+fine-tuned without running the rest again, the pooled features of the last and of earlier layers, and a thumbnail, so
+that copies are found.
 
 On a CPU the backbone runs as float32 TFLite (XNNPACK kernels): one interpreter with one thread for each core, one
 picture at a time (docs/choices.md, "Features by TFLite, one picture at a time"). Each thread decodes its own pictures,
@@ -16,7 +17,7 @@ import hashlib
 import queue
 import warnings
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,12 +40,13 @@ LOOK_AHEAD_PER_THREAD = 4
 #: is larger (docs/choices.md, "Tolerance of the converted backbone").
 MAX_CONVERSION_DIFFERENCE = 1e-4
 #: Raised when the code computes other features for the same picture, so that old caches are not used.
-FEATURES_VERSION = 2
+FEATURES_VERSION = 3
 
 
 class PictureFeatures(NamedTuple):
-    """trunk: float32 (S/32, S/32, trunk_channels), of the backbone's layer trunk_end. pooled: float32 (features,).
+    """trunk: float32 (S/32, S/32, trunk_channels), of the backbone's layer trunk_end.
 
+    pooled: float32 (f,), the average of each channel of the last layer, then of each early layer.
     thumbnail: (16, 16, 3), values 0 to 255, see likeness.py.
     """
 
@@ -74,10 +76,14 @@ class FeatureExtractor:
         self._network: Any = None
         self._interpreters: queue.SimpleQueue[Any] = queue.SimpleQueue()
         if tf.config.list_physical_devices("GPU"):
-            self._network = tf.function(_network(backbone, image_size), reduce_retracing=True, autograph=False)
+            network = _network(backbone, image_size)
+            self._pooled_size = network.output_shape[1][-1]
+            self._network = tf.function(network, reduce_retracing=True, autograph=False)
         else:
             for _ in range(self.threads):
-                self._interpreters.put(_cached_interpreter(backbone, image_size, cache_dir))
+                interpreter = _cached_interpreter(backbone, image_size, cache_dir)
+                self._pooled_size = min(interpreter.get_output_details(), key=_dimensions)["shape"][-1]
+                self._interpreters.put(interpreter)
 
     @property
     def engine(self) -> str:
@@ -90,7 +96,7 @@ class FeatureExtractor:
         """The shapes of a picture's features: trunk, pooled and thumbnail."""
         side = self.image_size // TRUNK_STRIDE
         thumbnail = (THUMBNAIL_SIDE_PX, THUMBNAIL_SIDE_PX, 3)
-        return (side, side, self.backbone.trunk_channels), (self.backbone.features,), thumbnail
+        return (side, side, self.backbone.trunk_channels), (int(self._pooled_size),), thumbnail
 
     def of_files(
         self, reader: PictureReader, paths: Sequence[Path], variations: Sequence[Variation] | None = None
@@ -181,20 +187,35 @@ def kept_extractor(backbone: Backbone, image_size: int, threads: int, cache_dir:
 
 def _outputs(interpreter: Any) -> tuple[np.ndarray, np.ndarray]:
     """Trunk and pooled features. The converter may reorder the outputs; the trunk has more dimensions."""
-    tensors = [interpreter.get_tensor(details["index"]) for details in interpreter.get_output_details()]
-    pooled, trunk = sorted(tensors, key=lambda tensor: tensor.ndim)
-    return trunk[0], pooled[0]
+    pooled, trunk = sorted(interpreter.get_output_details(), key=_dimensions)
+    return interpreter.get_tensor(trunk["index"])[0], interpreter.get_tensor(pooled["index"])[0]
+
+
+def _dimensions(details: Mapping[str, Any]) -> int:
+    """How many dimensions a tensor of an interpreter has."""
+    return len(details["shape"])
 
 
 def _network(backbone: Backbone, image_size: int) -> keras.Model:
     model = backbone.build(image_size)
-    pooled = keras.layers.GlobalAveragePooling2D()(model.output)
+    last = keras.layers.GlobalAveragePooling2D()(model.output)
+    pooled = keras.layers.Concatenate()([last, pooled_early(model, backbone)])
     return keras.Model(model.input, [model.get_layer(backbone.trunk_end).output, pooled])
 
 
+def pooled_early(network: keras.Model, backbone: Backbone) -> Any:
+    """The average of each channel of the backbone's early layers, a Keras tensor (n, channels).
+
+    network: built by the backbone.
+    """
+    outputs = [network.get_layer(name).output for name in backbone.early_layers]
+    return keras.layers.Concatenate(name="early")([keras.layers.GlobalAveragePooling2D()(x) for x in outputs])
+
+
 def _name(backbone: Backbone, image_size: int) -> str:
-    """A name for what this backbone computes. Its hash covers weights, trunk layer and TensorFlow's version."""
-    key = hashlib.sha256(f"{backbone.weights_sha256} {backbone.trunk_end} {tf.__version__}".encode()).hexdigest()
+    """A name for what this backbone computes. Its hash covers weights, layers and TensorFlow's version."""
+    computed = f"{backbone.weights_sha256} {' '.join(backbone.early_layers)} {backbone.trunk_end} {tf.__version__}"
+    key = hashlib.sha256(computed.encode()).hexdigest()
     return f"{backbone.name}_{image_size}px_{key[:16]}"
 
 

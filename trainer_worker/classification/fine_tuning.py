@@ -2,34 +2,36 @@
 
 First the head alone is fitted, as a logistic regression on the pooled features. Then head and last blocks train
 together for a few epochs. The trunk below them never runs again, so an epoch of 1,000 pictures takes seconds on a CPU.
-Small classes count as much as large ones: the regression weights their pictures, and the epochs draw them more often.
-Their logits are also raised, because a model that knows a class from few pictures is too unsure about new ones of it.
+At the end an early head joins them: a logistic regression on the pooled features of earlier layers, whose logits are
+added. It sees textures and shapes that the last layer has turned into ImageNet's objects, and it costs the exported
+model nothing (Head2Toe, Evci et al. 2022, https://arxiv.org/abs/2201.03529, uses such features as well).
+Small classes count as much as large ones: the regressions weight their pictures, and the epochs draw them more often.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
-from sklearn.linear_model import LogisticRegression
-from threadpoolctl import threadpool_limits
 
 from protocol.end_reason import EndReason
 from protocol.options import TrainingOptions
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.backbones.backbone import Backbone
+from trainer_worker.classification.dataset import FeatureView
+from trainer_worker.classification.features import pooled_early
+from trainer_worker.classification.regression import LABEL_SMOOTHING, image_weights, logit_adjustment, regression
 from trainer_worker.optimization.adam import Adam
 from trainer_worker.optimization.epochs import Course, EpochLoop, History, Learner
 from trainer_worker.optimization.learning_rate import RateSchedule
 from trainer_worker.optimization.training_copies import copy_of_tail
 
-LABEL_SMOOTHING = 0.1
 #: Few pictures train for as many epochs as make this many steps, within these bounds (docs/choices.md, "Optimizer steps
 #: of a classifier").
 WANTED_STEPS = 30
@@ -45,19 +47,15 @@ WARM_UP_STEPS = 8
 LEAST_STEPS = 10
 #: An epoch has broken the model if its mean loss is NaN or more than this many times the loss of guessing.
 DIVERGED_ABOVE = 10.0
-#: At 0 every picture counts alike, at 1 every class does. Fine-tuning draws small classes more often instead of
-#: weighting the loss, which would give single pictures too much influence (docs/choices.md, "Balance of classes").
-BALANCE = 1.0
-#: Logit adjustment by the sizes of classes (Menon et al. 2021): the logit of a class is raised by this share of the
-#: logarithm of how many times larger the largest class is (docs/choices.md, "Logits of small classes").
-ADJUSTMENT = 0.6
 #: Inverse strength of the logistic regression's L2 penalty, on standardised features (docs/choices.md, "Strength of the
 #: head's penalty").
 HEAD_C = 1e-2
 #: The same for a head that is then fine-tuned together with the blocks. A less confident head lets the blocks learn
 #: more (docs/choices.md, "Strength of the head's penalty").
 START_C = 1e-3
-HEAD_ITERATIONS = 100
+#: The logits of the early head count this much beside those of the fine-tuned head (docs/choices.md, "Features of
+#: earlier layers").
+EARLY_SHARE = 0.5
 EVALUATION_BATCH = 64
 #: Epochs of a training that continues from the last one after a few new pictures.
 EPOCHS_OVER_NEW = 2
@@ -71,17 +69,47 @@ RATE_SHARE_OVER_NEW = 0.1
 
 @dataclass(frozen=True)
 class Classifier:
-    """The whole network and its parts. They share their layers, so training the tail trains the model.
+    """The whole network and its parts. They share their layers, so training the parts trains the model.
 
-    model: float32 (n, S, S, 3), RGB 0..255, to probabilities (n, labels). tail: trunk maps to logits; it is pool (trunk
-    maps to pooled features) followed by head. run_tail: trunk maps to probabilities, compiled.
+    model: float32 (n, S, S, 3), RGB 0..255, to probabilities (n, labels); their logits are the sum of both heads'.
+    tail: trunk maps to the logits of the head; it is pool (trunk maps to the features of the last layer) followed by
+    head. early_head: features of earlier layers to logits. run: trunk maps and features of earlier layers to
+    probabilities, compiled.
     """
 
     model: keras.Model
     tail: keras.Model
     pool: keras.Model
     head: Any
-    run_tail: Any
+    early_head: Any
+    run: Any
+
+    @property
+    def labels(self) -> int:
+        """The number of classes."""
+        count: int = self.head.units
+        return count
+
+    @property
+    def last_features(self) -> int:
+        """How many of a picture's pooled features are those of the last layer. The others are of earlier layers."""
+        count: int = self.pool.output_shape[-1]
+        return count
+
+    @property
+    def logits(self) -> tuple[Any, Any]:
+        """The layers whose outputs add up to the logits."""
+        return self.head, self.early_head
+
+    def get_weights(self) -> list[np.ndarray]:
+        """All weights that a training changes."""
+        return [*self.tail.get_weights(), *self.early_head.get_weights()]
+
+    def set_weights(self, weights: Sequence[np.ndarray]) -> None:
+        """weights: what get_weights has given."""
+        count = len(self.tail.weights)
+        self.tail.set_weights(weights[:count])
+        self.early_head.set_weights(weights[count:])
 
     @functools.cached_property
     def trainee(self) -> Trainee:
@@ -113,73 +141,58 @@ class Trainee:
 
 @dataclass(frozen=True)
 class LabelledFeatures:
-    """The features and classes of the pictures that may be trained on.
+    """The features and classes of the n pictures that may be trained on.
 
-    views: trunk maps float32 (n, h, w, c), first of the plain pictures, then of their varied views. pooled: float32
-    (n, features) of the plain pictures. classes: int64 (n,).
+    views: first the plain pictures, then their varied views. classes: int64 (n,).
     """
 
-    views: tuple[np.ndarray, ...]
-    pooled: np.ndarray
+    views: tuple[FeatureView, ...]
     classes: np.ndarray
+
+    def pooled_views(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The pooled features of these rows in all views, float32 (rows * views, features), and their classes."""
+        pooled = np.concatenate([view.pooled[rows] for view in self.views])
+        return pooled, np.tile(self.classes[rows], len(self.views))
 
 
 def build_classifier(backbone: Backbone, image_size: int, labels: int) -> Classifier:
     network = backbone.build(image_size)
+    maps = network.get_layer(backbone.trunk_end).output
     pooled = keras.layers.GlobalAveragePooling2D(name="pool")(network.output)
     head = keras.layers.Dense(labels, kernel_initializer="zeros", name="logits")
-    logits = head(pooled)
-    probabilities = keras.layers.Softmax(name="probabilities")(logits)
-    maps = network.get_layer(backbone.trunk_end).output
+    early_head = keras.layers.Dense(labels, kernel_initializer="zeros", name="early_logits")
+    logits, early = head(pooled), pooled_early(network, backbone)
+    summed = keras.layers.Add(name="summed_logits")([logits, early_head(early)])
+    model = keras.Model(network.input, keras.layers.Softmax(name="probabilities")(summed), name="classifier")
     tail = keras.Model(maps, logits, name="tail")
-    run_tail = tf.function(
-        lambda maps: tf.nn.softmax(tail(maps, training=False)),
-        input_signature=[tf.TensorSpec((None, *tail.input_shape[1:]), tf.float32)],
+    run = tf.function(
+        lambda maps, early: tf.nn.softmax(tail(maps, training=False) + early_head(early)),
+        input_signature=[tf.TensorSpec((None, *x.shape[1:]), tf.float32) for x in (maps, early)],
         autograph=False,
     )
-    model = keras.Model(network.input, probabilities, name="classifier")
-    return Classifier(model, tail, keras.Model(maps, pooled), head, run_tail)
+    return Classifier(model, tail, keras.Model(maps, pooled), head, early_head, run)
 
 
-def image_weights(classes: np.ndarray) -> np.ndarray:
-    """The weight of each image, float64 (n,), with mean 1 and larger in small classes. classes: int64 (n,), n >= 1."""
-    weights = np.bincount(classes)[classes] ** -BALANCE
-    scaled: np.ndarray = weights * (len(classes) / weights.sum())
-    return scaled
+def fit_head(classifier: Classifier, features: LabelledFeatures, rows: np.ndarray) -> None:
+    """Make the classifier a logistic regression on all pooled features of these rows, in all their views."""
+    pooled, classes = features.pooled_views(rows)
+    kernel, bias = regression(pooled, classes, classifier.labels, HEAD_C)
+    last = classifier.last_features
+    classifier.head.set_weights([kernel[:last], bias])
+    classifier.early_head.set_weights([kernel[last:], np.zeros_like(bias)])
 
 
-def logit_adjustment(classes: np.ndarray, labels: int) -> np.ndarray:
-    """How much the logit of each label is raised, float32 (labels,); 0 for the largest class and for an absent one.
-
-    No logit is raised by more than half the lead that label smoothing lets the right class have in training. Otherwise
-    a class of two pictures would win every picture of another one. classes: int64 (n,) of the training pictures.
-    """
-    counts = np.bincount(classes, minlength=labels)
-    lead = math.log(1 + labels * (1 - LABEL_SMOOTHING) / LABEL_SMOOTHING)
-    wanted = ADJUSTMENT * np.log(counts.max() / np.where(counts, counts, counts.max()))
-    adjustment: np.ndarray = np.minimum(wanted, lead / 2).astype(np.float32)
-    return adjustment
+def start_head(classifier: Classifier, features: LabelledFeatures, rows: np.ndarray) -> None:
+    """Make the head a logistic regression on the last layer's features alone, for fine-tuning to start from."""
+    pooled = features.views[0].pooled[rows, : classifier.last_features]
+    classifier.head.set_weights(list(regression(pooled, features.classes[rows], classifier.labels, START_C)))
 
 
-def fit_head(classifier: Classifier, pooled: np.ndarray, classes: np.ndarray, strength: float = HEAD_C) -> None:
-    """Set the head to a logistic regression of classes int64 (n,) on pooled features float32 (n, features).
-
-    Its logits are raised by logit_adjustment.
-    strength: HEAD_C for a head that is used as it is, START_C for one that is trained further.
-    """
-    mean, spread = pooled.mean(axis=0), pooled.std(axis=0) + 1e-3
-    regression = LogisticRegression(C=strength, max_iter=HEAD_ITERATIONS)
-    # OpenBLAS's threads would wait for each other on a busy machine (docs/choices.md, "One thread for the head's
-    # regression").
-    with threadpool_limits(1):
-        regression.fit((pooled - mean) / spread, classes, sample_weight=image_weights(classes))
-    present, weights, bias = regression.classes_, regression.coef_, regression.intercept_
-    if len(weights) == 1:  # for two classes scikit-learn gives one row: the log odds of the second class
-        weights, bias = np.stack([-weights[0], weights[0]]) / 2, np.array([-bias[0], bias[0]]) / 2
-    kernel, offset = (array.copy() for array in classifier.head.get_weights())
-    kernel[:, present] = (weights / spread).T
-    offset[present] = bias - weights @ (mean / spread)
-    classifier.head.set_weights([kernel, offset + logit_adjustment(classes, len(offset))])
+def fit_early_head(classifier: Classifier, features: LabelledFeatures, rows: np.ndarray) -> None:
+    """Make the early head a logistic regression on the features of earlier layers, whose logits count EARLY_SHARE."""
+    pooled, classes = features.pooled_views(rows)
+    weights = regression(pooled[:, classifier.last_features :], classes, classifier.labels, HEAD_C)
+    classifier.early_head.set_weights([EARLY_SHARE * array for array in weights])
 
 
 def planned_epochs(images: int, options: TrainingOptions) -> int:
@@ -192,11 +205,14 @@ def dropout_for(images: int) -> float:
     return DROPOUT_OF_FEW if images <= FEW_IMAGES else DROPOUT
 
 
-def predict(classifier: Classifier, maps: np.ndarray) -> np.ndarray:
-    """Probabilities float32 (n, labels) of trunk maps float32 (n, h, w, c)."""
-    starts = range(0, len(maps), EVALUATION_BATCH)
-    parts = [classifier.run_tail(tf.constant(maps[start : start + EVALUATION_BATCH])).numpy() for start in starts]
-    return np.concatenate(parts) if parts else np.zeros((0, classifier.head.units), np.float32)
+def predict(classifier: Classifier, view: FeatureView) -> np.ndarray:
+    """Probabilities float32 (n, labels) of the n pictures of a view."""
+    early = view.pooled[:, classifier.last_features :]
+    parts = [
+        classifier.run(tf.constant(view.maps[some]), tf.constant(early[some])).numpy()
+        for some in (slice(start, start + EVALUATION_BATCH) for start in range(0, len(early), EVALUATION_BATCH))
+    ]
+    return np.concatenate(parts) if parts else np.zeros((0, classifier.labels), np.float32)
 
 
 def fit(
@@ -214,7 +230,7 @@ def fit(
     regression alone. EpochLoop says what the reporter hears and how a later attempt continues.
     """
     options = attempt.job.options
-    fit_head(classifier, features.pooled[rows], features.classes[rows], START_C)
+    start_head(classifier, features, rows)
     learner = _learner(classifier, features, Drawing(rows, options.batch_size, dropout_for(len(rows))), rows)
     epochs, steps = planned_epochs(len(rows), options), math.ceil(len(rows) / options.batch_size)
     rate = RateSchedule(options.learning_rate, epochs * steps, WARM_UP_STEPS)
@@ -222,9 +238,10 @@ def fit(
     if history.end_reason is EndReason.CONVERGED and epochs == options.epochs:
         history.end_reason = EndReason.EPOCHS
     if history.end_reason is EndReason.DIVERGED or history.steps < LEAST_STEPS:
-        fit_head(classifier, features.pooled[rows], features.classes[rows])
+        fit_head(classifier, features, rows)
     else:
         classifier.tail.set_weights(learner.network.get_weights())
+        fit_early_head(classifier, features, rows)
     return history
 
 
@@ -247,6 +264,7 @@ def fit_more(
     history = EpochLoop(learner, Course("more", rows.tolist(), epochs, steps, rate), attempt).run()
     if history.end_reason is not EndReason.DIVERGED:
         classifier.tail.set_weights(learner.network.get_weights())
+        fit_early_head(classifier, features, trained)
     return history
 
 
@@ -259,7 +277,7 @@ class Drawing:
     dropout: float
 
     def batches(
-        self, features: LabelledFeatures, labels: int, random: np.random.Generator
+        self, features: LabelledFeatures, classifier: Classifier, random: np.random.Generator
     ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """One epoch in random order, in batches of nearly equal size: trunk maps, one-hot classes, dropout factors.
 
@@ -274,21 +292,21 @@ class Drawing:
         order = random.permutation(shuffled[np.minimum(drawn, len(rows) - 1)])
         views = random.integers(0, len(features.views), len(order))
         count = math.ceil(len(order) / self.batch_size)
-        one_hot = np.eye(labels, dtype=np.float32)
+        one_hot = np.eye(classifier.labels, dtype=np.float32)
         for batch, of_view in zip(np.array_split(order, count), np.array_split(views, count), strict=True):
-            maps = [features.views[view][row] for row, view in zip(batch, of_view, strict=True)]
-            kept = random.random((len(batch), features.pooled.shape[1]), dtype=np.float32) >= dropout
+            maps = [features.views[view].maps[row] for row, view in zip(batch, of_view, strict=True)]
+            kept = random.random((len(batch), classifier.last_features), dtype=np.float32) >= dropout
             yield np.stack(maps), one_hot[features.classes[batch]], kept.astype(np.float32) / (1 - dropout)
 
 
 def _learner(classifier: Classifier, features: LabelledFeatures, drawing: Drawing, trained: np.ndarray) -> Learner:
     """trained: all rows that train the classifier, now or in earlier tasks."""
-    trainee, labels = classifier.trainee, classifier.head.units
+    trainee, labels = classifier.trainee, classifier.labels
     trainee.begin(classifier.tail, logit_adjustment(features.classes[trained], labels))
     return Learner(
         network=trainee.network,
         optimizer=trainee.optimizer,
-        batches=functools.partial(drawing.batches, features, labels),
+        batches=functools.partial(drawing.batches, features, classifier),
         step=trainee.step,
         score_name="training_accuracy",
         score_of=lambda counts: float(counts[0] / counts[1]),

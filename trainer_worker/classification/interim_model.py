@@ -11,7 +11,7 @@ from trainer_worker.backbones.backbone import ChosenBackbone
 from trainer_worker.classification.cached_features import CachedFeatures
 from trainer_worker.classification.dataset import balanced_order, read_dataset
 from trainer_worker.classification.evaluation import evaluate
-from trainer_worker.classification.fine_tuning import build_classifier, fit_head
+from trainer_worker.classification.fine_tuning import LabelledFeatures, build_classifier, fit_head
 from trainer_worker.classification.folders import ClassFolders
 from trainer_worker.classification.plan import INTERIM_CHECKED, ClassifierPlan
 from trainer_worker.classification.publication import publish_classifier
@@ -46,7 +46,7 @@ def publish_interim_model(
         split = dataclasses.replace(split, held_out=split.held_out[kept])
     partition = dataclasses.replace(partition, split=split, folds=None)
     classifier = build_classifier(chosen.backbone, job.options.image_size, len(data.folders.labels))
-    fit_head(classifier, data.pooled[split.train], data.folders.classes[split.train])
+    fit_head(classifier, LabelledFeatures((data.plain,), data.folders.classes), split.train)
     warnings = [*report.warnings(), f"A first model, made of {len(data.contents)} of {images} pictures."]
     evaluation = evaluate(classifier, data, split)
     trained = TrainedClassifier(data, partition, evaluation, chosen, classifier, History(), warnings)

@@ -8,7 +8,7 @@ import numpy as np
 
 from protocol.end_reason import EndReason
 from trainer_worker.attempt.attempt import Attempt
-from trainer_worker.classification.dataset import Dataset
+from trainer_worker.classification.dataset import Dataset, FeatureView
 from trainer_worker.classification.evaluation import CrossValidation, Evaluation, evaluate
 from trainer_worker.classification.fine_tuning import Classifier, LabelledFeatures, fit, fit_more
 from trainer_worker.classification.splitting import Partition
@@ -25,14 +25,14 @@ class Lesson:
     partition: Partition
     last: LastTraining | None
 
-    def learn(self, views: tuple[np.ndarray, ...], end_by_s: float, attempt: Attempt) -> tuple[History, Evaluation]:
+    def learn(self, views: tuple[FeatureView, ...], end_by_s: float, attempt: Attempt) -> tuple[History, Evaluation]:
         """The stages train and, where the score needs it, cross_validate.
 
         views: see LabelledFeatures. end_by_s: the monotonic time at which the training of the published model ends.
         """
         classifier, data, split = self.classifier, self.data, self.partition.split
-        features = LabelledFeatures(views, data.pooled, data.folders.classes)
-        untrained = classifier.tail.get_weights()
+        features = LabelledFeatures(views, data.folders.classes)
+        untrained = classifier.get_weights()
         attempt.stages.enter("train")
         if self.last is None:
             history = fit(classifier, features, split.train, attempt, end_by_s)

@@ -65,7 +65,7 @@ def publish_classifier(
         unknown_below=confidence.unknown.threshold,
     )
     publication = Publication(KIND, source, trained.chosen, labels, use, proof, of_pictures, describe)
-    with at_temperature(trained.classifier.head, confidence.calibration.temperature):
+    with at_temperature(trained.classifier.logits, confidence.calibration.temperature):
         return publication.publish(attempt, interim), scores
 
 

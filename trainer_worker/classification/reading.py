@@ -7,7 +7,7 @@ import numpy as np
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.time_budget import READING_SHARE
 from trainer_worker.classification.cached_features import CachedFeatures
-from trainer_worker.classification.dataset import Dataset, read_dataset, varied_maps
+from trainer_worker.classification.dataset import Dataset, FeatureView, read_dataset, varied_view
 from trainer_worker.classification.folders import ClassFolders
 
 #: Varied views are trained on if their maps take no more memory (docs/choices.md, "Views of a picture in memory").
@@ -27,14 +27,14 @@ class Reading:
         """The plain views. Raises what read_dataset raises."""
         return read_dataset(self._folders, self._features, self._on_done, self._until_s)
 
-    def views(self, data: Dataset, rows: np.ndarray) -> tuple[np.ndarray, ...]:
-        """The trunk maps to train on: those of the plain views, and those of the varied views if there is room.
+    def views(self, data: Dataset, rows: np.ndarray) -> tuple[FeatureView, ...]:
+        """The views to train on: the plain one, and the varied one if there is room for its maps.
 
         rows: the pictures that any model trains on.
         """
-        if data.maps.nbytes > VARY_UP_TO_BYTES:
-            return (data.maps,)
-        return data.maps, varied_maps(data, rows, self._features, self._on_done, self._until_s)
+        if data.plain.maps.nbytes > VARY_UP_TO_BYTES:
+            return (data.plain,)
+        return data.plain, varied_view(data, rows, self._features, self._on_done, self._until_s)
 
     def _on_done(self, done: int) -> None:
         self._reporter.step(min(1.0, (done + self._features.done_ahead) / self._views))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,15 +10,17 @@ import numpy as np
 
 
 @contextmanager
-def at_temperature(logits: Any, temperature: float) -> Iterator[None]:
+def at_temperature(logits: Sequence[Any], temperature: float) -> Iterator[None]:
     """Inside, the model's logits are divided by the temperature, and so are those of every file written from it.
 
-    logits: the model's last layer with weights, which must be linear; a softmax or a sigmoid follows it. Afterwards it
-    has the weights again that it was trained to, from which a later training continues.
+    logits: the model's last layers with weights, which must be linear. A softmax or a sigmoid of their sum follows.
+    Afterwards they have the weights again that they were trained to, from which a later training continues.
     """
-    trained = [np.array(weights) for weights in logits.get_weights()]
-    logits.set_weights([weights / np.float32(temperature) for weights in trained])
+    trained = [[np.array(weights) for weights in layer.get_weights()] for layer in logits]
+    for layer, weights in zip(logits, trained, strict=True):
+        layer.set_weights([array / np.float32(temperature) for array in weights])
     try:
         yield
     finally:
-        logits.set_weights(trained)
+        for layer, weights in zip(logits, trained, strict=True):
+            layer.set_weights(weights)

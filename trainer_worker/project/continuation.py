@@ -43,7 +43,7 @@ class LastTraining:
     """The last training of a folder.
 
     classes: the label index of each picture, by the hash of its file. held_out: the hashes of the held-out pictures.
-    weights: those of the classifier's tail, which are the layers that fine-tuning trains.
+    weights: all those of the classifier that a training changes.
     """
 
     task_id: str

@@ -88,7 +88,7 @@ def publish_segmenter(
     publication = Publication(
         KIND, source, trained.chosen, names, describe_use(trained), proof, of_pictures, describe, shown.overlays
     )
-    with at_temperature(unet.logits_of(trained.model), calibration.temperature if calibration else 1.0):
+    with at_temperature([unet.logits_of(trained.model)], calibration.temperature if calibration else 1.0):
         return publication.publish(attempt, interim), scored
 
 

@@ -1,0 +1,16 @@
+"""Features of no pictures at all, for tests of what follows the feature stage."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from trainer_worker.classification.dataset import FeatureView
+from trainer_worker.classification.fine_tuning import Classifier
+
+
+def random_view(classifier: Classifier, pictures: int, random: np.random.Generator) -> FeatureView:
+    """Random trunk maps and features of earlier layers; those of the last layer are the backbone's own."""
+    maps = random.normal(size=(pictures, *classifier.tail.input_shape[1:])).astype(np.float32)
+    (early,) = (int(layer.kernel.shape[0]) for layer in classifier.logits[1:])
+    last = classifier.pool.predict(maps, verbose=0)
+    return FeatureView(maps, np.concatenate([last, random.normal(size=(pictures, early)).astype(np.float32)], axis=1))
