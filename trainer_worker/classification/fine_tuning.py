@@ -55,7 +55,7 @@ HEAD_C = 1e-2
 START_C = 1e-3
 #: The logits of the early head count this much beside those of the fine-tuned head (docs/choices.md, "Features of
 #: earlier layers").
-EARLY_SHARE = 0.5
+EARLY_SHARE = 0.4
 EVALUATION_BATCH = 64
 #: Epochs of a training that continues from the last one after a few new pictures.
 EPOCHS_OVER_NEW = 2
