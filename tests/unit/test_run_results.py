@@ -14,7 +14,7 @@ import pytest
 
 from benchmarks.code_hash import code_hash
 from benchmarks.comparison import Comparison, Trial
-from benchmarks.measured_runs import measure, tables_of
+from benchmarks.measured_runs import measure, other_code_lines, tables_of
 from benchmarks.other_work import QUIET_CORES
 from benchmarks.run_results import RunResults
 from tests.recipe_results import result
@@ -121,6 +121,9 @@ def test_other_code_of_the_trainer_makes_old_results_old(tmp_path: Path) -> None
     assert comparison.made == [("tfmodel", "seed=1"), ("tfmodel", "seed=2")]
     (earlier,) = tables_of(comparison, [], arguments(comparison, "--code", "code 1"), results)
     assert [contender.revision for contender in earlier.ours()] == ["code 1"]
+    (line,) = other_code_lines(comparison, given, results)
+    assert line.startswith("The file also has 2 runs of tfmodel with other code")
+    assert line.endswith("--code code 1")
 
 
 def test_code_that_changes_meanwhile_ends_the_measurement(tmp_path: Path) -> None:
