@@ -80,27 +80,24 @@ def _mean_time_words(tables: Sequence[Table], name: str, opponent: str) -> str:
 
 def _cells(table: Table) -> list[str]:
     scores = table.comparison.scores
-    columns = (
-        "splits",
-        *(name.replace("_", " ") for name in scores),
-        "seconds",
-        "images/s",
-        "peak memory MB",
-        "other cores",
-    )
-    lines = [f"{'mean ± deviation':<17}" + "".join(f"{column:>20}" for column in columns)]
+    in_words = (name.replace("_", " ") for name in scores)
+    rows = [("mean ± deviation", "splits", *in_words, "seconds", "images/s", "peak memory MB", "other cores")]
     for contender, by_split in table.runs.items():
         runs = list(by_split.values())
         cells = (
-            f"{len(runs)}",
             *(_spread([100 * run.scores[name] for run in runs], "%") for name in scores),
             _spread([run.seconds for run in runs]),
             _spread([run.images / run.seconds for run in runs]),
             _spread([run.peak_mb for run in runs]),
             _spread([run.other_cores for run in runs]),
         )
-        lines.append(f"{contender.name:<17}" + "".join(f"{cell:>20}" for cell in cells))
-    return lines
+        rows.append((contender.name, f"{len(runs)}", *cells))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        row[0].ljust(widths[0])
+        + "".join(f"{cell:>{width + 3}}" for cell, width in zip(row[1:], widths[1:], strict=True))
+        for row in rows
+    ]
 
 
 def _against(table: Table, one: Contender, other: Contender, found: Difference) -> str:
