@@ -21,11 +21,10 @@ def set_lines(table: Table, lead: float) -> list[str]:
     lead: how much higher than the better of the other recipes the score should be, 0 to 1; 0 where equal is enough.
     """
     trial = table.trial
-    splits = max(len(runs) for runs in table.runs.values())
     scored = next(iter(next(iter(table.runs.values())).values())).scored
     lines = [
         "",
-        f"{trial.set_name}, {trial.form}: {splits} splits, each scored on {scored} of {trial.pictures} pictures",
+        f"{trial.set_name}, {trial.form}; {trial.pictures} pictures, of which {scored} score in each split",
         *_cells(table),
     ]
     better = table.better_opponent()
@@ -52,8 +51,10 @@ def mean_lines(tables: Sequence[Table], lead: float) -> list[str]:
             if len(found) < len(tables):
                 continue
             mean = mean_difference(found)
-            verdicts = f", {_verdicts(mean, lead)}" if opponent == BETTER else ""
-            lines.append(f"{name} - {opponent}, mean of {len(tables)} sets: {_words(mean)}{verdicts}")
+            added = (
+                f", {_verdicts(mean, lead)}" if opponent == BETTER else f"; {_mean_time_words(tables, name, opponent)}"
+            )
+            lines.append(f"{name} - {opponent}, mean of {len(tables)} sets: {_words(mean)}{added}")
     return lines
 
 
@@ -64,15 +65,23 @@ def mean_score(tables: Sequence[Table], name: str) -> float | None:
 
 
 def _named_difference(table: Table, name: str, opponent: str) -> Difference | None:
-    named = {contender.name: contender for contender in table.runs}
-    other = table.better_opponent() if opponent == BETTER else named.get(opponent)
-    return table.difference(named[name], other) if other and name in named else None
+    one = table.named(name)
+    other = table.better_opponent() if opponent == BETTER else table.named(opponent)
+    return table.difference(one, other) if one and other else None
+
+
+def _mean_time_words(tables: Sequence[Table], name: str, opponent: str) -> str:
+    """The geometric mean of the shares of time."""
+    pairs = [(table, table.named(name), table.named(opponent)) for table in tables]
+    found = [share for table, one, other in pairs if one and other and (share := table.share_of_time(one, other))]
+    share = mean_difference(found) if len(found) == len(tables) else None
+    return _time_words(share, tables[0].comparison.of_time.get(opponent))
 
 
 def _cells(table: Table) -> list[str]:
     scores = table.comparison.scores
-    columns = (*(name.replace("_", " ") for name in scores), "seconds", "images/s", "peak memory MB", "other cores")
-    lines = [f"{'mean ± deviation':<17}" + "".join(f"{column:>20}" for column in columns)]
+    in_words = (name.replace("_", " ") for name in scores)
+    rows = [("mean ± deviation", "splits", *in_words, "seconds", "images/s", "peak memory MB", "other cores")]
     for contender, by_split in table.runs.items():
         runs = list(by_split.values())
         cells = (
@@ -82,12 +91,18 @@ def _cells(table: Table) -> list[str]:
             _spread([run.peak_mb for run in runs]),
             _spread([run.other_cores for run in runs]),
         )
-        lines.append(f"{contender.name:<17}" + "".join(f"{cell:>20}" for cell in cells))
-    return lines
+        rows.append((contender.name, f"{len(runs)}", *cells))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        row[0].ljust(widths[0])
+        + "".join(f"{cell:>{width + 3}}" for cell, width in zip(row[1:], widths[1:], strict=True))
+        for row in rows
+    ]
 
 
 def _against(table: Table, one: Contender, other: Contender, found: Difference) -> str:
-    return f"{one.name} - {other.name}: {_words(found)}; {_time_words(table, one, other)}"
+    time = _time_words(table.share_of_time(one, other), table.comparison.of_time.get(other.name))
+    return f"{one.name} - {other.name}: {_words(found)}; {time}"
 
 
 def _words(found: Difference) -> str:
@@ -101,15 +116,14 @@ def _verdicts(found: Difference, lead: float) -> str:
     return f"{equal}, target {100 * lead:+g}: {at_least(found, lead)}" if lead else equal
 
 
-def _time_words(table: Table, one: Contender, other: Contender) -> str:
-    found = table.share_of_time(one, other)
+def _time_words(found: Difference | None, most: float | None) -> str:
+    """found: the logarithm of a ratio of seconds. most: the share of the other's time that is the target."""
     if found is None:
-        return "other work disturbed all pairs, so nothing is said of the time"
+        return "other work disturbed it, so nothing is said of the time"
     low, high = found.interval
     share = f"{math.exp(found.mean):.2f} of its time"
     if math.isfinite(low):
         share += f" ({math.exp(low):.2f} to {math.exp(high):.2f})"
-    most = table.comparison.of_time.get(other.name)
     if most is None:
         return share
     # At most `most` of the time, seen from the other side.

@@ -26,6 +26,9 @@ class Table:
     def opponents(self) -> list[Contender]:
         return [each for each in self.runs if each.recipe != self.comparison.ours]
 
+    def named(self, name: str) -> Contender | None:
+        return next((each for each in self.runs if each.name == name), None)
+
     def mean(self, contender: Contender) -> float:
         return statistics.mean(self._score(run) for run in self.runs[contender].values())
 

@@ -7,6 +7,7 @@ import hashlib
 import os
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,19 @@ def tables_of(
         if runs:
             tables.append(Table(comparison, trial, runs))
     return tables
+
+
+def other_code_lines(comparison: Comparison, arguments: argparse.Namespace, results: RunResults) -> list[str]:
+    """Which runs of our own recipe were made with other code than the one that is shown."""
+    shown = arguments.code or comparison.code_of_ours()
+    ours = [each for each in results.all() if each.key.recipe == comparison.ours and each.key.revision != shown]
+    ended = {each.key.revision: each.started for each in ours}
+    counts = Counter(each.key.revision for each in ours)
+    return [
+        f"The file also has {counts[code]} runs of {comparison.ours} with other code, the last of {ended[code]}: "
+        f"--report-only --code {code}"
+        for code in ended
+    ]
 
 
 def _trials_in(results: Sequence[RunResult]) -> list[Trial]:

@@ -55,9 +55,9 @@ def mean_difference(differences: Sequence[Difference]) -> Difference:
     if any(each.freedom <= 0 for each in differences):
         return Difference(mean, 0.0, 0.0)
     squares = [each.error**2 for each in differences]
-    freedom = sum(squares) ** 2 / sum(
-        square**2 / each.freedom for square, each in zip(squares, differences, strict=True)
-    )
+    parts = [square**2 / each.freedom for square, each in zip(squares, differences, strict=True)]
+    # Without any error the degrees of freedom say nothing.
+    freedom = sum(squares) ** 2 / sum(parts) if sum(parts) else 1.0
     return Difference(mean, math.sqrt(sum(squares)) / sets, freedom)
 
 

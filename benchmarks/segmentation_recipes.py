@@ -29,7 +29,7 @@ from benchmarks.comparison_report import set_lines
 from benchmarks.dataset_folder import dataset_folder
 from benchmarks.linked_folders import folder_hash
 from benchmarks.machine import describe_machine
-from benchmarks.measured_runs import measure, tables_of
+from benchmarks.measured_runs import measure, other_code_lines, tables_of
 from benchmarks.run_results import RunResults
 from demo.segmentation_data import make_kinds_project, make_segmentation_project, make_thin_lines_project
 from trainer_worker.pictures.text_files import CLASSES_FILE
@@ -123,6 +123,8 @@ def main() -> None:
         failed = [] if arguments.report_only else measure(COMPARISON, trials, arguments, results)
         for table in tables_of(COMPARISON, trials, arguments, results):
             print("\n".join(set_lines(table, 0.0)), flush=True)
+        for line in other_code_lines(COMPARISON, arguments, results):
+            print(line, flush=True)
     if failed:
         raise SystemExit(f"{len(failed)} runs failed.")
 

@@ -23,7 +23,8 @@ def smoke(module: str, cache_dir: Path) -> tuple[str, dict[str, list[str]]]:
 
 
 def assert_plausible(cells: list[str]) -> None:
-    first_score, second_score, seconds, images_per_s, peak_mb, other_cores = cells
+    splits, first_score, second_score, seconds, images_per_s, peak_mb, other_cores = cells
+    assert splits == "1"
     assert 0.0 <= float(first_score.rstrip("%")) <= 100.0
     assert 0.0 <= float(second_score.rstrip("%")) <= 100.0
     assert float(seconds) > 0.0

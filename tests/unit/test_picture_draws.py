@@ -1,15 +1,18 @@
-"""Which pictures train and which score in the benchmarks of classification."""
+"""Which sets, forms and pictures the benchmark of classification uses, and which pictures train and score."""
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks import recipes
 from benchmarks.picture_draws import UNUSED, Form
 from benchmarks.picture_sets import PictureSet
+from tests.unit.test_boxed_objects import write_photo
 
 FORMS = (Form(2), Form(5, scored_per_class=7), Form(), Form(per_class=10))
 
@@ -119,3 +122,32 @@ def test_a_project_has_the_split_of_its_number(tmp_path: Path) -> None:
     assert not contents[0] & contents[1]
     assert contents[0] != contents[2]
     assert sorted(path.relative_to(source) for path in source.rglob("*")) == before
+
+
+def test_sets_are_class_folders_boxes_and_drawn_digits(tmp_path: Path) -> None:
+    for number in range(2):
+        write(tmp_path / "pets", f"cat/{number}.png", seed=number)
+        write(tmp_path / "pets", f"dog/{number}.png", seed=10 + number)
+        write_photo(tmp_path / "blood", f"photo{number}", [("red", (0, 0, 20, 20)), ("white", (20, 0, 40, 20))])
+    given = argparse.Namespace(
+        datasets=[tmp_path / "pets", tmp_path / "blood"], drawn=["digits"], most_boxes=9, smoke=True
+    )
+    pets, blood, digits = recipes.sets_of(given, tmp_path / "made")
+    assert [each.name for each in (pets, blood, digits)] == ["pets", "blood", "digits"]
+    assert pets.folder == tmp_path / "pets"
+    assert blood.folders.counts() == {"red": 2, "white": 2}
+    assert set(blood.photo_of.values()) == {"photo0.png", "photo1.png"}
+    assert len(digits.folders.files) == recipes.SMOKE_IMAGES
+
+
+def test_the_command_line_names_forms(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forms(*words: str) -> list[str]:
+        monkeypatch.setattr("sys.argv", ["recipes", "--drawn", "digits", *words])
+        return [form.name for form in recipes.forms_of(recipes.read_arguments())]
+
+    assert forms() == ["all"]
+    assert forms("--per-class", "40") == ["40 of a class"]
+    assert forms("--shots", "2,40,all") == ["2 shots, 60 scored", "40 shots, 60 scored", "all"]
+    for refused in (("--shots", "1"), ("--shots", "few"), ("--report-only",), ("--variant", "guide:epochs=1")):
+        with pytest.raises(SystemExit):
+            forms(*refused)

@@ -13,10 +13,11 @@ import msgspec
 import pytest
 
 from benchmarks.code_hash import code_hash
-from benchmarks.comparison import Comparison, Trial
-from benchmarks.measured_runs import measure, tables_of
+from benchmarks.comparison import ROOMS, Comparison, Trial
+from benchmarks.measured_runs import measure, other_code_lines, tables_of
 from benchmarks.other_work import QUIET_CORES
 from benchmarks.run_results import RunResults
+from tests.contract.test_imports import OF_A_TRAIN_TYPE
 from tests.recipe_results import result
 
 
@@ -121,6 +122,9 @@ def test_other_code_of_the_trainer_makes_old_results_old(tmp_path: Path) -> None
     assert comparison.made == [("tfmodel", "seed=1"), ("tfmodel", "seed=2")]
     (earlier,) = tables_of(comparison, [], arguments(comparison, "--code", "code 1"), results)
     assert [contender.revision for contender in earlier.ours()] == ["code 1"]
+    (line,) = other_code_lines(comparison, given, results)
+    assert line.startswith("The file also has 2 runs of tfmodel with other code")
+    assert line.endswith("--code code 1")
 
 
 def test_code_that_changes_meanwhile_ends_the_measurement(tmp_path: Path) -> None:
@@ -146,6 +150,11 @@ def test_comments_and_docstrings_are_no_other_code(tmp_path: Path) -> None:
     plain = hashed("def f(x):\n    return x + 1\n")
     assert hashed('"""Says more."""\n\ndef f(x):\n    """Adds."""\n    return (x +\n        1)  # here\n') == plain
     assert hashed("def f(x):\n    return x + 2\n") != plain
+
+
+def test_the_hash_is_of_all_code_that_a_training_may_use() -> None:
+    """A room of a trainType may import these, so a change in any of them may change its results."""
+    assert set(ROOMS) == OF_A_TRAIN_TYPE
 
 
 def test_a_failed_run_is_told_and_the_others_go_on(tmp_path: Path) -> None:
