@@ -120,7 +120,7 @@ def _read_features(run: Run, extractor: FeatureExtractor) -> tuple[ClassFolders,
     """Pooled features float32 (n, features) and thumbnails uint8 (n, 16, 16, 3) of the trainable pictures."""
     folders = scan_class_folders(UserFiles.at(run.project))
     unreadable: dict[int, UnreadableImageError] = {}
-    features = np.zeros((len(folders.files), extractor.backbone.features), np.float32)
+    features = np.zeros((len(folders.files), *extractor.shapes[1]), np.float32)
     thumbnails = np.zeros((len(folders.files), *extractor.shapes[2]), np.uint8)
     for row, outcome in enumerate(extractor.of_files(folders.reader, folders.files)):
         if isinstance(outcome, PictureFeatures):

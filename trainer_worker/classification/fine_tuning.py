@@ -83,6 +83,11 @@ class Classifier:
     head: Any
     run_tail: Any
 
+    @property
+    def is_head_alone(self) -> bool:
+        """Whether no layer of the backbone is trained. The head's regression is then all there is to train."""
+        return len(self.tail.weights) == len(self.head.weights)
+
     @functools.cached_property
     def trainee(self) -> Trainee:
         """The copy of the tail that all trainings of this classifier use, one after the other."""
@@ -127,10 +132,13 @@ class LabelledFeatures:
 def build_classifier(backbone: Backbone, image_size: int, labels: int) -> Classifier:
     network = backbone.build(image_size)
     pooled = keras.layers.GlobalAveragePooling2D(name="pool")(network.output)
+    if backbone.trunk_end:
+        maps = network.get_layer(backbone.trunk_end).output
+    else:  # the "maps" of such a network are its features, and the tail begins behind them
+        maps, pooled = pooled, keras.layers.Identity(name="features")(pooled)
     head = keras.layers.Dense(labels, kernel_initializer="zeros", name="logits")
     logits = head(pooled)
     probabilities = keras.layers.Softmax(name="probabilities")(logits)
-    maps = network.get_layer(backbone.trunk_end).output
     tail = keras.Model(maps, logits, name="tail")
     run_tail = tf.function(
         lambda maps: tf.nn.softmax(tail(maps, training=False)),
@@ -216,7 +224,8 @@ def fit(
     options = attempt.job.options
     fit_head(classifier, features.pooled[rows], features.classes[rows], START_C)
     learner = _learner(classifier, features, Drawing(rows, options.batch_size, dropout_for(len(rows))), rows)
-    epochs, steps = planned_epochs(len(rows), options), math.ceil(len(rows) / options.batch_size)
+    steps = math.ceil(len(rows) / options.batch_size)
+    epochs = 0 if classifier.is_head_alone else planned_epochs(len(rows), options)
     rate = RateSchedule(options.learning_rate, epochs * steps, WARM_UP_STEPS)
     history = EpochLoop(learner, Course("fit", rows.tolist(), epochs, steps, rate, end_by_s), attempt).run()
     if history.end_reason is EndReason.CONVERGED and epochs == options.epochs:
@@ -236,6 +245,8 @@ def fit_more(
     Some known rows train with them, so that the model does not forget them (rehearsal; Robins 1995). The rest is as in
     `fit`.
     """
+    if classifier.is_head_alone:
+        return fit(classifier, features, np.concatenate([known, new]), attempt)
     options = attempt.job.options
     random = np.random.default_rng(options.seed)
     count = min(len(known), max(REHEARSED_A_NEW_PICTURE * len(new), REHEARSED_BATCHES * options.batch_size))

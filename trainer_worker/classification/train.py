@@ -66,7 +66,7 @@ def train(attempt: Attempt) -> TrainingResult:
     attempt.found(report)
     plan = ClassifierPlan(len(data.contents), options, chosen.backbone, partition.models)
     attempt.reporter.plan(plan.stages())
-    views = reading.views(data, partition.trained)
+    views = (data.maps,) if classifier.is_head_alone else reading.views(data, partition.trained)
 
     stages.enter("advice")
     advice = advise(data, partition.copies.together, options.seed, lambda: attempt.reporter.step(0.0))
