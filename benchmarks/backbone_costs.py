@@ -26,11 +26,11 @@ import tensorflow as tf
 from benchmarks.machine import describe_machine
 from conf.settings import ROOT
 from protocol.options import TrainingOptions
-from trainer_worker.backbones.backbone import TRUNK_STRIDE, Backbone
+from trainer_worker.backbones.backbone import Backbone
 from trainer_worker.backbones.catalogue import AUTO, find_backbone
 from trainer_worker.backbones.weights_files import find_weights_file
+from trainer_worker.classification.classifier import build_classifier
 from trainer_worker.classification.features import FeatureExtractor
-from trainer_worker.classification.fine_tuning import build_classifier
 from trainer_worker.exporting.writers import ModelToExport
 from trainer_worker.exporting.writing import export_model
 
@@ -45,9 +45,9 @@ def features_of(backbone: Backbone, size: int, cache_dir: Path) -> Callable[[], 
 
 def step_of(backbone: Backbone, size: int) -> Callable[[], Any]:
     """A function that computes loss and gradients of a batch."""
-    tail, side = build_classifier(backbone, size, LABELS).tail, size // TRUNK_STRIDE
+    tail = build_classifier(backbone, size, LABELS).tail
     random = np.random.default_rng(0)
-    maps = tf.constant(random.normal(size=(BATCH, side, side, backbone.trunk_channels)), tf.float32)
+    maps = tf.constant(random.normal(size=(BATCH, *tail.input_shape[1:])), tf.float32)
     truth = tf.constant(random.integers(0, LABELS, BATCH))
 
     @tf.function(autograph=False)  # type: ignore[untyped-decorator]

@@ -20,7 +20,7 @@ from benchmarks.drawn_folders import Draw, Rows, SourceSet, lay_out
 from benchmarks.honest_training import Trainer
 from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.classification.features import PictureFeatures, kept_extractor
-from trainer_worker.classification.fine_tuning import HEAD_C
+from trainer_worker.classification.heads import HEAD_C
 from trainer_worker.classification.regression import ITERATIONS
 from trainer_worker.classification.scores import balanced_accuracy
 from trainer_worker.pictures.images import PictureReader

@@ -118,7 +118,7 @@ def _read_features(run: Run, extractor: FeatureExtractor) -> tuple[ClassFolders,
     """The pooled features of the trainable pictures, float32 (n, features)."""
     folders = scan_class_folders(UserFiles.at(run.project))
     unreadable: dict[int, UnreadableImageError] = {}
-    features = np.zeros((len(folders.files), extractor.backbone.features), np.float32)
+    features = np.zeros((len(folders.files), *extractor.shapes[1]), np.float32)
     for row, outcome in enumerate(extractor.of_files(folders.reader, folders.files)):
         if isinstance(outcome, PictureFeatures):
             features[row] = outcome.pooled

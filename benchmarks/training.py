@@ -31,9 +31,10 @@ from protocol.options import ClassificationOptions
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import Job, SilentReporter
 from trainer_worker.backbones.efficientnet_lite import LITE0
-from trainer_worker.classification.dataset import FeatureView
+from trainer_worker.classification.classifier import build_classifier
+from trainer_worker.classification.dataset import FeatureView, LabelledFeatures
 from trainer_worker.classification.features import FeatureExtractor, PictureFeatures
-from trainer_worker.classification.fine_tuning import LabelledFeatures, build_classifier, fit
+from trainer_worker.classification.fine_tuning import fit
 from trainer_worker.classification.variations import variation_of
 from trainer_worker.layouts.picture_index import PictureIndex
 from trainer_worker.layouts.tree import walk

@@ -37,6 +37,7 @@ PATH_KEYS = (
     ("worker", "data_roots"),
     ("worker", "cache_dir"),
     ("worker", "weights_dir"),
+    ("worker", "backbone_dir"),
 )
 
 #: Those that may hold a URL instead.

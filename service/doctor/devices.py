@@ -1,4 +1,4 @@
-"""TensorFlow, the devices that it sees, and the weights of the pretrained networks."""
+"""TensorFlow, the devices that it sees, the weights of the pretrained networks, and the networks of the operator's."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from conf.settings import ROOT, Settings
+from protocol.errors import TrainingError
+from protocol.options import OWN_PREFIX
 from service.doctor.result import Result, bad, ok, warn
 from service.doctor.versions import INSTALL
+from trainer_worker.backbones.own_folder import CHECK_COMMAND, own_names, read_own_folder
 from trainer_worker.backbones.weights_files import WEIGHTS_FILES
 
 #: Importing TensorFlow takes seconds, and on a very busy machine a minute.
@@ -30,6 +34,7 @@ def look(settings: Settings, quick: bool) -> Iterator[Result]:
     if not quick:
         yield from _tensorflow()
     yield from _weights(settings)
+    yield from look_at_own_networks(settings.worker.backbone_path)
 
 
 def _tensorflow() -> Iterator[Result]:
@@ -72,3 +77,25 @@ def _weights(settings: Settings) -> Iterator[Result]:
     own = f"; {folder} has those of {', '.join(present)}" if present else f"; no others in {folder}, which are optional"
     if not missing:
         yield ok("weights", f"The weights of lite0, lite1 and lite2 are installed{own}")
+
+
+def look_at_own_networks(folder: Path) -> Iterator[Result]:
+    """Look at the settings of each network in [worker] backbone_dir. No network is loaded."""
+    names = own_names(folder)
+    if folder.is_dir():
+        for other in sorted({path.name for path in folder.iterdir() if path.is_dir()} - {*names}):
+            yield warn(
+                "backbones",
+                f"Callers can't name {folder / other}.",
+                "Give the folder a name of at most 48 lower-case letters, digits, _ and -.",
+            )
+    if not names:
+        yield ok("backbones", f"No networks of your own in {folder}, which are optional")
+    for name in names:
+        try:
+            found = read_own_folder(folder / name)
+        except TrainingError as error:
+            yield bad("backbones", error.error, f"Correct it, or remove {folder / name}.")
+        else:
+            words = f"backbone={OWN_PREFIX}{name} is {found.settings.network}"
+            yield ok("backbones", f"{words}; '{CHECK_COMMAND} {folder / name}' tries it")

@@ -48,7 +48,12 @@ class ProjectWorker:
         self.cache_dir = cache_dir
         self._ours, self._pipe = Pipe()
         settings = TrainerSettings(
-            cache_dir=cache_dir, weights_dir=cache_dir, threads=1, keep_models=keep_models, allowed_roots=(root,)
+            cache_dir=cache_dir,
+            weights_dir=cache_dir,
+            backbone_dir=cache_dir,
+            threads=1,
+            keep_models=keep_models,
+            allowed_roots=(root,),
         )
         self._child = Child(self._pipe, settings)
         self.during: Callable[[], None] = lambda: None

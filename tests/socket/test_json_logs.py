@@ -67,7 +67,9 @@ def test_agent(tmp_path: Path) -> None:
 
 def test_trainer_process(tmp_path: Path) -> None:
     """Nothing but an error makes it write a line before its first task; here its descriptor is none."""
-    settings = TrainerSettings(cache_dir=tmp_path, weights_dir=tmp_path, threads=1, log_format="json").packed()
+    settings = TrainerSettings(
+        cache_dir=tmp_path, weights_dir=tmp_path, backbone_dir=tmp_path, threads=1, log_format="json"
+    ).packed()
     words = [sys.executable, "-m", "trainer_worker.training.child", "-1", str(os.getpid()), settings]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     (line,) = lines(done.stderr, "trainer").values()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from trainer_worker.classification.classifier import Classifier
 from trainer_worker.classification.dataset import FeatureView
-from trainer_worker.classification.fine_tuning import Classifier
 
 
 def random_view(classifier: Classifier, pictures: int, random: np.random.Generator) -> FeatureView:

@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 
 from demo.segmentation_data import make_segmentation_project
+from protocol.errors import TrainingError
 from protocol.options import ClassificationOptions, SegmentationOptions
 from tests.project_folders import open_project
 from tests.sample_tasks import hex_id
+from tests.train import own_networks
 from tests.train.digit_projects import SIZE, write_digits
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import Job, SilentReporter
 from trainer_worker.backbones.catalogue import BUNDLED
+from trainer_worker.backbones.own_folder import find_own_folder
 from trainer_worker.classification import plan as classification_plan
 from trainer_worker.classification import train as classification
 from trainer_worker.segmentation import plan as segmentation_plan
@@ -23,14 +26,13 @@ from trainer_worker.segmentation import train as segmentation
 
 
 def task(project: Path, task_id: str, **options: Any) -> dict[str, Any]:
-    """The manifest of a classification; metrics.json must say the same of the backbone."""
-    job = Job(
-        hex_id(task_id),
-        1,
-        open_project(project),
-        "classification",
-        ClassificationOptions(image_size=SIZE, exports=("tflite",), **options),
-    )
+    """The manifest of a classification; metrics.json must say the same of the backbone.
+
+    A network of the operator's own lies in the folder `backbones` beside the project.
+    """
+    given = ClassificationOptions(image_size=SIZE, **{"exports": ("tflite",), **options})
+    own = find_own_folder(given.backbone, project.parent / "backbones")
+    job = Job(hex_id(task_id), 1, open_project(project), "classification", given, weights_file=own)
     folder = classification.train(Attempt(job, SilentReporter(), project.parent / "cache", 2)).model_path.parent
     manifest, metrics = (json.loads((folder / name).read_text()) for name in ("manifest.json", "metrics.json"))
     assert metrics["backbone"] == manifest["backbone"]
@@ -58,6 +60,44 @@ def test_a_training_goes_on_from_the_same_backbone_only(tmp_path: Path) -> None:
     assert engines == {"lite0", "lite1"}
     sizes = [{file["path"]: file["size_bytes"] for file in manifest["files"]} for manifest in (first, larger)]
     assert sizes[1]["model.tflite"] > 1.1 * sizes[0]["model.tflite"]
+
+
+@pytest.mark.slow
+def test_networks_of_the_operators_own_are_trained_on(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    write_digits(project, range(240))
+    own_networks.put_cnn(tmp_path / "backbones" / "tiny")
+    own_networks.put_saved_model(tmp_path / "backbones" / "saved")
+    tuned = task(project, "tuned", epochs=1, backbone="own:tiny")
+    assert (tuned["backbone"]["name"], tuned["backbone"]["network"]) == ("own:tiny", "Tiny network")
+    assert len(history(project, "tuned")) == 1
+
+    # Only the head is trained on the features of a SavedModel, and it can't become a part of a Keras file.
+    saved = task(project, "saved", epochs=1, backbone="own:saved", exports=("tflite", "keras"), promote="always")
+    assert saved["continued_from"] is None
+    assert [missing["format"] for missing in saved["exports"]["not_written"]] == ["keras"]
+    assert saved["model_file"] == "model.tflite"
+    assert saved["score"]["value"] > 0.45  # of three classes
+    assert history(project, "saved") == []
+    write_digits(project, range(240, 246))
+    assert task(project, "more", epochs=1, backbone="own:saved")["continued_from"] == hex_id("saved")
+
+
+def history(project: Path, task_id: str) -> list[Any]:
+    """The epochs of a task."""
+    return list(json.loads((project / "models" / hex_id(task_id) / "metrics.json").read_text())["history"])
+
+
+def test_a_network_without_maps_of_five_sizes_is_refused_for_masks(tmp_path: Path) -> None:
+    make_segmentation_project(tmp_path / "project", 4, 1)
+    folder = own_networks.put(tmp_path / "tiny", own_networks.WORDS)
+    (folder / "saved_model").mkdir()
+    (folder / "saved_model" / "saved_model.pb").write_bytes(b"not loaded")
+    options = SegmentationOptions(image_size=SIZE, backbone="own:tiny")
+    job = Job(hex_id("t1"), 1, open_project(tmp_path / "project"), "segmentation", options, weights_file=folder)
+    with pytest.raises(TrainingError, match=r"own:tiny can't be used for trainType=segmentation.*endpoints") as caught:
+        segmentation.train(Attempt(job, SilentReporter(), tmp_path / "cache", 1))
+    assert caught.value.code == "unsupported_option"
 
 
 @pytest.mark.slow

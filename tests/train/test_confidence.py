@@ -21,10 +21,10 @@ from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import Job, SilentReporter, TrainingResult
 from trainer_worker.classification import confidence, publication
 from trainer_worker.classification import train as classification
+from trainer_worker.classification.classifier import predict
 from trainer_worker.classification.confidence import measure_confidence
 from trainer_worker.classification.continuing import remember_training
 from trainer_worker.classification.evaluation import Evaluation
-from trainer_worker.classification.fine_tuning import predict
 from trainer_worker.classification.record import TrainedClassifier
 from trainer_worker.exporting.scoring import load_predictor
 from trainer_worker.scores.calibration import Calibration, calibrate, measure_reliability

@@ -15,9 +15,10 @@ from tests.sample_tasks import make_spec
 from tests.train.random_views import random_view
 from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.classification import evaluation
-from trainer_worker.classification.dataset import FeatureView
+from trainer_worker.classification.classifier import Classifier, build_classifier, predict
+from trainer_worker.classification.dataset import FeatureView, LabelledFeatures
 from trainer_worker.classification.evaluation import CrossValidation, Evaluation
-from trainer_worker.classification.fine_tuning import Classifier, LabelledFeatures, build_classifier, fit, predict
+from trainer_worker.classification.fine_tuning import fit
 from trainer_worker.classification.folders import PART_NUMBERS, ClassFolders
 from trainer_worker.classification.plan import ClassifierPlan
 from trainer_worker.classification.splitting import folds_needed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import importlib.util
 import os
@@ -23,7 +24,7 @@ from protocol.errors import TrainingError
 from tests.train.small_models import FLOATS, HELD_OUT, SIDE, THREADS, Trained, nothing
 from tests.waiting import TIMEOUT_S
 from trainer_worker.exporting import writers, writing
-from trainer_worker.exporting.checks import ExportCheck, Exports, HeldOut, Unwritten
+from trainer_worker.exporting.checks import ExportCheck, ExportChecks, Exports, HeldOut, Unwritten
 from trainer_worker.exporting.formats import FORMATS, runtime_of
 from trainer_worker.exporting.scoring import (
     CannotRunError,
@@ -282,6 +283,35 @@ def test_a_converter_that_fails_costs_its_own_format_only(
     assert list(files) == ["tflite"]
     with pytest.raises(TrainingError, match="no such operation"):
         export_model(source_of_mean_colour(), tmp_path, [name], *arguments)
+
+
+def test_each_format_of_a_network_of_the_operators_own_costs_itself_only(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The float formats of a network of ours fail the task: see the tests above, and the control here."""
+
+    def refuse(export: writers.Export, path: Path) -> None:
+        path.write_bytes(b"half a file")
+        raise NotImplementedError("a layer can't be stored")
+
+    monkeypatch.setitem(writing.WRITERS, "keras", refuse)
+    arguments = (tmp_path, ["keras", "tflite"], lambda name, path: None, nothing)
+    foreign = dataclasses.replace(source_of_mean_colour(), any_may_fail=True)
+    assert export_model(foreign, *arguments) == [Unwritten("keras", "a layer can't be stored")]
+    assert not (tmp_path / FILES["keras"]).exists()
+    with pytest.raises(NotImplementedError):
+        export_model(source_of_mean_colour(), *arguments)
+
+    wrong = tmp_path / "wrong"
+    shutil.copytree(trained.wrong_files("weights")["saved_model"], wrong / "saved_model")
+    with ExportChecks(HeldOut(trained.inputs, trained.reference, trained.score, "accuracy"), THREADS, True) as checks:
+        checks.begin("saved_model", wrong / "saved_model")
+        checks.begin("keras", trained.files["keras"])
+        found = checks.finish(nothing)
+    assert [check.format for check in found.checks] == ["keras"]
+    assert [missing.format for missing in found.unwritten] == ["saved_model"]
+    assert "does not behave like the trained model" in found.unwritten[0].reason
+    assert not (wrong / "saved_model").exists()
 
 
 def test_a_full_disk_is_not_taken_for_a_converter_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

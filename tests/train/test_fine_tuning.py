@@ -14,17 +14,10 @@ from protocol.options import ClassificationOptions
 from tests.project_folders import attempt_in
 from tests.train.random_views import random_view
 from trainer_worker.backbones.efficientnet_lite import LITE0
-from trainer_worker.classification.fine_tuning import (
-    LEAST_STEPS,
-    WARM_UP_STEPS,
-    Classifier,
-    LabelledFeatures,
-    build_classifier,
-    fit,
-    fit_head,
-    planned_epochs,
-    predict,
-)
+from trainer_worker.classification.classifier import Classifier, build_classifier, predict
+from trainer_worker.classification.dataset import LabelledFeatures
+from trainer_worker.classification.fine_tuning import LEAST_STEPS, WARM_UP_STEPS, fit, planned_epochs
+from trainer_worker.classification.heads import fit_head
 from trainer_worker.optimization.epochs import History
 from trainer_worker.optimization.learning_rate import RateSchedule
 

@@ -23,9 +23,12 @@ from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import Job, SilentReporter
 from trainer_worker.backbones.backbone import STRIDES
 from trainer_worker.backbones.catalogue import find_backbone
-from trainer_worker.backbones.weights_files import WEIGHTS_FILES, file_sha256
+from trainer_worker.backbones.weights_files import WEIGHTS_FILES
 from trainer_worker.classification import train as classification
-from trainer_worker.classification.fine_tuning import LabelledFeatures, build_classifier, fit
+from trainer_worker.classification.classifier import build_classifier
+from trainer_worker.classification.dataset import LabelledFeatures
+from trainer_worker.classification.fine_tuning import fit
+from trainer_worker.pictures.contents import sha256_of_path
 from trainer_worker.segmentation import train as segmentation
 
 QUICKEST: BackboneName = "mobilenet_v2"
@@ -47,8 +50,8 @@ def test_a_backbone_is_keras_own_network_with_its_preprocessing_inside(name: str
     np.testing.assert_allclose(model(pictures(), training=False).numpy(), expected, atol=2e-3)
     assert expected.std() > 0.1  # else anything would pass
     side = SIZE // 32
-    assert model.output_shape == (None, side, side, backbone.features)
-    assert model.get_layer(backbone.trunk_end).output.shape == (None, side, side, backbone.trunk_channels)
+    assert model.output_shape == (None, side, side, expected.shape[-1])
+    assert model.get_layer(backbone.trunk_end).output.shape[:3] == (None, side, side)
     sides = [model.get_layer(endpoint).output.shape[1] for endpoint in backbone.endpoints]
     assert sides == [SIZE // stride for stride in STRIDES]
     np.testing.assert_array_equal(model(pictures(), training=True), model(pictures(), training=False))
@@ -109,7 +112,7 @@ def test_a_classifier_is_trained_and_exported_in_every_format(tmp_path: Path) ->
     assert {check["format"] for check in manifest["exports"]["formats"]} == set(WRITABLE)
     assert not manifest["exports"]["not_written"]
     assert manifest["backbone"]["name"] == manifest["versions"]["backbone"] == QUICKEST
-    assert manifest["backbone"]["weights_sha256"] == manifest["versions"]["backbone_sha256"] == file_sha256(file)
+    assert manifest["backbone"]["weights_sha256"] == manifest["versions"]["backbone_sha256"] == sha256_of_path(file)
     assert json.loads((folder / "metrics.json").read_text())["backbone"] == manifest["backbone"]
 
 
@@ -142,4 +145,4 @@ def test_a_segmenter_is_trained_on_its_endpoints(tmp_path: Path) -> None:
 
     folder = segmentation.train(Attempt(job, SilentReporter(), tmp_path / "cache", 2)).model_path.parent
 
-    assert manifest_of(folder)["backbone"]["weights_sha256"] == file_sha256(file)
+    assert manifest_of(folder)["backbone"]["weights_sha256"] == sha256_of_path(file)

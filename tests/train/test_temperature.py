@@ -11,7 +11,7 @@ from keras import layers
 
 from tests.train.random_views import random_view
 from trainer_worker.backbones.efficientnet_lite import LITE0
-from trainer_worker.classification.fine_tuning import build_classifier, predict
+from trainer_worker.classification.classifier import build_classifier, predict
 from trainer_worker.exporting.temperature import at_temperature
 from trainer_worker.scores.calibration import tempered
 from trainer_worker.segmentation import unet

@@ -16,17 +16,10 @@ from protocol.options import ClassificationOptions
 from tests.project_folders import attempt_in
 from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.classification import regression
-from trainer_worker.classification.dataset import FeatureView
-from trainer_worker.classification.fine_tuning import (
-    EARLY_SHARE,
-    Classifier,
-    LabelledFeatures,
-    build_classifier,
-    fit,
-    fit_head,
-    predict,
-    start_head,
-)
+from trainer_worker.classification.classifier import Classifier, build_classifier, predict
+from trainer_worker.classification.dataset import FeatureView, LabelledFeatures
+from trainer_worker.classification.fine_tuning import fit
+from trainer_worker.classification.heads import EARLY_SHARE, fit_head, start_head
 from trainer_worker.classification.regression import ADJUSTMENT, image_weights, logit_adjustment
 
 SIZE = 64

@@ -67,7 +67,7 @@ def test_a_very_long_error_is_cut_and_the_trace_keeps_its_last_lines() -> None:
 
 
 def job_of(order: piped.Train, weights_dir: Path) -> Job:
-    settings = TrainerSettings(cache_dir=weights_dir, weights_dir=weights_dir, threads=1)
+    settings = TrainerSettings(cache_dir=weights_dir, weights_dir=weights_dir, backbone_dir=weights_dir, threads=1)
     return make_job(order, open_project(Path(order.spec.project_path)), settings)
 
 
@@ -101,6 +101,14 @@ def test_weights_that_are_there_come_with_the_job_and_others_need_none(tmp_path:
     file.write_bytes(b"weights")
     assert job_of(order(tmp_path, backbone="mobilenet_v2"), tmp_path).weights_file == file
     assert job_of(order(tmp_path, backbone="lite2"), tmp_path).weights_file is None
+
+
+def test_a_network_of_the_operators_own_comes_with_the_job_as_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "tiny").mkdir()
+    assert job_of(order(tmp_path, backbone="own:tiny"), tmp_path).weights_file == tmp_path / "tiny"
+    with pytest.raises(TrainingError, match=r"\[worker\] backbone_dir.*This worker has own:tiny\.") as caught:
+        job_of(order(tmp_path, backbone="own:other"), tmp_path)
+    assert caught.value.code == "unsupported_option"
 
 
 @pytest.mark.parametrize("file", ["model.tflite", "model.onnx"])

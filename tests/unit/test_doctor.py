@@ -160,5 +160,19 @@ def test_a_tensorflow_that_cannot_be_loaded(
 
 def test_weights_that_are_not_installed(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices, "WEIGHT_PACKAGES", ("no_such_package_of_ours",))
-    (missing,) = devices.look(settings, quick=True)
+    missing, _ = devices.look(settings, quick=True)
     assert (missing.verdict, "pip install" in missing.cure) == (Verdict.BAD, True)
+
+
+def test_networks_of_the_operators_own_are_listed_with_what_is_wrong_with_them(environ: dict[str, str]) -> None:
+    folder = load(environ).worker.backbone_path
+    (none,) = devices.look_at_own_networks(folder)
+    assert (none.verdict, str(folder) in none.sentence) == (Verdict.OK, True)
+    for name, settings in (("good", 'network = "Tiny"\nlicence = "CC0"\n'), ("poor", "scale = 2\n"), ("No name", "")):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "backbone.toml").write_text(settings)
+        (folder / name / "network.keras").write_bytes(b"not loaded")
+    odd, good, poor = devices.look_at_own_networks(folder)
+    assert (odd.verdict, "No name" in odd.sentence) == (Verdict.WARN, True)
+    assert (good.verdict, good.sentence.startswith("backbone=own:good is Tiny")) == (Verdict.OK, True)
+    assert (poor.verdict, "lacks the key network" in poor.sentence) == (Verdict.BAD, True)

@@ -16,6 +16,7 @@ from protocol.options import (
     EXPORT_FORMATS,
     OPTIONS_BY_TRAIN_TYPE,
     allowed_values,
+    check_options,
     options_table,
     read_options,
     typed_options,
@@ -72,7 +73,29 @@ def test_a_choice_takes_one_of_its_names_and_says_which_there_are() -> None:
     assert read_options("segmentation", {"backbone": " lite2 "}) == ({"backbone": "lite2"}, [])
     options, problems = read_options("classification", {"backbone": "lite0,lite1"})
     assert options == {}
-    assert problems[0].error == f"backbone='lite0,lite1' is not allowed; it takes one of {', '.join(BACKBONES)}."
+    assert problems[0].error == (
+        f"backbone='lite0,lite1' is not allowed; it takes one of {', '.join(BACKBONES)}, or own:NAME with the name of "
+        "an operator's own network."
+    )
+
+
+@pytest.mark.parametrize("name", ["own:dinov2_vits14", "own:a", "own:0-b"])
+def test_an_operators_network_is_named_by_its_folder(name: str) -> None:
+    assert read_options("classification", {"backbone": name}) == ({"backbone": name}, [])
+    assert typed_options("classification", {"backbone": name}).backbone == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["own:", "own:..", "own:../x", "own:/etc", "own:a/b", "own:.a", "own:A", "own:a\n", "own:" + "a" * 49, "dinov2"],
+)
+def test_a_callers_path_never_names_a_network(name: str) -> None:
+    for options, problems in (
+        check_options("classification", {"backbone": name}),
+        read_options("classification", {"backbone": f"{name}x\ny" if name.endswith("\n") else name}),
+    ):
+        assert options == {}
+        assert [problem.field for problem in problems] == ["backbone"]
 
 
 @pytest.mark.parametrize("text", ["", " ", "\t"])

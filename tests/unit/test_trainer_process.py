@@ -43,7 +43,7 @@ def spawn(script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Spawn
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(program))
-    return SpawnedTrainer(TrainerSettings(cache_dir=tmp_path, weights_dir=tmp_path, threads=1))
+    return SpawnedTrainer(TrainerSettings(cache_dir=tmp_path, weights_dir=tmp_path, backbone_dir=tmp_path, threads=1))
 
 
 def children_of(trainer: SpawnedTrainer) -> list[psutil.Process]:

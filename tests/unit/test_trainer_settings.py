@@ -12,6 +12,7 @@ def test_they_arrive_as_they_were() -> None:
     settings = TrainerSettings(
         cache_dir=Path("/var/cache of ours"),
         weights_dir=Path("weights"),
+        backbone_dir=Path("backbones"),
         threads=2,
         keep_models=3,
         allowed_roots=(Path("/srv/Fotos für alle"), Path("/mnt/b")),

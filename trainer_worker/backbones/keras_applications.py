@@ -18,7 +18,7 @@ from keras import layers
 
 from protocol.errors import TrainingError
 from trainer_worker.backbones.backbone import Backbone
-from trainer_worker.backbones.weights_files import file_sha256
+from trainer_worker.pictures.contents import sha256_of_path
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,7 @@ class _Application:
     network: str
     build: Callable[..., Any]
     preprocess: _Preprocessing
-    features: int
     trunk_end: str
-    trunk_channels: int
     endpoints: tuple[str, ...]
     features_cost: float
     training_cost: float
@@ -60,9 +58,7 @@ _APPLICATIONS: Mapping[str, _Application] = {
         network="MobileNetV2",
         build=keras.applications.MobileNetV2,
         preprocess=_FROM_MINUS_1_TO_1,
-        features=1280,
         trunk_end="block_13_project_BN",
-        trunk_channels=160,
         endpoints=("expanded_conv_project_BN", "block_2_add", "block_5_add", "block_12_add", "block_16_project_BN"),
         features_cost=0.75,
         training_cost=0.5,
@@ -72,9 +68,7 @@ _APPLICATIONS: Mapping[str, _Application] = {
         network="MobileNetV3-Large",
         build=functools.partial(keras.applications.MobileNetV3Large, include_preprocessing=False),
         preprocess=_FROM_MINUS_1_TO_1,
-        features=960,
         trunk_end="expanded_conv_12_project_bn",
-        trunk_channels=160,
         endpoints=(
             "expanded_conv_add",
             "expanded_conv_2_add",
@@ -90,9 +84,7 @@ _APPLICATIONS: Mapping[str, _Application] = {
         network="EfficientNetV2-B0",
         build=functools.partial(keras.applications.EfficientNetV2B0, include_preprocessing=False),
         preprocess=_STANDARDISED,
-        features=1280,
         trunk_end="block6a_project_bn",
-        trunk_channels=192,
         endpoints=("block1a_project_activation", "block2b_add", "block3b_add", "block5e_add", "block6h_add"),
         features_cost=1.9,
         training_cost=1.8,
@@ -102,9 +94,7 @@ _APPLICATIONS: Mapping[str, _Application] = {
         network="EfficientNetV2-B1",
         build=functools.partial(keras.applications.EfficientNetV2B1, include_preprocessing=False),
         preprocess=_STANDARDISED,
-        features=1280,
         trunk_end="block6a_project_bn",
-        trunk_channels=192,
         endpoints=("block1b_add", "block2c_add", "block3c_add", "block5f_add", "block6i_add"),
         features_cost=2.6,
         training_cost=2.0,
@@ -114,10 +104,8 @@ _APPLICATIONS: Mapping[str, _Application] = {
         network="ResNet50V2",
         build=keras.applications.ResNet50V2,
         preprocess=_FROM_MINUS_1_TO_1,
-        features=2048,
         # One block later the maps have 2048 channels, which would take too much memory for each picture.
         trunk_end="conv4_block6_out",
-        trunk_channels=1024,
         endpoints=("conv1_conv", "conv2_block2_out", "conv3_block3_out", "conv4_block5_out", "post_relu"),
         features_cost=7.9,
         training_cost=4.0,
@@ -136,11 +124,9 @@ def load_application(name: str, weights_file: Path) -> Backbone:
         name=name,
         network=application.network,
         licence=f"that of the file {weights_file.name}, which the operator of this TFModel has put there",
-        weights_sha256=file_sha256(weights_file),
+        weights_sha256=sha256_of_path(weights_file),
         build=functools.partial(_build, application, weights_file),
-        features=application.features,
         trunk_end=application.trunk_end,
-        trunk_channels=application.trunk_channels,
         endpoints=application.endpoints,
         features_cost=application.features_cost,
         training_cost=application.training_cost,

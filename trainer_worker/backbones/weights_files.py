@@ -11,7 +11,6 @@ from pathlib import Path
 from types import MappingProxyType
 
 from protocol.errors import TrainingError
-from trainer_worker.pictures.contents import sha256_of
 
 #: Values of the option `backbone` that need a weights file, with the file's name.
 WEIGHTS_FILES: Mapping[str, str] = MappingProxyType(
@@ -23,12 +22,6 @@ WEIGHTS_FILES: Mapping[str, str] = MappingProxyType(
         "resnet50_v2": "resnet50v2_weights_tf_dim_ordering_tf_kernels_notop.h5",
     }
 )
-
-
-def file_sha256(path: Path) -> str:
-    """The file's SHA-256 as hex digits. Raises OSError if it cannot be read."""
-    with path.open("rb") as file:
-        return sha256_of(file)
 
 
 def find_weights_file(backbone: str, weights_dir: Path) -> Path | None:

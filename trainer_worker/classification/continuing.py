@@ -11,8 +11,8 @@ import tensorflow as tf
 from protocol.options import WITHOUT_INFLUENCE
 from trainer_worker.attempt.job import Job
 from trainer_worker.backbones.backbone import Backbone
+from trainer_worker.classification.classifier import Classifier, predict
 from trainer_worker.classification.dataset import Dataset
-from trainer_worker.classification.fine_tuning import Classifier, predict
 from trainer_worker.classification.record import TrainedClassifier
 from trainer_worker.classification.splitting import folds_needed
 from trainer_worker.project.continuation import LastTraining, recall, remember

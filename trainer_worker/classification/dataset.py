@@ -38,6 +38,22 @@ class FeatureView(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
+class LabelledFeatures:
+    """The features and classes of the n pictures that may be trained on.
+
+    views: first the plain pictures, then their varied views. classes: int64 (n,).
+    """
+
+    views: tuple[FeatureView, ...]
+    classes: np.ndarray
+
+    def pooled_views(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The pooled features of these rows in all views, float32 (rows * views, features), and their classes."""
+        pooled = np.concatenate([view.pooled[rows] for view in self.views])
+        return pooled, np.tile(self.classes[rows], len(self.views))
+
+
+@dataclasses.dataclass(frozen=True)
 class Dataset:
     """The results of the feature stage, for n pictures.
 

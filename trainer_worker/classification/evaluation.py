@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from trainer_worker.attempt.attempt import Attempt
-from trainer_worker.classification.dataset import Dataset
-from trainer_worker.classification.fine_tuning import Classifier, LabelledFeatures, fit, predict
+from trainer_worker.classification.classifier import Classifier, predict
+from trainer_worker.classification.dataset import Dataset, LabelledFeatures
+from trainer_worker.classification.fine_tuning import fit
 from trainer_worker.pictures.splits import Split
 
 

@@ -6,7 +6,8 @@ that copies are found.
 
 On a CPU the backbone runs as float32 TFLite (XNNPACK kernels): one interpreter with one thread for each core, one
 picture at a time (docs/choices.md, "Features by TFLite, one picture at a time"). Each thread decodes its own pictures,
-so no core waits for another one. Where TensorFlow sees a GPU, batches go through a tf.function instead.
+so no core waits for another one. Where TensorFlow sees a GPU, and for a network of the operator's own that TFLite can't
+run, batches go through a tf.function instead.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import logging
 import queue
 import warnings
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,7 +29,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from trainer_worker.backbones.backbone import TRUNK_STRIDE, Backbone
+from trainer_worker.backbones.backbone import Backbone
 from trainer_worker.backbones.checked_file import read_checked, write_checked
 from trainer_worker.classification.variations import PLAIN, Variation
 from trainer_worker.pictures.batches import Batching, read_batches
@@ -42,9 +44,11 @@ MAX_CONVERSION_DIFFERENCE = 1e-4
 #: Raised when the code computes other features for the same picture, so that old caches are not used.
 FEATURES_VERSION = 3
 
+log = logging.getLogger(__name__)
+
 
 class PictureFeatures(NamedTuple):
-    """trunk: float32 (S/32, S/32, trunk_channels), of the backbone's layer trunk_end.
+    """trunk: float32, the output of the backbone's layer trunk_end; the pooled features if it has none.
 
     pooled: float32 (f,), the average of each channel of the last layer, then of each early layer.
     thumbnail: (16, 16, 3), values 0 to 255, see likeness.py.
@@ -75,28 +79,29 @@ class FeatureExtractor:
         self.threads = max(1, threads)
         self._network: Any = None
         self._interpreters: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        if tf.config.list_physical_devices("GPU"):
-            network = _network(backbone, image_size)
-            self._pooled_size = network.output_shape[1][-1]
-            self._network = tf.function(network, reduce_retracing=True, autograph=False)
-        else:
-            for _ in range(self.threads):
-                interpreter = _cached_interpreter(backbone, image_size, cache_dir)
-                self._pooled_size = min(interpreter.get_output_details(), key=_dimensions)["shape"][-1]
-                self._interpreters.put(interpreter)
+        self._device = "gpu" if tf.config.list_physical_devices("GPU") else "cpu"
+        if self._device == "cpu":
+            try:
+                for _ in range(self.threads):
+                    self._interpreters.put(_cached_interpreter(backbone, image_size, cache_dir))
+                return
+            except ConversionError as error:
+                if not backbone.is_operators_own:
+                    raise
+                log.warning("action=backbone.not_converted backbone=%s reason=%r", backbone.name, str(error))
+                self._device = "cpu_tensorflow"
+        self._network = tf.function(_network(backbone, image_size), reduce_retracing=True, autograph=False)
 
     @property
     def engine(self) -> str:
         """A name for everything that the features depend on besides the picture."""
-        kind = "cpu" if self._network is None else "gpu"
-        return f"{_name(self.backbone, self.image_size)}_{kind}_v{FEATURES_VERSION}"
+        return f"{_name(self.backbone, self.image_size)}_{self._device}_v{FEATURES_VERSION}"
 
-    @property
+    @functools.cached_property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
         """The shapes of a picture's features: trunk, pooled and thumbnail."""
-        side = self.image_size // TRUNK_STRIDE
-        thumbnail = (THUMBNAIL_SIDE_PX, THUMBNAIL_SIDE_PX, 3)
-        return (side, side, self.backbone.trunk_channels), (int(self._pooled_size),), thumbnail
+        (features,) = self.of_pictures(np.zeros((1, self.image_size, self.image_size, 3), np.uint8))
+        return features.trunk.shape, features.pooled.shape, (THUMBNAIL_SIDE_PX, THUMBNAIL_SIDE_PX, 3)
 
     def of_files(
         self, reader: PictureReader, paths: Sequence[Path], variations: Sequence[Variation] | None = None
@@ -174,8 +179,9 @@ class FeatureExtractor:
         yield from (unreadable[skipped] for skipped in range(position, len(is_mirrored)))
 
     def _of_batch(self, pictures: np.ndarray) -> list[PictureFeatures]:
-        trunk, pooled = self._network(tf.constant(pictures.astype(np.float32)))
-        computed = zip(trunk.numpy(), pooled.numpy(), map(thumbnail, pictures), strict=True)
+        found = self._network(tf.constant(pictures.astype(np.float32)))
+        outputs = [output.numpy() for output in tf.nest.flatten(found)]
+        computed = zip(outputs[0], outputs[-1], map(thumbnail, pictures), strict=True)
         return [PictureFeatures(*features) for features in computed]
 
 
@@ -187,36 +193,41 @@ def kept_extractor(backbone: Backbone, image_size: int, threads: int, cache_dir:
 
 def _outputs(interpreter: Any) -> tuple[np.ndarray, np.ndarray]:
     """Trunk and pooled features. The converter may reorder the outputs; the trunk has more dimensions."""
-    pooled, trunk = sorted(interpreter.get_output_details(), key=_dimensions)
-    return interpreter.get_tensor(trunk["index"])[0], interpreter.get_tensor(pooled["index"])[0]
-
-
-def _dimensions(details: Mapping[str, Any]) -> int:
-    """How many dimensions a tensor of an interpreter has."""
-    return len(details["shape"])
+    tensors = [interpreter.get_tensor(details["index"]) for details in interpreter.get_output_details()]
+    tensors.sort(key=lambda tensor: -tensor.ndim)
+    return tensors[0][0], tensors[-1][0]
 
 
 def _network(backbone: Backbone, image_size: int) -> keras.Model:
+    """Gives the trunk and the pooled features, or the latter alone if the backbone has no trunk."""
     model = backbone.build(image_size)
     last = keras.layers.GlobalAveragePooling2D()(model.output)
-    pooled = keras.layers.Concatenate()([last, pooled_early(model, backbone)])
-    return keras.Model(model.input, [model.get_layer(backbone.trunk_end).output, pooled])
+    early = pooled_early(model, backbone)
+    pooled = last if early is None else keras.layers.Concatenate()([last, early])
+    trunk = [model.get_layer(backbone.trunk_end).output] if backbone.trunk_end else []
+    return keras.Model(model.input, [*trunk, pooled])
 
 
 def pooled_early(network: keras.Model, backbone: Backbone) -> Any:
-    """The average of each channel of the backbone's early layers, a Keras tensor (n, channels).
+    """The average of each channel of the backbone's early layers, a Keras tensor (n, channels); None if it has none.
 
     network: built by the backbone.
     """
-    outputs = [network.get_layer(name).output for name in backbone.early_layers]
-    return keras.layers.Concatenate(name="early")([keras.layers.GlobalAveragePooling2D()(x) for x in outputs])
+    pooled = [_averages(network.get_layer(name).output) for name in backbone.early_layers]
+    return keras.layers.Concatenate(name="early")(pooled) if pooled else None
+
+
+def _averages(output: Any) -> Any:
+    """The average of each channel of a map (n, h, w, c) or of a sequence of tokens (n, t, c)."""
+    of_rank = {3: keras.layers.GlobalAveragePooling1D, 4: keras.layers.GlobalAveragePooling2D}
+    return of_rank[len(output.shape)]()(output)
 
 
 def _name(backbone: Backbone, image_size: int) -> str:
     """A name for what this backbone computes. Its hash covers weights, layers and TensorFlow's version."""
     computed = f"{backbone.weights_sha256} {' '.join(backbone.early_layers)} {backbone.trunk_end} {tf.__version__}"
     key = hashlib.sha256(computed.encode()).hexdigest()
-    return f"{backbone.name}_{image_size}px_{key[:16]}"
+    return f"{backbone.name.replace(':', '-')}_{image_size}px_{key[:16]}"
 
 
 def cache_file(backbone: Backbone, image_size: int, cache_dir: Path) -> Path:
@@ -244,23 +255,38 @@ def _interpreter(content: bytes) -> Any:
     return interpreter
 
 
+class ConversionError(RuntimeError):
+    """The backbone can't be converted to TFLite, or computes something else there. The message says why."""
+
+
 def _convert(backbone: Backbone, image_size: int) -> bytes:
-    """The backbone as float32 TFLite for one picture, checked against the Keras model on noise."""
+    """The backbone as float32 TFLite for one picture, checked against the Keras model on noise.
+
+    Raises ConversionError.
+    """
     network = _network(backbone, image_size)
     shape = (1, image_size, image_size, 3)
     signature = [tf.TensorSpec(shape, tf.float32)]
     traced = tf.function(lambda x: network(x, training=False), input_signature=signature, autograph=False)
     # Frozen first, because the converter leaves the weights out if it is given the function itself.
     frozen = convert_variables_to_constants_v2(traced.get_concrete_function())
-    content: bytes = tf.lite.TFLiteConverter.from_concrete_functions([frozen]).convert()
     picture = np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32)
-    interpreter = _interpreter(content)
-    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], picture)
-    interpreter.invoke()
-    pairs = zip(_outputs(interpreter), traced(picture), strict=True)
-    difference = max(_difference(converted, trusted[0].numpy()) for converted, trusted in pairs)
+    try:
+        content: bytes = tf.lite.TFLiteConverter.from_concrete_functions([frozen]).convert()
+        interpreter = _interpreter(content)
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], picture)
+        interpreter.invoke()
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # the converter has errors of its own, and the interpreter raises several kinds
+        raise ConversionError(f"TFLite can't run the backbone: {type(error).__name__}: {str(error)[:300]}") from error
+    trusted = [output[0].numpy() for output in tf.nest.flatten(traced(picture))]
+    pairs = zip(_outputs(interpreter), (trusted[0], trusted[-1]), strict=True)
+    difference = max(_difference(converted, expected) for converted, expected in pairs)
     if not difference <= MAX_CONVERSION_DIFFERENCE:
-        raise RuntimeError(f"the converted backbone differs from the Keras one by {difference:.1%} on the same input")
+        raise ConversionError(
+            f"the converted backbone differs from the Keras one by {difference:.1%} on the same input"
+        )
     return content
 
 

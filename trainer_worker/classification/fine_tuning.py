@@ -2,9 +2,7 @@
 
 First the head alone is fitted, as a logistic regression on the pooled features. Then head and last blocks train
 together for a few epochs. The trunk below them never runs again, so an epoch of 1,000 pictures takes seconds on a CPU.
-At the end an early head joins them: a logistic regression on the pooled features of earlier layers, whose logits are
-added. It sees textures and shapes that the last layer has turned into ImageNet's objects, and it costs the exported
-model nothing (Head2Toe, Evci et al. 2022, https://arxiv.org/abs/2201.03529, uses such features as well).
+At the end the early head joins them, as a logistic regression of its own.
 Small classes count as much as large ones: the regressions weight their pictures, and the epochs draw them more often.
 """
 
@@ -12,25 +10,20 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from protocol.end_reason import EndReason
 from protocol.options import TrainingOptions
 from trainer_worker.attempt.attempt import Attempt
-from trainer_worker.backbones.backbone import Backbone
-from trainer_worker.classification.dataset import FeatureView
-from trainer_worker.classification.features import pooled_early
-from trainer_worker.classification.regression import LABEL_SMOOTHING, image_weights, logit_adjustment, regression
-from trainer_worker.optimization.adam import Adam
+from trainer_worker.classification.classifier import Classifier
+from trainer_worker.classification.dataset import LabelledFeatures
+from trainer_worker.classification.heads import fit_early_head, fit_head, start_head
+from trainer_worker.classification.regression import image_weights, logit_adjustment
 from trainer_worker.optimization.epochs import Course, EpochLoop, History, Learner
 from trainer_worker.optimization.learning_rate import RateSchedule
-from trainer_worker.optimization.training_copies import copy_of_tail
 
 #: Few pictures train for as many epochs as make this many steps, within these bounds (docs/choices.md, "Optimizer steps
 #: of a classifier").
@@ -47,16 +40,6 @@ WARM_UP_STEPS = 8
 LEAST_STEPS = 10
 #: An epoch has broken the model if its mean loss is NaN or more than this many times the loss of guessing.
 DIVERGED_ABOVE = 10.0
-#: Inverse strength of the logistic regression's L2 penalty, on standardised features (docs/choices.md, "Strength of the
-#: head's penalty").
-HEAD_C = 1e-2
-#: The same for a head that is then fine-tuned together with the blocks. A less confident head lets the blocks learn
-#: more (docs/choices.md, "Strength of the head's penalty").
-START_C = 1e-3
-#: The logits of the early head count this much beside those of the fine-tuned head (docs/choices.md, "Features of
-#: earlier layers").
-EARLY_SHARE = 0.4
-EVALUATION_BATCH = 64
 #: Epochs of a training that continues from the last one after a few new pictures.
 EPOCHS_OVER_NEW = 2
 #: Such a training also rehearses this many known pictures for each new one, and at least this many batches of them.
@@ -67,134 +50,6 @@ REHEARSED_BATCHES = 4
 RATE_SHARE_OVER_NEW = 0.1
 
 
-@dataclass(frozen=True)
-class Classifier:
-    """The whole network and its parts. They share their layers, so training the parts trains the model.
-
-    model: float32 (n, S, S, 3), RGB 0..255, to probabilities (n, labels); their logits are the sum of both heads'.
-    tail: trunk maps to the logits of the head; it is pool (trunk maps to the features of the last layer) followed by
-    head. early_head: features of earlier layers to logits. run: trunk maps and features of earlier layers to
-    probabilities, compiled.
-    """
-
-    model: keras.Model
-    tail: keras.Model
-    pool: keras.Model
-    head: Any
-    early_head: Any
-    run: Any
-
-    @property
-    def labels(self) -> int:
-        """The number of classes."""
-        count: int = self.head.units
-        return count
-
-    @property
-    def last_features(self) -> int:
-        """How many of a picture's pooled features are those of the last layer. The others are of earlier layers."""
-        count: int = self.pool.output_shape[-1]
-        return count
-
-    @property
-    def logits(self) -> tuple[Any, Any]:
-        """The layers whose outputs add up to the logits."""
-        return self.head, self.early_head
-
-    def get_weights(self) -> list[np.ndarray]:
-        """All weights that a training changes."""
-        return [*self.tail.get_weights(), *self.early_head.get_weights()]
-
-    def set_weights(self, weights: Sequence[np.ndarray]) -> None:
-        """weights: what get_weights has given."""
-        count = len(self.tail.weights)
-        self.tail.set_weights(weights[:count])
-        self.early_head.set_weights(weights[count:])
-
-    @functools.cached_property
-    def trainee(self) -> Trainee:
-        """The copy of the tail that all trainings of this classifier use, one after the other."""
-        return Trainee(self.tail)
-
-
-class Trainee:
-    """A copy of a classifier's tail that learns, with its optimizer and its compiled step.
-
-    step: (trunk maps, one-hot classes, dropout factors of the pooled features) -> (loss, counts of pictures).
-    The counts are those of the pictures that were classified correctly, and of all pictures: int32 (2,).
-    Copying and compiling take as long as a training on a few pictures, and a cross-validation trains five times.
-    """
-
-    def __init__(self, tail: Any) -> None:
-        self.network = copy_of_tail(tail)
-        self.optimizer = Adam(self.network.trainable_variables)
-        self._adjustment = tf.Variable(tf.zeros(tail.output_shape[-1]), trainable=False)
-        self.step = _compile_step(self.network, self.optimizer, self._adjustment)
-
-    def begin(self, tail: Any, adjustment: np.ndarray) -> None:
-        """Begin a training with the weights of the tail. adjustment: see logit_adjustment."""
-        self.network.set_weights(tail.get_weights())
-        self._adjustment.assign(adjustment)
-        for variable in self.optimizer.state:
-            variable.assign(tf.zeros_like(variable))
-
-
-@dataclass(frozen=True)
-class LabelledFeatures:
-    """The features and classes of the n pictures that may be trained on.
-
-    views: first the plain pictures, then their varied views. classes: int64 (n,).
-    """
-
-    views: tuple[FeatureView, ...]
-    classes: np.ndarray
-
-    def pooled_views(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The pooled features of these rows in all views, float32 (rows * views, features), and their classes."""
-        pooled = np.concatenate([view.pooled[rows] for view in self.views])
-        return pooled, np.tile(self.classes[rows], len(self.views))
-
-
-def build_classifier(backbone: Backbone, image_size: int, labels: int) -> Classifier:
-    network = backbone.build(image_size)
-    maps = network.get_layer(backbone.trunk_end).output
-    pooled = keras.layers.GlobalAveragePooling2D(name="pool")(network.output)
-    head = keras.layers.Dense(labels, kernel_initializer="zeros", name="logits")
-    early_head = keras.layers.Dense(labels, kernel_initializer="zeros", name="early_logits")
-    logits, early = head(pooled), pooled_early(network, backbone)
-    summed = keras.layers.Add(name="summed_logits")([logits, early_head(early)])
-    model = keras.Model(network.input, keras.layers.Softmax(name="probabilities")(summed), name="classifier")
-    tail = keras.Model(maps, logits, name="tail")
-    run = tf.function(
-        lambda maps, early: tf.nn.softmax(tail(maps, training=False) + early_head(early)),
-        input_signature=[tf.TensorSpec((None, *x.shape[1:]), tf.float32) for x in (maps, early)],
-        autograph=False,
-    )
-    return Classifier(model, tail, keras.Model(maps, pooled), head, early_head, run)
-
-
-def fit_head(classifier: Classifier, features: LabelledFeatures, rows: np.ndarray) -> None:
-    """Make the classifier a logistic regression on all pooled features of these rows, in all their views."""
-    pooled, classes = features.pooled_views(rows)
-    kernel, bias = regression(pooled, classes, classifier.labels, HEAD_C)
-    last = classifier.last_features
-    classifier.head.set_weights([kernel[:last], bias])
-    classifier.early_head.set_weights([kernel[last:], np.zeros_like(bias)])
-
-
-def start_head(classifier: Classifier, features: LabelledFeatures, rows: np.ndarray) -> None:
-    """Make the head a logistic regression on the last layer's features alone, for fine-tuning to start from."""
-    pooled = features.views[0].pooled[rows, : classifier.last_features]
-    classifier.head.set_weights(list(regression(pooled, features.classes[rows], classifier.labels, START_C)))
-
-
-def fit_early_head(classifier: Classifier, features: LabelledFeatures, rows: np.ndarray) -> None:
-    """Make the early head a logistic regression on the features of earlier layers, whose logits count EARLY_SHARE."""
-    pooled, classes = features.pooled_views(rows)
-    weights = regression(pooled[:, classifier.last_features :], classes, classifier.labels, HEAD_C)
-    classifier.early_head.set_weights([EARLY_SHARE * array for array in weights])
-
-
 def planned_epochs(images: int, options: TrainingOptions) -> int:
     """Epochs of fine-tuning for this many images: the fewer images, the more epochs, but never more than the option."""
     steps = math.ceil(images / options.batch_size)
@@ -203,16 +58,6 @@ def planned_epochs(images: int, options: TrainingOptions) -> int:
 
 def dropout_for(images: int) -> float:
     return DROPOUT_OF_FEW if images <= FEW_IMAGES else DROPOUT
-
-
-def predict(classifier: Classifier, view: FeatureView) -> np.ndarray:
-    """Probabilities float32 (n, labels) of the n pictures of a view."""
-    early = view.pooled[:, classifier.last_features :]
-    parts = [
-        classifier.run(tf.constant(view.maps[some]), tf.constant(early[some])).numpy()
-        for some in (slice(start, start + EVALUATION_BATCH) for start in range(0, len(early), EVALUATION_BATCH))
-    ]
-    return np.concatenate(parts) if parts else np.zeros((0, classifier.labels), np.float32)
 
 
 def fit(
@@ -232,7 +77,8 @@ def fit(
     options = attempt.job.options
     start_head(classifier, features, rows)
     learner = _learner(classifier, features, Drawing(rows, options.batch_size, dropout_for(len(rows))), rows)
-    epochs, steps = planned_epochs(len(rows), options), math.ceil(len(rows) / options.batch_size)
+    steps = math.ceil(len(rows) / options.batch_size)
+    epochs = 0 if classifier.is_head_alone else planned_epochs(len(rows), options)
     rate = RateSchedule(options.learning_rate, epochs * steps, WARM_UP_STEPS)
     history = EpochLoop(learner, Course("fit", rows.tolist(), epochs, steps, rate, end_by_s), attempt).run()
     if history.end_reason is EndReason.CONVERGED and epochs == options.epochs:
@@ -253,6 +99,8 @@ def fit_more(
     Some known rows train with them, so that the model does not forget them (rehearsal; Robins 1995). The rest is as in
     `fit`.
     """
+    if classifier.is_head_alone:
+        return fit(classifier, features, np.concatenate([known, new]), attempt)
     options = attempt.job.options
     random = np.random.default_rng(options.seed)
     count = min(len(known), max(REHEARSED_A_NEW_PICTURE * len(new), REHEARSED_BATCHES * options.batch_size))
@@ -312,24 +160,3 @@ def _learner(classifier: Classifier, features: LabelledFeatures, drawing: Drawin
         score_of=lambda counts: float(counts[0] / counts[1]),
         breaks_above=DIVERGED_ABOVE * math.log(labels),
     )
-
-
-def _compile_step(tail: Any, optimizer: Adam, adjustment: tf.Variable) -> Any:
-    """The step of a Trainee. The loss is that of the logits without the adjustment, so training doesn't undo it."""
-    head = tail.layers[-1]
-    pool = keras.Model(tail.input, head.input)
-
-    def step(maps: Any, truth: Any, factors: Any) -> Any:
-        with tf.GradientTape() as tape:
-            logits = head(pool(maps, training=True) * factors)
-            losses = keras.losses.categorical_crossentropy(
-                truth, logits - adjustment, from_logits=True, label_smoothing=LABEL_SMOOTHING
-            )
-            loss = tf.reduce_mean(losses)
-        optimizer.apply(tape.gradient(loss, tail.trainable_variables))
-        right = tf.argmax(logits, axis=-1) == tf.argmax(truth, axis=-1)
-        return loss, tf.stack([tf.reduce_sum(tf.cast(right, tf.int32)), tf.size(right)])
-
-    shapes = (pool.input_shape, tail.output_shape, pool.output_shape)
-    signature = [tf.TensorSpec(shape, tf.float32) for shape in shapes]
-    return tf.function(step, input_signature=signature, autograph=False)

@@ -9,10 +9,11 @@ from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.time_budget import INTERIM_MODEL_SHARE
 from trainer_worker.backbones.backbone import ChosenBackbone
 from trainer_worker.classification.cached_features import CachedFeatures
-from trainer_worker.classification.dataset import balanced_order, read_dataset
+from trainer_worker.classification.classifier import build_classifier
+from trainer_worker.classification.dataset import LabelledFeatures, balanced_order, read_dataset
 from trainer_worker.classification.evaluation import evaluate
-from trainer_worker.classification.fine_tuning import LabelledFeatures, build_classifier, fit_head
 from trainer_worker.classification.folders import ClassFolders
+from trainer_worker.classification.heads import fit_head
 from trainer_worker.classification.plan import INTERIM_CHECKED, ClassifierPlan
 from trainer_worker.classification.publication import publish_classifier
 from trainer_worker.classification.record import TrainedClassifier

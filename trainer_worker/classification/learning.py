@@ -8,9 +8,10 @@ import numpy as np
 
 from protocol.end_reason import EndReason
 from trainer_worker.attempt.attempt import Attempt
-from trainer_worker.classification.dataset import Dataset, FeatureView
+from trainer_worker.classification.classifier import Classifier
+from trainer_worker.classification.dataset import Dataset, FeatureView, LabelledFeatures
 from trainer_worker.classification.evaluation import CrossValidation, Evaluation, evaluate
-from trainer_worker.classification.fine_tuning import Classifier, LabelledFeatures, fit, fit_more
+from trainer_worker.classification.fine_tuning import fit, fit_more
 from trainer_worker.classification.splitting import Partition
 from trainer_worker.optimization.epochs import History
 from trainer_worker.project.continuation import LastTraining

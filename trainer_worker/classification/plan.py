@@ -80,8 +80,9 @@ class ClassifierPlan:
     def _final_stages(self) -> list[PlannedStage]:
         held_out = self.images * self.options.validation_split
         trained = self.images - held_out
-        trained_on = trained * planned_epochs(math.ceil(trained), self.options)
-        features_s = (self.images + trained) * FEATURES_S_PER_IMAGE * self._size * self.backbone.features_cost
+        varied = trained if self.backbone.trunk_end else 0  # else only the head is trained, on the plain views
+        trained_on = varied * planned_epochs(math.ceil(trained), self.options)
+        features_s = (self.images + varied) * FEATURES_S_PER_IMAGE * self._size * self.backbone.features_cost
         train_s = trained_on * TRAIN_S_PER_IMAGE_AND_EPOCH * self._size * self.backbone.training_cost
         train_s += TRAIN_START_S
         return [

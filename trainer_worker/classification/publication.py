@@ -54,7 +54,7 @@ def publish_classifier(
     pictures = _pictures(data, split.held_out, side_px)
     proof = HeldOut(pictures, evaluation.held_out, score, HELD_OUT_ACCURACY)
     calibration = functools.partial(_pictures, data, _spread(split.train), side_px)
-    source = ModelToExport(trained.classifier.model, calibration)
+    source = ModelToExport(trained.classifier.model, calibration, trained.chosen.backbone.is_operators_own)
     of_pictures = _scored(data, split, evaluation.held_out)
     use = ModelUse(
         train_type=KIND.train_type,

@@ -8,9 +8,9 @@ from typing import Any
 from protocol.end_reason import EndReason
 from trainer_worker.backbones.backbone import ChosenBackbone
 from trainer_worker.classification.advice import NO_ADVICE, Advice
+from trainer_worker.classification.classifier import Classifier
 from trainer_worker.classification.dataset import Dataset
 from trainer_worker.classification.evaluation import Evaluation
-from trainer_worker.classification.fine_tuning import Classifier
 from trainer_worker.classification.kind import KIND
 from trainer_worker.classification.scores import ClassScores
 from trainer_worker.classification.splitting import Partition

@@ -14,9 +14,9 @@ from trainer_worker.backbones.catalogue import choose_backbone
 from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.classification.advice import advise
 from trainer_worker.classification.cached_features import CachedFeatures
+from trainer_worker.classification.classifier import build_classifier
 from trainer_worker.classification.continuing import recall_training, remember_training
 from trainer_worker.classification.features import kept_extractor
-from trainer_worker.classification.fine_tuning import build_classifier
 from trainer_worker.classification.folders import scan_class_folders
 from trainer_worker.classification.interim_model import publish_interim_model
 from trainer_worker.classification.learning import Lesson
@@ -66,7 +66,7 @@ def train(attempt: Attempt) -> TrainingResult:
     attempt.found(report)
     plan = ClassifierPlan(len(data.contents), options, chosen.backbone, partition.models)
     attempt.reporter.plan(plan.stages())
-    views = reading.views(data, partition.trained)
+    views = (data.plain,) if classifier.is_head_alone else reading.views(data, partition.trained)
 
     stages.enter("advice")
     advice = advise(data, partition.copies.together, options.seed, lambda: attempt.reporter.step(0.0))

@@ -135,8 +135,10 @@ def start_runtimes(formats: Sequence[str], threads: int) -> None:
 class ExportChecks:
     """Call `begin` for each file when it is written, then `finish`. Leaving the context ends checks that still run."""
 
-    def __init__(self, held_out: HeldOut, threads: int) -> None:
+    def __init__(self, held_out: HeldOut, threads: int, any_may_fail: bool = False) -> None:
+        """any_may_fail: leave out each file that does not behave like the model, see ModelToExport."""
         self._held_out = held_out
+        self._any_may_fail = any_may_fail
         self._processes = kept_processes(threads)
         self._reference_score = float(held_out.score(np.asarray(held_out.reference, np.float32)))
         self._abandoned = threading.Event()
@@ -183,9 +185,9 @@ class ExportChecks:
             outputs, ms_per_image = self._run(path)
             return self._compare(name, path, outputs, ms_per_image)
         except CannotRunError as error:
-            if FORMATS[name].max_difference is not None:
+            if FORMATS[name].max_difference is not None and not self._any_may_fail:
                 raise TrainingError("export_mismatch", f"The exported {path.name} can't be run: {error}") from error
-            _remove(path)
+            remove_export(path)
             return Unwritten(name, f"the converted file can't be run: {error}")
 
     def _run(self, path: Path) -> tuple[Outputs, float]:
@@ -199,7 +201,7 @@ class ExportChecks:
                 break
         return np.concatenate(outputs), float(ms_per_image)
 
-    def _compare(self, name: str, path: Path, outputs: Outputs, ms_per_image: float) -> ExportCheck:
+    def _compare(self, name: str, path: Path, outputs: Outputs, ms_per_image: float) -> ExportCheck | Unwritten:
         reference = np.asarray(self._held_out.reference, np.float32)
         if outputs.shape != reference.shape:
             raise CannotRunError(f"its outputs have the shape {outputs.shape}, the model's {reference.shape}.")
@@ -211,7 +213,11 @@ class ExportChecks:
         if allowed is None:
             flagged = self._loss_in_words(score)
         elif self._differs(difference, allowed, score):
-            self._refuse(path, difference, allowed, score, agreement)
+            words = self._difference_in_words(difference, allowed, score, agreement)
+            if not self._any_may_fail:
+                raise TrainingError("export_mismatch", f"The exported {path.name} {words}. No model was published.")
+            remove_export(path)
+            return Unwritten(name, f"the converted file {words}")
         return ExportCheck(name, path.name, _size_bytes(path), score, difference, agreement, ms_per_image, flagged)
 
     def _loss_in_words(self, score: float) -> str:
@@ -228,12 +234,11 @@ class ExportChecks:
         # Written so that NaN, for which every comparison is false, counts as a difference.
         return not (difference <= allowed and abs(score - self._reference_score) <= tolerance)
 
-    def _refuse(self, path: Path, difference: float, allowed: float, score: float, agreement: float) -> None:
-        raise TrainingError(
-            "export_mismatch",
-            f"The exported {path.name} does not behave like the trained model: it scores {score:.4f}, the model "
-            f"{self._reference_score:.4f}; outputs differ by up to {difference:.3g} ({allowed:g} is allowed) and "
-            f"{100 * agreement:.1f} % of the decisions agree. No model was published.",
+    def _difference_in_words(self, difference: float, allowed: float, score: float, agreement: float) -> str:
+        return (
+            f"does not behave like the trained model: it scores {score:.4f}, the model {self._reference_score:.4f}; "
+            f"outputs differ by up to {difference:.3g} ({allowed:g} is allowed) and {100 * agreement:.1f} % of the "
+            "decisions agree"
         )
 
 
@@ -247,7 +252,8 @@ def _size_bytes(path: Path) -> int:
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
-def _remove(path: Path) -> None:
+def remove_export(path: Path) -> None:
+    """Remove the file or folder of a format that is left out."""
     if path.is_dir():
         shutil.rmtree(path)
     else:

@@ -31,7 +31,8 @@ class Format:
     max_difference: how much an output may differ from the trained model's. With a larger difference no model is
     published. None for a format whose outputs differ by design: its file is flagged if its score is too low, and left
     out if it can't run.
-    may_fail: whether the converter may fail on a model without costing the other formats; the result says why.
+    may_fail: whether the converter may fail on a model without costing the other formats; the result says why. With an
+    operator's own network every format may, see ModelToExport.
     packages: needed for writing and checking, beyond requirements.txt. Each name is importable and is a name on PyPI.
     """
 

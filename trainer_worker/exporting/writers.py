@@ -31,11 +31,13 @@ ReadPictures = Callable[[], npt.NDArray[np.uint8]]
 class ModelToExport:
     """A trained model, and training pictures from which the int8 converter learns the range of every tensor.
 
-    model: as in Export.
+    model: as in Export. any_may_fail: whether each format may fail without costing the others, see Format.may_fail. So
+    it is with networks that we have never tried (Backbone.is_operators_own).
     """
 
     model: keras.Model
     calibration: ReadPictures
+    any_may_fail: bool = False
 
 
 @dataclass(frozen=True)

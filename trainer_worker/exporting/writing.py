@@ -9,7 +9,7 @@ from pathlib import Path
 
 from protocol.errors import TrainingError
 from trainer_worker.exporting import writers
-from trainer_worker.exporting.checks import Unwritten
+from trainer_worker.exporting.checks import Unwritten, remove_export
 from trainer_worker.exporting.formats import FORMATS, Format
 from trainer_worker.exporting.writers import Export, ModelToExport, trace_frozen
 
@@ -51,7 +51,8 @@ def export_model(
     for row in ordered:
         step = functools.partial(_step_within, on_step, done_s / total_s, row.writing_s / total_s)
         path = folder / row.file
-        reason = _write(row, Export(source.model, frozen, source.calibration, step), path)
+        may_fail = row.may_fail or source.any_may_fail
+        reason = _write(row, Export(source.model, frozen, source.calibration, step), path, may_fail)
         if reason:
             unwritten.append(Unwritten(row.name, reason))
         else:
@@ -73,7 +74,7 @@ def _step_within(on_step: Callable[[float], None], begin: float, share: float, f
     on_step(begin + share * fraction)
 
 
-def _write(row: Format, export: Export, path: Path) -> str:
+def _write(row: Format, export: Export, path: Path, may_fail: bool) -> str:
     """Write one file; returns why it could not be written, or "". An exception from on_step is raised again."""
     if missing := _missing_packages(row):
         return missing
@@ -91,8 +92,11 @@ def _write(row: Format, export: Export, path: Path) -> str:
     except Exception as error:
         if stopped:
             raise stopped[0] from None
-        if not row.may_fail or _is_of_the_machine(error):
+        if not may_fail or _is_of_the_machine(error):
             raise
+        remove_export(path)
+        if isinstance(error, NotImplementedError):  # a layer of ours says why it can't be written
+            return str(error)
         return f"the converter failed: {type(error).__name__}: {str(error)[:500]}"
     return ""
 

@@ -33,6 +33,21 @@ def sha256_of(source: BinaryIO | io.RawIOBase, on_chunk: Callable[[bytes], objec
     return digest.hexdigest()
 
 
+def sha256_of_path(path: Path) -> str:
+    """The SHA-256 of a file; of a folder, that of the names and contents of all files below it.
+
+    Raises OSError if one of them can't be read.
+    """
+    if not path.is_dir():
+        with path.open("rb") as file:
+            return sha256_of(file)
+    digest = hashlib.sha256()
+    for file_path in sorted(each for each in path.rglob("*") if each.is_file()):
+        name = file_path.relative_to(path).as_posix()
+        digest.update(f"{name.encode('utf-8', 'surrogateescape').hex()} {sha256_of_path(file_path)} ".encode())
+    return digest.hexdigest()
+
+
 def content_hashes(
     files: UserFiles, paths: Sequence[Path], on_step: Callable[[float], None] | None = None
 ) -> list[str]:

@@ -24,7 +24,7 @@ from protocol.end_reason import EndReason
 from protocol.litter import LABEL_SUFFIXES, may_be_picture, suffix_of
 from protocol.options import WITHOUT_INFLUENCE
 from trainer_worker.layouts.tree import Tree, walk
-from trainer_worker.pictures.contents import content_hashes, sha256_of
+from trainer_worker.pictures.contents import content_hashes, sha256_of_path
 from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.project.gate import Gate
 from trainer_worker.project.held_out import read_held_out
@@ -128,8 +128,7 @@ def _copy(gate: Gate, earlier: Manifest, task_id: str, attempt: int, tell: Tell)
 
 def _content_of_weights(file: Path) -> str:
     try:
-        with file.open("rb") as opened:
-            return sha256_of(opened)
+        return sha256_of_path(file)
     except OSError:
         return ""
 

@@ -158,10 +158,12 @@ class Publication:
     def _export(self, work: Path, attempt: Attempt, interim: bool) -> tuple[Exports, list[str]]:
         """Write the files into `work` and check them. Returns the result, and the warnings from labelling the files."""
         options, step = attempt.job.options, attempt.reporter.step
-        formats = (_INTERIM_FORMAT,) if interim and _INTERIM_FORMAT in options.exports else options.exports
+        any_may_fail = self.source.any_may_fail
+        one_is_enough = interim and _INTERIM_FORMAT in options.exports and not any_may_fail
+        formats = (_INTERIM_FORMAT,) if one_is_enough else options.exports
         warnings: list[str] = []
         attempt.stages.enter(stage_name("export", interim))
-        with ExportChecks(self.proof, attempt.threads) as checks:
+        with ExportChecks(self.proof, attempt.threads, any_may_fail) as checks:
 
             def on_written(name: str, path: Path) -> None:
                 if path.suffix == ".tflite":

@@ -81,7 +81,7 @@ def publish_segmenter(
         )
 
     proof = HeldOut(pictures[: len(probabilities)], probabilities, score, _name_of_proof(trained, probabilities, truth))
-    source = ModelToExport(trained.model, _calibration(trained))
+    source = ModelToExport(trained.model, _calibration(trained), trained.chosen.backbone.is_operators_own)
     contents = [trained.data.contents[pair] for pair in scored.pairs]
     of_pictures = HeldOutScores.of(scored.name, contents, masks, scored.scores.dice_per_image)
     shown = ShownMasks(trained, predictor, scored, (pictures, truth, found))

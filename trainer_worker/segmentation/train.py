@@ -14,7 +14,7 @@ from protocol.options import SegmentationOptions
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import Job, TrainingResult
 from trainer_worker.backbones.backbone import Backbone
-from trainer_worker.backbones.catalogue import choose_backbone
+from trainer_worker.backbones.catalogue import choose_backbone, refuse_without_endpoints
 from trainer_worker.exporting.checks import start_runtimes
 from trainer_worker.exporting.writing import refuse_impossible
 from trainer_worker.optimization.epochs import History
@@ -44,6 +44,7 @@ def train(attempt: Attempt) -> TrainingResult:
     folders = scan_mask_folders(job.files, DecodingBudget(job.decoding_bytes))
     pairs, tiles, channels = len(folders.pairs), max(1, options.tiles), folders.classes.channels
     chosen = choose_backbone(job, lambda backbone: SegmenterPlan(pairs, tiles, options, backbone, channels).total_s)
+    refuse_without_endpoints(chosen.backbone)
     attempt.reporter.plan(SegmenterPlan(pairs, tiles, options, chosen.backbone, channels).stages())
 
     attempt.found(folders.report())

@@ -46,6 +46,7 @@ from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import Cancelled, Job, PlannedStage
 from trainer_worker.attempt.unpacked_archives import archives_unpacked
 from trainer_worker.attempt.work_folder import take_work_dir
+from trainer_worker.backbones.own_folder import find_own_folder
 from trainer_worker.backbones.weights_files import find_weights_file
 from trainer_worker.checkouts.project_folders import Unwatched
 from trainer_worker.pictures.user_files import LEAVES_PROJECT, RefusedFileError, UserFiles
@@ -304,7 +305,8 @@ def make_job(
         project,
         spec.train_type,
         options,
-        weights_file=find_weights_file(options.backbone, settings.weights_dir),
+        weights_file=find_own_folder(options.backbone, settings.backbone_dir)
+        or find_weights_file(options.backbone, settings.weights_dir),
         work_dir=work_dir,
         decoding_bytes=settings.decoding_bytes,
         share_above_pictures=settings.share_above_pictures,

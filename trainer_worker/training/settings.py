@@ -26,6 +26,7 @@ class TrainerSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     cache_dir: Path
     weights_dir: Path
+    backbone_dir: Path
     threads: int
     keep_models: int = 0
     allowed_roots: tuple[Path, ...] = ()

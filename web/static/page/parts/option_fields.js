@@ -77,8 +77,11 @@ function Input({ id, option, draft, common, change }) {
       placeholder=${String(option.default)} onInput=${onInput} ...${common} />`;
   }
   const text = Array.isArray(draft) ? draft.join(", ") : draft;
+  const examples = option.examples ?? [];
   return html`<input type="text" id=${id} value=${text} maxlength=${option.maxLength} pattern=${option.pattern}
-    onInput=${onInput} ...${common} />`;
+    list=${examples.length > 0 ? `${id}-examples` : null} onInput=${onInput} ...${common} />
+    ${examples.length > 0 && html`<datalist id=${`${id}-examples`}>${examples.map((example) => html`
+      <option key=${example} value=${example}>${named("choice", example)}</option>`)}</datalist>`}`;
 }
 
 /**

@@ -8,7 +8,8 @@
  * The part of JSON Schema that options use.
  *
  * @typedef {{type?: string, description?: string, default: OptionValue, enum?: string[], minimum?: number,
- *   maximum?: number, multipleOf?: number, maxLength?: number, pattern?: string, items?: {enum?: string[]}}} OptionSchema
+ *   maximum?: number, multipleOf?: number, maxLength?: number, pattern?: string, examples?: string[],
+ *   items?: {enum?: string[]}}} OptionSchema
  */
 /** The options of a trainType: `options` of GET /v1/train-types. @typedef {{properties: Record<string, OptionSchema>}} OptionsSchema */
 /** Options by their names. @typedef {Record<string, OptionValue>} OptionValues */

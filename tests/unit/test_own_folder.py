@@ -1,0 +1,111 @@
+"""A folder with an operator's own network: what is wrong with its settings is said with the file and the key."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from protocol.errors import TrainingError
+from trainer_worker.backbones.own_folder import find_own_folder, own_names, read_own_folder
+
+WORDS = 'network = "Tiny"\nlicence = "CC0-1.0"\n'
+
+
+def put(folder: Path, settings: str = WORDS, *files: str) -> Path:
+    for file in files or ("network.keras",):
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_bytes(b"a network")
+    (folder / "backbone.toml").write_text(settings)
+    return folder
+
+
+def test_two_words_are_enough_and_the_rest_has_defaults(tmp_path: Path) -> None:
+    found = read_own_folder(put(tmp_path / "tiny"))
+    assert (found.name, found.is_keras, found.model) == ("own:tiny", True, tmp_path / "tiny" / "network.keras")
+    assert found.settings.preprocessing() == ([1.0] * 3, [0.0] * 3)
+    found = read_own_folder(put(tmp_path / "saved", WORDS, "saved_model/saved_model.pb"))
+    assert (found.is_keras, found.model.name) == (False, "saved_model")
+
+
+@pytest.mark.parametrize(
+    ("settings", "scale", "offset"),
+    [
+        ("scale = 0.5", (0.5, 0.5, 0.5), (0, 0, 0)),
+        ("scale = 1\noffset = [-1, -2, -3]", (1, 1, 1), (-1, -2, -3)),
+        ("mean = [0.5, 0.4, 0]\nstd = [0.5, 0.2, 1]", (1 / 127.5, 1 / 51, 1 / 255), (-1, -2, 0)),
+    ],
+)
+def test_pictures_are_scaled_by_one_of_two_pairs_of_words(
+    tmp_path: Path, settings: str, scale: tuple[float, ...], offset: tuple[float, ...]
+) -> None:
+    found = read_own_folder(put(tmp_path / "tiny", WORDS + settings)).settings.preprocessing()
+    assert found[0] == pytest.approx(scale)
+    assert found[1] == pytest.approx(offset)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ("netwrok = 1", "unknown key 'netwrok'; it may have network, licence"),
+        ("scale = 'much'", "scale = .*one number, or three"),
+        ("scale = [1, 2]", "scale = .*one number, or three"),
+        ("scale = nan", "scale = .*finite"),
+        ("offset = inf", "scale = .*finite"),
+        ("mean = [0, 0, 0]", "mean = .*give both"),
+        ("mean = [0, 0, 0]\nstd = [1, 1, 0]", "std = .*larger than 0"),
+        ("mean = [0, 0, 0]\nstd = [1, 1, 1]\nscale = 2", "mean = .*either"),
+        ("channels = 'rbg'", "channels = 'rbg'.*rgb, bgr"),
+        ("input_px = 100", "input_px = '100'.*multiple of 32"),
+        ("input_px = 32", "input_px = '32'.*64 to 512"),
+        ("tokens = 'last'", "tokens = 'last'.*mean, first"),
+        ("endpoints = ['a', 'b']", "endpoints = .*five layers"),
+        ("cost = 0", "cost = '0'"),
+        ("network = 3", "network = '3'|Cannot overwrite"),
+        ("this is no TOML", "can't be read as TOML"),
+    ],
+)
+def test_a_wrong_key_is_named_with_what_is_allowed(tmp_path: Path, settings: str, words: str) -> None:
+    with pytest.raises(TrainingError, match=words) as caught:
+        read_own_folder(put(tmp_path / "tiny", WORDS + settings))
+    assert caught.value.code == "unsupported_option"
+    assert str(tmp_path / "tiny" / "backbone.toml") in caught.value.error
+
+
+@pytest.mark.parametrize("key", ["network", "licence"])
+def test_a_missing_key_is_named(tmp_path: Path, key: str) -> None:
+    left = "".join(line for line in WORDS.splitlines(keepends=True) if not line.startswith(key))
+    with pytest.raises(TrainingError, match=f"backbone.toml lacks the key {key}"):
+        read_own_folder(put(tmp_path / "tiny", left))
+
+
+def test_there_is_one_network_in_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"has both network.keras and saved_model/saved_model.pb"):
+        read_own_folder(put(tmp_path / "two", WORDS, "network.keras", "saved_model/saved_model.pb"))
+    with pytest.raises(TrainingError, match=r"has neither of network.keras and"):
+        read_own_folder(put(tmp_path / "none", WORDS, "network.h5"))
+    with pytest.raises(TrainingError, match=r"backbone.toml is missing"):
+        read_own_folder(tmp_path)
+
+
+@pytest.mark.parametrize("key", ["trunk_end = 'a'", "endpoints = ['a', 'b', 'c', 'd', 'e']"])
+def test_only_a_keras_file_can_be_cut(tmp_path: Path, key: str) -> None:
+    read_own_folder(put(tmp_path / "keras", f"{WORDS}{key}"))
+    with pytest.raises(TrainingError, match=f"{key[:5]}.*a SavedModel can't be cut"):
+        read_own_folder(put(tmp_path / "saved", f"{WORDS}{key}", "saved_model/saved_model.pb"))
+
+
+def test_a_name_that_the_worker_lacks_is_answered_with_those_that_it_has(tmp_path: Path) -> None:
+    assert find_own_folder("lite0", tmp_path) is None
+    for missing in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(TrainingError, match=r"\[worker\] backbone_dir.*has no network of its own"):
+            find_own_folder("own:tiny", missing)
+    for name in ("tiny", "b-2", "Not A Name", ".hidden"):
+        put(tmp_path / name)
+    assert own_names(tmp_path) == ["b-2", "tiny"]
+    assert find_own_folder("own:tiny", tmp_path) == tmp_path / "tiny"
+    with pytest.raises(TrainingError, match=re.escape(f"{tmp_path / 'other'}")) as caught:
+        find_own_folder("own:other", tmp_path)
+    assert "has own:b-2, own:tiny." in caught.value.error
+    assert caught.value.code == "unsupported_option"
