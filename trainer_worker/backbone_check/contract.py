@@ -134,7 +134,8 @@ def _extracted(trial: _Trial, cache_dir: Path) -> Iterator[Finding]:
     """Features as trainings compute them, and how long they take beside those of lite0."""
     at, size_px = f"{trial.size_px} px", trial.size_px
     extractor = FeatureExtractor(trial.backbone, size_px, 1, cache_dir)
-    found = np.stack([features.pooled for features in extractor.of_pictures(trial.pictures)])
+    last = trial.features.shape[1]  # features of earlier layers follow
+    found = np.stack([features.pooled[:last] for features in extractor.of_pictures(trial.pictures)])
     engine = "TensorFlow, because TFLite can't run it" if "_tensorflow" in extractor.engine else "TFLite"
     engine = "the GPU" if "_gpu_" in extractor.engine else engine
     difference = _differ(found, trial.features)
