@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import itertools
 import os
 import tempfile
 import time
@@ -24,22 +25,20 @@ def measure(
 ) -> list[str]:
     """Run what the results lack. Recipes take turns on each split. Returns a sentence for each run that failed."""
     failed = []
-    contenders = comparison.contenders(arguments)
-    for trial in trials:
-        for split in range(1, arguments.seeds + 1):
-            for contender in contenders:
-                key = comparison.key(trial, contender, split, arguments)
-                if _is_known(results.newest().get(key), arguments):
-                    continue
-                _refuse_changed_code(comparison, contender)
-                try:
-                    result = _run(comparison, trial, key, arguments)
-                except RuntimeError as error:
-                    failed.append(f"{_what(trial, contender, split)} failed: {error}")
-                    print(failed[-1], flush=True)
-                    continue
-                results.add(result)
-                print(f"{_what(trial, contender, split)}: {_one_line(result)}", flush=True)
+    splits, contenders = range(1, arguments.seeds + 1), comparison.contenders(arguments)
+    for trial, split, contender in itertools.product(trials, splits, contenders):
+        key = comparison.key(trial, contender, split, arguments)
+        if _is_known(results.newest().get(key), arguments):
+            continue
+        _refuse_changed_code(comparison, contender)
+        try:
+            result = _run(comparison, trial, key, arguments)
+        except RuntimeError as error:
+            failed.append(f"{_what(trial, contender, split)} failed: {error}")
+            print(failed[-1], flush=True)
+            continue
+        results.add(result)
+        print(f"{_what(trial, contender, split)}: {_one_line(result)}", flush=True)
     return failed
 
 

@@ -14,12 +14,13 @@
 DATASET_DIR holds class folders, or photos with Pascal VOC annotations, whose boxes are cut out. It is not changed.
 --drawn digits adds the demo's digits. For each split, pictures are drawn anew and laid out as the caller's own split;
 copies, series and cuttings of one photo stay on one side. With --shots N, N pictures of each class train and others
-score. Otherwise a fifth is held out.
+score, which takes most of the seconds. Otherwise a fifth is held out, and the seconds are those of a user's task.
 
 Each run has a process of its own, which first runs on a few digits. The seconds leave out what a worker does only once,
 such as loading TensorFlow. Differences are paired and have 95 % intervals. Targets: the accuracy is at least that of
 the better recipe, half a point less counting as equal; with 5 to 40 pictures of each class it is 2 points higher; and
-the time is at most a fifth of the guide's. A target "holds" or is "MISSED" if the whole interval says so.
+the time is at most a fifth of the guide's. A target "holds" or is "MISSED" if the whole interval says so; otherwise the
+splits cannot tell. Seconds count only if other processes hardly used the machine; --quiet repeats the other runs.
 """
 
 from __future__ import annotations
