@@ -14,6 +14,7 @@ from keras import layers
 
 from protocol.errors import TrainingError
 from tests.train import own_networks as own
+from trainer_worker.backbone_check import contract
 from trainer_worker.backbone_check.contract import check_network
 from trainer_worker.backbones.backbone import STRIDES
 from trainer_worker.backbones.efficientnet_lite import LITE0
@@ -26,13 +27,32 @@ SIZE = own.SIZE
 PICTURES = np.random.default_rng(0).integers(0, 256, (3, SIZE, SIZE, 3), np.uint8)
 
 
-@pytest.mark.parametrize("put", [own.put_cnn, own.put_vit, own.put_saved_model, own.put_lite0])
-def test_a_right_network_keeps_the_whole_contract(put: Callable[[Path], Path], tmp_path: Path) -> None:
-    findings = list(check_network(put(tmp_path / "tiny"), [SIZE]))
+@pytest.mark.parametrize("put", [own.put_cnn, own.put_vit, own.put_saved_model])
+def test_a_right_network_keeps_the_whole_contract(
+    put: Callable[[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = put(tmp_path / "tiny")
+    monkeypatch.setattr(contract, "LITE0", load_own_network(folder))  # to time lite0 itself would take seconds
+    findings = list(check_network(folder, [SIZE]))
     assert not [finding.sentence for finding in findings if not finding.is_good]
     sentences = " ".join(finding.sentence for finding in findings)
     assert "by TFLite" in sentences
+    assert "times as long as with lite0" in sentences
     assert ("its two parts give together" in sentences) == (put is not own.put_saved_model)
+
+
+def test_lite0_as_a_keras_file_is_lite0(tmp_path: Path) -> None:
+    backbone, pictures = load_own_network(own.put_lite0(tmp_path / "tiny")), PICTURES.astype(np.float32)
+    network, expected = backbone.build(SIZE), LITE0.build(SIZE)
+    np.testing.assert_allclose(network(pictures, training=False), expected(pictures, training=False), atol=1e-4)
+    assert backbone.trunk_end is not None
+    tail, of_lite0 = (
+        keras.Model(each.get_layer(end).output, each.output)
+        for each, end in ((network, backbone.trunk_end), (expected, LITE0.trunk_end))
+    )
+    assert [weight.shape for weight in tail.trainable_weights] == [
+        weight.shape for weight in of_lite0.trainable_weights
+    ]
 
 
 def test_features_are_those_of_the_network_with_its_preprocessing(tmp_path: Path) -> None:
@@ -63,10 +83,12 @@ def test_a_unet_is_built_on_the_endpoints(tmp_path: Path) -> None:
     assert [x.shape[1] for x in encoder.outputs] == [SIZE // stride for stride in STRIDES]
 
 
-def module(folder: Path, settings: str, compute: Callable[[Any], Any]) -> Path:
+def module(
+    folder: Path, settings: str, compute: Callable[[Any], Any], shape: tuple[int, int, int] = (SIZE, SIZE, 3)
+) -> Path:
     """A SavedModel of a TensorFlow function."""
     network = tf.Module()
-    spec = tf.TensorSpec((None, SIZE, SIZE, 3), tf.float32, name="picture")
+    spec = tf.TensorSpec((None, *shape), tf.float32, name="picture")
     network.compute = tf.function(lambda picture: {"features": compute(picture)}, [spec], autograph=False)
     path = own.put(folder, own.WORDS + settings)
     tf.saved_model.save(network, str(path / "saved_model"), signatures=network.compute)
@@ -75,6 +97,13 @@ def module(folder: Path, settings: str, compute: Callable[[Any], Any]) -> Path:
 
 def blocks(picture: Any) -> Any:
     return tf.reshape(tf.nn.avg_pool2d(picture, 16, 16, "VALID"), (-1, (SIZE // 16) ** 2 * 3))
+
+
+def test_a_network_that_takes_channels_first_gets_them_so(tmp_path: Path) -> None:
+    settings, shape = "data_format = 'channels_first'\n", (3, SIZE, SIZE)
+    turned = module(tmp_path / "turned", settings, lambda x: blocks(tf.transpose(x, (0, 2, 3, 1))), shape)
+    found = load_own_network(turned).build(SIZE)(PICTURES.astype(np.float32))
+    np.testing.assert_allclose(found[:, 0, 0], blocks(PICTURES.astype(np.float32)), rtol=1e-5)
 
 
 def constant(folder: Path) -> Path:
@@ -92,12 +121,12 @@ def constant(folder: Path) -> Path:
     ids=["random", "of the batch", "without features", "with numbers beside the graph"],
 )
 def test_the_check_finds_what_is_wrong(put: Callable[[Path], Path], words: str, tmp_path: Path) -> None:
-    wrong = [finding.sentence for finding in check_network(put(tmp_path / "tiny"), [SIZE]) if not finding.is_good]
-    assert [sentence for sentence in wrong if words in sentence]
+    findings = check_network(put(tmp_path / "tiny"), [SIZE], timed=False)
+    assert [finding for finding in findings if words in finding.sentence and not finding.is_good]
 
 
 def test_a_right_module_is_the_control(tmp_path: Path) -> None:
-    assert all(finding.is_good for finding in check_network(module(tmp_path / "tiny", "", blocks), [SIZE]))
+    assert all(finding.is_good for finding in check_network(module(tmp_path / "tiny", "", blocks), [SIZE], timed=False))
 
 
 def small(*more: Any, start: Any = None) -> keras.Model:
@@ -195,7 +224,7 @@ def test_what_tflite_cannot_run_tensorflow_does(tmp_path: Path, monkeypatch: pyt
     folder = module(tmp_path / "tiny", "", lambda x: tf.math.digamma(1 + blocks(x)))
     backbone = load_own_network(folder)
     extractor = FeatureExtractor(backbone, SIZE, 1, tmp_path / "cache")
-    assert "_cpu_tensorflow_" in extractor.engine
+    assert (extractor.device, "_cpu_tensorflow_" in extractor.engine) == ("cpu_tensorflow", True)
     found = np.stack([each.pooled for each in extractor.of_pictures(PICTURES)])
     expected = tf.math.digamma(1 + blocks(PICTURES.astype(np.float32))).numpy()
     np.testing.assert_allclose(found, expected, rtol=1e-4)

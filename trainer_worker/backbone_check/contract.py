@@ -31,6 +31,8 @@ PICTURES = 4
 #: Features of the same picture may differ by this share of the largest one.
 TOLERANCE = 1e-4
 TIMED_PICTURES = 8
+#: FeatureExtractor.device in words.
+ENGINES = {"cpu": "TFLite", "gpu": "the GPU", "cpu_tensorflow": "TensorFlow, because TFLite can't run it"}
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,11 @@ class Finding:
     sentence: str
 
 
-def check_network(path: Path, sizes_px: Sequence[int] = ()) -> Iterator[Finding]:
-    """Try the network in that folder, with pictures of these sizes; by default with those that it should take."""
+def check_network(path: Path, sizes_px: Sequence[int] = (), timed: bool = True) -> Iterator[Finding]:
+    """Try the network in that folder, with pictures of these sizes; by default with those that it should take.
+
+    timed: whether to say how long a picture takes.
+    """
     try:
         settings = read_own_folder(path).settings
         backbone = load_own_network(path)
@@ -58,7 +63,10 @@ def check_network(path: Path, sizes_px: Sequence[int] = ()) -> Iterator[Finding]
             continue
         yield from trial.findings()
         with tempfile.TemporaryDirectory() as cache_dir:
-            yield from _extracted(trial, Path(cache_dir))
+            extractor = FeatureExtractor(backbone, size_px, 1, Path(cache_dir))
+            yield _extracted(trial, extractor)
+            if timed:
+                yield _timed(extractor, FeatureExtractor(LITE0, size_px, 1, Path(cache_dir)))
 
 
 class _Trial:
@@ -130,26 +138,28 @@ def _trunk(classifier: Classifier, end: str) -> Any:
     return keras.Model(classifier.model.input, classifier.model.get_layer(end).output)
 
 
-def _extracted(trial: _Trial, cache_dir: Path) -> Iterator[Finding]:
-    """Features as trainings compute them, and how long they take beside those of lite0."""
-    at, size_px = f"{trial.size_px} px", trial.size_px
-    extractor = FeatureExtractor(trial.backbone, size_px, 1, cache_dir)
+def _extracted(trial: _Trial, extractor: FeatureExtractor) -> Finding:
+    """Features as trainings compute them."""
+    at = f"{trial.size_px} px"
     last = trial.features.shape[1]  # features of earlier layers follow
     found = np.stack([features.pooled[:last] for features in extractor.of_pictures(trial.pictures)])
-    engine = "TensorFlow, because TFLite can't run it" if "_tensorflow" in extractor.engine else "TFLite"
-    engine = "the GPU" if "_gpu_" in extractor.engine else engine
     difference = _differ(found, trial.features)
-    yield _judged(
+    return _judged(
         difference <= 10 * TOLERANCE,
-        f"{at}: trainings compute its features by {engine}; they differ by {difference:.1e} at most",
-        f"{at}: its features, computed by {engine}, differ by {difference:.1e}; do not use it.",
+        f"{at}: trainings compute its features by {ENGINES[extractor.device]}; they differ by {difference:.1e} at most",
+        f"{at}: its features, computed by {ENGINES[extractor.device]}, differ by {difference:.1e}; do not use it.",
     )
-    lite0 = FeatureExtractor(LITE0, size_px, 1, cache_dir)
+
+
+def _timed(extractor: FeatureExtractor, lite0: FeatureExtractor) -> Finding:
+    """How long the features of a picture take, beside those of lite0."""
+    size_px = extractor.image_size
     own_s, lite0_s = (_seconds_of(functools.partial(_compute, each, size_px)) for each in (extractor, lite0))
-    words = (
-        f"{at}: a picture takes {1000 * own_s:.1f} ms on one core, {own_s / lite0_s:.1f} times as long as with lite0"
+    return Finding(
+        True,
+        f"{size_px} px: a picture takes {1000 * own_s:.1f} ms on one core, {own_s / lite0_s:.1f} times as long as with "
+        f"lite0; backbone.toml says cost = {extractor.backbone.features_cost:g}",
     )
-    yield Finding(True, f"{words}; backbone.toml says cost = {trial.backbone.features_cost:g}")
 
 
 def _compute(extractor: FeatureExtractor, size_px: int) -> None:

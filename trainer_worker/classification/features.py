@@ -69,6 +69,7 @@ View = tuple[Path, Variation]
 class FeatureExtractor:
     """Computes the features of pictures.
 
+    device: "cpu", "gpu", or "cpu_tensorflow" where TFLite can't run the backbone.
     The first extractor for a backbone and an image size converts the backbone, which takes seconds, and leaves the
     file in `cache_dir` for all later ones. That folder may be deleted at any time.
     """
@@ -79,8 +80,8 @@ class FeatureExtractor:
         self.threads = max(1, threads)
         self._network: Any = None
         self._interpreters: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._device = "gpu" if tf.config.list_physical_devices("GPU") else "cpu"
-        if self._device == "cpu":
+        self.device = "gpu" if tf.config.list_physical_devices("GPU") else "cpu"
+        if self.device == "cpu":
             try:
                 for _ in range(self.threads):
                     self._interpreters.put(_cached_interpreter(backbone, image_size, cache_dir))
@@ -89,13 +90,13 @@ class FeatureExtractor:
                 if not backbone.is_operators_own:
                     raise
                 log.warning("action=backbone.not_converted backbone=%s reason=%r", backbone.name, str(error))
-                self._device = "cpu_tensorflow"
+                self.device = "cpu_tensorflow"
         self._network = tf.function(_network(backbone, image_size), reduce_retracing=True, autograph=False)
 
     @property
     def engine(self) -> str:
         """A name for everything that the features depend on besides the picture."""
-        return f"{_name(self.backbone, self.image_size)}_{self._device}_v{FEATURES_VERSION}"
+        return f"{_name(self.backbone, self.image_size)}_{self.device}_v{FEATURES_VERSION}"
 
     @functools.cached_property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
