@@ -84,8 +84,8 @@ def test_fine_tuning_leaves_the_early_head_its_own_regression(digits: Digits, tm
     digits.classifier.set_weights(digits.pretrained)
     options = ClassificationOptions(image_size=SIZE, epochs=1, batch_size=4)
     fit(digits.classifier, digits.features, digits.train, attempt_in(tmp_path, options))
-    found = [weights.copy() for weights in digits.classifier.early_head.get_weights()]
+    found = [weights.copy() for weights in digits.classifier.logits[1].get_weights()]
     fit_early_head(digits.classifier, digits.features, digits.train)
-    assert all(map(np.array_equal, found, digits.classifier.early_head.get_weights()))
+    assert all(map(np.array_equal, found, digits.classifier.logits[1].get_weights()))
     assert np.abs(found[0]).max() > 0
     assert EARLY_SHARE < 1
