@@ -96,7 +96,7 @@ def test_a_prepared_classifier_learns_the_same_and_compiles_nothing_any_more(
         train(classifier, features, tmp_path / str(is_prepared), epochs=1, batch_size=4)
         outputs.append(predict(classifier, features.views[0]))
         assert [function.experimental_get_tracing_count() for function in compiled] == [1, 1]
-    np.testing.assert_array_equal(*outputs)
+    np.testing.assert_array_equal(outputs[0], outputs[1])
     assert sys.getswitchinterval() == interval_s
     assert not any(thread.name.startswith("prepare") for thread in threading.enumerate())
 
