@@ -23,7 +23,7 @@ from trainer_worker.attempt.job import Job, SilentReporter, TrainingResult
 from trainer_worker.backbones.weights_files import find_weights_file
 from trainer_worker.exporting.scoring import kept_processes
 from trainer_worker.project.folder import ProjectFolder
-from trainer_worker.training.child import keep_what_is_loaded
+from trainer_worker.training.process_memory import keep_what_is_loaded
 
 
 @dataclass(frozen=True)

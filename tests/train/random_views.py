@@ -11,6 +11,6 @@ from trainer_worker.classification.dataset import FeatureView
 def random_view(classifier: Classifier, pictures: int, random: np.random.Generator) -> FeatureView:
     """Random trunk maps and features of earlier layers; those of the last layer are the backbone's own."""
     maps = random.normal(size=(pictures, *classifier.tail.input_shape[1:])).astype(np.float32)
-    (early,) = (int(layer.kernel.shape[0]) for layer in classifier.logits[1:])
     last = classifier.pool.predict(maps, verbose=0)
-    return FeatureView(maps, np.concatenate([last, random.normal(size=(pictures, early)).astype(np.float32)], axis=1))
+    early = random.normal(size=(pictures, classifier.early_features)).astype(np.float32)
+    return FeatureView(maps, np.concatenate([last, early], axis=1))

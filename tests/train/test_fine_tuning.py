@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -18,8 +20,10 @@ from trainer_worker.classification.classifier import Classifier, build_classifie
 from trainer_worker.classification.dataset import LabelledFeatures
 from trainer_worker.classification.fine_tuning import LEAST_STEPS, WARM_UP_STEPS, fit, planned_epochs
 from trainer_worker.classification.heads import fit_head
+from trainer_worker.classification.preparing import prepared_classifier
 from trainer_worker.optimization.epochs import History
 from trainer_worker.optimization.learning_rate import RateSchedule
+from trainer_worker.optimization.repeatability import make_repeatable
 
 SIZE = 64
 ROWS = np.arange(48)
@@ -66,6 +70,33 @@ def test_too_few_steps_leave_the_regression(
     left = predict(classifier, features.views[0])
     classifier.set_weights(pretrained)
     assert np.allclose(left, regression, atol=1e-6) == (history.steps < LEAST_STEPS)
+
+
+def test_a_prepared_classifier_learns_the_same_and_compiles_nothing_any_more(
+    features: LabelledFeatures, tmp_path: Path
+) -> None:
+    interval_s = sys.getswitchinterval()
+    outputs = []
+    for is_prepared in (True, False):  # the second one is the control
+        make_repeatable(1)
+        if is_prepared:
+            with prepared_classifier(LITE0, SIZE, 2) as classifier_for:
+                classifier = classifier_for(2)
+        else:
+            classifier = build_classifier(LITE0, SIZE, 2)
+        compiled = [classifier.trainee.step, classifier.run]
+        assert [function.experimental_get_tracing_count() for function in compiled] == [is_prepared] * 2
+        train(classifier, features, tmp_path / str(is_prepared), epochs=1, batch_size=4)
+        outputs.append(predict(classifier, features.views[0]))
+        assert [function.experimental_get_tracing_count() for function in compiled] == [1, 1]
+    np.testing.assert_array_equal(outputs[0], outputs[1])
+    assert sys.getswitchinterval() == interval_s
+    assert not any(thread.name.startswith("prepare") for thread in threading.enumerate())
+
+
+def test_a_class_that_turns_out_to_be_unreadable_is_left_out_of_a_prepared_classifier() -> None:
+    with prepared_classifier(LITE0, SIZE, 3) as classifier_for:
+        assert classifier_for(2).labels == 2
 
 
 def test_few_images_train_for_more_epochs() -> None:

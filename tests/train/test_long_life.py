@@ -22,7 +22,7 @@ from trainer_worker.attempt.job import Job, SilentReporter
 from trainer_worker.classification import train as classification
 from trainer_worker.optimization.adam import Adam
 from trainer_worker.segmentation import train as segmentation
-from trainer_worker.training.child import release_memory
+from trainer_worker.training.process_memory import release_memory
 
 THREADS = 2
 #: The first tasks fill caches of TensorFlow's and ours.

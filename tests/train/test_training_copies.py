@@ -108,6 +108,29 @@ def test_the_copy_of_a_tail_learns_in_float32_and_leaves_the_tail_alone(monkeypa
         np.testing.assert_array_equal(now, then)
 
 
+@pytest.mark.parametrize(("bfloat16", "tolerance"), [(False, 1e-5), (True, BFLOAT16_TOLERANCE)])
+def test_the_convolutions_of_a_tail_s_copy_use_bfloat16_where_the_processor_does(
+    bfloat16: bool, tolerance: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_bfloat16(monkeypatch, bfloat16)
+    keras.utils.set_random_seed(3)
+    inputs = keras.Input((7, 7, 6))
+    x = keras.layers.DepthwiseConv2D(5, padding="same")(keras.layers.Conv2D(16, 1, activation="relu")(inputs))
+    tail = keras.Model(inputs, keras.layers.Dense(6)(keras.layers.Conv2D(8, 1)(x)))
+    copy = training_copies.copy_of_tail(tail)
+    quick = "bfloat16" if bfloat16 else "float32"
+    assert [layer.compute_dtype for layer in copy.layers] == ["float32", quick, "float32", quick, "float32"]
+    assert {variable.dtype for variable in copy.variables} == {"float32"}
+    random = np.random.default_rng(0)
+    maps, weights = (tf.constant(random.normal(size=(3, 7, 7, 6)), tf.float32) for _ in range(2))
+    got, expected = (outputs_and_gradients(network, maps, weights) for network in (copy, tail))
+    for own, keras_own in zip(got, expected, strict=True):
+        assert own.dtype == np.float32
+        difference = np.abs(own - keras_own).max() / np.abs(keras_own).max()
+        assert difference < tolerance
+    assert bool(np.abs(got[0] - expected[0]).max() > 1e-4) == bfloat16
+
+
 def outputs_and_gradients(network: Any, maps: Any, weights: Any) -> list[Any]:
     """Outputs, and the gradients of their weighted sum by maps and by the network's own weights."""
     with tf.GradientTape() as tape:

@@ -54,6 +54,12 @@ class Classifier:
         return count
 
     @property
+    def early_features(self) -> int:
+        """How many of a picture's pooled features are those of earlier layers."""
+        count: int = self.early_head.kernel.shape[0] if self.early_head else 0
+        return count
+
+    @property
     def logits(self) -> list[Any]:
         """The layers whose outputs add up to the logits."""
         return [self.head] if self.early_head is None else [self.head, self.early_head]

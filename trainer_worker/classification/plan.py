@@ -17,11 +17,12 @@ from trainer_worker.classification.fine_tuning import planned_epochs
 from trainer_worker.exporting.writing import expected_s
 
 FEATURES_S_PER_IMAGE = 0.011
-FEATURES_START_S = 0.5
+#: The classifier is built meanwhile.
+FEATURES_START_S = 0.9
 ADVICE_START_S = 0.1
 ADVICE_S_PER_IMAGE = 0.0004
 TRAIN_S_PER_IMAGE_AND_EPOCH = 0.0038
-TRAIN_START_S = 1.5
+TRAIN_START_S = 0.8
 CHECK_S_PER_IMAGE = 0.015
 CHECK_START_S = 1.0
 PUBLISH_S = 0.3

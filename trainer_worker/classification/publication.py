@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -51,9 +52,9 @@ def publish_classifier(
         return metrics | confidence.report(), manifest | confidence.facts()
 
     side_px = trained.classifier.model.input_shape[1]
-    pictures = _pictures(data, split.held_out, side_px)
+    pictures = _pictures(data, split.held_out, side_px, attempt.threads)
     proof = HeldOut(pictures, evaluation.held_out, score, HELD_OUT_ACCURACY)
-    calibration = functools.partial(_pictures, data, _spread(split.train), side_px)
+    calibration = functools.partial(_pictures, data, _spread(split.train), side_px, attempt.threads)
     source = ModelToExport(trained.classifier.model, calibration, trained.chosen.backbone.is_operators_own)
     of_pictures = _scored(data, split, evaluation.held_out)
     use = ModelUse(
@@ -83,10 +84,11 @@ def _spread(rows: np.ndarray) -> np.ndarray:
     return spread
 
 
-def _pictures(data: Dataset, rows: np.ndarray, side_px: int) -> np.ndarray:
-    """The pictures of these rows as the model takes them, uint8 (n, S, S, 3)."""
-    folders = data.folders
+def _pictures(data: Dataset, rows: np.ndarray, side_px: int, threads: int) -> np.ndarray:
+    """The pictures of these rows as the model takes them, uint8 (n, S, S, 3), decoded in so many threads."""
+    reader, paths = data.folders.reader, [data.folders.files[row] for row in rows]
     try:
-        return np.stack([read_rgb(folders.reader, folders.files[row], (side_px, side_px)) for row in rows])
+        with ThreadPoolExecutor(threads) as pool:
+            return np.stack(list(pool.map(lambda path: read_rgb(reader, path, (side_px, side_px)), paths)))
     except UnreadableImageError as error:
         raise picture_changed(error) from error

@@ -14,13 +14,13 @@ from trainer_worker.backbones.catalogue import choose_backbone
 from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.classification.advice import advise
 from trainer_worker.classification.cached_features import CachedFeatures
-from trainer_worker.classification.classifier import build_classifier
 from trainer_worker.classification.continuing import recall_training, remember_training
 from trainer_worker.classification.features import kept_extractor
 from trainer_worker.classification.folders import scan_class_folders
 from trainer_worker.classification.interim_model import publish_interim_model
 from trainer_worker.classification.learning import Lesson
 from trainer_worker.classification.plan import ClassifierPlan
+from trainer_worker.classification.preparing import prepared_classifier
 from trainer_worker.classification.publication import publish_classifier
 from trainer_worker.classification.reading import Reading
 from trainer_worker.classification.record import TrainedClassifier, headline
@@ -59,8 +59,9 @@ def train(attempt: Attempt) -> TrainingResult:
         publish_interim_model(folders, features, chosen, attempt)
         stages.enter("features")
     reading = Reading(folders, features, attempt)
-    data = reading.read()
-    classifier = build_classifier(chosen.backbone, options.image_size, len(data.folders.labels))
+    with prepared_classifier(chosen.backbone, options.image_size, len(folders.labels)) as classifier_for:
+        data = reading.read()
+        classifier = classifier_for(len(data.folders.labels))
     last = recall_training(classifier, data, chosen.backbone, job)
     partition, report = split_dataset(data, options, job.gate.sides(data.contents, last))
     attempt.found(report)

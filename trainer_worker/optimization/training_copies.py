@@ -7,6 +7,7 @@ scored, kept and exported. docs/choices.md, "Networks for training only", has th
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import keras
@@ -51,10 +52,10 @@ def copy_of_decoder(decoder: Any) -> Any:
 def copy_of_tail(tail: Any) -> Any:
     """A copy of a classifier's tail for training steps. If the tail has batch normalizations, they stay frozen.
 
-    The copy always computes in float32, because bfloat16 takes longer for small maps (docs/choices.md, "Networks for
+    Only its convolutions compute in bfloat16. Depthwise ones would take longer in it (docs/choices.md, "Networks for
     training only").
     """
-    return _copy(tail, "float32", {})
+    return _copy(tail, "float32", {}, {keras.layers.Conv2D: quick_policy()})
 
 
 def copy_of_encoder(encoder: Any) -> Any:
@@ -62,15 +63,25 @@ def copy_of_encoder(encoder: Any) -> Any:
     return _copy(encoder, quick_policy(), {})
 
 
-def _copy(network: Any, policy_name: str, replacements: Mapping[type, type]) -> Any:
-    """Copy a network. replacements: for each class of layers that the copy replaces, the class that takes its place."""
+def _copy(
+    network: Any,
+    policy_name: str,
+    replacements: Mapping[type, type],
+    policy_names: Mapping[type, str] = MappingProxyType({}),
+) -> Any:
+    """Copy a network.
+
+    policy_name: of its inputs and layers. policy_names: those of classes of layers that have another one.
+    replacements: for each class of layers that the copy replaces, the class that takes its place.
+    """
     policy = keras.DTypePolicy(policy_name)
 
     def copied_layer(layer: Any) -> Any:
         if not isinstance(layer, keras.layers.Layer):  # a bare operation computes in the dtype of its inputs
             return layer.from_config(layer.get_config())
         layer_class: Any = replacements.get(type(layer), type(layer))
-        return layer_class.from_config({**layer.get_config(), "dtype": policy})
+        own_policy = keras.DTypePolicy(policy_names.get(type(layer), policy_name))
+        return layer_class.from_config({**layer.get_config(), "dtype": own_policy})
 
     inputs = keras.tree.map_structure(
         lambda x: keras.Input(x.shape[1:], dtype=policy.compute_dtype, name=x.name), network.input

@@ -7,10 +7,8 @@ TrainerSettings.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import dataclasses
 import functools
-import gc
 import logging
 import math
 import os
@@ -27,7 +25,6 @@ from pathlib import Path
 from typing import cast
 
 import msgspec
-import psutil
 
 from conf.log_request import logged_request
 from conf.logs import set_up_logging
@@ -68,6 +65,7 @@ from trainer_worker.training.download import Download
 from trainer_worker.training.folder_changes import FolderChanges
 from trainer_worker.training.help_reporter import HelpReporter
 from trainer_worker.training.pace import Pace
+from trainer_worker.training.process_memory import keep_what_is_loaded, release_memory
 from trainer_worker.training.registry import Train, load_helper, load_kind, load_trainers
 from trainer_worker.training.reporter import PipeReporter
 from trainer_worker.training.settings import TrainerSettings
@@ -358,29 +356,6 @@ def set_up_tensorflow(threads: int) -> tuple[dict[str, str], tuple[str, ...]]:
     names = [tf.config.experimental.get_device_details(gpu).get("device_name", "GPU") for gpu in gpus]
     devices = tuple(shortened(name, m.MAX_DEVICE_CHARS) for name in names[: m.MAX_DEVICES]) or ("CPU",)
     return {"python": platform.python_version(), "tensorflow": tf.__version__}, devices
-
-
-def keep_what_is_loaded() -> None:
-    """Let garbage collections pass over all objects that exist now (docs/choices.md, "Memory between tasks").
-
-    TensorFlow has hundreds of thousands, and each task waits for several collections.
-    """
-    gc.collect()
-    gc.freeze()
-
-
-def release_memory() -> float:
-    """Drop the last task's graphs and return freed memory to the system (docs/choices.md, "Memory between tasks").
-
-    Returns the megabytes that the process still holds.
-    """
-    import tensorflow as tf
-
-    tf.keras.backend.clear_session()
-    gc.collect()
-    with contextlib.suppress(OSError, AttributeError):  # only glibc has malloc_trim
-        ctypes.CDLL(None).malloc_trim(0)
-    return float(psutil.Process().memory_info().rss) / 2**20
 
 
 def die_with_parent(parent_pid: int) -> None:
