@@ -10,6 +10,7 @@ U-Nets end with the training.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import statistics
@@ -39,8 +40,9 @@ from trainer_worker.segmentation.mask_sources import read_mask_of
 from trainer_worker.segmentation.predictions import MaskPredictor
 from trainer_worker.segmentation.scores import MaskScores, MaskTally
 
-#: The mean Dice and IoU of the pictures, the mean Dice of the classes over all pixels, and that of the thin classes.
-SCORES = ("dice", "iou", "dice_all_pixels", "dice_thin")
+#: The mean Dice of the pictures, and the mean Dice of the thin classes over all pixels (of a set without such classes:
+#: of all classes).
+SCORES = ("dice", "dice_thin")
 REHEARSAL_PICTURES = 8
 
 
@@ -55,8 +57,8 @@ class Data(NamedTuple):
 def tfmodel(run: Run) -> Outcome:
     """The product's own trainer, with its exports in three formats and their checks."""
     outcome = run_product(run, "segmentation", segmentation.train, ("dice",))
-    (model,) = run.project.glob("models/*/model.keras")
-    return _scored(outcome.seconds, keras.models.load_model(model), _read(run), run)
+    model = keras.models.load_model(run.project / "models" / "latest" / "model.keras")
+    return dataclasses.replace(_scored(outcome.seconds, model, _read(run), run), stage_seconds=outcome.stage_seconds)
 
 
 def unet(run: Run) -> Outcome:
@@ -96,11 +98,10 @@ def _read(run: Run) -> Data:
 def _scored(seconds: float, model: Any, data: Data, run: Run) -> Outcome:
     scores = _scores(MaskPredictor(model), data, run.options.image_size)
     thin = [name for name in scores.per_class if name in THIN_CLASSES] or list(scores.per_class)[1:]
-    figures = {name: getattr(scores, name) for name in SCORES[:-1]}
-    figures["dice_thin"] = statistics.mean(scores.per_class[name]["dice"] for name in thin)
+    dice_thin = statistics.mean(scores.per_class[name]["dice"] for name in thin)
     held_out = (data.folders.pairs[row].picture for row in data.split.held_out)
     names = sorted(picture.relative_to(run.project).as_posix() for picture in held_out)
-    return Outcome(figures, names, len(data.folders.pairs), seconds)
+    return Outcome(dict(zip(SCORES, (scores.dice, dice_thin), strict=True)), names, len(data.folders.pairs), seconds)
 
 
 def _scores(predictor: MaskPredictor, data: Data, side_px: int) -> MaskScores:

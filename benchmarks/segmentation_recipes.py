@@ -37,12 +37,14 @@ from trainer_worker.segmentation.folders import scan_mask_folders
 COMPARISON = Comparison(
     "benchmarks.segmentation_recipe_runs",
     ("tfmodel", "unet", "unet_equal_time"),
-    ("dice", "iou", "dice_all_pixels", "dice_thin"),
+    ("dice", "dice_thin"),
     (Target("unet", below=0.005, of_time=1 / 3), Target("unet_equal_time")),
 )
 DRAWN_PICTURES, DRAWN_LINES, LINES_SIDE_PX = 100, 40, 512
 DRAWN_FRAMES, DRAWN_VESSELS = 96, 24
 SMOKE_PICTURES, SMOKE_SIZE_PX = 12, 64
+#: The U-Net in equal time runs all that the other one does.
+SMOKE_RECIPES = ("tfmodel", "unet_equal_time")
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,7 @@ def main() -> None:
         if arguments.smoke:
             make_segmentation_project(Path(temporary, "smoke"), SMOKE_PICTURES, seed=1)
             sets, arguments.seeds = [(Path(temporary, "smoke"), (f"imageSize={SMOKE_SIZE_PX}",))], 1
+            arguments.recipes = list(SMOKE_RECIPES)
             flags.append("--quick")
         for folder, options in sets:
             report(folder, [*options, *arguments.option], arguments, flags)
