@@ -12,9 +12,11 @@ import pytest
 from PIL import Image
 
 from protocol.data_report import Severity
+from trainer_worker.pictures.images import PictureReader
 from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.segmentation import tile_choice
 from trainer_worker.segmentation.folders import Cutting, Examples, MaskFolders, read_pairs, scan_mask_folders
+from trainer_worker.segmentation.mask_sources import MaskedPicture
 from trainer_worker.segmentation.tile_choice import AUTO, edges_of
 
 SIDE = 64
@@ -131,3 +133,16 @@ def test_many_pictures_get_fewer_tiles_each(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(tile_choice, "MOST_EXAMPLES", 30)
     _, examples = read(project(tmp_path, lines))
     assert examples.tiles == 5
+
+
+def test_pictures_that_are_too_large_to_cut_are_scaled_down_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def whole_bytes(reader: PictureReader, pair: MaskedPicture, size: tuple[int, int]) -> int:
+        return reader.budget.most_bytes + (pair.picture.name == "p2.png")
+
+    monkeypatch.setattr(tile_choice, "whole_bytes_of", whole_bytes)
+    folders, examples = read(project(tmp_path, lines))
+    (found,) = [found for found in folders.findings if found.code == "tiles_impossible"]
+    assert (examples.tiles, found.severity, found.files) == (0, Severity.WARNING, ("images/p2.png",))
+    assert len(examples.owners) == 6  # with tiles, the large one would be left out

@@ -30,7 +30,7 @@ from trainer_worker.layouts.name_lists import skipped_sentence
 from trainer_worker.layouts.tree import Tree, walk
 from trainer_worker.pictures.decoding_budget import UNLIMITED, DecodingBudget
 from trainer_worker.pictures.grey_scale import with_grey_scale
-from trainer_worker.pictures.images import PictureReader, UnreadableImageError, image_size, read_rgb, rgb_bytes
+from trainer_worker.pictures.images import PictureReader, UnreadableImageError, image_size, read_rgb
 from trainer_worker.pictures.likeness import Thumbnail, thumbnail
 from trainer_worker.pictures.user_files import SkippedFile, UserFiles
 from trainer_worker.segmentation.classes import (
@@ -43,7 +43,7 @@ from trainer_worker.segmentation.classes import (
     unknown_values,
 )
 from trainer_worker.segmentation.mask_rule import BLACK_AND_WHITE, MaskRule
-from trainer_worker.segmentation.mask_sources import MaskedPicture, MaskMeaning, mask_bytes_of, read_mask_of
+from trainer_worker.segmentation.mask_sources import MaskedPicture, MaskMeaning, read_mask_of, whole_bytes_of
 from trainer_worker.segmentation.set_rule import decide_rule
 from trainer_worker.segmentation.tile_choice import AUTO, choose_tiles
 from trainer_worker.segmentation.tiles import choose, tiled_size
@@ -363,9 +363,7 @@ def whole_pair(folders: MaskFolders, pair: MaskedPicture, side_px: int) -> Itera
     reader = folders.reader
     size = tiled_size(*image_size(reader, pair.picture), side_px)
     pixels, most = size[0] * size[1], reader.budget.most_bytes
-    # The picture is kept while its mask is read, and both while the block runs.
-    mask_needs = 3 * pixels + mask_bytes_of(reader, pair, size)
-    needed = max(4 * pixels, rgb_bytes(reader, pair.picture, size), mask_needs)
+    needed = whole_bytes_of(reader, pair, size)
     if needed > most:
         raise UnreadableImageError(
             pair.picture,

@@ -17,7 +17,7 @@ import numpy as np
 from protocol.data_report import Finding, Severity, finding
 from trainer_worker.pictures.images import PictureReader, UnreadableImageError, image_size
 from trainer_worker.segmentation.classes import UNLABELLED, UnknownClassError
-from trainer_worker.segmentation.mask_sources import MaskedPicture, MaskMeaning, read_mask_of
+from trainer_worker.segmentation.mask_sources import MaskedPicture, MaskMeaning, read_mask_of, whole_bytes_of
 from trainer_worker.segmentation.tiles import tiled_size, tiles
 
 #: The value of the option that leaves the choice to this file.
@@ -38,7 +38,7 @@ MOST_EXAMPLES = 3000
 
 
 class TileChoice(NamedTuple):
-    """tiles: of each picture; 0 to scale the pictures down. findings: why, in words, if there are tiles."""
+    """tiles: of each picture; 0 to scale the pictures down. findings: why, where scaling down would lose regions."""
 
     tiles: int
     findings: tuple[Finding, ...] = ()
@@ -76,9 +76,11 @@ def choose_tiles(
     thinnest = int(np.argmin(thickness))
     if shrinking < LEAST_SHRINKING or thickness[thinnest] >= THINNEST_PX:
         return TileChoice(0)
+    name, thin_px = meaning.classes.names[thinnest], float(thickness[thinnest])
+    if too_large := _too_large(reader, pairs, side_px):
+        return TileChoice(0, (_lost(name, thin_px, side_px, too_large),))
     whole = len(tiles(*tiled_size(height, width, side_px), side_px))
     number = max(1, min(whole, MOST_TILES, MOST_EXAMPLES // len(pairs)))
-    name, thin_px = meaning.classes.names[thinnest], float(thickness[thinnest])
     said = (
         f"tiles=auto chose {number} tiles of each picture: the regions of class {name!r} are about "
         f"{thin_px * shrinking:.1f} px wide in pictures of {width} x {height} px, and would be {thin_px:.1f} px wide "
@@ -86,6 +88,29 @@ def choose_tiles(
     )
     cure = "Post tiles=0 for a model that takes whole pictures, which trains in less time."
     return TileChoice(number, (finding("tiles_chosen", Severity.INFO, said, cure),))
+
+
+def _too_large(reader: PictureReader, pairs: Sequence[MaskedPicture], side_px: int) -> list[str]:
+    """The names of the pictures that can't be read whole for lack of memory. If all were cut, they would be out."""
+    names = []
+    for pair in pairs:
+        try:
+            size = tiled_size(*image_size(reader, pair.picture), side_px)
+            fits = whole_bytes_of(reader, pair, size) <= reader.budget.most_bytes
+        except UnreadableImageError:  # read_pairs says so
+            continue
+        if not fits:
+            names.append(reader.files.name_of(pair.picture))
+    return names
+
+
+def _lost(name: str, thin_px: float, side_px: int, too_large: Sequence[str]) -> Finding:
+    said = (
+        f"The regions of class {name!r} will be {thin_px:.1f} px wide at imageSize={side_px}, too thin to be learned "
+        f"well. tiles=auto would cut the pictures, but {len(too_large)} of them are too large to be read whole."
+    )
+    cure = "Cut them into smaller pictures, or post tiles=16 to train without them."
+    return finding("tiles_impossible", Severity.WARNING, said, cure, too_large)
 
 
 def edges_of(mask: Any, classes: int) -> tuple[Any, Any]:
