@@ -182,9 +182,12 @@ class SegmentationOptions(TrainingOptions, frozen=True, kw_only=True, forbid_unk
     learning_rate: Annotated[float, Meta(ge=1e-6, le=1.0, description="peak learning rate of the optimizer")] = 5e-3
     batch_size: Annotated[int, Meta(ge=1, le=512, description="the most images per optimizer step")] = 8
     tiles: Annotated[
-        int,
-        Meta(ge=0, le=1000, description="train on this many unscaled tiles of each picture; 0: scale the picture down"),
-    ] = 0
+        Annotated[int, Meta(ge=0, le=1000)] | Literal["auto"],
+        Meta(
+            description="train on this many unscaled tiles of each picture; 0: scale the picture down; auto: tiles "
+            "where scaling down would make the regions of a class thinner than 2 px"
+        ),
+    ] = "auto"
 
 
 OPTIONS_BY_TRAIN_TYPE: dict[str, type[TrainingOptions]] = {
@@ -209,8 +212,8 @@ def allowed_values(field_type: Any) -> str:
     info = msgspec.inspect.type_info(field_type)
     if isinstance(info, msgspec.inspect.Metadata):
         info = info.type
-    if isinstance(info, msgspec.inspect.UnionType) and info.includes_none:
-        return allowed_values(next(kind for kind in get_args(bare) if kind is not type(None)))
+    if isinstance(info, msgspec.inspect.UnionType):
+        return " or ".join(allowed_values(kind) for kind in get_args(bare) if kind is not type(None))
     if isinstance(info, msgspec.inspect.BoolType):
         return "true or false"
     if isinstance(info, msgspec.inspect.DictType):
@@ -225,14 +228,15 @@ def allowed_values(field_type: Any) -> str:
     if isinstance(info, msgspec.inspect.ListType):
         return f"a list of {info.min_length or 0} to {info.max_length} items" if info.max_length else "a list"
     if isinstance(info, msgspec.inspect.LiteralType | msgspec.inspect.EnumType):
-        return f"one of {', '.join(_words_of(bare))}"
+        words = _words_of(bare)
+        return f"one of {', '.join(words)}" if len(words) > 1 else words[0]
     if isinstance(info, msgspec.inspect.IntType | msgspec.inspect.FloatType):
-        words = "a whole number" if isinstance(info, msgspec.inspect.IntType) else "a number"
+        number = "a whole number" if isinstance(info, msgspec.inspect.IntType) else "a number"
         if info.ge is not None:
-            words += f" from {info.ge}" + (f" to {info.le}" if info.le is not None else "")
+            number += f" from {info.ge}" + (f" to {info.le}" if info.le is not None else "")
         if info.multiple_of is not None:
-            words += f", a multiple of {info.multiple_of:g}"
-        return words
+            number += f", a multiple of {info.multiple_of:g}"
+        return number
     if isinstance(info, msgspec.inspect.StrType) and info.max_length is not None:
         return f"a text of at most {info.max_length} characters" + (" of a fixed form" if info.pattern else "")
     return "text"

@@ -154,6 +154,22 @@ def test_refusals_stand_at_their_fields(context: BrowserContext, programs: Progr
     watched.check()
 
 
+def test_an_option_of_a_number_or_a_word_takes_both(context: BrowserContext, programs: Programs) -> None:
+    watched = WatchedPage(context, origin_of(programs))
+    page = watched.open(folder_step(programs.projects / "nuclei"))
+    page.get_by_text("More settings").click()
+    tiles = page.get_by_label("Tiles of each photo")
+    expect(tiles).to_have_value("auto")
+    tiles.fill("many")
+    page.get_by_role("button", name="Start training").click()
+    expect(tiles).to_have_attribute("aria-invalid", "true")
+    tiles.fill("4")
+    page.get_by_role("button", name="Start training").click()
+    expect(page).to_have_url(re.compile("#/tasks/[0-9a-f]{32}$"))
+    assert programs.get(f"/v1/tasks/{page.url.rpartition('/')[2]}").body["options"] == {"tiles": 4}
+    watched.check()
+
+
 def test_a_folder_that_is_not_there_or_not_allowed_is_explained(context: BrowserContext, programs: Programs) -> None:
     watched = WatchedPage(context, origin_of(programs))
     page = watched.open(folder_step(programs.projects / "nowhere"))

@@ -48,7 +48,7 @@ def test_all_classifiers_score_the_same_images(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_both_segmenters_score_the_same_pictures(tmp_path: Path) -> None:
     said, rows = smoke("benchmarks.segmentation_recipes", tmp_path)
-    assert list(rows) == ["tfmodel", "unet"]
+    assert list(rows) == ["tfmodel", "unet_equal_time"]
     for cells in rows.values():
         assert_plausible(cells)
-    assert "tfmodel - unet: " in said
+    assert "tfmodel - unet_equal_time: " in said

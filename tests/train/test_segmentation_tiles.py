@@ -1,4 +1,4 @@
-"""Segmentation by tiles: thin lines on pictures three times as large as the model's input."""
+"""Segmentation by tiles: thin lines on pictures twice as large as the model's input."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from trainer_worker.exporting.scoring import load_predictor
 from trainer_worker.segmentation.scores import MaskTally
 from trainer_worker.segmentation.train import train
 
-SIDE, PICTURE_SIDE = 64, 192
+SIDE, PICTURE_SIDE = 64, 128
 
 
 def by_the_nearest_tile(picture: Any, predict: Any, overlap_px: int) -> Any:
@@ -42,8 +42,12 @@ def by_the_nearest_tile(picture: Any, predict: Any, overlap_px: int) -> Any:
 @pytest.mark.slow
 def test_tiles_find_lines_and_the_file_scores_as_told_on_whole_pictures(tmp_path: Path) -> None:
     make_thin_lines_project(tmp_path, 16, PICTURE_SIDE, seed=2)
-    options = SegmentationOptions(image_size=SIDE, epochs=8, batch_size=4, tiles=9, exports=("tflite",))
-    result = train(attempt_in(tmp_path, options))
+    options = SegmentationOptions(image_size=SIDE, epochs=8, batch_size=8, exports=("tflite",))  # tiles=auto
+    attempt = attempt_in(tmp_path, options)
+    result = train(attempt)
+    (chosen,) = [found.sentence for found in attempt.data_report.findings if found.code == "tiles_chosen"]
+    assert "tiles=auto chose 9 tiles" in chosen
+    assert "tiles=auto chose 9 tiles" in (result.model_path.parent / "report.html").read_text("utf-8")
     metrics = json.loads((result.model_path.parent / "metrics.json").read_text())
     assert result.metrics["dice"] > metrics["baseline"]["all_foreground_dice"] + 0.25
     held_out = [Path(row["file"]) for row in metrics["held_out"]]

@@ -78,6 +78,12 @@ def test_larger_pictures_take_longer() -> None:
     assert found["t1"] == found["t2"]
 
 
+def test_a_given_number_of_tiles_counts_like_as_many_pictures() -> None:
+    cut, whole, by_itself = (spec("t", "anna", options={"tiles": tiles}) for tiles in (4, 0, "auto"))
+    assert plan_s(cut, 400) == plan_s(whole, 1600)
+    assert plan_s(by_itself, 400) == plan_s(whole, 400)
+
+
 def test_what_tasks_took_here_is_learned_once_enough_have_ended() -> None:
     low_s, _, high_s = seconds(ends(*history(3.0, LEAST_TASKS - 1), pending("t1"), t1=400)["t1"])
     assert (low_s, high_s) == pytest.approx((UNKNOWN[0] * plan(400), UNKNOWN[2] * plan(400)))

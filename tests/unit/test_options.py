@@ -172,6 +172,14 @@ def test_the_table_for_the_documents_names_every_option_with_meaning(train_type:
     assert all(allowed and default and meaning for _, allowed, default, meaning in rows)
 
 
+def test_an_option_of_a_number_or_a_word_says_both_and_keeps_their_types() -> None:
+    assert read_options("segmentation", {"tiles": "16"}) == ({"tiles": 16}, [])
+    assert read_options("segmentation", {"tiles": "auto"}) == ({"tiles": "auto"}, [])
+    for value in ("1001", "-1", "none", "1.5"):
+        _, (problem,) = read_options("segmentation", {"tiles": value})
+        assert problem.error == (f"tiles={value!r} is not allowed; it takes a whole number from 0 to 1000 or auto.")
+
+
 def test_a_list_without_fixed_words_is_described_by_its_length() -> None:
     assert allowed_values(Annotated[tuple[TaskId, ...], Meta(min_length=2, max_length=4)]) == (
         "2 to 4 values, with commas between"

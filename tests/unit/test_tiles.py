@@ -91,6 +91,6 @@ def test_a_project_gives_tiles_of_the_pictures_own_pixels(tmp_path: Path) -> Non
 
 
 def test_of_many_pictures_fewer_tiles_are_taken() -> None:
-    assert Cutting(224, tiles=16).most_tiles(100) == 16
-    assert Cutting(224, tiles=16).most_tiles(1000) == 5
-    assert Cutting(512, tiles=16).most_tiles(100_000) == 1
+    assert Cutting(224).fitting(16, pairs=100) == 16
+    assert Cutting(224).fitting(16, pairs=1000) == 5
+    assert Cutting(512).fitting(16, pairs=100_000) == 1

@@ -76,9 +76,9 @@ def read_mask_dataset(folders: MaskFolders, options: SegmentationOptions, attemp
     report = msgspec.structs.replace(report, findings=gravest_first([*report.findings, *contradicting]))
     attempt.found(report)
     warnings = report.warnings()
-    fewer = cutting.most_tiles(len(folders.pairs))
-    if fewer < options.tiles:
-        warnings.append(f"Only {fewer} tiles of each picture were trained on, for lack of memory for {options.tiles}.")
+    fewer = cutting.fitting(examples.tiles, len(folders.pairs))
+    if fewer < examples.tiles:
+        warnings.append(f"Only {fewer} tiles of each picture were trained on, for lack of memory for {examples.tiles}.")
     if examples.unread:
         all_pairs = len(folders.pairs) + examples.unread
         warnings.append(f"The time budget left {examples.unread} of {all_pairs} pictures unread.")

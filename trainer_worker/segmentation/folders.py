@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -30,7 +30,7 @@ from trainer_worker.layouts.name_lists import skipped_sentence
 from trainer_worker.layouts.tree import Tree, walk
 from trainer_worker.pictures.decoding_budget import UNLIMITED, DecodingBudget
 from trainer_worker.pictures.grey_scale import with_grey_scale
-from trainer_worker.pictures.images import PictureReader, UnreadableImageError, image_size, read_rgb, rgb_bytes
+from trainer_worker.pictures.images import PictureReader, UnreadableImageError, image_size, read_rgb
 from trainer_worker.pictures.likeness import Thumbnail, thumbnail
 from trainer_worker.pictures.user_files import SkippedFile, UserFiles
 from trainer_worker.segmentation.classes import (
@@ -43,8 +43,9 @@ from trainer_worker.segmentation.classes import (
     unknown_values,
 )
 from trainer_worker.segmentation.mask_rule import BLACK_AND_WHITE, MaskRule
-from trainer_worker.segmentation.mask_sources import MaskedPicture, MaskMeaning, mask_bytes_of, read_mask_of
+from trainer_worker.segmentation.mask_sources import MaskedPicture, MaskMeaning, read_mask_of, whole_bytes_of
 from trainer_worker.segmentation.set_rule import decide_rule
+from trainer_worker.segmentation.tile_choice import AUTO, choose_tiles
 from trainer_worker.segmentation.tiles import choose, tiled_size
 
 MIN_PAIRS = 4
@@ -196,7 +197,8 @@ class Examples:
 
     pictures: uint8 (n, S, S, 3). masks: uint8 (n, S, S) of 0 and 1, or of class numbers and UNLABELLED.
     owners: int64 (n,), the index in folders.pairs of the pair that each comes from, rising. thumbnails: uint8 (pairs,
-    16, 16, 3) of the whole pictures. unread: the number of pairs for which there was no time.
+    16, 16, 3) of the whole pictures. unread: the number of pairs for which there was no time. tiles: how many were
+    wanted of each picture; 0 for pictures that were scaled down.
     """
 
     pictures: Any
@@ -204,6 +206,7 @@ class Examples:
     owners: Any
     thumbnails: Any
     unread: int = 0
+    tiles: int = 0
 
     def rows_of(self, pairs: Any) -> list[int]:
         """The rows of the examples that come from these pairs. pairs: indexes in folders.pairs."""
@@ -213,15 +216,18 @@ class Examples:
 
 @dataclass(frozen=True)
 class Cutting:
-    """How pictures become examples of side x side pixels: scaled down whole, or at most `tiles` tiles of each."""
+    """How pictures become examples of side x side pixels: scaled down whole, or at most `tiles` tiles of each.
+
+    tiles: AUTO lets the masks decide, see tile_choice.py.
+    """
 
     side_px: int
-    tiles: int = 0
+    tiles: int | Literal["auto"] = 0
     seed: int = 0
 
-    def most_tiles(self, pairs: int) -> int:
+    def fitting(self, tiles: int, pairs: int) -> int:
         """How many tiles of each picture fit into MAX_EXAMPLES_BYTES, but no more than `tiles`."""
-        return min(self.tiles, max(1, MAX_EXAMPLES_BYTES // (pairs * 4 * self.side_px**2)))
+        return min(tiles, max(1, MAX_EXAMPLES_BYTES // (pairs * 4 * self.side_px**2)))
 
 
 def read_pairs(
@@ -231,14 +237,17 @@ def read_pairs(
 
     on_read: called with the share of the pairs that has been read. until_s: monotonic time at which reading ends, but
     the first DECODE_BATCH is always read; pairs that were not read are removed from `pairs`.
-    Before, all masks are surveyed, and what their values mean is decided for the whole set.
+    Before, all masks are surveyed, and what their values mean is decided for the whole set. Then the tiles are.
     Raises TrainingError too_few_images or no_masks when too few pairs can be read or no mask has foreground, and
     what decide_rule raises.
     """
     pairs, side_px = folders.pairs, cutting.side_px
     folders.reader = with_grey_scale(folders.reader, [pair.picture for pair in pairs], threads, lambda: on_read(0.0))
     _decide_rules(folders, threads, lambda: on_read(0.0))
-    most = len(pairs) * max(1, cutting.most_tiles(len(pairs)))
+    wanted = _wanted_tiles(folders, cutting, threads)
+    on_read(0.0)
+    tiles = cutting.fitting(wanted, len(pairs))
+    most = len(pairs) * max(1, tiles)
     pictures = np.empty((most, side_px, side_px, 3), np.uint8)
     masks = np.empty((most, side_px, side_px), np.uint8)
     readable: list[MaskedPicture] = []
@@ -252,7 +261,8 @@ def read_pairs(
                 break
             numbers = range(start, min(start + DECODE_BATCH, len(pairs)))
             unread = len(pairs) - numbers.stop
-            for number, found in zip(numbers, pool.map(lambda n: _examples(folders, n, cutting), numbers), strict=True):
+            read = pool.map(lambda n: _examples(folders, n, cutting, tiles), numbers)
+            for number, found in zip(numbers, read, strict=True):
                 if isinstance(found, UnreadableImageError):
                     folders.skip(found.path, found.reason)
                     continue
@@ -272,7 +282,8 @@ def read_pairs(
     masks = masks[: len(owners)]
     if not pictures_with(masks, len(folders.classes.names))[:, 1:].any():
         raise _no_foreground(folders)
-    return Examples(pictures[: len(owners)], masks, np.array(owners, np.int64), np.array(thumbnails), unread)
+    owned = np.array(owners, np.int64)
+    return Examples(pictures[: len(owners)], masks, owned, np.array(thumbnails), unread, wanted)
 
 
 def _decide_rules(folders: MaskFolders, threads: int, on_step: Callable[[], None]) -> None:
@@ -289,6 +300,15 @@ def _decide_rules(folders: MaskFolders, threads: int, on_step: Callable[[], None
     of_objects = decide_rule(folders.reader, objects, FOREGROUND_OR_NOT, threads, on_step)
     folders.object_rule = of_objects.rule
     folders.findings = [*folders.findings, *decided.findings, *of_objects.findings]
+
+
+def _wanted_tiles(folders: MaskFolders, cutting: Cutting, threads: int) -> int:
+    """The tiles of each picture that the option asks for, or that the masks do. The reason becomes a finding."""
+    if cutting.tiles != AUTO:
+        return cutting.tiles
+    choice = choose_tiles(folders.reader, folders.pairs, folders.meaning, cutting.side_px, threads)
+    folders.findings = [*folders.findings, *choice.findings]
+    return choice.tiles
 
 
 def _no_foreground(folders: MaskFolders) -> TrainingError:
@@ -309,11 +329,11 @@ class _PairExamples(NamedTuple):
 
 
 def _examples(
-    folders: MaskFolders, number: int, cutting: Cutting
+    folders: MaskFolders, number: int, cutting: Cutting, tiles: int
 ) -> _PairExamples | UnreadableImageError | UnknownClassError:
     pair, side_px = folders.pairs[number], cutting.side_px
     try:
-        if not cutting.tiles:
+        if not tiles:
             picture = read_rgb(folders.reader, pair.picture, (side_px, side_px))
             mask = read_mask_of(folders.reader, pair, (side_px, side_px), folders.meaning)
             squares = [(picture, mask)] if (mask != UNLABELLED).any() else []
@@ -321,7 +341,7 @@ def _examples(
         else:
             with whole_pair(folders, pair, side_px) as (picture, mask):
                 random = np.random.default_rng((cutting.seed, number))  # does not depend on other threads
-                chosen = choose(mask, side_px, cutting.most_tiles(len(folders.pairs)), random)
+                chosen = choose(mask, side_px, tiles, random)
                 # Copies, because views would keep every whole picture of a batch in memory.
                 squares = [(picture[tile.window].copy(), mask[tile.window].copy()) for tile in chosen]
                 small = thumbnail(picture)
@@ -343,9 +363,7 @@ def whole_pair(folders: MaskFolders, pair: MaskedPicture, side_px: int) -> Itera
     reader = folders.reader
     size = tiled_size(*image_size(reader, pair.picture), side_px)
     pixels, most = size[0] * size[1], reader.budget.most_bytes
-    # The picture is kept while its mask is read, and both while the block runs.
-    mask_needs = 3 * pixels + mask_bytes_of(reader, pair, size)
-    needed = max(4 * pixels, rgb_bytes(reader, pair.picture, size), mask_needs)
+    needed = whole_bytes_of(reader, pair, size)
     if needed > most:
         raise UnreadableImageError(
             pair.picture,

@@ -9,7 +9,14 @@ import numpy as np
 from PIL import Image
 
 from trainer_worker.layouts.layout import Drawing, ObjectMasks, Part
-from trainer_worker.pictures.images import MAX_PIXELS, PictureReader, UnreadableImageError, image_size, turned
+from trainer_worker.pictures.images import (
+    MAX_PIXELS,
+    PictureReader,
+    UnreadableImageError,
+    image_size,
+    rgb_bytes,
+    turned,
+)
 from trainer_worker.segmentation.classes import UNLABELLED, Mask, MaskClasses
 from trainer_worker.segmentation.draw import DRAWING_BYTES_OF_PIXEL, DrawingError, draw
 from trainer_worker.segmentation.mask_rule import MaskRule
@@ -69,6 +76,13 @@ def mask_bytes_of(reader: PictureReader, pair: MaskedPicture, size: tuple[int, i
     if isinstance(pair.mask, ObjectMasks):
         return size[0] * size[1] + max(mask_bytes(reader, path, size) for path in pair.mask_files(reader))
     return mask_bytes(reader, pair.mask, size)
+
+
+def whole_bytes_of(reader: PictureReader, pair: MaskedPicture, size: tuple[int, int]) -> int:
+    """The bytes for reading a picture and its mask at this size, as tiles are cut from. Raises UnreadableImageError."""
+    pixels = size[0] * size[1]
+    # The picture is kept while its mask is read, and both while tiles are cut.
+    return max(4 * pixels, rgb_bytes(reader, pair.picture, size), 3 * pixels + mask_bytes_of(reader, pair, size))
 
 
 def _numbers(classes: MaskClasses) -> dict[str, int]:

@@ -53,6 +53,7 @@ class SegmenterPlan:
     pairs: the number of pictures with masks.
     tiles: how many squares of the model's input size a picture yields on average.
     channels: of the model's output.
+    is_cut: whether these squares are tiles, so that whole pictures are put together from tiles to be scored.
     """
 
     pairs: int
@@ -60,6 +61,7 @@ class SegmenterPlan:
     options: SegmentationOptions
     backbone: Backbone
     channels: int
+    is_cut: bool = False
 
     @property
     def total_s(self) -> float:
@@ -110,7 +112,7 @@ class SegmenterPlan:
     def _finishing(self, held_out: float) -> list[PlannedStage]:
         """The stages after training."""
         check_s = self._check_s()
-        score = [PlannedStage("score", held_out * TILES_SCORED * check_s)] if self.options.tiles else []
+        score = [PlannedStage("score", held_out * TILES_SCORED * check_s)] if self.is_cut else []
         return [
             *score,
             PlannedStage("export", expected_s(self.options.exports) * self.backbone.exports_cost),

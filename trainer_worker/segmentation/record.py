@@ -26,7 +26,7 @@ from trainer_worker.segmentation.tiles import overlap_px
 
 @dataclass(frozen=True)
 class TrainedSegmenter:
-    """A trained segmenter and what it was made from. tiles: the option; 0 for a model of whole pictures."""
+    """A trained segmenter and what it was made from. tiles: wanted of each picture; 0 for a model of whole pictures."""
 
     model: keras.Model
     chosen: ChosenBackbone

@@ -13,7 +13,7 @@ from typing import Any
 from protocol.options import SegmentationOptions
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import Job, TrainingResult
-from trainer_worker.backbones.backbone import Backbone
+from trainer_worker.backbones.backbone import Backbone, ChosenBackbone
 from trainer_worker.backbones.catalogue import choose_backbone, refuse_without_endpoints
 from trainer_worker.exporting.checks import start_runtimes
 from trainer_worker.exporting.writing import refuse_impossible
@@ -23,12 +23,13 @@ from trainer_worker.optimization.training_copies import copy_of_encoder
 from trainer_worker.pictures.decoding_budget import DecodingBudget
 from trainer_worker.segmentation import unet
 from trainer_worker.segmentation.dataset import MaskDataset, read_mask_dataset
-from trainer_worker.segmentation.folders import scan_mask_folders
+from trainer_worker.segmentation.folders import MaskFolders, scan_mask_folders
 from trainer_worker.segmentation.interim_model import InterimModel
 from trainer_worker.segmentation.plan import SegmenterPlan
 from trainer_worker.segmentation.publication import publish_segmenter
 from trainer_worker.segmentation.record import TrainedSegmenter
 from trainer_worker.segmentation.skip_features import FEATURES_MEMORY_BYTES, SkipFeatures
+from trainer_worker.segmentation.tile_choice import AUTO
 from trainer_worker.segmentation.unet_training import MaskedFeatures, fit_decoder
 
 
@@ -42,15 +43,15 @@ def train(attempt: Attempt) -> TrainingResult:
     start_runtimes(options.exports, attempt.threads)
     make_repeatable(options.seed)
     folders = scan_mask_folders(job.files, DecodingBudget(job.decoding_bytes))
-    pairs, tiles, channels = len(folders.pairs), max(1, options.tiles), folders.classes.channels
-    chosen = choose_backbone(job, lambda backbone: SegmenterPlan(pairs, tiles, options, backbone, channels).total_s)
+    asked = 0 if options.tiles == AUTO else options.tiles  # AUTO decides when masks are read
+    chosen, plan = _planned(job, folders, asked, max(1, asked))
     refuse_without_endpoints(chosen.backbone)
-    attempt.reporter.plan(SegmenterPlan(pairs, tiles, options, chosen.backbone, channels).stages())
+    attempt.reporter.plan(plan.stages())
 
     attempt.found(folders.report())
     stages.enter("read")
     data = read_mask_dataset(folders, options, attempt)
-    plan = SegmenterPlan(len(folders.pairs), data.tiles_each, options, chosen.backbone, channels)
+    chosen, plan = _planned(job, folders, data.examples.tiles, data.tiles_each)
     attempt.reporter.plan(plan.stages())
 
     stages.enter("train")
@@ -58,7 +59,7 @@ def train(attempt: Attempt) -> TrainingResult:
     decoder = unet.build_decoder([tuple(x.shape[1:]) for x in encoder.outputs], folders.classes.channels)
     learned = _learned(encoder, chosen.backbone, data)
     model = unet.compose(encoder, decoder)
-    trained = TrainedSegmenter(model, chosen, data, options.tiles, History(), data.warnings)
+    trained = TrainedSegmenter(model, chosen, data, data.examples.tiles, History(), data.warnings)
     end_by_s = attempt.budget.by_s(1.0, plan.finishing_s(len(data.split.held_out)))
     history = fit_decoder(decoder, learned, attempt, end_by_s, InterimModel(trained, plan, attempt))
     del learned
@@ -73,6 +74,20 @@ def train(attempt: Attempt) -> TrainingResult:
 
 def warm_up(cache_dir: Path, threads: int) -> None:
     """Does nothing: the encoder is built for each task, and its weights are read when this module is imported."""
+
+
+def _planned(job: Job, folders: MaskFolders, tiles: int, squares: float) -> tuple[ChosenBackbone, SegmenterPlan]:
+    """The backbone and the plan of the task.
+
+    tiles: wanted of each picture; 0 if pictures are scaled down. squares: that a picture yields on average.
+    """
+    options, pairs, channels = _options(job), len(folders.pairs), folders.classes.channels
+
+    def plan_for(backbone: Backbone) -> SegmenterPlan:
+        return SegmenterPlan(pairs, squares, options, backbone, channels, is_cut=tiles > 0)
+
+    chosen = choose_backbone(job, lambda backbone: plan_for(backbone).total_s)
+    return chosen, plan_for(chosen.backbone)
 
 
 def _learned(encoder: Any, backbone: Backbone, data: MaskDataset) -> MaskedFeatures:

@@ -91,6 +91,9 @@ def plan_s(spec: TaskSpec, pictures: int) -> float:
     """Seconds that a task should run; at most its time budget."""
     cost = OPTIONS_BY_TRAIN_TYPE[spec.train_type].planned_cost
     size = (cast(int, spec.options.get("imageSize", PLANNED_SIZE_PX)) / PLANNED_SIZE_PX) ** 2
+    tiles = spec.options.get("tiles")  # "auto" decides when the worker has seen the masks
+    if isinstance(tiles, int):
+        size *= max(1, tiles)
     fixed_s = cost.fixed_s + (cost.few_s if pictures < cost.few_pictures else 0.0)
     return min(fixed_s + cost.s_per_picture * pictures * size, _budget_s(spec))
 

@@ -9,7 +9,8 @@
  *
  * @typedef {{type?: string, description?: string, default: OptionValue, enum?: string[], minimum?: number,
  *   maximum?: number, multipleOf?: number, maxLength?: number, pattern?: string, examples?: string[],
- *   items?: {enum?: string[]}}} OptionSchema
+ *   items?: {enum?: string[]}, anyOf?: {type?: string, enum?: string[]}[]}} OptionSchema anyOf: a number or one of some
+ *   words
  */
 /** The options of a trainType: `options` of GET /v1/train-types. @typedef {{properties: Record<string, OptionSchema>}} OptionsSchema */
 /** Options by their names. @typedef {Record<string, OptionValue>} OptionValues */
@@ -22,7 +23,10 @@ const isSame = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 function valueOf(option, draft) {
   if (draft === "") return option.default;
   if (option.items && typeof draft === "string") return draft.split(",").map((each) => each.trim()).filter(Boolean);
-  return option.type === "integer" || option.type === "number" ? Number(draft) : draft;
+  const isNumber = option.type === "integer" || option.type === "number";
+  const mayBeNumber = isNumber || (option.anyOf ?? []).some((kind) => kind.type === "integer" || kind.type === "number");
+  // A word stays a text, so that the server can say what is allowed.
+  return isNumber || (mayBeNumber && !Number.isNaN(Number(draft))) ? Number(draft) : draft;
 }
 
 /**
