@@ -76,6 +76,8 @@ def test_a_change_of_any_file_is_another_backbone(tmp_path: Path) -> None:
     (folder / "backbone.toml").write_text(settings)
     own.cnn().save(folder / "network.keras")  # a later time in the archive
     assert load_own_network(folder).weights_sha256 != before.weights_sha256
+    with pytest.raises(TrainingError, match=r"network\.keras has changed since the task began"):
+        before.build(SIZE)  # the features of this task may be those of the other network
 
 
 def test_a_unet_is_built_on_the_endpoints(tmp_path: Path) -> None:

@@ -32,13 +32,13 @@ def load_own_network(path: Path) -> Backbone:
     Raises TrainingError unsupported_option if the settings are wrong, and `build` does so if the network is.
     """
     folder = read_own_folder(path)
-    settings = folder.settings
+    settings, sha256 = folder.settings, sha256_of_path(path)
     return Backbone(
         name=folder.name,
         network=settings.network,
         licence=settings.licence,
-        weights_sha256=sha256_of_path(path),
-        build=functools.partial(_build, folder),
+        weights_sha256=sha256,
+        build=functools.partial(_build, folder, sha256),
         trunk_end=LAYER_PREFIX + settings.trunk_end if settings.trunk_end else None,
         endpoints=tuple(LAYER_PREFIX + name for name in settings.endpoints),
         features_cost=settings.cost,
@@ -48,13 +48,17 @@ def load_own_network(path: Path) -> Backbone:
     )
 
 
-def _build(folder: OwnFolder, image_size: int) -> Any:
+def _build(folder: OwnFolder, sha256: str, image_size: int) -> Any:
+    """See Backbone.build. sha256: of the folder when the settings were read."""
     wanted_px = folder.settings.input_px
     if wanted_px and wanted_px != image_size:
         folder.refuse_key("input_px", f"the imageSize of this task is {image_size}; post imageSize={wanted_px}.")
     image = keras.Input((image_size, image_size, 3), name="image")
     x = _preprocessed(folder, image)
     outputs = _keras_outputs(folder, x) if folder.is_keras else saved_network(folder, tuple(x.shape))(x)
+    if sha256_of_path(folder.path) != sha256:
+        # Else features and model of one task could be those of two networks.
+        folder.refuse_model("has changed since the task began; post the task again.")
     model = keras.Model(image, _as_map(folder, outputs), name="own_network")
     _check_layers(folder, model, image_size)
     _check_numbers(folder, model, image_size)
