@@ -34,7 +34,7 @@ LEAST_MASKS = 2
 SUBPIXELS = 4
 #: The most tiles of one picture, and about as many of all pictures. More would take too long to train.
 MOST_TILES = 16
-MOST_EXAMPLES = 3000
+MOST_EXAMPLES = 1500
 
 
 class TileChoice(NamedTuple):
