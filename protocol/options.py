@@ -47,7 +47,8 @@ BACKBONES = (
 #: A network of the operator's own: this, and then the name of its folder in [worker] backbone_dir. A caller can name
 #: such a folder, but never a path.
 OWN_PREFIX = "own:"
-OWN_NAME = r"[a-z0-9][a-z0-9_-]{0,47}"
+#: The hyphen is escaped because browsers refuse a bare one in the pattern of a field.
+OWN_NAME = r"[a-z0-9][a-z0-9_\-]{0,47}"
 BackboneName = Annotated[
     str,
     Meta(
