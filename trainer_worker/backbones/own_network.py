@@ -49,6 +49,7 @@ def load_own_network(path: Path) -> Backbone:
         training_cost=settings.cost,
         exports_cost=settings.cost,
         is_operators_own=True,
+        impossible_formats=() if folder.is_keras else ("keras",),
     )
 
 
