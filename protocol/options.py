@@ -47,7 +47,7 @@ BACKBONES = (
 #: A network of the operator's own: this, and then the name of its folder in [worker] backbone_dir. A caller can name
 #: such a folder, but never a path.
 OWN_PREFIX = "own:"
-#: The hyphen is escaped because browsers refuse a bare one in the pattern of a field.
+#: The hyphen is escaped because the page gives the pattern to an input. Browsers ignore a pattern with a bare one.
 OWN_NAME = r"[a-z0-9][a-z0-9_\-]{0,47}"
 BackboneName = Annotated[
     str,
@@ -235,6 +235,8 @@ def allowed_values(field_type: Any) -> str:
         number = "a whole number" if isinstance(info, msgspec.inspect.IntType) else "a number"
         if info.ge is not None:
             number += f" from {info.ge}" + (f" to {info.le}" if info.le is not None else "")
+        elif info.gt is not None:
+            number += f" above {info.gt:g}" + (f", at most {info.le:g}" if info.le is not None else "")
         if info.multiple_of is not None:
             number += f", a multiple of {info.multiple_of:g}"
         return number

@@ -83,7 +83,12 @@ def look_at_own_networks(folder: Path) -> Iterator[Result]:
     """Look at the settings of each network in [worker] backbone_dir. No network is loaded."""
     names = own_names(folder)
     if folder.is_dir():
-        for other in sorted({path.name for path in folder.iterdir() if path.is_dir()} - {*names}):
+        try:
+            others = sorted({path.name for path in folder.iterdir() if path.is_dir()} - {*names})
+        except OSError as error:
+            yield bad("backbones", f"{folder} can't be read: {error}", "Let the user of the service read it.")
+            return
+        for other in others:
             yield warn(
                 "backbones",
                 f"Callers can't name {folder / other}.",

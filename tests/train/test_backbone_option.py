@@ -88,11 +88,27 @@ def history(project: Path, task_id: str) -> list[Any]:
     return list(json.loads((project / "models" / hex_id(task_id) / "metrics.json").read_text())["history"])
 
 
-def test_a_network_without_maps_of_five_sizes_is_refused_for_masks(tmp_path: Path) -> None:
-    make_segmentation_project(tmp_path / "project", 4, 1)
-    folder = own_networks.put(tmp_path / "tiny", own_networks.WORDS)
+def put_unloaded(folder: Path) -> Path:
+    """A SavedModel that no test loads."""
+    own_networks.put(folder, own_networks.WORDS)
     (folder / "saved_model").mkdir()
     (folder / "saved_model" / "saved_model.pb").write_bytes(b"not loaded")
+    return folder
+
+
+def test_a_saved_model_is_refused_at_once_if_only_a_keras_file_is_wanted(tmp_path: Path) -> None:
+    write_digits(tmp_path / "project", range(12))
+    put_unloaded(tmp_path / "backbones" / "saved")
+    with pytest.raises(TrainingError, match=r"exports=keras can't be had.*ask for exports=tflite as well") as caught:
+        task(tmp_path / "project", "t1", backbone="own:saved", exports=("keras",))
+    assert caught.value.code == "unsupported_option"
+    with pytest.raises(TrainingError, match="saved_model can't be loaded"):  # the control goes on to the network
+        task(tmp_path / "project", "t1", backbone="own:saved", exports=("keras", "tflite"))
+
+
+def test_a_network_without_maps_of_five_sizes_is_refused_for_masks(tmp_path: Path) -> None:
+    make_segmentation_project(tmp_path / "project", 4, 1)
+    folder = put_unloaded(tmp_path / "tiny")
     options = SegmentationOptions(image_size=SIZE, backbone="own:tiny")
     job = Job(hex_id("t1"), 1, open_project(tmp_path / "project"), "segmentation", options, weights_file=folder)
     with pytest.raises(TrainingError, match=r"own:tiny can't be used for trainType=segmentation.*endpoints") as caught:

@@ -157,3 +157,21 @@ def test_short_epochs_are_saved_once_in_a_while_and_the_last_one_always(
     again = Watcher()
     assert len(run(Line(), tmp_path, again).epochs) == EPOCHS
     assert again.epochs == []
+
+
+def test_a_checkpoint_of_another_network_is_not_continued(tmp_path: Path) -> None:
+    """The operators of two workers may have put networks of the same name and the same shapes there."""
+
+    def run_on(network: str, watcher: Watcher) -> None:
+        attempt = attempt_in(tmp_path, ClassificationOptions(), watcher)
+        attempt.learns_from = network
+        course = Course("line", ROWS, EPOCHS, STEPS, RateSchedule(0.1, EPOCHS * STEPS, warm_up_steps=2))
+        EpochLoop(Line().learner(), course, attempt).run()
+
+    with pytest.raises(CutError):
+        run_on("one", Watcher(cut_after=2 * STEPS + 2))
+    same, other = Watcher(cut_after=STEPS + 1), Watcher()
+    with pytest.raises(CutError):  # the control continues with the third epoch
+        run_on("one", same)
+    run_on("another", other)
+    assert (same.epochs, other.epochs) == ([3], [1, 2, 3, 4])

@@ -16,8 +16,10 @@ from protocol.errors import TrainingError
 from tests.train import own_networks as own
 from trainer_worker.backbone_check import contract
 from trainer_worker.backbone_check.contract import check_network
+from trainer_worker.backbones import own_network
 from trainer_worker.backbones.backbone import STRIDES
 from trainer_worker.backbones.efficientnet_lite import LITE0
+from trainer_worker.backbones.own_folder import read_own_folder
 from trainer_worker.backbones.own_network import load_own_network
 from trainer_worker.classification import features
 from trainer_worker.classification.features import ConversionError, FeatureExtractor
@@ -108,6 +110,42 @@ def test_a_network_that_takes_channels_first_gets_them_so(tmp_path: Path) -> Non
     np.testing.assert_allclose(found[:, 0, 0], blocks(PICTURES.astype(np.float32)), rtol=1e-5)
 
 
+def test_a_network_that_takes_channels_first_gives_its_map_so(tmp_path: Path) -> None:
+    """Its maps are (n, features, height, width), as those of networks from PyTorch."""
+    settings, shape = "data_format = 'channels_first'\n", (3, SIZE, SIZE)
+
+    def halved(x: Any) -> Any:
+        return tf.nn.avg_pool2d(tf.transpose(x, (0, 2, 3, 1)), 2, 2, "VALID")
+
+    folder = module(tmp_path / "turned", settings, lambda x: tf.transpose(halved(x), (0, 3, 1, 2)), shape)
+    found = load_own_network(folder).build(SIZE)(PICTURES.astype(np.float32))
+    expected = halved(PICTURES.transpose(0, 3, 1, 2).astype(np.float32))
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_settings_that_change_while_they_are_read_are_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = own.put(tmp_path / "tiny", own.WORDS, small())
+
+    def change(path: Path) -> Any:
+        (path / "backbone.toml").write_text(f"{own.WORDS}scale = 2\n")
+        return read_own_folder(path)
+
+    monkeypatch.setattr(own_network, "read_own_folder", change)
+    with pytest.raises(TrainingError, match="has changed since the task began"):
+        load_own_network(folder).build(SIZE)
+
+
+def test_a_folder_that_cannot_be_read_fails_the_task_with_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> str:
+        raise PermissionError(f"Permission denied: {path}")
+
+    monkeypatch.setattr(own_network, "sha256_of_path", refuse)
+    with pytest.raises(TrainingError, match=r"tiny can't be read: Permission denied.*The worker needs the right"):
+        load_own_network(own.put(tmp_path / "tiny", own.WORDS, small()))
+
+
 def constant(folder: Path) -> Path:
     return own.put(folder, f"{own.WORDS}input_px = {SIZE}\n", own.vit(constant_positions=True))
 
@@ -147,6 +185,35 @@ def broken() -> keras.Model:
     return network
 
 
+def twice() -> keras.Model:
+    """One layer has two places."""
+    again, last = layers.Conv2D(8, 1, name="again"), layers.Conv2D(8, 1)
+    return small(again, layers.ReLU(name="between"), again, last)
+
+
+def pair() -> keras.Model:
+    """A layer gives two outputs: all states of a recurrent network, and the last one."""
+    image = keras.Input((SIZE, SIZE, 3))
+    states, _ = layers.GRU(4, return_sequences=True, return_state=True, name="pair")(
+        layers.Reshape((SIZE, 3 * SIZE))(image)
+    )
+    return keras.Model(image, states)
+
+
+def in_parts(rank: int) -> keras.Model:
+    """Its maps are parted, as in transformers with windows."""
+    image = keras.Input((SIZE, SIZE, 3))
+    parts = layers.Reshape((2,) * (rank - 4) + (SIZE // 2, SIZE, 3), name="parts")(image)
+    return keras.Model(image, layers.Dense(4)(layers.Reshape((SIZE, SIZE, 3))(parts)))
+
+
+def high() -> keras.Model:
+    """What one of its layers gives is far too large, and the last layer makes it small again."""
+    network = small(layers.Rescaling(1e9, name="high"), layers.Conv2D(4, 1, name="last"))
+    network.get_layer("last").set_weights([np.full((1, 1, 8, 4), 1e-9), np.zeros(4)])
+    return network
+
+
 @keras.saving.register_keras_serializable("of_a_stranger")
 class Strange(layers.Layer):  # type: ignore[misc]
     def call(self, inputs: Any) -> Any:
@@ -174,6 +241,12 @@ class Strange(layers.Layer):  # type: ignore[misc]
         (f"endpoints = {['first', 'sum', 'sum', 'sum', 'sum']}\n", small, "endpoints = .*sum gives .*instead of"),
         ("", lambda: small(layers.Reshape((-1, 8, 1, 1))), "gives an output of the shape"),
         ("", lambda: small(layers.Activation("linear", dtype="float16")), "gives float16"),
+        ("", lambda: small(layers.Dense(16_385)), "gives 16,385 features of a picture; allowed are 16,384"),
+        ("trunk_end = 'again'\n", twice, "trunk_end = 'again'.*does not part the network"),
+        ("trunk_end = 'between'\n", twice, "trunk_end = 'between'.*share their weights"),
+        ("output = 'pair'\n", pair, "output = 'pair'.*this layer gives 2 outputs"),
+        ("trunk_end = 'parts'\n", lambda: in_parts(5), "trunk_end = 'parts'.*gives .*name a layer that gives maps"),
+        ("trunk_end = 'high'\n", high, "gives features up to .* behind high; allowed are finite numbers"),
     ],
 )
 def test_a_wrong_network_is_refused_with_file_key_and_cure(

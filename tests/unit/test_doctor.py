@@ -7,7 +7,7 @@ import os
 import socket
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -176,3 +176,17 @@ def test_networks_of_the_operators_own_are_listed_with_what_is_wrong_with_them(e
     assert (odd.verdict, "No name" in odd.sentence) == (Verdict.WARN, True)
     assert (good.verdict, good.sentence.startswith("backbone=own:good is Tiny")) == (Verdict.OK, True)
     assert (poor.verdict, "lacks the key network" in poor.sentence) == (Verdict.BAD, True)
+
+
+def test_a_folder_of_networks_that_cannot_be_read_is_said(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = load(environ).worker.backbone_path
+    folder.mkdir(parents=True)
+
+    def refuse(path: Path) -> NoReturn:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    (found,) = devices.look_at_own_networks(folder)
+    assert (found.verdict, "Permission denied" in found.sentence) == (Verdict.BAD, True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 import msgspec
@@ -185,3 +186,13 @@ def test_a_list_without_fixed_words_is_described_by_its_length() -> None:
         "2 to 4 values, with commas between"
     )
     assert allowed_values(tuple[Literal["a", "b"], ...]) == "one or more of a, b, with commas between"
+
+
+@pytest.mark.parametrize("train_type", TRAIN_TYPES)
+def test_patterns_are_such_as_inputs_of_browsers_take(train_type: str) -> None:
+    """They are read with the flag v of JavaScript, which takes no bare hyphen at the end of a class of characters."""
+    patterns = []
+    for option in msgspec.json.schema_components([OPTIONS_BY_TRAIN_TYPE[train_type]])[1].values():
+        patterns += [each["pattern"] for each in option.get("properties", {}).values() if "pattern" in each]
+    assert patterns
+    assert not [pattern for pattern in patterns if re.search(r"[^\\\[]-\]", pattern)]

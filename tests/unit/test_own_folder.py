@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from protocol.errors import TrainingError
 from trainer_worker.backbones.own_folder import find_own_folder, own_names, read_own_folder
+from trainer_worker.pictures.contents import sha256_of_path
 
 WORDS = 'network = "Tiny"\nlicence = "CC0-1.0"\n'
 
@@ -109,3 +111,45 @@ def test_a_name_that_the_worker_lacks_is_answered_with_those_that_it_has(tmp_pat
         find_own_folder("own:other", tmp_path)
     assert "has own:b-2, own:tiny." in caught.value.error
     assert caught.value.code == "unsupported_option"
+
+
+def links(folder: Path, content: bytes) -> str:
+    """The hash of a network whose SavedModel is a link, as to one of several versions beside it."""
+    (folder / "versions" / "1").mkdir(parents=True, exist_ok=True)
+    (folder / "versions" / "1" / "saved_model.pb").write_bytes(content)
+    network = folder / "tiny"
+    if not network.exists():
+        network.mkdir()
+        (network / "backbone.toml").write_text(WORDS)
+        (network / "saved_model").symlink_to(folder / "versions" / "1")
+        (folder / "versions" / "1" / "back").symlink_to(folder / "versions")  # a loop
+    assert read_own_folder(network).model == network / "saved_model"
+    return sha256_of_path(network)
+
+
+def test_files_behind_links_belong_to_the_hash(tmp_path: Path) -> None:
+    first = links(tmp_path, b"one network")
+    assert links(tmp_path, b"another one") != first
+    assert links(tmp_path, b"one network") == first
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (f"scale = {'[' * 9000}", "can't be read as TOML: maximum recursion depth exceeded"),
+        ("# " + 20_000 * "x", "can't be read as TOML: it has more than 16 kB"),
+        ("cost = 0", "cost = '0'.*allowed is a number above 0, at most 10000"),
+        ("endpoints = 'a'", "endpoints = 'a'.*names of five layers"),
+    ],
+)
+def test_settings_that_no_operator_writes_are_refused_too(tmp_path: Path, settings: str, words: str) -> None:
+    with pytest.raises(TrainingError, match=words):
+        read_own_folder(put(tmp_path / "tiny", WORDS + settings))
+
+
+def test_a_pipe_in_place_of_the_settings_holds_nobody_up(tmp_path: Path) -> None:
+    folder = put(tmp_path / "tiny")
+    (folder / "backbone.toml").unlink()
+    os.mkfifo(folder / "backbone.toml")
+    with pytest.raises(TrainingError, match=r"backbone.toml can't be read as TOML: it is no regular file"):
+        read_own_folder(folder)

@@ -12,12 +12,13 @@ import pytest
 from PIL import Image
 
 from protocol.data_report import Severity
+from trainer_worker.attempt.job import Cancelled
 from trainer_worker.pictures.images import PictureReader
 from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.segmentation import tile_choice
 from trainer_worker.segmentation.folders import Cutting, Examples, MaskFolders, read_pairs, scan_mask_folders
 from trainer_worker.segmentation.mask_sources import MaskedPicture
-from trainer_worker.segmentation.tile_choice import AUTO, edges_of
+from trainer_worker.segmentation.tile_choice import AUTO, choose_tiles, edges_of
 
 SIDE = 64
 HEIGHT, WIDTH = 160, 224
@@ -146,3 +147,55 @@ def test_pictures_that_are_too_large_to_cut_are_scaled_down_and_named(
     (found,) = [found for found in folders.findings if found.code == "tiles_impossible"]
     assert (examples.tiles, found.severity, found.files) == (0, Severity.WARNING, ("images/p2.png",))
     assert len(examples.owners) == 6  # with tiles, the large one would be left out
+
+
+def test_a_cancel_is_heard_while_the_masks_are_looked_at(tmp_path: Path) -> None:
+    folders = scan_mask_folders(UserFiles.at(project(tmp_path, lines)))
+    calls = list[int]()
+
+    def choose(cancelled_at: int) -> int:
+        def on_step() -> None:
+            calls.append(len(calls) + 1)
+            if calls[-1] == cancelled_at:
+                raise Cancelled
+
+        calls.clear()
+        return choose_tiles(folders, SIDE, 2, on_step).tiles
+
+    assert choose(cancelled_at=0) == 15
+    looks = len(calls)
+    assert looks == 2 * len(folders.pairs)  # for the thickness, and for the pictures that are too large
+    for cancelled_at in (1, looks):
+        with pytest.raises(Cancelled):
+            choose(cancelled_at)
+
+
+def nothing(mask: Any, number: int) -> None:
+    pass
+
+
+def everything(mask: Any, number: int) -> None:
+    mask[:] = 255
+
+
+@pytest.mark.parametrize(
+    ("draw", "shape"),
+    [
+        pytest.param(nothing, (HEIGHT, WIDTH), id="nothing is marked"),
+        pytest.param(everything, (HEIGHT, WIDTH), id="all is marked"),
+        pytest.param(everything, (1, 1), id="one pixel"),
+        pytest.param(everything, (1, 6000), id="one row"),
+    ],
+)
+def test_odd_masks_do_not_ask_for_tiles(draw: Drawing, shape: tuple[int, int], tmp_path: Path) -> None:
+    folders = scan_mask_folders(UserFiles.at(project(tmp_path, draw, shape)))
+    assert choose_tiles(folders, SIDE, 2, lambda: None) == (0, ())
+
+
+def test_masks_that_cannot_be_read_do_not_decide(tmp_path: Path) -> None:
+    project(tmp_path, lines)
+    folders = scan_mask_folders(UserFiles.at(tmp_path))
+    for number in range(6):
+        (tmp_path / "masks" / f"p{number}.png").write_bytes(b"no picture")
+        expected = 15 if number < 5 else 0  # one mask that can be read is enough
+        assert choose_tiles(folders, SIDE, 2, lambda: None).tiles == expected

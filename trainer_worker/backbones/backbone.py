@@ -45,6 +45,8 @@ class Backbone:
     #: Whether the operator brought it. Then a file format that can't be made of it is left out, and said in the result,
     #: while with a network of ours that would be a fault which fails the task.
     is_operators_own: bool = False
+    #: The export formats that no model on it can have (names of protocol/options.py).
+    impossible_formats: tuple[str, ...] = ()
 
     @property
     def early_layers(self) -> tuple[str, ...]:

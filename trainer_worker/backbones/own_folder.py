@@ -27,6 +27,8 @@ KERAS_FILE = "network.keras"
 SAVED_MODEL = "saved_model"
 #: The program that tries such a network (trainer_worker/backbone_check).
 CHECK_COMMAND = "python -m trainer_worker.backbone_check"
+#: Far more than all keys need. The time to parse TOML can grow with the square of its length.
+MOST_SETTINGS_BYTES = 16 * 1024
 
 _Words = Annotated[str, Meta(min_length=1, max_length=200)]
 _LayerName = Annotated[str, Meta(max_length=200)]
@@ -36,7 +38,8 @@ _Three = tuple[float, float, float]
 class OwnSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The keys of backbone.toml. docs/operations.md, "A network of your own", explains them to operators.
 
-    network, licence: as manifests of models say them. channels, data_format: how the network takes pictures.
+    network, licence: as manifests of models say them. channels, data_format: how the network takes pictures;
+    data_format is also that of a map that it gives.
     scale, offset: the network gets x * scale + offset for x from 0 to 255; mean, std: (x / 255 - mean) / std instead.
     input_px: the one size that it takes; 0 if its file says that, or if it takes any size. output: the layer (Keras) or
     the output (SavedModel) whose values are the features; "" for the only one. tokens: what becomes of an output
@@ -59,6 +62,11 @@ class OwnSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     endpoints: Annotated[tuple[_LayerName, ...], Meta(max_length=5)] = ()
     signature: _LayerName = "serving_default"
     cost: Annotated[float, Meta(gt=0, le=10000)] = 1.0
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The layers at which trainings cut the network, each once."""
+        return tuple(dict.fromkeys(name for name in (*self.endpoints, self.trunk_end) if name))
 
     def preprocessing(self) -> tuple[list[float], list[float]]:
         """The scale and the offset for each channel in the order of the network."""
@@ -147,12 +155,12 @@ def read_own_folder(path: Path) -> OwnFolder:
 
 def _read_settings(file: Path) -> OwnSettings:
     try:
-        given = tomllib.loads(file.read_text("utf-8"))
+        given = tomllib.loads(_read_text(file))
     except FileNotFoundError:
         raise TrainingError(
             "unsupported_option", f'{file} is missing; docs/operations.md, "A network of your own", has an example.'
         ) from None
-    except (OSError, ValueError) as error:  # what is no UTF-8 and what is no TOML are both ValueErrors
+    except (OSError, ValueError, RecursionError) as error:  # no UTF-8 and no TOML are both ValueErrors
         raise TrainingError("unsupported_option", f"{file} can't be read as TOML: {str(error)[:300]}.") from error
     fields = {field.name: field for field in msgspec.structs.fields(OwnSettings)}
     for key, value in given.items():
@@ -170,12 +178,25 @@ def _read_settings(file: Path) -> OwnSettings:
     return msgspec.convert(given, OwnSettings)
 
 
+def _read_text(file: Path) -> str:
+    """The text of the file. Raises OSError, or ValueError if it can't be the settings of a network."""
+    if file.exists() and not file.is_file():  # to open a pipe would wait for its other end
+        raise ValueError("it is no regular file")
+    with file.open("rb") as opened:
+        content = opened.read(MOST_SETTINGS_BYTES + 1)
+    if len(content) > MOST_SETTINGS_BYTES:
+        raise ValueError(f"it has more than {MOST_SETTINGS_BYTES // 1024} kB; keep the keys, and shorten the comments")
+    return content.decode()
+
+
 def _allowed(key: str, field_type: Any) -> str:
     """What the key may be, in words."""
     if key in ("scale", "offset"):
         return "allowed is one number, or three in brackets"
     if key in ("mean", "std"):
         return "allowed are three numbers in brackets, one for each channel"
+    if key == "endpoints":
+        return "allowed are the names of five layers in brackets"
     return f"allowed is {allowed_values(field_type)}"
 
 

@@ -15,6 +15,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from protocol.errors import TrainingError
 from trainer_worker.backbones.backbone import STRIDES, Backbone
 from trainer_worker.backbones.own_folder import OwnFolder, read_own_folder
 from trainer_worker.backbones.saved_network import saved_network
@@ -24,6 +25,8 @@ from trainer_worker.pictures.contents import sha256_of_path
 LAYER_PREFIX = "own_"
 #: A feature may not be larger than this. The cache of features takes larger ones for damaged (feature_cache.py).
 MOST_VALUE = 1e6
+#: The most features of a picture. The best networks give about 2,000; a map without an average gives far more.
+MOST_FEATURES = 16_384
 
 
 def load_own_network(path: Path) -> Backbone:
@@ -31,8 +34,9 @@ def load_own_network(path: Path) -> Backbone:
 
     Raises TrainingError unsupported_option if the settings are wrong, and `build` does so if the network is.
     """
+    sha256 = _sha256(path)  # before the settings are read, so that `build` notices if they change meanwhile
     folder = read_own_folder(path)
-    settings, sha256 = folder.settings, sha256_of_path(path)
+    settings = folder.settings
     return Backbone(
         name=folder.name,
         network=settings.network,
@@ -45,18 +49,28 @@ def load_own_network(path: Path) -> Backbone:
         training_cost=settings.cost,
         exports_cost=settings.cost,
         is_operators_own=True,
+        impossible_formats=() if folder.is_keras else ("keras",),
     )
 
 
+def _sha256(path: Path) -> str:
+    try:
+        return sha256_of_path(path)
+    except OSError as error:
+        raise TrainingError(
+            "unsupported_option", f"{path} can't be read: {error}. The worker needs the right to read all files in it."
+        ) from error
+
+
 def _build(folder: OwnFolder, sha256: str, image_size: int) -> Any:
-    """See Backbone.build. sha256: of the folder when the settings were read."""
+    """See Backbone.build. sha256: of the folder before its settings were read."""
     wanted_px = folder.settings.input_px
     if wanted_px and wanted_px != image_size:
         folder.refuse_key("input_px", f"the imageSize of this task is {image_size}; post imageSize={wanted_px}.")
     image = keras.Input((image_size, image_size, 3), name="image")
     x = _preprocessed(folder, image)
     outputs = _keras_outputs(folder, x) if folder.is_keras else saved_network(folder, tuple(x.shape))(x)
-    if sha256_of_path(folder.path) != sha256:
+    if _sha256(folder.path) != sha256:
         # Else features and model of one task could be those of two networks.
         folder.refuse_model("has changed since the task began; post the task again.")
     model = keras.Model(image, _as_map(folder, outputs), name="own_network")
@@ -119,12 +133,15 @@ def _load_keras(folder: OwnFolder) -> Any:
 
 
 def _output_of(folder: OwnFolder, network: Any, name: str, key: str) -> Any:
-    """The output of the layer of that name."""
+    """The output of the layer of that name, which is one tensor."""
     found = [layer for layer in network.layers if layer.name == name]
     if not found:
         some = ", ".join(layer.name.removeprefix(LAYER_PREFIX) for layer in network.layers[-12:])
         folder.refuse_key(key, f"the network has no layer {name.removeprefix(LAYER_PREFIX)}; its last ones are {some}.")
-    return found[0].output
+    output = found[0].output
+    if not isinstance(output, keras.KerasTensor):
+        folder.refuse_key(key, f"this layer gives {len(output)} outputs; name one that gives a single output.")
+    return output
 
 
 def _quieten(network: Any) -> None:
@@ -148,6 +165,14 @@ def _as_map(folder: OwnFolder, x: Any) -> Any:
         )
     if x.dtype != "float32":
         folder.refuse_model(f"gives {x.dtype}; save a network that computes in float32.")
+    if len(shape) == 4 and folder.settings.data_format == "channels_first":
+        x = layers.Permute((2, 3, 1), name="channels_last")(x)
+        shape = tuple(x.shape)
+    if shape[-1] > MOST_FEATURES:
+        folder.refuse_model(
+            f"gives {shape[-1]:,} features of a picture; allowed are {MOST_FEATURES:,}. Save the network with an "
+            "average over its map, or name another output in backbone.toml."
+        )
     if len(shape) == 3 and folder.settings.tokens == "first":
         x = layers.Cropping1D((0, shape[1] - 1), name="first_token")(x)
     elif len(shape) == 3:
@@ -160,7 +185,7 @@ def _check_layers(folder: OwnFolder, model: Any, image_size: int) -> None:
     settings = folder.settings
     if settings.trunk_end:
         end = _output_of(folder, model, LAYER_PREFIX + settings.trunk_end, "trunk_end")
-        if len(end.shape) < 3:
+        if len(end.shape) not in (3, 4):
             folder.refuse_key("trunk_end", f"it gives {tuple(end.shape)}; name a layer that gives maps or tokens.")
         try:
             tail = keras.Model(end, model.output)
@@ -169,6 +194,10 @@ def _check_layers(folder: OwnFolder, model: Any, image_size: int) -> None:
                 "trunk_end",
                 "one cut there does not part the network; name a layer that all later ones depend on alone.",
             )
+        in_trunk = {id(weight) for weight in keras.Model(model.input, end).weights}
+        if any(id(weight) in in_trunk for weight in tail.weights):
+            # Fine-tuning would change the trunk, from which all features have been computed.
+            folder.refuse_key("trunk_end", "layers before it and behind it share their weights. Name another layer.")
         nested = [layer.name for layer in tail.layers if isinstance(layer, keras.Model)]
         if nested or not tail.trainable_variables:
             reason = (
@@ -186,17 +215,21 @@ def _check_layers(folder: OwnFolder, model: Any, image_size: int) -> None:
 
 
 def _check_numbers(folder: OwnFolder, model: Any, image_size: int) -> None:
-    """Check what the network gives for noise, black and white."""
+    """Check what the network, and each layer that backbone.toml names, gives for noise, black and white."""
+    settings = folder.settings
     pictures = np.zeros((3, image_size, image_size, 3), np.float32)
     pictures[0] = np.random.default_rng(0).uniform(0, 255, pictures.shape[1:])
     pictures[2] = 255
+    places = {f" behind {name}": model.get_layer(LAYER_PREFIX + name).output for name in settings.layers}
+    watched = keras.Model(model.input, [*places.values(), model.output])
     try:
-        features = np.asarray(model(pictures, training=False))
+        found = [np.asarray(values) for values in keras.tree.flatten(watched(pictures, training=False))]
     except Exception as error:  # what TensorFlow raises depends on the operation that fails
         folder.refuse_model(f"can't be run on pictures of {image_size} px: {type(error).__name__}: {str(error)[:300]}")
-    if not np.abs(features).max() <= MOST_VALUE:  # written so that NaN is refused too
-        folder.refuse_model(
-            f"gives features up to {np.abs(features).max():.3g}; allowed are finite numbers up to {MOST_VALUE:.0e}. "
-            "Look whether backbone.toml prepares pictures as the network was trained (scale and offset, or mean and "
-            "std)."
-        )
+    for place, features in zip([*places, ""], found, strict=True):
+        if not np.abs(features).max() <= MOST_VALUE:  # written so that NaN is refused too
+            folder.refuse_model(
+                f"gives features up to {np.abs(features).max():.3g}{place}; allowed are finite numbers up to "
+                f"{MOST_VALUE:.0e}. Look whether backbone.toml prepares pictures as the network was trained (scale and "
+                "offset, or mean and std)."
+            )

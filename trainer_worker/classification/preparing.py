@@ -32,13 +32,13 @@ def prepared_classifier(backbone: Backbone, image_size: int, labels: int) -> Ite
     """
     interval_s = sys.getswitchinterval()
     with ThreadPoolExecutor(1, thread_name_prefix="prepare") as thread:
-        sys.setswitchinterval(SWITCH_INTERVAL_S)
         preparing = thread.submit(_prepared, backbone, image_size, labels)
 
         def take(needed: int) -> Classifier:
             classifier = preparing.result()
             return classifier if needed == labels else build_classifier(backbone, image_size, needed)
 
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
         try:
             yield take
         finally:

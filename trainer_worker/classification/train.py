@@ -45,6 +45,8 @@ def train(attempt: Attempt) -> TrainingResult:
     images = len(folders.files)
     count = folds_needed(folders, options.validation_split)
     chosen = choose_backbone(job, lambda backbone: ClassifierPlan(images, options, backbone, count).total_s)
+    refuse_impossible(options.exports, chosen.backbone.impossible_formats)
+    attempt.learns_from = chosen.backbone.weights_sha256
     plan = ClassifierPlan(images, options, chosen.backbone, count)
     attempt.reporter.plan(plan.stages())
 

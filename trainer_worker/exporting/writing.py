@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from protocol.errors import TrainingError
@@ -22,9 +22,13 @@ WRITERS: dict[str, Callable[[Export, Path], None]] = {
 }
 
 
-def refuse_impossible(formats: Sequence[str]) -> None:
-    """Raise TrainingError unsupported_option, before hours of training, if none of the formats can be written here."""
-    reasons = [_missing_packages(FORMATS[name]) for name in formats]
+def refuse_impossible(formats: Sequence[str], not_of_backbone: Collection[str] = ()) -> None:
+    """Raise TrainingError unsupported_option, before hours of training, if none of the formats can be written here.
+
+    not_of_backbone: see Backbone.impossible_formats.
+    """
+    of_backbone = "no file of this format can hold the network that backbone names; ask for exports=tflite as well."
+    reasons = [of_backbone if name in not_of_backbone else _missing_packages(FORMATS[name]) for name in formats]
     if all(reasons):
         raise TrainingError("unsupported_option", f"exports={','.join(formats)} can't be had: {reasons[0]}")
 

@@ -53,7 +53,7 @@ class Course:
     """How long a training lasts.
 
     name: the name of its checkpoint. rows: the pictures that it trains on. A training continues only from a checkpoint
-    of the same rows and epochs.
+    of the same rows and epochs, and of the same Attempt.learns_from.
     end_by_s: the monotonic time at which it ends even if epochs are left.
     least_steps: neither a stop request nor the time ends it before it has taken this many steps.
     """
@@ -101,8 +101,12 @@ class _Epoch(msgspec.Struct, frozen=True):
 
 
 class _Facts(msgspec.Struct, frozen=True):
-    """What a checkpoint says besides its arrays. epochs_in_all: the planned epochs of the training that left it."""
+    """What a checkpoint says besides its arrays. epochs_in_all: the planned epochs of the training that left it.
 
+    learns_from: see Attempt.
+    """
+
+    learns_from: str
     epochs_in_all: int
     rows: list[int]
     epochs: list[_Epoch]
@@ -119,6 +123,7 @@ class EpochLoop:
     def __init__(self, learner: Learner, course: Course, attempt: Attempt) -> None:
         self._learner, self._course = learner, course
         self._reporter, self._checkpoints = attempt.reporter, attempt.checkpoints
+        self._learns_from = attempt.learns_from
         self._random = np.random.default_rng(attempt.job.options.seed)
 
     def run(self, between_steps: Callable[[History], None] = lambda history: None) -> History:
@@ -209,7 +214,8 @@ class EpochLoop:
 
     def _save(self, history: History) -> None:
         epochs = [_Epoch(epoch["loss"], epoch[self._learner.score_name]) for epoch in history.epochs]
-        facts = _Facts(self._course.epochs, list(self._course.rows), epochs, RandomState.of(self._random))
+        rows, random = list(self._course.rows), RandomState.of(self._random)
+        facts = _Facts(self._learns_from, self._course.epochs, rows, epochs, random)
         self._checkpoints.save(self._course.name, facts, self._arrays())
 
     def _resume(self) -> History | None:
@@ -223,8 +229,8 @@ class EpochLoop:
         if saved is None:
             return None
         facts, arrays = saved
-        terms = (course.epochs, list(course.rows))
-        if (facts.epochs_in_all, facts.rows) != terms or not 1 <= len(facts.epochs) <= course.epochs:
+        terms = (self._learns_from, course.epochs, list(course.rows))
+        if (facts.learns_from, facts.epochs_in_all, facts.rows) != terms or not 1 <= len(facts.epochs) <= course.epochs:
             return None
         self._restore(arrays, facts.random)
         epochs = [{"loss": epoch.loss, self._learner.score_name: epoch.score} for epoch in facts.epochs]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 import numpy as np
 
@@ -34,7 +35,7 @@ def sha256_of(source: BinaryIO | io.RawIOBase, on_chunk: Callable[[bytes], objec
 
 
 def sha256_of_path(path: Path) -> str:
-    """The SHA-256 of a file; of a folder, that of the names and contents of all files below it.
+    """The SHA-256 of a file; of a folder, that of the names and contents of all files below it, also behind links.
 
     Raises OSError if one of them can't be read.
     """
@@ -42,10 +43,27 @@ def sha256_of_path(path: Path) -> str:
         with path.open("rb") as file:
             return sha256_of(file)
     digest = hashlib.sha256()
-    for file_path in sorted(each for each in path.rglob("*") if each.is_file()):
+    for file_path in sorted(_files_below(path)):
         name = file_path.relative_to(path).as_posix()
         digest.update(f"{name.encode('utf-8', 'surrogateescape').hex()} {sha256_of_path(file_path)} ".encode())
     return digest.hexdigest()
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """All files below the folder. A folder that links reach once more is not entered again, so no loop is endless."""
+
+    def refuse(error: OSError) -> NoReturn:
+        raise error
+
+    entered = set()
+    for parent, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
+        status = Path(parent).stat()
+        if (status.st_dev, status.st_ino) in entered:
+            folders.clear()
+            continue
+        entered.add((status.st_dev, status.st_ino))
+        folders.sort()  # so that the same one of two names is always the first
+        yield from (path for name in names if (path := Path(parent, name)).is_file())
 
 
 def content_hashes(

@@ -244,8 +244,7 @@ def read_pairs(
     pairs, side_px = folders.pairs, cutting.side_px
     folders.reader = with_grey_scale(folders.reader, [pair.picture for pair in pairs], threads, lambda: on_read(0.0))
     _decide_rules(folders, threads, lambda: on_read(0.0))
-    wanted = _wanted_tiles(folders, cutting, threads)
-    on_read(0.0)
+    wanted = _wanted_tiles(folders, cutting, threads, lambda: on_read(0.0))
     tiles = cutting.fitting(wanted, len(pairs))
     most = len(pairs) * max(1, tiles)
     pictures = np.empty((most, side_px, side_px, 3), np.uint8)
@@ -302,11 +301,11 @@ def _decide_rules(folders: MaskFolders, threads: int, on_step: Callable[[], None
     folders.findings = [*folders.findings, *decided.findings, *of_objects.findings]
 
 
-def _wanted_tiles(folders: MaskFolders, cutting: Cutting, threads: int) -> int:
+def _wanted_tiles(folders: MaskFolders, cutting: Cutting, threads: int, on_step: Callable[[], None]) -> int:
     """The tiles of each picture that the option asks for, or that the masks do. The reason becomes a finding."""
     if cutting.tiles != AUTO:
         return cutting.tiles
-    choice = choose_tiles(folders.reader, folders.pairs, folders.meaning, cutting.side_px, threads)
+    choice = choose_tiles(folders, cutting.side_px, threads, on_step)
     folders.findings = [*folders.findings, *choice.findings]
     return choice.tiles
 

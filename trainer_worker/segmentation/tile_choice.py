@@ -8,9 +8,9 @@ chosen only where scaling down would make the regions of a class too thin (docs/
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 
@@ -32,7 +32,8 @@ SAMPLED = 24
 LEAST_MASKS = 2
 #: Masks are measured at this many times the input size, so that parts of a pixel count.
 SUBPIXELS = 4
-#: The most tiles of one picture, and about as many of all pictures. More would take too long to train.
+#: The most tiles of one picture, and of all pictures together. More would take too long to train. Each picture has one
+#: tile at least, so a set of more pictures than MOST_EXAMPLES has more tiles.
 MOST_TILES = 16
 MOST_EXAMPLES = 1500
 
@@ -44,6 +45,19 @@ class TileChoice(NamedTuple):
     findings: tuple[Finding, ...] = ()
 
 
+class MaskedSet(Protocol):
+    """The pictures and masks of a project, see MaskFolders."""
+
+    @property
+    def reader(self) -> PictureReader: ...
+
+    @property
+    def pairs(self) -> Sequence[MaskedPicture]: ...
+
+    @property
+    def meaning(self) -> MaskMeaning: ...
+
+
 class _Sampled(NamedTuple):
     """size: (height, width) of a picture. pixels, edges: of each class in its mask, int (classes,)."""
 
@@ -52,10 +66,13 @@ class _Sampled(NamedTuple):
     edges: Any
 
 
-def choose_tiles(
-    reader: PictureReader, pairs: Sequence[MaskedPicture], meaning: MaskMeaning, side_px: int, threads: int
-) -> TileChoice:
-    """The choice for these pictures and masks and a model of side_px. The same folder always gives the same choice."""
+def choose_tiles(masked: MaskedSet, side_px: int, threads: int, on_step: Callable[[], None]) -> TileChoice:
+    """The choice for these pictures and masks and a model of side_px.
+
+    The same pairs in the same order always give the same choice. on_step: called for each picture that is looked at; an
+    exception from it ends the look.
+    """
+    reader, pairs, meaning = masked.reader, masked.pairs, masked.meaning
 
     def look(pair: MaskedPicture) -> _Sampled | None:
         try:
@@ -67,7 +84,11 @@ def choose_tiles(
 
     some = [pairs[row] for row in np.unique(np.linspace(0, len(pairs) - 1, SAMPLED).round().astype(int))]
     with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="tiles") as pool:
-        sampled = [found for found in pool.map(look, some) if found]
+        sampled = []
+        for found in pool.map(look, some):
+            on_step()
+            if found:
+                sampled.append(found)
     if not sampled:
         return TileChoice(0)
     height, width = (round(statistics.median(each.size[axis] for each in sampled)) for axis in (0, 1))
@@ -77,7 +98,7 @@ def choose_tiles(
     if shrinking < LEAST_SHRINKING or thickness[thinnest] >= THINNEST_PX:
         return TileChoice(0)
     name, thin_px = meaning.classes.names[thinnest], float(thickness[thinnest])
-    if too_large := _too_large(reader, pairs, side_px):
+    if too_large := _too_large(reader, pairs, side_px, on_step):
         return TileChoice(0, (_lost(name, thin_px, side_px, too_large),))
     whole = len(tiles(*tiled_size(height, width, side_px), side_px))
     number = max(1, min(whole, MOST_TILES, MOST_EXAMPLES // len(pairs)))
@@ -90,10 +111,13 @@ def choose_tiles(
     return TileChoice(number, (finding("tiles_chosen", Severity.INFO, said, cure),))
 
 
-def _too_large(reader: PictureReader, pairs: Sequence[MaskedPicture], side_px: int) -> list[str]:
+def _too_large(
+    reader: PictureReader, pairs: Sequence[MaskedPicture], side_px: int, on_step: Callable[[], None]
+) -> list[str]:
     """The names of the pictures that can't be read whole for lack of memory. If all were cut, they would be out."""
     names = []
     for pair in pairs:
+        on_step()
         try:
             size = tiled_size(*image_size(reader, pair.picture), side_px)
             fits = whole_bytes_of(reader, pair, size) <= reader.budget.most_bytes

@@ -52,6 +52,7 @@ def train(attempt: Attempt) -> TrainingResult:
     stages.enter("read")
     data = read_mask_dataset(folders, options, attempt)
     chosen, plan = _planned(job, folders, data.examples.tiles, data.tiles_each)
+    attempt.learns_from = f"{chosen.backbone.weights_sha256} tiles={data.examples.tiles}"
     attempt.reporter.plan(plan.stages())
 
     stages.enter("train")
