@@ -27,7 +27,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.recipe_process import Outcome, Run, run_one, run_product
 from demo.digits_data import make_digits_project
 from trainer_worker.backbones.catalogue import find_backbone
-from trainer_worker.backbones.efficientnet_lite import LITE0
+from trainer_worker.backbones.efficientnet_lite import FEATURES, LITE0
 from trainer_worker.classification import train as classification
 from trainer_worker.classification.features import FeatureExtractor, PictureFeatures
 from trainer_worker.classification.folders import ClassFolders, keep_trainable, scan_class_folders
@@ -77,7 +77,7 @@ def guide(run: Run) -> Outcome:
 
 
 def regression(run: Run) -> Outcome:
-    """Logistic regression on the frozen backbone's pooled features, its penalty chosen by cross-validation."""
+    """Logistic regression on the last layer of the frozen backbone, its penalty chosen by cross-validation."""
     extractor = FeatureExtractor(LITE0, run.options.image_size, run.threads, run.cache_dir)
     began_s = time.perf_counter()
     folders, features = _read_features(run, extractor)
@@ -115,13 +115,16 @@ def _read_pictures(run: Run) -> tuple[ClassFolders, np.ndarray]:
 
 
 def _read_features(run: Run, extractor: FeatureExtractor) -> tuple[ClassFolders, np.ndarray]:
-    """The pooled features of the trainable pictures, float32 (n, features)."""
+    """The pooled features of the trainable pictures, float32 (n, FEATURES).
+
+    Those of earlier layers, which TFModel's trainer uses as well, are left out, as people do.
+    """
     folders = scan_class_folders(UserFiles.at(run.project))
     unreadable: dict[int, UnreadableImageError] = {}
-    features = np.zeros((len(folders.files), *extractor.shapes[1]), np.float32)
+    features = np.zeros((len(folders.files), FEATURES), np.float32)
     for row, outcome in enumerate(extractor.of_files(folders.reader, folders.files)):
         if isinstance(outcome, PictureFeatures):
-            features[row] = outcome.pooled
+            features[row] = outcome.pooled[:FEATURES]
         else:
             unreadable[row] = outcome
     return _trainable(folders, features, unreadable)

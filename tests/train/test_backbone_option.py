@@ -19,6 +19,7 @@ from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import Job, SilentReporter
 from trainer_worker.backbones.catalogue import BUNDLED
 from trainer_worker.backbones.own_folder import find_own_folder
+from trainer_worker.backbones.own_network import load_own_network
 from trainer_worker.classification import plan as classification_plan
 from trainer_worker.classification import train as classification
 from trainer_worker.segmentation import plan as segmentation_plan
@@ -146,3 +147,35 @@ def test_plans_grow_with_the_backbone_and_not_with_the_budget() -> None:
     of_masks = SegmentationOptions()
     seconds = [segmentation_plan.SegmenterPlan(100, 1.0, of_masks, backbone, 1).total_s for backbone in backbones]
     assert sorted(set(seconds)) == seconds
+
+
+def test_checkpoints_know_the_network_and_the_tiles(tmp_path: Path) -> None:
+    """Another attempt may run on a worker with another network of the same name. The network here can't be loaded."""
+    write_digits(tmp_path / "digits", range(12))
+    make_segmentation_project(tmp_path / "masks", 4, 1)
+    endpoints = f"endpoints = {[f'stage{number}' for number in range(5)]}\n"
+    folder = own_networks.put(tmp_path / "tiny", own_networks.WORDS + endpoints)
+    (folder / "network.keras").write_bytes(b"no network")
+    sha256 = load_own_network(folder).weights_sha256
+    given: dict[str, Any] = {"image_size": SIZE, "backbone": "own:tiny"}
+    classify = Job(
+        hex_id("t1"),
+        1,
+        open_project(tmp_path / "digits"),
+        "classification",
+        ClassificationOptions(**given),
+        weights_file=folder,
+    )
+    segment = Job(
+        hex_id("t2"),
+        1,
+        open_project(tmp_path / "masks"),
+        "segmentation",
+        SegmentationOptions(tiles=3, **given),
+        weights_file=folder,
+    )
+    for trainer, job, expected in ((classification, classify, sha256), (segmentation, segment, f"{sha256} tiles=3")):
+        attempt = Attempt(job, SilentReporter(), tmp_path / "cache", 1)
+        with pytest.raises(TrainingError, match="can't be loaded"):
+            trainer.train(attempt)
+        assert attempt.learns_from == expected

@@ -23,7 +23,8 @@ from trainer_worker.backbones.torch_pickle import read_state_dict
 from trainer_worker.pictures.contents import sha256_of_path
 
 _LICENCE = "Apache-2.0"
-_FEATURES = 1280
+#: How many features the last layer gives.
+FEATURES = 1280
 _STEM_CHANNELS = 32
 _BATCH_NORM_EPSILON = 1e-3
 
@@ -141,7 +142,7 @@ def _feature_map(network: Network, inputs: Any) -> Any:
     x = _relu6(_convolution(x, _STEM_CHANNELS, "stem", kernel=3, stride=2), "stem")
     for name, stage, stride in _blocks(network):
         x = _block(x, name, stage, stride)
-    return _relu6(_convolution(x, _FEATURES, "head"), "head")
+    return _relu6(_convolution(x, FEATURES, "head"), "head")
 
 
 def _block(x: Any, name: str, stage: Stage, stride: int) -> Any:
