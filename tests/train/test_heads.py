@@ -5,19 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
-from PIL import Image
 from sklearn.datasets import load_digits
 
 from protocol.options import ClassificationOptions
 from tests.project_folders import attempt_in
+from tests.train.scan_views import view_of_scans
 from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.classification.classifier import Classifier, build_classifier, predict
 from trainer_worker.classification.dataset import FeatureView, LabelledFeatures
 from trainer_worker.classification.fine_tuning import fit
-from trainer_worker.classification.heads import EARLY_SHARE, fit_early_head, fit_head
+from trainer_worker.classification.heads import fit_early_head, fit_head
 
 SIZE = 64
 TRAINED, SCORED = 5, 25
@@ -56,14 +55,8 @@ class Digits:
 def digits() -> Digits:
     scans = load_digits()
     rows = np.concatenate([np.flatnonzero(scans.target == digit)[: TRAINED + SCORED] for digit in range(10)])
-    grey = np.stack(
-        [np.asarray(Image.fromarray((scans.images[row] * 15).astype(np.uint8)).resize((SIZE, SIZE))) for row in rows]
-    )
     classifier = build_classifier(LITE0, SIZE, 10)
-    outputs = [classifier.model.get_layer(name).output for name in (LITE0.trunk_end, "pool", "early")]
-    pictures = np.repeat(grey[..., None], 3, axis=-1).astype(np.float32)
-    maps, *pooled = keras.Model(classifier.model.input, outputs).predict(pictures, verbose=0)
-    features = LabelledFeatures((FeatureView(maps, np.concatenate(pooled, axis=1)),), scans.target[rows])
+    features = LabelledFeatures((view_of_scans(classifier, scans.images[rows]),), scans.target[rows])
     is_trained = np.tile(np.arange(TRAINED + SCORED) < TRAINED, 10)
     train, scored = np.flatnonzero(is_trained), np.flatnonzero(~is_trained)
     return Digits(classifier, classifier.get_weights(), features, train, scored)
@@ -88,4 +81,3 @@ def test_fine_tuning_leaves_the_early_head_its_own_regression(digits: Digits, tm
     fit_early_head(digits.classifier, digits.features, digits.train)
     assert all(map(np.array_equal, found, digits.classifier.logits[1].get_weights()))
     assert np.abs(found[0]).max() > 0
-    assert EARLY_SHARE < 1

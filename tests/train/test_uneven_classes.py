@@ -9,15 +9,15 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from PIL import Image
 from sklearn.datasets import load_digits
 
 from protocol.options import ClassificationOptions
 from tests.project_folders import attempt_in
+from tests.train.scan_views import view_of_scans
 from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.classification import regression
 from trainer_worker.classification.classifier import Classifier, build_classifier, predict
-from trainer_worker.classification.dataset import FeatureView, LabelledFeatures
+from trainer_worker.classification.dataset import LabelledFeatures
 from trainer_worker.classification.fine_tuning import fit
 from trainer_worker.classification.heads import EARLY_SHARE, fit_head, start_head
 from trainer_worker.classification.regression import ADJUSTMENT, image_weights, logit_adjustment
@@ -60,13 +60,8 @@ def uneven() -> Uneven:
         scored += [len(rows) + number for number in range(trained, trained + SCORED)]
         rows += of_digit.tolist()
         classes += [label] * len(of_digit)
-    scans = ((digits.images[row] * 15).astype(np.uint8) for row in rows)
-    grey = np.stack([np.asarray(Image.fromarray(scan).resize((SIZE, SIZE))) for scan in scans])
     classifier = build_classifier(LITE0, SIZE, len(DIGITS))
-    outputs = [classifier.model.get_layer(name).output for name in (LITE0.trunk_end, "pool", "early")]
-    pictures = np.repeat(grey[..., None], 3, axis=-1).astype(np.float32)
-    maps, *pooled = keras.Model(classifier.model.input, outputs).predict(pictures, verbose=0)
-    features = LabelledFeatures((FeatureView(maps, np.concatenate(pooled, axis=1)),), np.array(classes))
+    features = LabelledFeatures((view_of_scans(classifier, digits.images[rows]),), np.array(classes))
     return Uneven(classifier, classifier.get_weights(), features, np.array(train), np.array(scored))
 
 
