@@ -11,6 +11,8 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Playwright
 
+from tests.waiting import TIMEOUT_S
+
 #: It asks nobody for anything by itself, and has a camera that shows a moving pattern and that every page may use.
 ARGUMENTS = [
     *("--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -43,6 +45,7 @@ class Chromium:
     def new_context(self, **options: Any) -> Iterator[BrowserContext]:
         """options: those of Playwright."""
         context = self._browser.new_context(**options)
+        context.set_default_timeout(TIMEOUT_S * 1000)
         context.tracing.start(snapshots=True, screenshots=False)
         is_failing = False
         try:

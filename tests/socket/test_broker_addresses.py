@@ -99,10 +99,7 @@ def test_a_broker_that_hangs_is_left_when_its_pings_are_not_answered(
         hanging.wait()
 
 
-def test_publications_come_from_and_go_to_the_broker_that_listens(
-    context: zmq.Context[Socket], endpoints: list[str]
-) -> None:
-    """As a front-end hears them, and as a worker publishes its progress."""
+def test_a_front_end_hears_the_broker_that_listens(context: zmq.Context[Socket], endpoints: list[str]) -> None:
     hears = connecting_socket(context, zmq.SUB, None, QUEUED, linger_ms=0)
     hears.subscribe(b"")
     connect_all(hears, endpoints)
@@ -114,6 +111,8 @@ def test_publications_come_from_and_go_to_the_broker_that_listens(
             assert hears.recv() == leader.encode()
     hears.close()
 
+
+def test_a_worker_publishes_to_the_broker_that_listens(context: zmq.Context[Socket], endpoints: list[str]) -> None:
     says = connecting_socket(context, zmq.PUB, None, QUEUED, linger_ms=0)
     connect_all(says, endpoints)
     for leader in endpoints:

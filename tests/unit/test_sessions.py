@@ -11,7 +11,6 @@ from tornado.httputil import HTTPHeaders
 from conf.tokens import create_token, read_tokens, revoke_token
 from tests.token_gates import ALLOWED_ORIGIN, COOKIE, HOST, make_gate
 from web.answers.refusal import Refusal
-from web.door import token_gate
 from web.door.session_cookie import LIFETIME_S, cookie_value
 from web.door.token_gate import ANYBODY, Caller
 
@@ -21,11 +20,6 @@ pytestmark = pytest.mark.door(26)
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "state" / "var" / "tokens.json"
-
-
-@pytest.fixture(autouse=True)
-def look_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(token_gate, "LOOK_INTERVAL_S", 0.0)
 
 
 @pytest.fixture

@@ -21,18 +21,12 @@ from conf.tokens import (
 )
 from tests.token_gates import bearer, make_gate
 from web.answers.refusal import Refusal
-from web.door import token_gate
 from web.door.token_gate import ANYBODY, Caller, TokenGate
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "state" / "var" / "tokens.json"
-
-
-@pytest.fixture(autouse=True)
-def look_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(token_gate, "LOOK_INTERVAL_S", 0.0)
 
 
 def code_for(gate: TokenGate, token: str | None) -> str:
@@ -139,6 +133,8 @@ def test_changes_count_without_a_restart(file: Path) -> None:
             gate.admit(bearer(wrong))
     revoke_token(file, "website")
     assert code_for(gate, token) == "unauthorized"
+    again = create_token(file, "website", "anna")
+    assert code_for(gate, again) == "", "a token counts from the moment at which it is made"
 
 
 @pytest.mark.door(16)

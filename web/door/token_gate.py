@@ -1,6 +1,6 @@
 """Admit requests by their tokens, or by the cookies for which browsers have exchanged tokens.
 
-Changes of the token file take effect within a tenth of a second.
+Changes of the token file take effect at the next call.
 """
 
 from __future__ import annotations
@@ -57,7 +57,6 @@ class Caller(msgspec.Struct, frozen=True, gc=False):
 
 
 ANYBODY = Caller()
-LOOK_INTERVAL_S = 0.1
 #: Names under which people send a token in a URL, where it does not belong.
 TOKEN_FIELDS = frozenset(("token", "access_token", "api_key", "apikey", "api_token", "authorization", "bearer"))
 
@@ -78,7 +77,6 @@ class TokenGate:
         self._tokens: dict[str, Token] | None = None
         self._by_name: dict[str, Token] = {}
         self._trouble = ""
-        self._look_at_s = 0.0
 
     def admit(self, headers: HTTPHeaders) -> Caller:
         """Return the caller who sends a request with these headers. Raises Refusal if the caller is not admitted."""
@@ -139,11 +137,8 @@ class TokenGate:
         return Caller(token.user, token.read_only, token.name, session.expires_at_s)
 
     def _look(self) -> None:
-        """Raise Refusal if the list of tokens cannot be read now."""
-        now_s = time.monotonic()
-        if now_s >= self._look_at_s:
-            self._look_at_s = now_s + LOOK_INTERVAL_S
-            self._look_at_file()
+        """Read the list of tokens if it has changed. Raises Refusal if it cannot be read now."""
+        self._look_at_file()
         if self._trouble:
             raise Refusal(
                 "tokens_unreadable",
