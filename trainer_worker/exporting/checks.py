@@ -1,7 +1,7 @@
 """Checks that each exported file behaves like the trained model, and chooses the one to hand out.
 
-A file is run on the held-out pictures, in a process that has only the runtime for it (scoring.py), while the next file
-is being written.
+A file is run on the held-out pictures, in a process that has only the runtime for it (scoring.py), while other files
+are being written or loaded.
 """
 
 from __future__ import annotations
@@ -142,9 +142,10 @@ class ExportChecks:
         self._processes = kept_processes(threads)
         self._reference_score = float(held_out.score(np.asarray(held_out.reference, np.float32)))
         self._abandoned = threading.Event()
-        self._done = 0
-        # One at a time, because the trainer process keeps the other core busy and the time per image is measured.
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="checks")
+        #: How many pictures each finished batch had.
+        self._done: list[int] = []
+        # A file of another runtime can be checked while one loads, see ScoringProcesses.
+        self._pool = ThreadPoolExecutor(len({row.runtime for row in FORMATS.values()}), thread_name_prefix="checks")
         self._checks: list[Future[ExportCheck | Unwritten]] = []
 
     def __enter__(self) -> ExportChecks:
@@ -170,7 +171,7 @@ class ExportChecks:
         pending = set(self._checks)
         while pending:
             _, pending = wait(pending, TELL_EVERY_S)
-            on_step(min(1.0, self._done / images))
+            on_step(min(1.0, sum(self._done) / images))
         results = [check.result() for check in self._checks]
         return Exports(
             [result for result in results if isinstance(result, ExportCheck)],
@@ -196,7 +197,7 @@ class ExportChecks:
         for batch, seconds in self._processes.outputs(path, self._held_out.pictures):
             outputs.append(batch)
             ms_per_image = min(ms_per_image, seconds / len(batch) * 1000)
-            self._done += len(batch)
+            self._done.append(len(batch))
             if self._abandoned.is_set():
                 break
         return np.concatenate(outputs), float(ms_per_image)

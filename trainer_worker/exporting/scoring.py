@@ -39,7 +39,7 @@ class CannotRunError(Exception):
 
 
 class ScoringProcess:
-    """One runtime in a process of its own."""
+    """One runtime in a process of its own. in_use: held by the thread that has a file loaded in it."""
 
     def __init__(self, runtime: str, threads: int) -> None:
         ours, theirs = socket.socketpair()
@@ -54,6 +54,7 @@ class ScoringProcess:
         )
         theirs.close()
         self._pipe = Connection(ours.detach())
+        self.in_use = threading.Lock()
 
     @property
     def pid(self) -> int:
@@ -110,13 +111,16 @@ class ScoringProcess:
 
 
 class ScoringProcesses:
-    """At most one process for each runtime. Only one file runs at a time; callers in other threads wait."""
+    """At most one process for each runtime. Callers in other threads wait until a process has done with a file.
+
+    A process may load its file while another one runs, but only one runs pictures, because their seconds are measured.
+    """
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
         self._processes: dict[str, ScoringProcess] = {}
         self._starting = threading.Lock()
-        self._running = threading.Lock()
+        self._measuring = threading.Lock()
 
     def start(self, runtime: str) -> ScoringProcess:
         """The process of a runtime (a key of MODULES in runtimes/__main__.py); started if it is not running."""
@@ -132,12 +136,14 @@ class ScoringProcesses:
         The seconds exclude loading and a first run. Raises CannotRunError.
         """
         process = self.start(runtime_of(path))
-        with self._running:
+        with process.in_use:
             try:
                 process.load(path)
                 process.run(pictures[:1])
                 for start in range(0, len(pictures), BATCH):
-                    yield process.run(pictures[start : start + BATCH])
+                    with self._measuring:
+                        measured = process.run(pictures[start : start + BATCH])
+                    yield measured
             finally:
                 process.forget()
 
