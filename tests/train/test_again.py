@@ -21,7 +21,15 @@ from trainer_worker.classification import train as classification
 from trainer_worker.pictures.images import Box, PictureReader, read_rgb
 
 
-def task(project: Path, task_id: str, **options: Any) -> dict[str, Any]:
+class Stopped(SilentReporter):
+    """Asks every training to stop before its first step."""
+
+    @property
+    def stop_requested(self) -> bool:
+        return True
+
+
+def task(project: Path, task_id: str, reporter: SilentReporter | None = None, **options: Any) -> dict[str, Any]:
     """Its manifest and metrics in one."""
     job = Job(
         hex_id(task_id),
@@ -30,7 +38,9 @@ def task(project: Path, task_id: str, **options: Any) -> dict[str, Any]:
         "classification",
         ClassificationOptions(image_size=SIZE, exports=("tflite",), **options),
     )
-    folder = classification.train(Attempt(job, SilentReporter(), project.parent / "cache", 2)).model_path.parent
+    folder = classification.train(
+        Attempt(job, reporter or SilentReporter(), project.parent / "cache", 2)
+    ).model_path.parent
     texts = [(folder / name).read_text() for name in ("metrics.json", "manifest.json")]
     return {**json.loads(texts[0]), **json.loads(texts[1])}
 
@@ -106,3 +116,11 @@ def test_a_few_more_photos_of_a_small_set_with_a_split_of_its_own(tmp_path: Path
     second = task(project, "second")
     assert second["continued_from"] == hex_id("first")
     assert [entry["file"] for entry in second["held_out"]] == [entry["file"] for entry in first["held_out"]]
+
+    stopped = task(project, "third", Stopped(), seed=2)
+    assert (stopped["end_reason"], len(stopped["history"])) == ("stopped", 0)
+    write_digits(tmp_path / "yet more", range(72, 78))
+    shutil.copytree(tmp_path / "yet more" / "images", project / "train", dirs_exist_ok=True)
+    fourth = task(project, "fourth", seed=2)
+    assert fourth["continued_from"] is None, "layers that have learned nothing are trained from the start"
+    assert len(fourth["history"]) > len(second["history"])

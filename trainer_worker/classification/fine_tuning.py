@@ -83,12 +83,17 @@ def fit(
     history = EpochLoop(learner, Course("fit", rows.tolist(), epochs, steps, rate, end_by_s), attempt).run()
     if history.end_reason is EndReason.CONVERGED and epochs == options.epochs:
         history.end_reason = EndReason.EPOCHS
-    if history.end_reason is EndReason.DIVERGED or history.steps < LEAST_STEPS:
-        fit_head(classifier, features, rows)
-    else:
+    if is_fine_tuned(history):
         classifier.tail.set_weights(learner.network.get_weights())
         fit_early_head(classifier, features, rows)
+    else:
+        fit_head(classifier, features, rows)
     return history
+
+
+def is_fine_tuned(history: History) -> bool:
+    """Whether `fit` has made a fine-tuned model, and not a regression alone."""
+    return history.end_reason is not EndReason.DIVERGED and history.steps >= LEAST_STEPS
 
 
 def fit_more(

@@ -16,7 +16,7 @@ HEAD_C = 1e-2
 START_C = 1e-3
 #: The logits of the early head count this much beside those of the fine-tuned head (docs/choices.md, "Features of
 #: earlier layers").
-EARLY_SHARE = 0.25
+EARLY_SHARE = 0.5
 
 
 def fit_head(classifier: Classifier, features: LabelledFeatures, rows: np.ndarray) -> None:

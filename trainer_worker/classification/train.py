@@ -16,6 +16,7 @@ from trainer_worker.classification.advice import advise
 from trainer_worker.classification.cached_features import CachedFeatures
 from trainer_worker.classification.continuing import recall_training, remember_training
 from trainer_worker.classification.features import kept_extractor
+from trainer_worker.classification.fine_tuning import is_fine_tuned
 from trainer_worker.classification.folders import scan_class_folders
 from trainer_worker.classification.interim_model import publish_interim_model
 from trainer_worker.classification.learning import Lesson
@@ -87,7 +88,8 @@ def train(attempt: Attempt) -> TrainingResult:
     from_task = last.task_id if last else ""
     trained = TrainedClassifier(data, partition, evaluation, chosen, classifier, history, warnings, advice, from_task)
     published, scores = publish_classifier(trained, attempt)
-    if published.promoted:  # nothing continues from a model that is not in use
+    # Nothing continues from a model that is not in use, nor from layers that have learned nothing.
+    if published.promoted and (last is not None or is_fine_tuned(history)):
         remember_training(trained, job)
     return published.result(headline(scores, data), attempt, history.end_reason, len(history.epochs))
 
