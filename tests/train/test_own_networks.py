@@ -19,6 +19,7 @@ from trainer_worker.backbone_check import contract
 from trainer_worker.backbone_check.contract import check_network
 from trainer_worker.backbones import own_network
 from trainer_worker.backbones.backbone import STRIDES
+from trainer_worker.backbones.catalogue import find_backbone
 from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.backbones.own_folder import read_own_folder
 from trainer_worker.classification import features
@@ -80,6 +81,18 @@ def test_a_change_of_any_file_is_another_backbone(tmp_path: Path) -> None:
     assert own.load(folder).weights_sha256 != before.weights_sha256
     with pytest.raises(TrainingError, match=r"tiny has changed since the task began"):
         before.build(SIZE)  # the features of this task may be those of the other network
+
+
+def test_a_network_that_is_exchanged_when_the_task_has_begun_is_not_trained_on(tmp_path: Path) -> None:
+    """The task's fingerprint has the first hash, so its features must not be those of the other network."""
+    folder = own.put(tmp_path / "tiny", own.WORDS, small())
+    weights = local_weights.LocalWeights.at(folder)
+    small(layers.ReLU()).save(folder / "network.keras")
+    backbone = find_backbone("own:tiny", weights)
+    assert backbone.weights_sha256 == weights.sha256
+    with pytest.raises(TrainingError, match="has changed since the task began") as caught:
+        backbone.build(SIZE)
+    assert caught.value.code == "unsupported_option"
 
 
 def test_a_unet_is_built_on_the_endpoints(tmp_path: Path) -> None:
