@@ -26,6 +26,7 @@ import tensorflow as tf
 from benchmarks.machine import describe_machine
 from conf.settings import ROOT
 from protocol.options import TrainingOptions
+from trainer_worker.attempt.local_weights import LocalWeights
 from trainer_worker.backbones.backbone import Backbone
 from trainer_worker.backbones.catalogue import AUTO, find_backbone
 from trainer_worker.backbones.weights_files import find_weights_file
@@ -96,7 +97,8 @@ def main() -> None:
     parser.add_argument("--weights-dir", type=Path, default=ROOT / "weights", help="for Keras Applications")
     given = parser.parse_args()
     names, size = [name for name in given.backbones.split(",") if name != AUTO], given.image_size
-    backbones = {name: find_backbone(name, find_weights_file(name, given.weights_dir)) for name in names}
+    files = {name: find_weights_file(name, given.weights_dir) for name in names}
+    backbones = {name: find_backbone(name, LocalWeights.at(file) if file else None) for name, file in files.items()}
     print(f"{describe_machine()}; {size} px, {given.repeats} repeats", flush=True)
     columns = {
         "features": least_s({n: features_of(b, size, given.cache_dir) for n, b in backbones.items()}, given.repeats),

@@ -20,6 +20,7 @@ from conf.settings import ROOT
 from protocol.options import TrainingOptions, read_options, typed_options
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import Job, SilentReporter, TrainingResult
+from trainer_worker.attempt.local_weights import LocalWeights
 from trainer_worker.backbones.weights_files import find_weights_file
 from trainer_worker.exporting.scoring import kept_processes
 from trainer_worker.project.folder import ProjectFolder
@@ -32,7 +33,7 @@ class Run:
 
     quick: train only one epoch in each stage, and without a rehearsal, since the seconds do not matter then.
     eager: use Keras's fit without graphs, which takes less time for few steps.
-    Only TFModel's trainer uses the option `backbone` and weights_file. The other recipes use lite0.
+    Only TFModel's trainer uses the option `backbone` and weights. The other recipes use lite0.
     """
 
     project: Path
@@ -41,7 +42,7 @@ class Run:
     cache_dir: Path
     quick: bool = False
     eager: bool = False
-    weights_file: Path | None = None
+    weights: LocalWeights | None = None
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,9 @@ def run_one(
     if problems:
         parser.error(" ".join(problem.error for problem in problems))
     typed = typed_options(train_type, options)
-    weights_file = find_weights_file(typed.backbone, given.weights_dir)
-    run = Run(given.project.resolve(), typed, given.threads, given.cache_dir, given.quick, given.quick, weights_file)
+    file = find_weights_file(typed.backbone, given.weights_dir)
+    weights = LocalWeights.at(file) if file else None
+    run = Run(given.project.resolve(), typed, given.threads, given.cache_dir, given.quick, given.quick, weights)
     if prepare:
         prepare(run)
     if given.recipe not in recipes:
@@ -118,7 +120,7 @@ def _rehearse(recipe: Recipe, run: Run, make_rehearsal: Callable[[Path], None]) 
 def run_product(run: Run, train_type: str, train: Callable[..., TrainingResult], scores: Sequence[str]) -> Outcome:
     """Run TFModel's own trainer with its exports and their checks. scores: names in its metrics.json."""
     began_s = time.perf_counter()
-    job = Job("0" * 32, 1, ProjectFolder.open(run.project), train_type, run.options, weights_file=run.weights_file)
+    job = Job("0" * 32, 1, ProjectFolder.open(run.project), train_type, run.options, weights=run.weights)
     result = train(Attempt(job, SilentReporter(), run.cache_dir, run.threads))
     seconds = time.perf_counter() - began_s
     metrics: dict[str, Any] = json.loads((result.model_path.parent / "metrics.json").read_text(encoding="utf-8"))

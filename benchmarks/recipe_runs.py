@@ -97,7 +97,7 @@ def regression(run: Run) -> Outcome:
 
 def prepare(run: Run) -> None:
     """Convert the backbone once, so that the seconds and the memory of the runs leave that out."""
-    backbone = find_backbone(run.options.backbone, run.weights_file)
+    backbone = find_backbone(run.options.backbone, run.weights)
     FeatureExtractor(backbone, run.options.image_size, run.threads, run.cache_dir)
 
 

@@ -6,6 +6,7 @@ which there may be a signature.
 
 from __future__ import annotations
 
+import os
 import re
 
 
@@ -41,13 +42,21 @@ _STATUS = re.compile(r"status code: ([0-9]{3})")
 #: The server's own word for the error, such as NoSuchBucket. Only this short form is taken from its answer.
 _CODE = re.compile(r"<Code>([A-Za-z0-9]{1,40})</Code>")
 _BAD_PATH = re.compile(r"""[Pp]ath "(.*?)"(: Encountered| contained)""", re.DOTALL)
+#: How the client ends its words about a file of this machine.
+_OS_ERROR = re.compile(r"\(os error ([0-9]+)\)$")
 #: The address at which clouds give a machine its credentials. The client asks there if the environment has none.
 _METADATA_SERVER = "169.254.169.254"
 _TIMED_OUT = re.compile(r"timed ?out|operation timed", re.IGNORECASE)
 
 
-def explained(error: BaseException, place: str) -> StorageError:
-    """The error to raise for one of the client. place: the URL of what was asked for, without any signature."""
+def explained(error: BaseException, place: str) -> StorageError | OSError:
+    """The error to raise for one of the client. place: the URL of what was asked for, without any signature.
+
+    An OSError if the file of this machine that was to be sent can't be read. The client has the same class for it as
+    for a missing object.
+    """
+    if isinstance(error, OSError) and (number := _number_of(error)):
+        return OSError(number, f"The file that was to be sent to {place} can't be read: {os.strerror(number)}")
     text = str(error)
     kind = type(error).__name__
     status = int(found[1]) if (found := _STATUS.search(text)) else 0
@@ -76,6 +85,12 @@ def explained(error: BaseException, place: str) -> StorageError:
             "write there, by its environment or the role of its machine."
         )
     return UnreachableError(f"Object storage failed for {place}: {_reason(text, status, said)}; try again later.")
+
+
+def _number_of(error: OSError) -> int:
+    """The number of an error of this machine's system; 0 for an error that came from the storage."""
+    found = _OS_ERROR.search(str(error))
+    return error.errno or (int(found[1]) if found else 0)
 
 
 def _reason(text: str, status: int, said: str) -> str:

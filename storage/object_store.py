@@ -136,7 +136,7 @@ class ObjectStore:
         """Write an object, whole or not at all, and return its ETag.
 
         A file without a condition goes up in parts. if_absent, if_etag: raise ConflictError, and change nothing, if
-        there is an object, or if it is not the one with this ETag.
+        there is an object, or if it is not the one with this ETag. OSError means that the file can't be read.
         """
         mode: Any = "create" if if_absent else {"e_tag": if_etag} if if_etag else "overwrite"
         with self._errors(name):

@@ -15,7 +15,8 @@ from protocol.errors import TrainingError
 from protocol.options import OWN_PREFIX
 from service.doctor.result import Result, bad, ok, warn
 from service.doctor.versions import INSTALL
-from trainer_worker.backbones.own_folder import CHECK_COMMAND, own_names, read_own_folder
+from trainer_worker.backbones.own_folder import CHECK_COMMAND, can_be_named, own_entries, read_own_folder
+from trainer_worker.backbones.presence import why_no_file
 from trainer_worker.backbones.weights_files import WEIGHTS_FILES
 
 #: Importing TensorFlow takes seconds, and on a very busy machine a minute.
@@ -73,7 +74,7 @@ def _weights(settings: Settings) -> Iterator[Result]:
     if missing:
         yield bad("weights", f"The weights of the default networks are missing: {', '.join(missing)}.", INSTALL)
     folder = settings.worker.weights_path
-    present = sorted(name for name, file in WEIGHTS_FILES.items() if (folder / file).is_file())
+    present = sorted(name for name, file in WEIGHTS_FILES.items() if not why_no_file(folder / file))
     own = f"; {folder} has those of {', '.join(present)}" if present else f"; no others in {folder}, which are optional"
     if not missing:
         yield ok("weights", f"The weights of lite0, lite1 and lite2 are installed{own}")
@@ -81,26 +82,25 @@ def _weights(settings: Settings) -> Iterator[Result]:
 
 def look_at_own_networks(folder: Path) -> Iterator[Result]:
     """Look at the settings of each network in [worker] backbone_dir. No network is loaded."""
-    names = own_names(folder)
-    if folder.is_dir():
-        try:
-            others = sorted({path.name for path in folder.iterdir() if path.is_dir()} - {*names})
-        except OSError as error:
-            yield bad("backbones", f"{folder} can't be read: {error}", "Let the user of the service read it.")
-            return
-        for other in others:
+    try:
+        entries = own_entries(folder)
+    except TrainingError as error:
+        yield bad("backbones", error.error, "Correct it, or name another folder in [worker] backbone_dir.")
+        return
+    if not entries:
+        yield ok("backbones", f"No networks of your own in {folder}, which are optional")
+    for entry in entries:
+        if not can_be_named(entry):
             yield warn(
                 "backbones",
-                f"Callers can't name {folder / other}.",
+                f"Callers can't name {entry}.",
                 "Give the folder a name of at most 48 lower-case letters, digits, _ and -.",
             )
-    if not names:
-        yield ok("backbones", f"No networks of your own in {folder}, which are optional")
-    for name in names:
+            continue
         try:
-            found = read_own_folder(folder / name)
+            found = read_own_folder(entry)
         except TrainingError as error:
-            yield bad("backbones", error.error, f"Correct it, or remove {folder / name}.")
+            yield bad("backbones", error.error, f"Correct it, or remove {entry}.")
         else:
-            words = f"backbone={OWN_PREFIX}{name} is {found.settings.network}"
-            yield ok("backbones", f"{words}; '{CHECK_COMMAND} {folder / name}' tries it")
+            words = f"backbone={OWN_PREFIX}{entry.name} is {found.settings.network}"
+            yield ok("backbones", f"{words}; '{CHECK_COMMAND} {entry}' tries it")

@@ -63,7 +63,7 @@ ROOMS = {
     "attempt": {"pictures", "layouts", "project"},
     "checkouts": {"pictures", "layouts", "project"},
     "backbones": {"pictures", "attempt"},
-    "backbone_check": {"backbones", "classification", "exporting"},
+    "backbone_check": {"attempt", "backbones", "classification", "exporting"},
     "optimization": {"project", "attempt"},
     "exporting": {"project"},
     "checking": {"pictures", "layouts", "project", "checkouts", "publishing", "training"},

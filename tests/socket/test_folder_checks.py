@@ -79,8 +79,9 @@ def test_a_broken_folder_is_answered_with_what_the_training_would_say(programs: 
     assert codes(report, "error") == {"too_few_classes"}
     assert codes(report, "warning") == {"unreadable_pictures"}
     error = report["findings"][0]
-    assert "readable here are rose: 2, tulip: 1" in error["sentence"]
-    assert "0.png" in error["sentence"]
+    assert "here are rose: 2, tulip: 1, without those that can't be read" in error["sentence"]
+    assert "Not readable: images/rose/0.png: " in error["sentence"]
+    assert report["counts"] == {"rose": 2, "tulip": 1}
     assert report["skippedFiles"] == 1
 
 

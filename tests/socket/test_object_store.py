@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 import sys
@@ -99,6 +100,22 @@ def test_what_is_missing_is_said(object_server: ObjectServer) -> None:
     elsewhere = open_store(ProjectUrl.parse("s3://no-such-bucket/a"), object_server.settings())
     with pytest.raises(MissingObjectError, match="The bucket of s3://no-such-bucket/a does not exist"):
         list(elsewhere.list())
+
+
+def test_a_file_that_cannot_be_sent_is_not_taken_for_a_missing_object(
+    object_server: ObjectServer, tmp_path: Path
+) -> None:
+    """Else a front-end would tell its caller that a picture of theirs is missing."""
+    store, loop = object_server.store("sent"), tmp_path / "loop"
+    loop.symlink_to(loop)
+    for file, kind in ((tmp_path / "gone", FileNotFoundError), (loop, OSError), (tmp_path, IsADirectoryError)):
+        with pytest.raises(
+            kind, match=r"The file that was to be sent to s3://photos/sent/a\.jpg can't be read: "
+        ) as said:
+            store.put("a.jpg", file)
+        assert said.value.errno
+    with pytest.raises(FileNotFoundError, match="can't be read: No such file"):
+        asyncio.run(store.put_async("a.jpg", tmp_path / "gone"))
 
 
 def test_a_server_that_is_away_is_said_and_tried_again_only_for_a_while() -> None:

@@ -8,8 +8,11 @@ from typing import Any
 import keras
 from keras import layers
 
+from trainer_worker.attempt.local_weights import LocalWeights
+from trainer_worker.backbones.backbone import Backbone
 from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.backbones.own_folder import KERAS_FILE, SAVED_MODEL, SETTINGS_FILE
+from trainer_worker.backbones.own_network import load_own_network
 
 SIZE = 64
 WORDS = 'network = "Tiny network"\nlicence = "CC0-1.0"\n'
@@ -62,6 +65,10 @@ def put(folder: Path, settings: str, network: Any = None, saved_model: bool = Fa
     elif network is not None:
         network.save(folder / KERAS_FILE)
     return folder
+
+
+def load(folder: Path) -> Backbone:
+    return load_own_network(LocalWeights.at(folder))
 
 
 def put_cnn(folder: Path) -> Path:

@@ -17,9 +17,9 @@ from tests.train import own_networks
 from tests.train.digit_projects import SIZE, write_digits
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import Job, SilentReporter
+from trainer_worker.attempt.local_weights import LocalWeights
 from trainer_worker.backbones.catalogue import BUNDLED
 from trainer_worker.backbones.own_folder import find_own_folder
-from trainer_worker.backbones.own_network import load_own_network
 from trainer_worker.classification import plan as classification_plan
 from trainer_worker.classification import train as classification
 from trainer_worker.segmentation import plan as segmentation_plan
@@ -33,7 +33,14 @@ def task(project: Path, task_id: str, **options: Any) -> dict[str, Any]:
     """
     given = ClassificationOptions(image_size=SIZE, **{"exports": ("tflite",), **options})
     own = find_own_folder(given.backbone, project.parent / "backbones")
-    job = Job(hex_id(task_id), 1, open_project(project), "classification", given, weights_file=own)
+    job = Job(
+        hex_id(task_id),
+        1,
+        open_project(project),
+        "classification",
+        given,
+        weights=LocalWeights.at(own) if own else None,
+    )
     folder = classification.train(Attempt(job, SilentReporter(), project.parent / "cache", 2)).model_path.parent
     manifest, metrics = (json.loads((folder / name).read_text()) for name in ("manifest.json", "metrics.json"))
     assert metrics["backbone"] == manifest["backbone"]
@@ -111,7 +118,9 @@ def test_a_network_without_maps_of_five_sizes_is_refused_for_masks(tmp_path: Pat
     make_segmentation_project(tmp_path / "project", 4, 1)
     folder = put_unloaded(tmp_path / "tiny")
     options = SegmentationOptions(image_size=SIZE, backbone="own:tiny")
-    job = Job(hex_id("t1"), 1, open_project(tmp_path / "project"), "segmentation", options, weights_file=folder)
+    job = Job(
+        hex_id("t1"), 1, open_project(tmp_path / "project"), "segmentation", options, weights=LocalWeights.at(folder)
+    )
     with pytest.raises(TrainingError, match=r"own:tiny can't be used for trainType=segmentation.*endpoints") as caught:
         segmentation.train(Attempt(job, SilentReporter(), tmp_path / "cache", 1))
     assert caught.value.code == "unsupported_option"
@@ -156,7 +165,7 @@ def test_checkpoints_know_the_network_and_the_tiles(tmp_path: Path) -> None:
     endpoints = f"endpoints = {[f'stage{number}' for number in range(5)]}\n"
     folder = own_networks.put(tmp_path / "tiny", own_networks.WORDS + endpoints)
     (folder / "network.keras").write_bytes(b"no network")
-    sha256 = load_own_network(folder).weights_sha256
+    sha256 = own_networks.load(folder).weights_sha256
     given: dict[str, Any] = {"image_size": SIZE, "backbone": "own:tiny"}
     classify = Job(
         hex_id("t1"),
@@ -164,7 +173,7 @@ def test_checkpoints_know_the_network_and_the_tiles(tmp_path: Path) -> None:
         open_project(tmp_path / "digits"),
         "classification",
         ClassificationOptions(**given),
-        weights_file=folder,
+        weights=LocalWeights.at(folder),
     )
     segment = Job(
         hex_id("t2"),
@@ -172,7 +181,7 @@ def test_checkpoints_know_the_network_and_the_tiles(tmp_path: Path) -> None:
         open_project(tmp_path / "masks"),
         "segmentation",
         SegmentationOptions(tiles=3, **given),
-        weights_file=folder,
+        weights=LocalWeights.at(folder),
     )
     for trainer, job, expected in ((classification, classify, sha256), (segmentation, segment, f"{sha256} tiles=3")):
         attempt = Attempt(job, SilentReporter(), tmp_path / "cache", 1)

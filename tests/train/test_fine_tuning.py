@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import sys
 import threading
@@ -16,6 +17,7 @@ from protocol.options import ClassificationOptions
 from tests.project_folders import attempt_in
 from tests.train.random_views import random_view
 from trainer_worker.backbones.efficientnet_lite import LITE0
+from trainer_worker.classification import fine_tuning
 from trainer_worker.classification.classifier import Classifier, build_classifier, predict
 from trainer_worker.classification.dataset import LabelledFeatures
 from trainer_worker.classification.fine_tuning import LEAST_STEPS, WARM_UP_STEPS, fit, planned_epochs
@@ -45,6 +47,20 @@ def train(
 ) -> History:
     given = ClassificationOptions(image_size=SIZE, **options)
     return fit(classifier, features, ROWS, attempt_in(folder, given), end_by_s)
+
+
+def test_a_head_that_is_trained_alone_is_fitted_once(
+    classifier: Classifier, features: LabelledFeatures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no time to fine-tune the other classifier, which is the control."""
+    alone = build_classifier(dataclasses.replace(LITE0, trunk_end=None), SIZE, 2)
+    fitted: list[str] = []
+    monkeypatch.setattr(fine_tuning, "start_head", lambda *_: fitted.append("start"))
+    monkeypatch.setattr(fine_tuning, "fit_head", lambda *_: fitted.append("regression"))
+    train(alone, LabelledFeatures((random_view(alone, len(ROWS), np.random.default_rng(0)),), ROWS % 2), tmp_path)
+    assert fitted == ["regression"]
+    train(classifier, features, tmp_path, time.monotonic())
+    assert fitted == ["regression", "start", "regression"]
 
 
 @pytest.mark.parametrize("ending", ["no time", "few steps", "enough steps"])

@@ -21,6 +21,7 @@ from tests.train.published_weights import PREPROCESSING, publish_weights, random
 from tests.train.random_views import random_view
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import Job, SilentReporter
+from trainer_worker.attempt.local_weights import LocalWeights
 from trainer_worker.backbones.backbone import STRIDES
 from trainer_worker.backbones.catalogue import find_backbone
 from trainer_worker.backbones.weights_files import WEIGHTS_FILES
@@ -42,7 +43,7 @@ def pictures(count: int = 2) -> np.ndarray:
 @pytest.mark.parametrize("name", WEIGHTS_FILES)
 def test_a_backbone_is_keras_own_network_with_its_preprocessing_inside(name: str, tmp_path: Path) -> None:
     published = random_application(name, SIZE)
-    backbone = find_backbone(name, publish_weights(name, published, tmp_path))
+    backbone = find_backbone(name, LocalWeights.at(publish_weights(name, published, tmp_path)))
 
     model = backbone.build(SIZE)
 
@@ -62,11 +63,14 @@ def test_a_backbone_is_keras_own_network_with_its_preprocessing_inside(name: str
 
 
 def test_other_weights_are_another_backbone(tmp_path: Path) -> None:
-    files = [
-        publish_weights(QUICKEST, random_application(QUICKEST, SIZE, seed), tmp_path / str(seed)) for seed in (1, 2)
-    ]
-    assert find_backbone(QUICKEST, files[0]) == find_backbone(QUICKEST, files[0])
-    assert find_backbone(QUICKEST, files[0]) != find_backbone(QUICKEST, files[1])
+    file = publish_weights(QUICKEST, random_application(QUICKEST, SIZE, 1), tmp_path)
+    first, again = (find_backbone(QUICKEST, LocalWeights.at(file)) for _ in range(2))
+    publish_weights(QUICKEST, random_application(QUICKEST, SIZE, 2), tmp_path)
+    other = find_backbone(QUICKEST, LocalWeights.at(file))
+    assert first == again != other
+    with pytest.raises(TrainingError, match="has changed since the task began"):
+        first.build(SIZE)  # the features of this task may be those of the other network
+    other.build(SIZE)
 
 
 def test_a_file_of_something_else_fails_the_task_with_words(tmp_path: Path) -> None:
@@ -76,7 +80,7 @@ def test_a_file_of_something_else_fails_the_task_with_words(tmp_path: Path) -> N
     for content in (b"", b"no HDF5 at all", of_another):
         file.write_bytes(content)
         with pytest.raises(TrainingError, match="MobileNetV2 without its top") as caught:
-            find_backbone(QUICKEST, file).build(SIZE)
+            find_backbone(QUICKEST, LocalWeights.at(file)).build(SIZE)
         assert caught.value.code == "unsupported_option"
         assert str(file) in caught.value.error
 
@@ -104,7 +108,9 @@ def test_a_classifier_is_trained_and_exported_in_every_format(tmp_path: Path) ->
     file = publish_weights(QUICKEST, published, tmp_path / "weights")
     write_digits(tmp_path / "project", range(60))
     options = ClassificationOptions(image_size=SIZE, epochs=1, backbone=QUICKEST, exports=WRITABLE)
-    job = Job(hex_id("t1"), 1, open_project(tmp_path / "project"), "classification", options, weights_file=file)
+    job = Job(
+        hex_id("t1"), 1, open_project(tmp_path / "project"), "classification", options, weights=LocalWeights.at(file)
+    )
 
     folder = classification.train(Attempt(job, SilentReporter(), tmp_path / "cache", 2)).model_path.parent
 
@@ -118,7 +124,7 @@ def test_a_classifier_is_trained_and_exported_in_every_format(tmp_path: Path) ->
 
 def test_fine_tuning_changes_kernels_and_leaves_batch_statistics_and_trunk(tmp_path: Path) -> None:
     published = random_application(QUICKEST, SIZE)
-    backbone = find_backbone(QUICKEST, publish_weights(QUICKEST, published, tmp_path / "weights"))
+    backbone = find_backbone(QUICKEST, LocalWeights.at(publish_weights(QUICKEST, published, tmp_path / "weights")))
     classifier, random = build_classifier(backbone, SIZE, 2), np.random.default_rng(0)
     rows = np.arange(64)
     features = LabelledFeatures((random_view(classifier, len(rows), random),), rows % 2)
@@ -141,7 +147,9 @@ def test_a_segmenter_is_trained_on_its_endpoints(tmp_path: Path) -> None:
     file = publish_weights(QUICKEST, random_application(QUICKEST, SIZE), tmp_path / "weights")
     make_segmentation_project(tmp_path / "project", 12, 1)
     options = SegmentationOptions(image_size=SIZE, epochs=1, backbone=QUICKEST, exports=("tflite",))
-    job = Job(hex_id("t1"), 1, open_project(tmp_path / "project"), "segmentation", options, weights_file=file)
+    job = Job(
+        hex_id("t1"), 1, open_project(tmp_path / "project"), "segmentation", options, weights=LocalWeights.at(file)
+    )
 
     folder = segmentation.train(Attempt(job, SilentReporter(), tmp_path / "cache", 2)).model_path.parent
 

@@ -14,13 +14,14 @@ from keras import layers
 
 from protocol.errors import TrainingError
 from tests.train import own_networks as own
+from trainer_worker.attempt import local_weights
 from trainer_worker.backbone_check import contract
 from trainer_worker.backbone_check.contract import check_network
 from trainer_worker.backbones import own_network
 from trainer_worker.backbones.backbone import STRIDES
+from trainer_worker.backbones.catalogue import find_backbone
 from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.backbones.own_folder import read_own_folder
-from trainer_worker.backbones.own_network import load_own_network
 from trainer_worker.classification import features
 from trainer_worker.classification.features import ConversionError, FeatureExtractor
 from trainer_worker.segmentation.unet import build_encoder
@@ -34,7 +35,7 @@ def test_a_right_network_keeps_the_whole_contract(
     put: Callable[[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = put(tmp_path / "tiny")
-    monkeypatch.setattr(contract, "LITE0", load_own_network(folder))  # to time lite0 itself would take seconds
+    monkeypatch.setattr(contract, "LITE0", own.load(folder))  # to time lite0 itself would take seconds
     findings = list(check_network(folder, [SIZE]))
     assert not [finding.sentence for finding in findings if not finding.is_good]
     sentences = " ".join(finding.sentence for finding in findings)
@@ -44,7 +45,7 @@ def test_a_right_network_keeps_the_whole_contract(
 
 
 def test_lite0_as_a_keras_file_is_lite0(tmp_path: Path) -> None:
-    backbone, pictures = load_own_network(own.put_lite0(tmp_path / "tiny")), PICTURES.astype(np.float32)
+    backbone, pictures = own.load(own.put_lite0(tmp_path / "tiny")), PICTURES.astype(np.float32)
     network, expected = backbone.build(SIZE), LITE0.build(SIZE)
     np.testing.assert_allclose(network(pictures, training=False), expected(pictures, training=False), atol=1e-4)
     assert backbone.trunk_end is not None
@@ -59,7 +60,7 @@ def test_lite0_as_a_keras_file_is_lite0(tmp_path: Path) -> None:
 
 def test_features_are_those_of_the_network_with_its_preprocessing(tmp_path: Path) -> None:
     """The vision transformer takes BGR, and gives its first token."""
-    backbone = load_own_network(own.put_vit(tmp_path / "tiny"))
+    backbone = own.load(own.put_vit(tmp_path / "tiny"))
     found = np.asarray(backbone.build(SIZE)(PICTURES.astype(np.float32), training=False))
     prepared = (PICTURES[..., ::-1] / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
     expected = own.vit()(prepared, training=False).numpy()
@@ -70,20 +71,32 @@ def test_features_are_those_of_the_network_with_its_preprocessing(tmp_path: Path
 
 def test_a_change_of_any_file_is_another_backbone(tmp_path: Path) -> None:
     folder = own.put_cnn(tmp_path / "tiny")
-    before = load_own_network(folder)
-    assert load_own_network(folder) == before
+    before = own.load(folder)
+    assert own.load(folder) == before
     settings = (folder / "backbone.toml").read_text()
     (folder / "backbone.toml").write_text(f"{settings}cost = 2\n")
-    assert load_own_network(folder) != before
+    assert own.load(folder) != before
     (folder / "backbone.toml").write_text(settings)
     own.cnn().save(folder / "network.keras")  # a later time in the archive
-    assert load_own_network(folder).weights_sha256 != before.weights_sha256
-    with pytest.raises(TrainingError, match=r"network\.keras has changed since the task began"):
+    assert own.load(folder).weights_sha256 != before.weights_sha256
+    with pytest.raises(TrainingError, match=r"tiny has changed since the task began"):
         before.build(SIZE)  # the features of this task may be those of the other network
 
 
+def test_a_network_that_is_exchanged_when_the_task_has_begun_is_not_trained_on(tmp_path: Path) -> None:
+    """The task's fingerprint has the first hash, so its features must not be those of the other network."""
+    folder = own.put(tmp_path / "tiny", own.WORDS, small())
+    weights = local_weights.LocalWeights.at(folder)
+    small(layers.ReLU()).save(folder / "network.keras")
+    backbone = find_backbone("own:tiny", weights)
+    assert backbone.weights_sha256 == weights.sha256
+    with pytest.raises(TrainingError, match="has changed since the task began") as caught:
+        backbone.build(SIZE)
+    assert caught.value.code == "unsupported_option"
+
+
 def test_a_unet_is_built_on_the_endpoints(tmp_path: Path) -> None:
-    encoder = build_encoder(load_own_network(own.put_cnn(tmp_path / "tiny")), SIZE)
+    encoder = build_encoder(own.load(own.put_cnn(tmp_path / "tiny")), SIZE)
     assert [x.shape[1] for x in encoder.outputs] == [SIZE // stride for stride in STRIDES]
 
 
@@ -106,7 +119,7 @@ def blocks(picture: Any) -> Any:
 def test_a_network_that_takes_channels_first_gets_them_so(tmp_path: Path) -> None:
     settings, shape = "data_format = 'channels_first'\n", (3, SIZE, SIZE)
     turned = module(tmp_path / "turned", settings, lambda x: blocks(tf.transpose(x, (0, 2, 3, 1))), shape)
-    found = load_own_network(turned).build(SIZE)(PICTURES.astype(np.float32))
+    found = own.load(turned).build(SIZE)(PICTURES.astype(np.float32))
     np.testing.assert_allclose(found[:, 0, 0], blocks(PICTURES.astype(np.float32)), rtol=1e-5)
 
 
@@ -118,7 +131,7 @@ def test_a_network_that_takes_channels_first_gives_its_map_so(tmp_path: Path) ->
         return tf.nn.avg_pool2d(tf.transpose(x, (0, 2, 3, 1)), 2, 2, "VALID")
 
     folder = module(tmp_path / "turned", settings, lambda x: tf.transpose(halved(x), (0, 3, 1, 2)), shape)
-    found = load_own_network(folder).build(SIZE)(PICTURES.astype(np.float32))
+    found = own.load(folder).build(SIZE)(PICTURES.astype(np.float32))
     expected = halved(PICTURES.transpose(0, 3, 1, 2).astype(np.float32))
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
@@ -132,7 +145,7 @@ def test_settings_that_change_while_they_are_read_are_noticed(tmp_path: Path, mo
 
     monkeypatch.setattr(own_network, "read_own_folder", change)
     with pytest.raises(TrainingError, match="has changed since the task began"):
-        load_own_network(folder).build(SIZE)
+        own.load(folder).build(SIZE)
 
 
 def test_a_folder_that_cannot_be_read_fails_the_task_with_a_sentence(
@@ -141,9 +154,11 @@ def test_a_folder_that_cannot_be_read_fails_the_task_with_a_sentence(
     def refuse(path: Path) -> str:
         raise PermissionError(f"Permission denied: {path}")
 
-    monkeypatch.setattr(own_network, "sha256_of_path", refuse)
-    with pytest.raises(TrainingError, match=r"tiny can't be read: Permission denied.*The worker needs the right"):
-        load_own_network(own.put(tmp_path / "tiny", own.WORDS, small()))
+    monkeypatch.setattr(local_weights, "sha256_of_path", refuse)
+    with pytest.raises(
+        TrainingError, match=r"tiny can't be read: Permission denied.*Let the user of the worker read it"
+    ):
+        own.load(own.put(tmp_path / "tiny", own.WORDS, small()))
 
 
 def constant(folder: Path) -> Path:
@@ -254,14 +269,14 @@ def test_a_wrong_network_is_refused_with_file_key_and_cure(
 ) -> None:
     folder = own.put(tmp_path / "tiny", own.WORDS + settings, network())
     with pytest.raises(TrainingError, match=f"(?s){words}") as caught:
-        load_own_network(folder).build(SIZE)
+        own.load(folder).build(SIZE)
     assert caught.value.code == "unsupported_option"
     assert str(folder) in caught.value.error
 
 
 def test_a_layer_of_a_class_that_keras_does_not_have_is_refused(tmp_path: Path) -> None:
     folder = own.put(tmp_path / "tiny", own.WORDS, small(Strange()))
-    load_own_network(folder).build(SIZE)  # the control: here the class is registered
+    own.load(folder).build(SIZE)  # the control: here the class is registered
     registered = keras.saving.get_custom_objects()
     name = next(name for name in registered if name.startswith("of_a_stranger"))
     kept = registered.pop(name)
@@ -269,7 +284,7 @@ def test_a_layer_of_a_class_that_keras_does_not_have_is_refused(tmp_path: Path) 
         with pytest.raises(
             TrainingError, match=r"(?s)network.keras can't be loaded.*without Lambda layers and layers of other"
         ):
-            load_own_network(folder).build(SIZE)
+            own.load(folder).build(SIZE)
     finally:
         registered[name] = kept
 
@@ -287,17 +302,17 @@ def test_a_wrong_word_about_a_saved_model_is_answered_with_what_it_has(
 ) -> None:
     folder = module(tmp_path / "tiny [1]", settings, blocks)
     with pytest.raises(TrainingError, match=words):
-        load_own_network(folder).build(SIZE)
+        own.load(folder).build(SIZE)
     (folder / "backbone.toml").write_text(own.WORDS)
-    assert load_own_network(folder).build(SIZE).output_shape == (None, 1, 1, 48)
+    assert own.load(folder).build(SIZE).output_shape == (None, 1, 1, 48)
     (folder / "saved_model" / "saved_model.pb").write_bytes(b"no graph")
     with pytest.raises(TrainingError, match="saved_model can't be loaded"):
-        load_own_network(folder).build(SIZE)
+        own.load(folder).build(SIZE)
 
 
 def test_what_tflite_cannot_run_tensorflow_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = module(tmp_path / "tiny", "", lambda x: tf.math.digamma(1 + blocks(x)))
-    backbone = load_own_network(folder)
+    backbone = own.load(folder)
     extractor = FeatureExtractor(backbone, SIZE, 1, tmp_path / "cache")
     assert (extractor.device, "_cpu_tensorflow_" in extractor.engine) == ("cpu_tensorflow", True)
     found = np.stack([each.pooled for each in extractor.of_pictures(PICTURES)])

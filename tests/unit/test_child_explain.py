@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from protocol.errors import FailureClass, TrainingError
 from tests.project_folders import open_project
 from tests.sample_tasks import hex_id, make_spec
 from trainer_worker.attempt.job import Job
+from trainer_worker.attempt.local_weights import LocalWeights
 from trainer_worker.backbones.weights_files import WEIGHTS_FILES
+from trainer_worker.pictures.contents import sha256_of_path
 from trainer_worker.project.model_folder import ModelFolder
 from trainer_worker.project.models import finished_model, trained
 from trainer_worker.training.child import TRACE_LINES, explain, make_job
@@ -99,16 +102,42 @@ def test_weights_that_are_not_there_fail_the_order_with_file_and_folder_named(tm
 def test_weights_that_are_there_come_with_the_job_and_others_need_none(tmp_path: Path) -> None:
     file = tmp_path / WEIGHTS_FILES["mobilenet_v2"]
     file.write_bytes(b"weights")
-    assert job_of(order(tmp_path, backbone="mobilenet_v2"), tmp_path).weights_file == file
-    assert job_of(order(tmp_path, backbone="lite2"), tmp_path).weights_file is None
+    sha256 = hashlib.sha256(b"weights").hexdigest()
+    assert job_of(order(tmp_path, backbone="mobilenet_v2"), tmp_path).weights == LocalWeights(file, sha256)
+    assert job_of(order(tmp_path, backbone="lite2"), tmp_path).weights is None
 
 
 def test_a_network_of_the_operators_own_comes_with_the_job_as_its_folder(tmp_path: Path) -> None:
     (tmp_path / "tiny").mkdir()
-    assert job_of(order(tmp_path, backbone="own:tiny"), tmp_path).weights_file == tmp_path / "tiny"
+    weights = job_of(order(tmp_path, backbone="own:tiny"), tmp_path).weights
+    assert weights == LocalWeights(tmp_path / "tiny", sha256_of_path(tmp_path / "tiny"))
     with pytest.raises(TrainingError, match=r"\[worker\] backbone_dir.*This worker has own:tiny\.") as caught:
         job_of(order(tmp_path, backbone="own:other"), tmp_path)
     assert caught.value.code == "unsupported_option"
+
+
+@pytest.mark.parametrize("backbone", ["own:tiny", "mobilenet_v2"])
+def test_weights_that_cannot_be_looked_at_fail_the_order_with_words(
+    tmp_path: Path, backbone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = WEIGHTS_FILES.get(backbone, "tiny")
+    (tmp_path / name).symlink_to(tmp_path / "gone")
+    with pytest.raises(TrainingError, match=f"{name}.* is a link to {tmp_path}/gone, where nothing is") as caught:
+        job_of(order(tmp_path, backbone=backbone), tmp_path)
+    assert caught.value.code == "unsupported_option"
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(TrainingError, match=r"is no folder; it must be|can't be looked at \(Not a directory\)"):
+        job_of(order(tmp_path, backbone=backbone), tmp_path / "file")
+    job_order, stat = order(tmp_path, backbone=backbone), Path.stat
+
+    def refuse(path: Path, **options: bool) -> os.stat_result:
+        if path.name == name:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return stat(path, **options)
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    with pytest.raises(TrainingError, match=r"can't be looked at \(Permission denied\)"):
+        job_of(job_order, tmp_path)
 
 
 @pytest.mark.parametrize("file", ["model.tflite", "model.onnx"])

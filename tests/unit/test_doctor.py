@@ -178,6 +178,23 @@ def test_networks_of_the_operators_own_are_listed_with_what_is_wrong_with_them(e
     assert (poor.verdict, "lacks the key network" in poor.sentence) == (Verdict.BAD, True)
 
 
+def test_a_file_in_place_of_the_folder_of_networks_is_said(environ: dict[str, str]) -> None:
+    folder = load(environ).worker.backbone_path
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.write_bytes(b"")
+    (found,) = devices.look_at_own_networks(folder)
+    assert (found.verdict, "is no folder" in found.sentence) == (Verdict.BAD, True)
+
+
+def test_a_network_that_is_a_link_to_nothing_is_said(environ: dict[str, str]) -> None:
+    folder = load(environ).worker.backbone_path
+    folder.mkdir(parents=True)
+    (folder / "tiny").symlink_to(folder / "gone")
+    (folder / "notes.txt").write_text("no network")
+    (found,) = devices.look_at_own_networks(folder)
+    assert (found.verdict, "tiny is a link to" in found.sentence) == (Verdict.BAD, True)
+
+
 def test_a_folder_of_networks_that_cannot_be_read_is_said(
     environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

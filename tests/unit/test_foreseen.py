@@ -72,6 +72,40 @@ def test_unreadable_pictures_do_not_count(tmp_path: Path) -> None:
     assert report.skipped == 1
 
 
+@pytest.mark.parametrize(
+    ("pictures", "code", "words"),
+    [
+        ({"rose": ["text"]}, "no_images", "here are rose: 0, without those"),
+        ({"rose": ["text"], "tulip": ["drawn"] * 5}, "too_few_classes", "here are rose: 0, tulip: 5, without those"),
+        ({"rose": ["drawn"], "tulip": ["drawn"] * 5}, "too_few_classes", r"here are rose: 1, tulip: 5\. Add images\."),
+    ],
+)
+def test_a_picture_that_is_none_is_no_readable_image_for_check_and_training(
+    tmp_path: Path, pictures: dict[str, list[str]], code: str, words: str
+) -> None:
+    files = UserFiles.at(draw_classes(tmp_path, {label: len(kinds) for label, kinds in pictures.items()}))
+    texts = [tmp_path / "images" / label / "0.png" for label, kinds in pictures.items() if kinds[0] == "text"]
+    for picture in texts:
+        picture.write_text("no picture")
+    with pytest.raises(TrainingError, match=words) as refused:
+        scan_class_folders(files)
+    assert refused.value.code == code
+    assert ("Not readable: images/rose/0.png: " in refused.value.error) == bool(texts)
+    report = check(tmp_path)
+    assert errors(report) == [(code, refused.value.error)]
+    assert report.pictures == sum(map(len, pictures.values())) - len(texts)
+
+
+def test_a_pair_whose_picture_is_none_is_not_usable_for_check_and_training(tmp_path: Path) -> None:
+    draw_pairs(tmp_path, 2)
+    picture = min((tmp_path / "images").iterdir())
+    picture.write_text("no picture")
+    with pytest.raises(TrainingError, match=r"Only 1 pictures have a usable mask.* Skipped: images/") as refused:
+        scan_mask_folders(UserFiles.at(tmp_path))
+    report = check(tmp_path, "segmentation")
+    assert (errors(report), report.pictures) == ([("too_few_images", refused.value.error)], 1)
+
+
 def test_a_class_that_the_training_leaves_out_is_named(tmp_path: Path) -> None:
     report = check(draw_classes(tmp_path, {"rose": 20, "tulip": 20, "lily": 1}))
 

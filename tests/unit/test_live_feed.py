@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import cast
 
+import pytest
+
 from protocol import messages as m
 from protocol.events import Event
 from protocol.queries import EventsPart, EventsWanted
@@ -211,5 +213,30 @@ def test_a_change_of_a_task_ends_a_wait_and_a_change_of_another_one_does_not() -
         front_end.take(front_end.broker.record(TaskState.DONE))
         await waiting
         await front_end.long_polls.changed(ONE, 1, TIMEOUT_S)  # It has changed already.
+
+    run(test)
+
+
+@pytest.mark.parametrize("since", ["not published yet", "no longer in memory"])
+def test_a_wait_for_a_change_lasts_whatever_the_log_has(since: str) -> None:
+    """Otherwise a caller that waits again and again would keep the front-end busy."""
+
+    async def test(front_end: FrontEnd) -> None:
+        broker = front_end.broker
+        published = broker.record()
+        if since == "no longer in memory":
+            front_end.take(published)
+            front_end.take(broker.record(task_id=hex_id("two")))
+            front_end.feed.log.kept_after = 2
+        waiting = asyncio.create_task(front_end.long_polls.changed(ONE, 1, TIMEOUT_S))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not waiting.done()
+        front_end.take(published)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not waiting.done()
+        front_end.take(broker.record(TaskState.DONE))
+        await waiting
 
     run(test)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -111,6 +113,56 @@ def test_a_name_that_the_worker_lacks_is_answered_with_those_that_it_has(tmp_pat
         find_own_folder("own:other", tmp_path)
     assert "has own:b-2, own:tiny." in caught.value.error
     assert caught.value.code == "unsupported_option"
+
+
+def put_file(place: Path) -> None:
+    place.write_bytes(b"")
+
+
+def put_dangling_link(place: Path) -> None:
+    place.symlink_to(place.parent / "gone")
+
+
+def put_loop(place: Path) -> None:
+    place.symlink_to(place)
+
+
+@pytest.mark.parametrize(
+    ("put_wrong", "words"),
+    [
+        (put_file, "is no folder"),
+        (put_dangling_link, "is a link to .*gone, where nothing is"),
+        (put_loop, r"can't be looked at .Too many levels of symbolic links."),
+    ],
+)
+def test_a_folder_that_cannot_be_looked_into_is_named_with_the_reason(
+    tmp_path: Path, put_wrong: Callable[[Path], None], words: str
+) -> None:
+    put_wrong(tmp_path / "networks")
+    with pytest.raises(
+        TrainingError, match=rf"networks \(\[worker\] backbone_dir\) {words}; it must be a folder"
+    ) as caught:
+        find_own_folder("own:tiny", tmp_path / "networks")
+    assert caught.value.code == "unsupported_option"
+    put_wrong(tmp_path / "tiny")
+    put(tmp_path / "other")
+    with pytest.raises(TrainingError, match=rf"tiny .*on the worker, but it {words}\. This worker has own:other\."):
+        find_own_folder("own:tiny", tmp_path)
+    with pytest.raises(TrainingError, match=rf"tiny {words}; it must be a folder with backbone\.toml"):
+        read_own_folder(tmp_path / "tiny")
+    put_wrong(tmp_path / "other" / "saved_model")
+    (tmp_path / "other" / "network.keras").unlink()
+    with pytest.raises(TrainingError, match=r"other.*saved_model"):
+        read_own_folder(tmp_path / "other")
+
+
+def test_a_folder_without_the_right_to_read_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> NoReturn:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(TrainingError, match=r"backbone_dir\) can't be read \(Permission denied\); it must be a folder"):
+        find_own_folder("own:tiny", tmp_path)
 
 
 def links(folder: Path, content: bytes) -> str:

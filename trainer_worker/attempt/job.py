@@ -12,6 +12,7 @@ from protocol.comparison import Comparison
 from protocol.data_report import DataReport
 from protocol.end_reason import EndReason
 from protocol.options import TrainingOptions
+from trainer_worker.attempt.local_weights import LocalWeights
 from trainer_worker.pictures.decoding_budget import DEFAULT_BYTES
 from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.project.checkpoints import Checkpoints
@@ -30,8 +31,8 @@ class Job:
 
     project: the user's folder. Only through it are models/ and .tfmodel/ reached.
     fingerprint: says what the folder holds and what was asked for; the manifest keeps it (see project/unchanged.py).
-    weights_file: the weights of a backbone that does not come with a package (see backbones/weights_files.py), or the
-    folder of a network of the operator's own (see backbones/own_folder.py).
+    weights: those of a backbone that does not come with a package (see backbones/weights_files.py), or of a network of
+    the operator's own (see backbones/own_folder.py).
     work_dir: where models are written and checked; None for the system's temporary folder (see work_folder.py).
     decoding_bytes: the memory that all threads together may take for decoding pictures.
     share_above_pictures: a folder with more pictures than this is worth the help of other workers.
@@ -44,7 +45,7 @@ class Job:
     train_type: str
     options: TrainingOptions
     fingerprint: str = ""
-    weights_file: Path | None = None
+    weights: LocalWeights | None = None
     work_dir: Path | None = None
     decoding_bytes: int = DEFAULT_BYTES
     share_above_pictures: int = SHARE_ABOVE_PICTURES

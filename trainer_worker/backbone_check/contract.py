@@ -17,6 +17,7 @@ import keras
 import numpy as np
 
 from protocol.errors import TrainingError
+from trainer_worker.attempt.local_weights import LocalWeights
 from trainer_worker.backbones.backbone import Backbone
 from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.backbones.own_folder import read_own_folder
@@ -50,7 +51,7 @@ def check_network(path: Path, sizes_px: Sequence[int] = (), timed: bool = True) 
     """
     try:
         settings = read_own_folder(path).settings
-        backbone = load_own_network(path)
+        backbone = load_own_network(LocalWeights.at(path))
     except TrainingError as error:
         yield Finding(False, error.error)
         return

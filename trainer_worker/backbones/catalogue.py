@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from types import MappingProxyType
 
 from protocol.errors import TrainingError
 from protocol.options import OWN_PREFIX
 from trainer_worker.attempt.job import Job
+from trainer_worker.attempt.local_weights import LocalWeights
 from trainer_worker.backbones.backbone import STRIDES, Backbone, ChosenBackbone
 from trainer_worker.backbones.choice import choose
 from trainer_worker.backbones.efficientnet_lite import LITE0, LITE1, LITE2
@@ -22,18 +22,18 @@ AUTO = "auto"
 BUNDLED: Mapping[str, Backbone] = MappingProxyType({backbone.name: backbone for backbone in (LITE0, LITE1, LITE2)})
 
 
-def find_backbone(name: str, weights_file: Path | None = None) -> Backbone:
-    """The backbone for a value of the option `backbone` other than "auto". weights_file: see Job.
+def find_backbone(name: str, weights: LocalWeights | None = None) -> Backbone:
+    """The backbone for a value of the option `backbone` other than "auto". weights: see Job.
 
     Raises TrainingError unsupported_option if it is a network of the operator's own with wrong settings.
     """
     if name in BUNDLED:
         return BUNDLED[name]
-    if weights_file is None:
-        raise ValueError(f"backbone {name!r} needs a weights file")
+    if weights is None:
+        raise ValueError(f"backbone {name!r} needs weights")
     if name.startswith(OWN_PREFIX):
-        return load_own_network(weights_file)
-    return load_application(name, weights_file)
+        return load_own_network(weights)
+    return load_application(name, weights)
 
 
 def choose_backbone(job: Job, planned_s: Callable[[Backbone], float]) -> ChosenBackbone:
@@ -43,7 +43,7 @@ def choose_backbone(job: Job, planned_s: Callable[[Backbone], float]) -> ChosenB
     """
     asked = job.options.backbone
     if asked != AUTO:
-        return ChosenBackbone(find_backbone(asked, job.weights_file), f"The option says backbone={asked}.")
+        return ChosenBackbone(find_backbone(asked, job.weights), f"The option says backbone={asked}.")
     name, reason = choose({name: planned_s(backbone) for name, backbone in BUNDLED.items()}, job.options.time_budget)
     return ChosenBackbone(BUNDLED[name], reason)
 

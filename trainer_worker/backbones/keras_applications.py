@@ -10,15 +10,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import keras
 from keras import layers
 
 from protocol.errors import TrainingError
+from trainer_worker.attempt.local_weights import LocalWeights
 from trainer_worker.backbones.backbone import Backbone
-from trainer_worker.pictures.contents import sha256_of_path
 
 
 @dataclass(frozen=True)
@@ -114,18 +113,18 @@ _APPLICATIONS: Mapping[str, _Application] = {
 }
 
 
-def load_application(name: str, weights_file: Path) -> Backbone:
-    """The backbone of that name (a key of weights_files.WEIGHTS_FILES) with the weights of that file.
+def load_application(name: str, weights: LocalWeights) -> Backbone:
+    """The backbone of that name (a key of weights_files.WEIGHTS_FILES) with these weights.
 
-    Raises OSError if the file can't be read; `build` raises TrainingError unsupported_option if it has other weights.
+    `build` raises TrainingError unsupported_option if the file has other weights, or has changed.
     """
     application = _APPLICATIONS[name]
     return Backbone(
         name=name,
         network=application.network,
-        licence=f"that of the file {weights_file.name}, which the operator of this TFModel has put there",
-        weights_sha256=sha256_of_path(weights_file),
-        build=functools.partial(_build, application, weights_file),
+        licence=f"that of the file {weights.path.name}, which the operator of this TFModel has put there",
+        weights_sha256=weights.sha256,
+        build=functools.partial(_build, application, weights),
         trunk_end=application.trunk_end,
         endpoints=application.endpoints,
         features_cost=application.features_cost,
@@ -134,19 +133,20 @@ def load_application(name: str, weights_file: Path) -> Backbone:
     )
 
 
-def _build(application: _Application, weights_file: Path, image_size: int) -> Any:
+def _build(application: _Application, weights: LocalWeights, image_size: int) -> Any:
     image = keras.Input((image_size, image_size, 3), name="image")
     scale, offset = list(application.preprocess.scale), list(application.preprocess.offset)
     x = layers.Rescaling(scale, offset, name="preprocess")(image)
     model = application.build(include_top=False, weights=None, input_tensor=x)
     try:
-        model.load_weights(weights_file)
+        model.load_weights(weights.path)
     except Exception as error:  # for a wrong file HDF5 and Keras raise many kinds of exceptions
         raise TrainingError(
             "unsupported_option",
-            f"{weights_file} does not hold the weights of {application.network} without its top, as Keras Applications "
+            f"{weights.path} does not hold the weights of {application.network} without its top, as Keras Applications "
             f"publishes them: {str(error)[:300]}",
         ) from error
+    weights.refuse_if_changed()
     for layer in model.layers:
         if isinstance(layer, layers.BatchNormalization):
             layer.trainable = False  # this layer then also uses its moving averages

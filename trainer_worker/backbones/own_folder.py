@@ -21,6 +21,7 @@ from msgspec import Meta
 
 from protocol.errors import TrainingError
 from protocol.options import OWN_NAME, OWN_PREFIX, PLANNED_SIZE_PX, allowed_values
+from trainer_worker.backbones.presence import NO_FOLDER, NOT_THERE, why_no_file, why_no_folder
 
 SETTINGS_FILE = "backbone.toml"
 KERAS_FILE = "network.keras"
@@ -111,36 +112,62 @@ class OwnFolder:
 def find_own_folder(backbone: str, backbone_dir: Path) -> Path | None:
     """The folder for a value of the option `backbone`; None if the value means no network of the operator's own.
 
-    Raises TrainingError unsupported_option when the folder is not there.
+    Raises TrainingError unsupported_option when the folder can't be used.
     """
     if not backbone.startswith(OWN_PREFIX):
         return None
     path = backbone_dir / backbone.removeprefix(OWN_PREFIX)
-    if not path.is_dir():
+    if reason := why_no_folder(path):
         names = [OWN_PREFIX + name for name in own_names(backbone_dir)]
         raise TrainingError(
             "unsupported_option",
-            f"backbone={backbone} needs the folder {path} ([worker] backbone_dir) on the worker, but it is not there. "
-            f"This worker has {', '.join(names) or 'no network of its own'}. The operator can put it there "
+            f"backbone={backbone} needs the folder {path} ([worker] backbone_dir) on the worker, but it {reason}. "
+            f"This worker has {', '.join(names) or 'no network of its own'}. The operator can change that "
             '(docs/operations.md, "A network of your own"); or post backbone=auto.',
         )
     return path
 
 
 def own_names(backbone_dir: Path) -> list[str]:
-    """The names of the networks in the folder, sorted. Folders whose names callers can't write are left out."""
-    try:
-        found = [path.name for path in backbone_dir.iterdir() if path.is_dir()]
-    except OSError:
+    """The names of the networks in the folder, sorted. Folders whose names callers can't write are left out.
+
+    Raises what `own_entries` raises.
+    """
+    return [path.name for path in own_entries(backbone_dir) if can_be_named(path) and not why_no_folder(path)]
+
+
+def own_entries(backbone_dir: Path) -> list[Path]:
+    """What lies in the folder, sorted, except plain files; [] if there is no such folder, because it is optional.
+
+    Raises TrainingError unsupported_option if it can't be read.
+    """
+    reason = why_no_folder(backbone_dir)
+    if reason == NOT_THERE:
         return []
-    return sorted(name for name in found if re.fullmatch(OWN_NAME, name))
+    if not reason:
+        try:
+            return sorted(path for path in backbone_dir.iterdir() if why_no_folder(path) != NO_FOLDER)
+        except OSError as error:
+            reason = f"can't be read ({error.strerror})"
+    raise TrainingError(
+        "unsupported_option",
+        f"{backbone_dir} ([worker] backbone_dir) {reason}; it must be a folder that the user of the worker can read.",
+    )
+
+
+def can_be_named(path: Path) -> bool:
+    """Whether callers can write the name of this folder."""
+    return re.fullmatch(OWN_NAME, path.name) is not None
 
 
 def read_own_folder(path: Path) -> OwnFolder:
     """Read the settings of a network. Raises TrainingError unsupported_option, which names the file and the key."""
+    if reason := why_no_folder(path):
+        raise TrainingError("unsupported_option", f"{path} {reason}; it must be a folder with {SETTINGS_FILE}.")
     settings = _read_settings(path / SETTINGS_FILE)
     models = [path / KERAS_FILE, path / SAVED_MODEL / "saved_model.pb"]
-    present = [model for model in models if model.is_file()]
+    reasons = {model: why_no_file(model) for model in models}
+    present = [model for model, reason in reasons.items() if reason != NOT_THERE]
     if len(present) != 1:
         what = "has both" if present else "has neither of"
         raise TrainingError(
@@ -148,6 +175,8 @@ def read_own_folder(path: Path) -> OwnFolder:
             f"{path} {what} {KERAS_FILE} and {SAVED_MODEL}/saved_model.pb; it must have one of them.",
         )
     model = present[0]
+    if reasons[model]:
+        raise TrainingError("unsupported_option", f"{model} {reasons[model]}; the worker must be able to read it.")
     folder = OwnFolder(path, settings, model if model.name == KERAS_FILE else model.parent)
     _check_together(folder)
     return folder

@@ -8,18 +8,16 @@ stays one piece (saved_network.py).
 from __future__ import annotations
 
 import functools
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 from keras import layers
 
-from protocol.errors import TrainingError
+from trainer_worker.attempt.local_weights import LocalWeights
 from trainer_worker.backbones.backbone import STRIDES, Backbone
 from trainer_worker.backbones.own_folder import OwnFolder, read_own_folder
 from trainer_worker.backbones.saved_network import saved_network
-from trainer_worker.pictures.contents import sha256_of_path
 
 #: Begins the names of the network's own layers, so that none is called like one that a trainer adds.
 LAYER_PREFIX = "own_"
@@ -29,20 +27,20 @@ MOST_VALUE = 1e6
 MOST_FEATURES = 16_384
 
 
-def load_own_network(path: Path) -> Backbone:
-    """The backbone in that folder. Its hash is that of all files of the folder.
+def load_own_network(weights: LocalWeights) -> Backbone:
+    """The backbone in the folder weights.path.
 
-    Raises TrainingError unsupported_option if the settings are wrong, and `build` does so if the network is.
+    Raises TrainingError unsupported_option if the settings are wrong, and `build` does so if the network is, or if
+    anything in the folder has changed.
     """
-    sha256 = _sha256(path)  # before the settings are read, so that `build` notices if they change meanwhile
-    folder = read_own_folder(path)
+    folder = read_own_folder(weights.path)
     settings = folder.settings
     return Backbone(
         name=folder.name,
         network=settings.network,
         licence=settings.licence,
-        weights_sha256=sha256,
-        build=functools.partial(_build, folder, sha256),
+        weights_sha256=weights.sha256,
+        build=functools.partial(_build, folder, weights),
         trunk_end=LAYER_PREFIX + settings.trunk_end if settings.trunk_end else None,
         endpoints=tuple(LAYER_PREFIX + name for name in settings.endpoints),
         features_cost=settings.cost,
@@ -53,26 +51,15 @@ def load_own_network(path: Path) -> Backbone:
     )
 
 
-def _sha256(path: Path) -> str:
-    try:
-        return sha256_of_path(path)
-    except OSError as error:
-        raise TrainingError(
-            "unsupported_option", f"{path} can't be read: {error}. The worker needs the right to read all files in it."
-        ) from error
-
-
-def _build(folder: OwnFolder, sha256: str, image_size: int) -> Any:
-    """See Backbone.build. sha256: of the folder before its settings were read."""
+def _build(folder: OwnFolder, weights: LocalWeights, image_size: int) -> Any:
+    """See Backbone.build. weights: as they were before the settings of the folder were read."""
     wanted_px = folder.settings.input_px
     if wanted_px and wanted_px != image_size:
         folder.refuse_key("input_px", f"the imageSize of this task is {image_size}; post imageSize={wanted_px}.")
     image = keras.Input((image_size, image_size, 3), name="image")
     x = _preprocessed(folder, image)
     outputs = _keras_outputs(folder, x) if folder.is_keras else saved_network(folder, tuple(x.shape))(x)
-    if _sha256(folder.path) != sha256:
-        # Else features and model of one task could be those of two networks.
-        folder.refuse_model("has changed since the task began; post the task again.")
+    weights.refuse_if_changed()
     model = keras.Model(image, _as_map(folder, outputs), name="own_network")
     _check_layers(folder, model, image_size)
     _check_numbers(folder, model, image_size)

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from protocol.errors import TrainingError
+from trainer_worker.backbones.presence import why_no_file
 
 #: Values of the option `backbone` that need a weights file, with the file's name.
 WEIGHTS_FILES: Mapping[str, str] = MappingProxyType(
@@ -27,16 +28,16 @@ WEIGHTS_FILES: Mapping[str, str] = MappingProxyType(
 def find_weights_file(backbone: str, weights_dir: Path) -> Path | None:
     """The weights file for a value of the option `backbone`; None if the value needs none.
 
-    Raises TrainingError unsupported_option when the file is not there.
+    Raises TrainingError unsupported_option when the file can't be used.
     """
     name = WEIGHTS_FILES.get(backbone)
     if name is None:
         return None
     path = weights_dir / name
-    if not path.is_file():
+    if reason := why_no_file(path):
         raise TrainingError(
             "unsupported_option",
             f"backbone={backbone} needs the file {name} in {weights_dir} ([worker] weights_dir) on the worker, but "
-            "it is not there. The operator can put it there (Keras Applications publishes it); or post backbone=auto.",
+            f"it {reason}. The operator can put it there (Keras Applications publishes it); or post backbone=auto.",
         )
     return path

@@ -75,7 +75,8 @@ def fit(
     regression alone. EpochLoop says what the reporter hears and how a later attempt continues.
     """
     options = attempt.job.options
-    start_head(classifier, features, rows)
+    if not classifier.is_head_alone:
+        start_head(classifier, features, rows)
     learner = _learner(classifier, features, Drawing(rows, options.batch_size, dropout_for(len(rows))), rows)
     steps = math.ceil(len(rows) / options.batch_size)
     epochs = 0 if classifier.is_head_alone else planned_epochs(len(rows), options)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,11 +25,14 @@ from trainer_worker.layouts.name_lists import some_of
 from trainer_worker.layouts.tree import Tree, walk
 from trainer_worker.pictures.decoding_budget import DecodingBudget
 from trainer_worker.pictures.grey_scale import with_grey_scale
+from trainer_worker.pictures.headers import read_headers
 from trainer_worker.pictures.images import PictureReader, UnreadableImageError
 from trainer_worker.pictures.user_files import SkippedFile, UserFiles
 
 MIN_IMAGES_PER_CLASS = 2
 MIN_CLASSES = 2
+#: How long a folder with too few pictures is looked at, to say which of them can't be read.
+HEADERS_LIMIT_S = 5.0
 #: The number of each part in ClassFolders.parts.
 PART_NUMBERS = {Part.ANY: 0, Part.TRAIN: 1, Part.VAL: 2, Part.TEST: 3}
 TRAINING_PARTS = (PART_NUMBERS[Part.ANY], PART_NUMBERS[Part.TRAIN])
@@ -100,16 +104,28 @@ class ClassFolders:
 
 
 def scan_class_folders(files: UserFiles, decoding: DecodingBudget | None = None) -> ClassFolders:
-    """Recognise the layout of a project and list its candidate pictures, without opening any.
+    """Recognise the layout of a project and list its candidate pictures.
 
+    Pictures are only opened where their names tell already that there are too few of them, to say what can't be read.
     Labels come in the order of labels_info.txt, else sorted by name; files are sorted within a class.
     decoding: the memory for reading them later. Raises what recognise_classes and keep_trainable raise.
     """
     tree = walk(files)
     layout = recognise_classes(tree)
     folders = class_folders(layout, tree, PictureReader(files, decoding or DecodingBudget()))
-    keep_trainable(folders, {})  # nothing needs to be read to know that there is too little
+    try:
+        keep_trainable(folders, {})  # nothing needs to be read to know that there is too little
+    except TrainingError:
+        keep_trainable(folders, _unreadable(folders))
+        raise
     return folders
+
+
+def _unreadable(folders: ClassFolders) -> dict[int, UnreadableImageError]:
+    """The pictures whose headers can't be read, by their index; of a large folder those that were found in time."""
+    names = {folders.name_of(row): row for row in range(len(folders.files))}
+    headers = read_headers(folders.reader, [[name] for name in names], time.monotonic() + HEADERS_LIMIT_S)
+    return {names[name]: error for name, error in headers.unreadable.items()}
 
 
 def class_folders(layout: ClassLayout, tree: Tree, reader: PictureReader) -> ClassFolders:
@@ -144,7 +160,7 @@ def keep_trainable(folders: ClassFolders, unreadable: Mapping[int, UnreadableIma
     kept = [index for index, number in enumerate(numbers) if number >= MIN_IMAGES_PER_CLASS and trains[index]]
     if len(kept) < MIN_CLASSES:
         code = "too_few_classes" if numbers.any() else "no_images"
-        raise TrainingError(code, _too_few(folders, numbers, unreadable.values()))
+        raise TrainingError(code, _too_few(folders, numbers, list(unreadable.values())))
     new_index = {old: new for new, old in enumerate(kept)}
     rows = [row for row in np.flatnonzero(readable) if folders.classes[row] in new_index]
     dropped = [
@@ -171,13 +187,18 @@ def _left_out(label: str, number: int, trains: bool) -> Finding:
     return finding("class_left_out", Severity.WARNING, sentence, "Add images to it, or delete its folder.")
 
 
-def _too_few(folders: ClassFolders, numbers: np.ndarray, unreadable: Iterable[UnreadableImageError]) -> str:
+def _too_few(folders: ClassFolders, numbers: np.ndarray, unreadable: Sequence[UnreadableImageError]) -> str:
+    """The sentence claims of no picture that it can be read: perhaps only its name or its header was looked at."""
     counts = ", ".join(f"{label}: {number}" for label, number in zip(folders.labels, numbers, strict=True))
     text = (
         f"Classification needs at least {MIN_CLASSES} class folders with {MIN_IMAGES_PER_CLASS} readable images each; "
-        f"readable here are {counts}."
+        f"here are {counts}"
     )
-    left_out = [*map(str, unreadable), *(f"{skip.file}: {skip.reason}" for skip in folders.skipped)]
-    if not left_out:
-        return f"{text} Add images."
-    return f"{text} Not used: {some_of(left_out, '; ')}. Replace these files, or add images."
+    text += ", without those that can't be read." if unreadable else "."
+    skipped = [f"{skip.file}: {skip.reason}" for skip in folders.skipped]
+    if unreadable:
+        named = [f"{folders.reader.files.name_of(error.path)}: {error.reason}" for error in unreadable]
+        text += f" Not readable: {some_of(named, '; ')}."
+    if skipped:
+        text += f" Not used: {some_of(skipped, '; ')}."
+    return f"{text} {'Replace these files, or add' if unreadable or skipped else 'Add'} images."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import numpy as np
 
 from protocol.data_report import DataReport, gravest_first
 from protocol.errors import TrainingError
@@ -18,12 +19,13 @@ def foresee(tree: Tree, layout: ClassLayout | MaskLayout, reader: PictureReader,
     """See Kind.foresee. Pictures whose header can't be read are left out, as the training leaves them out."""
     assert isinstance(layout, ClassLayout)
     folders = class_folders(layout, tree, reader)
-    report = folders.report()
     numbers = {picture.path: number for number, picture in enumerate(layout.pictures)}
     unreadable = {numbers[path]: error for path, error in headers.unreadable.items()}
     try:
         kept = keep_trainable(folders, unreadable)
     except TrainingError as error:
+        readable = [row for row in range(len(folders.files)) if row not in unreadable]
+        report = folders.only(np.array(readable, np.int64)).report()
         return msgspec.structs.replace(report, findings=(error.finding(), *report.findings))
     return msgspec.structs.replace(
         kept.report(), findings=gravest_first([*kept.findings, *count_findings(*kept.trained_and_scored())])

@@ -86,7 +86,7 @@ class HelpedView:
 
     def _same_extractor(self, offered: SharedView) -> FeatureExtractor:
         attempt = self._attempt
-        backbone = find_backbone(offered.backbone, attempt.job.weights_file)
+        backbone = find_backbone(offered.backbone, attempt.job.weights)
         extractor = kept_extractor(backbone, attempt.job.options.image_size, attempt.threads, attempt.cache_dir)
         if extractor.engine != offered.engine:
             raise ValueError(

@@ -15,7 +15,6 @@ import posixpath
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -24,7 +23,7 @@ from protocol.end_reason import EndReason
 from protocol.litter import LABEL_SUFFIXES, may_be_picture, suffix_of
 from protocol.options import WITHOUT_INFLUENCE
 from trainer_worker.layouts.tree import Tree, walk
-from trainer_worker.pictures.contents import content_hashes, sha256_of_path
+from trainer_worker.pictures.contents import content_hashes
 from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.project.gate import Gate
 from trainer_worker.project.held_out import read_held_out
@@ -55,22 +54,20 @@ def read_contents(files: UserFiles, on_step: Callable[[float], None] = lambda fr
     return FolderContents(tree, dict(zip(read, hashes, strict=True)))
 
 
-def fingerprint(
-    folder: FolderContents, train_type: str, options: dict[str, Any], weights_file: Path | None = None
-) -> str:
+def fingerprint(folder: FolderContents, train_type: str, options: dict[str, Any], weights_sha256: str = "") -> str:
     """A hash of names and contents of all files that trainers read, trainType, options, weights and TRAINERS_VERSION.
 
-    "" if a file can't be read or is too large; such a folder is never taken for unchanged. weights_file: see Job.
+    "" if a file can't be read or is too large; such a folder is never taken for unchanged. weights_sha256: that
+    of Job.weights, or "".
     """
-    weights = [_content_of_weights(weights_file)] if weights_file else []
     unread = [path for path, content in folder.hashes.items() if not content]
-    if unread or not all(weights):
-        log.info("action=task.not_compared files=%d first=%r", len(unread), (unread or [str(weights_file)])[0])
+    if unread:
+        log.info("action=task.not_compared files=%d first=%r", len(unread), unread[0])
         return ""
     contents = {**folder.hashes, **{skip.file: skip.reason for skip in folder.tree.skipped}}
     named = sorted((os.fsencode(path).hex(), content) for path, content in contents.items())
     options = {name: value for name, value in options.items() if name not in WITHOUT_INFLUENCE}
-    facts = [TRAINERS_VERSION, train_type, sorted(options.items()), named, weights]
+    facts = [TRAINERS_VERSION, train_type, sorted(options.items()), named, weights_sha256]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
@@ -124,13 +121,6 @@ def _copy(gate: Gate, earlier: Manifest, task_id: str, attempt: int, tell: Tell)
         folder=copy.publication,
         itself=copy.manifest,
     )
-
-
-def _content_of_weights(file: Path) -> str:
-    try:
-        return sha256_of_path(file)
-    except OSError:
-        return ""
 
 
 def is_read(path: str) -> bool:

@@ -30,6 +30,7 @@ from trainer_worker.layouts.name_lists import skipped_sentence
 from trainer_worker.layouts.tree import Tree, walk
 from trainer_worker.pictures.decoding_budget import UNLIMITED, DecodingBudget
 from trainer_worker.pictures.grey_scale import with_grey_scale
+from trainer_worker.pictures.headers import Headers, read_headers
 from trainer_worker.pictures.images import PictureReader, UnreadableImageError, image_size, read_rgb
 from trainer_worker.pictures.likeness import Thumbnail, thumbnail
 from trainer_worker.pictures.user_files import SkippedFile, UserFiles
@@ -89,6 +90,19 @@ class MaskFolders:
         """Leave out a pair, because this file of it can't be read."""
         self.unreadable.append(SkippedFile(self.name_of(path), reason))
 
+    def names_of(self, pair: MaskedPicture) -> list[str]:
+        """The names of the picture and of its masks."""
+        return [self.name_of(path) for path in (pair.picture, *pair.mask_files(self.reader))]
+
+    def leave_out_unreadable(self, headers: Headers) -> None:
+        """Leave out the pairs of which a header can't be read."""
+        names = [self.names_of(pair) for pair in self.pairs]
+        for name in (name for of_pair in names for name in of_pair):
+            if damage := headers.unreadable.get(name):
+                self.skip(damage.path, damage.reason)
+        lost = [bool(headers.unreadable.keys() & of_pair) for of_pair in names]
+        self.pairs = [pair for pair, is_lost in zip(self.pairs, lost, strict=True) if not is_lost]
+
     def callers_split(self) -> tuple[Any, Any] | None:
         """The numbers of the pairs that train and of those that score, by the caller's own split; None without one.
 
@@ -129,12 +143,16 @@ class MaskFolders:
 
 
 def scan_mask_folders(files: UserFiles, decoding: DecodingBudget | None = None) -> MaskFolders:
-    """Recognise the pictures and their masks by names and small files, without opening a picture.
+    """Recognise the pictures and their masks by names and small files.
 
     decoding: the memory for reading them later. Raises what recognise_masks raises, and too_few_images.
     """
     tree = walk(files)
     folders = mask_folders(recognise_masks(tree), tree, PictureReader(files, decoding or DecodingBudget()))
+    if len(folders.pairs) < MIN_PAIRS:  # the refusal is to say which of them can't be read
+        named = map(folders.names_of, folders.pairs)
+        names = [[name for name in of_pair if suffix_of(name) != ARRAY_SUFFIX] for of_pair in named]
+        folders.leave_out_unreadable(read_headers(folders.reader, names, math.inf))
     require_enough(folders)
     return folders
 

@@ -26,11 +26,9 @@ def foresee(tree: Tree, layout: ClassLayout | MaskLayout, reader: PictureReader,
         return DataReport(layout.name, layout.rule, len(layout.pictures), findings=(error.finding(), *layout.findings))
     report = folders.report()
     pairs = folders.pairs
-    for pair in folders.pairs:
-        for path in (pair.picture, *pair.mask_files(reader)):
-            if damage := headers.unreadable.get(folders.name_of(path)):
-                folders.skip(damage.path, damage.reason)
-    folders.pairs = [pair for pair in folders.pairs if not _is_lost(folders, pair, headers)]
+    folders.leave_out_unreadable(headers)
+    read = folders.report()
+    report = msgspec.structs.replace(report, pictures=read.pictures, counts=read.counts, split=read.split)
     try:
         require_enough(folders)
         folders.callers_split()
@@ -39,19 +37,7 @@ def foresee(tree: Tree, layout: ClassLayout | MaskLayout, reader: PictureReader,
             require_fitting([shape for pair in chosen for shape in _mask_shapes(folders, pair, headers)])
     except TrainingError as error:
         return msgspec.structs.replace(report, findings=(error.finding(), *report.findings))
-    read = folders.report()
-    return msgspec.structs.replace(
-        report,
-        pictures=read.pictures,
-        counts=read.counts,
-        split=read.split,
-        findings=(*report.findings, *pair_count_findings(len(folders.pairs))),
-    )
-
-
-def _is_lost(folders: MaskFolders, pair: MaskedPicture, headers: Headers) -> bool:
-    paths = (pair.picture, *pair.mask_files(folders.reader))
-    return any(folders.name_of(path) in headers.unreadable for path in paths)
+    return msgspec.structs.replace(report, findings=(*report.findings, *pair_count_findings(len(folders.pairs))))
 
 
 def _mask_shapes(folders: MaskFolders, pair: MaskedPicture, headers: Headers) -> list[MaskShape]:

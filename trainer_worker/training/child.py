@@ -41,6 +41,7 @@ from protocol.task import Trained
 from protocol.text import as_utf8
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import Cancelled, Job, PlannedStage
+from trainer_worker.attempt.local_weights import LocalWeights
 from trainer_worker.attempt.unpacked_archives import archives_unpacked
 from trainer_worker.attempt.work_folder import take_work_dir
 from trainer_worker.backbones.own_folder import find_own_folder
@@ -231,7 +232,8 @@ class Child:
             return trained(project, finished)
         folder = read_folder(job, reporter)
         options = msgspec.to_builtins(job.options)
-        job = dataclasses.replace(job, fingerprint=fingerprint(folder, job.train_type, options, job.weights_file))
+        weights_sha256 = job.weights.sha256 if job.weights else ""
+        job = dataclasses.replace(job, fingerprint=fingerprint(folder, job.train_type, options, weights_sha256))
         changes = FolderChanges(load_kind(job.train_type), job, folder)
         try:
             copy = take_over(job.gate, job.fingerprint, job.task_id, job.attempt, tell)
@@ -297,14 +299,16 @@ def make_job(
     options = typed_options(spec.train_type, spec.options)
     batch_size = max(1, options.batch_size // order.batch_divisor)
     options = msgspec.structs.replace(options, batch_size=batch_size)
+    weights = find_own_folder(options.backbone, settings.backbone_dir) or find_weights_file(
+        options.backbone, settings.weights_dir
+    )
     return Job(
         spec.task_id,
         order.attempt,
         project,
         spec.train_type,
         options,
-        weights_file=find_own_folder(options.backbone, settings.backbone_dir)
-        or find_weights_file(options.backbone, settings.weights_dir),
+        weights=LocalWeights.at(weights) if weights else None,
         work_dir=work_dir,
         decoding_bytes=settings.decoding_bytes,
         share_above_pictures=settings.share_above_pictures,

@@ -68,12 +68,11 @@ class LongPolls:
     async def changed(self, task_id: str, since: int, wait_s: float) -> None:
         """Return when something has happened to the task after fact number `since`, or after wait_s.
 
-        A new progress counts as well if it comes while this waits. Returns at once if `since` is so long ago that the
-        events since then are not in memory: the caller shows the state as it is anyway.
+        A new progress counts as well if it comes while this waits. Raises BrokerAwayError if the broker must be asked
+        what has happened since then, and does not answer.
         """
-        reader = Reader(Interest(task_id), since, self._feed.log, seen=self._feed.board.version)
-        if reader.is_in(self._feed.log):
-            await self.events(reader, wait_s)
+        # The log may not have `since` yet: the broker's answer to a POST may arrive before what it publishes.
+        await self.events(Reader(Interest(task_id), since, self._feed.log, seen=self._feed.board.version), wait_s)
 
     def close(self) -> None:
         """End all waiting."""

@@ -1,0 +1,47 @@
+"""Weights that the operator has put on this machine, as a task found them when it began."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from protocol.errors import TrainingError
+from trainer_worker.pictures.contents import sha256_of_path
+
+
+@dataclass(frozen=True)
+class LocalWeights:
+    """path: a weights file, or the folder of a network of the operator's own.
+
+    sha256: of the file, or of all files of the folder. It is taken once for each task, and whatever the task keeps
+    (features, checkpoints, the model's fingerprint) names the weights by it. So weights that are loaded later must
+    still have it: the operator may exchange them meanwhile.
+    """
+
+    path: Path
+    sha256: str
+
+    @classmethod
+    def at(cls, path: Path) -> LocalWeights:
+        """The weights as they are now. Raises TrainingError unsupported_option if they can't be read."""
+        return cls(path, _sha256(path))
+
+    def refuse_if_changed(self) -> None:
+        """Raise TrainingError if the weights are other ones by now. Call it when they have been loaded."""
+        if _sha256(self.path) != self.sha256:
+            raise TrainingError(
+                "unsupported_option",
+                f"{self.path} has changed since the task began, so its features and its model could be those of two "
+                "networks; post the task again.",
+            )
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return sha256_of_path(path)
+    except OSError as error:
+        raise TrainingError(
+            "unsupported_option",
+            f"{path} can't be read: {error}. Let the user of the worker read it with all that lies in it; or post "
+            "backbone=auto.",
+        ) from error
