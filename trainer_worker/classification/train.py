@@ -88,8 +88,8 @@ def train(attempt: Attempt) -> TrainingResult:
     from_task = last.task_id if last else ""
     trained = TrainedClassifier(data, partition, evaluation, chosen, classifier, history, warnings, advice, from_task)
     published, scores = publish_classifier(trained, attempt)
-    # Nothing continues from a model that is not in use, nor from layers that have learned nothing.
-    if published.promoted and (last is not None or is_fine_tuned(history)):
+    # Nothing continues from a model that is not in use, nor from layers that should have learned and have not.
+    if published.promoted and (last is not None or classifier.is_head_alone or is_fine_tuned(history)):
         remember_training(trained, job)
     return published.result(headline(scores, data), attempt, history.end_reason, len(history.epochs))
 
