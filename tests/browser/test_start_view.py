@@ -329,7 +329,7 @@ def test_the_camera_fills_a_class_while_space_is_held(context: BrowserContext, p
     shutter.focus()
     page.keyboard.down(" ")
     expect(first.locator(".file-pictures img")).not_to_have_count(0)
-    expect(first).to_contain_text(re.compile(r"\b([3-9]|\d\d+) photos"))
+    expect(first).to_contain_text("3 photos")
     page.keyboard.up(" ")
     expect(shutter).to_have_attribute("aria-pressed", "false")
     assert watched.violations() == []
