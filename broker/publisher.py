@@ -28,7 +28,7 @@ class Publisher:
         self._bind = bind
         self._tally = tally
         self._made_up_topics = 0
-        self.socket = bind()
+        self.socket = self._bound()
 
     def send(self, message: m.Published) -> None:
         """Send to all subscribers. One that is too slow misses the message, and notices the gap in the numbers."""
@@ -39,23 +39,36 @@ class Publisher:
         self.socket.send_multipart(frames, NOBLOCK)
 
     def read_subscriptions(self, most: int) -> bool:
-        """Read the subscriptions that have arrived. Returns True if the socket was replaced."""
+        """Read the subscriptions that have arrived, and replace the socket if too many are made up.
+
+        Returns True if somebody has subscribed to everything.
+        """
+        has_newcomer = False
         for _ in range(most):
             try:
                 frames = self.socket.recv_multipart(NOBLOCK)
             except zmq.Again:
-                return False
-            if frames == [SUBSCRIBED_TO_ALL] or frames[0].startswith(UNSUBSCRIBED):
+                break
+            if frames == [SUBSCRIBED_TO_ALL]:
+                has_newcomer = True
+                continue
+            if frames[0].startswith(UNSUBSCRIBED):
                 continue
             self._tally.add("broker.bad_subscription", f"{len(frames[0])} bytes that are no subscription to everything")
             self._made_up_topics += 1
             if self._made_up_topics >= MAX_MADE_UP_TOPICS:
                 self._renew()
-                return True
-        return False
+                break
+        return has_newcomer
 
     def _renew(self) -> None:
         self._made_up_topics = 0
         self._tally.add("broker.publisher_renewed", f"{MAX_MADE_UP_TOPICS} made-up topics")
         self.socket.close(linger=0)
-        self.socket = self._bind()
+        self.socket = self._bound()
+
+    def _bound(self) -> zmq.Socket[bytes]:
+        socket = self._bind()
+        # Without this, ZeroMQ tells of the first subscriber only.
+        socket.setsockopt(zmq.XPUB_VERBOSE, 1)
+        return socket

@@ -58,6 +58,8 @@ PUBLISHED_CHANGES = 1000
 #: A plain number, because combining pyzmq's enum members takes as long as sending a small message.
 NOBLOCK = int(zmq.NOBLOCK)
 TICK_INTERVAL_S = 1.0
+#: However many subscribers come, there are no two ticks within this time.
+SHORTEST_TICK_INTERVAL_S = 0.05
 PRUNE_INTERVAL_S = 600.0
 DAY_S = 86400.0
 
@@ -88,7 +90,7 @@ class Shell:
         self._found: list[EndedFound] = []
         self._started_at_s = time.time()
         self._leader = platform.node() if journal.term else ""
-        self._next_tick_s = 0.0
+        self._last_tick_s = self._next_tick_s = 0.0
         self._next_prune_s = 0.0
         self._poller = zmq.Poller()
         for socket in (sockets.web, sockets.worker, sockets.publish.socket, sockets.collect):
@@ -254,10 +256,13 @@ class Shell:
             log.warning("action=broker.task_left_out task=%s reason='its record is too large to be sent'", task_id)
 
     def _read_subscriptions(self) -> None:
-        old = self._sockets.publish.socket
-        if self._sockets.publish.read_subscriptions(DRAIN_MESSAGES):
+        publisher, old = self._sockets.publish, self._sockets.publish.socket
+        if publisher.read_subscriptions(DRAIN_MESSAGES):
+            # Until its first tick, a front-end says that the broker is away.
+            self._next_tick_s = min(self._next_tick_s, self._last_tick_s + SHORTEST_TICK_INTERVAL_S)
+        if publisher.socket is not old:
             self._poller.unregister(old)
-            self._poller.register(self._sockets.publish.socket, zmq.POLLIN)
+            self._poller.register(publisher.socket, zmq.POLLIN)
 
     def _pass_progress_on(self, out: list[Event]) -> None:
         """Publish the progress that the core accepts, as a message of the broker's own. Count and drop the rest.
@@ -298,7 +303,7 @@ class Shell:
         now_s = time.monotonic()
         self._scrub.refuse_broken()
         if now_s >= self._next_tick_s:
-            self._next_tick_s = now_s + TICK_INTERVAL_S
+            self._last_tick_s, self._next_tick_s = now_s, now_s + TICK_INTERVAL_S
             self._sockets.publish.send(self._tick())
             self._tally.flush()
         if now_s >= self._next_prune_s:

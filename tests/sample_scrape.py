@@ -6,6 +6,8 @@ import http.client
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.waiting import TIMEOUT_S
+
 Labels = frozenset[tuple[str, str]]
 
 
@@ -13,7 +15,7 @@ class Scrape:
     """The answer to one GET /metrics."""
 
     def __init__(self, port: int, authorization: str = "") -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
         try:
             headers = {"Authorization": authorization} if authorization else {}
             connection.request("GET", "/metrics", headers=headers)

@@ -28,7 +28,7 @@ def launch(playwright: Playwright) -> Browser | None:
         return None
     # Chromium's sandbox refuses to run as root, as tests in containers do.
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
-    return playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *sandbox])
+    return playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *sandbox], timeout=TIMEOUT_S * 1000)
 
 
 class Chromium:

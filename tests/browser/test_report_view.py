@@ -193,15 +193,15 @@ def test_a_slider_lays_masks_over_the_photos(watched: WatchedPage, service: Serv
 
     page.get_by_role("button", name="Truth", exact=True).click()
     expect(slider).to_have_value("1")
-    assert colored(page, 0) not in (0, predicted)
+    wait_until(lambda: colored(page, 0) not in (0, predicted), "the truth over the photo")
     slider.focus()
     page.keyboard.press("Home")
     expect(slider).to_have_attribute("aria-valuetext", "Photo")
-    assert colored(page, 0) == 0
+    wait_until(lambda: colored(page, 0) == 0, "the photo alone")
     page.keyboard.press("ArrowRight")
     expect(slider).to_have_attribute("aria-valuetext", "between Photo and Truth")
     page.get_by_role("button", name="Difference", exact=True).click()
-    assert colored(page, 0) > 0
+    wait_until(lambda: colored(page, 0), "the difference over the photo")
     expect(page.get_by_role("list", name="Colours")).to_contain_text("stem")
     expect(page.get_by_role("region", name="Photo by photo, the worst first").locator("li").first).to_contain_text(
         "67%"

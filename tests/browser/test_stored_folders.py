@@ -18,7 +18,7 @@ from tests.socket.object_projects import ROOT, Service, object_service
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     refuse_missing_packages()
-    with object_service(tmp_path_factory.mktemp("stored-folders"), STORAGE_TIMEOUT_S=60) as running:
+    with object_service(tmp_path_factory.mktemp("stored-folders")) as running:
         for label, colour in (("rose", (200, 30, 30)), ("tulip", (30, 30, 200))):
             for number in range(12):
                 content = plain((colour[0], number, colour[2])).content

@@ -68,7 +68,7 @@ class Training:
     def __exit__(self, *_: object) -> None:
         # The other tests find the service as it was.
         self._programs.call("DELETE", f"/v1/tasks/{self.task_id}")
-        self.worker.send(m.Goodbye())
+        self.worker.leave()
         self.worker.__exit__()
 
     def begin(self) -> None:

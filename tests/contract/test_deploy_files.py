@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from conf.settings import ROOT, Settings, load
+from tests.waiting import TIMEOUT_S
 
 UNIT = ROOT / "conf" / "tfmodel.service"
 CONTAINERFILE = ROOT / "Containerfile"
@@ -93,7 +94,7 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     text = re.sub(r"(?m)^ExecStart=\S+", f"ExecStart={Path(sys.executable).resolve()}", UNIT.read_text())
     (tmp_path / UNIT.name).write_text(text)
     words = ["systemd-analyze", "verify", "--man=no", str(tmp_path / UNIT.name)]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     complaints = [line for line in done.stderr.splitlines() if UNIT.name in line]
     assert (complaints, done.returncode) == ([], 0), done.stderr
 
@@ -166,7 +167,12 @@ def test_the_image_holds_the_whole_service_and_nothing_of_a_working_copy(tmp_pat
     assert allowed == {*PARTS, *requirements, "LICENSE", "NOTICE", "docs/errors.md"}
     for words in (["server.py"], ["-m", "broker"], ["-m", "trainer_worker"]):
         done = subprocess.run(
-            [sys.executable, *words, "--help"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+            [sys.executable, *words, "--help"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
 

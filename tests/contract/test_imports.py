@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.pure_files import PURE_FILES
+from tests.waiting import TIMEOUT_S
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -277,7 +278,7 @@ def test_starting_front_end_broker_or_agent_does_not_load_tensorflow(modules: li
         "print(sorted({'tensorflow', 'keras', 'sklearn'} & sys.modules.keys()))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
     )
     assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr
 
@@ -303,7 +304,7 @@ def test_a_command_loads_nothing_of_the_others() -> None:
             env=environ,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=TIMEOUT_S,
             check=False,
         )
         assert done.stderr.endswith("[]"), (words, done.stderr)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from protocol.options import OPTIONS_BY_TRAIN_TYPE, TrainingOptions
+from tests.waiting import TIMEOUT_S
 from trainer_worker.publishing.kind import Kind, Presentation
 from trainer_worker.training import registry
 
@@ -57,7 +58,7 @@ def test_kinds_are_known_without_tensorflow() -> None:
         "print(sorted({'tensorflow', 'keras', 'sklearn'} & sys.modules.keys()))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
     )
     assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr
 

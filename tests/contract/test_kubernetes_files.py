@@ -16,6 +16,7 @@ import yaml
 from conf.curve import make_keys
 from conf.settings import ROOT, Settings, load
 from tests.contract.test_deploy_files import image_settings, values
+from tests.waiting import TIMEOUT_S
 
 KUBERNETES, COMPOSE = ROOT / "deploy" / "kubernetes", ROOT / "deploy" / "compose"
 SCHEMAS = "1.37.0"
@@ -78,7 +79,7 @@ def test_kustomize_renders_all_and_every_object_fits_its_schema() -> None:
         reason="kubernetes-validate is not installed; pip install -r requirements-cluster-dev.txt",
     )
     rendered = subprocess.run(
-        ["kubectl", "kustomize", str(KUBERNETES)], capture_output=True, text=True, timeout=60, check=True
+        ["kubectl", "kustomize", str(KUBERNETES)], capture_output=True, text=True, timeout=TIMEOUT_S, check=True
     ).stdout
     documents = list(yaml.safe_load_all(rendered))
     kinds = [document["kind"] for document in documents]

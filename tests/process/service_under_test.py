@@ -215,8 +215,9 @@ class ServiceUnderTest:
 
     def end(self) -> None:
         """Whatever a failed test has left: stop it, then kill what is left of it."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.command("stop")
+        if self.processes():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.command("stop")
         for process in self.processes():
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()

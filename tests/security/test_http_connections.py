@@ -7,6 +7,7 @@ import resource
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -62,32 +63,35 @@ def drip(caller: RawCaller, data: bytes) -> float:
 
 
 @pytest.mark.door(14)
-def test_a_connection_that_says_nothing_is_closed(programs: Programs) -> None:
-    with RawCaller(programs.ports["WEB_PORT"], PATIENCE_S) as caller:
-        assert closed_after_s(caller) > IDLE_S / 2
+def test_a_connection_that_says_nothing_or_nothing_more_is_closed(programs: Programs) -> None:
+    port = programs.ports["WEB_PORT"]
+    with RawCaller(port, PATIENCE_S) as silent, RawCaller(port, PATIENCE_S) as answered:
+        assert answered.ask("GET /healthz HTTP/1.1").status == 200
+        assert closed_after_s(silent) > IDLE_S / 2
+        assert closed_after_s(answered) > IDLE_S / 2
+
+
+#: What comes at once, and then drips in again and again.
+DRIPPING = {
+    "the first byte of a head": (b"", b"a"),
+    "a method": (b"GET", b"a"),
+    "a header": (b"GET / HTTP/1.1\r\nHost: localhost\r\nX-A: ", b"a"),
+    "a body": (request("POST / HTTP/1.1", FORM, "Content-Length: 60000"), b"1\r\na\r\n"),
+    "a body in chunks": (request("POST / HTTP/1.1", FORM, "Transfer-Encoding: chunked"), b"1\r\na\r\n"),
+}
 
 
 @pytest.mark.door(14)
-def test_a_connection_that_has_had_its_answer_is_closed_when_it_is_idle(programs: Programs) -> None:
-    with RawCaller(programs.ports["WEB_PORT"], PATIENCE_S) as caller:
-        assert caller.ask("GET /healthz HTTP/1.1").status == 200
-        assert closed_after_s(caller) > IDLE_S / 2
+def test_what_drips_in_does_not_reset_the_clock(programs: Programs) -> None:
+    def closed_after_s(what: str) -> float:
+        start, dripped = DRIPPING[what]
+        with RawCaller(programs.ports["WEB_PORT"], PATIENCE_S) as caller:
+            caller.send(start)
+            return drip(caller, dripped)
 
-
-@pytest.mark.door(14)
-@pytest.mark.parametrize("start", [b"", b"GET", b"GET / HTTP/1.1\r\nHost: localhost\r\nX-A: "])
-def test_a_head_that_drips_in_does_not_reset_the_clock(programs: Programs, start: bytes) -> None:
-    with RawCaller(programs.ports["WEB_PORT"], PATIENCE_S) as caller:
-        caller.send(start)
-        assert drip(caller, b"a") > TRANSFER_S / 2
-
-
-@pytest.mark.door(14)
-@pytest.mark.parametrize("how", ["Content-Length: 60000", "Transfer-Encoding: chunked"])
-def test_a_body_that_drips_in_does_not_reset_the_clock(programs: Programs, how: str) -> None:
-    with RawCaller(programs.ports["WEB_PORT"], PATIENCE_S) as caller:
-        caller.send(request("POST / HTTP/1.1", FORM, how))
-        assert drip(caller, b"1\r\na\r\n") > TRANSFER_S / 2
+    with ThreadPoolExecutor(len(DRIPPING)) as pool:
+        took_s = dict(zip(DRIPPING, pool.map(closed_after_s, DRIPPING), strict=True))
+    assert min(took_s.values()) > TRANSFER_S / 2, took_s
 
 
 @pytest.mark.door(14)
@@ -121,12 +125,10 @@ def test_whoever_does_not_take_the_answers_is_cut_off(programs: Programs) -> Non
     with socket.socket() as caller:
         caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         caller.connect(("127.0.0.1", programs.ports["WEB_PORT"]))
-        caller.settimeout(0.5)
-        # Answers are as long as the path in them; they are never read.
-        with contextlib.suppress(OSError):
-            for _ in range(100_000):
-                caller.sendall(request(f"GET /{'x' * 1000} HTTP/1.1") * 20)
-        wait_until(lambda: open_connections(connections, programs) == 0, "the connection closed", PATIENCE_S)
+        # The answers are far more than the buffers of both ends hold, and are never read.
+        caller.sendall(request("GET /openapi.json HTTP/1.1") * 500)
+        wait_until(lambda: open_connections(connections, programs) == 1, "the connection accepted")
+        wait_until(lambda: open_connections(connections, programs) == 0, "the connection closed")
 
 
 def front_end(programs: Programs) -> psutil.Process:

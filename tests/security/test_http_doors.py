@@ -43,7 +43,7 @@ def check(answer: RawAnswer, status: int, code: str) -> None:
 
 
 def tasks_waiting(programs: Programs) -> int:
-    return int(programs.get("/readyz").body["pendingTasks"])
+    return int(programs.get("/v1/tasks?limit=1").body["counts"]["pending"])
 
 
 # ---- other people's web pages ----

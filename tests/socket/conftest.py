@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from storage import object_store
 from tests.fault_proxy import FaultProxy, fault_proxy
 from tests.object_servers import CREDENTIALS, ObjectServer, moto
 from tests.socket.both_clients import KINDS, Make, either_client
@@ -17,6 +18,12 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """The client tries again almost at once."""
     monkeypatch.setattr(retrying, "FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr(event_source, "RECONNECT_S", 0.01)
+
+
+@pytest.fixture
+def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stores that are opened from now on try a request again almost at once."""
+    monkeypatch.setattr(object_store, "_PAUSES_S", (0.01, 0.05))
 
 
 @pytest.fixture(params=KINDS)

@@ -122,7 +122,6 @@ def object_service(folder: Path, **settings: object) -> Iterator[Service]:
                 "WEB_DATA_ROOTS": f"{ROOT},{folder / 'projects'}",
                 "STORAGE_ENDPOINT": proxy.endpoint,
                 "STORAGE_ALLOW_HTTP": "true",
-                "STORAGE_TIMEOUT_S": 2,
                 **settings,
             }
             with Programs(folder, **given) as programs, ScriptedWorker(programs.endpoints.worker) as worker:

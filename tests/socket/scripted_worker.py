@@ -12,7 +12,7 @@ from protocol import messages as m
 from protocol import wire
 from protocol.message import Message
 from protocol.task import Trained
-from tests.waiting import TIMEOUT_S
+from tests.waiting import TIMEOUT_S, wait_until
 
 Kind = TypeVar("Kind", bound=Message)
 
@@ -92,6 +92,24 @@ class ScriptedWorker:
     def heartbeat(self, ready: bool, holds: m.Holding | None = None) -> m.Pulse:
         self.send(m.Heartbeat(ready, holds))
         return self.receive(m.Pulse)
+
+    def knock(self, heartbeat: m.Heartbeat) -> None:
+        """Repeat it, as an agent does, until a broker that was started again asks who this is.
+
+        The first one may be lost on the connection to the broker that has just died.
+        """
+
+        def is_asked() -> bool:
+            self.send(heartbeat)
+            return isinstance(self.heard(within_ms=1000), m.HelloWanted)
+
+        wait_until(is_asked, "a broker that wants a Hello")
+
+    def leave(self) -> None:
+        """Say goodbye. Returns when the broker has heard it and knows this worker no more."""
+        self.send(m.Goodbye())
+        self.send(m.Heartbeat(ready=False))
+        self.receive(m.HelloWanted)
 
     def finish(self, start: m.Start, **more: Any) -> m.ResultAck:
         """The training of that start ended well. more: fields of Trained."""

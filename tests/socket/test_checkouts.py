@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import secrets
+import threading
 import time
 from pathlib import Path
 
@@ -11,9 +13,11 @@ import pytest
 
 from protocol.errors import TrainingError
 from protocol.project_layout import CHECKPOINTS, TASKS
+from tests.fault_proxy import Fault, FaultProxy
 from tests.object_projects import ObjectWorker, Watching, content_of, publish
 from tests.object_servers import BUCKET, ObjectServer
 from tests.sample_tasks import hex_id, make_spec
+from tests.waiting import TIMEOUT_S
 from trainer_worker.layouts.tree import walk
 from trainer_worker.project.latest import latest_task
 from trainer_worker.project.models import finished_model, finished_models
@@ -131,20 +135,26 @@ def test_an_empty_project_and_one_outside_the_roots_are_refused(
             pass
 
 
-def test_a_cancel_ends_it_within_a_second_and_the_next_attempt_goes_on(
-    object_server: ObjectServer, tmp_path: Path, prefix: str
+def test_a_cancel_ends_it_although_the_storage_hangs_and_the_next_attempt_goes_on(
+    object_server: ObjectServer, object_proxy: FaultProxy, tmp_path: Path, prefix: str
 ) -> None:
     object_server.fill(prefix, PHOTOS)
-    worker = ObjectWorker(object_server, tmp_path / "cache", max_connections=1)
+    behind = ObjectServer(object_proxy.endpoint)
+    worker = ObjectWorker(behind, tmp_path / "cache", max_connections=1, timeout_s=TIMEOUT_S)
+    hangs, asked = Fault(hangs_until=threading.Event()), itertools.count()
 
     def cancel(done_bytes: int) -> None:
         if done_bytes > 3000:
             raise KeyError("cancelled")
 
+    object_proxy.plan = lambda method, path: hangs if path.endswith(".jpg") and next(asked) >= 4 else None
     began_s = time.monotonic()
     with pytest.raises(KeyError), worker.project(prefix, watcher=Watching(cancel)):
         pass
-    assert time.monotonic() - began_s < 2.0
+    assert time.monotonic() - began_s < TIMEOUT_S / 2, "it waited for the storage"
+    assert hangs.hangs_until is not None
+    hangs.hangs_until.set()
+    object_proxy.plan = lambda method, path: None
     files, _ = worker.moved(prefix)
     assert files < len(PHOTOS)
 

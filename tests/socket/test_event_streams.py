@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,7 +32,7 @@ def worker(programs: Programs) -> Iterator[ScriptedWorker]:
         worker.join()
         worker.connect_progress(programs.endpoints.collect)
         yield worker
-        worker.send(m.Goodbye())
+        worker.leave()
 
 
 def stream(programs: Programs, path: str, **headers: str) -> EventStream:
@@ -136,13 +137,15 @@ def test_progress_comes_at_most_about_twice_a_second_and_the_newest_is_never_kep
     start = worker.receive(m.Start)
     with stream(programs, f"/v1/tasks/{task_id}/events?types=task.progress") as events:
         before = next_progress(events, worker, start, 10.0).data["progress"]
+        began_s = time.monotonic()
         for percent in range(400, 500):
             report(worker, start, percent / 10)
         seen = [before]
         while seen[-1] < 49.9:
             seen.append(events.next("task.progress").data["progress"])
         assert seen == sorted(seen)
-        assert len(seen) <= 4, "a hundred reports within a moment are not a hundred events"
+        most = 4 + 2 * (time.monotonic() - began_s)
+        assert len(seen) <= most, "a hundred reports within a moment are not a hundred events"
     worker.finish(start)
     worker.send(m.Heartbeat(ready=True))
 
@@ -205,6 +208,7 @@ def test_new_progress_ends_a_waiting_call_and_known_progress_does_not(
         path = f"/v1/tasks/{task_id}/events?since={since}"
         assert programs.get(f"{path}&wait=0.05").body["events"] == []
         with EventStream(programs.ports["WEB_PORT"], f"{path}&wait=60") as waiting:
+            wait_until(lambda: open_streams(programs) == 2, "a waiting call beside the stream")
             next_progress(events, worker, start, 20.0)
             (event,) = waiting.body()["events"]
         assert (event["type"], event["id"]) == ("task.progress", since)

@@ -52,12 +52,12 @@ def codes(report: dict[str, Any], severity: str) -> set[str]:
 
 def test_a_good_folder_is_understood_and_makes_no_task(programs: Programs) -> None:
     project = draw_classes(programs.projects / "good", {"rose": 21, "tulip": 20})
-    report = report_on(programs, project)
+    report = report_on(programs, project, projectId="good")
     assert report["trainable"] is True
     assert (report["layout"], report["pictures"], report["skippedFiles"]) == ("class_folders", 41, 0)
     assert report["counts"] == {"rose": 21, "tulip": 20}
     assert report["findings"] == []
-    assert programs.get("/readyz").body["pendingTasks"] == 0
+    assert programs.get("/v1/tasks?projectId=good").body["tasks"] == []
     assert not (project / ".tfmodel").exists()
     assert not (project / "models").exists()
 

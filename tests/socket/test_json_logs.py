@@ -15,7 +15,7 @@ import psutil
 from conf.settings import ROOT
 from tests.socket.programs import Programs
 from tests.socket.scripted_worker import ScriptedWorker
-from tests.waiting import wait_until
+from tests.waiting import TIMEOUT_S, wait_until
 from trainer_worker.training.settings import TrainerSettings
 
 
@@ -59,7 +59,7 @@ def test_agent(tmp_path: Path) -> None:
             )
         finally:
             agent.send_signal(signal.SIGTERM)
-            agent.wait(timeout=30)
+            agent.wait(TIMEOUT_S)
     seen = lines(log.read_text(), "worker.w1")
     assert seen["worker.started"]["name"] == "w1"
     assert seen["trainer.spawned"]["number"] >= 1
@@ -71,7 +71,7 @@ def test_trainer_process(tmp_path: Path) -> None:
         cache_dir=tmp_path, weights_dir=tmp_path, backbone_dir=tmp_path, threads=1, log_format="json"
     ).packed()
     words = [sys.executable, "-m", "trainer_worker.training.child", "-1", str(os.getpid()), settings]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     (line,) = lines(done.stderr, "trainer").values()
     assert line["action"] == "program.failed"
     assert "ValueError" in line["trace"]

@@ -34,10 +34,9 @@ def test_the_figures_follow_tasks_workers_and_losses(tmp_path: Path) -> None:
     with Programs(tmp_path, BROKER_MAX_ATTEMPTS=5) as programs:
         first = programs.post_id()
         wait_for(programs, "tfmodel_tasks", 1, state="pending", **KIND)
-        seen = scrape(programs)
-        assert seen.value("tfmodel_broker_up") == 1
-        assert (seen.value("tfmodel_oldest_pending_task_age_seconds") or 0) > 0
-        assert seen.value("tfmodel_workers", state="free") == 0
+        assert (scrape(programs).value("tfmodel_oldest_pending_task_age_seconds") or 0) > 0
+        wait_for(programs, "tfmodel_broker_up", 1)
+        wait_for(programs, "tfmodel_workers", 0, state="free")
         with ScriptedWorker(programs.endpoints.worker, "w1") as worker:
             start = worker.join().receive(m.Start)
             wait_for(programs, "tfmodel_tasks", 1, state="processing", **KIND)
@@ -50,7 +49,7 @@ def test_the_figures_follow_tasks_workers_and_losses(tmp_path: Path) -> None:
             worker.finish(worker.receive(m.Start))
             ended = {"result": "done", "failure_class": "", "code": ""}
             wait_for(programs, "tfmodel_tasks_ended_total", 1, **ended, **KIND)
-            assert scrape(programs).value("tfmodel_tasks", state="processing", **KIND) == 0
+            wait_for(programs, "tfmodel_tasks", 0, state="processing", **KIND)
 
 
 def test_a_restart_of_the_broker_is_a_recovery_and_an_absent_one_has_no_workers(tmp_path: Path) -> None:
@@ -134,12 +133,12 @@ def test_a_scrape_with_100_000_tasks_costs_what_one_without_tasks_costs() -> Non
 
 
 async def _scrape_s(port: int) -> float:
-    """Seconds of the fastest of some scrapes."""
+    """The processor time of this process, in which the front-end runs too, for the cheapest of some scrapes."""
     took_s = []
     for _ in range(7):
-        began_s = time.perf_counter()
+        began_s = time.process_time()
         seen = await asyncio.to_thread(Scrape, port)
-        took_s.append(time.perf_counter() - began_s)
+        took_s.append(time.process_time() - began_s)
         assert seen.status == 200
     return min(took_s)
 

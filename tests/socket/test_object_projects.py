@@ -7,7 +7,6 @@ import hashlib
 import io
 import json
 import threading
-import time
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +27,6 @@ from web.folders.corrections_in_storage import change_table, read_table
 from web.folders.object_stores import ObjectStores
 
 PROJECT = f"{ROOT}/anna/flowers"
-BUSY = Fault(status=503)
 
 
 def hanging() -> Fault:
@@ -309,45 +307,6 @@ def test_uploaded_pictures_become_objects_and_replace_none(service: Service) -> 
 
 
 # ---- storage that fails ----
-
-
-def test_storage_that_hangs_or_is_busy_costs_its_own_callers_an_answer_and_others_nothing(
-    service: Service, task_id: str
-) -> None:
-    calls = (
-        f"GET /v1/folders?path={quote(ROOT)}",
-        f"GET /v1/thumbnails?path={quote(PROJECT)}/images/plum/000.jpg",
-        f"GET /v1/tasks/{task_id}/artifacts",
-        f"GET /v1/tasks/{task_id}/report",
-        f"GET /v1/tasks/{task_id}/log",
-        f"GET /v1/corrections?userId=anna&projectDir={quote(PROJECT)}",
-    )
-
-    def post(_: str) -> RawAnswer:
-        fields = {"userId": "anna", "projectId": "p", "projectDir": PROJECT, "trainType": "classification"}
-        return service.ask("POST /v1/tasks", body=fields)
-
-    with service.proxy.always(hanging()), ThreadPoolExecutor(40) as pool:
-        # More calls than there are threads for the storage.
-        asked = [pool.submit(service.ask, call) for call in calls for _ in range(4)]
-        posted = [pool.submit(post, PROJECT) for _ in range(4)]
-        for _ in range(10):
-            began_s = time.monotonic()
-            assert service.ask("GET /healthz").status == 200
-            assert len(listed(service.programs)["folders"]) == 2
-            assert listed(service.programs, service.programs.projects)["folders"]
-            local = service.programs.post(projectDir="anna/flowers")
-            assert local.status == 200, local
-            assert service.programs.call("DELETE", f"/v1/tasks/{local.body['taskId']}").status == 200
-            assert time.monotonic() - began_s < 5.0
-        for answer in [each.result() for each in (*asked, *posted)]:
-            check(answer, 503, "storage_away")
-            assert answer.headers["retry-after"]
-            assert service.proxy.endpoint not in answer.body.decode()
-    assert service.ask(f"GET {calls[2].removeprefix('GET ')}").status == 200
-    with service.proxy.always(BUSY):
-        check(post(PROJECT), 503, "storage_away")
-    assert post(PROJECT).status == 202
 
 
 def test_a_connection_that_is_cut_gives_a_whole_file_or_none(service: Service, task_id: str) -> None:

@@ -30,7 +30,7 @@ from trainer_worker.project.model_folder import ModelFolder
 from trainer_worker.project.models import AlreadyPublishedError, finished_model, model_path
 from trainer_worker.project.retention import tidy_project
 
-pytestmark = pytest.mark.usefixtures("storage_credentials")
+pytestmark = pytest.mark.usefixtures("storage_credentials", "quick_retries")
 
 
 T1 = hex_id("t1")
@@ -150,7 +150,7 @@ def test_an_interim_model_is_replaced_and_a_finished_one_is_not(
 def test_nothing_is_visible_before_the_manifest(
     object_server: ObjectServer, object_proxy: FaultProxy, prefix: str, tmp_path: Path
 ) -> None:
-    behind = ObjectWorker(ObjectServer(object_proxy.endpoint), tmp_path / "cache", timeout_s=0.2)
+    behind = ObjectWorker(ObjectServer(object_proxy.endpoint), tmp_path / "cache")
     object_proxy.first(100, Fault(status=503), "PUT", "manifest.json")
     with behind.project(prefix) as project, pytest.raises(TrainingError, match="the server answered 503") as failed:
         publish(project, "t1")
@@ -235,7 +235,7 @@ def test_old_models_are_removed_but_not_the_one_in_use(object_server: ObjectServ
 def test_a_project_that_cannot_be_tidied_costs_no_task(
     object_server: ObjectServer, object_proxy: FaultProxy, prefix: str, tmp_path: Path
 ) -> None:
-    worker = ObjectWorker(ObjectServer(object_proxy.endpoint), tmp_path / "cache", timeout_s=0.2)
+    worker = ObjectWorker(ObjectServer(object_proxy.endpoint), tmp_path / "cache")
     with worker.project(prefix) as project:
         publish(project, "t1")
         object_proxy.plan = lambda method, path: Fault(status=503)

@@ -12,7 +12,7 @@ import pytest
 from tests.socket.documented_answer import Document, check_documented
 from tests.socket.programs import Programs
 from tests.socket.stub_trainer import ENDLESS, StubTrainer
-from tests.waiting import wait_until
+from tests.waiting import TIMEOUT_S, wait_until
 from web.documents.openapi import openapi_document
 from web.routes import ROUTES
 
@@ -54,7 +54,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
         (running.projects / "flowers" / "roses").mkdir(parents=True)
         with (
             StubTrainer(running.endpoints.worker),
-            httpx.Client(base_url=f"http://127.0.0.1:{running.ports['WEB_PORT']}", timeout=60) as client,
+            httpx.Client(base_url=f"http://127.0.0.1:{running.ports['WEB_PORT']}", timeout=TIMEOUT_S) as client,
         ):
             yield client
 

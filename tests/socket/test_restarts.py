@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +87,7 @@ def test_a_restarted_broker_leaves_the_worker_its_lease_and_progress_goes_on(tmp
         before = publish_until_seen(programs, worker, holding, 20.0)
         programs.kill("broker")
         programs.start("broker")
-        worker.send(m.Heartbeat(False, holding))
-        worker.receive(m.HelloWanted)
+        worker.knock(m.Heartbeat(False, holding))
         worker.hello(ready=False, holds=holding)
         worker.receive(m.Welcome)
         assert worker.receive(m.Pulse).order is None, "it goes on with what it holds"
@@ -104,12 +104,17 @@ def ended(programs: Programs, task_id: str) -> dict[str, Any]:
 
 
 def test_without_a_broker_calls_are_refused_in_time_and_known_tasks_still_answered(tmp_path: Path) -> None:
-    with Programs(tmp_path, WEB_REQUEST_TIMEOUT_S=3) as programs:
+    with Programs(tmp_path, WEB_REQUEST_TIMEOUT_S=5) as programs, ThreadPoolExecutor(3) as pool:
         known = programs.post()
         assert known.status == 200, known
         programs.kill("broker")
         unknown = hex_id()
-        for answer in (programs.post(), programs.task(unknown), programs.call("DELETE", f"/v1/tasks/{unknown}")):
+        waiting = [
+            pool.submit(programs.post),
+            pool.submit(programs.task, unknown),
+            pool.submit(programs.call, "DELETE", f"/v1/tasks/{unknown}"),
+        ]
+        for answer in [each.result() for each in waiting]:
             assert (answer.status, answer.body["code"]) == (503, "broker_away")
             assert int(answer.headers["retry-after"]) > 0
         assert programs.task(known.body["taskId"]).body == known.body

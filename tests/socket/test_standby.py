@@ -90,7 +90,10 @@ def test_a_killed_leader_is_followed_by_the_other_broker_and_trainings_go_on(
     assert said.returncode == 0
     assert "has led since" in said.stdout
     assert f"in term {term + 1}" in said.stdout
-    assert Scrape(programs.ports["WEB_PORT"]).value("tfmodel_broker_term", host=platform.node()) == term + 1
+    wait_until(
+        lambda: Scrape(programs.ports["WEB_PORT"]).value("tfmodel_broker_term", host=platform.node()) == term + 1,
+        "a tick of the new leader",
+    )
 
 
 def test_a_stopped_leader_that_goes_on_writes_nothing_answers_nobody_and_says_why_it_ends(

@@ -32,15 +32,19 @@ BAD_FRAMES: list[list[bytes]] = [
 ]
 
 
-@pytest.fixture
-def programs(tmp_path: Path) -> Iterator[Programs]:
-    with Programs(tmp_path) as running:
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Programs]:
+    with Programs(tmp_path_factory.mktemp("strangers")) as running:
         yield running
 
 
-def test_a_worker_that_speaks_nonsense_harms_nothing(programs: Programs) -> None:
-    endpoint = programs.endpoints.worker
-    with ScriptedWorker(endpoint, "stranger") as stranger, ScriptedWorker(endpoint) as worker:
+def test_a_worker_that_speaks_nonsense_harms_nothing(tmp_path: Path) -> None:
+    """With a broker of its own, which has counted no other bad frames."""
+    with (
+        Programs(tmp_path) as programs,
+        ScriptedWorker(programs.endpoints.worker, "stranger") as stranger,
+        ScriptedWorker(programs.endpoints.worker) as worker,
+    ):
         worker.join()
         for frames in BAD_FRAMES:
             stranger.send_frames(frames)
@@ -61,6 +65,7 @@ def test_a_worker_of_another_version_is_told_so_in_its_own(programs: Programs) -
         assert "TFM9" in answer["error"]
         assert "same release" in answer["error"]
         assert other.join() is other, "after an update it is welcome"
+        other.leave()
 
 
 def test_a_front_end_of_another_version_is_told_so_in_its_own(programs: Programs) -> None:

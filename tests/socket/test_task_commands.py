@@ -14,7 +14,6 @@ import pytest
 from PIL import Image
 
 from conf.settings import ROOT
-from protocol import messages as m
 from service.exit_codes import ExitCode
 from tests.free_ports import free_ports
 from tests.runnable_tflite import colour_classifier, colour_segmenter
@@ -88,7 +87,7 @@ def test_workers_are_listed_and_drained(programs: Programs) -> None:
         assert document(programs, "workers", "drain", "w7")["state"] == "draining"
         assert document(programs, "workers", "undrain", "w7")["name"] == "w7"
         assert "w7" in called(programs, "workers", "list").stdout
-        worker.send(m.Goodbye())
+        worker.leave()
     unknown = called(programs, "workers", "drain", "w8")
     assert (unknown.returncode, "w8" in unknown.stderr) == (ExitCode.REFUSED, True)
 

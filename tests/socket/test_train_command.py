@@ -31,7 +31,7 @@ def worker(programs: Programs) -> Iterator[ScriptedWorker]:
     with ScriptedWorker(programs.endpoints.worker) as scripted:
         scripted.connect_progress(programs.endpoints.collect)
         yield scripted.join()
-        scripted.send(m.Goodbye())
+        scripted.leave()
 
 
 def train_until(worker: ScriptedWorker, command: TypedCommand, words: str) -> m.Start:

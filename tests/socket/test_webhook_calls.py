@@ -131,8 +131,7 @@ def test_a_test_says_what_came_back(place: Place) -> None:
     answer = place.post("/v1/webhooks/test", {"destination": "website"})
     (result,) = answer.body["results"]
     assert (answer.status, result["destination"], result["delivered"], result["status"]) == (200, "website", True, 200)
-    received = place.website.received[before]
-    assert received.json["type"] == "webhook.test"
+    (received,) = [each for each in place.website.received[before:] if each.json["type"] == "webhook.test"]
     Webhook(read_secrets(place.programs.settings.webhook_secret_file)[0].secret).verify(received.body, received.headers)
     both = place.post("/v1/webhooks/test").body["results"]
     assert [(each["destination"], each["status"]) for each in both] == [("website", 200), ("gone", 410)]

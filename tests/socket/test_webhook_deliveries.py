@@ -27,6 +27,11 @@ def types_by_task(received: Iterable[Received]) -> dict[str, list[str]]:
     return dict(found)
 
 
+def ids(receiver: Receiver) -> set[str]:
+    """Of the events that have arrived. One may arrive twice, because its answer came after the time-out."""
+    return {each.headers["webhook-id"] for each in receiver.received}
+
+
 async def started(place: Bench, destinations: int = 1) -> None:
     """Until the destinations stand at the newest fact."""
     await place.until_quiet(destinations)
@@ -84,7 +89,7 @@ def test_a_receiver_that_hangs_holds_up_no_other_and_few_attempts(tmp_path: Path
                 await started(place, 3)
                 for number in range(40):
                     place.add(number, "task.done")
-                await place.until(lambda: len(works.received) == 40, "all events at the receiver that works")
+                await place.until(lambda: len(ids(works)) == 40, "all events at the receiver that works")
                 await place.until(lambda: len(hangs.received) > 9, "more attempts at the one that hangs")
                 overview = await place.webhooks.overview(0, 10)
                 assert overview.counts["hangs"].waiting == overview.counts["drips"].waiting == 40
@@ -160,7 +165,7 @@ def test_after_the_time_that_is_allowed_an_event_is_given_up_and_the_next_one_ha
     async def scenario() -> None:
         with Receiver(lambda _: 500) as receiver:
             given = destinations_of({"website": receiver})
-            async with bench(tmp_path, Journal(), DESTINATIONS=given, KEEP_TRYING_S=0.2) as place:
+            async with bench(tmp_path, Journal(), DESTINATIONS=given, KEEP_TRYING_S=1) as place:
                 await started(place)
                 place.add(1, "task.submitted", "task.started")
                 await place.until_quiet()

@@ -279,7 +279,9 @@ def test_the_web_page_shows_what_the_samples_expect(project: Path, tmp_path: Pat
         "for (const picture of pictures) shown.push(labelToShow(await classify(picture)));"
         "console.log(JSON.stringify(shown));"
     )
-    done = subprocess.run(["node", str(tmp_path / "main.mjs")], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(
+        ["node", str(tmp_path / "main.mjs")], capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+    )
     assert done.returncode == 0, done.stderr
     shown = json.loads(done.stdout)
     assert shown == [row["label"] for row in expected]

@@ -14,6 +14,7 @@ import pytest
 
 from protocol.corrections import CORRECTIONS_FILE, Action, Correction, CorrectionsTable
 from tests.local_roots import correction_files
+from tests.waiting import TIMEOUT_S
 from web.answers.refusal import Refusal
 from web.files.corrections import CorrectionFiles
 from web.folders import corrections_on_disk, local_folders
@@ -43,7 +44,7 @@ def test_a_change_that_outlasts_its_caller_is_not_lost_by_the_next_one(
 
     def slowly(path: str, roots: Sequence[Path], changes: Changes) -> CorrectionsTable:
         began.set()
-        assert go_on.wait(30)
+        assert go_on.wait(TIMEOUT_S)
         return change(path, roots, changes)
 
     async def tried() -> None:
@@ -53,7 +54,7 @@ def test_a_change_that_outlasts_its_caller_is_not_lost_by_the_next_one(
             with pytest.raises(Refusal) as caught:
                 await files.change(str(project), exclude(name))
             assert caught.value.problem.code == "file_unreadable"
-        assert began.is_set()
+        assert await asyncio.to_thread(began.wait, TIMEOUT_S)
         go_on.set()
         patient = correction_files(project.parent)
         patient._turns = files._turns

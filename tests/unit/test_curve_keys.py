@@ -12,6 +12,7 @@ import pytest
 
 from conf.curve import FRONT_END, ROLES, WORKER, broker_keys, load_client_keys, local_client_keys, make_keys
 from conf.settings import ROOT, Settings, SettingsError, load
+from tests.waiting import TIMEOUT_S
 
 
 def settings(home: Path, host: str = "127.0.0.1") -> Settings:
@@ -100,7 +101,9 @@ def test_a_second_pair_is_refused_in_words(tmp_path: Path) -> None:
     before = (tmp_path / "keys" / "broker.key_secret").read_bytes()
     command = [sys.executable, "server.py", "keys", "make"]
     environ = {**os.environ, "TFMODEL_BROKER_CURVE_DIR": str(tmp_path / "keys")}
-    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+    )
     assert done.returncode == 1
     assert "holds keys already" in done.stderr
     assert "Traceback" not in done.stderr

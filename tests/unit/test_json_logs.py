@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from conf.log_fields import TemplateError, fields_of
 from conf.logs import FIXED_KEYS, MOST_CHARACTERS, MOST_TRACE_LINES, JsonFormatter
 from conf.settings import ROOT
+from tests.waiting import TIMEOUT_S
 from web.door.request_lines import FloodFilter, TokenlessFormatter
 
 FORGED = 'x\' action=task.done task=t1 ", "action": "task.done"\n{}'
@@ -128,7 +129,7 @@ def test_tokens_are_cut_and_floods_are_counted_as_in_text() -> None:
 def test_what_python_itself_says_is_json_too(code: str) -> None:
     program = f"from conf.logs import set_up_logging\nset_up_logging('worker', 'json')\nFORGED = {FORGED!r}\n{code}\n"
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
     )
     for line in done.stderr.splitlines():
         assert json.loads(line)["action"] in (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -14,6 +13,7 @@ import pytest
 from protocol.project_url import ProjectUrl
 from storage.errors import ConflictError, MissingObjectError, UnreachableError
 from storage.object_store import ObjectInfo, ObjectStore
+from tests.waiting import TIMEOUT_S
 from web.answers.refusal import Refusal
 from web.folders.object_copies import ObjectCopies
 from web.folders.threads import Threads
@@ -36,7 +36,7 @@ class Store:
     def stream(self, name: str, etag: str = "") -> Iterator[bytes]:
         self.fetched.append(name)
         yield PART
-        assert self.may_go_on.wait(30)
+        assert self.may_go_on.wait(TIMEOUT_S)
         if self.error is not None:
             raise self.error
         yield from [PART] * (self.parts - 1)
@@ -126,18 +126,16 @@ def test_a_fetch_that_fails_leaves_nothing_and_the_next_one_begins_anew(
     assert [file.stat().st_size for file in (tmp_path / "copies").iterdir()] == [3000]
 
 
-def trickle(name: str, etag: str = "") -> Iterator[bytes]:
-    """An object that takes half a minute."""
-    for _ in range(3000):
-        time.sleep(0.01)
-        yield b"x"
-
-
 def test_a_copy_that_trickles_costs_no_thread_once_its_caller_has_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("web.folders.object_copies.TIMEOUT_S", 0.2)
-    trickling = Store()
+    trickling, ended = Store(), threading.Event()
+
+    def trickle(name: str, etag: str = "") -> Iterator[bytes]:
+        while not ended.wait(0.01):
+            yield b"x"
+
     trickling.stream = trickle  # type: ignore[method-assign]
     threads = Threads("test-copies", count=1, timeout_s=0.1)
 
@@ -145,7 +143,10 @@ def test_a_copy_that_trickles_costs_no_thread_once_its_caller_has_given_up(
         copies = ObjectCopies(tmp_path / "copies", 10_000, threads)
         with pytest.raises(Refusal):
             await copied(copies, trickling, info("slow.jpg"))
-        ended = threads.start(lambda: "the thread is free")
-        assert await asyncio.wait_for(asyncio.wrap_future(ended), 5.0)
+        free = threads.start(lambda: "the thread is free")
+        assert await asyncio.wait_for(asyncio.wrap_future(free), TIMEOUT_S)
 
-    asyncio.run(fetch_both())
+    try:
+        asyncio.run(fetch_both())
+    finally:
+        ended.set()

@@ -100,9 +100,8 @@ def test_a_damaged_file_of_secrets_is_named_and_not_repeated(tmp_path: Path, con
     assert "whsec_x" not in str(caught.value)
 
 
-def test_keys_follow_the_file_and_outlive_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_follow_the_file_and_outlive_it(tmp_path: Path) -> None:
     file = tmp_path / "secrets"
-    monkeypatch.setattr("web.webhooks.secret_keys.LOOK_INTERVAL_S", 0.0)
     keys = SecretKeys(file)
     with pytest.raises(WebhookSecretError, match="webhook-secret create"):
         keys()

@@ -14,6 +14,7 @@ import pytest
 
 from conf.settings import ROOT
 from conf.webhook_secrets import create_secret, read_secrets, rotate_secret
+from tests.waiting import TIMEOUT_S
 from web.webhooks.webhook_message import WebhookMessage, headers_of
 
 BODY = '{"userId": "Zoë", "state": "done"}'.encode()
@@ -49,7 +50,9 @@ def judged(language: str, folder: Path, headers: dict[str, str], secret: str, bo
     file = folder / f"check.{language}"
     file.write_text(template.replace("{snippet}", snippet(language)))
     case = json.dumps({"body": body.decode(), "headers": headers, "secret": secret})
-    done = subprocess.run([program, str(file)], input=case, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [program, str(file)], input=case, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 

@@ -1,9 +1,8 @@
-"""The keys that sign webhooks. A change of their file takes effect within a second."""
+"""The keys that sign webhooks. A change of their file takes effect at the next webhook."""
 
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,14 +10,11 @@ from conf.webhook_secrets import WebhookSecretError, read_secrets
 
 log = logging.getLogger("web")
 
-LOOK_INTERVAL_S = 1.0
-
 
 class SecretKeys:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._keys: tuple[bytes, ...] = ()
-        self._look_at_s = 0.0
         self._complained = ""
 
     def __call__(self) -> Sequence[bytes]:
@@ -26,10 +22,7 @@ class SecretKeys:
 
         Raises WebhookSecretError if there were none: no webhook leaves without a signature.
         """
-        now_s = time.monotonic()
-        if now_s >= self._look_at_s:
-            self._look_at_s = now_s + LOOK_INTERVAL_S
-            self._look()
+        self._look()
         if not self._keys:
             raise WebhookSecretError(
                 "There is no secret to sign webhooks with; make one with 'python server.py webhook-secret create'."
