@@ -1,9 +1,9 @@
 """The broker's publishing socket. Its subscribers cannot send messages to each other or fill the broker's memory.
 
-A front-end subscribes to the empty topic, which means everything. ZeroMQ stores any other topic too, as long as its
-subscriber is connected, so a subscriber that makes up topics could fill the memory. After MAX_MADE_UP_TOPICS of them
-the socket is replaced. That ends all connections and frees their memory. Front-ends reconnect by themselves and ask for
-a snapshot.
+A front-end subscribes once, to the empty topic, which means everything. ZeroMQ stores any other topic too, as long as
+its subscriber is connected, and each subscription until the broker reads it. So a subscriber that makes up topics, or
+subscribes again and again, could fill the memory. After MAX_MADE_UP_TOPICS or MAX_SUBSCRIPTIONS the socket is replaced.
+That ends all connections and frees their memory. Front-ends reconnect by themselves and ask for a snapshot.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from protocol import wire
 #: A plain number, because combining pyzmq's enum members takes as long as sending a small message.
 NOBLOCK = int(zmq.NOBLOCK)
 MAX_MADE_UP_TOPICS = 100
+#: Far more than front-ends reconnect. If they do after a long time, a new socket costs them one more reconnection.
+MAX_SUBSCRIPTIONS = 10_000
 SUBSCRIBED_TO_ALL, UNSUBSCRIBED = b"\x01", b"\x00"
 
 
@@ -27,7 +29,7 @@ class Publisher:
         """bind: returns a bound XPUB socket. It is called again whenever the socket is replaced."""
         self._bind = bind
         self._tally = tally
-        self._made_up_topics = 0
+        self._made_up_topics = self._subscriptions = 0
         self.socket = self._bound()
 
     def send(self, message: m.Published) -> None:
@@ -39,7 +41,7 @@ class Publisher:
         self.socket.send_multipart(frames, NOBLOCK)
 
     def read_subscriptions(self, most: int) -> bool:
-        """Read the subscriptions that have arrived, and replace the socket if too many are made up.
+        """Read the subscriptions that have arrived, and replace the socket if there are too many.
 
         Returns True if somebody has subscribed to everything.
         """
@@ -51,19 +53,20 @@ class Publisher:
                 break
             if frames == [SUBSCRIBED_TO_ALL]:
                 has_newcomer = True
-                continue
-            if frames[0].startswith(UNSUBSCRIBED):
-                continue
-            self._tally.add("broker.bad_subscription", f"{len(frames[0])} bytes that are no subscription to everything")
-            self._made_up_topics += 1
-            if self._made_up_topics >= MAX_MADE_UP_TOPICS:
+                self._subscriptions += 1
+            elif not frames[0].startswith(UNSUBSCRIBED):
+                what = f"{len(frames[0])} bytes that are no subscription to everything"
+                self._tally.add("broker.bad_subscription", what)
+                self._made_up_topics += 1
+            if self._made_up_topics >= MAX_MADE_UP_TOPICS or self._subscriptions >= MAX_SUBSCRIPTIONS:
                 self._renew()
                 break
         return has_newcomer
 
     def _renew(self) -> None:
-        self._made_up_topics = 0
-        self._tally.add("broker.publisher_renewed", f"{MAX_MADE_UP_TOPICS} made-up topics")
+        what = f"{self._made_up_topics} made-up topics, {self._subscriptions} subscriptions to everything"
+        self._tally.add("broker.publisher_renewed", what)
+        self._made_up_topics = self._subscriptions = 0
         self.socket.close(linger=0)
         self.socket = self._bound()
 

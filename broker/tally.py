@@ -22,8 +22,7 @@ class Tally:
         """Count one more of this kind. Log it at once, unless this kind was logged within the last second."""
         self._counts[action] = self._counts.get(action, 0) + 1
         self._unsaid[action] = reason
-        if time.monotonic() - self._said_at_s.get(action, -INTERVAL_S) >= INTERVAL_S:
-            self._say(action)
+        self._say_if_due(action)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -31,10 +30,13 @@ class Tally:
         return dict(self._counts)
 
     def flush(self) -> None:
-        """Log the kinds that have been counted but not logged yet. Call this about once a second."""
+        """Log the kinds that have been counted but not logged yet. Call this about once a second, or more often."""
         for action in list(self._unsaid):
-            self._say(action)
+            self._say_if_due(action)
 
-    def _say(self, action: str) -> None:
-        self._said_at_s[action] = time.monotonic()
+    def _say_if_due(self, action: str) -> None:
+        now_s = time.monotonic()
+        if now_s - self._said_at_s.get(action, -INTERVAL_S) < INTERVAL_S:
+            return
+        self._said_at_s[action] = now_s
         log.warning("action=%s count=%d reason=%r", action, self._counts[action], str(self._unsaid.pop(action)))

@@ -16,7 +16,7 @@ from protocol.options import OWN_PREFIX
 from service.doctor.result import Result, bad, ok, warn
 from service.doctor.versions import INSTALL
 from trainer_worker.backbones.own_folder import CHECK_COMMAND, can_be_named, own_entries, read_own_folder
-from trainer_worker.backbones.presence import why_no_file
+from trainer_worker.backbones.presence import NOT_THERE, why_no_file
 from trainer_worker.backbones.weights_files import WEIGHTS_FILES
 
 #: Importing TensorFlow takes seconds, and on a very busy machine a minute.
@@ -74,7 +74,12 @@ def _weights(settings: Settings) -> Iterator[Result]:
     if missing:
         yield bad("weights", f"The weights of the default networks are missing: {', '.join(missing)}.", INSTALL)
     folder = settings.worker.weights_path
-    present = sorted(name for name, file in WEIGHTS_FILES.items() if not why_no_file(folder / file))
+    reasons = {name: why_no_file(folder / file) for name, file in WEIGHTS_FILES.items()}
+    for name, reason in reasons.items():
+        if reason not in ("", NOT_THERE):
+            words = f"{folder / WEIGHTS_FILES[name]} {reason}, so backbone={name} can't be used."
+            yield warn("weights", words, "Put a file there that the user of the worker can read, or remove it.")
+    present = sorted(name for name, reason in reasons.items() if not reason)
     own = f"; {folder} has those of {', '.join(present)}" if present else f"; no others in {folder}, which are optional"
     if not missing:
         yield ok("weights", f"The weights of lite0, lite1 and lite2 are installed{own}")

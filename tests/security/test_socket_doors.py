@@ -15,7 +15,7 @@ import psutil
 import pytest
 import zmq
 
-from broker.publisher import MAX_MADE_UP_TOPICS
+from broker.publisher import MAX_MADE_UP_TOPICS, MAX_SUBSCRIPTIONS
 from conf.curve import FRONT_END, WORKER, ClientKeys, load_client_keys
 from protocol import messages as m
 from protocol import wire
@@ -368,12 +368,14 @@ def test_a_peer_that_asks_and_never_reads_costs_little(programs: Programs) -> No
 
 
 @pytest.mark.door(11)
-def test_a_subscriber_that_makes_up_topics_is_cut_off(programs: Programs) -> None:
+@pytest.mark.parametrize(("repeats", "most"), [(60, MAX_MADE_UP_TOPICS), (0, MAX_SUBSCRIPTIONS)])
+def test_a_subscriber_without_end_is_cut_off(programs: Programs, repeats: int, most: int) -> None:
+    """It makes up topics, or subscribes to everything again and again."""
     broker = psutil.Process(programs.pid("broker"))
     before_mb = broker.memory_info().rss / 2**20
     with peer(zmq.XSUB, programs.endpoints.publish) as subscriber:
-        for number in range(20 * MAX_MADE_UP_TOPICS):
-            subscriber.send(b"\x01" + number.to_bytes(8, "big") * 60)
+        for number in range(20 * most):
+            subscriber.send(b"\x01" + number.to_bytes(8, "big") * repeats)
         wait_until(lambda: "publisher_renewed" in programs.log_of("broker"), "the socket to be made anew")
     assert programs.post().status == 200
     programs.wait_synced()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from broker import shell as shell_file
 from broker.core import Core
 from broker.core_settings import CoreSettings
 from broker.endpoints import bind_sockets
+from broker.publisher import SUBSCRIBED_TO_ALL
 from broker.shell import Shell
 from broker.sqlite_journal.journal import SqliteJournal
 from broker.tally import Tally
@@ -21,8 +24,12 @@ from protocol import messages as m
 from protocol import wire
 from tests.waiting import TIMEOUT_S
 
+TIMEOUT_MS = int(TIMEOUT_S * 1000)
 
-def test_every_subscriber_gets_a_tick_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+
+@pytest.fixture
+def endpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Where a broker publishes that ticks by itself only once."""
     monkeypatch.setattr(shell_file, "TICK_INTERVAL_S", 10 * TIMEOUT_S)
     settings = load({"TFMODEL_HOME": str(tmp_path)})
     (endpoints,) = connect_endpoints(settings)
@@ -42,13 +49,42 @@ def test_every_subscriber_gets_a_tick_at_once(tmp_path: Path, monkeypatch: pytes
     thread.start()
     try:
         assert started.wait(TIMEOUT_S)
-        for number in range(3):
-            subscriber = context.socket(zmq.SUB)
-            subscriber.subscribe(b"")
-            subscriber.connect(endpoints.publish)
-            assert subscriber.poll(int(TIMEOUT_S * 1000)), f"subscriber {number} has heard nothing"
-            assert isinstance(wire.decode(subscriber.recv_multipart(), m.Published), m.Tick)
+        yield endpoints.publish
     finally:
-        shells[0].stop()
+        for shell in shells:
+            shell.stop()
         thread.join(TIMEOUT_S)
         context.destroy(linger=0)
+
+
+@pytest.fixture
+def context() -> Iterator[zmq.Context[zmq.Socket[bytes]]]:
+    """Of the subscribers."""
+    with zmq.Context() as context:
+        yield context
+        context.destroy(linger=0)
+
+
+def hear_tick(subscriber: zmq.Socket[bytes]) -> None:
+    assert subscriber.poll(TIMEOUT_MS), "nothing was heard"
+    assert isinstance(wire.decode(subscriber.recv_multipart(), m.Published), m.Tick)
+
+
+def test_every_subscriber_gets_a_tick_at_once(endpoint: str, context: zmq.Context[zmq.Socket[bytes]]) -> None:
+    for _ in range(3):
+        subscriber = context.socket(zmq.SUB)
+        subscriber.subscribe(b"")
+        subscriber.connect(endpoint)
+        hear_tick(subscriber)
+
+
+def test_who_subscribes_without_end_is_told_of_few_ticks(
+    endpoint: str, context: zmq.Context[zmq.Socket[bytes]]
+) -> None:
+    subscriber = context.socket(zmq.XSUB)
+    subscriber.connect(endpoint)
+    began_s = time.monotonic()
+    for _ in range(10):
+        subscriber.send(SUBSCRIBED_TO_ALL)
+        hear_tick(subscriber)
+    assert time.monotonic() - began_s > 8 * shell_file.SHORTEST_TICK_INTERVAL_S

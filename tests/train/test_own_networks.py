@@ -156,7 +156,7 @@ def test_a_folder_that_cannot_be_read_fails_the_task_with_a_sentence(
 
     monkeypatch.setattr(local_weights, "sha256_of_path", refuse)
     with pytest.raises(
-        TrainingError, match=r"tiny can't be read: Permission denied.*Let the user of the worker read it"
+        TrainingError, match=r"tiny can't be read: Permission denied.*the right to read it and all that lies in it"
     ):
         own.load(own.put(tmp_path / "tiny", own.WORDS, small()))
 

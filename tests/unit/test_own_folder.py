@@ -183,6 +183,8 @@ def test_files_behind_links_belong_to_the_hash(tmp_path: Path) -> None:
     first = links(tmp_path, b"one network")
     assert links(tmp_path, b"another one") != first
     assert links(tmp_path, b"one network") == first
+    (tmp_path / "versions" / "1" / "empty").touch()
+    assert links(tmp_path, b"one network") != first, "names count as well"
 
 
 @pytest.mark.parametrize(

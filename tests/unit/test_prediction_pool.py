@@ -129,7 +129,7 @@ def test_many_hostile_pictures_of_a_call_end_few_processes(tmp_path: Path, caplo
     assert sum("process_started" in record.message for record in caplog.records) <= 2 * MOST_FATAL_PICTURES
 
 
-# The time is also that of the next process, which has to start. One that lies is killed at once.
+# picture_s also bounds the start of the process that takes its place. A process that lies is killed at once.
 @pytest.mark.parametrize(("word", "picture_s"), [("stop", 3.0), ("nonsense", 60.0)])
 def test_a_process_that_hangs_or_lies_is_killed(
     tmp_path: Path, word: str, picture_s: float, monkeypatch: pytest.MonkeyPatch

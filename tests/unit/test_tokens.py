@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from tornado.httputil import HTTPHeaders
@@ -147,6 +149,24 @@ def test_a_damaged_file_lets_nobody_in(file: Path, content: bytes) -> None:
     file.write_bytes(content)
     assert code_for(gate, token) == code_for(gate, None) == "tokens_unreadable"
     file.write_bytes(good)
+    assert code_for(gate, token) == ""
+
+
+@pytest.mark.door(16)
+def test_an_error_that_passes_keeps_nobody_out_for_good(
+    file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The disk has the same file before and after it."""
+
+    def refuse(*given: object) -> NoReturn:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    token, gate = create_token(file, "website"), make_gate(file)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refuse)
+        for _ in range(3):
+            assert code_for(gate, token) == "tokens_unreadable"
+    assert len(caplog.records) == 1, "each call would fill the log"
     assert code_for(gate, token) == ""
 
 

@@ -36,8 +36,8 @@ class Attempt:
         self.stages = Stages(reporter)
         self.budget = TimeBudget(job.options.time_budget, began_s=began_s)
         self.data_report = DataReport()
-        #: What else than pictures and options the weights of a training depend on. A trainer sets it, and EpochLoop
-        #: continues only from a checkpoint of the same: another worker may have another network of the same name.
+        #: What trained weights depend on besides pictures and options. A trainer sets it. EpochLoop continues only from
+        #: a checkpoint with the same value, because another worker may have another network of the same name.
         self.learns_from = ""
         #: What has changed in the folder since its last model; part of every report.
         self.news: Sequence[Finding] = ()

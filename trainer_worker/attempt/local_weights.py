@@ -13,9 +13,9 @@ from trainer_worker.pictures.contents import sha256_of_path
 class LocalWeights:
     """path: a weights file, or the folder of a network of the operator's own.
 
-    sha256: of the file, or of all files of the folder. It is taken once for each task, and whatever the task keeps
-    (features, checkpoints, the model's fingerprint) names the weights by it. So weights that are loaded later must
-    still have it: the operator may exchange them meanwhile.
+    sha256: of the file, or of all files of the folder. It is computed once for each task, and all that the task keeps
+    (features, checkpoints, the model's fingerprint) names the weights by it. The operator may exchange the weights
+    during the task, so `refuse_if_changed` is called whenever they have been loaded.
     """
 
     path: Path
@@ -27,12 +27,12 @@ class LocalWeights:
         return cls(path, _sha256(path))
 
     def refuse_if_changed(self) -> None:
-        """Raise TrainingError if the weights are other ones by now. Call it when they have been loaded."""
+        """Raise TrainingError unsupported_option if the weights have changed since. Call it after loading them."""
         if _sha256(self.path) != self.sha256:
             raise TrainingError(
                 "unsupported_option",
-                f"{self.path} has changed since the task began, so its features and its model could be those of two "
-                "networks; post the task again.",
+                f"{self.path} has changed since the task began, so the task could mix features of two networks; post "
+                "it again.",
             )
 
 
@@ -42,6 +42,6 @@ def _sha256(path: Path) -> str:
     except OSError as error:
         raise TrainingError(
             "unsupported_option",
-            f"{path} can't be read: {error}. Let the user of the worker read it with all that lies in it; or post "
-            "backbone=auto.",
+            f"{path} can't be read: {error}. Give the user of the worker the right to read it and all that lies in it; "
+            "or post backbone=auto.",
         ) from error

@@ -106,7 +106,7 @@ class ClassFolders:
 def scan_class_folders(files: UserFiles, decoding: DecodingBudget | None = None) -> ClassFolders:
     """Recognise the layout of a project and list its candidate pictures.
 
-    Pictures are only opened where their names tell already that there are too few of them, to say what can't be read.
+    Pictures are opened only if there are too few of them, so that the refusal can say which ones can't be read.
     Labels come in the order of labels_info.txt, else sorted by name; files are sorted within a class.
     decoding: the memory for reading them later. Raises what recognise_classes and keep_trainable raise.
     """
@@ -188,7 +188,7 @@ def _left_out(label: str, number: int, trains: bool) -> Finding:
 
 
 def _too_few(folders: ClassFolders, numbers: np.ndarray, unreadable: Sequence[UnreadableImageError]) -> str:
-    """The sentence claims of no picture that it can be read: perhaps only its name or its header was looked at."""
+    """The counted pictures are not called readable, because perhaps only their names or headers were looked at."""
     counts = ", ".join(f"{label}: {number}" for label, number in zip(folders.labels, numbers, strict=True))
     text = (
         f"Classification needs at least {MIN_CLASSES} class folders with {MIN_IMAGES_PER_CLASS} readable images each; "

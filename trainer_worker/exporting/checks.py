@@ -1,7 +1,7 @@
 """Checks that each exported file behaves like the trained model, and chooses the one to hand out.
 
-A file is run on the held-out pictures, in a process that has only the runtime for it (scoring.py), while other files
-are being written or loaded.
+A file is run on the held-out pictures, in a process that has only the runtime for it (scoring.py). Meanwhile the next
+file is being written, and processes of other runtimes may load theirs.
 """
 
 from __future__ import annotations
@@ -144,8 +144,8 @@ class ExportChecks:
         self._abandoned = threading.Event()
         #: How many pictures each finished batch had.
         self._done: list[int] = []
-        # A file of another runtime can be checked while one loads, see ScoringProcesses.
-        self._pool = ThreadPoolExecutor(len({row.runtime for row in FORMATS.values()}), thread_name_prefix="checks")
+        #: One for each runtime, because its process has one file at a time (see ScoringProcesses).
+        self._threads = {row.runtime: ThreadPoolExecutor(1, f"checks-{row.runtime}") for row in FORMATS.values()}
         self._checks: list[Future[ExportCheck | Unwritten]] = []
 
     def __enter__(self) -> ExportChecks:
@@ -155,11 +155,13 @@ class ExportChecks:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._abandoned.set()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        for is_waiting in (False, True):  # no check may begin while this waits for another one
+            for thread in self._threads.values():
+                thread.shutdown(wait=is_waiting, cancel_futures=True)
 
     def begin(self, name: str, path: Path) -> None:
-        """Check the file `path` of the format `name` in the background."""
-        self._checks.append(self._pool.submit(self._check, name, path))
+        """Check the file `path` of the format `name` in the background, after those of the same runtime."""
+        self._checks.append(self._threads[FORMATS[name].runtime].submit(self._check, name, path))
 
     def finish(self, on_step: Callable[[float], None], unwritten: Sequence[Unwritten] = ()) -> Exports:
         """Wait for all checks. unwritten: formats to list in the result besides those whose check failed.

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from trainer_worker.exporting.formats import runtime_of
+from trainer_worker.exporting.formats import FORMATS, runtime_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -39,7 +39,7 @@ class CannotRunError(Exception):
 
 
 class ScoringProcess:
-    """One runtime in a process of its own. in_use: held by the thread that has a file loaded in it."""
+    """One runtime in a process of its own."""
 
     def __init__(self, runtime: str, threads: int) -> None:
         ours, theirs = socket.socketpair()
@@ -54,7 +54,6 @@ class ScoringProcess:
         )
         theirs.close()
         self._pipe = Connection(ours.detach())
-        self.in_use = threading.Lock()
 
     @property
     def pid(self) -> int:
@@ -111,15 +110,17 @@ class ScoringProcess:
 
 
 class ScoringProcesses:
-    """At most one process for each runtime. Callers in other threads wait until a process has done with a file.
+    """At most one process for each runtime. It has one file at a time; callers in other threads wait for their turn.
 
-    A process may load its file while another one runs, but only one runs pictures, because their seconds are measured.
+    Processes of different runtimes can load files at the same time. But only one of them runs pictures at a time,
+    because the seconds are measured.
     """
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
         self._processes: dict[str, ScoringProcess] = {}
         self._starting = threading.Lock()
+        self._in_use = {row.runtime: threading.Lock() for row in FORMATS.values()}
         self._measuring = threading.Lock()
 
     def start(self, runtime: str) -> ScoringProcess:
@@ -135,8 +136,10 @@ class ScoringProcesses:
 
         The seconds exclude loading and a first run. Raises CannotRunError.
         """
-        process = self.start(runtime_of(path))
-        with process.in_use:
+        runtime = runtime_of(path)
+        with self._in_use[runtime]:
+            # Not before this call has its turn: the file before may have ended the process.
+            process = self.start(runtime)
             try:
                 process.load(path)
                 process.run(pictures[:1])
@@ -148,7 +151,7 @@ class ScoringProcesses:
                 process.forget()
 
     def close(self) -> None:
-        """End all processes. Calls that are running on them raise CannotRunError."""
+        """End all processes. Calls that are running on them raise CannotRunError; those that wait start new ones."""
         with self._starting:
             for process in self._processes.values():
                 process.close()

@@ -27,8 +27,12 @@ def refuse_impossible(formats: Sequence[str], not_of_backbone: Collection[str] =
 
     not_of_backbone: see Backbone.impossible_formats.
     """
-    of_backbone = "no file of this format can hold the network that backbone names; ask for exports=tflite as well."
-    reasons = [of_backbone if name in not_of_backbone else _missing_packages(FORMATS[name]) for name in formats]
+    reasons = [
+        f"a file of the format {name} can't hold the network that backbone names; ask for exports=tflite as well."
+        if name in not_of_backbone
+        else _missing_packages(FORMATS[name])
+        for name in formats
+    ]
     if all(reasons):
         raise TrainingError("unsupported_option", f"exports={','.join(formats)} can't be had: {reasons[0]}")
 

@@ -138,7 +138,7 @@ class TokenGate:
 
     def _look(self) -> None:
         """Read the list of tokens if it has changed. Raises Refusal if it cannot be read now."""
-        self._look_at_file()
+        self._read_if_changed()
         if self._trouble:
             raise Refusal(
                 "tokens_unreadable",
@@ -170,21 +170,24 @@ class TokenGate:
         text = value.decode("utf-8", "replace").strip()
         return text.startswith(TOKEN_PREFIX) or (self._tokens is not None and token_hash(text) in self._tokens)
 
-    def _look_at_file(self) -> None:
+    def _read_if_changed(self) -> None:
         try:
             status = os.stat(self._file)  # noqa: PTH116 - faster than Path.stat, at each request
             seen: tuple[int, ...] | None = (status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size)
         except OSError:
             seen = None
-        if seen == self._seen:
+        # What cannot be read is tried again at each call: an error may pass without a change of the file, such as that
+        # too many files are open.
+        if seen == self._seen and not self._trouble:
             return
         try:
             self._take(read_tokens(self._file))
-            self._trouble = ""
         except TokenError as error:
+            if str(error) != self._trouble:
+                log.error("action=web.tokens_unreadable reason='%s Until then every call is refused.'", error)
             self._trouble = str(error)
-            log.error("action=web.tokens_unreadable reason='%s Until then every call is refused.'", error)
-        self._seen = seen
+        else:
+            self._trouble, self._seen = "", seen
 
     def _take(self, tokens: list[Token] | None) -> None:
         if tokens is not None:

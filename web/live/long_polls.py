@@ -69,10 +69,13 @@ class LongPolls:
         """Return when something has happened to the task after fact number `since`, or after wait_s.
 
         A new progress counts as well if it comes while this waits. Raises BrokerAwayError if the broker must be asked
-        what has happened since then, and does not answer.
+        what has happened since then, and is away.
         """
         # The log may not have `since` yet: the broker's answer to a POST may arrive before what it publishes.
-        await self.events(Reader(Interest(task_id), since, self._feed.log, seen=self._feed.board.version), wait_s)
+        reader = Reader(Interest(task_id), since, self._feed.log, seen=self._feed.board.version)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):  # also for the broker's answer, for which `events` waits longer
+                await self.events(reader, wait_s)
 
     def close(self) -> None:
         """End all waiting."""
