@@ -32,7 +32,9 @@ def helping(service: ServiceUnderTest, task_id: str) -> list[str]:
 
 
 def features(project: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in project.glob(".tfmodel/features/*/*")}
+    """Without the hidden file that a helper leaves if it is killed while it writes."""
+    files = [path for path in project.glob(".tfmodel/features/*/*") if not path.name.startswith(".")]
+    return {path.name: path.read_bytes() for path in files}
 
 
 def model_of(task: dict[str, Any]) -> str:
