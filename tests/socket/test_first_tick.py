@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,13 +14,12 @@ from broker.core import Core
 from broker.core_settings import CoreSettings
 from broker.endpoints import bind_sockets
 from broker.publisher import SUBSCRIBED_TO_ALL
-from broker.shell import Shell
-from broker.sqlite_journal.journal import SqliteJournal
 from broker.tally import Tally
 from conf.endpoints import connect_endpoints
 from conf.settings import load
 from protocol import messages as m
 from protocol import wire
+from tests.socket.served_shell import served_shell
 from tests.waiting import TIMEOUT_S
 
 TIMEOUT_MS = int(TIMEOUT_S * 1000)
@@ -36,24 +34,10 @@ def endpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     tally = Tally()
     sockets = bind_sockets(context, settings, tally)
-    shells: list[Shell] = []
-    started = threading.Event()
-
-    def serve() -> None:
-        with SqliteJournal(tmp_path / "journal.sqlite3") as journal:
-            shells.append(Shell(Core(CoreSettings()), journal, sockets, keep_days=30.0, tally=tally))
-            started.set()
-            shells[0].run()
-
-    thread = threading.Thread(target=serve)
-    thread.start()
     try:
-        assert started.wait(TIMEOUT_S)
-        yield endpoints.publish
+        with served_shell(Core(CoreSettings()), sockets, tmp_path, tally):
+            yield endpoints.publish
     finally:
-        for shell in shells:
-            shell.stop()
-        thread.join(TIMEOUT_S)
         context.destroy(linger=0)
 
 

@@ -22,6 +22,7 @@ from protocol import messages as m
 from protocol import wire
 from protocol.task import Task, TaskSpec, TaskState, Trained
 from tests.sample_tasks import hex_id
+from tests.socket.served_shell import JOURNAL, served_shell
 from tests.waiting import TIMEOUT_S
 
 TASKS = 10
@@ -61,37 +62,15 @@ def spec(task_id: str) -> TaskSpec:
 
 def test_more_tasks_end_in_one_round_than_are_kept(tmp_path: Path) -> None:
     ids = [hex_id(number) for number in range(TASKS)]
-    shells: list[Shell] = []
-    started = threading.Event()
     with sockets() as (bound, web, _):
         for number, task_id in enumerate(ids):
             web.send_multipart(wire.encode(m.Submit(2 * number, spec(task_id))))
             web.send_multipart(wire.encode(m.Cancel(2 * number + 1, task_id)))
-
-        def serve() -> None:
-            with SqliteJournal(tmp_path / "journal.sqlite3") as journal:
-                shells.append(
-                    Shell(
-                        Core(CoreSettings(recent_tasks=3, data_roots=("/",))),
-                        journal,
-                        bound,
-                        keep_days=30.0,
-                        tally=Tally(),
-                    )
-                )
-                started.set()
-                shells[0].run()
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        try:
-            assert started.wait(TIMEOUT_S)
+        core = Core(CoreSettings(recent_tasks=3, data_roots=("/",)))
+        with served_shell(core, bound, tmp_path, Tally()):
             answers = [wire.decode(web.recv_multipart(), m.BrokerToWeb) for _ in range(2 * TASKS)]
-        finally:
-            shells[0].stop()
-            thread.join(TIMEOUT_S)
     assert all(isinstance(answer, m.TaskReply) for answer in answers)
-    with SqliteJournal(tmp_path / "journal.sqlite3") as journal:
+    with SqliteJournal(tmp_path / JOURNAL) as journal:
         stored = [journal.task(task_id) for task_id in ids]
     assert all(task is not None and task.state is TaskState.CANCELLED for task in stored)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
 import zmq
@@ -10,11 +9,11 @@ import zmq
 from broker.core import Core
 from broker.core_settings import CoreSettings
 from broker.publisher import Publisher
-from broker.shell import Shell, Sockets
-from broker.sqlite_journal.journal import SqliteJournal
+from broker.shell import Sockets
 from broker.tally import Tally
 from protocol import messages as m
 from protocol import wire
+from tests.socket.served_shell import served_shell
 from tests.waiting import TIMEOUT_S
 
 TIMEOUT_MS = int(TIMEOUT_S * 1000)
@@ -33,27 +32,13 @@ def test_a_silent_worker_with_a_short_lease_is_given_up(tmp_path: Path) -> None:
         socket.rcvtimeo = TIMEOUT_MS
         socket.connect(f"inproc://{name}")
     core = Core(CoreSettings(lease_ttl_s=0.9, heartbeat_interval_s=0.3))
-    # The socket's thread is the shell's; SQLite wants its connection made where it is used.
-    shells: list[Shell] = []
-    started = threading.Event()
-
-    def serve() -> None:
-        with SqliteJournal(tmp_path / "journal.sqlite3") as journal:
-            shells.append(Shell(core, journal, four, keep_days=30.0, tally=Tally()))
-            started.set()
-            shells[0].run()
-
-    thread = threading.Thread(target=serve)
-    thread.start()
     try:
-        assert started.wait(TIMEOUT_S)
-        worker.send_multipart(wire.encode(m.Hello("w", "s1", "host", ("classification",), ready=True)))
-        assert isinstance(wire.decode(worker.recv_multipart(), m.BrokerToWorker), m.Welcome)
-        workers = [_next_tick(subscriber).workers for _ in range(4)]
-        assert 0 in workers[-2:], f"four ticks, and the worker is still there: {workers}"
+        with served_shell(core, four, tmp_path, Tally()):
+            worker.send_multipart(wire.encode(m.Hello("w", "s1", "host", ("classification",), ready=True)))
+            assert isinstance(wire.decode(worker.recv_multipart(), m.BrokerToWorker), m.Welcome)
+            workers = [_next_tick(subscriber).workers for _ in range(4)]
+            assert 0 in workers[-2:], f"four ticks, and the worker is still there: {workers}"
     finally:
-        shells[0].stop()
-        thread.join(TIMEOUT_S)
         context.destroy(linger=0)
 
 
