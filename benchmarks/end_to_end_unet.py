@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +15,8 @@ import tensorflow as tf
 from trainer_worker.pictures.splits import Split
 from trainer_worker.segmentation.folders import Examples
 from trainer_worker.segmentation.losses import MaskLoss
-from trainer_worker.segmentation.skip_features import VIEWS, view_of
 from trainer_worker.segmentation.unet_training import loss_for, rate_schedule
+from trainer_worker.segmentation.views import view_of
 
 #: The pretrained encoder is trained at a share of the new decoder's rate:
 #: docs/choices.md, "The U-Net that is compared".
@@ -35,12 +36,13 @@ UNET_BRIGHTNESS = 0.1
 
 @dataclass(frozen=True)
 class Course:
-    """How long a U-Net trains: for so many epochs, but not beyond the moment end_by_s (of time.perf_counter).
+    """In which views a U-Net trains, and for how many epochs, but not beyond end_by_s (of time.perf_counter).
 
     If the time ends it, its learning rate has fallen by then as it otherwise would by the last epoch.
     """
 
     seed: int
+    views: Sequence[int]
     epochs: int = UNET_EPOCHS
     end_by_s: float = math.inf
 
@@ -66,7 +68,7 @@ def fit_unet(encoder: Any, decoder: Any, examples: Examples, split: Split, cours
             rate = schedule.at(epoch * batches + number, spent)
             for optimizer, _, share in parts:
                 optimizer.learning_rate = rate * share
-            step(*_augmented(examples, batch, random))
+            step(*_augmented(examples, batch, course.views, random))
         parts_of_val = np.array_split(val_rows, -(-len(val_rows) // UNET_BATCH))
         losses = [validate(examples.pictures[part], examples.masks[part]).numpy() for part in parts_of_val]
         val_loss = float(np.concatenate(losses).mean())
@@ -89,10 +91,10 @@ def _optimizer() -> Any:
     return keras.optimizers.AdamW(weight_decay=UNET_WEIGHT_DECAY, global_clipnorm=UNET_GRADIENT_NORM_LIMIT)
 
 
-def _augmented(examples: Examples, rows: Any, random: np.random.Generator) -> tuple[Any, Any]:
-    """Pictures float32 (n, S, S, 3) and masks of these rows, mirrored, turned, brighter or darker."""
+def _augmented(examples: Examples, rows: Any, views: Sequence[int], random: np.random.Generator) -> tuple[Any, Any]:
+    """Pictures float32 (n, S, S, 3) and masks of these rows, each in one of the views, brighter or darker."""
     pictures, masks = [], []
-    for row, view in zip(rows, random.integers(VIEWS, size=len(rows)), strict=True):
+    for row, view in zip(rows, random.choice(views, size=len(rows)), strict=True):
         picture = view_of(examples.pictures[row], view).astype(np.float32)
         contrast = random.uniform(1 - UNET_CONTRAST, 1 + UNET_CONTRAST)
         brightness = 255 * random.uniform(-UNET_BRIGHTNESS, UNET_BRIGHTNESS)

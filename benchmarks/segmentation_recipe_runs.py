@@ -15,6 +15,7 @@ import math
 import os
 import statistics
 import time
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -29,6 +30,7 @@ from benchmarks.street_scenes import THIN_CLASSES
 from demo.segmentation_data import make_segmentation_project
 from protocol.options import SegmentationOptions
 from trainer_worker.backbones.efficientnet_lite import LITE0
+from trainer_worker.pictures.copies import Copies
 from trainer_worker.pictures.images import image_size, read_rgb
 from trainer_worker.pictures.splits import Split
 from trainer_worker.pictures.user_files import UserFiles
@@ -39,6 +41,8 @@ from trainer_worker.segmentation.folders import Cutting, Examples, MaskFolders, 
 from trainer_worker.segmentation.mask_sources import read_mask_of
 from trainer_worker.segmentation.predictions import MaskPredictor
 from trainer_worker.segmentation.scores import MaskScores, MaskTally
+from trainer_worker.segmentation.skip_features import SkipFeatures
+from trainer_worker.segmentation.view_choice import TrainingSet, choose_views
 
 #: The mean Dice of the pictures, and the mean Dice of the thin classes over all pixels (of a set without such classes:
 #: of all classes).
@@ -47,11 +51,12 @@ REHEARSAL_PICTURES = 8
 
 
 class Data(NamedTuple):
-    """A project as TFModel reads, cuts and splits it."""
+    """A project as TFModel reads, cuts and splits it. copies: see Copies."""
 
     folders: MaskFolders
     examples: Examples
     split: Split
+    copies: Copies
 
 
 def tfmodel(run: Run) -> Outcome:
@@ -80,7 +85,7 @@ def _unet(run: Run, seconds: float) -> Outcome:
         layer.trainable = True
     channels = data.folders.classes.channels
     decoder = network.build_decoder([tuple(x.shape[1:]) for x in encoder.outputs], channels)
-    course = Course(run.options.seed, 1 if run.quick else UNET_EPOCHS, began_s + seconds)
+    course = Course(run.options.seed, _views(data, run), 1 if run.quick else UNET_EPOCHS, began_s + seconds)
     fit_unet(encoder, decoder, data.examples, data.split, course)
     return _scored(time.perf_counter() - began_s, network.compose(encoder, decoder), data, run)
 
@@ -91,8 +96,17 @@ def _read(run: Run) -> Data:
     folders = scan_mask_folders(UserFiles.at(run.project))
     cutting = Cutting(options.image_size, options.tiles, options.seed)
     examples = read_pairs(folders, cutting, run.threads, lambda fraction: None)
-    split = split_pairs(folders, classes_of_pairs(examples, folders), copies_of_pairs(folders, examples), options)
-    return Data(folders, examples, split)
+    copies = copies_of_pairs(folders, examples)
+    return Data(folders, examples, split_pairs(folders, classes_of_pairs(examples, folders), copies, options), copies)
+
+
+def _views(data: Data, run: Run) -> Sequence[int]:
+    """The views that TFModel trains on. Whoever builds a U-Net by hand knows which of them look like the set."""
+    assert isinstance(run.options, SegmentationOptions)
+    skips = SkipFeatures(network.build_encoder(LITE0, run.options.image_size), data.examples.pictures, 0)
+    rows, names = data.examples.rows_of(data.split.train), data.folders.classes.names
+    told = TrainingSet(skips, data.examples, rows, data.copies.together, names)
+    return choose_views(told, run.options.mirror).views
 
 
 def _scored(seconds: float, model: Any, data: Data, run: Run) -> Outcome:

@@ -102,6 +102,9 @@ class DataReport(msgspec.Struct, frozen=True, gc=False):
         """The findings that a person should read: sentence, cure and the first files of each."""
         return [finding.warning() for finding in self.findings if finding.severity is not Severity.INFO]
 
+    def with_findings(self, more: Sequence[Finding]) -> DataReport:
+        return msgspec.structs.replace(self, findings=gravest_first([*self.findings, *more]))
+
     def shortened(self) -> DataReport:
         """The same report in at most MAX_REPORT_BYTES: without file names, then with fewer classes and findings."""
         without_files = tuple(msgspec.structs.replace(finding, files=()) for finding in self.findings)

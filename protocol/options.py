@@ -143,6 +143,13 @@ class TrainingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             "one; the lites are installed, and all others are files that the operator has put on the worker"
         ),
     ] = "lite0"
+    mirror: Annotated[
+        Literal["auto", "always", "never"],
+        Meta(
+            description="whether training also shows pictures mirrored left to right; auto: not where two classes "
+            "differ by left and right"
+        ),
+    ] = "auto"
     promote: Annotated[
         Promote,
         Meta(

@@ -39,9 +39,10 @@ from trainer_worker.segmentation.dataset import classes_of_pairs, copies_of_pair
 from trainer_worker.segmentation.folders import Cutting, read_pairs, scan_mask_folders
 from trainer_worker.segmentation.pixel_calibration import calibrate_pixels
 from trainer_worker.segmentation.scores import MaskScores, score_masks
-from trainer_worker.segmentation.skip_features import VIEWS, SkipFeatures, view_of
+from trainer_worker.segmentation.skip_features import SkipFeatures
 from trainer_worker.segmentation.train import train
 from trainer_worker.segmentation.unet_training import batch_size_for, fit_decoder, planned_epochs
+from trainer_worker.segmentation.views import VIEWS, view_of
 
 SIDE = 96
 THREADS = 2

@@ -48,6 +48,12 @@ class Attempt:
         self.data_report = msgspec.structs.replace(report, findings=found)
         self.reporter.found(self.data_report)
 
+    def also_found(self, findings: Sequence[Finding]) -> None:
+        """Add findings to the report on the folder."""
+        if findings:
+            self.data_report = self.data_report.with_findings(findings)
+            self.reporter.found(self.data_report)
+
     def part(self, name: str, begin: float, end: float) -> Attempt:
         """This attempt as a training sees it that is a part of the current stage, from `begin` to `end` (0 to 1).
 

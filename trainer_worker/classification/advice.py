@@ -10,11 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from protocol.data_report import DataReport, Finding, Severity, finding, gravest_first
+from protocol.data_report import DataReport, Finding, Severity, finding
 from protocol.text import printable
 from trainer_worker.classification.dataset import Dataset
 from trainer_worker.classification.folders import ClassFolders
@@ -47,7 +46,7 @@ class Advice:
     findings: Sequence[Finding]
 
     def added_to(self, report: DataReport) -> DataReport:
-        return msgspec.structs.replace(report, findings=gravest_first([*report.findings, *self.findings]))
+        return report.with_findings(self.findings)
 
 
 NO_ADVICE = Advice(None, (), ())

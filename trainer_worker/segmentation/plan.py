@@ -15,8 +15,9 @@ from trainer_worker.attempt.stages import stage_name
 from trainer_worker.backbones.backbone import Backbone
 from trainer_worker.exporting.writing import expected_s
 from trainer_worker.pictures.splits import Wanted
-from trainer_worker.segmentation.skip_features import FEATURES_MEMORY_BYTES, VIEWS
+from trainer_worker.segmentation.skip_features import FEATURES_MEMORY_BYTES
 from trainer_worker.segmentation.unet_training import batch_size_for, planned_epochs
+from trainer_worker.segmentation.views import VIEWS
 
 READ_S_PER_PICTURE = 0.02
 ENCODE_S_PER_PICTURE = 0.006
@@ -54,6 +55,7 @@ class SegmenterPlan:
     tiles: how many squares of the model's input size a picture yields on average.
     channels: of the model's output.
     is_cut: whether these squares are tiles, so that whole pictures are put together from tiles to be scored.
+    views: the number of views that pictures are trained in.
     """
 
     pairs: int
@@ -62,6 +64,7 @@ class SegmenterPlan:
     backbone: Backbone
     channels: int
     is_cut: bool = False
+    views: int = VIEWS
 
     @property
     def total_s(self) -> float:
@@ -105,7 +108,7 @@ class SegmenterPlan:
 
     def _encodings(self, trained: float, epochs: int) -> float:
         """How often each picture is encoded. Views that do not fit into memory are encoded again in each epoch."""
-        views = min(VIEWS, epochs)
+        views = min(self.views, epochs)
         kept = min(1.0, FEATURES_MEMORY_BYTES / (trained * views * self._size * VIEW_BYTES))
         return kept * views + (1.0 - kept) * epochs
 

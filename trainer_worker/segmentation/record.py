@@ -26,14 +26,19 @@ from trainer_worker.segmentation.tiles import overlap_px
 
 @dataclass(frozen=True)
 class TrainedSegmenter:
-    """A trained segmenter and what it was made from. tiles: wanted of each picture; 0 for a model of whole pictures."""
+    """A trained segmenter and what it was made from. views: a sentence on how pictures were mirrored and turned."""
 
     model: keras.Model
     chosen: ChosenBackbone
     data: MaskDataset
-    tiles: int
+    views: str
     history: History
     warnings: list[str]
+
+    @property
+    def tiles(self) -> int:
+        """How many tiles were wanted of each picture; 0 for a model of whole pictures."""
+        return self.data.examples.tiles
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,7 @@ def describe_training(trained: TrainedSegmenter, scored: ScoredMasks, exports: d
         ],
         "copies": copy_groups(trained.data.copies),
         "mask_values": folders.rule.sentence,
+        "views": trained.views,
         "grey_scale": folders.reader.grey.facts,
         "skipped": [dataclasses.asdict(skip) for skip in folders.skipped],
         "warnings": trained.warnings,

@@ -13,23 +13,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from trainer_worker.segmentation.views import view_of
+
 #: The encoder's features are kept up to this size (docs/choices.md, "Views of a picture in memory").
 FEATURES_MEMORY_BYTES = 2 * 1024**3
-#: The eight ways to mirror and turn a square: view k mirrors left-right (k & 1), top-bottom (k & 2) and swaps the axes
-#: (k & 4). View 0 is the picture itself.
-VIEWS = 8
 ENCODER_BATCH = 16
-
-
-def view_of(pixels: Any, view: int) -> Any:
-    """A picture or mask (h, w, ...) with h = w, in that view (0 to VIEWS - 1). The shape stays the same."""
-    if view & 4:
-        pixels = pixels.swapaxes(0, 1)
-    if view & 1:
-        pixels = pixels[:, ::-1]
-    if view & 2:
-        pixels = pixels[::-1]
-    return pixels
 
 
 class SkipFeatures:

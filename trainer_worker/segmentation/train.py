@@ -31,6 +31,7 @@ from trainer_worker.segmentation.record import TrainedSegmenter
 from trainer_worker.segmentation.skip_features import FEATURES_MEMORY_BYTES, SkipFeatures
 from trainer_worker.segmentation.tile_choice import AUTO
 from trainer_worker.segmentation.unet_training import MaskedFeatures, fit_decoder
+from trainer_worker.segmentation.view_choice import TrainingSet, ViewChoice, choose_views
 
 
 def train(attempt: Attempt) -> TrainingResult:
@@ -58,9 +59,12 @@ def train(attempt: Attempt) -> TrainingResult:
     stages.enter("train")
     encoder = unet.build_encoder(chosen.backbone, options.image_size)
     decoder = unet.build_decoder([tuple(x.shape[1:]) for x in encoder.outputs], folders.classes.channels)
-    learned = _learned(encoder, chosen.backbone, data)
+    learned, choice = _learned(encoder, chosen.backbone, data, options)
+    attempt.learns_from += f" views={choice.views}"
+    attempt.also_found(choice.findings)
+    attempt.reporter.plan(dataclasses.replace(plan, views=len(choice.views)).stages())
     model = unet.compose(encoder, decoder)
-    trained = TrainedSegmenter(model, chosen, data, data.examples.tiles, History(), data.warnings)
+    trained = TrainedSegmenter(model, chosen, data, choice.sentence, History(), data.warnings)
     end_by_s = attempt.budget.by_s(1.0, plan.finishing_s(len(data.split.held_out)))
     history = fit_decoder(decoder, learned, attempt, end_by_s, InterimModel(trained, plan, attempt))
     del learned
@@ -91,11 +95,16 @@ def _planned(job: Job, folders: MaskFolders, tiles: int, squares: float) -> tupl
     return chosen, plan_for(chosen.backbone)
 
 
-def _learned(encoder: Any, backbone: Backbone, data: MaskDataset) -> MaskedFeatures:
-    """What the decoder learns from: features in bfloat16 if the backbone allows that."""
+def _learned(
+    encoder: Any, backbone: Backbone, data: MaskDataset, options: SegmentationOptions
+) -> tuple[MaskedFeatures, ViewChoice]:
+    """What the decoder learns from: features in bfloat16 if the backbone allows that, and the views that it sees."""
     quick = copy_of_encoder(encoder) if backbone.features_in_bfloat16 else encoder
-    skips = SkipFeatures(quick, data.examples.pictures, FEATURES_MEMORY_BYTES)
-    return MaskedFeatures(skips, data.examples.masks, data.examples.rows_of(data.split.train))
+    examples, rows = data.examples, data.examples.rows_of(data.split.train)
+    skips = SkipFeatures(quick, examples.pictures, FEATURES_MEMORY_BYTES)
+    told = TrainingSet(skips, examples, rows, data.copies.together, data.folders.classes.names)
+    choice = choose_views(told, options.mirror)
+    return MaskedFeatures(skips, examples.masks, rows, choice.views), choice
 
 
 def _options(job: Job) -> SegmentationOptions:

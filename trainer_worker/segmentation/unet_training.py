@@ -27,7 +27,8 @@ from trainer_worker.segmentation.losses import (
     dice_and_categorical_cross_entropy,
     dice_and_cross_entropy,
 )
-from trainer_worker.segmentation.skip_features import VIEWS, SkipFeatures, view_of
+from trainer_worker.segmentation.skip_features import SkipFeatures
+from trainer_worker.segmentation.views import MIRRORED, view_of, views_within
 
 #: Few pictures train for as many epochs as show this many pictures, within these bounds (docs/choices.md, "Epochs of a
 #: segmenter").
@@ -48,19 +49,21 @@ class MaskedFeatures:
     """What a decoder learns from.
 
     skips: the encoder's features of all pictures. masks: uint8 (n, S, S), of 0 and 1 for a decoder with one channel,
-    else of class numbers and UNLABELLED. rows: the pictures that may be trained on.
+    else of class numbers and UNLABELLED. rows: the pictures that may be trained on. views: in which each of them may be
+    shown, see view_choice.py.
     """
 
     skips: SkipFeatures
     masks: Any
     rows: Sequence[int]
+    views: Sequence[int] = views_within(MIRRORED)
 
     def batches(self, count: int, random: np.random.Generator) -> Iterator[tuple[list[Any], Any]]:
         """One epoch in `count` batches: feature maps and masks as tensors.
 
         Each picture comes once, in a random view.
         """
-        order, views = random.permutation(self.rows), random.integers(VIEWS, size=len(self.rows))
+        order, views = random.permutation(self.rows), random.choice(self.views, size=len(self.rows))
         drawn = list(zip(np.array_split(order, count), np.array_split(views, count), strict=True))
         for (rows, shown), maps in zip(drawn, self.skips.batches(drawn), strict=True):
             truth = np.stack([view_of(self.masks[row], view) for row, view in zip(rows, shown, strict=True)])
