@@ -7,8 +7,9 @@ import numpy as np
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.time_budget import READING_SHARE
 from trainer_worker.classification.cached_features import CachedFeatures
-from trainer_worker.classification.dataset import Dataset, FeatureView, read_dataset, varied_view
+from trainer_worker.classification.dataset import Dataset, FeatureView, features_of_rows, read_dataset, varied_view
 from trainer_worker.classification.folders import ClassFolders
+from trainer_worker.classification.variations import MIRRORED_PART
 
 #: Varied views are trained on if their maps take no more memory (docs/choices.md, "Views of a picture in memory").
 VARY_UP_TO_BYTES = 256 * 1024**2
@@ -34,7 +35,8 @@ class Reading:
         """
         if data.plain.maps.nbytes > VARY_UP_TO_BYTES:
             return (data.plain,)
-        return data.plain, varied_view(data, rows, self._features, self._on_done, self._until_s)
+        features = features_of_rows(data, rows, MIRRORED_PART, self._features)
+        return data.plain, varied_view(data, rows, features, self._on_done, self._until_s)
 
     def _on_done(self, done: int) -> None:
         self._reporter.step(min(1.0, (done + self._features.done_ahead) / self._views))
