@@ -35,7 +35,7 @@ from trainer_worker.classification.classifier import build_classifier
 from trainer_worker.classification.dataset import FeatureView, LabelledFeatures
 from trainer_worker.classification.features import FeatureExtractor, PictureFeatures
 from trainer_worker.classification.fine_tuning import fit
-from trainer_worker.classification.variations import variation_of
+from trainer_worker.classification.variations import MIRRORED_PART
 from trainer_worker.layouts.picture_index import PictureIndex
 from trainer_worker.layouts.tree import walk
 from trainer_worker.pictures.contents import content_hashes
@@ -111,7 +111,7 @@ class Training:
     def __init__(self, extractor: FeatureExtractor, files: list[Path], folder: Path) -> None:
         self._extractor, self._files, self._folder = extractor, files, folder
         self._classes = np.random.default_rng(0).integers(0, 5, len(files))
-        self._variations = [variation_of(content) for content in content_hashes(READER.files, files)]
+        self._variations = [MIRRORED_PART.of(content) for content in content_hashes(READER.files, files)]
         self._plain = np.stack([read_rgb(READER, path, (SIZE, SIZE)) for path in files])
         parts = [
             read_rgb(READER, path, (SIZE, SIZE), each.box) for path, each in zip(files, self._variations, strict=True)

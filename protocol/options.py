@@ -63,6 +63,8 @@ BackboneName = Annotated[
 
 #: When models/latest is pointed to the new model.
 Promote = Literal["unless_worse", "always"]
+#: Whether training also shows pictures mirrored left to right.
+Mirror = Literal["auto", "always", "never"]
 #: These options say when and where a task is trained, for how long, and what becomes of the model. The same folder
 #: gives the same model whatever they are.
 WITHOUT_INFLUENCE = frozenset({"priority", "maxSeconds", "promote", "needs", "workers"})
@@ -144,10 +146,10 @@ class TrainingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         ),
     ] = "lite0"
     mirror: Annotated[
-        Literal["auto", "always", "never"],
+        Mirror,
         Meta(
             description="whether training also shows pictures mirrored left to right; auto: not where two classes "
-            "differ by left and right"
+            "differ by left and right alone"
         ),
     ] = "auto"
     promote: Annotated[

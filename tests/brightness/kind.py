@@ -9,6 +9,7 @@ from typing import Any
 import numpy.typing as npt
 
 from protocol.data_report import DataReport
+from protocol.options import TrainingOptions
 from trainer_worker.exporting.model_description import ModelDescription
 from trainer_worker.layouts.layout import ClassLayout, LabelledFile
 from trainer_worker.layouts.tree import Tree
@@ -69,7 +70,9 @@ def _recognise(tree: Tree) -> ClassLayout:
     return ClassLayout("pictures", "All pictures of images/ are used.", (LABEL,), pictures)
 
 
-def _foresee(tree: Tree, layout: Layout, reader: PictureReader, headers: Headers) -> DataReport:
+def _foresee(
+    tree: Tree, layout: Layout, reader: PictureReader, headers: Headers, options: TrainingOptions
+) -> DataReport:
     return DataReport(layout.name, layout.rule, len(layout.pictures))
 
 

@@ -15,7 +15,7 @@ from trainer_worker.backbones.checked_file import read_checked
 from trainer_worker.backbones.efficientnet_lite import LITE0, LITE1
 from trainer_worker.classification import features
 from trainer_worker.classification.features import FeatureExtractor, PictureFeatures, cache_file
-from trainer_worker.classification.variations import PLAIN, variation_of
+from trainer_worker.classification.variations import MIRRORED_PART, PLAIN
 from trainer_worker.pictures.images import UnreadableImageError
 
 SIZE = 64
@@ -50,7 +50,7 @@ def test_features_equal_those_of_the_keras_backbone(extractor: FeatureExtractor,
     pooled = keras.layers.Concatenate()([keras.layers.GlobalAveragePooling2D()(layer) for layer in layers])
     reference = keras.Model(backbone.input, [trunk, pooled])
 
-    for variations in ([PLAIN] * len(photos), [variation_of(path.name) for path in photos]):
+    for variations in ([PLAIN] * len(photos), [MIRRORED_PART.of(path.name) for path in photos]):
         outcomes = list(extractor.of_files(READER, photos, variations))
         pictures = [read_rgb(path, (SIZE, SIZE), v.box) for path, v in zip(photos, variations, strict=True)]
         views = [p[:, ::-1] if v.mirrored else p for p, v in zip(pictures, variations, strict=True)]

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from PIL import Image
 
 from protocol.options import ClassificationOptions
 from tests.project_folders import attempt_in
@@ -18,11 +19,12 @@ from trainer_worker.attempt.job import Cancelled, SilentReporter
 from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.classification import shared_views
 from trainer_worker.classification.cached_features import CachedFeatures
-from trainer_worker.classification.dataset import Dataset, read_dataset
+from trainer_worker.classification.dataset import Dataset, features_of_rows, read_dataset, varied_view
 from trainer_worker.classification.features import FeatureExtractor, Outcome, View, kept_extractor
 from trainer_worker.classification.folders import ClassFolders, scan_class_folders
 from trainer_worker.classification.helping import help_with
 from trainer_worker.classification.shared_views import SharedView, SharedViews, checkpoint_name
+from trainer_worker.classification.variations import MIRRORED_PART, PART, PLAIN_VIEW, PictureView
 
 PICTURES = 120
 OPTIONS = ClassificationOptions(image_size=SIZE, workers=2)
@@ -65,17 +67,22 @@ class Training(SilentReporter):
 
     def read(self) -> tuple[Dataset, CachedFeatures]:
         """Read the plain views."""
-        folders: ClassFolders = scan_class_folders(self.attempt.job.files)
+        folders: ClassFolders = scan_class_folders(self.attempt.job.files).in_one_grey_scale(1, lambda: None)
         extractor = kept_extractor(LITE0, SIZE, 1, self.attempt.cache_dir)
         shared = SharedViews(self.attempt, LITE0.name, len(folders.files))
         features = CachedFeatures(extractor, self.attempt.job.project, shared)
+        return read_dataset(folders, features, self._on_done), features
 
-        def on_done(done: int) -> None:
-            action = self._after.pop(done, None)
-            if action is not None:
-                action()
+    def read_varied(self, view: PictureView) -> None:
+        """Read the plain views, and then the varied ones, whose numbers go on where those of the plain ones end."""
+        data, features = self.read()
+        rows = np.arange(len(data.contents))
+        varied_view(data, rows, features_of_rows(data, rows, view, features), self._on_done)
 
-        return read_dataset(folders, features, on_done), features
+    def _on_done(self, done: int) -> None:
+        action = self._after.pop(done, None)
+        if action is not None:
+            action()
 
 
 class Helper(SilentReporter):
@@ -119,6 +126,36 @@ def test_features_are_the_same_bytes_and_each_is_computed_once(tmp_path: Path, c
     assert set(computed) == {path.name for path in found.folders.files}
     assert cached(helped) == cached(alone)
     np.testing.assert_array_equal(found.plain.maps, expected.plain.maps)
+
+
+@pytest.mark.parametrize("view", [MIRRORED_PART, PART], ids=lambda view: view.name)
+def test_a_helper_computes_varied_views_where_the_plain_ones_are_cached(
+    tmp_path: Path, computed: list[str], view: PictureView
+) -> None:
+    write_digits(tmp_path, range(PICTURES))
+    Training(tmp_path).read()
+    plain = cached(tmp_path)
+    helper = Helper(tmp_path)
+    training = Training(tmp_path, {PICTURES + 10: lambda: help_with(helper.attempt, 1)})
+    training.attempt.job.checkpoints.clear()  # as in another task
+    computed.clear()
+    training.read_varied(view)
+    assert helper.pictures > PICTURES / 2
+    assert PICTURES <= len(computed) <= PICTURES + 16
+    assert len(cached(tmp_path)) == 2 * PICTURES
+    assert cached(tmp_path).items() > plain.items()
+
+
+def test_a_helper_finds_the_list_of_pictures_of_deep_grey(tmp_path: Path) -> None:
+    write_digits(tmp_path, range(PICTURES))
+    for path in tmp_path.rglob("*.png"):
+        with Image.open(path) as image:
+            grey = np.asarray(image).astype(np.uint16) * 200
+        Image.fromarray(grey).save(path)
+    helper = Helper(tmp_path)
+    Training(tmp_path, {10: helper.help}).read()
+    assert helper.pictures > PICTURES / 2
+    assert len(cached(tmp_path)) == PICTURES
 
 
 def test_a_helper_that_is_lost_in_the_middle_costs_a_few_pictures(tmp_path: Path, computed: list[str]) -> None:
@@ -196,7 +233,7 @@ def test_a_helper_with_other_features_declines(tmp_path: Path, changes: dict[str
 
     def decline() -> None:
         checkpoints = training.attempt.job.checkpoints
-        name = checkpoint_name(1, "plain")
+        name = checkpoint_name(1, PLAIN_VIEW)
         offered = checkpoints.load(name, SharedView, ())
         assert offered is not None
         checkpoints.save(name, msgspec.structs.replace(offered[0], **changes), ())

@@ -9,8 +9,16 @@ import pytest
 from PIL import Image
 
 from tests.picture_reading import READER, read_rgb
-from trainer_worker.classification.variations import LEAST_AREA, PLAIN, variation_of
+from trainer_worker.classification.variations import (
+    LEAST_AREA,
+    MIRRORED_PART,
+    PART,
+    PLAIN,
+    PLAIN_VIEW,
+    VIEWS,
+)
 from trainer_worker.pictures.batches import Batching, read_batches
+from trainer_worker.pictures.flattening import GreyScale
 from trainer_worker.pictures.images import WHOLE, Box
 
 WIDTH, HEIGHT = 1200, 800
@@ -44,12 +52,24 @@ def test_batches_read_each_picture_by_its_own_box(ramp: Path) -> None:
 
 
 def test_a_variation_is_a_mirrored_part_that_depends_on_the_content_alone() -> None:
-    variations = [variation_of(f"content {number}") for number in range(500)]
-    assert variations == [variation_of(f"content {number}") for number in range(500)]
+    variations = [MIRRORED_PART.of(f"content {number}") for number in range(500)]
+    assert variations == [MIRRORED_PART.of(f"content {number}") for number in range(500)]
     assert len({variation.box for variation in variations}) == 500
     for (left, top, right, bottom), mirrored in variations:
         assert mirrored
         assert 0.0 <= left < right <= 1.0
         assert 0.0 <= top < bottom <= 1.0
         assert (right - left) * (bottom - top) > LEAST_AREA - 0.06  # a stretched part may meet the picture's edge
+    assert PLAIN_VIEW.of("content") == PLAIN
     assert PLAIN.box == WHOLE
+
+
+def test_a_part_is_the_same_with_and_without_mirroring() -> None:
+    mirrored, plain = MIRRORED_PART.of("content"), PART.of("content")
+    assert plain.box == mirrored.box
+    assert not plain.mirrored
+
+
+def test_each_view_has_a_name_of_its_own_in_the_cache() -> None:
+    scale = GreyScale(4095.0)
+    assert len({view.name_in_cache(grey) for view in VIEWS for grey in (GreyScale(), scale)}) == 2 * len(VIEWS)

@@ -22,7 +22,8 @@ def check(order: CheckOrder) -> DataReport:
     """The report on the folder of the order, which is admitted as a worker admits it."""
     try:
         with folders_for(order.allowed_roots, order.storage).look_at(order.spec) as project:
-            return check_folder(load_kind(order.spec.train_type), project, order.headers_until_s)
+            kind = load_kind(order.spec.train_type)
+            return check_folder(kind, project, order.headers_until_s, order.spec.options)
     except TrainingError as error:
         return DataReport(findings=(error.finding(),))
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 import msgspec
 
 from protocol.data_report import DataReport, Finding, gravest_first
 from protocol.errors import TrainingError
 from protocol.litter import suffix_of
+from protocol.options import typed_options
 from trainer_worker.checking.headers import header_findings
 from trainer_worker.layouts.archives import look_into_archives
 from trainer_worker.layouts.layout import LabelledFile, MaskedFile, MaskFile, ObjectMasks
@@ -28,10 +31,13 @@ from trainer_worker.project.trained_pictures import (
 from trainer_worker.publishing.kind import Kind
 
 
-def check_folder(kind: Kind, project: ProjectFolder, headers_until_s: float) -> DataReport:
+def check_folder(
+    kind: Kind, project: ProjectFolder, headers_until_s: float, options: Mapping[str, Any] = MappingProxyType({})
+) -> DataReport:
     """The report on a folder for a trainType. Nothing is raised for what is wrong with the folder: it is a finding.
 
     headers_until_s: monotonic time at which the reading of headers ends. Names are always looked at.
+    options: those that the caller gave, as in TaskSpec.
     """
     files = project.files
     try:
@@ -47,7 +53,7 @@ def check_folder(kind: Kind, project: ProjectFolder, headers_until_s: float) -> 
     # Pictures inside archives are looked at when a training unpacks them.
     groups = [_headers_of(picture) for picture in layout.pictures if picture.path in on_disk.files]
     headers = _headers(project, reader, groups, headers_until_s)
-    report = kind.foresee(tree, layout, reader, headers)
+    report = kind.foresee(tree, layout, reader, headers, typed_options(kind.train_type, options))
     found = [
         *project.findings,
         *report.findings,

@@ -9,13 +9,10 @@ from pathlib import Path
 
 from trainer_worker.classification.features import FeatureExtractor, Outcome, PictureFeatures, View
 from trainer_worker.classification.shared_views import SharedViews
-from trainer_worker.classification.variations import PLAIN, variation_of
+from trainer_worker.classification.variations import PLAIN_VIEW, PictureView
 from trainer_worker.pictures.images import PictureReader
 from trainer_worker.project.feature_cache import FeatureCache
 from trainer_worker.project.folder import ProjectFolder
-
-#: Names of the views in the cache. A view gets a new name when the code makes another view from the same content.
-PLAIN_VIEW, VARIED_VIEW = "plain", "varied1"
 
 
 class CachedFeatures:
@@ -33,10 +30,10 @@ class CachedFeatures:
         return self._shared.done_ahead if self._shared is not None else 0
 
     def of_files(
-        self, reader: PictureReader, paths: Sequence[Path], contents: Sequence[str], varied: bool = False
+        self, reader: PictureReader, paths: Sequence[Path], contents: Sequence[str], view: PictureView = PLAIN_VIEW
     ) -> Generator[Outcome, None, None]:
-        """See FeatureExtractor.of_files. contents: the SHA-256 of each file, or "". varied: views by variation_of."""
-        view = view_name(reader, varied)
+        """The features of this view of each path, in order. contents: the SHA-256 of each file, or ""."""
+        cached_as = view.name_in_cache(reader.grey)
         if self._shared is not None:
             self._shared.offer(self._cache, view, reader, list(zip(paths, contents, strict=True)))
         #: The pictures that the extractor has taken or passed by and that are not yielded yet.
@@ -44,17 +41,17 @@ class CachedFeatures:
 
         def missing() -> Iterator[View]:
             for path, content in zip(paths, contents, strict=True):
-                arrays = self._cache.load(content, view) if content else None
+                arrays = self._cache.load(content, cached_as) if content else None
                 looked_at.append((content, PictureFeatures(*arrays) if arrays else None))
                 if arrays is None:
-                    yield path, variation_of(content) if varied else PLAIN
+                    yield path, view.of(content)
 
         with contextlib.closing(self._extractor.of_views(reader, missing())) as computed:
             for outcome in computed:
                 yield from self._found(looked_at)
                 content, _ = looked_at.popleft()
                 if content and isinstance(outcome, PictureFeatures):
-                    self._cache.save(content, view, outcome)
+                    self._cache.save(content, cached_as, outcome)
                 yield self._passed(content, outcome)
             yield from self._found(looked_at)
 
@@ -67,8 +64,3 @@ class CachedFeatures:
         if self._shared is not None:
             self._shared.passed(content)
         return outcome
-
-
-def view_name(reader: PictureReader, varied: bool) -> str:
-    """The name of a view in the cache."""
-    return (VARIED_VIEW if varied else PLAIN_VIEW) + reader.grey.view

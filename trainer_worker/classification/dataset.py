@@ -7,14 +7,15 @@ import dataclasses
 import hashlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import NamedTuple
 
 import numpy as np
 
 from trainer_worker.classification.cached_features import CachedFeatures
-from trainer_worker.classification.features import PictureFeatures
+from trainer_worker.classification.features import Outcome, PictureFeatures
 from trainer_worker.classification.folders import ClassFolders, keep_trainable
+from trainer_worker.classification.variations import PictureView
 from trainer_worker.pictures.contents import content_hashes
 from trainer_worker.pictures.images import UnreadableImageError
 from trainer_worker.pictures.user_files import SkippedFile
@@ -144,16 +145,27 @@ def balanced_order(classes: np.ndarray) -> np.ndarray:
     return shuffled[np.argsort(turn[shuffled], kind="stable")]
 
 
+def features_of_rows(
+    data: Dataset, rows: np.ndarray, view: PictureView, features: CachedFeatures
+) -> Generator[Outcome, None, None]:
+    """The features of this view of these rows' pictures, in order."""
+    files, contents = [data.folders.files[row] for row in rows], [data.contents[row] for row in rows]
+    return features.of_files(data.folders.reader, files, contents, view)
+
+
 def varied_view(
-    data: Dataset, rows: np.ndarray, features: CachedFeatures, on_done: Callable[[int], None], until_s: float = math.inf
+    data: Dataset,
+    rows: np.ndarray,
+    features: Generator[Outcome, None, None],
+    on_done: Callable[[int], None],
+    until_s: float = math.inf,
 ) -> FeatureView:
-    """A copy of the plain view in which these rows have the varied views of their pictures (variations.py).
+    """A copy of the plain view in which these rows have other features; see features_of_rows.
 
     until_s: as in read_dataset. Pictures that were not reached by then keep their plain view.
     """
     view = FeatureView(data.plain.maps.copy(), data.plain.pooled.copy())
-    files, contents = [data.folders.files[row] for row in rows], [data.contents[row] for row in rows]
-    with contextlib.closing(features.of_files(data.folders.reader, files, contents, varied=True)) as outcomes:
+    with contextlib.closing(features) as outcomes:
         for done, (row, outcome) in enumerate(zip(rows, outcomes, strict=False), start=len(data.contents) + 1):
             if isinstance(outcome, PictureFeatures):  # else the file has gone meanwhile, and its plain view is used
                 view.maps[row], view.pooled[row] = outcome.trunk, outcome.pooled

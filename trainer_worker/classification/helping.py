@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.backbones.catalogue import find_backbone
-from trainer_worker.classification.cached_features import PLAIN_VIEW, VARIED_VIEW
 from trainer_worker.classification.features import FeatureExtractor, PictureFeatures, View, kept_extractor
 from trainer_worker.classification.order_of_help import OrderOfHelp
 from trainer_worker.classification.shared_views import SharedView, checkpoint_name
-from trainer_worker.classification.variations import PLAIN, variation_of
+from trainer_worker.classification.variations import PLAIN_VIEW, VIEWS, PictureView
 from trainer_worker.pictures.decoding_budget import DecodingBudget
 from trainer_worker.pictures.grey_scale import scale_of
 from trainer_worker.pictures.images import PictureReader
@@ -28,23 +27,29 @@ LOOK_EVERY_S = 0.5
 
 
 def help_with(attempt: Attempt, place: int) -> None:
-    """Compute what the training offers, view after view, until nothing is left.
+    """Compute what the training offers, until nothing is left of the last view that it comes to.
 
     attempt: its reporter hears how many pictures were computed, and ends the help by raising Cancelled. place: see
     OrderOfHelp. Raises ValueError if this worker would compute other features than the training.
     """
-    computed = 0
-    for name in (PLAIN_VIEW, VARIED_VIEW):
-        computed = HelpedView(attempt, name, _offered(attempt, name)).compute(place, computed)
+    view, offered = _newest_offer(attempt, VIEWS)
+    computed = HelpedView(attempt, view, offered).compute(place, 0)
+    if view is PLAIN_VIEW:
+        view, offered = _newest_offer(attempt, [view for view in VIEWS if view is not PLAIN_VIEW])
+        HelpedView(attempt, view, offered).compute(place, computed)
 
 
-def _offered(attempt: Attempt, name: str) -> SharedView:
-    """What the training offers of this view. Waits until it has come so far."""
+def _newest_offer(attempt: Attempt, views: Sequence[PictureView]) -> tuple[PictureView, SharedView]:
+    """The last of these views that the training has come to and offers. Waits until there is one.
+
+    A view whose features are all in the cache is never offered.
+    """
     job = attempt.job
     while True:
-        found = job.checkpoints.load(checkpoint_name(job.attempt, name), SharedView, ())
-        if found is not None:
-            return found[0]
+        for view in reversed(views):
+            found = job.checkpoints.load(checkpoint_name(job.attempt, view), SharedView, ())
+            if found is not None:
+                return view, found[0]
         attempt.reporter.step(0.0)
         time.sleep(LOOK_EVERY_S)
 
@@ -52,13 +57,13 @@ def _offered(attempt: Attempt, name: str) -> SharedView:
 class HelpedView:
     """The pictures of one view that a training has offered."""
 
-    def __init__(self, attempt: Attempt, name: str, offered: SharedView) -> None:
+    def __init__(self, attempt: Attempt, view: PictureView, offered: SharedView) -> None:
         job = attempt.job
         self._attempt = attempt
         self._pictures = offered.pictures
         self._reader = PictureReader(job.files, DecodingBudget(job.decoding_bytes), scale_of(offered.grey))
-        self._view = name + self._reader.grey.view
-        self._is_varied = name == VARIED_VIEW
+        self._view = view
+        self._cached_as = view.name_in_cache(self._reader.grey)
         self._extractor = self._same_extractor(offered)
         self._cache = FeatureCache(job.project, offered.engine, self._extractor.shapes)
 
@@ -71,15 +76,14 @@ class HelpedView:
             for number in order:
                 file, content = self._pictures[number]
                 taken.append(content)
-                variation = variation_of(content) if self._is_varied else PLAIN
-                yield self._attempt.job.project_dir / file, variation
+                yield self._attempt.job.project_dir / file, self._view.of(content)
 
         for outcome in self._extractor.of_views(self._reader, views()):
             content = taken.popleft()
-            if self._cache.has(content, self._view):
+            if self._cache.has(content, self._cached_as):
                 order.begin_elsewhere()
             elif isinstance(outcome, PictureFeatures):  # else the training itself reports what is wrong with the file
-                self._cache.save(content, self._view, outcome)
+                self._cache.save(content, self._cached_as, outcome)
                 computed += 1
             self._attempt.reporter.step(0.0, pictures=computed)
         return computed
@@ -96,8 +100,8 @@ class HelpedView:
         return extractor
 
     def _is_done(self, number: int) -> bool:
-        return self._cache.has(self._pictures[number][1], self._view)
+        return self._cache.has(self._pictures[number][1], self._cached_as)
 
     def _all_done(self) -> np.ndarray:
-        kept = self._cache.contents(self._view)
+        kept = self._cache.contents(self._cached_as)
         return np.array([content in kept for _, content in self._pictures], dtype=bool)

@@ -7,8 +7,10 @@ import numpy as np
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.time_budget import READING_SHARE
 from trainer_worker.classification.cached_features import CachedFeatures
-from trainer_worker.classification.dataset import Dataset, FeatureView, read_dataset, varied_view
+from trainer_worker.classification.dataset import Dataset, FeatureView, features_of_rows, read_dataset, varied_view
 from trainer_worker.classification.folders import ClassFolders
+from trainer_worker.classification.variations import MIRRORED_PART, PART
+from trainer_worker.layouts.mirroring import may_mirror
 
 #: Varied views are trained on if their maps take no more memory (docs/choices.md, "Views of a picture in memory").
 VARY_UP_TO_BYTES = 256 * 1024**2
@@ -20,6 +22,7 @@ class Reading:
     def __init__(self, folders: ClassFolders, features: CachedFeatures, attempt: Attempt) -> None:
         self._folders, self._features = folders, features
         self._reporter = attempt.reporter
+        self._mirror = attempt.job.options.mirror
         self._views = len(folders.files) * (2 - attempt.job.options.validation_split)
         self._until_s = attempt.budget.by_s(READING_SHARE)
 
@@ -34,7 +37,9 @@ class Reading:
         """
         if data.plain.maps.nbytes > VARY_UP_TO_BYTES:
             return (data.plain,)
-        return data.plain, varied_view(data, rows, self._features, self._on_done, self._until_s)
+        view = MIRRORED_PART if may_mirror(data.folders.labels, self._mirror) else PART
+        features = features_of_rows(data, rows, view, self._features)
+        return data.plain, varied_view(data, rows, features, self._on_done, self._until_s)
 
     def _on_done(self, done: int) -> None:
         self._reporter.step(min(1.0, (done + self._features.done_ahead) / self._views))

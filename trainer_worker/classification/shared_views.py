@@ -19,6 +19,7 @@ from protocol.options import ClassificationOptions
 from protocol.text import as_utf8
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import Job
+from trainer_worker.classification.variations import PictureView
 from trainer_worker.pictures.images import PictureReader
 from trainer_worker.project.feature_cache import FeatureCache
 
@@ -49,9 +50,9 @@ class SharedView(msgspec.Struct, frozen=True):
                 raise ValueError(f"{name[:80]!r} is no name below the project folder")
 
 
-def checkpoint_name(attempt: int, view: str) -> str:
+def checkpoint_name(attempt: int, view: PictureView) -> str:
     """Under which name the list of a view is kept. A later attempt may find other pictures in the folder."""
-    return f"shared-{attempt}-{view}"
+    return f"shared-{attempt}-{view.name}"
 
 
 class SharedViews:
@@ -63,7 +64,7 @@ class SharedViews:
         self._backbone = backbone
         self._most_helpers = most_helpers(attempt.job, pictures)
         self._cache: FeatureCache | None = None
-        self._view = ""
+        self._cached_as = ""
         self._left: set[str] = set()
         self._ahead: set[str] = set()
         self._next_look_s = 0.0
@@ -73,13 +74,16 @@ class SharedViews:
         """How many pictures helpers have computed that the training has not reached yet."""
         return len(self._ahead)
 
-    def offer(self, cache: FeatureCache, view: str, reader: PictureReader, files: Sequence[tuple[Path, str]]) -> None:
+    def offer(
+        self, cache: FeatureCache, view: PictureView, reader: PictureReader, files: Sequence[tuple[Path, str]]
+    ) -> None:
         """Say which pictures of this view are wanted, and ask for helpers. files: paths and contents, in order."""
         self._cache = None
         self._ahead.clear()
         if not self._most_helpers:
             return
-        kept = cache.contents(view)
+        cached_as = view.name_in_cache(reader.grey)
+        kept = cache.contents(cached_as)
         missing = {content: path for path, content in reversed(files) if content and content not in kept}
         wanted = [(_name_of(reader, path), content) for content, path in reversed(missing.items())]
         shown = tuple((name, content) for name, content in wanted if name)
@@ -89,7 +93,7 @@ class SharedViews:
         offered = SharedView(cache.engine, self._backbone, reader.grey.facts, shown)
         job = self._attempt.job
         job.checkpoints.save(checkpoint_name(job.attempt, view), offered, ())
-        self._cache, self._view, self._left = cache, view, set(missing)
+        self._cache, self._cached_as, self._left = cache, cached_as, set(missing)
         self._attempt.reporter.want_helpers(self._most_helpers)
 
     def passed(self, content: str) -> None:
@@ -101,7 +105,7 @@ class SharedViews:
         now_s = time.monotonic()
         if now_s >= self._next_look_s:
             self._next_look_s = now_s + LOOK_EVERY_S
-            self._ahead = self._left & self._cache.contents(self._view)
+            self._ahead = self._left & self._cache.contents(self._cached_as)
 
 
 def most_helpers(job: Job, pictures: int) -> int:

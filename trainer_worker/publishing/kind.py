@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from protocol.data_report import DataReport
+from protocol.options import TrainingOptions
 from trainer_worker.exporting.model_description import ModelDescription
 from trainer_worker.layouts.layout import ClassLayout, MaskLayout
 from trainer_worker.layouts.tree import Tree
@@ -99,8 +100,8 @@ class Kind:
     training/registry.py, because it loads TensorFlow and a kind doesn't.
     helper: the module with `help_with(attempt, place)`, with which other workers help a training; "" if they can't.
     recognise: from the names in a folder to what they mean; TrainingError for what is unclear (see layouts/layout.py).
-    foresee: the report that a training of this layout would begin with, as far as names and headers tell. What the
-    training would refuse stands in it as an error finding with the same code and sentence.
+    foresee: the report that a training of this layout with these options would begin with, as far as names and headers
+    tell. What the training would refuse stands in it as an error finding with the same code and sentence.
     headline: the name of the metric that says most about a model, a key of TrainingResult.metrics.
     presentation: from the last side of the output's shape to the presentation of such a model. One trainType may make
     models that are used in different ways.
@@ -110,6 +111,6 @@ class Kind:
     trainer: str
     helper: str
     recognise: Callable[[Tree], Layout]
-    foresee: Callable[[Tree, Layout, PictureReader, Headers], DataReport]
+    foresee: Callable[[Tree, Layout, PictureReader, Headers, TrainingOptions], DataReport]
     headline: str
     presentation: Callable[[int], Presentation]

@@ -6,6 +6,7 @@ import msgspec
 
 from protocol.data_report import DataReport
 from protocol.errors import TrainingError
+from protocol.options import TrainingOptions
 from trainer_worker.layouts.count_findings import pair_count_findings
 from trainer_worker.layouts.layout import ClassLayout, MaskLayout, ObjectMasks
 from trainer_worker.layouts.tree import Tree
@@ -17,7 +18,13 @@ from trainer_worker.segmentation.masks import PictureShape
 from trainer_worker.segmentation.set_rule import MaskShape, require_fitting
 
 
-def foresee(tree: Tree, layout: ClassLayout | MaskLayout, reader: PictureReader, headers: Headers) -> DataReport:
+def foresee(
+    tree: Tree,
+    layout: ClassLayout | MaskLayout,
+    reader: PictureReader,
+    headers: Headers,
+    options: TrainingOptions,
+) -> DataReport:
     """See Kind.foresee. Pairs of which a header can't be read are left out, as the training leaves them out."""
     assert isinstance(layout, MaskLayout)
     try:
