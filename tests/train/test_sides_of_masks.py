@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 import numpy as np
@@ -12,7 +11,7 @@ import pytest
 from PIL import Image, ImageDraw
 from sklearn.datasets import load_sample_images
 
-from protocol.options import SegmentationOptions
+from protocol.options import Mirror, SegmentationOptions
 from tests.project_folders import attempt_in
 from trainer_worker.segmentation.train import train
 
@@ -42,7 +41,7 @@ def make_project(folder: Path) -> None:
         mask.save(folder / "masks" / f"{number:02}.png")
 
 
-def dice(folder: Path, mirror: Literal["auto", "always"]) -> tuple[float, str, list[str]]:
+def dice(folder: Path, mirror: Mirror) -> tuple[float, str, list[str]]:
     """Dice of a training, its sentence on views, and the codes of what was found in the folder."""
     make_project(folder)
     attempt = attempt_in(folder, msgspec.structs.replace(OPTIONS, mirror=mirror))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -52,11 +53,15 @@ def masks_of(*boxes: tuple[slice, slice]) -> Any:
     return masks
 
 
-def training_set(pictures: Any, masks: Any = None, together: Any = None, tiles: int = 0) -> TrainingSet:
+NAMES = ("background", "one", "two")
+
+
+def training_set(
+    pictures: Any, masks: Any = None, together: Any = None, tiles: int = 0, names: Sequence[str] = NAMES
+) -> TrainingSet:
     masks = masks_of((slice(4, 12), slice(4, 12))) if masks is None else masks
     examples = Examples(pictures, masks, np.arange(PICTURES), np.zeros((PICTURES, 16, 16, 3), np.uint8), tiles=tiles)
     groups = np.arange(PICTURES) if together is None else together
-    names = ("background", "one", "two")
     return TrainingSet(PlainFeatures(pictures), examples, range(PICTURES), groups, names)
 
 
@@ -107,6 +112,15 @@ def test_classes_that_differ_by_side_are_not_mirrored_unless_the_caller_says_so(
     asked = choose_views(data, "always")
     assert asked.views == EVERY_VIEW
     assert not asked.findings
+
+
+@pytest.mark.parametrize("tiles", [0, 4])
+def test_classes_whose_names_differ_by_side_are_not_mirrored(tiles: int) -> None:
+    """The report on the folder says so before a pixel is read, see mirror_findings."""
+    names = ("background", "left lung", "right lung")
+    choice = choose_views(training_set(noise(), masks_of(LEFT, RIGHT), tiles=tiles, names=names), "auto")
+    assert choice.views == (0, 2)
+    assert not choice.findings
 
 
 def test_a_single_class_on_one_side_is_mirrored() -> None:

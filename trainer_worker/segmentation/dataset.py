@@ -15,6 +15,7 @@ from protocol.options import SegmentationOptions
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.time_budget import INTERIM_MODEL_SHARE
 from trainer_worker.layouts.count_findings import pair_count_findings
+from trainer_worker.layouts.mirroring import mirror_findings
 from trainer_worker.pictures.contents import content_hashes
 from trainer_worker.pictures.copies import (
     Copies,
@@ -153,6 +154,7 @@ def _report(
         *of_split,
         *pair_count_findings(len(folders.pairs)),
         *(_class_findings(names, present, split) if folders.classes.listed else ()),
+        *mirror_findings(names[1:], options.mirror),
     ]
     return msgspec.structs.replace(
         report,

@@ -9,6 +9,7 @@ from protocol.errors import TrainingError
 from protocol.options import TrainingOptions
 from trainer_worker.layouts.count_findings import pair_count_findings
 from trainer_worker.layouts.layout import ClassLayout, MaskLayout, ObjectMasks
+from trainer_worker.layouts.mirroring import mirror_findings
 from trainer_worker.layouts.tree import Tree
 from trainer_worker.pictures.headers import Headers
 from trainer_worker.pictures.images import PictureReader
@@ -44,7 +45,8 @@ def foresee(
             require_fitting([shape for pair in chosen for shape in _mask_shapes(folders, pair, headers)])
     except TrainingError as error:
         return msgspec.structs.replace(report, findings=(error.finding(), *report.findings))
-    return msgspec.structs.replace(report, findings=(*report.findings, *pair_count_findings(len(folders.pairs))))
+    mirroring = mirror_findings(folders.classes.names[1:], options.mirror)
+    return report.with_findings([*pair_count_findings(len(folders.pairs)), *mirroring])
 
 
 def _mask_shapes(folders: MaskFolders, pair: MaskedPicture, headers: Headers) -> list[MaskShape]:

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from protocol.data_report import Finding, Severity, finding
+from protocol.options import Mirror
+from trainer_worker.layouts.mirroring import may_mirror
 from trainer_worker.segmentation.classes import UNLABELLED
 from trainer_worker.segmentation.folders import Examples
 from trainer_worker.segmentation.skip_features import SkipFeatures
@@ -72,19 +74,22 @@ class TrainingSet:
         return not self.examples.tiles
 
 
-def choose_views(data: TrainingSet, mirror: Literal["auto", "always", "never"]) -> ViewChoice:
+def choose_views(data: TrainingSet, mirror: Mirror) -> ViewChoice:
     """The views to train on. mirror: the option, which decides about left and right unless it is "auto".
 
-    The same examples give the same choice, but for the rounding of features on another kind of machine.
+    With "auto", first the names of the classes decide (mirroring.py), and then their places. The same examples give the
+    same choice, but for the rounding of features on another kind of machine.
     """
-    left, right = _classes_of_halves(data, axis=1)
-    differ = bool(left and right)
-    mirrored = mirror == "always" or (mirror == "auto" and not differ)
+    mirrored = may_mirror(data.names[1:], mirror)
+    findings: tuple[Finding, ...] = ()
+    if mirrored and mirror == "auto":
+        left, right = _classes_of_halves(data, axis=1)
+        if left and right:
+            mirrored, findings = False, (_of_sides(left[0], right[0]),)
     changes = (MIRRORED if mirrored else 0) | (UPSIDE_DOWN if _looks_the_same(data, UPSIDE_DOWN) else 0)
     if changes == MIRRORED | UPSIDE_DOWN and _looks_the_same(data, SWAPPED):
         changes |= SWAPPED
-    found = (_of_sides(left[0], right[0]),) if differ and mirror == "auto" else ()
-    return ViewChoice(views_within(changes), _SENTENCES[changes], found)
+    return ViewChoice(views_within(changes), _SENTENCES[changes], findings)
 
 
 def _looks_the_same(data: TrainingSet, view: int) -> bool:
