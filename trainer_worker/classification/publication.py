@@ -13,6 +13,7 @@ from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.classification.confidence import measure_confidence
 from trainer_worker.classification.dataset import Dataset
 from trainer_worker.classification.kind import KIND
+from trainer_worker.classification.mixed_up import mixed_up_warnings
 from trainer_worker.classification.record import TrainedClassifier, describe_model, describe_training
 from trainer_worker.classification.report import HELD_OUT_ACCURACY
 from trainer_worker.classification.scores import (
@@ -26,6 +27,7 @@ from trainer_worker.exporting.model_use import ModelUse, as_written
 from trainer_worker.exporting.temperature import at_temperature
 from trainer_worker.exporting.writers import ModelToExport
 from trainer_worker.exporting.writing import CALIBRATION_PICTURES
+from trainer_worker.layouts.mirroring import may_mirror
 from trainer_worker.pictures.images import UnreadableImageError, picture_changed, read_rgb
 from trainer_worker.pictures.splits import Split
 from trainer_worker.project.held_out import HeldOutScores
@@ -46,7 +48,8 @@ def publish_classifier(
     score = functools.partial(accuracy, classes[split.held_out])
 
     def describe(exports: Exports, warnings: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-        described = dataclasses.replace(trained, warnings=[*scores.warnings(), *trained.warnings, *warnings])
+        mixed = mixed_up_warnings(scores, may_mirror(labels, attempt.job.options.mirror))
+        described = dataclasses.replace(trained, warnings=[*scores.warnings(), *mixed, *trained.warnings, *warnings])
         report = exports.report()
         metrics, manifest = describe_training(described, scores, report), describe_model(described, scores, report)
         return metrics | confidence.report(), manifest | confidence.facts()
