@@ -1,0 +1,65 @@
+"""When training shows pictures mirrored, and what the report on a folder says of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from protocol.data_report import DataReport, Severity
+from protocol.options import Mirror
+from tests.drawn_projects import draw_classes
+from tests.project_folders import open_project
+from trainer_worker.checking.folder import check_folder
+from trainer_worker.layouts.mirroring import may_mirror, mirror_findings
+from trainer_worker.training.registry import load_kind
+
+SIDES, OTHERS = ("straight", "turn-left", "turn-right"), ("rose", "tulip")
+
+
+@pytest.mark.parametrize(
+    ("mirror", "labels", "mirrors", "codes"),
+    [
+        ("auto", OTHERS, True, []),
+        ("auto", SIDES, False, ["not_mirrored"]),
+        ("always", OTHERS, True, []),
+        ("always", SIDES, True, ["mirrored_sides"]),
+        ("never", OTHERS, False, []),
+        ("never", SIDES, False, []),
+    ],
+)
+def test_the_option_and_the_labels_decide(
+    mirror: Mirror, labels: tuple[str, ...], mirrors: bool, codes: list[str]
+) -> None:
+    assert may_mirror(labels, mirror) is mirrors
+    assert [each.code for each in mirror_findings(labels, mirror)] == codes
+
+
+def test_a_decision_is_said_and_what_teaches_the_wrong_class_is_a_warning() -> None:
+    (said,), (warned,) = mirror_findings(SIDES, "auto"), mirror_findings(SIDES, "always")
+    assert (said.severity, warned.severity) == (Severity.INFO, Severity.WARNING)
+    assert said.sentence == (
+        "These classes differ by left and right alone: 'turn-left' and 'turn-right'. So training does not show "
+        "pictures mirrored."
+    )
+
+
+def test_a_sentence_names_a_few_pairs() -> None:
+    labels = [f"{number} {side}" for number in range(5) for side in ("left", "right")]
+    (said,) = mirror_findings(labels, "auto")
+    assert "'2 left' and '2 right'; and 2 more." in said.sentence
+
+
+def check(project: Path, **options: Any) -> DataReport:
+    return check_folder(load_kind("classification"), open_project(project), 0.0, options)
+
+
+def test_a_check_says_the_same_as_the_training(tmp_path: Path) -> None:
+    draw_classes(tmp_path, {"left": 20, "right": 20})
+    assert [each.code for each in check(tmp_path).findings if "mirror" in each.code] == ["not_mirrored"]
+    assert check(tmp_path).warnings() == []
+    assert [each.code for each in check(tmp_path, mirror="always").findings if "mirror" in each.code] == [
+        "mirrored_sides"
+    ]
+    assert not any("mirror" in each.code for each in check(tmp_path, mirror="never").findings)
