@@ -16,7 +16,7 @@ from trainer_worker.pictures.splits import Split
 from trainer_worker.segmentation.folders import Examples
 from trainer_worker.segmentation.losses import MaskLoss
 from trainer_worker.segmentation.unet_training import loss_for, rate_schedule
-from trainer_worker.segmentation.views import view_of
+from trainer_worker.segmentation.views import laid
 
 #: The pretrained encoder is trained at a share of the new decoder's rate:
 #: docs/choices.md, "The U-Net that is compared".
@@ -92,14 +92,14 @@ def _optimizer() -> Any:
 
 
 def _augmented(examples: Examples, rows: Any, views: Sequence[int], random: np.random.Generator) -> tuple[Any, Any]:
-    """Pictures float32 (n, S, S, 3) and masks of these rows, each in one of the views, brighter or darker."""
+    """Pictures float32 (n, S, S, 3) and masks of these rows, as they lie in the views, in lights of their own."""
     pictures, masks = [], []
     for row, view in zip(rows, random.choice(views, size=len(rows)), strict=True):
-        picture = view_of(examples.pictures[row], view).astype(np.float32)
+        picture = laid(examples.pictures[row], view).astype(np.float32)
         contrast = random.uniform(1 - UNET_CONTRAST, 1 + UNET_CONTRAST)
         brightness = 255 * random.uniform(-UNET_BRIGHTNESS, UNET_BRIGHTNESS)
         pictures.append(np.clip((picture - picture.mean()) * contrast + picture.mean() + brightness, 0, 255))
-        masks.append(view_of(examples.masks[row], view))
+        masks.append(laid(examples.masks[row], view))
     return tf.constant(np.stack(pictures)), tf.constant(np.stack(masks))
 
 

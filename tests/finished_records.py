@@ -185,6 +185,7 @@ def segmenter(
         ],
         "copies": [],
         "mask_values": "The pixels of a mask are the numbers of the classes in classes.txt.",
+        "views": "Pictures were trained on mirrored and turned in all eight ways.",
         "grey_scale": {},
         "skipped": [],
         "warnings": [*_mask_warnings(scores, most_common, score), *exports.warnings()],

@@ -42,7 +42,7 @@ from trainer_worker.segmentation.scores import MaskScores, score_masks
 from trainer_worker.segmentation.skip_features import SkipFeatures
 from trainer_worker.segmentation.train import train
 from trainer_worker.segmentation.unet_training import batch_size_for, fit_decoder, planned_epochs
-from trainer_worker.segmentation.views import VIEWS, view_of
+from trainer_worker.segmentation.views import LIES, laid
 
 SIDE = 96
 THREADS = 2
@@ -325,9 +325,9 @@ def test_encoder_gets_full_batches_and_each_view_once(kept_views: int) -> None:
     pictures = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 3)).astype(np.uint8)
     features = SkipFeatures(encoder, pictures, memory_bytes=kept_views * 2 * 4 * 4 * 3)
     order = np.random.default_rng(1).permutation(40)
-    epoch = [(rows, rows % VIEWS) for rows in np.array_split(order, 10)]
+    epoch = [(rows, rows % LIES) for rows in np.array_split(order, 10)]
     for (rows, views), (maps,) in zip(epoch, features.batches(epoch), strict=True):
-        seen = [view_of(pictures[row], view)[::2, ::2] for row, view in zip(rows, views, strict=True)]
+        seen = [laid(pictures[row], view)[::2, ::2] for row, view in zip(rows, views, strict=True)]
         np.testing.assert_array_equal(maps, np.stack(seen).astype(np.float16))
     assert sizes == [16, 16, 8]
     list(features.batches(epoch))
@@ -344,7 +344,7 @@ def test_few_pictures_are_trained_on_in_more_epochs_and_smaller_batches() -> Non
 
 def test_the_views_are_all_the_ways_to_lay_a_square() -> None:
     square = np.arange(9).reshape(3, 3)
-    views = [view_of(square, view) for view in range(VIEWS)]
+    views = [laid(square, lie) for lie in range(LIES)]
     assert len({view.tobytes() for view in views}) == 8
     turns = {np.rot90(side, turn).tobytes() for side in (square, square[::-1]) for turn in range(4)}
     assert {view.tobytes() for view in views} == turns

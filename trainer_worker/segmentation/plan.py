@@ -17,7 +17,7 @@ from trainer_worker.exporting.writing import expected_s
 from trainer_worker.pictures.splits import Wanted
 from trainer_worker.segmentation.skip_features import FEATURES_MEMORY_BYTES
 from trainer_worker.segmentation.unet_training import batch_size_for, planned_epochs
-from trainer_worker.segmentation.views import VIEWS
+from trainer_worker.segmentation.views import MOST_VIEWS
 
 READ_S_PER_PICTURE = 0.02
 ENCODE_S_PER_PICTURE = 0.006
@@ -55,7 +55,6 @@ class SegmenterPlan:
     tiles: how many squares of the model's input size a picture yields on average.
     channels: of the model's output.
     is_cut: whether these squares are tiles, so that whole pictures are put together from tiles to be scored.
-    views: the number of views that pictures are trained in.
     """
 
     pairs: int
@@ -64,7 +63,6 @@ class SegmenterPlan:
     backbone: Backbone
     channels: int
     is_cut: bool = False
-    views: int = VIEWS
 
     @property
     def total_s(self) -> float:
@@ -108,7 +106,7 @@ class SegmenterPlan:
 
     def _encodings(self, trained: float, epochs: int) -> float:
         """How often each picture is encoded. Views that do not fit into memory are encoded again in each epoch."""
-        views = min(self.views, epochs)
+        views = min(MOST_VIEWS, epochs)
         kept = min(1.0, FEATURES_MEMORY_BYTES / (trained * views * self._size * VIEW_BYTES))
         return kept * views + (1.0 - kept) * epochs
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from trainer_worker.segmentation.views import view_of
+from trainer_worker.segmentation.views import picture_in
 
 #: The encoder's features are kept up to this size (docs/choices.md, "Views of a picture in memory").
 FEATURES_MEMORY_BYTES = 2 * 1024**3
@@ -75,7 +75,7 @@ class SkipFeatures:
         fresh: dict[tuple[int, int], list[Any]] = {}
         for start in range(0, len(keys), ENCODER_BATCH):
             some = keys[start : start + ENCODER_BATCH]
-            pixels = np.stack([view_of(self._pictures[row], view) for row, view in some])
+            pixels = np.stack([picture_in(view, self._pictures[row], row) for row, view in some])
             maps = [x.numpy() for x in self._encode(tf.constant(pixels))]
             fresh.update((key, [x[position] for x in maps]) for position, key in enumerate(some))
         return fresh

@@ -62,7 +62,6 @@ def train(attempt: Attempt) -> TrainingResult:
     learned, choice = _learned(encoder, chosen.backbone, data, options)
     attempt.learns_from += f" views={choice.views}"
     attempt.also_found(choice.findings)
-    attempt.reporter.plan(dataclasses.replace(plan, views=len(choice.views)).stages())
     model = unet.compose(encoder, decoder)
     trained = TrainedSegmenter(model, chosen, data, choice.sentence, History(), data.warnings)
     end_by_s = attempt.budget.by_s(1.0, plan.finishing_s(len(data.split.held_out)))

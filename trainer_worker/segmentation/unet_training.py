@@ -28,7 +28,7 @@ from trainer_worker.segmentation.losses import (
     dice_and_cross_entropy,
 )
 from trainer_worker.segmentation.skip_features import SkipFeatures
-from trainer_worker.segmentation.views import MIRRORED, view_of, views_within
+from trainer_worker.segmentation.views import MIRRORED, laid, lies_within, views_of
 
 #: Few pictures train for as many epochs as show this many pictures, within these bounds (docs/choices.md, "Epochs of a
 #: segmenter").
@@ -56,7 +56,7 @@ class MaskedFeatures:
     skips: SkipFeatures
     masks: Any
     rows: Sequence[int]
-    views: Sequence[int] = views_within(MIRRORED)
+    views: Sequence[int] = views_of(lies_within(MIRRORED))
 
     def batches(self, count: int, random: np.random.Generator) -> Iterator[tuple[list[Any], Any]]:
         """One epoch in `count` batches: feature maps and masks as tensors.
@@ -66,7 +66,7 @@ class MaskedFeatures:
         order, views = random.permutation(self.rows), random.choice(self.views, size=len(self.rows))
         drawn = list(zip(np.array_split(order, count), np.array_split(views, count), strict=True))
         for (rows, shown), maps in zip(drawn, self.skips.batches(drawn), strict=True):
-            truth = np.stack([view_of(self.masks[row], view) for row, view in zip(rows, shown, strict=True)])
+            truth = np.stack([laid(self.masks[row], view) for row, view in zip(rows, shown, strict=True)])
             yield [tf.constant(x) for x in maps], tf.constant(truth)
 
 

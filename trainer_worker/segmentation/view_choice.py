@@ -20,7 +20,7 @@ from trainer_worker.layouts.mirroring import may_mirror
 from trainer_worker.segmentation.classes import UNLABELLED
 from trainer_worker.segmentation.folders import Examples
 from trainer_worker.segmentation.skip_features import SkipFeatures
-from trainer_worker.segmentation.views import MIRRORED, SWAPPED, UPSIDE_DOWN, views_within
+from trainer_worker.segmentation.views import LIES, MIRRORED, SWAPPED, UPSIDE_DOWN, lies_within, views_of
 
 #: So many training examples, spread over the set, tell by their features whether a view looks like the set, and so many
 #: by the places of their classes.
@@ -89,7 +89,9 @@ def choose_views(data: TrainingSet, mirror: Mirror) -> ViewChoice:
     changes = (MIRRORED if mirrored else 0) | (UPSIDE_DOWN if _looks_the_same(data, UPSIDE_DOWN) else 0)
     if changes == MIRRORED | UPSIDE_DOWN and _looks_the_same(data, SWAPPED):
         changes |= SWAPPED
-    return ViewChoice(views_within(changes), _SENTENCES[changes], findings)
+    views = views_of(lies_within(changes))
+    lights = "" if max(views) < LIES else " Each was also shown in other lights."
+    return ViewChoice(views, _SENTENCES[changes] + lights, findings)
 
 
 def _looks_the_same(data: TrainingSet, view: int) -> bool:
