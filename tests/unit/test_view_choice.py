@@ -32,9 +32,8 @@ class PlainFeatures(SkipFeatures):
 
     def batches(self, wanted: Any) -> Any:
         for rows, views in wanted:
-            shown = np.stack(
-                [picture_in(view, self._pictures[row], row) for row, view in zip(rows, views, strict=True)]
-            )
+            asked = zip(rows, views, strict=True)
+            shown = np.stack([picture_in(view, self._pictures[row], row) for row, view in asked])
             yield edges(shown.astype(np.float32), training=False)
 
 

@@ -2,8 +2,8 @@
 
 Every view of a picture under a microscope could be another picture of the set, and a model gains from all eight. A
 street that stands on its head could not, and a model that has to learn it knows the street less well. Mirrored left to
-right, most pictures still look like their set, unless their classes differ by side, as lungs do (docs/choices.md,
-"Views of a segmenter").
+right, most pictures still look like their set, unless their classes differ by side, as lungs do. The fewer ways a
+picture may lie, the more lights it is shown in (docs/choices.md, "Views of a segmenter").
 """
 
 from __future__ import annotations
